@@ -1,0 +1,157 @@
+//! What one exchange with the API came to.
+
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use url::Url;
+
+use crate::request::{OrgId, ReportId, ReportType};
+
+/// One exchange: its outcome, and what the answer's headers say about time and pace.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer<T> {
+    /// What became of it.
+    pub outcome: Outcome<T>,
+    /// What the headers say; empty where no answer came.
+    pub notice: Notice,
+}
+
+/// What became of an exchange: the one distinction on which "never lost, never twice" rests.
+///
+/// | outcome | the server | may be sent again |
+/// | --- | --- | --- |
+/// | `Done` | processed it | no need |
+/// | `Refused` | certainly did not process it | directly, where the refusal allows it |
+/// | `NotSent` | never saw it | directly |
+/// | `InDoubt` | may have processed it | a create: only after a look-up; a read: yes |
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome<T> {
+    /// A 2xx whose body could be read.
+    Done(T),
+    /// Certainly not processed.
+    Refused(Refusal, Cause),
+    /// The connection was never made: name lookup, connect or TLS failed.
+    NotSent(Cause),
+    /// Everything else: time-out or reset after bytes were written, 408, 5xx (but 503 with
+    /// `Retry-After`), or a 2xx that cannot be read or has no id.
+    InDoubt(Doubt, Cause),
+}
+
+/// Why the server refused, as far as it matters for what comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// 429, or 423 or 503 with a readable `Retry-After`: come back later; does not count as an attempt
+    /// (but see `retry.max_attempts` in the contract for 423 and 503).
+    Wait(WaitKind),
+    /// 423 without `Retry-After`: come back later, at our own pace.
+    Locked,
+    /// 401: the credentials are missing, wrong or have ended.
+    Unauthorized,
+    /// 403: the credentials do not allow it.
+    Forbidden,
+    /// 409: a report like this may exist already.
+    Conflict,
+    /// Any other 4xx, and every 3xx: sending it again would change nothing.
+    Final,
+}
+
+/// Which status announced a wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitKind {
+    /// 429: the rate limit.
+    RateLimit,
+    /// 423 or 503 with `Retry-After`: the resource or the server is busy.
+    Busy,
+}
+
+/// What kind of doubt an exchange left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// No answer, or an error that says nothing about processing: the report may or may not exist.
+    Open,
+    /// A 2xx whose report id cannot be read: the report exists, so it is never made again.
+    SaidYes,
+}
+
+/// Why a row failed or waits, in the words of the ledger's columns. Made from an answer or a transport
+/// error; holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cause {
+    /// `http_status`: of the answer, `None` where none came.
+    pub http_status: Option<u16>,
+    /// `error_code`: the server's code, else one of our words (contract, section 4). Never empty.
+    pub code: String,
+    /// `error`: one line for people, no control characters. Never empty.
+    pub text: String,
+    /// `tracking_id`: the server's id for its support desk.
+    pub tracking_id: Option<String>,
+}
+
+/// What an answer's headers say about time and pace.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Notice {
+    /// `Date`, whole seconds, the server's clock.
+    pub date: Option<DateTime<Utc>>,
+    /// `Retry-After` as a wait from the arrival of the answer; `None` where it is missing or nonsense.
+    pub retry_after: Option<Duration>,
+    /// What is left of the rate limit, where the server tells.
+    pub budget: Option<Budget>,
+    /// The HTTP status, where an answer came.
+    pub status: Option<u16>,
+    /// The server's tracking id.
+    pub tracking_id: Option<String>,
+}
+
+/// A server's announced rate budget (`RateLimit`, `RateLimit-Policy`, `X-RateLimit-*`).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Budget {
+    /// Requests that may still be sent before `reset`.
+    pub remaining: u64,
+    /// From the arrival of the answer until the budget is full again.
+    pub reset: Duration,
+    /// Requests in a full budget, where told.
+    pub limit: Option<u64>,
+    /// The length of the window that `limit` counts for, where told.
+    pub window: Option<Duration>,
+}
+
+/// A report as a list or a get shows it. Sources differ in what they show, so most of it is optional.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    /// Its id.
+    pub id: ReportId,
+    /// First day.
+    pub start: Option<NaiveDate>,
+    /// Last day.
+    pub end: Option<NaiveDate>,
+    /// Its type.
+    pub report_type: Option<ReportType>,
+    /// When it was made, by the server's clock.
+    pub created: Option<DateTime<Utc>>,
+    /// Shown by some servers only.
+    pub internal: Option<bool>,
+    /// Shown by some servers only.
+    pub sub_partner: Option<OrgId>,
+    /// How far the server is with it, as it says.
+    pub status: Option<String>,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    /// Its items, in the server's order.
+    pub items: Vec<T>,
+    /// The next page (RFC 8288 `rel="next"`), always on the API's own origin.
+    pub next: Option<Url>,
+}
+
+/// Which reports to list. A field that is `None` is not filtered by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct ListQuery {
+    /// `subPartnerOrgId`; `None` sends none.
+    pub sub_partner: Option<OrgId>,
+    /// `type`
+    pub report_type: Option<ReportType>,
+    /// `billingStartDate` and `billingEndDate`
+    pub period: Option<crate::request::Period>,
+}

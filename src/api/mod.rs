@@ -1,0 +1,54 @@
+//! The remote API: one exchange in, one [`Answer`] out. Knows nothing of retries and pace.
+
+mod answer;
+mod base_url;
+
+pub use answer::{
+    Answer, Budget, Cause, Doubt, ListQuery, Listed, Notice, Outcome, Page, Refusal, WaitKind,
+};
+pub use base_url::{BaseUrl, BaseUrlError};
+
+use url::Url;
+
+use crate::{
+    manifest::Discover,
+    request::{OrgId, ReportId, Request},
+};
+
+/// The API as the runner sees it: the narrow seam at which a simulated server takes the real one's place.
+///
+/// Each call is one exchange. None of them waits for a limit or tries again; none follows a redirect.
+#[expect(
+    async_fn_in_trait,
+    reason = "driven on one thread, never as a trait object"
+)]
+pub trait Api {
+    /// What the calls are authorised with.
+    type Token: Clone;
+
+    /// `POST /wholesale/billing/reports`.
+    async fn create(&self, token: &Self::Token, request: &Request) -> Answer<ReportId>;
+
+    /// `GET /wholesale/billing/reports`, the first page for `query` or the page at `next`.
+    async fn list(
+        &self,
+        token: &Self::Token,
+        query: &ListQuery,
+        next: Option<&Url>,
+    ) -> Answer<Page<Listed>>;
+
+    /// `GET /wholesale/billing/reports/{id}`; `Done(None)` where the server has no such report (404, 410).
+    async fn get(&self, token: &Self::Token, id: &ReportId) -> Answer<Option<Listed>>;
+
+    /// `GET /wholesale/subPartners`, the first page or the page at `next`.
+    async fn sub_partners(
+        &self,
+        token: &Self::Token,
+        which: Discover,
+        next: Option<&Url>,
+    ) -> Answer<Page<OrgId>>;
+
+    /// Renews the credentials after `refused` was answered with 401, and gives the token to go on with.
+    /// Reads the token file again, or asks `POST /access_token`; `Refused` where there is no way.
+    async fn renew(&self, refused: &Self::Token) -> Answer<Self::Token>;
+}

@@ -1,0 +1,99 @@
+//! The checked manifest: what is left once every mistake has been reported.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Settings;
+use crate::request::{OrgId, Period, ReportType};
+
+/// A manifest without mistakes. Relative periods are resolved and partners files are read; only
+/// [`SubPartners::Discovered`] is still open, since it asks the API.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// The file it came from, as the user named it.
+    pub path: PathBuf,
+    /// `name:`, or the file's stem.
+    pub name: String,
+    /// How to talk to the API, and how patiently.
+    pub settings: Settings,
+    /// Where the ledger lies: `ledger:` or `<manifest stem>.ledger.csv`, joined to the manifest's folder.
+    pub ledger: PathBuf,
+    /// In the order written; never empty; names are unique.
+    pub jobs: Vec<Job>,
+    /// Every label of the manifest and its partners files, and whose it is.
+    pub labels: Labels,
+}
+
+/// Which organisation a label means. One label never means two.
+pub type Labels = BTreeMap<Arc<str>, OrgId>;
+
+/// A product of sub-partners, periods and types, less what is excluded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// Unique in the manifest.
+    pub name: Arc<str>,
+    /// Whom it bills.
+    pub sub_partners: SubPartners,
+    /// Never empty, no duplicates, in the order written.
+    pub types: Vec<ReportType>,
+    /// Include internal organisations.
+    pub internal: bool,
+    /// Never empty, in the order written; duplicates are folded by the plan.
+    pub periods: Vec<Period>,
+    /// What is left out.
+    pub exclude: Vec<Exclusion>,
+}
+
+/// Whom a job bills.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SubPartners {
+    /// The partner itself: the job names no sub-partners.
+    Own,
+    /// The listed ones, in the order written. Never empty.
+    Listed(Vec<Source>),
+}
+
+/// One entry of `sub_partners`; a partners file has become its lines.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Source {
+    /// A sub-partner by its id.
+    Named(SubPartner),
+    /// Whoever the API lists when the plan is made.
+    Discovered(Discover),
+}
+
+/// A sub-partner as people and the API know it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SubPartner {
+    /// What the API takes.
+    pub id: OrgId,
+    /// What people read, where the manifest or a partners file gives one. Never empty.
+    pub label: Option<Arc<str>>,
+}
+
+/// Which sub-partners the API is asked for.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Discover {
+    /// Those whose provisioning state is `active`.
+    Active,
+    /// Those whose provisioning state is `suspended`.
+    Suspended,
+    /// All of them.
+    All,
+}
+
+/// Requests of a job that are left out: those that match every part that is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exclusion {
+    /// This sub-partner; labels have become ids.
+    pub sub_partner: Option<OrgId>,
+    /// This type.
+    pub report_type: Option<ReportType>,
+    /// Exactly this period.
+    pub period: Option<Period>,
+}

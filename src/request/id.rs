@@ -1,0 +1,136 @@
+//! The stable id of a request.
+
+use std::{fmt, str::FromStr};
+
+use sha2::{Digest, Sha256};
+
+use super::Request;
+
+/// The ledger's `request_id`: `r` and 16 hexadecimal digits (contract, section 4).
+///
+/// # Canonical form
+///
+/// The digits are the first eight bytes of the SHA-256 of this text, in UTF-8, each line ended by a line
+/// feed, and nothing after the last:
+///
+/// ```text
+/// monthend request
+/// org=<organisation id, empty for the partner itself>
+/// type=<PARTNER, CUSTOMER or USER>
+/// start=<YYYY-MM-DD>
+/// end=<YYYY-MM-DD>
+/// internal=<true or false>
+/// ```
+///
+/// No part can contain a line feed, so different requests have different texts. The form is frozen: the
+/// same request has the same id in every manifest, run and version.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(u64);
+
+impl RequestId {
+    pub(super) fn of(request: &Request) -> Self {
+        let org = request.sub_partner.as_ref().map_or("", |org| org.as_str());
+        let mut hash = Sha256::new();
+        for part in [
+            "monthend request\norg=",
+            org,
+            "\ntype=",
+            request.report_type.as_str(),
+            "\nstart=",
+            &request.period.start().to_string(),
+            "\nend=",
+            &request.period.end().to_string(),
+            "\ninternal=",
+            if request.internal {
+                "true\n"
+            } else {
+                "false\n"
+            },
+        ] {
+            hash.update(part);
+        }
+        let digest = hash.finalize();
+        let mut first = [0; 8];
+        first.copy_from_slice(&digest[..8]);
+        RequestId(u64::from_be_bytes(first))
+    }
+}
+
+/// A text that is not a request id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a request id: `r` and 16 hexadecimal digits")]
+pub struct RequestIdError(pub String);
+
+impl FromStr for RequestId {
+    type Err = RequestIdError;
+
+    fn from_str(text: &str) -> Result<Self, RequestIdError> {
+        text.strip_prefix('r')
+            .filter(|digits| {
+                digits.len() == 16
+                    && digits
+                        .bytes()
+                        .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+            })
+            .and_then(|digits| u64::from_str_radix(digits, 16).ok())
+            .map(RequestId)
+            .ok_or_else(|| RequestIdError(text.to_owned()))
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "r{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::request::{Period, ReportType};
+
+    use super::*;
+
+    /// Ledgers out there hold these ids: if this test fails, the code is wrong, not the test.
+    #[test]
+    fn the_id_is_frozen() {
+        let own = Request {
+            sub_partner: None,
+            report_type: ReportType::Partner,
+            period: Period::month(2026, 10).unwrap(),
+            internal: false,
+        };
+        let sub = Request {
+            sub_partner: Some(
+                "Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi81MmNmNTc2ZA"
+                    .parse()
+                    .unwrap(),
+            ),
+            report_type: ReportType::User,
+            internal: true,
+            ..own.clone()
+        };
+        assert_eq!(own.id().to_string(), "r66a7855c68e07831");
+        assert_eq!(sub.id().to_string(), "r9494890ce2cb042b");
+        assert_eq!(sub.id().to_string().parse(), Ok(sub.id()));
+    }
+
+    #[test]
+    fn other_spellings_are_refused() {
+        for text in [
+            "",
+            "r",
+            "0123456789abcdef0",
+            "r0123456789ABCDEF",
+            "r+123456789abcdef",
+            "r0123456789abcde",
+        ] {
+            assert!(text.parse::<RequestId>().is_err(), "{text}");
+        }
+    }
+}
