@@ -3,5 +3,7 @@
 //! Data flows one way: [`manifest`] -> plan -> runner ([`api`], pacing) -> events -> ledger and output.
 
 pub mod api;
+pub mod ledger;
 pub mod manifest;
+pub mod plan;
 pub mod request;

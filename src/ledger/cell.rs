@@ -1,0 +1,91 @@
+//! Text that is safe in a cell.
+
+use std::borrow::Cow;
+
+/// Characters that make a spreadsheet take a cell for a formula when it begins with one of them. The wide
+/// forms are taken for their narrow twins by some.
+const FORMULA_STARTS: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
+
+/// Puts a `'` before text that a spreadsheet would run as a formula, and before text that [`restore`] would
+/// otherwise take for such.
+pub fn neutralise(text: &str) -> Cow<'_, str> {
+    if is_formula(text.trim_start_matches('\'')) {
+        Cow::Owned(format!("'{text}"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// The text that [`neutralise`] was given. Text that was never neutralised is returned as it is.
+pub fn restore(cell: &str) -> &str {
+    match cell.strip_prefix('\'') {
+        Some(text) if is_formula(text.trim_start_matches('\'')) => text,
+        _ => cell,
+    }
+}
+
+fn is_formula(text: &str) -> bool {
+    text.starts_with(FORMULA_STARTS)
+}
+
+/// `text` on one line, without anything that a terminal or an editor obeys: control characters, line and
+/// paragraph separators and direction overrides become blanks, runs of blanks become one.
+pub fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for word in text.split(|c: char| c.is_whitespace() || is_obeyed(c)) {
+        if word.is_empty() {
+            continue;
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
+}
+
+fn is_obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn formulas_are_text() {
+        for (text, cell) in [
+            ("=1+1", "'=1+1"),
+            ("-3", "'-3"),
+            ("'=1", "''=1"),
+            ("''@x", "'''@x"),
+            ("plain", "plain"),
+            ("'quoted'", "'quoted'"),
+            ("", ""),
+        ] {
+            assert_eq!(neutralise(text), cell);
+            assert_eq!(restore(cell), text);
+        }
+        assert_eq!(restore("=typed by hand"), "=typed by hand");
+    }
+
+    #[test]
+    fn one_line_obeys_nothing() {
+        assert_eq!(
+            one_line("a\r\nb\tc \u{1b}[31m d\u{2028}e\u{202e}f"),
+            "a b c [31m d e f"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_neutralised_is_restored(text in "['=+@x-]{0,6}|\\PC{0,12}") {
+            let cell = neutralise(&text);
+            prop_assert!(!is_formula(&cell));
+            prop_assert_eq!(restore(&cell), text);
+        }
+    }
+}

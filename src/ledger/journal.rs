@@ -1,0 +1,73 @@
+//! Appending lines in groups: one flush makes all lines durable that came in meanwhile.
+
+use std::{io, sync::Arc};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::Disk;
+
+/// Why a line is not durable. Shared by all lines of its group.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct JournalError(pub Arc<io::Error>);
+
+struct Entry {
+    line: Vec<u8>,
+    durable: oneshot::Sender<Result<(), JournalError>>,
+}
+
+/// Takes lines and tells when they are durable.
+#[derive(Debug, Clone)]
+pub struct Journal(mpsc::UnboundedSender<Entry>);
+
+/// The other end: puts the lines on the disk, for as long as [`Writer::run`] is polled.
+#[derive(Debug)]
+pub struct Writer<'d, D> {
+    disk: &'d D,
+    lines: mpsc::UnboundedReceiver<Entry>,
+}
+
+/// A journal that appends to `disk`, and the writer that does its work.
+pub fn journal<D: Disk>(disk: &D) -> (Journal, Writer<'_, D>) {
+    let (sender, lines) = mpsc::unbounded_channel();
+    (Journal(sender), Writer { disk, lines })
+}
+
+impl Journal {
+    /// Appends `line` and waits until it is durable. Lines are written in the order of the calls.
+    ///
+    /// # Errors
+    /// What the disk said. The line may or may not be in the file then; it does not count as durable.
+    pub async fn append(&self, line: Vec<u8>) -> Result<(), JournalError> {
+        let (durable, done) = oneshot::channel();
+        let gone = || JournalError(Arc::new(io::Error::other("the ledger is closed")));
+        self.0.send(Entry { line, durable }).map_err(|_| gone())?;
+        done.await.map_err(|_| gone())?
+    }
+}
+
+impl<D: Disk> Writer<'_, D> {
+    /// Works until every [`Journal`] is dropped.
+    pub async fn run(mut self) {
+        let mut group = Vec::new();
+        while self.lines.recv_many(&mut group, usize::MAX).await > 0 {
+            let bytes = group
+                .iter()
+                .flat_map(|e: &Entry| e.line.iter().copied())
+                .collect();
+            let result = self.write(bytes).await;
+            for entry in group.drain(..) {
+                // Whoever no longer waits does not need to know.
+                let _ = entry.durable.send(result.clone());
+            }
+        }
+    }
+
+    async fn write(&self, bytes: Vec<u8>) -> Result<(), JournalError> {
+        let done = async {
+            self.disk.append(bytes).await?;
+            self.disk.sync().await
+        };
+        done.await.map_err(|e| JournalError(Arc::new(e)))
+    }
+}

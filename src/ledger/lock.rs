@@ -1,0 +1,185 @@
+//! One run at a time: the lock beside the ledger, and what it remembers for the next process.
+
+use std::{
+    fmt,
+    fs::{File, OpenOptions, TryLockError},
+    io::{self, Read as _, Seek as _, Write as _},
+    path::{Path, PathBuf},
+};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::LedgerError;
+
+/// Who holds a ledger, as far as the lock file tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Its process id.
+    pub pid: u32,
+    /// Since when.
+    pub since: DateTime<Utc>,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = self.since.to_rfc3339_opts(SecondsFormat::Secs, true);
+        write!(f, "process {}, since {since}", self.pid)
+    }
+}
+
+/// A wait that a server announced, kept so that the next process keeps it too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Which server: a base URL.
+    pub server: String,
+    /// No request leaves before this, by the local clock.
+    pub until: DateTime<Utc>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Contents {
+    holder: Option<Holder>,
+    #[serde(default)]
+    pauses: Vec<Pause>,
+}
+
+/// The lock on a ledger, `<ledger>.lock`. Released when dropped, or when the process ends in whatever way: the
+/// operating system's lock counts, not the file, so a file that a killed process left does not block.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+    path: PathBuf,
+    contents: Contents,
+}
+
+impl Lock {
+    /// Where the lock of the ledger at `ledger` lies.
+    pub fn path_of(ledger: &Path) -> PathBuf {
+        let mut path = ledger.as_os_str().to_owned();
+        path.push(".lock");
+        path.into()
+    }
+
+    /// Takes the lock of the ledger at `ledger`, at once or not at all.
+    ///
+    /// # Errors
+    /// [`LedgerError::InUse`] with the holder, [`LedgerError::Io`] where the lock file cannot be made.
+    pub fn take(ledger: &Path, now: DateTime<Utc>) -> Result<Self, LedgerError> {
+        let path = Self::path_of(ledger);
+        let failed = |source| LedgerError::Io {
+            doing: "make the lock",
+            path: path.clone(),
+            source,
+        };
+        loop {
+            let mut file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&path)
+                .map_err(failed)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    return Err(LedgerError::InUse {
+                        path: ledger.to_owned(),
+                        holder: holder(&mut file, now),
+                    });
+                }
+                Err(TryLockError::Error(e)) => return Err(failed(e)),
+            }
+            // The holder before us may have removed the file between our open and our lock.
+            if !still_there(&file, &path) {
+                continue;
+            }
+            let mut lock = Lock {
+                contents: read(&mut file).unwrap_or_default(),
+                file,
+                path: path.clone(),
+            };
+            lock.contents.holder = Some(Holder {
+                pid: std::process::id(),
+                since: now,
+            });
+            lock.contents.pauses.retain(|pause| pause.until > now);
+            lock.write().map_err(failed)?;
+            return Ok(lock);
+        }
+    }
+
+    /// Until when `server` wants no request, by what an earlier process was told.
+    pub fn pause(&self, server: &str) -> Option<DateTime<Utc>> {
+        let pauses = self.contents.pauses.iter();
+        pauses.filter(|p| p.server == server).map(|p| p.until).max()
+    }
+
+    /// Remembers that a server announced a wait. A shorter one than is known changes nothing.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn remember(&mut self, pause: Pause) -> io::Result<()> {
+        if self
+            .pause(&pause.server)
+            .is_some_and(|until| until >= pause.until)
+        {
+            return Ok(());
+        }
+        self.contents.pauses.retain(|p| p.server != pause.server);
+        self.contents.pauses.push(pause);
+        self.write()
+    }
+
+    /// Releases the lock; the file stays only where a pause still binds the next process.
+    pub fn release(mut self, now: DateTime<Utc>) {
+        self.contents.holder = None;
+        self.contents.pauses.retain(|pause| pause.until > now);
+        if !self.contents.pauses.is_empty() && self.write().is_ok() {
+            return;
+        }
+        // Removed while it is still locked: see `take`.
+        let _ = std::fs::remove_file(&self.path);
+    }
+
+    /// One write of the whole text, so that a reader sees the old or the new one.
+    fn write(&mut self) -> io::Result<()> {
+        let mut text = serde_json::to_vec(&self.contents)?;
+        text.push(b'\n');
+        let old = self.file.metadata()?.len();
+        // Padding instead of truncating first: the file is never empty for a reader.
+        while (text.len() as u64) < old {
+            text.insert(text.len() - 1, b' ');
+        }
+        self.file.rewind()?;
+        self.file.write_all(&text)?;
+        self.file.sync_data()
+    }
+}
+
+fn read(file: &mut File) -> Option<Contents> {
+    let mut text = String::new();
+    file.rewind().ok()?;
+    file.take(1 << 20).read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+fn holder(file: &mut File, now: DateTime<Utc>) -> Holder {
+    read(file)
+        .and_then(|contents| contents.holder)
+        .unwrap_or(Holder { pid: 0, since: now })
+}
+
+#[cfg(unix)]
+fn still_there(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(ours), Ok(theirs)) => (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn still_there(_: &File, path: &Path) -> bool {
+    path.exists()
+}

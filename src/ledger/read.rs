@@ -1,0 +1,442 @@
+//! Bytes to a [`Ledger`]: what a crash may leave is repaired, any other damage is refused.
+//!
+//! Appended lines are made durable in groups, so a crash or power cut can damage only what came after the
+//! last durable point, at the file's end: the last line can be torn, and where the file system had grown the
+//! file before writing its blocks, stretches of zero bytes can stand there, with whole lines after them.
+//! Zero bytes never occur in a ledger, so they show such a stretch. Every row stands in the file before the
+//! first line is appended, so a line after a stretch can only repeat a known request; a new one there means that
+//! the damage is older than the run, and it is refused.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::Path,
+    sync::Arc,
+};
+
+use super::{Column, Ledger, LedgerError, Row, Status, row};
+use crate::{api::Cause, request::RequestId};
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Reading {
+    /// The rows, folded.
+    pub ledger: Ledger,
+    /// What was repaired, in the order of the file. Empty for a ledger that was closed properly.
+    pub repairs: Vec<Repair>,
+    /// Requests whose only trace is a torn line that does not even say what they ask for. They are in
+    /// doubt; whoever knows the request (the plan) has to say what it is.
+    pub unknown: BTreeSet<RequestId>,
+}
+
+/// Something that a crash had left, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repair {
+    /// The line, from 1.
+    pub line: u64,
+    /// What was found.
+    pub kind: RepairKind,
+}
+
+/// What a crash had left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RepairKind {
+    /// A last line that lacks only its line feed: it counts.
+    WholeLine,
+    /// A torn line from which the status and report id could be read.
+    Kept(RequestId),
+    /// A torn line that says only which request it was about, where no earlier line says more: in doubt.
+    InDoubt(RequestId),
+    /// A torn line about a request of which an earlier line says more.
+    Superseded(RequestId),
+    /// A torn line that says nothing, or a stretch of zero bytes.
+    Dropped,
+}
+
+impl fmt::Display for Repair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = self.line;
+        match self.kind {
+            RepairKind::WholeLine => write!(f, "line {line} lacked its line feed"),
+            RepairKind::Kept(id) => write!(
+                f,
+                "line {line} is torn; status and report id of {id} were kept"
+            ),
+            RepairKind::InDoubt(id) => write!(f, "line {line} is torn; {id} is in doubt"),
+            RepairKind::Superseded(id) => {
+                write!(
+                    f,
+                    "line {line} is torn; an earlier line says what became of {id}"
+                )
+            }
+            RepairKind::Dropped => write!(f, "line {line} is torn and says nothing; dropped"),
+        }
+    }
+}
+
+/// Reads a ledger's bytes. `path` is for messages only.
+///
+/// # Errors
+/// [`LedgerError::NotALedger`] where the header is not a ledger's, [`LedgerError::Damaged`] with the line for
+/// damage that no crash leaves.
+pub fn read(bytes: &[u8], path: &Path) -> Result<Reading, LedgerError> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut lines = Lines::new(bytes);
+    let header = Header::read(lines.next(), path)?;
+    let mut reader = Reader {
+        path,
+        header,
+        reading: Reading::default(),
+        texts: Texts::default(),
+        after_zeros: false,
+    };
+    reader.reading.ledger = Ledger::new(reader.header.extra_names());
+    for line in lines {
+        reader.take(&line)?;
+    }
+    Ok(reader.reading)
+}
+
+/// A stretch of the file: one record, or one run of zero bytes.
+struct Line<'a> {
+    /// From 1; a quoted cell may hold line feeds, so a record can take several.
+    number: u64,
+    bytes: &'a [u8],
+    end: End,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// A line feed (not part of `bytes`, nor is a carriage return before it).
+    LineFeed,
+    /// The end of the file, or zero bytes.
+    Torn,
+    /// The record is no record but zero bytes.
+    Zeros,
+}
+
+/// Splits bytes into records, minding quotes, and runs of zero bytes.
+struct Lines<'a> {
+    rest: &'a [u8],
+    number: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Lines {
+            rest: bytes,
+            number: 1,
+        }
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = Line<'a>;
+
+    fn next(&mut self) -> Option<Line<'a>> {
+        let first = *self.rest.first()?;
+        let number = self.number;
+        if first == 0 {
+            let zeros = self.rest.iter().take_while(|b| **b == 0).count();
+            let (bytes, rest) = self.rest.split_at(zeros);
+            self.rest = rest;
+            return Some(Line {
+                number,
+                bytes,
+                end: End::Zeros,
+            });
+        }
+        let mut quoted = false;
+        let stop = self.rest.iter().position(|b| {
+            quoted ^= *b == b'"';
+            self.number += u64::from(*b == b'\n');
+            *b == 0 || (*b == b'\n' && !quoted)
+        });
+        let (bytes, end, rest) = match stop {
+            Some(at) if self.rest[at] == b'\n' => {
+                (&self.rest[..at], End::LineFeed, &self.rest[at + 1..])
+            }
+            Some(at) => (&self.rest[..at], End::Torn, &self.rest[at..]),
+            None => (self.rest, End::Torn, &self.rest[self.rest.len()..]),
+        };
+        self.rest = rest;
+        Some(Line {
+            number,
+            bytes: bytes.strip_suffix(b"\r").unwrap_or(bytes),
+            end,
+        })
+    }
+}
+
+/// Which cell of a line belongs to which column.
+struct Header {
+    /// Where each of our columns stands, `None` where an older version did not write it.
+    ours: [Option<usize>; Column::ALL.len()],
+    /// Where the others stand, and their names.
+    extra: Vec<(usize, String)>,
+    len: usize,
+}
+
+impl Header {
+    fn read(line: Option<Line<'_>>, path: &Path) -> Result<Self, LedgerError> {
+        let not_a_ledger = |why: String| LedgerError::NotALedger {
+            path: path.to_owned(),
+            why,
+        };
+        let line = line.ok_or_else(|| {
+            not_a_ledger("the file is empty; delete it to start a new ledger".to_owned())
+        })?;
+        let text = match std::str::from_utf8(line.bytes) {
+            Ok(text) if line.end == End::LineFeed => text,
+            _ => return Err(not_a_ledger("it has no header line".to_owned())),
+        };
+        let names: Vec<String> = cells(text).map_err(|why| not_a_ledger(why.to_owned()))?;
+        let required = Column::ALL.into_iter().filter(|c| c.is_required());
+        let missing: Vec<&str> = required
+            .map(Column::name)
+            .filter(|name| !names.iter().any(|n| n.trim() == *name))
+            .collect();
+        if !missing.is_empty() {
+            let why = [(';', "semicolons"), ('\t', "tabs")]
+                .into_iter()
+                .find(|(separator, _)| text.starts_with(&format!("request_id{separator}")))
+                .map(|(_, name)| {
+                    format!("its cells are separated by {name}; save it as CSV with commas (UTF-8)")
+                })
+                .unwrap_or_else(|| format!("its first line lacks {}", missing.join(", ")));
+            return Err(not_a_ledger(why));
+        }
+        let mut header = Header {
+            ours: [None; Column::ALL.len()],
+            extra: Vec::new(),
+            len: names.len(),
+        };
+        for (place, name) in names.into_iter().enumerate() {
+            match Column::ALL.iter().position(|c| c.name() == name.trim()) {
+                Some(column) if header.ours[column].is_some() => {
+                    return Err(not_a_ledger(format!("it has two columns {}", name.trim())));
+                }
+                Some(column) => header.ours[column] = Some(place),
+                None => header.extra.push((place, name)),
+            }
+        }
+        Ok(header)
+    }
+
+    fn extra_names(&self) -> Vec<String> {
+        self.extra.iter().map(|(_, name)| name.clone()).collect()
+    }
+
+    /// Spreadsheets may leave out empty cells at a line's end; nothing before these may be missing.
+    fn fewest(&self) -> usize {
+        [Column::Status, Column::ReportId, Column::Attempts]
+            .into_iter()
+            .filter_map(|c| self.ours[c as usize])
+            .max()
+            .map_or(self.len, |last| last + 1)
+    }
+
+    fn row(&self, cells: &[String], texts: &mut Texts) -> Result<Row, super::BadCell> {
+        let extra = self.extra.iter().map(|(place, _)| {
+            cells
+                .get(*place)
+                .map_or_else(String::new, |cell| super::restore(cell).to_owned())
+        });
+        let mut row = Row::from_cells(|column| self.cell(cells, column), extra.collect())?;
+        row.job = texts.share(&row.job);
+        row.label = row.label.map(|label| texts.share(&label));
+        Ok(row)
+    }
+
+    fn cell<'c>(&self, cells: &'c [String], column: Column) -> &'c str {
+        self.ours[column as usize]
+            .and_then(|place| cells.get(place))
+            .map_or("", String::as_str)
+    }
+}
+
+/// Job names and labels repeat on many rows: one copy of each is kept.
+#[derive(Default)]
+struct Texts(BTreeMap<Arc<str>, Arc<str>>);
+
+impl Texts {
+    fn share(&mut self, text: &Arc<str>) -> Arc<str> {
+        Arc::clone(
+            self.0
+                .entry(Arc::clone(text))
+                .or_insert_with(|| Arc::clone(text)),
+        )
+    }
+}
+
+struct Reader<'a> {
+    path: &'a Path,
+    header: Header,
+    reading: Reading,
+    texts: Texts,
+    after_zeros: bool,
+}
+
+impl Reader<'_> {
+    fn take(&mut self, line: &Line<'_>) -> Result<(), LedgerError> {
+        if line.end == End::Zeros {
+            self.after_zeros = true;
+            self.repaired(line, RepairKind::Dropped);
+            return Ok(());
+        }
+        if line.bytes.is_empty() {
+            return Ok(()); // blank lines are no damage
+        }
+        let resumed = std::mem::take(&mut self.after_zeros);
+        match self.row(line.bytes) {
+            Ok(row) => {
+                let known = self.reading.ledger.place(row.id()).is_some();
+                let zeros_before = self
+                    .reading
+                    .repairs
+                    .iter()
+                    .any(|r| r.kind == RepairKind::Dropped);
+                if zeros_before && !known {
+                    return Err(self.damaged(
+                        line,
+                        "rows before this line were overwritten with zero bytes",
+                    ));
+                }
+                self.reading.ledger.fold(row);
+                if line.end == End::Torn {
+                    self.repaired(line, RepairKind::WholeLine);
+                }
+                Ok(())
+            }
+            Err(_) if resumed => {
+                // The rest of a line whose beginning the zeros took.
+                self.repaired(line, RepairKind::Dropped);
+                Ok(())
+            }
+            Err(_) if line.end == End::Torn => {
+                let kind = self.salvage(line.bytes);
+                self.repaired(line, kind);
+                Ok(())
+            }
+            Err(why) => Err(self.damaged(line, &why)),
+        }
+    }
+
+    fn row(&mut self, bytes: &[u8]) -> Result<Row, String> {
+        let text = std::str::from_utf8(bytes)
+            .map_err(|_| "not UTF-8; save the file as CSV with commas (UTF-8)".to_owned())?;
+        let cells = cells(text)?;
+        if cells.len() > self.header.len || cells.len() < self.header.fewest() {
+            return Err(format!(
+                "{} cells where the header has {}; restore the line from a copy",
+                cells.len(),
+                self.header.len
+            ));
+        }
+        self.header
+            .row(&cells, &mut self.texts)
+            .map_err(|bad| bad.to_string())
+    }
+
+    /// Keeps what a torn line says (contract, section 4): complete up to `report_id`, that counts; less, and
+    /// the row is in doubt unless an earlier line says more.
+    fn salvage(&mut self, bytes: &[u8]) -> RepairKind {
+        let valid = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(e) => std::str::from_utf8(&bytes[..e.valid_up_to()]).unwrap_or_default(),
+        };
+        // The last cell may be cut; all before it are whole.
+        let mut whole = cells(valid).unwrap_or_default();
+        whole.pop();
+        let Ok(id) = self
+            .header
+            .cell(&whole, Column::RequestId)
+            .parse::<RequestId>()
+        else {
+            return RepairKind::Dropped;
+        };
+        let has = |column: Column| {
+            self.header.ours[column as usize].is_some_and(|place| place < whole.len())
+        };
+        if has(Column::Status) && has(Column::ReportId) && self.keep(&whole) {
+            return RepairKind::Kept(id);
+        }
+        let earlier = self.reading.ledger.get(id).map(|row| row.status.clone());
+        match earlier {
+            Some(Status::Created(_) | Status::Sending) => return RepairKind::Superseded(id),
+            Some(Status::Failed | Status::Pending) => {
+                if let Some(place) = self.reading.ledger.place(id) {
+                    self.reading.ledger.row_mut(place).status = Status::Sending;
+                }
+            }
+            None => match row::identity(&|column| self.header.cell(&whole, column)) {
+                Ok((_, request)) => {
+                    let job = self.header.cell(&whole, Column::Job);
+                    let label = self.header.cell(&whole, Column::SubPartner);
+                    let label = Some(super::restore(label)).filter(|l| !l.is_empty());
+                    let mut row =
+                        Row::pending(request, super::restore(job).into(), label.map(Arc::from));
+                    row.status = Status::Sending;
+                    self.reading.ledger.fold(row);
+                }
+                Err(_) => {
+                    self.reading.unknown.insert(id);
+                }
+            },
+        }
+        RepairKind::InDoubt(id)
+    }
+
+    /// Folds a torn line that is complete up to its report id; false where even that does not make a row.
+    fn keep(&mut self, whole: &[String]) -> bool {
+        let Ok(mut row) = self.header.row(whole, &mut self.texts) else {
+            return false;
+        };
+        if let Some(earlier) = self.reading.ledger.get(row.id()) {
+            row.intent_at = row.intent_at.or(earlier.intent_at);
+            row.attempts = row.attempts.max(earlier.attempts);
+        }
+        if row.status == Status::Failed && (row.cause.code.is_empty() || row.cause.text.is_empty())
+        {
+            row.cause = Cause {
+                code: "bad_response".to_owned(),
+                text: "the cause was lost with the end of a torn line".to_owned(),
+                ..row.cause
+            };
+        }
+        if matches!(row.status, Status::Created(_)) {
+            row.intent_at = None;
+        }
+        self.reading.ledger.fold(row);
+        true
+    }
+
+    fn repaired(&mut self, line: &Line<'_>, kind: RepairKind) {
+        self.reading.repairs.push(Repair {
+            line: line.number,
+            kind,
+        });
+    }
+
+    fn damaged(&self, line: &Line<'_>, why: &str) -> LedgerError {
+        LedgerError::Damaged {
+            path: self.path.to_owned(),
+            line: line.number,
+            why: why.to_owned(),
+        }
+    }
+}
+
+/// The cells of one record.
+fn cells(text: &str) -> Result<Vec<String>, String> {
+    let mut record = csv::StringRecord::new();
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .buffer_capacity(text.len().max(1))
+        .from_reader(text.as_bytes());
+    match reader.read_record(&mut record) {
+        Ok(_) => Ok(record.iter().map(str::to_owned).collect()),
+        Err(e) => Err(e.to_string()),
+    }
+}

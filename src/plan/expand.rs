@@ -1,0 +1,207 @@
+//! Jobs to requests.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
+
+use crate::{
+    manifest::{Discover, Job, Manifest, Source, SubPartner, SubPartners},
+    request::{OrgId, Request, RequestId},
+};
+
+/// Whom the API listed, for each way that the manifest asks it.
+pub type Discovered = BTreeMap<Discover, Vec<OrgId>>;
+
+/// One request of a plan, and who named it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// Its id.
+    pub id: RequestId,
+    /// What to ask for.
+    pub request: Request,
+    /// The first job that names it.
+    pub job: Arc<str>,
+    /// The sub-partner's label there, or anywhere in the manifest.
+    pub label: Option<Arc<str>>,
+}
+
+/// What one job adds to a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobCount {
+    /// The job.
+    pub name: Arc<str>,
+    /// Requests that it is the first to name.
+    pub requests: usize,
+    /// Requests that it names too, but that were named before, by it or by an earlier job.
+    pub folded: usize,
+    /// Requests that its `exclude` left out.
+    pub excluded: usize,
+}
+
+/// All requests of a manifest: jobs as written; within a job sub-partner, then period, then type.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Plan {
+    requests: Vec<Planned>,
+    jobs: Vec<JobCount>,
+}
+
+/// Why a manifest cannot become a plan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// It has more requests than the manifest allows.
+    #[error(
+        "the plan has more than {max} requests; raise limits.max_requests if that is meant, \
+         or narrow the jobs"
+    )]
+    TooLarge {
+        /// `limits.max_requests`
+        max: usize,
+    },
+    /// Two requests share an id. So rare that it is refused rather than handled.
+    #[error(
+        "the requests `{first}` and `{second}` happen to have the same id; put one into another manifest"
+    )]
+    IdCollision {
+        /// One of them.
+        first: Request,
+        /// The other.
+        second: Request,
+    },
+}
+
+impl Plan {
+    /// Multiplies out the jobs of `manifest`; `discovered` says whom the API listed.
+    ///
+    /// # Errors
+    /// The plan is larger than `limits.max_requests`.
+    pub fn expand(manifest: &Manifest, discovered: &Discovered) -> Result<Self, PlanError> {
+        let max = manifest.settings.limits.max_requests;
+        let labels: HashMap<&OrgId, &Arc<str>> = manifest
+            .labels
+            .iter()
+            .map(|(label, id)| (id, label))
+            .collect();
+        let mut places: HashMap<RequestId, usize> = HashMap::new();
+        let mut plan = Plan::default();
+        for job in &manifest.jobs {
+            let mut count = JobCount {
+                name: Arc::clone(&job.name),
+                requests: 0,
+                folded: 0,
+                excluded: 0,
+            };
+            for (request, label) in requests(job, discovered) {
+                if is_excluded(job, &request) {
+                    count.excluded += 1;
+                    continue;
+                }
+                let id = request.id();
+                if let Some(place) = places.get(&id) {
+                    let first = &plan.requests[*place].request;
+                    if *first != request {
+                        return Err(PlanError::IdCollision {
+                            first: first.clone(),
+                            second: request,
+                        });
+                    }
+                    count.folded += 1;
+                    continue;
+                }
+                if plan.requests.len() == max {
+                    return Err(PlanError::TooLarge { max });
+                }
+                places.insert(id, plan.requests.len());
+                let named = || request.sub_partner.as_ref().and_then(|org| labels.get(org));
+                let label = label.or_else(|| named().map(|label| Arc::clone(label)));
+                plan.requests.push(Planned {
+                    id,
+                    request,
+                    job: Arc::clone(&job.name),
+                    label,
+                });
+                count.requests += 1;
+            }
+            plan.jobs.push(count);
+        }
+        Ok(plan)
+    }
+
+    /// The requests, in order.
+    pub fn requests(&self) -> &[Planned] {
+        &self.requests
+    }
+
+    /// What each job adds, in order.
+    pub fn jobs(&self) -> &[JobCount] {
+        &self.jobs
+    }
+
+    /// How many times a request was named again.
+    pub fn folded(&self) -> usize {
+        self.jobs.iter().map(|job| job.folded).sum()
+    }
+}
+
+/// The ids of all requests that `job` names, also those that an earlier job named first.
+pub(super) fn named_by(job: &Job, discovered: &Discovered) -> HashSet<RequestId> {
+    requests(job, discovered)
+        .filter(|(request, _)| !is_excluded(job, request))
+        .map(|(request, _)| request.id())
+        .collect()
+}
+
+fn is_excluded(job: &Job, request: &Request) -> bool {
+    fn fits<T: PartialEq>(named: &Option<T>, actual: &T) -> bool {
+        named.as_ref().is_none_or(|named| named == actual)
+    }
+    job.exclude.iter().any(|exclusion| {
+        fits(&exclusion.report_type, &request.report_type)
+            && fits(&exclusion.period, &request.period)
+            && (exclusion.sub_partner.is_none() || exclusion.sub_partner == request.sub_partner)
+    })
+}
+
+/// All combinations of a job in order, with the sub-partner's label, before exclusion and folding.
+fn requests<'a>(
+    job: &'a Job,
+    discovered: &'a Discovered,
+) -> impl Iterator<Item = (Request, Option<Arc<str>>)> + 'a {
+    sub_partners(job, discovered).flat_map(move |partner| {
+        job.periods.iter().flat_map(move |period| {
+            let partner = partner.clone();
+            job.types.iter().map(move |report_type| {
+                let request = Request {
+                    sub_partner: partner.as_ref().map(|p| p.id.clone()),
+                    report_type: *report_type,
+                    period: *period,
+                    internal: job.internal,
+                };
+                let label = partner.as_ref().and_then(|p| p.label.clone());
+                (request, label)
+            })
+        })
+    })
+}
+
+/// The sub-partners of a job in order; `None` for the partner itself.
+fn sub_partners<'a>(
+    job: &'a Job,
+    discovered: &'a Discovered,
+) -> Box<dyn Iterator<Item = Option<SubPartner>> + 'a> {
+    let sources = match &job.sub_partners {
+        SubPartners::Own => return Box::new(std::iter::once(None)),
+        SubPartners::Listed(sources) => sources,
+    };
+    Box::new(sources.iter().flat_map(|source| {
+        let (named, found) = match source {
+            Source::Named(partner) => (Some(partner.clone()), None),
+            Source::Discovered(which) => (None, discovered.get(which)),
+        };
+        let found = found.into_iter().flatten().map(|id| SubPartner {
+            id: id.clone(),
+            label: None,
+        });
+        named.into_iter().chain(found).map(Some)
+    }))
+}

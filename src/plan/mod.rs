@@ -1,0 +1,10 @@
+//! The plan: every request of a manifest, in order, each once.
+//!
+//! [`Plan::expand`] multiplies the jobs out and folds what two of them name; [`Selection`] narrows a plan or
+//! a ledger to what the command line asks for. Nothing is sent here, and nothing is known of sending.
+
+mod expand;
+mod selection;
+
+pub use expand::{Discovered, JobCount, Plan, PlanError, Planned};
+pub use selection::{Selection, SelectionError, Who};

@@ -1,0 +1,261 @@
+//! Narrowing a plan or a ledger to what the command line asks for (contract, section 2).
+
+use std::{
+    collections::{HashMap, HashSet},
+    convert::Infallible,
+    str::FromStr,
+};
+
+use super::{Discovered, Plan, Planned, expand::named_by};
+use crate::{
+    ledger::{Ledger, Row},
+    manifest::Manifest,
+    request::{Period, ReportType, Request, RequestId},
+};
+
+/// `--sub-partner`: whose requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    /// `own`: the partner itself.
+    Own,
+    /// An organisation id or a label.
+    Named(String),
+}
+
+impl FromStr for Who {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text {
+            "own" => Who::Own,
+            _ => Who::Named(text.to_owned()),
+        })
+    }
+}
+
+/// Which requests a command is about. Several values of one option: any of them; several options: all must
+/// match. Nothing given selects everything.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Selection {
+    /// `--job`
+    pub jobs: Vec<String>,
+    /// `--sub-partner`
+    pub sub_partners: Vec<Who>,
+    /// `--type`
+    pub types: Vec<ReportType>,
+    /// `--period`: periods that lie within.
+    pub periods: Vec<Period>,
+}
+
+/// A selection that cannot be meant. Exit code 2.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SelectionError {
+    /// One value fits nothing at all.
+    #[error("{option} {value} matches nothing{}", suggestion.as_ref().map_or_else(String::new, |s| format!("; did you mean {s}?")))]
+    MatchesNothing {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        value: String,
+        /// The nearest value that would match.
+        suggestion: Option<String>,
+    },
+    /// Each value fits something, but nothing fits them all.
+    #[error("no request matches all of the selectors together")]
+    NothingTogether,
+}
+
+/// A request as selectors see it: what it is, and the names that people know it by.
+struct Candidate<'a> {
+    id: RequestId,
+    request: &'a Request,
+    job: &'a str,
+    label: Option<&'a str>,
+}
+
+impl<'a> From<&'a Planned> for Candidate<'a> {
+    fn from(planned: &'a Planned) -> Self {
+        Candidate {
+            id: planned.id,
+            request: &planned.request,
+            job: &planned.job,
+            label: planned.label.as_deref(),
+        }
+    }
+}
+
+impl<'a> From<&'a Row> for Candidate<'a> {
+    fn from(row: &'a Row) -> Self {
+        Candidate {
+            id: row.id(),
+            request: row.request(),
+            job: &row.job,
+            label: row.label.as_deref(),
+        }
+    }
+}
+
+impl Selection {
+    /// Whether everything is selected.
+    pub fn is_everything(&self) -> bool {
+        *self == Selection::default()
+    }
+
+    /// The ids of the planned requests that are selected. `ledger` only keeps a selector that fits an older
+    /// row from being called a mistake.
+    ///
+    /// # Errors
+    /// A selector that matches nothing in plan or ledger, or selectors that match nothing together.
+    pub fn of_plan(
+        &self,
+        plan: &Plan,
+        manifest: &Manifest,
+        discovered: &Discovered,
+        ledger: &Ledger,
+    ) -> Result<HashSet<RequestId>, SelectionError> {
+        let jobs = manifest
+            .jobs
+            .iter()
+            .filter(|job| self.jobs.iter().any(|name| *name == *job.name));
+        let jobs = jobs
+            .map(|job| (&*job.name, named_by(job, discovered)))
+            .collect();
+        let matcher = Matcher {
+            selection: self,
+            jobs,
+            labels: manifest
+                .labels
+                .iter()
+                .map(|(label, id)| (&**label, id.as_str()))
+                .collect(),
+        };
+        let planned = || plan.requests().iter().map(Candidate::from);
+        matcher.check(planned().chain(ledger.rows().iter().map(Candidate::from)))?;
+        matcher.select(planned(), ledger.rows().iter().map(Candidate::from))
+    }
+
+    /// The ids of the ledger's rows that are selected; what a job named is known by the `job` column only.
+    ///
+    /// # Errors
+    /// A selector that matches no row, or selectors that match nothing together.
+    pub fn of_ledger(&self, ledger: &Ledger) -> Result<HashSet<RequestId>, SelectionError> {
+        let matcher = Matcher {
+            selection: self,
+            jobs: HashMap::new(),
+            labels: HashMap::new(),
+        };
+        let rows = || ledger.rows().iter().map(Candidate::from);
+        matcher.check(rows())?;
+        matcher.select(rows(), std::iter::empty())
+    }
+}
+
+struct Matcher<'a> {
+    selection: &'a Selection,
+    /// What each selected job of the manifest names.
+    jobs: HashMap<&'a str, HashSet<RequestId>>,
+    /// Labels of the manifest, and whose they are.
+    labels: HashMap<&'a str, &'a str>,
+}
+
+impl Matcher<'_> {
+    fn job(&self, name: &str, candidate: &Candidate<'_>) -> bool {
+        candidate.job == name
+            || self
+                .jobs
+                .get(name)
+                .is_some_and(|ids| ids.contains(&candidate.id))
+    }
+
+    fn who(&self, who: &Who, candidate: &Candidate<'_>) -> bool {
+        match (who, &candidate.request.sub_partner) {
+            (Who::Own, None) => true,
+            (Who::Own, Some(_)) | (Who::Named(_), None) => false,
+            (Who::Named(name), Some(org)) => {
+                org.as_str() == name
+                    || candidate.label == Some(name)
+                    || self.labels.get(name.as_str()) == Some(&org.as_str())
+            }
+        }
+    }
+
+    fn select<'c>(
+        &self,
+        candidates: impl Iterator<Item = Candidate<'c>>,
+        others: impl Iterator<Item = Candidate<'c>>,
+    ) -> Result<HashSet<RequestId>, SelectionError> {
+        let matches = |c: &Candidate<'_>| {
+            let s = self.selection;
+            any(&s.jobs, |job| self.job(job, c))
+                && any(&s.sub_partners, |who| self.who(who, c))
+                && any(&s.types, |t| *t == c.request.report_type)
+                && any(&s.periods, |p| c.request.period.lies_within(*p))
+        };
+        let selected: HashSet<RequestId> = candidates.filter(matches).map(|c| c.id).collect();
+        let together = !selected.is_empty() || self.selection.is_everything();
+        if together || others.filter(matches).next().is_some() {
+            Ok(selected)
+        } else {
+            Err(SelectionError::NothingTogether)
+        }
+    }
+
+    /// Each value on its own has to match something.
+    fn check<'c>(
+        &self,
+        candidates: impl Iterator<Item = Candidate<'c>> + Clone,
+    ) -> Result<(), SelectionError> {
+        let s = self.selection;
+        let nothing = |option, value: String, known: Vec<&str>| {
+            let nearest = known
+                .into_iter()
+                .map(|name| (strsim::damerau_levenshtein(&value, name), name))
+                .filter(|(distance, _)| *distance <= 1 + value.len() / 4)
+                .min();
+            Err(SelectionError::MatchesNothing {
+                option,
+                suggestion: nearest.map(|(_, name)| name.to_owned()),
+                value,
+            })
+        };
+        for job in &s.jobs {
+            if !candidates.clone().any(|c| self.job(job, &c)) {
+                return nothing("--job", job.clone(), candidates.map(|c| c.job).collect());
+            }
+        }
+        for who in &s.sub_partners {
+            if !candidates.clone().any(|c| self.who(who, &c)) {
+                let value = match who {
+                    Who::Own => "own".to_owned(),
+                    Who::Named(name) => name.clone(),
+                };
+                return nothing(
+                    "--sub-partner",
+                    value,
+                    candidates.filter_map(|c| c.label).collect(),
+                );
+            }
+        }
+        for report_type in &s.types {
+            if !candidates
+                .clone()
+                .any(|c| c.request.report_type == *report_type)
+            {
+                return nothing("--type", report_type.to_string(), Vec::new());
+            }
+        }
+        for period in &s.periods {
+            if !candidates
+                .clone()
+                .any(|c| c.request.period.lies_within(*period))
+            {
+                return nothing("--period", period.to_string(), Vec::new());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn any<T>(values: &[T], matches: impl Fn(&T) -> bool) -> bool {
+    values.is_empty() || values.iter().any(matches)
+}
