@@ -5,5 +5,6 @@
 pub mod api;
 pub mod ledger;
 pub mod manifest;
+pub mod pacing;
 pub mod plan;
 pub mod request;

@@ -1,0 +1,421 @@
+//! The gate that every request of the process passes.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard},
+    time::Duration,
+};
+
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until, timeout_at},
+};
+
+use super::{Breaker, Ceiling, Law, Stage};
+use crate::{
+    api::Budget,
+    manifest::{Limits, RetryPolicy},
+};
+
+/// Holds every request back until it may leave, in the order in which they came.
+///
+/// A request passes in two steps. [`Gate::enter`] waits for a slot (`limits.concurrency`), for the end of every
+/// announced wait, for the ceiling, the learned pace and the breaker. Whoever then has to do something that
+/// takes time (making an intent durable) calls [`Pass::leave`] right before sending: it looks at the
+/// announced waits once more, and keeps the ceiling for what really leaves, so that a slow disk cannot bunch
+/// requests that were let go one by one.
+///
+/// An announced wait is an instant that only moves forward and ends by time alone. When it has ended, one
+/// request goes ahead; each that the server takes lets two others follow, up to the full concurrency.
+#[derive(Debug)]
+pub struct Gate {
+    state: Mutex<State>,
+    changed: Notify,
+    policy: RetryPolicy,
+}
+
+/// Who goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Priority {
+    /// In the order of arrival.
+    Ordinary,
+    /// Before all others, also while the gate is closed: the renewal of credentials.
+    First,
+}
+
+/// What an answer says about pace.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Feedback {
+    /// The server took the request or refused it for what it asks: it was let through.
+    Accepted,
+    /// 429, with the announced wait where there was one.
+    RateLimited(Option<Duration>),
+    /// 423 or 503 with an announced wait.
+    Busy(Duration),
+    /// No connection, no answer in time, or a 5xx.
+    Failed,
+}
+
+/// Why nothing will leave any more.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum StopCause {
+    /// The server asks for a longer wait than `retry.max_retry_after`; it ends at `until`.
+    WaitTooLong {
+        /// What was announced, or what is left of it.
+        wait: Duration,
+        /// When it ends.
+        until: Instant,
+    },
+    /// `retry.max_consecutive_failures` in a row.
+    ServerDown {
+        /// How many.
+        failures: u32,
+    },
+    /// Nothing was accepted for `retry.max_stall`.
+    Stalled {
+        /// How long.
+        since: Duration,
+    },
+}
+
+/// A wait was announced after the request had been let go: it must not leave now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldBack;
+
+/// What the gate counted.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Stats {
+    /// Requests that left.
+    pub sent: u64,
+    /// Requests that the server let through its limits.
+    pub accepted: u64,
+    /// Answers 429.
+    pub rate_limited: u64,
+    /// Time spent in announced waits so far.
+    pub paused: Duration,
+    /// The end of the announced wait, where one is in force.
+    pub paused_until: Option<Instant>,
+    /// The pace in force that was learned, in requests per second.
+    pub learned_pace: Option<f64>,
+    /// The rate that the server was last measured to grant, in requests per second.
+    pub measured_rate: Option<f64>,
+}
+
+#[derive(Debug)]
+struct State {
+    concurrency: usize,
+    in_flight: usize,
+    /// How many may be in flight while sending gathers way.
+    window: usize,
+    queue: VecDeque<u64>,
+    next_ticket: u64,
+    /// Closed for all but the renewal of credentials.
+    closed: bool,
+    /// End of the last announced wait.
+    not_before: Option<Instant>,
+    entry: Ceiling,
+    exit: Ceiling,
+    law: Law,
+    breaker: Breaker,
+    /// Rate limits without an announced wait, in a row.
+    unannounced: u32,
+    last_accepted: Option<Instant>,
+    stopped: Option<StopCause>,
+    stats: Stats,
+}
+
+impl Gate {
+    /// A gate with nothing in flight.
+    pub fn new(limits: &Limits, policy: &RetryPolicy) -> Self {
+        let now = Instant::now();
+        // One of the burst is kept back: requests that left in time can arrive bunched by one.
+        let kept_back = std::num::NonZeroU32::new(limits.burst.get() - 1).unwrap_or(limits.burst);
+        Gate {
+            state: Mutex::new(State {
+                concurrency: limits.concurrency.get(),
+                in_flight: 0,
+                window: 1,
+                queue: VecDeque::new(),
+                next_ticket: 0,
+                closed: false,
+                not_before: None,
+                entry: Ceiling::new(limits.rate, kept_back),
+                exit: Ceiling::new(limits.rate, limits.burst),
+                law: Law::new(now),
+                breaker: Breaker::new(policy),
+                unannounced: 0,
+                last_accepted: None,
+                stopped: None,
+                stats: Stats::default(),
+            }),
+            changed: Notify::new(),
+            policy: policy.clone(),
+        }
+    }
+
+    /// Waits until a request may go on. Dropping the future gives its place up.
+    ///
+    /// # Errors
+    /// Nothing will leave any more.
+    pub async fn enter(&self, priority: Priority) -> Result<Pass<'_>, StopCause> {
+        let ticket = Ticket::draw(self, priority);
+        loop {
+            let changed = self.changed.notified();
+            let entered = self
+                .state()
+                .try_enter(ticket.number, priority, &self.policy);
+            match entered {
+                Ok(()) => {
+                    return Ok(Pass { gate: self });
+                }
+                Err(Blocked::Stopped(cause)) => return Err(cause),
+                // Woken early by a change or late by time: either way everything is looked at again.
+                Err(Blocked::Until(at)) => {
+                    let _ = timeout_at(at, changed).await;
+                }
+            }
+        }
+    }
+
+    /// Takes over a wait that was announced to an earlier process.
+    pub fn hold(&self, wait: Duration) {
+        self.state().hold(wait, &self.policy);
+        self.changed.notify_waiters();
+    }
+
+    /// Lets nothing but [`Priority::First`] enter until [`Gate::open`].
+    pub fn close(&self) {
+        self.state().closed = true;
+    }
+
+    /// Ends [`Gate::close`].
+    pub fn open(&self) {
+        self.state().closed = false;
+        self.changed.notify_waiters();
+    }
+
+    /// Why nothing leaves any more, once that is so.
+    pub fn stopped(&self) -> Option<StopCause> {
+        self.state().stopped
+    }
+
+    /// How far the breaker has gone.
+    pub fn stage(&self) -> Stage {
+        self.state().breaker.stage()
+    }
+
+    /// What was counted so far.
+    pub fn stats(&self) -> Stats {
+        let state = self.state();
+        let now = Instant::now();
+        let left = state
+            .not_before
+            .map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
+        Stats {
+            paused: state.stats.paused.saturating_sub(left),
+            paused_until: state.not_before.filter(|at| *at > now),
+            learned_pace: state.law.pace(),
+            measured_rate: state.law.measured(),
+            ..state.stats
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+enum Blocked {
+    Stopped(StopCause),
+    /// It is not worth asking again before, unless something changes.
+    Until(Instant),
+}
+
+impl State {
+    /// One look at everything: the pure step behind [`Gate::enter`].
+    fn try_enter(
+        &mut self,
+        ticket: u64,
+        priority: Priority,
+        policy: &RetryPolicy,
+    ) -> Result<(), Blocked> {
+        let now = Instant::now();
+        let stalled_at = *self.last_accepted.get_or_insert(now) + policy.max_stall;
+        if self.stopped.is_none() && now >= stalled_at {
+            self.stopped = Some(StopCause::Stalled {
+                since: policy.max_stall,
+            });
+        }
+        if let Some(cause) = self.stopped {
+            return Err(Blocked::Stopped(cause));
+        }
+        let until = |at: Instant| Err(Blocked::Until(at.min(stalled_at)));
+        if self.queue.front() != Some(&ticket) || (self.closed && priority == Priority::Ordinary) {
+            return until(stalled_at);
+        }
+        if let Some(at) = self.not_before.filter(|at| *at > now) {
+            return until(at);
+        }
+        let slots = match self.breaker.stage() {
+            Stage::Probing => 1,
+            Stage::Closed | Stage::Slow | Stage::Open => self.window.min(self.concurrency),
+        };
+        if self.in_flight >= slots {
+            return until(stalled_at);
+        }
+        if let Some(at) = self.breaker.not_before().filter(|at| *at > now) {
+            return until(at);
+        }
+        let paced = self.law.not_before(now, self.in_flight);
+        if paced > now {
+            return until(paced);
+        }
+        // Last, since it takes a pass.
+        if let Err(at) = self.entry.check() {
+            return until(at);
+        }
+        self.in_flight += 1;
+        self.law.on_sent(now);
+        self.breaker.on_sent(now);
+        Ok(())
+    }
+
+    fn hold(&mut self, wait: Duration, policy: &RetryPolicy) {
+        let now = Instant::now();
+        let far = Duration::from_secs(10 * 365 * 24 * 3600);
+        let until = now + wait.min(far);
+        let counted_to = self.not_before.map_or(now, |at| at.max(now));
+        self.stats.paused += until.saturating_duration_since(counted_to);
+        self.not_before = Some(self.not_before.map_or(until, |at| at.max(until)));
+        self.window = 1;
+        if wait > policy.max_retry_after {
+            self.stopped
+                .get_or_insert(StopCause::WaitTooLong { wait, until });
+        }
+    }
+
+    fn answered(&mut self, feedback: Feedback, budget: Option<Budget>, policy: &RetryPolicy) {
+        let now = Instant::now();
+        if let Some(budget) = budget {
+            self.law.on_budget(now, budget);
+        }
+        match feedback {
+            Feedback::Accepted => {
+                self.breaker.on_answer();
+                self.law.on_accepted(now);
+                self.unannounced = 0;
+                self.stats.accepted += 1;
+                self.last_accepted = Some(now);
+                self.window = (self.window + 1).min(self.concurrency);
+            }
+            Feedback::RateLimited(announced) => {
+                self.breaker.on_answer();
+                self.stats.rate_limited += 1;
+                let wait = announced.filter(|wait| !wait.is_zero()).unwrap_or_else(|| {
+                    // Our own backoff, the same for everyone: answers that were in flight together count once.
+                    if self.not_before.is_none_or(|at| at <= now) {
+                        self.unannounced = (self.unannounced + 1).min(16);
+                    }
+                    let doubled = policy.base_delay * (1 << (self.unannounced.max(1) - 1));
+                    doubled.min(policy.max_delay)
+                });
+                self.hold(wait, policy);
+                let until = self.not_before.unwrap_or(now);
+                self.law.on_limited(now, until);
+            }
+            Feedback::Busy(wait) => {
+                self.breaker.on_answer();
+                self.hold(wait, policy);
+            }
+            Feedback::Failed => {
+                self.breaker.on_failure(now);
+                if self.breaker.stage() == Stage::Open {
+                    let failures = self.breaker.failures();
+                    self.stopped
+                        .get_or_insert(StopCause::ServerDown { failures });
+                }
+            }
+        }
+    }
+}
+
+/// A place in the queue, given up when dropped.
+struct Ticket<'g> {
+    gate: &'g Gate,
+    number: u64,
+}
+
+impl<'g> Ticket<'g> {
+    fn draw(gate: &'g Gate, priority: Priority) -> Self {
+        let mut state = gate.state();
+        let number = state.next_ticket;
+        state.next_ticket += 1;
+        match priority {
+            Priority::Ordinary => state.queue.push_back(number),
+            Priority::First => state.queue.push_front(number),
+        }
+        drop(state);
+        Ticket { gate, number }
+    }
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        self.gate
+            .state()
+            .queue
+            .retain(|number| *number != self.number);
+        self.gate.changed.notify_waiters();
+    }
+}
+
+/// Leave to send one request: it holds a slot until it is answered or dropped.
+#[derive(Debug)]
+#[must_use = "dropping it gives the slot back"]
+pub struct Pass<'g> {
+    gate: &'g Gate,
+}
+
+impl Pass<'_> {
+    /// The last look before the request is handed to the HTTP client.
+    ///
+    /// # Errors
+    /// [`HeldBack`] where a wait was announced since [`Gate::enter`], or nothing may leave any more.
+    pub async fn leave(&self) -> Result<(), HeldBack> {
+        loop {
+            let wait = {
+                let mut state = self.gate.state();
+                let held = state.not_before.is_some_and(|at| at > Instant::now());
+                if held || state.stopped.is_some() {
+                    return Err(HeldBack);
+                }
+                match state.exit.check() {
+                    Ok(()) => {
+                        state.stats.sent += 1;
+                        return Ok(());
+                    }
+                    Err(at) => at,
+                }
+            };
+            sleep_until(wait).await;
+        }
+    }
+
+    /// Gives the slot back and tells what the answer says about pace.
+    pub fn answered(self, feedback: Feedback, budget: Option<Budget>) {
+        self.gate
+            .state()
+            .answered(feedback, budget, &self.gate.policy);
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        let mut state = self.gate.state();
+        state.in_flight = state.in_flight.saturating_sub(1);
+        drop(state);
+        self.gate.changed.notify_waiters();
+    }
+}
