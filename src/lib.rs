@@ -8,3 +8,4 @@ pub mod manifest;
 pub mod pacing;
 pub mod plan;
 pub mod request;
+pub mod session;

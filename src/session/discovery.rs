@@ -1,0 +1,50 @@
+//! Asking the API for the sub-partners that a manifest's `discover` means.
+
+use super::{ReadError, Session};
+use crate::{
+    api::Api,
+    manifest::{Discover, Manifest, Source, SubPartners},
+    plan::Discovered,
+};
+
+/// Why the sub-partners are not known.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DiscoveryError {
+    /// The API has none of that kind: a manifest that bills nobody. Exit code 2.
+    Nobody(Discover),
+    /// The API could not be asked. Exit code 3.
+    Read(ReadError),
+}
+
+/// Asks for each kind of sub-partner that `manifest` names, once.
+///
+/// # Errors
+/// See [`DiscoveryError`].
+pub async fn discover<A: Api>(
+    session: &Session<'_, A>,
+    manifest: &Manifest,
+) -> Result<Discovered, DiscoveryError> {
+    let mut found = Discovered::new();
+    for job in &manifest.jobs {
+        let SubPartners::Listed(sources) = &job.sub_partners else {
+            continue;
+        };
+        for source in sources {
+            let Source::Discovered(which) = *source else {
+                continue;
+            };
+            if found.contains_key(&which) {
+                continue;
+            }
+            let listed = session
+                .read_pages(async |api: &A, token, next| api.sub_partners(token, which, next).await)
+                .await
+                .map_err(DiscoveryError::Read)?;
+            if listed.is_empty() {
+                return Err(DiscoveryError::Nobody(which));
+            }
+            found.insert(which, listed);
+        }
+    }
+    Ok(found)
+}
