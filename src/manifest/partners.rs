@@ -84,7 +84,6 @@ fn partners(source: &Arc<Source>, sink: &Sink, labels: &mut LabelBook) -> Option
     let mut record = csv::StringRecord::new();
     let mut header: Option<Header> = None;
     let mut lines = Lines {
-        source,
         sink,
         labels,
         seen: HashSet::new(),
@@ -237,7 +236,6 @@ impl Header {
 
 /// The lines below the header.
 struct Lines<'a> {
-    source: &'a Arc<Source>,
     sink: &'a Sink,
     labels: &'a mut LabelBook,
     seen: HashSet<SubPartner>,
@@ -273,14 +271,15 @@ impl Lines<'_> {
             let limit = MAX_LINE_BYTES;
             return Err((line.place(), ProblemKind::LineTooLong { limit }));
         }
-        if record.len() != header.columns {
+        // With the one column `org_id` the cell would pass for an id.
+        if record.len() == 1 && line.cell(0).contains(';') {
             let found = "semicolons";
-            let kind = match record.len() {
-                1 if line.cell(0).contains(';') => ProblemKind::WrongSeparator { found },
-                found => ProblemKind::CellCount {
-                    found,
-                    expected: header.columns,
-                },
+            return Err((line.place(), ProblemKind::WrongSeparator { found }));
+        }
+        if record.len() != header.columns {
+            let kind = ProblemKind::CellCount {
+                found: record.len(),
+                expected: header.columns,
             };
             return Err((line.place(), kind));
         }
@@ -309,14 +308,10 @@ mod tests {
 
     #[test]
     fn cells_are_found_in_their_line() {
-        let line = "a , \"b, \"\"c\"\"\",d\r\nnext";
-        for (index, cell) in [(0, "a"), (2, "d")] {
-            let line = "a ,\"b, \"\"c\"\"\",d\r\nnext";
+        let line = "a ,\"b, \"\"c\"\"\", d\r\nnext";
+        for (index, cell) in [(0, "a"), (1, "\"b, \"\"c\"\"\""), (2, "d")] {
             assert_eq!(&line[cell_span(line, index)], cell);
         }
-        assert_eq!(&line[cell_span(line, 0)], "a");
-        let quoted = "a,\"b, \"\"c\"\"\",d";
-        assert_eq!(&quoted[cell_span(quoted, 1)], "\"b, \"\"c\"\"\"");
         assert_eq!(&"a,,ü"[cell_span("a,,ü", 2)], "ü");
         assert_eq!(cell_span("a,,b", 1), 2..2);
         assert_eq!(cell_span("", 0), 0..0);

@@ -3,6 +3,11 @@
 //! The types here mirror the text as it is written; readers take the same keys (a test compares). They are
 //! written, never read: a reader that knows places finds more than serde could.
 
+#![cfg_attr(
+    not(test),
+    expect(dead_code, reason = "only tests write a manifest from these types")
+)]
+
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform};

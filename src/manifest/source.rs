@@ -128,8 +128,8 @@ impl Source {
 
     /// A place in this file. `span` is in bytes; it is cut to the line that it starts on.
     pub(super) fn place(self: &Arc<Self>, span: Range<usize>) -> Place {
-        let start = self.text.floor_char_boundary(span.start);
-        let end = self.text.floor_char_boundary(span.end).max(start);
+        let start = self.boundary(span.start);
+        let end = self.boundary(span.end).max(start);
         let first_line = self.text[start..end]
             .split(['\n', '\r'])
             .next()
@@ -138,6 +138,14 @@ impl Source {
             source: Arc::clone(self),
             span: start..start + first_line.trim_end().len(),
         }
+    }
+
+    /// The last beginning of a character that is not after the byte `at`.
+    fn boundary(&self, at: usize) -> usize {
+        (0..=at.min(self.text.len()))
+            .rev()
+            .find(|at| self.text.is_char_boundary(*at))
+            .unwrap_or(0)
     }
 }
 
@@ -197,10 +205,12 @@ impl Place {
     /// By file, then by position.
     pub(super) fn compare(&self, other: &Place) -> Ordering {
         let key = |place: &Place| (place.span.start, place.span.end);
-        self.source
-            .path
-            .cmp(&other.source.path)
-            .then_with(|| key(self).cmp(&key(other)))
+        let files = if Arc::ptr_eq(&self.source, &other.source) {
+            Ordering::Equal
+        } else {
+            self.source.path.cmp(&other.source.path)
+        };
+        files.then_with(|| key(self).cmp(&key(other)))
     }
 
     fn before(&self) -> &str {

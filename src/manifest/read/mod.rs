@@ -20,7 +20,6 @@ pub(super) use {
     exclusion::EXCLUSION_KEYS,
     jobs::{DEFAULTS_KEYS, JOB_KEYS},
     period::{DAYS_KEYS, MONTHS_KEYS},
-    scalar::{duration_of, rate_of},
     settings::{API_KEYS, LIMITS_KEYS, RETRY_KEYS},
     sub_partner::SUB_PARTNER_KEYS,
 };

@@ -77,7 +77,7 @@ fn the_text_as_yaml() {
         ),
         (top("1: 2"), &[(3, 1, "\"1\" is not a text", "")]),
         (top("<<: 3"), &[(3, 5, "`<<` takes a mapping", "")]),
-        (top("name: !x y"), &[(3, 10, "with a !tag", "")]),
+        (top("name: !x y"), &[(3, 7, "with a !tag", "")]),
     ]);
 }
 
@@ -359,8 +359,8 @@ fn sub_partners_and_exclusions() {
         (
             listed("[007, 12, 1.0]"),
             &[
-                (5, 24, "YAML reads \"12\" as a number", "quote it: \"12\""),
-                (5, 28, "", "quote it: \"1.0\""),
+                (5, 25, "YAML reads \"12\" as a number", "quote it: \"12\""),
+                (5, 29, "", "quote it: \"1.0\""),
             ],
         ),
         (
@@ -510,7 +510,7 @@ fn partners_files() {
     ] {
         let messages = Folder::new(manifest).with("p.csv", bytes).messages();
         assert!(
-            messages[0].starts_with("october.yaml:2:101: cannot read"),
+            messages[0].starts_with("october.yaml:2:100: cannot read"),
             "{messages:?}"
         );
         assert!(messages[0].contains(why), "{messages:?}");
@@ -528,7 +528,7 @@ jobs:
 "
         .into(),
         &[
-            (3, 29, "\"U\" is no report type", ""),
+            (3, 30, "\"U\" is no report type", ""),
             (4, 34, "\"2026-9\" is no period", ""),
         ],
     )]);
@@ -539,7 +539,7 @@ fn columns_count_characters() {
     check(vec![
         (
             job("sub_partners: [{ label: \"Äö\u{1f600}\", id: ü }]"),
-            &[(5, 38, "visible ASCII", "")],
+            &[(5, 40, "visible ASCII", "")],
         ),
         (
             job("types: [USER]\r\n    # é\r\n    ünknown: 1"),

@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     manifest::schema::{
-        DaysText, DefaultsText, EveryText, FileText, IdText, JobText, ManifestText, MonthText,
-        MonthsText, NamedText, PeriodText, SubPartnerText,
+        DaysText, DefaultsText, DiscoverText, EveryText, ExcludedPeriodText, ExclusionText,
+        FileText, IdText, JobText, ManifestText, MonthText, MonthsText, NamedText, PeriodText,
+        SubPartnerText,
     },
     request::{Period, ReportType},
 };
@@ -56,6 +57,21 @@ proptest! {
             prop_assert_eq!(&job.types, &types);
             let periods: Vec<_> = text.periods.iter().flatten().flat_map(meant).collect();
             prop_assert_eq!(&job.periods, &periods);
+            let excluded: Vec<_> = text.exclude.iter().flatten().collect();
+            prop_assert_eq!(job.exclude.len(), excluded.len());
+            for (exclusion, text) in job.exclude.iter().zip(excluded) {
+                prop_assert_eq!(exclusion.report_type, text.report_type);
+                let period = text.period.clone().map(|period| match period {
+                    ExcludedPeriodText::Month(month) => PeriodText::Month(month),
+                    ExcludedPeriodText::Days(days) => PeriodText::Days(days),
+                });
+                prop_assert_eq!(exclusion.period, period.map(|period| meant(&period)[0]));
+                let id = text.sub_partner.as_ref().map(|name| match name.as_str() {
+                    "Bolt" => "b1".to_owned(),
+                    name => name.trim_start_matches("Ü: '").trim_end_matches("' #").to_owned(),
+                });
+                prop_assert_eq!(exclusion.sub_partner.as_ref().map(ToString::to_string), id);
+            }
             let named: Vec<_> = text.sub_partners.iter().flatten().flat_map(listed).collect();
             match &job.sub_partners {
                 SubPartners::Own => prop_assert!(named.is_empty()),
@@ -213,6 +229,8 @@ fn arb_sub_partner() -> impl Strategy<Value = SubPartnerText> {
         Just(SubPartnerText::File(FileText {
             file: "partners.csv".to_owned()
         })),
+        proptest::sample::select(vec![Discover::Active, Discover::Suspended, Discover::All])
+            .prop_map(|discover| SubPartnerText::Discover(DiscoverText { discover })),
     ]
 }
 
@@ -224,7 +242,9 @@ fn listed(sub_partner: &SubPartnerText) -> Vec<(String, Option<String>)> {
             ("b1".to_owned(), Some("Bolt".to_owned())),
             ("b2".to_owned(), None),
         ],
-        SubPartnerText::Discover(_) => vec![],
+        SubPartnerText::Discover(DiscoverText { discover }) => {
+            vec![(format!("{discover:?}"), None)]
+        }
     }
 }
 
@@ -241,15 +261,51 @@ fn arb_job() -> impl Strategy<Value = JobText> {
         arb_types(),
         proptest::option::of(any::<bool>()),
         proptest::collection::vec(arb_period(), 1..4),
+        proptest::option::of(proptest::collection::vec(arb_exclusion(), 1..3)),
     )
-        .prop_map(|(sub_partners, types, internal, periods)| JobText {
-            name: String::new(),
-            sub_partners,
-            types,
-            internal,
-            periods: Some(periods),
-            exclude: None,
-        })
+        .prop_map(
+            |(sub_partners, types, internal, periods, exclude)| JobText {
+                name: String::new(),
+                // What the job lists first may be excluded from it.
+                exclude: exclude.map(|mut exclusions| {
+                    let first =
+                        sub_partners
+                            .iter()
+                            .flatten()
+                            .find_map(|sub_partner| match sub_partner {
+                                SubPartnerText::Id(IdText(id)) => Some(id.clone()),
+                                SubPartnerText::Named(named) => named.label.clone(),
+                                SubPartnerText::File(_) => Some("Bolt".to_owned()),
+                                SubPartnerText::Discover(_) => None,
+                            });
+                    if let (Some(first), Some(exclusion)) = (first, exclusions.first_mut()) {
+                        exclusion.sub_partner = Some(first);
+                    }
+                    exclusions
+                }),
+                sub_partners,
+                types,
+                internal,
+                periods: Some(periods),
+            },
+        )
+}
+
+prop_compose! {
+    fn arb_exclusion()(
+        report_type in proptest::sample::select(ReportType::ALL.to_vec()),
+        period in proptest::option::of(arb_period()),
+    ) -> ExclusionText {
+        ExclusionText {
+            sub_partner: None,
+            report_type: Some(report_type),
+            period: period.and_then(|period| match period {
+                PeriodText::Month(month) => Some(ExcludedPeriodText::Month(month)),
+                PeriodText::Days(days) => Some(ExcludedPeriodText::Days(days)),
+                PeriodText::Months(_) => None,
+            }),
+        }
+    }
 }
 
 prop_compose! {

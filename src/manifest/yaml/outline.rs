@@ -67,7 +67,11 @@ impl Outline {
                 },
                 Err(error) => {
                     let at = source.byte_of_char(error.marker().index());
-                    let kind = ProblemKind::Syntax(error.info().to_owned());
+                    // The parser has a limit of its own for `[` and `{` that it looks at ahead of its events.
+                    let kind = match error.info() {
+                        "recursion limit exceeded" => ProblemKind::TooDeep { limit: MAX_DEPTH },
+                        info => ProblemKind::Syntax(info.to_owned()),
+                    };
                     sink.report(source.place(at..at), kind);
                     sound = false;
                     break;
