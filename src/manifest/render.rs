@@ -1,0 +1,71 @@
+//! Problems as people read them: place, snippet, what is wrong, what would be right.
+
+use annotate_snippets::{
+    Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle,
+};
+
+use super::{Problem, Problems, source::Place};
+
+/// A line longer than this, in bytes, is not shown.
+const MAX_LINE: usize = 2000;
+
+impl Problems {
+    /// All that are shown, each with the line that it is on, and how many more there are. Ends with a newline.
+    pub fn render(&self, color: bool) -> String {
+        let renderer = if color {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        }
+        .decor_style(DecorStyle::Ascii);
+        let mut text = String::new();
+        for problem in self.iter() {
+            text.push_str(&renderer.render(&[group(problem)]));
+            text.push_str("\n\n");
+        }
+        match self.left_out() {
+            0 => {}
+            1 => text.push_str("and 1 more problem\n"),
+            more => text.push_str(&format!("and {more} more problems\n")),
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+        text
+    }
+}
+
+fn group(problem: &Problem) -> Group<'_> {
+    let mut group = Group::with_title(Level::ERROR.primary_title(problem.kind().to_string()));
+    group = snippet(group, problem.place(), AnnotationKind::Primary, None);
+    if let Some(other) = problem.other() {
+        group = snippet(group, other, AnnotationKind::Context, Some("first here"));
+    }
+    match problem.kind().help() {
+        Some(help) => group.element(Level::HELP.message(help)),
+        None => group,
+    }
+}
+
+fn snippet<'a>(
+    group: Group<'a>,
+    place: &'a Place,
+    kind: AnnotationKind,
+    label: Option<&'static str>,
+) -> Group<'a> {
+    let path = place.source.path().display().to_string();
+    let (line_start, line) = place.whole_line();
+    if line.len() > MAX_LINE {
+        let origin = Origin::path(path)
+            .line(place.line())
+            .char_column(place.column());
+        return group.element(origin);
+    }
+    let span = place.span.start - line_start..place.span.end - line_start;
+    let annotation: Annotation<'a> = kind.span(span).label(label);
+    group.element(
+        Snippet::source(line)
+            .path(path)
+            .line_start(place.line())
+            .annotation(annotation),
+    )
+}

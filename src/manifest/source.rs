@@ -1,0 +1,283 @@
+//! Text files as people wrote them, and places in them.
+
+use std::{
+    cmp::Ordering,
+    fs::File,
+    io::{self, Read},
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// The largest manifest or partners file that is read, in bytes.
+pub(super) const MAX_FILE_BYTES: usize = 32 * 1024 * 1024;
+
+/// A place is found from its character's number by counting from the last mark; there is a mark every so many characters.
+const MARK_EVERY: usize = 128;
+
+/// A text file: where it came from and what it says, without a byte order mark.
+#[derive(Debug)]
+pub(super) struct Source {
+    path: PathBuf,
+    text: String,
+    /// Byte offset of every [`MARK_EVERY`]th character; empty where characters are bytes.
+    marks: Vec<usize>,
+}
+
+/// Why a file cannot be read as text.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The system refused.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// A folder.
+    #[error("it is a directory, not a file")]
+    Directory,
+    /// More than 32 MiB.
+    #[error("it is larger than {} MiB", MAX_FILE_BYTES / 1024 / 1024)]
+    TooLarge,
+    /// UTF-16 or UTF-32, which some editors write.
+    #[error("it is not UTF-8 but UTF-16 or UTF-32; save it as UTF-8")]
+    Wide,
+    /// A PDF, a spreadsheet, a picture...
+    #[error("it is not a text file ({0})")]
+    Binary(&'static str),
+    /// Text in another encoding.
+    #[error("line {line} is not UTF-8; save the file as UTF-8")]
+    NotUtf8 {
+        /// The first line with a byte that does not fit.
+        line: usize,
+    },
+}
+
+impl Source {
+    /// Reads a whole file, at most [`MAX_FILE_BYTES`].
+    pub(super) fn read(path: &Path) -> Result<Arc<Self>, ReadError> {
+        let file = File::open(path)?;
+        if file.metadata()?.is_dir() {
+            return Err(ReadError::Directory);
+        }
+        let mut bytes = Vec::new();
+        file.take(MAX_FILE_BYTES as u64 + 1)
+            .read_to_end(&mut bytes)?;
+        Source::from_bytes(path, bytes)
+    }
+
+    /// Takes `bytes` for what `path` holds.
+    pub(super) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Arc<Self>, ReadError> {
+        if bytes.len() > MAX_FILE_BYTES {
+            return Err(ReadError::TooLarge);
+        }
+        if let Some(kind) = binary_kind(&bytes) {
+            return Err(ReadError::Binary(kind));
+        }
+        if is_wide(&bytes) {
+            return Err(ReadError::Wide);
+        }
+        let mut text = String::from_utf8(bytes).map_err(|error| {
+            let good = error.utf8_error().valid_up_to();
+            let newlines = error.as_bytes().iter().take(good);
+            ReadError::NotUtf8 {
+                line: 1 + newlines.filter(|byte| **byte == b'\n').count(),
+            }
+        })?;
+        if text.contains('\0') {
+            return Err(ReadError::Binary("it holds NUL bytes"));
+        }
+        if text.starts_with('\u{feff}') {
+            text.drain(..'\u{feff}'.len_utf8());
+        }
+        let marks = if text.is_ascii() {
+            Vec::new()
+        } else {
+            text.char_indices()
+                .step_by(MARK_EVERY)
+                .map(|(byte, _)| byte)
+                .collect()
+        };
+        Ok(Arc::new(Source {
+            path: path.to_owned(),
+            text,
+            marks,
+        }))
+    }
+
+    /// The path as the user would name it.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the file says.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The byte offset of the character with number `index`, counted from 0; the end for one that is not there.
+    pub(super) fn byte_of_char(&self, index: usize) -> usize {
+        if self.marks.is_empty() {
+            return index.min(self.text.len());
+        }
+        let Some(mark) = self.marks.get(index / MARK_EVERY) else {
+            return self.text.len();
+        };
+        self.text[*mark..]
+            .char_indices()
+            .nth(index % MARK_EVERY)
+            .map_or(self.text.len(), |(byte, _)| mark + byte)
+    }
+
+    /// A place in this file. `span` is in bytes; it is cut to the line that it starts on.
+    pub(super) fn place(self: &Arc<Self>, span: Range<usize>) -> Place {
+        let start = self.boundary(span.start);
+        let end = self.boundary(span.end).max(start);
+        let first_line = self.text[start..end]
+            .split(['\n', '\r'])
+            .next()
+            .unwrap_or_default();
+        Place {
+            source: Arc::clone(self),
+            span: start..start + first_line.trim_end().len(),
+        }
+    }
+
+    /// The last beginning of a character that is not after the byte `at`.
+    fn boundary(&self, at: usize) -> usize {
+        (0..=at.min(self.text.len()))
+            .rev()
+            .find(|at| self.text.is_char_boundary(*at))
+            .unwrap_or(0)
+    }
+}
+
+fn is_wide(bytes: &[u8]) -> bool {
+    let marked = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    // Without a mark: ASCII letters in two or four bytes have a zero in each first or each second pair.
+    let unmarked = matches!(bytes, [0, x, 0, y, ..] | [x, 0, y, 0, ..] if *x != 0 && *y != 0);
+    marked || unmarked || bytes.starts_with(&[0, 0, 0xfe, 0xff])
+}
+
+fn binary_kind(bytes: &[u8]) -> Option<&'static str> {
+    [
+        (&b"%PDF-"[..], "a PDF"),
+        (b"PK\x03\x04", "a ZIP archive or an office document"),
+        (b"\x1f\x8b", "compressed with gzip"),
+        (b"\x89PNG", "a picture"),
+    ]
+    .into_iter()
+    .find_map(|(magic, kind)| bytes.starts_with(magic).then_some(kind))
+}
+
+/// A stretch of one line of a file.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) source: Arc<Source>,
+    /// In bytes.
+    pub(super) span: Range<usize>,
+}
+
+impl Place {
+    /// The line, counted from 1.
+    pub(super) fn line(&self) -> usize {
+        1 + self.before().matches('\n').count()
+    }
+
+    /// The column in characters, counted from 1.
+    pub(super) fn column(&self) -> usize {
+        let before = self.before();
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        1 + before[line_start..].chars().count()
+    }
+
+    /// What is written there.
+    pub(super) fn text(&self) -> &str {
+        &self.source.text[self.span.clone()]
+    }
+
+    /// The line that it lies on, and the byte that this line starts at.
+    pub(super) fn whole_line(&self) -> (usize, &str) {
+        let text = &self.source.text;
+        let start = self.before().rfind('\n').map_or(0, |newline| newline + 1);
+        let rest = &text[start..];
+        let end = rest.find('\n').unwrap_or(rest.len());
+        (start, rest[..end].trim_end_matches('\r'))
+    }
+
+    /// By file, then by position.
+    pub(super) fn compare(&self, other: &Place) -> Ordering {
+        let key = |place: &Place| (place.span.start, place.span.end);
+        let files = if Arc::ptr_eq(&self.source, &other.source) {
+            Ordering::Equal
+        } else {
+            self.source.path.cmp(&other.source.path)
+        };
+        files.then_with(|| key(self).cmp(&key(other)))
+    }
+
+    fn before(&self) -> &str {
+        &self.source.text[..self.span.start]
+    }
+}
+
+/// `file:line:column`
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let path = self.source.path.display();
+        write!(f, "{path}:{}:{}", self.line(), self.column())
+    }
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(text: &str) -> Arc<Source> {
+        Source::from_bytes(Path::new("f"), text.as_bytes().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn characters_are_found_across_marks() {
+        let text = "ä€x\u{1f600}\n".repeat(200);
+        let source = source(&text);
+        for (index, (byte, _)) in text.char_indices().enumerate() {
+            assert_eq!(source.byte_of_char(index), byte);
+        }
+        assert_eq!(source.byte_of_char(1_000_000), text.len());
+        assert_eq!(source.byte_of_char(1_000), text.len());
+    }
+
+    #[test]
+    fn places_count_characters_and_stay_on_their_line() {
+        let source = source("\u{feff}äö: x\r\nk: ü [a,\r\n b]");
+        let at = source.text().find("ü").unwrap();
+        let place = source.place(at..source.text().len());
+        assert_eq!((place.line(), place.column()), (2, 4));
+        assert_eq!(place.text(), "ü [a,");
+        assert_eq!(place.to_string(), "f:2:4");
+    }
+
+    #[test]
+    fn what_is_not_utf_8_text_is_named() {
+        for (bytes, message) in [
+            (&b"%PDF-1.7\n"[..], "a PDF"),
+            (b"\xff\xfev\0e\0", "UTF-16"),
+            (b"\xfe\xff\0v\0e", "UTF-16"),
+            (b"v\0e\0r\0", "UTF-16"),
+            (b"\0v\0e\0r", "UTF-16"),
+            (b"PK\x03\x04", "ZIP"),
+            (b"a: 1\nb: \xe4\n", "line 2 is not UTF-8"),
+            (b"abc\0", "NUL"),
+        ] {
+            let error = Source::from_bytes(Path::new("f"), bytes.to_vec()).unwrap_err();
+            assert!(error.to_string().contains(message), "{error}");
+        }
+        let large = vec![b'a'; MAX_FILE_BYTES + 1];
+        let error = Source::from_bytes(Path::new("f"), large).unwrap_err();
+        assert!(matches!(error, ReadError::TooLarge));
+    }
+}

@@ -1,0 +1,53 @@
+//! What somebody may have meant.
+
+/// The candidate nearest to `text`, where one is near enough to be a slip: other case, or about one letter in
+/// three changed, swapped, missing or too much.
+pub(super) fn nearest<'c>(
+    text: &str,
+    candidates: impl IntoIterator<Item = &'c str>,
+) -> Option<&'c str> {
+    let text = plain(text);
+    let length = text.chars().count();
+    // Nobody's slip; and the distance takes time in proportion to the product of the lengths.
+    if length > 128 {
+        return None;
+    }
+    candidates
+        .into_iter()
+        .filter(|candidate| candidate.len() <= 4 * 128)
+        .map(|candidate| {
+            let distance = strsim::damerau_levenshtein(&text, &plain(candidate));
+            (distance, candidate)
+        })
+        .filter(|(distance, candidate)| {
+            *distance <= (length.max(candidate.chars().count()) / 3).max(1) && *distance < length
+        })
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+fn plain(text: &str) -> String {
+    text.trim().to_lowercase().replace([' ', '-'], "_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_are_recognised_and_other_words_are_not() {
+        let keys = ["sub_partners", "types", "periods", "name"];
+        for (text, meant) in [
+            ("subpartners", Some("sub_partners")),
+            ("sub-partners", Some("sub_partners")),
+            ("Types", Some("types")),
+            ("tpyes", Some("types")),
+            ("period", Some("periods")),
+            ("", None),
+            ("x", None),
+            ("wholesale", None),
+        ] {
+            assert_eq!(nearest(text, keys), meant, "{text}");
+        }
+    }
+}

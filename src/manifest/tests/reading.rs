@@ -1,0 +1,283 @@
+//! What a good manifest comes to.
+
+use std::time::Duration;
+
+use super::*;
+use crate::request::{OrgId, Period, ReportType};
+
+fn id(text: &str) -> OrgId {
+    text.parse().unwrap()
+}
+
+fn named(text: &str, label: Option<&str>) -> Source {
+    Source::Named(SubPartner {
+        id: id(text),
+        label: label.map(Into::into),
+    })
+}
+
+fn periods(texts: &[&str]) -> Vec<Period> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+#[test]
+fn the_full_example() {
+    let folder = Folder::new(FULL).with("partners.csv", PARTNERS);
+    let manifest = folder.load().unwrap();
+    assert_eq!(manifest.path, folder.path("october.yaml"));
+    assert_eq!(manifest.name, "october-2026");
+    assert_eq!(manifest.ledger, folder.path("out/october.csv"));
+    let Settings { api, limits, retry } = &manifest.settings;
+    assert_eq!(api.ca_file, Some(folder.path("ca.pem")));
+    assert_eq!(api.connect_timeout, Duration::from_secs(5));
+    assert_eq!(api.request_timeout, Duration::from_secs(60));
+    assert_eq!(limits.rate.to_string(), "5/s");
+    assert_eq!((limits.burst.get(), limits.concurrency.get()), (3, 4));
+    assert_eq!(limits.max_requests, 500);
+    assert_eq!(retry.max_attempts.get(), 3);
+    assert_eq!(retry.base_delay, Duration::from_millis(200));
+    assert_eq!(retry.max_delay, Duration::from_secs(2));
+    assert_eq!(retry.max_retry_after, Duration::from_secs(5400));
+    assert_eq!(retry.max_consecutive_failures.get(), 7);
+    assert_eq!(retry.max_stall, Duration::from_secs(7200));
+    assert_eq!(retry.settle, Duration::ZERO);
+
+    let [own, resellers] = manifest.jobs.as_slice() else {
+        panic!("{:?}", manifest.jobs)
+    };
+    assert_eq!(
+        *own,
+        Job {
+            name: "own".into(),
+            sub_partners: SubPartners::Own,
+            types: vec![ReportType::Partner],
+            internal: true,
+            periods: periods(&["2026-10"]),
+            exclude: vec![],
+        }
+    );
+    let acme = "Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi85NmFiYzJhYQ";
+    assert_eq!(
+        *resellers,
+        Job {
+            name: "resellers".into(),
+            sub_partners: SubPartners::Listed(vec![
+                named("Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi81MmNmNTc2ZA", None),
+                named(acme, Some("Acme GmbH")),
+                named("b1", Some("Bolt")),
+                named("b2", None),
+                Source::Discovered(Discover::Active),
+            ]),
+            types: vec![ReportType::Customer, ReportType::User],
+            internal: false,
+            periods: periods(&[
+                "2026-10",
+                "2026-10",
+                "2026-10-01..2026-10-15",
+                "2026-01",
+                "2026-02",
+                "2026-03"
+            ]),
+            exclude: vec![
+                Exclusion {
+                    sub_partner: Some(id(acme)),
+                    report_type: Some(ReportType::User),
+                    period: None,
+                },
+                Exclusion {
+                    sub_partner: None,
+                    report_type: None,
+                    period: Some("2026-10".parse().unwrap()),
+                },
+            ],
+        }
+    );
+    let labels: Vec<_> = manifest
+        .labels
+        .iter()
+        .map(|(l, i)| (&**l, i.as_str()))
+        .collect();
+    assert_eq!(labels, [("Acme GmbH", acme), ("Bolt", "b1")]);
+}
+
+#[test]
+fn the_smallest_manifest_has_the_defaults() {
+    let folder = Folder::new(
+        "version: 1\njobs: [{ name: own, types: [USER], periods: [previous-month] }]\n",
+    );
+    let manifest = folder.load().unwrap();
+    assert_eq!(manifest.settings, Settings::default());
+    assert_eq!(manifest.name, "october");
+    assert_eq!(manifest.ledger, folder.path("october.ledger.csv"));
+    assert_eq!(manifest.jobs[0].periods, periods(&["2026-10"]));
+}
+
+#[test]
+fn a_bom_and_crlf_change_nothing() {
+    let plain = Folder::new(FULL).with("partners.csv", PARTNERS);
+    let windows = |text: &str| format!("\u{feff}{}", text.replace('\n', "\r\n"));
+    let other = Folder::new(&windows(FULL)).with("partners.csv", windows(PARTNERS));
+    assert_eq!(plain.load().unwrap().jobs, other.load().unwrap().jobs);
+}
+
+#[test]
+fn anchors_and_merges_reach_through_each_other() {
+    let folder = Folder::new(
+        "version: 1
+jobs:
+  - &a { name: a, types: &t [USER], periods: [2026-09] }
+  - &b { <<: *a, name: b, internal: true }
+  - { <<: *b, name: c, periods: [2026-08] }
+  - { name: d, <<: [{ types: [PARTNER] }, *b], internal: false }
+  - { name: e, types: *t, periods: [2026-07] }
+",
+    );
+    let jobs = folder.load().unwrap().jobs;
+    let seen: Vec<_> = jobs
+        .iter()
+        .map(|job| {
+            format!(
+                "{} {:?} {} {}",
+                job.name, job.types, job.internal, job.periods[0]
+            )
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            "a [User] false 2026-09",
+            "b [User] true 2026-09",
+            "c [User] true 2026-08",
+            "d [Partner] false 2026-09",
+            "e [User] false 2026-07",
+        ]
+    );
+}
+
+#[test]
+fn partners_files_may_be_untidy() {
+    for partners in [
+        "org_id\na\nb\n",
+        "org_id,label\na,\nb,Bolt\n",
+        "label,org_id\r\n,a\r\n\r\n  \r\nBolt,b",
+        "\u{feff}org_id , label \n\n a , \n\"b\",\"Bolt\" \na,\n",
+    ] {
+        let folder = Folder::new(
+            "version: 1\njobs: [{ name: x, types: [USER], periods: [2026-09], sub_partners: [{ file: p.csv }] }]\n",
+        )
+        .with("p.csv", partners);
+        let SubPartners::Listed(sources) = &folder.load().unwrap().jobs[0].sub_partners else {
+            panic!("{partners}")
+        };
+        let ids: Vec<_> = sources
+            .iter()
+            .map(|source| match source {
+                Source::Named(sub_partner) => sub_partner.id.as_str(),
+                Source::Discovered(_) => "?",
+            })
+            .collect();
+        assert_eq!(ids, ["a", "b"], "{partners:?}");
+    }
+}
+
+#[test]
+fn retry_reads_settings_and_looks_at_no_job() {
+    let folder = Folder::new(
+        "version: 1\nledger: l.csv\nlimits: { burst: 2 }\njobs: [{ sub_partners: [{ file: gone.csv }] }]\n",
+    );
+    let settings = RunSettings::load(&folder.path("october.yaml")).unwrap();
+    assert_eq!(settings.ledger, folder.path("l.csv"));
+    assert_eq!(settings.name, "october");
+    assert_eq!(settings.settings.limits.burst.get(), 2);
+    for bad in [
+        "version: 1\njob: []\n",
+        "version: 1\nlimits: { burst: 0 }\n",
+        "a: [\n",
+    ] {
+        let folder = Folder::new(bad);
+        let error = RunSettings::load(&folder.path("october.yaml")).unwrap_err();
+        assert!(matches!(error, ManifestError::Invalid(_)), "{bad}: {error}");
+    }
+}
+
+#[test]
+fn the_calendar_rules_can_be_turned_off() {
+    let folder = Folder::new(
+        "version: 1\njobs: [{ name: x, types: [USER], periods: [2027-01, 1999-01, { start: 2026-11-05, end: 2026-11-05 }] }]\n",
+    );
+    assert_eq!(folder.problems().total(), 3);
+    let off = LoadOptions {
+        date_check: DateCheck::Off,
+        ..options()
+    };
+    assert!(Manifest::load(&folder.path("october.yaml"), &off).is_ok());
+}
+
+#[test]
+fn the_calendar_rules_count_from_the_real_day_to_the_day() {
+    let with = |period: &str| {
+        Folder::new(&format!(
+            "version: 1\njobs: [{{ name: x, types: [USER], periods: [{period}] }}]\n"
+        ))
+    };
+    // Today is 2026-11-05.
+    assert!(
+        with("{ start: 2021-11-05, end: 2026-11-04 }")
+            .load()
+            .is_ok()
+    );
+    assert_eq!(
+        with("{ start: 2021-11-04, end: 2026-11-04 }")
+            .problems()
+            .total(),
+        1
+    );
+    assert_eq!(
+        with("{ start: 2021-11-05, end: 2026-11-05 }")
+            .problems()
+            .total(),
+        1
+    );
+}
+
+#[test]
+fn files_that_cannot_be_read_say_why() {
+    let folder = Folder::new("")
+        .with("m.pdf", "%PDF-1.4 x")
+        .with("wide", b"\xff\xfea\0");
+    for (name, message) in [
+        ("gone.yaml", "No such file"),
+        ("", "directory"),
+        ("m.pdf", "a PDF"),
+        ("wide", "UTF-16"),
+    ] {
+        let error = Manifest::load(&folder.path(name), &options()).unwrap_err();
+        assert!(matches!(error, ManifestError::Unreadable { .. }));
+        assert!(error.to_string().contains(message), "{error}");
+    }
+}
+
+#[test]
+fn a_hundred_thousand_sub_partners_are_no_trouble() {
+    let mut partners = String::from("org_id,label\n");
+    let mut manifest = String::from(
+        "version: 1\njobs:\n  - name: x\n    types: [USER]\n    periods: [2026-09]\n    sub_partners:\n      - { file: partners.csv }\n",
+    );
+    for number in 0..100_000 {
+        partners.push_str(&format!("org-{number},Label {number}\n"));
+        manifest.push_str(&format!(
+            "      - {{ id: id-{number}, label: Ü {number} }}\n"
+        ));
+    }
+    let folder = Folder::new(&manifest).with("partners.csv", &partners);
+    assert_eq!(folder.load().unwrap().labels.len(), 200_000);
+
+    let folder = folder.with("partners.csv", partners.replace(",Label", ";Label"));
+    let problems = folder.problems();
+    assert_eq!((problems.iter().len(), problems.total()), (50, 100_000));
+    assert!(
+        problems
+            .render(false)
+            .ends_with("and 99950 more problems\n")
+    );
+}
