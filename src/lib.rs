@@ -8,4 +8,5 @@ pub mod manifest;
 pub mod pacing;
 pub mod plan;
 pub mod request;
+pub mod runner;
 pub mod session;

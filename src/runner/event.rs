@@ -1,0 +1,89 @@
+//! What a run tells those who watch: complete enough that nobody has to ask back.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::StopReason;
+use crate::{
+    ledger::{Row, Status},
+    pacing::Stats,
+    session::News,
+};
+
+/// Something happened.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// When, by the local clock.
+    pub at: DateTime<Utc>,
+    /// Since the run began.
+    pub elapsed: Duration,
+    /// How far the run is, this event included.
+    pub counts: Counts,
+    /// What the gate has counted.
+    pub pace: Stats,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum EventKind {
+    /// The run begins.
+    Started,
+    /// A row is done with for this run; its line is durable.
+    Settled(Row),
+    /// A create came to nothing and will be tried again.
+    Retrying {
+        /// The row, with the cause.
+        row: Row,
+        /// After how long at the earliest.
+        after: Duration,
+    },
+    /// A create's answer was lost; the row is looked up before anything else happens to it.
+    InDoubt(Row),
+    /// A doubt could not be looked up; its row stays `sending`.
+    NotLookedUp(Row),
+    /// A pause or a renewal.
+    News(News),
+    /// Nothing more is sent; requests in flight are waited for.
+    Stopping(StopReason),
+    /// The run is over.
+    Finished,
+}
+
+/// The selected rows by what became of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Created before this run.
+    pub skipped: usize,
+    /// Created in this run.
+    pub created: usize,
+    /// Failed, those that await a decision included.
+    pub failed: usize,
+    /// Not sent, or known not to have been processed.
+    pub pending: usize,
+    /// In doubt.
+    pub sending: usize,
+}
+
+impl Counts {
+    /// All selected rows.
+    pub fn total(&self) -> usize {
+        self.skipped + self.created + self.failed + self.pending + self.sending
+    }
+
+    /// Those that this run is done with.
+    pub fn done(&self) -> usize {
+        self.skipped + self.created + self.failed
+    }
+
+    pub(super) fn of(&mut self, status: &Status) -> &mut usize {
+        match status {
+            Status::Created(_) => &mut self.created,
+            Status::Failed => &mut self.failed,
+            Status::Pending => &mut self.pending,
+            Status::Sending => &mut self.sending,
+        }
+    }
+}

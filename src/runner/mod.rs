@@ -1,0 +1,31 @@
+//! Drives requests to their end: never lost, never twice.
+//!
+//! The owner ([`run`]) holds the ledger and decides what comes next; an [attempt](attempt) takes one row through
+//! gate, intent, create and result; a [look](doubt) finds out what became of a create whose answer was lost.
+//! Whoever watches gets [`Event`]s.
+//!
+//! The order of effects is the guarantee:
+//!
+//! 1. the gate lets the request go, and none of its twins is in flight or in doubt;
+//! 2. the row's `sending` line, with `intent_at`, is on the disk;
+//! 3. the gate is asked once more, and the create leaves;
+//! 4. the result's line is on the disk;
+//! 5. the result is reported.
+//!
+//! A create whose outcome is unknown is looked up before anything else happens to its row.
+
+mod attempt;
+mod decide;
+mod doubt;
+mod event;
+mod owner;
+mod stop;
+mod twins;
+
+#[cfg(test)]
+mod tests;
+
+pub use decide::Progress;
+pub use event::{Counts, Event, EventKind};
+pub use owner::{Finished, Setup, Unsaved, run};
+pub use stop::{Interrupt, Signal, StopReason};

@@ -1,0 +1,79 @@
+//! Why a run ends before its work is done.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::{api::Cause, ledger::JournalError, pacing::StopCause, session::Halt};
+
+/// Why sending stopped. The first reason counts, but for the ledger's trouble, which outranks all, and a signal,
+/// which outranks what the server said (contract, section 2: exit codes).
+#[derive(Debug, Clone)]
+pub enum StopReason {
+    /// A wait that is too long, a server that is down, or nothing accepted for too long.
+    Pacing(StopCause),
+    /// The credentials were refused and cannot be renewed.
+    Credentials(Cause),
+    /// Everything was refused with 403 from the start: the token lacks a scope.
+    Forbidden(Cause),
+    /// A signal.
+    Interrupted(Signal),
+    /// The ledger could not be written.
+    Ledger(JournalError),
+}
+
+impl StopReason {
+    fn rank(&self) -> u8 {
+        match self {
+            StopReason::Pacing(_) | StopReason::Credentials(_) | StopReason::Forbidden(_) => 0,
+            StopReason::Interrupted(_) => 1,
+            StopReason::Ledger(_) => 2,
+        }
+    }
+
+    /// Whether this reason takes the place of `other`.
+    pub(super) fn outranks(&self, other: &StopReason) -> bool {
+        self.rank() > other.rank()
+    }
+}
+
+impl From<Halt> for StopReason {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Pacing(cause) => StopReason::Pacing(cause),
+            Halt::Credentials(cause) => StopReason::Credentials(cause),
+        }
+    }
+}
+
+/// The signals that end a run in good order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT, Ctrl-C.
+    Int,
+    /// SIGTERM.
+    Term,
+    /// SIGHUP.
+    Hup,
+}
+
+/// Where a signal comes in, and how long requests in flight then have.
+#[derive(Debug, Clone)]
+pub struct Interrupt {
+    /// `Some` from the first signal on.
+    pub signal: watch::Receiver<Option<Signal>>,
+    /// `--grace`
+    pub grace: Duration,
+}
+
+impl Interrupt {
+    /// Waits for a signal; for ever where none can come any more.
+    pub(super) async fn caught(&self) -> Signal {
+        let mut signal = self.signal.clone();
+        let caught = signal.wait_for(Option::is_some).await.ok().and_then(|s| *s);
+        match caught {
+            Some(signal) => signal,
+            None => std::future::pending().await,
+        }
+    }
+}
