@@ -5,6 +5,7 @@
 pub mod api;
 pub mod ledger;
 pub mod manifest;
+pub mod output;
 pub mod pacing;
 pub mod plan;
 pub mod request;

@@ -1,0 +1,149 @@
+//! Stderr: log lines and the progress bar share it, stdout is for results.
+
+use std::{
+    fmt,
+    io::{self, IsTerminal as _, Write},
+    sync::{Mutex, MutexGuard, OnceLock},
+};
+
+use indicatif::ProgressBar;
+use tracing::{Event, Level, Subscriber, field::Visit};
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter, format::Writer},
+    registry::LookupSpan,
+};
+
+/// `--log-format`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// How much is said on stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Warnings and errors.
+    Quiet,
+    /// Progress too.
+    Normal,
+    /// Every retry too.
+    Verbose,
+}
+
+/// Starts logging to stderr. Later calls change nothing.
+pub fn start(format: LogFormat, verbosity: Verbosity) {
+    let level = match verbosity {
+        Verbosity::Quiet => "warn",
+        Verbosity::Normal => "info",
+        Verbosity::Verbose => "debug",
+    };
+    // Only ours: what libraries say is not for billing operators.
+    let filter = EnvFilter::new(format!("off,monthend={level}"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(Stderr);
+    // A second start, as in tests, keeps the first one's settings.
+    let _ = match format {
+        LogFormat::Text => builder.event_format(Lines).try_init(),
+        LogFormat::Json => builder
+            .json()
+            .flatten_event(true)
+            .with_target(false)
+            .try_init(),
+    };
+}
+
+/// Whether colours and bars make sense on stderr: a terminal, and `NO_COLOR` is not set.
+pub fn is_colorful() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+}
+
+/// Writes a result to stdout. A reader that has gone away is no failure.
+///
+/// # Errors
+/// Stdout cannot be written for another reason (a full disk behind a redirection).
+pub fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+static BAR: OnceLock<Mutex<Option<ProgressBar>>> = OnceLock::new();
+
+fn bar() -> MutexGuard<'static, Option<ProgressBar>> {
+    let bar = BAR.get_or_init(Mutex::default);
+    bar.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Log lines appear above this bar from now on; `None` ends that.
+pub(super) fn set_bar(new: Option<ProgressBar>) {
+    *bar() = new;
+}
+
+/// Stderr, with the bar taken out of the way while a line is written.
+struct Stderr;
+
+impl<'a> MakeWriter<'a> for Stderr {
+    type Writer = Stderr;
+
+    fn make_writer(&'a self) -> Stderr {
+        Stderr
+    }
+}
+
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &*bar() {
+            Some(bar) => bar.suspend(|| io::stderr().write(bytes)),
+            None => io::stderr().write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+/// `warning: …`, `error: …`, or just the text.
+struct Lines;
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        match *event.metadata().level() {
+            Level::ERROR => write!(writer, "error: ")?,
+            Level::WARN => write!(writer, "warning: ")?,
+            _ => {}
+        }
+        let mut message = Message(writer.by_ref(), Ok(()));
+        event.record(&mut message);
+        message.1?;
+        writeln!(writer)
+    }
+}
+
+/// The message alone; its fields are for machines.
+struct Message<'w>(Writer<'w>, fmt::Result);
+
+impl Visit for Message<'_> {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            self.1 = write!(self.0, "{value:?}");
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! A plan, for people and for scripts.
+
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+
+use serde::Serialize;
+
+use super::words;
+use crate::{
+    ledger::{Ledger, Row, Status, neutralise},
+    manifest::{Limits, Manifest, Rate},
+    plan::{Plan, Planned},
+};
+
+/// What a run would do with a planned request, given the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Create the report.
+    Send,
+    /// Look on the server first whether it was made: it is in doubt.
+    LookUp,
+    /// Nothing: it is created.
+    Skip,
+    /// Nothing: it ended `in_doubt`, and a person has to decide.
+    Decide,
+}
+
+impl Action {
+    /// What a run would do with a request that has this row, or none.
+    pub fn for_row(row: Option<&Row>) -> Self {
+        match row.map(|row| (&row.status, row.awaits_decision())) {
+            None | Some((Status::Pending, _) | (Status::Failed, false)) => Action::Send,
+            Some((Status::Failed, true)) => Action::Decide,
+            Some((Status::Created(_), _)) => Action::Skip,
+            Some((Status::Sending, _)) => Action::LookUp,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Action::Send => "send",
+            Action::LookUp => "look_up",
+            Action::Skip => "skip",
+            Action::Decide => "decide",
+        }
+    }
+}
+
+/// A plan against a ledger.
+pub struct PlanView<'a> {
+    /// The manifest it came from.
+    pub manifest: &'a Manifest,
+    /// All of it.
+    pub plan: &'a Plan,
+    /// The selected requests, in order.
+    pub selected: Vec<&'a Planned>,
+    /// What is done already.
+    pub ledger: &'a Ledger,
+    /// Whether there is a ledger yet, and where.
+    pub ledger_path: String,
+    /// See above.
+    pub ledger_exists: bool,
+}
+
+/// How many requests the table shows.
+const SHOWN: usize = 10;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    request_id: String,
+    job: &'a str,
+    sub_partner: Option<&'a str>,
+    sub_partner_org_id: Option<&'a str>,
+    r#type: &'static str,
+    billing_start_date: String,
+    billing_end_date: String,
+    internal: bool,
+    action: Action,
+}
+
+#[derive(Serialize)]
+struct Whole<'a> {
+    manifest: &'a str,
+    ledger: &'a str,
+    requests: usize,
+    folded: usize,
+    actions: BTreeMap<Action, usize>,
+    seconds_at_the_configured_rate: Option<f64>,
+    rows: Vec<Line<'a>>,
+}
+
+impl PlanView<'_> {
+    fn lines(&self) -> impl Iterator<Item = Line<'_>> {
+        self.selected.iter().map(|planned| {
+            let request = &planned.request;
+            Line {
+                request_id: planned.id.to_string(),
+                job: &planned.job,
+                sub_partner: planned.label.as_deref(),
+                sub_partner_org_id: request.sub_partner.as_ref().map(|org| org.as_str()),
+                r#type: request.report_type.as_str(),
+                billing_start_date: request.period.start().to_string(),
+                billing_end_date: request.period.end().to_string(),
+                internal: request.internal,
+                action: Action::for_row(self.ledger.get(planned.id)),
+            }
+        })
+    }
+
+    fn actions(&self) -> BTreeMap<Action, usize> {
+        let mut actions = BTreeMap::new();
+        for planned in &self.selected {
+            *actions
+                .entry(Action::for_row(self.ledger.get(planned.id)))
+                .or_default() += 1;
+        }
+        actions
+    }
+
+    /// One line per selected request, for scripts.
+    ///
+    /// # Errors
+    /// None that a String could have; the type is the CSV writer's.
+    pub fn csv(&self) -> csv::Result<String> {
+        let mut out = csv::WriterBuilder::new()
+            .has_headers(false)
+            .from_writer(Vec::new());
+        out.write_record([
+            "request_id",
+            "job",
+            "sub_partner",
+            "sub_partner_org_id",
+            "type",
+            "billing_start_date",
+            "billing_end_date",
+            "internal",
+            "action",
+        ])?;
+        for line in self.lines() {
+            out.write_record([
+                line.request_id.as_str(),
+                &neutralise(line.job),
+                &neutralise(line.sub_partner.unwrap_or_default()),
+                &neutralise(line.sub_partner_org_id.unwrap_or_default()),
+                line.r#type,
+                &line.billing_start_date,
+                &line.billing_end_date,
+                if line.internal { "true" } else { "false" },
+                line.action.word(),
+            ])?;
+        }
+        let bytes = out
+            .into_inner()
+            .map_err(|e| csv::Error::from(e.into_error()))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The whole plan as one JSON object.
+    ///
+    /// # Errors
+    /// None that these values could have; the type is the JSON writer's.
+    pub fn json(&self) -> serde_json::Result<String> {
+        let actions = self.actions();
+        let whole = Whole {
+            manifest: &self.manifest.name,
+            ledger: &self.ledger_path,
+            requests: self.selected.len(),
+            folded: self.plan.folded(),
+            seconds_at_the_configured_rate: self.time(&actions).map(|t| t.as_secs_f64()),
+            actions,
+            rows: self.lines().collect(),
+        };
+        Ok(serde_json::to_string_pretty(&whole)? + "\n")
+    }
+
+    fn time(&self, actions: &BTreeMap<Action, usize>) -> Option<Duration> {
+        let creates = actions.get(&Action::Send).copied().unwrap_or_default();
+        time_for(&self.manifest.settings.limits, creates)
+    }
+
+    /// What people read: jobs, the first requests, totals.
+    pub fn table(&self) -> String {
+        let mut out = String::new();
+        let jobs = self.plan.jobs().iter().map(|job| {
+            vec![
+                job.name.to_string(),
+                words::grouped(job.requests),
+                words::grouped(job.folded),
+                words::grouped(job.excluded),
+            ]
+        });
+        out.push_str(&words::columns(
+            &["JOB", "REQUESTS", "FOLDED", "EXCLUDED"],
+            jobs.collect(),
+            &[1, 2, 3],
+        ));
+        out.push('\n');
+        let first = self.lines().take(SHOWN).map(|line| {
+            let who = line
+                .sub_partner
+                .or(line.sub_partner_org_id)
+                .unwrap_or("own");
+            let internal = if line.internal { " internal" } else { "" };
+            let days = format!("{} to {}", line.billing_start_date, line.billing_end_date);
+            vec![
+                shortened(who),
+                format!("{}{internal}", line.r#type),
+                days,
+                line.action.word().replace('_', " "),
+            ]
+        });
+        out.push_str(&words::columns(
+            &["SUB-PARTNER", "TYPE", "DAYS", "A RUN WOULD"],
+            first.collect(),
+            &[],
+        ));
+        let more = self.selected.len().saturating_sub(SHOWN);
+        if more > 0 {
+            let _ = writeln!(
+                out,
+                "… and {} (--format csv shows all)",
+                words::count(more, "more request").replace("requests", "requests")
+            );
+        }
+        out.push('\n');
+        out.push_str(&self.totals());
+        out
+    }
+
+    fn totals(&self) -> String {
+        let actions = self.actions();
+        let n = |action| actions.get(&action).copied().unwrap_or_default();
+        let mut out = words::count(self.selected.len(), "request");
+        let all = self.plan.requests().len();
+        if self.selected.len() != all {
+            let _ = write!(out, " selected of {}", words::grouped(all));
+        }
+        if self.plan.folded() > 0 {
+            let _ = write!(
+                out,
+                "; {} named twice and folded",
+                words::grouped(self.plan.folded())
+            );
+        }
+        let _ = write!(
+            out,
+            "\na run would send {}",
+            words::grouped(n(Action::Send))
+        );
+        for (action, what) in [
+            (Action::Skip, "skip {} that are created"),
+            (Action::LookUp, "look up {} in doubt"),
+            (Action::Decide, "leave {} that await a decision"),
+        ] {
+            if n(action) > 0 {
+                let _ = write!(out, ", {}", what.replace("{}", &words::grouped(n(action))));
+            }
+        }
+        let limits = &self.manifest.settings.limits;
+        let _ = match self.time(&actions) {
+            Some(time) => write!(out, "; about {} at {}", words::duration(time), limits.rate),
+            None => write!(out, "; as fast as the server lets it (rate: unlimited)"),
+        };
+        let exists = if self.ledger_exists {
+            ""
+        } else {
+            " (not there yet)"
+        };
+        let _ = writeln!(out, "\nledger {}{exists}", self.ledger_path);
+        out
+    }
+}
+
+/// How long so many creates take at the configured rate; `None` where there is none.
+fn time_for(limits: &Limits, creates: usize) -> Option<Duration> {
+    let Rate::Limited { .. } = limits.rate else {
+        return None;
+    };
+    let waiting = creates.saturating_sub(limits.burst.get() as usize) as f64;
+    Some(Duration::from_secs_f64(waiting / limits.rate.per_second()?))
+}
+
+/// Long ids are recognised by their ends.
+fn shortened(who: &str) -> String {
+    const MOST: usize = 44;
+    let chars: Vec<char> = who.chars().collect();
+    if chars.len() <= MOST {
+        return who.to_owned();
+    }
+    let head: String = chars[..20].iter().collect();
+    let tail: String = chars[chars.len() - 20..].iter().collect();
+    format!("{head}…{tail}")
+}

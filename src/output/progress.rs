@@ -1,0 +1,156 @@
+//! How far a run is: a bar on a terminal, else a line every few seconds.
+
+use std::{
+    cell::{Cell, RefCell},
+    io::IsTerminal as _,
+    time::Duration,
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use super::{console, words};
+use crate::{
+    api::Cause,
+    ledger::{Row, Status},
+    pacing::Stats,
+    runner::{Counts, Event, EventKind},
+    session::News,
+};
+
+/// Between two lines where there is no terminal.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Watches a run and tells about it on stderr.
+#[derive(Debug)]
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    last: RefCell<Option<(Instant, Counts)>>,
+    latest: Cell<(Counts, Stats)>,
+}
+
+impl Progress {
+    /// A bar where stderr is a terminal and something may be shown, else lines.
+    pub fn new(quiet: bool) -> Self {
+        let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
+            let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            console::set_bar(Some(bar.clone()));
+            bar
+        });
+        Progress {
+            bar,
+            last: RefCell::default(),
+            latest: Cell::default(),
+        }
+    }
+
+    /// Hears one event.
+    pub fn on_event(&self, event: &Event) {
+        self.latest.set((event.counts, event.pace));
+        match &event.kind {
+            EventKind::Started => *self.last.borrow_mut() = Some((Instant::now(), event.counts)),
+            EventKind::Settled(row) => settled(row),
+            EventKind::Retrying { row, after } => {
+                let Cause { text, .. } = &row.cause;
+                debug!(request_id = %row.id(), "{}: {text}; again in {}", row.request(), words::duration(*after));
+            }
+            EventKind::InDoubt(row) => {
+                info!(request_id = %row.id(), "{}: {}; looking on the server whether it was made", row.request(), row.cause.text);
+            }
+            EventKind::NotLookedUp(row) => {
+                warn!(request_id = %row.id(), "{}: could not be looked up; it stays in doubt", row.request());
+            }
+            EventKind::News(News::Paused {
+                status,
+                wait,
+                until,
+            }) => {
+                let status = status.map_or_else(String::new, |s| format!(" ({s})"));
+                info!(
+                    "the server asked for a pause of {}{status}; sending resumes at {}",
+                    words::duration(*wait),
+                    until.format("%H:%M:%S UTC")
+                );
+            }
+            EventKind::News(News::Renewed) => info!("the access token was renewed"),
+            EventKind::Stopping(_) | EventKind::Finished => {}
+        }
+        self.show(matches!(event.kind, EventKind::Finished));
+    }
+
+    /// To be called now and then, so that a quiet stretch shows too.
+    pub fn tick(&self) {
+        self.show(false);
+    }
+
+    fn show(&self, finished: bool) {
+        let (counts, pace) = self.latest.get();
+        if let Some(bar) = &self.bar {
+            bar.set_length(counts.total() as u64);
+            bar.set_position(counts.done() as u64);
+            bar.set_message(line(&counts, &pace));
+            if finished {
+                bar.finish_and_clear();
+                console::set_bar(None);
+            }
+            return;
+        }
+        let mut last = self.last.borrow_mut();
+        if let Some((at, _)) = *last
+            && !finished
+            && at.elapsed() >= EVERY
+        {
+            *last = Some((Instant::now(), counts));
+            info!(
+                created = counts.created,
+                failed = counts.failed,
+                pending = counts.pending,
+                sending = counts.sending,
+                "{} of {}: {}",
+                counts.done(),
+                counts.total(),
+                line(&counts, &pace)
+            );
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        console::set_bar(None);
+    }
+}
+
+fn settled(row: &Row) {
+    match &row.status {
+        Status::Created(id) => {
+            debug!(request_id = %row.id(), report_id = %id, "{}: created {id}", row.request());
+        }
+        _ => {
+            warn!(request_id = %row.id(), error_code = row.cause.code, "{}: {}", row.request(), row.cause.text)
+        }
+    }
+}
+
+fn line(counts: &Counts, pace: &Stats) -> String {
+    let mut parts = vec![format!("{} created", counts.created)];
+    for (n, what) in [
+        (counts.failed, "failed"),
+        (counts.sending, "in flight or in doubt"),
+    ] {
+        if n > 0 {
+            parts.push(format!("{n} {what}"));
+        }
+    }
+    if let Some(rate) = pace.learned_pace {
+        parts.push(format!("learned pace {}", words::rate(rate)));
+    }
+    if let Some(until) = pace.paused_until {
+        let left = until.saturating_duration_since(Instant::now());
+        parts.push(format!("paused for {}", words::duration(left)));
+    }
+    parts.join(", ")
+}

@@ -1,0 +1,176 @@
+//! What a run came to.
+
+use std::{collections::BTreeMap, fmt::Write as _, path::Path};
+
+use super::words;
+use crate::{
+    api::Cause,
+    ledger::{Ledger, Row, Status},
+    manifest::Rate,
+    runner::Finished,
+};
+
+/// The end of a run, for people.
+pub struct Summary<'a> {
+    /// How it ended.
+    pub finished: &'a Finished,
+    /// Selected rows of the ledger, whose failures are named.
+    pub selected: Vec<&'a Row>,
+    /// Unfinished rows of the ledger that the plan does not have any more.
+    pub outside: Vec<&'a Row>,
+    /// Where the ledger lies.
+    pub ledger: &'a Path,
+    /// `limits.rate`, for the hint.
+    pub rate: Rate,
+}
+
+/// How many rows are named for each cause.
+const NAMED: usize = 3;
+
+impl<'a> Summary<'a> {
+    /// The rows of `ledger` that are selected, and those outside the plan.
+    pub fn rows(ledger: &'a Ledger, is_selected: impl Fn(&Row) -> bool) -> Vec<&'a Row> {
+        ledger
+            .rows()
+            .iter()
+            .filter(|row| is_selected(row))
+            .collect()
+    }
+
+    /// The text for stdout.
+    pub fn text(&self) -> String {
+        let Finished {
+            counts,
+            pace,
+            elapsed,
+            ..
+        } = self.finished;
+        let mut out = String::new();
+        let mut line = |name: &str, n: usize, note: &str| {
+            if n > 0 || name == "created" {
+                // Writing to a String does not fail.
+                let _ = writeln!(out, "{name:<9}{:>7}{note}", words::grouped(n));
+            }
+        };
+        line("created", counts.created, "");
+        line("failed", counts.failed, "");
+        line(
+            "pending",
+            counts.pending,
+            "  (not sent, or known not to have been processed)",
+        );
+        line(
+            "sending",
+            counts.sending,
+            "  (in doubt: a report may exist)",
+        );
+        line("skipped", counts.skipped, "  (created before)");
+        out.push_str(&self.failures());
+        out.push_str(&self.outside());
+        let rate = pace.accepted as f64 / elapsed.as_secs_f64().max(1e-3);
+        let _ = write!(out, "elapsed {}", words::duration(*elapsed));
+        if pace.sent > 0 {
+            let _ = write!(
+                out,
+                ", {} sent, {rate:.1}/s",
+                words::count(count(pace.sent), "request")
+            );
+        }
+        if pace.rate_limited > 0 {
+            let _ = write!(out, ", {} answered 429", pace.rate_limited);
+        }
+        if !pace.paused.is_zero() {
+            let _ = write!(out, ", paused for {}", words::duration(pace.paused));
+        }
+        let _ = writeln!(out, "\nledger  {}", self.ledger.display());
+        out.push_str(&self.hint());
+        out
+    }
+
+    fn failures(&self) -> String {
+        let mut causes: BTreeMap<(&str, &str), Vec<&Row>> = BTreeMap::new();
+        for row in self
+            .selected
+            .iter()
+            .filter(|row| row.status == Status::Failed)
+        {
+            let Cause { code, text, .. } = &row.cause;
+            let text = if row.awaits_decision() {
+                "a person has to decide (monthend resolve)"
+            } else {
+                text
+            };
+            causes.entry((code, text)).or_default().push(row);
+        }
+        let mut causes: Vec<_> = causes.into_iter().collect();
+        causes.sort_by_key(|(cause, rows)| (std::cmp::Reverse(rows.len()), *cause));
+        let mut out = String::new();
+        for ((code, text), rows) in causes {
+            let named: Vec<String> = rows.iter().take(NAMED).map(|row| name(row)).collect();
+            let more = rows.len().saturating_sub(NAMED);
+            let more = if more > 0 {
+                format!(", and {more} more")
+            } else {
+                String::new()
+            };
+            let _ = writeln!(
+                out,
+                "  {:>5}  {code}: {text}\n         {}{more}",
+                rows.len(),
+                named.join(", ")
+            );
+        }
+        out
+    }
+
+    fn outside(&self) -> String {
+        if self.outside.is_empty() {
+            return String::new();
+        }
+        let named: Vec<String> = self
+            .outside
+            .iter()
+            .take(NAMED)
+            .map(|row| name(row))
+            .collect();
+        let more = self.outside.len().saturating_sub(NAMED);
+        let more = if more > 0 {
+            format!(", and {more} more")
+        } else {
+            String::new()
+        };
+        format!(
+            "left alone: {} of the ledger not in today's plan: {}{more} (`monthend retry` sends them)\n",
+            words::count(self.outside.len(), "unfinished row"),
+            named.join(", "),
+        )
+    }
+
+    /// One hint at most: which setting would have fitted.
+    fn hint(&self) -> String {
+        let Some(measured) = self.finished.pace.measured_rate else {
+            return String::new();
+        };
+        format!(
+            "limits.rate: {} would have fitted this server (it is {} in the manifest)\n",
+            words::rate(measured),
+            self.rate
+        )
+    }
+}
+
+/// A row as a person would call it.
+fn name(row: &Row) -> String {
+    let request = row.request();
+    let who = match (&row.label, &request.sub_partner) {
+        (Some(label), _) => label.to_string(),
+        (None, Some(org)) => org.to_string(),
+        (None, None) => "own".to_owned(),
+    };
+    let internal = if request.internal { " internal" } else { "" };
+    format!("{who} {} {}{internal}", request.report_type, request.period)
+}
+
+fn count(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}

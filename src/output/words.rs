@@ -1,0 +1,98 @@
+//! Numbers and times in words.
+
+use std::time::Duration;
+
+use comfy_table::{Table, presets::NOTHING};
+
+use crate::manifest::RateUnit;
+
+/// `1 request`, `1,234 requests`.
+pub(super) fn count(n: usize, what: &str) -> String {
+    let s = if n == 1 { "" } else { "s" };
+    format!("{} {what}{s}", grouped(n))
+}
+
+/// `1,234,567`.
+pub(super) fn grouped(n: usize) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `850ms`, `12.3s`, `3m 20s`, `1h 5m`.
+pub(crate) fn duration(d: Duration) -> String {
+    let seconds = d.as_secs();
+    match seconds {
+        0 if d < Duration::from_secs(1) => format!("{}ms", d.as_millis()),
+        0..60 => format!("{:.1}s", d.as_secs_f64()),
+        60..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
+        _ => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// A rate in the manifest's form, in the smallest unit that gives a number of three digits or so: `228/min`.
+/// Rounded down: what it says was granted.
+pub(super) fn rate(per_second: f64) -> String {
+    let units = [RateUnit::Second, RateUnit::Minute, RateUnit::Hour];
+    let unit = units
+        .into_iter()
+        .find(|unit| per_second * unit.duration().as_secs_f64() >= 20.0)
+        .unwrap_or(RateUnit::Hour);
+    let count = (per_second * unit.duration().as_secs_f64())
+        .floor()
+        .max(1.0);
+    format!("{count}/{}", unit.as_str())
+}
+
+/// Columns side by side, without lines; the numbered ones flush right.
+pub(super) fn columns(header: &[&str], rows: Vec<Vec<String>>, right: &[usize]) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(header.to_vec());
+    table.add_rows(rows);
+    for (place, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if right.contains(&place) {
+            column.set_cell_alignment(comfy_table::CellAlignment::Right);
+        }
+    }
+    let lines: Vec<String> = table
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect();
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_times_read_well() {
+        assert_eq!(count(1, "request"), "1 request");
+        assert_eq!(count(1_234_567, "request"), "1,234,567 requests");
+        assert_eq!(grouped(999), "999");
+        for (ms, text) in [
+            (0, "0ms"),
+            (999, "999ms"),
+            (1_500, "1.5s"),
+            (200_000, "3m 20s"),
+            (3_900_000, "1h 5m"),
+        ] {
+            assert_eq!(duration(Duration::from_millis(ms)), text);
+        }
+        for (per_second, text) in [
+            (20.0, "20/s"),
+            (3.8, "228/min"),
+            (0.1, "360/h"),
+            (0.0001, "1/h"),
+        ] {
+            assert_eq!(rate(per_second), text);
+        }
+    }
+}
