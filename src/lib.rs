@@ -5,3 +5,4 @@
 pub mod api;
 pub mod manifest;
 pub mod request;
+pub mod sandbox;
