@@ -16,7 +16,6 @@ use super::{
     connection::Link,
     reply::{Content, Reply},
     routes,
-    throttle::set_retry_after,
     world::World,
 };
 
@@ -43,12 +42,12 @@ struct Refused {
     announced: Option<Duration>,
 }
 
-impl From<Reply> for Refused {
+impl From<Reply> for Box<Refused> {
     fn from(reply: Reply) -> Self {
-        Refused {
+        Box::new(Refused {
             reply,
             announced: None,
-        }
+        })
     }
 }
 
@@ -203,7 +202,7 @@ fn cut_short(content: Content) -> Content {
 }
 
 /// Lets a request in, and says what will go wrong with it. A renewal needs neither token nor budget.
-fn admit(world: &World, call: &Call) -> Result<Option<Fault>, Refused> {
+fn admit(world: &World, call: &Call) -> Result<Option<Fault>, Box<Refused>> {
     let mut state = world.state();
     if call.endpoint != Endpoint::Token {
         let expires_after = world.config.token.expires_after;
@@ -214,18 +213,18 @@ fn admit(world: &World, call: &Call) -> Result<Option<Fault>, Refused> {
         if let Err(wait) = state.throttle.admit(call.endpoint, now) {
             let form = world.config.rate_limit.retry_after;
             let notice = form.notice(wait, world.clock.now());
-            let mut reply = Reply::error(429, "Too many requests have been sent; try again later.");
-            set_retry_after(&mut reply.headers, &notice);
-            state
-                .throttle
-                .describe(call.endpoint, now, &mut reply.headers);
+            let mut reply = Reply::error(429, "Too many requests have been sent; try again later.")
+                .with_headers(state.throttle.budget_headers(call.endpoint, now));
+            if let Some(value) = &notice.header {
+                reply = reply.with_header(header::RETRY_AFTER, value);
+            }
             if let Some(announced) = notice.announced {
                 state.throttle.announce(call.endpoint, now + announced);
             }
-            return Err(Refused {
+            return Err(Box::new(Refused {
                 reply,
                 announced: notice.announced,
-            });
+            }));
         }
     }
     state
@@ -239,17 +238,16 @@ pub(super) fn not_written(error: &std::io::Error) -> Reply {
     Reply::error(500, "The sandbox cannot write its state.")
 }
 
-fn describe_budget(world: &World, endpoint: Endpoint, mut ending: Ending) -> Ending {
-    if let Ending::Answer(reply) = &mut ending
-        && endpoint != Endpoint::Token
-    {
-        let now = world.clock.elapsed();
-        world
-            .state()
-            .throttle
-            .describe(endpoint, now, &mut reply.headers);
+/// Tells on a processed request's answer what is left of the budget.
+fn describe_budget(world: &World, endpoint: Endpoint, ending: Ending) -> Ending {
+    match ending {
+        Ending::Answer(reply) if endpoint != Endpoint::Token => {
+            let now = world.clock.elapsed();
+            let headers = world.state().throttle.budget_headers(endpoint, now);
+            Ending::Answer(reply.with_headers(headers))
+        }
+        other => other,
     }
-    ending
 }
 
 /// The wait that a fault announces in seconds.

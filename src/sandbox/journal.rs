@@ -117,20 +117,26 @@ impl TryFrom<MadeRecord> for StoredReport {
     }
 }
 
-/// An open state file, or nothing at all where no state is kept.
+/// Where records go.
 #[derive(Debug)]
-pub(super) struct Journal {
-    file: Option<File>,
+pub(super) enum Journal {
+    /// No state is kept.
+    Forgetful,
+    /// To the state file.
+    Open(StateFile),
+    /// Nowhere any more: the sandbox has stopped, and the file may be another's.
+    Closed,
+}
+
+/// A state file, locked.
+#[derive(Debug)]
+pub(super) struct StateFile {
+    file: File,
     /// Bytes up to the end of the last whole line.
     len: u64,
 }
 
 impl Journal {
-    /// A journal that forgets.
-    pub(super) fn none() -> Self {
-        Journal { file: None, len: 0 }
-    }
-
     /// Opens or makes the file, and hands each of its records to `replay`, in order.
     ///
     /// # Errors
@@ -170,17 +176,17 @@ impl Journal {
                     source,
                 })?;
         }
-        let mut journal = Journal {
-            file: Some(file),
+        let mut state = StateFile {
+            file,
             len: whole as u64,
         };
-        journal.drop_torn_line().map_err(failed)?;
+        state.drop_torn_line().map_err(failed)?;
         if whole == 0 {
-            journal
+            state
                 .append(&Record::Sandbox { version: VERSION })
                 .map_err(failed)?;
         }
-        Ok(journal)
+        Ok(Journal::Open(state))
     }
 
     /// Writes one record; once this returns, the next process will see it.
@@ -188,29 +194,29 @@ impl Journal {
     /// # Errors
     /// What the system says; the record then counts for nothing.
     pub(super) fn append(&mut self, record: &Record) -> io::Result<()> {
-        let Some(file) = &mut self.file else {
-            return Ok(());
-        };
+        match self {
+            Journal::Forgetful => Ok(()),
+            Journal::Open(file) => file.append(record),
+            Journal::Closed => Err(io::Error::other("the sandbox has stopped")),
+        }
+    }
+}
+
+impl StateFile {
+    fn append(&mut self, record: &Record) -> io::Result<()> {
         let mut line = serde_json::to_vec(record)?;
         line.push(b'\n');
-        match file.write_all(&line) {
-            Ok(()) => {
-                self.len += line.len() as u64;
-                Ok(())
-            }
-            Err(error) => {
-                self.drop_torn_line()?;
-                Err(error)
-            }
+        if let Err(error) = self.file.write_all(&line) {
+            self.drop_torn_line()?;
+            return Err(error);
         }
+        self.len += line.len() as u64;
+        Ok(())
     }
 
     fn drop_torn_line(&mut self) -> io::Result<()> {
-        let Some(file) = &mut self.file else {
-            return Ok(());
-        };
-        file.set_len(self.len)?;
-        file.seek(SeekFrom::Start(self.len)).map(|_| ())
+        self.file.set_len(self.len)?;
+        self.file.seek(SeekFrom::Start(self.len)).map(|_| ())
     }
 }
 

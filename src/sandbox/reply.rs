@@ -46,7 +46,7 @@ pub enum ErrorBody {
 #[derive(Debug, Clone)]
 pub(super) struct Reply {
     pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) content: Content,
 }
 
@@ -93,7 +93,7 @@ impl Reply {
     fn new(status: u16, content: Content) -> Self {
         Reply {
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            headers: HeaderMap::new(),
+            headers: Vec::new(),
             content,
         }
     }
@@ -105,14 +105,21 @@ impl Reply {
     /// Sets a header, unless the value cannot be one.
     pub(super) fn with_header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(name, value);
+            self.headers.push((name, value));
         }
         self
     }
 
+    /// Sets headers whose names are in lower case.
+    pub(super) fn with_headers(self, headers: Vec<(&'static str, String)>) -> Self {
+        headers.into_iter().fold(self, |reply, (name, value)| {
+            reply.with_header(HeaderName::from_static(name), &value)
+        })
+    }
+
     /// The answer as it leaves.
     pub(super) fn into_response(self, tracking_id: &str, now: DateTime<Utc>) -> Response {
-        let mut headers = self.headers;
+        let mut headers: HeaderMap = self.headers.into_iter().collect();
         let (media_type, body) = self.content.render(self.status, tracking_id, &mut headers);
         let date = http_date(now);
         let tracking = HeaderName::from_static("trackingid");

@@ -6,10 +6,11 @@ use axum::Router;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use super::{
-    Download, Exchange, SandboxConfig, StateError, StoredReport,
+    Download, Exchange, Fault, SandboxConfig, StateError, StoredReport,
     call::BASE_PATH,
     connection::{Link, LinkedListener},
     exchange::{self, Api},
+    journal::Journal,
     routes,
     world::World,
 };
@@ -110,7 +111,6 @@ impl Sandbox {
 
 /// Refuses statuses and shares that cannot be.
 fn check(config: &SandboxConfig) -> Result<(), SandboxError> {
-    use super::Fault;
     if let Some(status) = config
         .reports
         .accepted_with
@@ -206,5 +206,7 @@ impl RunningSandbox {
                 server.abort();
             }
         }
+        // A connection that outlasts the grace must not keep the file from the next sandbox.
+        self.world.state().journal = Journal::Closed;
     }
 }

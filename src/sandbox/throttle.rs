@@ -3,7 +3,6 @@
 
 use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header::RETRY_AFTER};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -97,7 +96,7 @@ pub enum Announce {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct WaitNotice {
     /// The value of `Retry-After`.
-    pub(super) header: Option<HeaderValue>,
+    pub(super) header: Option<String>,
     /// What a client that understands the header will wait.
     pub(super) announced: Option<Duration>,
 }
@@ -134,7 +133,7 @@ impl RetryAfterForm {
             RetryAfterForm::Nonsense => ("soon".to_owned(), None),
         };
         WaitNotice {
-            header: HeaderValue::from_str(&text).ok(),
+            header: Some(text),
             announced,
         }
     }
@@ -192,20 +191,21 @@ impl Throttle {
         lane.closed_until = lane.closed_until.max(until);
     }
 
-    /// Adds what is left for `endpoint` to an answer's headers.
-    pub(super) fn describe(&mut self, endpoint: Endpoint, now: Duration, headers: &mut HeaderMap) {
+    /// The headers that say what is left for `endpoint`; none where nothing is announced.
+    pub(super) fn budget_headers(
+        &mut self,
+        endpoint: Endpoint,
+        now: Duration,
+    ) -> Vec<(&'static str, String)> {
         let announce = self.config.announce;
         if announce == Announce::Nothing {
-            return;
+            return Vec::new();
         }
-        let Some(left) = self.lane(endpoint).limiter.allowance(now) else {
-            return;
-        };
-        for (name, value) in announcement(announce, left) {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                headers.insert(HeaderName::from_static(name), value);
-            }
-        }
+        self.lane(endpoint)
+            .limiter
+            .allowance(now)
+            .map(|left| announcement(announce, left))
+            .unwrap_or_default()
     }
 
     fn lane(&mut self, endpoint: Endpoint) -> &mut Lane {
@@ -237,13 +237,6 @@ fn announcement(form: Announce, left: Allowance) -> Vec<(&'static str, String)> 
             ("x-ratelimit-remaining", remaining.to_string()),
             ("x-ratelimit-reset", reset.to_string()),
         ],
-    }
-}
-
-/// Puts a wait notice on an answer.
-pub(super) fn set_retry_after(headers: &mut HeaderMap, notice: &WaitNotice) {
-    if let Some(value) = &notice.header {
-        headers.insert(RETRY_AFTER, value.clone());
     }
 }
 
@@ -307,11 +300,7 @@ mod tests {
             (RetryAfterForm::Nonsense, Some("soon")),
         ] {
             let notice = form.notice(wait, now);
-            assert_eq!(
-                notice.header.as_ref().map(|v| v.to_str().unwrap()),
-                header,
-                "{form:?}"
-            );
+            assert_eq!(notice.header.as_deref(), header, "{form:?}");
         }
     }
 

@@ -58,7 +58,7 @@ impl World {
             throttle: Throttle::new(config.rate_limit.clone()),
             tokens: Tokens::new(),
             store: Store::default(),
-            journal: Journal::none(),
+            journal: Journal::Forgetful,
             exchanges: Vec::new(),
             downloads: Vec::new(),
             faults: Faults::new(config.faults.clone(), dice),

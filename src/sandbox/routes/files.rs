@@ -150,7 +150,7 @@ fn csv(dice: Dice, report: &StoredReport) -> String {
     text
 }
 
-/// An organisation id may hold a comma or a quote; a CSV cell then needs quotes.
+/// A cell of the CSV. An organisation id may hold a comma or a quote; a CSV cell then needs quotes.
 fn cell(org: &str) -> String {
     if org.contains([',', '"']) {
         format!("\"{}\"", org.replace('"', "\"\""))
