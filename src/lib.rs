@@ -1,6 +1,22 @@
 //! `monthend`: a declarative batch reconciliation runner for Webex wholesale billing reports.
 //!
-//! Data flows one way: [`manifest`] -> plan -> runner ([`api`], pacing) -> events -> ledger and output.
+//! A YAML manifest lists sub-partners, report types and periods; the runner creates one report for each
+//! combination, within the server's limits, and keeps a CSV ledger of what became of each. Data flows one way:
+//!
+//! ```text
+//! manifest -> plan -> runner (session: api, pacing) -> events -> ledger, output
+//! ```
+//!
+//! - [`request`]: what is asked for, and its stable id;
+//! - [`manifest`]: YAML text to checked types, with every mistake located;
+//! - [`plan`]: all requests of a manifest, in order, each once; selection;
+//! - [`api`]: one exchange with the server in, one answer out;
+//! - [`pacing`]: when a request may leave;
+//! - [`session`]: both joined, with the token in force and the server's clock;
+//! - [`runner`]: drives requests to their end, never lost, never twice;
+//! - [`ledger`]: the file that remembers;
+//! - [`output`]: what people and scripts read;
+//! - [`sandbox`]: the embedded simulator of the API;
 
 pub mod api;
 pub mod ledger;
@@ -10,4 +26,5 @@ pub mod pacing;
 pub mod plan;
 pub mod request;
 pub mod runner;
+pub mod sandbox;
 pub mod session;

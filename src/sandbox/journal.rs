@@ -1,0 +1,310 @@
+//! What outlives a sandbox process: a file of JSON lines, one for each thing that happened.
+//!
+//! A line is written whole before the answer that tells of it leaves, so a torn last line tells of
+//! nothing that anybody has been told, and is dropped. The file is locked while a sandbox uses it.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Endpoint, StoredReport};
+use crate::request::{Period, ReportType, Request};
+
+const VERSION: u32 = 1;
+
+/// Why a state file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// Another sandbox has it open.
+    #[error("the sandbox state {} is in use by another sandbox; stop that one or name another file", .0.display())]
+    InUse(PathBuf),
+    /// It cannot be opened, read or repaired.
+    #[error("the sandbox state {} cannot be used", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// A line that no sandbox of this version wrote.
+    #[error("the sandbox state {} makes no sense in line {line}; delete the file to begin anew", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "snake_case")]
+pub(super) enum Record {
+    /// The first line.
+    Sandbox {
+        version: u32,
+    },
+    Made(MadeRecord),
+    Deleted {
+        id: String,
+    },
+    Renewed {
+        access_token: String,
+        refresh_token: String,
+        renewals: u64,
+    },
+    /// A request was tried; counted only where a fault may depend on it.
+    Tried {
+        endpoint: Endpoint,
+        key: String,
+    },
+}
+
+/// A report, flat.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct MadeRecord {
+    number: u64,
+    id: String,
+    sub_partner: Option<String>,
+    #[serde(rename = "type")]
+    report_type: ReportType,
+    start: NaiveDate,
+    end: NaiveDate,
+    internal: bool,
+    created: DateTime<Utc>,
+}
+
+impl From<&StoredReport> for MadeRecord {
+    fn from(report: &StoredReport) -> Self {
+        let request = &report.request;
+        MadeRecord {
+            number: report.number,
+            id: report.id.clone(),
+            sub_partner: request.sub_partner.as_ref().map(ToString::to_string),
+            report_type: request.report_type,
+            start: request.period.start(),
+            end: request.period.end(),
+            internal: request.internal,
+            created: report.created,
+        }
+    }
+}
+
+impl TryFrom<MadeRecord> for StoredReport {
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn try_from(made: MadeRecord) -> Result<Self, Self::Error> {
+        Ok(StoredReport {
+            number: made.number,
+            id: made.id,
+            request: Request {
+                sub_partner: made.sub_partner.map(|text| text.parse()).transpose()?,
+                report_type: made.report_type,
+                period: Period::new(made.start, made.end)?,
+                internal: made.internal,
+            },
+            created: made.created,
+        })
+    }
+}
+
+/// Where records go.
+#[derive(Debug)]
+pub(super) enum Journal {
+    /// No state is kept.
+    Forgetful,
+    /// To the state file.
+    Open(StateFile),
+    /// Nowhere any more: the sandbox has stopped, and the file may be another's.
+    Closed,
+}
+
+/// A state file, locked.
+#[derive(Debug)]
+pub(super) struct StateFile {
+    file: File,
+    /// Bytes up to the end of the last whole line.
+    len: u64,
+}
+
+impl Journal {
+    /// Opens or makes the file, and hands each of its records to `replay`, in order.
+    ///
+    /// # Errors
+    /// [`StateError`]; whatever `replay` refuses is damage.
+    pub(super) fn open(
+        path: &Path,
+        mut replay: impl FnMut(Record) -> Result<(), Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Result<Self, StateError> {
+        let failed = |source| StateError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StateError::InUse(path.to_owned())),
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(failed)?;
+        let whole = bytes
+            .iter()
+            .rposition(|b| *b == b'\n')
+            .map_or(0, |at| at + 1);
+        for (index, line) in bytes[..whole].split_inclusive(|b| *b == b'\n').enumerate() {
+            read_line(index, line)
+                .and_then(|record| record.map_or(Ok(()), &mut replay))
+                .map_err(|source| StateError::Damaged {
+                    path: path.to_owned(),
+                    line: index + 1,
+                    source,
+                })?;
+        }
+        let mut state = StateFile {
+            file,
+            len: whole as u64,
+        };
+        state.drop_torn_line().map_err(failed)?;
+        if whole == 0 {
+            state
+                .append(&Record::Sandbox { version: VERSION })
+                .map_err(failed)?;
+        }
+        Ok(Journal::Open(state))
+    }
+
+    /// Writes one record; once this returns, the next process will see it.
+    ///
+    /// # Errors
+    /// What the system says; the record then counts for nothing.
+    pub(super) fn append(&mut self, record: &Record) -> io::Result<()> {
+        match self {
+            Journal::Forgetful => Ok(()),
+            Journal::Open(file) => file.append(record),
+            Journal::Closed => Err(io::Error::other("the sandbox has stopped")),
+        }
+    }
+}
+
+impl StateFile {
+    fn append(&mut self, record: &Record) -> io::Result<()> {
+        let mut line = serde_json::to_vec(record)?;
+        line.push(b'\n');
+        if let Err(error) = self.file.write_all(&line) {
+            self.drop_torn_line()?;
+            return Err(error);
+        }
+        self.len += line.len() as u64;
+        Ok(())
+    }
+
+    fn drop_torn_line(&mut self) -> io::Result<()> {
+        self.file.set_len(self.len)?;
+        self.file.seek(SeekFrom::Start(self.len)).map(|_| ())
+    }
+}
+
+/// The record of a line; `None` for the first one, which only says what the file is.
+fn read_line(
+    index: usize,
+    line: &[u8],
+) -> Result<Option<Record>, Box<dyn std::error::Error + Send + Sync>> {
+    match (index, serde_json::from_slice(line)?) {
+        (0, Record::Sandbox { version: VERSION }) => Ok(None),
+        (0, _) => Err("not the state of a sandbox of this version".into()),
+        (_, Record::Sandbox { .. }) => Err("a second beginning".into()),
+        (_, record) => Ok(Some(record)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn record(number: u64) -> Record {
+        Record::Tried {
+            endpoint: Endpoint::Create,
+            key: format!("request {number}\nwith \"quotes\""),
+        }
+    }
+
+    fn read(path: &Path) -> Result<(Journal, Vec<Record>), StateError> {
+        let mut records = Vec::new();
+        let journal = Journal::open(path, |record| {
+            records.push(record);
+            Ok(())
+        })?;
+        Ok((journal, records))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn any_cut_loses_the_torn_line_only(share in 0.0f64..=1.0) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("state");
+            let (mut journal, _) = read(&path).unwrap();
+            for number in 0..5 {
+                journal.append(&record(number)).unwrap();
+            }
+            drop(journal);
+            let bytes = std::fs::read(&path).unwrap();
+            let cut = (bytes.len() as f64 * share) as usize;
+            std::fs::write(&path, &bytes[..cut]).unwrap();
+            let whole = bytes[..cut].iter().filter(|b| **b == b'\n').count();
+
+            let (mut journal, records) = read(&path).unwrap();
+            let expected: Vec<_> = (0..whole.saturating_sub(1) as u64).map(record).collect();
+            prop_assert_eq!(&records, &expected);
+            journal.append(&record(9)).unwrap();
+            drop(journal);
+            let (_, again) = read(&path).unwrap();
+            prop_assert_eq!(again.len(), expected.len() + 1);
+        }
+    }
+
+    #[test]
+    fn damage_inside_and_strange_files_are_refused_with_their_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state");
+        for (text, bad) in [
+            ("hello\n", 1),
+            ("{\"record\":\"sandbox\",\"version\":1}\n{oops\n{}\n", 2),
+            ("{\"record\":\"sandbox\",\"version\":9}\n", 1),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            match read(&path) {
+                Err(StateError::Damaged { line, .. }) => assert_eq!(line, bad, "{text}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn one_sandbox_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state");
+        let held = read(&path).unwrap();
+        assert!(matches!(read(&path), Err(StateError::InUse(_))));
+        drop(held);
+        assert!(read(&path).is_ok());
+    }
+}

@@ -1,0 +1,325 @@
+//! The rate limit as a server applies it: which requests share a budget, how it tells them to wait, and
+//! whether it punishes those that do not listen.
+
+use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Allowance, Endpoint, Limiter, LimiterConfig, Span, clock::http_date};
+
+/// `rate_limit:`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RateLimitConfig {
+    /// The limit itself. The default is a bucket of 10 that gets 20 tokens back in a second.
+    pub limiter: LimiterConfig,
+    /// Which requests share it.
+    pub scope: LimitScope,
+    /// How a 429 says how long to wait.
+    pub retry_after: RetryAfterForm,
+    /// A request that comes during an announced wait is refused and makes the wait this much longer;
+    /// left out: it is judged like any other.
+    pub penalty: Option<Span>,
+    /// Whether answers tell what is left.
+    pub announce: Announce,
+}
+
+impl Default for RateLimitConfig {
+    fn default() -> Self {
+        RateLimitConfig {
+            limiter: LimiterConfig::TokenBucket {
+                rate: const { NonZeroU32::new(20).unwrap() },
+                per: Span(Duration::from_secs(1)),
+                burst: const { NonZeroU32::new(10).unwrap() },
+            },
+            scope: LimitScope::Shared,
+            retry_after: RetryAfterForm::WholeSeconds,
+            penalty: None,
+            announce: Announce::Nothing,
+        }
+    }
+}
+
+impl RateLimitConfig {
+    /// No limit.
+    pub fn unlimited() -> Self {
+        RateLimitConfig {
+            limiter: LimiterConfig::Unlimited {},
+            ..RateLimitConfig::default()
+        }
+    }
+}
+
+/// Which requests share one budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitScope {
+    /// All of them.
+    Shared,
+    /// Creates, lists and so on each have their own.
+    PerEndpoint,
+}
+
+/// How a 429 says how long to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryAfterForm {
+    /// `2`: rounded up, at least 1.
+    WholeSeconds,
+    /// `1.25`: rounded up to a hundredth.
+    Fractional,
+    /// `Tue, 03 Nov 2026 00:00:00 GMT`: not before the wait is over, by the answer's own `Date`.
+    HttpDate,
+    /// `0`, whatever the wait.
+    Zero,
+    /// No header.
+    Missing,
+    /// `soon`
+    Nonsense,
+}
+
+/// Whether and how answers tell what is left of the budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Announce {
+    /// They do not.
+    Nothing,
+    /// `RateLimit-Policy` and `RateLimit`, as in the IETF's draft.
+    RateLimit,
+    /// `X-RateLimit-Limit`, `-Remaining` and `-Reset` in seconds from now.
+    XRateLimit,
+}
+
+/// A wait as a 429 announces it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct WaitNotice {
+    /// The value of `Retry-After`.
+    pub(super) header: Option<String>,
+    /// What a client that understands the header will wait.
+    pub(super) announced: Option<Duration>,
+}
+
+impl RetryAfterForm {
+    /// `wait` in this form, for an answer that leaves at `now` by the sandbox's clock.
+    pub(super) fn notice(self, wait: Duration, now: DateTime<Utc>) -> WaitNotice {
+        let seconds = whole_seconds(wait).max(1);
+        let (text, announced) = match self {
+            RetryAfterForm::WholeSeconds => {
+                (seconds.to_string(), Some(Duration::from_secs(seconds)))
+            }
+            RetryAfterForm::Fractional => {
+                let hundredths = wait.as_millis().div_ceil(10).max(1);
+                let announced = Duration::from_millis(
+                    u64::try_from(hundredths)
+                        .unwrap_or(u64::MAX)
+                        .saturating_mul(10),
+                );
+                (format!("{:.2}", announced.as_secs_f64()), Some(announced))
+            }
+            RetryAfterForm::HttpDate => {
+                // Both dates are cut to whole seconds: one more covers what `Date` loses.
+                let end = now + Duration::from_secs(seconds + 1);
+                (http_date(end), Some(Duration::from_secs(seconds + 1)))
+            }
+            RetryAfterForm::Zero => ("0".to_owned(), Some(Duration::ZERO)),
+            RetryAfterForm::Missing => {
+                return WaitNotice {
+                    header: None,
+                    announced: None,
+                };
+            }
+            RetryAfterForm::Nonsense => ("soon".to_owned(), None),
+        };
+        WaitNotice {
+            header: Some(text),
+            announced,
+        }
+    }
+}
+
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+/// The running limit: one lane for all, or one for each endpoint.
+#[derive(Debug, Clone)]
+pub struct Throttle {
+    config: RateLimitConfig,
+    /// The key is `None` where all endpoints share one.
+    lanes: BTreeMap<Option<Endpoint>, Lane>,
+}
+
+#[derive(Debug, Clone)]
+struct Lane {
+    limiter: Limiter,
+    /// End of the wait that was announced last.
+    closed_until: Duration,
+}
+
+impl Throttle {
+    /// A throttle whose budgets are full.
+    pub fn new(config: RateLimitConfig) -> Self {
+        Throttle {
+            config,
+            lanes: BTreeMap::new(),
+        }
+    }
+
+    /// Admits one request to `endpoint` at `now`, a monotonic time.
+    ///
+    /// # Errors
+    /// How long the server asks to stay away; with a penalty, coming earlier makes it longer.
+    pub fn admit(&mut self, endpoint: Endpoint, now: Duration) -> Result<(), Duration> {
+        let penalty = self.config.penalty;
+        let lane = self.lane(endpoint);
+        if let Some(penalty) = penalty
+            && now < lane.closed_until
+        {
+            lane.closed_until += penalty.0;
+            return Err(lane.closed_until - now);
+        }
+        lane.limiter.admit(now).inspect_err(|wait| {
+            lane.closed_until = lane.closed_until.max(now + *wait);
+        })
+    }
+
+    /// Notes that an answer announced a wait, which may be longer than the limit itself asked for.
+    pub(super) fn announce(&mut self, endpoint: Endpoint, until: Duration) {
+        let lane = self.lane(endpoint);
+        lane.closed_until = lane.closed_until.max(until);
+    }
+
+    /// The headers that say what is left for `endpoint`; none where nothing is announced.
+    pub(super) fn budget_headers(
+        &mut self,
+        endpoint: Endpoint,
+        now: Duration,
+    ) -> Vec<(&'static str, String)> {
+        let announce = self.config.announce;
+        if announce == Announce::Nothing {
+            return Vec::new();
+        }
+        self.lane(endpoint)
+            .limiter
+            .allowance(now)
+            .map(|left| announcement(announce, left))
+            .unwrap_or_default()
+    }
+
+    fn lane(&mut self, endpoint: Endpoint) -> &mut Lane {
+        let key = match self.config.scope {
+            LimitScope::Shared => None,
+            LimitScope::PerEndpoint => Some(endpoint),
+        };
+        self.lanes.entry(key).or_insert_with(|| Lane {
+            limiter: Limiter::new(self.config.limiter),
+            closed_until: Duration::ZERO,
+        })
+    }
+}
+
+fn announcement(form: Announce, left: Allowance) -> Vec<(&'static str, String)> {
+    let (limit, remaining) = (left.limit, left.remaining);
+    let (reset, window) = (whole_seconds(left.reset), whole_seconds(left.window));
+    match form {
+        Announce::Nothing => Vec::new(),
+        Announce::RateLimit => vec![
+            (
+                "ratelimit-policy",
+                format!("\"default\";q={limit};w={window}"),
+            ),
+            ("ratelimit", format!("\"default\";r={remaining};t={reset}")),
+        ],
+        Announce::XRateLimit => vec![
+            ("x-ratelimit-limit", limit.to_string()),
+            ("x-ratelimit-remaining", remaining.to_string()),
+            ("x-ratelimit-reset", reset.to_string()),
+        ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one_a_second(penalty: Option<Span>, scope: LimitScope) -> Throttle {
+        Throttle::new(RateLimitConfig {
+            limiter: LimiterConfig::FixedWindow {
+                max: NonZeroU32::MIN,
+                window: Span(Duration::from_secs(1)),
+            },
+            penalty,
+            scope,
+            ..RateLimitConfig::default()
+        })
+    }
+
+    const HALF: Duration = Duration::from_millis(500);
+
+    #[test]
+    fn impatience_is_punished_only_where_configured() {
+        let mut mild = one_a_second(None, LimitScope::Shared);
+        let mut strict = one_a_second(Some("2s".parse().unwrap()), LimitScope::Shared);
+        for throttle in [&mut mild, &mut strict] {
+            assert_eq!(throttle.admit(Endpoint::Create, Duration::ZERO), Ok(()));
+            assert_eq!(throttle.admit(Endpoint::Create, HALF), Err(HALF));
+        }
+        assert_eq!(mild.admit(Endpoint::List, HALF), Err(HALF));
+        assert_eq!(strict.admit(Endpoint::List, HALF), Err(HALF * 5));
+        let end = Duration::from_secs(3);
+        assert_eq!(strict.admit(Endpoint::List, end), Ok(()));
+    }
+
+    #[test]
+    fn lanes_are_shared_or_not() {
+        let mut shared = one_a_second(None, LimitScope::Shared);
+        let mut split = one_a_second(None, LimitScope::PerEndpoint);
+        for throttle in [&mut shared, &mut split] {
+            assert!(throttle.admit(Endpoint::Create, HALF).is_ok());
+        }
+        assert!(shared.admit(Endpoint::List, HALF).is_err());
+        assert!(split.admit(Endpoint::List, HALF).is_ok());
+        assert!(split.admit(Endpoint::Create, HALF).is_err());
+    }
+
+    #[test]
+    fn every_form_of_a_wait_covers_it() {
+        let now = "2026-11-03T10:00:00.900Z".parse().unwrap();
+        let wait = Duration::from_millis(1201);
+        for (form, header) in [
+            (RetryAfterForm::WholeSeconds, Some("2")),
+            (RetryAfterForm::Fractional, Some("1.21")),
+            (
+                RetryAfterForm::HttpDate,
+                Some("Tue, 03 Nov 2026 10:00:03 GMT"),
+            ),
+            (RetryAfterForm::Zero, Some("0")),
+            (RetryAfterForm::Missing, None),
+            (RetryAfterForm::Nonsense, Some("soon")),
+        ] {
+            let notice = form.notice(wait, now);
+            assert_eq!(notice.header.as_deref(), header, "{form:?}");
+        }
+    }
+
+    #[test]
+    fn the_budget_is_announced_as_configured() {
+        let left = Allowance {
+            limit: 10,
+            remaining: 4,
+            reset: Duration::from_millis(1500),
+            window: Duration::from_secs(60),
+        };
+        assert_eq!(
+            announcement(Announce::RateLimit, left),
+            [
+                ("ratelimit-policy", "\"default\";q=10;w=60".to_owned()),
+                ("ratelimit", "\"default\";r=4;t=2".to_owned()),
+            ]
+        );
+        assert_eq!(announcement(Announce::XRateLimit, left).len(), 3);
+        assert!(announcement(Announce::Nothing, left).is_empty());
+    }
+}
