@@ -19,7 +19,9 @@ pub(super) fn of_error(status: u16, notice: &Notice, body: &Body, cleaner: &Clea
         said.code.and_then(|code| cleaner.word(&code))
     };
     let text = if redirect {
-        format!("the server answered {status} and sent us elsewhere; redirects are not followed, check api.base_url")
+        format!(
+            "the server answered {status} and sent us elsewhere; redirects are not followed, check api.base_url"
+        )
     } else {
         cleaner.line(&said.text)
     };
@@ -47,7 +49,11 @@ pub(super) fn of_unreadable(status: u16, notice: &Notice, end: BodyEnd, wanted: 
         BodyEnd::TooLong => "its body is too long",
         BodyEnd::Broken => "its body broke off",
     };
-    bad_response(status, notice, format!("the server answered {status}, but {wanted} could not be read: {why}"))
+    bad_response(
+        status,
+        notice,
+        format!("the server answered {status}, but {wanted} could not be read: {why}"),
+    )
 }
 
 /// A cause of our own for an answer that is understood and still of no use.
@@ -87,7 +93,10 @@ mod tests {
 
     #[test]
     fn nothing_dangerous_gets_through() {
-        let echo = cause(400, r#"{"message":"Bearer t0ken\n\u001b[2J","trackingId":"t0ken"}"#);
+        let echo = cause(
+            400,
+            r#"{"message":"Bearer t0ken\n\u001b[2J","trackingId":"t0ken"}"#,
+        );
         assert_eq!(echo.text, "Bearer [secret] [2J");
         assert_eq!(echo.tracking_id, None);
         assert_eq!(

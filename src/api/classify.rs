@@ -36,11 +36,7 @@ pub(super) enum Verdict<T> {
 /// `found`: what was asked for (of a create: a report id), where the body holds it; only looked at for 2xx.
 /// `retry_after_readable`: a `Retry-After` that [`super::retry_after`] understands, zero and past dates included.
 /// For reads the same table serves; a read in doubt may simply be sent again.
-pub(super) fn verdict<T>(
-    status: u16,
-    found: Option<T>,
-    retry_after_readable: bool,
-) -> Verdict<T> {
+pub(super) fn verdict<T>(status: u16, found: Option<T>, retry_after_readable: bool) -> Verdict<T> {
     use Verdict::{Done, InDoubt, Refused};
     match status {
         200..=299 => found.map_or(InDoubt(Doubt::SaidYes), Done),

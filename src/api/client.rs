@@ -107,14 +107,16 @@ impl HttpApi {
             return Answer { outcome, notice };
         }
         let request = self.request(Method::GET, url.clone(), token);
-        let answer = self.exchanger.ask(request, wanted, &cleaner, |headers, body| {
-            let page = read(wire::read(body).ok_or(Misread::NotThere)?, &url);
-            let linked = next_page(headers, &url, &self.base).map_err(Misread::Link)?;
-            Ok(Page {
-                next: linked.or(page.next),
-                ..page
-            })
-        });
+        let answer = self
+            .exchanger
+            .ask(request, wanted, &cleaner, |headers, body| {
+                let page = read(wire::read(body).ok_or(Misread::NotThere)?, &url);
+                let linked = next_page(headers, &url, &self.base).map_err(Misread::Link)?;
+                Ok(Page {
+                    next: linked.or(page.next),
+                    ..page
+                })
+            });
         answer.await
     }
 }
@@ -175,10 +177,15 @@ impl Api for HttpApi {
         let url = next.cloned();
         let url =
             url.unwrap_or_else(|| wire::sub_partners_url(self.base.join(SUB_PARTNERS), which));
-        self.page(token, url, SUB_PARTNER_LIST, |entries: wire::SubPartners, url| Page {
-            next: entries.is_full().then(|| wire::next_offset(url)).flatten(),
-            items: entries.only(which),
-        })
+        self.page(
+            token,
+            url,
+            SUB_PARTNER_LIST,
+            |entries: wire::SubPartners, url| Page {
+                next: entries.is_full().then(|| wire::next_offset(url)).flatten(),
+                items: entries.only(which),
+            },
+        )
         .await
     }
 

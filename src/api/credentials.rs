@@ -251,12 +251,18 @@ mod tests {
             (&[("WEBEX_ACCESS_TOKEN", " direct\n")][..], "direct"),
             (&[("WEBEX_ACCESS_TOKEN_FILE", path)], "from-file"),
             (
-                &[("WEBEX_ACCESS_TOKEN", ""), ("WEBEX_ACCESS_TOKEN_FILE", path)],
+                &[
+                    ("WEBEX_ACCESS_TOKEN", ""),
+                    ("WEBEX_ACCESS_TOKEN_FILE", path),
+                ],
                 "from-file",
             ),
         ] {
             let credentials = from(variables).unwrap();
-            assert_eq!(credentials.initial_token(), Some(Token::new(token).unwrap()));
+            assert_eq!(
+                credentials.initial_token(),
+                Some(Token::new(token).unwrap())
+            );
         }
     }
 
@@ -285,11 +291,20 @@ mod tests {
             (&[][..], &["no credentials", "WEBEX_ACCESS_TOKEN_FILE"][..]),
             (&[("WEBEX_ACCESS_TOKEN", "")], &["no credentials"]),
             (
-                &[("WEBEX_ACCESS_TOKEN", "hush"), ("WEBEX_ACCESS_TOKEN_FILE", "x")],
+                &[
+                    ("WEBEX_ACCESS_TOKEN", "hush"),
+                    ("WEBEX_ACCESS_TOKEN_FILE", "x"),
+                ],
                 &["WEBEX_ACCESS_TOKEN and WEBEX_ACCESS_TOKEN_FILE are both"],
             ),
-            (&[("WEBEX_ACCESS_TOKEN", "hush hush")], &["WEBEX_ACCESS_TOKEN", "one word"]),
-            (&[("WEBEX_ACCESS_TOKEN", "hush\nhush")], &["WEBEX_ACCESS_TOKEN"]),
+            (
+                &[("WEBEX_ACCESS_TOKEN", "hush hush")],
+                &["WEBEX_ACCESS_TOKEN", "one word"],
+            ),
+            (
+                &[("WEBEX_ACCESS_TOKEN", "hush\nhush")],
+                &["WEBEX_ACCESS_TOKEN"],
+            ),
             (&[("WEBEX_ACCESS_TOKEN", "hüsh")], &["WEBEX_ACCESS_TOKEN"]),
             (
                 &[("WEBEX_ACCESS_TOKEN_FILE", "/no/such/file")],
@@ -309,7 +324,10 @@ mod tests {
             for part in parts {
                 assert!(message.contains(part), "{message:?} lacks {part:?}");
             }
-            assert!(!message.contains("hush") && !message.contains("hüsh"), "{message}");
+            assert!(
+                !message.contains("hush") && !message.contains("hüsh"),
+                "{message}"
+            );
         }
     }
 

@@ -186,7 +186,12 @@ mod tests {
                 "No more",
                 None,
             ),
-            (r#"{"error":{"key":"400","message":"No"}}"#, None, "No", None),
+            (
+                r#"{"error":{"key":"400","message":"No"}}"#,
+                None,
+                "No",
+                None,
+            ),
             (
                 r#"{"errors":[{"code":2024,"description":"Nope"}]}"#,
                 Some("2024"),
@@ -199,8 +204,18 @@ mod tests {
                 "Nope",
                 None,
             ),
-            (r#"{"errorCode":25008}"#, Some("25008"), "the server answered 400 with JSON that holds no message", None),
-            (r#"{"error":"Something broke"}"#, None, "Something broke", None),
+            (
+                r#"{"errorCode":25008}"#,
+                Some("25008"),
+                "the server answered 400 with JSON that holds no message",
+                None,
+            ),
+            (
+                r#"{"error":"Something broke"}"#,
+                None,
+                "Something broke",
+                None,
+            ),
             (
                 r#"{"error":"invalid_grant","error_description":"It has expired"}"#,
                 Some("invalid_grant"),
@@ -216,12 +231,32 @@ mod tests {
             (r#"{"errors":["one","two"]}"#, None, "one; two", None),
             ("\u{feff}{\"message\":\"marked\"}", None, "marked", None),
             (r#""just text""#, None, "just text", None),
-            ("upstream connect error", None, "the server answered 400: upstream connect error", None),
+            (
+                "upstream connect error",
+                None,
+                "the server answered 400: upstream connect error",
+                None,
+            ),
             ("", None, "the server answered 400 without a message", None),
-            (" \r\n", None, "the server answered 400 without a message", None),
-            ("<html><body>502</body></html>", None, "the server answered 400 with an HTML page", None),
+            (
+                " \r\n",
+                None,
+                "the server answered 400 without a message",
+                None,
+            ),
+            (
+                "<html><body>502</body></html>",
+                None,
+                "the server answered 400 with an HTML page",
+                None,
+            ),
             ("null", None, "the server answered 400: null", None),
-            (r#"{"message":"","errors":[],"error":{}}"#, None, "the server answered 400 with JSON that holds no message", None),
+            (
+                r#"{"message":"","errors":[],"error":{}}"#,
+                None,
+                "the server answered 400 with JSON that holds no message",
+                None,
+            ),
         ] {
             let read = read(400, &whole(json.as_bytes()));
             assert_eq!(read.code.as_deref(), code, "{json}");
@@ -233,11 +268,26 @@ mod tests {
     #[test]
     fn a_body_that_cannot_be_read_is_said_to_be_so() {
         for (bytes, end, text) in [
-            (&b"\xff\xfe"[..], BodyEnd::Whole, "the server answered 502 with a body that is not text"),
-            (b"{\"message\":\"x\"}", BodyEnd::TooLong, "the server answered 502 with a body too long to read"),
-            (b"{\"mess", BodyEnd::Broken, "the server answered 502, but its body broke off"),
+            (
+                &b"\xff\xfe"[..],
+                BodyEnd::Whole,
+                "the server answered 502 with a body that is not text",
+            ),
+            (
+                b"{\"message\":\"x\"}",
+                BodyEnd::TooLong,
+                "the server answered 502 with a body too long to read",
+            ),
+            (
+                b"{\"mess",
+                BodyEnd::Broken,
+                "the server answered 502, but its body broke off",
+            ),
         ] {
-            let body = Body { bytes: bytes.to_vec(), end };
+            let body = Body {
+                bytes: bytes.to_vec(),
+                end,
+            };
             assert_eq!(read(502, &body).text, text);
         }
         let deep = "[".repeat(60_000);

@@ -27,7 +27,9 @@ pub enum HttpApiError {
         source: io::Error,
     },
     /// `api.ca_file` holds something else.
-    #[error("{path:?} (api.ca_file) holds no certificates; it must be a PEM file with at least one")]
+    #[error(
+        "{path:?} (api.ca_file) holds no certificates; it must be a PEM file with at least one"
+    )]
     NoCertificates {
         /// The file.
         path: PathBuf,
@@ -76,7 +78,9 @@ pub(super) fn build(
 /// A connect that hangs is to be told as "not sent", so its time-out must come before the one of the whole exchange,
 /// which would leave a doubt.
 fn connect_timeout(settings: &ApiSettings) -> Duration {
-    settings.connect_timeout.min(settings.request_timeout * 9 / 10)
+    settings
+        .connect_timeout
+        .min(settings.request_timeout * 9 / 10)
 }
 
 fn certificates(path: PathBuf) -> Result<Vec<Certificate>, HttpApiError> {

@@ -15,7 +15,9 @@ pub(super) enum LinkError {
     #[error("the server's link to the next page is not a URL")]
     NotAUrl,
     /// The token must not go there.
-    #[error("the server's link to the next page leads to another server ({0}), where the token must not go")]
+    #[error(
+        "the server's link to the next page leads to another server ({0}), where the token must not go"
+    )]
     Elsewhere(String),
     /// Following it would never end.
     #[error("the server's link to the next page leads to the same page again")]
@@ -119,7 +121,9 @@ mod tests {
         }
         assert_eq!(
             read(&[r#"<?ids=1,2;3>; rel="next""#]),
-            Ok(Some("http://127.0.0.1:8080/v1/reports?ids=1,2;3".to_owned()))
+            Ok(Some(
+                "http://127.0.0.1:8080/v1/reports?ids=1,2;3".to_owned()
+            ))
         );
     }
 
@@ -141,10 +145,19 @@ mod tests {
     #[test]
     fn the_token_stays_at_home() {
         for (link, origin) in [
-            ("<http://127.0.0.1:8081/v1/reports?p=2>; rel=next", "http://127.0.0.1:8081"),
-            ("<https://127.0.0.1:8080/v1/reports?p=2>; rel=next", "https://127.0.0.1:8080"),
+            (
+                "<http://127.0.0.1:8081/v1/reports?p=2>; rel=next",
+                "http://127.0.0.1:8081",
+            ),
+            (
+                "<https://127.0.0.1:8080/v1/reports?p=2>; rel=next",
+                "https://127.0.0.1:8080",
+            ),
             ("<//evil.example/v1>; rel=next", "http://evil.example"),
-            ("<http://me:pw@127.0.0.1:8080/v1?p=2>; rel=next", "http://127.0.0.1:8080"),
+            (
+                "<http://me:pw@127.0.0.1:8080/v1?p=2>; rel=next",
+                "http://127.0.0.1:8080",
+            ),
             ("<data:,x>; rel=next", "null"),
         ] {
             assert_eq!(

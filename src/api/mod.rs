@@ -14,6 +14,8 @@ mod header_list;
 mod http_client;
 mod link;
 mod notice;
+#[cfg(test)]
+mod raw_server;
 mod retry_after;
 mod secret_file;
 mod session;

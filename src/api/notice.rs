@@ -56,6 +56,9 @@ mod tests {
 
         headers.insert(DATE, value("yesterday"));
         let notice = read(429, &headers, ours, &Cleaner::new([]));
-        assert_eq!((notice.date, notice.retry_after), (None, Some(Duration::ZERO)));
+        assert_eq!(
+            (notice.date, notice.retry_after),
+            (None, Some(Duration::ZERO))
+        );
     }
 }

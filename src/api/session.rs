@@ -96,11 +96,15 @@ impl Session {
         let Answer { outcome, notice } = answer;
         let outcome = match outcome {
             Outcome::Done(renewed) => {
-                *current = Some(renewed.access.clone());
                 if let Some(token) = renewed.refresh {
                     keep(refresh, token).await;
                 }
-                Outcome::Done(renewed.access)
+                if refused.contains(&renewed.access) {
+                    Outcome::Refused(Refusal::Unauthorized, no_way()) // the same again: no use
+                } else {
+                    *current = Some(renewed.access.clone());
+                    Outcome::Done(renewed.access)
+                }
             }
             Outcome::Refused(refusal, cause) => refused_renewal(refusal, cause),
             Outcome::NotSent(cause) => Outcome::NotSent(cause),
@@ -224,3 +228,6 @@ fn refused_renewal<T>(refusal: Refusal, cause: Cause) -> Outcome<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

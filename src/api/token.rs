@@ -14,7 +14,9 @@ pub struct Token {
 
 /// A text that cannot be a token or another secret: empty, or with a character that is not visible ASCII.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it must be one word of visible ASCII characters, without white space or line breaks within")]
+#[error(
+    "it must be one word of visible ASCII characters, without white space or line breaks within"
+)]
 pub struct TokenError;
 
 impl Token {

@@ -32,7 +32,10 @@ pub(super) fn outcome<T>(
     // A builder's error: the request could not even be put together.
     if error.is_connect() || error.is_builder() {
         return Outcome::NotSent(if is_tls {
-            cause("tls", format!("no secure connection to the server: {reason}"))
+            cause(
+                "tls",
+                format!("no secure connection to the server: {reason}"),
+            )
         } else if error.is_timeout() {
             cause("connect", "no connection to the server in time".to_owned())
         } else {
@@ -45,7 +48,10 @@ pub(super) fn outcome<T>(
             cause("timeout", format!("no answer within {patience:?}"))
         } else {
             let code = if is_tls { "tls" } else { "reset" };
-            cause(code, format!("the connection broke before an answer came: {reason}"))
+            cause(
+                code,
+                format!("the connection broke before an answer came: {reason}"),
+            )
         },
     )
 }
@@ -58,7 +64,10 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
 }
 
 fn cause_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
-    match error.downcast_ref::<io::Error>().and_then(|io| io.get_ref()) {
+    match error
+        .downcast_ref::<io::Error>()
+        .and_then(|io| io.get_ref())
+    {
         Some(wrapped) => Some(wrapped),
         None => error.source(),
     }
@@ -73,5 +82,8 @@ fn innermost(error: &reqwest::Error) -> String {
     chain(error)
         .skip(1) // the client's own error names the URL, query and all
         .last()
-        .map_or_else(|| "for a reason the client does not tell".to_owned(), ToString::to_string)
+        .map_or_else(
+            || "for a reason the client does not tell".to_owned(),
+            ToString::to_string,
+        )
 }

@@ -254,10 +254,7 @@ impl FromStr for AnyCase {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        text.to_ascii_uppercase()
-            .parse()
-            .map(AnyCase)
-            .map_err(drop)
+        text.to_ascii_uppercase().parse().map(AnyCase).map_err(drop)
     }
 }
 

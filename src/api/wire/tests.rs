@@ -31,8 +31,17 @@ fn a_created_report_needs_an_id() {
     assert_eq!(id(r#"{"new":[1],"id":"abc"}"#).as_deref(), Some("abc"));
     assert_eq!(id("\u{feff}{\"id\":\"abc\"}").as_deref(), Some("abc"));
     for json in [
-        "", "{}", "[]", "null", r#"{"id":""}"#, r#"{"id":null}"#, r#"{"id":7}"#, r#"{"id":"a b"}"#,
-        r#"{"id":"a"}{"id":"b"}"#, r#"{"id":"abc""#, r#"{"id":"a","id":"b"}"#,
+        "",
+        "{}",
+        "[]",
+        "null",
+        r#"{"id":""}"#,
+        r#"{"id":null}"#,
+        r#"{"id":7}"#,
+        r#"{"id":"a b"}"#,
+        r#"{"id":"a"}{"id":"b"}"#,
+        r#"{"id":"abc""#,
+        r#"{"id":"a","id":"b"}"#,
     ] {
         assert_eq!(id(json), None, "{json}");
     }
@@ -77,11 +86,19 @@ fn listed_reports_are_read_leniently_but_for_their_id() {
                 status: Some("COMPLETED".to_owned()),
                 ..bare("a")
             },
-            Listed { created: moment("2026-10-01T00:00:00Z"), ..bare("b") },
+            Listed {
+                created: moment("2026-10-01T00:00:00Z"),
+                ..bare("b")
+            },
             bare("c"),
         ]
     );
-    for json in [r#"{"items":[{"id":"a"},{}]}"#, "{}", r#"{"items":null}"#, "[]"] {
+    for json in [
+        r#"{"items":[{"id":"a"},{}]}"#,
+        "{}",
+        r#"{"items":null}"#,
+        "[]",
+    ] {
         assert!(read::<Reports>(json.as_bytes()).is_none(), "{json}");
     }
 }
@@ -119,19 +136,27 @@ fn queries_name_what_is_asked_for() {
     };
     assert_eq!(
         list_url(url.clone(), &query).query(),
-        Some("max=100&billingStartDate=2026-09-01&billingEndDate=2026-09-30&type=PARTNER&subPartnerOrgId=a%26b%3D")
+        Some(
+            "max=100&billingStartDate=2026-09-01&billingEndDate=2026-09-30&type=PARTNER&subPartnerOrgId=a%26b%3D"
+        )
     );
     let first = sub_partners_url(url.clone(), Discover::Active);
     assert_eq!(first.query(), Some("max=100&provisioningState=active"));
     let second = next_offset(&first).unwrap();
-    assert_eq!(second.query(), Some("max=100&provisioningState=active&offset=100"));
+    assert_eq!(
+        second.query(),
+        Some("max=100&provisioningState=active&offset=100")
+    );
     assert_eq!(
         next_offset(&second).unwrap().query(),
         Some("max=100&provisioningState=active&offset=200")
     );
     let foreign: Url = "http://127.0.0.1/v1/x?cursor=abc".parse().unwrap();
     assert_eq!(next_offset(&foreign), None);
-    assert_eq!(sub_partners_url(url, Discover::All).query(), Some("max=100"));
+    assert_eq!(
+        sub_partners_url(url, Discover::All).query(),
+        Some("max=100")
+    );
 }
 
 proptest! {
