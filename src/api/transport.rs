@@ -34,7 +34,10 @@ pub(super) fn outcome<T>(
         return Outcome::NotSent(if is_tls {
             cause(
                 "tls",
-                format!("no secure connection to the server: {reason}"),
+                format!(
+                    "no secure connection to the server: {reason}{}",
+                    advice(error)
+                ),
             )
         } else if error.is_timeout() {
             cause("connect", "no connection to the server in time".to_owned())
@@ -70,6 +73,17 @@ fn cause_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'st
     {
         Some(wrapped) => Some(wrapped),
         None => error.source(),
+    }
+}
+
+/// What to do about a certificate that is not trusted.
+fn advice(error: &reqwest::Error) -> &'static str {
+    let untrusted = chain(error)
+        .filter_map(|error| error.downcast_ref())
+        .any(|error| matches!(error, rustls::Error::InvalidCertificate(_)));
+    match untrusted {
+        true => "; name the file of your own certificate authority in api.ca_file",
+        false => "",
     }
 }
 

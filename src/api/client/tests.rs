@@ -95,6 +95,7 @@ async fn a_yes_without_an_id_is_never_taken_for_a_no() {
         Reply::json(200, "", &huge),
         Reply::raw(broken, Then::Close),
         Reply::raw(broken, Then::Reset),
+        Reply::raw(&broken.replace("repo", "r\"}"), Then::Close),
     ] {
         let (answer, server) = create_at(reply).await;
         match answer.outcome {
