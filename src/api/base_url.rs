@@ -57,6 +57,11 @@ impl BaseUrl {
         self.0.origin() == url.origin()
     }
 
+    /// Whether it names this machine itself.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.0)
+    }
+
     /// The URL itself.
     pub fn as_url(&self) -> &Url {
         &self.0

@@ -2,11 +2,36 @@
 
 mod answer;
 mod base_url;
+mod body;
+mod budget;
+mod cause;
+mod classify;
+mod client;
+mod credentials;
+mod error_body;
+mod exchange;
+mod header_list;
+mod http_client;
+mod link;
+mod notice;
+#[cfg(test)]
+mod raw_server;
+mod retry_after;
+mod secret_file;
+mod session;
+mod text;
+mod token;
+mod transport;
+mod wire;
 
 pub use answer::{
     Answer, Budget, Cause, Doubt, ListQuery, Listed, Notice, Outcome, Page, Refusal, WaitKind,
 };
 pub use base_url::{BaseUrl, BaseUrlError};
+pub use client::HttpApi;
+pub use credentials::{Credentials, CredentialsError, SecretFileError};
+pub use http_client::HttpApiError;
+pub use token::{Token, TokenError};
 
 use url::Url;
 

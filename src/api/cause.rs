@@ -1,0 +1,107 @@
+//! From an answer to the words of the ledger: code, text, tracking id.
+
+use super::{
+    Cause, Notice,
+    body::{Body, BodyEnd},
+    error_body,
+    text::Cleaner,
+};
+
+/// The cause of an answer whose status is not 2xx.
+///
+/// The code is the server's where it gave one, else `redirect` for 3xx and `http_NNN` for the rest.
+pub(super) fn of_error(status: u16, notice: &Notice, body: &Body, cleaner: &Cleaner) -> Cause {
+    let said = error_body::read(status, body);
+    let redirect = (300..=399).contains(&status);
+    let code = if redirect {
+        Some("redirect".to_owned())
+    } else {
+        said.code.and_then(|code| cleaner.word(&code))
+    };
+    let text = if redirect {
+        format!(
+            "the server answered {status} and sent us elsewhere; redirects are not followed, check api.base_url"
+        )
+    } else {
+        cleaner.line(&said.text)
+    };
+    Cause {
+        http_status: Some(status),
+        code: code.unwrap_or_else(|| format!("http_{status}")),
+        text: if text.is_empty() {
+            format!("the server answered {status} without a message")
+        } else {
+            text
+        },
+        tracking_id: notice
+            .tracking_id
+            .clone()
+            .or_else(|| cleaner.word(&said.tracking_id?)),
+    }
+}
+
+/// The cause of a 2xx that does not hold `wanted`, or of one that must not be believed.
+///
+/// Says nothing of what the body does hold: it may be a secret.
+pub(super) fn of_unreadable(status: u16, notice: &Notice, end: BodyEnd, wanted: &str) -> Cause {
+    let why = match end {
+        BodyEnd::Whole => "its body is not what the API promises",
+        BodyEnd::TooLong => "its body is too long",
+        BodyEnd::Broken => "its body broke off",
+    };
+    bad_response(
+        status,
+        notice,
+        format!("the server answered {status}, but {wanted} could not be read: {why}"),
+    )
+}
+
+/// A cause of our own for an answer that is understood and still of no use.
+pub(super) fn bad_response(status: u16, notice: &Notice, text: String) -> Cause {
+    Cause {
+        http_status: Some(status),
+        code: "bad_response".to_owned(),
+        text,
+        tracking_id: notice.tracking_id.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cause(status: u16, body: &str) -> Cause {
+        let body = Body {
+            bytes: body.as_bytes().to_vec(),
+            end: BodyEnd::Whole,
+        };
+        of_error(status, &Notice::default(), &body, &Cleaner::new(["t0ken"]))
+    }
+
+    #[test]
+    fn codes_are_the_servers_or_ours() {
+        for (status, body, code) in [
+            (400, r#"{"errorCode":7}"#, "7"),
+            (400, r#"{"errorCode":"two words"}"#, "http_400"),
+            (400, r#"{"errorCode":"x-t0ken"}"#, "http_400"),
+            (502, "<html>", "http_502"),
+            (302, r#"{"errorCode":7}"#, "redirect"),
+        ] {
+            assert_eq!(cause(status, body).code, code, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn nothing_dangerous_gets_through() {
+        let echo = cause(
+            400,
+            r#"{"message":"Bearer t0ken\n\u001b[2J","trackingId":"t0ken"}"#,
+        );
+        assert_eq!(echo.text, "Bearer [secret] [2J");
+        assert_eq!(echo.tracking_id, None);
+        assert_eq!(
+            cause(400, r#"{"message":"\u202e"}"#).text,
+            "the server answered 400 without a message"
+        );
+    }
+}

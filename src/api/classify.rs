@@ -1,0 +1,114 @@
+//! The one table that says what a status means for "may it be sent again".
+
+use super::{Doubt, Refusal, WaitKind};
+
+/// What a status, with what came along, says about processing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict<T> {
+    /// Processed, and what was asked for is there.
+    Done(T),
+    /// Certainly not processed.
+    Refused(Refusal),
+    /// May have been processed.
+    InDoubt(Doubt),
+}
+
+/// Judges an answer. Total: every status has a verdict.
+///
+/// | status | body | `Retry-After` | verdict |
+/// | --- | --- | --- | --- |
+/// | 2xx | readable | any | `Done(_)` |
+/// | 2xx | unreadable | any | `InDoubt(SaidYes)` |
+/// | 3xx | any | any | `Refused(Final)` |
+/// | 401 | any | any | `Refused(Unauthorized)` |
+/// | 403 | any | any | `Refused(Forbidden)` |
+/// | 408 | any | any | `InDoubt(Open)` |
+/// | 409 | any | any | `Refused(Conflict)` |
+/// | 423 | any | readable | `Refused(Wait(Busy))` |
+/// | 423 | any | none | `Refused(Locked)` |
+/// | 429 | any | any | `Refused(Wait(RateLimit))` |
+/// | other 4xx | any | any | `Refused(Final)` |
+/// | 503 | any | readable | `Refused(Wait(Busy))` |
+/// | 503 | any | none | `InDoubt(Open)` |
+/// | other 5xx | any | any | `InDoubt(Open)` |
+/// | anything else | any | any | `InDoubt(Open)` |
+///
+/// `found`: what was asked for (of a create: a report id), where the body holds it; only looked at for 2xx.
+/// `retry_after_readable`: a `Retry-After` that [`super::retry_after`] understands, zero and past dates included.
+/// For reads the same table serves; a read in doubt may simply be sent again.
+pub(super) fn verdict<T>(status: u16, found: Option<T>, retry_after_readable: bool) -> Verdict<T> {
+    use Verdict::{Done, InDoubt, Refused};
+    match status {
+        200..=299 => found.map_or(InDoubt(Doubt::SaidYes), Done),
+        401 => Refused(Refusal::Unauthorized),
+        403 => Refused(Refusal::Forbidden),
+        408 => InDoubt(Doubt::Open),
+        409 => Refused(Refusal::Conflict),
+        429 => Refused(Refusal::Wait(WaitKind::RateLimit)),
+        423 | 503 if retry_after_readable => Refused(Refusal::Wait(WaitKind::Busy)),
+        423 => Refused(Refusal::Locked),
+        300..=499 => Refused(Refusal::Final),
+        _ => InDoubt(Doubt::Open),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of the table in this file's own doc comment.
+    fn table() -> Vec<[String; 4]> {
+        include_str!("classify.rs")
+            .lines()
+            .filter_map(|line| line.strip_prefix("/// | "))
+            .skip(2)
+            .map(|row| {
+                let cells: Vec<String> = row
+                    .trim_end_matches(" |")
+                    .split(" | ")
+                    .map(|cell| cell.trim_matches('`').to_owned())
+                    .collect();
+                cells.try_into().unwrap()
+            })
+            .collect()
+    }
+
+    /// How exactly `pattern` names `status`: 2 by number, 1 by class, 0 as anything else.
+    fn precision(pattern: &str, status: u16) -> Option<u8> {
+        let class = pattern.trim_start_matches("other ").strip_suffix("xx");
+        if pattern == "anything else" {
+            Some(0)
+        } else if let Some(class) = class {
+            (class.parse() == Ok(status / 100)).then_some(1)
+        } else {
+            (pattern.parse() == Ok(status)).then_some(2)
+        }
+    }
+
+    #[test]
+    fn every_status_is_judged_as_the_table_says() {
+        let table = table();
+        assert_eq!(table.len(), 15);
+        for status in 100..=599 {
+            for body in [true, false] {
+                for header in [true, false] {
+                    let fits = |cell: &str, value: bool| match cell {
+                        "any" => true,
+                        "readable" => value,
+                        "unreadable" | "none" => !value,
+                        other => panic!("{other}"),
+                    };
+                    let (_, row) = table
+                        .iter()
+                        .filter(|row| fits(&row[1], body) && fits(&row[2], header))
+                        .filter_map(|row| Some((precision(&row[0], status)?, row)))
+                        .max_by_key(|(precision, _)| *precision)
+                        .unwrap();
+                    let verdict = verdict(status, body.then_some('_'), header);
+                    let verdict = format!("{verdict:?}").replace('\'', "");
+                    assert_eq!(verdict, row[3], "{status} {body} {header}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! Where the credentials come from: the environment, or files that it names (contract, section 2).
+
+use std::{
+    ffi::OsString,
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use secrecy::SecretString;
+
+use super::token::{Token, TokenError, secret};
+
+/// No secret is longer, in bytes; a file that is is something else.
+const MAX_SECRET: u64 = 64 * 1024;
+
+const ACCESS_TOKEN: &str = "WEBEX_ACCESS_TOKEN";
+const CLIENT_ID: &str = "WEBEX_CLIENT_ID";
+const CLIENT_SECRET: &str = "WEBEX_CLIENT_SECRET";
+const REFRESH_TOKEN: &str = "WEBEX_REFRESH_TOKEN";
+
+/// What the API is asked with: an access token, a way to renew it, or both.
+#[derive(Debug)]
+pub struct Credentials {
+    pub(super) token: Option<Token>,
+    /// Where `token` was read from, and may be read again.
+    pub(super) token_file: Option<PathBuf>,
+    pub(super) refresh: Option<Refresh>,
+}
+
+/// What OAuth wants for a new access token (RFC 6749, section 6).
+#[derive(Debug)]
+pub(super) struct Refresh {
+    pub(super) client_id: SecretString,
+    pub(super) client_secret: SecretString,
+    pub(super) token: SecretString,
+    /// Where a renewed refresh token is kept.
+    pub(super) token_file: Option<PathBuf>,
+}
+
+/// Why the environment gives no usable credentials. Never holds a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialsError {
+    /// Neither an access token nor a way to get one.
+    #[error(
+        "no credentials: set {ACCESS_TOKEN} or {ACCESS_TOKEN}_FILE, or all of {CLIENT_ID}, {CLIENT_SECRET} and \
+         {REFRESH_TOKEN} (or their _FILE forms)"
+    )]
+    NoneGiven,
+    /// A variable and its `_FILE` form.
+    #[error("{0} and {0}_FILE are both set; set only one of them")]
+    BothForms(&'static str),
+    /// Some of what is needed to renew a token, but not all.
+    #[error("to renew an access token, {} must be set too (or the _FILE form)", .missing.join(" and "))]
+    Incomplete {
+        /// What is not there.
+        missing: Vec<&'static str>,
+    },
+    /// A variable whose text is no secret.
+    #[error("the value of {0} cannot be used: {TokenError}")]
+    Value(&'static str),
+    /// A file that cannot be used.
+    #[error("the file {path:?} that {name}_FILE names cannot be used")]
+    File {
+        /// The variable, without `_FILE`.
+        name: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: SecretFileError,
+    },
+}
+
+/// Why a file holds no usable secret.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretFileError {
+    /// It cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// Nothing but white space.
+    #[error("it is empty")]
+    Empty,
+    /// More than any secret has.
+    #[error("it is too long for a token")]
+    TooLong,
+    /// Not one word.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+}
+
+impl Credentials {
+    /// Reads the credentials through `lookup`, which gives a variable's value: `|name| std::env::var_os(name)`.
+    ///
+    /// A variable that is set to nothing counts as not set: that is how CI systems show a secret that is missing.
+    ///
+    /// # Errors
+    /// [`CredentialsError`]: none given, two forms of one, a part of what renewing needs, an unusable text or file.
+    pub fn from_env(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, CredentialsError> {
+        let find = |name| find(&lookup, name);
+        let access = find(ACCESS_TOKEN)?;
+        let refresh = refresh([find(CLIENT_ID)?, find(CLIENT_SECRET)?, find(REFRESH_TOKEN)?])?;
+        if access.is_none() && refresh.is_none() {
+            return Err(CredentialsError::NoneGiven);
+        }
+        let (token, token_file) = match access {
+            Some(given) => {
+                let token = Token::new(&given.text).map_err(|error| given.fault(error))?;
+                (Some(token), given.file)
+            }
+            None => (None, None),
+        };
+        Ok(Credentials {
+            token,
+            token_file,
+            refresh,
+        })
+    }
+
+    /// The access token to begin with; `None` where one must be asked for first.
+    pub fn initial_token(&self) -> Option<Token> {
+        self.token.clone()
+    }
+}
+
+/// The trio, whole or not at all.
+fn refresh(given: [Option<Given>; 3]) -> Result<Option<Refresh>, CredentialsError> {
+    let names = [CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN];
+    match given {
+        [None, None, None] => Ok(None),
+        [Some(id), Some(client_secret), Some(token)] => Ok(Some(Refresh {
+            client_id: id.secret()?,
+            client_secret: client_secret.secret()?,
+            token: token.secret()?,
+            token_file: token.file,
+        })),
+        partly => Err(CredentialsError::Incomplete {
+            missing: names
+                .into_iter()
+                .zip(&partly)
+                .filter_map(|(name, given)| given.is_none().then_some(name))
+                .collect(),
+        }),
+    }
+}
+
+/// A variable or the file that its `_FILE` form names.
+struct Given {
+    name: &'static str,
+    text: String,
+    file: Option<PathBuf>,
+}
+
+impl Given {
+    fn secret(&self) -> Result<SecretString, CredentialsError> {
+        secret(&self.text).map_err(|error| self.fault(error))
+    }
+
+    fn fault(&self, error: TokenError) -> CredentialsError {
+        match &self.file {
+            None => CredentialsError::Value(self.name),
+            Some(path) => CredentialsError::File {
+                name: self.name,
+                path: path.clone(),
+                source: error.into(),
+            },
+        }
+    }
+}
+
+fn find(
+    lookup: impl Fn(&str) -> Option<OsString>,
+    name: &'static str,
+) -> Result<Option<Given>, CredentialsError> {
+    let set = |name: &str| lookup(name).filter(|value| !value.is_empty());
+    match (set(name), set(&format!("{name}_FILE"))) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => Err(CredentialsError::BothForms(name)),
+        (Some(value), None) => {
+            let text = value
+                .into_string()
+                .map_err(|_| CredentialsError::Value(name))?;
+            Ok(Some(Given {
+                name,
+                text,
+                file: None,
+            }))
+        }
+        (None, Some(path)) => {
+            let path = PathBuf::from(path);
+            match read_secret_file(&path) {
+                Ok(text) => Ok(Some(Given {
+                    name,
+                    text,
+                    file: Some(path),
+                })),
+                Err(source) => Err(CredentialsError::File { name, path, source }),
+            }
+        }
+    }
+}
+
+/// The text of a secret's file. Blocks.
+pub(super) fn read_secret_file(path: &Path) -> Result<String, SecretFileError> {
+    let mut text = String::new();
+    File::open(path)?
+        .take(MAX_SECRET + 1)
+        .read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_SECRET {
+        return Err(SecretFileError::TooLong);
+    }
+    if text.trim().is_empty() {
+        return Err(SecretFileError::Empty);
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(variables: &[(&str, &str)]) -> Result<Credentials, CredentialsError> {
+        Credentials::from_env(|name| {
+            variables
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| value.into())
+        })
+    }
+
+    fn message(variables: &[(&str, &str)]) -> String {
+        use std::error::Error;
+        let error = from(variables).unwrap_err();
+        let source = error.source().map(|source| format!(": {source}"));
+        format!("{error}{}", source.unwrap_or_default())
+    }
+
+    const TRIO: [(&str, &str); 3] = [
+        ("WEBEX_CLIENT_ID", "the-id"),
+        ("WEBEX_CLIENT_SECRET", "the-secret"),
+        ("WEBEX_REFRESH_TOKEN", "the-refresh"),
+    ];
+
+    #[test]
+    fn a_token_comes_from_the_variable_or_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, "from-file\n").unwrap();
+        let path = path.to_str().unwrap();
+        for (variables, token) in [
+            (&[("WEBEX_ACCESS_TOKEN", " direct\n")][..], "direct"),
+            (&[("WEBEX_ACCESS_TOKEN_FILE", path)], "from-file"),
+            (
+                &[
+                    ("WEBEX_ACCESS_TOKEN", ""),
+                    ("WEBEX_ACCESS_TOKEN_FILE", path),
+                ],
+                "from-file",
+            ),
+        ] {
+            let credentials = from(variables).unwrap();
+            assert_eq!(
+                credentials.initial_token(),
+                Some(Token::new(token).unwrap())
+            );
+        }
+    }
+
+    #[test]
+    fn what_renews_is_enough() {
+        let credentials = from(&TRIO).unwrap();
+        assert_eq!(credentials.initial_token(), None);
+        assert!(credentials.refresh.is_some());
+    }
+
+    #[test]
+    fn mistakes_are_named_without_the_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let (empty, binary, two) = (
+            file("empty", b" \n"),
+            file("binary", b"\xff"),
+            file("two", b"hush hush\n"),
+        );
+        let long = file("long", &[b'x'; 70_000]);
+        for (variables, parts) in [
+            (&[][..], &["no credentials", "WEBEX_ACCESS_TOKEN_FILE"][..]),
+            (&[("WEBEX_ACCESS_TOKEN", "")], &["no credentials"]),
+            (
+                &[
+                    ("WEBEX_ACCESS_TOKEN", "hush"),
+                    ("WEBEX_ACCESS_TOKEN_FILE", "x"),
+                ],
+                &["WEBEX_ACCESS_TOKEN and WEBEX_ACCESS_TOKEN_FILE are both"],
+            ),
+            (
+                &[("WEBEX_ACCESS_TOKEN", "hush hush")],
+                &["WEBEX_ACCESS_TOKEN", "one word"],
+            ),
+            (
+                &[("WEBEX_ACCESS_TOKEN", "hush\nhush")],
+                &["WEBEX_ACCESS_TOKEN"],
+            ),
+            (&[("WEBEX_ACCESS_TOKEN", "hüsh")], &["WEBEX_ACCESS_TOKEN"]),
+            (
+                &[("WEBEX_ACCESS_TOKEN_FILE", "/no/such/file")],
+                &["WEBEX_ACCESS_TOKEN_FILE", "/no/such/file", "No such file"],
+            ),
+            (&[("WEBEX_ACCESS_TOKEN_FILE", &empty)], &["it is empty"]),
+            (&[("WEBEX_ACCESS_TOKEN_FILE", &binary)], &["UTF-8"]),
+            (&[("WEBEX_ACCESS_TOKEN_FILE", &two)], &["one word"]),
+            (&[("WEBEX_ACCESS_TOKEN_FILE", &long)], &["too long"]),
+            (&TRIO[..2], &["WEBEX_REFRESH_TOKEN must be set"]),
+            (
+                &[("WEBEX_ACCESS_TOKEN", "hush"), TRIO[2]],
+                &["WEBEX_CLIENT_ID and WEBEX_CLIENT_SECRET must"],
+            ),
+        ] {
+            let message = message(variables);
+            for part in parts {
+                assert!(message.contains(part), "{message:?} lacks {part:?}");
+            }
+            assert!(
+                !message.contains("hush") && !message.contains("hüsh"),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn nothing_secret_is_printed() {
+        let mut variables = TRIO.to_vec();
+        variables.push(("WEBEX_ACCESS_TOKEN", "the-access"));
+        let shown = format!("{:?}", from(&variables).unwrap());
+        assert!(!shown.contains("the-"), "{shown}");
+        let header = format!("{:?}", Token::new("the-access").unwrap().bearer());
+        assert!(!header.contains("the-"), "{header}");
+    }
+}

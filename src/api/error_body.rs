@@ -1,0 +1,311 @@
+//! What an error's body says, in whichever of the many shapes it comes.
+
+use serde_json::Value;
+
+use super::body::{Body, BodyEnd};
+
+/// A body's own words; nothing of it is cleaned yet.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct ErrorBody {
+    /// The server's code for the error.
+    pub(super) code: Option<String>,
+    /// What the server says, or what there is to say about a body that says nothing. Never empty.
+    pub(super) text: String,
+    /// The server's tracking id.
+    pub(super) tracking_id: Option<String>,
+}
+
+/// Reads the body of an answer with an error `status`.
+///
+/// Shapes that are seen: `{message, errors: [{description}], trackingId}`;
+/// `{error: {key, message: [{description, code}]}, trackingId}` and `error` as a list of such;
+/// `{errors: [{code, description}]}` with codes as numbers or texts; `errorCode`; `error` as a text; OAuth's
+/// `{error, error_description}` (RFC 6749, 5.2); other text; HTML; nothing.
+///
+/// Of several codes the first counts, nested before outer. Descriptions are joined, each said once.
+pub(super) fn read(status: u16, body: &Body) -> ErrorBody {
+    let mut words = Words::default();
+    if body.end == BodyEnd::Whole {
+        let json = body.bytes.strip_prefix(b"\xef\xbb\xbf"); // a byte order mark is not JSON
+        if let Ok(value) = serde_json::from_slice(json.unwrap_or(&body.bytes)) {
+            words.gather(&value);
+            words.gather_key(&value, status);
+        }
+    }
+    let text = match words.said.is_empty() {
+        false => words.said.join("; "),
+        true => describe(status, body),
+    };
+    ErrorBody {
+        code: words.code.or(words.outer_code),
+        text,
+        tracking_id: words.tracking_id,
+    }
+}
+
+/// What was found in a JSON body.
+#[derive(Default)]
+struct Words {
+    code: Option<String>,
+    outer_code: Option<String>,
+    said: Vec<String>,
+    tracking_id: Option<String>,
+}
+
+impl Words {
+    fn gather(&mut self, value: &Value) {
+        match value {
+            Value::String(text) => self.say(text),
+            Value::Array(all) => all.iter().for_each(|one| self.gather(one)),
+            Value::Object(fields) => {
+                for key in [
+                    "message",
+                    "error_description",
+                    "description",
+                    "detail",
+                    "errors",
+                ] {
+                    if let Some(inner) = fields.get(key) {
+                        self.gather(inner);
+                    }
+                }
+                match fields.get("error") {
+                    // OAuth's code, unless it is a sentence.
+                    Some(Value::String(code)) if is_oauth_code(code) => {
+                        self.outer_code.get_or_insert_with(|| code.clone());
+                        if self.said.is_empty() {
+                            self.say(code);
+                        }
+                    }
+                    Some(inner) => self.gather(inner),
+                    None => {}
+                }
+                for key in ["code", "errorCode"] {
+                    if self.code.is_none() {
+                        self.code = fields.get(key).and_then(scalar);
+                    }
+                }
+                if self.tracking_id.is_none() {
+                    self.tracking_id = fields.get("trackingId").and_then(scalar);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    /// `error.key` is a code of last resort, and none at all where it only repeats the status.
+    fn gather_key(&mut self, value: &Value, status: u16) {
+        let errors = match &value["error"] {
+            Value::Array(all) => all.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        let key = errors
+            .iter()
+            .filter_map(|error| scalar(&error["key"]))
+            .find(|key| *key != status.to_string());
+        self.outer_code = self.outer_code.take().or(key);
+    }
+
+    fn say(&mut self, text: &str) {
+        let text = text.trim();
+        if !text.is_empty() && !self.said.iter().any(|said| said.contains(text)) {
+            self.said.push(text.to_owned());
+        }
+    }
+}
+
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => (!text.trim().is_empty()).then(|| text.trim().to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn is_oauth_code(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+}
+
+/// What there is to say about a body without a message of its own.
+fn describe(status: u16, body: &Body) -> String {
+    let what = match (std::str::from_utf8(&body.bytes), body.end) {
+        (_, BodyEnd::Broken) => ", but its body broke off",
+        (_, BodyEnd::TooLong) => " with a body too long to read",
+        (Err(_), BodyEnd::Whole) => " with a body that is not text",
+        (Ok(text), BodyEnd::Whole) => match text.trim_start_matches('\u{feff}').trim() {
+            "" => " without a message",
+            html if is_html(html) => " with an HTML page",
+            json if json.starts_with(['{', '[']) => " with JSON that holds no message",
+            text => return format!("the server answered {status}: {text}"),
+        },
+    };
+    format!("the server answered {status}{what}")
+}
+
+fn is_html(text: &str) -> bool {
+    text.starts_with('<')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn whole(bytes: &[u8]) -> Body {
+        Body {
+            bytes: bytes.to_vec(),
+            end: BodyEnd::Whole,
+        }
+    }
+
+    #[test]
+    fn every_shape_is_read() {
+        for (json, code, text, tracking_id) in [
+            (
+                r#"{"message":"Bad dates","errors":[{"description":"Bad dates"},{"description":"end is today"}],"trackingId":"T1"}"#,
+                None,
+                "Bad dates; end is today",
+                Some("T1"),
+            ),
+            (
+                r#"{"error":{"key":"400","message":[{"description":"Bad type","code":"1001"}]},"trackingId":"T2"}"#,
+                Some("1001"),
+                "Bad type",
+                Some("T2"),
+            ),
+            (
+                r#"{"error":[{"key":"400","message":[{"description":"a","code":7},{"description":"b","code":8}]},{"message":"c"}]}"#,
+                Some("7"),
+                "a; b; c",
+                None,
+            ),
+            (
+                r#"{"error":{"key":"quota","message":"No more"}}"#,
+                Some("quota"),
+                "No more",
+                None,
+            ),
+            (
+                r#"{"error":{"key":"400","message":"No"}}"#,
+                None,
+                "No",
+                None,
+            ),
+            (
+                r#"{"errors":[{"code":2024,"description":"Nope"}]}"#,
+                Some("2024"),
+                "Nope",
+                None,
+            ),
+            (
+                r#"{"errorCode":"E-9","message":"Nope"}"#,
+                Some("E-9"),
+                "Nope",
+                None,
+            ),
+            (
+                r#"{"errorCode":25008}"#,
+                Some("25008"),
+                "the server answered 400 with JSON that holds no message",
+                None,
+            ),
+            (
+                r#"{"error":"Something broke"}"#,
+                None,
+                "Something broke",
+                None,
+            ),
+            (
+                r#"{"error":"invalid_grant","error_description":"It has expired"}"#,
+                Some("invalid_grant"),
+                "It has expired",
+                None,
+            ),
+            (
+                r#"{"error":"invalid_grant"}"#,
+                Some("invalid_grant"),
+                "invalid_grant",
+                None,
+            ),
+            (r#"{"errors":["one","two"]}"#, None, "one; two", None),
+            ("\u{feff}{\"message\":\"marked\"}", None, "marked", None),
+            (r#""just text""#, None, "just text", None),
+            (
+                "upstream connect error",
+                None,
+                "the server answered 400: upstream connect error",
+                None,
+            ),
+            ("", None, "the server answered 400 without a message", None),
+            (
+                " \r\n",
+                None,
+                "the server answered 400 without a message",
+                None,
+            ),
+            (
+                "<html><body>502</body></html>",
+                None,
+                "the server answered 400 with an HTML page",
+                None,
+            ),
+            ("null", None, "the server answered 400: null", None),
+            (
+                r#"{"message":"","errors":[],"error":{}}"#,
+                None,
+                "the server answered 400 with JSON that holds no message",
+                None,
+            ),
+        ] {
+            let read = read(400, &whole(json.as_bytes()));
+            assert_eq!(read.code.as_deref(), code, "{json}");
+            assert_eq!(read.text, text, "{json}");
+            assert_eq!(read.tracking_id.as_deref(), tracking_id, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_read_is_said_to_be_so() {
+        for (bytes, end, text) in [
+            (
+                &b"\xff\xfe"[..],
+                BodyEnd::Whole,
+                "the server answered 502 with a body that is not text",
+            ),
+            (
+                b"{\"message\":\"x\"}",
+                BodyEnd::TooLong,
+                "the server answered 502 with a body too long to read",
+            ),
+            (
+                b"{\"mess",
+                BodyEnd::Broken,
+                "the server answered 502, but its body broke off",
+            ),
+        ] {
+            let body = Body {
+                bytes: bytes.to_vec(),
+                end,
+            };
+            assert_eq!(read(502, &body).text, text);
+        }
+        let deep = "[".repeat(60_000);
+        assert_eq!(
+            read(500, &whole(deep.as_bytes())).text,
+            "the server answered 500 with JSON that holds no message"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(!read(500, &whole(&bytes)).text.is_empty());
+        }
+
+        #[test]
+        fn no_json_panics(json in r#"[{}\[\]",:0-9a-z]{0,10}\{"(message|error|errors|code|key)":[{}\[\]",:a-z]{0,20}\}"#) {
+            prop_assert!(!read(500, &whole(json.as_bytes())).text.is_empty());
+        }
+    }
+}

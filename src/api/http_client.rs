@@ -1,0 +1,95 @@
+//! How the HTTP client is set up: what it may do by itself, and above all what not.
+
+use std::{fs, io, num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use reqwest::{
+    Certificate, Client,
+    header::{ACCEPT, HeaderMap, HeaderValue},
+    redirect,
+};
+
+use crate::manifest::ApiSettings;
+
+/// Idle connections are closed after this long. Servers close theirs after five seconds to some minutes;
+/// a request that meets such a close on its way is in doubt, while a new connection costs milliseconds.
+const IDLE: Duration = Duration::from_secs(4);
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpApiError {
+    /// `api.ca_file` cannot be read.
+    #[error("the certificates in {path:?} (api.ca_file) cannot be read")]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// `api.ca_file` holds something else.
+    #[error(
+        "{path:?} (api.ca_file) holds no certificates; it must be a PEM file with at least one"
+    )]
+    NoCertificates {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The client refuses its settings, for instance a certificate.
+    #[error("the HTTP client cannot be set up")]
+    Client(#[source] reqwest::Error),
+}
+
+/// Sets up the client.
+///
+/// It sends every request at most once: no redirects, no retries, not even of what HTTP/2 calls safe. (Only a
+/// request that was put on a dying pooled connection and of which no byte was written goes to another one.)
+pub(super) fn build(
+    settings: &ApiSettings,
+    concurrency: NonZeroUsize,
+) -> Result<Client, HttpApiError> {
+    // An error says that there is a provider already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    let mut client = Client::builder()
+        .user_agent(concat!("monthend/", env!("CARGO_PKG_VERSION")))
+        .default_headers(headers)
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .pool_max_idle_per_host(concurrency.get())
+        .pool_idle_timeout(IDLE)
+        .timeout(settings.request_timeout)
+        .connect_timeout(connect_timeout(settings));
+    let roots = match &settings.ca_file {
+        Some(path) => certificates(path.clone())?,
+        None => Vec::new(),
+    };
+    client = if settings.base_url.as_url().scheme() == "http" {
+        client.tls_certs_only(roots) // spares us reading the system's, which takes long
+    } else {
+        client.tls_certs_merge(roots)
+    };
+    if settings.base_url.is_loopback() {
+        client = client.no_proxy(); // a proxy's loopback is not ours
+    }
+    client.build().map_err(HttpApiError::Client)
+}
+
+/// A connect that hangs is to be told as "not sent", so its time-out must come before the one of the whole exchange,
+/// which would leave a doubt.
+fn connect_timeout(settings: &ApiSettings) -> Duration {
+    settings
+        .connect_timeout
+        .min(settings.request_timeout * 9 / 10)
+}
+
+fn certificates(path: PathBuf) -> Result<Vec<Certificate>, HttpApiError> {
+    let pem = match fs::read(&path) {
+        Ok(pem) => pem,
+        Err(source) => return Err(HttpApiError::CaFile { path, source }),
+    };
+    match Certificate::from_pem_bundle(&pem) {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        _ => Err(HttpApiError::NoCertificates { path }),
+    }
+}

@@ -1,0 +1,64 @@
+//! What an answer's headers say about time and pace.
+
+use chrono::{DateTime, Utc};
+use reqwest::header::{DATE, HeaderMap};
+
+use super::{Notice, budget::budget, retry_after::retry_after, text::Cleaner};
+
+/// Reads the headers of an answer that arrived at `now` by our clock; durations in it are measured from the
+/// answer's own `Date` where it has one.
+pub(super) fn read(
+    status: u16,
+    headers: &HeaderMap,
+    now: DateTime<Utc>,
+    cleaner: &Cleaner,
+) -> Notice {
+    let date = date(headers);
+    let now = date.unwrap_or(now);
+    Notice {
+        date,
+        retry_after: retry_after(headers, now),
+        budget: budget(headers, now),
+        status: Some(status),
+        tracking_id: headers
+            .get("trackingid")
+            .and_then(|id| cleaner.word(id.to_str().ok()?)),
+    }
+}
+
+fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    httpdate::parse_http_date(text.trim())
+        .ok()
+        .map(DateTime::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use reqwest::header::{HeaderValue, RETRY_AFTER};
+
+    use super::*;
+
+    #[test]
+    fn waits_are_measured_by_the_servers_clock() {
+        let mut headers = HeaderMap::new();
+        let value = HeaderValue::from_static;
+        headers.insert(DATE, value("Sun, 06 Nov 1994 08:49:00 GMT"));
+        headers.insert(RETRY_AFTER, value("Sun, 06 Nov 1994 08:49:37 GMT"));
+        headers.insert("TrackingId", value("ROUTER_1 "));
+        let ours = "2026-10-01T00:00:00Z".parse().unwrap();
+        let notice = read(429, &headers, ours, &Cleaner::new([]));
+        assert_eq!(notice.date, Some("1994-11-06T08:49:00Z".parse().unwrap()));
+        assert_eq!(notice.retry_after, Some(Duration::from_secs(37)));
+        assert_eq!(notice.tracking_id.as_deref(), Some("ROUTER_1"));
+
+        headers.insert(DATE, value("yesterday"));
+        let notice = read(429, &headers, ours, &Cleaner::new([]));
+        assert_eq!(
+            (notice.date, notice.retry_after),
+            (None, Some(Duration::ZERO))
+        );
+    }
+}

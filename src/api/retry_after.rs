@@ -1,0 +1,107 @@
+//! How long the server asks us to stay away.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+
+/// No wait is longer: enough to stop any run, and safe to add to any clock.
+pub(super) const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// The wait that `Retry-After` announces, from the arrival of the answer.
+///
+/// Takes whole or fractional seconds, or an HTTP date in any of its three forms (RFC 9110, 10.2.3 and
+/// 5.6.7), measured from `now`: the answer's own `Date` where it has one, so that a wrong clock here does
+/// not matter. A date that has passed gives zero; more than [`LONGEST`] gives [`LONGEST`]. Of several
+/// headers the longest readable wait counts. `None` where none can be read.
+pub(super) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    headers
+        .get_all(RETRY_AFTER)
+        .iter()
+        .filter_map(|value| wait(value.to_str().ok()?.trim(), now))
+        .max()
+}
+
+fn wait(text: &str, now: DateTime<Utc>) -> Option<Duration> {
+    seconds(text).or_else(|| {
+        let until = DateTime::<Utc>::from(httpdate::parse_http_date(text).ok()?);
+        Some((until - now).to_std().unwrap_or_default().min(LONGEST))
+    })
+}
+
+/// Seconds as servers write them: digits, optionally with a fraction. Never negative, at most [`LONGEST`].
+pub(super) fn seconds(text: &str) -> Option<Duration> {
+    // Rust's own grammar for numbers is wider: signs, exponents, `inf`.
+    let plain = text.starts_with(|c: char| c.is_ascii_digit())
+        && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let seconds: f64 = plain.then(|| text.parse().ok()).flatten()?;
+    Some(Duration::try_from_secs_f64(seconds).map_or(LONGEST, |wait| wait.min(LONGEST)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    fn read(values: &[&[u8]]) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(RETRY_AFTER, HeaderValue::from_bytes(value).unwrap());
+        }
+        retry_after(&headers, "1994-11-06T08:49:00Z".parse().unwrap())
+    }
+
+    #[test]
+    fn every_form_is_read() {
+        let s = Duration::from_secs;
+        for (text, wait) in [
+            ("120", Some(s(120))),
+            (" 7\t", Some(s(7))),
+            ("0", Some(s(0))),
+            ("0.25", Some(Duration::from_millis(250))),
+            ("1.", Some(s(1))),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(s(37))),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", Some(s(37))),
+            ("Sun Nov  6 08:49:37 1994", Some(s(37))),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(s(0))),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", Some(s(0))),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(LONGEST)),
+            ("99999999999999999999999999", Some(LONGEST)),
+            ("", None),
+            ("-1", None),
+            ("+1", None),
+            (".5", None),
+            ("1e3", None),
+            ("1.2.3", None),
+            ("NaN", None),
+            ("inf", None),
+            ("soon", None),
+            ("10s", None),
+            ("Sun, 06 Nov 1994", None),
+            ("1994-11-06T08:49:37Z", None),
+        ] {
+            assert_eq!(read(&[text.as_bytes()]), wait, "{text:?}");
+        }
+        assert_eq!(read(&[&"9".repeat(500).into_bytes()]), Some(LONGEST));
+    }
+
+    #[test]
+    fn the_longest_readable_header_counts() {
+        assert_eq!(read(&[]), None);
+        assert_eq!(
+            read(&[b"1", b"soon", b"30", b"5", b"\xff"]),
+            Some(Duration::from_secs(30))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(0x20..=0xffu8, 0..40)) {
+            if HeaderValue::from_bytes(&bytes).is_ok() {
+                prop_assert!(read(&[&bytes]).is_none_or(|wait| wait <= LONGEST));
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+use std::{num::NonZeroUsize, time::Duration};
+
+use super::*;
+use crate::{
+    api::{
+        HttpApi,
+        raw_server::{RawServer, Reply, Then},
+    },
+    manifest::ApiSettings,
+};
+
+const TRIO: [(&str, &str); 3] = [
+    ("WEBEX_CLIENT_ID", "the-id"),
+    ("WEBEX_CLIENT_SECRET", "the-secret"),
+    ("WEBEX_REFRESH_TOKEN", "the/refresh"),
+];
+
+fn api(server: &RawServer, variables: &[(&str, &str)]) -> HttpApi {
+    let settings = ApiSettings {
+        base_url: server.base_url().parse().unwrap(),
+        request_timeout: Duration::from_secs(5),
+        ..ApiSettings::default()
+    };
+    let credentials = Credentials::from_env(|name| {
+        let found = variables.iter().find(|(key, _)| *key == name);
+        found.map(|(_, value)| value.into())
+    });
+    HttpApi::new(&settings, NonZeroUsize::MIN, credentials.unwrap()).unwrap()
+}
+
+fn token(text: &str) -> Token {
+    Token::new(text).unwrap()
+}
+
+async fn renew(api: &HttpApi, refused: &str) -> Outcome<Token> {
+    use crate::api::Api;
+    api.renew(&token(refused)).await.outcome
+}
+
+fn tokens(access: &str, refresh: &str) -> Reply {
+    let body =
+        format!(r#"{{"access_token":"{access}","expires_in":9,"refresh_token":"{refresh}"}}"#);
+    Reply::json(200, "", &body)
+}
+
+#[tokio::test]
+async fn what_renews_is_enough_to_begin_with() {
+    let server = RawServer::start([tokens("first", "next"), tokens("second", "next")]).await;
+    let api = api(&server, &TRIO);
+    assert_eq!(
+        api.first_token().await.outcome,
+        Outcome::Done(token("first"))
+    );
+    assert_eq!(
+        api.first_token().await.outcome,
+        Outcome::Done(token("first"))
+    );
+    assert_eq!(server.requests().len(), 1);
+    let sent = &server.requests()[0];
+    assert!(
+        sent.starts_with("POST /v1/access_token HTTP/1.1\r\n"),
+        "{sent}"
+    );
+    assert!(!sent.to_lowercase().contains("authorization"), "{sent}");
+    assert!(sent.ends_with(
+        "\r\n\r\ngrant_type=refresh_token&client_id=the-id&client_secret=the-secret&refresh_token=the%2Frefresh"
+    ));
+    // The renewed refresh token replaces the old one, and a token that was replaced is not renewed again.
+    assert_eq!(renew(&api, "first").await, Outcome::Done(token("second")));
+    assert!(server.requests()[1].ends_with("&refresh_token=next"));
+    assert_eq!(renew(&api, "first").await, Outcome::Done(token("second")));
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_changed_token_file_comes_first_and_a_stale_one_never_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "one\n").unwrap();
+    let server = RawServer::start([tokens("renewed", "next"), tokens("again", "next")]).await;
+    let mut variables = TRIO.to_vec();
+    variables.push(("WEBEX_ACCESS_TOKEN_FILE", file.to_str().unwrap()));
+    let api = api(&server, &variables);
+    std::fs::write(&file, "two\n").unwrap();
+    assert_eq!(renew(&api, "one").await, Outcome::Done(token("two")));
+    assert!(server.requests().is_empty());
+    assert_eq!(renew(&api, "two").await, Outcome::Done(token("renewed")));
+    std::fs::write(&file, "one\n").unwrap();
+    assert_eq!(renew(&api, "renewed").await, Outcome::Done(token("again")));
+    std::fs::remove_file(&file).unwrap();
+    // The server gives the refused token once more.
+    let outcome = renew(&api, "again").await;
+    assert!(
+        matches!(outcome, Outcome::Refused(Refusal::Unauthorized, _)),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_new_refresh_token_is_kept_in_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("refresh");
+    std::fs::write(&file, "old-refresh\n").unwrap();
+    let server = RawServer::start([tokens("first", "new-refresh")]).await;
+    let variables = [
+        TRIO[0],
+        TRIO[1],
+        ("WEBEX_REFRESH_TOKEN_FILE", file.to_str().unwrap()),
+    ];
+    let api = api(&server, &variables);
+    assert_eq!(
+        api.first_token().await.outcome,
+        Outcome::Done(token("first"))
+    );
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "new-refresh\n");
+}
+
+#[tokio::test]
+async fn without_a_way_to_renew_the_user_is_told_what_to_set() {
+    let server = RawServer::start([Reply::json(500, "", "")]).await;
+    let api = api(&server, &[("WEBEX_ACCESS_TOKEN", "one")]);
+    assert_eq!(api.first_token().await.outcome, Outcome::Done(token("one")));
+    match renew(&api, "one").await {
+        Outcome::Refused(Refusal::Unauthorized, cause) => {
+            assert!(cause.text.contains("WEBEX_REFRESH_TOKEN"), "{cause:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_refused_renewal_names_the_variables_and_no_secret() {
+    let body = r#"{"error":"invalid_grant","error_description":"the-secret and the/refresh (the%2Frefresh) for one"}"#;
+    let server = RawServer::start([Reply::json(400, "", body)]).await;
+    let mut variables = TRIO.to_vec();
+    variables.push(("WEBEX_ACCESS_TOKEN", "one"));
+    match renew(&api(&server, &variables), "one").await {
+        Outcome::Refused(Refusal::Unauthorized, cause) => {
+            assert_eq!(
+                (cause.http_status, cause.code.as_str()),
+                (Some(400), "invalid_grant")
+            );
+            assert!(cause.text.contains("WEBEX_CLIENT_SECRET"), "{cause:?}");
+            assert!(
+                cause.text.contains("[secret] and [secret] ([secret])"),
+                "{cause:?}"
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_renewal_that_may_work_later_is_not_a_refusal_of_the_credentials() {
+    for (reply, good) in [
+        (Reply::json(429, "", ""), "Refused(Wait(RateLimit)"),
+        (Reply::json(500, "", ""), "InDoubt(Open"),
+        (Reply::raw("", Then::Close), "InDoubt(Open"),
+        (
+            Reply::json(200, "", r#"{"access_token":"se cret"}"#),
+            "InDoubt(SaidYes",
+        ),
+    ] {
+        let server = RawServer::start([reply]).await;
+        let outcome = format!("{:?}", api(&server, &TRIO).first_token().await.outcome);
+        assert!(outcome.starts_with(good), "{outcome}");
+        assert!(!outcome.contains("se cret"), "{outcome}");
+    }
+}

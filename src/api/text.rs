@@ -1,0 +1,152 @@
+//! Foreign text made fit for a ledger cell, a log line and a terminal: one line, short, without secrets.
+
+use url::form_urlencoded;
+
+/// The longest `error` text, in characters; longer ones end in an ellipsis.
+const MAX_LINE: usize = 300;
+/// The longest code or tracking id that is taken, in characters; real ones have fewer than a hundred.
+const MAX_WORD: usize = 128;
+/// What stands where a secret was.
+const REDACTED: &str = "[secret]";
+
+/// Cleans what a server or a library says, knowing which secrets it may have seen.
+///
+/// A server can echo what it was sent, so everything that ends in a [`super::Cause`] passes through here.
+pub(super) struct Cleaner {
+    /// Longest first, so that a secret that is part of another leaves nothing behind.
+    secrets: Vec<String>,
+}
+
+impl Cleaner {
+    /// Removes `secrets`, as they are and as a form would encode them.
+    pub(super) fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut secrets: Vec<String> = secrets
+            .into_iter()
+            .filter(|secret| !secret.is_empty())
+            .flat_map(|secret| {
+                let encoded = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+                [secret.to_owned(), encoded]
+            })
+            .collect();
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.dedup();
+        Cleaner { secrets }
+    }
+
+    /// One line of at most [`MAX_LINE`] characters. Empty only where `text` has nothing visible.
+    pub(super) fn line(&self, text: &str) -> String {
+        let mut line = one_line(text);
+        for secret in &self.secrets {
+            // Only now: a line break or an invisible character within an echoed secret is gone already.
+            line = line.replace(secret, REDACTED);
+        }
+        shorten(line, MAX_LINE)
+    }
+
+    /// A code or an id: one word, or `None` where the text is anything else or holds a secret.
+    pub(super) fn word(&self, text: &str) -> Option<String> {
+        let word = text.trim();
+        let fits = !word.is_empty()
+            && word.chars().count() <= MAX_WORD
+            && !word
+                .chars()
+                .any(|c| c.is_control() || c.is_whitespace() || is_invisible(c))
+            && !self.secrets.iter().any(|secret| word.contains(secret));
+        fits.then(|| word.to_owned())
+    }
+}
+
+/// Control characters and runs of white space become one blank; what cannot be seen is dropped.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    let mut gap = false;
+    for c in text.chars() {
+        if c.is_control() || c.is_whitespace() {
+            gap = true;
+        } else if !is_invisible(c) {
+            if gap && !line.is_empty() {
+                line.push(' ');
+            }
+            gap = false;
+            line.push(c);
+        }
+    }
+    line
+}
+
+/// Characters that change how text around them looks without being seen: bidirectional controls,
+/// zero-width characters, tags. (Line and paragraph separators are white space.)
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+fn shorten(mut text: String, max: usize) -> String {
+    if let Some((cut, _)) = text.char_indices().nth(max)
+        && let Some((last, _)) = text[..cut].char_indices().next_back()
+    {
+        text.truncate(last);
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn lines_are_single_and_harmless() {
+        let cleaner = Cleaner::new([]);
+        for (text, line) in [
+            (" a\r\n\tb\u{2028}c ", "a b c"),
+            ("a\u{1b}[31mred", "a [31mred"),
+            ("in\u{202e}visible\u{feff}", "invisible"),
+            ("\u{0}\u{7f}\u{85}", ""),
+        ] {
+            assert_eq!(cleaner.line(text), line);
+        }
+        let long = cleaner.line(&"ä".repeat(1000));
+        assert_eq!(long.chars().count(), MAX_LINE);
+        assert!(long.ends_with("ä…"));
+    }
+
+    #[test]
+    fn secrets_are_removed_in_every_dress() {
+        let cleaner = Cleaner::new(["s3cret", "s3cret+long/", ""]);
+        for (text, line) in [
+            ("Bearer s3cret refused", "Bearer [secret] refused"),
+            ("key=s3cret%2Blong%2F&x", "key=[secret]&x"),
+            ("s3cret+long/ s3c\u{200b}ret", "[secret] [secret]"),
+        ] {
+            assert_eq!(cleaner.line(text), line);
+        }
+        assert_eq!(cleaner.word("id-s3cret"), None);
+        assert_eq!(cleaner.word(" 1001 "), Some("1001".to_owned()));
+        assert_eq!(cleaner.word("two words"), None);
+        assert_eq!(cleaner.word(""), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_ends_as_one_short_clean_line(text in any::<String>()) {
+            let line = Cleaner::new(["tok"]).line(&text);
+            prop_assert!(line.chars().count() <= MAX_LINE);
+            prop_assert!(!line.contains("tok"));
+            prop_assert!(!line.chars().any(|c| c.is_control() || is_invisible(c)));
+            prop_assert_eq!(line.trim(), line.as_str());
+        }
+    }
+}

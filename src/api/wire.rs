@@ -1,0 +1,277 @@
+//! The API's JSON and queries, as serde sees them. Unknown fields are ignored.
+
+use std::str::FromStr;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use url::Url;
+
+use super::{ListQuery, Listed};
+use crate::{
+    manifest::Discover,
+    request::{OrgId, ReportId, ReportType, Request},
+};
+
+/// The most that the API gives on one page.
+const PAGE_SIZE: usize = 100;
+
+/// Reads a JSON body; a byte order mark before it is tolerated. `None` for whatever is not a `T`.
+pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok()
+}
+
+/// The body of a create.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreateBody<'a> {
+    billing_start_date: NaiveDate,
+    billing_end_date: NaiveDate,
+    #[serde(rename = "type")]
+    report_type: ReportType,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub_partner_org_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    internal: bool,
+}
+
+impl<'a> From<&'a Request> for CreateBody<'a> {
+    fn from(request: &'a Request) -> Self {
+        CreateBody {
+            billing_start_date: request.period.start(),
+            billing_end_date: request.period.end(),
+            report_type: request.report_type,
+            sub_partner_org_id: request.sub_partner.as_ref().map(OrgId::as_str),
+            internal: request.internal,
+        }
+    }
+}
+
+/// The answer to a create: only the id counts.
+#[derive(Deserialize)]
+pub(super) struct Created {
+    #[serde(deserialize_with = "parsed")]
+    pub(super) id: ReportId,
+}
+
+/// The answer of the token endpoint; may hold secrets, so it has no `Debug`.
+#[derive(Deserialize)]
+pub(super) struct Tokens {
+    pub(super) access_token: String,
+    #[serde(default)]
+    pub(super) refresh_token: Option<String>,
+}
+
+/// A page of reports. One item without a readable id makes the page unreadable: leaving it out could
+/// have its report made twice.
+#[derive(Deserialize)]
+pub(super) struct Reports {
+    pub(super) items: Vec<Report>,
+}
+
+/// A report; everything but its id is optional, and an optional part that cannot be read is not there.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Report {
+    #[serde(deserialize_with = "parsed")]
+    id: ReportId,
+    #[serde(default, deserialize_with = "lenient")]
+    billing_start_date: Option<Day>,
+    #[serde(default, deserialize_with = "lenient")]
+    billing_end_date: Option<Day>,
+    #[serde(default, rename = "type", deserialize_with = "lenient")]
+    report_type: Option<AnyCase>,
+    #[serde(default, deserialize_with = "lenient")]
+    created: Option<Moment>,
+    #[serde(default)]
+    internal: Value,
+    #[serde(default, deserialize_with = "lenient")]
+    sub_partner_org_id: Option<OrgId>,
+    #[serde(default, deserialize_with = "lenient")]
+    status: Option<String>,
+}
+
+impl From<Report> for Listed {
+    fn from(report: Report) -> Self {
+        Listed {
+            id: report.id,
+            start: report.billing_start_date.map(|day| day.0),
+            end: report.billing_end_date.map(|day| day.0),
+            report_type: report.report_type.map(|any| any.0),
+            created: report.created.map(|moment| moment.0),
+            internal: report.internal.as_bool(),
+            sub_partner: report.sub_partner_org_id,
+            status: report.status,
+        }
+    }
+}
+
+/// A page of sub-partners: the API's schema calls the list `items`, its example `subPartners`.
+#[derive(Deserialize)]
+pub(super) struct SubPartners {
+    #[serde(alias = "subPartners")]
+    items: Vec<SubPartner>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SubPartner {
+    #[serde(deserialize_with = "parsed")]
+    org_id: OrgId,
+    #[serde(default, deserialize_with = "lenient")]
+    provisioning_state: Option<String>,
+}
+
+impl SubPartners {
+    /// Whether the page holds as many as were asked for, so that there may be more.
+    pub(super) fn is_full(&self) -> bool {
+        self.items.len() == PAGE_SIZE
+    }
+
+    /// Those that are what was asked for: an entry that says otherwise is left out, one that does not say is kept.
+    pub(super) fn only(self, which: Discover) -> Vec<OrgId> {
+        self.items
+            .into_iter()
+            .filter(|entry| match (&entry.provisioning_state, state(which)) {
+                (Some(is), Some(asked)) => is.eq_ignore_ascii_case(asked),
+                _ => true,
+            })
+            .map(|entry| entry.org_id)
+            .collect()
+    }
+}
+
+/// `provisioningState` as the API spells it; `None` asks for all.
+fn state(which: Discover) -> Option<&'static str> {
+    match which {
+        Discover::Active => Some("active"),
+        Discover::Suspended => Some("suspended"),
+        Discover::All => None,
+    }
+}
+
+/// The address of one report; whatever its id holds stays within one path segment.
+pub(super) fn report_url(mut reports: Url, id: &ReportId) -> Url {
+    if let Ok(mut path) = reports.path_segments_mut() {
+        path.push(id.as_str()); // an http URL always has a path
+    }
+    reports
+}
+
+/// The first page of a list of reports.
+pub(super) fn list_url(mut url: Url, query: &ListQuery) -> Url {
+    {
+        let mut pairs = url.query_pairs_mut();
+        pairs.append_pair("max", &PAGE_SIZE.to_string());
+        if let Some(period) = query.period {
+            pairs.append_pair("billingStartDate", &period.start().to_string());
+            pairs.append_pair("billingEndDate", &period.end().to_string());
+        }
+        if let Some(report_type) = query.report_type {
+            pairs.append_pair("type", report_type.as_str());
+        }
+        if let Some(org) = &query.sub_partner {
+            pairs.append_pair("subPartnerOrgId", org.as_str());
+        }
+    }
+    url
+}
+
+/// The first page of a list of sub-partners.
+pub(super) fn sub_partners_url(mut url: Url, which: Discover) -> Url {
+    {
+        let mut pairs = url.query_pairs_mut();
+        pairs.append_pair("max", &PAGE_SIZE.to_string());
+        if let Some(state) = state(which) {
+            pairs.append_pair("provisioningState", state);
+        }
+    }
+    url
+}
+
+/// The page after the full page `url`, for a server that pages by `offset` instead of `Link` headers.
+///
+/// `None` where the URL has parameters that are not of [`sub_partners_url`] or this function: then the server
+/// pages in a way of its own, and its links are all there is.
+pub(super) fn next_offset(url: &Url) -> Option<Url> {
+    let is_offset = |name: &str| name == "offset";
+    let ours = |name: &str| is_offset(name) || ["max", "provisioningState"].contains(&name);
+    if !url.query_pairs().all(|(name, _)| ours(&name)) {
+        return None;
+    }
+    let offset: usize = match url.query_pairs().find(|(name, _)| is_offset(name)) {
+        Some((_, text)) => text.parse().ok()?,
+        None => 0,
+    };
+    let others: Vec<_> = url
+        .query_pairs()
+        .into_owned()
+        .filter(|(name, _)| !is_offset(name))
+        .collect();
+    let mut next = url.clone();
+    next.query_pairs_mut()
+        .clear()
+        .extend_pairs(others)
+        .append_pair("offset", &offset.checked_add(PAGE_SIZE)?.to_string());
+    Some(next)
+}
+
+/// A day, or the day of a moment.
+struct Day(NaiveDate);
+
+impl FromStr for Day {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let day = text.get(..10).ok_or(())?;
+        NaiveDate::parse_from_str(day, "%Y-%m-%d")
+            .map(Day)
+            .map_err(drop)
+    }
+}
+
+/// An RFC 3339 moment; without an offset it is taken for UTC.
+struct Moment(DateTime<Utc>);
+
+impl FromStr for Moment {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        DateTime::parse_from_rfc3339(text)
+            .map(|moment| Moment(moment.to_utc()))
+            .or_else(|_| {
+                text.parse::<NaiveDateTime>()
+                    .map(|local| Moment(local.and_utc()))
+            })
+            .map_err(drop)
+    }
+}
+
+/// A report type in capitals or not.
+struct AnyCase(ReportType);
+
+impl FromStr for AnyCase {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        text.to_ascii_uppercase().parse().map(AnyCase).map_err(drop)
+    }
+}
+
+/// A text that must be a `T`.
+fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    String::deserialize(deserializer)?
+        .parse()
+        .map_err(serde::de::Error::custom)
+}
+
+/// A `T` where there is a text that is one, else nothing.
+fn lenient<'de, D: Deserializer<'de>, T: FromStr>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(value.as_str().and_then(|text| text.parse().ok()))
+}
+
+#[cfg(test)]
+mod tests;
