@@ -9,7 +9,7 @@ use super::Settings;
 use crate::request::{OrgId, Period, ReportType};
 
 /// A manifest without mistakes. Relative periods are resolved and partners files are read; only
-/// [`SubPartners::Discovered`] is still open, since it asks the API.
+/// [`Source::Discovered`] is still open, since it asks the API.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
     /// The file it came from, as the user named it.

@@ -85,14 +85,6 @@ impl<W> Twins<W> {
         }
         free.into_iter().map(|(_, what)| what).collect()
     }
-
-    /// Everyone who waits, to be given up.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = W> {
-        self.groups
-            .values_mut()
-            .flat_map(|group| group.waiting.drain(..))
-            .map(|(_, what)| what)
-    }
 }
 
 fn key(request: &Request) -> (ReportType, Period) {
