@@ -17,8 +17,10 @@
 //! - [`ledger`]: the file that remembers;
 //! - [`output`]: what people and scripts read;
 //! - [`sandbox`]: the embedded simulator of the API;
+//! - [`cli`]: arguments, environment, wiring, exit codes.
 
 pub mod api;
+pub mod cli;
 pub mod ledger;
 pub mod manifest;
 pub mod output;

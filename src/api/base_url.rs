@@ -62,6 +62,11 @@ impl BaseUrl {
         is_loopback(&self.0)
     }
 
+    /// Whether this is a sandbox of ours: its addresses are recognisable, as its report ids are.
+    pub fn is_sandbox(&self) -> bool {
+        self.is_loopback() && self.0.path().starts_with("/sandbox/")
+    }
+
     /// The URL itself.
     pub fn as_url(&self) -> &Url {
         &self.0

@@ -11,8 +11,8 @@ use super::{
     exchange::{Exchanger, Misread, Wanted},
     http_client,
     link::{check_origin, next_page},
-    session::Session,
     text::Cleaner,
+    token_source::TokenSource,
     wire,
 };
 use crate::{
@@ -49,7 +49,7 @@ const SUB_PARTNER_LIST: Wanted = Wanted {
 pub struct HttpApi {
     exchanger: Exchanger,
     base: BaseUrl,
-    session: Session,
+    tokens: TokenSource,
 }
 
 impl HttpApi {
@@ -68,19 +68,8 @@ impl HttpApi {
                 patience: settings.request_timeout,
             },
             base: settings.base_url.clone(),
-            session: Session::new(credentials),
+            tokens: TokenSource::new(credentials),
         })
-    }
-
-    /// The token to begin with: the given one, or a first one from the token endpoint where only what renews was
-    /// given. May ask the server, so the outcomes are those of [`Api::renew`].
-    pub async fn first_token(&self) -> Answer<Token> {
-        self.token(None).await
-    }
-
-    async fn token(&self, refused: Option<&Token>) -> Answer<Token> {
-        let url = self.base.join(ACCESS_TOKEN);
-        self.session.token(&self.exchanger, url, refused).await
     }
 
     fn request(&self, method: Method, url: Url, token: &Token) -> RequestBuilder {
@@ -189,8 +178,9 @@ impl Api for HttpApi {
         .await
     }
 
-    async fn renew(&self, refused: &Token) -> Answer<Token> {
-        self.token(Some(refused)).await
+    async fn renew(&self, refused: Option<&Token>) -> Answer<Token> {
+        let url = self.base.join(ACCESS_TOKEN);
+        self.tokens.token(&self.exchanger, url, refused).await
     }
 }
 

@@ -18,9 +18,9 @@ mod notice;
 mod raw_server;
 mod retry_after;
 mod secret_file;
-mod session;
 mod text;
 mod token;
+mod token_source;
 mod transport;
 mod wire;
 
@@ -73,7 +73,7 @@ pub trait Api {
         next: Option<&Url>,
     ) -> Answer<Page<OrgId>>;
 
-    /// Renews the credentials after `refused` was answered with 401, and gives the token to go on with.
+    /// Gives a token to go on with after `refused` was answered with 401, or a first one where there was none.
     /// Reads the token file again, or asks `POST /access_token`; `Refused` where there is no way.
-    async fn renew(&self, refused: &Self::Token) -> Answer<Self::Token>;
+    async fn renew(&self, refused: Option<&Self::Token>) -> Answer<Self::Token>;
 }

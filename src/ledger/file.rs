@@ -30,8 +30,6 @@ pub fn read_file(path: &Path) -> Result<Option<Reading>, LedgerError> {
 pub struct LedgerFile {
     /// Where it lies; a symbolic link has been followed, so that a rewrite does not replace the link.
     pub path: PathBuf,
-    /// The lock beside it.
-    pub lock: Lock,
     /// What the file held; `None` where it is new.
     pub reading: Option<Reading>,
     /// The file, for the journal.
@@ -39,20 +37,54 @@ pub struct LedgerFile {
 }
 
 impl LedgerFile {
-    /// Takes the lock and reads the file.
+    /// Whether the file is exactly this.
+    pub fn holds(&self, contents: &[u8]) -> bool {
+        fs::read(&self.path).is_ok_and(|held| held == contents)
+    }
+
+    /// Refuses to mix reports of the sandbox with those of a real server (contract, section 2).
+    ///
+    /// # Errors
+    /// [`LedgerError::Rehearsal`].
+    pub fn refuse_mixing(&self, is_rehearsal: bool) -> Result<(), LedgerError> {
+        let rows = self
+            .reading
+            .iter()
+            .flat_map(|reading| reading.ledger.rows());
+        let mut ids = rows.filter_map(|row| row.status.report_id());
+        let (held, wanted) = match is_rehearsal {
+            false => ("reports of the sandbox", "a real server"),
+            true => ("reports of a real server", "the sandbox"),
+        };
+        if ids.any(|id| id.is_from_sandbox() != is_rehearsal) {
+            return Err(LedgerError::Rehearsal {
+                path: self.path.clone(),
+                held,
+                wanted,
+            });
+        }
+        Ok(())
+    }
+
+    /// Takes the lock and reads the file. The ledger is held for as long as the lock is.
     ///
     /// # Errors
     /// In use, unreadable, or no ledger.
-    pub fn hold(path: &Path, now: DateTime<Utc>) -> Result<Self, LedgerError> {
+    pub fn hold(path: &Path, now: DateTime<Utc>) -> Result<(Self, Lock), LedgerError> {
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let lock = Lock::take(&path, now)?;
         match read_file(&path) {
-            Ok(reading) => Ok(LedgerFile {
-                disk: FileDisk::new(path.clone()),
-                path,
-                lock,
-                reading,
-            }),
+            Ok(reading) => {
+                let disk = FileDisk::new(path.clone());
+                Ok((
+                    LedgerFile {
+                        path,
+                        reading,
+                        disk,
+                    },
+                    lock,
+                ))
+            }
             Err(e) => {
                 lock.release(now);
                 Err(e)

@@ -109,6 +109,13 @@ impl Lock {
         }
     }
 
+    /// As [`Lock::pause`], for a command that only reads and so takes no lock.
+    pub fn peek_pause(ledger: &Path, server: &str) -> Option<DateTime<Utc>> {
+        let mut file = File::open(Self::path_of(ledger)).ok()?;
+        let pauses = read(&mut file)?.pauses.into_iter();
+        pauses.filter(|p| p.server == server).map(|p| p.until).max()
+    }
+
     /// Until when `server` wants no request, by what an earlier process was told.
     pub fn pause(&self, server: &str) -> Option<DateTime<Utc>> {
         let pauses = self.contents.pauses.iter();

@@ -19,6 +19,7 @@ mod journal;
 mod lock;
 mod read;
 mod row;
+mod schema;
 mod table;
 
 #[cfg(test)]
@@ -26,10 +27,12 @@ mod tests;
 
 pub use cell::{neutralise, one_line, restore};
 pub use disk::{Disk, FileDisk};
+pub(crate) use disk::{Tampered, replace_file};
 pub use error::{BadCell, LedgerError};
 pub use file::{LedgerFile, read_file};
 pub use journal::{Journal, JournalError, Writer, journal};
 pub use lock::{Holder, Lock, Pause};
 pub use read::{Reading, Repair, read};
 pub use row::{Column, Row, Status};
+pub use schema::table_schema;
 pub use table::Ledger;

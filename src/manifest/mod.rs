@@ -27,6 +27,7 @@ pub use kind::{Found, ProblemKind};
 pub use load::{DateCheck, LoadOptions, ManifestError, RunSettings};
 pub use model::{Discover, Exclusion, Job, Labels, Manifest, Source, SubPartner, SubPartners};
 pub use problem::{Problem, Problems};
+pub(crate) use read::duration_of;
 pub use schema::schema;
 pub use settings::{ApiSettings, Limits, Rate, RateUnit, RetryPolicy, Settings};
 pub use source::ReadError;

@@ -13,3 +13,4 @@ pub use plan_view::{Action, PlanView};
 pub use progress::Progress;
 pub use status_view::StatusView;
 pub use summary::Summary;
+pub(crate) use words::duration;

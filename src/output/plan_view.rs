@@ -219,7 +219,7 @@ impl PlanView<'_> {
             let _ = writeln!(
                 out,
                 "… and {} (--format csv shows all)",
-                words::count(more, "more request").replace("requests", "requests")
+                words::count(more, "more request")
             );
         }
         out.push('\n');

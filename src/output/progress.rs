@@ -63,11 +63,19 @@ impl Progress {
             EventKind::NotLookedUp(row) => {
                 warn!(request_id = %row.id(), "{}: could not be looked up; it stays in doubt", row.request());
             }
-            EventKind::News(News::Paused {
+            EventKind::Stopping(_) | EventKind::Finished => {}
+        }
+        self.show(matches!(event.kind, EventKind::Finished));
+    }
+
+    /// Hears what concerns all requests together.
+    pub fn on_news(&self, news: &News) {
+        match news {
+            News::Paused {
                 status,
                 wait,
                 until,
-            }) => {
+            } => {
                 let status = status.map_or_else(String::new, |s| format!(" ({s})"));
                 info!(
                     "the server asked for a pause of {}{status}; sending resumes at {}",
@@ -75,10 +83,8 @@ impl Progress {
                     until.format("%H:%M:%S UTC")
                 );
             }
-            EventKind::News(News::Renewed) => info!("the access token was renewed"),
-            EventKind::Stopping(_) | EventKind::Finished => {}
+            News::Renewed => info!("the access token was renewed"),
         }
-        self.show(matches!(event.kind, EventKind::Finished));
     }
 
     /// To be called now and then, so that a quiet stretch shows too.

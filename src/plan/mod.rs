@@ -1,10 +1,12 @@
 //! The plan: every request of a manifest, in order, each once.
 //!
 //! [`Plan::expand`] multiplies the jobs out and folds what two of them name; [`Selection`] narrows a plan or
-//! a ledger to what the command line asks for. Nothing is sent here, and nothing is known of sending.
+//! a ledger to what the command line asks for; an [`Agenda`] says what is left to do. Nothing is sent here, and nothing is known of sending.
 
+mod agenda;
 mod expand;
 mod selection;
 
+pub use agenda::{Agenda, UnknownRequest};
 pub use expand::{Discovered, JobCount, Plan, PlanError, Planned};
 pub use selection::{Selection, SelectionError, Who};

@@ -182,7 +182,7 @@ impl Matcher<'_> {
     fn select<'c>(
         &self,
         candidates: impl Iterator<Item = Candidate<'c>>,
-        others: impl Iterator<Item = Candidate<'c>>,
+        mut others: impl Iterator<Item = Candidate<'c>>,
     ) -> Result<HashSet<RequestId>, SelectionError> {
         let matches = |c: &Candidate<'_>| {
             let s = self.selection;
@@ -191,9 +191,9 @@ impl Matcher<'_> {
                 && any(&s.types, |t| *t == c.request.report_type)
                 && any(&s.periods, |p| c.request.period.lies_within(*p))
         };
-        let selected: HashSet<RequestId> = candidates.filter(matches).map(|c| c.id).collect();
+        let selected: HashSet<RequestId> = candidates.filter(&matches).map(|c| c.id).collect();
         let together = !selected.is_empty() || self.selection.is_everything();
-        if together || others.filter(matches).next().is_some() {
+        if together || others.any(|c| matches(&c)) {
             Ok(selected)
         } else {
             Err(SelectionError::NothingTogether)

@@ -248,7 +248,15 @@ mod tests {
         let adopt = |s: &Seen| Finding::Adopt(s.id.clone());
         let named = |s: &[&Seen]| Finding::Undecidable(s.iter().map(|s| s.id.clone()).collect());
         let none: &[&str] = &[];
-        let cases: &[(&[&Seen], Doubt, bool, Option<&[&str]>, bool, Finding)] = &[
+        type Case<'a> = (
+            &'a [&'a Seen],
+            Doubt,
+            bool,
+            Option<&'a [&'a str]>,
+            bool,
+            Finding,
+        );
+        let cases: &[Case<'_>] = &[
             (&[], Doubt::Open, false, None, false, Finding::LookAgain),
             (&[], Doubt::Open, true, None, false, Finding::NotMade),
             (&[], Doubt::SaidYes, true, None, false, named(&[])),

@@ -8,7 +8,6 @@ use super::StopReason;
 use crate::{
     ledger::{Row, Status},
     pacing::Stats,
-    session::News,
 };
 
 /// Something happened.
@@ -44,8 +43,6 @@ pub enum EventKind {
     InDoubt(Row),
     /// A doubt could not be looked up; its row stays `sending`.
     NotLookedUp(Row),
-    /// A pause or a renewal.
-    News(News),
     /// Nothing more is sent; requests in flight are waited for.
     Stopping(StopReason),
     /// The run is over.

@@ -210,10 +210,10 @@ struct Outcome {
 /// Something that was under way is done.
 enum Done {
     KnowsTime(Result<(), Halt>),
-    Attempt(usize, Row, Progress, Attempted),
+    Attempt(Box<(usize, Row, Progress, Attempted)>),
     Look(Vec<usize>, Option<Result<Vec<Vec<Seen>>, ReadError>>),
     /// A row's line that a look led to.
-    Recorded(usize, Row, Next, Result<(), JournalError>),
+    Recorded(usize, Box<Row>, Next, Result<(), JournalError>),
 }
 
 type Work<'c> = FuturesUnordered<LocalBoxFuture<'c, Done>>;
@@ -352,7 +352,7 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
             under_way.push(Box::pin(async move {
                 let (mut row, mut progress) = (row, progress);
                 let attempted = attempt(context, &mut row, &mut progress).await;
-                Done::Attempt(place, row, progress, attempted)
+                Done::Attempt(Box::new((place, row, progress, attempted)))
             }));
         }
     }
@@ -425,7 +425,8 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
         match done {
             Done::KnowsTime(Ok(())) => self.knows_time = true,
             Done::KnowsTime(Err(halt)) => self.stop(halt.into()),
-            Done::Attempt(place, row, progress, attempted) => {
+            Done::Attempt(done) => {
+                let (place, row, progress, attempted) = *done;
                 self.on_attempted(place, row, progress, attempted);
             }
             Done::Look(_, None) => {}
@@ -436,7 +437,7 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
                 }
             }
             Done::Recorded(place, row, next, Ok(())) => self.proceed(place, &row, next),
-            Done::Recorded(_, row, _, Err(error)) => self.on_unrecorded(row, error),
+            Done::Recorded(_, row, _, Err(error)) => self.on_unrecorded(*row, error),
         }
     }
 
@@ -619,7 +620,7 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
         let context = self.context;
         Some(Box::pin(async move {
             let recorded = context.record(&mut row).await;
-            Done::Recorded(place, row, next, recorded)
+            Done::Recorded(place, Box::new(row), next, recorded)
         }))
     }
 

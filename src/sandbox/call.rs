@@ -33,7 +33,7 @@ pub enum Endpoint {
 }
 
 /// The path that every other one begins with.
-pub(super) const BASE_PATH: &str = "/v1";
+pub(super) const BASE_PATH: &str = "/sandbox/v1";
 
 /// The names and values of a query or a form, in the order sent.
 pub(super) type Fields = Vec<(String, String)>;

@@ -168,7 +168,7 @@ fn serve(
 }
 
 impl RunningSandbox {
-    /// What the API's paths are appended to: `http://127.0.0.1:PORT/v1`.
+    /// What the API's paths are appended to: `http://127.0.0.1:PORT/sandbox/v1`.
     pub fn base_url(&self) -> String {
         format!("{}{BASE_PATH}", self.world.api_origin)
     }

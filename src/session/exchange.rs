@@ -78,7 +78,8 @@ pub struct Session<'a, A: Api> {
 }
 
 struct Token<T> {
-    value: T,
+    /// `None` where only what it takes to get one was given.
+    value: Option<T>,
     generation: u32,
     /// Whether the server has ever taken it. One that was renewed and never taken is not renewed again.
     taken: bool,
@@ -103,10 +104,10 @@ impl<T> Permit<'_, T> {
 }
 
 impl<'a, A: Api> Session<'a, A> {
-    /// A conversation that begins with `token`.
+    /// A conversation that begins with `token`, or by asking for one.
     pub fn new(
         api: &'a A,
-        token: A::Token,
+        token: Option<A::Token>,
         (limits, policy): (&Limits, &RetryPolicy),
         clock: &'a dyn WallClock,
         listener: &'a Listener<'a>,
@@ -174,23 +175,33 @@ impl<'a, A: Api> Session<'a, A> {
     /// # Errors
     /// Nothing will leave any more.
     pub async fn enter(&self) -> Result<Permit<'_, A::Token>, Halt> {
-        if let Some(halt) = self.halted() {
-            return Err(halt);
+        loop {
+            self.go_on()?;
+            let pass = self
+                .gate
+                .enter(Priority::Ordinary)
+                .await
+                .map_err(Halt::Pacing)?;
+            self.go_on()?;
+            let (token, generation) = {
+                let token = self.token.borrow();
+                (token.value.clone(), token.generation)
+            };
+            let Some(token) = token else {
+                drop(pass);
+                self.renew(generation, &Cause::default()).await?;
+                continue;
+            };
+            return Ok(Permit {
+                pass,
+                token,
+                generation,
+            });
         }
-        let pass = self
-            .gate
-            .enter(Priority::Ordinary)
-            .await
-            .map_err(Halt::Pacing)?;
-        if let Some(halt) = self.halted() {
-            return Err(halt);
-        }
-        let token = self.token.borrow();
-        Ok(Permit {
-            pass,
-            token: token.value.clone(),
-            generation: token.generation,
-        })
+    }
+
+    fn go_on(&self) -> Result<(), Halt> {
+        self.halted().map_or(Ok(()), Err)
     }
 
     /// Tells gate and clock what an answer says. Renews the credentials where it was 401; the request itself may
@@ -253,9 +264,7 @@ impl<'a, A: Api> Session<'a, A> {
     /// new token in force.
     async fn renew(&self, refused: u32, cause: &Cause) -> Result<(), Halt> {
         let _one = self.renewal.lock().await;
-        if let Some(halt) = self.halted() {
-            return Err(halt);
-        }
+        self.go_on()?;
         let (token, worth_it) = {
             let token = self.token.borrow();
             if token.generation != refused {
@@ -267,11 +276,11 @@ impl<'a, A: Api> Session<'a, A> {
             return Err(self.halt(Halt::Credentials(cause.clone())));
         }
         self.gate.close();
-        let renewed = self.ask_for_token(&token).await;
+        let renewed = self.ask_for_token(token.as_ref()).await;
         let result = match renewed {
             Ok(value) => {
                 let mut token = self.token.borrow_mut();
-                token.value = value;
+                token.value = Some(value);
                 token.generation += 1;
                 token.taken = false;
                 Ok(())
@@ -285,7 +294,7 @@ impl<'a, A: Api> Session<'a, A> {
         result
     }
 
-    async fn ask_for_token(&self, refused: &A::Token) -> Result<A::Token, Halt> {
+    async fn ask_for_token(&self, refused: Option<&A::Token>) -> Result<A::Token, Halt> {
         let mut tries = 0;
         loop {
             let pass = self

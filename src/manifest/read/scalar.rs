@@ -82,7 +82,7 @@ pub(super) fn duration(node: Node<'_>, zero: Zero) -> Option<Duration> {
 }
 
 /// Parts from large to small units, each unit at most once; only the last part may have a fraction.
-pub(in crate::manifest) fn duration_of(text: &str) -> Option<Duration> {
+pub(crate) fn duration_of(text: &str) -> Option<Duration> {
     const UNITS: [(&str, u64); 4] = [
         ("h", 3_600_000_000_000),
         ("m", 60_000_000_000),

@@ -3,7 +3,7 @@ use std::{num::NonZeroUsize, time::Duration};
 use super::*;
 use crate::{
     api::{
-        HttpApi,
+        Api as _, HttpApi,
         raw_server::{RawServer, Reply, Then},
     },
     manifest::ApiSettings,
@@ -33,8 +33,7 @@ fn token(text: &str) -> Token {
 }
 
 async fn renew(api: &HttpApi, refused: &str) -> Outcome<Token> {
-    use crate::api::Api;
-    api.renew(&token(refused)).await.outcome
+    api.renew(Some(&token(refused))).await.outcome
 }
 
 fn tokens(access: &str, refresh: &str) -> Reply {
@@ -47,14 +46,8 @@ fn tokens(access: &str, refresh: &str) -> Reply {
 async fn what_renews_is_enough_to_begin_with() {
     let server = RawServer::start([tokens("first", "next"), tokens("second", "next")]).await;
     let api = api(&server, &TRIO);
-    assert_eq!(
-        api.first_token().await.outcome,
-        Outcome::Done(token("first"))
-    );
-    assert_eq!(
-        api.first_token().await.outcome,
-        Outcome::Done(token("first"))
-    );
+    assert_eq!(api.renew(None).await.outcome, Outcome::Done(token("first")));
+    assert_eq!(api.renew(None).await.outcome, Outcome::Done(token("first")));
     assert_eq!(server.requests().len(), 1);
     let sent = &server.requests()[0];
     assert!(
@@ -108,10 +101,7 @@ async fn a_new_refresh_token_is_kept_in_its_file() {
         ("WEBEX_REFRESH_TOKEN_FILE", file.to_str().unwrap()),
     ];
     let api = api(&server, &variables);
-    assert_eq!(
-        api.first_token().await.outcome,
-        Outcome::Done(token("first"))
-    );
+    assert_eq!(api.renew(None).await.outcome, Outcome::Done(token("first")));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "new-refresh\n");
 }
 
@@ -119,7 +109,7 @@ async fn a_new_refresh_token_is_kept_in_its_file() {
 async fn without_a_way_to_renew_the_user_is_told_what_to_set() {
     let server = RawServer::start([Reply::json(500, "", "")]).await;
     let api = api(&server, &[("WEBEX_ACCESS_TOKEN", "one")]);
-    assert_eq!(api.first_token().await.outcome, Outcome::Done(token("one")));
+    assert_eq!(api.renew(None).await.outcome, Outcome::Done(token("one")));
     match renew(&api, "one").await {
         Outcome::Refused(Refusal::Unauthorized, cause) => {
             assert!(cause.text.contains("WEBEX_REFRESH_TOKEN"), "{cause:?}");
@@ -163,7 +153,7 @@ async fn a_renewal_that_may_work_later_is_not_a_refusal_of_the_credentials() {
         ),
     ] {
         let server = RawServer::start([reply]).await;
-        let outcome = format!("{:?}", api(&server, &TRIO).first_token().await.outcome);
+        let outcome = format!("{:?}", api(&server, &TRIO).renew(None).await.outcome);
         assert!(outcome.starts_with(good), "{outcome}");
         assert!(!outcome.contains("se cret"), "{outcome}");
     }

@@ -28,7 +28,7 @@ const ADVICE: &str = "set a new one in WEBEX_ACCESS_TOKEN or WEBEX_ACCESS_TOKEN_
 
 /// The tokens of a run.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct TokenSource {
     /// One renewal at a time: a refresh token may be good for only one.
     state: Mutex<State>,
 }
@@ -42,14 +42,14 @@ struct State {
     refresh: Option<Refresh>,
 }
 
-impl Session {
+impl TokenSource {
     pub(super) fn new(credentials: Credentials) -> Self {
         let Credentials {
             token,
             token_file,
             refresh,
         } = credentials;
-        Session {
+        TokenSource {
             state: Mutex::new(State {
                 current: token,
                 refused: Vec::new(),

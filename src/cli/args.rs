@@ -1,0 +1,266 @@
+//! The arguments, as clap reads them.
+
+use std::{path::PathBuf, time::Duration};
+
+use chrono::NaiveDate;
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
+
+use crate::{
+    api::BaseUrl,
+    output::console::{LogFormat, Verbosity},
+    plan::{Selection, Who},
+    request::{Period, ReportType},
+};
+
+/// Creates Webex wholesale billing reports in bulk from a manifest, and keeps a ledger of them.
+///
+/// Credentials come from the environment: WEBEX_ACCESS_TOKEN or WEBEX_ACCESS_TOKEN_FILE; to renew an expired token,
+/// all of WEBEX_CLIENT_ID, WEBEX_CLIENT_SECRET and WEBEX_REFRESH_TOKEN, or their _FILE forms.
+#[derive(Debug, Parser)]
+#[command(name = "monthend", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+
+    /// Say only warnings and errors on stderr
+    #[arg(long, short, global = true, env = "MONTHEND_QUIET", value_parser = FalseyValueParser::new(), conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+
+    /// Say more on stderr: every retry, every report
+    #[arg(long, short, global = true)]
+    verbose: bool,
+
+    /// How lines on stderr look
+    #[arg(
+        long,
+        global = true,
+        env = "MONTHEND_LOG_FORMAT",
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT"
+    )]
+    pub(super) log_format: LogFormat,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 everything selected is created; 1 at least one row failed; 2 usage or manifest error, no credentials; \
+3 stopped early, rows left to do; 4 ledger trouble; 130, 143, 129 interrupted.";
+
+impl Cli {
+    pub(super) fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, false) => Verbosity::Normal,
+            (false, true) => Verbosity::Verbose,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Show what a manifest means and what a run would do; sends nothing
+    Plan(PlanArgs),
+    /// Create every planned report that the ledger does not show as created
+    Run(RunArgs),
+    /// Send again the ledger's rows that are failed, pending or sending
+    Retry(RunArgs),
+    /// Count a ledger's rows by status, type, period and cause
+    Status(StatusArgs),
+    /// Serve the simulator of the API on loopback until stopped
+    Sandbox(SandboxArgs),
+    /// Print the JSON Schema of the manifest or the Table Schema of the ledger
+    Schema(SchemaArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub(super) manifest: ManifestArgs,
+
+    /// How to show it: table for people; csv and json have every row
+    #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = PlanFormat::Table)]
+    pub(super) format: PlanFormat,
+
+    #[command(flatten)]
+    pub(super) selection: SelectionArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub(super) manifest: ManifestArgs,
+
+    /// After a signal, requests in flight have this long to finish
+    #[arg(long, env = "MONTHEND_GRACE", value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    pub(super) grace: Duration,
+
+    #[command(flatten)]
+    pub(super) selection: SelectionArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ManifestArgs {
+    /// The YAML manifest
+    #[arg(env = "MONTHEND_MANIFEST")]
+    pub(super) manifest: PathBuf,
+
+    /// The ledger [default: the manifest's `ledger:`, else NAME.ledger.csv beside it]
+    #[arg(long, env = "MONTHEND_LEDGER", value_name = "PATH")]
+    pub(super) ledger: Option<PathBuf>,
+
+    /// The API, instead of the manifest's `api.base_url`
+    #[arg(long, env = "MONTHEND_BASE_URL", value_name = "URL")]
+    pub(super) base_url: Option<BaseUrl>,
+
+    /// The day that relative periods count from [default: today, UTC]
+    #[arg(long, env = "MONTHEND_AS_OF", value_name = "YYYY-MM-DD")]
+    pub(super) as_of: Option<NaiveDate>,
+
+    /// Leave it to the server to judge periods that are not over, or older than five years
+    #[arg(long, env = "MONTHEND_NO_DATE_CHECK", value_parser = FalseyValueParser::new())]
+    pub(super) no_date_check: bool,
+
+    #[command(flatten)]
+    pub(super) sandbox: RehearsalArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RehearsalArgs {
+    /// Rehearse against a built-in simulator of the API; needs no token and keeps a ledger of its own
+    #[arg(long, env = "MONTHEND_SANDBOX", value_parser = FalseyValueParser::new(), conflicts_with = "base_url")]
+    pub(super) sandbox: bool,
+
+    /// What the simulator is like: a YAML file
+    #[arg(
+        long,
+        env = "MONTHEND_SANDBOX_CONFIG",
+        value_name = "FILE",
+        requires = "sandbox"
+    )]
+    pub(super) sandbox_config: Option<PathBuf>,
+
+    /// In the simulator, sub-partners that refused do so no longer
+    #[arg(long, env = "MONTHEND_SANDBOX_MENDED", value_parser = FalseyValueParser::new(), requires = "sandbox")]
+    pub(super) sandbox_mended: bool,
+}
+
+/// Which requests; an option may be repeated. Values of one option: any; several options: all must match.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Selection")]
+pub(super) struct SelectionArgs {
+    /// Requests that this job names
+    #[arg(long, env = "MONTHEND_JOB", value_name = "NAME")]
+    job: Vec<String>,
+
+    /// Requests of this sub-partner: its id, its label, or `own` for the partner itself
+    #[arg(long, env = "MONTHEND_SUB_PARTNER", value_name = "WHO")]
+    sub_partner: Vec<Who>,
+
+    /// Requests of this type
+    #[arg(
+        long = "type",
+        env = "MONTHEND_TYPE",
+        value_name = "TYPE",
+        ignore_case = true
+    )]
+    report_type: Vec<TypeArg>,
+
+    /// Requests whose period lies within: 2026-09, or 2026-09-01..2026-09-15
+    #[arg(long, env = "MONTHEND_PERIOD", value_name = "PERIOD")]
+    period: Vec<Period>,
+}
+
+impl SelectionArgs {
+    pub(super) fn selection(&self) -> Selection {
+        Selection {
+            jobs: self.job.clone(),
+            sub_partners: self.sub_partner.clone(),
+            types: self.report_type.iter().map(|t| t.report_type()).collect(),
+            periods: self.period.clone(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "UPPER")]
+enum TypeArg {
+    Partner,
+    Customer,
+    User,
+}
+
+impl TypeArg {
+    fn report_type(self) -> ReportType {
+        match self {
+            TypeArg::Partner => ReportType::Partner,
+            TypeArg::Customer => ReportType::Customer,
+            TypeArg::User => ReportType::User,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    /// The ledger
+    pub(super) ledger: PathBuf,
+
+    /// How to show it
+    #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = StatusFormat::Table)]
+    pub(super) format: StatusFormat,
+
+    #[command(flatten)]
+    pub(super) selection: SelectionArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SandboxArgs {
+    /// What it is like: a YAML file
+    #[arg(long, env = "MONTHEND_SANDBOX_CONFIG", value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// The port on 127.0.0.1 [default: the configuration's, else a free one]
+    #[arg(long, env = "MONTHEND_SANDBOX_PORT")]
+    pub(super) port: Option<u16>,
+
+    /// Where reports are kept from one start to the next [default: nowhere]
+    #[arg(long, env = "MONTHEND_SANDBOX_STATE", value_name = "FILE")]
+    pub(super) state: Option<PathBuf>,
+
+    /// Sub-partners that refused do so no longer
+    #[arg(long, env = "MONTHEND_SANDBOX_MENDED", value_parser = FalseyValueParser::new())]
+    pub(super) mended: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SchemaArgs {
+    /// Which
+    #[arg(value_enum)]
+    pub(super) which: SchemaKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum PlanFormat {
+    Table,
+    Csv,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum StatusFormat {
+    Table,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaKind {
+    /// JSON Schema of the YAML manifest
+    Manifest,
+    /// Frictionless Table Schema of the CSV ledger
+    Ledger,
+}
+
+/// A duration in the manifest's form.
+fn duration(text: &str) -> Result<Duration, String> {
+    crate::manifest::duration_of(text)
+        .ok_or_else(|| "write a duration such as 30s, 500ms or 2m".to_owned())
+}

@@ -1,0 +1,71 @@
+//! From settings and environment to a conversation with a server.
+
+use std::{env, ffi::OsString};
+
+use super::{error::CliError, target::Target};
+use crate::{
+    api::{Credentials, HttpApi, Token},
+    sandbox::{self, RunningSandbox, Sandbox},
+};
+
+/// A client with its credentials, and the sandbox that it talks to where this is a rehearsal.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) api: HttpApi,
+    /// What it begins with; `None` where it has to ask for one first.
+    pub(super) token: Option<Token>,
+    /// What pauses are remembered under.
+    pub(super) server: String,
+    /// Whether its reports are a sandbox's.
+    pub(super) is_rehearsal: bool,
+    sandbox: Option<RunningSandbox>,
+}
+
+impl Connection {
+    /// Reads the credentials; starts the sandbox where one is asked for. Nothing is sent yet.
+    pub(super) async fn open(target: &mut Target) -> Result<Self, CliError> {
+        let credentials = match target.sandbox {
+            None => Credentials::from_env(|name| env::var_os(name))?,
+            Some(_) => Credentials::from_env(sandbox_credentials)?,
+        };
+        let sandbox = match target.sandbox.take() {
+            None => None,
+            Some(config) => {
+                let running = Sandbox::start(config).await?;
+                if let Ok(url) = running.base_url().parse() {
+                    target.settings.api.base_url = url;
+                }
+                Some(running)
+            }
+        };
+        let token = credentials.initial_token();
+        let settings = &target.settings;
+        let base_url = &settings.api.base_url;
+        Ok(Connection {
+            api: HttpApi::new(&settings.api, settings.limits.concurrency, credentials)?,
+            token,
+            server: base_url.to_string(),
+            is_rehearsal: base_url.is_sandbox(),
+            sandbox,
+        })
+    }
+
+    /// Ends the sandbox, if there is one.
+    pub(super) async fn close(self) {
+        if let Some(sandbox) = self.sandbox {
+            sandbox.stop().await;
+        }
+    }
+}
+
+/// The sandbox's own credentials, so that a rehearsal can renew a token too.
+fn sandbox_credentials(name: &str) -> Option<OsString> {
+    let value = match name {
+        "WEBEX_ACCESS_TOKEN" => sandbox::ACCESS_TOKEN,
+        "WEBEX_CLIENT_ID" => sandbox::CLIENT_ID,
+        "WEBEX_CLIENT_SECRET" => sandbox::CLIENT_SECRET,
+        "WEBEX_REFRESH_TOKEN" => sandbox::REFRESH_TOKEN,
+        _ => return None,
+    };
+    Some(value.into())
+}

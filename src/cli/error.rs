@@ -1,0 +1,135 @@
+//! Why a command could not do its work.
+
+use std::{io, path::PathBuf};
+
+use tracing::error;
+
+use super::exit::Exit;
+use crate::{
+    api::{Cause, CredentialsError, HttpApiError},
+    ledger::LedgerError,
+    manifest::{Discover, ManifestError},
+    output::console,
+    pacing::StopCause,
+    plan::{PlanError, SelectionError, UnknownRequest},
+    runner::{Signal, StopReason},
+    sandbox::SandboxError,
+};
+
+/// Everything that ends a command before a run has begun.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CliError {
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    #[error(transparent)]
+    Client(#[from] HttpApiError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("{}: {source}", path.display())]
+    TornLine {
+        path: PathBuf,
+        source: UnknownRequest,
+    },
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    #[error("cannot read the sandbox configuration {}: {why}", path.display())]
+    SandboxConfig { path: PathBuf, why: String },
+    #[error("the API lists no sub-partners that are {}, so the manifest bills nobody", discovered(*.0))]
+    Nobody(Discover),
+    #[error("discovering the sub-partners failed: {}", .0.text)]
+    Discovery(Cause),
+    #[error("{}", stop_text(.0))]
+    Stopped(StopReason),
+    #[error("interrupted")]
+    Interrupted(Signal),
+    #[error("cannot write to stdout: {0}")]
+    Stdout(#[source] io::Error),
+    #[error("cannot start: {0}")]
+    Runtime(#[source] io::Error),
+}
+
+fn discovered(which: Discover) -> &'static str {
+    match which {
+        Discover::Active => "active",
+        Discover::Suspended => "suspended",
+        Discover::All => "there at all",
+    }
+}
+
+impl CliError {
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            CliError::Manifest(_)
+            | CliError::Plan(_)
+            | CliError::Selection(_)
+            | CliError::Credentials(_)
+            | CliError::Client(_)
+            | CliError::Sandbox(_)
+            | CliError::SandboxConfig { .. }
+            | CliError::Nobody(_) => Exit::Usage,
+            CliError::Ledger(_) | CliError::TornLine { .. } => Exit::Ledger,
+            CliError::Discovery(_) | CliError::Stopped(_) => Exit::Stopped,
+            CliError::Interrupted(signal) => Exit::Interrupted(*signal),
+            CliError::Stdout(_) | CliError::Runtime(_) => Exit::Fault,
+        }
+    }
+
+    /// Says on stderr what happened.
+    pub(super) fn report(&self) {
+        if let CliError::Manifest(ManifestError::Invalid(problems)) = self {
+            // Several lines each, with the text they are about.
+            error!(
+                "the manifest has mistakes; nothing was sent\n{}",
+                problems.render(console::is_colorful())
+            );
+        } else {
+            error!("{self}");
+        }
+    }
+}
+
+/// Why a run stopped, and what to do.
+pub(super) fn stop_text(reason: &StopReason) -> String {
+    use crate::output::duration;
+    match reason {
+        StopReason::Pacing(StopCause::WaitTooLong { wait, until }) => {
+            let left = until.saturating_duration_since(tokio::time::Instant::now());
+            let at = chrono::Utc::now() + left;
+            format!(
+                "the server asks for a wait of {}, longer than retry.max_retry_after; \
+                 `monthend run` goes on from here after {}",
+                duration(*wait),
+                at.format("%Y-%m-%d %H:%M:%S UTC")
+            )
+        }
+        StopReason::Pacing(StopCause::ServerDown { failures }) => format!(
+            "the server does not answer: {failures} requests in a row failed \
+             (retry.max_consecutive_failures); `monthend run` goes on from here once it is back"
+        ),
+        StopReason::Pacing(StopCause::Stalled { since }) => format!(
+            "the server accepted nothing for {} (retry.max_stall); `monthend run` goes on from here",
+            duration(*since)
+        ),
+        StopReason::Credentials(cause) => format!(
+            "the server refused the credentials: {}; check WEBEX_ACCESS_TOKEN (or WEBEX_ACCESS_TOKEN_FILE), and to \
+             renew it WEBEX_CLIENT_ID, WEBEX_CLIENT_SECRET and WEBEX_REFRESH_TOKEN; the token needs the scopes \
+             spark-admin:wholesale_billing_reports_write and spark-admin:wholesale_billing_reports_read",
+            cause.text
+        ),
+        StopReason::Forbidden(cause) => format!(
+            "the server refuses everything: {}; the token (WEBEX_ACCESS_TOKEN) probably lacks the scope \
+             spark-admin:wholesale_billing_reports_write, or is not a partner administrator's",
+            cause.text
+        ),
+        StopReason::Interrupted(_) => "interrupted; `monthend run` goes on from here".to_owned(),
+        StopReason::Ledger(error) => {
+            format!("the ledger cannot be written: {error}; nothing more was sent")
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Exit codes (contract, section 2).
+
+use std::process::ExitCode;
+
+use crate::runner::{Finished, Signal, StopReason};
+
+/// How a command ended, for those who look at codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// Every selected request is created, or there was nothing to do.
+    Success,
+    /// At least one selected row failed.
+    Failures,
+    /// Usage error, invalid manifest, no credentials; nothing was sent.
+    Usage,
+    /// Stopped early; rows are left.
+    Stopped,
+    /// The ledger is in use, not one, damaged, or cannot be written.
+    Ledger,
+    /// A signal.
+    Interrupted(Signal),
+    /// A fault of our own or of the machine: none of the contract's codes.
+    Fault,
+}
+
+impl Exit {
+    /// The code itself.
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Exit::Success => 0,
+            Exit::Failures => 1,
+            Exit::Usage => 2,
+            Exit::Stopped => 3,
+            Exit::Ledger => 4,
+            Exit::Interrupted(Signal::Int) => 130,
+            Exit::Interrupted(Signal::Term) => 143,
+            Exit::Interrupted(Signal::Hup) => 129,
+            Exit::Fault => 70,
+        }
+    }
+
+    /// What a finished run means. Where several apply: ledger, signal, stopped, failures.
+    pub(super) fn of(finished: &Finished) -> Self {
+        let counts = &finished.counts;
+        match &finished.stop {
+            Some(StopReason::Ledger(_)) => Exit::Ledger,
+            _ if finished.unsaved.is_some() => Exit::Ledger,
+            Some(StopReason::Interrupted(signal)) => Exit::Interrupted(*signal),
+            Some(StopReason::Pacing(_) | StopReason::Credentials(_) | StopReason::Forbidden(_)) => {
+                Exit::Stopped
+            }
+            None if counts.pending + counts.sending > 0 => Exit::Stopped,
+            None if counts.failed > 0 => Exit::Failures,
+            None => Exit::Success,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit.code())
+    }
+}

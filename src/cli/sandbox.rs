@@ -1,0 +1,28 @@
+//! `monthend sandbox`
+
+use tracing::info;
+
+use super::{args::SandboxArgs, error::CliError, exit::Exit, signals, target::sandbox_config};
+use crate::{
+    output::console,
+    sandbox::{self, Sandbox},
+};
+
+/// Serves the simulator until a signal comes. Being stopped is its proper end.
+pub(super) async fn sandbox(args: &SandboxArgs) -> Result<Exit, CliError> {
+    let signals = signals::listen();
+    let mut config = sandbox_config(args.config.as_deref())?;
+    config.port = args.port.unwrap_or(config.port);
+    config.state = args.state.clone().or(config.state);
+    config.mended |= args.mended;
+    let running = Sandbox::start(config).await?;
+    console::print(&format!("{}\n", running.base_url())).map_err(CliError::Stdout)?;
+    info!(
+        "serving the simulated API; use it with WEBEX_ACCESS_TOKEN={} and --base-url {}; Ctrl-C stops it",
+        sandbox::ACCESS_TOKEN,
+        running.base_url()
+    );
+    signals::caught(signals).await;
+    running.stop().await;
+    Ok(Exit::Success)
+}

@@ -1,0 +1,116 @@
+//! What a command works on: which settings, which server, which ledger.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{NaiveDate, Utc};
+
+use super::{args::ManifestArgs, error::CliError};
+use crate::{
+    manifest::{DateCheck, LoadOptions, Manifest, RunSettings, Settings},
+    sandbox::SandboxConfig,
+};
+
+/// Settings and ledger, with what the arguments override.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) settings: Settings,
+    pub(super) ledger: PathBuf,
+    /// Set for a rehearsal against a sandbox in this process.
+    pub(super) sandbox: Option<SandboxConfig>,
+}
+
+impl Target {
+    /// For a command that needs the whole manifest.
+    pub(super) fn with_manifest(args: &ManifestArgs) -> Result<(Target, Manifest), CliError> {
+        let today: NaiveDate = Utc::now().date_naive();
+        let options = LoadOptions {
+            as_of: args.as_of.unwrap_or(today),
+            today,
+            date_check: match args.no_date_check {
+                true => DateCheck::Off,
+                false => DateCheck::On,
+            },
+        };
+        let manifest = Manifest::load(&args.manifest, &options)?;
+        let target = Target::new(args, manifest.settings.clone(), &manifest.ledger)?;
+        Ok((target, manifest))
+    }
+
+    /// For a command that takes its requests from the ledger.
+    pub(super) fn with_settings(args: &ManifestArgs) -> Result<Target, CliError> {
+        let settings = RunSettings::load(&args.manifest)?;
+        Target::new(args, settings.settings, &settings.ledger)
+    }
+
+    fn new(args: &ManifestArgs, mut settings: Settings, ledger: &Path) -> Result<Target, CliError> {
+        if let Some(url) = &args.base_url {
+            settings.api.base_url = url.clone();
+        }
+        let rehearsal = &args.sandbox;
+        let ledger = match &args.ledger {
+            Some(path) => path.clone(),
+            None if rehearsal.sandbox => rehearsal_ledger(ledger),
+            None => ledger.to_owned(),
+        };
+        let sandbox = if rehearsal.sandbox {
+            let mut config = sandbox_config(rehearsal.sandbox_config.as_deref())?;
+            config.mended |= rehearsal.sandbox_mended;
+            config.port = 0;
+            // Its reports outlive this command: the next one on the same ledger finds them.
+            config
+                .state
+                .get_or_insert_with(|| beside(&ledger, ".state"));
+            Some(config)
+        } else {
+            None
+        };
+        Ok(Target {
+            settings,
+            ledger,
+            sandbox,
+        })
+    }
+}
+
+/// What a sandbox is like, from a file or by default.
+pub(super) fn sandbox_config(path: Option<&Path>) -> Result<SandboxConfig, CliError> {
+    let Some(path) = path else {
+        return Ok(SandboxConfig::default());
+    };
+    let failed = |why: String| CliError::SandboxConfig {
+        path: path.to_owned(),
+        why,
+    };
+    let text = std::fs::read_to_string(path).map_err(|e| failed(e.to_string()))?;
+    serde_yaml::from_str(&text).map_err(|e| failed(e.to_string()))
+}
+
+/// `NAME.csv` becomes `NAME.sandbox.csv`: a rehearsal never touches the real ledger.
+fn rehearsal_ledger(ledger: &Path) -> PathBuf {
+    match ledger.extension() {
+        Some(extension) if extension == "csv" => ledger.with_extension("sandbox.csv"),
+        _ => beside(ledger, ".sandbox.csv"),
+    }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rehearsal_has_a_ledger_of_its_own() {
+        for (ledger, rehearsal) in [
+            ("a/october.csv", "a/october.sandbox.csv"),
+            ("a/m.ledger.csv", "a/m.ledger.sandbox.csv"),
+            ("a/ledger", "a/ledger.sandbox.csv"),
+        ] {
+            assert_eq!(rehearsal_ledger(Path::new(ledger)), Path::new(rehearsal));
+        }
+    }
+}
