@@ -9,7 +9,7 @@ use crate::{
     api::BaseUrl,
     output::console::{LogFormat, Verbosity},
     plan::{Selection, Who},
-    request::{Period, ReportType},
+    request::{Period, ReportId, ReportType, RequestId},
 };
 
 /// Creates Webex wholesale billing reports in bulk from a manifest, and keeps a ledger of them.
@@ -63,7 +63,9 @@ pub(super) enum Command {
     /// Create every planned report that the ledger does not show as created
     Run(RunArgs),
     /// Send again the ledger's rows that are failed, pending or sending
-    Retry(RunArgs),
+    Retry(RetryArgs),
+    /// Decide a row that ended `in_doubt`: whether a report is its own, or to send it again
+    Resolve(ResolveArgs),
     /// Count a ledger's rows by status, type, period and cause
     Status(StatusArgs),
     /// Serve the simulator of the API on loopback until stopped
@@ -88,6 +90,17 @@ pub(super) struct PlanArgs {
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     #[command(flatten)]
+    pub(super) retry: RetryArgs,
+
+    /// What to do about reports that the server already holds for requests that this ledger has not sent: for a
+    /// ledger that was lost
+    #[arg(long, env = "MONTHEND_EXISTING", value_enum, value_name = "WHAT", default_value_t = OnExisting::Ignore)]
+    pub(super) existing: OnExisting,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RetryArgs {
+    #[command(flatten)]
     pub(super) manifest: ManifestArgs,
 
     /// After a signal, requests in flight have this long to finish
@@ -96,6 +109,35 @@ pub(super) struct RunArgs {
 
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum OnExisting {
+    /// Do not ask; create them again
+    Ignore,
+    /// Record the newest report of each instead of making another
+    Adopt,
+    /// Name them, send nothing, and end with 1
+    Stop,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("decision").required(true))]
+pub(super) struct ResolveArgs {
+    /// The ledger
+    pub(super) ledger: PathBuf,
+
+    /// The row's request_id
+    #[arg(long, value_name = "ID")]
+    pub(super) request: RequestId,
+
+    /// This report is the row's own
+    #[arg(long, value_name = "REPORT_ID", group = "decision")]
+    pub(super) adopt: Option<ReportId>,
+
+    /// None is: the next run sends the request again
+    #[arg(long, group = "decision")]
+    pub(super) resend: bool,
 }
 
 #[derive(Debug, Args)]

@@ -46,6 +46,10 @@ pub(super) enum CliError {
     Discovery(Cause),
     #[error("{}", stop_text(.0))]
     Stopped(StopReason),
+    #[error("{0}")]
+    Unresolvable(String),
+    #[error("looking for existing reports failed: {}", .0.text)]
+    Existing(Cause),
     #[error("interrupted")]
     Interrupted(Signal),
     #[error("cannot write to stdout: {0}")]
@@ -72,9 +76,10 @@ impl CliError {
             | CliError::Client(_)
             | CliError::Sandbox(_)
             | CliError::SandboxConfig { .. }
+            | CliError::Unresolvable(_)
             | CliError::Nobody(_) => Exit::Usage,
             CliError::Ledger(_) | CliError::TornLine { .. } => Exit::Ledger,
-            CliError::Discovery(_) | CliError::Stopped(_) => Exit::Stopped,
+            CliError::Discovery(_) | CliError::Existing(_) | CliError::Stopped(_) => Exit::Stopped,
             CliError::Interrupted(signal) => Exit::Interrupted(*signal),
             CliError::Stdout(_) | CliError::Runtime(_) => Exit::Fault,
         }

@@ -3,10 +3,12 @@
 mod args;
 mod connection;
 mod error;
+mod existing;
 mod exit;
 mod finish;
 mod plan;
 mod rescue;
+mod resolve;
 mod retry;
 mod run;
 mod sandbox;
@@ -45,7 +47,11 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     match cli.command {
         Command::Status(args) => return status::status(&args),
         Command::Schema(args) => return schema::schema(&args),
-        Command::Plan(_) | Command::Run(_) | Command::Retry(_) | Command::Sandbox(_) => {}
+        Command::Plan(_)
+        | Command::Run(_)
+        | Command::Retry(_)
+        | Command::Resolve(_)
+        | Command::Sandbox(_) => {}
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -57,6 +63,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
             Command::Plan(args) => plan::plan(&args).await,
             Command::Run(args) => run::run(&args, quiet).await,
             Command::Retry(args) => retry::retry(&args, quiet).await,
+            Command::Resolve(args) => resolve::resolve(&args).await,
             Command::Sandbox(args) => sandbox::sandbox(&args).await,
             Command::Status(args) => status::status(&args),
             Command::Schema(args) => schema::schema(&args),

@@ -4,7 +4,7 @@ use chrono::Utc;
 use tracing::warn;
 
 use super::{
-    args::RunArgs,
+    args::RetryArgs,
     connection::Connection,
     error::CliError,
     exit::Exit,
@@ -16,7 +16,7 @@ use super::{
 use crate::{ledger::LedgerError, output::Progress, plan::Agenda};
 
 /// Sends the ledger's rows that are failed, pending or sending. The manifest's jobs are not looked at.
-pub(super) async fn retry(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
+pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliError> {
     let signals = signals::listen();
     let mut target = Target::with_settings(&args.manifest)?;
     let connection = Connection::open(&mut target).await?;

@@ -6,9 +6,10 @@ use chrono::Utc;
 use tracing::{info, warn};
 
 use super::{
-    args::RunArgs,
+    args::{OnExisting, RunArgs},
     connection::Connection,
     error::CliError,
+    existing,
     exit::Exit,
     finish::{Run, listener, session},
     plan::discovered,
@@ -24,6 +25,10 @@ use crate::{
 
 /// Converges: every selected request of the plan that is not created is sent, or looked up.
 pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
+    let RunArgs {
+        retry: args,
+        existing: on_existing,
+    } = args;
     let signals = signals::listen();
     let (mut target, manifest) = Target::with_manifest(&args.manifest)?;
     let connection = Connection::open(&mut target).await?;
@@ -49,11 +54,18 @@ pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
         for repair in &reading.repairs {
             warn!("{}: {repair}", held.path.display());
         }
-        let agenda =
+        let mut agenda =
             Agenda::to_run(reading, &plan, &selected).map_err(|source| CliError::TornLine {
                 path: held.path.clone(),
                 source,
             })?;
+        if *on_existing != OnExisting::Ignore {
+            let found = existing::find(&session, &agenda, &target, &signals).await?;
+            match on_existing {
+                OnExisting::Stop if !found.is_empty() => return existing::name(&agenda, &found),
+                _ => existing::adopt(&mut agenda, found),
+            }
+        }
         let run = Run {
             target: &target,
             held: &held,

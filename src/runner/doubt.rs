@@ -105,7 +105,7 @@ pub(super) async fn look<A: Api>(
 
 /// One list that shows the reports of all `requests`: filtered by what they have in common. They share their
 /// sub-partner.
-fn common_query(requests: &[&Request]) -> Option<ListQuery> {
+pub(super) fn common_query(requests: &[&Request]) -> Option<ListQuery> {
     let (first, rest) = requests.split_first()?;
     let same_type = rest.iter().all(|r| r.report_type == first.report_type);
     let same_period = rest.iter().all(|r| r.period == first.period);
@@ -117,7 +117,7 @@ fn common_query(requests: &[&Request]) -> Option<ListQuery> {
 }
 
 /// Whether a report can be this request's. What the server does not show cannot speak against it.
-fn fits(report: &Listed, request: &Request) -> bool {
+pub(super) fn fits(report: &Listed, request: &Request) -> bool {
     fn agrees<T: PartialEq>(shown: Option<&T>, asked: &T) -> bool {
         shown.is_none_or(|shown| shown == asked)
     }

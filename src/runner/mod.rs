@@ -12,12 +12,14 @@
 //! 4. the result's line is on the disk;
 //! 5. the result is reported.
 //!
-//! A create whose outcome is unknown is looked up before anything else happens to its row.
+//! A create whose outcome is unknown is looked up before anything else happens to its row. [`find_existing`] asks
+//! what the server holds for requests that the ledger does not know.
 
 mod attempt;
 mod decide;
 mod doubt;
 mod event;
+mod existing;
 mod owner;
 mod stop;
 mod twins;
@@ -27,5 +29,6 @@ mod tests;
 
 pub use decide::Progress;
 pub use event::{Counts, Event, EventKind};
+pub use existing::{Existing, find_existing};
 pub use owner::{Finished, Setup, Unsaved, run};
 pub use stop::{Interrupt, Signal, StopReason};
