@@ -16,45 +16,44 @@ pub(super) struct Connection {
     pub(super) token: Option<Token>,
     /// What pauses are remembered under.
     pub(super) server: String,
-    /// Whether its reports are a sandbox's.
-    pub(super) is_rehearsal: bool,
-    sandbox: Option<RunningSandbox>,
+    /// Kept alive: dropping it stops it.
+    _sandbox: Option<RunningSandbox>,
+}
+
+/// Reads the credentials from the environment, or those of the sandbox for a rehearsal.
+///
+/// # Errors
+/// None are given, or they make no sense: exit code 2, before anything else is touched.
+pub(super) fn credentials(target: &Target) -> Result<Credentials, CliError> {
+    Ok(match target.sandbox {
+        None => Credentials::from_env(|name| env::var_os(name))?,
+        Some(_) => Credentials::from_env(sandbox_credentials)?,
+    })
 }
 
 impl Connection {
-    /// Reads the credentials; starts the sandbox where one is asked for. Nothing is sent yet.
-    pub(super) async fn open(target: &mut Target) -> Result<Self, CliError> {
-        let credentials = match target.sandbox {
-            None => Credentials::from_env(|name| env::var_os(name))?,
-            Some(_) => Credentials::from_env(sandbox_credentials)?,
-        };
+    /// Makes the client; starts the sandbox where one is asked for. Nothing is sent yet.
+    pub(super) async fn open(
+        target: &mut Target,
+        credentials: Credentials,
+    ) -> Result<Self, CliError> {
         let sandbox = match target.sandbox.take() {
             None => None,
-            Some(config) => {
-                let running = Sandbox::start(config).await?;
-                if let Ok(url) = running.base_url().parse() {
-                    target.settings.api.base_url = url;
-                }
-                Some(running)
-            }
+            Some(config) => Some(Sandbox::start(config).await?),
         };
+        if let Some(running) = &sandbox
+            && let Ok(url) = running.base_url().parse()
+        {
+            target.settings.api.base_url = url;
+        }
         let token = credentials.initial_token();
         let settings = &target.settings;
-        let base_url = &settings.api.base_url;
         Ok(Connection {
             api: HttpApi::new(&settings.api, settings.limits.concurrency, credentials)?,
             token,
-            server: base_url.to_string(),
-            is_rehearsal: base_url.is_sandbox(),
-            sandbox,
+            server: settings.api.base_url.to_string(),
+            _sandbox: sandbox,
         })
-    }
-
-    /// Ends the sandbox, if there is one.
-    pub(super) async fn close(self) {
-        if let Some(sandbox) = self.sandbox {
-            sandbox.stop().await;
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::HashSet, time::Duration};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use tokio::{sync::watch, time::interval};
 use tracing::{error, info, warn};
 
@@ -14,50 +14,41 @@ use super::{
     target::Target,
 };
 use crate::{
-    ledger::{Disk as _, Ledger, LedgerError, LedgerFile, Lock, Pause, Row, Status},
-    output::{Progress, Summary, console},
-    plan::Agenda,
+    api::HttpApi,
+    ledger::{Disk as _, Ledger, LedgerError, LedgerFile, Lock, Pause, Reading, Row, Status},
+    output::{Progress, Summary, console, duration},
+    plan::{Agenda, UnknownRequest},
     request::RequestId,
     runner::{self, Counts, Finished, Interrupt, Setup, Signal},
     session::{News, Session, SystemClock},
 };
 
-/// What a run has beside its agenda.
-pub(super) struct Run<'a> {
-    pub(super) target: &'a Target,
-    pub(super) held: &'a LedgerFile,
-    pub(super) progress: &'a Progress,
+/// Everything that a run needs but its agenda: settings, server, ledger.
+pub(super) struct Ready<'a> {
+    pub(super) target: Target,
+    pub(super) connection: Connection,
+    pub(super) held: LedgerFile,
+    pub(super) lock: &'a RefCell<Lock>,
+    pub(super) progress: Progress,
     pub(super) grace: Duration,
     pub(super) signals: watch::Receiver<Option<Signal>>,
 }
 
-/// Keeps announced pauses for the next process and tells about them.
-pub(super) fn listener<'a>(
-    lock: &'a RefCell<Lock>,
-    connection: &'a Connection,
-    progress: &'a Progress,
-) -> impl Fn(&News) + 'a {
-    move |news| {
-        if let News::Paused { until, .. } = news {
-            let pause = Pause {
-                server: connection.server.clone(),
-                until: *until,
-            };
-            if let Err(e) = lock.borrow_mut().remember(pause) {
-                warn!("the pause could not be noted for the next run: {e}");
-            }
-        }
-        progress.on_news(news);
-    }
+/// All there is beside what is selected.
+pub(super) enum Whole {
+    /// `run`: the requests of the plan.
+    Plan(HashSet<RequestId>),
+    /// `retry`: the ledger's rows.
+    Ledger,
 }
 
-/// A conversation with the server that keeps a pause which an earlier process was told of.
+/// A conversation with the server that keeps the `pause` which an earlier process was told of.
 pub(super) fn session<'a>(
     target: &Target,
     connection: &'a Connection,
     listener: &'a dyn Fn(&News),
-    pause: Option<chrono::DateTime<Utc>>,
-) -> Session<'a, crate::api::HttpApi> {
+    pause: Option<DateTime<Utc>>,
+) -> Session<'a, HttpApi> {
     let settings = &target.settings;
     let session = Session::new(
         &connection.api,
@@ -71,21 +62,57 @@ pub(super) fn session<'a>(
     if let Some(wait) = left {
         info!(
             "the server asked an earlier run for a pause; {} of it are left",
-            crate::output::duration(wait)
+            duration(wait)
         );
         session.gate().hold(wait);
     }
     session
 }
 
-impl Run<'_> {
+impl Ready<'_> {
+    /// Keeps announced pauses for the next process and tells about them.
+    pub(super) fn listener(&self) -> impl Fn(&News) + '_ {
+        move |news| {
+            if let News::Paused { until, .. } = news {
+                let pause = Pause {
+                    server: self.connection.server.clone(),
+                    until: *until,
+                };
+                if let Err(e) = self.lock.borrow_mut().remember(pause) {
+                    warn!("the pause could not be noted for the next run: {e}");
+                }
+            }
+            self.progress.on_news(news);
+        }
+    }
+
+    /// The conversation of this run.
+    pub(super) fn session<'a>(&'a self, listener: &'a dyn Fn(&News)) -> Session<'a, HttpApi> {
+        let pause = self.lock.borrow().pause(&self.connection.server);
+        session(&self.target, &self.connection, listener, pause)
+    }
+
+    /// What a crash had left of the ledger.
+    pub(super) fn tell_repairs(&self, reading: &Reading) {
+        for repair in &reading.repairs {
+            warn!("{}: {repair}", self.target.ledger.display());
+        }
+    }
+
+    /// A torn line of the ledger about a request that nobody can name.
+    pub(super) fn torn_line(&self, source: UnknownRequest) -> CliError {
+        CliError::TornLine {
+            path: self.target.ledger.clone(),
+            source,
+        }
+    }
     /// Brings the ledger in order on the disk, runs, and tells how it went.
     pub(super) async fn finish(
-        self,
-        session: &Session<'_, crate::api::HttpApi>,
+        &self,
+        session: &Session<'_, HttpApi>,
         agenda: Agenda,
         selected: &HashSet<RequestId>,
-        planned: Option<&HashSet<RequestId>>,
+        whole: &Whole,
     ) -> Result<Exit, CliError> {
         let Agenda {
             ledger,
@@ -120,17 +147,21 @@ impl Run<'_> {
             failed: undecided,
             ..Counts::default()
         };
-        let finished = self.drive(session, ledger, work, idle).await;
-        self.tell(&finished, selected, planned)?;
+        let all = match whole {
+            Whole::Plan(planned) => planned.len(),
+            Whole::Ledger => ledger.rows().len(),
+        };
+        let finished = self.drive(session, ledger, work, (all, idle)).await;
+        self.tell(&finished, selected, whole)?;
         Ok(Exit::of(&finished))
     }
 
     async fn drive(
         &self,
-        session: &Session<'_, crate::api::HttpApi>,
+        session: &Session<'_, HttpApi>,
         ledger: Ledger,
         work: Vec<usize>,
-        idle: Counts,
+        (all, idle): (usize, Counts),
     ) -> Finished {
         let on_event = |event: &runner::Event| self.progress.on_event(event);
         let run = runner::run(Setup {
@@ -138,6 +169,7 @@ impl Run<'_> {
             ledger,
             disk: &self.held.disk,
             work,
+            all,
             idle,
             concurrency: self.target.settings.limits.concurrency.get(),
             interrupt: Interrupt {
@@ -164,12 +196,14 @@ impl Run<'_> {
         &self,
         finished: &Finished,
         selected: &HashSet<RequestId>,
-        planned: Option<&HashSet<RequestId>>,
+        whole: &Whole,
     ) -> Result<(), CliError> {
         let rows = finished.ledger.rows();
-        let is_left = |row: &&Row| {
-            planned.is_some_and(|planned| !planned.contains(&row.id()))
-                && !matches!(row.status, Status::Created(_))
+        let is_left = |row: &&Row| match whole {
+            Whole::Plan(planned) => {
+                !planned.contains(&row.id()) && !matches!(row.status, Status::Created(_))
+            }
+            Whole::Ledger => false,
         };
         let summary = Summary {
             finished,
@@ -178,7 +212,7 @@ impl Run<'_> {
                 .filter(|row| selected.contains(&row.id()))
                 .collect(),
             outside: rows.iter().filter(is_left).collect(),
-            ledger: &self.held.path,
+            ledger: &self.target.ledger,
             rate: self.target.settings.limits.rate,
         };
         if let Some(unsaved) = &finished.unsaved {

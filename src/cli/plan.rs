@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::{
     args::{PlanArgs, PlanFormat},
-    connection::Connection,
+    connection::{Connection, credentials},
     error::CliError,
     exit::Exit,
     finish::session,
@@ -82,7 +82,8 @@ async fn ask(
     manifest: &Manifest,
     signals: &watch::Receiver<Option<Signal>>,
 ) -> Result<Discovered, CliError> {
-    let connection = Connection::open(target).await?;
+    let credentials = credentials(target)?;
+    let connection = Connection::open(target, credentials).await?;
     let announced = RefCell::new(None);
     let listener = |news: &News| {
         if let News::Paused { until, .. } = news {
@@ -104,7 +105,6 @@ async fn ask(
         }
         lock.release(Utc::now());
     }
-    connection.close().await;
     found
 }
 

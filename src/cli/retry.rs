@@ -1,14 +1,13 @@
 //! `monthend retry`
 
 use chrono::Utc;
-use tracing::warn;
 
 use super::{
     args::RetryArgs,
-    connection::Connection,
+    connection::{Connection, credentials},
     error::CliError,
     exit::Exit,
-    finish::{Run, listener, session},
+    finish::{Ready, Whole},
     run::hold,
     signals,
     target::Target,
@@ -19,34 +18,37 @@ use crate::{ledger::LedgerError, output::Progress, plan::Agenda};
 pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliError> {
     let signals = signals::listen();
     let mut target = Target::with_settings(&args.manifest)?;
-    let connection = Connection::open(&mut target).await?;
-    let (mut held, lock) = hold(&target, &connection)?;
-    let exit = async {
-        let missing = || LedgerError::Missing(held.path.clone());
-        let reading = held.reading.take().ok_or_else(missing)?;
-        let progress = Progress::new(quiet);
-        let pause = lock.borrow().pause(&connection.server);
-        let listener = listener(&lock, &connection, &progress);
-        let session = session(&target, &connection, &listener, pause);
-        let selected = args.selection.selection().of_ledger(&reading.ledger)?;
-        for repair in &reading.repairs {
-            warn!("{}: {repair}", held.path.display());
+    let credentials = credentials(&target)?;
+    let (held, lock) = hold(&target)?;
+    let exit = match Connection::open(&mut target, credentials).await {
+        Ok(connection) => {
+            let ready = Ready {
+                target,
+                connection,
+                held,
+                lock: &lock,
+                progress: Progress::new(quiet),
+                grace: args.grace,
+                signals,
+            };
+            again(args, ready).await
         }
-        let agenda = Agenda::to_retry(reading, &selected).map_err(|source| CliError::TornLine {
-            path: held.path.clone(),
-            source,
-        })?;
-        let run = Run {
-            target: &target,
-            held: &held,
-            progress: &progress,
-            grace: args.grace,
-            signals: signals.clone(),
-        };
-        run.finish(&session, agenda, &selected, None).await
-    }
-    .await;
+        Err(e) => Err(e),
+    };
     lock.into_inner().release(Utc::now());
-    connection.close().await;
     exit
+}
+
+/// With the ledger held and the server at hand.
+async fn again(args: &RetryArgs, mut ready: Ready<'_>) -> Result<Exit, CliError> {
+    let missing = || LedgerError::Missing(ready.target.ledger.clone());
+    let reading = ready.held.reading.take().ok_or_else(missing)?;
+    let listener = ready.listener();
+    let session = ready.session(&listener);
+    let selected = args.selection.selection().of_ledger(&reading.ledger)?;
+    ready.tell_repairs(&reading);
+    let agenda = Agenda::to_retry(reading, &selected).map_err(|e| ready.torn_line(e))?;
+    ready
+        .finish(&session, agenda, &selected, &Whole::Ledger)
+        .await
 }

@@ -42,6 +42,11 @@ impl Target {
         Target::new(args, settings.settings, &settings.ledger)
     }
 
+    /// Whether the reports will be a sandbox's.
+    pub(super) fn is_rehearsal(&self) -> bool {
+        self.sandbox.is_some() || self.settings.api.base_url.is_sandbox()
+    }
+
     fn new(args: &ManifestArgs, mut settings: Settings, ledger: &Path) -> Result<Target, CliError> {
         if let Some(url) = &args.base_url {
             settings.api.base_url = url.clone();

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 use super::words;
 use crate::{
     api::Cause,
-    ledger::{Ledger, Row, Status},
+    ledger::{Row, Status},
     manifest::Rate,
     runner::Finished,
 };
@@ -27,16 +27,7 @@ pub struct Summary<'a> {
 /// How many rows are named for each cause.
 const NAMED: usize = 3;
 
-impl<'a> Summary<'a> {
-    /// The rows of `ledger` that are selected, and those outside the plan.
-    pub fn rows(ledger: &'a Ledger, is_selected: impl Fn(&Row) -> bool) -> Vec<&'a Row> {
-        ledger
-            .rows()
-            .iter()
-            .filter(|row| is_selected(row))
-            .collect()
-    }
-
+impl Summary<'_> {
     /// The text for stdout.
     pub fn text(&self) -> String {
         let Finished {
@@ -70,11 +61,11 @@ impl<'a> Summary<'a> {
         let rate = pace.accepted as f64 / elapsed.as_secs_f64().max(1e-3);
         let _ = write!(out, "elapsed {}", words::duration(*elapsed));
         if pace.sent > 0 {
-            let _ = write!(
-                out,
-                ", {} sent, {rate:.1}/s",
-                words::count(count(pace.sent), "request")
-            );
+            let _ = write!(out, ", {} sent", words::count(count(pace.sent), "request"));
+        }
+        // Over less than a second a rate says nothing.
+        if pace.sent > 0 && elapsed.as_secs() > 0 {
+            let _ = write!(out, " ({rate:.1}/s)");
         }
         if pace.rate_limited > 0 {
             let _ = write!(out, ", {} answered 429", pace.rate_limited);

@@ -39,6 +39,8 @@ pub struct Setup<'a, 's, A: Api, D> {
     /// Places in the ledger of the rows to bring to their end, in order. None of them is created, or awaits
     /// a decision.
     pub work: Vec<usize>,
+    /// How many requests there are in all, selected or not.
+    pub all: usize,
     /// How many selected rows need nothing, for the counts: created before, and waiting for a decision.
     pub idle: Counts,
     /// How many requests may be in flight together.
@@ -86,6 +88,7 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
         ledger,
         disk,
         work,
+        all,
         idle,
         concurrency,
         interrupt,
@@ -112,6 +115,7 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
             began,
             on_event,
             concurrency,
+            all,
             ready: BTreeSet::new(),
             delayed: BTreeSet::new(),
             doubts: BTreeSet::new(),
@@ -181,6 +185,7 @@ struct Owner<'c, 'a, 's, A: Api> {
     began: Instant,
     on_event: &'a dyn Fn(&Event),
     concurrency: usize,
+    all: usize,
     /// Places of rows that may be sent now.
     ready: BTreeSet<(Class, usize)>,
     /// Rows in a backoff, and when it ends.
@@ -514,7 +519,7 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
                 *answers += 1;
                 partners.insert(row.request().sub_partner.clone());
                 let enough = *answers >= ENOUGH.0 && partners.len() >= ENOUGH.1;
-                if enough || *answers >= self.context.counts.get().total() {
+                if enough || *answers >= self.all {
                     self.stop(StopReason::Forbidden(row.cause.clone()));
                 }
             }
