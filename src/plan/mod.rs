@@ -7,6 +7,9 @@ mod agenda;
 mod expand;
 mod selection;
 
+#[cfg(test)]
+mod tests;
+
 pub use agenda::{Agenda, UnknownRequest};
 pub use expand::{Discovered, JobCount, Plan, PlanError, Planned};
 pub use selection::{Selection, SelectionError, Who};

@@ -1,0 +1,383 @@
+//! Laws of expansion and selection, held against a model that multiplies out in another way.
+
+use std::{collections::HashSet, path::PathBuf, sync::Arc};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    ledger::{Ledger, Reading, Row, Status},
+    manifest::{
+        Discover, Exclusion, Job, Labels, Manifest, Settings, Source, SubPartner, SubPartners,
+    },
+    request::{OrgId, Period, ReportType, Request},
+};
+
+fn org(n: usize) -> OrgId {
+    format!("org{n}").parse().unwrap()
+}
+
+fn month(n: u32) -> Period {
+    Period::month(2026, n).unwrap()
+}
+
+fn manifest(jobs: Vec<Job>) -> Manifest {
+    let mut labels = Labels::new();
+    labels.insert("Org Two".into(), org(2));
+    Manifest {
+        path: PathBuf::from("m.yaml"),
+        name: "m".to_owned(),
+        settings: Settings::default(),
+        ledger: PathBuf::from("m.ledger.csv"),
+        jobs,
+        labels,
+    }
+}
+
+fn discovered() -> Discovered {
+    Discovered::from([(Discover::Active, vec![org(3), org(4)])])
+}
+
+prop_compose! {
+    fn arb_exclusion()(who in prop::option::of(0..6usize), what in prop::option::of(0..3usize), when in prop::option::of(1..4u32)) -> Exclusion {
+        Exclusion {
+            sub_partner: who.map(org),
+            report_type: what.map(|t| ReportType::ALL[t]),
+            period: when.map(month),
+        }
+    }
+}
+
+fn arb_sub_partners() -> impl Strategy<Value = SubPartners> {
+    let source = prop_oneof![
+        4 => (0..6usize).prop_map(|n| Source::Named(SubPartner { id: org(n), label: (n % 2 == 1).then(|| format!("Org {n}").into()) })),
+        1 => Just(Source::Discovered(Discover::Active)),
+    ];
+    prop_oneof![
+        1 => Just(SubPartners::Own),
+        4 => prop::collection::vec(source, 1..5).prop_map(SubPartners::Listed),
+    ]
+}
+
+fn arb_jobs() -> impl Strategy<Value = Vec<Job>> {
+    let types = prop::sample::subsequence(ReportType::ALL.to_vec(), 1..=3).prop_shuffle();
+    let periods = prop::collection::vec((1..4u32).prop_map(month), 1..4);
+    let exclude = prop::collection::vec(arb_exclusion(), 0..3);
+    let job = (arb_sub_partners(), types, periods, exclude, any::<bool>());
+    prop::collection::vec(job, 1..4).prop_map(|jobs| {
+        let jobs = jobs.into_iter().enumerate();
+        jobs.map(
+            |(i, (sub_partners, types, periods, exclude, internal))| Job {
+                name: format!("job{i}").into(),
+                sub_partners,
+                types,
+                internal,
+                periods,
+                exclude,
+            },
+        )
+        .collect()
+    })
+}
+
+/// The same by nested loops over everything, in order, with duplicates.
+fn model(jobs: &[Job]) -> Vec<(Arc<str>, Request)> {
+    let mut all = Vec::new();
+    for job in jobs {
+        let whom: Vec<Option<OrgId>> = match &job.sub_partners {
+            SubPartners::Own => vec![None],
+            SubPartners::Listed(sources) => sources
+                .iter()
+                .flat_map(|source| match source {
+                    Source::Named(partner) => vec![Some(partner.id.clone())],
+                    Source::Discovered(which) => {
+                        discovered()[which].iter().cloned().map(Some).collect()
+                    }
+                })
+                .collect(),
+        };
+        for sub_partner in &whom {
+            for period in &job.periods {
+                for report_type in &job.types {
+                    let excluded = job.exclude.iter().any(|e| {
+                        (e.sub_partner.is_none() || e.sub_partner == *sub_partner)
+                            && e.report_type.is_none_or(|t| t == *report_type)
+                            && e.period.is_none_or(|p| p == *period)
+                    });
+                    if !excluded {
+                        let request = Request {
+                            sub_partner: sub_partner.clone(),
+                            report_type: *report_type,
+                            period: *period,
+                            internal: job.internal,
+                        };
+                        all.push((Arc::clone(&job.name), request));
+                    }
+                }
+            }
+        }
+    }
+    all
+}
+
+proptest! {
+    /// The plan is the model without repetitions, in the model's order; what is folded is counted.
+    #[test]
+    fn a_plan_is_the_product_minus_exclusions_each_once(jobs in arb_jobs()) {
+        let plan = Plan::expand(&manifest(jobs.clone()), &discovered()).unwrap();
+        let all = model(&jobs);
+        let mut seen = HashSet::new();
+        let once: Vec<_> = all.iter().filter(|(_, request)| seen.insert(request.clone())).cloned().collect();
+        let planned: Vec<_> = plan.requests().iter().map(|p| (Arc::clone(&p.job), p.request.clone())).collect();
+        prop_assert_eq!(&planned, &once);
+        prop_assert_eq!(plan.folded(), all.len() - once.len());
+        prop_assert!(plan.requests().iter().all(|p| p.id == p.request.id()));
+    }
+
+    /// Which requests are planned does not depend on the order of jobs, nor does an id on job or label.
+    #[test]
+    fn the_order_of_jobs_changes_only_the_order(jobs in arb_jobs()) {
+        let ids = |jobs| -> HashSet<_> {
+            let plan = Plan::expand(&manifest(jobs), &discovered()).unwrap();
+            plan.requests().iter().map(|p| p.id).collect()
+        };
+        let reversed = jobs.iter().cloned().rev().collect();
+        prop_assert_eq!(ids(jobs), ids(reversed));
+    }
+
+    /// Selecting a job selects every request it names, also those that an earlier job named first.
+    #[test]
+    fn a_job_selects_all_that_it_names(jobs in arb_jobs(), which in any::<prop::sample::Index>()) {
+        let name = jobs[which.index(jobs.len())].name.to_string();
+        let manifest = manifest(jobs.clone());
+        let plan = Plan::expand(&manifest, &discovered()).unwrap();
+        let named: HashSet<_> = model(&jobs).into_iter().filter(|(job, _)| **job == *name).map(|(_, r)| r.id()).collect();
+        let selection = Selection { jobs: vec![name], ..Selection::default() };
+        let selected = selection.of_plan(&plan, &manifest, &discovered(), &Ledger::default());
+        match selected {
+            Ok(selected) => prop_assert_eq!(selected, named),
+            Err(_) => prop_assert!(named.is_empty()),
+        }
+    }
+
+    /// Planned rows come first and in plan order; nobody's row is lost; done rows are no work.
+    #[test]
+    fn an_agenda_keeps_every_row(jobs in arb_jobs(), done in prop::collection::vec(0..4u8, 0..40), strangers in 0..3usize) {
+        let plan = Plan::expand(&manifest(jobs), &discovered()).unwrap();
+        let mut ledger = Ledger::default();
+        let strange = (0..strangers).map(|n| Request { sub_partner: Some(org(90 + n)), report_type: ReportType::User, period: month(9), internal: false });
+        let some = plan.requests().iter().rev().zip(&done).map(|(p, status)| (p.request.clone(), *status));
+        for (request, status) in strange.map(|r| (r, 1)).chain(some) {
+            let mut row = Row::pending(request, "old".into(), None);
+            row.status = match status {
+                0 => Status::Created(row.id().to_string().parse().unwrap()),
+                1 => Status::Failed,
+                2 => Status::Sending,
+                _ => Status::Pending,
+            };
+            ledger.fold(row);
+        }
+        let before: HashSet<_> = ledger.rows().iter().map(Row::id).collect();
+        let planned: Vec<_> = plan.requests().iter().map(|p| p.id).collect();
+        let selected = planned.iter().copied().collect();
+        let reading = Reading { ledger: ledger.clone(), ..Reading::default() };
+        let agenda = Agenda::to_run(reading, &plan, &selected).unwrap();
+        let after: Vec<_> = agenda.ledger.rows().iter().map(Row::id).collect();
+        prop_assert_eq!(&after[..planned.len()], &planned[..]);
+        prop_assert!(before.iter().all(|id| after.contains(id)));
+        prop_assert_eq!(after.len(), planned.len() + strangers);
+        for place in 0..after.len() {
+            let row = agenda.ledger.row(place);
+            let to_do = selected.contains(&row.id()) && !matches!(row.status, Status::Created(_));
+            prop_assert_eq!(agenda.work.contains(&place), to_do);
+        }
+        prop_assert_eq!(agenda.work.len() + agenda.created, planned.len());
+    }
+}
+
+#[test]
+fn too_large_a_plan_is_refused_after_folding() {
+    let job = |name: &str| Job {
+        name: name.into(),
+        sub_partners: SubPartners::Listed(
+            (0..4)
+                .map(|n| {
+                    Source::Named(SubPartner {
+                        id: org(n),
+                        label: None,
+                    })
+                })
+                .collect(),
+        ),
+        types: ReportType::ALL.to_vec(),
+        internal: false,
+        periods: vec![month(1)],
+        exclude: vec![],
+    };
+    let mut manifest = manifest(vec![job("a"), job("b")]);
+    manifest.settings.limits.max_requests = 12;
+    assert_eq!(
+        Plan::expand(&manifest, &discovered())
+            .unwrap()
+            .requests()
+            .len(),
+        12
+    );
+    manifest.settings.limits.max_requests = 11;
+    assert_eq!(
+        Plan::expand(&manifest, &discovered()),
+        Err(PlanError::TooLarge { max: 11 })
+    );
+}
+
+fn three_partners() -> (Manifest, Plan) {
+    let job = Job {
+        name: "resellers".into(),
+        sub_partners: SubPartners::Listed(
+            (1..4)
+                .map(|n| {
+                    Source::Named(SubPartner {
+                        id: org(n),
+                        label: None,
+                    })
+                })
+                .collect(),
+        ),
+        types: vec![ReportType::User, ReportType::Customer],
+        internal: false,
+        periods: vec![month(1), "2026-02-01..2026-02-10".parse().unwrap()],
+        exclude: vec![],
+    };
+    let own = Job {
+        name: "own".into(),
+        sub_partners: SubPartners::Own,
+        ..job.clone()
+    };
+    let manifest = manifest(vec![own, job]);
+    let plan = Plan::expand(&manifest, &discovered()).unwrap();
+    (manifest, plan)
+}
+
+#[test]
+fn selectors_narrow_and_together_all_must_match() {
+    let (manifest, plan) = three_partners();
+    let select = |selection: &Selection| {
+        selection
+            .of_plan(&plan, &manifest, &discovered(), &Ledger::default())
+            .map(|ids| ids.len())
+    };
+    let who = |text: &str| text.parse::<Who>().unwrap();
+    let base = Selection::default();
+    for (selection, expected) in [
+        (base.clone(), 16),
+        (
+            Selection {
+                sub_partners: vec![who("own")],
+                ..base.clone()
+            },
+            4,
+        ),
+        (
+            Selection {
+                sub_partners: vec![who("org1"), who("Org Two")],
+                ..base.clone()
+            },
+            8,
+        ),
+        (
+            Selection {
+                types: vec![ReportType::User],
+                ..base.clone()
+            },
+            8,
+        ),
+        (
+            Selection {
+                periods: vec![month(2)],
+                ..base.clone()
+            },
+            8,
+        ),
+        (
+            Selection {
+                periods: vec![month(2)],
+                types: vec![ReportType::User],
+                sub_partners: vec![who("org3")],
+                ..base.clone()
+            },
+            1,
+        ),
+        (
+            Selection {
+                jobs: vec!["own".into(), "resellers".into()],
+                ..base.clone()
+            },
+            16,
+        ),
+    ] {
+        assert_eq!(select(&selection), Ok(expected), "{selection:?}");
+    }
+}
+
+#[test]
+fn a_selector_that_matches_nothing_is_a_mistake() {
+    let (manifest, plan) = three_partners();
+    let select = |selection: Selection| {
+        let selected = selection.of_plan(&plan, &manifest, &discovered(), &Ledger::default());
+        selected.unwrap_err().to_string()
+    };
+    let base = Selection::default();
+    let job = Selection {
+        jobs: vec!["reseller".into()],
+        ..base.clone()
+    };
+    assert_eq!(
+        select(job),
+        "--job reseller matches nothing; did you mean resellers?"
+    );
+    let label = Selection {
+        sub_partners: vec![Who::Named("Org Tow".into())],
+        ..base.clone()
+    };
+    assert_eq!(
+        select(label),
+        "--sub-partner Org Tow matches nothing; did you mean Org Two?"
+    );
+    let day = Selection {
+        periods: vec![month(7)],
+        ..base.clone()
+    };
+    assert_eq!(select(day), "--period 2026-07 matches nothing");
+    let apart = Selection {
+        jobs: vec!["own".into()],
+        sub_partners: vec![Who::Named("org1".into())],
+        ..base
+    };
+    assert_eq!(
+        select(apart),
+        "no request matches all of the selectors together"
+    );
+}
+
+/// A torn line's request keeps its doubt when the plan can name it, and stops the run when nobody can.
+#[test]
+fn a_request_that_only_a_torn_line_speaks_of_is_in_doubt() {
+    let (_, plan) = three_partners();
+    let torn = plan.requests()[3].id;
+    let reading = || Reading {
+        unknown: [torn].into(),
+        ..Reading::default()
+    };
+    let selected: HashSet<_> = [plan.requests()[0].id].into();
+    let agenda = Agenda::to_run(reading(), &plan, &selected).unwrap();
+    assert_eq!(agenda.ledger.get(torn).unwrap().status, Status::Sending);
+    assert_eq!(agenda.work.len(), 1);
+    assert_eq!(
+        Agenda::to_retry(reading(), &selected),
+        Err(UnknownRequest(torn))
+    );
+    assert_eq!(
+        Agenda::to_run(reading(), &Plan::default(), &selected),
+        Err(UnknownRequest(torn))
+    );
+}
