@@ -14,6 +14,8 @@ use std::{
     sync::Arc,
 };
 
+use chrono::{DateTime, Utc};
+
 use super::{Column, Ledger, LedgerError, Row, Status, row};
 use crate::{api::Cause, request::RequestId};
 
@@ -89,6 +91,7 @@ pub fn read(bytes: &[u8], path: &Path) -> Result<Reading, LedgerError> {
         reading: Reading::default(),
         texts: Texts::default(),
         after_zeros: false,
+        last_intent: None,
     };
     reader.reading.ledger = Ledger::new(reader.header.extra_names());
     for line in lines {
@@ -275,6 +278,9 @@ struct Reader<'a> {
     reading: Reading,
     texts: Texts,
     after_zeros: bool,
+    /// The latest intent of the lines that a run appended. A torn line came after them, so its own was not
+    /// earlier.
+    last_intent: Option<DateTime<Utc>>,
 }
 
 impl Reader<'_> {
@@ -301,6 +307,9 @@ impl Reader<'_> {
                         line,
                         "rows before this line were overwritten with zero bytes",
                     ));
+                }
+                if known {
+                    self.last_intent = self.last_intent.max(row.intent_at);
                 }
                 self.reading.ledger.fold(row);
                 if line.end == End::Torn {
@@ -366,7 +375,9 @@ impl Reader<'_> {
             Some(Status::Created(_) | Status::Sending) => return RepairKind::Superseded(id),
             Some(Status::Failed | Status::Pending) => {
                 if let Some(place) = self.reading.ledger.place(id) {
-                    self.reading.ledger.row_mut(place).status = Status::Sending;
+                    let row = self.reading.ledger.row_mut(place);
+                    row.status = Status::Sending;
+                    row.intent_at = row.intent_at.or(self.last_intent);
                 }
             }
             None => match row::identity(&|column| self.header.cell(&whole, column)) {
@@ -404,9 +415,11 @@ impl Reader<'_> {
                 ..row.cause
             };
         }
-        if matches!(row.status, Status::Created(_)) {
-            row.intent_at = None;
-        }
+        row.intent_at = match row.status {
+            Status::Created(_) => None,
+            Status::Sending => row.intent_at.or(self.last_intent),
+            Status::Failed | Status::Pending => row.intent_at,
+        };
         self.reading.ledger.fold(row);
         true
     }
