@@ -30,3 +30,6 @@ pub mod request;
 pub mod runner;
 pub mod sandbox;
 pub mod session;
+
+#[cfg(test)]
+mod fuzz;

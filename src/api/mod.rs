@@ -77,3 +77,19 @@ pub trait Api {
     /// Reads the token file again, or asks `POST /access_token`; `Refused` where there is no way.
     async fn renew(&self, refused: Option<&Self::Token>) -> Answer<Self::Token>;
 }
+
+/// One line for people from an error's body, for the fuzz target.
+#[cfg(test)]
+pub(crate) fn read_error_body_for_fuzzing(status: u16, bytes: &[u8]) -> String {
+    let body = body::Body {
+        bytes: bytes.to_vec(),
+        end: body::BodyEnd::Whole,
+    };
+    cause::of_error(
+        status,
+        &Notice::default(),
+        &body,
+        &text::Cleaner::new(["a-secret"]),
+    )
+    .text
+}
