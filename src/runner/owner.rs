@@ -4,6 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::{BTreeSet, HashMap, HashSet},
     io,
+    rc::Rc,
     time::Duration,
 };
 
@@ -117,8 +118,8 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
             doubts: BTreeSet::new(),
             progress: HashMap::new(),
             twins: Twins::default(),
-            owned: RefCell::default(),
-            created_cache: CreatedCache::default(),
+            owned: Rc::default(),
+            created_cache: Rc::default(),
             forbidden: None,
             stop: None,
             unrecorded: Vec::new(),
@@ -191,8 +192,8 @@ struct Owner<'c, 'a, 's, A: Api> {
     /// Waiting for a twin, by place.
     twins: Twins<(Class, usize)>,
     /// Every report id of the ledger: whose report it is is known.
-    owned: RefCell<HashSet<ReportId>>,
-    created_cache: CreatedCache,
+    owned: Rc<RefCell<HashSet<ReportId>>>,
+    created_cache: Rc<CreatedCache>,
     /// Answers 403 so far and whom they were about, while there was nothing else and nothing was ever created.
     forbidden: Option<(usize, HashSet<Option<OrgId>>)>,
     stop: Option<StopReason>,
@@ -263,7 +264,7 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
         if self.owned.borrow().is_empty() {
             self.forbidden = Some((0, HashSet::new()));
         }
-        let settle = self.context.session.policy().settle;
+        let now = Instant::now();
         for place in work {
             let row = ledger.row(*place);
             if row.status != Status::Sending {
@@ -271,14 +272,6 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
                 continue;
             }
             self.twins.begin(row.request());
-            // The line's own time says when the last create left; the clock may have been set since.
-            let age = row
-                .updated_at
-                .and_then(|at| (self.context.session.now() - at).to_std().ok())
-                .unwrap_or_default();
-            let since = Instant::now()
-                .checked_sub(age.min(settle))
-                .unwrap_or_else(Instant::now);
             let said_yes = row
                 .cause
                 .http_status
@@ -300,11 +293,13 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
             let progress = self.progress.entry(*place).or_default();
             progress.question = Some(Question {
                 kind: QuestionKind::WasItMade(doubt),
-                since,
+                // However old the line is: the create may have been at work until the process that sent it died,
+                // and the computer's clock may have been set since.
+                since: now,
                 looks: 0,
                 cause,
             });
-            self.doubts.insert((Instant::now(), *place));
+            self.doubts.insert((now, *place));
         }
     }
 
@@ -399,8 +394,8 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
         for org in order {
             let places = due.remove(&org).unwrap_or_default();
             let context = self.context;
-            let owned = self.owned.borrow().clone();
-            let cache = CreatedCache::new(self.created_cache.borrow().clone());
+            let owned = Rc::clone(&self.owned);
+            let cache = Rc::clone(&self.created_cache);
             let requests: Vec<_> = {
                 let ledger = context.ledger.borrow();
                 places
@@ -413,7 +408,7 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
                 let seen = tokio::select! {
                     biased;
                     () = context.stopped() => None,
-                    seen = look(context.session, &requests, |id| owned.contains(id), &cache) => Some(seen),
+                    seen = look(context.session, &requests, |id| owned.borrow().contains(id), &cache) => Some(seen),
                 };
                 Done::Look(places, seen)
             }));
