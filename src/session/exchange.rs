@@ -412,21 +412,23 @@ impl<'a, A: Api> Session<'a, A> {
     }
 
     /// Makes sure that the server's clock is known, where the server tells it at all, by one cheap list. Whatever
-    /// it answers is good enough.
+    /// it answers is good enough, but it has to answer: an intent that is dated by a local clock that runs ahead
+    /// would make our own report look older than it.
     ///
     /// # Errors
-    /// Nothing leaves any more.
+    /// Nothing leaves any more. A server that never answers ends this, like everything, at the breaker.
     pub async fn learn_time(&self, query: &ListQuery) -> Result<(), Halt> {
-        if self.server_clock.get().is_known() {
-            return Ok(());
+        while !self.server_clock.get().is_known() {
+            let read = self
+                .read(async |api: &A, token| api.list(token, query, None).await)
+                .await;
+            match read {
+                Err(ReadError::Halted(halt)) => return Err(halt),
+                Err(ReadError::Failed(cause)) if cause.http_status.is_none() => {}
+                Ok(_) | Err(ReadError::Failed(_)) => break,
+            }
         }
-        match self
-            .read(async |api: &A, token| api.list(token, query, None).await)
-            .await
-        {
-            Err(ReadError::Halted(halt)) => Err(halt),
-            Ok(_) | Err(ReadError::Failed(_)) => Ok(()),
-        }
+        Ok(())
     }
 }
 
