@@ -4,6 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::{BTreeSet, HashMap, HashSet},
     io,
+    pin::pin,
     rc::Rc,
     time::Duration,
 };
@@ -128,14 +129,16 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
         };
         owner.drive(work, &interrupt).await
     };
-    // The writer works for as long as the owner does; lines that nobody waits for any more are lost with it.
+    let mut writing = pin!(writer.run());
     let outcome = tokio::select! {
         biased;
         outcome = drive => outcome,
-        () = writer.run() => unreachable!("the context holds a journal, so the writer does not end"),
+        () = &mut writing => unreachable!("the context holds a journal, so the writer does not end"),
     };
     let counts = context.counts.get();
     drop(context);
+    // Lines that nobody waits for any more: none may come after the file is brought to rest.
+    writing.await;
     let ledger = ledger.into_inner();
     let saved = disk.replace(ledger.to_csv()).await;
     let stop = match (outcome.stop, &saved) {
@@ -613,17 +616,20 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
         progress.question = None;
         let context = self.context;
         Some(Box::pin(async move {
-            let recorded = context.record(&mut row).await;
+            let recorded = context.record_result(&mut row).await;
             Done::Recorded(place, row, next, recorded)
         }))
     }
 
-    /// Whether a twin of this row is in doubt too, in this run or left so by another: then a report that fits
-    /// one fits both.
+    /// Whether a report that fits this row may be a twin's: one that is in doubt too, in this run or left so by
+    /// another, or one that waits for a decision about a create that left after this row's first.
     fn has_rival(&self, row: &Row) -> bool {
         let ledger = self.context.ledger.borrow();
         ledger.rows().iter().any(|other| {
-            other.status == Status::Sending && other.request().is_twin_of(row.request())
+            let in_doubt = other.status == Status::Sending;
+            let undecided = other.awaits_decision()
+                && (row.intent_at.is_none() || row.intent_at <= other.intent_at);
+            (in_doubt || undecided) && other.request().is_twin_of(row.request())
         })
     }
 
