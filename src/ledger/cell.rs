@@ -85,7 +85,7 @@ mod tests {
         fn what_is_neutralised_is_restored(text in "['=+@x-]{0,6}|\\PC{0,12}") {
             let cell = neutralise(&text);
             prop_assert!(!is_formula(&cell));
-            prop_assert_eq!(restore(&cell), &text);
+            prop_assert_eq!(restore(&cell), text.as_str());
         }
     }
 }

@@ -17,7 +17,7 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{Column, Ledger, LedgerError, Row, Status, row};
-use crate::{api::Cause, request::RequestId};
+use crate::request::RequestId;
 
 /// What was read.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -149,11 +149,12 @@ impl<'a> Iterator for Lines<'a> {
                 end: End::Zeros,
             });
         }
-        let mut quoted = false;
+        let mut within = Within::Start;
         let stop = self.rest.iter().position(|b| {
-            quoted ^= *b == b'"';
+            let ends = *b == 0 || (*b == b'\n' && within != Within::Quotes);
             self.number += u64::from(*b == b'\n');
-            *b == 0 || (*b == b'\n' && !quoted)
+            within = within.after(*b);
+            ends
         });
         let (bytes, end, rest) = match stop {
             Some(at) if self.rest[at] == b'\n' => {
@@ -168,6 +169,30 @@ impl<'a> Iterator for Lines<'a> {
             bytes: bytes.strip_suffix(b"\r").unwrap_or(bytes),
             end,
         })
+    }
+}
+
+/// Where in a cell a byte stands. A quote opens a quoted cell only as its first byte (RFC 4180).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Within {
+    /// Before its first byte.
+    Start,
+    /// In one without quotes, or behind them.
+    Plain,
+    Quotes,
+    /// Behind a quote that ends the quotes, unless another one follows.
+    Closing,
+}
+
+impl Within {
+    fn after(self, byte: u8) -> Self {
+        match (self, byte) {
+            (Within::Start | Within::Closing, b'"') => Within::Quotes,
+            (Within::Quotes, b'"') => Within::Closing,
+            (Within::Quotes, _) => Within::Quotes,
+            (_, b',') => Within::Start,
+            _ => Within::Plain,
+        }
     }
 }
 
@@ -251,6 +276,11 @@ impl Header {
         Ok(row)
     }
 
+    /// Whether a line with these cells has one of this column.
+    fn has(&self, cells: &[String], column: Column) -> bool {
+        self.ours[column as usize].is_some_and(|place| place < cells.len())
+    }
+
     fn cell<'c>(&self, cells: &'c [String], column: Column) -> &'c str {
         self.ours[column as usize]
             .and_then(|place| cells.get(place))
@@ -293,37 +323,21 @@ impl Reader<'_> {
         if line.bytes.is_empty() {
             return Ok(()); // blank lines are no damage
         }
-        let resumed = std::mem::take(&mut self.after_zeros);
-        match self.row(line.bytes) {
-            Ok(row) => {
-                let known = self.reading.ledger.place(row.id()).is_some();
-                let zeros_before = self
-                    .reading
-                    .repairs
-                    .iter()
-                    .any(|r| r.kind == RepairKind::Dropped);
-                if zeros_before && !known {
-                    return Err(self.damaged(
-                        line,
-                        "rows before this line were overwritten with zero bytes",
-                    ));
-                }
-                if known {
-                    self.last_intent = self.last_intent.max(row.intent_at);
-                }
-                self.reading.ledger.fold(row);
-                if line.end == End::Torn {
-                    self.repaired(line, RepairKind::WholeLine);
-                }
-                Ok(())
-            }
-            Err(_) if resumed => {
-                // The rest of a line whose beginning the zeros took.
+        if let Some(swallowed) = self.swallowed(line) {
+            return Err(self.damaged(
+                line,
+                &format!("a quote is open and takes in the row on line {swallowed}; close it"),
+            ));
+        }
+        match self.row(line) {
+            Ok(row) => self.whole(line, row),
+            Err(_) if self.after_zeros => {
+                // The rest of a line whose beginning the zeros took, and what an odd quote in it made of the next.
                 self.repaired(line, RepairKind::Dropped);
                 Ok(())
             }
             Err(_) if line.end == End::Torn => {
-                let kind = self.salvage(line.bytes);
+                let kind = self.salvage(line)?;
                 self.repaired(line, kind);
                 Ok(())
             }
@@ -331,11 +345,63 @@ impl Reader<'_> {
         }
     }
 
-    fn row(&mut self, bytes: &[u8]) -> Result<Row, String> {
-        let text = std::str::from_utf8(bytes)
+    /// The line of a row that stands within a cell of this record: no crash leaves that, and the row would be lost.
+    fn swallowed(&mut self, line: &Line<'_>) -> Option<u64> {
+        if self.after_zeros {
+            return None;
+        }
+        let breaks = line.bytes.iter().enumerate().filter(|(_, b)| **b == b'\n');
+        for ((at, _), number) in breaks.zip(line.number + 1..) {
+            let inner = Lines::new(&line.bytes[at + 1..]).next();
+            if inner.is_some_and(|inner| self.row(&inner).is_ok()) {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    /// Folds a line that makes a row.
+    fn whole(&mut self, line: &Line<'_>, mut row: Row) -> Result<(), LedgerError> {
+        self.after_zeros = false;
+        let zeros_before = self
+            .reading
+            .repairs
+            .iter()
+            .any(|r| r.kind == RepairKind::Dropped);
+        let earlier = self.reading.ledger.get(row.id());
+        if zeros_before && earlier.is_none() {
+            return Err(self.damaged(
+                line,
+                "rows before this line were overwritten with zero bytes",
+            ));
+        }
+        if earlier.is_some() {
+            self.last_intent = self.last_intent.max(row.intent_at);
+        }
+        if line.end == End::Torn {
+            if let Some(earlier) = earlier {
+                // The last cell may be cut: a note somewhere, an intent to nothing.
+                row.extra.clone_from(&earlier.extra);
+                if row.status.report_id().is_none() {
+                    row.intent_at = row.intent_at.or(earlier.intent_at);
+                }
+            }
+            self.repaired(line, RepairKind::WholeLine);
+        }
+        self.reading.ledger.fold(row);
+        Ok(())
+    }
+
+    fn row(&mut self, line: &Line<'_>) -> Result<Row, String> {
+        let text = std::str::from_utf8(line.bytes)
             .map_err(|_| "not UTF-8; save the file as CSV with commas (UTF-8)".to_owned())?;
         let cells = cells(text)?;
-        if cells.len() > self.header.len || cells.len() < self.header.fewest() {
+        // Of a torn line that has fewer the last one may be cut, and still look right.
+        let fewest = match line.end {
+            End::LineFeed => self.header.fewest(),
+            End::Torn | End::Zeros => self.header.len,
+        };
+        if cells.len() > self.header.len || cells.len() < fewest {
             return Err(format!(
                 "{} cells where the header has {}; restore the line from a copy",
                 cells.len(),
@@ -349,7 +415,11 @@ impl Reader<'_> {
 
     /// Keeps what a torn line says (contract, section 4): complete up to `report_id`, that counts; less, and
     /// the row is in doubt unless an earlier line says more.
-    fn salvage(&mut self, bytes: &[u8]) -> RepairKind {
+    ///
+    /// # Errors
+    /// Its whole cells do not fit each other: a tear does not do that.
+    fn salvage(&mut self, line: &Line<'_>) -> Result<RepairKind, LedgerError> {
+        let bytes = line.bytes;
         let valid = match std::str::from_utf8(bytes) {
             Ok(text) => text,
             Err(e) => std::str::from_utf8(&bytes[..e.valid_up_to()]).unwrap_or_default(),
@@ -362,17 +432,19 @@ impl Reader<'_> {
             .cell(&whole, Column::RequestId)
             .parse::<RequestId>()
         else {
-            return RepairKind::Dropped;
+            return Ok(RepairKind::Dropped);
         };
-        let has = |column: Column| {
-            self.header.ours[column as usize].is_some_and(|place| place < whole.len())
-        };
+        let has = |column: Column| self.header.has(&whole, column);
+        if has(Column::Internal) && has(Column::Type) && has(Column::BillingEndDate) {
+            row::identity(&|column| self.header.cell(&whole, column))
+                .map_err(|bad| self.damaged(line, &bad.to_string()))?;
+        }
         if has(Column::Status) && has(Column::ReportId) && self.keep(&whole) {
-            return RepairKind::Kept(id);
+            return Ok(RepairKind::Kept(id));
         }
         let earlier = self.reading.ledger.get(id).map(|row| row.status.clone());
         match earlier {
-            Some(Status::Created(_) | Status::Sending) => return RepairKind::Superseded(id),
+            Some(Status::Created(_) | Status::Sending) => return Ok(RepairKind::Superseded(id)),
             Some(Status::Failed | Status::Pending) => {
                 if let Some(place) = self.reading.ledger.place(id) {
                     let row = self.reading.ledger.row_mut(place);
@@ -395,25 +467,28 @@ impl Reader<'_> {
                 }
             },
         }
-        RepairKind::InDoubt(id)
+        Ok(RepairKind::InDoubt(id))
     }
 
-    /// Folds a torn line that is complete up to its report id; false where even that does not make a row.
+    /// Folds a torn line that is complete up to its report id; false where even that does not make a row, or
+    /// where it failed and does not say with what: that could be `in_doubt`, which is never sent again by itself.
     fn keep(&mut self, whole: &[String]) -> bool {
         let Ok(mut row) = self.header.row(whole, &mut self.texts) else {
             return false;
         };
+        if row.status == Status::Failed && !self.header.has(whole, Column::ErrorCode) {
+            return false;
+        }
+        if row.status == Status::Failed && row.cause.text.is_empty() {
+            row.cause.text = "the cause was lost with the end of a torn line".to_owned();
+        }
         if let Some(earlier) = self.reading.ledger.get(row.id()) {
             row.intent_at = row.intent_at.or(earlier.intent_at);
             row.attempts = row.attempts.max(earlier.attempts);
-        }
-        if row.status == Status::Failed && (row.cause.code.is_empty() || row.cause.text.is_empty())
-        {
-            row.cause = Cause {
-                code: "bad_response".to_owned(),
-                text: "the cause was lost with the end of a torn line".to_owned(),
-                ..row.cause
-            };
+            row.extra.clone_from(&earlier.extra);
+            if !self.header.has(whole, Column::ReportSha256) {
+                row.collected.clone_from(&earlier.collected);
+            }
         }
         row.intent_at = match row.status {
             Status::Created(_) => None,
@@ -446,6 +521,7 @@ fn cells(text: &str) -> Result<Vec<String>, String> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
+        .terminator(csv::Terminator::Any(b'\n'))
         .buffer_capacity(text.len().max(1))
         .from_reader(text.as_bytes());
     match reader.read_record(&mut record) {

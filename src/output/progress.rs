@@ -83,6 +83,10 @@ impl Progress {
                     until.format("%H:%M:%S UTC")
                 );
             }
+            News::Failing { failures, cause } => warn!(
+                "{failures} requests in a row failed, the last one: {}; trying again at a slower pace",
+                cause.text
+            ),
             News::Renewed => info!("the access token was renewed"),
         }
     }

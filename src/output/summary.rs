@@ -64,7 +64,7 @@ impl Summary<'_> {
             let _ = write!(out, ", {} sent", words::count(count(pace.sent), "request"));
         }
         // Over less than a second a rate says nothing.
-        if pace.sent > 0 && elapsed.as_secs() > 0 {
+        if pace.accepted > 0 && elapsed.as_secs() > 0 {
             let _ = write!(out, " ({rate:.1}/s)");
         }
         if pace.rate_limited > 0 {

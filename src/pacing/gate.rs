@@ -204,6 +204,11 @@ impl Gate {
         self.state().breaker.stage()
     }
 
+    /// Failures in a row, by the breaker's count.
+    pub fn failures(&self) -> u32 {
+        self.state().breaker.failures()
+    }
+
     /// What was counted so far.
     pub fn stats(&self) -> Stats {
         let state = self.state();

@@ -28,13 +28,25 @@ pub(super) struct Context<'a, 's, A: Api> {
 }
 
 impl<A: Api> Context<'_, '_, A> {
-    /// Puts the row's line on the disk, then takes it into the ledger.
-    pub(super) async fn record(&self, row: &mut Row) -> Result<(), JournalError> {
-        row.updated_at = Some(self.session.now());
-        let line = self.ledger.borrow().line(row);
+    /// Puts the line of an intent on the disk, then takes it into the ledger: while it is not durable nothing leaves.
+    async fn record_intent(&self, row: &mut Row) -> Result<(), JournalError> {
+        let line = self.line(row);
         self.journal.append(line).await?;
         self.keep(row);
         Ok(())
+    }
+
+    /// Takes a result into the ledger, then puts its line on the disk: whatever becomes of the wait for the disk,
+    /// the ledger that is written at the end knows it.
+    pub(super) async fn record_result(&self, row: &mut Row) -> Result<(), JournalError> {
+        let line = self.line(row);
+        self.keep(row);
+        self.journal.append(line).await
+    }
+
+    fn line(&self, row: &mut Row) -> Vec<u8> {
+        row.updated_at = Some(self.session.now());
+        self.ledger.borrow().line(row)
     }
 
     /// Takes the row into the ledger in memory.
@@ -104,7 +116,7 @@ pub(super) async fn attempt<A: Api>(
     row.status = Status::Sending;
     row.intent_at = row.intent_at.or_else(|| Some(session.server_now()));
     row.attempts = row.attempts.saturating_add(1);
-    if let Err(e) = context.record(row).await {
+    if let Err(e) = context.record_intent(row).await {
         // It never left, and the disk may not hold the line.
         *row = before;
         return Attempted::Unrecorded(e);
@@ -112,7 +124,7 @@ pub(super) async fn attempt<A: Api>(
     if context.stopping.get() || permit.leave().await.is_err() {
         *row = before;
         row.status = Status::Pending;
-        return match context.record(row).await {
+        return match context.record_result(row).await {
             Ok(()) => Attempted::HeldBack,
             Err(e) => Attempted::Unrecorded(e),
         };
@@ -141,7 +153,7 @@ pub(super) async fn attempt<A: Api>(
         backoff: &|tries| session.backoff().after(tries),
     };
     let next = after_create(row, progress, outcome, &around);
-    match context.record(row).await {
+    match context.record_result(row).await {
         Ok(()) => Attempted::Answered(next, halt, answered),
         Err(e) => Attempted::Unrecorded(e),
     }

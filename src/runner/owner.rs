@@ -4,6 +4,8 @@ use std::{
     cell::{Cell, RefCell},
     collections::{BTreeSet, HashMap, HashSet},
     io,
+    pin::pin,
+    rc::Rc,
     time::Duration,
 };
 
@@ -121,8 +123,8 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
             doubts: BTreeSet::new(),
             progress: HashMap::new(),
             twins: Twins::default(),
-            owned: RefCell::default(),
-            created_cache: CreatedCache::default(),
+            owned: Rc::default(),
+            created_cache: Rc::default(),
             forbidden: None,
             stop: None,
             unrecorded: Vec::new(),
@@ -131,14 +133,16 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
         };
         owner.drive(work, &interrupt).await
     };
-    // The writer works for as long as the owner does; lines that nobody waits for any more are lost with it.
+    let mut writing = pin!(writer.run());
     let outcome = tokio::select! {
         biased;
         outcome = drive => outcome,
-        () = writer.run() => unreachable!("the context holds a journal, so the writer does not end"),
+        () = &mut writing => unreachable!("the context holds a journal, so the writer does not end"),
     };
     let counts = context.counts.get();
     drop(context);
+    // Lines that nobody waits for any more: none may come after the file is brought to rest.
+    writing.await;
     let ledger = ledger.into_inner();
     let saved = disk.replace(ledger.to_csv()).await;
     let stop = match (outcome.stop, &saved) {
@@ -196,8 +200,8 @@ struct Owner<'c, 'a, 's, A: Api> {
     /// Waiting for a twin, by place.
     twins: Twins<(Class, usize)>,
     /// Every report id of the ledger: whose report it is is known.
-    owned: RefCell<HashSet<ReportId>>,
-    created_cache: CreatedCache,
+    owned: Rc<RefCell<HashSet<ReportId>>>,
+    created_cache: Rc<CreatedCache>,
     /// Answers 403 so far and whom they were about, while there was nothing else and nothing was ever created.
     forbidden: Option<(usize, HashSet<Option<OrgId>>)>,
     stop: Option<StopReason>,
@@ -268,7 +272,7 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
         if self.owned.borrow().is_empty() {
             self.forbidden = Some((0, HashSet::new()));
         }
-        let settle = self.context.session.policy().settle;
+        let now = Instant::now();
         for place in work {
             let row = ledger.row(*place);
             if row.status != Status::Sending {
@@ -276,14 +280,6 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
                 continue;
             }
             self.twins.begin(row.request());
-            // The line's own time says when the last create left; the clock may have been set since.
-            let age = row
-                .updated_at
-                .and_then(|at| (self.context.session.now() - at).to_std().ok())
-                .unwrap_or_default();
-            let since = Instant::now()
-                .checked_sub(age.min(settle))
-                .unwrap_or_else(Instant::now);
             let said_yes = row
                 .cause
                 .http_status
@@ -305,11 +301,13 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
             let progress = self.progress.entry(*place).or_default();
             progress.question = Some(Question {
                 kind: QuestionKind::WasItMade(doubt),
-                since,
+                // However old the line is: the create may have been at work until the process that sent it died,
+                // and the computer's clock may have been set since.
+                since: now,
                 looks: 0,
                 cause,
             });
-            self.doubts.insert((Instant::now(), *place));
+            self.doubts.insert((now, *place));
         }
     }
 
@@ -404,8 +402,8 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
         for org in order {
             let places = due.remove(&org).unwrap_or_default();
             let context = self.context;
-            let owned = self.owned.borrow().clone();
-            let cache = CreatedCache::new(self.created_cache.borrow().clone());
+            let owned = Rc::clone(&self.owned);
+            let cache = Rc::clone(&self.created_cache);
             let requests: Vec<_> = {
                 let ledger = context.ledger.borrow();
                 places
@@ -418,7 +416,7 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
                 let seen = tokio::select! {
                     biased;
                     () = context.stopped() => None,
-                    seen = look(context.session, &requests, |id| owned.contains(id), &cache) => Some(seen),
+                    seen = look(context.session, &requests, |id| owned.borrow().contains(id), &cache) => Some(seen),
                 };
                 Done::Look(places, seen)
             }));
@@ -624,17 +622,20 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
         progress.question = None;
         let context = self.context;
         Some(Box::pin(async move {
-            let recorded = context.record(&mut row).await;
+            let recorded = context.record_result(&mut row).await;
             Done::Recorded(place, Box::new(row), next, recorded)
         }))
     }
 
-    /// Whether a twin of this row is in doubt too, in this run or left so by another: then a report that fits
-    /// one fits both.
+    /// Whether a report that fits this row may be a twin's: one that is in doubt too, in this run or left so by
+    /// another, or one that waits for a decision about a create that left after this row's first.
     fn has_rival(&self, row: &Row) -> bool {
         let ledger = self.context.ledger.borrow();
         ledger.rows().iter().any(|other| {
-            other.status == Status::Sending && other.request().is_twin_of(row.request())
+            let in_doubt = other.status == Status::Sending;
+            let undecided = other.awaits_decision()
+                && (row.intent_at.is_none() || row.intent_at <= other.intent_at);
+            (in_doubt || undecided) && other.request().is_twin_of(row.request())
         })
     }
 

@@ -51,6 +51,13 @@ pub enum News {
         /// When it ends.
         until: DateTime<Utc>,
     },
+    /// Requests fail one after the other: the breaker slows, or probes with one at a time.
+    Failing {
+        /// How many in a row.
+        failures: u32,
+        /// How the last one failed.
+        cause: Cause,
+    },
     /// The credentials were renewed.
     Renewed,
 }
@@ -243,7 +250,16 @@ impl<'a, A: Api> Session<'a, A> {
         }
         let feedback = feedback(answer);
         let before = self.gate.stats().paused_until;
+        let stage = self.gate.stage();
         pass.answered(feedback, budget);
+        if let Outcome::NotSent(cause) | Outcome::InDoubt(_, cause) = &answer.outcome
+            && self.gate.stage() > stage
+        {
+            (self.listener)(&News::Failing {
+                failures: self.gate.failures(),
+                cause: cause.clone(),
+            });
+        }
         // Any answer may announce a wait, also one that was accepted.
         let announced = !matches!(feedback, Feedback::RateLimited(_) | Feedback::Busy(_));
         if let Some(wait) = retry_after.filter(|wait| announced && !wait.is_zero()) {
@@ -421,21 +437,23 @@ impl<'a, A: Api> Session<'a, A> {
     }
 
     /// Makes sure that the server's clock is known, where the server tells it at all, by one cheap list. Whatever
-    /// it answers is good enough.
+    /// it answers is good enough, but it has to answer: an intent that is dated by a local clock that runs ahead
+    /// would make our own report look older than it.
     ///
     /// # Errors
-    /// Nothing leaves any more.
+    /// Nothing leaves any more. A server that never answers ends this, like everything, at the breaker.
     pub async fn learn_time(&self, query: &ListQuery) -> Result<(), Halt> {
-        if self.server_clock.get().is_known() {
-            return Ok(());
+        while !self.server_clock.get().is_known() {
+            let read = self
+                .read(async |api: &A, token| api.list(token, query, None).await)
+                .await;
+            match read {
+                Err(ReadError::Halted(halt)) => return Err(halt),
+                Err(ReadError::Failed(cause)) if cause.http_status.is_none() => {}
+                Ok(_) | Err(ReadError::Failed(_)) => break,
+            }
         }
-        match self
-            .read(async |api: &A, token| api.list(token, query, None).await)
-            .await
-        {
-            Err(ReadError::Halted(halt)) => Err(halt),
-            Ok(_) | Err(ReadError::Failed(_)) => Ok(()),
-        }
+        Ok(())
     }
 }
 

@@ -1,0 +1,473 @@
+//! One history: a plan, and runs of it that crash, stop and are started again until one ends by itself.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet},
+    num::{NonZeroU32, NonZeroUsize},
+    sync::Arc,
+    time::Duration,
+};
+
+use monthend::{
+    ledger::{Disk as _, Ledger, Row, Status},
+    manifest::{Limits, Rate, RateUnit, RetryPolicy},
+    request::{Period, ReportId, ReportType, Request, RequestId},
+    runner::{Counts, Event, EventKind, Finished, Interrupt, Setup, Signal, run},
+    session::{News, Session, WallClock as _},
+};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
+
+use super::{
+    checks,
+    disk::{DiskTraits, ModelDisk},
+    server::{Fault, Server, ServerTraits},
+    world::{Tally, World},
+};
+
+/// More runs than this, and the history does not end.
+const MOST_RUNS: u32 = 80;
+
+/// What one history came to.
+pub(crate) struct Outcome {
+    pub failure: Option<String>,
+    pub tally: Tally,
+}
+
+/// Plays the history of `seed` in simulated time.
+pub(crate) fn play(seed: u64, tracing: bool) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let world = World::new(seed, tracing);
+        let settings = settings(&world);
+        let disk = ModelDisk::new(&world, settings.disk);
+        let server = Server::new(&world, &disk, settings.server.clone());
+        let mut history = History {
+            seed,
+            world: &world,
+            disk: &disk,
+            server: &server,
+            plan: plan(&world),
+            settings,
+            pause: Cell::new(None),
+            written: RefCell::default(),
+            undated: RefCell::default(),
+        };
+        history.play().await;
+        Outcome {
+            failure: world.failure(),
+            tally: world.tally(),
+        }
+    })
+}
+
+pub(crate) struct Settings {
+    disk: DiskTraits,
+    pub server: ServerTraits,
+    limits: Limits,
+    retry: RetryPolicy,
+    faults: u32,
+    crashes: u32,
+    power_cuts: bool,
+    signals: bool,
+    /// Whether the computer's clock is set now and then.
+    clock_is_set: bool,
+}
+
+pub(crate) struct History<'w> {
+    seed: u64,
+    pub world: &'w World,
+    pub disk: &'w ModelDisk<'w>,
+    pub server: &'w Server<'w>,
+    pub plan: Vec<Row>,
+    pub settings: Settings,
+    /// What the lock file remembers.
+    pause: Cell<Option<Instant>>,
+    /// Ids that were reported as written.
+    pub written: RefCell<BTreeMap<RequestId, ReportId>>,
+    /// Rows whose intent a torn line took with it.
+    pub undated: RefCell<BTreeSet<RequestId>>,
+}
+
+impl History<'_> {
+    async fn play(&mut self) {
+        self.old_reports();
+        self.world.allow_faults(self.settings.faults);
+        let mut crashes = self.settings.crashes;
+        for number in 0..MOST_RUNS {
+            if number > MOST_RUNS / 2 {
+                self.world.allow_faults(0);
+            }
+            let steps = (crashes > 0).then(|| {
+                let most = self.world.pick(&[4, 20, 60, 200, 600]);
+                self.world.below(most)
+            });
+            let calm = self.world.is_calm() && steps.is_none();
+            self.world
+                .trace(|| format!("RUN {number}, crash after {steps:?}, calm: {calm}"));
+            self.world.boot(steps);
+            let finished = tokio::select! {
+                biased;
+                () = self.world.until_crash() => None,
+                finished = self.run(calm) => finished,
+            };
+            self.server.client_died();
+            if self.world.has_crashed() {
+                crashes -= 1;
+                self.world.count("crashes");
+                if self.settings.power_cuts && self.world.one_in(2) {
+                    self.world.count("power cuts");
+                    self.disk.cut_power();
+                }
+            }
+            self.disk.settle();
+            if self.world.failure().is_some() {
+                return;
+            }
+            match finished {
+                Some(finished) if calm && finished.stop.is_none() => {
+                    checks::at_the_end(self, &finished);
+                    self.run_again().await;
+                    return;
+                }
+                // It is done, but for what bad luck made fail: the next run has none.
+                Some(finished) if finished.stop.is_none() => {
+                    self.world.allow_faults(0);
+                    crashes = 0;
+                }
+                _ => {}
+            }
+            self.between_runs().await;
+        }
+        self.world
+            .fail(format!("it does not end in {MOST_RUNS} runs"));
+    }
+
+    /// One process: reads the ledger, makes it complete, runs.
+    async fn run(&self, calm: bool) -> Option<Finished> {
+        self.world.count("runs");
+        let Some(ledger) = self.prepare() else {
+            sleep(Duration::from_secs(3600)).await;
+            return None;
+        };
+        if self.disk.replace(ledger.to_csv()).await.is_err() {
+            return None;
+        }
+        checks::at_rest(self, &ledger);
+        let places = 0..ledger.rows().len();
+        let (idle, work): (Vec<_>, Vec<_>) = places.partition(|place| {
+            let row = ledger.row(*place);
+            row.status.report_id().is_some() || row.awaits_decision()
+        });
+        let idle = idle
+            .into_iter()
+            .fold(Counts::default(), |mut counts, place| {
+                match ledger.row(place).status {
+                    Status::Created(_) => counts.skipped += 1,
+                    _ => counts.failed += 1,
+                }
+                counts
+            });
+        let on_news = |news: &News| {
+            self.world.trace(|| format!("  {news:?}"));
+            if let News::Paused { until, .. } = news {
+                let wait = (*until - self.world.now()).to_std().unwrap_or_default();
+                let until = Instant::now() + wait;
+                self.pause
+                    .set(Some(self.pause.get().map_or(until, |at| at.max(until))));
+            }
+        };
+        let session = Session::new(
+            self.server,
+            Some(self.server.token()),
+            (&self.settings.limits, &self.settings.retry),
+            self.world,
+            &on_news,
+            self.seed,
+        );
+        if let Some(until) = self.pause.get().filter(|at| *at > Instant::now()) {
+            session.gate().hold(until - Instant::now());
+        }
+        let (signal, receiver) = watch::channel(None);
+        let on_event = |event: &Event| self.on_event(event);
+        let running = run(Setup {
+            session: &session,
+            ledger,
+            disk: self.disk,
+            work,
+            all: self.plan.len(),
+            idle,
+            concurrency: self.settings.limits.concurrency.get(),
+            interrupt: Interrupt {
+                signal: receiver,
+                grace: self.world.up_to(Duration::from_secs(10)),
+            },
+            on_event: &on_event,
+        });
+        let interrupted = self.settings.signals && !calm && self.world.one_in(3);
+        let interrupting = async {
+            if interrupted {
+                let most = self.world.pick(&[100, 2_000, 100_000]);
+                sleep(self.world.up_to(Duration::from_millis(most))).await;
+                self.world.count("signals");
+                self.world.trace(|| "SIGNAL".to_owned());
+                signal.send_replace(Some(Signal::Int));
+            }
+            std::future::pending::<()>().await
+        };
+        let finished = tokio::select! {
+            biased;
+            finished = running => finished,
+            () = interrupting => unreachable!(),
+        };
+        self.world
+            .trace(|| format!("END {:?} {:?}", finished.stop, finished.counts));
+        checks::after_run(self, &finished);
+        Some(finished)
+    }
+
+    /// The ledger that the disk holds, with every planned row in it.
+    fn prepare(&self) -> Option<Ledger> {
+        let planned = self.plan.iter().map(Row::id);
+        let Some(bytes) = self.disk.contents() else {
+            let mut ledger = Ledger::new(vec!["note".to_owned()]);
+            for row in &self.plan {
+                ledger.fold(row.clone());
+            }
+            return Some(ledger);
+        };
+        self.world
+            .trace(|| String::from_utf8_lossy(&bytes).replace('\0', "~"));
+        let reading = match monthend::ledger::read(&bytes, "ledger".as_ref()) {
+            Ok(reading) => reading,
+            Err(e) => {
+                self.world
+                    .fail(format!("a crash left what is refused: {e}"));
+                return None;
+            }
+        };
+        for repair in &reading.repairs {
+            self.world.count("ledger repairs");
+            self.world.trace(|| format!("  {repair}"));
+        }
+        let mut ledger = reading.ledger;
+        for row in &self.plan {
+            if ledger.get(row.id()).is_none() {
+                let mut row = row.clone();
+                if reading.unknown.contains(&row.id()) {
+                    row.status = Status::Sending;
+                }
+                ledger.fold(row);
+            }
+        }
+        ledger.reorder(planned);
+        checks::nothing_lost(self, &ledger);
+        let undated = ledger
+            .rows()
+            .iter()
+            .filter(|row| row.status == Status::Sending && row.intent_at.is_none());
+        self.undated.borrow_mut().extend(undated.map(Row::id));
+        Some(ledger)
+    }
+
+    fn on_event(&self, event: &Event) {
+        match &event.kind {
+            EventKind::Settled(row) => {
+                self.world.trace(|| {
+                    format!(
+                        "  settled {} {:?} {:?}",
+                        row.request(),
+                        row.status,
+                        row.cause
+                    )
+                });
+                if let Some(id) = row.status.report_id() {
+                    self.written.borrow_mut().insert(row.id(), id.clone());
+                }
+            }
+            EventKind::InDoubt(row) => {
+                self.world.count("doubts");
+                self.world.trace(|| format!("  in doubt {}", row.request()));
+            }
+            kind @ EventKind::Stopping(_) => {
+                self.world.trace(|| format!("  {kind:?}"));
+            }
+            _ => {}
+        }
+    }
+
+    /// Someone starts it again after a while.
+    async fn between_runs(&self) {
+        let most = self.world.pick(&[0, 1_000, 20_000, 3_600_000]);
+        sleep(self.world.up_to(Duration::from_millis(most))).await;
+        let paused = self.pause.get().is_some_and(|at| at > Instant::now());
+        if self.settings.clock_is_set && !paused && self.world.one_in(4) {
+            let seconds = self.world.pick(&[-7200, -30, 0, 30, 7200]);
+            self.world
+                .set_wall_clock(chrono::Duration::seconds(seconds));
+        }
+    }
+
+    /// A run of what is finished sends nothing but what failed.
+    async fn run_again(&self) {
+        self.server.forget_sent();
+        self.world.boot(None);
+        let Some(finished) = self.run(true).await else {
+            return self
+                .world
+                .fail("a run of a finished plan came to nothing".to_owned());
+        };
+        for request in self.server.sent() {
+            let row = finished.ledger.get(request.id());
+            if row.is_none_or(|row| row.status != Status::Failed || row.awaits_decision()) {
+                self.world
+                    .fail(format!("{request} was sent again, and is {row:?}"));
+            }
+        }
+    }
+
+    /// What the server had before: older, some within the hour.
+    fn old_reports(&self) {
+        for row in &self.plan {
+            while self.world.one_in(3) {
+                let age = self.world.pick(&[5, 5, 60, 1_800, 90_000]);
+                let mut request = row.request().clone();
+                if self.world.one_in(4) {
+                    request.internal = !request.internal;
+                }
+                self.server.add_old(request, Duration::from_secs(age));
+                if !self.settings.server.duplicates {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// One to twelve requests, twins among them.
+fn plan(world: &World) -> Vec<Row> {
+    let orgs = [None, Some("orgA"), Some("orgB"), Some("orgC")];
+    let labels = ["Acme", "O\"Hara, Söhne", "=1+1", "two\nlines", "'quoted'"];
+    let mut rows: Vec<Row> = Vec::new();
+    let (orgs_used, types_used) = (1 + world.below(4) as usize, 1 + world.below(2) as usize);
+    for _ in 0..=world.below(12) {
+        let request = Request {
+            sub_partner: world
+                .pick(&orgs[..orgs_used])
+                .map(|org| org.parse().unwrap()),
+            report_type: world.pick(&ReportType::ALL[..types_used]),
+            period: Period::month(2026, 9 + world.below(2)).unwrap(),
+            internal: world.one_in(3),
+        };
+        if rows.iter().any(|row| *row.request() == request) {
+            continue;
+        }
+        let label = request
+            .sub_partner
+            .as_ref()
+            .map(|_| Arc::from(world.pick(&labels)));
+        let job = world.pick(&["own", "re\"sellers", "month, end"]);
+        let mut row = Row::pending(request, job.into(), label);
+        row.extra = vec![
+            world
+                .pick(&["", "a note", "a \"note\",\nof two lines"])
+                .to_owned(),
+        ];
+        rows.push(row);
+    }
+    rows
+}
+
+/// Each history has some of what can go wrong, so that each gets its turn.
+fn settings(world: &World) -> Settings {
+    let secs = |s: u32| Duration::from_secs(u64::from(s));
+    let some = |one_in: u32, value: u32| if world.one_in(one_in) { value } else { 0 };
+    let settle = secs(world.pick(&[5, 20, 60]));
+    let request_timeout = secs(world.pick(&[10, 60]));
+    let orgs = ["orgA", "orgB"].map(|o| Some(o.parse().unwrap()));
+    let fault_one_in = world.pick(&[2, 3, 6]);
+    let faults = Fault::ALL.into_iter().filter(|_| world.one_in(3)).collect();
+    let outage = world.one_in(5).then(|| {
+        let from = world.up_to(secs(60));
+        (from, from + world.up_to(secs(1800)))
+    });
+    let (tells_time, offset) = if world.one_in(10) {
+        (false, 0)
+    } else {
+        (true, world.pick(&[-9_000, -2, 0, 0, 2, 9_000]))
+    };
+    let server = ServerTraits {
+        fault_one_in,
+        faults,
+        settle,
+        request_timeout,
+        latency: Duration::from_millis(world.pick(&[5, 80, 300])),
+        work: world.pick(&[
+            Duration::from_millis(50),
+            secs(2),
+            request_timeout - secs(1),
+        ]),
+        lag_tenths: world.below(9),
+        duplicates: !world.one_in(3),
+        list_shows_created: world.one_in(2),
+        get_shows_created: !world.one_in(6),
+        whole_seconds: world.one_in(2),
+        shows_internal: world.one_in(3),
+        shows_org: world.one_in(4),
+        lists_all: world.one_in(2),
+        page: world.pick(&[1, 2, 100]),
+        tells_time,
+        offset: chrono::Duration::seconds(offset),
+        limit: world
+            .one_in(3)
+            .then(|| (world.pick(&[0.2, 1.0, 5.0]), world.pick(&[1.0, 5.0]))),
+        refused: world
+            .one_in(4)
+            .then(|| world.pick(&orgs))
+            .into_iter()
+            .collect(),
+        outage,
+    };
+    Settings {
+        disk: DiskTraits {
+            full: some(6, 12),
+            failing_sync: some(6, 12),
+            latency: Duration::from_millis(world.pick(&[0, 10, 200])),
+        },
+        server,
+        limits: Limits {
+            rate: world.pick(&[
+                Rate::Unlimited,
+                Rate::Limited {
+                    count: NonZeroU32::new(300).unwrap(),
+                    per: RateUnit::Minute,
+                },
+                Rate::Limited {
+                    count: NonZeroU32::new(2).unwrap(),
+                    per: RateUnit::Second,
+                },
+            ]),
+            burst: NonZeroU32::new(1 + world.below(10)).unwrap(),
+            concurrency: NonZeroUsize::new(1 + world.below(6) as usize).unwrap(),
+            ..Limits::default()
+        },
+        retry: RetryPolicy {
+            settle,
+            max_attempts: NonZeroU32::new(1 + world.below(8)).unwrap(),
+            max_consecutive_failures: NonZeroU32::new(world.pick(&[5, 50])).unwrap(),
+            ..RetryPolicy::default()
+        },
+        faults: world.pick(&[0, 5, 20, 80]),
+        crashes: world.pick(&[0, 1, 3, 8]),
+        power_cuts: world.one_in(2),
+        signals: world.one_in(4),
+        // Where the server tells no time, all depends on our clock.
+        clock_is_set: tells_time && world.one_in(5),
+    }
+}
