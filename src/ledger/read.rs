@@ -91,8 +91,10 @@ pub fn read(bytes: &[u8], path: &Path) -> Result<Reading, LedgerError> {
         after_zeros: false,
     };
     reader.reading.ledger = Ledger::new(reader.header.extra_names());
-    for line in lines {
-        reader.take(&line)?;
+    while let Some(line) = lines.next() {
+        // Zeros may have taken the quote that the rest of a line is within: it must not take in whole ones.
+        let broken = reader.after_zeros && line.end != End::Zeros && reader.row(&line).is_err();
+        reader.take(&if broken { lines.shorten() } else { line })?;
     }
     Ok(reader.reading)
 }
@@ -119,6 +121,8 @@ enum End {
 struct Lines<'a> {
     rest: &'a [u8],
     number: u64,
+    /// Where the last record began.
+    last: (&'a [u8], u64),
 }
 
 impl<'a> Lines<'a> {
@@ -126,6 +130,40 @@ impl<'a> Lines<'a> {
         Lines {
             rest: bytes,
             number: 1,
+            last: (bytes, 1),
+        }
+    }
+
+    /// The last record once more, only as far as its first line feed, whatever the quotes say.
+    fn shorten(&mut self) -> Line<'a> {
+        (self.rest, self.number) = self.last;
+        self.record(false)
+    }
+
+    /// The next record; `quotes`: whether line feeds within quotes belong to it.
+    fn record(&mut self, quotes: bool) -> Line<'a> {
+        let number = self.number;
+        self.last = (self.rest, number);
+        let mut within = Within::Start;
+        let stop = self.rest.iter().position(|b| {
+            let quoted = quotes && within == Within::Quotes;
+            let ends = *b == 0 || (*b == b'\n' && !quoted);
+            self.number += u64::from(*b == b'\n');
+            within = within.after(*b);
+            ends
+        });
+        let (bytes, end, rest) = match stop {
+            Some(at) if self.rest[at] == b'\n' => {
+                (&self.rest[..at], End::LineFeed, &self.rest[at + 1..])
+            }
+            Some(at) => (&self.rest[..at], End::Torn, &self.rest[at..]),
+            None => (self.rest, End::Torn, &self.rest[self.rest.len()..]),
+        };
+        self.rest = rest;
+        Line {
+            number,
+            bytes: bytes.strip_suffix(b"\r").unwrap_or(bytes),
+            end,
         }
     }
 }
@@ -146,26 +184,7 @@ impl<'a> Iterator for Lines<'a> {
                 end: End::Zeros,
             });
         }
-        let mut within = Within::Start;
-        let stop = self.rest.iter().position(|b| {
-            let ends = *b == 0 || (*b == b'\n' && within != Within::Quotes);
-            self.number += u64::from(*b == b'\n');
-            within = within.after(*b);
-            ends
-        });
-        let (bytes, end, rest) = match stop {
-            Some(at) if self.rest[at] == b'\n' => {
-                (&self.rest[..at], End::LineFeed, &self.rest[at + 1..])
-            }
-            Some(at) => (&self.rest[..at], End::Torn, &self.rest[at..]),
-            None => (self.rest, End::Torn, &self.rest[self.rest.len()..]),
-        };
-        self.rest = rest;
-        Some(Line {
-            number,
-            bytes: bytes.strip_suffix(b"\r").unwrap_or(bytes),
-            end,
-        })
+        Some(self.record(true))
     }
 }
 
@@ -344,10 +363,14 @@ impl Reader<'_> {
         if self.after_zeros {
             return None;
         }
-        let breaks = line.bytes.iter().enumerate().filter(|(_, b)| **b == b'\n');
+        let mut breaks = line.bytes.iter().enumerate().filter(|(_, b)| **b == b'\n');
+        let first = breaks.next()?;
+        // Where a note stands first, what follows its line breaks looks like a row: the same one.
+        let own = self.row(line).ok().map(|row| row.id());
+        let breaks = std::iter::once(first).chain(breaks);
         for ((at, _), number) in breaks.zip(line.number + 1..) {
-            let inner = Lines::new(&line.bytes[at + 1..]).next();
-            if inner.is_some_and(|inner| self.row(&inner).is_ok()) {
+            let inner = Lines::new(&line.bytes[at + 1..]).next()?;
+            if self.row(&inner).is_ok_and(|row| Some(row.id()) != own) {
                 return Some(number);
             }
         }
