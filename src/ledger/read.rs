@@ -234,7 +234,7 @@ impl Header {
             Ok(text) if line.end == End::LineFeed => text,
             _ => return Err(not_a_ledger("it has no header line".to_owned())),
         };
-        let names: Vec<String> = cells(text).map_err(|why| not_a_ledger(why.to_owned()))?;
+        let names = cells(text);
         let required = Column::ALL.into_iter().filter(|c| c.is_required());
         let missing: Vec<&str> = required
             .map(Column::name)
@@ -409,7 +409,7 @@ impl Reader<'_> {
     fn row(&mut self, line: &Line<'_>) -> Result<Row, String> {
         let text = std::str::from_utf8(line.bytes)
             .map_err(|_| "not UTF-8; save the file as CSV with commas (UTF-8)".to_owned())?;
-        let cells = cells(text)?;
+        let cells = cells(text);
         // Of a torn line that has fewer the last one may be cut, and still look right.
         let fewest = match line.end {
             End::LineFeed => self.header.fewest(),
@@ -439,7 +439,7 @@ impl Reader<'_> {
             Err(e) => std::str::from_utf8(&bytes[..e.valid_up_to()]).unwrap_or_default(),
         };
         // The last cell may be cut; all before it are whole.
-        let mut whole = cells(valid).unwrap_or_default();
+        let mut whole = cells(valid);
         whole.pop();
         let Ok(id) = self
             .header
@@ -525,17 +525,21 @@ impl Reader<'_> {
     }
 }
 
-/// The cells of one record.
-fn cells(text: &str) -> Result<Vec<String>, String> {
-    let mut record = csv::StringRecord::new();
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .terminator(csv::Terminator::Any(b'\n'))
-        .buffer_capacity(text.len().max(1))
-        .from_reader(text.as_bytes());
-    match reader.read_record(&mut record) {
-        Ok(_) => Ok(record.iter().map(str::to_owned).collect()),
-        Err(e) => Err(e.to_string()),
+/// The cells of one record. Read here and not by `csv`, which builds a table anew for each reader: one per line took
+/// longer than all the rest, and this way records and cells are split by the same rule.
+fn cells(record: &str) -> Vec<String> {
+    let mut cells = Vec::with_capacity(Column::ALL.len() + 1);
+    let mut cell = String::new();
+    let mut within = Within::Start;
+    for c in record.chars() {
+        let before = within;
+        within = before.after(u8::try_from(c).unwrap_or(b'x'));
+        match (before, within) {
+            (Within::Start, Within::Quotes) | (Within::Quotes, Within::Closing) => {}
+            (_, Within::Start) => cells.push(std::mem::take(&mut cell)),
+            _ => cell.push(c),
+        }
     }
+    cells.push(cell);
+    cells
 }
