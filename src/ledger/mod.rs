@@ -32,7 +32,7 @@ pub use error::{BadCell, LedgerError};
 pub use file::{LedgerFile, read_file};
 pub use journal::{Journal, JournalError, Writer, journal};
 pub use lock::{Holder, Lock, Pause};
-pub use read::{Reading, Repair, read};
+pub use read::{Reading, Repair, RepairKind, read};
 pub use row::{Column, Row, Status};
 pub use schema::table_schema;
 pub use table::Ledger;

@@ -94,8 +94,10 @@ pub fn read(bytes: &[u8], path: &Path) -> Result<Reading, LedgerError> {
         last_intent: None,
     };
     reader.reading.ledger = Ledger::new(reader.header.extra_names());
-    for line in lines {
-        reader.take(&line)?;
+    while let Some(line) = lines.next() {
+        // Zeros may have taken the quote that the rest of a line is within: it must not take in whole ones.
+        let broken = reader.after_zeros && line.end != End::Zeros && reader.row(&line).is_err();
+        reader.take(&if broken { lines.shorten() } else { line })?;
     }
     Ok(reader.reading)
 }
@@ -122,6 +124,8 @@ enum End {
 struct Lines<'a> {
     rest: &'a [u8],
     number: u64,
+    /// Where the last record began.
+    last: (&'a [u8], u64),
 }
 
 impl<'a> Lines<'a> {
@@ -129,6 +133,40 @@ impl<'a> Lines<'a> {
         Lines {
             rest: bytes,
             number: 1,
+            last: (bytes, 1),
+        }
+    }
+
+    /// The last record once more, only as far as its first line feed, whatever the quotes say.
+    fn shorten(&mut self) -> Line<'a> {
+        (self.rest, self.number) = self.last;
+        self.record(false)
+    }
+
+    /// The next record; `quotes`: whether line feeds within quotes belong to it.
+    fn record(&mut self, quotes: bool) -> Line<'a> {
+        let number = self.number;
+        self.last = (self.rest, number);
+        let mut within = Within::Start;
+        let stop = self.rest.iter().position(|b| {
+            let quoted = quotes && within == Within::Quotes;
+            let ends = *b == 0 || (*b == b'\n' && !quoted);
+            self.number += u64::from(*b == b'\n');
+            within = within.after(*b);
+            ends
+        });
+        let (bytes, end, rest) = match stop {
+            Some(at) if self.rest[at] == b'\n' => {
+                (&self.rest[..at], End::LineFeed, &self.rest[at + 1..])
+            }
+            Some(at) => (&self.rest[..at], End::Torn, &self.rest[at..]),
+            None => (self.rest, End::Torn, &self.rest[self.rest.len()..]),
+        };
+        self.rest = rest;
+        Line {
+            number,
+            bytes: bytes.strip_suffix(b"\r").unwrap_or(bytes),
+            end,
         }
     }
 }
@@ -149,26 +187,7 @@ impl<'a> Iterator for Lines<'a> {
                 end: End::Zeros,
             });
         }
-        let mut within = Within::Start;
-        let stop = self.rest.iter().position(|b| {
-            let ends = *b == 0 || (*b == b'\n' && within != Within::Quotes);
-            self.number += u64::from(*b == b'\n');
-            within = within.after(*b);
-            ends
-        });
-        let (bytes, end, rest) = match stop {
-            Some(at) if self.rest[at] == b'\n' => {
-                (&self.rest[..at], End::LineFeed, &self.rest[at + 1..])
-            }
-            Some(at) => (&self.rest[..at], End::Torn, &self.rest[at..]),
-            None => (self.rest, End::Torn, &self.rest[self.rest.len()..]),
-        };
-        self.rest = rest;
-        Some(Line {
-            number,
-            bytes: bytes.strip_suffix(b"\r").unwrap_or(bytes),
-            end,
-        })
+        Some(self.record(true))
     }
 }
 
@@ -218,7 +237,7 @@ impl Header {
             Ok(text) if line.end == End::LineFeed => text,
             _ => return Err(not_a_ledger("it has no header line".to_owned())),
         };
-        let names: Vec<String> = cells(text).map_err(|why| not_a_ledger(why.to_owned()))?;
+        let names = cells(text);
         let required = Column::ALL.into_iter().filter(|c| c.is_required());
         let missing: Vec<&str> = required
             .map(Column::name)
@@ -350,10 +369,14 @@ impl Reader<'_> {
         if self.after_zeros {
             return None;
         }
-        let breaks = line.bytes.iter().enumerate().filter(|(_, b)| **b == b'\n');
+        let mut breaks = line.bytes.iter().enumerate().filter(|(_, b)| **b == b'\n');
+        let first = breaks.next()?;
+        // Where a note stands first, what follows its line breaks looks like a row: the same one.
+        let own = self.row(line).ok().map(|row| row.id());
+        let breaks = std::iter::once(first).chain(breaks);
         for ((at, _), number) in breaks.zip(line.number + 1..) {
-            let inner = Lines::new(&line.bytes[at + 1..]).next();
-            if inner.is_some_and(|inner| self.row(&inner).is_ok()) {
+            let inner = Lines::new(&line.bytes[at + 1..]).next()?;
+            if self.row(&inner).is_ok_and(|row| Some(row.id()) != own) {
                 return Some(number);
             }
         }
@@ -395,7 +418,7 @@ impl Reader<'_> {
     fn row(&mut self, line: &Line<'_>) -> Result<Row, String> {
         let text = std::str::from_utf8(line.bytes)
             .map_err(|_| "not UTF-8; save the file as CSV with commas (UTF-8)".to_owned())?;
-        let cells = cells(text)?;
+        let cells = cells(text);
         // Of a torn line that has fewer the last one may be cut, and still look right.
         let fewest = match line.end {
             End::LineFeed => self.header.fewest(),
@@ -425,7 +448,7 @@ impl Reader<'_> {
             Err(e) => std::str::from_utf8(&bytes[..e.valid_up_to()]).unwrap_or_default(),
         };
         // The last cell may be cut; all before it are whole.
-        let mut whole = cells(valid).unwrap_or_default();
+        let mut whole = cells(valid);
         whole.pop();
         let Ok(id) = self
             .header
@@ -515,17 +538,21 @@ impl Reader<'_> {
     }
 }
 
-/// The cells of one record.
-fn cells(text: &str) -> Result<Vec<String>, String> {
-    let mut record = csv::StringRecord::new();
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .terminator(csv::Terminator::Any(b'\n'))
-        .buffer_capacity(text.len().max(1))
-        .from_reader(text.as_bytes());
-    match reader.read_record(&mut record) {
-        Ok(_) => Ok(record.iter().map(str::to_owned).collect()),
-        Err(e) => Err(e.to_string()),
+/// The cells of one record. Read here and not by `csv`, which builds a table anew for each reader: one per line took
+/// longer than all the rest, and this way records and cells are split by the same rule.
+fn cells(record: &str) -> Vec<String> {
+    let mut cells = Vec::with_capacity(Column::ALL.len() + 1);
+    let mut cell = String::new();
+    let mut within = Within::Start;
+    for c in record.chars() {
+        let before = within;
+        within = before.after(u8::try_from(c).unwrap_or(b'x'));
+        match (before, within) {
+            (Within::Start, Within::Quotes) | (Within::Quotes, Within::Closing) => {}
+            (_, Within::Start) => cells.push(std::mem::take(&mut cell)),
+            _ => cell.push(c),
+        }
     }
+    cells.push(cell);
+    cells
 }

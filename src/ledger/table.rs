@@ -141,9 +141,13 @@ impl Default for Records {
 impl Records {
     fn push<C: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = C>) {
         for cell in cells {
-            self.0
-                .write_field(cell.as_ref())
-                .expect("writing to memory");
+            let cell = cell.as_ref();
+            // A zero byte is the mark of a stretch that was never written: see `read`.
+            let cell = match cell.contains('\0') {
+                true => Cow::Owned(cell.replace('\0', "")),
+                false => Cow::Borrowed(cell),
+            };
+            self.0.write_field(&*cell).expect("writing to memory");
         }
         self.0
             .write_record(None::<&[u8]>)

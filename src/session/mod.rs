@@ -9,6 +9,9 @@ mod clock;
 mod discovery;
 mod exchange;
 
+#[cfg(test)]
+mod tests;
+
 pub use backoff::Backoff;
 pub use clock::{ServerClock, SystemClock, WallClock};
 pub use discovery::{DiscoveryError, discover};

@@ -58,6 +58,15 @@ pub(crate) fn at_rest(history: &History<'_>, ledger: &Ledger) {
     }
     let mut owners: HashMap<&ReportId, &Row> = HashMap::new();
     for row in ledger.rows() {
+        if row.status == Status::Sending
+            && row.intent_at.is_none()
+            && !history.torn.borrow().contains(&row.id())
+        {
+            let request = row.request();
+            history
+                .world
+                .fail(format!("the intent of {request} is lost"));
+        }
         let Some(id) = row.status.report_id() else {
             continue;
         };
@@ -202,7 +211,7 @@ fn in_doubt_wrongly(
     let excused = |row: &Request| {
         !history.server.traits.shows_age()
             || history.server.had_conflict(row)
-            || history.undated.borrow().contains(&row.id())
+            || history.torn.borrow().contains(&row.id())
     };
     let twins = history.plan.iter().map(Row::request);
     let twin_excused = twins

@@ -110,6 +110,25 @@ impl<'w> ModelDisk<'w> {
         }
     }
 
+    /// An id that once stood in the file stands in the one that takes its place.
+    fn check_ids(&self, contents: &[u8]) {
+        let new = String::from_utf8_lossy(contents);
+        let old = self.contents().unwrap_or_default();
+        for line in String::from_utf8_lossy(&old).lines() {
+            let Some((row, rest)) = line.split_once(",created,") else {
+                continue;
+            };
+            if !row.starts_with('r') || row.contains('\0') {
+                continue; // nobody can tell whose it is
+            }
+            let cell = rest.split_inclusive(',').next().unwrap_or_default();
+            if cell.ends_with(',') && !new.contains(&format!(",created,{cell}")) {
+                self.world
+                    .fail(format!("the id {cell} is lost in a rewrite"));
+            }
+        }
+    }
+
     fn goes_wrong(&self, one_in: u32, name: &'static str) -> bool {
         one_in > 0 && self.world.one_in(one_in) && self.world.spend_fault(name)
     }
@@ -127,6 +146,7 @@ impl Disk for ModelDisk<'_> {
         if self.goes_wrong(self.traits.full, "disk: full") {
             return Err(io::ErrorKind::StorageFull.into());
         }
+        self.check_ids(&contents);
         let earlier = self.file.replace(Some(vec![Piece {
             bytes: contents,
             state: State::Durable,

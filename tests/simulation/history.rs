@@ -9,7 +9,7 @@ use std::{
 };
 
 use monthend::{
-    ledger::{Disk as _, Ledger, Row, Status},
+    ledger::{Disk as _, Ledger, RepairKind, Row, Status},
     manifest::{Limits, Rate, RateUnit, RetryPolicy},
     request::{Period, ReportId, ReportType, Request, RequestId},
     runner::{Counts, Event, EventKind, Finished, Interrupt, Setup, Signal, run},
@@ -57,7 +57,7 @@ pub(crate) fn play(seed: u64, tracing: bool) -> Outcome {
             settings,
             pause: Cell::new(None),
             written: RefCell::default(),
-            undated: RefCell::default(),
+            torn: RefCell::default(),
         };
         history.play().await;
         Outcome {
@@ -91,8 +91,8 @@ pub(crate) struct History<'w> {
     pause: Cell<Option<Instant>>,
     /// Ids that were reported as written.
     pub written: RefCell<BTreeMap<RequestId, ReportId>>,
-    /// Rows whose intent a torn line took with it.
-    pub undated: RefCell<BTreeSet<RequestId>>,
+    /// Rows of which a line was torn: it may have taken the time of the intent with it.
+    pub(crate) torn: RefCell<BTreeSet<RequestId>>,
 }
 
 impl History<'_> {
@@ -206,7 +206,7 @@ impl History<'_> {
             concurrency: self.settings.limits.concurrency.get(),
             interrupt: Interrupt {
                 signal: receiver,
-                grace: self.world.up_to(Duration::from_secs(10)),
+                grace: Duration::from_millis(self.world.pick(&[0, 50, 1_000, 10_000])),
             },
             on_event: &on_event,
         });
@@ -253,6 +253,9 @@ impl History<'_> {
             }
         };
         for repair in &reading.repairs {
+            if let RepairKind::Kept(id) | RepairKind::InDoubt(id) = repair.kind {
+                self.torn.borrow_mut().insert(id);
+            }
             self.world.count("ledger repairs");
             self.world.trace(|| format!("  {repair}"));
         }
@@ -268,11 +271,6 @@ impl History<'_> {
         }
         ledger.reorder(planned);
         checks::nothing_lost(self, &ledger);
-        let undated = ledger
-            .rows()
-            .iter()
-            .filter(|row| row.status == Status::Sending && row.intent_at.is_none());
-        self.undated.borrow_mut().extend(undated.map(Row::id));
         Some(ledger)
     }
 
@@ -356,14 +354,15 @@ fn plan(world: &World) -> Vec<Row> {
     let labels = ["Acme", "O\"Hara, Söhne", "=1+1", "two\nlines", "'quoted'"];
     let mut rows: Vec<Row> = Vec::new();
     let (orgs_used, types_used) = (1 + world.below(4) as usize, 1 + world.below(2) as usize);
+    let periods = 1 + world.below(2);
     for _ in 0..=world.below(12) {
         let request = Request {
             sub_partner: world
                 .pick(&orgs[..orgs_used])
                 .map(|org| org.parse().unwrap()),
             report_type: world.pick(&ReportType::ALL[..types_used]),
-            period: Period::month(2026, 9 + world.below(2)).unwrap(),
-            internal: world.one_in(3),
+            period: Period::month(2026, 9 + world.below(periods)).unwrap(),
+            internal: world.one_in(2),
         };
         if rows.iter().any(|row| *row.request() == request) {
             continue;
@@ -392,7 +391,11 @@ fn settings(world: &World) -> Settings {
     let request_timeout = secs(world.pick(&[10, 60]));
     let orgs = ["orgA", "orgB"].map(|o| Some(o.parse().unwrap()));
     let fault_one_in = world.pick(&[2, 3, 6]);
-    let faults = Fault::ALL.into_iter().filter(|_| world.one_in(3)).collect();
+    let faults = if world.one_in(2) {
+        Fault::DOUBTS.to_vec()
+    } else {
+        Fault::ALL.into_iter().filter(|_| world.one_in(3)).collect()
+    };
     let outage = world.one_in(5).then(|| {
         let from = world.up_to(secs(60));
         (from, from + world.up_to(secs(1800)))
@@ -416,7 +419,7 @@ fn settings(world: &World) -> Settings {
         lag_tenths: world.below(9),
         duplicates: !world.one_in(3),
         list_shows_created: world.one_in(2),
-        get_shows_created: !world.one_in(6),
+        get_shows_created: !world.one_in(3),
         whole_seconds: world.one_in(2),
         shows_internal: world.one_in(3),
         shows_org: world.one_in(4),

@@ -108,6 +108,15 @@ impl Fault {
         Fault::WaitTooLong,
     ];
 
+    /// Those after which nobody knows.
+    pub(crate) const DOUBTS: [Fault; 5] = [
+        Fault::TimeOut,
+        Fault::Reset,
+        Fault::ServerError,
+        Fault::ErrorWithWait,
+        Fault::Unreadable,
+    ];
+
     fn name(self) -> &'static str {
         match self {
             Fault::NotSent => "server: not reached",
@@ -249,7 +258,16 @@ impl<'w> Server<'w> {
     /// The longest that a create is still worked on after the client stopped waiting.
     fn late(&self) -> Duration {
         let share = f64::from(9 - self.traits.lag_tenths.min(8)) / 10.0;
-        self.world.up_to(self.traits.settle.mul_f64(share))
+        self.up_to_or_all(self.traits.settle.mul_f64(share))
+    }
+
+    /// As late as it can be, half of the time.
+    fn up_to_or_all(&self, most: Duration) -> Duration {
+        if self.world.one_in(2) {
+            most
+        } else {
+            self.world.up_to(most)
+        }
     }
 
     fn clock(&self) -> DateTime<Utc> {
@@ -593,7 +611,7 @@ impl<'w> Server<'w> {
                 serial,
                 request: request.clone(),
                 at,
-                lag: self.world.up_to(lag),
+                lag: self.up_to_or_all(lag),
             });
         }
         Flight {
