@@ -85,7 +85,7 @@ impl Api for Scripted {
         unreachable!("nothing is discovered")
     }
 
-    async fn renew(&self, _: &u32) -> Answer<u32> {
+    async fn renew(&self, _: Option<&u32>) -> Answer<u32> {
         self.renewed.set(self.renewed.get() + 1);
         sleep(Duration::from_secs(2)).await;
         let mut renewals = self.renewals.borrow_mut();
@@ -140,7 +140,7 @@ fn session(api: &Scripted) -> Session<'_, Scripted> {
         ..Limits::default()
     };
     let policy = RetryPolicy::default();
-    Session::new(api, 0, (&limits, &policy), &Ahead, &|_| {}, 7)
+    Session::new(api, Some(0), (&limits, &policy), &Ahead, &|_| {}, 7)
 }
 
 fn id() -> ReportId {

@@ -84,7 +84,7 @@ async fn permissions_stay_and_links_lead_to_the_same_file() {
     fs::write(&real, sample().to_csv()).unwrap();
     fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
     std::os::unix::fs::symlink(&real, folder.ledger()).unwrap();
-    let held = LedgerFile::hold(&folder.ledger(), at(0)).unwrap();
+    let (held, _lock) = LedgerFile::hold(&folder.ledger(), at(0)).unwrap();
     assert_eq!(held.reading.unwrap().ledger, sample());
     held.disk.replace(b"new\n".to_vec()).await.unwrap();
     assert!(fs::symlink_metadata(folder.ledger()).unwrap().is_symlink());
@@ -96,7 +96,7 @@ async fn permissions_stay_and_links_lead_to_the_same_file() {
 #[test]
 fn a_second_holder_is_told_who_holds_it() {
     let folder = Folder::new();
-    let held = LedgerFile::hold(&folder.ledger(), at(0)).unwrap();
+    let (held, lock) = LedgerFile::hold(&folder.ledger(), at(0)).unwrap();
     assert!(held.reading.is_none());
     match LedgerFile::hold(&folder.ledger(), at(1)) {
         Err(e @ LedgerError::InUse { .. }) => {
@@ -105,7 +105,7 @@ fn a_second_holder_is_told_who_holds_it() {
         }
         other => panic!("{other:?}"),
     }
-    held.lock.release(at(2));
+    lock.release(at(2));
     assert_eq!(folder.names(), [""; 0]);
     LedgerFile::hold(&folder.ledger(), at(3)).unwrap();
 }
