@@ -210,10 +210,10 @@ impl History<'_> {
             },
             on_event: &on_event,
         });
-        let interrupted = self.settings.signals && !calm && self.world.one_in(3);
+        let interrupted = self.settings.signals && !calm && self.world.one_in(2);
         let interrupting = async {
             if interrupted {
-                let most = self.world.pick(&[100, 2_000, 100_000]);
+                let most = self.world.pick(&[500, 3_000, 100_000]);
                 sleep(self.world.up_to(Duration::from_millis(most))).await;
                 self.world.count("signals");
                 self.world.trace(|| "SIGNAL".to_owned());
@@ -469,7 +469,7 @@ fn settings(world: &World) -> Settings {
         faults: world.pick(&[0, 5, 20, 80]),
         crashes: world.pick(&[0, 1, 3, 8]),
         power_cuts: world.one_in(2),
-        signals: world.one_in(4),
+        signals: world.one_in(3),
         // Where the server tells no time, all depends on our clock.
         clock_is_set: tells_time && world.one_in(5),
     }

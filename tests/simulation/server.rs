@@ -90,7 +90,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub const ALL: [Fault; 15] = [
+    pub(crate) const ALL: [Fault; 15] = [
         Fault::NotSent,
         Fault::TimeOut,
         Fault::Reset,

@@ -138,11 +138,11 @@ impl World {
     /// A point at which the process can die. It then never goes on.
     pub(crate) async fn step(&self) {
         match self.steps_left.get() {
+            Some(0) if self.crashed.get() => {}
             Some(0) => {
-                if !self.crashed.replace(true) {
-                    self.trace(|| "CRASH".to_owned());
-                    self.crash.notify_one();
-                }
+                self.trace(|| "CRASH".to_owned());
+                self.crashed.set(true);
+                self.crash.notify_one();
             }
             Some(left) => self.steps_left.set(Some(left - 1)),
             None => {}
