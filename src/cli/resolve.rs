@@ -72,18 +72,20 @@ fn decide(ledger: &mut Ledger, args: &ResolveArgs) -> Result<String, CliError> {
     row.updated_at = Some(Utc::now());
     // The doubt is settled either way: what a person has ruled out must not be found again.
     row.intent_at = None;
-    row.cause = Cause {
-        http_status: row.cause.http_status,
-        tracking_id: row.cause.tracking_id.take(),
-        ..Cause::default()
-    };
     let request = row.request().to_string();
     Ok(match &args.adopt {
         Some(id) => {
+            row.cause = Cause {
+                http_status: row.cause.http_status,
+                tracking_id: row.cause.tracking_id.take(),
+                ..Cause::default()
+            };
             row.status = Status::Created(ReportId::clone(id));
             format!("{}: {request} is created, with report {id}\n", args.request)
         }
         None => {
+            // Not even the status of the answer: a 2xx would mean that a report exists.
+            row.cause = Cause::default();
             row.status = Status::Pending;
             format!(
                 "{}: {request} is pending; the next run sends it\n",

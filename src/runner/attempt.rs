@@ -121,7 +121,12 @@ pub(super) async fn attempt<A: Api>(
         *row = before;
         return Attempted::Unrecorded(e);
     }
-    if context.stopping.get() || permit.leave().await.is_err() {
+    let left = tokio::select! {
+        biased;
+        () = context.stopped() => false,
+        left = permit.leave() => left.is_ok(),
+    };
+    if !left {
         *row = before;
         row.status = Status::Pending;
         return match context.record_result(row).await {

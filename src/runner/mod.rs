@@ -21,6 +21,7 @@ mod doubt;
 mod event;
 mod existing;
 mod owner;
+mod run;
 mod stop;
 mod twins;
 
@@ -30,5 +31,5 @@ mod tests;
 pub use decide::Progress;
 pub use event::{Counts, Event, EventKind};
 pub use existing::{Existing, find_existing};
-pub use owner::{Finished, Setup, Unsaved, run};
+pub use run::{Finished, Setup, Unsaved, run};
 pub use stop::{Interrupt, Signal, StopReason};

@@ -1,177 +1,29 @@
 //! The owner of a run: which row goes next, what becomes of it, and when it is over.
 
+mod looks;
+
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     collections::{BTreeSet, HashMap, HashSet},
-    io,
-    pin::pin,
     rc::Rc,
-    time::Duration,
 };
 
 use futures::{StreamExt as _, future::LocalBoxFuture, stream::FuturesUnordered};
-use tokio::{
-    sync::Notify,
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, sleep_until};
 
 use super::{
-    Counts, Event, EventKind, Interrupt, StopReason,
+    Event, EventKind, Interrupt, StopReason,
     attempt::{Answered, Attempted, Context, attempt},
-    decide::{Next, Progress, Question, QuestionKind, created},
-    doubt::{CreatedCache, Finding, Known, Seen, judge, look, schedule},
+    decide::{Next, Progress, Question, QuestionKind},
+    doubt::{CreatedCache, Seen},
     twins::Twins,
 };
 use crate::{
     api::{Api, Cause, Doubt, ListQuery},
-    ledger::{Disk, JournalError, Ledger, Row, Status, journal},
-    pacing::Stats,
+    ledger::{JournalError, Row, Status},
     request::{OrgId, ReportId, Request},
-    session::{Halt, ReadError, Session},
+    session::{Halt, ReadError},
 };
-
-/// What a run is given.
-pub struct Setup<'a, 's, A: Api, D> {
-    /// The conversation with the server.
-    pub session: &'a Session<'s, A>,
-    /// The rows: every one that the run is about stands in it, in the order in which it will be at rest.
-    pub ledger: Ledger,
-    /// Where the ledger is kept. It holds `ledger` already.
-    pub disk: &'a D,
-    /// Places in the ledger of the rows to bring to their end, in order. None of them is created, or awaits
-    /// a decision.
-    pub work: Vec<usize>,
-    /// How many requests there are in all, selected or not.
-    pub all: usize,
-    /// How many selected rows need nothing, for the counts: created before, and waiting for a decision.
-    pub idle: Counts,
-    /// How many requests may be in flight together.
-    pub concurrency: usize,
-    /// Signals.
-    pub interrupt: Interrupt,
-    /// Hears what happens.
-    pub on_event: &'a dyn Fn(&Event),
-}
-
-/// How a run ended.
-#[derive(Debug)]
-pub struct Finished {
-    /// Why it stopped early, if it did.
-    pub stop: Option<StopReason>,
-    /// The selected rows by what became of them.
-    pub counts: Counts,
-    /// Why doubts could not be looked up, where that happened.
-    pub not_looked_up: Vec<Cause>,
-    /// What the gate counted.
-    pub pace: Stats,
-    /// How long it took.
-    pub elapsed: Duration,
-    /// The ledger as it is now, in memory.
-    pub ledger: Ledger,
-    /// Set where the file could not be brought to rest.
-    pub unsaved: Option<Unsaved>,
-}
-
-/// A ledger that could not be written at the end of a run.
-#[derive(Debug)]
-pub struct Unsaved {
-    /// What the disk said.
-    pub error: io::Error,
-    /// Rows whose last line is not in the file.
-    pub rows: Vec<Row>,
-}
-
-/// Brings every row of `setup.work` to its end, or stops for a reason that is given.
-///
-/// However it ends, the ledger is then at rest on the disk, or [`Finished::unsaved`] says what is missing there.
-pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
-    let Setup {
-        session,
-        ledger,
-        disk,
-        work,
-        all,
-        idle,
-        concurrency,
-        interrupt,
-        on_event,
-    } = setup;
-    let began = Instant::now();
-    let ledger = RefCell::new(ledger);
-    let (journal, writer) = journal(disk);
-    let mut counts = idle;
-    for place in &work {
-        *counts.of(&ledger.borrow().row(*place).status) += 1;
-    }
-    let context = Context {
-        session,
-        journal,
-        ledger: &ledger,
-        counts: Cell::new(counts),
-        stopping: Cell::new(false),
-        stop: Notify::new(),
-    };
-    let drive = async {
-        let owner = Owner {
-            context: &context,
-            began,
-            on_event,
-            concurrency,
-            all,
-            ready: BTreeSet::new(),
-            delayed: BTreeSet::new(),
-            doubts: BTreeSet::new(),
-            progress: HashMap::new(),
-            twins: Twins::default(),
-            owned: Rc::default(),
-            created_cache: Rc::default(),
-            forbidden: None,
-            stop: None,
-            unrecorded: Vec::new(),
-            not_looked_up: Vec::new(),
-            knows_time: false,
-        };
-        owner.drive(work, &interrupt).await
-    };
-    let mut writing = pin!(writer.run());
-    let outcome = tokio::select! {
-        biased;
-        outcome = drive => outcome,
-        () = &mut writing => unreachable!("the context holds a journal, so the writer does not end"),
-    };
-    let counts = context.counts.get();
-    drop(context);
-    // Lines that nobody waits for any more: none may come after the file is brought to rest.
-    writing.await;
-    let ledger = ledger.into_inner();
-    let saved = disk.replace(ledger.to_csv()).await;
-    let stop = match (outcome.stop, &saved) {
-        (stop @ Some(StopReason::Ledger(_)), _) | (stop, Ok(())) => stop,
-        (_, Err(e)) => Some(StopReason::Ledger(JournalError(std::sync::Arc::new(
-            io::Error::new(e.kind(), e.to_string()),
-        )))),
-    };
-    let finished = Finished {
-        stop,
-        counts,
-        not_looked_up: outcome.not_looked_up,
-        pace: session.gate().stats(),
-        elapsed: began.elapsed(),
-        ledger,
-        unsaved: saved.err().map(|error| Unsaved {
-            error,
-            rows: outcome.unrecorded,
-        }),
-    };
-    on_event(&Event {
-        at: session.now(),
-        elapsed: finished.elapsed,
-        counts,
-        pace: finished.pace,
-        kind: EventKind::Finished,
-    });
-    finished
-}
 
 /// Which rows go first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -184,7 +36,8 @@ enum Class {
     Last,
 }
 
-struct Owner<'c, 'a, 's, A: Api> {
+/// Holds what is known of every row that is not done with, and starts what may start.
+pub(super) struct Owner<'c, 'a, 's, A: Api> {
     context: &'c Context<'a, 's, A>,
     began: Instant,
     on_event: &'a dyn Fn(&Event),
@@ -210,10 +63,11 @@ struct Owner<'c, 'a, 's, A: Api> {
     knows_time: bool,
 }
 
-struct Outcome {
-    stop: Option<StopReason>,
-    unrecorded: Vec<Row>,
-    not_looked_up: Vec<Cause>,
+/// What became of the rows beside what the ledger says.
+pub(super) struct Outcome {
+    pub(super) stop: Option<StopReason>,
+    pub(super) unrecorded: Vec<Row>,
+    pub(super) not_looked_up: Vec<Cause>,
 }
 
 /// Something that was under way is done.
@@ -227,8 +81,36 @@ enum Done {
 
 type Work<'c> = FuturesUnordered<LocalBoxFuture<'c, Done>>;
 
-impl<'c, A: Api> Owner<'c, '_, '_, A> {
-    async fn drive(mut self, work: Vec<usize>, interrupt: &Interrupt) -> Outcome {
+impl<'c, 'a, 's, A: Api> Owner<'c, 'a, 's, A> {
+    pub(super) fn new(
+        context: &'c Context<'a, 's, A>,
+        began: Instant,
+        on_event: &'a dyn Fn(&Event),
+        (concurrency, all): (usize, usize),
+    ) -> Self {
+        Owner {
+            context,
+            began,
+            on_event,
+            concurrency,
+            all,
+            ready: BTreeSet::new(),
+            delayed: BTreeSet::new(),
+            doubts: BTreeSet::new(),
+            progress: HashMap::new(),
+            twins: Twins::default(),
+            owned: Rc::default(),
+            created_cache: Rc::default(),
+            forbidden: None,
+            stop: None,
+            unrecorded: Vec::new(),
+            not_looked_up: Vec::new(),
+            knows_time: false,
+        }
+    }
+
+    /// Brings the rows at `work` to their end, or stops.
+    pub(super) async fn drive(mut self, work: Vec<usize>, interrupt: &Interrupt) -> Outcome {
         self.begin(&work);
         self.emit(EventKind::Started);
         let mut under_way: Work<'_> = FuturesUnordered::new();
@@ -379,50 +261,6 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
         })
     }
 
-    /// Looks for all rows that are due, those of one sub-partner with one list.
-    fn start_looks(&mut self, now: Instant, under_way: &mut Work<'c>) {
-        let mut due: HashMap<Option<OrgId>, Vec<usize>> = HashMap::new();
-        let mut order = Vec::new();
-        while let Some((at, place)) = self.doubts.first().copied().filter(|(at, _)| *at <= now) {
-            self.doubts.remove(&(at, place));
-            let org = self
-                .context
-                .ledger
-                .borrow()
-                .row(place)
-                .request()
-                .sub_partner
-                .clone();
-            let group = due.entry(org.clone()).or_default();
-            if group.is_empty() {
-                order.push(org);
-            }
-            group.push(place);
-        }
-        for org in order {
-            let places = due.remove(&org).unwrap_or_default();
-            let context = self.context;
-            let owned = Rc::clone(&self.owned);
-            let cache = Rc::clone(&self.created_cache);
-            let requests: Vec<_> = {
-                let ledger = context.ledger.borrow();
-                places
-                    .iter()
-                    .map(|place| ledger.row(*place).request().clone())
-                    .collect()
-            };
-            under_way.push(Box::pin(async move {
-                let requests: Vec<_> = requests.iter().collect();
-                let seen = tokio::select! {
-                    biased;
-                    () = context.stopped() => None,
-                    seen = look(context.session, &requests, |id| owned.borrow().contains(id), &cache) => Some(seen),
-                };
-                Done::Look(places, seen)
-            }));
-        }
-    }
-
     /// Takes note of what is done.
     fn on_done(&mut self, done: Done, under_way: &mut Work<'c>) {
         match done {
@@ -525,120 +363,6 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
         }
     }
 
-    fn on_not_looked_up(&mut self, places: &[usize], error: &ReadError) {
-        let cause = match error {
-            ReadError::Halted(halt) => {
-                self.stop(halt.clone().into());
-                return;
-            }
-            ReadError::Failed(cause) => cause,
-        };
-        for place in places {
-            if self.look_again(*place) {
-                continue;
-            }
-            self.not_looked_up.push(cause.clone());
-            let row = self.context.ledger.borrow().row(*place).clone();
-            self.emit(EventKind::NotLookedUp(row));
-        }
-    }
-
-    /// Plans the next look; false where the last one was had.
-    fn look_again(&mut self, place: usize) -> bool {
-        let settle = self.context.session.policy().settle;
-        let Some(question) = self
-            .progress
-            .get_mut(&place)
-            .and_then(|p| p.question.as_mut())
-        else {
-            return false;
-        };
-        if schedule(question.kind, question.looks, settle).1 {
-            return false;
-        }
-        question.looks += 1;
-        // A look that came late stands for those it overtook.
-        let now = Instant::now();
-        let mut next = schedule(question.kind, question.looks, settle);
-        while !next.1 && question.since + next.0 <= now {
-            question.looks += 1;
-            next = schedule(question.kind, question.looks, settle);
-        }
-        self.doubts.insert((question.since + next.0, place));
-        true
-    }
-
-    /// Judges what a look saw of one row.
-    fn on_looked(&mut self, place: usize, seen: Vec<Seen>) -> Option<LocalBoxFuture<'c, Done>> {
-        let mut row = self.context.ledger.borrow().row(place).clone();
-        let has_rival = self.has_rival(&row);
-        let settle = self.context.session.policy().settle;
-        let progress = self.progress.get_mut(&place)?;
-        let question = progress.question.clone()?;
-        // Others may have got theirs since the look began.
-        let seen: Vec<Seen> = {
-            let owned = self.owned.borrow();
-            seen.into_iter()
-                .filter(|s| !owned.contains(&s.id))
-                .collect()
-        };
-        let known = Known {
-            intent_at: row.intent_at,
-            listed_before: progress.listed_before.as_ref(),
-            has_rival,
-            settled: schedule(question.kind, question.looks, settle).1,
-        };
-        let finding = judge(&question, &seen, &known);
-        let next = match finding {
-            Finding::LookAgain => {
-                self.look_again(place);
-                return None;
-            }
-            Finding::Adopt(id) => {
-                self.owned.borrow_mut().insert(id.clone());
-                created(&mut row, id);
-                Next::Settled
-            }
-            Finding::NotMade
-                if progress.tries < self.context.session.policy().max_attempts.get() =>
-            {
-                progress.listed_before = Some(seen.into_iter().map(|s| s.id).collect());
-                row.status = Status::Pending;
-                Next::AtOnce
-            }
-            Finding::NotMade | Finding::NoneExists => {
-                row.status = Status::Failed;
-                row.cause = question.cause;
-                row.intent_at = None;
-                Next::Settled
-            }
-            Finding::Undecidable(candidates) => {
-                row.status = Status::Failed;
-                row.cause.code = Row::IN_DOUBT.to_owned();
-                row.cause.text = undecidable(question.kind, &candidates);
-                Next::Settled
-            }
-        };
-        progress.question = None;
-        let context = self.context;
-        Some(Box::pin(async move {
-            let recorded = context.record_result(&mut row).await;
-            Done::Recorded(place, Box::new(row), next, recorded)
-        }))
-    }
-
-    /// Whether a report that fits this row may be a twin's: one that is in doubt too, in this run or left so by
-    /// another, or one that waits for a decision about a create that left after this row's first.
-    fn has_rival(&self, row: &Row) -> bool {
-        let ledger = self.context.ledger.borrow();
-        ledger.rows().iter().any(|other| {
-            let in_doubt = other.status == Status::Sending;
-            let undecided = other.awaits_decision()
-                && (row.intent_at.is_none() || row.intent_at <= other.intent_at);
-            (in_doubt || undecided) && other.request().is_twin_of(row.request())
-        })
-    }
-
     fn stop(&mut self, reason: StopReason) {
         match &self.stop {
             Some(earlier) if !reason.outranks(earlier) => return,
@@ -659,25 +383,4 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
             kind,
         });
     }
-}
-
-/// What a person is told who has to decide.
-fn undecidable(kind: QuestionKind, candidates: &[ReportId]) -> String {
-    let what = match kind {
-        QuestionKind::WasItMade(Doubt::Open) => "the answer was lost",
-        QuestionKind::WasItMade(Doubt::SaidYes) => {
-            "the server accepted it but its answer had no id"
-        }
-        QuestionKind::WhichExists => "the server says that the report exists already",
-    };
-    if candidates.is_empty() {
-        return format!(
-            "{what}, and no report that could be it is listed; decide with `monthend resolve`"
-        );
-    }
-    let ids: Vec<&str> = candidates.iter().map(ReportId::as_str).collect();
-    format!(
-        "{what}, and it cannot be known which report is its own; decide with `monthend resolve` between: {}",
-        ids.join(", ")
-    )
 }

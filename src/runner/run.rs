@@ -1,0 +1,145 @@
+//! One run, from a prepared ledger to a ledger at rest.
+
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{sync::Notify, time::Instant};
+
+use super::{Counts, Event, EventKind, Interrupt, StopReason, attempt::Context, owner::Owner};
+use crate::{
+    api::{Api, Cause},
+    ledger::{Disk, JournalError, Ledger, Row, journal},
+    pacing::Stats,
+    session::Session,
+};
+
+/// What a run is given.
+pub struct Setup<'a, 's, A: Api, D> {
+    /// The conversation with the server.
+    pub session: &'a Session<'s, A>,
+    /// The rows: every one that the run is about stands in it, in the order in which it will be at rest.
+    pub ledger: Ledger,
+    /// Where the ledger is kept. It holds `ledger` already.
+    pub disk: &'a D,
+    /// Places in the ledger of the rows to bring to their end, in order. None of them is created, or awaits
+    /// a decision.
+    pub work: Vec<usize>,
+    /// How many requests there are in all, selected or not.
+    pub all: usize,
+    /// How many selected rows need nothing, for the counts: created before, and waiting for a decision.
+    pub idle: Counts,
+    /// How many requests may be in flight together.
+    pub concurrency: usize,
+    /// Signals.
+    pub interrupt: Interrupt,
+    /// Hears what happens.
+    pub on_event: &'a dyn Fn(&Event),
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// Why it stopped early, if it did.
+    pub stop: Option<StopReason>,
+    /// The selected rows by what became of them.
+    pub counts: Counts,
+    /// Why doubts could not be looked up, where that happened.
+    pub not_looked_up: Vec<Cause>,
+    /// What the gate counted.
+    pub pace: Stats,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// The ledger as it is now, in memory.
+    pub ledger: Ledger,
+    /// Set where the file could not be brought to rest.
+    pub unsaved: Option<Unsaved>,
+}
+
+/// A ledger that could not be written at the end of a run.
+#[derive(Debug)]
+pub struct Unsaved {
+    /// What the disk said.
+    pub error: io::Error,
+    /// Rows whose last line is not in the file.
+    pub rows: Vec<Row>,
+}
+
+/// Brings every row of `setup.work` to its end, or stops for a reason that is given.
+///
+/// However it ends, the ledger is then at rest on the disk, or [`Finished::unsaved`] says what is missing there.
+pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
+    let Setup {
+        session,
+        ledger,
+        disk,
+        work,
+        all,
+        idle,
+        concurrency,
+        interrupt,
+        on_event,
+    } = setup;
+    let began = Instant::now();
+    let ledger = RefCell::new(ledger);
+    let (journal, writer) = journal(disk);
+    let mut counts = idle;
+    for place in &work {
+        *counts.of(&ledger.borrow().row(*place).status) += 1;
+    }
+    let context = Context {
+        session,
+        journal,
+        ledger: &ledger,
+        counts: Cell::new(counts),
+        stopping: Cell::new(false),
+        stop: Notify::new(),
+    };
+    let drive = async {
+        let owner = Owner::new(&context, began, on_event, (concurrency, all));
+        owner.drive(work, &interrupt).await
+    };
+    let mut writing = pin!(writer.run());
+    let outcome = tokio::select! {
+        biased;
+        outcome = drive => outcome,
+        () = &mut writing => unreachable!("the context holds a journal, so the writer does not end"),
+    };
+    let counts = context.counts.get();
+    drop(context);
+    // Lines that nobody waits for any more: none may come after the file is brought to rest.
+    writing.await;
+    let ledger = ledger.into_inner();
+    let saved = disk.replace(ledger.to_csv()).await;
+    let stop = match (outcome.stop, &saved) {
+        (stop @ Some(StopReason::Ledger(_)), _) | (stop, Ok(())) => stop,
+        (_, Err(e)) => Some(StopReason::Ledger(JournalError(Arc::new(io::Error::new(
+            e.kind(),
+            e.to_string(),
+        ))))),
+    };
+    let finished = Finished {
+        stop,
+        counts,
+        not_looked_up: outcome.not_looked_up,
+        pace: session.gate().stats(),
+        elapsed: began.elapsed(),
+        ledger,
+        unsaved: saved.err().map(|error| Unsaved {
+            error,
+            rows: outcome.unrecorded,
+        }),
+    };
+    on_event(&Event {
+        at: session.now(),
+        elapsed: finished.elapsed,
+        counts,
+        pace: finished.pace,
+        kind: EventKind::Finished,
+    });
+    finished
+}
