@@ -111,6 +111,8 @@ struct State {
     next_ticket: u64,
     /// Closed for all but the renewal of credentials.
     closed: bool,
+    /// How many waits were announced so far.
+    holds: u64,
     /// End of the last announced wait.
     not_before: Option<Instant>,
     entry: Ceiling,
@@ -138,6 +140,7 @@ impl Gate {
                 queue: VecDeque::new(),
                 next_ticket: 0,
                 closed: false,
+                holds: 0,
                 not_before: None,
                 entry: Ceiling::new(limits.rate, kept_back),
                 exit: Ceiling::new(limits.rate, limits.burst),
@@ -165,9 +168,7 @@ impl Gate {
                 .state()
                 .try_enter(ticket.number, priority, &self.policy);
             match entered {
-                Ok(()) => {
-                    return Ok(Pass { gate: self });
-                }
+                Ok(holds) => return Ok(Pass { gate: self, holds }),
                 Err(Blocked::Stopped(cause)) => return Err(cause),
                 // Woken early by a change or late by time: either way everything is looked at again.
                 Err(Blocked::Until(at)) => {
@@ -239,13 +240,13 @@ enum Blocked {
 }
 
 impl State {
-    /// One look at everything: the pure step behind [`Gate::enter`].
+    /// One look at everything: the pure step behind [`Gate::enter`]. Gives the number of waits so far.
     fn try_enter(
         &mut self,
         ticket: u64,
         priority: Priority,
         policy: &RetryPolicy,
-    ) -> Result<(), Blocked> {
+    ) -> Result<u64, Blocked> {
         let now = Instant::now();
         let stalled_at = *self.last_accepted.get_or_insert(now) + policy.max_stall;
         if self.stopped.is_none() && now >= stalled_at {
@@ -267,6 +268,7 @@ impl State {
             Stage::Probing => 1,
             Stage::Closed | Stage::Slow | Stage::Open => self.window.min(self.concurrency),
         };
+        let slots = slots.min(self.law.most_in_flight(self.in_flight));
         if self.in_flight >= slots {
             return until(stalled_at);
         }
@@ -284,7 +286,7 @@ impl State {
         self.in_flight += 1;
         self.law.on_sent(now);
         self.breaker.on_sent(now);
-        Ok(())
+        Ok(self.holds)
     }
 
     fn hold(&mut self, wait: Duration, policy: &RetryPolicy) {
@@ -294,18 +296,25 @@ impl State {
         let counted_to = self.not_before.map_or(now, |at| at.max(now));
         self.stats.paused += until.saturating_duration_since(counted_to);
         self.not_before = Some(self.not_before.map_or(until, |at| at.max(until)));
-        self.window = 1;
+        if !wait.is_zero() {
+            self.window = 1;
+            self.holds += 1;
+        }
         if wait > policy.max_retry_after {
             self.stopped
                 .get_or_insert(StopCause::WaitTooLong { wait, until });
         }
     }
 
-    fn answered(&mut self, feedback: Feedback, budget: Option<Budget>, policy: &RetryPolicy) {
+    /// `holds`: how many waits had been announced when the request was let go.
+    fn answered(
+        &mut self,
+        feedback: Feedback,
+        budget: Option<Budget>,
+        holds: u64,
+        policy: &RetryPolicy,
+    ) {
         let now = Instant::now();
-        if let Some(budget) = budget {
-            self.law.on_budget(now, budget);
-        }
         match feedback {
             Feedback::Accepted => {
                 self.breaker.on_answer();
@@ -313,7 +322,10 @@ impl State {
                 self.unannounced = 0;
                 self.stats.accepted += 1;
                 self.last_accepted = Some(now);
-                self.window = (self.window + 1).min(self.concurrency);
+                // What was sent before a wait says nothing about the time after it.
+                if holds == self.holds {
+                    self.window = (self.window + 1).min(self.concurrency);
+                }
             }
             Feedback::RateLimited(announced) => {
                 self.breaker.on_answer();
@@ -333,6 +345,7 @@ impl State {
             Feedback::Busy(wait) => {
                 self.breaker.on_answer();
                 self.hold(wait, policy);
+                self.law.on_busy(now, self.not_before.unwrap_or(now));
             }
             Feedback::Failed => {
                 self.breaker.on_failure(now);
@@ -342,6 +355,9 @@ impl State {
                         .get_or_insert(StopCause::ServerDown { failures });
                 }
             }
+        }
+        if let Some(budget) = budget {
+            self.law.on_budget(now, budget);
         }
     }
 }
@@ -381,6 +397,8 @@ impl Drop for Ticket<'_> {
 #[must_use = "dropping it gives the slot back"]
 pub struct Pass<'g> {
     gate: &'g Gate,
+    /// How many waits had been announced when it was given.
+    holds: u64,
 }
 
 impl Pass<'_> {
@@ -392,8 +410,8 @@ impl Pass<'_> {
         loop {
             let wait = {
                 let mut state = self.gate.state();
-                let held = state.not_before.is_some_and(|at| at > Instant::now());
-                if held || state.stopped.is_some() {
+                // Also where that wait is over by now: whoever was let go before it would be part of a herd.
+                if state.holds != self.holds || state.stopped.is_some() {
                     return Err(HeldBack);
                 }
                 match state.exit.check() {
@@ -412,7 +430,7 @@ impl Pass<'_> {
     pub fn answered(self, feedback: Feedback, budget: Option<Budget>) {
         self.gate
             .state()
-            .answered(feedback, budget, &self.gate.policy);
+            .answered(feedback, budget, self.holds, &self.gate.policy);
     }
 }
 

@@ -1,29 +1,47 @@
 //! The control law: what the server grants, learned from its answers.
 //!
-//! The limit is unpublished and of unknown kind, so the law assumes only what token buckets, fixed windows
-//! and sliding windows have in common: over a long time they grant some rate `r`, and over a short time some
-//! more. It knows nothing until the first 429; before it only the operator's ceiling counts.
+//! The limit is unpublished and of unknown kind: a token bucket, a fixed window or a sliding window. The law
+//! knows nothing until the first 429; before it only the operator's ceiling and the gate's gentle start count.
+//! A *cycle* lasts from the end of one announced wait to the end of the next: `h0` is the wait before it, `a`
+//! the active time up to its 429, `h1` the wait that this 429 announced, `n` what was accepted in it.
 //!
-//! **Measuring.** A *cycle* lasts from the end of one announced wait to the end of the next; `h0` is the
-//! wait before it, `a` the active time up to its 429, `h1` the wait that this 429 announced, and `n` the
-//! requests accepted in it. Two figures are taken, neither of which exceeds `r` (by more than the edges of
-//! one window), and the larger one is believed:
+//! **A long wait means a window.** No bucket that takes many requests a second asks for [`Law::LONG`] of
+//! silence, and what a window has left after it is known: `n` again. So the next `n` requests leave as fast
+//! as the ceiling allows, the last of them one at a time: each window costs one 429, which tells exactly when
+//! the next one begins. Spreading the `n` evenly would cost a whole window once. Where more than `n` are
+//! accepted after all the wait was a whim, and the law knows nothing again. Once a pace has been learned
+//! (below), it takes two long waits in a row to believe in a window.
 //!
-//! 1. `n / max(h0 + a, a + h1)`. Exact for both windows, which grant `n` per window, idle time included. For a
-//!    token bucket it is low when the bucket ran over during the wait.
-//! 2. the largest `(m - b) / t` over all stretches `t` that end with the 429 and in which `m` were accepted,
-//!    where `b` is what the server took at once at the beginning. A bucket that holds `b` grants at most
-//!    `b + r * t`, and just that from the moment at which we began to send faster than `r`. For
-//!    windows this is low.
+//! **A short wait means a pace.** The first one gives `n / (a + h1)`: not too high (but for the edge of a fixed
+//! window), perhaps half of the truth, since waits are rounded to whole seconds. From there the pace
+//! climbs, slowly at first, until the next 429 ([`Law::CLIMB`]). That one gives two figures:
 //!
-//! **Setting.** The pace after a cycle is [`Law::MARGIN`] of that figure, and always below the pace at which
-//! the 429 came.
+//! - *high*: what was accepted in the last `T` seconds, over `T`, where `T` is the length of the first cycle and
+//!   no shorter than the window. Right for windows, which refuse when they have taken their number; too high
+//!   for a bucket, which paid part of it out of its store.
+//! - *low*: the largest `(m - b) / t` over all stretches `t` that end with the 429 and in which `m` were
+//!   accepted, where `b` is what the server took at once in the beginning. A bucket that holds `b` grants
+//!   `b + r * t`, and just that from the moment at which we began to send faster than `r`. Too low for
+//!   windows. (`n / max(h0 + a, a + h1)` is taken where it is larger: it is never too high either.)
 //!
-//! **Probing.** Both figures can be low, and limits change, so the pace rises with each request accepted since:
-//! `base * (1 + RISE * (accepted / k)^3)`. Flat at first, where the figure is probably right, and ever
-//! steeper, so that a limit that was lifted is found. `k` is the number of requests that the figure rests on:
-//! those of the cycle, and of the cycles before it while they agree. A figure that rests on the ten
-//! requests of a first burst is soon left behind; a server that has confirmed its rate is asked rarely.
+//! Where they differ, trial decides: the high one is used first. If a 429 comes within [`Law::TRIAL`]` * b` requests and
+//! the stretch gives the low figure again, the server is a bucket, else it keeps windows; from then on the figure
+//! that fits is used. A cycle shorter than `T` cannot measure a window: it lowers the pace to [`Law::STEP`] of what it
+//! was, and a second one in a row to the geometric mean of that and what was measured.
+//!
+//! **Settling.** The pace is [`Law::MARGIN`] of the figure, and always below the pace at which the 429 came.
+//!
+//! **Probing.** Figures can be low, and limits change, so the pace rises with each request accepted since, as
+//! `base * (1 + RISE * (accepted / k)^3)`: flat at first, where the figure is probably right, then ever
+//! steeper, so that a limit that was lifted is found. `k` is [`Law::TRUST`] times the number of requests that the
+//! figure rests on, and no more than what is sent in [`Law::PROBE_EVERY`]: a probe costs about a second, so
+//! probing costs about a hundredth. Only requests that the pace held back count: it does not rise while
+//! there is little to do, or while the operator's ceiling is lower.
+//!
+//! **Announced budgets.** Where the server says how many requests are left (`RateLimit`, `X-RateLimit-*`), no more
+//! than those leave before the reset. A reset further away than [`Law::PATIENCE`] is tried out then, with one
+//! request; each time that this is accepted all the same, the server's word counts for a quarter of the time,
+//! and soon for nothing.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -34,24 +52,55 @@ use crate::api::Budget;
 /// The learned pace. Pure: it is told what happened and when, and says when the next request may leave.
 #[derive(Debug, Clone)]
 pub struct Law {
-    /// `None` until the first 429.
-    learned: Option<Learned>,
+    known: Known,
+    kind: Kind,
     cycle: Cycle,
-    /// What the server took before its first 429: the size of its burst, roughly.
-    burst: Option<f64>,
-    /// When the next request may leave.
+    /// What the server took at once in the beginning, and how long the first cycle was.
+    beginning: Option<(f64, Duration)>,
+    /// When the next request may leave at the learned pace.
     next: Instant,
-    budget: Option<(Instant, Budget)>,
+    /// Whether the last request that left was held back by the pace.
+    held_back: bool,
+    announced: Option<Announced>,
+    patience: Duration,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Learned {
+/// What is known of the limit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Known {
+    Nothing,
+    /// So many requests after each long wait, in all that long.
+    Quota(f64, Duration),
+    Pace(Pace),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Pace {
     /// Requests per second right after the last cycle.
     base: f64,
-    /// How many requests that figure rests on.
-    evidence: f64,
-    /// Accepted since.
+    rise: Rise,
+    /// Accepted since, as far as the pace held them back.
     accepted: u32,
+    /// Whether the last wait was a long one: the next long one counts.
+    doubted: bool,
+    /// Whether the cycle before it was too short to measure a window.
+    short: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Rise {
+    /// The base is only known not to be too high.
+    Climbing,
+    /// The base is a measured one: `k` requests of it are flat.
+    Settled { k: f64, trial: Option<f64> },
+}
+
+/// Which of the two figures fits the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Unknown,
+    Bucket,
+    Window,
 }
 
 #[derive(Debug, Clone)]
@@ -72,60 +121,134 @@ struct Cycle {
 struct Limited {
     at: Instant,
     until: Instant,
-    /// The pace at which it came; `None` where there was none yet.
+    /// What was known before it, and the pace at which it came.
+    before: Known,
     pace: Option<f64>,
-    /// What had been learned before it.
-    before: Option<Learned>,
+    kind: Kind,
+}
+
+/// The server's word on what is left.
+#[derive(Debug, Clone, Copy)]
+struct Announced {
+    remaining: u64,
+    /// Until when it holds.
+    ends: Instant,
+    /// Until when it is believed.
+    believed: Instant,
+    /// A request has left in spite of it.
+    tried: bool,
+}
+
+impl Pace {
+    fn now(&self) -> f64 {
+        let accepted = f64::from(self.accepted);
+        let rise = match self.rise {
+            Rise::Climbing => (1.0 + Law::CLIMB).powf(accepted / 10.0 * (1.0 + accepted / 60.0)),
+            Rise::Settled { k, .. } => 1.0 + Law::RISE * (accepted / k).powi(3),
+        };
+        self.base * rise
+    }
 }
 
 impl Law {
-    /// How much of the measured rate is used; the rest is for jitter on the way.
-    pub const MARGIN: f64 = 0.985;
-    /// How much the pace has risen after `k` accepted requests.
+    /// How much of a measured rate is used. The rest is for jitter on the way: a window of 20 a second refuses
+    /// an evenly paced sender above 0.98 when two of its requests can differ by 20 ms.
+    pub const MARGIN: f64 = 0.98;
+    /// From a first figure the pace climbs by this share for each `accepted / 10 * (1 + accepted / 60)`: about a
+    /// quarter in the first forty requests, doubled after ninety. A window is found at once when it is passed, and
+    /// the slower the better; a bucket, whose first figure is the worse one, is best passed quickly.
+    pub const CLIMB: f64 = 0.035;
+    /// How much a settled pace has risen after `k` accepted requests.
     pub const RISE: f64 = 0.02;
-    /// The evidence `k` counts for no less than this, in requests, and for no more.
-    pub const EVIDENCE: (f64, f64) = (8.0, 600.0);
-    /// Figures that differ by no more than this share agree: their evidence is added up.
-    pub const AGREES: f64 = 0.25;
+    /// `k` is so many times the number of requests that the figure rests on.
+    pub const TRUST: f64 = 8.0;
+    /// `k` is no more than what is sent in this time.
+    pub const PROBE_EVERY: Duration = Duration::from_secs(100);
+    /// The larger figure was right when it lasted for so many times the size of a burst.
+    pub const TRIAL: f64 = 8.0;
+    /// Figures that differ by no more than this share agree.
+    pub const AGREES: f64 = 0.1;
+    /// A figure is found again when it differs by no more than this share.
+    pub const AGAIN: f64 = 0.05;
+    /// After a cycle too short to measure a window the pace is at most this share of the one that was too fast.
+    pub const STEP: f64 = 0.95;
+    /// A wait that no fast bucket asks for. Shorter windows are better served by a pace: a wait in whole seconds
+    /// wastes up to one of them.
+    pub const LONG: Duration = Duration::from_secs(8);
+    /// This share of a window's number is sent freely, the rest one at a time.
+    pub const FREELY: f64 = 0.98;
+    /// So many more than the window's number are tried one at a time.
+    const BEYOND: f64 = 4.0;
+    /// How long an announced reset is believed. The windows of real servers are a minute or less, or else so long
+    /// that one request more does not matter.
+    pub const PATIENCE: Duration = Duration::from_secs(90);
+    /// With less patience than this the server's word counts for nothing.
+    const DISTRUST: Duration = Duration::from_secs(1);
+    /// Resets that differ by less are the same one, seen through rounding.
+    const SAME_RESET: Duration = Duration::from_millis(1500);
     /// No pace is slower than this, in requests per second: one in ten minutes.
     const SLOWEST: f64 = 1.0 / 600.0;
-    /// How many accepted requests are remembered for the second figure.
+    /// How many accepted requests are remembered.
     const REMEMBERED: usize = 4096;
 
     /// A law that knows nothing yet.
     pub fn new(now: Instant) -> Self {
         Law {
-            learned: None,
+            known: Known::Nothing,
+            kind: Kind::Unknown,
             cycle: Cycle::new(None, Duration::ZERO),
-            burst: None,
+            beginning: None,
             next: now,
-            budget: None,
+            held_back: false,
+            announced: None,
+            patience: Law::PATIENCE,
         }
     }
 
-    /// The learned pace in requests per second, or `None` while nothing was learned.
+    /// The learned pace in requests per second, or `None` while none is in force.
     pub fn pace(&self) -> Option<f64> {
-        let learned = self.learned?;
-        let rise = Law::RISE * (f64::from(learned.accepted) / learned.evidence).powi(3);
-        Some(learned.base * (1.0 + rise))
+        match self.known {
+            Known::Pace(pace) => Some(pace.now()),
+            Known::Nothing | Known::Quota(..) => None,
+        }
     }
 
     /// The rate that the server was last measured to grant, in requests per second.
     pub fn measured(&self) -> Option<f64> {
-        self.learned.map(|learned| learned.base)
+        match self.known {
+            Known::Nothing => None,
+            Known::Quota(quota, whole) => Some(quota / whole.as_secs_f64()),
+            Known::Pace(pace) => Some(pace.base),
+        }
+    }
+
+    /// How many may be in flight, given how many are.
+    pub fn most_in_flight(&self, in_flight: usize) -> usize {
+        let Known::Quota(quota, _) = self.known else {
+            return usize::MAX;
+        };
+        let accepted = self.cycle.count as f64;
+        if accepted + (in_flight as f64) < quota * Law::FREELY - 1.0 {
+            return usize::MAX;
+        }
+        // Past the edge, should there be none after all, they gather way again.
+        1 + (accepted - quota - Law::BEYOND).max(0.0) as usize
     }
 
     /// Before when no request may leave. `in_flight` counts those whose answers are not here yet.
     pub fn not_before(&self, now: Instant, in_flight: usize) -> Instant {
-        let next = if self.learned.is_some() {
-            self.next
-        } else {
-            now
+        let next = match self.known {
+            Known::Pace(_) => self.next,
+            Known::Nothing | Known::Quota(..) => now,
         };
-        match self.budget {
+        match self.announced {
             // Those in flight will have used some of what the last answer said remains.
-            Some((at, budget)) if budget.remaining <= in_flight as u64 => {
-                next.max(at + budget.reset)
+            Some(announced) if announced.remaining <= in_flight as u64 => {
+                if announced.believed <= now && in_flight > 0 {
+                    next.max(announced.ends) // one request tries it out
+                } else {
+                    next.max(announced.believed)
+                }
             }
             _ => next,
         }
@@ -134,8 +257,12 @@ impl Law {
     /// A request leaves.
     pub fn on_sent(&mut self, now: Instant) {
         self.cycle.start.get_or_insert(now);
+        if let Some(announced) = &mut self.announced {
+            announced.tried = announced.believed <= now && now < announced.ends;
+        }
         if let Some(pace) = self.pace() {
             let interval = Duration::from_secs_f64(1.0 / pace.max(Law::SLOWEST));
+            self.held_back = now <= self.next + interval;
             // A request that comes late lets at most one other follow at once.
             let earliest = now.checked_sub(interval).unwrap_or(now);
             self.next = self.next.max(earliest) + interval;
@@ -144,76 +271,182 @@ impl Law {
 
     /// The server let a request pass its limiter, whatever it then said about it.
     pub fn on_accepted(&mut self, now: Instant) {
+        if self.announced.is_some_and(|announced| announced.tried) {
+            self.announced = None;
+            self.patience /= 4;
+        }
         self.end_wait(now);
         self.cycle.count += 1;
         self.cycle.accepted.push_back(now);
         if self.cycle.accepted.len() > Law::REMEMBERED {
             self.cycle.accepted.pop_front();
         }
-        if let Some(learned) = &mut self.learned {
-            learned.accepted = learned.accepted.saturating_add(1);
+        if self.cycle.limited.is_some() {
+            // It was sent before the 429 that has overtaken it.
+            self.measure();
+            return;
+        }
+        match &mut self.known {
+            Known::Pace(pace) => pace.accepted += u32::from(self.held_back),
+            Known::Quota(quota, _) if self.cycle.count as f64 > *quota + 5.0 * Law::BEYOND => {
+                self.known = Known::Nothing;
+            }
+            Known::Nothing | Known::Quota(..) => {}
         }
     }
 
     /// The server answered 429; nothing leaves before `until`.
     pub fn on_limited(&mut self, now: Instant, until: Instant) {
-        let before = self.learned;
-        let pace = self.pace();
+        if let Some(announced) = &mut self.announced {
+            announced.tried = false; // it was right
+        }
+        let (before, pace, kind) = (self.known, self.pace(), self.kind);
         // Until something is accepted again, every further 429 belongs to the same wait.
         let limited = self.cycle.limited.get_or_insert(Limited {
             at: now,
             until,
-            pace,
             before,
+            pace,
+            kind,
         });
         limited.until = limited.until.max(until);
         self.measure();
     }
 
-    /// What the server says is left. Trusted until it is reset.
-    pub fn on_budget(&mut self, now: Instant, budget: Budget) {
-        self.budget = Some((now, budget));
+    /// The server asks for a wait that has nothing to do with its rate limit: time stands still until then.
+    pub fn on_busy(&mut self, now: Instant, until: Instant) {
+        let wait = until.saturating_duration_since(now);
+        self.next = self.next.max(until);
+        if let Some(start) = &mut self.cycle.start {
+            *start += wait;
+        }
+        for at in &mut self.cycle.accepted {
+            *at += wait;
+        }
     }
 
-    /// Sets the pace from the cycle that a 429 has just ended; again when its wait is extended.
+    /// What the server says is left.
+    pub fn on_budget(&mut self, now: Instant, budget: Budget) {
+        if self.patience < Law::DISTRUST {
+            return;
+        }
+        let mut announced = Announced {
+            remaining: budget.remaining,
+            ends: now + budget.reset,
+            believed: now + budget.reset.min(self.patience),
+            tried: false,
+        };
+        // Answers overtake each other: within one window the lowest figure is the latest.
+        if let Some(before) = self.announced
+            && before.ends > now
+            && announced.ends <= before.ends + Law::SAME_RESET
+        {
+            announced.remaining = announced.remaining.min(before.remaining);
+            announced.tried = before.tried;
+            announced.ends = announced.ends.max(before.ends);
+            announced.believed = announced.believed.max(before.believed);
+        }
+        self.announced = Some(announced);
+    }
+
+    /// Learns from the cycle that a 429 has just ended; again when its wait is extended.
     fn measure(&mut self) {
         let (Some(limited), Some(start)) = (self.cycle.limited, self.cycle.start) else {
             return;
         };
+        let count = self.cycle.count as f64;
         let active = limited.at.saturating_duration_since(start);
         let wait = limited.until.saturating_duration_since(limited.at);
-        let burst = *self.burst.get_or_insert(self.cycle.count as f64);
-        let whole = (self.cycle.waited + active)
-            .max(active + wait)
-            .as_secs_f64();
-        let by_cycle = self.cycle.count as f64 / whole.max(1e-3);
-        let by_stretch = self
+        let long = wait >= Law::LONG && count > 0.0;
+        self.next = limited.until;
+        self.kind = limited.kind;
+        self.known = match limited.before {
+            Known::Pace(pace) if long && !pace.doubted => Known::Pace(Pace {
+                doubted: true,
+                ..pace
+            }),
+            _ if long => Known::Quota(count, active + wait),
+            Known::Nothing | Known::Quota(..) => {
+                let whole = (active + wait).max(Duration::from_millis(1));
+                // Up to a second of a wait is rounding, of a date's two.
+                let second = Duration::from_secs(1);
+                let asked = wait.min(second.max(wait.saturating_sub(second)));
+                let base = count / (active + asked).as_secs_f64().max(1e-3);
+                let base = base.max(Law::SLOWEST);
+                // Twice the base: that is what it is until the truth is known, give or take as much.
+                let burst = (count - 2.0 * base * active.as_secs_f64()).max(1.0);
+                self.beginning = Some((burst, whole));
+                Known::Pace(Pace::new(base, Rise::Climbing))
+            }
+            Known::Pace(pace) => Known::Pace(self.settle(pace, limited, active, wait)),
+        };
+    }
+
+    /// The pace after a 429 that came in spite of a learned pace.
+    fn settle(&mut self, before: Pace, limited: Limited, active: Duration, wait: Duration) -> Pace {
+        let count = self.cycle.count as f64;
+        let (burst, span) = self.beginning.unwrap_or((1.0, Duration::from_secs(1)));
+        let since = |at: &Instant| limited.at.saturating_duration_since(*at);
+        let recent = self
+            .cycle
+            .accepted
+            .iter()
+            .rev()
+            .take_while(|at| since(at) < span);
+        let steady = recent.count() as f64 / span.as_secs_f64();
+        let stretch = self
             .cycle
             .accepted
             .iter()
             .rev()
             .enumerate()
-            .map(|(before, at)| {
-                let stretch = limited.at.saturating_duration_since(*at).as_secs_f64();
-                (before as f64 - burst) / stretch.max(1e-3)
-            })
-            .fold(0.0, f64::max);
-        let measured = by_cycle.max(by_stretch).max(Law::SLOWEST) * Law::MARGIN;
-        let base = match limited.pace {
-            Some(pace) => measured.min(pace * Law::MARGIN),
-            None => measured,
+            .map(|(before, at)| (before as f64 - burst) / since(at).as_secs_f64().max(1e-3));
+        let stretch = stretch.fold(0.0, f64::max);
+        let whole = (self.cycle.waited + active).max(active + wait);
+        let low = (count / whole.as_secs_f64().max(1e-3)).max(stretch);
+        let high = steady.max(low);
+
+        let pace = limited.pace.unwrap_or(high);
+        if let Rise::Settled {
+            trial: Some(lower), ..
+        } = before.rise
+        {
+            // The figure that is found again is the right one.
+            let again = agree(stretch, lower, Law::AGAIN);
+            let lasted = f64::from(before.accepted) >= Law::TRIAL * burst;
+            self.kind = if again && !lasted {
+                Kind::Bucket
+            } else {
+                Kind::Window
+            };
+        }
+        // Too short to measure a window, but the pace was too fast.
+        let short = active < span;
+        let figure = match (self.kind, before.rise) {
+            (
+                Kind::Bucket,
+                Rise::Settled {
+                    trial: Some(lower), ..
+                },
+            ) => low.max(lower),
+            (Kind::Bucket, _) => low,
+            (_, Rise::Settled { .. }) if short && before.short => (high * pace).sqrt(),
+            (_, Rise::Settled { .. }) if short => high.max(pace * Law::STEP),
+            _ => high,
         };
-        let agreeing = limited
-            .before
-            .filter(|before| (base / before.base - 1.0).abs() <= Law::AGREES)
-            .map_or(0.0, |before| before.evidence);
-        let (least, most) = Law::EVIDENCE;
-        self.learned = Some(Learned {
-            base,
-            evidence: (agreeing + self.cycle.count as f64).clamp(least, most),
-            accepted: 0,
-        });
-        self.next = limited.until;
+        let base = (figure.min(pace) * Law::MARGIN).max(Law::SLOWEST);
+        let confirmed = match before.rise {
+            Rise::Settled { k, .. } if agree(base, before.base, Law::AGREES) => k,
+            _ => 0.0,
+        };
+        let most = base * Law::PROBE_EVERY.as_secs_f64();
+        let k = (confirmed + Law::TRUST * count).clamp(8.0, most.max(8.0));
+        let differ = self.kind == Kind::Unknown && !agree(high, low, Law::AGREES);
+        let trial = differ.then_some(low);
+        Pace {
+            short,
+            ..Pace::new(base, Rise::Settled { k, trial })
+        }
     }
 
     /// Begins a new cycle where a wait has been served.
@@ -227,6 +460,23 @@ impl Law {
         let waited = limited.until.saturating_duration_since(limited.at);
         self.cycle = Cycle::new(Some(limited.until), waited);
     }
+}
+
+impl Pace {
+    fn new(base: f64, rise: Rise) -> Self {
+        Pace {
+            base,
+            rise,
+            accepted: 0,
+            doubted: false,
+            short: false,
+        }
+    }
+}
+
+/// Whether the figures differ by no more than `share` of the second.
+fn agree(one: f64, other: f64, share: f64) -> bool {
+    (one / other - 1.0).abs() <= share
 }
 
 impl Cycle {
