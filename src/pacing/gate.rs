@@ -306,6 +306,22 @@ impl State {
         }
     }
 
+    /// The announced wait; where there is none, or one that asks to come back at once, our own backoff, the same
+    /// for everyone: answers that were in flight together count once.
+    fn wait_for(&mut self, announced: Option<Duration>, policy: &RetryPolicy) -> Duration {
+        if let Some(wait) = announced.filter(|wait| !wait.is_zero()) {
+            return wait;
+        }
+        if self.not_before.is_none_or(|at| at <= Instant::now()) {
+            self.unannounced = (self.unannounced + 1).min(16);
+        }
+        let doublings = self.unannounced.max(1) - 1;
+        policy
+            .base_delay
+            .saturating_mul(1 << doublings)
+            .min(policy.max_delay)
+    }
+
     /// `holds`: how many waits had been announced when the request was let go.
     fn answered(
         &mut self,
@@ -330,20 +346,14 @@ impl State {
             Feedback::RateLimited(announced) => {
                 self.breaker.on_answer();
                 self.stats.rate_limited += 1;
-                let wait = announced.filter(|wait| !wait.is_zero()).unwrap_or_else(|| {
-                    // Our own backoff, the same for everyone: answers that were in flight together count once.
-                    if self.not_before.is_none_or(|at| at <= now) {
-                        self.unannounced = (self.unannounced + 1).min(16);
-                    }
-                    let doubled = policy.base_delay * (1 << (self.unannounced.max(1) - 1));
-                    doubled.min(policy.max_delay)
-                });
+                let wait = self.wait_for(announced, policy);
                 self.hold(wait, policy);
                 let until = self.not_before.unwrap_or(now);
                 self.law.on_limited(now, until);
             }
-            Feedback::Busy(wait) => {
+            Feedback::Busy(announced) => {
                 self.breaker.on_answer();
+                let wait = self.wait_for(Some(announced), policy);
                 self.hold(wait, policy);
                 self.law.on_busy(now, self.not_before.unwrap_or(now));
             }

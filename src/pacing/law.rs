@@ -354,11 +354,15 @@ impl Law {
         let (Some(limited), Some(start)) = (self.cycle.limited, self.cycle.start) else {
             return;
         };
+        self.next = limited.until;
+        if self.cycle.count == 0 {
+            // Nothing was accepted, so there is nothing to measure: someone else had used the limit up.
+            return;
+        }
         let count = self.cycle.count as f64;
         let active = limited.at.saturating_duration_since(start);
         let wait = limited.until.saturating_duration_since(limited.at);
-        let long = wait >= Law::LONG && count > 0.0;
-        self.next = limited.until;
+        let long = wait >= Law::LONG;
         self.kind = limited.kind;
         self.known = match limited.before {
             Known::Pace(pace) if long && !pace.doubted => Known::Pace(Pace {

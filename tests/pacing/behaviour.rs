@@ -252,3 +252,23 @@ fn little_work_does_not_drive_the_pace_up() {
     let pace = trace.stats.learned_pace.unwrap();
     assert!(pace < 40.0, "{pace}");
 }
+
+/// `Retry-After: 0` with a 503, for ever: nobody is accepted, and nobody is hammered.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_come_back_at_once_is_left_in_peace() {
+    let gate = monthend::pacing::Gate::new(&Default::default(), &Default::default());
+    let began = tokio::time::Instant::now();
+    for _ in 0..20 {
+        let pass = gate
+            .enter(monthend::pacing::Priority::Ordinary)
+            .await
+            .unwrap();
+        pass.leave().await.unwrap();
+        pass.answered(monthend::pacing::Feedback::Busy(Duration::ZERO), None);
+    }
+    assert!(
+        began.elapsed() > Duration::from_secs(600),
+        "{:?}",
+        began.elapsed()
+    );
+}

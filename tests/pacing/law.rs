@@ -56,3 +56,14 @@ fn a_busy_server_stops_the_clock_of_what_is_measured() {
     let (plain, busy) = (measured(Duration::ZERO), measured(ms(10_000)));
     assert!((plain / busy - 1.0).abs() < 1e-6, "{plain} and {busy}");
 }
+
+/// The limit was used up by someone else before this run began.
+#[test]
+fn a_429_before_anything_was_accepted_teaches_no_pace() {
+    let mut law = Law::new(Instant::now());
+    let now = Instant::now();
+    law.on_sent(now);
+    law.on_limited(now + ms(50), now + ms(1_050));
+    assert_eq!(law.pace(), None);
+    assert_eq!(law.measured(), None);
+}
