@@ -180,6 +180,10 @@ impl Law {
         let (Some(limited), Some(start)) = (self.cycle.limited, self.cycle.start) else {
             return;
         };
+        if self.cycle.count == 0 {
+            // Nothing was accepted, so there is nothing to measure: someone else had used the limit up.
+            return;
+        }
         let active = limited.at.saturating_duration_since(start);
         let wait = limited.until.saturating_duration_since(limited.at);
         let burst = *self.burst.get_or_insert(self.cycle.count as f64);
