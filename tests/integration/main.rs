@@ -5,22 +5,21 @@
 //! a child of it. Every test has a folder, ports and a ledger of its own, so all of them run side by side; none
 //! waits for time to pass where it can wait for something to happen.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that panics has failed, and says where"
+)]
+
 mod support;
 
-//mod bad_input;
-//mod credentials;
-//mod damage;
+mod bad_input;
 mod discovery;
 mod environment;
 mod examples;
 mod help;
-//mod in_doubt;
-//mod kills;
 mod main_job;
-//mod pacing;
 mod plan;
 mod rehearsal;
 mod selection;
-//mod signals;
-//mod spreadsheet;
 mod status;

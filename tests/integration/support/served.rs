@@ -139,10 +139,6 @@ impl Apart {
         assert!(url.starts_with("http://127.0.0.1:"), "{url:?}");
         Apart { child, url }
     }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
 }
 
 impl Drop for Apart {
