@@ -14,11 +14,13 @@
 mod support;
 
 mod bad_input;
+mod credentials;
 mod discovery;
 mod environment;
 mod examples;
 mod help;
 mod main_job;
+mod pacing;
 mod plan;
 mod rehearsal;
 mod selection;
