@@ -15,15 +15,18 @@ mod support;
 
 mod bad_input;
 mod credentials;
+mod damage;
 mod discovery;
 mod environment;
 mod examples;
 mod help;
 mod in_doubt;
+mod kills;
 mod main_job;
 mod pacing;
 mod plan;
 mod rehearsal;
 mod selection;
+mod signals;
 mod spreadsheet;
 mod status;
