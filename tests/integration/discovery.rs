@@ -1,0 +1,139 @@
+//! `discover`: asking the API for its sub-partners.
+
+use monthend::sandbox::Endpoint;
+
+use crate::support::{Desk, Served, partner};
+
+/// A server with three active and two suspended sub-partners, two on a page.
+fn server(envelope: &str, more: &str) -> Served {
+    let entry = |name: &str, state: &str| {
+        format!("    - {{ org_id: {}, state: {state} }}\n", partner(name))
+    };
+    let list: String = [
+        ("a", "active"),
+        ("b", "suspended"),
+        ("c", "active"),
+        ("d", "active"),
+        ("e", "suspended"),
+    ]
+    .map(|(name, state)| entry(name, state))
+    .concat();
+    Served::new(&format!(
+        "sub_partners:\n  envelope: {envelope}\n  page_size: 2\n  list:\n{list}{more}"
+    ))
+}
+
+fn job(which: &str) -> String {
+    format!(
+        "  - {{ name: found, sub_partners: [{{ discover: {which} }}], types: [USER], periods: [2026-09] }}\n"
+    )
+}
+
+#[test]
+fn everyone_of_the_kind_is_found_whatever_the_shape_of_the_answer() {
+    for envelope in ["items", "sub_partners"] {
+        for (which, names) in [
+            ("active", &["a", "c", "d"][..]),
+            ("suspended", &["b", "e"]),
+            ("all", &["a", "b", "c", "d", "e"]),
+        ] {
+            let server = server(envelope, "");
+            let desk = Desk::with(server.url(), &job(which));
+            let expected: Vec<String> = names.iter().map(|name| partner(name)).collect();
+
+            let plan = desk.plan().arg("--format=json").expect(0).json();
+            let rows = plan["rows"].as_array().unwrap();
+            let planned: Vec<_> = rows
+                .iter()
+                .map(|row| row["sub_partner_org_id"].as_str().unwrap())
+                .collect();
+            assert_eq!(planned, expected, "{which} under {envelope}");
+            assert!(server.creates().is_empty());
+            assert_eq!(
+                server.at(Endpoint::SubPartners).len(),
+                names.len().div_ceil(2),
+                "page by page"
+            );
+
+            desk.converge().expect(0);
+            let ledger = desk.ledger().at_rest(names.len());
+            assert_eq!(ledger.column("sub_partner_org_id"), expected);
+        }
+    }
+}
+
+#[test]
+fn who_is_named_too_is_asked_for_once_and_can_be_excluded() {
+    let server = server("items", "");
+    let jobs = format!(
+        "  - name: found\n    sub_partners: [{{ id: {}, label: Cee }}, {{ discover: active }}, {{ discover: all }}]\n    types: [USER]\n    periods: [2026-09]\n    exclude: [{{ sub_partner: {} }}]\n",
+        partner("c"),
+        partner("d"),
+    );
+    let desk = Desk::with(server.url(), &jobs);
+    desk.converge().expect(0);
+    let ledger = desk.ledger().at_rest(4);
+    let expected = ["c", "a", "b", "e"].map(partner);
+    assert_eq!(ledger.column("sub_partner_org_id"), expected);
+    assert_eq!(ledger.column("sub_partner"), ["Cee", "", "", ""]);
+}
+
+#[test]
+fn nobody_is_a_mistake_of_the_manifest() {
+    let server = Served::new("sub_partners: { list: [] }");
+    let desk = Desk::with(server.url(), &job("suspended"));
+    for command in [desk.plan(), desk.converge()] {
+        command.expect(2).says(["suspended"]);
+    }
+    assert!(server.creates().is_empty() && !desk.has("m.ledger.csv"));
+}
+
+#[test]
+fn discovery_that_fails_stops_before_anything_is_sent() {
+    for (fault, said) in [
+        ("{ kind: status, status: 403 }", "403"),
+        ("{ kind: status, status: 500 }", "500"),
+        ("{ kind: reset }", "discovering the sub-partners failed"),
+        ("{ kind: html }", "discovering the sub-partners failed"),
+    ] {
+        let server = server(
+            "items",
+            &format!("faults: [{{ when: {{ endpoint: sub_partners }}, then: [{fault}] }}]\n"),
+        );
+        let desk = Desk::with(server.url(), &job("active"));
+        for command in [desk.plan(), desk.converge()] {
+            command.expect(3).says([said]);
+        }
+        assert!(server.creates().is_empty(), "{fault}");
+        assert_eq!(desk.files(), ["m.yaml"], "{fault}");
+    }
+}
+
+#[test]
+fn discovery_survives_a_server_that_stumbles() {
+    let faults = "faults: [{ when: { endpoint: sub_partners, tries: 1 }, then: [{ kind: reset }, { kind: status, status: 502 }, { kind: truncated }, { kind: status, status: 429, retry_after: '0' }] }]\n";
+    let server = server("items", faults);
+    let desk = Desk::with(server.url(), &job("all"));
+    desk.converge().expect(0);
+    desk.ledger().at_rest(5);
+}
+
+#[test]
+fn who_is_new_among_the_discovered_is_added_by_the_next_run() {
+    let (few, many) = (
+        Served::new(&format!(
+            "sub_partners: {{ list: [{{ org_id: {} }}] }}",
+            partner("c")
+        )),
+        server("items", ""),
+    );
+    let desk = Desk::with(few.url(), &job("active"));
+    desk.converge().expect(0);
+    desk.converge().arg("--base-url").arg(many.url()).expect(0);
+    assert_eq!(many.creates().len(), 2);
+    let ledger = desk.ledger().at_rest(3);
+    assert_eq!(
+        ledger.column("sub_partner_org_id"),
+        ["a", "c", "d"].map(partner)
+    );
+}

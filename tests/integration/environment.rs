@@ -1,0 +1,266 @@
+//! Options, environment variables, and where output goes.
+
+use crate::support::{Desk, Served, own, partners};
+
+#[test]
+fn the_base_url_comes_from_option_then_environment_then_manifest() {
+    let [in_manifest, in_environment, as_option] = [(); 3].map(|()| Served::new(""));
+    let desk = Desk::with(in_manifest.url(), &own("USER", "2026-09"));
+    let asked = || [&in_manifest, &in_environment, &as_option].map(|s| s.creates().len());
+    desk.converge().arg("--ledger=1.csv").expect(0);
+    assert_eq!(asked(), [1, 0, 0]);
+    let from_environment = || {
+        desk.converge()
+            .env("MONTHEND_BASE_URL", in_environment.url())
+    };
+    from_environment().arg("--ledger=2.csv").expect(0);
+    assert_eq!(asked(), [1, 1, 0]);
+    from_environment()
+        .arg("--ledger=3.csv")
+        .arg("--base-url")
+        .arg(as_option.url())
+        .expect(0);
+    assert_eq!(asked(), [1, 1, 1]);
+}
+
+#[test]
+fn the_ledger_lies_where_it_is_said_to() {
+    let server = Served::new("");
+    let desk = Desk::with(server.url(), &own("USER", "2026-09"));
+    desk.converge().expect(0);
+    desk.converge()
+        .env("MONTHEND_LEDGER", "by-environment.csv")
+        .expect(0);
+    desk.converge()
+        .env("MONTHEND_LEDGER", "by-environment.csv")
+        .arg("--ledger=by-option.csv")
+        .expect(0);
+    std::fs::create_dir(desk.path("below")).unwrap();
+    std::fs::write(
+        desk.path("below/n.yaml"),
+        desk.read("m.yaml")
+            .replace("name: test", "name: test\nledger: ../by-manifest.csv"),
+    )
+    .unwrap();
+    desk.monthend(["run", "below/n.yaml"]).expect(0);
+    for name in [
+        "m.ledger.csv",
+        "by-environment.csv",
+        "by-option.csv",
+        "by-manifest.csv",
+    ] {
+        desk.ledger_at(name).at_rest(1);
+    }
+}
+
+#[test]
+fn every_option_of_a_ci_job_has_a_variable() {
+    let server = Served::new("");
+    let jobs =
+        own("USER", "previous-month") + &partners(["acme"], "USER, CUSTOMER", "previous-month");
+    let desk = Desk::with("https://webexapis.com/v1", &jobs);
+    let ci = |command: &str| {
+        desk.monthend([command])
+            .env("MONTHEND_MANIFEST", "m.yaml")
+            .env("MONTHEND_BASE_URL", server.url())
+            .env("MONTHEND_AS_OF", "2026-03-15")
+            .env("MONTHEND_LEDGER", "ci.csv")
+            .env("MONTHEND_JOB", "partners")
+            .env("MONTHEND_SUB_PARTNER", "acme")
+            .env("MONTHEND_TYPE", "user")
+            .env("MONTHEND_PERIOD", "2026-02")
+            .env("MONTHEND_GRACE", "2s")
+            .env("MONTHEND_QUIET", "true")
+            .env("MONTHEND_LOG_FORMAT", "json")
+    };
+    let plan = ci("plan").env("MONTHEND_FORMAT", "json").expect(0).json();
+    assert_eq!(plan["requests"], 1);
+    let ended = ci("run").expect(0);
+    assert!(ended.stderr.is_empty(), "{ended}");
+    ci("retry").expect(0);
+    assert_eq!(
+        desk.ledger_at("ci.csv")
+            .at_rest(1)
+            .column("billing_start_date"),
+        ["2026-02-01"]
+    );
+}
+
+#[test]
+fn switches_in_the_environment_can_be_off() {
+    let server = Served::new("");
+    let desk = Desk::with(server.url(), &own("USER", "2026-09"));
+    for (n, off) in ["", "0", "false", "no", "off"].into_iter().enumerate() {
+        let ended = desk
+            .converge()
+            .env("MONTHEND_SANDBOX", off)
+            .env("MONTHEND_QUIET", off)
+            .arg(format!("--ledger={n}.csv"))
+            .expect(0);
+        ended.says(["starts a new one"]);
+        assert_eq!(server.creates().len(), n + 1, "it was no rehearsal");
+    }
+}
+
+#[test]
+fn quiet_says_warnings_and_errors_only() {
+    let server = Served::new("");
+    let desk = Desk::with(
+        server.url(),
+        &partners(["good", "refused-403"], "USER", "2026-09"),
+    );
+    let ended = desk.converge().arg("--quiet").expect(1);
+    assert!(!ended.stdout.is_empty(), "the summary is a result: {ended}");
+    assert!(
+        ended
+            .stderr
+            .lines()
+            .all(|line| line.starts_with("warning: ")),
+        "{ended}"
+    );
+    assert!(ended.stderr.contains("refuses billing reports"), "{ended}");
+    let verbose = desk.retry().arg("-v").expect(1);
+    assert!(verbose.stderr.len() >= ended.stderr.len());
+}
+
+#[test]
+fn json_logs_are_json_on_every_line_whatever_happens() {
+    let server = Served::new(
+        "faults: [{ when: { endpoint: create, first: 1, last: 2 }, then: [{ kind: reset, processed: true }] }, { when: { endpoint: create, first: 4, last: 4 }, then: [{ kind: status, status: 429, retry_after: '0' }] }]",
+    );
+    let desk = Desk::with(
+        server.url(),
+        &partners(["a", "b", "refused-404", "c"], "USER", "2026-09"),
+    );
+    let json = |mut args: Vec<&str>, code| {
+        args.push("--log-format=json");
+        desk.monthend(args).expect(code)
+    };
+    for ended in [
+        json(vec!["run", "m.yaml", "-v"], 1),
+        json(vec!["retry", "m.yaml"], 1),
+        json(vec!["run", "no-such.yaml"], 2),
+        json(vec!["status", "no-such.csv"], 4),
+        json(vec!["run", "m.yaml", "--job=x"], 2),
+    ] {
+        assert!(!ended.stderr.is_empty(), "{ended}");
+        for line in ended.stderr.lines() {
+            let value: serde_json::Value =
+                serde_json::from_str(line).unwrap_or_else(|e| panic!("{e} in {line:?}: {ended}"));
+            assert!(
+                value["level"].is_string()
+                    && value["message"].is_string()
+                    && value["timestamp"].is_string(),
+                "{line}"
+            );
+        }
+    }
+    // Mistakes in a manifest too, though people get several lines for each.
+    desk.write("bad.yaml", "version: 2\njobs: []\n");
+    let ended = json(vec!["run", "bad.yaml"], 2);
+    for line in ended.stderr.lines() {
+        serde_json::from_str::<serde_json::Value>(line)
+            .unwrap_or_else(|e| panic!("{e} in {line:?}: {ended}"));
+    }
+}
+
+#[test]
+fn no_escape_sequences_where_there_is_no_terminal() {
+    let desk = Desk::with(
+        "https://webexapis.com/v1",
+        &own("USER", "2026-09").replace("2026-09", "2026-19"),
+    );
+    for command in [
+        desk.plan(),
+        desk.plan().env("NO_COLOR", "1"),
+        desk.plan().env("TERM", "xterm-256color"),
+    ] {
+        let ended = command.expect(2);
+        assert!(
+            !ended.stderr.contains('\u{1b}') && ended.stderr.contains("2026-19"),
+            "{ended}"
+        );
+    }
+}
+
+/// `script` gives the command a terminal, where bars and colours are used.
+#[test]
+fn no_color_is_kept_on_a_terminal() {
+    let desk = Desk::with("https://webexapis.com/v1", &own("USER", "2026-19"));
+    let has_script = std::process::Command::new("script")
+        .arg("--version")
+        .output()
+        .is_ok();
+    if !has_script {
+        return;
+    }
+    let on_a_terminal = |no_color: Option<&str>| {
+        let mut command = std::process::Command::new("script");
+        command
+            .args([
+                "-qec",
+                &format!("{} plan m.yaml", env!("CARGO_BIN_EXE_monthend")),
+                "/dev/null",
+            ])
+            .current_dir(desk.folder())
+            .env_remove("NO_COLOR")
+            .env("TERM", "xterm-256color")
+            .stdin(std::process::Stdio::null());
+        if let Some(value) = no_color {
+            command.env("NO_COLOR", value);
+        }
+        String::from_utf8_lossy(&command.output().unwrap().stdout).into_owned()
+    };
+    let (with, without) = (on_a_terminal(None), on_a_terminal(Some("1")));
+    assert!(
+        with.contains("2026-19") && with.contains('\u{1b}'),
+        "{with:?}"
+    );
+    assert!(
+        without.contains("2026-19") && !without.contains('\u{1b}'),
+        "{without:?}"
+    );
+}
+
+#[test]
+fn a_reader_of_stdout_that_went_away_is_no_failure() {
+    let server = Served::new("");
+    let desk = Desk::with(server.url(), &own("USER", "2026-09"));
+    desk.converge().into_closed_pipe().expect(0);
+    desk.ledger().at_rest(1);
+    for command in [
+        desk.plan(),
+        desk.status(),
+        desk.monthend(["schema", "manifest"]),
+    ] {
+        let ended = command.into_closed_pipe().expect(0);
+        assert!(ended.stderr.is_empty(), "{ended}");
+    }
+    desk.monthend(["--help"]).into_closed_pipe().expect(0);
+}
+
+#[test]
+fn results_go_to_stdout_and_all_else_to_stderr() {
+    let server = Served::new("");
+    let desk = Desk::with(
+        server.url(),
+        &partners(["good", "refused-404"], "USER", "2026-09"),
+    );
+    let ended = desk.converge().expect(1);
+    assert!(
+        ended.stdout.contains("created") && !ended.stdout.contains("starts a new one"),
+        "{ended}"
+    );
+    assert!(!ended.stderr.contains("elapsed"), "{ended}");
+    for command in [
+        desk.plan(),
+        desk.status(),
+        desk.monthend(["schema", "ledger"]),
+    ] {
+        let ended = command.expect(0);
+        assert!(
+            !ended.stdout.is_empty() && ended.stderr.is_empty(),
+            "{ended}"
+        );
+    }
+}

@@ -1,0 +1,32 @@
+//! The real binary from outside: arguments, environment, files and signals in; exit codes, output, the ledger and
+//! what the server saw out.
+//!
+//! One module per part of the product contract. The only server is the sandbox on loopback, in this process or in
+//! a child of it. Every test has a folder, ports and a ledger of its own, so all of them run side by side; none
+//! waits for time to pass where it can wait for something to happen.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that panics has failed, and says where"
+)]
+
+mod support;
+
+mod bad_input;
+mod credentials;
+mod damage;
+mod discovery;
+mod environment;
+mod examples;
+mod help;
+mod in_doubt;
+mod kills;
+mod main_job;
+mod pacing;
+mod plan;
+mod rehearsal;
+mod selection;
+mod signals;
+mod spreadsheet;
+mod status;

@@ -1,0 +1,116 @@
+//! `--sandbox`: a rehearsal in the same process, with a ledger of its own that the next command finds.
+
+use crate::support::{Desk, LedgerFile, Served, own, partners};
+
+fn rehearse(desk: &Desk, command: &str) -> crate::support::Monthend {
+    desk.monthend([command, "m.yaml", "--sandbox", "--sandbox-config=s.yaml"])
+        .without("WEBEX_ACCESS_TOKEN")
+}
+
+fn desk(jobs: &str) -> Desk {
+    // The manifest is the real one: nothing in it has to be changed for a rehearsal.
+    let desk = Desk::with("https://webexapis.com/v1", jobs);
+    desk.write(
+        "s.yaml",
+        "rate_limit: { limiter: { kind: unlimited } }\nreports: { check_calendar: false }\n",
+    );
+    desk
+}
+
+#[test]
+fn run_retry_status_and_run_again_work_together() {
+    let desk = desk(&partners(
+        ["good", "refused-403", "refused-404"],
+        "USER",
+        "2026-09",
+    ));
+    rehearse(&desk, "plan")
+        .expect(0)
+        .shows(["m.ledger.sandbox.csv"]);
+    rehearse(&desk, "run").expect(1);
+    assert!(
+        !desk.has("m.ledger.csv"),
+        "a rehearsal never touches the real ledger"
+    );
+    rehearse(&desk, "retry").expect(1);
+    desk.monthend(["status", "m.ledger.sandbox.csv"])
+        .expect(0)
+        .shows(["3 rows"]);
+    rehearse(&desk, "retry").arg("--sandbox-mended").expect(0);
+    let again = rehearse(&desk, "run").expect(0);
+    again.shows(["3  (created before)"]);
+    let rows = desk.ledger_at("m.ledger.sandbox.csv").at_rest(3);
+    assert_eq!(rows.report_ids().len(), 3);
+}
+
+#[test]
+fn a_rate_limit_is_met_and_kept() {
+    let desk = Desk::with(
+        "https://webexapis.com/v1",
+        &partners(
+            ["a", "b", "c", "d", "e"],
+            "USER, CUSTOMER, PARTNER",
+            "previous-month",
+        ),
+    );
+    let command = desk
+        .monthend(["run", "m.yaml", "--sandbox"])
+        .without("WEBEX_ACCESS_TOKEN")
+        .without("MONTHEND_NO_DATE_CHECK");
+    let ended = command.expect(0);
+    ended.shows(["created", "15", "answered 429"]);
+}
+
+#[test]
+fn reports_of_the_sandbox_and_of_a_real_server_do_not_mix() {
+    let desk = desk(&own("USER", "2026-09"));
+    rehearse(&desk, "run").expect(0);
+    let rehearsed = desk.read("m.ledger.sandbox.csv");
+    desk.write("m.ledger.csv", &rehearsed);
+    for command in [desk.converge(), desk.retry()] {
+        // Refused before anybody is asked: this address is nobody's.
+        let ended = command.arg("--base-url=https://127.0.0.1:9/v1").expect(4);
+        ended.says(["m.ledger.csv holds reports of the sandbox", "--ledger"]);
+        assert_eq!(desk.read("m.ledger.csv"), rehearsed);
+    }
+
+    let mut real = LedgerFile::read(&desk.path("m.ledger.csv"));
+    real.set(
+        0,
+        &[("report_id", "Y2lzY29zcGFyazovL3VzL0JJTExJTkdfUkVQT1JULzE")],
+    );
+    desk.write("m.ledger.csv", real.to_csv());
+    let server = Served::new("");
+    for command in [
+        rehearse(&desk, "run").arg("--ledger=m.ledger.csv"),
+        desk.converge().arg("--base-url").arg(server.url()),
+    ] {
+        let ended = command.expect(4);
+        ended.says(["m.ledger.csv holds reports of a real server"]);
+        assert_eq!(desk.read("m.ledger.csv"), real.to_csv());
+    }
+    assert!(server.exchanges().is_empty());
+    assert!(!desk.has("m.ledger.csv.lock"));
+}
+
+#[test]
+fn a_bad_sandbox_configuration_is_a_usage_error() {
+    let desk = desk(&own("USER", "2026-09"));
+    for bad in [
+        "prot: 1",
+        "faults: 7",
+        "[",
+        "faults: [{ then: [{ kind: status, status: 99 }] }]",
+    ] {
+        desk.write("s.yaml", bad);
+        rehearse(&desk, "run").expect(2);
+        desk.monthend(["sandbox", "--config=s.yaml"]).expect(2);
+    }
+    rehearse(&desk, "run")
+        .arg("--sandbox-config=none.yaml")
+        .run()
+        .code
+        .filter(|c| *c == 2)
+        .unwrap();
+    assert_eq!(desk.files(), ["m.yaml", "s.yaml"]);
+}

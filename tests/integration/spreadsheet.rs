@@ -1,0 +1,174 @@
+//! Ledgers that people opened, changed and saved.
+
+use crate::support::{Desk, Served, csv_cells, own, partners, to_csv};
+
+fn jobs() -> String {
+    own("PARTNER", "2026-09") + &partners(["good", "refused-404", "-1+1"], "USER", "2026-09")
+}
+
+fn finished() -> (Served, Desk) {
+    let server = Served::new("");
+    let desk = Desk::with(server.url(), &jobs());
+    desk.converge().expect(1);
+    (server, desk)
+}
+
+#[test]
+fn what_a_spreadsheet_saves_works_on() {
+    let (server, desk) = finished();
+    let original = desk.read("m.ledger.csv");
+    let mut records = csv_cells(&original);
+    for record in &mut records[1..] {
+        // As a spreadsheet shows truth values.
+        record[7] = record[7].to_uppercase();
+    }
+    let saved = format!("\u{feff}{}", to_csv(&records, "\r\n"));
+    desk.write("m.ledger.csv", &saved);
+    desk.status().expect(0).shows(["4 rows"]);
+    assert_eq!(desk.read("m.ledger.csv"), saved, "status only reads");
+    let sent = server.creates().len();
+    desk.converge().expect(1);
+    assert_eq!(server.creates().len(), sent + 1, "only the failed one");
+    let text = desk.read("m.ledger.csv");
+    assert!(
+        !text.contains('\r') && !text.starts_with('\u{feff}'),
+        "at rest in its own form again"
+    );
+    let ledger = desk.ledger().at_rest(4);
+    let before = csv_cells(&original);
+    for (place, name) in before[0].iter().enumerate() {
+        if !["attempts", "updated_at", "tracking_id"].contains(&name.as_str()) {
+            let cells: Vec<&str> = before[1..]
+                .iter()
+                .map(|record| record[place].as_str())
+                .collect();
+            assert_eq!(ledger.column(name), cells, "{name}");
+        }
+    }
+}
+
+#[test]
+fn lines_with_fewer_cells_and_blank_lines_are_no_damage() {
+    let (server, desk) = finished();
+    let lines: Vec<String> = desk
+        .read("m.ledger.csv")
+        .lines()
+        .map(|line| line.trim_end_matches(',').to_owned())
+        .collect();
+    desk.write("m.ledger.csv", lines.join("\n\n") + "\n\n\n");
+    let sent = server.creates().len();
+    desk.converge().expect(1);
+    assert_eq!(server.creates().len(), sent + 1);
+    desk.ledger().at_rest(4);
+}
+
+#[test]
+fn notes_in_further_columns_are_kept() {
+    let (_server, desk) = finished();
+    let mut records = csv_cells(&desk.read("m.ledger.csv"));
+    let notes = ["asked Anna", "=SUM(A1:A9)", "a, \"b\"\nc", ""];
+    records[0].extend(["notes".to_owned(), "checked".to_owned()]);
+    for (record, note) in records[1..].iter_mut().zip(notes) {
+        record.extend([note.to_owned(), "x".to_owned()]);
+    }
+    desk.write("m.ledger.csv", to_csv(&records, "\r\n"));
+    desk.retry().expect(1);
+    desk.manifest("https://unused.example", &jobs());
+    let mended = Served::new("mended: true");
+    desk.manifest(
+        mended.url(),
+        &(jobs() + &own("USER", "2026-08").replace("name: own", "name: more")),
+    );
+    desk.converge().expect(0);
+    let ledger = desk.ledger().at_rest(5);
+    assert!(
+        ledger
+            .header
+            .ends_with(&["notes".to_owned(), "checked".to_owned()])
+    );
+    let notes = ["asked Anna", "'=SUM(A1:A9)", "a, \"b\"\nc", "", ""];
+    assert_eq!(
+        ledger.column("notes"),
+        notes,
+        "what would run as a formula is text"
+    );
+    assert_eq!(ledger.column("checked"), ["x", "x", "x", "x", ""]);
+}
+
+#[test]
+fn labels_that_a_spreadsheet_would_run_are_text_and_still_labels() {
+    let (_server, desk) = finished();
+    let ledger = desk.ledger().at_rest(4);
+    assert_eq!(ledger.lines[3]["sub_partner"], *"'-1+1");
+    let counted = desk
+        .status()
+        .arg("--format=json")
+        .arg("--sub-partner=-1+1")
+        .expect(0)
+        .json();
+    assert_eq!(counted["total"], 1);
+}
+
+#[test]
+fn columns_that_an_older_version_did_not_write_are_added() {
+    let (server, desk) = finished();
+    let mut records = csv_cells(&desk.read("m.ledger.csv"));
+    for record in &mut records {
+        record.truncate(16);
+        // Neither job nor label either.
+        record.drain(1..3);
+    }
+    desk.write("m.ledger.csv", to_csv(&records, "\n"));
+    let sent = server.creates().len();
+    desk.converge().expect(1);
+    assert_eq!(server.creates().len(), sent + 1);
+    desk.ledger().at_rest(4);
+}
+
+#[test]
+fn columns_may_stand_in_another_order() {
+    let (server, desk) = finished();
+    let mut records = csv_cells(&desk.read("m.ledger.csv"));
+    for record in &mut records {
+        record.reverse();
+    }
+    desk.write("m.ledger.csv", to_csv(&records, "\n"));
+    let sent = server.creates().len();
+    desk.converge().expect(1);
+    assert_eq!(server.creates().len(), sent + 1);
+    desk.ledger().at_rest(4);
+}
+
+#[test]
+fn rows_that_a_person_sorted_are_put_back_in_plan_order() {
+    let (_server, desk) = finished();
+    let mut ledger = desk.ledger();
+    let order: Vec<String> = ledger
+        .column("request_id")
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    ledger.lines.reverse();
+    desk.write("m.ledger.csv", ledger.to_csv());
+    desk.converge().expect(1);
+    assert_eq!(desk.ledger().at_rest(4).column("request_id"), order);
+}
+
+#[test]
+fn a_row_that_a_person_removed_is_made_again_only_by_run() {
+    let (server, desk) = finished();
+    let mut ledger = desk.ledger();
+    ledger.lines.remove(1);
+    desk.write("m.ledger.csv", ledger.to_csv());
+    let sent = server.creates().len();
+    desk.retry().expect(1);
+    assert_eq!(server.creates().len(), sent + 1, "the failed one");
+    desk.ledger().at_rest(3);
+    desk.converge().expect(1);
+    assert_eq!(
+        server.creates().len(),
+        sent + 3,
+        "the failed one, and the one that is gone"
+    );
+    desk.ledger().at_rest(4);
+}

@@ -1,0 +1,89 @@
+//! `status`: what a ledger holds, counted.
+
+use crate::support::{Desk, Served, own, partners, redact};
+
+fn mixed() -> (Served, Desk) {
+    let server = Served::new("");
+    let jobs = own("PARTNER", "2026-08")
+        + &partners(
+            ["good", "refused-404", "refused-400"],
+            "CUSTOMER, USER",
+            "2026-08, 2026-09",
+        );
+    let desk = Desk::with(server.url(), &jobs);
+    desk.converge().expect(1);
+    let mut ledger = desk.ledger();
+    ledger.set(1, &[("status", "pending"), ("report_id", "")]);
+    ledger.set(
+        2,
+        &[
+            ("status", "sending"),
+            ("report_id", ""),
+            ("intent_at", "2026-10-01T00:00:00Z"),
+        ],
+    );
+    desk.write("m.ledger.csv", ledger.to_csv());
+    (server, desk)
+}
+
+#[test]
+fn counts_for_people_and_for_scripts() {
+    let (_server, desk) = mixed();
+    let table = desk.status().without("WEBEX_ACCESS_TOKEN").expect(0);
+    assert!(table.stderr.is_empty(), "{table}");
+    insta::assert_snapshot!("status_table", table.stdout);
+    let json = desk.status().arg("--format").arg("json").expect(0);
+    insta::assert_snapshot!("status_json", json.stdout);
+    let counts = json.json();
+    assert_eq!(counts["total"], 13);
+    assert_eq!(counts["by_status"]["created"], 3);
+    assert_eq!(counts["by_cause"]["http_404"], 4);
+}
+
+#[test]
+fn a_selection_counts_its_rows_only() {
+    let (_server, desk) = mixed();
+    let total = |args: &[&str]| {
+        let mut command = desk.status().arg("--format=json");
+        for arg in args {
+            command = command.arg(*arg);
+        }
+        command.expect(0).json()["total"].as_u64().unwrap()
+    };
+    for (args, expected) in [
+        (&["--sub-partner", "own"][..], 1),
+        (&["--sub-partner", "good", "--type", "user"], 2),
+        (&["--period", "2026-08"], 7),
+        (&["--period", "2026-08-01..2026-09-30"], 13),
+        (&["--job", "own", "--job", "partners"], 13),
+        (&["--job", "own"], 1),
+    ] {
+        assert_eq!(total(args), expected, "{args:?}");
+    }
+    desk.status().arg("--job=prtners").expect(2).says([
+        "prtners",
+        "matches nothing",
+        "did you mean partners?",
+    ]);
+}
+
+#[test]
+fn it_needs_a_ledger_and_changes_nothing() {
+    let (_server, desk) = mixed();
+    desk.monthend(["status", "no.csv"])
+        .expect(4)
+        .says(["there is no ledger at no.csv"]);
+    // A line that a crash tore is read as a run would repair it, and left.
+    let mut text = desk.read("m.ledger.csv");
+    text.truncate(text.len() - 1);
+    desk.write("m.ledger.csv", &text);
+    let ended = desk.status().expect(0);
+    ended.says(["the next run repairs it"]).shows(["13 rows"]);
+    assert_eq!(desk.read("m.ledger.csv"), text);
+    assert_eq!(
+        desk.files(),
+        ["m.ledger.csv", "m.yaml"],
+        "{}",
+        redact(&desk, "")
+    );
+}

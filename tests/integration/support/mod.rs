@@ -1,0 +1,41 @@
+//! What the tests are written with: a [`Desk`] to work at, the command that runs there, a [`Served`] sandbox, and a
+//! reader of ledgers that shares nothing with the crate's own.
+
+mod command;
+mod desk;
+mod jobs;
+mod ledger;
+mod redact;
+mod served;
+
+pub(crate) use command::{Ended, Monthend, Running};
+pub(crate) use desk::Desk;
+pub(crate) use jobs::{own, partner, partners, partners_with};
+pub(crate) use ledger::{COLUMNS, LedgerFile, csv_cells, to_csv};
+pub(crate) use redact::redact;
+pub(crate) use served::{Apart, Served, TOKEN};
+
+use std::time::{Duration, Instant};
+
+/// No step of any test takes this long unless something hangs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until `condition` holds; looks every few milliseconds.
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !condition() {
+        assert!(began.elapsed() < PATIENCE, "in vain waited until {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The seed of a test that leaves something to chance: from `MONTHEND_TEST_SEED`, else from the clock. Printed, so
+/// that a failure can be repeated.
+pub(crate) fn seed() -> u64 {
+    let given = std::env::var("MONTHEND_TEST_SEED").ok();
+    let seed = given
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(|| fastrand::u64(..));
+    println!("MONTHEND_TEST_SEED={seed} repeats this choice");
+    seed
+}
