@@ -58,7 +58,7 @@ fn a_manifest_that_cannot_be_read() {
 fn a_file_without_permission_is_not_read() {
     use std::os::unix::fs::PermissionsExt as _;
     let desk = Desk::with("https://webexapis.com/v1", &own("USER", "2026-09"));
-    fs::set_permissions(desk.path("m.yaml"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(desk.path("m.yaml"), fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read(desk.path("m.yaml")).is_ok() {
         return; // root reads everything
     }

@@ -15,7 +15,7 @@ pub(crate) fn redact(desk: &Desk, text: &str) -> String {
             "[VERSION]",
         );
         let line = after(&line, "elapsed ", |c| c != ',' && c != '\n', "[TIME]");
-        let line = before(&line, "/s", |c| c.is_ascii_digit() || c == '.', "[RATE]");
+        let line = without_rate(&line);
         let line = ids(&line);
         let line = shaped(
             &line,
@@ -44,13 +44,13 @@ fn after(line: &str, marker: &str, belongs: impl Fn(char) -> bool, placeholder: 
     out + rest
 }
 
-/// What stands right before `marker` for as long as `belongs` says so, in the summary's last line only.
-fn before(line: &str, marker: &str, belongs: impl Fn(char) -> bool, placeholder: &str) -> String {
-    let Some(at) = line.find(marker).filter(|_| line.starts_with("elapsed ")) else {
-        return line.to_owned();
-    };
-    let head = line[..at].trim_end_matches(belongs);
-    format!("{head}{placeholder}{}", &line[at..])
+/// The summary's last line without ` (12.3/s)`, which is there only when the run took a second.
+fn without_rate(line: &str) -> String {
+    let rate = line.find(" (").filter(|_| line.starts_with("elapsed "));
+    match rate.and_then(|from| Some((from, line.find("/s)")?))) {
+        Some((from, to)) => format!("{}{}", &line[..from], &line[to + "/s)".len()..]),
+        None => line.to_owned(),
+    }
 }
 
 /// Report ids of the sandbox: base64 of `ciscospark://sandbox/BILLING…`.
