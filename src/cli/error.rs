@@ -94,9 +94,23 @@ impl CliError {
                 problems.render(console::is_colorful())
             );
         } else {
-            error!("{self}");
+            error!("{}", chain(self));
         }
     }
+}
+
+/// An error with its causes, each said once: some errors name theirs already.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        source = cause.source();
+    }
+    text
 }
 
 /// Why a run stopped, and what to do.

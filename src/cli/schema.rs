@@ -9,10 +9,11 @@ use crate::{ledger, manifest, output::console};
 
 /// Prints a schema.
 pub(super) fn schema(args: &SchemaArgs) -> Result<Exit, CliError> {
-    let value = match args.which {
-        SchemaKind::Manifest => manifest::schema().to_value(),
-        SchemaKind::Ledger => ledger::table_schema(),
+    let text = match args.which {
+        SchemaKind::Manifest => serde_json::to_string_pretty(&manifest::schema()),
+        SchemaKind::Ledger => serde_json::to_string_pretty(&ledger::table_schema()),
     };
-    console::print(&format!("{value:#}\n")).map_err(CliError::Stdout)?;
+    let text = text.map_err(|e| CliError::Stdout(e.into()))?;
+    console::print(&(text + "\n")).map_err(CliError::Stdout)?;
     Ok(Exit::Success)
 }

@@ -181,14 +181,22 @@ impl PlanView<'_> {
     /// What people read: jobs, the first requests, totals.
     pub fn table(&self) -> String {
         let mut out = String::new();
-        let jobs = self.plan.jobs().iter().map(|job| {
-            vec![
-                job.name.to_string(),
-                words::grouped(job.requests),
-                words::grouped(job.folded),
-                words::grouped(job.excluded),
-            ]
-        });
+        let mut selected: BTreeMap<&str, usize> = BTreeMap::new();
+        for planned in &self.selected {
+            *selected.entry(&planned.job).or_default() += 1;
+        }
+        let all = self.selected.len() == self.plan.requests().len();
+        let jobs = self.plan.jobs().iter();
+        let jobs = jobs
+            .filter(|job| all || selected.contains_key(&*job.name))
+            .map(|job| {
+                vec![
+                    job.name.to_string(),
+                    words::grouped(selected.get(&*job.name).copied().unwrap_or_default()),
+                    words::grouped(job.folded),
+                    words::grouped(job.excluded),
+                ]
+            });
         out.push_str(&words::columns(
             &["JOB", "REQUESTS", "FOLDED", "EXCLUDED"],
             jobs.collect(),

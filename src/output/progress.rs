@@ -6,13 +6,13 @@ use std::{
     time::Duration,
 };
 
+use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::{console, words};
 use crate::{
-    api::Cause,
     ledger::{Row, Status},
     pacing::Stats,
     runner::{Counts, Event, EventKind},
@@ -21,6 +21,8 @@ use crate::{
 
 /// Between two lines where there is no terminal.
 const EVERY: Duration = Duration::from_secs(5);
+/// A pause that ends so little later is not told again.
+const SAME_PAUSE: chrono::Duration = chrono::Duration::milliseconds(500);
 
 /// Watches a run and tells about it on stderr.
 #[derive(Debug)]
@@ -28,6 +30,7 @@ pub struct Progress {
     bar: Option<ProgressBar>,
     last: RefCell<Option<(Instant, Counts)>>,
     latest: Cell<(Counts, Stats)>,
+    paused_until: Cell<Option<DateTime<Utc>>>,
 }
 
 impl Progress {
@@ -44,6 +47,7 @@ impl Progress {
             bar,
             last: RefCell::default(),
             latest: Cell::default(),
+            paused_until: Cell::default(),
         }
     }
 
@@ -54,14 +58,24 @@ impl Progress {
             EventKind::Started => *self.last.borrow_mut() = Some((Instant::now(), event.counts)),
             EventKind::Settled(row) => settled(row),
             EventKind::Retrying { row, after } => {
-                let Cause { text, .. } = &row.cause;
-                debug!(request_id = %row.id(), "{}: {text}; again in {}", row.request(), words::duration(*after));
+                let (name, after) = (words::name(row), words::duration(*after));
+                debug!(request_id = %row.id(), "{name}: {}; again in {after}", row.cause.text);
             }
             EventKind::InDoubt(row) => {
-                info!(request_id = %row.id(), "{}: {}; looking on the server whether it was made", row.request(), row.cause.text);
+                let name = words::name(row);
+                info!(request_id = %row.id(), "{name}: {}; looking on the server whether it was made", row.cause.text);
+            }
+            EventKind::Adopted(row) => {
+                let name = words::name(row);
+                info!(request_id = %row.id(), "{name}: found on the server; its id is recorded");
+            }
+            EventKind::NotMade(row) => {
+                let name = words::name(row);
+                info!(request_id = %row.id(), "{name}: not on the server; it is sent again");
             }
             EventKind::NotLookedUp(row) => {
-                warn!(request_id = %row.id(), "{}: could not be looked up; it stays in doubt", row.request());
+                let name = words::name(row);
+                warn!(request_id = %row.id(), "{name}: could not be looked up; it stays in doubt");
             }
             EventKind::Stopping(_) | EventKind::Finished => {}
         }
@@ -76,6 +90,12 @@ impl Progress {
                 wait,
                 until,
             } => {
+                // Answers that were in flight together announce the same pause.
+                let known = self.paused_until.get();
+                if known.is_some_and(|known| *until < known + SAME_PAUSE) {
+                    return;
+                }
+                self.paused_until.set(Some(*until));
                 let status = status.map_or_else(String::new, |s| format!(" ({s})"));
                 info!(
                     "the server asked for a pause of {}{status}; sending resumes at {}",
@@ -135,12 +155,14 @@ impl Drop for Progress {
 }
 
 fn settled(row: &Row) {
+    let name = words::name(row);
     match &row.status {
         Status::Created(id) => {
-            debug!(request_id = %row.id(), report_id = %id, "{}: created {id}", row.request());
+            debug!(request_id = %row.id(), report_id = %id, "{name}: created {id}");
         }
         _ => {
-            warn!(request_id = %row.id(), error_code = row.cause.code, "{}: {}", row.request(), row.cause.text)
+            let code = &row.cause.code;
+            warn!(request_id = %row.id(), error_code = code, "{name}: {code}: {}", row.cause.text);
         }
     }
 }

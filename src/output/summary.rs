@@ -97,7 +97,11 @@ impl Summary<'_> {
         causes.sort_by_key(|(cause, rows)| (std::cmp::Reverse(rows.len()), *cause));
         let mut out = String::new();
         for ((code, text), rows) in causes {
-            let named: Vec<String> = rows.iter().take(NAMED).map(|row| name(row)).collect();
+            let named: Vec<String> = rows
+                .iter()
+                .take(NAMED)
+                .map(|row| words::name(row))
+                .collect();
             let more = rows.len().saturating_sub(NAMED);
             let more = if more > 0 {
                 format!(", and {more} more")
@@ -122,7 +126,7 @@ impl Summary<'_> {
             .outside
             .iter()
             .take(NAMED)
-            .map(|row| name(row))
+            .map(|row| words::name(row))
             .collect();
         let more = self.outside.len().saturating_sub(NAMED);
         let more = if more > 0 {
@@ -148,18 +152,6 @@ impl Summary<'_> {
             self.rate
         )
     }
-}
-
-/// A row as a person would call it.
-fn name(row: &Row) -> String {
-    let request = row.request();
-    let who = match (&row.label, &request.sub_partner) {
-        (Some(label), _) => label.to_string(),
-        (None, Some(org)) => org.to_string(),
-        (None, None) => "own".to_owned(),
-    };
-    let internal = if request.internal { " internal" } else { "" };
-    format!("{who} {} {}{internal}", request.report_type, request.period)
 }
 
 fn count(n: u64) -> usize {

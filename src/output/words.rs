@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use comfy_table::{Table, presets::NOTHING};
 
-use crate::manifest::RateUnit;
+use crate::{ledger::Row, manifest::RateUnit};
 
 /// `1 request`, `1,234 requests`.
 pub(super) fn count(n: usize, what: &str) -> String {
@@ -27,10 +27,12 @@ pub(super) fn grouped(n: usize) -> String {
 
 /// `850ms`, `12.3s`, `3m 20s`, `1h 5m`.
 pub(crate) fn duration(d: Duration) -> String {
+    // A wait of a second of which some microseconds have passed still is one.
+    let d = Duration::from_millis(u64::try_from(d.as_micros().div_ceil(1000)).unwrap_or(u64::MAX));
     let seconds = d.as_secs();
     match seconds {
-        0 if d < Duration::from_secs(1) => format!("{}ms", d.as_millis()),
-        0..60 => format!("{:.1}s", d.as_secs_f64()),
+        0 => format!("{}ms", d.as_millis()),
+        1..60 => format!("{:.1}s", d.as_secs_f64()),
         60..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
         _ => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
     }
@@ -66,6 +68,18 @@ pub(super) fn columns(header: &[&str], rows: Vec<Vec<String>>, right: &[usize]) 
         .map(|line| line.trim_end().to_owned())
         .collect();
     lines.join("\n") + "\n"
+}
+
+/// A row as a person would call it.
+pub(super) fn name(row: &Row) -> String {
+    let request = row.request();
+    let who = match (&row.label, &request.sub_partner) {
+        (Some(label), _) => label.to_string(),
+        (None, Some(org)) => org.to_string(),
+        (None, None) => "own".to_owned(),
+    };
+    let internal = if request.internal { " internal" } else { "" };
+    format!("{who} {} {}{internal}", request.report_type, request.period)
 }
 
 #[cfg(test)]

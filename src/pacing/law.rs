@@ -213,12 +213,17 @@ impl Law {
         }
     }
 
-    /// The rate that the server was last measured to grant, in requests per second.
+    /// The rate that the server was last measured to grant, in requests per second; a first figure, which is mostly
+    /// too low, does not count.
     pub fn measured(&self) -> Option<f64> {
         match self.known {
-            Known::Nothing => None,
             Known::Quota(quota, whole) => Some(quota / whole.as_secs_f64()),
-            Known::Pace(pace) => Some(pace.base),
+            Known::Pace(Pace {
+                base,
+                rise: Rise::Settled { .. },
+                ..
+            }) => Some(base),
+            Known::Nothing | Known::Pace(_) => None,
         }
     }
 

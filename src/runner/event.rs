@@ -41,6 +41,10 @@ pub enum EventKind {
     },
     /// A create's answer was lost; the row is looked up before anything else happens to it.
     InDoubt(Row),
+    /// The report of a row in doubt, or of one that the server says exists, was found; its line is durable.
+    Adopted(Row),
+    /// The server did not make the report of a row in doubt: it is sent again.
+    NotMade(Row),
     /// A doubt could not be looked up; its row stays `sending`.
     NotLookedUp(Row),
     /// Nothing more is sent; requests in flight are waited for.

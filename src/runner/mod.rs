@@ -1,7 +1,7 @@
 //! Drives requests to their end: never lost, never twice.
 //!
-//! The owner ([`run`]) holds the ledger and decides what comes next; an [attempt](attempt) takes one row through
-//! gate, intent, create and result; a [look](doubt) finds out what became of a create whose answer was lost.
+//! The owner ([`run`]) holds the ledger and decides what comes next; an attempt takes one row through
+//! gate, intent, create and result; a look finds out what became of a create whose answer was lost.
 //! Whoever watches gets [`Event`]s.
 //!
 //! The order of effects is the guarantee:

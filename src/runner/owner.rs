@@ -277,7 +277,14 @@ impl<'c, 'a, 's, A: Api> Owner<'c, 'a, 's, A> {
                     under_way.extend(self.on_looked(place, seen));
                 }
             }
-            Done::Recorded(place, row, next, Ok(())) => self.proceed(place, &row, next),
+            Done::Recorded(place, row, next, Ok(())) => {
+                match row.status {
+                    Status::Created(_) => self.emit(EventKind::Adopted((*row).clone())),
+                    Status::Pending => self.emit(EventKind::NotMade((*row).clone())),
+                    Status::Failed | Status::Sending => {}
+                }
+                self.proceed(place, &row, next);
+            }
             Done::Recorded(_, row, _, Err(error)) => self.on_unrecorded(*row, error),
         }
     }

@@ -2,7 +2,9 @@
 
 use crate::support::{Desk, redact};
 
-const COMMANDS: [&str; 6] = ["plan", "run", "retry", "status", "sandbox", "schema"];
+const COMMANDS: [&str; 7] = [
+    "plan", "run", "retry", "resolve", "status", "sandbox", "schema",
+];
 
 fn help(desk: &Desk, args: &[&str]) -> String {
     let command = desk
