@@ -27,7 +27,7 @@
 //! Where they differ, trial decides: the high one is used first. If a 429 comes within [`Law::TRIAL`]` * b` requests and
 //! the stretch gives the low figure again, the server is a bucket, else it keeps windows; from then on the figure
 //! that fits is used. A cycle shorter than `T` cannot measure a window: it lowers the pace to [`Law::STEP`] of what it
-//! was, and a second one in a row to the geometric mean of that and what was measured.
+//! was, and each further one in a row by one more such step, though not below what the whole cycle granted.
 //!
 //! **Settling.** The pace is [`Law::MARGIN`] of the figure, and always below the pace at which the 429 came.
 //!
@@ -83,8 +83,8 @@ struct Pace {
     accepted: u32,
     /// Whether the last wait was a long one: the next long one counts.
     doubted: bool,
-    /// Whether the cycle before it was too short to measure a window.
-    short: bool,
+    /// How many cycles in a row were too short to measure a window.
+    short: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -151,9 +151,9 @@ impl Pace {
 }
 
 impl Law {
-    /// How much of a measured rate is used. The rest is for jitter on the way: a window of 20 a second refuses
-    /// an evenly paced sender above 0.98 when two of its requests can differ by 20 ms.
-    pub const MARGIN: f64 = 0.98;
+    /// How much of a measured rate is used. The rest is for jitter on the way: in a window of 20 a second two
+    /// requests that come 20 ms closer than they left are 0.02 of it, though rarely just at its edge.
+    pub const MARGIN: f64 = 0.985;
     /// From a first figure the pace climbs by this share for each `accepted / 10 * (1 + accepted / 60)`: about a
     /// quarter in the first forty requests, doubled after ninety. A window is found at once when it is passed, and
     /// the slower the better; a bucket, whose first figure is the worse one, is best passed quickly.
@@ -161,7 +161,7 @@ impl Law {
     /// How much a settled pace has risen after `k` accepted requests.
     pub const RISE: f64 = 0.02;
     /// `k` is so many times the number of requests that the figure rests on.
-    pub const TRUST: f64 = 8.0;
+    pub const TRUST: f64 = 6.0;
     /// `k` is no more than what is sent in this time.
     pub const PROBE_EVERY: Duration = Duration::from_secs(100);
     /// The larger figure was right when it lasted for so many times the size of a burst.
@@ -412,7 +412,8 @@ impl Law {
             .map(|(before, at)| (before as f64 - burst) / since(at).as_secs_f64().max(1e-3));
         let stretch = stretch.fold(0.0, f64::max);
         let whole = (self.cycle.waited + active).max(active + wait);
-        let low = (count / whole.as_secs_f64().max(1e-3)).max(stretch);
+        let by_cycle = count / whole.as_secs_f64().max(1e-3);
+        let low = by_cycle.max(stretch);
         let high = steady.max(low);
 
         let pace = limited.pace.unwrap_or(high);
@@ -432,6 +433,10 @@ impl Law {
         // Too short to measure a window, but the pace was too fast.
         let short = active < span;
         let figure = match (self.kind, before.rise) {
+            (_, Rise::Settled { .. }) if short && before.short > 0 => {
+                let steps = i32::try_from(before.short + 1).unwrap_or(i32::MAX);
+                by_cycle.max(pace * Law::STEP.powi(steps))
+            }
             (
                 Kind::Bucket,
                 Rise::Settled {
@@ -439,7 +444,6 @@ impl Law {
                 },
             ) => low.max(lower),
             (Kind::Bucket, _) => low,
-            (_, Rise::Settled { .. }) if short && before.short => (high * pace).sqrt(),
             (_, Rise::Settled { .. }) if short => high.max(pace * Law::STEP),
             _ => high,
         };
@@ -453,7 +457,7 @@ impl Law {
         let differ = self.kind == Kind::Unknown && !agree(high, low, Law::AGREES);
         let trial = differ.then_some(low);
         Pace {
-            short,
+            short: if short { before.short + 1 } else { 0 },
             ..Pace::new(base, Rise::Settled { k, trial })
         }
     }
@@ -478,7 +482,7 @@ impl Pace {
             rise,
             accepted: 0,
             doubted: false,
-            short: false,
+            short: 0,
         }
     }
 }

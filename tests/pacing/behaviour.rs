@@ -55,8 +55,10 @@ fn every_form_of_retry_after_will_do() {
             } else {
                 1.25
             };
+            // Waits of a tenth of a second cost little time, so coming down from a pace that is far too fast takes
+            // more of them.
             assert!(
-                ratio <= allowed && limited <= 40.0,
+                ratio <= allowed && limited <= 48.0,
                 "{name}, {form:?}: {ratio:.3}, {limited:.0} per 1,000"
             );
         }
