@@ -7,7 +7,8 @@ use tokio::{sync::watch, time::interval};
 use tracing::{error, info, warn};
 
 use super::{
-    connection::Connection,
+    args::RetryArgs,
+    connection::{Connection, credentials},
     error::{CliError, stop_text},
     exit::Exit,
     rescue::rescue,
@@ -32,6 +33,46 @@ pub(super) struct Ready<'a> {
     pub(super) progress: Progress,
     pub(super) grace: Duration,
     pub(super) signals: watch::Receiver<Option<Signal>>,
+}
+
+/// Checks the credentials, takes the ledger and its lock, reaches for the server, and does `work` with all of it.
+/// In this order, so that each mistake is found before the next thing is touched.
+pub(super) async fn with_ledger(
+    mut target: Target,
+    args: &RetryArgs,
+    quiet: bool,
+    signals: watch::Receiver<Option<Signal>>,
+    work: impl AsyncFnOnce(Ready<'_>) -> Result<Exit, CliError>,
+) -> Result<Exit, CliError> {
+    let credentials = credentials(&target)?;
+    let (held, lock) = hold(&target)?;
+    let exit = match Connection::open(&mut target, credentials).await {
+        Ok(connection) => {
+            let ready = Ready {
+                target,
+                connection,
+                held,
+                lock: &lock,
+                progress: Progress::new(quiet),
+                grace: args.grace,
+                signals,
+            };
+            work(ready).await
+        }
+        Err(e) => Err(e),
+    };
+    lock.into_inner().release(Utc::now());
+    exit
+}
+
+/// Takes the ledger and its lock; whatever is wrong with it is found before anything is sent.
+fn hold(target: &Target) -> Result<(LedgerFile, RefCell<Lock>), CliError> {
+    let (held, lock) = LedgerFile::hold(&target.ledger, Utc::now())?;
+    if let Err(e) = held.refuse_mixing(target.is_rehearsal()) {
+        lock.release(Utc::now());
+        return Err(e.into());
+    }
+    Ok((held, RefCell::new(lock)))
 }
 
 /// All there is beside what is selected.

@@ -1,42 +1,21 @@
 //! `monthend retry`
 
-use chrono::Utc;
-
 use super::{
     args::RetryArgs,
-    connection::{Connection, credentials},
     error::CliError,
     exit::Exit,
-    finish::{Ready, Whole},
-    run::hold,
+    finish::{Ready, Whole, with_ledger},
     signals,
     target::Target,
 };
-use crate::{ledger::LedgerError, output::Progress, plan::Agenda};
+use crate::{ledger::LedgerError, plan::Agenda};
 
 /// Sends the ledger's rows that are failed, pending or sending. The manifest's jobs are not looked at.
 pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliError> {
     let signals = signals::listen();
-    let mut target = Target::with_settings(&args.manifest)?;
-    let credentials = credentials(&target)?;
-    let (held, lock) = hold(&target)?;
-    let exit = match Connection::open(&mut target, credentials).await {
-        Ok(connection) => {
-            let ready = Ready {
-                target,
-                connection,
-                held,
-                lock: &lock,
-                progress: Progress::new(quiet),
-                grace: args.grace,
-                signals,
-            };
-            again(args, ready).await
-        }
-        Err(e) => Err(e),
-    };
-    lock.into_inner().release(Utc::now());
-    exit
+    let target = Target::with_settings(&args.manifest)?;
+    let work = async |ready: Ready<'_>| again(args, ready).await;
+    with_ledger(target, args, quiet, signals, work).await
 }
 
 /// With the ledger held and the server at hand.

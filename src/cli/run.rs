@@ -1,51 +1,28 @@
 //! `monthend run`
 
-use std::cell::RefCell;
-
-use chrono::Utc;
 use tracing::info;
 
 use super::{
     args::{OnExisting, RunArgs},
-    connection::{Connection, credentials},
     error::CliError,
     existing,
     exit::Exit,
-    finish::{Ready, Whole},
+    finish::{Ready, Whole, with_ledger},
     plan::discovered,
     signals,
     target::Target,
 };
 use crate::{
-    ledger::{LedgerFile, Lock},
     manifest::Manifest,
-    output::Progress,
     plan::{Agenda, Plan},
 };
 
 /// Converges: every selected request of the plan that is not created is sent, or looked up.
 pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
     let signals = signals::listen();
-    let (mut target, manifest) = Target::with_manifest(&args.retry.manifest)?;
-    let credentials = credentials(&target)?;
-    let (held, lock) = hold(&target)?;
-    let exit = match Connection::open(&mut target, credentials).await {
-        Ok(connection) => {
-            let ready = Ready {
-                target,
-                connection,
-                held,
-                lock: &lock,
-                progress: Progress::new(quiet),
-                grace: args.retry.grace,
-                signals,
-            };
-            converge(args, &manifest, ready).await
-        }
-        Err(e) => Err(e),
-    };
-    lock.into_inner().release(Utc::now());
-    exit
+    let (target, manifest) = Target::with_manifest(&args.retry.manifest)?;
+    let work = async |ready: Ready<'_>| converge(args, &manifest, ready).await;
+    with_ledger(target, &args.retry, quiet, signals, work).await
 }
 
 /// With the ledger held and the server at hand.
@@ -85,14 +62,4 @@ async fn converge(
     ready
         .finish(&session, agenda, &selected, &Whole::Plan(planned))
         .await
-}
-
-/// Takes the ledger and its lock; whatever is wrong with it is found before anything is sent.
-pub(super) fn hold(target: &Target) -> Result<(LedgerFile, RefCell<Lock>), CliError> {
-    let (held, lock) = LedgerFile::hold(&target.ledger, Utc::now())?;
-    if let Err(e) = held.refuse_mixing(target.is_rehearsal()) {
-        lock.release(Utc::now());
-        return Err(e.into());
-    }
-    Ok((held, RefCell::new(lock)))
 }
