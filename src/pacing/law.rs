@@ -26,7 +26,7 @@
 //!
 //! Where they differ, trial decides: the high one is used first. If a 429 comes within [`Law::TRIAL`]` * b` requests and
 //! the stretch gives the low figure again, the server is a bucket, else it keeps windows; from then on the figure
-//! that fits is used. A cycle shorter than `T` cannot measure a window: it lowers the pace to [`Law::STEP`] of what it
+//! that fits is used. A cycle shorter than `T`, or than [`Law::FEW`] requests, cannot measure a window: it lowers the pace to [`Law::STEP`] of what it
 //! was, and each further one in a row by one more such step, though not below what the whole cycle granted.
 //!
 //! **Settling.** The pace is [`Law::MARGIN`] of the figure, and always below the pace at which the 429 came.
@@ -172,6 +172,9 @@ impl Law {
     pub const AGAIN: f64 = 0.05;
     /// After a cycle too short to measure a window the pace is at most this share of the one that was too fast.
     pub const STEP: f64 = 0.95;
+    /// A cycle that lasted for fewer requests is too short as well: where waits are a tenth of a second, coming down
+    /// from a pace that is far too fast must not cost a 429 for each few percent.
+    pub const FEW: f64 = 40.0;
     /// A wait that no fast bucket asks for. Shorter windows are better served by a pace: a wait in whole seconds
     /// wastes up to one of them.
     pub const LONG: Duration = Duration::from_secs(8);
@@ -431,7 +434,7 @@ impl Law {
             };
         }
         // Too short to measure a window, but the pace was too fast.
-        let short = active < span;
+        let short = active < span || count < Law::FEW;
         let figure = match (self.kind, before.rise) {
             (_, Rise::Settled { .. }) if short && before.short > 0 => {
                 let steps = i32::try_from(before.short + 1).unwrap_or(i32::MAX);
