@@ -1,6 +1,6 @@
 //! Look-ups: when, for whom together, and what follows from what they show.
 
-use std::{collections::HashMap, rc::Rc};
+use std::{collections::BTreeMap, rc::Rc};
 
 use futures::future::LocalBoxFuture;
 use tokio::time::Instant;
@@ -21,26 +21,14 @@ use crate::{
 impl<'c, A: Api> Owner<'c, '_, '_, A> {
     /// Looks for all rows that are due, those of one sub-partner with one list.
     pub(super) fn start_looks(&mut self, now: Instant, under_way: &mut Work<'c>) {
-        let mut due: HashMap<Option<OrgId>, Vec<usize>> = HashMap::new();
-        let mut order = Vec::new();
+        let mut due: BTreeMap<Option<OrgId>, Vec<usize>> = BTreeMap::new();
         while let Some((at, place)) = self.doubts.first().copied().filter(|(at, _)| *at <= now) {
             self.doubts.remove(&(at, place));
-            let org = self
-                .context
-                .ledger
-                .borrow()
-                .row(place)
-                .request()
-                .sub_partner
-                .clone();
-            let group = due.entry(org.clone()).or_default();
-            if group.is_empty() {
-                order.push(org);
-            }
-            group.push(place);
+            let ledger = self.context.ledger.borrow();
+            let org = ledger.row(place).request().sub_partner.clone();
+            due.entry(org).or_default().push(place);
         }
-        for org in order {
-            let places = due.remove(&org).unwrap_or_default();
+        for places in due.into_values() {
             let context = self.context;
             let owned = Rc::clone(&self.owned);
             let cache = Rc::clone(&self.created_cache);
