@@ -132,7 +132,7 @@ fn ledger() {
         let unquoted_input = unquoted(&bytes);
         for row in reading.ledger.rows() {
             assert_eq!(row.id(), row.request().id());
-            if let Some(id) = row.status.report_id() {
+            if let Some(id) = row.state.report_id() {
                 let id = unquoted(id.as_str().as_bytes());
                 let held = unquoted_input.windows(id.len()).any(|w| w == id);
                 assert!(held, "a report id was made up");

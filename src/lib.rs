@@ -16,6 +16,7 @@
 //! - [`runner`]: drives requests to their end, never lost, never twice;
 //! - [`ledger`]: the file that remembers;
 //! - [`output`]: what people and scripts read;
+//! - [`whole_file`]: files that appear whole or not at all;
 //! - [`sandbox`]: the embedded simulator of the API;
 //! - [`cli`]: arguments, environment, wiring, exit codes.
 
@@ -30,6 +31,7 @@ pub mod request;
 pub mod runner;
 pub mod sandbox;
 pub mod session;
+pub mod whole_file;
 
 #[cfg(test)]
 mod fuzz;

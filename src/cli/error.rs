@@ -141,10 +141,9 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
              spark-admin:wholesale_billing_reports_write and spark-admin:wholesale_billing_reports_read",
             cause.text
         ),
-        StopReason::Forbidden(cause) => format!(
-            "the server refuses everything: {}; the token (WEBEX_ACCESS_TOKEN) probably lacks the scope \
-             spark-admin:wholesale_billing_reports_write, or is not a partner administrator's",
-            cause.text
+        StopReason::Forbidden(why) => format!(
+            "the server refuses everything: {why}; the token (WEBEX_ACCESS_TOKEN) probably lacks the scope \
+             spark-admin:wholesale_billing_reports_write, or is not a partner administrator's"
         ),
         StopReason::Interrupted(_) => "interrupted; `monthend run` goes on from here".to_owned(),
         StopReason::Ledger(error) => {

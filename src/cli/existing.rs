@@ -8,8 +8,8 @@ use tracing::info;
 
 use super::{error::CliError, exit::Exit, signals, target::Target};
 use crate::{
-    api::{Api, Cause},
-    ledger::{Row, Status},
+    api::Api,
+    ledger::{Place, State},
     output::console,
     plan::Agenda,
     runner::{Existing, Signal, find_existing},
@@ -23,17 +23,17 @@ pub(super) async fn find<A: Api>(
     agenda: &Agenda,
     target: &Target,
     signals: &watch::Receiver<Option<Signal>>,
-) -> Result<Vec<(usize, Existing)>, CliError> {
-    let rows = agenda.ledger.rows();
+) -> Result<Vec<(Place, Existing)>, CliError> {
+    let ledger = &agenda.ledger;
     let places = agenda.work.iter().copied();
-    let places: Vec<usize> = places
-        .filter(|place| rows[*place].status != Status::Sending)
+    let places: Vec<Place> = places
+        .filter(|place| !matches!(ledger.row(*place).state, State::Sending { .. }))
         .collect();
-    let requests: Vec<_> = places.iter().map(|place| rows[*place].request()).collect();
-    let owned: HashSet<_> = rows
+    let requests: Vec<_> = places
         .iter()
-        .filter_map(|row| row.status.report_id().cloned())
+        .map(|place| ledger.row(*place).request())
         .collect();
+    let owned: HashSet<_> = ledger.report_ids().cloned().collect();
     let concurrency = target.settings.limits.concurrency.get();
     let found = tokio::select! {
         biased;
@@ -51,7 +51,7 @@ pub(super) async fn find<A: Api>(
 }
 
 /// `--existing stop`
-pub(super) fn name(agenda: &Agenda, found: &[(usize, Existing)]) -> Result<Exit, CliError> {
+pub(super) fn name(agenda: &Agenda, found: &[(Place, Existing)]) -> Result<Exit, CliError> {
     let mut text = format!(
         "the server already holds reports for {} of the requests; nothing was sent\n",
         found.len()
@@ -70,39 +70,30 @@ pub(super) fn name(agenda: &Agenda, found: &[(usize, Existing)]) -> Result<Exit,
 }
 
 /// `--existing adopt`
-pub(super) fn adopt(agenda: &mut Agenda, found: Vec<(usize, Existing)>) {
+pub(super) fn adopt(agenda: &mut Agenda, found: Vec<(Place, Existing)>) {
     let (mut adopted, mut unclear) = (0, 0);
     for (place, existing) in found {
-        let row = agenda.ledger.row_mut(place);
-        row.updated_at = Some(Utc::now());
-        match existing {
+        let row = agenda.ledger.row(place).clone();
+        let mut row = match existing {
             Existing::None => continue,
             Existing::Newest(id) => {
                 adopted += 1;
-                row.cause = Cause::default();
-                row.intent_at = None;
-                row.status = Status::Created(id);
+                row.created(id)
             }
             Existing::Unclear(ids) => {
                 unclear += 1;
-                row.status = Status::Failed;
-                row.cause = Cause {
-                    code: Row::IN_DOUBT.to_owned(),
-                    text: format!(
-                        "the server already holds reports that could be its own; decide with `monthend resolve` \
-                         between: {}",
-                        list(&ids)
-                    ),
-                    ..Cause::default()
-                };
+                let text = "the server already holds reports that could be its own";
+                row.undecided(text.to_owned(), ids)
             }
-        }
+        };
+        row.updated_at = Some(Utc::now());
+        agenda.ledger.replace(place, row);
     }
     // What is neither sent nor looked up any more: created, or for a person to decide.
-    let rows = agenda.ledger.rows();
+    let ledger = &agenda.ledger;
     agenda.work.retain(|place| {
-        let row = &rows[*place];
-        !(matches!(row.status, Status::Created(_)) || row.awaits_decision())
+        let state = &ledger.row(*place).state;
+        !matches!(state, State::Created(_) | State::InDoubt { .. })
     });
     agenda.created += adopted;
     agenda.undecided += unclear;

@@ -16,11 +16,13 @@ use super::{
 };
 use crate::{
     api::HttpApi,
-    ledger::{Disk as _, Ledger, LedgerError, LedgerFile, Lock, Pause, Reading, Row, Status},
+    ledger::{
+        Counts, Disk as _, Ledger, LedgerError, LedgerFile, Lock, Pause, Place, Reading, Row, State,
+    },
     output::{Progress, Summary, console, duration},
     plan::{Agenda, UnknownRequest},
     request::RequestId,
-    runner::{self, Counts, Finished, Interrupt, Setup, Signal},
+    runner::{self, Finished, Interrupt, Setup, Signal},
     session::{News, Session, SystemClock},
 };
 
@@ -176,7 +178,7 @@ impl Ready<'_> {
         }
         let in_doubt = work
             .iter()
-            .filter(|place| ledger.row(**place).status == Status::Sending)
+            .filter(|place| matches!(ledger.row(**place).state, State::Sending { .. }))
             .count();
         if in_doubt > 0 {
             info!(
@@ -190,7 +192,7 @@ impl Ready<'_> {
         };
         let all = match whole {
             Whole::Plan(planned) => planned.len(),
-            Whole::Ledger => ledger.rows().len(),
+            Whole::Ledger => ledger.len(),
         };
         let finished = self.drive(session, ledger, work, (all, idle)).await;
         self.tell(&finished, selected, whole)?;
@@ -201,7 +203,7 @@ impl Ready<'_> {
         &self,
         session: &Session<'_, HttpApi>,
         ledger: Ledger,
-        work: Vec<usize>,
+        work: Vec<Place>,
         (all, idle): (usize, Counts),
     ) -> Finished {
         let on_event = |event: &runner::Event| self.progress.on_event(event);
@@ -242,17 +244,17 @@ impl Ready<'_> {
         let rows = finished.ledger.rows();
         let is_left = |row: &&Row| match whole {
             Whole::Plan(planned) => {
-                !planned.contains(&row.id()) && !matches!(row.status, Status::Created(_))
+                !planned.contains(&row.id()) && !matches!(row.state, State::Created(_))
             }
             Whole::Ledger => false,
         };
         let summary = Summary {
             finished,
             selected: rows
-                .iter()
+                .clone()
                 .filter(|row| selected.contains(&row.id()))
                 .collect(),
-            outside: rows.iter().filter(is_left).collect(),
+            outside: rows.filter(is_left).collect(),
             ledger: &self.target.ledger,
             rate: self.target.settings.limits.rate,
         };

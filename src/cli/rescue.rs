@@ -9,8 +9,9 @@ use chrono::{DateTime, Utc};
 use tracing::{error, warn};
 
 use crate::{
-    ledger::{Ledger, Tampered, replace_file},
+    ledger::{Ledger, Row, Tampered},
     runner::Unsaved,
+    whole_file,
 };
 
 /// Saves `ledger` beside its file where someone else touched that, or prints the rows that are missing in it.
@@ -53,13 +54,13 @@ fn save_beside(path: &Path, ledger: &Ledger, now: DateTime<Utc>) -> io::Result<P
     if let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder)?;
     }
-    replace_file(&to, &ledger.to_csv())?;
+    whole_file::replace(&to, &ledger.to_csv())?;
     Ok(to)
 }
 
 /// Rows as they would stand in the file, on stderr as they are: they are meant to be pasted.
 #[expect(clippy::print_stderr, reason = "lines of a file, not log lines")]
-fn print(ledger: &Ledger, rows: &[crate::ledger::Row]) {
+fn print<'r>(ledger: &Ledger, rows: impl IntoIterator<Item = &'r Row>) {
     for row in rows {
         eprint!("{}", String::from_utf8_lossy(&ledger.line(row)));
     }

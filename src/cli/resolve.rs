@@ -5,8 +5,7 @@ use tracing::warn;
 
 use super::{args::ResolveArgs, error::CliError, exit::Exit};
 use crate::{
-    api::Cause,
-    ledger::{Disk as _, Ledger, LedgerError, LedgerFile, Status},
+    ledger::{Disk as _, Ledger, LedgerError, LedgerFile, State},
     output::console,
     request::ReportId,
 };
@@ -48,8 +47,8 @@ fn decide(ledger: &mut Ledger, args: &ResolveArgs) -> Result<String, CliError> {
         return refuse(format!("no such request in {}", args.ledger.display()));
     };
     let row = ledger.row(place);
-    if !row.awaits_decision() {
-        let status = row.status.word();
+    if !matches!(row.state, State::InDoubt { .. }) {
+        let status = row.state.word();
         return refuse(format!(
             "the row is {status}; only a row that ended `in_doubt` is for a person to decide"
         ));
@@ -57,8 +56,7 @@ fn decide(ledger: &mut Ledger, args: &ResolveArgs) -> Result<String, CliError> {
     if let Some(id) = &args.adopt {
         let mut held = ledger
             .rows()
-            .iter()
-            .filter_map(|row| Some((row, row.status.report_id()?)));
+            .filter_map(|row| Some((row, row.state.report_id()?)));
         if let Some((other, _)) = held.clone().find(|(_, held)| *held == id) {
             return refuse(format!("report {id} belongs to {} already", other.id()));
         }
@@ -68,29 +66,22 @@ fn decide(ledger: &mut Ledger, args: &ResolveArgs) -> Result<String, CliError> {
             ));
         }
     }
-    let row = ledger.row_mut(place);
-    row.updated_at = Some(Utc::now());
-    // The doubt is settled either way: what a person has ruled out must not be found again.
-    row.intent_at = None;
+    let row = ledger.row(place).clone();
     let request = row.request().to_string();
-    Ok(match &args.adopt {
-        Some(id) => {
-            row.cause = Cause {
-                http_status: row.cause.http_status,
-                tracking_id: row.cause.tracking_id.take(),
-                ..Cause::default()
-            };
-            row.status = Status::Created(ReportId::clone(id));
-            format!("{}: {request} is created, with report {id}\n", args.request)
-        }
-        None => {
-            // Not even the status of the answer: a 2xx would mean that a report exists.
-            row.cause = Cause::default();
-            row.status = Status::Pending;
+    let (mut row, said) = match &args.adopt {
+        Some(id) => (
+            row.created(ReportId::clone(id)),
+            format!("{}: {request} is created, with report {id}\n", args.request),
+        ),
+        None => (
+            row.to_be_sent(),
             format!(
                 "{}: {request} is pending; the next run sends it\n",
                 args.request
-            )
-        }
-    })
+            ),
+        ),
+    };
+    row.updated_at = Some(Utc::now());
+    ledger.replace(place, row);
+    Ok(said)
 }

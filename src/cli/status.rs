@@ -26,7 +26,6 @@ pub(super) fn status(args: &StatusArgs) -> Result<Exit, CliError> {
     let rows = reading
         .ledger
         .rows()
-        .iter()
         .filter(|row| selected.contains(&row.id()));
     let view = StatusView::new(args.ledger.display().to_string(), rows);
     let text = match args.format {

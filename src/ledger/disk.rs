@@ -2,10 +2,14 @@
 
 use std::{
     fs::{self, File, OpenOptions},
+    hash::{DefaultHasher, Hasher as _},
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard},
+    time::SystemTime,
 };
+
+use crate::whole_file;
 
 /// Durable storage of one file: the seam at which a simulated disk takes the file system's place.
 #[expect(
@@ -33,14 +37,67 @@ pub struct FileDisk(Arc<Mutex<Inner>>);
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
-    /// Open for appending, and how much of it is ours.
-    file: Option<(File, u64)>,
+    known: Known,
+    /// Open for appending from the first line on.
+    file: Option<File>,
+}
+
+/// What the file was when we last read or wrote it. Whoever changes it meanwhile is noticed by this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Known {
+    /// There was none.
+    Absent,
+    /// It was read: its bytes are compared, since nothing else is certain about what others write.
+    Read { hash: u64 },
+    /// We wrote it.
+    Written(Trace),
+}
+
+/// What a write of anybody's changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Trace {
+    len: u64,
+    modified: Option<SystemTime>,
+    /// Device and number, where files have them.
+    identity: Option<(u64, u64)>,
+}
+
+impl Trace {
+    fn of(metadata: &fs::Metadata) -> Self {
+        Trace {
+            len: metadata.len(),
+            modified: metadata.modified().ok(),
+            identity: identity(metadata),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn identity(metadata: &fs::Metadata) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(_: &fs::Metadata) -> Option<(u64, u64)> {
+    None // an open file cannot be replaced there
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(bytes);
+    hasher.finish()
 }
 
 impl FileDisk {
-    /// The file at `path`; nothing is opened yet.
-    pub fn new(path: PathBuf) -> Self {
-        FileDisk(Arc::new(Mutex::new(Inner { path, file: None })))
+    /// The file at `path`, which held `contents` when it was read, or was not there.
+    pub fn new(path: PathBuf, contents: Option<&[u8]>) -> Self {
+        let known = contents.map_or(Known::Absent, |bytes| Known::Read { hash: hash(bytes) });
+        FileDisk(Arc::new(Mutex::new(Inner {
+            path,
+            known,
+            file: None,
+        })))
     }
 
     async fn run<T: Send + 'static>(
@@ -65,7 +122,7 @@ impl Disk for FileDisk {
         self.run(move |inner| {
             inner.unchanged()?;
             inner.file = None;
-            replace_file(&inner.path, &contents)?;
+            whole_file::replace(&inner.path, &contents)?;
             inner.open()
         })
         .await
@@ -76,52 +133,65 @@ impl Disk for FileDisk {
     }
 
     async fn sync(&self) -> io::Result<()> {
-        self.run(|inner| match &inner.file {
-            Some((file, _)) => file.sync_data(),
-            None => Ok(()),
-        })
-        .await
+        self.run(|inner| inner.file.as_ref().map_or(Ok(()), File::sync_data))
+            .await
     }
 }
 
 impl Inner {
     fn open(&mut self) -> io::Result<()> {
         let file = OpenOptions::new().append(true).open(&self.path)?;
-        let len = file.metadata()?.len();
-        self.file = Some((file, len));
+        self.known = Known::Written(Trace::of(&file.metadata()?));
+        self.file = Some(file);
         Ok(())
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.unchanged()?;
         if self.file.is_none() {
             self.open()?;
         }
-        self.unchanged()?;
-        let Some((file, len)) = &mut self.file else {
+        let Some(file) = &mut self.file else {
             return Err(io::ErrorKind::NotFound.into());
         };
-        if let Err(e) = file.write_all(bytes) {
+        let before = file.metadata()?.len();
+        let written = file.write_all(bytes);
+        if written.is_err() {
             // Half a line must not stand before the next one.
-            let _ = file.set_len(*len);
-            return Err(e);
+            let _ = file.set_len(before);
         }
-        *len += bytes.len() as u64;
-        Ok(())
+        self.known = Known::Written(Trace::of(&file.metadata()?));
+        written
     }
 
-    /// Whether the path still leads to the file that is open, and nobody else wrote to it.
+    /// Whether the file is still what we know of it.
     fn unchanged(&self) -> io::Result<()> {
-        let Some((file, len)) = &self.file else {
-            return Ok(());
-        };
-        let (ours, theirs) = (file.metadata()?, fs::metadata(&self.path));
-        let what = match theirs {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => "deleted",
+        let found = match fs::metadata(&self.path) {
+            Ok(found) => Some(found),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
             Err(e) => return Err(e),
-            Ok(theirs) if !same_file(&ours, &theirs) => "replaced",
-            Ok(theirs) if theirs.len() < *len => "shortened",
-            Ok(theirs) if theirs.len() > *len => "written to",
-            Ok(_) => return Ok(()),
+        };
+        let what = match (&self.known, found) {
+            (Known::Absent, None) => return Ok(()),
+            (Known::Absent, Some(_)) => "made",
+            (_, None) => "deleted",
+            (Known::Read { hash: known }, Some(_)) => {
+                if hash(&fs::read(&self.path)?) == *known {
+                    return Ok(());
+                }
+                "changed"
+            }
+            (Known::Written(known), Some(found)) => {
+                let found = Trace::of(&found);
+                if found == *known {
+                    return Ok(());
+                }
+                match found {
+                    _ if found.identity != known.identity => "replaced",
+                    _ if found.len < known.len => "shortened",
+                    _ => "written to",
+                }
+            }
         };
         Err(io::Error::other(Tampered(what)))
     }
@@ -131,44 +201,3 @@ impl Inner {
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the file was {0} by someone else")]
 pub(crate) struct Tampered(pub(crate) &'static str);
-
-#[cfg(unix)]
-fn same_file(a: &fs::Metadata, b: &fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    (a.dev(), a.ino()) == (b.dev(), b.ino())
-}
-
-#[cfg(not(unix))]
-fn same_file(_: &fs::Metadata, _: &fs::Metadata) -> bool {
-    true // an open file cannot be replaced there
-}
-
-/// Writes `contents` beside `path`, flushes it, renames it over `path` and flushes the folder. The new file
-/// gets the old one's permissions.
-pub(crate) fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
-    let written = File::create(&beside).and_then(|mut file| {
-        if let Ok(old) = fs::metadata(path) {
-            file.set_permissions(old.permissions())?;
-        }
-        file.write_all(contents)?;
-        file.sync_all()
-    });
-    if let Err(e) = written.and_then(|()| fs::rename(&beside, path)) {
-        let _ = fs::remove_file(&beside);
-        return Err(e);
-    }
-    sync_folder(path)
-}
-
-/// Makes the directory entry of `path` durable.
-pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-    if cfg!(unix) {
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-    } else {
-        Ok(())
-    }
-}

@@ -7,15 +7,20 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-use super::{FileDisk, LedgerError, Lock, Reading, read};
+use super::{FileDisk, Ledger, LedgerError, Lock, Reading, read};
 
 /// Reads the ledger at `path`, without a lock. `None` where there is no file.
 ///
 /// # Errors
 /// The file cannot be read or is no ledger.
 pub fn read_file(path: &Path) -> Result<Option<Reading>, LedgerError> {
+    let bytes = read_bytes(path)?;
+    bytes.map(|bytes| read(&bytes, path)).transpose()
+}
+
+fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, LedgerError> {
     match fs::read(path) {
-        Ok(bytes) => read(&bytes, path).map(Some),
+        Ok(bytes) => Ok(Some(bytes)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(LedgerError::Io {
             doing: "read the ledger",
@@ -42,16 +47,13 @@ impl LedgerFile {
         fs::read(&self.path).is_ok_and(|held| held == contents)
     }
 
-    /// Refuses to mix reports of the sandbox with those of a real server (contract, section 2).
+    /// Refuses to mix reports of the sandbox with those of a real server.
     ///
     /// # Errors
     /// [`LedgerError::Rehearsal`].
     pub fn refuse_mixing(&self, is_rehearsal: bool) -> Result<(), LedgerError> {
-        let rows = self
-            .reading
-            .iter()
-            .flat_map(|reading| reading.ledger.rows());
-        let mut ids = rows.filter_map(|row| row.status.report_id());
+        let ledger = self.reading.as_ref().map(|reading| &reading.ledger);
+        let mut ids = ledger.into_iter().flat_map(Ledger::report_ids);
         let (held, wanted) = match is_rehearsal {
             false => ("reports of the sandbox", "a real server"),
             true => ("reports of a real server", "the sandbox"),
@@ -73,18 +75,16 @@ impl LedgerFile {
     pub fn hold(path: &Path, now: DateTime<Utc>) -> Result<(Self, Lock), LedgerError> {
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let lock = Lock::take(&path, now)?;
-        match read_file(&path) {
-            Ok(reading) => {
-                let disk = FileDisk::new(path.clone());
-                Ok((
-                    LedgerFile {
-                        path,
-                        reading,
-                        disk,
-                    },
-                    lock,
-                ))
-            }
+        let held = read_bytes(&path).and_then(|bytes| {
+            let reading = bytes.as_ref().map(|bytes| read(bytes, &path)).transpose()?;
+            Ok(LedgerFile {
+                disk: FileDisk::new(path.clone(), bytes.as_deref()),
+                path,
+                reading,
+            })
+        });
+        match held {
+            Ok(held) => Ok((held, lock)),
             Err(e) => {
                 lock.release(now);
                 Err(e)

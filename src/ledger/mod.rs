@@ -12,27 +12,34 @@
 //! Why a row failed, and what happens to it next, is not known here.
 
 mod cell;
+mod column;
 mod disk;
+mod draft;
 mod error;
 mod file;
 mod journal;
 mod lock;
 mod read;
+mod record;
 mod row;
 mod schema;
+mod state;
 mod table;
 
 #[cfg(test)]
 mod tests;
 
 pub use cell::{neutralise, one_line, restore};
+pub use column::Column;
+pub(crate) use disk::Tampered;
 pub use disk::{Disk, FileDisk};
-pub(crate) use disk::{Tampered, replace_file};
 pub use error::{BadCell, LedgerError};
 pub use file::{LedgerFile, read_file};
 pub use journal::{Journal, JournalError, Writer, journal};
 pub use lock::{Holder, Lock, Pause};
 pub use read::{Reading, Repair, RepairKind, read};
-pub use row::{Column, Row, Status};
+pub use record::{Counts, Record};
+pub use row::{Collected, Row};
 pub use schema::table_schema;
-pub use table::Ledger;
+pub use state::{LastAnswer, Reason, State};
+pub use table::{Ledger, Place};

@@ -16,7 +16,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-use super::{Column, Ledger, LedgerError, Row, Status, row};
+use super::{Column, Ledger, LedgerError, Row, State, draft::Draft};
 use crate::request::RequestId;
 
 /// What was read.
@@ -289,7 +289,8 @@ impl Header {
                 .get(*place)
                 .map_or_else(String::new, |cell| super::restore(cell).to_owned())
         });
-        let mut row = Row::from_cells(|column| self.cell(cells, column), extra.collect())?;
+        let draft = Draft::read(Column::ALL, |column| self.cell(cells, column))?;
+        let mut row = draft.into_row(extra.collect())?;
         row.job = texts.share(&row.job);
         row.label = row.label.map(|label| texts.share(&label));
         Ok(row)
@@ -399,15 +400,14 @@ impl Reader<'_> {
             ));
         }
         if earlier.is_some() {
-            self.last_intent = self.last_intent.max(row.intent_at);
+            self.last_intent = self.last_intent.max(row.state.intent());
         }
         if line.end == End::Torn {
             if let Some(earlier) = earlier {
                 // The last cell may be cut: a note somewhere, an intent to nothing.
                 row.extra.clone_from(&earlier.extra);
-                if row.status.report_id().is_none() {
-                    row.intent_at = row.intent_at.or(earlier.intent_at);
-                }
+                row.state
+                    .set_intent(row.state.intent().or(earlier.state.intent()));
             }
             self.repaired(line, RepairKind::WholeLine);
         }
@@ -457,38 +457,37 @@ impl Reader<'_> {
         else {
             return Ok(RepairKind::Dropped);
         };
-        let has = |column: Column| self.header.has(&whole, column);
-        if has(Column::Internal) && has(Column::Type) && has(Column::BillingEndDate) {
-            row::identity(&|column| self.header.cell(&whole, column))
-                .map_err(|bad| self.damaged(line, &bad.to_string()))?;
+        let has = |column: &Column| self.header.has(&whole, *column);
+        let identity = Column::ALL.into_iter().take_while(|c| *c < Column::Status);
+        let draft = Draft::read(identity, |column| self.header.cell(&whole, column));
+        let request = draft.and_then(|draft| Ok((draft.request()?, draft)));
+        let enough = [Column::Internal, Column::Type, Column::BillingEndDate];
+        if let Err(bad) = &request
+            && enough.iter().all(has)
+        {
+            return Err(self.damaged(line, &bad.to_string()));
         }
-        if has(Column::Status) && has(Column::ReportId) && self.keep(&whole) {
+        if has(&Column::Status) && has(&Column::ReportId) && self.keep(&whole) {
             return Ok(RepairKind::Kept(id));
         }
-        let earlier = self.reading.ledger.get(id).map(|row| row.status.clone());
-        match earlier {
-            Some(Status::Created(_) | Status::Sending) => return Ok(RepairKind::Superseded(id)),
-            Some(Status::Failed | Status::Pending) => {
-                if let Some(place) = self.reading.ledger.place(id) {
-                    let row = self.reading.ledger.row_mut(place);
-                    row.status = Status::Sending;
-                    row.intent_at = row.intent_at.or(self.last_intent);
+        let earlier = self.reading.ledger.get(id).cloned();
+        match (earlier, request) {
+            (Some(row), _) => match row.state {
+                State::Created(_) | State::Sending { .. } => {
+                    return Ok(RepairKind::Superseded(id));
                 }
-            }
-            None => match row::identity(&|column| self.header.cell(&whole, column)) {
-                Ok((_, request)) => {
-                    let job = self.header.cell(&whole, Column::Job);
-                    let label = self.header.cell(&whole, Column::SubPartner);
-                    let label = Some(super::restore(label)).filter(|l| !l.is_empty());
-                    let mut row =
-                        Row::pending(request, super::restore(job).into(), label.map(Arc::from));
-                    row.status = Status::Sending;
-                    self.reading.ledger.fold(row);
-                }
-                Err(_) => {
-                    self.reading.unknown.insert(id);
+                State::Failed(_) | State::Pending { .. } | State::InDoubt { .. } => {
+                    self.reading.ledger.fold(row.doubted(self.last_intent));
                 }
             },
+            (None, Ok(((_, request), draft))) => {
+                let label = Some(draft.label).filter(|label| !label.is_empty());
+                let row = Row::planned(request, draft.job.into(), label.map(Arc::from));
+                self.reading.ledger.fold(row.doubted(None));
+            }
+            (None, Err(_)) => {
+                self.reading.unknown.insert(id);
+            }
         }
         Ok(RepairKind::InDoubt(id))
     }
@@ -499,25 +498,27 @@ impl Reader<'_> {
         let Ok(mut row) = self.header.row(whole, &mut self.texts) else {
             return false;
         };
-        if row.status == Status::Failed && !self.header.has(whole, Column::ErrorCode) {
-            return false;
+        if let State::Failed(reason) = &mut row.state {
+            if !self.header.has(whole, Column::ErrorCode) {
+                return false;
+            }
+            if reason.text.is_empty() {
+                reason.text = "the cause was lost with the end of a torn line".to_owned();
+            }
         }
-        if row.status == Status::Failed && row.cause.text.is_empty() {
-            row.cause.text = "the cause was lost with the end of a torn line".to_owned();
-        }
+        let mut intent = row.state.intent();
         if let Some(earlier) = self.reading.ledger.get(row.id()) {
-            row.intent_at = row.intent_at.or(earlier.intent_at);
+            intent = intent.or(earlier.state.intent());
             row.attempts = row.attempts.max(earlier.attempts);
             row.extra.clone_from(&earlier.extra);
             if !self.header.has(whole, Column::ReportSha256) {
                 row.collected.clone_from(&earlier.collected);
             }
         }
-        row.intent_at = match row.status {
-            Status::Created(_) => None,
-            Status::Sending => row.intent_at.or(self.last_intent),
-            Status::Failed | Status::Pending => row.intent_at,
-        };
+        if matches!(row.state, State::Sending { .. }) {
+            intent = intent.or(self.last_intent);
+        }
+        row.state.set_intent(intent);
         self.reading.ledger.fold(row);
         true
     }

@@ -2,15 +2,20 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use super::{Column, Row, Status};
-use crate::request::RequestId;
+use super::{Column, Row, State};
+use crate::request::{ReportId, RequestId};
+
+/// Where a row stands in one [`Ledger`]; of use there only, and until its rows are put in another order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place(usize);
 
 /// Rows in order, one per request.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Ledger {
     extra_columns: Vec<String>,
     rows: Vec<Row>,
-    places: HashMap<RequestId, usize>,
+    /// By the id of the request, and by that of the row where a file spells it otherwise.
+    places: HashMap<RequestId, Place>,
 }
 
 impl Ledger {
@@ -28,69 +33,96 @@ impl Ledger {
     }
 
     /// All rows, in order.
-    pub fn rows(&self) -> &[Row] {
-        &self.rows
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &Row> + Clone {
+        self.rows.iter()
+    }
+
+    /// All rows with their places, in order.
+    pub fn places(&self) -> impl ExactSizeIterator<Item = (Place, &Row)> + Clone {
+        self.rows.iter().enumerate().map(|(n, row)| (Place(n), row))
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 
     /// The row at `place`.
     ///
     /// # Panics
     /// Where there is none: places come from this ledger.
-    pub fn row(&self, place: usize) -> &Row {
-        &self.rows[place]
-    }
-
-    /// The row at `place`, to change. Its request stays what it is.
-    ///
-    /// # Panics
-    /// Where there is none: places come from this ledger.
-    pub fn row_mut(&mut self, place: usize) -> &mut Row {
-        &mut self.rows[place]
+    pub fn row(&self, place: Place) -> &Row {
+        &self.rows[place.0]
     }
 
     /// Where the row of this request stands.
-    pub fn place(&self, id: RequestId) -> Option<usize> {
+    pub fn place(&self, id: RequestId) -> Option<Place> {
         self.places.get(&id).copied()
     }
 
     /// The row of this request.
     pub fn get(&self, id: RequestId) -> Option<&Row> {
-        self.place(id).map(|place| &self.rows[place])
+        self.place(id).map(|place| self.row(place))
     }
 
-    /// Takes a later line: it replaces the request's row where one stands, else it comes last. A report id
-    /// that stands is never emptied: a created row stays created (contract, section 4).
+    /// The ids of all reports that rows hold.
+    pub fn report_ids(&self) -> impl Iterator<Item = &ReportId> {
+        self.rows.iter().filter_map(|row| row.state.report_id())
+    }
+
+    /// Takes a later line: it replaces the request's row where one stands, else it comes last. A report id that
+    /// stands is never emptied: a created row stays created. Whoever gives an id up uses [`Ledger::replace`].
     pub fn fold(&mut self, mut row: Row) {
-        match self.place(row.id()) {
-            None => {
-                self.places.insert(row.id(), self.rows.len());
-                self.rows.push(row);
-            }
-            Some(place) => {
-                let earlier = &mut self.rows[place];
-                if row.status.report_id().is_none() && matches!(earlier.status, Status::Created(_))
-                {
-                    return;
-                }
-                if row.extra.iter().all(String::is_empty) {
-                    row.extra = std::mem::take(&mut earlier.extra);
-                }
-                *earlier = row;
-            }
+        let place = self
+            .place(row.id())
+            .or_else(|| self.place(row.request().id()));
+        let Some(place) = place else {
+            let place = Place(self.rows.len());
+            self.places.insert(row.id(), place);
+            self.places.insert(row.request().id(), place);
+            self.rows.push(row);
+            return;
+        };
+        let earlier = &mut self.rows[place.0];
+        let (before, after) = (&earlier.state, &row.state);
+        if matches!(before, State::Created(_)) && after.report_id().is_none() {
+            return;
         }
+        if row.extra.iter().all(String::is_empty) {
+            row.extra = std::mem::take(&mut earlier.extra);
+        }
+        *earlier = row;
+    }
+
+    /// Puts `row` in the place of the row of its request, also where that loses a report id: a person said so.
+    ///
+    /// # Panics
+    /// Where the request has no row.
+    pub fn replace(&mut self, place: Place, row: Row) {
+        self.rows[place.0] = row;
     }
 
     /// Puts the rows of `order` first, in that order; all others keep their places after them.
     pub fn reorder(&mut self, order: impl IntoIterator<Item = RequestId>) {
-        let mut rank: HashMap<RequestId, usize> = HashMap::with_capacity(self.rows.len());
-        for id in order {
-            let next = rank.len();
-            rank.entry(id).or_insert(next);
+        let mut rank = vec![usize::MAX; self.rows.len()];
+        let mut next = 0;
+        for place in order.into_iter().filter_map(|id| self.place(id)) {
+            if rank[place.0] == usize::MAX {
+                rank[place.0] = next;
+                next += 1;
+            }
         }
-        self.rows
-            .sort_by_key(|row| rank.get(&row.id()).copied().unwrap_or(usize::MAX));
-        for (place, row) in self.rows.iter().enumerate() {
-            self.places.insert(row.id(), place);
+        let mut rows: Vec<(usize, Row)> = rank.into_iter().zip(self.rows.drain(..)).collect();
+        rows.sort_by_key(|(rank, _)| *rank);
+        self.rows.extend(rows.into_iter().map(|(_, row)| row));
+        for (n, row) in self.rows.iter().enumerate() {
+            self.places.insert(row.id(), Place(n));
+            self.places.insert(row.request().id(), Place(n));
         }
     }
 
@@ -102,7 +134,7 @@ impl Ledger {
             .chain(self.extra_columns.iter().map(String::as_str));
         let mut out = Records::default();
         out.push(header);
-        for row in &self.rows {
+        for row in self.rows() {
             out.push(self.cells(row));
         }
         out.into_bytes()

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::*;
 use crate::{
-    api::Cause,
+    api::Doubt,
     request::{Period, ReportType, Request},
 };
 
@@ -28,7 +28,7 @@ fn request(number: u32) -> Request {
 
 fn pending(number: u32) -> Row {
     let labels = [None, Some("O\"Hara, Söhne"), Some("=1+1"), Some("'x'")];
-    let mut row = Row::pending(
+    let mut row = Row::planned(
         request(number),
         "own \"job\"".into(),
         labels[number as usize % 4].map(Into::into),
@@ -37,25 +37,47 @@ fn pending(number: u32) -> Row {
     row
 }
 
-fn with(mut row: Row, status: Status, second: i64) -> Row {
+fn with(mut row: Row, state: State, second: i64) -> Row {
     row.attempts = 11;
-    row.intent_at = (status == Status::Sending).then(|| at(second));
-    row.cause = match status {
-        Status::Failed => Cause {
+    if matches!(state, State::Failed(_)) {
+        row.last_answer = LastAnswer {
             http_status: Some(400),
-            code: "1001".to_owned(),
-            text: "no, \"never\"".to_owned(),
             tracking_id: Some("track".to_owned()),
-        },
-        _ => Cause::default(),
-    };
-    row.status = status;
+        };
+    }
+    row.state = state;
     row.updated_at = Some(at(second));
     row
 }
 
 fn created(row: Row, id: &str, second: i64) -> Row {
-    with(row, Status::Created(id.parse().unwrap()), second)
+    with(row, State::Created(id.parse().unwrap()), second)
+}
+
+fn failed(row: Row, second: i64) -> Row {
+    let reason = Reason {
+        code: "1001".to_owned(),
+        text: "no, \"never\"".to_owned(),
+    };
+    with(row, State::Failed(reason), second)
+}
+
+fn sending(row: Row, second: i64) -> Row {
+    let state = State::Sending {
+        doubt: Doubt::Open,
+        reason: Reason::default(),
+        intent: Some(at(second)),
+    };
+    with(row, state, second)
+}
+
+fn in_doubt(row: Row, intent: i64, second: i64) -> Row {
+    let state = State::InDoubt {
+        text: "the answer was lost, \"who knows\"".to_owned(),
+        candidates: ["Y2lzA", "=Y2lzB"].map(|id| id.parse().unwrap()).into(),
+        intent: Some(at(intent)),
+    };
+    with(row, state, second)
 }
 
 fn ledger(rows: impl IntoIterator<Item = Row>) -> Ledger {
@@ -68,15 +90,12 @@ fn ledger(rows: impl IntoIterator<Item = Row>) -> Ledger {
 
 /// One row of each kind.
 fn sample() -> Ledger {
-    let mut in_doubt = with(pending(4), Status::Failed, 9);
-    in_doubt.cause.code = Row::IN_DOUBT.to_owned();
-    in_doubt.intent_at = Some(at(3));
     ledger([
         pending(0),
         created(pending(1), "Y2lz1", 5),
-        with(pending(2), Status::Failed, 6),
-        with(pending(3), Status::Sending, 7),
-        in_doubt,
+        failed(pending(2), 6),
+        sending(pending(3), 7),
+        in_doubt(pending(4), 3, 9),
         created(pending(5), "Y2lz5", 8),
     ])
 }

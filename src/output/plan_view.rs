@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::words;
 use crate::{
-    ledger::{Ledger, Row, Status, neutralise},
+    ledger::{Ledger, Row, State, neutralise},
     manifest::{Limits, Manifest, Rate},
     plan::{Plan, Planned},
 };
@@ -28,11 +28,11 @@ pub enum Action {
 impl Action {
     /// What a run would do with a request that has this row, or none.
     pub fn for_row(row: Option<&Row>) -> Self {
-        match row.map(|row| (&row.status, row.awaits_decision())) {
-            None | Some((Status::Pending, _) | (Status::Failed, false)) => Action::Send,
-            Some((Status::Failed, true)) => Action::Decide,
-            Some((Status::Created(_), _)) => Action::Skip,
-            Some((Status::Sending, _)) => Action::LookUp,
+        match row.map(|row| &row.state) {
+            None | Some(State::Pending { .. } | State::Failed(_)) => Action::Send,
+            Some(State::InDoubt { .. }) => Action::Decide,
+            Some(State::Created(_)) => Action::Skip,
+            Some(State::Sending { .. }) => Action::LookUp,
         }
     }
 

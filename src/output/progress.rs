@@ -13,9 +13,9 @@ use tracing::{debug, info, warn};
 
 use super::{console, words};
 use crate::{
-    ledger::{Row, Status},
+    ledger::{Counts, Row, State},
     pacing::Stats,
-    runner::{Counts, Event, EventKind},
+    runner::{Event, EventKind},
     session::News,
 };
 
@@ -59,11 +59,11 @@ impl Progress {
             EventKind::Settled(row) => settled(row),
             EventKind::Retrying { row, after } => {
                 let (name, after) = (words::name(row), words::duration(*after));
-                debug!(request_id = %row.id(), "{name}: {}; again in {after}", row.cause.text);
+                debug!(request_id = %row.id(), "{name}: {}; again in {after}", row.state.text());
             }
             EventKind::InDoubt(row) => {
                 let name = words::name(row);
-                info!(request_id = %row.id(), "{name}: {}; looking on the server whether it was made", row.cause.text);
+                info!(request_id = %row.id(), "{name}: {}; looking on the server whether it was made", row.state.text());
             }
             EventKind::Adopted(row) => {
                 let name = words::name(row);
@@ -156,13 +156,13 @@ impl Drop for Progress {
 
 fn settled(row: &Row) {
     let name = words::name(row);
-    match &row.status {
-        Status::Created(id) => {
+    match &row.state {
+        State::Created(id) => {
             debug!(request_id = %row.id(), report_id = %id, "{name}: created {id}");
         }
         _ => {
-            let code = &row.cause.code;
-            warn!(request_id = %row.id(), error_code = code, "{name}: {code}: {}", row.cause.text);
+            let code = row.state.error_code();
+            warn!(request_id = %row.id(), error_code = code, "{name}: {code}: {}", row.state.text());
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::words;
-use crate::ledger::{Row, Status};
+use crate::ledger::{Row, State};
 
 /// How many rows of each status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -28,12 +28,12 @@ pub struct StatusView {
 }
 
 impl Statuses {
-    fn add(&mut self, status: &Status) {
-        *match status {
-            Status::Created(_) => &mut self.created,
-            Status::Failed => &mut self.failed,
-            Status::Pending => &mut self.pending,
-            Status::Sending => &mut self.sending,
+    fn add(&mut self, state: &State) {
+        *match state {
+            State::Created(_) => &mut self.created,
+            State::Failed(_) | State::InDoubt { .. } => &mut self.failed,
+            State::Pending { .. } => &mut self.pending,
+            State::Sending { .. } => &mut self.sending,
         } += 1;
     }
 
@@ -55,14 +55,15 @@ impl StatusView {
         };
         for row in rows {
             view.total += 1;
-            view.by_status.add(&row.status);
+            view.by_status.add(&row.state);
             let request = row.request();
             let by_type = view.by_type.entry(request.report_type.to_string());
-            by_type.or_default().add(&row.status);
+            by_type.or_default().add(&row.state);
             let by_period = view.by_period.entry(request.period.to_string());
-            by_period.or_default().add(&row.status);
-            if row.status == Status::Failed {
-                *view.by_cause.entry(row.cause.code.clone()).or_default() += 1;
+            by_period.or_default().add(&row.state);
+            if matches!(row.state, State::Failed(_) | State::InDoubt { .. }) {
+                let code = row.state.error_code().to_owned();
+                *view.by_cause.entry(code).or_default() += 1;
             }
         }
         view

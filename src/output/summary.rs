@@ -4,8 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
 use super::words;
 use crate::{
-    api::Cause,
-    ledger::{Row, Status},
+    ledger::{Row, State},
     manifest::Rate,
     runner::Finished,
 };
@@ -80,18 +79,16 @@ impl Summary<'_> {
 
     fn failures(&self) -> String {
         let mut causes: BTreeMap<(&str, &str), Vec<&Row>> = BTreeMap::new();
-        for row in self
-            .selected
-            .iter()
-            .filter(|row| row.status == Status::Failed)
-        {
-            let Cause { code, text, .. } = &row.cause;
-            let text = if row.awaits_decision() {
-                "a person has to decide (monthend resolve)"
-            } else {
-                text
+        for row in &self.selected {
+            let cause = match &row.state {
+                State::Failed(reason) => (&*reason.code, &*reason.text),
+                state @ State::InDoubt { .. } => (
+                    state.error_code(),
+                    "a person has to decide (monthend resolve)",
+                ),
+                _ => continue,
             };
-            causes.entry((code, text)).or_default().push(row);
+            causes.entry(cause).or_default().push(row);
         }
         let mut causes: Vec<_> = causes.into_iter().collect();
         causes.sort_by_key(|(cause, rows)| (std::cmp::Reverse(rows.len()), *cause));

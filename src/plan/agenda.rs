@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use super::Plan;
 use crate::{
-    ledger::{Ledger, Reading, Row, Status},
+    ledger::{Ledger, Place, Reading, Row, State},
     request::RequestId,
 };
 
@@ -15,7 +15,7 @@ pub struct Agenda {
     /// The rows.
     pub ledger: Ledger,
     /// Places of the selected rows that are not created and await no decision, in order.
-    pub work: Vec<usize>,
+    pub work: Vec<Place>,
     /// Selected rows that are created already.
     pub created: usize,
     /// Selected rows that await a person's decision.
@@ -52,11 +52,8 @@ impl Agenda {
                 continue;
             }
             let label = planned.label.clone();
-            let mut row = Row::pending(planned.request.clone(), Arc::clone(&planned.job), label);
-            if in_doubt {
-                row.status = Status::Sending;
-            }
-            ledger.fold(row);
+            let row = Row::planned(planned.request.clone(), Arc::clone(&planned.job), label);
+            ledger.fold(if in_doubt { row.doubted(None) } else { row });
         }
         if let Some(id) = unknown.pop_first() {
             return Err(UnknownRequest(id));
@@ -81,14 +78,16 @@ impl Agenda {
 
     fn of(ledger: Ledger, selected: &HashSet<RequestId>) -> Self {
         let mut agenda = Agenda::default();
-        for (place, row) in ledger.rows().iter().enumerate() {
+        for (place, row) in ledger.places() {
             if !selected.contains(&row.id()) {
                 continue;
             }
-            match row.status {
-                Status::Created(_) => agenda.created += 1,
-                Status::Failed if row.awaits_decision() => agenda.undecided += 1,
-                Status::Failed | Status::Pending | Status::Sending => agenda.work.push(place),
+            match row.state {
+                State::Created(_) => agenda.created += 1,
+                State::InDoubt { .. } => agenda.undecided += 1,
+                State::Failed(_) | State::Pending { .. } | State::Sending { .. } => {
+                    agenda.work.push(place);
+                }
             }
         }
         agenda.ledger = ledger;

@@ -130,8 +130,8 @@ impl Selection {
                 .collect(),
         };
         let planned = || plan.requests().iter().map(Candidate::from);
-        matcher.check(planned().chain(ledger.rows().iter().map(Candidate::from)))?;
-        matcher.select(planned(), ledger.rows().iter().map(Candidate::from))
+        matcher.check(planned().chain(ledger.rows().map(Candidate::from)))?;
+        matcher.select(planned(), ledger.rows().map(Candidate::from))
     }
 
     /// The ids of the ledger's rows that are selected; what a job named is known by the `job` column only.
@@ -144,7 +144,7 @@ impl Selection {
             jobs: HashMap::new(),
             labels: HashMap::new(),
         };
-        let rows = || ledger.rows().iter().map(Candidate::from);
+        let rows = || ledger.rows().map(Candidate::from);
         matcher.check(rows())?;
         matcher.select(rows(), std::iter::empty())
     }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    ledger::{Ledger, Reading, Row, Status},
+    ledger::{Ledger, Reading, Reason, Row, State},
     manifest::{
         Discover, Exclusion, Job, Labels, Manifest, Settings, Source, SubPartner, SubPartners,
     },
@@ -168,27 +168,26 @@ proptest! {
         let strange = (0..strangers).map(|n| Request { sub_partner: Some(org(90 + n)), report_type: ReportType::User, period: month(9), internal: false });
         let some = plan.requests().iter().rev().zip(&done).map(|(p, status)| (p.request.clone(), *status));
         for (request, status) in strange.map(|r| (r, 1)).chain(some) {
-            let mut row = Row::pending(request, "old".into(), None);
-            row.status = match status {
-                0 => Status::Created(row.id().to_string().parse().unwrap()),
-                1 => Status::Failed,
-                2 => Status::Sending,
-                _ => Status::Pending,
-            };
-            ledger.fold(row);
+            let row = Row::planned(request, "old".into(), None);
+            let id = row.id().to_string().parse().unwrap();
+            ledger.fold(match status {
+                0 => row.created(id),
+                1 => row.failed(Reason::default()),
+                2 => row.doubted(None),
+                _ => row,
+            });
         }
-        let before: HashSet<_> = ledger.rows().iter().map(Row::id).collect();
+        let before: HashSet<_> = ledger.rows().map(Row::id).collect();
         let planned: Vec<_> = plan.requests().iter().map(|p| p.id).collect();
         let selected = planned.iter().copied().collect();
         let reading = Reading { ledger: ledger.clone(), ..Reading::default() };
         let agenda = Agenda::to_run(reading, &plan, &selected).unwrap();
-        let after: Vec<_> = agenda.ledger.rows().iter().map(Row::id).collect();
+        let after: Vec<_> = agenda.ledger.rows().map(Row::id).collect();
         prop_assert_eq!(&after[..planned.len()], &planned[..]);
         prop_assert!(before.iter().all(|id| after.contains(id)));
         prop_assert_eq!(after.len(), planned.len() + strangers);
-        for place in 0..after.len() {
-            let row = agenda.ledger.row(place);
-            let to_do = selected.contains(&row.id()) && !matches!(row.status, Status::Created(_));
+        for (place, row) in agenda.ledger.places() {
+            let to_do = selected.contains(&row.id()) && !matches!(row.state, State::Created(_));
             prop_assert_eq!(agenda.work.contains(&place), to_do);
         }
         prop_assert_eq!(agenda.work.len() + agenda.created, planned.len());
@@ -370,7 +369,7 @@ fn a_request_that_only_a_torn_line_speaks_of_is_in_doubt() {
     };
     let selected: HashSet<_> = [plan.requests()[0].id].into();
     let agenda = Agenda::to_run(reading(), &plan, &selected).unwrap();
-    assert_eq!(agenda.ledger.get(torn).unwrap().status, Status::Sending);
+    assert_eq!(agenda.ledger.get(torn).unwrap().state.word(), "sending");
     assert_eq!(agenda.work.len(), 1);
     assert_eq!(
         Agenda::to_retry(reading(), &selected),

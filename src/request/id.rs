@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::Request;
 
-/// The ledger's `request_id`: `r` and 16 hexadecimal digits (contract, section 4).
+/// The ledger's `request_id`: `r` and 16 hexadecimal digits (see `docs/ledger.md`).
 ///
 /// # Canonical form
 ///
@@ -22,14 +22,14 @@ use super::Request;
 /// internal=<true or false>
 /// ```
 ///
+/// The organisation's id stands in the API's own form, whatever the spelling ([`super::OrgId::canonical`]).
 /// No part can contain a line feed, so different requests have different texts. The form is frozen: the
 /// same request has the same id in every manifest, run and version.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(u64);
 
 impl RequestId {
-    pub(super) fn of(request: &Request) -> Self {
-        let org = request.sub_partner.as_ref().map_or("", |org| org.as_str());
+    pub(super) fn of(request: &Request, org: &str) -> Self {
         let mut hash = Sha256::new();
         for part in [
             "monthend request\norg=",

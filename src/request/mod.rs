@@ -36,10 +36,15 @@ pub struct Request {
 impl Request {
     /// The stable id of this request, the ledger's `request_id`.
     pub fn id(&self) -> RequestId {
-        RequestId::of(self)
+        RequestId::of(self, self.sub_partner.as_ref().map_or("", OrgId::canonical))
     }
 
-    /// Whether a list of reports cannot tell this request's report from `other`'s (contract, section 1).
+    /// The id that older versions gave this request: a hash of the organisation's id as it is written.
+    pub fn id_as_spelled(&self) -> RequestId {
+        RequestId::of(self, self.sub_partner.as_ref().map_or("", OrgId::as_str))
+    }
+
+    /// Whether a list of reports cannot tell this request's report from `other`'s.
     ///
     /// Twins are the same request with and without `internal`, and the partner's own request and a
     /// sub-partner's of the same type and period: a list item says neither which sub-partner it belongs

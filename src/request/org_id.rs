@@ -1,22 +1,111 @@
 //! The id of an organisation.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    str::FromStr,
+    sync::Arc,
+};
 
-/// The id of a sub-partner's organisation, as the API gives and takes it.
+use base64::{
+    Engine as _,
+    alphabet::URL_SAFE,
+    engine::{DecodePaddingMode, GeneralPurpose, general_purpose::NO_PAD},
+};
+
+/// Writes without padding, reads both forms.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    NO_PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+/// What an organisation's id decodes to begins with this, and with `ciscospark://` and another region elsewhere.
+const ADDRESS: &str = "ciscospark://us/ORGANIZATION/";
+
+/// The id of a sub-partner's organisation.
 ///
-/// Webex ids are URL-safe base64 of a `ciscospark://` address, but sources also show plain UUIDs, so any
-/// visible ASCII text up to [`OrgId::MAX_LEN`] characters is taken as it is. Cloning is cheap.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct OrgId(Arc<str>);
+/// The API's own form is URL-safe base64, without padding, of a `ciscospark://` address. People and other tools
+/// also write it padded, or as the bare UUID that the address ends with. These are compared by what they mean:
+/// two spellings of one organisation are equal. Any other visible ASCII text up to [`OrgId::MAX_LEN`] characters
+/// is taken as it is. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct OrgId {
+    spelled: Arc<str>,
+    /// The API's own form, where that is another text.
+    canonical: Option<Arc<str>>,
+}
 
 impl OrgId {
     /// The longest id that is accepted, in characters; real ones have fewer than a hundred.
     pub const MAX_LEN: usize = 512;
 
-    /// The id's text.
+    /// The id as it was written. This is what the API is sent.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.spelled
     }
+
+    /// The id in the API's own form, which all spellings share; as written where the text is no form of an
+    /// organisation's id.
+    pub fn canonical(&self) -> &str {
+        self.canonical.as_ref().unwrap_or(&self.spelled)
+    }
+
+    /// Whether the text means an organisation: an address in base64, or a UUID. What does not may still be taken by
+    /// the server.
+    pub fn is_an_organisation(&self) -> bool {
+        self.canonical.is_some() || is_address(&self.spelled)
+    }
+}
+
+impl PartialEq for OrgId {
+    fn eq(&self, other: &Self) -> bool {
+        self.canonical() == other.canonical()
+    }
+}
+
+impl Eq for OrgId {}
+
+impl Hash for OrgId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.canonical().hash(state);
+    }
+}
+
+impl PartialOrd for OrgId {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for OrgId {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.canonical().cmp(other.canonical())
+    }
+}
+
+fn is_address(text: &str) -> bool {
+    let Ok(decoded) = BASE64.decode(text) else {
+        return false;
+    };
+    decoded.starts_with(b"ciscospark://")
+        && std::str::from_utf8(&decoded).is_ok_and(|address| address.contains("/ORGANIZATION/"))
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+/// The API's own form of `text`, where it is another spelling of it.
+fn canonical(text: &str) -> Option<Arc<str>> {
+    if is_uuid(text) {
+        let address = format!("{ADDRESS}{}", text.to_ascii_lowercase());
+        return Some(BASE64.encode(address).into());
+    }
+    let unpadded = text.trim_end_matches('=');
+    (unpadded != text && is_address(unpadded)).then(|| unpadded.into())
 }
 
 /// Why a text is not an organisation id.
@@ -46,12 +135,45 @@ impl FromStr for OrgId {
         if text.len() > OrgId::MAX_LEN {
             return Err(OrgIdError::TooLong);
         }
-        Ok(OrgId(text.into()))
+        Ok(OrgId {
+            spelled: text.into(),
+            canonical: canonical(text),
+        })
     }
 }
 
 impl fmt::Display for OrgId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.spelled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_organisation_are_equal() {
+        let uuid = "96abc2aa-3dcc-11e5-a152-fe34819cdc9a";
+        let own_form = BASE64.encode(format!("{ADDRESS}{uuid}"));
+        let own: OrgId = own_form.parse().unwrap();
+        for text in [
+            own_form.clone(),
+            format!("{own_form}="),
+            format!("{own_form}=="),
+            uuid.to_owned(),
+            uuid.to_uppercase(),
+        ] {
+            let id: OrgId = text.parse().unwrap();
+            assert_eq!(id, own, "{text}");
+            assert_eq!((id.as_str(), id.canonical()), (&*text, &*own_form));
+            assert!(id.is_an_organisation(), "{text}");
+        }
+        for text in ["AcmeVoice", "12345", "b3Blbg==", &own_form[..30]] {
+            let id: OrgId = text.parse().unwrap();
+            assert_eq!(id.canonical(), text);
+            assert!(!id.is_an_organisation(), "{text}");
+            assert_ne!(id, own);
+        }
     }
 }

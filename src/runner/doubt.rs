@@ -23,7 +23,7 @@ use std::{
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 
-use super::decide::{Question, QuestionKind};
+use super::after_create::{Question, QuestionKind};
 use crate::{
     api::{Api, Doubt, ListQuery, Listed},
     request::{ReportId, Request},

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::StopReason;
 use crate::{
-    ledger::{Row, Status},
+    ledger::{Counts, Row},
     pacing::Stats,
 };
 
@@ -51,40 +51,4 @@ pub enum EventKind {
     Stopping(StopReason),
     /// The run is over.
     Finished,
-}
-
-/// The selected rows by what became of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
-    /// Created before this run.
-    pub skipped: usize,
-    /// Created in this run.
-    pub created: usize,
-    /// Failed, those that await a decision included.
-    pub failed: usize,
-    /// Not sent, or known not to have been processed.
-    pub pending: usize,
-    /// In doubt.
-    pub sending: usize,
-}
-
-impl Counts {
-    /// All selected rows.
-    pub fn total(&self) -> usize {
-        self.skipped + self.created + self.failed + self.pending + self.sending
-    }
-
-    /// Those that this run is done with.
-    pub fn done(&self) -> usize {
-        self.skipped + self.created + self.failed
-    }
-
-    pub(super) fn of(&mut self, status: &Status) -> &mut usize {
-        match status {
-            Status::Created(_) => &mut self.created,
-            Status::Failed => &mut self.failed,
-            Status::Pending => &mut self.pending,
-            Status::Sending => &mut self.sending,
-        }
-    }
 }

@@ -1,8 +1,8 @@
 //! Drives requests to their end: never lost, never twice.
 //!
-//! The owner ([`run`]) holds the ledger and decides what comes next; an attempt takes one row through
-//! gate, intent, create and result; a look finds out what became of a create whose answer was lost.
-//! Whoever watches gets [`Event`]s.
+//! The scheduler decides which row goes next; an attempt takes one row through gate, intent, create and
+//! result; a look-up finds out what became of a create whose answer was lost. [`run`] brings a ledger from one
+//! state at rest to the next. Whoever watches gets [`Event`]s.
 //!
 //! The order of effects is the guarantee:
 //!
@@ -15,21 +15,20 @@
 //! A create whose outcome is unknown is looked up before anything else happens to its row. [`find_existing`] asks
 //! what the server holds for requests that the ledger does not know.
 
+mod after_create;
 mod attempt;
-mod decide;
 mod doubt;
 mod event;
 mod existing;
-mod owner;
 mod run;
+mod scheduler;
 mod stop;
 mod twins;
 
 #[cfg(test)]
 mod tests;
 
-pub use decide::Progress;
-pub use event::{Counts, Event, EventKind};
+pub use event::{Event, EventKind};
 pub use existing::{Existing, find_existing};
 pub use run::{Finished, Setup, Unsaved, run};
 pub use stop::{Interrupt, Signal, StopReason};

@@ -1,19 +1,15 @@
 //! One run, from a prepared ledger to a ledger at rest.
 
-use std::{
-    cell::{Cell, RefCell},
-    io,
-    pin::pin,
-    sync::Arc,
-    time::Duration,
+use std::{collections::HashSet, io, pin::pin, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    Event, EventKind, Interrupt, StopReason, attempt::Context, scheduler::Scheduler, stop::Stopping,
 };
-
-use tokio::{sync::Notify, time::Instant};
-
-use super::{Counts, Event, EventKind, Interrupt, StopReason, attempt::Context, owner::Owner};
 use crate::{
     api::{Api, Cause},
-    ledger::{Disk, JournalError, Ledger, Row, journal},
+    ledger::{Counts, Disk, JournalError, Ledger, Place, Record, Row, journal},
     pacing::Stats,
     session::Session,
 };
@@ -28,7 +24,7 @@ pub struct Setup<'a, 's, A: Api, D> {
     pub disk: &'a D,
     /// Places in the ledger of the rows to bring to their end, in order. None of them is created, or awaits
     /// a decision.
-    pub work: Vec<usize>,
+    pub work: Vec<Place>,
     /// How many requests there are in all, selected or not.
     pub all: usize,
     /// How many selected rows need nothing, for the counts: created before, and waiting for a decision.
@@ -39,6 +35,12 @@ pub struct Setup<'a, 's, A: Api, D> {
     pub interrupt: Interrupt,
     /// Hears what happens.
     pub on_event: &'a dyn Fn(&Event),
+}
+
+/// Who hears what happens, and since when it is told.
+pub(super) struct Watch<'a> {
+    pub(super) began: Instant,
+    pub(super) on_event: &'a dyn Fn(&Event),
 }
 
 /// How a run ended.
@@ -85,35 +87,32 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
         on_event,
     } = setup;
     let began = Instant::now();
-    let ledger = RefCell::new(ledger);
     let (journal, writer) = journal(disk);
     let mut counts = idle;
     for place in &work {
-        *counts.of(&ledger.borrow().row(*place).status) += 1;
+        *counts.of(&ledger.row(*place).state) += 1;
     }
+    let now = || session.now();
     let context = Context {
         session,
-        journal,
-        ledger: &ledger,
-        counts: Cell::new(counts),
-        stopping: Cell::new(false),
-        stop: Notify::new(),
+        record: Record::new(ledger, journal, counts, HashSet::new(), &now),
+        stopping: Stopping::default(),
     };
     let drive = async {
-        let owner = Owner::new(&context, began, on_event, (concurrency, all));
-        owner.drive(work, &interrupt).await
+        let watch = Watch { began, on_event };
+        let scheduler = Scheduler::new(&context, watch, concurrency, all);
+        scheduler.drive(work, &interrupt).await
     };
     let mut writing = pin!(writer.run());
     let outcome = tokio::select! {
         biased;
         outcome = drive => outcome,
-        () = &mut writing => unreachable!("the context holds a journal, so the writer does not end"),
+        () = &mut writing => unreachable!("the record holds a journal, so the writer does not end"),
     };
-    let counts = context.counts.get();
-    drop(context);
+    let counts = context.record.counts();
+    let ledger = context.record.into_ledger();
     // Lines that nobody waits for any more: none may come after the file is brought to rest.
     writing.await;
-    let ledger = ledger.into_inner();
     let saved = disk.replace(ledger.to_csv()).await;
     let stop = match (outcome.stop, &saved) {
         (stop @ Some(StopReason::Ledger(_)), _) | (stop, Ok(())) => stop,

@@ -1,13 +1,13 @@
 //! Why a run ends before its work is done.
 
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::{api::Cause, ledger::JournalError, pacing::StopCause, session::Halt};
 
 /// Why sending stopped. The first reason counts, but for the ledger's trouble, which outranks all, and a signal,
-/// which outranks what the server said (contract, section 2: exit codes).
+/// which outranks what the server said (`docs/exit-codes.md`).
 #[derive(Debug, Clone)]
 pub enum StopReason {
     /// A wait that is too long, a server that is down, or nothing accepted for too long.
@@ -15,7 +15,7 @@ pub enum StopReason {
     /// The credentials were refused and cannot be renewed.
     Credentials(Cause),
     /// Everything was refused with 403 from the start: the token lacks a scope.
-    Forbidden(Cause),
+    Forbidden(String),
     /// A signal.
     Interrupted(Signal),
     /// The ledger could not be written.
@@ -74,6 +74,31 @@ impl Interrupt {
         match caught {
             Some(signal) => signal,
             None => std::future::pending().await,
+        }
+    }
+}
+
+/// Tells everything that is under way that nothing more may leave.
+#[derive(Debug, Default)]
+pub(super) struct Stopping {
+    stopping: Cell<bool>,
+    told: Notify,
+}
+
+impl Stopping {
+    pub(super) fn stop(&self) {
+        self.stopping.set(true);
+        self.told.notify_waiters();
+    }
+
+    /// Waits until the run stops.
+    pub(super) async fn wait(&self) {
+        loop {
+            let told = self.told.notified();
+            if self.stopping.get() {
+                return;
+            }
+            told.await;
         }
     }
 }

@@ -1,15 +1,16 @@
 use std::time::Duration;
 
-use super::decide::{Around, Next, Progress, QuestionKind, after_create};
+use super::after_create::{Around, Next, Progress, QuestionKind, after_create};
 use crate::{
-    api::{Cause, Doubt, Outcome, Refusal, WaitKind},
-    ledger::{Row, Status},
+    api::{Answer, Cause, Doubt, Notice, Outcome, Refusal, WaitKind},
+    ledger::{LastAnswer, Reason, Row, State},
     pacing::Stage,
     request::{Period, ReportId, ReportType, Request},
 };
 
 const BACKOFF: Duration = Duration::from_secs(7);
 
+/// A row whose earlier create is still in doubt.
 fn row() -> Row {
     let request = Request {
         sub_partner: None,
@@ -17,10 +18,32 @@ fn row() -> Row {
         period: Period::month(2026, 9).unwrap(),
         internal: false,
     };
-    let mut row = Row::pending(request, "job".into(), None);
-    row.status = Status::Sending;
-    row.intent_at = chrono::DateTime::from_timestamp(1_793_600_000, 0);
-    row
+    let intent = chrono::DateTime::from_timestamp(1_793_600_000, 0);
+    Row::planned(request, "job".into(), None).waiting(Reason::default(), intent)
+}
+
+/// The row after its next create was answered with `outcome`, and what comes next.
+fn after(
+    before: &Row,
+    progress: &mut Progress,
+    outcome: Outcome<ReportId>,
+    around: &Around<'_>,
+) -> (Row, Next) {
+    let sent = before.sent(chrono::DateTime::from_timestamp(1_793_600_060, 0).unwrap());
+    let status = match &outcome {
+        Outcome::Done(_) => Some(200),
+        Outcome::Refused(..) => Some(418),
+        Outcome::NotSent(_) | Outcome::InDoubt(..) => None,
+    };
+    let notice = Notice {
+        status,
+        ..Notice::default()
+    };
+    after_create(before, sent, progress, Answer { outcome, notice }, around)
+}
+
+fn reason() -> Reason {
+    Reason::from(&cause())
 }
 
 fn around(max_attempts: u32, stage: Stage, accepted: u64) -> Around<'static> {
@@ -72,34 +95,51 @@ async fn every_outcome_leads_where_the_table_says() {
     use Refusal as R;
     for stage in [Stage::Closed, Stage::Slow, Stage::Probing] {
         for outcome in outcomes() {
-            let (status, counts, next) = match &outcome {
-                Outcome::Done(id) => (Status::Created(id.clone()), false, Next::Settled),
-                Outcome::Refused(R::Wait(_) | R::Unauthorized, _) => {
-                    (Status::Pending, false, Next::AtOnce)
-                }
-                Outcome::Refused(R::Locked, _) => (Status::Pending, true, Next::After(BACKOFF)),
-                Outcome::Refused(R::Forbidden | R::Final, _) => {
-                    (Status::Failed, false, Next::Settled)
-                }
-                Outcome::Refused(R::Conflict, _) => (Status::Pending, true, Next::LookUp),
-                Outcome::NotSent(_) => (
-                    Status::Pending,
-                    stage == Stage::Closed,
-                    Next::After(BACKOFF),
-                ),
-                Outcome::InDoubt(..) => (Status::Sending, true, Next::LookUp),
+            let before = row();
+            let intent = before.state.intent();
+            let waiting = State::Pending {
+                reason: reason(),
+                intent,
             };
-            let (mut row, mut progress) = (row(), Progress::default());
-            let came = after_create(
-                &mut row,
+            let failed = State::Failed(reason());
+            let (state, counts, next) = match &outcome {
+                Outcome::Done(id) => (State::Created(id.clone()), false, Next::Settled),
+                Outcome::Refused(R::Wait(_) | R::Unauthorized, _) => (waiting, false, Next::AtOnce),
+                Outcome::Refused(R::Locked, _) => (waiting, true, Next::After(BACKOFF)),
+                Outcome::Refused(R::Forbidden | R::Final, _) => (failed, false, Next::Settled),
+                Outcome::Refused(R::Conflict, _) => (waiting, true, Next::LookUp),
+                Outcome::NotSent(_) => (waiting, stage == Stage::Closed, Next::After(BACKOFF)),
+                Outcome::InDoubt(doubt, _) => {
+                    let (doubt, reason) = (*doubt, reason());
+                    let state = State::Sending {
+                        doubt,
+                        reason,
+                        intent,
+                    };
+                    (state, true, Next::LookUp)
+                }
+            };
+            let mut progress = Progress::default();
+            let (row, came) = after(
+                &before,
                 &mut progress,
                 outcome.clone(),
                 &around(8, stage, 0),
             );
-            assert_eq!((&row.status, &came), (&status, &next), "{outcome:?}");
+            assert_eq!((&row.state, &came), (&state, &next), "{outcome:?}");
             assert_eq!(progress.tries, u32::from(counts), "{outcome:?} {stage:?}");
-            let settled = matches!(status, Status::Created(_) | Status::Failed);
-            assert_eq!(row.intent_at.is_none(), settled, "{outcome:?}");
+            let left = !matches!(outcome, Outcome::NotSent(_));
+            assert_eq!(row.attempts, u32::from(left), "{outcome:?}");
+            let status = match &outcome {
+                Outcome::Done(_) => Some(200),
+                Outcome::Refused(..) => Some(418),
+                Outcome::NotSent(_) | Outcome::InDoubt(..) => None,
+            };
+            let expected = LastAnswer {
+                http_status: status,
+                tracking_id: None,
+            };
+            assert_eq!(row.last_answer, expected, "{outcome:?}");
             let asked = progress.question.map(|q| (q.kind, q.looks, q.cause));
             let expected = match &outcome {
                 Outcome::Refused(R::Conflict, _) => Some(QuestionKind::WhichExists),
@@ -111,10 +151,6 @@ async fn every_outcome_leads_where_the_table_says() {
                 expected.map(|kind| (kind, 0, cause())),
                 "{outcome:?}"
             );
-            match outcome {
-                Outcome::Done(_) => assert_eq!(row.cause.code, ""),
-                _ => assert_eq!(row.cause, cause()),
-            }
         }
     }
 }
@@ -123,16 +159,15 @@ async fn every_outcome_leads_where_the_table_says() {
 #[tokio::test(start_paused = true)]
 async fn the_last_try_fails_what_may_not_be_sent_again() {
     for outcome in outcomes() {
-        let (mut row, mut progress) = (row(), Progress::default());
+        let mut progress = Progress::default();
         let last = around(1, Stage::Closed, 0);
-        let next = after_create(&mut row, &mut progress, outcome.clone(), &last);
+        let (row, next) = after(&row(), &mut progress, outcome.clone(), &last);
         let gives_up = matches!(
             outcome,
             Outcome::Refused(Refusal::Locked, _) | Outcome::NotSent(_)
         );
         if gives_up {
-            assert_eq!((&row.status, next), (&Status::Failed, Next::Settled));
-            assert_eq!((row.intent_at, &row.cause), (None, &cause()));
+            assert_eq!((row.state, next), (State::Failed(reason()), Next::Settled));
         } else if progress.tries > 0 {
             assert_eq!(next, Next::LookUp, "{outcome:?}");
         }
@@ -148,14 +183,15 @@ fn a_request_that_alone_is_busy_gives_up_at_last() {
         for number in 1..=10 {
             let accepted = if others { number } else { 0 };
             let around = around(8, Stage::Closed, accepted);
-            let next = after_create(&mut row, &mut progress, busy(), &around);
+            let (waiting, next) = after(&row, &mut progress, busy(), &around);
             let counts = others && number >= 6;
             let expected = if counts { Next::Last } else { Next::AtOnce };
             assert_eq!(
-                (next, &row.status),
-                (expected, &Status::Pending),
+                (next, waiting.state.word()),
+                (expected, "pending"),
                 "{number}"
             );
+            row = waiting;
         }
         assert_eq!(progress.tries, tries_after_ten);
     }

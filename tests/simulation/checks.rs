@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use monthend::{
     api::ListQuery,
-    ledger::{Ledger, Row, Status},
+    ledger::{Ledger, Row, State},
     request::{ReportId, Request},
     runner::Finished,
 };
@@ -14,7 +14,7 @@ use super::{history::History, server::Report};
 /// Whatever was reported as written is still there, and so is what the user wrote.
 pub(crate) fn nothing_lost(history: &History<'_>, ledger: &Ledger) {
     for (row, id) in history.written.borrow().iter() {
-        let found = ledger.get(*row).and_then(|row| row.status.report_id());
+        let found = ledger.get(*row).and_then(|row| row.state.report_id());
         if found != Some(id) {
             history
                 .world
@@ -33,7 +33,7 @@ pub(crate) fn nothing_lost(history: &History<'_>, ledger: &Ledger) {
     }
     // Whatever a run has found in the file must stay.
     for row in ledger.rows() {
-        if let Some(id) = row.status.report_id() {
+        if let Some(id) = row.state.report_id() {
             history.written.borrow_mut().insert(row.id(), id.clone());
         }
         let sent = history.server.arrived(row.request());
@@ -46,7 +46,7 @@ pub(crate) fn nothing_lost(history: &History<'_>, ledger: &Ledger) {
 /// The file is what the ledger in memory is, one line per request, in the plan's order.
 pub(crate) fn at_rest(history: &History<'_>, ledger: &Ledger) {
     let order: Vec<_> = history.plan.iter().map(Row::id).collect();
-    let rows: Vec<_> = ledger.rows().iter().map(Row::id).collect();
+    let rows: Vec<_> = ledger.rows().map(Row::id).collect();
     if order != rows {
         history.world.fail("the rows are not the plan's".to_owned());
     }
@@ -58,8 +58,7 @@ pub(crate) fn at_rest(history: &History<'_>, ledger: &Ledger) {
     }
     let mut owners: HashMap<&ReportId, &Row> = HashMap::new();
     for row in ledger.rows() {
-        if row.status == Status::Sending
-            && row.intent_at.is_none()
+        if matches!(row.state, State::Sending { intent: None, .. })
             && !history.torn.borrow().contains(&row.id())
         {
             let request = row.request();
@@ -67,7 +66,7 @@ pub(crate) fn at_rest(history: &History<'_>, ledger: &Ledger) {
                 .world
                 .fail(format!("the intent of {request} is lost"));
         }
-        let Some(id) = row.status.report_id() else {
+        let Some(id) = row.state.report_id() else {
             continue;
         };
         if let Some(other) = owners.insert(id, row) {
@@ -76,11 +75,6 @@ pub(crate) fn at_rest(history: &History<'_>, ledger: &Ledger) {
                 row.request(),
                 other.request()
             ));
-        }
-        if row.intent_at.is_some() {
-            history
-                .world
-                .fail(format!("{} is created and has an intent", row.request()));
         }
     }
 }
@@ -93,11 +87,11 @@ pub(crate) fn after_run(history: &History<'_>, finished: &Finished) {
     let counts = finished.counts;
     let mut counted = [0; 4];
     for row in finished.ledger.rows() {
-        counted[match row.status {
-            Status::Created(_) => 0,
-            Status::Failed => 1,
-            Status::Pending => 2,
-            Status::Sending => 3,
+        counted[match row.state {
+            State::Created(_) => 0,
+            State::Failed(_) | State::InDoubt { .. } => 1,
+            State::Pending { .. } => 2,
+            State::Sending { .. } => 3,
         }] += 1;
     }
     let told = [
@@ -130,17 +124,17 @@ pub(crate) fn at_the_end(history: &History<'_>, finished: &Finished) {
     for row in finished.ledger.rows() {
         let request = row.request();
         let made = ours.get(request).and_then(|made| made.first());
-        let failure = match &row.status {
-            Status::Pending | Status::Sending => Some("has no end"),
-            Status::Created(id) => {
+        let failure = match &row.state {
+            State::Pending { .. } | State::Sending { .. } => Some("has no end"),
+            State::Created(id) => {
                 history.world.count("rows created");
                 created_wrongly(history, &reports, request, id, made.copied())
             }
-            Status::Failed if row.awaits_decision() => {
+            State::InDoubt { .. } => {
                 history.world.count("rows in_doubt");
                 in_doubt_wrongly(history, &reports, row, made.copied())
             }
-            Status::Failed => {
+            State::Failed(_) => {
                 history.world.count("rows failed");
                 failed_wrongly(history, request, made.copied())
             }
@@ -204,7 +198,7 @@ fn in_doubt_wrongly(
     made: Option<&Report>,
 ) -> Option<&'static str> {
     if let Some(made) = made
-        && !row.cause.text.contains(made.id.as_str())
+        && !row.error().contains(made.id.as_str())
     {
         return Some("is in doubt and does not name the report we made");
     }

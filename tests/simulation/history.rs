@@ -9,10 +9,10 @@ use std::{
 };
 
 use monthend::{
-    ledger::{Disk as _, Ledger, RepairKind, Row, Status},
+    ledger::{Counts, Disk as _, Ledger, RepairKind, Row, State},
     manifest::{Limits, Rate, RateUnit, RetryPolicy},
     request::{Period, ReportId, ReportType, Request, RequestId},
-    runner::{Counts, Event, EventKind, Finished, Interrupt, Setup, Signal, run},
+    runner::{Event, EventKind, Finished, Interrupt, Setup, Signal, run},
     session::{News, Session, WallClock as _},
 };
 use tokio::{
@@ -160,20 +160,14 @@ impl History<'_> {
             return None;
         }
         checks::at_rest(self, &ledger);
-        let places = 0..ledger.rows().len();
-        let (idle, work): (Vec<_>, Vec<_>) = places.partition(|place| {
-            let row = ledger.row(*place);
-            row.status.report_id().is_some() || row.awaits_decision()
-        });
-        let idle = idle
-            .into_iter()
-            .fold(Counts::default(), |mut counts, place| {
-                match ledger.row(place).status {
-                    Status::Created(_) => counts.skipped += 1,
-                    _ => counts.failed += 1,
-                }
-                counts
-            });
+        let (mut idle, mut work) = (Counts::default(), Vec::new());
+        for (place, row) in ledger.places() {
+            match row.state {
+                State::Created(_) => idle.skipped += 1,
+                State::InDoubt { .. } => idle.failed += 1,
+                _ => work.push(place),
+            }
+        }
         let on_news = |news: &News| {
             self.world.trace(|| format!("  {news:?}"));
             if let News::Paused { until, .. } = news {
@@ -262,11 +256,11 @@ impl History<'_> {
         let mut ledger = reading.ledger;
         for row in &self.plan {
             if ledger.get(row.id()).is_none() {
-                let mut row = row.clone();
-                if reading.unknown.contains(&row.id()) {
-                    row.status = Status::Sending;
-                }
-                ledger.fold(row);
+                let row = row.clone();
+                ledger.fold(match reading.unknown.contains(&row.id()) {
+                    true => row.doubted(None),
+                    false => row,
+                });
             }
         }
         ledger.reorder(planned);
@@ -281,11 +275,11 @@ impl History<'_> {
                     format!(
                         "  settled {} {:?} {:?}",
                         row.request(),
-                        row.status,
-                        row.cause
+                        row.state,
+                        row.last_answer
                     )
                 });
-                if let Some(id) = row.status.report_id() {
+                if let Some(id) = row.state.report_id() {
                     self.written.borrow_mut().insert(row.id(), id.clone());
                 }
             }
@@ -323,7 +317,7 @@ impl History<'_> {
         };
         for request in self.server.sent() {
             let row = finished.ledger.get(request.id());
-            if row.is_none_or(|row| row.status != Status::Failed || row.awaits_decision()) {
+            if row.is_none_or(|row| !matches!(row.state, State::Failed(_))) {
                 self.world
                     .fail(format!("{request} was sent again, and is {row:?}"));
             }
@@ -372,7 +366,7 @@ fn plan(world: &World) -> Vec<Row> {
             .as_ref()
             .map(|_| Arc::from(world.pick(&labels)));
         let job = world.pick(&["own", "re\"sellers", "month, end"]);
-        let mut row = Row::pending(request, job.into(), label);
+        let mut row = Row::planned(request, job.into(), label);
         row.extra = vec![
             world
                 .pick(&["", "a note", "a \"note\",\nof two lines"])

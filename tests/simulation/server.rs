@@ -349,16 +349,15 @@ impl<'w> Server<'w> {
         let Ok(reading) = monthend::ledger::read(&durable, "durable".as_ref()) else {
             return; // a failed flush left a hole; the run is about to stop
         };
-        let rows = reading.ledger.rows();
-        match rows.iter().find(|row| row.request() == request) {
-            Some(row) if row.status.word() == "sending" && row.intent_at.is_some() => {}
+        let mut rows = reading.ledger.rows();
+        match rows.clone().find(|row| row.request() == request) {
+            Some(row) if row.state.word() == "sending" && row.state.intent().is_some() => {}
             row => self
                 .world
                 .fail(format!("{request} left, and durable is {row:?}")),
         }
-        let twin = rows
-            .iter()
-            .find(|row| row.request().is_twin_of(request) && row.status.word() == "sending");
+        let twin =
+            rows.find(|row| row.request().is_twin_of(request) && row.state.word() == "sending");
         if let Some(twin) = twin {
             self.world.fail(format!(
                 "{request} left while {} was in doubt",

@@ -32,7 +32,7 @@ impl Folder {
 #[tokio::test]
 async fn a_file_is_appended_to_and_replaced_whole() {
     let folder = Folder::new();
-    let disk = FileDisk::new(folder.ledger());
+    let disk = FileDisk::new(folder.ledger(), None);
     disk.replace(b"one\n".to_vec()).await.unwrap();
     disk.append(b"two\n".to_vec()).await.unwrap();
     disk.sync().await.unwrap();
@@ -57,7 +57,7 @@ async fn whoever_touches_the_file_during_a_run_is_noticed() {
     ];
     for (what, touch) in touches {
         let folder = Folder::new();
-        let disk = FileDisk::new(folder.ledger());
+        let disk = FileDisk::new(folder.ledger(), None);
         disk.replace(b"one\n".to_vec()).await.unwrap();
         touch(&folder.ledger());
         let before = fs::read(folder.ledger()).ok();

@@ -28,8 +28,9 @@ fn a_spreadsheet_may_save_it() {
     assert_eq!(found.repairs, []);
     // Without the last line's end, too, but for the cell that it may have been cut in.
     let found = reading(saved.strip_suffix(b"\r\n").unwrap());
-    assert_eq!(found.ledger.rows()[..5], sample.rows()[..5]);
-    assert_eq!(found.ledger.rows()[5].status, sample.rows()[5].status);
+    assert!(found.ledger.rows().take(5).eq(sample.rows().take(5)));
+    let last = |ledger: &Ledger| ledger.rows().last().unwrap().state.clone();
+    assert_eq!(last(&found.ledger), last(&sample));
 }
 
 /// The cells of `bytes`, with its columns in the order of `columns`.
@@ -59,7 +60,7 @@ fn columns_may_be_missing_added_or_in_another_order() {
     names.push("of a later version");
     let found = reading(&columns(&bytes, &names)).ledger;
     assert_eq!(found.extra_columns(), ["my note", "of a later version"]);
-    assert_eq!(found.rows()[1].extra, ["a note", "new"]);
+    assert_eq!(found.rows().nth(1).unwrap().extra, ["a note", "new"]);
     assert_eq!(
         reading(&found.to_csv()).ledger,
         found,
@@ -75,7 +76,7 @@ fn columns_may_be_missing_added_or_in_another_order() {
         let read = read(&columns(&bytes, &without), Path::new("l.csv"));
         assert_eq!(read.is_err(), column.is_required(), "{}", column.name());
         match read {
-            Ok(found) => assert_eq!(found.ledger.rows().len(), sample.rows().len()),
+            Ok(found) => assert_eq!(found.ledger.len(), sample.len()),
             Err(why) => assert!(why.to_string().contains(column.name()), "{why}"),
         }
     }

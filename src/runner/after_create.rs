@@ -1,23 +1,23 @@
-//! What comes after an answer: plain functions over values.
+//! What comes after the answer to a create: plain functions over values.
 
 use std::{collections::HashSet, time::Duration};
 
 use tokio::time::Instant;
 
 use crate::{
-    api::{Cause, Doubt, Outcome, Refusal, WaitKind},
-    ledger::{Row, Status},
+    api::{Answer, Cause, Doubt, Outcome, Refusal, WaitKind},
+    ledger::{LastAnswer, Reason, Row},
     pacing::Stage,
     request::ReportId,
 };
 
 /// From this 423 or 503 on one request, each counts as an attempt when others were accepted since its first
-/// (contract, section 3: `max_attempts`).
+/// (`docs/manifest.md`, `retry.max_attempts`).
 const BUSY_FROM: u32 = 6;
 
 /// What this run knows about a row beyond its line.
 #[derive(Debug, Clone, Default)]
-pub struct Progress {
+pub(super) struct Progress {
     /// Tries that count against `retry.max_attempts`.
     pub(super) tries: u32,
     /// 423 and 503 with an announced wait so far.
@@ -76,7 +76,8 @@ pub(super) struct Around<'a> {
     pub(super) backoff: &'a dyn Fn(u32) -> Duration,
 }
 
-/// Takes the outcome of a create into the row and says what comes next.
+/// The row after its create was answered, and what comes next. `before` is the row as it was before it was sent,
+/// `sent` as its intent says.
 ///
 /// | outcome | status | counts as a try | next |
 /// | --- | --- | --- | --- |
@@ -92,33 +93,37 @@ pub(super) struct Around<'a> {
 ///
 /// Where a try that counts was the last one, the row is failed and settled instead of tried again.
 pub(super) fn after_create(
-    row: &mut Row,
+    before: &Row,
+    mut sent: Row,
     progress: &mut Progress,
-    outcome: Outcome<ReportId>,
+    answer: Answer<ReportId>,
     around: &Around<'_>,
-) -> Next {
-    let tried_again = |row: &mut Row, progress: &mut Progress, counts: bool, next: Next| {
-        progress.tries += u32::from(counts);
-        row.status = Status::Pending;
-        if counts && progress.tries >= around.max_attempts {
-            row.status = Status::Failed;
-            row.intent_at = None;
-            return Next::Settled;
+) -> (Row, Next) {
+    let notice = answer.notice;
+    let cause = match &answer.outcome {
+        Outcome::Done(_) => None,
+        Outcome::Refused(_, cause) | Outcome::NotSent(cause) | Outcome::InDoubt(_, cause) => {
+            Some(cause.clone())
         }
-        next
     };
-    if let Outcome::Refused(_, cause) | Outcome::NotSent(cause) | Outcome::InDoubt(_, cause) =
-        &outcome
-    {
-        row.cause = cause.clone();
-    }
-    match outcome {
-        Outcome::Done(id) => {
-            created(row, id);
-            Next::Settled
+    let tracking_id = cause.as_ref().and_then(|cause| cause.tracking_id.clone());
+    sent.last_answer = LastAnswer {
+        http_status: notice.status,
+        tracking_id: tracking_id.or(notice.tracking_id),
+    };
+    let reason = cause.as_ref().map(Reason::from).unwrap_or_default();
+    // Of what was refused or never left the outcome is known; an earlier create's may still not be.
+    let waiting = |sent: Row, progress: &mut Progress, counts: bool, next: Next| {
+        progress.tries += u32::from(counts);
+        if counts && progress.tries >= around.max_attempts {
+            return (sent.failed(reason.clone()), Next::Settled);
         }
+        (sent.waiting(reason.clone(), before.state.intent()), next)
+    };
+    match answer.outcome {
+        Outcome::Done(id) => (sent.created(id), Next::Settled),
         Outcome::Refused(Refusal::Wait(WaitKind::RateLimit) | Refusal::Unauthorized, _) => {
-            tried_again(row, progress, false, Next::AtOnce)
+            waiting(sent, progress, false, Next::AtOnce)
         }
         Outcome::Refused(Refusal::Wait(WaitKind::Busy), _) => {
             if progress.busy == 0 {
@@ -128,35 +133,30 @@ pub(super) fn after_create(
             let others = around.accepted > progress.accepted_at_first_busy;
             let counts = progress.busy >= BUSY_FROM && others;
             let next = if counts { Next::Last } else { Next::AtOnce };
-            tried_again(row, progress, counts, next)
+            waiting(sent, progress, counts, next)
         }
         Outcome::Refused(Refusal::Locked, _) => {
             let after = (around.backoff)(progress.tries + 1);
-            tried_again(row, progress, true, Next::After(after))
+            waiting(sent, progress, true, Next::After(after))
         }
         Outcome::Refused(Refusal::Conflict, cause) => {
             progress.tries += 1;
-            row.status = Status::Pending;
-            ask(progress, QuestionKind::WhichExists, cause)
+            let next = ask(progress, QuestionKind::WhichExists, cause);
+            (sent.waiting(reason, before.state.intent()), next)
         }
         Outcome::Refused(Refusal::Forbidden | Refusal::Final, _) => {
-            row.status = Status::Failed;
-            row.intent_at = None;
-            Next::Settled
+            (sent.failed(reason), Next::Settled)
         }
         Outcome::NotSent(_) => {
             let after = (around.backoff)(progress.tries + 1);
-            tried_again(
-                row,
-                progress,
-                around.stage == Stage::Closed,
-                Next::After(after),
-            )
+            sent.attempts = before.attempts;
+            let counts = around.stage == Stage::Closed;
+            waiting(sent, progress, counts, Next::After(after))
         }
         Outcome::InDoubt(doubt, cause) => {
             progress.tries += 1;
-            row.status = Status::Sending;
-            ask(progress, QuestionKind::WasItMade(doubt), cause)
+            let next = ask(progress, QuestionKind::WasItMade(doubt), cause);
+            (sent.lost(doubt, reason), next)
         }
     }
 }
@@ -169,15 +169,4 @@ fn ask(progress: &mut Progress, kind: QuestionKind, cause: Cause) -> Next {
         cause,
     });
     Next::LookUp
-}
-
-/// The report exists and is the row's.
-pub(super) fn created(row: &mut Row, id: ReportId) {
-    row.cause = Cause {
-        http_status: row.cause.http_status,
-        tracking_id: row.cause.tracking_id.take(),
-        ..Cause::default()
-    };
-    row.status = Status::Created(id);
-    row.intent_at = None;
 }

@@ -5,26 +5,26 @@ use std::{collections::BTreeMap, rc::Rc};
 use futures::future::LocalBoxFuture;
 use tokio::time::Instant;
 
-use super::{Done, Owner, Work};
+use super::{Done, Scheduler, Work};
 use crate::{
     api::{Api, Doubt},
-    ledger::{Row, Status},
+    ledger::{Place, Reason, Row, State},
     request::{OrgId, ReportId},
     runner::{
         EventKind,
-        decide::{Next, QuestionKind, created},
+        after_create::{Next, QuestionKind},
         doubt::{Finding, Known, Seen, judge, look, schedule},
     },
     session::ReadError,
 };
 
-impl<'c, A: Api> Owner<'c, '_, '_, A> {
+impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
     /// Looks for all rows that are due, those of one sub-partner with one list.
     pub(super) fn start_looks(&mut self, now: Instant, under_way: &mut Work<'c>) {
-        let mut due: BTreeMap<Option<OrgId>, Vec<usize>> = BTreeMap::new();
+        let mut due: BTreeMap<Option<OrgId>, Vec<Place>> = BTreeMap::new();
         while let Some((at, place)) = self.doubts.first().copied().filter(|(at, _)| *at <= now) {
             self.doubts.remove(&(at, place));
-            let ledger = self.context.ledger.borrow();
+            let ledger = self.context.record.ledger();
             let org = ledger.row(place).request().sub_partner.clone();
             due.entry(org).or_default().push(place);
         }
@@ -33,7 +33,7 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
             let owned = Rc::clone(&self.owned);
             let cache = Rc::clone(&self.created_cache);
             let requests: Vec<_> = {
-                let ledger = context.ledger.borrow();
+                let ledger = context.record.ledger();
                 places
                     .iter()
                     .map(|place| ledger.row(*place).request().clone())
@@ -43,7 +43,7 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
                 let requests: Vec<_> = requests.iter().collect();
                 let seen = tokio::select! {
                     biased;
-                    () = context.stopped() => None,
+                    () = context.stopping.wait() => None,
                     seen = look(context.session, &requests, |id| owned.borrow().contains(id), &cache) => Some(seen),
                 };
                 Done::Look(places, seen)
@@ -51,7 +51,7 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
         }
     }
 
-    pub(super) fn on_not_looked_up(&mut self, places: &[usize], error: &ReadError) {
+    pub(super) fn on_not_looked_up(&mut self, places: &[Place], error: &ReadError) {
         let cause = match error {
             ReadError::Halted(halt) => {
                 self.stop(halt.clone().into());
@@ -64,13 +64,13 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
                 continue;
             }
             self.not_looked_up.push(cause.clone());
-            let row = self.context.ledger.borrow().row(*place).clone();
+            let row = self.context.record.row(*place);
             self.emit(EventKind::NotLookedUp(row));
         }
     }
 
     /// Plans the next look; false where the last one was had.
-    fn look_again(&mut self, place: usize) -> bool {
+    fn look_again(&mut self, place: Place) -> bool {
         let settle = self.context.session.policy().settle;
         let Some(question) = self
             .progress
@@ -97,10 +97,10 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
     /// Judges what a look saw of one row.
     pub(super) fn on_looked(
         &mut self,
-        place: usize,
+        place: Place,
         seen: Vec<Seen>,
     ) -> Option<LocalBoxFuture<'c, Done>> {
-        let mut row = self.context.ledger.borrow().row(place).clone();
+        let row = self.context.record.row(place);
         let has_rival = self.has_rival(&row);
         let settle = self.context.session.policy().settle;
         let progress = self.progress.get_mut(&place)?;
@@ -113,46 +113,39 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
                 .collect()
         };
         let known = Known {
-            intent_at: row.intent_at,
+            intent_at: row.state.intent(),
             listed_before: progress.listed_before.as_ref(),
             has_rival,
             settled: schedule(question.kind, question.looks, settle).1,
         };
         let finding = judge(&question, &seen, &known);
-        let next = match finding {
+        let (mut row, next) = match finding {
             Finding::LookAgain => {
                 self.look_again(place);
                 return None;
             }
             Finding::Adopt(id) => {
                 self.owned.borrow_mut().insert(id.clone());
-                created(&mut row, id);
-                Next::Settled
+                (row.created(id), Next::Settled)
             }
             Finding::NotMade
                 if progress.tries < self.context.session.policy().max_attempts.get() =>
             {
                 progress.listed_before = Some(seen.into_iter().map(|s| s.id).collect());
-                row.status = Status::Pending;
-                Next::AtOnce
+                (row.not_made(), Next::AtOnce)
             }
             Finding::NotMade | Finding::NoneExists => {
-                row.status = Status::Failed;
-                row.cause = question.cause;
-                row.intent_at = None;
-                Next::Settled
+                (row.failed(Reason::from(&question.cause)), Next::Settled)
             }
-            Finding::Undecidable(candidates) => {
-                row.status = Status::Failed;
-                row.cause.code = Row::IN_DOUBT.to_owned();
-                row.cause.text = undecidable(question.kind, &candidates);
-                Next::Settled
-            }
+            Finding::Undecidable(candidates) => (
+                row.undecided(what_is_known(question.kind, &candidates), candidates),
+                Next::Settled,
+            ),
         };
         progress.question = None;
         let context = self.context;
         Some(Box::pin(async move {
-            let recorded = context.record_result(&mut row).await;
+            let recorded = context.record.conclude(&mut row).await;
             Done::Recorded(place, Box::new(row), next, recorded)
         }))
     }
@@ -160,18 +153,22 @@ impl<'c, A: Api> Owner<'c, '_, '_, A> {
     /// Whether a report that fits this row may be a twin's: one that is in doubt too, in this run or left so by
     /// another, or one that waits for a decision about a create that left after this row's first.
     fn has_rival(&self, row: &Row) -> bool {
-        let ledger = self.context.ledger.borrow();
-        ledger.rows().iter().any(|other| {
-            let in_doubt = other.status == Status::Sending;
-            let undecided = other.awaits_decision()
-                && (row.intent_at.is_none() || row.intent_at <= other.intent_at);
-            (in_doubt || undecided) && other.request().is_twin_of(row.request())
+        let ledger = self.context.record.ledger();
+        ledger.rows().any(|other| {
+            let unsettled = match &other.state {
+                State::Sending { .. } => true,
+                State::InDoubt { intent, .. } => {
+                    row.state.intent().is_none() || row.state.intent() <= *intent
+                }
+                State::Pending { .. } | State::Created(_) | State::Failed(_) => false,
+            };
+            unsettled && other.request().is_twin_of(row.request())
         })
     }
 }
 
 /// What a person is told who has to decide.
-fn undecidable(kind: QuestionKind, candidates: &[ReportId]) -> String {
+fn what_is_known(kind: QuestionKind, candidates: &[ReportId]) -> String {
     let what = match kind {
         QuestionKind::WasItMade(Doubt::Open) => "the answer was lost",
         QuestionKind::WasItMade(Doubt::SaidYes) => {
@@ -179,14 +176,8 @@ fn undecidable(kind: QuestionKind, candidates: &[ReportId]) -> String {
         }
         QuestionKind::WhichExists => "the server says that the report exists already",
     };
-    if candidates.is_empty() {
-        return format!(
-            "{what}, and no report that could be it is listed; decide with `monthend resolve`"
-        );
+    match candidates {
+        [] => format!("{what}, and no report that could be it is listed"),
+        _ => format!("{what}, and it cannot be known which report is its own"),
     }
-    let ids: Vec<&str> = candidates.iter().map(ReportId::as_str).collect();
-    format!(
-        "{what}, and it cannot be known which report is its own; decide with `monthend resolve` between: {}",
-        ids.join(", ")
-    )
 }

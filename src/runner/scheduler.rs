@@ -1,6 +1,6 @@
-//! The owner of a run: which row goes next, what becomes of it, and when it is over.
+//! Which row goes next, what follows for it, and when a run is over.
 
-mod looks;
+mod look_ups;
 
 use std::{
     cell::RefCell,
@@ -13,14 +13,15 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     Event, EventKind, Interrupt, StopReason,
+    after_create::{Next, Progress, Question, QuestionKind},
     attempt::{Answered, Attempted, Context, attempt},
-    decide::{Next, Progress, Question, QuestionKind},
     doubt::{CreatedCache, Seen},
+    run::Watch,
     twins::Twins,
 };
 use crate::{
-    api::{Api, Cause, Doubt, ListQuery},
-    ledger::{JournalError, Row, Status},
+    api::{Api, Cause, ListQuery},
+    ledger::{JournalError, Place, Row, State},
     request::{OrgId, ReportId, Request},
     session::{Halt, ReadError},
 };
@@ -37,21 +38,20 @@ enum Class {
 }
 
 /// Holds what is known of every row that is not done with, and starts what may start.
-pub(super) struct Owner<'c, 'a, 's, A: Api> {
+pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
     context: &'c Context<'a, 's, A>,
-    began: Instant,
-    on_event: &'a dyn Fn(&Event),
+    watch: Watch<'a>,
     concurrency: usize,
     all: usize,
     /// Places of rows that may be sent now.
-    ready: BTreeSet<(Class, usize)>,
+    ready: BTreeSet<(Class, Place)>,
     /// Rows in a backoff, and when it ends.
-    delayed: BTreeSet<(Instant, usize)>,
+    delayed: BTreeSet<(Instant, Place)>,
     /// Rows to look up, and when.
-    doubts: BTreeSet<(Instant, usize)>,
-    progress: HashMap<usize, Progress>,
+    doubts: BTreeSet<(Instant, Place)>,
+    progress: HashMap<Place, Progress>,
     /// Waiting for a twin, by place.
-    twins: Twins<(Class, usize)>,
+    twins: Twins<(Class, Place)>,
     /// Every report id of the ledger: whose report it is is known.
     owned: Rc<RefCell<HashSet<ReportId>>>,
     created_cache: Rc<CreatedCache>,
@@ -73,25 +73,24 @@ pub(super) struct Outcome {
 /// Something that was under way is done.
 enum Done {
     KnowsTime(Result<(), Halt>),
-    Attempt(Box<(usize, Row, Progress, Attempted)>),
-    Look(Vec<usize>, Option<Result<Vec<Vec<Seen>>, ReadError>>),
+    Attempt(Box<(Place, Progress, Attempted)>),
+    Look(Vec<Place>, Option<Result<Vec<Vec<Seen>>, ReadError>>),
     /// A row's line that a look led to.
-    Recorded(usize, Box<Row>, Next, Result<(), JournalError>),
+    Recorded(Place, Box<Row>, Next, Result<(), JournalError>),
 }
 
 type Work<'c> = FuturesUnordered<LocalBoxFuture<'c, Done>>;
 
-impl<'c, 'a, 's, A: Api> Owner<'c, 'a, 's, A> {
+impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
     pub(super) fn new(
         context: &'c Context<'a, 's, A>,
-        began: Instant,
-        on_event: &'a dyn Fn(&Event),
-        (concurrency, all): (usize, usize),
+        watch: Watch<'a>,
+        concurrency: usize,
+        all: usize,
     ) -> Self {
-        Owner {
+        Scheduler {
             context,
-            began,
-            on_event,
+            watch,
             concurrency,
             all,
             ready: BTreeSet::new(),
@@ -110,7 +109,7 @@ impl<'c, 'a, 's, A: Api> Owner<'c, 'a, 's, A> {
     }
 
     /// Brings the rows at `work` to their end, or stops.
-    pub(super) async fn drive(mut self, work: Vec<usize>, interrupt: &Interrupt) -> Outcome {
+    pub(super) async fn drive(mut self, work: Vec<Place>, interrupt: &Interrupt) -> Outcome {
         self.begin(&work);
         self.emit(EventKind::Started);
         let mut under_way: Work<'_> = FuturesUnordered::new();
@@ -144,41 +143,33 @@ impl<'c, 'a, 's, A: Api> Owner<'c, 'a, 's, A> {
     }
 
     /// Sorts the rows into those to send and those to look up.
-    fn begin(&mut self, work: &[usize]) {
-        let ledger = self.context.ledger.borrow();
-        let ids = ledger
-            .rows()
-            .iter()
-            .filter_map(|row| row.status.report_id());
-        *self.owned.borrow_mut() = ids.cloned().collect();
+    fn begin(&mut self, work: &[Place]) {
+        let ledger = self.context.record.ledger();
+        *self.owned.borrow_mut() = ledger.report_ids().cloned().collect();
         if self.owned.borrow().is_empty() {
             self.forbidden = Some((0, HashSet::new()));
         }
         let now = Instant::now();
         for place in work {
             let row = ledger.row(*place);
-            if row.status != Status::Sending {
+            let State::Sending { doubt, reason, .. } = &row.state else {
                 self.ready.insert((Class::Fresh, *place));
                 continue;
-            }
-            self.twins.begin(row.request());
-            let said_yes = row
-                .cause
-                .http_status
-                .is_some_and(|status| (200..300).contains(&status));
-            let doubt = if said_yes {
-                Doubt::SaidYes
-            } else {
-                Doubt::Open
             };
-            let cause = if row.cause.text.is_empty() {
+            self.twins.begin(row.request());
+            let doubt = *doubt;
+            let cause = if reason.text.is_empty() {
                 Cause {
                     code: "reset".to_owned(),
                     text: "the run ended before the answer came".to_owned(),
                     ..Cause::default()
                 }
             } else {
-                row.cause.clone()
+                Cause {
+                    code: reason.code.clone(),
+                    text: reason.text.clone(),
+                    ..Cause::default()
+                }
             };
             let progress = self.progress.entry(*place).or_default();
             progress.question = Some(Question {
@@ -194,7 +185,7 @@ impl<'c, 'a, 's, A: Api> Owner<'c, 'a, 's, A> {
     }
 
     fn next_due(&self) -> Option<Instant> {
-        let first = |set: &BTreeSet<(Instant, usize)>| set.first().map(|(at, _)| *at);
+        let first = |set: &BTreeSet<(Instant, Place)>| set.first().map(|(at, _)| *at);
         first(&self.delayed)
             .into_iter()
             .chain(first(&self.doubts))
@@ -225,7 +216,7 @@ impl<'c, 'a, 's, A: Api> Owner<'c, 'a, 's, A> {
             let Some(next @ (_, place)) = self.ready.pop_first() else {
                 break;
             };
-            let row = self.context.ledger.borrow().row(place).clone();
+            let row = self.context.record.row(place);
             if !self.twins.is_free_for(row.request()) {
                 self.twins.wait(row.request().clone(), next);
                 continue;
@@ -235,17 +226,17 @@ impl<'c, 'a, 's, A: Api> Owner<'c, 'a, 's, A> {
             let context = self.context;
             *sending += 1;
             under_way.push(Box::pin(async move {
-                let (mut row, mut progress) = (row, progress);
-                let attempted = attempt(context, &mut row, &mut progress).await;
-                Done::Attempt(Box::new((place, row, progress, attempted)))
+                let mut progress = progress;
+                let attempted = attempt(context, row, &mut progress).await;
+                Done::Attempt(Box::new((place, progress, attempted)))
             }));
         }
     }
 
     /// The server's clock has to be known before the first intent is dated by it.
-    fn learn_time(&self, place: usize) -> LocalBoxFuture<'c, Done> {
+    fn learn_time(&self, place: Place) -> LocalBoxFuture<'c, Done> {
         let context = self.context;
-        let ledger = context.ledger.borrow();
+        let ledger = context.record.ledger();
         let request = ledger.row(place).request();
         let query = ListQuery {
             sub_partner: request.sub_partner.clone(),
@@ -255,7 +246,7 @@ impl<'c, 'a, 's, A: Api> Owner<'c, 'a, 's, A> {
         Box::pin(async move {
             tokio::select! {
                 biased;
-                () = context.stopped() => Done::KnowsTime(Ok(())),
+                () = context.stopping.wait() => Done::KnowsTime(Ok(())),
                 learned = context.session.learn_time(&query) => Done::KnowsTime(learned),
             }
         })
@@ -267,8 +258,8 @@ impl<'c, 'a, 's, A: Api> Owner<'c, 'a, 's, A> {
             Done::KnowsTime(Ok(())) => self.knows_time = true,
             Done::KnowsTime(Err(halt)) => self.stop(halt.into()),
             Done::Attempt(done) => {
-                let (place, row, progress, attempted) = *done;
-                self.on_attempted(place, row, progress, attempted);
+                let (place, progress, attempted) = *done;
+                self.on_attempted(place, progress, attempted);
             }
             Done::Look(_, None) => {}
             Done::Look(places, Some(Err(error))) => self.on_not_looked_up(&places, &error),
@@ -278,10 +269,10 @@ impl<'c, 'a, 's, A: Api> Owner<'c, 'a, 's, A> {
                 }
             }
             Done::Recorded(place, row, next, Ok(())) => {
-                match row.status {
-                    Status::Created(_) => self.emit(EventKind::Adopted((*row).clone())),
-                    Status::Pending => self.emit(EventKind::NotMade((*row).clone())),
-                    Status::Failed | Status::Sending => {}
+                match row.state {
+                    State::Created(_) => self.emit(EventKind::Adopted((*row).clone())),
+                    State::Pending { .. } => self.emit(EventKind::NotMade((*row).clone())),
+                    State::Failed(_) | State::InDoubt { .. } | State::Sending { .. } => {}
                 }
                 self.proceed(place, &row, next);
             }
@@ -289,18 +280,18 @@ impl<'c, 'a, 's, A: Api> Owner<'c, 'a, 's, A> {
         }
     }
 
-    fn on_attempted(&mut self, place: usize, row: Row, progress: Progress, attempted: Attempted) {
+    fn on_attempted(&mut self, place: Place, progress: Progress, attempted: Attempted) {
         self.progress.insert(place, progress);
         match attempted {
-            Attempted::NotLet(halt) => {
+            Attempted::NotLet(row, halt) => {
                 self.free(row.request());
                 if let Some(halt) = halt {
                     self.stop(halt.into());
                 }
             }
-            Attempted::HeldBack => self.proceed(place, &row, Next::AtOnce),
-            Attempted::Unrecorded(error) => self.on_unrecorded(row, error),
-            Attempted::Answered(next, halt, answered) => {
+            Attempted::HeldBack(row) => self.proceed(place, &row, Next::AtOnce),
+            Attempted::Unrecorded(row, error) => self.on_unrecorded(row, error),
+            Attempted::Answered(row, next, halt, answered) => {
                 self.on_forbidden(&row, answered);
                 self.proceed(place, &row, next);
                 if let Some(halt) = halt {
@@ -311,12 +302,12 @@ impl<'c, 'a, 's, A: Api> Owner<'c, 'a, 's, A> {
     }
 
     /// What comes next for a row whose line is durable.
-    fn proceed(&mut self, place: usize, row: &Row, next: Next) {
+    fn proceed(&mut self, place: Place, row: &Row, next: Next) {
         let now = Instant::now();
         match next {
             Next::LookUp => {
                 // Still in doubt, so its twins still wait.
-                if row.status == Status::Sending {
+                if matches!(row.state, State::Sending { .. }) {
                     self.emit(EventKind::InDoubt(row.clone()));
                 }
                 self.doubts.insert((now, place));
@@ -325,7 +316,7 @@ impl<'c, 'a, 's, A: Api> Owner<'c, 'a, 's, A> {
             Next::Settled => {
                 self.owned
                     .borrow_mut()
-                    .extend(row.status.report_id().cloned());
+                    .extend(row.state.report_id().cloned());
                 self.progress.remove(&place);
                 self.emit(EventKind::Settled(row.clone()));
             }
@@ -346,13 +337,12 @@ impl<'c, 'a, 's, A: Api> Owner<'c, 'a, 's, A> {
     }
 
     fn on_unrecorded(&mut self, row: Row, error: JournalError) {
-        self.context.keep(&row);
+        self.context.record.keep(&row);
         self.unrecorded.push(row);
         self.stop(StopReason::Ledger(error));
     }
 
-    /// 403 on everything from the start is about the credentials, not about the rows (contract, section 2: exit
-    /// code 3). Judged while nothing was ever created in this ledger.
+    /// 403 on everything from the start is about the credentials, not about the rows (exit code 3). Judged while nothing was ever created in this ledger.
     fn on_forbidden(&mut self, row: &Row, answered: Answered) {
         /// So many answers, about so many sub-partners, or the whole plan where that is less.
         const ENOUGH: (usize, usize) = (20, 3);
@@ -363,7 +353,7 @@ impl<'c, 'a, 's, A: Api> Owner<'c, 'a, 's, A> {
                 partners.insert(row.request().sub_partner.clone());
                 let enough = *answers >= ENOUGH.0 && partners.len() >= ENOUGH.1;
                 if enough || *answers >= self.all {
-                    self.stop(StopReason::Forbidden(row.cause.clone()));
+                    self.stop(StopReason::Forbidden(row.state.text()));
                 }
             }
             (Answered::Forbidden, None) | (Answered::NotAtAll, _) => {}
@@ -376,16 +366,15 @@ impl<'c, 'a, 's, A: Api> Owner<'c, 'a, 's, A> {
             _ => {}
         }
         self.stop = Some(reason.clone());
-        self.context.stopping.set(true);
-        self.context.stop.notify_waiters();
+        self.context.stopping.stop();
         self.emit(EventKind::Stopping(reason));
     }
 
     fn emit(&self, kind: EventKind) {
-        (self.on_event)(&Event {
+        (self.watch.on_event)(&Event {
             at: self.context.session.now(),
-            elapsed: self.began.elapsed(),
-            counts: self.context.counts.get(),
+            elapsed: self.watch.began.elapsed(),
+            counts: self.context.record.counts(),
             pace: self.context.session.gate().stats(),
             kind,
         });

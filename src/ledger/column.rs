@@ -1,0 +1,203 @@
+//! The ledger's columns: one table of name, documentation, schema, writer and reader.
+//!
+//! To add a column, add one entry at the end of the table, for a field of [`Row`]. Files without the column are
+//! read all the same, and get it with their next rewrite.
+
+use std::{borrow::Cow, str::FromStr};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use super::{Row, cell::neutralise, draft::Draft};
+
+/// What is known of a column.
+pub(super) struct Entry {
+    /// Its name in the header.
+    pub(super) name: &'static str,
+    /// What it holds, for the schema and the reference.
+    pub(super) doc: &'static str,
+    /// Whether a file without it can be a ledger.
+    pub(super) need: Need,
+    /// Its type in the words of a Frictionless Table Schema.
+    pub(super) kind: &'static str,
+    /// Its constraints in the same words, as JSON; empty for none.
+    pub(super) constraints: &'static str,
+    /// Makes the cell.
+    pub(super) write: for<'r> fn(&'r Row) -> Cow<'r, str>,
+    /// Takes a cell that is not empty; the error says what would be right.
+    pub(super) read: fn(&mut Draft, &str) -> Result<(), String>,
+}
+
+/// Whether a file without a column can be a ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    /// It says what a request is, or what became of it.
+    Required,
+    /// It may be missing: an older version did not write it, or a person has deleted it.
+    Optional,
+}
+use Need::{Optional, Required};
+
+macro_rules! columns {
+    ($($column:ident: $name:literal, $need:ident, $kind:literal, $constraints:literal, $doc:literal, $write:expr, $read:expr;)+) => {
+        /// A column of the ledger, in the ledger's order.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Column {
+            $(#[doc = $doc] $column,)+
+        }
+
+        impl Column {
+            /// All of them, in the ledger's order.
+            pub const ALL: [Column; [$($name),+].len()] = [$(Column::$column),+];
+        }
+
+        static TABLE: [Entry; Column::ALL.len()] = [
+            $(Entry {
+                name: $name, doc: $doc, need: $need, kind: $kind, constraints: $constraints, write: $write, read: $read,
+            },)+
+        ];
+    };
+}
+
+columns! {
+    RequestId: "request_id", Required, "string", r#"{"required": true, "unique": true, "pattern": "r[0-9a-f]{16}"}"#,
+        "Stable id of the request: a hash of organisation, type, dates and internal",
+        |row| row.id().to_string().into(),
+        |draft, text| set(&mut draft.id, text, str::parse);
+    Job: "job", Optional, "string", "",
+        "The first job that names the request",
+        |row| neutralise(&row.job),
+        |draft, text| keep(&mut draft.job, text);
+    SubPartner: "sub_partner", Optional, "string", "",
+        "The sub-partner's label; empty where it has none",
+        |row| neutralise(row.label.as_deref().unwrap_or_default()),
+        |draft, text| keep(&mut draft.label, text);
+    SubPartnerOrgId: "sub_partner_org_id", Required, "string", "",
+        "The sub-partner's organisation id; empty for the partner itself",
+        |row| neutralise(row.request().sub_partner.as_ref().map_or("", |org| org.as_str())),
+        |draft, text| set(&mut draft.org, text, str::parse);
+    Type: "type", Required, "string", r#"{"required": true, "enum": ["PARTNER", "CUSTOMER", "USER"]}"#,
+        "What the report is broken down by",
+        |row| row.request().report_type.as_str().into(),
+        |draft, text| set(&mut draft.report_type, text, str::parse);
+    BillingStartDate: "billing_start_date", Required, "date", r#"{"required": true}"#,
+        "First day",
+        |row| row.request().period.start().to_string().into(),
+        |draft, text| set(&mut draft.start, text, crate::request::day);
+    BillingEndDate: "billing_end_date", Required, "date", r#"{"required": true}"#,
+        "Last day, included",
+        |row| row.request().period.end().to_string().into(),
+        |draft, text| set(&mut draft.end, text, crate::request::day);
+    Internal: "internal", Required, "boolean", r#"{"required": true}"#,
+        "Whether internal organisations are included",
+        |row| row.request().internal.to_string().into(),
+        |draft, text| set(&mut draft.internal, text, yes_or_no);
+    Status: "status", Required, "string", r#"{"required": true, "enum": ["created", "failed", "pending", "sending"]}"#,
+        "created: the report exists; failed: see error; pending: not sent yet; sending: in doubt, a report may exist",
+        |row| row.state.word().into(),
+        |draft, text| keep(&mut draft.status, text.trim());
+    ReportId: "report_id", Required, "string", "",
+        "The report's id; set on created rows and no others",
+        |row| neutralise(row.state.report_id().map_or("", |id| id.as_str())),
+        |draft, text| set(&mut draft.report_id, text, str::parse);
+    HttpStatus: "http_status", Optional, "integer", r#"{"minimum": 100, "maximum": 599}"#,
+        "Of the last answer to a create",
+        |row| row.last_answer.http_status.map_or(Cow::Borrowed(""), |status| status.to_string().into()),
+        |draft, text| set(&mut draft.http_status, text, whole_number);
+    ErrorCode: "error_code", Optional, "string", "",
+        "The server's code, else timeout, connect, tls, reset, redirect, bad_response or http_NNN; in_doubt where a person has to decide",
+        |row| neutralise(row.state.error_code()),
+        |draft, text| keep(&mut draft.code, text);
+    Error: "error", Optional, "string", "",
+        "What went wrong, one line",
+        |row| match row.error() {
+            Cow::Borrowed(text) => neutralise(text),
+            Cow::Owned(text) => neutralise(&text).into_owned().into(),
+        },
+        |draft, text| keep(&mut draft.error, text);
+    TrackingId: "tracking_id", Optional, "string", "",
+        "The server's id of the last answer to a create, for its support desk",
+        |row| neutralise(row.last_answer.tracking_id.as_deref().unwrap_or_default()),
+        |draft, text| keep(&mut draft.tracking_id, text);
+    Attempts: "attempts", Optional, "integer", r#"{"required": true, "minimum": 0}"#,
+        "Creates that left us, all runs together",
+        |row| row.attempts.to_string().into(),
+        |draft, text| set(&mut draft.attempts, text, whole_number);
+    UpdatedAt: "updated_at", Optional, "datetime", "",
+        "When the row was written, UTC",
+        |row| instant(row.updated_at),
+        |draft, text| set(&mut draft.updated_at, text, time);
+    ReportStatus: "report_status", Optional, "string", "",
+        "The report's status when it was collected",
+        |row| neutralise(&row.collected.status),
+        |draft, text| keep(&mut draft.collected.status, text);
+    ReportFile: "report_file", Optional, "string", "",
+        "The file that the report was downloaded to",
+        |row| neutralise(&row.collected.file),
+        |draft, text| keep(&mut draft.collected.file, text);
+    ReportSha256: "report_sha256", Optional, "string", r#"{"pattern": "[0-9a-f]{64}"}"#,
+        "The SHA-256 of that file",
+        |row| neutralise(&row.collected.sha256),
+        |draft, text| keep(&mut draft.collected.sha256, text);
+    IntentAt: "intent_at", Optional, "datetime", "",
+        "When the earliest create whose outcome is unknown left, by the server's clock where known; empty once that is settled",
+        |row| instant(row.state.intent()),
+        |draft, text| set(&mut draft.intent_at, text, time);
+}
+
+impl Column {
+    /// Its name in the header.
+    pub fn name(self) -> &'static str {
+        self.entry().name
+    }
+
+    /// Whether a file without this column is no ledger.
+    pub fn is_required(self) -> bool {
+        self.entry().need == Required
+    }
+
+    pub(super) fn entry(self) -> &'static Entry {
+        &TABLE[self as usize]
+    }
+}
+
+fn keep(place: &mut String, text: &str) -> Result<(), String> {
+    text.clone_into(place);
+    Ok(())
+}
+
+/// A cell of blanks is an empty one.
+fn set<T, E: ToString>(
+    place: &mut Option<T>,
+    text: &str,
+    read: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<(), String> {
+    let text = text.trim();
+    if !text.is_empty() {
+        *place = Some(read(text).map_err(|e| e.to_string())?);
+    }
+    Ok(())
+}
+
+fn yes_or_no(text: &str) -> Result<bool, &'static str> {
+    match text {
+        t if t.eq_ignore_ascii_case("true") => Ok(true),
+        t if t.eq_ignore_ascii_case("false") => Ok(false),
+        _ => Err("write true or false"),
+    }
+}
+
+fn whole_number<N: FromStr>(text: &str) -> Result<N, &'static str> {
+    text.parse().map_err(|_| "write a whole number, or nothing")
+}
+
+fn time(text: &str) -> Result<DateTime<Utc>, &'static str> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|time| time.with_timezone(&Utc))
+        .map_err(|_| "write a time like 2026-11-01T09:30:00Z, or nothing")
+}
+
+fn instant(time: Option<DateTime<Utc>>) -> Cow<'static, str> {
+    time.map_or(Cow::Borrowed(""), |time| {
+        time.to_rfc3339_opts(SecondsFormat::Millis, true).into()
+    })
+}

@@ -1,0 +1,201 @@
+//! What became of a request, and how that is spelled in a row's cells.
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    api::{Cause, Doubt},
+    request::ReportId,
+};
+
+/// What became of a request so far; `docs/ledger.md` describes the columns that spell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Planned and not sent, or safely known not to have been processed.
+    Pending {
+        /// Why it waits, where it was sent before.
+        reason: Reason,
+        /// When an earlier create left whose report may still appear, by the server's clock.
+        intent: Option<DateTime<Utc>>,
+    },
+    /// In doubt: a create may have reached the server.
+    Sending {
+        /// What kind of doubt it is.
+        doubt: Doubt,
+        /// How the answer was lost; empty while the create is under way.
+        reason: Reason,
+        /// When the earliest create whose outcome is unknown left, by the server's clock. Only damage to the file
+        /// takes it away.
+        intent: Option<DateTime<Utc>>,
+    },
+    /// The report exists, and this is its id.
+    Created(ReportId),
+    /// It came to nothing.
+    Failed(Reason),
+    /// It cannot be known whether a report was made for it, or which: a person has to decide.
+    InDoubt {
+        /// What is known, as a sentence.
+        text: String,
+        /// The reports that could be its own.
+        candidates: Vec<ReportId>,
+        /// As in [`State::Sending`].
+        intent: Option<DateTime<Utc>>,
+    },
+}
+
+/// Why a row failed or waits: `error_code` and `error`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reason {
+    /// The server's code, else one of our words.
+    pub code: String,
+    /// One line for people.
+    pub text: String,
+}
+
+/// The last answer to a create of the row: `http_status` and `tracking_id`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LastAnswer {
+    /// Its status, where there was an answer.
+    pub http_status: Option<u16>,
+    /// The server's id of it, for its support desk.
+    pub tracking_id: Option<String>,
+}
+
+impl From<&Cause> for Reason {
+    fn from(cause: &Cause) -> Self {
+        Reason {
+            code: cause.code.clone(),
+            text: cause.text.clone(),
+        }
+    }
+}
+
+/// The `error_code` of a row that only a person can decide.
+pub(super) const IN_DOUBT: &str = "in_doubt";
+/// What stands before the ids of the candidates in `error`.
+const CANDIDATES: &str = "; decide with `monthend resolve` between: ";
+/// What stands there without any.
+const NO_CANDIDATES: &str = "; decide with `monthend resolve`";
+/// What stands before the ids that a row gave up.
+const REPLACES: &str = "replaces ";
+
+impl State {
+    /// The word in the `status` column.
+    pub fn word(&self) -> &'static str {
+        match self {
+            State::Created(_) => "created",
+            State::Failed(_) | State::InDoubt { .. } => "failed",
+            State::Pending { .. } => "pending",
+            State::Sending { .. } => "sending",
+        }
+    }
+
+    /// A request that is planned and was never sent.
+    pub fn planned() -> Self {
+        State::Pending {
+            reason: Reason::default(),
+            intent: None,
+        }
+    }
+
+    /// The report's id, where there is one.
+    pub fn report_id(&self) -> Option<&ReportId> {
+        match self {
+            State::Created(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// When the earliest create left whose outcome is unknown.
+    pub fn intent(&self) -> Option<DateTime<Utc>> {
+        match self {
+            State::Pending { intent, .. }
+            | State::Sending { intent, .. }
+            | State::InDoubt { intent, .. } => *intent,
+            State::Created(_) | State::Failed(_) => None,
+        }
+    }
+
+    /// Sets what [`State::intent`] gives, where the state has one.
+    pub(super) fn set_intent(&mut self, to: Option<DateTime<Utc>>) {
+        match self {
+            State::Pending { intent, .. }
+            | State::Sending { intent, .. }
+            | State::InDoubt { intent, .. } => *intent = to,
+            State::Created(_) | State::Failed(_) => {}
+        }
+    }
+
+    /// `error_code`
+    pub fn error_code(&self) -> &str {
+        match self {
+            State::Pending { reason, .. }
+            | State::Sending { reason, .. }
+            | State::Failed(reason) => &reason.code,
+            State::InDoubt { .. } => IN_DOUBT,
+            State::Created(_) => "",
+        }
+    }
+
+    /// What went wrong, one line: `error` without what a row replaces.
+    pub fn text(&self) -> String {
+        match self {
+            State::Pending { reason, .. }
+            | State::Sending { reason, .. }
+            | State::Failed(reason) => reason.text.clone(),
+            State::InDoubt {
+                text, candidates, ..
+            } if candidates.is_empty() => {
+                format!("{text}{NO_CANDIDATES}")
+            }
+            State::InDoubt {
+                text, candidates, ..
+            } => {
+                format!("{text}{CANDIDATES}{}", list(candidates))
+            }
+            State::Created(_) => String::new(),
+        }
+    }
+}
+
+/// `error`: the reports that the row gave up, then what went wrong.
+pub(super) fn spell_error(replaces: &[ReportId], text: String) -> String {
+    match (replaces, text.is_empty()) {
+        ([], _) => text,
+        (_, true) => format!("{REPLACES}{}", list(replaces)),
+        (_, false) => format!("{REPLACES}{}; {text}", list(replaces)),
+    }
+}
+
+/// Takes [`spell_error`] apart.
+pub(super) fn read_error(error: &str) -> (Vec<ReportId>, &str) {
+    let Some(rest) = error.strip_prefix(REPLACES) else {
+        return (Vec::new(), error);
+    };
+    let (ids, text) = rest.split_once("; ").unwrap_or((rest, ""));
+    match read_list(ids) {
+        Some(ids) => (ids, text),
+        None => (Vec::new(), error),
+    }
+}
+
+/// Takes the text of [`State::InDoubt`] apart.
+pub(super) fn read_candidates(text: &str) -> (String, Vec<ReportId>) {
+    if let Some((text, ids)) = text.split_once(CANDIDATES)
+        && let Some(ids) = read_list(ids)
+    {
+        return (text.to_owned(), ids);
+    }
+    let text = text.strip_suffix(NO_CANDIDATES).unwrap_or(text);
+    (text.to_owned(), Vec::new())
+}
+
+fn list(ids: &[ReportId]) -> String {
+    let ids: Vec<&str> = ids.iter().map(ReportId::as_str).collect();
+    ids.join(", ")
+}
+
+/// The ids of [`list`]; `None` where it is none. An id that holds a comma or a semicolon cannot be told apart from
+/// two; Webex ids are base64 and hold neither.
+fn read_list(text: &str) -> Option<Vec<ReportId>> {
+    text.split(", ").map(|id| id.parse().ok()).collect()
+}

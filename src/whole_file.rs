@@ -1,0 +1,169 @@
+//! Files that appear whole: written beside their place, made durable, then renamed.
+//!
+//! Whoever looks finds the old file or the new one, never a part, whatever crashes when.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use tempfile::{Builder, NamedTempFile};
+
+/// A file that is being written and lies beside its place under a name of its own. Dropped, it is gone.
+#[derive(Debug)]
+pub struct NewFile {
+    file: NamedTempFile,
+    place: PathBuf,
+}
+
+impl NewFile {
+    /// Begins a file that will lie at `place`. It gets the permissions and, where the system lets us, the owner of the
+    /// file that is there now.
+    ///
+    /// # Errors
+    /// The folder is missing or cannot be written.
+    pub fn begin(place: &Path) -> io::Result<Self> {
+        let mut prefix = std::ffi::OsString::from(".");
+        prefix.push(place.file_name().unwrap_or_default());
+        prefix.push(".");
+        let mut builder = Builder::new();
+        builder.prefix(&prefix).suffix(".new");
+        #[cfg(unix)]
+        let builder = {
+            use std::os::unix::fs::PermissionsExt as _;
+            // As any new file: what the user's umask leaves of this.
+            builder.permissions(fs::Permissions::from_mode(0o666))
+        };
+        let file = builder.tempfile_in(folder_of(place))?;
+        if let Ok(old) = fs::metadata(place) {
+            file.as_file().set_permissions(old.permissions())?;
+            keep_owner(file.as_file(), &old);
+        }
+        Ok(NewFile {
+            file,
+            place: place.to_owned(),
+        })
+    }
+
+    /// Makes it durable and puts it in its place, over what is there.
+    ///
+    /// # Errors
+    /// What the system said; the old file is untouched then, unless only its folder could not be flushed.
+    pub fn put_in_place(self) -> io::Result<()> {
+        self.file.as_file().sync_all()?;
+        self.file.persist(&self.place).map_err(|e| e.error)?;
+        sync_folder(&self.place)
+    }
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Puts `contents` in the place of the file at `place`, whole or not at all.
+///
+/// # Errors
+/// As [`NewFile::begin`] and [`NewFile::put_in_place`]; a full disk.
+pub fn replace(place: &Path, contents: &[u8]) -> io::Result<()> {
+    let mut file = NewFile::begin(place)?;
+    file.write_all(contents)?;
+    file.put_in_place()
+}
+
+/// Makes the entry of `path` in its folder durable. Some network file systems cannot flush a folder and say that the
+/// argument is invalid or the operation is not supported; there is nothing to wait for then.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    match File::open(folder_of(path)).and_then(|folder| folder.sync_all()) {
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::InvalidInput
+                    | io::ErrorKind::Unsupported
+                    | io::ErrorKind::PermissionDenied
+            ) =>
+        {
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
+/// A run as root must not take a file away from its owner. Whoever is not root keeps their own.
+#[cfg(unix)]
+fn keep_owner(file: &File, old: &fs::Metadata) {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    let _ = fchown(file, Some(old.uid()), Some(old.gid()));
+}
+
+#[cfg(not(unix))]
+fn keep_owner(_: &File, _: &fs::Metadata) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_appears_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("a.csv");
+        let mut file = NewFile::begin(&place).unwrap();
+        file.write_all(b"half").unwrap();
+        assert!(!place.exists());
+        drop(file);
+        assert_eq!(names(folder.path()), [""; 0]);
+        replace(&place, b"one").unwrap();
+        replace(&place, b"two").unwrap();
+        assert_eq!(fs::read(&place).unwrap(), b"two");
+        assert_eq!(names(folder.path()), ["a.csv"]);
+    }
+
+    /// Nobody's file is written over but the one whose place it takes.
+    #[test]
+    fn a_neighbour_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let neighbour = folder.path().join("a.csv.new");
+        fs::write(&neighbour, "theirs").unwrap();
+        replace(&folder.path().join("a.csv"), b"ours").unwrap();
+        assert_eq!(fs::read_to_string(neighbour).unwrap(), "theirs");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn permissions_stay_and_a_new_file_has_usual_ones() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let folder = tempfile::tempdir().unwrap();
+        let (usual, ours) = (folder.path().join("usual"), folder.path().join("ours"));
+        File::create(&usual).unwrap();
+        replace(&ours, b"1").unwrap();
+        assert_eq!(mode(&ours), mode(&usual));
+        fs::set_permissions(&ours, fs::Permissions::from_mode(0o640)).unwrap();
+        replace(&ours, b"2").unwrap();
+        assert_eq!(mode(&ours), 0o640);
+    }
+}
