@@ -7,7 +7,11 @@ use std::{borrow::Cow, str::FromStr};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use super::{Row, cell::neutralise, draft::Draft};
+use super::{
+    BadCell, Row,
+    cell::{neutralise, restore},
+    draft::Draft,
+};
 
 /// What is known of a column.
 pub(super) struct Entry {
@@ -158,6 +162,31 @@ impl Column {
     pub(super) fn entry(self) -> &'static Entry {
         &TABLE[self as usize]
     }
+}
+
+/// The cells of `row` in the order of [`Column::ALL`], then the extra ones, neutralised where they hold text.
+pub(super) fn cells(row: &Row) -> impl Iterator<Item = Cow<'_, str>> {
+    let ours = TABLE.iter().map(|entry| (entry.write)(row));
+    ours.chain(row.extra.iter().map(|text| neutralise(text)))
+}
+
+/// Reads the cells of `columns`; `cell_of` gives a column's raw text, empty where the line has none.
+///
+/// # Errors
+/// The first cell that cannot be, with what would be right.
+pub(super) fn read<'a>(
+    columns: impl IntoIterator<Item = Column>,
+    cell_of: impl Fn(Column) -> &'a str,
+) -> Result<Draft, BadCell> {
+    let mut draft = Draft::default();
+    for column in columns {
+        let text = restore(cell_of(column));
+        if !text.is_empty() {
+            (column.entry().read)(&mut draft, text)
+                .map_err(|why| BadCell::new(column.name(), text, why))?;
+        }
+    }
+    Ok(draft)
 }
 
 fn keep(place: &mut String, text: &str) -> Result<(), String> {

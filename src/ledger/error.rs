@@ -1,40 +1,8 @@
 //! What can be wrong with a ledger. All of it ends a command with exit code 4.
 
-use std::{fmt, io, path::PathBuf};
+use std::{io, path::PathBuf};
 
-use super::{Column, Holder};
-
-/// A cell that cannot be what its column says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadCell {
-    /// Its column.
-    pub column: Column,
-    /// Its text, shortened.
-    pub text: String,
-    /// What would be right.
-    pub why: String,
-}
-
-impl BadCell {
-    pub(super) fn new(column: Column, text: &str, why: impl fmt::Display) -> Self {
-        const SHOWN: usize = 60;
-        let mut shown: String = super::one_line(text).chars().take(SHOWN + 1).collect();
-        if shown.chars().count() > SHOWN {
-            shown = shown.chars().take(SHOWN - 1).chain(['…']).collect();
-        }
-        BadCell {
-            column,
-            text: shown,
-            why: why.to_string(),
-        }
-    }
-}
-
-impl fmt::Display for BadCell {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is {:?}: {}", self.column.name(), self.text, self.why)
-    }
-}
+use super::Holder;
 
 /// Why a ledger cannot be used.
 #[derive(Debug, thiserror::Error)]

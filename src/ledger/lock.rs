@@ -1,32 +1,15 @@
 //! One run at a time: the lock beside the ledger, and what it remembers for the next process.
 
 use std::{
-    fmt,
     fs::{File, OpenOptions, TryLockError},
     io::{self, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
 };
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::LedgerError;
-
-/// Who holds a ledger, as far as the lock file tells.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
-    /// Its process id.
-    pub pid: u32,
-    /// Since when.
-    pub since: DateTime<Utc>,
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let since = self.since.to_rfc3339_opts(SecondsFormat::Secs, true);
-        write!(f, "process {}, since {since}", self.pid)
-    }
-}
+use super::{Holder, LedgerError};
 
 /// A wait that a server announced, kept so that the next process keeps it too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

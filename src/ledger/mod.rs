@@ -11,14 +11,17 @@
 //!
 //! Why a row failed, and what happens to it next, is not known here.
 
+mod bad_cell;
 mod cell;
 mod column;
 mod disk;
 mod draft;
 mod error;
 mod file;
+mod holder;
 mod journal;
 mod lock;
+mod parse;
 mod read;
 mod record;
 mod row;
@@ -29,14 +32,16 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use bad_cell::BadCell;
 pub use cell::{neutralise, one_line, restore};
 pub use column::Column;
 pub(crate) use disk::Tampered;
 pub use disk::{Disk, FileDisk};
-pub use error::{BadCell, LedgerError};
+pub use error::LedgerError;
 pub use file::{LedgerFile, read_file};
+pub use holder::Holder;
 pub use journal::{Journal, JournalError, Writer, journal};
-pub use lock::{Holder, Lock, Pause};
+pub use lock::{Lock, Pause};
 pub use read::{Reading, Repair, RepairKind, read};
 pub use record::{Counts, Record};
 pub use row::{Collected, Row};

@@ -16,7 +16,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-use super::{Column, Ledger, LedgerError, Row, State, draft::Draft};
+use super::{Column, Ledger, LedgerError, Row, State, column};
 use crate::request::RequestId;
 
 /// What was read.
@@ -289,7 +289,7 @@ impl Header {
                 .get(*place)
                 .map_or_else(String::new, |cell| super::restore(cell).to_owned())
         });
-        let draft = Draft::read(Column::ALL, |column| self.cell(cells, column))?;
+        let draft = column::read(Column::ALL, |column| self.cell(cells, column))?;
         let mut row = draft.into_row(extra.collect())?;
         row.job = texts.share(&row.job);
         row.label = row.label.map(|label| texts.share(&label));
@@ -459,7 +459,7 @@ impl Reader<'_> {
         };
         let has = |column: &Column| self.header.has(&whole, *column);
         let identity = Column::ALL.into_iter().take_while(|c| *c < Column::Status);
-        let draft = Draft::read(identity, |column| self.header.cell(&whole, column));
+        let draft = column::read(identity, |column| self.header.cell(&whole, column));
         let request = draft.and_then(|draft| Ok((draft.request()?, draft)));
         let enough = [Column::Internal, Column::Type, Column::BillingEndDate];
         if let Err(bad) = &request

@@ -4,13 +4,13 @@ use std::{borrow::Cow, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
-use super::{Column, LastAnswer, Reason, State, cell, state::spell_error};
+use super::{LastAnswer, Reason, State, state::spell_error};
 use crate::{
     api::Doubt,
     request::{ReportId, Request, RequestId},
 };
 
-/// A request's line. [`Column`] says which cells spell it.
+/// A request's line. [`super::Column`] says which cells spell it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     pub(super) id: RequestId,
@@ -93,12 +93,6 @@ impl Row {
             }
             state => Cow::Owned(spell_error(&self.replaces, state.text())),
         }
-    }
-
-    /// Its cells in the order of [`Column::ALL`], then the extra ones, neutralised where they hold text.
-    pub fn cells(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        let ours = Column::ALL.into_iter().map(|c| (c.entry().write)(self));
-        ours.chain(self.extra.iter().map(|text| cell::neutralise(text)))
     }
 }
 

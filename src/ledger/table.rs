@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use super::{Column, Row, State};
+use super::{Column, Row, State, column};
 use crate::request::{ReportId, RequestId};
 
 /// Where a row stands in one [`Ledger`]; of use there only, and until its rows are put in another order.
@@ -149,7 +149,7 @@ impl Ledger {
 
     fn cells<'a>(&'a self, row: &'a Row) -> impl Iterator<Item = Cow<'a, str>> {
         let missing = self.extra_columns.len().saturating_sub(row.extra.len());
-        row.cells().chain(std::iter::repeat_n("".into(), missing))
+        column::cells(row).chain(std::iter::repeat_n("".into(), missing))
     }
 }
 
