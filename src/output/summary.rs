@@ -6,8 +6,8 @@ use super::words;
 use crate::{
     api::Cause,
     ledger::{Row, Status},
-    manifest::Rate,
     runner::Finished,
+    settings::Rate,
 };
 
 /// The end of a run, for people.
