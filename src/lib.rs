@@ -8,6 +8,7 @@
 //! ```
 //!
 //! - [`request`]: what is asked for, and its stable id;
+//! - [`settings`]: what the rest goes by: addresses, limits, patience;
 //! - [`manifest`]: YAML text to checked types, with every mistake located;
 //! - [`plan`]: all requests of a manifest, in order, each once; selection;
 //! - [`api`]: one exchange with the server in, one answer out;
@@ -31,6 +32,7 @@ pub mod request;
 pub mod runner;
 pub mod sandbox;
 pub mod session;
+pub mod settings;
 pub mod whole_file;
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use reqwest::{Method, RequestBuilder, header::AUTHORIZATION};
 use url::Url;
 
 use super::{
-    Answer, Api, BaseUrl, Credentials, HttpApiError, ListQuery, Listed, Notice, Outcome, Page,
-    Refusal, Token, cause,
+    Answer, Api, Credentials, HttpApiError, ListQuery, Listed, Notice, Outcome, Page, Refusal,
+    Token, cause,
     exchange::{Exchanger, Misread, Wanted},
     http_client,
     link::{check_origin, next_page},
@@ -16,8 +16,8 @@ use super::{
     wire,
 };
 use crate::{
-    manifest::{ApiSettings, Discover},
     request::{OrgId, ReportId, Request},
+    settings::{ApiSettings, BaseUrl, Discover},
 };
 
 const REPORTS: &str = "wholesale/billing/reports";

@@ -8,7 +8,7 @@ use reqwest::{
     redirect,
 };
 
-use crate::manifest::ApiSettings;
+use crate::settings::ApiSettings;
 
 /// Idle connections are closed after this long. Servers close theirs after five seconds to some minutes;
 /// a request that meets such a close on its way is in doubt, while a new connection costs milliseconds.

@@ -3,10 +3,8 @@
 use reqwest::header::{HeaderMap, LINK};
 use url::Url;
 
-use super::{
-    BaseUrl,
-    header_list::{parameter, split},
-};
+use super::header_list::{parameter, split};
+use crate::settings::BaseUrl;
 
 /// Why a `rel="next"` cannot be followed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

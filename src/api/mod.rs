@@ -1,7 +1,6 @@
 //! The remote API: one exchange in, one [`Answer`] out. Knows nothing of retries and pace.
 
 mod answer;
-mod base_url;
 mod body;
 mod budget;
 mod cause;
@@ -27,7 +26,6 @@ mod wire;
 pub use answer::{
     Answer, Budget, Cause, Doubt, ListQuery, Listed, Notice, Outcome, Page, Refusal, WaitKind,
 };
-pub use base_url::{BaseUrl, BaseUrlError};
 pub use client::HttpApi;
 pub use credentials::{Credentials, CredentialsError, SecretFileError};
 pub use http_client::HttpApiError;
@@ -36,8 +34,8 @@ pub use token::{Token, TokenError};
 use url::Url;
 
 use crate::{
-    manifest::Discover,
     request::{OrgId, ReportId, Request},
+    settings::Discover,
 };
 
 /// The API as the runner sees it: the narrow seam at which a simulated server takes the real one's place.

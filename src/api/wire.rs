@@ -9,8 +9,8 @@ use url::Url;
 
 use super::{ListQuery, Listed};
 use crate::{
-    manifest::Discover,
     request::{OrgId, ReportId, ReportType, Request},
+    settings::Discover,
 };
 
 /// The most that the API gives on one page.

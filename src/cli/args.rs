@@ -6,10 +6,10 @@ use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 
 use crate::{
-    api::BaseUrl,
     output::console::{LogFormat, Verbosity},
     plan::{Selection, Who},
     request::{Period, ReportId, ReportType, RequestId},
+    settings::BaseUrl,
 };
 
 /// Creates Webex wholesale billing reports in bulk from a manifest, and keeps a ledger of them.
@@ -303,6 +303,6 @@ pub(super) enum SchemaKind {
 
 /// A duration in the manifest's form.
 fn duration(text: &str) -> Result<Duration, String> {
-    crate::manifest::duration_of(text)
+    crate::settings::duration_of(text)
         .ok_or_else(|| "write a duration such as 30s, 500ms or 2m".to_owned())
 }

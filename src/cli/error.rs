@@ -8,12 +8,13 @@ use super::exit::Exit;
 use crate::{
     api::{Cause, CredentialsError, HttpApiError},
     ledger::LedgerError,
-    manifest::{Discover, ManifestError},
+    manifest::ManifestError,
     output::console,
     pacing::StopCause,
     plan::{PlanError, SelectionError, UnknownRequest},
     runner::{Signal, StopReason},
     sandbox::SandboxError,
+    settings::Discover,
 };
 
 /// Everything that ends a command before a run has begun.

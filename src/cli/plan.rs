@@ -18,7 +18,7 @@ use super::{
 use crate::{
     api::Api,
     ledger::{Lock, Pause, read_file},
-    manifest::{Manifest, Source, SubPartners},
+    manifest::Manifest,
     output::{PlanView, console},
     plan::{Discovered, Plan},
     runner::Signal,
@@ -30,10 +30,10 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
     let signals = signals::listen();
     let (mut target, manifest) = Target::with_manifest(&args.manifest)?;
     let reading = read_file(&target.ledger)?;
-    let discovered = if asks_the_api(&manifest) {
-        ask(&mut target, &manifest, &signals).await?
-    } else {
+    let discovered = if manifest.discovers().is_empty() {
         Discovered::new()
+    } else {
+        ask(&mut target, &manifest, &signals).await?
     };
     let ledger_exists = reading.is_some();
     let reading = reading.unwrap_or_default();
@@ -67,13 +67,6 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
     };
     console::print(&text).map_err(CliError::Stdout)?;
     Ok(Exit::Success)
-}
-
-fn asks_the_api(manifest: &Manifest) -> bool {
-    manifest.jobs.iter().any(|job| match &job.sub_partners {
-        SubPartners::Own => false,
-        SubPartners::Listed(sources) => sources.iter().any(|s| matches!(s, Source::Discovered(_))),
-    })
 }
 
 /// Discovers without holding the ledger, but keeps the pauses that are noted beside it.
@@ -117,7 +110,7 @@ pub(super) async fn discovered<A: Api>(
     tokio::select! {
         biased;
         signal = signals::caught(signals.clone()) => Err(CliError::Interrupted(signal)),
-        found = discover(session, manifest) => found.map_err(|e| match e {
+        found = discover(session, manifest.discovers()) => found.map_err(|e| match e {
             DiscoveryError::Nobody(which) => CliError::Nobody(which),
             DiscoveryError::Read(ReadError::Failed(cause)) => CliError::Discovery(cause),
             DiscoveryError::Read(ReadError::Halted(halt)) => CliError::Stopped(halt.into()),

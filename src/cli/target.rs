@@ -6,8 +6,9 @@ use chrono::{NaiveDate, Utc};
 
 use super::{args::ManifestArgs, error::CliError};
 use crate::{
-    manifest::{DateCheck, LoadOptions, Manifest, RunSettings, Settings},
+    manifest::{DateCheck, LoadOptions, Manifest, RunSettings},
     sandbox::SandboxConfig,
+    settings::Settings,
 };
 
 /// Settings and ledger, with what the arguments override.

@@ -6,8 +6,8 @@ use chrono::NaiveDate;
 
 use super::quote::Quoted;
 use crate::{
-    api::BaseUrlError,
     request::{OrgId, OrgIdError},
+    settings::BaseUrlError,
 };
 
 /// What is wrong. `Display` says so in one line; [`ProblemKind::help`] says what would be right.

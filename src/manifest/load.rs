@@ -9,7 +9,7 @@ use std::{
 use chrono::NaiveDate;
 
 use super::{
-    Manifest, Settings,
+    Manifest,
     kind::ProblemKind,
     labels::LabelBook,
     partners::PartnersFiles,
@@ -18,6 +18,7 @@ use super::{
     source::{ReadError, Source},
     yaml::{Document, Fields, Node},
 };
+use crate::settings::Settings;
 
 /// The one version of the manifest's form.
 pub(super) const VERSION: u64 = 1;

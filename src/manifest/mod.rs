@@ -15,7 +15,6 @@ mod quote;
 mod read;
 mod render;
 mod schema;
-mod settings;
 mod source;
 mod suggest;
 mod yaml;
@@ -25,9 +24,7 @@ mod tests;
 
 pub use kind::{Found, ProblemKind};
 pub use load::{DateCheck, LoadOptions, ManifestError, RunSettings};
-pub use model::{Discover, Exclusion, Job, Labels, Manifest, Source, SubPartner, SubPartners};
+pub use model::{Exclusion, Job, Labels, Manifest, Source, SubPartner, SubPartners};
 pub use problem::{Problem, Problems};
-pub(crate) use read::duration_of;
 pub use schema::schema;
-pub use settings::{ApiSettings, Limits, Rate, RateUnit, RetryPolicy, Settings};
 pub use source::ReadError;

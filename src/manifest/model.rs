@@ -1,12 +1,15 @@
 //! The checked manifest: what is left once every mistake has been reported.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-use super::Settings;
-use crate::request::{OrgId, Period, ReportType};
+use crate::{
+    request::{OrgId, Period, ReportType},
+    settings::{Discover, Settings},
+};
 
 /// A manifest without mistakes. Relative periods are resolved and partners files are read; only
 /// [`Source::Discovered`] is still open, since it asks the API.
@@ -24,6 +27,23 @@ pub struct Manifest {
     pub jobs: Vec<Job>,
     /// Every label of the manifest and its partners files, and whose it is.
     pub labels: Labels,
+}
+
+impl Manifest {
+    /// The kinds of sub-partners that the API has to be asked for, in no order that matters.
+    pub fn discovers(&self) -> BTreeSet<Discover> {
+        let listed = self.jobs.iter().filter_map(|job| match &job.sub_partners {
+            SubPartners::Own => None,
+            SubPartners::Listed(sources) => Some(sources),
+        });
+        listed
+            .flatten()
+            .filter_map(|source| match source {
+                Source::Named(_) => None,
+                Source::Discovered(which) => Some(*which),
+            })
+            .collect()
+    }
 }
 
 /// Which organisation a label means. One label never means two.
@@ -71,20 +91,6 @@ pub struct SubPartner {
     pub id: OrgId,
     /// What people read, where the manifest or a partners file gives one. Never empty.
     pub label: Option<Arc<str>>,
-}
-
-/// Which sub-partners the API is asked for.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Discover {
-    /// Those whose provisioning state is `active`.
-    Active,
-    /// Those whose provisioning state is `suspended`.
-    Suspended,
-    /// All of them.
-    All,
 }
 
 /// Requests of a job that are left out: those that match every part that is given.

@@ -13,8 +13,10 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform};
 use serde::Serialize;
 
-use super::{ApiSettings, Discover, Limits, RetryPolicy};
-use crate::request::{OrgId, ReportType};
+use crate::{
+    request::{OrgId, ReportType},
+    settings::{ApiSettings, Discover, Limits, RetryPolicy, written_duration},
+};
 
 /// The JSON Schema (2020-12) of a manifest.
 pub fn schema() -> Schema {
@@ -101,21 +103,8 @@ pub(super) struct DurationText(
 );
 
 impl From<Duration> for DurationText {
-    /// Whole milliseconds, each unit as far as it goes.
     fn from(duration: Duration) -> Self {
-        let mut rest = duration.as_millis();
-        let mut text = String::new();
-        for (unit, length) in [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)] {
-            if rest >= length {
-                text.push_str(&format!("{}{unit}", rest / length));
-                rest %= length;
-            }
-        }
-        DurationText(if text.is_empty() {
-            "0s".to_owned()
-        } else {
-            text
-        })
+        DurationText(written_duration(duration))
     }
 }
 

@@ -12,6 +12,7 @@ use chrono::NaiveDate;
 use tempfile::TempDir;
 
 use super::*;
+use crate::settings::{Discover, Settings};
 
 /// A folder with a manifest and its partners files.
 struct Folder {

@@ -7,8 +7,9 @@ use serde::Serialize;
 use super::words;
 use crate::{
     ledger::{Ledger, Row, State, neutralise},
-    manifest::{Limits, Manifest, Rate},
+    manifest::Manifest,
     plan::{Plan, Planned},
+    settings::{Limits, Rate},
 };
 
 /// What a run would do with a planned request, given the ledger.

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 use super::words;
 use crate::{
     ledger::{Row, State},
-    manifest::Rate,
     runner::Finished,
+    settings::Rate,
 };
 
 /// The end of a run, for people.

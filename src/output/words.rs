@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use comfy_table::{Table, presets::NOTHING};
 
-use crate::{ledger::Row, manifest::RateUnit};
+use crate::{ledger::Row, settings::RateUnit};
 
 /// `1 request`, `1,234 requests`.
 pub(super) fn count(n: usize, what: &str) -> String {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::manifest::RetryPolicy;
+use crate::settings::RetryPolicy;
 
 /// Counts refused connections, time-outs and 5xx in a row (`retry.max_consecutive_failures`); any other answer
 /// resets it.

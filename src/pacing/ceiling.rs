@@ -10,7 +10,7 @@ use governor::{
 };
 use tokio::time::Instant;
 
-use crate::manifest::Rate;
+use crate::settings::Rate;
 
 /// At most `burst + rate * t` passes in any stretch of time `t`.
 ///
@@ -80,7 +80,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::manifest::RateUnit;
+    use crate::settings::RateUnit;
 
     fn runtime() -> tokio::runtime::Runtime {
         tokio::runtime::Builder::new_current_thread()

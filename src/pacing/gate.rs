@@ -14,7 +14,7 @@ use tokio::{
 use super::{Breaker, Ceiling, Law, Stage};
 use crate::{
     api::Budget,
-    manifest::{Limits, RetryPolicy},
+    settings::{Limits, RetryPolicy},
 };
 
 /// Holds every request back until it may leave, in the order in which they came.

@@ -6,8 +6,9 @@ use std::{
 };
 
 use crate::{
-    manifest::{Discover, Job, Manifest, Source, SubPartner, SubPartners},
+    manifest::{Job, Manifest, Source, SubPartner, SubPartners},
     request::{OrgId, Request, RequestId},
+    settings::Discover,
 };
 
 /// Whom the API listed, for each way that the manifest asks it.

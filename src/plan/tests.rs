@@ -7,10 +7,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     ledger::{Ledger, Reading, Reason, Row, State},
-    manifest::{
-        Discover, Exclusion, Job, Labels, Manifest, Settings, Source, SubPartner, SubPartners,
-    },
+    manifest::{Exclusion, Job, Labels, Manifest, Source, SubPartner, SubPartners},
     request::{OrgId, Period, ReportType, Request},
+    settings::{Discover, Settings},
 };
 
 fn org(n: usize) -> OrgId {

@@ -11,9 +11,9 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use super::doubt::{common_query, fits};
 use crate::{
     api::{Api, Listed},
-    manifest::Discover,
     request::{OrgId, Period, ReportId, ReportType, Request},
     session::{ReadError, Session},
+    settings::Discover,
 };
 
 /// What the server holds for one request.

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, time::Duration};
 
-use crate::manifest::RetryPolicy;
+use crate::settings::RetryPolicy;
 
 /// Exponential backoff with full jitter: before try `n + 1` a wait that is drawn evenly from zero to
 /// `min(max_delay, base_delay * 2^(n-1))`, so that those who failed together do not come back together.

@@ -1,11 +1,7 @@
 //! Asking the API for the sub-partners that a manifest's `discover` means.
 
 use super::{ReadError, Session};
-use crate::{
-    api::Api,
-    manifest::{Discover, Manifest, Source, SubPartners},
-    plan::Discovered,
-};
+use crate::{api::Api, plan::Discovered, settings::Discover};
 
 /// Why the sub-partners are not known.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,35 +12,24 @@ pub enum DiscoveryError {
     Read(ReadError),
 }
 
-/// Asks for each kind of sub-partner that `manifest` names, once.
+/// Asks for each kind of sub-partner that is named, once.
 ///
 /// # Errors
 /// See [`DiscoveryError`].
 pub async fn discover<A: Api>(
     session: &Session<'_, A>,
-    manifest: &Manifest,
+    kinds: impl IntoIterator<Item = Discover>,
 ) -> Result<Discovered, DiscoveryError> {
     let mut found = Discovered::new();
-    for job in &manifest.jobs {
-        let SubPartners::Listed(sources) = &job.sub_partners else {
-            continue;
-        };
-        for source in sources {
-            let Source::Discovered(which) = *source else {
-                continue;
-            };
-            if found.contains_key(&which) {
-                continue;
-            }
-            let listed = session
-                .read_pages(async |api: &A, token, next| api.sub_partners(token, which, next).await)
-                .await
-                .map_err(DiscoveryError::Read)?;
-            if listed.is_empty() {
-                return Err(DiscoveryError::Nobody(which));
-            }
-            found.insert(which, listed);
+    for which in kinds {
+        let listed = session
+            .read_pages(async |api: &A, token, next| api.sub_partners(token, which, next).await)
+            .await
+            .map_err(DiscoveryError::Read)?;
+        if listed.is_empty() {
+            return Err(DiscoveryError::Nobody(which));
         }
+        found.insert(which, listed);
     }
     Ok(found)
 }

@@ -16,9 +16,9 @@ use url::Url;
 use super::{Backoff, ServerClock, WallClock};
 use crate::{
     api::{Answer, Api, Cause, ListQuery, Listed, Notice, Outcome, Page, Refusal, WaitKind},
-    manifest::{Limits, RetryPolicy},
     pacing::{Feedback, Gate, HeldBack, Pass, Priority, Stage, StopCause},
     request::ReportId,
+    settings::{Limits, RetryPolicy},
 };
 
 /// Why the whole conversation is over.

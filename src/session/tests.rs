@@ -12,9 +12,9 @@ use url::Url;
 use super::*;
 use crate::{
     api::{Answer, Api, Cause, Doubt, ListQuery, Listed, Notice, Outcome, Page, Refusal, WaitKind},
-    manifest::{Discover, Limits, Rate, RetryPolicy},
     pacing::StopCause,
     request::{OrgId, ReportId, Request},
+    settings::{Discover, Limits, Rate, RetryPolicy},
 };
 
 /// A server that takes one token and answers as it is told.

@@ -3,8 +3,8 @@
 use std::{num::NonZeroUsize, time::Duration};
 
 use monthend::{
-    manifest::{Rate, RetryPolicy},
     pacing::{Feedback, StopCause},
+    settings::{Rate, RetryPolicy},
 };
 
 use crate::simulator::{

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, time::Duration};
 
-use monthend::{manifest::Rate, pacing::Feedback, sandbox::LimiterConfig};
+use monthend::{pacing::Feedback, sandbox::LimiterConfig, settings::Rate};
 use proptest::prelude::*;
 
 use crate::simulator::{

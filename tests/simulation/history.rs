@@ -10,10 +10,10 @@ use std::{
 
 use monthend::{
     ledger::{Counts, Disk as _, Ledger, RepairKind, Row, State},
-    manifest::{Limits, Rate, RateUnit, RetryPolicy},
     request::{Period, ReportId, ReportType, Request, RequestId},
     runner::{Event, EventKind, Finished, Interrupt, Setup, Signal, run},
     session::{News, Session, WallClock as _},
+    settings::{Limits, Rate, RateUnit, RetryPolicy},
 };
 use tokio::{
     sync::watch,

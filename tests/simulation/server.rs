@@ -13,8 +13,8 @@ use std::{
 use chrono::{DateTime, SubsecRound as _, Utc};
 use monthend::{
     api::{Answer, Api, Cause, Doubt, ListQuery, Listed, Notice, Outcome, Page, Refusal, WaitKind},
-    manifest::Discover,
     request::{OrgId, ReportId, Request},
+    settings::Discover,
 };
 use tokio::time::{Instant, sleep_until};
 use url::Url;

@@ -6,7 +6,7 @@ use crate::{
         Api as _, HttpApi,
         raw_server::{RawServer, Reply, Then},
     },
-    manifest::ApiSettings,
+    settings::ApiSettings,
 };
 
 const TRIO: [(&str, &str); 3] = [

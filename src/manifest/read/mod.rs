@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use super::{labels::LabelBook, load::LoadOptions, partners::PartnersFiles};
 
 pub(super) use jobs::jobs;
-pub(crate) use scalar::duration_of;
 pub(super) use scalar::line;
 pub(super) use settings::settings;
 pub(super) use sub_partner::{checked_id, checked_label};

@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use super::scalar::{Zero, duration, line, number_of_at_least, positive, positive_up_to, rate};
-use crate::manifest::{
-    ApiSettings, Limits, RetryPolicy, Settings,
-    kind::ProblemKind,
-    yaml::{Fields, Node},
+use crate::{
+    manifest::{
+        kind::ProblemKind,
+        yaml::{Fields, Node},
+    },
+    settings::{ApiSettings, Limits, RetryPolicy, Settings},
 };
 
 /// More connections than this help nobody, and a server could take them for an attack.

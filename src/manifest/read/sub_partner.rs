@@ -8,11 +8,12 @@ use super::{
 };
 use crate::{
     manifest::{
-        Discover, Source, SubPartner,
+        Source, SubPartner,
         kind::{Found, ProblemKind},
         yaml::Node,
     },
     request::OrgId,
+    settings::Discover,
 };
 
 pub(in crate::manifest) const SUB_PARTNER_KEYS: &[&str] = &["id", "label", "file", "discover"];

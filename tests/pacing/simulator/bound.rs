@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use monthend::{
-    manifest::Limits,
     sandbox::{Limiter, LimiterConfig},
+    settings::Limits,
 };
 
 /// The time that the server's limit makes unavoidable for so many requests: each is sent the moment it

@@ -9,8 +9,8 @@ use std::{
 
 use futures::StreamExt as _;
 use monthend::{
-    manifest::{Limits, Rate, RateUnit, RetryPolicy},
     pacing::{Feedback, Gate, Priority, Stats, StopCause},
+    settings::{Limits, Rate, RateUnit, RetryPolicy},
 };
 use tokio::time::{Instant, sleep};
 

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use monthend::{manifest::Rate, sandbox::LimiterConfig};
+use monthend::{sandbox::LimiterConfig, settings::Rate};
 
 use super::{
     Scenario, ServerConfig, bound,

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use crate::api::BaseUrl;
+use super::{BaseUrl, Rate, RateUnit};
 
 /// `api:`, where and how the API is reached.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,72 +28,6 @@ impl Default for ApiSettings {
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(60),
             ca_file: None,
-        }
-    }
-}
-
-/// `limits.rate`: the ceiling on requests that leave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rate {
-    /// No ceiling but the server's own.
-    Unlimited,
-    /// So many requests in each `per`.
-    Limited {
-        /// How many.
-        count: NonZeroU32,
-        /// A second, a minute or an hour.
-        per: RateUnit,
-    },
-}
-
-/// The unit of a rate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RateUnit {
-    /// `/s`
-    Second,
-    /// `/min`
-    Minute,
-    /// `/h`
-    Hour,
-}
-
-impl RateUnit {
-    /// Its length.
-    pub fn duration(self) -> Duration {
-        Duration::from_secs(match self {
-            RateUnit::Second => 1,
-            RateUnit::Minute => 60,
-            RateUnit::Hour => 3600,
-        })
-    }
-
-    /// As it is written behind the slash.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            RateUnit::Second => "s",
-            RateUnit::Minute => "min",
-            RateUnit::Hour => "h",
-        }
-    }
-}
-
-impl Rate {
-    /// Requests per second, or `None` where there is no ceiling.
-    pub fn per_second(self) -> Option<f64> {
-        match self {
-            Rate::Unlimited => None,
-            Rate::Limited { count, per } => {
-                Some(f64::from(count.get()) / per.duration().as_secs_f64())
-            }
-        }
-    }
-}
-
-impl std::fmt::Display for Rate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Rate::Unlimited => f.write_str("unlimited"),
-            Rate::Limited { count, per } => write!(f, "{count}/{}", per.as_str()),
         }
     }
 }

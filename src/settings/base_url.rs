@@ -6,7 +6,7 @@ use url::{Host, Url};
 
 /// The address that every API path is appended to.
 ///
-/// Always `https`, or `http` on a loopback host (contract, section 3): the bearer token goes there. No
+/// Always `https`, or `http` on a loopback host: the bearer token goes there. No
 /// user, password, query or fragment, and no slash at the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(Url);

@@ -1,0 +1,16 @@
+//! The values that a manifest sets and that the API, the pace and the runner go by.
+//!
+//! Whoever needs a setting takes it from here and knows nothing of manifests. Each value has one grammar and one
+//! default.
+
+mod base_url;
+mod discover;
+mod duration;
+mod rate;
+mod values;
+
+pub use base_url::{BaseUrl, BaseUrlError};
+pub use discover::Discover;
+pub(crate) use duration::{duration_of, written_duration};
+pub use rate::{NotARate, Rate, RateUnit};
+pub use values::{ApiSettings, Limits, RetryPolicy, Settings};

@@ -1,0 +1,123 @@
+//! Rates as users write them: `5/s`, `300/min`, `1000/h`, `unlimited`.
+
+use std::{num::NonZeroU32, str::FromStr, time::Duration};
+
+use super::duration::digits;
+
+/// `limits.rate`: the ceiling on requests that leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    /// No ceiling but the server's own.
+    Unlimited,
+    /// So many requests in each `per`.
+    Limited {
+        /// How many.
+        count: NonZeroU32,
+        /// A second, a minute or an hour.
+        per: RateUnit,
+    },
+}
+
+/// The unit of a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RateUnit {
+    /// `/s`
+    Second,
+    /// `/min`
+    Minute,
+    /// `/h`
+    Hour,
+}
+
+impl RateUnit {
+    /// Its length.
+    pub fn duration(self) -> Duration {
+        Duration::from_secs(match self {
+            RateUnit::Second => 1,
+            RateUnit::Minute => 60,
+            RateUnit::Hour => 3600,
+        })
+    }
+
+    /// As it is written behind the slash.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RateUnit::Second => "s",
+            RateUnit::Minute => "min",
+            RateUnit::Hour => "h",
+        }
+    }
+}
+
+impl Rate {
+    /// Requests per second, or `None` where there is no ceiling.
+    pub fn per_second(self) -> Option<f64> {
+        match self {
+            Rate::Unlimited => None,
+            Rate::Limited { count, per } => {
+                Some(f64::from(count.get()) / per.duration().as_secs_f64())
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Rate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Rate::Unlimited => f.write_str("unlimited"),
+            Rate::Limited { count, per } => write!(f, "{count}/{}", per.as_str()),
+        }
+    }
+}
+
+/// A text that is not a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotARate;
+
+impl FromStr for Rate {
+    type Err = NotARate;
+
+    fn from_str(text: &str) -> Result<Self, NotARate> {
+        if text == "unlimited" {
+            return Ok(Rate::Unlimited);
+        }
+        let (count, unit) = text.split_once('/').ok_or(NotARate)?;
+        let count = digits(count).and_then(|count| u32::try_from(count).ok());
+        let per = [RateUnit::Second, RateUnit::Minute, RateUnit::Hour]
+            .into_iter()
+            .find(|per| per.as_str() == unit);
+        Ok(Rate::Limited {
+            count: count.and_then(NonZeroU32::new).ok_or(NotARate)?,
+            per: per.ok_or(NotARate)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates() {
+        for text in ["1/s", "300/min", "1000/h", "unlimited"] {
+            assert_eq!(text.parse::<Rate>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "0/s",
+            "-1/s",
+            "+1/s",
+            "1.5/s",
+            "1/m",
+            "1/",
+            "/s",
+            "300",
+            "300 / min",
+            "1/s/s",
+            "4294967296/s",
+            "Unlimited",
+        ] {
+            assert_eq!(text.parse::<Rate>(), Err(NotARate), "{text}");
+        }
+    }
+}
