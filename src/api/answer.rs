@@ -32,7 +32,7 @@ pub enum Outcome<T> {
     Refused(Refusal, Cause),
     /// The connection was never made: name lookup, connect or TLS failed.
     NotSent(Cause),
-    /// Everything else: time-out or reset after bytes were written, 408, 5xx (but 503 with
+    /// Everything else: time-out or reset after bytes were written, 3xx, 408, 499, 5xx (but 503 with
     /// `Retry-After`), or a 2xx that cannot be read or has no id.
     InDoubt(Doubt, Cause),
 }
@@ -41,7 +41,7 @@ pub enum Outcome<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// 429, or 423 or 503 with a readable `Retry-After`: come back later; does not count as an attempt
-    /// (but see `retry.max_attempts` in the contract for 423 and 503).
+    /// (but see [`crate::session::Tries`] for 423 and 503).
     Wait(WaitKind),
     /// 423 without `Retry-After`: come back later, at our own pace.
     Locked,
@@ -51,7 +51,7 @@ pub enum Refusal {
     Forbidden,
     /// 409: a report like this may exist already.
     Conflict,
-    /// Any other 4xx, and every 3xx: sending it again would change nothing.
+    /// Any other 4xx: sending it again would change nothing.
     Final,
 }
 
@@ -79,7 +79,7 @@ pub enum Doubt {
 pub struct Cause {
     /// `http_status`: of the answer, `None` where none came.
     pub http_status: Option<u16>,
-    /// `error_code`: the server's code, else one of our words (contract, section 4). Never empty.
+    /// `error_code`: the server's code, else one of our words (`docs/ledger.md`). Never empty.
     pub code: String,
     /// `error`: one line for people, no control characters. Never empty.
     pub text: String,
