@@ -7,6 +7,7 @@
 //! manifest -> plan -> runner (session: api, pacing) -> events -> ledger, output
 //! ```
 //!
+//! - [`text`]: foreign text made harmless;
 //! - [`request`]: what is asked for, and its stable id;
 //! - [`manifest`]: YAML text to checked types, with every mistake located;
 //! - [`plan`]: all requests of a manifest, in order, each once; selection;
@@ -30,6 +31,7 @@ pub mod request;
 pub mod runner;
 pub mod sandbox;
 pub mod session;
+pub mod text;
 
 #[cfg(test)]
-mod fuzz;
+mod tests;

@@ -105,7 +105,7 @@ pub(super) fn session<'a>(
             "the server asked an earlier run for a pause; {} of it are left",
             duration(wait)
         );
-        session.gate().hold(wait);
+        session.gate().pause(wait);
     }
     session
 }

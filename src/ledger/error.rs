@@ -18,7 +18,10 @@ pub struct BadCell {
 impl BadCell {
     pub(super) fn new(column: Column, text: &str, why: impl fmt::Display) -> Self {
         const SHOWN: usize = 60;
-        let mut shown: String = super::one_line(text).chars().take(SHOWN + 1).collect();
+        let mut shown: String = crate::text::one_line(text)
+            .chars()
+            .take(SHOWN + 1)
+            .collect();
         if shown.chars().count() > SHOWN {
             shown = shown.chars().take(SHOWN - 1).chain(['…']).collect();
         }

@@ -25,7 +25,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use cell::{neutralise, one_line, restore};
+pub use cell::{neutralise, restore};
 pub use disk::{Disk, FileDisk};
 pub(crate) use disk::{Tampered, replace_file};
 pub use error::{BadCell, LedgerError};

@@ -136,8 +136,7 @@ pub(super) async fn attempt<A: Api>(
     }
 
     let stage = session.gate().stage();
-    let answer = session.api().create(&permit.token, row.request()).await;
-    let halt = session.answered(permit, &answer).await.err();
+    let (answer, halt) = session.create(permit, row.request()).await;
     let answered = answered(&answer);
     let Answer { outcome, notice } = answer;
     if matches!(outcome, Outcome::Refused(..) | Outcome::NotSent(_)) {

@@ -37,7 +37,7 @@ pub async fn discover<A: Api>(
                 continue;
             }
             let listed = session
-                .read_pages(async |api: &A, token, next| api.sub_partners(token, which, next).await)
+                .sub_partners(which)
                 .await
                 .map_err(DiscoveryError::Read)?;
             if listed.is_empty() {
