@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use tokio::time::sleep;
 use url::Url;
 
 use super::{Halt, ReadError, Session, Tries};
@@ -72,24 +73,42 @@ impl<A: Api> Session<'_, A> {
         .await
     }
 
-    /// Makes sure that the server's clock is known, where the server tells it at all, by one cheap list. Whatever
-    /// it answers is good enough, but it has to answer: an intent that is dated by a local clock that runs ahead
-    /// would make our own report look older than it.
+    /// Makes sure that the server's clock is known, where the server tells it at all. Any answer below 500 is good
+    /// enough, but there has to be one: an intent that is dated by a local clock that runs ahead would make our own
+    /// report look older than it. Asks by one cheap list, and where lists fail by a report that nobody has.
     ///
     /// # Errors
     /// Nothing leaves any more. A server that never answers ends this, like everything, at the breaker.
     pub async fn learn_time(&self, query: &ListQuery) -> Result<(), Halt> {
-        while !self.server_clock.get().is_known() {
-            let read = self
-                .read(
+        let Ok(nobodys) = "no-such-report".parse() else {
+            return Ok(()); // it is a valid id
+        };
+        for round in 0.. {
+            if self.server_clock.get().is_known() {
+                break;
+            }
+            if round > 1 {
+                sleep(self.backoff().after(round - 1)).await;
+            }
+            let read = if round % 2 == 0 {
+                self.read(
                     async |api, token, on_head| api.list(token, query, 1, None, on_head).await,
-                    |_| false,
+                    |_| true,
                 )
-                .await;
+                .await
+                .map(drop)
+            } else {
+                self.read(
+                    async |api, token, on_head| api.get(token, &nobodys, on_head).await,
+                    |_| true,
+                )
+                .await
+                .map(drop)
+            };
             match read {
                 Err(ReadError::Halted(halt)) => return Err(halt),
-                Err(ReadError::Failed(cause)) if cause.http_status.is_none() => {}
-                Ok(_) | Err(ReadError::Failed(_)) => break,
+                Err(ReadError::Failed(cause)) if !matches!(cause.http_status, Some(..500)) => {}
+                Ok(()) | Err(ReadError::Failed(_)) => break, // it tells no time
             }
         }
         Ok(())

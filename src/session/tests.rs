@@ -478,3 +478,18 @@ async fn an_error_page_teaches_no_time() {
     session.get(&id()).await.unwrap_err();
     assert_eq!(session.server_now(), server_time() - Duration::from_secs(3));
 }
+
+/// Lists that can never be read do not keep a run from beginning.
+#[tokio::test(start_paused = true)]
+async fn the_servers_time_is_learned_where_lists_fail() {
+    let mut api = Scripted::new();
+    api.most = 0;
+    let session = session(&api);
+    let began = Instant::now();
+    assert_eq!(session.learn_time(&ListQuery::default()).await, Ok(()));
+    assert_eq!(
+        session.server_now(),
+        server_time() + (began.elapsed() - Duration::from_millis(20))
+    );
+    assert!(began.elapsed() < Duration::from_secs(2));
+}
