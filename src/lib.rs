@@ -7,6 +7,7 @@
 //! manifest -> plan -> runner (session: api, pacing) -> events -> ledger, output
 //! ```
 //!
+//! - [`text`]: foreign text made harmless;
 //! - [`request`]: what is asked for, and its stable id;
 //! - [`settings`]: what the rest goes by: addresses, limits, patience;
 //! - [`manifest`]: YAML text to checked types, with every mistake located;
@@ -33,7 +34,8 @@ pub mod runner;
 pub mod sandbox;
 pub mod session;
 pub mod settings;
+pub mod text;
 pub mod whole_file;
 
 #[cfg(test)]
-mod fuzz;
+mod tests;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate, Utc};
 use url::Url;
 
+use super::classify::{Verdict, verdict};
 use crate::request::{OrgId, ReportId, ReportType};
 
 /// One exchange: its outcome, and what the answer's headers say about time and pace.
@@ -32,16 +33,28 @@ pub enum Outcome<T> {
     Refused(Refusal, Cause),
     /// The connection was never made: name lookup, connect or TLS failed.
     NotSent(Cause),
-    /// Everything else: time-out or reset after bytes were written, 408, 5xx (but 503 with
+    /// Everything else: time-out or reset after bytes were written, 3xx, 408, 499, 5xx (but 503 with
     /// `Retry-After`), or a 2xx that cannot be read or has no id.
     InDoubt(Doubt, Cause),
+}
+
+impl<T> Outcome<T> {
+    /// Why it is not done.
+    pub fn cause(&self) -> Option<&Cause> {
+        match self {
+            Outcome::Done(_) => None,
+            Outcome::Refused(_, cause) | Outcome::NotSent(cause) | Outcome::InDoubt(_, cause) => {
+                Some(cause)
+            }
+        }
+    }
 }
 
 /// Why the server refused, as far as it matters for what comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// 429, or 423 or 503 with a readable `Retry-After`: come back later; does not count as an attempt
-    /// (but see `retry.max_attempts` in the contract for 423 and 503).
+    /// (but see [`crate::session::Tries`] for 423 and 503).
     Wait(WaitKind),
     /// 423 without `Retry-After`: come back later, at our own pace.
     Locked,
@@ -51,7 +64,7 @@ pub enum Refusal {
     Forbidden,
     /// 409: a report like this may exist already.
     Conflict,
-    /// Any other 4xx, and every 3xx: sending it again would change nothing.
+    /// Any other 4xx: sending it again would change nothing.
     Final,
 }
 
@@ -79,7 +92,7 @@ pub enum Doubt {
 pub struct Cause {
     /// `http_status`: of the answer, `None` where none came.
     pub http_status: Option<u16>,
-    /// `error_code`: the server's code, else one of our words (contract, section 4). Never empty.
+    /// `error_code`: the server's code, else one of our words (`docs/ledger.md`). Never empty.
     pub code: String,
     /// `error`: one line for people, no control characters. Never empty.
     pub text: String,
@@ -94,26 +107,26 @@ pub struct Notice {
     pub date: Option<DateTime<Utc>>,
     /// `Retry-After` as a wait from the arrival of the answer; `None` where it is missing or nonsense.
     pub retry_after: Option<Duration>,
-    /// What is left of the rate limit, where the server tells.
-    pub budget: Option<Budget>,
     /// The HTTP status, where an answer came.
     pub status: Option<u16>,
     /// The server's tracking id.
     pub tracking_id: Option<String>,
 }
 
-/// A server's announced rate budget (`RateLimit`, `RateLimit-Policy`, `X-RateLimit-*`).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Budget {
-    /// Requests that may still be sent before `reset`.
-    pub remaining: u64,
-    /// From the arrival of the answer until the budget is full again.
-    pub reset: Duration,
-    /// Requests in a full budget, where told.
-    pub limit: Option<u64>,
-    /// The length of the window that `limit` counts for, where told.
-    pub window: Option<Duration>,
+impl Notice {
+    /// Whether the server asks us to come back later, and which way. Known from the head alone, by the one table of
+    /// what a status means.
+    pub fn wait_kind(&self) -> Option<WaitKind> {
+        match verdict(self.status?, None::<()>, self.retry_after.is_some()) {
+            Verdict::Refused(Refusal::Wait(kind)) => Some(kind),
+            _ => None,
+        }
+    }
 }
+
+/// Hears what the head of an answer says as soon as it is here: a wait that it announces binds from then on, while
+/// its body may take long.
+pub type OnHead<'a> = dyn Fn(&Notice) + 'a;
 
 /// A report as a list or a get shows it. Sources differ in what they show, so most of it is optional.
 #[derive(Debug, Clone, PartialEq)]

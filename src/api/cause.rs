@@ -9,14 +9,17 @@ use super::{
 
 /// The cause of an answer whose status is not 2xx.
 ///
-/// The code is the server's where it gave one, else `redirect` for 3xx and `http_NNN` for the rest.
+/// The code is the server's where it gave one, else `redirect` for 3xx and `http_NNN` for the rest. A server's code
+/// that is one of our own words counts as none: who reads it in a ledger would take it for ours.
 pub(super) fn of_error(status: u16, notice: &Notice, body: &Body, cleaner: &Cleaner) -> Cause {
     let said = error_body::read(status, body);
     let redirect = (300..=399).contains(&status);
     let code = if redirect {
         Some("redirect".to_owned())
     } else {
-        said.code.and_then(|code| cleaner.word(&code))
+        said.code
+            .and_then(|code| cleaner.word(&code))
+            .filter(|code| !is_our_word(code))
     };
     let text = if redirect {
         format!(
@@ -38,6 +41,20 @@ pub(super) fn of_error(status: u16, notice: &Notice, body: &Body, cleaner: &Clea
             .clone()
             .or_else(|| cleaner.word(&said.tracking_id?)),
     }
+}
+
+/// Whether a code is one that this program gives where the server gave none (`docs/ledger.md`, `error_code`).
+fn is_our_word(code: &str) -> bool {
+    const WORDS: [&str; 7] = [
+        "timeout",
+        "connect",
+        "tls",
+        "reset",
+        "redirect",
+        "bad_response",
+        "in_doubt",
+    ];
+    WORDS.contains(&code) || code.starts_with("http_")
 }
 
 /// The cause of a 2xx that does not hold `wanted`, or of one that must not be believed.
@@ -84,6 +101,10 @@ mod tests {
             (400, r#"{"errorCode":7}"#, "7"),
             (400, r#"{"errorCode":"two words"}"#, "http_400"),
             (400, r#"{"errorCode":"x-t0ken"}"#, "http_400"),
+            (400, r#"{"errorCode":"in_doubt"}"#, "http_400"),
+            (409, r#"{"errorCode":"timeout"}"#, "http_409"),
+            (500, r#"{"errors":[{"code":"http_404"}]}"#, "http_500"),
+            (400, r#"{"errorCode":"Timeout"}"#, "Timeout"),
             (502, "<html>", "http_502"),
             (302, r#"{"errorCode":7}"#, "redirect"),
         ] {

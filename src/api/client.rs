@@ -2,17 +2,19 @@
 
 use std::num::NonZeroUsize;
 
-use reqwest::{Method, RequestBuilder, header::AUTHORIZATION};
+use reqwest::{
+    Method, RequestBuilder,
+    header::{AUTHORIZATION, CACHE_CONTROL},
+};
 use url::Url;
 
 use super::{
-    Answer, Api, Credentials, HttpApiError, ListQuery, Listed, Notice, Outcome, Page, Refusal,
-    Token, cause,
-    exchange::{Exchanger, Misread, Wanted},
-    http_client,
+    Answer, Api, Credentials, Doubt, HttpApiError, ListQuery, Listed, Notice, OnHead, Outcome,
+    Page, Refusal, Token, cause, http_client,
     link::{check_origin, next_page},
     text::Cleaner,
     token_source::TokenSource,
+    transport::{Misread, Transport, Wanted},
     wire,
 };
 use crate::{
@@ -47,7 +49,7 @@ const SUB_PARTNER_LIST: Wanted = Wanted {
 /// Each call is one HTTP request, sent at most once; the token goes to the base URL's own origin only.
 #[derive(Debug)]
 pub struct HttpApi {
-    exchanger: Exchanger,
+    transport: Transport,
     base: BaseUrl,
     tokens: TokenSource,
 }
@@ -63,7 +65,7 @@ impl HttpApi {
         credentials: Credentials,
     ) -> Result<Self, HttpApiError> {
         Ok(HttpApi {
-            exchanger: Exchanger {
+            transport: Transport {
                 client: http_client::build(settings, concurrency)?,
                 patience: settings.request_timeout,
             },
@@ -73,10 +75,17 @@ impl HttpApi {
     }
 
     fn request(&self, method: Method, url: Url, token: &Token) -> RequestBuilder {
-        self.exchanger
+        self.transport
             .client
             .request(method, url)
             .header(AUTHORIZATION, token.bearer())
+    }
+
+    /// A request that changes nothing. What a cache between us and the server kept is of no use: a report that is
+    /// missing there would be made again.
+    fn read(&self, url: Url, token: &Token) -> RequestBuilder {
+        self.request(Method::GET, url, token)
+            .header(CACHE_CONTROL, "no-cache")
     }
 
     /// Asks for the page at `url`; `read` makes items and, where no `Link` says otherwise, the next page of a body.
@@ -85,6 +94,7 @@ impl HttpApi {
         token: &Token,
         url: Url,
         wanted: Wanted,
+        on_head: &OnHead<'_>,
         read: impl FnOnce(B, &Url) -> Page<T>,
     ) -> Answer<Page<T>> {
         let cleaner = Cleaner::new([token.expose()]);
@@ -95,10 +105,10 @@ impl HttpApi {
             let outcome = Outcome::Refused(Refusal::Final, cause);
             return Answer { outcome, notice };
         }
-        let request = self.request(Method::GET, url.clone(), token);
+        let request = self.read(url.clone(), token);
         let answer = self
-            .exchanger
-            .ask(request, wanted, &cleaner, |headers, body| {
+            .transport
+            .ask(request, wanted, &cleaner, on_head, |headers, body| {
                 let page = read(wire::read(body).ok_or(Misread::NotThere)?, &url);
                 let linked = next_page(headers, &url, &self.base).map_err(Misread::Link)?;
                 Ok(Page {
@@ -106,22 +116,42 @@ impl HttpApi {
                     ..page
                 })
             });
-        answer.await
+        of_read(answer.await)
+    }
+}
+
+/// A redirect leaves no doubt about a request that changes nothing, and asking again would be sent elsewhere again.
+fn of_read<T>(answer: Answer<T>) -> Answer<T> {
+    match answer.outcome {
+        Outcome::InDoubt(Doubt::Open, cause) if matches!(answer.notice.status, Some(300..=399)) => {
+            Answer {
+                outcome: Outcome::Refused(Refusal::Final, cause),
+                ..answer
+            }
+        }
+        _ => answer,
     }
 }
 
 impl Api for HttpApi {
     type Token = Token;
 
-    async fn create(&self, token: &Token, request: &Request) -> Answer<ReportId> {
+    async fn create(
+        &self,
+        token: &Token,
+        request: &Request,
+        on_head: &OnHead<'_>,
+    ) -> Answer<ReportId> {
         let cleaner = Cleaner::new([token.expose()]);
         let request = self
             .request(Method::POST, self.base.join(REPORTS), token)
             .json(&wire::CreateBody::from(request));
-        let answer = self.exchanger.ask(request, REPORT_ID, &cleaner, |_, body| {
-            let created: wire::Created = wire::read(body).ok_or(Misread::NotThere)?;
-            Ok(created.id)
-        });
+        let answer = self
+            .transport
+            .ask(request, REPORT_ID, &cleaner, on_head, |_, body| {
+                let created: wire::Created = wire::read(body).ok_or(Misread::NotThere)?;
+                Ok(created.id)
+            });
         answer.await
     }
 
@@ -129,26 +159,41 @@ impl Api for HttpApi {
         &self,
         token: &Token,
         query: &ListQuery,
+        max: usize,
         next: Option<&Url>,
+        on_head: &OnHead<'_>,
     ) -> Answer<Page<Listed>> {
         let url = next.cloned();
-        let url = url.unwrap_or_else(|| wire::list_url(self.base.join(REPORTS), query));
-        self.page(token, url, REPORT_LIST, |reports: wire::Reports, _| Page {
-            items: reports.items.into_iter().map(Listed::from).collect(),
-            next: None,
-        })
+        let url = url.unwrap_or_else(|| wire::list_url(self.base.join(REPORTS), query, max));
+        self.page(
+            token,
+            url,
+            REPORT_LIST,
+            on_head,
+            |reports: wire::Reports, _| Page {
+                items: reports.items.into_iter().map(Listed::from).collect(),
+                next: None,
+            },
+        )
         .await
     }
 
-    async fn get(&self, token: &Token, id: &ReportId) -> Answer<Option<Listed>> {
+    async fn get(
+        &self,
+        token: &Token,
+        id: &ReportId,
+        on_head: &OnHead<'_>,
+    ) -> Answer<Option<Listed>> {
         let cleaner = Cleaner::new([token.expose()]);
         let url = wire::report_url(self.base.join(REPORTS), id);
-        let request = self.request(Method::GET, url, token);
-        let answer = self.exchanger.ask(request, REPORT, &cleaner, |_, body| {
-            let report: wire::Report = wire::read(body).ok_or(Misread::NotThere)?;
-            Ok(Some(report.into()))
-        });
-        let mut answer = answer.await;
+        let request = self.read(url, token);
+        let answer = self
+            .transport
+            .ask(request, REPORT, &cleaner, on_head, |_, body| {
+                let report: wire::Report = wire::read(body).ok_or(Misread::NotThere)?;
+                Ok(Some(report.into()))
+            });
+        let mut answer = of_read(answer.await);
         if matches!(answer.outcome, Outcome::Refused(Refusal::Final, _))
             && matches!(answer.notice.status, Some(404 | 410))
         {
@@ -162,6 +207,7 @@ impl Api for HttpApi {
         token: &Token,
         which: Discover,
         next: Option<&Url>,
+        on_head: &OnHead<'_>,
     ) -> Answer<Page<OrgId>> {
         let url = next.cloned();
         let url =
@@ -170,6 +216,7 @@ impl Api for HttpApi {
             token,
             url,
             SUB_PARTNER_LIST,
+            on_head,
             |entries: wire::SubPartners, url| Page {
                 next: entries.is_full().then(|| wire::next_offset(url)).flatten(),
                 items: entries.only(which),
@@ -178,11 +225,12 @@ impl Api for HttpApi {
         .await
     }
 
-    async fn renew(&self, refused: Option<&Token>) -> Answer<Token> {
+    async fn renew(&self, refused: Option<&Token>, on_head: &OnHead<'_>) -> Answer<Token> {
         let url = self.base.join(ACCESS_TOKEN);
-        self.tokens.token(&self.exchanger, url, refused).await
+        of_read(
+            self.tokens
+                .next(&self.transport, url, refused, on_head)
+                .await,
+        )
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,4 @@
-//! Where the credentials come from: the environment, or files that it names (contract, section 2).
+//! Where the credentials come from: the environment, or files that it names.
 
 use std::{
     ffi::OsString,
@@ -29,7 +29,7 @@ pub struct Credentials {
 }
 
 /// What OAuth wants for a new access token (RFC 6749, section 6).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Refresh {
     pub(super) client_id: SecretString,
     pub(super) client_secret: SecretString,

@@ -3,7 +3,6 @@
 use reqwest::header::{HeaderMap, LINK};
 use url::Url;
 
-use super::header_list::{parameter, split};
 use crate::settings::BaseUrl;
 
 /// Why a `rel="next"` cannot be followed.
@@ -38,7 +37,6 @@ pub(super) fn next_page(
         .get_all(LINK)
         .iter()
         .filter_map(|value| std::str::from_utf8(value.as_bytes()).ok())
-        .flat_map(|value| split(value, ','))
         .find_map(next_target);
     let Some(target) = target else {
         return Ok(None);
@@ -64,24 +62,68 @@ pub(super) fn check_origin(url: &Url, base: &BaseUrl) -> Result<(), LinkError> {
     Err(LinkError::Elsewhere(url.origin().ascii_serialization()))
 }
 
-/// The target of one link, where it is `rel="next"`.
-fn next_target(link: &str) -> Option<&str> {
-    let (target, parameters) = link.strip_prefix('<')?.split_once('>')?;
-    let mut is_next = None;
-    for (name, value) in split(parameters, ';').map(parameter) {
-        if name.eq_ignore_ascii_case("anchor") {
-            return None;
+/// The target of the first link of a header value that is `rel="next"`.
+///
+/// A value is read from the left: `<target>`, then `; name=value` until a `,` begins the next link.
+fn next_target(mut rest: &str) -> Option<&str> {
+    loop {
+        let (target, after) = rest.trim_start().strip_prefix('<')?.split_once('>')?;
+        rest = after;
+        let (mut is_next, mut is_about_another) = (None, false);
+        loop {
+            rest = rest.trim_start();
+            let Some(parameter) = rest.strip_prefix(';') else {
+                break;
+            };
+            let (name, value) =
+                parameter.split_at(parameter.find(['=', ';', ',']).unwrap_or(parameter.len()));
+            let (value, after) = parameter_value(value);
+            rest = after;
+            match name.trim() {
+                name if name.eq_ignore_ascii_case("anchor") => is_about_another = true,
+                // Of several only the first counts (RFC 8288, 3.3).
+                name if name.eq_ignore_ascii_case("rel") => {
+                    is_next.get_or_insert_with(|| {
+                        let mut rels = value.split_ascii_whitespace();
+                        rels.any(|rel| rel.eq_ignore_ascii_case("next"))
+                    });
+                }
+                _ => {}
+            }
         }
-        if name.eq_ignore_ascii_case("rel") {
-            // Of several only the first counts (RFC 8288, 3.3).
-            is_next.get_or_insert_with(|| {
-                value
-                    .split_ascii_whitespace()
-                    .any(|rel| rel.eq_ignore_ascii_case("next"))
-            });
+        if is_next == Some(true) && !is_about_another {
+            return Some(target.trim());
         }
+        rest = rest.strip_prefix(',')?;
     }
-    (is_next == Some(true)).then_some(target.trim())
+}
+
+/// The value behind a parameter's name, quoted or not, and what stands after it. In a quoted one a backslash takes
+/// the next character's meaning away.
+fn parameter_value(text: &str) -> (&str, &str) {
+    let Some(value) = text.strip_prefix('=').map(str::trim_start) else {
+        return ("", text);
+    };
+    let Some(quoted) = value.strip_prefix('"') else {
+        let (value, after) = value.split_at(value.find([';', ',']).unwrap_or(value.len()));
+        return (value.trim_end(), after);
+    };
+    let mut escaped = false;
+    let end = quoted.find(|c| match c {
+        _ if escaped => {
+            escaped = false;
+            false
+        }
+        '\\' => {
+            escaped = true;
+            false
+        }
+        c => c == '"',
+    });
+    match end {
+        Some(end) => (&quoted[..end], &quoted[end + 1..]),
+        None => (quoted, ""),
+    }
 }
 
 #[cfg(test)]

@@ -2,29 +2,27 @@
 
 mod answer;
 mod body;
-mod budget;
 mod cause;
 mod classify;
 mod client;
 mod credentials;
 mod error_body;
-mod exchange;
-mod header_list;
 mod http_client;
 mod link;
 mod notice;
-#[cfg(test)]
-mod raw_server;
 mod retry_after;
 mod secret_file;
+#[cfg(test)]
+pub(crate) mod tests;
 mod text;
 mod token;
 mod token_source;
 mod transport;
+mod transport_error;
 mod wire;
 
 pub use answer::{
-    Answer, Budget, Cause, Doubt, ListQuery, Listed, Notice, Outcome, Page, Refusal, WaitKind,
+    Answer, Cause, Doubt, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal, WaitKind,
 };
 pub use client::HttpApi;
 pub use credentials::{Credentials, CredentialsError, SecretFileError};
@@ -38,9 +36,14 @@ use crate::{
     settings::Discover,
 };
 
-/// The API as the runner sees it: the narrow seam at which a simulated server takes the real one's place.
+/// The most that the API gives on one page of a list, and what it gives where it is not asked for less.
+pub const LARGEST_PAGE: usize = 100;
+
+/// The API as the session sees it: the narrow seam at which a simulated server takes the real one's place.
 ///
-/// Each call is one exchange. None of them waits for a limit or tries again; none follows a redirect.
+/// Each call is one exchange. None of them waits for a limit or tries again; none follows a redirect. `on_head` is
+/// told what the head of the answer says before its body is read; an implementation whose answers come in one piece
+/// need not call it, since the [`Answer`] says it again.
 #[expect(
     async_fn_in_trait,
     reason = "driven on one thread, never as a trait object"
@@ -50,18 +53,31 @@ pub trait Api {
     type Token: Clone;
 
     /// `POST /wholesale/billing/reports`.
-    async fn create(&self, token: &Self::Token, request: &Request) -> Answer<ReportId>;
+    async fn create(
+        &self,
+        token: &Self::Token,
+        request: &Request,
+        on_head: &OnHead<'_>,
+    ) -> Answer<ReportId>;
 
-    /// `GET /wholesale/billing/reports`, the first page for `query` or the page at `next`.
+    /// `GET /wholesale/billing/reports`, the first page for `query` with at most `max` reports, or the page at
+    /// `next`, which knows its own size.
     async fn list(
         &self,
         token: &Self::Token,
         query: &ListQuery,
+        max: usize,
         next: Option<&Url>,
+        on_head: &OnHead<'_>,
     ) -> Answer<Page<Listed>>;
 
     /// `GET /wholesale/billing/reports/{id}`; `Done(None)` where the server has no such report (404, 410).
-    async fn get(&self, token: &Self::Token, id: &ReportId) -> Answer<Option<Listed>>;
+    async fn get(
+        &self,
+        token: &Self::Token,
+        id: &ReportId,
+        on_head: &OnHead<'_>,
+    ) -> Answer<Option<Listed>>;
 
     /// `GET /wholesale/subPartners`, the first page or the page at `next`.
     async fn sub_partners(
@@ -69,25 +85,15 @@ pub trait Api {
         token: &Self::Token,
         which: Discover,
         next: Option<&Url>,
+        on_head: &OnHead<'_>,
     ) -> Answer<Page<OrgId>>;
 
     /// Gives a token to go on with after `refused` was answered with 401, or a first one where there was none.
-    /// Reads the token file again, or asks `POST /access_token`; `Refused` where there is no way.
-    async fn renew(&self, refused: Option<&Self::Token>) -> Answer<Self::Token>;
-}
-
-/// One line for people from an error's body, for the fuzz target.
-#[cfg(test)]
-pub(crate) fn read_error_body_for_fuzzing(status: u16, bytes: &[u8]) -> String {
-    let body = body::Body {
-        bytes: bytes.to_vec(),
-        end: body::BodyEnd::Whole,
-    };
-    cause::of_error(
-        status,
-        &Notice::default(),
-        &body,
-        &text::Cleaner::new(["a-secret"]),
-    )
-    .text
+    /// Reads the token file again, or asks `POST /access_token`; `Refused` where there is no way. Called by one
+    /// renewal at a time.
+    async fn renew(
+        &self,
+        refused: Option<&Self::Token>,
+        on_head: &OnHead<'_>,
+    ) -> Answer<Self::Token>;
 }

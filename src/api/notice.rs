@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use reqwest::header::{DATE, HeaderMap};
 
-use super::{Notice, budget::budget, retry_after::retry_after, text::Cleaner};
+use super::{Notice, retry_after::retry_after, text::Cleaner};
 
 /// Reads the headers of an answer that arrived at `now` by our clock; durations in it are measured from the
 /// answer's own `Date` where it has one.
@@ -18,7 +18,6 @@ pub(super) fn read(
     Notice {
         date,
         retry_after: retry_after(headers, now),
-        budget: budget(headers, now),
         status: Some(status),
         tracking_id: headers
             .get("trackingid")
@@ -54,11 +53,17 @@ mod tests {
         assert_eq!(notice.retry_after, Some(Duration::from_secs(37)));
         assert_eq!(notice.tracking_id.as_deref(), Some("ROUTER_1"));
 
+        // Without a `Date` that can be read, our own clock is all there is.
+        headers.insert(RETRY_AFTER, value("Thu, 01 Oct 2026 00:00:09 GMT"));
+        headers.remove(DATE);
+        let notice = read(429, &headers, ours, &Cleaner::new([]));
+        assert_eq!(notice.retry_after, Some(Duration::from_secs(9)));
+
         headers.insert(DATE, value("yesterday"));
         let notice = read(429, &headers, ours, &Cleaner::new([]));
         assert_eq!(
             (notice.date, notice.retry_after),
-            (None, Some(Duration::ZERO))
+            (None, Some(Duration::from_secs(9)))
         );
     }
 }

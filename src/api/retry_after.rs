@@ -6,20 +6,32 @@ use chrono::{DateTime, Utc};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 /// No wait is longer: enough to stop any run, and safe to add to any clock.
-pub(super) const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// The wait that `Retry-After` announces, from the arrival of the answer.
 ///
 /// Takes whole or fractional seconds, or an HTTP date in any of its three forms (RFC 9110, 10.2.3 and
 /// 5.6.7), measured from `now`: the answer's own `Date` where it has one, so that a wrong clock here does
 /// not matter. A date that has passed gives zero; more than [`LONGEST`] gives [`LONGEST`]. Of several
-/// headers the longest readable wait counts. `None` where none can be read.
+/// headers, and of a list in one (`5, 5`, as proxies join them), the longest readable wait counts. `None` where none
+/// can be read.
 pub(super) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     headers
         .get_all(RETRY_AFTER)
         .iter()
-        .filter_map(|value| wait(value.to_str().ok()?.trim(), now))
+        .filter_map(|value| value.to_str().ok())
+        .filter_map(|value| longest(value, now))
         .max()
+}
+
+/// The longest readable wait of a list. A date may have a comma of its own, behind the day of the week.
+fn longest(list: &str, now: DateTime<Utc>) -> Option<Duration> {
+    let parts: Vec<&str> = list.split(',').map(str::trim).collect();
+    let alone = parts.iter().filter_map(|part| wait(part, now));
+    let dates = parts
+        .windows(2)
+        .filter_map(|pair| wait(&pair.join(", "), now));
+    alone.chain(dates).max()
 }
 
 fn wait(text: &str, now: DateTime<Utc>) -> Option<Duration> {
@@ -30,7 +42,7 @@ fn wait(text: &str, now: DateTime<Utc>) -> Option<Duration> {
 }
 
 /// Seconds as servers write them: digits, optionally with a fraction. Never negative, at most [`LONGEST`].
-pub(super) fn seconds(text: &str) -> Option<Duration> {
+fn seconds(text: &str) -> Option<Duration> {
     // Rust's own grammar for numbers is wider: signs, exponents, `inf`.
     let plain = text.starts_with(|c: char| c.is_ascii_digit())
         && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
@@ -81,6 +93,11 @@ mod tests {
             ("10s", None),
             ("Sun, 06 Nov 1994", None),
             ("1994-11-06T08:49:37Z", None),
+            ("5, 5", Some(s(5))),
+            ("1,30 , soon,7", Some(s(30))),
+            ("rand(30),add(30)", None),
+            ("5, Sun, 06 Nov 1994 08:49:37 GMT", Some(s(37))),
+            ("Sunday, 06-Nov-94 08:49:37 GMT, 50", Some(s(50))),
         ] {
             assert_eq!(read(&[text.as_bytes()]), wait, "{text:?}");
         }

@@ -1,19 +1,21 @@
-//! The access token over the length of a run: renewed when the server no longer takes it.
+//! Where access tokens come from once the server no longer takes the one in force.
 
-use std::path::{Path, PathBuf};
+use std::{
+    cell::RefCell,
+    path::{Path, PathBuf},
+};
 
 use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Mutex;
 use url::Url;
 
 use super::{
-    Answer, Cause, Credentials, Notice, Outcome, Refusal, Token,
+    Answer, Cause, Credentials, Notice, OnHead, Outcome, Refusal, Token,
     credentials::{Refresh, read_secret_file},
-    exchange::{Exchanger, Misread, Wanted},
     secret_file,
     text::Cleaner,
     token::secret,
+    transport::{Misread, Transport, Wanted},
     wire,
 };
 
@@ -26,83 +28,54 @@ const NEW_TOKEN: Wanted = Wanted {
 const ADVICE: &str = "set a new one in WEBEX_ACCESS_TOKEN or WEBEX_ACCESS_TOKEN_FILE, or set all of WEBEX_CLIENT_ID, \
      WEBEX_CLIENT_SECRET and WEBEX_REFRESH_TOKEN so that it can be renewed";
 
-/// The tokens of a run.
+/// Where tokens come from. Which one is in force, and that one renewal goes on at a time, is the session's to know.
 #[derive(Debug)]
 pub(super) struct TokenSource {
-    /// One renewal at a time: a refresh token may be good for only one.
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    current: Option<Token>,
-    /// Never used again, so that a stale token file and a renewed token do not take turns.
-    refused: Vec<Token>,
     token_file: Option<PathBuf>,
-    refresh: Option<Refresh>,
+    refresh: RefCell<Option<Refresh>>,
+    /// Never given again, so that a stale token file and a renewed token do not take turns.
+    refused: RefCell<Vec<Token>>,
 }
 
 impl TokenSource {
     pub(super) fn new(credentials: Credentials) -> Self {
-        let Credentials {
-            token,
-            token_file,
-            refresh,
-        } = credentials;
         TokenSource {
-            state: Mutex::new(State {
-                current: token,
-                refused: Vec::new(),
-                token_file,
-                refresh,
-            }),
+            token_file: credentials.token_file,
+            refresh: RefCell::new(credentials.refresh),
+            refused: RefCell::default(),
         }
     }
 
     /// The token to go on with, after `refused` was refused; the first one where none was.
     ///
-    /// In this order: one that another renewal has brought meanwhile, the token file's where it has changed,
-    /// a new one from the token endpoint at `url`.
-    pub(super) async fn token(
+    /// The token file's where it has changed, else a new one from the token endpoint at `url`.
+    pub(super) async fn next(
         &self,
-        exchanger: &Exchanger,
+        transport: &Transport,
         url: Url,
         refused: Option<&Token>,
+        on_head: &OnHead<'_>,
     ) -> Answer<Token> {
-        let mut state = self.state.lock().await;
-        if let Some(refused) = refused
-            && !state.refused.contains(refused)
-        {
-            state.refused.push(refused.clone());
+        if let Some(refused) = refused.filter(|token| !self.was_refused(token)) {
+            self.refused.borrow_mut().push(refused.clone());
         }
-        if let Some(token) = state.usable(state.current.clone()) {
+        let in_file = read_token(self.token_file.clone()).await;
+        if let Some(token) = in_file.filter(|token| !self.was_refused(token)) {
             return without_exchange(Outcome::Done(token));
         }
-        let in_file = read_token(state.token_file.clone()).await;
-        if let Some(token) = state.usable(in_file) {
-            state.current = Some(token.clone());
-            return without_exchange(Outcome::Done(token));
-        }
-        let State {
-            current,
-            refused,
-            refresh,
-            ..
-        } = &mut *state;
-        let Some(refresh) = refresh else {
+        let Some(refresh) = self.refresh.borrow().clone() else {
             return without_exchange(Outcome::Refused(Refusal::Unauthorized, no_way()));
         };
-        let answer = ask(exchanger, url, refresh, refused).await;
-        let Answer { outcome, notice } = answer;
+        let known = self.refused.borrow().clone();
+        let Answer { outcome, notice } = ask(transport, url, &refresh, &known, on_head).await;
         let outcome = match outcome {
             Outcome::Done(renewed) => {
                 if let Some(token) = renewed.refresh {
-                    keep(refresh, token).await;
+                    self.keep(refresh, token).await;
                 }
-                if refused.contains(&renewed.access) {
+                if self.was_refused(&renewed.access) {
                     Outcome::Refused(Refusal::Unauthorized, no_way()) // the same again: no use
                 } else {
-                    *current = Some(renewed.access.clone());
                     Outcome::Done(renewed.access)
                 }
             }
@@ -112,11 +85,36 @@ impl TokenSource {
         };
         Answer { outcome, notice }
     }
-}
 
-impl State {
-    fn usable(&self, token: Option<Token>) -> Option<Token> {
-        token.filter(|token| !self.refused.contains(token))
+    fn was_refused(&self, token: &Token) -> bool {
+        self.refused.borrow().contains(token)
+    }
+
+    /// From now on the new refresh token counts; its file gets it too, for the next run.
+    async fn keep(&self, refresh: Refresh, token: SecretString) {
+        if token.expose_secret() == refresh.token.expose_secret() {
+            return;
+        }
+        let path = refresh.token_file.clone();
+        *self.refresh.borrow_mut() = Some(Refresh {
+            token: token.clone(),
+            ..refresh
+        });
+        let Some(path) = path else {
+            tracing::warn!(
+                "the server gave a new refresh token, so the one in WEBEX_REFRESH_TOKEN may be spent; \
+                 use WEBEX_REFRESH_TOKEN_FILE to have new ones kept"
+            );
+            return;
+        };
+        let shown = path.display().to_string();
+        let kept = blocking(move || secret_file::replace(&path, token.expose_secret())).await;
+        if let Err(error) = kept {
+            tracing::warn!(
+                "the server gave a new refresh token, so the one in {shown} may be spent; \
+                 the new one could not be kept there: {error}"
+            );
+        }
     }
 }
 
@@ -128,10 +126,11 @@ struct Renewed {
 
 /// `POST /access_token` (RFC 6749, section 6).
 async fn ask(
-    exchanger: &Exchanger,
+    transport: &Transport,
     url: Url,
     refresh: &Refresh,
     refused: &[Token],
+    on_head: &OnHead<'_>,
 ) -> Answer<Renewed> {
     let form = [
         ("grant_type", "refresh_token"),
@@ -141,7 +140,7 @@ async fn ask(
     ];
     let sent = form.iter().skip(1).map(|(_, secret)| *secret);
     let cleaner = Cleaner::new(sent.chain(refused.iter().map(Token::expose)));
-    let request = exchanger.client.post(url).form(&form);
+    let request = transport.client.post(url).form(&form);
     let read = |_: &HeaderMap, body: &[u8]| {
         let tokens: wire::Tokens = wire::read(body).ok_or(Misread::NotThere)?;
         Ok(Renewed {
@@ -149,29 +148,9 @@ async fn ask(
             refresh: tokens.refresh_token.and_then(|text| secret(&text).ok()),
         })
     };
-    exchanger.ask(request, NEW_TOKEN, &cleaner, read).await
-}
-
-/// From now on the new refresh token counts; its file gets it too, for the next run.
-async fn keep(refresh: &mut Refresh, token: SecretString) {
-    if token.expose_secret() == refresh.token.expose_secret() {
-        return;
-    }
-    refresh.token = token.clone();
-    let Some(path) = refresh.token_file.clone() else {
-        tracing::warn!(
-            "the server gave a new refresh token, so the one in WEBEX_REFRESH_TOKEN may be spent; \
-             use WEBEX_REFRESH_TOKEN_FILE to have new ones kept"
-        );
-        return;
-    };
-    let shown = path.display().to_string();
-    if let Err(error) = blocking(move || secret_file::replace(&path, token.expose_secret())).await {
-        tracing::warn!(
-            "the server gave a new refresh token, so the one in {shown} may be spent; \
-             the new one could not be kept there: {error}"
-        );
-    }
+    transport
+        .ask(request, NEW_TOKEN, &cleaner, on_head, read)
+        .await
 }
 
 /// The token file's token, or `None` where there is no file or no token in it any more.
@@ -228,6 +207,3 @@ fn refused_renewal<T>(refusal: Refusal, cause: Cause) -> Outcome<T> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,103 +1,115 @@
-//! What it means that an exchange broke: was the request sent or not.
+//! One exchange over HTTP: a request out, an [`Answer`] back, never an error and never a second try.
 
-use std::{error::Error, io, time::Duration};
+use std::time::Duration;
 
-use super::{Cause, Doubt, Outcome, text::Cleaner};
+use chrono::Utc;
+use reqwest::{Client, RequestBuilder, header::HeaderMap};
 
-/// Judges an error of the HTTP client that came instead of an answer.
-///
-/// | where it broke | outcome | code |
-/// | --- | --- | --- |
-/// | name lookup, connect, its time-out, a proxy that refused the tunnel | `NotSent` | `connect` |
-/// | TLS handshake | `NotSent` | `tls` |
-/// | no answer in time | `InDoubt(Open)` | `timeout` |
-/// | a TLS alert once the connection stood | `InDoubt(Open)` | `tls` |
-/// | anything else: reset, closed, garbled, given up by HTTP/2 | `InDoubt(Open)` | `reset` |
-///
-/// Only an error of the connector says that no byte of the request was written. A connection that closes
-/// while a request is handed to it does not (nor does HTTP/2's GOAWAY, as it surfaces here), so those are in doubt.
-pub(super) fn outcome<T>(
-    error: &reqwest::Error,
-    patience: Duration,
-    cleaner: &Cleaner,
-) -> Outcome<T> {
-    let is_tls = is_tls(error);
-    let cause = |code: &str, text: String| Cause {
-        http_status: None,
-        code: code.to_owned(),
-        text: cleaner.line(&text),
-        tracking_id: None,
-    };
-    let reason = innermost(error);
-    // A builder's error: the request could not even be put together.
-    if error.is_connect() || error.is_builder() {
-        return Outcome::NotSent(if is_tls {
-            cause(
-                "tls",
-                format!(
-                    "no secure connection to the server: {reason}{}",
-                    advice(error)
-                ),
-            )
-        } else if error.is_timeout() {
-            cause("connect", "no connection to the server in time".to_owned())
-        } else {
-            cause("connect", format!("no connection to the server: {reason}"))
-        });
-    }
-    Outcome::InDoubt(
-        Doubt::Open,
-        if error.is_timeout() {
-            cause("timeout", format!("no answer within {patience:?}"))
-        } else {
-            let code = if is_tls { "tls" } else { "reset" };
-            cause(
-                code,
-                format!("the connection broke before an answer came: {reason}"),
-            )
-        },
-    )
+use super::{
+    Answer, Notice, OnHead, Outcome, Refusal,
+    body::{self, BodyEnd, Limits},
+    cause,
+    classify::{Verdict, verdict},
+    link::LinkError,
+    notice,
+    text::Cleaner,
+    transport_error,
+};
+
+/// How much of an error's body is read, and how long it is waited for: its headers may say that we have
+/// to stay away, and the other requests must hear of it soon.
+const ERROR_BODY: Limits = Limits {
+    size: 64 * 1024,
+    patience: Some(Duration::from_secs(2)),
+};
+
+/// What is asked for: its name in messages and its size.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    /// As in "the server answered 200, but ... could not be read".
+    pub(super) what: &'static str,
+    /// The largest body that is read, in bytes.
+    pub(super) size: usize,
 }
 
-/// Every error in the chain, the outermost first.
-///
-/// An `io::Error` hides what it wraps: its `source` is the source *of* that, so it is opened here.
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| cause_of(error))
-}
-
-fn cause_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
-    match error
-        .downcast_ref::<io::Error>()
-        .and_then(|io| io.get_ref())
-    {
-        Some(wrapped) => Some(wrapped),
-        None => error.source(),
+impl Wanted {
+    fn limits(self) -> Limits {
+        Limits {
+            size: self.size,
+            patience: None,
+        }
     }
 }
 
-/// What to do about a certificate that is not trusted.
-fn advice(error: &reqwest::Error) -> &'static str {
-    let untrusted = chain(error)
-        .filter_map(|error| error.downcast_ref())
-        .any(|error| matches!(error, rustls::Error::InvalidCertificate(_)));
-    match untrusted {
-        true => "; name the file of your own certificate authority in api.ca_file",
-        false => "",
+/// Why a 2xx is of no use.
+#[derive(Debug)]
+pub(super) enum Misread {
+    /// What was asked for is not in the body.
+    NotThere,
+    /// It is, but the list cannot be followed to its end.
+    Link(LinkError),
+}
+
+/// The HTTP client and how long it waits.
+#[derive(Debug)]
+pub(super) struct Transport {
+    pub(super) client: Client,
+    /// Of a whole exchange; set in `client`, here for messages.
+    pub(super) patience: Duration,
+}
+
+impl Transport {
+    /// Sends `request` and reads the answer with `read`, which sees the headers and the body of a 2xx. `on_head`
+    /// hears what the headers say before the body is waited for.
+    pub(super) async fn ask<T>(
+        &self,
+        request: RequestBuilder,
+        wanted: Wanted,
+        cleaner: &Cleaner,
+        on_head: &OnHead<'_>,
+        read: impl FnOnce(&HeaderMap, &[u8]) -> Result<T, Misread>,
+    ) -> Answer<T> {
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => {
+                return Answer {
+                    outcome: transport_error::outcome(&error, self.patience, cleaner),
+                    notice: Notice::default(),
+                };
+            }
+        };
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let notice = notice::read(status, &headers, Utc::now(), cleaner);
+        on_head(&notice);
+        let success = response.status().is_success();
+        let limits = if success { wanted.limits() } else { ERROR_BODY };
+        let body = body::read(response, limits).await;
+
+        let found = match success && body.end == BodyEnd::Whole {
+            true => read(&headers, &body.bytes),
+            false => Err(Misread::NotThere),
+        };
+        let found = match found {
+            Ok(found) => Some(found),
+            Err(Misread::NotThere) => None,
+            // Understood, but there is no way on: asking again would give the same link.
+            Err(Misread::Link(error)) => {
+                let text = cleaner.line(&error.to_string());
+                let cause = cause::bad_response(status, &notice, text);
+                let outcome = Outcome::Refused(Refusal::Final, cause);
+                return Answer { outcome, notice };
+            }
+        };
+        let cause = || match success {
+            true => cause::of_unreadable(status, &notice, body.end, wanted.what),
+            false => cause::of_error(status, &notice, &body, cleaner),
+        };
+        let outcome = match verdict(status, found, notice.retry_after.is_some()) {
+            Verdict::Done(found) => Outcome::Done(found),
+            Verdict::Refused(refusal) => Outcome::Refused(refusal, cause()),
+            Verdict::InDoubt(doubt) => Outcome::InDoubt(doubt, cause()),
+        };
+        Answer { outcome, notice }
     }
-}
-
-fn is_tls(error: &reqwest::Error) -> bool {
-    chain(error).any(|error| error.is::<rustls::Error>())
-}
-
-/// The innermost error's words: the ones that say what happened. They hold no URL.
-fn innermost(error: &reqwest::Error) -> String {
-    chain(error)
-        .skip(1) // the client's own error names the URL, query and all
-        .last()
-        .map_or_else(
-            || "for a reason the client does not tell".to_owned(),
-            ToString::to_string,
-        )
 }

@@ -7,14 +7,11 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use url::Url;
 
-use super::{ListQuery, Listed};
+use super::{LARGEST_PAGE, ListQuery, Listed};
 use crate::{
     request::{OrgId, ReportId, ReportType, Request},
     settings::Discover,
 };
-
-/// The most that the API gives on one page.
-const PAGE_SIZE: usize = 100;
 
 /// Reads a JSON body; a byte order mark before it is tolerated. `None` for whatever is not a `T`.
 pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
@@ -125,7 +122,7 @@ struct SubPartner {
 impl SubPartners {
     /// Whether the page holds as many as were asked for, so that there may be more.
     pub(super) fn is_full(&self) -> bool {
-        self.items.len() == PAGE_SIZE
+        self.items.len() == LARGEST_PAGE
     }
 
     /// Those that are what was asked for: an entry that says otherwise is left out, one that does not say is kept.
@@ -158,11 +155,11 @@ pub(super) fn report_url(mut reports: Url, id: &ReportId) -> Url {
     reports
 }
 
-/// The first page of a list of reports.
-pub(super) fn list_url(mut url: Url, query: &ListQuery) -> Url {
+/// The first page of a list of reports, with at most `max` on each.
+pub(super) fn list_url(mut url: Url, query: &ListQuery, max: usize) -> Url {
     {
         let mut pairs = url.query_pairs_mut();
-        pairs.append_pair("max", &PAGE_SIZE.to_string());
+        pairs.append_pair("max", &max.to_string());
         if let Some(period) = query.period {
             pairs.append_pair("billingStartDate", &period.start().to_string());
             pairs.append_pair("billingEndDate", &period.end().to_string());
@@ -181,7 +178,7 @@ pub(super) fn list_url(mut url: Url, query: &ListQuery) -> Url {
 pub(super) fn sub_partners_url(mut url: Url, which: Discover) -> Url {
     {
         let mut pairs = url.query_pairs_mut();
-        pairs.append_pair("max", &PAGE_SIZE.to_string());
+        pairs.append_pair("max", &LARGEST_PAGE.to_string());
         if let Some(state) = state(which) {
             pairs.append_pair("provisioningState", state);
         }
@@ -212,7 +209,7 @@ pub(super) fn next_offset(url: &Url) -> Option<Url> {
     next.query_pairs_mut()
         .clear()
         .extend_pairs(others)
-        .append_pair("offset", &offset.checked_add(PAGE_SIZE)?.to_string());
+        .append_pair("offset", &offset.checked_add(LARGEST_PAGE)?.to_string());
     Some(next)
 }
 

@@ -107,7 +107,7 @@ pub(super) fn session<'a>(
             "the server asked an earlier run for a pause; {} of it are left",
             duration(wait)
         );
-        session.gate().hold(wait);
+        session.gate().pause(wait);
     }
     session
 }
@@ -116,9 +116,10 @@ impl Ready<'_> {
     /// Keeps announced pauses for the next process and tells about them.
     pub(super) fn listener(&self) -> impl Fn(&News) + '_ {
         move |news| {
-            if let News::Paused { until, .. } = news {
+            if let News::Paused { wait, until, .. } = news {
                 let pause = Pause {
                     server: self.connection.server.clone(),
+                    since: *until - *wait,
                     until: *until,
                 };
                 if let Err(e) = self.lock.borrow_mut().remember(pause) {

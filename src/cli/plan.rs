@@ -79,21 +79,25 @@ async fn ask(
     let connection = Connection::open(target, credentials).await?;
     let announced = RefCell::new(None);
     let listener = |news: &News| {
-        if let News::Paused { until, .. } = news {
-            *announced.borrow_mut() = Some(*until);
+        if let News::Paused { wait, until, .. } = news {
+            *announced.borrow_mut() = Some((*until - *wait, *until));
         }
     };
-    let pause = Lock::peek_pause(&target.ledger, &connection.server);
+    let pause = Lock::peek_pause(&target.ledger, &connection.server, Utc::now());
     let found = {
         let session = session(target, &connection, &listener, pause);
         discovered(&session, manifest, signals).await
     };
     // Noted for the next command, unless a run holds the lock: it will be told by the server itself.
-    if let Some(until) = announced.into_inner()
+    if let Some((since, until)) = announced.into_inner()
         && let Ok(mut lock) = Lock::take(&target.ledger, Utc::now())
     {
-        let server = connection.server.clone();
-        if let Err(e) = lock.remember(Pause { server, until }) {
+        let pause = Pause {
+            server: connection.server.clone(),
+            since,
+            until,
+        };
+        if let Err(e) = lock.remember(pause) {
             warn!("the pause could not be noted for the next run: {e}");
         }
         lock.release(Utc::now());

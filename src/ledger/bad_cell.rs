@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::cell::one_line;
+use crate::text::one_line;
 
 /// A cell that cannot be what its column says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -28,27 +28,6 @@ fn is_formula(text: &str) -> bool {
     text.starts_with(FORMULA_STARTS)
 }
 
-/// `text` on one line, without anything that a terminal or an editor obeys: control characters, line and
-/// paragraph separators and direction overrides become blanks, runs of blanks become one.
-pub fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for word in text.split(|c: char| c.is_whitespace() || is_obeyed(c)) {
-        if word.is_empty() {
-            continue;
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    line
-}
-
-fn is_obeyed(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -70,14 +49,6 @@ mod tests {
             assert_eq!(restore(cell), text);
         }
         assert_eq!(restore("=typed by hand"), "=typed by hand");
-    }
-
-    #[test]
-    fn one_line_obeys_nothing() {
-        assert_eq!(
-            one_line("a\r\nb\tc \u{1b}[31m d\u{2028}e\u{202e}f"),
-            "a b c [31m d e f"
-        );
     }
 
     proptest! {

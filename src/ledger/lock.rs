@@ -16,8 +16,26 @@ use super::{Holder, LedgerError};
 pub struct Pause {
     /// Which server: a base URL.
     pub server: String,
+    /// When it was announced, by the local clock.
+    #[serde(default)]
+    pub since: DateTime<Utc>,
     /// No request leaves before this, by the local clock.
     pub until: DateTime<Utc>,
+}
+
+impl Pause {
+    /// The same pause for a process that begins at `now`: never longer than it was announced. A clock that was set
+    /// back meanwhile does not say how much of it is over, so it begins again.
+    fn seen_at(self, now: DateTime<Utc>) -> Self {
+        if now >= self.since {
+            return self;
+        }
+        Pause {
+            until: now + (self.until - self.since),
+            since: now,
+            ..self
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -86,16 +104,22 @@ impl Lock {
                 pid: std::process::id(),
                 since: now,
             });
-            lock.contents.pauses.retain(|pause| pause.until > now);
+            let pauses = lock
+                .contents
+                .pauses
+                .drain(..)
+                .map(|pause| pause.seen_at(now));
+            lock.contents.pauses = pauses.filter(|pause| pause.until > now).collect();
             lock.write().map_err(failed)?;
             return Ok(lock);
         }
     }
 
     /// As [`Lock::pause`], for a command that only reads and so takes no lock.
-    pub fn peek_pause(ledger: &Path, server: &str) -> Option<DateTime<Utc>> {
+    pub fn peek_pause(ledger: &Path, server: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let mut file = File::open(Self::path_of(ledger)).ok()?;
         let pauses = read(&mut file)?.pauses.into_iter();
+        let pauses = pauses.map(|pause| pause.seen_at(now));
         pauses.filter(|p| p.server == server).map(|p| p.until).max()
     }
 

@@ -33,7 +33,7 @@ mod table;
 mod tests;
 
 pub use bad_cell::BadCell;
-pub use cell::{neutralise, one_line, restore};
+pub use cell::{neutralise, restore};
 pub use column::Column;
 pub(crate) use disk::Tampered;
 pub use disk::{Disk, FileDisk};

@@ -11,11 +11,8 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::{Breaker, Ceiling, Law, Stage};
-use crate::{
-    api::Budget,
-    settings::{Limits, RetryPolicy},
-};
+use super::{Breaker, Ceiling, RateController, Stage};
+use crate::settings::{Limits, RetryPolicy};
 
 /// Holds every request back until it may leave, in the order in which they came.
 ///
@@ -110,17 +107,18 @@ struct State {
     queue: VecDeque<u64>,
     next_ticket: u64,
     /// Closed for all but the renewal of credentials.
-    closed: bool,
+    closed: u32,
     /// How many waits were announced so far.
-    holds: u64,
+    pauses: u64,
     /// End of the last announced wait.
     not_before: Option<Instant>,
     entry: Ceiling,
     exit: Ceiling,
-    law: Law,
+    controller: RateController,
     breaker: Breaker,
     /// Rate limits without an announced wait, in a row.
     unannounced: u32,
+    /// When the last request was accepted, or the first one came; moved on by the time that was idle by choice.
     last_accepted: Option<Instant>,
     stopped: Option<StopCause>,
     stats: Stats,
@@ -139,12 +137,12 @@ impl Gate {
                 window: 1,
                 queue: VecDeque::new(),
                 next_ticket: 0,
-                closed: false,
-                holds: 0,
+                closed: 0,
+                pauses: 0,
                 not_before: None,
                 entry: Ceiling::new(limits.rate, kept_back),
                 exit: Ceiling::new(limits.rate, limits.burst),
-                law: Law::new(now),
+                controller: RateController::new(now),
                 breaker: Breaker::new(policy),
                 unannounced: 0,
                 last_accepted: None,
@@ -168,7 +166,7 @@ impl Gate {
                 .state()
                 .try_enter(ticket.number, priority, &self.policy);
             match entered {
-                Ok(holds) => return Ok(Pass { gate: self, holds }),
+                Ok(pauses) => return Ok(Pass { gate: self, pauses }),
                 Err(Blocked::Stopped(cause)) => return Err(cause),
                 // Woken early by a change or late by time: either way everything is looked at again.
                 Err(Blocked::Until(at)) => {
@@ -178,21 +176,24 @@ impl Gate {
         }
     }
 
-    /// Takes over a wait that was announced to an earlier process.
-    pub fn hold(&self, wait: Duration) {
-        self.state().hold(wait, &self.policy);
+    /// Takes over a wait that was announced to an earlier process, or by an answer that was no refusal.
+    pub fn pause(&self, wait: Duration) {
+        self.state().pause(wait, &self.policy);
         self.changed.notify_waiters();
     }
 
-    /// Lets nothing but [`Priority::First`] enter until [`Gate::open`].
-    pub fn close(&self) {
-        self.state().closed = true;
+    /// Lets nothing but [`Priority::First`] enter until the guard is dropped.
+    pub fn close(&self) -> Closed<'_> {
+        self.state().closed += 1;
+        Closed(self)
     }
 
-    /// Ends [`Gate::close`].
-    pub fn open(&self) {
-        self.state().closed = false;
-        self.changed.notify_waiters();
+    /// The caller has nothing to send by its own choice: until the guard is dropped, time does not count as a stall.
+    pub fn idle(&self) -> Idle<'_> {
+        Idle {
+            gate: self,
+            since: Instant::now(),
+        }
     }
 
     /// Why nothing leaves any more, once that is so.
@@ -220,8 +221,8 @@ impl Gate {
         Stats {
             paused: state.stats.paused.saturating_sub(left),
             paused_until: state.not_before.filter(|at| *at > now),
-            learned_pace: state.law.pace(),
-            measured_rate: state.law.measured(),
+            learned_pace: state.controller.pace(),
+            measured_rate: state.controller.measured(),
             ..state.stats
         }
     }
@@ -258,7 +259,9 @@ impl State {
             return Err(Blocked::Stopped(cause));
         }
         let until = |at: Instant| Err(Blocked::Until(at.min(stalled_at)));
-        if self.queue.front() != Some(&ticket) || (self.closed && priority == Priority::Ordinary) {
+        if self.queue.front() != Some(&ticket)
+            || (self.closed > 0 && priority == Priority::Ordinary)
+        {
             return until(stalled_at);
         }
         if let Some(at) = self.not_before.filter(|at| *at > now) {
@@ -268,14 +271,14 @@ impl State {
             Stage::Probing => 1,
             Stage::Closed | Stage::Slow | Stage::Open => self.window.min(self.concurrency),
         };
-        let slots = slots.min(self.law.most_in_flight(self.in_flight));
+        let slots = slots.min(self.controller.most_in_flight(self.in_flight));
         if self.in_flight >= slots {
             return until(stalled_at);
         }
         if let Some(at) = self.breaker.not_before().filter(|at| *at > now) {
             return until(at);
         }
-        let paced = self.law.not_before(now, self.in_flight);
+        let paced = self.controller.not_before(now);
         if paced > now {
             return until(paced);
         }
@@ -284,12 +287,12 @@ impl State {
             return until(at);
         }
         self.in_flight += 1;
-        self.law.on_sent(now);
+        self.controller.on_sent(now);
         self.breaker.on_sent(now);
-        Ok(self.holds)
+        Ok(self.pauses)
     }
 
-    fn hold(&mut self, wait: Duration, policy: &RetryPolicy) {
+    fn pause(&mut self, wait: Duration, policy: &RetryPolicy) {
         let now = Instant::now();
         let far = Duration::from_secs(10 * 365 * 24 * 3600);
         let until = now + wait.min(far);
@@ -298,7 +301,7 @@ impl State {
         self.not_before = Some(self.not_before.map_or(until, |at| at.max(until)));
         if !wait.is_zero() {
             self.window = 1;
-            self.holds += 1;
+            self.pauses += 1;
         }
         if wait > policy.max_retry_after {
             self.stopped
@@ -322,24 +325,18 @@ impl State {
             .min(policy.max_delay)
     }
 
-    /// `holds`: how many waits had been announced when the request was let go.
-    fn answered(
-        &mut self,
-        feedback: Feedback,
-        budget: Option<Budget>,
-        holds: u64,
-        policy: &RetryPolicy,
-    ) {
+    /// `pauses`: how many waits had been announced when the request was let go.
+    fn answered(&mut self, feedback: Feedback, pauses: u64, policy: &RetryPolicy) {
         let now = Instant::now();
         match feedback {
             Feedback::Accepted => {
                 self.breaker.on_answer();
-                self.law.on_accepted(now);
+                self.controller.on_accepted(now);
                 self.unannounced = 0;
                 self.stats.accepted += 1;
                 self.last_accepted = Some(now);
                 // What was sent before a wait says nothing about the time after it.
-                if holds == self.holds {
+                if pauses == self.pauses {
                     self.window = (self.window + 1).min(self.concurrency);
                 }
             }
@@ -347,15 +344,15 @@ impl State {
                 self.breaker.on_answer();
                 self.stats.rate_limited += 1;
                 let wait = self.wait_for(announced, policy);
-                self.hold(wait, policy);
+                self.pause(wait, policy);
                 let until = self.not_before.unwrap_or(now);
-                self.law.on_limited(now, until);
+                self.controller.on_limited(now, until);
             }
             Feedback::Busy(announced) => {
                 self.breaker.on_answer();
                 let wait = self.wait_for(Some(announced), policy);
-                self.hold(wait, policy);
-                self.law.on_busy(now, self.not_before.unwrap_or(now));
+                self.pause(wait, policy);
+                self.controller.on_busy(now, self.not_before.unwrap_or(now));
             }
             Feedback::Failed => {
                 self.breaker.on_failure(now);
@@ -366,8 +363,34 @@ impl State {
                 }
             }
         }
-        if let Some(budget) = budget {
-            self.law.on_budget(now, budget);
+    }
+}
+
+/// Keeps a gate closed; see [`Gate::close`].
+#[derive(Debug)]
+#[must_use = "dropping it opens the gate"]
+pub struct Closed<'g>(&'g Gate);
+
+impl Drop for Closed<'_> {
+    fn drop(&mut self) {
+        self.0.state().closed -= 1;
+        self.0.changed.notify_waiters();
+    }
+}
+
+/// A time without anything to send; see [`Gate::idle`].
+#[derive(Debug)]
+#[must_use = "dropping it ends the idle time"]
+pub struct Idle<'g> {
+    gate: &'g Gate,
+    since: Instant,
+}
+
+impl Drop for Idle<'_> {
+    fn drop(&mut self) {
+        let (now, mut state) = (Instant::now(), self.gate.state());
+        if let Some(at) = &mut state.last_accepted {
+            *at = (*at + (now - self.since)).min(now);
         }
     }
 }
@@ -408,7 +431,7 @@ impl Drop for Ticket<'_> {
 pub struct Pass<'g> {
     gate: &'g Gate,
     /// How many waits had been announced when it was given.
-    holds: u64,
+    pauses: u64,
 }
 
 impl Pass<'_> {
@@ -421,7 +444,7 @@ impl Pass<'_> {
             let wait = {
                 let mut state = self.gate.state();
                 // Also where that wait is over by now: whoever was let go before it would be part of a herd.
-                if state.holds != self.holds || state.stopped.is_some() {
+                if state.pauses != self.pauses || state.stopped.is_some() {
                     return Err(HeldBack);
                 }
                 match state.exit.check() {
@@ -436,11 +459,13 @@ impl Pass<'_> {
         }
     }
 
-    /// Gives the slot back and tells what the answer says about pace.
-    pub fn answered(self, feedback: Feedback, budget: Option<Budget>) {
+    /// Tells what the answer says about pace: as soon as its head is here, and once. The slot is given back when
+    /// the pass is dropped.
+    pub fn heard(&self, feedback: Feedback) {
         self.gate
             .state()
-            .answered(feedback, budget, self.holds, &self.gate.policy);
+            .answered(feedback, self.pauses, &self.gate.policy);
+        self.gate.changed.notify_waiters();
     }
 }
 

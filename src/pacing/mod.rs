@@ -2,14 +2,14 @@
 //!
 //! [`Gate`] holds back every request until a slot is free, no announced wait is in force, the operator's
 //! ceiling ([`Ceiling`], over `governor`) lets it go, and the pace that was learned from the server's answers
-//! ([`Law`]) does too. [`Breaker`] slows and then stops a run whose server is down. Nothing here knows HTTP.
+//! ([`RateController`]) does too. [`Breaker`] slows and then stops a run whose server is down. Nothing here knows HTTP.
 
 mod breaker;
 mod ceiling;
 mod gate;
-mod law;
+mod rate_controller;
 
 pub use breaker::{Breaker, Stage};
 pub use ceiling::Ceiling;
-pub use gate::{Feedback, Gate, HeldBack, Pass, Priority, Stats, StopCause};
-pub use law::Law;
+pub use gate::{Closed, Feedback, Gate, HeldBack, Idle, Pass, Priority, Stats, StopCause};
+pub use rate_controller::RateController;

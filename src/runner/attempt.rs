@@ -76,8 +76,7 @@ pub(super) async fn attempt<A: Api>(
     }
 
     let stage = session.gate().stage();
-    let answer = session.api().create(&permit.token, sent.request()).await;
-    let halt = session.answered(permit, &answer).await.err();
+    let (answer, halt) = session.create(permit, sent.request()).await;
     let answered = answered(&answer);
     let around = Around {
         max_attempts: session.policy().max_attempts.get(),

@@ -138,9 +138,7 @@ async fn only_own<A: Api>(
     let Some(query) = common_query(asked).filter(|_| !own.is_empty()) else {
         return Ok(own);
     };
-    let partners = session
-        .read_pages(async |api: &A, token, next| api.sub_partners(token, Discover::All, next).await)
-        .await?;
+    let partners = session.sub_partners(Discover::All).await?;
     let query = &query;
     let lists = stream::iter(partners).map(async |partner| {
         let query = crate::api::ListQuery {

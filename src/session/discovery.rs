@@ -23,7 +23,7 @@ pub async fn discover<A: Api>(
     let mut found = Discovered::new();
     for which in kinds {
         let listed = session
-            .read_pages(async |api: &A, token, next| api.sub_partners(token, which, next).await)
+            .sub_partners(which)
             .await
             .map_err(DiscoveryError::Read)?;
         if listed.is_empty() {

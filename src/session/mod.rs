@@ -2,17 +2,23 @@
 //! the server's clock.
 //!
 //! [`Session`] joins [`crate::api`] and [`crate::pacing`]. Reads (lists, gets, discovery) are tried again here
-//! until they are answered, since they change nothing. Creates are not: [`crate::runner`] decides about each.
+//! until they are answered, since they change nothing. Creates are not: [`crate::runner`] decides about each, by
+//! the same policy ([`Tries`]).
 
-mod backoff;
 mod clock;
+mod conversation;
 mod discovery;
-mod exchange;
+mod hearing;
+mod news;
+mod reads;
+mod retry;
+mod token;
 
 #[cfg(test)]
 mod tests;
 
-pub use backoff::Backoff;
 pub use clock::{ServerClock, SystemClock, WallClock};
+pub use conversation::{Permit, Session};
 pub use discovery::{DiscoveryError, discover};
-pub use exchange::{Halt, Listener, News, Permit, ReadError, Session};
+pub use news::{Halt, Listener, News, ReadError};
+pub use retry::{Again, Around, Backoff, Tries};

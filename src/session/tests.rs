@@ -11,7 +11,10 @@ use url::Url;
 
 use super::*;
 use crate::{
-    api::{Answer, Api, Cause, Doubt, ListQuery, Listed, Notice, Outcome, Page, Refusal, WaitKind},
+    api::{
+        Answer, Api, Cause, Doubt, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal,
+        WaitKind,
+    },
     pacing::StopCause,
     request::{OrgId, ReportId, Request},
     settings::{Discover, Limits, Rate, RetryPolicy},
@@ -28,6 +31,14 @@ struct Scripted {
     asked: Cell<u32>,
     /// Where each page leads.
     next: fn(usize) -> Option<usize>,
+    /// The id for which no token is taken.
+    forbidden: Option<ReportId>,
+    /// How long the body of an answer takes after its head.
+    trickles: Duration,
+    /// More reports than this on a page are answered with 504.
+    most: usize,
+    /// What the lists asked for.
+    sizes: RefCell<Vec<usize>>,
 }
 
 impl Scripted {
@@ -39,16 +50,25 @@ impl Scripted {
             reads: RefCell::default(),
             asked: Cell::new(0),
             next: |_| None,
+            forbidden: None,
+            trickles: Duration::ZERO,
+            most: usize::MAX,
+            sizes: RefCell::default(),
         }
     }
 
-    async fn read<T>(&self, token: u32, value: T) -> Answer<T> {
+    async fn read<T>(&self, token: u32, on_head: &OnHead<'_>, value: T) -> Answer<T> {
         self.asked.set(self.asked.get() + 1);
         sleep(Duration::from_millis(10)).await;
         if token != self.takes.get() {
             return answer(401, Outcome::Refused(Refusal::Unauthorized, cause(401)));
         }
-        match self.reads.borrow_mut().pop_front() {
+        let scripted = self.reads.borrow_mut().pop_front();
+        if let Some(answer) = scripted.as_ref().filter(|_| !self.trickles.is_zero()) {
+            on_head(&answer.notice);
+            sleep(self.trickles).await;
+        }
+        match scripted {
             None => answer(200, Outcome::Done(value)),
             Some(Answer { outcome, notice }) => Answer {
                 outcome: match outcome {
@@ -66,26 +86,53 @@ impl Scripted {
 impl Api for Scripted {
     type Token = u32;
 
-    async fn create(&self, _: &u32, _: &Request) -> Answer<ReportId> {
+    async fn create(&self, _: &u32, _: &Request, _: &OnHead<'_>) -> Answer<ReportId> {
         unreachable!("the session creates nothing")
     }
 
-    async fn list(&self, token: &u32, _: &ListQuery, next: Option<&Url>) -> Answer<Page<Listed>> {
+    async fn list(
+        &self,
+        token: &u32,
+        _: &ListQuery,
+        max: usize,
+        next: Option<&Url>,
+        on_head: &OnHead<'_>,
+    ) -> Answer<Page<Listed>> {
+        self.sizes.borrow_mut().push(max);
+        if max > self.most {
+            sleep(Duration::from_millis(10)).await;
+            return answer(504, Outcome::InDoubt(Doubt::Open, cause(504)));
+        }
         let page = next.map_or(0, |url| url.path()[1..].parse().unwrap());
         let next = (self.next)(page).map(|n| format!("http://model.invalid/{n}").parse().unwrap());
         let items = Vec::new();
-        self.read(*token, Page { items, next }).await
+        self.read(*token, on_head, Page { items, next }).await
     }
 
-    async fn get(&self, token: &u32, _: &ReportId) -> Answer<Option<Listed>> {
-        self.read(*token, None).await
+    async fn get(
+        &self,
+        token: &u32,
+        id: &ReportId,
+        on_head: &OnHead<'_>,
+    ) -> Answer<Option<Listed>> {
+        if self.forbidden.as_ref() == Some(id) {
+            sleep(Duration::from_millis(10)).await;
+            return answer(401, Outcome::Refused(Refusal::Unauthorized, cause(401)));
+        }
+        self.read(*token, on_head, None).await
     }
 
-    async fn sub_partners(&self, _: &u32, _: Discover, _: Option<&Url>) -> Answer<Page<OrgId>> {
+    async fn sub_partners(
+        &self,
+        _: &u32,
+        _: Discover,
+        _: Option<&Url>,
+        _: &OnHead<'_>,
+    ) -> Answer<Page<OrgId>> {
         unreachable!("nothing is discovered")
     }
 
-    async fn renew(&self, _: Option<&u32>) -> Answer<u32> {
+    async fn renew(&self, _: Option<&u32>, _: &OnHead<'_>) -> Answer<u32> {
         self.renewed.set(self.renewed.get() + 1);
         sleep(Duration::from_secs(2)).await;
         let mut renewals = self.renewals.borrow_mut();
@@ -94,7 +141,14 @@ impl Api for Scripted {
             1 => renewals[0].clone(),
             _ => renewals.pop_front().unwrap(),
         };
-        answer(200, outcome)
+        let status = match &outcome {
+            Outcome::Done(_) => 200,
+            other => other
+                .cause()
+                .and_then(|cause| cause.http_status)
+                .unwrap_or(0),
+        };
+        answer(status, outcome)
     }
 }
 
@@ -134,11 +188,15 @@ impl WallClock for Ahead {
     }
 }
 
-fn session(api: &Scripted) -> Session<'_, Scripted> {
-    let limits = Limits {
+fn unlimited() -> Limits {
+    Limits {
         rate: Rate::Unlimited,
         ..Limits::default()
-    };
+    }
+}
+
+fn session(api: &Scripted) -> Session<'_, Scripted> {
+    let limits = unlimited();
     let policy = RetryPolicy::default();
     Session::new(api, Some(0), (&limits, &policy), &Ahead, &|_| {}, 7)
 }
@@ -289,4 +347,149 @@ async fn a_server_that_never_answers_ends_the_question_at_the_breaker() {
         Err(Halt::Pacing(StopCause::ServerDown { failures }))
     );
     assert_eq!(api.asked.get(), failures);
+}
+
+/// A token that others are accepted with is not at fault: the request is.
+#[tokio::test(start_paused = true)]
+async fn a_401_for_one_request_only_is_its_own_and_renews_nothing() {
+    let mut api = Scripted::new();
+    let forbidden: ReportId = "forbidden".parse().unwrap();
+    api.forbidden = Some(forbidden.clone());
+    let session = session(&api);
+    // The very first request, so that nobody was accepted before; then many together.
+    let failed = Err(ReadError::Failed(cause(401)));
+    assert_eq!(session.get(&forbidden).await, failed);
+    let ids: Vec<ReportId> = (0..60)
+        .map(|n| format!("id-{n}").parse().unwrap())
+        .collect();
+    let others = join_all(ids.iter().map(|id| session.get(id)));
+    let refused = join_all([&forbidden; 20].map(|id| session.get(id)));
+    let (others, refused) = futures::join!(others, refused);
+    assert!(others.iter().all(|got| *got == Ok(None)), "{others:?}");
+    assert!(refused.iter().all(|got| *got == failed), "{refused:?}");
+    assert_eq!((api.renewed.get(), session.halted()), (0, None));
+    // A token that ends is still renewed once, and the request is still the one at fault.
+    api.takes.set(1);
+    assert_eq!(session.get(&forbidden).await, failed);
+    assert_eq!(api.renewed.get(), 1);
+}
+
+/// The wait is announced by the head; the body takes its time.
+#[tokio::test(start_paused = true)]
+async fn a_wait_binds_from_the_moment_at_which_its_head_is_here() {
+    let mut api = Scripted::new();
+    api.trickles = Duration::from_secs(4);
+    let limited = || {
+        let refusal = Refusal::Wait(WaitKind::RateLimit);
+        let mut limited = answer(429, Outcome::Refused(refusal, cause(429)));
+        limited.notice.retry_after = Some(Duration::from_secs(6));
+        limited
+    };
+    let news = RefCell::new(Vec::new());
+    let listener = |one: &News| news.borrow_mut().push((Instant::now(), one.clone()));
+    let (limits, policy) = (unlimited(), RetryPolicy::default());
+    let session = Session::new(&api, Some(0), (&limits, &policy), &Ahead, &listener, 7);
+    let id = id();
+    session.get(&id).await.unwrap();
+    api.reads.borrow_mut().push_back(limited());
+    let began = Instant::now();
+    let first = session.get(&id);
+    let second = async {
+        sleep(Duration::from_millis(50)).await;
+        let got = session.get(&id).await;
+        (got, began.elapsed())
+    };
+    let (_, (got, answered)) = futures::join!(first, second);
+    assert_eq!(got, Ok(None));
+    // From the head on, and no longer for the body.
+    let (left, wait) = (answered - Duration::from_millis(10), Duration::from_secs(6));
+    assert!(left >= wait, "left after {left:?}");
+    assert!(left < wait + Duration::from_secs(1), "left after {left:?}");
+    let news = news.into_inner();
+    assert_eq!(news.len(), 1, "{news:?}");
+    assert_eq!(news[0].0 - began, Duration::from_millis(10));
+    let until = Ahead.now() + wait;
+    let paused = News::Paused {
+        status: Some(429),
+        wait,
+        until,
+    };
+    assert_eq!(news[0].1, paused);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_lists_too_slowly_is_asked_for_half() {
+    let mut api = Scripted::new();
+    api.most = 10;
+    let session = session(&api);
+    let query = ListQuery::default();
+    let began = Instant::now();
+    assert_eq!(session.list(&query).await, Ok(vec![]));
+    assert_eq!(api.sizes.take(), [100, 50, 25, 12, 6]);
+    assert!(began.elapsed() < Duration::from_secs(1), "no backoff");
+    // Remembered; and what fails together halves once.
+    assert_eq!(session.list(&query).await, Ok(vec![]));
+    assert_eq!(api.sizes.take(), [6]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_that_fail_together_halve_once() {
+    let mut api = Scripted::new();
+    api.most = 50;
+    let session = session(&api);
+    let (id, query) = (id(), ListQuery::default());
+    // Gathers way first, so that the lists leave together.
+    join_all([&id; 40].map(|id| session.get(id))).await;
+    let listed = join_all([&query; 8].map(|query| session.list(query))).await;
+    assert!(listed.iter().all(|listed| *listed == Ok(vec![])));
+    let sizes = api.sizes.take();
+    assert!(
+        sizes.iter().all(|size| [100, 50].contains(size)),
+        "{sizes:?}"
+    );
+    assert_eq!(sizes[..8], [100; 8]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_one_that_is_too_slow_fails_as_any_read() {
+    let mut api = Scripted::new();
+    api.most = 0;
+    let got = session(&api).list(&ListQuery::default()).await;
+    assert_eq!(got, Err(ReadError::Failed(cause(504))));
+    let sizes = api.sizes.take();
+    assert_eq!(sizes[..7], [100, 50, 25, 12, 6, 3, 1]);
+    let most = RetryPolicy::default().max_attempts.get();
+    assert_eq!(sizes.len() as u32, 6 + most);
+}
+
+/// A gateway makes up its own error pages, and has its own clock.
+#[tokio::test(start_paused = true)]
+async fn an_error_page_teaches_no_time() {
+    let api = Scripted::new();
+    let mut page = answer(504, Outcome::InDoubt(Doubt::Open, cause(504)));
+    page.notice.date = Some(server_time() + Duration::from_secs(3));
+    let mut refused = answer(404, Outcome::Refused(Refusal::Final, cause(404)));
+    refused.notice.date = Some(server_time() - Duration::from_secs(3));
+    api.reads.borrow_mut().push_back(page.clone());
+    let session = session(&api);
+    session.get(&id()).await.unwrap();
+    assert!(session.server_now() < server_time() + Duration::from_secs(3));
+    api.reads.borrow_mut().push_back(refused);
+    session.get(&id()).await.unwrap_err();
+    assert_eq!(session.server_now(), server_time() - Duration::from_secs(3));
+}
+
+/// Lists that can never be read do not keep a run from beginning.
+#[tokio::test(start_paused = true)]
+async fn the_servers_time_is_learned_where_lists_fail() {
+    let mut api = Scripted::new();
+    api.most = 0;
+    let session = session(&api);
+    let began = Instant::now();
+    assert_eq!(session.learn_time(&ListQuery::default()).await, Ok(()));
+    assert_eq!(
+        session.server_now(),
+        server_time() + (began.elapsed() - Duration::from_millis(20))
+    );
+    assert!(began.elapsed() < Duration::from_secs(2));
 }

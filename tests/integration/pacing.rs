@@ -359,7 +359,7 @@ fn a_redirect_is_not_followed() {
     let target = format!("{}/wholesale/billing/reports", elsewhere.url());
     for status in [301, 302, 303, 307, 308] {
         let server = Served::new(&format!(
-            "faults: [{{ when: {{ org: moved }}, then: [{{ kind: status, status: {status}, location: '{target}' }}] }}]"
+            "faults: [{{ when: {{ org: moved, endpoint: create }}, then: [{{ kind: status, status: {status}, location: '{target}' }}] }}]"
         ));
         let desk = Desk::with(
             server.url(),

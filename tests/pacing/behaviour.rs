@@ -1,6 +1,6 @@
 //! Servers that do unusual things.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::time::Duration;
 
 use monthend::{
     pacing::{Feedback, StopCause},
@@ -10,7 +10,7 @@ use monthend::{
 use crate::simulator::{
     Scenario, ServerConfig, bound,
     client::{self, Trace},
-    server::{Misfortune, Reset, RetryAfter, fixed_window, sliding_window, token_bucket},
+    server::{Misfortune, RetryAfter, fixed_window, sliding_window, token_bucket},
 };
 
 fn secs(seconds: u64) -> Duration {
@@ -144,53 +144,6 @@ fn a_busy_server_is_left_alone_and_then_used_gently_and_fully() {
 }
 
 #[test]
-fn an_announced_budget_is_kept_without_a_429() {
-    for (limiter, others) in [
-        (fixed_window(20, 1), None),
-        (fixed_window(300, 60), None),
-        (sliding_window(20, 1), None),
-        (sliding_window(300, 60), None),
-        (fixed_window(300, 60), Some(Duration::from_millis(700))),
-    ] {
-        for phase in [0, 250, 990, 20_000] {
-            let mut scenario = unlimited(ServerConfig::new(limiter));
-            scenario.server.phase = Duration::from_millis(phase);
-            scenario.server.announces = Some(Reset::True);
-            scenario.server.others = others;
-            let trace = scenario.run();
-            let few = if others.is_some() { 4 } else { 0 };
-            assert!(
-                trace.limited() <= few,
-                "{limiter:?} at {phase} ms: {}",
-                trace.limited()
-            );
-            let bound = bound::of_server(limiter, scenario.server.phase, scenario.requests);
-            let ratio = trace.makespan.as_secs_f64() / bound.as_secs_f64();
-            let slack = if others.is_some() { 2.0 } else { 1.35 };
-            assert!(ratio < slack, "{limiter:?} at {phase} ms: {ratio}");
-        }
-    }
-}
-
-#[test]
-fn a_budget_that_is_not_true_does_not_stall() {
-    for reset in [Duration::ZERO, secs(3600), secs(10 * 365 * 24 * 3600)] {
-        // One token, said to be gone until `reset`; it comes back at once.
-        let mut scenario = unlimited(ServerConfig::new(token_bucket(1000, 1)));
-        scenario.server.announces = Some(Reset::Always(reset));
-        scenario.requests = 300;
-        scenario.limits.concurrency = const { NonZeroUsize::new(1).unwrap() };
-        let trace = scenario.run();
-        assert_eq!(trace.stopped, None);
-        assert!(
-            trace.makespan < secs(200),
-            "{reset:?}: {:?}",
-            trace.makespan
-        );
-    }
-}
-
-#[test]
 fn a_server_that_never_accepts_stops_the_run() {
     let mut scenario = unlimited(ServerConfig::new(token_bucket(20, 10)));
     scenario.server.misfortunes = vec![Misfortune::Throttled(
@@ -266,11 +219,42 @@ async fn a_server_that_says_come_back_at_once_is_left_in_peace() {
             .await
             .unwrap();
         pass.leave().await.unwrap();
-        pass.answered(monthend::pacing::Feedback::Busy(Duration::ZERO), None);
+        pass.heard(monthend::pacing::Feedback::Busy(Duration::ZERO));
     }
     assert!(
         began.elapsed() > Duration::from_secs(600),
         "{:?}",
         began.elapsed()
     );
+}
+
+/// Waiting for `retry.settle` is our own choice, and no sign of a server that takes nothing.
+#[tokio::test(start_paused = true)]
+async fn idle_time_is_no_stall_but_every_other_wait_is() {
+    use monthend::pacing::{Feedback, Gate, Priority};
+    let policy = RetryPolicy::default();
+    let gate = Gate::new(&Default::default(), &policy);
+    let accepted = async || {
+        let pass = gate.enter(Priority::Ordinary).await?;
+        pass.heard(Feedback::Accepted);
+        Ok::<_, StopCause>(())
+    };
+    accepted().await.unwrap();
+    let almost = policy.max_stall - secs(1);
+    tokio::time::sleep(almost).await;
+    {
+        let _idle = gate.idle();
+        tokio::time::sleep(policy.max_stall * 3).await;
+    }
+    accepted().await.unwrap();
+    {
+        let _idle = gate.idle();
+        tokio::time::sleep(policy.max_stall * 3).await;
+    }
+    // What passed before and after an idle time is added up.
+    tokio::time::sleep(almost).await;
+    drop(gate.idle());
+    tokio::time::sleep(secs(2)).await;
+    let since = policy.max_stall;
+    assert_eq!(accepted().await, Err(StopCause::Stalled { since }));
 }

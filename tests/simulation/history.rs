@@ -186,7 +186,7 @@ impl History<'_> {
             self.seed,
         );
         if let Some(until) = self.pause.get().filter(|at| *at > Instant::now()) {
-            session.gate().hold(until - Instant::now());
+            session.gate().pause(until - Instant::now());
         }
         let (signal, receiver) = watch::channel(None);
         let on_event = |event: &Event| self.on_event(event);

@@ -12,7 +12,10 @@ use std::{
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 use monthend::{
-    api::{Answer, Api, Cause, Doubt, ListQuery, Listed, Notice, Outcome, Page, Refusal, WaitKind},
+    api::{
+        Answer, Api, Cause, Doubt, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal,
+        WaitKind,
+    },
     request::{OrgId, ReportId, Request},
     settings::Discover,
 };
@@ -424,7 +427,6 @@ impl<'w> Server<'w> {
                 date: (self.traits.tells_time)
                     .then(|| (self.clock() - self.way()).trunc_subsecs(0)),
                 retry_after: wait,
-                budget: None,
                 status: Some(status),
                 tracking_id: Some(format!("track-{status}")),
             },
@@ -637,7 +639,7 @@ enum Ends {
 impl Api for Server<'_> {
     type Token = u32;
 
-    async fn create(&self, token: &u32, request: &Request) -> Answer<ReportId> {
+    async fn create(&self, token: &u32, request: &Request, _: &OnHead<'_>) -> Answer<ReportId> {
         self.world.step().await;
         self.world.trace(|| format!("create {request}"));
         self.check_create(request);
@@ -652,7 +654,9 @@ impl Api for Server<'_> {
         &self,
         token: &u32,
         query: &ListQuery,
+        max: usize,
         next: Option<&Url>,
+        _: &OnHead<'_>,
     ) -> Answer<Page<Listed>> {
         self.world.step().await;
         self.world.trace(|| format!("list {query:?} {next:?}"));
@@ -668,7 +672,7 @@ impl Api for Server<'_> {
                 .iter()
                 .filter(|r| r.listed_from <= now && self.matches(r, query))
                 .collect();
-            let to = (from + self.traits.page).min(all.len());
+            let to = (from + self.traits.page.min(max)).min(all.len());
             let items: Vec<Listed> = all[from.min(to)..to]
                 .iter()
                 .map(|r| self.shown(r, true))
@@ -688,7 +692,7 @@ impl Api for Server<'_> {
         .await
     }
 
-    async fn get(&self, token: &u32, id: &ReportId) -> Answer<Option<Listed>> {
+    async fn get(&self, token: &u32, id: &ReportId, _: &OnHead<'_>) -> Answer<Option<Listed>> {
         self.world.step().await;
         self.world.trace(|| format!("get {id}"));
         self.read(*token, || {
@@ -699,11 +703,17 @@ impl Api for Server<'_> {
         .await
     }
 
-    async fn sub_partners(&self, _: &u32, _: Discover, _: Option<&Url>) -> Answer<Page<OrgId>> {
+    async fn sub_partners(
+        &self,
+        _: &u32,
+        _: Discover,
+        _: Option<&Url>,
+        _: &OnHead<'_>,
+    ) -> Answer<Page<OrgId>> {
         unreachable!("histories begin with a plan")
     }
 
-    async fn renew(&self, refused: Option<&u32>) -> Answer<u32> {
+    async fn renew(&self, refused: Option<&u32>, _: &OnHead<'_>) -> Answer<u32> {
         self.world.step().await;
         self.check_leave("a renewal");
         let fault =

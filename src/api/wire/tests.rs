@@ -127,7 +127,7 @@ fn sub_partners_are_those_asked_for() {
 #[test]
 fn queries_name_what_is_asked_for() {
     let url: Url = "http://127.0.0.1/v1/x".parse().unwrap();
-    let all = list_url(url.clone(), &ListQuery::default());
+    let all = list_url(url.clone(), &ListQuery::default(), 100);
     assert_eq!(all.query(), Some("max=100"));
     let query = ListQuery {
         sub_partner: Some("a&b=".parse().unwrap()),
@@ -135,9 +135,9 @@ fn queries_name_what_is_asked_for() {
         period: Some(Period::month(2026, 9).unwrap()),
     };
     assert_eq!(
-        list_url(url.clone(), &query).query(),
+        list_url(url.clone(), &query, 50).query(),
         Some(
-            "max=100&billingStartDate=2026-09-01&billingEndDate=2026-09-30&type=PARTNER&subPartnerOrgId=a%26b%3D"
+            "max=50&billingStartDate=2026-09-01&billingEndDate=2026-09-30&type=PARTNER&subPartnerOrgId=a%26b%3D"
         )
     );
     let first = sub_partners_url(url.clone(), Discover::Active);

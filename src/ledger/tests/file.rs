@@ -128,6 +128,7 @@ fn a_pause_is_remembered_until_it_ends() {
     let folder = Folder::new();
     let pause = |server: &str, until| Pause {
         server: server.to_owned(),
+        since: at(0),
         until: at(until),
     };
     let mut lock = Lock::take(&folder.ledger(), at(0)).unwrap();
@@ -145,6 +146,31 @@ fn a_pause_is_remembered_until_it_ends() {
     let lock = Lock::take(&folder.ledger(), at(100)).unwrap();
     assert_eq!(lock.pause("a"), None);
     lock.release(at(100));
+    assert_eq!(folder.names(), [""; 0]);
+}
+
+/// Somebody sets the clock back by a day: the pause begins again, and is no longer than it was announced.
+#[test]
+fn a_pause_is_never_kept_longer_than_it_was_announced() {
+    let folder = Folder::new();
+    let day = 86_400;
+    let mut lock = Lock::take(&folder.ledger(), at(day)).unwrap();
+    let pause = Pause {
+        server: "a".to_owned(),
+        since: at(day),
+        until: at(day + 30),
+    };
+    lock.remember(pause).unwrap();
+    lock.release(at(day));
+
+    assert_eq!(Lock::peek_pause(&folder.ledger(), "a", at(0)), Some(at(30)));
+    let lock = Lock::take(&folder.ledger(), at(0)).unwrap();
+    assert_eq!(lock.pause("a"), Some(at(30)));
+    lock.release(at(1));
+    // From here on the clock runs, so the next process waits for what is left.
+    let lock = Lock::take(&folder.ledger(), at(20)).unwrap();
+    assert_eq!(lock.pause("a"), Some(at(30)));
+    lock.release(at(30));
     assert_eq!(folder.names(), [""; 0]);
 }
 

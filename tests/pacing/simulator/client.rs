@@ -202,10 +202,11 @@ impl<'a> Run<'a> {
         let there = latency.mul_f64(self.random.borrow_mut().f64() * 0.2 + 0.4);
         sleep(there).await;
         let now = self.began.elapsed();
-        let (feedback, budget) = self.server.borrow_mut().answer(now, method);
+        let feedback = self.server.borrow_mut().answer(now, method);
         sleep(latency - there).await;
         self.in_flight.set(self.in_flight.get() - 1);
-        pass.answered(feedback, budget);
+        pass.heard(feedback);
+        drop(pass);
         self.sent.borrow_mut().push(Sent {
             left,
             answered: self.began.elapsed(),

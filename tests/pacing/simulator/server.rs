@@ -3,7 +3,6 @@
 use std::{num::NonZeroU32, ops::Range, time::Duration};
 
 use monthend::{
-    api::Budget,
     pacing::Feedback,
     sandbox::{Limiter, LimiterConfig, Span},
 };
@@ -48,15 +47,6 @@ impl RetryAfter {
     }
 }
 
-/// What an announced budget says of its reset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reset {
-    /// The truth, in whole seconds rounded up.
-    True,
-    /// Always this.
-    Always(Duration),
-}
-
 /// Something that happens to the requests that arrive in `during`.
 #[derive(Debug, Clone)]
 pub(crate) enum Misfortune {
@@ -81,8 +71,6 @@ pub(crate) struct ServerConfig {
     pub(crate) per_method: bool,
     /// A request inside an announced wait makes it this much longer.
     pub(crate) penalty: Option<Duration>,
-    /// Answers tell what is left.
-    pub(crate) announces: Option<Reset>,
     /// From this time on it keeps another limit.
     pub(crate) changes: Option<(Duration, LimiterConfig)>,
     /// Another client sends a request this often.
@@ -100,7 +88,6 @@ impl ServerConfig {
             retry_after: RetryAfter::WholeSeconds,
             per_method: false,
             penalty: None,
-            announces: None,
             changes: None,
             others: None,
             misfortunes: Vec::new(),
@@ -175,7 +162,7 @@ impl Server {
     }
 
     /// A request arrives; what its answer says of pace.
-    pub(crate) fn answer(&mut self, now: Duration, method: Method) -> (Feedback, Option<Budget>) {
+    pub(crate) fn answer(&mut self, now: Duration, method: Method) -> Feedback {
         if let Some((_, limiter)) = self.config.changes.take_if(|(at, _)| *at <= now) {
             self.creates.limiter = Limiter::new(limiter);
             self.lists.limiter = Limiter::new(limiter);
@@ -183,13 +170,13 @@ impl Server {
         for misfortune in &self.config.misfortunes {
             match misfortune {
                 Misfortune::Busy(during, wait) if during.contains(&now) => {
-                    return (Feedback::Busy(*wait), None);
+                    return Feedback::Busy(*wait);
                 }
                 Misfortune::Throttled(during, wait) if during.contains(&now) => {
-                    return (Feedback::RateLimited(Some(*wait)), None);
+                    return Feedback::RateLimited(Some(*wait));
                 }
                 Misfortune::Down(during) if during.contains(&now) => {
-                    return (Feedback::Failed, None);
+                    return Feedback::Failed;
                 }
                 _ => {}
             }
@@ -206,7 +193,7 @@ impl Server {
             Method::List if self.config.per_method => &mut self.lists,
             Method::Create | Method::List => &mut self.creates,
         };
-        let feedback = match (self.config.penalty, lane.limiter.clone().admit(up)) {
+        match (self.config.penalty, lane.limiter.clone().admit(up)) {
             (Some(penalty), _) if up < lane.closed_until => {
                 lane.closed_until += penalty;
                 Feedback::RateLimited(self.config.retry_after.announce(lane.closed_until - up))
@@ -219,21 +206,6 @@ impl Server {
                 lane.closed_until = lane.closed_until.max(up + wait);
                 Feedback::RateLimited(self.config.retry_after.announce(wait))
             }
-        };
-        let budget = self.config.announces.and_then(|reset| {
-            let left = lane.limiter.allowance(up)?;
-            Some(Budget {
-                remaining: left.remaining.into(),
-                reset: match reset {
-                    Reset::True => {
-                        Duration::from_secs(left.reset.as_nanos().div_ceil(1_000_000_000) as u64)
-                    }
-                    Reset::Always(reset) => reset,
-                },
-                limit: Some(left.limit.into()),
-                window: Some(left.window),
-            })
-        });
-        (feedback, budget)
+        }
     }
 }

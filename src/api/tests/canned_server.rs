@@ -1,8 +1,11 @@
-//! A server of bytes for tests: it says exactly what a test wants, broken or not, and remembers what it was asked.
+//! A server of canned answers: it says exactly what a test wants, byte for byte, and remembers what it was asked.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::{
@@ -26,6 +29,8 @@ pub(super) enum Then {
     Hang,
     /// Sends until the client no longer listens.
     Flood,
+    /// Sends these bytes after this long, and keeps the connection.
+    Later(Duration, &'static str),
 }
 
 impl Reply {
@@ -47,17 +52,17 @@ impl Reply {
 }
 
 /// Runs until the test's runtime ends.
-pub(super) struct RawServer {
+pub(super) struct CannedServer {
     port: u16,
     requests: Arc<Mutex<Vec<String>>>,
     flooded: Arc<AtomicUsize>,
 }
 
-impl RawServer {
+impl CannedServer {
     /// Answers the requests with `replies`, in order; the last one again and again.
     pub(super) async fn start(replies: impl Into<Vec<Reply>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let server = RawServer {
+        let server = CannedServer {
             port: listener.local_addr().unwrap().port(),
             requests: Arc::default(),
             flooded: Arc::default(),
@@ -117,6 +122,12 @@ async fn serve(
             Then::Reset => {
                 stream.set_zero_linger().unwrap();
                 return;
+            }
+            Then::Later(after, bytes) => {
+                tokio::time::sleep(after).await;
+                if stream.write_all(bytes.as_bytes()).await.is_err() {
+                    return;
+                }
             }
             Then::Hang => std::future::pending().await,
             Then::Flood => {

@@ -1,16 +1,22 @@
 //! The client against a server that misbehaves in every way that matters.
 
-use std::time::{Duration, Instant};
+use std::{
+    cell::RefCell,
+    num::NonZeroUsize,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
+use url::Url;
 
-use super::*;
+use super::canned_server::{CannedServer, Reply, Then};
 use crate::{
     api::{
-        Cause, Doubt, WaitKind,
-        raw_server::{RawServer, Reply, Then},
+        Answer, Api as _, Cause, Credentials, Doubt, HttpApi, HttpApiError, ListQuery, Listed,
+        Notice, Outcome, Page, Refusal, Token, WaitKind, http_client,
     },
-    request::{Period, ReportType},
+    request::{Period, ReportId, ReportType, Request},
+    settings::{ApiSettings, Discover},
 };
 
 const CREATED: &str = r#"{"id":"report-1","new":1}"#;
@@ -26,7 +32,7 @@ fn api_at(base_url: &str, request_timeout: Duration) -> HttpApi {
     HttpApi::new(&settings, NonZeroUsize::MIN, credentials.unwrap()).unwrap()
 }
 
-fn api(server: &RawServer) -> HttpApi {
+fn api(server: &CannedServer) -> HttpApi {
     api_at(&server.base_url(), Duration::from_secs(5))
 }
 
@@ -44,12 +50,12 @@ fn request() -> Request {
 }
 
 async fn create(api: &HttpApi) -> Answer<ReportId> {
-    api.create(&token(), &request()).await
+    api.create(&token(), &request(), &|_| {}).await
 }
 
 /// A create at a server that gives this one reply.
-async fn create_at(reply: Reply) -> (Answer<ReportId>, RawServer) {
-    let server = RawServer::start([reply]).await;
+async fn create_at(reply: Reply) -> (Answer<ReportId>, CannedServer) {
+    let server = CannedServer::start([reply]).await;
     (create(&api(&server)).await, server)
 }
 
@@ -62,14 +68,12 @@ fn listed(outcome: Outcome<Page<Listed>>) -> Page<Listed> {
 
 #[tokio::test]
 async fn a_create_gives_the_id_and_says_who_we_are() {
-    let headers = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\ntrackingid: T-1\r\n\
-                   ratelimit: limit=9, remaining=5, reset=30\r\n";
+    let headers = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\ntrackingid: T-1\r\n";
     let (answer, server) = create_at(Reply::json(202, headers, CREATED)).await;
     assert_eq!(answer.outcome, Outcome::Done("report-1".parse().unwrap()));
     let date: DateTime<Utc> = "1994-11-06T08:49:37Z".parse().unwrap();
     assert_eq!(answer.notice.date, Some(date));
     assert_eq!(answer.notice.tracking_id.as_deref(), Some("T-1"));
-    assert_eq!(answer.notice.budget.unwrap().remaining, 5);
     let requests = server.requests();
     assert_eq!(requests.len(), 1);
     for part in [
@@ -86,7 +90,7 @@ async fn a_create_gives_the_id_and_says_who_we_are() {
 #[tokio::test]
 async fn a_yes_without_an_id_is_never_taken_for_a_no() {
     let broken = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"id\":\"repo";
-    let huge = format!(r#"{{"id":"a","x":"{}"}}"#, "x".repeat(MIB));
+    let huge = format!(r#"{{"id":"a","x":"{}"}}"#, "x".repeat(1024 * 1024));
     for reply in [
         Reply::json(200, "", ""),
         Reply::json(200, "", "{}"),
@@ -131,7 +135,7 @@ async fn a_broken_connection_leaves_a_doubt_and_no_second_request() {
 
 #[tokio::test]
 async fn a_kept_connection_that_closes_under_a_request_is_not_tried_again() {
-    let server = RawServer::start([
+    let server = CannedServer::start([
         Reply::json(200, "", CREATED),
         Reply::raw("", Then::Close),
         Reply::json(200, "", CREATED),
@@ -151,7 +155,7 @@ async fn a_kept_connection_that_closes_under_a_request_is_not_tried_again() {
 #[tokio::test]
 async fn silence_is_a_doubt() {
     for bytes in ["", "HTTP/1.1 200 OK\r\n"] {
-        let server = RawServer::start([Reply::raw(bytes, Then::Hang)]).await;
+        let server = CannedServer::start([Reply::raw(bytes, Then::Hang)]).await;
         let api = api_at(&server.base_url(), Duration::from_millis(80));
         match create(&api).await.outcome {
             Outcome::InDoubt(Doubt::Open, cause) => {
@@ -162,7 +166,7 @@ async fn silence_is_a_doubt() {
         }
     }
     let half = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{";
-    let server = RawServer::start([Reply::raw(half, Then::Hang)]).await;
+    let server = CannedServer::start([Reply::raw(half, Then::Hang)]).await;
     let api = api_at(&server.base_url(), Duration::from_millis(80));
     assert!(matches!(
         create(&api).await.outcome,
@@ -195,7 +199,7 @@ async fn a_failed_handshake_was_not_sent() {
         (Reply::raw("", Then::Close), "connect"),
         (Reply::raw("", Then::Hang), "connect"),
     ] {
-        let server = RawServer::start([reply]).await;
+        let server = CannedServer::start([reply]).await;
         let base = format!("https://127.0.0.1:{}", server.port());
         let api = api_at(&base, Duration::from_millis(200));
         match create(&api).await.outcome {
@@ -263,6 +267,27 @@ async fn an_error_is_an_error_even_with_half_a_body() {
 }
 
 #[tokio::test]
+async fn the_head_is_heard_before_the_body_is_read() {
+    let head = "HTTP/1.1 429 X\r\nretry-after: 7\r\ncontent-length: 2\r\n\r\n";
+    let later = Duration::from_millis(300);
+    let server = CannedServer::start([Reply::raw(head, Then::Later(later, "{}"))]).await;
+    let began = Instant::now();
+    let heard = RefCell::new(Vec::new());
+    let on_head = |notice: &Notice| heard.borrow_mut().push((began.elapsed(), notice.clone()));
+    let answer = api(&server).create(&token(), &request(), &on_head).await;
+    let (answered, heard) = (began.elapsed(), heard.into_inner());
+    assert_eq!(heard.len(), 1);
+    assert_eq!(heard[0].1, answer.notice);
+    assert_eq!(heard[0].1.wait_kind(), Some(WaitKind::RateLimit));
+    assert_eq!(heard[0].1.retry_after, Some(Duration::from_secs(7)));
+    assert!(
+        heard[0].0 + later / 2 < answered,
+        "{:?} {answered:?}",
+        heard[0].0
+    );
+}
+
+#[tokio::test]
 async fn a_flood_of_an_error_is_cut_off() {
     let head = "HTTP/1.1 500 X\r\ncontent-length: 500000000\r\n\r\n";
     let (answer, server) = create_at(Reply::raw(head, Then::Flood)).await;
@@ -281,23 +306,33 @@ async fn a_flood_of_an_error_is_cut_off() {
 
 #[tokio::test]
 async fn redirects_are_not_followed() {
-    let elsewhere = RawServer::start([Reply::json(200, "", CREATED)]).await;
+    let elsewhere = CannedServer::start([Reply::json(200, "", CREATED)]).await;
     for status in [301, 302, 303, 307, 308] {
         let location = format!("location: {}\r\n", elsewhere.base_url());
         let (answer, server) = create_at(Reply::json(status, &location, "")).await;
         match answer.outcome {
-            Outcome::Refused(Refusal::Final, cause) => assert_eq!(cause.code, "redirect"),
+            // It may have been processed: 303 says so.
+            Outcome::InDoubt(Doubt::Open, cause) => assert_eq!(cause.code, "redirect"),
             other => panic!("{other:?}"),
         }
         assert_eq!(server.requests().len(), 1);
+        // A read changes nothing, and would be sent elsewhere again.
+        match api(&server)
+            .get(&token(), &"a".parse().unwrap(), &|_| {})
+            .await
+            .outcome
+        {
+            Outcome::Refused(Refusal::Final, cause) => assert_eq!(cause.code, "redirect"),
+            other => panic!("{other:?}"),
+        }
     }
     assert!(elsewhere.requests().is_empty());
 }
 
 #[tokio::test]
 async fn lists_are_followed_page_by_page_and_only_at_home() {
-    let elsewhere = RawServer::start([Reply::json(200, "", "{}")]).await;
-    let server = RawServer::start([
+    let elsewhere = CannedServer::start([Reply::json(200, "", "{}")]).await;
+    let server = CannedServer::start([
         Reply::json(
             200,
             "link: <?cursor=2>; rel=\"next\"\r\n",
@@ -313,16 +348,25 @@ async fn lists_are_followed_page_by_page_and_only_at_home() {
     .await;
     let api = api(&server);
     let query = ListQuery::default();
-    let first = listed(api.list(&token(), &query, None).await.outcome);
-    let second = api.list(&token(), &query, first.next.as_ref()).await;
+    let first = listed(api.list(&token(), &query, 100, None, &|_| {}).await.outcome);
+    let second = api
+        .list(&token(), &query, 100, first.next.as_ref(), &|_| {})
+        .await;
     let second = listed(second.outcome);
     assert_eq!((second.items[0].id.as_str(), &second.next), ("b", &None));
     assert!(server.requests()[0].starts_with("GET /v1/wholesale/billing/reports?max=100 "));
     assert!(server.requests()[1].starts_with("GET /v1/wholesale/billing/reports?cursor=2 "));
+    // What a cache kept is no answer to "was it made?".
+    for request in server.requests() {
+        assert!(
+            request.contains("\r\ncache-control: no-cache\r\n"),
+            "{request}"
+        );
+    }
 
     let foreign: Url = elsewhere.base_url().parse().unwrap();
     for next in [None, Some(&foreign)] {
-        match api.list(&token(), &query, next).await.outcome {
+        match api.list(&token(), &query, 100, next, &|_| {}).await.outcome {
             Outcome::Refused(Refusal::Final, cause) => assert_eq!(cause.code, "bad_response"),
             other => panic!("{other:?}"),
         }
@@ -332,7 +376,7 @@ async fn lists_are_followed_page_by_page_and_only_at_home() {
 
 #[tokio::test]
 async fn a_report_that_is_gone_is_an_answer() {
-    let server = RawServer::start([
+    let server = CannedServer::start([
         Reply::json(200, "", r#"{"id":"a/b","status":"COMPLETED"}"#),
         Reply::json(404, "", "{}"),
         Reply::json(410, "", ""),
@@ -340,12 +384,18 @@ async fn a_report_that_is_gone_is_an_answer() {
     ])
     .await;
     let (api, id) = (api(&server), "a/b".parse().unwrap());
-    let found = api.get(&token(), &id).await.outcome;
+    let found = api.get(&token(), &id, &|_| {}).await.outcome;
     assert!(matches!(found, Outcome::Done(Some(report)) if report.id == id));
-    assert_eq!(api.get(&token(), &id).await.outcome, Outcome::Done(None));
-    assert_eq!(api.get(&token(), &id).await.outcome, Outcome::Done(None));
+    assert_eq!(
+        api.get(&token(), &id, &|_| {}).await.outcome,
+        Outcome::Done(None)
+    );
+    assert_eq!(
+        api.get(&token(), &id, &|_| {}).await.outcome,
+        Outcome::Done(None)
+    );
     assert!(matches!(
-        api.get(&token(), &id).await.outcome,
+        api.get(&token(), &id, &|_| {}).await.outcome,
         Outcome::Refused(Refusal::Forbidden, _)
     ));
     assert!(server.requests()[0].starts_with("GET /v1/wholesale/billing/reports/a%2Fb "));
@@ -354,25 +404,31 @@ async fn a_report_that_is_gone_is_an_answer() {
 #[tokio::test]
 async fn sub_partners_are_paged_by_offset_where_no_link_says_so() {
     let entries = vec![r#"{"orgId":"o","provisioningState":"active"}"#; 100].join(",");
-    let server = RawServer::start([
+    let server = CannedServer::start([
         Reply::json(200, "", &format!(r#"{{"subPartners":[{entries}]}}"#)),
         Reply::json(200, "", r#"{"items":[]}"#),
     ])
     .await;
     let api = api(&server);
     let which = Discover::Active;
-    let Outcome::Done(first) = api.sub_partners(&token(), which, None).await.outcome else {
+    let Outcome::Done(first) = api
+        .sub_partners(&token(), which, None, &|_| {})
+        .await
+        .outcome
+    else {
         panic!("no page")
     };
     assert_eq!(first.items.len(), 100);
-    let last = api.sub_partners(&token(), which, first.next.as_ref()).await;
+    let last = api
+        .sub_partners(&token(), which, first.next.as_ref(), &|_| {})
+        .await;
     assert!(matches!(last.outcome, Outcome::Done(page) if page.next.is_none()));
     assert!(server.requests()[1].contains("?max=100&provisioningState=active&offset=100 "));
 }
 
 #[tokio::test]
 async fn the_first_request_does_not_wait_for_certificates() {
-    let server = RawServer::start([Reply::json(200, "", CREATED)]).await;
+    let server = CannedServer::start([Reply::json(200, "", CREATED)]).await;
     let start = Instant::now();
     let api = api(&server);
     let set_up = start.elapsed();

@@ -1,20 +1,20 @@
-//! The control law: what the server grants, learned from its answers.
+//! The rate controller: what the server grants, learned from its answers.
 //!
-//! The limit is unpublished and of unknown kind: a token bucket, a fixed window or a sliding window. The law
+//! The limit is unpublished and of unknown kind: a token bucket, a fixed window or a sliding window. The controller
 //! knows nothing until the first 429; before it only the operator's ceiling and the gate's gentle start count.
 //! A *cycle* lasts from the end of one announced wait to the end of the next: `h0` is the wait before it, `a`
 //! the active time up to its 429, `h1` the wait that this 429 announced, `n` what was accepted in it.
 //!
-//! **A long wait means a window.** No bucket that takes many requests a second asks for [`Law::LONG`] of
+//! **A long wait means a window.** No bucket that takes many requests a second asks for [`RateController::LONG`] of
 //! silence, and what a window has left after it is known: `n` again. So the next `n` requests leave as fast
 //! as the ceiling allows, the last of them one at a time: each window costs one 429, which tells exactly when
 //! the next one begins. Spreading the `n` evenly would cost a whole window once. Where more than `n` are
-//! accepted after all the wait was a whim, and the law knows nothing again. Once a pace has been learned
+//! accepted after all the wait was a whim, and the controller knows nothing again. Once a pace has been learned
 //! (below), it takes two long waits in a row to believe in a window.
 //!
 //! **A short wait means a pace.** The first one gives `n / (a + h1)`: not too high (but for the edge of a fixed
 //! window), perhaps half of the truth, since waits are rounded to whole seconds. From there the pace
-//! climbs, slowly at first, until the next 429 ([`Law::CLIMB`]). That one gives two figures:
+//! climbs, slowly at first, until the next 429 ([`RateController::CLIMB`]). That one gives two figures:
 //!
 //! - *high*: what was accepted in the last `T` seconds, over `T`, where `T` is the length of the first cycle and
 //!   no shorter than the window. Right for windows, which refuse when they have taken their number; too high
@@ -24,34 +24,27 @@
 //!   `b + r * t`, and just that from the moment at which we began to send faster than `r`. Too low for
 //!   windows. (`n / max(h0 + a, a + h1)` is taken where it is larger: it is never too high either.)
 //!
-//! Where they differ, trial decides: the high one is used first. If a 429 comes within [`Law::TRIAL`]` * b` requests and
+//! Where they differ, trial decides: the high one is used first. If a 429 comes within [`RateController::TRIAL`]` * b` requests and
 //! the stretch gives the low figure again, the server is a bucket, else it keeps windows; from then on the figure
-//! that fits is used. A cycle shorter than `T`, or than [`Law::FEW`] requests, cannot measure a window: it lowers the pace to [`Law::STEP`] of what it
+//! that fits is used. A cycle shorter than `T`, or than [`RateController::FEW`] requests, cannot measure a window: it lowers the pace to [`RateController::STEP`] of what it
 //! was, and each further one in a row by one more such step, though not below what the whole cycle granted.
 //!
-//! **Settling.** The pace is [`Law::MARGIN`] of the figure, and always below the pace at which the 429 came.
+//! **Settling.** The pace is [`RateController::MARGIN`] of the figure, and always below the pace at which the 429 came.
 //!
 //! **Probing.** Figures can be low, and limits change, so the pace rises with each request accepted since, as
 //! `base * (1 + RISE * (accepted / k)^3)`: flat at first, where the figure is probably right, then ever
-//! steeper, so that a limit that was lifted is found. `k` is [`Law::TRUST`] times the number of requests that the
-//! figure rests on, and no more than what is sent in [`Law::PROBE_EVERY`]: a probe costs about a second, so
+//! steeper, so that a limit that was lifted is found. `k` is [`RateController::TRUST`] times the number of requests that the
+//! figure rests on, and no more than what is sent in [`RateController::PROBE_EVERY`]: a probe costs about a second, so
 //! probing costs about a hundredth. Only requests that the pace held back count: it does not rise while
 //! there is little to do, or while the operator's ceiling is lower.
-//!
-//! **Announced budgets.** Where the server says how many requests are left (`RateLimit`, `X-RateLimit-*`), no more
-//! than those leave before the reset. A reset further away than [`Law::PATIENCE`] is tried out then, with one
-//! request; each time that this is accepted all the same, the server's word counts for a quarter of the time,
-//! and soon for nothing.
 
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::api::Budget;
-
 /// The learned pace. Pure: it is told what happened and when, and says when the next request may leave.
 #[derive(Debug, Clone)]
-pub struct Law {
+pub struct RateController {
     known: Known,
     kind: Kind,
     cycle: Cycle,
@@ -61,8 +54,8 @@ pub struct Law {
     next: Instant,
     /// Whether the last request that left was held back by the pace.
     held_back: bool,
-    announced: Option<Announced>,
-    patience: Duration,
+    /// Until when a busy server has asked for a wait.
+    busy_until: Option<Instant>,
 }
 
 /// What is known of the limit.
@@ -127,30 +120,20 @@ struct Limited {
     kind: Kind,
 }
 
-/// The server's word on what is left.
-#[derive(Debug, Clone, Copy)]
-struct Announced {
-    remaining: u64,
-    /// Until when it holds.
-    ends: Instant,
-    /// Until when it is believed.
-    believed: Instant,
-    /// A request has left in spite of it.
-    tried: bool,
-}
-
 impl Pace {
     fn now(&self) -> f64 {
         let accepted = f64::from(self.accepted);
         let rise = match self.rise {
-            Rise::Climbing => (1.0 + Law::CLIMB).powf(accepted / 10.0 * (1.0 + accepted / 60.0)),
-            Rise::Settled { k, .. } => 1.0 + Law::RISE * (accepted / k).powi(3),
+            Rise::Climbing => {
+                (1.0 + RateController::CLIMB).powf(accepted / 10.0 * (1.0 + accepted / 60.0))
+            }
+            Rise::Settled { k, .. } => 1.0 + RateController::RISE * (accepted / k).powi(3),
         };
         self.base * rise
     }
 }
 
-impl Law {
+impl RateController {
     /// How much of a measured rate is used. The rest is for jitter on the way: in a window of 20 a second two
     /// requests that come 20 ms closer than they left are 0.02 of it, though rarely just at its edge.
     pub const MARGIN: f64 = 0.985;
@@ -182,29 +165,21 @@ impl Law {
     pub const FREELY: f64 = 0.98;
     /// So many more than the window's number are tried one at a time.
     const BEYOND: f64 = 4.0;
-    /// How long an announced reset is believed. The windows of real servers are a minute or less, or else so long
-    /// that one request more does not matter.
-    pub const PATIENCE: Duration = Duration::from_secs(90);
-    /// With less patience than this the server's word counts for nothing.
-    const DISTRUST: Duration = Duration::from_secs(1);
-    /// Resets that differ by less are the same one, seen through rounding.
-    const SAME_RESET: Duration = Duration::from_millis(1500);
     /// No pace is slower than this, in requests per second: one in ten minutes.
     const SLOWEST: f64 = 1.0 / 600.0;
     /// How many accepted requests are remembered.
     const REMEMBERED: usize = 4096;
 
-    /// A law that knows nothing yet.
+    /// A controller that knows nothing yet.
     pub fn new(now: Instant) -> Self {
-        Law {
+        RateController {
             known: Known::Nothing,
             kind: Kind::Unknown,
             cycle: Cycle::new(None, Duration::ZERO),
             beginning: None,
             next: now,
             held_back: false,
-            announced: None,
-            patience: Law::PATIENCE,
+            busy_until: None,
         }
     }
 
@@ -236,40 +211,26 @@ impl Law {
             return usize::MAX;
         };
         let accepted = self.cycle.count as f64;
-        if accepted + (in_flight as f64) < quota * Law::FREELY - 1.0 {
+        if accepted + (in_flight as f64) < quota * RateController::FREELY - 1.0 {
             return usize::MAX;
         }
         // Past the edge, should there be none after all, they gather way again.
-        1 + (accepted - quota - Law::BEYOND).max(0.0) as usize
+        1 + (accepted - quota - RateController::BEYOND).max(0.0) as usize
     }
 
-    /// Before when no request may leave. `in_flight` counts those whose answers are not here yet.
-    pub fn not_before(&self, now: Instant, in_flight: usize) -> Instant {
-        let next = match self.known {
+    /// Before when no request may leave.
+    pub fn not_before(&self, now: Instant) -> Instant {
+        match self.known {
             Known::Pace(_) => self.next,
             Known::Nothing | Known::Quota(..) => now,
-        };
-        match self.announced {
-            // Those in flight will have used some of what the last answer said remains.
-            Some(announced) if announced.remaining <= in_flight as u64 => {
-                if announced.believed <= now && in_flight > 0 {
-                    next.max(announced.ends) // one request tries it out
-                } else {
-                    next.max(announced.believed)
-                }
-            }
-            _ => next,
         }
     }
 
     /// A request leaves.
     pub fn on_sent(&mut self, now: Instant) {
         self.cycle.start.get_or_insert(now);
-        if let Some(announced) = &mut self.announced {
-            announced.tried = announced.believed <= now && now < announced.ends;
-        }
         if let Some(pace) = self.pace() {
-            let interval = Duration::from_secs_f64(1.0 / pace.max(Law::SLOWEST));
+            let interval = Duration::from_secs_f64(1.0 / pace.max(RateController::SLOWEST));
             self.held_back = now <= self.next + interval;
             // A request that comes late lets at most one other follow at once.
             let earliest = now.checked_sub(interval).unwrap_or(now);
@@ -279,14 +240,10 @@ impl Law {
 
     /// The server let a request pass its limiter, whatever it then said about it.
     pub fn on_accepted(&mut self, now: Instant) {
-        if self.announced.is_some_and(|announced| announced.tried) {
-            self.announced = None;
-            self.patience /= 4;
-        }
         self.end_wait(now);
         self.cycle.count += 1;
         self.cycle.accepted.push_back(now);
-        if self.cycle.accepted.len() > Law::REMEMBERED {
+        if self.cycle.accepted.len() > RateController::REMEMBERED {
             self.cycle.accepted.pop_front();
         }
         if self.cycle.limited.is_some() {
@@ -296,7 +253,9 @@ impl Law {
         }
         match &mut self.known {
             Known::Pace(pace) => pace.accepted += u32::from(self.held_back),
-            Known::Quota(quota, _) if self.cycle.count as f64 > *quota + 5.0 * Law::BEYOND => {
+            Known::Quota(quota, _)
+                if self.cycle.count as f64 > *quota + 5.0 * RateController::BEYOND =>
+            {
                 self.known = Known::Nothing;
             }
             Known::Nothing | Known::Quota(..) => {}
@@ -305,9 +264,6 @@ impl Law {
 
     /// The server answered 429; nothing leaves before `until`.
     pub fn on_limited(&mut self, now: Instant, until: Instant) {
-        if let Some(announced) = &mut self.announced {
-            announced.tried = false; // it was right
-        }
         let (before, pace, kind) = (self.known, self.pace(), self.kind);
         // Until something is accepted again, every further 429 belongs to the same wait.
         let limited = self.cycle.limited.get_or_insert(Limited {
@@ -321,9 +277,12 @@ impl Law {
         self.measure();
     }
 
-    /// The server asks for a wait that has nothing to do with its rate limit: time stands still until then.
+    /// The server asks for a wait that has nothing to do with its rate limit: time stands still until then. Requests
+    /// that were in flight together announce the same wait, which counts once.
     pub fn on_busy(&mut self, now: Instant, until: Instant) {
-        let wait = until.saturating_duration_since(now);
+        let from = self.busy_until.map_or(now, |known| known.max(now));
+        let wait = until.saturating_duration_since(from);
+        self.busy_until = Some(from.max(until));
         self.next = self.next.max(until);
         if let Some(start) = &mut self.cycle.start {
             *start += wait;
@@ -331,30 +290,6 @@ impl Law {
         for at in &mut self.cycle.accepted {
             *at += wait;
         }
-    }
-
-    /// What the server says is left.
-    pub fn on_budget(&mut self, now: Instant, budget: Budget) {
-        if self.patience < Law::DISTRUST {
-            return;
-        }
-        let mut announced = Announced {
-            remaining: budget.remaining,
-            ends: now + budget.reset,
-            believed: now + budget.reset.min(self.patience),
-            tried: false,
-        };
-        // Answers overtake each other: within one window the lowest figure is the latest.
-        if let Some(before) = self.announced
-            && before.ends > now
-            && announced.ends <= before.ends + Law::SAME_RESET
-        {
-            announced.remaining = announced.remaining.min(before.remaining);
-            announced.tried = before.tried;
-            announced.ends = announced.ends.max(before.ends);
-            announced.believed = announced.believed.max(before.believed);
-        }
-        self.announced = Some(announced);
     }
 
     /// Learns from the cycle that a 429 has just ended; again when its wait is extended.
@@ -370,7 +305,7 @@ impl Law {
         let count = self.cycle.count as f64;
         let active = limited.at.saturating_duration_since(start);
         let wait = limited.until.saturating_duration_since(limited.at);
-        let long = wait >= Law::LONG;
+        let long = wait >= RateController::LONG;
         self.kind = limited.kind;
         self.known = match limited.before {
             Known::Pace(pace) if long && !pace.doubted => Known::Pace(Pace {
@@ -384,7 +319,7 @@ impl Law {
                 let second = Duration::from_secs(1);
                 let asked = wait.min(second.max(wait.saturating_sub(second)));
                 let base = count / (active + asked).as_secs_f64().max(1e-3);
-                let base = base.max(Law::SLOWEST);
+                let base = base.max(RateController::SLOWEST);
                 // Twice the base: that is what it is until the truth is known, give or take as much.
                 let burst = (count - 2.0 * base * active.as_secs_f64()).max(1.0);
                 self.beginning = Some((burst, whole));
@@ -425,8 +360,8 @@ impl Law {
         } = before.rise
         {
             // The figure that is found again is the right one.
-            let again = agree(stretch, lower, Law::AGAIN);
-            let lasted = f64::from(before.accepted) >= Law::TRIAL * burst;
+            let again = agree(stretch, lower, RateController::AGAIN);
+            let lasted = f64::from(before.accepted) >= RateController::TRIAL * burst;
             self.kind = if again && !lasted {
                 Kind::Bucket
             } else {
@@ -434,11 +369,11 @@ impl Law {
             };
         }
         // Too short to measure a window, but the pace was too fast.
-        let short = active < span || count < Law::FEW;
+        let short = active < span || count < RateController::FEW;
         let figure = match (self.kind, before.rise) {
             (_, Rise::Settled { .. }) if short && before.short > 0 => {
                 let steps = i32::try_from(before.short + 1).unwrap_or(i32::MAX);
-                by_cycle.max(pace * Law::STEP.powi(steps))
+                by_cycle.max(pace * RateController::STEP.powi(steps))
             }
             (
                 Kind::Bucket,
@@ -447,17 +382,17 @@ impl Law {
                 },
             ) => low.max(lower),
             (Kind::Bucket, _) => low,
-            (_, Rise::Settled { .. }) if short => high.max(pace * Law::STEP),
+            (_, Rise::Settled { .. }) if short => high.max(pace * RateController::STEP),
             _ => high,
         };
-        let base = (figure.min(pace) * Law::MARGIN).max(Law::SLOWEST);
+        let base = (figure.min(pace) * RateController::MARGIN).max(RateController::SLOWEST);
         let confirmed = match before.rise {
-            Rise::Settled { k, .. } if agree(base, before.base, Law::AGREES) => k,
+            Rise::Settled { k, .. } if agree(base, before.base, RateController::AGREES) => k,
             _ => 0.0,
         };
-        let most = base * Law::PROBE_EVERY.as_secs_f64();
-        let k = (confirmed + Law::TRUST * count).clamp(8.0, most.max(8.0));
-        let differ = self.kind == Kind::Unknown && !agree(high, low, Law::AGREES);
+        let most = base * RateController::PROBE_EVERY.as_secs_f64();
+        let k = (confirmed + RateController::TRUST * count).clamp(8.0, most.max(8.0));
+        let differ = self.kind == Kind::Unknown && !agree(high, low, RateController::AGREES);
         let trial = differ.then_some(low);
         Pace {
             short: if short { before.short + 1 } else { 0 },

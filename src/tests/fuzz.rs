@@ -1,7 +1,7 @@
 //! Fuzz targets for everything that is read from outside: manifests, ledgers, error bodies.
 //!
 //! Under `cargo test` each runs for a moment on random inputs; a coverage-guided run of one is
-//! `cargo bolero test fuzz::ledger` (with `cargo install cargo-bolero` and a nightly toolchain). An input is an edit
+//! `cargo bolero test tests::fuzz::ledger` (with `cargo install cargo-bolero` and a nightly toolchain). An input is an edit
 //! script over a file of `tests/corpus/`, or, where it is short, the text itself: near misses of valid files
 //! find more than noise.
 
@@ -10,10 +10,11 @@ use std::{fs, path::PathBuf, time::Duration};
 use chrono::NaiveDate;
 
 use crate::{
-    api::read_error_body_for_fuzzing as error_text,
+    api::tests::error_text,
     ledger,
     manifest::{DateCheck, LoadOptions, Manifest},
     plan::{Discovered, Plan},
+    text::one_line,
 };
 
 /// For each target; a failing input is printed with the seed that repeats it.
@@ -152,6 +153,6 @@ fn error_body() {
     bolero::check!().with_test_time(TIME).for_each(|script| {
         let text = error_text(502, &input(&seeds, script));
         assert!(!text.is_empty());
-        assert_eq!(text, ledger::one_line(&text));
+        assert_eq!(text, one_line(&text));
     });
 }

@@ -1,0 +1,103 @@
+//! What it means that an exchange broke: was the request sent or not.
+
+use std::{error::Error, io, time::Duration};
+
+use super::{Cause, Doubt, Outcome, text::Cleaner};
+
+/// Judges an error of the HTTP client that came instead of an answer.
+///
+/// | where it broke | outcome | code |
+/// | --- | --- | --- |
+/// | name lookup, connect, its time-out, a proxy that refused the tunnel | `NotSent` | `connect` |
+/// | TLS handshake | `NotSent` | `tls` |
+/// | no answer in time | `InDoubt(Open)` | `timeout` |
+/// | a TLS alert once the connection stood | `InDoubt(Open)` | `tls` |
+/// | anything else: reset, closed, garbled, given up by HTTP/2 | `InDoubt(Open)` | `reset` |
+///
+/// Only an error of the connector says that no byte of the request was written. A connection that closes
+/// while a request is handed to it does not (nor does HTTP/2's GOAWAY, as it surfaces here), so those are in doubt.
+pub(super) fn outcome<T>(
+    error: &reqwest::Error,
+    patience: Duration,
+    cleaner: &Cleaner,
+) -> Outcome<T> {
+    let is_tls = is_tls(error);
+    let cause = |code: &str, text: String| Cause {
+        http_status: None,
+        code: code.to_owned(),
+        text: cleaner.line(&text),
+        tracking_id: None,
+    };
+    let reason = innermost(error);
+    // A builder's error: the request could not even be put together.
+    if error.is_connect() || error.is_builder() {
+        return Outcome::NotSent(if is_tls {
+            cause(
+                "tls",
+                format!(
+                    "no secure connection to the server: {reason}{}",
+                    advice(error)
+                ),
+            )
+        } else if error.is_timeout() {
+            cause("connect", "no connection to the server in time".to_owned())
+        } else {
+            cause("connect", format!("no connection to the server: {reason}"))
+        });
+    }
+    Outcome::InDoubt(
+        Doubt::Open,
+        if error.is_timeout() {
+            cause("timeout", format!("no answer within {patience:?}"))
+        } else {
+            let code = if is_tls { "tls" } else { "reset" };
+            cause(
+                code,
+                format!("the connection broke before an answer came: {reason}"),
+            )
+        },
+    )
+}
+
+/// Every error in the chain, the outermost first.
+///
+/// An `io::Error` hides what it wraps: its `source` is the source *of* that, so it is opened here.
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| cause_of(error))
+}
+
+fn cause_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error
+        .downcast_ref::<io::Error>()
+        .and_then(|io| io.get_ref())
+    {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
+}
+
+/// What to do about a certificate that is not trusted.
+fn advice(error: &reqwest::Error) -> &'static str {
+    let untrusted = chain(error)
+        .filter_map(|error| error.downcast_ref())
+        .any(|error| matches!(error, rustls::Error::InvalidCertificate(_)));
+    match untrusted {
+        true => "; name the file of your own certificate authority in api.ca_file",
+        false => "",
+    }
+}
+
+fn is_tls(error: &reqwest::Error) -> bool {
+    chain(error).any(|error| error.is::<rustls::Error>())
+}
+
+/// The innermost error's words: the ones that say what happened. They hold no URL.
+fn innermost(error: &reqwest::Error) -> String {
+    chain(error)
+        .skip(1) // the client's own error names the URL, query and all
+        .last()
+        .map_or_else(
+            || "for a reason the client does not tell".to_owned(),
+            ToString::to_string,
+        )
+}

@@ -1,0 +1,236 @@
+//! The conversation itself: leave to send, and one exchange with what follows from it for all others.
+
+use std::cell::{Cell, RefCell};
+
+use chrono::{DateTime, Utc};
+use tokio::time::{Instant, sleep};
+
+use super::{
+    Again, Around, Backoff, Halt, Listener, ServerClock, Tries, WallClock,
+    hearing::Hearing,
+    token::{Fault, Generation, TokenInForce, shows_taken},
+};
+use crate::{
+    api::{Answer, Api, Cause, LARGEST_PAGE, OnHead, Outcome, Refusal},
+    pacing::{Gate, HeldBack, Pass, Priority, Stage},
+    request::{ReportId, Request},
+    settings::{Limits, RetryPolicy},
+};
+
+/// One conversation with one server.
+pub struct Session<'a, A: Api> {
+    api: &'a A,
+    pub(super) gate: Gate,
+    policy: RetryPolicy,
+    backoff: Backoff,
+    pub(super) clock: &'a dyn WallClock,
+    pub(super) listener: &'a Listener<'a>,
+    pub(super) token: TokenInForce<A::Token>,
+    pub(super) server_clock: Cell<ServerClock>,
+    /// How many reports a list asks for on a page.
+    pub(super) page_size: Cell<usize>,
+    halted: RefCell<Option<Halt>>,
+}
+
+/// Leave to send one request with the token in force.
+pub struct Permit<'s, T> {
+    pass: Pass<'s>,
+    token: T,
+    generation: Generation,
+}
+
+impl<T> Permit<'_, T> {
+    /// The last look before the request leaves: see [`Pass::leave`].
+    ///
+    /// # Errors
+    /// A wait was announced meanwhile.
+    pub async fn leave(&self) -> Result<(), HeldBack> {
+        self.pass.leave().await
+    }
+}
+
+impl<'a, A: Api> Session<'a, A> {
+    /// A conversation that begins with `token`, or by asking for one.
+    pub fn new(
+        api: &'a A,
+        token: Option<A::Token>,
+        (limits, policy): (&Limits, &RetryPolicy),
+        clock: &'a dyn WallClock,
+        listener: &'a Listener<'a>,
+        seed: u64,
+    ) -> Self {
+        Session {
+            api,
+            gate: Gate::new(limits, policy),
+            policy: policy.clone(),
+            backoff: Backoff::new(policy, seed),
+            clock,
+            listener,
+            token: TokenInForce::new(token),
+            server_clock: Cell::default(),
+            page_size: Cell::new(LARGEST_PAGE),
+            halted: RefCell::default(),
+        }
+    }
+
+    /// The gate that all exchanges pass.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// How patiently to try.
+    pub fn policy(&self) -> &RetryPolicy {
+        &self.policy
+    }
+
+    /// How long to wait between tries.
+    pub fn backoff(&self) -> &Backoff {
+        &self.backoff
+    }
+
+    /// What [`Tries`] has to know now of a request that left when the breaker was at `stage`.
+    pub fn around(&self, stage: Stage) -> Around<'_> {
+        Around {
+            max_attempts: self.policy.max_attempts.get(),
+            stage,
+            accepted: self.gate.stats().accepted,
+            backoff: &self.backoff,
+        }
+    }
+
+    /// The local wall clock.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// The server's clock where an answer told it, else the local one.
+    pub fn server_now(&self) -> DateTime<Utc> {
+        self.server_clock
+            .get()
+            .now(Instant::now())
+            .unwrap_or_else(|| self.clock.now())
+    }
+
+    /// Why nothing leaves any more, once that is so.
+    pub fn halted(&self) -> Option<Halt> {
+        let halted = self.halted.borrow().clone();
+        halted.or_else(|| self.gate.stopped().map(Halt::Pacing))
+    }
+
+    pub(super) fn go_on(&self) -> Result<(), Halt> {
+        self.halted().map_or(Ok(()), Err)
+    }
+
+    pub(super) fn halt(&self, halt: Halt) -> Halt {
+        self.halted.borrow_mut().get_or_insert(halt).clone()
+    }
+
+    /// Waits until a request may go on.
+    ///
+    /// # Errors
+    /// Nothing will leave any more.
+    pub async fn enter(&self) -> Result<Permit<'_, A::Token>, Halt> {
+        loop {
+            self.go_on()?;
+            let pass = self
+                .gate
+                .enter(Priority::Ordinary)
+                .await
+                .map_err(Halt::Pacing)?;
+            self.go_on()?;
+            let (token, generation) = self.token.get();
+            let Some(token) = token else {
+                drop(pass);
+                self.inquire(generation, &Cause::default()).await?;
+                continue;
+            };
+            return Ok(Permit {
+                pass,
+                token,
+                generation,
+            });
+        }
+    }
+
+    /// Sends one create, once: whether it may be sent again is the caller's to decide, by its outcome. Where that is
+    /// [`Refusal::Unauthorized`] the token was at fault and has been renewed, or the halt says why not; a 401 that is
+    /// about the request is [`Refusal::Final`].
+    ///
+    /// [`Permit::leave`] has to have said yes just before.
+    pub async fn create(
+        &self,
+        permit: Permit<'_, A::Token>,
+        request: &Request,
+    ) -> (Answer<ReportId>, Option<Halt>) {
+        self.send(permit, async |api, token, on_head| {
+            api.create(token, request, on_head).await
+        })
+        .await
+    }
+
+    /// One exchange with the token in force.
+    pub(super) async fn send<T>(
+        &self,
+        permit: Permit<'_, A::Token>,
+        call: impl AsyncFn(&A, &A::Token, &OnHead<'_>) -> Answer<T>,
+    ) -> (Answer<T>, Option<Halt>) {
+        let Permit {
+            pass,
+            token,
+            generation,
+        } = permit;
+        let left = Instant::now();
+        let hearing = Hearing::new(self, pass);
+        let mut answer = call(self.api, &token, &|notice| hearing.head(notice)).await;
+        hearing.end(&answer);
+        if shows_taken(&answer.outcome) {
+            self.token.taken(generation, left);
+        }
+        let Outcome::Refused(Refusal::Unauthorized, cause) = &answer.outcome else {
+            return (answer, None);
+        };
+        match self.inquire(generation, cause).await {
+            Ok(Fault::Token) => (answer, None),
+            Ok(Fault::Request) => {
+                answer.outcome = Outcome::Refused(Refusal::Final, cause.clone());
+                (answer, None)
+            }
+            Err(halt) => (answer, Some(halt)),
+        }
+    }
+
+    /// One exchange without the token in force, or about it. Gives the answer and when the request left.
+    pub(super) async fn exchange<T>(
+        &self,
+        priority: Priority,
+        call: impl AsyncFn(&A, &OnHead<'_>) -> Answer<T>,
+    ) -> Result<(Answer<T>, Instant), Halt> {
+        loop {
+            let pass = self.gate.enter(priority).await.map_err(Halt::Pacing)?;
+            if pass.leave().await.is_err() {
+                continue;
+            }
+            let left = Instant::now();
+            let hearing = Hearing::new(self, pass);
+            let answer = call(self.api, &|notice| hearing.head(notice)).await;
+            hearing.end(&answer);
+            return Ok((answer, left));
+        }
+    }
+
+    /// Whether to try again after `outcome`, by the policy; if so, waits as long as that takes.
+    pub(super) async fn again<T>(
+        &self,
+        tries: &mut Tries,
+        outcome: &Outcome<T>,
+        stage: Stage,
+    ) -> bool {
+        match tries.after(outcome, &self.around(stage)) {
+            Again::Never => return false,
+            Again::AtOnce => {}
+            Again::After(wait) => sleep(wait).await,
+            Again::Last => sleep(self.backoff.after(tries.counted())).await,
+        }
+        true
+    }
+}

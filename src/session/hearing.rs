@@ -1,0 +1,101 @@
+//! From the head of an answer to gate, clock and news, as soon as it is here.
+
+use std::cell::Cell;
+
+use tokio::time::Instant;
+
+use super::{News, Session};
+use crate::{
+    api::{Answer, Api, Notice, Outcome, WaitKind},
+    pacing::{Feedback, Pass},
+};
+
+/// One exchange that is under way. Its answer is heard once: when its head is here, or whole from an [`Api`] that
+/// tells no heads.
+pub(super) struct Hearing<'h, 'a, A: Api> {
+    session: &'h Session<'a, A>,
+    pass: Pass<'h>,
+    heard: Cell<bool>,
+    /// Whether this answer made the breaker slow or probe.
+    worse: Cell<bool>,
+}
+
+impl<'h, 'a, A: Api> Hearing<'h, 'a, A> {
+    pub(super) fn new(session: &'h Session<'a, A>, pass: Pass<'h>) -> Self {
+        Hearing {
+            session,
+            pass,
+            heard: Cell::new(false),
+            worse: Cell::new(false),
+        }
+    }
+
+    /// The head of the answer is here. A wait that it announces counts from now.
+    pub(super) fn head(&self, notice: &Notice) {
+        if self.heard.replace(true) {
+            return;
+        }
+        let (session, gate) = (self.session, &self.session.gate);
+        // A gateway makes up its own error pages, and its clock is another one.
+        if let (Some(date), Some(..500)) = (notice.date, notice.status) {
+            let mut clock = session.server_clock.get();
+            clock.observe(Instant::now(), date);
+            session.server_clock.set(clock);
+        }
+        let before = gate.stats().paused_until;
+        let feedback = feedback(notice);
+        self.feed(feedback);
+        // Any answer may announce a wait, also one that was accepted.
+        let is_kept = matches!(feedback, Feedback::RateLimited(_) | Feedback::Busy(_));
+        if let Some(wait) = notice
+            .retry_after
+            .filter(|wait| !is_kept && !wait.is_zero())
+        {
+            gate.pause(wait);
+        }
+        let after = gate.stats().paused_until;
+        if let Some(until) = after.filter(|until| before.is_none_or(|before| *until > before)) {
+            let wait = until.saturating_duration_since(Instant::now());
+            (session.listener)(&News::Paused {
+                status: notice.status,
+                wait,
+                until: session.clock.now() + wait,
+            });
+        }
+    }
+
+    /// The exchange is over: its slot is free.
+    pub(super) fn end<T>(self, answer: &Answer<T>) {
+        let failed = match &answer.outcome {
+            Outcome::NotSent(cause) | Outcome::InDoubt(_, cause) => Some(cause),
+            Outcome::Done(_) | Outcome::Refused(..) => None,
+        };
+        if answer.notice.status.is_some() {
+            self.head(&answer.notice);
+        } else if failed.is_some() {
+            self.feed(Feedback::Failed);
+        }
+        if let Some(cause) = failed.filter(|_| self.worse.get()) {
+            (self.session.listener)(&News::Failing {
+                failures: self.session.gate.failures(),
+                cause: cause.clone(),
+            });
+        }
+    }
+
+    fn feed(&self, feedback: Feedback) {
+        let before = self.session.gate.stage();
+        self.pass.heard(feedback);
+        self.worse.set(self.session.gate.stage() > before);
+    }
+}
+
+/// What the head of an answer means for the pace.
+fn feedback(notice: &Notice) -> Feedback {
+    match (notice.wait_kind(), notice.status) {
+        (Some(WaitKind::RateLimit), _) => Feedback::RateLimited(notice.retry_after),
+        (Some(WaitKind::Busy), _) => Feedback::Busy(notice.retry_after.unwrap_or_default()),
+        (None, Some(408 | 500..)) => Feedback::Failed,
+        (None, _) => Feedback::Accepted,
+    }
+}

@@ -1,0 +1,176 @@
+//! Reads: tried again until they are answered, since they change nothing.
+
+use std::collections::HashSet;
+
+use tokio::time::sleep;
+use url::Url;
+
+use super::{Halt, ReadError, Session, Tries};
+use crate::{
+    api::{Answer, Api, Cause, ListQuery, Listed, OnHead, Outcome, Page},
+    request::{OrgId, ReportId},
+    settings::Discover,
+};
+
+/// A list with more pages is taken for one that runs in a circle.
+const MAX_PAGES: usize = 10_000;
+
+/// Whether a cause says that a list of `max` on a page is more than the server can do in time. Its
+/// documentation of 504 says: "if your query uses max parameter, please try to reduce it".
+fn is_too_long(cause: &Cause, max: usize) -> bool {
+    max > 1 && cause.http_status == Some(504)
+}
+
+impl<A: Api> Session<'_, A> {
+    /// All reports that `query` lists.
+    ///
+    /// A server that cannot list so many in time is asked for half as many a page, down to one, for the rest of the
+    /// conversation. Half of what this list asked for: lists that fail together would otherwise race to one.
+    ///
+    /// # Errors
+    /// The server cannot be asked; and a list that never ends.
+    pub async fn list(&self, query: &ListQuery) -> Result<Vec<Listed>, ReadError> {
+        loop {
+            let max = self.page_size.get();
+            let listed = self
+                .read_pages(
+                    async |api, token, next, on_head| {
+                        api.list(token, query, max, next, on_head).await
+                    },
+                    |cause| is_too_long(cause, max),
+                )
+                .await;
+            match listed {
+                Err(ReadError::Failed(cause)) if is_too_long(&cause, max) => {
+                    self.page_size.set(self.page_size.get().min(max / 2));
+                }
+                listed => return listed,
+            }
+        }
+    }
+
+    /// One report; `None` where the server does not have it.
+    ///
+    /// # Errors
+    /// The server cannot be asked.
+    pub async fn get(&self, id: &ReportId) -> Result<Option<Listed>, ReadError> {
+        self.read(
+            async |api, token, on_head| api.get(token, id, on_head).await,
+            |_| false,
+        )
+        .await
+    }
+
+    /// All sub-partners of a kind.
+    ///
+    /// # Errors
+    /// As [`Session::list`].
+    pub async fn sub_partners(&self, which: Discover) -> Result<Vec<OrgId>, ReadError> {
+        self.read_pages(
+            async |api, token, next, on_head| api.sub_partners(token, which, next, on_head).await,
+            |_| false,
+        )
+        .await
+    }
+
+    /// Makes sure that the server's clock is known, where the server tells it at all. Any answer below 500 is good
+    /// enough, but there has to be one: an intent that is dated by a local clock that runs ahead would make our own
+    /// report look older than it. Asks by one cheap list, and where lists fail by a report that nobody has.
+    ///
+    /// # Errors
+    /// Nothing leaves any more. A server that never answers ends this, like everything, at the breaker.
+    pub async fn learn_time(&self, query: &ListQuery) -> Result<(), Halt> {
+        let Ok(nobodys) = "no-such-report".parse() else {
+            return Ok(()); // it is a valid id
+        };
+        for round in 0.. {
+            if self.server_clock.get().is_known() {
+                break;
+            }
+            if round > 1 {
+                sleep(self.backoff().after(round - 1)).await;
+            }
+            let read = if round % 2 == 0 {
+                self.read(
+                    async |api, token, on_head| api.list(token, query, 1, None, on_head).await,
+                    |_| true,
+                )
+                .await
+                .map(drop)
+            } else {
+                self.read(
+                    async |api, token, on_head| api.get(token, &nobodys, on_head).await,
+                    |_| true,
+                )
+                .await
+                .map(drop)
+            };
+            match read {
+                Err(ReadError::Halted(halt)) => return Err(halt),
+                Err(ReadError::Failed(cause)) if !matches!(cause.http_status, Some(..500)) => {}
+                Ok(()) | Err(ReadError::Failed(_)) => break, // it tells no time
+            }
+        }
+        Ok(())
+    }
+
+    /// One read, tried again by the policy; `is_hopeless` says which failures are not worth it.
+    async fn read<T>(
+        &self,
+        call: impl AsyncFn(&A, &A::Token, &OnHead<'_>) -> Answer<T>,
+        is_hopeless: impl Fn(&Cause) -> bool,
+    ) -> Result<T, ReadError> {
+        let mut tries = Tries::default();
+        loop {
+            let permit = self.enter().await.map_err(ReadError::Halted)?;
+            if permit.leave().await.is_err() {
+                continue;
+            }
+            let stage = self.gate.stage();
+            let (answer, halt) = self.send(permit, &call).await;
+            if let Some(halt) = halt {
+                return Err(ReadError::Halted(halt));
+            }
+            let hopeless = answer.outcome.cause().is_some_and(&is_hopeless);
+            if !hopeless && self.again(&mut tries, &answer.outcome, stage).await {
+                continue;
+            }
+            return match answer.outcome {
+                Outcome::Done(value) => Ok(value),
+                Outcome::Refused(_, cause)
+                | Outcome::NotSent(cause)
+                | Outcome::InDoubt(_, cause) => Err(ReadError::Failed(cause)),
+            };
+        }
+    }
+
+    /// All pages of something.
+    async fn read_pages<T>(
+        &self,
+        page: impl AsyncFn(&A, &A::Token, Option<&Url>, &OnHead<'_>) -> Answer<Page<T>>,
+        is_hopeless: impl Fn(&Cause) -> bool,
+    ) -> Result<Vec<T>, ReadError> {
+        let (mut items, mut seen) = (Vec::new(), HashSet::new());
+        let mut next: Option<Url> = None;
+        loop {
+            let read = self
+                .read(
+                    async |api, token, on_head| page(api, token, next.as_ref(), on_head).await,
+                    &is_hopeless,
+                )
+                .await?;
+            items.extend(read.items);
+            match read.next {
+                None => return Ok(items),
+                Some(url) if seen.len() < MAX_PAGES && seen.insert(url.clone()) => next = Some(url),
+                Some(_) => {
+                    return Err(ReadError::Failed(Cause {
+                        code: "bad_response".to_owned(),
+                        text: "the server's pages run in a circle".to_owned(),
+                        ..Cause::default()
+                    }));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! The one policy of retries: what follows an answer, and how long to wait when nobody said.
+
+use std::{cell::RefCell, time::Duration};
+
+use crate::{
+    api::{Outcome, Refusal, WaitKind},
+    pacing::Stage,
+    settings::RetryPolicy,
+};
+
+/// From this 423 or 503 with an announced wait on, each counts as a try when others got through meanwhile.
+const BUSY_FROM: u32 = 6;
+
+/// What follows an outcome.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Again {
+    /// Not sent again: it is done, it is refused for good, or the tries are used up.
+    Never,
+    /// As soon as the gate lets it.
+    AtOnce,
+    /// After this long.
+    After(Duration),
+    /// After all others.
+    Last,
+}
+
+/// What is known around a request when its answer comes.
+#[derive(Debug, Clone, Copy)]
+pub struct Around<'a> {
+    /// `retry.max_attempts`
+    pub max_attempts: u32,
+    /// How far the breaker was when the request left.
+    pub stage: Stage,
+    /// What the gate has accepted so far.
+    pub accepted: u64,
+    /// The wait after so many tries.
+    pub backoff: &'a Backoff,
+}
+
+/// The tries of one request, as `retry.max_attempts` counts them: reads, creates and renewals of a token alike.
+///
+/// | outcome | counts as a try | next |
+/// | --- | --- | --- |
+/// | done | no | never |
+/// | 429 | no | at once: the gate keeps the wait |
+/// | 423, 503 with a wait | from the 6th, if others were accepted since the first | at once; last where it counts |
+/// | 423 without | yes | after a backoff |
+/// | 401, the token at fault | from the second | at once: the session has renewed the token |
+/// | 403, other refusals | no | never |
+/// | 409 | yes | never: a create looks for the report that is there |
+/// | not sent | unless the breaker slows or probes: then it does the counting | after a backoff |
+/// | in doubt | yes | after a backoff: a create is looked for first |
+///
+/// A try that counts and is the last of `max_attempts` is followed by [`Again::Never`].
+#[derive(Debug, Clone, Default)]
+pub struct Tries {
+    counted: u32,
+    busy: u32,
+    /// What the gate had accepted when the first busy answer came.
+    accepted_at_first_busy: u64,
+    /// Answers 401 so far.
+    unauthorized: u32,
+}
+
+impl Tries {
+    /// Tries that counted so far.
+    pub fn counted(&self) -> u32 {
+        self.counted
+    }
+
+    /// Takes note of an outcome and says what follows it; see the table above.
+    pub fn after<T>(&mut self, outcome: &Outcome<T>, around: &Around<'_>) -> Again {
+        let (counts, next) = self.judge(outcome, around);
+        self.counted += u32::from(counts);
+        if counts && self.counted >= around.max_attempts {
+            return Again::Never;
+        }
+        next
+    }
+
+    fn judge<T>(&mut self, outcome: &Outcome<T>, around: &Around<'_>) -> (bool, Again) {
+        let backoff = || Again::After(around.backoff.after(self.counted + 1));
+        match outcome {
+            Outcome::Done(_) | Outcome::Refused(Refusal::Forbidden | Refusal::Final, _) => {
+                (false, Again::Never)
+            }
+            Outcome::Refused(Refusal::Wait(WaitKind::RateLimit), _) => (false, Again::AtOnce),
+            Outcome::Refused(Refusal::Wait(WaitKind::Busy), _) => {
+                if self.busy == 0 {
+                    self.accepted_at_first_busy = around.accepted;
+                }
+                self.busy += 1;
+                let others = around.accepted > self.accepted_at_first_busy;
+                match self.busy >= BUSY_FROM && others {
+                    true => (true, Again::Last),
+                    false => (false, Again::AtOnce),
+                }
+            }
+            Outcome::Refused(Refusal::Unauthorized, _) => {
+                self.unauthorized += 1;
+                (self.unauthorized > 1, Again::AtOnce)
+            }
+            Outcome::Refused(Refusal::Conflict, _) => (true, Again::Never),
+            Outcome::Refused(Refusal::Locked, _) | Outcome::InDoubt(..) => (true, backoff()),
+            Outcome::NotSent(_) => (around.stage == Stage::Closed, backoff()),
+        }
+    }
+}
+
+/// Exponential backoff with full jitter: before try `n + 1` a wait that is drawn evenly from zero to
+/// `min(max_delay, base_delay * 2^(n-1))`, so that those who failed together do not come back together.
+#[derive(Debug)]
+pub struct Backoff {
+    base: Duration,
+    max: Duration,
+    random: RefCell<fastrand::Rng>,
+}
+
+impl Backoff {
+    /// Draws from `seed`, so that a run can be repeated.
+    pub fn new(policy: &RetryPolicy, seed: u64) -> Self {
+        Backoff {
+            base: policy.base_delay,
+            max: policy.max_delay,
+            random: RefCell::new(fastrand::Rng::with_seed(seed)),
+        }
+    }
+
+    /// The wait after `tries` failed ones.
+    pub fn after(&self, tries: u32) -> Duration {
+        let doublings = tries.saturating_sub(1).min(31);
+        let most = self.base.saturating_mul(1 << doublings).min(self.max);
+        most.mul_f64(self.random.borrow_mut().f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{Cause, Doubt};
+
+    /// The table of [`Tries`], enumerated: for each outcome what its first to ninth come to, of four tries at most.
+    #[test]
+    fn tries_are_counted_as_the_table_says() {
+        let backoff = Backoff::new(&RetryPolicy::default(), 7);
+        let refused = |refusal| Outcome::Refused(refusal, Cause::default());
+        let busy = refused(Refusal::Wait(WaitKind::Busy));
+        let not_sent = Outcome::NotSent(Cause::default());
+        // `.` at once, `~` after a backoff, `<` last, `x` never.
+        for (outcome, stage, others, expected) in [
+            (Outcome::Done(()), Stage::Closed, true, "x"),
+            (
+                refused(Refusal::Wait(WaitKind::RateLimit)),
+                Stage::Closed,
+                true,
+                ".........",
+            ),
+            (busy.clone(), Stage::Closed, true, ".....<<<x"),
+            (busy, Stage::Closed, false, "........."),
+            (refused(Refusal::Locked), Stage::Closed, true, "~~~x"),
+            (refused(Refusal::Unauthorized), Stage::Closed, true, "....x"),
+            (refused(Refusal::Forbidden), Stage::Closed, true, "x"),
+            (refused(Refusal::Final), Stage::Closed, true, "x"),
+            (refused(Refusal::Conflict), Stage::Closed, true, "x"),
+            (not_sent.clone(), Stage::Closed, true, "~~~x"),
+            (not_sent.clone(), Stage::Slow, true, "~~~~~~~~~"),
+            (not_sent, Stage::Probing, true, "~~~~~~~~~"),
+            (
+                Outcome::InDoubt(Doubt::Open, Cause::default()),
+                Stage::Probing,
+                true,
+                "~~~x",
+            ),
+            (
+                Outcome::InDoubt(Doubt::SaidYes, Cause::default()),
+                Stage::Closed,
+                true,
+                "~~~x",
+            ),
+        ] {
+            let mut tries = Tries::default();
+            let mut came_to = String::new();
+            for accepted in 0..9 {
+                let around = Around {
+                    max_attempts: 4,
+                    stage,
+                    accepted: if others { accepted } else { 0 },
+                    backoff: &backoff,
+                };
+                came_to.push(match tries.after(&outcome, &around) {
+                    Again::AtOnce => '.',
+                    Again::After(_) => '~',
+                    Again::Last => '<',
+                    Again::Never => 'x',
+                });
+                if came_to.ends_with('x') {
+                    break;
+                }
+            }
+            assert_eq!(came_to, expected, "{outcome:?} {stage:?}, others: {others}");
+        }
+    }
+
+    #[test]
+    fn only_tries_that_count_bring_the_end_closer() {
+        let backoff = Backoff::new(&RetryPolicy::default(), 7);
+        let around = Around {
+            max_attempts: 2,
+            stage: Stage::Closed,
+            accepted: 0,
+            backoff: &backoff,
+        };
+        let mut tries = Tries::default();
+        let limited: Outcome<()> =
+            Outcome::Refused(Refusal::Wait(WaitKind::RateLimit), Cause::default());
+        let lost: Outcome<()> = Outcome::InDoubt(Doubt::Open, Cause::default());
+        assert!(matches!(tries.after(&lost, &around), Again::After(_)));
+        assert_eq!(tries.after(&limited, &around), Again::AtOnce);
+        assert_eq!(tries.counted(), 1);
+        assert_eq!(tries.after(&lost, &around), Again::Never);
+    }
+
+    #[test]
+    fn doubles_up_to_the_most_and_is_spread_evenly() {
+        let backoff = Backoff::new(&RetryPolicy::default(), 7);
+        for (tries, most) in [(1, 1.0), (2, 2.0), (3, 4.0), (7, 60.0), (400, 60.0)] {
+            let drawn: Vec<f64> = (0..500)
+                .map(|_| backoff.after(tries).as_secs_f64())
+                .collect();
+            let mean = drawn.iter().sum::<f64>() / 500.0;
+            assert!(
+                drawn.iter().all(|d| (0.0..=most).contains(d)),
+                "after {tries}"
+            );
+            assert!(
+                (mean / most - 0.5).abs() < 0.06,
+                "after {tries}: mean {mean} of {most}"
+            );
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Tests that look at several modules from inside.
+
+mod fuzz;

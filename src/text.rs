@@ -1,0 +1,77 @@
+//! Foreign text made harmless: the one place that says what a terminal, an editor or a ledger's cell must not get.
+
+/// `text` on one line: control characters and white space of every kind become one blank, what cannot be seen but
+/// changes how the text around it looks is dropped. Nothing at either end.
+pub fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    let mut gap = false;
+    for c in text.chars() {
+        if c.is_control() || c.is_whitespace() {
+            gap = true;
+        } else if !is_invisible(c) {
+            if gap && !line.is_empty() {
+                line.push(' ');
+            }
+            gap = false;
+            line.push(c);
+        }
+    }
+    line
+}
+
+/// Whether `text` is one visible word: [`one_line`] would leave it as it is, and there is no blank in it.
+pub fn is_word(text: &str) -> bool {
+    let spoils = |c: char| c.is_control() || c.is_whitespace() || is_invisible(c);
+    !text.is_empty() && !text.contains(spoils)
+}
+
+/// Characters that change how text around them looks without being seen: bidirectional controls,
+/// zero-width characters, tags. (Line and paragraph separators are white space.)
+pub fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn lines_are_single_and_harmless() {
+        for (text, line) in [
+            (" a\r\n\tb\u{2028}c ", "a b c"),
+            ("a\r\nb\tc \u{1b}[31m d\u{2029}e", "a b c [31m d e"),
+            ("in\u{202e}visible\u{feff}", "invisible"),
+            ("le\u{200b}ft \u{200f} right", "left right"),
+            ("\u{0}\u{7f}\u{85}", ""),
+        ] {
+            assert_eq!(one_line(text), line);
+        }
+        assert!(is_word("ROUTER_1"));
+        for text in ["", "two words", "a\u{202e}b", "a\n"] {
+            assert!(!is_word(text), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_stays_as_it_is(text in any::<String>()) {
+            let line = one_line(&text);
+            prop_assert!(!line.chars().any(|c| c.is_control() || is_invisible(c)));
+            prop_assert!(line.split(' ').all(is_word) || line.is_empty());
+            prop_assert_eq!(one_line(&line), line);
+        }
+    }
+}
