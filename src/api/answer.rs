@@ -139,8 +139,13 @@ pub struct Listed {
     pub end: Option<NaiveDate>,
     /// Its type.
     pub report_type: Option<ReportType>,
+    /// `RECONCILIATION` or `POINT_IN_TIME`, as the server spells it; where it is missing the report counts as the
+    /// first (API reference).
+    pub category: Option<String>,
     /// When it was made, by the server's clock.
     pub created: Option<DateTime<Utc>>,
+    /// The id of the person whose token made it.
+    pub created_by: Option<String>,
     /// Shown by some servers only.
     pub internal: Option<bool>,
     /// Shown by some servers only.

@@ -79,7 +79,11 @@ pub(super) struct Report {
     #[serde(default, rename = "type", deserialize_with = "lenient")]
     report_type: Option<AnyCase>,
     #[serde(default, deserialize_with = "lenient")]
+    category: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     created: Option<Moment>,
+    #[serde(default, deserialize_with = "lenient")]
+    created_by: Option<String>,
     #[serde(default)]
     internal: Value,
     #[serde(default, deserialize_with = "lenient")]
@@ -95,7 +99,9 @@ impl From<Report> for Listed {
             start: report.billing_start_date.map(|day| day.0),
             end: report.billing_end_date.map(|day| day.0),
             report_type: report.report_type.map(|any| any.0),
+            category: report.category,
             created: report.created.map(|moment| moment.0),
+            created_by: report.created_by,
             internal: report.internal.as_bool(),
             sub_partner: report.sub_partner_org_id,
             status: report.status,

@@ -541,7 +541,9 @@ impl<'w> Server<'w> {
             start: Some(report.request.period.start()),
             end: Some(report.request.period.end()),
             report_type: Some(report.request.report_type),
+            category: None,
             created: with_created.then_some(created),
+            created_by: None,
             internal: traits.shows_internal.then_some(report.request.internal),
             sub_partner: report
                 .request

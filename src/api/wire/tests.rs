@@ -51,9 +51,10 @@ fn a_created_report_needs_an_id() {
 fn listed_reports_are_read_leniently_but_for_their_id() {
     let json = r#"{"items":[
         {"id":"a","billingStartDate":"2026-09-01","billingEndDate":"2026-09-30T00:00:00Z","type":"user",
-         "created":"2026-10-01T02:00:00.5+02:00","internal":true,"subPartnerOrgId":"o","status":"COMPLETED","x":{}},
+         "created":"2026-10-01T02:00:00.5+02:00","internal":true,"subPartnerOrgId":"o","status":"COMPLETED","x":{},
+         "category":"RECONCILIATION","createdBy":"person"},
         {"id":"b","created":"2026-10-01T00:00:00"},
-        {"id":"c","billingStartDate":7,"billingEndDate":"äääää","type":"MONTH","created":"today","internal":"no","status":null}
+        {"id":"c","billingStartDate":7,"billingEndDate":"äääää","type":"MONTH","created":"today","internal":"no","status":null,"category":1,"createdBy":{}}
     ]}"#;
     let reports: Vec<Listed> = read::<Reports>(json.as_bytes())
         .unwrap()
@@ -66,7 +67,9 @@ fn listed_reports_are_read_leniently_but_for_their_id() {
         start: None,
         end: None,
         report_type: None,
+        category: None,
         created: None,
+        created_by: None,
         internal: None,
         sub_partner: None,
         status: None,
@@ -80,7 +83,9 @@ fn listed_reports_are_read_leniently_but_for_their_id() {
                 start: Some(period.start()),
                 end: Some(period.end()),
                 report_type: Some(ReportType::User),
+                category: Some("RECONCILIATION".to_owned()),
                 created: moment("2026-10-01T00:00:00.5Z"),
+                created_by: Some("person".to_owned()),
                 internal: Some(true),
                 sub_partner: Some("o".parse().unwrap()),
                 status: Some("COMPLETED".to_owned()),
@@ -169,6 +174,7 @@ proptest! {
     fn no_text_in_a_lenient_place_makes_a_report_unreadable(text in any::<String>()) {
         let fields = serde_json::json!({
             "id": "a", "billingStartDate": text, "billingEndDate": text, "type": text, "created": text,
+            "category": text, "createdBy": text,
             "internal": text, "subPartnerOrgId": text, "status": text,
         });
         prop_assert!(read::<Report>(fields.to_string().as_bytes()).is_some());
