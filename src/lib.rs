@@ -24,6 +24,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod inventory;
 pub mod ledger;
 pub mod manifest;
 pub mod output;

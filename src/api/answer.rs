@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use url::Url;
 
 use super::classify::{Verdict, verdict};
-use crate::request::{OrgId, ReportId, ReportType};
+use crate::request::{OrgId, ReportId, ReportType, Request};
 
 /// One exchange: its outcome, and what the answer's headers say about time and pace.
 #[derive(Debug, Clone, PartialEq)]
@@ -152,6 +152,22 @@ pub struct Listed {
     pub sub_partner: Option<OrgId>,
     /// How far the server is with it, as it says.
     pub status: Option<String>,
+}
+
+impl Listed {
+    /// Whether it can be the report that `request` asks for, by its parameters. What the server does not show cannot
+    /// speak against it.
+    pub fn can_answer(&self, request: &Request) -> bool {
+        fn agrees<T: PartialEq>(shown: Option<&T>, asked: &T) -> bool {
+            shown.is_none_or(|shown| shown == asked)
+        }
+        let org = self.sub_partner.as_ref();
+        agrees(self.report_type.as_ref(), &request.report_type)
+            && agrees(self.start.as_ref(), &request.period.start())
+            && agrees(self.end.as_ref(), &request.period.end())
+            && agrees(self.internal.as_ref(), &request.internal)
+            && (org.is_none() || org == request.sub_partner.as_ref())
+    }
 }
 
 /// One page of a list.

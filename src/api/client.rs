@@ -143,14 +143,20 @@ impl Api for HttpApi {
         on_head: &OnHead<'_>,
     ) -> Answer<ReportId> {
         let cleaner = Cleaner::new([token.expose()]);
-        let request = self
+        let body = wire::CreateBody::from(request);
+        let call = self
             .request(Method::POST, self.base.join(REPORTS), token)
-            .json(&wire::CreateBody::from(request));
+            .json(&body);
         let answer = self
             .transport
-            .ask(request, REPORT_ID, &cleaner, on_head, |_, body| {
-                let created: wire::Created = wire::read(body).ok_or(Misread::NotThere)?;
-                Ok(created.id)
+            .ask(call, REPORT_ID, &cleaner, on_head, |_, body| {
+                let report: wire::Report = wire::read(body).ok_or(Misread::NotThere)?;
+                let report = Listed::from(report);
+                // A proxy that repeats an earlier answer: another request's report is not this one's.
+                match report.can_answer(request) {
+                    true => Ok(report.id),
+                    false => Err(Misread::NotThere),
+                }
             });
         answer.await
     }

@@ -44,13 +44,6 @@ impl<'a> From<&'a Request> for CreateBody<'a> {
     }
 }
 
-/// The answer to a create: only the id counts.
-#[derive(Deserialize)]
-pub(super) struct Created {
-    #[serde(deserialize_with = "parsed")]
-    pub(super) id: ReportId,
-}
-
 /// The answer of the token endpoint; may hold secrets, so it has no `Debug`.
 #[derive(Deserialize)]
 pub(super) struct Tokens {

@@ -9,10 +9,11 @@ use tracing::info;
 use super::{error::CliError, exit::Exit, signals, target::Target};
 use crate::{
     api::Api,
+    inventory::{Evidence, Existing, find_existing},
     ledger::{Place, State},
     output::console,
     plan::Agenda,
-    runner::{Existing, Signal, find_existing},
+    runner::Signal,
     session::{ReadError, Session},
 };
 
@@ -33,12 +34,14 @@ pub(super) async fn find<A: Api>(
         .iter()
         .map(|place| ledger.row(*place).request())
         .collect();
+    let all: Vec<_> = ledger.rows().map(|row| row.request()).collect();
     let owned: HashSet<_> = ledger.report_ids().cloned().collect();
     let concurrency = target.settings.limits.concurrency.get();
+    let evidence = Evidence::default();
     let found = tokio::select! {
         biased;
         signal = signals::caught(signals.clone()) => return Err(CliError::Interrupted(signal)),
-        found = find_existing(session, &requests, &owned, concurrency) => found.map_err(|e| match e {
+        found = find_existing(session, &evidence, &requests, &all, |id| owned.contains(id), concurrency) => found.map_err(|e| match e {
             ReadError::Halted(halt) => CliError::Stopped(halt.into()),
             ReadError::Failed(cause) => CliError::Existing(cause),
         })?,

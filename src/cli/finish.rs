@@ -22,7 +22,7 @@ use crate::{
     output::{Progress, Summary, console, duration},
     plan::{Agenda, UnknownRequest},
     request::RequestId,
-    runner::{self, Finished, Interrupt, Setup, Signal},
+    runner::{self, Creates, Finished, Interrupt, Setup, Signal},
     session::{News, Session, SystemClock},
 };
 
@@ -161,6 +161,7 @@ impl Ready<'_> {
         let Agenda {
             ledger,
             work,
+            doubts,
             created,
             undecided,
         } = agenda;
@@ -195,7 +196,9 @@ impl Ready<'_> {
             Whole::Plan(planned) => planned.len(),
             Whole::Ledger => ledger.len(),
         };
-        let finished = self.drive(session, ledger, work, (all, idle)).await;
+        let finished = self
+            .drive(session, ledger, (work, doubts), (all, idle))
+            .await;
         self.tell(&finished, selected, whole)?;
         Ok(Exit::of(&finished))
     }
@@ -204,7 +207,7 @@ impl Ready<'_> {
         &self,
         session: &Session<'_, HttpApi>,
         ledger: Ledger,
-        work: Vec<Place>,
+        (work, doubts): (Vec<Place>, Vec<Place>),
         (all, idle): (usize, Counts),
     ) -> Finished {
         let on_event = |event: &runner::Event| self.progress.on_event(event);
@@ -213,6 +216,8 @@ impl Ready<'_> {
             ledger,
             disk: &self.held.disk,
             work,
+            doubts,
+            creates: Creates::All,
             all,
             idle,
             concurrency: self.target.settings.limits.concurrency.get(),

@@ -1,11 +1,14 @@
 //! What a run has to do: the plan against the ledger.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::Plan;
 use crate::{
     ledger::{Ledger, Place, Reading, Row, State},
-    request::RequestId,
+    request::{Request, RequestId},
 };
 
 /// A ledger that holds every row a run is about, in the order in which it will be at rest, and which of them are
@@ -16,6 +19,9 @@ pub struct Agenda {
     pub ledger: Ledger,
     /// Places of the selected rows that are not created and await no decision, in order.
     pub work: Vec<Place>,
+    /// Places of rows that are not selected, and in doubt together with one of `work`: twins. What became of them has to
+    /// be known before their twins are sent.
+    pub doubts: Vec<Place>,
     /// Selected rows that are created already.
     pub created: usize,
     /// Selected rows that await a person's decision.
@@ -90,7 +96,27 @@ impl Agenda {
                 }
             }
         }
+        agenda.doubts = doubts_beside(&ledger, &agenda.work, selected);
         agenda.ledger = ledger;
         agenda
     }
+}
+
+/// Rows in doubt that are not selected and are twins of a row of `work`.
+fn doubts_beside(ledger: &Ledger, work: &[Place], selected: &HashSet<RequestId>) -> Vec<Place> {
+    let mut by_kind: HashMap<_, Vec<&Request>> = HashMap::new();
+    for place in work {
+        let request = ledger.row(*place).request();
+        let kind = (request.report_type, request.period);
+        by_kind.entry(kind).or_default().push(request);
+    }
+    let beside = ledger.places().filter(|(_, row)| {
+        let request = row.request();
+        matches!(row.state, State::Sending { .. })
+            && !selected.contains(&row.id())
+            && by_kind
+                .get(&(request.report_type, request.period))
+                .is_some_and(|kin| kin.iter().any(|other| other.is_twin_of(request)))
+    });
+    beside.map(|(place, _)| place).collect()
 }

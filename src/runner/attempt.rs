@@ -1,11 +1,14 @@
 //! One attempt: gate, intent, create, result. The order of effects of the module's story, as straight code.
 
+use std::{cell::RefCell, collections::HashSet};
+
 use super::{
-    after_create::{Around, Next, Progress, after_create},
+    after_create::{Next, Progress, after_create},
     stop::Stopping,
 };
 use crate::{
-    api::{Answer, Api, Outcome, Refusal},
+    api::{Answer, Api, Cause, Doubt, Outcome, Refusal},
+    inventory::{Evidence, Moment},
     ledger::{JournalError, Record, Row},
     request::ReportId,
     session::{Halt, Session},
@@ -16,6 +19,10 @@ pub(super) struct Context<'a, 's, A: Api> {
     pub(super) session: &'a Session<'s, A>,
     pub(super) record: Record<'a>,
     pub(super) stopping: Stopping,
+    /// What was learned about clocks and people.
+    pub(super) evidence: Evidence,
+    /// Reports that belong to rows, or were given up for them: nobody else's.
+    pub(super) taken: RefCell<HashSet<ReportId>>,
 }
 
 /// How an attempt ended. A row that is given is what is known of it now, recorded or not.
@@ -76,19 +83,40 @@ pub(super) async fn attempt<A: Api>(
     }
 
     let stage = session.gate().stage();
-    let (answer, halt) = session.create(permit, sent.request()).await;
+    let earliest = progress.sent;
+    let left_at = context.evidence.moment(session.now());
+    progress.sent = earliest.or(Some(left_at));
+    let (mut answer, halt) = session.create(permit, sent.request()).await;
+    believe(context, &mut answer, left_at);
+    if matches!(answer.outcome, Outcome::Refused(..) | Outcome::NotSent(_)) {
+        progress.sent = earliest;
+    }
     let answered = answered(&answer);
-    let around = Around {
-        max_attempts: session.policy().max_attempts.get(),
-        stage,
-        accepted: session.gate().stats().accepted,
-        backoff: &|tries| session.backoff().after(tries),
-    };
+    let around = session.around(stage);
     let (mut row, next) = after_create(&before, sent, progress, answer, &around);
     match context.record.conclude(&mut row).await {
         Ok(()) => Attempted::Answered(row, next, halt, answered),
         Err(e) => Attempted::Unrecorded(row, e),
     }
+}
+
+/// Takes a new report's id for its row. An id that another row has is a yes without an id of use: a proxy repeated an
+/// earlier answer.
+fn believe<A: Api>(context: &Context<'_, '_, A>, answer: &mut Answer<ReportId>, left_at: Moment) {
+    let Outcome::Done(id) = &answer.outcome else {
+        return;
+    };
+    if context.taken.borrow_mut().insert(id.clone()) {
+        context.evidence.made(id.clone(), left_at);
+        return;
+    }
+    let cause = Cause {
+        http_status: answer.notice.status,
+        code: "bad_response".to_owned(),
+        text: format!("the server answered with report {id}, which belongs to another row"),
+        tracking_id: None,
+    };
+    answer.outcome = Outcome::InDoubt(Doubt::SaidYes, cause);
 }
 
 fn answered(answer: &Answer<ReportId>) -> Answered {

@@ -12,14 +12,12 @@
 //! 4. the result's line is on the disk;
 //! 5. the result is reported.
 //!
-//! A create whose outcome is unknown is looked up before anything else happens to its row. [`find_existing`] asks
-//! what the server holds for requests that the ledger does not know.
+//! A create whose outcome is unknown is looked up before anything else happens to its row; [`crate::inventory`] says
+//! what a look-up means.
 
 mod after_create;
 mod attempt;
-mod doubt;
 mod event;
-mod existing;
 mod run;
 mod scheduler;
 mod stop;
@@ -29,6 +27,5 @@ mod twins;
 mod tests;
 
 pub use event::{Event, EventKind};
-pub use existing::{Existing, find_existing};
-pub use run::{Finished, Setup, Unsaved, run};
+pub use run::{Creates, Finished, Setup, Unsaved, run};
 pub use stop::{Interrupt, Signal, StopReason};

@@ -1,6 +1,6 @@
 //! One run, from a prepared ledger to a ledger at rest.
 
-use std::{collections::HashSet, io, pin::pin, sync::Arc, time::Duration};
+use std::{cell::RefCell, io, pin::pin, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     api::{Api, Cause},
+    inventory::Evidence,
     ledger::{Counts, Disk, JournalError, Ledger, Place, Record, Row, journal},
     pacing::Stats,
     session::Session,
@@ -25,6 +26,11 @@ pub struct Setup<'a, 's, A: Api, D> {
     /// Places in the ledger of the rows to bring to their end, in order. None of them is created, or awaits
     /// a decision.
     pub work: Vec<Place>,
+    /// Places of rows that were not selected and are in doubt, and that a row of `work` could be taken for: they are
+    /// looked up too, and not counted.
+    pub doubts: Vec<Place>,
+    /// Whether anything is sent.
+    pub creates: Creates,
     /// How many requests there are in all, selected or not.
     pub all: usize,
     /// How many selected rows need nothing, for the counts: created before, and waiting for a decision.
@@ -35,6 +41,15 @@ pub struct Setup<'a, 's, A: Api, D> {
     pub interrupt: Interrupt,
     /// Hears what happens.
     pub on_event: &'a dyn Fn(&Event),
+}
+
+/// Whether a run sends anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Creates {
+    /// All rows are brought to their end.
+    All,
+    /// What is in doubt is looked up, and nothing is sent.
+    None,
 }
 
 /// Who hears what happens, and since when it is told.
@@ -79,7 +94,9 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
         session,
         ledger,
         disk,
-        work,
+        mut work,
+        doubts,
+        creates,
         all,
         idle,
         concurrency,
@@ -92,16 +109,22 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
     for place in &work {
         *counts.of(&ledger.row(*place).state) += 1;
     }
+    let uncounted = doubts.iter().map(|place| ledger.row(*place).id()).collect();
+    work.extend(doubts);
+    let given_up = ledger.rows().flat_map(|row| &row.replaces);
+    let taken = ledger.report_ids().chain(given_up).cloned().collect();
     let now = || session.now();
     let context = Context {
         session,
-        record: Record::new(ledger, journal, counts, HashSet::new(), &now),
+        record: Record::new(ledger, journal, counts, uncounted, &now),
         stopping: Stopping::default(),
+        evidence: Evidence::default(),
+        taken: RefCell::new(taken),
     };
     let drive = async {
         let watch = Watch { began, on_event };
-        let scheduler = Scheduler::new(&context, watch, concurrency, all);
-        scheduler.drive(work, &interrupt).await
+        let scheduler = Scheduler::new(&context, watch, (concurrency, all), creates);
+        scheduler.drive(&work, &interrupt).await
     };
     let mut writing = pin!(writer.run());
     let outcome = tokio::select! {

@@ -2,27 +2,23 @@
 
 mod look_ups;
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeSet, HashMap, HashSet},
-    rc::Rc,
-};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use futures::{StreamExt as _, future::LocalBoxFuture, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
     Event, EventKind, Interrupt, StopReason,
-    after_create::{Next, Progress, Question, QuestionKind},
+    after_create::{Next, OpenQuestion, Progress},
     attempt::{Answered, Attempted, Context, attempt},
-    doubt::{CreatedCache, Seen},
-    run::Watch,
+    run::{Creates, Watch},
     twins::Twins,
 };
 use crate::{
-    api::{Api, Cause, ListQuery},
+    api::{Api, Cause, ListQuery, Listed},
+    inventory::{QuestionKind, Seen},
     ledger::{JournalError, Place, Row, State},
-    request::{OrgId, ReportId, Request},
+    request::{OrgId, Request},
     session::{Halt, ReadError},
 };
 
@@ -33,6 +29,8 @@ enum Class {
     Again,
     /// Not sent yet.
     Fresh,
+    /// The partner's own, not sent yet: lists may show the sub-partners' reports for them, and rows own those by then.
+    Own,
     /// After all others.
     Last,
 }
@@ -43,6 +41,7 @@ pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
     watch: Watch<'a>,
     concurrency: usize,
     all: usize,
+    creates: Creates,
     /// Places of rows that may be sent now.
     ready: BTreeSet<(Class, Place)>,
     /// Rows in a backoff, and when it ends.
@@ -50,17 +49,24 @@ pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
     /// Rows to look up, and when.
     doubts: BTreeSet<(Instant, Place)>,
     progress: HashMap<Place, Progress>,
+    /// How many attempts are under way.
+    sending: usize,
     /// Waiting for a twin, by place.
     twins: Twins<(Class, Place)>,
-    /// Every report id of the ledger: whose report it is is known.
-    owned: Rc<RefCell<HashSet<ReportId>>>,
-    created_cache: Rc<CreatedCache>,
     /// Answers 403 so far and whom they were about, while there was nothing else and nothing was ever created.
     forbidden: Option<(usize, HashSet<Option<OrgId>>)>,
     stop: Option<StopReason>,
     unrecorded: Vec<Row>,
     not_looked_up: Vec<Cause>,
-    knows_time: bool,
+    first_list: FirstList,
+}
+
+/// The list that a run begins with: it tells the server's time, and what is there for the first request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FirstList {
+    NotAsked,
+    Asked,
+    Had,
 }
 
 /// What became of the rows beside what the ledger says.
@@ -72,7 +78,9 @@ pub(super) struct Outcome {
 
 /// Something that was under way is done.
 enum Done {
-    KnowsTime(Result<(), Halt>),
+    FirstList(Place, Result<Option<Vec<Listed>>, Halt>),
+    /// A report that is surely ours was read.
+    Witness(Result<(), ReadError>),
     Attempt(Box<(Place, Progress, Attempted)>),
     Look(Vec<Place>, Option<Result<Vec<Vec<Seen>>, ReadError>>),
     /// A row's line that a look led to.
@@ -85,42 +93,44 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
     pub(super) fn new(
         context: &'c Context<'a, 's, A>,
         watch: Watch<'a>,
-        concurrency: usize,
-        all: usize,
+        (concurrency, all): (usize, usize),
+        creates: Creates,
     ) -> Self {
         Scheduler {
             context,
             watch,
             concurrency,
             all,
+            creates,
             ready: BTreeSet::new(),
             delayed: BTreeSet::new(),
             doubts: BTreeSet::new(),
             progress: HashMap::new(),
+            sending: 0,
             twins: Twins::default(),
-            owned: Rc::default(),
-            created_cache: Rc::default(),
             forbidden: None,
             stop: None,
             unrecorded: Vec::new(),
             not_looked_up: Vec::new(),
-            knows_time: false,
+            first_list: FirstList::NotAsked,
         }
     }
 
     /// Brings the rows at `work` to their end, or stops.
-    pub(super) async fn drive(mut self, work: Vec<Place>, interrupt: &Interrupt) -> Outcome {
-        self.begin(&work);
+    pub(super) async fn drive(mut self, work: &[Place], interrupt: &Interrupt) -> Outcome {
+        self.begin(work);
         self.emit(EventKind::Started);
         let mut under_way: Work<'_> = FuturesUnordered::new();
-        let mut sending = 0;
         let mut grace: Option<Instant> = None;
         loop {
-            self.start(&mut under_way, &mut sending);
+            self.start(&mut under_way);
             if under_way.is_empty() && (self.stop.is_some() || self.next_due().is_none()) {
                 break;
             }
             let due = self.next_due().filter(|_| self.stop.is_none());
+            // Who only waits for a list to settle is not held up by the server.
+            let _idle = (under_way.is_empty() && !self.doubts.is_empty())
+                .then(|| self.context.session.gate().idle());
             tokio::select! {
                 biased;
                 signal = interrupt.caught(), if grace.is_none() => {
@@ -129,7 +139,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                 }
                 () = sleep_until(grace.unwrap_or_else(Instant::now)), if grace.is_some() => break,
                 Some(done) = under_way.next() => {
-                    sending -= usize::from(matches!(done, Done::Attempt(..)));
+                    self.sending -= usize::from(matches!(done, Done::Attempt(..)));
                     self.on_done(done, &mut under_way);
                 }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
@@ -145,15 +155,18 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
     /// Sorts the rows into those to send and those to look up.
     fn begin(&mut self, work: &[Place]) {
         let ledger = self.context.record.ledger();
-        *self.owned.borrow_mut() = ledger.report_ids().cloned().collect();
-        if self.owned.borrow().is_empty() {
+        if ledger.report_ids().next().is_none() {
             self.forbidden = Some((0, HashSet::new()));
         }
         let now = Instant::now();
         for place in work {
             let row = ledger.row(*place);
             let State::Sending { doubt, reason, .. } = &row.state else {
-                self.ready.insert((Class::Fresh, *place));
+                let class = match row.request().sub_partner {
+                    Some(_) => Class::Fresh,
+                    None => Class::Own,
+                };
+                self.ready.insert((class, *place));
                 continue;
             };
             self.twins.begin(row.request());
@@ -171,8 +184,8 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                     ..Cause::default()
                 }
             };
-            let progress = self.progress.entry(*place).or_default();
-            progress.question = Some(Question {
+            let mut progress = Progress::found(row);
+            progress.open = Some(OpenQuestion {
                 kind: QuestionKind::WasItMade(doubt),
                 // However old the line is: the create may have been at work until the process that sent it died,
                 // and the computer's clock may have been set since.
@@ -180,6 +193,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                 looks: 0,
                 cause,
             });
+            self.progress.insert(*place, progress);
             self.doubts.insert((now, *place));
         }
     }
@@ -193,7 +207,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
     }
 
     /// Starts whatever may start now.
-    fn start(&mut self, under_way: &mut Work<'c>, sending: &mut usize) {
+    fn start(&mut self, under_way: &mut Work<'c>) {
         if self.stop.is_some() {
             return;
         }
@@ -203,16 +217,20 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             self.ready.insert((Class::Again, place));
         }
         self.start_looks(now, under_way);
-        if !self.knows_time {
-            if under_way.is_empty()
+        if self.creates == Creates::None {
+            return;
+        }
+        if self.first_list != FirstList::Had {
+            if self.first_list == FirstList::NotAsked
                 && let Some((_, place)) = self.ready.first()
             {
-                under_way.push(self.learn_time(*place));
+                self.first_list = FirstList::Asked;
+                under_way.push(self.ask_first_list(*place));
             }
             return;
         }
         // The gate keeps the number in flight; as many again may be on their way to and from the disk.
-        while *sending < 2 * self.concurrency {
+        while self.sending < 2 * self.concurrency {
             let Some(next @ (_, place)) = self.ready.pop_first() else {
                 break;
             };
@@ -222,19 +240,19 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                 continue;
             }
             self.twins.begin(row.request());
-            let progress = self.progress.remove(&place).unwrap_or_default();
+            let progress = self.progress.remove(&place);
             let context = self.context;
-            *sending += 1;
+            self.sending += 1;
             under_way.push(Box::pin(async move {
-                let mut progress = progress;
+                let mut progress = progress.unwrap_or_else(|| Progress::found(&row));
                 let attempted = attempt(context, row, &mut progress).await;
                 Done::Attempt(Box::new((place, progress, attempted)))
             }));
         }
     }
 
-    /// The server's clock has to be known before the first intent is dated by it.
-    fn learn_time(&self, place: Place) -> LocalBoxFuture<'c, Done> {
+    /// What the server has for the first request. Its clock has to be known before the first intent is dated by it.
+    fn ask_first_list(&self, place: Place) -> LocalBoxFuture<'c, Done> {
         let context = self.context;
         let ledger = context.record.ledger();
         let request = ledger.row(place).request();
@@ -246,20 +264,50 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         Box::pin(async move {
             tokio::select! {
                 biased;
-                () = context.stopping.wait() => Done::KnowsTime(Ok(())),
-                learned = context.session.learn_time(&query) => Done::KnowsTime(learned),
+                () = context.stopping.wait() => Done::FirstList(place, Ok(None)),
+                listed = context.session.first_list(&query) => Done::FirstList(place, listed),
             }
+        })
+    }
+
+    fn on_first_list(&mut self, place: Place, listed: Option<Vec<Listed>>) {
+        self.first_list = FirstList::Had;
+        let Some(listed) = listed else { return };
+        let ids: HashSet<_> = listed.into_iter().map(|report| report.id).collect();
+        let row = self.context.record.row(place);
+        let progress = self.progress.entry(place);
+        let progress = progress.or_insert_with(|| Progress::found(&row));
+        progress.listed_before = Some(ids);
+    }
+
+    /// Reads a report that is surely ours, early and once, so that doubts find clocks and people known.
+    fn ask_witness(&self) -> LocalBoxFuture<'c, Done> {
+        let context = self.context;
+        Box::pin(async move {
+            let asked = tokio::select! {
+                biased;
+                () = context.stopping.wait() => Ok(()),
+                asked = context.evidence.ask_witness(context.session) => asked,
+            };
+            Done::Witness(asked)
         })
     }
 
     /// Takes note of what is done.
     fn on_done(&mut self, done: Done, under_way: &mut Work<'c>) {
         match done {
-            Done::KnowsTime(Ok(())) => self.knows_time = true,
-            Done::KnowsTime(Err(halt)) => self.stop(halt.into()),
+            Done::FirstList(place, Ok(listed)) => self.on_first_list(place, listed),
+            Done::FirstList(_, Err(halt)) | Done::Witness(Err(ReadError::Halted(halt))) => {
+                self.stop(halt.into());
+            }
+            // Whoever needs what it would have taught asks again.
+            Done::Witness(Ok(()) | Err(ReadError::Failed(_))) => {}
             Done::Attempt(done) => {
                 let (place, progress, attempted) = *done;
                 self.on_attempted(place, progress, attempted);
+                if self.stop.is_none() && self.context.evidence.wants_witness() {
+                    under_way.push(self.ask_witness());
+                }
             }
             Done::Look(_, None) => {}
             Done::Look(places, Some(Err(error))) => self.on_not_looked_up(&places, &error),
@@ -314,9 +362,6 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                 return;
             }
             Next::Settled => {
-                self.owned
-                    .borrow_mut()
-                    .extend(row.state.report_id().cloned());
                 self.progress.remove(&place);
                 self.emit(EventKind::Settled(row.clone()));
             }

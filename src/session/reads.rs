@@ -73,18 +73,20 @@ impl<A: Api> Session<'_, A> {
         .await
     }
 
-    /// Makes sure that the server's clock is known, where the server tells it at all. Any answer below 500 is good
+    /// A first look at what the server has for `query`, which also makes sure that the server's clock is known, where
+    /// the server tells it at all. Gives the reports where the list is whole. Any answer below 500 is good
     /// enough, but there has to be one: an intent that is dated by a local clock that runs ahead would make our own
     /// report look older than it. Asks by one cheap list, and where lists fail by a report that nobody has.
     ///
     /// # Errors
     /// Nothing leaves any more. A server that never answers ends this, like everything, at the breaker.
-    pub async fn learn_time(&self, query: &ListQuery) -> Result<(), Halt> {
+    pub async fn first_list(&self, query: &ListQuery) -> Result<Option<Vec<Listed>>, Halt> {
         let Ok(nobodys) = "no-such-report".parse() else {
-            return Ok(()); // it is a valid id
+            return Ok(None); // it is a valid id
         };
+        let max = self.page_size.get();
         for round in 0.. {
-            if self.server_clock.get().is_known() {
+            if round > 0 && self.server_clock.get().is_known() {
                 break;
             }
             if round > 1 {
@@ -92,26 +94,27 @@ impl<A: Api> Session<'_, A> {
             }
             let read = if round % 2 == 0 {
                 self.read(
-                    async |api, token, on_head| api.list(token, query, 1, None, on_head).await,
+                    async |api, token, on_head| api.list(token, query, max, None, on_head).await,
                     |_| true,
                 )
                 .await
-                .map(drop)
+                .map(Some)
             } else {
                 self.read(
                     async |api, token, on_head| api.get(token, &nobodys, on_head).await,
                     |_| true,
                 )
                 .await
-                .map(drop)
+                .map(|_| None)
             };
             match read {
                 Err(ReadError::Halted(halt)) => return Err(halt),
                 Err(ReadError::Failed(cause)) if !matches!(cause.http_status, Some(..500)) => {}
-                Ok(()) | Err(ReadError::Failed(_)) => break, // it tells no time
+                Ok(Some(page)) if page.next.is_none() => return Ok(Some(page.items)),
+                Ok(_) | Err(ReadError::Failed(_)) => break, // it tells no time
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// One read, tried again by the policy; `is_hopeless` says which failures are not worth it.

@@ -11,7 +11,7 @@ use std::{
 use monthend::{
     ledger::{Counts, Disk as _, Ledger, RepairKind, Row, State},
     request::{Period, ReportId, ReportType, Request, RequestId},
-    runner::{Event, EventKind, Finished, Interrupt, Setup, Signal, run},
+    runner::{Creates, Event, EventKind, Finished, Interrupt, Setup, Signal, run},
     session::{News, Session, WallClock as _},
     settings::{Limits, Rate, RateUnit, RetryPolicy},
 };
@@ -195,6 +195,8 @@ impl History<'_> {
             ledger,
             disk: self.disk,
             work,
+            doubts: Vec::new(),
+            creates: Creates::All,
             all: self.plan.len(),
             idle,
             concurrency: self.settings.limits.concurrency.get(),

@@ -543,7 +543,7 @@ impl<'w> Server<'w> {
             report_type: Some(report.request.report_type),
             category: None,
             created: with_created.then_some(created),
-            created_by: None,
+            created_by: with_created.then(|| if report.ours { "us" } else { "other" }.to_owned()),
             internal: traits.shows_internal.then_some(report.request.internal),
             sub_partner: report
                 .request
@@ -712,7 +712,14 @@ impl Api for Server<'_> {
         _: Option<&Url>,
         _: &OnHead<'_>,
     ) -> Answer<Page<OrgId>> {
-        unreachable!("histories begin with a plan")
+        self.check_leave("a list of sub-partners");
+        self.world.passes(self.way()).await;
+        let items = ["orgA", "orgB", "orgC"].map(|org| org.parse().unwrap());
+        let page = Page {
+            items: items.into(),
+            next: None,
+        };
+        self.answer(200, None, Outcome::Done(page))
     }
 
     async fn renew(&self, refused: Option<&u32>, _: &OnHead<'_>) -> Answer<u32> {

@@ -27,7 +27,7 @@ fn a_create_says_no_more_than_it_must() {
 
 #[test]
 fn a_created_report_needs_an_id() {
-    let id = |json: &str| read::<Created>(json.as_bytes()).map(|created| created.id.to_string());
+    let id = |json: &str| read::<Report>(json.as_bytes()).map(|report| report.id.to_string());
     assert_eq!(id(r#"{"new":[1],"id":"abc"}"#).as_deref(), Some("abc"));
     assert_eq!(id("\u{feff}{\"id\":\"abc\"}").as_deref(), Some("abc"));
     for json in [
@@ -167,7 +167,7 @@ fn queries_name_what_is_asked_for() {
 proptest! {
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = (read::<Created>(&bytes).is_some(), read::<Reports>(&bytes).is_some());
+        let _ = (read::<Report>(&bytes).is_some(), read::<Reports>(&bytes).is_some());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Look-ups: when, for whom together, and what follows from what they show.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, time::Duration};
 
 use futures::future::LocalBoxFuture;
 use tokio::time::Instant;
@@ -8,15 +8,31 @@ use tokio::time::Instant;
 use super::{Done, Scheduler, Work};
 use crate::{
     api::{Api, Doubt},
+    inventory::{Finding, Origin, Question, QuestionKind, Seen, Sought, judge, look_up},
     ledger::{Place, Reason, Row, State},
     request::{OrgId, ReportId},
-    runner::{
-        EventKind,
-        after_create::{Next, QuestionKind},
-        doubt::{Finding, Known, Seen, judge, look, schedule},
-    },
+    runner::{Creates, EventKind, after_create::Next, attempt::Context},
     session::ReadError,
 };
+
+/// When the look-ups begin, as shares of `retry.settle` after the answer was lost. The last one is at `settle`.
+const LOOKS: [f64; 4] = [0.0, 0.15, 0.45, 1.0];
+/// The same for a 409: the report that the server means is listed already, or will be soon.
+const CONFLICT_LOOKS: [f64; 2] = [0.0, 1.0];
+/// Between look-ups that wait for what the rest of the run may teach about clocks and people.
+const MAY_LEARN: Duration = Duration::from_secs(5);
+
+/// When look-up number `looks` begins after the answer was lost, and whether `settle` has passed then.
+fn schedule(kind: QuestionKind, looks: u32, settle: Duration) -> (Duration, bool) {
+    let shares: &[f64] = match kind {
+        QuestionKind::WasItMade(_) => &LOOKS,
+        QuestionKind::WhichExists => &CONFLICT_LOOKS,
+    };
+    let place = usize::try_from(looks)
+        .unwrap_or(usize::MAX)
+        .min(shares.len() - 1);
+    (settle.mul_f64(shares[place]), place == shares.len() - 1)
+}
 
 impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
     /// Looks for all rows that are due, those of one sub-partner with one list.
@@ -28,26 +44,46 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
             let org = ledger.row(place).request().sub_partner.clone();
             due.entry(org).or_default().push(place);
         }
-        for places in due.into_values() {
-            let context = self.context;
-            let owned = Rc::clone(&self.owned);
-            let cache = Rc::clone(&self.created_cache);
-            let requests: Vec<_> = {
-                let ledger = context.record.ledger();
-                places
-                    .iter()
-                    .map(|place| ledger.row(*place).request().clone())
-                    .collect()
+        for (org, places) in due {
+            let (context, concurrency) = (self.context, self.concurrency);
+            let sought: Vec<Sought> = places.iter().map(|place| self.sought(*place)).collect();
+            // Whose reports could be taken for the partner's own.
+            let known = match org {
+                Some(_) => Default::default(),
+                None => {
+                    let ledger = context.record.ledger();
+                    let orgs = ledger
+                        .rows()
+                        .filter_map(|row| row.request().sub_partner.clone());
+                    orgs.collect()
+                }
             };
             under_way.push(Box::pin(async move {
-                let requests: Vec<_> = requests.iter().collect();
+                let is_taken = |id: &ReportId| context.taken.borrow().contains(id);
+                let looking = async {
+                    learn_of_earlier(context, &sought).await?;
+                    let (session, evidence) = (context.session, &context.evidence);
+                    look_up(session, evidence, &sought, is_taken, &known, concurrency).await
+                };
                 let seen = tokio::select! {
                     biased;
                     () = context.stopping.wait() => None,
-                    seen = look(context.session, &requests, |id| owned.borrow().contains(id), &cache) => Some(seen),
+                    seen = looking => Some(seen),
                 };
                 Done::Look(places, seen)
             }));
+        }
+    }
+
+    fn sought(&self, place: Place) -> Sought {
+        let ledger = self.context.record.ledger();
+        let row = ledger.row(place);
+        let progress = self.progress.get(&place);
+        Sought {
+            request: row.request().clone(),
+            sent: progress.and_then(|progress| progress.sent),
+            intent: row.state.intent(),
+            origin: progress.map_or(Origin::EarlierProcess, |progress| progress.origin),
         }
     }
 
@@ -69,21 +105,17 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         }
     }
 
-    /// Plans the next look; false where the last one was had.
+    /// Plans the next look-up; false where the last one was had.
     fn look_again(&mut self, place: Place) -> bool {
         let settle = self.context.session.policy().settle;
-        let Some(question) = self
-            .progress
-            .get_mut(&place)
-            .and_then(|p| p.question.as_mut())
-        else {
+        let Some(question) = self.progress.get_mut(&place).and_then(|p| p.open.as_mut()) else {
             return false;
         };
         if schedule(question.kind, question.looks, settle).1 {
             return false;
         }
         question.looks += 1;
-        // A look that came late stands for those it overtook.
+        // A look-up that came late stands for those it overtook.
         let now = Instant::now();
         let mut next = schedule(question.kind, question.looks, settle);
         while !next.1 && question.since + next.0 <= now {
@@ -94,55 +126,59 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         true
     }
 
-    /// Judges what a look saw of one row.
+    /// Whether reports that this run has still to make could teach what is not known about clocks and people.
+    fn may_learn(&self) -> bool {
+        let at_work = !self.ready.is_empty() || !self.delayed.is_empty() || self.sending > 0;
+        at_work && self.creates == Creates::All && !self.context.evidence.is_complete()
+    }
+
+    /// Judges what a look-up saw of one row.
     pub(super) fn on_looked(
         &mut self,
         place: Place,
-        seen: Vec<Seen>,
+        mut seen: Vec<Seen>,
     ) -> Option<LocalBoxFuture<'c, Done>> {
         let row = self.context.record.row(place);
-        let has_rival = self.has_rival(&row);
+        let (has_rival, may_learn) = (self.has_rival(&row), self.may_learn());
         let settle = self.context.session.policy().settle;
         let progress = self.progress.get_mut(&place)?;
-        let question = progress.question.clone()?;
-        // Others may have got theirs since the look began.
-        let seen: Vec<Seen> = {
-            let owned = self.owned.borrow();
-            seen.into_iter()
-                .filter(|s| !owned.contains(&s.id))
-                .collect()
-        };
-        let known = Known {
-            intent_at: row.state.intent(),
+        let open = progress.open.clone()?;
+        // Others may have got theirs since the look-up began.
+        seen.retain(|report| !self.context.taken.borrow().contains(&report.id));
+        let question = Question {
+            kind: open.kind,
+            origin: progress.origin,
             listed_before: progress.listed_before.as_ref(),
             has_rival,
-            settled: schedule(question.kind, question.looks, settle).1,
+            settled: schedule(open.kind, open.looks, settle).1,
+            may_learn,
         };
-        let finding = judge(&question, &seen, &known);
-        let (mut row, next) = match finding {
+        let (mut row, next) = match judge(&question, &seen) {
             Finding::LookAgain => {
-                self.look_again(place);
+                if !self.look_again(place) {
+                    self.doubts.insert((Instant::now() + MAY_LEARN, place));
+                }
                 return None;
             }
             Finding::Adopt(id) => {
-                self.owned.borrow_mut().insert(id.clone());
+                self.context.taken.borrow_mut().insert(id.clone());
                 (row.created(id), Next::Settled)
             }
             Finding::NotMade
-                if progress.tries < self.context.session.policy().max_attempts.get() =>
+                if progress.tries.counted() < self.context.session.policy().max_attempts.get() =>
             {
-                progress.listed_before = Some(seen.into_iter().map(|s| s.id).collect());
+                progress.listed_before = Some(seen.into_iter().map(|seen| seen.id).collect());
                 (row.not_made(), Next::AtOnce)
             }
             Finding::NotMade | Finding::NoneExists => {
-                (row.failed(Reason::from(&question.cause)), Next::Settled)
+                (row.failed(Reason::from(&open.cause)), Next::Settled)
             }
-            Finding::Undecidable(candidates) => (
-                row.undecided(what_is_known(question.kind, &candidates), candidates),
-                Next::Settled,
-            ),
+            Finding::Undecidable(candidates) => {
+                let text = what_is_known(open.kind, &candidates);
+                (row.undecided(text, candidates), Next::Settled)
+            }
         };
-        progress.question = None;
+        progress.open = None;
         let context = self.context;
         Some(Box::pin(async move {
             let recorded = context.record.conclude(&mut row).await;
@@ -179,5 +215,47 @@ fn what_is_known(kind: QuestionKind, candidates: &[ReportId]) -> String {
     match candidates {
         [] => format!("{what}, and no report that could be it is listed"),
         _ => format!("{what}, and it cannot be known which report is its own"),
+    }
+}
+
+/// Who left the doubts that an earlier process left: a report that the ledger holds tells.
+async fn learn_of_earlier<A: Api>(
+    context: &Context<'_, '_, A>,
+    sought: &[Sought],
+) -> Result<(), ReadError> {
+    if sought
+        .iter()
+        .all(|sought| sought.origin == Origin::ThisProcess)
+    {
+        return Ok(());
+    }
+    let latest = {
+        let ledger = context.record.ledger();
+        let created = ledger.rows().filter(|row| row.state.report_id().is_some());
+        let latest = created.max_by_key(|row| row.updated_at);
+        latest.and_then(|row| row.state.report_id().cloned())
+    };
+    match latest {
+        Some(id) => context.evidence.ask_earlier(context.session, &id).await,
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_look_is_at_settle() {
+        let settle = Duration::from_secs(60);
+        for kind in [
+            QuestionKind::WasItMade(Doubt::Open),
+            QuestionKind::WhichExists,
+        ] {
+            let looks: Vec<_> = (0..6).map(|n| schedule(kind, n, settle)).collect();
+            assert!(looks.is_sorted_by_key(|(at, _)| *at));
+            assert_eq!(looks[0].0, Duration::ZERO);
+            assert!(looks.iter().all(|(at, last)| *last == (*at == settle)));
+        }
     }
 }

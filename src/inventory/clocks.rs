@@ -1,0 +1,254 @@
+//! How old a report is, by clocks that are compared instead of trusted.
+//!
+//! `created` is stamped by a clock of the server that we never see. What is known of it comes from reports:
+//!
+//! - whoever sees a stamp at some moment knows that the clock had shown it by then;
+//! - a report that is surely ours was stamped after its create left.
+//!
+//! Both hold whether `created` says when a report was asked for or when it was ready. Together they bound the clock
+//! from two sides, as tightly as a create and a read follow one another. Between them a report is as old as its
+//! stamp says; outside, it is of unknown age, and an unknown age is no reason for anything.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::Instant;
+
+/// How far stamps may be off in either direction even so: several servers stamp, each with a clock of its own.
+const MARGIN: TimeDelta = TimeDelta::seconds(10);
+/// Bounds further apart than this say too little about a report that is not surely older.
+const LOOSE: TimeDelta = TimeDelta::seconds(30);
+/// A clock that moved this far against another was set, or the computer slept.
+const JUMP: TimeDelta = TimeDelta::seconds(1);
+
+/// An instant of this process, comparable as long as its clocks ran undisturbed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    era: u32,
+    since_base: TimeDelta,
+}
+
+/// When a report was made, against a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Age {
+    /// Surely before it.
+    Before,
+    /// Not surely before it: at most some seconds earlier, or after it.
+    About,
+    /// Surely stamped after it. Where a stamp says when a report was ready, it may have been asked for before.
+    After,
+    /// Nobody can say.
+    Unknown,
+}
+
+/// What is known of the clock that stamps reports.
+#[derive(Debug)]
+pub struct Clocks {
+    base: Instant,
+    era: u32,
+    /// Wall clock minus monotonic clock, when last looked at.
+    drift: Option<TimeDelta>,
+    /// What the stamping clock showed at `base`, at the least and at the most.
+    least: Option<DateTime<Utc>>,
+    most: Option<DateTime<Utc>>,
+}
+
+/// How coarse a stamp is: some servers show whole seconds only.
+fn grain(stamp: DateTime<Utc>) -> TimeDelta {
+    match stamp.timestamp_subsec_nanos() {
+        0 => TimeDelta::seconds(1),
+        _ => TimeDelta::milliseconds(1),
+    }
+}
+
+fn between(from: Instant, to: Instant) -> TimeDelta {
+    let span = to.saturating_duration_since(from);
+    TimeDelta::from_std(span).unwrap_or(TimeDelta::MAX)
+}
+
+impl Clocks {
+    /// Nothing is known yet at `now`.
+    pub fn new(now: Instant) -> Self {
+        Clocks {
+            base: now,
+            era: 0,
+            drift: None,
+            least: None,
+            most: None,
+        }
+    }
+
+    /// The moment `now`, when the wall clock shows `wall`. To be called at whatever is to be compared: a jump of the
+    /// wall clock against the monotonic one (which stands still while a computer sleeps) begins a new era.
+    pub fn moment(&mut self, now: Instant, wall: DateTime<Utc>) -> Moment {
+        let drift = wall - DateTime::UNIX_EPOCH - between(self.base, now);
+        if let Some(before) = self.drift
+            && (drift - before).abs() > JUMP
+        {
+            self.era += 1;
+            (self.least, self.most) = (None, None);
+        }
+        self.drift = Some(drift);
+        Moment {
+            era: self.era,
+            since_base: between(self.base, now),
+        }
+    }
+
+    /// The moment that lies `ago` before `moment`; it may be before this process began.
+    pub fn before(moment: Moment, ago: TimeDelta) -> Moment {
+        Moment {
+            since_base: moment.since_base - ago,
+            ..moment
+        }
+    }
+
+    /// A report with this stamp was seen at `at`: its clock had shown it by then.
+    pub fn seen(&mut self, stamp: DateTime<Utc>, at: Moment) {
+        if at.era == self.era
+            && let Some(least) = stamp.checked_sub_signed(at.since_base)
+        {
+            self.least = self.least.max(Some(least));
+        }
+    }
+
+    /// A report that is surely ours has this stamp, and its create left at `sent`.
+    pub fn made_after(&mut self, stamp: DateTime<Utc>, sent: Moment) {
+        if sent.era == self.era
+            && let Some(most) = (stamp + grain(stamp)).checked_sub_signed(sent.since_base)
+        {
+            self.most = Some(self.most.map_or(most, |known| known.min(most)));
+        }
+    }
+
+    /// Whether both bounds are known, and so close that an age is known to some seconds.
+    pub fn are_calibrated(&self) -> bool {
+        self.uncertainty().is_some_and(|off| off <= LOOSE)
+    }
+
+    /// How far apart the bounds are. They can be the wrong way round, where several clocks stamp.
+    fn uncertainty(&self) -> Option<TimeDelta> {
+        Some((self.most? - self.least?).abs())
+    }
+
+    /// When a report with this stamp was made, against `moment`; `margin` is how much a difference has to be for it to
+    /// count as before it.
+    fn compare(&self, stamp: DateTime<Utc>, moment: Moment, margin: TimeDelta) -> Age {
+        let (Some(least), true) = (self.least, moment.era == self.era) else {
+            return Age::Unknown;
+        };
+        // Where several clocks stamp, the slowest of them has to be reckoned with.
+        let least = self.most.map_or(least, |most| least.min(most));
+        let latest = stamp + grain(stamp) - least;
+        if latest + margin < moment.since_base {
+            return Age::Before;
+        }
+        if !self.are_calibrated() {
+            return Age::Unknown;
+        }
+        match self.most.map(|most| stamp - most.max(least)) {
+            Some(earliest) if earliest >= moment.since_base => Age::After,
+            _ => Age::About,
+        }
+    }
+
+    /// When a report with this stamp was made, against a create of this process that left at `sent`.
+    pub fn age(&self, stamp: DateTime<Utc>, sent: Moment) -> Age {
+        self.compare(stamp, sent, MARGIN)
+    }
+
+    /// The same against a create of an earlier process, whose moment is known by the server's other clock only.
+    pub fn age_by_date(&self, stamp: DateTime<Utc>, sent: Moment) -> Age {
+        self.compare(stamp, sent, MARGIN * 6)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(seconds: f64) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(1_793_600_000_000 + (seconds * 1000.0) as i64 + 1).unwrap()
+    }
+
+    struct Desk {
+        base: Instant,
+        clocks: Clocks,
+        wall_jump: f64,
+    }
+
+    impl Desk {
+        fn new() -> Self {
+            let base = Instant::now();
+            Desk {
+                base,
+                clocks: Clocks::new(base),
+                wall_jump: 0.0,
+            }
+        }
+
+        fn moment(&mut self, second: f64) -> Moment {
+            let now = self.base + Duration::from_secs_f64(second);
+            self.clocks.moment(now, at(second + self.wall_jump))
+        }
+    }
+
+    proptest! {
+        /// However far apart the clocks are, however slow the server: a report of ours is never taken for an older
+        /// one, and one that is minutes older always is, once one of ours was seen soon after it was made.
+        #[test]
+        fn ours_is_never_before_and_old_ones_are(
+            skew in -9_000.0..9_000.0f64, work in prop::collection::vec((0.0..20.0f64, 0.0..5.0f64), 1..6),
+            (old, last) in (60.0..900.0f64, 0.0..60.0f64), ready in prop::option::of(0.0..30.0f64),
+        ) {
+            let mut desk = Desk::new();
+            let mut now = 1_000.0;
+            for (takes, seen) in work {
+                let sent = desk.moment(now);
+                let stamp = at(now + takes + ready.unwrap_or(0.0) + skew);
+                now += takes + ready.unwrap_or(0.0) + seen;
+                let seen = desk.moment(now);
+                desk.clocks.seen(stamp, seen);
+                desk.clocks.made_after(stamp, sent);
+            }
+            let sent = desk.moment(now);
+            let ours = desk.clocks.age(at(now + last + skew), sent);
+            prop_assert_ne!(ours, Age::Before);
+            let older = desk.clocks.age(at(now - old + skew), sent);
+            prop_assert_ne!(older, Age::After);
+            if ready.is_none() && desk.clocks.are_calibrated() {
+                prop_assert_eq!(older, Age::Before);
+            }
+        }
+    }
+
+    #[test]
+    fn an_age_is_unknown_while_nothing_of_ours_was_seen() {
+        let mut desk = Desk::new();
+        let sent = desk.moment(5.0);
+        assert_eq!(desk.clocks.age(at(6.0), sent), Age::Unknown);
+        let now = desk.moment(7.0);
+        desk.clocks.seen(at(-600.0), now);
+        assert_eq!(desk.clocks.age(at(-600.0), sent), Age::Unknown);
+        assert_eq!(desk.clocks.age(at(-1200.0), sent), Age::Before);
+    }
+
+    /// While a computer sleeps the monotonic clock stands still: what was compared before says nothing after.
+    #[test]
+    fn a_suspended_computer_begins_anew() {
+        let mut desk = Desk::new();
+        let sent = desk.moment(1.0);
+        let seen = desk.moment(2.0);
+        desk.clocks.seen(at(1.5), seen);
+        desk.clocks.made_after(at(1.5), sent);
+        assert_eq!(desk.clocks.age(at(1.2), sent), Age::About);
+        desk.wall_jump = 3_600.0;
+        let later = desk.moment(3.0);
+        assert_eq!(desk.clocks.age(at(1.2), sent), Age::Unknown);
+        assert_eq!(desk.clocks.age(at(3_602.0), later), Age::Unknown);
+        desk.clocks.seen(at(3_603.0), later);
+        assert_eq!(desk.clocks.age(at(1.2), later), Age::Before);
+    }
+}

@@ -1,0 +1,199 @@
+//! What this process has learned about clocks and people, and what single reads showed.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeSet, HashMap},
+};
+
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+
+use super::{
+    clocks::{Age, Clocks, Moment},
+    judge::Maker,
+    matching::is_over,
+};
+use crate::{
+    api::{Api, Listed},
+    request::ReportId,
+    session::{ReadError, Session},
+};
+
+/// So many reads of a witness at most, where nothing is in doubt that would need it.
+const UNASKED: u32 = 3;
+
+/// A report that this process surely made.
+#[derive(Debug, Clone)]
+struct Witness {
+    id: ReportId,
+    sent: Moment,
+}
+
+/// Everything that decides whose a report is, beside the report itself. One for each run.
+#[derive(Debug)]
+pub struct Evidence {
+    clocks: RefCell<Clocks>,
+    /// Who we are: who made the reports that this process made.
+    us: RefCell<Option<String>>,
+    /// Who made the reports that earlier processes left in the ledger.
+    earlier: RefCell<BTreeSet<String>>,
+    /// Whether a report that is still in progress was seen with a stamp: `created` says when it was asked for.
+    stamped_when_asked: Cell<bool>,
+    witness: RefCell<Option<Witness>>,
+    asked: Cell<u32>,
+    /// What single reads showed of reports, where all that matters was shown.
+    details: RefCell<HashMap<ReportId, Listed>>,
+    /// Reports that a list without sub-partner shows: whether they are the partner's own.
+    own: RefCell<HashMap<ReportId, bool>>,
+}
+
+impl Default for Evidence {
+    fn default() -> Self {
+        Evidence {
+            clocks: RefCell::new(Clocks::new(Instant::now())),
+            us: RefCell::default(),
+            earlier: RefCell::default(),
+            stamped_when_asked: Cell::default(),
+            witness: RefCell::default(),
+            asked: Cell::default(),
+            details: RefCell::default(),
+            own: RefCell::default(),
+        }
+    }
+}
+
+impl Evidence {
+    /// This moment, when the wall clock shows `wall`.
+    pub fn moment(&self, wall: DateTime<Utc>) -> Moment {
+        self.clocks.borrow_mut().moment(Instant::now(), wall)
+    }
+
+    /// A create that left at `sent` was answered with this report's id.
+    pub fn made(&self, id: ReportId, sent: Moment) {
+        *self.witness.borrow_mut() = Some(Witness { id, sent });
+    }
+
+    /// Whether a read of a report that is surely ours would teach something now, in a run that has nothing in doubt
+    /// yet: clocks are best compared while a report is fresh.
+    pub fn wants_witness(&self) -> bool {
+        self.witness.borrow().is_some() && !self.is_complete() && self.asked.get() < UNASKED
+    }
+
+    /// Whether a report that this process makes later could still teach something.
+    pub fn is_complete(&self) -> bool {
+        self.us.borrow().is_some() && self.clocks.borrow().are_calibrated()
+    }
+
+    /// Reads the latest report that is surely ours, to learn who we are and what the clocks show.
+    ///
+    /// # Errors
+    /// The server cannot be asked.
+    pub async fn ask_witness<A: Api>(&self, session: &Session<'_, A>) -> Result<(), ReadError> {
+        let Some(Witness { id, sent }) = self.witness.borrow().clone() else {
+            return Ok(());
+        };
+        self.asked.set(self.asked.get() + 1);
+        let Some(report) = session.get(&id).await? else {
+            return Ok(()); // not yet where this read went
+        };
+        self.saw(&report, self.moment(session.now()));
+        if let Some(stamp) = report.created {
+            self.clocks.borrow_mut().made_after(stamp, sent);
+        }
+        if report.created_by.is_some() {
+            *self.us.borrow_mut() = report.created_by;
+        }
+        Ok(())
+    }
+
+    /// Reads a report that an earlier process left in the ledger, to learn who that was.
+    ///
+    /// # Errors
+    /// The server cannot be asked.
+    pub async fn ask_earlier<A: Api>(
+        &self,
+        session: &Session<'_, A>,
+        id: &ReportId,
+    ) -> Result<(), ReadError> {
+        if let Some(report) = session.get(id).await? {
+            self.saw(&report, self.moment(session.now()));
+            self.earlier.borrow_mut().extend(report.created_by);
+        }
+        Ok(())
+    }
+
+    /// A report was seen at `at`, in a list or by itself.
+    pub(super) fn saw(&self, report: &Listed, at: Moment) {
+        let Some(stamp) = report.created else { return };
+        self.clocks.borrow_mut().seen(stamp, at);
+        if report.status.is_some() && !is_over(report) {
+            self.stamped_when_asked.set(true);
+        }
+    }
+
+    /// Whether `created` is known to say when a report was asked for, and not when it was ready.
+    pub(super) fn is_stamped_when_asked(&self) -> bool {
+        self.stamped_when_asked.get()
+    }
+
+    /// When a report with this stamp was made, against a create that left at `sent`.
+    pub(super) fn age(&self, stamp: DateTime<Utc>, sent: Moment) -> Age {
+        self.clocks.borrow().age(stamp, sent)
+    }
+
+    /// The same against a create of an earlier process, that left when the server's clock showed `intent`. The
+    /// server's clock shows `date` at `now`.
+    pub(super) fn age_by_date(
+        &self,
+        stamp: DateTime<Utc>,
+        intent: DateTime<Utc>,
+        (date, now): (DateTime<Utc>, Moment),
+    ) -> Age {
+        if intent > date {
+            return Age::Unknown; // whoever dated it had another clock
+        }
+        let sent = Clocks::before(now, date - intent);
+        self.clocks.borrow().age_by_date(stamp, sent)
+    }
+
+    /// Who made a report: for a create of this process.
+    pub(super) fn maker(&self, report: &Listed) -> Maker {
+        match (&report.created_by, &*self.us.borrow()) {
+            (Some(by), Some(us)) if by == us => Maker::Us,
+            (Some(_), Some(_)) => Maker::Other,
+            _ => Maker::Unknown,
+        }
+    }
+
+    /// Who made a report: for a create of an earlier process, which may have been another person's.
+    pub(super) fn maker_before(&self, report: &Listed) -> Maker {
+        let (us, earlier) = (self.us.borrow(), self.earlier.borrow());
+        match &report.created_by {
+            Some(by) if us.as_ref() == Some(by) || earlier.contains(by) => Maker::Us,
+            Some(_) if us.is_some() || !earlier.is_empty() => Maker::Other,
+            _ => Maker::Unknown,
+        }
+    }
+
+    /// What a single read showed earlier.
+    pub(super) fn details(&self, id: &ReportId) -> Option<Listed> {
+        self.details.borrow().get(id).cloned()
+    }
+
+    /// Keeps what a single read showed, where it need not be asked for again.
+    pub(super) fn keep(&self, report: &Listed) {
+        if report.created.is_some() && report.created_by.is_some() {
+            let mut details = self.details.borrow_mut();
+            details.insert(report.id.clone(), report.clone());
+        }
+    }
+
+    /// Whether a report of a list without sub-partner is the partner's own, where that was found out.
+    pub(super) fn is_own(&self, id: &ReportId) -> Option<bool> {
+        self.own.borrow().get(id).copied()
+    }
+
+    pub(super) fn found_own(&self, id: ReportId, is_own: bool) {
+        self.own.borrow_mut().insert(id, is_own);
+    }
+}

@@ -1,0 +1,154 @@
+//! What the server already holds for requests of which the ledger knows nothing: for a ledger that was lost.
+//!
+//! One list per sub-partner, filtered by what its requests have in common. Reports of any person are taken: a lost
+//! ledger may have been a colleague's. What cannot be told apart is unclear together, whatever is asked about.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::{
+    Evidence,
+    matching::{common_query, fits, has_failed},
+    own::tell_apart,
+};
+use crate::{
+    api::{Api, Listed},
+    request::{OrgId, Period, ReportId, ReportType, Request},
+    session::{ReadError, Session},
+};
+
+/// What the server holds for one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Existing {
+    /// Nothing.
+    None,
+    /// This report, the newest where there are several.
+    Newest(ReportId),
+    /// Reports of which it cannot be known which belongs to the request, or whether one does.
+    Unclear(Vec<ReportId>),
+}
+
+/// Asks the server what it holds for `asked`; the answers are in their order. `all` are the requests that anyone knows of,
+/// in the plan or the ledger, those of `asked` among them: a report may belong to any that it fits. `is_taken` says
+/// which reports belong to rows, or were given up.
+///
+/// # Errors
+/// The server cannot be asked.
+pub async fn find_existing<A: Api>(
+    session: &Session<'_, A>,
+    evidence: &Evidence,
+    asked: &[&Request],
+    all: &[&Request],
+    is_taken: impl Fn(&ReportId) -> bool,
+    concurrency: usize,
+) -> Result<Vec<Existing>, ReadError> {
+    let mut by_org: BTreeMap<Option<&OrgId>, Vec<&Request>> = BTreeMap::new();
+    for request in asked {
+        let requests = by_org.entry(request.sub_partner.as_ref());
+        requests.or_default().push(request);
+    }
+    let lists = stream::iter(&by_org).map(async |(org, requests)| {
+        let listed = match common_query(requests) {
+            Some(query) => session.list(&query).await?,
+            None => Vec::new(),
+        };
+        Ok((*org, listed))
+    });
+    let listed: HashMap<Option<&OrgId>, Vec<Listed>> =
+        lists.buffer_unordered(concurrency).try_collect().await?;
+    let mut alike: HashMap<_, usize> = HashMap::new();
+    for request in all.iter().collect::<HashSet<_>>() {
+        *alike.entry(key(request)).or_default() += 1;
+    }
+    let shows_only_own = only_own(&listed);
+    let mut found = Vec::with_capacity(asked.len());
+    for request in asked {
+        let reports = listed.get(&request.sub_partner.as_ref());
+        let mut candidates: Vec<&Listed> = reports
+            .into_iter()
+            .flatten()
+            .filter(|report| fits(report, request) && !has_failed(report) && !is_taken(&report.id))
+            .collect();
+        let mut unclear = alike.get(&key(request)).is_some_and(|n| *n > 1)
+            && candidates.iter().any(|report| report.internal.is_none());
+        if request.sub_partner.is_none() && !shows_only_own && !candidates.is_empty() {
+            let ids: Vec<ReportId> = candidates.iter().map(|r| r.id.clone()).collect();
+            let known = all.iter().filter_map(|r| r.sub_partner.clone()).collect();
+            if let Some(query) = common_query(&[request]) {
+                tell_apart(session, evidence, &query, &ids, &known, concurrency).await?;
+            }
+            candidates.retain(|report| evidence.is_own(&report.id) != Some(false));
+            // A sub-partner that has left is in no list, and its reports may still be.
+            unclear |= !candidates.is_empty();
+        }
+        found.push(choose(session, candidates, unclear).await?);
+    }
+    Ok(found)
+}
+
+/// What a list can tell apart once it is known whose report it is: requests with the same key are twins.
+fn key(request: &Request) -> (Option<&OrgId>, ReportType, Period) {
+    (
+        request.sub_partner.as_ref(),
+        request.report_type,
+        request.period,
+    )
+}
+
+/// Whether the list without sub-partner leaves the sub-partners' reports out: another list shows one that it should
+/// show otherwise.
+fn only_own(listed: &HashMap<Option<&OrgId>, Vec<Listed>>) -> bool {
+    let Some(own) = listed.get(&None) else {
+        return false;
+    };
+    let ids: HashSet<&ReportId> = own.iter().map(|report| &report.id).collect();
+    let kinds: HashSet<_> = own.iter().map(kind).collect();
+    let theirs = listed
+        .iter()
+        .filter(|(org, _)| org.is_some())
+        .flat_map(|(_, reports)| reports);
+    let mut of_a_kind = theirs
+        .filter(|report| kinds.contains(&kind(report)))
+        .peekable();
+    of_a_kind.peek().is_some() && of_a_kind.all(|report| !ids.contains(&report.id))
+}
+
+fn kind(
+    report: &Listed,
+) -> (
+    Option<ReportType>,
+    Option<chrono::NaiveDate>,
+    Option<chrono::NaiveDate>,
+) {
+    (report.report_type, report.start, report.end)
+}
+
+async fn choose<A: Api>(
+    session: &Session<'_, A>,
+    candidates: Vec<&Listed>,
+    unclear: bool,
+) -> Result<Existing, ReadError> {
+    let ids = || candidates.iter().map(|report| report.id.clone()).collect();
+    match (&candidates[..], unclear) {
+        ([], _) => return Ok(Existing::None),
+        (_, true) => return Ok(Existing::Unclear(ids())),
+        ([only], false) => return Ok(Existing::Newest(only.id.clone())),
+        _ => {}
+    }
+    let mut newest = None;
+    for report in &candidates {
+        let created = match report.created {
+            Some(created) => Some(created),
+            None => session
+                .get(&report.id)
+                .await?
+                .and_then(|details| details.created),
+        };
+        let Some(created) = created else {
+            return Ok(Existing::Unclear(ids()));
+        };
+        newest = newest.max(Some((created, &report.id)));
+    }
+    Ok(newest.map_or(Existing::None, |(_, id)| Existing::Newest(id.clone())))
+}

@@ -1,0 +1,421 @@
+//! What a look-up means: whether one of the reports it saw is the request's.
+//!
+//! Each report that could be the request's, that no other row has and nobody gave up, is judged by itself:
+//!
+//! | listed before the create left | made, against the create | by | of a create of this process | of an earlier process |
+//! | --- | --- | --- | --- | --- |
+//! | yes | any | any | not ours | not ours |
+//! | any | before | any | not ours | not ours |
+//! | any | any | another person | not ours | theirs, perhaps |
+//! | no | any | us | ours | ours |
+//! | unknown | about, after | us | ours | ours |
+//! | no | any | unknown | ours at the end | ours at the end |
+//! | unknown | after | unknown | ours at the end, where stamps say when a report was asked for | the same, or where the stamp is not before the intent |
+//! | unknown | about | unknown | nobody can say | ours at the end, where the stamp is not before the intent |
+//! | unknown | unknown | us | nobody can say | ours at the end, where the stamp is not before the intent |
+//! | unknown | unknown | unknown | nobody can say | ours at the end, where the stamp is not before the intent |
+//!
+//! "At the end" is when `retry.settle` has passed, and nothing that this run still makes can teach more about clocks and
+//! people. Of the partner's own requests no report is ours that may be a sub-partner's. Together:
+//!
+//! | reports | before `settle` | after it |
+//! | --- | --- | --- |
+//! | one is ours, of no other can it not be said | adopted | adopted |
+//! | several are ours, or of one nobody can say | look again | `in_doubt`, all named; first wait for what can still be learned |
+//! | only theirs, perhaps | look again | `in_doubt`, all named |
+//! | none | look again | not made: sent again; after a 2xx: `in_doubt`, it exists and cannot be found |
+//!
+//! Where a twin is in doubt too, a report that is ours may be the twin's: nothing is adopted, and at the end a person
+//! has to decide.
+
+use std::collections::HashSet;
+
+use super::Age;
+use crate::{api::Doubt, request::ReportId};
+
+/// Which process sent the create that is in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// This one.
+    ThisProcess,
+    /// One before it, perhaps another person's.
+    EarlierProcess,
+}
+
+/// Who made a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Maker {
+    /// The person whose token we send; for an earlier process also one whose reports the ledger holds.
+    Us,
+    /// Somebody else.
+    Other,
+    /// The server does not show it, or we do not know who we are.
+    Unknown,
+}
+
+/// A report that could be a request's, as a look-up saw it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// Its id.
+    pub id: ReportId,
+    /// When it was made, against the create that is in doubt.
+    pub age: Age,
+    /// Who made it.
+    pub maker: Maker,
+    /// It is sought for the partner itself and may be a sub-partner's.
+    pub may_be_theirs: bool,
+    /// Taken at their word, its stamp is not before the intent.
+    pub since_by_its_stamp: bool,
+    /// The server's stamps say when a report was asked for.
+    pub stamped_when_asked: bool,
+}
+
+/// What has to be found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QuestionKind {
+    /// Was this create processed?
+    WasItMade(Doubt),
+    /// Which report does the server mean by 409?
+    WhichExists,
+}
+
+/// A question, and what is known beside the reports.
+#[derive(Debug, Clone)]
+pub struct Question<'a> {
+    /// What is asked.
+    pub kind: QuestionKind,
+    /// Whose create it is about.
+    pub origin: Origin,
+    /// What a list showed before the last create left; `None` where nobody looked.
+    pub listed_before: Option<&'a HashSet<ReportId>>,
+    /// Whether one of its twins is in doubt too.
+    pub has_rival: bool,
+    /// Whether `retry.settle` has passed.
+    pub settled: bool,
+    /// Whether this run may still learn about clocks and people.
+    pub may_learn: bool,
+}
+
+/// What a look-up means for a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Finding {
+    /// This report is its own.
+    Adopt(ReportId),
+    /// Nothing can be said yet.
+    LookAgain,
+    /// The server did not make it: it may be sent again.
+    NotMade,
+    /// The server refused it for a report that is not listed.
+    NoneExists,
+    /// A person has to decide; these could be it.
+    Undecidable(Vec<ReportId>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Ours,
+    NotOurs,
+    TheirsPerhaps,
+    NobodyCanSay,
+}
+
+/// Judges one look-up; see the tables above.
+pub fn judge(question: &Question<'_>, seen: &[Seen]) -> Finding {
+    match question.kind {
+        QuestionKind::WasItMade(doubt) => was_it_made(question, doubt, seen),
+        QuestionKind::WhichExists => which_exists(question, seen),
+    }
+}
+
+fn was_it_made(question: &Question<'_>, doubt: Doubt, seen: &[Seen]) -> Finding {
+    let at_the_end = question.settled && !question.may_learn;
+    let (mut ours, mut open, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
+    for report in seen {
+        match verdict(question, report, at_the_end) {
+            Verdict::Ours => ours.push(report),
+            Verdict::NobodyCanSay => open.push(report),
+            Verdict::TheirsPerhaps => theirs.push(report),
+            Verdict::NotOurs => {}
+        }
+    }
+    if let ([only], [], false) = (&ours[..], &open[..], question.has_rival) {
+        return Finding::Adopt(only.id.clone());
+    }
+    if !question.settled || (question.may_learn && !open.is_empty()) {
+        return Finding::LookAgain;
+    }
+    let named = [ours, open, theirs].concat();
+    match (doubt, named.is_empty()) {
+        (_, false) => Finding::Undecidable(ids(&named)),
+        (Doubt::Open, true) => Finding::NotMade,
+        (Doubt::SaidYes, true) => Finding::Undecidable(Vec::new()),
+    }
+}
+
+fn which_exists(question: &Question<'_>, seen: &[Seen]) -> Finding {
+    match seen {
+        [only] if !question.has_rival && !only.may_be_theirs => Finding::Adopt(only.id.clone()),
+        _ if !question.settled => Finding::LookAgain,
+        [] => Finding::NoneExists,
+        several => Finding::Undecidable(ids(&several.iter().collect::<Vec<_>>())),
+    }
+}
+
+fn verdict(question: &Question<'_>, report: &Seen, at_the_end: bool) -> Verdict {
+    use Verdict::{NobodyCanSay, NotOurs, Ours, TheirsPerhaps};
+    let is_new = match question.listed_before {
+        Some(before) if before.contains(&report.id) => return NotOurs,
+        Some(_) => true,
+        None => false,
+    };
+    if report.age == Age::Before {
+        return NotOurs;
+    }
+    let earlier = question.origin == Origin::EarlierProcess;
+    if report.maker == Maker::Other {
+        return if earlier { TheirsPerhaps } else { NotOurs };
+    }
+    if report.may_be_theirs {
+        return NobodyCanSay;
+    }
+    let is_us = report.maker == Maker::Us;
+    if is_us && (is_new || matches!(report.age, Age::About | Age::After)) {
+        return Ours;
+    }
+    let dated = report.age == Age::After && report.stamped_when_asked;
+    let by_intent = earlier && report.since_by_its_stamp;
+    if at_the_end && (is_new || dated || by_intent) {
+        return Ours;
+    }
+    NobodyCanSay
+}
+
+fn ids(seen: &[&Seen]) -> Vec<ReportId> {
+    seen.iter().map(|seen| seen.id.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AGES: [Age; 4] = [Age::Before, Age::About, Age::After, Age::Unknown];
+    const MAKERS: [Maker; 3] = [Maker::Us, Maker::Other, Maker::Unknown];
+
+    fn seen(age: Age, maker: Maker) -> Seen {
+        Seen {
+            id: "one".parse().unwrap(),
+            age,
+            maker,
+            may_be_theirs: false,
+            since_by_its_stamp: false,
+            stamped_when_asked: false,
+        }
+    }
+
+    fn question(origin: Origin) -> Question<'static> {
+        Question {
+            kind: QuestionKind::WasItMade(Doubt::Open),
+            origin,
+            listed_before: None,
+            has_rival: false,
+            settled: true,
+            may_learn: false,
+        }
+    }
+
+    /// The cells of the table in this file's doc comment, as (listed before, age, maker, this process, earlier).
+    fn table() -> Vec<[String; 5]> {
+        include_str!("judge.rs")
+            .lines()
+            .skip_while(|line| !line.starts_with("//! | listed before"))
+            .skip(2)
+            .map_while(|line| line.strip_prefix("//! | "))
+            .map(|row| {
+                let cells: Vec<String> = row
+                    .trim_end_matches(" |")
+                    .split(" | ")
+                    .map(str::to_owned)
+                    .collect();
+                cells.try_into().unwrap()
+            })
+            .collect()
+    }
+
+    /// Every report is judged as the first row of the table that names it says.
+    #[test]
+    fn reports_are_judged_as_the_table_says() {
+        let table = table();
+        assert_eq!(table.len(), 10);
+        let id: ReportId = "one".parse().unwrap();
+        let (listed, not_listed) = (HashSet::from([id]), HashSet::new());
+        for (before, name) in [
+            (Some(&listed), "yes"),
+            (Some(&not_listed), "no"),
+            (None, "unknown"),
+        ] {
+            for (age, age_name) in AGES.iter().zip(["before", "about", "after", "unknown"]) {
+                for (maker, maker_name) in MAKERS.iter().zip(["us", "another person", "unknown"]) {
+                    let names = |cell: &str, name: &str| {
+                        cell == "any" || cell.split(", ").any(|c| c == name)
+                    };
+                    let row = table
+                        .iter()
+                        .find(|row| {
+                            names(&row[0], name)
+                                && names(&row[1], age_name)
+                                && names(&row[2], maker_name)
+                        })
+                        .unwrap_or_else(|| panic!("{name} {age_name} {maker_name}"));
+                    for (origin, cell) in [
+                        (Origin::ThisProcess, &row[3]),
+                        (Origin::EarlierProcess, &row[4]),
+                    ] {
+                        for (by_stamp, asked) in
+                            [(false, false), (true, false), (false, true), (true, true)]
+                        {
+                            for end in [false, true] {
+                                let question = Question {
+                                    listed_before: before,
+                                    ..question(origin)
+                                };
+                                let report = Seen {
+                                    since_by_its_stamp: by_stamp,
+                                    stamped_when_asked: asked,
+                                    ..seen(*age, *maker)
+                                };
+                                let expected = match &**cell {
+                                    "not ours" => Verdict::NotOurs,
+                                    "ours" => Verdict::Ours,
+                                    "theirs, perhaps" => Verdict::TheirsPerhaps,
+                                    "ours at the end" if end => Verdict::Ours,
+                                    "ours at the end, where stamps say when a report was asked for"
+                                        if end && asked =>
+                                    {
+                                        Verdict::Ours
+                                    }
+                                    "the same, or where the stamp is not before the intent"
+                                        if end && (asked || by_stamp) =>
+                                    {
+                                        Verdict::Ours
+                                    }
+                                    "ours at the end, where the stamp is not before the intent"
+                                        if end && by_stamp =>
+                                    {
+                                        Verdict::Ours
+                                    }
+                                    "nobody can say" => Verdict::NobodyCanSay,
+                                    other => {
+                                        assert!(
+                                            other.contains("at the end")
+                                                || other.contains("the same"),
+                                            "{other}"
+                                        );
+                                        Verdict::NobodyCanSay
+                                    }
+                                };
+                                assert_eq!(
+                                    verdict(&question, &report, end),
+                                    expected,
+                                    "{question:?} {report:?} {end}"
+                                );
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn of_the_partner_itself_nothing_is_ours_that_may_be_a_sub_partners() {
+        for age in AGES {
+            for maker in MAKERS {
+                for origin in [Origin::ThisProcess, Origin::EarlierProcess] {
+                    let report = Seen {
+                        may_be_theirs: true,
+                        since_by_its_stamp: true,
+                        stamped_when_asked: true,
+                        ..seen(age, maker)
+                    };
+                    assert_ne!(verdict(&question(origin), &report, true), Verdict::Ours);
+                    let exists = Question {
+                        kind: QuestionKind::WhichExists,
+                        ..question(origin)
+                    };
+                    let named = Finding::Undecidable(vec![report.id.clone()]);
+                    assert_eq!(judge(&exists, &[report]), named);
+                }
+            }
+        }
+    }
+
+    /// What several reports come to, before and after `settle`.
+    #[test]
+    fn reports_together_mean_what_the_table_says() {
+        let named = |id: &str, seen: Seen| Seen {
+            id: id.parse().unwrap(),
+            ..seen
+        };
+        let ours = named("ours", seen(Age::After, Maker::Us));
+        let ours2 = named("ours2", seen(Age::About, Maker::Us));
+        let old = named("old", seen(Age::Before, Maker::Us));
+        let other = named("other", seen(Age::After, Maker::Other));
+        let open = named("open", seen(Age::Unknown, Maker::Unknown));
+        let all = |seen: &[&Seen]| Finding::Undecidable(ids(seen));
+        let again = || Finding::LookAgain;
+        let adopt = || Finding::Adopt(ours.id.clone());
+        use Origin::{EarlierProcess as E, ThisProcess as T};
+        for (origin, reports, early, late) in [
+            (T, vec![], again(), Finding::NotMade),
+            (T, vec![&old, &other], again(), Finding::NotMade),
+            (T, vec![&ours, &old, &other], adopt(), adopt()),
+            (T, vec![&ours, &ours2], again(), all(&[&ours, &ours2])),
+            (T, vec![&ours, &open], again(), all(&[&ours, &open])),
+            (T, vec![&open], again(), all(&[&open])),
+            (E, vec![&other], again(), all(&[&other])),
+            (E, vec![&ours, &other], adopt(), adopt()),
+            (E, vec![&old], again(), Finding::NotMade),
+        ] {
+            let reports: Vec<Seen> = reports.into_iter().cloned().collect();
+            for (settled, expected) in [(false, &early), (true, &late)] {
+                let mut question = Question {
+                    settled,
+                    ..question(origin)
+                };
+                assert_eq!(judge(&question, &reports), *expected, "{reports:?}");
+                question.has_rival = true;
+                let rival = judge(&question, &reports);
+                assert!(!matches!(rival, Finding::Adopt(_)), "{reports:?}");
+                question.kind = QuestionKind::WasItMade(Doubt::SaidYes);
+                let said_yes = judge(&question, &reports);
+                assert_ne!(said_yes, Finding::NotMade, "a 2xx is never sent again");
+            }
+        }
+        let waits = Question {
+            may_learn: true,
+            ..question(T)
+        };
+        assert_eq!(judge(&waits, &[open]), again(), "first what can be learned");
+        assert_eq!(judge(&waits, &[]), Finding::NotMade);
+    }
+
+    #[test]
+    fn a_409_means_the_one_report_that_there_is() {
+        let exists = |settled| Question {
+            kind: QuestionKind::WhichExists,
+            settled,
+            ..question(Origin::ThisProcess)
+        };
+        let one = seen(Age::Before, Maker::Other);
+        let two = Seen {
+            id: "two".parse().unwrap(),
+            ..one.clone()
+        };
+        let adopt = Finding::Adopt(one.id.clone());
+        assert_eq!(judge(&exists(false), std::slice::from_ref(&one)), adopt);
+        assert_eq!(judge(&exists(false), &[]), Finding::LookAgain);
+        assert_eq!(judge(&exists(true), &[]), Finding::NoneExists);
+        let both = Finding::Undecidable(ids(&[&one, &two]));
+        assert_eq!(judge(&exists(true), &[one, two]), both);
+    }
+}

@@ -1,0 +1,26 @@
+//! What the server holds, and whose it is: the one answer to "which report belongs to this request?"
+//!
+//! Look-ups of lost answers, `--existing` and the answer 409 all match what a list shows to rows. A list says neither
+//! which sub-partner a report belongs to nor whether internal organisations are included; lists lag; the clock that
+//! stamps a report need not be the one that dates answers. So nothing is assumed:
+//!
+//! - [`Clocks`] compare the clock that stamps reports with our own, by reports that are surely ours;
+//! - [`Evidence`] keeps what this process has learned: clocks, who we are, what single reads showed;
+//! - [`look_up`] asks the server for all that could be a request's, and sets what could be the partner's own against
+//!   the sub-partners' lists;
+//! - [`judge`] says what a look-up means; its table is the rule;
+//! - [`find_existing`] is the same for requests of which the ledger knows nothing.
+
+mod clocks;
+mod evidence;
+mod existing;
+mod judge;
+mod look_up;
+mod matching;
+mod own;
+
+pub use clocks::{Age, Clocks, Moment};
+pub use evidence::Evidence;
+pub use existing::{Existing, find_existing};
+pub use judge::{Finding, Maker, Origin, Question, QuestionKind, Seen, judge};
+pub use look_up::{Sought, look_up};
