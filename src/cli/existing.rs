@@ -3,16 +3,16 @@
 use std::collections::HashSet;
 
 use chrono::Utc;
-use tokio::sync::watch;
 use tracing::info;
 
-use super::{error::CliError, exit::Exit, signals, target::Target};
+use super::{error::CliError, exit::Exit, signals::Signals};
 use crate::{
     api::{Api, Cause},
     ledger::{Row, Status},
+    manifest::Limits,
     output::console,
     plan::Agenda,
-    runner::{Existing, Signal, find_existing},
+    runner::{Existing, find_existing},
     session::{ReadError, Session},
 };
 
@@ -21,8 +21,8 @@ use crate::{
 pub(super) async fn find<A: Api>(
     session: &Session<'_, A>,
     agenda: &Agenda,
-    target: &Target,
-    signals: &watch::Receiver<Option<Signal>>,
+    limits: &Limits,
+    signals: &Signals,
 ) -> Result<Vec<(usize, Existing)>, CliError> {
     let rows = agenda.ledger.rows();
     let places = agenda.work.iter().copied();
@@ -34,10 +34,10 @@ pub(super) async fn find<A: Api>(
         .iter()
         .filter_map(|row| row.status.report_id().cloned())
         .collect();
-    let concurrency = target.settings.limits.concurrency.get();
+    let concurrency = limits.concurrency.get();
     let found = tokio::select! {
         biased;
-        signal = signals::caught(signals.clone()) => return Err(CliError::Interrupted(signal)),
+        signal = signals.caught() => return Err(CliError::Interrupted(signal)),
         found = find_existing(session, &requests, &owned, concurrency) => found.map_err(|e| match e {
             ReadError::Halted(halt) => CliError::Stopped(halt.into()),
             ReadError::Failed(cause) => CliError::Existing(cause),
@@ -51,7 +51,7 @@ pub(super) async fn find<A: Api>(
 }
 
 /// `--existing stop`
-pub(super) fn name(agenda: &Agenda, found: &[(usize, Existing)]) -> Result<Exit, CliError> {
+pub(super) fn tell(agenda: &Agenda, found: &[(usize, Existing)]) -> Exit {
     let mut text = format!(
         "the server already holds reports for {} of the requests; nothing was sent\n",
         found.len()
@@ -65,8 +65,8 @@ pub(super) fn name(agenda: &Agenda, found: &[(usize, Existing)]) -> Result<Exit,
         };
         text.push_str(&format!("{} {}: {ids}\n", row.id(), row.request()));
     }
-    console::print(&text).map_err(CliError::Stdout)?;
-    Ok(Exit::Failures)
+    console::say(&text);
+    Exit::Failures
 }
 
 /// `--existing adopt`

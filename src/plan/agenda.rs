@@ -25,8 +25,8 @@ pub struct Agenda {
 /// A torn line of the ledger speaks of a request that nobody can name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the ledger ends in a torn line about {0}, which is not in this plan; run the manifest that it belongs to, \
-     or remove the line if it is known what became of it"
+    "the ledger ends in a torn line about {0}, and nothing else says what that is; `monthend run` with the manifest \
+     that plans it looks it up; remove the line only if you know what became of it"
 )]
 pub struct UnknownRequest(pub RequestId);
 

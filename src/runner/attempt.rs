@@ -2,10 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use super::{
-    Counts,
+    Counts, Event, EventKind,
     decide::{Around, Next, Progress, after_create},
 };
 use crate::{
@@ -21,6 +21,10 @@ pub(super) struct Context<'a, 's, A: Api> {
     pub(super) journal: Journal,
     pub(super) ledger: &'a RefCell<Ledger>,
     pub(super) counts: Cell<Counts>,
+    /// When the run began.
+    pub(super) began: Instant,
+    /// Hears what happens.
+    pub(super) on_event: &'a dyn Fn(&Event),
     /// Set once nothing more may leave.
     pub(super) stopping: Cell<bool>,
     /// Woken when `stopping` is set.
@@ -59,6 +63,17 @@ impl<A: Api> Context<'_, '_, A> {
         ledger.fold(row.clone());
         *counts.of(&row.status) += 1;
         self.counts.set(counts);
+    }
+
+    /// Tells those who watch.
+    pub(super) fn emit(&self, kind: EventKind) {
+        (self.on_event)(&Event {
+            at: self.session.now(),
+            elapsed: self.began.elapsed(),
+            counts: self.counts.get(),
+            pace: self.session.gate().stats(),
+            kind,
+        });
     }
 
     /// Waits until the run stops.
@@ -136,7 +151,9 @@ pub(super) async fn attempt<A: Api>(
     }
 
     let stage = session.gate().stage();
+    let (left_at, left) = (session.now(), Instant::now());
     let answer = session.api().create(&permit.token, row.request()).await;
+    let told = super::Attempt::new(row, left_at, left.elapsed(), &answer);
     let halt = session.answered(permit, &answer).await.err();
     let answered = answered(&answer);
     let Answer { outcome, notice } = answer;
@@ -158,7 +175,9 @@ pub(super) async fn attempt<A: Api>(
         backoff: &|tries| session.backoff().after(tries),
     };
     let next = after_create(row, progress, outcome, &around);
-    match context.record_result(row).await {
+    let recorded = context.record_result(row).await;
+    context.emit(EventKind::Attempted(told));
+    match recorded {
         Ok(()) => Attempted::Answered(next, halt, answered),
         Err(e) => Attempted::Unrecorded(e),
     }

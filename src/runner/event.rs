@@ -6,8 +6,11 @@ use chrono::{DateTime, Utc};
 
 use super::StopReason;
 use crate::{
+    api::{Answer, Outcome},
     ledger::{Row, Status},
     pacing::Stats,
+    request::{ReportId, RequestId},
+    session::News,
 };
 
 /// Something happened.
@@ -30,6 +33,8 @@ pub struct Event {
 pub enum EventKind {
     /// The run begins.
     Started,
+    /// A create was answered, or its answer was lost. What this means for the row comes in an event of its own.
+    Attempted(Attempt),
     /// A row is done with for this run; its line is durable.
     Settled(Row),
     /// A create came to nothing and will be tried again.
@@ -47,10 +52,65 @@ pub enum EventKind {
     NotMade(Row),
     /// A doubt could not be looked up; its row stays `sending`.
     NotLookedUp(Row),
+    /// Something that concerns all requests together: a pause, a server that fails, a renewed token. Comes before
+    /// [`EventKind::Started`] too, from what is read to prepare a run.
+    News(News),
     /// Nothing more is sent; requests in flight are waited for.
     Stopping(StopReason),
     /// The run is over.
     Finished,
+}
+
+/// One create, from when it left to its answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempt {
+    /// Whose.
+    pub request: RequestId,
+    /// Which one of this request, all runs together, from 1.
+    pub number: u32,
+    /// When it was handed to the HTTP client, by the local clock.
+    pub left_at: DateTime<Utc>,
+    /// From then until the answer was read, or nothing more was expected.
+    pub latency: Duration,
+    /// `created`; `refused`: certainly not processed; `not_sent`: the server never saw it; `in_doubt`.
+    pub outcome: &'static str,
+    /// The id that the answer gave.
+    pub report_id: Option<ReportId>,
+    /// The status of the answer; none where none came.
+    pub http_status: Option<u16>,
+    /// The server's code, or our word, as in the ledger; none where a report was created.
+    pub error_code: Option<String>,
+    /// The server's id for its support desk.
+    pub tracking_id: Option<String>,
+}
+
+impl Attempt {
+    /// The attempt that `row` counted last.
+    pub(super) fn new(
+        row: &Row,
+        left_at: DateTime<Utc>,
+        latency: Duration,
+        answer: &Answer<ReportId>,
+    ) -> Self {
+        let (outcome, report_id, cause) = match &answer.outcome {
+            Outcome::Done(id) => ("created", Some(id.clone()), None),
+            Outcome::Refused(_, cause) => ("refused", None, Some(cause)),
+            Outcome::NotSent(cause) => ("not_sent", None, Some(cause)),
+            Outcome::InDoubt(_, cause) => ("in_doubt", None, Some(cause)),
+        };
+        let said = cause.and_then(|cause| cause.tracking_id.as_ref());
+        Attempt {
+            request: row.id(),
+            number: row.attempts,
+            left_at,
+            latency,
+            outcome,
+            report_id,
+            http_status: answer.notice.status,
+            error_code: cause.map(|cause| cause.code.clone()),
+            tracking_id: answer.notice.tracking_id.as_ref().or(said).cloned(),
+        }
+    }
 }
 
 /// The selected rows by what became of them.

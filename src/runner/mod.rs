@@ -29,7 +29,7 @@ mod twins;
 mod tests;
 
 pub use decide::Progress;
-pub use event::{Counts, Event, EventKind};
+pub use event::{Attempt, Counts, Event, EventKind};
 pub use existing::{Existing, find_existing};
 pub use run::{Finished, Setup, Unsaved, run};
 pub use stop::{Interrupt, Signal, StopReason};

@@ -12,7 +12,7 @@ use futures::{StreamExt as _, future::LocalBoxFuture, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    Event, EventKind, Interrupt, StopReason,
+    EventKind, Interrupt, StopReason,
     attempt::{Answered, Attempted, Context, attempt},
     decide::{Next, Progress, Question, QuestionKind},
     doubt::{CreatedCache, Seen},
@@ -39,8 +39,6 @@ enum Class {
 /// Holds what is known of every row that is not done with, and starts what may start.
 pub(super) struct Owner<'c, 'a, 's, A: Api> {
     context: &'c Context<'a, 's, A>,
-    began: Instant,
-    on_event: &'a dyn Fn(&Event),
     concurrency: usize,
     all: usize,
     /// Places of rows that may be sent now.
@@ -82,16 +80,9 @@ enum Done {
 type Work<'c> = FuturesUnordered<LocalBoxFuture<'c, Done>>;
 
 impl<'c, 'a, 's, A: Api> Owner<'c, 'a, 's, A> {
-    pub(super) fn new(
-        context: &'c Context<'a, 's, A>,
-        began: Instant,
-        on_event: &'a dyn Fn(&Event),
-        (concurrency, all): (usize, usize),
-    ) -> Self {
+    pub(super) fn new(context: &'c Context<'a, 's, A>, (concurrency, all): (usize, usize)) -> Self {
         Owner {
             context,
-            began,
-            on_event,
             concurrency,
             all,
             ready: BTreeSet::new(),
@@ -382,12 +373,6 @@ impl<'c, 'a, 's, A: Api> Owner<'c, 'a, 's, A> {
     }
 
     fn emit(&self, kind: EventKind) {
-        (self.on_event)(&Event {
-            at: self.context.session.now(),
-            elapsed: self.began.elapsed(),
-            counts: self.context.counts.get(),
-            pace: self.context.session.gate().stats(),
-            kind,
-        });
+        self.context.emit(kind);
     }
 }

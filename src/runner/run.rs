@@ -96,11 +96,13 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
         journal,
         ledger: &ledger,
         counts: Cell::new(counts),
+        began,
+        on_event,
         stopping: Cell::new(false),
         stop: Notify::new(),
     };
     let drive = async {
-        let owner = Owner::new(&context, began, on_event, (concurrency, all));
+        let owner = Owner::new(&context, (concurrency, all));
         owner.drive(work, &interrupt).await
     };
     let mut writing = pin!(writer.run());
