@@ -148,3 +148,72 @@ impl Counts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        api::{Cause, Doubt, Notice, Refusal},
+        request::{Period, ReportType, Request},
+    };
+
+    /// Whatever came of a create, its attempt says it in the words of the ledger.
+    #[test]
+    fn an_attempt_says_what_came_of_a_create() {
+        let request = Request {
+            sub_partner: None,
+            report_type: ReportType::User,
+            period: Period::month(2026, 9).unwrap(),
+            internal: false,
+        };
+        let mut row = Row::pending(request, "job".into(), None);
+        row.attempts = 3;
+        let id: ReportId = "Y2lz".parse().unwrap();
+        let cause = Cause {
+            http_status: None,
+            code: "timeout".to_owned(),
+            text: "text".to_owned(),
+            tracking_id: Some("of the body".to_owned()),
+        };
+        let in_head = || Some("of the head".to_owned());
+        for (outcome, word, tracking_id) in [
+            (Outcome::Done(id.clone()), "created", None),
+            (Outcome::Done(id.clone()), "created", in_head()),
+            (
+                Outcome::Refused(Refusal::Final, cause.clone()),
+                "refused",
+                in_head(),
+            ),
+            (Outcome::NotSent(cause.clone()), "not_sent", None),
+            (
+                Outcome::InDoubt(Doubt::Open, cause.clone()),
+                "in_doubt",
+                None,
+            ),
+        ] {
+            let is_created = matches!(outcome, Outcome::Done(_));
+            let notice = Notice {
+                status: is_created.then_some(200),
+                tracking_id: tracking_id.clone(),
+                ..Notice::default()
+            };
+            let latency = Duration::from_millis(70);
+            let answer = Answer { outcome, notice };
+            let in_body = cause.tracking_id.clone().filter(|_| !is_created);
+            assert_eq!(
+                Attempt::new(&row, DateTime::UNIX_EPOCH, latency, &answer),
+                Attempt {
+                    request: row.id(),
+                    number: 3,
+                    left_at: DateTime::UNIX_EPOCH,
+                    latency,
+                    outcome: word,
+                    report_id: is_created.then(|| id.clone()),
+                    http_status: is_created.then_some(200),
+                    error_code: (!is_created).then(|| "timeout".to_owned()),
+                    tracking_id: tracking_id.or(in_body),
+                }
+            );
+        }
+    }
+}
