@@ -64,7 +64,7 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Send again the ledger's rows that are failed, pending or sending
     Retry(RetryArgs),
-    /// Decide a row that ended `in_doubt`: whether a report is its own, or to send it again
+    /// Decide by hand about a row in doubt: take a report for it, or let it be sent again
     Resolve(ResolveArgs),
     /// Count a ledger's rows by status, type, period and cause
     Status(StatusArgs),
@@ -79,6 +79,9 @@ pub(super) struct PlanArgs {
     #[command(flatten)]
     pub(super) manifest: ManifestArgs,
 
+    #[command(flatten)]
+    pub(super) calendar: CalendarArgs,
+
     /// How to show it: table for people; csv and json have every row
     #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = PlanFormat::Table)]
     pub(super) format: PlanFormat,
@@ -90,16 +93,32 @@ pub(super) struct PlanArgs {
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     #[command(flatten)]
-    pub(super) retry: RetryArgs,
+    pub(super) common: WorkArgs,
 
-    /// What to do about reports that the server already holds for requests that this ledger has not sent: for a
-    /// ledger that was lost
+    #[command(flatten)]
+    pub(super) calendar: CalendarArgs,
+
+    /// For a ledger that was lost: what to do about reports that the server already has for requests that this
+    /// ledger has not sent
     #[arg(long, env = "MONTHEND_EXISTING", value_enum, value_name = "WHAT", default_value_t = OnExisting::Ignore)]
     pub(super) existing: OnExisting,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct RetryArgs {
+    #[command(flatten)]
+    pub(super) common: WorkArgs,
+
+    // Rows have their dates. Accepted all the same, for scripts that give every command the same options.
+    #[arg(long = "as-of", hide = true)]
+    _as_of: Option<String>,
+    #[arg(long = "no-date-check", hide = true)]
+    _no_date_check: bool,
+}
+
+/// What `run` and `retry` have in common.
+#[derive(Debug, Args)]
+pub(super) struct WorkArgs {
     #[command(flatten)]
     pub(super) manifest: ManifestArgs,
 
@@ -135,7 +154,7 @@ pub(super) struct ResolveArgs {
     #[arg(long, value_name = "REPORT_ID", group = "decision")]
     pub(super) adopt: Option<ReportId>,
 
-    /// None is: the next run sends the request again
+    /// No report is its own: the next run sends the request again
     #[arg(long, group = "decision")]
     pub(super) resend: bool,
 }
@@ -154,53 +173,70 @@ pub(super) struct ManifestArgs {
     #[arg(long, env = "MONTHEND_BASE_URL", value_name = "URL")]
     pub(super) base_url: Option<BaseUrl>,
 
-    /// The day that relative periods count from [default: today, UTC]
-    #[arg(long, env = "MONTHEND_AS_OF", value_name = "YYYY-MM-DD")]
-    pub(super) as_of: Option<NaiveDate>,
-
-    /// Leave it to the server to judge periods that are not over, or older than five years
-    #[arg(long, env = "MONTHEND_NO_DATE_CHECK", value_parser = FalseyValueParser::new())]
-    pub(super) no_date_check: bool,
-
     #[command(flatten)]
     pub(super) sandbox: RehearsalArgs,
 }
 
+/// How the manifest's periods are read.
+#[derive(Debug, Args)]
+pub(super) struct CalendarArgs {
+    /// The day that relative periods count from [default: today, UTC]
+    #[arg(long, env = "MONTHEND_AS_OF", value_name = "YYYY-MM-DD", value_parser = day)]
+    pub(super) as_of: Option<NaiveDate>,
+
+    /// Let the server judge periods that are not over, or that begin more than five years ago
+    #[arg(long, env = "MONTHEND_NO_DATE_CHECK", value_parser = FalseyValueParser::new())]
+    pub(super) no_date_check: bool,
+}
+
+// The headings stand at each option: one that is set for a struct reaches whatever comes after it too.
+
 #[derive(Debug, Args)]
 pub(super) struct RehearsalArgs {
     /// Rehearse against a built-in simulator of the API; needs no token and keeps a ledger of its own
-    #[arg(long, env = "MONTHEND_SANDBOX", value_parser = FalseyValueParser::new(), conflicts_with = "base_url")]
+    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX", value_parser = FalseyValueParser::new(), conflicts_with = "base_url")]
     pub(super) sandbox: bool,
 
     /// What the simulator is like: a YAML file
     #[arg(
         long,
+        help_heading = "Rehearsal",
         env = "MONTHEND_SANDBOX_CONFIG",
         value_name = "FILE",
         requires = "sandbox"
     )]
     pub(super) sandbox_config: Option<PathBuf>,
 
-    /// In the simulator, sub-partners that refused do so no longer
-    #[arg(long, env = "MONTHEND_SANDBOX_MENDED", value_parser = FalseyValueParser::new(), requires = "sandbox")]
+    /// In the simulator, sub-partners that were refused are accepted now
+    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX_MENDED", value_parser = FalseyValueParser::new(), requires = "sandbox")]
     pub(super) sandbox_mended: bool,
 }
 
 /// Which requests; an option may be repeated. Values of one option: any; several options: all must match.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Selection")]
 pub(super) struct SelectionArgs {
     /// Requests that this job names
-    #[arg(long, env = "MONTHEND_JOB", value_name = "NAME")]
+    #[arg(
+        long,
+        help_heading = "Selection",
+        env = "MONTHEND_JOB",
+        value_name = "NAME"
+    )]
     job: Vec<String>,
 
     /// Requests of this sub-partner: its id, its label, or `own` for the partner itself
-    #[arg(long, env = "MONTHEND_SUB_PARTNER", value_name = "WHO")]
+    #[arg(
+        long,
+        help_heading = "Selection",
+        env = "MONTHEND_SUB_PARTNER",
+        value_name = "WHO"
+    )]
     sub_partner: Vec<Who>,
 
     /// Requests of this type
     #[arg(
         long = "type",
+        help_heading = "Selection",
         env = "MONTHEND_TYPE",
         value_name = "TYPE",
         ignore_case = true
@@ -208,7 +244,12 @@ pub(super) struct SelectionArgs {
     report_type: Vec<TypeArg>,
 
     /// Requests whose period lies within: 2026-09, or 2026-09-01..2026-09-15
-    #[arg(long, env = "MONTHEND_PERIOD", value_name = "PERIOD")]
+    #[arg(
+        long,
+        help_heading = "Selection",
+        env = "MONTHEND_PERIOD",
+        value_name = "PERIOD"
+    )]
     period: Vec<Period>,
 }
 
@@ -246,17 +287,25 @@ pub(super) struct StatusArgs {
     /// The ledger
     pub(super) ledger: PathBuf,
 
-    /// How to show it
-    #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = StatusFormat::Table)]
-    pub(super) format: StatusFormat,
+    /// How to show it [env: MONTHEND_FORMAT=] [default: table]
+    #[arg(long, value_enum)]
+    format: Option<StatusFormat>,
 
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
 }
 
+impl StatusArgs {
+    /// The option, else what the environment says: a format that only other commands have is no mistake there.
+    pub(super) fn format(&self) -> StatusFormat {
+        let named = || StatusFormat::from_str(&std::env::var("MONTHEND_FORMAT").ok()?, false).ok();
+        self.format.or_else(named).unwrap_or(StatusFormat::Table)
+    }
+}
+
 #[derive(Debug, Args)]
 pub(super) struct SandboxArgs {
-    /// What it is like: a YAML file
+    /// What the simulator is like: a YAML file
     #[arg(long, env = "MONTHEND_SANDBOX_CONFIG", value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
 
@@ -268,14 +317,14 @@ pub(super) struct SandboxArgs {
     #[arg(long, env = "MONTHEND_SANDBOX_STATE", value_name = "FILE")]
     pub(super) state: Option<PathBuf>,
 
-    /// Sub-partners that refused do so no longer
+    /// Sub-partners that were refused are accepted now
     #[arg(long, env = "MONTHEND_SANDBOX_MENDED", value_parser = FalseyValueParser::new())]
     pub(super) mended: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct SchemaArgs {
-    /// Which
+    /// Which schema
     #[arg(value_enum)]
     pub(super) which: SchemaKind,
 }
@@ -304,5 +353,9 @@ pub(super) enum SchemaKind {
 /// A duration in the manifest's form.
 fn duration(text: &str) -> Result<Duration, String> {
     crate::settings::duration_of(text)
-        .ok_or_else(|| "write a duration such as 30s, 500ms or 2m".to_owned())
+        .ok_or_else(|| "write a number with its unit: 5s, 500ms, 2m".to_owned())
+}
+
+fn day(text: &str) -> Result<NaiveDate, String> {
+    crate::request::day(text).map_err(|_| "write a day as YYYY-MM-DD: 2026-11-24".to_owned())
 }

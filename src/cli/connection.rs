@@ -2,18 +2,24 @@
 
 use std::{env, ffi::OsString};
 
+use chrono::{DateTime, Utc};
+use tracing::info;
+
 use super::{error::CliError, target::Target};
 use crate::{
     api::{Credentials, HttpApi, Token},
+    output::duration,
     sandbox::{self, RunningSandbox, Sandbox},
+    session::{Listener, Session, SystemClock},
+    settings::Settings,
 };
 
 /// A client with its credentials, and the sandbox that it talks to where this is a rehearsal.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) api: HttpApi,
+    api: HttpApi,
     /// What it begins with; `None` where it has to ask for one first.
-    pub(super) token: Option<Token>,
+    token: Option<Token>,
     /// What pauses are remembered under.
     pub(super) server: String,
     /// Kept alive: dropping it stops it.
@@ -54,6 +60,32 @@ impl Connection {
             server: settings.api.base_url.to_string(),
             _sandbox: sandbox,
         })
+    }
+
+    /// A conversation that keeps the `pause` which an earlier command was told of.
+    pub(super) fn session<'a>(
+        &'a self,
+        settings: &Settings,
+        pause: Option<DateTime<Utc>>,
+        listener: &'a Listener<'a>,
+    ) -> Session<'a, HttpApi> {
+        let session = Session::new(
+            &self.api,
+            self.token.clone(),
+            (&settings.limits, &settings.retry),
+            &SystemClock,
+            listener,
+            fastrand::u64(..),
+        );
+        let left = pause.and_then(|until| (until - Utc::now()).to_std().ok());
+        if let Some(wait) = left {
+            info!(
+                "the server asked an earlier run for a pause; {} of it are left",
+                duration(wait)
+            );
+            session.gate().pause(wait);
+        }
+        session
     }
 }
 

@@ -37,6 +37,13 @@ pub(super) enum CliError {
         path: PathBuf,
         source: UnknownRequest,
     },
+    #[error(
+        "{} is a link to {}, which is not there; nothing was sent. Mount the share that it is on, or remove the link \
+         to start a new ledger", path.display(), target.display()
+    )]
+    DeadLink { path: PathBuf, target: PathBuf },
+    #[error("the folder {} does not exist; make it, or put the ledger {} elsewhere", folder.display(), ledger.display())]
+    NoFolder { ledger: PathBuf, folder: PathBuf },
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
     #[error("cannot read the sandbox configuration {}: {why}", path.display())]
@@ -79,7 +86,10 @@ impl CliError {
             | CliError::SandboxConfig { .. }
             | CliError::Unresolvable(_)
             | CliError::Nobody(_) => Exit::Usage,
-            CliError::Ledger(_) | CliError::TornLine { .. } => Exit::Ledger,
+            CliError::Ledger(_)
+            | CliError::TornLine { .. }
+            | CliError::DeadLink { .. }
+            | CliError::NoFolder { .. } => Exit::Ledger,
             CliError::Discovery(_) | CliError::Existing(_) | CliError::Stopped(_) => Exit::Stopped,
             CliError::Interrupted(signal) => Exit::Interrupted(*signal),
             CliError::Stdout(_) | CliError::Runtime(_) => Exit::Fault,
@@ -91,7 +101,7 @@ impl CliError {
         if let CliError::Manifest(ManifestError::Invalid(problems)) = self {
             // Several lines each, with the text they are about.
             error!(
-                "the manifest has mistakes; nothing was sent\n{}",
+                "the manifest has errors:\n{}",
                 problems.render(console::is_colorful())
             );
         } else {
@@ -123,17 +133,17 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
             let at = chrono::Utc::now() + left;
             format!(
                 "the server asks for a wait of {}, longer than retry.max_retry_after; \
-                 `monthend run` goes on from here after {}",
+                 run the same command again to continue after {}",
                 duration(*wait),
                 at.format("%Y-%m-%d %H:%M:%S UTC")
             )
         }
         StopReason::Pacing(StopCause::ServerDown { failures }) => format!(
             "the server does not answer: {failures} requests in a row failed \
-             (retry.max_consecutive_failures); `monthend run` goes on from here once it is back"
+             (retry.max_consecutive_failures); run the same command again to continue once it is back"
         ),
         StopReason::Pacing(StopCause::Stalled { since }) => format!(
-            "the server accepted nothing for {} (retry.max_stall); `monthend run` goes on from here",
+            "the server accepted nothing for {} (retry.max_stall); run the same command again to continue",
             duration(*since)
         ),
         StopReason::Credentials(cause) => format!(
@@ -146,7 +156,9 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
             "the server refuses everything: {why}; the token (WEBEX_ACCESS_TOKEN) probably lacks the scope \
              spark-admin:wholesale_billing_reports_write, or is not a partner administrator's"
         ),
-        StopReason::Interrupted(_) => "interrupted; `monthend run` goes on from here".to_owned(),
+        StopReason::Interrupted(_) => {
+            "interrupted; run the same command again to continue".to_owned()
+        }
         StopReason::Ledger(error) => {
             format!("the ledger cannot be written: {error}; nothing more was sent")
         }

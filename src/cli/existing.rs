@@ -3,45 +3,48 @@
 use std::collections::HashSet;
 
 use chrono::Utc;
-use tokio::sync::watch;
 use tracing::info;
 
-use super::{error::CliError, exit::Exit, signals, target::Target};
+use super::{error::CliError, exit::Exit, signals::Signals};
 use crate::{
     api::Api,
     inventory::{Evidence, Existing, find_existing},
     ledger::{Place, State},
     output::console,
-    plan::Agenda,
-    runner::Signal,
+    plan::{Agenda, Plan},
+    request::{ReportId, Request},
     session::{ReadError, Session},
+    settings::Limits,
 };
 
-/// Places of rows to be sent for which the server holds something, and what. Rows in doubt are not asked about
-/// here: the run looks them up by its own, stricter rule.
+/// Places of rows to be sent for which the server holds something, and what. Rows in doubt are not asked about here: they
+/// are looked up before, by a stricter rule. A report may belong to any request of `plan` or the ledger that it fits,
+/// whatever is selected.
 pub(super) async fn find<A: Api>(
     session: &Session<'_, A>,
     agenda: &Agenda,
-    target: &Target,
-    signals: &watch::Receiver<Option<Signal>>,
+    plan: &Plan,
+    limits: &Limits,
+    signals: &Signals,
 ) -> Result<Vec<(Place, Existing)>, CliError> {
     let ledger = &agenda.ledger;
     let places = agenda.work.iter().copied();
     let places: Vec<Place> = places
         .filter(|place| !matches!(ledger.row(*place).state, State::Sending { .. }))
         .collect();
-    let requests: Vec<_> = places
-        .iter()
-        .map(|place| ledger.row(*place).request())
+    let asked: Vec<&Request> = places.iter().map(|p| ledger.row(*p).request()).collect();
+    let planned = plan.requests().iter().map(|planned| &planned.request);
+    let all: Vec<&Request> = planned
+        .chain(ledger.rows().map(|row| row.request()))
         .collect();
-    let all: Vec<_> = ledger.rows().map(|row| row.request()).collect();
-    let owned: HashSet<_> = ledger.report_ids().cloned().collect();
-    let concurrency = target.settings.limits.concurrency.get();
-    let evidence = Evidence::default();
+    let given_up = ledger.rows().flat_map(|row| &row.replaces);
+    let taken: HashSet<&ReportId> = ledger.report_ids().chain(given_up).collect();
+    let is_taken = |id: &ReportId| taken.contains(id);
+    let (evidence, concurrency) = (Evidence::default(), limits.concurrency.get());
     let found = tokio::select! {
         biased;
-        signal = signals::caught(signals.clone()) => return Err(CliError::Interrupted(signal)),
-        found = find_existing(session, &evidence, &requests, &all, |id| owned.contains(id), concurrency) => found.map_err(|e| match e {
+        signal = signals.caught() => return Err(CliError::Interrupted(signal)),
+        found = find_existing(session, &evidence, &asked, &all, is_taken, concurrency) => found.map_err(|e| match e {
             ReadError::Halted(halt) => CliError::Stopped(halt.into()),
             ReadError::Failed(cause) => CliError::Existing(cause),
         })?,
@@ -54,7 +57,7 @@ pub(super) async fn find<A: Api>(
 }
 
 /// `--existing stop`
-pub(super) fn name(agenda: &Agenda, found: &[(Place, Existing)]) -> Result<Exit, CliError> {
+pub(super) fn tell(agenda: &Agenda, found: &[(Place, Existing)]) -> Exit {
     let mut text = format!(
         "the server already holds reports for {} of the requests; nothing was sent\n",
         found.len()
@@ -68,8 +71,8 @@ pub(super) fn name(agenda: &Agenda, found: &[(Place, Existing)]) -> Result<Exit,
         };
         text.push_str(&format!("{} {}: {ids}\n", row.id(), row.request()));
     }
-    console::print(&text).map_err(CliError::Stdout)?;
-    Ok(Exit::Failures)
+    console::say(&text);
+    Exit::Failures
 }
 
 /// `--existing adopt`
@@ -105,7 +108,7 @@ pub(super) fn adopt(agenda: &mut Agenda, found: Vec<(Place, Existing)>) {
     );
 }
 
-fn list(ids: &[crate::request::ReportId]) -> String {
+fn list(ids: &[ReportId]) -> String {
     ids.iter()
         .map(|id| id.as_str())
         .collect::<Vec<_>>()

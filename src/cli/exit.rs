@@ -1,6 +1,6 @@
-//! Exit codes (contract, section 2).
+//! Exit codes: see `docs/exit-codes.md`.
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 use crate::runner::{Finished, Signal, StopReason};
 
@@ -19,7 +19,7 @@ pub(super) enum Exit {
     Ledger,
     /// A signal.
     Interrupted(Signal),
-    /// A fault of our own or of the machine: none of the contract's codes.
+    /// A fault of our own or of the machine, such as a result that cannot be written.
     Fault,
 }
 
@@ -36,6 +36,15 @@ impl Exit {
             Exit::Interrupted(Signal::Term) => 143,
             Exit::Interrupted(Signal::Hup) => 129,
             Exit::Fault => 70,
+        }
+    }
+
+    /// What clap has to say in place of a command, said: help and version are results, all else is a usage error.
+    pub(super) fn without_command(said: &clap::Error) -> Self {
+        match said.print() {
+            _ if said.use_stderr() => Exit::Usage,
+            Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Exit::Fault,
+            Ok(()) | Err(_) => Exit::Success,
         }
     }
 

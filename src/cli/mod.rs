@@ -1,11 +1,16 @@
-//! The command line: arguments, environment, wiring, exit codes. One file per command.
+//! The command line: arguments, environment, wiring, exit codes.
+//!
+//! One file per command, and each command is one page: settings, credentials, ledger, server, plan, work, words.
+//! `target` says what a command works on, `held` holds its ledger, `connection` reaches its server, and `drive` is
+//! the work that `run` and `retry` share.
 
 mod args;
 mod connection;
+mod drive;
 mod error;
 mod existing;
 mod exit;
-mod finish;
+mod held;
 mod plan;
 mod rescue;
 mod resolve;
@@ -27,9 +32,12 @@ use exit::Exit;
 
 use crate::output::console;
 
-/// Runs the command that the arguments name, and gives its exit code (contract, section 2).
+/// Runs the command that the arguments name, and gives its exit code: see `docs/exit-codes.md`.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(help_or_mistake) => return Exit::without_command(&help_or_mistake).into(),
+    };
     console::start(cli.log_format, cli.verbosity());
     let exit = match dispatch(cli) {
         Ok(exit) => exit,
@@ -43,32 +51,25 @@ pub fn main() -> ExitCode {
 
 fn dispatch(cli: Cli) -> Result<Exit, CliError> {
     let quiet = cli.quiet;
-    // Commands that talk to nobody start nothing.
     match cli.command {
-        Command::Status(args) => return status::status(&args),
-        Command::Schema(args) => return schema::schema(&args),
-        Command::Plan(_)
-        | Command::Run(_)
-        | Command::Retry(_)
-        | Command::Resolve(_)
-        | Command::Sandbox(_) => {}
+        Command::Plan(args) => run_async(plan::plan(&args)),
+        Command::Run(args) => run_async(run::run(&args, quiet)),
+        Command::Retry(args) => run_async(retry::retry(&args, quiet)),
+        Command::Resolve(args) => run_async(resolve::resolve(&args)),
+        Command::Sandbox(args) => run_async(sandbox::sandbox(&args)),
+        // These talk to nobody and start nothing.
+        Command::Status(args) => status::status(&args),
+        Command::Schema(args) => schema::schema(&args),
     }
+}
+
+fn run_async(command: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, CliError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(CliError::Runtime)?;
-    let result = runtime.block_on(async {
-        match cli.command {
-            Command::Plan(args) => plan::plan(&args).await,
-            Command::Run(args) => run::run(&args, quiet).await,
-            Command::Retry(args) => retry::retry(&args, quiet).await,
-            Command::Resolve(args) => resolve::resolve(&args).await,
-            Command::Sandbox(args) => sandbox::sandbox(&args).await,
-            Command::Status(args) => status::status(&args),
-            Command::Schema(args) => schema::schema(&args),
-        }
-    });
+    let result = runtime.block_on(command);
     // A reader that hangs (a name lookup, say) must not keep the process.
     runtime.shutdown_background();
     result

@@ -1,19 +1,17 @@
 //! `monthend plan`
 
-use std::cell::RefCell;
+use std::{cell::RefCell, path::Path};
 
 use chrono::Utc;
-use tokio::sync::watch;
-use tracing::warn;
 
 use super::{
     args::{PlanArgs, PlanFormat},
     connection::{Connection, credentials},
     error::CliError,
     exit::Exit,
-    finish::session,
-    signals,
-    target::Target,
+    held::remember,
+    signals::Signals,
+    target::{Target, real_ledger, tell_repairs},
 };
 use crate::{
     api::Api,
@@ -21,28 +19,23 @@ use crate::{
     manifest::Manifest,
     output::{PlanView, console},
     plan::{Discovered, Plan},
-    runner::Signal,
     session::{DiscoveryError, News, ReadError, Session, discover},
 };
 
 /// Shows what a manifest means, and what a run would do given the ledger.
 pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
-    let signals = signals::listen();
-    let (mut target, manifest) = Target::with_manifest(&args.manifest)?;
-    let reading = read_file(&target.ledger)?;
-    let discovered = if manifest.discovers().is_empty() {
-        Discovered::new()
+    let signals = Signals::listen();
+    let (mut target, manifest) = Target::with_manifest(&args.manifest, &args.calendar)?;
+    let ledger = real_ledger(&target.ledger)?;
+    let reading = read_file(&ledger)?;
+    let discovered = if !manifest.discovers().is_empty() {
+        ask(&mut target, &ledger, &manifest, &signals).await?
     } else {
-        ask(&mut target, &manifest, &signals).await?
+        Discovered::new()
     };
     let ledger_exists = reading.is_some();
     let reading = reading.unwrap_or_default();
-    for repair in &reading.repairs {
-        warn!(
-            "{}: {repair}; the next run repairs it",
-            target.ledger.display()
-        );
-    }
+    tell_repairs(&target.ledger, &reading, "; the next run repairs it");
     let plan = Plan::expand(&manifest, &discovered)?;
     let selection = args.selection.selection();
     let selected = selection.of_plan(&plan, &manifest, &discovered, &reading.ledger)?;
@@ -72,34 +65,37 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
 /// Discovers without holding the ledger, but keeps the pauses that are noted beside it.
 async fn ask(
     target: &mut Target,
+    ledger: &Path,
     manifest: &Manifest,
-    signals: &watch::Receiver<Option<Signal>>,
+    signals: &Signals,
 ) -> Result<Discovered, CliError> {
     let credentials = credentials(target)?;
     let connection = Connection::open(target, credentials).await?;
     let announced = RefCell::new(None);
     let listener = |news: &News| {
-        if let News::Paused { wait, until, .. } = news {
+        if let News::Paused { until, wait, .. } = news {
             *announced.borrow_mut() = Some((*until - *wait, *until));
         }
     };
-    let pause = Lock::peek_pause(&target.ledger, &connection.server, Utc::now());
+    let pause = Lock::peek_pause(ledger, &connection.server, Utc::now());
     let found = {
-        let session = session(target, &connection, &listener, pause);
+        let session = connection.session(&target.settings, pause, &listener);
+        signals.end_in_order();
         discovered(&session, manifest, signals).await
     };
     // Noted for the next command, unless a run holds the lock: it will be told by the server itself.
     if let Some((since, until)) = announced.into_inner()
-        && let Ok(mut lock) = Lock::take(&target.ledger, Utc::now())
+        && let Ok(mut lock) = Lock::take(ledger, Utc::now())
     {
-        let pause = Pause {
-            server: connection.server.clone(),
-            since,
-            until,
-        };
-        if let Err(e) = lock.remember(pause) {
-            warn!("the pause could not be noted for the next run: {e}");
-        }
+        let server = connection.server.clone();
+        remember(
+            &mut lock,
+            Pause {
+                server,
+                since,
+                until,
+            },
+        );
         lock.release(Utc::now());
     }
     found
@@ -109,11 +105,11 @@ async fn ask(
 pub(super) async fn discovered<A: Api>(
     session: &Session<'_, A>,
     manifest: &Manifest,
-    signals: &watch::Receiver<Option<Signal>>,
+    signals: &Signals,
 ) -> Result<Discovered, CliError> {
     tokio::select! {
         biased;
-        signal = signals::caught(signals.clone()) => Err(CliError::Interrupted(signal)),
+        signal = signals.caught() => Err(CliError::Interrupted(signal)),
         found = discover(session, manifest.discovers()) => found.map_err(|e| match e {
             DiscoveryError::Nobody(which) => CliError::Nobody(which),
             DiscoveryError::Read(ReadError::Failed(cause)) => CliError::Discovery(cause),

@@ -1,7 +1,8 @@
 //! What to do with what is known when the ledger cannot be written: nothing may be lost.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -59,9 +60,9 @@ fn save_beside(path: &Path, ledger: &Ledger, now: DateTime<Utc>) -> io::Result<P
 }
 
 /// Rows as they would stand in the file, on stderr as they are: they are meant to be pasted.
-#[expect(clippy::print_stderr, reason = "lines of a file, not log lines")]
 fn print<'r>(ledger: &Ledger, rows: impl IntoIterator<Item = &'r Row>) {
     for row in rows {
-        eprint!("{}", String::from_utf8_lossy(&ledger.line(row)));
+        // Where stderr is gone too there is no place left.
+        let _ = io::stderr().write_all(&ledger.line(row));
     }
 }

@@ -3,42 +3,42 @@
 use chrono::Utc;
 use tracing::warn;
 
-use super::{args::ResolveArgs, error::CliError, exit::Exit};
+use super::{
+    args::ResolveArgs,
+    error::CliError,
+    exit::Exit,
+    held::HeldLedger,
+    target::{real_ledger, tell_repairs},
+};
 use crate::{
-    ledger::{Disk as _, Ledger, LedgerError, LedgerFile, State},
+    ledger::{Ledger, LedgerError, State},
     output::console,
+    plan::UnknownRequest,
     request::ReportId,
 };
 
-/// Decides a row that ended `in_doubt`.
+/// Decides a row that is in doubt.
 pub(super) async fn resolve(args: &ResolveArgs) -> Result<Exit, CliError> {
-    if !args.ledger.exists() {
-        return Err(LedgerError::Missing(args.ledger.clone()).into());
+    let missing = || LedgerError::Missing(args.ledger.clone());
+    // Where there is no ledger, not even a lock is made.
+    if !real_ledger(&args.ledger)?.exists() {
+        return Err(missing().into());
     }
-    let (mut held, lock) = LedgerFile::hold(&args.ledger, Utc::now())?;
-    let done = async {
-        let reading = held
-            .reading
-            .take()
-            .ok_or_else(|| LedgerError::Missing(held.path.clone()))?;
-        for repair in &reading.repairs {
-            warn!("{}: {repair}", held.path.display());
-        }
-        let mut ledger = reading.ledger;
-        let said = decide(&mut ledger, args)?;
-        held.disk
-            .replace(ledger.to_csv())
-            .await
-            .map_err(|source| LedgerError::Io {
-                doing: "write the ledger",
-                path: held.path.clone(),
-                source,
-            })?;
-        console::print(&said).map_err(CliError::Stdout)
+    let mut held = HeldLedger::take(&args.ledger)?;
+    let reading = held.file.reading.take().ok_or_else(missing)?;
+    tell_repairs(&args.ledger, &reading, "");
+    if let Some(id) = reading.unknown.first() {
+        // Writing the ledger would drop the only trace of that request.
+        return Err(CliError::TornLine {
+            path: args.ledger.clone(),
+            source: UnknownRequest(*id),
+        });
     }
-    .await;
-    lock.release(Utc::now());
-    done.map(|()| Exit::Success)
+    let mut ledger = reading.ledger;
+    let said = decide(&mut ledger, args)?;
+    held.write(&ledger).await?;
+    console::say(&said);
+    Ok(Exit::Success)
 }
 
 fn decide(ledger: &mut Ledger, args: &ResolveArgs) -> Result<String, CliError> {
@@ -47,10 +47,11 @@ fn decide(ledger: &mut Ledger, args: &ResolveArgs) -> Result<String, CliError> {
         return refuse(format!("no such request in {}", args.ledger.display()));
     };
     let row = ledger.row(place);
-    if !matches!(row.state, State::InDoubt { .. }) {
+    let is_open = matches!(row.state, State::Sending { .. });
+    if !(is_open || matches!(row.state, State::InDoubt { .. })) {
         let status = row.state.word();
         return refuse(format!(
-            "the row is {status}; only a row that ended `in_doubt` is for a person to decide"
+            "the row is {status}; only a row in doubt (`sending`, or failed with `in_doubt`) is for a person to decide"
         ));
     }
     if let Some(id) = &args.adopt {
@@ -61,10 +62,20 @@ fn decide(ledger: &mut Ledger, args: &ResolveArgs) -> Result<String, CliError> {
             return refuse(format!("report {id} belongs to {} already", other.id()));
         }
         if held.any(|(_, held)| held.is_from_sandbox() != id.is_from_sandbox()) {
+            let server = match id.is_from_sandbox() {
+                true => "real server",
+                false => "sandbox",
+            };
             return refuse(format!(
-                "report {id} and the ledger's are not from the same kind of server"
+                "\"{id}\" is not a report id of the {server} that this ledger's reports are from"
             ));
         }
+    }
+    if is_open {
+        warn!(
+            "{}: no look-up has decided this row; `monthend run` looks it up where the server lets it",
+            args.request
+        );
     }
     let row = ledger.row(place).clone();
     let request = row.request().to_string();

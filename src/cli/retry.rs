@@ -1,33 +1,65 @@
 //! `monthend retry`
 
+use chrono::Utc;
+
 use super::{
     args::RetryArgs,
+    connection::{Connection, credentials},
+    drive::{Means, drive, tell_end},
     error::CliError,
     exit::Exit,
-    finish::{Ready, Whole, with_ledger},
-    signals,
-    target::Target,
+    held::HeldLedger,
+    signals::Signals,
+    target::{Target, tell_repairs},
 };
-use crate::{ledger::LedgerError, plan::Agenda};
+use crate::{
+    ledger::LedgerError,
+    output::{Progress, Readers},
+    plan::Agenda,
+    runner::Creates,
+    session::News,
+};
 
 /// Sends the ledger's rows that are failed, pending or sending. The manifest's jobs are not looked at.
 pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliError> {
-    let signals = signals::listen();
-    let target = Target::with_settings(&args.manifest)?;
-    let work = async |ready: Ready<'_>| again(args, ready).await;
-    with_ledger(target, args, quiet, signals, work).await
-}
+    // Settings and credentials: whatever is wrong is found before the next thing is touched.
+    let signals = Signals::listen();
+    let mut target = Target::with_settings(&args.common.manifest)?;
+    let credentials = credentials(&target)?;
 
-/// With the ledger held and the server at hand.
-async fn again(args: &RetryArgs, mut ready: Ready<'_>) -> Result<Exit, CliError> {
-    let missing = || LedgerError::Missing(ready.target.ledger.clone());
-    let reading = ready.held.reading.take().ok_or_else(missing)?;
-    let listener = ready.listener();
-    let session = ready.session(&listener);
-    let selected = args.selection.selection().of_ledger(&reading.ledger)?;
-    ready.tell_repairs(&reading);
-    let agenda = Agenda::to_retry(reading, &selected).map_err(|e| ready.torn_line(e))?;
-    ready
-        .finish(&session, agenda, &selected, &Whole::Ledger)
-        .await
+    // The ledger.
+    let mut held = HeldLedger::take(&target.ledger)?;
+    held.file.refuse_mixing(target.is_rehearsal())?;
+    let missing = || LedgerError::Missing(target.ledger.clone());
+    let reading = held.file.reading.take().ok_or_else(missing)?;
+
+    // The server.
+    let connection = Connection::open(&mut target, credentials).await?;
+    let (settings, server) = (&target.settings, &connection.server);
+    let readers = Readers::new(vec![Box::new(Progress::new(quiet))]);
+    let listener = |news: &News| {
+        held.note_pause(server, news);
+        readers.on_news(news, Utc::now());
+    };
+    let session = connection.session(settings, held.pause(server), &listener);
+    signals.end_in_order();
+
+    // The work.
+    let selection = args.common.selection.selection();
+    let selected = selection.of_ledger(&reading.ledger)?;
+    tell_repairs(&target.ledger, &reading, "");
+    let agenda = Agenda::to_retry(reading, &selected).map_err(|e| target.torn_line(e))?;
+    let means = Means {
+        target: &target,
+        held: &held,
+        session: &session,
+        readers: &readers,
+        interrupt: signals.interrupt(args.common.grace),
+        all: agenda.ledger.len(),
+    };
+    let finished = drive(agenda, Creates::All, &means).await?;
+
+    // The words.
+    tell_end(&finished, &means, &selected, |_| false);
+    Ok(Exit::of(&finished))
 }

@@ -1,65 +1,98 @@
 //! `monthend run`
 
+use std::collections::HashSet;
+
+use chrono::Utc;
 use tracing::info;
 
 use super::{
     args::{OnExisting, RunArgs},
+    connection::{Connection, credentials},
+    drive::{Means, drive, tell_end},
     error::CliError,
     existing,
     exit::Exit,
-    finish::{Ready, Whole, with_ledger},
+    held::HeldLedger,
     plan::discovered,
-    signals,
-    target::Target,
+    signals::Signals,
+    target::{Target, tell_repairs},
 };
 use crate::{
-    manifest::Manifest,
+    ledger::{Row, State},
+    output::{Progress, Readers},
     plan::{Agenda, Plan},
+    runner::Creates,
+    session::News,
 };
 
 /// Converges: every selected request of the plan that is not created is sent, or looked up.
 pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
-    let signals = signals::listen();
-    let (target, manifest) = Target::with_manifest(&args.retry.manifest)?;
-    let work = async |ready: Ready<'_>| converge(args, &manifest, ready).await;
-    with_ledger(target, &args.retry, quiet, signals, work).await
-}
+    // Settings and credentials: whatever is wrong is found before the next thing is touched.
+    let signals = Signals::listen();
+    let (mut target, manifest) = Target::with_manifest(&args.common.manifest, &args.calendar)?;
+    let credentials = credentials(&target)?;
 
-/// With the ledger held and the server at hand.
-async fn converge(
-    args: &RunArgs,
-    manifest: &Manifest,
-    mut ready: Ready<'_>,
-) -> Result<Exit, CliError> {
-    let reading = ready.held.reading.take();
-    if reading.is_none() {
-        let option = match args.existing {
-            OnExisting::Ignore => {
-                "; if an earlier one was lost, --existing adopt takes over what the server holds"
-            }
-            OnExisting::Adopt | OnExisting::Stop => "",
-        };
-        let path = ready.target.ledger.display();
-        info!("no ledger at {path}: this run starts a new one{option}");
-    }
+    // The ledger.
+    let mut held = HeldLedger::take(&target.ledger)?;
+    held.file.refuse_mixing(target.is_rehearsal())?;
+    let reading = held.file.reading.take();
+
+    // The server.
+    let connection = Connection::open(&mut target, credentials).await?;
+    let (settings, server) = (&target.settings, &connection.server);
+    let readers = Readers::new(vec![Box::new(Progress::new(quiet))]);
+    let listener = |news: &News| {
+        held.note_pause(server, news);
+        readers.on_news(news, Utc::now());
+    };
+    let session = connection.session(settings, held.pause(server), &listener);
+    signals.end_in_order();
+
+    // The plan.
+    let discovered = discovered(&session, &manifest, &signals).await?;
+    let plan = Plan::expand(&manifest, &discovered)?;
+    let is_new = reading.is_none();
     let reading = reading.unwrap_or_default();
-    let listener = ready.listener();
-    let session = ready.session(&listener);
-    let discovered = discovered(&session, manifest, &ready.signals).await?;
-    let plan = Plan::expand(manifest, &discovered)?;
-    let selection = args.retry.selection.selection();
-    let selected = selection.of_plan(&plan, manifest, &discovered, &reading.ledger)?;
-    ready.tell_repairs(&reading);
-    let mut agenda = Agenda::to_run(reading, &plan, &selected).map_err(|e| ready.torn_line(e))?;
+    let selection = args.common.selection.selection();
+    let selected = selection.of_plan(&plan, &manifest, &discovered, &reading.ledger)?;
+    if is_new {
+        let path = target.ledger.display();
+        info!("no ledger at {path}: this run starts a new one");
+    }
+    tell_repairs(&target.ledger, &reading, "");
+    let mut agenda = Agenda::to_run(reading, &plan, &selected).map_err(|e| target.torn_line(e))?;
+    let means = Means {
+        target: &target,
+        held: &held,
+        session: &session,
+        readers: &readers,
+        interrupt: signals.interrupt(args.common.grace),
+        all: plan.requests().len(),
+    };
     if args.existing != OnExisting::Ignore {
-        let found = existing::find(&session, &agenda, &ready.target, &ready.signals).await?;
+        // What is in doubt comes first: its report must not be taken for its twin's.
+        if let Some(doubts) = agenda.take_doubts() {
+            let looked_up = drive(doubts, Creates::None, &means).await?;
+            if looked_up.stop.is_some() || looked_up.unsaved.is_some() {
+                tell_end(&looked_up, &means, &selected, |_| false);
+                return Ok(Exit::of(&looked_up));
+            }
+            agenda = Agenda::of(looked_up.ledger, &selected);
+        }
+        let found = existing::find(&session, &agenda, &plan, &settings.limits, &signals).await?;
         match args.existing {
-            OnExisting::Stop if !found.is_empty() => return existing::name(&agenda, &found),
+            OnExisting::Stop if !found.is_empty() => return Ok(existing::tell(&agenda, &found)),
             _ => existing::adopt(&mut agenda, found),
         }
     }
-    let planned = plan.requests().iter().map(|p| p.id).collect();
-    ready
-        .finish(&session, agenda, &selected, &Whole::Plan(planned))
-        .await
+
+    // The work.
+    let finished = drive(agenda, Creates::All, &means).await?;
+
+    // The words.
+    let planned: HashSet<_> = plan.requests().iter().map(|planned| planned.id).collect();
+    let is_left =
+        |row: &Row| !planned.contains(&row.id()) && !matches!(row.state, State::Created(_));
+    tell_end(&finished, &means, &selected, is_left);
+    Ok(Exit::of(&finished))
 }

@@ -2,7 +2,9 @@
 
 use tracing::info;
 
-use super::{args::SandboxArgs, error::CliError, exit::Exit, signals, target::sandbox_config};
+use super::{
+    args::SandboxArgs, error::CliError, exit::Exit, signals::Signals, target::sandbox_config,
+};
 use crate::{
     output::console,
     sandbox::{self, Sandbox},
@@ -10,19 +12,20 @@ use crate::{
 
 /// Serves the simulator until a signal comes. Being stopped is its proper end.
 pub(super) async fn sandbox(args: &SandboxArgs) -> Result<Exit, CliError> {
-    let signals = signals::listen();
+    let signals = Signals::listen();
     let mut config = sandbox_config(args.config.as_deref())?;
     config.port = args.port.unwrap_or(config.port);
     config.state = args.state.clone().or(config.state);
     config.mended |= args.mended;
     let running = Sandbox::start(config).await?;
+    signals.end_in_order();
     console::print(&format!("{}\n", running.base_url())).map_err(CliError::Stdout)?;
     info!(
         "serving the simulated API; use it with WEBEX_ACCESS_TOKEN={} and --base-url {}; Ctrl-C stops it",
         sandbox::ACCESS_TOKEN,
         running.base_url()
     );
-    signals::caught(signals).await;
+    signals.caught().await;
     running.stop().await;
     Ok(Exit::Success)
 }

@@ -1,16 +1,74 @@
-//! Signals: the first ends a run in good order, the second ends the process.
+//! Signals: as long as nothing was sent, the first ends the process; from then on it ends the command in good order,
+//! and the second ends the process.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::sync::watch;
 
 use super::exit::Exit;
-use crate::runner::Signal;
+use crate::runner::{Interrupt, Signal};
 
-/// Listens from now on. What was caught stays in the channel.
+/// What was caught, from [`Signals::listen`] on.
+#[derive(Debug, Clone)]
+pub(super) struct Signals {
+    caught: watch::Receiver<Option<Signal>>,
+    in_order: Arc<AtomicBool>,
+}
+
+impl Signals {
+    /// Listens from now on. A start that hangs in a read (a token file that is a pipe, a share that does not answer)
+    /// cannot end in good order, and needs no order: a signal ends the process at once.
+    pub(super) fn listen() -> Self {
+        let (sender, caught) = watch::channel(None);
+        let in_order = Arc::new(AtomicBool::new(false));
+        let heard = {
+            let in_order = Arc::clone(&in_order);
+            move |signal| {
+                let is_first = sender.send_replace(Some(signal)).is_none();
+                if !(is_first && in_order.load(Ordering::SeqCst)) {
+                    // The journal is on the disk line by line, so nothing is lost by leaving now.
+                    std::process::exit(Exit::Interrupted(signal).code().into());
+                }
+            }
+        };
+        listen(heard);
+        Signals { caught, in_order }
+    }
+
+    /// From now on the first signal only says that the command is to end.
+    pub(super) fn end_in_order(&self) {
+        self.in_order.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits for the first signal.
+    pub(super) async fn caught(&self) -> Signal {
+        let mut caught = self.caught.clone();
+        let signal = caught.wait_for(Option::is_some).await.ok().and_then(|s| *s);
+        match signal {
+            Some(signal) => signal,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// How a run hears of it, and how long requests in flight then have.
+    pub(super) fn interrupt(&self, grace: Duration) -> Interrupt {
+        Interrupt {
+            signal: self.caught.clone(),
+            grace,
+        }
+    }
+}
+
 #[cfg(unix)]
-pub(super) fn listen() -> watch::Receiver<Option<Signal>> {
+fn listen(heard: impl Fn(Signal) + Clone + Send + 'static) {
     use tokio::signal::unix::{SignalKind, signal};
 
-    let (caught, receiver) = watch::channel(None);
     let ignored = ignored();
     for (kind, meaning) in [
         (SignalKind::interrupt(), Signal::Int),
@@ -24,15 +82,10 @@ pub(super) fn listen() -> watch::Receiver<Option<Signal>> {
         let Ok(mut stream) = signal(kind) else {
             continue;
         };
-        let caught = caught.clone();
+        let heard = heard.clone();
         tokio::spawn(async move {
             while stream.recv().await.is_some() {
-                let second = caught.borrow().is_some();
-                if second {
-                    // The journal is on the disk line by line, so nothing is lost by leaving now.
-                    std::process::exit(Exit::Interrupted(meaning).code().into());
-                }
-                caught.send_replace(Some(meaning));
+                heard(meaning);
             }
         });
     }
@@ -40,7 +93,6 @@ pub(super) fn listen() -> watch::Receiver<Option<Signal>> {
     if let Ok(mut stream) = signal(SignalKind::from_raw(SIGXFSZ)) {
         tokio::spawn(async move { while stream.recv().await.is_some() {} });
     }
-    receiver
 }
 
 /// "File size limit exceeded", the same number on all systems that are built for.
@@ -56,29 +108,12 @@ fn ignored() -> u64 {
         .unwrap_or(0)
 }
 
-/// Listens from now on for Ctrl-C.
+/// Ctrl-C is all there is.
 #[cfg(not(unix))]
-pub(super) fn listen() -> watch::Receiver<Option<Signal>> {
-    let (caught, receiver) = watch::channel(None);
+fn listen(heard: impl Fn(Signal) + Send + 'static) {
     tokio::spawn(async move {
         while tokio::signal::ctrl_c().await.is_ok() {
-            if caught.send_replace(Some(Signal::Int)).is_some() {
-                std::process::exit(Exit::Interrupted(Signal::Int).code().into());
-            }
+            heard(Signal::Int);
         }
     });
-    receiver
-}
-
-/// Waits for the first signal.
-pub(super) async fn caught(mut signals: watch::Receiver<Option<Signal>>) -> Signal {
-    match signals
-        .wait_for(Option::is_some)
-        .await
-        .ok()
-        .and_then(|s| *s)
-    {
-        Some(signal) => signal,
-        None => std::future::pending().await,
-    }
 }

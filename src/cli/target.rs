@@ -1,12 +1,21 @@
 //! What a command works on: which settings, which server, which ledger.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use chrono::{NaiveDate, Utc};
+use tracing::warn;
 
-use super::{args::ManifestArgs, error::CliError};
+use super::{
+    args::{CalendarArgs, ManifestArgs},
+    error::CliError,
+};
 use crate::{
+    ledger::{LedgerError, Reading},
     manifest::{DateCheck, LoadOptions, Manifest, RunSettings},
+    plan::UnknownRequest,
     sandbox::SandboxConfig,
     settings::Settings,
 };
@@ -15,6 +24,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) settings: Settings,
+    /// As it was given: for words. Where it really lies says [`real_ledger`].
     pub(super) ledger: PathBuf,
     /// Set for a rehearsal against a sandbox in this process.
     pub(super) sandbox: Option<SandboxConfig>,
@@ -22,12 +32,15 @@ pub(super) struct Target {
 
 impl Target {
     /// For a command that needs the whole manifest.
-    pub(super) fn with_manifest(args: &ManifestArgs) -> Result<(Target, Manifest), CliError> {
+    pub(super) fn with_manifest(
+        args: &ManifestArgs,
+        calendar: &CalendarArgs,
+    ) -> Result<(Target, Manifest), CliError> {
         let today: NaiveDate = Utc::now().date_naive();
         let options = LoadOptions {
-            as_of: args.as_of.unwrap_or(today),
+            as_of: calendar.as_of.unwrap_or(today),
             today,
-            date_check: match args.no_date_check {
+            date_check: match calendar.no_date_check {
                 true => DateCheck::Off,
                 false => DateCheck::On,
             },
@@ -46,6 +59,14 @@ impl Target {
     /// Whether the reports will be a sandbox's.
     pub(super) fn is_rehearsal(&self) -> bool {
         self.sandbox.is_some() || self.settings.api.base_url.is_sandbox()
+    }
+
+    /// A torn line of the ledger about a request that nobody can name.
+    pub(super) fn torn_line(&self, source: UnknownRequest) -> CliError {
+        CliError::TornLine {
+            path: self.ledger.clone(),
+            source,
+        }
     }
 
     fn new(args: &ManifestArgs, mut settings: Settings, ledger: &Path) -> Result<Target, CliError> {
@@ -75,6 +96,37 @@ impl Target {
             ledger,
             sandbox,
         })
+    }
+}
+
+/// Where the ledger at `path` really lies, so that a link and its target are one ledger: the lock, the journal and
+/// what is remembered for the next command lie beside this.
+///
+/// # Errors
+/// It is a link that leads nowhere, as where a share is not mounted: a new ledger in its place would forget
+/// everything that was made.
+pub(super) fn real_ledger(path: &Path) -> Result<PathBuf, CliError> {
+    let failed = |source| LedgerError::Io {
+        doing: "find the ledger",
+        path: path.to_owned(),
+        source,
+    };
+    if !path.is_symlink() {
+        return Ok(path.to_owned());
+    }
+    match fs::canonicalize(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Err(CliError::DeadLink {
+            path: path.to_owned(),
+            target: fs::read_link(path).map_err(failed)?,
+        }),
+        real => Ok(real.map_err(failed)?),
+    }
+}
+
+/// Says what a crash had left of the ledger; `then` is what follows for it.
+pub(super) fn tell_repairs(ledger: &Path, reading: &Reading, then: &str) {
+    for repair in &reading.repairs {
+        warn!("{}: {repair}{then}", ledger.display());
     }
 }
 

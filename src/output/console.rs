@@ -7,7 +7,7 @@ use std::{
 };
 
 use indicatif::ProgressBar;
-use tracing::{Event, Level, Subscriber, field::Visit};
+use tracing::{Event, Level, Subscriber, field::Visit, warn};
 use tracing_subscriber::{
     EnvFilter,
     fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter, format::Writer},
@@ -75,6 +75,14 @@ pub fn print(text: &str) -> io::Result<()> {
     }
 }
 
+/// Writes to stdout what a command has to say that has done its work. Where that cannot be, a warning is all that
+/// comes of it: it changes neither what was done nor how the command ends.
+pub fn say(text: &str) {
+    if let Err(e) = print(text) {
+        warn!("cannot write to stdout: {e}");
+    }
+}
+
 static BAR: OnceLock<Mutex<Option<ProgressBar>>> = OnceLock::new();
 
 fn bar() -> MutexGuard<'static, Option<ProgressBar>> {
@@ -88,6 +96,8 @@ pub(super) fn set_bar(new: Option<ProgressBar>) {
 }
 
 /// Stderr, with the bar taken out of the way while a line is written.
+///
+/// It never fails: a stderr that is full or gone must not end a run, and whoever logs could only complain on stderr.
 struct Stderr;
 
 impl<'a> MakeWriter<'a> for Stderr {
@@ -100,14 +110,16 @@ impl<'a> MakeWriter<'a> for Stderr {
 
 impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &*bar() {
-            Some(bar) => bar.suspend(|| io::stderr().write(bytes)),
-            None => io::stderr().write(bytes),
-        }
+        let write = || io::stderr().write_all(bytes);
+        let _ = match &*bar() {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        };
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        Ok(())
     }
 }
 

@@ -1,16 +1,19 @@
 //! What people and scripts read: plans, progress, summaries, counts.
 //!
-//! Results go to stdout and are stable; everything else goes to stderr through [`console`].
+//! Results go to stdout and are stable; everything else goes to stderr through [`console`]. What is said while a run
+//! goes on comes from one stream of events: each output is one [`Reader`] in one file, and [`Readers`] is their list.
 
 pub mod console;
 mod plan_view;
 mod progress;
+mod readers;
 mod status_view;
 mod summary;
 mod words;
 
 pub use plan_view::{Action, PlanView};
 pub use progress::Progress;
+pub use readers::{Reader, Readers};
 pub use status_view::StatusView;
 pub use summary::Summary;
 pub(crate) use words::duration;

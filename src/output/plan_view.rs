@@ -80,7 +80,7 @@ struct Line<'a> {
 }
 
 #[derive(Serialize)]
-struct Whole<'a> {
+struct PlanJson<'a> {
     manifest: &'a str,
     ledger: &'a str,
     requests: usize,
@@ -162,7 +162,7 @@ impl PlanView<'_> {
     /// None that these values could have; the type is the JSON writer's.
     pub fn json(&self) -> serde_json::Result<String> {
         let actions = self.actions();
-        let whole = Whole {
+        let plan = PlanJson {
             manifest: &self.manifest.name,
             ledger: &self.ledger_path,
             requests: self.selected.len(),
@@ -171,7 +171,7 @@ impl PlanView<'_> {
             actions,
             rows: self.lines().collect(),
         };
-        Ok(serde_json::to_string_pretty(&whole)? + "\n")
+        Ok(serde_json::to_string_pretty(&plan)? + "\n")
     }
 
     fn time(&self, actions: &BTreeMap<Action, usize>) -> Option<Duration> {
@@ -199,7 +199,7 @@ impl PlanView<'_> {
                 ]
             });
         out.push_str(&words::columns(
-            &["JOB", "REQUESTS", "FOLDED", "EXCLUDED"],
+            &["JOB", "REQUESTS", "NAMED TWICE", "EXCLUDED"],
             jobs.collect(),
             &[1, 2, 3],
         ));
@@ -247,7 +247,7 @@ impl PlanView<'_> {
         if self.plan.folded() > 0 {
             let _ = write!(
                 out,
-                "; {} named twice and folded",
+                "; {} named twice, sent once",
                 words::grouped(self.plan.folded())
             );
         }
@@ -267,7 +267,7 @@ impl PlanView<'_> {
         }
         let limits = &self.manifest.settings.limits;
         let _ = match self.time(&actions) {
-            Some(time) => write!(out, "; about {} at {}", words::duration(time), limits.rate),
+            Some(time) => write!(out, "; {} at {}", words::about(time), limits.rate),
             None => write!(out, "; as fast as the server lets it (rate: unlimited)"),
         };
         let exists = if self.ledger_exists {

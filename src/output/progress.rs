@@ -1,8 +1,7 @@
 //! How far a run is: a bar on a terminal, else a line every few seconds.
 
 use std::{
-    cell::{Cell, RefCell},
-    io::IsTerminal as _,
+    io::{self, IsTerminal as _},
     time::Duration,
 };
 
@@ -11,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::{console, words};
+use super::{Reader, console, words};
 use crate::{
     ledger::{Counts, Row, State},
     pacing::Stats,
@@ -21,16 +20,21 @@ use crate::{
 
 /// Between two lines where there is no terminal.
 const EVERY: Duration = Duration::from_secs(5);
+/// A pause of which less is left is not shown.
+const WORTH_SAYING: Duration = Duration::from_secs(1);
 /// A pause that ends so little later is not told again.
 const SAME_PAUSE: chrono::Duration = chrono::Duration::milliseconds(500);
 
-/// Watches a run and tells about it on stderr.
+/// Reads a run's events and tells about them on stderr.
 #[derive(Debug)]
 pub struct Progress {
     bar: Option<ProgressBar>,
-    last: RefCell<Option<(Instant, Counts)>>,
-    latest: Cell<(Counts, Stats)>,
-    paused_until: Cell<Option<DateTime<Utc>>>,
+    /// When the last line was said, or the run began; none before.
+    last: Option<Instant>,
+    latest: (Counts, Stats),
+    paused_until: Option<DateTime<Utc>>,
+    /// Nothing more is sent: a pause is of no interest any more.
+    stopping: bool,
 }
 
 impl Progress {
@@ -45,45 +49,15 @@ impl Progress {
         });
         Progress {
             bar,
-            last: RefCell::default(),
-            latest: Cell::default(),
-            paused_until: Cell::default(),
+            last: None,
+            latest: Default::default(),
+            paused_until: None,
+            stopping: false,
         }
     }
 
-    /// Hears one event.
-    pub fn on_event(&self, event: &Event) {
-        self.latest.set((event.counts, event.pace));
-        match &event.kind {
-            EventKind::Started => *self.last.borrow_mut() = Some((Instant::now(), event.counts)),
-            EventKind::Settled(row) => settled(row),
-            EventKind::Retrying { row, after } => {
-                let (name, after) = (words::name(row), words::duration(*after));
-                debug!(request_id = %row.id(), "{name}: {}; again in {after}", row.state.text());
-            }
-            EventKind::InDoubt(row) => {
-                let name = words::name(row);
-                info!(request_id = %row.id(), "{name}: {}; looking on the server whether it was made", row.state.text());
-            }
-            EventKind::Adopted(row) => {
-                let name = words::name(row);
-                info!(request_id = %row.id(), "{name}: found on the server; its id is recorded");
-            }
-            EventKind::NotMade(row) => {
-                let name = words::name(row);
-                info!(request_id = %row.id(), "{name}: not on the server; it is sent again");
-            }
-            EventKind::NotLookedUp(row) => {
-                let name = words::name(row);
-                warn!(request_id = %row.id(), "{name}: could not be looked up; it stays in doubt");
-            }
-            EventKind::Stopping(_) | EventKind::Finished => {}
-        }
-        self.show(matches!(event.kind, EventKind::Finished));
-    }
-
-    /// Hears what concerns all requests together.
-    pub fn on_news(&self, news: &News) {
+    /// Says what concerns all requests together.
+    fn on_news(&mut self, news: &News) {
         match news {
             News::Paused {
                 status,
@@ -91,11 +65,11 @@ impl Progress {
                 until,
             } => {
                 // Answers that were in flight together announce the same pause.
-                let known = self.paused_until.get();
-                if known.is_some_and(|known| *until < known + SAME_PAUSE) {
+                let known = self.paused_until;
+                if self.stopping || known.is_some_and(|known| *until < known + SAME_PAUSE) {
                     return;
                 }
-                self.paused_until.set(Some(*until));
+                self.paused_until = Some(*until);
                 let status = status.map_or_else(String::new, |s| format!(" ({s})"));
                 info!(
                     "the server asked for a pause of {}{status}; sending resumes at {}",
@@ -111,13 +85,8 @@ impl Progress {
         }
     }
 
-    /// To be called now and then, so that a quiet stretch shows too.
-    pub fn tick(&self) {
-        self.show(false);
-    }
-
-    fn show(&self, finished: bool) {
-        let (counts, pace) = self.latest.get();
+    fn show(&mut self, finished: bool) {
+        let (counts, pace) = self.latest;
         if let Some(bar) = &self.bar {
             bar.set_length(counts.total() as u64);
             bar.set_position(counts.done() as u64);
@@ -128,12 +97,8 @@ impl Progress {
             }
             return;
         }
-        let mut last = self.last.borrow_mut();
-        if let Some((at, _)) = *last
-            && !finished
-            && at.elapsed() >= EVERY
-        {
-            *last = Some((Instant::now(), counts));
+        if !finished && self.last.is_some_and(|at| at.elapsed() >= EVERY) {
+            self.last = Some(Instant::now());
             info!(
                 created = counts.created,
                 failed = counts.failed,
@@ -148,10 +113,62 @@ impl Progress {
     }
 }
 
+impl Reader for Progress {
+    fn name(&self) -> &str {
+        "progress"
+    }
+
+    fn on_event(&mut self, event: &Event) -> io::Result<()> {
+        self.latest = (event.counts, event.pace);
+        match &event.kind {
+            EventKind::Started => self.last = Some(Instant::now()),
+            EventKind::Settled(row) => settled(row),
+            EventKind::Retrying { row, after } => {
+                let (name, after) = (words::name(row), words::duration(*after));
+                debug!(request_id = %row.id(), "{name}: {}; again in {after}", said(row));
+            }
+            EventKind::InDoubt(row) => {
+                let name = words::name(row);
+                info!(request_id = %row.id(), "{name}: {}; checking whether the report exists", said(row));
+            }
+            EventKind::Adopted(row) => {
+                let name = words::name(row);
+                info!(request_id = %row.id(), "{name}: found on the server; its id is recorded");
+            }
+            EventKind::NotMade(row) => {
+                let name = words::name(row);
+                info!(request_id = %row.id(), "{name}: not on the server; it is sent again");
+            }
+            EventKind::NotLookedUp(row) => {
+                let name = words::name(row);
+                warn!(request_id = %row.id(), "{name}: could not be looked up; it stays in doubt");
+            }
+            EventKind::News(news) => self.on_news(news),
+            EventKind::Stopping(_) => self.stopping = true,
+            EventKind::Attempted(_) | EventKind::Finished => {}
+        }
+        self.show(matches!(event.kind, EventKind::Finished));
+        Ok(())
+    }
+
+    /// A quiet stretch shows too.
+    fn tick(&mut self) -> io::Result<()> {
+        self.show(false);
+        Ok(())
+    }
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
         console::set_bar(None);
     }
+}
+
+/// What went wrong, to be followed by more of the sentence.
+fn said(row: &Row) -> String {
+    let mut said = row.state.text();
+    said.truncate(said.trim_end_matches('.').len());
+    said
 }
 
 fn settled(row: &Row) {
@@ -180,8 +197,10 @@ fn line(counts: &Counts, pace: &Stats) -> String {
     if let Some(rate) = pace.learned_pace {
         parts.push(format!("learned pace {}", words::rate(rate)));
     }
-    if let Some(until) = pace.paused_until {
-        let left = until.saturating_duration_since(Instant::now());
+    let left = |until: Instant| until.saturating_duration_since(Instant::now());
+    if let Some(left) = pace.paused_until.map(left)
+        && left >= WORTH_SAYING
+    {
         parts.push(format!("paused for {}", words::duration(left)));
     }
     parts.join(", ")

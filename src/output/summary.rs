@@ -44,11 +44,7 @@ impl Summary<'_> {
         };
         line("created", counts.created, "");
         line("failed", counts.failed, "");
-        line(
-            "pending",
-            counts.pending,
-            "  (not sent, or known not to have been processed)",
-        );
+        line("pending", counts.pending, "  (not sent yet)");
         line(
             "sending",
             counts.sending,

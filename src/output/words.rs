@@ -38,6 +38,14 @@ pub(crate) fn duration(d: Duration) -> String {
     }
 }
 
+/// `about 3m 20s`, for what is only estimated.
+pub(super) fn about(d: Duration) -> String {
+    match d.as_secs() {
+        0 => "less than a second".to_owned(),
+        _ => format!("about {}", duration(d)),
+    }
+}
+
 /// A rate in the manifest's form, in the smallest unit that gives a number of three digits or so: `228/min`.
 /// Rounded down: what it says was granted.
 pub(super) fn rate(per_second: f64) -> String {
@@ -100,6 +108,8 @@ mod tests {
         ] {
             assert_eq!(duration(Duration::from_millis(ms)), text);
         }
+        assert_eq!(about(Duration::ZERO), "less than a second");
+        assert_eq!(about(Duration::from_secs(200)), "about 3m 20s");
         for (per_second, text) in [
             (20.0, "20/s"),
             (3.8, "228/min"),

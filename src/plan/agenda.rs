@@ -31,8 +31,8 @@ pub struct Agenda {
 /// A torn line of the ledger speaks of a request that nobody can name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the ledger ends in a torn line about {0}, which is not in this plan; run the manifest that it belongs to, \
-     or remove the line if it is known what became of it"
+    "the ledger ends in a torn line about {0}, and nothing else says what that is; `monthend run` with the manifest \
+     that plans it looks it up; remove the line only if you know what became of it"
 )]
 pub struct UnknownRequest(pub RequestId);
 
@@ -82,7 +82,25 @@ impl Agenda {
         }
     }
 
-    fn of(ledger: Ledger, selected: &HashSet<RequestId>) -> Self {
+    /// Takes the ledger and the rows in doubt, with those beside them; `None`, and nothing taken, where there are none.
+    pub fn take_doubts(&mut self) -> Option<Agenda> {
+        let ledger = &self.ledger;
+        let is_in_doubt = |place: &Place| matches!(ledger.row(*place).state, State::Sending { .. });
+        let work: Vec<Place> = self.work.iter().copied().filter(is_in_doubt).collect();
+        if work.is_empty() && self.doubts.is_empty() {
+            return None;
+        }
+        Some(Agenda {
+            ledger: std::mem::take(&mut self.ledger),
+            work,
+            doubts: self.doubts.clone(),
+            created: self.created,
+            undecided: self.undecided,
+        })
+    }
+
+    /// What there is to do for the selected rows of `ledger`.
+    pub fn of(ledger: Ledger, selected: &HashSet<RequestId>) -> Self {
         let mut agenda = Agenda::default();
         for (place, row) in ledger.places() {
             if !selected.contains(&row.id()) {

@@ -2,8 +2,12 @@
 
 use std::{cell::RefCell, collections::HashSet};
 
+use tokio::time::Instant;
+
 use super::{
+    Attempt, Event, EventKind,
     after_create::{Next, Progress, after_create},
+    run::Watch,
     stop::Stopping,
 };
 use crate::{
@@ -19,10 +23,24 @@ pub(super) struct Context<'a, 's, A: Api> {
     pub(super) session: &'a Session<'s, A>,
     pub(super) record: Record<'a>,
     pub(super) stopping: Stopping,
+    pub(super) watch: Watch<'a>,
     /// What was learned about clocks and people.
     pub(super) evidence: Evidence,
     /// Reports that belong to rows, or were given up for them: nobody else's.
     pub(super) taken: RefCell<HashSet<ReportId>>,
+}
+
+impl<A: Api> Context<'_, '_, A> {
+    /// Tells those who watch.
+    pub(super) fn emit(&self, kind: EventKind) {
+        (self.watch.on_event)(&Event {
+            at: self.session.now(),
+            elapsed: self.watch.began.elapsed(),
+            counts: self.record.counts(),
+            pace: self.session.gate().stats(),
+            kind,
+        });
+    }
 }
 
 /// How an attempt ended. A row that is given is what is known of it now, recorded or not.
@@ -84,17 +102,21 @@ pub(super) async fn attempt<A: Api>(
 
     let stage = session.gate().stage();
     let earliest = progress.sent;
-    let left_at = context.evidence.moment(session.now());
-    progress.sent = earliest.or(Some(left_at));
+    let (wall, left) = (session.now(), Instant::now());
+    let moment = context.evidence.moment(wall);
+    progress.sent = earliest.or(Some(moment));
     let (mut answer, halt) = session.create(permit, sent.request()).await;
-    believe(context, &mut answer, left_at);
+    believe(context, &mut answer, moment);
+    let told = Attempt::new(&sent, wall, left.elapsed(), &answer);
     if matches!(answer.outcome, Outcome::Refused(..) | Outcome::NotSent(_)) {
         progress.sent = earliest;
     }
     let answered = answered(&answer);
     let around = session.around(stage);
     let (mut row, next) = after_create(&before, sent, progress, answer, &around);
-    match context.record.conclude(&mut row).await {
+    let recorded = context.record.conclude(&mut row).await;
+    context.emit(EventKind::Attempted(told));
+    match recorded {
         Ok(()) => Attempted::Answered(row, next, halt, answered),
         Err(e) => Attempted::Unrecorded(row, e),
     }

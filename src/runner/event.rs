@@ -6,8 +6,11 @@ use chrono::{DateTime, Utc};
 
 use super::StopReason;
 use crate::{
+    api::{Answer, Outcome},
     ledger::{Counts, Row},
     pacing::Stats,
+    request::{ReportId, RequestId},
+    session::News,
 };
 
 /// Something happened.
@@ -30,6 +33,8 @@ pub struct Event {
 pub enum EventKind {
     /// The run begins.
     Started,
+    /// A create was answered, or its answer was lost. What this means for the row comes in an event of its own.
+    Attempted(Attempt),
     /// A row is done with for this run; its line is durable.
     Settled(Row),
     /// A create came to nothing and will be tried again.
@@ -47,8 +52,132 @@ pub enum EventKind {
     NotMade(Row),
     /// A doubt could not be looked up; its row stays `sending`.
     NotLookedUp(Row),
+    /// Something that concerns all requests together: a pause, a server that fails, a renewed token. Comes before
+    /// [`EventKind::Started`] too, from what is read to prepare a run.
+    News(News),
     /// Nothing more is sent; requests in flight are waited for.
     Stopping(StopReason),
     /// The run is over.
     Finished,
+}
+
+/// One create, from when it left to its answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempt {
+    /// Whose.
+    pub request: RequestId,
+    /// Which one of this request, all runs together, from 1.
+    pub number: u32,
+    /// When it was handed to the HTTP client, by the local clock.
+    pub left_at: DateTime<Utc>,
+    /// From then until the answer was read, or nothing more was expected.
+    pub latency: Duration,
+    /// `created`; `refused`: certainly not processed; `not_sent`: the server never saw it; `in_doubt`.
+    pub outcome: &'static str,
+    /// The id that the answer gave.
+    pub report_id: Option<ReportId>,
+    /// The status of the answer; none where none came.
+    pub http_status: Option<u16>,
+    /// The server's code, or our word, as in the ledger; none where a report was created.
+    pub error_code: Option<String>,
+    /// The server's id for its support desk.
+    pub tracking_id: Option<String>,
+}
+
+impl Attempt {
+    /// The attempt that `row` counted last.
+    pub(super) fn new(
+        row: &Row,
+        left_at: DateTime<Utc>,
+        latency: Duration,
+        answer: &Answer<ReportId>,
+    ) -> Self {
+        let (outcome, report_id, cause) = match &answer.outcome {
+            Outcome::Done(id) => ("created", Some(id.clone()), None),
+            Outcome::Refused(_, cause) => ("refused", None, Some(cause)),
+            Outcome::NotSent(cause) => ("not_sent", None, Some(cause)),
+            Outcome::InDoubt(_, cause) => ("in_doubt", None, Some(cause)),
+        };
+        let said = cause.and_then(|cause| cause.tracking_id.as_ref());
+        Attempt {
+            request: row.id(),
+            number: row.attempts,
+            left_at,
+            latency,
+            outcome,
+            report_id,
+            http_status: answer.notice.status,
+            error_code: cause.map(|cause| cause.code.clone()),
+            tracking_id: answer.notice.tracking_id.as_ref().or(said).cloned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        api::{Cause, Doubt, Notice, Refusal},
+        request::{Period, ReportType, Request},
+    };
+
+    /// Whatever came of a create, its attempt says it in the words of the ledger.
+    #[test]
+    fn an_attempt_says_what_came_of_a_create() {
+        let request = Request {
+            sub_partner: None,
+            report_type: ReportType::User,
+            period: Period::month(2026, 9).unwrap(),
+            internal: false,
+        };
+        let mut row = Row::planned(request, "job".into(), None);
+        row.attempts = 3;
+        let id: ReportId = "Y2lz".parse().unwrap();
+        let cause = Cause {
+            http_status: None,
+            code: "timeout".to_owned(),
+            text: "text".to_owned(),
+            tracking_id: Some("of the body".to_owned()),
+        };
+        let in_head = || Some("of the head".to_owned());
+        for (outcome, word, tracking_id) in [
+            (Outcome::Done(id.clone()), "created", None),
+            (Outcome::Done(id.clone()), "created", in_head()),
+            (
+                Outcome::Refused(Refusal::Final, cause.clone()),
+                "refused",
+                in_head(),
+            ),
+            (Outcome::NotSent(cause.clone()), "not_sent", None),
+            (
+                Outcome::InDoubt(Doubt::Open, cause.clone()),
+                "in_doubt",
+                None,
+            ),
+        ] {
+            let is_created = matches!(outcome, Outcome::Done(_));
+            let notice = Notice {
+                status: is_created.then_some(200),
+                tracking_id: tracking_id.clone(),
+                ..Notice::default()
+            };
+            let latency = Duration::from_millis(70);
+            let answer = Answer { outcome, notice };
+            let in_body = cause.tracking_id.clone().filter(|_| !is_created);
+            assert_eq!(
+                Attempt::new(&row, DateTime::UNIX_EPOCH, latency, &answer),
+                Attempt {
+                    request: row.id(),
+                    number: 3,
+                    left_at: DateTime::UNIX_EPOCH,
+                    latency,
+                    outcome: word,
+                    report_id: is_created.then(|| id.clone()),
+                    http_status: is_created.then_some(200),
+                    error_code: (!is_created).then(|| "timeout".to_owned()),
+                    tracking_id: tracking_id.or(in_body),
+                }
+            );
+        }
+    }
 }

@@ -26,6 +26,6 @@ mod twins;
 #[cfg(test)]
 mod tests;
 
-pub use event::{Event, EventKind};
+pub use event::{Attempt, Event, EventKind};
 pub use run::{Creates, Finished, Setup, Unsaved, run};
 pub use stop::{Interrupt, Signal, StopReason};

@@ -118,12 +118,12 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
         session,
         record: Record::new(ledger, journal, counts, uncounted, &now),
         stopping: Stopping::default(),
+        watch: Watch { began, on_event },
         evidence: Evidence::default(),
         taken: RefCell::new(taken),
     };
     let drive = async {
-        let watch = Watch { began, on_event };
-        let scheduler = Scheduler::new(&context, watch, (concurrency, all), creates);
+        let scheduler = Scheduler::new(&context, (concurrency, all), creates);
         scheduler.drive(&work, &interrupt).await
     };
     let mut writing = pin!(writer.run());

@@ -8,10 +8,10 @@ use futures::{StreamExt as _, future::LocalBoxFuture, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    Event, EventKind, Interrupt, StopReason,
+    EventKind, Interrupt, StopReason,
     after_create::{Next, OpenQuestion, Progress},
     attempt::{Answered, Attempted, Context, attempt},
-    run::{Creates, Watch},
+    run::Creates,
     twins::Twins,
 };
 use crate::{
@@ -38,7 +38,6 @@ enum Class {
 /// Holds what is known of every row that is not done with, and starts what may start.
 pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
     context: &'c Context<'a, 's, A>,
-    watch: Watch<'a>,
     concurrency: usize,
     all: usize,
     creates: Creates,
@@ -92,13 +91,11 @@ type Work<'c> = FuturesUnordered<LocalBoxFuture<'c, Done>>;
 impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
     pub(super) fn new(
         context: &'c Context<'a, 's, A>,
-        watch: Watch<'a>,
         (concurrency, all): (usize, usize),
         creates: Creates,
     ) -> Self {
         Scheduler {
             context,
-            watch,
             concurrency,
             all,
             creates,
@@ -416,12 +413,6 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
     }
 
     fn emit(&self, kind: EventKind) {
-        (self.watch.on_event)(&Event {
-            at: self.context.session.now(),
-            elapsed: self.watch.began.elapsed(),
-            counts: self.context.record.counts(),
-            pace: self.context.session.gate().stats(),
-            kind,
-        });
+        self.context.emit(kind);
     }
 }

@@ -86,6 +86,24 @@ fn every_option_of_a_ci_job_has_a_variable() {
     );
 }
 
+/// One variable for all commands: what one of them cannot show is no mistake there, unless it is asked for itself.
+#[test]
+fn a_format_that_only_other_commands_have_is_no_mistake() {
+    let server = Served::new("");
+    let desk = Desk::with(server.url(), &own("USER", "2026-09"));
+    desk.converge().env("MONTHEND_FORMAT", "csv").expect(0);
+    let as_csv = || desk.status().env("MONTHEND_FORMAT", "csv");
+    assert_eq!(as_csv().expect(0).stdout, desk.status().expect(0).stdout);
+    let json = desk
+        .status()
+        .env("MONTHEND_FORMAT", "json")
+        .expect(0)
+        .json();
+    assert_eq!(json["total"], 1);
+    assert_eq!(as_csv().arg("--format=json").expect(0).json(), json);
+    desk.status().arg("--format=csv").expect(2);
+}
+
 #[test]
 fn switches_in_the_environment_can_be_off() {
     let server = Served::new("");

@@ -41,7 +41,7 @@ fn a_report_whose_answer_was_lost_is_adopted_not_made_again() {
                     desk.manifest_with(server.url(), "retry.settle: 1s", &one());
                     desk.converge()
                         .expect(0)
-                        .says(["looking on the server whether it was made"]);
+                        .says(["checking whether the report exists"]);
                     let ledger = desk.ledger().at_rest(1);
                     assert_eq!(server.creates().len(), 1, "{fault} {list_lag}");
                     assert_eq!(ledger.report_ids(), server.report_ids());

@@ -273,7 +273,7 @@ fn a_request_named_twice_is_sent_once() {
     let desk = Desk::with(server.url(), &(jobs + &again));
     desk.plan()
         .expect(0)
-        .shows(["2 requests; 2 named twice and folded"]);
+        .shows(["2 requests; 2 named twice, sent once"]);
     desk.converge().expect(0);
     assert_eq!(server.creates().len(), 2);
     assert_eq!(desk.ledger().at_rest(2).column("job"), ["partners", "own"]);

@@ -163,7 +163,7 @@ fn stops_and_stays_away(status: u16, retry_after: &str) {
     let ended = desk.converge().expect(3);
     ended.says([
         "longer than retry.max_retry_after",
-        "goes on from here after",
+        "run the same command again to continue after",
         "UTC",
     ]);
     let ledger = desk.ledger().at_rest(30);
@@ -174,7 +174,9 @@ fn stops_and_stays_away(status: u16, retry_after: &str) {
         "nothing leaves but what was in flight"
     );
     for command in [desk.converge(), desk.retry()] {
-        command.expect(3).says(["goes on from here after"]);
+        command
+            .expect(3)
+            .says(["run the same command again to continue after"]);
     }
     assert_eq!(server.exchanges().len(), seen, "a second run sends nothing");
     // The pause is this server's; another one is not kept waiting for it.
@@ -286,7 +288,7 @@ fn gave_up(ended: Ended) {
     ended.expect(3).says([
         "the server does not answer",
         "retry.max_consecutive_failures",
-        "`monthend run` goes on",
+        "run the same command again to continue once it is back",
     ]);
 }
 

@@ -1,6 +1,12 @@
 //! INT, TERM and HUP: what is in flight may finish, the ledger is brought to rest, the next run goes on.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs::{File, OpenOptions},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use crate::support::{Desk, PATIENCE, Running, Served, eventually, partners};
 
@@ -32,7 +38,7 @@ fn a_run_ends_in_good_order_and_the_next_one_goes_on() {
         eventually("it runs", || server.reports().len() > 10);
         running.signal(signal);
         let ended = running.wait().expect(code);
-        ended.says(["interrupted", "`monthend run` goes on"]);
+        ended.says(["interrupted; run the same command again to continue"]);
         let ledger = desk.ledger().at_rest(150);
         // What was in flight had the time to finish.
         assert_eq!(
@@ -173,6 +179,50 @@ fn a_second_signal_ends_it_at_once() {
         let count = |status_word| status["by_status"][status_word].as_u64().unwrap();
         assert!(count("sending") >= 1 && count("sending") + count("pending") == 4);
     }
+}
+
+/// The writing end of the pipe at `path`, once somebody reads from it. As long as it is held, they wait.
+fn held_up_reader(path: &Path) -> File {
+    const NONBLOCK: i32 = 0o4000;
+    let mut end = None;
+    eventually("the pipe is read", || {
+        let mut options = OpenOptions::new();
+        end = options.write(true).custom_flags(NONBLOCK).open(path).ok();
+        end.is_some()
+    });
+    end.unwrap()
+}
+
+#[test]
+fn a_start_that_hangs_in_a_read_ends_by_the_first_signal() {
+    let server = Served::new("");
+    let jobs =
+        "  - { name: all, sub_partners: [{ discover: all }], types: [USER], periods: [2026-09] }\n";
+    let desk = Desk::with(server.url(), jobs);
+    for pipe in ["token", "pipe.yaml", "pipe.csv"] {
+        let made = Command::new("mkfifo").arg(desk.path(pipe)).status();
+        assert!(made.is_ok_and(|s| s.success()));
+    }
+    for (signal, code) in SIGNALS {
+        let with_token = |command: &str| {
+            desk.monthend([command, "m.yaml"])
+                .without("WEBEX_ACCESS_TOKEN")
+                .env("WEBEX_ACCESS_TOKEN_FILE", "token")
+        };
+        for (pipe, command) in [
+            ("token", with_token("run")),
+            ("token", with_token("plan")),
+            ("pipe.yaml", desk.monthend(["run", "pipe.yaml"])),
+            ("pipe.yaml", desk.monthend(["retry", "pipe.yaml"])),
+            ("pipe.yaml", desk.monthend(["plan", "pipe.yaml"])),
+            ("pipe.csv", desk.converge().arg("--ledger=pipe.csv")),
+        ] {
+            let running = command.start();
+            let _held = held_up_reader(&desk.path(pipe));
+            assert!(ended_by(running, signal, code) < AT_ONCE, "{pipe} {signal}");
+        }
+    }
+    assert!(server.exchanges().is_empty());
 }
 
 #[test]

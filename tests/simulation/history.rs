@@ -57,6 +57,7 @@ pub(crate) fn play(seed: u64, tracing: bool) -> Outcome {
             settings,
             pause: Cell::new(None),
             written: RefCell::default(),
+            known: RefCell::default(),
             torn: RefCell::default(),
         };
         history.play().await;
@@ -91,6 +92,8 @@ pub(crate) struct History<'w> {
     pause: Cell<Option<Instant>>,
     /// Ids that were reported as written.
     pub written: RefCell<BTreeMap<RequestId, ReportId>>,
+    /// Ids that an answer gave or a look-up found, as the events tell.
+    known: RefCell<BTreeSet<ReportId>>,
     /// Rows of which a line was torn: it may have taken the time of the intent with it.
     pub(crate) torn: RefCell<BTreeSet<RequestId>>,
 }
@@ -282,12 +285,23 @@ impl History<'_> {
                     )
                 });
                 if let Some(id) = row.state.report_id() {
+                    if !self.known.borrow().contains(id) {
+                        self.world
+                            .fail(format!("no event tells where {id} came from"));
+                    }
                     self.written.borrow_mut().insert(row.id(), id.clone());
                 }
             }
             EventKind::InDoubt(row) => {
                 self.world.count("doubts");
                 self.world.trace(|| format!("  in doubt {}", row.request()));
+            }
+            EventKind::Attempted(attempt) => {
+                self.known.borrow_mut().extend(attempt.report_id.clone());
+            }
+            EventKind::Adopted(row) => {
+                let mut known = self.known.borrow_mut();
+                known.extend(row.status.report_id().cloned());
             }
             kind @ EventKind::Stopping(_) => {
                 self.world.trace(|| format!("  {kind:?}"));

@@ -20,6 +20,7 @@ pub(crate) struct Monthend {
     /// A shell command that is run first, in the shell that then becomes the binary: `ulimit -f 4`.
     before: Option<String>,
     closed_stdout: bool,
+    closed_stderr: bool,
 }
 
 impl Monthend {
@@ -30,6 +31,7 @@ impl Monthend {
             folder: folder.to_owned(),
             before: None,
             closed_stdout: false,
+            closed_stderr: false,
         };
         // The periods in the tests are fixed; when they grow old must not matter.
         command
@@ -62,6 +64,12 @@ impl Monthend {
     /// Runs with a stdout whose reader has gone away already.
     pub(crate) fn into_closed_pipe(mut self) -> Self {
         self.closed_stdout = true;
+        self
+    }
+
+    /// Runs with a stderr whose reader has gone away already.
+    pub(crate) fn unheard(mut self) -> Self {
+        self.closed_stderr = true;
         self
     }
 
@@ -100,10 +108,12 @@ impl Monthend {
         if let Ok(path) = std::env::var("PATH") {
             command.env("PATH", path);
         }
+        let closed_pipe = || std::io::pipe().unwrap().1;
         if self.closed_stdout {
-            let (reader, writer) = std::io::pipe().unwrap();
-            drop(reader);
-            command.stdout(writer);
+            command.stdout(closed_pipe());
+        }
+        if self.closed_stderr {
+            command.stderr(closed_pipe());
         }
         let shown = self.to_string();
         let mut child = command

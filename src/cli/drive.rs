@@ -1,0 +1,117 @@
+//! From an agenda to the end of a run: what `run` and `retry` have in common.
+
+use std::{collections::HashSet, time::Duration};
+
+use chrono::Utc;
+use tokio::time::interval;
+use tracing::{error, info, warn};
+
+use super::{
+    error::{CliError, stop_text},
+    held::HeldLedger,
+    rescue::rescue,
+    target::Target,
+};
+use crate::{
+    api::HttpApi,
+    ledger::{Counts, Place, Row, State},
+    output::{Readers, Summary, console},
+    plan::Agenda,
+    request::RequestId,
+    runner::{self, Creates, Event, Finished, Interrupt, Setup},
+    session::Session,
+};
+
+/// What a run works with.
+pub(super) struct Means<'a> {
+    pub(super) target: &'a Target,
+    pub(super) held: &'a HeldLedger,
+    pub(super) session: &'a Session<'a, HttpApi>,
+    pub(super) readers: &'a Readers,
+    pub(super) interrupt: Interrupt,
+    /// How many requests there are in all, selected or not.
+    pub(super) all: usize,
+}
+
+/// Brings the ledger in order on the disk, then its rows to their end.
+pub(super) async fn drive(
+    agenda: Agenda,
+    creates: Creates,
+    means: &Means<'_>,
+) -> Result<Finished, CliError> {
+    let Agenda {
+        ledger,
+        work,
+        doubts,
+        created,
+        undecided,
+    } = agenda;
+    let Means { held, readers, .. } = *means;
+    held.write(&ledger).await?;
+    let is_in_doubt = |place: &&Place| matches!(ledger.row(**place).state, State::Sending { .. });
+    let in_doubt = work.iter().filter(is_in_doubt).count();
+    if in_doubt > 0 {
+        info!("{in_doubt} of the rows are in doubt from an earlier run; they are looked up first");
+    }
+    let on_event = |event: &Event| readers.on_event(event);
+    let run = runner::run(Setup {
+        session: means.session,
+        ledger,
+        disk: &held.file.disk,
+        work,
+        doubts,
+        creates,
+        all: means.all,
+        idle: Counts {
+            skipped: created,
+            failed: undecided,
+            ..Counts::default()
+        },
+        concurrency: means.target.settings.limits.concurrency.get(),
+        interrupt: means.interrupt.clone(),
+        on_event: &on_event,
+    });
+    let ticks = async {
+        let mut every = interval(Duration::from_millis(500));
+        loop {
+            every.tick().await;
+            readers.tick();
+        }
+    };
+    tokio::select! {
+        biased;
+        finished = run => Ok(finished),
+        () = ticks => unreachable!("ticks never end"),
+    }
+}
+
+/// Says how a run ended: what is missing on the disk, why it stopped, and the summary on stdout.
+pub(super) fn tell_end(
+    finished: &Finished,
+    means: &Means<'_>,
+    selected: &HashSet<RequestId>,
+    is_outside: impl Fn(&Row) -> bool,
+) {
+    let rows = || finished.ledger.rows();
+    let summary = Summary {
+        finished,
+        selected: rows().filter(|row| selected.contains(&row.id())).collect(),
+        outside: rows().filter(|row| is_outside(row)).collect(),
+        ledger: &means.target.ledger,
+        rate: means.target.settings.limits.rate,
+    };
+    if let Some(unsaved) = &finished.unsaved {
+        rescue(&means.held.file.path, &finished.ledger, unsaved, Utc::now());
+    }
+    if let Some(cause) = finished.not_looked_up.first() {
+        warn!(
+            "{} in doubt could not be looked up ({}); `monthend run` tries again",
+            finished.not_looked_up.len(),
+            cause.text
+        );
+    }
+    if let Some(reason) = &finished.stop {
+        error!("{}", stop_text(reason));
+    }
+    console::say(&summary.text());
+}

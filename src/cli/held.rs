@@ -1,0 +1,96 @@
+//! The ledger that a command holds, from its lock to its release.
+
+use std::{cell::RefCell, path::Path};
+
+use chrono::{DateTime, Utc};
+use tracing::warn;
+
+use super::{error::CliError, target::real_ledger};
+use crate::{
+    ledger::{Disk as _, Ledger, LedgerError, LedgerFile, Lock, Pause},
+    session::News,
+};
+
+/// A ledger under its lock. Dropping it releases the lock, however the command ends.
+#[derive(Debug)]
+pub(super) struct HeldLedger {
+    pub(super) file: LedgerFile,
+    /// Taken out only to be released.
+    lock: RefCell<Option<Lock>>,
+}
+
+impl HeldLedger {
+    /// Takes the lock and reads the ledger.
+    ///
+    /// # Errors
+    /// In use, no ledger, damaged, or a place where none can be.
+    pub(super) fn take(ledger: &Path) -> Result<Self, CliError> {
+        let path = real_ledger(ledger)?;
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.exists()) {
+            return Err(CliError::NoFolder {
+                ledger: ledger.to_owned(),
+                folder: folder.to_owned(),
+            });
+        }
+        let (file, lock) = LedgerFile::hold(&path, Utc::now())?;
+        Ok(HeldLedger {
+            file,
+            lock: RefCell::new(Some(lock)),
+        })
+    }
+
+    /// Puts `ledger` on the disk, whole. A file that holds it already is left alone.
+    pub(super) async fn write(&self, ledger: &Ledger) -> Result<(), CliError> {
+        let csv = ledger.to_csv();
+        if self.file.holds(&csv) {
+            return Ok(());
+        }
+        let failed = |source| LedgerError::Io {
+            doing: "write the ledger",
+            path: self.file.path.clone(),
+            source,
+        };
+        Ok(self.file.disk.replace(csv).await.map_err(failed)?)
+    }
+
+    /// Until when `server` wants no request, by what an earlier command was told.
+    pub(super) fn pause(&self, server: &str) -> Option<DateTime<Utc>> {
+        self.lock.borrow().as_ref()?.pause(server)
+    }
+
+    /// Keeps an announced pause for the next command.
+    pub(super) fn note_pause(&self, server: &str, news: &News) {
+        if let (News::Paused { until, wait, .. }, Some(lock)) =
+            (news, self.lock.borrow_mut().as_mut())
+        {
+            let server = server.to_owned();
+            let (since, until) = (*until - *wait, *until);
+            remember(
+                lock,
+                Pause {
+                    server,
+                    since,
+                    until,
+                },
+            );
+        }
+    }
+}
+
+impl Drop for HeldLedger {
+    fn drop(&mut self) {
+        if let Some(lock) = self.lock.take() {
+            lock.release(Utc::now());
+        }
+    }
+}
+
+/// Notes a pause beside the ledger that is locked.
+pub(super) fn remember(lock: &mut Lock, pause: Pause) {
+    if let Err(e) = lock.remember(pause) {
+        warn!("the pause could not be noted for the next run: {e}");
+    }
+}

@@ -1,0 +1,177 @@
+//! Those who read the events of a run.
+
+use std::{
+    cell::{Cell, RefCell},
+    fmt, io,
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+use tracing::warn;
+
+use crate::{
+    ledger::Counts,
+    pacing::Stats,
+    runner::{Event, EventKind},
+    session::News,
+};
+
+/// One who reads events and makes an output of them.
+pub trait Reader {
+    /// What it makes, for the warning if it fails.
+    fn name(&self) -> &str;
+
+    /// Reads one event, in the order in which they happen. Quick: the run waits meanwhile.
+    ///
+    /// # Errors
+    /// The output cannot be made. The reader is not told anything more then.
+    fn on_event(&mut self, event: &Event) -> io::Result<()>;
+
+    /// Called about twice a second while a run goes on, for what changes without an event.
+    ///
+    /// # Errors
+    /// As [`Reader::on_event`].
+    fn tick(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// All readers of one command, and the one stream of events that they read: the runner's, with the session's news
+/// among them.
+pub struct Readers {
+    readers: RefCell<Vec<Box<dyn Reader>>>,
+    /// What the last event of the runner said; news come in the same envelope.
+    latest: Cell<(Counts, Stats)>,
+    began: Cell<Option<Instant>>,
+}
+
+impl Readers {
+    /// The readers, in the order in which they are told.
+    pub fn new(readers: Vec<Box<dyn Reader>>) -> Self {
+        Readers {
+            readers: RefCell::new(readers),
+            latest: Cell::default(),
+            began: Cell::default(),
+        }
+    }
+
+    /// Tells an event of the runner.
+    pub fn on_event(&self, event: &Event) {
+        self.latest.set((event.counts, event.pace));
+        if matches!(event.kind, EventKind::Started) {
+            self.began.set(Some(Instant::now()));
+        }
+        self.each(|reader| reader.on_event(event));
+    }
+
+    /// Tells news of the session, which came at `at`.
+    pub fn on_news(&self, news: &News, at: DateTime<Utc>) {
+        let (counts, pace) = self.latest.get();
+        let event = Event {
+            at,
+            elapsed: self.began.get().map_or(Duration::ZERO, |b| b.elapsed()),
+            counts,
+            pace,
+            kind: EventKind::News(news.clone()),
+        };
+        self.each(|reader| reader.on_event(&event));
+    }
+
+    /// Lets each reader show what changes without an event.
+    pub fn tick(&self) {
+        self.each(|reader| reader.tick());
+    }
+
+    /// A reader that fails is dropped: the run and the other readers go on without it.
+    fn each(&self, tell: impl Fn(&mut dyn Reader) -> io::Result<()>) {
+        let mut readers = self.readers.borrow_mut();
+        readers.retain_mut(|reader| match tell(reader.as_mut()) {
+            Ok(()) => true,
+            Err(e) => {
+                warn!(
+                    "{} cannot be written ({e}); the run goes on without it",
+                    reader.name()
+                );
+                false
+            }
+        });
+    }
+}
+
+impl fmt::Debug for Readers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let readers = self.readers.borrow();
+        let names = readers.iter().map(|reader| reader.name());
+        f.debug_list().entries(names).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+
+    /// Notes what it is told, and fails from its `until`-th event on.
+    struct Notes {
+        told: Rc<RefCell<Vec<String>>>,
+        until: usize,
+    }
+
+    impl Reader for Notes {
+        fn name(&self) -> &str {
+            "notes"
+        }
+
+        fn on_event(&mut self, event: &Event) -> io::Result<()> {
+            let mut told = self.told.borrow_mut();
+            told.push(format!("{:?} {}", event.kind, event.counts.created));
+            match told.len() < self.until {
+                true => Ok(()),
+                false => Err(io::ErrorKind::StorageFull.into()),
+            }
+        }
+    }
+
+    fn event(kind: EventKind, created: usize) -> Event {
+        Event {
+            at: DateTime::UNIX_EPOCH,
+            elapsed: Duration::ZERO,
+            counts: Counts {
+                created,
+                ..Counts::default()
+            },
+            pace: Stats::default(),
+            kind,
+        }
+    }
+
+    #[test]
+    fn a_reader_that_fails_is_told_nothing_more_and_the_others_miss_nothing() {
+        let [first, failing, last] = [(); 3].map(|()| Rc::<RefCell<Vec<String>>>::default());
+        let notes = |told: &Rc<_>, until| -> Box<dyn Reader> {
+            let told = Rc::clone(told);
+            Box::new(Notes { told, until })
+        };
+        let readers = Readers::new(vec![
+            notes(&first, usize::MAX),
+            notes(&failing, 2),
+            notes(&last, usize::MAX),
+        ]);
+        readers.on_news(&News::Renewed, DateTime::UNIX_EPOCH);
+        readers.on_event(&event(EventKind::Started, 3));
+        readers.on_news(&News::Renewed, DateTime::UNIX_EPOCH);
+        readers.on_event(&event(EventKind::Finished, 4));
+        let all = [
+            "News(Renewed) 0",
+            "Started 3",
+            "News(Renewed) 3",
+            "Finished 4",
+        ];
+        assert_eq!(*first.borrow(), all);
+        assert_eq!(*last.borrow(), all);
+        assert_eq!(*failing.borrow(), all[..2]);
+        assert_eq!(format!("{readers:?}"), r#"["notes", "notes"]"#);
+    }
+}

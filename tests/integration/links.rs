@@ -1,0 +1,137 @@
+//! A ledger that is a link: link and target are one ledger, and a link that leads nowhere is kept.
+
+use std::{fs, os::unix::fs::symlink, time::Duration};
+
+use crate::support::{Desk, Served, eventually, partners};
+
+const DISCOVERED: &str =
+    "  - { name: all, sub_partners: [{ discover: all }], types: [USER], periods: [2026-09] }\n";
+
+/// `m.ledger.csv` is a link to `share/l.csv`.
+fn linked(url: &str, jobs: &str) -> Desk {
+    let desk = Desk::with(url, jobs);
+    fs::create_dir(desk.path("share")).unwrap();
+    symlink("share/l.csv", desk.path("m.ledger.csv")).unwrap();
+    desk
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_refused_and_kept() {
+    let server = Served::new("");
+    let desk = linked(server.url(), &partners(["a", "b"], "USER", "2026-09"));
+    desk.converge().arg("--ledger=share/l.csv").expect(0);
+    let (made, seen) = (server.report_ids(), server.exchanges().len());
+    fs::rename(desk.path("share"), desk.path("unmounted")).unwrap();
+    let resolve = [
+        "resolve",
+        "m.ledger.csv",
+        "--resend",
+        "--request=r0123456789abcdef",
+    ];
+    for command in [
+        desk.converge(),
+        desk.converge().arg("--existing=adopt"),
+        desk.retry(),
+        desk.plan(),
+        desk.status(),
+        desk.monthend(resolve),
+    ] {
+        let ended = command.expect(4);
+        ended.says([
+            "m.ledger.csv is a link to share/l.csv",
+            "nothing was sent",
+            "Mount",
+        ]);
+        assert_eq!(desk.files(), ["m.ledger.csv", "m.yaml", "unmounted"]);
+    }
+    assert_eq!(server.exchanges().len(), seen);
+    fs::rename(desk.path("unmounted"), desk.path("share")).unwrap();
+    desk.converge().expect(0);
+    assert!(desk.path("m.ledger.csv").is_symlink());
+    assert_eq!(desk.ledger().at_rest(2).report_ids(), made);
+    assert_eq!(server.report_ids(), made);
+}
+
+#[test]
+fn a_link_and_its_target_are_one_ledger_with_one_lock() {
+    let server = Served::new("");
+    let desk = linked(server.url(), &partners(["a"], "USER", "2026-09"));
+    desk.converge().arg("--ledger=share/l.csv").expect(0);
+    // Something to do, and time to do it.
+    let slow = Served::new("latency: { fixed: 30s }");
+    desk.manifest(slow.url(), &partners(["a", "b"], "USER", "2026-09"));
+    for (first, second) in [
+        ("m.ledger.csv", "share/l.csv"),
+        ("share/l.csv", "m.ledger.csv"),
+    ] {
+        let seen = slow.exchanges().len();
+        let running = desk.converge().arg("--ledger").arg(first).start();
+        eventually("it holds the ledger and asks", || {
+            slow.exchanges().len() > seen
+        });
+        desk.converge()
+            .arg("--ledger")
+            .arg(second)
+            .expect(4)
+            .says(["in use by another run"]);
+        assert!(!desk.has("m.ledger.csv.lock"));
+        running.signal("INT");
+        running.wait().expect(130);
+    }
+    assert_eq!(fs::read_dir(desk.path("share")).unwrap().count(), 1);
+}
+
+/// What a server asked for is remembered once, whichever way the ledger is named and whichever command asks.
+#[test]
+fn a_pause_is_kept_beside_the_target() {
+    let wait = Duration::from_secs(4);
+    let kept = |command: &str, ledger: &str| {
+        let server = Served::new(
+            "faults: [{ when: { endpoint: create, first: 1, last: 1 }, then: [{ kind: status, status: 429, retry_after: '4' }] }]",
+        );
+        let desk = linked(server.url(), &partners(["a"], "USER", "2026-09"));
+        let header = format!("{}\n", crate::support::COLUMNS);
+        desk.write("share/l.csv", header);
+        let running = desk.converge().start();
+        let noted = || fs::read_to_string(desk.path("share/l.csv.lock")).unwrap_or_default();
+        eventually("the pause is noted", || noted().contains("until"));
+        running.signal("INT");
+        running.wait().expect(130);
+        let seen = server.exchanges().len();
+        let announced = server.creates()[0].at;
+
+        desk.manifest(server.url(), DISCOVERED);
+        let ended = desk.monthend([command, "m.yaml", "--ledger", ledger]).run();
+        assert!(matches!(ended.code, Some(0 | 2)), "{ended}");
+        ended.says(["the server asked an earlier run for a pause"]);
+        for exchange in &server.exchanges()[seen..] {
+            assert!(exchange.at - announced >= wait, "{command} {ledger}");
+        }
+        assert!(server.exchanges().len() > seen);
+        assert!(!desk.has("m.ledger.csv.lock"));
+    };
+    std::thread::scope(|scope| {
+        for (command, ledger) in [
+            ("plan", "m.ledger.csv"),
+            ("plan", "share/l.csv"),
+            ("run", "m.ledger.csv"),
+            ("run", "share/l.csv"),
+        ] {
+            scope.spawn(move || kept(command, ledger));
+        }
+    });
+}
+
+#[test]
+fn a_folder_that_is_missing_is_named() {
+    let server = Served::new("");
+    let desk = Desk::with(server.url(), &partners(["a"], "USER", "2026-09"));
+    desk.converge()
+        .arg("--ledger=no/such/l.csv")
+        .expect(4)
+        .says(["folder no/such does not exist", "no/such/l.csv"]);
+    // A plan needs no place for a ledger yet.
+    desk.plan().arg("--ledger=no/such/l.csv").expect(0);
+    assert!(server.exchanges().is_empty());
+    assert_eq!(desk.files(), ["m.yaml"]);
+}
