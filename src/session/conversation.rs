@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     Again, Around, Backoff, Halt, Listener, ServerClock, Tries, WallClock,
-    hearing::Hearing,
+    in_flight::InFlight,
     token::{Fault, Generation, TokenInForce, shows_taken},
 };
 use crate::{
@@ -180,9 +180,9 @@ impl<'a, A: Api> Session<'a, A> {
             generation,
         } = permit;
         let left = Instant::now();
-        let hearing = Hearing::new(self, pass);
-        let mut answer = call(self.api, &token, &|notice| hearing.head(notice)).await;
-        hearing.end(&answer);
+        let in_flight = InFlight::new(self, pass);
+        let mut answer = call(self.api, &token, &|notice| in_flight.head(notice)).await;
+        in_flight.end(&answer);
         if shows_taken(&answer.outcome) {
             self.token.taken(generation, left);
         }
@@ -211,9 +211,9 @@ impl<'a, A: Api> Session<'a, A> {
                 continue;
             }
             let left = Instant::now();
-            let hearing = Hearing::new(self, pass);
-            let answer = call(self.api, &|notice| hearing.head(notice)).await;
-            hearing.end(&answer);
+            let in_flight = InFlight::new(self, pass);
+            let answer = call(self.api, &|notice| in_flight.head(notice)).await;
+            in_flight.end(&answer);
             return Ok((answer, left));
         }
     }
