@@ -88,16 +88,6 @@ impl<'a, A: Api> Session<'a, A> {
         &self.backoff
     }
 
-    /// What [`Tries`] has to know now of a request that left when the breaker was at `stage`.
-    pub fn around(&self, stage: Stage) -> Around<'_> {
-        Around {
-            max_attempts: self.policy.max_attempts.get(),
-            stage,
-            accepted: self.gate.stats().accepted,
-            backoff: &self.backoff,
-        }
-    }
-
     /// The local wall clock.
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.now()
@@ -225,7 +215,13 @@ impl<'a, A: Api> Session<'a, A> {
         outcome: &Outcome<T>,
         stage: Stage,
     ) -> bool {
-        match tries.after(outcome, &self.around(stage)) {
+        let around = Around {
+            max_attempts: self.policy.max_attempts.get(),
+            stage,
+            accepted: self.gate.stats().accepted,
+            backoff: &|tries| self.backoff.after(tries),
+        };
+        match tries.after(outcome, &around) {
             Again::Never => return false,
             Again::AtOnce => {}
             Again::After(wait) => sleep(wait).await,
