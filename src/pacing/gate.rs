@@ -461,7 +461,7 @@ impl Pass<'_> {
 
     /// Tells what the answer says about pace: as soon as its head is here, and once. The slot is given back when
     /// the pass is dropped.
-    pub fn heard(&self, feedback: Feedback) {
+    pub fn answered(&self, feedback: Feedback) {
         self.gate
             .state()
             .answered(feedback, self.pauses, &self.gate.policy);

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     Again, Around, Backoff, Halt, Listener, ServerClock, Tries, WallClock,
-    hearing::Hearing,
+    in_flight::InFlight,
     token::{Fault, Generation, TokenInForce, shows_taken},
 };
 use crate::{
@@ -86,16 +86,6 @@ impl<'a, A: Api> Session<'a, A> {
     /// How long to wait between tries.
     pub fn backoff(&self) -> &Backoff {
         &self.backoff
-    }
-
-    /// What [`Tries`] has to know now of a request that left when the breaker was at `stage`.
-    pub fn around(&self, stage: Stage) -> Around<'_> {
-        Around {
-            max_attempts: self.policy.max_attempts.get(),
-            stage,
-            accepted: self.gate.stats().accepted,
-            backoff: &self.backoff,
-        }
     }
 
     /// The local wall clock.
@@ -180,9 +170,9 @@ impl<'a, A: Api> Session<'a, A> {
             generation,
         } = permit;
         let left = Instant::now();
-        let hearing = Hearing::new(self, pass);
-        let mut answer = call(self.api, &token, &|notice| hearing.head(notice)).await;
-        hearing.end(&answer);
+        let in_flight = InFlight::new(self, pass);
+        let mut answer = call(self.api, &token, &|notice| in_flight.head(notice)).await;
+        in_flight.end(&answer);
         if shows_taken(&answer.outcome) {
             self.token.taken(generation, left);
         }
@@ -211,9 +201,9 @@ impl<'a, A: Api> Session<'a, A> {
                 continue;
             }
             let left = Instant::now();
-            let hearing = Hearing::new(self, pass);
-            let answer = call(self.api, &|notice| hearing.head(notice)).await;
-            hearing.end(&answer);
+            let in_flight = InFlight::new(self, pass);
+            let answer = call(self.api, &|notice| in_flight.head(notice)).await;
+            in_flight.end(&answer);
             return Ok((answer, left));
         }
     }
@@ -225,7 +215,13 @@ impl<'a, A: Api> Session<'a, A> {
         outcome: &Outcome<T>,
         stage: Stage,
     ) -> bool {
-        match tries.after(outcome, &self.around(stage)) {
+        let around = Around {
+            max_attempts: self.policy.max_attempts.get(),
+            stage,
+            accepted: self.gate.stats().accepted,
+            backoff: &|tries| self.backoff.after(tries),
+        };
+        match tries.after(outcome, &around) {
             Again::Never => return false,
             Again::AtOnce => {}
             Again::After(wait) => sleep(wait).await,

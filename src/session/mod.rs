@@ -8,7 +8,7 @@
 mod clock;
 mod conversation;
 mod discovery;
-mod hearing;
+mod in_flight;
 mod news;
 mod reads;
 mod retry;

@@ -467,17 +467,23 @@ async fn a_list_of_one_that_is_too_slow_fails_as_any_read() {
 #[tokio::test(start_paused = true)]
 async fn an_error_page_teaches_no_time() {
     let api = Scripted::new();
-    let mut page = answer(504, Outcome::InDoubt(Doubt::Open, cause(504)));
-    page.notice.date = Some(server_time() + Duration::from_secs(3));
-    let mut refused = answer(404, Outcome::Refused(Refusal::Final, cause(404)));
-    refused.notice.date = Some(server_time() - Duration::from_secs(3));
-    api.reads.borrow_mut().push_back(page.clone());
     let session = session(&api);
     session.get(&id()).await.unwrap();
-    assert!(session.server_now() < server_time() + Duration::from_secs(3));
+    let known = Instant::now();
+    let ahead = chrono::Duration::seconds(3);
+    for status in [500, 502, 503, 504] {
+        let mut page = answer(status, Outcome::InDoubt(Doubt::Open, cause(status)));
+        page.notice.date = Some(server_time() + known.elapsed() + ahead);
+        api.reads.borrow_mut().extend([page.clone(), page]);
+    }
+    session.get(&id()).await.unwrap_err();
+    assert_eq!(session.server_now(), server_time() + known.elapsed());
+    // A refusal comes from the server itself.
+    let mut refused = answer(404, Outcome::Refused(Refusal::Final, cause(404)));
+    refused.notice.date = Some(server_time() - ahead);
     api.reads.borrow_mut().push_back(refused);
     session.get(&id()).await.unwrap_err();
-    assert_eq!(session.server_now(), server_time() - Duration::from_secs(3));
+    assert_eq!(session.server_now(), server_time() - ahead);
 }
 
 /// Lists that can never be read do not keep a run from beginning.

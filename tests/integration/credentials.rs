@@ -46,6 +46,38 @@ fn shows_no_secret(desk: &Desk, ended: &Ended, holders: &[&str]) {
     }
 }
 
+/// An organisation that this token may not act for: its row fails, the token is not at fault.
+#[test]
+fn a_401_for_one_organisation_only_fails_its_row_and_renews_nothing() {
+    for can_renew in [true, false] {
+        let server = Served::new(
+            "latency: { fixed: 5ms }\nfaults: [{ when: { org: p0 }, then: [{ kind: status, status: 401 }] }]",
+        );
+        let names = ["p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9"];
+        let desk = Desk::with(server.url(), &partners(names, "USER", "2026-09"));
+        let command = desk.converge();
+        let command = if can_renew {
+            renewable(command)
+        } else {
+            command
+        };
+        command.expect(1);
+        let ledger = desk.ledger().at_rest(10);
+        assert_eq!(ledger.count("created"), 9);
+        let refused = ledger.of("p0")[0];
+        assert_eq!(
+            (
+                &refused["status"],
+                &refused["error_code"],
+                &refused["http_status"]
+            ),
+            ("failed", "http_401", "401")
+        );
+        assert_eq!(server.at(Endpoint::Token).len(), 0, "nothing is renewed");
+        assert_eq!(server.creates().len(), 10, "and nothing is sent twice");
+    }
+}
+
 #[test]
 fn a_token_that_ends_stops_the_run_where_it_cannot_be_renewed() {
     let server = Served::new("token: { expires_after: 10 }\nlatency: { fixed: 5ms }");

@@ -7,13 +7,15 @@ use monthend::sandbox::Endpoint;
 use crate::support::{Desk, Served, own, partner, partners, partners_with};
 
 /// Answers that are lost although the report was made.
-const LOST: [&str; 10] = [
+const LOST: [&str; 12] = [
     "{ kind: reset, processed: true }",
     "{ kind: status, status: 500, processed: true }",
     "{ kind: status, status: 502, processed: true, body: html }",
     "{ kind: status, status: 503, processed: true }",
     "{ kind: status, status: 504, processed: true, body: empty }",
     "{ kind: status, status: 408, processed: true }",
+    "{ kind: status, status: 303, processed: true, location: '/elsewhere' }",
+    "{ kind: status, status: 499, processed: true }",
     "{ kind: truncated }",
     "{ kind: html }",
     "{ kind: empty }",

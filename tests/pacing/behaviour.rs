@@ -219,7 +219,7 @@ async fn a_server_that_says_come_back_at_once_is_left_in_peace() {
             .await
             .unwrap();
         pass.leave().await.unwrap();
-        pass.heard(monthend::pacing::Feedback::Busy(Duration::ZERO));
+        pass.answered(monthend::pacing::Feedback::Busy(Duration::ZERO));
     }
     assert!(
         began.elapsed() > Duration::from_secs(600),
@@ -236,7 +236,7 @@ async fn idle_time_is_no_stall_but_every_other_wait_is() {
     let gate = Gate::new(&Default::default(), &policy);
     let accepted = async || {
         let pass = gate.enter(Priority::Ordinary).await?;
-        pass.heard(Feedback::Accepted);
+        pass.answered(Feedback::Accepted);
         Ok::<_, StopCause>(())
     };
     accepted().await.unwrap();

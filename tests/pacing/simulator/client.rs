@@ -205,7 +205,7 @@ impl<'a> Run<'a> {
         let feedback = self.server.borrow_mut().answer(now, method);
         sleep(latency - there).await;
         self.in_flight.set(self.in_flight.get() - 1);
-        pass.heard(feedback);
+        pass.answered(feedback);
         drop(pass);
         self.sent.borrow_mut().push(Sent {
             left,

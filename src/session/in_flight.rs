@@ -12,7 +12,7 @@ use crate::{
 
 /// One exchange that is under way. Its answer is heard once: when its head is here, or whole from an [`Api`] that
 /// tells no heads.
-pub(super) struct Hearing<'h, 'a, A: Api> {
+pub(super) struct InFlight<'h, 'a, A: Api> {
     session: &'h Session<'a, A>,
     pass: Pass<'h>,
     heard: Cell<bool>,
@@ -20,9 +20,9 @@ pub(super) struct Hearing<'h, 'a, A: Api> {
     worse: Cell<bool>,
 }
 
-impl<'h, 'a, A: Api> Hearing<'h, 'a, A> {
+impl<'h, 'a, A: Api> InFlight<'h, 'a, A> {
     pub(super) fn new(session: &'h Session<'a, A>, pass: Pass<'h>) -> Self {
-        Hearing {
+        InFlight {
             session,
             pass,
             heard: Cell::new(false),
@@ -85,7 +85,7 @@ impl<'h, 'a, A: Api> Hearing<'h, 'a, A> {
 
     fn feed(&self, feedback: Feedback) {
         let before = self.session.gate.stage();
-        self.pass.heard(feedback);
+        self.pass.answered(feedback);
         self.worse.set(self.session.gate.stage() > before);
     }
 }
