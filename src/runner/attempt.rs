@@ -112,7 +112,8 @@ pub(super) async fn attempt<A: Api>(
         progress.sent = earliest;
     }
     let answered = answered(&answer);
-    let around = session.around(stage);
+    let backoff = |tries| session.backoff().after(tries);
+    let around = session.around(stage, &backoff);
     let (mut row, next) = after_create(&before, sent, progress, answer, &around);
     let recorded = context.record.conclude(&mut row).await;
     context.emit(EventKind::Attempted(told));

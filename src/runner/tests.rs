@@ -7,8 +7,7 @@ use crate::{
     ledger::{LastAnswer, Reason, Row, State},
     pacing::Stage,
     request::{Period, ReportId, ReportType, Request},
-    session::{Around, Backoff},
-    settings::RetryPolicy,
+    session::Around,
 };
 
 const BACKOFF: Duration = Duration::from_secs(7);
@@ -49,30 +48,12 @@ fn reason() -> Reason {
     Reason::from(&cause())
 }
 
-/// A backoff that draws zero at the least and [`BACKOFF`] at the most.
-fn backoff() -> Backoff {
-    let policy = RetryPolicy {
-        base_delay: BACKOFF,
-        max_delay: BACKOFF,
-        ..RetryPolicy::default()
-    };
-    Backoff::new(&policy, 7)
-}
-
-fn around(backoff: &Backoff, max_attempts: u32, stage: Stage, accepted: u64) -> Around<'_> {
+fn around(max_attempts: u32, stage: Stage, accepted: u64) -> Around<'static> {
     Around {
         max_attempts,
         stage,
         accepted,
-        backoff,
-    }
-}
-
-/// What comes next, with the wait of a backoff taken for the longest one.
-fn in_words(next: Next) -> Next {
-    match next {
-        Next::After(wait) if wait <= BACKOFF => Next::After(BACKOFF),
-        next => next,
+        backoff: &|_| BACKOFF,
     }
 }
 
@@ -113,7 +94,6 @@ fn outcomes() -> Vec<Outcome<ReportId>> {
 /// The table of [`after_create`], enumerated: status, whether it counts as a try, what comes next.
 #[tokio::test(start_paused = true)]
 async fn every_outcome_leads_where_the_table_says() {
-    let backoff = backoff();
     use Refusal as R;
     for stage in [Stage::Closed, Stage::Slow, Stage::Probing] {
         for outcome in outcomes() {
@@ -146,13 +126,9 @@ async fn every_outcome_leads_where_the_table_says() {
                 &before,
                 &mut progress,
                 outcome.clone(),
-                &around(&backoff, 8, stage, 0),
+                &around(8, stage, 0),
             );
-            assert_eq!(
-                (&row.state, &in_words(came)),
-                (&state, &next),
-                "{outcome:?}"
-            );
+            assert_eq!((&row.state, &came), (&state, &next), "{outcome:?}");
             let counted = progress.tries.counted();
             assert_eq!(counted, u32::from(counts), "{outcome:?} {stage:?}");
             let left = !matches!(outcome, Outcome::NotSent(_));
@@ -185,10 +161,9 @@ async fn every_outcome_leads_where_the_table_says() {
 /// The last try that counts fails the row, but never one whose answer is still to be looked up.
 #[tokio::test(start_paused = true)]
 async fn the_last_try_fails_what_may_not_be_sent_again() {
-    let backoff = backoff();
     for outcome in outcomes() {
         let mut progress = Progress::found(&row());
-        let last = around(&backoff, 1, Stage::Closed, 0);
+        let last = around(1, Stage::Closed, 0);
         let (row, next) = after(&row(), &mut progress, outcome.clone(), &last);
         let gives_up = matches!(
             outcome,
@@ -205,13 +180,12 @@ async fn the_last_try_fails_what_may_not_be_sent_again() {
 /// 423 and 503 with a wait count from the sixth on one request, and only where others got through meanwhile.
 #[test]
 fn a_request_that_alone_is_busy_gives_up_at_last() {
-    let backoff = backoff();
     let busy = || Outcome::Refused(Refusal::Wait(WaitKind::Busy), cause());
     for (others, tries_after_ten) in [(true, 5), (false, 0)] {
         let (mut row, mut progress) = (row(), Progress::found(&row()));
         for number in 1..=10 {
             let accepted = if others { number } else { 0 };
-            let around = around(&backoff, 8, Stage::Closed, accepted);
+            let around = around(8, Stage::Closed, accepted);
             let (waiting, next) = after(&row, &mut progress, busy(), &around);
             let counts = others && number >= 6;
             let expected = if counts { Next::Last } else { Next::AtOnce };

@@ -1,6 +1,9 @@
 //! The conversation itself: leave to send, and one exchange with what follows from it for all others.
 
-use std::cell::{Cell, RefCell};
+use std::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use tokio::time::{Instant, sleep};
@@ -86,6 +89,16 @@ impl<'a, A: Api> Session<'a, A> {
     /// How long to wait between tries.
     pub fn backoff(&self) -> &Backoff {
         &self.backoff
+    }
+
+    /// What [`Tries`] has to know now of a request that left when the breaker was at `stage`.
+    pub fn around<'b>(&self, stage: Stage, backoff: &'b dyn Fn(u32) -> Duration) -> Around<'b> {
+        Around {
+            max_attempts: self.policy.max_attempts.get(),
+            stage,
+            accepted: self.gate.stats().accepted,
+            backoff,
+        }
     }
 
     /// The local wall clock.
@@ -215,12 +228,8 @@ impl<'a, A: Api> Session<'a, A> {
         outcome: &Outcome<T>,
         stage: Stage,
     ) -> bool {
-        let around = Around {
-            max_attempts: self.policy.max_attempts.get(),
-            stage,
-            accepted: self.gate.stats().accepted,
-            backoff: &|tries| self.backoff.after(tries),
-        };
+        let backoff = |tries| self.backoff.after(tries);
+        let around = self.around(stage, &backoff);
         match tries.after(outcome, &around) {
             Again::Never => return false,
             Again::AtOnce => {}

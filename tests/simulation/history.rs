@@ -301,7 +301,7 @@ impl History<'_> {
             }
             EventKind::Adopted(row) => {
                 let mut known = self.known.borrow_mut();
-                known.extend(row.status.report_id().cloned());
+                known.extend(row.state.report_id().cloned());
             }
             kind @ EventKind::Stopping(_) => {
                 self.world.trace(|| format!("  {kind:?}"));
