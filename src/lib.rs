@@ -8,6 +8,7 @@
 //! ```
 //!
 //! - [`request`]: what is asked for, and its stable id;
+//! - `yaml`: texts with places, and mappings whose keys are declared once;
 //! - [`settings`]: what the rest goes by: addresses, limits, patience;
 //! - [`manifest`]: YAML text to checked types, with every mistake located;
 //! - [`plan`]: all requests of a manifest, in order, each once; selection;
@@ -32,6 +33,7 @@ pub mod runner;
 pub mod sandbox;
 pub mod session;
 pub mod settings;
+mod yaml;
 
 #[cfg(test)]
 mod fuzz;
