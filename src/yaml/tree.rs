@@ -465,3 +465,30 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, is_key: bool) -> Co
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::yaml::Node;
+
+    #[test]
+    fn nodes_are_found_among_characters_of_any_width() {
+        let scalars: Vec<_> = (0..300).map(|n| format!("ä€x\u{1f600}{n}")).collect();
+        let flow = format!("# ü\r\n- [{}]\r\n", scalars.join(", "));
+        let block = scalars.join(": é\n- ");
+        let text = format!("{flow}- {block}: é\n");
+        let source = Source::from_bytes(Path::new("f"), text.into_bytes()).unwrap();
+        let sink = Sink::default();
+        let tree = Tree::read(&source, &sink).unwrap();
+        let mut lines = Node::root(&tree, &sink).items().unwrap();
+        let first: Vec<_> = lines.next().unwrap().items().unwrap().collect();
+        let written: Vec<_> = first.iter().map(|node| node.written()).collect();
+        assert_eq!(written, scalars);
+        let keys: Vec<_> = lines
+            .map(|line| line.entries().unwrap()[0].key_node.written())
+            .collect();
+        assert_eq!(keys, scalars);
+    }
+}
