@@ -9,6 +9,7 @@
 //!
 //! - [`text`]: foreign text made harmless;
 //! - [`request`]: what is asked for, and its stable id;
+//! - `yaml`: texts with places, and mappings whose keys are declared once;
 //! - [`settings`]: what the rest goes by: addresses, limits, patience;
 //! - [`manifest`]: YAML text to checked types, with every mistake located;
 //! - [`plan`]: all requests of a manifest, in order, each once; selection;
@@ -37,6 +38,7 @@ pub mod session;
 pub mod settings;
 pub mod text;
 pub mod whole_file;
+mod yaml;
 
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,11 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Labels, SubPartner, kind::ProblemKind, problem::Sink, source::Place};
-use crate::request::OrgId;
+use super::model::{Labels, SubPartner};
+use crate::{
+    request::OrgId,
+    yaml::{Mistake, Place, Quoted, Sink},
+};
 
 /// Every label so far, whose it is and where it was first given.
 #[derive(Default)]
@@ -11,7 +14,7 @@ pub(super) struct LabelBook {
     labels: Labels,
     places: HashMap<Arc<str>, Place>,
     /// Labels whose second use with another id is to be reported: those places, and whose it was.
-    clashes: Vec<(Place, ProblemKind, Place)>,
+    clashes: Vec<(Place, Mistake, Place)>,
     ids: std::collections::HashSet<OrgId>,
 }
 
@@ -32,14 +35,15 @@ impl LabelBook {
             }
             Some(first) if *first == sub_partner.id => {}
             Some(first) => {
-                let kind = ProblemKind::LabelTwice {
-                    label: label.to_string(),
-                    first: first.clone(),
-                    second: sub_partner.id.clone(),
-                };
+                let mistake = Mistake::new(format!(
+                    "the label {} is used for two ids: {} here and {first} before",
+                    Quoted(label),
+                    sub_partner.id
+                ))
+                .help("give each sub-partner a label of its own, or correct the id");
                 if let Some(first_place) = self.places.get(label) {
                     self.clashes
-                        .push((place.clone(), kind, first_place.clone()));
+                        .push((place.clone(), mistake, first_place.clone()));
                 }
             }
         }
@@ -52,8 +56,8 @@ impl LabelBook {
 
     /// Reports labels that do not tell one sub-partner from all others, and gives the labels.
     pub(super) fn report(self, sink: &Sink) -> Labels {
-        for (place, kind, first) in self.clashes {
-            sink.report_with(place, kind, first);
+        for (place, mistake, first) in self.clashes {
+            sink.report_with::<()>(place, mistake, first);
         }
         for (label, id) in &self.labels {
             let is_id = id.as_str() != &**label
@@ -61,7 +65,11 @@ impl LabelBook {
                     .parse::<OrgId>()
                     .is_ok_and(|other| self.ids.contains(&other));
             if is_id && let Some(place) = self.places.get(label) {
-                sink.report(place.clone(), ProblemKind::LabelIsAnId(label.to_string()));
+                let mistake = Mistake::new(format!(
+                    "the label {} is the id of another sub-partner",
+                    Quoted(label)
+                ));
+                sink.report::<()>(place.clone(), mistake.help("choose another label"));
             }
         }
         self.labels

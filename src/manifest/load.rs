@@ -6,46 +6,14 @@ use std::{
     sync::Arc,
 };
 
-use chrono::NaiveDate;
-
 use super::{
-    Manifest,
-    kind::ProblemKind,
-    labels::LabelBook,
-    partners::PartnersFiles,
-    problem::{Problems, Sink},
-    read::{self, Context},
-    source::{ReadError, Source},
-    yaml::{Document, Fields, Node},
+    job::Jobs, labels::LabelBook, model::Manifest, options::LoadOptions, partners::PartnersFiles,
+    text::ManifestText,
 };
-use crate::settings::Settings;
-
-/// The one version of the manifest's form.
-pub(super) const VERSION: u64 = 1;
-
-pub(super) const MANIFEST_KEYS: &[&str] = &[
-    "version", "name", "api", "limits", "retry", "ledger", "defaults", "jobs",
-];
-
-/// What is not in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LoadOptions {
-    /// The day that relative periods count from.
-    pub as_of: NaiveDate,
-    /// The real day, UTC, which the server's calendar rules count from.
-    pub today: NaiveDate,
-    /// Whether the calendar rules are checked.
-    pub date_check: DateCheck,
-}
-
-/// Whether periods are held against the server's calendar rules: over, and not older than five years.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DateCheck {
-    /// They are.
-    On,
-    /// The judgement is left to the server.
-    Off,
-}
+use crate::{
+    settings::Settings,
+    yaml::{At, Mapping as _, Mistake, Node, Problems, Quoted, ReadError, Sink, Source, Tree},
+};
 
 /// Why there is no manifest.
 #[derive(Debug, thiserror::Error)]
@@ -80,27 +48,36 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`]; where the file can be read at all, with every problem that was found.
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Manifest, ManifestError> {
-        load(path, |fields, head| {
-            let mut context = Context {
+        load(path, |source, sink| {
+            let tree = Tree::read(source, sink)?;
+            let root = Node::root(&tree, sink);
+            let text = ManifestText::read(root, &[])?;
+            let ledger_place = match &text.ledger {
+                Some(ledger) => ledger.place.clone(),
+                None => root.place(),
+            };
+            let ledger = ledger(text.ledger, source, sink);
+            let mut jobs = Jobs {
                 options,
-                folder: folder(path),
+                sink,
                 partners: PartnersFiles::default(),
                 labels: LabelBook::default(),
             };
-            let jobs = read::jobs(fields, &mut context);
-            let labels = context.labels.report(fields.node().sink());
-            for partners in context.partners.paths() {
-                if is_same_file(partners, &head.ledger) {
-                    let node = fields.get("ledger").unwrap_or(fields.node());
-                    bad_ledger::<()>(node, &head.ledger, "it is a partners file");
+            let read = jobs.read(text.jobs?, text.defaults);
+            let labels = jobs.labels.report(sink);
+            for partners in jobs.partners.paths() {
+                if is_same_file(partners, &ledger) {
+                    let mistake = bad_ledger(&ledger, "it is a partners file");
+                    sink.report::<()>(ledger_place.clone(), mistake);
                 }
             }
+            text.version?;
             Some(Manifest {
                 path: path.to_owned(),
-                name: head.name,
-                settings: head.settings,
-                ledger: head.ledger,
-                jobs: jobs?,
+                name: text.name.unwrap_or_else(|| stem(path)),
+                settings: text.settings,
+                ledger,
+                jobs: read?,
                 labels,
             })
         })
@@ -113,21 +90,32 @@ impl RunSettings {
     /// # Errors
     /// [`ManifestError`]; where the file can be read at all, with every problem that was found.
     pub fn load(path: &Path) -> Result<RunSettings, ManifestError> {
-        load(path, |_, head| Some(head))
+        load(path, |source, sink| {
+            let tree = Tree::read(source, sink)?;
+            let root = Node::root(&tree, sink);
+            let text = ManifestText::read(root, &["defaults", "jobs"])?;
+            let ledger = ledger(text.ledger, source, sink);
+            text.version?;
+            Some(RunSettings {
+                name: text.name.unwrap_or_else(|| stem(path)),
+                settings: text.settings,
+                ledger,
+            })
+        })
     }
 }
 
-/// Reads a manifest's head, and with `rest` what else is wanted of it.
+/// Reads the file, and what `read` makes of it.
 fn load<T>(
     path: &Path,
-    rest: impl FnOnce(&Fields<'_>, RunSettings) -> Option<T>,
+    read: impl FnOnce(&Arc<Source>, &Sink) -> Option<T>,
 ) -> Result<T, ManifestError> {
     let source = Source::read(path).map_err(|source| ManifestError::Unreadable {
         path: path.to_owned(),
         source,
     })?;
     let sink = Sink::default();
-    let loaded = load_source(&source, &sink, rest);
+    let loaded = read(&source, &sink);
     match sink.into_problems(&source) {
         Some(problems) => Err(ManifestError::Invalid(problems)),
         None => {
@@ -141,75 +129,39 @@ fn load<T>(
     }
 }
 
-fn load_source<T>(
-    source: &Arc<Source>,
-    sink: &Sink,
-    rest: impl FnOnce(&Fields<'_>, RunSettings) -> Option<T>,
-) -> Option<T> {
-    let document = Document::read(source, sink)?;
-    let root = document.root(sink);
-    if root.found() == super::Found::Nothing {
-        return root.report(ProblemKind::EmptyFile);
-    }
-    let fields = root.fields(
-        "the manifest",
-        MANIFEST_KEYS,
-        "a mapping with `version`, `jobs` and so on",
-    )?;
-    let head = head(&fields, source.path());
-    rest(&fields, head)
+fn stem(manifest: &Path) -> String {
+    let stem = manifest.file_stem().unwrap_or(OsStr::new("manifest"));
+    stem.to_string_lossy().into_owned()
 }
 
-fn head(fields: &Fields<'_>, path: &Path) -> RunSettings {
-    if let Some(node) = fields.require("version", "version: 1") {
-        check_version(node);
+/// The ledger's path; what is wrong with it is reported.
+fn ledger(given: Option<At<String>>, manifest: &Source, sink: &Sink) -> PathBuf {
+    let Some(written) = given else {
+        let stem = manifest
+            .path()
+            .file_stem()
+            .unwrap_or(OsStr::new("manifest"));
+        let mut name = stem.to_owned();
+        name.push(".ledger.csv");
+        return manifest.folder().join(name);
+    };
+    let path = manifest.folder().join(&written.value);
+    let names_a_folder = written.value.ends_with(['/', std::path::MAIN_SEPARATOR])
+        || path.file_name().is_none()
+        || written.value.ends_with("/.")
+        || path.is_dir();
+    if names_a_folder {
+        written.report::<()>(sink, bad_ledger(&path, "it is a folder"));
+    } else if is_same_file(&path, manifest.path()) {
+        written.report::<()>(sink, bad_ledger(&path, "it is the manifest itself"));
     }
-    let stem = path.file_stem().unwrap_or(OsStr::new("manifest"));
-    RunSettings {
-        name: fields.read_or("name", stem.to_string_lossy().into_owned(), |node| {
-            read::line(node, "the name of the manifest").map(str::to_owned)
-        }),
-        settings: read::settings(fields, folder(path)),
-        ledger: ledger(fields, path, stem),
-    }
+    path
 }
 
-fn check_version(node: Node<'_>) -> Option<()> {
-    match node.found() {
-        super::Found::Number | super::Found::Text if node.is_number(VERSION) => Some(()),
-        super::Found::Number | super::Found::Text => {
-            node.report(ProblemKind::UnknownVersion(node.written()))
-        }
-        _ => node.unexpected("the number 1"),
-    }
-}
-
-fn ledger(fields: &Fields<'_>, manifest: &Path, stem: &OsStr) -> PathBuf {
-    let mut default = stem.to_owned();
-    default.push(".ledger.csv");
-    let default = folder(manifest).join(default);
-    fields.read_or("ledger", default, |node| {
-        let written = read::line(node, "the path of a CSV file")?;
-        let path = folder(manifest).join(written);
-        let names_a_folder = written.ends_with(['/', std::path::MAIN_SEPARATOR])
-            || path.file_name().is_none()
-            || written.ends_with("/.")
-            || path.is_dir();
-        if names_a_folder {
-            return bad_ledger(node, &path, "it is a folder");
-        }
-        if is_same_file(&path, manifest) {
-            return bad_ledger(node, &path, "it is the manifest itself");
-        }
-        Some(path)
-    })
-}
-
-fn bad_ledger<T>(node: Node<'_>, path: &Path, why: &'static str) -> Option<T> {
-    node.report(ProblemKind::BadLedger {
-        path: path.display().to_string(),
-        why,
-    })
+fn bad_ledger(path: &Path, why: &str) -> Mistake {
+    let path = path.display().to_string();
+    Mistake::new(format!("the ledger cannot be {}: {why}", Quoted(&path)))
+        .help("name a CSV file of its own, relative to the manifest")
 }
 
 /// Whether two paths lead to one file. One of them exists: if the other does not, they differ.
@@ -218,9 +170,4 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
         (Ok(one), Ok(other)) => one == other,
         _ => one == other,
     }
-}
-
-/// The folder that the paths in a manifest are relative to.
-fn folder(manifest: &Path) -> &Path {
-    manifest.parent().unwrap_or(Path::new(""))
 }

@@ -1,30 +1,26 @@
 //! The manifest: YAML text to checked types, with every mistake located.
 //!
-//! [`Manifest::load`] finds all mistakes in one go. Text goes through three hands: `source` reads files,
-//! `yaml` makes nodes that know their place, `read` turns nodes into the types of `model` and `settings`.
-//! What is wrong goes to one sink and comes out as [`Problems`]. `schema` describes the same text as
-//! JSON Schema, for editors.
+//! [`Manifest::load`] finds all mistakes in one go. `text`, `job`, `sub_partner`, `period` and `exclusion` declare how
+//! a manifest is written, with `keys!` of the module `yaml`, and say what that means; `partners` reads the files that it names,
+//! `labels` knows whose label is whose. What is left is the types of `model` and of [`crate::settings`].
 
-mod kind;
+mod exclusion;
+mod job;
 mod labels;
 mod load;
 mod model;
+mod names;
+mod options;
 mod partners;
-mod problem;
-mod quote;
-mod read;
-mod render;
-mod schema;
-mod source;
-mod suggest;
-mod yaml;
+mod period;
+mod sub_partner;
+mod text;
 
 #[cfg(test)]
 mod tests;
 
-pub use kind::{Found, ProblemKind};
-pub use load::{DateCheck, LoadOptions, ManifestError, RunSettings};
+pub use crate::yaml::{Problem, Problems, ReadError};
+pub use load::{ManifestError, RunSettings};
 pub use model::{Exclusion, Job, Labels, Manifest, Source, SubPartner, SubPartners};
-pub use problem::{Problem, Problems};
-pub use schema::schema;
-pub use source::ReadError;
+pub use options::{DateCheck, LoadOptions};
+pub use text::schema;

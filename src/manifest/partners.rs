@@ -8,15 +8,11 @@ use std::{
 };
 
 use super::{
-    SubPartner,
-    kind::ProblemKind,
     labels::LabelBook,
-    problem::Sink,
-    read::{checked_id, checked_label},
-    source::{Place, Source},
-    suggest,
-    yaml::Node,
+    model::SubPartner,
+    names::{checked_id, checked_label},
 };
+use crate::yaml::{At, Mistake, Place, Quoted, Sink, Source, did_you_mean, nearest};
 
 /// More is not an id and a label.
 const MAX_LINE_BYTES: usize = 16 * 1024;
@@ -27,44 +23,30 @@ const COLUMNS: &[&str] = &["org_id", "label"];
 #[derive(Default)]
 pub(super) struct PartnersFiles(HashMap<PathBuf, Content>);
 
-#[derive(Clone)]
-enum Content {
-    Good(Arc<[SubPartner]>),
-    /// Its problems are reported, at the places in it.
-    Bad,
-    /// To be reported at each place that names it.
-    Unreadable(ProblemKind),
-}
+/// `Ok(None)`: the file's problems are reported, at the places in it. `Err`: it cannot be read, which is to be
+/// reported at each place that names it.
+type Content = Result<Option<Arc<[SubPartner]>>, Mistake>;
 
 impl PartnersFiles {
-    /// The sub-partners of the file at `path`, which `node` names: in the order written, each line once.
+    /// The sub-partners of the file that `file` names: in the order written, each line once.
     pub(super) fn read(
         &mut self,
-        path: &Path,
-        node: Node<'_>,
+        file: &At<PathBuf>,
         labels: &mut LabelBook,
+        sink: &Sink,
     ) -> Option<Arc<[SubPartner]>> {
-        let content = match self.0.get(path) {
-            Some(content) => content.clone(),
-            None => {
-                let content = match Source::read(path) {
-                    Ok(source) => match partners(&source, node.sink(), labels) {
-                        Some(partners) => Content::Good(partners.into()),
-                        None => Content::Bad,
-                    },
-                    Err(why) => Content::Unreadable(ProblemKind::Unreadable {
-                        path: path.display().to_string(),
-                        why: why.to_string(),
-                    }),
-                };
-                self.0.insert(path.to_owned(), content.clone());
-                content
-            }
-        };
+        let path = &file.value;
+        let content = self.0.entry(path.clone()).or_insert_with(|| {
+            let source = Source::read(path).map_err(|why| {
+                let path = path.display().to_string();
+                let message = format!("cannot read the partners file {}: {why}", Quoted(&path));
+                Mistake::new(message).help("paths are relative to the manifest's folder")
+            })?;
+            Ok(partners(&source, sink, labels).map(Arc::from))
+        });
         match content {
-            Content::Good(partners) => Some(partners),
-            Content::Bad => None,
-            Content::Unreadable(kind) => node.report(kind),
+            Ok(partners) => partners.clone(),
+            Err(mistake) => file.report(sink, mistake.clone()),
         }
     }
 
@@ -106,8 +88,9 @@ fn partners(source: &Arc<Source>, sink: &Sink, labels: &mut LabelBook) -> Option
     if lines.sound && lines.partners.is_empty() {
         let end = source.text().trim_end().len();
         let last_line = source.text()[..end].rfind('\n').map_or(0, |at| at + 1);
-        sink.report(source.place(last_line..end), ProblemKind::NoPartners);
-        return None;
+        let mistake = Mistake::new("this partners file lists nobody")
+            .help("below the header `org_id,label`, write one sub-partner per line");
+        return sink.report(source.place(last_line..end), mistake);
     }
     lines.sound.then_some(lines.partners)
 }
@@ -195,34 +178,32 @@ impl Header {
         for (separator, found) in [(';', "semicolons"), ('\t', "tabs")] {
             let first = line.place();
             if line.record.len() == 1 && first.text().contains(separator) {
-                sink.report(first, ProblemKind::WrongSeparator { found });
-                return None;
+                return sink.report(first, wrong_separator(found));
             }
         }
         let position = |name| line.record.iter().position(|cell| cell == name);
         let (org_id, label) = (position("org_id"), position("label"));
-        let near = |cell| suggest::nearest(cell, COLUMNS.iter().copied());
+        let near = |cell| nearest(cell, COLUMNS.iter().copied());
         if org_id.is_none() && !line.record.iter().any(|cell| near(cell) == Some("org_id")) {
-            sink.report(line.place(), ProblemKind::NoHeader);
-            return None;
+            let mistake = Mistake::new("the first line is not a header with `org_id`")
+                .help("add the header `org_id` or `org_id,label` as the first line");
+            return sink.report(line.place(), mistake);
         }
         let mut sound = true;
         for (index, cell) in line.record.iter().enumerate() {
-            let kind = if !COLUMNS.contains(&cell) {
-                ProblemKind::UnknownWord {
-                    text: cell.to_owned(),
-                    what: "column of a partners file",
-                    nearest: near(cell)
-                        .and_then(|near| COLUMNS.iter().find(|c| **c == near))
-                        .copied(),
-                    known: COLUMNS,
-                }
+            let mistake = if !COLUMNS.contains(&cell) {
+                Mistake::new(format!(
+                    "{} is not a valid column of a partners file",
+                    Quoted(cell)
+                ))
+                .help(did_you_mean(cell, "write one of", COLUMNS))
             } else if position(cell) != Some(index) {
-                ProblemKind::DuplicateColumn(cell.to_owned())
+                Mistake::new(format!("the column {} is there twice", Quoted(cell)))
+                    .help("keep one of the two")
             } else {
                 continue;
             };
-            sink.report(line.cell_place(index), kind);
+            sink.report::<()>(line.cell_place(index), mistake);
             sound = false;
         }
         let header = Header {
@@ -232,6 +213,11 @@ impl Header {
         };
         sound.then_some(header)
     }
+}
+
+fn wrong_separator(found: &str) -> Mistake {
+    Mistake::new(format!("the columns are separated by {found}"))
+        .help("separate them by commas: `org_id,label`")
 }
 
 /// The lines below the header.
@@ -251,8 +237,8 @@ impl Lines<'_> {
                     self.partners.push(sub_partner);
                 }
             }
-            Err((place, kind)) => {
-                self.sink.report(place, kind);
+            Err((place, mistake)) => {
+                self.sink.report::<()>(place, mistake);
                 self.sound = false;
             }
         }
@@ -262,33 +248,39 @@ impl Lines<'_> {
         &mut self,
         header: &Header,
         line: &Line<'_>,
-    ) -> Result<SubPartner, (Place, ProblemKind)> {
+    ) -> Result<SubPartner, (Place, Mistake)> {
         let record = line.record;
         if let Some(open) = record.iter().position(|cell| cell.contains(['\r', '\n'])) {
-            return Err((line.cell_place(open), ProblemKind::OpenQuote));
+            let mistake = Mistake::new("a quoted cell goes on over the end of the line")
+                .help("close the quote; within a quoted cell, a quote is written twice");
+            return Err((line.cell_place(open), mistake));
         }
         if record.as_slice().len() > MAX_LINE_BYTES {
-            let limit = MAX_LINE_BYTES;
-            return Err((line.place(), ProblemKind::LineTooLong { limit }));
+            let mistake = Mistake::new(format!("this line is longer than {MAX_LINE_BYTES} bytes"));
+            let help = "write an id, and a label that people can read";
+            return Err((line.place(), mistake.help(help)));
         }
         // With the one column `org_id` the cell would pass for an id.
         if record.len() == 1 && line.cell(0).contains(';') {
-            let found = "semicolons";
-            return Err((line.place(), ProblemKind::WrongSeparator { found }));
+            return Err((line.place(), wrong_separator("semicolons")));
         }
         if record.len() != header.columns {
-            let kind = ProblemKind::CellCount {
-                found: record.len(),
-                expected: header.columns,
-            };
-            return Err((line.place(), kind));
+            let mistake = Mistake::new(format!(
+                "this line has {} cells, the header has {}",
+                record.len(),
+                header.columns
+            ))
+            .help(
+                "write a cell for each column; a label with a comma needs quotes: \"Acme, Inc.\"",
+            );
+            return Err((line.place(), mistake));
         }
         let id = checked_id(line.cell(header.org_id))
-            .map_err(|kind| (line.cell_place(header.org_id), kind))?;
+            .map_err(|mistake| (line.cell_place(header.org_id), mistake))?;
         let label = match header.label {
             Some(column) if !line.cell(column).is_empty() => {
                 let label = checked_label(line.cell(column))
-                    .map_err(|kind| (line.cell_place(column), kind))?;
+                    .map_err(|mistake| (line.cell_place(column), mistake))?;
                 Some(Arc::from(label))
             }
             _ => None,

@@ -5,6 +5,7 @@ mod properties;
 mod reading;
 mod rendering;
 mod schema;
+mod written;
 
 use std::{fs, path::PathBuf};
 

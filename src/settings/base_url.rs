@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use url::{Host, Url};
 
+use crate::yaml::{Mistake, Text, checked_line};
+
 /// The address that every API path is appended to.
 ///
 /// Always `https`, or `http` on a loopback host: the bearer token goes there. No
@@ -97,6 +99,21 @@ impl FromStr for BaseUrl {
         let path = url.path().trim_end_matches('/').to_owned();
         url.set_path(&path);
         Ok(BaseUrl(url))
+    }
+}
+
+/// How a base URL is written.
+pub(super) fn form() -> Text<BaseUrl> {
+    Text {
+        expected: "a URL",
+        pattern: "^https?://",
+        parse: |text| {
+            let line = checked_line(text, "a URL")?;
+            line.parse()
+                .map_err(|error: BaseUrlError| Mistake::new(error.to_string()))
+        },
+        write: BaseUrl::to_string,
+        numbers: false,
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::yaml::{Mistake, Quoted, Text};
+
 /// The longest duration that is read: a year. A longer one is a slip, and would overflow clocks.
 const MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 
@@ -56,7 +58,7 @@ pub(super) fn digits(text: &str) -> Option<u64> {
 }
 
 /// As [`duration_of`] reads it: whole milliseconds, each unit as far as it goes.
-pub(crate) fn written_duration(duration: Duration) -> String {
+fn written_duration(duration: Duration) -> String {
     let mut rest = duration.as_nanos();
     let mut text = String::new();
     for (unit, scale) in UNITS {
@@ -71,6 +73,46 @@ pub(crate) fn written_duration(duration: Duration) -> String {
     } else {
         text
     }
+}
+
+/// Whether `0s` makes sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Zero {
+    Allowed,
+    Refused,
+}
+
+/// How a duration is written.
+pub(super) fn duration(zero: Zero) -> Text<Duration> {
+    Text {
+        expected: "a duration such as 30s",
+        pattern: r"^(\d+h)?(\d+m)?(\d+s)?\d+(\.\d+)?(h|m|s|ms)$",
+        parse: match zero {
+            Zero::Allowed => checked,
+            Zero::Refused => |text| match checked(text)? {
+                Duration::ZERO => Err(Mistake::new("this duration must be longer than zero")
+                    .help("write for instance 30s")),
+                duration => Ok(duration),
+            },
+        },
+        write: |duration| written_duration(*duration),
+        numbers: true,
+    }
+}
+
+fn checked(text: &str) -> Result<Duration, Mistake> {
+    duration_of(text).ok_or_else(|| {
+        let is_number =
+            text.starts_with(|c: char| c.is_ascii_digit()) && text.parse::<f64>().is_ok();
+        if is_number {
+            Mistake::new(format!("the duration {} has no unit", Quoted(text))).help(format!(
+                "write {text}s for seconds; the units are ms, s, m and h"
+            ))
+        } else {
+            Mistake::new(format!("{} is not a valid duration", Quoted(text)))
+                .help("write for instance 200ms, 1.5s, 15m or 1h30m")
+        }
+    })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::{num::NonZeroU32, str::FromStr, time::Duration};
 
 use super::duration::digits;
+use crate::yaml::{Mistake, Quoted, Text};
 
 /// `limits.rate`: the ceiling on requests that leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +91,22 @@ impl FromStr for Rate {
             count: count.and_then(NonZeroU32::new).ok_or(NotARate)?,
             per: per.ok_or(NotARate)?,
         })
+    }
+}
+
+/// How a rate is written.
+pub(super) fn form() -> Text<Rate> {
+    Text {
+        expected: "a rate such as 300/min",
+        pattern: r"^(unlimited|0*[1-9]\d*/(s|min|h))$",
+        parse: |text| {
+            text.parse().map_err(|NotARate| {
+                Mistake::new(format!("{} is not a valid rate", Quoted(text)))
+                    .help("write for instance 5/s, 300/min, 1000/h or unlimited")
+            })
+        },
+        write: Rate::to_string,
+        numbers: true,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The checked settings of a manifest: `api`, `limits` and `retry`, with their defaults.
+//! The settings, with their defaults and how a manifest writes them. A key more is a line more here.
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},
@@ -6,99 +6,77 @@ use std::{
     time::Duration,
 };
 
-use super::{BaseUrl, Rate, RateUnit};
+use super::{
+    BaseUrl, Rate, RateUnit, base_url,
+    duration::{Zero, duration},
+    rate,
+};
+use crate::yaml::{keys, mapping, or, or_none, path, whole};
 
-/// `api:`, where and how the API is reached.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ApiSettings {
-    /// What every path is appended to.
-    pub base_url: BaseUrl,
-    /// Until a connection stands, TLS included.
-    pub connect_timeout: Duration,
-    /// From the first byte sent to the last byte read of one exchange.
-    pub request_timeout: Duration,
-    /// A PEM file of root certificates that are trusted besides the system's.
-    pub ca_file: Option<PathBuf>,
-}
-
-impl Default for ApiSettings {
-    fn default() -> Self {
-        ApiSettings {
-            base_url: BaseUrl::webex(),
-            connect_timeout: Duration::from_secs(10),
-            request_timeout: Duration::from_secs(60),
-            ca_file: None,
-        }
+keys! {
+    /// How the API is reached.
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct ApiSettings: "`api`", "a mapping such as { request_timeout: 60s }" {
+        /// The address of the API. `http://` is accepted for loopback hosts only.
+        pub base_url: BaseUrl = or(base_url::form(), BaseUrl::webex()),
+        /// Until a connection stands, TLS included.
+        pub connect_timeout: Duration = or(duration(Zero::Refused), Duration::from_secs(10)),
+        /// From the first byte sent to the last byte read of one exchange.
+        pub request_timeout: Duration = or(duration(Zero::Refused), Duration::from_secs(60)),
+        /// A PEM file of root certificates that are trusted besides the system's, relative to the manifest.
+        pub ca_file: Option<PathBuf> = or_none(path("the path of a PEM file")),
     }
 }
 
-/// `limits:`, the ceilings that the operator sets.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Limits {
-    /// In any stretch of time `t` at most `burst + rate * t` requests leave.
-    pub rate: Rate,
-    /// How many may leave at once.
-    pub burst: NonZeroU32,
-    /// How many may be in flight together.
-    pub concurrency: NonZeroUsize,
-    /// A plan with more requests is refused.
-    pub max_requests: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits {
-            rate: Rate::Limited {
-                count: const { NonZeroU32::new(300).unwrap() },
-                per: RateUnit::Minute,
-            },
-            burst: const { NonZeroU32::new(10).unwrap() },
-            concurrency: const { NonZeroUsize::new(16).unwrap() },
-            max_requests: 100_000,
-        }
+keys! {
+    /// The ceilings on what is sent.
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct Limits: "`limits`", "a mapping such as { rate: 300/min }" {
+        /// Requests per time: `5/s`, `300/min`, `1000/h`; or `unlimited`.
+        pub rate: Rate = or(rate::form(), Rate::Limited {
+            count: const { NonZeroU32::new(300).unwrap() },
+            per: RateUnit::Minute,
+        }),
+        /// How many requests may leave at once: in any stretch of time t at most burst + rate * t leave.
+        pub burst: NonZeroU32 = or(whole(1..=u32::MAX), const { NonZeroU32::new(10).unwrap() }),
+        /// How many requests may be in flight together. More than 1024 connections help nobody, and a server
+        /// could take them for an attack.
+        pub concurrency: NonZeroUsize = or(whole(1..=1024), const { NonZeroUsize::new(16).unwrap() }),
+        /// A plan with more requests is refused.
+        pub max_requests: usize = or(whole(1..=u32::MAX), 100_000),
     }
 }
 
-/// `retry:`, how long and how often the runner tries.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RetryPolicy {
-    /// Creates per request and run, the first included; answers that announce a wait do not count.
-    pub max_attempts: NonZeroU32,
-    /// The first backoff; doubled for each further attempt.
-    pub base_delay: Duration,
-    /// No backoff is longer.
-    pub max_delay: Duration,
-    /// A server that asks for more stops the run.
-    pub max_retry_after: Duration,
-    /// So many refused connections, time-outs and 5xx in a row stop the run.
-    pub max_consecutive_failures: NonZeroU32,
-    /// Nothing accepted for so long, waits included, stops the run.
-    pub max_stall: Duration,
-    /// A report that was made is listed within this time.
-    pub settle: Duration,
-}
-
-impl Default for RetryPolicy {
-    fn default() -> Self {
-        RetryPolicy {
-            max_attempts: const { NonZeroU32::new(8).unwrap() },
-            base_delay: Duration::from_secs(1),
-            max_delay: Duration::from_secs(60),
-            max_retry_after: Duration::from_secs(15 * 60),
-            max_consecutive_failures: const { NonZeroU32::new(50).unwrap() },
-            max_stall: Duration::from_secs(3600),
-            settle: Duration::from_secs(60),
-        }
+keys! {
+    /// How long and how often a request is tried.
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct RetryPolicy: "`retry`", "a mapping such as { max_attempts: 8 }" {
+        /// Attempts per request and run, the first included. Answers that announce a wait do not count.
+        pub max_attempts: NonZeroU32 = or(whole(1..=u32::MAX), const { NonZeroU32::new(8).unwrap() }),
+        /// The first backoff; doubled for each further attempt.
+        pub base_delay: Duration = or(duration(Zero::Allowed), Duration::from_secs(1)),
+        /// No backoff is longer.
+        pub max_delay: Duration = or(duration(Zero::Refused), Duration::from_secs(60)),
+        /// A server that asks for more stops the run.
+        pub max_retry_after: Duration = or(duration(Zero::Refused), Duration::from_secs(15 * 60)),
+        /// So many refused connections, time-outs and 5xx in a row stop the run.
+        pub max_consecutive_failures: NonZeroU32 = or(whole(1..=u32::MAX), const { NonZeroU32::new(50).unwrap() }),
+        /// Nothing accepted for so long, waits included, stops the run.
+        pub max_stall: Duration = or(duration(Zero::Refused), Duration::from_secs(3600)),
+        /// A report that was made is listed within this time.
+        pub settle: Duration = or(duration(Zero::Allowed), Duration::from_secs(60)),
     }
 }
 
-/// What a run needs to know of a manifest beside its requests.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Settings {
-    /// `api:`
-    pub api: ApiSettings,
-    /// `limits:`
-    pub limits: Limits,
-    /// `retry:`
-    pub retry: RetryPolicy,
+keys! {
+    /// What a run needs to know of a manifest beside its requests.
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct Settings: "the manifest", "a mapping" {
+        /// How the API is reached.
+        pub api: ApiSettings = or(mapping(), ApiSettings::default()),
+        /// The ceilings on what is sent.
+        pub limits: Limits = or(mapping(), Limits::default()),
+        /// How long and how often a request is tried.
+        pub retry: RetryPolicy = or(mapping(), RetryPolicy::default()),
+    }
 }

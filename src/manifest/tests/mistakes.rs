@@ -33,8 +33,8 @@ fn check(cases: Vec<Case>) {
                 (
                     p.line(),
                     p.column(),
-                    p.kind().to_string(),
-                    p.kind().help().unwrap_or_default(),
+                    p.message().to_owned(),
+                    p.help().unwrap_or_default().to_owned(),
                 )
             })
             .collect();
@@ -78,6 +78,100 @@ fn the_text_as_yaml() {
         (top("1: 2"), &[(3, 1, "\"1\" is not a text", "")]),
         (top("<<: 3"), &[(3, 5, "`<<` takes a mapping", "")]),
         (top("name: !x y"), &[(3, 7, "with a !tag", "")]),
+    ]);
+}
+
+#[test]
+fn slips_of_yaml_get_the_advice_that_helps() {
+    check(vec![
+        (
+            "version: 1\njobs:\n  - name: x\n\ttypes: [USER]\n".into(),
+            &[(4, 1, "not valid YAML", "use spaces, not tabs")],
+        ),
+        (
+            "version: 1\njobs:\n  - name: x\n   types: [USER]\n".into(),
+            &[(4, 4, "not valid YAML", "align with \"name\"")],
+        ),
+        (
+            job("sub_partners: [{ id: a, label: Acme, Inc. }]"),
+            &[(
+                5,
+                42,
+                "unknown key \"Inc.\"",
+                "quote it: label: \"Acme, Inc.\"",
+            )],
+        ),
+        (
+            job("periods: [{ start: 2026-09-01, end 2026-09-15 }]"),
+            &[
+                (5, 15, "no `end`", ""),
+                (5, 36, "unknown key", "write `end: 2026-09-15`"),
+            ],
+        ),
+        (
+            top("name: a\nname: b\n name: c"),
+            &[(4, 1, "given twice", ""), (5, 6, "not valid YAML", "")],
+        ),
+        (
+            job("sub_partners: [{ id: a, label: Acme, Inc.: }]"),
+            &[(5, 42, "unknown key \"Inc.\"", "the keys are id, label")],
+        ),
+        (
+            job("periods: 2026-09\n    types: USER"),
+            &[
+                (5, 14, "found a text", "write periods: [2026-09]"),
+                (6, 12, "found a text", "write types: [USER]"),
+            ],
+        ),
+        (
+            job("periods: [{ form: 2026-01, to: 2026-02, every: month }]"),
+            &[
+                (5, 15, "no `from`", ""),
+                (5, 17, "unknown key \"form\"", "did you mean from?"),
+            ],
+        ),
+        (
+            job("sub_partners: [{ fil: p.csv }, { file: p.csv, label: Acme }]"),
+            &[
+                (5, 20, "no `file`", ""),
+                (5, 22, "unknown key \"fil\"", "did you mean file?"),
+                (5, 36, "do not go together", "{ file: partners.csv }"),
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn a_key_that_is_given_twice_hides_no_other_mistake() {
+    check(vec![(
+        job("types: [USER]\n    types: [USERS]\n    internal: 3"),
+        &[
+            (6, 5, "\"types\" is given twice", "keep one"),
+            (7, 15, "expected `true` or `false`", ""),
+        ],
+    )]);
+}
+
+#[test]
+fn what_is_wrong_is_not_missing_as_well() {
+    check(vec![
+        (
+            job(
+                "types: 3\n    periods: {}\n    sub_partners: 7\n    exclude: [{ sub_partner: a }]",
+            ),
+            &[
+                (5, 12, "found a number", ""),
+                (6, 14, "found a mapping", ""),
+                (7, 19, "found a number", ""),
+            ],
+        ),
+        (
+            "version: 1\ndefaults: { types: 3, periods: [2026-9] }\njobs: [{ name: a }]\n".into(),
+            &[
+                (2, 20, "found a number", ""),
+                (2, 33, "not a valid period", ""),
+            ],
+        ),
     ]);
 }
 
@@ -192,13 +286,16 @@ fn settings() {
         (
             top("limits: { rate: 300, burst: 0, concurrency: 1025, max_requests: -1 }"),
             &[
-                (3, 17, "\"300\" is no rate", "300/min"),
+                (3, 17, "\"300\" is not a valid rate", "300/min"),
                 (3, 29, "\"0\" is not a whole number from 1", ""),
                 (3, 45, "from 1 to 1024", ""),
                 (3, 65, "\"-1\" is not a whole number", ""),
             ],
         ),
-        (top("limits: { rate: 5/sec }"), &[(3, 17, "no rate", "5/s")]),
+        (
+            top("limits: { rate: 5/sec }"),
+            &[(3, 17, "not a valid rate", "5/s")],
+        ),
         (
             top("limits: { burst: 1.5 }"),
             &[(3, 18, "\"1.5\" is not a whole number", "")],
@@ -210,7 +307,7 @@ fn settings() {
             ),
             &[
                 (3, 24, "expected a whole number, found a text", ""),
-                (3, 57, "\"1 minute\" is no duration", "15m"),
+                (3, 57, "\"1 minute\" is not a valid duration", "15m"),
                 (3, 90, "longer than zero", ""),
             ],
         ),
@@ -228,7 +325,7 @@ fn jobs() {
         ]),
         (job("subpartners: []"), &[(5, 5, "unknown key \"subpartners\" in a job", "did you mean sub_partners?")]),
         (job("types: [USERS, customer, Y, true]"), &[
-            (5, 13, "\"USERS\" is no report type", "did you mean USER?"),
+            (5, 13, "\"USERS\" is not a valid report type", "did you mean USER?"),
             (5, 20, "", "did you mean CUSTOMER?"),
             (5, 30, "", "PARTNER, CUSTOMER, USER"),
             (5, 33, "as a truth value", "quote it"),
@@ -243,8 +340,8 @@ fn jobs() {
         (job("internal: \"true\""), &[(5, 15, "expected `true` or `false`", "")]),
         (job("internal: yes"), &[(5, 15, "expected `true` or `false`", "")]),
         ("version: 1\ndefaults: { types: [X], periods: [2026-13], jobs: 1 }\njobs: [{ name: a }, { name: b }]\n".into(), &[
-            (2, 21, "\"X\" is no report type", ""),
-            (2, 35, "\"2026-13\" is no period", ""),
+            (2, 21, "\"X\" is not a valid report type", ""),
+            (2, 35, "\"2026-13\" is not a valid period", ""),
             (2, 45, "unknown key \"jobs\" in `defaults`", ""),
         ]),
         (job("x: 1\n  - name: x\n  - name: \"\"\n  - name: \"a\\nb\""), &[
@@ -262,22 +359,27 @@ fn periods() {
     check(vec![
         (
             period("2026"),
-            &[(5, 15, "\"2026\" is no period", "2026-10")],
+            &[(5, 15, "\"2026\" is not a valid period", "2026-10")],
         ),
         (
             period("2026-10-01"),
-            &[(5, 15, "no period", "{ start: 2026-10-01, end: 2026-10-01 }")],
+            &[(
+                5,
+                15,
+                "not a valid period",
+                "{ start: 2026-10-01, end: 2026-10-01 }",
+            )],
         ),
         (
             period("previous_month"),
-            &[(5, 15, "no period", "did you mean previous-month?")],
+            &[(5, 15, "not a valid period", "did you mean previous-month?")],
         ),
         (
             period("2026-11"),
             &[(
                 5,
                 15,
-                "ends on 2026-11-30, which is not in the past",
+                "ends on 2026-11-30 and is not over yet",
                 "--no-date-check",
             )],
         ),
@@ -293,8 +395,8 @@ fn periods() {
         (
             period("{ start: 2026-02-30, end: 2026-9-1 }"),
             &[
-                (5, 24, "\"2026-02-30\" is no calendar day", ""),
-                (5, 41, "\"2026-9-1\" is no calendar day", ""),
+                (5, 24, "\"2026-02-30\" is not a calendar day", ""),
+                (5, 41, "\"2026-9-1\" is not a calendar day", ""),
             ],
         ),
         (
@@ -303,7 +405,7 @@ fn periods() {
         ),
         (
             period("{ start: 2021-01-01, end: 2026-11-05 }"),
-            &[(5, 24, "five years", ""), (5, 41, "not in the past", "")],
+            &[(5, 24, "five years", ""), (5, 41, "not over yet", "")],
         ),
         (
             period("{ start: 2026-09-02 }"),
@@ -315,17 +417,17 @@ fn periods() {
         ),
         (
             period("{ from: 2026-09, to: 2026-11, every: week }"),
-            &[(5, 52, "\"week\" is no step", "month")],
+            &[(5, 52, "\"week\" is not a valid step", "month")],
         ),
         (
             period("{ from: 2020-09, to: 2027-11, every: month }"),
-            &[(5, 23, "five years", ""), (5, 36, "not in the past", "")],
+            &[(5, 23, "five years", ""), (5, 36, "not over yet", "")],
         ),
         (
             period("{ from: 2026-09, to: 2026 }"),
             &[
                 (5, 15, "no `every`", "every: month"),
-                (5, 36, "\"2026\" is no calendar month", ""),
+                (5, 36, "\"2026\" is not a calendar month", ""),
             ],
         ),
         (
@@ -386,7 +488,7 @@ fn sub_partners_and_exclusions() {
         ),
         (
             listed("[{ discover: al }]"),
-            &[(5, 32, "\"al\" is no kind", "did you mean all?")],
+            &[(5, 32, "\"al\" is not a valid kind", "did you mean all?")],
         ),
         (
             listed("[{ id: a, label: A }, { id: b, label: A }]"),
@@ -420,7 +522,7 @@ fn sub_partners_and_exclusions() {
             excluded("{ sub_partner: c, type: X, period: { from: 2026-09 } }"),
             &[
                 (6, 30, "no sub-partner \"c\"", ""),
-                (6, 39, "no report type", ""),
+                (6, 39, "not a valid report type", ""),
                 (6, 50, "no `start`", ""),
                 (6, 50, "no `end`", ""),
                 (6, 52, "unknown key \"from\"", ""),
@@ -449,10 +551,13 @@ fn partners_files() {
             "org_id\na;Acme\n",
             "p.csv:2:1: the columns are separated by semicolons",
         ),
-        ("orgid,label\na,A\n", "p.csv:1:1: \"orgid\" is no column"),
+        (
+            "orgid,label\na,A\n",
+            "p.csv:1:1: \"orgid\" is not a valid column",
+        ),
         (
             "org_id,label,Größe,x\na,A,1,2\n",
-            "p.csv:1:14: \"Größe\" is no column",
+            "p.csv:1:14: \"Größe\" is not a valid column",
         ),
         (
             "org_id,org_id\na,b\n",
@@ -528,8 +633,8 @@ jobs:
 "
         .into(),
         &[
-            (3, 30, "\"U\" is no report type", ""),
-            (4, 34, "\"2026-9\" is no period", ""),
+            (3, 30, "\"U\" is not a valid report type", ""),
+            (4, 34, "\"2026-9\" is not a valid period", ""),
         ],
     )]);
 }

@@ -3,15 +3,12 @@
 use chrono::{Datelike, Days};
 use proptest::prelude::*;
 
-use super::*;
-use crate::{
-    manifest::schema::{
-        DaysText, DefaultsText, DiscoverText, EveryText, ExcludedPeriodText, ExclusionText,
-        FileText, IdText, JobText, ManifestText, MonthText, MonthsText, NamedText, PeriodText,
-        SubPartnerText,
-    },
-    request::{Period, ReportType},
+use super::written::{
+    DaysText, DefaultsText, DiscoverText, EveryText, ExcludedPeriodText, ExclusionText, FileText,
+    IdText, JobText, ManifestText, MonthText, MonthsText, NamedText, PeriodText, SubPartnerText,
 };
+use super::*;
+use crate::request::{Period, ReportType};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
@@ -319,10 +316,6 @@ prop_compose! {
         ManifestText {
             version: 1,
             name,
-            api: None,
-            limits: None,
-            retry: None,
-            ledger: None,
             defaults: Some(DefaultsText {
                 types: Some(vec![ReportType::Partner]),
                 periods: None,

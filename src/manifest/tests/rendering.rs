@@ -36,7 +36,7 @@ jobs:
       |
       = help: did you mean sub_partners?
 
-    error: "Customer" is no report type
+    error: "Customer" is not a valid report type
      --> october.yaml:6:13
       |
     6 |     types: [Customer]
@@ -52,7 +52,7 @@ jobs:
       |
       = help: swap the two, or correct one
 
-    error: this period ends on 2026-11-30, which is not in the past (today is 2026-11-05, UTC)
+    error: this period ends on 2026-11-30 and is not over yet (today is 2026-11-05, UTC)
      --> october.yaml:7:55
       |
     7 |     periods: [{ start: 2026-10-31, end: 2026-10-01 }, 2026-11]

@@ -2,7 +2,7 @@
 
 /// The candidate nearest to `text`, where one is near enough to be a slip: other case, or about one letter in
 /// three changed, swapped, missing or too much.
-pub(super) fn nearest<'c>(
+pub(crate) fn nearest<'c>(
     text: &str,
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<&'c str> {
@@ -24,6 +24,14 @@ pub(super) fn nearest<'c>(
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// One line of help: the candidate that may be meant, or all of them after `otherwise`.
+pub(crate) fn did_you_mean(text: &str, otherwise: &str, candidates: &[&str]) -> String {
+    match nearest(text, candidates.iter().copied()) {
+        Some(nearest) => format!("did you mean {nearest}?"),
+        None => format!("{otherwise} {}", candidates.join(", ")),
+    }
 }
 
 fn plain(text: &str) -> String {

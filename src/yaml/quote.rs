@@ -6,7 +6,7 @@ use std::fmt;
 const MAX_SHOWN: usize = 80;
 
 /// A text in quotes, control characters escaped, and cut where it is long.
-pub(super) struct Quoted<'a>(pub(super) &'a str);
+pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

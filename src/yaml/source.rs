@@ -10,18 +10,13 @@ use std::{
 };
 
 /// The largest manifest or partners file that is read, in bytes.
-pub(super) const MAX_FILE_BYTES: usize = 32 * 1024 * 1024;
-
-/// A place is found from its character's number by counting from the last mark; there is a mark every so many characters.
-const MARK_EVERY: usize = 128;
+pub(crate) const MAX_FILE_BYTES: usize = 32 * 1024 * 1024;
 
 /// A text file: where it came from and what it says, without a byte order mark.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(crate) struct Source {
     path: PathBuf,
     text: String,
-    /// Byte offset of every [`MARK_EVERY`]th character; empty where characters are bytes.
-    marks: Vec<usize>,
 }
 
 /// Why a file cannot be read as text.
@@ -52,7 +47,7 @@ pub enum ReadError {
 
 impl Source {
     /// Reads a whole file, at most [`MAX_FILE_BYTES`].
-    pub(super) fn read(path: &Path) -> Result<Arc<Self>, ReadError> {
+    pub(crate) fn read(path: &Path) -> Result<Arc<Self>, ReadError> {
         let file = File::open(path)?;
         if file.metadata()?.is_dir() {
             return Err(ReadError::Directory);
@@ -64,7 +59,7 @@ impl Source {
     }
 
     /// Takes `bytes` for what `path` holds.
-    pub(super) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Arc<Self>, ReadError> {
+    pub(crate) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Arc<Self>, ReadError> {
         if bytes.len() > MAX_FILE_BYTES {
             return Err(ReadError::TooLarge);
         }
@@ -87,47 +82,29 @@ impl Source {
         if text.starts_with('\u{feff}') {
             text.drain(..'\u{feff}'.len_utf8());
         }
-        let marks = if text.is_ascii() {
-            Vec::new()
-        } else {
-            text.char_indices()
-                .step_by(MARK_EVERY)
-                .map(|(byte, _)| byte)
-                .collect()
-        };
         Ok(Arc::new(Source {
             path: path.to_owned(),
             text,
-            marks,
         }))
     }
 
     /// The path as the user would name it.
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
+    /// The folder that paths in the file are relative to.
+    pub(crate) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
     /// What the file says.
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    /// The byte offset of the character with number `index`, counted from 0; the end for one that is not there.
-    pub(super) fn byte_of_char(&self, index: usize) -> usize {
-        if self.marks.is_empty() {
-            return index.min(self.text.len());
-        }
-        let Some(mark) = self.marks.get(index / MARK_EVERY) else {
-            return self.text.len();
-        };
-        self.text[*mark..]
-            .char_indices()
-            .nth(index % MARK_EVERY)
-            .map_or(self.text.len(), |(byte, _)| mark + byte)
-    }
-
     /// A place in this file. `span` is in bytes; it is cut to the line that it starts on.
-    pub(super) fn place(self: &Arc<Self>, span: Range<usize>) -> Place {
+    pub(crate) fn place(self: &Arc<Self>, span: Range<usize>) -> Place {
         let start = self.boundary(span.start);
         let end = self.boundary(span.end).max(start);
         let first_line = self.text[start..end]
@@ -169,32 +146,32 @@ fn binary_kind(bytes: &[u8]) -> Option<&'static str> {
 
 /// A stretch of one line of a file.
 #[derive(Clone)]
-pub(super) struct Place {
-    pub(super) source: Arc<Source>,
+pub(crate) struct Place {
+    pub(crate) source: Arc<Source>,
     /// In bytes.
-    pub(super) span: Range<usize>,
+    pub(crate) span: Range<usize>,
 }
 
 impl Place {
     /// The line, counted from 1.
-    pub(super) fn line(&self) -> usize {
+    pub(crate) fn line(&self) -> usize {
         1 + self.before().matches('\n').count()
     }
 
     /// The column in characters, counted from 1.
-    pub(super) fn column(&self) -> usize {
+    pub(crate) fn column(&self) -> usize {
         let before = self.before();
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         1 + before[line_start..].chars().count()
     }
 
     /// What is written there.
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.source.text[self.span.clone()]
     }
 
     /// The line that it lies on, and the byte that this line starts at.
-    pub(super) fn whole_line(&self) -> (usize, &str) {
+    pub(crate) fn whole_line(&self) -> (usize, &str) {
         let text = &self.source.text;
         let start = self.before().rfind('\n').map_or(0, |newline| newline + 1);
         let rest = &text[start..];
@@ -203,7 +180,7 @@ impl Place {
     }
 
     /// By file, then by position.
-    pub(super) fn compare(&self, other: &Place) -> Ordering {
+    pub(crate) fn compare(&self, other: &Place) -> Ordering {
         let key = |place: &Place| (place.span.start, place.span.end);
         let files = if Arc::ptr_eq(&self.source, &other.source) {
             Ordering::Equal
@@ -238,17 +215,6 @@ mod tests {
 
     fn source(text: &str) -> Arc<Source> {
         Source::from_bytes(Path::new("f"), text.as_bytes().to_vec()).unwrap()
-    }
-
-    #[test]
-    fn characters_are_found_across_marks() {
-        let text = "ä€x\u{1f600}\n".repeat(200);
-        let source = source(&text);
-        for (index, (byte, _)) in text.char_indices().enumerate() {
-            assert_eq!(source.byte_of_char(index), byte);
-        }
-        assert_eq!(source.byte_of_char(1_000_000), text.len());
-        assert_eq!(source.byte_of_char(1_000), text.len());
     }
 
     #[test]

@@ -1,20 +1,42 @@
-//! What is wrong with a manifest: kinds of problems and where they are.
+//! What is wrong with a manifest, where, and what would be right.
 
 use std::{cell::RefCell, path::Path, sync::Arc};
 
-use super::{
-    kind::ProblemKind,
-    source::{Place, Source},
-};
+use super::source::{Place, Source};
 
 /// So many problems are shown; a wrong column in a long partners file makes one per line.
 const MAX_SHOWN: usize = 50;
+
+/// What is wrong, and what would be right: a problem that has no place yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mistake {
+    message: String,
+    help: Option<String>,
+}
+
+impl Mistake {
+    /// `message` is one line without a full stop.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Mistake {
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    /// With one line on what would be right.
+    pub(crate) fn help(self, help: impl Into<String>) -> Self {
+        Mistake {
+            help: Some(help.into()),
+            ..self
+        }
+    }
+}
 
 /// Something wrong at one place of the manifest or of a partners file.
 #[derive(Debug, Clone)]
 pub struct Problem {
     place: Place,
-    kind: ProblemKind,
+    mistake: Mistake,
     /// The other place of a problem that two places make.
     other: Option<Place>,
 }
@@ -40,16 +62,21 @@ impl Problem {
         self.place.text()
     }
 
-    /// What is wrong. Its `Display` says it, [`ProblemKind::help`] what would be right.
-    pub fn kind(&self) -> &ProblemKind {
-        &self.kind
+    /// What is wrong, in one line.
+    pub fn message(&self) -> &str {
+        &self.mistake.message
     }
 
-    pub(super) fn place(&self) -> &Place {
+    /// What would be right, where the message does not say it.
+    pub fn help(&self) -> Option<&str> {
+        self.mistake.help.as_deref()
+    }
+
+    pub(crate) fn place(&self) -> &Place {
         &self.place
     }
 
-    pub(super) fn other(&self) -> Option<&Place> {
+    pub(crate) fn other(&self) -> Option<&Place> {
         self.other.as_ref()
     }
 }
@@ -57,7 +84,7 @@ impl Problem {
 /// `file:line:column: what is wrong`, on one line.
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.place, self.kind)?;
+        write!(f, "{}: {}", self.place, self.message())?;
         match &self.other {
             Some(other) => write!(f, " (see {other})"),
             None => Ok(()),
@@ -92,33 +119,36 @@ impl Problems {
 
 /// Takes problems as they are found, in any order. Shared by all readers of a manifest.
 #[derive(Debug, Default)]
-pub(super) struct Sink(RefCell<Vec<Problem>>);
+pub(crate) struct Sink(RefCell<Vec<Problem>>);
 
 impl Sink {
-    pub(super) fn report(&self, place: Place, kind: ProblemKind) {
-        self.0.borrow_mut().push(Problem {
-            place,
-            kind,
-            other: None,
-        });
+    /// Gives `None`, for readers that end with it.
+    pub(crate) fn report<T>(&self, place: Place, mistake: Mistake) -> Option<T> {
+        self.push(place, mistake, None)
     }
 
-    pub(super) fn report_with(&self, place: Place, kind: ProblemKind, other: Place) {
+    /// Reports what two places make wrong together.
+    pub(crate) fn report_with<T>(&self, place: Place, mistake: Mistake, other: Place) -> Option<T> {
+        self.push(place, mistake, Some(other))
+    }
+
+    fn push<T>(&self, place: Place, mistake: Mistake, other: Option<Place>) -> Option<T> {
         self.0.borrow_mut().push(Problem {
             place,
-            kind,
-            other: Some(other),
+            mistake,
+            other,
         });
+        None
     }
 
     /// The problems, `main`'s first; `None` if there are none. What an anchor made several times is told once.
-    pub(super) fn into_problems(self, main: &Arc<Source>) -> Option<Problems> {
+    pub(crate) fn into_problems(self, main: &Arc<Source>) -> Option<Problems> {
         let mut problems = self.0.into_inner();
         let elsewhere = |problem: &Problem| !Arc::ptr_eq(&problem.place.source, main);
         problems.sort_by(|a, b| {
             (elsewhere(a).cmp(&elsewhere(b))).then_with(|| a.place.compare(&b.place))
         });
-        problems.dedup_by(|a, b| a.place.compare(&b.place).is_eq() && a.kind == b.kind);
+        problems.dedup_by(|a, b| a.place.compare(&b.place).is_eq() && a.mistake == b.mistake);
         let total = problems.len();
         problems.truncate(MAX_SHOWN);
         (total > 0).then_some(Problems {

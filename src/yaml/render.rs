@@ -4,7 +4,10 @@ use annotate_snippets::{
     Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle,
 };
 
-use super::{Problem, Problems, source::Place};
+use super::{
+    problem::{Problem, Problems},
+    source::Place,
+};
 
 /// A line longer than this, in bytes, is not shown.
 const MAX_LINE: usize = 2000;
@@ -35,12 +38,12 @@ impl Problems {
 }
 
 fn group(problem: &Problem) -> Group<'_> {
-    let mut group = Group::with_title(Level::ERROR.primary_title(problem.kind().to_string()));
+    let mut group = Group::with_title(Level::ERROR.primary_title(problem.message()));
     group = snippet(group, problem.place(), AnnotationKind::Primary, None);
     if let Some(other) = problem.other() {
         group = snippet(group, other, AnnotationKind::Context, Some("first here"));
     }
-    match problem.kind().help() {
+    match problem.help() {
         Some(help) => group.element(Level::HELP.message(help)),
         None => group,
     }

@@ -1,0 +1,124 @@
+//! The entries of `exclude`.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::{
+    model::{Exclusion, Labels, Source, SubPartners},
+    names::{checked_id, report_type},
+    options::LoadOptions,
+    period::{PeriodText, period},
+};
+use crate::{
+    request::{OrgId, ReportType},
+    yaml::{At, Given, Mistake, Quoted, Sink, at, keys, line, nearest, optional},
+};
+
+/// Near misses are looked for among this many labels; in a long list one by one would take too long.
+const MAX_SUGGESTIONS: usize = 1000;
+
+keys! {
+    /// Requests that are left out: those that match every key that is given.
+    #[derive(Debug, Clone)]
+    pub(super) struct ExclusionText: "an exclusion", "a mapping such as { sub_partner: Acme GmbH, type: USER }",
+        not empty: "this exclusion names nothing"
+    {
+        /// The id or the label of a sub-partner of this job.
+        sub_partner: Given<At<String>> = optional(at(line("an id or a label"))),
+        /// A report type.
+        r#type: Given<ReportType> = optional(report_type()),
+        /// Exactly this period.
+        period: Given<PeriodText> = optional(period(false)),
+    }
+}
+
+/// Whom a job bills, as far as an exclusion may name them.
+pub(super) struct Billed<'a> {
+    own: bool,
+    ids: HashSet<&'a str>,
+    labels: BTreeMap<&'a str, &'a OrgId>,
+    discovers: bool,
+    /// All labels of the manifest: whoever is discovered may have one elsewhere.
+    all: &'a Labels,
+}
+
+impl ExclusionText {
+    /// What it means in a job that bills `billed`. That is `None` where the job's sub-partners could not be read:
+    /// then nothing can be said about who is missing.
+    pub(super) fn read(
+        self,
+        billed: Option<&Billed<'_>>,
+        options: &LoadOptions,
+        sink: &Sink,
+    ) -> Option<Exclusion> {
+        let sub_partner = self.sub_partner.ok()?.map(|name| {
+            let found = billed?.find(&name.value);
+            found
+                .map_err(|mistake| name.report::<()>(sink, mistake))
+                .ok()
+        });
+        let period = self.period.ok()?.map(|period| period.single(options, sink));
+        Some(Exclusion {
+            sub_partner: known(sub_partner)?,
+            report_type: self.r#type.ok()?,
+            period: known(period)?,
+        })
+    }
+}
+
+/// A part that is missing is fine; one that could not be read is not.
+fn known<T>(part: Option<Option<T>>) -> Option<Option<T>> {
+    part.map_or(Some(None), |part| part.map(Some))
+}
+
+impl<'a> Billed<'a> {
+    pub(super) fn new(sub_partners: &'a SubPartners, all: &'a Labels) -> Self {
+        let (own, sources) = match sub_partners {
+            SubPartners::Own => (true, [].as_slice()),
+            SubPartners::Listed(sources) => (false, sources.as_slice()),
+        };
+        let mut billed = Billed {
+            own,
+            ids: HashSet::new(),
+            labels: BTreeMap::new(),
+            discovers: false,
+            all,
+        };
+        for source in sources {
+            match source {
+                Source::Named(sub_partner) => {
+                    billed.ids.insert(sub_partner.id.as_str());
+                    if let Some(label) = &sub_partner.label {
+                        billed.labels.insert(label, &sub_partner.id);
+                    }
+                }
+                Source::Discovered(_) => billed.discovers = true,
+            }
+        }
+        billed
+    }
+
+    /// Labels first: a label that is the id of another sub-partner is a problem of its own.
+    fn find(&self, name: &str) -> Result<OrgId, Mistake> {
+        if self.own {
+            let message = "this job bills the partner itself and has no sub-partners to exclude";
+            return Err(Mistake::new(message).help("leave `sub_partner` out"));
+        }
+        if let Some(id) = self.labels.get(name) {
+            return Ok((*id).clone());
+        }
+        if self.discovers
+            && let Some(id) = self.all.get(name)
+        {
+            return Ok(id.clone());
+        }
+        if self.discovers || self.ids.contains(name) {
+            return checked_id(name);
+        }
+        let labels = self.labels.keys().copied().take(MAX_SUGGESTIONS);
+        let mistake = Mistake::new(format!("this job has no sub-partner {}", Quoted(name)));
+        Err(mistake.help(match nearest(name, labels) {
+            Some(nearest) => format!("did you mean {}?", Quoted(nearest)),
+            None => "write the id or the label of one that the job lists".to_owned(),
+        }))
+    }
+}

@@ -1,0 +1,207 @@
+//! `defaults` and `jobs`.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{
+    exclusion::{Billed, ExclusionText},
+    labels::LabelBook,
+    model::{Job, SubPartners},
+    names::report_type,
+    options::LoadOptions,
+    partners::PartnersFiles,
+    period::{PeriodText, period},
+    sub_partner::{SubPartnerText, sub_partner},
+};
+use crate::{
+    request::{Period, ReportType},
+    yaml::{
+        At, Form, Given, Mapping, Mistake, Place, Quoted, Sink, at, keys, line, list, mapping,
+        missing, optional, required, truth,
+    },
+};
+
+keys! {
+    /// Used by every job that does not say otherwise.
+    #[derive(Debug, Clone)]
+    pub(super) struct Defaults: "`defaults`", "a mapping such as { types: [PARTNER] }" {
+        /// Report types.
+        types: Given<Vec<ReportType>> = optional(types()),
+        /// Date ranges.
+        periods: Given<Vec<PeriodText>> = optional(periods()),
+        /// Include internal organisations.
+        internal: Given<bool> = optional(truth()),
+    }
+}
+
+keys! {
+    /// A product of sub-partners, periods and types.
+    #[derive(Debug, Clone)]
+    pub(super) struct JobText: "a job", "a job such as { name: own, types: [PARTNER], periods: [previous-month] }" {
+        /// Unique in the manifest.
+        name: Option<At<String>> = required(at(line("the name of a job")), "name: resellers"),
+        /// Whom to bill; the partner itself where it is left out.
+        sub_partners: Given<Vec<SubPartnerText>> = optional(list(
+            "a list of sub-partners",
+            "name a sub-partner, or leave `sub_partners` out to bill the partner itself",
+            sub_partner(),
+        )),
+        /// Report types; those of `defaults` where it is left out.
+        types: Given<Vec<ReportType>> = optional(types()),
+        /// Include internal organisations.
+        internal: Given<bool> = optional(truth()),
+        /// Date ranges; those of `defaults` where it is left out.
+        periods: Given<Vec<PeriodText>> = optional(periods()),
+        /// What to leave out.
+        exclude: Given<Vec<ExclusionText>> = optional(list(
+            "a list of exclusions",
+            "leave `exclude` out to exclude nothing",
+            mapping(),
+        )),
+    }
+}
+
+fn types() -> impl Form<Value = Vec<ReportType>> {
+    let if_empty = "name at least one of PARTNER, CUSTOMER and USER";
+    list("a list of types", if_empty, report_type())
+}
+
+fn periods() -> impl Form<Value = Vec<PeriodText>> {
+    let if_empty = "name at least one period: `periods: [previous-month]`";
+    list("a list of periods", if_empty, period(true))
+}
+
+/// What jobs mean, and what they share.
+pub(super) struct Jobs<'a> {
+    pub(super) options: &'a LoadOptions,
+    pub(super) sink: &'a Sink,
+    pub(super) partners: PartnersFiles,
+    pub(super) labels: LabelBook,
+}
+
+/// A job but for its exclusions: they may name a label that a later job introduces.
+struct WithoutExclusions {
+    name: Option<Arc<str>>,
+    sub_partners: Option<SubPartners>,
+    types: Option<Vec<ReportType>>,
+    internal: Option<bool>,
+    periods: Option<Vec<Period>>,
+    exclude: Given<Vec<ExclusionText>>,
+}
+
+impl Jobs<'_> {
+    /// All jobs, or `None` where something about them is reported.
+    pub(super) fn read(&mut self, jobs: Vec<At<JobText>>, defaults: Defaults) -> Option<Vec<Job>> {
+        let default_periods =
+            (defaults.periods).map(|given| given.map(|given| self.periods(&given)));
+        let default_internal = defaults.internal.ok().flatten().unwrap_or(false);
+        let mut names = HashMap::new();
+        // Each step is done for all jobs before the next, so that the problems of every job are found.
+        let jobs: Vec<_> = jobs
+            .into_iter()
+            .map(|At { value: job, place }| WithoutExclusions {
+                name: job.name.and_then(|name| self.name(name, &mut names)),
+                sub_partners: (job.sub_partners.ok()).map(|given| match given {
+                    Some(listed) => self.sub_partners(&listed),
+                    None => SubPartners::Own,
+                }),
+                types: {
+                    let example = "types: [PARTNER, CUSTOMER, USER]";
+                    self.or_default(job.types, &defaults.types, &place, ("types", example))
+                        .map(without_repetition)
+                },
+                internal: (job.internal.ok()).map(|given| given.unwrap_or(default_internal)),
+                periods: {
+                    let given = (job.periods).map(|given| given.map(|given| self.periods(&given)));
+                    let example = "periods: [previous-month]";
+                    self.or_default(given, &default_periods, &place, ("periods", example))
+                },
+                exclude: job.exclude,
+            })
+            .collect();
+        let jobs: Vec<_> = jobs.into_iter().map(|job| self.exclude(job)).collect();
+        jobs.into_iter().collect()
+    }
+
+    fn name(&self, name: At<String>, names: &mut HashMap<Arc<str>, Place>) -> Option<Arc<str>> {
+        let At { value, place } = name;
+        if let Some(first) = names.get(value.as_str()) {
+            let mistake = Mistake::new(format!("two jobs are named {}", Quoted(&value)))
+                .help("give each job a name of its own");
+            return self.sink.report_with(place, mistake, first.clone());
+        }
+        let name: Arc<str> = value.into();
+        names.insert(Arc::clone(&name), place);
+        Some(name)
+    }
+
+    fn sub_partners(&mut self, listed: &[SubPartnerText]) -> SubPartners {
+        let mut sources = Vec::with_capacity(listed.len());
+        for text in listed {
+            // What is wrong with one of them is reported.
+            let _ = text.add_to(
+                &mut sources,
+                &mut self.labels,
+                &mut self.partners,
+                self.sink,
+            );
+        }
+        SubPartners::Listed(sources)
+    }
+
+    /// Shorter than written only where a problem is reported.
+    fn periods(&self, periods: &[PeriodText]) -> Vec<Period> {
+        let periods = periods.iter();
+        let periods = periods.filter_map(|period| period.periods(self.options, self.sink));
+        periods.flatten().collect()
+    }
+
+    /// What a job gives, or `defaults` does; reported where neither has it.
+    fn or_default<T: Clone>(
+        &self,
+        given: Given<T>,
+        default: &Given<T>,
+        job: &Place,
+        (key, example): (&str, &str),
+    ) -> Option<T> {
+        let chosen = match given {
+            Ok(None) => default.clone(),
+            given => given,
+        };
+        match chosen {
+            Ok(None) => {
+                let mistake = missing(JobText::OWNER, key, example);
+                self.sink.report(job.clone(), mistake)
+            }
+            given => given.ok().flatten(),
+        }
+    }
+
+    fn exclude(&self, job: WithoutExclusions) -> Option<Job> {
+        let billed = job.sub_partners.as_ref();
+        let billed = billed.map(|billed| Billed::new(billed, self.labels.labels()));
+        let exclude = job.exclude.ok()?.unwrap_or_default().into_iter();
+        let exclude = exclude
+            .filter_map(|exclusion| exclusion.read(billed.as_ref(), self.options, self.sink))
+            .collect();
+        Some(Job {
+            name: job.name?,
+            sub_partners: job.sub_partners?,
+            types: job.types?,
+            internal: job.internal?,
+            periods: job.periods?,
+            exclude,
+        })
+    }
+}
+
+/// A type that is named twice counts once.
+fn without_repetition(mut types: Vec<ReportType>) -> Vec<ReportType> {
+    let mut seen = Vec::with_capacity(types.len());
+    types.retain(|t| {
+        !seen.contains(t) && {
+            seen.push(*t);
+            true
+        }
+    });
+    types
+}

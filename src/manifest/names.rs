@@ -1,0 +1,39 @@
+//! Ids, labels and report types, wherever they are written.
+
+use crate::{
+    request::{OrgId, ReportType},
+    yaml::{Form, Mistake, Quoted, checked_line, words},
+};
+
+/// The word that stands for the partner itself in selections.
+const OWN: &str = "own";
+
+/// An id.
+pub(super) fn checked_id(text: &str) -> Result<OrgId, Mistake> {
+    if text == OWN {
+        return Err(reserved());
+    }
+    text.parse().map_err(|error| {
+        Mistake::new(format!("{}: {error}", Quoted(text))).help(
+            "copy the `orgId` of the sub-partner, for instance Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi8x",
+        )
+    })
+}
+
+/// A label, without blanks around it.
+pub(super) fn checked_label(text: &str) -> Result<&str, Mistake> {
+    match checked_line(text, "a label")? {
+        OWN => Err(reserved()),
+        label => Ok(label),
+    }
+}
+
+fn reserved() -> Mistake {
+    Mistake::new("`own` is reserved: it stands for the partner itself")
+        .help("choose another label; to bill the partner itself, leave `sub_partners` out")
+}
+
+/// How a report type is written.
+pub(super) fn report_type() -> impl Form<Value = ReportType> {
+    words("report type", ReportType::ALL.map(|t| (t.as_str(), t)))
+}

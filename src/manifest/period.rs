@@ -1,0 +1,253 @@
+//! The forms of a period.
+
+use std::fmt::Display;
+
+use chrono::{Months, NaiveDate};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::options::{DateCheck, LoadOptions};
+use crate::{
+    request::{Month, Period, day},
+    yaml::{
+        At, Form, Mapping, Mistake, Node, Place, Quoted, Sink, Text, any_of, at, form, keys,
+        mapping, nearest, required, text, which, words,
+    },
+};
+
+const EXPECTED: &str =
+    "a month such as 2026-10, previous-month, { start, end } or { from, to, every: month }";
+const FORMS: &str =
+    "write { start: 2026-10-01, end: 2026-10-15 } or { from: 2026-01, to: 2026-09, every: month }";
+
+/// How far back the server goes (its help page: any day of the last five years).
+const YEARS_BACK: u32 = 5;
+
+keys! {
+    /// Days, both included.
+    #[derive(Debug, Clone)]
+    pub(super) struct Days: "a period", "a mapping such as { start: 2026-10-01, end: 2026-10-15 }" {
+        /// First day.
+        start: Option<At<NaiveDate>> = required(at(calendar_day()), "start: 2026-10-01"),
+        /// Last day, included.
+        end: Option<At<NaiveDate>> = required(at(calendar_day()), "end: 2026-10-31"),
+    }
+}
+
+keys! {
+    /// Each month of a range.
+    #[derive(Debug, Clone)]
+    pub(super) struct MonthRange: "a period", "a mapping such as { from: 2026-01, to: 2026-09, every: month }" {
+        /// First month.
+        from: Option<At<Month>> = required(at(calendar_month()), "from: 2026-01"),
+        /// Last month, included.
+        to: Option<At<Month>> = required(at(calendar_month()), "to: 2026-09"),
+        /// One period for each.
+        every: Option<Every> = required(words("step of a period", [("month", Every::Month)]), "every: month"),
+    }
+}
+
+/// The step of a range of months.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Every {
+    /// One period per calendar month.
+    Month,
+}
+
+/// A month by its name.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Named {
+    /// The month before `--as-of`.
+    Previous,
+    Month(Month),
+}
+
+/// A billing period, or several, as it is written.
+#[derive(Debug, Clone)]
+pub(super) enum PeriodText {
+    Named(At<Named>),
+    Days(Days),
+    Months(MonthRange),
+}
+
+/// How a period is written; several of them where `ranges` may stand.
+pub(super) fn period(ranges: bool) -> impl Form<Value = PeriodText> {
+    let read = move |node: Node<'_>| {
+        if !node.is_mapping() {
+            return at(named()).read(node).map(PeriodText::Named);
+        }
+        if ranges && which(node, &[Days::names(), MonthRange::names()], FORMS)? == 1 {
+            return MonthRange::read(node, &[]).map(PeriodText::Months);
+        }
+        Days::read(node, &[]).map(PeriodText::Days)
+    };
+    form(read, move |generator| {
+        let month =
+            "A calendar month such as `2026-10`, or `previous-month`, which counts from `--as-of`.";
+        let mut forms = vec![
+            (month, named().schema(generator)),
+            (Days::ABOUT, mapping::<Days>().schema(generator)),
+        ];
+        if ranges {
+            let months = mapping::<MonthRange>().schema(generator);
+            forms.push((MonthRange::ABOUT, months));
+        }
+        any_of(forms)
+    })
+}
+
+fn named() -> Text<Named> {
+    text(
+        EXPECTED,
+        r"^(\d{4}-(0[1-9]|1[0-2])|previous-month)$",
+        |text| match text.parse() {
+            Ok(month) => Ok(Named::Month(month)),
+            Err(_) if text == "previous-month" => Ok(Named::Previous),
+            Err(_) => Err(no_period(text)),
+        },
+    )
+}
+
+fn no_period(text: &str) -> Mistake {
+    let mistake = Mistake::new(format!("{} is not a valid period", Quoted(text)));
+    if nearest(text, ["previous-month"]).is_some() {
+        return mistake.help("did you mean previous-month?");
+    }
+    if day(text).is_ok() {
+        return mistake.help(format!(
+            "for this one day, write {{ start: {text}, end: {text} }}"
+        ));
+    }
+    mistake.help(
+        "write a month (2026-10), previous-month, { start: 2026-10-01, end: 2026-10-15 } or { from: 2026-01, to: 2026-09, every: month }",
+    )
+}
+
+fn calendar_day() -> Text<NaiveDate> {
+    text("a day such as 2026-10-31", r"^\d{4}-\d{2}-\d{2}$", |text| {
+        day(text).map_err(|_| {
+            Mistake::new(format!("{} is not a calendar day", Quoted(text)))
+                .help("write YYYY-MM-DD, for instance 2026-10-31")
+        })
+    })
+}
+
+fn calendar_month() -> Text<Month> {
+    text(
+        "a month such as 2026-10",
+        r"^\d{4}-(0[1-9]|1[0-2])$",
+        |text| {
+            text.parse().map_err(|_| {
+                Mistake::new(format!("{} is not a calendar month", Quoted(text)))
+                    .help("write YYYY-MM, for instance 2026-10")
+            })
+        },
+    )
+}
+
+/// Periods, and where their first and their last day are written.
+struct Meant {
+    periods: Vec<Period>,
+    start: Place,
+    end: Place,
+}
+
+impl PeriodText {
+    /// All periods that it stands for, held against the server's calendar rules.
+    pub(super) fn periods(&self, options: &LoadOptions, sink: &Sink) -> Option<Vec<Period>> {
+        let meant = self.meant(options, sink)?;
+        if options.date_check == DateCheck::On {
+            meant.check(options.today, sink);
+        }
+        Some(meant.periods)
+    }
+
+    /// The one period that it stands for, in an exclusion: the calendar rules do not matter there.
+    pub(super) fn single(&self, options: &LoadOptions, sink: &Sink) -> Option<Period> {
+        self.meant(options, sink)?.periods.pop()
+    }
+
+    fn meant(&self, options: &LoadOptions, sink: &Sink) -> Option<Meant> {
+        let (periods, start, end) = match self {
+            PeriodText::Named(named) => {
+                let month = match named.value {
+                    Named::Month(month) => month,
+                    Named::Previous => match Month::of(options.as_of).previous() {
+                        Some(month) => month,
+                        // Before the calendar begins.
+                        None => return named.report(sink, no_period("previous-month")),
+                    },
+                };
+                (vec![month.period()], &named.place, &named.place)
+            }
+            PeriodText::Days(Days { start, end }) => {
+                let (start, end) = (start.as_ref()?, end.as_ref()?);
+                in_order(("start", start), ("end", end), sink)?;
+                let period = Period::new(start.value, end.value).ok()?;
+                (vec![period], &start.place, &end.place)
+            }
+            PeriodText::Months(MonthRange { from, to, every }) => {
+                let (from, to, Every::Month) = (from.as_ref()?, to.as_ref()?, every.as_ref()?);
+                in_order(("from", from), ("to", to), sink)?;
+                let months = std::iter::successors(Some(from.value), |month| {
+                    month.next().filter(|next| *next <= to.value)
+                });
+                let periods = months.map(Month::period).collect();
+                (periods, &from.place, &to.place)
+            }
+        };
+        Some(Meant {
+            periods,
+            start: start.clone(),
+            end: end.clone(),
+        })
+    }
+}
+
+/// Reports a last day or month that comes before the first.
+fn in_order<T: Ord + Display>(
+    (first_key, first): (&str, &At<T>),
+    (last_key, last): (&str, &At<T>),
+    sink: &Sink,
+) -> Option<()> {
+    if first.value <= last.value {
+        return Some(());
+    }
+    let mistake = Mistake::new(format!(
+        "`{last_key}` {} is before `{first_key}` {}",
+        last.value, first.value
+    ));
+    last.report(sink, mistake.help("swap the two, or correct one"))
+}
+
+impl Meant {
+    /// The server's calendar rules: what breaks them is reported where it is written.
+    fn check(&self, today: NaiveDate, sink: &Sink) {
+        let earliest = today
+            .checked_sub_months(Months::new(12 * YEARS_BACK))
+            .unwrap_or(NaiveDate::MIN);
+        if let Some(first) = self.periods.first()
+            && first.start() < earliest
+        {
+            let mistake = Mistake::new(format!(
+                "this period starts on {}, more than five years ago",
+                first.start()
+            ))
+            .help(format!(
+                "the earliest day is {earliest} (`--no-date-check` leaves the judgement to the server)"
+            ));
+            sink.report::<()>(self.start.clone(), mistake);
+        }
+        if let Some(last) = self.periods.last()
+            && last.end() >= today
+        {
+            let mistake = Mistake::new(format!(
+                "this period ends on {} and is not over yet (today is {today}, UTC)",
+                last.end()
+            ))
+            .help("the server bills days that are over; choose an earlier end (`--no-date-check` leaves the judgement to the server)");
+            sink.report::<()>(self.end.clone(), mistake);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The manifest as it is written: its top level, and its schema.
+
+use serde_json::{Value, json};
+
+use super::job::{Defaults, JobText};
+use crate::{
+    settings::Settings,
+    yaml::{
+        At, Form, Mistake, Node, Quoted, Text, at, checked_line, form, keys, line, list, mapping,
+        or, or_none, required, root_schema, spread, text,
+    },
+};
+
+/// The JSON Schema (2020-12) of a manifest, for editors and `monthend schema manifest`.
+pub fn schema() -> Value {
+    root_schema::<ManifestText>("monthend manifest")
+}
+
+keys! {
+    /// Which wholesale billing reports are created at the Webex API, and how.
+    #[derive(Debug, Clone)]
+    pub(super) struct ManifestText: "the manifest", "a mapping with `version`, `jobs` and so on" {
+        /// The version of the manifest's form: 1.
+        pub(super) version: Option<Version> = required(version(), "version: 1"),
+        /// The name that outputs show; the file's stem where it is left out.
+        pub(super) name: Option<String> = or_none(line("the name of the manifest")),
+        /// Everything but what to bill.
+        pub(super) settings: Settings = spread(),
+        /// The CSV file that report ids and failures are written to, relative to the manifest;
+        /// `<manifest stem>.ledger.csv` where it is left out.
+        pub(super) ledger: Option<At<String>> = or_none(at(ledger())),
+        /// Used by every job that does not say otherwise.
+        pub(super) defaults: Defaults = or(mapping(), Defaults::default()),
+        /// What to bill: each job is a product of sub-partners, periods and types.
+        pub(super) jobs: Option<Vec<At<JobText>>> = required(
+            list("a list of jobs", "name at least one job", at(mapping())),
+            "jobs: [{ name: own, types: [PARTNER], periods: [previous-month] }]",
+        ),
+    }
+}
+
+/// The one version of the manifest's form.
+#[derive(Debug, Clone)]
+pub(super) struct Version;
+
+fn version() -> impl Form<Value = Version> {
+    let read = |node: Node<'_>| match node.whole_number() {
+        Some(1) => Some(Version),
+        _ if node.is_scalar() => {
+            let written = node.written();
+            let message = format!("version {} is not known to this program", Quoted(&written));
+            node.report(Mistake::new(message).help("write `version: 1`"))
+        }
+        _ => node.report(node.unexpected("the number 1")),
+    };
+    let schema = json!({ "type": "integer", "minimum": 1, "maximum": 1 });
+    form(read, move |_| schema.clone())
+}
+
+fn ledger() -> Text<String> {
+    const WHAT: &str = "the path of a CSV file";
+    Text {
+        numbers: false,
+        ..text(WHAT, r"[^/\s]$", |text| {
+            checked_line(text, WHAT).map(str::to_owned)
+        })
+    }
+}

@@ -1,0 +1,156 @@
+//! A value of a YAML text, and where it was written.
+
+use std::path::Path;
+
+use super::{
+    problem::{Mistake, Sink},
+    quote::Quoted,
+    source::Place,
+    tree::{Content, NodeId, Tree},
+};
+
+/// A value, its place, and where to report what is wrong with it.
+///
+/// The readers return `None` where they have reported a problem.
+#[derive(Clone, Copy)]
+pub(crate) struct Node<'a> {
+    tree: &'a Tree,
+    id: NodeId,
+    sink: &'a Sink,
+    /// The key whose value it is.
+    key: Option<&'a str>,
+}
+
+/// A key of a mapping and its value.
+#[derive(Clone, Copy)]
+pub(crate) struct KeyValue<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) key_node: Node<'a>,
+    pub(crate) value: Node<'a>,
+}
+
+impl<'a> Node<'a> {
+    /// The outermost value of a text.
+    pub(crate) fn root(tree: &'a Tree, sink: &'a Sink) -> Self {
+        Node {
+            tree,
+            id: tree.root,
+            sink,
+            key: None,
+        }
+    }
+
+    /// Where it was written: for an alias or a merged value, at its anchor.
+    pub(crate) fn place(self) -> Place {
+        self.tree.place(self.id)
+    }
+
+    /// The folder of the file that it is written in.
+    pub(crate) fn folder(self) -> &'a Path {
+        self.tree.source.folder()
+    }
+
+    /// The key whose value it is, where it is one.
+    pub(crate) fn key(self) -> Option<&'a str> {
+        self.key
+    }
+
+    /// Reports what is wrong with it.
+    pub(crate) fn report<T>(self, mistake: Mistake) -> Option<T> {
+        self.sink.report(self.place(), mistake)
+    }
+
+    pub(super) fn content(self) -> &'a Content {
+        self.tree.content(self.id)
+    }
+
+    /// Whether it is a mapping.
+    pub(crate) fn is_mapping(self) -> bool {
+        matches!(self.content(), Content::Mapping(_))
+    }
+
+    /// Whether it is a text, a number or a truth value.
+    pub(crate) fn is_scalar(self) -> bool {
+        matches!(
+            self.content(),
+            Content::Text(_) | Content::Number(_) | Content::Bool(_)
+        )
+    }
+
+    /// That something else was expected.
+    pub(crate) fn unexpected(self, expected: &str) -> Mistake {
+        Mistake::new(format!(
+            "expected {expected}, found {}",
+            self.content().kind()
+        ))
+    }
+
+    /// A text. What YAML takes for a number or a truth value is refused, with the advice to quote it.
+    pub(crate) fn text(self, expected: &str) -> Option<&'a str> {
+        match self.content() {
+            Content::Text(text) => Some(text),
+            Content::Number(_) | Content::Bool(_) => {
+                let written = self.written();
+                let found = self.content().kind();
+                let mistake = Mistake::new(format!(
+                    "expected {expected}, but YAML reads {} as {found}",
+                    Quoted(&written)
+                ));
+                let quoted = written.replace('"', "\\\"");
+                self.report(mistake.help(format!("quote it: \"{quoted}\"")))
+            }
+            _ => self.report(self.unexpected(expected)),
+        }
+    }
+
+    /// As it is written in the file.
+    pub(crate) fn written(self) -> String {
+        self.place().text().to_owned()
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn bool(self) -> Option<bool> {
+        match self.content() {
+            Content::Bool(value) => Some(*value),
+            _ => self.report(self.unexpected("`true` or `false`")),
+        }
+    }
+
+    /// A whole number that is not negative, where it is one.
+    pub(crate) fn whole_number(self) -> Option<u64> {
+        match self.content() {
+            Content::Number(number) => number.as_u64(),
+            _ => None,
+        }
+    }
+
+    /// The items, where it is a list.
+    pub(crate) fn items(self) -> Option<impl ExactSizeIterator<Item = Node<'a>>> {
+        match self.content() {
+            Content::List(items) => Some(items.iter().map(move |id| self.part(*id, None))),
+            _ => None,
+        }
+    }
+
+    /// The entries, where it is a mapping.
+    pub(crate) fn entries(self) -> Option<Vec<KeyValue<'a>>> {
+        let Content::Mapping(entries) = self.content() else {
+            return None;
+        };
+        let entries = entries.iter().filter_map(|entry| {
+            let Content::Text(key) = self.tree.content(entry.key) else {
+                return None; // the tree has texts only
+            };
+            Some(KeyValue {
+                key,
+                key_node: self.part(entry.key, None),
+                value: self.part(entry.value, Some(key)),
+            })
+        });
+        Some(entries.collect())
+    }
+
+    fn part(self, id: NodeId, key: Option<&'a str>) -> Self {
+        Node { id, key, ..self }
+    }
+}

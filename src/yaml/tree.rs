@@ -1,0 +1,494 @@
+//! The nodes of a YAML text: their places, and what they hold.
+
+use std::{collections::HashMap, ops::Range, sync::Arc};
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
+use serde_yaml::Number;
+
+use super::{
+    problem::{Mistake, Sink},
+    quote::Quoted,
+    source::{Place, Source},
+};
+
+/// How deep lists and mappings may lie in each other, aliases followed. A manifest needs six levels.
+const MAX_DEPTH: usize = 64;
+
+/// How many nodes a text may have, aliases followed. A sub-partner with a label takes five.
+const MAX_NODES: u64 = 2_000_000;
+
+/// The number of a node in its tree.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NodeId(usize);
+
+/// The one document of a file. Its expansion is known to be of bearable size and depth.
+pub(crate) struct Tree {
+    pub(super) source: Arc<Source>,
+    nodes: Vec<TreeNode>,
+    pub(super) root: NodeId,
+}
+
+struct TreeNode {
+    /// In bytes.
+    span: Range<usize>,
+    content: Content,
+    weight: Weight,
+}
+
+/// What a node holds. An alias is the node that it stands for.
+pub(super) enum Content {
+    /// Nothing, `~` or `null`.
+    Nothing,
+    Bool(bool),
+    Number(Number),
+    Text(String),
+    List(Vec<NodeId>),
+    /// Its own entries, then those that `<<` brings in; of several with one key the first counts.
+    Mapping(Vec<Entry>),
+    /// Something with a `!tag`.
+    Tagged,
+    /// The key `<<`, unquoted.
+    Merge,
+}
+
+impl Content {
+    /// What kind of value it is, in messages.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Content::Nothing => "nothing",
+            Content::Bool(_) => "a truth value",
+            Content::Number(_) => "a number",
+            Content::Text(_) | Content::Merge => "a text",
+            Content::List(_) => "a list",
+            Content::Mapping(_) => "a mapping",
+            Content::Tagged => "a value with a !tag",
+        }
+    }
+}
+
+/// A key of a mapping, which is a text, and what it maps to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry {
+    pub(super) key: NodeId,
+    pub(super) value: NodeId,
+}
+
+/// How much a node is, aliases followed, itself included.
+#[derive(Clone, Copy)]
+struct Weight {
+    /// Levels of lists and mappings.
+    height: usize,
+    nodes: u64,
+}
+
+const SCALAR: Weight = Weight {
+    height: 0,
+    nodes: 1,
+};
+
+impl Tree {
+    /// Reads the only document of `source`; reports what is not YAML, and what must not be expanded.
+    pub(crate) fn read(source: &Arc<Source>, sink: &Sink) -> Option<Tree> {
+        let mut builder = Builder {
+            source,
+            sink,
+            nodes: Vec::new(),
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            root: None,
+            documents: 0,
+            cursor: (0, 0),
+        };
+        for event in Parser::new_from_str(source.text()) {
+            match event {
+                Ok((event, span)) => {
+                    let span = builder.bytes(span.start.index())..builder.bytes(span.end.index());
+                    builder.take(event, span).ok()?;
+                }
+                Err(error) => {
+                    let at = builder.bytes(error.marker().index());
+                    for open in builder
+                        .open
+                        .iter()
+                        .filter(|open| open.kind == Kind::Mapping)
+                    {
+                        builder.entries(&open.parts); // for what it reports
+                    }
+                    let (before, after) = source.text().split_at(at);
+                    let mistake = syntax(error.info(), before);
+                    // The parser stops where the value before a tab begins.
+                    let tab = after
+                        .find('\t')
+                        .filter(|_| error.info().ends_with("found a tab"));
+                    let at = at + tab.unwrap_or(0);
+                    return sink.report(source.place(at..at), mistake);
+                }
+            }
+        }
+        let Some(root) = builder.root else {
+            return sink.report(source.place(0..0), empty());
+        };
+        let tree = Tree {
+            source: Arc::clone(source),
+            nodes: builder.nodes,
+            root,
+        };
+        match tree.content(root) {
+            Content::Nothing => sink.report(tree.place(root), empty()),
+            _ => Some(tree),
+        }
+    }
+
+    pub(super) fn content(&self, id: NodeId) -> &Content {
+        &self.nodes[id.0].content
+    }
+
+    pub(super) fn place(&self, id: NodeId) -> Place {
+        self.source.place(self.nodes[id.0].span.clone())
+    }
+}
+
+fn empty() -> Mistake {
+    Mistake::new("the manifest is empty")
+        .help("begin with `version: 1`; `monthend init` writes a manifest to start from")
+}
+
+fn too_deep() -> Mistake {
+    Mistake::new(format!(
+        "lists and mappings are nested more than {MAX_DEPTH} levels deep"
+    ))
+    .help("a manifest needs six levels")
+}
+
+/// What the parser means by `info`, at the end of `before`.
+fn syntax(info: &str, before: &str) -> Mistake {
+    // The parser has a limit of its own for `[` and `{` that it looks at ahead of its events.
+    if info == "recursion limit exceeded" {
+        return too_deep();
+    }
+    let mistake = Mistake::new(format!("this is not valid YAML: {info}"));
+    if info.contains("tab") {
+        return mistake.help("use spaces, not tabs");
+    }
+    let of_indentation = ["'-' indicator", "expected key", "invalid indentation"];
+    if !of_indentation.iter().any(|part| info.contains(part)) {
+        return mistake;
+    }
+    let earlier = before.lines().rev().skip(1);
+    let key = earlier
+        .map(|line| line.trim_start_matches([' ', '-']))
+        .find(|line| !line.is_empty() && !line.starts_with('#'))
+        .and_then(|line| line.split_once(':'))
+        .filter(|(key, _)| key.chars().all(|c| c.is_alphanumeric() || c == '_'));
+    mistake.help(match key {
+        Some((key, _)) => format!(
+            "the indentation is probably wrong: align with {}",
+            Quoted(key)
+        ),
+        None => "the indentation is probably wrong".to_owned(),
+    })
+}
+
+/// Reading has to end here; the reason is reported.
+struct Stop;
+
+struct Builder<'a> {
+    source: &'a Arc<Source>,
+    sink: &'a Sink,
+    nodes: Vec<TreeNode>,
+    /// The lists and mappings that are not closed yet.
+    open: Vec<Open>,
+    /// `None` where the anchor's node is still open.
+    anchors: HashMap<usize, Option<NodeId>>,
+    root: Option<NodeId>,
+    documents: usize,
+    /// A character's number, and its byte.
+    cursor: (usize, usize),
+}
+
+struct Open {
+    start: usize,
+    anchor: usize,
+    weight: Weight,
+    kind: Kind,
+    /// Of a mapping: a key, its value, the next key...
+    parts: Vec<NodeId>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    List,
+    Mapping,
+    Tagged,
+}
+
+impl Builder<'_> {
+    /// The byte of the character with this number, found from the one that was asked for last.
+    fn bytes(&mut self, character: usize) -> usize {
+        let (from, byte) = self.cursor;
+        let text = self.source.text();
+        let byte = match character.checked_sub(from) {
+            Some(further) => text[byte..]
+                .char_indices()
+                .nth(further)
+                .map_or(text.len(), |(further, _)| byte + further),
+            None => text[..byte]
+                .char_indices()
+                .nth_back(from - character - 1)
+                .map_or(0, |(byte, _)| byte),
+        };
+        // Beyond the end there is nothing to go on from.
+        if byte < text.len() {
+            self.cursor = (character, byte);
+        }
+        byte
+    }
+
+    fn take(&mut self, event: Event<'_>, span: Range<usize>) -> Result<(), Stop> {
+        match event {
+            Event::DocumentStart(_) => {
+                self.documents += 1;
+                if self.documents > 1 {
+                    let mistake = Mistake::new(
+                        "a second YAML document starts here; a manifest is one document",
+                    );
+                    let help = "remove the `---`, or make it a manifest of its own";
+                    return Err(self.stop(span.start, mistake.help(help)));
+                }
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                let mapping = self.open.last().filter(|open| open.kind == Kind::Mapping);
+                let parts = mapping.map(|open| open.parts.as_slice());
+                let is_key = parts.is_some_and(|parts| parts.len() % 2 == 0);
+                let span = match parts.and_then(|parts| parts.last()) {
+                    // Nothing is written: the key is what people can see.
+                    Some(key) if span.is_empty() && !is_key => self.nodes[key.0].span.clone(),
+                    _ => span,
+                };
+                let content = scalar(&text, style, tag.as_deref(), is_key);
+                let id = self.push(span, content, SCALAR)?;
+                self.set_anchor(anchor, Some(id));
+            }
+            Event::Alias(anchor) => {
+                let Some(Some(target)) = self.anchors.get(&anchor).copied() else {
+                    let mistake = Mistake::new("this alias lies within its own anchor");
+                    return Err(self.stop(span.start, mistake.help("a manifest needs six levels")));
+                };
+                self.weigh(span.start, self.nodes[target.0].weight)?;
+                self.put(target);
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.begin(span.start, anchor, tag.as_deref(), Kind::List)?;
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.begin(span.start, anchor, tag.as_deref(), Kind::Mapping)?;
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(span.end)?,
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
+        }
+        Ok(())
+    }
+
+    fn begin(
+        &mut self,
+        start: usize,
+        anchor: usize,
+        tag: Option<&Tag>,
+        kind: Kind,
+    ) -> Result<(), Stop> {
+        if self.open.len() >= MAX_DEPTH {
+            return Err(self.stop(start, too_deep()));
+        }
+        self.set_anchor(anchor, None);
+        self.open.push(Open {
+            start,
+            anchor,
+            weight: SCALAR,
+            kind: match tag {
+                Some(tag) if !tag.is_yaml_core_schema() => Kind::Tagged,
+                _ => kind,
+            },
+            parts: Vec::new(),
+        });
+        Ok(())
+    }
+
+    fn close(&mut self, end: usize) -> Result<(), Stop> {
+        let Some(open) = self.open.pop() else {
+            return Ok(()); // the parser only closes what it has opened
+        };
+        let content = match open.kind {
+            Kind::List => Content::List(open.parts),
+            Kind::Mapping => Content::Mapping(self.entries(&open.parts)),
+            Kind::Tagged => Content::Tagged,
+        };
+        let weight = Weight {
+            height: open.weight.height + 1,
+            ..open.weight
+        };
+        let id = self.push(open.start..end.max(open.start), content, weight)?;
+        self.set_anchor(open.anchor, Some(id));
+        Ok(())
+    }
+
+    /// Adds a node to the list or mapping that it lies in.
+    fn push(
+        &mut self,
+        span: Range<usize>,
+        content: Content,
+        weight: Weight,
+    ) -> Result<NodeId, Stop> {
+        self.weigh(span.start, weight)?;
+        let id = NodeId(self.nodes.len());
+        self.nodes.push(TreeNode {
+            span,
+            content,
+            weight,
+        });
+        self.put(id);
+        Ok(id)
+    }
+
+    /// Adds a node's weight to the list or mapping that it lies in.
+    fn weigh(&mut self, at: usize, weight: Weight) -> Result<(), Stop> {
+        if self.open.len().saturating_add(weight.height) > MAX_DEPTH {
+            return Err(self.stop(at, too_deep()));
+        }
+        let total = match self.open.last_mut().map(|open| &mut open.weight) {
+            Some(parent) => {
+                parent.height = parent.height.max(weight.height);
+                parent.nodes = parent.nodes.saturating_add(weight.nodes);
+                parent.nodes
+            }
+            None => weight.nodes,
+        };
+        if total > MAX_NODES || self.nodes.len() as u64 >= MAX_NODES {
+            let mistake = Mistake::new(format!(
+                "the manifest has more than {MAX_NODES} values, aliases counted each time they are used"
+            ));
+            let help = "list sub-partners in a partners file: `- { file: partners.csv }`";
+            return Err(self.stop(at, mistake.help(help)));
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, id: NodeId) {
+        match self.open.last_mut() {
+            None => self.root = Some(id),
+            Some(open) => open.parts.push(id),
+        }
+    }
+
+    /// See [`Content::Mapping`]; reports keys that are not texts or are given twice.
+    fn entries(&self, parts: &[NodeId]) -> Vec<Entry> {
+        let mut seen = HashMap::with_capacity(parts.len() / 2);
+        let mut entries = Vec::with_capacity(parts.len() / 2);
+        let mut merged = Vec::new();
+        for pair in parts.chunks(2) {
+            // A last key has no value only where the text ends in it, and then the entries do not matter.
+            let (key, value) = (pair[0], pair[pair.len() - 1]);
+            let content = self.content(key);
+            let name = match content {
+                Content::Text(text) => text.as_str(),
+                Content::Merge => "<<",
+                _ => {
+                    let place = self.place(key);
+                    let message = format!("the key {} is not a text", Quoted(place.text()));
+                    let mistake = Mistake::new(message).help("keys are plain words");
+                    self.sink.report::<()>(place, mistake);
+                    continue;
+                }
+            };
+            match (seen.insert(name, key), content) {
+                (Some(first), _) => {
+                    let mistake = Mistake::new(format!("the key {} is given twice", Quoted(name)))
+                        .help("keep one of the two");
+                    let (key, first) = (self.place(key), self.place(first));
+                    self.sink.report_with::<()>(key, mistake, first);
+                }
+                (None, Content::Merge) => match self.content(value) {
+                    Content::List(items) => merged.extend_from_slice(items),
+                    _ => merged.push(value),
+                },
+                (None, _) => entries.push(Entry { key, value }),
+            }
+        }
+        for node in merged {
+            if let Content::Mapping(others) = self.content(node) {
+                entries.extend_from_slice(others);
+            } else {
+                let mistake = Mistake::new("`<<` takes a mapping or a list of mappings")
+                    .help("write `<<: *anchor` or `<<: [*one, *other]`");
+                self.sink.report::<()>(self.place(node), mistake);
+            }
+        }
+        entries
+    }
+
+    fn set_anchor(&mut self, anchor: usize, node: Option<NodeId>) {
+        // The parser numbers anchors from 1 and gives 0 for none.
+        if anchor != 0 {
+            self.anchors.insert(anchor, node);
+        }
+    }
+
+    fn content(&self, id: NodeId) -> &Content {
+        &self.nodes[id.0].content
+    }
+
+    fn place(&self, id: NodeId) -> Place {
+        self.source.place(self.nodes[id.0].span.clone())
+    }
+
+    fn stop(&self, at: usize, mistake: Mistake) -> Stop {
+        self.sink.report::<()>(self.source.place(at..at), mistake);
+        Stop
+    }
+}
+
+/// What YAML 1.2 makes of a scalar.
+fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, is_key: bool) -> Content {
+    match tag {
+        Some(tag) if tag.is_yaml_core_schema() && tag.suffix != "str" => {}
+        Some(tag) if !tag.is_yaml_core_schema() => return Content::Tagged,
+        None if matches!(style, ScalarStyle::Plain) => {}
+        _ => return Content::Text(text.to_owned()),
+    }
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => Content::Nothing,
+        "true" | "True" | "TRUE" => Content::Bool(true),
+        "false" | "False" | "FALSE" => Content::Bool(false),
+        "<<" if is_key => Content::Merge,
+        _ => match text.parse() {
+            Ok(number) => Content::Number(number),
+            Err(_) => Content::Text(text.to_owned()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::yaml::Node;
+
+    #[test]
+    fn nodes_are_found_among_characters_of_any_width() {
+        let scalars: Vec<_> = (0..300).map(|n| format!("ä€x\u{1f600}{n}")).collect();
+        let flow = format!("# ü\r\n- [{}]\r\n", scalars.join(", "));
+        let block = scalars.join(": é\n- ");
+        let text = format!("{flow}- {block}: é\n");
+        let source = Source::from_bytes(Path::new("f"), text.into_bytes()).unwrap();
+        let sink = Sink::default();
+        let tree = Tree::read(&source, &sink).unwrap();
+        let mut lines = Node::root(&tree, &sink).items().unwrap();
+        let first: Vec<_> = lines.next().unwrap().items().unwrap().collect();
+        let written: Vec<_> = first.iter().map(|node| node.written()).collect();
+        assert_eq!(written, scalars);
+        let keys: Vec<_> = lines
+            .map(|line| line.entries().unwrap()[0].key_node.written())
+            .collect();
+        assert_eq!(keys, scalars);
+    }
+}
