@@ -16,7 +16,8 @@
 //! - [`runner`]: drives requests to their end, never lost, never twice;
 //! - [`ledger`]: the file that remembers;
 //! - [`output`]: what people and scripts read;
-//! - [`sandbox`]: the embedded simulator of the API;
+//! - [`server_model`]: the API's server as a pure model;
+//! - [`sandbox`]: the same on loopback, to rehearse against;
 //! - [`cli`]: arguments, environment, wiring, exit codes.
 
 pub mod api;
@@ -29,6 +30,7 @@ pub mod plan;
 pub mod request;
 pub mod runner;
 pub mod sandbox;
+pub mod server_model;
 pub mod session;
 
 #[cfg(test)]

@@ -1,0 +1,1 @@
+//! Each world plays what it says.
