@@ -8,9 +8,10 @@ use url::Url;
 use super::{
     Answer, Api, BaseUrl, Credentials, HttpApiError, ListQuery, Listed, Notice, Outcome, Page,
     Refusal, Token, cause,
-    exchange::{Exchanger, Misread, Wanted},
+    exchange::{Exchanger, Wanted},
     http_client,
-    link::{check_origin, next_page},
+    link::check_origin,
+    reading,
     text::Cleaner,
     token_source::TokenSource,
     wire,
@@ -99,12 +100,7 @@ impl HttpApi {
         let answer = self
             .exchanger
             .ask(request, wanted, &cleaner, |headers, body| {
-                let page = read(wire::read(body).ok_or(Misread::NotThere)?, &url);
-                let linked = next_page(headers, &url, &self.base).map_err(Misread::Link)?;
-                Ok(Page {
-                    next: linked.or(page.next),
-                    ..page
-                })
+                reading::page(headers, body, &url, &self.base, read)
             });
         answer.await
     }
@@ -118,10 +114,7 @@ impl Api for HttpApi {
         let request = self
             .request(Method::POST, self.base.join(REPORTS), token)
             .json(&wire::CreateBody::from(request));
-        let answer = self.exchanger.ask(request, REPORT_ID, &cleaner, |_, body| {
-            let created: wire::Created = wire::read(body).ok_or(Misread::NotThere)?;
-            Ok(created.id)
-        });
+        let answer = (self.exchanger).ask(request, REPORT_ID, &cleaner, reading::created);
         answer.await
     }
 
@@ -133,28 +126,15 @@ impl Api for HttpApi {
     ) -> Answer<Page<Listed>> {
         let url = next.cloned();
         let url = url.unwrap_or_else(|| wire::list_url(self.base.join(REPORTS), query));
-        self.page(token, url, REPORT_LIST, |reports: wire::Reports, _| Page {
-            items: reports.items.into_iter().map(Listed::from).collect(),
-            next: None,
-        })
-        .await
+        (self.page(token, url, REPORT_LIST, reading::reports)).await
     }
 
     async fn get(&self, token: &Token, id: &ReportId) -> Answer<Option<Listed>> {
         let cleaner = Cleaner::new([token.expose()]);
         let url = wire::report_url(self.base.join(REPORTS), id);
         let request = self.request(Method::GET, url, token);
-        let answer = self.exchanger.ask(request, REPORT, &cleaner, |_, body| {
-            let report: wire::Report = wire::read(body).ok_or(Misread::NotThere)?;
-            Ok(Some(report.into()))
-        });
-        let mut answer = answer.await;
-        if matches!(answer.outcome, Outcome::Refused(Refusal::Final, _))
-            && matches!(answer.notice.status, Some(404 | 410))
-        {
-            answer.outcome = Outcome::Done(None);
-        }
-        answer
+        let answer = (self.exchanger).ask(request, REPORT, &cleaner, reading::report);
+        reading::none_where_gone(answer.await)
     }
 
     async fn sub_partners(

@@ -16,6 +16,7 @@ mod link;
 mod notice;
 #[cfg(test)]
 mod raw_server;
+mod reading;
 mod retry_after;
 mod secret_file;
 mod text;
@@ -23,6 +24,7 @@ mod token;
 mod token_source;
 mod transport;
 mod wire;
+mod wire_answer;
 
 pub use answer::{
     Answer, Budget, Cause, Doubt, ListQuery, Listed, Notice, Outcome, Page, Refusal, WaitKind,
@@ -32,6 +34,7 @@ pub use client::HttpApi;
 pub use credentials::{Credentials, CredentialsError, SecretFileError};
 pub use http_client::HttpApiError;
 pub use token::{Token, TokenError};
+pub use wire_answer::WireAnswer;
 
 use url::Url;
 

@@ -10,7 +10,8 @@ use url::Url;
 use super::{
     Answer, Cause, Credentials, Notice, Outcome, Refusal, Token,
     credentials::{Refresh, read_secret_file},
-    exchange::{Exchanger, Misread, Wanted},
+    exchange::{Exchanger, Wanted},
+    reading::Misread,
     secret_file,
     text::Cleaner,
     token::secret,

@@ -183,7 +183,8 @@ fn failed_wrongly(
     if made.is_some() {
         return Some("failed, and its report was made");
     }
-    if !history.server.traits.refused.contains(&request.sub_partner) {
+    let refused = &history.server.traits.refused;
+    if !(request.sub_partner.iter()).any(|org| refused.contains(org)) {
         return Some("failed, and nothing refuses it");
     }
     None
