@@ -204,7 +204,10 @@ fn in_doubt_wrongly(
     row: &Row,
     made: Option<&Report>,
 ) -> Option<&'static str> {
+    // A torn line may have taken the end of the cause with it.
+    let torn = history.torn.borrow().contains(&row.id());
     if let Some(made) = made
+        && !torn
         && !row.cause.text.contains(made.id.as_str())
     {
         return Some("is in doubt and does not name the report we made");
