@@ -21,6 +21,26 @@ pub(super) const BASE_PATH: &str = "/sandbox/v1";
 /// The names and values of a query or a form, in the order sent.
 pub(super) type Fields = Vec<(String, String)>;
 
+/// What is no request: the status and the words of the answer.
+#[derive(Debug)]
+pub(super) struct Bad {
+    status: u16,
+    words: String,
+}
+
+impl Bad {
+    pub(super) fn new(status: u16, words: &str) -> Self {
+        let words = words.to_owned();
+        Bad { status, words }
+    }
+}
+
+impl From<Bad> for Reply {
+    fn from(bad: Bad) -> Self {
+        Reply::error(bad.status, &bad.words)
+    }
+}
+
 /// A request to the API.
 #[derive(Debug)]
 pub(super) struct Call {
@@ -36,10 +56,10 @@ impl Call {
     ///
     /// # Errors
     /// The 404 or 405 for a path or method that the API does not have.
-    pub(super) fn read(parts: &Parts, body: &Bytes) -> Result<Self, Reply> {
+    pub(super) fn read(parts: &Parts, body: &Bytes) -> Result<Self, Bad> {
         let headers = &parts.headers;
         let query = fields(parts.uri.query().unwrap_or("").as_bytes());
-        let unreadable = |endpoint| move |reply| What::Unreadable(endpoint, reply);
+        let unreadable = |endpoint| move |bad: Bad| What::Unreadable(endpoint, bad.into());
         let path = parts.uri.path();
         let what =
             match (resource(path).ok_or_else(no_such_resource)?, &parts.method) {
@@ -56,7 +76,7 @@ impl Call {
                     .map_or_else(unreadable(Endpoint::Token), What::Renew),
                 (_, method) => {
                     let words = format!("{method} is not supported by this resource.");
-                    return Err(Reply::error(405, &words));
+                    return Err(Bad::new(405, &words));
                 }
             };
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
@@ -125,8 +145,8 @@ fn resource(path: &str) -> Option<Resource<'_>> {
     }
 }
 
-fn no_such_resource() -> Reply {
-    Reply::error(404, "The URI requested is invalid.")
+fn no_such_resource() -> Bad {
+    Bad::new(404, "The URI requested is invalid.")
 }
 
 fn bearer(value: &str) -> Option<String> {
@@ -161,9 +181,9 @@ struct CreateBody {
 ///
 /// # Errors
 /// The 415 or 400 that says what is wrong.
-fn read_create(headers: &HeaderMap, body: &Bytes) -> Result<Request, Reply> {
+fn read_create(headers: &HeaderMap, body: &Bytes) -> Result<Request, Bad> {
     if !content_type_is(headers, "application/json") {
-        return Err(Reply::error(415, "The body must be application/json."));
+        return Err(Bad::new(415, "The body must be application/json."));
     }
     let body: CreateBody = serde_json::from_slice(body)
         .map_err(|error| bad(&format!("The body cannot be read: {error}.")))?;
@@ -183,7 +203,7 @@ fn read_create(headers: &HeaderMap, body: &Bytes) -> Result<Request, Reply> {
     })
 }
 
-fn read_list(query: &Fields) -> Result<ListAsk, Reply> {
+fn read_list(query: &Fields) -> Result<ListAsk, Bad> {
     let day_of = |name| field(query, name).map(|text| day(name, text)).transpose();
     let status = field(query, "status").map(|text| {
         let mut all = ReportStatus::ALL.into_iter();
@@ -217,7 +237,7 @@ fn read_list(query: &Fields) -> Result<ListAsk, Reply> {
     })
 }
 
-fn read_sub_partners(query: &Fields) -> Result<SubPartnersAsk, Reply> {
+fn read_sub_partners(query: &Fields) -> Result<SubPartnersAsk, Bad> {
     Ok(SubPartnersAsk {
         state: field(query, "provisioningState").map(str::to_owned),
         offset: read_offset(query)?.unwrap_or(0),
@@ -225,10 +245,10 @@ fn read_sub_partners(query: &Fields) -> Result<SubPartnersAsk, Reply> {
     })
 }
 
-fn read_renewal(headers: &HeaderMap, body: &Bytes) -> Result<Renewal, Reply> {
+fn read_renewal(headers: &HeaderMap, body: &Bytes) -> Result<Renewal, Bad> {
     if !content_type_is(headers, "application/x-www-form-urlencoded") {
         let words = "The body must be application/x-www-form-urlencoded.";
-        return Err(Reply::error(415, words));
+        return Err(Bad::new(415, words));
     }
     let form = fields(body);
     let text = |name| field(&form, name).map(str::to_owned);
@@ -240,7 +260,7 @@ fn read_renewal(headers: &HeaderMap, body: &Bytes) -> Result<Renewal, Reply> {
     })
 }
 
-fn read_max(query: &Fields) -> Result<Option<usize>, Reply> {
+fn read_max(query: &Fields) -> Result<Option<usize>, Bad> {
     let Some(text) = field(query, "max") else {
         return Ok(None);
     };
@@ -250,23 +270,23 @@ fn read_max(query: &Fields) -> Result<Option<usize>, Reply> {
     }
 }
 
-fn read_offset(query: &Fields) -> Result<Option<usize>, Reply> {
+fn read_offset(query: &Fields) -> Result<Option<usize>, Bad> {
     let text = field(query, "offset");
     let offset = text.map(|text| text.parse().map_err(|_| bad("offset must be a number.")));
     offset.transpose()
 }
 
-fn read_org(text: Option<&str>) -> Result<Option<crate::request::OrgId>, Reply> {
+fn read_org(text: Option<&str>) -> Result<Option<crate::request::OrgId>, Bad> {
     text.map(str::parse)
         .transpose()
         .map_err(|error| bad(&format!("subPartnerOrgId is invalid: {error}.")))
 }
 
-fn bad(description: &str) -> Reply {
-    Reply::error(400, description)
+fn bad(description: &str) -> Bad {
+    Bad::new(400, description)
 }
 
-fn day(name: &str, text: &str) -> Result<NaiveDate, Reply> {
+fn day(name: &str, text: &str) -> Result<NaiveDate, Bad> {
     strict_day(text).ok_or_else(|| {
         bad(&format!(
             "{name} must be a calendar day in the form YYYY-MM-DD."
@@ -280,12 +300,12 @@ fn strict_day(text: &str) -> Option<NaiveDate> {
     strict.then(|| text.parse().ok()).flatten()
 }
 
-fn required_day(name: &str, text: Option<&str>) -> Result<NaiveDate, Reply> {
+fn required_day(name: &str, text: Option<&str>) -> Result<NaiveDate, Bad> {
     let text = text.ok_or_else(|| bad(&format!("{name} is required.")))?;
     day(name, text)
 }
 
-fn known_type(text: &str) -> Result<ReportType, Reply> {
+fn known_type(text: &str) -> Result<ReportType, Bad> {
     text.parse()
         .map_err(|_| bad("type must be PARTNER, CUSTOMER or USER."))
 }

@@ -10,7 +10,13 @@ use axum::{
 };
 use tokio::sync::watch;
 
-use super::{call::Call, connection::Link, record::Exchange, response::response, world::World};
+use super::{
+    call::{Bad, Call},
+    connection::Link,
+    record::Exchange,
+    response::response,
+    world::World,
+};
 use crate::server_model::{Answer, Chance, Ending, Reply, Step};
 
 /// The largest body that is read; a create has about two hundred bytes.
@@ -35,10 +41,11 @@ pub(super) async fn handle(
     let world = Arc::clone(&api.world);
     let call = match &body {
         Ok(body) => Call::read(&parts, body),
-        Err(_) => Err(Reply::error(413, "The body is too large or broken.")),
+        Err(_) => Err(Bad::new(413, "The body is too large or broken.")),
     };
     let body = body.unwrap_or_default();
     let slot = note_arrival(&world, &parts, &body, call.as_ref().ok());
+    let call = call.map_err(Reply::from);
     let ending = match &call {
         Err(reply) => plain(&world, reply.clone()),
         Ok(call) => api.serve(call).await,

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     request::{Period, Request},
-    server_model::{ExistingReport, Server},
+    server_model::{ExistingReport, OtherReport, Server},
 };
 
 /// What does not change while the sandbox runs, and the state.
@@ -61,9 +61,13 @@ impl World {
         }
         if is_new {
             for existing in &config.existing {
-                let made = clock.now() - existing.age.0;
-                let request = existing_request(existing)?;
-                (state.server).put(made, request, existing.category, existing.by);
+                state.server.put(OtherReport {
+                    request: existing_request(existing)?,
+                    made: clock.now() - existing.age.0,
+                    listed_at_once: false,
+                    category: existing.category,
+                    by: existing.by,
+                });
             }
             state
                 .write()

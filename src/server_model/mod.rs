@@ -52,7 +52,7 @@ pub use org::Spelling;
 pub use place::Place;
 pub use record::{MadeRecord, Record};
 pub use reply::{Answer, Body, Content, Ending, ErrorBody, Reply, http_date};
-pub use report::{Category, Origin, Person, StoredReport};
+pub use report::{Category, Origin, OtherReport, Person, StoredReport};
 pub use server::Server;
 pub use span::{Shift, Span, SpanError};
 pub use throttle::{LimitScope, RateLimitConfig, RetryAfterForm, Throttle};

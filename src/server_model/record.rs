@@ -91,6 +91,7 @@ impl TryFrom<MadeRecord> for StoredReport {
                 internal: made.internal,
             },
             made: made.created,
+            listed_from: made.created, // the lag is the configuration's
             category: made.category,
             by: made.by,
             origin: made.origin,

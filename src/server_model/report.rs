@@ -17,12 +17,29 @@ pub struct StoredReport {
     pub request: Request,
     /// When it was made, by the server's clock.
     pub made: DateTime<Utc>,
+    /// From when on lists have it.
+    pub listed_from: DateTime<Utc>,
     /// What kind of report it is.
     pub category: Category,
     /// Whose token made it.
     pub by: Person,
     /// Whether a create of this server's clients made it, or it came about in some other way.
     pub origin: Origin,
+}
+
+/// A report that comes about otherwise than by a create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherReport {
+    /// What it is a report of.
+    pub request: Request,
+    /// When it was made, by the server's clock.
+    pub made: DateTime<Utc>,
+    /// Lists have it at once, whatever their lag.
+    pub listed_at_once: bool,
+    /// What kind of report it is.
+    pub category: Category,
+    /// Whose token made it.
+    pub by: Person,
 }
 
 /// What kind of report it is. A create makes a `Reconciliation`.

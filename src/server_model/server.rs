@@ -19,7 +19,7 @@ use super::{
     list, org,
     record::Record,
     reply::{Answer, Ending, Reply},
-    report::{Category, Origin, Person, StoredReport},
+    report::{Category, Origin, OtherReport, Person, StoredReport},
     spoil,
     store::Store,
     sub_partners,
@@ -238,7 +238,13 @@ impl Server {
                 if let Some(org) = org {
                     request.sub_partner = org.parse().ok();
                 }
-                self.put(self.clock(now), request, *category, *by);
+                self.put(OtherReport {
+                    request,
+                    made: self.clock(now),
+                    listed_at_once: false,
+                    category: *category,
+                    by: *by,
+                });
             }
             let reply = self.done.remove(&visit.number);
             return match fault {
@@ -274,8 +280,7 @@ impl Server {
     }
 
     fn view(&self, now: DateTime<Utc>, number: u64) -> View<'_> {
-        let times = (self.started_at, now);
-        View::new(&self.config.reports, self.dice, times, number)
+        View::new(&self.config.reports, self.dice, now, number)
     }
 
     fn list(&mut self, now: Duration, visit: &Visit, list: &ListAsk) -> Reply {
@@ -341,7 +346,7 @@ impl Server {
             )
             .copied()
             .unwrap_or(200);
-        let report = self.next_report(request.clone(), now, Category::default(), Person::Us);
+        let report = self.next_report(request.clone(), now);
         let body = self.view(now, work.number).new_report(&report);
         self.add(report);
         Reply::json(status, Value::Object(body))
@@ -361,14 +366,8 @@ impl Server {
         })
     }
 
-    /// The report that would be made now; its id follows from the seed and its number alone.
-    fn next_report(
-        &self,
-        request: Request,
-        made: DateTime<Utc>,
-        category: Category,
-        by: Person,
-    ) -> StoredReport {
+    /// The report that a create would make now; its id follows from the seed and its number alone.
+    fn next_report(&self, request: Request, made: DateTime<Utc>) -> StoredReport {
         let number = self.store.next_number();
         let address = format!(
             "{}BILLING_REPORT/{}",
@@ -380,10 +379,20 @@ impl Server {
             id: BASE64_URL_SAFE_NO_PAD.encode(address),
             request,
             made,
-            category,
-            by,
+            listed_from: made + self.list_lag(number),
+            category: Category::Reconciliation,
+            by: Person::Us,
             origin: Origin::Create,
         }
+    }
+
+    fn list_lag(&self, number: u64) -> Duration {
+        let config = &self.config.reports;
+        if config.list_lag_jitter.0.is_zero() {
+            return config.list_lag.0;
+        }
+        let share = self.dice.share("list lag", "", number);
+        config.list_lag.0 + config.list_lag_jitter.0.mul_f64(share)
     }
 
     fn add(&mut self, report: StoredReport) {
@@ -460,9 +469,14 @@ impl Server {
 /// What others do, and what can be looked at.
 impl Server {
     /// A report comes about otherwise than by a create.
-    pub fn put(&mut self, made: DateTime<Utc>, request: Request, category: Category, by: Person) {
-        let report = self.next_report(request, made, category, by);
+    pub fn put(&mut self, other: OtherReport) {
+        let mut report = self.next_report(other.request, other.made);
+        if other.listed_at_once {
+            report.listed_from = report.made;
+        }
         self.add(StoredReport {
+            category: other.category,
+            by: other.by,
             origin: Origin::Elsewhere,
             ..report
         });
@@ -510,7 +524,8 @@ impl Server {
     ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         match record {
             Record::Made(made) => {
-                let report = StoredReport::try_from(made)?;
+                let mut report = StoredReport::try_from(made)?;
+                report.listed_from += self.list_lag(report.number);
                 if report.number < self.store.next_number() {
                     return Err("a report out of order".into());
                 }

@@ -230,6 +230,7 @@ mod tests {
                     id: format!("id{number}"),
                     request: request(org, report_type, month),
                     made: DateTime::UNIX_EPOCH,
+                    listed_from: DateTime::UNIX_EPOCH,
                     category: Category::Reconciliation,
                     by: Person::Us,
                     origin: Origin::Create,

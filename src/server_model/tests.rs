@@ -110,7 +110,13 @@ impl World {
 
     fn put(&mut self, org: Option<&str>, age: Duration, by: Person) {
         let made = self.server.clock(self.now) - age;
-        (self.server).put(made, request(org), Category::Reconciliation, by);
+        self.server.put(OtherReport {
+            request: request(org),
+            made,
+            listed_at_once: false,
+            category: Category::Reconciliation,
+            by,
+        });
     }
 
     fn reports(&mut self) -> Vec<StoredReport> {

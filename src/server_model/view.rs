@@ -8,7 +8,7 @@ use super::{
     config::{CreatedIs, ReportsConfig},
     dice::Dice,
     org,
-    report::{Origin, Person, StoredReport},
+    report::{Person, StoredReport},
 };
 
 /// One read, which one copy of the data answers.
@@ -18,8 +18,6 @@ pub(super) struct View<'a> {
     pub(super) dice: Dice,
     /// By the clock that stamps `created`.
     pub(super) now: DateTime<Utc>,
-    /// When the server started.
-    started_at: DateTime<Utc>,
     /// The state of the data that this copy has.
     as_of: DateTime<Utc>,
 }
@@ -29,7 +27,7 @@ impl<'a> View<'a> {
     pub(super) fn new(
         config: &'a ReportsConfig,
         dice: Dice,
-        (started_at, now): (DateTime<Utc>, DateTime<Utc>),
+        now: DateTime<Utc>,
         number: u64,
     ) -> Self {
         let behind = !config.replica_lag.0.is_zero() && dice.share("replica", "", number) < 0.5;
@@ -37,7 +35,6 @@ impl<'a> View<'a> {
             config,
             dice,
             now,
-            started_at,
             as_of: if behind {
                 now - config.replica_lag.0
             } else {
@@ -46,17 +43,9 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether lists have it. What others had made before the start is listed from the start.
+    /// Whether lists have it.
     pub(super) fn lists(&self, report: &StoredReport) -> bool {
-        if report.origin == Origin::Elsewhere && report.made < self.started_at {
-            return true;
-        }
-        let mut lag = self.config.list_lag.0;
-        let jitter = self.config.list_lag_jitter.0;
-        if !jitter.is_zero() {
-            lag += jitter.mul_f64(self.dice.share("list lag", "", report.number));
-        }
-        report.made + lag <= self.as_of
+        report.listed_from <= self.as_of
     }
 
     /// Whether it is found by its id.

@@ -55,7 +55,7 @@ pub(crate) fn play(seed: u64, tracing: bool) -> Outcome {
             world: &world,
             disk: &disk,
             server: &server,
-            plan: plan(&world),
+            plan: plan(&world, settings.server.orgs),
             settings,
             pause: Cell::new(None),
             written: RefCell::default(),
@@ -355,8 +355,8 @@ impl History<'_> {
 }
 
 /// One to twelve requests, twins among them.
-fn plan(world: &World) -> Vec<Row> {
-    let orgs = [None, Some("orgA"), Some("orgB"), Some("orgC")];
+fn plan(world: &World, [a, b, c]: [&str; 3]) -> Vec<Row> {
+    let orgs = [None, Some(a), Some(b), Some(c)];
     let labels = ["Acme", "O\"Hara, Söhne", "=1+1", "two\nlines", "'quoted'"];
     let mut rows: Vec<Row> = Vec::new();
     let (orgs_used, types_used) = (1 + world.below(4) as usize, 1 + world.below(2) as usize);

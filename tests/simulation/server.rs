@@ -18,8 +18,8 @@ use monthend::{
     manifest::Discover,
     request::{OrgId, ReportId, Request},
     server_model::{
-        self, Ask, Category, Chance, Content, Ending, ListAsk, ListWithoutOrg, Origin, Person,
-        Place, REFRESH_TOKEN, Renewal, Step, Visit, What, http_date,
+        self, Ask, Category, Chance, Content, Ending, ListAsk, ListWithoutOrg, Origin, OtherReport,
+        Person, Place, REFRESH_TOKEN, Record, Renewal, Step, StoredReport, Visit, What, http_date,
     },
 };
 use tokio::time::{Instant, sleep};
@@ -61,6 +61,7 @@ pub(crate) struct Server<'w> {
     /// Creates that the server let in, by request.
     arrived: RefCell<BTreeMap<Request, u32>>,
     flying: RefCell<Vec<Request>>,
+    ever: RefCell<Vec<Report>>,
 }
 
 impl<'w> Server<'w> {
@@ -77,6 +78,7 @@ impl<'w> Server<'w> {
             sent: RefCell::default(),
             arrived: RefCell::default(),
             flying: RefCell::default(),
+            ever: RefCell::default(),
         }
     }
 
@@ -90,9 +92,13 @@ impl<'w> Server<'w> {
 
     /// A report that someone made `age` ago.
     pub(crate) fn add_old(&self, request: Request, age: Duration, by: Person) {
-        let made = self.clock() - age;
-        let category = Category::Reconciliation;
-        (self.model.borrow_mut()).put(made, request, category, by);
+        self.model.borrow_mut().put(OtherReport {
+            request,
+            made: self.clock() - age,
+            listed_at_once: true,
+            category: Category::Reconciliation,
+            by,
+        });
     }
 
     pub(crate) fn token(&self) -> String {
@@ -112,15 +118,21 @@ impl<'w> Server<'w> {
         self.paused_until.get().filter(|at| *at > Instant::now())
     }
 
+    /// All reports that ever were, also those that somebody has deleted.
     pub(crate) fn reports(&self) -> Vec<Report> {
         let mut model = self.model.borrow_mut();
-        let reports = model.reports(self.now());
-        let reports = reports.map(|report| Report {
-            id: report.id.parse().unwrap(),
-            request: report.request.clone(),
-            ours: report.origin == Origin::Create,
-        });
-        reports.collect()
+        let _ = model.reports(self.now()).count(); // does what is due
+        let mut ever = self.ever.borrow_mut();
+        for record in model.take_records() {
+            let Record::Made(made) = record else { continue };
+            let report = StoredReport::try_from(made).unwrap();
+            ever.push(Report {
+                id: report.id.parse().unwrap(),
+                request: report.request,
+                ours: report.origin == Origin::Create,
+            });
+        }
+        ever.clone()
     }
 
     pub(crate) fn had_conflict(&self, request: &Request) -> bool {

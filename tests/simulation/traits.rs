@@ -32,6 +32,8 @@ pub(crate) struct ServerTraits {
     pub storm: Option<(Duration, Duration)>,
     /// All lists are refused with this.
     pub lists_refused_with: Option<u16>,
+    /// The sub-partners of the plan.
+    pub orgs: [&'static str; 3],
     /// Some of the reports that were there before are our own.
     pub own_old_reports: bool,
     /// The clock that stamps `created` minus the true time.
@@ -172,6 +174,7 @@ impl ServerTraits {
             outage,
             storm: None,
             lists_refused_with: None,
+            orgs: ["orgA", "orgB", "orgC"],
             own_old_reports: false,
             offset: chrono::Duration::seconds(offset),
             tells_time,
@@ -216,6 +219,7 @@ impl ServerTraits {
             "refused_lists" => self.lists_refused_with = Some(world.pick(&[403, 500])),
             "spelling" => {
                 reports.shows_org = Some(world.pick(&[Spelling::Padded, Spelling::Uuid]));
+                self.orgs = REAL_ORGS;
             }
             "page_shift" => {
                 reports.paging = Paging::Offset;
@@ -252,6 +256,13 @@ impl ServerTraits {
         }
     }
 }
+
+/// Organisations in the API's own form, and one as a bare UUID.
+const REAL_ORGS: [&str; 3] = [
+    "Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi8wMDAwNTc2ZC02MGE4LTQwN2EtYjIyYy00N2M1MTU5MTAwMDA",
+    "Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi8wMDAxNTc2ZC02MGE4LTQwN2EtYjIyYy00N2M1MTU5MTAwMDE",
+    "0002576d-60a8-407a-b22c-47c515910002",
+];
 
 /// The worlds that are not as the documentation has them; what each is stands in [`ServerTraits::turn_on`].
 pub(crate) const WORSE_WORLDS: [&str; 23] = [
