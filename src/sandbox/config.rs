@@ -104,9 +104,20 @@ mod tests {
                   - { kind: reset, processed: true }
               - when: { endpoint: create, first: 20, last: 20 }
                 then: [{ kind: slow, delay: 5s }]
+              - when: { from: 5s, until: 8s }
+                then:
+                  - { kind: trickle, status: 429, retry_after: '5', over: 4s }
+                  - { kind: repeat, processed: true }
+                  - { kind: rival, by: us, category: point_in_time, org: acme }
+                  - { kind: delete }
+                  - { kind: end_token }
+                  - { kind: wait, retry_after: '2' }
+                  - { kind: hang, processed: true, late: 30s }
+            clocks: { date_ahead: 3s, date_jitter: 200ms, date_ahead_on_5xx: -20s, dateless: 0.1 }
+            reports: { shows_org: uuid, paging: offset, created_is: ready, list_504_above: 10 }
         ";
         let config: SandboxConfig = serde_yaml::from_str(text).unwrap();
-        assert_eq!(config.faults.len(), 2);
+        assert_eq!(config.faults.len(), 3);
         assert_eq!(config.faults[0].then.len(), 2);
         assert_eq!(config.refuse["Acme"], RefusalStatus::Forbidden);
     }

@@ -626,3 +626,44 @@ async fn nonsense_in_the_configuration_is_refused() {
         })
     ));
 }
+
+#[tokio::test]
+async fn the_head_of_an_answer_comes_before_its_body() {
+    let fault = Fault::Trickle {
+        status: 429,
+        retry_after: Some("5".to_owned()),
+        over: "200ms".parse().unwrap(),
+    };
+    let world = World::new(faulty(FaultMatch::default(), vec![fault])).await;
+    let answer = world.create(&september(None)).await.unwrap();
+    assert_eq!(answer.headers()["retry-after"], "5");
+    let head = std::time::Instant::now();
+    assert!(answer.bytes().await.unwrap().ends_with(b"}"));
+    assert!(head.elapsed() >= Duration::from_millis(100));
+}
+
+#[tokio::test]
+async fn an_answer_without_a_date_shows_none() {
+    let mut config = calm();
+    config.clocks.dateless = 1.0;
+    let world = World::new(config).await;
+    let answer = world.get("wholesale/billing/reports").await;
+    let dates: Vec<_> = answer.headers().get_all("date").iter().collect();
+    assert_eq!(dates, [""]);
+}
+
+#[tokio::test]
+async fn a_list_asked_for_with_no_cache_is_fresh() {
+    let mut config = calm();
+    config.reports.stale_for = "1h".parse().unwrap();
+    let world = World::new(config).await;
+    assert!(world.listed("").await.concat().is_empty());
+    world.made(&september(None)).await;
+    assert!(world.listed("").await.concat().is_empty());
+    let get = world.client.get(world.url("wholesale/billing/reports?"));
+    let get = get
+        .bearer_auth(ACCESS_TOKEN)
+        .header("cache-control", "no-cache");
+    let fresh: Value = get.send().await.unwrap().json().await.unwrap();
+    assert_eq!(fresh["items"].as_array().unwrap().len(), 1);
+}

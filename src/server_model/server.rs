@@ -6,61 +6,62 @@ use std::{
 };
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
-use chrono::{DateTime, Months, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::{
     ask::{Ask, ListAsk, ReportStatus, What},
-    config::{Duplicates, RefusalStatus, ServerConfig},
+    config::{Duplicates, ServerConfig},
     dice::Dice,
-    download::{self, Claim},
+    download,
     endpoint::Endpoint,
     fault::{Effect, Fault, Faults},
-    list, org,
+    list,
     record::Record,
     reply::{Answer, Ending, Reply},
     report::{Category, Origin, OtherReport, Person, StoredReport},
-    spoil,
+    rules, spoil,
     store::Store,
     sub_partners,
     throttle::Throttle,
+    timing,
     token::Tokens,
     view::View,
     visit::{Chance, Decided, Stage, Step, Visit},
 };
-use crate::request::{Period, ReportId, Request};
+use crate::request::{ReportId, Request};
 
 /// A server. Each `now` is the time since it started, and never goes back.
 #[derive(Debug)]
 pub struct Server {
-    config: ServerConfig,
-    dice: Dice,
+    pub(super) config: ServerConfig,
+    pub(super) dice: Dice,
     /// By the clock that stamps `created`.
     started_at: DateTime<Utc>,
     /// `http://host:port` of the downloads.
     files_origin: String,
-    store: Store,
-    tokens: Tokens,
+    pub(super) store: Store,
+    pub(super) tokens: Tokens,
     throttle: Throttle,
-    faults: Faults,
+    pub(super) faults: Faults,
     arrived: u64,
     /// Creates whose effect is still to come.
-    at_work: Vec<Work>,
+    pub(super) at_work: Vec<Work>,
     /// What creates came to that somebody waits for, by the number of their arrival.
     done: HashMap<u64, Reply>,
     /// What a cache has of lists, and since when.
     cached: HashMap<String, (Duration, Reply)>,
-    conflicts: HashSet<Request>,
-    records: Vec<Record>,
+    pub(super) conflicts: HashSet<Request>,
+    pub(super) records: Vec<Record>,
 }
 
 /// A create that takes effect at a certain time, whether its client still waits or not.
 #[derive(Debug)]
-struct Work {
+pub(super) struct Work {
     number: u64,
     request: Request,
-    at: Duration,
-    awaited: bool,
+    pub(super) at: Duration,
+    pub(super) awaited: bool,
 }
 
 impl Server {
@@ -112,10 +113,10 @@ impl Server {
                 (None, Stage::Leaving { until: now, ending }, false)
             }
             Ok(fault) => {
-                let mut until = now + self.latency(number) / 2;
+                let latency = &self.config.latency;
+                let mut until = now + timing::latency(latency, self.dice, number) / 2;
                 if let What::Create(request) = &ask.what {
-                    let share = self.dice.share("work", "", number);
-                    until += self.config.latency.work.0.mul_f64(share);
+                    until += timing::work(latency, self.dice, number);
                     let effect = fault
                         .as_ref()
                         .map_or(Effect::After(Duration::ZERO), Fault::effect);
@@ -149,7 +150,8 @@ impl Server {
             self.advance(now);
             let reply = self.carry_out(now, visit);
             let ending = spoil::ending(visit.fault.as_ref(), reply);
-            let mut until = now + self.latency(visit.number) / 2;
+            let latency = timing::latency(&self.config.latency, self.dice, visit.number);
+            let mut until = now + latency / 2;
             if let Some(Fault::Slow { delay }) = visit.fault {
                 until += delay.0;
             }
@@ -166,7 +168,7 @@ impl Server {
     }
 
     /// Does what was due since anyone looked.
-    fn advance(&mut self, now: Duration) {
+    pub(super) fn advance(&mut self, now: Duration) {
         loop {
             let due = self.at_work.iter().enumerate().filter(|(_, w)| w.at <= now);
             let Some((place, _)) = due.min_by_key(|(_, work)| (work.at, work.number)) else {
@@ -321,17 +323,10 @@ impl Server {
     fn create(&mut self, work: &Work) -> Reply {
         let request = &work.request;
         let now = self.clock(work.at);
+        if let Some(refusal) = rules::refusal(&self.config, request, now) {
+            return refusal;
+        }
         let config = &self.config.reports;
-        if config.check_calendar
-            && let Some(refusal) = against_the_calendar(request.period, now.date_naive())
-        {
-            return Reply::error(400, refusal);
-        }
-        if let Some(org) = &request.sub_partner
-            && let Some(refusal) = self.refusal(org.as_str())
-        {
-            return Reply::error(refusal.code(), "This sub-partner refuses billing reports.");
-        }
         if config.duplicates == Duplicates::Conflict && self.store.has(request) {
             self.conflicts.insert(request.clone());
             return Reply::error(409, "A report with the same parameters exists already.");
@@ -352,22 +347,8 @@ impl Server {
         Reply::json(status, Value::Object(body))
     }
 
-    /// How the sub-partner `org` refuses everything, if it does.
-    fn refusal(&self, org: &str) -> Option<RefusalStatus> {
-        if self.config.mended {
-            return None;
-        }
-        let mut configured = self.config.refuse.iter();
-        let configured = configured.find(|(text, _)| org::contains(org, text));
-        configured.map(|(_, status)| *status).or_else(|| {
-            RefusalStatus::ALL
-                .into_iter()
-                .find(|status| org::contains(org, &format!("refused-{}", status.code())))
-        })
-    }
-
     /// The report that a create would make now; its id follows from the seed and its number alone.
-    fn next_report(&self, request: Request, made: DateTime<Utc>) -> StoredReport {
+    pub(super) fn next_report(&self, request: Request, made: DateTime<Utc>) -> StoredReport {
         let number = self.store.next_number();
         let address = format!(
             "{}BILLING_REPORT/{}",
@@ -386,16 +367,12 @@ impl Server {
         }
     }
 
-    fn list_lag(&self, number: u64) -> Duration {
+    pub(super) fn list_lag(&self, number: u64) -> Duration {
         let config = &self.config.reports;
-        if config.list_lag_jitter.0.is_zero() {
-            return config.list_lag.0;
-        }
-        let share = self.dice.share("list lag", "", number);
-        config.list_lag.0 + config.list_lag_jitter.0.mul_f64(share)
+        config.list_lag.0 + timing::up_to(config.list_lag_jitter.0, self.dice, "list lag", number)
     }
 
-    fn add(&mut self, report: StoredReport) {
+    pub(super) fn add(&mut self, report: StoredReport) {
         self.records.push(Record::Made((&report).into()));
         self.store.insert(report);
     }
@@ -426,30 +403,9 @@ impl Server {
         Some(Reply::json(200, Value::Object(view.new_report(earlier))))
     }
 
-    fn latency(&self, number: u64) -> Duration {
-        let config = &self.config.latency;
-        if config.jitter.0.is_zero() {
-            return config.fixed.0;
-        }
-        let share = self.dice.share("latency", "", number);
-        config.fixed.0 + config.jitter.0.mul_f64(share)
-    }
-
-    /// `Date` of an answer that leaves now.
     fn date(&self, now: Duration, number: u64, status: u16) -> Option<DateTime<Utc>> {
         let clocks = &self.config.clocks;
-        if clocks.dateless > 0.0 && self.dice.share("dateless", "", number) < clocks.dateless {
-            return None;
-        }
-        let mut date = clocks.date_ahead.of(self.clock(now));
-        if !clocks.date_jitter.0.is_zero() {
-            let share = self.dice.share("date", "", number);
-            date = date - clocks.date_jitter.0 + clocks.date_jitter.0.mul_f64(2.0 * share);
-        }
-        if status >= 500 {
-            date = clocks.date_ahead_on_5xx.of(date);
-        }
-        Some(date)
+        timing::date(clocks, self.dice, self.clock(now), number, status)
     }
 
     fn ends(&self, now: Duration, number: u64, ending: Decided) -> Ending {
@@ -466,102 +422,10 @@ impl Server {
     }
 }
 
-/// What others do, and what can be looked at.
-impl Server {
-    /// A report comes about otherwise than by a create.
-    pub fn put(&mut self, other: OtherReport) {
-        let mut report = self.next_report(other.request, other.made);
-        if other.listed_at_once {
-            report.listed_from = report.made;
-        }
-        self.add(StoredReport {
-            category: other.category,
-            by: other.by,
-            origin: Origin::Elsewhere,
-            ..report
-        });
-    }
-
-    /// The client died: what it set going is done at `latest`, or not at all where `keep` says so.
-    pub fn client_died(&mut self, now: Duration, latest: Duration, mut keep: impl FnMut() -> bool) {
-        self.advance(now);
-        self.at_work.retain_mut(|work| {
-            work.at = work.at.min(latest);
-            work.awaited = false;
-            keep()
-        });
-    }
-
-    /// The reports that exist at `now`, in the order of making.
-    pub fn reports(&mut self, now: Duration) -> impl Iterator<Item = &StoredReport> {
-        self.advance(now);
-        self.store.iter()
-    }
-
-    /// Whether a create for this request was refused as a duplicate.
-    pub fn had_conflict(&self, request: &Request) -> bool {
-        self.conflicts.contains(request)
-    }
-
-    /// The file of a download that this claim has a right to.
-    pub fn file(&self, now: Duration, claim: Claim<'_>) -> Option<String> {
-        let report = self.store.get(claim.holds(self.dice, self.clock(now))?)?;
-        Some(download::csv(self.dice, report))
-    }
-
-    /// What happened since this was last asked, in order.
-    pub fn take_records(&mut self) -> Vec<Record> {
-        std::mem::take(&mut self.records)
-    }
-
-    /// Takes in what an earlier server of the same configuration has recorded.
-    ///
-    /// # Errors
-    /// A record that cannot be.
-    pub fn replay(
-        &mut self,
-        record: Record,
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        match record {
-            Record::Made(made) => {
-                let mut report = StoredReport::try_from(made)?;
-                report.listed_from += self.list_lag(report.number);
-                if report.number < self.store.next_number() {
-                    return Err("a report out of order".into());
-                }
-                self.store.insert(report);
-            }
-            Record::Deleted { id } => {
-                self.store.remove(&id);
-            }
-            Record::Renewed {
-                access_token,
-                refresh_token,
-                renewals,
-            } => self.tokens = Tokens::restored(access_token, refresh_token, renewals),
-            Record::Tried { endpoint, key } => {
-                self.faults.count_try(endpoint, key);
-            }
-        }
-        Ok(())
-    }
-}
-
 fn no_valid_token() -> Reply {
     Reply::error(401, "The request requires a valid access token.")
 }
 
 fn no_such_report() -> Reply {
     Reply::error(404, "There is no such billing report.")
-}
-
-/// The server's two rules: the end lies in the past, and the start at most five years back.
-fn against_the_calendar(period: Period, today: NaiveDate) -> Option<&'static str> {
-    if period.end() >= today {
-        return Some("billingEndDate must be in the past.");
-    }
-    let earliest = today
-        .checked_sub_months(Months::new(60))
-        .unwrap_or(NaiveDate::MIN);
-    (period.start() < earliest).then_some("billingStartDate must be within the last five years.")
 }

@@ -92,9 +92,10 @@ impl<'w> Server<'w> {
 
     /// A report that someone made `age` ago.
     pub(crate) fn add_old(&self, request: Request, age: Duration, by: Person) {
+        let made = self.clock() - age;
         self.model.borrow_mut().put(OtherReport {
             request,
-            made: self.clock() - age,
+            made,
             listed_at_once: true,
             category: Category::Reconciliation,
             by,
