@@ -335,7 +335,7 @@ impl History<'_> {
     /// What the server had before: older, some within the hour.
     fn old_reports(&self) {
         for row in &self.plan {
-            while self.world.one_in(3) {
+            while self.world.one_in(3) || self.settings.server.cleaned_up && self.world.one_in(2) {
                 let age = self.world.pick(&[5, 5, 60, 1_800, 90_000]);
                 let mut request = row.request().clone();
                 if self.world.one_in(4) {

@@ -40,8 +40,6 @@ pub(crate) enum Misfortune {
     OtherCategory,
     /// Somebody makes a sub-partner's report when ours is lost.
     SubPartnersRival,
-    /// Somebody deletes a report between two pages.
-    Deleted,
 }
 
 /// What becomes of a request before the server has a word in it.
@@ -101,7 +99,6 @@ impl Misfortune {
             Misfortune::Rival => "worse: rival",
             Misfortune::OtherCategory => "worse: other category",
             Misfortune::SubPartnersRival => "worse: sub-partner's rival",
-            Misfortune::Deleted => "worse: deleted between pages",
         }
     }
 
@@ -110,7 +107,7 @@ impl Misfortune {
         use Misfortune as M;
         match endpoint {
             Endpoint::Token => matches!(self, M::RenewalFails | M::NotReached | M::TimeOut),
-            Endpoint::Create => !matches!(self, M::RenewalFails | M::Deleted),
+            Endpoint::Create => self != M::RenewalFails,
             Endpoint::List => !matches!(
                 self,
                 M::RenewalFails | M::Repeated | M::Rival | M::OtherCategory | M::SubPartnersRival
@@ -137,7 +134,14 @@ impl Misfortune {
             world.count("worse: storm of 503");
             return Drawn::Reached(Some(refusal(503, Some("7"))));
         }
-        if traits.faults.is_empty() || world.is_calm() {
+        if world.is_calm() {
+            return Drawn::Reached(None);
+        }
+        if endpoint == Endpoint::List && traits.cleaned_up && world.one_in(2) {
+            world.count("worse: deleted after a page");
+            return Drawn::Reached(Some(Fault::Delete {}));
+        }
+        if traits.faults.is_empty() {
             return Drawn::Reached(None);
         }
         let misfortune = if within(traits.outage) {
@@ -244,7 +248,6 @@ impl Misfortune {
                 let org = world.pick(&["orgA", "orgX"]);
                 rival(Person::Colleague, Category::Reconciliation, Some(org))
             }
-            Misfortune::Deleted => Fault::Delete {},
         }
     }
 }

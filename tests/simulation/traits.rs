@@ -32,6 +32,8 @@ pub(crate) struct ServerTraits {
     pub storm: Option<(Duration, Duration)>,
     /// All lists are refused with this.
     pub lists_refused_with: Option<u16>,
+    /// Many reports were there before, and somebody is deleting them: one after every second page of a list.
+    pub cleaned_up: bool,
     /// The sub-partners of the plan.
     pub orgs: [&'static str; 3],
     /// Some of the reports that were there before are our own.
@@ -174,6 +176,7 @@ impl ServerTraits {
             outage,
             storm: None,
             lists_refused_with: None,
+            cleaned_up: false,
             orgs: ["orgA", "orgB", "orgC"],
             own_old_reports: false,
             offset: chrono::Duration::seconds(offset),
@@ -223,7 +226,8 @@ impl ServerTraits {
             }
             "page_shift" => {
                 reports.paging = Paging::Offset;
-                self.faults.extend([Misfortune::Deleted; 3]);
+                reports.page_size = world.pick(&[1, 2]);
+                self.cleaned_up = true;
             }
             "long_lists" => reports.list_504_above = Some(world.pick(&[1, 10, 50])),
             "created_when_ready" => {
