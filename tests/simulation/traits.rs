@@ -191,6 +191,13 @@ impl ServerTraits {
         let Ok(named) = std::env::var("MONTHEND_SIM_WORLDS") else {
             return self;
         };
+        for name in named.split(',') {
+            let known = name == "all" || WORSE_WORLDS.contains(&name);
+            assert!(
+                known,
+                "there is no world {name}; there are {WORSE_WORLDS:?}"
+            );
+        }
         for name in WORSE_WORLDS {
             let always = named.split(',').any(|one| one == name);
             if always || named == "all" && world.one_in(6) {
