@@ -20,7 +20,8 @@
 //! - [`ledger`]: the file that remembers;
 //! - [`output`]: what people and scripts read;
 //! - [`whole_file`]: files that appear whole or not at all;
-//! - [`sandbox`]: the embedded simulator of the API;
+//! - [`server_model`]: the API's server as a pure model;
+//! - [`sandbox`]: the same on loopback, to rehearse against;
 //! - [`cli`]: arguments, environment, wiring, exit codes.
 
 pub mod api;
@@ -34,6 +35,7 @@ pub mod plan;
 pub mod request;
 pub mod runner;
 pub mod sandbox;
+pub mod server_model;
 pub mod session;
 pub mod settings;
 pub mod text;

@@ -9,12 +9,13 @@ use reqwest::{
 use url::Url;
 
 use super::{
-    Answer, Api, Credentials, Doubt, HttpApiError, ListQuery, Listed, Notice, OnHead, Outcome,
-    Page, Refusal, Token, cause, http_client,
-    link::{check_origin, next_page},
+    Answer, Api, Credentials, HttpApiError, ListQuery, Listed, Notice, OnHead, Outcome, Page,
+    Refusal, Token, cause, http_client,
+    link::check_origin,
+    reading,
     text::Cleaner,
     token_source::TokenSource,
-    transport::{Misread, Transport, Wanted},
+    transport::{Transport, Wanted},
     wire,
 };
 use crate::{
@@ -109,27 +110,9 @@ impl HttpApi {
         let answer = self
             .transport
             .ask(request, wanted, &cleaner, on_head, |headers, body| {
-                let page = read(wire::read(body).ok_or(Misread::NotThere)?, &url);
-                let linked = next_page(headers, &url, &self.base).map_err(Misread::Link)?;
-                Ok(Page {
-                    next: linked.or(page.next),
-                    ..page
-                })
+                reading::page(headers, body, &url, &self.base, read)
             });
-        of_read(answer.await)
-    }
-}
-
-/// A redirect leaves no doubt about a request that changes nothing, and asking again would be sent elsewhere again.
-fn of_read<T>(answer: Answer<T>) -> Answer<T> {
-    match answer.outcome {
-        Outcome::InDoubt(Doubt::Open, cause) if matches!(answer.notice.status, Some(300..=399)) => {
-            Answer {
-                outcome: Outcome::Refused(Refusal::Final, cause),
-                ..answer
-            }
-        }
-        _ => answer,
+        reading::of_read(answer.await)
     }
 }
 
@@ -143,21 +126,11 @@ impl Api for HttpApi {
         on_head: &OnHead<'_>,
     ) -> Answer<ReportId> {
         let cleaner = Cleaner::new([token.expose()]);
-        let body = wire::CreateBody::from(request);
         let call = self
             .request(Method::POST, self.base.join(REPORTS), token)
-            .json(&body);
-        let answer = self
-            .transport
-            .ask(call, REPORT_ID, &cleaner, on_head, |_, body| {
-                let report: wire::Report = wire::read(body).ok_or(Misread::NotThere)?;
-                let report = Listed::from(report);
-                // A proxy that repeats an earlier answer: another request's report is not this one's.
-                match report.can_answer(request) {
-                    true => Ok(report.id),
-                    false => Err(Misread::NotThere),
-                }
-            });
+            .json(&wire::CreateBody::from(request));
+        let read = |_: &_, body: &[u8]| reading::created(body, request);
+        let answer = (self.transport).ask(call, REPORT_ID, &cleaner, on_head, read);
         answer.await
     }
 
@@ -171,17 +144,7 @@ impl Api for HttpApi {
     ) -> Answer<Page<Listed>> {
         let url = next.cloned();
         let url = url.unwrap_or_else(|| wire::list_url(self.base.join(REPORTS), query, max));
-        self.page(
-            token,
-            url,
-            REPORT_LIST,
-            on_head,
-            |reports: wire::Reports, _| Page {
-                items: reports.items.into_iter().map(Listed::from).collect(),
-                next: None,
-            },
-        )
-        .await
+        (self.page(token, url, REPORT_LIST, on_head, reading::reports)).await
     }
 
     async fn get(
@@ -193,19 +156,8 @@ impl Api for HttpApi {
         let cleaner = Cleaner::new([token.expose()]);
         let url = wire::report_url(self.base.join(REPORTS), id);
         let request = self.read(url, token);
-        let answer = self
-            .transport
-            .ask(request, REPORT, &cleaner, on_head, |_, body| {
-                let report: wire::Report = wire::read(body).ok_or(Misread::NotThere)?;
-                Ok(Some(report.into()))
-            });
-        let mut answer = of_read(answer.await);
-        if matches!(answer.outcome, Outcome::Refused(Refusal::Final, _))
-            && matches!(answer.notice.status, Some(404 | 410))
-        {
-            answer.outcome = Outcome::Done(None);
-        }
-        answer
+        let answer = (self.transport).ask(request, REPORT, &cleaner, on_head, reading::report);
+        reading::none_where_gone(reading::of_read(answer.await))
     }
 
     async fn sub_partners(
@@ -218,22 +170,13 @@ impl Api for HttpApi {
         let url = next.cloned();
         let url =
             url.unwrap_or_else(|| wire::sub_partners_url(self.base.join(SUB_PARTNERS), which));
-        self.page(
-            token,
-            url,
-            SUB_PARTNER_LIST,
-            on_head,
-            |entries: wire::SubPartners, url| Page {
-                next: entries.is_full().then(|| wire::next_offset(url)).flatten(),
-                items: entries.only(which),
-            },
-        )
-        .await
+        let read = reading::sub_partners(which);
+        self.page(token, url, SUB_PARTNER_LIST, on_head, read).await
     }
 
     async fn renew(&self, refused: Option<&Token>, on_head: &OnHead<'_>) -> Answer<Token> {
         let url = self.base.join(ACCESS_TOKEN);
-        of_read(
+        reading::of_read(
             self.tokens
                 .next(&self.transport, url, refused, on_head)
                 .await,

@@ -10,6 +10,7 @@ mod error_body;
 mod http_client;
 mod link;
 mod notice;
+mod reading;
 mod retry_after;
 mod secret_file;
 #[cfg(test)]
@@ -20,6 +21,7 @@ mod token_source;
 mod transport;
 mod transport_error;
 mod wire;
+mod wire_answer;
 
 pub use answer::{
     Answer, Cause, Doubt, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal, WaitKind,
@@ -28,6 +30,7 @@ pub use client::HttpApi;
 pub use credentials::{Credentials, CredentialsError, SecretFileError};
 pub use http_client::HttpApiError;
 pub use token::{Token, TokenError};
+pub use wire_answer::WireAnswer;
 
 use url::Url;
 

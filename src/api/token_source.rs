@@ -12,10 +12,11 @@ use url::Url;
 use super::{
     Answer, Cause, Credentials, Notice, OnHead, Outcome, Refusal, Token,
     credentials::{Refresh, read_secret_file},
+    reading::Misread,
     secret_file,
     text::Cleaner,
     token::secret,
-    transport::{Misread, Transport, Wanted},
+    transport::{Transport, Wanted},
     wire,
 };
 

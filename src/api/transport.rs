@@ -6,12 +6,10 @@ use chrono::Utc;
 use reqwest::{Client, RequestBuilder, header::HeaderMap};
 
 use super::{
-    Answer, Notice, OnHead, Outcome, Refusal,
-    body::{self, BodyEnd, Limits},
-    cause,
-    classify::{Verdict, verdict},
-    link::LinkError,
+    Answer, Notice, OnHead,
+    body::{self, Limits},
     notice,
+    reading::{Misread, judge},
     text::Cleaner,
     transport_error,
 };
@@ -39,15 +37,6 @@ impl Wanted {
             patience: None,
         }
     }
-}
-
-/// Why a 2xx is of no use.
-#[derive(Debug)]
-pub(super) enum Misread {
-    /// What was asked for is not in the body.
-    NotThere,
-    /// It is, but the list cannot be followed to its end.
-    Link(LinkError),
 }
 
 /// The HTTP client and how long it waits.
@@ -86,30 +75,6 @@ impl Transport {
         let limits = if success { wanted.limits() } else { ERROR_BODY };
         let body = body::read(response, limits).await;
 
-        let found = match success && body.end == BodyEnd::Whole {
-            true => read(&headers, &body.bytes),
-            false => Err(Misread::NotThere),
-        };
-        let found = match found {
-            Ok(found) => Some(found),
-            Err(Misread::NotThere) => None,
-            // Understood, but there is no way on: asking again would give the same link.
-            Err(Misread::Link(error)) => {
-                let text = cleaner.line(&error.to_string());
-                let cause = cause::bad_response(status, &notice, text);
-                let outcome = Outcome::Refused(Refusal::Final, cause);
-                return Answer { outcome, notice };
-            }
-        };
-        let cause = || match success {
-            true => cause::of_unreadable(status, &notice, body.end, wanted.what),
-            false => cause::of_error(status, &notice, &body, cleaner),
-        };
-        let outcome = match verdict(status, found, notice.retry_after.is_some()) {
-            Verdict::Done(found) => Outcome::Done(found),
-            Verdict::Refused(refusal) => Outcome::Refused(refusal, cause()),
-            Verdict::InDoubt(doubt) => Outcome::InDoubt(doubt, cause()),
-        };
-        Answer { outcome, notice }
+        judge(notice, &headers, &body, wanted.what, cleaner, read)
     }
 }

@@ -31,8 +31,3 @@ impl Clock {
         self.began_at + self.elapsed()
     }
 }
-
-/// A time as HTTP headers write it, cut to whole seconds.
-pub(super) fn http_date(time: DateTime<Utc>) -> String {
-    time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
-}

@@ -9,11 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Endpoint, StoredReport};
-use crate::request::{Period, ReportType, Request};
+use crate::server_model::Record;
 
 const VERSION: u32 = 1;
 
@@ -45,76 +43,17 @@ pub enum StateError {
     },
 }
 
-/// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "record", rename_all = "snake_case")]
-pub(super) enum Record {
-    /// The first line.
-    Sandbox {
-        version: u32,
-    },
-    Made(MadeRecord),
-    Deleted {
-        id: String,
-    },
-    Renewed {
-        access_token: String,
-        refresh_token: String,
-        renewals: u64,
-    },
-    /// A request was tried; counted only where a fault may depend on it.
-    Tried {
-        endpoint: Endpoint,
-        key: String,
-    },
+/// The first line.
+#[derive(Serialize, Deserialize)]
+struct Beginning {
+    record: Beginner,
+    version: u32,
 }
 
-/// A report, flat.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct MadeRecord {
-    number: u64,
-    id: String,
-    sub_partner: Option<String>,
-    #[serde(rename = "type")]
-    report_type: ReportType,
-    start: NaiveDate,
-    end: NaiveDate,
-    internal: bool,
-    created: DateTime<Utc>,
-}
-
-impl From<&StoredReport> for MadeRecord {
-    fn from(report: &StoredReport) -> Self {
-        let request = &report.request;
-        MadeRecord {
-            number: report.number,
-            id: report.id.clone(),
-            sub_partner: request.sub_partner.as_ref().map(ToString::to_string),
-            report_type: request.report_type,
-            start: request.period.start(),
-            end: request.period.end(),
-            internal: request.internal,
-            created: report.created,
-        }
-    }
-}
-
-impl TryFrom<MadeRecord> for StoredReport {
-    type Error = Box<dyn std::error::Error + Send + Sync>;
-
-    fn try_from(made: MadeRecord) -> Result<Self, Self::Error> {
-        Ok(StoredReport {
-            number: made.number,
-            id: made.id,
-            request: Request {
-                sub_partner: made.sub_partner.map(|text| text.parse()).transpose()?,
-                report_type: made.report_type,
-                period: Period::new(made.start, made.end)?,
-                internal: made.internal,
-            },
-            created: made.created,
-        })
-    }
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Beginner {
+    Sandbox,
 }
 
 /// Where records go.
@@ -182,9 +121,11 @@ impl Journal {
         };
         state.drop_torn_line().map_err(failed)?;
         if whole == 0 {
-            state
-                .append(&Record::Sandbox { version: VERSION })
-                .map_err(failed)?;
+            let beginning = Beginning {
+                record: Beginner::Sandbox,
+                version: VERSION,
+            };
+            state.append(&beginning).map_err(failed)?;
         }
         Ok(Journal::Open(state))
     }
@@ -203,7 +144,7 @@ impl Journal {
 }
 
 impl StateFile {
-    fn append(&mut self, record: &Record) -> io::Result<()> {
+    fn append(&mut self, record: &impl Serialize) -> io::Result<()> {
         let mut line = serde_json::to_vec(record)?;
         line.push(b'\n');
         if let Err(error) = self.file.write_all(&line) {
@@ -225,11 +166,14 @@ fn read_line(
     index: usize,
     line: &[u8],
 ) -> Result<Option<Record>, Box<dyn std::error::Error + Send + Sync>> {
-    match (index, serde_json::from_slice(line)?) {
-        (0, Record::Sandbox { version: VERSION }) => Ok(None),
-        (0, _) => Err("not the state of a sandbox of this version".into()),
-        (_, Record::Sandbox { .. }) => Err("a second beginning".into()),
-        (_, record) => Ok(Some(record)),
+    if index > 0 {
+        return Ok(Some(serde_json::from_slice(line)?));
+    }
+    match serde_json::from_slice(line)? {
+        Beginning {
+            version: VERSION, ..
+        } => Ok(None),
+        _ => Err("not the state of a sandbox of this version".into()),
     }
 }
 
@@ -238,6 +182,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::server_model::Endpoint;
 
     fn record(number: u64) -> Record {
         Record::Tried {

@@ -1,48 +1,37 @@
-//! The sandbox: a simulator of the API on loopback, to rehearse a manifest before month-end, to exercise a
-//! pipeline, and to test against. It knows nothing of our client.
+//! The sandbox: the [model of the server](crate::server_model) on loopback, to rehearse a manifest before month-end, to
+//! exercise a pipeline, and to test against. It knows nothing of our client.
 //!
-//! It keeps a rate limit, makes and lists reports, serves downloads from a second port, and goes wrong
-//! where it is told to, by the seed and not by accident. A state file lets reports outlive a process.
+//! It reads HTTP, lets the model decide, waits, and writes HTTP or cuts the connection. Downloads come from a second
+//! port. A state file lets reports outlive a process.
 //!
-//! A sub-partner whose organisation id, or what that decodes to, contains `refused-400`, `refused-403` or
-//! `refused-404` always refuses, until `mended` is set. Everything else is in [`SandboxConfig`].
-//!
-//! [`Limiter`] and [`Throttle`] are pure and can be driven in simulated time.
+//! A sub-partner whose organisation id, or what that decodes to, contains `refused-400`, `refused-401`, `refused-403`
+//! or `refused-404` always refuses, until `mended` is set. Everything else is in [`SandboxConfig`].
 
 mod call;
 mod clock;
 mod config;
 mod connection;
-mod dice;
+mod error;
 mod exchange;
-mod faults;
+mod files;
 mod journal;
-mod limiter;
 mod record;
-mod reply;
-mod routes;
+mod response;
 mod server;
-mod span;
-mod store;
-mod throttle;
-mod token;
 mod world;
 
 #[cfg(test)]
 mod tests;
 
-pub use call::Endpoint;
-pub use config::{
-    Duplicates, Envelope, ExistingReport, LatencyConfig, ListWithoutOrg, ProvisioningState,
-    RefusalStatus, ReportsConfig, SandboxConfig, SubPartner, SubPartnersConfig, TokenConfig,
+pub use crate::server_model::{
+    ACCESS_TOKEN, Allowance, CLIENT_ID, CLIENT_SECRET, ClocksConfig, CreatedIs, Duplicates,
+    Endpoint, Envelope, ErrorBody, ExistingReport, Fault, FaultMatch, FaultRule, LatencyConfig,
+    LimitScope, Limiter, LimiterConfig, ListWithoutOrg, Paging, ProvisioningState, REFRESH_TOKEN,
+    RateLimitConfig, RefusalStatus, ReportsConfig, RetryAfterForm, Shift, Span, SpanError,
+    Spelling, StoredReport, SubPartner, SubPartnersConfig, TokenConfig,
 };
-pub use faults::{Fault, FaultMatch, FaultRule};
+pub use config::SandboxConfig;
+pub use error::SandboxError;
 pub use journal::StateError;
-pub use limiter::{Allowance, FixedWindow, Limiter, LimiterConfig, SlidingWindow, TokenBucket};
 pub use record::{Download, Exchange};
-pub use reply::ErrorBody;
-pub use server::{RunningSandbox, Sandbox, SandboxError};
-pub use span::{Span, SpanError};
-pub use store::StoredReport;
-pub use throttle::{Announce, LimitScope, RateLimitConfig, RetryAfterForm, Throttle};
-pub use token::{ACCESS_TOKEN, CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN};
+pub use server::{RunningSandbox, Sandbox};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Endpoint;
+use crate::server_model::Endpoint;
 
 /// A request to the API and what became of it. Times are measured from the sandbox's start.
 #[derive(Debug, Clone, PartialEq, Eq)]

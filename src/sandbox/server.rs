@@ -6,14 +6,17 @@ use axum::Router;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use super::{
-    Download, Exchange, Fault, SandboxConfig, StateError, StoredReport,
     call::BASE_PATH,
+    config::SandboxConfig,
     connection::{Link, LinkedListener},
+    error::SandboxError,
     exchange::{self, Api},
+    files,
     journal::Journal,
-    routes,
+    record::{Download, Exchange},
     world::World,
 };
+use crate::server_model::StoredReport;
 
 /// How long a stop waits for answers that are on their way.
 const STOP_GRACE: Duration = Duration::from_secs(1);
@@ -21,53 +24,6 @@ const STOP_GRACE: Duration = Duration::from_secs(1);
 /// The simulator of the API.
 #[derive(Debug)]
 pub struct Sandbox;
-
-/// Why a sandbox cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum SandboxError {
-    /// A port that is taken, or not allowed.
-    #[error(
-        "the sandbox cannot listen on 127.0.0.1:{port}; name another port, or 0 for a free one"
-    )]
-    Bind {
-        /// As configured.
-        port: u16,
-        /// What the system says.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The state file.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// The configured reports could not be written to the state file.
-    #[error("the sandbox cannot write its existing reports to its state")]
-    Existing {
-        /// What the system says.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A value that makes no sense.
-    #[error("the sandbox configuration has a bad {key}")]
-    Config {
-        /// The key.
-        key: &'static str,
-        /// What is wrong with its value.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-}
-
-impl SandboxError {
-    pub(super) fn config(
-        key: &'static str,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        SandboxError::Config {
-            key,
-            source: source.into(),
-        }
-    }
-}
 
 /// A sandbox that serves. Dropping it stops it without waiting.
 #[derive(Debug)]
@@ -95,7 +51,7 @@ impl Sandbox {
         };
         let api = Router::new().fallback(exchange::handle).with_state(api);
         let files = Router::new()
-            .fallback(routes::files::handle)
+            .fallback(files::handle)
             .with_state(Arc::clone(&world));
         let servers = vec![
             serve(api_listener, api, stopped.clone()),
@@ -130,8 +86,8 @@ fn check(config: &SandboxConfig) -> Result<(), SandboxError> {
             return Err(SandboxError::config("probability", text));
         }
         for fault in &rule.then {
-            if let Fault::Status { status, .. } = fault
-                && !(200..600).contains(status)
+            if let Some(status) = fault.status()
+                && !(200..600).contains(&status)
             {
                 let text = format!("{status} is not from 200 to 599");
                 return Err(SandboxError::config("status", text));
@@ -180,7 +136,7 @@ impl RunningSandbox {
 
     /// The bearer token that is valid now; [`super::ACCESS_TOKEN`] until the first renewal.
     pub fn token(&self) -> String {
-        self.world.state().tokens.access.clone()
+        self.world.state().server.token().to_owned()
     }
 
     /// All requests to the API in the order of their arrival; empty unless `record` is on.
@@ -195,7 +151,8 @@ impl RunningSandbox {
 
     /// The reports that exist, in the order of making.
     pub fn reports(&self) -> Vec<StoredReport> {
-        self.world.state().store.iter().cloned().collect()
+        let now = self.world.clock.elapsed();
+        self.world.state().server.reports(now).cloned().collect()
     }
 
     /// Stops serving: cuts off who waits, lets answers that are on their way leave, frees ports and state file.

@@ -6,6 +6,7 @@ use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::server_model::{Category, Person};
 
 fn client() -> Client {
     // Fails from the second time on, when one is installed already.
@@ -284,6 +285,8 @@ async fn undocumented_ways_of_listing_are_configurable() {
         end: "2026-09-30".parse().unwrap(),
         internal: true,
         age: "24h".parse().unwrap(),
+        by: Person::Colleague,
+        category: Category::Reconciliation,
     }];
     let world = World::new(config).await;
     world.made(&september(Some("a"))).await;
@@ -373,13 +376,11 @@ async fn a_limit_is_kept_and_told() {
             max: NonZeroU32::new(2).unwrap(),
             window: Span(Duration::from_secs(30)),
         },
-        announce: Announce::XRateLimit,
         ..RateLimitConfig::default()
     };
     let world = World::new(config).await;
     world.made(&september(None)).await;
-    let last = world.create(&september(None)).await.unwrap();
-    assert_eq!(last.headers()["x-ratelimit-remaining"], "0");
+    world.made(&september(None)).await;
     let refused = world.create(&september(None)).await.unwrap();
     assert_eq!(refused.status(), 429);
     assert_eq!(refused.headers()["retry-after"], "30");
@@ -399,6 +400,7 @@ async fn partners_refuse_until_they_are_mended() {
         config.mended = mended;
         let world = World::new(config.clone()).await;
         for (org, status) in [
+            ("refused-401-x", 401),
             ("refused-403-x", 403),
             (encoded, 404),
             ("acme-1", 400),
@@ -427,13 +429,28 @@ async fn every_fault_loses_the_answer_its_own_way() {
         retry_after: None,
         location: None,
         processed,
+        late: Span::default(),
     };
     type Expected = fn(&Result<(u16, Vec<u8>), ()>) -> bool;
     let cases: [(Fault, usize, Expected); 9] = [
         (status(false), 0, |s| matches!(s, Ok((502, _)))),
         (status(true), 1, |s| matches!(s, Ok((502, _)))),
-        (Fault::Reset { processed: false }, 0, |s| s.is_err()),
-        (Fault::Reset { processed: true }, 1, |s| s.is_err()),
+        (
+            Fault::Reset {
+                processed: false,
+                late: Span::default(),
+            },
+            0,
+            |s| s.is_err(),
+        ),
+        (
+            Fault::Reset {
+                processed: true,
+                late: Span::default(),
+            },
+            1,
+            |s| s.is_err(),
+        ),
         (
             Fault::Slow {
                 delay: "5ms".parse().unwrap(),
@@ -484,7 +501,10 @@ async fn a_truncated_answer_begins_before_it_ends() {
 async fn stopping_ends_a_hang() {
     let world = World::new(faulty(
         FaultMatch::default(),
-        vec![Fault::Hang { processed: true }],
+        vec![Fault::Hang {
+            processed: true,
+            late: Span::default(),
+        }],
     ))
     .await;
     let World { sandbox, client } = world;
@@ -520,6 +540,7 @@ async fn errors_come_in_every_shape() {
             retry_after: Some("1.5".to_owned()),
             location: None,
             processed: false,
+            late: Span::default(),
         };
         let world = World::new(faulty(FaultMatch::default(), vec![fault])).await;
         let answer = world.create(&september(None)).await.unwrap();
@@ -562,7 +583,13 @@ async fn the_state_outlives_the_sandbox() {
         endpoint: Some(Endpoint::Create),
         ..FaultMatch::default()
     };
-    let mut config = faulty(once, vec![Fault::Reset { processed: true }]);
+    let mut config = faulty(
+        once,
+        vec![Fault::Reset {
+            processed: true,
+            late: Span::default(),
+        }],
+    );
     config.state = Some(dir.path().join("october.sandbox.csv.state"));
 
     let first = World::new(config.clone()).await;
@@ -598,4 +625,45 @@ async fn nonsense_in_the_configuration_is_refused() {
             ..
         })
     ));
+}
+
+#[tokio::test]
+async fn the_head_of_an_answer_comes_before_its_body() {
+    let fault = Fault::Trickle {
+        status: 429,
+        retry_after: Some("5".to_owned()),
+        over: "200ms".parse().unwrap(),
+    };
+    let world = World::new(faulty(FaultMatch::default(), vec![fault])).await;
+    let answer = world.create(&september(None)).await.unwrap();
+    assert_eq!(answer.headers()["retry-after"], "5");
+    let head = std::time::Instant::now();
+    assert!(answer.bytes().await.unwrap().ends_with(b"}"));
+    assert!(head.elapsed() >= Duration::from_millis(100));
+}
+
+#[tokio::test]
+async fn an_answer_without_a_date_shows_none() {
+    let mut config = calm();
+    config.clocks.dateless = 1.0;
+    let world = World::new(config).await;
+    let answer = world.get("wholesale/billing/reports").await;
+    let dates: Vec<_> = answer.headers().get_all("date").iter().collect();
+    assert_eq!(dates, [""]);
+}
+
+#[tokio::test]
+async fn a_list_asked_for_with_no_cache_is_fresh() {
+    let mut config = calm();
+    config.reports.stale_for = "1h".parse().unwrap();
+    let world = World::new(config).await;
+    assert!(world.listed("").await.concat().is_empty());
+    world.made(&september(None)).await;
+    assert!(world.listed("").await.concat().is_empty());
+    let get = world.client.get(world.url("wholesale/billing/reports?"));
+    let get = get
+        .bearer_auth(ACCESS_TOKEN)
+        .header("cache-control", "no-cache");
+    let fresh: Value = get.send().await.unwrap().json().await.unwrap();
+    assert_eq!(fresh["items"].as_array().unwrap().len(), 1);
 }

@@ -177,7 +177,8 @@ fn failed_wrongly(
     if made.is_some() {
         return Some("failed, and its report was made");
     }
-    if !history.server.traits.refused.contains(&request.sub_partner) {
+    let refused = &history.server.traits.refused;
+    if !(request.sub_partner.iter()).any(|org| refused.contains(org)) {
         return Some("failed, and nothing refuses it");
     }
     None
@@ -197,7 +198,10 @@ fn in_doubt_wrongly(
     row: &Row,
     made: Option<&Report>,
 ) -> Option<&'static str> {
+    // A torn line may have taken the end of the cause with it.
+    let torn = history.torn.borrow().contains(&row.id());
     if let Some(made) = made
+        && !torn
         && !row.error().contains(made.id.as_str())
     {
         return Some("is in doubt and does not name the report we made");

@@ -122,6 +122,9 @@ impl<'w> ModelDisk<'w> {
                 continue; // nobody can tell whose it is
             }
             let cell = rest.split_inclusive(',').next().unwrap_or_default();
+            if cell.contains('\0') {
+                continue; // what is left is not the id any more
+            }
             if cell.ends_with(',') && !new.contains(&format!(",created,{cell}")) {
                 self.world
                     .fail(format!("the id {cell} is lost in a rewrite"));

@@ -12,6 +12,7 @@ use monthend::{
     ledger::{Counts, Disk as _, Ledger, RepairKind, Row, State},
     request::{Period, ReportId, ReportType, Request, RequestId},
     runner::{Creates, Event, EventKind, Finished, Interrupt, Setup, Signal, run},
+    server_model::Person,
     session::{News, Session, WallClock as _},
     settings::{Limits, Rate, RateUnit, RetryPolicy},
 };
@@ -23,7 +24,8 @@ use tokio::{
 use super::{
     checks,
     disk::{DiskTraits, ModelDisk},
-    server::{Fault, Server, ServerTraits},
+    server::Server,
+    traits::ServerTraits,
     world::{Tally, World},
 };
 
@@ -45,7 +47,7 @@ pub(crate) fn play(seed: u64, tracing: bool) -> Outcome {
         .unwrap();
     runtime.block_on(async {
         let world = World::new(seed, tracing);
-        let settings = settings(&world);
+        let settings = settings(&world, seed);
         let disk = ModelDisk::new(&world, settings.disk);
         let server = Server::new(&world, &disk, settings.server.clone());
         let mut history = History {
@@ -53,7 +55,7 @@ pub(crate) fn play(seed: u64, tracing: bool) -> Outcome {
             world: &world,
             disk: &disk,
             server: &server,
-            plan: plan(&world),
+            plan: plan(&world, settings.server.orgs),
             settings,
             pause: Cell::new(None),
             written: RefCell::default(),
@@ -343,14 +345,18 @@ impl History<'_> {
     /// What the server had before: older, some within the hour.
     fn old_reports(&self) {
         for row in &self.plan {
-            while self.world.one_in(3) {
+            while self.world.one_in(3) || self.settings.server.cleaned_up && self.world.one_in(2) {
                 let age = self.world.pick(&[5, 5, 60, 1_800, 90_000]);
                 let mut request = row.request().clone();
                 if self.world.one_in(4) {
                     request.internal = !request.internal;
                 }
-                self.server.add_old(request, Duration::from_secs(age));
-                if !self.settings.server.duplicates {
+                let mut by = Person::Colleague;
+                if self.settings.server.own_old_reports && self.world.one_in(2) {
+                    by = Person::Us;
+                }
+                (self.server).add_old(request, Duration::from_secs(age), by);
+                if !self.settings.server.makes_duplicates() {
                     break;
                 }
             }
@@ -359,8 +365,8 @@ impl History<'_> {
 }
 
 /// One to twelve requests, twins among them.
-fn plan(world: &World) -> Vec<Row> {
-    let orgs = [None, Some("orgA"), Some("orgB"), Some("orgC")];
+fn plan(world: &World, [a, b, c]: [&str; 3]) -> Vec<Row> {
+    let orgs = [None, Some(a), Some(b), Some(c)];
     let labels = ["Acme", "O\"Hara, Söhne", "=1+1", "two\nlines", "'quoted'"];
     let mut rows: Vec<Row> = Vec::new();
     let (orgs_used, types_used) = (1 + world.below(4) as usize, 1 + world.below(2) as usize);
@@ -394,59 +400,10 @@ fn plan(world: &World) -> Vec<Row> {
 }
 
 /// Each history has some of what can go wrong, so that each gets its turn.
-fn settings(world: &World) -> Settings {
-    let secs = |s: u32| Duration::from_secs(u64::from(s));
+fn settings(world: &World, seed: u64) -> Settings {
     let some = |one_in: u32, value: u32| if world.one_in(one_in) { value } else { 0 };
-    let settle = secs(world.pick(&[5, 20, 60]));
-    let request_timeout = secs(world.pick(&[10, 60]));
-    let orgs = ["orgA", "orgB"].map(|o| Some(o.parse().unwrap()));
-    let fault_one_in = world.pick(&[2, 3, 6]);
-    let faults = if world.one_in(2) {
-        Fault::DOUBTS.to_vec()
-    } else {
-        Fault::ALL.into_iter().filter(|_| world.one_in(3)).collect()
-    };
-    let outage = world.one_in(5).then(|| {
-        let from = world.up_to(secs(60));
-        (from, from + world.up_to(secs(1800)))
-    });
-    let (tells_time, offset) = if world.one_in(10) {
-        (false, 0)
-    } else {
-        (true, world.pick(&[-9_000, -2, 0, 0, 2, 9_000]))
-    };
-    let server = ServerTraits {
-        fault_one_in,
-        faults,
-        settle,
-        request_timeout,
-        latency: Duration::from_millis(world.pick(&[5, 80, 300])),
-        work: world.pick(&[
-            Duration::from_millis(50),
-            secs(2),
-            request_timeout - secs(1),
-        ]),
-        lag_tenths: world.below(9),
-        duplicates: !world.one_in(3),
-        list_shows_created: world.one_in(2),
-        get_shows_created: !world.one_in(3),
-        whole_seconds: world.one_in(2),
-        shows_internal: world.one_in(3),
-        shows_org: world.one_in(4),
-        lists_all: world.one_in(2),
-        page: world.pick(&[1, 2, 100]),
-        tells_time,
-        offset: chrono::Duration::seconds(offset),
-        limit: world
-            .one_in(3)
-            .then(|| (world.pick(&[0.2, 1.0, 5.0]), world.pick(&[1.0, 5.0]))),
-        refused: world
-            .one_in(4)
-            .then(|| world.pick(&orgs))
-            .into_iter()
-            .collect(),
-        outage,
-    };
+    let server = ServerTraits::kind(world, seed).with_worse_worlds(world);
+    let (settle, tells_time) = (server.settle, server.tells_time);
     Settings {
         disk: DiskTraits {
             full: some(6, 12),

@@ -7,13 +7,16 @@
 //! ```text
 //! MONTHEND_SIM_SEED=4711 cargo test --test simulation -- --nocapture     one history, told step by step
 //! MONTHEND_SIM_SEEDS=1000000 cargo test --test simulation -- --nocapture  many more than usual
+//! MONTHEND_SIM_WORLDS=all cargo test --test simulation -- --nocapture     in worse worlds, see [`traits`]
 //! ```
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod checks;
 mod disk;
 mod history;
+mod misfortune;
 mod server;
+mod traits;
 mod world;
 
 use std::{

@@ -7,7 +7,12 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Allowance, Endpoint, Limiter, LimiterConfig, Span, clock::http_date};
+use super::{
+    endpoint::Endpoint,
+    limiter::{Limiter, LimiterConfig},
+    reply::http_date,
+    span::Span,
+};
 
 /// `rate_limit:`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,8 +27,6 @@ pub struct RateLimitConfig {
     /// A request that comes during an announced wait is refused and makes the wait this much longer;
     /// left out: it is judged like any other.
     pub penalty: Option<Span>,
-    /// Whether answers tell what is left.
-    pub announce: Announce,
 }
 
 impl Default for RateLimitConfig {
@@ -37,7 +40,6 @@ impl Default for RateLimitConfig {
             scope: LimitScope::Shared,
             retry_after: RetryAfterForm::WholeSeconds,
             penalty: None,
-            announce: Announce::Nothing,
         }
     }
 }
@@ -78,18 +80,6 @@ pub enum RetryAfterForm {
     Missing,
     /// `soon`
     Nonsense,
-}
-
-/// Whether and how answers tell what is left of the budget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Announce {
-    /// They do not.
-    Nothing,
-    /// `RateLimit-Policy` and `RateLimit`, as in the IETF's draft.
-    RateLimit,
-    /// `X-RateLimit-Limit`, `-Remaining` and `-Reset` in seconds from now.
-    XRateLimit,
 }
 
 /// A wait as a 429 announces it.
@@ -191,23 +181,6 @@ impl Throttle {
         lane.closed_until = lane.closed_until.max(until);
     }
 
-    /// The headers that say what is left for `endpoint`; none where nothing is announced.
-    pub(super) fn budget_headers(
-        &mut self,
-        endpoint: Endpoint,
-        now: Duration,
-    ) -> Vec<(&'static str, String)> {
-        let announce = self.config.announce;
-        if announce == Announce::Nothing {
-            return Vec::new();
-        }
-        self.lane(endpoint)
-            .limiter
-            .allowance(now)
-            .map(|left| announcement(announce, left))
-            .unwrap_or_default()
-    }
-
     fn lane(&mut self, endpoint: Endpoint) -> &mut Lane {
         let key = match self.config.scope {
             LimitScope::Shared => None,
@@ -217,26 +190,6 @@ impl Throttle {
             limiter: Limiter::new(self.config.limiter),
             closed_until: Duration::ZERO,
         })
-    }
-}
-
-fn announcement(form: Announce, left: Allowance) -> Vec<(&'static str, String)> {
-    let (limit, remaining) = (left.limit, left.remaining);
-    let (reset, window) = (whole_seconds(left.reset), whole_seconds(left.window));
-    match form {
-        Announce::Nothing => Vec::new(),
-        Announce::RateLimit => vec![
-            (
-                "ratelimit-policy",
-                format!("\"default\";q={limit};w={window}"),
-            ),
-            ("ratelimit", format!("\"default\";r={remaining};t={reset}")),
-        ],
-        Announce::XRateLimit => vec![
-            ("x-ratelimit-limit", limit.to_string()),
-            ("x-ratelimit-remaining", remaining.to_string()),
-            ("x-ratelimit-reset", reset.to_string()),
-        ],
     }
 }
 
@@ -302,24 +255,5 @@ mod tests {
             let notice = form.notice(wait, now);
             assert_eq!(notice.header.as_deref(), header, "{form:?}");
         }
-    }
-
-    #[test]
-    fn the_budget_is_announced_as_configured() {
-        let left = Allowance {
-            limit: 10,
-            remaining: 4,
-            reset: Duration::from_millis(1500),
-            window: Duration::from_secs(60),
-        };
-        assert_eq!(
-            announcement(Announce::RateLimit, left),
-            [
-                ("ratelimit-policy", "\"default\";q=10;w=60".to_owned()),
-                ("ratelimit", "\"default\";r=4;t=2".to_owned()),
-            ]
-        );
-        assert_eq!(announcement(Announce::XRateLimit, left).len(), 3);
-        assert!(announcement(Announce::Nothing, left).is_empty());
     }
 }

@@ -4,17 +4,17 @@ use sha2::{Digest, Sha256};
 
 /// A source of choices. It has no state, so the order of questions does not matter.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Dice {
+pub(crate) struct Dice {
     seed: u64,
 }
 
 impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Dice { seed }
     }
 
     /// Sixteen bytes for `subject` and `number`; `purpose` keeps different questions apart.
-    pub(super) fn bytes(self, purpose: &str, subject: &str, number: u64) -> [u8; 16] {
+    pub(crate) fn bytes(self, purpose: &str, subject: &str, number: u64) -> [u8; 16] {
         let mut hash = Sha256::new();
         hash.update(self.seed.to_be_bytes());
         hash.update(purpose);
@@ -27,14 +27,14 @@ impl Dice {
     }
 
     /// A share of one: at least 0 and less than 1.
-    pub(super) fn share(self, purpose: &str, subject: &str, number: u64) -> f64 {
+    pub(crate) fn share(self, purpose: &str, subject: &str, number: u64) -> f64 {
         // The upper 53 bits are what a double holds exactly.
         let bits = u128::from_be_bytes(self.bytes(purpose, subject, number)) >> 75;
         bits as f64 / (1u64 << 53) as f64
     }
 
     /// One of `choices`, or `None` where there are none.
-    pub(super) fn pick<'a, T>(
+    pub(crate) fn pick<'a, T>(
         self,
         purpose: &str,
         subject: &str,
@@ -49,7 +49,7 @@ impl Dice {
     }
 
     /// A text in the form of a version 4 UUID.
-    pub(super) fn uuid(self, purpose: &str, number: u64) -> String {
+    pub(crate) fn uuid(self, purpose: &str, number: u64) -> String {
         let n = u128::from_be_bytes(self.bytes(purpose, "", number));
         let n = (n & !(0xf << 76)) | (0x4 << 76);
         let n = (n & !(0x3 << 62)) | (0x2 << 62);

@@ -5,29 +5,28 @@ use std::{
     ops::Bound,
 };
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 
-use crate::request::{OrgId, Period, ReportType, Request};
-
-/// A report that was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredReport {
-    /// Its place in the order of making, from 1; never given twice.
-    pub number: u64,
-    /// Its id: URL-safe base64 without padding.
-    pub id: String,
-    /// What was asked for.
-    pub request: Request,
-    /// When it was made, by the sandbox's clock.
-    pub created: DateTime<Utc>,
-}
+use super::{
+    org,
+    report::{Category, StoredReport},
+};
+use crate::request::{Period, ReportType, Request};
 
 /// Whose reports are wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Whose {
     Anyones,
     Own,
-    Of(OrgId),
+    /// By what [`org::meaning`] says.
+    Of(String),
+}
+
+/// The partner itself (`None`) or an organisation, whatever its spelling.
+type Owner = Option<String>;
+
+fn owner(request: &Request) -> Owner {
+    request.sub_partner.as_ref().map(org::meaning)
 }
 
 /// What a list is filtered by, but for the status, which changes with time.
@@ -44,7 +43,7 @@ impl Filter {
         let whose = match &self.whose {
             Whose::Anyones => true,
             Whose::Own => request.sub_partner.is_none(),
-            Whose::Of(org) => request.sub_partner.as_ref() == Some(org),
+            Whose::Of(org) => owner(request).as_ref() == Some(org),
         };
         whose
             && self.report_type.is_none_or(|t| t == request.report_type)
@@ -72,7 +71,7 @@ impl Filter {
 struct Shelf {
     report_type: ReportType,
     period: Period,
-    whose: Option<Option<OrgId>>,
+    whose: Option<Owner>,
 }
 
 /// All reports.
@@ -135,14 +134,17 @@ impl Store {
         let shelf = Shelf {
             report_type: request.report_type,
             period: request.period,
-            whose: Some(request.sub_partner.clone()),
+            whose: Some(owner(request)),
         };
         self.shelves
             .get(&shelf)
             .into_iter()
             .flatten()
             .filter_map(|number| self.numbered(*number))
-            .any(|report| report.request == *request)
+            .any(|report| {
+                report.category == Category::Reconciliation
+                    && report.request.internal == request.internal
+            })
     }
 
     /// What `filter` admits, ordered by first day and then by number, behind the place `after`.
@@ -184,7 +186,7 @@ fn shelves_of(request: &Request) -> [Shelf; 2] {
         whose: None,
     };
     let own = Shelf {
-        whose: Some(request.sub_partner.clone()),
+        whose: Some(owner(request)),
         ..everyones.clone()
     };
     [everyones, own]
@@ -194,7 +196,10 @@ fn shelves_of(request: &Request) -> [Shelf; 2] {
 mod tests {
     use proptest::prelude::*;
 
+    use chrono::DateTime;
+
     use super::*;
+    use crate::server_model::report::{Origin, Person};
 
     fn request(org: u8, report_type: usize, month: u32) -> Request {
         Request {
@@ -224,7 +229,11 @@ mod tests {
                     number,
                     id: format!("id{number}"),
                     request: request(org, report_type, month),
-                    created: DateTime::UNIX_EPOCH,
+                    made: DateTime::UNIX_EPOCH,
+                    listed_from: DateTime::UNIX_EPOCH,
+                    category: Category::Reconciliation,
+                    by: Person::Us,
+                    origin: Origin::Create,
                 });
             }
             for at in deleted {
@@ -235,7 +244,7 @@ mod tests {
                 whose: match whose {
                     0 | 4 => Whose::Anyones,
                     1 => Whose::Own,
-                    n => Whose::Of(format!("org{}", n - 1).parse().unwrap()),
+                    n => Whose::Of(format!("org{}", n - 1)),
                 },
                 report_type: report_type.map(|t| ReportType::ALL[t]),
                 start: start.map(|m| month(m).start()),

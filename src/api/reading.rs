@@ -1,0 +1,139 @@
+//! What an answer means, once its bytes are here: by status, headers and body alone.
+
+use reqwest::header::HeaderMap;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::{
+    Answer, Doubt, Listed, Notice, Outcome, Page, Refusal,
+    body::{Body, BodyEnd},
+    cause,
+    classify::{Verdict, verdict},
+    link::{LinkError, next_page},
+    text::Cleaner,
+    wire,
+};
+use crate::{
+    request::{OrgId, ReportId, Request},
+    settings::{BaseUrl, Discover},
+};
+
+/// Why a 2xx is of no use.
+#[derive(Debug)]
+pub(super) enum Misread {
+    /// What was asked for is not in the body.
+    NotThere,
+    /// It is, but the list cannot be followed to its end.
+    Link(LinkError),
+}
+
+/// Judges an answer by the table of [`verdict`]. `what`: the name of what was asked for, in messages; `read` sees
+/// the headers and the body of a 2xx.
+pub(super) fn judge<T>(
+    notice: Notice,
+    headers: &HeaderMap,
+    body: &Body,
+    what: &str,
+    cleaner: &Cleaner,
+    read: impl FnOnce(&HeaderMap, &[u8]) -> Result<T, Misread>,
+) -> Answer<T> {
+    let status = notice.status.unwrap_or_default(); // an answer always has one
+    let success = (200..300).contains(&status);
+    let found = match success && body.end == BodyEnd::Whole {
+        true => read(headers, &body.bytes),
+        false => Err(Misread::NotThere),
+    };
+    let found = match found {
+        Ok(found) => Some(found),
+        Err(Misread::NotThere) => None,
+        // Understood, but there is no way on: asking again would give the same link.
+        Err(Misread::Link(error)) => {
+            let text = cleaner.line(&error.to_string());
+            let cause = cause::bad_response(status, &notice, text);
+            let outcome = Outcome::Refused(Refusal::Final, cause);
+            return Answer { outcome, notice };
+        }
+    };
+    let cause = || match success {
+        true => cause::of_unreadable(status, &notice, body.end, what),
+        false => cause::of_error(status, &notice, body, cleaner),
+    };
+    let outcome = match verdict(status, found, notice.retry_after.is_some()) {
+        Verdict::Done(found) => Outcome::Done(found),
+        Verdict::Refused(refusal) => Outcome::Refused(refusal, cause()),
+        Verdict::InDoubt(doubt) => Outcome::InDoubt(doubt, cause()),
+    };
+    Answer { outcome, notice }
+}
+
+/// The id of the report that `request` asked for.
+pub(super) fn created(body: &[u8], request: &Request) -> Result<ReportId, Misread> {
+    let report: wire::Report = wire::read(body).ok_or(Misread::NotThere)?;
+    let report = Listed::from(report);
+    // A proxy that repeats an earlier answer: another request's report is not this one's.
+    match report.can_answer(request) {
+        true => Ok(report.id),
+        false => Err(Misread::NotThere),
+    }
+}
+
+/// A redirect leaves no doubt about a request that changes nothing, and asking again would be sent elsewhere again.
+pub(super) fn of_read<T>(answer: Answer<T>) -> Answer<T> {
+    match answer.outcome {
+        Outcome::InDoubt(Doubt::Open, cause) if matches!(answer.notice.status, Some(300..=399)) => {
+            Answer {
+                outcome: Outcome::Refused(Refusal::Final, cause),
+                ..answer
+            }
+        }
+        _ => answer,
+    }
+}
+
+/// A single report.
+pub(super) fn report(_: &HeaderMap, body: &[u8]) -> Result<Option<Listed>, Misread> {
+    let report: wire::Report = wire::read(body).ok_or(Misread::NotThere)?;
+    Ok(Some(report.into()))
+}
+
+/// Of a single report: that the server has none is an answer too.
+pub(super) fn none_where_gone(mut answer: Answer<Option<Listed>>) -> Answer<Option<Listed>> {
+    if matches!(answer.outcome, Outcome::Refused(Refusal::Final, _))
+        && matches!(answer.notice.status, Some(404 | 410))
+    {
+        answer.outcome = Outcome::Done(None);
+    }
+    answer
+}
+
+/// The page at `url`; `read` makes items and, where no `Link` says otherwise, the next page of a body.
+pub(super) fn page<B: DeserializeOwned, T>(
+    headers: &HeaderMap,
+    body: &[u8],
+    url: &Url,
+    base: &BaseUrl,
+    read: impl FnOnce(B, &Url) -> Page<T>,
+) -> Result<Page<T>, Misread> {
+    let page = read(wire::read(body).ok_or(Misread::NotThere)?, url);
+    let linked = next_page(headers, url, base).map_err(Misread::Link)?;
+    Ok(Page {
+        next: linked.or(page.next),
+        ..page
+    })
+}
+
+/// The items of a page of reports.
+pub(super) fn reports(reports: wire::Reports, _: &Url) -> Page<Listed> {
+    Page {
+        items: reports.items.into_iter().map(Listed::from).collect(),
+        next: None,
+    }
+}
+
+/// The sub-partners of a page that are of the kind asked for.
+pub(super) fn sub_partners(which: Discover) -> impl FnOnce(wire::SubPartners, &Url) -> Page<OrgId> {
+    move |entries, url| Page {
+        next: entries.is_full().then(|| wire::next_offset(url)).flatten(),
+        items: entries.only(which),
+    }
+}

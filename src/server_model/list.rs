@@ -1,0 +1,127 @@
+//! Pages of the list of reports.
+
+use chrono::NaiveDate;
+use serde_json::{Value, json};
+
+use super::{
+    ask::{ListAsk, SortBy},
+    config::{ListWithoutOrg, Paging},
+    org,
+    place::Place,
+    reply::{ErrorBody, Reply},
+    report::StoredReport,
+    store::{Filter, Store, Whose},
+    view::View,
+};
+
+/// The most that the API puts on a page.
+const PAGE_CAP: usize = 100;
+
+/// How many items a page has: `max`, within the configured and the API's own cap.
+pub(super) fn page_size(max: Option<usize>, configured: usize) -> usize {
+    let cap = configured.clamp(1, PAGE_CAP);
+    max.map_or(cap, |max| max.clamp(1, cap))
+}
+
+/// The page that `ask` asks for, and the ids on it.
+pub(super) fn page(store: &Store, view: View<'_>, ask: &ListAsk) -> (Reply, Vec<String>) {
+    let config = view.config;
+    if (config.list_504_above).is_some_and(|most| ask.max.unwrap_or(PAGE_CAP) > most) {
+        let reply = Reply::error_as(504, ErrorBody::Html, "The list took too long.");
+        return (reply, Vec::new());
+    }
+    let size = page_size(ask.max, config.page_size);
+    let filter = Filter {
+        whose: match (&ask.org, config.list_without_org) {
+            (Some(org), _) => Whose::Of(org::meaning(org)),
+            (None, ListWithoutOrg::All) => Whose::Anyones,
+            (None, ListWithoutOrg::Own) => Whose::Own,
+        },
+        report_type: ask.report_type,
+        start: ask.start,
+        end: ask.end,
+    };
+    let found = match &ask.place {
+        None => found(store, view, ask, &filter, None, size),
+        Some(Place::Cursor(text)) => match read_cursor(text, ask.sort_by) {
+            Some(after) => found(store, view, ask, &filter, Some(after), size),
+            None => return (Reply::error(400, "The cursor is invalid."), Vec::new()),
+        },
+        Some(Place::Offset(from)) => {
+            let mut found = found(store, view, ask, &filter, None, from + size);
+            found.drain(..(*from).min(found.len()));
+            found
+        }
+    };
+    let page = &found[..size.min(found.len())];
+    let items: Vec<Value> = page.iter().map(|report| view.item(report)).collect();
+    let mut reply = Reply::json(200, json!({ "items": items }));
+    if let (Some(last), true) = (page.last(), found.len() > size) {
+        reply.next = Some(match config.paging {
+            Paging::Cursor => Place::Cursor(cursor_behind(view, ask.sort_by, last)),
+            Paging::Offset => {
+                let from = match &ask.place {
+                    Some(Place::Offset(from)) => *from,
+                    _ => 0,
+                };
+                Place::Offset(from + size)
+            }
+        });
+    }
+    (reply, page.iter().map(|report| report.id.clone()).collect())
+}
+
+/// What the list has behind `after`, in order: `most` of it and one more, where there is more.
+fn found<'a>(
+    store: &'a Store,
+    view: View<'_>,
+    ask: &ListAsk,
+    filter: &'a Filter,
+    after: Option<(String, u64)>,
+    most: usize,
+) -> Vec<&'a StoredReport> {
+    let shown = |report: &&StoredReport| {
+        view.lists(report) && ask.status.is_none_or(|one| one == view.status(report))
+    };
+    if ask.sort_by == SortBy::BillingStartDate {
+        // The cursor was read: its key is a day.
+        let after = after.and_then(|(key, number)| Some((key.parse::<NaiveDate>().ok()?, number)));
+        let found = store.by_start(filter, after);
+        return found.filter(shown).take(most + 1).collect();
+    }
+    let mut found: Vec<_> = store
+        .by_start(filter, None)
+        .filter(shown)
+        .map(|report| ((key(view, ask.sort_by, report), report.number), report))
+        .filter(|(place, _)| after.as_ref().is_none_or(|after| place > after))
+        .collect();
+    if found.len() > most + 1 {
+        found.select_nth_unstable_by(most, |(a, _), (b, _)| a.cmp(b));
+        found.truncate(most + 1);
+    }
+    found.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    found.into_iter().map(|(_, report)| report).collect()
+}
+
+/// A text that sorts as the field does.
+fn key(view: View<'_>, sort_by: SortBy, report: &StoredReport) -> String {
+    let period = report.request.period;
+    match sort_by {
+        SortBy::Id => report.id.clone(),
+        SortBy::BillingStartDate => period.start().to_string(),
+        SortBy::BillingEndDate => period.end().to_string(),
+        SortBy::Status => view.status(report).as_str().to_owned(),
+    }
+}
+
+fn cursor_behind(view: View<'_>, sort_by: SortBy, report: &StoredReport) -> String {
+    format!("{}~{}", key(view, sort_by, report), report.number)
+}
+
+fn read_cursor(text: &str, sort_by: SortBy) -> Option<(String, u64)> {
+    let (key, number) = text.rsplit_once('~')?;
+    if sort_by == SortBy::BillingStartDate {
+        key.parse::<NaiveDate>().ok()?;
+    }
+    Some((key.to_owned(), number.parse().ok()?))
+}

@@ -1,0 +1,63 @@
+//! One model of the API's server, for every transport.
+//!
+//! It is pure: no network, no clock, no chance of its own. [`Server::receive`] takes a request, and
+//! [`Server::next`] says step by step what becomes of the exchange: so long a wait, then an answer, a connection that
+//! is cut, or silence. The time is given with each call, and all that is left to chance follows from a seed.
+//!
+//! ```text
+//! Ask -> receive: token, limit, fault -> wait -> effect (store, list, view) -> spoil -> wait -> Ending
+//! ```
+//!
+//! What goes wrong is a [`Fault`], which either the rules of the configuration choose or the caller draws. What is
+//! merely unusual (clocks, lags, spellings) is configuration. The sandbox serves it over HTTP, the tests' simulation by
+//! function calls in simulated time.
+
+mod ask;
+mod config;
+mod dice;
+mod download;
+mod endpoint;
+mod fault;
+mod limiter;
+mod list;
+mod org;
+mod others;
+mod place;
+mod record;
+mod reply;
+mod report;
+mod rules;
+mod server;
+mod span;
+mod spoil;
+mod store;
+mod sub_partners;
+mod throttle;
+mod timing;
+mod token;
+mod view;
+mod visit;
+
+#[cfg(test)]
+mod tests;
+
+pub use ask::{Ask, ListAsk, Renewal, ReportStatus, SortBy, SubPartnersAsk, What};
+pub use config::{
+    ClocksConfig, CreatedIs, Duplicates, Envelope, ExistingReport, LatencyConfig, ListWithoutOrg,
+    Paging, ProvisioningState, RefusalStatus, ReportsConfig, ServerConfig, SubPartner,
+    SubPartnersConfig, TokenConfig,
+};
+pub use download::Claim;
+pub use endpoint::Endpoint;
+pub use fault::{Fault, FaultMatch, FaultRule};
+pub use limiter::{Allowance, FixedWindow, Limiter, LimiterConfig, SlidingWindow, TokenBucket};
+pub use org::Spelling;
+pub use place::Place;
+pub use record::{MadeRecord, Record};
+pub use reply::{Answer, Body, Content, Ending, ErrorBody, Reply, http_date};
+pub use report::{Category, Origin, OtherReport, Person, StoredReport};
+pub use server::Server;
+pub use span::{Shift, Span, SpanError};
+pub use throttle::{LimitScope, RateLimitConfig, RetryAfterForm, Throttle};
+pub use token::{ACCESS_TOKEN, CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN};
+pub use visit::{Chance, Step, Visit};

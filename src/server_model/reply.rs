@@ -1,0 +1,253 @@
+//! Answers: what they say, the shapes that errors take, and how an exchange ends otherwise.
+
+use std::{borrow::Cow, time::Duration};
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::place::Place;
+
+/// How an exchange ends for the client.
+#[derive(Debug, Clone)]
+pub enum Ending {
+    /// An answer leaves.
+    Answer(Box<Answer>),
+    /// The connection is cut.
+    Cut,
+    /// Nothing ever comes.
+    Silence,
+}
+
+/// An answer as it leaves.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// What it says.
+    pub reply: Reply,
+    /// `Date`; `None` where it has none.
+    pub date: Option<DateTime<Utc>>,
+    /// `trackingid`
+    pub tracking_id: String,
+    /// The head leaves at once, and the body takes this long; zero: it comes with the head.
+    pub trickles: Duration,
+}
+
+/// What an answer says.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// `Retry-After`, as it is.
+    pub retry_after: Option<String>,
+    /// What a client that understands the header will wait.
+    pub announced: Option<Duration>,
+    /// `Location`, as it is.
+    pub location: Option<String>,
+    /// Where the next page of a list begins.
+    pub next: Option<Place>,
+    /// The body.
+    pub content: Content,
+}
+
+/// What a body says.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// Nothing at all.
+    Nothing,
+    /// JSON.
+    Json(Value),
+    /// An error in one of many shapes.
+    Error {
+        /// Its shape.
+        body: ErrorBody,
+        /// Its words.
+        description: String,
+    },
+    /// A page of a proxy where JSON should be.
+    Page,
+    /// JSON that ends in the middle: the connection closes before `Content-Length` is reached.
+    CutShort(Value),
+}
+
+/// What the body of an error looks like; all of them have been seen in the wild.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorBody {
+    /// `{"message", "errors": [{"description"}], "trackingId"}`
+    #[default]
+    Classic,
+    /// `{"error": {"key", "message": [{"description", "code"}]}, "trackingId"}`
+    Keyed,
+    /// As `keyed`, with `error` as an array.
+    KeyedList,
+    /// `{"errors": [{"code": 2024, "description"}]}`
+    Coded,
+    /// `{"errors": [{"errorCode": "E2024", "description"}]}`
+    CodedText,
+    /// `classic`, with a description that a terminal or a spreadsheet would act on.
+    Hostile,
+    /// A page of a proxy.
+    Html,
+    /// Nothing.
+    Empty,
+    /// 50 MB of text.
+    Huge,
+    /// Bytes that are no text.
+    NotUtf8,
+}
+
+impl Reply {
+    /// JSON.
+    pub fn json(status: u16, value: Value) -> Self {
+        Reply::new(status, Content::Json(value))
+    }
+
+    /// No body.
+    pub fn nothing(status: u16) -> Self {
+        Reply::new(status, Content::Nothing)
+    }
+
+    /// An error in the shape that the API uses most.
+    pub fn error(status: u16, description: &str) -> Self {
+        Reply::error_as(status, ErrorBody::Classic, description)
+    }
+
+    /// An error in a certain shape.
+    pub fn error_as(status: u16, body: ErrorBody, description: &str) -> Self {
+        let description = description.to_owned();
+        Reply::new(status, Content::Error { body, description })
+    }
+
+    fn new(status: u16, content: Content) -> Self {
+        Reply {
+            status,
+            retry_after: None,
+            announced: None,
+            location: None,
+            next: None,
+            content,
+        }
+    }
+
+    /// With `Retry-After`, from the moment the answer leaves.
+    pub(super) fn with_wait(mut self, header: Option<String>, announced: Option<Duration>) -> Self {
+        self.retry_after = header;
+        self.announced = announced;
+        self
+    }
+
+    /// Whether the status is 2xx.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
+
+/// A body as bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body {
+    /// `Content-Type`
+    pub media_type: Option<&'static str>,
+    /// What comes: `bytes` so many times over.
+    pub bytes: Cow<'static, [u8]>,
+    /// How often.
+    pub times: usize,
+    /// What `Content-Length` promises where that is more than what comes: the connection then breaks.
+    pub promised: Option<usize>,
+}
+
+const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Gateway</title></head>\
+    <body><h1>Something went wrong on the way</h1></body></html>\n";
+/// 64 KiB, of which a huge body has many.
+static HUGE_CHUNK: [u8; 65_536] = [b'x'; 65_536];
+const HUGE_CHUNKS: usize = 800;
+const JSON: Option<&str> = Some("application/json");
+
+impl Body {
+    fn of(media_type: Option<&'static str>, bytes: impl Into<Cow<'static, [u8]>>) -> Self {
+        Body {
+            media_type,
+            bytes: bytes.into(),
+            times: 1,
+            promised: None,
+        }
+    }
+
+    fn json(value: &Value) -> Self {
+        Body::of(JSON, value.to_string().into_bytes())
+    }
+
+    fn page() -> Self {
+        Body::of(Some("text/html"), PAGE.as_bytes())
+    }
+
+    fn nothing() -> Self {
+        Body::of(None, Vec::new())
+    }
+}
+
+impl Answer {
+    /// The body as it leaves.
+    pub fn body(&self) -> Body {
+        match &self.reply.content {
+            Content::Nothing => Body::nothing(),
+            Content::Json(value) => Body::json(value),
+            Content::Page => Body::page(),
+            Content::CutShort(value) => {
+                let mut bytes = value.to_string().into_bytes();
+                let promised = bytes.len();
+                bytes.truncate(promised / 2);
+                Body {
+                    promised: Some(promised),
+                    ..Body::of(JSON, bytes)
+                }
+            }
+            Content::Error { body, description } => self.error_body(*body, description),
+        }
+    }
+
+    fn error_body(&self, body: ErrorBody, description: &str) -> Body {
+        let tracking_id = &self.tracking_id;
+        let classic = |description: &str| {
+            Body::json(&json!({
+                "message": description,
+                "errors": [{ "description": description }],
+                "trackingId": tracking_id,
+            }))
+        };
+        let keyed = || {
+            json!({
+                "key": self.reply.status.to_string(),
+                "message": [{ "description": description, "code": "1001" }],
+            })
+        };
+        match body {
+            ErrorBody::Classic => classic(description),
+            ErrorBody::Hostile => classic(&format!(
+                "=HYPERLINK(\"http://example.org\")\u{1b}[31m\r\n{description}\tend"
+            )),
+            ErrorBody::Keyed => Body::json(&json!({ "error": keyed(), "trackingId": tracking_id })),
+            ErrorBody::KeyedList => {
+                Body::json(&json!({ "error": [keyed()], "trackingId": tracking_id }))
+            }
+            ErrorBody::Coded => {
+                Body::json(&json!({ "errors": [{ "code": 2024, "description": description }] }))
+            }
+            ErrorBody::CodedText => Body::json(
+                &json!({ "errors": [{ "errorCode": "E2024", "description": description }] }),
+            ),
+            ErrorBody::Html => Body::page(),
+            ErrorBody::Empty => Body::nothing(),
+            ErrorBody::Huge => Body {
+                times: HUGE_CHUNKS,
+                ..Body::of(Some("text/plain"), &HUGE_CHUNK[..])
+            },
+            ErrorBody::NotUtf8 => Body::of(JSON, b"\xff\xfe\x00\x80".repeat(64)),
+        }
+    }
+}
+
+/// A time as HTTP headers write it, cut to whole seconds.
+pub fn http_date(time: DateTime<Utc>) -> String {
+    time.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}

@@ -1,0 +1,75 @@
+//! What a fault makes of the answer that a request would have got.
+
+use std::time::Duration;
+
+use super::{
+    fault::{Fault, announced},
+    reply::{Content, Reply},
+    visit::Decided,
+};
+
+/// How an exchange with this fault ends. `reply`: to the processed request; `None` where it was not processed, or
+/// is not yet.
+pub(super) fn ending(fault: Option<&Fault>, reply: Option<Reply>) -> Decided {
+    match (fault, reply) {
+        (
+            Some(Fault::Status {
+                status,
+                body,
+                retry_after,
+                location,
+                ..
+            }),
+            _,
+        ) => {
+            let description = format!("The sandbox was told to answer {status}.");
+            let mut reply = Reply::error_as(*status, *body, &description)
+                .with_wait(retry_after.clone(), wait(retry_after.as_deref()));
+            reply.location.clone_from(location);
+            reply.into()
+        }
+        (
+            Some(Fault::Trickle {
+                status,
+                retry_after,
+                over,
+            }),
+            _,
+        ) => Decided::Reply {
+            reply: Reply::error(*status, "The rest of this takes its time.")
+                .with_wait(retry_after.clone(), wait(retry_after.as_deref())),
+            trickles: over.0,
+        },
+        (Some(Fault::Hang { .. }), _) => Decided::Silence,
+        // Where nobody has an answer, nobody gets one.
+        (Some(Fault::Reset { .. } | Fault::Rival { .. }), _) | (_, None) => Decided::Cut,
+        (Some(fault), Some(reply)) if reply.is_success() => spoilt(fault, reply).into(),
+        (_, Some(reply)) => reply.into(),
+    }
+}
+
+fn wait(retry_after: Option<&str>) -> Option<Duration> {
+    announced(retry_after?)
+}
+
+/// A good answer, made worse.
+fn spoilt(fault: &Fault, mut reply: Reply) -> Reply {
+    match (fault, reply.content) {
+        (Fault::Html {}, _) => reply.content = Content::Page,
+        (Fault::Empty {}, _) => reply.content = Content::Nothing,
+        (Fault::NoId {}, Content::Json(mut value)) => {
+            if let Some(object) = value.as_object_mut() {
+                object.shift_remove("id");
+            }
+            reply.content = Content::Json(value);
+        }
+        (Fault::Truncated {}, Content::Json(value)) => reply.content = Content::CutShort(value),
+        (Fault::Wait { retry_after }, content) => {
+            reply.content = content;
+            let announced = announced(retry_after);
+            return reply.with_wait(Some(retry_after.clone()), announced);
+        }
+        (_, content) => reply.content = content,
+    }
+    reply
+}

@@ -1,0 +1,157 @@
+//! What one read sees of a report: whether it is there, and what is shown of it.
+
+use chrono::{DateTime, SecondsFormat, SubsecRound as _, Utc};
+use serde_json::{Map, Value, json};
+
+use super::{
+    ask::ReportStatus,
+    config::{CreatedIs, ReportsConfig},
+    dice::Dice,
+    org,
+    report::{Person, StoredReport},
+};
+
+/// One read, which one copy of the data answers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) config: &'a ReportsConfig,
+    pub(super) dice: Dice,
+    /// By the clock that stamps `created`.
+    pub(super) now: DateTime<Utc>,
+    /// The state of the data that this copy has.
+    as_of: DateTime<Utc>,
+}
+
+impl<'a> View<'a> {
+    /// The view of the read with this `number`.
+    pub(super) fn new(
+        config: &'a ReportsConfig,
+        dice: Dice,
+        now: DateTime<Utc>,
+        number: u64,
+    ) -> Self {
+        let behind = !config.replica_lag.0.is_zero() && dice.share("replica", "", number) < 0.5;
+        View {
+            config,
+            dice,
+            now,
+            as_of: if behind {
+                now - config.replica_lag.0
+            } else {
+                now
+            },
+        }
+    }
+
+    /// Whether lists have it.
+    pub(super) fn lists(&self, report: &StoredReport) -> bool {
+        report.listed_from <= self.as_of
+    }
+
+    /// Whether it is found by its id.
+    pub(super) fn finds(&self, report: &StoredReport) -> bool {
+        report.made + self.config.get_lag.0 <= self.as_of
+    }
+
+    pub(super) fn status(&self, report: &StoredReport) -> ReportStatus {
+        let org = report.request.sub_partner.as_ref();
+        let fails =
+            |text: &String| org.map_or(text == "own", |org| org::contains(org.as_str(), text));
+        if self.now < report.made + self.config.completes_after.0 {
+            ReportStatus::InProgress
+        } else if self.config.fail_for.iter().any(fails) {
+            ReportStatus::Failed
+        } else {
+            ReportStatus::Completed
+        }
+    }
+
+    /// What the answer to a create says of the new report.
+    pub(super) fn new_report(&self, report: &StoredReport) -> Map<String, Value> {
+        let mut body = self.basics(report);
+        if report.request.internal {
+            body.insert("internal".to_owned(), json!(true));
+        }
+        // The API grows fields from time to time; clients must not mind.
+        if self.dice.share("unknown field", "", report.number) < 0.25 {
+            body.insert("sandbox".to_owned(), json!({ "number": report.number }));
+        }
+        body
+    }
+
+    /// What a list says of a report.
+    pub(super) fn item(&self, report: &StoredReport) -> Value {
+        Value::Object(self.shown(report, self.config.list_shows_created))
+    }
+
+    /// What a single read says of a report, but for its download.
+    pub(super) fn single(&self, report: &StoredReport) -> Map<String, Value> {
+        let mut body = self.shown(report, self.config.get_shows_created);
+        if self.status(report) == ReportStatus::Failed {
+            let error =
+                json!({ "code": 2001, "description": "The report could not be generated." });
+            body.insert("errors".to_owned(), json!([error]));
+        }
+        body
+    }
+
+    fn shown(&self, report: &StoredReport, with_created: bool) -> Map<String, Value> {
+        let mut body = self.basics(report);
+        let status = self.status(report).as_str();
+        body.insert("status".to_owned(), json!(status));
+        if with_created {
+            self.show_created(&mut body, report);
+        }
+        if self.config.shows_internal {
+            body.insert("internal".to_owned(), json!(report.request.internal));
+        }
+        if let (Some(spelling), Some(org)) = (self.config.shows_org, &report.request.sub_partner) {
+            let org = org::spelled(org.as_str(), spelling);
+            body.insert("subPartnerOrgId".to_owned(), json!(org));
+        }
+        body
+    }
+
+    fn basics(&self, report: &StoredReport) -> Map<String, Value> {
+        let period = report.request.period;
+        let mut fields = vec![
+            ("id", report.id.clone()),
+            ("billingStartDate", period.start().to_string()),
+            ("billingEndDate", period.end().to_string()),
+            ("type", report.request.report_type.to_string()),
+        ];
+        if self.config.shows_category {
+            fields.push(("category", report.category.as_str().to_owned()));
+        }
+        fields
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), Value::String(value)))
+            .collect()
+    }
+
+    fn show_created(&self, body: &mut Map<String, Value>, report: &StoredReport) {
+        let created = match self.config.created_is {
+            CreatedIs::Asked => report.made,
+            CreatedIs::Ready => report.made + self.config.completes_after.0,
+        };
+        if created > self.now {
+            return;
+        }
+        let created = if self.config.created_in_whole_seconds {
+            created.trunc_subsecs(0)
+        } else {
+            created
+        };
+        let text = created.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        body.insert("created".to_owned(), json!(text));
+        if self.config.shows_created_by && report.made + self.config.created_by_after.0 <= self.now
+        {
+            let number = match report.by {
+                Person::Us => 1,
+                Person::Colleague => 2,
+            };
+            let person = self.dice.uuid("person", number);
+            body.insert("createdBy".to_owned(), json!(person));
+        }
+    }
+}
