@@ -19,7 +19,7 @@ mod target;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use args::{Cli, Command};
 use error::CliError;
@@ -27,7 +27,7 @@ use exit::Exit;
 
 use crate::output::console;
 
-/// Runs the command that the arguments name, and gives its exit code (contract, section 2).
+/// Runs the command that the arguments name, and gives its exit code (docs/exit-codes.md).
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     console::start(cli.log_format, cli.verbosity());
@@ -39,6 +39,11 @@ pub fn main() -> ExitCode {
         }
     };
     exit.into()
+}
+
+/// The command line's definition, for whoever documents it.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 fn dispatch(cli: Cli) -> Result<Exit, CliError> {

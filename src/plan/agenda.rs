@@ -8,34 +8,34 @@ use crate::{
     request::RequestId,
 };
 
-/// A ledger that holds every row a run is about, in the order in which it will be at rest, and which of them are
-/// to be brought to their end.
+/// The ledger of a run, with a row for each selected request, in the order that it has at rest; and the rows that
+/// are left to do.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Agenda {
     /// The rows.
     pub ledger: Ledger,
-    /// Places of the selected rows that are not created and await no decision, in order.
+    /// Places of the selected rows that are neither created nor waiting for a person's decision, in order.
     pub work: Vec<usize>,
     /// Selected rows that are created already.
     pub created: usize,
-    /// Selected rows that await a person's decision.
+    /// Selected rows that wait for a person's decision.
     pub undecided: usize,
 }
 
-/// A torn line of the ledger speaks of a request that nobody can name.
+/// The ledger ends in a torn line, and the plan does not have its request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the ledger ends in a torn line about {0}, which is not in this plan; run the manifest that it belongs to, \
-     or remove the line if it is known what became of it"
+    "the ledger ends in a torn line of request {0}, which is not in this plan; run the manifest that it belongs to, \
+     or remove the line if you know whether its report was made"
 )]
 pub struct UnknownRequest(pub RequestId);
 
 impl Agenda {
-    /// For `run`: every selected request of the plan gets a row; planned rows come first, in plan order, and all
-    /// others keep their places after them.
+    /// For `run`: every selected request of the plan gets a row. Planned rows come first, in plan order; the
+    /// others keep their order after them.
     ///
     /// # Errors
-    /// The ledger's torn end is about a request that the plan does not have.
+    /// The ledger's torn line is of a request that the plan does not have.
     pub fn to_run(
         reading: Reading,
         plan: &Plan,
@@ -68,7 +68,7 @@ impl Agenda {
     /// For `retry`: the ledger's rows as they are.
     ///
     /// # Errors
-    /// The ledger's torn end is about a request that only a plan can name.
+    /// The ledger's torn line is of a request that only a plan can name.
     pub fn to_retry(
         reading: Reading,
         selected: &HashSet<RequestId>,

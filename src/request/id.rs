@@ -6,12 +6,12 @@ use sha2::{Digest, Sha256};
 
 use super::Request;
 
-/// The ledger's `request_id`: `r` and 16 hexadecimal digits (contract, section 4).
+/// The ledger's `request_id`: `r` and 16 hexadecimal digits (docs/ledger.md).
 ///
 /// # Canonical form
 ///
-/// The digits are the first eight bytes of the SHA-256 of this text, in UTF-8, each line ended by a line
-/// feed, and nothing after the last:
+/// The digits are the first eight bytes of the SHA-256 of this text, in UTF-8, with a line feed after each
+/// line, the last one too:
 ///
 /// ```text
 /// monthend request
@@ -22,30 +22,27 @@ use super::Request;
 /// internal=<true or false>
 /// ```
 ///
-/// No part can contain a line feed, so different requests have different texts. The form is frozen: the
-/// same request has the same id in every manifest, run and version.
+/// No part can contain a line feed, so different requests have different texts. The form is frozen, because
+/// ledgers hold these ids: the same request has the same id in every manifest, run and version.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(u64);
 
-impl RequestId {
-    pub(super) fn of(request: &Request) -> Self {
-        let org = request.sub_partner.as_ref().map_or("", |org| org.as_str());
+impl Request {
+    /// The stable id of this request, the ledger's `request_id`.
+    pub fn id(&self) -> RequestId {
+        let org = self.sub_partner.as_ref().map_or("", |org| org.as_str());
         let mut hash = Sha256::new();
         for part in [
             "monthend request\norg=",
             org,
             "\ntype=",
-            request.report_type.as_str(),
+            self.report_type.as_str(),
             "\nstart=",
-            &request.period.start().to_string(),
+            &self.period.start().to_string(),
             "\nend=",
-            &request.period.end().to_string(),
+            &self.period.end().to_string(),
             "\ninternal=",
-            if request.internal {
-                "true\n"
-            } else {
-                "false\n"
-            },
+            if self.internal { "true\n" } else { "false\n" },
         ] {
             hash.update(part);
         }

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 /// The id of a sub-partner's organisation, as the API gives and takes it.
 ///
 /// Webex ids are URL-safe base64 of a `ciscospark://` address, but sources also show plain UUIDs, so any
-/// visible ASCII text up to [`OrgId::MAX_LEN`] characters is taken as it is. Cloning is cheap.
+/// visible ASCII text of up to [`OrgId::MAX_LEN`] characters is taken as it is. Cloning is cheap.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OrgId(Arc<str>);
 
