@@ -24,7 +24,7 @@ mod target;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use args::{Cli, Command};
 use error::CliError;
@@ -32,7 +32,7 @@ use exit::Exit;
 
 use crate::output::console;
 
-/// Runs the command that the arguments name, and gives its exit code: see `docs/exit-codes.md`.
+/// Runs the command that the arguments name, and gives its exit code (docs/exit-codes.md).
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -47,6 +47,11 @@ pub fn main() -> ExitCode {
         }
     };
     exit.into()
+}
+
+/// The command line's definition, for whoever documents it.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 fn dispatch(cli: Cli) -> Result<Exit, CliError> {

@@ -11,24 +11,24 @@ use crate::{
     request::{Request, RequestId},
 };
 
-/// A ledger that holds every row a run is about, in the order in which it will be at rest, and which of them are
-/// to be brought to their end.
+/// The ledger of a run, with a row for each selected request, in the order that it has at rest; and the rows that
+/// are left to do.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Agenda {
     /// The rows.
     pub ledger: Ledger,
-    /// Places of the selected rows that are not created and await no decision, in order.
+    /// Places of the selected rows that are neither created nor waiting for a person's decision, in order.
     pub work: Vec<Place>,
-    /// Places of rows that are not selected, and in doubt together with one of `work`: twins. What became of them has to
-    /// be known before their twins are sent.
+    /// Places of rows that are not selected, and in doubt together with one of `work`: twins. What happened to them has
+    /// to be known before their twins are sent.
     pub doubts: Vec<Place>,
     /// Selected rows that are created already.
     pub created: usize,
-    /// Selected rows that await a person's decision.
+    /// Selected rows that wait for a person's decision.
     pub undecided: usize,
 }
 
-/// A torn line of the ledger speaks of a request that nobody can name.
+/// The ledger ends in a torn line, and the plan does not have its request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the ledger ends in a torn line about {0}, and nothing else says what that is; `monthend run` with the manifest \
@@ -37,11 +37,11 @@ pub struct Agenda {
 pub struct UnknownRequest(pub RequestId);
 
 impl Agenda {
-    /// For `run`: every selected request of the plan gets a row; planned rows come first, in plan order, and all
-    /// others keep their places after them.
+    /// For `run`: every selected request of the plan gets a row. Planned rows come first, in plan order; the
+    /// others keep their order after them.
     ///
     /// # Errors
-    /// The ledger's torn end is about a request that the plan does not have.
+    /// The ledger's torn line is of a request that the plan does not have.
     pub fn to_run(
         reading: Reading,
         plan: &Plan,
@@ -71,7 +71,7 @@ impl Agenda {
     /// For `retry`: the ledger's rows as they are.
     ///
     /// # Errors
-    /// The ledger's torn end is about a request that only a plan can name.
+    /// The ledger's torn line is of a request that only a plan can name.
     pub fn to_retry(
         reading: Reading,
         selected: &HashSet<RequestId>,

@@ -11,7 +11,7 @@ use crate::{
     settings::Discover,
 };
 
-/// Whom the API listed, for each way that the manifest asks it.
+/// The sub-partners that the API listed, for each of the manifest's `discover` values.
 pub type Discovered = BTreeMap<Discover, Vec<OrgId>>;
 
 /// One request of a plan, and who named it.
@@ -19,7 +19,7 @@ pub type Discovered = BTreeMap<Discover, Vec<OrgId>>;
 pub struct Planned {
     /// Its id.
     pub id: RequestId,
-    /// What to ask for.
+    /// The report to create.
     pub request: Request,
     /// The first job that names it.
     pub job: Arc<str>,
@@ -34,7 +34,7 @@ pub struct JobCount {
     pub name: Arc<str>,
     /// Requests that it is the first to name.
     pub requests: usize,
-    /// Requests that it names too, but that were named before, by it or by an earlier job.
+    /// Requests that it names again, after itself or an earlier job.
     pub folded: usize,
     /// Requests that its `exclude` left out.
     pub excluded: usize,
@@ -72,7 +72,7 @@ pub enum PlanError {
 }
 
 impl Plan {
-    /// Multiplies out the jobs of `manifest`; `discovered` says whom the API listed.
+    /// Multiplies out the jobs of `manifest`; `discovered` holds the sub-partners that the API listed.
     ///
     /// # Errors
     /// The plan is larger than `limits.max_requests`.
@@ -138,7 +138,7 @@ impl Plan {
         &self.jobs
     }
 
-    /// How many times a request was named again.
+    /// How many times a request is named again.
     pub fn folded(&self) -> usize {
         self.jobs.iter().map(|job| job.folded).sum()
     }

@@ -1,4 +1,4 @@
-//! Narrowing a plan or a ledger to what the command line asks for (contract, section 2).
+//! Narrowing a plan or a ledger to what the command line asks for (docs/commands.md).
 
 use std::{
     collections::{HashMap, HashSet},
@@ -33,8 +33,8 @@ impl FromStr for Who {
     }
 }
 
-/// Which requests a command is about. Several values of one option: any of them; several options: all must
-/// match. Nothing given selects everything.
+/// Which requests a command is for. Values of one option: any of them matches. Different options: all have to
+/// match. No option at all selects everything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Selection {
     /// `--job`
@@ -47,10 +47,10 @@ pub struct Selection {
     pub periods: Vec<Period>,
 }
 
-/// A selection that cannot be meant. Exit code 2.
+/// A selection that nobody can mean. Exit code 2.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectionError {
-    /// One value fits nothing at all.
+    /// One value matches nothing at all.
     #[error("{option} {value} matches nothing{}", suggestion.as_ref().map_or_else(String::new, |s| format!("; did you mean {s}?")))]
     MatchesNothing {
         /// The option.
@@ -60,7 +60,7 @@ pub enum SelectionError {
         /// The nearest value that would match.
         suggestion: Option<String>,
     },
-    /// Each value fits something, but nothing fits them all.
+    /// Each value matches something, but nothing matches them all.
     #[error("no request matches all of the selectors together")]
     NothingTogether,
 }
@@ -101,8 +101,8 @@ impl Selection {
         *self == Selection::default()
     }
 
-    /// The ids of the planned requests that are selected. `ledger` only keeps a selector that fits an older
-    /// row from being called a mistake.
+    /// The ids of the planned requests that are selected. The rows of `ledger` are looked at too, so that a
+    /// selector that matches only an older row is no mistake.
     ///
     /// # Errors
     /// A selector that matches nothing in plan or ledger, or selectors that match nothing together.
@@ -134,7 +134,7 @@ impl Selection {
         matcher.select(planned(), ledger.rows().map(Candidate::from))
     }
 
-    /// The ids of the ledger's rows that are selected; what a job named is known by the `job` column only.
+    /// The ids of the ledger's rows that are selected; a job's requests are known by the `job` column only.
     ///
     /// # Errors
     /// A selector that matches no row, or selectors that match nothing together.
@@ -152,9 +152,9 @@ impl Selection {
 
 struct Matcher<'a> {
     selection: &'a Selection,
-    /// What each selected job of the manifest names.
+    /// The requests that each selected job of the manifest names.
     jobs: HashMap<&'a str, HashSet<RequestId>>,
-    /// Labels of the manifest, and whose they are.
+    /// Labels of the manifest, and the ids that they stand for.
     labels: HashMap<&'a str, &'a str>,
 }
 

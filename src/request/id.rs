@@ -4,14 +4,14 @@ use std::{fmt, str::FromStr};
 
 use sha2::{Digest, Sha256};
 
-use super::Request;
+use super::{OrgId, Request};
 
-/// The ledger's `request_id`: `r` and 16 hexadecimal digits (see `docs/ledger.md`).
+/// The ledger's `request_id`: `r` and 16 hexadecimal digits (docs/ledger.md).
 ///
 /// # Canonical form
 ///
-/// The digits are the first eight bytes of the SHA-256 of this text, in UTF-8, each line ended by a line
-/// feed, and nothing after the last:
+/// The digits are the first eight bytes of the SHA-256 of this text, in UTF-8, with a line feed after each
+/// line, the last one too:
 ///
 /// ```text
 /// monthend request
@@ -23,29 +23,35 @@ use super::Request;
 /// ```
 ///
 /// The organisation's id stands in the API's own form, whatever the spelling ([`super::OrgId::canonical`]).
-/// No part can contain a line feed, so different requests have different texts. The form is frozen: the
-/// same request has the same id in every manifest, run and version.
+/// No part can contain a line feed, so different requests have different texts. The form is frozen, because
+/// ledgers hold these ids: the same request has the same id in every manifest, run and version.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(u64);
 
-impl RequestId {
-    pub(super) fn of(request: &Request, org: &str) -> Self {
+impl Request {
+    /// The stable id of this request, the ledger's `request_id`.
+    pub fn id(&self) -> RequestId {
+        self.hash(self.sub_partner.as_ref().map_or("", OrgId::canonical))
+    }
+
+    /// The id that older versions gave this request: a hash of the organisation's id as it is written.
+    pub fn id_as_spelled(&self) -> RequestId {
+        self.hash(self.sub_partner.as_ref().map_or("", OrgId::as_str))
+    }
+
+    fn hash(&self, org: &str) -> RequestId {
         let mut hash = Sha256::new();
         for part in [
             "monthend request\norg=",
             org,
             "\ntype=",
-            request.report_type.as_str(),
+            self.report_type.as_str(),
             "\nstart=",
-            &request.period.start().to_string(),
+            &self.period.start().to_string(),
             "\nend=",
-            &request.period.end().to_string(),
+            &self.period.end().to_string(),
             "\ninternal=",
-            if request.internal {
-                "true\n"
-            } else {
-                "false\n"
-            },
+            if self.internal { "true\n" } else { "false\n" },
         ] {
             hash.update(part);
         }

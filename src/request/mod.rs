@@ -1,7 +1,7 @@
 //! What is asked of the API: one [`Request`] is one billing report to create.
 //!
-//! Everything here is a checked value: an [`OrgId`], a [`Period`] or a [`ReportType`] that exists is
-//! valid. The module knows nothing of files, the network or the clock.
+//! Everything here is checked when it is made: there is no invalid [`OrgId`], [`Period`] or [`ReportType`].
+//! The module knows nothing of files, the network or the clock.
 
 mod id;
 mod org_id;
@@ -25,7 +25,7 @@ pub use report_type::{ReportType, UnknownReportType};
 pub struct Request {
     /// The sub-partner, or `None` for the partner itself.
     pub sub_partner: Option<OrgId>,
-    /// What the report is about.
+    /// What the report is broken down by.
     pub report_type: ReportType,
     /// The days it covers.
     pub period: Period,
@@ -34,20 +34,10 @@ pub struct Request {
 }
 
 impl Request {
-    /// The stable id of this request, the ledger's `request_id`.
-    pub fn id(&self) -> RequestId {
-        RequestId::of(self, self.sub_partner.as_ref().map_or("", OrgId::canonical))
-    }
-
-    /// The id that older versions gave this request: a hash of the organisation's id as it is written.
-    pub fn id_as_spelled(&self) -> RequestId {
-        RequestId::of(self, self.sub_partner.as_ref().map_or("", OrgId::as_str))
-    }
-
-    /// Whether a list of reports cannot tell this request's report from `other`'s.
+    /// Whether a list of reports cannot tell this request's report from `other`'s (docs/guarantees.md, "Twins").
     ///
     /// Twins are the same request with and without `internal`, and the partner's own request and a
-    /// sub-partner's of the same type and period: a list item says neither which sub-partner it belongs
+    /// sub-partner's of the same type and period: an item of a list says neither which sub-partner it belongs
     /// to nor whether internal organisations are included. A request is not its own twin.
     pub fn is_twin_of(&self, other: &Request) -> bool {
         self != other

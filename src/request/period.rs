@@ -6,7 +6,7 @@ use chrono::{Datelike, Days, Months, NaiveDate};
 
 /// An inclusive range of calendar days, `billingStartDate` to `billingEndDate`.
 ///
-/// `start` is never after `end`. Whether the server would take the days is not judged here.
+/// `start` is never after `end`. Whether the server takes such days is not checked here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Period {
     start: NaiveDate,

@@ -8,7 +8,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, general_purpose::PAD},
 };
 
-/// Takes ids with and without padding: both forms are seen.
+/// Reads ids with and without padding: the API shows both.
 const ID_BASE64: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent)
@@ -23,7 +23,7 @@ impl ReportId {
     /// The longest id that is accepted, in bytes; real ones have about a hundred.
     pub const MAX_LEN: usize = 1024;
 
-    /// What a sandbox report's id decodes to begins with this, so that it is never taken for a real one.
+    /// The decoded id of a sandbox report begins with this, so that it is never taken for a real one.
     pub const SANDBOX_PREFIX: &str = "ciscospark://sandbox/";
 
     /// The id's text.

@@ -1,4 +1,4 @@
-//! Bad input: a clear message, the contract's exit code, nothing sent, nothing overwritten.
+//! Bad input: a clear message, the exit code of docs/exit-codes.md, nothing sent, nothing overwritten.
 
 use std::fs;
 

@@ -1,7 +1,7 @@
 //! The real binary from outside: arguments, environment, files and signals in; exit codes, output, the ledger and
 //! what the server saw out.
 //!
-//! One module per part of the product contract. The only server is the sandbox on loopback, in this process or in
+//! One module per promise to users. The only server is the sandbox on loopback, in this process or in
 //! a child of it. Every test has a folder, ports and a ledger of its own, so all of them run side by side; none
 //! waits for time to pass where it can wait for something to happen.
 

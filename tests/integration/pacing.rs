@@ -6,7 +6,7 @@ use monthend::sandbox::{Endpoint, Exchange};
 
 use crate::support::{Desk, Ended, Served, eventually, partners};
 
-/// What was on its way when a wait was announced may still arrive (contract, section 5).
+/// What was on its way when a wait was announced may still arrive (docs/guarantees.md, 3).
 const ON_ITS_WAY: Duration = Duration::from_millis(60);
 
 /// No request came within a wait that an answer had announced, whichever request had received it.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-/// The columns as the contract fixes them.
+/// The columns in the order that docs/ledger.md promises.
 pub(crate) const COLUMNS: &str = "request_id,job,sub_partner,sub_partner_org_id,type,billing_start_date,\
     billing_end_date,internal,status,report_id,http_status,error_code,error,tracking_id,attempts,updated_at,\
     report_status,report_file,report_sha256,intent_at";
@@ -91,7 +91,7 @@ impl LedgerFile {
         lines.filter(|line| &line["sub_partner"] == label).collect()
     }
 
-    /// Checks all that the contract (section 4) says of a ledger that no run holds.
+    /// Checks all that docs/ledger.md says of a ledger at rest.
     #[track_caller]
     pub(crate) fn at_rest(self, rows: usize) -> Self {
         let header = self.header.join(",");

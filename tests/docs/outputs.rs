@@ -1,0 +1,131 @@
+//! What the README shows is what the commands print.
+
+use std::{
+    env, fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use crate::{read, root};
+
+/// How long things took differs from run to run.
+fn without_figures(line: &str) -> String {
+    match line.starts_with("elapsed") {
+        true => line
+            .split_whitespace()
+            .filter(|word| !word.contains(|c: char| c.is_ascii_digit()))
+            .collect(),
+        false => line.trim_end().to_owned(),
+    }
+}
+
+/// Whether `shown` is all of `lines`, where a line `…` stands for any number of them.
+fn fits(shown: &[String], lines: &[String]) -> bool {
+    match shown.split_first() {
+        None => lines.is_empty(),
+        Some((first, rest)) if first == "…" => {
+            (0..=lines.len()).any(|skipped| fits(rest, &lines[skipped..]))
+        }
+        Some((first, rest)) => lines
+            .split_first()
+            .is_some_and(|(line, lines)| first == line && fits(rest, lines)),
+    }
+}
+
+/// Runs a command in `folder`, with no option from the environment.
+fn monthend(command: &str, folder: &Path) -> Output {
+    let mut monthend = Command::new(env!("CARGO_BIN_EXE_monthend"));
+    monthend.args(command.split(' ')).current_dir(folder);
+    for (name, _) in env::vars_os() {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("MONTHEND_"))
+        {
+            monthend.env_remove(name);
+        }
+    }
+    monthend.output().unwrap()
+}
+
+/// A folder like the repository, with these of the examples.
+fn desk(examples: &[&str]) -> tempfile::TempDir {
+    let desk = tempfile::tempdir().unwrap();
+    fs::create_dir(desk.path().join("examples")).unwrap();
+    for name in examples {
+        let name = Path::new("examples").join(name);
+        fs::copy(root().join(&name), desk.path().join(&name)).unwrap();
+    }
+    desk
+}
+
+#[test]
+fn the_tour_goes_as_the_readme_shows_it() {
+    let desk = desk(&["month-end.yaml", "partners.csv"]);
+    let readme = read("README.md");
+    let blocks = readme.split("\n```console\n$ monthend ").skip(1);
+    let mut shown_commands = 0;
+    for block in blocks.filter_map(|rest| rest.split("\n```").next()) {
+        let (command, shown) = block.split_once('\n').unwrap();
+        let ended = monthend(command, desk.path());
+        let stdout = String::from_utf8(ended.stdout).unwrap();
+        let normal = |text: &str| text.lines().map(without_figures).collect::<Vec<_>>();
+        assert!(
+            fits(&normal(shown), &normal(&stdout)),
+            "README.md shows of `monthend {command}`:\n{shown}\n\nIt prints:\n{stdout}"
+        );
+        shown_commands += 1;
+    }
+    assert!(shown_commands > 3);
+}
+
+#[test]
+fn the_quick_start_has_the_rows_that_the_readme_shows() {
+    let desk = desk(&["quickstart.yaml"]);
+    let plan = "plan examples/quickstart.yaml --sandbox --format csv --as-of 2026-11-05";
+    let planned = String::from_utf8(monthend(plan, desk.path()).stdout).unwrap();
+    let readme = read("README.md");
+    let requests = planned.lines().count() - 1;
+    assert!(
+        readme.contains(&format!("creates {requests} reports")),
+        "{requests}"
+    );
+    let shown = readme
+        .lines()
+        .filter(|line| line.starts_with('r') && line.contains("  created  "));
+    let mut rows = 0;
+    for row in shown {
+        let (id, rest) = row.split_once("  ").unwrap();
+        let planned = planned.lines().find(|line| line.starts_with(id)).unwrap();
+        let (cells, _) = rest.split_once("  created  ").unwrap();
+        for cell in cells
+            .split("  ")
+            .map(str::trim)
+            .filter(|cell| !cell.is_empty())
+        {
+            assert!(planned.contains(cell), "{cell} / {planned}");
+        }
+        rows += 1;
+    }
+    assert_eq!(rows, 3);
+}
+
+#[test]
+fn a_mistake_in_the_manifest_is_told_as_the_readme_shows_it() {
+    // The blocks stand in a list, three characters in.
+    let readme = read("README.md").replace("\n   ", "\n");
+    let block = |begin: &str| {
+        let block = readme.split(begin).nth(1).unwrap();
+        block.split("```").next().unwrap().to_owned()
+    };
+    let desk = desk(&[]);
+    let manifest = block("```yaml\n");
+    fs::write(desk.path().join("october.yaml"), &manifest).unwrap();
+    let with_mistake = manifest.replace("CUSTOMER,", "CUSTOMERS,");
+    assert_ne!(with_mistake, manifest);
+    fs::write(desk.path().join("october.yaml"), with_mistake).unwrap();
+    let ended = monthend("plan october.yaml", desk.path());
+    assert_eq!(ended.status.code(), Some(2));
+    let told = String::from_utf8(ended.stderr).unwrap();
+    let shown = format!("error{}", block("```text\nerror"));
+    assert_eq!(told.trim_end(), shown.trim_end());
+}
