@@ -5,7 +5,6 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate, Utc};
 use url::Url;
 
-use super::classify::{Verdict, verdict};
 use crate::request::{OrgId, ReportId, ReportType, Request};
 
 /// One exchange: its outcome, and what the answer's headers say about time and pace.
@@ -111,17 +110,6 @@ pub struct Notice {
     pub status: Option<u16>,
     /// The server's tracking id.
     pub tracking_id: Option<String>,
-}
-
-impl Notice {
-    /// Whether the server asks us to come back later, and which way. Known from the head alone, by the one table of
-    /// what a status means.
-    pub fn wait_kind(&self) -> Option<WaitKind> {
-        match verdict(self.status?, None::<()>, self.retry_after.is_some()) {
-            Verdict::Refused(Refusal::Wait(kind)) => Some(kind),
-            _ => None,
-        }
-    }
 }
 
 /// Hears what the head of an answer says as soon as it is here: a wait that it announces binds from then on, while

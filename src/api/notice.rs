@@ -3,7 +3,23 @@
 use chrono::{DateTime, Utc};
 use reqwest::header::{DATE, HeaderMap};
 
-use super::{Notice, retry_after::retry_after, text::Cleaner};
+use super::{
+    Notice, Refusal, WaitKind,
+    classify::{Verdict, verdict},
+    retry_after::retry_after,
+    text::Cleaner,
+};
+
+impl Notice {
+    /// Whether the server asks us to come back later, and which way. Known from the head alone, by the one table of
+    /// what a status means.
+    pub fn wait_kind(&self) -> Option<WaitKind> {
+        match verdict(self.status?, None::<()>, self.retry_after.is_some()) {
+            Verdict::Refused(Refusal::Wait(kind)) => Some(kind),
+            _ => None,
+        }
+    }
+}
 
 /// Reads the headers of an answer that arrived at `now` by our clock; durations in it are measured from the
 /// answer's own `Date` where it has one.

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{
     Attempt, Event, EventKind,
     after_create::{Next, Progress, after_create},
-    run::Watch,
+    event::Watch,
     stop::Stopping,
 };
 use crate::{

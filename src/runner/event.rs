@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::time::Instant;
 
 use super::StopReason;
 use crate::{
@@ -111,6 +112,12 @@ impl Attempt {
             tracking_id: answer.notice.tracking_id.as_ref().or(said).cloned(),
         }
     }
+}
+
+/// Who hears what happens, and since when it is told.
+pub(super) struct Watch<'a> {
+    pub(super) began: Instant,
+    pub(super) on_event: &'a dyn Fn(&Event),
 }
 
 #[cfg(test)]

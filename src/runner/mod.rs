@@ -27,5 +27,6 @@ mod twins;
 mod tests;
 
 pub use event::{Attempt, Event, EventKind};
-pub use run::{Creates, Finished, Setup, Unsaved, run};
+pub use run::{Finished, Setup, Unsaved, run};
+pub use scheduler::Creates;
 pub use stop::{Interrupt, Signal, StopReason};

@@ -5,7 +5,11 @@ use std::{cell::RefCell, io, pin::pin, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    Event, EventKind, Interrupt, StopReason, attempt::Context, scheduler::Scheduler, stop::Stopping,
+    Event, EventKind, Interrupt, StopReason,
+    attempt::Context,
+    event::Watch,
+    scheduler::{Creates, Scheduler},
+    stop::Stopping,
 };
 use crate::{
     api::{Api, Cause},
@@ -41,21 +45,6 @@ pub struct Setup<'a, 's, A: Api, D> {
     pub interrupt: Interrupt,
     /// Hears what happens.
     pub on_event: &'a dyn Fn(&Event),
-}
-
-/// Whether a run sends anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Creates {
-    /// All rows are brought to their end.
-    All,
-    /// What is in doubt is looked up, and nothing is sent.
-    None,
-}
-
-/// Who hears what happens, and since when it is told.
-pub(super) struct Watch<'a> {
-    pub(super) began: Instant,
-    pub(super) on_event: &'a dyn Fn(&Event),
 }
 
 /// How a run ended.

@@ -11,7 +11,6 @@ use super::{
     EventKind, Interrupt, StopReason,
     after_create::{Next, OpenQuestion, Progress},
     attempt::{Answered, Attempted, Context, attempt},
-    run::Creates,
     twins::Twins,
 };
 use crate::{
@@ -21,6 +20,15 @@ use crate::{
     request::{OrgId, Request},
     session::{Halt, ReadError},
 };
+
+/// Whether a run sends anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Creates {
+    /// All rows are brought to their end.
+    All,
+    /// What is in doubt is looked up, and nothing is sent.
+    None,
+}
 
 /// Which rows go first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Again, Around, Backoff, Halt, Listener, ServerClock, Tries, WallClock,
-    in_flight::InFlight,
+    Again, Around, Backoff, Halt, Listener, Tries, WallClock,
+    in_flight::{InFlight, Shared},
     token::{Fault, Generation, TokenInForce, shows_taken},
 };
 use crate::{
@@ -23,13 +23,10 @@ use crate::{
 /// One conversation with one server.
 pub struct Session<'a, A: Api> {
     api: &'a A,
-    pub(super) gate: Gate,
     policy: RetryPolicy,
     backoff: Backoff,
-    pub(super) clock: &'a dyn WallClock,
-    pub(super) listener: &'a Listener<'a>,
     pub(super) token: TokenInForce<A::Token>,
-    pub(super) server_clock: Cell<ServerClock>,
+    pub(super) shared: Shared<'a>,
     /// How many reports a list asks for on a page.
     pub(super) page_size: Cell<usize>,
     halted: RefCell<Option<Halt>>,
@@ -64,13 +61,15 @@ impl<'a, A: Api> Session<'a, A> {
     ) -> Self {
         Session {
             api,
-            gate: Gate::new(limits, policy),
             policy: policy.clone(),
             backoff: Backoff::new(policy, seed),
-            clock,
-            listener,
             token: TokenInForce::new(token),
-            server_clock: Cell::default(),
+            shared: Shared {
+                gate: Gate::new(limits, policy),
+                clock,
+                listener,
+                server_clock: Cell::default(),
+            },
             page_size: Cell::new(LARGEST_PAGE),
             halted: RefCell::default(),
         }
@@ -78,7 +77,7 @@ impl<'a, A: Api> Session<'a, A> {
 
     /// The gate that all exchanges pass.
     pub fn gate(&self) -> &Gate {
-        &self.gate
+        &self.shared.gate
     }
 
     /// How patiently to try.
@@ -96,28 +95,29 @@ impl<'a, A: Api> Session<'a, A> {
         Around {
             max_attempts: self.policy.max_attempts.get(),
             stage,
-            accepted: self.gate.stats().accepted,
+            accepted: self.shared.gate.stats().accepted,
             backoff,
         }
     }
 
     /// The local wall clock.
     pub fn now(&self) -> DateTime<Utc> {
-        self.clock.now()
+        self.shared.clock.now()
     }
 
     /// The server's clock where an answer told it, else the local one.
     pub fn server_now(&self) -> DateTime<Utc> {
-        self.server_clock
+        self.shared
+            .server_clock
             .get()
             .now(Instant::now())
-            .unwrap_or_else(|| self.clock.now())
+            .unwrap_or_else(|| self.shared.clock.now())
     }
 
     /// Why nothing leaves any more, once that is so.
     pub fn halted(&self) -> Option<Halt> {
         let halted = self.halted.borrow().clone();
-        halted.or_else(|| self.gate.stopped().map(Halt::Pacing))
+        halted.or_else(|| self.shared.gate.stopped().map(Halt::Pacing))
     }
 
     pub(super) fn go_on(&self) -> Result<(), Halt> {
@@ -136,6 +136,7 @@ impl<'a, A: Api> Session<'a, A> {
         loop {
             self.go_on()?;
             let pass = self
+                .shared
                 .gate
                 .enter(Priority::Ordinary)
                 .await
@@ -183,7 +184,7 @@ impl<'a, A: Api> Session<'a, A> {
             generation,
         } = permit;
         let left = Instant::now();
-        let in_flight = InFlight::new(self, pass);
+        let in_flight = InFlight::new(&self.shared, pass);
         let mut answer = call(self.api, &token, &|notice| in_flight.head(notice)).await;
         in_flight.end(&answer);
         if shows_taken(&answer.outcome) {
@@ -209,12 +210,17 @@ impl<'a, A: Api> Session<'a, A> {
         call: impl AsyncFn(&A, &OnHead<'_>) -> Answer<T>,
     ) -> Result<(Answer<T>, Instant), Halt> {
         loop {
-            let pass = self.gate.enter(priority).await.map_err(Halt::Pacing)?;
+            let pass = self
+                .shared
+                .gate
+                .enter(priority)
+                .await
+                .map_err(Halt::Pacing)?;
             if pass.leave().await.is_err() {
                 continue;
             }
             let left = Instant::now();
-            let in_flight = InFlight::new(self, pass);
+            let in_flight = InFlight::new(&self.shared, pass);
             let answer = call(self.api, &|notice| in_flight.head(notice)).await;
             in_flight.end(&answer);
             return Ok((answer, left));

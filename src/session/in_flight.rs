@@ -4,26 +4,34 @@ use std::cell::Cell;
 
 use tokio::time::Instant;
 
-use super::{News, Session};
+use super::{Listener, News, ServerClock, WallClock};
 use crate::{
-    api::{Answer, Api, Notice, Outcome, WaitKind},
-    pacing::{Feedback, Pass},
+    api::{Answer, Notice, Outcome, WaitKind},
+    pacing::{Feedback, Gate, Pass},
 };
 
-/// One exchange that is under way. Its answer is heard once: when its head is here, or whole from an [`Api`] that
-/// tells no heads.
-pub(super) struct InFlight<'h, 'a, A: Api> {
-    session: &'h Session<'a, A>,
+/// What all exchanges of a conversation share, and every answer may change.
+pub(super) struct Shared<'a> {
+    pub(super) gate: Gate,
+    pub(super) clock: &'a dyn WallClock,
+    pub(super) listener: &'a Listener<'a>,
+    pub(super) server_clock: Cell<ServerClock>,
+}
+
+/// One exchange that is under way. Its answer is heard once: when its head is here, or whole from an
+/// [`Api`](crate::api::Api) that tells no heads.
+pub(super) struct InFlight<'h, 'a> {
+    shared: &'h Shared<'a>,
     pass: Pass<'h>,
     heard: Cell<bool>,
     /// Whether this answer made the breaker slow or probe.
     worse: Cell<bool>,
 }
 
-impl<'h, 'a, A: Api> InFlight<'h, 'a, A> {
-    pub(super) fn new(session: &'h Session<'a, A>, pass: Pass<'h>) -> Self {
+impl<'h, 'a> InFlight<'h, 'a> {
+    pub(super) fn new(shared: &'h Shared<'a>, pass: Pass<'h>) -> Self {
         InFlight {
-            session,
+            shared,
             pass,
             heard: Cell::new(false),
             worse: Cell::new(false),
@@ -35,12 +43,12 @@ impl<'h, 'a, A: Api> InFlight<'h, 'a, A> {
         if self.heard.replace(true) {
             return;
         }
-        let (session, gate) = (self.session, &self.session.gate);
+        let (shared, gate) = (self.shared, &self.shared.gate);
         // A gateway makes up its own error pages, and its clock is another one.
         if let (Some(date), Some(..500)) = (notice.date, notice.status) {
-            let mut clock = session.server_clock.get();
+            let mut clock = shared.server_clock.get();
             clock.observe(Instant::now(), date);
-            session.server_clock.set(clock);
+            shared.server_clock.set(clock);
         }
         let before = gate.stats().paused_until;
         let feedback = feedback(notice);
@@ -56,10 +64,10 @@ impl<'h, 'a, A: Api> InFlight<'h, 'a, A> {
         let after = gate.stats().paused_until;
         if let Some(until) = after.filter(|until| before.is_none_or(|before| *until > before)) {
             let wait = until.saturating_duration_since(Instant::now());
-            (session.listener)(&News::Paused {
+            (shared.listener)(&News::Paused {
                 status: notice.status,
                 wait,
-                until: session.clock.now() + wait,
+                until: shared.clock.now() + wait,
             });
         }
     }
@@ -76,17 +84,17 @@ impl<'h, 'a, A: Api> InFlight<'h, 'a, A> {
             self.feed(Feedback::Failed);
         }
         if let Some(cause) = failed.filter(|_| self.worse.get()) {
-            (self.session.listener)(&News::Failing {
-                failures: self.session.gate.failures(),
+            (self.shared.listener)(&News::Failing {
+                failures: self.shared.gate.failures(),
                 cause: cause.clone(),
             });
         }
     }
 
     fn feed(&self, feedback: Feedback) {
-        let before = self.session.gate.stage();
+        let before = self.shared.gate.stage();
         self.pass.answered(feedback);
-        self.worse.set(self.session.gate.stage() > before);
+        self.worse.set(self.shared.gate.stage() > before);
     }
 }
 

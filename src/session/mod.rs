@@ -11,6 +11,7 @@ mod discovery;
 mod in_flight;
 mod news;
 mod reads;
+mod renewal;
 mod retry;
 mod token;
 

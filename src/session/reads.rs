@@ -86,7 +86,7 @@ impl<A: Api> Session<'_, A> {
         };
         let max = self.page_size.get();
         for round in 0.. {
-            if round > 0 && self.server_clock.get().is_known() {
+            if round > 0 && self.shared.server_clock.get().is_known() {
                 break;
             }
             if round > 1 {
@@ -129,7 +129,7 @@ impl<A: Api> Session<'_, A> {
             if permit.leave().await.is_err() {
                 continue;
             }
-            let stage = self.gate.stage();
+            let stage = self.shared.gate.stage();
             let (answer, halt) = self.send(permit, &call).await;
             if let Some(halt) = halt {
                 return Err(ReadError::Halted(halt));

@@ -1,24 +1,16 @@
-//! The token in force, and what a 401 means for it.
-//!
-//! A 401 is about the token, or about the one request (an organisation that this token may not act for). A read
-//! with the same token that leaves after the 401 tells which: where it is taken the request is refused for good,
-//! where it is not the token is renewed, once for all who wait.
+//! The token in force.
 
 use std::cell::RefCell;
 
 use tokio::{sync::Mutex, time::Instant};
 
-use super::{Halt, News, Session, Tries};
-use crate::{
-    api::{Api, Cause, Doubt, ListQuery, Outcome, Refusal},
-    pacing::Priority,
-};
+use crate::api::{Doubt, Outcome, Refusal};
 
 /// The one place that knows which token is in force.
 pub(super) struct TokenInForce<T> {
     state: RefCell<State<T>>,
     /// One at a time finds out whose fault a 401 is, and renews.
-    inquiry: Mutex<()>,
+    pub(super) inquiry: Mutex<()>,
 }
 
 struct State<T> {
@@ -34,6 +26,11 @@ struct State<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Generation(u32);
 
+impl Generation {
+    /// The token that the conversation began with.
+    pub(super) const FIRST: Generation = Generation(0);
+}
+
 /// What a 401 was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -48,7 +45,7 @@ impl<T: Clone> TokenInForce<T> {
         TokenInForce {
             state: RefCell::new(State {
                 value,
-                generation: Generation(0),
+                generation: Generation::FIRST,
                 taken: None,
             }),
             inquiry: Mutex::new(()),
@@ -68,7 +65,12 @@ impl<T: Clone> TokenInForce<T> {
         }
     }
 
-    fn replace(&self, value: T) {
+    /// When the last request left that the server took with the token in force.
+    pub(super) fn last_taken(&self) -> Option<Instant> {
+        self.state.borrow().taken
+    }
+
+    pub(super) fn replace(&self, value: T) {
         let mut state = self.state.borrow_mut();
         *state = State {
             value: Some(value),
@@ -87,84 +89,4 @@ pub(super) fn shows_taken<T>(outcome: &Outcome<T>) -> bool {
             | Outcome::InDoubt(Doubt::SaidYes, _)
             | Outcome::Refused(Refusal::Forbidden | Refusal::Conflict | Refusal::Final, _)
     )
-}
-
-impl<A: Api> Session<'_, A> {
-    /// Finds out what a 401 was about that came just now with a token of generation `refused`, and renews the token
-    /// where that is at fault. Whoever comes while this is under way waits for it.
-    ///
-    /// # Errors
-    /// Nothing leaves any more, or the credentials are refused for good.
-    pub(super) async fn inquire(&self, refused: Generation, cause: &Cause) -> Result<Fault, Halt> {
-        let since = Instant::now();
-        let _one = self.token.inquiry.lock().await;
-        self.go_on()?;
-        let (value, generation) = self.token.get();
-        if generation != refused {
-            return Ok(Fault::Token);
-        }
-        let taken = self.token.state.borrow().taken;
-        if taken > Some(since) {
-            return Ok(Fault::Request);
-        }
-        let closed = self.gate.close();
-        if let Some(value) = &value {
-            if self.is_taken(value, generation).await? {
-                return Ok(Fault::Request);
-            }
-            if generation > Generation(0) && taken.is_none() {
-                return Err(self.halt(Halt::Credentials(cause.clone())));
-            }
-        }
-        match self.ask_for_token(value.as_ref()).await {
-            Ok(renewed) => self.token.replace(renewed),
-            Err(halt) => return Err(self.halt(halt)),
-        }
-        drop(closed);
-        (self.listener)(&News::Renewed);
-        Ok(Fault::Token)
-    }
-
-    /// Whether the server takes `token` for the cheapest read there is. Where that cannot be known, it does not.
-    async fn is_taken(&self, token: &A::Token, generation: Generation) -> Result<bool, Halt> {
-        let (query, mut tries) = (ListQuery::default(), Tries::default());
-        loop {
-            let stage = self.gate.stage();
-            let (answer, left) = self
-                .exchange(Priority::First, async |api, on_head| {
-                    api.list(token, &query, 1, None, on_head).await
-                })
-                .await?;
-            if shows_taken(&answer.outcome) {
-                self.token.taken(generation, left);
-                return Ok(true);
-            }
-            let is_refused = matches!(answer.outcome, Outcome::Refused(Refusal::Unauthorized, _));
-            if is_refused || !self.again(&mut tries, &answer.outcome, stage).await {
-                return Ok(false);
-            }
-        }
-    }
-
-    async fn ask_for_token(&self, refused: Option<&A::Token>) -> Result<A::Token, Halt> {
-        let mut tries = Tries::default();
-        loop {
-            let stage = self.gate.stage();
-            let (answer, _) = self
-                .exchange(Priority::First, async |api, on_head| {
-                    api.renew(refused, on_head).await
-                })
-                .await?;
-            let for_good = matches!(answer.outcome, Outcome::Refused(Refusal::Unauthorized, _));
-            if !for_good && self.again(&mut tries, &answer.outcome, stage).await {
-                continue;
-            }
-            return match answer.outcome {
-                Outcome::Done(token) => Ok(token),
-                Outcome::Refused(_, cause)
-                | Outcome::NotSent(cause)
-                | Outcome::InDoubt(_, cause) => Err(Halt::Credentials(cause)),
-            };
-        }
-    }
 }

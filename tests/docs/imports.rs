@@ -13,10 +13,10 @@ use crate::{
 const MAP: &str = "docs/architecture.md";
 
 /// Imports that run up the table and are to go. Empty in the end.
-const UPWARD: &[(&str, &str)] = &[("manifest", "api")];
+const UPWARD: &[(&str, &str)] = &[];
 
 /// Modules whose files use each other in a circle and are to be mended. Empty in the end.
-const CIRCULAR: &[&str] = &["ledger", "manifest", "sandbox"];
+const CIRCULAR: &[&str] = &[];
 
 type Arrows<'a> = BTreeSet<(&'a str, &'a str)>;
 

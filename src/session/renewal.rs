@@ -1,0 +1,96 @@
+//! What a 401 means, and the renewal of the token.
+//!
+//! A 401 is about the token, or about the one request (an organisation that this token may not act for). A read
+//! with the same token that leaves after the 401 tells which: where it is taken the request is refused for good,
+//! where it is not the token is renewed, once for all who wait.
+
+use tokio::time::Instant;
+
+use super::{
+    Halt, News, Session, Tries,
+    token::{Fault, Generation, shows_taken},
+};
+use crate::{
+    api::{Api, Cause, ListQuery, Outcome, Refusal},
+    pacing::Priority,
+};
+
+impl<A: Api> Session<'_, A> {
+    /// Finds out what a 401 was about that came just now with a token of generation `refused`, and renews the token
+    /// where that is at fault. Whoever comes while this is under way waits for it.
+    ///
+    /// # Errors
+    /// Nothing leaves any more, or the credentials are refused for good.
+    pub(super) async fn inquire(&self, refused: Generation, cause: &Cause) -> Result<Fault, Halt> {
+        let since = Instant::now();
+        let _one = self.token.inquiry.lock().await;
+        self.go_on()?;
+        let (value, generation) = self.token.get();
+        if generation != refused {
+            return Ok(Fault::Token);
+        }
+        let taken = self.token.last_taken();
+        if taken > Some(since) {
+            return Ok(Fault::Request);
+        }
+        let closed = self.shared.gate.close();
+        if let Some(value) = &value {
+            if self.is_taken(value, generation).await? {
+                return Ok(Fault::Request);
+            }
+            if generation > Generation::FIRST && taken.is_none() {
+                return Err(self.halt(Halt::Credentials(cause.clone())));
+            }
+        }
+        match self.ask_for_token(value.as_ref()).await {
+            Ok(renewed) => self.token.replace(renewed),
+            Err(halt) => return Err(self.halt(halt)),
+        }
+        drop(closed);
+        (self.shared.listener)(&News::Renewed);
+        Ok(Fault::Token)
+    }
+
+    /// Whether the server takes `token` for the cheapest read there is. Where that cannot be known, it does not.
+    async fn is_taken(&self, token: &A::Token, generation: Generation) -> Result<bool, Halt> {
+        let (query, mut tries) = (ListQuery::default(), Tries::default());
+        loop {
+            let stage = self.shared.gate.stage();
+            let (answer, left) = self
+                .exchange(Priority::First, async |api, on_head| {
+                    api.list(token, &query, 1, None, on_head).await
+                })
+                .await?;
+            if shows_taken(&answer.outcome) {
+                self.token.taken(generation, left);
+                return Ok(true);
+            }
+            let is_refused = matches!(answer.outcome, Outcome::Refused(Refusal::Unauthorized, _));
+            if is_refused || !self.again(&mut tries, &answer.outcome, stage).await {
+                return Ok(false);
+            }
+        }
+    }
+
+    async fn ask_for_token(&self, refused: Option<&A::Token>) -> Result<A::Token, Halt> {
+        let mut tries = Tries::default();
+        loop {
+            let stage = self.shared.gate.stage();
+            let (answer, _) = self
+                .exchange(Priority::First, async |api, on_head| {
+                    api.renew(refused, on_head).await
+                })
+                .await?;
+            let for_good = matches!(answer.outcome, Outcome::Refused(Refusal::Unauthorized, _));
+            if !for_good && self.again(&mut tries, &answer.outcome, stage).await {
+                continue;
+            }
+            return match answer.outcome {
+                Outcome::Done(token) => Ok(token),
+                Outcome::Refused(_, cause)
+                | Outcome::NotSent(cause)
+                | Outcome::InDoubt(_, cause) => Err(Halt::Credentials(cause)),
+            };
+        }
+    }
+}
