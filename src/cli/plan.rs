@@ -11,7 +11,7 @@ use super::{
     exit::Exit,
     held::remember,
     signals::Signals,
-    target::{Target, real_ledger, tell_repairs},
+    target::{Target, real_ledger, tell_repairs, tell_spellings},
 };
 use crate::{
     api::Api,
@@ -37,6 +37,7 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
     let reading = reading.unwrap_or_default();
     tell_repairs(&target.ledger, &reading, "; the next run repairs it");
     let plan = Plan::expand(&manifest, &discovered)?;
+    tell_spellings(&plan);
     let selection = args.selection.selection();
     let selected = selection.of_plan(&plan, &manifest, &discovered, &reading.ledger)?;
     let view = PlanView {

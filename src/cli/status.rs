@@ -20,7 +20,7 @@ pub(super) fn status(args: &StatusArgs) -> Result<Exit, CliError> {
     let rows = reading
         .ledger
         .rows()
-        .filter(|row| selected.contains(&row.id()));
+        .filter(|row| selected.contains(&row.key()));
     let view = StatusView::new(args.ledger.display().to_string(), rows);
     let text = match args.format() {
         StatusFormat::Table => view.table(),

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     ledger::{LedgerError, Reading},
     manifest::{DateCheck, LoadOptions, Manifest, RunSettings},
-    plan::UnknownRequest,
+    plan::{Plan, UnknownRequest},
     sandbox::SandboxConfig,
     settings::Settings,
 };
@@ -127,6 +127,27 @@ pub(super) fn real_ledger(path: &Path) -> Result<PathBuf, CliError> {
 pub(super) fn tell_repairs(ledger: &Path, reading: &Reading, then: &str) {
     for repair in &reading.repairs {
         warn!("{}: {repair}{then}", ledger.display());
+    }
+}
+
+/// Says on stderr which organisations are written in two ways.
+pub(super) fn tell_spellings(plan: &Plan) {
+    const NAMED: usize = 3;
+    let spellings = plan.spellings();
+    let named: Vec<String> = spellings
+        .iter()
+        .take(NAMED)
+        .map(|s| format!("{} is also written {}", s.first, s.other))
+        .collect();
+    let more = match spellings.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    if !named.is_empty() {
+        warn!(
+            "one organisation in two spellings is planned once: {}{more}",
+            named.join("; ")
+        );
     }
 }
 

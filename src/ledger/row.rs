@@ -76,9 +76,17 @@ impl Row {
         &self.request
     }
 
-    /// The request's id.
+    /// The request's id as the file spells it: an older version hashed the organisation's id as it was written.
     pub fn id(&self) -> RequestId {
         self.id
+    }
+
+    /// The request's id, whatever spelling the file has: what plans and selections know it by.
+    pub fn key(&self) -> RequestId {
+        match &self.request.sub_partner {
+            Some(org) if org.as_str() != org.canonical() => self.request.id(),
+            _ => self.id,
+        }
     }
 
     /// `error`: what went wrong, one line, and which reports the row gave up.
