@@ -31,6 +31,9 @@ pub(super) enum CliError {
     Client(#[from] HttpApiError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// Several ledgers at once.
+    #[error("{}", lines(.0))]
+    Ledgers(Vec<LedgerError>),
     #[error("{}: {source}", path.display())]
     TornLine {
         path: PathBuf,
@@ -58,6 +61,11 @@ pub(super) enum CliError {
     Runtime(#[source] io::Error),
 }
 
+fn lines(errors: &[LedgerError]) -> String {
+    let lines: Vec<String> = errors.iter().map(LedgerError::to_string).collect();
+    lines.join("\n")
+}
+
 fn discovered(which: Discover) -> &'static str {
     match which {
         Discover::Active => "active",
@@ -78,7 +86,7 @@ impl CliError {
             | CliError::SandboxConfig { .. }
             | CliError::Unresolvable(_)
             | CliError::Nobody(_) => Exit::Usage,
-            CliError::Ledger(_) | CliError::TornLine { .. } => Exit::Ledger,
+            CliError::Ledger(_) | CliError::Ledgers(_) | CliError::TornLine { .. } => Exit::Ledger,
             CliError::Discovery(_) | CliError::Existing(_) | CliError::Stopped(_) => Exit::Stopped,
             CliError::Interrupted(signal) => Exit::Interrupted(*signal),
             CliError::Stdout(_) | CliError::Runtime(_) => Exit::Fault,

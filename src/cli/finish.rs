@@ -16,9 +16,7 @@ use super::{
 };
 use crate::{
     api::HttpApi,
-    ledger::{
-        Counts, Disk as _, Ledger, LedgerError, LedgerFile, Lock, Pause, Place, Reading, Row, State,
-    },
+    ledger::{Counts, Ledger, LedgerFile, Lock, Pause, Place, Reading, Row, State},
     output::{Progress, Summary, console, duration},
     plan::{Agenda, UnknownRequest},
     request::RequestId,
@@ -163,19 +161,7 @@ impl Ready<'_> {
             created,
             undecided,
         } = agenda;
-        let path = &self.held.path;
-        let csv = ledger.to_csv();
-        if !self.held.holds(&csv) {
-            self.held
-                .disk
-                .replace(csv)
-                .await
-                .map_err(|source| LedgerError::Io {
-                    doing: "write the ledger",
-                    path: path.clone(),
-                    source,
-                })?;
-        }
+        self.held.write(&ledger).await?;
         let in_doubt = work
             .iter()
             .filter(|place| matches!(ledger.row(**place).state, State::Sending { .. }))

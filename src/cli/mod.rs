@@ -6,6 +6,7 @@ mod error;
 mod existing;
 mod exit;
 mod finish;
+mod merge;
 mod plan;
 mod rescue;
 mod resolve;
@@ -51,6 +52,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         | Command::Run(_)
         | Command::Retry(_)
         | Command::Resolve(_)
+        | Command::Merge(_)
         | Command::Sandbox(_) => {}
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -64,6 +66,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
             Command::Run(args) => run::run(&args, quiet).await,
             Command::Retry(args) => retry::retry(&args, quiet).await,
             Command::Resolve(args) => resolve::resolve(&args).await,
+            Command::Merge(args) => merge::merge(&args).await,
             Command::Sandbox(args) => sandbox::sandbox(&args).await,
             Command::Status(args) => status::status(&args),
             Command::Schema(args) => schema::schema(&args),

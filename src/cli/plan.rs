@@ -13,6 +13,7 @@ use super::{
     exit::Exit,
     finish::session,
     signals,
+    status::warn_of_rescued,
     target::Target,
 };
 use crate::{
@@ -36,6 +37,10 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
         Discovered::new()
     };
     let ledger_exists = reading.is_some();
+    warn_of_rescued(
+        &target.ledger,
+        reading.as_ref().map(|reading| &reading.ledger),
+    );
     let reading = reading.unwrap_or_default();
     for repair in &reading.repairs {
         warn!(

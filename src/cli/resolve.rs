@@ -5,7 +5,7 @@ use tracing::warn;
 
 use super::{args::ResolveArgs, error::CliError, exit::Exit};
 use crate::{
-    ledger::{Disk as _, Ledger, LedgerError, LedgerFile, State},
+    ledger::{Ledger, LedgerError, LedgerFile, State},
     output::console,
     request::ReportId,
 };
@@ -24,16 +24,9 @@ pub(super) async fn resolve(args: &ResolveArgs) -> Result<Exit, CliError> {
         for repair in &reading.repairs {
             warn!("{}: {repair}", held.path.display());
         }
-        let mut ledger = reading.ledger;
+        let mut ledger = reading.into_ledger(&held.path)?;
         let said = decide(&mut ledger, args)?;
-        held.disk
-            .replace(ledger.to_csv())
-            .await
-            .map_err(|source| LedgerError::Io {
-                doing: "write the ledger",
-                path: held.path.clone(),
-                source,
-            })?;
+        held.write(&ledger).await?;
         console::print(&said).map_err(CliError::Stdout)
     }
     .await;

@@ -1,5 +1,7 @@
 //! `monthend status`
 
+use std::path::Path;
+
 use tracing::warn;
 
 use super::{
@@ -8,7 +10,7 @@ use super::{
     exit::Exit,
 };
 use crate::{
-    ledger::{LedgerError, read_file},
+    ledger::{Ledger, LedgerError, read_file, real_path, refuse_unmerged},
     output::{StatusView, console},
 };
 
@@ -22,6 +24,7 @@ pub(super) fn status(args: &StatusArgs) -> Result<Exit, CliError> {
             args.ledger.display()
         );
     }
+    warn_of_rescued(&args.ledger, Some(&reading.ledger));
     let selected = args.selection.selection().of_ledger(&reading.ledger)?;
     let rows = reading
         .ledger
@@ -34,4 +37,12 @@ pub(super) fn status(args: &StatusArgs) -> Result<Exit, CliError> {
     };
     console::print(&text).map_err(CliError::Stdout)?;
     Ok(Exit::Success)
+}
+
+/// Says where a rescued ledger holds what the one at `path` lacks: a command that only reads goes on.
+pub(super) fn warn_of_rescued(path: &Path, ledger: Option<&Ledger>) {
+    let known = real_path(path).and_then(|path| refuse_unmerged(&path, ledger));
+    if let Err(e) = known {
+        warn!("{e}");
+    }
 }

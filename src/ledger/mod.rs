@@ -7,7 +7,8 @@
 //! - [`Row`] and [`Ledger`] are the contents, [`read`] takes them from bytes, [`Ledger::to_csv`] gives bytes;
 //! - [`Disk`] is the file as the journal sees it, a seam at which a simulated disk can take its place;
 //! - [`Journal`] appends lines in groups, so that durability does not cost one flush per row;
-//! - [`LedgerFile`] is a ledger that this process holds, under the lock beside it.
+//! - [`LedgerFile`] is a ledger that this process holds, under the lock beside it;
+//! - [`merge`] unites ledgers, and what a run rescued beside its ledger has to be united before the next one.
 //!
 //! Why a row failed, and what happens to it next, is not known here.
 
@@ -21,9 +22,11 @@ mod file;
 mod holder;
 mod journal;
 mod lock;
+mod merge;
 mod parse;
 mod read;
 mod record;
+mod rescued;
 mod row;
 mod schema;
 mod state;
@@ -38,12 +41,14 @@ pub use column::Column;
 pub(crate) use disk::Tampered;
 pub use disk::{Disk, FileDisk};
 pub use error::LedgerError;
-pub use file::{LedgerFile, read_file};
+pub use file::{LedgerFile, read_file, real_path};
 pub use holder::Holder;
 pub use journal::{Journal, JournalError, Writer, journal};
 pub use lock::{Lock, Pause};
+pub use merge::{Conflict, MergeError, Part, merge};
 pub use read::{Reading, Repair, RepairKind, read};
 pub use record::{Counts, Record};
+pub use rescued::{Saved, merge_command, merged_name, refuse_unmerged, save};
 pub use row::{Collected, Row};
 pub use schema::table_schema;
 pub use state::{LastAnswer, Reason, State};
