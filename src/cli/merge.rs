@@ -130,10 +130,11 @@ fn read(held: &mut [LedgerFile], part: &Named) -> Result<Ledger, LedgerError> {
 struct Locks(Vec<Lock>);
 
 impl Locks {
-    /// Holds every ledger once, in the order of their paths: two that want the same ones do not get one each.
+    /// Holds every ledger once, in the order of their paths and up to the first that is in use: of two commands that
+    /// want the same ones, one gets all.
     ///
     /// # Errors
-    /// Everything that is in use, unreadable or no ledger.
+    /// The one that is in use, or everything that is unreadable or no ledger.
     fn hold<'p>(
         &mut self,
         paths: impl Iterator<Item = &'p PathBuf>,
@@ -141,12 +142,18 @@ impl Locks {
         let mut paths: Vec<&PathBuf> = paths.collect();
         paths.sort();
         paths.dedup();
-        let held = paths.into_iter().map(|path| {
-            let (file, lock) = LedgerFile::take(path, Utc::now())?;
-            self.0.push(lock);
-            Ok(file)
-        });
-        all(held.collect())
+        let mut held = Vec::new();
+        for path in paths {
+            let taken = match LedgerFile::take(path, Utc::now()) {
+                Err(e @ LedgerError::InUse { .. }) => return Err(e.into()),
+                taken => taken,
+            };
+            held.push(taken.map(|(file, lock)| {
+                self.0.push(lock);
+                file
+            }));
+        }
+        all(held)
     }
 }
 

@@ -48,30 +48,24 @@ fn waits(row: Row, intent: Option<i64>, second: i64) -> Row {
 /// written.
 #[test]
 fn the_most_that_is_known_of_a_request_counts() {
-    let row = || pending(1);
-    let said_yes = |second| {
+    fn said_yes(second: i64) -> Row {
         let state = State::Sending {
             doubt: Doubt::SaidYes,
             reason: Reason::default(),
             intent: Some(at(second)),
         };
-        let mut row = with(row(), state, second);
+        let mut row = with(pending(1), state, second);
         row.last_answer.http_status = Some(201);
         row
-    };
-    let kinds: [(&str, Box<dyn Fn(i64) -> Row>); 6] = [
-        (
-            "created",
-            Box::new(|second| created(row(), "Y2lz1", second)),
-        ),
-        (
-            "in doubt",
-            Box::new(|second| in_doubt(row(), second, second)),
-        ),
-        ("sending, after a yes", Box::new(said_yes)),
-        ("sending", Box::new(|second| sending(row(), second))),
-        ("failed", Box::new(|second| failed(row(), second))),
-        ("pending", Box::new(|second| waits(row(), None, second))),
+    }
+    type At = fn(i64) -> Row;
+    let kinds: [(&str, At); 6] = [
+        ("created", |second| created(pending(1), "Y2lz1", second)),
+        ("in doubt", |second| in_doubt(pending(1), second, second)),
+        ("sending, after a yes", said_yes),
+        ("sending", |second| sending(pending(1), second)),
+        ("failed", |second| failed(pending(1), second)),
+        ("pending", |second| waits(pending(1), None, second)),
     ];
     for (n, (stronger, strong)) in kinds.iter().enumerate() {
         for (weaker, weak) in &kinds[n..] {
