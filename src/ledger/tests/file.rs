@@ -99,6 +99,25 @@ async fn an_edit_in_place_is_noticed() {
     assert_eq!(folder.text(), "two\n");
 }
 
+/// The clock of a file system stands still for some milliseconds: an edit within them leaves no trace.
+#[tokio::test]
+async fn an_edit_without_a_trace_is_noticed_before_the_file_is_replaced() {
+    let times = |path: &std::path::Path| fs::metadata(path).unwrap().modified().unwrap();
+    for _ in 0..200 {
+        let folder = Folder::new();
+        let disk = FileDisk::new(folder.ledger(), None);
+        disk.replace(b"one\n".to_vec()).await.unwrap();
+        let written = times(&folder.ledger());
+        fs::write(folder.ledger(), "two\n").unwrap();
+        let traceless = times(&folder.ledger()) == written;
+        let error = disk.replace(b"three\n".to_vec()).await.unwrap_err();
+        assert!(error.to_string().contains("changed"), "{error}");
+        if traceless {
+            return;
+        }
+    }
+}
+
 /// Permissions, a backup's link, a time: the contents are what counts.
 #[cfg(unix)]
 #[tokio::test]

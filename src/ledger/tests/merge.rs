@@ -108,6 +108,21 @@ fn of_equals_the_larger_bytes_count() {
         assert_eq!(found.error(), larger);
         assert_eq!(found.attempts, 99, "the most attempts, whosever they are");
     }
+    // What is united cell by cell does not count.
+    let known = |status: &str, attempts, intent| {
+        let mut row = sending(pending(1), 5);
+        row.collected.status = status.to_owned();
+        row.attempts = attempts;
+        row.state.set_intent(Some(at(intent)));
+        row
+    };
+    for (attempts, intents) in [((1, 2), (1, 2)), ((2, 1), (2, 1))] {
+        let rows = [
+            known("a", attempts.0, intents.0),
+            known("b", attempts.1, intents.1),
+        ];
+        assert_eq!(one(rows), known("b", 2, 1));
+    }
 }
 
 #[test]
@@ -298,6 +313,10 @@ fn arb_ledger() -> impl Strategy<Value = Ledger> {
                 replaces: any.replaces,
                 last_answer: any.last_answer,
                 attempts: any.attempts,
+                collected: Collected {
+                    file: String::new(),
+                    ..any.collected
+                },
                 updated_at: any.updated_at.map(|time| at(time.timestamp() % 3)),
                 ..Row::planned(request(number), any.job, any.label)
             };
