@@ -123,6 +123,13 @@ fn of_equals_the_larger_bytes_count() {
         ];
         assert_eq!(one(rows), known("b", 2, 1));
     }
+    let mut replacing = known("a", 1, 1);
+    replacing.replaces = vec![id("Y2lz0")];
+    let found = one([replacing, known("b", 1, 1)]);
+    assert_eq!(
+        (&*found.collected.status, &*found.error()),
+        ("b", "replaces Y2lz0")
+    );
 }
 
 #[test]
