@@ -9,11 +9,10 @@
 use std::{
     cmp::Ordering,
     collections::{BTreeMap, BTreeSet, HashMap},
-    fmt,
     path::{Path, PathBuf},
 };
 
-use super::{Ledger, Row, State};
+use super::{Conflict, Ledger, MergeError, Row, State};
 use crate::{
     api::Doubt,
     request::{ReportId, RequestId},
@@ -26,101 +25,6 @@ pub struct Part<'a> {
     pub name: &'a Path,
     /// Its contents.
     pub ledger: &'a Ledger,
-}
-
-/// Why ledgers cannot be united: all of it, in the order in which it was met.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the ledgers cannot be united, and nothing was written{}", lines(.0))]
-pub struct MergeError(pub Vec<Conflict>);
-
-/// Something that only a person can decide.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Conflict {
-    /// A request has two reports.
-    Reports {
-        /// Which request.
-        request: RequestId,
-        /// In words.
-        what: String,
-        /// The reports, and which ledger holds each.
-        held: Vec<(ReportId, PathBuf)>,
-    },
-    /// Two requests have the same report.
-    Owners {
-        /// Which report.
-        report: ReportId,
-        /// The requests, and a ledger that says so.
-        rows: Vec<(RequestId, PathBuf)>,
-    },
-    /// Two requests have the same file.
-    Files {
-        /// `report_file`
-        file: String,
-        /// The requests, and a ledger that says so.
-        rows: Vec<(RequestId, PathBuf)>,
-    },
-    /// Some ledgers are rehearsals, others are not.
-    Rehearsal {
-        /// Those that hold reports of the sandbox.
-        sandbox: Vec<PathBuf>,
-        /// Those that hold reports of a real server.
-        real: Vec<PathBuf>,
-    },
-}
-
-impl fmt::Display for Conflict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Conflict::Reports {
-                request,
-                what,
-                held,
-            } => {
-                write!(f, "{request} ({what}) has different reports: ")?;
-                list(f, held, "in")?;
-                write!(f, "; --prefer LEDGER says whose counts")
-            }
-            Conflict::Owners { report, rows } => {
-                write!(f, "report {report} belongs to more than one request: ")?;
-                list(f, rows, "in")?;
-                write!(f, "; empty the wrong row, or decide it with --prefer")
-            }
-            Conflict::Files { file, rows } => {
-                write!(f, "the file {file} belongs to more than one request: ")?;
-                list(f, rows, "in")
-            }
-            Conflict::Rehearsal { sandbox, real } => {
-                let names = |paths: &[PathBuf]| {
-                    let names: Vec<String> =
-                        paths.iter().map(|p| p.display().to_string()).collect();
-                    names.join(", ")
-                };
-                write!(
-                    f,
-                    "reports of the sandbox are in {}, those of a real server in {}; a rehearsal is never united with \
-                     a real ledger",
-                    names(sandbox),
-                    names(real)
-                )
-            }
-        }
-    }
-}
-
-fn list<T: fmt::Display>(
-    f: &mut fmt::Formatter<'_>,
-    items: &[(T, PathBuf)],
-    between: &str,
-) -> fmt::Result {
-    for (n, (item, path)) in items.iter().enumerate() {
-        let comma = if n == 0 { "" } else { ", " };
-        write!(f, "{comma}{item} {between} {}", path.display())?;
-    }
-    Ok(())
-}
-
-fn lines(conflicts: &[Conflict]) -> String {
-    conflicts.iter().map(|c| format!("\n  {c}")).collect()
 }
 
 /// Unites `parts`. Where two of them hold different reports for one request, the part at place `prefer` decides, and
@@ -154,7 +58,7 @@ pub fn merge(parts: &[Part<'_>], prefer: Option<usize>) -> Result<Ledger, MergeE
                 what: group[0].row.request().to_string(),
                 held: held
                     .into_iter()
-                    .map(|known| (known.report().clone(), parts[known.part].name.to_owned()))
+                    .map(|owner| (owner.id.clone(), parts[owner.part].name.to_owned()))
                     .collect(),
             }),
         }
@@ -179,12 +83,6 @@ struct Owner<'a> {
     part: usize,
     row: &'a Row,
     id: &'a ReportId,
-}
-
-impl Owner<'_> {
-    fn report(&self) -> &ReportId {
-        self.id
-    }
 }
 
 /// One row from all that is known of its request, but for the user's own cells.
@@ -265,6 +163,9 @@ fn gives_up(later: &Row, row: &Row) -> bool {
 /// The order in which rows of one request count; the greatest does. Of what is united cell by cell nothing counts,
 /// so that the order of the ledgers does not either.
 fn precedence(a: &Row, b: &Row) -> Ordering {
+    if a == b {
+        return Ordering::Equal;
+    }
     let status = |row: &Row| match row.state {
         State::Created(_) => 5,
         State::InDoubt { .. } => 4,
