@@ -11,6 +11,7 @@ use super::{
     exit::Exit,
     held::remember,
     signals::Signals,
+    status::warn_of_rescued,
     target::{Target, real_ledger, tell_repairs, tell_spellings},
 };
 use crate::{
@@ -34,6 +35,10 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
         Discovered::new()
     };
     let ledger_exists = reading.is_some();
+    warn_of_rescued(
+        &target.ledger,
+        reading.as_ref().map(|reading| &reading.ledger),
+    );
     let reading = reading.unwrap_or_default();
     tell_repairs(&target.ledger, &reading, "; the next run repairs it");
     let plan = Plan::expand(&manifest, &discovered)?;

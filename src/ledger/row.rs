@@ -92,7 +92,7 @@ impl Row {
     /// `error`: what went wrong, one line, and which reports the row gave up.
     pub fn error(&self) -> Cow<'_, str> {
         match &self.state {
-            State::Failed(reason)
+            State::Failed { reason, .. }
             | State::Pending { reason, .. }
             | State::Sending { reason, .. }
                 if self.replaces.is_empty() =>
@@ -132,7 +132,10 @@ impl Row {
     /// It came to nothing.
     pub fn failed(self, reason: Reason) -> Row {
         Row {
-            state: State::Failed(reason),
+            state: State::Failed {
+                reason,
+                intent: None,
+            },
             ..self
         }
     }
@@ -184,7 +187,7 @@ impl Row {
     pub fn held_back(self) -> Row {
         let intent = self.state.intent();
         match &self.state {
-            State::Failed(reason) => {
+            State::Failed { reason, .. } => {
                 let reason = reason.clone();
                 self.waiting(reason, intent)
             }

@@ -109,7 +109,7 @@ impl Agenda {
             match row.state {
                 State::Created(_) => agenda.created += 1,
                 State::InDoubt { .. } => agenda.undecided += 1,
-                State::Failed(_) | State::Pending { .. } | State::Sending { .. } => {
+                State::Failed { .. } | State::Pending { .. } | State::Sending { .. } => {
                     agenda.work.push(place);
                 }
             }
