@@ -85,7 +85,7 @@ fn every_path_that_a_page_names_is_there() {
 }
 
 /// All files below `folder`.
-fn files_below(folder: &Path, files: &mut Vec<PathBuf>) {
+pub(crate) fn files_below(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(root().join(folder)).unwrap() {
         let entry = entry.unwrap();
         let path = folder.join(entry.file_name());
