@@ -49,8 +49,7 @@ impl OrgId {
         self.canonical.as_ref().unwrap_or(&self.spelled)
     }
 
-    /// Whether the text means an organisation: an address in base64, or a UUID. What does not may still be taken by
-    /// the server.
+    /// Whether the text means an organisation: an address in base64, or a UUID. The server may take other texts too.
     pub fn is_an_organisation(&self) -> bool {
         self.canonical.is_some() || is_address(&self.spelled)
     }

@@ -77,7 +77,7 @@ impl<'a> Node<'a> {
         )
     }
 
-    /// That something else was expected.
+    /// The mistake that something else was expected.
     pub(crate) fn unexpected(self, expected: &str) -> Mistake {
         Mistake::new(format!(
             "expected {expected}, found {}",
