@@ -32,7 +32,7 @@ pub struct Agenda {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the ledger ends in a torn line about {0}, and nothing else says what that is; `monthend run` with the manifest \
-     that plans it looks it up; remove the line only if you know what became of it"
+     that plans it looks it up; remove the line only if you know how that request ended"
 )]
 pub struct UnknownRequest(pub RequestId);
 

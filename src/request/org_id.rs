@@ -97,7 +97,7 @@ fn is_uuid(text: &str) -> bool {
         })
 }
 
-/// The API's own form of `text`, where it is another spelling of it.
+/// The API's own form of `text`, if that is another spelling of it.
 fn canonical(text: &str) -> Option<Arc<str>> {
     if is_uuid(text) {
         let address = format!("{ADDRESS}{}", text.to_ascii_lowercase());
