@@ -130,7 +130,7 @@ pub(super) fn tell_repairs(ledger: &Path, reading: &Reading, then: &str) {
     }
 }
 
-/// How a sandbox behaves, from a file or by default.
+/// What a sandbox is like, from a file or by default.
 pub(super) fn sandbox_config(path: Option<&Path>) -> Result<SandboxConfig, CliError> {
     let Some(path) = path else {
         return Ok(SandboxConfig::default());
