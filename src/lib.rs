@@ -1,7 +1,7 @@
 //! `monthend`: a declarative batch reconciliation runner for Webex wholesale billing reports.
 //!
 //! A YAML manifest lists sub-partners, report types and periods; the runner creates one report for each
-//! combination, within the server's limits, and keeps a CSV ledger of what became of each. Data flows one way:
+//! combination, within the server's limits, and keeps a CSV ledger that says how each ended. Data flows one way:
 //!
 //! ```text
 //! manifest -> plan -> runner (session: api, pacing) -> events -> ledger, output

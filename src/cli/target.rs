@@ -21,7 +21,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) settings: Settings,
-    /// As it was given: for words. Where it really lies says [`real_ledger`].
+    /// As it was given, for messages. [`real_ledger`] says where it really lies.
     pub(super) ledger: PathBuf,
     /// Set for a rehearsal against a sandbox in this process.
     pub(super) sandbox: Option<SandboxConfig>,
@@ -109,7 +109,7 @@ pub(super) fn real_ledger(path: &Path) -> Result<PathBuf, LedgerError> {
     }
 }
 
-/// Says what a crash had left of the ledger; `then` is what follows for it.
+/// Says what a crash had left of the ledger, and `then`, what is done about it.
 pub(super) fn tell_repairs(ledger: &Path, reading: &Reading, then: &str) {
     for repair in &reading.repairs {
         warn!("{}: {repair}{then}", ledger.display());
