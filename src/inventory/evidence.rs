@@ -106,7 +106,12 @@ impl Evidence {
         Ok(())
     }
 
-    /// Reads a report that an earlier process left in the ledger, to learn who that was.
+    /// Whether it is known who made the reports that earlier processes left in the ledger.
+    pub fn knows_earlier(&self) -> bool {
+        !self.earlier.borrow().is_empty()
+    }
+
+    /// Reads a report that a create of an earlier process was answered with, to learn who that was.
     ///
     /// # Errors
     /// The server cannot be asked.

@@ -12,7 +12,7 @@ use super::{
     own::tell_apart,
 };
 use crate::{
-    api::{Api, Listed},
+    api::{Api, Cause, Listed},
     request::{OrgId, ReportId, Request},
     session::{ReadError, Session},
 };
@@ -83,9 +83,10 @@ pub async fn look_up<A: Api>(
                 }
             }
         }
-        let told = tell_apart(session, evidence, &query, &candidates, known, concurrency).await;
-        if let Err(ReadError::Halted(halt)) = told {
-            return Err(ReadError::Halted(halt));
+        match tell_apart(session, evidence, &query, &candidates, known, concurrency).await {
+            // Who may not read them has to decide without; a server in trouble can be asked again.
+            Err(ReadError::Failed(cause)) if is_refusal(&cause) => {}
+            told => told?,
         }
         for reports in &mut found {
             reports.retain(|report| evidence.is_own(&report.id) != Some(false));
@@ -98,6 +99,11 @@ pub async fn look_up<A: Api>(
             .collect()
     });
     Ok(judged.collect())
+}
+
+/// Whether a read will never be answered otherwise.
+fn is_refusal(cause: &Cause) -> bool {
+    matches!(cause.http_status, Some(400..=407 | 409..=422 | 424..=428))
 }
 
 /// A listed report with what a single read adds. Where that finds nothing (a replica that lags), the list counts.

@@ -24,6 +24,7 @@ use tokio::{
 use super::{
     checks,
     disk::{DiskTraits, ModelDisk},
+    doubts,
     server::Server,
     traits::ServerTraits,
     world::{Tally, World},
@@ -61,6 +62,8 @@ pub(crate) fn play(seed: u64, tracing: bool) -> Outcome {
             written: RefCell::default(),
             known: RefCell::default(),
             torn: RefCell::default(),
+            process: RefCell::default(),
+            undecided: RefCell::default(),
         };
         history.play().await;
         Outcome {
@@ -98,6 +101,37 @@ pub(crate) struct History<'w> {
     known: RefCell<BTreeSet<ReportId>>,
     /// Rows of which a line was torn: it may have taken the time of the intent with it.
     pub(crate) torn: RefCell<BTreeSet<RequestId>>,
+    /// What the process that runs now knows.
+    pub(crate) process: RefCell<Process>,
+    /// Why each row that was left to a person could not be decided, as far as that is no mistake.
+    pub(crate) undecided: RefCell<BTreeMap<RequestId, Result<&'static str, String>>>,
+}
+
+/// What one process of a history knows, beside the ledger.
+#[derive(Debug, Default)]
+pub(crate) struct Process {
+    /// Reports that creates of this process were answered with, and when those creates left.
+    pub(crate) answered: BTreeMap<ReportId, Instant>,
+    /// Reports that the ledger had when it began, and that creates were answered with.
+    pub(crate) found: Vec<ReportId>,
+    /// Rows whose create an earlier process sent, its outcome unknown.
+    pub(crate) doubts: BTreeSet<RequestId>,
+}
+
+impl Process {
+    fn of(ledger: &Ledger) -> Self {
+        let doubts = ledger.rows().filter(|row| {
+            matches!(row.state, State::Sending { .. }) || row.state.intent().is_some()
+        });
+        Process {
+            answered: BTreeMap::new(),
+            found: (ledger.rows())
+                .filter(|row| matches!(row.last_answer.http_status, Some(200..300)))
+                .filter_map(|row| row.state.report_id().cloned())
+                .collect(),
+            doubts: doubts.map(Row::id).collect(),
+        }
+    }
 }
 
 impl History<'_> {
@@ -122,6 +156,7 @@ impl History<'_> {
                 () = self.world.until_crash() => None,
                 finished = self.run(calm) => finished,
             };
+            self.left_to_a_person();
             self.server.client_died();
             if self.world.has_crashed() {
                 crashes -= 1;
@@ -165,6 +200,7 @@ impl History<'_> {
             return None;
         }
         checks::at_rest(self, &ledger);
+        *self.process.borrow_mut() = Process::of(&ledger);
         let (mut idle, mut work) = (Counts::default(), Vec::new());
         for (place, row) in ledger.places() {
             match row.state {
@@ -286,6 +322,11 @@ impl History<'_> {
                         row.last_answer
                     )
                 });
+                if matches!(row.state, State::InDoubt { .. }) {
+                    let why = doubts::why(self, row);
+                    self.world.trace(|| format!("  left to a person: {why:?}"));
+                    self.undecided.borrow_mut().insert(row.id(), why);
+                }
                 if let Some(id) = row.state.report_id() {
                     if !self.known.borrow().contains(id) {
                         self.world
@@ -300,6 +341,10 @@ impl History<'_> {
             }
             EventKind::Attempted(attempt) => {
                 self.known.borrow_mut().extend(attempt.report_id.clone());
+                let left = Instant::now() - attempt.latency;
+                if let Some(id) = attempt.report_id.clone() {
+                    self.process.borrow_mut().answered.insert(id, left);
+                }
             }
             EventKind::Adopted(row) => {
                 let mut known = self.known.borrow_mut();
@@ -309,6 +354,21 @@ impl History<'_> {
                 self.world.trace(|| format!("  {kind:?}"));
             }
             _ => {}
+        }
+    }
+
+    /// The process is over: which rows it left to a person without having said so.
+    fn left_to_a_person(&self) {
+        let contents = self.disk.contents().unwrap_or_default();
+        let Ok(reading) = monthend::ledger::read(&contents, "ledger".as_ref()) else {
+            return;
+        };
+        for row in reading.ledger.rows() {
+            let known = self.undecided.borrow().contains_key(&row.id());
+            if matches!(row.state, State::InDoubt { .. }) && !known {
+                let why = doubts::why(self, row);
+                self.undecided.borrow_mut().insert(row.id(), why);
+            }
         }
     }
 

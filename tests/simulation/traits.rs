@@ -46,11 +46,6 @@ pub(crate) struct ServerTraits {
 }
 
 impl ServerTraits {
-    /// Whether the server ever shows when a report was made.
-    pub(crate) fn shows_age(&self) -> bool {
-        self.config.reports.list_shows_created || self.config.reports.get_shows_created
-    }
-
     pub(crate) fn makes_duplicates(&self) -> bool {
         self.config.reports.duplicates == Duplicates::Allow
     }

@@ -218,27 +218,34 @@ fn what_is_known(kind: QuestionKind, candidates: &[ReportId]) -> String {
     }
 }
 
-/// Who left the doubts that an earlier process left: a report that the ledger holds tells.
+/// So many reports of the ledger are asked who made them, the latest first.
+const EARLIER: usize = 3;
+
+/// Who left the doubts that an earlier process left: a report that the ledger holds tells. Only one that a create was
+/// answered with: what was found by `--existing` or after a 409 may be anyone's.
 async fn learn_of_earlier<A: Api>(
     context: &Context<'_, '_, A>,
     sought: &[Sought],
 ) -> Result<(), ReadError> {
-    if sought
-        .iter()
-        .all(|sought| sought.origin == Origin::ThisProcess)
-    {
+    let is_earlier = |sought: &Sought| sought.origin == Origin::EarlierProcess;
+    if !sought.iter().any(is_earlier) || context.evidence.knows_earlier() {
         return Ok(());
     }
-    let latest = {
+    let latest: Vec<ReportId> = {
         let ledger = context.record.ledger();
-        let created = ledger.rows().filter(|row| row.state.report_id().is_some());
-        let latest = created.max_by_key(|row| row.updated_at);
-        latest.and_then(|row| row.state.report_id().cloned())
+        let answered = |row: &&Row| matches!(row.last_answer.http_status, Some(200..300));
+        let mut rows: Vec<&Row> = ledger.rows().filter(answered).collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(row.updated_at));
+        let ids = rows.iter().filter_map(|row| row.state.report_id());
+        ids.take(EARLIER).cloned().collect()
     };
-    match latest {
-        Some(id) => context.evidence.ask_earlier(context.session, &id).await,
-        None => Ok(()),
+    for id in &latest {
+        context.evidence.ask_earlier(context.session, id).await?;
+        if context.evidence.knows_earlier() {
+            break;
+        }
     }
+    Ok(())
 }
 
 #[cfg(test)]
