@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeSet, HashMap},
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
@@ -27,6 +28,9 @@ const UNASKED: u32 = 3;
 struct Witness {
     id: ReportId,
     sent: Moment,
+    made: Instant,
+    /// When it was read last, whether or not that told anything.
+    asked: Option<Instant>,
 }
 
 /// Everything that decides whose a report is, beside the report itself. One for each run.
@@ -70,7 +74,20 @@ impl Evidence {
 
     /// A create that left at `sent` was answered with this report's id.
     pub fn made(&self, id: ReportId, sent: Moment) {
-        *self.witness.borrow_mut() = Some(Witness { id, sent });
+        *self.witness.borrow_mut() = Some(Witness {
+            id,
+            sent,
+            made: Instant::now(),
+            asked: None,
+        });
+    }
+
+    /// Whether a report that this process has made may still tell what is not known: reads may find it, and show all
+    /// of it, only `settle` after it was made.
+    pub fn may_yet_learn(&self, settle: Duration) -> bool {
+        let witness = self.witness.borrow();
+        let untold = |w: &Witness| w.asked.is_none_or(|asked| asked < w.made + settle);
+        !self.is_complete() && witness.as_ref().is_some_and(untold)
     }
 
     /// Whether a read of a report that is surely ours would teach something now, in a run that has nothing in doubt
@@ -79,7 +96,7 @@ impl Evidence {
         self.witness.borrow().is_some() && !self.is_complete() && self.asked.get() < UNASKED
     }
 
-    /// Whether a report that this process makes later could still teach something.
+    /// Whether nothing that this process makes later could teach more.
     pub fn is_complete(&self) -> bool {
         self.us.borrow().is_some() && self.clocks.borrow().are_calibrated()
     }
@@ -89,11 +106,16 @@ impl Evidence {
     /// # Errors
     /// The server cannot be asked.
     pub async fn ask_witness<A: Api>(&self, session: &Session<'_, A>) -> Result<(), ReadError> {
-        let Some(Witness { id, sent }) = self.witness.borrow().clone() else {
+        let Some(Witness { id, sent, .. }) = self.witness.borrow().clone() else {
             return Ok(());
         };
         self.asked.set(self.asked.get() + 1);
-        let Some(report) = session.get(&id).await? else {
+        let asked = Instant::now();
+        let report = session.get(&id).await?;
+        if let Some(witness) = self.witness.borrow_mut().as_mut().filter(|w| w.id == id) {
+            witness.asked = Some(asked);
+        }
+        let Some(report) = report else {
             return Ok(()); // not yet where this read went
         };
         self.saw(&report, self.moment(session.now()));

@@ -17,9 +17,9 @@ use monthend::{
     },
     request::{OrgId, ReportId, Request},
     server_model::{
-        self, Ask, Category, Chance, Content, CreatedIs, Ending, ListAsk, Origin,
-        OtherReport, Person, Place, REFRESH_TOKEN, Record, Renewal, Step, StoredReport,
-        SubPartnersAsk, Visit, What, http_date,
+        self, Ask, Category, Chance, Content, CreatedIs, Ending, ListAsk, Origin, OtherReport,
+        Person, Place, REFRESH_TOKEN, Record, Renewal, Step, StoredReport, SubPartnersAsk, Visit,
+        What, http_date,
     },
     settings::{BaseUrl, Discover},
 };

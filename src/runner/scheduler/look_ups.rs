@@ -126,10 +126,13 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         true
     }
 
-    /// Whether reports that this run has still to make could teach what is not known about clocks and people.
+    /// Whether reports that this run has made, or has still to make, could teach what is not known about clocks and
+    /// people.
     fn may_learn(&self) -> bool {
+        let evidence = &self.context.evidence;
         let at_work = !self.ready.is_empty() || !self.delayed.is_empty() || self.sending > 0;
-        at_work && self.creates == Creates::All && !self.context.evidence.is_complete()
+        at_work && self.creates == Creates::All && !evidence.is_complete()
+            || evidence.may_yet_learn(self.context.session.policy().settle)
     }
 
     /// Judges what a look-up saw of one row.
