@@ -12,7 +12,7 @@
 //! | no | any | unknown | ours at the end | ours at the end |
 //! | unknown | after | unknown | ours at the end, where stamps say when a report was asked for | the same, or where the stamp is not before the intent |
 //! | unknown | about | unknown | nobody can say | ours at the end, where the stamp is not before the intent |
-//! | unknown | unknown | us | nobody can say | ours at the end, where the stamp is not before the intent |
+//! | unknown | unknown | us | nobody can say | ours at the end, where the stamp is at most a minute before the intent |
 //! | unknown | unknown | unknown | nobody can say | ours at the end, where the stamp is not before the intent |
 //!
 //! "At the end" is when `retry.settle` has passed, and nothing that this run still makes can teach more about clocks and
@@ -64,7 +64,7 @@ pub struct Seen {
     pub maker: Maker,
     /// It is sought for the partner itself and may be a sub-partner's.
     pub may_be_theirs: bool,
-    /// Taken at their word, its stamp is not before the intent.
+    /// Taken at their word, its stamp is not before the intent; where we made it, at most a minute.
     pub since_by_its_stamp: bool,
     /// The server's stamps say when a report was asked for.
     pub stamped_when_asked: bool,
@@ -299,6 +299,7 @@ mod tests {
                                         Verdict::Ours
                                     }
                                     "ours at the end, where the stamp is not before the intent"
+                                    | "ours at the end, where the stamp is at most a minute before the intent"
                                         if end && by_stamp =>
                                     {
                                         Verdict::Ours

@@ -17,6 +17,10 @@ use crate::{
     session::{ReadError, Session},
 };
 
+/// So many seconds before an intent our own report may be stamped, where nobody has compared the two clocks: servers
+/// that date answers and stamp reports by different clocks are seldom further apart.
+const STAMP_TOLERANCE: i64 = 60;
+
 /// A request whose report is sought, and what is known of its create.
 #[derive(Debug, Clone)]
 pub struct Sought {
@@ -153,7 +157,11 @@ fn seen<A: Api>(
         Origin::ThisProcess => evidence.maker(report),
         Origin::EarlierProcess => evidence.maker_before(report),
     };
-    let by_its_stamp = matches!((report.created, sought.intent), (Some(stamp), Some(intent)) if stamp.timestamp() >= intent.timestamp());
+    let tolerance = match maker {
+        Maker::Us => STAMP_TOLERANCE,
+        Maker::Other | Maker::Unknown => 0,
+    };
+    let by_its_stamp = matches!((report.created, sought.intent), (Some(stamp), Some(intent)) if stamp.timestamp() + tolerance >= intent.timestamp());
     Seen {
         id: report.id.clone(),
         age,

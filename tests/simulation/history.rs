@@ -463,7 +463,7 @@ fn plan(world: &World, [a, b, c]: [&str; 3]) -> Vec<Row> {
 fn settings(world: &World, seed: u64) -> Settings {
     let some = |one_in: u32, value: u32| if world.one_in(one_in) { value } else { 0 };
     let server = ServerTraits::kind(world, seed).with_worse_worlds(world);
-    let (settle, tells_time) = (server.settle, server.tells_time);
+    let (settle, tells_time) = (server.settle, server.config.clocks.dateless == 0.0);
     Settings {
         disk: DiskTraits {
             full: some(6, 12),

@@ -40,8 +40,6 @@ pub(crate) struct ServerTraits {
     pub own_old_reports: bool,
     /// The clock that stamps `created` minus the true time.
     pub offset: chrono::Duration,
-    /// Answers have a `Date`.
-    pub tells_time: bool,
     pub config: ServerConfig,
 }
 
@@ -179,7 +177,6 @@ impl ServerTraits {
             orgs: ["orgA", "orgB", "orgC"],
             own_old_reports: false,
             offset: chrono::Duration::seconds(offset),
-            tells_time,
             config,
         }
     }
