@@ -12,11 +12,11 @@ use tokio::time::Instant;
 use super::{
     clocks::{Age, Clocks, Moment},
     judge::Maker,
-    matching::is_over,
+    matching::{common_query, is_over},
 };
 use crate::{
     api::{Api, Listed},
-    request::ReportId,
+    request::{ReportId, Request},
     session::{ReadError, Session},
 };
 
@@ -27,6 +27,7 @@ const UNASKED: u32 = 3;
 #[derive(Debug, Clone)]
 struct Witness {
     id: ReportId,
+    request: Request,
     sent: Moment,
     made: Instant,
     /// When it was read last, whether or not that told anything.
@@ -72,10 +73,11 @@ impl Evidence {
         self.clocks.borrow_mut().moment(Instant::now(), wall)
     }
 
-    /// A create that left at `sent` was answered with this report's id.
-    pub fn made(&self, id: ReportId, sent: Moment) {
+    /// A create for `request` that left at `sent` was answered with this report's id.
+    pub fn made(&self, id: ReportId, request: Request, sent: Moment) {
         *self.witness.borrow_mut() = Some(Witness {
             id,
+            request,
             sent,
             made: Instant::now(),
             asked: None,
@@ -106,26 +108,53 @@ impl Evidence {
     /// # Errors
     /// The server cannot be asked.
     pub async fn ask_witness<A: Api>(&self, session: &Session<'_, A>) -> Result<(), ReadError> {
-        let Some(Witness { id, sent, .. }) = self.witness.borrow().clone() else {
+        let Some(witness) = self.witness.borrow().clone() else {
             return Ok(());
         };
         self.asked.set(self.asked.get() + 1);
         let asked = Instant::now();
-        let report = session.get(&id).await?;
-        if let Some(witness) = self.witness.borrow_mut().as_mut().filter(|w| w.id == id) {
-            witness.asked = Some(asked);
+        let report = self.read(session, &witness.id, &witness.request).await?;
+        let mut latest = self.witness.borrow_mut();
+        if let Some(latest) = latest.as_mut().filter(|latest| latest.id == witness.id) {
+            latest.asked = Some(asked);
         }
         let Some(report) = report else {
             return Ok(()); // not yet where this read went
         };
-        self.saw(&report, self.moment(session.now()));
         if let Some(stamp) = report.created {
-            self.clocks.borrow_mut().made_after(stamp, sent);
+            self.clocks.borrow_mut().made_after(stamp, witness.sent);
         }
         if report.created_by.is_some() {
             *self.us.borrow_mut() = report.created_by;
         }
         Ok(())
+    }
+
+    /// A report that is surely `request`'s, by itself, and where that does not tell who made it, as a list shows it.
+    async fn read<A: Api>(
+        &self,
+        session: &Session<'_, A>,
+        id: &ReportId,
+        request: &Request,
+    ) -> Result<Option<Listed>, ReadError> {
+        let mut found = session.get(id).await?;
+        if let Some(report) = &found {
+            self.saw(report, self.moment(session.now()));
+        }
+        if found
+            .as_ref()
+            .is_none_or(|report| report.created_by.is_none())
+            && let Some(query) = common_query(&[request])
+        {
+            let listed = session.list(&query).await?;
+            let now = self.moment(session.now());
+            for report in &listed {
+                self.saw(report, now);
+            }
+            let listed = listed.into_iter().find(|report| report.id == *id);
+            found = listed.or(found);
+        }
+        Ok(found)
     }
 
     /// Whether it is known who made the reports that earlier processes left in the ledger.
@@ -141,9 +170,9 @@ impl Evidence {
         &self,
         session: &Session<'_, A>,
         id: &ReportId,
+        request: &Request,
     ) -> Result<(), ReadError> {
-        if let Some(report) = session.get(id).await? {
-            self.saw(&report, self.moment(session.now()));
+        if let Some(report) = self.read(session, id, request).await? {
             self.earlier.borrow_mut().extend(report.created_by);
         }
         Ok(())

@@ -15,6 +15,9 @@ use crate::{
 /// A list with more pages is taken for one that runs in a circle.
 const MAX_PAGES: usize = 10_000;
 
+/// After so many answers without a date the server is taken for one that tells no time.
+const DATELESS: u32 = 4;
+
 /// Whether a cause says that a list of `max` on a page is more than the server can do in time. Its
 /// documentation of 504 says: "if your query uses max parameter, please try to reduce it".
 fn is_too_long(cause: &Cause, max: usize) -> bool {
@@ -85,14 +88,15 @@ impl<A: Api> Session<'_, A> {
             return Ok(None); // it is a valid id
         };
         let max = self.page_size.get();
+        let (mut page, mut dateless) = (None, 0);
         for round in 0.. {
-            if round > 0 && self.server_clock.get().is_known() {
+            if round > 0 && self.server_clock.get().is_known() || dateless >= DATELESS {
                 break;
             }
             if round > 1 {
                 sleep(self.backoff().after(round - 1)).await;
             }
-            let read = if round % 2 == 0 {
+            let read = if round % 2 == 0 && page.is_none() {
                 self.read(
                     async |api, token, on_head| api.list(token, query, max, None, on_head).await,
                     |_| true,
@@ -110,11 +114,15 @@ impl<A: Api> Session<'_, A> {
             match read {
                 Err(ReadError::Halted(halt)) => return Err(halt),
                 Err(ReadError::Failed(cause)) if !matches!(cause.http_status, Some(..500)) => {}
-                Ok(Some(page)) if page.next.is_none() => return Ok(Some(page.items)),
-                Ok(_) | Err(ReadError::Failed(_)) => break, // it tells no time
+                Err(ReadError::Failed(_)) => dateless += 1,
+                Ok(listed) => {
+                    dateless += 1;
+                    page = page.or(listed);
+                }
             }
         }
-        Ok(None)
+        let whole = page.filter(|page| page.next.is_none());
+        Ok(whole.map(|page| page.items))
     }
 
     /// One read, tried again by the policy; `is_hopeless` says which failures are not worth it.

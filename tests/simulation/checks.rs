@@ -162,6 +162,10 @@ fn created_wrongly(
     if report.request != *request {
         return Some("has the report of another request".to_owned());
     }
+    if history.anothers.borrow().contains(id) {
+        history.world.count("created: perhaps another person's");
+        return None;
+    }
     if !report.ours && !history.server.had_conflict(request) {
         return Some("has a report that was made before".to_owned());
     }

@@ -51,13 +51,7 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
     }
     let process = history.process.borrow();
     let earlier = process.doubts.contains(&row.id());
-    let readable = |id: &&ReportId| report(id).is_some_and(|r| history.server.tells_by_itself(r));
-    let mut ours: Vec<&ReportId> = process.answered.keys().collect();
-    if earlier {
-        ours.extend(&process.found);
-    }
-    ours.retain(readable);
-    if ours.is_empty() {
+    if readable(history, &reports, earlier).is_empty() {
         return Ok("in doubt: nothing of ours to compare with");
     }
     if earlier
@@ -80,6 +74,24 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
         return Ok("in doubt: nothing of ours was read in time");
     }
     Err("the server showed what was needed".to_owned())
+}
+
+/// Reports that are surely ours, as far as this process can know, and that the server shows in full.
+fn readable<'r>(history: &History<'_>, reports: &'r [Report], earlier: bool) -> Vec<&'r Report> {
+    let process = history.process.borrow();
+    let is_ours = |id| process.answered.contains_key(id) || earlier && process.found.contains(id);
+    let ours = reports.iter().filter(|report| is_ours(&report.id));
+    ours.filter(|report| history.server.tells(report)).collect()
+}
+
+/// Whether `row` may have taken `report`, which another person made, because nobody could know.
+pub(crate) fn may_be_anothers(history: &History<'_>, row: &Row, report: &Report) -> bool {
+    let earlier = history.process.borrow().doubts.contains(&row.id());
+    let first_left = history.server.first_left(row.request());
+    let is_new = first_left.is_some_and(|left| left <= report.stored.made);
+    let told = history.server.tells(report)
+        && !readable(history, &history.server.reports(), earlier).is_empty();
+    is_new && !told
 }
 
 /// Whether a twin of `row` is in doubt, and rightly.

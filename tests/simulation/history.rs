@@ -63,6 +63,7 @@ pub(crate) fn play(seed: u64, tracing: bool) -> Outcome {
             known: RefCell::default(),
             torn: RefCell::default(),
             process: RefCell::default(),
+            anothers: RefCell::default(),
             undecided: RefCell::default(),
         };
         history.play().await;
@@ -103,6 +104,8 @@ pub(crate) struct History<'w> {
     pub(crate) torn: RefCell<BTreeSet<RequestId>>,
     /// What the process that runs now knows.
     pub(crate) process: RefCell<Process>,
+    /// Reports of others that rows took because nobody could know.
+    pub(crate) anothers: RefCell<BTreeSet<ReportId>>,
     /// Why each row that was left to a person could not be decided, as far as that is no mistake.
     pub(crate) undecided: RefCell<BTreeMap<RequestId, Result<&'static str, String>>>,
 }
@@ -347,8 +350,15 @@ impl History<'_> {
                 }
             }
             EventKind::Adopted(row) => {
-                let mut known = self.known.borrow_mut();
-                known.extend(row.state.report_id().cloned());
+                let id = row.state.report_id().cloned();
+                let reports = self.server.reports();
+                let report = reports
+                    .iter()
+                    .find(|report| Some(&report.id) == id.as_ref());
+                if report.is_some_and(|r| !r.ours && doubts::may_be_anothers(self, row, r)) {
+                    self.anothers.borrow_mut().extend(id.clone());
+                }
+                self.known.borrow_mut().extend(id);
             }
             kind @ EventKind::Stopping(_) => {
                 self.world.trace(|| format!("  {kind:?}"));
@@ -406,7 +416,7 @@ impl History<'_> {
     fn old_reports(&self) {
         for row in &self.plan {
             while self.world.one_in(3) || self.settings.server.cleaned_up && self.world.one_in(2) {
-                let age = self.world.pick(&[5, 5, 60, 1_800, 90_000]);
+                let mut age = self.world.pick(&[5, 5, 60, 1_800, 90_000]);
                 let mut request = row.request().clone();
                 if self.world.one_in(4) {
                     request.internal = !request.internal;
@@ -414,6 +424,8 @@ impl History<'_> {
                 let mut by = Person::Colleague;
                 if self.settings.server.own_old_reports && self.world.one_in(2) {
                     by = Person::Us;
+                    // What one person makes twice within minutes nobody can tell apart.
+                    age = age.max(600);
                 }
                 (self.server).add_old(request, Duration::from_secs(age), by);
                 if !self.settings.server.makes_duplicates() {

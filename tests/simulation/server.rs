@@ -59,11 +59,12 @@ pub(crate) struct Server<'w> {
     paused_until: Cell<Option<Instant>>,
     /// Requests whose creates left the client.
     sent: RefCell<BTreeSet<Request>>,
+    first_left: RefCell<BTreeMap<Request, DateTime<Utc>>>,
     /// Creates that the server let in, by request.
     arrived: RefCell<BTreeMap<Request, u32>>,
     flying: RefCell<Vec<Request>>,
     ever: RefCell<Vec<Report>>,
-    /// Single reads: which report, when, and whether the answer told who made it and when.
+    /// What was read: which report, when, and whether the answer told who made it and when.
     read: RefCell<Vec<(ReportId, Instant, bool)>>,
 }
 
@@ -79,6 +80,7 @@ impl<'w> Server<'w> {
             model: RefCell::new(model),
             paused_until: Cell::new(None),
             sent: RefCell::default(),
+            first_left: RefCell::default(),
             arrived: RefCell::default(),
             flying: RefCell::default(),
             ever: RefCell::default(),
@@ -145,24 +147,31 @@ impl<'w> Server<'w> {
         ever.clone()
     }
 
-    /// When this report was read by itself, and whether that told who made it and when.
+    fn note_read(&self, report: &Listed) {
+        let told = report.created.is_some() && report.created_by.is_some();
+        let read = (report.id.clone(), Instant::now(), told);
+        self.read.borrow_mut().push(read);
+    }
+
+    /// When this report was read, in a list or by itself, and whether that told who made it and when.
     pub(crate) fn reads(&self, id: &ReportId) -> Vec<(Instant, bool)> {
         let read = self.read.borrow();
         let of_it = read.iter().filter(|(read, ..)| read == id);
         of_it.map(|(_, at, told)| (*at, *told)).collect()
     }
 
-    /// Whether a single read shows who made this report and when, wherever it is answered.
-    pub(crate) fn tells_by_itself(&self, report: &Report) -> bool {
+    /// Whether a list or a single read shows who made this report and when, wherever it is answered.
+    pub(crate) fn tells(&self, report: &Report) -> bool {
         let config = &self.traits.config.reports;
         let found = report.stored.made + config.get_lag.0 <= self.oldest_copy();
-        found && config.get_shows_created && self.tells_all(report)
+        let listed = report.stored.listed_from <= self.oldest_copy();
+        let shown = found && config.get_shows_created || listed && config.list_shows_created;
+        shown && self.tells_all(report)
     }
 
-    /// Whether who made it and when are shown now, by a list or a single read, wherever that is answered.
-    pub(crate) fn tells(&self, report: &Report) -> bool {
-        self.tells_by_itself(report)
-            || self.traits.config.reports.list_shows_created && self.tells_all(report)
+    /// When the first create for `request` left, by the clock that stamps reports.
+    pub(crate) fn first_left(&self, request: &Request) -> Option<DateTime<Utc>> {
+        self.first_left.borrow().get(request).copied()
     }
 
     fn tells_all(&self, report: &Report) -> bool {
@@ -392,6 +401,10 @@ impl Api for Server<'_> {
         self.world.trace(|| format!("create {request}"));
         self.check_create(request);
         self.sent.borrow_mut().insert(request.clone());
+        let now = self.clock();
+        (self.first_left.borrow_mut())
+            .entry(request.clone())
+            .or_insert(now);
         self.flying.borrow_mut().push(request.clone());
         let what = What::Create(request.clone());
         let answer = self.exchange(Some(token), what, on_head, |_, wire| wire.created(request));
@@ -422,10 +435,14 @@ impl Api for Server<'_> {
         });
         let page = base().join("wholesale/billing/reports");
         let page = next.unwrap_or(&page);
-        self.exchange(Some(token), what, on_head, |_, wire| {
+        let answer = self.exchange(Some(token), what, on_head, |_, wire| {
             wire.reports(page, &base())
-        })
-        .await
+        });
+        let answer = answer.await;
+        if let Outcome::Done(page) = &answer.outcome {
+            page.items.iter().for_each(|report| self.note_read(report));
+        }
+        answer
     }
 
     async fn get(
@@ -439,9 +456,9 @@ impl Api for Server<'_> {
         let what = What::Get(id.as_str().to_owned());
         let answer = self.exchange(Some(token), what, on_head, |_, wire| wire.report());
         let answer = answer.await;
-        let told = matches!(&answer.outcome, Outcome::Done(Some(report)) if report.created.is_some() && report.created_by.is_some());
-        let read = (id.clone(), Instant::now(), told);
-        self.read.borrow_mut().push(read);
+        if let Outcome::Done(Some(report)) = &answer.outcome {
+            self.note_read(report);
+        }
         answer
     }
 

@@ -217,7 +217,11 @@ impl ServerTraits {
             "gateway_clock" => {
                 clocks.date_ahead_on_5xx = shift(world.pick(&["20s", "-20s", "2s"]));
             }
-            "dateless" => clocks.dateless = 0.5,
+            // Where no answer has told the time yet, all depends on our clock.
+            "dateless" => {
+                clocks.dateless = 0.5;
+                self.offset = chrono::Duration::zero();
+            }
             "get_404" => reports.get_lag = Span(world.pick(&[settle / 2, settle * 3])),
             "replicas" => reports.replica_lag = Span(world.pick(&[settle / 2, settle * 2])),
             "late_lists" => reports.list_lag = Span(settle * 2),

@@ -10,7 +10,7 @@ use crate::{
     api::{Api, Doubt},
     inventory::{Finding, Origin, Question, QuestionKind, Seen, Sought, judge, look_up},
     ledger::{Place, Reason, Row, State},
-    request::{OrgId, ReportId},
+    request::{OrgId, ReportId, Request},
     runner::{Creates, EventKind, after_create::Next, attempt::Context},
     session::ReadError,
 };
@@ -234,17 +234,18 @@ async fn learn_of_earlier<A: Api>(
     if !sought.iter().any(is_earlier) || context.evidence.knows_earlier() {
         return Ok(());
     }
-    let latest: Vec<ReportId> = {
+    let latest: Vec<(ReportId, Request)> = {
         let ledger = context.record.ledger();
         let answered = |row: &&Row| matches!(row.last_answer.http_status, Some(200..300));
         let mut rows: Vec<&Row> = ledger.rows().filter(answered).collect();
         rows.sort_by_key(|row| std::cmp::Reverse(row.updated_at));
-        let ids = rows.iter().filter_map(|row| row.state.report_id());
-        ids.take(EARLIER).cloned().collect()
+        let known = |row: &&Row| Some((row.state.report_id()?.clone(), row.request().clone()));
+        rows.iter().filter_map(known).take(EARLIER).collect()
     };
-    for id in &latest {
-        context.evidence.ask_earlier(context.session, id).await?;
-        if context.evidence.knows_earlier() {
+    let (session, evidence) = (context.session, &context.evidence);
+    for (id, request) in &latest {
+        evidence.ask_earlier(session, id, request).await?;
+        if evidence.knows_earlier() {
             break;
         }
     }
