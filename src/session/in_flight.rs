@@ -10,21 +10,31 @@ use crate::{
     pacing::{Feedback, Pass},
 };
 
+/// What kind of exchange it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exchange {
+    Plain,
+    /// A list that can be asked for in smaller pages: that it took too long says nothing about the server.
+    LongList,
+}
+
 /// One exchange that is under way. Its answer is heard once: when its head is here, or whole from an [`Api`] that
 /// tells no heads.
 pub(super) struct InFlight<'h, 'a, A: Api> {
     session: &'h Session<'a, A>,
     pass: Pass<'h>,
+    exchange: Exchange,
     heard: Cell<bool>,
     /// Whether this answer made the breaker slow or probe.
     worse: Cell<bool>,
 }
 
 impl<'h, 'a, A: Api> InFlight<'h, 'a, A> {
-    pub(super) fn new(session: &'h Session<'a, A>, pass: Pass<'h>) -> Self {
+    pub(super) fn new(session: &'h Session<'a, A>, pass: Pass<'h>, exchange: Exchange) -> Self {
         InFlight {
             session,
             pass,
+            exchange,
             heard: Cell::new(false),
             worse: Cell::new(false),
         }
@@ -44,7 +54,9 @@ impl<'h, 'a, A: Api> InFlight<'h, 'a, A> {
         }
         let before = gate.stats().paused_until;
         let feedback = feedback(notice);
-        self.feed(feedback);
+        if (self.exchange, notice.status) != (Exchange::LongList, Some(504)) {
+            self.feed(feedback);
+        }
         // Any answer may announce a wait, also one that was accepted.
         let is_kept = matches!(feedback, Feedback::RateLimited(_) | Feedback::Busy(_));
         if let Some(wait) = notice

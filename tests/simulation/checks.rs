@@ -159,6 +159,12 @@ fn created_wrongly(
     if made.is_some_and(|made| made.id != *id) {
         return Some("has another id than that of the report we made".to_owned());
     }
+    let was_refused = history.server.had_conflict(request);
+    if report.request != *request && was_refused && history.server.traits.cleaned_up {
+        // What the server meant by 409 may have been deleted before anyone could look.
+        history.world.count("created: after a 409, what was left");
+        return None;
+    }
     if report.request != *request {
         return Some("has the report of another request".to_owned());
     }
@@ -166,7 +172,7 @@ fn created_wrongly(
         history.world.count("created: perhaps another person's");
         return None;
     }
-    if !report.ours && !history.server.had_conflict(request) {
+    if !report.ours && !was_refused {
         return Some("has a report that was made before".to_owned());
     }
     None

@@ -61,6 +61,13 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
     {
         return Ok("in doubt: another person's, after an earlier process");
     }
+    let intent = row.state.intent();
+    let is_old = |report: &&&Report| {
+        report.stored.by == Person::Us && intent.is_some_and(|intent| report.stored.made < intent)
+    };
+    if earlier && process.answered.is_empty() && named.iter().any(|report| is_old(&report)) {
+        return Ok("in doubt: one of our own, and no clock to say how old");
+    }
     let reads: Vec<_> = (process.answered.iter())
         .flat_map(|(id, left)| {
             history
