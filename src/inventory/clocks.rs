@@ -14,8 +14,9 @@ use tokio::time::Instant;
 
 /// How far stamps may be off in either direction even so: several servers stamp, each with a clock of its own.
 const MARGIN: TimeDelta = TimeDelta::seconds(10);
-/// Bounds further apart than this say too little about a report that is not surely older.
-const LOOSE: TimeDelta = TimeDelta::seconds(30);
+/// Bounds further apart than this say too little about a report that is not surely older. A create may take as long as
+/// `api.request_timeout`, and the read after it some more.
+const LOOSE: TimeDelta = TimeDelta::seconds(120);
 /// A clock that moved this far against another was set, or the computer slept.
 const JUMP: TimeDelta = TimeDelta::seconds(1);
 

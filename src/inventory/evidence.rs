@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeSet, HashMap},
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
@@ -11,11 +12,11 @@ use tokio::time::Instant;
 use super::{
     clocks::{Age, Clocks, Moment},
     judge::Maker,
-    matching::is_over,
+    matching::{common_query, is_over},
 };
 use crate::{
     api::{Api, Listed},
-    request::ReportId,
+    request::{ReportId, Request},
     session::{ReadError, Session},
 };
 
@@ -26,7 +27,11 @@ const UNASKED: u32 = 3;
 #[derive(Debug, Clone)]
 struct Witness {
     id: ReportId,
+    request: Request,
     sent: Moment,
+    made: Instant,
+    /// When it was read last, whether or not that told anything.
+    asked: Option<Instant>,
 }
 
 /// Everything that decides whose a report is, beside the report itself. One for each run.
@@ -68,9 +73,23 @@ impl Evidence {
         self.clocks.borrow_mut().moment(Instant::now(), wall)
     }
 
-    /// A create that left at `sent` was answered with this report's id.
-    pub fn made(&self, id: ReportId, sent: Moment) {
-        *self.witness.borrow_mut() = Some(Witness { id, sent });
+    /// A create for `request` that left at `sent` was answered with this report's id.
+    pub fn made(&self, id: ReportId, request: Request, sent: Moment) {
+        *self.witness.borrow_mut() = Some(Witness {
+            id,
+            request,
+            sent,
+            made: Instant::now(),
+            asked: None,
+        });
+    }
+
+    /// Whether a report that this process has made may still tell what is not known: reads may find it, and show all
+    /// of it, only `settle` after it was made.
+    pub fn may_yet_learn(&self, settle: Duration) -> bool {
+        let witness = self.witness.borrow();
+        let untold = |w: &Witness| w.asked.is_none_or(|asked| asked < w.made + settle);
+        !self.is_complete() && witness.as_ref().is_some_and(untold)
     }
 
     /// Whether a read of a report that is surely ours would teach something now, in a run that has nothing in doubt
@@ -79,7 +98,7 @@ impl Evidence {
         self.witness.borrow().is_some() && !self.is_complete() && self.asked.get() < UNASKED
     }
 
-    /// Whether a report that this process makes later could still teach something.
+    /// Whether nothing that this process makes later could teach more.
     pub fn is_complete(&self) -> bool {
         self.us.borrow().is_some() && self.clocks.borrow().are_calibrated()
     }
@@ -89,16 +108,21 @@ impl Evidence {
     /// # Errors
     /// The server cannot be asked.
     pub async fn ask_witness<A: Api>(&self, session: &Session<'_, A>) -> Result<(), ReadError> {
-        let Some(Witness { id, sent }) = self.witness.borrow().clone() else {
+        let Some(witness) = self.witness.borrow().clone() else {
             return Ok(());
         };
         self.asked.set(self.asked.get() + 1);
-        let Some(report) = session.get(&id).await? else {
+        let asked = Instant::now();
+        let report = self.read(session, &witness.id, &witness.request).await?;
+        let mut latest = self.witness.borrow_mut();
+        if let Some(latest) = latest.as_mut().filter(|latest| latest.id == witness.id) {
+            latest.asked = Some(asked);
+        }
+        let Some(report) = report else {
             return Ok(()); // not yet where this read went
         };
-        self.saw(&report, self.moment(session.now()));
         if let Some(stamp) = report.created {
-            self.clocks.borrow_mut().made_after(stamp, sent);
+            self.clocks.borrow_mut().made_after(stamp, witness.sent);
         }
         if report.created_by.is_some() {
             *self.us.borrow_mut() = report.created_by;
@@ -106,7 +130,39 @@ impl Evidence {
         Ok(())
     }
 
-    /// Reads a report that an earlier process left in the ledger, to learn who that was.
+    /// A report that is surely `request`'s, by itself, and where that does not tell who made it, as a list shows it.
+    async fn read<A: Api>(
+        &self,
+        session: &Session<'_, A>,
+        id: &ReportId,
+        request: &Request,
+    ) -> Result<Option<Listed>, ReadError> {
+        let mut found = session.get(id).await?;
+        if let Some(report) = &found {
+            self.saw(report, self.moment(session.now()));
+        }
+        if found
+            .as_ref()
+            .is_none_or(|report| report.created_by.is_none())
+            && let Some(query) = common_query(&[request])
+        {
+            let listed = session.list(&query).await?;
+            let now = self.moment(session.now());
+            for report in &listed {
+                self.saw(report, now);
+            }
+            let listed = listed.into_iter().find(|report| report.id == *id);
+            found = listed.or(found);
+        }
+        Ok(found)
+    }
+
+    /// Whether it is known who made the reports that earlier processes left in the ledger.
+    pub fn knows_earlier(&self) -> bool {
+        !self.earlier.borrow().is_empty()
+    }
+
+    /// Reads a report that a create of an earlier process was answered with, to learn who that was.
     ///
     /// # Errors
     /// The server cannot be asked.
@@ -114,9 +170,9 @@ impl Evidence {
         &self,
         session: &Session<'_, A>,
         id: &ReportId,
+        request: &Request,
     ) -> Result<(), ReadError> {
-        if let Some(report) = session.get(id).await? {
-            self.saw(&report, self.moment(session.now()));
+        if let Some(report) = self.read(session, id, request).await? {
             self.earlier.borrow_mut().extend(report.created_by);
         }
         Ok(())

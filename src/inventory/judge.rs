@@ -10,10 +10,10 @@
 //! | no | any | us | ours | ours |
 //! | unknown | about, after | us | ours | ours |
 //! | no | any | unknown | ours at the end | ours at the end |
-//! | unknown | after | unknown | ours at the end, where stamps say when a report was asked for | the same, or where the stamp is not before the intent |
-//! | unknown | about | unknown | nobody can say | ours at the end, where the stamp is not before the intent |
-//! | unknown | unknown | us | nobody can say | ours at the end, where the stamp is not before the intent |
-//! | unknown | unknown | unknown | nobody can say | ours at the end, where the stamp is not before the intent |
+//! | unknown | after | unknown | ours at the end, where stamps say when a report was asked for | the same |
+//! | unknown | about | unknown | nobody can say | ours at the end, where stamps say so and this one is not before the intent |
+//! | unknown | unknown | us | nobody can say | ours at the end, where the stamp is at most a minute before the intent |
+//! | unknown | unknown | unknown | nobody can say | ours at the end, where stamps say so and this one is not before the intent |
 //!
 //! "At the end" is when `retry.settle` has passed, and nothing that this run still makes can teach more about clocks and
 //! people. Of the partner's own requests no report is ours that may be a sub-partner's. Together:
@@ -64,7 +64,7 @@ pub struct Seen {
     pub maker: Maker,
     /// It is sought for the partner itself and may be a sub-partner's.
     pub may_be_theirs: bool,
-    /// Taken at their word, its stamp is not before the intent.
+    /// Taken at their word, its stamp is not before the intent; where we made it, at most a minute.
     pub since_by_its_stamp: bool,
     /// The server's stamps say when a report was asked for.
     pub stamped_when_asked: bool,
@@ -183,7 +183,7 @@ fn verdict(question: &Question<'_>, report: &Seen, at_the_end: bool) -> Verdict 
         return Ours;
     }
     let dated = report.age == Age::After && report.stamped_when_asked;
-    let by_intent = earlier && report.since_by_its_stamp;
+    let by_intent = earlier && report.since_by_its_stamp && (is_us || report.stamped_when_asked);
     if at_the_end && (is_new || dated || by_intent) {
         return Ours;
     }
@@ -293,12 +293,13 @@ mod tests {
                                     {
                                         Verdict::Ours
                                     }
-                                    "the same, or where the stamp is not before the intent"
-                                        if end && (asked || by_stamp) =>
+                                    "the same" if end && asked => Verdict::Ours,
+                                    "ours at the end, where stamps say so and this one is not before the intent"
+                                        if end && by_stamp && asked =>
                                     {
                                         Verdict::Ours
                                     }
-                                    "ours at the end, where the stamp is not before the intent"
+                                    "ours at the end, where the stamp is at most a minute before the intent"
                                         if end && by_stamp =>
                                     {
                                         Verdict::Ours

@@ -12,10 +12,14 @@ use super::{
     own::tell_apart,
 };
 use crate::{
-    api::{Api, Listed},
+    api::{Api, Cause, Listed},
     request::{OrgId, ReportId, Request},
     session::{ReadError, Session},
 };
+
+/// So many seconds before an intent our own report may be stamped, where nobody has compared the two clocks: servers
+/// that date answers and stamp reports by different clocks are seldom further apart.
+const STAMP_TOLERANCE: i64 = 60;
 
 /// A request whose report is sought, and what is known of its create.
 #[derive(Debug, Clone)]
@@ -83,9 +87,10 @@ pub async fn look_up<A: Api>(
                 }
             }
         }
-        let told = tell_apart(session, evidence, &query, &candidates, known, concurrency).await;
-        if let Err(ReadError::Halted(halt)) = told {
-            return Err(ReadError::Halted(halt));
+        match tell_apart(session, evidence, &query, &candidates, known, concurrency).await {
+            // Who may not read them has to decide without; a server in trouble can be asked again.
+            Err(ReadError::Failed(cause)) if is_refusal(&cause) => {}
+            told => told?,
         }
         for reports in &mut found {
             reports.retain(|report| evidence.is_own(&report.id) != Some(false));
@@ -98,6 +103,11 @@ pub async fn look_up<A: Api>(
             .collect()
     });
     Ok(judged.collect())
+}
+
+/// Whether a read will never be answered otherwise.
+fn is_refusal(cause: &Cause) -> bool {
+    matches!(cause.http_status, Some(400..=407 | 409..=422 | 424..=428))
 }
 
 /// A listed report with what a single read adds. Where that finds nothing (a replica that lags), the list counts.
@@ -147,7 +157,11 @@ fn seen<A: Api>(
         Origin::ThisProcess => evidence.maker(report),
         Origin::EarlierProcess => evidence.maker_before(report),
     };
-    let by_its_stamp = matches!((report.created, sought.intent), (Some(stamp), Some(intent)) if stamp.timestamp() >= intent.timestamp());
+    let tolerance = match maker {
+        Maker::Us => STAMP_TOLERANCE,
+        Maker::Other | Maker::Unknown => 0,
+    };
+    let by_its_stamp = matches!((report.created, sought.intent), (Some(stamp), Some(intent)) if stamp.timestamp() + tolerance >= intent.timestamp());
     Seen {
         id: report.id.clone(),
         age,

@@ -14,7 +14,7 @@ use crate::{
     api::{Answer, Api, Cause, Doubt, Outcome, Refusal},
     inventory::{Evidence, Moment},
     ledger::{JournalError, Record, Row},
-    request::ReportId,
+    request::{ReportId, Request},
     session::{Halt, Session},
 };
 
@@ -106,7 +106,7 @@ pub(super) async fn attempt<A: Api>(
     let moment = context.evidence.moment(wall);
     progress.sent = earliest.or(Some(moment));
     let (mut answer, halt) = session.create(permit, sent.request()).await;
-    believe(context, &mut answer, moment);
+    believe(context, &mut answer, sent.request(), moment);
     let told = Attempt::new(&sent, wall, left.elapsed(), &answer);
     if matches!(answer.outcome, Outcome::Refused(..) | Outcome::NotSent(_)) {
         progress.sent = earliest;
@@ -125,12 +125,18 @@ pub(super) async fn attempt<A: Api>(
 
 /// Takes a new report's id for its row. An id that another row has is a yes without an id of use: a proxy repeated an
 /// earlier answer.
-fn believe<A: Api>(context: &Context<'_, '_, A>, answer: &mut Answer<ReportId>, left_at: Moment) {
+fn believe<A: Api>(
+    context: &Context<'_, '_, A>,
+    answer: &mut Answer<ReportId>,
+    request: &Request,
+    left_at: Moment,
+) {
     let Outcome::Done(id) = &answer.outcome else {
         return;
     };
     if context.taken.borrow_mut().insert(id.clone()) {
-        context.evidence.made(id.clone(), left_at);
+        let evidence = &context.evidence;
+        evidence.made(id.clone(), request.clone(), left_at);
         return;
     }
     let cause = Cause {

@@ -10,7 +10,7 @@ use crate::{
     api::{Api, Doubt},
     inventory::{Finding, Origin, Question, QuestionKind, Seen, Sought, judge, look_up},
     ledger::{Place, Reason, Row, State},
-    request::{OrgId, ReportId},
+    request::{OrgId, ReportId, Request},
     runner::{Creates, EventKind, after_create::Next, attempt::Context},
     session::ReadError,
 };
@@ -126,10 +126,13 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         true
     }
 
-    /// Whether reports that this run has still to make could teach what is not known about clocks and people.
+    /// Whether reports that this run has made, or has still to make, could teach what is not known about clocks and
+    /// people.
     fn may_learn(&self) -> bool {
+        let evidence = &self.context.evidence;
         let at_work = !self.ready.is_empty() || !self.delayed.is_empty() || self.sending > 0;
-        at_work && self.creates == Creates::All && !self.context.evidence.is_complete()
+        at_work && self.creates == Creates::All && !evidence.is_complete()
+            || evidence.may_yet_learn(self.context.session.policy().settle)
     }
 
     /// Judges what a look-up saw of one row.
@@ -218,27 +221,35 @@ fn what_is_known(kind: QuestionKind, candidates: &[ReportId]) -> String {
     }
 }
 
-/// Who left the doubts that an earlier process left: a report that the ledger holds tells.
+/// So many reports of the ledger are asked who made them, the latest first.
+const EARLIER: usize = 3;
+
+/// Who left the doubts that an earlier process left: a report that the ledger holds tells. Only one that a create was
+/// answered with: what was found by `--existing` or after a 409 may be anyone's.
 async fn learn_of_earlier<A: Api>(
     context: &Context<'_, '_, A>,
     sought: &[Sought],
 ) -> Result<(), ReadError> {
-    if sought
-        .iter()
-        .all(|sought| sought.origin == Origin::ThisProcess)
-    {
+    let is_earlier = |sought: &Sought| sought.origin == Origin::EarlierProcess;
+    if !sought.iter().any(is_earlier) || context.evidence.knows_earlier() {
         return Ok(());
     }
-    let latest = {
+    let latest: Vec<(ReportId, Request)> = {
         let ledger = context.record.ledger();
-        let created = ledger.rows().filter(|row| row.state.report_id().is_some());
-        let latest = created.max_by_key(|row| row.updated_at);
-        latest.and_then(|row| row.state.report_id().cloned())
+        let answered = |row: &&Row| matches!(row.last_answer.http_status, Some(200..300));
+        let mut rows: Vec<&Row> = ledger.rows().filter(answered).collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(row.updated_at));
+        let known = |row: &&Row| Some((row.state.report_id()?.clone(), row.request().clone()));
+        rows.iter().filter_map(known).take(EARLIER).collect()
     };
-    match latest {
-        Some(id) => context.evidence.ask_earlier(context.session, &id).await,
-        None => Ok(()),
+    let (session, evidence) = (context.session, &context.evidence);
+    for (id, request) in &latest {
+        evidence.ask_earlier(session, id, request).await?;
+        if evidence.knows_earlier() {
+            break;
+        }
     }
+    Ok(())
 }
 
 #[cfg(test)]
