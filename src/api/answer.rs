@@ -177,3 +177,14 @@ pub struct ListQuery {
     /// `billingStartDate` and `billingEndDate`
     pub period: Option<crate::request::Period>,
 }
+
+impl ListQuery {
+    /// The reports of one request, and of its twins.
+    pub fn of(request: &Request) -> Self {
+        ListQuery {
+            sub_partner: request.sub_partner.clone(),
+            report_type: Some(request.report_type),
+            period: Some(request.period),
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     time::Duration,
 };
 
@@ -22,6 +22,9 @@ use crate::{
 
 /// So many reads of a witness at most, where nothing is in doubt that would need it.
 const UNASKED: u32 = 3;
+
+/// What a single read did not show is asked for again only after this long.
+const STALE: Duration = Duration::from_secs(2);
 
 /// A report that this process surely made.
 #[derive(Debug, Clone)]
@@ -46,10 +49,12 @@ pub struct Evidence {
     stamped_when_asked: Cell<bool>,
     witness: RefCell<Option<Witness>>,
     asked: Cell<u32>,
-    /// What single reads showed of reports, where all that matters was shown.
-    details: RefCell<HashMap<ReportId, Listed>>,
-    /// Reports that a list without sub-partner shows: whether they are the partner's own.
-    own: RefCell<HashMap<ReportId, bool>>,
+    /// Whether the last single read was tried in vain.
+    in_vain: Cell<bool>,
+    /// What single reads showed of reports, and when.
+    details: RefCell<HashMap<ReportId, (Listed, Instant)>>,
+    /// Reports that are a sub-partner's, though a list without sub-partner shows them.
+    theirs: RefCell<HashSet<ReportId>>,
 }
 
 impl Default for Evidence {
@@ -61,8 +66,9 @@ impl Default for Evidence {
             stamped_when_asked: Cell::default(),
             witness: RefCell::default(),
             asked: Cell::default(),
+            in_vain: Cell::default(),
             details: RefCell::default(),
-            own: RefCell::default(),
+            theirs: RefCell::default(),
         }
     }
 }
@@ -103,6 +109,11 @@ impl Evidence {
         self.us.borrow().is_some() && self.clocks.borrow().are_calibrated()
     }
 
+    /// Whether the clock that stamps reports was compared with ours.
+    pub(super) fn is_calibrated(&self) -> bool {
+        self.clocks.borrow().are_calibrated()
+    }
+
     /// Reads the latest report that is surely ours, to learn who we are and what the clocks show.
     ///
     /// # Errors
@@ -111,6 +122,9 @@ impl Evidence {
         let Some(witness) = self.witness.borrow().clone() else {
             return Ok(());
         };
+        if witness.asked.is_some_and(|asked| asked.elapsed() < STALE) {
+            return Ok(());
+        }
         self.asked.set(self.asked.get() + 1);
         let asked = Instant::now();
         let report = self.read(session, &witness.id, &witness.request).await?;
@@ -137,7 +151,7 @@ impl Evidence {
         id: &ReportId,
         request: &Request,
     ) -> Result<Option<Listed>, ReadError> {
-        let mut found = session.get(id).await?;
+        let mut found = self.single(session, id).await?;
         if let Some(report) = &found {
             self.saw(report, self.moment(session.now()));
         }
@@ -157,9 +171,35 @@ impl Evidence {
         Ok(found)
     }
 
+    /// A single read, which only adds to what lists show: that it fails is no answer. Once one was tried in vain, the
+    /// others are tried once each.
+    ///
+    /// # Errors
+    /// Nothing leaves any more.
+    pub(super) async fn single<A: Api>(
+        &self,
+        session: &Session<'_, A>,
+        id: &ReportId,
+    ) -> Result<Option<Listed>, ReadError> {
+        let read = match self.in_vain.get() {
+            true => session.glance(id).await,
+            false => session.get(id).await,
+        };
+        self.in_vain.set(matches!(read, Err(ReadError::Failed(_))));
+        match read {
+            Err(ReadError::Failed(_)) => Ok(None),
+            read => read,
+        }
+    }
+
     /// Whether it is known who made the reports that earlier processes left in the ledger.
     pub fn knows_earlier(&self) -> bool {
         !self.earlier.borrow().is_empty()
+    }
+
+    /// Whether it is known who we are.
+    pub fn knows_us(&self) -> bool {
+        self.us.borrow().is_some()
     }
 
     /// Reads a report that a create of an earlier process was answered with, to learn who that was.
@@ -212,10 +252,12 @@ impl Evidence {
         self.clocks.borrow().age_by_date(stamp, sent)
     }
 
-    /// Who made a report: for a create of this process.
+    /// Who made a report: for a create of this process. While nothing of ours was seen, whoever made the ledger's reports
+    /// is taken for us, but nobody for another.
     pub(super) fn maker(&self, report: &Listed) -> Maker {
         match (&report.created_by, &*self.us.borrow()) {
             (Some(by), Some(us)) if by == us => Maker::Us,
+            (Some(by), None) if self.earlier.borrow().contains(by) => Maker::Us,
             (Some(_), Some(_)) => Maker::Other,
             _ => Maker::Unknown,
         }
@@ -231,25 +273,26 @@ impl Evidence {
         }
     }
 
-    /// What a single read showed earlier.
+    /// What a single read showed earlier, where asking again would hardly show more.
     pub(super) fn details(&self, id: &ReportId) -> Option<Listed> {
-        self.details.borrow().get(id).cloned()
+        let details = self.details.borrow();
+        let (report, read) = details.get(id)?;
+        let is_complete = report.created.is_some() && report.created_by.is_some();
+        (is_complete || read.elapsed() < STALE).then(|| report.clone())
     }
 
-    /// Keeps what a single read showed, where it need not be asked for again.
+    /// Keeps what a single read showed.
     pub(super) fn keep(&self, report: &Listed) {
-        if report.created.is_some() && report.created_by.is_some() {
-            let mut details = self.details.borrow_mut();
-            details.insert(report.id.clone(), report.clone());
-        }
+        let mut details = self.details.borrow_mut();
+        details.insert(report.id.clone(), (report.clone(), Instant::now()));
     }
 
-    /// Whether a report of a list without sub-partner is the partner's own, where that was found out.
-    pub(super) fn is_own(&self, id: &ReportId) -> Option<bool> {
-        self.own.borrow().get(id).copied()
+    /// Whether a report of a list without sub-partner is known to be a sub-partner's.
+    pub(super) fn is_theirs(&self, id: &ReportId) -> bool {
+        self.theirs.borrow().contains(id)
     }
 
-    pub(super) fn found_own(&self, id: ReportId, is_own: bool) {
-        self.own.borrow_mut().insert(id, is_own);
+    pub(super) fn found_theirs(&self, ids: impl IntoIterator<Item = ReportId>) {
+        self.theirs.borrow_mut().extend(ids);
     }
 }

@@ -16,7 +16,8 @@
 //! | unknown | unknown | unknown | nobody can say | ours at the end, where stamps say so and this one is not before the intent |
 //!
 //! "At the end" is when `retry.settle` has passed, and nothing that this run still makes can teach more about clocks and
-//! people. Of the partner's own requests no report is ours that may be a sub-partner's. Together:
+//! people. Of the partner's own requests no report is ours that may be a sub-partner's. Of a report that the
+//! sub-partner's list shows and another sub-partner's row has nobody can say. Together:
 //!
 //! | reports | before `settle` | after it |
 //! | --- | --- | --- |
@@ -64,6 +65,8 @@ pub struct Seen {
     pub maker: Maker,
     /// It is sought for the partner itself and may be a sub-partner's.
     pub may_be_theirs: bool,
+    /// Another sub-partner's row has it, though this one's list shows it.
+    pub is_anothers: bool,
     /// Taken at their word, its stamp is not before the intent; where we made it, at most a minute.
     pub since_by_its_stamp: bool,
     /// The server's stamps say when a report was asked for.
@@ -154,7 +157,9 @@ fn was_it_made(question: &Question<'_>, doubt: Doubt, seen: &[Seen]) -> Finding 
 
 fn which_exists(question: &Question<'_>, seen: &[Seen]) -> Finding {
     match seen {
-        [only] if !question.has_rival && !only.may_be_theirs => Finding::Adopt(only.id.clone()),
+        [only] if !question.has_rival && !only.may_be_theirs && !only.is_anothers => {
+            Finding::Adopt(only.id.clone())
+        }
         _ if !question.settled => Finding::LookAgain,
         [] => Finding::NoneExists,
         several => Finding::Undecidable(ids(&several.iter().collect::<Vec<_>>())),
@@ -175,7 +180,7 @@ fn verdict(question: &Question<'_>, report: &Seen, at_the_end: bool) -> Verdict 
     if report.maker == Maker::Other {
         return if earlier { TheirsPerhaps } else { NotOurs };
     }
-    if report.may_be_theirs {
+    if report.may_be_theirs || report.is_anothers {
         return NobodyCanSay;
     }
     let is_us = report.maker == Maker::Us;
@@ -207,6 +212,7 @@ mod tests {
             age,
             maker,
             may_be_theirs: false,
+            is_anothers: false,
             since_by_its_stamp: false,
             stamped_when_asked: false,
         }
@@ -323,6 +329,21 @@ mod tests {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    /// A proxy gave another row this one's answer: whatever speaks for it, nothing is adopted and nothing sent again.
+    #[test]
+    fn what_another_sub_partners_row_has_is_for_a_person() {
+        for age in [Age::About, Age::After, Age::Unknown] {
+            for maker in [Maker::Us, Maker::Unknown] {
+                let report = Seen {
+                    is_anothers: true,
+                    ..seen(age, maker)
+                };
+                let named = Finding::Undecidable(vec![report.id.clone()]);
+                assert_eq!(judge(&question(Origin::ThisProcess), &[report]), named);
             }
         }
     }

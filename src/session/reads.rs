@@ -95,6 +95,19 @@ impl<A: Api> Session<'_, A> {
         .await
     }
 
+    /// The same, asked once: for what a list has shown already, and a single read only adds to.
+    ///
+    /// # Errors
+    /// As [`Session::get`], at the first failure.
+    pub async fn glance(&self, id: &ReportId) -> Result<Option<Listed>, ReadError> {
+        self.read(
+            Exchange::Plain,
+            async |api, token, on_head| api.get(token, id, on_head).await,
+            |_| true,
+        )
+        .await
+    }
+
     /// All sub-partners of a kind.
     ///
     /// # Errors

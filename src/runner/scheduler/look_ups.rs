@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{Done, Scheduler, Work};
 use crate::{
     api::{Api, Doubt},
-    inventory::{Finding, Origin, Question, QuestionKind, Seen, Sought, judge, look_up},
+    inventory::{Finding, Origin, Question, QuestionKind, Seen, Sought, Taken, judge, look_up},
     ledger::{Place, Reason, Row, State},
     request::{OrgId, ReportId, Request},
     runner::{Creates, EventKind, after_create::Next, attempt::Context},
@@ -59,11 +59,11 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
                 }
             };
             under_way.push(Box::pin(async move {
-                let is_taken = |id: &ReportId| context.taken.borrow().contains(id);
+                let taken = |id: &ReportId| context.taken(id);
                 let looking = async {
                     learn_of_earlier(context, &sought).await?;
                     let (session, evidence) = (context.session, &context.evidence);
-                    look_up(session, evidence, &sought, is_taken, &known, concurrency).await
+                    look_up(session, evidence, &sought, taken, &known, concurrency).await
                 };
                 let seen = tokio::select! {
                     biased;
@@ -79,11 +79,15 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         let ledger = self.context.record.ledger();
         let row = ledger.row(place);
         let progress = self.progress.get(&place);
+        let settle = self.context.session.policy().settle;
         Sought {
             request: row.request().clone(),
             sent: progress.and_then(|progress| progress.sent),
             intent: row.state.intent(),
             origin: progress.map_or(Origin::EarlierProcess, |progress| progress.origin),
+            settled: progress
+                .and_then(|progress| progress.open.as_ref())
+                .is_some_and(|open| schedule(open.kind, open.looks, settle).1),
         }
     }
 
@@ -147,7 +151,14 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         let progress = self.progress.get_mut(&place)?;
         let open = progress.open.clone()?;
         // Others may have got theirs since the look-up began.
-        seen.retain(|report| !self.context.taken.borrow().contains(&report.id));
+        let org = row.request().sub_partner.as_ref();
+        seen.retain_mut(|report| match self.context.taken(&report.id) {
+            Taken::Free => true,
+            Taken::By(by) => {
+                report.is_anothers = org.zip(by.as_ref()).is_some_and(|(org, by)| org != by);
+                report.is_anothers
+            }
+        });
         let question = Question {
             kind: open.kind,
             origin: progress.origin,
@@ -164,7 +175,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
                 return None;
             }
             Finding::Adopt(id) => {
-                self.context.taken.borrow_mut().insert(id.clone());
+                self.context.take(&id, row.request());
                 (row.created(id), Next::Settled)
             }
             Finding::NotMade
@@ -230,8 +241,9 @@ async fn learn_of_earlier<A: Api>(
     context: &Context<'_, '_, A>,
     sought: &[Sought],
 ) -> Result<(), ReadError> {
-    let is_earlier = |sought: &Sought| sought.origin == Origin::EarlierProcess;
-    if !sought.iter().any(is_earlier) || context.evidence.knows_earlier() {
+    let evidence = &context.evidence;
+    let matters = sought.iter().any(|s| s.origin == Origin::EarlierProcess) || !evidence.knows_us();
+    if !matters || evidence.knows_earlier() {
         return Ok(());
     }
     let latest: Vec<(ReportId, Request)> = {
@@ -242,7 +254,7 @@ async fn learn_of_earlier<A: Api>(
         let known = |row: &&Row| Some((row.state.report_id()?.clone(), row.request().clone()));
         rows.iter().filter_map(known).take(EARLIER).collect()
     };
-    let (session, evidence) = (context.session, &context.evidence);
+    let session = context.session;
     for (id, request) in &latest {
         evidence.ask_earlier(session, id, request).await?;
         if evidence.knows_earlier() {
