@@ -108,6 +108,9 @@ pub(crate) fn after_run(history: &History<'_>, finished: &Finished) {
 
 /// Everything came to its end, once.
 pub(crate) fn at_the_end(history: &History<'_>, finished: &Finished) {
+    if !history.server.traits.keeps_settle {
+        return everything_ended(history, finished);
+    }
     let reports = history.server.reports();
     let mut ours: BTreeMap<&Request, Vec<&Report>> = BTreeMap::new();
     for report in reports.iter().filter(|r| r.ours) {
@@ -142,6 +145,15 @@ pub(crate) fn at_the_end(history: &History<'_>, finished: &Finished) {
             history
                 .world
                 .fail(format!("{request} {failure}: {row:?}; made: {made:?}"));
+        }
+    }
+}
+
+/// All that can be asked for where lists are later than `settle`.
+fn everything_ended(history: &History<'_>, finished: &Finished) {
+    for row in finished.ledger.rows() {
+        if matches!(row.state, State::Pending { .. } | State::Sending { .. }) {
+            history.world.fail(format!("{row:?} has no end"));
         }
     }
 }

@@ -83,6 +83,8 @@ pub(crate) struct Settings {
     crashes: u32,
     power_cuts: bool,
     signals: bool,
+    /// Whether somebody decides what is in doubt, and runs it again.
+    resolves: bool,
     /// Whether the computer's clock is set now and then.
     clock_is_set: bool,
 }
@@ -174,6 +176,9 @@ impl History<'_> {
                 return;
             }
             match finished {
+                Some(finished) if calm && self.awaits_a_person(&finished) => {
+                    self.decide_by_hand().await;
+                }
                 Some(finished) if calm && finished.stop.is_none() => {
                     checks::at_the_end(self, &finished);
                     self.run_again().await;
@@ -367,6 +372,47 @@ impl History<'_> {
         }
     }
 
+    /// Whether somebody decides what no run can.
+    fn awaits_a_person(&self, finished: &Finished) -> bool {
+        let mut rows = finished.ledger.rows();
+        match self.settings.server.lists_refused_with {
+            Some(_) => rows.any(|row| matches!(row.state, State::Sending { .. })),
+            None => {
+                self.settings.resolves && rows.any(|row| matches!(row.state, State::InDoubt { .. }))
+            }
+        }
+    }
+
+    /// Somebody looks at the server, who sees more than we do, and decides each doubt as `resolve` does.
+    async fn decide_by_hand(&self) {
+        sleep(2 * self.settings.retry.settle).await;
+        let Some(mut ledger) = self.prepare() else {
+            return;
+        };
+        let reports = self.server.reports();
+        for (place, row) in ledger.clone().places() {
+            if !matches!(row.state, State::Sending { .. } | State::InDoubt { .. }) {
+                continue;
+            }
+            self.world.count("decided by a person");
+            let is_free = |id: &ReportId| ledger.report_ids().all(|held| held != id);
+            let of_it = reports
+                .iter()
+                .filter(|report| report.request == *row.request());
+            let ours = of_it.clone().find(|report| report.ours);
+            let refused = self.server.had_conflict(row.request());
+            let anothers = of_it.clone().find(|report| refused && is_free(&report.id));
+            let row = match ours.or(anothers) {
+                Some(report) => row.clone().created(report.id.clone()),
+                None => row.clone().to_be_sent(),
+            };
+            self.world.trace(|| format!("  DECIDED {row:?}"));
+            self.undecided.borrow_mut().remove(&row.id());
+            ledger.replace(place, row);
+        }
+        let _ = self.disk.replace(ledger.to_csv()).await;
+    }
+
     /// The process is over: which rows it left to a person without having said so.
     fn left_to_a_person(&self) {
         let contents = self.disk.contents().unwrap_or_default();
@@ -509,6 +555,7 @@ fn settings(world: &World, seed: u64) -> Settings {
         crashes: world.pick(&[0, 1, 3, 8]),
         power_cuts: world.one_in(2),
         signals: world.one_in(3),
+        resolves: world.one_in(3),
         // Where the server tells no time, all depends on our clock.
         clock_is_set: tells_time && world.one_in(5),
     }

@@ -32,6 +32,8 @@ pub(crate) struct ServerTraits {
     pub storm: Option<(Duration, Duration)>,
     /// All lists are refused with this.
     pub lists_refused_with: Option<u16>,
+    /// What was made is listed within `settle`. Where it is not, nobody can keep a report from being made twice.
+    pub keeps_settle: bool,
     /// Many reports were there before, and somebody is deleting them: one after every second page of a list.
     pub cleaned_up: bool,
     /// The sub-partners of the plan.
@@ -173,6 +175,7 @@ impl ServerTraits {
             outage,
             storm: None,
             lists_refused_with: None,
+            keeps_settle: true,
             cleaned_up: false,
             orgs: ["orgA", "orgB", "orgC"],
             own_old_reports: false,
@@ -223,8 +226,17 @@ impl ServerTraits {
                 self.offset = chrono::Duration::zero();
             }
             "get_404" => reports.get_lag = Span(world.pick(&[settle / 2, settle * 3])),
-            "replicas" => reports.replica_lag = Span(world.pick(&[settle / 2, settle * 2])),
-            "late_lists" => reports.list_lag = Span(settle * 2),
+            "replicas" => {
+                reports.replica_lag = Span(world.pick(&[settle / 2, settle * 2]));
+                // What was made is listed everywhere within `settle` all the same, or is not.
+                (reports.list_lag, reports.list_lag_jitter) = (Span::default(), Span::default());
+                self.lag_tenths = 5;
+                self.keeps_settle &= reports.replica_lag.0 < settle;
+            }
+            "late_lists" => {
+                reports.list_lag = Span(settle * 2);
+                self.keeps_settle = false;
+            }
             "stale_lists" => reports.stale_for = Span(world.pick(&[settle / 2, settle * 3])),
             "refused_lists" => self.lists_refused_with = Some(world.pick(&[403, 500])),
             "spelling" => {
