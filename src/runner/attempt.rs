@@ -13,7 +13,7 @@ use super::{
 use crate::{
     api::{Answer, Api, Cause, Doubt, Outcome, Refusal},
     inventory::{Evidence, Moment},
-    ledger::{JournalError, Record, Row},
+    ledger::{JournalError, Record, Row, State},
     request::{ReportId, Request},
     session::{Halt, Session},
 };
@@ -123,8 +123,8 @@ pub(super) async fn attempt<A: Api>(
     }
 }
 
-/// Takes a new report's id for its row. An id that another row has is a yes without an id of use: a proxy repeated an
-/// earlier answer.
+/// Takes a new report's id for its row. An id that another row has, or that was listed before as what another row could
+/// have, is a yes without an id of use: a proxy repeated an earlier answer.
 fn believe<A: Api>(
     context: &Context<'_, '_, A>,
     answer: &mut Answer<ReportId>,
@@ -134,7 +134,12 @@ fn believe<A: Api>(
     let Outcome::Done(id) = &answer.outcome else {
         return;
     };
-    if context.taken.borrow_mut().insert(id.clone()) {
+    let is_a_candidate = {
+        let ledger = context.record.ledger();
+        let mut rows = ledger.rows();
+        rows.any(|row| matches!(&row.state, State::InDoubt { candidates, .. } if candidates.contains(id)))
+    };
+    if !is_a_candidate && context.taken.borrow_mut().insert(id.clone()) {
         let evidence = &context.evidence;
         evidence.made(id.clone(), request.clone(), left_at);
         return;

@@ -195,10 +195,15 @@ fn failed_wrongly(
     request: &Request,
     made: Option<&Report>,
 ) -> Option<String> {
+    let traits = &history.server.traits;
+    if traits.lists_refused_with.is_some() && history.server.had_conflict(request) {
+        history.world.count("failed: a 409, and no list");
+        return None;
+    }
     if made.is_some() {
         return Some("failed, and its report was made".to_owned());
     }
-    let refused = &history.server.traits.refused;
+    let refused = &traits.refused;
     if !(request.sub_partner.iter()).any(|org| refused.contains(org)) {
         return Some("failed, and nothing refuses it".to_owned());
     }

@@ -521,6 +521,7 @@ fn plan(world: &World, [a, b, c]: [&str; 3]) -> Vec<Row> {
 fn settings(world: &World, seed: u64) -> Settings {
     let some = |one_in: u32, value: u32| if world.one_in(one_in) { value } else { 0 };
     let server = ServerTraits::kind(world, seed).with_worse_worlds(world);
+    let gives_up_late = server.lists_refused_with.is_some();
     let (settle, tells_time) = (server.settle, server.config.clocks.dateless == 0.0);
     Settings {
         disk: DiskTraits {
@@ -548,7 +549,11 @@ fn settings(world: &World, seed: u64) -> Settings {
         retry: RetryPolicy {
             settle,
             max_attempts: NonZeroU32::new(1 + world.below(8)).unwrap(),
-            max_consecutive_failures: NonZeroU32::new(world.pick(&[5, 50])).unwrap(),
+            max_consecutive_failures: NonZeroU32::new(match world.pick(&[5, 50]) {
+                5 if gives_up_late => 500,
+                most => most,
+            })
+            .unwrap(),
             ..RetryPolicy::default()
         },
         faults: world.pick(&[0, 5, 20, 80]),
