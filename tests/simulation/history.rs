@@ -12,7 +12,7 @@ use monthend::{
     ledger::{Counts, Disk as _, Ledger, RepairKind, Row, State},
     request::{Period, ReportId, ReportType, Request, RequestId},
     runner::{Creates, Event, EventKind, Finished, Interrupt, Setup, Signal, run},
-    server_model::Person,
+    server_model::{Person, Shift},
     session::{News, Session, WallClock as _},
     settings::{Limits, Rate, RateUnit, RetryPolicy},
 };
@@ -51,26 +51,69 @@ pub(crate) fn play(seed: u64, tracing: bool) -> Outcome {
         let settings = settings(&world, seed);
         let disk = ModelDisk::new(&world, settings.disk);
         let server = Server::new(&world, &disk, settings.server.clone());
-        let mut history = History {
-            seed,
-            world: &world,
-            disk: &disk,
-            server: &server,
-            plan: plan(&world, settings.server.orgs),
-            settings,
-            pause: Cell::new(None),
-            written: RefCell::default(),
-            known: RefCell::default(),
-            torn: RefCell::default(),
-            process: RefCell::default(),
-            anothers: RefCell::default(),
-            undecided: RefCell::default(),
-        };
+        let rows = plan(&world, settings.server.orgs);
+        let mut history = History::new(seed, &world, &disk, &server, rows, settings);
         history.play().await;
         Outcome {
             failure: world.failure(),
             tally: world.tally(),
         }
+    })
+}
+
+/// One run of a plan of 1,000 rows where a third of all answers are lost and the server's two clocks are so far apart.
+/// Gives how many rows a person has to decide, and how many reports were made twice.
+pub(crate) fn decided_by_a_person(seed: u64, apart: Shift) -> [usize; 2] {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let world = World::new(seed, false);
+        let server_traits = ServerTraits::losing_a_third(&world, seed, apart);
+        let settings = Settings {
+            disk: DiskTraits::default(),
+            limits: Limits::default(),
+            retry: RetryPolicy::default(),
+            faults: u32::MAX,
+            crashes: 0,
+            power_cuts: false,
+            signals: false,
+            resolves: false,
+            clock_is_set: false,
+            server: server_traits,
+        };
+        let disk = ModelDisk::new(&world, settings.disk);
+        let server = Server::new(&world, &disk, settings.server.clone());
+        let orgs = settings.server.config.sub_partners.list.iter();
+        let mut rows = Vec::new();
+        for org in orgs {
+            for report_type in [ReportType::Customer, ReportType::User] {
+                let request = Request {
+                    sub_partner: Some(org.org_id.parse().unwrap()),
+                    report_type,
+                    period: Period::month(2026, 9).unwrap(),
+                    internal: false,
+                };
+                rows.push(Row::planned(request, "resellers".into(), None));
+            }
+        }
+        let history = History::new(seed, &world, &disk, &server, rows, settings);
+        world.allow_faults(u32::MAX);
+        let finished = history.run(false).await.unwrap();
+        assert!(finished.stop.is_none(), "{:?}", finished.stop);
+        assert!(world.failure().is_none(), "{:?}", world.failure());
+        let rows = finished.ledger.rows();
+        let in_doubt = rows.filter(|row| matches!(row.state, State::InDoubt { .. }));
+        let mut made: BTreeMap<Request, usize> = BTreeMap::new();
+        for report in server.reports().into_iter().filter(|report| report.ours) {
+            *made.entry(report.request).or_default() += 1;
+        }
+        [
+            in_doubt.count(),
+            made.values().filter(|made| **made > 1).count(),
+        ]
     })
 }
 
@@ -139,7 +182,32 @@ impl Process {
     }
 }
 
-impl History<'_> {
+impl<'w> History<'w> {
+    fn new(
+        seed: u64,
+        world: &'w World,
+        disk: &'w ModelDisk<'w>,
+        server: &'w Server<'w>,
+        plan: Vec<Row>,
+        settings: Settings,
+    ) -> Self {
+        History {
+            seed,
+            world,
+            disk,
+            server,
+            plan,
+            settings,
+            pause: Cell::new(None),
+            written: RefCell::default(),
+            known: RefCell::default(),
+            torn: RefCell::default(),
+            process: RefCell::default(),
+            anothers: RefCell::default(),
+            undecided: RefCell::default(),
+        }
+    }
+
     async fn play(&mut self) {
         self.old_reports();
         self.world.allow_faults(self.settings.faults);

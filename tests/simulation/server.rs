@@ -462,8 +462,9 @@ impl Api for Server<'_> {
         let what = What::Get(id.as_str().to_owned());
         let answer = self.exchange(Some(token), what, on_head, |_, wire| wire.report());
         let answer = answer.await;
-        if let Outcome::Done(Some(report)) = &answer.outcome {
-            self.note_read(report);
+        match &answer.outcome {
+            Outcome::Done(Some(report)) => self.note_read(report),
+            _ => (self.read.borrow_mut()).push((id.clone(), Instant::now(), false)),
         }
         answer
     }
