@@ -14,7 +14,7 @@ use super::{
 use crate::{
     api::{Api, Cause},
     inventory::Evidence,
-    ledger::{Counts, Disk, JournalError, Ledger, Place, Record, Row, journal},
+    ledger::{Counts, Disk, JournalError, Ledger, Place, Record, Row, State, journal},
     pacing::Stats,
     session::Session,
 };
@@ -107,6 +107,11 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
         Some((id, row.request().sub_partner.clone()))
     });
     let taken = given_up.chain(held).collect();
+    let undecided = ledger.rows().flat_map(|row| match &row.state {
+        State::InDoubt { candidates, .. } => &candidates[..],
+        _ => &[],
+    });
+    let candidates = undecided.cloned().collect();
     let now = || session.now();
     let context = Context {
         session,
@@ -115,6 +120,7 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
         watch: Watch { began, on_event },
         evidence: Evidence::default(),
         taken: RefCell::new(taken),
+        candidates: RefCell::new(candidates),
     };
     let drive = async {
         let scheduler = Scheduler::new(&context, (concurrency, all), creates);

@@ -356,7 +356,9 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                 }
             }
             Done::Look(_, None) => {}
-            Done::Look(places, Some(Err(error))) => self.on_not_looked_up(&places, &error),
+            Done::Look(places, Some(Err(error))) => {
+                self.on_not_looked_up(&places, &error, under_way);
+            }
             Done::Look(places, Some(Ok(found))) => {
                 for (place, seen) in places.into_iter().zip(found) {
                     under_way.extend(self.on_looked(place, seen));

@@ -18,7 +18,7 @@ use super::{
     fault::{Effect, Fault, Faults},
     list,
     record::Record,
-    reply::{Answer, Ending, Reply},
+    reply::{Answer, Content, Ending, Reply},
     report::{Category, Origin, OtherReport, Person, StoredReport},
     rules, spoil,
     store::Store,
@@ -51,6 +51,8 @@ pub struct Server {
     done: HashMap<u64, Reply>,
     /// What a cache has of lists, and since when.
     cached: HashMap<String, (Duration, Reply)>,
+    /// Reports whose creates were answered as they should be.
+    answered: HashSet<String>,
     pub(super) conflicts: HashSet<Request>,
     pub(super) records: Vec<Record>,
 }
@@ -80,6 +82,7 @@ impl Server {
             at_work: Vec::new(),
             done: HashMap::new(),
             cached: HashMap::new(),
+            answered: HashSet::new(),
             conflicts: HashSet::new(),
             records: Vec::new(),
             config,
@@ -249,6 +252,10 @@ impl Server {
                 });
             }
             let reply = self.done.remove(&visit.number);
+            if let (None, Some(Content::Json(body))) = (fault, reply.as_ref().map(|r| &r.content)) {
+                let id = body.get("id").and_then(Value::as_str);
+                self.answered.extend(id.map(str::to_owned));
+            }
             return match fault {
                 Some(Fault::Repeat { .. }) => self.earlier_answer(now, visit.number).or(reply),
                 _ => reply,
@@ -398,7 +405,7 @@ impl Server {
     /// What an earlier create was answered.
     fn earlier_answer(&self, now: Duration, number: u64) -> Option<Reply> {
         let view = self.view(self.clock(now), number);
-        let reports = self.store.iter().filter(|r| r.origin == Origin::Create);
+        let reports = (self.store.iter()).filter(|report| self.answered.contains(&report.id));
         let reports: Vec<_> = reports.collect();
         let earlier = self.dice.pick("repeat", "", number, &reports)?;
         Some(Reply::json(200, Value::Object(view.new_report(earlier))))

@@ -108,6 +108,9 @@ pub(crate) fn after_run(history: &History<'_>, finished: &Finished) {
 
 /// Everything came to its end, once.
 pub(crate) fn at_the_end(history: &History<'_>, finished: &Finished) {
+    if !history.server.traits.keeps_settle {
+        return everything_ended(history, finished);
+    }
     let reports = history.server.reports();
     let mut ours: BTreeMap<&Request, Vec<&Report>> = BTreeMap::new();
     for report in reports.iter().filter(|r| r.ours) {
@@ -142,6 +145,15 @@ pub(crate) fn at_the_end(history: &History<'_>, finished: &Finished) {
             history
                 .world
                 .fail(format!("{request} {failure}: {row:?}; made: {made:?}"));
+        }
+    }
+}
+
+/// All that can be asked for where lists are later than `settle`.
+fn everything_ended(history: &History<'_>, finished: &Finished) {
+    for row in finished.ledger.rows() {
+        if matches!(row.state, State::Pending { .. } | State::Sending { .. }) {
+            history.world.fail(format!("{row:?} has no end"));
         }
     }
 }
@@ -183,10 +195,15 @@ fn failed_wrongly(
     request: &Request,
     made: Option<&Report>,
 ) -> Option<String> {
+    let traits = &history.server.traits;
+    if traits.lists_refused_with.is_some() && history.server.had_conflict(request) {
+        history.world.count("failed: a 409, and no list");
+        return None;
+    }
     if made.is_some() {
         return Some("failed, and its report was made".to_owned());
     }
-    let refused = &history.server.traits.refused;
+    let refused = &traits.refused;
     if !(request.sub_partner.iter()).any(|org| refused.contains(org)) {
         return Some("failed, and nothing refuses it".to_owned());
     }

@@ -45,6 +45,8 @@ pub(crate) struct Report {
     pub request: Request,
     /// Made by us, in this history.
     pub ours: bool,
+    /// Nobody has deleted it.
+    pub is_there: bool,
     /// All that the server knows of it.
     pub stored: StoredReport,
 }
@@ -138,11 +140,15 @@ impl<'w> Server<'w> {
             let made = StoredReport::try_from(made).unwrap();
             let stored = stored.get(&made.id).cloned().unwrap_or(made);
             ever.push(Report {
+                is_there: true,
                 id: stored.id.parse().unwrap(),
                 request: stored.request.clone(),
                 ours: stored.origin == Origin::Create,
                 stored,
             });
+        }
+        for report in ever.iter_mut() {
+            report.is_there = stored.contains_key(report.id.as_str());
         }
         ever.clone()
     }
@@ -166,7 +172,7 @@ impl<'w> Server<'w> {
         let found = report.stored.made + config.get_lag.0 <= self.oldest_copy();
         let listed = report.stored.listed_from <= self.oldest_copy();
         let shown = found && config.get_shows_created || listed && config.list_shows_created;
-        shown && self.tells_all(report)
+        report.is_there && shown && self.tells_all(report)
     }
 
     /// When the first create for `request` left, by the clock that stamps reports.
@@ -456,8 +462,9 @@ impl Api for Server<'_> {
         let what = What::Get(id.as_str().to_owned());
         let answer = self.exchange(Some(token), what, on_head, |_, wire| wire.report());
         let answer = answer.await;
-        if let Outcome::Done(Some(report)) = &answer.outcome {
-            self.note_read(report);
+        match &answer.outcome {
+            Outcome::Done(Some(report)) => self.note_read(report),
+            _ => (self.read.borrow_mut()).push((id.clone(), Instant::now(), false)),
         }
         answer
     }
