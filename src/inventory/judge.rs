@@ -7,6 +7,7 @@
 //! | yes | any | any | not ours | not ours |
 //! | any | before | any | not ours | not ours |
 //! | any | any | another person | not ours | theirs, perhaps |
+//! | any | any | a stranger | theirs, perhaps | theirs, perhaps |
 //! | no | any | us | ours | ours |
 //! | unknown | about, after | us | ours | ours |
 //! | no | any | unknown | ours at the end | ours at the end |
@@ -50,6 +51,8 @@ pub enum Maker {
     Us,
     /// Somebody else.
     Other,
+    /// Nobody whose reports the ledger holds, while we do not know who we are.
+    Stranger,
     /// The server does not show it, or we do not know who we are.
     Unknown,
 }
@@ -177,8 +180,10 @@ fn verdict(question: &Question<'_>, report: &Seen, at_the_end: bool) -> Verdict 
         return NotOurs;
     }
     let earlier = question.origin == Origin::EarlierProcess;
-    if report.maker == Maker::Other {
-        return if earlier { TheirsPerhaps } else { NotOurs };
+    match report.maker {
+        Maker::Other if !earlier => return NotOurs,
+        Maker::Other | Maker::Stranger => return TheirsPerhaps,
+        Maker::Us | Maker::Unknown => {}
     }
     if report.may_be_theirs || report.is_anothers {
         return NobodyCanSay;
@@ -204,7 +209,7 @@ mod tests {
     use super::*;
 
     const AGES: [Age; 4] = [Age::Before, Age::About, Age::After, Age::Unknown];
-    const MAKERS: [Maker; 3] = [Maker::Us, Maker::Other, Maker::Unknown];
+    const MAKERS: [Maker; 4] = [Maker::Us, Maker::Other, Maker::Stranger, Maker::Unknown];
 
     fn seen(age: Age, maker: Maker) -> Seen {
         Seen {
@@ -251,7 +256,7 @@ mod tests {
     #[test]
     fn reports_are_judged_as_the_table_says() {
         let table = table();
-        assert_eq!(table.len(), 10);
+        assert_eq!(table.len(), 11);
         let id: ReportId = "one".parse().unwrap();
         let (listed, not_listed) = (HashSet::from([id]), HashSet::new());
         for (before, name) in [
@@ -260,7 +265,11 @@ mod tests {
             (None, "unknown"),
         ] {
             for (age, age_name) in AGES.iter().zip(["before", "about", "after", "unknown"]) {
-                for (maker, maker_name) in MAKERS.iter().zip(["us", "another person", "unknown"]) {
+                for (maker, maker_name) in
+                    MAKERS
+                        .iter()
+                        .zip(["us", "another person", "a stranger", "unknown"])
+                {
                     let names = |cell: &str, name: &str| {
                         cell == "any" || cell.split(", ").any(|c| c == name)
                     };
