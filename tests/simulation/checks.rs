@@ -168,6 +168,11 @@ fn created_wrongly(
     let Some(report) = reports.iter().find(|r| r.id == *id) else {
         return Some("has an id that the server does not know".to_owned());
     };
+    if report.request != *request && history.server.was_misled(request) {
+        // The answer that was repeated had not reached us: nothing tells it from the right one.
+        history.world.count("created: misled by a repeated answer");
+        return None;
+    }
     if made.is_some_and(|made| made.id != *id) {
         return Some("has another id than that of the report we made".to_owned());
     }
@@ -204,7 +209,9 @@ fn failed_wrongly(
         return Some("failed, and its report was made".to_owned());
     }
     let refused = &traits.refused;
-    if !(request.sub_partner.iter()).any(|org| refused.contains(org)) {
+    // What the server means by 409 may be in no list that can be read, or a twin's already.
+    let conflict = history.server.had_conflict(request);
+    if !conflict && !(request.sub_partner.iter()).any(|org| refused.contains(org)) {
         return Some("failed, and nothing refuses it".to_owned());
     }
     None

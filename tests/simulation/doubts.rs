@@ -119,8 +119,10 @@ pub(crate) fn may_be_anothers(history: &History<'_>, row: &Row, report: &Report)
     let earlier = history.process.borrow().doubts.contains(&row.id());
     let first_left = history.server.first_left(row.request());
     let is_new = first_left.is_some_and(|left| left <= report.stored.made);
-    let told = history.server.tells(report)
-        && !readable(history, &history.server.reports(), earlier).is_empty();
+    let reports = history.server.reports();
+    let ours = readable(history, &reports, earlier);
+    let was_read = |ours: &&Report| history.server.reads(&ours.id).iter().any(|(_, told)| *told);
+    let told = history.server.tells(report) && ours.iter().any(was_read);
     is_new && !told
 }
 

@@ -347,6 +347,9 @@ impl<'w> History<'w> {
         };
         self.world
             .trace(|| format!("END {:?} {:?}", finished.stop, finished.counts));
+        for row in finished.ledger.rows() {
+            self.note_anothers(row); // also what the disk did not take
+        }
         checks::after_run(self, &finished);
         Some(finished)
     }
@@ -429,14 +432,8 @@ impl<'w> History<'w> {
                 }
             }
             EventKind::Adopted(row) => {
+                self.note_anothers(row);
                 let id = row.state.report_id().cloned();
-                let reports = self.server.reports();
-                let report = reports
-                    .iter()
-                    .find(|report| Some(&report.id) == id.as_ref());
-                if report.is_some_and(|r| !r.ours && doubts::may_be_anothers(self, row, r)) {
-                    self.anothers.borrow_mut().extend(id.clone());
-                }
                 self.known.borrow_mut().extend(id);
             }
             kind @ EventKind::Stopping(_) => {
@@ -505,6 +502,18 @@ impl<'w> History<'w> {
                 let why = doubts::why(self, row);
                 self.undecided.borrow_mut().insert(row.id(), why);
             }
+        }
+    }
+
+    /// Keeps in mind that a row has another person's report, where nobody could have known.
+    fn note_anothers(&self, row: &Row) {
+        let Some(id) = row.state.report_id() else {
+            return;
+        };
+        let reports = self.server.reports();
+        let report = reports.iter().find(|report| report.id == *id);
+        if report.is_some_and(|r| !r.ours && doubts::may_be_anothers(self, row, r)) {
+            self.anothers.borrow_mut().insert(id.clone());
         }
     }
 

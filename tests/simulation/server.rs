@@ -64,6 +64,8 @@ pub(crate) struct Server<'w> {
     first_left: RefCell<BTreeMap<Request, DateTime<Utc>>>,
     /// Creates that the server let in, by request.
     arrived: RefCell<BTreeMap<Request, u32>>,
+    /// Requests that were answered as another one before.
+    misled: RefCell<BTreeSet<Request>>,
     flying: RefCell<Vec<Request>>,
     ever: RefCell<Vec<Report>>,
     /// What was read: which report, when, and whether the answer told who made it and when.
@@ -84,6 +86,7 @@ impl<'w> Server<'w> {
             sent: RefCell::default(),
             first_left: RefCell::default(),
             arrived: RefCell::default(),
+            misled: RefCell::default(),
             flying: RefCell::default(),
             ever: RefCell::default(),
             read: RefCell::default(),
@@ -198,6 +201,11 @@ impl<'w> Server<'w> {
         self.clock() - self.traits.config.reports.replica_lag.0
     }
 
+    /// Whether a create for `request` was answered as an earlier one.
+    pub(crate) fn was_misled(&self, request: &Request) -> bool {
+        self.misled.borrow().contains(request)
+    }
+
     pub(crate) fn had_conflict(&self, request: &Request) -> bool {
         self.model.borrow().had_conflict(request)
     }
@@ -284,6 +292,9 @@ impl<'w> Server<'w> {
             What::Create(request) => Some(request.clone()),
             _ => None,
         };
+        if let (Some(request), Some(server_model::Fault::Repeat { .. })) = (&request, &fault) {
+            self.misled.borrow_mut().insert(request.clone());
+        }
         let mut visit = (self.model.borrow_mut()).receive(self.now(), ask, Chance::Drawn(fault));
         if let Some(request) = request.filter(|_| visit.is_admitted()) {
             *self.arrived.borrow_mut().entry(request).or_default() += 1;
