@@ -33,3 +33,4 @@ mod signals;
 mod spreadsheet;
 mod status;
 mod streams;
+mod worlds;
