@@ -54,7 +54,7 @@ pub(crate) fn breaches(reports: &[StoredReport], ledger: &LedgerFile) -> Vec<Str
 }
 
 /// What a report was made for.
-fn asked(report: &StoredReport) -> String {
+pub(crate) fn asked(report: &StoredReport) -> String {
     let request = &report.request;
     let org = request.sub_partner.as_ref().map_or("", |org| org.as_str());
     let (start, end) = (request.period.start(), request.period.end());
@@ -65,7 +65,7 @@ fn asked(report: &StoredReport) -> String {
 }
 
 /// What a row asks for, in the same words.
-fn asked_by(line: &Line) -> String {
+pub(crate) fn asked_by(line: &Line) -> String {
     let columns = [
         "sub_partner_org_id",
         "type",
