@@ -31,6 +31,9 @@ use super::{
 };
 use crate::request::{ReportId, Request};
 
+/// An answer takes less than this from the server to the one who asked.
+const TIME_TO_READ: Duration = Duration::from_millis(50);
+
 /// A server. Each `now` is the time since it started, and never goes back.
 #[derive(Debug)]
 pub struct Server {
@@ -49,10 +52,10 @@ pub struct Server {
     pub(super) at_work: Vec<Work>,
     /// What creates came to that somebody waits for, by the number of their arrival.
     done: HashMap<u64, Reply>,
+    /// The reports that creates were answered with, and when: a proxy may repeat such an answer.
+    told: Vec<(Duration, String)>,
     /// What a cache has of lists, and since when.
     cached: HashMap<String, (Duration, Reply)>,
-    /// Reports whose creates were answered as they should be.
-    answered: HashSet<String>,
     pub(super) conflicts: HashSet<Request>,
     pub(super) records: Vec<Record>,
 }
@@ -81,8 +84,8 @@ impl Server {
             arrived: 0,
             at_work: Vec::new(),
             done: HashMap::new(),
+            told: Vec::new(),
             cached: HashMap::new(),
-            answered: HashSet::new(),
             conflicts: HashSet::new(),
             records: Vec::new(),
             config,
@@ -164,6 +167,12 @@ impl Server {
             Stage::Leaving { until, .. } if now < *until => Step::Wait(*until - now),
             Stage::Leaving { ending, .. } => {
                 let ending = std::mem::replace(ending, Decided::Cut);
+                if let (What::Create(_), Decided::Reply { reply, .. }) = (&visit.ask.what, &ending)
+                    && let Content::Json(body) = &reply.content
+                    && let Some(id) = body["id"].as_str()
+                {
+                    self.told.push((now, id.to_owned()));
+                }
                 Step::End(self.ends(now, visit.number, ending))
             }
             Stage::Working { .. } => Step::Wait(Duration::ZERO),
@@ -252,10 +261,6 @@ impl Server {
                 });
             }
             let reply = self.done.remove(&visit.number);
-            if let (None, Some(Content::Json(body))) = (fault, reply.as_ref().map(|r| &r.content)) {
-                let id = body.get("id").and_then(Value::as_str);
-                self.answered.extend(id.map(str::to_owned));
-            }
             return match fault {
                 Some(Fault::Repeat { .. }) => self.earlier_answer(now, visit.number).or(reply),
                 _ => reply,
@@ -402,12 +407,13 @@ impl Server {
         }
     }
 
-    /// What an earlier create was answered.
+    /// What an earlier create was answered, whose client has had time to read it.
     fn earlier_answer(&self, now: Duration, number: u64) -> Option<Reply> {
+        let read = |(at, _): &&(Duration, String)| *at + TIME_TO_READ <= now;
+        let earlier: Vec<&(Duration, String)> = self.told.iter().filter(read).collect();
+        let (_, id) = self.dice.pick("repeat", "", number, &earlier)?;
         let view = self.view(self.clock(now), number);
-        let reports = (self.store.iter()).filter(|report| self.answered.contains(&report.id));
-        let reports: Vec<_> = reports.collect();
-        let earlier = self.dice.pick("repeat", "", number, &reports)?;
+        let earlier = self.store.get(id)?;
         Some(Reply::json(200, Value::Object(view.new_report(earlier))))
     }
 

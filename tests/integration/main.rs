@@ -35,3 +35,4 @@ mod signals;
 mod spreadsheet;
 mod status;
 mod streams;
+mod worlds;
