@@ -24,7 +24,7 @@ use crate::{
 const UNASKED: u32 = 3;
 
 /// What a single read did not show is asked for again only after this long.
-const STALE: Duration = Duration::from_secs(2);
+const STALE: Duration = Duration::from_millis(300);
 
 /// A report that this process surely made.
 #[derive(Debug, Clone)]

@@ -27,6 +27,9 @@
 //! | only theirs, perhaps | look again | `in_doubt`, all named |
 //! | none | look again | not made: sent again; after a 2xx: `in_doubt`, it exists and cannot be found |
 //!
+//! After a 409 the one report that there is, is adopted; but never for the partner's own request: an old report of a
+//! sub-partner that has left may be all that a list shows.
+//!
 //! Where a twin is in doubt too, a report that is ours may be the twin's: nothing is adopted, and at the end a person
 //! has to decide.
 
@@ -94,6 +97,8 @@ pub struct Question<'a> {
     pub origin: Origin,
     /// What a list showed before the last create left; `None` where nobody looked.
     pub listed_before: Option<&'a HashSet<ReportId>>,
+    /// Whether it is the partner's own request.
+    pub is_own: bool,
     /// Whether one of its twins is in doubt too.
     pub has_rival: bool,
     /// Whether `retry.settle` has passed.
@@ -160,7 +165,7 @@ fn was_it_made(question: &Question<'_>, doubt: Doubt, seen: &[Seen]) -> Finding 
 
 fn which_exists(question: &Question<'_>, seen: &[Seen]) -> Finding {
     match seen {
-        [only] if !question.has_rival && !only.may_be_theirs && !only.is_anothers => {
+        [only] if !(question.has_rival || question.is_own || only.is_anothers) => {
             Finding::Adopt(only.id.clone())
         }
         _ if !question.settled => Finding::LookAgain,
@@ -228,6 +233,7 @@ mod tests {
             kind: QuestionKind::WasItMade(Doubt::Open),
             origin,
             listed_before: None,
+            is_own: false,
             has_rival: false,
             settled: true,
             may_learn: false,
@@ -371,6 +377,7 @@ mod tests {
                     assert_ne!(verdict(&question(origin), &report, true), Verdict::Ours);
                     let exists = Question {
                         kind: QuestionKind::WhichExists,
+                        is_own: true,
                         ..question(origin)
                     };
                     let named = Finding::Undecidable(vec![report.id.clone()]);

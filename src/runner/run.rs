@@ -99,6 +99,7 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
         *counts.of(&ledger.row(*place).state) += 1;
     }
     let uncounted = doubts.iter().map(|place| ledger.row(*place).id()).collect();
+    let beside = doubts.iter().copied().collect();
     work.extend(doubts);
     let given_up = ledger.rows().flat_map(|row| &row.replaces);
     let given_up = given_up.map(|id| (id.clone(), None));
@@ -123,7 +124,7 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
         candidates: RefCell::new(candidates),
     };
     let drive = async {
-        let scheduler = Scheduler::new(&context, (concurrency, all), creates);
+        let scheduler = Scheduler::new(&context, (concurrency, all), creates, beside);
         scheduler.drive(&work, &interrupt).await
     };
     let mut writing = pin!(writer.run());

@@ -187,6 +187,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
             kind: open.kind,
             origin: progress.origin,
             listed_before: progress.listed_before.as_ref(),
+            is_own: row.request().sub_partner.is_none(),
             has_rival,
             settled: schedule(open.kind, open.looks, settle).1,
             may_learn,
@@ -202,6 +203,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
                 self.context.take(&id, row.request());
                 (row.created(id), Next::Settled)
             }
+            Finding::NotMade if self.beside.contains(&place) => (row.not_made(), Next::Settled),
             Finding::NotMade
                 if progress.tries.counted() < self.context.session.policy().max_attempts.get() =>
             {

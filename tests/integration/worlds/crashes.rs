@@ -53,7 +53,6 @@ fn a_doubt_outside_the_selection_is_settled_before_its_twin_is_sent() {
 }
 
 #[test]
-#[ignore = "not so yet: a doubt beside the selection that was not made is sent again"]
 fn a_doubt_outside_the_selection_that_was_not_made_is_not_sent() {
     after_the_twins(false);
 }

@@ -10,8 +10,10 @@ use crate::support::{Desk, Served, partner, partners};
 /// A replica that lags, for a while or for ever. What is listed was made.
 #[test]
 fn what_is_listed_was_made_though_it_cannot_be_read() {
-    for (get_lag, code) in [("300ms", 0), ("1h", 1)] {
+    for get_lag in ["300ms", "1h"] {
         for list_shows_created in [true, false] {
+            // Where nothing shows who made a report, and when, a person has to decide.
+            let code = i32::from(get_lag == "1h" && !list_shows_created);
             let server = Served::new(&format!(
                 "reports: {{ get_lag: {get_lag}, list_shows_created: {list_shows_created} }}
 faults: [{{ when: {{ endpoint: create, first: 4, last: 10 }}, then: [{{ kind: reset, processed: true }}] }}]"
@@ -36,7 +38,6 @@ faults: [{{ when: {{ endpoint: create, first: 4, last: 10 }}, then: [{{ kind: re
 
 /// While our report is behind the end of the first page, somebody deletes an old one that is on it.
 #[test]
-#[ignore = "not so yet: a list of several pages counts though they do not hang together"]
 fn a_report_that_a_shifting_page_skips_is_not_made_again() {
     let old = format!(
         "{{ sub_partner: {}, type: USER, start: 2026-09-01, end: 2026-09-30, age: 1h }}",
