@@ -105,7 +105,7 @@ pub(super) fn tell_end(
     }
     if let Some(cause) = finished.not_looked_up.first() {
         warn!(
-            "{} in doubt could not be looked up ({}); `monthend run` tries again",
+            "{} in doubt could not be looked up ({}); `monthend run` tries again, `monthend resolve` takes your word",
             finished.not_looked_up.len(),
             cause.text
         );

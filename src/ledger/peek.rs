@@ -42,7 +42,17 @@ pub fn read_file(path: &Path) -> Result<Option<Reading>, LedgerError> {
 }
 
 pub(super) fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, LedgerError> {
-    match fs::read(path) {
+    // Reading a pipe would wait for its other end.
+    let bytes = match fs::metadata(path) {
+        Ok(found) if !found.is_file() => {
+            return Err(LedgerError::NotALedger {
+                path: path.to_owned(),
+                why: "it is not a regular file".to_owned(),
+            });
+        }
+        found => found.and_then(|_| fs::read(path)),
+    };
+    match bytes {
         Ok(bytes) => Ok(Some(bytes)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(LedgerError::Io {

@@ -8,7 +8,7 @@
 //! the damage is older than the run, and it is refused.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt,
     path::Path,
     sync::Arc,
@@ -17,7 +17,7 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{Column, Ledger, LedgerError, Row, State, column};
-use crate::request::RequestId;
+use crate::request::{ReportId, RequestId};
 
 /// What was read.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -108,6 +108,7 @@ pub fn read(bytes: &[u8], path: &Path) -> Result<Reading, LedgerError> {
         texts: Texts::default(),
         after_zeros: false,
         last_intent: None,
+        reports: HashMap::new(),
     };
     reader.reading.ledger = Ledger::new(reader.header.extra_names());
     while let Some(line) = lines.next() {
@@ -247,7 +248,7 @@ impl Header {
             why,
         };
         let line = line.ok_or_else(|| {
-            not_a_ledger("the file is empty; delete it to start a new ledger".to_owned())
+            not_a_ledger("the file is empty; bring back a copy, or remove it to start anew".to_owned())
         })?;
         let text = match std::str::from_utf8(line.bytes) {
             Ok(text) if line.end == End::LineFeed => text,
@@ -347,6 +348,8 @@ struct Reader<'a> {
     /// The latest intent of the lines that a run appended. A torn line came after them, so its own was not
     /// earlier.
     last_intent: Option<DateTime<Utc>>,
+    /// Which request each report was made for, and the line that says so.
+    reports: HashMap<ReportId, (RequestId, u64)>,
 }
 
 impl Reader<'_> {
@@ -415,6 +418,8 @@ impl Reader<'_> {
                 "rows before this line were overwritten with zero bytes",
             ));
         }
+        self.check_report(line, &row)?;
+        let earlier = self.reading.ledger.get(row.id());
         if earlier.is_some() {
             self.last_intent = self.last_intent.max(row.state.intent());
         }
@@ -428,6 +433,32 @@ impl Reader<'_> {
             self.repaired(line, RepairKind::WholeLine);
         }
         self.reading.ledger.fold(row);
+        Ok(())
+    }
+
+    /// One report for one row, and one row for one report: no run writes anything else.
+    fn check_report(&mut self, line: &Line<'_>, row: &Row) -> Result<(), LedgerError> {
+        let Some(report) = row.state.report_id() else {
+            return Ok(());
+        };
+        let ledger = &self.reading.ledger;
+        let before = ledger.get(row.key()).and_then(|r| r.state.report_id());
+        let lost = before.filter(|b| *b != report && !row.replaces.contains(b));
+        if let Some((_, number)) = lost.and_then(|b| self.reports.get(b))
+        {
+            let why = format!(
+                "line {number} holds another report id for this request; remove the line that is wrong"
+            );
+            return Err(self.damaged(line, &why));
+        }
+        let here = (row.key(), line.number);
+        let (owner, number) = *self.reports.entry(report.clone()).or_insert(here);
+        if owner != row.key() {
+            let why = format!(
+                "its report id stands on line {number} too, for another request; bring back the right one from a copy"
+            );
+            return Err(self.damaged(line, &why));
+        }
         Ok(())
     }
 

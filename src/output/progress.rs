@@ -141,7 +141,7 @@ impl Reader for Progress {
             }
             EventKind::NotLookedUp(row) => {
                 let name = words::name(row);
-                warn!(request_id = %row.id(), "{name}: could not be looked up; it stays in doubt");
+                info!(request_id = %row.id(), "{name}: could not be looked up; it stays in doubt");
             }
             EventKind::News(news) => self.on_news(news),
             EventKind::Stopping(_) => self.stopping = true,

@@ -87,6 +87,7 @@ fn what_cannot_be_is_refused_with_its_line_and_what_to_do() {
     let sample = text(&sample());
     let with_line = |old: &str, new: &str| sample.replacen(old, new, 1);
     let id = pending(1).id().to_string();
+    let line_3 = sample.lines().nth(2).unwrap();
     for (text, line, says) in [
         (sample.replace(',', ";"), None, "save it as CSV with commas"),
         (
@@ -120,6 +121,12 @@ fn what_cannot_be_is_refused_with_its_line_and_what_to_do() {
             with_line("created,Y2lz1", "done,Y2lz1"),
             Some(3),
             "the words are",
+        ),
+        (with_line("Y2lz5", "Y2lz1"), Some(8), "stands on line 3 too"),
+        (
+            format!("{sample}{}\n", line_3.replace("Y2lz1", "Y2lz0")),
+            Some(sample.lines().count() as u64 + 1),
+            "line 3 holds another report id",
         ),
         (
             with_line(",true,created", ",yes,created"),
@@ -155,4 +162,12 @@ fn a_bad_last_line_without_its_end_is_no_torn_one() {
     let bad = text.trim_end().replace("2026-01-31", "2026-01-30");
     let why = refusal(bad.as_bytes());
     assert!(why.starts_with("l.csv:2: request_id"), "{why}");
+}
+
+/// Reading a pipe would wait for its other end.
+#[cfg(unix)]
+#[test]
+fn what_is_not_a_regular_file_is_not_read() {
+    let why = read_file(Path::new("/dev/zero")).unwrap_err().to_string();
+    assert!(why.contains("not a regular file"), "{why}");
 }

@@ -52,7 +52,7 @@ pub(super) fn arb_row() -> impl Strategy<Value = Row> {
                         .collect(),
                     intent,
                 },
-                n => State::Created(format!("={n}-id{number}").parse().unwrap()),
+                _ => State::Created(format!("=id-{number}").parse().unwrap()),
             };
             row.replaces = (0..attempts % 5 / 2)
                 .map(|n| format!("-old{n}").parse().unwrap())

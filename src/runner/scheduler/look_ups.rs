@@ -245,7 +245,7 @@ fn what_is_known(kind: QuestionKind, candidates: &[ReportId]) -> String {
     let what = match kind {
         QuestionKind::WasItMade(Doubt::Open) => "the answer was lost",
         QuestionKind::WasItMade(Doubt::SaidYes) => {
-            "the server accepted it but its answer had no id"
+            "the server accepted it but its answer had no id of use"
         }
         QuestionKind::WhichExists => "the server says that the report exists already",
     };
