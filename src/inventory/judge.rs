@@ -24,7 +24,7 @@
 //! | --- | --- | --- |
 //! | one is ours, of no other can it not be said | adopted | adopted |
 //! | several are ours, or of one nobody can say | look again | `in_doubt`, all named; first wait for what can still be learned |
-//! | only theirs, perhaps | look again | `in_doubt`, all named |
+//! | only theirs, perhaps | look again | the same: who we are can still be learned |
 //! | none | look again | not made: sent again; after a 2xx: `in_doubt`, it exists and cannot be found |
 //!
 //! After a 409 the one report that there is, is adopted; but never for the partner's own request: an old report of a
@@ -152,7 +152,8 @@ fn was_it_made(question: &Question<'_>, doubt: Doubt, seen: &[Seen]) -> Finding 
     if let ([only], [], false) = (&ours[..], &open[..], question.has_rival) {
         return Finding::Adopt(only.id.clone());
     }
-    if !question.settled || (question.may_learn && !open.is_empty()) {
+    let is_open = !open.is_empty() || !theirs.is_empty();
+    if !question.settled || (question.may_learn && is_open) {
         return Finding::LookAgain;
     }
     let named = [ours, open, theirs].concat();
@@ -433,7 +434,14 @@ mod tests {
             may_learn: true,
             ..question(T)
         };
-        assert_eq!(judge(&waits, &[open]), again(), "first what can be learned");
+        let stranger = named("stranger", seen(Age::After, Maker::Stranger));
+        for report in [open, stranger] {
+            assert_eq!(
+                judge(&waits, &[report]),
+                again(),
+                "first what can be learned"
+            );
+        }
         assert_eq!(judge(&waits, &[]), Finding::NotMade);
     }
 

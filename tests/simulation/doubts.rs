@@ -13,6 +13,12 @@ use super::{history::History, server::Report};
 /// A report that is surely ours tells what the clocks show, where it is read so soon after its create left.
 const CLOSE: Duration = Duration::from_secs(29);
 
+/// A clock that shows whole seconds, and one that is read a little later.
+const COARSE: Duration = Duration::from_secs(3);
+
+/// What a single read did not show is not asked for again within this.
+const STALE: Duration = Duration::from_secs(2);
+
 /// A look that takes longer has other reasons than the server's usual pace.
 const LONG: Duration = Duration::from_secs(10);
 
@@ -49,9 +55,12 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
             _ => Ok("in doubt: 409, several"),
         };
     }
-    // A look that takes long may have read it before it was all there.
+    // The last look may have read it before it was all there, or in vain.
+    let settled = history.process.borrow().settled.get(&row.id()).copied();
     let long_ago = |report: &&Report| match history.server.reads(&report.id).last() {
-        Some((at, false)) => at.elapsed() > LONG,
+        Some((at, false)) => {
+            at.elapsed() > LONG || settled.is_some_and(|settled| *at + STALE >= settled)
+        }
         _ => false,
     };
     if named
@@ -61,7 +70,7 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
         return Ok("in doubt: not shown who made it, or when");
     }
     let process = history.process.borrow();
-    let earlier = process.doubts.contains(&row.id());
+    let earlier = process.doubts.contains_key(&row.id());
     if readable(history, &reports, earlier).is_empty() {
         return Ok("in doubt: nothing of ours to compare with");
     }
@@ -116,9 +125,13 @@ fn readable<'r>(history: &History<'_>, reports: &'r [Report], earlier: bool) -> 
 
 /// Whether `row` may have taken `report`, which another person made, because nobody could know.
 pub(crate) fn may_be_anothers(history: &History<'_>, row: &Row, report: &Report) -> bool {
-    let earlier = history.process.borrow().doubts.contains(&row.id());
+    let process = history.process.borrow();
+    let intent = process.doubts.get(&row.id());
+    let earlier = intent.is_some();
     let first_left = history.server.first_left(row.request());
-    let is_new = first_left.is_some_and(|left| left <= report.stored.made);
+    // It may have left for all that the next process knows.
+    let intent = intent.copied().flatten().map(|intent| intent - COARSE);
+    let is_new = (first_left.into_iter().chain(intent)).any(|left| left <= report.stored.made);
     let reports = history.server.reports();
     let ours = readable(history, &reports, earlier);
     let was_read = |ours: &&Report| history.server.reads(&ours.id).iter().any(|(_, told)| *told);

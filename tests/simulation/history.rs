@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use chrono::{DateTime, Utc};
 use monthend::{
     ledger::{Counts, Disk as _, Ledger, RepairKind, Row, State},
     request::{Period, ReportId, ReportType, Request, RequestId},
@@ -162,12 +163,14 @@ pub(crate) struct Process {
     pub(crate) answered: BTreeMap<ReportId, Instant>,
     /// Reports that the ledger had when it began, and that creates were answered with.
     pub(crate) found: Vec<ReportId>,
-    /// Rows whose create an earlier process sent, its outcome unknown.
-    pub(crate) doubts: BTreeSet<RequestId>,
+    /// Rows whose create an earlier process sent, its outcome unknown, with its intent.
+    pub(crate) doubts: BTreeMap<RequestId, Option<DateTime<Utc>>>,
+    /// When the last look-ups of rows begin that are in doubt since this process runs, at the earliest.
+    pub(crate) settled: BTreeMap<RequestId, Instant>,
 }
 
 impl Process {
-    fn of(ledger: &Ledger) -> Self {
+    fn of(ledger: &Ledger, settle: Duration) -> Self {
         let doubts = ledger.rows().filter(|row| {
             matches!(row.state, State::Sending { .. }) || row.state.intent().is_some()
         });
@@ -177,7 +180,10 @@ impl Process {
                 .filter(|row| matches!(row.last_answer.http_status, Some(200..300)))
                 .filter_map(|row| row.state.report_id().cloned())
                 .collect(),
-            doubts: doubts.map(Row::id).collect(),
+            doubts: doubts.map(|row| (row.id(), row.state.intent())).collect(),
+            settled: (ledger.rows())
+                .map(|row| (row.id(), Instant::now() + settle))
+                .collect(),
         }
     }
 }
@@ -245,7 +251,9 @@ impl<'w> History<'w> {
             }
             match finished {
                 Some(finished) if calm && self.awaits_a_person(&finished) => {
-                    self.decide_by_hand().await;
+                    if !self.decide_by_hand().await {
+                        return;
+                    }
                 }
                 Some(finished)
                     if calm && finished.stop.is_none() && self.is_for_the_next(&finished) => {}
@@ -282,7 +290,7 @@ impl<'w> History<'w> {
             return None;
         }
         checks::at_rest(self, &ledger);
-        *self.process.borrow_mut() = Process::of(&ledger);
+        *self.process.borrow_mut() = Process::of(&ledger, self.settings.retry.settle);
         let (mut idle, mut work) = (Counts::default(), Vec::new());
         for (place, row) in ledger.places() {
             match row.state {
@@ -422,6 +430,8 @@ impl<'w> History<'w> {
             }
             EventKind::InDoubt(row) => {
                 self.world.count("doubts");
+                let settled = Instant::now() + self.settings.retry.settle;
+                self.process.borrow_mut().settled.insert(row.id(), settled);
                 self.world.trace(|| format!("  in doubt {}", row.request()));
             }
             EventKind::Attempted(attempt) => {
@@ -460,11 +470,12 @@ impl<'w> History<'w> {
         }
     }
 
-    /// Somebody looks at the server, who sees more than we do, and decides each doubt as `resolve` does.
-    async fn decide_by_hand(&self) {
+    /// Somebody looks at the server, who sees more than we do, and decides each doubt as `resolve` does. False where a
+    /// repeated answer gave this row's report to another row: `resolve` refuses to give it to a second one.
+    async fn decide_by_hand(&self) -> bool {
         sleep(2 * self.settings.retry.settle).await;
         let Some(mut ledger) = self.prepare() else {
-            return;
+            return true;
         };
         let reports = self.server.reports();
         for (place, row) in ledger.clone().places() {
@@ -477,6 +488,15 @@ impl<'w> History<'w> {
                 .iter()
                 .filter(|report| report.request == *row.request());
             let ours = of_it.clone().find(|report| report.ours);
+            if ours.is_some_and(|report| !is_free(&report.id)) {
+                let mut misled = ledger.rows().map(Row::request);
+                if !misled.any(|request| self.server.was_misled(request)) {
+                    self.world
+                        .fail(format!("another row has the report of {row:?}"));
+                }
+                self.world.count("no end: another row was given its report");
+                return false;
+            }
             let refused = self.server.had_conflict(row.request());
             let anothers = of_it.clone().find(|report| refused && is_free(&report.id));
             let row = match ours.or(anothers) {
@@ -488,6 +508,7 @@ impl<'w> History<'w> {
             ledger.replace(place, row);
         }
         let _ = self.disk.replace(ledger.to_csv()).await;
+        true
     }
 
     /// The process is over: which rows it left to a person without having said so.

@@ -35,8 +35,8 @@ use world::Tally;
 const SEEDS: u64 = 5_000;
 /// A history that takes longer is told.
 const SLOW: Duration = Duration::from_secs(1);
-/// So many failures are enough to look at.
-const ENOUGH: usize = 5;
+/// So many failures are enough to look at; `MONTHEND_SIM_ENOUGH` says otherwise.
+const ENOUGH: u64 = 5;
 
 fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -67,6 +67,7 @@ fn no_history_loses_doubles_or_mixes_up_a_report() {
         return;
     }
     let seeds = variable("MONTHEND_SIM_SEEDS").unwrap_or(SEEDS);
+    let enough = variable("MONTHEND_SIM_ENOUGH").unwrap_or(ENOUGH);
     let began = Instant::now();
     let next = AtomicU64::new(0);
     let totals = Mutex::new((Tally::new(), Vec::new()));
@@ -78,7 +79,7 @@ fn no_history_loses_doubles_or_mixes_up_a_report() {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     let failed = totals.lock().unwrap().1.len();
-                    if seed >= seeds || failed >= ENOUGH {
+                    if seed >= seeds || failed as u64 >= enough {
                         break;
                     }
                     let began = Instant::now();
