@@ -161,6 +161,14 @@ impl StateFile {
     }
 }
 
+/// A process that is being started holds all files of the one that starts it for a moment: the lock would outlast the
+/// file's closing here, and the next sandbox would not get it.
+impl Drop for StateFile {
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
 /// The record of a line; `None` for the first one, which only says what the file is.
 fn read_line(
     index: usize,

@@ -8,7 +8,11 @@ use monthend::{
     server_model::{Category, Origin, Record},
 };
 
-use crate::support::{Desk, LedgerFile, asked, asked_by, to_csv};
+use crate::support::{
+    Desk, LedgerFile,
+    law::{asked, asked_by},
+    to_csv,
+};
 
 pub(crate) const LEDGER: &str = "m.ledger.csv";
 

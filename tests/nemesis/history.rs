@@ -10,7 +10,7 @@ use monthend::{
 
 use crate::{
     hands::{self, LEDGER},
-    support::{Desk, LedgerFile, Monthend, Served, asked, breaches},
+    support::{Desk, Monthend, Served, breaches, law::asked},
     world::{Nature, Plan, SETTLE},
 };
 
@@ -43,7 +43,9 @@ pub(crate) fn play(seed: u64, told: &mut Vec<String>) -> Result<(), String> {
     let desk = Desk::new();
     let plan = Plan::draw(&mut rng);
     let nature = Nature::draw(&mut rng, &plan);
-    let server = serve(&desk, &nature.worst(&mut rng, &plan));
+    let config = nature.worst(&mut rng, &plan);
+    let server = serve(&desk, &config);
+    let takes_others = nature.refuses_duplicates();
     let mut history = History {
         rng,
         desk,
@@ -53,9 +55,9 @@ pub(crate) fn play(seed: u64, told: &mut Vec<String>) -> Result<(), String> {
         told,
         tells: std::env::var_os("MONTHEND_NEMESIS_SEED").is_some(),
         lost: false,
-        takes_others: false,
+        takes_others,
     };
-    history.tell(format!("{:#?}\n{:#?}", history.plan, history.nature));
+    history.tell(format!("{}\n{config}", history.plan.jobs()));
     history.begin()?;
     for _ in 0..history.rng.usize(3..8) {
         history.step()?;
@@ -85,26 +87,32 @@ impl History<'_> {
             SETTLE.as_millis()
         );
         let url = self.server.url().to_owned();
-        self.desk.manifest_with(&url, &settings, &self.plan.jobs);
+        self.desk.manifest_with(&url, &settings, &self.plan.jobs());
         self.run()
     }
 
     fn step(&mut self) -> Result<(), String> {
         let has_ledger = self.desk.has(LEDGER);
         match self.rng.u8(0..20) {
-            0..=11 => self.run(),
-            12..=14 if has_ledger && self.is_at_rest() => {
+            0..=8 => self.run(),
+            9..=11 if has_ledger && self.is_at_rest() => {
                 let others = self.takes_others;
                 let told = hands::resolve(&self.desk, false, others);
                 self.tell(format!("a person decides\n{}", told.join("\n")));
                 Ok(())
             }
-            15..=16 if has_ledger && self.is_at_rest() => {
+            12..=13 if has_ledger && self.is_at_rest() => {
                 let told = hands::edit(&self.desk, &mut self.rng);
                 self.tell(told);
                 Ok(())
             }
+            14..=16 => {
+                self.plan.grow();
+                self.tell("the plan grows".to_owned());
+                self.begin()
+            }
             17..=18 => {
+                self.plan.grow();
                 self.server.stop();
                 let config = self.nature.worst(&mut self.rng, &self.plan);
                 self.server = serve(&self.desk, &config);
@@ -211,28 +219,11 @@ impl History<'_> {
             return self.judge_made();
         }
         let ledger = self.desk.ledger();
-        let mut breaches = breaches(&hands::record(&self.desk), &ledger);
-        if !self.takes_others {
-            breaches.extend(self.anothers(&ledger));
-        }
+        let breaches = breaches(&hands::record(&self.desk), &ledger);
         if breaches.is_empty() {
             return Ok(());
         }
         Err(format!("{breaches:#?}\n{}", self.desk.read(LEDGER)))
-    }
-
-    /// Rows that hold what somebody else made, where nothing that was asked for says so.
-    fn anothers(&self, ledger: &LedgerFile) -> Vec<String> {
-        if self.nature.refuses_duplicates() || !self.nature.shows_created_by {
-            return Vec::new();
-        }
-        let reports = hands::record(&self.desk);
-        let theirs = reports.iter().filter(|r| r.origin == Origin::Elsewhere);
-        let held = ledger.report_ids();
-        theirs
-            .filter(|report| held.contains(&&*report.id))
-            .map(|report| format!("a row holds what somebody else made: {report:?}"))
-            .collect()
     }
 
     /// The server is well again: everything comes to its end.
@@ -242,7 +233,7 @@ impl History<'_> {
         self.tell("the server is well".to_owned());
         let url = self.server.url().to_owned();
         let settings = format!("retry.settle: {}ms", SETTLE.as_millis());
-        self.desk.manifest_with(&url, &settings, &self.plan.jobs);
+        self.desk.manifest_with(&url, &settings, &self.plan.jobs());
         for _ in 0..CALM_RUNS {
             let mut command = self.desk.converge();
             if self.lost {

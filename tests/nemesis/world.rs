@@ -13,11 +13,19 @@ use crate::support::{own, partner, partners, partners_with};
 pub(crate) const SETTLE: Duration = Duration::from_millis(700);
 const TYPES: [&str; 3] = ["PARTNER", "CUSTOMER", "USER"];
 
+/// The periods that a plan can grow by.
+const PERIODS: [&str; 4] = [
+    "2026-09",
+    "2026-08",
+    "2026-07",
+    "{ start: 2026-06-01, end: 2026-06-15 }",
+];
+
 /// What the manifest asks for.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// What stands under `jobs:`.
-    pub(crate) jobs: String,
+    jobs: String,
+    periods: usize,
     /// `--job=…`, `--type=…` and the like: selectors that match something.
     pub(crate) selectors: Vec<String>,
     orgs: Vec<String>,
@@ -33,27 +41,39 @@ impl Plan {
         types.truncate(rng.usize(1..3));
         let (has_own, has_twins) = (rng.bool(), rng.bool());
         let named = || orgs.iter().map(String::as_str);
-        let mut jobs = partners(named(), &types.join(", "), "2026-09");
+        let mut jobs = partners(named(), &types.join(", "), "PERIODS");
         let mut selectors = vec!["--job=partners".to_owned()];
         selectors.extend(types.iter().map(|t| format!("--type={t}")));
         selectors.extend(orgs.iter().map(|org| format!("--sub-partner={org}")));
         if has_twins {
             let some = named().take(rng.usize(1..=orgs.len()));
-            jobs += &partners_with(some, types[0], "2026-09", "internal: true")
+            jobs += &partners_with(some, types[0], "PERIODS", "internal: true")
                 .replace("name: partners", "name: internal");
             selectors.push("--job=internal".to_owned());
         }
         if has_own {
-            jobs += &own(&types.join(", "), "2026-09");
+            jobs += &own(&types.join(", "), "PERIODS");
             selectors.push("--job=own".to_owned());
         }
         Plan {
             jobs,
+            periods: 1,
             selectors,
             orgs,
             types,
             has_own,
         }
+    }
+
+    /// What stands under `jobs:` now.
+    pub(crate) fn jobs(&self) -> String {
+        self.jobs
+            .replace("PERIODS", &PERIODS[..self.periods].join(", "))
+    }
+
+    /// Another period is asked for from now on, where there is one.
+    pub(crate) fn grow(&mut self) {
+        self.periods = PERIODS.len().min(self.periods + 1);
     }
 
     /// A planned request, as a report that is there from the beginning.
@@ -79,7 +99,7 @@ impl Plan {
 #[derive(Debug)]
 pub(crate) struct Nature {
     seed: u32,
-    pub(crate) shows_created_by: bool,
+    shows_created_by: bool,
     shows_category: bool,
     fixed: String,
     existing: String,
@@ -223,7 +243,8 @@ reports: {{ list_lag: {}, list_lag_jitter: {}, get_lag: {}, replica_lag: {}, sta
         ];
         faults.extend(others.map(str::to_owned));
         if self.shows_created_by {
-            let org = partner(&plan.orgs[rng.usize(0..plan.orgs.len())]);
+            // With a twin where there are any: of a request that nobody plans lists do not tell whose it is.
+            let org = partner(&plan.orgs[0]);
             for processed in [true, false] {
                 faults.push(format!(
                     "{{ kind: rival, by: colleague, processed: {processed} }}"
