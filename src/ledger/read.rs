@@ -248,7 +248,9 @@ impl Header {
             why,
         };
         let line = line.ok_or_else(|| {
-            not_a_ledger("the file is empty; bring back a copy, or remove it to start anew".to_owned())
+            not_a_ledger(
+                "the file is empty; bring back a copy, or remove it to start anew".to_owned(),
+            )
         })?;
         let text = match std::str::from_utf8(line.bytes) {
             Ok(text) if line.end == End::LineFeed => text,
@@ -444,8 +446,7 @@ impl Reader<'_> {
         let ledger = &self.reading.ledger;
         let before = ledger.get(row.key()).and_then(|r| r.state.report_id());
         let lost = before.filter(|b| *b != report && !row.replaces.contains(b));
-        if let Some((_, number)) = lost.and_then(|b| self.reports.get(b))
-        {
+        if let Some((_, number)) = lost.and_then(|b| self.reports.get(b)) {
             let why = format!(
                 "line {number} holds another report id for this request; remove the line that is wrong"
             );

@@ -251,7 +251,8 @@ impl<'w> History<'w> {
             }
             match finished {
                 Some(finished) if calm && self.awaits_a_person(&finished) => {
-                    if !self.decide_by_hand().await {
+                    let decided = self.decide_by_hand().await;
+                    if !decided {
                         return;
                     }
                 }
