@@ -83,15 +83,23 @@ impl Row {
         &self.request
     }
 
-    /// The request's id.
+    /// The request's id as the file spells it: an older version hashed the organisation's id as it was written.
     pub fn id(&self) -> RequestId {
         self.id
+    }
+
+    /// The request's id, whatever spelling the file has: what plans and selections know it by.
+    pub fn key(&self) -> RequestId {
+        match &self.request.sub_partner {
+            Some(org) if org.as_str() != org.canonical() => self.request.id(),
+            _ => self.id,
+        }
     }
 
     /// `error`: what went wrong, one line, and which reports the row gave up.
     pub fn error(&self) -> Cow<'_, str> {
         match &self.state {
-            State::Failed(reason)
+            State::Failed { reason, .. }
             | State::Pending { reason, .. }
             | State::Sending { reason, .. }
                 if self.replaces.is_empty() =>
@@ -131,7 +139,10 @@ impl Row {
     /// It came to nothing.
     pub fn failed(self, reason: Reason) -> Row {
         Row {
-            state: State::Failed(reason),
+            state: State::Failed {
+                reason,
+                intent: None,
+            },
             ..self
         }
     }
@@ -183,7 +194,7 @@ impl Row {
     pub fn held_back(self) -> Row {
         let intent = self.state.intent();
         match &self.state {
-            State::Failed(reason) => {
+            State::Failed { reason, .. } => {
                 let reason = reason.clone();
                 self.waiting(reason, intent)
             }

@@ -331,7 +331,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                 match row.state {
                     State::Created(_) => self.emit(EventKind::Adopted((*row).clone())),
                     State::Pending { .. } => self.emit(EventKind::NotMade((*row).clone())),
-                    State::Failed(_) | State::InDoubt { .. } | State::Sending { .. } => {}
+                    State::Failed { .. } | State::InDoubt { .. } | State::Sending { .. } => {}
                 }
                 self.proceed(place, &row, next);
             }

@@ -9,7 +9,7 @@ fn arb_text() -> impl Strategy<Value = String> {
     prop_oneof![nasty, any::<String>()].prop_map(|text| text.replace('\0', ""))
 }
 
-fn arb_row() -> impl Strategy<Value = Row> {
+pub(super) fn arb_row() -> impl Strategy<Value = Row> {
     let texts = proptest::collection::vec(arb_text(), 10);
     let times = (0..100_000i64, proptest::option::of(0..100_000i64));
     (0..30u32, 0..6u8, texts, times, any::<u32>()).prop_map(
@@ -30,7 +30,7 @@ fn arb_row() -> impl Strategy<Value = Row> {
             };
             row.state = match status {
                 0 => State::Pending { reason, intent },
-                1 => State::Failed(reason),
+                1 => State::Failed { reason, intent },
                 2 if attempts % 4 == 0 => {
                     row.last_answer.http_status = Some(201);
                     let doubt = Doubt::SaidYes;
