@@ -1,16 +1,18 @@
 //! The values that a manifest sets and that the API, the pace and the runner go by.
 //!
 //! Whoever needs a setting takes it from here and knows nothing of manifests. Each value has one grammar and one
-//! default. A key more of `api`, `limits` or `retry` is one more line in `values`.
+//! default. A key more is one more line in `values`.
 
 mod base_url;
 mod discover;
 mod duration;
 mod rate;
+mod totals;
 mod values;
 
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use discover::Discover;
 pub(crate) use duration::duration_of;
 pub use rate::{NotARate, Rate, RateUnit};
-pub use values::{ApiSettings, Limits, RetryPolicy, Settings};
+pub use totals::Totals;
+pub use values::{ApiSettings, AuditSettings, CollectSettings, Limits, RetryPolicy, Settings};
