@@ -17,6 +17,7 @@
 //! - [`pacing`]: when a request may leave;
 //! - [`session`]: both joined, with the token in force and the server's clock;
 //! - [`runner`]: drives requests to their end, never lost, never twice;
+//! - [`collect`]: from created reports to checked files;
 //! - [`ledger`]: the file that remembers;
 //! - [`output`]: what people and scripts read;
 //! - [`whole_file`]: files that appear whole or not at all;
@@ -26,6 +27,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod collect;
 pub mod inventory;
 pub mod ledger;
 pub mod manifest;

@@ -67,6 +67,32 @@ impl Write for NewFile {
     }
 }
 
+/// Gives the file at `from`, which is whole and durable, the name `place`, over what is there, and makes that durable.
+///
+/// # Errors
+/// What the system said.
+pub fn put_in_place(from: &Path, place: &Path) -> io::Result<()> {
+    fs::rename(from, place)?;
+    sync_folder(place)
+}
+
+/// Makes the folder at `path` and those above it, durably, where they are missing.
+///
+/// # Errors
+/// What the system said.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) {
+        make_folder(above)?;
+    }
+    match fs::create_dir(path) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists || !path.is_dir() => Err(e),
+        _ => sync_folder(path),
+    }
+}
+
 /// Puts `contents` in the place of the file at `place`, whole or not at all.
 ///
 /// # Errors

@@ -56,6 +56,8 @@ pub(super) enum CliError {
     Unresolvable(String),
     #[error("looking for existing reports failed: {}", .0.text)]
     Existing(Cause),
+    #[error("files cannot be written to {}: {source}; nothing was sent", path.display())]
+    Output { path: PathBuf, source: io::Error },
     #[error("interrupted")]
     Interrupted(Signal),
     #[error("cannot write to stdout: {0}")]
@@ -88,6 +90,7 @@ impl CliError {
             | CliError::Sandbox(_)
             | CliError::SandboxConfig { .. }
             | CliError::Unresolvable(_)
+            | CliError::Output { .. }
             | CliError::Nobody(_) => Exit::Usage,
             CliError::Ledger(_)
             | CliError::Ledgers(_)
@@ -161,6 +164,9 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
         ),
         StopReason::Interrupted(_) => {
             "interrupted; run the same command again to continue".to_owned()
+        }
+        StopReason::Output(why) => {
+            format!("{why}; make room, then `monthend collect` goes on from here")
         }
         StopReason::Ledger(error) => {
             format!("the ledger cannot be written: {error}; nothing more was sent")

@@ -5,6 +5,8 @@
 //! the work that `run` and `retry` share.
 
 mod args;
+mod collect;
+mod collection;
 mod connection;
 mod drive;
 mod error;
@@ -61,6 +63,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Plan(args) => run_async(plan::plan(&args)),
         Command::Run(args) => run_async(run::run(&args, quiet)),
         Command::Retry(args) => run_async(retry::retry(&args, quiet)),
+        Command::Collect(args) => run_async(collect::collect(&args, quiet)),
         Command::Resolve(args) => run_async(resolve::resolve(&args)),
         Command::Merge(args) => run_async(merge::merge(&args)),
         Command::Sandbox(args) => run_async(sandbox::sandbox(&args)),

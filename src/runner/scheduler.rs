@@ -268,6 +268,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             sub_partner: request.sub_partner.clone(),
             report_type: Some(request.report_type),
             period: Some(request.period),
+            status: None,
         };
         Box::pin(async move {
             tokio::select! {

@@ -222,6 +222,7 @@ fn in_doubt_wrongly(
         sub_partner: row.request().sub_partner.clone(),
         report_type: Some(row.request().report_type),
         period: Some(row.request().period),
+        status: None,
     };
     if !reports.iter().any(|r| history.server.matches(r, &query)) {
         return Some("is in doubt, and no report could be it");
