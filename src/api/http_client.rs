@@ -1,4 +1,4 @@
-//! How the HTTP client is set up: what it may do by itself, and above all what not.
+//! How the HTTP client is set up: what it may do by itself, and what it must not do.
 
 use std::{fs, io, num::NonZeroUsize, path::PathBuf, time::Duration};
 
@@ -109,8 +109,8 @@ pub(crate) fn download_client(
     guard(client).build().map_err(HttpApiError::Client)
 }
 
-/// A connect that hangs is to be told as "not sent", so its time-out must come before the one of the whole exchange,
-/// which would leave a doubt.
+/// A connect that hangs means "not sent". So its time-out must come before the one of the whole exchange, which
+/// would leave a doubt.
 fn connect_timeout(settings: &ApiSettings) -> Duration {
     settings
         .connect_timeout

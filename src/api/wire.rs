@@ -59,7 +59,7 @@ pub(super) struct Reports {
     pub(super) items: Vec<Report>,
 }
 
-/// A report; everything but its id is optional, and an optional part that cannot be read is not there.
+/// A report. Everything but its id is optional, and an optional part that cannot be read counts as missing.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Report {
@@ -130,7 +130,7 @@ impl SubPartners {
         self.items.len() == LARGEST_PAGE
     }
 
-    /// Those that are what was asked for: an entry that says otherwise is left out, one that does not say is kept.
+    /// Those that were asked for. An entry of another kind is left out; one that does not show its kind is kept.
     pub(super) fn only(self, which: Discover) -> Vec<OrgId> {
         self.items
             .into_iter()

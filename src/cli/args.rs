@@ -86,7 +86,7 @@ pub(super) struct PlanArgs {
     #[command(flatten)]
     pub(super) calendar: CalendarArgs,
 
-    /// How to show it: table for people; csv and json have every row
+    /// How to show it: `table` is for people and shows the first rows, `csv` and `json` show all
     #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = PlanFormat::Table)]
     pub(super) format: PlanFormat,
 
@@ -102,8 +102,8 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) calendar: CalendarArgs,
 
-    /// For a ledger that was lost: what to do about reports that the server already has for requests that this
-    /// ledger has not sent
+    /// For a lost ledger: what to do about reports that the server already has for requests that this ledger has
+    /// not sent
     #[arg(long, env = "MONTHEND_EXISTING", value_enum, value_name = "WHAT", default_value_t = OnExisting::Ignore)]
     pub(super) existing: OnExisting,
 
@@ -194,7 +194,7 @@ pub(super) struct WorkArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum OnExisting {
-    /// Do not ask; create them again
+    /// Do not ask the server; create them again
     Ignore,
     /// Record the newest report of each instead of making another
     Adopt,
@@ -212,11 +212,11 @@ pub(super) struct ResolveArgs {
     #[arg(long, value_name = "ID")]
     pub(super) request: RequestId,
 
-    /// This report is the row's own
+    /// The row's report is this one
     #[arg(long, value_name = "REPORT_ID", group = "decision")]
     pub(super) adopt: Option<ReportId>,
 
-    /// No report is its own: the next run sends the request again
+    /// The row has no report: the next run sends the request again
     #[arg(long, group = "decision")]
     pub(super) resend: bool,
 
@@ -250,7 +250,7 @@ pub(super) struct ManifestArgs {
     #[arg(long, env = "MONTHEND_LEDGER", value_name = "PATH")]
     pub(super) ledger: Option<PathBuf>,
 
-    /// The API, instead of the manifest's `api.base_url`
+    /// The address of the API, instead of the manifest's `api.base_url`
     #[arg(long, env = "MONTHEND_BASE_URL", value_name = "URL")]
     pub(super) base_url: Option<BaseUrl>,
 
@@ -278,7 +278,7 @@ pub(super) struct RehearsalArgs {
     #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX", value_parser = FalseyValueParser::new(), conflicts_with = "base_url")]
     pub(super) sandbox: bool,
 
-    /// What the simulator is like: a YAML file
+    /// How the simulator behaves: a YAML file
     #[arg(
         long,
         help_heading = "Rehearsal",
@@ -377,7 +377,7 @@ pub(super) struct StatusArgs {
 }
 
 impl StatusArgs {
-    /// The option, else what the environment says: a format that only other commands have is no mistake there.
+    /// The option, else the environment variable. A format there that only other commands have is no mistake.
     pub(super) fn format(&self) -> StatusFormat {
         let named = || StatusFormat::from_str(&std::env::var("MONTHEND_FORMAT").ok()?, false).ok();
         self.format.or_else(named).unwrap_or(StatusFormat::Table)
@@ -386,15 +386,15 @@ impl StatusArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct SandboxArgs {
-    /// What the simulator is like: a YAML file
+    /// How the simulator behaves: a YAML file
     #[arg(long, env = "MONTHEND_SANDBOX_CONFIG", value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
 
-    /// The port on 127.0.0.1 [default: the configuration's, else a free one]
-    #[arg(long, env = "MONTHEND_SANDBOX_PORT")]
+    /// The port of 127.0.0.1 to listen on [default: `port` of the configuration, else a free one]
+    #[arg(long, env = "MONTHEND_SANDBOX_PORT", value_name = "PORT")]
     pub(super) port: Option<u16>,
 
-    /// Where reports are kept from one start to the next [default: nowhere]
+    /// Keep the reports in this file from one start to the next [default: not kept]
     #[arg(long, env = "MONTHEND_SANDBOX_STATE", value_name = "FILE")]
     pub(super) state: Option<PathBuf>,
 
@@ -405,7 +405,7 @@ pub(super) struct SandboxArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct SchemaArgs {
-    /// Which schema
+    /// The schema to print
     #[arg(value_enum)]
     pub(super) which: SchemaKind,
 }

@@ -4,7 +4,7 @@ use std::{io, process::ExitCode};
 
 use crate::runner::{Finished, Signal, StopReason};
 
-/// How a command ended, for those who look at codes.
+/// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
     /// Every selected request is created, or there was nothing to do.
@@ -39,7 +39,7 @@ impl Exit {
         }
     }
 
-    /// What clap has to say in place of a command, said: help and version are results, all else is a usage error.
+    /// Prints what clap says instead of running a command. Help and version are results, all else is a usage error.
     pub(super) fn without_command(said: &clap::Error) -> Self {
         match said.print() {
             _ if said.use_stderr() => Exit::Usage,

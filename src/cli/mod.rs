@@ -52,7 +52,7 @@ pub fn main() -> ExitCode {
     exit.into()
 }
 
-/// The command line's definition, for whoever documents it.
+/// The command line's definition, for its documentation.
 pub fn command() -> clap::Command {
     Cli::command()
 }

@@ -19,7 +19,7 @@ use crate::{
 /// Decides a row that is in doubt.
 pub(super) async fn resolve(args: &ResolveArgs) -> Result<Exit, CliError> {
     let missing = || LedgerError::Missing(args.ledger.clone());
-    // Where there is no ledger, not even a lock is made.
+    // If there is no ledger, not even a lock is made.
     if !real_ledger(&args.ledger)?.exists() {
         return Err(missing().into());
     }

@@ -21,7 +21,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) settings: Settings,
-    /// As it was given: for words. Where it really lies says [`real_ledger`].
+    /// As it was given, for messages. [`real_ledger`] says where it really lies.
     pub(super) ledger: PathBuf,
     /// Whether this is a rehearsal whose files lie beside the real ones.
     is_beside: bool,
@@ -133,7 +133,7 @@ pub(super) fn real_ledger(path: &Path) -> Result<PathBuf, LedgerError> {
     }
 }
 
-/// Says what a crash had left of the ledger; `then` is what follows for it.
+/// Says what a crash had left of the ledger, and `then`, what is done about it.
 pub(super) fn tell_repairs(ledger: &Path, reading: &Reading, then: &str) {
     for repair in &reading.repairs {
         warn!("{}: {repair}{then}", ledger.display());

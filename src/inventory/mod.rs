@@ -23,4 +23,4 @@ pub use clocks::{Age, Clocks, Moment};
 pub use evidence::Evidence;
 pub use existing::{Existing, find_existing};
 pub use judge::{Finding, Maker, Origin, Question, QuestionKind, Seen, judge};
-pub use look_up::{Sought, look_up};
+pub use look_up::{Sought, Taken, look_up};

@@ -20,9 +20,9 @@ use crate::{
 
 /// Between two lines where there is no terminal.
 const EVERY: Duration = Duration::from_secs(5);
-/// A pause of which less is left is not shown.
+/// A pause with less time left is not shown.
 const WORTH_SAYING: Duration = Duration::from_secs(1);
-/// A pause that ends so little later is not told again.
+/// If a pause ends only this much later than the one that was told, it is not told again.
 const SAME_PAUSE: chrono::Duration = chrono::Duration::milliseconds(500);
 
 /// Reads a run's events and tells about them on stderr.

@@ -1,4 +1,4 @@
-//! What a run came to.
+//! How a run ended, in words.
 
 use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
