@@ -14,6 +14,7 @@
 mod support;
 
 mod bad_input;
+mod collect;
 mod credentials;
 mod damage;
 mod discovery;
