@@ -18,6 +18,8 @@
 //! - [`session`]: both joined, with the token in force and the server's clock;
 //! - [`runner`]: drives requests to their end, never lost, never twice;
 //! - [`ledger`]: the file that remembers;
+//! - [`collect`]: reports as files on disk;
+//! - [`audit`]: every difference between plan, ledger, server and files;
 //! - [`output`]: what people and scripts read;
 //! - [`whole_file`]: files that appear whole or not at all;
 //! - [`server_model`]: the API's server as a pure model;
@@ -26,6 +28,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod collect;
 pub mod inventory;
 pub mod ledger;
 pub mod manifest;

@@ -306,7 +306,12 @@ fn settings() {
             &[
                 (3, 18, "\"30\" has no unit", "write 30s"),
                 (3, 30, "must not be empty", ""),
-                (3, 35, "unknown key \"wiat\" in `collect`", "did you mean wait?"),
+                (
+                    3,
+                    35,
+                    "unknown key \"wiat\" in `collect`",
+                    "did you mean wait?",
+                ),
             ],
         ),
         (
