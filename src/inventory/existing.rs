@@ -57,11 +57,14 @@ pub async fn find_existing<A: Api>(
     });
     let listed: HashMap<Option<&OrgId>, Vec<Listed>> =
         lists.buffer_unordered(concurrency).try_collect().await?;
+    let by_org = listed
+        .iter()
+        .map(|(org, reports)| (*org, reports.as_slice()));
     let mut alike: HashMap<_, usize> = HashMap::new();
     for request in all.iter().collect::<HashSet<_>>() {
         *alike.entry(key(request)).or_default() += 1;
     }
-    let shows_only_own = only_own(&listed);
+    let shows_only_own = only_own(&by_org.collect());
     let mut found = Vec::with_capacity(asked.len());
     for request in asked {
         let reports = listed.get(&request.sub_partner.as_ref());
@@ -98,7 +101,7 @@ fn key(request: &Request) -> (Option<&OrgId>, ReportType, Period) {
 
 /// Whether the list without sub-partner leaves the sub-partners' reports out: another list shows one that it should
 /// show otherwise.
-fn only_own(listed: &HashMap<Option<&OrgId>, Vec<Listed>>) -> bool {
+pub(super) fn only_own(listed: &HashMap<Option<&OrgId>, &[Listed]>) -> bool {
     let Some(own) = listed.get(&None) else {
         return false;
     };
@@ -107,7 +110,7 @@ fn only_own(listed: &HashMap<Option<&OrgId>, Vec<Listed>>) -> bool {
     let theirs = listed
         .iter()
         .filter(|(org, _)| org.is_some())
-        .flat_map(|(_, reports)| reports);
+        .flat_map(|(_, reports)| reports.iter());
     let mut of_a_kind = theirs
         .filter(|report| kinds.contains(&kind(report)))
         .peekable();
