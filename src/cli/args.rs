@@ -66,6 +66,8 @@ pub(super) enum Command {
     Retry(RetryArgs),
     /// Decide by hand about a row in doubt: take a report for it, or let it be sent again
     Resolve(ResolveArgs),
+    /// Unite ledgers: copies, shares, and what an earlier run rescued
+    Merge(MergeArgs),
     /// Count a ledger's rows by status, type, period and cause
     Status(StatusArgs),
     /// Serve the simulator of the API on loopback until stopped
@@ -157,6 +159,21 @@ pub(super) struct ResolveArgs {
     /// No report is its own: the next run sends the request again
     #[arg(long, group = "decision")]
     pub(super) resend: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MergeArgs {
+    /// The ledgers to unite
+    #[arg(required = true, value_name = "LEDGER")]
+    pub(super) ledgers: Vec<PathBuf>,
+
+    /// The ledger to write; where it is there already, it is one of those to unite
+    #[arg(long, short, value_name = "LEDGER")]
+    pub(super) output: PathBuf,
+
+    /// Where two of them have different reports for one request, this one counts
+    #[arg(long, value_name = "LEDGER")]
+    pub(super) prefer: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -95,7 +95,7 @@ pub(super) fn tell_end(
     let rows = || finished.ledger.rows();
     let summary = Summary {
         finished,
-        selected: rows().filter(|row| selected.contains(&row.id())).collect(),
+        selected: rows().filter(|row| selected.contains(&row.key())).collect(),
         outside: rows().filter(|row| is_outside(row)).collect(),
         ledger: &means.target.ledger,
         rate: means.target.settings.limits.rate,

@@ -32,16 +32,14 @@ pub(super) enum CliError {
     Client(#[from] HttpApiError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// Several ledgers at once.
+    #[error("{}", lines(.0))]
+    Ledgers(Vec<LedgerError>),
     #[error("{}: {source}", path.display())]
     TornLine {
         path: PathBuf,
         source: UnknownRequest,
     },
-    #[error(
-        "{} is a link to {}, which is not there; nothing was sent. Mount the share that it is on, or remove the link \
-         to start a new ledger", path.display(), target.display()
-    )]
-    DeadLink { path: PathBuf, target: PathBuf },
     #[error("the folder {} does not exist; make it, or put the ledger {} elsewhere", folder.display(), ledger.display())]
     NoFolder { ledger: PathBuf, folder: PathBuf },
     #[error(transparent)]
@@ -66,6 +64,11 @@ pub(super) enum CliError {
     Runtime(#[source] io::Error),
 }
 
+fn lines(errors: &[LedgerError]) -> String {
+    let lines: Vec<String> = errors.iter().map(LedgerError::to_string).collect();
+    lines.join("\n")
+}
+
 fn discovered(which: Discover) -> &'static str {
     match which {
         Discover::Active => "active",
@@ -87,8 +90,8 @@ impl CliError {
             | CliError::Unresolvable(_)
             | CliError::Nobody(_) => Exit::Usage,
             CliError::Ledger(_)
+            | CliError::Ledgers(_)
             | CliError::TornLine { .. }
-            | CliError::DeadLink { .. }
             | CliError::NoFolder { .. } => Exit::Ledger,
             CliError::Discovery(_) | CliError::Existing(_) | CliError::Stopped(_) => Exit::Stopped,
             CliError::Interrupted(signal) => Exit::Interrupted(*signal),

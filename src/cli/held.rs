@@ -7,7 +7,7 @@ use tracing::warn;
 
 use super::{error::CliError, target::real_ledger};
 use crate::{
-    ledger::{Disk as _, Ledger, LedgerError, LedgerFile, Lock, Pause},
+    ledger::{Ledger, LedgerFile, Lock, Pause},
     session::News,
 };
 
@@ -44,16 +44,7 @@ impl HeldLedger {
 
     /// Puts `ledger` on the disk, whole. A file that holds it already is left alone.
     pub(super) async fn write(&self, ledger: &Ledger) -> Result<(), CliError> {
-        let csv = ledger.to_csv();
-        if self.file.holds(&csv) {
-            return Ok(());
-        }
-        let failed = |source| LedgerError::Io {
-            doing: "write the ledger",
-            path: self.file.path.clone(),
-            source,
-        };
-        Ok(self.file.disk.replace(csv).await.map_err(failed)?)
+        Ok(self.file.write(ledger).await?)
     }
 
     /// Until when `server` wants no request, by what an earlier command was told.

@@ -11,6 +11,7 @@ mod error;
 mod existing;
 mod exit;
 mod held;
+mod merge;
 mod plan;
 mod rescue;
 mod resolve;
@@ -61,6 +62,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Run(args) => run_async(run::run(&args, quiet)),
         Command::Retry(args) => run_async(retry::retry(&args, quiet)),
         Command::Resolve(args) => run_async(resolve::resolve(&args)),
+        Command::Merge(args) => run_async(merge::merge(&args)),
         Command::Sandbox(args) => run_async(sandbox::sandbox(&args)),
         // These talk to nobody and start nothing.
         Command::Status(args) => status::status(&args),

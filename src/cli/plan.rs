@@ -11,7 +11,8 @@ use super::{
     exit::Exit,
     held::remember,
     signals::Signals,
-    target::{Target, real_ledger, tell_repairs},
+    status::warn_of_rescued,
+    target::{Target, real_ledger, tell_repairs, tell_spellings},
 };
 use crate::{
     api::Api,
@@ -34,9 +35,14 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
         Discovered::new()
     };
     let ledger_exists = reading.is_some();
+    warn_of_rescued(
+        &target.ledger,
+        reading.as_ref().map(|reading| &reading.ledger),
+    );
     let reading = reading.unwrap_or_default();
     tell_repairs(&target.ledger, &reading, "; the next run repairs it");
     let plan = Plan::expand(&manifest, &discovered)?;
+    tell_spellings(&plan);
     let selection = args.selection.selection();
     let selected = selection.of_plan(&plan, &manifest, &discovered, &reading.ledger)?;
     let view = PlanView {

@@ -1,38 +1,29 @@
 //! What to do with what is known when the ledger cannot be written: nothing may be lost.
 
 use std::{
-    fs,
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use chrono::{DateTime, Utc};
 use tracing::{error, warn};
 
 use crate::{
-    ledger::{Ledger, Row, Tampered},
+    ledger::{Ledger, Row, Saved, Tampered, save},
     runner::Unsaved,
-    whole_file,
 };
 
 /// Saves `ledger` beside its file where someone else touched that, or prints the rows that are missing in it.
 pub(super) fn rescue(path: &Path, ledger: &Ledger, unsaved: &Unsaved, now: DateTime<Utc>) {
     let tampered = unsaved.error.get_ref().is_some_and(|e| e.is::<Tampered>());
     if tampered {
-        match save_beside(path, ledger, now) {
-            Ok(saved) if saved == path => {
-                warn!(
-                    "{} was gone; the whole ledger was written there again",
-                    path.display()
-                );
-            }
-            Ok(saved) => error!(
-                "{} was changed by someone else and left as it is; the whole ledger of this run is in {}",
-                path.display(),
-                saved.display()
-            ),
-            Err(e) => {
-                error!("the ledger could not be saved anywhere ({e}); its rows follow");
+        let saved = save(path, &ledger.to_csv(), ledger, now);
+        let (path, what) = (path.display(), &unsaved.error);
+        match &saved {
+            Saved::Nothing | Saved::There => warn!("{path}: {what}; {saved}"),
+            Saved::Beside { .. } => error!("{path}: {what}; {saved}"),
+            Saved::Nowhere(_) => {
+                error!("{path}: {what}; {saved}; its rows follow");
                 print(ledger, ledger.rows());
             }
         }
@@ -43,20 +34,6 @@ pub(super) fn rescue(path: &Path, ledger: &Ledger, unsaved: &Unsaved, now: DateT
         error!("these rows are not in the ledger; paste them at its end:");
         print(ledger, &unsaved.rows);
     }
-}
-
-/// Where the file is gone, in its place; else beside it, under a name that is free.
-fn save_beside(path: &Path, ledger: &Ledger, now: DateTime<Utc>) -> io::Result<PathBuf> {
-    let to = if path.exists() {
-        path.with_extension(now.format("rescued-%Y%m%dT%H%M%S%3fZ.csv").to_string())
-    } else {
-        path.to_owned()
-    };
-    if let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder)?;
-    }
-    whole_file::replace(&to, &ledger.to_csv())?;
-    Ok(to)
 }
 
 /// Rows as they would stand in the file, on stderr as they are: they are meant to be pasted.

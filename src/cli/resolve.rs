@@ -13,7 +13,6 @@ use super::{
 use crate::{
     ledger::{Ledger, LedgerError, State},
     output::console,
-    plan::UnknownRequest,
     request::ReportId,
 };
 
@@ -27,14 +26,7 @@ pub(super) async fn resolve(args: &ResolveArgs) -> Result<Exit, CliError> {
     let mut held = HeldLedger::take(&args.ledger)?;
     let reading = held.file.reading.take().ok_or_else(missing)?;
     tell_repairs(&args.ledger, &reading, "");
-    if let Some(id) = reading.unknown.first() {
-        // Writing the ledger would drop the only trace of that request.
-        return Err(CliError::TornLine {
-            path: args.ledger.clone(),
-            source: UnknownRequest(*id),
-        });
-    }
-    let mut ledger = reading.ledger;
+    let mut ledger = reading.into_ledger(&args.ledger)?;
     let said = decide(&mut ledger, args)?;
     held.write(&ledger).await?;
     console::say(&said);

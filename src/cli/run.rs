@@ -15,7 +15,7 @@ use super::{
     held::HeldLedger,
     plan::discovered,
     signals::Signals,
-    target::{Target, tell_repairs},
+    target::{Target, tell_repairs, tell_spellings},
 };
 use crate::{
     ledger::{Row, State},
@@ -51,6 +51,7 @@ pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
     // The plan.
     let discovered = discovered(&session, &manifest, &signals).await?;
     let plan = Plan::expand(&manifest, &discovered)?;
+    tell_spellings(&plan);
     let is_new = reading.is_none();
     let reading = reading.unwrap_or_default();
     let selection = args.common.selection.selection();
@@ -92,7 +93,7 @@ pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
     // The words.
     let planned: HashSet<_> = plan.requests().iter().map(|planned| planned.id).collect();
     let is_left =
-        |row: &Row| !planned.contains(&row.id()) && !matches!(row.state, State::Created(_));
+        |row: &Row| !planned.contains(&row.key()) && !matches!(row.state, State::Created(_));
     tell_end(&finished, &means, &selected, is_left);
     Ok(Exit::of(&finished))
 }

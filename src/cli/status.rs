@@ -1,5 +1,9 @@
 //! `monthend status`
 
+use std::path::Path;
+
+use tracing::warn;
+
 use super::{
     args::{StatusArgs, StatusFormat},
     error::CliError,
@@ -7,7 +11,7 @@ use super::{
     target::{real_ledger, tell_repairs},
 };
 use crate::{
-    ledger::{LedgerError, read_file},
+    ledger::{Ledger, LedgerError, read_file, real_path, refuse_unmerged},
     output::{StatusView, console},
 };
 
@@ -16,11 +20,12 @@ pub(super) fn status(args: &StatusArgs) -> Result<Exit, CliError> {
     let missing = || LedgerError::Missing(args.ledger.clone());
     let reading = read_file(&real_ledger(&args.ledger)?)?.ok_or_else(missing)?;
     tell_repairs(&args.ledger, &reading, "; the next run repairs it");
+    warn_of_rescued(&args.ledger, Some(&reading.ledger));
     let selected = args.selection.selection().of_ledger(&reading.ledger)?;
     let rows = reading
         .ledger
         .rows()
-        .filter(|row| selected.contains(&row.id()));
+        .filter(|row| selected.contains(&row.key()));
     let view = StatusView::new(args.ledger.display().to_string(), rows);
     let text = match args.format() {
         StatusFormat::Table => view.table(),
@@ -28,4 +33,12 @@ pub(super) fn status(args: &StatusArgs) -> Result<Exit, CliError> {
     };
     console::print(&text).map_err(CliError::Stdout)?;
     Ok(Exit::Success)
+}
+
+/// Says where a rescued ledger holds what the one at `path` lacks: a command that only reads goes on.
+pub(super) fn warn_of_rescued(path: &Path, ledger: Option<&Ledger>) {
+    let known = real_path(path).and_then(|path| refuse_unmerged(&path, ledger));
+    if let Err(e) = known {
+        warn!("{e}");
+    }
 }

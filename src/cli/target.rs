@@ -1,9 +1,6 @@
 //! What a command works on: which settings, which server, which ledger.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use chrono::{NaiveDate, Utc};
 use tracing::warn;
@@ -13,9 +10,9 @@ use super::{
     error::CliError,
 };
 use crate::{
-    ledger::{LedgerError, Reading},
+    ledger::{LedgerError, Reading, real_path},
     manifest::{DateCheck, LoadOptions, Manifest, RunSettings},
-    plan::UnknownRequest,
+    plan::{Plan, UnknownRequest},
     sandbox::SandboxConfig,
     settings::Settings,
 };
@@ -105,21 +102,10 @@ impl Target {
 /// # Errors
 /// It is a link that leads nowhere, as where a share is not mounted: a new ledger in its place would forget
 /// everything that was made.
-pub(super) fn real_ledger(path: &Path) -> Result<PathBuf, CliError> {
-    let failed = |source| LedgerError::Io {
-        doing: "find the ledger",
-        path: path.to_owned(),
-        source,
-    };
-    if !path.is_symlink() {
-        return Ok(path.to_owned());
-    }
-    match fs::canonicalize(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Err(CliError::DeadLink {
-            path: path.to_owned(),
-            target: fs::read_link(path).map_err(failed)?,
-        }),
-        real => Ok(real.map_err(failed)?),
+pub(super) fn real_ledger(path: &Path) -> Result<PathBuf, LedgerError> {
+    match path.is_symlink() {
+        true => real_path(path),
+        false => Ok(path.to_owned()), // messages name it as it was given
     }
 }
 
@@ -127,6 +113,27 @@ pub(super) fn real_ledger(path: &Path) -> Result<PathBuf, CliError> {
 pub(super) fn tell_repairs(ledger: &Path, reading: &Reading, then: &str) {
     for repair in &reading.repairs {
         warn!("{}: {repair}{then}", ledger.display());
+    }
+}
+
+/// Says on stderr which organisations are written in two ways.
+pub(super) fn tell_spellings(plan: &Plan) {
+    const NAMED: usize = 3;
+    let spellings = plan.spellings();
+    let named: Vec<String> = spellings
+        .iter()
+        .take(NAMED)
+        .map(|s| format!("{} is also written {}", s.first, s.other))
+        .collect();
+    let more = match spellings.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    if !named.is_empty() {
+        warn!(
+            "one organisation in two spellings is planned once: {}{more}",
+            named.join("; ")
+        );
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    hash::{DefaultHasher, Hasher as _},
     io::{self, Write as _},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard},
     time::SystemTime,
 };
+
+use sha2::{Digest as _, Sha256};
 
 use crate::whole_file;
 
@@ -43,14 +44,14 @@ struct Inner {
 }
 
 /// What the file was when we last read or wrote it. Whoever changes it meanwhile is noticed by this.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 enum Known {
     /// There was none.
     Absent,
     /// It was read: its bytes are compared, since nothing else is certain about what others write.
-    Read { hash: u64 },
-    /// We wrote it.
-    Written(Trace),
+    Read { contents: Sha256 },
+    /// We wrote it. As long as its trace is the same, its bytes are compared only before it is replaced.
+    Written { trace: Trace, contents: Sha256 },
 }
 
 /// What a write of anybody's changes.
@@ -58,8 +59,19 @@ enum Known {
 struct Trace {
     len: u64,
     modified: Option<SystemTime>,
+    /// When anything about the file changed, which nobody can set back, where files have that.
+    changed: Option<(i64, i64)>,
     /// Device and number, where files have them.
     identity: Option<(u64, u64)>,
+}
+
+/// How closely a file is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// Its trace: before each line.
+    Trace,
+    /// Its bytes: before it is replaced.
+    Bytes,
 }
 
 impl Trace {
@@ -67,6 +79,7 @@ impl Trace {
         Trace {
             len: metadata.len(),
             modified: metadata.modified().ok(),
+            changed: changed(metadata),
             identity: identity(metadata),
         }
     }
@@ -78,21 +91,32 @@ fn identity(metadata: &fs::Metadata) -> Option<(u64, u64)> {
     Some((metadata.dev(), metadata.ino()))
 }
 
+#[cfg(unix)]
+fn changed(metadata: &fs::Metadata) -> Option<(i64, i64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    Some((metadata.ctime(), metadata.ctime_nsec()))
+}
+
+#[cfg(not(unix))]
+fn changed(_: &fs::Metadata) -> Option<(i64, i64)> {
+    None
+}
+
 #[cfg(not(unix))]
 fn identity(_: &fs::Metadata) -> Option<(u64, u64)> {
     None // an open file cannot be replaced there
 }
 
-fn hash(bytes: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(bytes);
-    hasher.finish()
+fn digest(bytes: &[u8]) -> Sha256 {
+    Sha256::new_with_prefix(bytes)
 }
 
 impl FileDisk {
     /// The file at `path`, which held `contents` when it was read, or was not there.
     pub fn new(path: PathBuf, contents: Option<&[u8]>) -> Self {
-        let known = contents.map_or(Known::Absent, |bytes| Known::Read { hash: hash(bytes) });
+        let known = contents.map_or(Known::Absent, |bytes| Known::Read {
+            contents: digest(bytes),
+        });
         FileDisk(Arc::new(Mutex::new(Inner {
             path,
             known,
@@ -120,10 +144,10 @@ fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
 impl Disk for FileDisk {
     async fn replace(&self, contents: Vec<u8>) -> io::Result<()> {
         self.run(move |inner| {
-            inner.unchanged()?;
+            inner.unchanged(Look::Bytes)?;
             inner.file = None;
             whole_file::replace(&inner.path, &contents)?;
-            inner.open()
+            inner.open(digest(&contents))
         })
         .await
     }
@@ -139,57 +163,70 @@ impl Disk for FileDisk {
 }
 
 impl Inner {
-    fn open(&mut self) -> io::Result<()> {
+    fn open(&mut self, contents: Sha256) -> io::Result<()> {
         let file = OpenOptions::new().append(true).open(&self.path)?;
-        self.known = Known::Written(Trace::of(&file.metadata()?));
+        let trace = Trace::of(&file.metadata()?);
+        self.known = Known::Written { trace, contents };
         self.file = Some(file);
         Ok(())
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.unchanged()?;
-        if self.file.is_none() {
-            self.open()?;
+        self.unchanged(Look::Trace)?;
+        if let Known::Read { contents } = &self.known {
+            let contents = contents.clone();
+            self.open(contents)?;
         }
-        let Some(file) = &mut self.file else {
+        let (Some(file), Known::Written { trace, contents }) = (&mut self.file, &mut self.known)
+        else {
             return Err(io::ErrorKind::NotFound.into());
         };
-        let before = file.metadata()?.len();
-        let written = file.write_all(bytes);
-        if written.is_err() {
+        if let Err(e) = file.write_all(bytes) {
             // Half a line must not stand before the next one.
-            let _ = file.set_len(before);
+            if file.set_len(trace.len).is_err() {
+                *contents = digest(&fs::read(&self.path)?);
+            }
+            *trace = Trace::of(&file.metadata()?);
+            return Err(e);
         }
-        self.known = Known::Written(Trace::of(&file.metadata()?));
-        written
+        let after = Trace::of(&file.metadata()?);
+        if after.len != trace.len + bytes.len() as u64 {
+            // Between our look and our write.
+            return Err(io::Error::other(Tampered("written to")));
+        }
+        contents.update(bytes);
+        *trace = after;
+        Ok(())
     }
 
     /// Whether the file is still what we know of it.
-    fn unchanged(&self) -> io::Result<()> {
+    fn unchanged(&mut self, look: Look) -> io::Result<()> {
         let found = match fs::metadata(&self.path) {
             Ok(found) => Some(found),
             Err(e) if e.kind() == io::ErrorKind::NotFound => None,
             Err(e) => return Err(e),
         };
-        let what = match (&self.known, found) {
+        let holds = |contents: &Sha256| -> io::Result<bool> {
+            Ok(digest(&fs::read(&self.path)?).finalize() == contents.clone().finalize())
+        };
+        let what = match (&mut self.known, found) {
             (Known::Absent, None) => return Ok(()),
             (Known::Absent, Some(_)) => "made",
             (_, None) => "deleted",
-            (Known::Read { hash: known }, Some(_)) => {
-                if hash(&fs::read(&self.path)?) == *known {
-                    return Ok(());
-                }
-                "changed"
-            }
-            (Known::Written(known), Some(found)) => {
+            (Known::Read { contents }, Some(_)) if holds(contents)? => return Ok(()),
+            (Known::Read { .. }, Some(_)) => "changed",
+            (Known::Written { trace, contents }, Some(found)) => {
                 let found = Trace::of(&found);
-                if found == *known {
-                    return Ok(());
-                }
-                match found {
-                    _ if found.identity != known.identity => "replaced",
-                    _ if found.len < known.len => "shortened",
-                    _ => "written to",
+                match &found {
+                    _ if found == *trace && look == Look::Trace => return Ok(()),
+                    _ if found.identity != trace.identity => "replaced",
+                    _ if found.len < trace.len => "shortened",
+                    _ if found.len > trace.len => "written to",
+                    _ if holds(contents)? => {
+                        *trace = found; // permissions, a link, a copy: not its contents
+                        return Ok(());
+                    }
+                    _ => "changed",
                 }
             }
         };

@@ -2,7 +2,8 @@
 
 use std::{io, path::PathBuf};
 
-use super::Holder;
+use super::{Holder, MergeError, Saved, merge_command};
+use crate::request::RequestId;
 
 /// Why a ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -46,14 +47,59 @@ pub enum LedgerError {
         /// By whom.
         holder: Holder,
     },
-    /// Someone deleted, replaced or shortened it while this run held it.
-    #[error("{} was {what} by someone else while this run was using it", path.display())]
+    /// Someone else touched it between our reading and our first write.
+    #[error("{} was {what} by someone else after it was read; nothing was sent, and {saved}", path.display())]
     Tampered {
         /// Which ledger.
         path: PathBuf,
         /// What happened to it.
         what: &'static str,
+        /// What became of what was read.
+        saved: Saved,
     },
+    /// A link to a file that is not there.
+    #[error(
+        "{} is a link to a file that is not there; nothing was sent. Mount the share that it is on, or remove the link to \
+         start a new ledger", .0.display()
+    )]
+    DeadLink(PathBuf),
+    /// A torn line is all that is known of a request, and does not say what it asks for.
+    #[error(
+        "{} ends in a torn line about {request}, which does not say what was asked for and would be lost; \
+         `monthend run` of the manifest that it belongs to settles it, then try again", path.display()
+    )]
+    Unnamed {
+        /// Which ledger.
+        path: PathBuf,
+        /// The request.
+        request: RequestId,
+    },
+    /// Ledgers that an earlier run rescued hold what this one lacks.
+    #[error(
+        "{} lacks what is in {}: an earlier run saved that when someone else had changed the ledger. \
+         Nothing is sent until they are united with\n  {}",
+        path.display(), names(rescued), merge_command(path, rescued)
+    )]
+    Unmerged {
+        /// Which ledger.
+        path: PathBuf,
+        /// The others.
+        rescued: Vec<PathBuf>,
+    },
+    /// A ledger that an earlier run rescued cannot be read any more.
+    #[error(
+        "{source}\n  It was saved beside {} by an earlier run, and may hold what that lacks: repair it, or move it \
+         away where it is not needed", path.display()
+    )]
+    Rescued {
+        /// The ledger beside which it lies.
+        path: PathBuf,
+        /// What is wrong with the other.
+        source: Box<LedgerError>,
+    },
+    /// Ledgers that cannot be one.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
     /// It holds reports of the sandbox and the run is for a real server, or the other way round.
     #[error("{} holds {held} and this run is for {wanted}: use another ledger (--ledger)", path.display())]
     Rehearsal {
@@ -64,4 +110,9 @@ pub enum LedgerError {
         /// What the run would add.
         wanted: &'static str,
     },
+}
+
+fn names(paths: &[PathBuf]) -> String {
+    let names: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
+    names.join(" and ")
 }

@@ -1,34 +1,17 @@
-//! A ledger on the disk, read only or held.
+//! A ledger on the disk that this process holds.
 
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
 };
 
 use chrono::{DateTime, Utc};
 
-use super::{FileDisk, Ledger, LedgerError, Lock, Reading, read};
-
-/// Reads the ledger at `path`, without a lock. `None` where there is no file.
-///
-/// # Errors
-/// The file cannot be read or is no ledger.
-pub fn read_file(path: &Path) -> Result<Option<Reading>, LedgerError> {
-    let bytes = read_bytes(path)?;
-    bytes.map(|bytes| read(&bytes, path)).transpose()
-}
-
-fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, LedgerError> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(LedgerError::Io {
-            doing: "read the ledger",
-            path: path.to_owned(),
-            source,
-        }),
-    }
-}
+use super::{
+    Disk as _, FileDisk, Ledger, LedgerError, Lock, Reading, Saved, Tampered,
+    peek::{read_bytes, real_path},
+    read, refuse_unmerged, save,
+};
 
 /// A ledger that this process holds: nobody else may run on it.
 #[derive(Debug)]
@@ -39,12 +22,43 @@ pub struct LedgerFile {
     pub reading: Option<Reading>,
     /// The file, for the journal.
     pub disk: FileDisk,
+    /// The bytes of `reading`.
+    as_read: Option<Vec<u8>>,
 }
 
 impl LedgerFile {
-    /// Whether the file is exactly this.
-    pub fn holds(&self, contents: &[u8]) -> bool {
-        fs::read(&self.path).is_ok_and(|held| held == contents)
+    /// Puts `ledger` in the file's place, the first time that this process writes. A file that is exactly this
+    /// already is left alone.
+    ///
+    /// # Errors
+    /// [`LedgerError::Tampered`] where someone else changed the file since it was read: it is left as it is, and what
+    /// was read is saved beside it.
+    pub async fn write(&self, ledger: &Ledger) -> Result<(), LedgerError> {
+        let csv = ledger.to_csv();
+        if fs::read(&self.path).is_ok_and(|held| held == csv) {
+            return Ok(());
+        }
+        let Err(source) = self.disk.replace(csv).await else {
+            return Ok(());
+        };
+        let path = self.path.clone();
+        match source.get_ref().and_then(|e| e.downcast_ref::<Tampered>()) {
+            None => Err(LedgerError::Io {
+                doing: "write the ledger",
+                path,
+                source,
+            }),
+            Some(Tampered(what)) => {
+                let known = self.as_read.as_deref().unwrap_or_default();
+                let rows = read(known, &path).map(|reading| reading.ledger);
+                let rows = rows.unwrap_or_default(); // it was read before
+                let saved = match known.is_empty() {
+                    true => Saved::Nothing,
+                    false => save(&path, known, &rows, Utc::now()),
+                };
+                Err(LedgerError::Tampered { path, what, saved })
+            }
+        }
     }
 
     /// Refuses to mix reports of the sandbox with those of a real server.
@@ -68,12 +82,28 @@ impl LedgerFile {
         Ok(())
     }
 
-    /// Takes the lock and reads the file. The ledger is held for as long as the lock is.
+    /// Takes the lock and reads the file, to go on with it. The ledger is held for as long as the lock is.
+    ///
+    /// # Errors
+    /// In use, unreadable, no ledger, or one that has to be united with what an earlier run rescued.
+    pub fn hold(path: &Path, now: DateTime<Utc>) -> Result<(Self, Lock), LedgerError> {
+        let (held, lock) = LedgerFile::take(path, now)?;
+        let ledger = held.reading.as_ref().map(|reading| &reading.ledger);
+        match refuse_unmerged(&held.path, ledger) {
+            Ok(()) => Ok((held, lock)),
+            Err(e) => {
+                lock.release(now);
+                Err(e)
+            }
+        }
+    }
+
+    /// As [`LedgerFile::hold`], also where a rescued ledger lies beside it: to unite them.
     ///
     /// # Errors
     /// In use, unreadable, or no ledger.
-    pub fn hold(path: &Path, now: DateTime<Utc>) -> Result<(Self, Lock), LedgerError> {
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    pub fn take(path: &Path, now: DateTime<Utc>) -> Result<(Self, Lock), LedgerError> {
+        let path = real_path(path)?;
         let lock = Lock::take(&path, now)?;
         let held = read_bytes(&path).and_then(|bytes| {
             let reading = bytes.as_ref().map(|bytes| read(bytes, &path)).transpose()?;
@@ -81,6 +111,7 @@ impl LedgerFile {
                 disk: FileDisk::new(path.clone(), bytes.as_deref()),
                 path,
                 reading,
+                as_read: bytes,
             })
         });
         match held {

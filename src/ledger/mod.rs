@@ -7,13 +7,15 @@
 //! - [`Row`] and [`Ledger`] are the contents, [`read`] takes them from bytes, [`Ledger::to_csv`] gives bytes;
 //! - [`Disk`] is the file as the journal sees it, a seam at which a simulated disk can take its place;
 //! - [`Journal`] appends lines in groups, so that durability does not cost one flush per row;
-//! - [`LedgerFile`] is a ledger that this process holds, under the lock beside it.
+//! - [`LedgerFile`] is a ledger that this process holds, under the lock beside it;
+//! - [`merge`] unites ledgers, and what a run rescued beside its ledger has to be united before the next one.
 //!
 //! Why a row failed, and what happens to it next, is not known here.
 
 mod bad_cell;
 mod cell;
 mod column;
+mod conflict;
 mod disk;
 mod draft;
 mod error;
@@ -21,10 +23,14 @@ mod file;
 mod holder;
 mod journal;
 mod lock;
+mod merge;
 mod parse;
+mod peek;
 mod read;
 mod record;
+mod rescued;
 mod row;
+mod saved;
 mod schema;
 mod state;
 mod table;
@@ -35,16 +41,21 @@ mod tests;
 pub use bad_cell::BadCell;
 pub use cell::{neutralise, restore};
 pub use column::Column;
+pub use conflict::{Conflict, MergeError};
 pub(crate) use disk::Tampered;
 pub use disk::{Disk, FileDisk};
 pub use error::LedgerError;
-pub use file::{LedgerFile, read_file};
+pub use file::LedgerFile;
 pub use holder::Holder;
 pub use journal::{Journal, JournalError, Writer, journal};
 pub use lock::{Lock, Pause};
+pub use merge::{Part, merge};
+pub use peek::{read_file, real_path};
 pub use read::{Reading, Repair, RepairKind, read};
 pub use record::{Counts, Record};
+pub use rescued::{merged_name, refuse_unmerged, save};
 pub use row::{Collected, Row};
+pub use saved::{Saved, merge_command};
 pub use schema::table_schema;
 pub use state::{LastAnswer, Reason, State};
 pub use table::{Ledger, Place};

@@ -92,7 +92,7 @@ impl Draft {
                     intent,
                 }
             }
-            ("failed", None) => State::Failed(reason),
+            ("failed", None) => State::Failed { reason, intent },
             (word @ ("failed" | "pending" | "sending"), Some(id)) => {
                 return Err(BadCell::new(
                     Column::Status.name(),

@@ -31,6 +31,22 @@ pub struct Reading {
     pub unknown: BTreeSet<RequestId>,
 }
 
+impl Reading {
+    /// The rows, to be written by someone who knows of no request but these.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unnamed`]: a torn line is the only trace of another request, and would be lost.
+    pub fn into_ledger(self, path: &Path) -> Result<Ledger, LedgerError> {
+        match self.unknown.first() {
+            Some(request) => Err(LedgerError::Unnamed {
+                path: path.to_owned(),
+                request: *request,
+            }),
+            None => Ok(self.ledger),
+        }
+    }
+}
+
 /// Something that a crash had left, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repair {
@@ -476,7 +492,7 @@ impl Reader<'_> {
                 State::Created(_) | State::Sending { .. } => {
                     return Ok(RepairKind::Superseded(id));
                 }
-                State::Failed(_) | State::Pending { .. } | State::InDoubt { .. } => {
+                State::Failed { .. } | State::Pending { .. } | State::InDoubt { .. } => {
                     self.reading.ledger.fold(row.doubted(self.last_intent));
                 }
             },
@@ -498,7 +514,7 @@ impl Reader<'_> {
         let Ok(mut row) = self.header.row(whole, &mut self.texts) else {
             return false;
         };
-        if let State::Failed(reason) = &mut row.state {
+        if let State::Failed { reason, .. } = &mut row.state {
             if !self.header.has(whole, Column::ErrorCode) {
                 return false;
             }

@@ -40,7 +40,7 @@ impl Counts {
     pub fn of(&mut self, state: &State) -> &mut usize {
         match state {
             State::Created(_) => &mut self.created,
-            State::Failed(_) | State::InDoubt { .. } => &mut self.failed,
+            State::Failed { .. } | State::InDoubt { .. } => &mut self.failed,
             State::Pending { .. } => &mut self.pending,
             State::Sending { .. } => &mut self.sending,
         }

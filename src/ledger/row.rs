@@ -35,13 +35,20 @@ pub struct Row {
     pub extra: Vec<String>,
 }
 
-/// What is known of the report's file: `report_status`, `report_file` and `report_sha256`, as they stand.
+/// What is known of the report and its file: the columns `report_…`, as they stand.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[expect(missing_docs, reason = "named as the columns are")]
 pub struct Collected {
+    /// What the server said last of the report; empty where it was never asked.
     pub status: String,
+    /// The collected file, relative to the ledger's folder, with `/`; empty until it is whole under that name.
     pub file: String,
+    /// The SHA-256 of that file, 64 hexadecimal digits. Without a file: that of the report which the row gave up, so
+    /// that its file is known for ours.
     pub sha256: String,
+    /// Why a created report is not collected, one line; empty where it is, or where nothing was tried.
+    pub error: String,
+    /// The rows of the file without its header; 0 is a report that is there and empty.
+    pub rows: Option<u64>,
 }
 
 impl Row {
@@ -76,15 +83,23 @@ impl Row {
         &self.request
     }
 
-    /// The request's id.
+    /// The request's id as the file spells it: an older version hashed the organisation's id as it was written.
     pub fn id(&self) -> RequestId {
         self.id
+    }
+
+    /// The request's id, whatever spelling the file has: what plans and selections know it by.
+    pub fn key(&self) -> RequestId {
+        match &self.request.sub_partner {
+            Some(org) if org.as_str() != org.canonical() => self.request.id(),
+            _ => self.id,
+        }
     }
 
     /// `error`: what went wrong, one line, and which reports the row gave up.
     pub fn error(&self) -> Cow<'_, str> {
         match &self.state {
-            State::Failed(reason)
+            State::Failed { reason, .. }
             | State::Pending { reason, .. }
             | State::Sending { reason, .. }
                 if self.replaces.is_empty() =>
@@ -124,7 +139,10 @@ impl Row {
     /// It came to nothing.
     pub fn failed(self, reason: Reason) -> Row {
         Row {
-            state: State::Failed(reason),
+            state: State::Failed {
+                reason,
+                intent: None,
+            },
             ..self
         }
     }
@@ -176,7 +194,7 @@ impl Row {
     pub fn held_back(self) -> Row {
         let intent = self.state.intent();
         match &self.state {
-            State::Failed(reason) => {
+            State::Failed { reason, .. } => {
                 let reason = reason.clone();
                 self.waiting(reason, intent)
             }

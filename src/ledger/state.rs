@@ -30,7 +30,13 @@ pub enum State {
     /// The report exists, and this is its id.
     Created(ReportId),
     /// It came to nothing.
-    Failed(Reason),
+    Failed {
+        /// What went wrong.
+        reason: Reason,
+        /// Of another ledger that was united with this one, where an earlier create left whose report may still
+        /// appear; a failure that a run sees settles the row.
+        intent: Option<DateTime<Utc>>,
+    },
     /// It cannot be known whether a report was made for it, or which: a person has to decide.
     InDoubt {
         /// What is known, as a sentence.
@@ -83,7 +89,7 @@ impl State {
     pub fn word(&self) -> &'static str {
         match self {
             State::Created(_) => "created",
-            State::Failed(_) | State::InDoubt { .. } => "failed",
+            State::Failed { .. } | State::InDoubt { .. } => "failed",
             State::Pending { .. } => "pending",
             State::Sending { .. } => "sending",
         }
@@ -110,19 +116,25 @@ impl State {
         match self {
             State::Pending { intent, .. }
             | State::Sending { intent, .. }
+            | State::Failed { intent, .. }
             | State::InDoubt { intent, .. } => *intent,
-            State::Created(_) | State::Failed(_) => None,
+            State::Created(_) => None,
         }
     }
 
-    /// Sets what [`State::intent`] gives, where the state has one.
+    /// Sets what [`State::intent`] gives, where a line of the row could leave it open.
     pub(super) fn set_intent(&mut self, to: Option<DateTime<Utc>>) {
         match self {
             State::Pending { intent, .. }
             | State::Sending { intent, .. }
             | State::InDoubt { intent, .. } => *intent = to,
-            State::Created(_) | State::Failed(_) => {}
+            State::Created(_) | State::Failed { .. } => {}
         }
+    }
+
+    /// Whether a person has to decide.
+    pub fn is_in_doubt(&self) -> bool {
+        matches!(self, State::InDoubt { .. })
     }
 
     /// `error_code`
@@ -130,7 +142,7 @@ impl State {
         match self {
             State::Pending { reason, .. }
             | State::Sending { reason, .. }
-            | State::Failed(reason) => &reason.code,
+            | State::Failed { reason, .. } => &reason.code,
             State::InDoubt { .. } => IN_DOUBT,
             State::Created(_) => "",
         }
@@ -141,7 +153,7 @@ impl State {
         match self {
             State::Pending { reason, .. }
             | State::Sending { reason, .. }
-            | State::Failed(reason) => reason.text.clone(),
+            | State::Failed { reason, .. } => reason.text.clone(),
             State::InDoubt {
                 text, candidates, ..
             } if candidates.is_empty() => {

@@ -78,13 +78,11 @@ impl Ledger {
     /// Takes a later line: it replaces the request's row where one stands, else it comes last. A report id that
     /// stands is never emptied: a created row stays created. Whoever gives an id up uses [`Ledger::replace`].
     pub fn fold(&mut self, mut row: Row) {
-        let place = self
-            .place(row.id())
-            .or_else(|| self.place(row.request().id()));
+        let place = self.place(row.id()).or_else(|| self.place(row.key()));
         let Some(place) = place else {
             let place = Place(self.rows.len());
             self.places.insert(row.id(), place);
-            self.places.insert(row.request().id(), place);
+            self.places.insert(row.key(), place);
             self.rows.push(row);
             return;
         };
@@ -122,7 +120,7 @@ impl Ledger {
         self.rows.extend(rows.into_iter().map(|(_, row)| row));
         for (n, row) in self.rows.iter().enumerate() {
             self.places.insert(row.id(), Place(n));
-            self.places.insert(row.request().id(), Place(n));
+            self.places.insert(row.key(), Place(n));
         }
     }
 

@@ -1,6 +1,8 @@
 mod damage;
 mod file;
 mod foreign;
+mod merge;
+mod rescued;
 mod round_trip;
 
 use std::path::Path;
@@ -39,7 +41,7 @@ fn pending(number: u32) -> Row {
 
 fn with(mut row: Row, state: State, second: i64) -> Row {
     row.attempts = 11;
-    if matches!(state, State::Failed(_)) {
+    if matches!(state, State::Failed { .. }) {
         row.last_answer = LastAnswer {
             http_status: Some(400),
             tracking_id: Some("track".to_owned()),
@@ -59,7 +61,8 @@ fn failed(row: Row, second: i64) -> Row {
         code: "1001".to_owned(),
         text: "no, \"never\"".to_owned(),
     };
-    with(row, State::Failed(reason), second)
+    let intent = None;
+    with(row, State::Failed { reason, intent }, second)
 }
 
 fn sending(row: Row, second: i64) -> Row {

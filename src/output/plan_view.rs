@@ -30,7 +30,7 @@ impl Action {
     /// What a run would do with a request that has this row, or none.
     pub fn for_row(row: Option<&Row>) -> Self {
         match row.map(|row| &row.state) {
-            None | Some(State::Pending { .. } | State::Failed(_)) => Action::Send,
+            None | Some(State::Pending { .. } | State::Failed { .. }) => Action::Send,
             Some(State::InDoubt { .. }) => Action::Decide,
             Some(State::Created(_)) => Action::Skip,
             Some(State::Sending { .. }) => Action::LookUp,

@@ -31,7 +31,7 @@ impl Statuses {
     fn add(&mut self, state: &State) {
         *match state {
             State::Created(_) => &mut self.created,
-            State::Failed(_) | State::InDoubt { .. } => &mut self.failed,
+            State::Failed { .. } | State::InDoubt { .. } => &mut self.failed,
             State::Pending { .. } => &mut self.pending,
             State::Sending { .. } => &mut self.sending,
         } += 1;
@@ -61,7 +61,7 @@ impl StatusView {
             by_type.or_default().add(&row.state);
             let by_period = view.by_period.entry(request.period.to_string());
             by_period.or_default().add(&row.state);
-            if matches!(row.state, State::Failed(_) | State::InDoubt { .. }) {
+            if matches!(row.state, State::Failed { .. } | State::InDoubt { .. }) {
                 let code = row.state.error_code().to_owned();
                 *view.by_cause.entry(code).or_default() += 1;
             }

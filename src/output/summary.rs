@@ -77,7 +77,7 @@ impl Summary<'_> {
         let mut causes: BTreeMap<(&str, &str), Vec<&Row>> = BTreeMap::new();
         for row in &self.selected {
             let cause = match &row.state {
-                State::Failed(reason) => (&*reason.code, &*reason.text),
+                State::Failed { reason, .. } => (&*reason.code, &*reason.text),
                 state @ State::InDoubt { .. } => (
                     state.error_code(),
                     "a person has to decide (monthend resolve)",

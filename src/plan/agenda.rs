@@ -103,13 +103,13 @@ impl Agenda {
     pub fn of(ledger: Ledger, selected: &HashSet<RequestId>) -> Self {
         let mut agenda = Agenda::default();
         for (place, row) in ledger.places() {
-            if !selected.contains(&row.id()) {
+            if !selected.contains(&row.key()) {
                 continue;
             }
             match row.state {
                 State::Created(_) => agenda.created += 1,
                 State::InDoubt { .. } => agenda.undecided += 1,
-                State::Failed(_) | State::Pending { .. } | State::Sending { .. } => {
+                State::Failed { .. } | State::Pending { .. } | State::Sending { .. } => {
                     agenda.work.push(place);
                 }
             }
@@ -131,7 +131,7 @@ fn doubts_beside(ledger: &Ledger, work: &[Place], selected: &HashSet<RequestId>)
     let beside = ledger.places().filter(|(_, row)| {
         let request = row.request();
         matches!(row.state, State::Sending { .. })
-            && !selected.contains(&row.id())
+            && !selected.contains(&row.key())
             && by_kind
                 .get(&(request.report_type, request.period))
                 .is_some_and(|kin| kin.iter().any(|other| other.is_twin_of(request)))

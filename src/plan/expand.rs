@@ -1,7 +1,7 @@
 //! Jobs to requests.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -45,6 +45,16 @@ pub struct JobCount {
 pub struct Plan {
     requests: Vec<Planned>,
     jobs: Vec<JobCount>,
+    spellings: Vec<Spellings>,
+}
+
+/// One organisation that is written in two ways.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spellings {
+    /// As it is written first, and sent.
+    pub first: String,
+    /// As it is written elsewhere.
+    pub other: String,
 }
 
 /// Why a manifest cannot become a plan.
@@ -85,6 +95,7 @@ impl Plan {
             .collect();
         let mut places: HashMap<RequestId, usize> = HashMap::new();
         let mut plan = Plan::default();
+        let mut spelled: HashMap<OrgId, BTreeSet<String>> = HashMap::new();
         for job in &manifest.jobs {
             let mut count = JobCount {
                 name: Arc::clone(&job.name),
@@ -96,6 +107,9 @@ impl Plan {
                 if is_excluded(job, &request) {
                     count.excluded += 1;
                     continue;
+                }
+                if let Some(org) = &request.sub_partner {
+                    plan.note_spelling(org, &mut spelled);
                 }
                 let id = request.id();
                 if let Some(place) = places.get(&id) {
@@ -126,6 +140,29 @@ impl Plan {
             plan.jobs.push(count);
         }
         Ok(plan)
+    }
+
+    fn note_spelling(&mut self, org: &OrgId, spelled: &mut HashMap<OrgId, BTreeSet<String>>) {
+        let Some((first, known)) = spelled.get_key_value(org) else {
+            spelled.insert(org.clone(), BTreeSet::new());
+            return;
+        };
+        if first.as_str() == org.as_str() || known.contains(org.as_str()) {
+            return;
+        }
+        self.spellings.push(Spellings {
+            first: first.to_string(),
+            other: org.to_string(),
+        });
+        if let Some(known) = spelled.get_mut(org) {
+            known.insert(org.to_string());
+        }
+    }
+
+    /// Organisations that the manifest, its partners files or the API write in more than one way, in order. Their
+    /// requests are planned once.
+    pub fn spellings(&self) -> &[Spellings] {
+        &self.spellings
     }
 
     /// The requests, in order.

@@ -12,5 +12,5 @@ mod selection;
 mod tests;
 
 pub use agenda::{Agenda, UnknownRequest};
-pub use expand::{Discovered, JobCount, Plan, PlanError, Planned};
+pub use expand::{Discovered, JobCount, Plan, PlanError, Planned, Spellings};
 pub use selection::{Selection, SelectionError, Who};

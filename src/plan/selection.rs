@@ -10,7 +10,7 @@ use super::{Discovered, Plan, Planned, expand::named_by};
 use crate::{
     ledger::{Ledger, Row},
     manifest::Manifest,
-    request::{Period, ReportType, Request, RequestId},
+    request::{OrgId, Period, ReportType, Request, RequestId},
 };
 
 /// `--sub-partner`: whose requests.
@@ -87,7 +87,7 @@ impl<'a> From<&'a Planned> for Candidate<'a> {
 impl<'a> From<&'a Row> for Candidate<'a> {
     fn from(row: &'a Row) -> Self {
         Candidate {
-            id: row.id(),
+            id: row.key(),
             request: row.request(),
             job: &row.job,
             label: row.label.as_deref(),
@@ -126,7 +126,7 @@ impl Selection {
             labels: manifest
                 .labels
                 .iter()
-                .map(|(label, id)| (&**label, id.as_str()))
+                .map(|(label, id)| (&**label, id))
                 .collect(),
         };
         let planned = || plan.requests().iter().map(Candidate::from);
@@ -155,7 +155,7 @@ struct Matcher<'a> {
     /// The requests that each selected job of the manifest names.
     jobs: HashMap<&'a str, HashSet<RequestId>>,
     /// Labels of the manifest, and the ids that they stand for.
-    labels: HashMap<&'a str, &'a str>,
+    labels: HashMap<&'a str, &'a OrgId>,
 }
 
 impl Matcher<'_> {
@@ -172,9 +172,9 @@ impl Matcher<'_> {
             (Who::Own, None) => true,
             (Who::Own, Some(_)) | (Who::Named(_), None) => false,
             (Who::Named(name), Some(org)) => {
-                org.as_str() == name
-                    || candidate.label == Some(name)
-                    || self.labels.get(name.as_str()) == Some(&org.as_str())
+                candidate.label == Some(name)
+                    || self.labels.get(name.as_str()) == Some(&org)
+                    || name.parse().is_ok_and(|named: OrgId| named == *org)
             }
         }
     }

@@ -379,3 +379,77 @@ fn a_request_that_only_a_torn_line_speaks_of_is_in_doubt() {
         Err(UnknownRequest(torn))
     );
 }
+
+/// The API's own form, the same padded, and the bare UUID.
+const SPELLINGS: [&str; 3] = [
+    "Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi8wMDAwNTc2ZC02MGE4LTQwN2EtYjIyYy00N2M1MTU5MTAwMDA",
+    "Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi8wMDAwNTc2ZC02MGE4LTQwN2EtYjIyYy00N2M1MTU5MTAwMDA=",
+    "0000576d-60a8-407a-b22c-47c515910000",
+];
+
+fn spelled(texts: &[&str]) -> Manifest {
+    let named = |text: &&str| {
+        Source::Named(SubPartner {
+            id: text.parse().unwrap(),
+            label: None,
+        })
+    };
+    manifest(vec![Job {
+        name: "one".into(),
+        sub_partners: SubPartners::Listed(texts.iter().map(named).collect()),
+        types: vec![ReportType::User],
+        internal: false,
+        periods: vec![month(1)],
+        exclude: Vec::new(),
+    }])
+}
+
+#[test]
+fn an_organisation_in_several_spellings_is_planned_once() {
+    let plan = Plan::expand(&spelled(&SPELLINGS), &discovered()).unwrap();
+    assert_eq!(plan.requests().len(), 1);
+    let others: Vec<&str> = plan.spellings().iter().map(|s| &*s.other).collect();
+    assert_eq!(others, &SPELLINGS[1..]);
+    assert!(plan.spellings().iter().all(|s| s.first == SPELLINGS[0]));
+    for text in SPELLINGS {
+        let selection = Selection {
+            sub_partners: vec![Who::Named(text.to_owned())],
+            ..Selection::default()
+        };
+        let manifest = spelled(&SPELLINGS[2..]);
+        let plan = Plan::expand(&manifest, &discovered()).unwrap();
+        let selected = selection.of_plan(&plan, &manifest, &discovered(), &Ledger::default());
+        assert_eq!(selected.unwrap().len(), 1, "{text}");
+    }
+}
+
+/// A row of an older version was hashed as it was spelled: it keeps its id, and a planned request of the same meaning
+/// takes it.
+#[test]
+fn a_row_of_another_spelling_is_the_requests_row() {
+    let theirs: Request = Request {
+        sub_partner: Some(SPELLINGS[2].parse().unwrap()),
+        report_type: ReportType::User,
+        period: month(1),
+        internal: false,
+    };
+    let id = theirs.id_as_spelled();
+    let row = Row::planned(theirs, "old".into(), None).created("Y2lz".parse().unwrap());
+    let mut ledger = Ledger::default();
+    ledger.fold(row);
+    let ours = String::from_utf8(ledger.to_csv()).unwrap();
+    let file = ours.replace(
+        &ledger.rows().next().unwrap().id().to_string(),
+        &id.to_string(),
+    );
+    let reading = crate::ledger::read(file.as_bytes(), "l.csv".as_ref()).unwrap();
+    assert_eq!(reading.ledger.rows().next().unwrap().id(), id);
+
+    let plan = Plan::expand(&spelled(&SPELLINGS[..1]), &discovered()).unwrap();
+    let selected = plan.requests().iter().map(|planned| planned.id).collect();
+    let agenda = Agenda::to_run(reading, &plan, &selected).unwrap();
+    assert_eq!((agenda.ledger.len(), agenda.created), (1, 1));
+    assert_eq!(agenda.work, []);
+    assert_eq!(agenda.ledger.rows().next().unwrap().id(), id);
+    assert_eq!(String::from_utf8(agenda.ledger.to_csv()).unwrap(), file);
+}

@@ -66,6 +66,8 @@ pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
     unrecorded: Vec<Row>,
     not_looked_up: Vec<Cause>,
     first_list: FirstList,
+    /// Whether a witness is being read: one at a time is enough.
+    asks_witness: bool,
 }
 
 /// The list that a run begins with: it tells the server's time, and what is there for the first request.
@@ -118,6 +120,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             unrecorded: Vec::new(),
             not_looked_up: Vec::new(),
             first_list: FirstList::NotAsked,
+            asks_witness: false,
         }
     }
 
@@ -300,6 +303,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
 
     /// Takes note of what is done.
     fn on_done(&mut self, done: Done, under_way: &mut Work<'c>) {
+        self.asks_witness &= !matches!(done, Done::Witness(_));
         match done {
             Done::FirstList(place, Ok(listed)) => self.on_first_list(place, listed),
             Done::FirstList(_, Err(halt)) | Done::Witness(Err(ReadError::Halted(halt))) => {
@@ -310,7 +314,9 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             Done::Attempt(done) => {
                 let (place, progress, attempted) = *done;
                 self.on_attempted(place, progress, attempted);
-                if self.stop.is_none() && self.context.evidence.wants_witness() {
+                let wanted = !self.asks_witness && self.context.evidence.wants_witness();
+                if self.stop.is_none() && wanted {
+                    self.asks_witness = true;
                     under_way.push(self.ask_witness());
                 }
             }
@@ -325,7 +331,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                 match row.state {
                     State::Created(_) => self.emit(EventKind::Adopted((*row).clone())),
                     State::Pending { .. } => self.emit(EventKind::NotMade((*row).clone())),
-                    State::Failed(_) | State::InDoubt { .. } | State::Sending { .. } => {}
+                    State::Failed { .. } | State::InDoubt { .. } | State::Sending { .. } => {}
                 }
                 self.proceed(place, &row, next);
             }

@@ -44,6 +44,13 @@ fn after(
     after_create(before, sent, progress, Answer { outcome, notice }, around)
 }
 
+fn failed() -> State {
+    State::Failed {
+        reason: reason(),
+        intent: None,
+    }
+}
+
 fn reason() -> Reason {
     Reason::from(&cause())
 }
@@ -103,12 +110,11 @@ async fn every_outcome_leads_where_the_table_says() {
                 reason: reason(),
                 intent,
             };
-            let failed = State::Failed(reason());
             let (state, counts, next) = match &outcome {
                 Outcome::Done(id) => (State::Created(id.clone()), false, Next::Settled),
                 Outcome::Refused(R::Wait(_) | R::Unauthorized, _) => (waiting, false, Next::AtOnce),
                 Outcome::Refused(R::Locked, _) => (waiting, true, Next::After(BACKOFF)),
-                Outcome::Refused(R::Forbidden | R::Final, _) => (failed, false, Next::Settled),
+                Outcome::Refused(R::Forbidden | R::Final, _) => (failed(), false, Next::Settled),
                 Outcome::Refused(R::Conflict, _) => (waiting, true, Next::LookUp),
                 Outcome::NotSent(_) => (waiting, stage == Stage::Closed, Next::After(BACKOFF)),
                 Outcome::InDoubt(doubt, _) => {
@@ -170,7 +176,7 @@ async fn the_last_try_fails_what_may_not_be_sent_again() {
             Outcome::Refused(Refusal::Locked, _) | Outcome::NotSent(_)
         );
         if gives_up {
-            assert_eq!((row.state, next), (State::Failed(reason()), Next::Settled));
+            assert_eq!((row.state, next), (failed(), Next::Settled));
         } else if progress.tries.counted() > 0 {
             assert_eq!(next, Next::LookUp, "{outcome:?}");
         }

@@ -49,8 +49,8 @@ impl Dice {
     }
 
     /// A text in the form of a version 4 UUID.
-    pub(crate) fn uuid(self, purpose: &str, number: u64) -> String {
-        let n = u128::from_be_bytes(self.bytes(purpose, "", number));
+    pub(crate) fn uuid(self, purpose: &str, subject: &str, number: u64) -> String {
+        let n = u128::from_be_bytes(self.bytes(purpose, subject, number));
         let n = (n & !(0xf << 76)) | (0x4 << 76);
         let n = (n & !(0x3 << 62)) | (0x2 << 62);
         format!(
@@ -71,10 +71,13 @@ mod tests {
     #[test]
     fn the_seed_alone_decides_and_shares_are_even() {
         let (one, two) = (Dice::new(1), Dice::new(2));
-        assert_eq!(one.uuid("report", 1), Dice::new(1).uuid("report", 1));
-        assert_ne!(one.uuid("report", 1), two.uuid("report", 1));
-        assert_eq!(one.uuid("report", 1).len(), 36);
-        assert_eq!(one.uuid("report", 1).as_bytes()[14], b'4');
+        assert_eq!(
+            one.uuid("report", "", 1),
+            Dice::new(1).uuid("report", "", 1)
+        );
+        assert_ne!(one.uuid("report", "", 1), two.uuid("report", "", 1));
+        assert_eq!(one.uuid("report", "", 1).len(), 36);
+        assert_eq!(one.uuid("report", "", 1).as_bytes()[14], b'4');
         let low = (0..1000).filter(|n| one.share("x", "", *n) < 0.3).count();
         assert!((250..350).contains(&low), "{low}");
     }

@@ -74,11 +74,11 @@ pub(super) fn csv(dice: Dice, report: &StoredReport) -> String {
         let chance = dice.bytes("line", &report.id, line);
         let whom = match request.report_type {
             ReportType::Partner => String::new(),
-            ReportType::Customer => format!(",{}", dice.uuid("customer", line)),
+            ReportType::Customer => format!(",{}", dice.uuid("customer", "", line)),
             ReportType::User => format!(
                 ",{},{}",
-                dice.uuid("customer", line / 8),
-                dice.uuid("user", line)
+                dice.uuid("customer", "", line / 8),
+                dice.uuid("user", "", line)
             ),
         };
         let product = PRODUCTS[usize::from(chance[0]) % PRODUCTS.len()];

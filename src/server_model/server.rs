@@ -347,13 +347,14 @@ impl Server {
         Reply::json(status, Value::Object(body))
     }
 
-    /// The report that a create would make now; its id follows from the seed and its number alone.
+    /// The report that a create would make now. Its id follows from the seed, its number and the time at which it is
+    /// made: two servers of one seed that start at different times never give the same id, as no real ones do.
     pub(super) fn next_report(&self, request: Request, made: DateTime<Utc>) -> StoredReport {
         let number = self.store.next_number();
         let address = format!(
             "{}BILLING_REPORT/{}",
             ReportId::SANDBOX_PREFIX,
-            self.dice.uuid("report", number)
+            self.dice.uuid("report", &made.to_rfc3339(), number)
         );
         StoredReport {
             number,

@@ -555,3 +555,19 @@ fn a_seed_says_all() {
     assert_eq!(play(1), play(1));
     assert_ne!(play(1), play(2));
 }
+
+/// As it is with real servers: a row cannot hold the id of a report that another server has.
+#[test]
+fn servers_that_start_at_different_times_give_different_ids() {
+    let ids = |started_at: &str| {
+        let started_at = started_at.parse().unwrap();
+        let server = Server::new(calm(), started_at, String::new());
+        let now = Duration::ZERO;
+        let mut world = World { server, now };
+        (0..3).map(|_| id(&json(&world.create(None)))).collect()
+    };
+    let first: Vec<String> = ids("2026-11-03T10:00:00Z");
+    assert_eq!(first, ids("2026-11-03T10:00:00Z"));
+    let later = ids("2026-11-03T10:00:00.000001Z");
+    assert!(first.iter().all(|id| !later.contains(id)), "{first:?}");
+}

@@ -150,7 +150,7 @@ impl<'a> View<'a> {
                 Person::Us => 1,
                 Person::Colleague => 2,
             };
-            let person = self.dice.uuid("person", number);
+            let person = self.dice.uuid("person", "", number);
             body.insert("createdBy".to_owned(), json!(person));
         }
     }

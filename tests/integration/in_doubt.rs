@@ -160,26 +160,38 @@ fn after_a_2xx_a_request_is_never_sent_again() {
     }
 }
 
+/// The server shows neither when nor by whom a report was made, and no list was had before the create left: that is
+/// asked for the first row only.
 #[test]
 fn where_the_server_does_not_tell_which_report_is_ours_a_person_decides() {
-    let existing = format!(
-        "reports: {{ get_shows_created: false, list_shows_created: false }}\nexisting: [{{ sub_partner: {}, type: USER, start: 2026-09-01, end: 2026-09-30, age: 1h }}]",
+    let old = format!(
+        "existing: [{{ sub_partner: {}, type: USER, start: 2026-09-01, end: 2026-09-30, age: 1h }}]",
         partner("acme")
     );
-    for (fault, candidates) in [
-        ("{ kind: reset, processed: true }", 2),
-        ("{ kind: reset }", 1),
+    for (fault, existing, candidates) in [
+        ("{ kind: reset, processed: true }", &*old, 2),
+        ("{ kind: reset }", &*old, 1),
+        ("{ kind: rival, processed: true }", "", 2),
+        ("{ kind: rival }", "", 1),
     ] {
-        let server = first_try(fault, &existing);
-        let desk = Desk::with(server.url(), &one());
+        let server = Served::new(&format!(
+            "faults: [{{ when: {{ endpoint: create, org: acme, tries: 1 }}, then: [{fault}] }}]
+reports: {{ get_shows_created: false, list_shows_created: false }}\n{existing}"
+        ));
+        let desk = Desk::with(
+            server.url(),
+            &partners(["first", "acme"], "USER", "2026-09"),
+        );
         desk.converge().expect(1);
-        let ledger = desk.ledger().at_rest(1);
-        let line = &ledger.lines[0];
+        let ledger = desk.ledger().at_rest(2);
+        let line = ledger.of("acme")[0];
         assert_eq!(
             (&line["status"], &line["error_code"]),
-            ("failed", "in_doubt")
+            ("failed", "in_doubt"),
+            "{fault}"
         );
-        let ids = server.report_ids();
+        let mut ids = server.report_ids();
+        ids.retain(|id| *id != ledger.of("first")[0]["report_id"]);
         assert_eq!(ids.len(), candidates);
         for id in ids {
             assert!(line["error"].contains(&id), "{id} is not named in {line:?}");

@@ -89,7 +89,7 @@ pub(crate) fn after_run(history: &History<'_>, finished: &Finished) {
     for row in finished.ledger.rows() {
         counted[match row.state {
             State::Created(_) => 0,
-            State::Failed(_) | State::InDoubt { .. } => 1,
+            State::Failed { .. } | State::InDoubt { .. } => 1,
             State::Pending { .. } => 2,
             State::Sending { .. } => 3,
         }] += 1;
@@ -134,7 +134,7 @@ pub(crate) fn at_the_end(history: &History<'_>, finished: &Finished) {
                 history.world.count("rows in_doubt");
                 in_doubt_wrongly(history, &reports, row, made.copied())
             }
-            State::Failed(_) => {
+            State::Failed { .. } => {
                 history.world.count("rows failed");
                 failed_wrongly(history, request, made.copied())
             }

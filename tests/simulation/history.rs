@@ -335,7 +335,7 @@ impl History<'_> {
         };
         for request in self.server.sent() {
             let row = finished.ledger.get(request.id());
-            if row.is_none_or(|row| !matches!(row.state, State::Failed(_))) {
+            if row.is_none_or(|row| !matches!(row.state, State::Failed { .. })) {
                 self.world
                     .fail(format!("{request} was sent again, and is {row:?}"));
             }

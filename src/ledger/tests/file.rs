@@ -75,6 +75,100 @@ async fn whoever_touches_the_file_during_a_run_is_noticed() {
     }
 }
 
+/// Of the same length and with the file's old time put back: before a line by the file's trace, before the file is
+/// replaced by its bytes.
+#[cfg(unix)]
+#[tokio::test]
+async fn an_edit_in_place_is_noticed() {
+    let folder = Folder::new();
+    let disk = FileDisk::new(folder.ledger(), None);
+    disk.replace(b"one\n".to_vec()).await.unwrap();
+    let written = fs::metadata(folder.ledger()).unwrap().modified().unwrap();
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .open(folder.ledger())
+        .unwrap();
+    std::io::Write::write_all(&mut &file, b"two").unwrap();
+    file.set_modified(written).unwrap();
+    for error in [
+        disk.append(b"three\n".to_vec()).await.unwrap_err(),
+        disk.replace(b"three\n".to_vec()).await.unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("changed"), "{error}");
+    }
+    assert_eq!(folder.text(), "two\n");
+}
+
+/// The clock of a file system stands still for some milliseconds: an edit within them leaves no trace.
+#[tokio::test]
+async fn an_edit_without_a_trace_is_noticed_before_the_file_is_replaced() {
+    let times = |path: &std::path::Path| fs::metadata(path).unwrap().modified().unwrap();
+    for _ in 0..200 {
+        let folder = Folder::new();
+        let disk = FileDisk::new(folder.ledger(), None);
+        disk.replace(b"one\n".to_vec()).await.unwrap();
+        let written = times(&folder.ledger());
+        fs::write(folder.ledger(), "two\n").unwrap();
+        let traceless = times(&folder.ledger()) == written;
+        let error = disk.replace(b"three\n".to_vec()).await.unwrap_err();
+        assert!(error.to_string().contains("changed"), "{error}");
+        if traceless {
+            return;
+        }
+    }
+}
+
+/// Permissions, a backup's link, a time: the contents are what counts.
+#[cfg(unix)]
+#[tokio::test]
+async fn who_only_touches_a_file_is_no_reason_to_stop() {
+    use std::os::unix::fs::PermissionsExt as _;
+    type Touch = fn(&std::path::Path);
+    let touches: [Touch; 3] = [
+        |path| fs::set_permissions(path, fs::Permissions::from_mode(0o640)).unwrap(),
+        |path| fs::hard_link(path, path.with_extension("backup")).unwrap(),
+        |path| {
+            fs::File::open(path)
+                .unwrap()
+                .set_modified(std::time::UNIX_EPOCH)
+                .unwrap()
+        },
+    ];
+    for touch in touches {
+        let folder = Folder::new();
+        let disk = FileDisk::new(folder.ledger(), None);
+        disk.replace(b"one\n".to_vec()).await.unwrap();
+        disk.append(b"two\n".to_vec()).await.unwrap();
+        touch(&folder.ledger());
+        disk.append(b"three\n".to_vec()).await.unwrap();
+        assert_eq!(folder.text(), "one\ntwo\nthree\n");
+        disk.replace(b"four\n".to_vec()).await.unwrap();
+        assert_eq!(folder.text(), "four\n");
+    }
+}
+
+/// Whatever was read is kept, to the byte, where the first write finds another file.
+#[tokio::test]
+async fn what_was_read_is_saved_where_the_file_was_changed_meanwhile() {
+    let folder = Folder::new();
+    let mut torn = sample().to_csv();
+    torn.extend(b"r0123456789abcdef,own,");
+    fs::write(folder.ledger(), &torn).unwrap();
+    let (held, lock) = LedgerFile::hold(&folder.ledger(), at(0)).unwrap();
+    fs::write(folder.ledger(), ledger([]).to_csv()).unwrap();
+    let error = held.write(&sample()).await.unwrap_err();
+    let LedgerError::Tampered {
+        saved: Saved::Beside { rescued, .. },
+        ..
+    } = &error
+    else {
+        panic!("{error}");
+    };
+    assert_eq!(fs::read(rescued).unwrap(), torn);
+    assert_eq!(fs::read(folder.ledger()).unwrap(), ledger([]).to_csv());
+    lock.release(at(0));
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn permissions_stay_and_links_lead_to_the_same_file() {

@@ -9,8 +9,8 @@ fn arb_text() -> impl Strategy<Value = String> {
     prop_oneof![nasty, any::<String>()].prop_map(|text| text.replace('\0', ""))
 }
 
-fn arb_row() -> impl Strategy<Value = Row> {
-    let texts = proptest::collection::vec(arb_text(), 9);
+pub(super) fn arb_row() -> impl Strategy<Value = Row> {
+    let texts = proptest::collection::vec(arb_text(), 10);
     let times = (0..100_000i64, proptest::option::of(0..100_000i64));
     (0..30u32, 0..6u8, texts, times, any::<u32>()).prop_map(
         |(number, status, texts, (updated, intent), attempts)| {
@@ -30,7 +30,7 @@ fn arb_row() -> impl Strategy<Value = Row> {
             };
             row.state = match status {
                 0 => State::Pending { reason, intent },
-                1 => State::Failed(reason),
+                1 => State::Failed { reason, intent },
                 2 if attempts % 4 == 0 => {
                     row.last_answer.http_status = Some(201);
                     let doubt = Doubt::SaidYes;
@@ -63,6 +63,8 @@ fn arb_row() -> impl Strategy<Value = Row> {
                 status: text(),
                 file: text(),
                 sha256: text(),
+                error: text(),
+                rows: attempts.is_multiple_of(2).then_some(u64::from(attempts)),
             };
             row.extra = vec![text()];
             row

@@ -196,7 +196,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
                 State::InDoubt { intent, .. } => {
                     row.state.intent().is_none() || row.state.intent() <= *intent
                 }
-                State::Pending { .. } | State::Created(_) | State::Failed(_) => false,
+                State::Pending { .. } | State::Created(_) | State::Failed { .. } => false,
             };
             unsettled && other.request().is_twin_of(row.request())
         })

@@ -1,0 +1,179 @@
+//! `monthend merge`
+
+use std::path::{Path, PathBuf};
+
+use chrono::Utc;
+use tracing::warn;
+
+use super::{args::MergeArgs, error::CliError, exit::Exit};
+use crate::{
+    ledger::{Ledger, LedgerError, LedgerFile, Lock, Part, merge as unite, merged_name, real_path},
+    output::console,
+};
+
+/// Unites ledgers into one. All of them are held meanwhile, and those that are only read stay as they are.
+pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
+    let output = real_path(&args.output)?;
+    let parts = parts(args, &output)?;
+    let prefer = match &args.prefer {
+        None => None,
+        Some(preferred) => {
+            let real = real_path(preferred)?;
+            let place = parts.iter().position(|part| part.real == real);
+            Some(place.ok_or_else(|| {
+                let name = preferred.display();
+                CliError::Unresolvable(format!(
+                    "--prefer {name}: it is none of the ledgers to unite"
+                ))
+            })?)
+        }
+    };
+
+    let mut locks = Locks::default();
+    let mut held = locks.hold(parts.iter().map(|part| &part.real).chain([&output]))?;
+    let ledgers = parts.iter().map(|part| read(&mut held, part));
+    let ledgers = all(ledgers.collect())?;
+    let named = parts.iter().zip(&ledgers).map(|(part, ledger)| Part {
+        name: &part.name,
+        ledger,
+    });
+    let united = unite(&named.collect::<Vec<_>>(), prefer).map_err(LedgerError::from)?;
+    find(&mut held, &output)?.write(&united).await?;
+
+    for part in &parts {
+        if let Some(merged) = merged_name(&output, &part.real) {
+            put_away(&part.real, &merged);
+        }
+    }
+    let text = format!(
+        "{}: {} from {}\n",
+        args.output.display(),
+        counted(united.len(), "row"),
+        counted(parts.len(), "ledger"),
+    );
+    console::say(&text);
+    Ok(Exit::Success)
+}
+
+/// One of the ledgers to unite.
+struct Named {
+    /// As it was given: for words.
+    name: PathBuf,
+    real: PathBuf,
+}
+
+/// The ledgers in their order, each once. The output is one of them where it is there: the first, unless it is named.
+///
+/// # Errors
+/// Everything that is not there.
+fn parts(args: &MergeArgs, output: &Path) -> Result<Vec<Named>, CliError> {
+    let given = args.ledgers.iter().map(|name| {
+        let real = real_path(name)?;
+        match real.exists() {
+            true => Ok(Named {
+                name: name.clone(),
+                real,
+            }),
+            false => Err(LedgerError::Missing(name.clone())),
+        }
+    });
+    let mut parts: Vec<Named> = Vec::new();
+    let given = all(given.collect())?;
+    if output.exists() && !given.iter().any(|part| part.real == output) {
+        parts.push(Named {
+            name: args.output.clone(),
+            real: output.to_owned(),
+        });
+    }
+    for part in given {
+        if !parts.iter().any(|known| known.real == part.real) {
+            parts.push(part);
+        }
+    }
+    Ok(parts)
+}
+
+/// All values, or everything that is wrong.
+fn all<T>(results: Vec<Result<T, LedgerError>>) -> Result<Vec<T>, CliError> {
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(value) => good.push(value),
+            Err(e) => bad.push(e),
+        }
+    }
+    match bad.is_empty() {
+        true => Ok(good),
+        false => Err(CliError::Ledgers(bad)),
+    }
+}
+
+fn find<'a>(held: &'a mut [LedgerFile], real: &Path) -> Result<&'a mut LedgerFile, LedgerError> {
+    let file = held.iter_mut().find(|file| file.path == real);
+    file.ok_or_else(|| LedgerError::Missing(real.to_owned()))
+}
+
+/// What a part holds, to be written: what only a torn line says must not be lost.
+fn read(held: &mut [LedgerFile], part: &Named) -> Result<Ledger, LedgerError> {
+    let missing = || LedgerError::Missing(part.name.clone());
+    let reading = find(held, &part.real)?.reading.take().ok_or_else(missing)?;
+    for repair in &reading.repairs {
+        warn!("{}: {repair}", part.name.display());
+    }
+    reading.into_ledger(&part.name)
+}
+
+/// Locks of several ledgers. Dropped, all are released.
+#[derive(Default)]
+struct Locks(Vec<Lock>);
+
+impl Locks {
+    /// Holds every ledger once, in the order of their paths and up to the first that is in use: of two commands that
+    /// want the same ones, one gets all.
+    ///
+    /// # Errors
+    /// The one that is in use, or everything that is unreadable or no ledger.
+    fn hold<'p>(
+        &mut self,
+        paths: impl Iterator<Item = &'p PathBuf>,
+    ) -> Result<Vec<LedgerFile>, CliError> {
+        let mut paths: Vec<&PathBuf> = paths.collect();
+        paths.sort();
+        paths.dedup();
+        let mut held = Vec::new();
+        for path in paths {
+            let taken = match LedgerFile::take(path, Utc::now()) {
+                Err(e @ LedgerError::InUse { .. }) => return Err(e.into()),
+                taken => taken,
+            };
+            held.push(taken.map(|(file, lock)| {
+                self.0.push(lock);
+                file
+            }));
+        }
+        all(held)
+    }
+}
+
+impl Drop for Locks {
+    fn drop(&mut self) {
+        for lock in self.0.drain(..) {
+            lock.release(Utc::now());
+        }
+    }
+}
+
+/// A rescued ledger has done its work. Where it keeps its name it holds nothing new, and stops nobody.
+fn put_away(rescued: &Path, merged: &Path) {
+    if merged.exists() {
+        return;
+    }
+    if let Err(e) = std::fs::rename(rescued, merged) {
+        warn!("{} could not be renamed: {e}", rescued.display());
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}

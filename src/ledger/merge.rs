@@ -1,0 +1,321 @@
+//! The union of ledgers: every request once, with the most that any of them knows of it.
+//!
+//! The rules are in `docs/ledger.md`. The union does not depend on the order or the grouping of the ledgers, but for
+//! the order of rows and columns, which stand as in the ledgers, one after another.
+//!
+//! Paths in `report_file` are compared as they stand: whoever unites ledgers of several folders has to make them
+//! relative to one folder first.
+
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    path::{Path, PathBuf},
+};
+
+use super::{Conflict, Ledger, MergeError, Row, State};
+use crate::{
+    api::Doubt,
+    request::{ReportId, RequestId},
+};
+
+/// One of the ledgers to unite, and what people call it.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'a> {
+    /// Its file, for messages.
+    pub name: &'a Path,
+    /// Its contents.
+    pub ledger: &'a Ledger,
+}
+
+/// Unites `parts`. Where two of them hold different reports for one request, the part at place `prefer` decides, and
+/// the row says that it replaces the others.
+///
+/// # Errors
+/// Everything that a person has to decide.
+pub fn merge(parts: &[Part<'_>], prefer: Option<usize>) -> Result<Ledger, MergeError> {
+    let mut conflicts: Vec<Conflict> = rehearsal(parts).into_iter().collect();
+    let columns = Columns::of(parts);
+    let mut groups: Vec<Vec<Known<'_>>> = Vec::new();
+    let mut places = HashMap::new();
+    for (n, part) in parts.iter().enumerate() {
+        for row in part.ledger.rows() {
+            let place = *places.entry(row.request().id()).or_insert_with(|| {
+                groups.push(Vec::new());
+                groups.len() - 1
+            });
+            groups[place].push(Known { part: n, row });
+        }
+    }
+    let mut ledger = Ledger::new(columns.names.clone());
+    for group in &groups {
+        match unite(group, prefer) {
+            Ok(mut row) => {
+                row.extra = columns.notes(group);
+                ledger.fold(row);
+            }
+            Err(held) => conflicts.push(Conflict::Reports {
+                request: group[0].row.id(),
+                what: group[0].row.request().to_string(),
+                held: held
+                    .into_iter()
+                    .map(|owner| (owner.id.clone(), parts[owner.part].name.to_owned()))
+                    .collect(),
+            }),
+        }
+    }
+    conflicts.extend(shared(parts, &ledger));
+    match conflicts.is_empty() {
+        true => Ok(ledger),
+        false => Err(MergeError(conflicts)),
+    }
+}
+
+/// What one ledger says of a request.
+#[derive(Debug, Clone, Copy)]
+struct Known<'a> {
+    part: usize,
+    row: &'a Row,
+}
+
+/// A row that holds a report.
+#[derive(Debug, Clone, Copy)]
+struct Owner<'a> {
+    part: usize,
+    row: &'a Row,
+    id: &'a ReportId,
+}
+
+/// One row from all that is known of its request, but for the user's own cells.
+///
+/// # Errors
+/// The rows that hold its different reports.
+fn unite<'a>(group: &[Known<'a>], prefer: Option<usize>) -> Result<Row, Vec<Owner<'a>>> {
+    let standing: Vec<Known<'_>> = group
+        .iter()
+        .copied()
+        .filter(|known| !group.iter().any(|other| gives_up(other.row, known.row)))
+        .collect();
+    let owners: Vec<Owner<'_>> = standing
+        .iter()
+        .filter_map(|known| {
+            let id = known.row.state.report_id()?;
+            Some(Owner {
+                part: known.part,
+                row: known.row,
+                id,
+            })
+        })
+        .collect();
+    let reports: BTreeSet<&ReportId> = owners.iter().map(|owner| owner.id).collect();
+    let preferred = owners.iter().find(|owner| Some(owner.part) == prefer);
+    let best = match (reports.len() > 1, preferred) {
+        (false, _) => standing
+            .iter()
+            .map(|k| k.row)
+            .max_by(|a, b| precedence(a, b)),
+        (true, Some(owner)) => Some(owner.row),
+        (true, None) => {
+            let mut seen = BTreeSet::new();
+            return Err(owners
+                .into_iter()
+                .filter(|owner| seen.insert(owner.id))
+                .collect());
+        }
+    };
+    // What gives a report up is never given up itself all the way round, so one stands: see `gives_up`.
+    let best = best.unwrap_or(group[0].row);
+    let mut row = best.clone();
+    let rows = || group.iter().map(|known| known.row);
+    row.attempts = rows().map(|row| row.attempts).max().unwrap_or(0);
+    let intent = rows().filter_map(|row| row.state.intent()).min();
+    match &mut row.state {
+        State::Failed { intent: kept, .. } => *kept = intent,
+        state => state.set_intent(intent),
+    }
+    let own = row
+        .state
+        .report_id()
+        .filter(|id| !best.replaces.contains(id))
+        .cloned();
+    let beaten: Vec<ReportId> = reports
+        .into_iter()
+        .filter(|id| Some(*id) != own.as_ref())
+        .cloned()
+        .collect();
+    row.replaces = all_of(rows().map(|row| row.replaces.clone()).chain([beaten]));
+    row.replaces.retain(|id| Some(id) != own.as_ref());
+    Ok(row)
+}
+
+/// Whether `later` says that a person gave up the report that `row` holds, and not the other way round.
+///
+/// Each step leads to a later line or to a row that gives nothing up, so there is no circle of these.
+fn gives_up(later: &Row, row: &Row) -> bool {
+    let Some(id) = row.state.report_id() else {
+        return false;
+    };
+    let others = later.state.report_id();
+    later.replaces.contains(id)
+        && others != Some(id)
+        && (later.updated_at > row.updated_at || (others.is_some() && row.replaces.is_empty()))
+}
+
+/// The order in which rows of one request count; the greatest does. Of what is united cell by cell nothing counts,
+/// so that the order of the ledgers does not either.
+fn precedence(a: &Row, b: &Row) -> Ordering {
+    if a == b {
+        return Ordering::Equal;
+    }
+    let status = |row: &Row| match row.state {
+        State::Created(_) => 5,
+        State::InDoubt { .. } => 4,
+        // The server said yes once: that is never sent again, whatever a later answer said.
+        State::Sending {
+            doubt: Doubt::SaidYes,
+            ..
+        } => 3,
+        State::Sending { .. } => 2,
+        State::Failed { .. } => 1,
+        State::Pending { .. } => 0,
+    };
+    let line = |row: &Row| {
+        let mut row = row.clone();
+        row.attempts = 0;
+        row.replaces.clear();
+        row.extra.clear();
+        match &mut row.state {
+            State::Failed { intent, .. } => *intent = None,
+            state => state.set_intent(None),
+        }
+        Ledger::default().line(&row)
+    };
+    (status(a), a.updated_at)
+        .cmp(&(status(b), b.updated_at))
+        .then_with(|| line(a).cmp(&line(b)))
+}
+
+/// Lists as one: as they are where all that are not empty are the same, else everything in them, in its own order.
+fn all_of<T: Ord>(lists: impl IntoIterator<Item = Vec<T>>) -> Vec<T> {
+    let mut lists = lists.into_iter().filter(|list| !list.is_empty());
+    let Some(first) = lists.next() else {
+        return Vec::new();
+    };
+    let others: Vec<Vec<T>> = lists.filter(|list| *list != first).collect();
+    match others.is_empty() {
+        true => first,
+        false => {
+            let all: BTreeSet<T> = first
+                .into_iter()
+                .chain(others.into_iter().flatten())
+                .collect();
+            all.into_iter().collect()
+        }
+    }
+}
+
+/// The user's columns of all parts.
+struct Columns {
+    names: Vec<String>,
+    /// For each part, where each of its columns stands.
+    places: Vec<Vec<usize>>,
+}
+
+/// What stands between the notes of several ledgers.
+const BETWEEN: &str = " | ";
+
+impl Columns {
+    /// By name; where one header has a name twice, its second one is another column.
+    fn of(parts: &[Part<'_>]) -> Self {
+        let mut names: Vec<String> = Vec::new();
+        let mut known: BTreeMap<(String, usize), usize> = BTreeMap::new();
+        let places = parts.iter().map(|part| {
+            let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+            let columns = part.ledger.extra_columns().iter();
+            let place = columns.map(|name| {
+                let time = times.entry(name).or_default();
+                *time += 1;
+                *known.entry((name.clone(), *time)).or_insert_with(|| {
+                    names.push(name.clone());
+                    names.len() - 1
+                })
+            });
+            place.collect()
+        });
+        let places = places.collect();
+        Columns { names, places }
+    }
+
+    /// The cells of one request: a note that stands in one ledger is kept, different ones stand side by side.
+    fn notes(&self, group: &[Known<'_>]) -> Vec<String> {
+        let mut cells = vec![Vec::new(); self.names.len()];
+        for known in group {
+            for (place, note) in self.places[known.part].iter().zip(&known.row.extra) {
+                if !note.is_empty() {
+                    cells[*place].push(note.split(BETWEEN).map(str::to_owned).collect());
+                }
+            }
+        }
+        cells
+            .into_iter()
+            .map(|notes| all_of(notes).join(BETWEEN))
+            .collect()
+    }
+}
+
+/// Sandbox's reports beside a real server's, given up or candidates though they may be.
+fn rehearsal(parts: &[Part<'_>]) -> Option<Conflict> {
+    let holding = |sandbox: bool| -> Vec<PathBuf> {
+        let is_such = |part: &&Part<'_>| {
+            let mut ids = part.ledger.rows().flat_map(ids);
+            ids.any(|id| id.is_from_sandbox() == sandbox)
+        };
+        let parts = parts.iter().filter(is_such);
+        parts.map(|part| part.name.to_owned()).collect()
+    };
+    let (sandbox, real) = (holding(true), holding(false));
+    (!sandbox.is_empty() && !real.is_empty()).then_some(Conflict::Rehearsal { sandbox, real })
+}
+
+fn ids(row: &Row) -> impl Iterator<Item = &ReportId> {
+    let candidates = match &row.state {
+        State::InDoubt { candidates, .. } => candidates.as_slice(),
+        _ => &[],
+    };
+    let own = row.state.report_id().into_iter();
+    own.chain(&row.replaces).chain(candidates)
+}
+
+/// Reports and files that more than one row has.
+fn shared(parts: &[Part<'_>], ledger: &Ledger) -> Vec<Conflict> {
+    let mut owners: BTreeMap<&ReportId, Vec<&Row>> = BTreeMap::new();
+    let mut files: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
+    for row in ledger.rows() {
+        if let Some(id) = row.state.report_id() {
+            owners.entry(id).or_default().push(row);
+        }
+        if !row.collected.file.is_empty() {
+            files.entry(&row.collected.file).or_default().push(row);
+        }
+    }
+    let named = |rows: Vec<&Row>, says: &dyn Fn(&Row) -> bool| -> Vec<(RequestId, PathBuf)> {
+        let name = |row: &Row| {
+            let part = parts.iter().find(|part| {
+                let held = part.ledger.get(row.request().id());
+                held.is_some_and(says)
+            });
+            part.map_or_else(PathBuf::new, |part| part.name.to_owned())
+        };
+        rows.into_iter().map(|row| (row.id(), name(row))).collect()
+    };
+    let owners = owners.into_iter().filter(|(_, rows)| rows.len() > 1);
+    let owners = owners.map(|(id, rows)| Conflict::Owners {
+        report: id.clone(),
+        rows: named(rows, &|row| row.state.report_id() == Some(id)),
+    });
+    let files = files.into_iter().filter(|(_, rows)| rows.len() > 1);
+    let files = files.map(|(file, rows)| Conflict::Files {
+        file: file.to_owned(),
+        rows: named(rows, &|row| row.collected.file == file),
+    });
+    owners.chain(files).collect()
+}

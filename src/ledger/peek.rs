@@ -1,0 +1,51 @@
+//! A ledger on the disk, looked at without holding it.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::{LedgerError, Reading, read};
+
+/// Where the ledger at `path` really lies: a link and what it leads to are one ledger, with one lock. The file need
+/// not be there yet.
+///
+/// # Errors
+/// [`LedgerError::DeadLink`]: a new ledger in the link's place would know nothing of what was made.
+pub fn real_path(path: &Path) -> Result<PathBuf, LedgerError> {
+    match fs::canonicalize(path) {
+        Ok(real) => Ok(real),
+        Err(_) if path.is_symlink() => Err(LedgerError::DeadLink(path.to_owned())),
+        Err(_) => {
+            let folder = path
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty());
+            let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")));
+            match (folder, path.file_name()) {
+                (Ok(folder), Some(name)) => Ok(folder.join(name)),
+                _ => Ok(path.to_owned()),
+            }
+        }
+    }
+}
+
+/// Reads the ledger at `path`, without a lock. `None` where there is no file.
+///
+/// # Errors
+/// The file cannot be read or is no ledger.
+pub fn read_file(path: &Path) -> Result<Option<Reading>, LedgerError> {
+    let bytes = read_bytes(path)?;
+    bytes.map(|bytes| read(&bytes, path)).transpose()
+}
+
+pub(super) fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, LedgerError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(LedgerError::Io {
+            doing: "read the ledger",
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}

@@ -1,0 +1,148 @@
+//! Ledgers that were rescued: what a run knew is saved beside its ledger where someone else has changed that, and has
+//! to be united with it before anything more is sent.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use chrono::{DateTime, Utc};
+
+use super::{Ledger, LedgerError, Part, Row, Saved, merge, peek::read_file};
+use crate::whole_file;
+
+/// Saves what we know of the ledger at `path`, `contents` as bytes and `known` as rows, where someone else has changed
+/// or deleted that: in its place where it is gone, else beside it under a name of `now`, unless theirs lacks nothing.
+pub fn save(path: &Path, contents: &[u8], known: &Ledger, now: DateTime<Utc>) -> Saved {
+    let put = |to: &Path| -> io::Result<()> {
+        if let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            fs::create_dir_all(folder)?;
+        }
+        whole_file::replace(to, contents)
+    };
+    let (to, saved) = match path.exists() {
+        true if lacks_nothing(path, known) => return Saved::Nothing,
+        true => {
+            let rescued = free_name(path, now);
+            let ledger = path.to_owned();
+            (rescued.clone(), Saved::Beside { ledger, rescued })
+        }
+        false => (path.to_owned(), Saved::There),
+    };
+    match put(&to) {
+        Ok(()) => saved,
+        Err(e) => Saved::Nowhere(e.to_string()),
+    }
+}
+
+/// Whether uniting `known` with the ledger that lies at `path` would change nothing at all.
+fn lacks_nothing(path: &Path, known: &Ledger) -> bool {
+    let Ok(Some(theirs)) = read_file(path) else {
+        return false;
+    };
+    let name = path;
+    let parts = [&theirs.ledger, known].map(|ledger| Part { name, ledger });
+    merge(&parts, None).is_ok_and(|united| united.to_csv() == theirs.ledger.to_csv())
+}
+
+fn free_name(path: &Path, now: DateTime<Utc>) -> PathBuf {
+    let stamp = now.format("%Y%m%dT%H%M%S%3fZ");
+    let names = std::iter::once(String::new()).chain((2..).map(|n: u32| format!("_{n}")));
+    let mut names = names.map(|n| path.with_extension(format!("rescued-{stamp}{n}.csv")));
+    names.find(|name| !name.exists()).unwrap_or_default()
+}
+
+/// What a rescued ledger of the ledger at `path` is called once it was united with it; `None` where `rescued` is none.
+pub fn merged_name(path: &Path, rescued: &Path) -> Option<PathBuf> {
+    let same_folder = path.parent() == rescued.parent();
+    let name = rescued.file_name()?.to_str()?;
+    let is_one = same_folder && is_rescued(path, name);
+    is_one.then(|| rescued.with_extension("merged.csv"))
+}
+
+/// Whether `name` is that of a ledger rescued from the one at `path`, and not united with it yet.
+fn is_rescued(path: &Path, name: &str) -> bool {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let rest = name
+        .strip_prefix(&*stem)
+        .and_then(|rest| rest.strip_prefix(".rescued-"));
+    rest.is_some_and(|rest| rest.ends_with(".csv") && !rest.ends_with(".merged.csv"))
+}
+
+/// Those of the ledger at `path`, oldest first.
+fn beside(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let entries = match fs::read_dir(folder.unwrap_or(Path::new("."))) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name();
+        if is_rescued(path, &name.to_string_lossy()) {
+            found.push(path.with_file_name(name));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Refuses to go on with a ledger beside which a rescued one lies that holds a row, a status, a report id or an intent
+/// which this one lacks. `path` is its real one, `ledger` what it holds, if it is there.
+///
+/// # Errors
+/// [`LedgerError::Unmerged`] with what to do; a rescued file that cannot be read, or is none.
+pub fn refuse_unmerged(path: &Path, ledger: Option<&Ledger>) -> Result<(), LedgerError> {
+    let files = beside(path).map_err(|source| LedgerError::Io {
+        doing: "look for rescued ledgers beside",
+        path: path.to_owned(),
+        source,
+    })?;
+    let mut unmerged = Vec::new();
+    for file in files {
+        let rescued = read_file(&file).and_then(|reading| {
+            let reading = reading.unwrap_or_default(); // gone since we looked
+            reading.into_ledger(&file)
+        });
+        let rescued = rescued.map_err(|source| LedgerError::Rescued {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
+        if adds(ledger.unwrap_or(&Ledger::default()), &rescued) {
+            unmerged.push(file);
+        }
+    }
+    match unmerged.is_empty() {
+        true => Ok(()),
+        false => Err(LedgerError::Unmerged {
+            path: path.to_owned(),
+            rescued: unmerged,
+        }),
+    }
+}
+
+/// Whether uniting `rescued` with `ledger` would change what happens next. What cannot be united is for a person to
+/// decide, and so counts.
+fn adds(ledger: &Ledger, rescued: &Ledger) -> bool {
+    let name = Path::new("");
+    let parts = [ledger, rescued].map(|ledger| Part { name, ledger });
+    let Ok(united) = merge(&parts, None) else {
+        return true;
+    };
+    let what_counts = |row: &Row| {
+        let state = &row.state;
+        // `in_doubt` is a failure by its status, and yet never sent again.
+        (
+            state.word(),
+            state.is_in_doubt(),
+            state.report_id().cloned(),
+            state.intent(),
+        )
+    };
+    united.rows().any(|row| {
+        let known = ledger.get(row.request().id());
+        known.map(what_counts) != Some(what_counts(row))
+    })
+}

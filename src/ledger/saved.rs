@@ -1,0 +1,67 @@
+//! What is said of a ledger that was rescued.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+/// What became of what we knew of a ledger that someone else has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Saved {
+    /// Theirs holds all of it.
+    Nothing,
+    /// The ledger was gone, so it was put in its place.
+    There,
+    /// It lies beside theirs.
+    Beside {
+        /// Theirs.
+        ledger: PathBuf,
+        /// Ours.
+        rescued: PathBuf,
+    },
+    /// It could not be written.
+    Nowhere(String),
+}
+
+impl fmt::Display for Saved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Saved::Nothing => write!(
+                f,
+                "the file is left as it is: it holds everything that was known"
+            ),
+            Saved::There => write!(f, "what was known of it was written there again"),
+            Saved::Beside { ledger, rescued } => write!(
+                f,
+                "the file is left as it is. What was known of it is in {}; unite them with\n  {}",
+                rescued.display(),
+                merge_command(ledger, std::slice::from_ref(rescued))
+            ),
+            Saved::Nowhere(why) => {
+                write!(
+                    f,
+                    "the file is left as it is; what was known of it could not be saved: {why}"
+                )
+            }
+        }
+    }
+}
+
+/// The command that unites the ledger at `path` with `rescued`, as a shell takes it.
+pub fn merge_command(path: &Path, rescued: &[PathBuf]) -> String {
+    let ledger = path.exists().then_some(path);
+    let parts = ledger
+        .into_iter()
+        .chain(rescued.iter().map(PathBuf::as_path));
+    let parts: Vec<String> = parts.map(quoted).collect();
+    format!("monthend merge {} -o {}", parts.join(" "), quoted(path))
+}
+
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/\\._-+:@%".contains(c);
+    match text.chars().all(plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
