@@ -27,6 +27,7 @@
 //! - [`cli`]: arguments, environment, wiring, exit codes.
 
 pub mod api;
+pub mod audit;
 pub mod cli;
 pub mod collect;
 pub mod inventory;

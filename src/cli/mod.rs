@@ -5,7 +5,9 @@
 //! the work that `run` and `retry` share.
 
 mod args;
+mod audit;
 mod connection;
+mod converse;
 mod drive;
 mod error;
 mod existing;
@@ -63,6 +65,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Retry(args) => run_async(retry::retry(&args, quiet)),
         Command::Resolve(args) => run_async(resolve::resolve(&args)),
         Command::Merge(args) => run_async(merge::merge(&args)),
+        Command::Audit(args) => run_async(audit::audit(&args)),
         Command::Sandbox(args) => run_async(sandbox::sandbox(&args)),
         // These talk to nobody and start nothing.
         Command::Status(args) => status::status(&args),

@@ -1,0 +1,105 @@
+//! What the server's answer means for a row's report.
+
+use super::{
+    difference::{Difference, Kind},
+    scope::Subject,
+};
+use crate::{
+    inventory::{Held, Maker, Other},
+    ledger::{Row, State},
+    text::one_line,
+};
+
+/// The first kind of difference that applies, where one does. `twins` is how many planned requests that a list cannot
+/// tell from this one have no report: so many others are theirs, and not second ones.
+///
+/// | row | server | |
+/// | --- | --- | --- |
+/// | has no report | lists one that no row has | `unknown` |
+/// | has no report | lists none | `not_created` |
+/// | has a report | neither lists it nor finds it | `gone` |
+/// | has a report | says that it failed | `server_failed` |
+/// | has a report | lists another one, that has not failed | `duplicate` |
+pub(super) fn judge(subject: &Subject<'_>, held: &Held, twins: usize) -> Option<Difference> {
+    let Some(id) = subject.report() else {
+        let why = why_not_created(subject.row);
+        let Some(newest) = held.others.first() else {
+            return Some(subject.differs(Kind::NotCreated, &why));
+        };
+        let (ids, twin) = (list(held.others.iter()), or_a_twins(twins));
+        let what = format!("{why}, and the server lists {ids}{twin}");
+        return Some(Difference {
+            report_id: Some(newest.report.id.clone()),
+            ..subject.differs(Kind::Unknown, &what)
+        });
+    };
+    let Some(own) = &held.own else {
+        let what = format!("the server neither lists nor finds its report {id}");
+        return Some(subject.differs(Kind::Gone, &what));
+    };
+    if own.status.as_deref() == Some(FAILED) {
+        let why = subject.row.map_or("", |row| row.collected.error.as_str());
+        let why = match why.is_empty() {
+            true => String::new(),
+            false => format!(" ({why})"),
+        };
+        let what = format!("the server could not generate its report {id}{why}");
+        return Some(subject.differs(Kind::ServerFailed, &what));
+    }
+    let others = held.others.iter();
+    let others: Vec<&Other> = others
+        .filter(|other| other.report.status.as_deref() != Some(FAILED))
+        .collect();
+    (others.len() > twins).then(|| {
+        let (ids, twin) = (list(others.into_iter()), or_a_twins(twins));
+        let what = format!("its report is {id}, and the server also lists {ids}{twin}");
+        subject.differs(Kind::Duplicate, &what)
+    })
+}
+
+/// Whether the server says that the row's report is there to be downloaded.
+pub(super) fn is_complete(held: &Held) -> bool {
+    let status = held.own.as_ref().and_then(|own| own.status.as_deref());
+    status == Some(COMPLETED)
+}
+
+const FAILED: &str = "FAILED";
+const COMPLETED: &str = "COMPLETED";
+
+fn why_not_created(row: Option<&Row>) -> String {
+    let Some(row) = row else {
+        return "it has no row in the ledger".to_owned();
+    };
+    let word = match &row.state {
+        State::InDoubt { .. } => "in doubt",
+        state => state.word(),
+    };
+    match row.state.text().as_str() {
+        "" => format!("its row is {word}"),
+        text => format!("its row is {word} ({text})"),
+    }
+}
+
+/// Where the one report may be the twin's, which has none either.
+fn or_a_twins(twins: usize) -> &'static str {
+    match twins {
+        0 => "",
+        _ => "; one may be that of the same request with the other `internal`",
+    }
+}
+
+/// Ids, each with what is known of the report.
+fn list<'a>(others: impl Iterator<Item = &'a Other>) -> String {
+    let others = others.map(|other| {
+        let status = other.report.status.as_deref();
+        let failed = (status == Some(FAILED)).then_some("FAILED");
+        let foreign = (other.maker == Maker::Other).then_some("made by someone else");
+        let notes: Vec<&str> = failed.into_iter().chain(foreign).collect();
+        let id = one_line(other.report.id.as_str());
+        match notes.is_empty() {
+            true => id,
+            false => format!("{id} ({})", notes.join(", ")),
+        }
+    });
+    others.collect::<Vec<_>>().join(", ")
+}

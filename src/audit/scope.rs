@@ -1,0 +1,207 @@
+//! What is compared, and the comparison from one end to the other.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    path::Path,
+};
+
+use super::{
+    difference::{Audit, Checked, Difference, Kind},
+    files::{self, FileState},
+    reports,
+    totals::{Summed, compare},
+};
+use crate::{
+    api::Api,
+    inventory::{Evidence, Held, Known, find_held},
+    ledger::{Ledger, Row},
+    plan::{Plan, Planned},
+    request::{OrgId, ReportId, RequestId},
+    session::{ReadError, Session},
+    settings::Totals,
+};
+
+/// The selected requests of a plan, with their rows.
+#[derive(Debug)]
+pub struct Scope<'a> {
+    plan: &'a Plan,
+    planned: HashSet<RequestId>,
+    ledger: &'a Ledger,
+    subjects: Vec<Subject<'a>>,
+}
+
+/// One planned request, and its row where it has one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subject<'a> {
+    pub(super) planned: &'a Planned,
+    pub(super) row: Option<&'a Row>,
+}
+
+impl<'a> Subject<'a> {
+    /// The row's report.
+    pub(super) fn report(&self) -> Option<&'a ReportId> {
+        self.row.and_then(|row| row.state.report_id())
+    }
+
+    /// Whom it bills, as a person would say it.
+    pub(super) fn who(&self) -> String {
+        let org = self.planned.request.sub_partner.as_ref();
+        match (&self.planned.label, org) {
+            (Some(label), _) => label.to_string(),
+            (None, Some(org)) => org.to_string(),
+            (None, None) => "own".to_owned(),
+        }
+    }
+
+    /// As a person would call it.
+    fn name(&self) -> String {
+        let request = &self.planned.request;
+        let internal = if request.internal { " internal" } else { "" };
+        let (who, report_type, period) = (self.who(), request.report_type, request.period);
+        format!("{who} {report_type} {period}{internal}")
+    }
+
+    /// The id that the ledger knows it by.
+    pub(super) fn id(&self) -> RequestId {
+        self.row.map_or(self.planned.id, Row::id)
+    }
+
+    /// A difference of its report; `what` is said after its name.
+    pub(super) fn differs(&self, kind: Kind, what: &str) -> Difference {
+        Difference {
+            kind,
+            request_id: self.id(),
+            report_id: self.report().cloned(),
+            file: None,
+            message: format!("{}: {what}", self.name()),
+        }
+    }
+
+    /// A difference of its file.
+    pub(super) fn file_differs(&self, kind: Kind, what: &str) -> Difference {
+        let file = self.row.map(|row| row.collected.file.clone());
+        Difference {
+            file: file.filter(|file| !file.is_empty()),
+            ..self.differs(kind, what)
+        }
+    }
+}
+
+impl<'a> Scope<'a> {
+    /// The requests of `plan` that are `selected`.
+    pub fn new(plan: &'a Plan, selected: &HashSet<RequestId>, ledger: &'a Ledger) -> Self {
+        let planned = plan.requests().iter();
+        let subjects = planned
+            .filter(|planned| selected.contains(&planned.id))
+            .map(|planned| Subject {
+                planned,
+                row: ledger.get(planned.id),
+            });
+        Scope {
+            plan,
+            planned: plan.requests().iter().map(|planned| planned.id).collect(),
+            ledger,
+            subjects: subjects.collect(),
+        }
+    }
+
+    /// Asks the server what it holds for these requests, in their order.
+    ///
+    /// # Errors
+    /// The server cannot be asked.
+    pub async fn ask<A: Api>(
+        &self,
+        session: &Session<'_, A>,
+        concurrency: usize,
+    ) -> Result<Vec<Held>, ReadError> {
+        let known = self.subjects.iter().map(|subject| Known {
+            request: &subject.planned.request,
+            report: subject.report(),
+        });
+        let planned = self.plan.requests().iter().map(|planned| &planned.request);
+        let requests = planned.chain(self.ledger.rows().map(Row::request));
+        let orgs: BTreeSet<OrgId> = requests.filter_map(|r| r.sub_partner.clone()).collect();
+        let given_up = self.ledger.rows().flat_map(|row| &row.replaces);
+        let taken: HashSet<&ReportId> = self.ledger.report_ids().chain(given_up).collect();
+        let evidence = Evidence::default();
+        find_held(
+            session,
+            &evidence,
+            &known.collect::<Vec<_>>(),
+            &orgs,
+            |id| taken.contains(id),
+            concurrency,
+        )
+        .await
+    }
+
+    /// Names every difference; `held` is what [`Scope::ask`] gave. Files are looked for in `folder`, the ledger's; they
+    /// are left out without one. Reads each file once, with one row of it in memory.
+    pub fn compare(&self, held: &[Held], folder: Option<&Path>, totals: Option<&Totals>) -> Audit {
+        let mut audit = Audit {
+            checked: Checked {
+                requests: self.subjects.len(),
+                ..Checked::default()
+            },
+            ..Audit::default()
+        };
+        let mut found: Vec<Vec<Difference>> = Vec::with_capacity(self.subjects.len());
+        let mut summed = Vec::new();
+        for (place, (subject, held)) in self.subjects.iter().zip(held).enumerate() {
+            audit.checked.reports += usize::from(subject.report().is_some());
+            let twins = self.twins_without_report(subject);
+            let mut differences: Vec<_> =
+                reports::judge(subject, held, twins).into_iter().collect();
+            if let Some(folder) = folder
+                && let Some(row) = subject.row.filter(|_| subject.report().is_some())
+            {
+                match files::look(row, folder, totals) {
+                    FileState::None => differences.extend(files::not_collected(subject, held)),
+                    FileState::Missing(why) => {
+                        audit.checked.files += 1;
+                        differences.push(subject.file_differs(Kind::FileMissing, &why));
+                    }
+                    FileState::Changed(why) => {
+                        audit.checked.files += 1;
+                        differences.push(subject.file_differs(Kind::FileChanged, &why));
+                    }
+                    FileState::Unchanged(sums) => {
+                        audit.checked.files += 1;
+                        audit.checked.empty += usize::from(row.collected.rows == Some(0));
+                        let subject = *subject;
+                        summed.extend(sums.map(|sums| Summed {
+                            place,
+                            subject,
+                            sums,
+                        }));
+                    }
+                }
+            }
+            found.push(differences);
+        }
+        if let Some(totals) = totals {
+            let compared = compare(&summed, totals);
+            audit.checked.totals = compared.groups;
+            audit.totals = compared.totals;
+            for (place, difference) in compared.differences {
+                found[place].push(difference);
+            }
+        }
+        audit.differences = found.into_iter().flatten().collect();
+        audit
+    }
+
+    /// How many requests differ from this one by `internal` alone and have no report: what seems a second report may
+    /// be theirs.
+    fn twins_without_report(&self, subject: &Subject<'_>) -> usize {
+        let mut twin = subject.planned.request.clone();
+        twin.internal = !twin.internal;
+        let id = twin.id();
+        let is_planned = self.planned.contains(&id);
+        let has_report = self
+            .ledger
+            .get(id)
+            .is_some_and(|row| row.state.report_id().is_some());
+        usize::from(is_planned && !has_report)
+    }
+}
