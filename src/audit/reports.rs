@@ -10,8 +10,8 @@ use crate::{
     text::one_line,
 };
 
-/// The first kind of difference that applies, where one does. `twins` is how many planned requests that a list cannot
-/// tell from this one have no report: so many others are theirs, and not second ones.
+/// The first kind of difference that applies, where one does. `twins` is how many of the others may be the report
+/// of a planned request that a list cannot tell from this one and that has none: so many are no second ones.
 ///
 /// | row | server | |
 /// | --- | --- | --- |
@@ -26,8 +26,8 @@ pub(super) fn judge(subject: &Subject<'_>, held: &Held, twins: usize) -> Option<
         let Some(newest) = held.others.first() else {
             return Some(subject.differs(Kind::NotCreated, &why));
         };
-        let (ids, twin) = (list(held.others.iter()), or_a_twins(twins));
-        let what = format!("{why}, and the server lists {ids}{twin}");
+        let ids = list(subject, held.others.iter());
+        let what = format!("{why}, and the server lists {ids}");
         return Some(Difference {
             report_id: Some(newest.report.id.clone()),
             ..subject.differs(Kind::Unknown, &what)
@@ -51,8 +51,8 @@ pub(super) fn judge(subject: &Subject<'_>, held: &Held, twins: usize) -> Option<
         .filter(|other| other.report.status.as_deref() != Some(FAILED))
         .collect();
     (others.len() > twins).then(|| {
-        let (ids, twin) = (list(others.into_iter()), or_a_twins(twins));
-        let what = format!("its report is {id}, and the server also lists {ids}{twin}");
+        let ids = list(subject, others.into_iter());
+        let what = format!("its report is {id}, and the server also lists {ids}");
         subject.differs(Kind::Duplicate, &what)
     })
 }
@@ -80,21 +80,19 @@ fn why_not_created(row: Option<&Row>) -> String {
     }
 }
 
-/// Where the one report may be the twin's, which has none either.
-fn or_a_twins(twins: usize) -> &'static str {
-    match twins {
-        0 => "",
-        _ => "; one may be that of the same request with the other `internal`",
-    }
-}
-
 /// Ids, each with what is known of the report.
-fn list<'a>(others: impl Iterator<Item = &'a Other>) -> String {
+fn list<'a>(subject: &Subject<'_>, others: impl Iterator<Item = &'a Other>) -> String {
+    // A list does not say whether internal organisations are included.
+    let twin = match subject.planned.request.internal {
+        false => "may be one with `internal`",
+        true => "may be one without `internal`",
+    };
     let others = others.map(|other| {
         let status = other.report.status.as_deref();
         let failed = (status == Some(FAILED)).then_some("FAILED");
         let foreign = (other.maker == Maker::Other).then_some("made by someone else");
-        let notes: Vec<&str> = failed.into_iter().chain(foreign).collect();
+        let twin = other.report.internal.is_none().then_some(twin);
+        let notes: Vec<&str> = [failed, foreign, twin].into_iter().flatten().collect();
         let id = one_line(other.report.id.as_str());
         match notes.is_empty() {
             true => id,

@@ -149,7 +149,7 @@ impl<'a> Scope<'a> {
         let mut summed = Vec::new();
         for (place, (subject, held)) in self.subjects.iter().zip(held).enumerate() {
             audit.checked.reports += usize::from(subject.report().is_some());
-            let twins = self.twins_without_report(subject);
+            let twins = self.may_be_a_twins(subject, held);
             let mut differences: Vec<_> =
                 reports::judge(subject, held, twins).into_iter().collect();
             if let Some(folder) = folder
@@ -191,17 +191,18 @@ impl<'a> Scope<'a> {
         audit
     }
 
-    /// How many requests differ from this one by `internal` alone and have no report: what seems a second report may
-    /// be theirs.
-    fn twins_without_report(&self, subject: &Subject<'_>) -> usize {
+    /// How many of the other reports may be that of the request that differs from this one by `internal` alone, since
+    /// that has none of its own.
+    fn may_be_a_twins(&self, subject: &Subject<'_>, held: &Held) -> usize {
         let mut twin = subject.planned.request.clone();
         twin.internal = !twin.internal;
         let id = twin.id();
-        let is_planned = self.planned.contains(&id);
-        let has_report = self
-            .ledger
-            .get(id)
-            .is_some_and(|row| row.state.report_id().is_some());
-        usize::from(is_planned && !has_report)
+        let row = self.ledger.get(id);
+        let has_report = row.is_some_and(|row| row.state.report_id().is_some());
+        let fits = held
+            .others
+            .iter()
+            .any(|other| other.report.can_answer(&twin));
+        usize::from(fits && self.planned.contains(&id) && !has_report)
     }
 }

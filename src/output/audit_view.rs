@@ -242,3 +242,118 @@ fn sums(totals: &[Total]) -> String {
     });
     words::columns(&header, rows.collect(), &right)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, env, fs};
+
+    use super::*;
+    use crate::request::RequestId;
+
+    fn audit() -> Audit {
+        let difference = |kind, file: Option<&str>| Difference {
+            kind,
+            request_id: "r0123456789abcdef".parse::<RequestId>().unwrap(),
+            report_id: file.is_none().then(|| "=report".parse().unwrap()),
+            file: file.map(str::to_owned),
+            message: "=Acme USER 2026-10: what differs".to_owned(),
+        };
+        let mut differences = vec![difference(Kind::Gone, None); 12];
+        differences.push(difference(Kind::FileChanged, Some("a/b.csv")));
+        Audit {
+            differences,
+            checked: Checked {
+                requests: 1_300,
+                reports: 1_299,
+                files: 1_298,
+                empty: 2,
+                totals: 1,
+            },
+            totals: vec![Total {
+                label: Some("Acme".to_owned()),
+                sub_partner: Some("a1".parse().unwrap()),
+                period: "2026-10".parse().unwrap(),
+                internal: false,
+                by: vec![("SKU".to_owned(), "A\u{1b}".to_owned())],
+                sums: BTreeMap::from([
+                    (ReportType::Partner, "30.6".to_owned()),
+                    (ReportType::User, "30.8".to_owned()),
+                ]),
+                agreement: Agreement::Differ,
+            }],
+        }
+    }
+
+    #[test]
+    fn the_table_shows_some_of_a_kind_and_all_sums() {
+        let table = AuditView::new(&audit()).table();
+        let expected = format!(
+            "{}{}{}",
+            "DIFFERENCE    WHAT\n",
+            "gone          =Acme USER 2026-10: what differs\n".repeat(10),
+            "file_changed  =Acme USER 2026-10: what differs\n\
+             … and 2 more gone (--format csv shows all)\n\n\
+             SUB-PARTNER  PERIOD   SKU  PARTNER  USER\n\
+             Acme         2026-10  A       30.6  30.8  differ\n\n\
+             checked 1,300 requests, 1,299 reports, 1,298 files (2 without rows), 1 comparison of sums\n\
+             13 differences: 12 gone, 1 file_changed\n"
+        );
+        assert_eq!(table, expected);
+        let nothing = AuditView::new(&Audit::default()).table();
+        assert_eq!(
+            nothing,
+            "checked 0 requests, 0 reports, 0 files\nno differences\n"
+        );
+    }
+
+    #[test]
+    fn the_csv_holds_no_formula() {
+        let csv = AuditView::new(&audit()).csv().unwrap();
+        let lines: Vec<&str> = csv.lines().collect();
+        assert_eq!(lines.len(), 14);
+        assert_eq!(lines[0], "kind,request_id,report_id,file,message");
+        assert_eq!(
+            lines[1],
+            "gone,r0123456789abcdef,'=report,,'=Acme USER 2026-10: what differs"
+        );
+        assert_eq!(
+            lines[13],
+            "file_changed,r0123456789abcdef,,a/b.csv,'=Acme USER 2026-10: what differs"
+        );
+    }
+
+    #[test]
+    fn the_json_is_what_its_schema_says() {
+        let validator = jsonschema::validator_for(&audit_schema()).unwrap();
+        for audit in [audit(), Audit::default()] {
+            let json: Value =
+                serde_json::from_str(&AuditView::new(&audit).json().unwrap()).unwrap();
+            let result = validator.validate(&json).map_err(|e| e.to_string());
+            assert_eq!(result, Ok(()));
+        }
+        let json: Value = serde_json::from_str(&AuditView::new(&audit()).json().unwrap()).unwrap();
+        assert_eq!(json["totals"][0]["sums"]["USER"], "30.8");
+        assert_eq!(json["totals"][0]["by"]["SKU"], "A\u{1b}");
+        assert_eq!(json["differences"][12]["report_id"], Value::Null);
+        assert_eq!(json["checked"]["totals"], 1);
+        let mut bad = json.clone();
+        bad["differences"][0]["kind"] = "lost".into();
+        assert!(validator.validate(&bad).is_err());
+    }
+
+    #[test]
+    fn the_checked_in_schema_is_up_to_date() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/audit.schema.json");
+        let text = serde_json::to_string_pretty(&audit_schema()).unwrap() + "\n";
+        if env::var_os("MONTHEND_BLESS").is_some() {
+            fs::write(path, &text).unwrap();
+        }
+        let checked_in = fs::read_to_string(path)
+            .unwrap_or_default()
+            .replace('\r', "");
+        assert!(
+            checked_in == text,
+            "schemas/audit.schema.json is out of date; refresh it with `MONTHEND_BLESS=1 cargo test schema`"
+        );
+    }
+}
