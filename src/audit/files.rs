@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     difference::{Difference, Kind},
     reports::is_complete,
-    scope::Subject,
+    subject::Subject,
     sums::{Sums, sum_up},
 };
 use crate::{inventory::Held, ledger::Row, settings::Totals};

@@ -10,6 +10,7 @@ mod difference;
 mod files;
 mod reports;
 mod scope;
+mod subject;
 mod sums;
 mod totals;
 

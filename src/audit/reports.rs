@@ -2,7 +2,7 @@
 
 use super::{
     difference::{Difference, Kind},
-    scope::Subject,
+    subject::Subject,
 };
 use crate::{
     inventory::{Held, Maker, Other},

@@ -6,7 +6,7 @@ use bigdecimal::BigDecimal;
 
 use super::{
     difference::{Difference, Kind},
-    scope::Subject,
+    subject::Subject,
     sums::{Sums, written},
 };
 use crate::{
