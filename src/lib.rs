@@ -1,27 +1,30 @@
 //! `monthend`: a declarative batch reconciliation runner for Webex wholesale billing reports.
 //!
 //! A YAML manifest lists sub-partners, report types and periods; the runner creates one report for each
-//! combination, within the server's limits, and keeps a CSV ledger of what became of each. Data flows one way:
+//! combination, within the server's limits, and keeps a CSV ledger that says how each ended. Data flows one way:
 //!
 //! ```text
 //! manifest -> plan -> runner (session: api, pacing) -> events -> ledger, output
 //! ```
 //!
+//! In the order of docs/architecture.md, where each module uses only those before it:
+//!
 //! - [`text`]: foreign text made harmless;
+//! - [`whole_file`]: files that appear whole or not at all;
 //! - [`request`]: what is asked for, and its stable id;
 //! - `yaml`: texts with places, and mappings whose keys are declared once;
-//! - [`settings`]: what the rest goes by: addresses, limits, patience;
-//! - [`manifest`]: YAML text to checked types, with every mistake located;
-//! - [`plan`]: all requests of a manifest, in order, each once; selection;
+//! - [`settings`]: the values that the rest goes by: addresses, limits, patience;
 //! - [`api`]: one exchange with the server in, one answer out;
 //! - [`pacing`]: when a request may leave;
-//! - [`session`]: both joined, with the token in force and the server's clock;
-//! - [`runner`]: drives requests to their end, never lost, never twice;
 //! - [`ledger`]: the file that remembers;
-//! - [`collect`]: reports as files on disk;
+//! - [`manifest`]: YAML text to checked types, with every mistake located;
+//! - [`plan`]: all requests of a manifest, in order, each once; selection;
+//! - [`session`]: API and pace joined, with the token in force and the server's clock;
+//! - [`inventory`]: what the server lists, matched to requests: whose report is this?
+//! - [`runner`]: drives requests to their end, never lost, never twice;
+//! - [`collect`]: from created reports to checked files;
 //! - [`audit`]: every difference between plan, ledger, server and files;
 //! - [`output`]: what people and scripts read;
-//! - [`whole_file`]: files that appear whole or not at all;
 //! - [`server_model`]: the API's server as a pure model;
 //! - [`sandbox`]: the same on loopback, to rehearse against;
 //! - [`cli`]: arguments, environment, wiring, exit codes.

@@ -1,7 +1,7 @@
 //! Foreign text made harmless: the one place that says what a terminal, an editor or a ledger's cell must not get.
 
 /// `text` on one line: control characters and white space of every kind become one blank, what cannot be seen but
-/// changes how the text around it looks is dropped. Nothing at either end.
+/// changes how the text around it looks is dropped. There is no blank at either end.
 pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     let mut gap = false;
@@ -19,7 +19,7 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
-/// Whether `text` is one visible word: [`one_line`] would leave it as it is, and there is no blank in it.
+/// Whether `text` is one visible word: without a blank, and [`one_line`] would not change it.
 pub fn is_word(text: &str) -> bool {
     let spoils = |c: char| c.is_control() || c.is_whitespace() || is_invisible(c);
     !text.is_empty() && !text.contains(spoils)

@@ -10,7 +10,7 @@ use std::{
 
 use tempfile::{Builder, NamedTempFile};
 
-/// A file that is being written and lies beside its place under a name of its own. Dropped, it is gone.
+/// A file that is being written, beside its place and under a name of its own. If it is dropped, the file is deleted.
 #[derive(Debug)]
 pub struct NewFile {
     file: NamedTempFile,
@@ -32,7 +32,7 @@ impl NewFile {
         #[cfg(unix)]
         let builder = {
             use std::os::unix::fs::PermissionsExt as _;
-            // As any new file: what the user's umask leaves of this.
+            // As for any new file, the user's umask takes from this.
             builder.permissions(fs::Permissions::from_mode(0o666))
         };
         let file = builder.tempfile_in(folder_of(place))?;
@@ -81,6 +81,32 @@ impl Write for NewFile {
     }
 }
 
+/// Gives the file at `from`, which is whole and durable, the name `place`, over what is there, and makes that durable.
+///
+/// # Errors
+/// What the system said.
+pub fn put_in_place(from: &Path, place: &Path) -> io::Result<()> {
+    fs::rename(from, place)?;
+    sync_folder(place)
+}
+
+/// Makes the folder at `path` and those above it, durably, where they are missing.
+///
+/// # Errors
+/// What the system said.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) {
+        make_folder(above)?;
+    }
+    match fs::create_dir(path) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists || !path.is_dir() => Err(e),
+        _ => sync_folder(path),
+    }
+}
+
 /// Puts `contents` in the place of the file at `place`, whole or not at all.
 ///
 /// # Errors
@@ -118,7 +144,7 @@ fn folder_of(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
-/// A run as root must not take a file away from its owner. Whoever is not root keeps their own.
+/// A run as root must not take a file away from its owner. Anyone else owns what they write.
 #[cfg(unix)]
 fn keep_owner(file: &File, old: &fs::Metadata) {
     use std::os::unix::fs::{MetadataExt as _, fchown};

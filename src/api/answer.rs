@@ -1,22 +1,23 @@
-//! What one exchange with the API came to.
+//! How one exchange with the API ended.
 
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use url::Url;
 
+use super::DownloadUrl;
 use crate::request::{OrgId, ReportId, ReportType, Request};
 
 /// One exchange: its outcome, and what the answer's headers say about time and pace.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer<T> {
-    /// What became of it.
+    /// How it ended.
     pub outcome: Outcome<T>,
     /// What the headers say; empty where no answer came.
     pub notice: Notice,
 }
 
-/// What became of an exchange: the one distinction on which "never lost, never twice" rests.
+/// How an exchange ended: the one distinction on which "never lost, never twice" rests.
 ///
 /// | outcome | the server | may be sent again |
 /// | --- | --- | --- |
@@ -140,11 +141,15 @@ pub struct Listed {
     pub sub_partner: Option<OrgId>,
     /// How far the server is with it, as it says.
     pub status: Option<String>,
+    /// Where its file can be fetched, once it is complete.
+    pub download: Option<DownloadUrl>,
+    /// Why its generation failed, one line.
+    pub errors: Option<String>,
 }
 
 impl Listed {
-    /// Whether it can be the report that `request` asks for, by its parameters. What the server does not show cannot
-    /// speak against it.
+    /// Whether it can be the report that `request` asks for, by its parameters. A parameter that the server does not
+    /// show rules nothing out.
     pub fn can_answer(&self, request: &Request) -> bool {
         fn agrees<T: PartialEq>(shown: Option<&T>, asked: &T) -> bool {
             shown.is_none_or(|shown| shown == asked)
@@ -176,4 +181,18 @@ pub struct ListQuery {
     pub report_type: Option<ReportType>,
     /// `billingStartDate` and `billingEndDate`
     pub period: Option<crate::request::Period>,
+    /// `status`, as the API spells it
+    pub status: Option<&'static str>,
+}
+
+impl ListQuery {
+    /// The reports of one request, and of its twins.
+    pub fn of(request: &Request) -> Self {
+        ListQuery {
+            sub_partner: request.sub_partner.clone(),
+            report_type: Some(request.report_type),
+            period: Some(request.period),
+            status: None,
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Reading a body as it arrives, never more of it than is of use.
+//! Reading a body as it arrives, and no more of it than is needed.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub(super) enum BodyEnd {
     Broken,
 }
 
-/// How much of a body is of use, and for how long it is waited for.
+/// How much of a body is read, and how long to wait for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Limits {
     /// In bytes.

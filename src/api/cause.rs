@@ -10,7 +10,7 @@ use super::{
 /// The cause of an answer whose status is not 2xx.
 ///
 /// The code is the server's where it gave one, else `redirect` for 3xx and `http_NNN` for the rest. A server's code
-/// that is one of our own words counts as none: who reads it in a ledger would take it for ours.
+/// that is one of our own words counts as none: a reader of the ledger would take it for ours.
 pub(super) fn of_error(status: u16, notice: &Notice, body: &Body, cleaner: &Cleaner) -> Cause {
     let said = error_body::read(status, body);
     let redirect = (300..=399).contains(&status);
@@ -59,7 +59,7 @@ fn is_our_word(code: &str) -> bool {
 
 /// The cause of a 2xx that does not hold `wanted`, or of one that must not be believed.
 ///
-/// Says nothing of what the body does hold: it may be a secret.
+/// Does not repeat what the body holds: it may be a secret.
 pub(super) fn of_unreadable(status: u16, notice: &Notice, end: BodyEnd, wanted: &str) -> Cause {
     let why = match end {
         BodyEnd::Whole => "its body is not what the API promises",
@@ -73,7 +73,7 @@ pub(super) fn of_unreadable(status: u16, notice: &Notice, end: BodyEnd, wanted: 
     )
 }
 
-/// A cause of our own for an answer that is understood and still of no use.
+/// A cause of our own for an answer that can be read and still does not help.
 pub(super) fn bad_response(status: u16, notice: &Notice, text: String) -> Cause {
     Cause {
         http_status: Some(status),

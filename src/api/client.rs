@@ -82,8 +82,8 @@ impl HttpApi {
             .header(AUTHORIZATION, token.bearer())
     }
 
-    /// A request that changes nothing. What a cache between us and the server kept is of no use: a report that is
-    /// missing there would be made again.
+    /// A request that changes nothing. An old answer from a cache must not be used: a report that is missing there
+    /// would be made again.
     fn read(&self, url: Url, token: &Token) -> RequestBuilder {
         self.request(Method::GET, url, token)
             .header(CACHE_CONTROL, "no-cache")

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 
 use super::token::{Token, TokenError, secret};
 
-/// No secret is longer, in bytes; a file that is is something else.
+/// The longest secret, in bytes. A longer file is something else.
 const MAX_SECRET: u64 = 64 * 1024;
 
 const ACCESS_TOKEN: &str = "WEBEX_ACCESS_TOKEN";
@@ -81,7 +81,7 @@ pub enum SecretFileError {
     /// Nothing but white space.
     #[error("it is empty")]
     Empty,
-    /// More than any secret has.
+    /// Longer than any secret.
     #[error("it is too long for a token")]
     TooLong,
     /// Not one word.
@@ -123,7 +123,7 @@ impl Credentials {
     }
 }
 
-/// The trio, whole or not at all.
+/// All three, or none.
 fn refresh(given: [Option<Given>; 3]) -> Result<Option<Refresh>, CredentialsError> {
     let names = [CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN];
     match given {

@@ -4,12 +4,12 @@ use serde_json::Value;
 
 use super::body::{Body, BodyEnd};
 
-/// A body's own words; nothing of it is cleaned yet.
+/// A body's own words, not cleaned yet.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct ErrorBody {
     /// The server's code for the error.
     pub(super) code: Option<String>,
-    /// What the server says, or what there is to say about a body that says nothing. Never empty.
+    /// What the server says, or a description of a body that says nothing. Never empty.
     pub(super) text: String,
     /// The server's tracking id.
     pub(super) tracking_id: Option<String>,
@@ -126,7 +126,7 @@ fn is_oauth_code(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
 }
 
-/// What there is to say about a body without a message of its own.
+/// Describes a body without a message of its own.
 fn describe(status: u16, body: &Body) -> String {
     let what = match (std::str::from_utf8(&body.bytes), body.end) {
         (_, BodyEnd::Broken) => ", but its body broke off",

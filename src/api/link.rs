@@ -98,8 +98,8 @@ fn next_target(mut rest: &str) -> Option<&str> {
     }
 }
 
-/// The value behind a parameter's name, quoted or not, and what stands after it. In a quoted one a backslash takes
-/// the next character's meaning away.
+/// The value of a parameter, quoted or not, and what stands after it. In a quoted one a backslash quotes the next
+/// character.
 fn parameter_value(text: &str) -> (&str, &str) {
     let Some(value) = text.strip_prefix('=').map(str::trim_start) else {
         return ("", text);

@@ -18,7 +18,7 @@ use crate::{
     settings::{BaseUrl, Discover},
 };
 
-/// Why a 2xx is of no use.
+/// Why a 2xx cannot be used.
 #[derive(Debug)]
 pub(super) enum Misread {
     /// What was asked for is not in the body.
@@ -77,7 +77,7 @@ pub(super) fn created(body: &[u8], request: &Request) -> Result<ReportId, Misrea
     }
 }
 
-/// A redirect leaves no doubt about a request that changes nothing, and asking again would be sent elsewhere again.
+/// A redirect leaves no doubt about a request that changes nothing, and asking again would lead to the same redirect.
 pub(super) fn of_read<T>(answer: Answer<T>) -> Answer<T> {
     match answer.outcome {
         Outcome::InDoubt(Doubt::Open, cause) if matches!(answer.notice.status, Some(300..=399)) => {
@@ -96,7 +96,7 @@ pub(super) fn report(_: &HeaderMap, body: &[u8]) -> Result<Option<Listed>, Misre
     Ok(Some(report.into()))
 }
 
-/// Of a single report: that the server has none is an answer too.
+/// A single report. That the server has none is an answer too.
 pub(super) fn none_where_gone(mut answer: Answer<Option<Listed>>) -> Answer<Option<Listed>> {
     if matches!(answer.outcome, Outcome::Refused(Refusal::Final, _))
         && matches!(answer.notice.status, Some(404 | 410))

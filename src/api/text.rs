@@ -1,4 +1,4 @@
-//! What a server says made fit for a ledger cell, a log line and a terminal: clean, short, without secrets.
+//! Makes a server's text fit for a ledger cell, a log line and a terminal: clean, short, without secrets.
 
 use url::form_urlencoded;
 
@@ -15,7 +15,7 @@ const REDACTED: &str = "[secret]";
 ///
 /// A server can echo what it was sent, so everything that ends in a [`super::Cause`] passes through here.
 pub(super) struct Cleaner {
-    /// Longest first, so that a secret that is part of another leaves nothing behind.
+    /// The longest first: if one secret is a part of another, nothing of the longer one is left.
     secrets: Vec<String>,
 }
 

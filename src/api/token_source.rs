@@ -25,11 +25,11 @@ const NEW_TOKEN: Wanted = Wanted {
     size: 1024 * 1024,
 };
 
-/// What to look at where no token can be had.
+/// What to look at if there is no token.
 const ADVICE: &str = "set a new one in WEBEX_ACCESS_TOKEN or WEBEX_ACCESS_TOKEN_FILE, or set all of WEBEX_CLIENT_ID, \
      WEBEX_CLIENT_SECRET and WEBEX_REFRESH_TOKEN so that it can be renewed";
 
-/// Where tokens come from. Which one is in force, and that one renewal goes on at a time, is the session's to know.
+/// Where tokens come from. The session knows which one is in force, and lets one renewal go on at a time.
 #[derive(Debug)]
 pub(super) struct TokenSource {
     token_file: Option<PathBuf>,
@@ -47,9 +47,9 @@ impl TokenSource {
         }
     }
 
-    /// The token to go on with, after `refused` was refused; the first one where none was.
+    /// The token to go on with after `refused` was refused, or the first one.
     ///
-    /// The token file's where it has changed, else a new one from the token endpoint at `url`.
+    /// That of the token file if it has changed, else a new one from the token endpoint at `url`.
     pub(super) async fn next(
         &self,
         transport: &Transport,

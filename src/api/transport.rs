@@ -49,7 +49,7 @@ pub(super) struct Transport {
 
 impl Transport {
     /// Sends `request` and reads the answer with `read`, which sees the headers and the body of a 2xx. `on_head`
-    /// hears what the headers say before the body is waited for.
+    /// is told what the headers say before the body is read.
     pub(super) async fn ask<T>(
         &self,
         request: RequestBuilder,

@@ -1,4 +1,4 @@
-//! What it means that an exchange broke: was the request sent or not.
+//! What a broken exchange means: whether the request was sent.
 
 use std::{error::Error, io, time::Duration};
 
@@ -76,7 +76,7 @@ fn cause_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'st
     }
 }
 
-/// What to do about a certificate that is not trusted.
+/// The advice for a certificate that is not trusted.
 fn advice(error: &reqwest::Error) -> &'static str {
     let untrusted = chain(error)
         .filter_map(|error| error.downcast_ref())

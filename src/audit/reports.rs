@@ -19,7 +19,7 @@ use crate::{
 /// | has no report | lists none | `not_created` |
 /// | has a report | neither lists it nor finds it | `gone` |
 /// | has a report | says that it failed | `server_failed` |
-/// | has a report | lists another one, that has not failed | `duplicate` |
+/// | has a report | lists another one, that has not failed and is no sub-partner's | `duplicate` |
 pub(super) fn judge(subject: &Subject<'_>, held: &Held, twins: usize) -> Option<Difference> {
     let Some(id) = subject.report() else {
         let why = why_not_created(subject.row);
@@ -38,17 +38,16 @@ pub(super) fn judge(subject: &Subject<'_>, held: &Held, twins: usize) -> Option<
         return Some(subject.differs(Kind::Gone, &what));
     };
     if own.status.as_deref() == Some(FAILED) {
-        let why = subject.row.map_or("", |row| row.collected.error.as_str());
-        let why = match why.is_empty() {
-            true => String::new(),
-            false => format!(" ({why})"),
-        };
+        let known = subject.row.map(|row| row.collected.error.as_str());
+        let known = known.filter(|error| !error.is_empty());
+        let why = own.errors.as_deref().or(known);
+        let why = why.map_or(String::new(), |why| format!(" ({why})"));
         let what = format!("the server could not generate its report {id}{why}");
         return Some(subject.differs(Kind::ServerFailed, &what));
     }
     let others = held.others.iter();
     let others: Vec<&Other> = others
-        .filter(|other| other.report.status.as_deref() != Some(FAILED))
+        .filter(|other| other.report.status.as_deref() != Some(FAILED) && !other.may_be_theirs)
         .collect();
     (others.len() > twins).then(|| {
         let ids = list(subject, others.into_iter());
@@ -92,7 +91,11 @@ fn list<'a>(subject: &Subject<'_>, others: impl Iterator<Item = &'a Other>) -> S
         let failed = (status == Some(FAILED)).then_some("FAILED");
         let foreign = (other.maker == Maker::Other).then_some("made by someone else");
         let twin = other.report.internal.is_none().then_some(twin);
-        let notes: Vec<&str> = [failed, foreign, twin].into_iter().flatten().collect();
+        let theirs = other.may_be_theirs.then_some("may be a sub-partner's");
+        let notes: Vec<&str> = [failed, foreign, theirs, twin]
+            .into_iter()
+            .flatten()
+            .collect();
         let id = one_line(other.report.id.as_str());
         match notes.is_empty() {
             true => id,

@@ -16,7 +16,7 @@ use crate::{
     api::Api,
     inventory::{Evidence, Held, Known, find_held},
     ledger::{Ledger, Row},
-    plan::{Plan, Planned},
+    plan::Plan,
     request::{OrgId, ReportId, RequestId},
     session::{ReadError, Session},
     settings::Totals,

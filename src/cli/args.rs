@@ -43,7 +43,7 @@ pub(super) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 everything selected is created; 1 at least one row failed; 2 usage or manifest error, no credentials; \
+Exit codes: 0 everything selected is created, and collected where asked for; 1 at least one row failed or is not collected; 2 usage or manifest error, no credentials; \
 3 stopped early, rows left to do; 4 ledger trouble; 130, 143, 129 interrupted.";
 
 impl Cli {
@@ -64,6 +64,8 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Send again the ledger's rows that are failed, pending or sending
     Retry(RetryArgs),
+    /// Wait for created reports to complete, and download them
+    Collect(CollectCommandArgs),
     /// Decide by hand about a row in doubt: take a report for it, or let it be sent again
     Resolve(ResolveArgs),
     /// Unite ledgers: copies, shares, and what an earlier run rescued
@@ -86,7 +88,7 @@ pub(super) struct PlanArgs {
     #[command(flatten)]
     pub(super) calendar: CalendarArgs,
 
-    /// How to show it: table for people; csv and json have every row
+    /// How to show it: `table` is for people and shows the first rows, `csv` and `json` show all
     #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = PlanFormat::Table)]
     pub(super) format: PlanFormat,
 
@@ -102,16 +104,74 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) calendar: CalendarArgs,
 
-    /// For a ledger that was lost: what to do about reports that the server already has for requests that this
-    /// ledger has not sent
+    /// For a lost ledger: what to do about reports that the server already has for requests that this ledger has
+    /// not sent
     #[arg(long, env = "MONTHEND_EXISTING", value_enum, value_name = "WHAT", default_value_t = OnExisting::Ignore)]
     pub(super) existing: OnExisting,
+
+    #[command(flatten)]
+    pub(super) and_collect: AndCollectArgs,
+}
+
+/// What makes `run` and `retry` collect too.
+#[derive(Debug, Args)]
+pub(super) struct AndCollectArgs {
+    /// Afterwards wait for the reports to complete, and download them
+    #[arg(long, help_heading = "Collecting", env = "MONTHEND_COLLECT", value_parser = FalseyValueParser::new())]
+    pub(super) collect: bool,
+
+    #[command(flatten)]
+    pub(super) how: CollectArgs,
+}
+
+/// How reports are collected.
+#[derive(Debug, Args)]
+pub(super) struct CollectArgs {
+    /// The folder of the files [env: MONTHEND_OUTPUT=] [default: the manifest's `collect.output`, else the ledger's
+    /// path with .reports for .csv]
+    // The environment is read by hand: in a rehearsal it counts as the manifest's, and the option does not.
+    #[arg(long, help_heading = "Collecting", value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
+
+    /// How long reports are waited for; 0s takes what is ready [default: the manifest's `collect.wait`, else 30m]
+    #[arg(long, help_heading = "Collecting", env = "MONTHEND_WAIT", value_name = "DURATION", value_parser = wait)]
+    pub(super) wait: Option<Duration>,
+
+    /// Overwrite files that were changed on the disk, and files in the way
+    #[arg(long, help_heading = "Collecting", env = "MONTHEND_FORCE", value_parser = FalseyValueParser::new())]
+    pub(super) force: bool,
+
+    /// Take what comes, also where it is no CSV table
+    #[arg(long, help_heading = "Collecting", env = "MONTHEND_NO_CONTENT_CHECK", value_parser = FalseyValueParser::new())]
+    pub(super) no_content_check: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CollectCommandArgs {
+    #[command(flatten)]
+    pub(super) common: WorkArgs,
+
+    #[command(flatten)]
+    pub(super) collect: CollectArgs,
+
+    // As for `retry`.
+    #[arg(long = "as-of", hide = true)]
+    _as_of: Option<String>,
+    #[arg(long = "no-date-check", hide = true)]
+    _no_date_check: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct RetryArgs {
     #[command(flatten)]
     pub(super) common: WorkArgs,
+
+    /// Make anew what the server says has FAILED, too; the old report is given up
+    #[arg(long, env = "MONTHEND_RECREATE_FAILED", value_parser = FalseyValueParser::new())]
+    pub(super) recreate_failed: bool,
+
+    #[command(flatten)]
+    pub(super) and_collect: AndCollectArgs,
 
     // Rows have their dates. Accepted all the same, for scripts that give every command the same options.
     #[arg(long = "as-of", hide = true)]
@@ -136,7 +196,7 @@ pub(super) struct WorkArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum OnExisting {
-    /// Do not ask; create them again
+    /// Do not ask the server; create them again
     Ignore,
     /// Record the newest report of each instead of making another
     Adopt,
@@ -154,13 +214,17 @@ pub(super) struct ResolveArgs {
     #[arg(long, value_name = "ID")]
     pub(super) request: RequestId,
 
-    /// This report is the row's own
+    /// The row's report is this one
     #[arg(long, value_name = "REPORT_ID", group = "decision")]
     pub(super) adopt: Option<ReportId>,
 
-    /// No report is its own: the next run sends the request again
+    /// The row has no report: the next run sends the request again
     #[arg(long, group = "decision")]
     pub(super) resend: bool,
+
+    /// The row is created, and its report is given up: it is made anew, or another is taken
+    #[arg(long)]
+    pub(super) replace: bool,
 }
 
 #[derive(Debug, Args)]
@@ -188,7 +252,7 @@ pub(super) struct ManifestArgs {
     #[arg(long, env = "MONTHEND_LEDGER", value_name = "PATH")]
     pub(super) ledger: Option<PathBuf>,
 
-    /// The API, instead of the manifest's `api.base_url`
+    /// The address of the API, instead of the manifest's `api.base_url`
     #[arg(long, env = "MONTHEND_BASE_URL", value_name = "URL")]
     pub(super) base_url: Option<BaseUrl>,
 
@@ -216,7 +280,7 @@ pub(super) struct RehearsalArgs {
     #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX", value_parser = FalseyValueParser::new(), conflicts_with = "base_url")]
     pub(super) sandbox: bool,
 
-    /// What the simulator is like: a YAML file
+    /// How the simulator behaves: a YAML file
     #[arg(
         long,
         help_heading = "Rehearsal",
@@ -315,7 +379,7 @@ pub(super) struct StatusArgs {
 }
 
 impl StatusArgs {
-    /// The option, else what the environment says: a format that only other commands have is no mistake there.
+    /// The option, else the environment variable. A format there that only other commands have is no mistake.
     pub(super) fn format(&self) -> StatusFormat {
         let named = || StatusFormat::from_str(&std::env::var("MONTHEND_FORMAT").ok()?, false).ok();
         self.format.or_else(named).unwrap_or(StatusFormat::Table)
@@ -344,15 +408,15 @@ pub(super) struct AuditArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct SandboxArgs {
-    /// What the simulator is like: a YAML file
+    /// How the simulator behaves: a YAML file
     #[arg(long, env = "MONTHEND_SANDBOX_CONFIG", value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
 
-    /// The port on 127.0.0.1 [default: the configuration's, else a free one]
-    #[arg(long, env = "MONTHEND_SANDBOX_PORT")]
+    /// The port of 127.0.0.1 to listen on [default: `port` of the configuration, else a free one]
+    #[arg(long, env = "MONTHEND_SANDBOX_PORT", value_name = "PORT")]
     pub(super) port: Option<u16>,
 
-    /// Where reports are kept from one start to the next [default: nowhere]
+    /// Keep the reports in this file from one start to the next [default: not kept]
     #[arg(long, env = "MONTHEND_SANDBOX_STATE", value_name = "FILE")]
     pub(super) state: Option<PathBuf>,
 
@@ -363,7 +427,7 @@ pub(super) struct SandboxArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct SchemaArgs {
-    /// Which schema
+    /// The schema to print
     #[arg(value_enum)]
     pub(super) which: SchemaKind,
 }
@@ -395,6 +459,14 @@ pub(super) enum SchemaKind {
 fn duration(text: &str) -> Result<Duration, String> {
     crate::settings::duration_of(text)
         .ok_or_else(|| "write a number with its unit: 5s, 500ms, 2m".to_owned())
+}
+
+/// As [`duration`], and `0s`.
+fn wait(text: &str) -> Result<Duration, String> {
+    match text.trim() {
+        "0" | "0s" => Ok(Duration::ZERO),
+        text => duration(text),
+    }
 }
 
 fn day(text: &str) -> Result<NaiveDate, String> {

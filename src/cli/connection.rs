@@ -62,7 +62,7 @@ impl Connection {
         })
     }
 
-    /// A conversation that keeps the `pause` which an earlier command was told of.
+    /// A conversation that keeps the `pause` that an earlier command was told about.
     pub(super) fn session<'a>(
         &'a self,
         settings: &Settings,

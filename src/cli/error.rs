@@ -58,6 +58,8 @@ pub(super) enum CliError {
     Existing(Cause),
     #[error("asking the server for its reports failed: {}", .0.text)]
     Audit(Cause),
+    #[error("files cannot be written to {}: {source}; nothing was sent", path.display())]
+    Output { path: PathBuf, source: io::Error },
     #[error("interrupted")]
     Interrupted(Signal),
     #[error("cannot write to stdout: {0}")]
@@ -90,6 +92,7 @@ impl CliError {
             | CliError::Sandbox(_)
             | CliError::SandboxConfig { .. }
             | CliError::Unresolvable(_)
+            | CliError::Output { .. }
             | CliError::Nobody(_) => Exit::Usage,
             CliError::Ledger(_)
             | CliError::Ledgers(_)
@@ -166,6 +169,9 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
         ),
         StopReason::Interrupted(_) => {
             "interrupted; run the same command again to continue".to_owned()
+        }
+        StopReason::Output(why) => {
+            format!("{why}; make room, then `monthend collect` goes on from here")
         }
         StopReason::Ledger(error) => {
             format!("the ledger cannot be written: {error}; nothing more was sent")

@@ -4,7 +4,7 @@ use std::{io, process::ExitCode};
 
 use crate::runner::{Finished, Signal, StopReason};
 
-/// How a command ended, for those who look at codes.
+/// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
     /// Every selected request is created, or there was nothing to do.
@@ -39,7 +39,7 @@ impl Exit {
         }
     }
 
-    /// What clap has to say in place of a command, said: help and version are results, all else is a usage error.
+    /// Prints what clap says instead of running a command. Help and version are results, all else is a usage error.
     pub(super) fn without_command(said: &clap::Error) -> Self {
         match said.print() {
             _ if said.use_stderr() => Exit::Usage,
@@ -52,15 +52,26 @@ impl Exit {
     pub(super) fn of(finished: &Finished) -> Self {
         let counts = &finished.counts;
         match &finished.stop {
-            Some(StopReason::Ledger(_)) => Exit::Ledger,
+            Some(StopReason::Ledger(_) | StopReason::Output(_)) => Exit::Ledger,
             _ if finished.unsaved.is_some() => Exit::Ledger,
             Some(StopReason::Interrupted(signal)) => Exit::Interrupted(*signal),
             Some(StopReason::Pacing(_) | StopReason::Credentials(_) | StopReason::Forbidden(_)) => {
                 Exit::Stopped
             }
             None if counts.pending + counts.sending > 0 => Exit::Stopped,
-            None if counts.failed > 0 => Exit::Failures,
+            None if counts.failed + counts.uncollected > 0 => Exit::Failures,
             None => Exit::Success,
+        }
+    }
+
+    /// What a finished `collect` means: rows that are not created are not its business.
+    pub(super) fn of_collecting(finished: &Finished) -> Self {
+        match &finished.stop {
+            None if finished.unsaved.is_none() => match finished.counts.uncollected {
+                0 => Exit::Success,
+                _ => Exit::Failures,
+            },
+            _ => Exit::of(finished),
         }
     }
 }

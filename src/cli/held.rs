@@ -44,7 +44,7 @@ impl HeldLedger {
 
     /// Puts `ledger` on the disk, whole. A file that holds it already is left alone.
     pub(super) async fn write(&self, ledger: &Ledger) -> Result<(), CliError> {
-        Ok(self.file.write(ledger).await?)
+        Ok(self.file.write(ledger, Utc::now()).await?)
     }
 
     /// Until when `server` wants no request, by what an earlier command was told.

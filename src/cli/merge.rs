@@ -38,7 +38,7 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
         ledger,
     });
     let united = unite(&named.collect::<Vec<_>>(), prefer).map_err(LedgerError::from)?;
-    find(&mut held, &output)?.write(&united).await?;
+    find(&mut held, &output)?.write(&united, Utc::now()).await?;
 
     for part in &parts {
         if let Some(merged) = merged_name(&output, &part.real) {

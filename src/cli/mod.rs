@@ -6,6 +6,8 @@
 
 mod args;
 mod audit;
+mod collect;
+mod collection;
 mod connection;
 mod converse;
 mod drive;
@@ -52,7 +54,7 @@ pub fn main() -> ExitCode {
     exit.into()
 }
 
-/// The command line's definition, for whoever documents it.
+/// The command line's definition, for its documentation.
 pub fn command() -> clap::Command {
     Cli::command()
 }
@@ -63,6 +65,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Plan(args) => run_async(plan::plan(&args)),
         Command::Run(args) => run_async(run::run(&args, quiet)),
         Command::Retry(args) => run_async(retry::retry(&args, quiet)),
+        Command::Collect(args) => run_async(collect::collect(&args, quiet)),
         Command::Resolve(args) => run_async(resolve::resolve(&args)),
         Command::Merge(args) => run_async(merge::merge(&args)),
         Command::Audit(args) => run_async(audit::audit(&args)),

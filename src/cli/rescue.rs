@@ -1,4 +1,4 @@
-//! What to do with what is known when the ledger cannot be written: nothing may be lost.
+//! Saves what is known if the ledger cannot be written: nothing may be lost.
 
 use std::{
     io::{self, Write as _},
@@ -39,7 +39,7 @@ pub(super) fn rescue(path: &Path, ledger: &Ledger, unsaved: &Unsaved, now: DateT
 /// Rows as they would stand in the file, on stderr as they are: they are meant to be pasted.
 fn print<'r>(ledger: &Ledger, rows: impl IntoIterator<Item = &'r Row>) {
     for row in rows {
-        // Where stderr is gone too there is no place left.
+        // If stderr is gone too, there is no place left.
         let _ = io::stderr().write_all(&ledger.line(row));
     }
 }

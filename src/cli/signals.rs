@@ -61,7 +61,7 @@ impl Signals {
         }
     }
 
-    /// How a run hears of it, and how long requests in flight then have.
+    /// How a run is told, and how long requests in flight then have.
     pub(super) fn interrupt(&self, grace: Duration) -> Interrupt {
         Interrupt {
             signal: self.caught.clone(),
@@ -80,7 +80,7 @@ fn listen(heard: impl Fn(Signal) + Clone + Send + 'static) {
         (SignalKind::terminate(), Signal::Term),
         (SignalKind::hangup(), Signal::Hup),
     ] {
-        // Whoever started us with `nohup` wants a hang-up to mean nothing.
+        // After a start with `nohup` a hang-up has to mean nothing.
         if ignored & (1 << (kind.as_raw_value() - 1)) != 0 {
             continue;
         }

@@ -1,10 +1,38 @@
-//! From report ids to files on disk.
+//! Collecting: from created reports to checked files on disk.
 //!
-//! - `table` reads a report's file by the names of its columns;
-//! - [`combine`] makes one table of many.
+//! For every row the server is asked until its report is complete or has failed ([`waiting`]: as few requests as the
+//! API's filters allow), then its file is fetched from the address that the server gives ([`download`]: another host,
+//! no credentials, taken up where it broke), looked at while it streams by ([`content`]), and put in its place
+//! ([`files`], [`names`]). The order of effects is the promise:
+//!
+//! 1. the bytes are in `.<request_id>.part`, hashed and counted as they came;
+//! 2. they are on the disk (fsync), and the file gets its final name;
+//! 3. the row's line says so.
+//!
+//! [`combine`] makes one table of all files of a type afterwards.
+//!
+//! So what lies under a final name is whole. A crash between the second and the third step leaves a file that no row
+//! owns: the next run finds that its bytes are the report's, and takes it.
 
+mod address;
+mod bring;
+mod collector;
+mod columns;
 mod combine;
+mod content;
+mod download;
+mod files;
+mod host;
+mod names;
+mod part;
 mod table;
+mod waiting;
 
+pub use address::{Reach, Refused};
+pub use collector::{Setup, run};
 pub use combine::{CombineError, Combined, Part, combine, try_out};
+pub use content::{Content, Inspector, NotATable};
+pub use files::{Overwrite, try_output};
+pub use host::{Head, Host, HttpHost, Resume, Trouble};
+pub use names::Names;
 pub(crate) use table::Table;

@@ -12,10 +12,15 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
-/// How far stamps may be off in either direction even so: several servers stamp, each with a clock of its own.
+/// A report that is older by less than this is not surely older: several servers may stamp, each with a clock of its own.
 const MARGIN: TimeDelta = TimeDelta::seconds(10);
-/// Bounds further apart than this say too little about a report that is not surely older.
-const LOOSE: TimeDelta = TimeDelta::seconds(30);
+/// The same for a create of an earlier process, which is dated by yet another clock.
+const MARGIN_BY_DATE: TimeDelta = TimeDelta::seconds(60);
+/// How far a moment may be off that is known by the server's `Date`, which has whole seconds.
+const COARSE_DATE: TimeDelta = TimeDelta::seconds(3);
+/// Bounds further apart than this say too little about a report that is not surely older. A create may take as long as
+/// `api.request_timeout`, and the read after it some more.
+const LOOSE: TimeDelta = TimeDelta::seconds(120);
 /// A clock that moved this far against another was set, or the computer slept.
 const JUMP: TimeDelta = TimeDelta::seconds(1);
 
@@ -31,11 +36,11 @@ pub struct Moment {
 pub enum Age {
     /// Surely before it.
     Before,
-    /// Not surely before it: at most some seconds earlier, or after it.
+    /// As far as the clocks were compared, not before it.
     About,
     /// Surely stamped after it. Where a stamp says when a report was ready, it may have been asked for before.
     After,
-    /// Nobody can say.
+    /// Nobody can say: the clocks could not be compared, or it is a little older.
     Unknown,
 }
 
@@ -129,9 +134,14 @@ impl Clocks {
         Some((self.most? - self.least?).abs())
     }
 
-    /// When a report with this stamp was made, against `moment`; `margin` is how much a difference has to be for it to
-    /// count as before it.
-    fn compare(&self, stamp: DateTime<Utc>, moment: Moment, margin: TimeDelta) -> Age {
+    /// When a report with this stamp was made, against `moment`, which may be off by `coarse`. A report that is older by
+    /// more than `margin` is surely older.
+    fn compare(
+        &self,
+        stamp: DateTime<Utc>,
+        moment: Moment,
+        (coarse, margin): (TimeDelta, TimeDelta),
+    ) -> Age {
         let (Some(least), true) = (self.least, moment.era == self.era) else {
             return Age::Unknown;
         };
@@ -141,7 +151,7 @@ impl Clocks {
         if latest + margin < moment.since_base {
             return Age::Before;
         }
-        if !self.are_calibrated() {
+        if !self.are_calibrated() || latest + coarse < moment.since_base {
             return Age::Unknown;
         }
         match self.most.map(|most| stamp - most.max(least)) {
@@ -152,12 +162,12 @@ impl Clocks {
 
     /// When a report with this stamp was made, against a create of this process that left at `sent`.
     pub fn age(&self, stamp: DateTime<Utc>, sent: Moment) -> Age {
-        self.compare(stamp, sent, MARGIN)
+        self.compare(stamp, sent, (TimeDelta::zero(), MARGIN))
     }
 
     /// The same against a create of an earlier process, whose moment is known by the server's other clock only.
     pub fn age_by_date(&self, stamp: DateTime<Utc>, sent: Moment) -> Age {
-        self.compare(stamp, sent, MARGIN * 6)
+        self.compare(stamp, sent, (COARSE_DATE, MARGIN_BY_DATE))
     }
 }
 
@@ -244,6 +254,11 @@ mod tests {
         desk.clocks.seen(at(1.5), seen);
         desk.clocks.made_after(at(1.5), sent);
         assert_eq!(desk.clocks.age(at(1.2), sent), Age::About);
+        assert_eq!(
+            desk.clocks.age(at(0.2), sent),
+            Age::Unknown,
+            "a little older"
+        );
         desk.wall_jump = 3_600.0;
         let later = desk.moment(3.0);
         assert_eq!(desk.clocks.age(at(1.2), sent), Age::Unknown);

@@ -2,7 +2,8 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
@@ -11,22 +12,29 @@ use tokio::time::Instant;
 use super::{
     clocks::{Age, Clocks, Moment},
     judge::Maker,
-    matching::is_over,
+    matching::{common_query, is_over},
 };
 use crate::{
     api::{Api, Listed},
-    request::ReportId,
+    request::{ReportId, Request},
     session::{ReadError, Session},
 };
 
 /// So many reads of a witness at most, where nothing is in doubt that would need it.
 const UNASKED: u32 = 3;
 
+/// What a single read did not show is asked for again only after this long.
+const STALE: Duration = Duration::from_secs(2);
+
 /// A report that this process surely made.
 #[derive(Debug, Clone)]
 struct Witness {
     id: ReportId,
+    request: Request,
     sent: Moment,
+    made: Instant,
+    /// When it was read last, whether or not that told anything.
+    asked: Option<Instant>,
 }
 
 /// Everything that decides whose a report is, beside the report itself. One for each run.
@@ -41,10 +49,12 @@ pub struct Evidence {
     stamped_when_asked: Cell<bool>,
     witness: RefCell<Option<Witness>>,
     asked: Cell<u32>,
-    /// What single reads showed of reports, where all that matters was shown.
-    details: RefCell<HashMap<ReportId, Listed>>,
-    /// Reports that a list without sub-partner shows: whether they are the partner's own.
-    own: RefCell<HashMap<ReportId, bool>>,
+    /// Whether the last single read was tried in vain.
+    in_vain: Cell<bool>,
+    /// What single reads showed of reports, and when.
+    details: RefCell<HashMap<ReportId, (Listed, Instant)>>,
+    /// Reports that are a sub-partner's, though a list without sub-partner shows them.
+    theirs: RefCell<HashSet<ReportId>>,
 }
 
 impl Default for Evidence {
@@ -56,8 +66,9 @@ impl Default for Evidence {
             stamped_when_asked: Cell::default(),
             witness: RefCell::default(),
             asked: Cell::default(),
+            in_vain: Cell::default(),
             details: RefCell::default(),
-            own: RefCell::default(),
+            theirs: RefCell::default(),
         }
     }
 }
@@ -68,9 +79,23 @@ impl Evidence {
         self.clocks.borrow_mut().moment(Instant::now(), wall)
     }
 
-    /// A create that left at `sent` was answered with this report's id.
-    pub fn made(&self, id: ReportId, sent: Moment) {
-        *self.witness.borrow_mut() = Some(Witness { id, sent });
+    /// A create for `request` that left at `sent` was answered with this report's id.
+    pub fn made(&self, id: ReportId, request: Request, sent: Moment) {
+        *self.witness.borrow_mut() = Some(Witness {
+            id,
+            request,
+            sent,
+            made: Instant::now(),
+            asked: None,
+        });
+    }
+
+    /// Whether a report that this process has made may still tell what is not known: reads may find it, and show all
+    /// of it, only `settle` after it was made.
+    pub fn may_yet_learn(&self, settle: Duration) -> bool {
+        let witness = self.witness.borrow();
+        let untold = |w: &Witness| w.asked.is_none_or(|asked| asked < w.made + settle);
+        !self.is_complete() && witness.as_ref().is_some_and(untold)
     }
 
     /// Whether a read of a report that is surely ours would teach something now, in a run that has nothing in doubt
@@ -79,9 +104,14 @@ impl Evidence {
         self.witness.borrow().is_some() && !self.is_complete() && self.asked.get() < UNASKED
     }
 
-    /// Whether a report that this process makes later could still teach something.
+    /// Whether nothing that this process makes later could teach more.
     pub fn is_complete(&self) -> bool {
         self.us.borrow().is_some() && self.clocks.borrow().are_calibrated()
+    }
+
+    /// Whether the clock that stamps reports was compared with ours.
+    pub(super) fn is_calibrated(&self) -> bool {
+        self.clocks.borrow().are_calibrated()
     }
 
     /// Reads the latest report that is surely ours, to learn who we are and what the clocks show.
@@ -89,16 +119,24 @@ impl Evidence {
     /// # Errors
     /// The server cannot be asked.
     pub async fn ask_witness<A: Api>(&self, session: &Session<'_, A>) -> Result<(), ReadError> {
-        let Some(Witness { id, sent }) = self.witness.borrow().clone() else {
+        let Some(witness) = self.witness.borrow().clone() else {
             return Ok(());
         };
+        if witness.asked.is_some_and(|asked| asked.elapsed() < STALE) {
+            return Ok(());
+        }
         self.asked.set(self.asked.get() + 1);
-        let Some(report) = session.get(&id).await? else {
+        let asked = Instant::now();
+        let report = self.read(session, &witness.id, &witness.request).await?;
+        let mut latest = self.witness.borrow_mut();
+        if let Some(latest) = latest.as_mut().filter(|latest| latest.id == witness.id) {
+            latest.asked = Some(asked);
+        }
+        let Some(report) = report else {
             return Ok(()); // not yet where this read went
         };
-        self.saw(&report, self.moment(session.now()));
         if let Some(stamp) = report.created {
-            self.clocks.borrow_mut().made_after(stamp, sent);
+            self.clocks.borrow_mut().made_after(stamp, witness.sent);
         }
         if report.created_by.is_some() {
             *self.us.borrow_mut() = report.created_by;
@@ -106,7 +144,65 @@ impl Evidence {
         Ok(())
     }
 
-    /// Reads a report that an earlier process left in the ledger, to learn who that was.
+    /// A report that is surely `request`'s, by itself, and where that does not tell who made it, as a list shows it.
+    async fn read<A: Api>(
+        &self,
+        session: &Session<'_, A>,
+        id: &ReportId,
+        request: &Request,
+    ) -> Result<Option<Listed>, ReadError> {
+        let mut found = self.single(session, id).await?;
+        if let Some(report) = &found {
+            self.saw(report, self.moment(session.now()));
+        }
+        if found
+            .as_ref()
+            .is_none_or(|report| report.created_by.is_none())
+            && let Some(query) = common_query(&[request])
+        {
+            let listed = session.list(&query).await?;
+            let now = self.moment(session.now());
+            for report in &listed {
+                self.saw(report, now);
+            }
+            let listed = listed.into_iter().find(|report| report.id == *id);
+            found = listed.or(found);
+        }
+        Ok(found)
+    }
+
+    /// A single read, which only adds to what lists show: that it fails is no answer. Once one was tried in vain, the
+    /// others are tried once each.
+    ///
+    /// # Errors
+    /// Nothing leaves any more.
+    pub(super) async fn single<A: Api>(
+        &self,
+        session: &Session<'_, A>,
+        id: &ReportId,
+    ) -> Result<Option<Listed>, ReadError> {
+        let read = match self.in_vain.get() {
+            true => session.glance(id).await,
+            false => session.get(id).await,
+        };
+        self.in_vain.set(matches!(read, Err(ReadError::Failed(_))));
+        match read {
+            Err(ReadError::Failed(_)) => Ok(None),
+            read => read,
+        }
+    }
+
+    /// Whether it is known who made the reports that earlier processes left in the ledger.
+    pub fn knows_earlier(&self) -> bool {
+        !self.earlier.borrow().is_empty()
+    }
+
+    /// Whether it is known who we are.
+    pub fn knows_us(&self) -> bool {
+        self.us.borrow().is_some()
+    }
+
+    /// Reads a report that a create of an earlier process was answered with, to learn who that was.
     ///
     /// # Errors
     /// The server cannot be asked.
@@ -114,9 +210,9 @@ impl Evidence {
         &self,
         session: &Session<'_, A>,
         id: &ReportId,
+        request: &Request,
     ) -> Result<(), ReadError> {
-        if let Some(report) = session.get(id).await? {
-            self.saw(&report, self.moment(session.now()));
+        if let Some(report) = self.read(session, id, request).await? {
             self.earlier.borrow_mut().extend(report.created_by);
         }
         Ok(())
@@ -156,10 +252,12 @@ impl Evidence {
         self.clocks.borrow().age_by_date(stamp, sent)
     }
 
-    /// Who made a report: for a create of this process.
+    /// Who made a report: for a create of this process. While nothing of ours was seen, whoever made the ledger's reports
+    /// is taken for us, but nobody for another.
     pub(super) fn maker(&self, report: &Listed) -> Maker {
         match (&report.created_by, &*self.us.borrow()) {
             (Some(by), Some(us)) if by == us => Maker::Us,
+            (Some(by), None) if self.earlier.borrow().contains(by) => Maker::Us,
             (Some(_), Some(_)) => Maker::Other,
             _ => Maker::Unknown,
         }
@@ -175,25 +273,26 @@ impl Evidence {
         }
     }
 
-    /// What a single read showed earlier.
+    /// What a single read showed earlier, where asking again would hardly show more.
     pub(super) fn details(&self, id: &ReportId) -> Option<Listed> {
-        self.details.borrow().get(id).cloned()
+        let details = self.details.borrow();
+        let (report, read) = details.get(id)?;
+        let is_complete = report.created.is_some() && report.created_by.is_some();
+        (is_complete || read.elapsed() < STALE).then(|| report.clone())
     }
 
-    /// Keeps what a single read showed, where it need not be asked for again.
+    /// Keeps what a single read showed.
     pub(super) fn keep(&self, report: &Listed) {
-        if report.created.is_some() && report.created_by.is_some() {
-            let mut details = self.details.borrow_mut();
-            details.insert(report.id.clone(), report.clone());
-        }
+        let mut details = self.details.borrow_mut();
+        details.insert(report.id.clone(), (report.clone(), Instant::now()));
     }
 
-    /// Whether a report of a list without sub-partner is the partner's own, where that was found out.
-    pub(super) fn is_own(&self, id: &ReportId) -> Option<bool> {
-        self.own.borrow().get(id).copied()
+    /// Whether a report of a list without sub-partner is known to be a sub-partner's.
+    pub(super) fn is_theirs(&self, id: &ReportId) -> bool {
+        self.theirs.borrow().contains(id)
     }
 
-    pub(super) fn found_own(&self, id: ReportId, is_own: bool) {
-        self.own.borrow_mut().insert(id, is_own);
+    pub(super) fn found_theirs(&self, ids: impl IntoIterator<Item = ReportId>) {
+        self.theirs.borrow_mut().extend(ids);
     }
 }

@@ -10,7 +10,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use super::{
     Evidence,
     matching::{common_query, fits, has_failed},
-    own::tell_apart,
+    own::find_theirs,
 };
 use crate::{
     api::{Api, Listed},
@@ -57,14 +57,10 @@ pub async fn find_existing<A: Api>(
     });
     let listed: HashMap<Option<&OrgId>, Vec<Listed>> =
         lists.buffer_unordered(concurrency).try_collect().await?;
-    let by_org = listed
-        .iter()
-        .map(|(org, reports)| (*org, reports.as_slice()));
     let mut alike: HashMap<_, usize> = HashMap::new();
     for request in all.iter().collect::<HashSet<_>>() {
         *alike.entry(key(request)).or_default() += 1;
     }
-    let shows_only_own = only_own(&by_org.collect());
     let mut found = Vec::with_capacity(asked.len());
     for request in asked {
         let reports = listed.get(&request.sub_partner.as_ref());
@@ -75,14 +71,15 @@ pub async fn find_existing<A: Api>(
             .collect();
         let mut unclear = alike.get(&key(request)).is_some_and(|n| *n > 1)
             && candidates.iter().any(|report| report.internal.is_none());
-        if request.sub_partner.is_none() && !shows_only_own && !candidates.is_empty() {
+        if request.sub_partner.is_none() && !candidates.is_empty() {
             let ids: Vec<ReportId> = candidates.iter().map(|r| r.id.clone()).collect();
             let known = all.iter().filter_map(|r| r.sub_partner.clone()).collect();
             if let Some(query) = common_query(&[request]) {
-                tell_apart(session, evidence, &query, &ids, &known, concurrency).await?;
+                find_theirs(session, evidence, &query, &ids, &known, concurrency).await?;
             }
-            candidates.retain(|report| evidence.is_own(&report.id) != Some(false));
-            // A sub-partner that has left is in no list, and its reports may still be.
+            candidates.retain(|report| !evidence.is_theirs(&report.id));
+            // Whether the list shows only the partner's own is not documented, and no reading of lists can prove it:
+            // they lag, and a sub-partner that has left is in none.
             unclear |= !candidates.is_empty();
         }
         found.push(choose(session, candidates, unclear).await?);
@@ -97,34 +94,6 @@ fn key(request: &Request) -> (Option<&OrgId>, ReportType, Period) {
         request.report_type,
         request.period,
     )
-}
-
-/// Whether the list without sub-partner leaves the sub-partners' reports out: another list shows one that it should
-/// show otherwise.
-pub(super) fn only_own(listed: &HashMap<Option<&OrgId>, &[Listed]>) -> bool {
-    let Some(own) = listed.get(&None) else {
-        return false;
-    };
-    let ids: HashSet<&ReportId> = own.iter().map(|report| &report.id).collect();
-    let kinds: HashSet<_> = own.iter().map(kind).collect();
-    let theirs = listed
-        .iter()
-        .filter(|(org, _)| org.is_some())
-        .flat_map(|(_, reports)| reports.iter());
-    let mut of_a_kind = theirs
-        .filter(|report| kinds.contains(&kind(report)))
-        .peekable();
-    of_a_kind.peek().is_some() && of_a_kind.all(|report| !ids.contains(&report.id))
-}
-
-fn kind(
-    report: &Listed,
-) -> (
-    Option<ReportType>,
-    Option<chrono::NaiveDate>,
-    Option<chrono::NaiveDate>,
-) {
-    (report.report_type, report.start, report.end)
 }
 
 async fn choose<A: Api>(

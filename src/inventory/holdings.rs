@@ -11,13 +11,12 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
     Evidence, Maker,
-    existing::only_own,
     look_up::in_full,
     matching::{common_query, fits},
-    own::tell_apart,
+    own::find_theirs,
 };
 use crate::{
-    api::{Api, Listed},
+    api::{Api, LARGEST_PAGE, ListQuery, Listed},
     request::{OrgId, Period, ReportId, Request},
     session::{ReadError, Session},
 };
@@ -36,8 +35,7 @@ pub struct Known<'a> {
 pub struct Held {
     /// The row's own report; `None` where the row has none, or the server neither lists it nor finds it by its id.
     pub own: Option<Listed>,
-    /// Reports that could be the request's as well, and belong to no row. For the partner's own request none that may
-    /// be a sub-partner's.
+    /// Reports that could be the request's as well, and belong to no row.
     pub others: Vec<Other>,
 }
 
@@ -48,6 +46,8 @@ pub struct Other {
     pub report: Listed,
     /// Whether it was made by whoever made the reports of the ledger.
     pub maker: Maker,
+    /// For the partner's own request: it may be a sub-partner's.
+    pub may_be_theirs: bool,
 }
 
 /// A list of one sub-partner, or the one without, in one period.
@@ -90,7 +90,7 @@ pub async fn find_held<A: Api>(
     let own: Vec<_> = own.buffered(concurrency).try_collect().await?;
 
     // What could be its own as well.
-    let mut others = Vec::with_capacity(asked.len());
+    let mut listed = Vec::with_capacity(asked.len());
     for known in asked {
         let mut found: Vec<Listed> = Vec::new();
         for report in shown(&lists, known.request) {
@@ -102,14 +102,26 @@ pub async fn find_held<A: Api>(
                 found.extend(fits(&report, known.request).then_some(report));
             }
         }
-        others.push(found);
+        listed.push(found);
     }
-    if let Some(id) = asked.iter().find_map(|known| known.report)
-        && others.iter().any(|others| !others.is_empty())
+    let of_ledger = asked
+        .iter()
+        .find_map(|known| Some((known.report?, known.request)));
+    if let Some((id, request)) = of_ledger
+        && listed.iter().any(|found| !found.is_empty())
     {
-        evidence.ask_earlier(session, id).await?;
+        evidence.ask_earlier(session, id, request).await?;
     }
-    keep_own(
+    let other = |report: Listed| Other {
+        maker: evidence.maker_before(&report),
+        may_be_theirs: false,
+        report,
+    };
+    let others = listed
+        .into_iter()
+        .map(|found| found.into_iter().map(other).collect());
+    let mut others: Vec<Vec<Other>> = others.collect();
+    judge_own(
         session,
         evidence,
         asked,
@@ -119,17 +131,8 @@ pub async fn find_held<A: Api>(
         concurrency,
     )
     .await?;
-    let held = own.into_iter().zip(others).map(|(own, others)| {
-        let others = others.into_iter().map(|report| Other {
-            maker: evidence.maker_before(&report),
-            report,
-        });
-        Held {
-            own,
-            others: others.collect(),
-        }
-    });
-    Ok(held.collect())
+    let held = own.into_iter().zip(others);
+    Ok(held.map(|(own, others)| Held { own, others }).collect())
 }
 
 /// The lists that tell whose every report of `asked` is.
@@ -146,26 +149,33 @@ async fn lists<'a, A: Api>(
             .or_default()
             .push(*known);
     }
-    // A list without sub-partner has to be worth it: the partner's own are asked about, or such lists can stand for more
-    // lists than they have pages.
+    // Lists without sub-partner have to be worth it: where the partner's own are not asked about, they must take fewer
+    // requests than those which they can stand for. A list of several pages is read twice.
     let orgs: HashSet<_> = asked
         .iter()
         .map(|known| &known.request.sub_partner)
         .collect();
-    let is_worth_it = orgs.len() > by_period.len() + asked.len() / 100;
-    let wide = by_period.iter().filter(|(_, known)| {
-        is_worth_it
-            || known
-                .iter()
-                .any(|known| known.request.sub_partner.is_none())
-    });
+    let pages = |known: &Vec<Known<'_>>| match known.len().div_ceil(LARGEST_PAGE) {
+        1 => 1,
+        several => 2 * several,
+    };
+    let is_worth_it = by_period.values().map(pages).sum::<usize>() < orgs.len();
+    let asks_own = |known: &[Known<'_>]| known.iter().any(|k| k.request.sub_partner.is_none());
+    let wide = by_period
+        .iter()
+        .filter(|(_, known)| is_worth_it || asks_own(known));
     let wide = stream::iter(wide).map(async |(period, known)| {
         let requests: Vec<&Request> = known.iter().map(|known| known.request).collect();
-        let Some(mut query) = common_query(&requests) else {
-            return Ok(((None, *period), Vec::new()));
+        let query = common_query(&requests).unwrap_or_default();
+        let query = ListQuery {
+            sub_partner: None,
+            ..query
         };
-        query.sub_partner = None;
-        Ok(((None, *period), session.list(&query).await?))
+        match session.list(&query).await {
+            // Long lists fail where short ones do not, such as those that change while they are read.
+            Err(ReadError::Failed(_)) if !asks_own(known) => Ok(((None, *period), Vec::new())),
+            listed => Ok(((None, *period), listed?)),
+        }
     });
     let mut lists: Lists<'a> = wide.buffer_unordered(concurrency).try_collect().await?;
 
@@ -212,47 +222,59 @@ async fn lists<'a, A: Api>(
     Ok(lists)
 }
 
-/// Takes from the others of the partner's own requests what is, or may be, a sub-partner's.
-async fn keep_own<A: Api>(
+/// Takes from the others of the partner's own requests what is a sub-partner's, and says of the rest whether it may be.
+async fn judge_own<A: Api>(
     session: &Session<'_, A>,
     evidence: &Evidence,
     asked: &[Known<'_>],
     lists: &Lists<'_>,
-    others: &mut [Vec<Listed>],
+    others: &mut [Vec<Other>],
     orgs: &BTreeSet<OrgId>,
     concurrency: usize,
 ) -> Result<(), ReadError> {
     let theirs = lists.iter().filter(|((org, _), _)| org.is_some());
-    for report in theirs.flat_map(|(_, reports)| reports) {
-        evidence.found_own(report.id.clone(), false);
-    }
-    let mut by_period: BTreeMap<Period, (Vec<&Request>, Vec<ReportId>)> = BTreeMap::new();
-    for (known, others) in asked.iter().zip(&*others) {
-        if known.request.sub_partner.is_none() && !others.is_empty() {
-            let (requests, ids) = by_period.entry(known.request.period).or_default();
-            requests.push(known.request);
-            ids.extend(others.iter().map(|other| other.id.clone()));
+    let theirs = theirs.flat_map(|(_, reports)| reports);
+    evidence.found_theirs(theirs.map(|report| report.id.clone()));
+    for (known, others) in asked.iter().zip(others) {
+        let request = known.request;
+        if request.sub_partner.is_some() || others.is_empty() {
+            continue;
         }
-    }
-    for (period, (requests, ids)) in by_period {
-        let of_period = lists.iter().filter(|((_, of), _)| *of == period);
-        let of_period = of_period.map(|((org, _), reports)| (*org, reports.as_slice()));
-        if only_own(&of_period.collect()) {
-            for id in ids {
-                evidence.found_own(id, true);
-            }
-        } else if let Some(query) = common_query(&requests) {
-            match tell_apart(session, evidence, &query, &ids, orgs, concurrency).await {
+        let shows_all = !shows_only_own(lists, request.period);
+        // Of a row that has a report, nothing more is said of what may be a sub-partner's.
+        if shows_all
+            && known.report.is_none()
+            && let Some(query) = common_query(&[request])
+        {
+            let ids: Vec<ReportId> = others.iter().map(|other| other.report.id.clone()).collect();
+            match find_theirs(session, evidence, &query, &ids, orgs, concurrency).await {
                 Err(ReadError::Halted(halt)) => return Err(ReadError::Halted(halt)),
-                // Who the sub-partners are, or what they have, is not to be known: all of it may be theirs.
+                // Who the sub-partners are, or what they have, is not to be known.
                 Err(ReadError::Failed(_)) | Ok(()) => {}
             }
         }
-    }
-    for (known, others) in asked.iter().zip(others) {
-        if known.request.sub_partner.is_none() {
-            others.retain(|report| evidence.is_own(&report.id) == Some(true));
+        others.retain(|other| !evidence.is_theirs(&other.report.id));
+        for other in others {
+            other.may_be_theirs = shows_all;
         }
     }
     Ok(())
+}
+
+/// Whether the list without sub-partner has left out a report that a sub-partner's list shows, and has none that one
+/// shows: only then what it has is the partner's own. That no list of a sub-partner has a report proves nothing: one
+/// that has left is in none.
+fn shows_only_own(lists: &Lists<'_>, period: Period) -> bool {
+    let Some(wide) = lists.get(&(None, period)) else {
+        return false;
+    };
+    let wide: HashSet<&ReportId> = wide.iter().map(|report| &report.id).collect();
+    let of_period =
+        |report: &&Listed| report.start == Some(period.start()) && report.end == Some(period.end());
+    let narrow = lists.iter().filter(|((org, _), _)| org.is_some());
+    let mut theirs = narrow
+        .flat_map(|(_, reports)| reports)
+        .filter(of_period)
+        .peekable();
+    theirs.peek().is_some() && theirs.all(|report| !wide.contains(&report.id))
 }

@@ -10,13 +10,14 @@
 //! | no | any | us | ours | ours |
 //! | unknown | about, after | us | ours | ours |
 //! | no | any | unknown | ours at the end | ours at the end |
-//! | unknown | after | unknown | ours at the end, where stamps say when a report was asked for | the same, or where the stamp is not before the intent |
-//! | unknown | about | unknown | nobody can say | ours at the end, where the stamp is not before the intent |
-//! | unknown | unknown | us | nobody can say | ours at the end, where the stamp is not before the intent |
-//! | unknown | unknown | unknown | nobody can say | ours at the end, where the stamp is not before the intent |
+//! | unknown | after | unknown | ours at the end, where stamps say when a report was asked for | the same |
+//! | unknown | about | unknown | nobody can say | ours at the end, where stamps say so and this one is not before the intent |
+//! | unknown | unknown | us | nobody can say | ours at the end, where the stamp is at most a minute before the intent |
+//! | unknown | unknown | unknown | nobody can say | ours at the end, where stamps say so and this one is not before the intent |
 //!
 //! "At the end" is when `retry.settle` has passed, and nothing that this run still makes can teach more about clocks and
-//! people. Of the partner's own requests no report is ours that may be a sub-partner's. Together:
+//! people. Of the partner's own requests no report is ours that may be a sub-partner's. Of a report that the
+//! sub-partner's list shows and another sub-partner's row has nobody can say. Together:
 //!
 //! | reports | before `settle` | after it |
 //! | --- | --- | --- |
@@ -64,7 +65,9 @@ pub struct Seen {
     pub maker: Maker,
     /// It is sought for the partner itself and may be a sub-partner's.
     pub may_be_theirs: bool,
-    /// Taken at their word, its stamp is not before the intent.
+    /// Another sub-partner's row has it, though this one's list shows it.
+    pub is_anothers: bool,
+    /// Taken at their word, its stamp is not before the intent; where we made it, at most a minute.
     pub since_by_its_stamp: bool,
     /// The server's stamps say when a report was asked for.
     pub stamped_when_asked: bool,
@@ -154,7 +157,9 @@ fn was_it_made(question: &Question<'_>, doubt: Doubt, seen: &[Seen]) -> Finding 
 
 fn which_exists(question: &Question<'_>, seen: &[Seen]) -> Finding {
     match seen {
-        [only] if !question.has_rival && !only.may_be_theirs => Finding::Adopt(only.id.clone()),
+        [only] if !question.has_rival && !only.may_be_theirs && !only.is_anothers => {
+            Finding::Adopt(only.id.clone())
+        }
         _ if !question.settled => Finding::LookAgain,
         [] => Finding::NoneExists,
         several => Finding::Undecidable(ids(&several.iter().collect::<Vec<_>>())),
@@ -175,7 +180,7 @@ fn verdict(question: &Question<'_>, report: &Seen, at_the_end: bool) -> Verdict 
     if report.maker == Maker::Other {
         return if earlier { TheirsPerhaps } else { NotOurs };
     }
-    if report.may_be_theirs {
+    if report.may_be_theirs || report.is_anothers {
         return NobodyCanSay;
     }
     let is_us = report.maker == Maker::Us;
@@ -183,7 +188,7 @@ fn verdict(question: &Question<'_>, report: &Seen, at_the_end: bool) -> Verdict 
         return Ours;
     }
     let dated = report.age == Age::After && report.stamped_when_asked;
-    let by_intent = earlier && report.since_by_its_stamp;
+    let by_intent = earlier && report.since_by_its_stamp && (is_us || report.stamped_when_asked);
     if at_the_end && (is_new || dated || by_intent) {
         return Ours;
     }
@@ -207,6 +212,7 @@ mod tests {
             age,
             maker,
             may_be_theirs: false,
+            is_anothers: false,
             since_by_its_stamp: false,
             stamped_when_asked: false,
         }
@@ -293,12 +299,13 @@ mod tests {
                                     {
                                         Verdict::Ours
                                     }
-                                    "the same, or where the stamp is not before the intent"
-                                        if end && (asked || by_stamp) =>
+                                    "the same" if end && asked => Verdict::Ours,
+                                    "ours at the end, where stamps say so and this one is not before the intent"
+                                        if end && by_stamp && asked =>
                                     {
                                         Verdict::Ours
                                     }
-                                    "ours at the end, where the stamp is not before the intent"
+                                    "ours at the end, where the stamp is at most a minute before the intent"
                                         if end && by_stamp =>
                                     {
                                         Verdict::Ours
@@ -322,6 +329,21 @@ mod tests {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    /// A proxy gave another row this one's answer: whatever speaks for it, nothing is adopted and nothing sent again.
+    #[test]
+    fn what_another_sub_partners_row_has_is_for_a_person() {
+        for age in [Age::About, Age::After, Age::Unknown] {
+            for maker in [Maker::Us, Maker::Unknown] {
+                let report = Seen {
+                    is_anothers: true,
+                    ..seen(age, maker)
+                };
+                let named = Finding::Undecidable(vec![report.id.clone()]);
+                assert_eq!(judge(&question(Origin::ThisProcess), &[report]), named);
             }
         }
     }

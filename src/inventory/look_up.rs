@@ -9,13 +9,17 @@ use super::{
     clocks::Age,
     judge::{Maker, Origin, Seen},
     matching::{common_query, fits},
-    own::tell_apart,
+    own::find_theirs,
 };
 use crate::{
-    api::{Api, Listed},
+    api::{Api, Cause, Listed},
     request::{OrgId, ReportId, Request},
     session::{ReadError, Session},
 };
+
+/// How many seconds before an intent our own report may be stamped if nobody has compared the two clocks: servers
+/// that date answers and stamp reports by different clocks are seldom further apart.
+const STAMP_TOLERANCE: i64 = 10;
 
 /// A request whose report is sought, and what is known of its create.
 #[derive(Debug, Clone)]
@@ -28,13 +32,25 @@ pub struct Sought {
     pub intent: Option<DateTime<Utc>>,
     /// Which process that create belongs to.
     pub origin: Origin,
+    /// Whether `retry.settle` has passed: lists show by now what there is.
+    pub settled: bool,
+}
+
+/// What other rows say of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// It is no row's.
+    Free,
+    /// A row of this sub-partner, or of the partner itself, has it; or a row gave it up.
+    By(Option<OrgId>),
 }
 
 /// Looks for several requests of one sub-partner with one list. Gives what could be each one's, in their order.
 ///
-/// `is_taken` says which reports are nobody's candidates: other rows have them, or gave them up. What is listed was made,
-/// whatever a single read says of it. `known` and `concurrency` are for the partner's own requests: see
-/// `own::tell_apart`.
+/// `taken` says which reports other rows have, or gave up: these are candidates for no row. But a report that this
+/// sub-partner's list shows and another sub-partner's row has is a contradiction (a proxy gave that row this one's
+/// answer): it is named, so that the request is not sent again. What is listed was made, whatever a single read says.
+/// `known` and `concurrency` are for the partner's own requests, which are set against the sub-partners' lists.
 ///
 /// # Errors
 /// The server cannot be asked.
@@ -42,7 +58,7 @@ pub async fn look_up<A: Api>(
     session: &Session<'_, A>,
     evidence: &Evidence,
     sought: &[Sought],
-    is_taken: impl Fn(&ReportId) -> bool,
+    taken: impl Fn(&ReportId) -> Taken,
     known: &BTreeSet<OrgId>,
     concurrency: usize,
 ) -> Result<Vec<Vec<Seen>>, ReadError> {
@@ -58,12 +74,20 @@ pub async fn look_up<A: Api>(
     for report in &listed {
         evidence.saw(report, now);
     }
+    let mut told_apart = query.sub_partner.is_some();
     let mut found = Vec::with_capacity(sought.len());
     for sought in sought {
         let mut seen = Vec::new();
         let mut ids = HashSet::new();
         for report in listed.iter().filter(|report| fits(report, &sought.request)) {
-            if is_taken(&report.id) || !ids.insert(report.id.clone()) {
+            let is_candidate = match taken(&report.id) {
+                Taken::Free => true,
+                Taken::By(Some(other)) => {
+                    (sought.request.sub_partner.as_ref()).is_some_and(|org| *org != other)
+                }
+                Taken::By(None) => false,
+            };
+            if !is_candidate || !ids.insert(report.id.clone()) {
                 continue;
             }
             let report = in_full(session, evidence, report).await?;
@@ -75,7 +99,7 @@ pub async fn look_up<A: Api>(
     }
     if query.sub_partner.is_none() {
         let mut candidates = Vec::new();
-        for (sought, reports) in sought.iter().zip(&found) {
+        for (sought, reports) in sought.iter().zip(&found).filter(|(s, _)| s.settled) {
             for report in reports {
                 // Whoever made it, an older one needs no further look.
                 if seen(session, evidence, sought, report, now).age != Age::Before {
@@ -83,21 +107,35 @@ pub async fn look_up<A: Api>(
                 }
             }
         }
-        let told = tell_apart(session, evidence, &query, &candidates, known, concurrency).await;
-        if let Err(ReadError::Halted(halt)) = told {
-            return Err(ReadError::Halted(halt));
+        let told = find_theirs(session, evidence, &query, &candidates, known, concurrency).await;
+        match told {
+            Ok(()) => told_apart = true,
+            // Who may not read them has to decide without; a server in trouble can be asked again.
+            Err(ReadError::Failed(cause)) if is_refusal(&cause) => {}
+            Err(error) => return Err(error),
         }
         for reports in &mut found {
-            reports.retain(|report| evidence.is_own(&report.id) != Some(false));
+            reports.retain(|report| !evidence.is_theirs(&report.id));
         }
     }
     let judged = sought.iter().zip(found).map(|(sought, reports)| {
         let reports = reports.iter();
-        reports
-            .map(|report| seen(session, evidence, sought, report, now))
-            .collect()
+        let judged = reports.map(|report| {
+            let mut seen = seen(session, evidence, sought, report, now);
+            let own = sought.request.sub_partner.is_none();
+            seen.may_be_theirs =
+                own && (!told_apart || !sought.settled || seen.maker == Maker::Unknown);
+            seen.is_anothers = taken(&report.id) != Taken::Free;
+            seen
+        });
+        judged.collect()
     });
     Ok(judged.collect())
+}
+
+/// Whether a read will never be answered otherwise.
+fn is_refusal(cause: &Cause) -> bool {
+    matches!(cause.http_status, Some(400..=407 | 409..=422 | 424..=428))
 }
 
 /// A listed report with what a single read adds. Where that finds nothing (a replica that lags), the list counts.
@@ -112,7 +150,8 @@ pub(super) async fn in_full<A: Api>(
     if let Some(report) = evidence.details(&listed.id) {
         return Ok(report);
     }
-    let Some(read) = session.get(&listed.id).await? else {
+    let Some(read) = evidence.single(session, &listed.id).await? else {
+        evidence.keep(listed);
         return Ok(listed.clone());
     };
     evidence.saw(&read, evidence.moment(session.now()));
@@ -147,13 +186,19 @@ fn seen<A: Api>(
         Origin::ThisProcess => evidence.maker(report),
         Origin::EarlierProcess => evidence.maker_before(report),
     };
-    let by_its_stamp = matches!((report.created, sought.intent), (Some(stamp), Some(intent)) if stamp.timestamp() >= intent.timestamp());
+    let tolerance = match maker {
+        Maker::Us => STAMP_TOLERANCE,
+        Maker::Other | Maker::Unknown => 0,
+    };
+    // Once the clocks were compared, the comparison counts.
+    let by_its_stamp = !evidence.is_calibrated()
+        && matches!((report.created, sought.intent), (Some(stamp), Some(intent)) if stamp.timestamp() + tolerance >= intent.timestamp());
     Seen {
         id: report.id.clone(),
         age,
         maker,
-        may_be_theirs: sought.request.sub_partner.is_none()
-            && (evidence.is_own(&report.id).is_none() || maker == Maker::Unknown),
+        may_be_theirs: sought.request.sub_partner.is_none(),
+        is_anothers: false,
         since_by_its_stamp: by_its_stamp,
         stamped_when_asked: evidence.is_stamped_when_asked(),
     }

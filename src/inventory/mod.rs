@@ -26,4 +26,4 @@ pub use evidence::Evidence;
 pub use existing::{Existing, find_existing};
 pub use holdings::{Held, Known, Other, find_held};
 pub use judge::{Finding, Maker, Origin, Question, QuestionKind, Seen, judge};
-pub use look_up::{Sought, look_up};
+pub use look_up::{Sought, Taken, look_up};

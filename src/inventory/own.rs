@@ -3,7 +3,7 @@
 //! Whether a list without sub-partner shows the sub-partners' reports too is not documented, and an item does not say
 //! whose it is. So what could be the partner's own is set against what the sub-partners' lists show.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -15,12 +15,13 @@ use crate::{
     settings::Discover,
 };
 
-/// Finds out which of `candidates`, shown by a list without sub-partner filtered as `query`, are not the partner's
-/// own. `known` are sub-partners that the ledger or the plan names; the API is asked for all others.
+/// Finds out which of `candidates`, shown by a list without sub-partner filtered as `query`, are a sub-partner's. `known` are
+/// sub-partners that the ledger or the plan names; the API is asked for all others. That one is in no sub-partner's
+/// list is said of this moment only: lists lag.
 ///
 /// # Errors
 /// The server cannot be asked, be it for its sub-partners or for their lists: then nothing is known.
-pub(super) async fn tell_apart<A: Api>(
+pub(super) async fn find_theirs<A: Api>(
     session: &Session<'_, A>,
     evidence: &Evidence,
     query: &ListQuery,
@@ -28,11 +29,7 @@ pub(super) async fn tell_apart<A: Api>(
     known: &BTreeSet<OrgId>,
     concurrency: usize,
 ) -> Result<(), ReadError> {
-    let open: HashSet<&ReportId> = candidates
-        .iter()
-        .filter(|id| evidence.is_own(id).is_none())
-        .collect();
-    if open.is_empty() {
+    if candidates.iter().all(|id| evidence.is_theirs(id)) {
         return Ok(());
     }
     let mut partners = known.clone();
@@ -45,13 +42,6 @@ pub(super) async fn tell_apart<A: Api>(
         session.list(&query).await
     });
     let lists: Vec<_> = lists.buffer_unordered(concurrency).try_collect().await?;
-    let theirs: HashSet<ReportId> = lists
-        .into_iter()
-        .flatten()
-        .map(|report| report.id)
-        .collect();
-    for id in open {
-        evidence.found_own(id.clone(), !theirs.contains(id));
-    }
+    evidence.found_theirs(lists.into_iter().flatten().map(|report| report.id));
     Ok(())
 }

@@ -59,14 +59,19 @@ pub enum LedgerError {
     },
     /// A link to a file that is not there.
     #[error(
-        "{} is a link to a file that is not there; nothing was sent. Mount the share that it is on, or remove the link to \
-         start a new ledger", .0.display()
+        "{} is a link to {}, which is not there; nothing was sent. Mount the share that it is on, or remove the link to \
+         start a new ledger", path.display(), target.display()
     )]
-    DeadLink(PathBuf),
+    DeadLink {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
     /// A torn line is all that is known of a request, and does not say what it asks for.
     #[error(
         "{} ends in a torn line about {request}, which does not say what was asked for and would be lost; \
-         `monthend run` of the manifest that it belongs to settles it, then try again", path.display()
+         `monthend run` with the manifest that plans it looks it up; then try again", path.display()
     )]
     Unnamed {
         /// Which ledger.

@@ -33,7 +33,7 @@ impl LedgerFile {
     /// # Errors
     /// [`LedgerError::Tampered`] where someone else changed the file since it was read: it is left as it is, and what
     /// was read is saved beside it.
-    pub async fn write(&self, ledger: &Ledger) -> Result<(), LedgerError> {
+    pub async fn write(&self, ledger: &Ledger, now: DateTime<Utc>) -> Result<(), LedgerError> {
         let csv = ledger.to_csv();
         if fs::read(&self.path).is_ok_and(|held| held == csv) {
             return Ok(());
@@ -54,7 +54,7 @@ impl LedgerFile {
                 let rows = rows.unwrap_or_default(); // it was read before
                 let saved = match known.is_empty() {
                     true => Saved::Nothing,
-                    false => save(&path, known, &rows, Utc::now()),
+                    false => save(&path, known, &rows, now),
                 };
                 Err(LedgerError::Tampered { path, what, saved })
             }

@@ -15,7 +15,10 @@ use super::{LedgerError, Reading, read};
 pub fn real_path(path: &Path) -> Result<PathBuf, LedgerError> {
     match fs::canonicalize(path) {
         Ok(real) => Ok(real),
-        Err(_) if path.is_symlink() => Err(LedgerError::DeadLink(path.to_owned())),
+        Err(_) if path.is_symlink() => Err(LedgerError::DeadLink {
+            path: path.to_owned(),
+            target: fs::read_link(path).unwrap_or_default(), // seen just now
+        }),
         Err(_) => {
             let folder = path
                 .parent()

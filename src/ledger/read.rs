@@ -452,7 +452,7 @@ impl Reader<'_> {
             .map_err(|bad| bad.to_string())
     }
 
-    /// Keeps what a torn line says (contract, section 4): complete up to `report_id`, that counts; less, and
+    /// Keeps what a torn line says (docs/ledger.md): complete up to `report_id`, that counts; less, and
     /// the row is in doubt unless an earlier line says more.
     ///
     /// # Errors

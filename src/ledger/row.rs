@@ -214,6 +214,22 @@ impl Row {
         }
     }
 
+    /// A person gives its report up: it is to be made anew, and the old one is nobody's candidate any more. Its file
+    /// stays known by its hash.
+    pub fn given_up(self) -> Row {
+        let mut replaces = self.replaces.clone();
+        replaces.extend(self.state.report_id().cloned());
+        let sha256 = self.collected.sha256.clone();
+        Row {
+            replaces,
+            collected: Collected {
+                sha256,
+                ..Collected::default()
+            },
+            ..self.to_be_sent()
+        }
+    }
+
     /// A person says that it is to be sent. What they ruled out must not be found again, so no intent stays, and not
     /// even the status of the last answer: a 2xx would say that a report exists.
     pub fn to_be_sent(self) -> Row {

@@ -13,7 +13,7 @@ use crate::{
     yaml::{At, Given, Mistake, Quoted, Sink, at, keys, line, nearest, optional},
 };
 
-/// Near misses are looked for among this many labels; in a long list one by one would take too long.
+/// Similar labels are looked for among this many; in a long list it would take too long.
 const MAX_SUGGESTIONS: usize = 1000;
 
 keys! {
@@ -31,19 +31,19 @@ keys! {
     }
 }
 
-/// Whom a job bills, as far as an exclusion may name them.
+/// The sub-partners of a job that an exclusion may name.
 pub(super) struct Billed<'a> {
     own: bool,
     ids: HashSet<&'a str>,
     labels: BTreeMap<&'a str, &'a OrgId>,
     discovers: bool,
-    /// All labels of the manifest: whoever is discovered may have one elsewhere.
+    /// All labels of the manifest: a discovered sub-partner may have one elsewhere.
     all: &'a Labels,
 }
 
 impl ExclusionText {
-    /// What it means in a job that bills `billed`. That is `None` where the job's sub-partners could not be read:
-    /// then nothing can be said about who is missing.
+    /// What it means in a job that bills `billed`. If the job's sub-partners could not be read, that is `None`, and
+    /// nobody is reported as missing.
     pub(super) fn read(
         self,
         billed: Option<&Billed<'_>>,

@@ -39,17 +39,17 @@ keys! {
     pub(super) struct JobText: "a job", "a job such as { name: own, types: [PARTNER], periods: [previous-month] }" {
         /// Unique in the manifest.
         name: Option<At<String>> = required(at(line("the name of a job")), "name: resellers"),
-        /// Whom to bill; the partner itself where it is left out.
+        /// The sub-partners to bill; if it is left out, the partner itself.
         sub_partners: Given<Vec<SubPartnerText>> = optional(list(
             "a list of sub-partners",
             "name a sub-partner, or leave `sub_partners` out to bill the partner itself",
             sub_partner(),
         )),
-        /// Report types; those of `defaults` where it is left out.
+        /// Report types; if it is left out, those of `defaults`.
         types: Given<Vec<ReportType>> = optional(types()),
         /// Include internal organisations.
         internal: Given<bool> = optional(truth()),
-        /// Date ranges; those of `defaults` where it is left out.
+        /// Date ranges; if it is left out, those of `defaults`.
         periods: Given<Vec<PeriodText>> = optional(periods()),
         /// What to leave out.
         exclude: Given<Vec<ExclusionText>> = optional(list(
@@ -78,7 +78,7 @@ pub(super) struct Jobs<'a> {
     pub(super) labels: LabelBook,
 }
 
-/// A job but for its exclusions: they may name a label that a later job introduces.
+/// A job without its exclusions: they may name a label that a later job introduces.
 struct WithoutExclusions {
     name: Option<Arc<str>>,
     sub_partners: Option<SubPartners>,
@@ -148,7 +148,7 @@ impl Jobs<'_> {
         SubPartners::Listed(sources)
     }
 
-    /// Shorter than written only where a problem is reported.
+    /// It is shorter than what is written only if a problem is reported.
     fn periods(&self, periods: &[PeriodText]) -> Vec<Period> {
         let periods = periods.iter();
         let periods = periods.filter_map(|period| period.periods(self.options, self.sink));

@@ -8,18 +8,18 @@ use crate::{
     yaml::{Mistake, Place, Quoted, Sink},
 };
 
-/// Every label so far, whose it is and where it was first given.
+/// Every label so far, the id that it means, and where it was first given.
 #[derive(Default)]
 pub(super) struct LabelBook {
     labels: Labels,
     places: HashMap<Arc<str>, Place>,
-    /// Labels whose second use with another id is to be reported: those places, and whose it was.
+    /// Labels whose second use with another id is to be reported: those places, and the id that it meant before.
     clashes: Vec<(Place, Mistake, Place)>,
     ids: std::collections::HashSet<OrgId>,
 }
 
 impl LabelBook {
-    /// Notes whose label this is. A label that another id has already is reported by [`LabelBook::report`].
+    /// Notes which id this label means. If another id has it already, [`LabelBook::report`] says so.
     pub(super) fn add(&mut self, sub_partner: &SubPartner, place: &Place) {
         if !self.ids.contains(&sub_partner.id) {
             self.ids.insert(sub_partner.id.clone());

@@ -1,8 +1,9 @@
 //! The manifest: YAML text to checked types, with every mistake located.
 //!
 //! [`Manifest::load`] finds all mistakes in one go. `text`, `job`, `sub_partner`, `period` and `exclusion` declare how
-//! a manifest is written, with `keys!` of the module `yaml`, and say what that means; `partners` reads the files that it names,
-//! `labels` knows whose label is whose. What is left is the types of `model` and of [`crate::settings`].
+//! a manifest is written, with `keys!` of the module `yaml`, and say what that means. `partners` reads the files that
+//! it names, and `labels` knows which label belongs to which sub-partner. The result has the types of `model` and of
+//! [`crate::settings`].
 
 mod exclusion;
 mod job;

@@ -25,7 +25,7 @@ pub struct Manifest {
     pub ledger: PathBuf,
     /// In the order written; never empty; names are unique.
     pub jobs: Vec<Job>,
-    /// Every label of the manifest and its partners files, and whose it is.
+    /// Every label of the manifest and its partners files, and the id that it means.
     pub labels: Labels,
 }
 
@@ -54,7 +54,7 @@ pub type Labels = BTreeMap<Arc<str>, OrgId>;
 pub struct Job {
     /// Unique in the manifest.
     pub name: Arc<str>,
-    /// Whom it bills.
+    /// The sub-partners that it bills.
     pub sub_partners: SubPartners,
     /// Never empty, no duplicates, in the order written.
     pub types: Vec<ReportType>,
@@ -66,7 +66,7 @@ pub struct Job {
     pub exclude: Vec<Exclusion>,
 }
 
-/// Whom a job bills.
+/// The sub-partners that a job bills.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SubPartners {
     /// The partner itself: the job names no sub-partners.

@@ -1,4 +1,4 @@
-//! What a manifest's meaning depends on beside its text.
+//! What a manifest's meaning depends on besides its text.
 
 use chrono::NaiveDate;
 
@@ -13,7 +13,7 @@ pub struct LoadOptions {
     pub date_check: DateCheck,
 }
 
-/// Whether periods are held against the server's calendar rules: over, and not older than five years.
+/// Whether periods have to keep the server's calendar rules: over, and not older than five years.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DateCheck {
     /// They are.

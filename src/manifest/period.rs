@@ -154,7 +154,7 @@ struct Meant {
 }
 
 impl PeriodText {
-    /// All periods that it stands for, held against the server's calendar rules.
+    /// All periods that it stands for, checked by the server's calendar rules.
     pub(super) fn periods(&self, options: &LoadOptions, sink: &Sink) -> Option<Vec<Period>> {
         let meant = self.meant(options, sink)?;
         if options.date_check == DateCheck::On {

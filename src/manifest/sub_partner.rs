@@ -104,7 +104,7 @@ fn label() -> Text<Arc<str>> {
 }
 
 impl SubPartnerText {
-    /// Adds everybody whom it names, in the order written, to `sources` and to the labels.
+    /// Adds every sub-partner that it names, in the order written, to `sources` and to the labels.
     pub(super) fn add_to(
         &self,
         sources: &mut Vec<Source>,

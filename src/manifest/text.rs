@@ -22,12 +22,12 @@ keys! {
     pub(super) struct ManifestText: "the manifest", "a mapping with `version`, `jobs` and so on" {
         /// The version of the manifest's form: 1.
         pub(super) version: Option<Version> = required(version(), "version: 1"),
-        /// The name that outputs show; the file's stem where it is left out.
+        /// The name that outputs show; if it is left out, the file's name without its extension.
         pub(super) name: Option<String> = or_none(line("the name of the manifest")),
         /// Everything but what to bill.
         pub(super) settings: Settings = spread(),
         /// The CSV file that report ids and failures are written to, relative to the manifest;
-        /// `<manifest stem>.ledger.csv` where it is left out.
+        /// if it is left out, the manifest's name with `.ledger.csv`.
         pub(super) ledger: Option<At<String>> = or_none(at(ledger())),
         /// Used by every job that does not say otherwise.
         pub(super) defaults: Defaults = or(mapping(), Defaults::default()),

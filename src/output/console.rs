@@ -75,8 +75,8 @@ pub fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// Writes to stdout what a command has to say that has done its work. Where that cannot be, a warning is all that
-/// comes of it: it changes neither what was done nor how the command ends.
+/// Writes to stdout what a command says after its work. If it cannot be written there is a warning and nothing else: it
+/// changes neither what was done nor how the command ends.
 pub fn say(text: &str) {
     if let Err(e) = print(text) {
         warn!("cannot write to stdout: {e}");

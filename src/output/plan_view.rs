@@ -280,7 +280,7 @@ impl PlanView<'_> {
     }
 }
 
-/// How long so many creates take at the configured rate; `None` where there is none.
+/// How long this many creates take at the configured rate; `None` if there is no rate.
 fn time_for(limits: &Limits, creates: usize) -> Option<Duration> {
     let Rate::Limited { .. } = limits.rate else {
         return None;

@@ -1,4 +1,4 @@
-//! Those who read the events of a run.
+//! The readers of a run's events.
 
 use std::{
     cell::{Cell, RefCell},
@@ -17,7 +17,7 @@ use crate::{
     session::News,
 };
 
-/// One who reads events and makes an output of them.
+/// Reads events and makes an output of them.
 pub trait Reader {
     /// What it makes, for the warning if it fails.
     fn name(&self) -> &str;
@@ -37,8 +37,7 @@ pub trait Reader {
     }
 }
 
-/// All readers of one command, and the one stream of events that they read: the runner's, with the session's news
-/// among them.
+/// All readers of one command. They read one stream of events: the runner's, with the session's news among them.
 pub struct Readers {
     readers: RefCell<Vec<Box<dyn Reader>>>,
     /// What the last event of the runner said; news come in the same envelope.

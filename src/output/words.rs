@@ -27,7 +27,7 @@ pub(super) fn grouped(n: usize) -> String {
 
 /// `850ms`, `12.3s`, `3m 20s`, `1h 5m`.
 pub(crate) fn duration(d: Duration) -> String {
-    // A wait of a second of which some microseconds have passed still is one.
+    // A wait of a second is still one after some microseconds.
     let d = Duration::from_millis(u64::try_from(d.as_micros().div_ceil(1000)).unwrap_or(u64::MAX));
     let seconds = d.as_secs();
     match seconds {

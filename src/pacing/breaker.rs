@@ -1,4 +1,4 @@
-//! A broken server is not hammered.
+//! Asks a broken server less and less often, then stops.
 
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ impl Breaker {
         (self.max.saturating_mul(2)).div_ceil(5)
     }
 
-    /// Before when no request may leave; `None` where it does not mind.
+    /// No request may leave before this time; `None` if the breaker does not hold any back.
     pub fn not_before(&self) -> Option<Instant> {
         match self.stage() {
             Stage::Closed | Stage::Open => None,

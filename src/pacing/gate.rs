@@ -17,7 +17,7 @@ use crate::settings::{Limits, RetryPolicy};
 /// Holds every request back until it may leave, in the order in which they came.
 ///
 /// A request passes in two steps. [`Gate::enter`] waits for a slot (`limits.concurrency`), for the end of every
-/// announced wait, for the ceiling, the learned pace and the breaker. Whoever then has to do something that
+/// announced wait, for the ceiling, the learned pace and the breaker. A caller that then does something that
 /// takes time (making an intent durable) calls [`Pass::leave`] right before sending: it looks at the
 /// announced waits once more, and keeps the ceiling for what really leaves, so that a slow disk cannot bunch
 /// requests that were let go one by one.
@@ -236,7 +236,7 @@ impl Gate {
 
 enum Blocked {
     Stopped(StopCause),
-    /// It is not worth asking again before, unless something changes.
+    /// Asking again before this is useless, unless something changes.
     Until(Instant),
 }
 
@@ -443,7 +443,7 @@ impl Pass<'_> {
         loop {
             let wait = {
                 let mut state = self.gate.state();
-                // Also where that wait is over by now: whoever was let go before it would be part of a herd.
+                // Also if that wait is over by now: all that were let go before it would leave together.
                 if state.pauses != self.pauses || state.stopped.is_some() {
                     return Err(HeldBack);
                 }

@@ -62,7 +62,7 @@ pub struct RateController {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Known {
     Nothing,
-    /// So many requests after each long wait, in all that long.
+    /// This many requests after each long wait, within its length.
     Quota(f64, Duration),
     Pace(Pace),
 }
@@ -143,11 +143,11 @@ impl RateController {
     pub const CLIMB: f64 = 0.035;
     /// How much a settled pace has risen after `k` accepted requests.
     pub const RISE: f64 = 0.02;
-    /// `k` is so many times the number of requests that the figure rests on.
+    /// `k` is this many times the number of requests that the figure rests on.
     pub const TRUST: f64 = 6.0;
     /// `k` is no more than what is sent in this time.
     pub const PROBE_EVERY: Duration = Duration::from_secs(100);
-    /// The larger figure was right when it lasted for so many times the size of a burst.
+    /// The larger figure was right if it lasted for this many times the size of a burst.
     pub const TRIAL: f64 = 8.0;
     /// Figures that differ by no more than this share agree.
     pub const AGREES: f64 = 0.1;
@@ -163,7 +163,7 @@ impl RateController {
     pub const LONG: Duration = Duration::from_secs(8);
     /// This share of a window's number is sent freely, the rest one at a time.
     pub const FREELY: f64 = 0.98;
-    /// So many more than the window's number are tried one at a time.
+    /// How many more than the window's number are tried, one at a time.
     const BEYOND: f64 = 4.0;
     /// No pace is slower than this, in requests per second: one in ten minutes.
     const SLOWEST: f64 = 1.0 / 600.0;
@@ -218,7 +218,7 @@ impl RateController {
         1 + (accepted - quota - RateController::BEYOND).max(0.0) as usize
     }
 
-    /// Before when no request may leave.
+    /// No request may leave before this time.
     pub fn not_before(&self, now: Instant) -> Instant {
         match self.known {
             Known::Pace(_) => self.next,

@@ -19,8 +19,8 @@ pub struct Agenda {
     pub ledger: Ledger,
     /// Places of the selected rows that are neither created nor waiting for a person's decision, in order.
     pub work: Vec<Place>,
-    /// Places of rows that are not selected, and in doubt together with one of `work`: twins. What happened to them has
-    /// to be known before their twins are sent.
+    /// Places of rows that are not selected, are in doubt, and are twins of a row of `work`. They have to be looked up
+    /// before their twins are sent.
     pub doubts: Vec<Place>,
     /// Selected rows that are created already.
     pub created: usize,
@@ -32,7 +32,7 @@ pub struct Agenda {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the ledger ends in a torn line about {0}, and nothing else says what that is; `monthend run` with the manifest \
-     that plans it looks it up; remove the line only if you know what became of it"
+     that plans it looks it up; remove the line only if you know how that request ended"
 )]
 pub struct UnknownRequest(pub RequestId);
 
@@ -82,7 +82,7 @@ impl Agenda {
         }
     }
 
-    /// Takes the ledger and the rows in doubt, with those beside them; `None`, and nothing taken, where there are none.
+    /// Takes the ledger and the rows in doubt, with their twins. If there are none it is `None`, and nothing is taken.
     pub fn take_doubts(&mut self) -> Option<Agenda> {
         let ledger = &self.ledger;
         let is_in_doubt = |place: &Place| matches!(ledger.row(*place).state, State::Sending { .. });

@@ -69,7 +69,7 @@ pub enum PlanError {
         /// `limits.max_requests`
         max: usize,
     },
-    /// Two requests share an id. So rare that it is refused rather than handled.
+    /// Two requests share an id. That is so rare that it is refused.
     #[error(
         "the requests `{first}` and `{second}` happen to have the same id; put one into another manifest"
     )]

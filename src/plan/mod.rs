@@ -1,8 +1,8 @@
 //! The plan: every request of a manifest, in order, each once.
 //!
 //! [`Plan::expand`] multiplies the jobs out and folds what is named twice. [`Selection`] narrows a plan or a
-//! ledger to what the command line asks for. An [`Agenda`] says what is left to do. Nothing is sent here, and
-//! nothing is known of sending.
+//! ledger to what the command line asks for. An [`Agenda`] says what is left to do. This module knows nothing of
+//! sending.
 
 mod agenda;
 mod expand;

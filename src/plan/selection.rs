@@ -13,7 +13,7 @@ use crate::{
     request::{OrgId, Period, ReportType, Request, RequestId},
 };
 
-/// `--sub-partner`: whose requests.
+/// `--sub-partner`: the sub-partner whose requests are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Who {
     /// `own`: the partner itself.
@@ -47,7 +47,7 @@ pub struct Selection {
     pub periods: Vec<Period>,
 }
 
-/// A selection that nobody can mean. Exit code 2.
+/// A selection that is a mistake. Exit code 2.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectionError {
     /// One value matches nothing at all.

@@ -49,8 +49,7 @@ impl OrgId {
         self.canonical.as_ref().unwrap_or(&self.spelled)
     }
 
-    /// Whether the text means an organisation: an address in base64, or a UUID. What does not may still be taken by
-    /// the server.
+    /// Whether the text means an organisation: an address in base64, or a UUID. The server may take other texts too.
     pub fn is_an_organisation(&self) -> bool {
         self.canonical.is_some() || is_address(&self.spelled)
     }
@@ -98,7 +97,7 @@ fn is_uuid(text: &str) -> bool {
         })
 }
 
-/// The API's own form of `text`, where it is another spelling of it.
+/// The API's own form of `text`, if that is another spelling of it.
 fn canonical(text: &str) -> Option<Arc<str>> {
     if is_uuid(text) {
         let address = format!("{ADDRESS}{}", text.to_ascii_lowercase());

@@ -1,6 +1,9 @@
 //! One attempt: gate, intent, create, result. The order of effects of the module's story, as straight code.
 
-use std::{cell::RefCell, collections::HashSet};
+use std::{
+    cell::RefCell,
+    collections::{HashMap, HashSet, hash_map::Entry},
+};
 
 use tokio::time::Instant;
 
@@ -11,11 +14,11 @@ use super::{
     stop::Stopping,
 };
 use crate::{
-    api::{Answer, Api, Cause, Doubt, Outcome, Refusal},
-    inventory::{Evidence, Moment},
+    api::{Answer, Api, Cause, Doubt, ListQuery, Outcome, Refusal},
+    inventory::{Evidence, Moment, Taken},
     ledger::{JournalError, Record, Row},
-    request::ReportId,
-    session::{Halt, Session},
+    request::{OrgId, ReportId, Request},
+    session::{Halt, ReadError, Session},
 };
 
 /// What the scheduler shares with attempts and look-ups. Everything runs on one thread.
@@ -26,11 +29,30 @@ pub(super) struct Context<'a, 's, A: Api> {
     pub(super) watch: Watch<'a>,
     /// What was learned about clocks and people.
     pub(super) evidence: Evidence,
-    /// Reports that belong to rows, or were given up for them: nobody else's.
-    pub(super) taken: RefCell<HashSet<ReportId>>,
+    /// Reports that rows have, by whose rows they are, and reports that rows gave up.
+    pub(super) taken: RefCell<HashMap<ReportId, Option<OrgId>>>,
 }
 
 impl<A: Api> Context<'_, '_, A> {
+    /// What other rows say of a report.
+    pub(super) fn taken(&self, id: &ReportId) -> Taken {
+        let taken = self.taken.borrow();
+        taken
+            .get(id)
+            .map_or(Taken::Free, |by| Taken::By(by.clone()))
+    }
+
+    /// Takes a report for a row of `request`; false where a row has it already.
+    pub(super) fn take(&self, id: &ReportId, request: &Request) -> bool {
+        match self.taken.borrow_mut().entry(id.clone()) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(free) => {
+                free.insert(request.sub_partner.clone());
+                true
+            }
+        }
+    }
+
     /// Tells those who watch.
     pub(super) fn emit(&self, kind: EventKind) {
         (self.watch.on_event)(&Event {
@@ -65,13 +87,35 @@ pub(super) enum Answered {
     NotAtAll,
 }
 
+/// Whether the server is asked first what is there for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LookFirst {
+    No,
+    /// Answers are being lost, and nothing yet tells a new report from an older one.
+    Yes,
+}
+
 /// Takes one row through an attempt.
 pub(super) async fn attempt<A: Api>(
     context: &Context<'_, '_, A>,
     before: Row,
     progress: &mut Progress,
+    look_first: LookFirst,
 ) -> Attempted {
     let session = context.session;
+    if look_first == LookFirst::Yes && progress.listed_before.is_none() {
+        let listed = tokio::select! {
+            biased;
+            () = context.stopping.wait() => return Attempted::NotLet(before, None),
+            listed = list_for(session, before.request()) => listed,
+        };
+        match listed {
+            Ok(ids) => progress.listed_before = Some(ids),
+            Err(ReadError::Halted(halt)) => return Attempted::NotLet(before, Some(halt)),
+            // A doubt will have to do without.
+            Err(ReadError::Failed(_)) => {}
+        }
+    }
     let entered = tokio::select! {
         biased;
         () = context.stopping.wait() => return Attempted::NotLet(before, None),
@@ -106,7 +150,7 @@ pub(super) async fn attempt<A: Api>(
     let moment = context.evidence.moment(wall);
     progress.sent = earliest.or(Some(moment));
     let (mut answer, halt) = session.create(permit, sent.request()).await;
-    believe(context, &mut answer, moment);
+    believe(context, &mut answer, sent.request(), moment);
     let told = Attempt::new(&sent, wall, left.elapsed(), &answer);
     if matches!(answer.outcome, Outcome::Refused(..) | Outcome::NotSent(_)) {
         progress.sent = earliest;
@@ -123,14 +167,29 @@ pub(super) async fn attempt<A: Api>(
     }
 }
 
+/// The reports that a list shows for a request.
+async fn list_for<A: Api>(
+    session: &Session<'_, A>,
+    request: &Request,
+) -> Result<HashSet<ReportId>, ReadError> {
+    let listed = session.list(&ListQuery::of(request)).await?;
+    Ok(listed.into_iter().map(|report| report.id).collect())
+}
+
 /// Takes a new report's id for its row. An id that another row has is a yes without an id of use: a proxy repeated an
 /// earlier answer.
-fn believe<A: Api>(context: &Context<'_, '_, A>, answer: &mut Answer<ReportId>, left_at: Moment) {
+fn believe<A: Api>(
+    context: &Context<'_, '_, A>,
+    answer: &mut Answer<ReportId>,
+    request: &Request,
+    left_at: Moment,
+) {
     let Outcome::Done(id) = &answer.outcome else {
         return;
     };
-    if context.taken.borrow_mut().insert(id.clone()) {
-        context.evidence.made(id.clone(), left_at);
+    if context.take(id, request) {
+        let evidence = &context.evidence;
+        evidence.made(id.clone(), request.clone(), left_at);
         return;
     }
     let cause = Cause {

@@ -101,7 +101,12 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
     let uncounted = doubts.iter().map(|place| ledger.row(*place).id()).collect();
     work.extend(doubts);
     let given_up = ledger.rows().flat_map(|row| &row.replaces);
-    let taken = ledger.report_ids().chain(given_up).cloned().collect();
+    let given_up = given_up.map(|id| (id.clone(), None));
+    let held = ledger.rows().filter_map(|row| {
+        let id = row.state.report_id()?.clone();
+        Some((id, row.request().sub_partner.clone()))
+    });
+    let taken = given_up.chain(held).collect();
     let now = || session.now();
     let context = Context {
         session,

@@ -2,7 +2,10 @@
 
 mod look_ups;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    time::Duration,
+};
 
 use futures::{StreamExt as _, future::LocalBoxFuture, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep_until};
@@ -10,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{
     EventKind, Interrupt, StopReason,
     after_create::{Next, OpenQuestion, Progress},
-    attempt::{Answered, Attempted, Context, attempt},
+    attempt::{Answered, Attempted, Context, LookFirst, attempt},
     twins::Twins,
 };
 use crate::{
@@ -66,9 +69,24 @@ pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
     unrecorded: Vec<Row>,
     not_looked_up: Vec<Cause>,
     first_list: FirstList,
+    first_create: FirstCreate,
+    /// Whether an answer was lost in this run.
+    had_doubts: bool,
     /// Whether a witness is being read: one at a time is enough.
     asks_witness: bool,
 }
+
+/// The first create leaves alone: what follows from its answer tells how far doubts of the others could be settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FirstCreate {
+    NotSent,
+    /// The others wait for its answer until then.
+    Alone(Instant),
+    Over,
+}
+
+/// So long the others wait for the answer to the first create.
+const ALONE: Duration = Duration::from_secs(2);
 
 /// The list that a run begins with: it tells the server's time, and what is there for the first request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +138,8 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             unrecorded: Vec::new(),
             not_looked_up: Vec::new(),
             first_list: FirstList::NotAsked,
+            first_create: FirstCreate::NotSent,
+            had_doubts: false,
             asks_witness: false,
         }
     }
@@ -208,9 +228,14 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
 
     fn next_due(&self) -> Option<Instant> {
         let first = |set: &BTreeSet<(Instant, Place)>| set.first().map(|(at, _)| *at);
+        let alone = match self.first_create {
+            FirstCreate::Alone(until) if !self.ready.is_empty() => Some(until),
+            _ => None,
+        };
         first(&self.delayed)
             .into_iter()
             .chain(first(&self.doubts))
+            .chain(alone)
             .min()
     }
 
@@ -237,8 +262,13 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             }
             return;
         }
+        if matches!(self.first_create, FirstCreate::Alone(until) if until <= now) {
+            (self.first_create, self.had_doubts) = (FirstCreate::Over, true);
+        }
         // The gate keeps the number in flight; as many again may be on their way to and from the disk.
-        while self.sending < 2 * self.concurrency {
+        while self.sending < 2 * self.concurrency
+            && !matches!(self.first_create, FirstCreate::Alone(_))
+        {
             let Some(next @ (_, place)) = self.ready.pop_first() else {
                 break;
             };
@@ -251,9 +281,16 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             let progress = self.progress.remove(&place);
             let context = self.context;
             self.sending += 1;
+            if self.first_create == FirstCreate::NotSent {
+                self.first_create = FirstCreate::Alone(now + ALONE);
+            }
+            let look_first = match self.had_doubts && !context.evidence.is_complete() {
+                true => LookFirst::Yes,
+                false => LookFirst::No,
+            };
             under_way.push(Box::pin(async move {
                 let mut progress = progress.unwrap_or_else(|| Progress::found(&row));
-                let attempted = attempt(context, row, &mut progress).await;
+                let attempted = attempt(context, row, &mut progress, look_first).await;
                 Done::Attempt(Box::new((place, progress, attempted)))
             }));
         }
@@ -264,11 +301,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         let context = self.context;
         let ledger = context.record.ledger();
         let request = ledger.row(place).request();
-        let query = ListQuery {
-            sub_partner: request.sub_partner.clone(),
-            report_type: Some(request.report_type),
-            period: Some(request.period),
-        };
+        let query = ListQuery::of(request);
         Box::pin(async move {
             tokio::select! {
                 biased;
@@ -313,6 +346,8 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             Done::Witness(Ok(()) | Err(ReadError::Failed(_))) => {}
             Done::Attempt(done) => {
                 let (place, progress, attempted) = *done;
+                self.first_create = FirstCreate::Over;
+                self.had_doubts |= progress.open.is_some();
                 self.on_attempted(place, progress, attempted);
                 let wanted = !self.asks_witness && self.context.evidence.wants_witness();
                 if self.stop.is_none() && wanted {

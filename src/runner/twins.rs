@@ -1,4 +1,4 @@
-//! While a request is in flight or in doubt, none of its twins is in flight (contract, section 5.2).
+//! While a request is in flight or in doubt, none of its twins is in flight (docs/guarantees.md, "Twins").
 //!
 //! Twins share type and period. Within such a group the partner's own requests exclude all others, and the
 //! requests of one sub-partner (with and without `internal`) exclude each other. So a group needs no list of its

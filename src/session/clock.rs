@@ -39,7 +39,7 @@ impl ServerClock {
         self.0.is_some()
     }
 
-    /// The server's time at `at`, or `None` where no answer told.
+    /// The server's time at `at`, or `None` if no answer told it.
     pub fn now(&self, at: Instant) -> Option<DateTime<Utc>> {
         let (seen, date) = self.0?;
         let since = at.saturating_duration_since(seen);

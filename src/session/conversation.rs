@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     Again, Around, Backoff, Halt, Listener, Tries, WallClock,
-    in_flight::{InFlight, Shared},
+    in_flight::{Exchange, InFlight, Shared},
     token::{Fault, Generation, TokenInForce, shows_taken},
 };
 use crate::{
@@ -166,7 +166,7 @@ impl<'a, A: Api> Session<'a, A> {
         permit: Permit<'_, A::Token>,
         request: &Request,
     ) -> (Answer<ReportId>, Option<Halt>) {
-        self.send(permit, async |api, token, on_head| {
+        self.send(permit, Exchange::Plain, async |api, token, on_head| {
             api.create(token, request, on_head).await
         })
         .await
@@ -176,6 +176,7 @@ impl<'a, A: Api> Session<'a, A> {
     pub(super) async fn send<T>(
         &self,
         permit: Permit<'_, A::Token>,
+        exchange: Exchange,
         call: impl AsyncFn(&A, &A::Token, &OnHead<'_>) -> Answer<T>,
     ) -> (Answer<T>, Option<Halt>) {
         let Permit {
@@ -184,7 +185,7 @@ impl<'a, A: Api> Session<'a, A> {
             generation,
         } = permit;
         let left = Instant::now();
-        let in_flight = InFlight::new(&self.shared, pass);
+        let in_flight = InFlight::new(&self.shared, pass, exchange);
         let mut answer = call(self.api, &token, &|notice| in_flight.head(notice)).await;
         in_flight.end(&answer);
         if shows_taken(&answer.outcome) {
@@ -220,7 +221,7 @@ impl<'a, A: Api> Session<'a, A> {
                 continue;
             }
             let left = Instant::now();
-            let in_flight = InFlight::new(&self.shared, pass);
+            let in_flight = InFlight::new(&self.shared, pass, Exchange::Plain);
             let answer = call(self.api, &|notice| in_flight.head(notice)).await;
             in_flight.end(&answer);
             return Ok((answer, left));

@@ -6,7 +6,7 @@ use crate::{api::Api, plan::Discovered, settings::Discover};
 /// Why the sub-partners are not known.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DiscoveryError {
-    /// The API has none of that kind: a manifest that bills nobody. Exit code 2.
+    /// The API has none of that kind, so the manifest bills nobody. Exit code 2.
     Nobody(Discover),
     /// The API could not be asked. Exit code 3.
     Read(ReadError),

@@ -18,21 +18,31 @@ pub(super) struct Shared<'a> {
     pub(super) server_clock: Cell<ServerClock>,
 }
 
+/// What kind of exchange it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exchange {
+    Plain,
+    /// A list that can be asked for in smaller pages: that it took too long says nothing about the server.
+    LongList,
+}
+
 /// One exchange that is under way. Its answer is heard once: when its head is here, or whole from an
 /// [`Api`](crate::api::Api) that tells no heads.
 pub(super) struct InFlight<'h, 'a> {
     shared: &'h Shared<'a>,
     pass: Pass<'h>,
+    exchange: Exchange,
     heard: Cell<bool>,
     /// Whether this answer made the breaker slow or probe.
     worse: Cell<bool>,
 }
 
 impl<'h, 'a> InFlight<'h, 'a> {
-    pub(super) fn new(shared: &'h Shared<'a>, pass: Pass<'h>) -> Self {
+    pub(super) fn new(shared: &'h Shared<'a>, pass: Pass<'h>, exchange: Exchange) -> Self {
         InFlight {
             shared,
             pass,
+            exchange,
             heard: Cell::new(false),
             worse: Cell::new(false),
         }
@@ -52,7 +62,9 @@ impl<'h, 'a> InFlight<'h, 'a> {
         }
         let before = gate.stats().paused_until;
         let feedback = feedback(notice);
-        self.feed(feedback);
+        if (self.exchange, notice.status) != (Exchange::LongList, Some(504)) {
+            self.feed(feedback);
+        }
         // Any answer may announce a wait, also one that was accepted.
         let is_kept = matches!(feedback, Feedback::RateLimited(_) | Feedback::Busy(_));
         if let Some(wait) = notice

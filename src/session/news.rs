@@ -1,4 +1,4 @@
-//! What a conversation tells those who hold it: what concerns all requests together, and why it is over.
+//! What a conversation tells its owner: what concerns all requests together, and why it is over.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ pub enum Halt {
     Credentials(Cause),
 }
 
-/// Why a read came to nothing.
+/// Why a read failed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReadError {
     /// Nothing leaves any more.
     Halted(Halt),
-    /// The server refused it, or did not answer however often it was asked.
+    /// The server refused it, or did not answer in all the tries.
     Failed(Cause),
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use tokio::time::sleep;
 use url::Url;
 
-use super::{Halt, ReadError, Session, Tries};
+use super::{Halt, ReadError, Session, Tries, in_flight::Exchange};
 use crate::{
     api::{Answer, Api, Cause, ListQuery, Listed, OnHead, Outcome, Page},
     request::{OrgId, ReportId},
@@ -14,6 +14,12 @@ use crate::{
 
 /// A list with more pages is taken for one that runs in a circle.
 const MAX_PAGES: usize = 10_000;
+
+/// A list of several pages is read so often, until two readings agree.
+const READINGS: usize = 5;
+
+/// After so many answers without a date the server is taken for one that tells no time.
+const DATELESS: u32 = 4;
 
 /// Whether a cause says that a list of `max` on a page is more than the server can do in time. Its
 /// documentation of 504 says: "if your query uses max parameter, please try to reduce it".
@@ -24,16 +30,43 @@ fn is_too_long(cause: &Cause, max: usize) -> bool {
 impl<A: Api> Session<'_, A> {
     /// All reports that `query` lists.
     ///
+    /// One page is consistent in itself. Between two pages the list may shift, and then it skips a report: a list of
+    /// several is read again until two readings agree.
+    ///
     /// A server that cannot list so many in time is asked for half as many a page, down to one, for the rest of the
     /// conversation. Half of what this list asked for: lists that fail together would otherwise race to one.
     ///
     /// # Errors
-    /// The server cannot be asked; and a list that never ends.
+    /// The server cannot be asked; a list that never ends, and one that changes with every reading.
     pub async fn list(&self, query: &ListQuery) -> Result<Vec<Listed>, ReadError> {
+        let mut earlier: Option<HashSet<ReportId>> = None;
+        for _ in 0..READINGS {
+            let (mut listed, pages) = self.read_list(query).await?;
+            let mut ids = HashSet::new();
+            listed.retain(|report| ids.insert(report.id.clone()));
+            if pages == 1 || earlier.as_ref() == Some(&ids) {
+                return Ok(listed);
+            }
+            earlier = Some(ids);
+        }
+        Err(ReadError::Failed(Cause {
+            code: "bad_response".to_owned(),
+            text: "the list changes while it is read".to_owned(),
+            ..Cause::default()
+        }))
+    }
+
+    /// All pages of a list, and how many they were.
+    async fn read_list(&self, query: &ListQuery) -> Result<(Vec<Listed>, usize), ReadError> {
         loop {
             let max = self.page_size.get();
+            let exchange = match max {
+                ..=1 => Exchange::Plain,
+                _ => Exchange::LongList,
+            };
             let listed = self
                 .read_pages(
+                    exchange,
                     async |api, token, next, on_head| {
                         api.list(token, query, max, next, on_head).await
                     },
@@ -55,8 +88,22 @@ impl<A: Api> Session<'_, A> {
     /// The server cannot be asked.
     pub async fn get(&self, id: &ReportId) -> Result<Option<Listed>, ReadError> {
         self.read(
+            Exchange::Plain,
             async |api, token, on_head| api.get(token, id, on_head).await,
             |_| false,
+        )
+        .await
+    }
+
+    /// The same, asked once: for what a list has shown already, and a single read only adds to.
+    ///
+    /// # Errors
+    /// As [`Session::get`], at the first failure.
+    pub async fn glance(&self, id: &ReportId) -> Result<Option<Listed>, ReadError> {
+        self.read(
+            Exchange::Plain,
+            async |api, token, on_head| api.get(token, id, on_head).await,
+            |_| true,
         )
         .await
     }
@@ -66,11 +113,12 @@ impl<A: Api> Session<'_, A> {
     /// # Errors
     /// As [`Session::list`].
     pub async fn sub_partners(&self, which: Discover) -> Result<Vec<OrgId>, ReadError> {
-        self.read_pages(
+        let read = self.read_pages(
+            Exchange::Plain,
             async |api, token, next, on_head| api.sub_partners(token, which, next, on_head).await,
             |_| false,
-        )
-        .await
+        );
+        Ok(read.await?.0)
     }
 
     /// A first look at what the server has for `query`, which also makes sure that the server's clock is known, where
@@ -85,15 +133,17 @@ impl<A: Api> Session<'_, A> {
             return Ok(None); // it is a valid id
         };
         let max = self.page_size.get();
+        let (mut page, mut dateless) = (None, 0);
         for round in 0.. {
-            if round > 0 && self.shared.server_clock.get().is_known() {
+            if round > 0 && self.shared.server_clock.get().is_known() || dateless >= DATELESS {
                 break;
             }
             if round > 1 {
                 sleep(self.backoff().after(round - 1)).await;
             }
-            let read = if round % 2 == 0 {
+            let read = if round % 2 == 0 && page.is_none() {
                 self.read(
+                    Exchange::LongList,
                     async |api, token, on_head| api.list(token, query, max, None, on_head).await,
                     |_| true,
                 )
@@ -101,6 +151,7 @@ impl<A: Api> Session<'_, A> {
                 .map(Some)
             } else {
                 self.read(
+                    Exchange::Plain,
                     async |api, token, on_head| api.get(token, &nobodys, on_head).await,
                     |_| true,
                 )
@@ -110,16 +161,21 @@ impl<A: Api> Session<'_, A> {
             match read {
                 Err(ReadError::Halted(halt)) => return Err(halt),
                 Err(ReadError::Failed(cause)) if !matches!(cause.http_status, Some(..500)) => {}
-                Ok(Some(page)) if page.next.is_none() => return Ok(Some(page.items)),
-                Ok(_) | Err(ReadError::Failed(_)) => break, // it tells no time
+                Err(ReadError::Failed(_)) => dateless += 1,
+                Ok(listed) => {
+                    dateless += 1;
+                    page = page.or(listed);
+                }
             }
         }
-        Ok(None)
+        let whole = page.filter(|page| page.next.is_none());
+        Ok(whole.map(|page| page.items))
     }
 
     /// One read, tried again by the policy; `is_hopeless` says which failures are not worth it.
     async fn read<T>(
         &self,
+        exchange: Exchange,
         call: impl AsyncFn(&A, &A::Token, &OnHead<'_>) -> Answer<T>,
         is_hopeless: impl Fn(&Cause) -> bool,
     ) -> Result<T, ReadError> {
@@ -130,7 +186,7 @@ impl<A: Api> Session<'_, A> {
                 continue;
             }
             let stage = self.shared.gate.stage();
-            let (answer, halt) = self.send(permit, &call).await;
+            let (answer, halt) = self.send(permit, exchange, &call).await;
             if let Some(halt) = halt {
                 return Err(ReadError::Halted(halt));
             }
@@ -147,24 +203,26 @@ impl<A: Api> Session<'_, A> {
         }
     }
 
-    /// All pages of something.
+    /// All pages of something, and how many they were.
     async fn read_pages<T>(
         &self,
+        exchange: Exchange,
         page: impl AsyncFn(&A, &A::Token, Option<&Url>, &OnHead<'_>) -> Answer<Page<T>>,
         is_hopeless: impl Fn(&Cause) -> bool,
-    ) -> Result<Vec<T>, ReadError> {
+    ) -> Result<(Vec<T>, usize), ReadError> {
         let (mut items, mut seen) = (Vec::new(), HashSet::new());
         let mut next: Option<Url> = None;
         loop {
             let read = self
                 .read(
+                    exchange,
                     async |api, token, on_head| page(api, token, next.as_ref(), on_head).await,
                     &is_hopeless,
                 )
                 .await?;
             items.extend(read.items);
             match read.next {
-                None => return Ok(items),
+                None => return Ok((items, seen.len() + 1)),
                 Some(url) if seen.len() < MAX_PAGES && seen.insert(url.clone()) => next = Some(url),
                 Some(_) => {
                     return Err(ReadError::Failed(Cause {

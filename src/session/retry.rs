@@ -1,4 +1,4 @@
-//! The one policy of retries: what follows an answer, and how long to wait when nobody said.
+//! The one policy of retries: what follows an answer, and how long to wait if the server did not say.
 
 use std::{cell::RefCell, time::Duration};
 
@@ -8,7 +8,8 @@ use crate::{
     settings::RetryPolicy,
 };
 
-/// From this 423 or 503 with an announced wait on, each counts as a try when others got through meanwhile.
+/// From this number of answers 423 or 503 with an announced wait on, each counts as a try, if others got through
+/// meanwhile.
 const BUSY_FROM: u32 = 6;
 
 /// What follows an outcome.
@@ -33,7 +34,7 @@ pub struct Around<'a> {
     pub stage: Stage,
     /// What the gate has accepted so far.
     pub accepted: u64,
-    /// The wait after so many tries.
+    /// The wait after this many tries.
     pub backoff: &'a dyn Fn(u32) -> Duration,
 }
 

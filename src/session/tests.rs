@@ -315,7 +315,11 @@ async fn pages_that_run_in_a_circle_end() {
     let mut api = Scripted::new();
     api.next = |page| (page < 3).then_some(page + 1);
     assert_eq!(session(&api).list(&ListQuery::default()).await, Ok(vec![]));
-    assert_eq!(api.asked.get(), 4);
+    assert_eq!(
+        api.asked.get(),
+        2 * 4,
+        "read again until two readings agree"
+    );
 
     api.next = |page| Some((page + 1) % 3);
     match session(&api).list(&ListQuery::default()).await {

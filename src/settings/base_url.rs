@@ -19,7 +19,7 @@ pub enum BaseUrlError {
     /// Not a URL at all.
     #[error("{0:?} is not a URL; write for instance https://webexapis.com/v1")]
     NotAUrl(String),
-    /// Another scheme than `https` and `http`.
+    /// The scheme is neither `https` nor `http`.
     #[error("the scheme {0:?} is not supported; use https")]
     Scheme(String),
     /// `http` to another machine would show the token to the network.

@@ -57,7 +57,7 @@ pub(super) fn digits(text: &str) -> Option<u64> {
         .flatten()
 }
 
-/// As [`duration_of`] reads it: whole milliseconds, each unit as far as it goes.
+/// Written as [`duration_of`] reads it: in whole milliseconds, the largest units first.
 fn written_duration(duration: Duration) -> String {
     let mut rest = duration.as_nanos();
     let mut text = String::new();

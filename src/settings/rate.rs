@@ -10,7 +10,7 @@ use crate::yaml::{Mistake, Quoted, Text};
 pub enum Rate {
     /// No ceiling but the server's own.
     Unlimited,
-    /// So many requests in each `per`.
+    /// This many requests in each `per`.
     Limited {
         /// How many.
         count: NonZeroU32,
@@ -40,7 +40,7 @@ impl RateUnit {
         })
     }
 
-    /// As it is written behind the slash.
+    /// How it is written after the slash.
     pub fn as_str(self) -> &'static str {
         match self {
             RateUnit::Second => "s",

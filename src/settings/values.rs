@@ -1,4 +1,4 @@
-//! The settings, with their defaults and how a manifest writes them. A key more is a line more here.
+//! The settings, with their defaults and how a manifest writes them. A new key is one new line here.
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},
@@ -20,9 +20,9 @@ keys! {
     pub struct ApiSettings: "`api`", "a mapping such as { request_timeout: 60s }" {
         /// The address of the API. `http://` is accepted for loopback hosts only.
         pub base_url: BaseUrl = or(base_url::form(), BaseUrl::webex()),
-        /// Until a connection stands, TLS included.
+        /// How long a connection may take to be made, TLS included.
         pub connect_timeout: Duration = or(duration(Zero::Refused), Duration::from_secs(10)),
-        /// From the first byte sent to the last byte read of one exchange.
+        /// How long one exchange may take, from the first byte sent to the last byte read.
         pub request_timeout: Duration = or(duration(Zero::Refused), Duration::from_secs(60)),
         /// A PEM file of root certificates that are trusted besides the system's, relative to the manifest.
         pub ca_file: Option<PathBuf> = or_none(path("the path of a PEM file")),
@@ -40,7 +40,7 @@ keys! {
         }),
         /// How many requests may leave at once: in any stretch of time t at most burst + rate * t leave.
         pub burst: NonZeroU32 = or(whole(1..=u32::MAX), const { NonZeroU32::new(10).unwrap() }),
-        /// How many requests may be in flight together. More than 1024 connections help nobody, and a server
+        /// How many requests may be in flight together. At most 1024: more connections do not help, and a server
         /// could take them for an attack.
         pub concurrency: NonZeroUsize = or(whole(1..=1024), const { NonZeroUsize::new(16).unwrap() }),
         /// A plan with more requests is refused.
@@ -54,17 +54,17 @@ keys! {
     pub struct RetryPolicy: "`retry`", "a mapping such as { max_attempts: 8 }" {
         /// Attempts per request and run, the first included. Answers that announce a wait do not count.
         pub max_attempts: NonZeroU32 = or(whole(1..=u32::MAX), const { NonZeroU32::new(8).unwrap() }),
-        /// The first backoff; doubled for each further attempt.
+        /// The longest wait before the second attempt; doubled for each further one. A random part of it is waited.
         pub base_delay: Duration = or(duration(Zero::Allowed), Duration::from_secs(1)),
-        /// No backoff is longer.
+        /// No wait between attempts is longer.
         pub max_delay: Duration = or(duration(Zero::Refused), Duration::from_secs(60)),
-        /// A server that asks for more stops the run.
+        /// A server that asks for a longer wait stops the run.
         pub max_retry_after: Duration = or(duration(Zero::Refused), Duration::from_secs(15 * 60)),
-        /// So many refused connections, time-outs and 5xx in a row stop the run.
+        /// This many refused connections, time-outs and 5xx in a row stop the run.
         pub max_consecutive_failures: NonZeroU32 = or(whole(1..=u32::MAX), const { NonZeroU32::new(50).unwrap() }),
-        /// Nothing accepted for so long, waits included, stops the run.
+        /// A run stops if nothing is accepted for this long, waits included (but not the waiting for `settle`).
         pub max_stall: Duration = or(duration(Zero::Refused), Duration::from_secs(3600)),
-        /// A report that was made is listed within this time.
+        /// The server lists a report within this time after it was made.
         pub settle: Duration = or(duration(Zero::Allowed), Duration::from_secs(60)),
     }
 }
@@ -91,7 +91,7 @@ keys! {
 }
 
 keys! {
-    /// What a run needs to know of a manifest beside its requests.
+    /// What a run needs to know of a manifest besides its requests.
     #[derive(Debug, Clone, PartialEq)]
     pub struct Settings: "the manifest", "a mapping" {
         /// How the API is reached.

@@ -151,7 +151,7 @@ pub(crate) struct Text<T> {
     pub(crate) pattern: &'static str,
     pub(crate) parse: fn(&str) -> Result<T, Mistake>,
     pub(crate) write: fn(&T) -> String,
-    /// What YAML takes for a number is parsed as well, since `parse` says better what it should look like.
+    /// A number in the text is parsed as well, since `parse` says better what it should look like.
     pub(crate) numbers: bool,
 }
 
@@ -190,7 +190,7 @@ impl<T> Form for Text<T> {
     }
 }
 
-/// A text on one line, without blanks around it and not empty; `what` it is.
+/// A text on one line that is not empty and has no blanks around it. `what` names it in messages.
 pub(crate) fn line(what: &'static str) -> impl Form<Value = String> {
     let read = move |node: Node<'_>| match checked_line(node.text(what)?, what) {
         Ok(line) => Some(line.to_owned()),
@@ -220,7 +220,7 @@ pub(crate) fn checked_line<'a>(text: &'a str, what: &str) -> Result<&'a str, Mis
     }
 }
 
-/// A path, joined to the folder of the file that it is written in; `what` it is.
+/// A path, joined to the folder of the file that it is written in. `what` names it in messages.
 pub(crate) fn path(what: &'static str) -> impl Form<Value = PathBuf> {
     form(
         move |node| Some(node.folder().join(line(what).read(node)?)),
@@ -228,7 +228,7 @@ pub(crate) fn path(what: &'static str) -> impl Form<Value = PathBuf> {
     )
 }
 
-/// One of a few words; `what` it is.
+/// One of a few words. `what` names it in messages.
 pub(crate) fn words<T: Copy + JsonSchema, const N: usize>(
     what: &'static str,
     words: [(&'static str, T); N],
@@ -245,7 +245,7 @@ pub(crate) fn words<T: Copy + JsonSchema, const N: usize>(
     form(read, |generator| generator.subschema_for::<T>().to_value())
 }
 
-/// A list that is not empty; items that are wrong are left out. `if_empty` is the advice where there are none.
+/// A list that is not empty. Items with mistakes are left out. `if_empty` is the advice for an empty list.
 pub(crate) fn list<F: Form>(expected: &'static str, if_empty: &'static str, item: F) -> List<F> {
     List {
         expected,

@@ -15,8 +15,8 @@ use super::{
 /// Declares a mapping: its name in messages, an example of it, and its keys.
 ///
 /// Each key is one line: documentation, name, type, and how it is written ([`required`], [`optional`],
-/// [`or`], [`or_none`] or [`spread`], with a [`Form`]). The struct, the reader, the defaults and the schema all come from that line, so
-/// that a new key needs no other edit.
+/// [`or`], [`or_none`] or [`spread`], with a [`Form`]). The struct, the reader, the defaults and the schema all come
+/// from that line, so that a new key needs no other edit.
 macro_rules! keys {
     (
         $(#[doc = $about:literal])+
@@ -61,14 +61,14 @@ pub(crate) trait Mapping: Sized {
     const NAME: &'static str;
     /// Its description in the schema.
     const ABOUT: &'static str;
-    /// Whose keys they are, in messages.
+    /// What has these keys, in messages.
     const OWNER: &'static str;
     /// What is expected where it may stand.
     const EXPECTED: &'static str;
     /// What is wrong with a mapping without keys, where that is wrong.
     const IF_EMPTY: Option<&'static str>;
 
-    /// Takes each of its keys from `keys`, which reads them, describes them, or takes them all for left out.
+    /// Takes each of its keys from `keys`, which reads them, describes them, or says that all are left out.
     fn visit(keys: &mut Keys<'_>) -> Self;
 
     /// The names of its keys.
@@ -259,7 +259,7 @@ impl Keys<'_> {
     }
 }
 
-/// That a key has to be there.
+/// A mistake: a key is missing.
 pub(crate) fn missing(owner: &str, key: &str, example: &str) -> Mistake {
     Mistake::new(format!("{owner} has no `{key}`")).help(format!("write `{example}`"))
 }
@@ -323,8 +323,8 @@ pub(crate) fn mapping<T: Mapping>() -> impl Form<Value = T> {
     )
 }
 
-/// Which of several mappings a node is, told by its keys: the number of its names in `forms`. Of one whose keys are
-/// those of several, `None`: reported, with `help`.
+/// Which of several mappings a node is, by its keys: its place in `forms`. If it has keys of several of them, that
+/// is reported with `help`, and the result is `None`.
 pub(crate) fn which(node: Node<'_>, forms: &[Vec<&'static str>], help: &str) -> Option<usize> {
     let keys: Vec<_> = node.entries()?.iter().map(|entry| entry.key).collect();
     let has = |names: &[&str]| keys.iter().any(|key| names.contains(key));
@@ -332,7 +332,7 @@ pub(crate) fn which(node: Node<'_>, forms: &[Vec<&'static str>], help: &str) -> 
     match (fit.next(), fit.next()) {
         (Some(_), Some(_)) => node.report(Mistake::new("these keys do not go together").help(help)),
         (Some(form), None) => Some(form),
-        // A slip of a key tells what is meant, too.
+        // A misspelled key says what is meant, too.
         (None, _) => {
             let all = || forms.iter().flatten().copied();
             let meant: Vec<_> = keys.iter().filter_map(|key| nearest(key, all())).collect();
@@ -344,7 +344,7 @@ pub(crate) fn which(node: Node<'_>, forms: &[Vec<&'static str>], help: &str) -> 
     }
 }
 
-/// The schema of what fits one of `forms`, each with what it is.
+/// The schema of a value that has one of `forms`, each with its description.
 pub(crate) fn any_of<'f>(forms: impl IntoIterator<Item = (&'f str, Value)>) -> Value {
     let forms: Vec<_> = forms
         .into_iter()

@@ -50,7 +50,7 @@ impl<'a> Node<'a> {
         self.tree.source.folder()
     }
 
-    /// The key whose value it is, where it is one.
+    /// The key whose value it is, if it is one.
     pub(crate) fn key(self) -> Option<&'a str> {
         self.key
     }
@@ -77,7 +77,7 @@ impl<'a> Node<'a> {
         )
     }
 
-    /// That something else was expected.
+    /// The mistake that something else was expected.
     pub(crate) fn unexpected(self, expected: &str) -> Mistake {
         Mistake::new(format!(
             "expected {expected}, found {}",
@@ -116,7 +116,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// A whole number that is not negative, where it is one.
+    /// A whole number that is not negative, if it is one.
     pub(crate) fn whole_number(self) -> Option<u64> {
         match self.content() {
             Content::Number(number) => number.as_u64(),
@@ -124,7 +124,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The items, where it is a list.
+    /// The items, if it is a list.
     pub(crate) fn items(self) -> Option<impl ExactSizeIterator<Item = Node<'a>>> {
         match self.content() {
             Content::List(items) => Some(items.iter().map(move |id| self.part(*id, None))),
@@ -132,7 +132,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The entries, where it is a mapping.
+    /// The entries, if it is a mapping.
     pub(crate) fn entries(self) -> Option<Vec<KeyValue<'a>>> {
         let Content::Mapping(entries) = self.content() else {
             return None;

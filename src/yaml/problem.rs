@@ -4,7 +4,7 @@ use std::{cell::RefCell, path::Path, sync::Arc};
 
 use super::source::{Place, Source};
 
-/// So many problems are shown; a wrong column in a long partners file makes one per line.
+/// How many problems are shown. A wrong column in a long partners file makes one per line.
 const MAX_SHOWN: usize = 50;
 
 /// What is wrong, and what would be right: a problem that has no place yet.

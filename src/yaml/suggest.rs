@@ -1,14 +1,14 @@
 //! What somebody may have meant.
 
 /// The candidate nearest to `text`, where one is near enough to be a slip: other case, or about one letter in
-/// three changed, swapped, missing or too much.
+/// three changed, swapped, missing or added.
 pub(crate) fn nearest<'c>(
     text: &str,
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<&'c str> {
     let text = plain(text);
     let length = text.chars().count();
-    // Nobody's slip; and the distance takes time in proportion to the product of the lengths.
+    // Too long for a slip, and the time for the distance grows with the product of the lengths.
     if length > 128 {
         return None;
     }

@@ -21,7 +21,9 @@ const MAX_NODES: u64 = 2_000_000;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NodeId(usize);
 
-/// The one document of a file. Its expansion is known to be of bearable size and depth.
+/// The one document of a file. Its size and depth with all aliases expanded are within limits.
+///
+/// The parser's events are used, and not `serde_yaml` alone, because they have places: docs/architecture.md says more.
 pub(crate) struct Tree {
     pub(super) source: Arc<Source>,
     nodes: Vec<TreeNode>,
@@ -73,7 +75,7 @@ pub(super) struct Entry {
     pub(super) value: NodeId,
 }
 
-/// How much a node is, aliases followed, itself included.
+/// The size of a node: itself and all that it holds, aliases followed.
 #[derive(Clone, Copy)]
 struct Weight {
     /// Levels of lists and mappings.
@@ -150,7 +152,7 @@ impl Tree {
 
 fn empty() -> Mistake {
     Mistake::new("the manifest is empty")
-        .help("begin with `version: 1`; `monthend init` writes a manifest to start from")
+        .help("begin with `version: 1`; the README has a manifest to start from")
 }
 
 fn too_deep() -> Mistake {

@@ -85,7 +85,7 @@ fn every_path_that_a_page_names_is_there() {
 }
 
 /// All files below `folder`.
-fn files_below(folder: &Path, files: &mut Vec<PathBuf>) {
+pub(crate) fn files_below(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(root().join(folder)).unwrap() {
         let entry = entry.unwrap();
         let path = folder.join(entry.file_name());
@@ -114,4 +114,31 @@ fn every_page_that_the_code_cites_is_there() {
         }
     }
     assert!(missing.is_empty(), "\n{}", missing.join("\n"));
+}
+
+/// What the code goes by stands in the repository: a page, an RFC, the API reference.
+#[test]
+fn nothing_cites_a_paper_that_no_reader_has() {
+    let mut files = Vec::new();
+    for folder in ["src", "tests", "benches", "examples", "docs"] {
+        files_below(Path::new(folder), &mut files);
+    }
+    files.extend(["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "Cargo.toml"].map(PathBuf::from));
+    files.retain(|path| {
+        path.extension()
+            .is_some_and(|e| ["rs", "md", "yaml", "toml"].iter().any(|known| e == *known))
+    });
+    files.retain(|path| !path.ends_with("tests/docs/links.rs"));
+    let mut citations = Vec::new();
+    for file in files {
+        // A comment may break between the words.
+        let text = read(&file).replace(['/', '!'], " ").to_lowercase();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for cited in ["contract, section", "(contract", "facts, section"] {
+            if text.contains(cited) {
+                citations.push(format!("{}: {cited}", file.display()));
+            }
+        }
+    }
+    assert!(citations.is_empty(), "\n{}", citations.join("\n"));
 }

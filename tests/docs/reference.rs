@@ -95,6 +95,15 @@ fn value_of(argument: &Arg) -> String {
     names.first().map(ToString::to_string).unwrap_or_default()
 }
 
+/// A help text without its note `[NAME VALUE]`, and the value.
+fn without_note(help: &str, name: &str) -> (String, Option<String>) {
+    let Some((before, rest)) = help.split_once(&format!(" [{name}")) else {
+        return (help.to_owned(), None);
+    };
+    let (value, after) = rest.split_once(']').unwrap();
+    (format!("{before}{after}"), Some(value.to_owned()))
+}
+
 /// An option or argument, as a line of the reference.
 #[derive(PartialEq)]
 struct Entry {
@@ -117,10 +126,13 @@ impl Entry {
             (None, Some(long)) => format!("--{long} {value}"),
             (Some(short), Some(long)) => format!("-{short}, --{long} {value}"),
         };
-        let mut meaning = argument
+        let help = argument
             .get_help()
             .map(ToString::to_string)
             .unwrap_or_default();
+        // What an option does by hand, its help says in clap's manner: `[env: NAME=] [default: VALUE]`.
+        let (help, default) = without_note(&help, "default: ");
+        let (mut meaning, variable) = without_note(&help, "env: ");
         let values: Vec<String> = match takes_value {
             true => argument
                 .get_possible_values()
@@ -137,18 +149,17 @@ impl Entry {
         {
             let _ = write!(meaning, " (default: `{}`)", default.to_string_lossy());
         }
-        let meaning = match meaning.split_once(" [default: ") {
-            Some((before, default)) => {
-                format!("{before} (default: {})", default.trim_end_matches(']'))
-            }
-            None => meaning,
-        };
+        if let Some(default) = default {
+            let _ = write!(meaning, " (default: {default})");
+        }
         Entry {
             heading: argument.get_help_heading().unwrap_or("Options").to_owned(),
             spelling: code(spelling.trim()),
             variable: argument
                 .get_env()
-                .map(|v| code(&v.to_string_lossy()))
+                .map(|v| v.to_string_lossy().into_owned())
+                .or(variable.map(|name| name.trim_end_matches('=').to_owned()))
+                .map(|name| code(&name))
                 .unwrap_or_default(),
             meaning,
         }

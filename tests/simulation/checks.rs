@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use monthend::{
-    api::ListQuery,
     ledger::{Ledger, Row, State},
     request::{ReportId, Request},
     runner::Finished,
 };
 
-use super::{history::History, server::Report};
+use super::{doubts, history::History, server::Report};
 
 /// Whatever was reported as written is still there, and so is what the user wrote.
 pub(crate) fn nothing_lost(history: &History<'_>, ledger: &Ledger) {
@@ -125,14 +124,14 @@ pub(crate) fn at_the_end(history: &History<'_>, finished: &Finished) {
         let request = row.request();
         let made = ours.get(request).and_then(|made| made.first());
         let failure = match &row.state {
-            State::Pending { .. } | State::Sending { .. } => Some("has no end"),
+            State::Pending { .. } | State::Sending { .. } => Some("has no end".to_owned()),
             State::Created(id) => {
                 history.world.count("rows created");
                 created_wrongly(history, &reports, request, id, made.copied())
             }
             State::InDoubt { .. } => {
                 history.world.count("rows in_doubt");
-                in_doubt_wrongly(history, &reports, row, made.copied())
+                in_doubt_wrongly(history, row, made.copied())
             }
             State::Failed { .. } => {
                 history.world.count("rows failed");
@@ -153,18 +152,28 @@ fn created_wrongly(
     request: &Request,
     id: &ReportId,
     made: Option<&Report>,
-) -> Option<&'static str> {
+) -> Option<String> {
     let Some(report) = reports.iter().find(|r| r.id == *id) else {
-        return Some("has an id that the server does not know");
+        return Some("has an id that the server does not know".to_owned());
     };
     if made.is_some_and(|made| made.id != *id) {
-        return Some("has another id than that of the report we made");
+        return Some("has another id than that of the report we made".to_owned());
+    }
+    let was_refused = history.server.had_conflict(request);
+    if report.request != *request && was_refused && history.server.traits.cleaned_up {
+        // What the server meant by 409 may have been deleted before anyone could look.
+        history.world.count("created: after a 409, what was left");
+        return None;
     }
     if report.request != *request {
-        return Some("has the report of another request");
+        return Some("has the report of another request".to_owned());
     }
-    if !report.ours && !history.server.had_conflict(request) {
-        return Some("has a report that was made before");
+    if history.anothers.borrow().contains(id) {
+        history.world.count("created: perhaps another person's");
+        return None;
+    }
+    if !report.ours && !was_refused {
+        return Some("has a report that was made before".to_owned());
     }
     None
 }
@@ -173,58 +182,38 @@ fn failed_wrongly(
     history: &History<'_>,
     request: &Request,
     made: Option<&Report>,
-) -> Option<&'static str> {
+) -> Option<String> {
     if made.is_some() {
-        return Some("failed, and its report was made");
+        return Some("failed, and its report was made".to_owned());
     }
     let refused = &history.server.traits.refused;
     if !(request.sub_partner.iter()).any(|org| refused.contains(org)) {
-        return Some("failed, and nothing refuses it");
+        return Some("failed, and nothing refuses it".to_owned());
     }
     None
 }
 
-/// A row may end in doubt only where nobody can know:
-///
-/// - the server never shows when a report was made, or
-/// - the server said 409 and several reports fit, or
-/// - a torn line took the time of the intent with it;
-///
-/// and in each case a report stands on the server that a list shows for it and no row owns, be it its own or not;
-/// or a twin is in doubt for such a reason.
-fn in_doubt_wrongly(
-    history: &History<'_>,
-    reports: &[Report],
-    row: &Row,
-    made: Option<&Report>,
-) -> Option<&'static str> {
+/// See [`doubts`].
+fn in_doubt_wrongly(history: &History<'_>, row: &Row, made: Option<&Report>) -> Option<String> {
     // A torn line may have taken the end of the cause with it.
     let torn = history.torn.borrow().contains(&row.id());
     if let Some(made) = made
         && !torn
         && !row.error().contains(made.id.as_str())
     {
-        return Some("is in doubt and does not name the report we made");
+        return Some("is in doubt and does not name the report we made".to_owned());
     }
-    let excused = |row: &Request| {
-        !history.server.traits.shows_age()
-            || history.server.had_conflict(row)
-            || history.torn.borrow().contains(&row.id())
-    };
-    let twins = history.plan.iter().map(Row::request);
-    let twin_excused = twins
-        .filter(|other| other.is_twin_of(row.request()))
-        .any(excused);
-    if !excused(row.request()) && !twin_excused {
-        return Some("is in doubt, and the server showed what was needed");
+    let undecided = history.undecided.borrow();
+    match undecided.get(&row.id()) {
+        Some(Ok(why)) => {
+            history.world.count(why);
+            None
+        }
+        Some(Err(_)) if doubts::twin_is_in_doubt(history, row) => {
+            history.world.count("in doubt: with a twin");
+            None
+        }
+        Some(Err(wrong)) => Some(format!("is in doubt, and {wrong}")),
+        None => Some("is in doubt, and nobody said so".to_owned()),
     }
-    let query = ListQuery {
-        sub_partner: row.request().sub_partner.clone(),
-        report_type: Some(row.request().report_type),
-        period: Some(row.request().period),
-    };
-    if !reports.iter().any(|r| history.server.matches(r, &query)) {
-        return Some("is in doubt, and no report could be it");
-    }
-    None
 }

@@ -24,6 +24,7 @@ use tokio::{
 use super::{
     checks,
     disk::{DiskTraits, ModelDisk},
+    doubts,
     server::Server,
     traits::ServerTraits,
     world::{Tally, World},
@@ -61,6 +62,9 @@ pub(crate) fn play(seed: u64, tracing: bool) -> Outcome {
             written: RefCell::default(),
             known: RefCell::default(),
             torn: RefCell::default(),
+            process: RefCell::default(),
+            anothers: RefCell::default(),
+            undecided: RefCell::default(),
         };
         history.play().await;
         Outcome {
@@ -98,6 +102,39 @@ pub(crate) struct History<'w> {
     known: RefCell<BTreeSet<ReportId>>,
     /// Rows of which a line was torn: it may have taken the time of the intent with it.
     pub(crate) torn: RefCell<BTreeSet<RequestId>>,
+    /// What the process that runs now knows.
+    pub(crate) process: RefCell<Process>,
+    /// Reports of others that rows took because nobody could know.
+    pub(crate) anothers: RefCell<BTreeSet<ReportId>>,
+    /// Why each row that was left to a person could not be decided, as far as that is no mistake.
+    pub(crate) undecided: RefCell<BTreeMap<RequestId, Result<&'static str, String>>>,
+}
+
+/// What one process of a history knows, beside the ledger.
+#[derive(Debug, Default)]
+pub(crate) struct Process {
+    /// Reports that creates of this process were answered with, and when those creates left.
+    pub(crate) answered: BTreeMap<ReportId, Instant>,
+    /// Reports that the ledger had when it began, and that creates were answered with.
+    pub(crate) found: Vec<ReportId>,
+    /// Rows whose create an earlier process sent, its outcome unknown.
+    pub(crate) doubts: BTreeSet<RequestId>,
+}
+
+impl Process {
+    fn of(ledger: &Ledger) -> Self {
+        let doubts = ledger.rows().filter(|row| {
+            matches!(row.state, State::Sending { .. }) || row.state.intent().is_some()
+        });
+        Process {
+            answered: BTreeMap::new(),
+            found: (ledger.rows())
+                .filter(|row| matches!(row.last_answer.http_status, Some(200..300)))
+                .filter_map(|row| row.state.report_id().cloned())
+                .collect(),
+            doubts: doubts.map(Row::id).collect(),
+        }
+    }
 }
 
 impl History<'_> {
@@ -122,6 +159,7 @@ impl History<'_> {
                 () = self.world.until_crash() => None,
                 finished = self.run(calm) => finished,
             };
+            self.left_to_a_person();
             self.server.client_died();
             if self.world.has_crashed() {
                 crashes -= 1;
@@ -165,6 +203,7 @@ impl History<'_> {
             return None;
         }
         checks::at_rest(self, &ledger);
+        *self.process.borrow_mut() = Process::of(&ledger);
         let (mut idle, mut work) = (Counts::default(), Vec::new());
         for (place, row) in ledger.places() {
             match row.state {
@@ -286,6 +325,11 @@ impl History<'_> {
                         row.last_answer
                     )
                 });
+                if matches!(row.state, State::InDoubt { .. }) {
+                    let why = doubts::why(self, row);
+                    self.world.trace(|| format!("  left to a person: {why:?}"));
+                    self.undecided.borrow_mut().insert(row.id(), why);
+                }
                 if let Some(id) = row.state.report_id() {
                     if !self.known.borrow().contains(id) {
                         self.world
@@ -300,15 +344,41 @@ impl History<'_> {
             }
             EventKind::Attempted(attempt) => {
                 self.known.borrow_mut().extend(attempt.report_id.clone());
+                let left = Instant::now() - attempt.latency;
+                if let Some(id) = attempt.report_id.clone() {
+                    self.process.borrow_mut().answered.insert(id, left);
+                }
             }
             EventKind::Adopted(row) => {
-                let mut known = self.known.borrow_mut();
-                known.extend(row.state.report_id().cloned());
+                let id = row.state.report_id().cloned();
+                let reports = self.server.reports();
+                let report = reports
+                    .iter()
+                    .find(|report| Some(&report.id) == id.as_ref());
+                if report.is_some_and(|r| !r.ours && doubts::may_be_anothers(self, row, r)) {
+                    self.anothers.borrow_mut().extend(id.clone());
+                }
+                self.known.borrow_mut().extend(id);
             }
             kind @ EventKind::Stopping(_) => {
                 self.world.trace(|| format!("  {kind:?}"));
             }
             _ => {}
+        }
+    }
+
+    /// The process is over: which rows it left to a person without having said so.
+    fn left_to_a_person(&self) {
+        let contents = self.disk.contents().unwrap_or_default();
+        let Ok(reading) = monthend::ledger::read(&contents, "ledger".as_ref()) else {
+            return;
+        };
+        for row in reading.ledger.rows() {
+            let known = self.undecided.borrow().contains_key(&row.id());
+            if matches!(row.state, State::InDoubt { .. }) && !known {
+                let why = doubts::why(self, row);
+                self.undecided.borrow_mut().insert(row.id(), why);
+            }
         }
     }
 
@@ -346,7 +416,7 @@ impl History<'_> {
     fn old_reports(&self) {
         for row in &self.plan {
             while self.world.one_in(3) || self.settings.server.cleaned_up && self.world.one_in(2) {
-                let age = self.world.pick(&[5, 5, 60, 1_800, 90_000]);
+                let mut age = self.world.pick(&[5, 5, 60, 1_800, 90_000]);
                 let mut request = row.request().clone();
                 if self.world.one_in(4) {
                     request.internal = !request.internal;
@@ -354,6 +424,8 @@ impl History<'_> {
                 let mut by = Person::Colleague;
                 if self.settings.server.own_old_reports && self.world.one_in(2) {
                     by = Person::Us;
+                    // What one person makes twice within minutes nobody can tell apart.
+                    age = age.max(600);
                 }
                 (self.server).add_old(request, Duration::from_secs(age), by);
                 if !self.settings.server.makes_duplicates() {
@@ -403,7 +475,7 @@ fn plan(world: &World, [a, b, c]: [&str; 3]) -> Vec<Row> {
 fn settings(world: &World, seed: u64) -> Settings {
     let some = |one_in: u32, value: u32| if world.one_in(one_in) { value } else { 0 };
     let server = ServerTraits::kind(world, seed).with_worse_worlds(world);
-    let (settle, tells_time) = (server.settle, server.tells_time);
+    let (settle, tells_time) = (server.settle, server.config.clocks.dateless == 0.0);
     Settings {
         disk: DiskTraits {
             full: some(6, 12),

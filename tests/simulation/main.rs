@@ -13,6 +13,7 @@
 
 mod checks;
 mod disk;
+mod doubts;
 mod history;
 mod misfortune;
 mod server;
@@ -25,13 +26,15 @@ use std::{
         Mutex,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use world::Tally;
 
 /// Histories in a usual run.
 const SEEDS: u64 = 10_000;
+/// A history that takes longer is told.
+const SLOW: Duration = Duration::from_secs(1);
 /// So many failures are enough to look at.
 const ENOUGH: usize = 5;
 
@@ -78,7 +81,12 @@ fn no_history_loses_doubles_or_mixes_up_a_report() {
                     if seed >= seeds || failed >= ENOUGH {
                         break;
                     }
-                    if let Some(failure) = failure_of(seed, false, &mut tally) {
+                    let began = Instant::now();
+                    let failure = failure_of(seed, false, &mut tally);
+                    if began.elapsed() > SLOW {
+                        println!("seed {seed} took {:.1} s", began.elapsed().as_secs_f64());
+                    }
+                    if let Some(failure) = failure {
                         totals.lock().unwrap().1.push((seed, failure));
                     }
                 }

@@ -6,7 +6,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
 };
 
@@ -17,7 +17,7 @@ use monthend::{
     },
     request::{OrgId, ReportId, Request},
     server_model::{
-        self, Ask, Category, Chance, Content, Ending, ListAsk, ListWithoutOrg, Origin, OtherReport,
+        self, Ask, Category, Chance, Content, CreatedIs, Ending, ListAsk, Origin, OtherReport,
         Person, Place, REFRESH_TOKEN, Record, Renewal, Step, StoredReport, SubPartnersAsk, Visit,
         What, http_date,
     },
@@ -45,6 +45,8 @@ pub(crate) struct Report {
     pub request: Request,
     /// Made by us, in this history.
     pub ours: bool,
+    /// All that the server knows of it.
+    pub stored: StoredReport,
 }
 
 pub(crate) struct Server<'w> {
@@ -57,10 +59,13 @@ pub(crate) struct Server<'w> {
     paused_until: Cell<Option<Instant>>,
     /// Requests whose creates left the client.
     sent: RefCell<BTreeSet<Request>>,
+    first_left: RefCell<BTreeMap<Request, DateTime<Utc>>>,
     /// Creates that the server let in, by request.
     arrived: RefCell<BTreeMap<Request, u32>>,
     flying: RefCell<Vec<Request>>,
     ever: RefCell<Vec<Report>>,
+    /// What was read: which report, when, and whether the answer told who made it and when.
+    read: RefCell<Vec<(ReportId, Instant, bool)>>,
 }
 
 impl<'w> Server<'w> {
@@ -75,9 +80,11 @@ impl<'w> Server<'w> {
             model: RefCell::new(model),
             paused_until: Cell::new(None),
             sent: RefCell::default(),
+            first_left: RefCell::default(),
             arrived: RefCell::default(),
             flying: RefCell::default(),
             ever: RefCell::default(),
+            read: RefCell::default(),
         }
     }
 
@@ -121,18 +128,68 @@ impl<'w> Server<'w> {
     /// All reports that ever were, also those that somebody has deleted.
     pub(crate) fn reports(&self) -> Vec<Report> {
         let mut model = self.model.borrow_mut();
-        let _ = model.reports(self.now()).count(); // does what is due
+        let stored: HashMap<String, StoredReport> = model
+            .reports(self.now())
+            .map(|report| (report.id.clone(), report.clone()))
+            .collect();
         let mut ever = self.ever.borrow_mut();
         for record in model.take_records() {
             let Record::Made(made) = record else { continue };
-            let report = StoredReport::try_from(made).unwrap();
+            let made = StoredReport::try_from(made).unwrap();
+            let stored = stored.get(&made.id).cloned().unwrap_or(made);
             ever.push(Report {
-                id: report.id.parse().unwrap(),
-                request: report.request,
-                ours: report.origin == Origin::Create,
+                id: stored.id.parse().unwrap(),
+                request: stored.request.clone(),
+                ours: stored.origin == Origin::Create,
+                stored,
             });
         }
         ever.clone()
+    }
+
+    fn note_read(&self, report: &Listed) {
+        let told = report.created.is_some() && report.created_by.is_some();
+        let read = (report.id.clone(), Instant::now(), told);
+        self.read.borrow_mut().push(read);
+    }
+
+    /// When this report was read, in a list or by itself, and whether that told who made it and when.
+    pub(crate) fn reads(&self, id: &ReportId) -> Vec<(Instant, bool)> {
+        let read = self.read.borrow();
+        let of_it = read.iter().filter(|(read, ..)| read == id);
+        of_it.map(|(_, at, told)| (*at, *told)).collect()
+    }
+
+    /// Whether a list or a single read shows who made this report and when, wherever it is answered.
+    pub(crate) fn tells(&self, report: &Report) -> bool {
+        let config = &self.traits.config.reports;
+        let found = report.stored.made + config.get_lag.0 <= self.oldest_copy();
+        let listed = report.stored.listed_from <= self.oldest_copy();
+        let shown = found && config.get_shows_created || listed && config.list_shows_created;
+        shown && self.tells_all(report)
+    }
+
+    /// When the first create for `request` left, by the clock that stamps reports.
+    pub(crate) fn first_left(&self, request: &Request) -> Option<DateTime<Utc>> {
+        self.first_left.borrow().get(request).copied()
+    }
+
+    fn tells_all(&self, report: &Report) -> bool {
+        let (config, now, made) = (
+            &self.traits.config.reports,
+            self.clock(),
+            report.stored.made,
+        );
+        let ready = match config.created_is {
+            CreatedIs::Asked => made,
+            CreatedIs::Ready => made + config.completes_after.0,
+        };
+        config.shows_created_by && ready <= now && made + config.created_by_after.0 <= now
+    }
+
+    /// The time of the data that the last of the copies has.
+    fn oldest_copy(&self) -> DateTime<Utc> {
+        self.clock() - self.traits.config.reports.replica_lag.0
     }
 
     pub(crate) fn had_conflict(&self, request: &Request) -> bool {
@@ -142,16 +199,6 @@ impl<'w> Server<'w> {
     pub(crate) fn arrived(&self, request: &Request) -> u32 {
         let arrived = self.arrived.borrow();
         arrived.get(request).copied().unwrap_or(0)
-    }
-
-    /// Whether a list for `query` shows this report, as far as who and what it is.
-    pub(crate) fn matches(&self, report: &Report, query: &ListQuery) -> bool {
-        let request = &report.request;
-        let lists_all = self.traits.config.reports.list_without_org == ListWithoutOrg::All;
-        let everyones = query.sub_partner.is_none() && lists_all;
-        (everyones || request.sub_partner == query.sub_partner)
-            && query.report_type.is_none_or(|t| t == request.report_type)
-            && query.period.is_none_or(|p| p == request.period)
     }
 
     /// The client died: what was on its way arrives or not, and is done soon if at all.
@@ -354,6 +401,10 @@ impl Api for Server<'_> {
         self.world.trace(|| format!("create {request}"));
         self.check_create(request);
         self.sent.borrow_mut().insert(request.clone());
+        let now = self.clock();
+        (self.first_left.borrow_mut())
+            .entry(request.clone())
+            .or_insert(now);
         self.flying.borrow_mut().push(request.clone());
         let what = What::Create(request.clone());
         let answer = self.exchange(Some(token), what, on_head, |_, wire| wire.created(request));
@@ -384,10 +435,14 @@ impl Api for Server<'_> {
         });
         let page = base().join("wholesale/billing/reports");
         let page = next.unwrap_or(&page);
-        self.exchange(Some(token), what, on_head, |_, wire| {
+        let answer = self.exchange(Some(token), what, on_head, |_, wire| {
             wire.reports(page, &base())
-        })
-        .await
+        });
+        let answer = answer.await;
+        if let Outcome::Done(page) = &answer.outcome {
+            page.items.iter().for_each(|report| self.note_read(report));
+        }
+        answer
     }
 
     async fn get(
@@ -399,8 +454,12 @@ impl Api for Server<'_> {
         self.world.step().await;
         self.world.trace(|| format!("get {id}"));
         let what = What::Get(id.as_str().to_owned());
-        self.exchange(Some(token), what, on_head, |_, wire| wire.report())
-            .await
+        let answer = self.exchange(Some(token), what, on_head, |_, wire| wire.report());
+        let answer = answer.await;
+        if let Outcome::Done(Some(report)) = &answer.outcome {
+            self.note_read(report);
+        }
+        answer
     }
 
     async fn sub_partners(

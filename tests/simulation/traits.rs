@@ -40,17 +40,10 @@ pub(crate) struct ServerTraits {
     pub own_old_reports: bool,
     /// The clock that stamps `created` minus the true time.
     pub offset: chrono::Duration,
-    /// Answers have a `Date`.
-    pub tells_time: bool,
     pub config: ServerConfig,
 }
 
 impl ServerTraits {
-    /// Whether the server ever shows when a report was made.
-    pub(crate) fn shows_age(&self) -> bool {
-        self.config.reports.list_shows_created || self.config.reports.get_shows_created
-    }
-
     pub(crate) fn makes_duplicates(&self) -> bool {
         self.config.reports.duplicates == Duplicates::Allow
     }
@@ -184,7 +177,6 @@ impl ServerTraits {
             orgs: ["orgA", "orgB", "orgC"],
             own_old_reports: false,
             offset: chrono::Duration::seconds(offset),
-            tells_time,
             config,
         }
     }
@@ -225,7 +217,11 @@ impl ServerTraits {
             "gateway_clock" => {
                 clocks.date_ahead_on_5xx = shift(world.pick(&["20s", "-20s", "2s"]));
             }
-            "dateless" => clocks.dateless = 0.5,
+            // Where no answer has told the time yet, all depends on our clock.
+            "dateless" => {
+                clocks.dateless = 0.5;
+                self.offset = chrono::Duration::zero();
+            }
             "get_404" => reports.get_lag = Span(world.pick(&[settle / 2, settle * 3])),
             "replicas" => reports.replica_lag = Span(world.pick(&[settle / 2, settle * 2])),
             "late_lists" => reports.list_lag = Span(settle * 2),

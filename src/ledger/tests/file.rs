@@ -156,7 +156,7 @@ async fn what_was_read_is_saved_where_the_file_was_changed_meanwhile() {
     fs::write(folder.ledger(), &torn).unwrap();
     let (held, lock) = LedgerFile::hold(&folder.ledger(), at(0)).unwrap();
     fs::write(folder.ledger(), ledger([]).to_csv()).unwrap();
-    let error = held.write(&sample()).await.unwrap_err();
+    let error = held.write(&sample(), at(9)).await.unwrap_err();
     let LedgerError::Tampered {
         saved: Saved::Beside { rescued, .. },
         ..

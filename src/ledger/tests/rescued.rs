@@ -167,7 +167,7 @@ fn a_link_that_leads_nowhere_is_no_place_for_a_new_ledger() {
     std::os::unix::fs::symlink("/nowhere/l.csv", &place.ledger).unwrap();
     assert!(matches!(
         LedgerFile::hold(&place.ledger, at(0)),
-        Err(LedgerError::DeadLink(_))
+        Err(LedgerError::DeadLink { .. })
     ));
     assert!(place.ledger.is_symlink());
 }

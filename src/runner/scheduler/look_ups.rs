@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use super::{Done, Scheduler, Work};
 use crate::{
     api::{Api, Doubt},
-    inventory::{Finding, Origin, Question, QuestionKind, Seen, Sought, judge, look_up},
+    inventory::{Finding, Origin, Question, QuestionKind, Seen, Sought, Taken, judge, look_up},
     ledger::{Place, Reason, Row, State},
-    request::{OrgId, ReportId},
+    request::{OrgId, ReportId, Request},
     runner::{Creates, EventKind, after_create::Next, attempt::Context},
     session::ReadError,
 };
@@ -59,11 +59,11 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
                 }
             };
             under_way.push(Box::pin(async move {
-                let is_taken = |id: &ReportId| context.taken.borrow().contains(id);
+                let taken = |id: &ReportId| context.taken(id);
                 let looking = async {
                     learn_of_earlier(context, &sought).await?;
                     let (session, evidence) = (context.session, &context.evidence);
-                    look_up(session, evidence, &sought, is_taken, &known, concurrency).await
+                    look_up(session, evidence, &sought, taken, &known, concurrency).await
                 };
                 let seen = tokio::select! {
                     biased;
@@ -79,11 +79,15 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         let ledger = self.context.record.ledger();
         let row = ledger.row(place);
         let progress = self.progress.get(&place);
+        let settle = self.context.session.policy().settle;
         Sought {
             request: row.request().clone(),
             sent: progress.and_then(|progress| progress.sent),
             intent: row.state.intent(),
             origin: progress.map_or(Origin::EarlierProcess, |progress| progress.origin),
+            settled: progress
+                .and_then(|progress| progress.open.as_ref())
+                .is_some_and(|open| schedule(open.kind, open.looks, settle).1),
         }
     }
 
@@ -126,10 +130,13 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         true
     }
 
-    /// Whether reports that this run has still to make could teach what is not known about clocks and people.
+    /// Whether reports that this run has made, or has still to make, could teach what is not known about clocks and
+    /// people.
     fn may_learn(&self) -> bool {
+        let evidence = &self.context.evidence;
         let at_work = !self.ready.is_empty() || !self.delayed.is_empty() || self.sending > 0;
-        at_work && self.creates == Creates::All && !self.context.evidence.is_complete()
+        at_work && self.creates == Creates::All && !evidence.is_complete()
+            || evidence.may_yet_learn(self.context.session.policy().settle)
     }
 
     /// Judges what a look-up saw of one row.
@@ -144,7 +151,14 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         let progress = self.progress.get_mut(&place)?;
         let open = progress.open.clone()?;
         // Others may have got theirs since the look-up began.
-        seen.retain(|report| !self.context.taken.borrow().contains(&report.id));
+        let org = row.request().sub_partner.as_ref();
+        seen.retain_mut(|report| match self.context.taken(&report.id) {
+            Taken::Free => true,
+            Taken::By(by) => {
+                report.is_anothers = org.zip(by.as_ref()).is_some_and(|(org, by)| org != by);
+                report.is_anothers
+            }
+        });
         let question = Question {
             kind: open.kind,
             origin: progress.origin,
@@ -161,7 +175,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
                 return None;
             }
             Finding::Adopt(id) => {
-                self.context.taken.borrow_mut().insert(id.clone());
+                self.context.take(&id, row.request());
                 (row.created(id), Next::Settled)
             }
             Finding::NotMade
@@ -218,27 +232,36 @@ fn what_is_known(kind: QuestionKind, candidates: &[ReportId]) -> String {
     }
 }
 
-/// Who left the doubts that an earlier process left: a report that the ledger holds tells.
+/// So many reports of the ledger are asked who made them, the latest first.
+const EARLIER: usize = 3;
+
+/// Who left the doubts that an earlier process left: a report that the ledger holds tells. Only one that a create was
+/// answered with: what was found by `--existing` or after a 409 may be anyone's.
 async fn learn_of_earlier<A: Api>(
     context: &Context<'_, '_, A>,
     sought: &[Sought],
 ) -> Result<(), ReadError> {
-    if sought
-        .iter()
-        .all(|sought| sought.origin == Origin::ThisProcess)
-    {
+    let evidence = &context.evidence;
+    let matters = sought.iter().any(|s| s.origin == Origin::EarlierProcess) || !evidence.knows_us();
+    if !matters || evidence.knows_earlier() {
         return Ok(());
     }
-    let latest = {
+    let latest: Vec<(ReportId, Request)> = {
         let ledger = context.record.ledger();
-        let created = ledger.rows().filter(|row| row.state.report_id().is_some());
-        let latest = created.max_by_key(|row| row.updated_at);
-        latest.and_then(|row| row.state.report_id().cloned())
+        let answered = |row: &&Row| matches!(row.last_answer.http_status, Some(200..300));
+        let mut rows: Vec<&Row> = ledger.rows().filter(answered).collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(row.updated_at));
+        let known = |row: &&Row| Some((row.state.report_id()?.clone(), row.request().clone()));
+        rows.iter().filter_map(known).take(EARLIER).collect()
     };
-    match latest {
-        Some(id) => context.evidence.ask_earlier(context.session, &id).await,
-        None => Ok(()),
+    let session = context.session;
+    for (id, request) in &latest {
+        evidence.ask_earlier(session, id, request).await?;
+        if evidence.knows_earlier() {
+            break;
+        }
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,0 +1,112 @@
+//! Which rows may be left to a person: those of which nobody could know.
+
+use std::time::Duration;
+
+use monthend::{
+    ledger::{Row, State},
+    request::ReportId,
+    server_model::Person,
+};
+
+use super::{history::History, server::Report};
+
+/// A report that is surely ours tells what the clocks show, where it is read so soon after its create left.
+const CLOSE: Duration = Duration::from_secs(119);
+
+/// Why nobody could decide `row`, which has just been left to a person; else what would have told.
+pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, String> {
+    let State::InDoubt {
+        text, candidates, ..
+    } = &row.state
+    else {
+        return Err("it is not".to_owned());
+    };
+    if history.torn.borrow().contains(&row.id()) {
+        return Ok("in doubt: a torn line");
+    }
+    let reports = history.server.reports();
+    let report = |id: &ReportId| reports.iter().find(|report| report.id == *id);
+    let named: Vec<&Report> = candidates.iter().filter_map(report).collect();
+    if named.len() != candidates.len() {
+        return Err("it names what does not exist".to_owned());
+    }
+    let said_yes = text.starts_with("the server accepted");
+    let conflict = text.starts_with("the server says that the report exists");
+    let is_own = row.request().sub_partner.is_none();
+    if named.is_empty() {
+        return match said_yes {
+            true => Ok("in doubt: a 2xx without an id, and nothing listed"),
+            false => Err("it names nothing".to_owned()),
+        };
+    }
+    if conflict {
+        return match (named.len(), is_own) {
+            (1, false) => Err("one report exists".to_owned()),
+            (1, true) => Ok("in doubt: 409, perhaps a sub-partner's"),
+            _ => Ok("in doubt: 409, several"),
+        };
+    }
+    if named.iter().any(|report| !history.server.tells(report)) {
+        return Ok("in doubt: not shown who made it, or when");
+    }
+    let process = history.process.borrow();
+    let earlier = process.doubts.contains(&row.id());
+    if readable(history, &reports, earlier).is_empty() {
+        return Ok("in doubt: nothing of ours to compare with");
+    }
+    if earlier
+        && named
+            .iter()
+            .all(|report| report.stored.by == Person::Colleague)
+    {
+        return Ok("in doubt: another person's, after an earlier process");
+    }
+    let intent = row.state.intent();
+    let is_old = |report: &&&Report| {
+        report.stored.by == Person::Us && intent.is_some_and(|intent| report.stored.made < intent)
+    };
+    if earlier && process.answered.is_empty() && named.iter().any(|report| is_old(&report)) {
+        return Ok("in doubt: one of our own, and no clock to say how old");
+    }
+    let reads: Vec<_> = (process.answered.iter())
+        .flat_map(|(id, left)| {
+            history
+                .server
+                .reads(id)
+                .into_iter()
+                .map(move |(at, told)| (at - *left, told))
+        })
+        .collect();
+    if !reads.is_empty() && !reads.iter().any(|(after, told)| *told && *after < CLOSE) {
+        return Ok("in doubt: nothing of ours was read in time");
+    }
+    Err("the server showed what was needed".to_owned())
+}
+
+/// Reports that are surely ours, as far as this process can know, and that the server shows in full.
+fn readable<'r>(history: &History<'_>, reports: &'r [Report], earlier: bool) -> Vec<&'r Report> {
+    let process = history.process.borrow();
+    let is_ours = |id| process.answered.contains_key(id) || earlier && process.found.contains(id);
+    let ours = reports.iter().filter(|report| is_ours(&report.id));
+    ours.filter(|report| history.server.tells(report)).collect()
+}
+
+/// Whether `row` may have taken `report`, which another person made, because nobody could know.
+pub(crate) fn may_be_anothers(history: &History<'_>, row: &Row, report: &Report) -> bool {
+    let earlier = history.process.borrow().doubts.contains(&row.id());
+    let first_left = history.server.first_left(row.request());
+    let is_new = first_left.is_some_and(|left| left <= report.stored.made);
+    let told = history.server.tells(report)
+        && !readable(history, &history.server.reports(), earlier).is_empty();
+    is_new && !told
+}
+
+/// Whether a twin of `row` is in doubt, and rightly.
+pub(crate) fn twin_is_in_doubt(history: &History<'_>, row: &Row) -> bool {
+    let undecided = history.undecided.borrow();
+    let mut twins = history
+        .plan
+        .iter()
+        .filter(|other| other.request().is_twin_of(row.request()));
+    twins.any(|twin| matches!(undecided.get(&twin.id()), Some(Ok(_))))
+}
