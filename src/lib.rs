@@ -23,12 +23,14 @@
 //! - [`inventory`]: what the server lists, matched to requests: whose report is this?
 //! - [`runner`]: drives requests to their end, never lost, never twice;
 //! - [`collect`]: from created reports to checked files;
+//! - [`audit`]: every difference between plan, ledger, server and files;
 //! - [`output`]: what people and scripts read;
 //! - [`server_model`]: the API's server as a pure model;
 //! - [`sandbox`]: the same on loopback, to rehearse against;
 //! - [`cli`]: arguments, environment, wiring, exit codes.
 
 pub mod api;
+pub mod audit;
 pub mod cli;
 pub mod collect;
 pub mod inventory;

@@ -46,6 +46,20 @@ impl NewFile {
         })
     }
 
+    /// Lets nobody but its owner read it.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn for_its_owner_only(&self) -> io::Result<()> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let owner_only = fs::Permissions::from_mode(0o600);
+            self.file.as_file().set_permissions(owner_only)?;
+        }
+        Ok(())
+    }
+
     /// Makes it durable and puts it in its place, over what is there.
     ///
     /// # Errors

@@ -70,11 +70,13 @@ pub(super) enum Command {
     Resolve(ResolveArgs),
     /// Unite ledgers: copies, shares, and what an earlier run rescued
     Merge(MergeArgs),
+    /// Name every difference between plan, ledger, server and files; changes nothing
+    Audit(AuditArgs),
     /// Count a ledger's rows by status, type, period and cause
     Status(StatusArgs),
     /// Serve the simulator of the API on loopback until stopped
     Sandbox(SandboxArgs),
-    /// Print the JSON Schema of the manifest or the Table Schema of the ledger
+    /// Print the JSON Schema of the manifest or of an audit, or the Table Schema of the ledger
     Schema(SchemaArgs),
 }
 
@@ -385,6 +387,26 @@ impl StatusArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct AuditArgs {
+    #[command(flatten)]
+    pub(super) manifest: ManifestArgs,
+
+    #[command(flatten)]
+    pub(super) calendar: CalendarArgs,
+
+    /// How to show it: table for people, with the sums of `audit.totals`; csv and json have every difference
+    #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = PlanFormat::Table)]
+    pub(super) format: PlanFormat,
+
+    /// Leave files out: look at no file, and miss none
+    #[arg(long, env = "MONTHEND_NO_FILES", value_parser = FalseyValueParser::new())]
+    pub(super) no_files: bool,
+
+    #[command(flatten)]
+    pub(super) selection: SelectionArgs,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct SandboxArgs {
     /// How the simulator behaves: a YAML file
     #[arg(long, env = "MONTHEND_SANDBOX_CONFIG", value_name = "FILE")]
@@ -429,6 +451,8 @@ pub(super) enum SchemaKind {
     Manifest,
     /// Frictionless Table Schema of the CSV ledger
     Ledger,
+    /// JSON Schema of what `audit --format json` prints
+    Audit,
 }
 
 /// A duration in the manifest's form.

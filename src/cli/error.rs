@@ -56,6 +56,8 @@ pub(super) enum CliError {
     Unresolvable(String),
     #[error("looking for existing reports failed: {}", .0.text)]
     Existing(Cause),
+    #[error("asking the server for its reports failed: {}", .0.text)]
+    Audit(Cause),
     #[error("files cannot be written to {}: {source}; nothing was sent", path.display())]
     Output { path: PathBuf, source: io::Error },
     #[error("interrupted")]
@@ -96,7 +98,10 @@ impl CliError {
             | CliError::Ledgers(_)
             | CliError::TornLine { .. }
             | CliError::NoFolder { .. } => Exit::Ledger,
-            CliError::Discovery(_) | CliError::Existing(_) | CliError::Stopped(_) => Exit::Stopped,
+            CliError::Discovery(_)
+            | CliError::Audit(_)
+            | CliError::Existing(_)
+            | CliError::Stopped(_) => Exit::Stopped,
             CliError::Interrupted(signal) => Exit::Interrupted(*signal),
             CliError::Stdout(_) | CliError::Runtime(_) => Exit::Fault,
         }

@@ -5,9 +5,11 @@
 //! the work that `run` and `retry` share.
 
 mod args;
+mod audit;
 mod collect;
 mod collection;
 mod connection;
+mod converse;
 mod drive;
 mod error;
 mod existing;
@@ -66,6 +68,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Collect(args) => run_async(collect::collect(&args, quiet)),
         Command::Resolve(args) => run_async(resolve::resolve(&args)),
         Command::Merge(args) => run_async(merge::merge(&args)),
+        Command::Audit(args) => run_async(audit::audit(&args)),
         Command::Sandbox(args) => run_async(sandbox::sandbox(&args)),
         // These talk to nobody and start nothing.
         Command::Status(args) => status::status(&args),

@@ -9,6 +9,8 @@
 //! 2. they are on the disk (fsync), and the file gets its final name;
 //! 3. the row's line says so.
 //!
+//! [`combine`] makes one table of all files of a type afterwards.
+//!
 //! So what lies under a final name is whole. A crash between the second and the third step leaves a file that no row
 //! owns: the next run finds that its bytes are the report's, and takes it.
 
@@ -16,17 +18,21 @@ mod address;
 mod bring;
 mod collector;
 mod columns;
+mod combine;
 mod content;
 mod download;
 mod files;
 mod host;
 mod names;
 mod part;
+mod table;
 mod waiting;
 
 pub use address::{Reach, Refused};
 pub use collector::{Setup, run};
+pub use combine::{CombineError, Combined, Part, combine, try_out};
 pub use content::{Content, Inspector, NotATable};
 pub use files::{Overwrite, try_output};
 pub use host::{Head, Host, HttpHost, Resume, Trouble};
 pub use names::Names;
+pub(crate) use table::Table;
