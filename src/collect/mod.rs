@@ -28,6 +28,9 @@ mod part;
 mod table;
 mod waiting;
 
+#[cfg(test)]
+mod tests;
+
 pub use address::{Reach, Refused};
 pub use collector::{Setup, run};
 pub use combine::{CombineError, Combined, Part, combine, try_out};
