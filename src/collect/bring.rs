@@ -11,12 +11,12 @@ use tokio::time::Instant;
 
 use super::{
     Names, Overwrite,
-    collector::Stopped,
     content::Content,
     download::{NotFetched, Patience, fetch},
     files::{self, Put},
     host::Host,
     part::{Part, blocking},
+    stopped::Stopped,
 };
 use crate::{
     api::{Api, DownloadUrl, Listed},
@@ -199,10 +199,13 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
                 "the server says that it is complete and gives no address to fetch it from"
                     .to_owned()
             }
-            word => format!(
-                "{word} for {}; `monthend collect` goes on from here",
-                crate::output::duration(age)
-            ),
+            word => {
+                let age = match age.as_secs() {
+                    seconds @ ..120 => format!("{seconds} s"),
+                    seconds => format!("{} min", seconds / 60),
+                };
+                format!("{word} for {age}; `monthend collect` goes on from here")
+            }
         };
         let collected = Collected {
             error: why,

@@ -5,10 +5,7 @@ use std::{
 };
 
 use futures::{StreamExt as _, future::LocalBoxFuture, stream::FuturesUnordered};
-use tokio::{
-    sync::Notify,
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, sleep_until};
 
 use super::{
     Names, Overwrite,
@@ -17,6 +14,7 @@ use super::{
     files,
     host::Host,
     part::part_name,
+    stopped::Stopped,
     waiting::{Question, Watch},
 };
 use crate::{
@@ -116,12 +114,11 @@ pub async fn run<A: Api, D: Disk, H: Host>(setup: Setup<'_, '_, A, D, H>) -> Fin
     let drive = async {
         carrier.emit(EventKind::Started);
         let local = carrier.session.now();
-        let ledger = carrier.record.ledger();
         let rows: Vec<_> = setup
             .work
             .iter()
             .filter_map(|place| {
-                let row = ledger.row(*place);
+                let row = carrier.record.row(*place);
                 let made = row
                     .updated_at
                     .map(|at| (local - at).to_std().unwrap_or_default());
@@ -130,7 +127,6 @@ pub async fn run<A: Api, D: Disk, H: Host>(setup: Setup<'_, '_, A, D, H>) -> Fin
                 Some((*place, id, org, made.unwrap_or_default()))
             })
             .collect();
-        drop(ledger);
         let collector = Collector {
             carrier: &carrier,
             watch: Watch::new(began, []),
@@ -386,29 +382,5 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
             self.carrier.emit(EventKind::Stopping(reason));
         }
         self.carrier.stopping.stop();
-    }
-}
-
-/// Tells rows that are under way that nothing more is to begin.
-#[derive(Debug, Default)]
-pub(super) struct Stopped {
-    stopped: Cell<bool>,
-    told: Notify,
-}
-
-impl Stopped {
-    fn stop(&self) {
-        self.stopped.set(true);
-        self.told.notify_waiters();
-    }
-
-    pub(super) async fn wait(&self) {
-        loop {
-            let told = self.told.notified();
-            if self.stopped.get() {
-                return;
-            }
-            told.await;
-        }
     }
 }

@@ -25,6 +25,7 @@ mod files;
 mod host;
 mod names;
 mod part;
+mod stopped;
 mod table;
 mod waiting;
 
