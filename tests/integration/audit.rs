@@ -250,3 +250,21 @@ fn a_rehearsal_is_audited_against_its_own_sandbox() {
     sandboxed("run").expect(0);
     sandboxed("audit").arg("--no-files").expect(0);
 }
+
+#[test]
+fn what_was_collected_agrees_until_someone_touches_it() {
+    let server = Served::new(READY);
+    let desk = Desk::with(
+        server.url(),
+        &partners(["a", "b"], "CUSTOMER, USER", "2026-09"),
+    );
+    desk.converge().arg("--collect").expect(0);
+    let found = audit(&desk, &[], 0);
+    assert_eq!(kinds(&found), [""; 0]);
+    assert_eq!(found["checked"]["files"], 4);
+    let ledger = desk.ledger();
+    fs::remove_file(desk.path(&ledger.lines[1]["report_file"])).unwrap();
+    assert_eq!(kinds(&audit(&desk, &[], 1)), ["file_missing"]);
+    desk.monthend(["collect", "m.yaml"]).expect(0);
+    assert_eq!(kinds(&audit(&desk, &[], 0)), [""; 0]);
+}

@@ -15,6 +15,7 @@ mod support;
 
 mod audit;
 mod bad_input;
+mod combine;
 mod credentials;
 mod damage;
 mod discovery;
