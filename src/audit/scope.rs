@@ -6,8 +6,9 @@ use std::{
 };
 
 use super::{
-    difference::{Audit, Checked, Difference, Kind},
+    difference::{Difference, Kind},
     files::{self, FileState},
+    outcome::{Audit, Checked},
     reports,
     subject::Subject,
     totals::{Summed, compare},

@@ -660,7 +660,7 @@ fn sums_that_differ_are_told_with_whom_and_how_much() {
     assert_eq!(kinds, [Kind::NotCollected; 2]);
 }
 
-/// A thousand rows, and what asking about them takes: the figures of docs/commands.md.
+/// A thousand rows, and what asking about them takes: the figures of docs/audit.md.
 #[test]
 fn lists_are_used_well() {
     for (partners, periods, lists_all, most) in [

@@ -15,10 +15,10 @@ use std::{
 
 use csv::{ByteRecord, Terminator, Writer, WriterBuilder};
 
-use super::Table;
 use crate::{
     ledger::{Row, neutralise},
     request::{OrgId, ReportType},
+    table::Table,
     text::one_line,
     whole_file::NewFile,
 };

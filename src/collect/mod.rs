@@ -25,7 +25,6 @@ mod files;
 mod host;
 mod names;
 mod part;
-mod table;
 mod waiting;
 
 pub use address::{Reach, Refused};
@@ -35,4 +34,3 @@ pub use content::{Content, Inspector, NotATable};
 pub use files::{Overwrite, try_output};
 pub use host::{Head, Host, HttpHost, Resume, Trouble};
 pub use names::Names;
-pub(crate) use table::Table;
