@@ -129,6 +129,16 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         (Some(Brought::Collected { row, content }), recorded)
     }
 
+    /// Keeps what the server said of a row's report in memory; the file gets it in the end.
+    pub(super) fn note_status(&self, place: Place, word: &str) {
+        let mut row = self.record.row(place);
+        let word = one_line(word);
+        if row.collected.status != word {
+            row.collected.status = word;
+            self.record.keep(&row);
+        }
+    }
+
     /// Asks for a row's report, and fetches its file where it is complete.
     pub(super) async fn bring(&self, place: Place) -> (Brought, Result<(), JournalError>) {
         let mut row = self.record.row(place);

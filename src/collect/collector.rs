@@ -305,7 +305,9 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
         let now = Instant::now();
         match done {
             Done::Listed(question, Ok(listed)) => {
-                self.watch.answered(&question, Some(&listed), now);
+                for (place, word) in self.watch.answered(&question, Some(&listed), now) {
+                    self.carrier.note_status(place, &word);
+                }
             }
             Done::Listed(question, Err(ReadError::Failed(_))) => {
                 self.watch.answered(&question, None, now);

@@ -85,6 +85,8 @@ pub(super) struct Watch {
     /// The wide list of this round was answered, and the narrow ones are to be asked.
     wide_done: bool,
     asking: usize,
+    /// The last round has begun.
+    closing: bool,
     /// The lowest age at which a report was found ready that had been in progress before.
     typical: Option<Duration>,
     /// The highest age of such a report.
@@ -117,6 +119,7 @@ impl Watch {
             last_round: None,
             wide_done: false,
             asking: 0,
+            closing: false,
             typical: None,
             slowest: None,
         }
@@ -176,9 +179,10 @@ impl Watch {
 
     /// What to ask for now; `last` asks about all that still wait. Rows that are to be asked by their id become ready.
     pub(super) fn round(&mut self, now: Instant, last: bool) -> Vec<Question> {
-        if self.asking > 0 {
+        if self.asking > 0 || (self.closing && !self.wide_done) {
             return Vec::new();
         }
+        self.closing |= last;
         let is_due = last || self.wide_done || self.next_due().is_some_and(|due| due <= now);
         if !is_due {
             return Vec::new();
@@ -230,13 +234,14 @@ impl Watch {
         questions
     }
 
-    /// The answer to a question; `None` where there was none, and the ids have to be asked.
+    /// The answer to a question; `None` where there was none, and the ids have to be asked. Gives the rows that are
+    /// still in progress, with the server's word for it.
     pub(super) fn answered(
         &mut self,
         question: &Question,
         listed: Option<&[Listed]>,
         now: Instant,
-    ) {
+    ) -> Vec<(Place, String)> {
         self.asking = self.asking.saturating_sub(1);
         let Some(listed) = listed else {
             match question.is_wide {
@@ -246,7 +251,7 @@ impl Watch {
                     .iter()
                     .for_each(|place| self.make_ready(*place)),
             }
-            return;
+            return Vec::new();
         };
         let statuses: HashMap<&ReportId, &str> = listed
             .iter()
@@ -263,6 +268,7 @@ impl Watch {
             }
         }
         let scope = self.scope;
+        let mut in_progress = Vec::new();
         for place in &question.rows {
             let Some(row) = self.rows.get_mut(place) else {
                 continue;
@@ -272,7 +278,10 @@ impl Watch {
             }
             match statuses.get(&row.id) {
                 Some(status) if is_final(status) => row.step = Step::Ready,
-                Some(_) => self.still_in_progress(*place, now, true),
+                Some(status) => {
+                    in_progress.push((*place, (*status).to_owned()));
+                    self.still_in_progress(*place, now, true);
+                }
                 None if question.is_wide && scope != Scope::All && row.org.is_some() => {
                     row.missed = true;
                 }
@@ -283,6 +292,7 @@ impl Watch {
         if question.is_wide {
             self.wide_done = self.scope != Scope::All;
         }
+        in_progress
     }
 
     /// A row that was asked for by its id is still in progress.
