@@ -268,3 +268,32 @@ fn what_was_collected_agrees_until_someone_touches_it() {
     desk.monthend(["collect", "m.yaml"]).expect(0);
     assert_eq!(kinds(&audit(&desk, &[], 0)), [""; 0]);
 }
+
+/// The sandbox's files agree with each other, but where it is told otherwise.
+#[test]
+fn collected_files_are_added_up() {
+    let config = "{ reports: { completes_after: 0s }, contents: { off_for: [wrong], renamed_for: [other] } }";
+    let server = Served::new(config);
+    let jobs = own("PARTNER, CUSTOMER, USER", "2026-09")
+        + &partners(
+            ["a", "wrong", "other"],
+            "PARTNER, CUSTOMER, USER",
+            "2026-09",
+        )
+        + TOTALS;
+    let desk = Desk::with(server.url(), &jobs);
+    desk.converge().arg("--collect").expect(0);
+    let found = audit(&desk, &[], 1);
+    assert_eq!(kinds(&found), ["totals_differ", "totals_unknown"]);
+    let said = |place: usize| found["differences"][place]["message"].as_str().unwrap();
+    assert!(
+        said(0).starts_with("wrong 2026-09: the sums of CONSUMPTION differ: SKU "),
+        "{found:#}"
+    );
+    assert!(
+        said(1).starts_with("other USER 2026-09: it has no column CONSUMPTION"),
+        "{found:#}"
+    );
+    assert_eq!(found["checked"]["totals"], 4);
+    assert_eq!(kinds(&audit(&desk, &["--sub-partner", "own"], 0)), [""; 0]);
+}
