@@ -289,7 +289,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
             self.is_over = last && !self.watch.is_asking();
         }
         while self.busy < self.concurrency {
-            let Some(place) = self.watch.next_ready() else {
+            let Some(place) = self.watch.next_ready(now) else {
                 break;
             };
             self.busy += 1;

@@ -52,12 +52,10 @@ pub struct Content {
 pub struct Inspector {
     reader: Box<Reader>,
     utf8: Utf8,
-    /// Bytes that came, blanks at the beginning included.
-    seen: u64,
     /// The first bytes, until it is known what they begin.
     start: Option<Vec<u8>>,
     cell: Vec<u8>,
-    /// Whether the cell that is being read has any byte yet, and whether the record has a cell.
+    /// Of the record that is being read.
     cells: u64,
     records: u64,
     width: u64,
@@ -70,7 +68,6 @@ impl Default for Inspector {
         Inspector {
             reader: Box::new(Reader::new()),
             utf8: Utf8::default(),
-            seen: 0,
             start: Some(Vec::new()),
             cell: Vec::new(),
             cells: 0,
@@ -88,7 +85,6 @@ impl Inspector {
         if bytes.is_empty() {
             return;
         }
-        self.seen += bytes.len() as u64;
         self.utf8.take(bytes);
         if bytes.contains(&0) {
             self.object(NotATable::ZeroBytes);
@@ -107,8 +103,7 @@ impl Inspector {
                             b'{' | b'[' => self.object(NotATable::Json),
                             _ => {}
                         }
-                        let text = text.to_vec();
-                        self.read(&text);
+                        self.read(&start); // csv_core takes the byte order mark away
                     }
                     _ => self.start = Some(start),
                 }
@@ -185,8 +180,7 @@ impl Inspector {
 
 impl std::fmt::Debug for Inspector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut shown = f.debug_struct("Inspector");
-        shown.field("seen", &self.seen).finish_non_exhaustive()
+        f.debug_struct("Inspector").finish_non_exhaustive()
     }
 }
 

@@ -27,6 +27,9 @@ mod names;
 mod part;
 mod waiting;
 
+#[cfg(test)]
+mod tests;
+
 pub use address::{Reach, Refused};
 pub use collector::{Setup, run};
 pub use combine::{CombineError, Combined, Part, combine, try_out};

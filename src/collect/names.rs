@@ -11,7 +11,7 @@ use crate::{ledger::Row, text::is_invisible};
 
 /// The most bytes of a label that a name takes. With `-internal`, the request's id and `.csv.rejected` it stays below
 /// the 143 bytes of the narrowest file systems in use (encrypted home folders).
-const LONGEST: usize = 80;
+const LONGEST: usize = 100;
 
 /// Where the rows' files lie, and which names are taken.
 #[derive(Debug)]

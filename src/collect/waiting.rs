@@ -70,9 +70,17 @@ struct Waiting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Waits,
-    /// To be asked for by its id, its turn has come.
+    /// To be asked for by its id: it may be ready.
     Ready,
+    /// To be asked for by its id, since no list would say more.
+    Guess,
     UnderWay,
+}
+
+impl Step {
+    fn is_ready(self) -> bool {
+        matches!(self, Step::Ready | Step::Guess)
+    }
 }
 
 /// The rows that are waited for.
@@ -166,15 +174,31 @@ impl Watch {
         Some(self.last_round.map_or(due, |last| due.max(last + pause)))
     }
 
-    /// The next row to be asked for by its id; it is under way then. The oldest first.
-    pub(super) fn next_ready(&mut self) -> Option<Place> {
-        let ready = self.rows.iter().filter(|(_, row)| row.step == Step::Ready);
-        let (place, _) = ready.max_by_key(|(place, row)| (row.age, std::cmp::Reverse(**place)))?;
-        let place = *place;
-        if let Some(row) = self.rows.get_mut(&place) {
-            row.step = Step::UnderWay;
+    /// The next row to be asked for by its id; it is under way then. The oldest first. One of which nothing is known
+    /// waits while it is younger than those that took longer.
+    pub(super) fn next_ready(&mut self, now: Instant) -> Option<Place> {
+        loop {
+            let asked = self.rows.iter().filter(|(_, row)| row.step.is_ready());
+            let (place, row) =
+                asked.max_by_key(|(place, row)| (row.age, std::cmp::Reverse(**place)))?;
+            let (place, is_guess) = (*place, row.step == Step::Guess);
+            let age = self.age(place, now);
+            let early = self
+                .estimate(now)
+                .checked_sub(age)
+                .filter(|_| is_guess && !self.closing);
+            let row = self.rows.get_mut(&place)?;
+            match early {
+                Some(early) if !early.is_zero() => {
+                    row.step = Step::Waits;
+                    row.due = now + early.min(pause_at(age));
+                }
+                _ => {
+                    row.step = Step::UnderWay;
+                    return Some(place);
+                }
+            }
         }
-        Some(place)
     }
 
     /// What to ask for now; `last` asks about all that still wait. Rows that are to be asked by their id become ready.
@@ -222,7 +246,8 @@ impl Watch {
             let due: Vec<Place> = places.iter().filter(due).copied().collect();
             match (due.len(), places.len()) {
                 (0, _) => {}
-                (_, 1) => self.ask_by_id(due[0], now, last),
+                // No list would spare us the question.
+                (_, 1) => self.set_step(due[0], Step::Guess),
                 _ => questions.push(Question {
                     query: query(org),
                     rows: places,
@@ -249,7 +274,7 @@ impl Watch {
                 false => question
                     .rows
                     .iter()
-                    .for_each(|place| self.make_ready(*place)),
+                    .for_each(|place| self.set_step(*place, Step::Ready)),
             }
             return Vec::new();
         };
@@ -315,25 +340,20 @@ impl Watch {
         }
     }
 
-    fn make_ready(&mut self, place: Place) {
+    fn set_step(&mut self, place: Place, step: Step) {
         if let Some(row) = self.rows.get_mut(&place) {
-            row.step = Step::Ready;
+            row.step = step;
         }
     }
 
-    /// No list would spare us the question. Who is younger than those that took long is not asked yet.
-    fn ask_by_id(&mut self, place: Place, now: Instant, last: bool) {
-        let age = self.age(place, now);
-        let others = self.rows.values().filter(|row| row.seen).map(|row| row.age);
-        let lower = others
+    /// How long a report takes, as far as is known: as the first that was ready, or longer than the youngest that
+    /// was not.
+    fn estimate(&self, now: Instant) -> Duration {
+        let unready = self.rows.values().filter(|row| row.seen).map(|row| row.age);
+        let unready = unready
             .min()
             .map(|age| age + now.saturating_duration_since(self.began));
-        let estimate = self.typical.or(lower).unwrap_or_default();
-        if age >= estimate || last {
-            self.make_ready(place);
-        } else if let Some(row) = self.rows.get_mut(&place) {
-            row.due = now + (estimate - age).min(pause_at(age));
-        }
+        self.typical.or(unready).unwrap_or_default()
     }
 
     fn still_in_progress(&mut self, place: Place, now: Instant, is_listed: bool) {
@@ -371,5 +391,200 @@ fn query(sub_partner: Option<OrgId>) -> ListQuery {
         sub_partner,
         status: Some(IN_PROGRESS),
         ..ListQuery::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{advance, sleep_until};
+
+    use super::*;
+
+    /// What a simulated server is like, and how it is asked.
+    #[derive(Clone, Copy)]
+    struct World {
+        partners: usize,
+        each: usize,
+        /// A report is ready after so long.
+        takes: Duration,
+        /// Between two creates.
+        apart: Duration,
+        /// Whether the list without `subPartnerOrgId` has everyone's.
+        is_wide: bool,
+        /// How late reports are listed.
+        lag: Duration,
+    }
+
+    #[derive(Debug, Default, PartialEq)]
+    struct Asked {
+        lists: usize,
+        gets: usize,
+        took: Duration,
+    }
+
+    /// Waits for all reports of a world, in simulated time.
+    async fn wait_for_all(world: &World) -> Asked {
+        let began = Instant::now();
+        let count = world.partners * world.each;
+        let mut ledger = crate::ledger::Ledger::default();
+        for n in 0..count {
+            let request = crate::request::Request {
+                sub_partner: Some(format!("org{}", n % world.partners).parse().unwrap()),
+                report_type: crate::request::ReportType::User,
+                period: crate::request::Period::month(2000 + (n / world.partners) as i32, 1)
+                    .unwrap(),
+                internal: false,
+            };
+            ledger.fold(crate::ledger::Row::planned(request, "j".into(), None));
+        }
+        let id = |n: usize| -> ReportId { format!("id{n}").parse().unwrap() };
+        // The last create has just left.
+        let age = |n: usize| world.apart * (count - 1 - n) as u32;
+        let rows = ledger
+            .places()
+            .enumerate()
+            .map(|(n, (place, row))| (place, id(n), row.request().sub_partner.clone(), age(n)));
+        let places: Vec<Place> = ledger.places().map(|(place, _)| place).collect();
+        let mut watch = Watch::new(began, rows);
+        let mut asked = Asked::default();
+        while !watch.is_empty() {
+            let now = Instant::now();
+            for question in watch.round(now, false) {
+                let shown: Vec<Listed> = (0..count)
+                    .filter(|n| {
+                        let age = age(*n) + began.elapsed();
+                        let org = &question.query.sub_partner;
+                        let row = ledger.row(places[*n]);
+                        let is_listed = match org {
+                            None => world.is_wide,
+                            org => *org == row.request().sub_partner,
+                        };
+                        is_listed && age < world.takes && age >= world.lag
+                    })
+                    .map(|n| listed(id(n)))
+                    .collect();
+                asked.lists += shown.len().div_ceil(100).max(1);
+                watch.answered(&question, Some(&shown), Instant::now());
+            }
+            // Few at a time, as the concurrency says.
+            for place in std::iter::from_fn(|| watch.next_ready(Instant::now()))
+                .take(16)
+                .collect::<Vec<_>>()
+            {
+                asked.gets += 1;
+                advance(Duration::from_millis(10)).await;
+                let n = places.iter().position(|known| *known == place).unwrap();
+                match age(n) + began.elapsed() >= world.takes {
+                    true => watch.done(place, Instant::now()),
+                    false => watch.in_progress(place, Instant::now()),
+                }
+            }
+            if watch.rows.values().all(|row| row.step == Step::Waits)
+                && !watch.is_asking()
+                && let Some(due) = watch.next_due()
+            {
+                sleep_until(due).await;
+            }
+        }
+        asked.took = began.elapsed();
+        asked
+    }
+
+    fn listed(id: ReportId) -> Listed {
+        Listed {
+            id,
+            start: None,
+            end: None,
+            report_type: None,
+            category: None,
+            created: None,
+            created_by: None,
+            internal: None,
+            sub_partner: None,
+            status: None,
+            download: None,
+            errors: None,
+        }
+    }
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// Three hundred reports that take a minute each, created at 300 a minute. Requests for each report, its create
+    /// included, and how much longer it takes than the last report itself.
+    #[tokio::test(start_paused = true)]
+    async fn few_questions_are_enough() {
+        let ten_by_thirty = World {
+            partners: 10,
+            each: 30,
+            takes: MINUTE,
+            apart: Duration::from_millis(200),
+            is_wide: false,
+            lag: Duration::ZERO,
+        };
+        for (world, most, late) in [
+            (
+                World {
+                    is_wide: true,
+                    ..ten_by_thirty
+                },
+                2.2,
+                10,
+            ),
+            (World { ..ten_by_thirty }, 2.4, 10),
+            (
+                World {
+                    lag: Duration::from_secs(2),
+                    ..ten_by_thirty
+                },
+                2.4,
+                15,
+            ),
+            (
+                World {
+                    partners: 300,
+                    each: 1,
+                    is_wide: true,
+                    ..ten_by_thirty
+                },
+                2.2,
+                10,
+            ),
+            // A list would answer for one report only: each is asked by its id.
+            (
+                World {
+                    partners: 300,
+                    each: 1,
+                    ..ten_by_thirty
+                },
+                3.5,
+                20,
+            ),
+        ] {
+            let asked = wait_for_all(&world).await;
+            let each = 1.0 + (asked.lists + asked.gets) as f64 / 300.0;
+            println!(
+                "{} x {}, wide {}: {each:.2} requests a report, {asked:?}",
+                world.partners, world.each, world.is_wide
+            );
+            assert!(each <= most, "{each:.2} of {most}: {asked:?}");
+            let late = Duration::from_secs(late);
+            assert!(asked.took < MINUTE + late, "{asked:?}");
+        }
+    }
+
+    /// Reports of yesterday: one list at most for each sub-partner, and one question for each report.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_ready_is_not_waited_for() {
+        let asked = wait_for_all(&World {
+            partners: 5,
+            each: 20,
+            takes: Duration::ZERO,
+            apart: Duration::ZERO,
+            is_wide: false,
+            lag: Duration::ZERO,
+        })
+        .await;
+        assert_eq!((asked.lists, asked.gets), (6, 100));
+        assert!(asked.took < Duration::from_secs(5), "{asked:?}");
     }
 }
