@@ -10,6 +10,7 @@
 //! In the order of docs/architecture.md, where each module uses only those before it:
 //!
 //! - [`text`]: foreign text made harmless;
+//! - `table`: CSV files by the names of their columns;
 //! - [`whole_file`]: files that appear whole or not at all;
 //! - [`request`]: what is asked for, and its stable id;
 //! - `yaml`: texts with places, and mappings whose keys are declared once;
@@ -45,6 +46,7 @@ pub mod sandbox;
 pub mod server_model;
 pub mod session;
 pub mod settings;
+mod table;
 pub mod text;
 pub mod whole_file;
 mod yaml;

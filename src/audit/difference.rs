@@ -1,12 +1,11 @@
-//! What an audit finds.
+//! A difference, and of what kind it is.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::totals::Total;
 use crate::request::{ReportId, RequestId};
 
-/// What kind of difference it is (docs/commands.md, "Audit").
+/// What kind of difference it is (docs/audit.md).
 ///
 /// A row has at most one of the kinds up to `Duplicate`, the first of this order that applies, and at most one of
 /// those up to `FileChanged`.
@@ -66,30 +65,4 @@ pub struct Difference {
     pub file: Option<String>,
     /// What differs, one line that begins with whom it is about.
     pub message: String,
-}
-
-/// How much was compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
-pub struct Checked {
-    /// Planned requests that were selected.
-    pub requests: usize,
-    /// Reports of theirs that the ledger has, each sought at the server.
-    pub reports: usize,
-    /// Files that the ledger names, each read to its end.
-    pub files: usize,
-    /// Those of them that are unchanged and have no row below their header.
-    pub empty: usize,
-    /// Sub-partners (or the partner itself) with their periods whose sums were compared.
-    pub totals: usize,
-}
-
-/// The whole result.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Audit {
-    /// In plan order; of one request in the order of [`Kind`].
-    pub differences: Vec<Difference>,
-    /// How much was compared.
-    pub checked: Checked,
-    /// Every sum, in plan order, then by the columns that they are for.
-    pub totals: Vec<Total>,
 }

@@ -8,6 +8,7 @@
 
 mod difference;
 mod files;
+mod outcome;
 mod reports;
 mod scope;
 mod subject;
@@ -17,6 +18,7 @@ mod totals;
 #[cfg(test)]
 mod tests;
 
-pub use difference::{Audit, Checked, Difference, Kind};
+pub use difference::{Difference, Kind};
+pub use outcome::{Audit, Checked};
 pub use scope::Scope;
 pub use totals::{Agreement, Total};

@@ -6,8 +6,9 @@ use std::{
 };
 
 use super::{
-    difference::{Audit, Checked, Difference, Kind},
+    difference::{Difference, Kind},
     files::{self, FileState},
+    outcome::{Audit, Checked},
     reports,
     subject::Subject,
     totals::{Summed, compare},
@@ -61,6 +62,7 @@ impl<'a> Scope<'a> {
         let known = self.subjects.iter().map(|subject| Known {
             request: &subject.planned.request,
             report: subject.report(),
+            since: subject.row.and_then(|row| row.updated_at),
         });
         let planned = self.plan.requests().iter().map(|planned| &planned.request);
         let requests = planned.chain(self.ledger.rows().map(Row::request));

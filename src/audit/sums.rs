@@ -8,7 +8,7 @@ use std::{
 use bigdecimal::BigDecimal;
 use csv::ByteRecord;
 
-use crate::{collect::Table, settings::Totals, text::one_line, yaml::did_you_mean};
+use crate::{settings::Totals, table::Table, text::one_line, yaml::did_you_mean};
 
 /// A sum for each combination of values of the columns `by`, in their order.
 pub(super) type Sums = BTreeMap<Vec<String>, BigDecimal>;

@@ -144,6 +144,16 @@ pub(super) struct CollectArgs {
     /// Take what comes, also where it is no CSV table
     #[arg(long, help_heading = "Collecting", env = "MONTHEND_NO_CONTENT_CHECK", value_parser = FalseyValueParser::new())]
     pub(super) no_content_check: bool,
+
+    /// Write the rows of all collected files into one CSV file; into one for each type (FILE-user and so on) where
+    /// there are several
+    #[arg(
+        long,
+        help_heading = "Collecting",
+        env = "MONTHEND_COMBINE",
+        value_name = "FILE"
+    )]
+    pub(super) combine: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -70,5 +70,6 @@ pub(super) async fn collect(args: &CollectCommandArgs, quiet: bool) -> Result<Ex
 
     // The words.
     tell_end(&finished, &means, &selected, |_| false);
+    collection.combine(&finished, &selected)?;
     Ok(Exit::of_collecting(&finished))
 }

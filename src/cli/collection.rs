@@ -6,9 +6,11 @@ use std::{
     time::Duration,
 };
 
+use tracing::{info, warn};
+
 use super::{args::CollectArgs, drive::Means, error::CliError, held::HeldLedger, target::Target};
 use crate::{
-    collect::{self, HttpHost, Overwrite, try_output},
+    collect::{self, HttpHost, Overwrite, Part, combine, try_out, try_output},
     ledger::{Counts, Ledger, Row, State},
     output::Readers,
     request::RequestId,
@@ -25,6 +27,8 @@ pub(super) struct Collection {
     wait: Duration,
     overwrite: Overwrite,
     any_content: bool,
+    /// `--combine`
+    combined: Option<PathBuf>,
 }
 
 impl Collection {
@@ -45,6 +49,12 @@ impl Collection {
         let absolute = |path: &Path| std::path::absolute(path);
         let ledger = absolute(&held.file.path).map_err(failed)?;
         try_output(&output).map_err(failed)?;
+        if let Some(file) = &args.combine {
+            try_out(file).map_err(|source| CliError::Output {
+                path: file.clone(),
+                source,
+            })?;
+        }
         Ok(Collection {
             output: absolute(&output).map_err(failed)?,
             ledger_folder: ledger.parent().unwrap_or(Path::new("/")).to_owned(),
@@ -54,6 +64,7 @@ impl Collection {
                 false => Overwrite::Ours,
             },
             any_content: args.no_content_check,
+            combined: args.combine.clone(),
         })
     }
 
@@ -116,5 +127,43 @@ impl Collection {
             elapsed: elapsed + collected.elapsed,
             ..collected
         }
+    }
+
+    /// Writes what `--combine` asks for, of all collected files of the selection; nothing after a run that stopped early.
+    ///
+    /// # Errors
+    /// A file cannot be read or written.
+    pub(super) fn combine(
+        &self,
+        finished: &Finished,
+        selected: &HashSet<RequestId>,
+    ) -> Result<(), CliError> {
+        let Some(target) = &self.combined else {
+            return Ok(());
+        };
+        if finished.stop.is_some() || finished.unsaved.is_some() {
+            return Ok(());
+        }
+        let is_collected = |row: &&Row| {
+            let collected = &row.collected;
+            selected.contains(&row.key())
+                && matches!(row.state, State::Created(_))
+                && !collected.file.is_empty()
+                && collected.error.is_empty()
+        };
+        let parts: Vec<Part<'_>> = (finished.ledger.rows().filter(is_collected))
+            .map(|row| Part {
+                row,
+                file: self.ledger_folder.join(&row.collected.file),
+            })
+            .collect();
+        if parts.is_empty() {
+            warn!("no file is collected, so there is nothing to combine");
+        }
+        for combined in combine(target, &parts)? {
+            combined.notes().iter().for_each(|note| warn!("{note}"));
+            info!("{combined}");
+        }
+        Ok(())
     }
 }

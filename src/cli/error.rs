@@ -7,6 +7,7 @@ use tracing::error;
 use super::exit::Exit;
 use crate::{
     api::{Cause, CredentialsError, HttpApiError},
+    collect::CombineError,
     ledger::LedgerError,
     manifest::ManifestError,
     output::console,
@@ -56,6 +57,8 @@ pub(super) enum CliError {
     Unresolvable(String),
     #[error("looking for existing reports failed: {}", .0.text)]
     Existing(Cause),
+    #[error(transparent)]
+    Combine(#[from] CombineError),
     #[error("asking the server for its reports failed: {}", .0.text)]
     Audit(Cause),
     #[error("files cannot be written to {}: {source}; nothing was sent", path.display())]
@@ -95,6 +98,7 @@ impl CliError {
             | CliError::Output { .. }
             | CliError::Nobody(_) => Exit::Usage,
             CliError::Ledger(_)
+            | CliError::Combine(CombineError::Write { .. })
             | CliError::Ledgers(_)
             | CliError::TornLine { .. }
             | CliError::NoFolder { .. } => Exit::Ledger,
@@ -102,6 +106,7 @@ impl CliError {
             | CliError::Audit(_)
             | CliError::Existing(_)
             | CliError::Stopped(_) => Exit::Stopped,
+            CliError::Combine(_) => Exit::Failures,
             CliError::Interrupted(signal) => Exit::Interrupted(*signal),
             CliError::Stdout(_) | CliError::Runtime(_) => Exit::Fault,
         }

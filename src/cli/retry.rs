@@ -77,6 +77,9 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliErro
 
     // The words.
     tell_end(&finished, &means, &selected, |_| false);
+    if let Some(collection) = &collection {
+        collection.combine(&finished, &selected)?;
+    }
     Ok(Exit::of(&finished))
 }
 

@@ -104,5 +104,8 @@ pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
     let is_left =
         |row: &Row| !planned.contains(&row.key()) && !matches!(row.state, State::Created(_));
     tell_end(&finished, &means, &selected, is_left);
+    if let Some(collection) = &collection {
+        collection.combine(&finished, &selected)?;
+    }
     Ok(Exit::of(&finished))
 }

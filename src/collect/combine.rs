@@ -7,6 +7,7 @@ use std::{
     borrow::Cow,
     collections::HashMap,
     ffi::OsString,
+    fmt,
     fs::File,
     io::{self, BufWriter},
     path::{Path, PathBuf},
@@ -14,10 +15,11 @@ use std::{
 
 use csv::{ByteRecord, Terminator, Writer, WriterBuilder};
 
-use super::Table;
 use crate::{
     ledger::{Row, neutralise},
     request::{OrgId, ReportType},
+    table::Table,
+    text::one_line,
     whole_file::NewFile,
 };
 
@@ -56,6 +58,57 @@ pub struct Combined {
     pub too_wide: Vec<PathBuf>,
 }
 
+impl Combined {
+    /// What people should know of it, a line each: columns that some files lack, and cells that were left out.
+    pub fn notes(&self) -> Vec<String> {
+        let name = self.report_type;
+        let all = self.files;
+        let lacking = self.lacking.iter().map(|(column, files)| {
+            let (some, column) = (files.len(), one_line(column));
+            format!(
+                "{some} of {all} {name} files lack the column {column}: {}",
+                first(files)
+            )
+        });
+        let too_wide = (!self.too_wide.is_empty()).then(|| {
+            let (some, first) = (self.too_wide.len(), first(&self.too_wide));
+            format!("{some} of {all} {name} files have rows wider than their header; what has no column was left out: {first}")
+        });
+        lacking.chain(too_wide).collect()
+    }
+}
+
+impl fmt::Display for Combined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Combined {
+            report_type,
+            files,
+            rows,
+            ..
+        } = self;
+        write!(
+            f,
+            "{report_type}: {rows} rows of {files} files are in {}",
+            self.file.display()
+        )
+    }
+}
+
+/// So many files are named in one line.
+const NAMED: usize = 3;
+
+fn first(files: &[PathBuf]) -> String {
+    let named = files
+        .iter()
+        .take(NAMED)
+        .map(|file| file.display().to_string());
+    let mut text = named.collect::<Vec<_>>().join(", ");
+    if files.len() > NAMED {
+        text.push_str(&format!(" and {} more", files.len() - NAMED));
+    }
+    text
+}
+
 /// Why a file could not be written. What was there before is untouched.
 #[derive(Debug, thiserror::Error)]
 pub enum CombineError {
@@ -67,6 +120,9 @@ pub enum CombineError {
         /// What the system said.
         source: io::Error,
     },
+    /// A collected file is where one is to be written.
+    #[error("{} is a collected file, and is not overwritten; name another one to combine into", .0.display())]
+    Itself(PathBuf),
     /// The file that is to be written.
     #[error("cannot write {}", file.display())]
     Write {
@@ -131,6 +187,12 @@ fn one_type(
     report_type: ReportType,
     parts: &[&Part<'_>],
 ) -> Result<Combined, CombineError> {
+    let place = file.canonicalize();
+    if let Ok(place) = &place
+        && (parts.iter()).any(|part| part.file.canonicalize().is_ok_and(|part| part == *place))
+    {
+        return Err(CombineError::Itself(file.to_owned()));
+    }
     let headers: Result<Vec<_>, _> = parts.iter().map(|part| columns_of(part)).collect();
     let headers = headers?;
     let columns = Columns::of(&headers);
@@ -139,7 +201,7 @@ fn one_type(
         source,
     };
     let new = NewFile::begin(file).map_err(failed)?;
-    if !file.exists() {
+    if place.is_err() {
         new.for_its_owner_only().map_err(failed)?;
     }
     let mut out = WriterBuilder::new()
@@ -374,6 +436,22 @@ mod tests {
             ]
         );
         assert_eq!(combined[0].too_wide, [""; 0].map(PathBuf::from));
+        let notes = combined[0].notes();
+        assert!(
+            notes[0].starts_with("1 of 2 USER files lack the column PRICE: "),
+            "{notes:?}"
+        );
+        assert!(notes[0].ends_with("1.csv"), "{notes:?}");
+        let said = combined[0].to_string();
+        assert!(
+            said.starts_with("USER: 4 rows of 2 files are in "),
+            "{said}"
+        );
+        let into_itself = combine(&second, &parts).unwrap_err();
+        assert!(
+            matches!(into_itself, CombineError::Itself(_)),
+            "{into_itself}"
+        );
     }
 
     #[test]

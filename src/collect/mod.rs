@@ -26,7 +26,6 @@ mod host;
 mod names;
 mod part;
 mod stopped;
-mod table;
 mod waiting;
 
 #[cfg(test)]
@@ -39,4 +38,3 @@ pub use content::{Content, Inspector, NotATable};
 pub use files::{Overwrite, try_output};
 pub use host::{Head, Host, HttpHost, Resume, Trouble};
 pub use names::Names;
-pub(crate) use table::Table;

@@ -7,7 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::time::sleep;
 
 use super::{
     Evidence, Maker,
@@ -28,7 +30,12 @@ pub struct Known<'a> {
     pub request: &'a Request,
     /// Its report's id, where the ledger has one.
     pub report: Option<&'a ReportId>,
+    /// Since when the ledger says so, by the local clock.
+    pub since: Option<DateTime<Utc>>,
 }
+
+/// So many reads more for a report that is not found and may be new: reads lag, and not all alike.
+const MORE_READS: u32 = 2;
 
 /// What the server holds for one request.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -84,7 +91,7 @@ pub async fn find_held<A: Api>(
             .find(|report| report.id == *id)
         {
             Some(report) => Ok(Some(report.clone())),
-            None => session.get(id).await,
+            None => find(session, id, known.since).await,
         }
     });
     let own: Vec<_> = own.buffered(concurrency).try_collect().await?;
@@ -133,6 +140,25 @@ pub async fn find_held<A: Api>(
     .await?;
     let held = own.into_iter().zip(others);
     Ok(held.map(|(own, others)| Held { own, others }).collect())
+}
+
+/// A report by its id; sought more than once while it is younger than `settle`.
+async fn find<A: Api>(
+    session: &Session<'_, A>,
+    id: &ReportId,
+    since: Option<DateTime<Utc>>,
+) -> Result<Option<Listed>, ReadError> {
+    let settle = TimeDelta::from_std(session.policy().settle).unwrap_or(TimeDelta::MAX);
+    let is_new = since.is_some_and(|since| session.now() - since < settle);
+    let mut found = session.get(id).await?;
+    for tries in 1..=MORE_READS {
+        if found.is_some() || !is_new {
+            break;
+        }
+        sleep(session.backoff().after(tries)).await;
+        found = session.get(id).await?;
+    }
+    Ok(found)
 }
 
 /// The lists that tell whose every report of `asked` is.

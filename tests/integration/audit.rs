@@ -250,3 +250,50 @@ fn a_rehearsal_is_audited_against_its_own_sandbox() {
     sandboxed("run").expect(0);
     sandboxed("audit").arg("--no-files").expect(0);
 }
+
+#[test]
+fn what_was_collected_agrees_until_someone_touches_it() {
+    let server = Served::new(READY);
+    let desk = Desk::with(
+        server.url(),
+        &partners(["a", "b"], "CUSTOMER, USER", "2026-09"),
+    );
+    desk.converge().arg("--collect").expect(0);
+    let found = audit(&desk, &[], 0);
+    assert_eq!(kinds(&found), [""; 0]);
+    assert_eq!(found["checked"]["files"], 4);
+    let ledger = desk.ledger();
+    fs::remove_file(desk.path(&ledger.lines[1]["report_file"])).unwrap();
+    assert_eq!(kinds(&audit(&desk, &[], 1)), ["file_missing"]);
+    desk.monthend(["collect", "m.yaml"]).expect(0);
+    assert_eq!(kinds(&audit(&desk, &[], 0)), [""; 0]);
+}
+
+/// The sandbox's files agree with each other, but where it is told otherwise.
+#[test]
+fn collected_files_are_added_up() {
+    let config = "{ reports: { completes_after: 0s }, contents: { off_for: [wrong], renamed_for: [other] } }";
+    let server = Served::new(config);
+    let jobs = own("PARTNER, CUSTOMER, USER", "2026-09")
+        + &partners(
+            ["a", "wrong", "other"],
+            "PARTNER, CUSTOMER, USER",
+            "2026-09",
+        )
+        + TOTALS;
+    let desk = Desk::with(server.url(), &jobs);
+    desk.converge().arg("--collect").expect(0);
+    let found = audit(&desk, &[], 1);
+    assert_eq!(kinds(&found), ["totals_differ", "totals_unknown"]);
+    let said = |place: usize| found["differences"][place]["message"].as_str().unwrap();
+    assert!(
+        said(0).starts_with("wrong 2026-09: the sums of CONSUMPTION differ: SKU "),
+        "{found:#}"
+    );
+    assert!(
+        said(1).starts_with("other USER 2026-09: it has no column CONSUMPTION"),
+        "{found:#}"
+    );
+    assert_eq!(found["checked"]["totals"], 4);
+    assert_eq!(kinds(&audit(&desk, &["--sub-partner", "own"], 0)), [""; 0]);
+}

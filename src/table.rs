@@ -1,4 +1,4 @@
-//! A report's file as a table: columns by name, cells as the bytes they are.
+//! A CSV file as a table: columns by name, cells as the bytes they are.
 
 use std::io::Read;
 
