@@ -38,6 +38,21 @@ pub enum Outcome<T> {
     InDoubt(Doubt, Cause),
 }
 
+impl<T> Answer<T> {
+    /// The same answer about something else.
+    pub fn map<U>(self, to: impl FnOnce(T) -> U) -> Answer<U> {
+        Answer {
+            outcome: match self.outcome {
+                Outcome::Done(value) => Outcome::Done(to(value)),
+                Outcome::Refused(refusal, cause) => Outcome::Refused(refusal, cause),
+                Outcome::NotSent(cause) => Outcome::NotSent(cause),
+                Outcome::InDoubt(doubt, cause) => Outcome::InDoubt(doubt, cause),
+            },
+            notice: self.notice,
+        }
+    }
+}
+
 impl<T> Outcome<T> {
     /// Why it is not done.
     pub fn cause(&self) -> Option<&Cause> {

@@ -18,9 +18,9 @@ const MARGIN: TimeDelta = TimeDelta::seconds(10);
 const MARGIN_BY_DATE: TimeDelta = TimeDelta::seconds(60);
 /// How far a moment may be off that is known by the server's `Date`, which has whole seconds.
 const COARSE_DATE: TimeDelta = TimeDelta::seconds(3);
-/// Bounds further apart than this say too little about a report that is not surely older. A create may take as long as
-/// `api.request_timeout`, and the read after it some more.
-const LOOSE: TimeDelta = TimeDelta::seconds(120);
+/// Bounds further apart than this say too little about a report that is not surely older: one of our own, older by less
+/// than their distance, could be taken for the new one.
+const LOOSE: TimeDelta = TimeDelta::seconds(30);
 /// A clock that moved this far against another was set, or the computer slept.
 const JUMP: TimeDelta = TimeDelta::seconds(1);
 

@@ -24,7 +24,7 @@ use crate::{
 const UNASKED: u32 = 3;
 
 /// What a single read did not show is asked for again only after this long.
-const STALE: Duration = Duration::from_secs(2);
+const STALE: Duration = Duration::from_millis(300);
 
 /// A report that this process surely made.
 #[derive(Debug, Clone)]
@@ -253,12 +253,13 @@ impl Evidence {
     }
 
     /// Who made a report: for a create of this process. While nothing of ours was seen, whoever made the ledger's reports
-    /// is taken for us, but nobody for another.
+    /// is taken for us.
     pub(super) fn maker(&self, report: &Listed) -> Maker {
         match (&report.created_by, &*self.us.borrow()) {
             (Some(by), Some(us)) if by == us => Maker::Us,
             (Some(by), None) if self.earlier.borrow().contains(by) => Maker::Us,
             (Some(_), Some(_)) => Maker::Other,
+            (Some(_), None) if self.knows_earlier() => Maker::Stranger,
             _ => Maker::Unknown,
         }
     }

@@ -7,6 +7,7 @@
 //! | yes | any | any | not ours | not ours |
 //! | any | before | any | not ours | not ours |
 //! | any | any | another person | not ours | theirs, perhaps |
+//! | any | any | a stranger | theirs, perhaps | theirs, perhaps |
 //! | no | any | us | ours | ours |
 //! | unknown | about, after | us | ours | ours |
 //! | no | any | unknown | ours at the end | ours at the end |
@@ -25,6 +26,9 @@
 //! | several are ours, or of one nobody can say | look again | `in_doubt`, all named; first wait for what can still be learned |
 //! | only theirs, perhaps | look again | `in_doubt`, all named |
 //! | none | look again | not made: sent again; after a 2xx: `in_doubt`, it exists and cannot be found |
+//!
+//! After a 409 the one report that there is, is adopted; but never for the partner's own request: an old report of a
+//! sub-partner that has left may be all that a list shows.
 //!
 //! Where a twin is in doubt too, a report that is ours may be the twin's: nothing is adopted, and at the end a person
 //! has to decide.
@@ -50,6 +54,8 @@ pub enum Maker {
     Us,
     /// Somebody else.
     Other,
+    /// Nobody whose reports the ledger holds, while we do not know who we are.
+    Stranger,
     /// The server does not show it, or we do not know who we are.
     Unknown,
 }
@@ -91,6 +97,8 @@ pub struct Question<'a> {
     pub origin: Origin,
     /// What a list showed before the last create left; `None` where nobody looked.
     pub listed_before: Option<&'a HashSet<ReportId>>,
+    /// Whether it is the partner's own request.
+    pub is_own: bool,
     /// Whether one of its twins is in doubt too.
     pub has_rival: bool,
     /// Whether `retry.settle` has passed.
@@ -157,7 +165,7 @@ fn was_it_made(question: &Question<'_>, doubt: Doubt, seen: &[Seen]) -> Finding 
 
 fn which_exists(question: &Question<'_>, seen: &[Seen]) -> Finding {
     match seen {
-        [only] if !question.has_rival && !only.may_be_theirs && !only.is_anothers => {
+        [only] if !(question.has_rival || question.is_own || only.is_anothers) => {
             Finding::Adopt(only.id.clone())
         }
         _ if !question.settled => Finding::LookAgain,
@@ -177,8 +185,10 @@ fn verdict(question: &Question<'_>, report: &Seen, at_the_end: bool) -> Verdict 
         return NotOurs;
     }
     let earlier = question.origin == Origin::EarlierProcess;
-    if report.maker == Maker::Other {
-        return if earlier { TheirsPerhaps } else { NotOurs };
+    match report.maker {
+        Maker::Other if !earlier => return NotOurs,
+        Maker::Other | Maker::Stranger => return TheirsPerhaps,
+        Maker::Us | Maker::Unknown => {}
     }
     if report.may_be_theirs || report.is_anothers {
         return NobodyCanSay;
@@ -204,7 +214,7 @@ mod tests {
     use super::*;
 
     const AGES: [Age; 4] = [Age::Before, Age::About, Age::After, Age::Unknown];
-    const MAKERS: [Maker; 3] = [Maker::Us, Maker::Other, Maker::Unknown];
+    const MAKERS: [Maker; 4] = [Maker::Us, Maker::Other, Maker::Stranger, Maker::Unknown];
 
     fn seen(age: Age, maker: Maker) -> Seen {
         Seen {
@@ -223,6 +233,7 @@ mod tests {
             kind: QuestionKind::WasItMade(Doubt::Open),
             origin,
             listed_before: None,
+            is_own: false,
             has_rival: false,
             settled: true,
             may_learn: false,
@@ -251,7 +262,7 @@ mod tests {
     #[test]
     fn reports_are_judged_as_the_table_says() {
         let table = table();
-        assert_eq!(table.len(), 10);
+        assert_eq!(table.len(), 11);
         let id: ReportId = "one".parse().unwrap();
         let (listed, not_listed) = (HashSet::from([id]), HashSet::new());
         for (before, name) in [
@@ -260,7 +271,11 @@ mod tests {
             (None, "unknown"),
         ] {
             for (age, age_name) in AGES.iter().zip(["before", "about", "after", "unknown"]) {
-                for (maker, maker_name) in MAKERS.iter().zip(["us", "another person", "unknown"]) {
+                for (maker, maker_name) in
+                    MAKERS
+                        .iter()
+                        .zip(["us", "another person", "a stranger", "unknown"])
+                {
                     let names = |cell: &str, name: &str| {
                         cell == "any" || cell.split(", ").any(|c| c == name)
                     };
@@ -362,6 +377,7 @@ mod tests {
                     assert_ne!(verdict(&question(origin), &report, true), Verdict::Ours);
                     let exists = Question {
                         kind: QuestionKind::WhichExists,
+                        is_own: true,
                         ..question(origin)
                     };
                     let named = Finding::Undecidable(vec![report.id.clone()]);

@@ -188,7 +188,7 @@ fn seen<A: Api>(
     };
     let tolerance = match maker {
         Maker::Us => STAMP_TOLERANCE,
-        Maker::Other | Maker::Unknown => 0,
+        Maker::Other | Maker::Stranger | Maker::Unknown => 0,
     };
     // Once the clocks were compared, the comparison counts.
     let by_its_stamp = !evidence.is_calibrated()

@@ -31,6 +31,8 @@ pub(super) struct Context<'a, 's, A: Api> {
     pub(super) evidence: Evidence,
     /// Reports that rows have, by whose rows they are, and reports that rows gave up.
     pub(super) taken: RefCell<HashMap<ReportId, Option<OrgId>>>,
+    /// Reports that rows in doubt could have: a person has to decide.
+    pub(super) candidates: RefCell<HashSet<ReportId>>,
 }
 
 impl<A: Api> Context<'_, '_, A> {
@@ -176,8 +178,8 @@ async fn list_for<A: Api>(
     Ok(listed.into_iter().map(|report| report.id).collect())
 }
 
-/// Takes a new report's id for its row. An id that another row has is a yes without an id of use: a proxy repeated an
-/// earlier answer.
+/// Takes a new report's id for its row. An id that another row has, or that was listed before as what another row could
+/// have, is a yes without an id of use: a proxy repeated an earlier answer.
 fn believe<A: Api>(
     context: &Context<'_, '_, A>,
     answer: &mut Answer<ReportId>,
@@ -187,7 +189,8 @@ fn believe<A: Api>(
     let Outcome::Done(id) = &answer.outcome else {
         return;
     };
-    if context.take(id, request) {
+    let is_a_candidate = context.candidates.borrow().contains(id);
+    if !is_a_candidate && context.take(id, request) {
         let evidence = &context.evidence;
         evidence.made(id.clone(), request.clone(), left_at);
         return;

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     api::{Api, Cause},
     inventory::Evidence,
-    ledger::{Counts, Disk, JournalError, Ledger, Place, Record, Row, journal},
+    ledger::{Counts, Disk, JournalError, Ledger, Place, Record, Row, State, journal},
     pacing::Stats,
     session::Session,
 };
@@ -99,6 +99,7 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
         *counts.of(&ledger.row(*place).state) += 1;
     }
     let uncounted = doubts.iter().map(|place| ledger.row(*place).id()).collect();
+    let beside = doubts.iter().copied().collect();
     work.extend(doubts);
     let given_up = ledger.rows().flat_map(|row| &row.replaces);
     let given_up = given_up.map(|id| (id.clone(), None));
@@ -107,6 +108,11 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
         Some((id, row.request().sub_partner.clone()))
     });
     let taken = given_up.chain(held).collect();
+    let undecided = ledger.rows().flat_map(|row| match &row.state {
+        State::InDoubt { candidates, .. } => &candidates[..],
+        _ => &[],
+    });
+    let candidates = undecided.cloned().collect();
     let now = || session.now();
     let context = Context {
         session,
@@ -115,9 +121,10 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
         watch: Watch { began, on_event },
         evidence: Evidence::default(),
         taken: RefCell::new(taken),
+        candidates: RefCell::new(candidates),
     };
     let drive = async {
-        let scheduler = Scheduler::new(&context, (concurrency, all), creates);
+        let scheduler = Scheduler::new(&context, (concurrency, all), creates, beside);
         scheduler.drive(&work, &interrupt).await
     };
     let mut writing = pin!(writer.run());

@@ -52,6 +52,8 @@ pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
     concurrency: usize,
     all: usize,
     creates: Creates,
+    /// Rows that were not selected: what is in doubt about them is found out, and they are not sent.
+    beside: HashSet<Place>,
     /// Places of rows that may be sent now.
     ready: BTreeSet<(Class, Place)>,
     /// Rows in a backoff, and when it ends.
@@ -121,12 +123,14 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         context: &'c Context<'a, 's, A>,
         (concurrency, all): (usize, usize),
         creates: Creates,
+        beside: HashSet<Place>,
     ) -> Self {
         Scheduler {
             context,
             concurrency,
             all,
             creates,
+            beside,
             ready: BTreeSet::new(),
             delayed: BTreeSet::new(),
             doubts: BTreeSet::new(),
@@ -356,7 +360,9 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                 }
             }
             Done::Look(_, None) => {}
-            Done::Look(places, Some(Err(error))) => self.on_not_looked_up(&places, &error),
+            Done::Look(places, Some(Err(error))) => {
+                self.on_not_looked_up(&places, &error, under_way);
+            }
             Done::Look(places, Some(Ok(found))) => {
                 for (place, seen) in places.into_iter().zip(found) {
                     under_way.extend(self.on_looked(place, seen));

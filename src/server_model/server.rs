@@ -18,7 +18,7 @@ use super::{
     fault::{Effect, Fault, Faults},
     list,
     record::Record,
-    reply::{Answer, Ending, Reply},
+    reply::{Answer, Content, Ending, Reply},
     report::{Category, Origin, OtherReport, Person, StoredReport},
     rules, spoil,
     store::Store,
@@ -30,6 +30,9 @@ use super::{
     visit::{Chance, Decided, Stage, Step, Visit},
 };
 use crate::request::{ReportId, Request};
+
+/// An answer takes less than this from the server to the one who asked.
+const TIME_TO_READ: Duration = Duration::from_millis(50);
 
 /// A server. Each `now` is the time since it started, and never goes back.
 #[derive(Debug)]
@@ -51,6 +54,8 @@ pub struct Server {
     pub(super) file_tries: HashMap<String, u64>,
     /// What creates came to that somebody waits for, by the number of their arrival.
     done: HashMap<u64, Reply>,
+    /// The reports that creates were answered with, and when: a proxy may repeat such an answer.
+    told: Vec<(Duration, String)>,
     /// What a cache has of lists, and since when.
     cached: HashMap<String, (Duration, Reply)>,
     pub(super) conflicts: HashSet<Request>,
@@ -82,6 +87,7 @@ impl Server {
             at_work: Vec::new(),
             file_tries: HashMap::new(),
             done: HashMap::new(),
+            told: Vec::new(),
             cached: HashMap::new(),
             conflicts: HashSet::new(),
             records: Vec::new(),
@@ -164,6 +170,12 @@ impl Server {
             Stage::Leaving { until, .. } if now < *until => Step::Wait(*until - now),
             Stage::Leaving { ending, .. } => {
                 let ending = std::mem::replace(ending, Decided::Cut);
+                if let (What::Create(_), Decided::Reply { reply, .. }) = (&visit.ask.what, &ending)
+                    && let Content::Json(body) = &reply.content
+                    && let Some(id) = body["id"].as_str()
+                {
+                    self.told.push((now, id.to_owned()));
+                }
                 Step::End(self.ends(now, visit.number, ending))
             }
             Stage::Working { .. } => Step::Wait(Duration::ZERO),
@@ -398,12 +410,13 @@ impl Server {
         }
     }
 
-    /// What an earlier create was answered.
+    /// What an earlier create was answered, whose client has had time to read it.
     fn earlier_answer(&self, now: Duration, number: u64) -> Option<Reply> {
+        let read = |(at, _): &&(Duration, String)| *at + TIME_TO_READ <= now;
+        let earlier: Vec<&(Duration, String)> = self.told.iter().filter(read).collect();
+        let (_, id) = self.dice.pick("repeat", "", number, &earlier)?;
         let view = self.view(self.clock(now), number);
-        let reports = self.store.iter().filter(|r| r.origin == Origin::Create);
-        let reports: Vec<_> = reports.collect();
-        let earlier = self.dice.pick("repeat", "", number, &reports)?;
+        let earlier = self.store.get(id)?;
         Some(Reply::json(200, Value::Object(view.new_report(earlier))))
     }
 

@@ -11,7 +11,7 @@ use super::{
     token::{Fault, Generation, shows_taken},
 };
 use crate::{
-    api::{Api, Cause, ListQuery, Outcome, Refusal},
+    api::{Answer, Api, Cause, ListQuery, OnHead, Outcome, Refusal},
     pacing::Priority,
 };
 
@@ -51,23 +51,44 @@ impl<A: Api> Session<'_, A> {
         Ok(Fault::Token)
     }
 
-    /// Whether the server takes `token` for the cheapest read there is. Where that cannot be known, it does not.
+    /// Whether the server takes `token` for one of the two cheapest reads there are: the shortest list, and where lists
+    /// fail a report that nobody has. Where that cannot be known, it does not.
     async fn is_taken(&self, token: &A::Token, generation: Generation) -> Result<bool, Halt> {
-        let (query, mut tries) = (ListQuery::default(), Tries::default());
+        let query = ListQuery::default();
+        let list = async |api: &A, on_head: &OnHead<'_>| {
+            let answer = api.list(token, &query, 1, None, on_head).await;
+            answer.map(|_| ())
+        };
+        let told = self.shows_taken_by(generation, list).await?;
+        if let (None, Ok(nobodys)) = (told, "no-such-report".parse()) {
+            let get = async |api: &A, on_head: &OnHead<'_>| {
+                let answer = api.get(token, &nobodys, on_head).await;
+                answer.map(|_| ())
+            };
+            return Ok(self.shows_taken_by(generation, get).await? == Some(true));
+        }
+        Ok(told == Some(true))
+    }
+
+    /// Whether `read` is taken or refused for its token; `None` where it fails.
+    async fn shows_taken_by(
+        &self,
+        generation: Generation,
+        read: impl AsyncFn(&A, &OnHead<'_>) -> Answer<()>,
+    ) -> Result<Option<bool>, Halt> {
+        let mut tries = Tries::default();
         loop {
             let stage = self.shared.gate.stage();
-            let (answer, left) = self
-                .exchange(Priority::First, async |api, on_head| {
-                    api.list(token, &query, 1, None, on_head).await
-                })
-                .await?;
+            let (answer, left) = self.exchange(Priority::First, &read).await?;
             if shows_taken(&answer.outcome) {
                 self.token.taken(generation, left);
-                return Ok(true);
+                return Ok(Some(true));
             }
-            let is_refused = matches!(answer.outcome, Outcome::Refused(Refusal::Unauthorized, _));
-            if is_refused || !self.again(&mut tries, &answer.outcome, stage).await {
-                return Ok(false);
+            if matches!(answer.outcome, Outcome::Refused(Refusal::Unauthorized, _)) {
+                return Ok(Some(false));
+            }
+            if !self.again(&mut tries, &answer.outcome, stage).await {
+                return Ok(None);
             }
         }
     }

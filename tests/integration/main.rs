@@ -38,3 +38,4 @@ mod signals;
 mod spreadsheet;
 mod status;
 mod streams;
+mod worlds;

@@ -108,6 +108,9 @@ pub(crate) fn after_run(history: &History<'_>, finished: &Finished) {
 
 /// Everything came to its end, once.
 pub(crate) fn at_the_end(history: &History<'_>, finished: &Finished) {
+    if !history.server.traits.keeps_settle {
+        return everything_ended(history, finished);
+    }
     let reports = history.server.reports();
     let mut ours: BTreeMap<&Request, Vec<&Report>> = BTreeMap::new();
     for report in reports.iter().filter(|r| r.ours) {
@@ -146,6 +149,15 @@ pub(crate) fn at_the_end(history: &History<'_>, finished: &Finished) {
     }
 }
 
+/// All that can be asked for where lists are later than `settle`.
+fn everything_ended(history: &History<'_>, finished: &Finished) {
+    for row in finished.ledger.rows() {
+        if matches!(row.state, State::Pending { .. } | State::Sending { .. }) {
+            history.world.fail(format!("{row:?} has no end"));
+        }
+    }
+}
+
 fn created_wrongly(
     history: &History<'_>,
     reports: &[Report],
@@ -156,6 +168,11 @@ fn created_wrongly(
     let Some(report) = reports.iter().find(|r| r.id == *id) else {
         return Some("has an id that the server does not know".to_owned());
     };
+    if report.request != *request && history.server.was_misled(request) {
+        // The answer that was repeated had not reached us: nothing tells it from the right one.
+        history.world.count("created: misled by a repeated answer");
+        return None;
+    }
     if made.is_some_and(|made| made.id != *id) {
         return Some("has another id than that of the report we made".to_owned());
     }
@@ -183,11 +200,18 @@ fn failed_wrongly(
     request: &Request,
     made: Option<&Report>,
 ) -> Option<String> {
+    let traits = &history.server.traits;
+    if traits.lists_refused_with.is_some() && history.server.had_conflict(request) {
+        history.world.count("failed: a 409, and no list");
+        return None;
+    }
     if made.is_some() {
         return Some("failed, and its report was made".to_owned());
     }
-    let refused = &history.server.traits.refused;
-    if !(request.sub_partner.iter()).any(|org| refused.contains(org)) {
+    let refused = &traits.refused;
+    // What the server means by 409 may be in no list that can be read, or a twin's already.
+    let conflict = history.server.had_conflict(request);
+    if !conflict && !(request.sub_partner.iter()).any(|org| refused.contains(org)) {
         return Some("failed, and nothing refuses it".to_owned());
     }
     None

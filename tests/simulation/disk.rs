@@ -7,7 +7,7 @@ use monthend::ledger::Disk;
 use super::world::World;
 
 /// How badly this disk behaves.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct DiskTraits {
     /// One append in so many finds the disk full; 0: none.
     pub full: u32,

@@ -11,7 +11,10 @@ use monthend::{
 use super::{history::History, server::Report};
 
 /// A report that is surely ours tells what the clocks show, where it is read so soon after its create left.
-const CLOSE: Duration = Duration::from_secs(119);
+const CLOSE: Duration = Duration::from_secs(29);
+
+/// A look that takes longer has other reasons than the server's usual pace.
+const LONG: Duration = Duration::from_secs(10);
 
 /// Why nobody could decide `row`, which has just been left to a person; else what would have told.
 pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, String> {
@@ -46,7 +49,15 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
             _ => Ok("in doubt: 409, several"),
         };
     }
-    if named.iter().any(|report| !history.server.tells(report)) {
+    // A look that takes long may have read it before it was all there.
+    let long_ago = |report: &&Report| match history.server.reads(&report.id).last() {
+        Some((at, false)) => at.elapsed() > LONG,
+        _ => false,
+    };
+    if named
+        .iter()
+        .any(|report| !history.server.tells(report) || long_ago(report))
+    {
         return Ok("in doubt: not shown who made it, or when");
     }
     let process = history.process.borrow();
@@ -60,6 +71,18 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
             .all(|report| report.stored.by == Person::Colleague)
     {
         return Ok("in doubt: another person's, after an earlier process");
+    }
+    let margin = match earlier {
+        true => Duration::from_secs(65),
+        false => Duration::from_secs(11),
+    };
+    let left = history.server.first_left(row.request());
+    let is_little_older = |report: &&Report| {
+        let made = report.stored.made;
+        left.is_some_and(|left| made < left && made + margin > left)
+    };
+    if named.iter().any(is_little_older) {
+        return Ok("in doubt: one of our own that is a little older");
     }
     let intent = row.state.intent();
     let is_old = |report: &&&Report| {
@@ -96,8 +119,10 @@ pub(crate) fn may_be_anothers(history: &History<'_>, row: &Row, report: &Report)
     let earlier = history.process.borrow().doubts.contains(&row.id());
     let first_left = history.server.first_left(row.request());
     let is_new = first_left.is_some_and(|left| left <= report.stored.made);
-    let told = history.server.tells(report)
-        && !readable(history, &history.server.reports(), earlier).is_empty();
+    let reports = history.server.reports();
+    let ours = readable(history, &reports, earlier);
+    let was_read = |ours: &&Report| history.server.reads(&ours.id).iter().any(|(_, told)| *told);
+    let told = history.server.tells(report) && ours.iter().any(was_read);
     is_new && !told
 }
 

@@ -45,6 +45,8 @@ pub(crate) struct Report {
     pub request: Request,
     /// Made by us, in this history.
     pub ours: bool,
+    /// Nobody has deleted it.
+    pub is_there: bool,
     /// All that the server knows of it.
     pub stored: StoredReport,
 }
@@ -62,6 +64,8 @@ pub(crate) struct Server<'w> {
     first_left: RefCell<BTreeMap<Request, DateTime<Utc>>>,
     /// Creates that the server let in, by request.
     arrived: RefCell<BTreeMap<Request, u32>>,
+    /// Requests that were answered as another one before.
+    misled: RefCell<BTreeSet<Request>>,
     flying: RefCell<Vec<Request>>,
     ever: RefCell<Vec<Report>>,
     /// What was read: which report, when, and whether the answer told who made it and when.
@@ -82,6 +86,7 @@ impl<'w> Server<'w> {
             sent: RefCell::default(),
             first_left: RefCell::default(),
             arrived: RefCell::default(),
+            misled: RefCell::default(),
             flying: RefCell::default(),
             ever: RefCell::default(),
             read: RefCell::default(),
@@ -138,11 +143,15 @@ impl<'w> Server<'w> {
             let made = StoredReport::try_from(made).unwrap();
             let stored = stored.get(&made.id).cloned().unwrap_or(made);
             ever.push(Report {
+                is_there: true,
                 id: stored.id.parse().unwrap(),
                 request: stored.request.clone(),
                 ours: stored.origin == Origin::Create,
                 stored,
             });
+        }
+        for report in ever.iter_mut() {
+            report.is_there = stored.contains_key(report.id.as_str());
         }
         ever.clone()
     }
@@ -166,7 +175,7 @@ impl<'w> Server<'w> {
         let found = report.stored.made + config.get_lag.0 <= self.oldest_copy();
         let listed = report.stored.listed_from <= self.oldest_copy();
         let shown = found && config.get_shows_created || listed && config.list_shows_created;
-        shown && self.tells_all(report)
+        report.is_there && shown && self.tells_all(report)
     }
 
     /// When the first create for `request` left, by the clock that stamps reports.
@@ -190,6 +199,11 @@ impl<'w> Server<'w> {
     /// The time of the data that the last of the copies has.
     fn oldest_copy(&self) -> DateTime<Utc> {
         self.clock() - self.traits.config.reports.replica_lag.0
+    }
+
+    /// Whether a create for `request` was answered as an earlier one.
+    pub(crate) fn was_misled(&self, request: &Request) -> bool {
+        self.misled.borrow().contains(request)
     }
 
     pub(crate) fn had_conflict(&self, request: &Request) -> bool {
@@ -278,6 +292,9 @@ impl<'w> Server<'w> {
             What::Create(request) => Some(request.clone()),
             _ => None,
         };
+        if let (Some(request), Some(server_model::Fault::Repeat { .. })) = (&request, &fault) {
+            self.misled.borrow_mut().insert(request.clone());
+        }
         let mut visit = (self.model.borrow_mut()).receive(self.now(), ask, Chance::Drawn(fault));
         if let Some(request) = request.filter(|_| visit.is_admitted()) {
             *self.arrived.borrow_mut().entry(request).or_default() += 1;
@@ -456,8 +473,9 @@ impl Api for Server<'_> {
         let what = What::Get(id.as_str().to_owned());
         let answer = self.exchange(Some(token), what, on_head, |_, wire| wire.report());
         let answer = answer.await;
-        if let Outcome::Done(Some(report)) = &answer.outcome {
-            self.note_read(report);
+        match &answer.outcome {
+            Outcome::Done(Some(report)) => self.note_read(report),
+            _ => (self.read.borrow_mut()).push((id.clone(), Instant::now(), false)),
         }
         answer
     }

@@ -32,6 +32,8 @@ pub(crate) struct ServerTraits {
     pub storm: Option<(Duration, Duration)>,
     /// All lists are refused with this.
     pub lists_refused_with: Option<u16>,
+    /// What was made is listed within `settle`. Where it is not, nobody can keep a report from being made twice.
+    pub keeps_settle: bool,
     /// Many reports were there before, and somebody is deleting them: one after every second page of a list.
     pub cleaned_up: bool,
     /// The sub-partners of the plan.
@@ -173,6 +175,7 @@ impl ServerTraits {
             outage,
             storm: None,
             lists_refused_with: None,
+            keeps_settle: true,
             cleaned_up: false,
             orgs: ["orgA", "orgB", "orgC"],
             own_old_reports: false,
@@ -181,14 +184,12 @@ impl ServerTraits {
         }
     }
 
-    /// Turns the worse worlds on that `MONTHEND_SIM_WORLDS` names: `all` (each in some histories), or one or more of
-    /// [`WORSE_WORLDS`], which are then in every history.
+    /// Turns the worse worlds on that `MONTHEND_SIM_WORLDS` names: `all` (each in some histories, as when nothing is
+    /// named), `none`, or one or more of [`WORSE_WORLDS`], which are then in every history.
     pub(crate) fn with_worse_worlds(mut self, world: &World) -> Self {
-        let Ok(named) = std::env::var("MONTHEND_SIM_WORLDS") else {
-            return self;
-        };
+        let named = std::env::var("MONTHEND_SIM_WORLDS").unwrap_or_else(|_| "all".to_owned());
         for name in named.split(',') {
-            let known = name == "all" || WORSE_WORLDS.contains(&name);
+            let known = matches!(name, "all" | "none") || WORSE_WORLDS.contains(&name);
             assert!(
                 known,
                 "there is no world {name}; there are {WORSE_WORLDS:?}"
@@ -202,6 +203,42 @@ impl ServerTraits {
             }
         }
         self
+    }
+
+    /// A documented server of 500 sub-partners that loses a third of its answers, a third of those before anything was
+    /// done. The clock of its answers is `apart` ahead of the one that stamps reports.
+    pub(crate) fn losing_a_third(world: &World, seed: u64, apart: Shift) -> Self {
+        let mut traits = ServerTraits::kind(world, seed);
+        traits.faults = Misfortune::DOUBTS.to_vec();
+        traits.fault_one_in = 3;
+        traits.settle = Duration::from_secs(60);
+        traits.request_timeout = Duration::from_secs(60);
+        traits.lag_tenths = 3;
+        (traits.refused, traits.outage) = (Vec::new(), None);
+        traits.offset = chrono::Duration::zero();
+        let partners = (0..500).map(|n| format!("org{n:03}"));
+        let list = partners.map(|org_id| SubPartner {
+            org_id,
+            state: ProvisioningState::Active,
+        });
+        traits.config = ServerConfig {
+            seed,
+            clocks: ClocksConfig {
+                date_ahead: apart,
+                ..ClocksConfig::default()
+            },
+            reports: ReportsConfig {
+                check_calendar: false,
+                list_lag: Span(Duration::from_secs(18)),
+                ..ReportsConfig::default()
+            },
+            sub_partners: SubPartnersConfig {
+                list: list.collect(),
+                ..SubPartnersConfig::default()
+            },
+            ..ServerConfig::default()
+        };
+        traits
     }
 
     fn turn_on(&mut self, name: &str, world: &World) {
@@ -223,8 +260,17 @@ impl ServerTraits {
                 self.offset = chrono::Duration::zero();
             }
             "get_404" => reports.get_lag = Span(world.pick(&[settle / 2, settle * 3])),
-            "replicas" => reports.replica_lag = Span(world.pick(&[settle / 2, settle * 2])),
-            "late_lists" => reports.list_lag = Span(settle * 2),
+            "replicas" => {
+                reports.replica_lag = Span(world.pick(&[settle / 2, settle * 2]));
+                // What was made is listed everywhere within `settle` all the same, or is not.
+                (reports.list_lag, reports.list_lag_jitter) = (Span::default(), Span::default());
+                self.lag_tenths = 5;
+                self.keeps_settle &= reports.replica_lag.0 < settle;
+            }
+            "late_lists" => {
+                reports.list_lag = Span(settle * 2);
+                self.keeps_settle = false;
+            }
             "stale_lists" => reports.stale_for = Span(world.pick(&[settle / 2, settle * 3])),
             "refused_lists" => self.lists_refused_with = Some(world.pick(&[403, 500])),
             "spelling" => {

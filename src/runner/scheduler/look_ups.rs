@@ -91,7 +91,14 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         }
     }
 
-    pub(super) fn on_not_looked_up(&mut self, places: &[Place], error: &ReadError) {
+    /// A look-up could not be had. What the last one leaves open stays in doubt; but a 409 is an answer, whatever the
+    /// report is that it means.
+    pub(super) fn on_not_looked_up(
+        &mut self,
+        places: &[Place],
+        error: &ReadError,
+        under_way: &mut Work<'c>,
+    ) {
         let cause = match error {
             ReadError::Halted(halt) => {
                 self.stop(halt.clone().into());
@@ -105,8 +112,25 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
             }
             self.not_looked_up.push(cause.clone());
             let row = self.context.record.row(*place);
-            self.emit(EventKind::NotLookedUp(row));
+            self.emit(EventKind::NotLookedUp(row.clone()));
+            let open = self.progress.get_mut(place).and_then(|p| p.open.as_mut());
+            if let Some(open) = open.filter(|open| open.kind == QuestionKind::WhichExists) {
+                let failed = row.failed(Reason::from(&open.cause));
+                under_way.push(self.conclude(*place, failed, Next::Settled));
+            }
         }
+    }
+
+    /// Records what a look-up led to.
+    fn conclude(&mut self, place: Place, mut row: Row, next: Next) -> LocalBoxFuture<'c, Done> {
+        if let Some(progress) = self.progress.get_mut(&place) {
+            progress.open = None;
+        }
+        let context = self.context;
+        Box::pin(async move {
+            let recorded = context.record.conclude(&mut row).await;
+            Done::Recorded(place, Box::new(row), next, recorded)
+        })
     }
 
     /// Plans the next look-up; false where the last one was had.
@@ -163,11 +187,12 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
             kind: open.kind,
             origin: progress.origin,
             listed_before: progress.listed_before.as_ref(),
+            is_own: row.request().sub_partner.is_none(),
             has_rival,
             settled: schedule(open.kind, open.looks, settle).1,
             may_learn,
         };
-        let (mut row, next) = match judge(&question, &seen) {
+        let (row, next) = match judge(&question, &seen) {
             Finding::LookAgain => {
                 if !self.look_again(place) {
                     self.doubts.insert((Instant::now() + MAY_LEARN, place));
@@ -178,6 +203,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
                 self.context.take(&id, row.request());
                 (row.created(id), Next::Settled)
             }
+            Finding::NotMade if self.beside.contains(&place) => (row.not_made(), Next::Settled),
             Finding::NotMade
                 if progress.tries.counted() < self.context.session.policy().max_attempts.get() =>
             {
@@ -188,16 +214,13 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
                 (row.failed(Reason::from(&open.cause)), Next::Settled)
             }
             Finding::Undecidable(candidates) => {
+                let known = &mut self.context.candidates.borrow_mut();
+                known.extend(candidates.iter().cloned());
                 let text = what_is_known(open.kind, &candidates);
                 (row.undecided(text, candidates), Next::Settled)
             }
         };
-        progress.open = None;
-        let context = self.context;
-        Some(Box::pin(async move {
-            let recorded = context.record.conclude(&mut row).await;
-            Done::Recorded(place, Box::new(row), next, recorded)
-        }))
+        Some(self.conclude(place, row, next))
     }
 
     /// Whether a report that fits this row may be a twin's: one that is in doubt too, in this run or left so by

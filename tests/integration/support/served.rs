@@ -8,11 +8,16 @@ use std::{
     sync::LazyLock,
 };
 
-use monthend::sandbox::{
-    Download, Endpoint, Exchange, RateLimitConfig, RunningSandbox, Sandbox, SandboxConfig,
-    StoredReport,
+use monthend::{
+    sandbox::{
+        Download, Endpoint, Exchange, RateLimitConfig, RunningSandbox, Sandbox, SandboxConfig,
+        StoredReport,
+    },
+    server_model::Origin,
 };
 use tokio::runtime::Runtime;
+
+use super::{LedgerFile, breaches};
 
 /// The token that a new sandbox takes.
 pub(crate) const TOKEN: &str = monthend::sandbox::ACCESS_TOKEN;
@@ -105,6 +110,27 @@ impl Served {
         let mut ids: Vec<String> = self.reports().into_iter().map(|report| report.id).collect();
         ids.sort();
         ids
+    }
+
+    /// The ledger keeps the law that holds in every world: see [`breaches`].
+    #[track_caller]
+    pub(crate) fn lawful(&self, ledger: &LedgerFile) {
+        let breaches = breaches(&self.reports(), ledger);
+        assert!(breaches.is_empty(), "{breaches:#?}");
+    }
+
+    /// The law, and every row is done by a report that a create of ours made.
+    #[track_caller]
+    pub(crate) fn all_ours(&self, ledger: &LedgerFile) {
+        self.lawful(ledger);
+        let ours = self
+            .reports()
+            .into_iter()
+            .filter(|r| r.origin == Origin::Create);
+        let mut ours: Vec<String> = ours.map(|report| report.id).collect();
+        ours.sort();
+        assert_eq!(ledger.count("created"), ledger.lines.len(), "{ledger:#?}");
+        assert_eq!(ledger.report_ids(), ours);
     }
 
     /// Checks that no request was made twice.

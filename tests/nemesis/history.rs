@@ -1,0 +1,284 @@
+//! One history: steps drawn from the seed, each judged, and an end at which everything has to be done.
+
+use std::{collections::BTreeMap, thread::sleep, time::Duration};
+
+use fastrand::Rng;
+use monthend::{
+    sandbox::{CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, StoredReport},
+    server_model::Origin,
+};
+
+use crate::{
+    hands::{self, LEDGER},
+    support::{Desk, LedgerFile, Monthend, Served, asked, breaches},
+    world::{Nature, Plan, SETTLE},
+};
+
+/// Runs of a calm server, each with a person after it, until nothing is left to do.
+const CALM_RUNS: usize = 6;
+/// Exit codes of a process that was not killed: what is documented, but for usage (2) and the ledger (4), with which
+/// nothing is wrong here.
+const CODES: [i32; 5] = [0, 1, 3, 130, 143];
+
+struct History<'t> {
+    rng: Rng,
+    desk: Desk,
+    plan: Plan,
+    nature: Nature,
+    server: Served,
+    told: &'t mut Vec<String>,
+    tells: bool,
+    /// The ledger was lost: until a whole run has ended, each asks for what exists.
+    lost: bool,
+    /// Somebody else's report may be a row's by the rules: asked for, or said to exist.
+    takes_others: bool,
+}
+
+/// Plays the history of `seed`, and tells what happened.
+///
+/// # Errors
+/// How the law was broken.
+pub(crate) fn play(seed: u64, told: &mut Vec<String>) -> Result<(), String> {
+    let mut rng = Rng::with_seed(seed);
+    let desk = Desk::new();
+    let plan = Plan::draw(&mut rng);
+    let nature = Nature::draw(&mut rng, &plan);
+    let server = serve(&desk, &nature.worst(&mut rng, &plan));
+    let mut history = History {
+        rng,
+        desk,
+        plan,
+        nature,
+        server,
+        told,
+        tells: std::env::var_os("MONTHEND_NEMESIS_SEED").is_some(),
+        lost: false,
+        takes_others: false,
+    };
+    history.tell(format!("{:#?}\n{:#?}", history.plan, history.nature));
+    history.begin()?;
+    for _ in 0..history.rng.usize(3..8) {
+        history.step()?;
+    }
+    history.end()
+}
+
+fn serve(desk: &Desk, config: &str) -> Served {
+    let state = desk.path("state").display().to_string();
+    Served::new(&format!("state: {state}\n{config}"))
+}
+
+impl History<'_> {
+    fn tell(&mut self, text: String) {
+        if self.tells {
+            println!("{text}");
+        }
+        self.told.push(text);
+    }
+
+    /// The manifest for the server as it is now, with settings of this history.
+    fn begin(&mut self) -> Result<(), String> {
+        let concurrency = [1, 4, 16][self.rng.usize(0..3)];
+        let failures = [3, 50, 50][self.rng.usize(0..3)];
+        let settings = format!(
+            "limits.concurrency: {concurrency}\nretry.max_consecutive_failures: {failures}\nretry.settle: {}ms\napi.request_timeout: 400ms\nretry.max_stall: 20s",
+            SETTLE.as_millis()
+        );
+        let url = self.server.url().to_owned();
+        self.desk.manifest_with(&url, &settings, &self.plan.jobs);
+        self.run()
+    }
+
+    fn step(&mut self) -> Result<(), String> {
+        let has_ledger = self.desk.has(LEDGER);
+        match self.rng.u8(0..20) {
+            0..=11 => self.run(),
+            12..=14 if has_ledger && self.is_at_rest() => {
+                let others = self.takes_others;
+                let told = hands::resolve(&self.desk, false, others);
+                self.tell(format!("a person decides\n{}", told.join("\n")));
+                Ok(())
+            }
+            15..=16 if has_ledger && self.is_at_rest() => {
+                let told = hands::edit(&self.desk, &mut self.rng);
+                self.tell(told);
+                Ok(())
+            }
+            17..=18 => {
+                self.server.stop();
+                let config = self.nature.worst(&mut self.rng, &self.plan);
+                self.server = serve(&self.desk, &config);
+                self.tell(format!("the server restarts:\n{config}"));
+                self.begin()
+            }
+            19 if has_ledger => {
+                // Whoever asks for what exists waits until it is listed.
+                sleep(SETTLE * 2);
+                std::fs::remove_file(self.desk.path(LEDGER)).unwrap();
+                (self.lost, self.takes_others) = (true, true);
+                self.tell("the ledger is lost".to_owned());
+                self.run()
+            }
+            _ => self.run(),
+        }
+    }
+
+    /// Whether no process that was killed left its journal: whoever edits a ledger does so after a command that ended.
+    fn is_at_rest(&self) -> bool {
+        let mut rows: Vec<String> = Vec::new();
+        for line in self.desk.ledger().lines {
+            rows.push(line["request_id"].to_owned());
+        }
+        let all = rows.len();
+        rows.sort();
+        rows.dedup();
+        rows.len() == all && self.desk.read(LEDGER).ends_with('\n')
+    }
+
+    /// A run or a retry with drawn options, that ends by itself, by a signal, or killed.
+    fn run(&mut self) -> Result<(), String> {
+        let rng = &mut self.rng;
+        let retry = !self.lost && self.desk.has(LEDGER) && rng.u8(0..4) == 0;
+        let mut command = if retry {
+            self.desk.retry()
+        } else {
+            self.desk.converge()
+        };
+        let mut whole = !retry;
+        if !retry && (self.lost || rng.u8(0..5) == 0) {
+            command = command.arg("--existing=adopt");
+            self.takes_others = true;
+        }
+        if !self.lost && rng.u8(0..3) == 0 {
+            let selector = &self.plan.selectors[rng.usize(0..self.plan.selectors.len())];
+            command = command.arg(selector);
+            whole = false;
+        }
+        let fate = rng.u8(0..10);
+        let after = match rng.bool() {
+            true => Duration::from_millis(rng.u64(1..150)),
+            false => Duration::from_millis(rng.u64(1..1500)),
+        };
+        let command = renewable(command).arg(format!("--grace={}ms", rng.u64(1..600)));
+        let shown = command.to_string();
+        let mut running = command.start();
+        let ended = match fate {
+            0..=4 => running.wait(),
+            5..=7 => {
+                sleep(after);
+                running.kill();
+                self.tell(format!("{shown}\n  killed after {after:?}"));
+                return self.judge_made();
+            }
+            _ => {
+                sleep(after);
+                running.signal(["INT", "TERM"][usize::from(fate) % 2]);
+                running.wait()
+            }
+        };
+        self.tell(ended.to_string());
+        if !ended.code.is_some_and(|code| CODES.contains(&code)) {
+            // A selection may match nothing in a ledger that does not hold the row yet.
+            let unknown = ended.code == Some(2) && ended.stderr.contains("matches nothing");
+            if !unknown {
+                return Err(format!("exit code {:?}", ended.code));
+            }
+        }
+        if whole && matches!(ended.code, Some(0 | 1)) {
+            self.lost = false;
+        }
+        self.judge()
+    }
+
+    /// Nothing was made twice, whatever the ledger says.
+    fn judge_made(&self) -> Result<(), String> {
+        let mut made: BTreeMap<String, Vec<StoredReport>> = BTreeMap::new();
+        for report in hands::record(&self.desk) {
+            if report.origin == Origin::Create {
+                made.entry(asked(&report)).or_default().push(report);
+            }
+        }
+        made.retain(|_, reports| reports.len() > 1);
+        if made.is_empty() {
+            return Ok(());
+        }
+        Err(format!("made twice: {made:#?}"))
+    }
+
+    /// The law, for a ledger at rest.
+    fn judge(&self) -> Result<(), String> {
+        if !self.desk.has(LEDGER) {
+            return self.judge_made();
+        }
+        let ledger = self.desk.ledger();
+        let mut breaches = breaches(&hands::record(&self.desk), &ledger);
+        if !self.takes_others {
+            breaches.extend(self.anothers(&ledger));
+        }
+        if breaches.is_empty() {
+            return Ok(());
+        }
+        Err(format!("{breaches:#?}\n{}", self.desk.read(LEDGER)))
+    }
+
+    /// Rows that hold what somebody else made, where nothing that was asked for says so.
+    fn anothers(&self, ledger: &LedgerFile) -> Vec<String> {
+        if self.nature.refuses_duplicates() || !self.nature.shows_created_by {
+            return Vec::new();
+        }
+        let reports = hands::record(&self.desk);
+        let theirs = reports.iter().filter(|r| r.origin == Origin::Elsewhere);
+        let held = ledger.report_ids();
+        theirs
+            .filter(|report| held.contains(&&*report.id))
+            .map(|report| format!("a row holds what somebody else made: {report:?}"))
+            .collect()
+    }
+
+    /// The server is well again: everything comes to its end.
+    fn end(&mut self) -> Result<(), String> {
+        self.server.stop();
+        self.server = serve(&self.desk, &self.nature.calm(&self.plan));
+        self.tell("the server is well".to_owned());
+        let url = self.server.url().to_owned();
+        let settings = format!("retry.settle: {}ms", SETTLE.as_millis());
+        self.desk.manifest_with(&url, &settings, &self.plan.jobs);
+        for _ in 0..CALM_RUNS {
+            let mut command = self.desk.converge();
+            if self.lost {
+                command = command.arg("--existing=adopt");
+            }
+            let ended = renewable(command).run();
+            self.tell(ended.to_string());
+            self.judge()?;
+            match ended.code {
+                Some(0) => {
+                    let ledger = self.desk.ledger();
+                    let done = ledger.count("created") == ledger.lines.len();
+                    return match done {
+                        true => Ok(()),
+                        false => Err(format!("exit code 0, and not done: {ledger:#?}")),
+                    };
+                }
+                Some(1) => self.lost = false,
+                code => return Err(format!("exit code {code:?} of a calm server")),
+            }
+            let told = hands::resolve(&self.desk, true, self.takes_others);
+            self.tell(told.join("\n"));
+            if self.desk.ledger().count("failed") > 0 {
+                let ended = renewable(self.desk.retry()).run();
+                self.tell(ended.to_string());
+                self.judge()?;
+            }
+        }
+        Err("it does not come to an end".to_owned())
+    }
+}
+
+/// With all that renews a token.
+fn renewable(command: Monthend) -> Monthend {
+    command
+        .env("WEBEX_CLIENT_ID", CLIENT_ID)
+        .env("WEBEX_CLIENT_SECRET", CLIENT_SECRET)
+        .env("WEBEX_REFRESH_TOKEN", REFRESH_TOKEN)
+}
