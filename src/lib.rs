@@ -10,6 +10,7 @@
 //! In the order of docs/architecture.md, where each module uses only those before it:
 //!
 //! - [`text`]: foreign text made harmless;
+//! - `table`: CSV files by the names of their columns;
 //! - [`whole_file`]: files that appear whole or not at all;
 //! - [`request`]: what is asked for, and its stable id;
 //! - `yaml`: texts with places, and mappings whose keys are declared once;
@@ -22,13 +23,17 @@
 //! - [`session`]: API and pace joined, with the token in force and the server's clock;
 //! - [`inventory`]: what the server lists, matched to requests: whose report is this?
 //! - [`runner`]: drives requests to their end, never lost, never twice;
+//! - [`collect`]: from created reports to checked files;
+//! - [`audit`]: every difference between plan, ledger, server and files;
 //! - [`output`]: what people and scripts read;
 //! - [`server_model`]: the API's server as a pure model;
 //! - [`sandbox`]: the same on loopback, to rehearse against;
 //! - [`cli`]: arguments, environment, wiring, exit codes.
 
 pub mod api;
+pub mod audit;
 pub mod cli;
+pub mod collect;
 pub mod inventory;
 pub mod ledger;
 pub mod manifest;
@@ -41,6 +46,7 @@ pub mod sandbox;
 pub mod server_model;
 pub mod session;
 pub mod settings;
+mod table;
 pub mod text;
 pub mod whole_file;
 mod yaml;

@@ -46,6 +46,20 @@ impl NewFile {
         })
     }
 
+    /// Lets nobody but its owner read it.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn for_its_owner_only(&self) -> io::Result<()> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let owner_only = fs::Permissions::from_mode(0o600);
+            self.file.as_file().set_permissions(owner_only)?;
+        }
+        Ok(())
+    }
+
     /// Makes it durable and puts it in its place, over what is there.
     ///
     /// # Errors
@@ -64,6 +78,32 @@ impl Write for NewFile {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+/// Gives the file at `from`, which is whole and durable, the name `place`, over what is there, and makes that durable.
+///
+/// # Errors
+/// What the system said.
+pub fn put_in_place(from: &Path, place: &Path) -> io::Result<()> {
+    fs::rename(from, place)?;
+    sync_folder(place)
+}
+
+/// Makes the folder at `path` and those above it, durably, where they are missing.
+///
+/// # Errors
+/// What the system said.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) {
+        make_folder(above)?;
+    }
+    match fs::create_dir(path) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists || !path.is_dir() => Err(e),
+        _ => sync_folder(path),
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate, Utc};
 use url::Url;
 
+use super::DownloadUrl;
 use crate::request::{OrgId, ReportId, ReportType, Request};
 
 /// One exchange: its outcome, and what the answer's headers say about time and pace.
@@ -155,6 +156,10 @@ pub struct Listed {
     pub sub_partner: Option<OrgId>,
     /// How far the server is with it, as it says.
     pub status: Option<String>,
+    /// Where its file can be fetched, once it is complete.
+    pub download: Option<DownloadUrl>,
+    /// Why its generation failed, one line.
+    pub errors: Option<String>,
 }
 
 impl Listed {
@@ -191,6 +196,8 @@ pub struct ListQuery {
     pub report_type: Option<ReportType>,
     /// `billingStartDate` and `billingEndDate`
     pub period: Option<crate::request::Period>,
+    /// `status`, as the API spells it
+    pub status: Option<&'static str>,
 }
 
 impl ListQuery {
@@ -200,6 +207,7 @@ impl ListQuery {
             sub_partner: request.sub_partner.clone(),
             report_type: Some(request.report_type),
             period: Some(request.period),
+            status: None,
         }
     }
 }

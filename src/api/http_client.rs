@@ -3,7 +3,7 @@
 use std::{fs, io, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use reqwest::{
-    Certificate, Client,
+    Certificate, Client, ClientBuilder,
     header::{ACCEPT, HeaderMap, HeaderValue},
     redirect,
 };
@@ -13,6 +13,8 @@ use crate::settings::ApiSettings;
 /// Idle connections are closed after this long. Servers close theirs after five seconds to some minutes;
 /// a request that meets such a close on its way is in doubt, while a new connection costs milliseconds.
 const IDLE: Duration = Duration::from_secs(4);
+
+const USER_AGENT: &str = concat!("monthend/", env!("CARGO_PKG_VERSION"));
 
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
@@ -52,8 +54,9 @@ pub(super) fn build(
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     let mut client = Client::builder()
-        .user_agent(concat!("monthend/", env!("CARGO_PKG_VERSION")))
+        .user_agent(USER_AGENT)
         .default_headers(headers)
+        .gzip(false) // a small body that unpacks to a huge one would be read past its limit
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
         .pool_max_idle_per_host(concurrency.get())
@@ -73,6 +76,37 @@ pub(super) fn build(
         client = client.no_proxy(); // a proxy's loopback is not ours
     }
     client.build().map_err(HttpApiError::Client)
+}
+
+/// Sets up a client for the host of the files, which `guard` completes. It takes compressed bodies, and its time is
+/// measured without a byte, not over the whole; roots of trust are read where `needs_roots`.
+///
+/// # Errors
+/// As [`build`].
+pub(crate) fn download_client(
+    settings: &ApiSettings,
+    needs_roots: bool,
+    guard: impl FnOnce(ClientBuilder) -> ClientBuilder,
+) -> Result<Client, HttpApiError> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let roots = match &settings.ca_file {
+        Some(path) if needs_roots => certificates(path.clone())?,
+        _ => Vec::new(),
+    };
+    let client = Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .pool_idle_timeout(IDLE)
+        .gzip(true)
+        .read_timeout(settings.request_timeout)
+        .connect_timeout(settings.connect_timeout);
+    let client = match needs_roots {
+        true => client.tls_certs_merge(roots),
+        false => client.tls_certs_only(roots),
+    };
+    guard(client).build().map_err(HttpApiError::Client)
 }
 
 /// A connect that hangs means "not sent". So its time-out must come before the one of the whole exchange, which

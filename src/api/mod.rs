@@ -6,6 +6,7 @@ mod cause;
 mod classify;
 mod client;
 mod credentials;
+mod download_url;
 mod error_body;
 mod http_client;
 mod link;
@@ -28,7 +29,9 @@ pub use answer::{
 };
 pub use client::HttpApi;
 pub use credentials::{Credentials, CredentialsError, SecretFileError};
+pub use download_url::DownloadUrl;
 pub use http_client::HttpApiError;
+pub(crate) use http_client::download_client;
 pub use token::{Token, TokenError};
 pub use wire_answer::WireAnswer;
 

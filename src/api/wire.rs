@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use url::Url;
 
-use super::{LARGEST_PAGE, ListQuery, Listed};
+use super::{DownloadUrl, LARGEST_PAGE, ListQuery, Listed, text::Cleaner};
 use crate::{
     request::{OrgId, ReportId, ReportType, Request},
     settings::Discover,
@@ -83,6 +83,10 @@ pub(super) struct Report {
     sub_partner_org_id: Option<OrgId>,
     #[serde(default, deserialize_with = "lenient")]
     status: Option<String>,
+    #[serde(default, rename = "tempDownloadURL", deserialize_with = "lenient")]
+    download: Option<DownloadUrl>,
+    #[serde(default)]
+    errors: Value,
 }
 
 impl From<Report> for Listed {
@@ -98,6 +102,8 @@ impl From<Report> for Listed {
             internal: report.internal.as_bool(),
             sub_partner: report.sub_partner_org_id,
             status: report.status,
+            download: report.download,
+            errors: errors_text(&report.errors),
         }
     }
 }
@@ -169,6 +175,9 @@ pub(super) fn list_url(mut url: Url, query: &ListQuery, max: usize) -> Url {
         if let Some(org) = &query.sub_partner {
             pairs.append_pair("subPartnerOrgId", org.as_str());
         }
+        if let Some(status) = query.status {
+            pairs.append_pair("status", status);
+        }
     }
     url
 }
@@ -210,6 +219,28 @@ pub(super) fn next_offset(url: &Url) -> Option<Url> {
         .extend_pairs(others)
         .append_pair("offset", &offset.checked_add(LARGEST_PAGE)?.to_string());
     Some(next)
+}
+
+/// Why a generation failed: `errors`, an array of `{code, description}` (API reference), on one line.
+fn errors_text(errors: &Value) -> Option<String> {
+    let said: Vec<String> = errors.as_array()?.iter().filter_map(error_text).collect();
+    let line = Cleaner::new([]).line(&said.join("; "));
+    (!line.is_empty()).then_some(line)
+}
+
+fn error_text(error: &Value) -> Option<String> {
+    let word = |name: &str| match error.get(name)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    match (
+        word("code"),
+        word("description").or_else(|| word("message")),
+    ) {
+        (Some(code), Some(text)) => Some(format!("{code}: {text}")),
+        (code, text) => text.or(code),
+    }
 }
 
 /// A day, or the day of a moment.

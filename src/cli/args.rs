@@ -43,7 +43,7 @@ pub(super) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 everything selected is created; 1 at least one row failed; 2 usage or manifest error, no credentials; \
+Exit codes: 0 everything selected is created, and collected where asked for; 1 at least one row failed or is not collected; 2 usage or manifest error, no credentials; \
 3 stopped early, rows left to do; 4 ledger trouble; 130, 143, 129 interrupted.";
 
 impl Cli {
@@ -64,15 +64,19 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Send again the ledger's rows that are failed, pending or sending
     Retry(RetryArgs),
+    /// Wait for created reports to complete, and download them
+    Collect(CollectCommandArgs),
     /// Decide by hand about a row in doubt: take a report for it, or let it be sent again
     Resolve(ResolveArgs),
     /// Unite ledgers: copies, shares, and what an earlier run rescued
     Merge(MergeArgs),
+    /// Name every difference between plan, ledger, server and files; changes nothing
+    Audit(AuditArgs),
     /// Count a ledger's rows by status, type, period and cause
     Status(StatusArgs),
     /// Serve the simulator of the API on loopback until stopped
     Sandbox(SandboxArgs),
-    /// Print the JSON Schema of the manifest or the Table Schema of the ledger
+    /// Print the JSON Schema of the manifest or of an audit, or the Table Schema of the ledger
     Schema(SchemaArgs),
 }
 
@@ -104,12 +108,80 @@ pub(super) struct RunArgs {
     /// not sent
     #[arg(long, env = "MONTHEND_EXISTING", value_enum, value_name = "WHAT", default_value_t = OnExisting::Ignore)]
     pub(super) existing: OnExisting,
+
+    #[command(flatten)]
+    pub(super) and_collect: AndCollectArgs,
+}
+
+/// What makes `run` and `retry` collect too.
+#[derive(Debug, Args)]
+pub(super) struct AndCollectArgs {
+    /// Afterwards wait for the reports to complete, and download them
+    #[arg(long, help_heading = "Collecting", env = "MONTHEND_COLLECT", value_parser = FalseyValueParser::new())]
+    pub(super) collect: bool,
+
+    #[command(flatten)]
+    pub(super) how: CollectArgs,
+}
+
+/// How reports are collected.
+#[derive(Debug, Args)]
+pub(super) struct CollectArgs {
+    /// The folder of the files [env: MONTHEND_OUTPUT=] [default: the manifest's `collect.output`, else the ledger's
+    /// path with .reports for .csv]
+    // The environment is read by hand: in a rehearsal it counts as the manifest's, and the option does not.
+    #[arg(long, help_heading = "Collecting", value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
+
+    /// How long reports are waited for; 0s takes what is ready [default: the manifest's `collect.wait`, else 30m]
+    #[arg(long, help_heading = "Collecting", env = "MONTHEND_WAIT", value_name = "DURATION", value_parser = wait)]
+    pub(super) wait: Option<Duration>,
+
+    /// Overwrite files that were changed on the disk, and files in the way
+    #[arg(long, help_heading = "Collecting", env = "MONTHEND_FORCE", value_parser = FalseyValueParser::new())]
+    pub(super) force: bool,
+
+    /// Take what comes, also where it is no CSV table
+    #[arg(long, help_heading = "Collecting", env = "MONTHEND_NO_CONTENT_CHECK", value_parser = FalseyValueParser::new())]
+    pub(super) no_content_check: bool,
+
+    /// Write the rows of all collected files into one CSV file; into one for each type (FILE-user and so on) where
+    /// there are several
+    #[arg(
+        long,
+        help_heading = "Collecting",
+        env = "MONTHEND_COMBINE",
+        value_name = "FILE"
+    )]
+    pub(super) combine: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CollectCommandArgs {
+    #[command(flatten)]
+    pub(super) common: WorkArgs,
+
+    #[command(flatten)]
+    pub(super) collect: CollectArgs,
+
+    // As for `retry`.
+    #[arg(long = "as-of", hide = true)]
+    _as_of: Option<String>,
+    #[arg(long = "no-date-check", hide = true)]
+    _no_date_check: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct RetryArgs {
     #[command(flatten)]
     pub(super) common: WorkArgs,
+
+    /// Make anew what the server says has FAILED, too; the old report is given up
+    #[arg(long, env = "MONTHEND_RECREATE_FAILED", value_parser = FalseyValueParser::new())]
+    pub(super) recreate_failed: bool,
+
+    #[command(flatten)]
+    pub(super) and_collect: AndCollectArgs,
 
     // Rows have their dates. Accepted all the same, for scripts that give every command the same options.
     #[arg(long = "as-of", hide = true)]
@@ -159,6 +231,10 @@ pub(super) struct ResolveArgs {
     /// The row has no report: the next run sends the request again
     #[arg(long, group = "decision")]
     pub(super) resend: bool,
+
+    /// The row is created, and its report is given up: it is made anew, or another is taken
+    #[arg(long)]
+    pub(super) replace: bool,
 }
 
 #[derive(Debug, Args)]
@@ -321,6 +397,26 @@ impl StatusArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct AuditArgs {
+    #[command(flatten)]
+    pub(super) manifest: ManifestArgs,
+
+    #[command(flatten)]
+    pub(super) calendar: CalendarArgs,
+
+    /// How to show it: table for people, with the sums of `audit.totals`; csv and json have every difference
+    #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = PlanFormat::Table)]
+    pub(super) format: PlanFormat,
+
+    /// Leave files out: look at no file, and miss none
+    #[arg(long, env = "MONTHEND_NO_FILES", value_parser = FalseyValueParser::new())]
+    pub(super) no_files: bool,
+
+    #[command(flatten)]
+    pub(super) selection: SelectionArgs,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct SandboxArgs {
     /// How the simulator behaves: a YAML file
     #[arg(long, env = "MONTHEND_SANDBOX_CONFIG", value_name = "FILE")]
@@ -365,12 +461,22 @@ pub(super) enum SchemaKind {
     Manifest,
     /// Frictionless Table Schema of the CSV ledger
     Ledger,
+    /// JSON Schema of what `audit --format json` prints
+    Audit,
 }
 
 /// A duration in the manifest's form.
 fn duration(text: &str) -> Result<Duration, String> {
     crate::settings::duration_of(text)
         .ok_or_else(|| "write a number with its unit: 5s, 500ms, 2m".to_owned())
+}
+
+/// As [`duration`], and `0s`.
+fn wait(text: &str) -> Result<Duration, String> {
+    match text.trim() {
+        "0" | "0s" => Ok(Duration::ZERO),
+        text => duration(text),
+    }
 }
 
 fn day(text: &str) -> Result<NaiveDate, String> {

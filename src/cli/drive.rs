@@ -71,6 +71,11 @@ pub(super) async fn drive(
         interrupt: means.interrupt.clone(),
         on_event: &on_event,
     });
+    Ok(ticking(readers, run).await)
+}
+
+/// Does `work` while the readers show what changes without an event.
+pub(super) async fn ticking<T>(readers: &Readers, work: impl Future<Output = T>) -> T {
     let ticks = async {
         let mut every = interval(Duration::from_millis(500));
         loop {
@@ -80,7 +85,7 @@ pub(super) async fn drive(
     };
     tokio::select! {
         biased;
-        finished = run => Ok(finished),
+        done = work => done,
         () = ticks => unreachable!("ticks never end"),
     }
 }

@@ -7,6 +7,7 @@ use tracing::error;
 use super::exit::Exit;
 use crate::{
     api::{Cause, CredentialsError, HttpApiError},
+    collect::CombineError,
     ledger::LedgerError,
     manifest::ManifestError,
     output::console,
@@ -56,6 +57,12 @@ pub(super) enum CliError {
     Unresolvable(String),
     #[error("looking for existing reports failed: {}", .0.text)]
     Existing(Cause),
+    #[error(transparent)]
+    Combine(#[from] CombineError),
+    #[error("asking the server for its reports failed: {}", .0.text)]
+    Audit(Cause),
+    #[error("files cannot be written to {}: {source}; nothing was sent", path.display())]
+    Output { path: PathBuf, source: io::Error },
     #[error("interrupted")]
     Interrupted(Signal),
     #[error("cannot write to stdout: {0}")]
@@ -88,12 +95,18 @@ impl CliError {
             | CliError::Sandbox(_)
             | CliError::SandboxConfig { .. }
             | CliError::Unresolvable(_)
+            | CliError::Output { .. }
             | CliError::Nobody(_) => Exit::Usage,
             CliError::Ledger(_)
+            | CliError::Combine(CombineError::Write { .. })
             | CliError::Ledgers(_)
             | CliError::TornLine { .. }
             | CliError::NoFolder { .. } => Exit::Ledger,
-            CliError::Discovery(_) | CliError::Existing(_) | CliError::Stopped(_) => Exit::Stopped,
+            CliError::Discovery(_)
+            | CliError::Audit(_)
+            | CliError::Existing(_)
+            | CliError::Stopped(_) => Exit::Stopped,
+            CliError::Combine(_) => Exit::Failures,
             CliError::Interrupted(signal) => Exit::Interrupted(*signal),
             CliError::Stdout(_) | CliError::Runtime(_) => Exit::Fault,
         }
@@ -161,6 +174,9 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
         ),
         StopReason::Interrupted(_) => {
             "interrupted; run the same command again to continue".to_owned()
+        }
+        StopReason::Output(why) => {
+            format!("{why}; make room, then `monthend collect` goes on from here")
         }
         StopReason::Ledger(error) => {
             format!("the ledger cannot be written: {error}; nothing more was sent")

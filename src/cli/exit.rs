@@ -52,15 +52,26 @@ impl Exit {
     pub(super) fn of(finished: &Finished) -> Self {
         let counts = &finished.counts;
         match &finished.stop {
-            Some(StopReason::Ledger(_)) => Exit::Ledger,
+            Some(StopReason::Ledger(_) | StopReason::Output(_)) => Exit::Ledger,
             _ if finished.unsaved.is_some() => Exit::Ledger,
             Some(StopReason::Interrupted(signal)) => Exit::Interrupted(*signal),
             Some(StopReason::Pacing(_) | StopReason::Credentials(_) | StopReason::Forbidden(_)) => {
                 Exit::Stopped
             }
             None if counts.pending + counts.sending > 0 => Exit::Stopped,
-            None if counts.failed > 0 => Exit::Failures,
+            None if counts.failed + counts.uncollected > 0 => Exit::Failures,
             None => Exit::Success,
+        }
+    }
+
+    /// What a finished `collect` means: rows that are not created are not its business.
+    pub(super) fn of_collecting(finished: &Finished) -> Self {
+        match &finished.stop {
+            None if finished.unsaved.is_none() => match finished.counts.uncollected {
+                0 => Exit::Success,
+                _ => Exit::Failures,
+            },
+            _ => Exit::of(finished),
         }
     }
 }

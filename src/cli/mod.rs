@@ -5,7 +5,11 @@
 //! the work that `run` and `retry` share.
 
 mod args;
+mod audit;
+mod collect;
+mod collection;
 mod connection;
+mod converse;
 mod drive;
 mod error;
 mod existing;
@@ -61,8 +65,10 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Plan(args) => run_async(plan::plan(&args)),
         Command::Run(args) => run_async(run::run(&args, quiet)),
         Command::Retry(args) => run_async(retry::retry(&args, quiet)),
+        Command::Collect(args) => run_async(collect::collect(&args, quiet)),
         Command::Resolve(args) => run_async(resolve::resolve(&args)),
         Command::Merge(args) => run_async(merge::merge(&args)),
+        Command::Audit(args) => run_async(audit::audit(&args)),
         Command::Sandbox(args) => run_async(sandbox::sandbox(&args)),
         // These talk to nobody and start nothing.
         Command::Status(args) => status::status(&args),

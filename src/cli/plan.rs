@@ -1,26 +1,22 @@
 //! `monthend plan`
 
-use std::{cell::RefCell, path::Path};
-
-use chrono::Utc;
-
 use super::{
     args::{PlanArgs, PlanFormat},
-    connection::{Connection, credentials},
+    connection::credentials,
+    converse::converse,
     error::CliError,
     exit::Exit,
-    held::remember,
     signals::Signals,
     status::warn_of_rescued,
     target::{Target, real_ledger, tell_repairs, tell_spellings},
 };
 use crate::{
-    api::Api,
-    ledger::{Lock, Pause, read_file},
+    api::{Api, HttpApi},
+    ledger::read_file,
     manifest::Manifest,
     output::{PlanView, console},
     plan::{Discovered, Plan},
-    session::{DiscoveryError, News, ReadError, Session, discover},
+    session::{DiscoveryError, ReadError, Session, discover},
 };
 
 /// Shows what a manifest means, and what a run would do given the ledger.
@@ -30,7 +26,10 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
     let ledger = real_ledger(&target.ledger)?;
     let reading = read_file(&ledger)?;
     let discovered = if !manifest.discovers().is_empty() {
-        ask(&mut target, &ledger, &manifest, &signals).await?
+        let credentials = credentials(&target)?;
+        let ask =
+            async |session: &Session<'_, HttpApi>| discovered(session, &manifest, &signals).await;
+        converse(&mut target, credentials, &ledger, &signals, ask).await?
     } else {
         Discovered::new()
     };
@@ -66,45 +65,6 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
     };
     console::print(&text).map_err(CliError::Stdout)?;
     Ok(Exit::Success)
-}
-
-/// Discovers without holding the ledger, but keeps the pauses that are noted beside it.
-async fn ask(
-    target: &mut Target,
-    ledger: &Path,
-    manifest: &Manifest,
-    signals: &Signals,
-) -> Result<Discovered, CliError> {
-    let credentials = credentials(target)?;
-    let connection = Connection::open(target, credentials).await?;
-    let announced = RefCell::new(None);
-    let listener = |news: &News| {
-        if let News::Paused { until, wait, .. } = news {
-            *announced.borrow_mut() = Some((*until - *wait, *until));
-        }
-    };
-    let pause = Lock::peek_pause(ledger, &connection.server, Utc::now());
-    let found = {
-        let session = connection.session(&target.settings, pause, &listener);
-        signals.end_in_order();
-        discovered(&session, manifest, signals).await
-    };
-    // Noted for the next command, unless a run holds the lock: it will be told by the server itself.
-    if let Some((since, until)) = announced.into_inner()
-        && let Ok(mut lock) = Lock::take(ledger, Utc::now())
-    {
-        let server = connection.server.clone();
-        remember(
-            &mut lock,
-            Pause {
-                server,
-                since,
-                until,
-            },
-        );
-        lock.release(Utc::now());
-    }
-    found
 }
 
 /// Asks for the sub-partners that the manifest discovers, until a signal comes.

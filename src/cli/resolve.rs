@@ -40,10 +40,16 @@ fn decide(ledger: &mut Ledger, args: &ResolveArgs) -> Result<String, CliError> {
     };
     let row = ledger.row(place);
     let is_open = matches!(row.state, State::Sending { .. });
-    if !(is_open || matches!(row.state, State::InDoubt { .. })) {
+    let gives_up = args.replace && matches!(row.state, State::Created(_));
+    if !(is_open || gives_up || matches!(row.state, State::InDoubt { .. })) {
         let status = row.state.word();
+        let created = matches!(row.state, State::Created(_));
+        let hint = match created {
+            true => "; --replace gives its report up",
+            false => "",
+        };
         return refuse(format!(
-            "the row is {status}; only a row in doubt (`sending`, or failed with `in_doubt`) is for a person to decide"
+            "the row is {status}{hint}; only a row in doubt (`sending`, or failed with `in_doubt`) is for a person to decide"
         ));
     }
     if let Some(id) = &args.adopt {
@@ -52,6 +58,10 @@ fn decide(ledger: &mut Ledger, args: &ResolveArgs) -> Result<String, CliError> {
             .filter_map(|row| Some((row, row.state.report_id()?)));
         if let Some((other, _)) = held.clone().find(|(_, held)| *held == id) {
             return refuse(format!("report {id} belongs to {} already", other.id()));
+        }
+        let mut given_up = ledger.rows().filter(|row| row.replaces.contains(id));
+        if let Some(other) = given_up.next() {
+            return refuse(format!("report {id} was given up by {}", other.id()));
         }
         if held.any(|(_, held)| held.is_from_sandbox() != id.is_from_sandbox()) {
             let server = match id.is_from_sandbox() {
@@ -69,7 +79,10 @@ fn decide(ledger: &mut Ledger, args: &ResolveArgs) -> Result<String, CliError> {
             args.request
         );
     }
-    let row = ledger.row(place).clone();
+    let mut row = ledger.row(place).clone();
+    if gives_up {
+        row = row.given_up();
+    }
     let request = row.request().to_string();
     let (mut row, said) = match &args.adopt {
         Some(id) => (

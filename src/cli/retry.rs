@@ -1,9 +1,13 @@
 //! `monthend retry`
 
+use std::collections::HashSet;
+
 use chrono::Utc;
+use tracing::info;
 
 use super::{
     args::RetryArgs,
+    collection::Collection,
     connection::{Connection, credentials},
     drive::{Means, drive, tell_end},
     error::CliError,
@@ -13,9 +17,10 @@ use super::{
     target::{Target, tell_repairs},
 };
 use crate::{
-    ledger::LedgerError,
+    ledger::{Ledger, LedgerError, Place, State},
     output::{Progress, Readers},
     plan::Agenda,
+    request::RequestId,
     runner::Creates,
     session::News,
 };
@@ -31,7 +36,12 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliErro
     let mut held = HeldLedger::take(&target.ledger)?;
     held.file.refuse_mixing(target.is_rehearsal())?;
     let missing = || LedgerError::Missing(target.ledger.clone());
-    let reading = held.file.reading.take().ok_or_else(missing)?;
+    let mut reading = held.file.reading.take().ok_or_else(missing)?;
+
+    let collection = match args.and_collect.collect {
+        true => Some(Collection::prepare(&args.and_collect.how, &target, &held)?),
+        false => None,
+    };
 
     // The server.
     let connection = Connection::open(&mut target, credentials).await?;
@@ -48,6 +58,9 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliErro
     let selection = args.common.selection.selection();
     let selected = selection.of_ledger(&reading.ledger)?;
     tell_repairs(&target.ledger, &reading, "");
+    if args.recreate_failed {
+        give_up_failed(&mut reading.ledger, &selected);
+    }
     let agenda = Agenda::to_retry(reading, &selected).map_err(|e| target.torn_line(e))?;
     let means = Means {
         target: &target,
@@ -57,9 +70,36 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliErro
         interrupt: signals.interrupt(args.common.grace),
         all: agenda.ledger.len(),
     };
-    let finished = drive(agenda, Creates::All, &means).await?;
+    let mut finished = drive(agenda, Creates::All, &means).await?;
+    if let Some(collection) = &collection {
+        finished = collection.after(finished, &selected, &means).await;
+    }
 
     // The words.
     tell_end(&finished, &means, &selected, |_| false);
+    if let Some(collection) = &collection {
+        collection.combine(&finished, &selected)?;
+    }
     Ok(Exit::of(&finished))
+}
+
+/// Gives up the reports of `selected` that the server could not make, as `resolve --resend --replace` does.
+fn give_up_failed(ledger: &mut Ledger, selected: &HashSet<RequestId>) {
+    let failed = ledger.places().filter(|(_, row)| {
+        matches!(row.state, State::Created(_))
+            && selected.contains(&row.key())
+            && row.collected.status.eq_ignore_ascii_case("FAILED")
+    });
+    let failed: Vec<Place> = failed.map(|(place, _)| place).collect();
+    for place in &failed {
+        let mut row = ledger.row(*place).clone().given_up();
+        row.updated_at = Some(Utc::now());
+        ledger.replace(*place, row);
+    }
+    if !failed.is_empty() {
+        info!(
+            "{} that the server could not make are made anew",
+            failed.len()
+        );
+    }
 }

@@ -7,6 +7,7 @@ use tracing::info;
 
 use super::{
     args::{OnExisting, RunArgs},
+    collection::Collection,
     connection::{Connection, credentials},
     drive::{Means, drive, tell_end},
     error::CliError,
@@ -36,6 +37,11 @@ pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
     let mut held = HeldLedger::take(&target.ledger)?;
     held.file.refuse_mixing(target.is_rehearsal())?;
     let reading = held.file.reading.take();
+
+    let collection = match args.and_collect.collect {
+        true => Some(Collection::prepare(&args.and_collect.how, &target, &held)?),
+        false => None,
+    };
 
     // The server.
     let connection = Connection::open(&mut target, credentials).await?;
@@ -88,12 +94,18 @@ pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
     }
 
     // The work.
-    let finished = drive(agenda, Creates::All, &means).await?;
+    let mut finished = drive(agenda, Creates::All, &means).await?;
+    if let Some(collection) = &collection {
+        finished = collection.after(finished, &selected, &means).await;
+    }
 
     // The words.
     let planned: HashSet<_> = plan.requests().iter().map(|planned| planned.id).collect();
     let is_left =
         |row: &Row| !planned.contains(&row.key()) && !matches!(row.state, State::Created(_));
     tell_end(&finished, &means, &selected, is_left);
+    if let Some(collection) = &collection {
+        collection.combine(&finished, &selected)?;
+    }
     Ok(Exit::of(&finished))
 }

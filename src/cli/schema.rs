@@ -5,12 +5,16 @@ use super::{
     error::CliError,
     exit::Exit,
 };
-use crate::{ledger, manifest, output::console};
+use crate::{
+    ledger, manifest,
+    output::{audit_schema, console},
+};
 
 /// Prints a schema.
 pub(super) fn schema(args: &SchemaArgs) -> Result<Exit, CliError> {
     let text = match args.which {
         SchemaKind::Manifest => serde_json::to_string_pretty(&manifest::schema()),
+        SchemaKind::Audit => serde_json::to_string_pretty(&audit_schema()),
         SchemaKind::Ledger => serde_json::to_string_pretty(&ledger::table_schema()),
     };
     let text = text.map_err(|e| CliError::Stdout(e.into()))?;

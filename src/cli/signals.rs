@@ -46,6 +46,11 @@ impl Signals {
         self.in_order.store(true, Ordering::SeqCst);
     }
 
+    /// From now on a signal ends the process at once again: nothing is left that needs an order.
+    pub(super) fn end_at_once(&self) {
+        self.in_order.store(false, Ordering::SeqCst);
+    }
+
     /// Waits for the first signal.
     pub(super) async fn caught(&self) -> Signal {
         let mut caught = self.caught.clone();

@@ -23,6 +23,8 @@ pub(super) struct Target {
     pub(super) settings: Settings,
     /// As it was given, for messages. [`real_ledger`] says where it really lies.
     pub(super) ledger: PathBuf,
+    /// Whether this is a rehearsal whose files lie beside the real ones.
+    is_beside: bool,
     /// Set for a rehearsal against a sandbox in this process.
     pub(super) sandbox: Option<SandboxConfig>,
 }
@@ -58,6 +60,27 @@ impl Target {
         self.sandbox.is_some() || self.settings.api.base_url.is_sandbox()
     }
 
+    /// The folder of collected files: `option`, else MONTHEND_OUTPUT or the manifest's `collect.output`, which a
+    /// rehearsal leaves alone (`X.sandbox`), else the path of the ledger with `.reports`.
+    pub(super) fn output(&self, option: Option<&Path>, ledger: &Path) -> PathBuf {
+        if let Some(path) = option {
+            return path.to_owned();
+        }
+        let named = std::env::var_os("MONTHEND_OUTPUT").filter(|path| !path.is_empty());
+        let named = named.map(PathBuf::from);
+        match (
+            named.or_else(|| self.settings.collect.output.clone()),
+            self.is_beside,
+        ) {
+            (Some(path), true) => beside(&path, ".sandbox"),
+            (Some(path), false) => path,
+            (None, _) => match ledger.extension() {
+                Some(extension) if extension == "csv" => ledger.with_extension("reports"),
+                _ => beside(ledger, ".reports"),
+            },
+        }
+    }
+
     /// A torn line of the ledger about a request that nobody can name.
     pub(super) fn torn_line(&self, source: UnknownRequest) -> CliError {
         CliError::TornLine {
@@ -90,6 +113,7 @@ impl Target {
         };
         Ok(Target {
             settings,
+            is_beside: rehearsal.sandbox,
             ledger,
             sandbox,
         })

@@ -139,7 +139,7 @@ fn is_refusal(cause: &Cause) -> bool {
 }
 
 /// A listed report with what a single read adds. Where that finds nothing (a replica that lags), the list counts.
-async fn in_full<A: Api>(
+pub(super) async fn in_full<A: Api>(
     session: &Session<'_, A>,
     evidence: &Evidence,
     listed: &Listed,

@@ -43,5 +43,6 @@ pub(super) fn common_query(requests: &[&Request]) -> Option<ListQuery> {
         sub_partner: first.sub_partner.clone(),
         report_type: same_type.then_some(first.report_type),
         period: same_period.then_some(first.period),
+        status: None,
     })
 }

@@ -9,11 +9,13 @@
 //! - [`look_up`] asks the server for all that could be a request's, and sets what could be the partner's own against
 //!   the sub-partners' lists;
 //! - [`judge`] says what a look-up means; its table is the rule;
-//! - [`find_existing`] is the same for requests of which the ledger knows nothing.
+//! - [`find_existing`] is the same for requests of which the ledger knows nothing;
+//! - [`find_held`] shows all that is there for rows of a ledger, for those who compare.
 
 mod clocks;
 mod evidence;
 mod existing;
+mod holdings;
 mod judge;
 mod look_up;
 mod matching;
@@ -22,5 +24,6 @@ mod own;
 pub use clocks::{Age, Clocks, Moment};
 pub use evidence::Evidence;
 pub use existing::{Existing, find_existing};
+pub use holdings::{Held, Known, Other, find_held};
 pub use judge::{Finding, Maker, Origin, Question, QuestionKind, Seen, judge};
 pub use look_up::{Sought, Taken, look_up};

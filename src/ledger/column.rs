@@ -131,11 +131,11 @@ columns! {
         |row| instant(row.updated_at),
         |draft, text| set(&mut draft.updated_at, text, time);
     ReportStatus: "report_status", Optional, "string", "",
-        "The report's status when it was collected",
+        "What the server said last of the report: IN_PROGRESS, COMPLETED, FAILED; empty: never asked",
         |row| neutralise(&row.collected.status),
         |draft, text| keep(&mut draft.collected.status, text);
     ReportFile: "report_file", Optional, "string", "",
-        "The file that the report was downloaded to",
+        "The collected file, relative to the ledger's folder; empty until it is whole under that name",
         |row| neutralise(&row.collected.file),
         |draft, text| keep(&mut draft.collected.file, text);
     ReportSha256: "report_sha256", Optional, "string", r#"{"pattern": "[0-9a-f]{64}"}"#,
@@ -146,6 +146,14 @@ columns! {
         "When the earliest create whose outcome is unknown left, by the server's clock where known; empty once that is settled",
         |row| instant(row.state.intent()),
         |draft, text| set(&mut draft.intent_at, text, time);
+    ReportError: "report_error", Optional, "string", "",
+        "Why a created report is not collected, one line; empty where it is, or where nothing was tried",
+        |row| neutralise(&row.collected.error),
+        |draft, text| keep(&mut draft.collected.error, text);
+    ReportRows: "report_rows", Optional, "integer", r#"{"minimum": 0}"#,
+        "Rows of the collected file without its header; 0 is a report that is there and empty",
+        |row| row.collected.rows.map_or(Cow::Borrowed(""), |rows| rows.to_string().into()),
+        |draft, text| set(&mut draft.collected.rows, text, whole_number);
 }
 
 impl Column {

@@ -67,19 +67,7 @@ impl LedgerFile {
     /// [`LedgerError::Rehearsal`].
     pub fn refuse_mixing(&self, is_rehearsal: bool) -> Result<(), LedgerError> {
         let ledger = self.reading.as_ref().map(|reading| &reading.ledger);
-        let mut ids = ledger.into_iter().flat_map(Ledger::report_ids);
-        let (held, wanted) = match is_rehearsal {
-            false => ("reports of the sandbox", "a real server"),
-            true => ("reports of a real server", "the sandbox"),
-        };
-        if ids.any(|id| id.is_from_sandbox() != is_rehearsal) {
-            return Err(LedgerError::Rehearsal {
-                path: self.path.clone(),
-                held,
-                wanted,
-            });
-        }
-        Ok(())
+        refuse_mixing(&self.path, ledger, is_rehearsal)
     }
 
     /// Takes the lock and reads the file, to go on with it. The ledger is held for as long as the lock is.
@@ -122,4 +110,28 @@ impl LedgerFile {
             }
         }
     }
+}
+
+/// Refuses to mix reports of the sandbox with those of a real server; `ledger` is what the file at `path` holds.
+///
+/// # Errors
+/// [`LedgerError::Rehearsal`].
+pub fn refuse_mixing(
+    path: &Path,
+    ledger: Option<&Ledger>,
+    is_rehearsal: bool,
+) -> Result<(), LedgerError> {
+    let mut ids = ledger.into_iter().flat_map(Ledger::report_ids);
+    let (held, wanted) = match is_rehearsal {
+        false => ("reports of the sandbox", "a real server"),
+        true => ("reports of a real server", "the sandbox"),
+    };
+    if ids.any(|id| id.is_from_sandbox() != is_rehearsal) {
+        return Err(LedgerError::Rehearsal {
+            path: path.to_owned(),
+            held,
+            wanted,
+        });
+    }
+    Ok(())
 }

@@ -45,7 +45,7 @@ pub use conflict::{Conflict, MergeError};
 pub(crate) use disk::Tampered;
 pub use disk::{Disk, FileDisk};
 pub use error::LedgerError;
-pub use file::LedgerFile;
+pub use file::{LedgerFile, refuse_mixing};
 pub use holder::Holder;
 pub use journal::{Journal, JournalError, Writer, journal};
 pub use lock::{Lock, Pause};

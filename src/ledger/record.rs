@@ -23,6 +23,12 @@ pub struct Counts {
     pub pending: usize,
     /// In doubt.
     pub sending: usize,
+    /// Of the created ones, those whose file is there; 0 where nothing is collected.
+    pub collected: usize,
+    /// Of those, the ones whose file has a header only.
+    pub empty: usize,
+    /// Of the created ones, those that are to be collected and are not.
+    pub uncollected: usize,
 }
 
 impl Counts {

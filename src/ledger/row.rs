@@ -35,13 +35,20 @@ pub struct Row {
     pub extra: Vec<String>,
 }
 
-/// What is known of the report's file: `report_status`, `report_file` and `report_sha256`, as they stand.
+/// What is known of the report and its file: the columns `report_…`, as they stand.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[expect(missing_docs, reason = "named as the columns are")]
 pub struct Collected {
+    /// What the server said last of the report; empty where it was never asked.
     pub status: String,
+    /// The collected file, relative to the ledger's folder, with `/`; empty until it is whole under that name.
     pub file: String,
+    /// The SHA-256 of that file, 64 hexadecimal digits. Without a file: that of the report which the row gave up, so
+    /// that its file is known for ours.
     pub sha256: String,
+    /// Why a created report is not collected, one line; empty where it is, or where nothing was tried.
+    pub error: String,
+    /// The rows of the file without its header; 0 is a report that is there and empty.
+    pub rows: Option<u64>,
 }
 
 impl Row {
@@ -204,6 +211,22 @@ impl Row {
                 intent: self.state.intent(),
             },
             ..self
+        }
+    }
+
+    /// A person gives its report up: it is to be made anew, and the old one is nobody's candidate any more. Its file
+    /// stays known by its hash.
+    pub fn given_up(self) -> Row {
+        let mut replaces = self.replaces.clone();
+        replaces.extend(self.state.report_id().cloned());
+        let sha256 = self.collected.sha256.clone();
+        Row {
+            replaces,
+            collected: Collected {
+                sha256,
+                ..Collected::default()
+            },
+            ..self.to_be_sent()
         }
     }
 

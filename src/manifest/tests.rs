@@ -13,7 +13,7 @@ use chrono::NaiveDate;
 use tempfile::TempDir;
 
 use super::*;
-use crate::settings::{Discover, Settings};
+use crate::settings::{Discover, Settings, Totals};
 
 /// A folder with a manifest and its partners files.
 struct Folder {
@@ -93,6 +93,15 @@ retry:
   max_consecutive_failures: 7
   max_stall: 2h
   settle: 0s
+
+collect:
+  wait: 5m
+  output: out/reports
+
+audit:
+  totals:
+    column: CONSUMPTION
+    by: [SKU, REGION]
 
 ledger: out/october.csv
 

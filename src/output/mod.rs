@@ -3,6 +3,7 @@
 //! Results go to stdout and are stable; everything else goes to stderr through [`console`]. What is said while a run
 //! goes on comes from one stream of events: each output is one [`Reader`] in one file, and [`Readers`] is their list.
 
+mod audit_view;
 pub mod console;
 mod plan_view;
 mod progress;
@@ -11,6 +12,7 @@ mod status_view;
 mod summary;
 mod words;
 
+pub use audit_view::{AuditView, audit_schema};
 pub use plan_view::{Action, PlanView};
 pub use progress::Progress;
 pub use readers::{Reader, Readers};

@@ -212,7 +212,7 @@ impl PlanView<'_> {
             let internal = if line.internal { " internal" } else { "" };
             let days = format!("{} to {}", line.billing_start_date, line.billing_end_date);
             vec![
-                shortened(who),
+                words::shortened(who),
                 format!("{}{internal}", line.r#type),
                 days,
                 line.action.word().replace('_', " "),
@@ -287,16 +287,4 @@ fn time_for(limits: &Limits, creates: usize) -> Option<Duration> {
     };
     let waiting = creates.saturating_sub(limits.burst.get() as usize) as f64;
     Some(Duration::from_secs_f64(waiting / limits.rate.per_second()?))
-}
-
-/// Long ids are recognised by their ends.
-fn shortened(who: &str) -> String {
-    const MOST: usize = 44;
-    let chars: Vec<char> = who.chars().collect();
-    if chars.len() <= MOST {
-        return who.to_owned();
-    }
-    let head: String = chars[..20].iter().collect();
-    let tail: String = chars[chars.len() - 20..].iter().collect();
-    format!("{head}…{tail}")
 }

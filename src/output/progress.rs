@@ -88,8 +88,9 @@ impl Progress {
     fn show(&mut self, finished: bool) {
         let (counts, pace) = self.latest;
         if let Some(bar) = &self.bar {
-            bar.set_length(counts.total() as u64);
-            bar.set_position(counts.done() as u64);
+            let (done, total) = done_of(&counts);
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
             bar.set_message(line(&counts, &pace));
             if finished {
                 bar.finish_and_clear();
@@ -99,14 +100,13 @@ impl Progress {
         }
         if !finished && self.last.is_some_and(|at| at.elapsed() >= EVERY) {
             self.last = Some(Instant::now());
+            let (done, total) = done_of(&counts);
             info!(
                 created = counts.created,
                 failed = counts.failed,
                 pending = counts.pending,
                 sending = counts.sending,
-                "{} of {}: {}",
-                counts.done(),
-                counts.total(),
+                "{done} of {total}: {}",
                 line(&counts, &pace)
             );
         }
@@ -142,6 +142,18 @@ impl Reader for Progress {
             EventKind::NotLookedUp(row) => {
                 let name = words::name(row);
                 info!(request_id = %row.id(), "{name}: could not be looked up; it stays in doubt");
+            }
+            EventKind::Collected(row) => {
+                let (name, file) = (words::name(row), &row.collected.file);
+                debug!(request_id = %row.id(), "{name}: collected {file}");
+            }
+            EventKind::NotCollected(row) => {
+                let (name, why) = (words::name(row), &row.collected.error);
+                debug!(request_id = %row.id(), "{name}: not collected: {why}");
+            }
+            EventKind::Lagging { row, age } => {
+                let (name, age) = (words::name(row), words::duration(*age));
+                warn!(request_id = %row.id(), "{name}: in progress for {age}, much longer than others were");
             }
             EventKind::News(news) => self.on_news(news),
             EventKind::Stopping(_) => self.stopping = true,
@@ -184,8 +196,27 @@ fn settled(row: &Row) {
     }
 }
 
+/// How far it is: rows that are created, and once files are fetched, those that are collected.
+fn done_of(counts: &Counts) -> (usize, usize) {
+    match counts.collected + counts.uncollected {
+        0 => (counts.done(), counts.total()),
+        total => (counts.collected, total),
+    }
+}
+
+fn collected(counts: &Counts) -> String {
+    let empty = match counts.empty {
+        0 => String::new(),
+        n => format!(" ({n} empty)"),
+    };
+    format!("{} collected{empty}", counts.collected)
+}
+
 fn line(counts: &Counts, pace: &Stats) -> String {
     let mut parts = vec![format!("{} created", counts.created)];
+    if counts.collected + counts.uncollected > 0 {
+        parts = vec![collected(counts)];
+    }
     for (n, what) in [
         (counts.failed, "failed"),
         (counts.sending, "in flight or in doubt"),

@@ -51,6 +51,12 @@ impl Summary<'_> {
             "  (in doubt: a report may exist)",
         );
         line("skipped", counts.skipped, "  (created before)");
+        line("collected", counts.collected, &self.empty());
+        line(
+            "missing",
+            counts.uncollected,
+            "  (created and not collected)",
+        );
         out.push_str(&self.failures());
         out.push_str(&self.outside());
         let rate = pace.accepted as f64 / elapsed.as_secs_f64().max(1e-3);
@@ -73,6 +79,14 @@ impl Summary<'_> {
         out
     }
 
+    /// Reports that are there and empty are told apart from those that are not there.
+    fn empty(&self) -> String {
+        match self.finished.counts.empty {
+            0 => String::new(),
+            n => format!("  ({} without any row)", words::count(n, "report")),
+        }
+    }
+
     fn failures(&self) -> String {
         let mut causes: BTreeMap<(&str, &str), Vec<&Row>> = BTreeMap::new();
         for row in &self.selected {
@@ -82,8 +96,14 @@ impl Summary<'_> {
                     state.error_code(),
                     "a person has to decide (monthend resolve)",
                 ),
+                State::Created(_) if self.finished.counts.uncollected > 0 => {
+                    ("not collected", &*row.collected.error)
+                }
                 _ => continue,
             };
+            if cause.1.is_empty() {
+                continue;
+            }
             causes.entry(cause).or_default().push(row);
         }
         let mut causes: Vec<_> = causes.into_iter().collect();

@@ -78,6 +78,18 @@ pub(super) fn columns(header: &[&str], rows: Vec<Vec<String>>, right: &[usize]) 
     lines.join("\n") + "\n"
 }
 
+/// Long ids are recognised by their ends.
+pub(super) fn shortened(who: &str) -> String {
+    const MOST: usize = 44;
+    let chars: Vec<char> = who.chars().collect();
+    if chars.len() <= MOST {
+        return who.to_owned();
+    }
+    let head: String = chars[..20].iter().collect();
+    let tail: String = chars[chars.len() - 20..].iter().collect();
+    format!("{head}…{tail}")
+}
+
 /// A row as a person would call it.
 pub(super) fn name(row: &Row) -> String {
     let request = row.request();

@@ -53,6 +53,17 @@ pub enum EventKind {
     NotMade(Row),
     /// A doubt could not be looked up; its row stays `sending`.
     NotLookedUp(Row),
+    /// The file of a created row is in its place; its line is durable.
+    Collected(Row),
+    /// A created row has no file in this run; it says why, and its line is durable.
+    NotCollected(Row),
+    /// A report is in progress for much longer than others were.
+    Lagging {
+        /// Its row.
+        row: Row,
+        /// Since it was made.
+        age: Duration,
+    },
     /// Something that concerns all requests together: a pause, a server that fails, a renewed token. Comes before
     /// [`EventKind::Started`] too, from what is read to prepare a run.
     News(News),

@@ -18,6 +18,8 @@ pub enum StopReason {
     Forbidden(String),
     /// A signal.
     Interrupted(Signal),
+    /// The disk takes no more files.
+    Output(String),
     /// The ledger could not be written.
     Ledger(JournalError),
 }
@@ -27,12 +29,13 @@ impl StopReason {
         match self {
             StopReason::Pacing(_) | StopReason::Credentials(_) | StopReason::Forbidden(_) => 0,
             StopReason::Interrupted(_) => 1,
-            StopReason::Ledger(_) => 2,
+            StopReason::Output(_) => 2,
+            StopReason::Ledger(_) => 3,
         }
     }
 
     /// Whether this reason takes the place of `other`.
-    pub(super) fn outranks(&self, other: &StopReason) -> bool {
+    pub(crate) fn outranks(&self, other: &StopReason) -> bool {
         self.rank() > other.rank()
     }
 }
@@ -68,7 +71,7 @@ pub struct Interrupt {
 
 impl Interrupt {
     /// Waits for a signal; for ever where none can come any more.
-    pub(super) async fn caught(&self) -> Signal {
+    pub(crate) async fn caught(&self) -> Signal {
         let mut signal = self.signal.clone();
         let caught = signal.wait_for(Option::is_some).await.ok().and_then(|s| *s);
         match caught {

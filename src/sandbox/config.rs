@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::server_model::{
-    ClocksConfig, ExistingReport, FaultRule, LatencyConfig, RateLimitConfig, RefusalStatus,
-    ReportsConfig, ServerConfig, SubPartnersConfig, TokenConfig,
+    ClocksConfig, ContentsConfig, DownloadRule, ExistingReport, FaultRule, LatencyConfig,
+    RateLimitConfig, RefusalStatus, ReportsConfig, ServerConfig, SubPartnersConfig, TokenConfig,
 };
 
 /// Everything about a sandbox; each key may be left out.
@@ -46,6 +46,10 @@ pub struct SandboxConfig {
     pub mended: bool,
     /// What goes wrong; the first rule that matches counts.
     pub faults: Vec<FaultRule>,
+    /// What stands in the reports' files.
+    pub contents: ContentsConfig,
+    /// What goes wrong with the files; the first rule that matches counts.
+    pub downloads: Vec<DownloadRule>,
     /// Keep every exchange in memory, for tests to look at.
     pub record: bool,
 }
@@ -64,6 +68,8 @@ impl SandboxConfig {
             refuse: self.refuse.clone(),
             mended: self.mended,
             faults: self.faults.clone(),
+            contents: self.contents.clone(),
+            downloads: self.downloads.clone(),
         }
     }
 }

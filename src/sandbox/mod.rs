@@ -24,11 +24,12 @@ mod world;
 mod tests;
 
 pub use crate::server_model::{
-    ACCESS_TOKEN, Allowance, CLIENT_ID, CLIENT_SECRET, ClocksConfig, CreatedIs, Duplicates,
-    Endpoint, Envelope, ErrorBody, ExistingReport, Fault, FaultMatch, FaultRule, LatencyConfig,
-    LimitScope, Limiter, LimiterConfig, ListWithoutOrg, Paging, ProvisioningState, REFRESH_TOKEN,
-    RateLimitConfig, RefusalStatus, ReportsConfig, RetryAfterForm, Shift, Span, SpanError,
-    Spelling, StoredReport, SubPartner, SubPartnersConfig, TokenConfig,
+    ACCESS_TOKEN, Allowance, CLIENT_ID, CLIENT_SECRET, ClocksConfig, ContentsConfig, CreatedIs,
+    DownloadFault, DownloadRule, Duplicates, Endpoint, Envelope, ErrorBody, ExistingReport, Fault,
+    FaultMatch, FaultRule, LatencyConfig, LimitScope, Limiter, LimiterConfig, ListWithoutOrg,
+    Paging, ProvisioningState, REFRESH_TOKEN, RateLimitConfig, RefusalStatus, ReportsConfig,
+    RetryAfterForm, Shift, Span, SpanError, Spelling, StoredReport, SubPartner, SubPartnersConfig,
+    TokenConfig,
 };
 pub use config::SandboxConfig;
 pub use error::SandboxError;

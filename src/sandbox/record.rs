@@ -36,6 +36,8 @@ pub struct Download {
     pub target: String,
     /// It carried an `Authorization` header: the token was shown to another host.
     pub leaked_authorization: bool,
+    /// `Range`, as it came.
+    pub range: Option<String>,
     /// The answer's status.
     pub status: u16,
 }

@@ -9,6 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    contents::ContentsConfig,
+    download::DownloadRule,
     fault::FaultRule,
     org::Spelling,
     report::{Category, Person},
@@ -41,6 +43,10 @@ pub struct ServerConfig {
     pub mended: bool,
     /// What goes wrong; the first rule that matches counts.
     pub faults: Vec<FaultRule>,
+    /// What stands in the files.
+    pub contents: ContentsConfig,
+    /// What goes wrong with the files; the first rule that matches counts.
+    pub downloads: Vec<DownloadRule>,
 }
 
 /// `latency:`, half of it on the way in and half on the way out.
@@ -125,6 +131,8 @@ pub struct ReportsConfig {
     pub completes_after: Span,
     /// Reports of organisations that contain one of these end as `FAILED`; `own` is the partner itself.
     pub fail_for: Vec<String>,
+    /// Reports of organisations that contain one of these are in progress for ever; `own` is the partner itself.
+    pub never_done_for: Vec<String>,
     /// How long a download URL is good for.
     pub download_expires_after: Span,
     /// Refuse ends that are not in the past and starts more than five years back.
@@ -157,6 +165,7 @@ impl Default for ReportsConfig {
             page_size: 100,
             completes_after: Span(std::time::Duration::from_secs(2)),
             fail_for: Vec::new(),
+            never_done_for: Vec::new(),
             download_expires_after: Span(std::time::Duration::from_secs(60)),
             check_calendar: true,
             accepted_with: vec![200],

@@ -1,12 +1,13 @@
-//! Downloads: signed paths that end, and plausible CSV behind them.
-
-use std::fmt::Write as _;
+//! Downloads: signed paths that end, and what goes wrong behind them.
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use chrono::{DateTime, Utc};
 
-use super::{dice::Dice, report::StoredReport, span::Span};
-use crate::request::ReportType;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{contents::is_about, dice::Dice, report::StoredReport, span::Span};
+use crate::request::{ReportType, Request};
 
 const FOLDER: &str = "/wholesale/";
 const KEY_PAIR_ID: &str = "SANDBOXKEYPAIR";
@@ -51,60 +52,69 @@ impl<'a> Claim<'a> {
     }
 }
 
-const PRODUCTS: [&str; 4] = [
-    "Webex Calling Essentials",
-    "Webex Calling Standard",
-    "Webex Meetings",
-    "Webex Suite",
-];
-
-/// What a report of this type may look like: the same for the same seed and report.
-pub(super) fn csv(dice: Dice, report: &StoredReport) -> String {
-    let request = &report.request;
-    let (columns, lines) = match request.report_type {
-        ReportType::Partner => ("", PRODUCTS.len() as u64),
-        ReportType::Customer => (",CUSTOMER_ORG_ID", 12),
-        ReportType::User => (",CUSTOMER_ORG_ID,USER_ID", 40),
-    };
-    let org = request.sub_partner.as_ref().map_or("", |org| org.as_str());
-    let mut text = format!(
-        "BILLING_START_DATE,BILLING_END_DATE,SUB_PARTNER_ORG_ID{columns},PRODUCT,QUANTITY,DAYS\n"
-    );
-    for line in 0..lines {
-        let chance = dice.bytes("line", &report.id, line);
-        let whom = match request.report_type {
-            ReportType::Partner => String::new(),
-            ReportType::Customer => format!(",{}", dice.uuid("customer", "", line)),
-            ReportType::User => format!(
-                ",{},{}",
-                dice.uuid("customer", "", line / 8),
-                dice.uuid("user", "", line)
-            ),
-        };
-        let product = PRODUCTS[usize::from(chance[0]) % PRODUCTS.len()];
-        let quantity = match request.report_type {
-            ReportType::User => 1,
-            _ => u16::from(chance[1]) + 1,
-        };
-        let days = chance[2] % 28 + 1;
-        let period = request.period;
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            text,
-            "{},{},{},{product},{quantity},{days}",
-            period.start(),
-            period.end(),
-            format_args!("{}{whom}", cell(org)),
-        );
-    }
-    text
+/// What goes wrong with the file of a report. The first rule that matches counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DownloadRule {
+    /// A part of the organisation's id or of what it decodes to; `own` is the partner itself; left out: everyone.
+    #[serde(default)]
+    pub org: Option<String>,
+    /// The report type.
+    #[serde(default, rename = "type")]
+    pub report_type: Option<ReportType>,
+    /// Only the first so many requests for the file of one report.
+    #[serde(default)]
+    pub tries: Option<u64>,
+    /// What happens.
+    pub then: DownloadFault,
 }
 
-/// A cell of the CSV. An organisation id may hold a comma or a quote; a CSV cell then needs quotes.
-fn cell(org: &str) -> String {
-    if org.contains([',', '"']) {
-        format!("\"{}\"", org.replace('"', "\"\""))
-    } else {
-        org.to_owned()
+/// What happens to a request for a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum DownloadFault {
+    /// It is answered with an error; 403 as one whose address has ended.
+    Status {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The connection breaks in the middle of what was asked for.
+    Cut {},
+    /// Nothing comes any more from the middle on.
+    Stall {},
+    /// The connection breaks in the middle, and the next request meets another version of the file.
+    Changed {},
+    /// A web page comes in its place.
+    Html {},
+    /// Nothing comes, with a good answer.
+    Empty {},
+    /// A row has fewer cells.
+    Ragged {},
+    /// A stretch of zeros.
+    Zeros {},
+    /// It is sent on to another address.
+    Redirect {
+        /// Where to.
+        location: String,
+    },
+}
+
+/// A file, and what is to go wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// All of it.
+    pub csv: String,
+    /// What happens to this request.
+    pub fault: Option<DownloadFault>,
+}
+
+impl DownloadRule {
+    pub(super) fn fits(&self, request: &Request, tries: u64) -> bool {
+        let named = self.org.as_slice();
+        (named.is_empty() || is_about(request, named))
+            && self
+                .report_type
+                .is_none_or(|kind| kind == request.report_type)
+            && self.tries.is_none_or(|most| tries <= most)
     }
 }

@@ -14,6 +14,7 @@
 
 mod ask;
 mod config;
+mod contents;
 mod dice;
 mod download;
 mod endpoint;
@@ -47,7 +48,8 @@ pub use config::{
     Paging, ProvisioningState, RefusalStatus, ReportsConfig, ServerConfig, SubPartner,
     SubPartnersConfig, TokenConfig,
 };
-pub use download::Claim;
+pub use contents::ContentsConfig;
+pub use download::{Claim, DownloadFault, DownloadRule, File};
 pub use endpoint::Endpoint;
 pub use fault::{Fault, FaultMatch, FaultRule};
 pub use limiter::{Allowance, FixedWindow, Limiter, LimiterConfig, SlidingWindow, TokenBucket};

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    download::{self, Claim},
+    contents,
+    download::{Claim, File},
     record::Record,
     report::{Origin, OtherReport, StoredReport},
     server::Server,
@@ -48,9 +49,17 @@ impl Server {
     }
 
     /// The file of a download that this claim has a right to.
-    pub fn file(&self, now: Duration, claim: Claim<'_>) -> Option<String> {
-        let report = self.store.get(claim.holds(self.dice, self.clock(now))?)?;
-        Some(download::csv(self.dice, report))
+    pub fn file(&mut self, now: Duration, claim: Claim<'_>) -> Option<File> {
+        let id = claim.holds(self.dice, self.clock(now))?;
+        let request = &self.store.get(id)?.request;
+        let tries = self.file_tries.entry(id.to_owned()).or_default();
+        *tries += 1;
+        let mut rules = self.config.downloads.iter();
+        let rule = rules.find(|rule| rule.fits(request, *tries));
+        Some(File {
+            csv: contents::csv(self.dice, &self.config.contents, request),
+            fault: rule.map(|rule| rule.then.clone()),
+        })
     }
 
     /// What happened since this was last asked, in order.

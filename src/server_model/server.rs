@@ -50,6 +50,8 @@ pub struct Server {
     arrived: u64,
     /// Creates whose effect is still to come.
     pub(super) at_work: Vec<Work>,
+    /// How often each report's file was asked for.
+    pub(super) file_tries: HashMap<String, u64>,
     /// What creates came to that somebody waits for, by the number of their arrival.
     done: HashMap<u64, Reply>,
     /// The reports that creates were answered with, and when: a proxy may repeat such an answer.
@@ -83,6 +85,7 @@ impl Server {
             faults: Faults::new(config.faults.clone(), dice),
             arrived: 0,
             at_work: Vec::new(),
+            file_tries: HashMap::new(),
             done: HashMap::new(),
             told: Vec::new(),
             cached: HashMap::new(),

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{
     ask::ReportStatus,
     config::{CreatedIs, ReportsConfig},
+    contents::is_about,
     dice::Dice,
     org,
     report::{Person, StoredReport},
@@ -54,12 +55,11 @@ impl<'a> View<'a> {
     }
 
     pub(super) fn status(&self, report: &StoredReport) -> ReportStatus {
-        let org = report.request.sub_partner.as_ref();
-        let fails =
-            |text: &String| org.map_or(text == "own", |org| org::contains(org.as_str(), text));
-        if self.now < report.made + self.config.completes_after.0 {
+        if self.now < report.made + self.config.completes_after.0
+            || is_about(&report.request, &self.config.never_done_for)
+        {
             ReportStatus::InProgress
-        } else if self.config.fail_for.iter().any(fails) {
+        } else if is_about(&report.request, &self.config.fail_for) {
             ReportStatus::Failed
         } else {
             ReportStatus::Completed

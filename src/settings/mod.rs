@@ -7,10 +7,12 @@ mod base_url;
 mod discover;
 mod duration;
 mod rate;
+mod totals;
 mod values;
 
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use discover::Discover;
 pub(crate) use duration::duration_of;
 pub use rate::{NotARate, Rate, RateUnit};
-pub use values::{ApiSettings, Limits, RetryPolicy, Settings};
+pub use totals::Totals;
+pub use values::{ApiSettings, AuditSettings, CollectSettings, Limits, RetryPolicy, Settings};

@@ -7,9 +7,10 @@ use std::{
 };
 
 use super::{
-    BaseUrl, Rate, RateUnit, base_url,
+    BaseUrl, Rate, RateUnit, Totals, base_url,
     duration::{Zero, duration},
     rate,
+    totals::totals,
 };
 use crate::yaml::{keys, mapping, or, or_none, path, whole};
 
@@ -69,6 +70,27 @@ keys! {
 }
 
 keys! {
+    /// How reports are collected. An option or its variable in the environment counts before these.
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct CollectSettings: "`collect`", "a mapping such as { wait: 30m }" {
+        /// How long reports are waited for; `0s` takes what is ready.
+        pub wait: Duration = or(duration(Zero::Allowed), Duration::from_secs(30 * 60)),
+        /// The folder of the collected files, relative to the manifest; the ledger's path with `.reports` for `.csv`
+        /// where it is left out.
+        pub output: Option<PathBuf> = or_none(path("the path of a folder")),
+    }
+}
+
+keys! {
+    /// What an audit compares beside ids, states and files.
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct AuditSettings: "`audit`", "a mapping such as { totals: { column: CONSUMPTION } }" {
+        /// Which sums of the collected files have to agree; none are compared where it is left out.
+        pub totals: Option<Totals> = or_none(totals()),
+    }
+}
+
+keys! {
     /// What a run needs to know of a manifest besides its requests.
     #[derive(Debug, Clone, PartialEq)]
     pub struct Settings: "the manifest", "a mapping" {
@@ -78,5 +100,9 @@ keys! {
         pub limits: Limits = or(mapping(), Limits::default()),
         /// How long and how often a request is tried.
         pub retry: RetryPolicy = or(mapping(), RetryPolicy::default()),
+        /// How reports are collected.
+        pub collect: CollectSettings = or(mapping(), CollectSettings::default()),
+        /// What an audit compares.
+        pub audit: AuditSettings = or(mapping(), AuditSettings::default()),
     }
 }

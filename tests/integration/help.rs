@@ -2,8 +2,8 @@
 
 use crate::support::{Desk, redact};
 
-const COMMANDS: [&str; 8] = [
-    "plan", "run", "retry", "resolve", "merge", "status", "sandbox", "schema",
+const COMMANDS: [&str; 10] = [
+    "plan", "run", "retry", "collect", "resolve", "merge", "audit", "status", "sandbox", "schema",
 ];
 
 fn help(desk: &Desk, args: &[&str]) -> String {

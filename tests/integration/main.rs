@@ -13,7 +13,10 @@
 
 mod support;
 
+mod audit;
 mod bad_input;
+mod collect;
+mod combine;
 mod credentials;
 mod damage;
 mod discovery;

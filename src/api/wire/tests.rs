@@ -53,7 +53,7 @@ fn listed_reports_are_read_leniently_but_for_their_id() {
         {"id":"a","billingStartDate":"2026-09-01","billingEndDate":"2026-09-30T00:00:00Z","type":"user",
          "created":"2026-10-01T02:00:00.5+02:00","internal":true,"subPartnerOrgId":"o","status":"COMPLETED","x":{},
          "category":"RECONCILIATION","createdBy":"person"},
-        {"id":"b","created":"2026-10-01T00:00:00"},
+        {"id":"b","tempDownloadURL":"https://h/x?Signature=s","errors":[{"code":7,"description":"no\n data"},{"code":"8"},{}],"created":"2026-10-01T00:00:00"},
         {"id":"c","billingStartDate":7,"billingEndDate":"äääää","type":"MONTH","created":"today","internal":"no","status":null,"category":1,"createdBy":{}}
     ]}"#;
     let reports: Vec<Listed> = read::<Reports>(json.as_bytes())
@@ -73,6 +73,8 @@ fn listed_reports_are_read_leniently_but_for_their_id() {
         internal: None,
         sub_partner: None,
         status: None,
+        download: None,
+        errors: None,
     };
     let moment = |text: &str| Some(text.parse().unwrap());
     let period = Period::month(2026, 9).unwrap();
@@ -93,6 +95,8 @@ fn listed_reports_are_read_leniently_but_for_their_id() {
             },
             Listed {
                 created: moment("2026-10-01T00:00:00Z"),
+                download: Some("https://h/x?Signature=s".parse().unwrap()),
+                errors: Some("7: no data; 8".to_owned()),
                 ..bare("b")
             },
             bare("c"),
@@ -138,11 +142,12 @@ fn queries_name_what_is_asked_for() {
         sub_partner: Some("a&b=".parse().unwrap()),
         report_type: Some(ReportType::Partner),
         period: Some(Period::month(2026, 9).unwrap()),
+        status: Some("IN_PROGRESS"),
     };
     assert_eq!(
         list_url(url.clone(), &query, 50).query(),
         Some(
-            "max=50&billingStartDate=2026-09-01&billingEndDate=2026-09-30&type=PARTNER&subPartnerOrgId=a%26b%3D"
+            "max=50&billingStartDate=2026-09-01&billingEndDate=2026-09-30&type=PARTNER&subPartnerOrgId=a%26b%3D&status=IN_PROGRESS"
         )
     );
     let first = sub_partners_url(url.clone(), Discover::Active);

@@ -82,6 +82,19 @@ fn columns_may_be_missing_added_or_in_another_order() {
     }
 }
 
+/// A file of before there were `report_error` and `report_rows`: read as it is, and whole after its next rewrite.
+#[test]
+fn a_file_of_twenty_columns_gets_the_others_with_its_next_rewrite() {
+    let sample = sample();
+    let mut names: Vec<&str> = Column::ALL.iter().map(|c| c.name()).collect();
+    names.truncate(20);
+    assert_eq!(names.last(), Some(&"intent_at"));
+    names.push("my note");
+    let found = reading(&columns(&sample.to_csv(), &names)).ledger;
+    assert_eq!(found, sample);
+    assert_eq!(found.to_csv(), sample.to_csv());
+}
+
 #[test]
 fn what_cannot_be_is_refused_with_its_line_and_what_to_do() {
     let sample = text(&sample());

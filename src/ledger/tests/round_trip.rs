@@ -10,7 +10,7 @@ fn arb_text() -> impl Strategy<Value = String> {
 }
 
 pub(super) fn arb_row() -> impl Strategy<Value = Row> {
-    let texts = proptest::collection::vec(arb_text(), 9);
+    let texts = proptest::collection::vec(arb_text(), 10);
     let times = (0..100_000i64, proptest::option::of(0..100_000i64));
     (0..30u32, 0..6u8, texts, times, any::<u32>()).prop_map(
         |(number, status, texts, (updated, intent), attempts)| {
@@ -63,6 +63,8 @@ pub(super) fn arb_row() -> impl Strategy<Value = Row> {
                 status: text(),
                 file: text(),
                 sha256: text(),
+                error: text(),
+                rows: attempts.is_multiple_of(2).then_some(u64::from(attempts)),
             };
             row.extra = vec![text()];
             row

@@ -302,6 +302,30 @@ fn settings() {
         ),
         (top("limits:"), &[(3, 1, "found nothing", "")]),
         (
+            top("collect: { wait: 30, output: ' ', wiat: 1m }"),
+            &[
+                (3, 18, "\"30\" has no unit", "write 30s"),
+                (3, 30, "must not be empty", ""),
+                (
+                    3,
+                    35,
+                    "unknown key \"wiat\" in `collect`",
+                    "did you mean wait?",
+                ),
+            ],
+        ),
+        (
+            top("audit: { totals: { by: [] } }"),
+            &[
+                (3, 18, "`totals` has no `column`", "column: CONSUMPTION"),
+                (3, 24, "this list is empty", "leave `by` out"),
+            ],
+        ),
+        (
+            top("audit: { totals: { column: A, by: [B, A] } }"),
+            &[(3, 18, "the column \"A\" is named twice", "")],
+        ),
+        (
             top(
                 "retry: { max_attempts: many, base_delay: 0s, max_delay: 1 minute, settle: 0s, max_stall: 0m }",
             ),

@@ -27,7 +27,13 @@ fn the_full_example() {
     assert_eq!(manifest.path, folder.path("october.yaml"));
     assert_eq!(manifest.name, "october-2026");
     assert_eq!(manifest.ledger, folder.path("out/october.csv"));
-    let Settings { api, limits, retry } = &manifest.settings;
+    let Settings {
+        api,
+        limits,
+        retry,
+        collect,
+        audit,
+    } = &manifest.settings;
     assert_eq!(api.ca_file, Some(folder.path("ca.pem")));
     assert_eq!(api.connect_timeout, Duration::from_secs(5));
     assert_eq!(api.request_timeout, Duration::from_secs(60));
@@ -41,6 +47,13 @@ fn the_full_example() {
     assert_eq!(retry.max_consecutive_failures.get(), 7);
     assert_eq!(retry.max_stall, Duration::from_secs(7200));
     assert_eq!(retry.settle, Duration::ZERO);
+    assert_eq!(collect.wait, Duration::from_secs(300));
+    assert_eq!(collect.output, Some(folder.path("out/reports")));
+    let totals = Totals {
+        column: "CONSUMPTION".to_owned(),
+        by: vec!["SKU".to_owned(), "REGION".to_owned()],
+    };
+    assert_eq!(audit.totals, Some(totals));
 
     let [own, resellers] = manifest.jobs.as_slice() else {
         panic!("{:?}", manifest.jobs)

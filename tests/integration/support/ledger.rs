@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 /// The columns in the order that docs/ledger.md promises.
 pub(crate) const COLUMNS: &str = "request_id,job,sub_partner,sub_partner_org_id,type,billing_start_date,\
     billing_end_date,internal,status,report_id,http_status,error_code,error,tracking_id,attempts,updated_at,\
-    report_status,report_file,report_sha256,intent_at";
+    report_status,report_file,report_sha256,intent_at,report_error,report_rows";
 
 /// A ledger as it lies on the disk, every line of it.
 #[derive(Debug, Clone, PartialEq)]

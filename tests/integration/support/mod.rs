@@ -13,7 +13,7 @@ pub(crate) use command::{Ended, Monthend, Running};
 pub(crate) use desk::Desk;
 pub(crate) use jobs::{own, partner, partners, partners_with};
 pub(crate) use law::breaches;
-pub(crate) use ledger::{COLUMNS, LedgerFile, csv_cells, to_csv};
+pub(crate) use ledger::{COLUMNS, LedgerFile, Line, csv_cells, to_csv};
 pub(crate) use redact::redact;
 pub(crate) use served::{Apart, Served, TOKEN};
 

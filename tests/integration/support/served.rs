@@ -10,7 +10,8 @@ use std::{
 
 use monthend::{
     sandbox::{
-        Endpoint, Exchange, RateLimitConfig, RunningSandbox, Sandbox, SandboxConfig, StoredReport,
+        Download, Endpoint, Exchange, RateLimitConfig, RunningSandbox, Sandbox, SandboxConfig,
+        StoredReport,
     },
     server_model::Origin,
 };
@@ -71,6 +72,11 @@ impl Served {
     /// Everything that came in, in order.
     pub(crate) fn exchanges(&self) -> Vec<Exchange> {
         self.sandbox().exchanges()
+    }
+
+    /// The requests for files, in order.
+    pub(crate) fn downloads(&self) -> Vec<Download> {
+        self.sandbox().downloads()
     }
 
     /// What came in at one endpoint, in order.

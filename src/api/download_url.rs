@@ -1,0 +1,56 @@
+//! The address that a report's file can be fetched from for a while.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use url::Url;
+
+/// A pre-signed address: whoever has it can read the file. So it is shown to nobody, not even by `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DownloadUrl(Arc<Url>);
+
+impl DownloadUrl {
+    /// The address itself, for the one request that it is for.
+    pub fn expose(&self) -> &Url {
+        &self.0
+    }
+
+    /// Until when it is good, as its `Expires` says (seconds since 1970); `None` where it does not say.
+    pub fn expires(&self) -> Option<DateTime<Utc>> {
+        let (_, text) = self
+            .0
+            .query_pairs()
+            .find(|(name, _)| name.eq_ignore_ascii_case("expires"))?;
+        DateTime::from_timestamp(text.parse().ok()?, 0)
+    }
+}
+
+impl FromStr for DownloadUrl {
+    type Err = url::ParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(DownloadUrl(Arc::new(text.trim().parse()?)))
+    }
+}
+
+impl fmt::Debug for DownloadUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DownloadUrl([secret])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_until_when_it_is_good_and_shows_nothing_else() {
+        let url: DownloadUrl = "https://h.example/a.csv?Expires=1793600000&Signature=s3cr3t"
+            .parse()
+            .unwrap();
+        assert_eq!(url.expires(), DateTime::from_timestamp(1_793_600_000, 0));
+        assert_eq!(format!("{url:?}"), "DownloadUrl([secret])");
+        let silent: DownloadUrl = "https://h.example/a.csv?Expires=soon".parse().unwrap();
+        assert_eq!(silent.expires(), None);
+    }
+}

@@ -1,0 +1,68 @@
+//! A difference, and of what kind it is.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::request::{ReportId, RequestId};
+
+/// What kind of difference it is (docs/audit.md).
+///
+/// A row has at most one of the kinds up to `Duplicate`, the first of this order that applies, and at most one of
+/// those up to `FileChanged`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The server lists a report for a planned request whose row has no id.
+    Unknown,
+    /// A planned request that is not created.
+    NotCreated,
+    /// The ledger's report is neither listed nor found by its id.
+    Gone,
+    /// The server could not generate the report.
+    ServerFailed,
+    /// The row has a report, and the server lists another one for its request.
+    Duplicate,
+    /// Created and complete, and there is no file.
+    NotCollected,
+    /// The ledger names a file that is not there.
+    FileMissing,
+    /// A file has other bytes than were collected.
+    FileChanged,
+    /// The sums of the reports of one sub-partner and period do not agree.
+    TotalsDiffer,
+    /// A file has no sum: it lacks a column, or has a cell there that is no number.
+    TotalsUnknown,
+}
+
+impl Kind {
+    /// Its name, in every output.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Unknown => "unknown",
+            Kind::NotCreated => "not_created",
+            Kind::Gone => "gone",
+            Kind::ServerFailed => "server_failed",
+            Kind::Duplicate => "duplicate",
+            Kind::NotCollected => "not_collected",
+            Kind::FileMissing => "file_missing",
+            Kind::FileChanged => "file_changed",
+            Kind::TotalsDiffer => "totals_differ",
+            Kind::TotalsUnknown => "totals_unknown",
+        }
+    }
+}
+
+/// One difference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Its kind.
+    pub kind: Kind,
+    /// The request that it is about.
+    pub request_id: RequestId,
+    /// The row's report, or for [`Kind::Unknown`] the one that the server lists.
+    pub report_id: Option<ReportId>,
+    /// The row's file as the ledger names it, where the difference is about a file.
+    pub file: Option<String>,
+    /// What differs, one line that begins with whom it is about.
+    pub message: String,
+}

@@ -1,0 +1,32 @@
+//! What an audit comes to.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{difference::Difference, totals::Total};
+
+/// How much was compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
+pub struct Checked {
+    /// Planned requests that were selected.
+    pub requests: usize,
+    /// Reports of theirs that the ledger has, each sought at the server.
+    pub reports: usize,
+    /// Files that the ledger names, each read to its end.
+    pub files: usize,
+    /// Those of them that are unchanged and have no row below their header.
+    pub empty: usize,
+    /// Sub-partners (or the partner itself) with their periods whose sums were compared.
+    pub totals: usize,
+}
+
+/// The whole result.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Audit {
+    /// In plan order; of one request in the order of [`super::Kind`].
+    pub differences: Vec<Difference>,
+    /// How much was compared.
+    pub checked: Checked,
+    /// Every sum, in plan order, then by the columns that they are for.
+    pub totals: Vec<Total>,
+}

@@ -1,0 +1,65 @@
+//! One planned request, and how a difference of it is told.
+
+use super::difference::{Difference, Kind};
+use crate::{
+    ledger::Row,
+    plan::Planned,
+    request::{ReportId, RequestId},
+};
+
+/// One planned request, and its row where it has one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subject<'a> {
+    pub(super) planned: &'a Planned,
+    pub(super) row: Option<&'a Row>,
+}
+
+impl<'a> Subject<'a> {
+    /// The row's report.
+    pub(super) fn report(&self) -> Option<&'a ReportId> {
+        self.row.and_then(|row| row.state.report_id())
+    }
+
+    /// Whom it bills, as a person would say it.
+    pub(super) fn who(&self) -> String {
+        let org = self.planned.request.sub_partner.as_ref();
+        match (&self.planned.label, org) {
+            (Some(label), _) => label.to_string(),
+            (None, Some(org)) => org.to_string(),
+            (None, None) => "own".to_owned(),
+        }
+    }
+
+    /// As a person would call it.
+    fn name(&self) -> String {
+        let request = &self.planned.request;
+        let internal = if request.internal { " internal" } else { "" };
+        let (who, report_type, period) = (self.who(), request.report_type, request.period);
+        format!("{who} {report_type} {period}{internal}")
+    }
+
+    /// The id that the ledger knows it by.
+    pub(super) fn id(&self) -> RequestId {
+        self.row.map_or(self.planned.id, Row::id)
+    }
+
+    /// A difference of its report; `what` is said after its name.
+    pub(super) fn differs(&self, kind: Kind, what: &str) -> Difference {
+        Difference {
+            kind,
+            request_id: self.id(),
+            report_id: self.report().cloned(),
+            file: None,
+            message: format!("{}: {what}", self.name()),
+        }
+    }
+
+    /// A difference of its file.
+    pub(super) fn file_differs(&self, kind: Kind, what: &str) -> Difference {
+        let file = self.row.map(|row| row.collected.file.clone());
+        Difference {
+            file: file.filter(|file| !file.is_empty()),
+            ..self.differs(kind, what)
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The sums of one column of one file, exact to the last digit.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Read},
+};
+
+use bigdecimal::BigDecimal;
+use csv::ByteRecord;
+
+use crate::{settings::Totals, table::Table, text::one_line, yaml::did_you_mean};
+
+/// A sum for each combination of values of the columns `by`, in their order.
+pub(super) type Sums = BTreeMap<Vec<String>, BigDecimal>;
+
+/// An exponent beyond this is nobody's figure, and would take memory without end.
+const LARGEST_EXPONENT: u32 = 100;
+/// So much of a cell that is no number is shown.
+const SHOWN: usize = 40;
+
+/// Adds up the column that `totals` names, row by row: in memory are one row and the sums. An empty cell is 0, and so is
+/// a row that ends before the column. `Err` says why there is no sum, and how it would be right.
+///
+/// # Errors
+/// The file cannot be read.
+pub(super) fn sum_up(input: impl Read, totals: &Totals) -> io::Result<Result<Sums, String>> {
+    let mut table = Table::open(input)?;
+    let column = match place(&table, &totals.column) {
+        Ok(column) => column,
+        Err(why) => return Ok(Err(why)),
+    };
+    let by: Result<Vec<usize>, String> = totals.by.iter().map(|name| place(&table, name)).collect();
+    let by = match by {
+        Ok(by) => by,
+        Err(why) => return Ok(Err(why)),
+    };
+    let mut sums = Sums::new();
+    if by.is_empty() {
+        sums.insert(Vec::new(), BigDecimal::default()); // a file without rows has a sum
+    }
+    let (mut row, mut line) = (ByteRecord::new(), 0_u64);
+    while table.next(&mut row)? {
+        line += 1;
+        let cell = String::from_utf8_lossy(row.get(column).unwrap_or_default());
+        let Some(number) = number(cell.trim()) else {
+            let shown: String = one_line(&cell).chars().take(SHOWN).collect();
+            let name = &totals.column;
+            return Ok(Err(format!("{name} is no number in row {line}: {shown:?}")));
+        };
+        let key = by.iter().map(|place| {
+            let cell = row.get(*place).unwrap_or_default();
+            String::from_utf8_lossy(cell).trim().to_owned()
+        });
+        *sums.entry(key.collect()).or_default() += number;
+    }
+    Ok(Ok(sums))
+}
+
+/// Where the column stands; what could be meant where there is none of that name.
+fn place<R: Read>(table: &Table<R>, name: &str) -> Result<usize, String> {
+    table.place(name).ok_or_else(|| {
+        let columns = table.columns().iter().map(|column| one_line(column));
+        let columns: Vec<String> = columns.filter(|column| !column.is_empty()).collect();
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        match columns.is_empty() {
+            true => format!("it has no column {name}, and no other"),
+            false => {
+                let help = did_you_mean(name, "its columns are", &columns);
+                format!("it has no column {name}; {help}")
+            }
+        }
+    })
+}
+
+/// A decimal number: digits with at most one point, a sign, an exponent of at most [`LARGEST_EXPONENT`]. Nothing is 0.
+/// Separators of thousands and decimal commas are not guessed at.
+fn number(text: &str) -> Option<BigDecimal> {
+    if text.is_empty() {
+        return Some(BigDecimal::default());
+    }
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let unsigned = |text| str::strip_prefix(text, ['+', '-']).unwrap_or(text);
+    let (whole, fraction) = match unsigned(mantissa).split_once('.') {
+        Some((whole, fraction)) => (whole, fraction),
+        None => (unsigned(mantissa), "0"),
+    };
+    let is_number = (digits(whole) && (digits(fraction) || fraction.is_empty()))
+        || (whole.is_empty() && digits(fraction));
+    let exponent_fits = digits(unsigned(exponent))
+        && (unsigned(exponent).parse::<u32>()).is_ok_and(|size| size <= LARGEST_EXPONENT);
+    (is_number && exponent_fits)
+        .then(|| text.parse().ok())
+        .flatten()
+}
+
+/// A sum as people write it: no exponent, no zeros at its end.
+pub(super) fn written(sum: &BigDecimal) -> String {
+    sum.normalized().to_plain_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn totals(column: &str, by: &[&str]) -> Totals {
+        Totals {
+            column: column.to_owned(),
+            by: by.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn sums(file: &str, column: &str, by: &[&str]) -> Result<Vec<(String, String)>, String> {
+        let sums = sum_up(file.as_bytes(), &totals(column, by)).unwrap()?;
+        let sums = sums.iter().map(|(key, sum)| (key.join("/"), written(sum)));
+        Ok(sums.collect())
+    }
+
+    fn pairs(pairs: &[(&str, &str)]) -> Result<Vec<(String, String)>, String> {
+        let pairs = pairs.iter();
+        Ok(pairs.map(|(a, b)| (a.to_string(), b.to_string())).collect())
+    }
+
+    #[test]
+    fn numbers_are_exact_or_none() {
+        for (text, value) in [
+            ("", "0"),
+            ("0.1", "0.1"),
+            ("-3", "-3"),
+            ("+3.50", "3.5"),
+            (".5", "0.5"),
+            ("5.", "5"),
+            ("1E-5", "0.00001"),
+            ("1.5e+3", "1500"),
+            ("100", "100"),
+            (
+                "123456789012345678901234567890.000000000000000000001",
+                "123456789012345678901234567890.000000000000000000001",
+            ),
+        ] {
+            assert_eq!(
+                number(text).as_ref().map(written).as_deref(),
+                Some(value),
+                "{text}"
+            );
+        }
+        for text in [
+            "n/a",
+            "1,234.5",
+            "0,5",
+            "1 000",
+            "--1",
+            "-",
+            ".",
+            "1.2.3",
+            "1e",
+            "e5",
+            "1e999999999",
+            "1e101",
+            "NaN",
+            "inf",
+            "0x10",
+            "5%",
+            "$5",
+            "(5)",
+            "1_000",
+            "１",
+            "1e1.5",
+            "+-1",
+            "5-",
+            "1e++1",
+            "1e+-1",
+        ] {
+            assert_eq!(number(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_column_is_summed_by_the_values_of_others() {
+        let file = "\u{feff}NAME, SKU ,Q\r\nAnn,A,0.1\r\nBo,B,\r\nCy,A,0.2\r\nDi,A\r\n,,-1\r\n";
+        assert_eq!(sums(file, "Q", &[]), pairs(&[("", "-0.7")]));
+        assert_eq!(
+            sums(file, "Q", &["SKU"]),
+            pairs(&[("", "-1"), ("A", "0.3"), ("B", "0")])
+        );
+        assert_eq!(
+            sums(file, "Q", &["SKU", "NAME"]),
+            pairs(&[
+                ("/", "-1"),
+                ("A/Ann", "0.1"),
+                ("A/Cy", "0.2"),
+                ("A/Di", "0"),
+                ("B/Bo", "0")
+            ])
+        );
+        assert_eq!(sums("Q\n", "Q", &[]), pairs(&[("", "0")]));
+        assert_eq!(sums("Q,S\n", "Q", &["S"]), pairs(&[]));
+    }
+
+    #[test]
+    fn a_file_without_a_sum_says_why() {
+        for (file, column, by, why) in [
+            (
+                "CONSUMPTION\n1\n",
+                "CONSUMPTON",
+                vec![],
+                "no column CONSUMPTON; did you mean CONSUMPTION?",
+            ),
+            (
+                "A,B\n1,2\n",
+                "QUANTITY",
+                vec![],
+                "no column QUANTITY; its columns are A, B",
+            ),
+            ("A,B\n1,2\n", "A", vec!["b"], "no column b; did you mean B?"),
+            ("", "A", vec![], "no column A, and no other"),
+            (
+                "A\n1\n\u{1b}[31mx\n",
+                "A",
+                vec![],
+                "A is no number in row 2: \"[31mx\"",
+            ),
+        ] {
+            let said = sums(file, column, &by).unwrap_err();
+            assert!(said.contains(why), "{said}");
+        }
+    }
+
+    proptest! {
+        /// Against sums in hundredths, which whole numbers can hold.
+        #[test]
+        fn sums_are_those_of_whole_numbers(rows in prop::collection::vec((0..4_u8, -99_999..99_999_i64), 0..60)) {
+            let mut file = String::from("SKU,Q\n");
+            let mut expected: BTreeMap<Vec<String>, i64> = BTreeMap::new();
+            for (sku, hundredths) in &rows {
+                let sign = if *hundredths < 0 { "-" } else { "" };
+                let (whole, rest) = (hundredths.abs() / 100, hundredths.abs() % 100);
+                file.push_str(&format!("{sku},{sign}{whole}.{rest:02}\n"));
+                *expected.entry(vec![sku.to_string()]).or_default() += hundredths;
+            }
+            let sums = sum_up(file.as_bytes(), &totals("Q", &["SKU"])).unwrap().unwrap();
+            let expected: Sums = expected.into_iter().map(|(key, sum)| (key, BigDecimal::new(sum.into(), 2))).collect();
+            prop_assert_eq!(sums, expected);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The sums of the reports of one sub-partner and period, held against each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bigdecimal::BigDecimal;
+
+use super::{
+    difference::{Difference, Kind},
+    subject::Subject,
+    sums::{Sums, written},
+};
+use crate::{
+    request::{OrgId, Period, ReportType},
+    settings::Totals,
+    text::one_line,
+};
+
+/// Sums that have to agree: of one sub-partner (or the partner itself), period and `internal`, and of one value of each
+/// of the columns `by`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Total {
+    /// The sub-partner's label, where it has one.
+    pub label: Option<String>,
+    /// The sub-partner; `None` for the partner itself.
+    pub sub_partner: Option<OrgId>,
+    /// The days.
+    pub period: Period,
+    /// Whether internal organisations are included.
+    pub internal: bool,
+    /// The columns that it is summed up by, with their values.
+    pub by: Vec<(String, String)>,
+    /// The sum of each type whose file has one, in plain decimals.
+    pub sums: BTreeMap<ReportType, String>,
+    /// Whether they agree.
+    pub agreement: Agreement,
+}
+
+/// Whether sums agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Agreement {
+    /// All are the same.
+    Agree,
+    /// They are not.
+    Differ,
+    /// There is one only.
+    Alone,
+}
+
+/// The sums of one unchanged file, or why it has none.
+pub(super) struct Summed<'a> {
+    /// Which of the subjects it is.
+    pub(super) place: usize,
+    pub(super) subject: Subject<'a>,
+    pub(super) sums: Result<Sums, String>,
+}
+
+/// What came of comparing them.
+#[derive(Debug, Default)]
+pub(super) struct Compared {
+    pub(super) totals: Vec<Total>,
+    /// With the places of the subjects that they are about.
+    pub(super) differences: Vec<(usize, Difference)>,
+    /// Groups with files of at least two types.
+    pub(super) groups: usize,
+}
+
+/// Compares files of at least two types of one sub-partner, period and `internal`; one alone is only shown. `summed`
+/// stands in plan order.
+pub(super) fn compare(summed: &[Summed<'_>], totals: &Totals) -> Compared {
+    let mut order = Vec::new();
+    let mut groups: BTreeMap<_, Vec<&Summed<'_>>> = BTreeMap::new();
+    for file in summed {
+        let request = &file.subject.planned.request;
+        let key = (
+            request.sub_partner.as_ref(),
+            request.period,
+            request.internal,
+        );
+        groups.entry(key).or_insert_with(|| {
+            order.push(key);
+            Vec::new()
+        });
+        groups.entry(key).or_default().push(file);
+    }
+    let mut compared = Compared::default();
+    for key in order {
+        compare_group(&groups[&key], totals, &mut compared);
+    }
+    compared
+}
+
+fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared) {
+    let Some(first) = files.first() else { return };
+    if files.len() > 1 {
+        compared.groups += 1;
+        for file in files {
+            if let Err(why) = &file.sums {
+                let difference = file.subject.file_differs(Kind::TotalsUnknown, why);
+                compared.differences.push((file.place, difference));
+            }
+        }
+    }
+    let known = files.iter().filter_map(|file| {
+        let sums = file.sums.as_ref().ok()?;
+        Some((file.subject.planned.request.report_type, sums))
+    });
+    let known: BTreeMap<ReportType, &Sums> = known.collect();
+    let keys: BTreeSet<&Vec<String>> = known.values().flat_map(|sums| sums.keys()).collect();
+    let mut differ = Vec::new();
+    let zero = BigDecimal::default();
+    for key in keys {
+        // What a file does not name, it has none of.
+        let sums = known
+            .iter()
+            .map(|(report_type, sums)| (*report_type, sums.get(key).unwrap_or(&zero)));
+        let sums: Vec<(ReportType, &BigDecimal)> = sums.collect();
+        let agreement = match sums.as_slice() {
+            [] | [_] => Agreement::Alone,
+            [(_, first), rest @ ..] if rest.iter().all(|(_, sum)| sum == first) => Agreement::Agree,
+            _ => Agreement::Differ,
+        };
+        let by: Vec<(String, String)> =
+            totals.by.iter().cloned().zip(key.iter().cloned()).collect();
+        let sums: BTreeMap<ReportType, String> = sums
+            .into_iter()
+            .map(|(report_type, sum)| (report_type, written(sum)))
+            .collect();
+        if agreement == Agreement::Differ {
+            differ.push(told(&by, &sums));
+        }
+        let planned = first.subject.planned;
+        compared.totals.push(Total {
+            label: planned.label.as_deref().map(ToOwned::to_owned),
+            sub_partner: planned.request.sub_partner.clone(),
+            period: planned.request.period,
+            internal: planned.request.internal,
+            by,
+            sums,
+            agreement,
+        });
+    }
+    if !differ.is_empty() {
+        let planned = first.subject.planned;
+        let internal = if planned.request.internal {
+            " internal"
+        } else {
+            ""
+        };
+        let message = format!(
+            "{} {}{internal}: the sums of {} differ: {}",
+            first.subject.who(),
+            planned.request.period,
+            totals.column,
+            shortened(differ)
+        );
+        let difference = first.subject.differs(Kind::TotalsDiffer, "");
+        compared.differences.push((
+            first.place,
+            Difference {
+                message,
+                ..difference
+            },
+        ));
+    }
+}
+
+/// So many sums that differ are told; the table and the JSON have all.
+const TOLD: usize = 20;
+
+fn shortened(mut differ: Vec<String>) -> String {
+    let more = differ.len().saturating_sub(TOLD);
+    differ.truncate(TOLD);
+    if more > 0 {
+        differ.push(format!("and {more} more"));
+    }
+    differ.join("; ")
+}
+
+/// `SKU A: PARTNER 30.6, CUSTOMER 30.8, USER 30.6`
+fn told(by: &[(String, String)], sums: &BTreeMap<ReportType, String>) -> String {
+    let by: Vec<String> = by
+        .iter()
+        .map(|(name, value)| format!("{name} {}", one_line(value)))
+        .collect();
+    let sums: Vec<String> = sums
+        .iter()
+        .map(|(report_type, sum)| format!("{report_type} {sum}"))
+        .collect();
+    match by.is_empty() {
+        true => sums.join(", "),
+        false => format!("{}: {}", by.join(", "), sums.join(", ")),
+    }
+}

@@ -1,0 +1,88 @@
+//! `monthend audit`
+
+use std::{io, path::Path};
+
+use tracing::warn;
+
+use super::{
+    args::{AuditArgs, PlanFormat},
+    connection::credentials,
+    converse::converse,
+    error::CliError,
+    exit::Exit,
+    plan::discovered,
+    signals::Signals,
+    status::warn_of_rescued,
+    target::{Target, real_ledger, tell_repairs},
+};
+use crate::{
+    api::HttpApi,
+    audit::Scope,
+    ledger::{read_file, refuse_mixing},
+    output::{AuditView, console},
+    plan::Plan,
+    session::{ReadError, Session},
+};
+
+/// Names every difference between plan, ledger, server and files. Reads only, without the lock.
+pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
+    let signals = Signals::listen();
+    let (mut target, manifest) = Target::with_manifest(&args.manifest, &args.calendar)?;
+    let credentials = credentials(&target)?;
+
+    // The ledger.
+    let path = real_ledger(&target.ledger)?;
+    let reading = read_file(&path)?;
+    let known = reading.as_ref().map(|reading| &reading.ledger);
+    refuse_mixing(&path, known, target.is_rehearsal())?;
+    warn_of_rescued(&target.ledger, known);
+    if reading.is_none() {
+        let path = target.ledger.display();
+        warn!("no ledger at {path}: nothing of the plan is created, as far as is known");
+    }
+    let reading = reading.unwrap_or_default();
+    tell_repairs(&target.ledger, &reading, "; the next run repairs it");
+
+    // The server, and the plan where it has to be asked for that.
+    let concurrency = target.settings.limits.concurrency.get();
+    let totals = target.settings.audit.totals.clone();
+    let ask = async |session: &Session<'_, HttpApi>| {
+        let discovered = discovered(session, &manifest, &signals).await?;
+        let plan = Plan::expand(&manifest, &discovered)?;
+        let selection = args.selection.selection();
+        let selected = selection.of_plan(&plan, &manifest, &discovered, &reading.ledger)?;
+        let scope = Scope::new(&plan, &selected, &reading.ledger);
+        let held = tokio::select! {
+            biased;
+            signal = signals.caught() => return Err(CliError::Interrupted(signal)),
+            held = scope.ask(session, concurrency) => {
+                held.map_err(|e| match e {
+                    ReadError::Halted(halt) => CliError::Stopped(halt.into()),
+                    ReadError::Failed(cause) => CliError::Audit(cause),
+                })?
+            }
+        };
+        Ok((plan, selected, held))
+    };
+    let (plan, selected, held) = converse(&mut target, credentials, &path, &signals, ask).await?;
+
+    // The files.
+    signals.end_at_once();
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let folder = (!args.no_files).then_some(folder);
+    let scope = Scope::new(&plan, &selected, &reading.ledger);
+    let audit = scope.compare(&held, folder, totals.as_ref());
+
+    // The words.
+    let view = AuditView::new(&audit);
+    let text = match args.format {
+        PlanFormat::Table => view.table(),
+        PlanFormat::Csv => (view.csv()).map_err(|e| CliError::Stdout(io::Error::other(e)))?,
+        PlanFormat::Json => view.json().map_err(|e| CliError::Stdout(e.into()))?,
+    };
+    console::print(&text).map_err(CliError::Stdout)?;
+    Ok(match audit.differences.is_empty() {
+        true => Exit::Success,
+        false => Exit::Failures,
+    })
+}

@@ -1,0 +1,169 @@
+//! From options to the collecting of a ledger's rows: what `collect`, `run --collect` and `retry --collect` share.
+
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tracing::{info, warn};
+
+use super::{args::CollectArgs, drive::Means, error::CliError, held::HeldLedger, target::Target};
+use crate::{
+    collect::{self, HttpHost, Overwrite, Part, combine, try_out, try_output},
+    ledger::{Counts, Ledger, Row, State},
+    output::Readers,
+    request::RequestId,
+    runner::{Event, Finished},
+};
+
+/// How files are collected, and where to.
+#[derive(Debug)]
+pub(super) struct Collection {
+    /// Absolute.
+    output: PathBuf,
+    /// Absolute.
+    ledger_folder: PathBuf,
+    wait: Duration,
+    overwrite: Overwrite,
+    any_content: bool,
+    /// `--combine`
+    combined: Option<PathBuf>,
+}
+
+impl Collection {
+    /// Reads options, environment and manifest, and makes sure that files can be written.
+    ///
+    /// # Errors
+    /// They cannot: exit code 2, before anything is sent.
+    pub(super) fn prepare(
+        args: &CollectArgs,
+        target: &Target,
+        held: &HeldLedger,
+    ) -> Result<Self, CliError> {
+        let output = target.output(args.output.as_deref(), &held.file.path);
+        let failed = |source| CliError::Output {
+            path: output.clone(),
+            source,
+        };
+        let absolute = |path: &Path| std::path::absolute(path);
+        let ledger = absolute(&held.file.path).map_err(failed)?;
+        try_output(&output).map_err(failed)?;
+        if let Some(file) = &args.combine {
+            try_out(file).map_err(|source| CliError::Output {
+                path: file.clone(),
+                source,
+            })?;
+        }
+        Ok(Collection {
+            output: absolute(&output).map_err(failed)?,
+            ledger_folder: ledger.parent().unwrap_or(Path::new("/")).to_owned(),
+            wait: args.wait.unwrap_or(target.settings.collect.wait),
+            overwrite: match args.force {
+                true => Overwrite::All,
+                false => Overwrite::Ours,
+            },
+            any_content: args.no_content_check,
+            combined: args.combine.clone(),
+        })
+    }
+
+    /// Collects the selected rows of `ledger` that are created. `counts`: how they stand otherwise.
+    pub(super) async fn run(
+        &self,
+        ledger: Ledger,
+        counts: Counts,
+        selected: &HashSet<RequestId>,
+        means: &Means<'_>,
+    ) -> Finished {
+        let is_wanted =
+            |row: &Row| selected.contains(&row.key()) && matches!(row.state, State::Created(_));
+        let work = ledger.places().filter(|(_, row)| is_wanted(row));
+        let work = work.map(|(place, _)| place).collect();
+        let settings = &means.target.settings;
+        let host = HttpHost::new(&settings.api);
+        let readers: &Readers = means.readers;
+        let on_event = |event: &Event| readers.on_event(event);
+        let run = collect::run(collect::Setup {
+            session: means.session,
+            host: &host,
+            ledger,
+            disk: &means.held.file.disk,
+            work,
+            counts,
+            output: self.output.clone(),
+            ledger_folder: self.ledger_folder.clone(),
+            wait: self.wait,
+            overwrite: self.overwrite,
+            any_content: self.any_content,
+            concurrency: settings.limits.concurrency.get(),
+            silence: settings.api.request_timeout,
+            interrupt: means.interrupt.clone(),
+            on_event: &on_event,
+        });
+        super::drive::ticking(readers, run).await
+    }
+
+    /// Collects what a run has left at rest; a run that stopped early is not followed by anything.
+    pub(super) async fn after(
+        &self,
+        finished: Finished,
+        selected: &HashSet<RequestId>,
+        means: &Means<'_>,
+    ) -> Finished {
+        if finished.stop.is_some() || finished.unsaved.is_some() {
+            return finished;
+        }
+        let Finished {
+            counts,
+            not_looked_up,
+            elapsed,
+            ledger,
+            ..
+        } = finished;
+        let collected = self.run(ledger, counts, selected, means).await;
+        Finished {
+            not_looked_up,
+            elapsed: elapsed + collected.elapsed,
+            ..collected
+        }
+    }
+
+    /// Writes what `--combine` asks for, of all collected files of the selection; nothing after a run that stopped early.
+    ///
+    /// # Errors
+    /// A file cannot be read or written.
+    pub(super) fn combine(
+        &self,
+        finished: &Finished,
+        selected: &HashSet<RequestId>,
+    ) -> Result<(), CliError> {
+        let Some(target) = &self.combined else {
+            return Ok(());
+        };
+        if finished.stop.is_some() || finished.unsaved.is_some() {
+            return Ok(());
+        }
+        let is_collected = |row: &&Row| {
+            let collected = &row.collected;
+            selected.contains(&row.key())
+                && matches!(row.state, State::Created(_))
+                && !collected.file.is_empty()
+                && collected.error.is_empty()
+        };
+        let parts: Vec<Part<'_>> = (finished.ledger.rows().filter(is_collected))
+            .map(|row| Part {
+                row,
+                file: self.ledger_folder.join(&row.collected.file),
+            })
+            .collect();
+        if parts.is_empty() {
+            warn!("no file is collected, so there is nothing to combine");
+        }
+        for combined in combine(target, &parts)? {
+            combined.notes().iter().for_each(|note| warn!("{note}"));
+            info!("{combined}");
+        }
+        Ok(())
+    }
+}

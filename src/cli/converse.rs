@@ -1,0 +1,57 @@
+//! A conversation of a command that only reads: it does not hold the ledger, but keeps the pauses that are noted beside
+//! it, and notes those that it is told of.
+
+use std::{cell::RefCell, path::Path};
+
+use chrono::Utc;
+
+use super::{
+    connection::Connection, error::CliError, held::remember, signals::Signals, target::Target,
+};
+use crate::{
+    api::{Credentials, HttpApi},
+    ledger::{Lock, Pause},
+    session::{News, Session},
+};
+
+/// Opens a conversation for `ask`; `ledger` is the real one. From here on the first signal ends it in good order.
+///
+/// # Errors
+/// There is no conversation to be had, and what `ask` says.
+pub(super) async fn converse<T>(
+    target: &mut Target,
+    credentials: Credentials,
+    ledger: &Path,
+    signals: &Signals,
+    ask: impl AsyncFnOnce(&Session<'_, HttpApi>) -> Result<T, CliError>,
+) -> Result<T, CliError> {
+    let connection = Connection::open(target, credentials).await?;
+    let announced = RefCell::new(None);
+    let listener = |news: &News| {
+        if let News::Paused { until, wait, .. } = news {
+            *announced.borrow_mut() = Some((*until - *wait, *until));
+        }
+    };
+    let pause = Lock::peek_pause(ledger, &connection.server, Utc::now());
+    let found = {
+        let session = connection.session(&target.settings, pause, &listener);
+        signals.end_in_order();
+        ask(&session).await
+    };
+    // Noted for the next command, unless a run holds the lock: it will be told by the server itself.
+    if let Some((since, until)) = announced.into_inner()
+        && let Ok(mut lock) = Lock::take(ledger, Utc::now())
+    {
+        let server = connection.server.clone();
+        remember(
+            &mut lock,
+            Pause {
+                server,
+                since,
+                until,
+            },
+        );
+        lock.release(Utc::now());
+    }
+    found
+}

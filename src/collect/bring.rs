@@ -1,0 +1,336 @@
+//! One row's file, from the server's word that it is ready to the line in the ledger.
+
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    path::Path,
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::{
+    Names, Overwrite,
+    content::Content,
+    download::{NotFetched, Patience, fetch},
+    files::{self, Put},
+    host::Host,
+    part::{Part, blocking},
+    stopped::Stopped,
+};
+use crate::{
+    api::{Api, DownloadUrl, Listed},
+    ledger::{Collected, Counts, JournalError, Place, Record, Row},
+    runner::{Event, EventKind},
+    session::{Halt, ReadError, Session},
+    text::one_line,
+    whole_file,
+};
+
+const COMPLETED: &str = "COMPLETED";
+const FAILED: &str = "FAILED";
+
+/// How files are brought.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Means {
+    pub(super) overwrite: Overwrite,
+    /// What is no table is taken all the same.
+    pub(super) any_content: bool,
+    /// Without a byte for so long, a download has broken.
+    pub(super) silence: Duration,
+}
+
+/// What all rows share.
+pub(super) struct Carrier<'c, 'r, 's, A: Api, H> {
+    pub(super) session: &'c Session<'s, A>,
+    pub(super) host: &'c H,
+    pub(super) record: Record<'r>,
+    pub(super) names: RefCell<Names>,
+    pub(super) counts: Cell<Counts>,
+    pub(super) means: Means,
+    pub(super) stopping: Stopped,
+    pub(super) began: Instant,
+    pub(super) on_event: &'c dyn Fn(&Event),
+}
+
+/// What became of a row.
+#[derive(Debug)]
+pub(super) enum Brought {
+    /// Its file is in its place.
+    Collected {
+        row: Box<Row>,
+        /// What is in it.
+        content: Option<Content>,
+    },
+    /// It has no file, and the row says why.
+    Not(Box<Row>),
+    /// It is not ready.
+    InProgress,
+    /// Nothing leaves any more.
+    Halted(Halt),
+    /// The disk takes nothing more.
+    Disk(String),
+    /// It was given up before anything was done.
+    Left,
+}
+
+/// Why there is no file for a report that is complete.
+enum Reason {
+    Says(String),
+    Halted(Halt),
+    Disk(String),
+    Left,
+}
+
+impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
+    /// Tells what happened.
+    pub(super) fn emit(&self, kind: EventKind) {
+        (self.on_event)(&Event {
+            at: self.session.now(),
+            elapsed: self.began.elapsed(),
+            counts: self.counts.get(),
+            pace: self.session.gate().stats(),
+            kind,
+        });
+    }
+
+    /// What of a row's file is there already; `None` where it has to be fetched.
+    pub(super) async fn look(&self, place: Place) -> (Option<Brought>, Result<(), JournalError>) {
+        let row = self.record.row(place);
+        let Some(path) = self.names.borrow().recorded(&row) else {
+            return (None, Ok(()));
+        };
+        let found = match files::look(path).await {
+            Ok(Some(found)) => found,
+            Ok(None) => return (None, Ok(())),
+            Err(error) => {
+                let why = format!("{} cannot be read: {error}", row.collected.file);
+                return self.not(row, &why).await;
+            }
+        };
+        if found.sha256 != row.collected.sha256 {
+            if self.means.overwrite == Overwrite::All {
+                return (None, Ok(()));
+            }
+            let why = format!(
+                "{} was changed on the disk and is left as it is; --force fetches it again",
+                row.collected.file
+            );
+            return self.not(row, &why).await;
+        }
+        let collected = Collected {
+            error: String::new(),
+            rows: Some(found.content.rows),
+            ..row.collected.clone()
+        };
+        let (row, recorded) = self.conclude(row, collected).await;
+        let content = Some(found.content);
+        let row = Box::new(row);
+        (Some(Brought::Collected { row, content }), recorded)
+    }
+
+    /// Keeps what the server said of a row's report in memory; the file gets it in the end.
+    pub(super) fn note_status(&self, place: Place, word: &str) {
+        let mut row = self.record.row(place);
+        let word = one_line(word);
+        if row.collected.status != word {
+            row.collected.status = word;
+            self.record.keep(&row);
+        }
+    }
+
+    /// Asks for a row's report, and fetches its file where it is complete.
+    pub(super) async fn bring(&self, place: Place) -> (Brought, Result<(), JournalError>) {
+        let mut row = self.record.row(place);
+        let report = match self.ask(&row).await {
+            Ok(Some(report)) => report,
+            Ok(None) if self.is_young(&row) => return (Brought::InProgress, Ok(())),
+            Ok(None) => {
+                let why = "the server does not have this report any more; \
+                           `monthend resolve --resend --replace` has it made anew";
+                return settled(self.not(row, why).await);
+            }
+            Err(Reason::Says(why)) => return settled(self.not(row, &why).await),
+            Err(reason) => return (reason.into(), Ok(())),
+        };
+        if !report.can_answer(row.request()) {
+            let why = "the server's report has another type, period or sub-partner than this row";
+            return settled(self.not(row, why).await);
+        }
+        row.collected.status = one_line(report.status.as_deref().unwrap_or_default());
+        let status = row.collected.status.to_ascii_uppercase();
+        if status == FAILED {
+            let said = report.errors.as_deref().unwrap_or("it does not say why");
+            let why = format!(
+                "the server could not make this report: {said}; \
+                 `monthend retry --recreate-failed` has it made anew"
+            );
+            return settled(self.not(row, &why).await);
+        }
+        let url = match report.download {
+            Some(url) if status == COMPLETED || status.is_empty() => url,
+            _ => {
+                self.record.keep(&row);
+                return (Brought::InProgress, Ok(()));
+            }
+        };
+        match self.fetch(&mut row, url).await {
+            Ok(content) => {
+                let collected = row.collected.clone();
+                let (row, recorded) = self.conclude(row, collected).await;
+                let (row, content) = (Box::new(row), Some(content));
+                (Brought::Collected { row, content }, recorded)
+            }
+            Err(Reason::Says(why)) => settled(self.not(row, &why).await),
+            Err(reason) => (reason.into(), Ok(())),
+        }
+    }
+
+    /// Notes that a row's report was waited for in vain.
+    pub(super) async fn still_in_progress(
+        &self,
+        place: Place,
+        age: Duration,
+    ) -> (Row, Result<(), JournalError>) {
+        let row = self.record.row(place);
+        let why = match row.collected.status.as_str() {
+            "" => "the server does not show this report yet".to_owned(),
+            done if done.eq_ignore_ascii_case(COMPLETED) => {
+                "the server says that it is complete and gives no address to fetch it from"
+                    .to_owned()
+            }
+            word => {
+                let age = match age.as_secs() {
+                    seconds @ ..120 => format!("{seconds} s"),
+                    seconds => format!("{} min", seconds / 60),
+                };
+                format!("{word} for {age}; `monthend collect` goes on from here")
+            }
+        };
+        let collected = Collected {
+            error: why,
+            ..row.collected.clone()
+        };
+        self.conclude(row, collected).await
+    }
+
+    async fn ask(&self, row: &Row) -> Result<Option<Listed>, Reason> {
+        let Some(id) = row.state.report_id() else {
+            return Err(Reason::Left);
+        };
+        let read = tokio::select! {
+            biased;
+            () = self.stopping.wait() => return Err(Reason::Left),
+            read = self.session.get(id) => read,
+        };
+        read.map_err(|error| match error {
+            ReadError::Halted(halt) => Reason::Halted(halt),
+            ReadError::Failed(cause) => {
+                Reason::Says(format!("the server could not be asked: {}", cause.text))
+            }
+        })
+    }
+
+    /// Whether a report may not be found yet because it was made just now.
+    fn is_young(&self, row: &Row) -> bool {
+        let settle = self.session.policy().settle;
+        let age = row.updated_at.map(|at| self.session.now() - at);
+        age.is_some_and(|age| age.to_std().is_ok_and(|age| age < settle))
+    }
+
+    /// Fetches the file at `url` to the row's place, and sets what the row says of it.
+    async fn fetch(&self, row: &mut Row, url: DownloadUrl) -> Result<Content, Reason> {
+        let place = self.names.borrow_mut().place(row);
+        let name = self.names.borrow().spelled(&place);
+        let disk = |error: io::Error| match files::is_full(&error) {
+            true => Reason::Disk(format!("{name} cannot be written: {error}")),
+            false => Reason::Says(format!("{name} cannot be written: {error}")),
+        };
+        let folder = place.parent().unwrap_or(Path::new(".")).to_owned();
+        blocking(move || whole_file::make_folder(&folder))
+            .await
+            .map_err(disk)?;
+        let mut part = Part::begin(&place, row.id()).await.map_err(disk)?;
+        let patience = Patience {
+            silence: self.means.silence,
+            longest_wait: self.session.policy().max_retry_after,
+        };
+        let asked = &*row;
+        let renew = async || {
+            let fresh = self.ask(asked).await?.and_then(|report| report.download);
+            fresh.ok_or_else(|| Reason::Says("the server gives no fresh address for it".to_owned()))
+        };
+        let fetched = fetch(self.session, self.host, patience, url, renew, &mut part).await;
+        let whole = fetched.map_err(|error| match error {
+            NotFetched::Host(why) => Reason::Says(why),
+            NotFetched::Api(reason) => reason,
+            NotFetched::Disk(error) => disk(error),
+        })?;
+        if let Some(flaw) = &whole.content.flaw
+            && !self.means.any_content
+        {
+            let kept = files::reject(&part, &place).await.map_err(disk)?;
+            let kept = self.names.borrow().spelled(&kept);
+            return Err(Reason::Says(format!("no report: {flaw}; kept as {kept}")));
+        }
+        let ours = row.collected.sha256.clone();
+        match files::put(&part, &whole, &place, ours, self.means.overwrite).await {
+            Ok(Put::There) => {}
+            Ok(Put::InTheWay) => {
+                return Err(Reason::Says(format!(
+                    "{name} is in the way: it is another file, and no row's; --force overwrites it"
+                )));
+            }
+            Err(error) => return Err(disk(error)),
+        }
+        row.collected = Collected {
+            status: COMPLETED.to_owned(),
+            file: name,
+            sha256: whole.sha256,
+            error: String::new(),
+            rows: Some(whole.content.rows),
+        };
+        Ok(whole.content)
+    }
+
+    async fn not(&self, row: Row, why: &str) -> (Option<Brought>, Result<(), JournalError>) {
+        let collected = Collected {
+            error: one_line(why),
+            ..row.collected.clone()
+        };
+        let (row, recorded) = self.conclude(row, collected).await;
+        (Some(Brought::Not(row.into())), recorded)
+    }
+
+    /// Writes the row, where that changes anything.
+    async fn conclude(&self, mut row: Row, to: Collected) -> (Row, Result<(), JournalError>) {
+        row.collected = to;
+        let is_known = {
+            let ledger = self.record.ledger();
+            let known = ledger.get(row.id());
+            known.is_some_and(|known| known.collected == row.collected)
+        };
+        let recorded = match is_known {
+            true => Ok(()),
+            false => self.record.conclude(&mut row).await,
+        };
+        (row, recorded)
+    }
+}
+
+fn settled(
+    (brought, recorded): (Option<Brought>, Result<(), JournalError>),
+) -> (Brought, Result<(), JournalError>) {
+    (brought.unwrap_or(Brought::Left), recorded)
+}
+
+impl From<Reason> for Brought {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::Halted(halt) => Brought::Halted(halt),
+            Reason::Disk(why) => Brought::Disk(why),
+            // Whoever has a row to write it in does not get here with words.
+            Reason::Left | Reason::Says(_) => Brought::Left,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Which columns the files of a type have: vendors add and rename them, and people have to hear of it.
+
+use std::collections::BTreeMap;
+
+use tracing::warn;
+
+use super::Content;
+use crate::{ledger::Row, request::ReportType};
+
+/// The headers of what was collected.
+#[derive(Debug, Default)]
+pub(super) struct Columns {
+    /// By type and header, the files that have it.
+    headers: BTreeMap<(ReportType, Vec<String>), Vec<String>>,
+    not_utf8: Vec<String>,
+}
+
+impl Columns {
+    pub(super) fn saw(&mut self, row: &Row, content: Content) {
+        if !content.is_utf8 {
+            self.not_utf8.push(row.collected.file.clone());
+        }
+        let kind = (row.request().report_type, content.columns);
+        let files = self.headers.entry(kind).or_default();
+        files.push(row.collected.file.clone());
+    }
+
+    /// Names the files that differ from most of their type, and those that are not UTF-8: one line each kind.
+    pub(super) fn tell(&self) {
+        for kind in ReportType::ALL {
+            let of_kind = self.headers.iter().filter(|((found, _), _)| *found == kind);
+            let mut of_kind: Vec<_> = of_kind
+                .map(|((_, header), files)| (header, files))
+                .collect();
+            of_kind.sort_by_key(|(_, files)| std::cmp::Reverse(files.len()));
+            let Some(((usual, _), others)) = of_kind.split_first() else {
+                continue;
+            };
+            for (header, files) in others {
+                let differences = differences(usual, header);
+                let (file, more) = (&files[0], files.len() - 1);
+                let more = if more > 0 {
+                    format!(" and {more} more")
+                } else {
+                    String::new()
+                };
+                warn!(
+                    "{file}{more}: the columns differ from those of other {kind} reports: {differences}"
+                );
+            }
+        }
+        if let Some((file, more)) = self.not_utf8.split_first() {
+            let more = match more.len() {
+                0 => String::new(),
+                n => format!(" and {n} more"),
+            };
+            warn!("{file}{more}: not UTF-8; kept as it came");
+        }
+    }
+}
+
+fn differences(usual: &[String], header: &[String]) -> String {
+    let lacking = |of: &[String], from: &[String]| -> Vec<String> {
+        let lacking = of.iter().filter(|name| !from.contains(name));
+        lacking.take(10).cloned().collect()
+    };
+    let (missing, new) = (lacking(usual, header), lacking(header, usual));
+    let mut said = Vec::new();
+    if !missing.is_empty() {
+        said.push(format!("without {}", missing.join(", ")));
+    }
+    if !new.is_empty() {
+        said.push(format!("with {}", new.join(", ")));
+    }
+    if said.is_empty() {
+        said.push("in another order".to_owned());
+    }
+    said.join(", ")
+}

@@ -1,0 +1,548 @@
+//! `--combine`: one table of all collected files of a type.
+//!
+//! The files are read twice, first their headers and then their rows, and one row is in memory at a time. The columns
+//! are those of all files, by name, in order of first appearance; before them stands whose report a row is of.
+
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    ffi::OsString,
+    fmt,
+    fs::File,
+    io::{self, BufWriter},
+    path::{Path, PathBuf},
+};
+
+use csv::{ByteRecord, Terminator, Writer, WriterBuilder};
+
+use crate::{
+    ledger::{Row, neutralise},
+    request::{OrgId, ReportType},
+    table::Table,
+    text::one_line,
+    whole_file::NewFile,
+};
+
+/// The columns that stand before those of the files.
+const LEADING: [&str; 5] = [
+    "sub_partner",
+    "sub_partner_org_id",
+    "period_start",
+    "period_end",
+    "internal",
+];
+
+/// A collected file, and whose it is.
+#[derive(Debug, Clone)]
+pub struct Part<'a> {
+    /// The row of the ledger.
+    pub row: &'a Row,
+    /// Where its file lies.
+    pub file: PathBuf,
+}
+
+/// A file that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Combined {
+    /// Where it lies.
+    pub file: PathBuf,
+    /// What type its reports have.
+    pub report_type: ReportType,
+    /// How many files are in it.
+    pub files: usize,
+    /// How many rows it has below its header.
+    pub rows: u64,
+    /// Columns that some of the files lack, in the order of the columns, and which files.
+    pub lacking: Vec<(String, Vec<PathBuf>)>,
+    /// Files of which some row has more cells than the header: the surplus has no column, and is left out.
+    pub too_wide: Vec<PathBuf>,
+}
+
+impl Combined {
+    /// What people should know of it, a line each: columns that some files lack, and cells that were left out.
+    pub fn notes(&self) -> Vec<String> {
+        let name = self.report_type;
+        let all = self.files;
+        let lacking = self.lacking.iter().map(|(column, files)| {
+            let (some, column) = (files.len(), one_line(column));
+            format!(
+                "{some} of {all} {name} files lack the column {column}: {}",
+                first(files)
+            )
+        });
+        let too_wide = (!self.too_wide.is_empty()).then(|| {
+            let (some, first) = (self.too_wide.len(), first(&self.too_wide));
+            format!("{some} of {all} {name} files have rows wider than their header; what has no column was left out: {first}")
+        });
+        lacking.chain(too_wide).collect()
+    }
+}
+
+impl fmt::Display for Combined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Combined {
+            report_type,
+            files,
+            rows,
+            ..
+        } = self;
+        write!(
+            f,
+            "{report_type}: {rows} rows of {files} files are in {}",
+            self.file.display()
+        )
+    }
+}
+
+/// So many files are named in one line.
+const NAMED: usize = 3;
+
+fn first(files: &[PathBuf]) -> String {
+    let named = files
+        .iter()
+        .take(NAMED)
+        .map(|file| file.display().to_string());
+    let mut text = named.collect::<Vec<_>>().join(", ");
+    if files.len() > NAMED {
+        text.push_str(&format!(" and {} more", files.len() - NAMED));
+    }
+    text
+}
+
+/// Why a file could not be written. What was there before is untouched.
+#[derive(Debug, thiserror::Error)]
+pub enum CombineError {
+    /// A collected file.
+    #[error("cannot read {}", file.display())]
+    Read {
+        /// Which one.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A collected file is where one is to be written.
+    #[error("{} is a collected file, and is not overwritten; name another one to combine into", .0.display())]
+    Itself(PathBuf),
+    /// The file that is to be written.
+    #[error("cannot write {}", file.display())]
+    Write {
+        /// Which one.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Writes `target`, or one file beside it for each type where `parts` have several. The rows stand in the order of
+/// `parts`. Each file appears whole; a new one is
+/// readable for its owner only, one that was there keeps its permissions.
+///
+/// # Errors
+/// A file cannot be read, or one cannot be written. Files of other types may have been written.
+pub fn combine(target: &Path, parts: &[Part<'_>]) -> Result<Vec<Combined>, CombineError> {
+    let mut types: Vec<ReportType> = Vec::new();
+    for part in parts {
+        let report_type = part.row.request().report_type;
+        if !types.contains(&report_type) {
+            types.push(report_type);
+        }
+    }
+    let several = types.len() > 1;
+    let combined = types.into_iter().map(|report_type| {
+        let file = match several {
+            true => of_type(target, report_type),
+            false => target.to_owned(),
+        };
+        let parts = parts.iter();
+        let parts = parts.filter(|part| part.row.request().report_type == report_type);
+        one_type(&file, report_type, &parts.collect::<Vec<_>>())
+    });
+    combined.collect()
+}
+
+/// Whether files could be written where [`combine`] would put them: tries, and leaves nothing.
+///
+/// # Errors
+/// What the system said.
+pub fn try_out(target: &Path) -> io::Result<()> {
+    if target.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    NewFile::begin(target).map(drop)
+}
+
+/// `all.csv` becomes `all-user.csv`.
+fn of_type(target: &Path, report_type: ReportType) -> PathBuf {
+    let mut name = OsString::from(target.file_stem().unwrap_or_default());
+    name.push(format!("-{}", report_type.as_str().to_lowercase()));
+    if let Some(extension) = target.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    target.with_file_name(name)
+}
+
+fn one_type(
+    file: &Path,
+    report_type: ReportType,
+    parts: &[&Part<'_>],
+) -> Result<Combined, CombineError> {
+    let place = file.canonicalize();
+    if let Ok(place) = &place
+        && (parts.iter()).any(|part| part.file.canonicalize().is_ok_and(|part| part == *place))
+    {
+        return Err(CombineError::Itself(file.to_owned()));
+    }
+    let headers: Result<Vec<_>, _> = parts.iter().map(|part| columns_of(part)).collect();
+    let headers = headers?;
+    let columns = Columns::of(&headers);
+    let failed = |source: io::Error| CombineError::Write {
+        file: file.to_owned(),
+        source,
+    };
+    let new = NewFile::begin(file).map_err(failed)?;
+    if place.is_err() {
+        new.for_its_owner_only().map_err(failed)?;
+    }
+    let mut out = WriterBuilder::new()
+        .terminator(Terminator::Any(b'\n'))
+        .from_writer(BufWriter::new(new));
+    let mut combined = Combined {
+        file: file.to_owned(),
+        report_type,
+        files: parts.len(),
+        rows: 0,
+        lacking: columns.lacking(parts, &headers),
+        too_wide: Vec::new(),
+    };
+    let names = columns
+        .names
+        .iter()
+        .map(|(name, _)| harmless(name.as_bytes()));
+    write(&mut out, leading_names().chain(names)).map_err(failed)?;
+    for (part, header) in parts.iter().zip(&headers) {
+        let mut table = open(part)?;
+        let places = columns.places(header);
+        let leading = leading(part.row);
+        let (mut row, mut too_wide) = (ByteRecord::new(), false);
+        while table.next(&mut row).map_err(|e| unreadable(part, e))? {
+            too_wide |= row.len() > header.len();
+            let cells = places.iter().map(|place| {
+                let cell = place.and_then(|place| row.get(place));
+                harmless(cell.unwrap_or_default())
+            });
+            let leading = leading.iter().map(|cell| harmless(cell.as_bytes()));
+            write(&mut out, leading.chain(cells)).map_err(failed)?;
+            combined.rows += 1;
+        }
+        if too_wide {
+            combined.too_wide.push(part.file.clone());
+        }
+    }
+    let out = out.into_inner().map_err(|e| failed(e.into_error()))?;
+    let new = out.into_inner().map_err(|e| failed(e.into_error()))?;
+    new.put_in_place().map_err(failed)?;
+    Ok(combined)
+}
+
+/// A column: its name, and which of the columns of that name it is, from 0.
+type Column = (String, usize);
+
+/// The columns of all files, each once.
+struct Columns {
+    names: Vec<Column>,
+}
+
+impl Columns {
+    fn of(headers: &[Vec<Column>]) -> Self {
+        let mut known = HashMap::new();
+        let mut names = Vec::new();
+        for column in headers.iter().flatten() {
+            known
+                .entry(column)
+                .or_insert_with(|| names.push(column.clone()));
+        }
+        Columns { names }
+    }
+
+    /// Where a file with this header has each of them.
+    fn places(&self, header: &[Column]) -> Vec<Option<usize>> {
+        let places: HashMap<&Column, usize> = header.iter().zip(0..).collect();
+        let places = self.names.iter().map(|column| places.get(column).copied());
+        places.collect()
+    }
+
+    fn lacking(&self, parts: &[&Part<'_>], headers: &[Vec<Column>]) -> Vec<(String, Vec<PathBuf>)> {
+        let mut lacking: Vec<(String, Vec<PathBuf>)> = Vec::new();
+        let names = self
+            .names
+            .iter()
+            .map(|(name, _)| (name.clone(), Vec::new()));
+        lacking.extend(names);
+        for (part, header) in parts.iter().zip(headers) {
+            for (place, (_, files)) in self.places(header).iter().zip(&mut lacking) {
+                if place.is_none() {
+                    files.push(part.file.clone());
+                }
+            }
+        }
+        lacking.retain(|(_, files)| !files.is_empty());
+        lacking
+    }
+}
+
+fn columns_of(part: &Part<'_>) -> Result<Vec<Column>, CombineError> {
+    let table = open(part)?;
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    let columns = table.columns().iter().map(|name| {
+        let times = seen.entry(name).or_default();
+        *times += 1;
+        (name.clone(), *times - 1)
+    });
+    Ok(columns.collect())
+}
+
+fn open(part: &Part<'_>) -> Result<Table<File>, CombineError> {
+    let file = File::open(&part.file).map_err(|e| unreadable(part, e.into()))?;
+    Table::open(file).map_err(|e| unreadable(part, e))
+}
+
+fn unreadable(part: &Part<'_>, error: csv::Error) -> CombineError {
+    CombineError::Read {
+        file: part.file.clone(),
+        source: error.into(),
+    }
+}
+
+fn leading_names<'a>() -> impl Iterator<Item = Cow<'a, [u8]>> {
+    LEADING
+        .into_iter()
+        .map(|name| Cow::Borrowed(name.as_bytes()))
+}
+
+fn leading(row: &Row) -> [String; 5] {
+    let request = row.request();
+    [
+        row.label.as_deref().unwrap_or_default().to_owned(),
+        request
+            .sub_partner
+            .as_ref()
+            .map_or("", OrgId::as_str)
+            .to_owned(),
+        request.period.start().to_string(),
+        request.period.end().to_string(),
+        request.internal.to_string(),
+    ]
+}
+
+/// A cell that no spreadsheet runs as a formula. Bytes that are not UTF-8 stay as they are.
+fn harmless(cell: &[u8]) -> Cow<'_, [u8]> {
+    match neutralise(&String::from_utf8_lossy(cell)) {
+        Cow::Owned(_) => Cow::Owned([b"'", cell].concat()),
+        Cow::Borrowed(_) => Cow::Borrowed(cell),
+    }
+}
+
+fn write<'a, W: io::Write>(
+    out: &mut Writer<W>,
+    cells: impl Iterator<Item = Cow<'a, [u8]>>,
+) -> io::Result<()> {
+    for cell in cells {
+        out.write_field(cell)?;
+    }
+    out.write_record(None::<&[u8]>)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::request::Request;
+
+    struct Desk {
+        folder: TempDir,
+    }
+
+    impl Desk {
+        fn new() -> Self {
+            Desk {
+                folder: tempfile::tempdir().unwrap(),
+            }
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.folder.path().join(name)
+        }
+
+        fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+            fs::write(self.path(name), content).unwrap();
+            self.path(name)
+        }
+
+        fn read(&self, name: &str) -> String {
+            fs::read_to_string(self.path(name)).unwrap()
+        }
+    }
+
+    fn row(org: Option<&str>, label: Option<&str>, report_type: ReportType) -> Row {
+        let request = Request {
+            sub_partner: org.map(|org| org.parse().unwrap()),
+            report_type,
+            period: "2026-10".parse().unwrap(),
+            internal: org.is_none(),
+        };
+        Row::planned(request, "j".into(), label.map(Into::into))
+    }
+
+    #[test]
+    fn columns_are_united_by_name_and_files_that_lack_some_are_named() {
+        let desk = Desk::new();
+        let (acme, own) = (
+            row(Some("a1"), Some("=Acme"), ReportType::User),
+            row(None, None, ReportType::User),
+        );
+        let first = desk.file("1.csv", "\u{feff}NAME,SKU\r\nAnn,=1+1\r\n\"B, C\",-5\r\n");
+        let second = desk.file("2.csv", "SKU,PRICE,NAME,SKU\nx,1,Dee,y\nz,2\n");
+        let parts = [
+            Part {
+                row: &acme,
+                file: first.clone(),
+            },
+            Part {
+                row: &own,
+                file: second.clone(),
+            },
+        ];
+        let combined = combine(&desk.path("all.csv"), &parts).unwrap();
+        assert_eq!(
+            desk.read("all.csv"),
+            "sub_partner,sub_partner_org_id,period_start,period_end,internal,NAME,SKU,PRICE,SKU\n\
+             '=Acme,a1,2026-10-01,2026-10-31,false,Ann,'=1+1,,\n\
+             '=Acme,a1,2026-10-01,2026-10-31,false,\"B, C\",'-5,,\n\
+             ,,2026-10-01,2026-10-31,true,Dee,x,1,y\n\
+             ,,2026-10-01,2026-10-31,true,,z,2,\n"
+        );
+        assert_eq!(combined.len(), 1);
+        assert_eq!((combined[0].files, combined[0].rows), (2, 4));
+        assert_eq!(
+            combined[0].lacking,
+            [
+                ("PRICE".to_owned(), vec![first.clone()]),
+                ("SKU".to_owned(), vec![first])
+            ]
+        );
+        assert_eq!(combined[0].too_wide, [""; 0].map(PathBuf::from));
+        let notes = combined[0].notes();
+        assert!(
+            notes[0].starts_with("1 of 2 USER files lack the column PRICE: "),
+            "{notes:?}"
+        );
+        assert!(notes[0].ends_with("1.csv"), "{notes:?}");
+        let said = combined[0].to_string();
+        assert!(
+            said.starts_with("USER: 4 rows of 2 files are in "),
+            "{said}"
+        );
+        let into_itself = combine(&second, &parts).unwrap_err();
+        assert!(
+            matches!(into_itself, CombineError::Itself(_)),
+            "{into_itself}"
+        );
+    }
+
+    #[test]
+    fn several_types_get_a_file_each() {
+        let desk = Desk::new();
+        let (user, partner) = (
+            row(Some("a1"), None, ReportType::User),
+            row(Some("a1"), None, ReportType::Partner),
+        );
+        let parts = [
+            Part {
+                row: &user,
+                file: desk.file("u.csv", "A\n1\n"),
+            },
+            Part {
+                row: &partner,
+                file: desk.file("p.csv", "B\n"),
+            },
+        ];
+        let combined = combine(&desk.path("all.of.it.csv"), &parts).unwrap();
+        let names: Vec<_> = combined.iter().map(|c| c.file.clone()).collect();
+        assert_eq!(
+            names,
+            ["all.of.it-user.csv", "all.of.it-partner.csv"].map(|n| desk.path(n))
+        );
+        assert!(
+            desk.read("all.of.it-user.csv")
+                .ends_with(",internal,A\n,a1,2026-10-01,2026-10-31,false,1\n")
+        );
+        assert!(
+            desk.read("all.of.it-partner.csv")
+                .ends_with(",internal,B\n")
+        );
+        assert!(!desk.path("all.of.it.csv").exists());
+    }
+
+    #[test]
+    fn what_no_content_check_let_through_is_taken_as_far_as_it_goes() {
+        let desk = Desk::new();
+        let acme = row(Some("a1"), Some("Müller"), ReportType::User);
+        let wide = desk.file("w.csv", b"A,B\n1,2,3\n\xff\xfe,=\xff\n");
+        let parts = [
+            Part {
+                row: &acme,
+                file: wide.clone(),
+            },
+            Part {
+                row: &acme,
+                file: desk.file("e.csv", ""),
+            },
+        ];
+        let combined = combine(&desk.path("all.csv"), &parts).unwrap();
+        assert_eq!(combined[0].too_wide, [wide]);
+        assert_eq!(combined[0].lacking.len(), 2);
+        let bytes = fs::read(desk.path("all.csv")).unwrap();
+        assert!(bytes.ends_with(
+            b"false,1,2\n\x4d\xc3\xbcller,a1,2026-10-01,2026-10-31,false,\xff\xfe,'=\xff\n"
+        ));
+    }
+
+    #[test]
+    fn a_file_appears_whole_or_not_at_all_and_is_its_owners() {
+        let desk = Desk::new();
+        let acme = row(Some("a1"), None, ReportType::User);
+        let there = Part {
+            row: &acme,
+            file: desk.file("1.csv", "A\n1\n"),
+        };
+        let gone = Part {
+            row: &acme,
+            file: desk.path("gone.csv"),
+        };
+        let target = desk.file("all.csv", "earlier");
+        let error = combine(&target, &[there.clone(), gone]).unwrap_err();
+        assert!(error.to_string().ends_with("gone.csv"), "{error}");
+        assert_eq!(desk.read("all.csv"), "earlier");
+        assert_eq!(fs::read_dir(desk.folder.path()).unwrap().count(), 2);
+
+        assert!(try_out(&desk.path("no/such/folder.csv")).is_err());
+        assert!(try_out(desk.folder.path()).is_err());
+        try_out(&desk.path("new.csv")).unwrap();
+        assert!(!desk.path("new.csv").exists());
+        combine(&desk.path("new.csv"), &[there]).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs::metadata(desk.path("new.csv"))
+                .unwrap()
+                .permissions()
+                .mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! Whether what came is a table, seen piece by piece while it streams by.
+
+use csv_core::{ReadFieldResult, Reader};
+
+/// A cell that is longer than this is read on without being kept: headers are short.
+const LONGEST_NAME: usize = 4 * 1024;
+/// More columns than this are counted, and their names are not kept.
+const MOST_NAMES: usize = 1_000;
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// Why a file is no table.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotATable {
+    /// Nothing, or only blanks.
+    #[error("it is empty, without even a header")]
+    Empty,
+    /// It begins as web pages and XML do.
+    #[error("it is a web page or XML and not CSV")]
+    Markup,
+    /// It begins as JSON does.
+    #[error("it is JSON and not CSV")]
+    Json,
+    /// A zero byte, which no text has.
+    #[error("it holds zero bytes, which no CSV text has")]
+    ZeroBytes,
+    /// A row of another width.
+    #[error("row {row} has {cells} cells, and the header has {header}")]
+    Ragged {
+        /// Which one, from 1, the header not counted.
+        row: u64,
+        /// Its cells.
+        cells: u64,
+        /// The header's.
+        header: u64,
+    },
+}
+
+/// What is known of a file once all of it was seen.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Content {
+    /// Rows without the header.
+    pub rows: u64,
+    /// The names in the header, as far as they are text.
+    pub columns: Vec<String>,
+    /// Whether all of it is UTF-8.
+    pub is_utf8: bool,
+    /// What speaks against its being a table: the first such thing.
+    pub flaw: Option<NotATable>,
+}
+
+/// Reads a file that comes in pieces.
+pub struct Inspector {
+    reader: Box<Reader>,
+    utf8: Utf8,
+    /// The first bytes, until it is known what they begin.
+    start: Option<Vec<u8>>,
+    cell: Vec<u8>,
+    /// Of the record that is being read.
+    cells: u64,
+    records: u64,
+    width: u64,
+    columns: Vec<String>,
+    flaw: Option<NotATable>,
+}
+
+impl Default for Inspector {
+    fn default() -> Self {
+        Inspector {
+            reader: Box::new(Reader::new()),
+            utf8: Utf8::default(),
+            start: Some(Vec::new()),
+            cell: Vec::new(),
+            cells: 0,
+            records: 0,
+            width: 0,
+            columns: Vec::new(),
+            flaw: None,
+        }
+    }
+}
+
+impl Inspector {
+    /// Takes the next piece.
+    pub fn take(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.utf8.take(bytes);
+        if bytes.contains(&0) {
+            self.object(NotATable::ZeroBytes);
+        }
+        match self.start.take() {
+            None => self.read(bytes),
+            Some(mut start) => {
+                start.extend_from_slice(bytes);
+                let text = start.strip_prefix(BOM).unwrap_or(&start);
+                let first = text.iter().find(|b| !b.is_ascii_whitespace());
+                let may_be_bom = start.len() < BOM.len() && BOM.starts_with(&start);
+                match first {
+                    Some(b) if !may_be_bom => {
+                        match b {
+                            b'<' => self.object(NotATable::Markup),
+                            b'{' | b'[' => self.object(NotATable::Json),
+                            _ => {}
+                        }
+                        self.read(&start); // csv_core takes the byte order mark away
+                    }
+                    _ => self.start = Some(start),
+                }
+            }
+        }
+    }
+
+    /// The end of the file.
+    pub fn finish(mut self) -> Content {
+        if self.start.is_some() {
+            self.object(NotATable::Empty);
+        } else {
+            self.read(&[]); // csv_core: no bytes are the end
+        }
+        Content {
+            rows: self.records.saturating_sub(1),
+            columns: self.columns,
+            is_utf8: self.utf8.is_whole(),
+            flaw: self.flaw,
+        }
+    }
+
+    /// The first objection counts.
+    fn object(&mut self, flaw: NotATable) {
+        self.flaw.get_or_insert(flaw);
+    }
+
+    fn read(&mut self, mut bytes: &[u8]) {
+        let is_end = bytes.is_empty();
+        let mut out = [0; 1024];
+        loop {
+            let (result, read, written) = self.reader.read_field(bytes, &mut out);
+            bytes = &bytes[read..];
+            let is_header = self.records == 0;
+            if is_header && self.cell.len() < LONGEST_NAME {
+                self.cell.extend_from_slice(&out[..written]);
+            }
+            match result {
+                ReadFieldResult::InputEmpty if is_end => {}
+                ReadFieldResult::InputEmpty | ReadFieldResult::End => return,
+                ReadFieldResult::OutputFull => {}
+                ReadFieldResult::Field { record_end } => {
+                    self.cells += 1;
+                    if is_header && self.columns.len() < MOST_NAMES {
+                        let name = String::from_utf8_lossy(&self.cell);
+                        self.columns.push(crate::text::one_line(&name));
+                    }
+                    self.cell.clear();
+                    if record_end {
+                        self.record();
+                    }
+                }
+            }
+            if bytes.is_empty() && !is_end {
+                return; // no bytes would be the end
+            }
+        }
+    }
+
+    fn record(&mut self) {
+        let cells = std::mem::take(&mut self.cells);
+        if self.records == 0 {
+            self.width = cells;
+        } else if cells != self.width {
+            self.object(NotATable::Ragged {
+                row: self.records,
+                cells,
+                header: self.width,
+            });
+        }
+        self.records += 1;
+    }
+}
+
+impl std::fmt::Debug for Inspector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inspector").finish_non_exhaustive()
+    }
+}
+
+/// Whether bytes that come in pieces are UTF-8: a character may be cut between two of them.
+#[derive(Debug, Default)]
+struct Utf8 {
+    rest: Vec<u8>,
+    is_broken: bool,
+}
+
+impl Utf8 {
+    fn take(&mut self, bytes: &[u8]) {
+        if self.is_broken {
+            return;
+        }
+        let mut bytes = bytes;
+        // At most three bytes of a character that is not whole yet.
+        while !self.rest.is_empty() && !bytes.is_empty() {
+            self.rest.push(bytes[0]);
+            bytes = &bytes[1..];
+            match std::str::from_utf8(&self.rest) {
+                Ok(_) => self.rest.clear(),
+                Err(e) if e.error_len().is_some() => {
+                    self.is_broken = true;
+                    return;
+                }
+                Err(_) => {}
+            }
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(_) => {}
+            Err(e) if e.error_len().is_some() => self.is_broken = true,
+            Err(e) => self.rest.extend_from_slice(&bytes[e.valid_up_to()..]),
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        !self.is_broken && self.rest.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn content(bytes: &[u8]) -> Content {
+        let mut inspector = Inspector::default();
+        inspector.take(bytes);
+        inspector.finish()
+    }
+
+    #[test]
+    fn a_table_is_told_from_what_is_none() {
+        let ragged = |row, cells| NotATable::Ragged {
+            row,
+            cells,
+            header: 2,
+        };
+        for (bytes, rows, flaw) in [
+            (&b"A,B\n1,2\n3,4\n"[..], 2, None),
+            (b"A,B\r\n1,2\r\n", 1, None),
+            (b"A,B\n1,2", 1, None),
+            (b"\xef\xbb\xbfA,B\n1,\"2\n,3\"\n", 1, None),
+            (b"A,B\n", 0, None),
+            (b"A,B", 0, None),
+            (b"A\n1\n", 1, None),
+            (b"A,B\nM\xfcller,2\n", 1, None),
+            (b"", 0, Some(NotATable::Empty)),
+            (b"\xef\xbb\xbf \n", 0, Some(NotATable::Empty)),
+            (b"\n <html>", 0, Some(NotATable::Markup)),
+            (b"{\"message\":\"no\"}", 0, Some(NotATable::Json)),
+            (b"A,B\n1\n", 1, Some(ragged(1, 1))),
+            (b"A,B\n1,2\n1,2,3\n", 2, Some(ragged(2, 3))),
+            (b"A,B\n1,\0\n", 1, Some(NotATable::ZeroBytes)),
+        ] {
+            let found = content(bytes);
+            let said = (found.rows, found.flaw);
+            assert_eq!(said, (rows, flaw), "{:?}", bytes.escape_ascii().to_string());
+        }
+        let found = content(b"\xef\xbb\xbfA,\"B \n C\"\nM\xfcller,2\n");
+        assert_eq!(found.columns, ["A", "B C"]);
+        assert!(!found.is_utf8);
+        assert!(content("Ä,ö\n€,🎉\n".as_bytes()).is_utf8);
+    }
+
+    proptest! {
+        /// However the pieces fall, the same is found.
+        #[test]
+        fn pieces_make_no_difference(
+            text in "[\u{feff}A,\"\n\r €ä🎉<{]{0,40}", spoilt in any::<bool>(), size in 1usize..7
+        ) {
+            let mut bytes = text.into_bytes();
+            if spoilt {
+                bytes.push(0xfc);
+            }
+            let mut inspector = Inspector::default();
+            bytes.chunks(size).for_each(|piece| inspector.take(piece));
+            let found = inspector.finish();
+            prop_assert_eq!(found.is_utf8, std::str::from_utf8(&bytes).is_ok());
+            prop_assert_eq!(found, content(&bytes));
+        }
+    }
+}

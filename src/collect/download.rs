@@ -1,0 +1,210 @@
+//! One file, however often it breaks: fetched, taken up where it broke, or given up with a reason.
+
+use std::{future::Future, io, time::Duration};
+
+use tokio::time::{sleep, timeout};
+
+use super::{
+    host::{Head, Host, Resume, Trouble},
+    part::{Part, Whole},
+};
+use crate::{
+    api::{Api, Cause, Doubt, DownloadUrl, Outcome},
+    pacing::Stage,
+    session::{Again, Around, Session, Tries},
+};
+
+/// A try that brought so many bytes has not failed: a large file over a bad line takes many.
+const PROGRESS: u64 = 1024 * 1024;
+
+/// Why there is no file.
+#[derive(Debug)]
+pub(super) enum NotFetched<E> {
+    /// The host does not give it: why, one line.
+    Host(String),
+    /// The API could not be asked for a fresh address.
+    Api(E),
+    /// Our own disk.
+    Disk(io::Error),
+}
+
+/// How patiently a file is fetched.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// Without a byte.
+    pub(super) silence: Duration,
+    /// The longest wait that the host may ask for.
+    pub(super) longest_wait: Duration,
+}
+
+/// Why a try ended without the whole file.
+enum Broke {
+    /// The address is not good any more.
+    Expired(u16),
+    Trouble(Trouble, Option<Duration>),
+    Disk(io::Error),
+}
+
+/// Fetches the file at `url` into `part`. `renew` asks the API for a fresh address.
+pub(super) async fn fetch<A: Api, H: Host, E>(
+    session: &Session<'_, A>,
+    host: &H,
+    patience: Patience,
+    mut url: DownloadUrl,
+    renew: impl AsyncFn() -> Result<DownloadUrl, E>,
+    part: &mut Part,
+) -> Result<Whole, NotFetched<E>> {
+    let mut tries = Tries::default();
+    let mut fresh = 0;
+    let mut version: Option<String> = None;
+    loop {
+        let has_expired = url.expires().is_some_and(|end| end <= session.server_now());
+        let had = part.len();
+        let broke = if has_expired && fresh == 0 {
+            Broke::Expired(403)
+        } else {
+            match try_once(host, patience, &url, &mut version, part).await {
+                Ok(()) => return part.finish().await.map_err(NotFetched::Disk),
+                Err(broke) => broke,
+            }
+        };
+        match broke {
+            Broke::Disk(error) => return Err(NotFetched::Disk(error)),
+            Broke::Trouble(Trouble::Final(why), _) => return Err(NotFetched::Host(why)),
+            Broke::Expired(status) => {
+                fresh += 1;
+                if fresh > session.policy().max_attempts.get() {
+                    return Err(NotFetched::Host(format!(
+                        "the download host answered {status} to every fresh address"
+                    )));
+                }
+                if fresh > 1 {
+                    sleep(session.backoff().after(fresh - 1)).await;
+                }
+                url = renew().await.map_err(NotFetched::Api)?;
+            }
+            Broke::Trouble(trouble, wait) => {
+                if part.len() >= had + PROGRESS {
+                    (tries, fresh) = (Tries::default(), 0);
+                }
+                let outcome = outcome(trouble);
+                let why = outcome.cause().map(|c| c.text.clone()).unwrap_or_default();
+                let around = Around {
+                    max_attempts: session.policy().max_attempts.get(),
+                    stage: Stage::Closed,
+                    accepted: 0,
+                    backoff: &|n| session.backoff().after(n),
+                };
+                let backoff = match tries.after(&outcome, &around) {
+                    Again::After(backoff) => backoff,
+                    _ => return Err(NotFetched::Host(why)),
+                };
+                match wait {
+                    Some(wait) if wait > patience.longest_wait => {
+                        return Err(NotFetched::Host(format!(
+                            "{why}; it asks for a longer wait"
+                        )));
+                    }
+                    wait => sleep(backoff.max(wait.unwrap_or_default())).await,
+                }
+            }
+        }
+    }
+}
+
+/// Asks once, and takes what comes.
+async fn try_once<H: Host>(
+    host: &H,
+    patience: Patience,
+    url: &DownloadUrl,
+    version: &mut Option<String>,
+    part: &mut Part,
+) -> Result<(), Broke> {
+    let known = version.clone().filter(|_| part.len() > 0);
+    let resume = known.map(|version| Resume {
+        from: part.len(),
+        version,
+    });
+    let opened = in_time(patience, host.open(url, resume.as_ref())).await;
+    let (head, mut body) = opened.map_err(|trouble| Broke::Trouble(trouble, None))?;
+    let goes_on = match head.status {
+        200 => false,
+        206 if continues(&head, resume.as_ref()) => true,
+        403 | 410 => return Err(Broke::Expired(head.status)),
+        416 if resume.is_some() => {
+            *version = None; // whatever it has, it is not the rest of ours
+            return Err(Broke::Trouble(answered(&head), head.retry_after));
+        }
+        408 | 429 | 500.. => return Err(Broke::Trouble(answered(&head), head.retry_after)),
+        status => {
+            let why = format!("the download host answered {status}");
+            return Err(Broke::Trouble(Trouble::Final(why), None));
+        }
+    };
+    if !goes_on {
+        if part.len() > 0 {
+            part.restart().await.map_err(Broke::Disk)?;
+        }
+        version.clone_from(&head.version);
+    }
+    let expected = match (goes_on, head.part) {
+        (true, Some((_, total))) => total,
+        _ => head.length,
+    };
+    loop {
+        match in_time(patience, host.next(&mut body)).await {
+            Ok(Some(bytes)) => part.push(bytes).await.map_err(Broke::Disk)?,
+            Ok(None) => break,
+            Err(trouble) => return Err(Broke::Trouble(trouble, None)),
+        }
+    }
+    match expected {
+        Some(expected) if expected != part.len() => {
+            if part.len() > expected {
+                *version = None; // more than all: not to be gone on with
+            }
+            let why = format!("{} of {expected} bytes came", part.len());
+            Err(Broke::Trouble(Trouble::Broken(why), None))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a part is the rest of what is there.
+fn continues(head: &Head, resume: Option<&Resume>) -> bool {
+    let (Some(resume), Some((from, _))) = (resume, head.part) else {
+        return false;
+    };
+    let same = head.version.as_ref().is_none_or(|v| *v == resume.version);
+    from == resume.from && same
+}
+
+fn answered(head: &Head) -> Trouble {
+    Trouble::Broken(format!("the download host answered {}", head.status))
+}
+
+async fn in_time<T>(
+    patience: Patience,
+    work: impl Future<Output = Result<T, Trouble>>,
+) -> Result<T, Trouble> {
+    let late = |_| {
+        Trouble::Broken(format!(
+            "the download host sent nothing for {:?}",
+            patience.silence
+        ))
+    };
+    timeout(patience.silence, work).await.map_err(late)?
+}
+
+/// In the words of the one policy of tries.
+fn outcome(trouble: Trouble) -> Outcome<()> {
+    let cause = |text| Cause {
+        code: "reset".to_owned(),
+        text,
+        ..Cause::default()
+    };
+    match trouble {
+        Trouble::NotConnected(text) => Outcome::NotSent(cause(text)),
+        Trouble::Broken(text) | Trouble::Final(text) => Outcome::InDoubt(Doubt::Open, cause(text)),
+    }
+}

@@ -1,0 +1,128 @@
+//! Files under their final names: whole, the owner's alone, and nobody else's overwritten.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::part::{self, Part, Whole, blocking};
+use crate::whole_file;
+
+/// What a file is replaced by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overwrite {
+    /// Only what is known for ours.
+    Ours,
+    /// Whatever lies there (`--force`).
+    All,
+}
+
+/// What became of a file that was to be put in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Put {
+    /// It is there, or lay there already.
+    There,
+    /// Another file is in the way.
+    InTheWay,
+}
+
+/// Puts the file in `part` at `place`. A file there that has the same bytes is taken for it; one with the hash `ours`
+/// was put there for the same row and is replaced.
+pub(super) async fn put(
+    part: &Part,
+    whole: &Whole,
+    place: &Path,
+    ours: String,
+    overwrite: Overwrite,
+) -> io::Result<Put> {
+    let (from, place, sha256) = (
+        part.path().to_owned(),
+        place.to_owned(),
+        whole.sha256.clone(),
+    );
+    blocking(move || {
+        let there = match fs::symlink_metadata(&place) {
+            Ok(found) if found.is_file() => part::look(&place)?,
+            Ok(_) if overwrite == Overwrite::Ours => return Ok(Put::InTheWay),
+            _ => None,
+        };
+        match there {
+            Some(found) if found.sha256 == sha256 => return Ok(Put::There),
+            Some(found) if found.sha256 != ours && overwrite == Overwrite::Ours => {
+                return Ok(Put::InTheWay);
+            }
+            _ => {}
+        }
+        whole_file::put_in_place(&from, &place)?;
+        let _ = fs::remove_file(rejected(&place));
+        Ok(Put::There)
+    })
+    .await
+}
+
+/// Keeps a file that is no report beside its place.
+pub(super) async fn reject(part: &Part, place: &Path) -> io::Result<PathBuf> {
+    let (from, to) = (part.path().to_owned(), rejected(place));
+    blocking(move || {
+        whole_file::put_in_place(&from, &to)?;
+        Ok(to)
+    })
+    .await
+}
+
+/// `PARTNER.csv.rejected`
+fn rejected(place: &Path) -> PathBuf {
+    let mut name = place.as_os_str().to_owned();
+    name.push(".rejected");
+    name.into()
+}
+
+/// What lies at `path`; `None` where there is nothing, or no file.
+pub(super) async fn look(path: PathBuf) -> io::Result<Option<Whole>> {
+    blocking(move || match fs::metadata(&path) {
+        Ok(found) if found.is_file() => part::look(&path),
+        Ok(_) => Ok(None),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    })
+    .await
+}
+
+/// Whether the disk is at its end, for all files alike.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(
+        error.kind(),
+        StorageFull | QuotaExceeded | FileTooLarge | ReadOnlyFilesystem
+    )
+}
+
+/// Makes sure that files can be put under `output`: makes the folder, and a file in it for a moment.
+///
+/// # Errors
+/// What the system said.
+pub fn try_output(output: &Path) -> io::Result<()> {
+    whole_file::make_folder(output)?;
+    tempfile::Builder::new()
+        .prefix(".monthend.")
+        .tempfile_in(output)?
+        .close()
+}
+
+/// Deletes what a killed run left of unfinished files of these requests: `output/PERIOD/TYPE/.<request_id>.part`.
+pub(super) fn sweep(output: &Path, is_ours: impl Fn(&str) -> bool) {
+    let folders = |path: &Path| -> Vec<PathBuf> {
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect()
+    };
+    for file in folders(output)
+        .iter()
+        .flat_map(|period| folders(period))
+        .flat_map(|kind| folders(&kind))
+    {
+        let name = file.file_name().and_then(|name| name.to_str());
+        if name.is_some_and(&is_ours) {
+            let _ = fs::remove_file(&file);
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The host of the files, over HTTP: no credentials, and no other host on its word.
+
+use std::{cell::OnceCell, net::SocketAddr, time::Duration};
+
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::{
+    Client, ClientBuilder, Response,
+    dns::{Addrs, Name, Resolve, Resolving},
+    header::{
+        ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_RANGE,
+        LOCATION, RANGE, RETRY_AFTER,
+    },
+};
+use url::Url;
+
+use super::address::Reach;
+use crate::{
+    api::{DownloadUrl, HttpApiError, download_client},
+    settings::ApiSettings,
+};
+
+/// So many redirects within one host are followed.
+const MOST_REDIRECTS: usize = 4;
+
+/// What the head of an answer says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Head {
+    /// The HTTP status.
+    pub status: u16,
+    /// How many bytes come, where that is known: not of a body that is unpacked on the way.
+    pub length: Option<u64>,
+    /// What tells this version of the file from others, where it can: a strong `ETag`.
+    pub version: Option<String>,
+    /// Of a part: where it begins, and how long the whole is.
+    pub part: Option<(u64, Option<u64>)>,
+    /// How long to stay away.
+    pub retry_after: Option<Duration>,
+}
+
+/// Where to go on, and in which version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resume {
+    /// Bytes that are there.
+    pub from: u64,
+    /// The [`Head::version`] that they are of.
+    pub version: String,
+}
+
+/// Why there is no answer, or not all of it. One line each, without the address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// It would be the same again.
+    Final(String),
+    /// No connection.
+    NotConnected(String),
+    /// It broke.
+    Broken(String),
+}
+
+/// Where files come from: the seam at which a simulated host takes the real one's place.
+#[expect(
+    async_fn_in_trait,
+    reason = "driven on one thread, never as a trait object"
+)]
+pub trait Host {
+    /// An answer whose body is still to come.
+    type Body;
+
+    /// Asks for the file at `url`, or for the rest of it.
+    ///
+    /// # Errors
+    /// There is no answer.
+    async fn open(
+        &self,
+        url: &DownloadUrl,
+        resume: Option<&Resume>,
+    ) -> Result<(Head, Self::Body), Trouble>;
+
+    /// The next bytes of a body; `None` at its end, if that is where it was said to be.
+    ///
+    /// # Errors
+    /// It broke.
+    async fn next(&self, body: &mut Self::Body) -> Result<Option<bytes::Bytes>, Trouble>;
+}
+
+/// The real one.
+#[derive(Debug)]
+pub struct HttpHost {
+    settings: ApiSettings,
+    reach: Reach,
+    proxies: Matcher,
+    /// By http, to this machine.
+    plain: OnceCell<Client>,
+    direct: OnceCell<Client>,
+    proxied: OnceCell<Client>,
+}
+
+impl HttpHost {
+    /// Sets up nothing yet: a client reads the system's certificates, which takes long.
+    pub fn new(settings: &ApiSettings) -> Self {
+        HttpHost {
+            settings: settings.clone(),
+            reach: match settings.base_url.is_loopback() {
+                true => Reach::Local,
+                false => Reach::Public,
+            },
+            proxies: Matcher::from_system(),
+            plain: OnceCell::new(),
+            direct: OnceCell::new(),
+            proxied: OnceCell::new(),
+        }
+    }
+
+    /// Whether `url` is reached through a proxy: the peer is then the proxy's, which may be a private one.
+    fn is_proxied(&self, url: &Url) -> bool {
+        let uri = url.as_str().parse::<http::Uri>();
+        let is_here = self.reach == Reach::Local && is_loopback(url);
+        !is_here && uri.is_ok_and(|uri| self.proxies.intercept(&uri).is_some())
+    }
+
+    /// The client for `url`, and whether it goes through a proxy.
+    fn client(&self, url: &Url) -> Result<(&Client, bool), Trouble> {
+        let proxied = self.is_proxied(url);
+        let is_https = url.scheme() == "https";
+        let cell = match (is_https, proxied) {
+            (false, _) => &self.plain,
+            (true, false) => &self.direct,
+            (true, true) => &self.proxied,
+        };
+        if let Some(client) = cell.get() {
+            return Ok((client, proxied));
+        }
+        let guard = |client: ClientBuilder| match proxied {
+            true => client,
+            false => client.no_proxy().dns_resolver(Guarded(self.reach)),
+        };
+        let client = download_client(&self.settings, is_https, guard);
+        let client = client.map_err(|e: HttpApiError| Trouble::Final(e.to_string()))?;
+        Ok((cell.get_or_init(|| client), proxied))
+    }
+
+    async fn ask(&self, url: &Url, resume: Option<&Resume>) -> Result<Response, Trouble> {
+        let refused = |why: super::address::Refused| Trouble::Final(why.to_string());
+        self.reach.check(url).map_err(refused)?;
+        let (client, proxied) = self.client(url)?;
+        let mut request = client.get(url.clone());
+        if let Some(resume) = resume {
+            request = request
+                .header(RANGE, format!("bytes={}-", resume.from))
+                .header(ACCEPT_ENCODING, "identity") // a part of a packed file cannot be unpacked
+                .header(IF_RANGE, &resume.version);
+        }
+        let response = request.send().await.map_err(|e| trouble(&e))?;
+        let peer = response.remote_addr().map(|peer| peer.ip());
+        if !proxied && peer.is_some_and(|ip| !self.reach.allows(ip)) {
+            return Err(refused(super::address::Refused::Private));
+        }
+        Ok(response)
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    Reach::Local.check(url).is_ok() && Reach::Public.check(url).is_err()
+}
+
+impl Host for HttpHost {
+    type Body = Response;
+
+    async fn open(
+        &self,
+        url: &DownloadUrl,
+        resume: Option<&Resume>,
+    ) -> Result<(Head, Response), Trouble> {
+        let mut url = url.expose().clone();
+        for _ in 0..=MOST_REDIRECTS {
+            let response = self.ask(&url, resume).await?;
+            if !response.status().is_redirection() {
+                return Ok((head(&response), response));
+            }
+            let location = text(response.headers(), LOCATION);
+            let Some(next) = location.and_then(|text| url.join(text).ok()) else {
+                let status = response.status().as_u16();
+                return Err(Trouble::Final(format!(
+                    "the download host answered {status} without saying where to"
+                )));
+            };
+            if next.origin() != url.origin() {
+                return Err(Trouble::Final(
+                    "the download host sends elsewhere; no other host is asked".to_owned(),
+                ));
+            }
+            url = next;
+        }
+        Err(Trouble::Final(
+            "the download host sends from one address to the next".to_owned(),
+        ))
+    }
+
+    async fn next(&self, body: &mut Response) -> Result<Option<bytes::Bytes>, Trouble> {
+        body.chunk().await.map_err(|e| trouble(&e))
+    }
+}
+
+/// Looks names up, and knows only addresses that may be asked.
+struct Guarded(Reach);
+
+impl Resolve for Guarded {
+    fn resolve(&self, name: Name) -> Resolving {
+        let reach = self.0;
+        Box::pin(async move {
+            let found: Vec<SocketAddr> =
+                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let any = !found.is_empty();
+            let allowed: Vec<SocketAddr> = found
+                .into_iter()
+                .filter(|addr| reach.allows(addr.ip()))
+                .collect();
+            if any && allowed.is_empty() {
+                return Err(super::address::Refused::Private.into());
+            }
+            let allowed: Addrs = Box::new(allowed.into_iter());
+            Ok(allowed)
+        })
+    }
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+fn head(response: &Response) -> Head {
+    let headers = response.headers();
+    let version = text(headers, ETAG).filter(|tag| tag.starts_with('"'));
+    let seconds = text(headers, RETRY_AFTER).and_then(|text| text.parse().ok());
+    Head {
+        status: response.status().as_u16(),
+        length: text(headers, CONTENT_LENGTH).and_then(|text| text.parse().ok()),
+        version: version.map(str::to_owned),
+        part: text(headers, CONTENT_RANGE).and_then(range),
+        retry_after: seconds.map(Duration::from_secs),
+    }
+}
+
+/// `bytes FROM-TO/TOTAL` (RFC 9110, 14.4).
+fn range(text: &str) -> Option<(u64, Option<u64>)> {
+    let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
+    let (from, _) = range.split_once('-')?;
+    Some((from.trim().parse().ok()?, total.trim().parse().ok()))
+}
+
+/// What the client says, without the address.
+fn trouble(error: &reqwest::Error) -> Trouble {
+    let mut refused = false;
+    let mut reason = None;
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        refused |= cause.is::<super::address::Refused>();
+        reason = Some(cause.to_string());
+        next = cause.source();
+    }
+    if refused {
+        return Trouble::Final(super::address::Refused::Private.to_string());
+    }
+    let reason = crate::text::one_line(&reason.unwrap_or_else(|| "no reason given".to_owned()));
+    if error.is_connect() || error.is_builder() {
+        Trouble::NotConnected(format!("no connection to the download host: {reason}"))
+    } else {
+        Trouble::Broken(format!("the download broke: {reason}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_says_where_it_begins() {
+        assert_eq!(range("bytes 5-9/10"), Some((5, Some(10))));
+        assert_eq!(range("bytes 5-9/*"), Some((5, None)));
+        assert_eq!(range("bytes */10"), None);
+    }
+}

@@ -1,0 +1,288 @@
+//! What a collected file is called: `PERIOD/TYPE/PARTNER.csv` under the output folder.
+
+use std::{
+    collections::HashSet,
+    path::{Component, Path, PathBuf},
+};
+
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::{ledger::Row, text::is_invisible};
+
+/// The most bytes of a label that a name takes. With `-internal`, the request's id and `.csv.rejected` it stays below
+/// the 143 bytes of the narrowest file systems in use (encrypted home folders).
+const LONGEST: usize = 100;
+
+/// Where the rows' files lie, and which names are taken.
+#[derive(Debug)]
+pub struct Names {
+    output: PathBuf,
+    ledger_folder: PathBuf,
+    /// By what is left of a path where case and Unicode form are ignored.
+    taken: HashSet<String>,
+}
+
+impl Names {
+    /// Names under `output` for the rows of a ledger in `ledger_folder`; both are absolute. The files that `rows` have
+    /// already are theirs.
+    pub fn new<'r>(
+        output: PathBuf,
+        ledger_folder: PathBuf,
+        rows: impl Iterator<Item = &'r Row>,
+    ) -> Self {
+        let mut names = Names {
+            output,
+            ledger_folder,
+            taken: HashSet::new(),
+        };
+        for row in rows {
+            if let Some(path) = names.recorded(row) {
+                let key = names.key(&path);
+                names.taken.insert(key);
+            }
+        }
+        names
+    }
+
+    /// Where the row's file lies, by its `report_file`.
+    pub fn recorded(&self, row: &Row) -> Option<PathBuf> {
+        let file = &row.collected.file;
+        (!file.is_empty()).then(|| plain(&self.ledger_folder.join(file)))
+    }
+
+    /// Where the row's file belongs: the place that it has, as long as that is under the output folder, else a new
+    /// one that no other row has.
+    pub fn place(&mut self, row: &Row) -> PathBuf {
+        if let Some(path) = self.recorded(row)
+            && path.starts_with(&self.output)
+        {
+            return path;
+        }
+        let request = row.request();
+        let folder = self
+            .output
+            .join(request.period.to_string())
+            .join(request.report_type.as_str());
+        let stem = stem(row);
+        let path = folder.join(format!("{stem}.csv"));
+        if self.taken.insert(self.key(&path)) {
+            return path;
+        }
+        let path = folder.join(format!("{stem}-{}.csv", row.id()));
+        self.taken.insert(self.key(&path));
+        path
+    }
+
+    /// How the ledger spells a path: relative to its folder, with `/`.
+    pub fn spelled(&self, path: &Path) -> String {
+        let shared = path
+            .components()
+            .zip(self.ledger_folder.components())
+            .take_while(|(a, b)| a == b)
+            .count();
+        if shared == 0 {
+            return path.display().to_string(); // another drive
+        }
+        let up = self.ledger_folder.components().count() - shared;
+        let up = std::iter::repeat_n("..".into(), up);
+        let down = path.components().skip(shared);
+        let down = down.map(|part| part.as_os_str().to_string_lossy());
+        let parts: Vec<_> = up.chain(down).collect();
+        parts.join("/")
+    }
+
+    fn key(&self, path: &Path) -> String {
+        folded(&path.to_string_lossy())
+    }
+}
+
+/// `path` without `.` and `..`, by its text alone.
+fn plain(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                out.pop();
+            }
+            part => out.push(part),
+        }
+    }
+    out
+}
+
+/// What is left of a name where case and Unicode form are ignored. Upper case first: `ß` and `SS` are one there.
+fn folded(name: &str) -> String {
+    let decomposed: String = name.nfkd().collect();
+    decomposed.to_uppercase().to_lowercase().nfkd().collect()
+}
+
+/// PARTNER: `own`, the label, or the organisation's id, made safe.
+fn stem(row: &Row) -> String {
+    let request = row.request();
+    let whose = match (&request.sub_partner, &row.label) {
+        (None, _) => "own",
+        (Some(_), Some(label)) if !label.trim().is_empty() => label,
+        (Some(org), _) => org.as_str(),
+    };
+    let internal = if request.internal { "-internal" } else { "" };
+    safe(&format!("{}{internal}", cut(whose.trim())))
+}
+
+/// At most [`LONGEST`] bytes, and no half character.
+fn cut(text: &str) -> &str {
+    let mut end = text.len().min(LONGEST);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// A name that every file system takes, and that means nothing to any of them. Windows forbids the most.
+fn safe(text: &str) -> String {
+    let composed = text.nfc().map(|c| {
+        let forbidden = c.is_control() || is_invisible(c) || r#"<>:"/\|?*"#.contains(c);
+        if forbidden { '_' } else { c }
+    });
+    let mut name: String = composed.collect();
+    // Dots and blanks at the end are dropped by Windows, and a dot at the beginning hides a file.
+    let end = name.trim_end_matches(['.', ' ']).len();
+    name.replace_range(end.., &"_".repeat(name.len() - end));
+    if name.starts_with(['.', ' ', '~', '-']) {
+        name.replace_range(..1, "_");
+    }
+    if name.is_empty() || is_reserved(&name) {
+        name.push('_');
+    }
+    name
+}
+
+/// Names of devices, whatever follows their first dot.
+fn is_reserved(name: &str) -> bool {
+    let first = name.split('.').next().unwrap_or(name).trim_end();
+    let upper = first.to_uppercase();
+    if ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"].contains(&upper.as_str()) {
+        return true;
+    }
+    let number = upper.strip_prefix("COM").or(upper.strip_prefix("LPT"));
+    let mut number = number.into_iter().flat_map(str::chars);
+    let digit = |c: char| c.is_ascii_digit() || "¹²³".contains(c);
+    number.next().is_some_and(digit) && number.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::request::{Period, ReportType, Request};
+
+    fn row(org: &str, label: &str, internal: bool) -> Row {
+        let request = Request {
+            sub_partner: (!org.is_empty()).then(|| org.parse().unwrap()),
+            report_type: ReportType::User,
+            period: Period::month(2026, 10).unwrap(),
+            internal,
+        };
+        Row::planned(
+            request,
+            "job".into(),
+            Some(label).filter(|l| !l.is_empty()).map(Into::into),
+        )
+    }
+
+    fn names() -> Names {
+        Names::new("/d/l.reports".into(), "/d".into(), [].iter())
+    }
+
+    fn file(names: &mut Names, row: &Row) -> String {
+        let path = names.place(row);
+        let spelled = names.spelled(&path);
+        let name = spelled.strip_prefix("l.reports/2026-10/USER/");
+        name.unwrap_or_else(|| panic!("{spelled}")).to_owned()
+    }
+
+    #[test]
+    fn labels_of_every_kind_are_safe_names() {
+        for (label, name) in [
+            ("Acme GmbH", "Acme GmbH.csv"),
+            ("../../x", "_._.._x.csv"),
+            ("..", "__.csv"),
+            ("CON", "CON_.csv"),
+            ("aux.txt", "aux.txt_.csv"),
+            ("COM¹", "COM¹_.csv"),
+            ("COM10", "COM10.csv"),
+            ("a/b\\c:d", "a_b_c_d.csv"),
+            ("end. ", "end_.csv"),
+            ("🎉 Söhne", "🎉 Söhne.csv"),
+            ("So\u{308}hne\u{202e}", "Söhne_.csv"),
+            (".hidden", "_hidden.csv"),
+            ("-rf", "_rf.csv"),
+        ] {
+            assert_eq!(
+                file(&mut names(), &row("org", label, false)),
+                name,
+                "{label:?}"
+            );
+        }
+        let long = "x".repeat(300);
+        assert_eq!(
+            file(&mut names(), &row("org", &long, false)).len(),
+            LONGEST + 4
+        );
+        assert_eq!(file(&mut names(), &row("", "", true)), "own-internal.csv");
+        assert_eq!(file(&mut names(), &row("org", "", false)), "org.csv");
+    }
+
+    #[test]
+    fn no_two_rows_share_a_file_and_a_file_keeps_its_name() {
+        let mut names = names();
+        let rows = ["Straße", "STRASSE", "So\u{308}hne", "Söhne", "own"];
+        let rows: Vec<Row> = (rows.iter().enumerate())
+            .map(|(n, label)| row(&format!("org{n}"), label, false))
+            .collect();
+        let found: Vec<String> = rows.iter().map(|row| file(&mut names, row)).collect();
+        assert_eq!(found[0], "Straße.csv");
+        assert_eq!(found[1], format!("STRASSE-{}.csv", rows[1].id()));
+        assert_eq!(found[3], format!("Söhne-{}.csv", rows[3].id()));
+        let own = row("", "", false);
+        assert_eq!(file(&mut names, &own), format!("own-{}.csv", own.id()));
+
+        // The second keeps the name that it has, whoever comes first now.
+        let mut kept = rows[1].clone();
+        kept.collected.file = "l.reports/2026-10/USER/strasse.csv".to_owned();
+        let mut names = Names::new("/d/l.reports".into(), "/d".into(), [&kept].into_iter());
+        assert_eq!(
+            file(&mut names, &rows[0]),
+            format!("Straße-{}.csv", rows[0].id())
+        );
+        assert_eq!(file(&mut names, &kept), "strasse.csv");
+    }
+
+    #[test]
+    fn a_path_that_leads_elsewhere_is_not_written_to() {
+        let mut names = names();
+        for elsewhere in [
+            "../x.csv",
+            "/etc/x.csv",
+            "l.reports/../../x.csv",
+            "other/x.csv",
+        ] {
+            let mut row = row("org", "Acme", false);
+            row.collected.file = elsewhere.to_owned();
+            assert!(names.place(&row).starts_with("/d/l.reports"), "{elsewhere}");
+        }
+        assert_eq!(names.spelled(Path::new("/e/f.csv")), "../e/f.csv");
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_is_one_safe_part_of_a_path(label in any::<String>(), internal in any::<bool>()) {
+            let row = row("org", &label, internal);
+            let name = file(&mut names(), &row);
+            prop_assert!(name.len() < 143 - "-r0123456789abcdef.rejected".len());
+            prop_assert_eq!(Path::new(&name).components().count(), 1);
+            prop_assert!(!name.starts_with('.') && !name.contains(['/', '\\', ':', '\0', '\n']));
+        }
+    }
+}

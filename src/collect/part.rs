@@ -1,0 +1,214 @@
+//! A file that is being fetched: written beside its place, hashed and looked at as it comes.
+
+use std::{
+    fmt::Write as _,
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::content::{Content, Inspector};
+use crate::request::RequestId;
+
+/// So many bytes go to the disk at once, while the next ones come.
+const BATCH: usize = 256 * 1024;
+
+/// What a whole file turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Whole {
+    /// 64 hexadecimal digits.
+    pub(super) sha256: String,
+    pub(super) content: Content,
+}
+
+/// The file, as long as it lies under its name of `.<request_id>.part`. Dropped, it is gone.
+#[derive(Debug)]
+pub(super) struct Part {
+    path: PathBuf,
+    /// `None` while bytes are on their way to the disk.
+    writer: Option<Writer>,
+    writing: Option<JoinHandle<io::Result<Writer>>>,
+    batch: Vec<Bytes>,
+    batched: usize,
+    len: u64,
+}
+
+#[derive(Debug)]
+struct Writer {
+    file: File,
+    hash: Sha256,
+    inspector: Inspector,
+}
+
+impl Writer {
+    fn new(file: File) -> Self {
+        Writer {
+            file,
+            hash: Sha256::new(),
+            inspector: Inspector::default(),
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.hash.update(bytes);
+        self.inspector.take(bytes);
+        Ok(())
+    }
+}
+
+/// The name of a request's unfinished file.
+pub(super) fn part_name(id: RequestId) -> String {
+    format!(".{id}.part")
+}
+
+impl Part {
+    /// Begins the file for `place`, readable for its owner only. What a killed run left of it is gone.
+    pub(super) async fn begin(place: &Path, id: RequestId) -> io::Result<Self> {
+        let path = place.with_file_name(part_name(id));
+        let (path, file) = blocking(move || {
+            match fs::remove_file(&path) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
+            let mut options = OpenOptions::new();
+            options.write(true).create_new(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let file = options.open(&path)?;
+            Ok((path, file))
+        })
+        .await?;
+        Ok(Part {
+            path,
+            writer: Some(Writer::new(file)),
+            writing: None,
+            batch: Vec::new(),
+            batched: 0,
+            len: 0,
+        })
+    }
+
+    /// Where it lies.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many bytes it has.
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Takes the next bytes.
+    pub(super) async fn push(&mut self, bytes: Bytes) -> io::Result<()> {
+        self.len += bytes.len() as u64;
+        self.batched += bytes.len();
+        self.batch.push(bytes);
+        match self.batched < BATCH {
+            true => Ok(()),
+            false => self.flush().await,
+        }
+    }
+
+    /// Begins again, without any bytes.
+    pub(super) async fn restart(&mut self) -> io::Result<()> {
+        self.batch.clear();
+        (self.batched, self.len) = (0, 0);
+        let writer = self.writer().await?;
+        let file = blocking(move || {
+            use std::io::Seek as _;
+            let mut file = writer.file;
+            file.set_len(0)?;
+            file.rewind()?;
+            Ok(file)
+        })
+        .await?;
+        self.writer = Some(Writer::new(file));
+        Ok(())
+    }
+
+    /// All bytes are there: makes them durable.
+    pub(super) async fn finish(&mut self) -> io::Result<Whole> {
+        self.flush().await?;
+        let writer = self.writer().await?;
+        blocking(move || {
+            writer.file.sync_all()?;
+            Ok(Whole {
+                sha256: hex(&writer.hash.finalize()),
+                content: writer.inspector.finish(),
+            })
+        })
+        .await
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        let mut writer = self.writer().await?;
+        let batch = std::mem::take(&mut self.batch);
+        self.batched = 0;
+        self.writing = Some(spawn_blocking(move || {
+            for bytes in batch {
+                writer.take(&bytes)?;
+            }
+            Ok(writer)
+        }));
+        Ok(())
+    }
+
+    async fn writer(&mut self) -> io::Result<Writer> {
+        if let Some(writing) = self.writing.take() {
+            return writing.await.map_err(io::Error::other)?;
+        }
+        let gone = || io::Error::other("the file was given up after an error");
+        self.writer.take().ok_or_else(gone)
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // After it was put in its place there is nothing under this name.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Runs what waits for the disk where it holds up nobody.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+/// What the file at `path` is; `None` where there is none.
+pub(super) fn look(path: &Path) -> io::Result<Option<Whole>> {
+    use std::io::Read as _;
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e),
+    };
+    let (mut hash, mut inspector) = (Sha256::new(), Inspector::default());
+    let mut buffer = vec![0; BATCH];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            n => {
+                hash.update(&buffer[..n]);
+                inspector.take(&buffer[..n]);
+            }
+        }
+    }
+    Ok(Some(Whole {
+        sha256: hex(&hash.finalize()),
+        content: inspector.finish(),
+    }))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}"); // writing to a String does not fail
+        text
+    })
+}

@@ -1,0 +1,303 @@
+//! Downloads against a host that is told what to do, in simulated time.
+
+use std::{cell::RefCell, collections::VecDeque, time::Duration};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::{
+    Head, Host, Resume, Trouble,
+    download::{NotFetched, Patience, fetch},
+    part::{Part, Whole},
+};
+use crate::{
+    api::{Answer, Api, DownloadUrl, ListQuery, Listed, OnHead, Page},
+    ledger::Row,
+    request::{OrgId, Period, ReportId, ReportType, Request},
+    session::{Session, SystemClock},
+    settings::{Discover, Limits, RetryPolicy},
+};
+
+/// An API that nobody asks.
+struct Nobody;
+
+impl Api for Nobody {
+    type Token = ();
+
+    async fn create(&self, (): &(), _: &Request, _: &OnHead<'_>) -> Answer<ReportId> {
+        unreachable!("nothing is created")
+    }
+
+    async fn list(
+        &self,
+        (): &(),
+        _: &ListQuery,
+        _: usize,
+        _: Option<&url::Url>,
+        _: &OnHead<'_>,
+    ) -> Answer<Page<Listed>> {
+        unreachable!("nothing is listed")
+    }
+
+    async fn get(&self, (): &(), _: &ReportId, _: &OnHead<'_>) -> Answer<Option<Listed>> {
+        unreachable!("nothing is read")
+    }
+
+    async fn sub_partners(
+        &self,
+        (): &(),
+        _: Discover,
+        _: Option<&url::Url>,
+        _: &OnHead<'_>,
+    ) -> Answer<Page<OrgId>> {
+        unreachable!("nobody is discovered")
+    }
+
+    async fn renew(&self, _: Option<&()>, _: &OnHead<'_>) -> Answer<()> {
+        unreachable!("no token ends")
+    }
+}
+
+/// What the host does with a request.
+#[derive(Debug, Clone)]
+enum Does {
+    /// The version of the file, as much of it as it gives before the connection breaks, and whether it takes ranges.
+    Gives(&'static str, &'static [u8], usize),
+    Answers(u16),
+    Refuses,
+    Hangs,
+    /// It says that so many bytes come, and fewer do.
+    Lies(&'static [u8], u64),
+}
+
+struct Told {
+    does: RefCell<VecDeque<Does>>,
+    asked: RefCell<Vec<(String, Option<Resume>)>>,
+}
+
+/// What is still to come, and whether it breaks then.
+struct Body(Option<Bytes>, bool);
+
+impl Host for Told {
+    type Body = Body;
+
+    async fn open(
+        &self,
+        url: &DownloadUrl,
+        resume: Option<&Resume>,
+    ) -> Result<(Head, Body), Trouble> {
+        let asked = (url.expose().path().to_owned(), resume.cloned());
+        self.asked.borrow_mut().push(asked);
+        let does = self
+            .does
+            .borrow_mut()
+            .pop_front()
+            .expect("more requests than told");
+        let status = |status| Head {
+            status,
+            ..Head::default()
+        };
+        Ok(match does {
+            Does::Answers(code) => (status(code), Body(None, false)),
+            Does::Refuses => return Err(Trouble::NotConnected("refused".to_owned())),
+            Does::Hangs => std::future::pending().await,
+            Does::Lies(bytes, length) => {
+                let head = Head {
+                    length: Some(length),
+                    ..status(200)
+                };
+                (head, Body(Some(bytes.into()), false))
+            }
+            Does::Gives(version, bytes, until) => {
+                let from = resume.filter(|resume| resume.version == version);
+                let from = from.map_or(0, |resume| resume.from as usize);
+                let rest = Bytes::from_static(&bytes[from..until.max(from)]);
+                let mut head = Head {
+                    length: Some((bytes.len() - from) as u64),
+                    version: Some(version.to_owned()),
+                    ..status(if from > 0 { 206 } else { 200 })
+                };
+                if from > 0 {
+                    head.part = Some((from as u64, Some(bytes.len() as u64)));
+                }
+                (head, Body(Some(rest), until < bytes.len()))
+            }
+        })
+    }
+
+    async fn next(&self, body: &mut Body) -> Result<Option<Bytes>, Trouble> {
+        match body.0.take() {
+            Some(bytes) if !bytes.is_empty() => Ok(Some(bytes)),
+            _ if body.1 => Err(Trouble::Broken("reset".to_owned())),
+            _ => Ok(None),
+        }
+    }
+}
+
+struct Ended {
+    result: Result<Whole, String>,
+    asked: Vec<(String, Option<Resume>)>,
+    took: Duration,
+    renewed: usize,
+}
+
+const TABLE: &[u8] = b"A,B\n1,2\n3,4\n";
+const OTHER: &[u8] = b"A,B\n9,9\n9,9\n";
+
+async fn fetched(does: &[Does], url: &str) -> Ended {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = RetryPolicy {
+        max_attempts: 3.try_into().unwrap(),
+        ..RetryPolicy::default()
+    };
+    let listener = |_: &crate::session::News| {};
+    let limits = Limits::default();
+    let session = Session::new(
+        &Nobody,
+        Some(()),
+        (&limits, &policy),
+        &SystemClock,
+        &listener,
+        7,
+    );
+    let host = Told {
+        does: RefCell::new(does.iter().cloned().collect()),
+        asked: RefCell::default(),
+    };
+    let request = Request {
+        sub_partner: None,
+        report_type: ReportType::User,
+        period: Period::month(2026, 9).unwrap(),
+        internal: false,
+    };
+    let id = Row::planned(request, "j".into(), None).id();
+    let mut part = Part::begin(&folder.path().join("own.csv"), id)
+        .await
+        .unwrap();
+    let patience = Patience {
+        silence: Duration::from_secs(60),
+        longest_wait: Duration::from_secs(900),
+    };
+    let renewed = RefCell::new(0);
+    let renew = async || -> Result<DownloadUrl, ()> {
+        *renewed.borrow_mut() += 1;
+        Ok(format!("https://h/fresh{}", renewed.borrow())
+            .parse()
+            .unwrap())
+    };
+    let began = Instant::now();
+    let url = url.parse().unwrap();
+    let result = fetch(&session, &host, patience, url, renew, &mut part).await;
+    let took = began.elapsed();
+    let in_part = std::fs::read(part.path()).unwrap();
+    let result = result.map_err(|error| match error {
+        NotFetched::Host(why) => why,
+        other => format!("{other:?}"),
+    });
+    if let Ok(whole) = &result {
+        use sha2::Digest as _;
+        let hash = sha2::Sha256::digest(&in_part);
+        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(whole.sha256, hash, "the hash of other bytes");
+    }
+    drop(part);
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        0,
+        "a part is left"
+    );
+    Ended {
+        result,
+        asked: host.asked.into_inner(),
+        took,
+        renewed: renewed.into_inner(),
+    }
+}
+
+fn rows(ended: &Ended) -> u64 {
+    ended.result.as_ref().unwrap().content.rows
+}
+
+const ALL: usize = TABLE.len();
+
+#[tokio::test(start_paused = true)]
+async fn it_goes_on_where_it_broke_and_only_in_the_same_version() {
+    use Does::Gives;
+    let ended = fetched(
+        &[Gives("\"1\"", TABLE, 5), Gives("\"1\"", TABLE, ALL)],
+        "https://h/a",
+    )
+    .await;
+    assert_eq!(rows(&ended), 2);
+    assert_eq!(ended.asked[0].1, None);
+    let resume = ended.asked[1].1.clone().unwrap();
+    assert_eq!((resume.from, &*resume.version), (5, "\"1\""));
+
+    // Another version begins again, and nothing of the first is left in it.
+    let ended = fetched(
+        &[Gives("\"1\"", TABLE, 5), Gives("\"2\"", OTHER, ALL)],
+        "https://h/a",
+    )
+    .await;
+    let other = fetched(&[Gives("\"2\"", OTHER, ALL)], "https://h/a").await;
+    assert_eq!(ended.result, other.result);
+
+    // A host that does not say which version it is gives all of it again.
+    let ended = fetched(
+        &[
+            Does::Lies(&TABLE[..5], ALL as u64),
+            Gives("\"1\"", TABLE, ALL),
+        ],
+        "https://h/a",
+    )
+    .await;
+    assert_eq!((rows(&ended), &ended.asked[1].1), (2, &None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_has_ended_is_asked_for_anew() {
+    use Does::{Answers, Gives};
+    let whole = Gives("\"1\"", TABLE, ALL);
+    for status in [403, 410] {
+        let ended = fetched(&[Answers(status), whole.clone()], "https://h/a").await;
+        assert_eq!((rows(&ended), ended.renewed), (2, 1), "{status}");
+        assert_eq!(ended.asked[1].0, "/fresh1");
+    }
+    // Not even asked where it says so itself.
+    let ended = fetched(std::slice::from_ref(&whole), "https://h/a?Expires=1").await;
+    assert_eq!((rows(&ended), ended.renewed, ended.asked.len()), (2, 1, 1));
+    // A host that refuses every address is left in the end.
+    let ended = fetched(&vec![Answers(403); 9], "https://h/a").await;
+    assert!(ended.result.unwrap_err().contains("403"));
+    assert_eq!(ended.renewed, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_pass_is_tried_as_often_as_the_policy_says() {
+    use Does::{Answers, Gives, Hangs, Lies, Refuses};
+    let whole = Gives("\"1\"", TABLE, ALL);
+    for trouble in [
+        Answers(500),
+        Answers(503),
+        Answers(429),
+        Refuses,
+        Hangs,
+        Lies(TABLE, 99),
+    ] {
+        let twice = [trouble.clone(), trouble.clone(), whole.clone()];
+        assert_eq!(
+            rows(&fetched(&twice, "https://h/a").await),
+            2,
+            "{trouble:?}"
+        );
+        let ended = fetched(&vec![trouble.clone(); 9], "https://h/a").await;
+        assert!(ended.result.is_err());
+        assert_eq!(ended.asked.len(), 3, "{trouble:?}");
+    }
+    let ended = fetched(&[Hangs, whole.clone()], "https://h/a").await;
+    assert!(ended.took >= Duration::from_secs(60) && ended.took < Duration::from_secs(62));
+    for status in [400, 404, 415] {
+        let ended = fetched(&[Answers(status)], "https://h/a").await;
+        assert!(ended.result.unwrap_err().contains(&status.to_string()));
+    }
+}

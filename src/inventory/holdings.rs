@@ -1,0 +1,306 @@
+//! What the server holds for requests of which the ledger knows something: each row's own report, and others.
+//!
+//! One list without sub-partner for each period comes first. Whether it shows the sub-partners' reports is not
+//! documented, so it counts for a sub-partner only where it shows every report that the ledger has of it: then ten pages
+//! can stand for a thousand lists. Where it holds a report that no row has, whose that is says only the sub-partners' own
+//! lists, and those who could be meant are asked.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::time::sleep;
+
+use super::{
+    Evidence, Maker,
+    look_up::in_full,
+    matching::{common_query, fits},
+    own::find_theirs,
+};
+use crate::{
+    api::{Api, LARGEST_PAGE, ListQuery, Listed},
+    request::{OrgId, Period, ReportId, Request},
+    session::{ReadError, Session},
+};
+
+/// A request, and the report that its row has.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// The request.
+    pub request: &'a Request,
+    /// Its report's id, where the ledger has one.
+    pub report: Option<&'a ReportId>,
+    /// Since when the ledger says so, by the local clock.
+    pub since: Option<DateTime<Utc>>,
+}
+
+/// So many reads more for a report that is not found and may be new: reads lag, and not all alike.
+const MORE_READS: u32 = 2;
+
+/// What the server holds for one request.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Held {
+    /// The row's own report; `None` where the row has none, or the server neither lists it nor finds it by its id.
+    pub own: Option<Listed>,
+    /// Reports that could be the request's as well, and belong to no row.
+    pub others: Vec<Other>,
+}
+
+/// A report that belongs to no row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Other {
+    /// The report.
+    pub report: Listed,
+    /// Whether it was made by whoever made the reports of the ledger.
+    pub maker: Maker,
+    /// For the partner's own request: it may be a sub-partner's.
+    pub may_be_theirs: bool,
+}
+
+/// A list of one sub-partner, or the one without, in one period.
+type Lists<'a> = HashMap<(Option<&'a OrgId>, Period), Vec<Listed>>;
+
+/// What was listed where `request` could be.
+fn shown<'l>(lists: &'l Lists<'_>, request: &'l Request) -> &'l [Listed] {
+    let narrow = lists.get(&(request.sub_partner.as_ref(), request.period));
+    let wide = || lists.get(&(None, request.period));
+    narrow.or_else(wide).map_or(&[], Vec::as_slice)
+}
+
+/// Asks the server what it holds for `asked`; the answers are in their order. `orgs` are all sub-partners that plan or
+/// ledger name. `is_taken` says which reports belong to rows, or were given up.
+///
+/// # Errors
+/// The server cannot be asked.
+pub async fn find_held<A: Api>(
+    session: &Session<'_, A>,
+    evidence: &Evidence,
+    asked: &[Known<'_>],
+    orgs: &BTreeSet<OrgId>,
+    is_taken: impl Fn(&ReportId) -> bool,
+    concurrency: usize,
+) -> Result<Vec<Held>, ReadError> {
+    let lists = lists(session, asked, &is_taken, concurrency).await?;
+    // Each row's own report: what is listed was made, all others are asked for by their ids.
+    let own = stream::iter(asked).map(async |known| {
+        let Some(id) = known.report else {
+            return Ok(None);
+        };
+        match shown(&lists, known.request)
+            .iter()
+            .find(|report| report.id == *id)
+        {
+            Some(report) => Ok(Some(report.clone())),
+            None => find(session, id, known.since).await,
+        }
+    });
+    let own: Vec<_> = own.buffered(concurrency).try_collect().await?;
+
+    // What could be its own as well.
+    let mut listed = Vec::with_capacity(asked.len());
+    for known in asked {
+        let mut found: Vec<Listed> = Vec::new();
+        for report in shown(&lists, known.request) {
+            let is_other = fits(report, known.request)
+                && !is_taken(&report.id)
+                && !found.iter().any(|other| other.id == report.id);
+            if is_other {
+                let report = in_full(session, evidence, report).await?;
+                found.extend(fits(&report, known.request).then_some(report));
+            }
+        }
+        listed.push(found);
+    }
+    let of_ledger = asked
+        .iter()
+        .find_map(|known| Some((known.report?, known.request)));
+    if let Some((id, request)) = of_ledger
+        && listed.iter().any(|found| !found.is_empty())
+    {
+        evidence.ask_earlier(session, id, request).await?;
+    }
+    let other = |report: Listed| Other {
+        maker: evidence.maker_before(&report),
+        may_be_theirs: false,
+        report,
+    };
+    let others = listed
+        .into_iter()
+        .map(|found| found.into_iter().map(other).collect());
+    let mut others: Vec<Vec<Other>> = others.collect();
+    judge_own(
+        session,
+        evidence,
+        asked,
+        &lists,
+        &mut others,
+        orgs,
+        concurrency,
+    )
+    .await?;
+    let held = own.into_iter().zip(others);
+    Ok(held.map(|(own, others)| Held { own, others }).collect())
+}
+
+/// A report by its id; sought more than once while it is younger than `settle`.
+async fn find<A: Api>(
+    session: &Session<'_, A>,
+    id: &ReportId,
+    since: Option<DateTime<Utc>>,
+) -> Result<Option<Listed>, ReadError> {
+    let settle = TimeDelta::from_std(session.policy().settle).unwrap_or(TimeDelta::MAX);
+    let is_new = since.is_some_and(|since| session.now() - since < settle);
+    let mut found = session.get(id).await?;
+    for tries in 1..=MORE_READS {
+        if found.is_some() || !is_new {
+            break;
+        }
+        sleep(session.backoff().after(tries)).await;
+        found = session.get(id).await?;
+    }
+    Ok(found)
+}
+
+/// The lists that tell whose every report of `asked` is.
+async fn lists<'a, A: Api>(
+    session: &Session<'_, A>,
+    asked: &[Known<'a>],
+    is_taken: &impl Fn(&ReportId) -> bool,
+    concurrency: usize,
+) -> Result<Lists<'a>, ReadError> {
+    let mut by_period: BTreeMap<Period, Vec<Known<'a>>> = BTreeMap::new();
+    for known in asked {
+        by_period
+            .entry(known.request.period)
+            .or_default()
+            .push(*known);
+    }
+    // Lists without sub-partner have to be worth it: where the partner's own are not asked about, they must take fewer
+    // requests than those which they can stand for. A list of several pages is read twice.
+    let orgs: HashSet<_> = asked
+        .iter()
+        .map(|known| &known.request.sub_partner)
+        .collect();
+    let pages = |known: &Vec<Known<'_>>| match known.len().div_ceil(LARGEST_PAGE) {
+        1 => 1,
+        several => 2 * several,
+    };
+    let is_worth_it = by_period.values().map(pages).sum::<usize>() < orgs.len();
+    let asks_own = |known: &[Known<'_>]| known.iter().any(|k| k.request.sub_partner.is_none());
+    let wide = by_period
+        .iter()
+        .filter(|(_, known)| is_worth_it || asks_own(known));
+    let wide = stream::iter(wide).map(async |(period, known)| {
+        let requests: Vec<&Request> = known.iter().map(|known| known.request).collect();
+        let query = common_query(&requests).unwrap_or_default();
+        let query = ListQuery {
+            sub_partner: None,
+            ..query
+        };
+        match session.list(&query).await {
+            // Long lists fail where short ones do not, such as those that change while they are read.
+            Err(ReadError::Failed(_)) if !asks_own(known) => Ok(((None, *period), Vec::new())),
+            listed => Ok(((None, *period), listed?)),
+        }
+    });
+    let mut lists: Lists<'a> = wide.buffer_unordered(concurrency).try_collect().await?;
+
+    let mut narrow: BTreeMap<&OrgId, Vec<&Request>> = BTreeMap::new();
+    for (period, known) in &by_period {
+        let none = Vec::new();
+        let wide = lists.get(&(None, *period)).unwrap_or(&none);
+        let ids: HashSet<&ReportId> = wide.iter().map(|report| &report.id).collect();
+        let strangers: Vec<&Listed> = wide.iter().filter(|r| !is_taken(&r.id)).collect();
+        let mut by_org: BTreeMap<&OrgId, Vec<Known<'a>>> = BTreeMap::new();
+        for known in known {
+            if let Some(org) = &known.request.sub_partner {
+                by_org.entry(org).or_default().push(*known);
+            }
+        }
+        for (org, known) in by_org {
+            let mut reports = known.iter().filter_map(|known| known.report).peekable();
+            let is_covered = reports.peek().is_some() && reports.all(|id| ids.contains(id));
+            let may_be_theirs =
+                |known: &Known<'_>| strangers.iter().any(|report| fits(report, known.request));
+            if !is_covered || known.iter().any(may_be_theirs) {
+                let requests = known.iter().map(|known| known.request);
+                narrow.entry(org).or_default().extend(requests);
+            }
+        }
+    }
+    let narrow = stream::iter(narrow).map(async |(org, requests)| {
+        let listed = match common_query(&requests) {
+            Some(query) => session.list(&query).await?,
+            None => Vec::new(),
+        };
+        Ok((org, requests, listed))
+    });
+    let narrow: Vec<_> = narrow.buffer_unordered(concurrency).try_collect().await?;
+    for (org, requests, listed) in narrow {
+        for period in requests
+            .into_iter()
+            .map(|r| r.period)
+            .collect::<BTreeSet<_>>()
+        {
+            lists.insert((Some(org), period), listed.clone());
+        }
+    }
+    Ok(lists)
+}
+
+/// Takes from the others of the partner's own requests what is a sub-partner's, and says of the rest whether it may be.
+async fn judge_own<A: Api>(
+    session: &Session<'_, A>,
+    evidence: &Evidence,
+    asked: &[Known<'_>],
+    lists: &Lists<'_>,
+    others: &mut [Vec<Other>],
+    orgs: &BTreeSet<OrgId>,
+    concurrency: usize,
+) -> Result<(), ReadError> {
+    let theirs = lists.iter().filter(|((org, _), _)| org.is_some());
+    let theirs = theirs.flat_map(|(_, reports)| reports);
+    evidence.found_theirs(theirs.map(|report| report.id.clone()));
+    for (known, others) in asked.iter().zip(others) {
+        let request = known.request;
+        if request.sub_partner.is_some() || others.is_empty() {
+            continue;
+        }
+        let shows_all = !shows_only_own(lists, request.period);
+        // Of a row that has a report, nothing more is said of what may be a sub-partner's.
+        if shows_all
+            && known.report.is_none()
+            && let Some(query) = common_query(&[request])
+        {
+            let ids: Vec<ReportId> = others.iter().map(|other| other.report.id.clone()).collect();
+            match find_theirs(session, evidence, &query, &ids, orgs, concurrency).await {
+                Err(ReadError::Halted(halt)) => return Err(ReadError::Halted(halt)),
+                // Who the sub-partners are, or what they have, is not to be known.
+                Err(ReadError::Failed(_)) | Ok(()) => {}
+            }
+        }
+        others.retain(|other| !evidence.is_theirs(&other.report.id));
+        for other in others {
+            other.may_be_theirs = shows_all;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the list without sub-partner has left out a report that a sub-partner's list shows, and has none that one
+/// shows: only then what it has is the partner's own. That no list of a sub-partner has a report proves nothing: one
+/// that has left is in none.
+fn shows_only_own(lists: &Lists<'_>, period: Period) -> bool {
+    let Some(wide) = lists.get(&(None, period)) else {
+        return false;
+    };
+    let wide: HashSet<&ReportId> = wide.iter().map(|report| &report.id).collect();
+    let of_period =
+        |report: &&Listed| report.start == Some(period.start()) && report.end == Some(period.end());
+    let narrow = lists.iter().filter(|((org, _), _)| org.is_some());
+    let mut theirs = narrow
+        .flat_map(|(_, reports)| reports)
+        .filter(of_period)
+        .peekable();
+    theirs.peek().is_some() && theirs.all(|report| !wide.contains(&report.id))
+}

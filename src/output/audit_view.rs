@@ -1,0 +1,359 @@
+//! An audit, for people and for scripts.
+
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::words;
+use crate::{
+    audit::{Agreement, Audit, Checked, Difference, Kind, Total},
+    ledger::neutralise,
+    request::{OrgId, ReportType},
+    text::one_line,
+};
+
+/// So many differences of one kind are in the table; csv and json have all.
+const SHOWN: usize = 10;
+
+/// An audit to be shown.
+pub struct AuditView<'a> {
+    audit: &'a Audit,
+}
+
+/// What `monthend audit --format json` prints.
+#[derive(Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct AuditJson<'a> {
+    /// Every difference, in plan order.
+    differences: Vec<DifferenceJson<'a>>,
+    /// How much was compared.
+    checked: Checked,
+    /// Every sum of `audit.totals`, in plan order; empty where no totals are asked for.
+    totals: Vec<TotalJson<'a>>,
+}
+
+/// One difference.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename = "Difference", deny_unknown_fields)]
+struct DifferenceJson<'a> {
+    /// Its kind.
+    kind: Kind,
+    /// The request that it is about.
+    request_id: String,
+    /// The row's report, or the listed one of a row without; null where there is none.
+    report_id: Option<&'a str>,
+    /// The row's file, relative to the ledger's folder; null where the difference is not about a file.
+    file: Option<&'a str>,
+    /// What differs, one line.
+    message: &'a str,
+}
+
+/// The sums of one sub-partner and period.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename = "Total", deny_unknown_fields)]
+struct TotalJson<'a> {
+    /// The label; null where there is none.
+    sub_partner: Option<&'a str>,
+    /// The id; null for the partner itself.
+    sub_partner_org_id: Option<&'a str>,
+    /// First day, YYYY-MM-DD.
+    period_start: String,
+    /// Last day, included.
+    period_end: String,
+    /// Whether internal organisations are included.
+    internal: bool,
+    /// The columns of `audit.totals.by`, with their values.
+    by: BTreeMap<&'a str, &'a str>,
+    /// The sum of each type, as a decimal number.
+    sums: BTreeMap<&'static str, &'a str>,
+}
+
+/// The JSON Schema (2020-12) of [`AuditView::json`], for `monthend schema audit`.
+pub fn audit_schema() -> Value {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    let mut schema = generator.into_root_schema_for::<AuditJson<'_>>();
+    schema.insert("title".to_owned(), "monthend audit".into());
+    schema.to_value()
+}
+
+impl<'a> AuditView<'a> {
+    /// Shows `audit`.
+    pub fn new(audit: &'a Audit) -> Self {
+        AuditView { audit }
+    }
+
+    /// For scripts: all of it.
+    ///
+    /// # Errors
+    /// None that these values could have; the type is the JSON writer's.
+    pub fn json(&self) -> serde_json::Result<String> {
+        let audit = AuditJson {
+            differences: self.audit.differences.iter().map(difference_json).collect(),
+            checked: self.audit.checked,
+            totals: self.audit.totals.iter().map(total_json).collect(),
+        };
+        Ok(serde_json::to_string_pretty(&audit)? + "\n")
+    }
+
+    /// One line per difference, for scripts.
+    ///
+    /// # Errors
+    /// None that a String could have; the type is the CSV writer's.
+    pub fn csv(&self) -> csv::Result<String> {
+        let mut out = csv::Writer::from_writer(Vec::new());
+        out.write_record(["kind", "request_id", "report_id", "file", "message"])?;
+        for difference in &self.audit.differences {
+            let report_id = difference.report_id.as_ref().map_or("", |id| id.as_str());
+            out.write_record([
+                difference.kind.word(),
+                &difference.request_id.to_string(),
+                &neutralise(report_id),
+                &neutralise(difference.file.as_deref().unwrap_or_default()),
+                &neutralise(&difference.message),
+            ])?;
+        }
+        let bytes = (out.into_inner()).map_err(|e| csv::Error::from(e.into_error()))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// For people: differences, sums, and how much was compared.
+    pub fn table(&self) -> String {
+        let mut out = String::new();
+        let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
+        let mut rows = Vec::new();
+        for difference in &self.audit.differences {
+            let count = counts.entry(difference.kind).or_default();
+            *count += 1;
+            if *count <= SHOWN {
+                let kind = difference.kind.word().to_owned();
+                rows.push(vec![kind, difference.message.clone()]);
+            }
+        }
+        if !rows.is_empty() {
+            out.push_str(&words::columns(&["DIFFERENCE", "WHAT"], rows, &[]));
+            let left = counts.iter().filter(|(_, count)| **count > SHOWN);
+            for (kind, count) in left {
+                let more = words::grouped(count - SHOWN);
+                let kind = kind.word();
+                out.push_str(&format!(
+                    "… and {more} more {kind} (--format csv shows all)\n"
+                ));
+            }
+            out.push('\n');
+        }
+        if !self.audit.totals.is_empty() {
+            out.push_str(&sums(&self.audit.totals));
+            out.push('\n');
+        }
+        let Checked {
+            requests,
+            reports,
+            files,
+            empty,
+            totals,
+        } = self.audit.checked;
+        let mut checked = vec![
+            words::count(requests, "request"),
+            words::count(reports, "report"),
+            words::count(files, "file"),
+        ];
+        if empty > 0 {
+            checked[2].push_str(&format!(" ({} without rows)", words::grouped(empty)));
+        }
+        if !self.audit.totals.is_empty() {
+            checked.push(words::count(totals, "comparison") + " of sums");
+        }
+        out.push_str(&format!("checked {}\n", checked.join(", ")));
+        let counts = counts.iter();
+        let counts: Vec<String> = counts
+            .map(|(kind, count)| format!("{} {}", words::grouped(*count), kind.word()))
+            .collect();
+        out.push_str(&match counts.is_empty() {
+            true => "no differences\n".to_owned(),
+            false => {
+                let all = words::count(self.audit.differences.len(), "difference");
+                format!("{all}: {}\n", counts.join(", "))
+            }
+        });
+        out
+    }
+}
+
+fn difference_json(difference: &Difference) -> DifferenceJson<'_> {
+    DifferenceJson {
+        kind: difference.kind,
+        request_id: difference.request_id.to_string(),
+        report_id: difference.report_id.as_ref().map(|id| id.as_str()),
+        file: difference.file.as_deref(),
+        message: &difference.message,
+    }
+}
+
+fn total_json(total: &Total) -> TotalJson<'_> {
+    let by = total.by.iter();
+    let sums = total.sums.iter();
+    TotalJson {
+        sub_partner: total.label.as_deref(),
+        sub_partner_org_id: total.sub_partner.as_ref().map(OrgId::as_str),
+        period_start: total.period.start().to_string(),
+        period_end: total.period.end().to_string(),
+        internal: total.internal,
+        by: by
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect(),
+        sums: sums
+            .map(|(report_type, sum)| (report_type.as_str(), sum.as_str()))
+            .collect(),
+    }
+}
+
+/// All sums side by side, a column for each type that has any.
+fn sums(totals: &[Total]) -> String {
+    let has = |report_type: &ReportType| {
+        totals
+            .iter()
+            .any(|total| total.sums.contains_key(report_type))
+    };
+    let types: Vec<ReportType> = ReportType::ALL.into_iter().filter(|t| has(t)).collect();
+    let by: Vec<String> = totals.first().map_or(Vec::new(), |total| {
+        total.by.iter().map(|(name, _)| one_line(name)).collect()
+    });
+    let mut header = vec!["SUB-PARTNER", "PERIOD"];
+    header.extend(by.iter().map(String::as_str));
+    let first_sum = header.len();
+    header.extend(types.iter().map(|report_type| report_type.as_str()));
+    let right: Vec<usize> = (first_sum..header.len()).collect();
+    header.push("");
+    let rows = totals.iter().map(|total| {
+        let who = total.label.as_deref();
+        let who = who
+            .or(total.sub_partner.as_ref().map(OrgId::as_str))
+            .unwrap_or("own");
+        let internal = if total.internal { " internal" } else { "" };
+        let mut cells = vec![words::shortened(who), format!("{}{internal}", total.period)];
+        cells.extend(total.by.iter().map(|(_, value)| one_line(value)));
+        let sum = |report_type| total.sums.get(report_type).map_or("-", String::as_str);
+        cells.extend(types.iter().map(|report_type| sum(report_type).to_owned()));
+        let differ = total.agreement == Agreement::Differ;
+        cells.push(if differ { "differ" } else { "" }.to_owned());
+        cells
+    });
+    words::columns(&header, rows.collect(), &right)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, env, fs};
+
+    use super::*;
+    use crate::request::RequestId;
+
+    fn audit() -> Audit {
+        let difference = |kind, file: Option<&str>| Difference {
+            kind,
+            request_id: "r0123456789abcdef".parse::<RequestId>().unwrap(),
+            report_id: file.is_none().then(|| "=report".parse().unwrap()),
+            file: file.map(str::to_owned),
+            message: "=Acme USER 2026-10: what differs".to_owned(),
+        };
+        let mut differences = vec![difference(Kind::Gone, None); 12];
+        differences.push(difference(Kind::FileChanged, Some("a/b.csv")));
+        Audit {
+            differences,
+            checked: Checked {
+                requests: 1_300,
+                reports: 1_299,
+                files: 1_298,
+                empty: 2,
+                totals: 1,
+            },
+            totals: vec![Total {
+                label: Some("Acme".to_owned()),
+                sub_partner: Some("a1".parse().unwrap()),
+                period: "2026-10".parse().unwrap(),
+                internal: false,
+                by: vec![("SKU".to_owned(), "A\u{1b}".to_owned())],
+                sums: BTreeMap::from([
+                    (ReportType::Partner, "30.6".to_owned()),
+                    (ReportType::User, "30.8".to_owned()),
+                ]),
+                agreement: Agreement::Differ,
+            }],
+        }
+    }
+
+    #[test]
+    fn the_table_shows_some_of_a_kind_and_all_sums() {
+        let table = AuditView::new(&audit()).table();
+        let expected = format!(
+            "{}{}{}",
+            "DIFFERENCE    WHAT\n",
+            "gone          =Acme USER 2026-10: what differs\n".repeat(10),
+            "file_changed  =Acme USER 2026-10: what differs\n\
+             … and 2 more gone (--format csv shows all)\n\n\
+             SUB-PARTNER  PERIOD   SKU  PARTNER  USER\n\
+             Acme         2026-10  A       30.6  30.8  differ\n\n\
+             checked 1,300 requests, 1,299 reports, 1,298 files (2 without rows), 1 comparison of sums\n\
+             13 differences: 12 gone, 1 file_changed\n"
+        );
+        assert_eq!(table, expected);
+        let nothing = AuditView::new(&Audit::default()).table();
+        assert_eq!(
+            nothing,
+            "checked 0 requests, 0 reports, 0 files\nno differences\n"
+        );
+    }
+
+    #[test]
+    fn the_csv_holds_no_formula() {
+        let csv = AuditView::new(&audit()).csv().unwrap();
+        let lines: Vec<&str> = csv.lines().collect();
+        assert_eq!(lines.len(), 14);
+        assert_eq!(lines[0], "kind,request_id,report_id,file,message");
+        assert_eq!(
+            lines[1],
+            "gone,r0123456789abcdef,'=report,,'=Acme USER 2026-10: what differs"
+        );
+        assert_eq!(
+            lines[13],
+            "file_changed,r0123456789abcdef,,a/b.csv,'=Acme USER 2026-10: what differs"
+        );
+    }
+
+    #[test]
+    fn the_json_is_what_its_schema_says() {
+        let validator = jsonschema::validator_for(&audit_schema()).unwrap();
+        for audit in [audit(), Audit::default()] {
+            let json: Value =
+                serde_json::from_str(&AuditView::new(&audit).json().unwrap()).unwrap();
+            let result = validator.validate(&json).map_err(|e| e.to_string());
+            assert_eq!(result, Ok(()));
+        }
+        let json: Value = serde_json::from_str(&AuditView::new(&audit()).json().unwrap()).unwrap();
+        assert_eq!(json["totals"][0]["sums"]["USER"], "30.8");
+        assert_eq!(json["totals"][0]["by"]["SKU"], "A\u{1b}");
+        assert_eq!(json["differences"][12]["report_id"], Value::Null);
+        assert_eq!(json["checked"]["totals"], 1);
+        let mut bad = json.clone();
+        bad["differences"][0]["kind"] = "lost".into();
+        assert!(validator.validate(&bad).is_err());
+    }
+
+    #[test]
+    fn the_checked_in_schema_is_up_to_date() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/audit.schema.json");
+        let text = serde_json::to_string_pretty(&audit_schema()).unwrap() + "\n";
+        if env::var_os("MONTHEND_BLESS").is_some() {
+            fs::write(path, &text).unwrap();
+        }
+        let checked_in = fs::read_to_string(path)
+            .unwrap_or_default()
+            .replace('\r', "");
+        assert!(
+            checked_in == text,
+            "schemas/audit.schema.json is out of date; refresh it with `MONTHEND_BLESS=1 cargo test schema`"
+        );
+    }
+}

@@ -1,0 +1,49 @@
+//! `audit.totals`: which column of the collected files is summed up, and by what.
+
+use crate::yaml::{
+    At, Form, Mapping as _, Mistake, Node, Quoted, at, form, keys, line, list, mapping, or,
+    required,
+};
+
+/// Which sums an audit compares. Webex publishes no column names, so the manifest gives them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Totals {
+    /// The column that is summed up.
+    pub column: String,
+    /// The columns whose values each get a sum of their own; empty for one sum of all.
+    pub by: Vec<String>,
+}
+
+keys! {
+    /// Which sums are compared.
+    #[derive(Debug, Clone)]
+    pub(super) struct TotalsText: "`totals`", "a mapping such as { column: CONSUMPTION }" {
+        /// The column of the collected files that is summed up.
+        column: Option<String> = required(line("the name of a column"), "column: CONSUMPTION"),
+        /// A sum for each value of these columns; one sum of all where it is left out.
+        by: Vec<At<String>> = or(
+            list("a list of columns", "name a column, or leave `by` out", at(line("the name of a column"))),
+            Vec::new(),
+        ),
+    }
+}
+
+/// How totals are written.
+pub(super) fn totals() -> impl Form<Value = Totals> {
+    form(read, |generator| mapping::<TotalsText>().schema(generator))
+}
+
+fn read(node: Node<'_>) -> Option<Totals> {
+    let TotalsText { column, by } = TotalsText::read(node, &[])?;
+    let column = column?;
+    let mut known = vec![&column];
+    for name in &by {
+        if known.contains(&&name.value) {
+            let message = format!("the column {} is named twice", Quoted(&name.value));
+            return node.report(Mistake::new(message).help("name each column once"));
+        }
+        known.push(&name.value);
+    }
+    let by = by.into_iter().map(|name| name.value).collect();
+    Some(Totals { column, by })
+}

@@ -1,0 +1,563 @@
+//! `collect`, `run --collect` and `retry --collect`: what lies under a final name is whole and is what the ledger says.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use monthend::sandbox::Endpoint;
+use sha2::{Digest as _, Sha256};
+
+use crate::support::{
+    Apart, Desk, Ended, LedgerFile, Line, Monthend, Served, eventually, own, partner, partners,
+};
+
+const SEPTEMBER: &str = "2026-09";
+/// Reports are ready at once.
+const AT_ONCE: &str = "reports: { completes_after: 0s }\n";
+
+fn world(config: &str, names: &[&str], types: &str) -> (Served, Desk) {
+    let server = Served::new(&format!("{AT_ONCE}{config}"));
+    let jobs = partners(names.iter().copied(), types, SEPTEMBER);
+    let desk = Desk::with(server.url(), &jobs);
+    (server, desk)
+}
+
+fn run(desk: &Desk) -> Monthend {
+    desk.converge().arg("--collect")
+}
+
+fn collect(desk: &Desk) -> Monthend {
+    desk.monthend(["collect", "m.yaml"])
+}
+
+fn hash(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// All files below the folder of the reports, by their paths from the desk.
+fn files(desk: &Desk) -> BTreeSet<String> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => walk(&path, found),
+                false => found.push(path),
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&desk.path("m.ledger.reports"), &mut found);
+    let within = |path: &PathBuf| {
+        let path = path.strip_prefix(desk.folder()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    found.iter().map(within).collect()
+}
+
+/// The files are what the ledger says of them, and no other is there but what was rejected. Gives the rows that are
+/// collected.
+#[track_caller]
+fn hold(desk: &Desk) -> Vec<Line> {
+    let ledger = desk.ledger();
+    let mut owned = BTreeSet::new();
+    let mut collected = Vec::new();
+    for line in &ledger.lines {
+        let file = line["report_file"].to_owned();
+        assert_eq!(file.is_empty(), line["report_rows"].is_empty(), "{line:?}");
+        if file.is_empty() {
+            continue;
+        }
+        let path = desk.path(&file);
+        let bytes = fs::read(&path).unwrap_or_else(|e| panic!("{file}: {e}"));
+        assert_eq!(hash(&bytes), line["report_sha256"], "{file}");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{file}");
+        }
+        assert_eq!(&line["report_status"], "COMPLETED", "{line:?}");
+        assert_eq!(&line["report_error"], "", "{line:?}");
+        let rows = bytes.iter().filter(|byte| **byte == b'\n').count() - 1;
+        assert_eq!(line["report_rows"], rows.to_string());
+        assert!(owned.insert(file), "two rows share a file: {line:?}");
+        collected.push(line.clone());
+    }
+    let mut found = files(desk);
+    found.retain(|file| !file.ends_with(".rejected"));
+    assert_eq!(found, owned, "files that no row names");
+    collected
+}
+
+/// Nobody saw an address with its signature, and the host of the files no token.
+#[track_caller]
+fn no_secret(server: &Served, desk: &Desk, ended: &Ended) {
+    let ledger = desk.read("m.ledger.csv");
+    for text in [&ended.stdout, &ended.stderr, &ledger] {
+        assert!(!text.contains("Signature"), "{text}");
+    }
+    let leaks = server.downloads();
+    assert!(leaks.iter().all(|download| !download.leaked_authorization));
+}
+
+#[test]
+fn everything_is_collected_and_nothing_is_fetched_twice() {
+    let (server, desk) = world("", &["a", "b", "c"], "PARTNER, CUSTOMER, USER");
+    let ended = run(&desk).arg("-v").expect(0).shows(["collected", "9"]);
+    no_secret(&server, &desk, &ended);
+    assert_eq!(hold(&desk).len(), 9);
+    assert!(files(&desk).contains("m.ledger.reports/2026-09/USER/a.csv"));
+    assert_eq!(server.downloads().len(), 9);
+    // One create and one single read for each (and one to learn whose reports are ours); the rest are lists.
+    assert!(server.at(Endpoint::Get).len() <= 10);
+    assert!(server.exchanges().len() <= 9 * 2 + 6);
+
+    let before = desk.read("m.ledger.csv");
+    collect(&desk).expect(0);
+    run(&desk).expect(0);
+    assert_eq!(server.downloads().len(), 9, "fetched again what was there");
+    assert_eq!(desk.read("m.ledger.csv"), before);
+
+    let lost = desk.ledger().lines[4]["report_file"].to_owned();
+    fs::remove_file(desk.path(&lost)).unwrap();
+    collect(&desk).expect(0);
+    assert_eq!(server.downloads().len(), 10);
+    assert_eq!(hold(&desk).len(), 9);
+}
+
+/// Whatever the host does to the first requests for a file: it is there in the end, and the rest only is fetched where
+/// a part was there.
+#[test]
+fn what_breaks_is_taken_up_or_begun_again() {
+    for (fault, requests, ranges) in [
+        ("{ kind: status, status: 403 }", 3, 0),
+        ("{ kind: status, status: 410 }", 3, 0),
+        ("{ kind: status, status: 500 }", 3, 0),
+        ("{ kind: status, status: 429 }", 3, 0),
+        ("{ kind: cut }", 3, 2),
+        ("{ kind: changed }", 3, 2),
+    ] {
+        let config = format!("downloads: [{{ tries: 2, then: {fault} }}]");
+        let (server, desk) = world(&config, &["a"], "USER");
+        let ended = run(&desk).expect(0);
+        no_secret(&server, &desk, &ended);
+        assert_eq!(hold(&desk).len(), 1, "{fault}");
+        let downloads = server.downloads();
+        assert_eq!(downloads.len(), requests, "{fault}: {downloads:?}");
+        let with_range = downloads.iter().filter(|download| download.range.is_some());
+        assert_eq!(with_range.count(), ranges, "{fault}");
+        let parts = downloads.iter().filter(|download| download.status == 206);
+        // The rest of another version is no rest: what was there is thrown away.
+        let expected = match fault {
+            "{ kind: cut }" => 2,
+            "{ kind: changed }" => 1,
+            _ => 0,
+        };
+        assert_eq!(parts.count(), expected, "{fault}");
+    }
+}
+
+#[test]
+fn a_host_that_stalls_is_left_after_its_time_without_a_byte() {
+    let (server, desk) = world(
+        "downloads: [{ tries: 1, then: { kind: stall } }]",
+        &["a"],
+        "USER",
+    );
+    let jobs = partners(["a"], "USER", SEPTEMBER);
+    desk.manifest_with(server.url(), "api.request_timeout: 500ms", &jobs);
+    run(&desk).expect(0);
+    assert_eq!(hold(&desk).len(), 1);
+    assert_eq!(server.downloads()[1].status, 206);
+}
+
+#[test]
+fn what_is_no_table_is_kept_beside_and_said() {
+    for (kind, says) in [
+        ("html", "web page"),
+        ("empty", "empty"),
+        ("ragged", "cells"),
+        ("zeros", "zero bytes"),
+    ] {
+        let config = format!("downloads: [{{ org: bad, then: {{ kind: {kind} }} }}]");
+        let (server, desk) = world(&config, &["bad", "good"], "USER");
+        let ended = run(&desk).expect(1);
+        ended.shows([says]);
+        assert_eq!(hold(&desk).len(), 1, "{kind}");
+        let line = desk.ledger().of("bad")[0].clone();
+        assert!(line["report_error"].contains(says), "{line:?}");
+        assert_eq!(&line["status"], "created");
+        let rejected = "m.ledger.reports/2026-09/USER/bad.csv.rejected";
+        assert!(desk.has(rejected), "{kind}");
+        let of_bad = server.downloads().len() - 1;
+        assert_eq!(of_bad, 1, "{kind} is not tried again");
+
+        collect(&desk).arg("--no-content-check").expect(0);
+        assert!(!desk.has(rejected), "{kind}: gone with the success");
+        assert!(desk.has("m.ledger.reports/2026-09/USER/bad.csv"));
+    }
+}
+
+#[test]
+fn no_other_host_is_asked() {
+    for location in [
+        "http://localhost:9/x.csv",
+        "https://example.com/x.csv",
+        "http://10.0.0.1/x.csv",
+        "file:///etc/passwd",
+    ] {
+        let config =
+            format!("downloads: [{{ then: {{ kind: redirect, location: '{location}' }} }}]");
+        let (_server, desk) = world(&config, &["a"], "USER");
+        run(&desk).expect(1).shows(["no other host is asked"]);
+        assert_eq!(files(&desk).len(), 0);
+    }
+}
+
+#[test]
+fn an_empty_report_is_told_from_one_that_is_not_there() {
+    let (_server, desk) = world(
+        "contents: { empty_for: [hollow] }",
+        &["hollow", "b"],
+        "USER",
+    );
+    run(&desk)
+        .expect(0)
+        .shows(["collected      2", "1 report without any row"]);
+    let rows = hold(&desk);
+    assert_eq!(&rows[0]["report_rows"], "0");
+    assert_ne!(&rows[1]["report_rows"], "0");
+}
+
+#[test]
+fn a_file_that_was_changed_is_named_and_left_alone_until_force() {
+    let (server, desk) = world("", &["a", "b"], "USER");
+    run(&desk).expect(0);
+    let file = "m.ledger.reports/2026-09/USER/a.csv";
+    let mut theirs = desk.read(file);
+    theirs.push_str("a note\n");
+    desk.write(file, &theirs);
+    collect(&desk)
+        .expect(1)
+        .shows(["changed on the disk", file]);
+    assert_eq!(desk.read(file), theirs);
+    assert_eq!(server.downloads().len(), 2);
+    collect(&desk).arg("--force").expect(0);
+    assert_eq!(hold(&desk).len(), 2);
+    assert_eq!(server.downloads().len(), 3, "the other one is not fetched");
+}
+
+#[test]
+fn a_file_in_the_way_is_taken_where_its_bytes_are_the_reports() {
+    let (_server, desk) = world("", &["a"], "USER");
+    run(&desk).expect(0);
+    let whole = desk.read("m.ledger.csv");
+    let file = "m.ledger.reports/2026-09/USER/a.csv";
+    // As after a crash between the name and the line.
+    let forget = || {
+        let mut ledger = desk.ledger();
+        let cells = [
+            "report_status",
+            "report_file",
+            "report_sha256",
+            "report_rows",
+        ];
+        ledger.set(0, &cells.map(|column| (column, "")));
+        desk.write("m.ledger.csv", ledger.to_csv());
+    };
+    forget();
+    collect(&desk).expect(0);
+    assert_eq!(hold(&desk).len(), 1);
+    assert_eq!(
+        desk.ledger().lines[0]["report_sha256"],
+        LedgerFile::read(&desk.write("before.csv", whole)).lines[0]["report_sha256"]
+    );
+
+    forget();
+    desk.write(file, "theirs");
+    collect(&desk).expect(1).shows(["in the way"]);
+    assert_eq!(desk.read(file), "theirs");
+    assert_eq!(&desk.ledger().lines[0]["report_file"], "");
+    collect(&desk).arg("--force").expect(0);
+    assert_eq!(hold(&desk).len(), 1);
+}
+
+#[test]
+fn what_is_not_ready_is_left_to_a_later_collect() {
+    let server = Served::new("reports: { completes_after: 5s }");
+    let desk = Desk::with(server.url(), &partners(["a", "b"], "USER", SEPTEMBER));
+    desk.converge().expect(0);
+    let ended = collect(&desk).arg("--wait=0s").expect(1);
+    ended.shows(["IN_PROGRESS for", "monthend collect"]);
+    for line in &desk.ledger().at_rest(2).lines {
+        assert_eq!(&line["report_status"], "IN_PROGRESS");
+        assert_eq!(&line["status"], "created");
+    }
+    collect(&desk).expect(0);
+    assert_eq!(hold(&desk).len(), 2);
+    server.nothing_twice();
+}
+
+#[test]
+fn what_never_completes_does_not_hold_up_the_others_and_is_not_made_anew() {
+    let config = "reports: { completes_after: 0s, never_done_for: [b] }";
+    let server = Served::new(config);
+    let desk = Desk::with(server.url(), &partners(["a", "b", "c"], "USER", SEPTEMBER));
+    run(&desk).arg("--wait=1200ms").expect(1);
+    assert_eq!(hold(&desk).len(), 2);
+    desk.retry().arg("--recreate-failed").expect(0);
+    assert_eq!(server.creates().len(), 3);
+}
+
+#[test]
+fn what_the_server_could_not_make_is_made_anew_when_a_person_says_so() {
+    let desk = Desk::new();
+    let state = desk.path("state");
+    let config = |more: &str| {
+        let more = format!(
+            "state: '{}'\nreports: {{ completes_after: 0s{more} }}",
+            state.display()
+        );
+        Served::new(&more)
+    };
+    let mut server = config(", fail_for: [b]");
+    let jobs = partners(["a", "b"], "USER", SEPTEMBER);
+    desk.manifest(server.url(), &jobs);
+    run(&desk)
+        .expect(1)
+        .shows(["could not be generated", "--recreate-failed"]);
+    let old = desk.ledger().of("b")[0].clone();
+    assert_eq!(&old["report_status"], "FAILED");
+    assert!(old["report_error"].contains("2001"), "{old:?}");
+    // Neither `run` nor a plain `retry` touches it.
+    run(&desk).expect(1);
+    desk.retry().expect(0);
+    assert_eq!(server.creates().len(), 2);
+    server.stop();
+
+    let server = config("");
+    desk.manifest(server.url(), &jobs);
+    desk.retry()
+        .arg("--recreate-failed")
+        .arg("--collect")
+        .expect(0);
+    assert_eq!(server.creates().len(), 1);
+    let new = desk.ledger().of("b")[0].clone();
+    assert_ne!(new["report_id"], old["report_id"]);
+    assert_eq!(new["error"], format!("replaces {}", &old["report_id"]));
+    assert_eq!(hold(&desk).len(), 2);
+}
+
+#[test]
+fn a_report_is_replaced_with_its_file() {
+    let (server, desk) = world("", &["a"], "USER");
+    run(&desk).expect(0);
+    let old = desk.ledger().lines[0].clone();
+    let resolve = |more: &[&str]| {
+        let request = &old["request_id"];
+        desk.monthend(["resolve", "m.ledger.csv", "--request", request])
+            .arg(more[0])
+            .arg(more.get(1).copied().unwrap_or("--quiet"))
+    };
+    resolve(&["--resend"]).expect(2).says(["--replace"]);
+    resolve(&["--resend", "--replace"]).expect(0);
+    let given_up = desk.ledger().at_rest(1).lines[0].clone();
+    assert_eq!(&given_up["status"], "pending");
+    assert_eq!(given_up["error"], format!("replaces {}", &old["report_id"]));
+    for column in [
+        "report_status",
+        "report_file",
+        "report_error",
+        "report_rows",
+    ] {
+        assert_eq!(&given_up[column], "", "{column}");
+    }
+    run(&desk).expect(0);
+    let new = hold(&desk)[0].clone();
+    assert_ne!(new["report_id"], old["report_id"]);
+    assert_eq!(new["report_file"], old["report_file"]);
+    assert_eq!(server.reports().len(), 2);
+    // Back again: what was given up is nobody's any more.
+    let back = format!("--adopt={}", &old["report_id"]);
+    resolve(&[&back, "--replace"]).expect(2).says(["given up"]);
+}
+
+/// A disk that fills: nothing half-written has a final name, and the next run goes on.
+#[test]
+fn a_disk_that_fills_ends_it_with_nothing_half_written() {
+    let (_server, desk) = world("contents: { users: 3000 }", &["a", "b"], "USER");
+    desk.converge().expect(0);
+    let ended = collect(&desk).after("ulimit -f 100").run();
+    ended
+        .expect(4)
+        .says(["cannot be written", "monthend collect"]);
+    assert_eq!(hold(&desk).len(), 0);
+    assert_eq!(files(&desk).len(), 0);
+    collect(&desk).expect(0);
+    assert_eq!(hold(&desk).len(), 2);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_told_before_anything_is_sent() {
+    let (server, desk) = world("", &["a"], "USER");
+    desk.write("file", "in the way");
+    for command in [run(&desk), collect(&desk)] {
+        let code = command.arg("--output=file/reports").run().code;
+        assert!([Some(2), Some(4)].contains(&code), "{code:?}"); // no ledger for `collect`
+    }
+    run(&desk)
+        .arg("--output=file/reports")
+        .expect(2)
+        .says(["file/reports"]);
+    assert_eq!(server.exchanges().len(), 0);
+    collect(&desk).expect(4);
+    assert!(!desk.has("m.ledger.csv"));
+}
+
+#[test]
+fn labels_of_every_kind_become_files_within_the_folder() {
+    let server = Served::new(AT_ONCE);
+    let labels = [
+        "../../x",
+        "CON",
+        "🎉",
+        "Straße",
+        "STRASSE",
+        &"x".repeat(300),
+        "..",
+        "a/b",
+    ];
+    let listed: String = labels
+        .iter()
+        .enumerate()
+        .map(|(n, label)| {
+            format!(
+                "      - {{ id: {}, label: '{label}' }}\n",
+                partner(&n.to_string())
+            )
+        })
+        .collect();
+    let jobs = format!(
+        "  - name: p\n    sub_partners:\n{listed}    types: [USER]\n    periods: [{SEPTEMBER}]\n{}",
+        own("USER", SEPTEMBER)
+    );
+    let desk = Desk::with(server.url(), &jobs);
+    run(&desk).expect(0);
+    let rows = hold(&desk);
+    assert_eq!(rows.len(), labels.len() + 1);
+    let folded: BTreeSet<String> = rows
+        .iter()
+        .map(|row| row["report_file"].to_uppercase())
+        .collect();
+    assert_eq!(folded.len(), rows.len());
+    for row in &rows {
+        let name = row["report_file"].strip_prefix("m.ledger.reports/2026-09/USER/");
+        assert!(name.is_some_and(|name| !name.contains('/')), "{row:?}");
+    }
+}
+
+#[test]
+fn a_rehearsal_collects_beside_the_real_reports() {
+    let desk = Desk::with(
+        "https://webexapis.com/v1",
+        &(partners(["a"], "USER", SEPTEMBER) + "collect: { output: real }\n"),
+    );
+    desk.write(
+        "s.yaml",
+        "rate_limit: { limiter: { kind: unlimited } }\nreports: { check_calendar: false, completes_after: 0s }\n",
+    );
+    let rehearse = || {
+        run(&desk)
+            .arg("--sandbox")
+            .arg("--sandbox-config=s.yaml")
+            .without("WEBEX_ACCESS_TOKEN")
+    };
+    rehearse().expect(0);
+    assert!(desk.has("real.sandbox/2026-09/USER/a.csv") && !desk.has("real"));
+    rehearse().env("MONTHEND_OUTPUT", "env").expect(0);
+    assert!(desk.has("env.sandbox") && !desk.has("env"));
+    rehearse().arg("--output=given").expect(0);
+    assert!(desk.has("given"));
+}
+
+/// SIGKILL at random points of collecting: what has a final name is whole, and going on loses and repeats nothing.
+#[test]
+fn killed_at_any_point_it_goes_on() {
+    let mut random = fastrand::Rng::with_seed(crate::support::seed());
+    for _ in 0..3 {
+        let desk = Desk::new();
+        let config = desk.write(
+            "s.yaml",
+            "rate_limit: { limiter: { kind: unlimited } }\nlatency: { fixed: 5ms, jitter: 10ms }\n\
+             reports: { check_calendar: false, completes_after: 300ms }\ncontents: { users: 2000 }\n\
+             downloads: [{ tries: 1, org: b, then: { kind: cut } }]\n",
+        );
+        let server = Apart::start(&config, &desk.path("state"));
+        let names: Vec<String> = (0..12)
+            .map(|n| format!("{}{n}", ["a", "b"][n % 2]))
+            .collect();
+        let jobs = partners(names.iter().map(String::as_str), "USER", SEPTEMBER);
+        desk.manifest(&server.url, &jobs);
+        desk.converge().expect(0);
+        for _ in 0..4 {
+            let mut running = collect(&desk).start();
+            let pause = Duration::from_millis(random.u64(50..700));
+            eventually_or(pause, || running.is_over());
+            running.kill();
+            let _ = running.wait();
+            whole_under_final_names(&desk);
+        }
+        collect(&desk).expect(0);
+        assert_eq!(hold(&desk).len(), names.len());
+    }
+}
+
+/// Waits until `is_so`, or for so long.
+fn eventually_or(most: Duration, mut is_so: impl FnMut() -> bool) {
+    let end = std::time::Instant::now() + most;
+    while !is_so() && std::time::Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Whatever has a final name ends with a line feed and has as many cells in each row as in its header.
+#[track_caller]
+fn whole_under_final_names(desk: &Desk) {
+    for file in files(desk) {
+        if file
+            .rsplit('/')
+            .next()
+            .is_some_and(|name| name.starts_with('.'))
+        {
+            continue;
+        }
+        let text = desk.read(&file);
+        assert!(text.ends_with('\n'), "{file} is not whole");
+        let ledger = desk.read("m.ledger.csv");
+        if ledger.contains(&file) {
+            assert!(ledger.contains(&hash(text.as_bytes())), "{file}");
+        }
+    }
+}
+
+#[test]
+fn a_signal_ends_it_at_rest_and_it_goes_on_from_there() {
+    let (server, desk) = world(
+        "downloads: [{ org: slow, tries: 1, then: { kind: stall } }]",
+        &["a", "slow"],
+        "USER",
+    );
+    desk.converge().expect(0);
+    let running = collect(&desk).arg("--grace=100ms").start();
+    eventually("the download stalls", || server.downloads().len() == 2);
+    running.signal("TERM");
+    running.wait().expect(143);
+    desk.ledger().at_rest(2);
+    assert_eq!(hold(&desk).len(), 1);
+    collect(&desk).expect(0);
+    assert_eq!(hold(&desk).len(), 2);
+}
