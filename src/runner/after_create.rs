@@ -21,6 +21,8 @@ pub(super) struct Progress {
     pub(super) open: Option<OpenQuestion>,
     /// The reports that a list showed before the last create left; `None` where nobody looked.
     pub(super) listed_before: Option<HashSet<ReportId>>,
+    /// Whether a list before a create could not be had: it is asked for once, not before each create.
+    pub(super) looked_in_vain: bool,
     /// Which process sent its earliest create whose outcome is unknown.
     pub(super) origin: Origin,
     /// When that left, where it was this one.
@@ -34,6 +36,7 @@ impl Progress {
             tries: Tries::default(),
             open: None,
             listed_before: None,
+            looked_in_vain: false,
             origin: match row.state.intent() {
                 None => Origin::ThisProcess,
                 Some(_) => Origin::EarlierProcess,

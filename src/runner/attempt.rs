@@ -105,7 +105,8 @@ pub(super) async fn attempt<A: Api>(
     look_first: LookFirst,
 ) -> Attempted {
     let session = context.session;
-    if look_first == LookFirst::Yes && progress.listed_before.is_none() {
+    let is_unknown = progress.listed_before.is_none() && !progress.looked_in_vain;
+    if look_first == LookFirst::Yes && is_unknown {
         let listed = tokio::select! {
             biased;
             () = context.stopping.wait() => return Attempted::NotLet(before, None),
@@ -115,7 +116,7 @@ pub(super) async fn attempt<A: Api>(
             Ok(ids) => progress.listed_before = Some(ids),
             Err(ReadError::Halted(halt)) => return Attempted::NotLet(before, Some(halt)),
             // A doubt will have to do without.
-            Err(ReadError::Failed(_)) => {}
+            Err(ReadError::Failed(_)) => progress.looked_in_vain = true,
         }
     }
     let entered = tokio::select! {

@@ -11,6 +11,7 @@ mod links;
 mod manifest;
 mod outputs;
 mod page;
+mod planted;
 mod reference;
 mod source;
 

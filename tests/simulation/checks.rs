@@ -35,11 +35,27 @@ pub(crate) fn nothing_lost(history: &History<'_>, ledger: &Ledger) {
         if let Some(id) = row.state.report_id() {
             history.written.borrow_mut().insert(row.id(), id.clone());
         }
+        earliest_intent_stays(history, row);
         let sent = history.server.arrived(row.request());
         if sent > 0 && row.attempts == 0 {
             history.world.fail(format!("{row:?} was sent {sent} times"));
         }
     }
+}
+
+/// While it is not known what became of a row's creates, its intent is that of the first.
+fn earliest_intent_stays(history: &History<'_>, row: &Row) {
+    let mut intents = history.intents.borrow_mut();
+    let before = intents.remove(&row.id());
+    let Some(intent) = row.state.intent() else {
+        return;
+    };
+    let is_torn = history.torn.borrow().contains(&row.id());
+    if before.is_some_and(|before| before < intent) && !is_torn {
+        let failure = format!("the intent of {} moved on from {before:?}", row.request());
+        history.world.fail(failure);
+    }
+    intents.insert(row.id(), intent);
 }
 
 /// The file is what the ledger in memory is, one line per request, in the plan's order.
@@ -82,6 +98,13 @@ pub(crate) fn at_rest(history: &History<'_>, ledger: &Ledger) {
 pub(crate) fn after_run(history: &History<'_>, finished: &Finished) {
     if finished.unsaved.is_none() {
         at_rest(history, &finished.ledger);
+    }
+    for (row, sent) in &history.process.borrow().said_yes {
+        let row = finished.ledger.get(*row);
+        if let Some(row) = row.filter(|row| row.attempts > *sent) {
+            let failure = format!("{row:?} was accepted, and was sent again");
+            history.world.fail(failure);
+        }
     }
     let counts = finished.counts;
     let mut counted = [0; 4];

@@ -148,6 +148,8 @@ pub(crate) struct History<'w> {
     known: RefCell<BTreeSet<ReportId>>,
     /// Rows of which a line was torn: it may have taken the time of the intent with it.
     pub(crate) torn: RefCell<BTreeSet<RequestId>>,
+    /// The earliest intent of each row whose create may have been processed.
+    pub(crate) intents: RefCell<BTreeMap<RequestId, DateTime<Utc>>>,
     /// What the process that runs now knows.
     pub(crate) process: RefCell<Process>,
     /// Reports of others that rows took because nobody could know.
@@ -165,6 +167,8 @@ pub(crate) struct Process {
     pub(crate) found: Vec<ReportId>,
     /// Rows whose create an earlier process sent, its outcome unknown, with its intent.
     pub(crate) doubts: BTreeMap<RequestId, Option<DateTime<Utc>>>,
+    /// Rows in doubt whose create the server accepted, and how often they were sent.
+    pub(crate) said_yes: BTreeMap<RequestId, u32>,
     /// When the last look-ups of rows begin that are in doubt since this process runs, at the earliest.
     pub(crate) settled: BTreeMap<RequestId, Instant>,
 }
@@ -181,6 +185,11 @@ impl Process {
                 .filter_map(|row| row.state.report_id().cloned())
                 .collect(),
             doubts: doubts.map(|row| (row.id(), row.state.intent())).collect(),
+            said_yes: (ledger.rows())
+                .filter(|row| matches!(row.state, State::Sending { .. }))
+                .filter(|row| matches!(row.last_answer.http_status, Some(200..300)))
+                .map(|row| (row.id(), row.attempts))
+                .collect(),
             settled: (ledger.rows())
                 .map(|row| (row.id(), Instant::now() + settle))
                 .collect(),
@@ -208,6 +217,7 @@ impl<'w> History<'w> {
             written: RefCell::default(),
             known: RefCell::default(),
             torn: RefCell::default(),
+            intents: RefCell::default(),
             process: RefCell::default(),
             anothers: RefCell::default(),
             undecided: RefCell::default(),
