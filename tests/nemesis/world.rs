@@ -151,6 +151,10 @@ impl Nature {
     /// A server of this nature that does its worst.
     pub(crate) fn worst(&self, rng: &mut Rng, plan: &Plan) -> String {
         let mut one = |choices: &[&str]| choices[rng.usize(0..choices.len())].to_owned();
+        let get_lag = one(&["0ms", "0ms", "150ms", "1h"]);
+        let list_shows_created = one(&["true", "false"]);
+        let tells_people =
+            self.shows_created_by && (get_lag != "1h" || list_shows_created == "true");
         let mut yaml = format!(
             "latency: {{ fixed: {}, jitter: {}, work: {} }}
 clocks: {{ date_ahead: {}, date_jitter: {}, date_ahead_on_5xx: {}, dateless: {} }}
@@ -164,11 +168,11 @@ reports: {{ list_lag: {}, list_lag_jitter: {}, get_lag: {}, replica_lag: {}, sta
             one(&["0", "0", "0.3", "1"]),
             one(&["0ms", "0ms", "60ms", "150ms"]),
             one(&["0ms", "0ms", "100ms"]),
-            one(&["0ms", "0ms", "150ms", "1h"]),
+            get_lag,
             one(&["0ms", "0ms", "100ms"]),
             one(&["0ms", "0ms", "5s"]),
             one(&["0ms", "0ms", "200ms"]),
-            one(&["true", "false"]),
+            list_shows_created,
             one(&["0ms", "200ms", "500ms"]),
             one(&["100", "100", "3", "1"]),
         );
@@ -183,7 +187,7 @@ reports: {{ list_lag: {}, list_lag_jitter: {}, get_lag: {}, replica_lag: {}, sta
             yaml += "rate_limit: { limiter: { kind: token_bucket, rate: 150, burst: 20 }, retry_after: fractional }\n";
         }
         yaml += "faults:\n";
-        let creates = self.create_faults(rng, plan);
+        let creates = self.create_faults(rng, plan, tells_people);
         yaml += &format!(
             "  - {{ when: {{ endpoint: create, probability: {} }}, then: [{creates}] }}\n",
             [0.1, 0.3, 0.5][rng.usize(0..3)]
@@ -210,7 +214,7 @@ reports: {{ list_lag: {}, list_lag_jitter: {}, get_lag: {}, replica_lag: {}, sta
         yaml
     }
 
-    fn create_faults(&self, rng: &mut Rng, plan: &Plan) -> String {
+    fn create_faults(&self, rng: &mut Rng, plan: &Plan, tells_people: bool) -> String {
         let late = ["0ms", "0ms", "50ms", "150ms"][rng.usize(0..4)];
         let processed = format!("processed: true, late: {late}");
         let mut faults = vec![
@@ -242,7 +246,7 @@ reports: {{ list_lag: {}, list_lag_jitter: {}, get_lag: {}, replica_lag: {}, sta
             "{ kind: repeat, processed: false }",
         ];
         faults.extend(others.map(str::to_owned));
-        if self.shows_created_by {
+        if tells_people {
             // With a twin where there are any: of a request that nobody plans lists do not tell whose it is.
             let org = partner(&plan.orgs[0]);
             for processed in [true, false] {
