@@ -1,6 +1,6 @@
 //! A ledger that is a link: link and target are one ledger, and a link that leads nowhere is kept.
 
-use std::{fs, os::unix::fs::symlink, time::Duration};
+use std::{fs, os::unix::fs::symlink, process::Command, time::Duration};
 
 use crate::support::{Desk, Served, eventually, partners};
 
@@ -134,4 +134,17 @@ fn a_folder_that_is_missing_is_named() {
     desk.plan().arg("--ledger=no/such/l.csv").expect(0);
     assert!(server.exchanges().is_empty());
     assert_eq!(desk.files(), ["m.yaml"]);
+}
+
+#[test]
+fn a_ledger_that_is_a_pipe_is_refused_at_once() {
+    let server = Served::new("");
+    let desk = Desk::with(server.url(), &partners(["a"], "USER", "2026-09"));
+    let made = Command::new("mkfifo").arg(desk.path("pipe.csv")).status();
+    assert!(made.is_ok_and(|s| s.success()));
+    let ended = desk.converge().arg("--ledger=pipe.csv").run();
+    ended
+        .expect(4)
+        .says(["pipe.csv is not a ledger: it is not a regular file"]);
+    assert!(server.exchanges().is_empty());
 }

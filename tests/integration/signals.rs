@@ -199,7 +199,7 @@ fn a_start_that_hangs_in_a_read_ends_by_the_first_signal() {
     let jobs =
         "  - { name: all, sub_partners: [{ discover: all }], types: [USER], periods: [2026-09] }\n";
     let desk = Desk::with(server.url(), jobs);
-    for pipe in ["token", "pipe.yaml", "pipe.csv"] {
+    for pipe in ["token", "pipe.yaml"] {
         let made = Command::new("mkfifo").arg(desk.path(pipe)).status();
         assert!(made.is_ok_and(|s| s.success()));
     }
@@ -215,7 +215,6 @@ fn a_start_that_hangs_in_a_read_ends_by_the_first_signal() {
             ("pipe.yaml", desk.monthend(["run", "pipe.yaml"])),
             ("pipe.yaml", desk.monthend(["retry", "pipe.yaml"])),
             ("pipe.yaml", desk.monthend(["plan", "pipe.yaml"])),
-            ("pipe.csv", desk.converge().arg("--ledger=pipe.csv")),
         ] {
             let running = command.start();
             let _held = held_up_reader(&desk.path(pipe));
