@@ -52,7 +52,8 @@ impl ServerTraits {
 
     /// The longest that a create is still worked on after the client stopped waiting.
     pub(crate) fn late(&self, world: &World) -> Duration {
-        let share = f64::from(9 - self.lag_tenths.min(8)) / 10.0;
+        // Not all of `settle`: answers take their time on the way too.
+        let share = f64::from(19 - 2 * self.lag_tenths.min(8)) / 20.0;
         let most = self.settle.mul_f64(share);
         // As late as it can be, half of the time.
         if world.one_in(2) {
