@@ -98,7 +98,7 @@ fn give_up_failed(ledger: &mut Ledger, selected: &HashSet<RequestId>) {
     }
     if !failed.is_empty() {
         info!(
-            "{} that the server could not make are made anew",
+            "reports that the server could not generate, to be made anew: {}",
             failed.len()
         );
     }

@@ -86,9 +86,10 @@ impl fmt::Display for Combined {
             rows,
             ..
         } = self;
+        let plural = if *files == 1 { "" } else { "s" };
         write!(
             f,
-            "{report_type}: {rows} rows of {files} files are in {}",
+            "{report_type}: {rows} rows of {files} file{plural} are in {}",
             self.file.display()
         )
     }

@@ -268,6 +268,21 @@ mod tests {
         assert!(content("Ä,ö\n€,🎉\n".as_bytes()).is_utf8);
     }
 
+    #[test]
+    fn marks_of_byte_order_in_pieces() {
+        for text in [
+            "\u{feff}\u{feff}\r",
+            "\u{feff}\u{feff}A,B\n1,2\n",
+            "\u{feff}\r",
+        ] {
+            let mut inspector = Inspector::default();
+            text.as_bytes()
+                .iter()
+                .for_each(|byte| inspector.take(&[*byte]));
+            assert_eq!(inspector.finish(), content(text.as_bytes()), "{text:?}");
+        }
+    }
+
     proptest! {
         /// However the pieces fall, the same is found.
         #[test]
