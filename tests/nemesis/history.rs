@@ -14,6 +14,8 @@ use crate::{
     world::{Nature, Plan, SETTLE},
 };
 
+/// A run that was once told to wait by a server that hardly answers is slow for minutes; one that takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// Runs of a calm server, each with a person after it, until nothing is left to do.
 const CALM_RUNS: usize = 6;
 /// Exit codes of a process that was not killed: what is documented, but for usage (2) and the ledger (4), with which
@@ -171,7 +173,7 @@ impl History<'_> {
         let shown = command.to_string();
         let mut running = command.start();
         let ended = match fate {
-            0..=4 => running.wait(),
+            0..=4 => running.wait_at_most(PATIENCE),
             5..=7 => {
                 sleep(after);
                 running.kill();
@@ -181,7 +183,7 @@ impl History<'_> {
             _ => {
                 sleep(after);
                 running.signal(["INT", "TERM"][usize::from(fate) % 2]);
-                running.wait()
+                running.wait_at_most(PATIENCE)
             }
         };
         self.tell(ended.to_string());
@@ -239,7 +241,7 @@ impl History<'_> {
             if self.lost {
                 command = command.arg("--existing=adopt");
             }
-            let ended = renewable(command).run();
+            let ended = renewable(command).start().wait_at_most(PATIENCE);
             self.tell(ended.to_string());
             self.judge()?;
             match ended.code {
@@ -257,7 +259,7 @@ impl History<'_> {
             let told = hands::resolve(&self.desk, true, self.takes_others);
             self.tell(told.join("\n"));
             if self.desk.ledger().count("failed") > 0 {
-                let ended = renewable(self.desk.retry()).run();
+                let ended = renewable(self.desk.retry()).start().wait_at_most(PATIENCE);
                 self.tell(ended.to_string());
                 self.judge()?;
             }

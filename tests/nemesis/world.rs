@@ -187,6 +187,13 @@ reports: {{ list_lag: {}, list_lag_jitter: {}, get_lag: {}, replica_lag: {}, sta
             yaml += "rate_limit: { limiter: { kind: token_bucket, rate: 150, burst: 20 }, retry_after: fractional }\n";
         }
         yaml += "faults:\n";
+        // Rare: whoever is told to wait goes slower each time, and a history has to end.
+        let waits = ["429, retry_after: '0'", "503, retry_after: '0'"];
+        yaml += &format!(
+            "  - {{ when: {{ probability: {} }}, then: [{{ kind: status, status: {} }}] }}\n",
+            [0.0, 0.01, 0.04][rng.usize(0..3)],
+            waits[rng.usize(0..2)]
+        );
         let creates = self.create_faults(rng, plan, tells_people);
         yaml += &format!(
             "  - {{ when: {{ endpoint: create, probability: {} }}, then: [{creates}] }}\n",
@@ -200,8 +207,6 @@ reports: {{ list_lag: {}, list_lag_jitter: {}, get_lag: {}, replica_lag: {}, sta
                 "{ kind: html }",
                 "{ kind: truncated }",
                 "{ kind: status, status: 500 }",
-                "{ kind: status, status: 503, retry_after: '0' }",
-                "{ kind: status, status: 429, retry_after: '0' }",
                 "{ kind: status, status: 504, body: html }",
                 "{ kind: status, status: 403 }",
                 "{ kind: end_token }",
@@ -232,8 +237,6 @@ reports: {{ list_lag: {}, list_lag_jitter: {}, get_lag: {}, replica_lag: {}, sta
             "{ kind: status, status: 503 }",
             "{ kind: status, status: 400 }",
             "{ kind: status, status: 423 }",
-            "{ kind: status, status: 429, retry_after: '0' }",
-            "{ kind: status, status: 503, retry_after: '0' }",
             "{ kind: trickle, status: 500, over: 300ms }",
             "{ kind: slow, delay: 200ms }",
             "{ kind: wait, retry_after: '0' }",

@@ -196,8 +196,13 @@ impl Running {
     ///
     /// # Panics
     /// It hangs.
-    pub(crate) fn wait(mut self) -> Ended {
-        let status = self.wait_for(PATIENCE);
+    pub(crate) fn wait(self) -> Ended {
+        self.wait_at_most(PATIENCE)
+    }
+
+    /// As [`Running::wait`], with another patience.
+    pub(crate) fn wait_at_most(mut self, patience: Duration) -> Ended {
+        let status = self.wait_for(patience);
         let took = self.began.elapsed();
         let ended = Ended {
             code: status.and_then(code),
