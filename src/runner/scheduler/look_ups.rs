@@ -177,7 +177,11 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         // Others may have got theirs since the look-up began.
         let org = row.request().sub_partner.as_ref();
         seen.retain_mut(|report| match self.context.taken(&report.id) {
-            Taken::Free => true,
+            // What a row in doubt names may be that row's, until a person has decided.
+            Taken::Free => {
+                report.is_anothers |= self.context.candidates.borrow().contains(&report.id);
+                true
+            }
             Taken::By(by) => {
                 report.is_anothers = org.zip(by.as_ref()).is_some_and(|(org, by)| org != by);
                 report.is_anothers

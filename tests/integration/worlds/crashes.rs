@@ -144,7 +144,6 @@ fn a_colleagues_report_beside_a_crash_is_for_a_person_to_decide() {
 /// A report that a row in doubt names was there before its twin was sent: it is not the twin's, though stamps in whole
 /// seconds make it as young.
 #[test]
-#[ignore = "not so yet: only an answer's id is set against what rows in doubt name, a look-up is not"]
 fn what_a_row_in_doubt_names_is_not_its_twins() {
     let desk = Desk::new();
     let state = desk.path("state").display().to_string();
