@@ -8,7 +8,13 @@ use std::{
 
 use tracing::{info, warn};
 
-use super::{args::CollectArgs, drive::Means, error::CliError, held::HeldLedger, target::Target};
+use super::{
+    args::{AndCollectArgs, CollectArgs},
+    drive::Means,
+    error::CliError,
+    held::HeldLedger,
+    target::Target,
+};
 use crate::{
     collect::{self, HttpHost, Overwrite, Part, combine, try_out, try_output},
     ledger::{Counts, Ledger, Row, State},
@@ -32,6 +38,19 @@ pub(super) struct Collection {
 }
 
 impl Collection {
+    /// [`Collection::prepare`] for a command that collects only where it is told to.
+    ///
+    /// # Errors
+    /// As [`Collection::prepare`].
+    pub(super) fn if_wanted(
+        args: &AndCollectArgs,
+        target: &Target,
+        held: &HeldLedger,
+    ) -> Result<Option<Self>, CliError> {
+        let prepare = || Collection::prepare(&args.how, target, held);
+        args.collect.then(prepare).transpose()
+    }
+
     /// Reads options, environment and manifest, and makes sure that files can be written.
     ///
     /// # Errors

@@ -38,10 +38,7 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliErro
     let missing = || LedgerError::Missing(target.ledger.clone());
     let mut reading = held.file.reading.take().ok_or_else(missing)?;
 
-    let collection = match args.and_collect.collect {
-        true => Some(Collection::prepare(&args.and_collect.how, &target, &held)?),
-        false => None,
-    };
+    let collection = Collection::if_wanted(&args.and_collect, &target, &held)?;
 
     // The server.
     let connection = Connection::open(&mut target, credentials).await?;

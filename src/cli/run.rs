@@ -38,10 +38,7 @@ pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
     held.file.refuse_mixing(target.is_rehearsal())?;
     let reading = held.file.reading.take();
 
-    let collection = match args.and_collect.collect {
-        true => Some(Collection::prepare(&args.and_collect.how, &target, &held)?),
-        false => None,
-    };
+    let collection = Collection::if_wanted(&args.and_collect, &target, &held)?;
 
     // The server.
     let connection = Connection::open(&mut target, credentials).await?;
