@@ -101,7 +101,8 @@ impl<'o> Line<'o> {
             self.out.push(mark);
             self.out.extend_from_slice(&two(part));
         }
-        self.out.extend_from_slice(&[b'.', b'0' + (millis / 100) as u8]);
+        self.out
+            .extend_from_slice(&[b'.', b'0' + (millis / 100) as u8]);
         self.out.extend_from_slice(&two(millis % 100));
         self.out.push(b'Z');
     }

@@ -245,11 +245,7 @@ enum Blocked {
 
 impl State {
     /// One look at everything: the pure step behind [`Gate::enter`]. Gives the number of waits so far.
-    fn try_enter(
-        &mut self,
-        priority: Priority,
-        policy: &RetryPolicy,
-    ) -> Result<u64, Blocked> {
+    fn try_enter(&mut self, priority: Priority, policy: &RetryPolicy) -> Result<u64, Blocked> {
         let now = Instant::now();
         let stalled_at = *self.last_accepted.get_or_insert(now) + policy.max_stall;
         if self.stopped.is_none() && now >= stalled_at {
