@@ -23,7 +23,8 @@ use crate::{
 pub(super) async fn collect(args: &CollectCommandArgs, quiet: bool) -> Result<Exit, CliError> {
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
-    let mut target = Target::with_settings(&args.common.manifest)?;
+    let selection = args.common.selection.selection()?;
+    let mut target = Target::with_settings(&args.common.manifest, selection.partition)?;
     let credentials = credentials(&target)?;
 
     // The ledger. Where there is none, not even a lock is made.
@@ -34,7 +35,6 @@ pub(super) async fn collect(args: &CollectCommandArgs, quiet: bool) -> Result<Ex
     let mut held = HeldLedger::take(&target.ledger)?;
     held.file.refuse_mixing(target.is_rehearsal())?;
     let reading = held.file.reading.take().ok_or_else(missing)?;
-    let selection = args.common.selection.selection();
     let selected = selection.of_ledger(&reading.ledger)?;
     tell_repairs(&target.ledger, &reading, "");
     let ledger = reading.into_ledger(&target.ledger)?;

@@ -18,7 +18,7 @@ use crate::{
     output::{Readers, Summary, console},
     plan::Agenda,
     request::RequestId,
-    runner::{self, Creates, Event, Finished, Interrupt, Setup},
+    runner::{self, BesideOthers, Creates, Event, Finished, Interrupt, Setup},
     session::Session,
 };
 
@@ -61,6 +61,10 @@ pub(super) async fn drive(
         work,
         doubts,
         creates,
+        beside_others: match means.target.is_a_share() {
+            true => BesideOthers::Shares,
+            false => BesideOthers::No,
+        },
         all: means.all,
         idle: Counts {
             skipped: created,

@@ -16,6 +16,7 @@ mod existing;
 mod exit;
 mod held;
 mod merge;
+mod missing_shares;
 mod plan;
 mod rescue;
 mod resolve;

@@ -29,7 +29,8 @@ use crate::{
 pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliError> {
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
-    let mut target = Target::with_settings(&args.common.manifest)?;
+    let selection = args.common.selection.selection()?;
+    let mut target = Target::with_settings(&args.common.manifest, selection.partition)?;
     let credentials = credentials(&target)?;
 
     // The ledger.
@@ -52,7 +53,6 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliErro
     signals.end_in_order();
 
     // The work.
-    let selection = args.common.selection.selection();
     let selected = selection.of_ledger(&reading.ledger)?;
     tell_repairs(&target.ledger, &reading, "");
     if args.recreate_failed {

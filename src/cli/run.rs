@@ -30,7 +30,9 @@ use crate::{
 pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
-    let (mut target, manifest) = Target::with_manifest(&args.common.manifest, &args.calendar)?;
+    let selection = args.common.selection.selection()?;
+    let (mut target, manifest) =
+        Target::with_manifest(&args.common.manifest, &args.calendar, selection.partition)?;
     let credentials = credentials(&target)?;
 
     // The ledger.
@@ -57,7 +59,6 @@ pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
     tell_spellings(&plan);
     let is_new = reading.is_none();
     let reading = reading.unwrap_or_default();
-    let selection = args.common.selection.selection();
     let selected = selection.of_plan(&plan, &manifest, &discovered, &reading.ledger)?;
     if is_new {
         let path = target.ledger.display();
