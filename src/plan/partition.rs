@@ -147,9 +147,9 @@ mod tests {
     #[test]
     fn a_share_is_frozen() {
         let held: Vec<u32> = (0..12)
-            .filter(|n| Partition::new(2, 3).unwrap().holds(&request(*n, 2, false)))
+            .filter(|n| Partition::new(1, 3).unwrap().holds(&request(*n, 2, false)))
             .collect();
-        assert_eq!(held, [0]);
+        assert_eq!(held, [0, 2, 3, 4, 5, 6, 7, 8, 11]);
     }
 
     #[test]
