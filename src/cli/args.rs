@@ -1,9 +1,13 @@
 //! The arguments, as clap reads them.
 
+mod outputs;
+
 use std::{path::PathBuf, time::Duration};
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
+
+pub(super) use outputs::HistoryArgs;
 
 use crate::{
     output::console::{LogFormat, Verbosity},
@@ -202,6 +206,9 @@ pub(super) struct WorkArgs {
 
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
+
+    #[command(flatten)]
+    pub(super) history: HistoryArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -235,6 +242,9 @@ pub(super) struct ResolveArgs {
     /// The row is created, and its report is given up: it is made anew, or another is taken
     #[arg(long)]
     pub(super) replace: bool,
+
+    #[command(flatten)]
+    pub(super) history: HistoryArgs,
 }
 
 #[derive(Debug, Args)]
@@ -250,6 +260,9 @@ pub(super) struct MergeArgs {
     /// Where two of them have different reports for one request, this one counts
     #[arg(long, value_name = "LEDGER")]
     pub(super) prefer: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) history: HistoryArgs,
 }
 
 #[derive(Debug, Args)]
@@ -280,6 +293,13 @@ pub(super) struct CalendarArgs {
     /// Let the server judge periods that are not over, or that begin more than five years ago
     #[arg(long, env = "MONTHEND_NO_DATE_CHECK", value_parser = FalseyValueParser::new())]
     pub(super) no_date_check: bool,
+}
+
+impl CalendarArgs {
+    /// The day that relative periods count from.
+    pub(super) fn as_of(&self) -> NaiveDate {
+        self.as_of.unwrap_or_else(|| Utc::now().date_naive())
+    }
 }
 
 // The headings stand at each option: one that is set for a struct reaches whatever comes after it too.
@@ -384,6 +404,10 @@ pub(super) struct StatusArgs {
     #[arg(long, value_enum)]
     format: Option<StatusFormat>,
 
+    /// Tell the life of one row: what the history beside the ledger knows of it, and how it stands
+    #[arg(long, value_name = "REQUEST_ID")]
+    pub(super) history: Option<RequestId>,
+
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
 }
@@ -463,6 +487,8 @@ pub(super) enum SchemaKind {
     Ledger,
     /// JSON Schema of what `audit --format json` prints
     Audit,
+    /// JSON Schema of one line of the history beside a ledger
+    History,
 }
 
 /// A duration in the manifest's form.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     ledger::{LedgerError, Reading, real_path},
-    manifest::{DateCheck, LoadOptions, Manifest, RunSettings},
+    manifest::{DateCheck, LoadOptions, Manifest, Origin, RunSettings},
     plan::{Plan, UnknownRequest},
     sandbox::SandboxConfig,
     settings::Settings,
@@ -25,6 +25,9 @@ pub(super) struct Target {
     pub(super) ledger: PathBuf,
     /// Whether this is a rehearsal whose files lie beside the real ones.
     is_beside: bool,
+    /// The manifest's path as it was given, and its name.
+    pub(super) manifest: (PathBuf, String),
+    pub(super) origin: Origin,
     /// Set for a rehearsal against a sandbox in this process.
     pub(super) sandbox: Option<SandboxConfig>,
 }
@@ -37,7 +40,7 @@ impl Target {
     ) -> Result<(Target, Manifest), CliError> {
         let today: NaiveDate = Utc::now().date_naive();
         let options = LoadOptions {
-            as_of: calendar.as_of.unwrap_or(today),
+            as_of: calendar.as_of(),
             today,
             date_check: match calendar.no_date_check {
                 true => DateCheck::Off,
@@ -45,14 +48,19 @@ impl Target {
             },
         };
         let manifest = Manifest::load(&args.manifest, &options)?;
-        let target = Target::new(args, manifest.settings.clone(), &manifest.ledger)?;
+        let read = RunSettings {
+            origin: manifest.origin.clone(),
+            name: manifest.name.clone(),
+            settings: manifest.settings.clone(),
+            ledger: manifest.ledger.clone(),
+        };
+        let target = Target::new(args, read)?;
         Ok((target, manifest))
     }
 
     /// For a command that takes its requests from the ledger.
     pub(super) fn with_settings(args: &ManifestArgs) -> Result<Target, CliError> {
-        let settings = RunSettings::load(&args.manifest)?;
-        Target::new(args, settings.settings, &settings.ledger)
+        Target::new(args, RunSettings::load(&args.manifest)?)
     }
 
     /// Whether the reports will be a sandbox's.
@@ -89,15 +97,21 @@ impl Target {
         }
     }
 
-    fn new(args: &ManifestArgs, mut settings: Settings, ledger: &Path) -> Result<Target, CliError> {
+    fn new(args: &ManifestArgs, read: RunSettings) -> Result<Target, CliError> {
+        let RunSettings {
+            origin,
+            name,
+            mut settings,
+            ledger,
+        } = read;
         if let Some(url) = &args.base_url {
             settings.api.base_url = url.clone();
         }
         let rehearsal = &args.sandbox;
         let ledger = match &args.ledger {
             Some(path) => path.clone(),
-            None if rehearsal.sandbox => rehearsal_ledger(ledger),
-            None => ledger.to_owned(),
+            None if rehearsal.sandbox => rehearsal_ledger(&ledger),
+            None => ledger,
         };
         let sandbox = if rehearsal.sandbox {
             let mut config = sandbox_config(rehearsal.sandbox_config.as_deref())?;
@@ -115,6 +129,8 @@ impl Target {
             settings,
             is_beside: rehearsal.sandbox,
             ledger,
+            manifest: (args.manifest.clone(), name),
+            origin,
             sandbox,
         })
     }

@@ -23,6 +23,7 @@ mod discovery;
 mod environment;
 mod examples;
 mod help;
+mod history;
 mod in_doubt;
 mod kills;
 mod links;
