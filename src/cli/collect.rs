@@ -13,28 +13,34 @@ use super::{
     target::{Target, real_ledger, tell_repairs},
     work::{Door, Means},
 };
-use crate::ledger::{Counts, LedgerError};
+use crate::{
+    ledger::{Counts, LedgerError},
+    plan::Selection,
+};
 
 /// Fetches the files of the ledger's created rows. The manifest's jobs are not looked at.
 pub(super) async fn collect(args: &CollectCommandArgs, quiet: bool) -> Result<Exit, CliError> {
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
-    let target = Target::with_settings(&args.common.manifest)?;
+    let selection = args.common.selection.selection()?;
+    let target = Target::with_settings(&args.common.manifest, selection.partition)?;
     let told = Told {
         command: "collect",
         common: &args.common,
+        selection: &selection,
         quiet,
         as_of: None,
         collects: true,
     };
     let outputs = Outputs::prepare(&told, &target)?;
-    let result = fetch(args, target, &signals, &outputs).await;
+    let result = fetch(args, target, &selection, &signals, &outputs).await;
     outputs.end(result)
 }
 
 async fn fetch(
     args: &CollectCommandArgs,
     mut target: Target,
+    selection: &Selection,
     signals: &Signals,
     outputs: &Outputs,
 ) -> Result<Exit, CliError> {
@@ -48,7 +54,6 @@ async fn fetch(
     let mut held = HeldLedger::take(&target.ledger)?;
     held.file.refuse_mixing(target.is_rehearsal())?;
     let reading = held.file.reading.take().ok_or_else(missing)?;
-    let selection = args.common.selection.selection();
     let selected = selection.of_ledger(&reading.ledger)?;
     tell_repairs(&target.ledger, &reading, "");
     let ledger = reading.into_ledger(&target.ledger)?;

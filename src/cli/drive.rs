@@ -16,7 +16,7 @@ use crate::{
     output::{Readers, Summary, console},
     plan::Agenda,
     request::RequestId,
-    runner::{self, Creates, Event, Finished, Setup},
+    runner::{self, BesideOthers, Creates, Event, Finished, Setup},
 };
 
 /// Brings the ledger in order on the disk, then its rows to their end. `all`: how many requests
@@ -50,6 +50,10 @@ pub(super) async fn drive(
         work,
         doubts,
         creates,
+        beside_others: match means.target.is_a_share() {
+            true => BesideOthers::Shares,
+            false => BesideOthers::No,
+        },
         all,
         idle: Counts {
             skipped: created,

@@ -17,6 +17,7 @@ mod exit;
 mod finish;
 mod held;
 mod merge;
+mod missing_shares;
 mod outputs;
 mod plan;
 mod rescue;

@@ -46,6 +46,7 @@ enum Rows {
 pub(super) struct Told<'a> {
     pub(super) command: &'static str,
     pub(super) common: &'a WorkArgs,
+    pub(super) selection: &'a Selection,
     pub(super) quiet: bool,
     pub(super) as_of: Option<NaiveDate>,
     pub(super) collects: bool,
@@ -66,7 +67,7 @@ impl Outputs {
             manifest_sha256: target.origin.sha256.clone(),
             ledger: target.ledger.clone(),
             as_of: told.as_of,
-            selection: selected(&told.common.selection.selection()),
+            selection: selected(told.selection),
             rehearsal: target.is_rehearsal(),
             collects: told.collects,
             job_lines: target.origin.job_lines.clone(),
@@ -167,6 +168,7 @@ fn selected(selection: &Selection) -> Selected {
         sub_partners,
         types,
         periods,
+        partition,
     } = selection;
     let who = |who: &Who| match who {
         Who::Own => "own".to_owned(),
@@ -177,5 +179,6 @@ fn selected(selection: &Selection) -> Selected {
         sub_partner: sub_partners.iter().map(who).collect(),
         r#type: types.iter().map(ToString::to_string).collect(),
         period: periods.iter().map(ToString::to_string).collect(),
+        partition: partition.map(|partition| partition.to_string()),
     }
 }

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     ledger::{Ledger, LedgerError, Place, State},
     output::Readers,
-    plan::Agenda,
+    plan::{Agenda, Selection},
     request::RequestId,
     runner::{Creates, EventKind},
 };
@@ -31,22 +31,25 @@ use crate::{
 pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliError> {
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
-    let target = Target::with_settings(&args.common.manifest)?;
+    let selection = args.common.selection.selection()?;
+    let target = Target::with_settings(&args.common.manifest, selection.partition)?;
     let told = Told {
         command: "retry",
         common: &args.common,
+        selection: &selection,
         quiet,
         as_of: None,
         collects: args.and_collect.collect,
     };
     let outputs = Outputs::prepare(&told, &target)?;
-    let result = send_again(args, target, &signals, &outputs).await;
+    let result = send_again(args, target, &selection, &signals, &outputs).await;
     outputs.end(result)
 }
 
 async fn send_again(
     args: &RetryArgs,
     mut target: Target,
+    selection: &Selection,
     signals: &Signals,
     outputs: &Outputs,
 ) -> Result<Exit, CliError> {
@@ -71,7 +74,6 @@ async fn send_again(
     };
     let work = async |means: &Means<'_>| {
         // The work.
-        let selection = args.common.selection.selection();
         let selected = selection.of_ledger(&reading.ledger)?;
         tell_repairs(&means.target.ledger, &reading, "");
         if args.recreate_failed {

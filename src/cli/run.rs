@@ -23,7 +23,7 @@ use super::{
 use crate::{
     ledger::{Row, State},
     manifest::Manifest,
-    plan::{Agenda, Plan},
+    plan::{Agenda, Plan, Selection},
     runner::Creates,
 };
 
@@ -31,23 +31,26 @@ use crate::{
 pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
-    let (target, manifest) = Target::with_manifest(&args.common.manifest, &args.calendar)?;
+    let selection = args.common.selection.selection()?;
+    let (target, manifest) =
+        Target::with_manifest(&args.common.manifest, &args.calendar, selection.partition)?;
     let told = Told {
         command: "run",
         common: &args.common,
+        selection: &selection,
         quiet,
         as_of: Some(args.calendar.as_of()),
         collects: args.and_collect.collect,
     };
     let outputs = Outputs::prepare(&told, &target)?;
-    let result = converge(args, target, &manifest, &signals, &outputs).await;
+    let result = converge(args, target, (&manifest, &selection), &signals, &outputs).await;
     outputs.end(result)
 }
 
 async fn converge(
     args: &RunArgs,
     mut target: Target,
-    manifest: &Manifest,
+    (manifest, selection): (&Manifest, &Selection),
     signals: &Signals,
     outputs: &Outputs,
 ) -> Result<Exit, CliError> {
@@ -76,7 +79,6 @@ async fn converge(
         tell_spellings(&plan);
         let is_new = reading.is_none();
         let reading = reading.unwrap_or_default();
-        let selection = args.common.selection.selection();
         let selected = selection.of_plan(&plan, manifest, &discovered, &reading.ledger)?;
         if is_new {
             let path = means.target.ledger.display();

@@ -26,7 +26,7 @@ pub(super) fn status(args: &StatusArgs) -> Result<Exit, CliError> {
     if let Some(request_id) = args.history {
         return history(args, request_id, &reading.ledger);
     }
-    let selected = args.selection.selection().of_ledger(&reading.ledger)?;
+    let selected = args.selection.selection()?.of_ledger(&reading.ledger)?;
     let rows = reading
         .ledger
         .rows()

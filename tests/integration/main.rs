@@ -30,6 +30,7 @@ mod links;
 mod main_job;
 mod merge;
 mod pacing;
+mod partition;
 mod plan;
 mod rehearsal;
 mod rescued;
