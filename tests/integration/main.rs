@@ -15,6 +15,7 @@ mod support;
 
 mod audit;
 mod bad_input;
+mod check;
 mod collect;
 mod combine;
 mod credentials;
@@ -25,6 +26,7 @@ mod examples;
 mod help;
 mod history;
 mod in_doubt;
+mod init;
 mod kills;
 mod links;
 mod main_job;
