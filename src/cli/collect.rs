@@ -11,7 +11,7 @@ use super::{
     exit::Exit,
     held::HeldLedger,
     signals::Signals,
-    target::{Target, real_ledger, tell_repairs},
+    target::{Target, Then, real_ledger, tell_repairs},
 };
 use crate::{
     ledger::{Counts, LedgerError},
@@ -36,7 +36,7 @@ pub(super) async fn collect(args: &CollectCommandArgs, quiet: bool) -> Result<Ex
     let reading = held.file.reading.take().ok_or_else(missing)?;
     let selection = args.common.selection.selection();
     let selected = selection.of_ledger(&reading.ledger)?;
-    tell_repairs(&target.ledger, &reading, "");
+    tell_repairs(&target.ledger, &reading, Then::Written);
     let ledger = reading.into_ledger(&target.ledger)?;
     let collection = Collection::prepare(&args.collect, &target, &held)?;
 

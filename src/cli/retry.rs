@@ -14,7 +14,7 @@ use super::{
     exit::Exit,
     held::HeldLedger,
     signals::Signals,
-    target::{Target, tell_repairs},
+    target::{Target, Then, tell_repairs},
 };
 use crate::{
     ledger::{Ledger, LedgerError, Place, State},
@@ -54,7 +54,7 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliErro
     // The work.
     let selection = args.common.selection.selection();
     let selected = selection.of_ledger(&reading.ledger)?;
-    tell_repairs(&target.ledger, &reading, "");
+    tell_repairs(&target.ledger, &reading, Then::Written);
     if args.recreate_failed {
         give_up_failed(&mut reading.ledger, &selected);
     }

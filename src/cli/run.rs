@@ -16,7 +16,7 @@ use super::{
     held::HeldLedger,
     plan::discovered,
     signals::Signals,
-    target::{Target, tell_repairs, tell_spellings},
+    target::{Target, Then, tell_repairs, tell_spellings},
 };
 use crate::{
     ledger::{Row, State},
@@ -63,7 +63,7 @@ pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
         let path = target.ledger.display();
         info!("no ledger at {path}: this run starts a new one");
     }
-    tell_repairs(&target.ledger, &reading, "");
+    tell_repairs(&target.ledger, &reading, Then::Written);
     let mut agenda = Agenda::to_run(reading, &plan, &selected).map_err(|e| target.torn_line(e))?;
     let means = Means {
         target: &target,

@@ -20,8 +20,10 @@ mod disk;
 mod draft;
 mod error;
 mod file;
+mod header;
 mod holder;
 mod journal;
+mod lines;
 mod lock;
 mod merge;
 mod parse;
@@ -32,8 +34,10 @@ mod rescued;
 mod row;
 mod saved;
 mod schema;
+mod spelling;
 mod state;
 mod table;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -57,5 +61,6 @@ pub use rescued::{merged_name, refuse_unmerged, save};
 pub use row::{Collected, Row};
 pub use saved::{Saved, merge_command};
 pub use schema::table_schema;
+pub use spelling::Spelling;
 pub use state::{LastAnswer, Reason, State};
 pub use table::{Ledger, Place};
