@@ -9,6 +9,7 @@ use super::{
     args::MergeArgs,
     error::CliError,
     exit::Exit,
+    missing_shares::MissingShares,
     target::{Then, tell_repairs},
 };
 use crate::{
@@ -34,6 +35,9 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
         }
     };
 
+    for missing in MissingShares::among(parts.iter().map(|part| part.name.as_path())) {
+        warn!("{missing}");
+    }
     let mut locks = Locks::default();
     let mut held = locks.hold(parts.iter().map(|part| &part.real).chain([&output]))?;
     let ledgers = parts.iter().map(|part| read(&mut held, part));
