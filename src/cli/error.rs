@@ -23,6 +23,10 @@ use crate::{
 pub(super) enum CliError {
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    #[error("name the ledger or the manifest: monthend status m.yaml")]
+    NoLedgerNamed,
+    #[error("two ledgers are named, {} and {}: which is meant?", .0.display(), .1.display())]
+    TwoLedgers(PathBuf, PathBuf),
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error(transparent)]
@@ -90,6 +94,8 @@ impl CliError {
     pub(super) fn exit(&self) -> Exit {
         match self {
             CliError::Manifest(_)
+            | CliError::NoLedgerNamed
+            | CliError::TwoLedgers(..)
             | CliError::Plan(_)
             | CliError::Selection(_)
             | CliError::Partition(_)

@@ -11,6 +11,7 @@ mod collection;
 mod connection;
 mod converse;
 mod drive;
+mod dry_run;
 mod error;
 mod existing;
 mod exit;
@@ -27,6 +28,7 @@ mod schema;
 mod signals;
 mod status;
 mod target;
+mod warnings;
 mod work;
 
 use std::process::ExitCode;

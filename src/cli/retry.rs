@@ -10,6 +10,7 @@ use super::{
     collection::Collection,
     connection::credentials,
     drive::{drive, tell_end},
+    dry_run::dry_run,
     error::CliError,
     exit::Exit,
     held::HeldLedger,
@@ -28,8 +29,11 @@ use crate::{
 pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliError> {
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
-    let selection = args.common.selection.selection()?;
+    let selection = args.selection()?;
     let mut target = Target::with_settings(&args.common.manifest, selection.partition)?;
+    if args.dry_run {
+        return dry_run(args, &target, &selection);
+    }
     let credentials = credentials(&target)?;
 
     // The ledger.
@@ -57,6 +61,7 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliErro
             give_up_failed(&mut reading.ledger, &selected);
         }
         let agenda = Agenda::to_retry(reading, &selected).map_err(|e| means.target.torn_line(e))?;
+        tell_nothing_to_do(&agenda);
         let all = agenda.ledger.len();
         let mut finished = drive(agenda, Creates::All, all, means).await?;
         if let Some(collection) = &collection {
@@ -73,8 +78,22 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliErro
     door.open(work).await
 }
 
+/// Says why there is nothing to do, where that is so.
+pub(super) fn tell_nothing_to_do(agenda: &Agenda) {
+    if !agenda.work.is_empty() {
+        return;
+    }
+    let decide = match agenda.undecided {
+        0 => String::new(),
+        n => format!(" ({n} wait for a decision: monthend resolve)"),
+    };
+    info!(
+        "nothing to retry{decide}; requests that the ledger does not have are made by `monthend run`"
+    );
+}
+
 /// Gives up the reports of `selected` that the server could not make, as `resolve --resend --replace` does.
-fn give_up_failed(ledger: &mut Ledger, selected: &HashSet<RequestId>) {
+pub(super) fn give_up_failed(ledger: &mut Ledger, selected: &HashSet<RequestId>) {
     let failed = ledger.places().filter(|(_, row)| {
         matches!(row.state, State::Created(_))
             && selected.contains(&row.key())
