@@ -8,14 +8,14 @@ use super::{
     args::{PlanFormat, RetryArgs},
     error::CliError,
     exit::Exit,
-    retry::{give_up_failed, tell_nothing_to_do},
     status::warn_of_rescued,
     target::{Target, Then, real_ledger, tell_repairs},
+    to_retry::to_retry,
 };
 use crate::{
     ledger::{LedgerError, read_file, refuse_mixing},
     output::{PlanView, console},
-    plan::{Agenda, Plan, Selection},
+    plan::{Plan, Selection},
 };
 
 /// Shows the rows that `retry` would send or look up. Reads only, without the lock.
@@ -26,16 +26,12 @@ pub(super) fn dry_run(
 ) -> Result<Exit, CliError> {
     let path = real_ledger(&target.ledger)?;
     let missing = || LedgerError::Missing(target.ledger.clone());
-    let mut reading = read_file(&path)?.ok_or_else(missing)?;
+    let reading = read_file(&path)?.ok_or_else(missing)?;
     refuse_mixing(&path, Some(&reading.ledger), target.is_rehearsal())?;
     tell_repairs(&target.ledger, &reading, Then::Left);
     warn_of_rescued(&target.ledger, Some(&reading.ledger));
     let selected = selection.of_ledger(&reading.ledger)?;
-    if args.recreate_failed {
-        give_up_failed(&mut reading.ledger, &selected);
-    }
-    let agenda = Agenda::to_retry(reading, &selected).map_err(|e| target.torn_line(e))?;
-    tell_nothing_to_do(&agenda);
+    let agenda = to_retry(reading, &selected, args).map_err(|e| target.torn_line(e))?;
     let rows = agenda.work.iter().map(|place| agenda.ledger.row(*place));
     let plan = Plan::of_rows(rows);
     let view = PlanView {

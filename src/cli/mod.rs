@@ -28,6 +28,7 @@ mod schema;
 mod signals;
 mod status;
 mod target;
+mod to_retry;
 mod warnings;
 mod work;
 

@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use super::{
     BadCell, Column, LedgerError, Row, Spelling, column,
+    draft::Draft,
     lines::{End, Line, Separator, cells},
+    written::{WrittenDay, WrittenTime},
 };
 
 /// Which cell of a line belongs to which column.
@@ -115,7 +117,7 @@ impl Header {
                 .map_or_else(String::new, |cell| super::restore(cell).to_owned())
         });
         let draft = column::read(Column::ALL, |column| self.cell(cells, column))?;
-        let (spelled, lost_time) = (draft.spelled(), draft.lost_time);
+        let (spelled, lost_time) = (spelled(&draft), draft.lost_time);
         let mut row = draft.into_row(extra.collect())?;
         if let Some(column) = spelled {
             spelling.note(number, column, self.cell(cells, column));
@@ -138,6 +140,20 @@ impl Header {
             .and_then(|place| cells.get(place))
             .map_or("", String::as_str)
     }
+}
+
+/// The first column whose cell a spreadsheet has written in its own way.
+fn spelled(draft: &Draft) -> Option<Column> {
+    let is_sheet_day = |day: &Option<WrittenDay>| day.as_ref().is_some_and(|d| d.text().is_some());
+    let is_sheet_time = |time: &Option<WrittenTime>| matches!(time, Some(WrittenTime::Sheet(_)));
+    [
+        (Column::BillingStartDate, is_sheet_day(&draft.start)),
+        (Column::BillingEndDate, is_sheet_day(&draft.end)),
+        (Column::UpdatedAt, is_sheet_time(&draft.updated_at)),
+        (Column::IntentAt, is_sheet_time(&draft.intent_at)),
+    ]
+    .into_iter()
+    .find_map(|(column, is_sheet)| is_sheet.then_some(column))
 }
 
 /// What people save in place of CSV with UTF-8, where that can be told.
