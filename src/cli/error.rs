@@ -15,6 +15,7 @@ use crate::{
     plan::{PlanError, SelectionError, UnknownRequest},
     runner::{Signal, StopReason},
     sandbox::SandboxError,
+    session::{DiscoveryError, ReadError},
     settings::Discover,
 };
 
@@ -27,6 +28,8 @@ pub(super) enum CliError {
     NoLedgerNamed,
     #[error("two ledgers are named, {} and {}: which is meant?", .0.display(), .1.display())]
     TwoLedgers(PathBuf, PathBuf),
+    #[error("cannot write {}: {}", path.display(), new_file(why))]
+    NewManifest { path: PathBuf, why: io::Error },
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error(transparent)]
@@ -77,6 +80,16 @@ pub(super) enum CliError {
     Runtime(#[source] io::Error),
 }
 
+fn new_file(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            "it is there already, and `init` never writes over a file; name another".to_owned()
+        }
+        io::ErrorKind::NotFound => "its folder does not exist".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
 fn lines(errors: &[LedgerError]) -> String {
     let lines: Vec<String> = errors.iter().map(LedgerError::to_string).collect();
     lines.join("\n")
@@ -90,12 +103,23 @@ fn discovered(which: Discover) -> &'static str {
     }
 }
 
+impl From<DiscoveryError> for CliError {
+    fn from(error: DiscoveryError) -> Self {
+        match error {
+            DiscoveryError::Nobody(which) => CliError::Nobody(which),
+            DiscoveryError::Read(ReadError::Failed(cause)) => CliError::Discovery(cause),
+            DiscoveryError::Read(ReadError::Halted(halt)) => CliError::Stopped(halt.into()),
+        }
+    }
+}
+
 impl CliError {
     pub(super) fn exit(&self) -> Exit {
         match self {
             CliError::Manifest(_)
             | CliError::NoLedgerNamed
             | CliError::TwoLedgers(..)
+            | CliError::NewManifest { .. }
             | CliError::Plan(_)
             | CliError::Selection(_)
             | CliError::Partition(_)
@@ -136,7 +160,7 @@ impl CliError {
 }
 
 /// An error with its causes, each said once: some errors name theirs already.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

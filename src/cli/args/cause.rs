@@ -4,7 +4,7 @@ use clap::Args;
 
 /// Which rows, by what became of them.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct CauseArgs {
+pub(crate) struct CauseArgs {
     /// Rows that failed, or wait, for this reason: their `error_code`, such as http_403
     #[arg(
         long,
@@ -12,5 +12,5 @@ pub(in crate::cli) struct CauseArgs {
         env = "MONTHEND_CAUSE",
         value_name = "CODE"
     )]
-    pub(in crate::cli) cause: Vec<String>,
+    pub(crate) cause: Vec<String>,
 }
