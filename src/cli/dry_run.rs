@@ -31,11 +31,11 @@ pub(super) fn dry_run(
     tell_repairs(&target.ledger, &reading, Then::Left);
     warn_of_rescued(&target.ledger, Some(&reading.ledger));
     let selected = selection.of_ledger(&reading.ledger)?;
-    let agenda = to_retry(reading, &selected, args).map_err(|e| target.torn_line(e))?;
+    let agenda = to_retry(reading, &selected, args, |_, _| {}).map_err(|e| target.torn_line(e))?;
     let rows = agenda.work.iter().map(|place| agenda.ledger.row(*place));
     let plan = Plan::of_rows(rows);
     let view = PlanView {
-        name: &target.name,
+        name: &target.manifest.1,
         limits: &target.settings.limits,
         command: "retry",
         warnings: &[],

@@ -4,27 +4,53 @@ use super::{
     args::RetryArgs,
     collection::Collection,
     connection::credentials,
-    drive::{drive, tell_end},
+    drive::drive,
     dry_run::dry_run,
     error::CliError,
     exit::Exit,
+    finish::finish,
     held::HeldLedger,
+    outputs::{Outputs, Told},
     signals::Signals,
     target::{Target, Then, tell_repairs},
     to_retry::to_retry,
     work::{Door, Means},
 };
-use crate::{ledger::LedgerError, runner::Creates};
+use crate::{
+    ledger::{LedgerError, Row},
+    plan::Selection,
+    runner::{Creates, EventKind},
+};
 
 /// Sends the ledger's rows that are failed, pending or sending. The manifest's jobs are not looked at.
 pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliError> {
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
     let selection = args.selection()?;
-    let mut target = Target::with_settings(&args.common.manifest, selection.partition)?;
+    let target = Target::with_settings(&args.common.manifest, selection.partition)?;
     if args.dry_run {
         return dry_run(args, &target, &selection);
     }
+    let told = Told {
+        command: "retry",
+        common: &args.common,
+        selection: &selection,
+        quiet,
+        as_of: None,
+        collects: args.and_collect.collect,
+    };
+    let outputs = Outputs::prepare(&told, &target)?;
+    let result = send_again(args, target, &selection, &signals, &outputs).await;
+    outputs.end(result)
+}
+
+async fn send_again(
+    args: &RetryArgs,
+    mut target: Target,
+    selection: &Selection,
+    signals: &Signals,
+    outputs: &Outputs,
+) -> Result<Exit, CliError> {
     let credentials = credentials(&target)?;
 
     // The ledger.
@@ -40,27 +66,36 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliErro
         target: &mut target,
         credentials,
         held: &held,
-        signals: &signals,
+        signals,
         common: &args.common,
-        quiet,
+        outputs,
     };
     let work = async |means: &Means<'_>| {
         // The work.
         let selected = selection.of_ledger(&reading.ledger)?;
         tell_repairs(&means.target.ledger, &reading, Then::Written);
-        let agenda = to_retry(reading, &selected, args).map_err(|e| means.target.torn_line(e))?;
+        let given_up = |row: &Row, now| {
+            let readers = &means.outputs.readers;
+            readers.tell(EventKind::GivenUp(row.clone()), now);
+        };
+        let agenda = to_retry(reading, &selected, args, given_up);
+        let agenda = agenda.map_err(|e| means.target.torn_line(e))?;
         let all = agenda.ledger.len();
-        let mut finished = drive(agenda, Creates::All, all, means).await?;
+        let mut finished = drive(agenda, Creates::All, (all, &selected), means).await?;
         if let Some(collection) = &collection {
             finished = collection.after(finished, &selected, means).await;
         }
 
         // The words.
-        tell_end(&finished, means, &selected, |_| false);
-        if let Some(collection) = &collection {
-            collection.combine(&finished, &selected)?;
-        }
-        Ok(Exit::of(&finished))
+        let exit = Exit::of(&finished);
+        finish(
+            finished,
+            exit,
+            means,
+            selected,
+            |_| false,
+            collection.as_ref(),
+        )
     };
     door.open(work).await
 }

@@ -11,8 +11,10 @@ use super::{
     target::{Then, ledger_of, real_ledger, tell_repairs},
 };
 use crate::{
+    history::{self, Read},
     ledger::{Ledger, LedgerError, read_file, real_path, refuse_unmerged},
-    output::{StatusView, console},
+    output::{LifeView, StatusView, console},
+    request::RequestId,
 };
 
 /// Counts a ledger's rows. Reads only, without the lock.
@@ -23,6 +25,9 @@ pub(super) fn status(args: &StatusArgs) -> Result<Exit, CliError> {
     let reading = read_file(&real_ledger(&path)?)?.ok_or_else(missing)?;
     tell_repairs(&path, &reading, Then::Left);
     warn_of_rescued(&path, Some(&reading.ledger));
+    if let Some(request_id) = args.history {
+        return history(args, &path, request_id, &reading.ledger);
+    }
     let selected = selection.of_ledger(&reading.ledger)?;
     let rows = reading
         .ledger
@@ -32,6 +37,37 @@ pub(super) fn status(args: &StatusArgs) -> Result<Exit, CliError> {
     let text = match args.format() {
         StatusFormat::Table => view.table(),
         StatusFormat::Json => view.json().map_err(|e| CliError::Stdout(e.into()))?,
+    };
+    console::print(&text).map_err(CliError::Stdout)?;
+    Ok(Exit::Success)
+}
+
+/// Tells one row's life.
+fn history(
+    args: &StatusArgs,
+    path: &Path,
+    request_id: RequestId,
+    ledger: &Ledger,
+) -> Result<Exit, CliError> {
+    let Some(place) = ledger.place(request_id) else {
+        return Err(CliError::Unresolvable(format!(
+            "{request_id}: no such request in {}",
+            path.display()
+        )));
+    };
+    let path = history::beside(&real_ledger(path)?);
+    let known = history::read(&path).unwrap_or_else(|e| {
+        warn!("the history {} cannot be read ({e})", path.display());
+        Read::default()
+    });
+    if known.unreadable > 0 {
+        let (path, n) = (path.display(), known.unreadable);
+        warn!("{path}: lines that cannot be read and are left out: {n}");
+    }
+    let life = LifeView::new(ledger.row(place), &known.lines);
+    let text = match args.format() {
+        StatusFormat::Table => life.text(),
+        StatusFormat::Json => life.json().map_err(|e| CliError::Stdout(e.into()))?,
     };
     console::print(&text).map_err(CliError::Stdout)?;
     Ok(Exit::Success)

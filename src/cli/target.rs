@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     ledger::{LedgerError, Reading, real_path},
-    manifest::{DateCheck, LoadOptions, Manifest, RunSettings},
+    manifest::{DateCheck, LoadOptions, Manifest, Origin, RunSettings},
     plan::{Partition, UnknownRequest},
     sandbox::SandboxConfig,
     settings::{Limits, Settings},
@@ -21,12 +21,13 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) settings: Settings,
-    /// The manifest's `name:`, or its stem.
-    pub(super) name: String,
     /// As it was given, for messages. [`real_ledger`] says where it really lies.
     pub(super) ledger: PathBuf,
     /// What names that no option gives have in addition: a rehearsal's and a share's files lie beside the real ones.
     apart: Apart,
+    /// The manifest's path as it was given, and its name.
+    pub(super) manifest: (PathBuf, String),
+    pub(super) origin: Origin,
     /// Set for a rehearsal against a sandbox in this process.
     pub(super) sandbox: Option<SandboxConfig>,
 }
@@ -40,7 +41,7 @@ impl Target {
     ) -> Result<(Target, Manifest), CliError> {
         let today: NaiveDate = Utc::now().date_naive();
         let options = LoadOptions {
-            as_of: calendar.as_of.unwrap_or(today),
+            as_of: calendar.as_of(),
             today,
             date_check: match calendar.no_date_check {
                 true => DateCheck::Off,
@@ -50,8 +51,13 @@ impl Target {
         let mut manifest = Manifest::load(&args.manifest, &options)?;
         let limits = &mut manifest.settings.limits;
         *limits = limits_of(limits, share);
-        let settings = manifest.settings.clone();
-        let target = Target::new(args, settings, &manifest.name, &manifest.ledger, share)?;
+        let read = RunSettings {
+            origin: manifest.origin.clone(),
+            name: manifest.name.clone(),
+            settings: manifest.settings.clone(),
+            ledger: manifest.ledger.clone(),
+        };
+        let target = Target::new(args, read, share)?;
         Ok((target, manifest))
     }
 
@@ -63,13 +69,18 @@ impl Target {
         let mut read = RunSettings::load(&args.manifest)?;
         let limits = &mut read.settings.limits;
         *limits = limits_of(limits, share);
-        Target::new(args, read.settings, &read.name, &read.ledger, share)
+        Target::new(args, read, share)
     }
 
     /// For a command that is to write the manifest: the settings are the defaults.
     pub(super) fn without_manifest(args: &ManifestArgs) -> Result<Target, CliError> {
-        let ledger = args.manifest.with_extension("ledger.csv");
-        let target = Target::new(args, Settings::default(), "", &ledger, None)?;
+        let read = RunSettings {
+            origin: Origin::default(),
+            name: String::new(),
+            settings: Settings::default(),
+            ledger: args.manifest.with_extension("ledger.csv"),
+        };
+        let target = Target::new(args, read, None)?;
         Ok(target.forgetful())
     }
 
@@ -116,11 +127,15 @@ impl Target {
 
     fn new(
         args: &ManifestArgs,
-        mut settings: Settings,
-        name: &str,
-        ledger: &Path,
+        read: RunSettings,
         share: Option<Partition>,
     ) -> Result<Target, CliError> {
+        let RunSettings {
+            origin,
+            name,
+            mut settings,
+            ledger,
+        } = read;
         if let Some(url) = &args.base_url {
             settings.api.base_url = url.clone();
         }
@@ -132,7 +147,7 @@ impl Target {
         let ledger = match (&args.ledger, variable("MONTHEND_LEDGER")) {
             (Some(path), _) => path.clone(),
             (None, Some(path)) => apart.ledger(&path),
-            (None, None) => apart.ledger(ledger),
+            (None, None) => apart.ledger(&ledger),
         };
         let sandbox = if rehearsal.sandbox {
             let mut config = sandbox_config(rehearsal.sandbox_config.as_deref())?;
@@ -148,9 +163,10 @@ impl Target {
         };
         Ok(Target {
             settings,
-            name: name.to_owned(),
             apart,
             ledger,
+            manifest: (args.manifest.clone(), name),
+            origin,
             sandbox,
         })
     }

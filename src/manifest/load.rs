@@ -8,7 +8,11 @@ use std::{
 };
 
 use super::{
-    job::Jobs, labels::LabelBook, model::Manifest, options::LoadOptions, partners::PartnersFiles,
+    job::{self, Jobs},
+    labels::LabelBook,
+    model::{Manifest, Origin},
+    options::LoadOptions,
+    partners::PartnersFiles,
     text::ManifestText,
 };
 use crate::{
@@ -35,6 +39,8 @@ pub enum ManifestError {
 /// What `retry` needs of a manifest: everything but its jobs, which are not looked at.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunSettings {
+    /// What tells its file from others.
+    pub origin: Origin,
     /// `name:`, or the file's stem.
     pub name: String,
     /// `api`, `limits` and `retry`.
@@ -65,7 +71,12 @@ impl Manifest {
                 labels: LabelBook::default(),
                 is_relative: Cell::new(false),
             };
-            let read = jobs.read(text.jobs?, text.defaults);
+            let written = text.jobs?;
+            let origin = Origin {
+                sha256: source.sha256(),
+                job_lines: job::lines(&written),
+            };
+            let read = jobs.read(written, text.defaults);
             let (labels, mut oddities) = jobs.labels.report(sink);
             oddities.extend(jobs.partners.oddities());
             for partners in jobs.partners.paths() {
@@ -77,6 +88,7 @@ impl Manifest {
             text.version?;
             Some(Manifest {
                 path: path.to_owned(),
+                origin,
                 name: text.name.unwrap_or_else(|| stem(path)),
                 settings: text.settings,
                 ledger,
@@ -102,6 +114,10 @@ impl RunSettings {
             let ledger = ledger(text.ledger, source, sink);
             text.version?;
             Some(RunSettings {
+                origin: Origin {
+                    sha256: source.sha256(),
+                    ..Origin::default()
+                },
                 name: text.name.unwrap_or_else(|| stem(path)),
                 settings: text.settings,
                 ledger,
