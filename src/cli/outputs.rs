@@ -168,6 +168,7 @@ fn selected(selection: &Selection) -> Selected {
         sub_partners,
         types,
         periods,
+        causes,
         partition,
     } = selection;
     let who = |who: &Who| match who {
@@ -179,6 +180,7 @@ fn selected(selection: &Selection) -> Selected {
         sub_partner: sub_partners.iter().map(who).collect(),
         r#type: types.iter().map(ToString::to_string).collect(),
         period: periods.iter().map(ToString::to_string).collect(),
+        cause: causes.clone(),
         partition: partition.map(|partition| partition.to_string()),
     }
 }

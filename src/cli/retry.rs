@@ -1,29 +1,24 @@
 //! `monthend retry`
 
-use std::collections::HashSet;
-
-use chrono::Utc;
-use tracing::info;
-
 use super::{
     args::RetryArgs,
     collection::Collection,
     connection::credentials,
     drive::drive,
+    dry_run::dry_run,
     error::CliError,
     exit::Exit,
     finish::finish,
     held::HeldLedger,
     outputs::{Outputs, Told},
     signals::Signals,
-    target::{Target, tell_repairs},
+    target::{Target, Then, tell_repairs},
+    to_retry::to_retry,
     work::{Door, Means},
 };
 use crate::{
-    ledger::{Ledger, LedgerError, Place, State},
-    output::Readers,
-    plan::{Agenda, Selection},
-    request::RequestId,
+    ledger::{LedgerError, Row},
+    plan::Selection,
     runner::{Creates, EventKind},
 };
 
@@ -31,8 +26,11 @@ use crate::{
 pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliError> {
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
-    let selection = args.common.selection.selection()?;
+    let selection = args.selection()?;
     let target = Target::with_settings(&args.common.manifest, selection.partition)?;
+    if args.dry_run {
+        return dry_run(args, &target, &selection);
+    }
     let told = Told {
         command: "retry",
         common: &args.common,
@@ -59,7 +57,7 @@ async fn send_again(
     let mut held = HeldLedger::take(&target.ledger)?;
     held.file.refuse_mixing(target.is_rehearsal())?;
     let missing = || LedgerError::Missing(target.ledger.clone());
-    let mut reading = held.file.reading.take().ok_or_else(missing)?;
+    let reading = held.file.reading.take().ok_or_else(missing)?;
 
     let collection = Collection::if_wanted(&args.and_collect, &target, &held)?;
 
@@ -75,11 +73,13 @@ async fn send_again(
     let work = async |means: &Means<'_>| {
         // The work.
         let selected = selection.of_ledger(&reading.ledger)?;
-        tell_repairs(&means.target.ledger, &reading, "");
-        if args.recreate_failed {
-            give_up_failed(&mut reading.ledger, &selected, &means.outputs.readers);
-        }
-        let agenda = Agenda::to_retry(reading, &selected).map_err(|e| means.target.torn_line(e))?;
+        tell_repairs(&means.target.ledger, &reading, Then::Written);
+        let given_up = |row: &Row, now| {
+            let readers = &means.outputs.readers;
+            readers.tell(EventKind::GivenUp(row.clone()), now);
+        };
+        let agenda = to_retry(reading, &selected, args, given_up);
+        let agenda = agenda.map_err(|e| means.target.torn_line(e))?;
         let all = agenda.ledger.len();
         let mut finished = drive(agenda, Creates::All, (all, &selected), means).await?;
         if let Some(collection) = &collection {
@@ -98,27 +98,4 @@ async fn send_again(
         )
     };
     door.open(work).await
-}
-
-/// Gives up the reports of `selected` that the server could not make, as `resolve --resend --replace` does.
-fn give_up_failed(ledger: &mut Ledger, selected: &HashSet<RequestId>, readers: &Readers) {
-    let failed = ledger.places().filter(|(_, row)| {
-        matches!(row.state, State::Created(_))
-            && selected.contains(&row.key())
-            && row.collected.status.eq_ignore_ascii_case("FAILED")
-    });
-    let failed: Vec<Place> = failed.map(|(place, _)| place).collect();
-    for place in &failed {
-        let mut row = ledger.row(*place).clone().given_up();
-        let now = Utc::now();
-        row.updated_at = Some(now);
-        readers.tell(EventKind::GivenUp(row.clone()), now);
-        ledger.replace(*place, row);
-    }
-    if !failed.is_empty() {
-        info!(
-            "reports that the server could not generate, to be made anew: {}",
-            failed.len()
-        );
-    }
 }

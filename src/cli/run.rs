@@ -17,7 +17,8 @@ use super::{
     outputs::{Outputs, Told},
     plan::discovered,
     signals::Signals,
-    target::{Target, tell_repairs, tell_spellings},
+    target::{Target, Then, tell_repairs},
+    warnings::{sends, warn_of_plan},
     work::{Door, Means},
 };
 use crate::{
@@ -76,7 +77,6 @@ async fn converge(
         // The plan.
         let discovered = discovered(means.session, manifest, signals).await?;
         let plan = Plan::expand(manifest, &discovered)?;
-        tell_spellings(&plan);
         let is_new = reading.is_none();
         let reading = reading.unwrap_or_default();
         let selected = selection.of_plan(&plan, manifest, &discovered, &reading.ledger)?;
@@ -84,9 +84,11 @@ async fn converge(
             let path = means.target.ledger.display();
             info!("no ledger at {path}: this run starts a new one");
         }
-        tell_repairs(&means.target.ledger, &reading, "");
+        tell_repairs(&means.target.ledger, &reading, Then::Written);
         let mut agenda =
             Agenda::to_run(reading, &plan, &selected).map_err(|e| means.target.torn_line(e))?;
+        let sends = sends(&agenda.ledger, &agenda.work);
+        warn_of_plan(manifest, &plan, &args.calendar, sends);
         let all = plan.requests().len();
         if args.existing != OnExisting::Ignore {
             // What is in doubt comes first: its report must not be taken for its twin's.

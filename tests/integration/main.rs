@@ -15,6 +15,7 @@ mod support;
 
 mod audit;
 mod bad_input;
+mod causes;
 mod check;
 mod ci_examples;
 mod collect;
@@ -36,6 +37,7 @@ mod no_manifest;
 mod pacing;
 mod partition;
 mod plan;
+mod plan_warnings;
 mod recipes;
 mod rehearsal;
 mod rescued;
