@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    BadCell, Column, LastAnswer, Reason, Row, State,
+    BadCell, Column, LastAnswer, Rare, Reason, Row, State,
     draft::Draft,
     state::{IN_DOUBT, read_candidates, read_error},
 };
@@ -63,10 +63,10 @@ impl Draft {
     pub(super) fn into_row(self, extra: Vec<String>) -> Result<Row, BadCell> {
         let (id, request) = self.request()?;
         let (replaces, text) = read_error(&self.error);
-        let reason = Reason {
+        let reason = Rare::from(Reason {
             code: self.code,
             text: text.to_owned(),
-        };
+        });
         let intent = self.intent_at;
         let state = match (&*self.status, self.report_id) {
             ("created", Some(id)) => State::Created(id),
@@ -87,8 +87,8 @@ impl Draft {
             ("failed", None) if reason.code == IN_DOUBT => {
                 let (text, candidates) = read_candidates(&reason.text);
                 State::InDoubt {
-                    text,
-                    candidates,
+                    text: text.into(),
+                    candidates: candidates.into(),
                     intent,
                 }
             }
@@ -110,15 +110,15 @@ impl Draft {
             job: self.job.into(),
             label: filled(self.label).map(Arc::from),
             state,
-            replaces,
+            replaces: replaces.into(),
             last_answer: LastAnswer {
                 http_status: self.http_status,
-                tracking_id: filled(self.tracking_id),
+                tracking_id: filled(self.tracking_id).map(Into::into),
             },
             attempts: self.attempts.unwrap_or(0),
             updated_at: self.updated_at,
-            collected: self.collected,
-            extra,
+            collected: self.collected.into(),
+            extra: extra.into(),
             ..Row::read_as(id, request)
         })
     }
