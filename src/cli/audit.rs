@@ -13,7 +13,7 @@ use super::{
     plan::discovered,
     signals::Signals,
     status::warn_of_rescued,
-    target::{Target, real_ledger, tell_repairs},
+    target::{Target, Then, real_ledger, tell_repairs},
 };
 use crate::{
     api::HttpApi,
@@ -43,7 +43,7 @@ pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
         warn!("no ledger at {path}: nothing of the plan is created, as far as is known");
     }
     let reading = reading.unwrap_or_default();
-    tell_repairs(&target.ledger, &reading, "; the next run repairs it");
+    tell_repairs(&target.ledger, &reading, Then::Left);
 
     // The server, and the plan where it has to be asked for that.
     let concurrency = target.settings.limits.concurrency.get();

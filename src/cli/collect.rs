@@ -9,7 +9,7 @@ use super::{
     exit::Exit,
     held::HeldLedger,
     signals::Signals,
-    target::{Target, real_ledger, tell_repairs},
+    target::{Target, Then, real_ledger, tell_repairs},
     work::{Door, Means},
 };
 use crate::ledger::{Counts, LedgerError};
@@ -31,7 +31,7 @@ pub(super) async fn collect(args: &CollectCommandArgs, quiet: bool) -> Result<Ex
     held.file.refuse_mixing(target.is_rehearsal())?;
     let reading = held.file.reading.take().ok_or_else(missing)?;
     let selected = selection.of_ledger(&reading.ledger)?;
-    tell_repairs(&target.ledger, &reading, "");
+    tell_repairs(&target.ledger, &reading, Then::Written);
     let ledger = reading.into_ledger(&target.ledger)?;
     let collection = Collection::prepare(&args.collect, &target, &held)?;
 

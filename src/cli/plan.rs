@@ -8,7 +8,7 @@ use super::{
     exit::Exit,
     signals::Signals,
     status::warn_of_rescued,
-    target::{Target, real_ledger, tell_repairs, tell_spellings},
+    target::{Target, Then, real_ledger, tell_repairs, tell_spellings},
 };
 use crate::{
     api::{Api, HttpApi},
@@ -41,7 +41,7 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
         reading.as_ref().map(|reading| &reading.ledger),
     );
     let reading = reading.unwrap_or_default();
-    tell_repairs(&target.ledger, &reading, "; the next run repairs it");
+    tell_repairs(&target.ledger, &reading, Then::Left);
     let plan = Plan::expand(&manifest, &discovered)?;
     tell_spellings(&plan);
     let selected = selection.of_plan(&plan, &manifest, &discovered, &reading.ledger)?;

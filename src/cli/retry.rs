@@ -14,7 +14,7 @@ use super::{
     exit::Exit,
     held::HeldLedger,
     signals::Signals,
-    target::{Target, tell_repairs},
+    target::{Target, Then, tell_repairs},
     work::{Door, Means},
 };
 use crate::{
@@ -52,7 +52,7 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliErro
     let work = async |means: &Means<'_>| {
         // The work.
         let selected = selection.of_ledger(&reading.ledger)?;
-        tell_repairs(&means.target.ledger, &reading, "");
+        tell_repairs(&means.target.ledger, &reading, Then::Written);
         if args.recreate_failed {
             give_up_failed(&mut reading.ledger, &selected);
         }

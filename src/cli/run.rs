@@ -15,7 +15,7 @@ use super::{
     held::HeldLedger,
     plan::discovered,
     signals::Signals,
-    target::{Target, tell_repairs, tell_spellings},
+    target::{Target, Then, tell_repairs, tell_spellings},
     work::{Door, Means},
 };
 use crate::{
@@ -61,7 +61,7 @@ pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
             let path = means.target.ledger.display();
             info!("no ledger at {path}: this run starts a new one");
         }
-        tell_repairs(&means.target.ledger, &reading, "");
+        tell_repairs(&means.target.ledger, &reading, Then::Written);
         let mut agenda =
             Agenda::to_run(reading, &plan, &selected).map_err(|e| means.target.torn_line(e))?;
         let all = plan.requests().len();

@@ -149,10 +149,30 @@ pub(super) fn real_ledger(path: &Path) -> Result<PathBuf, LedgerError> {
     }
 }
 
-/// Says what a crash had left of the ledger, and `then`, what is done about it.
-pub(super) fn tell_repairs(ledger: &Path, reading: &Reading, then: &str) {
+/// What becomes of the ledger that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    /// It is written anew.
+    Written,
+    /// It is left as it lies there.
+    Left,
+}
+
+/// Says what a crash had left of the ledger, and how a spreadsheet has spelled it.
+pub(super) fn tell_repairs(ledger: &Path, reading: &Reading, then: Then) {
+    let ledger = ledger.display();
+    let (repaired, written) = match then {
+        Then::Written => ("", "it is"),
+        Then::Left => ("; the next run repairs it", "the next run has it"),
+    };
     for repair in &reading.repairs {
-        warn!("{}: {repair}{then}", ledger.display());
+        warn!("{ledger}: {repair}{repaired}");
+    }
+    if !reading.spelling.is_own() {
+        let spelling = &reading.spelling;
+        warn!(
+            "{ledger}: {spelling}; it was read all the same, and {written} written with commas and ISO dates again"
+        );
     }
 }
 

@@ -1,8 +1,9 @@
 //! The parts of a row while its cells are read.
 
-use chrono::{DateTime, NaiveDate, Utc};
-
-use super::Collected;
+use super::{
+    Collected, Column,
+    written::{WrittenDay, WrittenTime},
+};
 use crate::request::{OrgId, ReportId, ReportType, RequestId};
 
 /// The parts of a row, as far as they were read.
@@ -13,8 +14,8 @@ pub(super) struct Draft {
     pub(super) label: String,
     pub(super) org: Option<OrgId>,
     pub(super) report_type: Option<ReportType>,
-    pub(super) start: Option<NaiveDate>,
-    pub(super) end: Option<NaiveDate>,
+    pub(super) start: Option<WrittenDay>,
+    pub(super) end: Option<WrittenDay>,
     pub(super) internal: Option<bool>,
     pub(super) status: String,
     pub(super) report_id: Option<ReportId>,
@@ -23,7 +24,27 @@ pub(super) struct Draft {
     pub(super) error: String,
     pub(super) tracking_id: String,
     pub(super) attempts: Option<u32>,
-    pub(super) updated_at: Option<DateTime<Utc>>,
+    pub(super) updated_at: Option<WrittenTime>,
     pub(super) collected: Collected,
-    pub(super) intent_at: Option<DateTime<Utc>>,
+    pub(super) intent_at: Option<WrittenTime>,
+    /// `updated_at` holds something that is no time. It is not needed.
+    pub(super) lost_time: bool,
+}
+
+impl Draft {
+    /// The first column whose cell a spreadsheet has written in its own way.
+    pub(super) fn spelled(&self) -> Option<Column> {
+        let is_sheet_day =
+            |day: &Option<WrittenDay>| day.as_ref().is_some_and(|d| d.text().is_some());
+        let is_sheet_time =
+            |time: &Option<WrittenTime>| matches!(time, Some(WrittenTime::Sheet(_)));
+        [
+            (Column::BillingStartDate, is_sheet_day(&self.start)),
+            (Column::BillingEndDate, is_sheet_day(&self.end)),
+            (Column::UpdatedAt, is_sheet_time(&self.updated_at)),
+            (Column::IntentAt, is_sheet_time(&self.intent_at)),
+        ]
+        .into_iter()
+        .find_map(|(column, is_sheet)| is_sheet.then_some(column))
+    }
 }

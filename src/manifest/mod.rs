@@ -22,6 +22,6 @@ mod tests;
 
 pub use crate::yaml::{Problem, Problems, ReadError};
 pub use load::{ManifestError, RunSettings};
-pub use model::{Exclusion, Job, Labels, Manifest, Source, SubPartner, SubPartners};
+pub use model::{Exclusion, Job, Labels, Manifest, Oddity, Source, SubPartner, SubPartners};
 pub use options::{DateCheck, LoadOptions};
 pub use text::schema;

@@ -27,6 +27,42 @@ pub struct Manifest {
     pub jobs: Vec<Job>,
     /// Every label of the manifest and its partners files, and the id that it means.
     pub labels: Labels,
+    /// What is allowed in it and probably not meant, in the order found.
+    pub oddities: Vec<Oddity>,
+    /// Whether a period counts from `--as-of`.
+    pub is_relative: bool,
+}
+
+/// Something that is allowed, and probably not meant. `place`s are `file:line:column`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Oddity {
+    /// An id that is not an organisation's, as far as can be told.
+    NoOrganisation {
+        /// As it is written, and sent.
+        id: OrgId,
+        /// How that was seen: a clause.
+        why: &'static str,
+        /// Where it stands first.
+        place: String,
+    },
+    /// One id with two labels.
+    TwoLabels {
+        /// Whose.
+        id: OrgId,
+        /// The label that it was given first.
+        first: Arc<str>,
+        /// The other.
+        other: Arc<str>,
+        /// Where the other stands.
+        place: String,
+    },
+    /// A partners file has columns that are not read.
+    FurtherColumns {
+        /// Which file.
+        file: PathBuf,
+        /// Their names.
+        names: Vec<String>,
+    },
 }
 
 impl Manifest {

@@ -1,7 +1,7 @@
 //! Ids, labels and report types, wherever they are written.
 
 use crate::{
-    request::{OrgId, ReportType},
+    request::{OrgId, OrgIdError, ReportType},
     yaml::{Form, Mistake, Quoted, checked_line, words},
 };
 
@@ -14,23 +14,24 @@ pub(super) fn checked_id(text: &str) -> Result<OrgId, Mistake> {
         return Err(reserved());
     }
     text.parse().map_err(|error| {
-        Mistake::new(format!("{}: {error}", Quoted(text))).help(
-            "copy the `orgId` of the sub-partner, for instance Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi8x",
-        )
+        let help = match error {
+            OrgIdError::Spoilt => {
+                "in the spreadsheet, give the column the format text, then enter the id again"
+            }
+            _ => "copy the `orgId` of the sub-partner; it begins with Y2lzY29zcGFyazov",
+        };
+        Mistake::new(format!("{}: {error}", Quoted(text))).help(help)
     })
 }
 
 /// A label, without blanks around it.
 pub(super) fn checked_label(text: &str) -> Result<&str, Mistake> {
-    match checked_line(text, "a label")? {
-        OWN => Err(reserved()),
-        label => Ok(label),
-    }
+    checked_line(text, "a label")
 }
 
 fn reserved() -> Mistake {
-    Mistake::new("`own` is reserved: it stands for the partner itself")
-        .help("choose another label; to bill the partner itself, leave `sub_partners` out")
+    Mistake::new("`own` is no id: it stands for the partner itself")
+        .help("to bill the partner itself, leave `sub_partners` out")
 }
 
 /// How a report type is written.

@@ -18,6 +18,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     NO_PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
+/// All ids of the API begin like this: `ciscospark:/` in base64.
+const BEGINNING: &str = "Y2lzY29zcGFyazov";
 /// What an organisation's id decodes to begins with this, and with `ciscospark://` and another region elsewhere.
 const ADDRESS: &str = "ciscospark://us/ORGANIZATION/";
 
@@ -53,7 +55,28 @@ impl OrgId {
 
     /// Whether the text means an organisation: an address in base64, or a UUID. The server may take other texts too.
     pub fn is_an_organisation(&self) -> bool {
-        self.0.canonical.is_some() || is_address(&self.0.spelled)
+        self.why_none().is_none()
+    }
+
+    /// Why the text means no organisation, where it does not: a clause about it.
+    pub fn why_none(&self) -> Option<&'static str> {
+        let text = self.canonical();
+        let Ok(decoded) = BASE64.decode(text) else {
+            return Some(match text {
+                _ if text.bytes().all(|byte| byte.is_ascii_digit()) => "it is a number",
+                _ if text.starts_with(BEGINNING) => "a part of it is missing or was changed",
+                _ => "it is neither such an id nor a UUID",
+            });
+        };
+        let address = std::str::from_utf8(&decoded).unwrap_or_default();
+        if !address.starts_with("ciscospark://") {
+            return Some("it is neither such an id nor a UUID");
+        }
+        let Some((_, uuid)) = address.split_once("/ORGANIZATION/") else {
+            return Some("it is the id of something else");
+        };
+        let is_cut = uuid.contains('-') && uuid.len() < 36;
+        (uuid.is_empty() || is_cut).then_some("its end is missing")
     }
 }
 
@@ -121,6 +144,20 @@ pub enum OrgIdError {
     /// White space, a control character or a letter outside ASCII.
     #[error("an organisation id has only visible ASCII characters, not {0:?}")]
     BadCharacter(char),
+    /// What a spreadsheet shows of a long number: its digits are gone.
+    #[error("a spreadsheet has made a number of this id, and its digits are lost")]
+    Spoilt,
+}
+
+/// Whether `text` is what spreadsheets make of a long number: `1.23E+10`, or `1,23E+10`.
+pub(crate) fn is_spoilt_number(text: &str) -> bool {
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let Some((number, exponent)) = text.split_once(['E', 'e']) else {
+        return false;
+    };
+    let (whole, fraction) = number.split_once(['.', ',']).unwrap_or((number, "0"));
+    let exponent = exponent.strip_prefix('+');
+    whole.len() == 1 && is_digits(whole) && is_digits(fraction) && exponent.is_some_and(is_digits)
 }
 
 impl FromStr for OrgId {
@@ -135,6 +172,9 @@ impl FromStr for OrgId {
         }
         if text.len() > OrgId::MAX_LEN {
             return Err(OrgIdError::TooLong);
+        }
+        if is_spoilt_number(text) {
+            return Err(OrgIdError::Spoilt);
         }
         Ok(OrgId(Arc::new(Texts {
             spelled: text.into(),
