@@ -57,7 +57,7 @@ impl<'o> Line<'o> {
     /// Text as it stands, in quotes where it needs them.
     pub(super) fn raw(&mut self, text: &str) {
         let is_special = |byte: &u8| matches!(byte, b',' | b'"' | b'\n' | b'\r' | 0);
-        if !text.as_bytes().iter().any(|byte| is_special(byte)) {
+        if !text.as_bytes().iter().any(is_special) {
             return self.word(text);
         }
         self.begin_cell();
