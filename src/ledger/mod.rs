@@ -22,6 +22,7 @@ mod error;
 mod file;
 mod header;
 mod holder;
+mod index;
 mod journal;
 mod line;
 mod lines;
