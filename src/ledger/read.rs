@@ -8,6 +8,7 @@
 //! the damage is older than the run, and it is refused.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeSet, HashMap},
     fmt,
     path::Path,
@@ -179,7 +180,7 @@ impl Reader<'_> {
 
     /// The line of a row that stands within a cell of this record: no crash leaves that, and the row would be lost.
     fn swallowed(&mut self, line: &Line<'_>) -> Option<u64> {
-        if self.after_zeros {
+        if self.after_zeros || !line.bytes.contains(&b'\n') {
             return None;
         }
         let mut breaks = line.bytes.iter().enumerate().filter(|(_, b)| **b == b'\n');
@@ -364,7 +365,7 @@ impl Reader<'_> {
 
     /// Folds a torn line that is complete up to its report id; false where even that does not make a row, or
     /// where it failed and does not say with what: that could be `in_doubt`, which is never sent again by itself.
-    fn keep(&mut self, whole: &[String], number: u64) -> bool {
+    fn keep(&mut self, whole: &[Cow<'_, str>], number: u64) -> bool {
         let spelling = &mut self.reading.spelling;
         let Ok(mut row) = self.header.row(whole, &mut self.texts, number, spelling) else {
             return false;
