@@ -1,5 +1,7 @@
 //! `monthend plan`
 
+use std::io;
+
 use super::{
     args::{PlanArgs, PlanFormat},
     connection::credentials,
@@ -57,14 +59,15 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
         ledger_path: target.ledger.display().to_string(),
         ledger_exists,
     };
-    let text = match args.format {
-        PlanFormat::Table => view.table(),
-        PlanFormat::Csv => view
-            .csv()
-            .map_err(|e| CliError::Stdout(std::io::Error::other(e)))?,
-        PlanFormat::Json => view.json().map_err(|e| CliError::Stdout(e.into()))?,
+    let shown = match args.format {
+        PlanFormat::Table => console::print(&view.table()),
+        PlanFormat::Csv => console::print_with(|out| view.csv(out)),
+        PlanFormat::Json => view
+            .json()
+            .map_err(io::Error::from)
+            .and_then(|text| console::print(&text)),
     };
-    console::print(&text).map_err(CliError::Stdout)?;
+    shown.map_err(CliError::Stdout)?;
     Ok(Exit::Success)
 }
 

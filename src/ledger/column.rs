@@ -3,7 +3,6 @@
 //! To add a column, add one entry at the end of the table, for a field of [`Row`]. Files without the column are
 //! read all the same, and get it with their next rewrite.
 
-
 use super::{
     BadCell, Row,
     cell::restore,

@@ -51,6 +51,15 @@ impl<T: Empty> From<T> for Rare<T> {
     }
 }
 
+impl<T> FromIterator<T> for Rare<Vec<T>>
+where
+    Vec<T>: Empty,
+{
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        Rare::from(items.into_iter().collect::<Vec<_>>())
+    }
+}
+
 impl<T: Empty> Deref for Rare<T> {
     type Target = T;
 

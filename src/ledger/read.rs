@@ -269,7 +269,9 @@ impl Reader<'_> {
     /// Takes a row, whose report `line` may be the first to name.
     fn fold(&mut self, line: &Line<'_>, row: Row) {
         let (id, report) = (row.id(), row.state.report_id().cloned());
-        let held = report.as_ref().and_then(|id| self.reading.ledger.holder(id));
+        let held = report
+            .as_ref()
+            .and_then(|id| self.reading.ledger.holder(id));
         self.reading.ledger.fold(row);
         if report.is_some()
             && held.is_none()

@@ -208,7 +208,9 @@ impl Ledger {
             return; // as they stand
         }
         let mut moved: Vec<Option<Row>> = self.rows.drain(..).map(Some).collect();
-        let rows = places.iter().filter_map(|place| moved[place.index()].take());
+        let rows = places
+            .iter()
+            .filter_map(|place| moved[place.index()].take());
         self.rows.extend(rows);
         let mut now_at = vec![Place(0); places.len()];
         for (n, before) in places.iter().enumerate() {

@@ -30,6 +30,8 @@ fn manifest(jobs: Vec<Job>) -> Manifest {
         ledger: PathBuf::from("m.ledger.csv"),
         jobs,
         labels,
+        oddities: Vec::new(),
+        is_relative: false,
     }
 }
 

@@ -1,9 +1,6 @@
 //! One attempt: gate, intent, create, result. The order of effects of the module's story, as straight code.
 
-use std::{
-    cell::RefCell,
-    collections::HashSet,
-};
+use std::{cell::RefCell, collections::HashSet};
 
 use foldhash::HashMap;
 use tokio::time::Instant;
