@@ -349,7 +349,7 @@ fn said(ledger: &Ledger) -> BTreeMap<RequestId, (String, BTreeMap<String, String
             .cloned()
             .zip(row.extra.iter().cloned());
         let plain = Row {
-            extra: Vec::new(),
+            extra: Rare::default(),
             ..row.clone()
         };
         let line = String::from_utf8(Ledger::default().line(&plain)).unwrap();
