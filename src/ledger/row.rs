@@ -243,3 +243,14 @@ impl Row {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// docs/performance.md says it.
+    #[test]
+    fn a_row_is_small() {
+        assert!(size_of::<Row>() <= 160, "{}", size_of::<Row>());
+    }
+}

@@ -132,7 +132,7 @@ pub(super) async fn attempt<A: Api>(
         let listed = tokio::select! {
             biased;
             () = context.stopping.wait() => return Attempted::NotLet(before, None),
-            listed = list_for(session, before.request()) => listed,
+            listed = Box::pin(list_for(session, before.request())) => listed,
         };
         match listed {
             Ok(ids) => progress.listed_before = Some(ids),
