@@ -54,7 +54,11 @@ fn runtime() -> tokio::runtime::Runtime {
 fn expand(bencher: Bencher<'_, '_>) {
     let folder = tempfile::tempdir().unwrap();
     let partners: String = (0..1000).map(|n| format!("org{n},Partner {n}\n")).collect();
-    fs::write(folder.path().join("p.csv"), format!("org_id,label\n{partners}")).unwrap();
+    fs::write(
+        folder.path().join("p.csv"),
+        format!("org_id,label\n{partners}"),
+    )
+    .unwrap();
     let text = "version: 1\nname: n\njobs:\n  - name: partners\n    sub_partners: [{ file: p.csv }]\n    \
                 types: [PARTNER, CUSTOMER, USER]\n    periods: [{ from: 2026-01, to: 2026-10, every: month }]\n";
     let path = folder.path().join("m.yaml");
@@ -104,9 +108,12 @@ fn ledger_fold(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn ledger_compact(bencher: Bencher<'_, '_>) {
     let ledger = ledger();
-    bencher
-        .counter(ItemsCount::new(ROWS))
-        .bench(|| black_box(&ledger).chunks().map(|piece| piece.len()).sum::<usize>());
+    bencher.counter(ItemsCount::new(ROWS)).bench(|| {
+        black_box(&ledger)
+            .chunks()
+            .map(|piece| piece.len())
+            .sum::<usize>()
+    });
 }
 
 /// Groups of durable lines, on the disk of the temporary folder.
@@ -116,7 +123,10 @@ fn ledger_append(bencher: Bencher<'_, '_>, together: usize) {
     let disk = FileDisk::new(folder.path().join("l.csv"), None);
     let runtime = runtime();
     runtime
-        .block_on(monthend::ledger::Disk::replace(&disk, Ledger::default().to_csv()))
+        .block_on(monthend::ledger::Disk::replace(
+            &disk,
+            Ledger::default().to_csv(),
+        ))
         .unwrap();
     let line = Ledger::default().line(&created(7));
     bencher.counter(ItemsCount::new(together)).bench(|| {

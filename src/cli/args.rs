@@ -1,5 +1,6 @@
 //! The arguments, as clap reads them.
 
+mod cause;
 mod check;
 mod init;
 mod partition;
@@ -9,11 +10,12 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 
+use cause::CauseArgs;
 pub(super) use check::{CheckArgs, CheckFormat};
 pub(super) use init::{CompletionsArgs, InitArgs, ManArgs};
 use partition::PartitionArgs;
 pub(super) use partition::PartitionArgsError;
-pub(super) use target::{CalendarArgs, ManifestArgs};
+pub(super) use target::{CalendarArgs, ManifestArgs, RehearsalArgs};
 
 use crate::{
     output::console::{LogFormat, Verbosity},
@@ -109,6 +111,10 @@ pub(super) struct PlanArgs {
     #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = PlanFormat::Table)]
     pub(super) format: PlanFormat,
 
+    /// End with 2 if the plan has warnings
+    #[arg(long, env = "MONTHEND_STRICT", value_parser = FalseyValueParser::new())]
+    pub(super) strict: bool,
+
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
 }
@@ -188,6 +194,22 @@ pub(super) struct CollectCommandArgs {
     _no_date_check: bool,
 }
 
+impl RetryArgs {
+    /// Which rows: by what they are, and by what became of them.
+    pub(super) fn selection(&self) -> Result<Selection, PartitionArgsError> {
+        Ok(Selection {
+            causes: self.cause.cause.clone(),
+            ..self.common.selection.selection()?
+        })
+    }
+
+    /// As for `status`, the variable is no mistake where no format is shown.
+    pub(super) fn format(&self) -> PlanFormat {
+        let named = || PlanFormat::from_str(&std::env::var("MONTHEND_FORMAT").ok()?, false).ok();
+        self.format.or_else(named).unwrap_or(PlanFormat::Table)
+    }
+}
+
 #[derive(Debug, Args)]
 pub(super) struct RetryArgs {
     #[command(flatten)]
@@ -196,6 +218,18 @@ pub(super) struct RetryArgs {
     /// Make anew what the server says has FAILED, too; the old report is given up
     #[arg(long, env = "MONTHEND_RECREATE_FAILED", value_parser = FalseyValueParser::new())]
     pub(super) recreate_failed: bool,
+
+    #[command(flatten)]
+    pub(super) cause: CauseArgs,
+
+    /// Show what would be sent, as `plan` does; send and write nothing
+    #[arg(long, env = "MONTHEND_DRY_RUN", value_parser = FalseyValueParser::new())]
+    pub(super) dry_run: bool,
+
+    /// How --dry-run shows it: table, csv or json [env: MONTHEND_FORMAT=] [default: table]
+    // The environment is read by hand: it is no mistake where this command shows no plan.
+    #[arg(long, value_enum, requires = "dry_run")]
+    pub(super) format: Option<PlanFormat>,
 
     #[command(flatten)]
     pub(super) and_collect: AndCollectArgs,
@@ -324,6 +358,7 @@ impl SelectionArgs {
             sub_partners: self.sub_partner.clone(),
             types: self.report_type.iter().map(|t| t.report_type()).collect(),
             periods: self.period.clone(),
+            causes: Vec::new(),
             partition: self.share.partition()?,
         })
     }
@@ -349,18 +384,39 @@ impl TypeArg {
 
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
-    /// The ledger
-    pub(super) ledger: PathBuf,
+    /// The ledger, or the manifest (.yaml, .yml) whose ledger is meant [env: MONTHEND_MANIFEST=]
+    // The environment is read by hand: it counts only where no ledger is named.
+    pub(super) ledger: Option<PathBuf>,
+
+    /// The ledger, whatever a manifest says [env: MONTHEND_LEDGER=]
+    // As for the other commands, the variable counts as the manifest's `ledger:`.
+    #[arg(long = "ledger", value_name = "PATH")]
+    pub(super) named: Option<PathBuf>,
+
+    /// Show the ledger of the rehearsals
+    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX", value_parser = FalseyValueParser::new())]
+    pub(super) sandbox: bool,
 
     /// How to show it [env: MONTHEND_FORMAT=] [default: table]
     #[arg(long, value_enum)]
     format: Option<StatusFormat>,
 
     #[command(flatten)]
+    pub(super) cause: CauseArgs,
+
+    #[command(flatten)]
     pub(super) selection: SelectionArgs,
 }
 
 impl StatusArgs {
+    /// Which rows: by what they are, and by what became of them.
+    pub(super) fn selection(&self) -> Result<Selection, PartitionArgsError> {
+        Ok(Selection {
+            causes: self.cause.cause.clone(),
+            ..self.selection.selection()?
+        })
+    }
+
     /// The option, else the environment variable. A format there that only other commands have is no mistake.
     pub(super) fn format(&self) -> StatusFormat {
         let named = || StatusFormat::from_str(&std::env::var("MONTHEND_FORMAT").ok()?, false).ok();

@@ -15,7 +15,8 @@ use super::{
     held::HeldLedger,
     plan::discovered,
     signals::Signals,
-    target::{Target, Then, tell_repairs, tell_spellings},
+    target::{Target, Then, tell_repairs},
+    warnings::{sends, warn_of_plan},
     work::{Door, Means},
 };
 use crate::{
@@ -53,7 +54,6 @@ pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
         // The plan.
         let discovered = discovered(means.session, &manifest, &signals).await?;
         let plan = Plan::expand(&manifest, &discovered)?;
-        tell_spellings(&plan);
         let is_new = reading.is_none();
         let reading = reading.unwrap_or_default();
         let selected = selection.of_plan(&plan, &manifest, &discovered, &reading.ledger)?;
@@ -64,6 +64,8 @@ pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
         tell_repairs(&means.target.ledger, &reading, Then::Written);
         let mut agenda =
             Agenda::to_run(reading, &plan, &selected).map_err(|e| means.target.torn_line(e))?;
+        let sends = sends(&agenda.ledger, &agenda.work);
+        warn_of_plan(&manifest, &plan, &args.calendar, sends);
         let all = plan.requests().len();
         if args.existing != OnExisting::Ignore {
             // What is in doubt comes first: its report must not be taken for its twin's.

@@ -8,7 +8,7 @@ use super::{
     args::{StatusArgs, StatusFormat},
     error::CliError,
     exit::Exit,
-    target::{Then, real_ledger, tell_repairs},
+    target::{Then, ledger_of, real_ledger, tell_repairs},
 };
 use crate::{
     ledger::{Ledger, LedgerError, read_file, real_path, refuse_unmerged},
@@ -17,16 +17,18 @@ use crate::{
 
 /// Counts a ledger's rows. Reads only, without the lock.
 pub(super) fn status(args: &StatusArgs) -> Result<Exit, CliError> {
-    let missing = || LedgerError::Missing(args.ledger.clone());
-    let reading = read_file(&real_ledger(&args.ledger)?)?.ok_or_else(missing)?;
-    tell_repairs(&args.ledger, &reading, Then::Left);
-    warn_of_rescued(&args.ledger, Some(&reading.ledger));
-    let selected = args.selection.selection()?.of_ledger(&reading.ledger)?;
+    let selection = args.selection()?;
+    let path = ledger_of(args, selection.partition)?;
+    let missing = || LedgerError::Missing(path.clone());
+    let reading = read_file(&real_ledger(&path)?)?.ok_or_else(missing)?;
+    tell_repairs(&path, &reading, Then::Left);
+    warn_of_rescued(&path, Some(&reading.ledger));
+    let selected = selection.of_ledger(&reading.ledger)?;
     let rows = reading
         .ledger
         .rows()
         .filter(|row| selected.contains(&row.key()));
-    let view = StatusView::new(args.ledger.display().to_string(), rows);
+    let view = StatusView::new(path.display().to_string(), rows);
     let text = match args.format() {
         StatusFormat::Table => view.table(),
         StatusFormat::Json => view.json().map_err(|e| CliError::Stdout(e.into()))?,

@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use chrono::{NaiveDate, Utc};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{
-    args::{CalendarArgs, ManifestArgs},
+    args::{CalendarArgs, ManifestArgs, RehearsalArgs, StatusArgs},
     error::CliError,
 };
 use crate::{
     ledger::{LedgerError, Reading, real_path},
     manifest::{DateCheck, LoadOptions, Manifest, RunSettings},
-    plan::{Partition, Plan, UnknownRequest},
+    plan::{Partition, UnknownRequest},
     sandbox::SandboxConfig,
     settings::{Limits, Settings},
 };
@@ -21,6 +21,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) settings: Settings,
+    /// The manifest's `name:`, or its stem.
+    pub(super) name: String,
     /// As it was given, for messages. [`real_ledger`] says where it really lies.
     pub(super) ledger: PathBuf,
     /// What names that no option gives have in addition: a rehearsal's and a share's files lie beside the real ones.
@@ -48,7 +50,8 @@ impl Target {
         let mut manifest = Manifest::load(&args.manifest, &options)?;
         let limits = &mut manifest.settings.limits;
         *limits = limits_of(limits, share);
-        let target = Target::new(args, manifest.settings.clone(), &manifest.ledger, share)?;
+        let settings = manifest.settings.clone();
+        let target = Target::new(args, settings, &manifest.name, &manifest.ledger, share)?;
         Ok((target, manifest))
     }
 
@@ -60,13 +63,13 @@ impl Target {
         let mut read = RunSettings::load(&args.manifest)?;
         let limits = &mut read.settings.limits;
         *limits = limits_of(limits, share);
-        Target::new(args, read.settings, &read.ledger, share)
+        Target::new(args, read.settings, &read.name, &read.ledger, share)
     }
 
     /// For a command that is to write the manifest: the settings are the defaults.
     pub(super) fn without_manifest(args: &ManifestArgs) -> Result<Target, CliError> {
         let ledger = args.manifest.with_extension("ledger.csv");
-        let target = Target::new(args, Settings::default(), &ledger, None)?;
+        let target = Target::new(args, Settings::default(), "", &ledger, None)?;
         Ok(target.forgetful())
     }
 
@@ -114,6 +117,7 @@ impl Target {
     fn new(
         args: &ManifestArgs,
         mut settings: Settings,
+        name: &str,
         ledger: &Path,
         share: Option<Partition>,
     ) -> Result<Target, CliError> {
@@ -144,11 +148,58 @@ impl Target {
         };
         Ok(Target {
             settings,
+            name: name.to_owned(),
             apart,
             ledger,
             sandbox,
         })
     }
+}
+
+/// The ledger that `status` is to show: the one that is named, else that of the manifest.
+///
+/// # Errors
+/// Nothing is named, or the manifest cannot be read.
+pub(super) fn ledger_of(args: &StatusArgs, share: Option<Partition>) -> Result<PathBuf, CliError> {
+    let is_manifest = |path: &PathBuf| {
+        let extension = path.extension().unwrap_or_default();
+        extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml")
+    };
+    let (manifest, ledger) = match (args.ledger.clone(), args.named.clone()) {
+        (Some(path), None) if !is_manifest(&path) => return Ok(path),
+        (Some(path), Some(named)) if !is_manifest(&path) => {
+            return Err(CliError::TwoLedgers(path, named));
+        }
+        (None, Some(named)) => return Ok(named),
+        (manifest, named) => (manifest.or_else(|| variable("MONTHEND_MANIFEST")), named),
+    };
+    let Some(manifest) = manifest else {
+        let apart = Apart {
+            sandbox: args.sandbox,
+            share,
+        };
+        let ledger = variable("MONTHEND_LEDGER").ok_or(CliError::NoLedgerNamed)?;
+        return Ok(apart.ledger(&ledger));
+    };
+    let manifest = |sandbox| ManifestArgs {
+        manifest: manifest.clone(),
+        ledger: ledger.clone(),
+        base_url: None,
+        sandbox: RehearsalArgs {
+            sandbox,
+            sandbox_config: None,
+            sandbox_mended: false,
+        },
+    };
+    let target = Target::with_settings(&manifest(args.sandbox), share)?;
+    if !args.sandbox && ledger.is_none() {
+        let rehearsal = Target::with_settings(&manifest(true), share)?.ledger;
+        if rehearsal.exists() {
+            let path = rehearsal.display();
+            info!("the last rehearsal has a ledger of its own, {path}; --sandbox shows it");
+        }
+    }
+    Ok(target.ledger)
 }
 
 /// Where the ledger at `path` really lies, so that a link and its target are one ledger: the lock, the journal and
@@ -187,27 +238,6 @@ pub(super) fn tell_repairs(ledger: &Path, reading: &Reading, then: Then) {
         let spelling = &reading.spelling;
         warn!(
             "{ledger}: {spelling}; it was read all the same, and {written} written with commas and ISO dates again"
-        );
-    }
-}
-
-/// Says on stderr which organisations are written in two ways.
-pub(super) fn tell_spellings(plan: &Plan) {
-    const NAMED: usize = 3;
-    let spellings = plan.spellings();
-    let named: Vec<String> = spellings
-        .iter()
-        .take(NAMED)
-        .map(|s| format!("{} is also written {}", s.first, s.other))
-        .collect();
-    let more = match spellings.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!("; and {more} more"),
-    };
-    if !named.is_empty() {
-        warn!(
-            "one organisation in two spellings is planned once: {}{more}",
-            named.join("; ")
         );
     }
 }

@@ -1,7 +1,7 @@
 //! The parts of a row while its cells are read.
 
 use super::{
-    Collected, Column,
+    Collected,
     written::{WrittenDay, WrittenTime},
 };
 use crate::request::{OrgId, ReportId, ReportType, RequestId};
@@ -29,22 +29,4 @@ pub(super) struct Draft {
     pub(super) intent_at: Option<WrittenTime>,
     /// `updated_at` holds something that is no time. It is not needed.
     pub(super) lost_time: bool,
-}
-
-impl Draft {
-    /// The first column whose cell a spreadsheet has written in its own way.
-    pub(super) fn spelled(&self) -> Option<Column> {
-        let is_sheet_day =
-            |day: &Option<WrittenDay>| day.as_ref().is_some_and(|d| d.text().is_some());
-        let is_sheet_time =
-            |time: &Option<WrittenTime>| matches!(time, Some(WrittenTime::Sheet(_)));
-        [
-            (Column::BillingStartDate, is_sheet_day(&self.start)),
-            (Column::BillingEndDate, is_sheet_day(&self.end)),
-            (Column::UpdatedAt, is_sheet_time(&self.updated_at)),
-            (Column::IntentAt, is_sheet_time(&self.intent_at)),
-        ]
-        .into_iter()
-        .find_map(|(column, is_sheet)| is_sheet.then_some(column))
-    }
 }

@@ -6,7 +6,9 @@ use foldhash::{HashMap, HashSet};
 
 use super::{
     BadCell, Column, LedgerError, Row, Spelling, column,
+    draft::Draft,
     lines::{End, Line, Separator, cells},
+    written::{WrittenDay, WrittenTime},
 };
 use crate::request::OrgId;
 
@@ -118,7 +120,7 @@ impl Header {
                 .map_or_else(String::new, |cell| super::restore(cell).to_owned())
         });
         let draft = column::read(Column::ALL, |column| self.cell(cells, column))?;
-        let (spelled, lost_time) = (draft.spelled(), draft.lost_time);
+        let (spelled, lost_time) = (spelled(&draft), draft.lost_time);
         let mut row = draft.into_row(extra.collect())?;
         if let Some(column) = spelled {
             spelling.note(number, column, self.cell(cells, column));
@@ -143,6 +145,20 @@ impl Header {
             .and_then(|place| cells.get(place))
             .map_or("", |cell| cell)
     }
+}
+
+/// The first column whose cell a spreadsheet has written in its own way.
+fn spelled(draft: &Draft) -> Option<Column> {
+    let is_sheet_day = |day: &Option<WrittenDay>| day.as_ref().is_some_and(|d| d.text().is_some());
+    let is_sheet_time = |time: &Option<WrittenTime>| matches!(time, Some(WrittenTime::Sheet(_)));
+    [
+        (Column::BillingStartDate, is_sheet_day(&draft.start)),
+        (Column::BillingEndDate, is_sheet_day(&draft.end)),
+        (Column::UpdatedAt, is_sheet_time(&draft.updated_at)),
+        (Column::IntentAt, is_sheet_time(&draft.intent_at)),
+    ]
+    .into_iter()
+    .find_map(|(column, is_sheet)| is_sheet.then_some(column))
 }
 
 /// What people save in place of CSV with UTF-8, where that can be told.

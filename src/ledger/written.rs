@@ -8,14 +8,15 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 
-/// In which order the parts of a day stand.
-const ORDERS: [Order; 3] = [Order::YearFirst, Order::DayFirst, Order::MonthFirst];
+/// The orders in which the parts of a day stand.
+const ORDERS: [Order; 3] = [Order::Year, Order::Day, Order::Month];
 
+/// Which part of a day comes first; the others follow as they do in some country.
 #[derive(Debug, Clone, Copy)]
 enum Order {
-    YearFirst,
-    DayFirst,
-    MonthFirst,
+    Year,
+    Day,
+    Month,
 }
 
 /// Which of [`ORDERS`] a row's days allow.
@@ -207,9 +208,9 @@ fn sheet_time(text: &str) -> [Option<NaiveDateTime>; ORDERS.len()] {
     };
     ORDERS.map(|order| {
         let (year, month, day) = match order {
-            Order::YearFirst => (a, b, c),
-            Order::DayFirst => (c, b, a),
-            Order::MonthFirst => (c, a, b),
+            Order::Year => (a, b, c),
+            Order::Day => (c, b, a),
+            Order::Month => (c, a, b),
         };
         let day = NaiveDate::from_ymd_opt(year_of(year)?, number(month)?, number(day)?)?;
         Some(day.and_time(time))

@@ -56,7 +56,7 @@ impl LabelBook {
                 self.oddities.push(Oddity::NoOrganisation {
                     id: id.clone(),
                     why,
-                    place: place.to_string(),
+                    place: place.clone(),
                 });
             }
             return;
@@ -68,7 +68,7 @@ impl LabelBook {
                     id: id.clone(),
                     first: Arc::clone(first),
                     other: Arc::clone(label),
-                    place: place.to_string(),
+                    place: place.clone(),
                 });
             }
             _ => {}

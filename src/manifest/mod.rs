@@ -21,7 +21,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use crate::yaml::{Problem, Problems, ReadError};
+pub use crate::yaml::{Place, Problem, Problems, ReadError};
 pub use load::{ManifestError, RunSettings};
 pub use model::{Exclusion, Job, Labels, Manifest, Oddity, Source, SubPartner, SubPartners};
 pub use options::{DateCheck, LoadOptions};

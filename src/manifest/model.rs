@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     path::PathBuf,
     sync::Arc,
 };
@@ -9,6 +10,7 @@ use std::{
 use crate::{
     request::{OrgId, Period, ReportType},
     settings::{Discover, Settings},
+    yaml::Place,
 };
 
 /// A manifest without mistakes. Relative periods are resolved and partners files are read; only
@@ -33,7 +35,7 @@ pub struct Manifest {
     pub is_relative: bool,
 }
 
-/// Something that is allowed, and probably not meant. `place`s are `file:line:column`.
+/// Something that is allowed, and probably not meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Oddity {
     /// An id that is not an organisation's, as far as can be told.
@@ -43,7 +45,7 @@ pub enum Oddity {
         /// How that was seen: a clause.
         why: &'static str,
         /// Where it stands first.
-        place: String,
+        place: Place,
     },
     /// One id with two labels.
     TwoLabels {
@@ -54,7 +56,7 @@ pub enum Oddity {
         /// The other.
         other: Arc<str>,
         /// Where the other stands.
-        place: String,
+        place: Place,
     },
     /// A partners file has columns that are not read.
     FurtherColumns {
@@ -79,6 +81,24 @@ impl Manifest {
                 Source::Discovered(which) => Some(*which),
             })
             .collect()
+    }
+}
+
+/// What it is about, where it stands.
+impl fmt::Display for Oddity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Oddity::NoOrganisation { id, why, place } => write!(f, "{id} ({place}): {why}"),
+            Oddity::TwoLabels {
+                id,
+                first,
+                other,
+                place,
+            } => write!(f, "{id} is {first:?} and {other:?} ({place})"),
+            Oddity::FurtherColumns { file, names } => {
+                write!(f, "{} in {}", names.join(", "), file.display())
+            }
+        }
     }
 }
 

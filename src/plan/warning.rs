@@ -76,49 +76,42 @@ const NAMED: usize = 3;
 /// All that `plan` and `run` warn of, each kind once, in the order of [`WarningKind`].
 pub fn warnings(manifest: &Manifest, plan: &Plan, today: Today) -> Vec<Warning> {
     let oddities = &manifest.oddities;
-    let ids = oddities.iter().filter_map(|oddity| match oddity {
-        Oddity::NoOrganisation { id, why, place } => Some(format!("{id} ({place}): {why}")),
-        _ => None,
-    });
-    let labels = oddities.iter().filter_map(|oddity| match oddity {
-        Oddity::TwoLabels { id, first, other, place } => {
-            Some(format!("{id} is {first:?} and {other:?} ({place})"))
-        }
-        _ => None,
-    });
-    let columns = oddities.iter().filter_map(|oddity| match oddity {
-        Oddity::FurtherColumns { file, names } => {
-            Some(format!("{} in {}", names.join(", "), file.display()))
-        }
-        _ => None,
-    });
+    let odd = |is: fn(&Oddity) -> bool| oddities.iter().filter(move |oddity| is(oddity));
+    let ids = odd(|oddity| matches!(oddity, Oddity::NoOrganisation { .. }));
+    let labels = odd(|oddity| matches!(oddity, Oddity::TwoLabels { .. }));
+    let columns = odd(|oddity| matches!(oddity, Oddity::FurtherColumns { .. }));
     let spellings = plan.spellings().iter();
     let spellings = spellings.map(|s| format!("{} is also written {}", s.first, s.other));
     let mut kinds = Kinds::of(plan);
-    let partial = kinds.periods.iter().filter(|period| !is_whole_months(**period));
+    let partial = kinds
+        .periods
+        .iter()
+        .filter(|period| !is_whole_months(**period));
     let partial: Vec<String> = partial.map(Period::to_string).collect();
     let yesterday = today.utc.pred_opt();
-    let ended = kinds.periods.iter().filter(|period| Some(period.end()) == yesterday);
+    let ended = kinds
+        .periods
+        .iter()
+        .filter(|period| Some(period.end()) == yesterday);
     let ended: Vec<String> = ended.map(Period::to_string).collect();
     let overlaps = kinds.overlaps();
     let months = (Month::of(today.utc), Month::of(today.local));
-    let other_month = (manifest.is_relative && months.0 != months.1).then(|| {
-        format!("today is {} in UTC, and {} here", today.utc, today.local)
-    });
+    let other_month = (manifest.is_relative && months.0 != months.1)
+        .then(|| format!("today is {} in UTC, and {} here", today.utc, today.local));
     use WarningKind as Kind;
     [
-        of_kind(Kind::NoOrganisation, ids.collect(), |n| match n {
+        of_kind(Kind::NoOrganisation, ids, |n| match n {
             1 => "this id is not an organisation's; it is sent as it is written".to_owned(),
             n => format!("{n} ids are not an organisation's; they are sent as they are written"),
         }),
-        of_kind(Kind::TwoLabels, labels.collect(), |n| match n {
+        of_kind(Kind::TwoLabels, labels, |n| match n {
             1 => "one id has two labels; the ledger shows the first that names a request".to_owned(),
             n => format!("{n} ids have two labels; the ledger shows the first that names a request"),
         }),
-        of_kind(Kind::TwoSpellings, spellings.collect(), |_| {
+        of_kind(Kind::TwoSpellings, spellings, |_| {
             "one organisation in two spellings is planned once".to_owned()
         }),
-        of_kind(Kind::FurtherColumns, columns.collect(), |_| {
+        of_kind(Kind::FurtherColumns, columns, |_| {
             "only the columns org_id and label of a partners file are read; there is also".to_owned()
         }),
         of_kind(Kind::PartialMonth, partial, |n| match n {
@@ -138,7 +131,7 @@ pub fn warnings(manifest: &Manifest, plan: &Plan, today: Today) -> Vec<Warning> 
                  may still be missing"
             )
         }),
-        of_kind(Kind::MonthInDoubt, other_month.into_iter().collect(), |_| {
+        of_kind(Kind::MonthInDoubt, other_month, |_| {
             "previous-month counts from today in UTC; --as-of says which day is meant".to_owned()
         }),
     ]
@@ -177,18 +170,25 @@ fn hours(time: Duration) -> String {
     }
 }
 
-/// One warning of all `subjects`, if there are any: `text` of their number, then the first of them.
+/// One warning of all `subjects`, if there are any: `text` of their number, then the first of them. There may be very
+/// many, and to say where one stands takes time: only those that are named become text.
 fn of_kind(
     kind: WarningKind,
-    subjects: Vec<String>,
+    subjects: impl IntoIterator<Item: fmt::Display>,
     text: impl FnOnce(usize) -> String,
 ) -> Option<Warning> {
-    let count = subjects.len();
-    let more = match count.saturating_sub(NAMED) {
+    let mut subjects = subjects.into_iter();
+    let named: Vec<String> = subjects
+        .by_ref()
+        .take(NAMED)
+        .map(|s| s.to_string())
+        .collect();
+    let others = subjects.count();
+    let count = named.len() + others;
+    let more = match others {
         0 => String::new(),
         more => format!("; and {more} more"),
     };
-    let named: Vec<&str> = subjects.iter().take(NAMED).map(String::as_str).collect();
     (count > 0).then(|| Warning {
         kind,
         count,
@@ -210,7 +210,11 @@ impl<'a> Kinds<'a> {
         };
         for planned in plan.requests() {
             let request = &planned.request;
-            let kind = (request.sub_partner.as_ref(), request.report_type, request.internal);
+            let kind = (
+                request.sub_partner.as_ref(),
+                request.report_type,
+                request.internal,
+            );
             kinds.periods.insert(request.period);
             kinds.by_kind.entry(kind).or_default().push(request.period);
         }

@@ -75,7 +75,7 @@ impl OrgId {
         let Some((_, uuid)) = address.split_once("/ORGANIZATION/") else {
             return Some("it is the id of something else");
         };
-        let is_cut = uuid.contains('-') && uuid.len() < 36;
+        let is_cut = (9..UUID_LEN).contains(&uuid.len()) && begins_a_uuid(uuid);
         (uuid.is_empty() || is_cut).then_some("its end is missing")
     }
 }
@@ -115,11 +115,16 @@ fn is_address(text: &str) -> bool {
 }
 
 fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
+    text.len() == UUID_LEN && begins_a_uuid(text)
+}
+
+const UUID_LEN: usize = 36;
+
+fn begins_a_uuid(text: &str) -> bool {
+    text.bytes().enumerate().all(|(at, byte)| match at {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    })
 }
 
 /// The API's own form of `text`, if that is another spelling of it.
@@ -216,11 +221,28 @@ mod tests {
             assert_eq!((id.as_str(), id.canonical()), (&*text, &*own_form));
             assert!(id.is_an_organisation(), "{text}");
         }
-        for text in ["AcmeVoice", "12345", "b3Blbg==", &own_form[..30]] {
+        let person = BASE64.encode(format!("ciscospark://us/PEOPLE/{uuid}"));
+        for (text, why) in [
+            ("AcmeVoice", "neither"),
+            ("12345", "a number"),
+            ("b3Blbg==", "neither"),
+            (&own_form[..30], "a part of it is missing"),
+            (&own_form[..61], "a part of it is missing"),
+            (&own_form[..60], "its end is missing"),
+            (&person, "something else"),
+        ] {
             let id: OrgId = text.parse().unwrap();
             assert_eq!(id.canonical(), text);
             assert!(!id.is_an_organisation(), "{text}");
+            let said = id.why_none().unwrap_or_default();
+            assert!(said.contains(why), "{text}: {said}");
             assert_ne!(id, own);
+        }
+        for text in ["1.23E+10", "1,23E+10", "9E+15", "1.5e+010"] {
+            assert_eq!(text.parse::<OrgId>(), Err(OrgIdError::Spoilt), "{text}");
+        }
+        for text in ["12E+10", "1.23E10", "E+10", "1.E+x"] {
+            assert!(text.parse::<OrgId>().is_ok(), "{text}");
         }
     }
 }

@@ -15,6 +15,7 @@ mod support;
 
 mod audit;
 mod bad_input;
+mod causes;
 mod check;
 mod collect;
 mod combine;
@@ -33,6 +34,7 @@ mod merge;
 mod pacing;
 mod partition;
 mod plan;
+mod plan_warnings;
 mod rehearsal;
 mod rescued;
 mod resolve;

@@ -120,7 +120,7 @@ fn what_cannot_be_is_refused_with_its_line_and_what_to_do() {
         ),
         (with_line("2026-01-31", "soon"), Some(2), "YYYY-MM-DD"),
         (with_line("2026-01-31", "########"), Some(2), "YYYY-MM-DD"),
-        (with_line("org1", "1,23E+10"), Some(3), "digits are lost"),
+        (with_line("org1", "1.23E+10"), Some(3), "digits are lost"),
         (with_line("Y2lz1", "1.23E+19"), Some(3), "made a number"),
         (
             with_line(&id, "r0000000000000000"),
