@@ -121,7 +121,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         let collected = Collected {
             error: String::new(),
             rows: Some(found.content.rows),
-            ..row.collected.clone()
+            ..Collected::clone(&row.collected)
         };
         let (row, recorded) = self.conclude(row, collected).await;
         let content = Some(found.content);
@@ -176,7 +176,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         };
         match self.fetch(&mut row, url).await {
             Ok(content) => {
-                let collected = row.collected.clone();
+                let collected = Collected::clone(&row.collected);
                 let (row, recorded) = self.conclude(row, collected).await;
                 let (row, content) = (Box::new(row), Some(content));
                 (Brought::Collected { row, content }, recorded)
@@ -209,7 +209,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         };
         let collected = Collected {
             error: why,
-            ..row.collected.clone()
+            ..Collected::clone(&row.collected)
         };
         self.conclude(row, collected).await
     }
@@ -283,7 +283,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
             }
             Err(error) => return Err(disk(error)),
         }
-        row.collected = Collected {
+        *row.collected = Collected {
             status: COMPLETED.to_owned(),
             file: name,
             sha256: whole.sha256,
@@ -296,7 +296,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
     async fn not(&self, row: Row, why: &str) -> (Option<Brought>, Result<(), JournalError>) {
         let collected = Collected {
             error: one_line(why),
-            ..row.collected.clone()
+            ..Collected::clone(&row.collected)
         };
         let (row, recorded) = self.conclude(row, collected).await;
         (Some(Brought::Not(row.into())), recorded)
@@ -304,7 +304,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
 
     /// Writes the row, where that changes anything.
     async fn conclude(&self, mut row: Row, to: Collected) -> (Row, Result<(), JournalError>) {
-        row.collected = to;
+        row.collected = to.into();
         let is_known = {
             let ledger = self.record.ledger();
             let known = ledger.get(row.id());

@@ -152,7 +152,7 @@ pub async fn run<A: Api, D: Disk, H: Host>(setup: Setup<'_, '_, A, D, H>) -> Fin
     let ledger = record.into_ledger();
     // Lines that nobody waits for any more: none may come after the file is brought to rest.
     writing.await;
-    let saved = setup.disk.replace(ledger.to_csv()).await;
+    let saved = setup.disk.replace_with(&mut ledger.chunks()).await;
     let stop = match (stop, &saved) {
         (stop @ Some(StopReason::Ledger(_)), _) | (stop, Ok(())) => stop,
         (_, Err(e)) => {

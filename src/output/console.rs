@@ -68,8 +68,16 @@ pub fn is_colorful() -> bool {
 /// # Errors
 /// Stdout cannot be written for another reason (a full disk behind a redirection).
 pub fn print(text: &str) -> io::Result<()> {
+    print_with(|out| out.write_all(text.as_bytes()))
+}
+
+/// As [`print`], for what is written piece by piece.
+///
+/// # Errors
+/// As [`print`], and what `write` says.
+pub fn print_with(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match write(&mut out).and_then(|()| out.flush()) {
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }

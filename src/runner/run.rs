@@ -105,12 +105,7 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
     let beside = doubts.iter().copied().collect();
     work.extend(doubts);
     let given_up = ledger.rows().flat_map(|row| &row.replaces);
-    let given_up = given_up.map(|id| (id.clone(), None));
-    let held = ledger.rows().filter_map(|row| {
-        let id = row.state.report_id()?.clone();
-        Some((id, row.request().sub_partner.clone()))
-    });
-    let taken = given_up.chain(held).collect();
+    let claimed = given_up.map(|id| (id.clone(), None)).collect();
     let undecided = ledger.rows().flat_map(|row| match &row.state {
         State::InDoubt { candidates, .. } => &candidates[..],
         _ => &[],
@@ -124,7 +119,7 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
         beside_others,
         watch: Watch { began, on_event },
         evidence: Evidence::default(),
-        taken: RefCell::new(taken),
+        claimed: RefCell::new(claimed),
         candidates: RefCell::new(candidates),
     };
     let drive = async {
@@ -141,7 +136,7 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
     let ledger = context.record.into_ledger();
     // Lines that nobody waits for any more: none may come after the file is brought to rest.
     writing.await;
-    let saved = disk.replace(ledger.to_csv()).await;
+    let saved = disk.replace_with(&mut ledger.chunks()).await;
     let stop = match (outcome.stop, &saved) {
         (stop @ Some(StopReason::Ledger(_)), _) | (stop, Ok(())) => stop,
         (_, Err(e)) => Some(StopReason::Ledger(JournalError(Arc::new(io::Error::new(
