@@ -1,9 +1,13 @@
 //! The arguments, as clap reads them.
 
+mod comparison;
+
 use std::{path::PathBuf, time::Duration};
 
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
+
+use comparison::PreviousArgs;
 
 use crate::{
     output::console::{LogFormat, Verbosity},
@@ -411,6 +415,9 @@ pub(super) struct AuditArgs {
     /// Leave files out: look at no file, and miss none
     #[arg(long, env = "MONTHEND_NO_FILES", value_parser = FalseyValueParser::new())]
     pub(super) no_files: bool,
+
+    #[command(flatten)]
+    pub(super) previous: PreviousArgs,
 
     #[command(flatten)]
     pub(super) selection: SelectionArgs,

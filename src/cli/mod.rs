@@ -11,6 +11,7 @@ mod collection;
 mod connection;
 mod converse;
 mod drive;
+mod earlier;
 mod error;
 mod existing;
 mod exit;

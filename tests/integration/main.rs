@@ -30,6 +30,7 @@ mod main_job;
 mod merge;
 mod pacing;
 mod plan;
+mod previous;
 mod rehearsal;
 mod rescued;
 mod resolve;
