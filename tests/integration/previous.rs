@@ -128,7 +128,6 @@ fn who_has_vanished_and_whose_rows_dropped_is_named() {
 /// docs/audit.md, "An earlier month": one case for each line of its table.
 #[test]
 fn each_case_of_the_page_comes_out_as_it_says() {
-    let server = Served::new(READY);
     let names = [
         "even",
         "empty-then",
@@ -144,6 +143,7 @@ fn each_case_of_the_page_comes_out_as_it_says() {
     let then = user(&names[..9], "2026-09");
     let now = user(&names, "2026-10");
     for totals in ["", TOTALS] {
+        let server = Served::new(READY);
         let desk = months(&server, &then, &(now.clone() + totals));
         lay(&desk, "then/", 1, &rows(0));
         lay(&desk, "", 2, "Other\n");

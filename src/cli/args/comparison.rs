@@ -8,7 +8,7 @@ use crate::audit::MaxDrop;
 
 /// `audit --previous`
 #[derive(Debug, Args)]
-pub(in crate::cli) struct PreviousArgs {
+pub(crate) struct PreviousArgs {
     /// An earlier ledger, with its files beside it: name also whoever has vanished since, and whose figures dropped. It may
     /// be the same ledger, where that has earlier periods
     #[arg(
@@ -17,7 +17,7 @@ pub(in crate::cli) struct PreviousArgs {
         env = "MONTHEND_PREVIOUS",
         value_name = "LEDGER"
     )]
-    pub(in crate::cli) previous: Option<PathBuf>,
+    pub(crate) previous: Option<PathBuf>,
 
     /// By how much a figure may fall: the sum of `audit.totals`, or without it the number of rows
     #[arg(
@@ -28,5 +28,5 @@ pub(in crate::cli) struct PreviousArgs {
         default_value_t,
         requires = "previous"
     )]
-    pub(in crate::cli) max_drop: MaxDrop,
+    pub(crate) max_drop: MaxDrop,
 }
