@@ -28,7 +28,9 @@ use crate::{
 /// Names every difference between plan, ledger, server and files. Reads only, without the lock.
 pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
     let signals = Signals::listen();
-    let (mut target, manifest) = Target::with_manifest(&args.manifest, &args.calendar)?;
+    let selection = args.selection.selection()?;
+    let (mut target, manifest) =
+        Target::with_manifest(&args.manifest, &args.calendar, selection.partition)?;
     let credentials = credentials(&target)?;
 
     // The ledger.
@@ -50,7 +52,6 @@ pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
     let ask = async |session: &Session<'_, HttpApi>| {
         let discovered = discovered(session, &manifest, &signals).await?;
         let plan = Plan::expand(&manifest, &discovered)?;
-        let selection = args.selection.selection();
         let selected = selection.of_plan(&plan, &manifest, &discovered, &reading.ledger)?;
         let scope = Scope::new(&plan, &selected, &reading.ledger);
         let held = tokio::select! {
@@ -78,10 +79,7 @@ pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
     let scope = Scope::new(&plan, &selected, &reading.ledger);
     let previous = earlier.as_ref().map(|earlier| Previous {
         ledger: &earlier.ledger,
-        selected: args
-            .selection
-            .selection()
-            .of_earlier(&earlier.ledger, &manifest),
+        selected: selection.of_earlier(&earlier.ledger, &manifest),
         folder: (!args.no_files).then_some(&*earlier.folder),
         max_drop: &args.previous.max_drop,
         totals: totals.as_ref(),
