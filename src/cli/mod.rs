@@ -14,6 +14,7 @@ mod converse;
 mod documents;
 mod drive;
 mod dry_run;
+mod earlier;
 mod error;
 mod existing;
 mod exit;

@@ -5,7 +5,6 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
-use super::{Collected, Reason};
 use crate::request::ReportId;
 
 /// A `T` that is mostly empty: eight bytes then, and on the heap otherwise. Reads as a `T` either way.
@@ -33,10 +32,6 @@ empty! {
     String: String::new();
     Vec<String>: Vec::new();
     Vec<ReportId>: Vec::new();
-    Reason: Reason { code: String::new(), text: String::new() };
-    Collected: Collected {
-        status: String::new(), file: String::new(), sha256: String::new(), error: String::new(), rows: None,
-    };
 }
 
 impl<T> Default for Rare<T> {

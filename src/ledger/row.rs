@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
-use super::{LastAnswer, Rare, Reason, State, state::spell_error};
+use super::{Empty, LastAnswer, Rare, Reason, State, state::spell_error};
 use crate::{
     api::Doubt,
     request::{ReportId, Request, RequestId},
@@ -49,6 +49,19 @@ pub struct Collected {
     pub error: String,
     /// The rows of the file without its header; 0 is a report that is there and empty.
     pub rows: Option<u64>,
+}
+
+impl Empty for Collected {
+    fn empty() -> &'static Self {
+        static EMPTY: Collected = Collected {
+            status: String::new(),
+            file: String::new(),
+            sha256: String::new(),
+            error: String::new(),
+            rows: None,
+        };
+        &EMPTY
+    }
 }
 
 impl Row {

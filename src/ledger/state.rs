@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Rare;
+use super::{Empty, Rare};
 use crate::{
     api::{Cause, Doubt},
     request::ReportId,
@@ -65,6 +65,16 @@ pub struct LastAnswer {
     pub http_status: Option<u16>,
     /// The server's id of it, for its support desk.
     pub tracking_id: Option<Box<str>>,
+}
+
+impl Empty for Reason {
+    fn empty() -> &'static Self {
+        static EMPTY: Reason = Reason {
+            code: String::new(),
+            text: String::new(),
+        };
+        &EMPTY
+    }
 }
 
 impl From<&Cause> for Reason {

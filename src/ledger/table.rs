@@ -2,33 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::{Column, Row, State, column, index::Index, line::Line};
+use super::{Column, Place, Row, State, column, index::Index, line::Line};
 use crate::request::{ReportId, RequestId};
-
-/// Where a row stands in one [`Ledger`]; of use there only, and until its rows are put in another order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Place(u32);
-
-impl Place {
-    /// # Panics
-    /// For more rows than memory holds today.
-    #[expect(clippy::expect_used, reason = "four thousand million rows")]
-    fn at(n: usize) -> Self {
-        Place(u32::try_from(n).expect("fewer rows than that"))
-    }
-
-    pub(super) fn all(len: usize) -> impl Iterator<Item = Place> {
-        (0..len).map(Place::at)
-    }
-
-    pub(super) fn of(self, rows: &[Row]) -> &Row {
-        &rows[self.index()]
-    }
-
-    pub(super) fn index(self) -> usize {
-        self.0 as usize
-    }
-}
 
 /// Rows in order, one per request.
 #[derive(Debug, Clone)]
@@ -212,7 +187,7 @@ impl Ledger {
             .iter()
             .filter_map(|place| moved[place.index()].take());
         self.rows.extend(rows);
-        let mut now_at = vec![Place(0); places.len()];
+        let mut now_at = vec![Place::at(0); places.len()];
         for (n, before) in places.iter().enumerate() {
             now_at[before.index()] = Place::at(n);
         }

@@ -136,7 +136,10 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
     let ledger = context.record.into_ledger();
     // Lines that nobody waits for any more: none may come after the file is brought to rest.
     writing.await;
-    let saved = disk.replace_with(&mut ledger.chunks()).await;
+    let saved = match work.is_empty() {
+        true => Ok(()), // it is at rest, as it was given
+        false => disk.replace_with(&mut ledger.chunks()).await,
+    };
     let stop = match (outcome.stop, &saved) {
         (stop @ Some(StopReason::Ledger(_)), _) | (stop, Ok(())) => stop,
         (_, Err(e)) => Some(StopReason::Ledger(JournalError(Arc::new(io::Error::new(
