@@ -8,35 +8,22 @@ use tracing::{error, info, warn};
 
 use super::{
     error::{CliError, stop_text},
-    held::HeldLedger,
     rescue::rescue,
-    target::Target,
+    work::Means,
 };
 use crate::{
-    api::HttpApi,
     ledger::{Counts, Place, Row, State},
     output::{Readers, Summary, console},
     plan::Agenda,
     request::RequestId,
-    runner::{self, Creates, Event, Finished, Interrupt, Setup},
-    session::Session,
+    runner::{self, BesideOthers, Creates, Event, Finished, Setup},
 };
 
-/// What a run works with.
-pub(super) struct Means<'a> {
-    pub(super) target: &'a Target,
-    pub(super) held: &'a HeldLedger,
-    pub(super) session: &'a Session<'a, HttpApi>,
-    pub(super) readers: &'a Readers,
-    pub(super) interrupt: Interrupt,
-    /// How many requests there are in all, selected or not.
-    pub(super) all: usize,
-}
-
-/// Brings the ledger in order on the disk, then its rows to their end.
+/// Brings the ledger in order on the disk, then its rows to their end. `all`: how many requests there are, selected or not.
 pub(super) async fn drive(
     agenda: Agenda,
     creates: Creates,
+    all: usize,
     means: &Means<'_>,
 ) -> Result<Finished, CliError> {
     let Agenda {
@@ -61,7 +48,11 @@ pub(super) async fn drive(
         work,
         doubts,
         creates,
-        all: means.all,
+        beside_others: match means.target.is_a_share() {
+            true => BesideOthers::Shares,
+            false => BesideOthers::No,
+        },
+        all,
         idle: Counts {
             skipped: created,
             failed: undecided,

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use tracing::error;
 
-use super::exit::Exit;
+use super::{args::PartitionArgsError, exit::Exit};
 use crate::{
     api::{Cause, CredentialsError, HttpApiError},
     collect::CombineError,
@@ -15,6 +15,7 @@ use crate::{
     plan::{PlanError, SelectionError, UnknownRequest},
     runner::{Signal, StopReason},
     sandbox::SandboxError,
+    session::{DiscoveryError, ReadError},
     settings::Discover,
 };
 
@@ -23,10 +24,14 @@ use crate::{
 pub(super) enum CliError {
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    #[error("cannot write {}: {}", path.display(), new_file(why))]
+    NewManifest { path: PathBuf, why: io::Error },
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error(transparent)]
     Selection(#[from] SelectionError),
+    #[error(transparent)]
+    Partition(#[from] PartitionArgsError),
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
     #[error(transparent)]
@@ -71,6 +76,16 @@ pub(super) enum CliError {
     Runtime(#[source] io::Error),
 }
 
+fn new_file(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            "it is there already, and `init` never writes over a file; name another".to_owned()
+        }
+        io::ErrorKind::NotFound => "its folder does not exist".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
 fn lines(errors: &[LedgerError]) -> String {
     let lines: Vec<String> = errors.iter().map(LedgerError::to_string).collect();
     lines.join("\n")
@@ -84,12 +99,24 @@ fn discovered(which: Discover) -> &'static str {
     }
 }
 
+impl From<DiscoveryError> for CliError {
+    fn from(error: DiscoveryError) -> Self {
+        match error {
+            DiscoveryError::Nobody(which) => CliError::Nobody(which),
+            DiscoveryError::Read(ReadError::Failed(cause)) => CliError::Discovery(cause),
+            DiscoveryError::Read(ReadError::Halted(halt)) => CliError::Stopped(halt.into()),
+        }
+    }
+}
+
 impl CliError {
     pub(super) fn exit(&self) -> Exit {
         match self {
             CliError::Manifest(_)
+            | CliError::NewManifest { .. }
             | CliError::Plan(_)
             | CliError::Selection(_)
+            | CliError::Partition(_)
             | CliError::Credentials(_)
             | CliError::Client(_)
             | CliError::Sandbox(_)
@@ -127,7 +154,7 @@ impl CliError {
 }
 
 /// An error with its causes, each said once: some errors name theirs already.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

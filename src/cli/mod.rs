@@ -1,21 +1,25 @@
 //! The command line: arguments, environment, wiring, exit codes.
 //!
 //! One file per command, and each command is one page: settings, credentials, ledger, server, plan, work, words.
-//! `target` says what a command works on, `held` holds its ledger, `connection` reaches its server, and `drive` is
-//! the work that `run` and `retry` share.
+//! `target` says what a command works on, `held` holds its ledger, `work` is the door to its server and lists the readers
+//! of its events (`converse` is that of commands that only read), and `drive` is what `run` and `retry` share.
 
 mod args;
 mod audit;
+mod check;
 mod collect;
 mod collection;
 mod connection;
 mod converse;
+mod documents;
 mod drive;
 mod error;
 mod existing;
 mod exit;
 mod held;
+mod init;
 mod merge;
+mod missing_shares;
 mod plan;
 mod rescue;
 mod resolve;
@@ -26,6 +30,7 @@ mod schema;
 mod signals;
 mod status;
 mod target;
+mod work;
 
 use std::process::ExitCode;
 
@@ -69,10 +74,14 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Resolve(args) => run_async(resolve::resolve(&args)),
         Command::Merge(args) => run_async(merge::merge(&args)),
         Command::Audit(args) => run_async(audit::audit(&args)),
+        Command::Check(args) => run_async(check::check(&args)),
+        Command::Init(args) => run_async(init::init(&args)),
         Command::Sandbox(args) => run_async(sandbox::sandbox(&args)),
         // These talk to nobody and start nothing.
         Command::Status(args) => status::status(&args),
         Command::Schema(args) => schema::schema(&args),
+        Command::Completions(args) => documents::completions(&args),
+        Command::Man(args) => documents::man(&args),
     }
 }
 
