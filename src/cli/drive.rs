@@ -19,11 +19,12 @@ use crate::{
     runner::{self, BesideOthers, Creates, Event, Finished, Setup},
 };
 
-/// Brings the ledger in order on the disk, then its rows to their end. `all`: how many requests there are, selected or not.
+/// Brings the ledger in order on the disk, then its rows to their end. `all`: how many requests
+/// there are, selected or not.
 pub(super) async fn drive(
     agenda: Agenda,
     creates: Creates,
-    all: usize,
+    (all, selected): (usize, &HashSet<RequestId>),
     means: &Means<'_>,
 ) -> Result<Finished, CliError> {
     let Agenda {
@@ -33,8 +34,9 @@ pub(super) async fn drive(
         created,
         undecided,
     } = agenda;
-    let Means { held, readers, .. } = *means;
-    held.write(&ledger).await?;
+    let (held, readers) = (means.held, &means.outputs.readers);
+    let written = held.write(&ledger).await;
+    written.inspect_err(|_| means.outputs.waiting(&ledger, selected))?;
     let is_in_doubt = |place: &&Place| matches!(ledger.row(**place).state, State::Sending { .. });
     let in_doubt = work.iter().filter(is_in_doubt).count();
     if in_doubt > 0 {
