@@ -83,7 +83,8 @@ impl<A: Api> Context<'_, '_, A> {
 pub(super) enum Attempted {
     /// It never left: the run is over.
     NotLet(Row, Option<Halt>),
-    /// A wait was announced between the intent and the send; the row is pending again.
+    /// A wait was announced between the intent and the send, or the server's time has to be asked for again; the row
+    /// is pending.
     HeldBack(Row),
     /// It was answered, or its answer was lost; the row's line is durable.
     Answered(Row, Next, Option<Halt>, Answered),
@@ -141,6 +142,10 @@ pub(super) async fn attempt<A: Api>(
         Err(halt) => return Attempted::NotLet(before, Some(halt)),
     };
 
+    if session.has_lost_the_time() {
+        // The intent would be dated by nobody's clock.
+        return Attempted::HeldBack(before);
+    }
     let mut sent = before.sent(session.server_now());
     if let Err(e) = context.record.announce(&mut sent).await {
         // It never left, and the disk may not hold the line.

@@ -92,7 +92,8 @@ enum FirstCreate {
 /// So long the others wait for the answer to the first create.
 const ALONE: Duration = Duration::from_secs(2);
 
-/// The list that a run begins with: it tells the server's time, and what is there for the first request.
+/// The list that a run begins with: it tells the server's time, and what is there for the first request. It is asked for
+/// again where the computer slept or its clock was set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FirstList {
     NotAsked,
@@ -226,6 +227,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                 // and the computer's clock may have been set since.
                 since: now,
                 looks: 0,
+                read_anew: 0,
                 cause,
             });
             self.progress.insert(*place, progress);
@@ -260,6 +262,12 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         if self.creates == Creates::None {
             return;
         }
+        if matches!(self.first_create, FirstCreate::Alone(until) if until <= now) {
+            (self.first_create, self.had_doubts) = (FirstCreate::Over, true);
+        }
+        if self.first_list == FirstList::Had && self.context.session.has_lost_the_time() {
+            self.first_list = FirstList::NotAsked;
+        }
         if self.first_list != FirstList::Had {
             if self.first_list == FirstList::NotAsked
                 && let Some((_, place)) = self.ready.first()
@@ -268,9 +276,6 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                 under_way.push(self.ask_first_list(*place));
             }
             return;
-        }
-        if matches!(self.first_create, FirstCreate::Alone(until) if until <= now) {
-            (self.first_create, self.had_doubts) = (FirstCreate::Over, true);
         }
         // The gate keeps the number in flight; as many again may be on their way to and from the disk.
         while self.sending < 2 * self.concurrency

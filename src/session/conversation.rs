@@ -107,11 +107,19 @@ impl<'a, A: Api> Session<'a, A> {
 
     /// The server's clock where an answer told it, else the local one.
     pub fn server_now(&self) -> DateTime<Utc> {
-        self.shared
-            .server_clock
-            .get()
-            .now(Instant::now())
-            .unwrap_or_else(|| self.shared.clock.now())
+        self.told_time().unwrap_or_else(|| self.now())
+    }
+
+    /// The server's clock, where an answer told it.
+    pub(super) fn told_time(&self) -> Option<DateTime<Utc>> {
+        let clock = self.shared.server_clock.get();
+        clock.now(Instant::now(), self.now())
+    }
+
+    /// Whether the server's clock was known, and is not any more: the computer slept, or its clock was set.
+    pub fn has_lost_the_time(&self) -> bool {
+        let clock = self.shared.server_clock.get();
+        clock.is_lost(Instant::now(), self.now())
     }
 
     /// Why nothing leaves any more, once that is so.

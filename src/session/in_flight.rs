@@ -57,7 +57,7 @@ impl<'h, 'a> InFlight<'h, 'a> {
         // A gateway makes up its own error pages, and its clock is another one.
         if let (Some(date), Some(..500)) = (notice.date, notice.status) {
             let mut clock = shared.server_clock.get();
-            clock.observe(Instant::now(), date);
+            clock.observe(Instant::now(), shared.clock.now(), date);
             shared.server_clock.set(clock);
         }
         let before = gate.stats().paused_until;

@@ -147,8 +147,9 @@ impl<A: Api> Session<'_, A> {
         };
         let max = self.page_size.get();
         let (mut page, mut dateless) = (None, 0);
+        self.shared.server_clock.take();
         for round in 0.. {
-            if round > 0 && self.shared.server_clock.get().is_known() || dateless >= DATELESS {
+            if round > 0 && self.told_time().is_some() || dateless >= DATELESS {
                 break;
             }
             if round > 1 {
