@@ -6,7 +6,7 @@ use super::{
     args::CollectCommandArgs,
     collection::Collection,
     connection::{Connection, credentials},
-    drive::{Means, tell_end},
+    drive::{Means, drive, tell_end},
     error::CliError,
     exit::Exit,
     held::HeldLedger,
@@ -14,8 +14,10 @@ use super::{
     target::{Target, real_ledger, tell_repairs},
 };
 use crate::{
-    ledger::{Counts, LedgerError},
+    ledger::LedgerError,
     output::{Progress, Readers},
+    plan::Agenda,
+    runner::Creates,
     session::News,
 };
 
@@ -52,7 +54,6 @@ pub(super) async fn collect(args: &CollectCommandArgs, quiet: bool) -> Result<Ex
     signals.end_in_order();
 
     // The work.
-    held.write(&ledger).await?;
     let means = Means {
         target: &target,
         held: &held,
@@ -61,12 +62,9 @@ pub(super) async fn collect(args: &CollectCommandArgs, quiet: bool) -> Result<Ex
         interrupt: signals.interrupt(args.common.grace),
         all: ledger.len(),
     };
-    let mut counts = Counts::default();
-    for row in ledger.rows().filter(|row| selected.contains(&row.key())) {
-        *counts.of(&row.state) += 1;
-    }
-    counts.skipped = std::mem::take(&mut counts.created);
-    let finished = collection.run(ledger, counts, &selected, &means).await;
+    let agenda = Agenda::to_collect(ledger, &selected);
+    let collecting = Some((&collection, &selected));
+    let finished = drive(agenda, Creates::None, collecting, &means).await?;
 
     // The words.
     tell_end(&finished, &means, &selected, |_| false);

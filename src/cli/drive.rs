@@ -7,6 +7,7 @@ use tokio::time::interval;
 use tracing::{error, info, warn};
 
 use super::{
+    collection::Collection,
     error::{CliError, stop_text},
     held::HeldLedger,
     rescue::rescue,
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::{
     api::HttpApi,
-    ledger::{Counts, Place, Row, State},
+    ledger::{Place, Row, State},
     output::{Readers, Summary, console},
     plan::Agenda,
     request::RequestId,
@@ -33,18 +34,19 @@ pub(super) struct Means<'a> {
     pub(super) all: usize,
 }
 
-/// Brings the ledger in order on the disk, then its rows to their end.
+/// Brings the ledger in order on the disk, then its rows to their end; and where files are wanted, the created ones
+/// among the selected to theirs.
 pub(super) async fn drive(
     agenda: Agenda,
     creates: Creates,
+    collecting: Option<(&Collection, &HashSet<RequestId>)>,
     means: &Means<'_>,
 ) -> Result<Finished, CliError> {
     let Agenda {
         ledger,
         work,
         doubts,
-        created,
-        undecided,
+        idle,
     } = agenda;
     let Means { held, readers, .. } = *means;
     held.write(&ledger).await?;
@@ -54,7 +56,7 @@ pub(super) async fn drive(
         info!("{in_doubt} of the rows are in doubt from an earlier run; they are looked up first");
     }
     let on_event = |event: &Event| readers.on_event(event);
-    let run = runner::run(Setup {
+    let setup = Setup {
         session: means.session,
         ledger,
         disk: &held.file.disk,
@@ -62,20 +64,25 @@ pub(super) async fn drive(
         doubts,
         creates,
         all: means.all,
-        idle: Counts {
-            skipped: created,
-            failed: undecided,
-            ..Counts::default()
-        },
+        idle,
         concurrency: means.target.settings.limits.concurrency.get(),
         interrupt: means.interrupt.clone(),
         on_event: &on_event,
-    });
+    };
+    let run = async {
+        match collecting {
+            None => runner::run(setup).await,
+            Some((collection, selected)) => {
+                let settings = &means.target.settings;
+                collection.run(setup, selected, settings).await
+            }
+        }
+    };
     Ok(ticking(readers, run).await)
 }
 
 /// Does `work` while the readers show what changes without an event.
-pub(super) async fn ticking<T>(readers: &Readers, work: impl Future<Output = T>) -> T {
+async fn ticking<T>(readers: &Readers, work: impl Future<Output = T>) -> T {
     let ticks = async {
         let mut every = interval(Duration::from_millis(500));
         loop {

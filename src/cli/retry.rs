@@ -67,10 +67,8 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliErro
         interrupt: signals.interrupt(args.common.grace),
         all: agenda.ledger.len(),
     };
-    let mut finished = drive(agenda, Creates::All, &means).await?;
-    if let Some(collection) = &collection {
-        finished = collection.after(finished, &selected, &means).await;
-    }
+    let collecting = collection.as_ref().map(|how| (how, &selected));
+    let finished = drive(agenda, Creates::All, collecting, &means).await?;
 
     // The words.
     tell_end(&finished, &means, &selected, |_| false);

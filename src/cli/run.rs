@@ -76,7 +76,7 @@ pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
     if args.existing != OnExisting::Ignore {
         // What is in doubt comes first: its report must not be taken for its twin's.
         if let Some(doubts) = agenda.take_doubts() {
-            let looked_up = drive(doubts, Creates::None, &means).await?;
+            let looked_up = drive(doubts, Creates::None, None, &means).await?;
             if looked_up.stop.is_some() || looked_up.unsaved.is_some() {
                 tell_end(&looked_up, &means, &selected, |_| false);
                 return Ok(Exit::of(&looked_up));
@@ -91,10 +91,8 @@ pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
     }
 
     // The work.
-    let mut finished = drive(agenda, Creates::All, &means).await?;
-    if let Some(collection) = &collection {
-        finished = collection.after(finished, &selected, &means).await;
-    }
+    let collecting = collection.as_ref().map(|how| (how, &selected));
+    let finished = drive(agenda, Creates::All, collecting, &means).await?;
 
     // The words.
     let planned: HashSet<_> = plan.requests().iter().map(|planned| planned.id).collect();

@@ -22,6 +22,8 @@ use crate::{
 /// Between two rounds of questions at least, and at most.
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
+/// While creates need the gate too, of so many requests that leave at most one is a list.
+const SHARE: u32 = 8;
 /// A report younger than this may not be listed yet: its absence proves nothing about what lists have.
 const YOUNG: Duration = Duration::from_secs(10);
 /// The filter that makes lists short.
@@ -55,8 +57,8 @@ enum Scope {
 struct Waiting {
     id: ReportId,
     org: Option<OrgId>,
-    /// When its report was made, as an age at the beginning.
-    age: Duration,
+    /// How old its report was, and when.
+    aged: (Duration, Instant),
     due: Instant,
     step: Step,
     /// How often it was not listed as in progress and was so all the same.
@@ -65,6 +67,13 @@ struct Waiting {
     seen: bool,
     /// The last wide list lacked it.
     missed: bool,
+}
+
+impl Waiting {
+    fn age(&self, now: Instant) -> Duration {
+        let (age, at) = self.aged;
+        age + now.saturating_duration_since(at)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,10 +95,13 @@ impl Step {
 /// The rows that are waited for.
 #[derive(Debug)]
 pub(super) struct Watch {
-    began: Instant,
     rows: BTreeMap<Place, Waiting>,
     scope: Scope,
     last_round: Option<Instant>,
+    /// How many lists were asked for since then.
+    lists: u32,
+    /// While creates need the gate too: how far requests are apart.
+    apart: Option<Duration>,
     /// The wide list of this round was answered, and the narrow ones are to be asked.
     wide_done: bool,
     asking: usize,
@@ -102,35 +114,47 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Waits for reports: their places, ids, sub-partners, and ages at `now`.
-    pub(super) fn new(
-        now: Instant,
-        rows: impl IntoIterator<Item = (Place, ReportId, Option<OrgId>, Duration)>,
-    ) -> Self {
-        let rows = rows.into_iter().map(|(place, id, org, age)| {
-            let waiting = Waiting {
-                id,
-                org,
-                age,
-                due: now,
-                step: Step::Waits,
-                unlisted: 0,
-                seen: false,
-                missed: false,
-            };
-            (place, waiting)
-        });
+    /// Waits for nothing yet.
+    pub(super) fn new() -> Self {
         Watch {
-            began: now,
-            rows: rows.collect(),
+            rows: BTreeMap::new(),
             scope: Scope::Unknown,
             last_round: None,
+            lists: 0,
+            apart: None,
             wide_done: false,
             asking: 0,
             closing: false,
             typical: None,
             slowest: None,
         }
+    }
+
+    /// Waits for one more report, which is `age` old at `now`. One that was made just now is not asked about at once.
+    pub(super) fn add(
+        &mut self,
+        place: Place,
+        id: ReportId,
+        org: Option<OrgId>,
+        (age, now): (Duration, Instant),
+    ) {
+        let soonest = self.typical.unwrap_or(SHORTEST).min(LONGEST);
+        let waiting = Waiting {
+            id,
+            org,
+            aged: (age, now),
+            due: now + soonest.saturating_sub(age),
+            step: Step::Waits,
+            unlisted: 0,
+            seen: false,
+            missed: false,
+        };
+        self.rows.insert(place, waiting);
+    }
+
+    /// While creates need the gate too, `apart` is how far requests are apart: lists are then asked for less often.
+    pub(super) fn set_apart(&mut self, apart: Option<Duration>) {
+        self.apart = apart;
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -149,8 +173,9 @@ impl Watch {
 
     /// How old a row's report is.
     pub(super) fn age(&self, place: Place, now: Instant) -> Duration {
-        let age = self.rows.get(&place).map_or(Duration::ZERO, |row| row.age);
-        age + now.saturating_duration_since(self.began)
+        self.rows
+            .get(&place)
+            .map_or(Duration::ZERO, |row| row.age(now))
     }
 
     /// Whether a report takes much longer than others did.
@@ -170,7 +195,8 @@ impl Watch {
         let waits = self.rows.values().filter(|row| row.step == Step::Waits);
         let due = waits.map(|row| row.due).min()?;
         let pause = self.typical.map_or(SHORTEST, |typical| typical / 8);
-        let pause = pause.clamp(SHORTEST, LONGEST);
+        let shared = self.apart.unwrap_or_default() * self.lists * SHARE;
+        let pause = pause.clamp(SHORTEST, LONGEST).max(shared);
         Some(self.last_round.map_or(due, |last| due.max(last + pause)))
     }
 
@@ -180,7 +206,7 @@ impl Watch {
         loop {
             let asked = self.rows.iter().filter(|(_, row)| row.step.is_ready());
             let (place, row) =
-                asked.max_by_key(|(place, row)| (row.age, std::cmp::Reverse(**place)))?;
+                asked.max_by_key(|(place, row)| (row.age(now), std::cmp::Reverse(**place)))?;
             let (place, is_guess) = (*place, row.step == Step::Guess);
             let age = self.age(place, now);
             let early = self
@@ -218,7 +244,7 @@ impl Watch {
             }
         }
         if !self.wide_done {
-            self.last_round = Some(now);
+            (self.last_round, self.lists) = (Some(now), 0);
             let rows: Vec<Place> = groups.values().flatten().copied().collect();
             for place in &rows {
                 if let Some(row) = self.rows.get_mut(place) {
@@ -231,7 +257,7 @@ impl Watch {
                 Scope::OwnOnly => false,
             };
             if is_wide {
-                self.asking = 1;
+                (self.asking, self.lists) = (1, 1);
                 return vec![Question {
                     query: query(None),
                     rows,
@@ -256,6 +282,7 @@ impl Watch {
             }
         }
         self.asking = questions.len();
+        self.lists += u32::try_from(questions.len()).unwrap_or(u32::MAX);
         questions
     }
 
@@ -349,11 +376,9 @@ impl Watch {
     /// How long a report takes, as far as is known: as the first that was ready, or longer than the youngest that
     /// was not.
     fn estimate(&self, now: Instant) -> Duration {
-        let unready = self.rows.values().filter(|row| row.seen).map(|row| row.age);
-        let unready = unready
-            .min()
-            .map(|age| age + now.saturating_duration_since(self.began));
-        self.typical.or(unready).unwrap_or_default()
+        let unready = self.rows.values().filter(|row| row.seen);
+        let youngest = unready.map(|row| row.age(now)).min();
+        self.typical.or(youngest).unwrap_or_default()
     }
 
     fn still_in_progress(&mut self, place: Place, now: Instant, is_listed: bool) {
@@ -440,12 +465,12 @@ mod tests {
         let id = |n: usize| -> ReportId { format!("id{n}").parse().unwrap() };
         // The last create has just left.
         let age = |n: usize| world.apart * (count - 1 - n) as u32;
-        let rows = ledger
-            .places()
-            .enumerate()
-            .map(|(n, (place, row))| (place, id(n), row.request().sub_partner.clone(), age(n)));
+        let mut watch = Watch::new();
+        for (n, (place, row)) in ledger.places().enumerate() {
+            let org = row.request().sub_partner.clone();
+            watch.add(place, id(n), org, (age(n), began));
+        }
         let places: Vec<Place> = ledger.places().map(|(place, _)| place).collect();
-        let mut watch = Watch::new(began, rows);
         let mut asked = Asked::default();
         while !watch.is_empty() {
             let now = Instant::now();
