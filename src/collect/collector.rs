@@ -219,7 +219,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
         }
         let now = Instant::now();
         if !self.is_over && !self.is_looking() {
-            self.watch.set_apart(self.apart());
+            self.watch.set_apart(self.apart(), now);
             let last = self.deadline().is_some_and(|deadline| now >= deadline);
             for question in self.watch.round(now, last) {
                 under_way.push(Box::pin(async move {

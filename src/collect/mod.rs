@@ -29,6 +29,8 @@ mod part;
 mod waiting;
 
 #[cfg(test)]
+mod histories;
+#[cfg(test)]
 mod tests;
 
 pub use address::{Reach, Refused};

@@ -98,10 +98,10 @@ pub(super) struct Watch {
     rows: BTreeMap<Place, Waiting>,
     scope: Scope,
     last_round: Option<Instant>,
-    /// How many lists were asked for since then.
-    lists: u32,
     /// While creates need the gate too: how far requests are apart.
     apart: Option<Duration>,
+    /// The next round would ask for more lists than it may before then.
+    held_until: Option<Instant>,
     /// The wide list of this round was answered, and the narrow ones are to be asked.
     wide_done: bool,
     asking: usize,
@@ -120,8 +120,8 @@ impl Watch {
             rows: BTreeMap::new(),
             scope: Scope::Unknown,
             last_round: None,
-            lists: 0,
             apart: None,
+            held_until: None,
             wide_done: false,
             asking: 0,
             closing: false,
@@ -153,7 +153,11 @@ impl Watch {
     }
 
     /// While creates need the gate too, `apart` is how far requests are apart: lists are then asked for less often.
-    pub(super) fn set_apart(&mut self, apart: Option<Duration>) {
+    pub(super) fn set_apart(&mut self, apart: Option<Duration>, now: Instant) {
+        match apart {
+            Some(_) => drop(self.last_round.get_or_insert(now)),
+            None => self.held_until = None,
+        }
         self.apart = apart;
     }
 
@@ -195,9 +199,9 @@ impl Watch {
         let waits = self.rows.values().filter(|row| row.step == Step::Waits);
         let due = waits.map(|row| row.due).min()?;
         let pause = self.typical.map_or(SHORTEST, |typical| typical / 8);
-        let shared = self.apart.unwrap_or_default() * self.lists * SHARE;
-        let pause = pause.clamp(SHORTEST, LONGEST).max(shared);
-        Some(self.last_round.map_or(due, |last| due.max(last + pause)))
+        let pause = pause.clamp(SHORTEST, LONGEST);
+        let due = self.last_round.map_or(due, |last| due.max(last + pause));
+        Some(self.held_until.map_or(due, |until| due.max(until)))
     }
 
     /// The next row to be asked for by its id; it is under way then. The oldest first. One of which nothing is known
@@ -243,8 +247,27 @@ impl Watch {
                 groups.entry(row.org.clone()).or_default().push(*place);
             }
         }
+        let is_due = |place: &Place| last || self.rows.get(place).is_some_and(|r| r.due <= now);
         if !self.wide_done {
-            (self.last_round, self.lists) = (Some(now), 0);
+            if let (Some(apart), Some(earlier)) = (self.apart, self.last_round)
+                && !last
+            {
+                let asked = groups.values().filter(|rows| rows.len() > 1);
+                let asked = asked.filter(|rows| rows.iter().any(is_due)).count();
+                let lists = match self.scope {
+                    Scope::All => 1,
+                    Scope::Unknown => 1 + asked,
+                    Scope::OwnOnly => asked,
+                };
+                let lists = u32::try_from(lists).unwrap_or(u32::MAX);
+                let until = earlier + apart.saturating_mul(lists.saturating_mul(SHARE));
+                if until > now {
+                    self.held_until = Some(until);
+                    return Vec::new();
+                }
+                self.held_until = None;
+            }
+            self.last_round = Some(now);
             let rows: Vec<Place> = groups.values().flatten().copied().collect();
             for place in &rows {
                 if let Some(row) = self.rows.get_mut(place) {
@@ -257,7 +280,7 @@ impl Watch {
                 Scope::OwnOnly => false,
             };
             if is_wide {
-                (self.asking, self.lists) = (1, 1);
+                self.asking = 1;
                 return vec![Question {
                     query: query(None),
                     rows,
@@ -268,8 +291,9 @@ impl Watch {
         self.wide_done = false;
         let mut questions = Vec::new();
         for (org, places) in groups {
-            let due = |place: &&Place| last || self.rows.get(place).is_some_and(|r| r.due <= now);
-            let due: Vec<Place> = places.iter().filter(due).copied().collect();
+            let is_due =
+                |place: &&Place| last || self.rows.get(place).is_some_and(|r| r.due <= now);
+            let due: Vec<Place> = places.iter().filter(is_due).copied().collect();
             match (due.len(), places.len()) {
                 (0, _) => {}
                 // No list would spare us the question.
@@ -282,7 +306,6 @@ impl Watch {
             }
         }
         self.asking = questions.len();
-        self.lists += u32::try_from(questions.len()).unwrap_or(u32::MAX);
         questions
     }
 
@@ -451,6 +474,7 @@ mod tests {
     async fn wait_for_all(world: &World) -> Asked {
         let began = Instant::now();
         let count = world.partners * world.each;
+        let made_at = |n: usize| began + world.apart * n as u32;
         let mut ledger = crate::ledger::Ledger::default();
         for n in 0..count {
             let request = crate::request::Request {
@@ -463,21 +487,26 @@ mod tests {
             ledger.fold(crate::ledger::Row::planned(request, "j".into(), None));
         }
         let id = |n: usize| -> ReportId { format!("id{n}").parse().unwrap() };
-        // The last create has just left.
-        let age = |n: usize| world.apart * (count - 1 - n) as u32;
         let mut watch = Watch::new();
-        for (n, (place, row)) in ledger.places().enumerate() {
-            let org = row.request().sub_partner.clone();
-            watch.add(place, id(n), org, (age(n), began));
-        }
         let places: Vec<Place> = ledger.places().map(|(place, _)| place).collect();
-        let mut asked = Asked::default();
-        while !watch.is_empty() {
+        let (mut asked, mut created) = (Asked::default(), 0);
+        while created < count || !watch.is_empty() {
             let now = Instant::now();
+            while created < count && made_at(created) <= now {
+                let org = ledger.row(places[created]).request().sub_partner.clone();
+                watch.add(
+                    places[created],
+                    id(created),
+                    org,
+                    (now - made_at(created), now),
+                );
+                created += 1;
+            }
+            watch.set_apart((created < count).then_some(world.apart), now);
             for question in watch.round(now, false) {
-                let shown: Vec<Listed> = (0..count)
+                let shown: Vec<Listed> = (0..created)
                     .filter(|n| {
-                        let age = age(*n) + began.elapsed();
+                        let age = made_at(*n).elapsed();
                         let org = &question.query.sub_partner;
                         let row = ledger.row(places[*n]);
                         let is_listed = match org {
@@ -499,19 +528,20 @@ mod tests {
                 asked.gets += 1;
                 advance(Duration::from_millis(10)).await;
                 let n = places.iter().position(|known| *known == place).unwrap();
-                match age(n) + began.elapsed() >= world.takes {
+                match made_at(n).elapsed() >= world.takes {
                     true => watch.done(place, Instant::now()),
                     false => watch.in_progress(place, Instant::now()),
                 }
             }
+            let next = (created < count).then(|| made_at(created));
             if watch.rows.values().all(|row| row.step == Step::Waits)
                 && !watch.is_asking()
-                && let Some(due) = watch.next_due()
+                && let Some(due) = watch.next_due().into_iter().chain(next).min()
             {
                 sleep_until(due).await;
             }
         }
-        asked.took = began.elapsed();
+        asked.took = made_at(count - 1).elapsed();
         asked
     }
 

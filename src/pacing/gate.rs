@@ -31,11 +31,17 @@ pub struct Gate {
     policy: RetryPolicy,
 }
 
+/// After so many others that wait at most one goes that came later.
+const BETWEEN: usize = 3;
+
 /// Who goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Priority {
     /// In the order of arrival.
     Ordinary,
+    /// Among others that came before, after a few of them. For reads, which many creates that wait
+    /// already would hold up for long, and which must not hold up creates.
+    Between,
     /// Before all others, also while the gate is closed: the renewal of credentials.
     First,
 }
@@ -104,7 +110,7 @@ struct State {
     in_flight: usize,
     /// How many may be in flight while sending gathers way.
     window: usize,
-    queue: VecDeque<u64>,
+    queue: VecDeque<(u64, Priority)>,
     next_ticket: u64,
     /// Closed for all but the renewal of credentials.
     closed: u32,
@@ -259,8 +265,8 @@ impl State {
             return Err(Blocked::Stopped(cause));
         }
         let until = |at: Instant| Err(Blocked::Until(at.min(stalled_at)));
-        if self.queue.front() != Some(&ticket)
-            || (self.closed > 0 && priority == Priority::Ordinary)
+        if self.queue.front() != Some(&(ticket, priority))
+            || (self.closed > 0 && priority != Priority::First)
         {
             return until(stalled_at);
         }
@@ -407,8 +413,15 @@ impl<'g> Ticket<'g> {
         let number = state.next_ticket;
         state.next_ticket += 1;
         match priority {
-            Priority::Ordinary => state.queue.push_back(number),
-            Priority::First => state.queue.push_front(number),
+            Priority::Ordinary => state.queue.push_back((number, priority)),
+            Priority::First => state.queue.push_front((number, priority)),
+            Priority::Between => {
+                let is_between = |(_, other): &(u64, Priority)| *other != Priority::Ordinary;
+                let after = state.queue.iter().rposition(is_between);
+                let place = after.map_or(0, |last| last + 1) + BETWEEN;
+                let place = place.min(state.queue.len());
+                state.queue.insert(place, (number, priority));
+            }
         }
         drop(state);
         Ticket { gate, number }
@@ -420,7 +433,7 @@ impl Drop for Ticket<'_> {
         self.gate
             .state()
             .queue
-            .retain(|number| *number != self.number);
+            .retain(|(number, _)| *number != self.number);
         self.gate.changed.notify_waiters();
     }
 }
