@@ -27,7 +27,9 @@ use crate::{
 /// Names every difference between plan, ledger, server and files. Reads only, without the lock.
 pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
     let signals = Signals::listen();
-    let (mut target, manifest) = Target::with_manifest(&args.manifest, &args.calendar)?;
+    let selection = args.selection.selection()?;
+    let (mut target, manifest) =
+        Target::with_manifest(&args.manifest, &args.calendar, selection.partition)?;
     let credentials = credentials(&target)?;
 
     // The ledger.
@@ -49,7 +51,6 @@ pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
     let ask = async |session: &Session<'_, HttpApi>| {
         let discovered = discovered(session, &manifest, &signals).await?;
         let plan = Plan::expand(&manifest, &discovered)?;
-        let selection = args.selection.selection();
         let selected = selection.of_plan(&plan, &manifest, &discovered, &reading.ledger)?;
         let scope = Scope::new(&plan, &selected, &reading.ledger);
         let held = tokio::select! {

@@ -9,36 +9,23 @@ use tracing::{error, info, warn};
 use super::{
     collection::Collection,
     error::{CliError, stop_text},
-    held::HeldLedger,
     rescue::rescue,
-    target::Target,
+    work::Means,
 };
 use crate::{
-    api::HttpApi,
     ledger::{Place, Row, State},
     output::{Readers, Summary, console},
     plan::Agenda,
     request::RequestId,
-    runner::{self, Creates, Event, Finished, Interrupt, Setup},
-    session::Session,
+    runner::{self, BesideOthers, Creates, Event, Finished, Setup},
 };
 
-/// What a run works with.
-pub(super) struct Means<'a> {
-    pub(super) target: &'a Target,
-    pub(super) held: &'a HeldLedger,
-    pub(super) session: &'a Session<'a, HttpApi>,
-    pub(super) readers: &'a Readers,
-    pub(super) interrupt: Interrupt,
-    /// How many requests there are in all, selected or not.
-    pub(super) all: usize,
-}
-
 /// Brings the ledger in order on the disk, then its rows to their end; and where files are wanted, the created ones
-/// among the selected to theirs.
+/// among the selected to theirs. `all`: how many requests there are, selected or not.
 pub(super) async fn drive(
     agenda: Agenda,
     creates: Creates,
+    all: usize,
     collecting: Option<(&Collection, &HashSet<RequestId>)>,
     means: &Means<'_>,
 ) -> Result<Finished, CliError> {
@@ -63,7 +50,11 @@ pub(super) async fn drive(
         work,
         doubts,
         creates,
-        all: means.all,
+        beside_others: match means.target.is_a_share() {
+            true => BesideOthers::Shares,
+            false => BesideOthers::No,
+        },
+        all,
         idle,
         concurrency: means.target.settings.limits.concurrency.get(),
         interrupt: means.interrupt.clone(),

@@ -22,7 +22,9 @@ use crate::{
 /// Shows what a manifest means, and what a run would do given the ledger.
 pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
     let signals = Signals::listen();
-    let (mut target, manifest) = Target::with_manifest(&args.manifest, &args.calendar)?;
+    let selection = args.selection.selection()?;
+    let (mut target, manifest) =
+        Target::with_manifest(&args.manifest, &args.calendar, selection.partition)?;
     let ledger = real_ledger(&target.ledger)?;
     let reading = read_file(&ledger)?;
     let discovered = if !manifest.discovers().is_empty() {
@@ -42,7 +44,6 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
     tell_repairs(&target.ledger, &reading, "; the next run repairs it");
     let plan = Plan::expand(&manifest, &discovered)?;
     tell_spellings(&plan);
-    let selection = args.selection.selection();
     let selected = selection.of_plan(&plan, &manifest, &discovered, &reading.ledger)?;
     let view = PlanView {
         manifest: &manifest,

@@ -29,7 +29,7 @@ use crate::{
     },
     ledger::{self, Counts, Disk, Ledger, Row, State},
     request::{OrgId, Period, ReportId, ReportType, Request, RequestId},
-    runner::{self, Creates, Event, Finished, Interrupt, Workbench},
+    runner::{self, BesideOthers, Creates, Event, Finished, Interrupt, Workbench},
     session::{News, Session, WallClock},
     settings::{Discover, Limits, Rate, RetryPolicy},
 };
@@ -404,6 +404,7 @@ impl History<'_> {
             work,
             doubts: Vec::new(),
             creates: Creates::All,
+            beside_others: BesideOthers::No,
             idle,
             concurrency: 4,
             interrupt: Interrupt {

@@ -26,6 +26,7 @@ mod twins;
 #[cfg(test)]
 mod tests;
 
+pub use attempt::BesideOthers;
 pub use event::{Attempt, Event, EventKind, Fetched, Missing};
 pub use run::{Created, Finished, Setup, Unsaved, Workbench, run, run_with};
 pub use scheduler::Creates;

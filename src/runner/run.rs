@@ -6,7 +6,7 @@ use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     Event, EventKind, Interrupt, StopReason,
-    attempt::Context,
+    attempt::{BesideOthers, Context},
     event::Watch,
     scheduler::{Creates, Scheduler},
     stop::Stopping,
@@ -35,6 +35,8 @@ pub struct Setup<'a, 's, A: Api, D> {
     pub doubts: Vec<Place>,
     /// Whether anything is sent.
     pub creates: Creates,
+    /// Whether other runs may be sending at the same time.
+    pub beside_others: BesideOthers,
     /// How many requests there are in all, selected or not.
     pub all: usize,
     /// How many selected rows need nothing, for the counts: created before, and waiting for a decision.
@@ -123,6 +125,7 @@ pub async fn run_with<A: Api, D: Disk>(
         mut work,
         doubts,
         creates,
+        beside_others,
         all,
         idle,
         concurrency,
@@ -174,6 +177,7 @@ pub async fn run_with<A: Api, D: Disk>(
         session,
         record: &record,
         stopping: &stopping,
+        beside_others,
         watch: &watch,
         evidence: Evidence::default(),
         taken: RefCell::new(taken),
