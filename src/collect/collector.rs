@@ -193,7 +193,8 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
     /// When there is something to ask.
     fn next_due(&self) -> Option<Instant> {
         let due = self.watch.next_due().into_iter().chain(self.deadline());
-        due.min().filter(|_| !self.is_looking())
+        due.min()
+            .filter(|_| !self.is_looking() && !self.watch.is_asking())
     }
 
     /// What is there already needs no question.

@@ -34,7 +34,7 @@ use crate::{
     settings::{Discover, Limits, Rate, RetryPolicy},
 };
 
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 40;
 /// A history that does not end in so many processes does not end.
 const MOST_PROCESSES: usize = 60;
 

@@ -14,7 +14,7 @@ use std::{
 use tokio::time::Instant;
 
 use crate::{
-    api::{ListQuery, Listed},
+    api::{LARGEST_PAGE, ListQuery, Listed},
     ledger::Place,
     request::{OrgId, ReportId},
 };
@@ -23,7 +23,9 @@ use crate::{
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 /// While creates need the gate too, of so many requests that leave at most one is a list.
-const SHARE: u32 = 8;
+const SHARE: u32 = 12;
+/// Who would be asked about so soon after a round is asked about in it.
+const SLACK: Duration = Duration::from_millis(500);
 /// A report younger than this may not be listed yet: its absence proves nothing about what lists have.
 const YOUNG: Duration = Duration::from_secs(10);
 /// The filter that makes lists short.
@@ -70,6 +72,12 @@ struct Waiting {
 }
 
 impl Waiting {
+    /// When its report was made; `None`, which comes first, where this is before the clock's beginning.
+    fn made(&self) -> Option<Instant> {
+        let (age, at) = self.aged;
+        at.checked_sub(age)
+    }
+
     fn age(&self, now: Instant) -> Duration {
         let (age, at) = self.aged;
         age + now.saturating_duration_since(at)
@@ -194,10 +202,17 @@ impl Watch {
         self.asking > 0 || self.wide_done
     }
 
-    /// When there is something to ask.
+    /// When there is something to ask; never while questions are open. While creates need the gate too, the oldest
+    /// report says when: it is the likeliest to be ready.
     pub(super) fn next_due(&self) -> Option<Instant> {
+        if self.asking > 0 {
+            return None;
+        }
         let waits = self.rows.values().filter(|row| row.step == Step::Waits);
-        let due = waits.map(|row| row.due).min()?;
+        let due = match self.apart {
+            Some(_) => waits.min_by_key(|row| row.made())?.due,
+            None => waits.map(|row| row.due).min()?,
+        };
         let pause = self.typical.map_or(SHORTEST, |typical| typical / 8);
         let pause = pause.clamp(SHORTEST, LONGEST);
         let due = self.last_round.map_or(due, |last| due.max(last + pause));
@@ -247,19 +262,21 @@ impl Watch {
                 groups.entry(row.org.clone()).or_default().push(*place);
             }
         }
-        let is_due = |place: &Place| last || self.rows.get(place).is_some_and(|r| r.due <= now);
+        let is_due =
+            |place: &Place| last || self.rows.get(place).is_some_and(|r| r.due <= now + SLACK);
         if !self.wide_done {
             if let (Some(apart), Some(earlier)) = (self.apart, self.last_round)
                 && !last
             {
+                let all = || groups.values().map(Vec::len).sum();
                 let asked = groups.values().filter(|rows| rows.len() > 1);
-                let asked = asked.filter(|rows| rows.iter().any(is_due)).count();
+                let asked = asked.filter(|rows| rows.iter().any(is_due));
+                let narrow = || asked.map(|rows| requests(rows.len())).sum::<u32>();
                 let lists = match self.scope {
-                    Scope::All => 1,
-                    Scope::Unknown => 1 + asked,
-                    Scope::OwnOnly => asked,
+                    Scope::All => requests(all()),
+                    Scope::Unknown => requests(all()) + narrow(),
+                    Scope::OwnOnly => narrow(),
                 };
-                let lists = u32::try_from(lists).unwrap_or(u32::MAX);
                 let until = earlier + apart.saturating_mul(lists.saturating_mul(SHARE));
                 if until > now {
                     self.held_until = Some(until);
@@ -292,7 +309,7 @@ impl Watch {
         let mut questions = Vec::new();
         for (org, places) in groups {
             let is_due =
-                |place: &&Place| last || self.rows.get(place).is_some_and(|r| r.due <= now);
+                |place: &&Place| last || self.rows.get(place).is_some_and(|r| r.due <= now + SLACK);
             let due: Vec<Place> = places.iter().filter(is_due).copied().collect();
             match (due.len(), places.len()) {
                 (0, _) => {}
@@ -426,6 +443,16 @@ impl Watch {
                 .min(LONGEST);
         }
         row.due = now + pause;
+    }
+}
+
+/// How many requests a list of so many reports takes: one of several pages is read until two readings agree.
+fn requests(reports: usize) -> u32 {
+    let pages = u32::try_from(reports.div_ceil(LARGEST_PAGE)).unwrap_or(u32::MAX);
+    if pages > 1 {
+        pages.saturating_mul(2)
+    } else {
+        1
     }
 }
 

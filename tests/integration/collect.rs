@@ -114,7 +114,8 @@ fn everything_is_collected_and_nothing_is_fetched_twice() {
     assert_eq!(server.downloads().len(), 9);
     // One create and one single read for each (and one to learn whose reports are ours); the rest are lists.
     assert!(server.at(Endpoint::Get).len() <= 10);
-    assert!(server.exchanges().len() <= 9 * 2 + 6);
+    let exchanges = server.exchanges();
+    assert!(exchanges.len() <= 9 * 2 + 6, "{exchanges:#?}");
 
     let before = desk.read("m.ledger.csv");
     collect(&desk).expect(0);
