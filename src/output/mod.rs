@@ -4,6 +4,7 @@
 //! goes on comes from one stream of events: each output is one [`Reader`] in one file, and [`Readers`] is their list.
 
 mod audit_view;
+mod check_view;
 pub mod console;
 mod plan_view;
 mod progress;
@@ -13,6 +14,7 @@ mod summary;
 mod words;
 
 pub use audit_view::{AuditView, audit_schema};
+pub use check_view::{CheckView, check_schema};
 pub use plan_view::{Action, PlanView};
 pub use progress::Progress;
 pub use readers::{Reader, Readers};
