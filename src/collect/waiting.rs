@@ -23,7 +23,7 @@ use crate::{
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 /// While creates need the gate too, of so many requests that leave at most one is a list.
-const SHARE: u32 = 12;
+const SHARE: u32 = 16;
 /// Who would be asked about so soon after a round is asked about in it.
 const SLACK: Duration = Duration::from_millis(500);
 /// A report younger than this may not be listed yet: its absence proves nothing about what lists have.
@@ -213,7 +213,7 @@ impl Watch {
             Some(_) => waits.min_by_key(|row| row.made())?.due,
             None => waits.map(|row| row.due).min()?,
         };
-        let pause = self.typical.map_or(SHORTEST, |typical| typical / 8);
+        let pause = self.typical.map_or(SHORTEST, |typical| typical / 7);
         let pause = pause.clamp(SHORTEST, LONGEST);
         let due = self.last_round.map_or(due, |last| due.max(last + pause));
         Some(self.held_until.map_or(due, |until| due.max(until)))
@@ -360,6 +360,7 @@ impl Watch {
             }
         }
         let scope = self.scope;
+        let (estimate, closing) = (self.estimate(now), self.closing);
         let mut in_progress = Vec::new();
         for place in &question.rows {
             let Some(row) = self.rows.get_mut(place) else {
@@ -378,6 +379,10 @@ impl Watch {
                     row.missed = true;
                 }
                 None if row.unlisted > 0 && row.due > now => {}
+                // It is not ready so soon: it is not listed yet.
+                None if !closing && row.age(now) < estimate.min(YOUNG) => {
+                    row.due = now + pause_at(row.age(now));
+                }
                 None => row.step = Step::Ready,
             }
         }
@@ -414,10 +419,10 @@ impl Watch {
     }
 
     /// How long a report takes, as far as is known: as the first that was ready, or longer than the youngest that
-    /// was not.
+    /// was not. One that hangs does not hold up the others for long.
     fn estimate(&self, now: Instant) -> Duration {
         let unready = self.rows.values().filter(|row| row.seen);
-        let youngest = unready.map(|row| row.age(now)).min();
+        let youngest = unready.map(|row| row.age(now).min(LONGEST)).min();
         self.typical.or(youngest).unwrap_or_default()
     }
 
