@@ -4,22 +4,48 @@ use super::{
     args::CollectCommandArgs,
     collection::Collection,
     connection::credentials,
-    drive::{drive, tell_end},
+    drive::drive,
     error::CliError,
     exit::Exit,
+    finish::finish,
     held::HeldLedger,
+    outputs::{Outputs, Told},
     signals::Signals,
     target::{Target, real_ledger, tell_repairs},
     work::{Door, Means},
 };
-use crate::{ledger::LedgerError, plan::Agenda, runner::Creates};
+use crate::{
+    ledger::LedgerError,
+    plan::{Agenda, Selection},
+    runner::Creates,
+};
 
 /// Fetches the files of the ledger's created rows. The manifest's jobs are not looked at.
 pub(super) async fn collect(args: &CollectCommandArgs, quiet: bool) -> Result<Exit, CliError> {
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
     let selection = args.common.selection.selection()?;
-    let mut target = Target::with_settings(&args.common.manifest, selection.partition)?;
+    let target = Target::with_settings(&args.common.manifest, selection.partition)?;
+    let told = Told {
+        command: "collect",
+        common: &args.common,
+        selection: &selection,
+        quiet,
+        as_of: None,
+        collects: true,
+    };
+    let outputs = Outputs::prepare(&told, &target)?;
+    let result = fetch(args, target, &selection, &signals, &outputs).await;
+    outputs.end(result)
+}
+
+async fn fetch(
+    args: &CollectCommandArgs,
+    mut target: Target,
+    selection: &Selection,
+    signals: &Signals,
+    outputs: &Outputs,
+) -> Result<Exit, CliError> {
     let credentials = credentials(&target)?;
 
     // The ledger. Where there is none, not even a lock is made.
@@ -40,21 +66,26 @@ pub(super) async fn collect(args: &CollectCommandArgs, quiet: bool) -> Result<Ex
         target: &mut target,
         credentials,
         held: &held,
-        signals: &signals,
+        signals,
         common: &args.common,
-        quiet,
+        outputs,
     };
     let work = async |means: &Means<'_>| {
         // The work.
-        let all = ledger.len();
+        let rows = (ledger.len(), &selected);
         let agenda = Agenda::to_collect(ledger, &selected);
-        let collecting = Some((&collection, &selected));
-        let finished = drive(agenda, Creates::None, all, collecting, means).await?;
+        let finished = drive(agenda, Creates::None, rows, Some(&collection), means).await?;
 
         // The words.
-        tell_end(&finished, means, &selected, |_| false);
-        collection.combine(&finished, &selected)?;
-        Ok(Exit::of_collecting(&finished))
+        let exit = Exit::of_collecting(&finished);
+        finish(
+            finished,
+            exit,
+            means,
+            selected,
+            |_| false,
+            Some(&collection),
+        )
     };
     door.open(work).await
 }

@@ -20,13 +20,13 @@ use crate::{
     runner::{self, BesideOthers, Creates, Event, Finished, Setup},
 };
 
-/// Brings the ledger in order on the disk, then its rows to their end; and where files are wanted, the created ones
-/// among the selected to theirs. `all`: how many requests there are, selected or not.
+/// Brings the ledger in order on the disk, then its rows to their end; with `collection`, the selected ones that are
+/// created to theirs. `all`: how many requests there are, selected or not.
 pub(super) async fn drive(
     agenda: Agenda,
     creates: Creates,
-    all: usize,
-    collecting: Option<(&Collection, &HashSet<RequestId>)>,
+    (all, selected): (usize, &HashSet<RequestId>),
+    collection: Option<&Collection>,
     means: &Means<'_>,
 ) -> Result<Finished, CliError> {
     let Agenda {
@@ -35,8 +35,9 @@ pub(super) async fn drive(
         doubts,
         idle,
     } = agenda;
-    let Means { held, readers, .. } = *means;
-    held.write(&ledger).await?;
+    let (held, readers) = (means.held, &means.outputs.readers);
+    let written = held.write(&ledger).await;
+    written.inspect_err(|_| means.outputs.waiting(&ledger, selected))?;
     let is_in_doubt = |place: &&Place| matches!(ledger.row(**place).state, State::Sending { .. });
     let in_doubt = work.iter().filter(is_in_doubt).count();
     if in_doubt > 0 {
@@ -61,9 +62,9 @@ pub(super) async fn drive(
         on_event: &on_event,
     };
     let run = async {
-        match collecting {
+        match collection {
             None => runner::run(setup).await,
-            Some((collection, selected)) => {
+            Some(collection) => {
                 let settings = &means.target.settings;
                 collection.run(setup, selected, settings).await
             }

@@ -6,18 +6,24 @@
 mod audit_view;
 mod check_view;
 pub mod console;
+mod ending;
+mod life_view;
 mod plan_view;
 mod progress;
 mod readers;
+mod recorder;
 mod status_view;
 mod summary;
 mod words;
 
 pub use audit_view::{AuditView, audit_schema};
 pub use check_view::{CheckView, check_schema};
+pub use ending::{About, Ending, Standing};
+pub use life_view::LifeView;
 pub use plan_view::{Action, PlanView};
 pub use progress::Progress;
 pub use readers::{Reader, Readers};
+pub use recorder::History;
 pub use status_view::StatusView;
 pub use summary::Summary;
 pub(crate) use words::duration;

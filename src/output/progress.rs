@@ -114,8 +114,8 @@ impl Progress {
 }
 
 impl Reader for Progress {
-    fn name(&self) -> &str {
-        "progress"
+    fn name(&self) -> String {
+        "progress".to_owned()
     }
 
     fn on_event(&mut self, event: &Event) -> io::Result<()> {
@@ -157,7 +157,10 @@ impl Reader for Progress {
             }
             EventKind::News(news) => self.on_news(news),
             EventKind::Stopping(_) => self.stopping = true,
-            EventKind::Attempted(_) | EventKind::Finished => {}
+            EventKind::Existing(_)
+            | EventKind::GivenUp(_)
+            | EventKind::Attempted(_)
+            | EventKind::Finished => {}
         }
         self.show(matches!(event.kind, EventKind::Finished));
         Ok(())
