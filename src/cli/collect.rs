@@ -4,6 +4,7 @@ use super::{
     args::CollectCommandArgs,
     collection::Collection,
     connection::credentials,
+    drive::drive,
     error::CliError,
     exit::Exit,
     finish::finish,
@@ -14,8 +15,9 @@ use super::{
     work::{Door, Means},
 };
 use crate::{
-    ledger::{Counts, LedgerError},
-    plan::Selection,
+    ledger::LedgerError,
+    plan::{Agenda, Selection},
+    runner::Creates,
 };
 
 /// Fetches the files of the ledger's created rows. The manifest's jobs are not looked at.
@@ -70,14 +72,9 @@ async fn fetch(
     };
     let work = async |means: &Means<'_>| {
         // The work.
-        let written = held.write(&ledger).await;
-        written.inspect_err(|_| means.outputs.waiting(&ledger, &selected))?;
-        let mut counts = Counts::default();
-        for row in ledger.rows().filter(|row| selected.contains(&row.key())) {
-            *counts.of(&row.state) += 1;
-        }
-        counts.skipped = std::mem::take(&mut counts.created);
-        let finished = collection.run(ledger, counts, &selected, means).await;
+        let rows = (ledger.len(), &selected);
+        let agenda = Agenda::to_collect(ledger, &selected);
+        let finished = drive(agenda, Creates::None, rows, Some(&collection), means).await?;
 
         // The words.
         let exit = Exit::of_collecting(&finished);

@@ -7,32 +7,33 @@ use tokio::time::interval;
 use tracing::{error, info, warn};
 
 use super::{
+    collection::Collection,
     error::{CliError, stop_text},
     rescue::rescue,
     work::Means,
 };
 use crate::{
-    ledger::{Counts, Place, Row, State},
+    ledger::{Place, Row, State},
     output::{Readers, Summary, console},
     plan::Agenda,
     request::RequestId,
     runner::{self, BesideOthers, Creates, Event, Finished, Setup},
 };
 
-/// Brings the ledger in order on the disk, then its rows to their end. `all`: how many requests
-/// there are, selected or not.
+/// Brings the ledger in order on the disk, then its rows to their end; with `collection`, the selected ones that are
+/// created to theirs. `all`: how many requests there are, selected or not.
 pub(super) async fn drive(
     agenda: Agenda,
     creates: Creates,
     (all, selected): (usize, &HashSet<RequestId>),
+    collection: Option<&Collection>,
     means: &Means<'_>,
 ) -> Result<Finished, CliError> {
     let Agenda {
         ledger,
         work,
         doubts,
-        created,
-        undecided,
+        idle,
     } = agenda;
     let (held, readers) = (means.held, &means.outputs.readers);
     let written = held.write(&ledger).await;
@@ -43,7 +44,7 @@ pub(super) async fn drive(
         info!("{in_doubt} of the rows are in doubt from an earlier run; they are looked up first");
     }
     let on_event = |event: &Event| readers.on_event(event);
-    let run = runner::run(Setup {
+    let setup = Setup {
         session: means.session,
         ledger,
         disk: &held.file.disk,
@@ -55,20 +56,25 @@ pub(super) async fn drive(
             false => BesideOthers::No,
         },
         all,
-        idle: Counts {
-            skipped: created,
-            failed: undecided,
-            ..Counts::default()
-        },
+        idle,
         concurrency: means.target.settings.limits.concurrency.get(),
         interrupt: means.interrupt.clone(),
         on_event: &on_event,
-    });
+    };
+    let run = async {
+        match collection {
+            None => runner::run(setup).await,
+            Some(collection) => {
+                let settings = &means.target.settings;
+                collection.run(setup, selected, settings).await
+            }
+        }
+    };
     Ok(ticking(readers, run).await)
 }
 
 /// Does `work` while the readers show what changes without an event.
-pub(super) async fn ticking<T>(readers: &Readers, work: impl Future<Output = T>) -> T {
+async fn ticking<T>(readers: &Readers, work: impl Future<Output = T>) -> T {
     let ticks = async {
         let mut every = interval(Duration::from_millis(500));
         loop {

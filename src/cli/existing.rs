@@ -104,8 +104,8 @@ pub(super) fn adopt(agenda: &mut Agenda, found: Vec<(Place, Existing)>, readers:
         let state = &ledger.row(*place).state;
         !matches!(state, State::Created(_) | State::InDoubt { .. })
     });
-    agenda.created += adopted;
-    agenda.undecided += unclear;
+    agenda.idle.skipped += adopted;
+    agenda.idle.failed += unclear;
     info!(
         "{adopted} reports that the server already held were adopted; {unclear} await a decision"
     );

@@ -81,10 +81,8 @@ async fn send_again(
         }
         let agenda = Agenda::to_retry(reading, &selected).map_err(|e| means.target.torn_line(e))?;
         let all = agenda.ledger.len();
-        let mut finished = drive(agenda, Creates::All, (all, &selected), means).await?;
-        if let Some(collection) = &collection {
-            finished = collection.after(finished, &selected, means).await;
-        }
+        let rows = (all, &selected);
+        let finished = drive(agenda, Creates::All, rows, collection.as_ref(), means).await?;
 
         // The words.
         let exit = Exit::of(&finished);

@@ -91,7 +91,7 @@ async fn converge(
         if args.existing != OnExisting::Ignore {
             // What is in doubt comes first: its report must not be taken for its twin's.
             if let Some(doubts) = agenda.take_doubts() {
-                let looked_up = drive(doubts, Creates::None, (all, &selected), means).await?;
+                let looked_up = drive(doubts, Creates::None, (all, &selected), None, means).await?;
                 if looked_up.stop.is_some() || looked_up.unsaved.is_some() {
                     let exit = Exit::of(&looked_up);
                     return finish(looked_up, exit, means, selected, |_| false, None);
@@ -109,10 +109,8 @@ async fn converge(
         }
 
         // The work.
-        let mut finished = drive(agenda, Creates::All, (all, &selected), means).await?;
-        if let Some(collection) = &collection {
-            finished = collection.after(finished, &selected, means).await;
-        }
+        let rows = (all, &selected);
+        let finished = drive(agenda, Creates::All, rows, collection.as_ref(), means).await?;
 
         // The words.
         let planned: HashSet<_> = plan.requests().iter().map(|planned| planned.id).collect();

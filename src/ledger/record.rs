@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, Ref, RefCell},
     collections::HashSet,
+    mem::discriminant,
 };
 
 use chrono::{DateTime, Utc};
@@ -27,8 +28,16 @@ pub struct Counts {
     pub collected: usize,
     /// Of those, the ones whose file has a header only.
     pub empty: usize,
-    /// Of the created ones, those that are to be collected and are not.
+    /// Of the collected ones, those whose file lay there before this run.
+    pub kept: usize,
+    /// Of the created ones, those that are to be collected and are not, or not yet.
     pub uncollected: usize,
+    /// Of the uncollected ones, those whose report was waited for in vain.
+    pub in_progress: usize,
+    /// Of the uncollected ones, those whose report the server could not make.
+    pub server_failed: usize,
+    /// Of the uncollected ones, those that were not to be had or not to be taken, for a reason that the row says.
+    pub refused: usize,
 }
 
 impl Counts {
@@ -100,6 +109,13 @@ impl<'a> Record<'a> {
         self.counts.get()
     }
 
+    /// Counts what became of the report of a created row.
+    pub fn count(&self, change: impl FnOnce(&mut Counts)) {
+        let mut counts = self.counts.get();
+        change(&mut counts);
+        self.counts.set(counts);
+    }
+
     /// Puts `row`'s line on the disk, then takes it into the ledger: until it is durable, nothing it announces happens.
     ///
     /// # Errors
@@ -132,10 +148,14 @@ impl<'a> Record<'a> {
         let mut ledger = self.ledger.borrow_mut();
         if !self.uncounted.contains(&row.id()) {
             let mut counts = self.counts.get();
-            if let Some(before) = ledger.get(row.id()) {
-                *counts.of(&before.state) -= 1;
+            let before = ledger.get(row.id()).map(|before| &before.state);
+            // A row that was created before this run, and is collected in it, stays where it is counted.
+            if before.map(discriminant) != Some(discriminant(&row.state)) {
+                if let Some(before) = before {
+                    *counts.of(before) -= 1;
+                }
+                *counts.of(&row.state) += 1;
             }
-            *counts.of(&row.state) += 1;
             self.counts.set(counts);
         }
         ledger.fold(row.clone());

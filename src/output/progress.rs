@@ -143,11 +143,11 @@ impl Reader for Progress {
                 let name = words::name(row);
                 info!(request_id = %row.id(), "{name}: could not be looked up; it stays in doubt");
             }
-            EventKind::Collected(row) => {
+            EventKind::Collected(row, _) => {
                 let (name, file) = (words::name(row), &row.collected.file);
                 debug!(request_id = %row.id(), "{name}: collected {file}");
             }
-            EventKind::NotCollected(row) => {
+            EventKind::NotCollected(row, _) => {
                 let (name, why) = (words::name(row), &row.collected.error);
                 debug!(request_id = %row.id(), "{name}: not collected: {why}");
             }

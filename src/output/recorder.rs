@@ -182,13 +182,13 @@ fn what(kind: &EventKind) -> Option<What> {
             request_id: id(row),
             replaced: replaced(row),
         },
-        EventKind::Collected(row) => What::Collected {
+        EventKind::Collected(row, _) => What::Collected {
             request_id: id(row),
             file: row.collected.file.clone(),
             sha256: row.collected.sha256.clone(),
             rows: row.collected.rows,
         },
-        EventKind::NotCollected(row) => What::NotCollected {
+        EventKind::NotCollected(row, _) => What::NotCollected {
             request_id: id(row),
             report_status: row.collected.status.clone(),
             error: row.collected.error.clone(),

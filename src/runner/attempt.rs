@@ -9,7 +9,7 @@ use foldhash::HashMap;
 use tokio::time::Instant;
 
 use super::{
-    Attempt, Event, EventKind,
+    Attempt, EventKind,
     after_create::{Next, Progress, after_create},
     event::Watch,
     stop::Stopping,
@@ -35,10 +35,10 @@ pub enum BesideOthers {
 /// What the scheduler shares with attempts and look-ups. Everything runs on one thread.
 pub(super) struct Context<'a, 's, A: Api> {
     pub(super) session: &'a Session<'s, A>,
-    pub(super) record: Record<'a>,
-    pub(super) stopping: Stopping,
+    pub(super) record: &'a Record<'a>,
+    pub(super) stopping: &'a Stopping,
     pub(super) beside_others: BesideOthers,
-    pub(super) watch: Watch<'a>,
+    pub(super) watch: &'a Watch<'a>,
     /// What was learned about clocks and people.
     pub(super) evidence: Evidence,
     /// Reports that rows have, by whose rows they are, and reports that rows gave up.
@@ -69,13 +69,7 @@ impl<A: Api> Context<'_, '_, A> {
 
     /// Tells those who watch.
     pub(super) fn emit(&self, kind: EventKind) {
-        (self.watch.on_event)(&Event {
-            at: self.session.now(),
-            elapsed: self.watch.began.elapsed(),
-            counts: self.record.counts(),
-            pace: self.session.gate().stats(),
-            kind,
-        });
+        self.watch.tell(self.session, self.record, kind);
     }
 }
 

@@ -27,7 +27,7 @@ mod twins;
 mod tests;
 
 pub use attempt::BesideOthers;
-pub use event::{Attempt, Event, EventKind};
-pub use run::{Finished, Setup, Unsaved, run};
+pub use event::{Attempt, Event, EventKind, Fetched, Missing};
+pub use run::{Created, Finished, Setup, Unsaved, Workbench, run, run_with};
 pub use scheduler::Creates;
-pub use stop::{Interrupt, Signal, StopReason};
+pub use stop::{Interrupt, Signal, StopReason, Stopping};

@@ -69,7 +69,6 @@ pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
     twins: Twins<(Class, Place)>,
     /// Answers 403 so far and whom they were about, while there was nothing else and nothing was ever created.
     forbidden: Option<(usize, HashSet<Option<OrgId>>)>,
-    stop: Option<StopReason>,
     unrecorded: Vec<Row>,
     not_looked_up: Vec<Cause>,
     first_list: FirstList,
@@ -103,7 +102,6 @@ enum FirstList {
 
 /// What became of the rows beside what the ledger says.
 pub(super) struct Outcome {
-    pub(super) stop: Option<StopReason>,
     pub(super) unrecorded: Vec<Row>,
     pub(super) not_looked_up: Vec<Cause>,
 }
@@ -141,7 +139,6 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             sending: 0,
             twins: Twins::default(),
             forbidden: None,
-            stop: None,
             unrecorded: Vec::new(),
             not_looked_up: Vec::new(),
             first_list: FirstList::NotAsked,
@@ -160,10 +157,11 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         let mut caught = pin!(interrupt.caught());
         loop {
             self.start(&mut under_way);
-            if under_way.is_empty() && (self.stop.is_some() || self.next_due().is_none()) {
+            let stops = self.is_stopping();
+            if under_way.is_empty() && (stops || self.next_due().is_none()) {
                 break;
             }
-            let due = self.next_due().filter(|_| self.stop.is_none());
+            let due = self.next_due().filter(|_| !stops);
             // Who only waits for a list to settle is not held up by the server.
             let _idle = (under_way.is_empty() && !self.doubts.is_empty())
                 .then(|| self.context.session.gate().idle());
@@ -174,6 +172,8 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                     self.stop(StopReason::Interrupted(signal));
                 }
                 () = sleep_until(grace.unwrap_or_else(Instant::now)), if grace.is_some() => break,
+                // Collecting may be what stops the run.
+                () = self.context.stopping.wait(), if !stops => {}
                 Some(done) = under_way.next() => {
                     self.sending -= usize::from(matches!(done, Done::Attempt(..)));
                     self.on_done(done, &mut under_way);
@@ -182,7 +182,6 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             }
         }
         Outcome {
-            stop: self.stop,
             unrecorded: self.unrecorded,
             not_looked_up: self.not_looked_up,
         }
@@ -250,7 +249,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
 
     /// Starts whatever may start now.
     fn start(&mut self, under_way: &mut Work<'c>) {
-        if self.stop.is_some() {
+        if self.is_stopping() {
             return;
         }
         let now = Instant::now();
@@ -362,7 +361,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                 self.had_doubts |= progress.open.is_some();
                 self.on_attempted(place, progress, attempted);
                 let wanted = !self.asks_witness && self.context.evidence.wants_witness();
-                if self.stop.is_none() && wanted {
+                if !self.is_stopping() && wanted {
                     self.asks_witness = true;
                     under_way.push(self.ask_witness());
                 }
@@ -466,13 +465,13 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
     }
 
     fn stop(&mut self, reason: StopReason) {
-        match &self.stop {
-            Some(earlier) if !reason.outranks(earlier) => return,
-            _ => {}
+        if self.context.stopping.stop(&reason) {
+            self.emit(EventKind::Stopping(reason));
         }
-        self.stop = Some(reason.clone());
-        self.context.stopping.stop();
-        self.emit(EventKind::Stopping(reason));
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.context.stopping.is_stopping()
     }
 
     fn emit(&self, kind: EventKind) {

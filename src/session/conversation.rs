@@ -141,12 +141,17 @@ impl<'a, A: Api> Session<'a, A> {
     /// # Errors
     /// Nothing will leave any more.
     pub async fn enter(&self) -> Result<Permit<'_, A::Token>, Halt> {
+        self.enter_as(Priority::Ordinary).await
+    }
+
+    /// [`Session::enter`] as one of those that go by `priority`.
+    pub(super) async fn enter_as(&self, priority: Priority) -> Result<Permit<'_, A::Token>, Halt> {
         loop {
             self.go_on()?;
             let pass = self
                 .shared
                 .gate
-                .enter(Priority::Ordinary)
+                .enter(priority)
                 .await
                 .map_err(Halt::Pacing)?;
             self.go_on()?;

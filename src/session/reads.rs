@@ -8,6 +8,7 @@ use url::Url;
 use super::{Halt, ReadError, Session, Tries, in_flight::Exchange};
 use crate::{
     api::{Answer, Api, Cause, ListQuery, Listed, OnHead, Outcome, Page},
+    pacing::Priority,
     request::{OrgId, ReportId},
     settings::Discover,
 };
@@ -195,7 +196,8 @@ impl<A: Api> Session<'_, A> {
     ) -> Result<T, ReadError> {
         let mut tries = Tries::default();
         loop {
-            let permit = self.enter().await.map_err(ReadError::Halted)?;
+            let permit = self.enter_as(Priority::Between).await;
+            let permit = permit.map_err(ReadError::Halted)?;
             if permit.leave().await.is_err() {
                 continue;
             }
