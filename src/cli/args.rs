@@ -6,7 +6,10 @@ use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 
 use crate::{
-    output::console::{LogFormat, Verbosity},
+    output::{
+        Color,
+        console::{LogFormat, Verbosity},
+    },
     plan::{Selection, Who},
     request::{Period, ReportId, ReportType, RequestId},
     settings::BaseUrl,
@@ -29,6 +32,10 @@ pub(super) struct Cli {
     /// Say more on stderr: every retry, every report
     #[arg(long, short, global = true)]
     verbose: bool,
+
+    /// Colour: `auto` is on a terminal and minds NO_COLOR, CLICOLOR_FORCE and TERM=dumb
+    #[arg(long, global = true, env = "MONTHEND_COLOR", value_enum, default_value_t, value_name = "WHEN", hide_possible_values = true)]
+    pub(super) color: Color,
 
     /// How lines on stderr look
     #[arg(
@@ -78,6 +85,13 @@ pub(super) enum Command {
     Sandbox(SandboxArgs),
     /// Print the JSON Schema of the manifest or of an audit, or the Table Schema of the ledger
     Schema(SchemaArgs),
+}
+
+impl Command {
+    /// Whether it goes on for a while, so that somebody may follow its log.
+    pub(super) fn is_long(&self) -> bool {
+        matches!(self, Command::Run(_) | Command::Retry(_) | Command::Collect(_))
+    }
 }
 
 #[derive(Debug, Args)]

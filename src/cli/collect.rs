@@ -1,5 +1,7 @@
 //! `monthend collect`
 
+use std::collections::HashSet;
+
 use chrono::Utc;
 
 use super::{
@@ -12,15 +14,16 @@ use super::{
     held::HeldLedger,
     signals::Signals,
     target::{Target, real_ledger, tell_repairs},
+    typed::Typed,
 };
 use crate::{
-    ledger::{Counts, LedgerError},
+    ledger::{Counts, LedgerError, Row, State},
     output::{Progress, Readers},
     session::News,
 };
 
 /// Fetches the files of the ledger's created rows. The manifest's jobs are not looked at.
-pub(super) async fn collect(args: &CollectCommandArgs, quiet: bool) -> Result<Exit, CliError> {
+pub(super) async fn collect(args: &CollectCommandArgs, quiet: bool, typed: &Typed) -> Result<Exit, CliError> {
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
     let mut target = Target::with_settings(&args.common.manifest)?;
@@ -36,14 +39,18 @@ pub(super) async fn collect(args: &CollectCommandArgs, quiet: bool) -> Result<Ex
     let reading = held.file.reading.take().ok_or_else(missing)?;
     let selection = args.common.selection.selection();
     let selected = selection.of_ledger(&reading.ledger)?;
-    tell_repairs(&target.ledger, &reading, "");
+    let repairs = reading.repairs.clone();
     let ledger = reading.into_ledger(&target.ledger)?;
     let collection = Collection::prepare(&args.collect, &target, &held)?;
 
     // The server.
+    target.tell_server();
+    tell_repairs(&target.ledger, &repairs, "");
     let connection = Connection::open(&mut target, credentials).await?;
     let (settings, server) = (&target.settings, &connection.server);
-    let readers = Readers::new(vec![Box::new(Progress::new(quiet))]);
+    let grace = args.common.grace;
+    let progress = Progress::new(quiet, &settings.limits, &settings.retry, grace);
+    let readers = Readers::new(vec![Box::new(progress)]);
     let listener = |news: &News| {
         held.note_pause(server, news);
         readers.on_news(news, Utc::now());
@@ -58,14 +65,15 @@ pub(super) async fn collect(args: &CollectCommandArgs, quiet: bool) -> Result<Ex
         held: &held,
         session: &session,
         readers: &readers,
-        interrupt: signals.interrupt(args.common.grace),
+        interrupt: signals.interrupt(grace),
+        typed,
         all: ledger.len(),
     };
-    let mut counts = Counts::default();
-    for row in ledger.rows().filter(|row| selected.contains(&row.key())) {
-        *counts.of(&row.state) += 1;
-    }
-    counts.skipped = std::mem::take(&mut counts.created);
+    // Rows that are not created are not its business.
+    let is_created = |row: &&Row| matches!(row.state, State::Created(_));
+    let created = ledger.rows().filter(is_created).map(Row::key);
+    let selected: HashSet<_> = created.filter(|key| selected.contains(key)).collect();
+    let counts = Counts::default();
     let finished = collection.run(ledger, counts, &selected, &means).await;
 
     // The words.

@@ -11,15 +11,17 @@ use super::{
     held::HeldLedger,
     rescue::rescue,
     target::Target,
+    typed::{REHEARSAL, Typed, WHERE},
 };
 use crate::{
     api::HttpApi,
     ledger::{Counts, Place, Row, State},
-    output::{Readers, Summary, console},
+    output::{Commands, Readers, Summary, Workload, console},
     plan::Agenda,
     request::RequestId,
     runner::{self, Creates, Event, Finished, Interrupt, Setup},
     session::Session,
+    settings::Limits,
 };
 
 /// What a run works with.
@@ -29,8 +31,26 @@ pub(super) struct Means<'a> {
     pub(super) session: &'a Session<'a, HttpApi>,
     pub(super) readers: &'a Readers,
     pub(super) interrupt: Interrupt,
+    pub(super) typed: &'a Typed,
     /// How many requests there are in all, selected or not.
     pub(super) all: usize,
+}
+
+/// Says on stderr how much there is to do.
+pub(super) fn tell_work(agenda: &Agenda, limits: &Limits) {
+    let is_in_doubt = |place: &&Place| {
+        let row = agenda.ledger.row(**place);
+        matches!(row.state, State::Sending { .. })
+    };
+    let to_look_up = agenda.work.iter().filter(is_in_doubt).count();
+    let workload = Workload {
+        to_send: agenda.work.len() - to_look_up,
+        to_look_up,
+        created: agenda.created,
+        adopted: agenda.adopted,
+        undecided: agenda.undecided,
+    };
+    info!("{}", workload.line(limits));
 }
 
 /// Brings the ledger in order on the disk, then its rows to their end.
@@ -44,15 +64,11 @@ pub(super) async fn drive(
         work,
         doubts,
         created,
+        adopted,
         undecided,
     } = agenda;
     let Means { held, readers, .. } = *means;
     held.write(&ledger).await?;
-    let is_in_doubt = |place: &&Place| matches!(ledger.row(**place).state, State::Sending { .. });
-    let in_doubt = work.iter().filter(is_in_doubt).count();
-    if in_doubt > 0 {
-        info!("{in_doubt} of the rows are in doubt from an earlier run; they are looked up first");
-    }
     let on_event = |event: &Event| readers.on_event(event);
     let run = runner::run(Setup {
         session: means.session,
@@ -64,6 +80,7 @@ pub(super) async fn drive(
         all: means.all,
         idle: Counts {
             skipped: created,
+            adopted,
             failed: undecided,
             ..Counts::default()
         },
@@ -90,6 +107,21 @@ pub(super) async fn ticking<T>(readers: &Readers, work: impl Future<Output = T>)
     }
 }
 
+/// How to go on, by what was typed.
+fn commands(means: &Means<'_>) -> Commands {
+    let Means { target, typed, .. } = means;
+    let ledger = target.ledger.display().to_string();
+    let not_in_rehearsals: Vec<&str> = WHERE.iter().copied().filter(|id| !REHEARSAL.contains(id)).collect();
+    Commands {
+        again: typed.again(),
+        retry: typed.next("retry", &WHERE),
+        collect: typed.next("collect", &WHERE),
+        status: typed.with("status", [ledger.clone()]),
+        resolve: typed.with("resolve", [ledger, "--request".to_owned()]),
+        for_real: target.is_beside().then(|| typed.next("run", &not_in_rehearsals)),
+    }
+}
+
 /// Says how a run ended: what is missing on the disk, why it stopped, and the summary on stdout.
 pub(super) fn tell_end(
     finished: &Finished,
@@ -104,6 +136,8 @@ pub(super) fn tell_end(
         outside: rows().filter(|row| is_outside(row)).collect(),
         ledger: &means.target.ledger,
         rate: means.target.settings.limits.rate,
+        is_rehearsal: means.target.is_rehearsal(),
+        commands: &commands(means),
     };
     if let Some(unsaved) = &finished.unsaved {
         rescue(&means.held.file.path, &finished.ledger, unsaved, Utc::now());

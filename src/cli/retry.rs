@@ -9,12 +9,13 @@ use super::{
     args::RetryArgs,
     collection::Collection,
     connection::{Connection, credentials},
-    drive::{Means, drive, tell_end},
+    drive::{Means, drive, tell_end, tell_work},
     error::CliError,
     exit::Exit,
     held::HeldLedger,
     signals::Signals,
     target::{Target, tell_repairs},
+    typed::Typed,
 };
 use crate::{
     ledger::{Ledger, LedgerError, Place, State},
@@ -26,7 +27,7 @@ use crate::{
 };
 
 /// Sends the ledger's rows that are failed, pending or sending. The manifest's jobs are not looked at.
-pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliError> {
+pub(super) async fn retry(args: &RetryArgs, quiet: bool, typed: &Typed) -> Result<Exit, CliError> {
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
     let mut target = Target::with_settings(&args.common.manifest)?;
@@ -41,9 +42,12 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliErro
     let collection = Collection::if_wanted(&args.and_collect, &target, &held)?;
 
     // The server.
+    target.tell_server();
     let connection = Connection::open(&mut target, credentials).await?;
     let (settings, server) = (&target.settings, &connection.server);
-    let readers = Readers::new(vec![Box::new(Progress::new(quiet))]);
+    let grace = args.common.grace;
+    let progress = Progress::new(quiet, &settings.limits, &settings.retry, grace);
+    let readers = Readers::new(vec![Box::new(progress)]);
     let listener = |news: &News| {
         held.note_pause(server, news);
         readers.on_news(news, Utc::now());
@@ -54,17 +58,23 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliErro
     // The work.
     let selection = args.common.selection.selection();
     let selected = selection.of_ledger(&reading.ledger)?;
-    tell_repairs(&target.ledger, &reading, "");
+    let repairs = std::mem::take(&mut reading.repairs);
     if args.recreate_failed {
         give_up_failed(&mut reading.ledger, &selected);
     }
-    let agenda = Agenda::to_retry(reading, &selected).map_err(|e| target.torn_line(e))?;
+    let agenda = Agenda::to_retry(reading, &selected).map_err(|e| target.torn_line(e));
+    if let Ok(agenda) = &agenda {
+        tell_work(agenda, &settings.limits);
+    }
+    tell_repairs(&target.ledger, &repairs, "");
+    let agenda = agenda?;
     let means = Means {
         target: &target,
         held: &held,
         session: &session,
         readers: &readers,
-        interrupt: signals.interrupt(args.common.grace),
+        interrupt: signals.interrupt(grace),
+        typed,
         all: agenda.ledger.len(),
     };
     let mut finished = drive(agenda, Creates::All, &means).await?;

@@ -9,7 +9,7 @@ use super::{
     args::{OnExisting, RunArgs},
     collection::Collection,
     connection::{Connection, credentials},
-    drive::{Means, drive, tell_end},
+    drive::{Means, drive, tell_end, tell_work},
     error::CliError,
     existing,
     exit::Exit,
@@ -17,6 +17,7 @@ use super::{
     plan::discovered,
     signals::Signals,
     target::{Target, tell_repairs, tell_spellings},
+    typed::Typed,
 };
 use crate::{
     ledger::{Row, State},
@@ -27,7 +28,7 @@ use crate::{
 };
 
 /// Converges: every selected request of the plan that is not created is sent, or looked up.
-pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
+pub(super) async fn run(args: &RunArgs, quiet: bool, typed: &Typed) -> Result<Exit, CliError> {
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
     let (mut target, manifest) = Target::with_manifest(&args.common.manifest, &args.calendar)?;
@@ -41,9 +42,12 @@ pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
     let collection = Collection::if_wanted(&args.and_collect, &target, &held)?;
 
     // The server.
+    target.tell_server();
     let connection = Connection::open(&mut target, credentials).await?;
     let (settings, server) = (&target.settings, &connection.server);
-    let readers = Readers::new(vec![Box::new(Progress::new(quiet))]);
+    let grace = args.common.grace;
+    let progress = Progress::new(quiet, &settings.limits, &settings.retry, grace);
+    let readers = Readers::new(vec![Box::new(progress)]);
     let listener = |news: &News| {
         held.note_pause(server, news);
         readers.on_news(news, Utc::now());
@@ -54,23 +58,29 @@ pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
     // The plan.
     let discovered = discovered(&session, &manifest, &signals).await?;
     let plan = Plan::expand(&manifest, &discovered)?;
-    tell_spellings(&plan);
     let is_new = reading.is_none();
-    let reading = reading.unwrap_or_default();
+    let mut reading = reading.unwrap_or_default();
+    let repairs = std::mem::take(&mut reading.repairs);
     let selection = args.common.selection.selection();
     let selected = selection.of_plan(&plan, &manifest, &discovered, &reading.ledger)?;
+    let agenda = Agenda::to_run(reading, &plan, &selected).map_err(|e| target.torn_line(e));
+    if let Ok(agenda) = &agenda {
+        tell_work(agenda, &settings.limits);
+    }
     if is_new {
         let path = target.ledger.display();
         info!("no ledger at {path}: this run starts a new one");
     }
-    tell_repairs(&target.ledger, &reading, "");
-    let mut agenda = Agenda::to_run(reading, &plan, &selected).map_err(|e| target.torn_line(e))?;
+    tell_spellings(&plan);
+    tell_repairs(&target.ledger, &repairs, "");
+    let mut agenda = agenda?;
     let means = Means {
         target: &target,
         held: &held,
         session: &session,
         readers: &readers,
-        interrupt: signals.interrupt(args.common.grace),
+        interrupt: signals.interrupt(grace),
+        typed,
         all: plan.requests().len(),
     };
     if args.existing != OnExisting::Ignore {

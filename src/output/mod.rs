@@ -4,7 +4,11 @@
 //! goes on comes from one stream of events: each output is one [`Reader`] in one file, and [`Readers`] is their list.
 
 mod audit_view;
+mod causes;
+mod color;
 pub mod console;
+mod heading;
+mod next;
 mod plan_view;
 mod progress;
 mod readers;
@@ -14,7 +18,10 @@ mod words;
 
 pub use audit_view::{AuditView, audit_schema};
 pub use plan_view::{Action, PlanView};
-pub use progress::Progress;
+pub use color::Color;
+pub use heading::{Workload, first_line};
+pub use next::Commands;
+pub use progress::{Estimate, Left, Pace, Progress};
 pub use readers::{Reader, Readers};
 pub use status_view::StatusView;
 pub use summary::Summary;

@@ -281,7 +281,7 @@ impl PlanView<'_> {
 }
 
 /// How long this many creates take at the configured rate; `None` if there is no rate.
-fn time_for(limits: &Limits, creates: usize) -> Option<Duration> {
+pub(super) fn time_for(limits: &Limits, creates: usize) -> Option<Duration> {
     let Rate::Limited { .. } = limits.rate else {
         return None;
     };

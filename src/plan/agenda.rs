@@ -24,6 +24,8 @@ pub struct Agenda {
     pub doubts: Vec<Place>,
     /// Selected rows that are created already.
     pub created: usize,
+    /// Selected rows whose reports were there, and were taken for them: created as well, and not counted there.
+    pub adopted: usize,
     /// Selected rows that wait for a person's decision.
     pub undecided: usize,
 }
@@ -95,6 +97,7 @@ impl Agenda {
             work,
             doubts: self.doubts.clone(),
             created: self.created,
+            adopted: self.adopted,
             undecided: self.undecided,
         })
     }
