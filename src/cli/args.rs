@@ -1,9 +1,14 @@
 //! The arguments, as clap reads them.
 
+mod partition;
+
 use std::{path::PathBuf, time::Duration};
 
 use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
+
+use partition::PartitionArgs;
+pub(super) use partition::PartitionArgsError;
 
 use crate::{
     output::{
@@ -34,7 +39,15 @@ pub(super) struct Cli {
     verbose: bool,
 
     /// Colour: `auto` is on a terminal and minds NO_COLOR, CLICOLOR_FORCE and TERM=dumb
-    #[arg(long, global = true, env = "MONTHEND_COLOR", value_enum, default_value_t, value_name = "WHEN", hide_possible_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "MONTHEND_COLOR",
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        hide_possible_values = true
+    )]
     pub(super) color: Color,
 
     /// How lines on stderr look
@@ -90,7 +103,10 @@ pub(super) enum Command {
 impl Command {
     /// Whether it goes on for a while, so that somebody may follow its log.
     pub(super) fn is_long(&self) -> bool {
-        matches!(self, Command::Run(_) | Command::Retry(_) | Command::Collect(_))
+        matches!(
+            self,
+            Command::Run(_) | Command::Retry(_) | Command::Collect(_)
+        )
     }
 }
 
@@ -272,8 +288,10 @@ pub(super) struct ManifestArgs {
     #[arg(env = "MONTHEND_MANIFEST")]
     pub(super) manifest: PathBuf,
 
-    /// The ledger [default: the manifest's `ledger:`, else NAME.ledger.csv beside it]
-    #[arg(long, env = "MONTHEND_LEDGER", value_name = "PATH")]
+    /// The ledger [env: MONTHEND_LEDGER=] [default: the manifest's `ledger:`, else NAME.ledger.csv beside it]
+    // The environment is read by hand: in a rehearsal and in a share it counts as the manifest's, and the option does
+    // not.
+    #[arg(long, value_name = "PATH")]
     pub(super) ledger: Option<PathBuf>,
 
     /// The address of the API, instead of the manifest's `api.base_url`
@@ -358,16 +376,24 @@ pub(super) struct SelectionArgs {
         value_name = "PERIOD"
     )]
     period: Vec<Period>,
+
+    #[command(flatten)]
+    share: PartitionArgs,
 }
 
 impl SelectionArgs {
-    pub(super) fn selection(&self) -> Selection {
-        Selection {
+    /// What the options select.
+    ///
+    /// # Errors
+    /// It is not clear which share of a partition is meant.
+    pub(super) fn selection(&self) -> Result<Selection, PartitionArgsError> {
+        Ok(Selection {
             jobs: self.job.clone(),
             sub_partners: self.sub_partner.clone(),
             types: self.report_type.iter().map(|t| t.report_type()).collect(),
             periods: self.period.clone(),
-        }
+            partition: self.share.partition()?,
+        })
     }
 }
 

@@ -27,7 +27,9 @@ use crate::{
 /// Names every difference between plan, ledger, server and files. Reads only, without the lock.
 pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
     let signals = Signals::listen();
-    let (mut target, manifest) = Target::with_manifest(&args.manifest, &args.calendar)?;
+    let selection = args.selection.selection()?;
+    let (mut target, manifest) =
+        Target::with_manifest(&args.manifest, &args.calendar, selection.partition)?;
     let credentials = credentials(&target)?;
 
     // The ledger.
@@ -41,7 +43,11 @@ pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
         warn!("no ledger at {path}: nothing of the plan is created, as far as is known");
     }
     let reading = reading.unwrap_or_default();
-    tell_repairs(&target.ledger, &reading.repairs, "; the next run repairs it");
+    tell_repairs(
+        &target.ledger,
+        &reading.repairs,
+        "; the next run repairs it",
+    );
 
     // The server, and the plan where it has to be asked for that.
     let concurrency = target.settings.limits.concurrency.get();
@@ -49,7 +55,6 @@ pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
     let ask = async |session: &Session<'_, HttpApi>| {
         let discovered = discovered(session, &manifest, &signals).await?;
         let plan = Plan::expand(&manifest, &discovered)?;
-        let selection = args.selection.selection();
         let selected = selection.of_plan(&plan, &manifest, &discovered, &reading.ledger)?;
         let scope = Scope::new(&plan, &selected, &reading.ledger);
         let held = tokio::select! {

@@ -10,10 +10,10 @@ use tracing::{info, warn};
 
 use super::{
     args::{AndCollectArgs, CollectArgs},
-    drive::Means,
     error::CliError,
     held::HeldLedger,
     target::Target,
+    work::Means,
 };
 use crate::{
     collect::{self, HttpHost, Overwrite, Part, combine, try_out, try_output},

@@ -8,33 +8,18 @@ use tracing::{error, info, warn};
 
 use super::{
     error::{CliError, stop_text},
-    held::HeldLedger,
     rescue::rescue,
-    target::Target,
-    typed::{REHEARSAL, Typed, WHERE},
+    typed::{REHEARSAL, WHERE},
+    work::Means,
 };
 use crate::{
-    api::HttpApi,
     ledger::{Counts, Place, Row, State},
     output::{Commands, Readers, Summary, Workload, console},
     plan::Agenda,
     request::RequestId,
-    runner::{self, Creates, Event, Finished, Interrupt, Setup},
-    session::Session,
+    runner::{self, BesideOthers, Creates, Event, Finished, Setup},
     settings::Limits,
 };
-
-/// What a run works with.
-pub(super) struct Means<'a> {
-    pub(super) target: &'a Target,
-    pub(super) held: &'a HeldLedger,
-    pub(super) session: &'a Session<'a, HttpApi>,
-    pub(super) readers: &'a Readers,
-    pub(super) interrupt: Interrupt,
-    pub(super) typed: &'a Typed,
-    /// How many requests there are in all, selected or not.
-    pub(super) all: usize,
-}
 
 /// Says on stderr how much there is to do.
 pub(super) fn tell_work(agenda: &Agenda, limits: &Limits) {
@@ -53,10 +38,11 @@ pub(super) fn tell_work(agenda: &Agenda, limits: &Limits) {
     info!("{}", workload.line(limits));
 }
 
-/// Brings the ledger in order on the disk, then its rows to their end.
+/// Brings the ledger in order on the disk, then its rows to their end. `all`: how many requests there are, selected or not.
 pub(super) async fn drive(
     agenda: Agenda,
     creates: Creates,
+    all: usize,
     means: &Means<'_>,
 ) -> Result<Finished, CliError> {
     let Agenda {
@@ -77,7 +63,11 @@ pub(super) async fn drive(
         work,
         doubts,
         creates,
-        all: means.all,
+        beside_others: match means.target.is_a_share() {
+            true => BesideOthers::Shares,
+            false => BesideOthers::No,
+        },
+        all,
         idle: Counts {
             skipped: created,
             adopted,
@@ -111,14 +101,15 @@ pub(super) async fn ticking<T>(readers: &Readers, work: impl Future<Output = T>)
 fn commands(means: &Means<'_>) -> Commands {
     let Means { target, typed, .. } = means;
     let ledger = target.ledger.display().to_string();
-    let not_in_rehearsals: Vec<&str> = WHERE.iter().copied().filter(|id| !REHEARSAL.contains(id)).collect();
+    let is_kept = |id: &&str| !REHEARSAL.contains(id);
+    let for_real: Vec<&str> = WHERE.into_iter().filter(is_kept).collect();
     Commands {
         again: typed.again(),
         retry: typed.next("retry", &WHERE),
         collect: typed.next("collect", &WHERE),
         status: typed.with("status", [ledger.clone()]),
         resolve: typed.with("resolve", [ledger, "--request".to_owned()]),
-        for_real: target.is_beside().then(|| typed.next("run", &not_in_rehearsals)),
+        for_real: (target.is_beside()).then(|| typed.next("run", &for_real)),
     }
 }
 

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use tracing::error;
 
-use super::exit::Exit;
+use super::{args::PartitionArgsError, exit::Exit};
 use crate::{
     api::{Cause, CredentialsError, HttpApiError},
     collect::CombineError,
@@ -27,6 +27,8 @@ pub(super) enum CliError {
     Plan(#[from] PlanError),
     #[error(transparent)]
     Selection(#[from] SelectionError),
+    #[error(transparent)]
+    Partition(#[from] PartitionArgsError),
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
     #[error(transparent)]
@@ -90,6 +92,7 @@ impl CliError {
             CliError::Manifest(_)
             | CliError::Plan(_)
             | CliError::Selection(_)
+            | CliError::Partition(_)
             | CliError::Credentials(_)
             | CliError::Client(_)
             | CliError::Sandbox(_)

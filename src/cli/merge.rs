@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use chrono::Utc;
 use tracing::warn;
 
-use super::{args::MergeArgs, error::CliError, exit::Exit};
+use super::{args::MergeArgs, error::CliError, exit::Exit, missing_shares::MissingShares};
 use crate::{
     ledger::{Ledger, LedgerError, LedgerFile, Lock, Part, merge as unite, merged_name, real_path},
     output::console,
@@ -29,6 +29,9 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
         }
     };
 
+    for missing in MissingShares::among(parts.iter().map(|part| part.name.as_path())) {
+        warn!("{missing}");
+    }
     let mut locks = Locks::default();
     let mut held = locks.hold(parts.iter().map(|part| &part.real).chain([&output]))?;
     let ledgers = parts.iter().map(|part| read(&mut held, part));

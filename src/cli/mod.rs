@@ -1,8 +1,8 @@
 //! The command line: arguments, environment, wiring, exit codes.
 //!
 //! One file per command, and each command is one page: settings, credentials, ledger, server, plan, work, words.
-//! `target` says what a command works on, `held` holds its ledger, `connection` reaches its server, and `drive` is
-//! the work that `run` and `retry` share.
+//! `target` says what a command works on, `held` holds its ledger, `work` is the door to its server and lists the readers
+//! of its events (`converse` is that of commands that only read), and `drive` is what `run` and `retry` share.
 
 mod args;
 mod audit;
@@ -16,6 +16,7 @@ mod existing;
 mod exit;
 mod held;
 mod merge;
+mod missing_shares;
 mod plan;
 mod rescue;
 mod resolve;
@@ -27,6 +28,7 @@ mod signals;
 mod status;
 mod target;
 mod typed;
+mod work;
 
 use std::process::ExitCode;
 

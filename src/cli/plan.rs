@@ -22,7 +22,9 @@ use crate::{
 /// Shows what a manifest means, and what a run would do given the ledger.
 pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
     let signals = Signals::listen();
-    let (mut target, manifest) = Target::with_manifest(&args.manifest, &args.calendar)?;
+    let selection = args.selection.selection()?;
+    let (mut target, manifest) =
+        Target::with_manifest(&args.manifest, &args.calendar, selection.partition)?;
     let ledger = real_ledger(&target.ledger)?;
     let reading = read_file(&ledger)?;
     let discovered = if !manifest.discovers().is_empty() {
@@ -39,10 +41,13 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
         reading.as_ref().map(|reading| &reading.ledger),
     );
     let reading = reading.unwrap_or_default();
-    tell_repairs(&target.ledger, &reading.repairs, "; the next run repairs it");
+    tell_repairs(
+        &target.ledger,
+        &reading.repairs,
+        "; the next run repairs it",
+    );
     let plan = Plan::expand(&manifest, &discovered)?;
     tell_spellings(&plan);
-    let selection = args.selection.selection();
     let selected = selection.of_plan(&plan, &manifest, &discovered, &reading.ledger)?;
     let view = PlanView {
         manifest: &manifest,

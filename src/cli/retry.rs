@@ -8,29 +8,29 @@ use tracing::info;
 use super::{
     args::RetryArgs,
     collection::Collection,
-    connection::{Connection, credentials},
-    drive::{Means, drive, tell_end, tell_work},
+    connection::credentials,
+    drive::{drive, tell_end, tell_work},
     error::CliError,
     exit::Exit,
     held::HeldLedger,
     signals::Signals,
     target::{Target, tell_repairs},
     typed::Typed,
+    work::{Door, Means},
 };
 use crate::{
     ledger::{Ledger, LedgerError, Place, State},
-    output::{Progress, Readers},
     plan::Agenda,
     request::RequestId,
     runner::Creates,
-    session::News,
 };
 
 /// Sends the ledger's rows that are failed, pending or sending. The manifest's jobs are not looked at.
 pub(super) async fn retry(args: &RetryArgs, quiet: bool, typed: &Typed) -> Result<Exit, CliError> {
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
-    let mut target = Target::with_settings(&args.common.manifest)?;
+    let selection = args.common.selection.selection()?;
+    let mut target = Target::with_settings(&args.common.manifest, selection.partition)?;
     let credentials = credentials(&target)?;
 
     // The ledger.
@@ -41,53 +41,43 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool, typed: &Typed) -> Resul
 
     let collection = Collection::if_wanted(&args.and_collect, &target, &held)?;
 
-    // The server.
-    target.tell_server();
-    let connection = Connection::open(&mut target, credentials).await?;
-    let (settings, server) = (&target.settings, &connection.server);
-    let grace = args.common.grace;
-    let progress = Progress::new(quiet, &settings.limits, &settings.retry, grace);
-    let readers = Readers::new(vec![Box::new(progress)]);
-    let listener = |news: &News| {
-        held.note_pause(server, news);
-        readers.on_news(news, Utc::now());
-    };
-    let session = connection.session(settings, held.pause(server), &listener);
-    signals.end_in_order();
-
-    // The work.
-    let selection = args.common.selection.selection();
-    let selected = selection.of_ledger(&reading.ledger)?;
-    let repairs = std::mem::take(&mut reading.repairs);
-    if args.recreate_failed {
-        give_up_failed(&mut reading.ledger, &selected);
-    }
-    let agenda = Agenda::to_retry(reading, &selected).map_err(|e| target.torn_line(e));
-    if let Ok(agenda) = &agenda {
-        tell_work(agenda, &settings.limits);
-    }
-    tell_repairs(&target.ledger, &repairs, "");
-    let agenda = agenda?;
-    let means = Means {
-        target: &target,
+    // The server, and what is done with it.
+    let door = Door {
+        target: &mut target,
+        credentials,
         held: &held,
-        session: &session,
-        readers: &readers,
-        interrupt: signals.interrupt(grace),
+        signals: &signals,
+        common: &args.common,
+        quiet,
         typed,
-        all: agenda.ledger.len(),
     };
-    let mut finished = drive(agenda, Creates::All, &means).await?;
-    if let Some(collection) = &collection {
-        finished = collection.after(finished, &selected, &means).await;
-    }
+    let work = async |means: &Means<'_>| {
+        // The work.
+        let selected = selection.of_ledger(&reading.ledger)?;
+        let repairs = std::mem::take(&mut reading.repairs);
+        if args.recreate_failed {
+            give_up_failed(&mut reading.ledger, &selected);
+        }
+        let agenda = Agenda::to_retry(reading, &selected);
+        if let Ok(agenda) = &agenda {
+            tell_work(agenda, &means.target.settings.limits);
+        }
+        tell_repairs(&means.target.ledger, &repairs, "");
+        let agenda = agenda.map_err(|e| means.target.torn_line(e))?;
+        let all = agenda.ledger.len();
+        let mut finished = drive(agenda, Creates::All, all, means).await?;
+        if let Some(collection) = &collection {
+            finished = collection.after(finished, &selected, means).await;
+        }
 
-    // The words.
-    tell_end(&finished, &means, &selected, |_| false);
-    if let Some(collection) = &collection {
-        collection.combine(&finished, &selected)?;
-    }
-    Ok(Exit::of(&finished))
+        // The words.
+        tell_end(&finished, means, &selected, |_| false);
+        if let Some(collection) = &collection {
+            collection.combine(&finished, &selected)?;
+        }
+        Ok(Exit::of(&finished))
+    };
+    door.open(work).await
 }
 
 /// Gives up the reports of `selected` that the server could not make, as `resolve --resend --replace` does.

@@ -21,7 +21,7 @@ pub(super) fn status(args: &StatusArgs) -> Result<Exit, CliError> {
     let reading = read_file(&real_ledger(&args.ledger)?)?.ok_or_else(missing)?;
     tell_repairs(&args.ledger, &reading.repairs, "; the next run repairs it");
     warn_of_rescued(&args.ledger, Some(&reading.ledger));
-    let selected = args.selection.selection().of_ledger(&reading.ledger)?;
+    let selected = args.selection.selection()?.of_ledger(&reading.ledger)?;
     let rows = reading
         .ledger
         .rows()

@@ -13,9 +13,9 @@ use crate::{
     ledger::{LedgerError, Repair, real_path},
     manifest::{DateCheck, LoadOptions, Manifest, RunSettings},
     output::{console, first_line},
-    plan::{Plan, UnknownRequest},
+    plan::{Partition, Plan, UnknownRequest},
     sandbox::SandboxConfig,
-    settings::Settings,
+    settings::{Limits, Settings},
 };
 
 /// Settings and ledger, with what the arguments override.
@@ -24,8 +24,8 @@ pub(super) struct Target {
     pub(super) settings: Settings,
     /// As it was given, for messages. [`real_ledger`] says where it really lies.
     pub(super) ledger: PathBuf,
-    /// Whether this is a rehearsal whose files lie beside the real ones.
-    is_beside: bool,
+    /// What names that no option gives have in addition: a rehearsal's and a share's files lie beside the real ones.
+    apart: Apart,
     /// Set for a rehearsal against a sandbox in this process.
     pub(super) sandbox: Option<SandboxConfig>,
 }
@@ -35,6 +35,7 @@ impl Target {
     pub(super) fn with_manifest(
         args: &ManifestArgs,
         calendar: &CalendarArgs,
+        share: Option<Partition>,
     ) -> Result<(Target, Manifest), CliError> {
         let today: NaiveDate = Utc::now().date_naive();
         let options = LoadOptions {
@@ -45,15 +46,22 @@ impl Target {
                 false => DateCheck::On,
             },
         };
-        let manifest = Manifest::load(&args.manifest, &options)?;
-        let target = Target::new(args, manifest.settings.clone(), &manifest.ledger)?;
+        let mut manifest = Manifest::load(&args.manifest, &options)?;
+        let limits = &mut manifest.settings.limits;
+        *limits = limits_of(limits, share);
+        let target = Target::new(args, manifest.settings.clone(), &manifest.ledger, share)?;
         Ok((target, manifest))
     }
 
     /// For a command that takes its requests from the ledger.
-    pub(super) fn with_settings(args: &ManifestArgs) -> Result<Target, CliError> {
-        let settings = RunSettings::load(&args.manifest)?;
-        Target::new(args, settings.settings, &settings.ledger)
+    pub(super) fn with_settings(
+        args: &ManifestArgs,
+        share: Option<Partition>,
+    ) -> Result<Target, CliError> {
+        let mut read = RunSettings::load(&args.manifest)?;
+        let limits = &mut read.settings.limits;
+        *limits = limits_of(limits, share);
+        Target::new(args, read.settings, &read.ledger, share)
     }
 
     /// Whether the reports will be a sandbox's.
@@ -77,21 +85,20 @@ impl Target {
         }
     }
 
+    /// Whether another run may be sending other shares of the plan at the same time.
+    pub(super) fn is_a_share(&self) -> bool {
+        self.apart.share.is_some()
+    }
+
     /// The folder of collected files: `option`, else MONTHEND_OUTPUT or the manifest's `collect.output`, which a
-    /// rehearsal leaves alone (`X.sandbox`), else the path of the ledger with `.reports`.
+    /// rehearsal and a share leave alone (`X.sandbox`, `X.2-of-3`), else the path of the ledger with `.reports`.
     pub(super) fn output(&self, option: Option<&Path>, ledger: &Path) -> PathBuf {
         if let Some(path) = option {
             return path.to_owned();
         }
-        let named = std::env::var_os("MONTHEND_OUTPUT").filter(|path| !path.is_empty());
-        let named = named.map(PathBuf::from);
-        match (
-            named.or_else(|| self.settings.collect.output.clone()),
-            self.is_beside,
-        ) {
-            (Some(path), true) => beside(&path, ".sandbox"),
-            (Some(path), false) => path,
-            (None, _) => match ledger.extension() {
+        match variable("MONTHEND_OUTPUT").or_else(|| self.settings.collect.output.clone()) {
+            Some(path) => self.apart.folder(&path),
+            None => match ledger.extension() {
                 Some(extension) if extension == "csv" => ledger.with_extension("reports"),
                 _ => beside(ledger, ".reports"),
             },
@@ -106,15 +113,24 @@ impl Target {
         }
     }
 
-    fn new(args: &ManifestArgs, mut settings: Settings, ledger: &Path) -> Result<Target, CliError> {
+    fn new(
+        args: &ManifestArgs,
+        mut settings: Settings,
+        ledger: &Path,
+        share: Option<Partition>,
+    ) -> Result<Target, CliError> {
         if let Some(url) = &args.base_url {
             settings.api.base_url = url.clone();
         }
         let rehearsal = &args.sandbox;
-        let ledger = match &args.ledger {
-            Some(path) => path.clone(),
-            None if rehearsal.sandbox => rehearsal_ledger(ledger),
-            None => ledger.to_owned(),
+        let apart = Apart {
+            sandbox: rehearsal.sandbox,
+            share,
+        };
+        let ledger = match (&args.ledger, variable("MONTHEND_LEDGER")) {
+            (Some(path), _) => path.clone(),
+            (None, Some(path)) => apart.ledger(&path),
+            (None, None) => apart.ledger(ledger),
         };
         let sandbox = if rehearsal.sandbox {
             let mut config = sandbox_config(rehearsal.sandbox_config.as_deref())?;
@@ -130,7 +146,7 @@ impl Target {
         };
         Ok(Target {
             settings,
-            is_beside: rehearsal.sandbox,
+            apart,
             ledger,
             sandbox,
         })
@@ -191,11 +207,49 @@ pub(super) fn sandbox_config(path: Option<&Path>) -> Result<SandboxConfig, CliEr
     serde_yaml::from_str(&text).map_err(|e| failed(e.to_string()))
 }
 
-/// `NAME.csv` becomes `NAME.sandbox.csv`: a rehearsal never touches the real ledger.
-fn rehearsal_ledger(ledger: &Path) -> PathBuf {
-    match ledger.extension() {
-        Some(extension) if extension == "csv" => ledger.with_extension("sandbox.csv"),
-        _ => beside(ledger, ".sandbox.csv"),
+/// The ceilings of a run: of all its requests, or of one share.
+fn limits_of(limits: &Limits, share: Option<Partition>) -> Limits {
+    match share {
+        Some(share) => limits.share(share.count()),
+        None => limits.clone(),
+    }
+}
+
+/// A variable that names a path, if it is set to something.
+fn variable(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os(name).filter(|path| !path.is_empty())?;
+    Some(path.into())
+}
+
+/// What keeps the files of a rehearsal, and those of each share, apart from the real ones.
+#[derive(Debug, Clone, Copy)]
+struct Apart {
+    sandbox: bool,
+    share: Option<Partition>,
+}
+
+impl Apart {
+    /// `NAME.csv` becomes `NAME.sandbox.csv`, `NAME.2-of-3.csv` or `NAME.sandbox.2-of-3.csv`.
+    fn ledger(self, path: &Path) -> PathBuf {
+        let suffix = self.suffix();
+        match path.extension() {
+            _ if suffix.is_empty() => path.to_owned(),
+            Some(extension) if extension == "csv" => {
+                path.with_extension(format!("{}.csv", &suffix[1..]))
+            }
+            _ => beside(path, &format!("{suffix}.csv")),
+        }
+    }
+
+    /// `NAME` becomes `NAME.sandbox` and so on: shares in one folder would fight over names.
+    fn folder(self, path: &Path) -> PathBuf {
+        beside(path, &self.suffix())
+    }
+
+    fn suffix(self) -> String {
+        let sandbox = if self.sandbox { ".sandbox" } else { "" };
+        let share = self.share.map(|share| format!(".{}", share.in_names()));
+        sandbox.to_owned() + &share.unwrap_or_default()
     }
 }
 
@@ -210,13 +264,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rehearsal_has_a_ledger_of_its_own() {
-        for (ledger, rehearsal) in [
-            ("a/october.csv", "a/october.sandbox.csv"),
-            ("a/m.ledger.csv", "a/m.ledger.sandbox.csv"),
-            ("a/ledger", "a/ledger.sandbox.csv"),
+    fn a_rehearsal_and_a_share_have_files_of_their_own() {
+        let share = Partition::new(2, 3);
+        let real = (false, None);
+        for (ledger, (sandbox, share), expected) in [
+            ("a/october.csv", real, "a/october.csv"),
+            ("a/ledger", real, "a/ledger"),
+            ("a/october.csv", (true, None), "a/october.sandbox.csv"),
+            ("a/m.ledger.csv", (true, None), "a/m.ledger.sandbox.csv"),
+            ("a/ledger", (true, None), "a/ledger.sandbox.csv"),
+            ("a/m.ledger.csv", (false, share), "a/m.ledger.2-of-3.csv"),
+            ("a/m.csv", (true, share), "a/m.sandbox.2-of-3.csv"),
+            ("a/ledger", (false, share), "a/ledger.2-of-3.csv"),
         ] {
-            assert_eq!(rehearsal_ledger(Path::new(ledger)), Path::new(rehearsal));
+            let apart = Apart { sandbox, share };
+            assert_eq!(apart.ledger(Path::new(ledger)), Path::new(expected));
         }
+        let apart = Apart {
+            sandbox: true,
+            share,
+        };
+        assert_eq!(
+            apart.folder(Path::new("a/x")),
+            Path::new("a/x.sandbox.2-of-3")
+        );
     }
 }

@@ -48,14 +48,24 @@ impl Typed {
 
     /// The same command.
     pub(super) fn again(&self) -> String {
-        [&[self.program.clone()], &self.arguments[..]].concat().join(" ")
+        [&[self.program.clone()], &self.arguments[..]]
+            .concat()
+            .join(" ")
     }
 
     /// Another command on `arguments`, which are quoted where that is needed.
-    pub(super) fn with(&self, command: &str, arguments: impl IntoIterator<Item = String>) -> String {
+    pub(super) fn with(
+        &self,
+        command: &str,
+        arguments: impl IntoIterator<Item = String>,
+    ) -> String {
         let words = [self.program.clone(), command.to_owned()];
         let arguments = arguments.into_iter().map(|word| quoted(OsStr::new(&word)));
-        words.into_iter().chain(arguments).collect::<Vec<_>>().join(" ")
+        words
+            .into_iter()
+            .chain(arguments)
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     /// Another command on the same, with those of the options `kept` that it has.
@@ -100,7 +110,10 @@ mod tests {
         let all = [&["monthend"], arguments].concat();
         Typed {
             program: "monthend".to_owned(),
-            arguments: arguments.iter().map(|word| quoted(OsStr::new(word))).collect(),
+            arguments: arguments
+                .iter()
+                .map(|word| quoted(OsStr::new(word)))
+                .collect(),
             matches: Cli::command().try_get_matches_from(all).unwrap(),
         }
     }
@@ -129,6 +142,9 @@ mod tests {
             "monthend run 'my month.yaml' --sandbox -q '--ledger=a b.csv' --type=user --type CUSTOMER \
              '--sub-partner=Acme & Co' --as-of=2026-11-05 --existing=adopt"
         );
-        assert_eq!(typed.with("status", ["a b.csv".to_owned()]), "monthend status 'a b.csv'");
+        assert_eq!(
+            typed.with("status", ["a b.csv".to_owned()]),
+            "monthend status 'a b.csv'"
+        );
     }
 }

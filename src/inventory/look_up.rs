@@ -32,6 +32,8 @@ pub struct Sought {
     pub intent: Option<DateTime<Utc>>,
     /// Which process that create belongs to.
     pub origin: Origin,
+    /// Whether another run may be making a report that this request's list shows too.
+    pub has_twins_elsewhere: bool,
     /// Whether `retry.settle` has passed: lists show by now what there is.
     pub settled: bool,
 }
@@ -123,8 +125,8 @@ pub async fn look_up<A: Api>(
         let judged = reports.map(|report| {
             let mut seen = seen(session, evidence, sought, report, now);
             let own = sought.request.sub_partner.is_none();
-            seen.may_be_theirs =
-                own && (!told_apart || !sought.settled || seen.maker == Maker::Unknown);
+            let is_told = told_apart && sought.settled && !sought.has_twins_elsewhere;
+            seen.may_be_theirs = own && (!is_told || seen.maker == Maker::Unknown);
             seen.is_anothers = taken(&report.id) != Taken::Free;
             seen
         });

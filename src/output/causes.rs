@@ -39,7 +39,10 @@ pub(super) fn causes<'a>(
         };
         by_code.entry(code).or_default().push(row);
     }
-    let mut causes: Vec<_> = by_code.into_iter().map(|(code, rows)| Cause::new(code, rows)).collect();
+    let mut causes: Vec<_> = by_code
+        .into_iter()
+        .map(|(code, rows)| Cause::new(code, rows))
+        .collect();
     causes.sort_by_key(|cause| (Reverse(cause.rows.len()), cause.code));
     causes
 }
@@ -55,7 +58,9 @@ impl<'a> Cause<'a> {
             *messages.entry(message).or_default() += 1;
         }
         let others = messages.len().saturating_sub(1);
-        let most = messages.into_iter().max_by_key(|(text, n)| (*n, Reverse(text.clone())));
+        let most = messages
+            .into_iter()
+            .max_by_key(|(text, n)| (*n, Reverse(text.clone())));
         Cause {
             code,
             rows,
@@ -83,7 +88,9 @@ impl<'a> Cause<'a> {
             0 => requests,
             n => format!("{}, {requests}", words::count(n, "sub-partner")),
         };
-        let named = concerned.into_iter().map(|(_, name, n)| format!("{name} ({n})"));
+        let named = concerned
+            .into_iter()
+            .map(|(_, name, n)| format!("{name} ({n})"));
         let room = width.saturating_sub(words::width(&numbers) + 2);
         format!("{numbers}: {}", words::listed(named.collect(), room))
     }
@@ -92,7 +99,11 @@ impl<'a> Cause<'a> {
     pub(super) fn said(&self) -> String {
         match self.others {
             0 => self.message.clone(),
-            n => format!("{} (and {})", self.message, words::count(n, "other message")),
+            n => format!(
+                "{} (and {})",
+                self.message,
+                words::count(n, "other message")
+            ),
         }
     }
 
@@ -103,7 +114,9 @@ impl<'a> Cause<'a> {
             "http_401" => "check that the token may act for these sub-partners, then retry",
             "http_403" => "ask Cisco or the sub-partner's administrator for access, then retry",
             "in_doubt" => "look in Control Hub which report is theirs, then decide each one",
-            "connect" | "timeout" | "reset" | "bad_response" | "http_423" | "http_429" => "retry later",
+            "connect" | "timeout" | "reset" | "bad_response" | "http_423" | "http_429" => {
+                "retry later"
+            }
             "tls" => "check the network, or name your certificate authority in api.ca_file",
             "redirect" => "check api.base_url",
             NOT_COLLECTED => "collect again, later where a report is still in progress",

@@ -83,8 +83,14 @@ mod tests {
             ..Workload::default()
         };
         for (work, line) in [
-            (work(87, 24), "111 requests: 87 to send, 24 created before; about 1m 26s at 60/min"),
-            (work(1, 0), "1 request: 1 to send; less than a second at 60/min"),
+            (
+                work(87, 24),
+                "111 requests: 87 to send, 24 created before; about 1m 26s at 60/min",
+            ),
+            (
+                work(1, 0),
+                "1 request: 1 to send; less than a second at 60/min",
+            ),
             (work(0, 1200), "1,200 requests: 1,200 created before"),
             (work(0, 0), "0 requests"),
         ] {

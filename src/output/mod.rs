@@ -17,10 +17,10 @@ mod summary;
 mod words;
 
 pub use audit_view::{AuditView, audit_schema};
-pub use plan_view::{Action, PlanView};
 pub use color::Color;
 pub use heading::{Workload, first_line};
 pub use next::Commands;
+pub use plan_view::{Action, PlanView};
 pub use progress::{Estimate, Left, Pace, Progress};
 pub use readers::{Reader, Readers};
 pub use status_view::StatusView;

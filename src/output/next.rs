@@ -43,19 +43,29 @@ pub(super) fn next(
     }
     let is_failed = |row: &&&Row| matches!(row.state, State::Failed { .. });
     if selected.iter().any(|row| is_failed(&row)) {
-        let mended = commands.for_real.as_ref().filter(|_| !commands.retry.contains("--sandbox-mended"));
+        let mended = commands
+            .for_real
+            .as_ref()
+            .filter(|_| !commands.retry.contains("--sandbox-mended"));
         // In a rehearsal nobody can be asked to mend anything.
         return Some(match mended {
-            Some(_) => ("to send what failed again, as if the causes were mended", format!("{} --sandbox-mended", commands.retry)),
+            Some(_) => (
+                "to send what failed again, as if the causes were mended",
+                format!("{} --sandbox-mended", commands.retry),
+            ),
             None => ("to send what failed again", commands.retry.clone()),
         });
     }
-    if let Some(row) = selected.iter().find(|row| matches!(row.state, State::InDoubt { .. })) {
+    if let Some(row) = selected
+        .iter()
+        .find(|row| matches!(row.state, State::InDoubt { .. }))
+    {
         let candidate = match &row.state {
             State::InDoubt { candidates, .. } => candidates.first(),
             _ => None,
         };
-        let decision = candidate.map_or_else(|| "--resend".to_owned(), |id| format!("--adopt {id}"));
+        let decision =
+            candidate.map_or_else(|| "--resend".to_owned(), |id| format!("--adopt {id}"));
         return Some((
             "to decide about the first in doubt (or --resend)",
             format!("{} {} {decision}", commands.resolve, row.id()),
@@ -64,13 +74,20 @@ pub(super) fn next(
     if counts.uncollected > 0 {
         let server_failed = |row: &&Row| row.collected.status.eq_ignore_ascii_case("FAILED");
         return Some(match selected.iter().any(|row| server_failed(row)) {
-            true => ("to make anew what the server could not make", format!("{} --recreate-failed --collect", commands.retry)),
+            true => (
+                "to make anew what the server could not make",
+                format!("{} --recreate-failed --collect", commands.retry),
+            ),
             false => ("to collect the rest", commands.collect.clone()),
         });
     }
-    let is_missing = |row: &&Row| matches!(row.state, State::Created(_)) && row.collected.file.is_empty();
+    let is_missing =
+        |row: &&Row| matches!(row.state, State::Created(_)) && row.collected.file.is_empty();
     if !is_collecting && selected.iter().any(|row| is_missing(row)) {
         return Some(("to download the reports", commands.collect.clone()));
     }
-    commands.for_real.clone().map(|command| ("for real", command))
+    commands
+        .for_real
+        .clone()
+        .map(|command| ("for real", command))
 }

@@ -8,12 +8,7 @@ use super::{
     next::{Commands, next},
     words,
 };
-use crate::{
-    ledger::Row,
-    pacing::Stats,
-    runner::Finished,
-    settings::Rate,
-};
+use crate::{ledger::Row, pacing::Stats, runner::Finished, settings::Rate};
 
 /// The end of a run, for people. It fits one screen of 24 lines and 100 columns, but for long paths.
 pub struct Summary<'a> {
@@ -53,7 +48,11 @@ impl Summary<'_> {
             let _ = writeln!(out, "{advice}");
         }
         if self.is_rehearsal {
-            let _ = writeln!(out, "{}", paint.strong("SANDBOX: a rehearsal; no real reports were made"));
+            let _ = writeln!(
+                out,
+                "{}",
+                paint.strong("SANDBOX: a rehearsal; no real reports were made")
+            );
         }
         if let Some((why, command)) = next(self.finished, &self.selected, self.commands) {
             let _ = writeln!(out, "\n{why}:\n  {}", paint.strong(&command));
@@ -73,7 +72,11 @@ impl Summary<'_> {
                     "pending" | "sending" => paint.waiting(&name),
                     _ => name,
                 };
-                let note = if note.is_empty() { String::new() } else { format!("  {note}") };
+                let note = if note.is_empty() {
+                    String::new()
+                } else {
+                    format!("  {note}")
+                };
                 let _ = writeln!(out, "{name}{:>7}{note}", words::grouped(n));
             }
         };
@@ -150,7 +153,11 @@ impl Summary<'_> {
             let _ = write!(out, " ({} on average)", words::rate(rate));
         }
         if pace.rate_limited > 0 {
-            let _ = write!(out, ", {} answered 429", words::grouped(count(pace.rate_limited)));
+            let _ = write!(
+                out,
+                ", {} answered 429",
+                words::grouped(count(pace.rate_limited))
+            );
         }
         if pace.paused.as_secs() > 0 {
             let _ = write!(out, ", paused for {}", words::duration(pace.paused));
@@ -164,7 +171,10 @@ impl Summary<'_> {
         let rate = words::rate(rate);
         let is_whole = self.finished.stop.is_none();
         is_whole.then(|| {
-            format!("limits.rate: with {rate} most of the 429s would not have come (it is {} now)", self.rate)
+            format!(
+                "limits.rate: with {rate} most of the 429s would not have come (it is {} now)",
+                self.rate
+            )
         })
     }
 }
@@ -176,7 +186,9 @@ fn rate_advice(pace: &Stats, ceiling: Rate) -> Option<f64> {
     const ACCEPTED: u64 = 50;
     const CLEARLY: f64 = 0.95;
     let measured = pace.measured_rate?;
-    let is_lower = ceiling.per_second().is_none_or(|ceiling| measured < CLEARLY * ceiling);
+    let is_lower = ceiling
+        .per_second()
+        .is_none_or(|ceiling| measured < CLEARLY * ceiling);
     (pace.throttles >= THROTTLES && pace.accepted >= ACCEPTED && is_lower).then_some(measured)
 }
 
@@ -204,8 +216,35 @@ mod tests {
         assert_eq!(rate_advice(&often, ceiling("60/min")), None);
         assert_eq!(rate_advice(&often, ceiling("230/min")), None);
         // One long wait is no limit, and neither are 429s among a handful of requests.
-        assert_eq!(rate_advice(&Stats { throttles: 1, ..often }, Rate::Unlimited), None);
-        assert_eq!(rate_advice(&Stats { accepted: 20, ..often }, Rate::Unlimited), None);
-        assert_eq!(rate_advice(&Stats { measured_rate: None, ..often }, Rate::Unlimited), None);
+        assert_eq!(
+            rate_advice(
+                &Stats {
+                    throttles: 1,
+                    ..often
+                },
+                Rate::Unlimited
+            ),
+            None
+        );
+        assert_eq!(
+            rate_advice(
+                &Stats {
+                    accepted: 20,
+                    ..often
+                },
+                Rate::Unlimited
+            ),
+            None
+        );
+        assert_eq!(
+            rate_advice(
+                &Stats {
+                    measured_rate: None,
+                    ..often
+                },
+                Rate::Unlimited
+            ),
+            None
+        );
     }
 }

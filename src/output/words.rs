@@ -123,7 +123,11 @@ pub(super) fn listed(names: Vec<String>, room: usize) -> String {
         if n > 0 && needed > room {
             return out + &rest;
         }
-        out = if n == 0 { name.clone() } else { format!("{out}, {name}") };
+        out = if n == 0 {
+            name.clone()
+        } else {
+            format!("{out}, {name}")
+        };
     }
     out
 }

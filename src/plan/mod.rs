@@ -1,11 +1,12 @@
 //! The plan: every request of a manifest, in order, each once.
 //!
 //! [`Plan::expand`] multiplies the jobs out and folds what is named twice. [`Selection`] narrows a plan or a
-//! ledger to what the command line asks for. An [`Agenda`] says what is left to do. This module knows nothing of
+//! ledger to what the command line asks for, and a [`Partition`] is one of several shares of it. An [`Agenda`] says what is left to do. This module knows nothing of
 //! sending.
 
 mod agenda;
 mod expand;
+mod partition;
 mod selection;
 
 #[cfg(test)]
@@ -13,4 +14,5 @@ mod tests;
 
 pub use agenda::{Agenda, UnknownRequest};
 pub use expand::{Discovered, JobCount, Plan, PlanError, Planned, Spellings};
+pub use partition::{Partition, PartitionError};
 pub use selection::{Selection, SelectionError, Who};

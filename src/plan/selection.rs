@@ -6,7 +6,7 @@ use std::{
     str::FromStr,
 };
 
-use super::{Discovered, Plan, Planned, expand::named_by};
+use super::{Discovered, Partition, Plan, Planned, expand::named_by};
 use crate::{
     ledger::{Ledger, Row},
     manifest::Manifest,
@@ -45,6 +45,8 @@ pub struct Selection {
     pub types: Vec<ReportType>,
     /// `--period`: periods that lie within.
     pub periods: Vec<Period>,
+    /// `--partition`: of what all others select, one share. That may be empty.
+    pub partition: Option<Partition>,
 }
 
 /// A selection that is a mistake. Exit code 2.
@@ -96,9 +98,17 @@ impl<'a> From<&'a Row> for Candidate<'a> {
 }
 
 impl Selection {
-    /// Whether everything is selected.
-    pub fn is_everything(&self) -> bool {
-        *self == Selection::default()
+    /// Whether no selector is given; a share of everything is one of those.
+    fn has_no_selector(&self) -> bool {
+        let everything = Selection {
+            partition: self.partition,
+            ..Selection::default()
+        };
+        *self == everything
+    }
+
+    fn is_in_share(&self, request: &Request) -> bool {
+        self.partition.is_none_or(|share| share.holds(request))
     }
 
     /// The ids of the planned requests that are selected. The rows of `ledger` are looked at too, so that a
@@ -145,8 +155,17 @@ impl Selection {
             labels: HashMap::new(),
         };
         let rows = || ledger.rows().map(Candidate::from);
-        matcher.check(rows())?;
-        matcher.select(rows(), std::iter::empty())
+        // What a share's own ledger lacks may be in another's.
+        let is_a_shares = self
+            .partition
+            .is_some_and(|share| ledger.rows().all(|row| share.holds(row.request())));
+        if !is_a_shares {
+            matcher.check(rows())?;
+        }
+        match matcher.select(rows(), std::iter::empty()) {
+            Err(SelectionError::NothingTogether) if is_a_shares => Ok(HashSet::new()),
+            selected => selected,
+        }
     }
 }
 
@@ -191,8 +210,10 @@ impl Matcher<'_> {
                 && any(&s.types, |t| *t == c.request.report_type)
                 && any(&s.periods, |p| c.request.period.lies_within(*p))
         };
-        let selected: HashSet<RequestId> = candidates.filter(&matches).map(|c| c.id).collect();
-        let together = !selected.is_empty() || self.selection.is_everything();
+        let mut together = self.selection.has_no_selector();
+        let matching = candidates.filter(&matches).inspect(|_| together = true);
+        let in_share = matching.filter(|c| self.selection.is_in_share(c.request));
+        let selected: HashSet<RequestId> = in_share.map(|c| c.id).collect();
         if together || others.any(|c| matches(&c)) {
             Ok(selected)
         } else {

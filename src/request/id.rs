@@ -39,7 +39,18 @@ impl Request {
         self.hash(self.sub_partner.as_ref().map_or("", OrgId::as_str))
     }
 
+    /// A number that this request and its twin with the other `internal` have in common, and that is as stable as
+    /// ids are: what shares of a plan go by.
+    pub fn share_key(&self) -> u64 {
+        let org = self.sub_partner.as_ref().map_or("", OrgId::canonical);
+        self.hash_with(org, false).0
+    }
+
     fn hash(&self, org: &str) -> RequestId {
+        self.hash_with(org, self.internal)
+    }
+
+    fn hash_with(&self, org: &str, internal: bool) -> RequestId {
         let mut hash = Sha256::new();
         for part in [
             "monthend request\norg=",
@@ -51,7 +62,7 @@ impl Request {
             "\nend=",
             &self.period.end().to_string(),
             "\ninternal=",
-            if self.internal { "true\n" } else { "false\n" },
+            if internal { "true\n" } else { "false\n" },
         ] {
             hash.update(part);
         }

@@ -21,11 +21,22 @@ use crate::{
     session::{Halt, ReadError, Session},
 };
 
+/// Whether other runs may be sending requests of the same plan at the same time, on ledgers that this one does not see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BesideOthers {
+    /// This is the only one.
+    No,
+    /// Each does a share. The partner's own requests have twins among those of the others, so a report that could be
+    /// the partner's own may be one that another run has just made for a sub-partner.
+    Shares,
+}
+
 /// What the scheduler shares with attempts and look-ups. Everything runs on one thread.
 pub(super) struct Context<'a, 's, A: Api> {
     pub(super) session: &'a Session<'s, A>,
     pub(super) record: Record<'a>,
     pub(super) stopping: Stopping,
+    pub(super) beside_others: BesideOthers,
     pub(super) watch: Watch<'a>,
     /// What was learned about clocks and people.
     pub(super) evidence: Evidence,

@@ -26,6 +26,7 @@ mod twins;
 #[cfg(test)]
 mod tests;
 
+pub use attempt::BesideOthers;
 pub use event::{Attempt, Event, EventKind};
 pub use run::{Finished, Setup, Unsaved, run};
 pub use scheduler::Creates;

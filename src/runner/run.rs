@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     Event, EventKind, Interrupt, StopReason,
-    attempt::Context,
+    attempt::{BesideOthers, Context},
     event::Watch,
     scheduler::{Creates, Scheduler},
     stop::Stopping,
@@ -35,6 +35,8 @@ pub struct Setup<'a, 's, A: Api, D> {
     pub doubts: Vec<Place>,
     /// Whether anything is sent.
     pub creates: Creates,
+    /// Whether other runs may be sending at the same time.
+    pub beside_others: BesideOthers,
     /// How many requests there are in all, selected or not.
     pub all: usize,
     /// How many selected rows need nothing, for the counts: created before, and waiting for a decision.
@@ -86,6 +88,7 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
         mut work,
         doubts,
         creates,
+        beside_others,
         all,
         idle,
         concurrency,
@@ -118,6 +121,7 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
         session,
         record: Record::new(ledger, journal, counts, uncounted, &now),
         stopping: Stopping::default(),
+        beside_others,
         watch: Watch { began, on_event },
         evidence: Evidence::default(),
         taken: RefCell::new(taken),

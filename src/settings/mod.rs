@@ -7,6 +7,7 @@ mod base_url;
 mod discover;
 mod duration;
 mod rate;
+mod share;
 mod totals;
 mod values;
 

@@ -51,6 +51,36 @@ impl RateUnit {
 }
 
 impl Rate {
+    /// What one of `shares` equal shares of it may send, rounded down; at least one request an hour.
+    pub fn share(self, shares: NonZeroU32) -> Rate {
+        let Rate::Limited { count, per } = self else {
+            return Rate::Unlimited;
+        };
+        let finer = [RateUnit::Second, RateUnit::Minute, RateUnit::Hour]
+            .into_iter()
+            .filter(|unit| unit.duration() >= per.duration());
+        let mut least = Rate::Limited {
+            count: NonZeroU32::MIN,
+            per: RateUnit::Hour,
+        };
+        for unit in finer {
+            let in_unit =
+                u64::from(count.get()) * (unit.duration().as_secs() / per.duration().as_secs());
+            let (share, rest) = (
+                in_unit / u64::from(shares.get()),
+                in_unit % u64::from(shares.get()),
+            );
+            let share = u32::try_from(share).ok().and_then(NonZeroU32::new);
+            if let Some(count) = share {
+                least = Rate::Limited { count, per: unit };
+                if rest == 0 {
+                    break;
+                }
+            }
+        }
+        least
+    }
+
     /// Requests per second, or `None` where there is no ceiling.
     pub fn per_second(self) -> Option<f64> {
         match self {
@@ -113,6 +143,27 @@ pub(super) fn form() -> Text<Rate> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_of_a_rate_come_to_no_more_than_the_whole() {
+        let share = |rate: &str, shares| {
+            let rate: Rate = rate.parse().unwrap();
+            rate.share(NonZeroU32::new(shares).unwrap()).to_string()
+        };
+        for (rate, shares, expected) in [
+            ("300/min", 1, "300/min"),
+            ("300/min", 3, "100/min"),
+            ("300/min", 7, "2571/h"),
+            ("1/s", 3, "20/min"),
+            ("1/min", 7, "8/h"),
+            ("1/h", 3, "1/h"),
+            ("1/h", 1000, "1/h"),
+            ("4294967295/s", 2, "2147483647/s"),
+            ("unlimited", 4, "unlimited"),
+        ] {
+            assert_eq!(share(rate, shares), expected, "{rate} / {shares}");
+        }
+    }
 
     #[test]
     fn rates() {

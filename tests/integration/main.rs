@@ -29,6 +29,7 @@ mod links;
 mod main_job;
 mod merge;
 mod pacing;
+mod partition;
 mod plan;
 mod rehearsal;
 mod rescued;

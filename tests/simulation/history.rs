@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use monthend::{
     ledger::{Counts, Disk as _, Ledger, RepairKind, Row, State},
     request::{Period, ReportId, ReportType, Request, RequestId},
-    runner::{Creates, Event, EventKind, Finished, Interrupt, Setup, Signal, run},
+    runner::{BesideOthers, Creates, Event, EventKind, Finished, Interrupt, Setup, Signal, run},
     server_model::{Person, Shift},
     session::{News, Session, WallClock as _},
     settings::{Limits, Rate, RateUnit, RetryPolicy},
@@ -339,6 +339,7 @@ impl<'w> History<'w> {
             work,
             doubts: Vec::new(),
             creates: Creates::All,
+            beside_others: BesideOthers::No,
             all: self.plan.len(),
             idle,
             concurrency: self.settings.limits.concurrency.get(),

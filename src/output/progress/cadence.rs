@@ -57,9 +57,15 @@ mod tests {
     #[test]
     fn a_line_at_each_tenth() {
         let steady = |second: u64| second as usize;
-        assert_eq!(lines(50, 50, steady), (1..10).map(|n| 5 * n).collect::<Vec<_>>());
+        assert_eq!(
+            lines(50, 50, steady),
+            (1..10).map(|n| 5 * n).collect::<Vec<_>>()
+        );
         // Ten minutes: a tenth is a minute.
-        assert_eq!(lines(600, 600, steady), (1..10).map(|n| 60 * n).collect::<Vec<_>>());
+        assert_eq!(
+            lines(600, 600, steady),
+            (1..10).map(|n| 60 * n).collect::<Vec<_>>()
+        );
     }
 
     #[test]
@@ -67,9 +73,15 @@ mod tests {
         // Everything comes within a minute of the third one.
         let late = |second: u64| 10 * second.saturating_sub(120).min(60) as usize;
         let said = lines(3600, 600, late);
-        assert!(said.windows(2).all(|pair| pair[1] - pair[0] >= 30), "{said:?}");
+        assert!(
+            said.windows(2).all(|pair| pair[1] - pair[0] >= 30),
+            "{said:?}"
+        );
         let all = [&[0], &said[..], &[3600]].concat();
-        assert!(all.windows(2).all(|pair| pair[1] - pair[0] < 300), "{all:?}");
+        assert!(
+            all.windows(2).all(|pair| pair[1] - pair[0] < 300),
+            "{all:?}"
+        );
         // A run that hangs.
         assert_eq!(lines(900, 10, |_| 0), [290, 580, 870]);
     }

@@ -35,9 +35,17 @@ impl Estimate {
     /// The rate is the lowest of three: the ceiling, what was learned of the server's limit, and what was accepted lately.
     /// A server that keeps a window takes its number at once and then nothing: whole windows are counted. What is
     /// left of an announced wait comes on top.
-    pub fn left(&self, requests: usize, in_doubt: usize, stats: &Stats, pace: &Pace) -> Option<Left> {
+    pub fn left(
+        &self,
+        requests: usize,
+        in_doubt: usize,
+        stats: &Stats,
+        pace: &Pace,
+    ) -> Option<Left> {
         let now = Instant::now();
-        let waiting = stats.paused_until.map_or(Duration::ZERO, |until| until - now);
+        let waiting = stats
+            .paused_until
+            .map_or(Duration::ZERO, |until| until - now);
         let to_send = requests.saturating_sub(in_doubt) as f64;
         let left = match stats.window {
             Some(window) if to_send > 0.0 => self.by_window(&window, to_send, waiting, pace, now),

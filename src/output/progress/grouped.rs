@@ -1,10 +1,6 @@
 //! Like things are said a few times, then summed up ever more seldom.
 
-use std::{
-    collections::HashMap,
-    hash::Hash,
-    time::Duration,
-};
+use std::{collections::HashMap, hash::Hash, time::Duration};
 
 /// Counts like things and decides which of them are said: never more than ten lines of a kind.
 #[derive(Debug)]
@@ -115,18 +111,34 @@ mod tests {
     #[test]
     fn a_few_are_said_and_the_rest_is_summed_up() {
         let mut grouped = Grouped::new();
-        let said: Vec<Say> = (0..100).map(|_| grouped.another("x")).filter(|s| *s != Say::Nothing).collect();
+        let said: Vec<Say> = (0..100)
+            .map(|_| grouped.another("x"))
+            .filter(|s| *s != Say::Nothing)
+            .collect();
         let sum = |more, all| Say::Sum { more, all };
-        assert_eq!(said, [Say::This, Say::This, Say::This, sum(7, 10), sum(20, 30), sum(70, 100)]);
+        assert_eq!(
+            said,
+            [
+                Say::This,
+                Say::This,
+                Say::This,
+                sum(7, 10),
+                sum(20, 30),
+                sum(70, 100)
+            ]
+        );
         assert_eq!(grouped.another("y"), Say::This);
     }
 
     #[test]
     fn never_more_than_ten_lines_of_a_kind() {
         let mut grouped = Grouped::new();
-        let by_count = (0..2_000_000).filter(|_| grouped.another("x") != Say::Nothing).count();
+        let by_count = (0..2_000_000)
+            .filter(|_| grouped.another("x") != Say::Nothing)
+            .count();
         assert_eq!(by_count, 10);
-        let by_time = (0..1_000_000).filter(|s| grouped.again("y", Duration::from_secs(*s)) != Say::Nothing);
+        let by_time =
+            (0..1_000_000).filter(|s| grouped.again("y", Duration::from_secs(*s)) != Say::Nothing);
         assert_eq!(by_time.count(), 10);
     }
 

@@ -68,8 +68,13 @@ impl Situation {
         let width = width.saturating_sub(1);
         let mut parts = self.parts();
         let text = |parts: &[Part]| -> usize {
-            let shown = parts.iter().map(|part| words::width(part.forms[0].as_str()));
-            shown.filter(|width| *width > 0).map(|width| width + BETWEEN.len()).sum::<usize>()
+            let shown = parts
+                .iter()
+                .map(|part| words::width(part.forms[0].as_str()));
+            shown
+                .filter(|width| *width > 0)
+                .map(|width| width + BETWEEN.len())
+                .sum::<usize>()
         };
         while text(&parts) > width + BETWEEN.len() {
             let yielding = parts.iter_mut().filter(|part| part.forms.len() > 1);
@@ -121,7 +126,10 @@ impl Situation {
         parts.push(some(self.in_doubt, "in doubt"));
         parts.push(self.pace_of());
         parts.push(self.paused().unwrap_or_default());
-        parts.push(self.left.map_or_else(String::new, |left| format!("{} left", said(left))));
+        parts.push(
+            self.left
+                .map_or_else(String::new, |left| format!("{} left", said(left))),
+        );
         parts.retain(|part| !part.is_empty());
         let parts = parts.join(", ");
         let (done, total) = (words::grouped(done), words::grouped(total));
@@ -158,8 +166,14 @@ impl Situation {
         }
         match self.paused() {
             None => {
-                let shorter = self.pace.map_or_else(String::new, |pace| self.in_its_unit(pace));
-                parts.push(part(3, &[self.pace_of(), shorter, String::new()], Look::Plain));
+                let shorter = self
+                    .pace
+                    .map_or_else(String::new, |pace| self.in_its_unit(pace));
+                parts.push(part(
+                    3,
+                    &[self.pace_of(), shorter, String::new()],
+                    Look::Plain,
+                ));
             }
             Some(paused) => {
                 let shorter = paused.split(" (").next().unwrap_or_default().to_owned();
@@ -183,7 +197,10 @@ impl Situation {
     fn pace_of(&self) -> String {
         let pace = self.pace.map(|pace| self.in_its_unit(pace));
         let limit = match (self.learned, self.ceiling) {
-            (Some(learned), _) => Some(format!("{} (the server's limit)", self.in_its_unit(learned))),
+            (Some(learned), _) => Some(format!(
+                "{} (the server's limit)",
+                self.in_its_unit(learned)
+            )),
             (None, Rate::Unlimited) => None,
             (None, ceiling) => Some(ceiling.to_string()),
         };

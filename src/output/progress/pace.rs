@@ -51,8 +51,15 @@ impl Pace {
     fn over(&self, span: Duration) -> Option<f64> {
         let (at, accepted) = *self.looks.back()?;
         let from = at.saturating_sub(span);
-        let (since, before) = *self.looks.iter().rev().find(|(look, _)| *look <= from).or(self.looks.front())?;
-        let span = at.checked_sub(since).filter(|span| *span >= Pace::SHORTEST)?;
+        let (since, before) = *self
+            .looks
+            .iter()
+            .rev()
+            .find(|(look, _)| *look <= from)
+            .or(self.looks.front())?;
+        let span = at
+            .checked_sub(since)
+            .filter(|span| *span >= Pace::SHORTEST)?;
         Some(accepted.saturating_sub(before) as f64 / span.as_secs_f64())
     }
 }

@@ -108,7 +108,8 @@ impl Progress {
     fn look(&mut self) {
         let Some(began) = self.began else { return };
         let left = self.pause_left().unwrap_or_default();
-        self.pace.look(began.elapsed(), self.stats.accepted, left >= LONG_PAUSE);
+        self.pace
+            .look(began.elapsed(), self.stats.accepted, left >= LONG_PAUSE);
     }
 
     fn pause_left(&self) -> Option<Duration> {
@@ -119,7 +120,10 @@ impl Progress {
     fn situation(&self) -> Situation {
         let counts = self.counts;
         let in_doubt = (self.doubts.len() + self.old_doubts).min(counts.sending);
-        let limit = self.stats.window.map(|window| window.quota / window.length.as_secs_f64());
+        let limit = self
+            .stats
+            .window
+            .map(|window| window.quota / window.length.as_secs_f64());
         let pause = self.pause_left().filter(|left| *left >= WORTH_SHOWING);
         let mut situation = Situation {
             counts,
@@ -134,7 +138,9 @@ impl Progress {
         };
         if !situation.is_collecting() && !self.stopping {
             let requests = counts.pending + counts.sending;
-            situation.left = self.estimate.left(requests, in_doubt, &self.stats, &self.pace);
+            situation.left = self
+                .estimate
+                .left(requests, in_doubt, &self.stats, &self.pace);
         }
         situation
     }
@@ -210,7 +216,9 @@ impl Drop for Progress {
 
 impl fmt::Debug for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Progress").field("counts", &self.counts).finish_non_exhaustive()
+        f.debug_struct("Progress")
+            .field("counts", &self.counts)
+            .finish_non_exhaustive()
     }
 }
 
@@ -233,5 +241,7 @@ fn terminal() -> Screen {
 }
 
 fn lock(shown: &Mutex<Option<Situation>>) -> MutexGuard<'_, Option<Situation>> {
-    shown.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    shown
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
 }

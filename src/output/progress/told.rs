@@ -60,19 +60,28 @@ impl Told {
                 });
             }
             EventKind::Adopted(row) => {
-                self.each(("adopted", String::new()), "found on the server", row, |name| {
-                    format!("{name}: found on the server; its id is recorded")
-                });
+                self.each(
+                    ("adopted", String::new()),
+                    "found on the server",
+                    row,
+                    |name| format!("{name}: found on the server; its id is recorded"),
+                );
             }
             EventKind::NotMade(row) => {
-                self.each(("not made", String::new()), "not on the server and sent again", row, |name| {
-                    format!("{name}: not on the server; it is sent again")
-                });
+                self.each(
+                    ("not made", String::new()),
+                    "not on the server and sent again",
+                    row,
+                    |name| format!("{name}: not on the server; it is sent again"),
+                );
             }
             EventKind::NotLookedUp(row) => {
-                self.each(("not looked up", String::new()), "that could not be looked up", row, |name| {
-                    format!("{name}: could not be looked up; it stays in doubt")
-                });
+                self.each(
+                    ("not looked up", String::new()),
+                    "that could not be looked up",
+                    row,
+                    |name| format!("{name}: could not be looked up; it stays in doubt"),
+                );
             }
             EventKind::Collected(row) => {
                 let (name, file) = (words::name(row), &row.collected.file);
@@ -84,9 +93,12 @@ impl Told {
             }
             EventKind::Lagging { row, age } => {
                 let age = words::duration(*age);
-                self.each(("lagging", String::new()), "in progress for much longer than others", row, |name| {
-                    format!("{name}: in progress for {age}, much longer than others were")
-                });
+                self.each(
+                    ("lagging", String::new()),
+                    "in progress for much longer than others",
+                    row,
+                    |name| format!("{name}: in progress for {age}, much longer than others were"),
+                );
             }
             EventKind::News(news) => self.news(news, event.elapsed),
             EventKind::Stopping(reason) => {
@@ -111,7 +123,11 @@ impl Told {
                 warn!(request_id = %row.id(), error_code = code, "{name}: {code}: {}", row.state.text());
             }
             Say::Sum { more, all } => {
-                warn!(error_code = code, count = all, "{code}: {more} more failed, {all} in all");
+                warn!(
+                    error_code = code,
+                    count = all,
+                    "{code}: {more} more failed, {all} in all"
+                );
             }
             Say::Nothing => debug!(request_id = %row.id(), error_code = code, "{name}: {code}"),
         }

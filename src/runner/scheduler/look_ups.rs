@@ -11,7 +11,11 @@ use crate::{
     inventory::{Finding, Origin, Question, QuestionKind, Seen, Sought, Taken, judge, look_up},
     ledger::{Place, Reason, Row, State},
     request::{OrgId, ReportId, Request},
-    runner::{Creates, EventKind, after_create::Next, attempt::Context},
+    runner::{
+        Creates, EventKind,
+        after_create::Next,
+        attempt::{BesideOthers, Context},
+    },
     session::ReadError,
 };
 
@@ -85,6 +89,8 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
             sent: progress.and_then(|progress| progress.sent),
             intent: row.state.intent(),
             origin: progress.map_or(Origin::EarlierProcess, |progress| progress.origin),
+            has_twins_elsewhere: row.request().sub_partner.is_none()
+                && self.context.beside_others == BesideOthers::Shares,
             settled: progress
                 .and_then(|progress| progress.open.as_ref())
                 .is_some_and(|open| schedule(open.kind, open.looks, settle).1),
