@@ -71,7 +71,7 @@ impl Target {
 
     /// Whether this is a rehearsal against a sandbox of its own.
     pub(super) fn is_beside(&self) -> bool {
-        self.is_beside
+        self.apart.sandbox
     }
 
     /// The first line on stderr: the server, or that this is a rehearsal. That is said under `--quiet` too: a variable

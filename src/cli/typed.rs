@@ -99,7 +99,17 @@ impl Typed {
 /// A word as a shell has to be given it.
 fn quoted(word: &OsStr) -> String {
     let word = word.to_string_lossy();
-    shlex::try_quote(&word).map_or_else(|_| word.to_string(), |quoted| quoted.into_owned())
+    let quote = |word: &str| match shlex::try_quote(word) {
+        Ok(quoted) => quoted.into_owned(),
+        // No argument holds a zero byte.
+        Err(_) => word.to_owned(),
+    };
+    match word.split_once('=') {
+        Some((option, value)) if option.starts_with("--") => {
+            format!("{}={}", quote(option), quote(value))
+        }
+        _ => quote(&word),
+    }
 }
 
 #[cfg(test)]
@@ -139,8 +149,8 @@ mod tests {
         );
         assert_eq!(
             typed.again(),
-            "monthend run 'my month.yaml' --sandbox -q '--ledger=a b.csv' --type=user --type CUSTOMER \
-             '--sub-partner=Acme & Co' --as-of=2026-11-05 --existing=adopt"
+            "monthend run 'my month.yaml' --sandbox -q --ledger='a b.csv' --type=user --type CUSTOMER \
+             --sub-partner='Acme & Co' --as-of=2026-11-05 --existing=adopt"
         );
         assert_eq!(
             typed.with("status", ["a b.csv".to_owned()]),

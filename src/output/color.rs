@@ -45,7 +45,11 @@ impl Paint {
 
     /// Nothing is painted.
     #[cfg(test)]
-    pub(crate) const NONE: Paint = Paint(false);
+    pub(super) const NONE: Paint = Paint(false);
+
+    /// Everything is painted.
+    #[cfg(test)]
+    pub(super) const ALL: Paint = Paint(true);
 
     /// Whether anything is painted.
     pub(super) fn is_on(self) -> bool {

@@ -8,6 +8,7 @@ mod causes;
 mod color;
 pub mod console;
 mod heading;
+mod matrix;
 mod next;
 mod plan_view;
 mod progress;

@@ -39,4 +39,6 @@ mod signals;
 mod spreadsheet;
 mod status;
 mod streams;
+#[cfg(unix)]
+mod terminal;
 mod worlds;

@@ -117,6 +117,7 @@ impl Situation {
             true => "collected",
             false => {
                 parts.push(format!("{} created", words::grouped(counts.created)));
+                parts.push(some(counts.adopted, "adopted"));
                 parts.push(some(counts.skipped, "created before"));
                 parts.push(some(counts.failed, "failed"));
                 "done"
@@ -150,8 +151,8 @@ impl Situation {
         if self.is_collecting() {
             parts[0] = part(9, &[format!("{progress} collected"), progress], Look::Plain);
         } else {
-            let before = some(counts.skipped, "created before");
-            let shorter = some(counts.skipped, "before");
+            let before = counts.skipped + counts.adopted;
+            let (before, shorter) = (some(before, "created before"), some(before, "before"));
             parts.push(part(1, &[before, shorter, String::new()], Look::Plain));
             let failed = some(counts.failed, "failed");
             parts.push(part(7, &[failed, String::new()], Look::Bad));

@@ -12,6 +12,9 @@ mod pace;
 mod reader;
 mod told;
 
+#[cfg(test)]
+mod tests;
+
 pub use estimate::{Estimate, Left};
 pub use pace::Pace;
 pub use reader::Progress;

@@ -2,6 +2,10 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use tokio::time::Instant;
+
+use crate::pacing::Stats;
+
 /// What was accepted lately, from looks at the gate's counts.
 #[derive(Debug, Default)]
 pub struct Pace {
@@ -19,12 +23,22 @@ impl Pace {
     /// Between two looks that are kept.
     const STEP: Duration = Duration::from_millis(250);
 
-    /// A look: so long after the beginning `accepted` requests were accepted in all. `idle`: since the last look the run
-    /// has stood still for a reason that will not come again.
-    pub fn look(&mut self, elapsed: Duration, accepted: u64, idle: bool) {
+    /// A pause with so much left belongs to no limiter's rhythm, or to a window, which is known by itself.
+    const LONG_PAUSE: Duration = Duration::from_secs(5);
+
+    /// A look at what the gate has counted, so long after the beginning.
+    pub fn look(&mut self, elapsed: Duration, stats: &Stats) {
+        let now = Instant::now();
+        let is_idle = stats
+            .paused_until
+            .is_some_and(|until| until - now >= Pace::LONG_PAUSE);
+        self.add(elapsed, stats.accepted, is_idle);
+    }
+
+    fn add(&mut self, elapsed: Duration, accepted: u64, is_idle: bool) {
         let since = elapsed.saturating_sub(self.last);
         self.last = elapsed;
-        if !idle {
+        if !is_idle {
             self.at_work += since;
         }
         let at = self.at_work;
@@ -72,18 +86,18 @@ mod tests {
     fn a_pace_is_that_of_the_last_minute_at_work() {
         let mut pace = Pace::default();
         let at = |ms: u64| Duration::from_millis(ms);
-        pace.look(at(0), 0, false);
-        pace.look(at(1000), 4, false);
+        pace.add(at(0), 0, false);
+        pace.add(at(1000), 4, false);
         assert_eq!(pace.lately(), None, "one second is too little");
         for n in 2..=200 {
-            pace.look(at(1000 * n), 4 * n, false);
+            pace.add(at(1000 * n), 4 * n, false);
         }
         assert_eq!(pace.lately(), Some(4.0));
         // A pause of an hour.
-        pace.look(at(3_800_000), 800, true);
+        pace.add(at(3_800_000), 800, true);
         assert_eq!(pace.lately(), Some(4.0));
         for n in 1..=60 {
-            pace.look(at(3_800_000 + 1000 * n), 800 + 2 * n, false);
+            pace.add(at(3_800_000 + 1000 * n), 800 + 2 * n, false);
         }
         assert_eq!(pace.lately(), Some(2.0));
         assert_eq!(pace.now(), Some(2.0));

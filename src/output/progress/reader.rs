@@ -24,8 +24,6 @@ use crate::{
 
 /// A pause with less time left is not shown.
 const WORTH_SHOWING: Duration = Duration::from_secs(1);
-/// A pause that is longer belongs to no limiter's rhythm.
-const LONG_PAUSE: Duration = Duration::from_secs(5);
 
 /// Reads a run's events and tells about them on stderr.
 pub struct Progress {
@@ -107,9 +105,7 @@ impl Progress {
 
     fn look(&mut self) {
         let Some(began) = self.began else { return };
-        let left = self.pause_left().unwrap_or_default();
-        self.pace
-            .look(began.elapsed(), self.stats.accepted, left >= LONG_PAUSE);
+        self.pace.look(began.elapsed(), &self.stats);
     }
 
     fn pause_left(&self) -> Option<Duration> {
