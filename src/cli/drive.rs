@@ -103,13 +103,17 @@ fn commands(means: &Means<'_>) -> Commands {
     let ledger = target.ledger.display().to_string();
     let is_kept = |id: &&str| !REHEARSAL.contains(id);
     let for_real: Vec<&str> = WHERE.into_iter().filter(is_kept).collect();
+    let retry = typed.next("retry", &WHERE);
+    let is_mended = !target.is_beside() || typed.has("sandbox_mended");
     Commands {
         again: typed.again(),
-        retry: typed.next("retry", &WHERE),
+        mended: (!is_mended).then(|| format!("{retry} --sandbox-mended")),
+        retry,
         collect: typed.next("collect", &WHERE),
         status: typed.with("status", [ledger.clone()]),
         resolve: typed.with("resolve", [ledger, "--request".to_owned()]),
-        for_real: (target.is_beside()).then(|| typed.next("run", &for_real)),
+        // A variable that makes a rehearsal of every command would make one of this, too.
+        for_real: (typed.has("sandbox")).then(|| typed.next("run", &for_real)),
     }
 }
 

@@ -48,9 +48,13 @@ impl Typed {
 
     /// The same command.
     pub(super) fn again(&self) -> String {
-        [&[self.program.clone()], &self.arguments[..]]
-            .concat()
-            .join(" ")
+        format!("{} {}", self.program, self.arguments.join(" "))
+    }
+
+    /// Whether an argument of the command was typed.
+    pub(super) fn has(&self, id: &str) -> bool {
+        let typed = self.matches.subcommand();
+        typed.is_some_and(|(_, typed)| is_typed(typed, id))
     }
 
     /// Another command on `arguments`, which are quoted where that is needed.
@@ -79,8 +83,7 @@ impl Typed {
         let mut words = vec![self.program.clone(), command.to_owned()];
         for argument in next.get_arguments() {
             let id = argument.get_id().as_str();
-            let is_typed = || typed.value_source(id) == Some(ValueSource::CommandLine);
-            if !kept.contains(&id) || typed.try_contains_id(id).is_err() || !is_typed() {
+            if !kept.contains(&id) || !is_typed(typed, id) {
                 continue;
             }
             let values = typed.get_raw(id).into_iter().flatten().map(quoted);
@@ -94,6 +97,12 @@ impl Typed {
         }
         words.join(" ")
     }
+}
+
+fn is_typed(matches: &ArgMatches, id: &str) -> bool {
+    // Asking for an argument that the command does not have would be a panic.
+    matches.try_contains_id(id).is_ok()
+        && matches.value_source(id) == Some(ValueSource::CommandLine)
 }
 
 /// A word as a shell has to be given it.

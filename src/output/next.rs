@@ -18,6 +18,8 @@ pub struct Commands {
     pub status: String,
     /// Decide about a row, up to `--request`.
     pub resolve: String,
+    /// In a rehearsal, the same as if the causes of the failures were mended.
+    pub mended: Option<String>,
     /// In a rehearsal, the same for real.
     pub for_real: Option<String>,
 }
@@ -43,15 +45,11 @@ pub(super) fn next(
     }
     let is_failed = |row: &&&Row| matches!(row.state, State::Failed { .. });
     if selected.iter().any(|row| is_failed(&row)) {
-        let mended = commands
-            .for_real
-            .as_ref()
-            .filter(|_| !commands.retry.contains("--sandbox-mended"));
-        // In a rehearsal nobody can be asked to mend anything.
-        return Some(match mended {
-            Some(_) => (
+        return Some(match &commands.mended {
+            // In a rehearsal nobody can be asked to mend anything.
+            Some(mended) => (
                 "to send what failed again, as if the causes were mended",
-                format!("{} --sandbox-mended", commands.retry),
+                mended.clone(),
             ),
             None => ("to send what failed again", commands.retry.clone()),
         });
@@ -73,7 +71,7 @@ pub(super) fn next(
     }
     if counts.uncollected > 0 {
         let server_failed = |row: &&Row| row.collected.status.eq_ignore_ascii_case("FAILED");
-        return Some(match selected.iter().any(|row| server_failed(row)) {
+        return Some(match selected.iter().any(server_failed) {
             true => (
                 "to make anew what the server could not make",
                 format!("{} --recreate-failed --collect", commands.retry),
@@ -83,7 +81,7 @@ pub(super) fn next(
     }
     let is_missing =
         |row: &&Row| matches!(row.state, State::Created(_)) && row.collected.file.is_empty();
-    if !is_collecting && selected.iter().any(|row| is_missing(row)) {
+    if !is_collecting && selected.iter().any(is_missing) {
         return Some(("to download the reports", commands.collect.clone()));
     }
     commands

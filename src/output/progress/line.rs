@@ -147,7 +147,7 @@ impl Situation {
             look,
         };
         let progress = format!("{}/{}", words::grouped(done), words::grouped(total));
-        let mut parts = vec![part(9, &[progress.clone()], Look::Plain)];
+        let mut parts = vec![part(9, std::slice::from_ref(&progress), Look::Plain)];
         if self.is_collecting() {
             parts[0] = part(9, &[format!("{progress} collected"), progress], Look::Plain);
         } else {

@@ -91,10 +91,10 @@ impl Progress {
                 }
             }
             EventKind::InDoubt(row) => drop(self.doubts.insert(row.id())),
-            EventKind::Adopted(row) | EventKind::NotMade(row) | EventKind::Settled(row) => {
-                if !self.doubts.remove(&row.id()) && !matches!(event.kind, EventKind::Settled(_)) {
-                    self.old_doubts = self.old_doubts.saturating_sub(1);
-                }
+            EventKind::Settled(row) => drop(self.doubts.remove(&row.id())),
+            EventKind::Adopted(row) | EventKind::NotMade(row) => {
+                let is_of_this_run = self.doubts.remove(&row.id());
+                self.old_doubts -= usize::from(!is_of_this_run && self.old_doubts > 0);
             }
             EventKind::News(News::Paused { status, .. }) => self.pause_status = *status,
             EventKind::Stopping(_) => self.stopping = true,

@@ -2,6 +2,7 @@
 
 use std::{
     io::{Read as _, Write as _},
+    num::NonZeroU16,
     process::Child,
     sync::{Arc, Mutex, MutexGuard},
     thread::JoinHandle,
@@ -52,7 +53,7 @@ impl Monthend {
             .spawn(pts)
             .unwrap();
         let shown = Arc::new(Mutex::new(Shown {
-            parser: vt100::Parser::new(ROWS, columns, 0),
+            parser: vt100::Parser::new(size(ROWS), size(columns), 0),
             raw: Vec::new(),
             screens: Vec::new(),
             wrapped: None,
@@ -77,15 +78,19 @@ impl Monthend {
     }
 }
 
+fn size(n: u16) -> NonZeroU16 {
+    NonZeroU16::new(n).unwrap()
+}
+
 impl Shown {
     fn take(&mut self, piece: &[u8]) {
         self.raw.extend_from_slice(piece);
         self.parser.process(piece);
         let screen = self.parser.screen();
         let (rows, columns) = screen.size();
-        let lines: Vec<String> = screen.rows(0, columns).collect();
+        let lines: Vec<String> = screen.rows(0, columns.get()).collect();
         let is_bar = |row: &u16| lines[usize::from(*row)].contains(['█', '░']);
-        if let Some(row) = (0..rows)
+        if let Some(row) = (0..rows.get())
             .filter(is_bar)
             .find(|row| screen.row_wrapped(*row))
         {
@@ -105,7 +110,7 @@ impl Terminal {
         lock(&self.shown)
             .parser
             .screen_mut()
-            .set_size(ROWS, columns);
+            .set_size(size(ROWS), size(columns));
         self.pty.resize(Size::new(ROWS, columns)).unwrap();
     }
 
