@@ -25,6 +25,7 @@
 //! - [`runner`]: drives requests to their end, never lost, never twice;
 //! - [`collect`]: from created reports to checked files;
 //! - [`audit`]: every difference between plan, ledger, server and files;
+//! - [`check`]: what a run will need, and whether it is there;
 //! - [`output`]: what people and scripts read;
 //! - [`server_model`]: the API's server as a pure model;
 //! - [`sandbox`]: the same on loopback, to rehearse against;
@@ -32,6 +33,7 @@
 
 pub mod api;
 pub mod audit;
+pub mod check;
 pub mod cli;
 pub mod collect;
 pub mod inventory;

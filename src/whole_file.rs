@@ -117,6 +117,18 @@ pub fn replace(place: &Path, contents: &[u8]) -> io::Result<()> {
     file.put_in_place()
 }
 
+/// Puts `contents` into a new file at `place`, whole or not at all, and never over one that is there.
+///
+/// # Errors
+/// As [`replace`]; `AlreadyExists` where something is there, however short a time before.
+pub fn create(place: &Path, contents: &[u8]) -> io::Result<()> {
+    let mut new = NewFile::begin(place)?;
+    new.write_all(contents)?;
+    new.file.as_file().sync_all()?;
+    new.file.persist_noclobber(place).map_err(|e| e.error)?;
+    sync_folder(place)
+}
+
 /// Makes the entry of `path` in its folder durable. Some network file systems cannot flush a folder and say that the
 /// argument is invalid or the operation is not supported; there is nothing to wait for then.
 fn sync_folder(path: &Path) -> io::Result<()> {

@@ -1,14 +1,19 @@
 //! The arguments, as clap reads them.
 
+mod check;
+mod init;
 mod partition;
+mod target;
 
 use std::{path::PathBuf, time::Duration};
 
-use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 
+pub(super) use check::{CheckArgs, CheckFormat};
+pub(super) use init::{CompletionsArgs, InitArgs, ManArgs};
 use partition::PartitionArgs;
 pub(super) use partition::PartitionArgsError;
+pub(super) use target::{CalendarArgs, ManifestArgs};
 
 use crate::{
     output::{
@@ -17,7 +22,6 @@ use crate::{
     },
     plan::{Selection, Who},
     request::{Period, ReportId, ReportType, RequestId},
-    settings::BaseUrl,
 };
 
 /// Creates Webex wholesale billing reports in bulk from a manifest, and keeps a ledger of them.
@@ -25,7 +29,7 @@ use crate::{
 /// Credentials come from the environment: WEBEX_ACCESS_TOKEN or WEBEX_ACCESS_TOKEN_FILE; to renew an expired token,
 /// all of WEBEX_CLIENT_ID, WEBEX_CLIENT_SECRET and WEBEX_REFRESH_TOKEN, or their _FILE forms.
 #[derive(Debug, Parser)]
-#[command(name = "monthend", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "monthend", version = env!("MONTHEND_VERSION"), propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -78,6 +82,10 @@ impl Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Write a commented manifest to begin with; never over a file that is there
+    Init(InitArgs),
+    /// Try what a run will need: files, network, token; makes nothing
+    Check(CheckArgs),
     /// Show what a manifest means and what a run would do; sends nothing
     Plan(PlanArgs),
     /// Create every planned report that the ledger does not show as created
@@ -96,8 +104,12 @@ pub(super) enum Command {
     Status(StatusArgs),
     /// Serve the simulator of the API on loopback until stopped
     Sandbox(SandboxArgs),
-    /// Print the JSON Schema of the manifest or of an audit, or the Table Schema of the ledger
+    /// Print the JSON Schema of the manifest, of an audit or of a check, or the Table Schema of the ledger
     Schema(SchemaArgs),
+    /// Print what a shell needs to complete commands and options
+    Completions(CompletionsArgs),
+    /// Write manual pages, one for each command, for packagers
+    Man(ManArgs),
 }
 
 impl Command {
@@ -282,61 +294,6 @@ pub(super) struct MergeArgs {
     pub(super) prefer: Option<PathBuf>,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct ManifestArgs {
-    /// The YAML manifest
-    #[arg(env = "MONTHEND_MANIFEST")]
-    pub(super) manifest: PathBuf,
-
-    /// The ledger [env: MONTHEND_LEDGER=] [default: the manifest's `ledger:`, else NAME.ledger.csv beside it]
-    // The environment is read by hand: in a rehearsal and in a share it counts as the manifest's, and the option does
-    // not.
-    #[arg(long, value_name = "PATH")]
-    pub(super) ledger: Option<PathBuf>,
-
-    /// The address of the API, instead of the manifest's `api.base_url`
-    #[arg(long, env = "MONTHEND_BASE_URL", value_name = "URL")]
-    pub(super) base_url: Option<BaseUrl>,
-
-    #[command(flatten)]
-    pub(super) sandbox: RehearsalArgs,
-}
-
-/// How the manifest's periods are read.
-#[derive(Debug, Args)]
-pub(super) struct CalendarArgs {
-    /// The day that relative periods count from [default: today, UTC]
-    #[arg(long, env = "MONTHEND_AS_OF", value_name = "YYYY-MM-DD", value_parser = day)]
-    pub(super) as_of: Option<NaiveDate>,
-
-    /// Let the server judge periods that are not over, or that begin more than five years ago
-    #[arg(long, env = "MONTHEND_NO_DATE_CHECK", value_parser = FalseyValueParser::new())]
-    pub(super) no_date_check: bool,
-}
-
-// The headings stand at each option: one that is set for a struct reaches whatever comes after it too.
-
-#[derive(Debug, Args)]
-pub(super) struct RehearsalArgs {
-    /// Rehearse against a built-in simulator of the API; needs no token and keeps a ledger of its own
-    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX", value_parser = FalseyValueParser::new(), conflicts_with = "base_url")]
-    pub(super) sandbox: bool,
-
-    /// How the simulator behaves: a YAML file
-    #[arg(
-        long,
-        help_heading = "Rehearsal",
-        env = "MONTHEND_SANDBOX_CONFIG",
-        value_name = "FILE",
-        requires = "sandbox"
-    )]
-    pub(super) sandbox_config: Option<PathBuf>,
-
-    /// In the simulator, sub-partners that were refused are accepted now
-    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX_MENDED", value_parser = FalseyValueParser::new(), requires = "sandbox")]
-    pub(super) sandbox_mended: bool,
-}
-
 /// Which requests; an option may be repeated. Values of one option: any; several options: all must match.
 #[derive(Debug, Args)]
 pub(super) struct SelectionArgs {
@@ -503,6 +460,8 @@ pub(super) enum SchemaKind {
     Ledger,
     /// JSON Schema of what `audit --format json` prints
     Audit,
+    /// JSON Schema of what `check --format json` prints
+    Check,
 }
 
 /// A duration in the manifest's form.
@@ -517,8 +476,4 @@ fn wait(text: &str) -> Result<Duration, String> {
         "0" | "0s" => Ok(Duration::ZERO),
         text => duration(text),
     }
-}
-
-fn day(text: &str) -> Result<NaiveDate, String> {
-    crate::request::day(text).map_err(|_| "write a day as YYYY-MM-DD: 2026-11-24".to_owned())
 }

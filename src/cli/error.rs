@@ -15,6 +15,7 @@ use crate::{
     plan::{PlanError, SelectionError, UnknownRequest},
     runner::{Signal, StopReason},
     sandbox::SandboxError,
+    session::{DiscoveryError, ReadError},
     settings::Discover,
 };
 
@@ -23,6 +24,8 @@ use crate::{
 pub(super) enum CliError {
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    #[error("cannot write {}: {}", path.display(), new_file(why))]
+    NewManifest { path: PathBuf, why: io::Error },
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error(transparent)]
@@ -73,6 +76,16 @@ pub(super) enum CliError {
     Runtime(#[source] io::Error),
 }
 
+fn new_file(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            "it is there already, and `init` never writes over a file; name another".to_owned()
+        }
+        io::ErrorKind::NotFound => "its folder does not exist".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
 fn lines(errors: &[LedgerError]) -> String {
     let lines: Vec<String> = errors.iter().map(LedgerError::to_string).collect();
     lines.join("\n")
@@ -86,10 +99,21 @@ fn discovered(which: Discover) -> &'static str {
     }
 }
 
+impl From<DiscoveryError> for CliError {
+    fn from(error: DiscoveryError) -> Self {
+        match error {
+            DiscoveryError::Nobody(which) => CliError::Nobody(which),
+            DiscoveryError::Read(ReadError::Failed(cause)) => CliError::Discovery(cause),
+            DiscoveryError::Read(ReadError::Halted(halt)) => CliError::Stopped(halt.into()),
+        }
+    }
+}
+
 impl CliError {
     pub(super) fn exit(&self) -> Exit {
         match self {
             CliError::Manifest(_)
+            | CliError::NewManifest { .. }
             | CliError::Plan(_)
             | CliError::Selection(_)
             | CliError::Partition(_)
@@ -130,7 +154,7 @@ impl CliError {
 }
 
 /// An error with its causes, each said once: some errors name theirs already.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -6,15 +6,18 @@
 
 mod args;
 mod audit;
+mod check;
 mod collect;
 mod collection;
 mod connection;
 mod converse;
+mod documents;
 mod drive;
 mod error;
 mod existing;
 mod exit;
 mod held;
+mod init;
 mod merge;
 mod missing_shares;
 mod plan;
@@ -79,10 +82,14 @@ fn dispatch(cli: Cli, typed: &Typed) -> Result<Exit, CliError> {
         Command::Resolve(args) => run_async(resolve::resolve(&args)),
         Command::Merge(args) => run_async(merge::merge(&args)),
         Command::Audit(args) => run_async(audit::audit(&args)),
+        Command::Check(args) => run_async(check::check(&args)),
+        Command::Init(args) => run_async(init::init(&args)),
         Command::Sandbox(args) => run_async(sandbox::sandbox(&args)),
         // These talk to nobody and start nothing.
         Command::Status(args) => status::status(&args),
         Command::Schema(args) => schema::schema(&args),
+        Command::Completions(args) => documents::completions(&args),
+        Command::Man(args) => documents::man(&args),
     }
 }
 

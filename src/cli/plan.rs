@@ -16,7 +16,7 @@ use crate::{
     manifest::Manifest,
     output::{PlanView, console},
     plan::{Discovered, Plan},
-    session::{DiscoveryError, ReadError, Session, discover},
+    session::{Session, discover},
 };
 
 /// Shows what a manifest means, and what a run would do given the ledger.
@@ -81,10 +81,6 @@ pub(super) async fn discovered<A: Api>(
     tokio::select! {
         biased;
         signal = signals.caught() => Err(CliError::Interrupted(signal)),
-        found = discover(session, manifest.discovers()) => found.map_err(|e| match e {
-            DiscoveryError::Nobody(which) => CliError::Nobody(which),
-            DiscoveryError::Read(ReadError::Failed(cause)) => CliError::Discovery(cause),
-            DiscoveryError::Read(ReadError::Halted(halt)) => CliError::Stopped(halt.into()),
-        }),
+        found = discover(session, manifest.discovers()) => Ok(found?),
     }
 }

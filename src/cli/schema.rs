@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     ledger, manifest,
-    output::{audit_schema, console},
+    output::{audit_schema, check_schema, console},
 };
 
 /// Prints a schema.
@@ -15,6 +15,7 @@ pub(super) fn schema(args: &SchemaArgs) -> Result<Exit, CliError> {
     let text = match args.which {
         SchemaKind::Manifest => serde_json::to_string_pretty(&manifest::schema()),
         SchemaKind::Audit => serde_json::to_string_pretty(&audit_schema()),
+        SchemaKind::Check => serde_json::to_string_pretty(&check_schema()),
         SchemaKind::Ledger => serde_json::to_string_pretty(&ledger::table_schema()),
     };
     let text = text.map_err(|e| CliError::Stdout(e.into()))?;

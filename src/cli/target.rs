@@ -64,6 +64,21 @@ impl Target {
         Target::new(args, read.settings, &read.ledger, share)
     }
 
+    /// For a command that is to write the manifest: the settings are the defaults.
+    pub(super) fn without_manifest(args: &ManifestArgs) -> Result<Target, CliError> {
+        let ledger = args.manifest.with_extension("ledger.csv");
+        let target = Target::new(args, Settings::default(), &ledger, None)?;
+        Ok(target.forgetful())
+    }
+
+    /// A sandbox that remembers what it was asked leaves a file; this one does not.
+    pub(super) fn forgetful(mut self) -> Target {
+        if let Some(sandbox) = &mut self.sandbox {
+            sandbox.state = None;
+        }
+        self
+    }
+
     /// Whether the reports will be a sandbox's.
     pub(super) fn is_rehearsal(&self) -> bool {
         self.sandbox.is_some() || self.settings.api.base_url.is_sandbox()

@@ -115,6 +115,16 @@ impl Lock {
         }
     }
 
+    /// Who holds the ledger at `ledger` now, for a command that only reads. No file is made.
+    pub fn peek_holder(ledger: &Path, now: DateTime<Utc>) -> Option<Holder> {
+        let mut file = File::open(Self::path_of(ledger)).ok()?;
+        // Shared, and given back at once: two that look do not see each other.
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Some(holder(&mut file, now)),
+            Ok(()) | Err(TryLockError::Error(_)) => None,
+        }
+    }
+
     /// As [`Lock::pause`], for a command that only reads and so takes no lock.
     pub fn peek_pause(ledger: &Path, server: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let mut file = File::open(Self::path_of(ledger)).ok()?;

@@ -14,6 +14,7 @@ mod names;
 mod options;
 mod partners;
 mod period;
+mod starter;
 mod sub_partner;
 mod text;
 
@@ -24,4 +25,5 @@ pub use crate::yaml::{Problem, Problems, ReadError};
 pub use load::{ManifestError, RunSettings};
 pub use model::{Exclusion, Job, Labels, Manifest, Source, SubPartner, SubPartners};
 pub use options::{DateCheck, LoadOptions};
+pub use starter::{Found, starter};
 pub use text::schema;

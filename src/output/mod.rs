@@ -5,6 +5,7 @@
 
 mod audit_view;
 mod causes;
+mod check_view;
 mod color;
 pub mod console;
 mod heading;
@@ -18,6 +19,7 @@ mod summary;
 mod words;
 
 pub use audit_view::{AuditView, audit_schema};
+pub use check_view::{CheckView, check_schema};
 pub use color::Color;
 pub use heading::{Workload, first_line};
 pub use next::Commands;

@@ -56,6 +56,19 @@ impl<A: Api> Session<'_, A> {
         }))
     }
 
+    /// The first report of a list: enough to know that it can be read.
+    ///
+    /// # Errors
+    /// As [`Session::list`].
+    pub async fn first_listed(&self, query: &ListQuery) -> Result<Option<Listed>, ReadError> {
+        let page = self.read(
+            Exchange::Plain,
+            async |api, token, on_head| api.list(token, query, 1, None, on_head).await,
+            |_| false,
+        );
+        Ok(page.await?.items.into_iter().next())
+    }
+
     /// All pages of a list, and how many they were.
     async fn read_list(&self, query: &ListQuery) -> Result<(Vec<Listed>, usize), ReadError> {
         loop {

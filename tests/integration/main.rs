@@ -15,6 +15,7 @@ mod support;
 
 mod audit;
 mod bad_input;
+mod check;
 mod collect;
 mod combine;
 mod credentials;
@@ -24,6 +25,7 @@ mod environment;
 mod examples;
 mod help;
 mod in_doubt;
+mod init;
 mod kills;
 mod links;
 mod main_job;

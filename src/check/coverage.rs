@@ -1,0 +1,76 @@
+//! Who is billed, against who is there.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use crate::{
+    manifest::{Manifest, Source, SubPartners},
+    request::OrgId,
+    settings::Discover,
+};
+
+/// What a manifest's sub-partners and those of the token's account do not have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Coverage {
+    /// Active at the API, and in no job: reports that nobody asks for are money that nobody bills.
+    pub in_no_job: Vec<OrgId>,
+    /// In a job, and not listed for this token: perhaps it is another account's.
+    pub not_listed: Vec<Unlisted>,
+    /// How many sub-partners the manifest names by their ids.
+    pub named: usize,
+}
+
+/// A sub-partner of the manifest that the API does not list.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unlisted {
+    /// As the manifest writes it.
+    pub id: OrgId,
+    /// What the manifest calls it.
+    pub label: Option<Arc<str>>,
+}
+
+impl Coverage {
+    /// Compares the jobs of `manifest` with whom the API lists: the active ones, and all.
+    pub fn new(manifest: &Manifest, active: &[OrgId], all: &[OrgId]) -> Self {
+        let mut named: BTreeMap<&OrgId, Option<&Arc<str>>> = BTreeMap::new();
+        let mut has_all_active = false;
+        for job in &manifest.jobs {
+            let SubPartners::Listed(sources) = &job.sub_partners else {
+                continue;
+            };
+            for source in sources {
+                match source {
+                    Source::Named(partner) => {
+                        let label = named.entry(&partner.id).or_default();
+                        *label = label.or(partner.label.as_ref());
+                    }
+                    Source::Discovered(Discover::Active | Discover::All) => has_all_active = true,
+                    Source::Discovered(Discover::Suspended) => {}
+                }
+            }
+        }
+        let listed: BTreeSet<&OrgId> = all.iter().chain(active).collect();
+        let active: BTreeSet<&OrgId> = active.iter().collect();
+        let in_no_job = active
+            .into_iter()
+            .filter(|org| !has_all_active && !named.contains_key(org));
+        let not_listed = named.iter().filter(|(org, _)| !listed.contains(*org));
+        Coverage {
+            in_no_job: in_no_job.cloned().collect(),
+            not_listed: not_listed
+                .map(|(org, label)| Unlisted {
+                    id: (*org).clone(),
+                    label: label.cloned(),
+                })
+                .collect(),
+            named: named.len(),
+        }
+    }
+
+    /// Whether none of the ids that the manifest names is listed: then it is probably another account's.
+    pub fn is_anothers(&self) -> bool {
+        self.named > 0 && self.not_listed.len() == self.named
+    }
+}

@@ -1,0 +1,190 @@
+//! One thing that a run will need, and whether it is there.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Coverage;
+
+/// What was tried, in the order in which a run needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// The manifest can be read and has no mistakes.
+    Manifest,
+    /// The ledger can be read and written, or there is none yet.
+    Ledger,
+    /// A file can be made in the ledger's folder.
+    LedgerFolder,
+    /// No other run holds the ledger.
+    Lock,
+    /// No rescued ledger waits to be united with it.
+    Rescued,
+    /// There is room for what a run writes.
+    DiskSpace,
+    /// Collected files can be written.
+    Output,
+    /// A token, or a way to get one, is given.
+    Credentials,
+    /// The API's name is known, and somebody answers there.
+    Connection,
+    /// The connection is secure, and the certificate trusted.
+    Tls,
+    /// The server takes the token.
+    Token,
+    /// The token may list reports.
+    ListReports,
+    /// The token may create reports. Only creating one tells.
+    CreateReports,
+    /// The token may list sub-partners.
+    ListSubPartners,
+    /// The jobs come to a plan.
+    Plan,
+}
+
+impl Subject {
+    /// As people read it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Subject::Manifest => "manifest",
+            Subject::Ledger => "ledger",
+            Subject::LedgerFolder => "ledger's folder",
+            Subject::Lock => "lock",
+            Subject::Rescued => "rescued ledgers",
+            Subject::DiskSpace => "disk space",
+            Subject::Output => "folder for files",
+            Subject::Credentials => "credentials",
+            Subject::Connection => "connection",
+            Subject::Tls => "TLS",
+            Subject::Token => "token",
+            Subject::ListReports => "read reports",
+            Subject::CreateReports => "create reports",
+            Subject::ListSubPartners => "read sub-partners",
+            Subject::Plan => "plan",
+        }
+    }
+}
+
+/// How a run would end for want of this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Failure {
+    /// Exit code 3.
+    Stopped,
+    /// Exit code 4.
+    Ledger,
+    /// Exit code 2.
+    Usage,
+}
+
+/// Whether it is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is.
+    Ok,
+    /// It is not, and a run would end so.
+    NotOk(Failure),
+    /// Nobody can say, or nothing needs it.
+    Unknown,
+}
+
+/// One thing that was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What.
+    pub subject: Subject,
+    /// Whether it is there.
+    pub verdict: Verdict,
+    /// What was found, one line.
+    pub message: String,
+    /// What to do; empty where there is nothing to do.
+    pub advice: String,
+}
+
+/// Everything that was tried.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    findings: Vec<Finding>,
+    /// Who is billed, against who is there; `None` where it is not known who is there.
+    pub coverage: Option<Coverage>,
+}
+
+impl Report {
+    /// `subject` is there.
+    pub fn ok(&mut self, subject: Subject, message: impl Into<String>) {
+        self.push(subject, Verdict::Ok, message.into(), String::new());
+    }
+
+    /// `subject` is not there, and a run would end with `failure`.
+    pub fn not_ok(
+        &mut self,
+        (subject, failure): (Subject, Failure),
+        message: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
+        self.push(
+            subject,
+            Verdict::NotOk(failure),
+            message.into(),
+            advice.into(),
+        );
+    }
+
+    /// Nobody can say whether `subject` is there.
+    pub fn unknown(
+        &mut self,
+        subject: Subject,
+        message: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
+        self.push(subject, Verdict::Unknown, message.into(), advice.into());
+    }
+
+    fn push(&mut self, subject: Subject, verdict: Verdict, message: String, advice: String) {
+        self.findings.push(Finding {
+            subject,
+            verdict,
+            message,
+            advice,
+        });
+    }
+
+    /// What was tried, in order.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// How a run would end: by the worst of what is missing, `None` where it could go on.
+    pub fn failure(&self) -> Option<Failure> {
+        let failures = self
+            .findings
+            .iter()
+            .filter_map(|finding| match finding.verdict {
+                Verdict::NotOk(failure) => Some(failure),
+                Verdict::Ok | Verdict::Unknown => None,
+            });
+        failures.max()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_ends_by_the_worst_that_is_missing() {
+        use Failure::{Ledger, Stopped, Usage};
+        for (failures, worst) in [
+            (&[][..], None),
+            (&[Stopped], Some(Stopped)),
+            (&[Ledger, Stopped], Some(Ledger)),
+            (&[Stopped, Usage, Ledger], Some(Usage)),
+        ] {
+            let mut report = Report::default();
+            report.ok(Subject::Manifest, "");
+            report.unknown(Subject::CreateReports, "", "");
+            for failure in failures {
+                report.not_ok((Subject::Ledger, *failure), "", "");
+            }
+            assert_eq!(report.failure(), worst);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What a command works on: the manifest, its ledger, the server; and how the manifest's periods are read.
+
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use clap::{Args, builder::FalseyValueParser};
+
+use crate::settings::BaseUrl;
+
+#[derive(Debug, Args)]
+pub(crate) struct ManifestArgs {
+    /// The YAML manifest
+    #[arg(env = "MONTHEND_MANIFEST")]
+    pub(crate) manifest: PathBuf,
+
+    /// The ledger [env: MONTHEND_LEDGER=] [default: the manifest's `ledger:`, else NAME.ledger.csv beside it]
+    // The environment is read by hand: in a rehearsal and in a share it counts as the manifest's, and the option does
+    // not.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) ledger: Option<PathBuf>,
+
+    /// The address of the API, instead of the manifest's `api.base_url`
+    #[arg(long, env = "MONTHEND_BASE_URL", value_name = "URL")]
+    pub(crate) base_url: Option<BaseUrl>,
+
+    #[command(flatten)]
+    pub(crate) sandbox: RehearsalArgs,
+}
+
+/// How the manifest's periods are read.
+#[derive(Debug, Args)]
+pub(crate) struct CalendarArgs {
+    /// The day that relative periods count from [default: today, UTC]
+    #[arg(long, env = "MONTHEND_AS_OF", value_name = "YYYY-MM-DD", value_parser = day)]
+    pub(crate) as_of: Option<NaiveDate>,
+
+    /// Let the server judge periods that are not over, or that begin more than five years ago
+    #[arg(long, env = "MONTHEND_NO_DATE_CHECK", value_parser = FalseyValueParser::new())]
+    pub(crate) no_date_check: bool,
+}
+
+// The headings stand at each option: one that is set for a struct reaches whatever comes after it too.
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RehearsalArgs {
+    /// Rehearse against a built-in simulator of the API; needs no token and keeps a ledger of its own
+    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX", value_parser = FalseyValueParser::new(), conflicts_with = "base_url")]
+    pub(crate) sandbox: bool,
+
+    /// How the simulator behaves: a YAML file
+    #[arg(
+        long,
+        help_heading = "Rehearsal",
+        env = "MONTHEND_SANDBOX_CONFIG",
+        value_name = "FILE",
+        requires = "sandbox"
+    )]
+    pub(crate) sandbox_config: Option<PathBuf>,
+
+    /// In the simulator, sub-partners that were refused are accepted now
+    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX_MENDED", value_parser = FalseyValueParser::new(), requires = "sandbox")]
+    pub(crate) sandbox_mended: bool,
+}
+
+fn day(text: &str) -> Result<NaiveDate, String> {
+    crate::request::day(text).map_err(|_| "write a day as YYYY-MM-DD: 2026-11-24".to_owned())
+}

@@ -1,0 +1,115 @@
+//! `monthend check`
+
+mod disk;
+mod server;
+
+use super::{
+    args::{CheckArgs, CheckFormat},
+    connection::credentials,
+    converse::converse,
+    error::CliError,
+    exit::Exit,
+    signals::Signals,
+    target::{Target, real_ledger},
+};
+use crate::{
+    api::HttpApi,
+    check::{Failure, Report, Subject},
+    manifest::Manifest,
+    output::{CheckView, console},
+    session::Session,
+};
+
+/// Tries what a run will need, and sends no create. Changes nothing on the disk.
+pub(super) async fn check(args: &CheckArgs) -> Result<Exit, CliError> {
+    let signals = Signals::listen();
+    let mut report = Report::default();
+    if let Some((mut target, manifest)) = read(args, &mut report)? {
+        let rows = disk::try_ledger(&target, &mut report);
+        disk::try_output(&target, &mut report);
+        let planned = ask(&mut target, manifest.as_ref(), &signals, &mut report).await?;
+        disk::try_space(&target.ledger, rows.max(planned), &mut report);
+    }
+    let exit = match report.failure() {
+        None => Exit::Success,
+        Some(Failure::Usage) => Exit::Usage,
+        Some(Failure::Ledger) => Exit::Ledger,
+        Some(Failure::Stopped) => Exit::Stopped,
+    };
+    let view = CheckView::new(&report, exit.code());
+    let text = match args.format() {
+        CheckFormat::Table => view.table(),
+        CheckFormat::Json => view.json().map_err(|e| CliError::Stdout(e.into()))?,
+    };
+    console::print(&text).map_err(CliError::Stdout)?;
+    Ok(exit)
+}
+
+/// The settings, and the whole manifest where it has no mistakes: with mistakes in its jobs all else can be tried.
+fn read(
+    args: &CheckArgs,
+    report: &mut Report,
+) -> Result<Option<(Target, Option<Manifest>)>, CliError> {
+    let error = match Target::with_manifest(&args.manifest, &args.calendar, None) {
+        Ok((target, manifest)) => {
+            let jobs = manifest.jobs.len();
+            let jobs = format!(
+                "{jobs} job{}, no mistakes",
+                if jobs == 1 { "" } else { "s" }
+            );
+            report.ok(Subject::Manifest, jobs);
+            return Ok(Some((target.forgetful(), Some(manifest))));
+        }
+        Err(error @ CliError::Manifest(_)) => error,
+        Err(error) => return Err(error),
+    };
+    error.report();
+    let name = args.manifest.manifest.display();
+    report.not_ok(
+        (Subject::Manifest, Failure::Usage),
+        format!("{name} cannot be used: see the errors on stderr"),
+        "mend it; `monthend plan` shows what it means then",
+    );
+    let settings = Target::with_settings(&args.manifest, None);
+    Ok(settings.ok().map(|target| (target.forgetful(), None)))
+}
+
+/// Asks the server, if it can be asked. Gives the number of planned requests.
+async fn ask(
+    target: &mut Target,
+    manifest: Option<&Manifest>,
+    signals: &Signals,
+    report: &mut Report,
+) -> Result<usize, CliError> {
+    let credentials = match credentials(target) {
+        Ok(credentials) => credentials,
+        Err(error) => {
+            let missing = (Subject::Credentials, Failure::Usage);
+            report.not_ok(missing, error.to_string(), "");
+            server::unknown("there are no credentials to ask with", report);
+            return Ok(0);
+        }
+    };
+    report.ok(Subject::Credentials, "given");
+    let Ok(ledger) = real_ledger(&target.ledger) else {
+        server::unknown("first the ledger has to be where it is said to be", report);
+        return Ok(0);
+    };
+    server::limit_patience(&mut target.settings);
+    let is_in_process = target.sandbox.is_some();
+    let address = (!is_in_process).then(|| target.settings.api.base_url.clone());
+    let mut planned = 0;
+    let asking = async |session: &Session<'_, HttpApi>| {
+        planned = server::ask(session, address.as_ref(), manifest, signals, report).await?;
+        Ok(())
+    };
+    match converse(target, credentials, &ledger, signals, asking).await {
+        Err(error @ CliError::Client(_)) => {
+            let broken = (Subject::Tls, Failure::Usage);
+            report.not_ok(broken, super::error::chain(&error), "");
+            server::unknown("the HTTP client cannot be set up", report);
+            Ok(0)
+        }
+        asked => asked.map(|()| planned),
+    }
+}

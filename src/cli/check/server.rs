@@ -1,0 +1,296 @@
+//! What a run needs of the server: reads only.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use hyper_util::client::proxy::matcher::Matcher;
+
+use crate::{
+    api::{Api, Cause, ListQuery},
+    check::{Coverage, Failure, Report, Subject},
+    cli::{
+        error::{CliError, stop_text},
+        signals::Signals,
+    },
+    manifest::Manifest,
+    plan::{Discovered, Plan},
+    request::OrgId,
+    session::{Halt, ReadError, Session},
+    settings::{BaseUrl, Discover, Settings},
+};
+
+/// A check does not wait for what a run would wait for.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// What of the server cannot be tried, and why.
+const OF_THE_SERVER: [Subject; 5] = [
+    Subject::Connection,
+    Subject::Tls,
+    Subject::Token,
+    Subject::ListReports,
+    Subject::ListSubPartners,
+];
+
+/// Everything of the server that nothing is said of yet cannot be tried.
+pub(super) fn unknown(why: &str, report: &mut Report) {
+    for subject in OF_THE_SERVER {
+        let is_said = report.findings().iter().any(|f| f.subject == subject);
+        if !is_said {
+            report.unknown(subject, why, "");
+        }
+    }
+    untried(report);
+}
+
+/// The right to create reports, which only creating one would tell.
+fn untried(report: &mut Report) {
+    report.unknown(
+        Subject::CreateReports,
+        "cannot be tried without creating a report",
+        "make sure that the token has the scope spark-admin:wholesale_billing_reports_write",
+    );
+}
+
+/// Tries less often and waits shorter than a run: somebody looks on.
+pub(super) fn limit_patience(settings: &mut Settings) {
+    let retry = &mut settings.retry;
+    retry.max_attempts = const { std::num::NonZeroU32::new(2).unwrap() };
+    retry.base_delay = retry.base_delay.min(Duration::from_millis(500));
+    retry.max_retry_after = retry.max_retry_after.min(LONGEST_WAIT);
+}
+
+/// Asks for reports and sub-partners, and multiplies the jobs out. Gives the number of planned requests. `address`: `None`
+/// where it is the sandbox of this process.
+///
+/// # Errors
+/// A signal.
+pub(super) async fn ask<A: Api>(
+    session: &Session<'_, A>,
+    address: Option<&BaseUrl>,
+    manifest: Option<&Manifest>,
+    signals: &Signals,
+    report: &mut Report,
+) -> Result<usize, CliError> {
+    tokio::select! {
+        biased;
+        signal = signals.caught() => Err(CliError::Interrupted(signal)),
+        planned = ask_all(session, address, manifest, report) => Ok(planned),
+    }
+}
+
+async fn ask_all<A: Api>(
+    session: &Session<'_, A>,
+    address: Option<&BaseUrl>,
+    manifest: Option<&Manifest>,
+    report: &mut Report,
+) -> usize {
+    let reports = session.first_listed(&ListQuery::default()).await;
+    let is_reached = told_reached(&reports.as_ref().map(drop), address, report);
+    if !is_reached {
+        unknown("the server cannot be asked", report);
+        told_plan(manifest, &Lists::new(), report);
+        return 0;
+    }
+    match &reports {
+        Ok(_) => report.ok(Subject::ListReports, "allowed"),
+        Err(error) => report.not_ok(
+            (Subject::ListReports, Failure::Stopped),
+            text(error),
+            advice(error, "spark-admin:wholesale_billing_reports_read"),
+        ),
+    }
+    untried(report);
+    let lists = ask_sub_partners(session, manifest, report).await;
+    if let (Some(manifest), Some(active), Some(all)) = (
+        manifest,
+        lists.get(&Discover::Active),
+        lists.get(&Discover::All),
+    ) {
+        report.coverage = Some(Coverage::new(manifest, active, all));
+    }
+    told_plan(manifest, &lists, report)
+}
+
+/// Whether the server can be reached and takes the token, by the answer to a first read. Says so.
+fn told_reached(
+    answer: &Result<(), &ReadError>,
+    address: Option<&BaseUrl>,
+    report: &mut Report,
+) -> bool {
+    let (host, is_secure, proxy) = match address {
+        Some(address) => (
+            address.as_url().host_str().unwrap_or_default(),
+            address.as_url().scheme() == "https",
+            proxy_for(address),
+        ),
+        None => ("the sandbox", false, None),
+    };
+    let by = match &proxy {
+        Some(proxy) => format!(" through the proxy {proxy}"),
+        None => String::new(),
+    };
+    let cause = match answer {
+        Ok(()) => None,
+        Err(ReadError::Failed(cause)) => Some(cause),
+        Err(ReadError::Halted(Halt::Credentials(cause))) => {
+            told_connected(host, &by, is_secure, report);
+            report.not_ok(
+                (Subject::Token, Failure::Stopped),
+                format!("the server refused it: {}", cause.text),
+                "get a new one, or give what is needed to renew it (docs/commands.md, \"Credentials\")",
+            );
+            return false;
+        }
+        Err(ReadError::Halted(halt)) => {
+            let down = (Subject::Connection, Failure::Stopped);
+            report.not_ok(down, stop_text(&halt.clone().into()), "");
+            return false;
+        }
+    };
+    let cause = match cause {
+        Some(cause) if cause.http_status.is_none() => cause,
+        answered => {
+            told_connected(host, &by, is_secure, report);
+            match answered {
+                Some(cause) if !is_about_rights(cause) => {
+                    report.unknown(Subject::Token, "the server did not get so far", "");
+                }
+                _ => report.ok(Subject::Token, "the server takes it"),
+            }
+            return true;
+        }
+    };
+    if cause.code == "tls" {
+        report.ok(Subject::Connection, format!("{host} can be reached{by}"));
+        let untrusted = (Subject::Tls, Failure::Stopped);
+        report.not_ok(untrusted, &*cause.text, "");
+        return false;
+    }
+    let advice = match proxy {
+        Some(_) => "check HTTPS_PROXY and NO_PROXY",
+        None => "check api.base_url and the network; where only a proxy leads out, set HTTPS_PROXY",
+    };
+    let down = (Subject::Connection, Failure::Stopped);
+    report.not_ok(down, format!("{host}{by}: {}", cause.text), advice);
+    false
+}
+
+fn told_connected(host: &str, by: &str, is_secure: bool, report: &mut Report) {
+    report.ok(Subject::Connection, format!("{host} answers{by}"));
+    report.ok(
+        Subject::Tls,
+        match is_secure {
+            true => "the certificate is trusted",
+            false => "not used: the server is on this machine",
+        },
+    );
+}
+
+/// The lists of sub-partners that could be had.
+type Lists = BTreeMap<Discover, Vec<OrgId>>;
+
+/// Asks for the sub-partners: those that the jobs want to know, and for the comparison.
+async fn ask_sub_partners<A: Api>(
+    session: &Session<'_, A>,
+    manifest: Option<&Manifest>,
+    report: &mut Report,
+) -> Lists {
+    const SCOPE: &str = "spark-admin:wholesale_sub_partners_read";
+    let wanted = manifest.map(Manifest::discovers).unwrap_or_default();
+    let mut lists = Lists::new();
+    let kinds = [Discover::Active, Discover::All].into_iter();
+    for which in kinds.chain(wanted.iter().copied()) {
+        if lists.contains_key(&which) {
+            continue;
+        }
+        match session.sub_partners(which).await {
+            Ok(listed) => drop(lists.insert(which, listed)),
+            Err(error) if wanted.is_empty() => {
+                report.unknown(
+                    Subject::ListSubPartners,
+                    format!("{}; no job needs it", text(&error)),
+                    format!("with the scope {SCOPE} check compares them with the jobs"),
+                );
+                return Lists::new();
+            }
+            Err(error) => {
+                let refused = (Subject::ListSubPartners, Failure::Stopped);
+                report.not_ok(refused, text(&error), advice(&error, SCOPE));
+                return Lists::new();
+            }
+        }
+    }
+    let active = lists.get(&Discover::Active).map_or(0, Vec::len);
+    report.ok(
+        Subject::ListSubPartners,
+        format!("allowed; {active} are active"),
+    );
+    lists
+}
+
+/// Multiplies the jobs out, where everyone they mean is known.
+fn told_plan(manifest: Option<&Manifest>, lists: &Lists, report: &mut Report) -> usize {
+    let Some(manifest) = manifest else {
+        return 0;
+    };
+    let mut discovered = Discovered::new();
+    for which in manifest.discovers() {
+        let Some(listed) = lists.get(&which) else {
+            report.unknown(
+                Subject::Plan,
+                "the jobs ask the API for its sub-partners",
+                "",
+            );
+            return 0;
+        };
+        if listed.is_empty() {
+            let nobody = CliError::Nobody(which).to_string();
+            report.not_ok((Subject::Plan, Failure::Usage), nobody, "");
+            return 0;
+        }
+        discovered.insert(which, listed.clone());
+    }
+    match Plan::expand(manifest, &discovered) {
+        Ok(plan) => {
+            let planned = plan.requests().len();
+            report.ok(Subject::Plan, format!("requests: {planned}"));
+            planned
+        }
+        Err(error) => {
+            report.not_ok((Subject::Plan, Failure::Usage), error.to_string(), "");
+            0
+        }
+    }
+}
+
+/// Whether an answer is about what the token may do, so that the token itself was taken.
+fn is_about_rights(cause: &Cause) -> bool {
+    cause.http_status == Some(403)
+}
+
+fn text(error: &ReadError) -> String {
+    match error {
+        ReadError::Failed(cause) => cause.text.clone(),
+        ReadError::Halted(halt) => stop_text(&halt.clone().into()),
+    }
+}
+
+fn advice(error: &ReadError, scope: &str) -> String {
+    match error {
+        ReadError::Failed(cause) => match cause.http_status {
+            Some(401 | 403) => format!("give the token the scope {scope}"),
+            Some(404 | 405) => "check api.base_url".to_owned(),
+            _ => "try again later".to_owned(),
+        },
+        ReadError::Halted(_) => String::new(),
+    }
+}
+
+/// Where requests to the API leave through, without a password that may stand in it.
+fn proxy_for(address: &BaseUrl) -> Option<String> {
+    if address.is_loopback() {
+        return None;
+    }
+    let uri = address.as_url().as_str().parse().ok()?;
+    let proxy = Matcher::from_system().intercept(&uri)?;
+    Some(proxy.uri().authority()?.host().to_owned())
+}

@@ -1,0 +1,29 @@
+//! `monthend completions` and `monthend man`: what comes from the command line's own definition.
+
+use clap::CommandFactory as _;
+
+use super::{
+    args::{Cli, CompletionsArgs, ManArgs},
+    error::CliError,
+    exit::Exit,
+};
+use crate::output::console;
+
+/// Prints what a shell needs to complete commands and options.
+pub(super) fn completions(args: &CompletionsArgs) -> Result<Exit, CliError> {
+    let mut text = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "monthend", &mut text);
+    console::print(&String::from_utf8_lossy(&text)).map_err(CliError::Stdout)?;
+    Ok(Exit::Success)
+}
+
+/// Writes the manual pages, one for each command.
+pub(super) fn man(args: &ManArgs) -> Result<Exit, CliError> {
+    let failed = |source| CliError::Output {
+        path: args.folder.clone(),
+        source,
+    };
+    std::fs::create_dir_all(&args.folder).map_err(failed)?;
+    clap_mangen::generate_to(Cli::command(), &args.folder).map_err(failed)?;
+    Ok(Exit::Success)
+}

@@ -1,0 +1,82 @@
+//! `monthend init`
+
+use std::{io, path::Path};
+
+use super::{
+    args::InitArgs, connection::credentials, converse::converse, error::CliError, exit::Exit,
+    signals::Signals, target::Target,
+};
+use crate::{
+    api::HttpApi,
+    manifest::{Found, starter},
+    output::console,
+    session::{DiscoveryError, ReadError, Session},
+    settings::Discover,
+    whole_file,
+};
+
+/// Writes a manifest to begin with, where no file is yet.
+pub(super) async fn init(args: &InitArgs) -> Result<Exit, CliError> {
+    let signals = Signals::listen();
+    let failed = |why| CliError::NewManifest {
+        path: args.file.clone(),
+        why,
+    };
+    if args.file.symlink_metadata().is_ok() {
+        // Before anybody is asked; whoever comes between is noticed below.
+        return Err(failed(io::ErrorKind::AlreadyExists.into()));
+    }
+    let found = match args.discover {
+        true => Some(find(args, &signals).await?),
+        false => None,
+    };
+    let name = args.file.display().to_string();
+    whole_file::create(&args.file, starter(&name, found.as_ref()).as_bytes()).map_err(failed)?;
+    let found = found.map_or_else(String::new, |found| {
+        format!(
+            " with the API's sub-partners, {} of them active",
+            found.active.len()
+        )
+    });
+    console::say(&format!(
+        "wrote {name}{found}; try it with: monthend run {} --sandbox\n",
+        quoted(&args.file)
+    ));
+    Ok(Exit::Success)
+}
+
+/// Asks the API for its sub-partners.
+async fn find(args: &InitArgs, signals: &Signals) -> Result<Found, CliError> {
+    let mut target = Target::without_manifest(&args.manifest())?;
+    let credentials = credentials(&target)?;
+    let ledger = target.ledger.clone();
+    let ask = async |session: &Session<'_, HttpApi>| {
+        tokio::select! {
+            biased;
+            signal = signals.caught() => Err(CliError::Interrupted(signal)),
+            found = ask(session) => found.map_err(|e| DiscoveryError::Read(e).into()),
+        }
+    };
+    let found = converse(&mut target, credentials, &ledger, signals, ask).await?;
+    match found.active.is_empty() {
+        true => Err(CliError::Nobody(Discover::Active)),
+        false => Ok(found),
+    }
+}
+
+async fn ask(session: &Session<'_, HttpApi>) -> Result<Found, ReadError> {
+    Ok(Found {
+        active: session.sub_partners(Discover::Active).await?,
+        suspended: session.sub_partners(Discover::Suspended).await?,
+    })
+}
+
+/// As a shell takes it.
+fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@".contains(c);
+    match path.chars().all(is_plain) {
+        true => path,
+        false => format!("'{}'", path.replace('\'', r"'\''")),
+    }
+}

@@ -1,0 +1,268 @@
+//! What `check` found, for people and for scripts.
+
+use std::fmt::Write as _;
+
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::words;
+use crate::{
+    check::{Finding, Report, Subject, Unlisted, Verdict},
+    text::one_line,
+};
+
+/// So many sub-partners are named in the table; json has all.
+const NAMED: usize = 5;
+
+/// A report to be shown.
+pub struct CheckView<'a> {
+    report: &'a Report,
+    /// `docs/exit-codes.md`
+    exit_code: u8,
+}
+
+/// What `monthend check --format json` prints.
+#[derive(Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct CheckJson<'a> {
+    /// Everything that was tried, in the order in which a run needs it.
+    checks: Vec<CheckLine<'a>>,
+    /// Sub-partners that are active at the API and in no job; null where it is not known.
+    in_no_job: Option<Vec<&'a str>>,
+    /// Sub-partners of the manifest that the API does not list for this token; null where it is not known.
+    not_listed: Option<Vec<UnlistedJson<'a>>>,
+    /// 0 if a run has what it needs, else as a run would end: 2, 3 or 4.
+    exit_code: u8,
+}
+
+/// One thing that was tried.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename = "Check", deny_unknown_fields)]
+struct CheckLine<'a> {
+    /// What.
+    check: Subject,
+    /// Whether it is there.
+    status: Status,
+    /// What was found, one line.
+    message: &'a str,
+    /// What to do; null where there is nothing to do.
+    advice: Option<&'a str>,
+}
+
+/// Whether a thing is there.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    /// It is.
+    Ok,
+    /// It is not.
+    NotOk,
+    /// Nobody can say, or no job needs it. That is no failure.
+    Unknown,
+}
+
+/// A sub-partner of the manifest.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename = "SubPartner", deny_unknown_fields)]
+struct UnlistedJson<'a> {
+    /// Its id.
+    sub_partner_org_id: &'a str,
+    /// Its label; null where it has none.
+    sub_partner: Option<&'a str>,
+}
+
+/// The JSON Schema (2020-12) of [`CheckView::json`], for `monthend schema check`.
+pub fn check_schema() -> Value {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    let mut schema = generator.into_root_schema_for::<CheckJson<'_>>();
+    schema.insert("title".to_owned(), "monthend check".into());
+    schema.to_value()
+}
+
+impl<'a> CheckView<'a> {
+    /// Shows `report`, which means this exit code.
+    pub fn new(report: &'a Report, exit_code: u8) -> Self {
+        CheckView { report, exit_code }
+    }
+
+    /// For scripts: all of it.
+    ///
+    /// # Errors
+    /// None that these values could have; the type is the JSON writer's.
+    pub fn json(&self) -> serde_json::Result<String> {
+        let coverage = self.report.coverage.as_ref();
+        let json = CheckJson {
+            checks: self.report.findings().iter().map(check_line).collect(),
+            in_no_job: coverage.map(|c| c.in_no_job.iter().map(|org| org.as_str()).collect()),
+            not_listed: coverage.map(|c| c.not_listed.iter().map(unlisted_json).collect()),
+            exit_code: self.exit_code,
+        };
+        Ok(serde_json::to_string_pretty(&json)? + "\n")
+    }
+
+    /// For people: one line each, and what to do.
+    pub fn table(&self) -> String {
+        let rows = self.report.findings().iter().map(|finding| {
+            let message = one_line(&finding.message);
+            vec![
+                finding.subject.word().to_owned(),
+                word(finding.verdict).to_owned(),
+                match finding.advice.is_empty() {
+                    true => message,
+                    false => format!("{message}; {}", finding.advice),
+                },
+            ]
+        });
+        let mut out = words::columns(&["WHAT", "", "FOUND, AND WHAT TO DO"], rows.collect(), &[]);
+        if let Some(coverage) = &self.report.coverage {
+            let orgs = coverage.in_no_job.iter().map(|org| org.to_string());
+            warn(
+                &mut out,
+                orgs.collect(),
+                "active at the API and in no job: their reports are asked for by nobody",
+            );
+            let unlisted = coverage.not_listed.iter().map(name);
+            let what = match coverage.is_anothers() {
+                true => {
+                    "in the manifest, none of them listed for this token: is it another account's?"
+                }
+                false => {
+                    "in the manifest and not listed for this token: have they left, or are they another account's?"
+                }
+            };
+            warn(&mut out, unlisted.collect(), what);
+        }
+        out
+    }
+}
+
+/// One line with a count and the first names.
+fn warn(out: &mut String, who: Vec<String>, what: &str) {
+    if who.is_empty() {
+        return;
+    }
+    let named: Vec<&str> = who.iter().take(NAMED).map(String::as_str).collect();
+    let more = match who.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(
+            " and {} more (--format json names all)",
+            words::grouped(more)
+        ),
+    };
+    let count = words::count(who.len(), "sub-partner");
+    let named = named.join(", ");
+    let _ = writeln!(out, "warning: {count} {what}: {named}{more}");
+}
+
+fn name(unlisted: &Unlisted) -> String {
+    match &unlisted.label {
+        Some(label) => one_line(label),
+        None => unlisted.id.to_string(),
+    }
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ok => "ok",
+        Verdict::NotOk(_) => "NOT OK",
+        Verdict::Unknown => "unknown",
+    }
+}
+
+fn check_line(finding: &Finding) -> CheckLine<'_> {
+    CheckLine {
+        check: finding.subject,
+        status: match finding.verdict {
+            Verdict::Ok => Status::Ok,
+            Verdict::NotOk(_) => Status::NotOk,
+            Verdict::Unknown => Status::Unknown,
+        },
+        message: &finding.message,
+        advice: Some(finding.advice.as_str()).filter(|advice| !advice.is_empty()),
+    }
+}
+
+fn unlisted_json(unlisted: &Unlisted) -> UnlistedJson<'_> {
+    UnlistedJson {
+        sub_partner_org_id: unlisted.id.as_str(),
+        sub_partner: unlisted.label.as_deref(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, fs};
+
+    use super::*;
+    use crate::check::{Coverage, Failure};
+
+    fn report() -> Report {
+        let mut report = Report::default();
+        report.ok(Subject::Manifest, "2 jobs");
+        report.not_ok(
+            (Subject::Token, Failure::Stopped),
+            "refused:\u{1b}[2J",
+            "get a new one",
+        );
+        report.unknown(Subject::CreateReports, "cannot be tried", "");
+        report.coverage = Some(Coverage {
+            in_no_job: (0..7).map(|n| format!("org{n}").parse().unwrap()).collect(),
+            not_listed: vec![Unlisted {
+                id: "gone".parse().unwrap(),
+                label: Some("Acme".into()),
+            }],
+            named: 2,
+        });
+        report
+    }
+
+    #[test]
+    fn the_table_has_a_line_for_each_and_names_a_few() {
+        let expected = "\
+WHAT                     FOUND, AND WHAT TO DO
+manifest        ok       2 jobs
+token           NOT OK   refused: [2J; get a new one
+create reports  unknown  cannot be tried
+warning: 7 sub-partners active at the API and in no job: their reports are asked for by nobody: org0, org1, org2, org3, \
+org4 and 2 more (--format json names all)
+warning: 1 sub-partner in the manifest and not listed for this token: have they left, or are they another account's?: Acme
+";
+        assert_eq!(CheckView::new(&report(), 3).table(), expected);
+    }
+
+    #[test]
+    fn the_json_is_what_its_schema_says() {
+        let validator = jsonschema::validator_for(&check_schema()).unwrap();
+        for report in [report(), Report::default()] {
+            let json = CheckView::new(&report, 3).json().unwrap();
+            let json: Value = serde_json::from_str(&json).unwrap();
+            let result = validator.validate(&json).map_err(|e| e.to_string());
+            assert_eq!(result, Ok(()));
+        }
+        let json: Value =
+            serde_json::from_str(&CheckView::new(&report(), 3).json().unwrap()).unwrap();
+        assert_eq!(json["checks"][1]["check"], "token");
+        assert_eq!(json["checks"][1]["status"], "not_ok");
+        assert_eq!(json["checks"][2]["advice"], Value::Null);
+        assert_eq!(json["in_no_job"].as_array().unwrap().len(), 7);
+        assert_eq!(json["not_listed"][0]["sub_partner"], "Acme");
+        assert_eq!(json["exit_code"], 3);
+    }
+
+    #[test]
+    fn the_checked_in_schema_is_up_to_date() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/check.schema.json");
+        let text = serde_json::to_string_pretty(&check_schema()).unwrap() + "\n";
+        if env::var_os("MONTHEND_BLESS").is_some() {
+            fs::write(path, &text).unwrap();
+        }
+        let checked_in = fs::read_to_string(path)
+            .unwrap_or_default()
+            .replace('\r', "");
+        assert!(
+            checked_in == text,
+            "schemas/check.schema.json is out of date; refresh it with `MONTHEND_BLESS=1 cargo test schema`"
+        );
+    }
+}
