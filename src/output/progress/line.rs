@@ -45,7 +45,11 @@ enum Look {
 
 const BETWEEN: &str = "  ";
 const LONGEST_BAR: usize = 24;
-const SHORTEST_BAR: usize = 6;
+const SHORTEST_BAR: usize = 8;
+/// From this width on there is a bar, at the cost of what matters less.
+const WITH_A_BAR: usize = 50;
+/// What gives way up to this matters less than the bar.
+const PACE: u8 = 3;
 
 impl Situation {
     /// Whether files are being collected: that is counted by other rows then.
@@ -76,9 +80,21 @@ impl Situation {
                 .map(|width| width + BETWEEN.len())
                 .sum::<usize>()
         };
-        while text(&parts) > width + BETWEEN.len() {
-            let yielding = parts.iter_mut().filter(|part| part.forms.len() > 1);
-            match yielding.min_by_key(|part| part.yields) {
+        loop {
+            let needed = text(&parts);
+            let is_too_wide = needed > width + BETWEEN.len();
+            let has_no_bar = width >= WITH_A_BAR && needed + SHORTEST_BAR > width;
+            let dispensable = match (is_too_wide, has_no_bar) {
+                (true, _) => u8::MAX,
+                (false, true) => PACE,
+                (false, false) => break,
+            };
+            let is_yielding = |part: &&mut Part| part.forms.len() > 1 && part.yields <= dispensable;
+            match parts
+                .iter_mut()
+                .filter(is_yielding)
+                .min_by_key(|part| part.yields)
+            {
                 Some(part) => drop(part.forms.remove(0)),
                 None => break,
             }
@@ -171,7 +187,7 @@ impl Situation {
                     .pace
                     .map_or_else(String::new, |pace| self.in_its_unit(pace));
                 parts.push(part(
-                    3,
+                    PACE,
                     &[self.pace_of(), shorter, String::new()],
                     Look::Plain,
                 ));
