@@ -49,8 +49,12 @@ impl Source {
     /// Reads a whole file, at most [`MAX_FILE_BYTES`].
     pub(crate) fn read(path: &Path) -> Result<Arc<Self>, ReadError> {
         let file = File::open(path)?;
-        if file.metadata()?.is_dir() {
+        let found = file.metadata()?;
+        if found.is_dir() {
             return Err(ReadError::Directory);
+        }
+        if found.len() > MAX_FILE_BYTES as u64 {
+            return Err(ReadError::TooLarge);
         }
         let mut bytes = Vec::new();
         file.take(MAX_FILE_BYTES as u64 + 1)

@@ -1,0 +1,460 @@
+//! `examples/ci/`: each file's commands, run as its engine would run them, against the sandbox.
+//!
+//! What an engine is here: its variables, its folders, its artifacts, and the order of its jobs. What only brings the
+//! binary or the repository to a machine is done by the test.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_yaml::Value;
+
+use crate::support::{Desk, LedgerFile, Monthend, Served, TOKEN};
+
+/// How many requests `monthly.yaml` comes to.
+const ALL: usize = 1 + 3 * 2;
+
+type Variables = BTreeMap<String, String>;
+
+/// Reports are complete at once.
+fn served() -> Served {
+    Served::new("reports: { completes_after: 0s }")
+}
+
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/ci")
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(examples().join(name)).unwrap()
+}
+
+/// A manifest as it is, but for the rate: that would only take time here.
+fn unhurried(manifest: String) -> String {
+    assert!(!manifest.contains("limits:"));
+    manifest + "limits: { rate: unlimited }\n"
+}
+
+fn yaml(name: &str) -> Value {
+    serde_yaml::from_str(&read(name)).unwrap()
+}
+
+/// The documents of a file with several.
+fn documents(name: &str) -> Vec<Value> {
+    use serde::Deserialize as _;
+    let text = read(name);
+    let documents = serde_yaml::Deserializer::from_str(&text);
+    documents
+        .map(|document| Value::deserialize(document).unwrap())
+        .collect()
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(truth) => truth.to_string(),
+        other => panic!("no text: {other:?}"),
+    }
+}
+
+fn list(value: &Value) -> Vec<Value> {
+    value.as_sequence().cloned().unwrap_or_default()
+}
+
+/// The pairs of a mapping, as texts.
+fn pairs(value: &Value) -> Variables {
+    let pairs = value.as_mapping().into_iter().flatten();
+    pairs
+        .map(|(name, value)| (text(name), text(value)))
+        .collect()
+}
+
+/// A machine of an engine: a folder with the repository's files, and what every command there finds.
+struct Machine<'a> {
+    folder: PathBuf,
+    desk: &'a Desk,
+    server: &'a Served,
+}
+
+impl<'a> Machine<'a> {
+    fn new(desk: &'a Desk, server: &'a Served, name: &str) -> Self {
+        let folder = desk.path(name);
+        fs::create_dir_all(folder.join("ci")).unwrap();
+        fs::create_dir_all(desk.path("bin")).unwrap();
+        fs::write(folder.join("monthly.yaml"), unhurried(read("monthly.yaml"))).unwrap();
+        let program = |path: PathBuf, text: &str| {
+            use std::os::unix::fs::PermissionsExt as _;
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        };
+        program(folder.join("ci/install-monthend"), "#!/bin/sh\n");
+        // Nobody can download what was never made.
+        program(desk.path("bin/gh"), "#!/bin/sh\nexit 1\n");
+        let _ = symlink(env!("CARGO_BIN_EXE_monthend"), desk.path("bin/monthend"));
+        Machine {
+            folder,
+            desk,
+            server,
+        }
+    }
+
+    /// Runs a script as CI engines do: it ends with the first command that fails. Gives the exit code.
+    fn shell(&self, script: &str, variables: &Variables) -> i32 {
+        let path = std::env::var("PATH").unwrap();
+        let output = Command::new("bash")
+            .args(["-eo", "pipefail", "-c", script])
+            .current_dir(&self.folder)
+            .env_clear()
+            .envs(variables)
+            .env("MONTHEND_BASE_URL", self.server.url())
+            .env(
+                "PATH",
+                format!("{}:{path}", self.desk.path("bin").display()),
+            )
+            .output()
+            .unwrap();
+        println!(
+            "$ {script}\n{}{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+            output.status
+        );
+        output.status.code().unwrap()
+    }
+}
+
+/// Copies what is in one folder into another, which is made.
+fn copy_all(from: &Path, to: &Path) {
+    let copied = Command::new("sh")
+        .args(["-c", "mkdir -p \"$2\" && cp -R \"$1/.\" \"$2\"", "sh"])
+        .args([from, to])
+        .status();
+    assert!(copied.unwrap().success());
+}
+
+/// Every request is created once, by this server, and its file is there.
+#[track_caller]
+fn is_complete(server: &Served, ledger: &Path, rows: usize) {
+    let rows_there = LedgerFile::read(ledger).at_rest(rows);
+    assert_eq!(rows_there.count("created"), rows);
+    assert_eq!(rows_there.report_ids(), server.report_ids());
+    for file in rows_there.column("report_file") {
+        assert!(ledger.with_file_name(file).is_file(), "{file}");
+    }
+}
+
+/// `${{ … }}` as GitHub fills it in.
+fn filled(text: &str, share: usize) -> String {
+    let share = share.to_string();
+    let known = [
+        ("matrix.share", share.as_str()),
+        ("github.run_id", "7001"),
+        ("github.run_attempt", "1"),
+        ("github.token", "gh-token"),
+        ("secrets.WEBEX_ACCESS_TOKEN", TOKEN),
+    ];
+    let mut text = text.to_owned();
+    for (name, value) in known {
+        text = text.replace(&format!("${{{{ {name} }}}}"), value);
+    }
+    assert!(!text.contains("${{"), "{text}");
+    text
+}
+
+/// Runs a job's steps on a machine of their own; gives the first exit code that is not 0.
+fn github_job(desk: &Desk, server: &Served, file: &str, job: &str, share: usize) -> i32 {
+    let workflow = yaml(file);
+    let machine = Machine::new(desk, server, &format!("{job}-{share}"));
+    let job = &workflow["jobs"][job];
+    let mut variables = pairs(&workflow["env"]);
+    variables.extend(pairs(&job["env"]));
+    for value in variables.values_mut() {
+        *value = filled(value, share);
+    }
+    let mut failed = 0;
+    for step in list(&job["steps"]) {
+        let is_always = step["if"].as_str() == Some("always()");
+        if failed != 0 && !is_always {
+            continue;
+        }
+        let with = |name: &str| filled(&text(&step["with"][name]), share);
+        let path = |name: &str| machine.folder.join(with(name));
+        match step["uses"]
+            .as_str()
+            .map(|uses| uses.split('@').next().unwrap())
+        {
+            None => failed = machine.shell(&filled(&text(&step["run"]), share), &variables),
+            Some("actions/upload-artifact") => {
+                copy_all(&path("path"), &desk.path("artifacts").join(with("name")));
+            }
+            Some("actions/download-artifact") => {
+                assert_eq!(with("pattern"), "share-*");
+                assert_eq!(with("merge-multiple"), "true");
+                for artifact in fs::read_dir(desk.path("artifacts")).unwrap() {
+                    let artifact = artifact.unwrap();
+                    if artifact.file_name().to_string_lossy().starts_with("share-") {
+                        copy_all(&artifact.path(), &path("path"));
+                    }
+                }
+            }
+            Some("actions/checkout" | "actions/cache/restore" | "actions/cache/save") => {}
+            Some(other) => panic!("what does {other} do?"),
+        }
+    }
+    failed
+}
+
+#[test]
+fn github_runs_a_matrix_and_merges_it() {
+    let (desk, server) = (Desk::new(), served());
+    let workflow = yaml("github-actions.yml");
+    let shares = list(&workflow["jobs"]["share"]["strategy"]["matrix"]["share"]);
+    let shares: Vec<usize> = shares
+        .iter()
+        .map(|share| text(share).parse().unwrap())
+        .collect();
+    assert_eq!(shares, [1, 2, 3]);
+    // One share is lost: its job never uploads. The merge goes on, and says so.
+    for share in [1, 3] {
+        assert_eq!(
+            github_job(&desk, &server, "github-actions.yml", "share", share),
+            0
+        );
+    }
+    assert_eq!(
+        github_job(&desk, &server, "github-actions.yml", "merge", 0),
+        1
+    );
+    let others = server.creates().len();
+    assert!(others < ALL);
+    // It runs again alone.
+    assert_eq!(
+        github_job(&desk, &server, "github-actions.yml", "share", 2),
+        0
+    );
+    assert_eq!(
+        github_job(&desk, &server, "github-actions.yml", "merge", 0),
+        0
+    );
+    assert_eq!(server.creates().len(), ALL);
+    is_complete(&server, &desk.path("artifacts/month-end/monthly.csv"), ALL);
+}
+
+#[test]
+fn a_month_end_that_never_ran_fails_loudly_on_github() {
+    let (desk, server) = (Desk::new(), served());
+    assert_eq!(
+        github_job(&desk, &server, "github-watch.yml", "watch", 0),
+        1
+    );
+}
+
+#[test]
+fn gitlab_runs_shares_in_parallel_and_merges_them() {
+    let (desk, server) = (Desk::new(), served());
+    let pipeline = yaml("gitlab-ci.yml");
+    let total = pipeline["month-end"]["parallel"].as_u64().unwrap();
+    let run = |job: &str, index: u64, folder: &str| {
+        let machine = Machine::new(&desk, &server, folder);
+        if job == "merge" {
+            // The artifacts of the stages before.
+            for index in 1..=total {
+                copy_all(
+                    &desk.path(&format!("share-{index}/ledger")),
+                    &machine.folder.join("ledger"),
+                );
+            }
+        }
+        let mut variables = pairs(&pipeline["variables"]);
+        variables.extend(pairs(&pipeline[job]["variables"]));
+        variables.insert("WEBEX_ACCESS_TOKEN".to_owned(), TOKEN.to_owned());
+        if index > 0 {
+            variables.insert("CI_NODE_INDEX".to_owned(), index.to_string());
+            variables.insert("CI_NODE_TOTAL".to_owned(), total.to_string());
+        }
+        let script: Vec<String> = list(&pipeline[job]["script"]).iter().map(text).collect();
+        machine.shell(&script.join("\n"), &variables)
+    };
+    for index in 1..=total {
+        assert_eq!(run("month-end", index, &format!("share-{index}")), 0);
+    }
+    assert_eq!(run("merge", 0, "merge"), 0);
+    is_complete(&server, &desk.path("merge/ledger/monthly.csv"), ALL);
+}
+
+/// A container of Kubernetes: the binary with its arguments, and no shell. Folders of volumes are folders of the desk.
+fn container(desk: &Desk, server: &Served, container: &Value, index: Option<usize>) -> Monthend {
+    let moved = |text: String| {
+        let volumes = ["/manifest/", "/token/", "/ledgers/"];
+        volumes.iter().fold(text, |text, volume| {
+            text.replace(volume, &format!("{}{volume}", desk.folder().display()))
+        })
+    };
+    let args = list(&container["args"])
+        .into_iter()
+        .map(|arg| moved(text(&arg)));
+    let mut command = desk
+        .monthend(args)
+        .without("WEBEX_ACCESS_TOKEN")
+        .env("MONTHEND_BASE_URL", server.url());
+    for variable in list(&container["env"]) {
+        let value = match &variable["valueFrom"]["fieldRef"]["fieldPath"] {
+            Value::Null => moved(text(&variable["value"])),
+            field => {
+                assert!(text(field).contains("batch.kubernetes.io/job-completion-index"));
+                index.unwrap().to_string()
+            }
+        };
+        command = command.env(&text(&variable["name"]), value);
+    }
+    command
+}
+
+#[test]
+fn kubernetes_runs_an_indexed_job_then_merges_and_audits() {
+    let (desk, server) = (Desk::new(), served());
+    for folder in ["manifest", "token", "ledgers"] {
+        fs::create_dir(desk.path(folder)).unwrap();
+    }
+    let documents = documents("kubernetes.yaml");
+    let named = |kind: &str, name: &str| {
+        let is_it = |d: &&Value| {
+            d["kind"].as_str() == Some(kind) && d["metadata"]["name"].as_str() == Some(name)
+        };
+        documents.iter().find(is_it).unwrap()
+    };
+    let manifest = text(&named("ConfigMap", "monthend")["data"]["monthly.yaml"]);
+    desk.write("manifest/monthly.yaml", unhurried(manifest));
+    desk.write("token/token", TOKEN);
+    let job = &named("CronJob", "month-end")["spec"]["jobTemplate"]["spec"];
+    let pods = job["completions"].as_u64().unwrap();
+    let count = text(&list(&job["template"]["spec"]["containers"][0]["env"])[1]["value"]);
+    assert_eq!(count, pods.to_string(), "as many shares as pods");
+    let after =
+        &named("CronJob", "month-end-ledger")["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+
+    // Nothing ever ran: the one of the fourth fails, first for want of ledgers, then of reports.
+    container(&desk, &server, &after["initContainers"][0], None).expect(4);
+    container(&desk, &server, &after["containers"][0], None).expect(1);
+
+    for index in 0..pods {
+        let share = &job["template"]["spec"]["containers"][0];
+        let index = usize::try_from(index).unwrap();
+        container(&desk, &server, share, Some(index)).expect(0);
+    }
+    container(&desk, &server, &after["initContainers"][0], None).expect(0);
+    container(&desk, &server, &after["containers"][0], None).expect(0);
+    is_complete(&server, &desk.path("ledgers/monthly.csv"), 6 * 2);
+}
+
+/// The files of one machine that systemd and cron name, at the desk.
+fn moved(desk: &Desk, text: &str) -> String {
+    let folder = desk.folder().display();
+    text.replace("/usr/local/bin/monthend", &format!("{folder}/bin/monthend"))
+        .replace("/usr/local/bin", &format!("{folder}/bin"))
+        .replace("/etc/monthend", &folder.to_string())
+        .replace("/var/lib/monthend", &format!("{folder}/state"))
+        .replace("%d", &folder.to_string())
+}
+
+fn one_machine<'a>(desk: &'a Desk, server: &'a Served) -> Machine<'a> {
+    fs::create_dir(desk.path("state")).unwrap();
+    desk.write("token", TOKEN);
+    desk.write("monthly.yaml", unhurried(read("monthly.yaml")));
+    Machine::new(desk, server, "work")
+}
+
+#[test]
+fn systemd_runs_on_the_second_and_watches_on_the_fourth() {
+    let (desk, server) = (Desk::new(), served());
+    let machine = one_machine(&desk, &server);
+    let run = |unit: &str| {
+        let text = read(unit);
+        let set = |key: &str| -> Vec<String> {
+            let lines = text.lines().filter_map(|line| line.strip_prefix(key));
+            lines.map(|value| moved(&desk, value)).collect()
+        };
+        let variables = set("Environment=");
+        let variables = variables.iter().map(|v| v.split_once('=').unwrap());
+        let variables = variables
+            .map(|(n, v)| (n.to_owned(), v.to_owned()))
+            .collect();
+        let [command] = &set("ExecStart=")[..] else {
+            panic!("{unit} starts one command");
+        };
+        machine.shell(command, &variables)
+    };
+    assert_eq!(
+        run("month-end-watch.service"),
+        1,
+        "a month-end that never ran"
+    );
+    assert_eq!(run("month-end.service"), 0);
+    assert_eq!(run("month-end-watch.service"), 0);
+    is_complete(&server, &desk.path("state/monthly.csv"), ALL);
+}
+
+#[test]
+fn cron_runs_on_the_second_and_watches_on_the_fourth() {
+    let (desk, server) = (Desk::new(), served());
+    let machine = one_machine(&desk, &server);
+    let mut variables = Variables::new();
+    let mut commands = Vec::new();
+    for line in read("crontab")
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
+        match line.split_once('=').filter(|(name, _)| !name.contains(' ')) {
+            Some((name, value)) => drop(variables.insert(name.to_owned(), moved(&desk, value))),
+            None => {
+                let fields: Vec<&str> = line.split_whitespace().collect();
+                commands.push((fields[2].to_owned(), fields[5..].join(" ")));
+            }
+        }
+    }
+    let day = |day: &str| &commands.iter().find(|(of, _)| of == day).unwrap().1;
+    assert_eq!(
+        machine.shell(day("4"), &variables),
+        1,
+        "a month-end that never ran"
+    );
+    assert_eq!(machine.shell(day("2"), &variables), 0);
+    let sent = server.creates().len();
+    assert_eq!(
+        machine.shell(day("2"), &variables),
+        0,
+        "the same again does nothing"
+    );
+    assert_eq!(server.creates().len(), sent);
+    assert_eq!(machine.shell(day("4"), &variables), 0);
+    is_complete(&server, &desk.path("state/monthly.csv"), ALL);
+}
+
+#[test]
+fn no_file_is_left_out() {
+    let mut files: Vec<String> = fs::read_dir(examples())
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    let known = [
+        "README.md",
+        "crontab",
+        "github-actions.yml",
+        "github-watch.yml",
+        "gitlab-ci.yml",
+        "kubernetes.yaml",
+        "month-end-failed@.service",
+        "month-end-watch.service",
+        "month-end-watch.timer",
+        "month-end.service",
+        "month-end.timer",
+        "monthly.yaml",
+    ];
+    assert_eq!(files, known, "run it by a test, then name it here");
+}
