@@ -18,7 +18,10 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use super::color::{Color, Paint};
+use super::{
+    color::{Color, Paint},
+    echo::Unechoed,
+};
 
 /// `--log-format`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -133,23 +136,26 @@ pub fn say(text: &str) {
     }
 }
 
-static BAR: OnceLock<Mutex<Option<ProgressBar>>> = OnceLock::new();
+static BAR: OnceLock<Mutex<Option<Shown>>> = OnceLock::new();
 
-fn bar() -> MutexGuard<'static, Option<ProgressBar>> {
+/// A bar on the screen, and a terminal that does not write below it.
+struct Shown(ProgressBar, Option<Unechoed>);
+
+fn bar() -> MutexGuard<'static, Option<Shown>> {
     let bar = BAR.get_or_init(Mutex::default);
     bar.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// Log lines appear above this bar from now on; `None` ends that.
 pub(super) fn set_bar(new: Option<ProgressBar>) {
-    *bar() = new;
+    *bar() = new.map(|bar| Shown(bar, Unechoed::begin()));
 }
 
 /// Takes the bar off the screen before the process ends in the middle of a run. A bar that is just being drawn stays:
 /// the terminal may be the reason why nothing ends.
 pub fn clear_bar() {
     if let Some(Ok(mut bar)) = BAR.get().map(|bar| bar.try_lock())
-        && let Some(bar) = bar.take()
+        && let Some(Shown(bar, _unechoed)) = bar.take()
     {
         bar.finish_and_clear();
     }
@@ -172,7 +178,7 @@ impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let write = || io::stderr().write_all(bytes);
         let _ = match &*bar() {
-            Some(bar) => bar.suspend(write),
+            Some(Shown(bar, _)) => bar.suspend(write),
             None => write(),
         };
         Ok(bytes.len())

@@ -8,6 +8,7 @@ mod causes;
 mod check_view;
 mod color;
 pub mod console;
+mod echo;
 mod heading;
 mod matrix;
 mod next;

@@ -5,7 +5,7 @@ use crate::support::{Desk, Served, partners};
 /// Many sub-partners; each that `refused` names is refused.
 fn many(count: usize, refused: usize) -> String {
     let names: Vec<String> = (0..count)
-        .map(|n| match n < refused {
+        .map(|n| match n >= count - refused {
             true => format!("refused-403-{n}"),
             false => format!("p{n}"),
         })

@@ -6,7 +6,7 @@ use crate::simulator::reference::{Configured, references, scenario};
 
 /// When it is asked, as a share of the run.
 const MOMENTS: [f64; 3] = [0.25, 0.5, 0.75];
-const SEEDS: u64 = 11;
+const SEEDS: u64 = 5;
 
 /// By how much the time left is wrong, as a share of the whole run: for each moment, over all seeds, the smallest first.
 /// None where nothing is told.
@@ -38,14 +38,15 @@ fn errors(server: &str, configured: Configured, requests: u32) -> [Vec<Option<f6
 fn the_time_left_is_honest() {
     let mut table = String::new();
     for (server, configured, median, worst) in [
-        ("token bucket", Configured::FourTimes, 1.0, 1.0),
-        ("token bucket", Configured::Unlimited, 1.0, 1.0),
-        ("fixed window, 300", Configured::FourTimes, 1.0, 1.0),
-        ("fixed window, 300", Configured::Unlimited, 1.0, 1.0),
-        ("sliding window, 300", Configured::FourTimes, 1.0, 1.0),
-        ("sliding window, 300", Configured::Unlimited, 1.0, 1.0),
-        ("fixed window, 20", Configured::FourTimes, 1.0, 1.0),
-        ("fixed window, 20", Configured::Unlimited, 1.0, 1.0),
+        ("token bucket", Configured::FourTimes, 0.12, 0.12),
+        ("token bucket", Configured::Unlimited, 0.12, 0.12),
+        // A run that begins at the end of a window takes two at once.
+        ("fixed window, 300", Configured::FourTimes, 0.05, 0.55),
+        ("fixed window, 300", Configured::Unlimited, 0.05, 0.05),
+        ("sliding window, 300", Configured::FourTimes, 0.05, 0.05),
+        ("sliding window, 300", Configured::Unlimited, 0.05, 0.05),
+        ("fixed window, 20", Configured::FourTimes, 0.15, 0.25),
+        ("fixed window, 20", Configured::Unlimited, 0.15, 0.25),
     ] {
         let errors = errors(server, configured, 2000);
         table += &format!("| {server} | {} |", configured.name());

@@ -33,7 +33,7 @@ struct Shown {
     raw: Vec<u8>,
     /// The screen after each piece that was written.
     screens: Vec<Vec<String>>,
-    /// The most columns that a line of the screen took before it went on in the next one.
+    /// A bar that went on in the next line.
     wrapped: Option<String>,
 }
 
@@ -89,11 +89,13 @@ impl Shown {
         let screen = self.parser.screen();
         let (rows, columns) = screen.size();
         let lines: Vec<String> = screen.rows(0, columns.get()).collect();
-        let is_bar = |row: &u16| lines[usize::from(*row)].contains(['█', '░']);
-        if let Some(row) = (0..rows.get())
-            .filter(is_bar)
-            .find(|row| screen.row_wrapped(*row))
-        {
+        // A line that fills its row and goes on in the next one; spaces at its end are no part of it.
+        let full = usize::from(columns.get());
+        let is_bar = |row: &u16| {
+            let line = lines[usize::from(*row)].trim_end();
+            line.contains(['█', '░']) && line.chars().count() == full
+        };
+        if let Some(row) = (0..rows.get()).find(|row| is_bar(row) && screen.row_wrapped(*row)) {
             self.wrapped = Some(lines[usize::from(row)].clone());
         }
         self.screens.push(lines);
