@@ -76,7 +76,7 @@ impl<'a> Matrix<'a> {
             .periods
             .iter()
             .map(|period| period.to_string().len() + GAP);
-        let last = "FAILED BEFORE".len() + "ALL".len() + 2 * GAP;
+        let last = "FAILED".len() + "ALL".len() + 2 * GAP;
         names.unwrap_or(0) + periods.sum::<usize>() + last
     }
 
@@ -87,7 +87,7 @@ impl<'a> Matrix<'a> {
         let mut header = vec!["SUB-PARTNER"];
         header.extend(periods.iter().map(String::as_str));
         header.push("ALL");
-        header.extend(has_failed.then_some("FAILED BEFORE"));
+        header.extend(has_failed.then_some("FAILED"));
         let some = |n: usize| match n {
             0 => String::new(),
             n => words::grouped(n),

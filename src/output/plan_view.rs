@@ -235,12 +235,12 @@ impl PlanView<'_> {
             vec![
                 words::shortened(who),
                 format!("{}{internal}", line.r#type),
-                planned.request.period.to_string(),
+                format!("{} to {}", line.billing_start_date, line.billing_end_date),
                 would,
             ]
         });
         let mut table = words::columns(
-            &["SUB-PARTNER", "TYPE", "PERIOD", "A RUN WOULD"],
+            &["SUB-PARTNER", "TYPE", "DAYS", "A RUN WOULD"],
             first.collect(),
             &[],
         );
@@ -272,15 +272,6 @@ impl PlanView<'_> {
             "\na run would send {}",
             words::grouped(n(Action::Send))
         );
-        for (action, what) in [
-            (Action::Skip, "skip {} that are created"),
-            (Action::LookUp, "look up {} in doubt"),
-            (Action::Decide, "leave {} that await a decision"),
-        ] {
-            if n(action) > 0 {
-                let _ = write!(out, ", {}", what.replace("{}", &words::grouped(n(action))));
-            }
-        }
         let planned = self.selected.iter();
         let rows: Vec<&Row> = planned.filter_map(|p| self.ledger.get(p.id)).collect();
         let failed: Vec<String> = causes(rows, false)
@@ -290,6 +281,15 @@ impl PlanView<'_> {
             .collect();
         if !failed.is_empty() {
             let _ = write!(out, " (failed before: {})", failed.join(", "));
+        }
+        for (action, what) in [
+            (Action::Skip, "skip {} that are created"),
+            (Action::LookUp, "look up {} in doubt"),
+            (Action::Decide, "leave {} that await a decision"),
+        ] {
+            if n(action) > 0 {
+                let _ = write!(out, ", {}", what.replace("{}", &words::grouped(n(action))));
+            }
         }
         let limits = &self.manifest.settings.limits;
         let _ = match self.time(&actions) {
