@@ -18,6 +18,7 @@
 //! - [`api`]: one exchange with the server in, one answer out;
 //! - [`pacing`]: when a request may leave;
 //! - [`ledger`]: the file that remembers;
+//! - [`history`]: what happened to each row, run after run;
 //! - [`manifest`]: YAML text to checked types, with every mistake located;
 //! - [`plan`]: all requests of a manifest, in order, each once; selection;
 //! - [`session`]: API and pace joined, with the token in force and the server's clock;
@@ -36,6 +37,7 @@ pub mod audit;
 pub mod check;
 pub mod cli;
 pub mod collect;
+pub mod history;
 pub mod inventory;
 pub mod ledger;
 pub mod manifest;

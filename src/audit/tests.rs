@@ -215,6 +215,7 @@ impl World {
     fn new(jobs: Vec<Job>) -> Self {
         let manifest = Manifest {
             path: PathBuf::new(),
+            origin: Default::default(),
             name: "world".to_owned(),
             settings: Settings::default(),
             ledger: PathBuf::new(),

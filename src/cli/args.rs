@@ -2,6 +2,7 @@
 
 mod check;
 mod init;
+mod outputs;
 mod partition;
 mod target;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 
 pub(super) use check::{CheckArgs, CheckFormat};
 pub(super) use init::{CompletionsArgs, InitArgs, ManArgs};
+pub(super) use outputs::HistoryArgs;
 use partition::PartitionArgs;
 pub(super) use partition::PartitionArgsError;
 pub(super) use target::{CalendarArgs, ManifestArgs};
@@ -244,6 +246,9 @@ pub(super) struct WorkArgs {
 
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
+
+    #[command(flatten)]
+    pub(super) history: HistoryArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -277,6 +282,9 @@ pub(super) struct ResolveArgs {
     /// The row is created, and its report is given up: it is made anew, or another is taken
     #[arg(long)]
     pub(super) replace: bool,
+
+    #[command(flatten)]
+    pub(super) history: HistoryArgs,
 }
 
 #[derive(Debug, Args)]
@@ -292,6 +300,9 @@ pub(super) struct MergeArgs {
     /// Where two of them have different reports for one request, this one counts
     #[arg(long, value_name = "LEDGER")]
     pub(super) prefer: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) history: HistoryArgs,
 }
 
 /// Which requests; an option may be repeated. Values of one option: any; several options: all must match.
@@ -381,6 +392,10 @@ pub(super) struct StatusArgs {
     #[arg(long, value_enum)]
     format: Option<StatusFormat>,
 
+    /// Tell the life of one row: what the history beside the ledger knows of it, and how it stands
+    #[arg(long, value_name = "REQUEST_ID")]
+    pub(super) history: Option<RequestId>,
+
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
 }
@@ -460,6 +475,8 @@ pub(super) enum SchemaKind {
     Ledger,
     /// JSON Schema of what `audit --format json` prints
     Audit,
+    /// JSON Schema of one line of the history beside a ledger
+    History,
     /// JSON Schema of what `check --format json` prints
     Check,
 }

@@ -1,21 +1,23 @@
 //! `monthend collect`
 
-use std::collections::HashSet;
-
 use super::{
     args::CollectCommandArgs,
     collection::Collection,
     connection::credentials,
-    drive::tell_end,
     error::CliError,
     exit::Exit,
+    finish::finish,
     held::HeldLedger,
+    outputs::{Outputs, Told},
     signals::Signals,
     target::{Target, real_ledger, tell_repairs},
     typed::Typed,
     work::{Door, Means},
 };
-use crate::ledger::{Counts, LedgerError, Row, State};
+use crate::{
+    ledger::{Counts, LedgerError},
+    plan::Selection,
+};
 
 /// Fetches the files of the ledger's created rows. The manifest's jobs are not looked at.
 pub(super) async fn collect(
@@ -26,7 +28,28 @@ pub(super) async fn collect(
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
     let selection = args.common.selection.selection()?;
-    let mut target = Target::with_settings(&args.common.manifest, selection.partition)?;
+    let target = Target::with_settings(&args.common.manifest, selection.partition)?;
+    let told = Told {
+        command: "collect",
+        common: &args.common,
+        selection: &selection,
+        quiet,
+        typed,
+        as_of: None,
+        collects: true,
+    };
+    let outputs = Outputs::prepare(&told, &target)?;
+    let result = fetch(args, target, &selection, &signals, &outputs).await;
+    outputs.end(result)
+}
+
+async fn fetch(
+    args: &CollectCommandArgs,
+    mut target: Target,
+    selection: &Selection,
+    signals: &Signals,
+    outputs: &Outputs,
+) -> Result<Exit, CliError> {
     let credentials = credentials(&target)?;
 
     // The ledger. Where there is none, not even a lock is made.
@@ -47,27 +70,29 @@ pub(super) async fn collect(
         target: &mut target,
         credentials,
         held: &held,
-        signals: &signals,
+        signals,
         common: &args.common,
-        quiet,
-        typed,
+        outputs,
     };
     let work = async |means: &Means<'_>| {
         // The work.
         tell_repairs(&means.target.ledger, &repairs, "");
-        held.write(&ledger).await?;
+        let written = held.write(&ledger).await;
+        written.inspect_err(|_| means.outputs.waiting(&ledger, &selected))?;
         // Rows that are not created are not its business.
-        let is_created = |row: &&Row| matches!(row.state, State::Created(_));
-        let created = ledger.rows().filter(is_created).map(Row::key);
-        let selected: HashSet<_> = created.filter(|key| selected.contains(key)).collect();
-        let finished = collection
-            .run(ledger, Counts::default(), &selected, means)
-            .await;
+        let counts = Counts::default();
+        let finished = collection.run(ledger, counts, &selected, means).await;
 
         // The words.
-        tell_end(&finished, means, &selected, |_| false);
-        collection.combine(&finished, &selected)?;
-        Ok(Exit::of_collecting(&finished))
+        let exit = Exit::of_collecting(&finished);
+        finish(
+            finished,
+            exit,
+            means,
+            selected,
+            |_| false,
+            Some(&collection),
+        )
     };
     door.open(work).await
 }

@@ -101,7 +101,7 @@ impl Collection {
         let work = work.map(|(place, _)| place).collect();
         let settings = &means.target.settings;
         let host = HttpHost::new(&settings.api);
-        let readers: &Readers = means.readers;
+        let readers: &Readers = &means.outputs.readers;
         let on_event = |event: &Event| readers.on_event(event);
         let run = collect::run(collect::Setup {
             session: means.session,

@@ -38,11 +38,12 @@ pub(super) fn tell_work(agenda: &Agenda, limits: &Limits) {
     info!("{}", workload.line(limits));
 }
 
-/// Brings the ledger in order on the disk, then its rows to their end. `all`: how many requests there are, selected or not.
+/// Brings the ledger in order on the disk, then its rows to their end. `all`: how many requests
+/// there are, selected or not.
 pub(super) async fn drive(
     agenda: Agenda,
     creates: Creates,
-    all: usize,
+    (all, selected): (usize, &HashSet<RequestId>),
     means: &Means<'_>,
 ) -> Result<Finished, CliError> {
     let Agenda {
@@ -53,8 +54,9 @@ pub(super) async fn drive(
         adopted,
         undecided,
     } = agenda;
-    let Means { held, readers, .. } = *means;
-    held.write(&ledger).await?;
+    let (held, readers) = (means.held, &means.outputs.readers);
+    let written = held.write(&ledger).await;
+    written.inspect_err(|_| means.outputs.waiting(&ledger, selected))?;
     let on_event = |event: &Event| readers.on_event(event);
     let run = runner::run(Setup {
         session: means.session,
@@ -99,7 +101,7 @@ pub(super) async fn ticking<T>(readers: &Readers, work: impl Future<Output = T>)
 
 /// How to go on, by what was typed.
 fn commands(means: &Means<'_>) -> Commands {
-    let Means { target, typed, .. } = means;
+    let (target, typed) = (means.target, &means.outputs.typed);
     let ledger = target.ledger.display().to_string();
     let is_kept = |id: &&str| !REHEARSAL.contains(id);
     let for_real: Vec<&str> = WHERE.into_iter().filter(is_kept).collect();
@@ -125,9 +127,14 @@ pub(super) fn tell_end(
     is_outside: impl Fn(&Row) -> bool,
 ) {
     let rows = || finished.ledger.rows();
+    // A command that only collects has no word for rows that are not created.
+    let only_collects = finished.counts.total() == 0;
+    let is_told = |row: &&Row| {
+        selected.contains(&row.key()) && (!only_collects || matches!(row.state, State::Created(_)))
+    };
     let summary = Summary {
         finished,
-        selected: rows().filter(|row| selected.contains(&row.key())).collect(),
+        selected: rows().filter(is_told).collect(),
         outside: rows().filter(|row| is_outside(row)).collect(),
         ledger: &means.target.ledger,
         rate: means.target.settings.limits.rate,

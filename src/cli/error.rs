@@ -148,8 +148,13 @@ impl CliError {
                 problems.render(console::is_colorful())
             );
         } else {
-            error!("{}", chain(self));
+            error!("{}", self.text());
         }
+    }
+
+    /// What happened, on one line where it is not several things.
+    pub(super) fn text(&self) -> String {
+        chain(self)
     }
 }
 

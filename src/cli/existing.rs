@@ -10,9 +10,10 @@ use crate::{
     api::Api,
     inventory::{Evidence, Existing, find_existing},
     ledger::{Place, State},
-    output::console,
+    output::{Readers, console},
     plan::{Agenda, Plan},
     request::{ReportId, Request},
+    runner::EventKind,
     session::{ReadError, Session},
     settings::Limits,
 };
@@ -76,7 +77,7 @@ pub(super) fn tell(agenda: &Agenda, found: &[(Place, Existing)]) -> Exit {
 }
 
 /// `--existing adopt`
-pub(super) fn adopt(agenda: &mut Agenda, found: Vec<(Place, Existing)>) {
+pub(super) fn adopt(agenda: &mut Agenda, found: Vec<(Place, Existing)>, readers: &Readers) {
     let (mut adopted, mut unclear) = (0, 0);
     for (place, existing) in found {
         let row = agenda.ledger.row(place).clone();
@@ -92,7 +93,9 @@ pub(super) fn adopt(agenda: &mut Agenda, found: Vec<(Place, Existing)>) {
                 row.undecided(text.to_owned(), ids)
             }
         };
-        row.updated_at = Some(Utc::now());
+        let now = Utc::now();
+        row.updated_at = Some(now);
+        readers.tell(EventKind::Existing(row.clone()), now);
         agenda.ledger.replace(place, row);
     }
     // What is neither sent nor looked up any more: created, or for a person to decide.

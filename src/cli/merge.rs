@@ -7,8 +7,10 @@ use tracing::warn;
 
 use super::{args::MergeArgs, error::CliError, exit::Exit, missing_shares::MissingShares};
 use crate::{
+    history,
     ledger::{Ledger, LedgerError, LedgerFile, Lock, Part, merge as unite, merged_name, real_path},
     output::console,
+    whole_file,
 };
 
 /// Unites ledgers into one. All of them are held meanwhile, and those that are only read stay as they are.
@@ -43,6 +45,9 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
     let united = unite(&named.collect::<Vec<_>>(), prefer).map_err(LedgerError::from)?;
     find(&mut held, &output)?.write(&united, Utc::now()).await?;
 
+    if !args.history.no_history {
+        unite_histories(&parts, &output);
+    }
     for part in &parts {
         if let Some(merged) = merged_name(&output, &part.real) {
             put_away(&part.real, &merged);
@@ -163,6 +168,27 @@ impl Drop for Locks {
         for lock in self.0.drain(..) {
             lock.release(Utc::now());
         }
+    }
+}
+
+/// Unites what lies beside the ledgers. Whatever is wrong with a history, the ledgers are united all the same.
+fn unite_histories(parts: &[Named], output: &Path) {
+    let beside = parts.iter().map(|part| history::beside(&part.real));
+    let united = match history::unite(&beside.collect::<Vec<_>>()) {
+        Ok(None) => return,
+        Ok(Some(united)) => united,
+        Err((path, e)) => {
+            warn!(
+                "the history {} cannot be read ({e}); no histories are united",
+                path.display()
+            );
+            return;
+        }
+    };
+    let place = history::beside(output);
+    let is_there = std::fs::read(&place).is_ok_and(|there| there == united);
+    if !is_there && let Err(e) = whole_file::replace(&place, &united) {
+        warn!("the history {} cannot be written ({e})", place.display());
     }
 }
 

@@ -1,5 +1,7 @@
 //! `monthend resolve`
 
+use std::path::Path;
+
 use chrono::Utc;
 use tracing::warn;
 
@@ -8,9 +10,11 @@ use super::{
     error::CliError,
     exit::Exit,
     held::HeldLedger,
+    outputs::add_to_history,
     target::{real_ledger, tell_repairs},
 };
 use crate::{
+    history::What,
     ledger::{Ledger, LedgerError, State},
     output::console,
     request::ReportId,
@@ -29,8 +33,24 @@ pub(super) async fn resolve(args: &ResolveArgs) -> Result<Exit, CliError> {
     let mut ledger = reading.into_ledger(&args.ledger)?;
     let said = decide(&mut ledger, args)?;
     held.write(&ledger).await?;
+    if !args.history.no_history {
+        note(&held.file.path, &ledger, args);
+    }
     console::say(&said);
     Ok(Exit::Success)
+}
+
+/// Adds the decision to the history.
+fn note(path: &Path, ledger: &Ledger, args: &ResolveArgs) {
+    let row = ledger.place(args.request).map(|place| ledger.row(place));
+    let replaced = row.filter(|_| args.replace);
+    let replaced = replaced.and_then(|row| row.replaces.last());
+    let what = What::Resolve {
+        request_id: args.request.to_string(),
+        report_id: args.adopt.as_ref().map(ToString::to_string),
+        replaced: replaced.map(ToString::to_string),
+    };
+    add_to_history(path, Utc::now(), what);
 }
 
 fn decide(ledger: &mut Ledger, args: &ResolveArgs) -> Result<String, CliError> {

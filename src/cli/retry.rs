@@ -9,10 +9,12 @@ use super::{
     args::RetryArgs,
     collection::Collection,
     connection::credentials,
-    drive::{drive, tell_end, tell_work},
+    drive::{drive, tell_work},
     error::CliError,
     exit::Exit,
+    finish::finish,
     held::HeldLedger,
+    outputs::{Outputs, Told},
     signals::Signals,
     target::{Target, tell_repairs},
     typed::Typed,
@@ -20,9 +22,10 @@ use super::{
 };
 use crate::{
     ledger::{Ledger, LedgerError, Place, State},
-    plan::Agenda,
+    output::Readers,
+    plan::{Agenda, Selection},
     request::RequestId,
-    runner::Creates,
+    runner::{Creates, EventKind},
 };
 
 /// Sends the ledger's rows that are failed, pending or sending. The manifest's jobs are not looked at.
@@ -30,7 +33,28 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool, typed: &Typed) -> Resul
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
     let selection = args.common.selection.selection()?;
-    let mut target = Target::with_settings(&args.common.manifest, selection.partition)?;
+    let target = Target::with_settings(&args.common.manifest, selection.partition)?;
+    let told = Told {
+        command: "retry",
+        common: &args.common,
+        selection: &selection,
+        quiet,
+        typed,
+        as_of: None,
+        collects: args.and_collect.collect,
+    };
+    let outputs = Outputs::prepare(&told, &target)?;
+    let result = send_again(args, target, &selection, &signals, &outputs).await;
+    outputs.end(result)
+}
+
+async fn send_again(
+    args: &RetryArgs,
+    mut target: Target,
+    selection: &Selection,
+    signals: &Signals,
+    outputs: &Outputs,
+) -> Result<Exit, CliError> {
     let credentials = credentials(&target)?;
 
     // The ledger.
@@ -46,17 +70,16 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool, typed: &Typed) -> Resul
         target: &mut target,
         credentials,
         held: &held,
-        signals: &signals,
+        signals,
         common: &args.common,
-        quiet,
-        typed,
+        outputs,
     };
     let work = async |means: &Means<'_>| {
         // The work.
         let selected = selection.of_ledger(&reading.ledger)?;
         let repairs = std::mem::take(&mut reading.repairs);
         if args.recreate_failed {
-            give_up_failed(&mut reading.ledger, &selected);
+            give_up_failed(&mut reading.ledger, &selected, &means.outputs.readers);
         }
         let agenda = Agenda::to_retry(reading, &selected);
         if let Ok(agenda) = &agenda {
@@ -65,23 +88,27 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool, typed: &Typed) -> Resul
         tell_repairs(&means.target.ledger, &repairs, "");
         let agenda = agenda.map_err(|e| means.target.torn_line(e))?;
         let all = agenda.ledger.len();
-        let mut finished = drive(agenda, Creates::All, all, means).await?;
+        let mut finished = drive(agenda, Creates::All, (all, &selected), means).await?;
         if let Some(collection) = &collection {
             finished = collection.after(finished, &selected, means).await;
         }
 
         // The words.
-        tell_end(&finished, means, &selected, |_| false);
-        if let Some(collection) = &collection {
-            collection.combine(&finished, &selected)?;
-        }
-        Ok(Exit::of(&finished))
+        let exit = Exit::of(&finished);
+        finish(
+            finished,
+            exit,
+            means,
+            selected,
+            |_| false,
+            collection.as_ref(),
+        )
     };
     door.open(work).await
 }
 
 /// Gives up the reports of `selected` that the server could not make, as `resolve --resend --replace` does.
-fn give_up_failed(ledger: &mut Ledger, selected: &HashSet<RequestId>) {
+fn give_up_failed(ledger: &mut Ledger, selected: &HashSet<RequestId>, readers: &Readers) {
     let failed = ledger.places().filter(|(_, row)| {
         matches!(row.state, State::Created(_))
             && selected.contains(&row.key())
@@ -90,7 +117,9 @@ fn give_up_failed(ledger: &mut Ledger, selected: &HashSet<RequestId>) {
     let failed: Vec<Place> = failed.map(|(place, _)| place).collect();
     for place in &failed {
         let mut row = ledger.row(*place).clone().given_up();
-        row.updated_at = Some(Utc::now());
+        let now = Utc::now();
+        row.updated_at = Some(now);
+        readers.tell(EventKind::GivenUp(row.clone()), now);
         ledger.replace(*place, row);
     }
     if !failed.is_empty() {

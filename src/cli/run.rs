@@ -8,11 +8,13 @@ use super::{
     args::{OnExisting, RunArgs},
     collection::Collection,
     connection::credentials,
-    drive::{drive, tell_end, tell_work},
+    drive::{drive, tell_work},
     error::CliError,
     existing,
     exit::Exit,
+    finish::finish,
     held::HeldLedger,
+    outputs::{Outputs, Told},
     plan::discovered,
     signals::Signals,
     target::{Target, tell_repairs, tell_spellings},
@@ -21,7 +23,8 @@ use super::{
 };
 use crate::{
     ledger::{Row, State},
-    plan::{Agenda, Plan},
+    manifest::Manifest,
+    plan::{Agenda, Plan, Selection},
     runner::Creates,
 };
 
@@ -30,8 +33,29 @@ pub(super) async fn run(args: &RunArgs, quiet: bool, typed: &Typed) -> Result<Ex
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
     let selection = args.common.selection.selection()?;
-    let (mut target, manifest) =
+    let (target, manifest) =
         Target::with_manifest(&args.common.manifest, &args.calendar, selection.partition)?;
+    let told = Told {
+        command: "run",
+        common: &args.common,
+        selection: &selection,
+        quiet,
+        typed,
+        as_of: Some(args.calendar.as_of()),
+        collects: args.and_collect.collect,
+    };
+    let outputs = Outputs::prepare(&told, &target)?;
+    let result = converge(args, target, (&manifest, &selection), &signals, &outputs).await;
+    outputs.end(result)
+}
+
+async fn converge(
+    args: &RunArgs,
+    mut target: Target,
+    (manifest, selection): (&Manifest, &Selection),
+    signals: &Signals,
+    outputs: &Outputs,
+) -> Result<Exit, CliError> {
     let credentials = credentials(&target)?;
 
     // The ledger.
@@ -46,19 +70,18 @@ pub(super) async fn run(args: &RunArgs, quiet: bool, typed: &Typed) -> Result<Ex
         target: &mut target,
         credentials,
         held: &held,
-        signals: &signals,
+        signals,
         common: &args.common,
-        quiet,
-        typed,
+        outputs,
     };
     let work = async |means: &Means<'_>| {
         // The plan.
-        let discovered = discovered(means.session, &manifest, &signals).await?;
-        let plan = Plan::expand(&manifest, &discovered)?;
+        let discovered = discovered(means.session, manifest, signals).await?;
+        let plan = Plan::expand(manifest, &discovered)?;
         let is_new = reading.is_none();
         let mut reading = reading.unwrap_or_default();
         let repairs = std::mem::take(&mut reading.repairs);
-        let selected = selection.of_plan(&plan, &manifest, &discovered, &reading.ledger)?;
+        let selected = selection.of_plan(&plan, manifest, &discovered, &reading.ledger)?;
         let agenda = Agenda::to_run(reading, &plan, &selected);
         if let Ok(agenda) = &agenda {
             tell_work(agenda, &means.target.settings.limits);
@@ -74,31 +97,25 @@ pub(super) async fn run(args: &RunArgs, quiet: bool, typed: &Typed) -> Result<Ex
         if args.existing != OnExisting::Ignore {
             // What is in doubt comes first: its report must not be taken for its twin's.
             if let Some(doubts) = agenda.take_doubts() {
-                let looked_up = drive(doubts, Creates::None, all, means).await?;
+                let looked_up = drive(doubts, Creates::None, (all, &selected), means).await?;
                 if looked_up.stop.is_some() || looked_up.unsaved.is_some() {
-                    tell_end(&looked_up, means, &selected, |_| false);
-                    return Ok(Exit::of(&looked_up));
+                    let exit = Exit::of(&looked_up);
+                    return finish(looked_up, exit, means, selected, |_| false, None);
                 }
                 agenda = Agenda::of(looked_up.ledger, &selected);
             }
-            let found = existing::find(
-                means.session,
-                &agenda,
-                &plan,
-                &means.target.settings.limits,
-                &signals,
-            )
-            .await?;
-            match args.existing {
-                OnExisting::Stop if !found.is_empty() => {
-                    return Ok(existing::tell(&agenda, &found));
-                }
-                _ => existing::adopt(&mut agenda, found),
+            let limits = &means.target.settings.limits;
+            let found = existing::find(means.session, &agenda, &plan, limits, signals).await;
+            let found = found.inspect_err(|_| means.outputs.waiting(&agenda.ledger, &selected))?;
+            if args.existing == OnExisting::Stop && !found.is_empty() {
+                means.outputs.waiting(&agenda.ledger, &selected);
+                return Ok(existing::tell(&agenda, &found));
             }
+            existing::adopt(&mut agenda, found, &means.outputs.readers);
         }
 
         // The work.
-        let mut finished = drive(agenda, Creates::All, all, means).await?;
+        let mut finished = drive(agenda, Creates::All, (all, &selected), means).await?;
         if let Some(collection) = &collection {
             finished = collection.after(finished, &selected, means).await;
         }
@@ -107,11 +124,15 @@ pub(super) async fn run(args: &RunArgs, quiet: bool, typed: &Typed) -> Result<Ex
         let planned: HashSet<_> = plan.requests().iter().map(|planned| planned.id).collect();
         let is_left =
             |row: &Row| !planned.contains(&row.key()) && !matches!(row.state, State::Created(_));
-        tell_end(&finished, means, &selected, is_left);
-        if let Some(collection) = &collection {
-            collection.combine(&finished, &selected)?;
-        }
-        Ok(Exit::of(&finished))
+        let exit = Exit::of(&finished);
+        finish(
+            finished,
+            exit,
+            means,
+            selected,
+            is_left,
+            collection.as_ref(),
+        )
     };
     door.open(work).await
 }

@@ -6,7 +6,7 @@ use super::{
     exit::Exit,
 };
 use crate::{
-    ledger, manifest,
+    history, ledger, manifest,
     output::{audit_schema, check_schema, console},
 };
 
@@ -14,6 +14,7 @@ use crate::{
 pub(super) fn schema(args: &SchemaArgs) -> Result<Exit, CliError> {
     let text = match args.which {
         SchemaKind::Manifest => serde_json::to_string_pretty(&manifest::schema()),
+        SchemaKind::History => serde_json::to_string_pretty(&history::schema()),
         SchemaKind::Audit => serde_json::to_string_pretty(&audit_schema()),
         SchemaKind::Check => serde_json::to_string_pretty(&check_schema()),
         SchemaKind::Ledger => serde_json::to_string_pretty(&ledger::table_schema()),

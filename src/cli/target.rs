@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     ledger::{LedgerError, Repair, real_path},
-    manifest::{DateCheck, LoadOptions, Manifest, RunSettings},
+    manifest::{DateCheck, LoadOptions, Manifest, Origin, RunSettings},
     output::{console, first_line},
     plan::{Partition, Plan, UnknownRequest},
     sandbox::SandboxConfig,
@@ -26,6 +26,9 @@ pub(super) struct Target {
     pub(super) ledger: PathBuf,
     /// What names that no option gives have in addition: a rehearsal's and a share's files lie beside the real ones.
     apart: Apart,
+    /// The manifest's path as it was given, and its name.
+    pub(super) manifest: (PathBuf, String),
+    pub(super) origin: Origin,
     /// Set for a rehearsal against a sandbox in this process.
     pub(super) sandbox: Option<SandboxConfig>,
 }
@@ -39,7 +42,7 @@ impl Target {
     ) -> Result<(Target, Manifest), CliError> {
         let today: NaiveDate = Utc::now().date_naive();
         let options = LoadOptions {
-            as_of: calendar.as_of.unwrap_or(today),
+            as_of: calendar.as_of(),
             today,
             date_check: match calendar.no_date_check {
                 true => DateCheck::Off,
@@ -49,7 +52,13 @@ impl Target {
         let mut manifest = Manifest::load(&args.manifest, &options)?;
         let limits = &mut manifest.settings.limits;
         *limits = limits_of(limits, share);
-        let target = Target::new(args, manifest.settings.clone(), &manifest.ledger, share)?;
+        let read = RunSettings {
+            origin: manifest.origin.clone(),
+            name: manifest.name.clone(),
+            settings: manifest.settings.clone(),
+            ledger: manifest.ledger.clone(),
+        };
+        let target = Target::new(args, read, share)?;
         Ok((target, manifest))
     }
 
@@ -61,13 +70,18 @@ impl Target {
         let mut read = RunSettings::load(&args.manifest)?;
         let limits = &mut read.settings.limits;
         *limits = limits_of(limits, share);
-        Target::new(args, read.settings, &read.ledger, share)
+        Target::new(args, read, share)
     }
 
     /// For a command that is to write the manifest: the settings are the defaults.
     pub(super) fn without_manifest(args: &ManifestArgs) -> Result<Target, CliError> {
-        let ledger = args.manifest.with_extension("ledger.csv");
-        let target = Target::new(args, Settings::default(), &ledger, None)?;
+        let read = RunSettings {
+            origin: Origin::default(),
+            name: String::new(),
+            settings: Settings::default(),
+            ledger: args.manifest.with_extension("ledger.csv"),
+        };
+        let target = Target::new(args, read, None)?;
         Ok(target.forgetful())
     }
 
@@ -130,10 +144,15 @@ impl Target {
 
     fn new(
         args: &ManifestArgs,
-        mut settings: Settings,
-        ledger: &Path,
+        read: RunSettings,
         share: Option<Partition>,
     ) -> Result<Target, CliError> {
+        let RunSettings {
+            origin,
+            name,
+            mut settings,
+            ledger,
+        } = read;
         if let Some(url) = &args.base_url {
             settings.api.base_url = url.clone();
         }
@@ -145,7 +164,7 @@ impl Target {
         let ledger = match (&args.ledger, variable("MONTHEND_LEDGER")) {
             (Some(path), _) => path.clone(),
             (None, Some(path)) => apart.ledger(&path),
-            (None, None) => apart.ledger(ledger),
+            (None, None) => apart.ledger(&ledger),
         };
         let sandbox = if rehearsal.sandbox {
             let mut config = sandbox_config(rehearsal.sandbox_config.as_deref())?;
@@ -163,6 +182,8 @@ impl Target {
             settings,
             apart,
             ledger,
+            manifest: (args.manifest.clone(), name),
+            origin,
             sandbox,
         })
     }

@@ -3,12 +3,11 @@
 use chrono::Utc;
 
 use super::{
-    args::WorkArgs, connection::Connection, error::CliError, held::HeldLedger, signals::Signals,
-    target::Target, typed::Typed,
+    args::WorkArgs, connection::Connection, error::CliError, held::HeldLedger, outputs::Outputs,
+    signals::Signals, target::Target,
 };
 use crate::{
     api::{Credentials, HttpApi},
-    output::{Progress, Readers},
     runner::Interrupt,
     session::{News, Session},
 };
@@ -20,8 +19,7 @@ pub(super) struct Door<'a> {
     pub(super) held: &'a HeldLedger,
     pub(super) signals: &'a Signals,
     pub(super) common: &'a WorkArgs,
-    pub(super) quiet: bool,
-    pub(super) typed: &'a Typed,
+    pub(super) outputs: &'a Outputs,
 }
 
 /// What a command works with.
@@ -29,9 +27,8 @@ pub(super) struct Means<'a> {
     pub(super) target: &'a Target,
     pub(super) held: &'a HeldLedger,
     pub(super) session: &'a Session<'a, HttpApi>,
-    pub(super) readers: &'a Readers,
+    pub(super) outputs: &'a Outputs,
     pub(super) interrupt: Interrupt,
-    pub(super) typed: &'a Typed,
 }
 
 impl Door<'_> {
@@ -45,13 +42,13 @@ impl Door<'_> {
         work: impl AsyncFnOnce(&Means<'_>) -> Result<T, CliError>,
     ) -> Result<T, CliError> {
         self.target.tell_server();
-        let held = self.held;
-        let readers = self.readers();
+        let (held, outputs) = (self.held, self.outputs);
         let connection = Connection::open(self.target, self.credentials).await?;
         let (target, server) = (&*self.target, &connection.server);
+        outputs.begin(target, held);
         let listener = |news: &News| {
             held.note_pause(server, news);
-            readers.on_news(news, Utc::now());
+            outputs.readers.on_news(news, Utc::now());
         };
         let session = connection.session(&target.settings, held.pause(server), &listener);
         self.signals.end_in_order();
@@ -59,22 +56,9 @@ impl Door<'_> {
             target,
             held,
             session: &session,
-            readers: &readers,
+            outputs,
             interrupt: self.signals.interrupt(self.common.grace),
-            typed: self.typed,
         };
         work(&means).await
-    }
-
-    /// All that read the command's events, in the order in which they are told.
-    fn readers(&self) -> Readers {
-        let settings = &self.target.settings;
-        let progress = Progress::new(
-            self.quiet,
-            &settings.limits,
-            &settings.retry,
-            self.common.grace,
-        );
-        Readers::new(vec![Box::new(progress)])
     }
 }

@@ -1,6 +1,9 @@
 //! `defaults` and `jobs`.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use super::{
     exclusion::{Billed, ExclusionText},
@@ -58,6 +61,15 @@ keys! {
             mapping(),
         )),
     }
+}
+
+/// On which line each job begins, counted from 1.
+pub(super) fn lines(jobs: &[At<JobText>]) -> BTreeMap<Arc<str>, usize> {
+    let lines = jobs.iter().filter_map(|job| {
+        let name = job.value.name.as_ref()?;
+        Some((name.value.as_str().into(), job.place.line()))
+    });
+    lines.collect()
 }
 
 fn types() -> impl Form<Value = Vec<ReportType>> {

@@ -7,7 +7,11 @@ use std::{
 };
 
 use super::{
-    job::Jobs, labels::LabelBook, model::Manifest, options::LoadOptions, partners::PartnersFiles,
+    job::{self, Jobs},
+    labels::LabelBook,
+    model::{Manifest, Origin},
+    options::LoadOptions,
+    partners::PartnersFiles,
     text::ManifestText,
 };
 use crate::{
@@ -34,6 +38,8 @@ pub enum ManifestError {
 /// What `retry` needs of a manifest: everything but its jobs, which are not looked at.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunSettings {
+    /// What tells its file from others.
+    pub origin: Origin,
     /// `name:`, or the file's stem.
     pub name: String,
     /// `api`, `limits` and `retry`.
@@ -63,7 +69,12 @@ impl Manifest {
                 partners: PartnersFiles::default(),
                 labels: LabelBook::default(),
             };
-            let read = jobs.read(text.jobs?, text.defaults);
+            let written = text.jobs?;
+            let origin = Origin {
+                sha256: source.sha256(),
+                job_lines: job::lines(&written),
+            };
+            let read = jobs.read(written, text.defaults);
             let labels = jobs.labels.report(sink);
             for partners in jobs.partners.paths() {
                 if is_same_file(partners, &ledger) {
@@ -74,6 +85,7 @@ impl Manifest {
             text.version?;
             Some(Manifest {
                 path: path.to_owned(),
+                origin,
                 name: text.name.unwrap_or_else(|| stem(path)),
                 settings: text.settings,
                 ledger,
@@ -97,6 +109,10 @@ impl RunSettings {
             let ledger = ledger(text.ledger, source, sink);
             text.version?;
             Some(RunSettings {
+                origin: Origin {
+                    sha256: source.sha256(),
+                    ..Origin::default()
+                },
                 name: text.name.unwrap_or_else(|| stem(path)),
                 settings: text.settings,
                 ledger,

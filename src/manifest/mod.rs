@@ -23,7 +23,7 @@ mod tests;
 
 pub use crate::yaml::{Problem, Problems, ReadError};
 pub use load::{ManifestError, RunSettings};
-pub use model::{Exclusion, Job, Labels, Manifest, Source, SubPartner, SubPartners};
+pub use model::{Exclusion, Job, Labels, Manifest, Origin, Source, SubPartner, SubPartners};
 pub use options::{DateCheck, LoadOptions};
 pub use starter::{Found, starter};
 pub use text::schema;

@@ -17,6 +17,8 @@ use crate::{
 pub struct Manifest {
     /// The file it came from, as the user named it.
     pub path: PathBuf,
+    /// What tells its file from others.
+    pub origin: Origin,
     /// `name:`, or the file's stem.
     pub name: String,
     /// How to talk to the API, and how patiently.
@@ -44,6 +46,15 @@ impl Manifest {
             })
             .collect()
     }
+}
+
+/// The file that a manifest was read from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Origin {
+    /// The SHA-256 of its bytes, in hexadecimal digits.
+    pub sha256: String,
+    /// On which line each job begins, counted from 1; empty where the jobs were not read.
+    pub job_lines: BTreeMap<Arc<str>, usize>,
 }
 
 /// Which organisation a label means. One label never means two.

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 use tracing::warn;
 
+use super::Ending;
 use crate::{
     ledger::Counts,
     pacing::Stats,
@@ -20,19 +21,30 @@ use crate::{
 /// Reads events and makes an output of them.
 pub trait Reader {
     /// What it makes, for the warning if it fails.
-    fn name(&self) -> &str;
+    fn name(&self) -> String;
 
-    /// Reads one event, in the order in which they happen. Quick: the run waits meanwhile.
+    /// Reads one event, in the order in which they happen. Quick: the run waits meanwhile. Who only writes down how a
+    /// command ended needs none.
     ///
     /// # Errors
     /// The output cannot be made. The reader is not told anything more then.
-    fn on_event(&mut self, event: &Event) -> io::Result<()>;
+    fn on_event(&mut self, _event: &Event) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Called about twice a second while a run goes on, for what changes without an event.
     ///
     /// # Errors
     /// As [`Reader::on_event`].
     fn tick(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// The last that it is told: how the command ended, whether well or not.
+    ///
+    /// # Errors
+    /// As [`Reader::on_event`].
+    fn end(&mut self, _ending: &Ending<'_>) -> io::Result<()> {
         Ok(())
     }
 }
@@ -55,6 +67,11 @@ impl Readers {
         }
     }
 
+    /// From now on `reader` is told too, after the others.
+    pub fn add(&self, reader: Box<dyn Reader>) {
+        self.readers.borrow_mut().push(reader);
+    }
+
     /// Tells an event of the runner.
     pub fn on_event(&self, event: &Event) {
         self.latest.set((event.counts, event.pace));
@@ -66,13 +83,18 @@ impl Readers {
 
     /// Tells news of the session, which came at `at`.
     pub fn on_news(&self, news: &News, at: DateTime<Utc>) {
+        self.tell(EventKind::News(news.clone()), at);
+    }
+
+    /// Tells what happened at `at` outside the runner, in the runner's envelope.
+    pub fn tell(&self, kind: EventKind, at: DateTime<Utc>) {
         let (counts, pace) = self.latest.get();
         let event = Event {
             at,
             elapsed: self.began.get().map_or(Duration::ZERO, |b| b.elapsed()),
             counts,
             pace,
-            kind: EventKind::News(news.clone()),
+            kind,
         };
         self.each(|reader| reader.on_event(&event));
     }
@@ -80,6 +102,11 @@ impl Readers {
     /// Lets each reader show what changes without an event.
     pub fn tick(&self) {
         self.each(|reader| reader.tick());
+    }
+
+    /// Tells how the command ended.
+    pub fn end(&self, ending: &Ending<'_>) {
+        self.each(|reader| reader.end(ending));
     }
 
     /// A reader that fails is dropped: the run and the other readers go on without it.
@@ -119,8 +146,8 @@ mod tests {
     }
 
     impl Reader for Notes {
-        fn name(&self) -> &str {
-            "notes"
+        fn name(&self) -> String {
+            "notes".to_owned()
         }
 
         fn on_event(&mut self, event: &Event) -> io::Result<()> {

@@ -25,6 +25,7 @@ fn manifest(jobs: Vec<Job>) -> Manifest {
     labels.insert("Org Two".into(), org(2));
     Manifest {
         path: PathBuf::from("m.yaml"),
+        origin: Default::default(),
         name: "m".to_owned(),
         settings: Settings::default(),
         ledger: PathBuf::from("m.ledger.csv"),

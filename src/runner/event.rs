@@ -32,6 +32,11 @@ pub struct Event {
 /// What happened.
 #[derive(Debug, Clone)]
 pub enum EventKind {
+    /// Before the run: what `--existing` found for a row that was not sent. It is created now, or a person has to
+    /// decide.
+    Existing(Row),
+    /// Before the run: the report of a row is given up, since the server could not generate it.
+    GivenUp(Row),
     /// The run begins.
     Started,
     /// A create was answered, or its answer was lost. What this means for the row comes in an event of its own.
@@ -92,6 +97,8 @@ pub struct Attempt {
     pub http_status: Option<u16>,
     /// The server's code, or our word, as in the ledger; none where a report was created.
     pub error_code: Option<String>,
+    /// What went wrong, one line; none where a report was created.
+    pub error: Option<String>,
     /// The server's id for its support desk.
     pub tracking_id: Option<String>,
 }
@@ -120,6 +127,7 @@ impl Attempt {
             report_id,
             http_status: answer.notice.status,
             error_code: cause.map(|cause| cause.code.clone()),
+            error: cause.map(|cause| cause.text.clone()),
             tracking_id: answer.notice.tracking_id.as_ref().or(said).cloned(),
         }
     }
@@ -193,6 +201,7 @@ mod tests {
                     report_id: is_created.then(|| id.clone()),
                     http_status: is_created.then_some(200),
                     error_code: (!is_created).then(|| "timeout".to_owned()),
+                    error: (!is_created).then(|| "text".to_owned()),
                     tracking_id: tracking_id.or(in_body),
                 }
             );

@@ -9,6 +9,8 @@ use std::{
     sync::Arc,
 };
 
+use sha2::{Digest as _, Sha256};
+
 /// The largest manifest or partners file that is read, in bytes.
 pub(crate) const MAX_FILE_BYTES: usize = 32 * 1024 * 1024;
 
@@ -17,6 +19,7 @@ pub(crate) const MAX_FILE_BYTES: usize = 32 * 1024 * 1024;
 pub(crate) struct Source {
     path: PathBuf,
     text: String,
+    sha256: [u8; 32],
 }
 
 /// Why a file cannot be read as text.
@@ -73,6 +76,7 @@ impl Source {
         if is_wide(&bytes) {
             return Err(ReadError::Wide);
         }
+        let sha256 = Sha256::digest(&bytes).into();
         let mut text = String::from_utf8(bytes).map_err(|error| {
             let good = error.utf8_error().valid_up_to();
             let newlines = error.as_bytes().iter().take(good);
@@ -89,6 +93,7 @@ impl Source {
         Ok(Arc::new(Source {
             path: path.to_owned(),
             text,
+            sha256,
         }))
     }
 
@@ -100,6 +105,14 @@ impl Source {
     /// The folder that paths in the file are relative to.
     pub(crate) fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    /// The SHA-256 of its bytes, in hexadecimal digits.
+    pub(crate) fn sha256(&self) -> String {
+        self.sha256
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     /// What the file says.

@@ -25,6 +25,7 @@ mod discovery;
 mod environment;
 mod examples;
 mod help;
+mod history;
 mod in_doubt;
 mod init;
 mod kills;

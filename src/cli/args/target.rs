@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, Utc};
 use clap::{Args, builder::FalseyValueParser};
 
 use crate::settings::BaseUrl;
@@ -37,6 +37,13 @@ pub(crate) struct CalendarArgs {
     /// Let the server judge periods that are not over, or that begin more than five years ago
     #[arg(long, env = "MONTHEND_NO_DATE_CHECK", value_parser = FalseyValueParser::new())]
     pub(crate) no_date_check: bool,
+}
+
+impl CalendarArgs {
+    /// The day that relative periods count from.
+    pub(crate) fn as_of(&self) -> NaiveDate {
+        self.as_of.unwrap_or_else(|| Utc::now().date_naive())
+    }
 }
 
 // The headings stand at each option: one that is set for a struct reaches whatever comes after it too.

@@ -178,8 +178,8 @@ impl Progress {
 }
 
 impl Reader for Progress {
-    fn name(&self) -> &str {
-        "progress"
+    fn name(&self) -> String {
+        "progress".to_owned()
     }
 
     fn on_event(&mut self, event: &Event) -> io::Result<()> {

@@ -107,7 +107,11 @@ impl Told {
                     stopping(*signal, self.grace, &event.pace);
                 }
             }
-            EventKind::Started | EventKind::Attempted(_) | EventKind::Finished => {}
+            EventKind::Existing(_)
+            | EventKind::GivenUp(_)
+            | EventKind::Started
+            | EventKind::Attempted(_)
+            | EventKind::Finished => {}
         }
     }
 

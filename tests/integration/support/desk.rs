@@ -96,11 +96,12 @@ impl Desk {
         self.path(name).exists()
     }
 
-    /// The names of the files, sorted.
+    /// The names of the files, sorted; but for histories, which come with every ledger and have tests of their own.
     pub(crate) fn files(&self) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(&self.folder)
             .unwrap()
             .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !name.ends_with(".history.jsonl"))
             .collect();
         names.sort();
         names

@@ -1,0 +1,192 @@
+//! What a command tells beside its work: the readers of its events, and what they are told of its end.
+
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::HashSet,
+    io,
+    path::Path,
+};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use tracing::warn;
+
+use super::{
+    args::WorkArgs, error::CliError, exit::Exit, held::HeldLedger, target::Target, typed::Typed,
+};
+use crate::{
+    history::{self, Line, Run, Selected, What},
+    ledger::{Ledger, Row},
+    output::{About, Ending, History, Progress, Readers},
+    pacing::Stats,
+    plan::{Selection, Who},
+    request::RequestId,
+    runner::Finished,
+    settings::Settings,
+};
+
+/// The readers of one command, and what is known of its selected rows.
+pub(super) struct Outputs {
+    pub(super) readers: Readers,
+    pub(super) typed: Typed,
+    about: About,
+    history: bool,
+    /// The API; of a sandbox, where it listens.
+    base_url: OnceCell<String>,
+    rows: RefCell<Rows>,
+}
+
+/// The selected rows, as far as they are known.
+#[derive(Debug)]
+enum Rows {
+    /// It is not known which they are.
+    Unknown,
+    /// The work has not begun.
+    Waiting(Vec<Row>),
+    /// After the work.
+    Worked(Box<Finished>, HashSet<RequestId>),
+}
+
+/// What a command is, for its outputs.
+pub(super) struct Told<'a> {
+    pub(super) command: &'static str,
+    pub(super) common: &'a WorkArgs,
+    pub(super) selection: &'a Selection,
+    pub(super) quiet: bool,
+    pub(super) typed: &'a Typed,
+    pub(super) as_of: Option<NaiveDate>,
+    pub(super) collects: bool,
+}
+
+impl Outputs {
+    /// All readers of a command's events, in the order in which they are told. That of the history comes last, once the
+    /// ledger is held ([`Outputs::begin`]).
+    ///
+    /// # Errors
+    /// A file cannot be written: exit code 2, before anything is sent.
+    pub(super) fn prepare(told: &Told<'_>, target: &Target) -> Result<Self, CliError> {
+        let (manifest_path, manifest) = target.manifest.clone();
+        let about = About {
+            command: told.command,
+            manifest,
+            manifest_path,
+            manifest_sha256: target.origin.sha256.clone(),
+            ledger: target.ledger.clone(),
+            as_of: told.as_of,
+            selection: selected(told.selection),
+            rehearsal: target.is_rehearsal(),
+            collects: told.collects,
+            job_lines: target.origin.job_lines.clone(),
+            began_at: Utc::now(),
+        };
+        let Settings { limits, retry, .. } = &target.settings;
+        let progress = Progress::new(told.quiet, limits, retry, told.common.grace);
+        Ok(Outputs {
+            readers: Readers::new(vec![Box::new(progress)]),
+            typed: told.typed.clone(),
+            about,
+            history: !told.common.history.no_history,
+            base_url: OnceCell::new(),
+            rows: RefCell::new(Rows::Unknown),
+        })
+    }
+
+    /// The ledger is held, and the server is known.
+    pub(super) fn begin(&self, target: &Target, held: &HeldLedger) {
+        let base_url = target.settings.api.base_url.to_string();
+        let base_url = self.base_url.get_or_init(|| base_url);
+        if !self.history {
+            return;
+        }
+        let about = &self.about;
+        let began = Run {
+            command: about.command.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            manifest: about.manifest.clone(),
+            manifest_sha256: about.manifest_sha256.clone(),
+            base_url: base_url.clone(),
+            rehearsal: about.rehearsal,
+            as_of: about.as_of,
+            selection: about.selection.clone(),
+        };
+        let path = history::beside(&held.file.path);
+        let history = History::new(path, run_id(), about.began_at, began);
+        self.readers.add(Box::new(history));
+    }
+
+    /// The command ends before its work: these rows were selected, and nothing was done about them.
+    pub(super) fn waiting(&self, ledger: &Ledger, selected: &HashSet<RequestId>) {
+        let rows = ledger.rows().filter(|row| selected.contains(&row.key()));
+        *self.rows.borrow_mut() = Rows::Waiting(rows.cloned().collect());
+    }
+
+    /// The work is done.
+    pub(super) fn worked(&self, finished: Finished, selected: HashSet<RequestId>) {
+        *self.rows.borrow_mut() = Rows::Worked(Box::new(finished), selected);
+    }
+
+    /// Tells every reader how the command ended, and passes that on.
+    pub(super) fn end(self, result: Result<Exit, CliError>) -> Result<Exit, CliError> {
+        let exit = match &result {
+            Ok(exit) => *exit,
+            Err(error) => error.exit(),
+        };
+        let rows = self.rows.into_inner();
+        let (rows, pace, stop) = match &rows {
+            Rows::Unknown => (Vec::new(), Stats::default(), None),
+            Rows::Waiting(rows) => (rows.iter().collect(), Stats::default(), None),
+            Rows::Worked(finished, selected) => {
+                let rows = finished.ledger.rows();
+                let rows = rows.filter(|row| selected.contains(&row.key()));
+                (rows.collect(), finished.pace, finished.stop.as_ref())
+            }
+        };
+        let failed = result.as_ref().err().map(CliError::text);
+        self.readers.end(&Ending {
+            about: &self.about,
+            base_url: self.base_url.get().map_or("", String::as_str),
+            ended_at: Utc::now(),
+            exit_code: exit.code(),
+            reason: failed.or(stop.map(super::error::stop_text)),
+            rows,
+            pace,
+        });
+        result
+    }
+}
+
+/// Adds one line to the history of the ledger at `path`, for a command that does one thing. Where that fails it says so.
+pub(super) fn add_to_history(path: &Path, at: DateTime<Utc>, what: What) {
+    let path = history::beside(path);
+    let mut line = Vec::new();
+    let written = Line::new(at, &run_id(), what).write(&mut line);
+    let written = written.map_err(io::Error::from);
+    if let Err(e) = written.and_then(|()| history::append(&path, &line)) {
+        warn!("the history {} cannot be written ({e})", path.display());
+    }
+}
+
+/// A text that no other command has.
+fn run_id() -> String {
+    format!("{:016x}", fastrand::u64(..))
+}
+
+fn selected(selection: &Selection) -> Selected {
+    let Selection {
+        jobs,
+        sub_partners,
+        types,
+        periods,
+        partition,
+    } = selection;
+    let who = |who: &Who| match who {
+        Who::Own => "own".to_owned(),
+        Who::Named(name) => name.clone(),
+    };
+    Selected {
+        job: jobs.clone(),
+        sub_partner: sub_partners.iter().map(who).collect(),
+        r#type: types.iter().map(ToString::to_string).collect(),
+        period: periods.iter().map(ToString::to_string).collect(),
+        partition: partition.map(|partition| partition.to_string()),
+    }
+}

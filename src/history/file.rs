@@ -1,0 +1,83 @@
+//! The file of a history: adding to it, and reading what is left of it.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    path::{Path, PathBuf},
+};
+
+use super::Line;
+
+/// Where the history of the ledger at `ledger` lies; that is the ledger itself, not a link to it.
+pub fn beside(ledger: &Path) -> PathBuf {
+    match ledger.extension() {
+        Some(extension) if extension == "csv" => ledger.with_extension("history.jsonl"),
+        _ => {
+            let mut name = ledger.as_os_str().to_owned();
+            name.push(".history.jsonl");
+            name.into()
+        }
+    }
+}
+
+/// Adds whole `lines` at the end of the history at `path`, which is made where it is missing. Behind a line that a crash
+/// has torn they begin on a line of their own.
+///
+/// # Errors
+/// It cannot be written, or is no file. Of `lines`, a part may be there then.
+pub fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
+    // Whoever opens a pipe or a device may wait for ever.
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut file = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .open(path)?;
+    if file.seek(SeekFrom::End(0))? > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        let mut last = [0];
+        file.read_exact(&mut last)?;
+        if last != *b"\n" {
+            file.write_all(b"\n")?;
+        }
+    }
+    file.write_all(lines)
+}
+
+/// What a history says.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Read {
+    /// Its lines, in the order of the file.
+    pub lines: Vec<Line>,
+    /// How many lines could not be read: torn, or of a kind that this version does not know.
+    pub unreadable: usize,
+}
+
+/// Reads the history at `path`; a missing one says nothing.
+///
+/// # Errors
+/// It cannot be read at all, or is no file.
+pub fn read(path: &Path) -> io::Result<Read> {
+    let mut history = Read::default();
+    for line in lines(path)? {
+        match serde_json::from_str(&line) {
+            Ok(line) => history.lines.push(line),
+            Err(_) => history.unreadable += 1,
+        }
+    }
+    Ok(history)
+}
+
+/// The lines of the file as they stand, empty ones left out. What is not UTF-8 is shown as such.
+pub(super) fn lines(path: &Path) -> io::Result<Vec<String>> {
+    let bytes = match fs::metadata(path) {
+        Ok(there) if !there.is_file() => return Err(io::Error::other("it is no file")),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        _ => fs::read(path)?,
+    };
+    let lines = bytes.split(|byte| *byte == b'\n');
+    let lines = lines.map(|line| String::from_utf8_lossy(line.trim_ascii()).into_owned());
+    Ok(lines.filter(|line| !line.is_empty()).collect())
+}

@@ -1,0 +1,253 @@
+//! One line of the history.
+
+use chrono::{DateTime, NaiveDate, SubsecRound as _, Utc};
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Line {
+    /// When it happened, by the local clock, UTC. Of an attempt: when it left.
+    pub at: DateTime<Utc>,
+    /// The command that it belongs to: the same text on all lines of one command, and on no others.
+    pub run: String,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What happened. `kind` says which of these a line is; more kinds may follow.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum What {
+    /// `run`, `retry` or `collect` began.
+    Run(Run),
+    /// It ended. A command without such a line was killed.
+    End(End),
+    /// A create left and was answered, or its answer was lost.
+    Attempt(Attempt),
+    /// The server asked for a pause: nothing left before its end.
+    Pause {
+        /// Why.
+        reason: String,
+        /// The status of the answer that asked for it; null where it is not known.
+        http_status: Option<u16>,
+        /// How long, in milliseconds.
+        wait_ms: u64,
+        /// When it ended.
+        until: DateTime<Utc>,
+    },
+    /// Requests failed one after the other; from here on they were sent at a slower pace.
+    Failing {
+        /// How many in a row.
+        failures: u32,
+        /// How the last one failed.
+        error: String,
+    },
+    /// The report of a row in doubt, or of one that the server refused as a duplicate, was found on the server.
+    Adopted {
+        /// Whose.
+        request_id: String,
+        /// Its report.
+        report_id: String,
+    },
+    /// The server did not make the report of a row in doubt: it is sent again.
+    NotMade {
+        /// Whose.
+        request_id: String,
+    },
+    /// A doubt could not be looked up; the row stays `sending`.
+    NotLookedUp {
+        /// Whose.
+        request_id: String,
+        /// Why.
+        error: String,
+    },
+    /// The row failed, and nothing more happens to it in this run.
+    Failed {
+        /// Whose.
+        request_id: String,
+        /// `error_code` of the ledger; `in_doubt` is for a person to decide.
+        error_code: String,
+        /// `error` of the ledger.
+        error: String,
+    },
+    /// `--existing adopt` took a report that the server had already.
+    Existing {
+        /// Whose.
+        request_id: String,
+        /// The report that was taken; null where it could not be told which is the request's own.
+        report_id: Option<String>,
+    },
+    /// `retry --recreate-failed` gave up a report that the server could not generate.
+    Recreate {
+        /// Whose.
+        request_id: String,
+        /// The report that was given up.
+        replaced: Option<String>,
+    },
+    /// A person decided, with `monthend resolve`.
+    Resolve {
+        /// Whose.
+        request_id: String,
+        /// The report that was taken; null where the request is to be sent again.
+        report_id: Option<String>,
+        /// The report that was given up for it (`--replace`).
+        replaced: Option<String>,
+    },
+    /// The file of a report was put in its place.
+    Collected {
+        /// Whose.
+        request_id: String,
+        /// Relative to the ledger's folder, with `/`.
+        file: String,
+        /// Of its bytes.
+        sha256: String,
+        /// Its rows without the header.
+        rows: Option<u64>,
+    },
+    /// A report was not collected.
+    NotCollected {
+        /// Whose.
+        request_id: String,
+        /// What the server said of the report; empty where it was not asked.
+        report_status: String,
+        /// Why.
+        error: String,
+    },
+}
+
+/// How a command began.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Run {
+    /// `run`, `retry` or `collect`.
+    pub command: String,
+    /// Of monthend.
+    pub version: String,
+    /// The manifest's name.
+    pub manifest: String,
+    /// Of the manifest's bytes.
+    pub manifest_sha256: String,
+    /// The API.
+    pub base_url: String,
+    /// Whether the reports are a sandbox's.
+    pub rehearsal: bool,
+    /// The day that relative periods counted from; null for a command that takes its requests from the ledger.
+    pub as_of: Option<NaiveDate>,
+    /// The selectors as they were given; all empty: everything.
+    pub selection: Selected,
+}
+
+/// Which rows were asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Selected {
+    /// `--job`
+    #[serde(default)]
+    pub job: Vec<String>,
+    /// `--sub-partner`
+    #[serde(default)]
+    pub sub_partner: Vec<String>,
+    /// `--type`
+    #[serde(default)]
+    pub r#type: Vec<String>,
+    /// `--period`
+    #[serde(default)]
+    pub period: Vec<String>,
+    /// `--partition`, as `K/N`; null: all shares.
+    #[serde(default)]
+    pub partition: Option<String>,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct End {
+    /// Its exit code.
+    pub exit_code: u8,
+    /// Why it stopped early; null where it did not.
+    pub reason: Option<String>,
+    /// Of the selected rows, those that are created.
+    pub created: usize,
+    /// Those that failed.
+    pub failed: usize,
+    /// Those that are not sent.
+    pub pending: usize,
+    /// Those in doubt.
+    pub sending: usize,
+    /// Those whose file is there.
+    pub collected: usize,
+}
+
+/// A create, from when it left to its answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Attempt {
+    /// Whose.
+    pub request_id: String,
+    /// Which one of this request, all runs together, from 1.
+    pub attempt: u32,
+    /// Until the answer was read, or nothing more was expected.
+    pub latency_ms: u64,
+    /// `created`; `refused`: certainly not processed; `not_sent`: the server never saw it; `in_doubt`.
+    pub outcome: String,
+    /// The id that the answer gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report_id: Option<String>,
+    /// The status of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<u16>,
+    /// The server's code, or our word, as in the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    /// What the answer said, one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The server's id for its support desk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking_id: Option<String>,
+}
+
+impl Line {
+    /// What happened in the command `run`, to the millisecond.
+    pub fn new(at: DateTime<Utc>, run: &str, what: What) -> Self {
+        Line {
+            at: at.trunc_subsecs(3),
+            run: run.to_owned(),
+            what,
+        }
+    }
+
+    /// The request that it is about, where it is about one.
+    pub fn request_id(&self) -> Option<&str> {
+        match &self.what {
+            What::Attempt(Attempt { request_id, .. })
+            | What::Adopted { request_id, .. }
+            | What::NotMade { request_id }
+            | What::NotLookedUp { request_id, .. }
+            | What::Failed { request_id, .. }
+            | What::Existing { request_id, .. }
+            | What::Recreate { request_id, .. }
+            | What::Resolve { request_id, .. }
+            | What::Collected { request_id, .. }
+            | What::NotCollected { request_id, .. } => Some(request_id),
+            What::Run(_) | What::End(_) | What::Pause { .. } | What::Failing { .. } => None,
+        }
+    }
+
+    /// Writes the line, its line feed included.
+    ///
+    /// # Errors
+    /// None that these values could have; the type is the JSON writer's.
+    pub fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        serde_json::to_writer(&mut *out, self)?;
+        out.push(b'\n');
+        Ok(())
+    }
+}
+
+/// The JSON Schema (2020-12) of one line, for `monthend schema history`.
+pub fn schema() -> Value {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    let mut schema = generator.into_root_schema_for::<Line>();
+    schema.insert("title".to_owned(), "monthend history, one line".into());
+    schema.to_value()
+}

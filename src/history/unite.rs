@@ -1,0 +1,32 @@
+//! One history of several: for `monthend merge`.
+
+use std::{collections::BTreeSet, io, path::PathBuf};
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::file;
+
+/// All that uniting needs to know of a line: kinds of later versions are kept as they are.
+#[derive(Deserialize)]
+struct Stamp {
+    at: DateTime<Utc>,
+}
+
+/// The lines of all histories at `paths`, each once, in order of time; `None` where there is no line at all. Torn lines
+/// are left out. To unite the result with any of them again changes nothing.
+///
+/// # Errors
+/// The first that cannot be read, with what was wrong.
+pub fn unite(paths: &[PathBuf]) -> Result<Option<Vec<u8>>, (PathBuf, io::Error)> {
+    let mut united = BTreeSet::new();
+    for path in paths {
+        let lines = file::lines(path).map_err(|e| (path.clone(), e))?;
+        united.extend(lines.into_iter().filter_map(|line| {
+            let stamp: Stamp = serde_json::from_str(&line).ok()?;
+            Some((stamp.at, line))
+        }));
+    }
+    let lines: String = united.iter().map(|(_, line)| format!("{line}\n")).collect();
+    Ok((!lines.is_empty()).then(|| lines.into_bytes()))
+}

@@ -1,0 +1,101 @@
+//! How a command ended: complete enough that no output has to ask back.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::{
+    history::Selected,
+    ledger::{Row, State},
+    pacing::Stats,
+};
+
+/// What is known of a command before its work.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// `run`, `retry` or `collect`.
+    pub command: &'static str,
+    /// The manifest's name.
+    pub manifest: String,
+    /// The manifest, as it was given.
+    pub manifest_path: PathBuf,
+    /// Of the manifest's bytes, in hexadecimal digits.
+    pub manifest_sha256: String,
+    /// The ledger, as it was given.
+    pub ledger: PathBuf,
+    /// The day that relative periods count from, where that matters.
+    pub as_of: Option<NaiveDate>,
+    /// The selectors as they were given.
+    pub selection: Selected,
+    /// Whether the reports are a sandbox's.
+    pub rehearsal: bool,
+    /// Whether files were asked for.
+    pub collects: bool,
+    /// On which line of the manifest each job begins, where its jobs were read.
+    pub job_lines: BTreeMap<Arc<str>, usize>,
+    /// When it began, by the local clock.
+    pub began_at: DateTime<Utc>,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ending<'a> {
+    /// What was known before.
+    pub about: &'a About,
+    /// The API; of a sandbox, where it listened.
+    pub base_url: &'a str,
+    /// When, by the local clock.
+    pub ended_at: DateTime<Utc>,
+    /// See docs/exit-codes.md.
+    pub exit_code: u8,
+    /// Why it stopped early, one line.
+    pub reason: Option<String>,
+    /// The selected rows in the ledger's order, as they are now; none where it ended before they were known.
+    pub rows: Vec<&'a Row>,
+    /// What the gate counted.
+    pub pace: Stats,
+}
+
+/// The selected rows by what became of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Standing {
+    /// Their reports exist.
+    pub created: usize,
+    /// They failed, or await a decision.
+    pub failed: usize,
+    /// They are not sent, or known not to have been processed.
+    pub pending: usize,
+    /// In doubt: a report may exist.
+    pub sending: usize,
+    /// Of the created ones, those whose file is there.
+    pub collected: usize,
+    /// Of the collected ones, those without any row.
+    pub empty: usize,
+}
+
+impl Ending<'_> {
+    /// Counts the rows.
+    pub fn standing(&self) -> Standing {
+        let mut standing = Standing::default();
+        for row in &self.rows {
+            *match row.state {
+                State::Created(_) => &mut standing.created,
+                State::Failed { .. } | State::InDoubt { .. } => &mut standing.failed,
+                State::Pending { .. } => &mut standing.pending,
+                State::Sending { .. } => &mut standing.sending,
+            } += 1;
+            if matches!(row.state, State::Created(_)) && is_collected(row) {
+                standing.collected += 1;
+                standing.empty += usize::from(row.collected.rows == Some(0));
+            }
+        }
+        standing
+    }
+}
+
+fn is_collected(row: &Row) -> bool {
+    !row.collected.file.is_empty() && row.collected.error.is_empty()
+}

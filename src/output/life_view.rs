@@ -1,0 +1,228 @@
+//! The life of one row in plain sentences: its history, and how it stands now.
+
+use std::{collections::HashSet, time::Duration};
+
+use chrono::{DateTime, Utc};
+
+use super::words;
+use crate::{
+    history::{Attempt, End, Line, Run, What},
+    ledger::{Row, State},
+    text::one_line,
+};
+
+/// The life of one row.
+pub struct LifeView<'a> {
+    row: &'a Row,
+    /// What is about the row, with the commands that it happened in and the pauses between its attempts.
+    lines: Vec<&'a Line>,
+}
+
+impl<'a> LifeView<'a> {
+    /// What `lines`, a ledger's history, says of `row`.
+    pub fn new(row: &'a Row, lines: &'a [Line]) -> Self {
+        let id = row.id().to_string();
+        let is_about = |line: &&Line| line.request_id() == Some(&id);
+        let about: Vec<&Line> = lines.iter().filter(is_about).collect();
+        let runs: HashSet<&str> = about.iter().map(|line| &*line.run).collect();
+        let first = about.iter().map(|line| line.at).min();
+        let last = about.iter().map(|line| line.at).max();
+        let is_told = |line: &&Line| match line.what {
+            What::Run(_) | What::End(_) => runs.contains(&*line.run),
+            What::Pause { .. } | What::Failing { .. } => {
+                runs.contains(&*line.run) && Some(line.at) >= first && Some(line.at) <= last
+            }
+            _ => is_about(line),
+        };
+        let mut lines: Vec<&Line> = lines.iter().filter(is_told).collect();
+        lines.sort_by_key(|line| line.at);
+        LifeView { row, lines }
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        let mut out = format!("{}  {}\n", self.row.id(), one_line(&words::name(self.row)));
+        if self.lines.is_empty() {
+            out.push_str("the history says nothing of it\n");
+        }
+        for line in &self.lines {
+            out.push_str(&format!("{}  {}\n", time(line.at), sentence(&line.what)));
+        }
+        out.push_str(&format!("now: {}\n", one_line(&now(self.row))));
+        out
+    }
+
+    /// For scripts: the lines of the history as they are, in order of time.
+    ///
+    /// # Errors
+    /// None that these values could have; the type is the JSON writer's.
+    pub fn json(&self) -> serde_json::Result<String> {
+        Ok(serde_json::to_string_pretty(&self.lines)? + "\n")
+    }
+}
+
+fn time(at: DateTime<Utc>) -> impl std::fmt::Display {
+    at.format("%Y-%m-%d %H:%M:%S UTC")
+}
+
+fn duration(ms: u64) -> String {
+    words::duration(Duration::from_millis(ms))
+}
+
+/// What happened, on one line: the file may be anybody's work.
+fn sentence(what: &What) -> String {
+    one_line(&match what {
+        What::Run(run) => began(run),
+        What::End(end) => ended(end),
+        What::Attempt(attempt) => attempted(attempt),
+        What::Pause {
+            reason,
+            http_status,
+            wait_ms,
+            ..
+        } => {
+            let status = http_status.map_or_else(String::new, |status| format!(" ({status})"));
+            let wait = duration(*wait_ms);
+            format!("the server asked for a pause of {wait}: {reason}{status}")
+        }
+        What::Failing { failures, error } => {
+            format!(
+                "{failures} requests in a row had failed, the last one: {error}; they were sent more slowly"
+            )
+        }
+        What::Adopted { report_id, .. } => {
+            format!("its report was found on the server: {report_id}")
+        }
+        What::NotMade { .. } => {
+            "its report was not found on the server, so it was to be sent again".to_owned()
+        }
+        What::NotLookedUp { error, .. } => {
+            format!("it could not be looked up and stayed in doubt: {error}")
+        }
+        What::Failed {
+            error_code, error, ..
+        } => format!("it failed with {error_code}: {error}"),
+        What::Existing {
+            report_id: Some(id),
+            ..
+        } => format!("the server had a report for it already, which was taken: {id}"),
+        What::Existing {
+            report_id: None, ..
+        } => "the server had reports already that could be its own; a person had to decide"
+            .to_owned(),
+        What::Recreate { replaced, .. } => format!(
+            "the server had failed to generate its report{}, which was given up to be made anew",
+            of(replaced.as_deref())
+        ),
+        What::Resolve {
+            report_id,
+            replaced,
+            ..
+        } => {
+            let given_up = match replaced {
+                Some(id) => format!(", and report {id} was given up"),
+                None => String::new(),
+            };
+            match report_id {
+                Some(id) => format!("a person decided that its report is {id}{given_up}"),
+                None => format!("a person decided that it is to be sent again{given_up}"),
+            }
+        }
+        What::Collected { file, rows, .. } => {
+            let rows = rows.map_or_else(String::new, |rows| {
+                let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+                format!(", {}", words::count(rows, "row"))
+            });
+            format!("its file was collected: {file}{rows}")
+        }
+        What::NotCollected {
+            report_status,
+            error,
+            ..
+        } => {
+            let status = match report_status.is_empty() {
+                true => String::new(),
+                false => format!(" (the server says {report_status})"),
+            };
+            format!("its file was not collected: {error}{status}")
+        }
+    })
+}
+
+fn of(id: Option<&str>) -> String {
+    id.map_or_else(String::new, |id| format!(" {id}"))
+}
+
+fn began(run: &Run) -> String {
+    let rehearsal = if run.rehearsal { ", a rehearsal" } else { "" };
+    let as_of = run
+        .as_of
+        .map_or_else(String::new, |day| format!(", as of {day}"));
+    format!(
+        "monthend {} {} began: manifest {} ({}), {}{as_of}{rehearsal}",
+        run.version,
+        run.command,
+        run.manifest,
+        run.manifest_sha256
+            .get(..12)
+            .unwrap_or(&run.manifest_sha256),
+        run.base_url,
+    )
+}
+
+fn ended(end: &End) -> String {
+    match &end.reason {
+        None => format!("it ended with exit code {}", end.exit_code),
+        Some(reason) => format!("it ended with exit code {}: {reason}", end.exit_code),
+    }
+}
+
+fn attempted(attempt: &Attempt) -> String {
+    let said = attempt.error.as_deref().or(attempt.error_code.as_deref());
+    let said = said.map_or_else(String::new, |said| format!(": {said}"));
+    let mut what = match (&*attempt.outcome, &attempt.report_id) {
+        ("created", Some(id)) => format!("the server created report {id}"),
+        ("refused", _) => format!("the server refused it{said}"),
+        ("not_sent", _) => format!("it did not reach the server{said}"),
+        _ => format!("the answer was lost{said}"),
+    };
+    let more = [
+        attempt.http_status.map(|status| format!("HTTP {status}")),
+        attempt
+            .tracking_id
+            .as_ref()
+            .map(|id| format!("tracking id {id}")),
+    ];
+    let more: Vec<String> = more.into_iter().flatten().collect();
+    if !more.is_empty() {
+        what.push_str(&format!(" ({})", more.join(", ")));
+    }
+    let (number, latency) = (attempt.attempt, duration(attempt.latency_ms));
+    format!("attempt {number} left; after {latency} {what}")
+}
+
+fn now(row: &Row) -> String {
+    let attempts = words::count(
+        usize::try_from(row.attempts).unwrap_or(usize::MAX),
+        "attempt",
+    );
+    let collected = &row.collected;
+    match &row.state {
+        State::Created(id) if !collected.error.is_empty() => {
+            format!("created, report {id}; not collected: {}", collected.error)
+        }
+        State::Created(id) if !collected.file.is_empty() => {
+            format!("created, report {id}, collected as {}", collected.file)
+        }
+        State::Created(id) => format!("created, report {id}"),
+        state => {
+            let said = state.text();
+            let said = if said.is_empty() {
+                said
+            } else {
+                format!(": {said}")
+            };
+            format!("{}{said} ({attempts})", state.word())
+        }
+    }
+}

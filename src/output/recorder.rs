@@ -1,0 +1,212 @@
+//! The history of a ledger, written while a command goes on.
+
+use std::{io, path::PathBuf};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Ending, Reader, Standing};
+use crate::{
+    history::{self, Line, Run, What, append},
+    ledger::{Row, State},
+    runner::{Attempt, Event, EventKind},
+    session::News,
+};
+
+/// So much is kept in memory at most: what is not written when the process dies is lost.
+const BUFFER: usize = 64 * 1024;
+/// If a pause ends only this much later than the one that was told, it is the same.
+const SAME_PAUSE: TimeDelta = TimeDelta::milliseconds(500);
+
+/// Reads a command's events and adds them to the history beside its ledger.
+#[derive(Debug)]
+pub struct History {
+    path: PathBuf,
+    /// What tells this command's lines from those of others.
+    run: String,
+    /// Lines that are not written yet.
+    lines: Vec<u8>,
+    paused_until: Option<DateTime<Utc>>,
+}
+
+impl History {
+    /// A history at `path` that goes on with a command that began at `at`. Nothing is written yet.
+    pub fn new(path: PathBuf, run: String, at: DateTime<Utc>, began: Run) -> Self {
+        let mut history = History {
+            path,
+            run,
+            lines: Vec::new(),
+            paused_until: None,
+        };
+        history.add(at, What::Run(began));
+        history
+    }
+
+    fn add(&mut self, at: DateTime<Utc>, what: What) {
+        // Nothing of a line can fail to be JSON.
+        let _ = Line::new(at, &self.run, what).write(&mut self.lines);
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        match self.lines.is_empty() {
+            true => Ok(()),
+            false => append(&self.path, &std::mem::take(&mut self.lines)),
+        }
+    }
+
+    fn on_news(&mut self, at: DateTime<Utc>, news: &News) {
+        match news {
+            News::Paused {
+                status,
+                wait,
+                until,
+            } => {
+                // Answers that were in flight together announce the same pause.
+                if self
+                    .paused_until
+                    .is_some_and(|known| *until < known + SAME_PAUSE)
+                {
+                    return;
+                }
+                self.paused_until = Some(*until);
+                let reason = match status {
+                    Some(429) => "the server's rate limit",
+                    _ => "the server was busy",
+                };
+                let pause = What::Pause {
+                    reason: reason.to_owned(),
+                    http_status: *status,
+                    wait_ms: millis(*wait),
+                    until: *until,
+                };
+                self.add(at, pause);
+            }
+            News::Failing { failures, cause } => {
+                let error = cause.text.clone();
+                let failures = *failures;
+                self.add(at, What::Failing { failures, error });
+            }
+            // Creates that are tried again stand in the history as attempts.
+            News::Retrying { .. } | News::Renewed => {}
+        }
+    }
+}
+
+impl Reader for History {
+    fn name(&self) -> String {
+        format!("the history {}", self.path.display())
+    }
+
+    fn on_event(&mut self, event: &Event) -> io::Result<()> {
+        match &event.kind {
+            EventKind::Attempted(attempt) => self.add(attempt.left_at, attempted(attempt)),
+            EventKind::News(news) => self.on_news(event.at, news),
+            kind => {
+                if let Some(what) = what(kind) {
+                    self.add(event.at, what);
+                }
+            }
+        }
+        match self.lines.len() < BUFFER {
+            true => Ok(()),
+            false => self.write(),
+        }
+    }
+
+    fn tick(&mut self) -> io::Result<()> {
+        self.write()
+    }
+
+    fn end(&mut self, ending: &Ending<'_>) -> io::Result<()> {
+        let Standing {
+            created,
+            failed,
+            pending,
+            sending,
+            collected,
+            ..
+        } = ending.standing();
+        let end = history::End {
+            exit_code: ending.exit_code,
+            reason: ending.reason.clone(),
+            created,
+            failed,
+            pending,
+            sending,
+            collected,
+        };
+        self.add(ending.ended_at, What::End(end));
+        self.write()
+    }
+}
+
+fn attempted(attempt: &Attempt) -> What {
+    What::Attempt(history::Attempt {
+        request_id: attempt.request.to_string(),
+        attempt: attempt.number,
+        latency_ms: millis(attempt.latency),
+        outcome: attempt.outcome.to_owned(),
+        report_id: attempt.report_id.as_ref().map(ToString::to_string),
+        http_status: attempt.http_status,
+        error_code: attempt.error_code.clone(),
+        error: attempt.error.clone(),
+        tracking_id: attempt.tracking_id.clone(),
+    })
+}
+
+/// What an event about one row says, where the history keeps it.
+fn what(kind: &EventKind) -> Option<What> {
+    let id = |row: &Row| row.id().to_string();
+    let report_id = |row: &Row| row.state.report_id().map(ToString::to_string);
+    let replaced = |row: &Row| row.replaces.last().map(ToString::to_string);
+    Some(match kind {
+        EventKind::Settled(row) if !matches!(row.state, State::Created(_)) => What::Failed {
+            request_id: id(row),
+            error_code: row.state.error_code().to_owned(),
+            error: row.state.text(),
+        },
+        EventKind::Adopted(row) => What::Adopted {
+            request_id: id(row),
+            report_id: report_id(row).unwrap_or_default(),
+        },
+        EventKind::NotMade(row) => What::NotMade {
+            request_id: id(row),
+        },
+        EventKind::NotLookedUp(row) => What::NotLookedUp {
+            request_id: id(row),
+            error: row.state.text(),
+        },
+        EventKind::Existing(row) => What::Existing {
+            request_id: id(row),
+            report_id: report_id(row),
+        },
+        EventKind::GivenUp(row) => What::Recreate {
+            request_id: id(row),
+            replaced: replaced(row),
+        },
+        EventKind::Collected(row) => What::Collected {
+            request_id: id(row),
+            file: row.collected.file.clone(),
+            sha256: row.collected.sha256.clone(),
+            rows: row.collected.rows,
+        },
+        EventKind::NotCollected(row) => What::NotCollected {
+            request_id: id(row),
+            report_status: row.collected.status.clone(),
+            error: row.collected.error.clone(),
+        },
+        // Each of these is followed by another line about the same row, or concerns all rows.
+        EventKind::Settled(_)
+        | EventKind::Attempted(_)
+        | EventKind::Started
+        | EventKind::Retrying { .. }
+        | EventKind::InDoubt(_)
+        | EventKind::Lagging { .. }
+        | EventKind::News(_)
+        | EventKind::Stopping(_)
+        | EventKind::Finished => return None,
+    })
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,223 @@
+//! The history beside the ledger: what happened to each row, run after run; and that nothing depends on it.
+
+use std::{collections::BTreeSet, fs};
+
+use serde_json::Value;
+
+use crate::support::{Desk, Served, TOKEN, own, partners};
+
+const HISTORY: &str = "m.ledger.history.jsonl";
+
+/// The lines of a history, each held against the schema.
+fn lines(desk: &Desk, name: &str) -> Vec<Value> {
+    let schema = include_str!("../../schemas/history.schema.json");
+    let schema = serde_json::from_str(schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let text = desk.read(name);
+    let lines = text.lines().map(|line| {
+        let line = serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}"));
+        let result = validator.validate(&line).map_err(|e| e.to_string());
+        assert_eq!(result, Ok(()), "{line}");
+        line
+    });
+    lines.collect()
+}
+
+fn of_kind<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    lines.iter().filter(|line| line["kind"] == kind).collect()
+}
+
+fn world() -> (Served, Desk) {
+    let server = Served::new("");
+    let jobs = partners(["good", "refused-404"], "USER", "2026-08");
+    let desk = Desk::with(server.url(), &jobs);
+    (server, desk)
+}
+
+#[test]
+fn each_run_attempt_and_pause_has_its_line() {
+    let (_server, desk) = world();
+    desk.converge().arg("--type=USER").expect(1);
+    let told = lines(&desk, HISTORY);
+    let run = &told[0];
+    assert_eq!(run["kind"], "run");
+    assert_eq!(run["manifest"], "test");
+    assert_eq!(run["selection"]["type"], serde_json::json!(["USER"]));
+    assert_eq!(run["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(run["manifest_sha256"].as_str().unwrap().len(), 64);
+    let end = told.last().unwrap();
+    assert_eq!(
+        (&end["kind"], &end["exit_code"]),
+        (&"end".into(), &1.into())
+    );
+    assert_eq!(end["created"], 1);
+    let ids: BTreeSet<&str> = told
+        .iter()
+        .map(|line| line["run"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids.len(), 1);
+    let attempts = of_kind(&told, "attempt");
+    let created = attempts
+        .iter()
+        .find(|line| line["outcome"] == "created")
+        .unwrap();
+    let ledger = desk.ledger();
+    let row = ledger
+        .lines
+        .iter()
+        .find(|row| row.0["status"] == "created")
+        .unwrap();
+    assert_eq!(created["report_id"], row.0["report_id"].as_str());
+    assert_eq!(created["tracking_id"], row.0["tracking_id"].as_str());
+    assert!(created["latency_ms"].as_u64().is_some());
+    assert_eq!(of_kind(&told, "failed").len(), 1);
+    assert!(!desk.read(HISTORY).contains(TOKEN));
+
+    // A second run sends the failed row again, and a finished one adds nothing but itself.
+    let before = told.len();
+    desk.converge()
+        .arg("--job=partners")
+        .arg("--sub-partner=good")
+        .expect(0);
+    let told = lines(&desk, HISTORY);
+    assert_eq!(told.len(), before + 2);
+}
+
+#[test]
+fn a_row_s_life_is_told_in_sentences() {
+    let (_server, desk) = world();
+    desk.converge().expect(1);
+    let ledger = desk.ledger();
+    let of = |status: &str| {
+        let row = ledger.lines.iter().find(|row| row.0["status"] == status);
+        row.unwrap()["request_id"].to_owned()
+    };
+    let (created, failed) = (of("created"), of("failed"));
+    desk.status()
+        .arg(format!("--history={created}"))
+        .expect(0)
+        .shows([
+            "good USER 2026-08",
+            " run began: manifest test (",
+            "attempt 1 left; after ",
+            "the server created report ",
+            "it ended with exit code 1",
+            "now: created, report ",
+        ]);
+    desk.status()
+        .arg(format!("--history={failed}"))
+        .expect(0)
+        .shows([
+            "the server refused it: ",
+            "it failed with ",
+            "now: failed: ",
+        ]);
+    let json = desk
+        .status()
+        .arg(format!("--history={failed}"))
+        .arg("--format=json")
+        .expect(0)
+        .json();
+    assert!(json.as_array().unwrap().len() > 3);
+    desk.status()
+        .arg("--history=r0000000000000000")
+        .expect(2)
+        .says(["no such request"]);
+    fs::remove_file(desk.path(HISTORY)).unwrap();
+    desk.status()
+        .arg(format!("--history={created}"))
+        .expect(0)
+        .shows(["the history says nothing of it", "now: created"]);
+}
+
+#[test]
+fn what_people_decide_is_in_it() {
+    let server = Served::new("");
+    let desk = Desk::with(server.url(), &partners(["good"], "USER", "2026-08"));
+    desk.converge().expect(0);
+    let row = desk.ledger().lines[0].clone();
+    let resolve = [
+        "resolve",
+        "m.ledger.csv",
+        "--request",
+        &row.0["request_id"],
+        "--resend",
+        "--replace",
+    ];
+    desk.monthend(resolve).expect(0);
+    let told = lines(&desk, HISTORY);
+    let decided = of_kind(&told, "resolve");
+    assert_eq!(decided.len(), 1);
+    assert_eq!(decided[0]["replaced"], row.0["report_id"].as_str());
+    fs::remove_file(desk.path("m.ledger.csv")).unwrap();
+    desk.converge().arg("--existing=adopt").expect(0);
+    assert_eq!(of_kind(&lines(&desk, HISTORY), "existing").len(), 1);
+}
+
+#[test]
+fn no_history_is_none() {
+    let server = Served::new("");
+    let desk = Desk::with(server.url(), &own("USER", "2026-08"));
+    desk.converge().arg("--no-history").expect(0);
+    assert!(!desk.has(HISTORY));
+    desk.converge().env("MONTHEND_NO_HISTORY", "1").expect(0);
+    assert!(!desk.has(HISTORY));
+}
+
+/// Whatever stands in its place, a run is what it was: one warning more.
+#[test]
+fn nothing_depends_on_it() {
+    let link = |to: &str, desk: &Desk| std::os::unix::fs::symlink(to, desk.path(HISTORY)).unwrap();
+    for (what, warnings) in [("torn", 0), ("folder", 1), ("full", 1), ("nowhere", 1)] {
+        let server = Served::new("");
+        let desk = Desk::with(server.url(), &own("PARTNER, USER", "2026-08"));
+        match what {
+            "torn" => drop(desk.write(HISTORY, "{\"at\":\"2026-11-0")),
+            "folder" => fs::create_dir(desk.path(HISTORY)).unwrap(),
+            "full" => link("/dev/full", &desk),
+            _ => link("no/such/folder/h", &desk),
+        }
+        let ended = desk.converge().arg("--quiet").expect(0);
+        assert_eq!(ended.stderr.lines().count(), warnings, "{ended}");
+        if warnings > 0 {
+            ended.says([
+                "the history ",
+                " cannot be written (",
+                "the run goes on without it",
+            ]);
+        } else {
+            let text = desk.read(HISTORY);
+            assert_eq!(text.lines().count(), 1 + 4, "{text}");
+        }
+        assert_eq!(desk.ledger().lines.len(), 2);
+    }
+}
+
+#[test]
+fn merge_unites_histories() {
+    let server = Served::new("");
+    let desk = Desk::with(server.url(), &own("PARTNER, USER", "2026-08"));
+    for (name, of_type) in [("1.csv", "PARTNER"), ("2.csv", "USER")] {
+        let ledger = format!("--ledger={name}");
+        desk.converge()
+            .arg(ledger)
+            .arg(format!("--type={of_type}"))
+            .expect(0);
+    }
+    let merge = ["merge", "1.csv", "2.csv", "-o", "all.csv"];
+    desk.monthend(merge).expect(0);
+    let united = desk.read("all.history.jsonl");
+    let (first, second) = (desk.read("1.history.jsonl"), desk.read("2.history.jsonl"));
+    let parts: BTreeSet<&str> = first.lines().chain(second.lines()).collect();
+    assert_eq!(united.lines().collect::<BTreeSet<_>>(), parts);
+    assert_eq!(united.lines().count(), parts.len());
+    let told = lines(&desk, "all.history.jsonl");
+    assert!(told.is_sorted_by_key(|line| line["at"].as_str().unwrap().to_owned()));
+    desk.monthend(merge).expect(0);
+    assert_eq!(desk.read("all.history.jsonl"), united);
+    // A link's target is where it lies.
+    std::os::unix::fs::symlink("all.csv", desk.path("link.csv")).unwrap();
+    desk.converge().arg("--ledger=link.csv").expect(0);
+    assert!(!desk.has("link.history.jsonl"));
+    assert_eq!(lines(&desk, "all.history.jsonl").len(), told.len() + 2);
+}
