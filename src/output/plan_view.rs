@@ -272,16 +272,6 @@ impl PlanView<'_> {
             "\na run would send {}",
             words::grouped(n(Action::Send))
         );
-        let planned = self.selected.iter();
-        let rows: Vec<&Row> = planned.filter_map(|p| self.ledger.get(p.id)).collect();
-        let failed: Vec<String> = causes(rows, false)
-            .iter()
-            .filter(|cause| cause.code != "in_doubt")
-            .map(|cause| format!("{} {}", words::grouped(cause.rows.len()), cause.code))
-            .collect();
-        if !failed.is_empty() {
-            let _ = write!(out, " (failed before: {})", failed.join(", "));
-        }
         for (action, what) in [
             (Action::Skip, "skip {} that are created"),
             (Action::LookUp, "look up {} in doubt"),
@@ -296,6 +286,16 @@ impl PlanView<'_> {
             Some(time) => write!(out, "; {} at {}", words::about(time), limits.rate),
             None => write!(out, "; as fast as the server lets it (rate: unlimited)"),
         };
+        let planned = self.selected.iter();
+        let rows: Vec<&Row> = planned.filter_map(|p| self.ledger.get(p.id)).collect();
+        let failed: Vec<String> = causes(rows, false)
+            .iter()
+            .filter(|cause| cause.code != "in_doubt")
+            .map(|cause| format!("{} {}", words::grouped(cause.rows.len()), cause.code))
+            .collect();
+        if !failed.is_empty() {
+            let _ = write!(out, "\nfailed before: {}", failed.join(", "));
+        }
         let exists = if self.ledger_exists {
             ""
         } else {
