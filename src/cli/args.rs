@@ -20,7 +20,10 @@ pub(super) use partition::PartitionArgsError;
 pub(super) use target::{CalendarArgs, ManifestArgs};
 
 use crate::{
-    output::console::{LogFormat, Verbosity},
+    output::{
+        Color,
+        console::{LogFormat, Verbosity},
+    },
     plan::{Selection, Who},
     request::{Period, ReportId, ReportType, RequestId},
 };
@@ -42,6 +45,18 @@ pub(super) struct Cli {
     /// Say more on stderr: every retry, every report
     #[arg(long, short, global = true)]
     verbose: bool,
+
+    /// Colour: `auto` is on a terminal and minds NO_COLOR, CLICOLOR_FORCE and TERM=dumb
+    #[arg(
+        long,
+        global = true,
+        env = "MONTHEND_COLOR",
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        hide_possible_values = true
+    )]
+    pub(super) color: Color,
 
     /// How lines on stderr look
     #[arg(
@@ -99,6 +114,16 @@ pub(super) enum Command {
     Completions(CompletionsArgs),
     /// Write manual pages, one for each command, for packagers
     Man(ManArgs),
+}
+
+impl Command {
+    /// Whether it goes on for a while, so that somebody may follow its log.
+    pub(super) fn is_long(&self) -> bool {
+        matches!(
+            self,
+            Command::Run(_) | Command::Retry(_) | Command::Collect(_)
+        )
+    }
 }
 
 #[derive(Debug, Args)]

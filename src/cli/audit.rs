@@ -44,7 +44,11 @@ pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
         warn!("no ledger at {path}: nothing of the plan is created, as far as is known");
     }
     let reading = reading.unwrap_or_default();
-    tell_repairs(&target.ledger, &reading, "; the next run repairs it");
+    tell_repairs(
+        &target.ledger,
+        &reading.repairs,
+        "; the next run repairs it",
+    );
 
     // The server, and the plan where it has to be asked for that.
     let concurrency = target.settings.limits.concurrency.get();

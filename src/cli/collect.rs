@@ -12,6 +12,7 @@ use super::{
     outputs::{Outputs, Told},
     signals::Signals,
     target::{Target, real_ledger, tell_repairs},
+    typed::Typed,
     work::{Door, Means},
 };
 use crate::{
@@ -21,7 +22,11 @@ use crate::{
 };
 
 /// Fetches the files of the ledger's created rows. The manifest's jobs are not looked at.
-pub(super) async fn collect(args: &CollectCommandArgs, quiet: bool) -> Result<Exit, CliError> {
+pub(super) async fn collect(
+    args: &CollectCommandArgs,
+    quiet: bool,
+    typed: &Typed,
+) -> Result<Exit, CliError> {
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
     let selection = args.common.selection.selection()?;
@@ -31,6 +36,7 @@ pub(super) async fn collect(args: &CollectCommandArgs, quiet: bool) -> Result<Ex
         common: &args.common,
         selection: &selection,
         quiet,
+        typed,
         as_of: None,
         collects: true,
     };
@@ -57,7 +63,7 @@ async fn fetch(
     held.file.refuse_mixing(target.is_rehearsal())?;
     let reading = held.file.reading.take().ok_or_else(missing)?;
     let selected = selection.of_ledger(&reading.ledger)?;
-    tell_repairs(&target.ledger, &reading, "");
+    let repairs = reading.repairs.clone();
     let ledger = reading.into_ledger(&target.ledger)?;
     let collection = Collection::prepare(&args.collect, &target, &held)?;
 
@@ -72,6 +78,7 @@ async fn fetch(
     };
     let work = async |means: &Means<'_>| {
         // The work.
+        tell_repairs(&means.target.ledger, &repairs, "");
         let rows = (ledger.len(), &selected);
         let agenda = Agenda::to_collect(ledger, &selected);
         let finished = drive(agenda, Creates::None, rows, Some(&collection), means).await?;

@@ -26,7 +26,7 @@ impl Earlier {
         let real = real_ledger(path)?;
         let reading = read_file(&real)?.ok_or_else(|| LedgerError::Missing(path.to_owned()))?;
         refuse_mixing(path, Some(&reading.ledger), is_rehearsal)?;
-        tell_repairs(path, &reading, "; it is left as it is");
+        tell_repairs(path, &reading.repairs, "; it is left as it is");
         warn_of_rescued(path, Some(&reading.ledger));
         Ok(Earlier {
             ledger: reading.ledger,

@@ -194,10 +194,10 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
             "the server accepted nothing for {} (retry.max_stall); run the same command again to continue",
             duration(*since)
         ),
+        // What names a variable says what to do already.
+        StopReason::Credentials(cause) if cause.text.contains("WEBEX_") => cause.text.clone(),
         StopReason::Credentials(cause) => format!(
-            "the server refused the credentials: {}; check WEBEX_ACCESS_TOKEN (or WEBEX_ACCESS_TOKEN_FILE), and to \
-             renew it WEBEX_CLIENT_ID, WEBEX_CLIENT_SECRET and WEBEX_REFRESH_TOKEN; the token needs the scopes \
-             spark-admin:wholesale_billing_reports_write and spark-admin:wholesale_billing_reports_read",
+            "the server refused the token: {}; set a new WEBEX_ACCESS_TOKEN",
             cause.text
         ),
         StopReason::Forbidden(why) => format!(
@@ -208,7 +208,7 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
             "interrupted; run the same command again to continue".to_owned()
         }
         StopReason::Output(why) => {
-            format!("{why}; make room, then `monthend collect` goes on from here")
+            format!("{why}; make room, then continue with `monthend collect`")
         }
         StopReason::Ledger(error) => {
             format!("the ledger cannot be written: {error}; nothing more was sent")

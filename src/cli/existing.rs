@@ -104,11 +104,13 @@ pub(super) fn adopt(agenda: &mut Agenda, found: Vec<(Place, Existing)>, readers:
         let state = &ledger.row(*place).state;
         !matches!(state, State::Created(_) | State::InDoubt { .. })
     });
-    agenda.idle.skipped += adopted;
+    agenda.idle.adopted += adopted;
     agenda.idle.failed += unclear;
-    info!(
-        "{adopted} reports that the server already held were adopted; {unclear} await a decision"
-    );
+    let unclear = match unclear {
+        0 => String::new(),
+        n => format!("; {n} more await a decision"),
+    };
+    info!("{adopted} reports that the server already had were adopted{unclear}");
 }
 
 fn list(ids: &[ReportId]) -> String {

@@ -10,7 +10,9 @@ use std::{
 use chrono::{DateTime, NaiveDate, Utc};
 use tracing::warn;
 
-use super::{args::WorkArgs, error::CliError, exit::Exit, held::HeldLedger, target::Target};
+use super::{
+    args::WorkArgs, error::CliError, exit::Exit, held::HeldLedger, target::Target, typed::Typed,
+};
 use crate::{
     history::{self, Line, Run, Selected, What},
     ledger::{Ledger, Row},
@@ -19,11 +21,13 @@ use crate::{
     plan::{Selection, Who},
     request::RequestId,
     runner::Finished,
+    settings::Settings,
 };
 
 /// The readers of one command, and what is known of its selected rows.
 pub(super) struct Outputs {
     pub(super) readers: Readers,
+    pub(super) typed: Typed,
     about: About,
     history: bool,
     /// The API; of a sandbox, where it listens.
@@ -48,6 +52,7 @@ pub(super) struct Told<'a> {
     pub(super) common: &'a WorkArgs,
     pub(super) selection: &'a Selection,
     pub(super) quiet: bool,
+    pub(super) typed: &'a Typed,
     pub(super) as_of: Option<NaiveDate>,
     pub(super) collects: bool,
 }
@@ -73,8 +78,11 @@ impl Outputs {
             job_lines: target.origin.job_lines.clone(),
             began_at: Utc::now(),
         };
+        let Settings { limits, retry, .. } = &target.settings;
+        let progress = Progress::new(told.quiet, limits, retry, told.common.grace);
         Ok(Outputs {
-            readers: Readers::new(vec![Box::new(Progress::new(told.quiet))]),
+            readers: Readers::new(vec![Box::new(progress)]),
+            typed: told.typed.clone(),
             about,
             history: !told.common.history.no_history,
             base_url: OnceCell::new(),

@@ -41,7 +41,11 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
         reading.as_ref().map(|reading| &reading.ledger),
     );
     let reading = reading.unwrap_or_default();
-    tell_repairs(&target.ledger, &reading, "; the next run repairs it");
+    tell_repairs(
+        &target.ledger,
+        &reading.repairs,
+        "; the next run repairs it",
+    );
     let plan = Plan::expand(&manifest, &discovered)?;
     tell_spellings(&plan);
     let selected = selection.of_plan(&plan, &manifest, &discovered, &reading.ledger)?;

@@ -29,7 +29,7 @@ pub(super) async fn resolve(args: &ResolveArgs) -> Result<Exit, CliError> {
     }
     let mut held = HeldLedger::take(&args.ledger)?;
     let reading = held.file.reading.take().ok_or_else(missing)?;
-    tell_repairs(&args.ledger, &reading, "");
+    tell_repairs(&args.ledger, &reading.repairs, "");
     let mut ledger = reading.into_ledger(&args.ledger)?;
     let said = decide(&mut ledger, args)?;
     held.write(&ledger).await?;

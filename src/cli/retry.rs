@@ -9,7 +9,7 @@ use super::{
     args::RetryArgs,
     collection::Collection,
     connection::credentials,
-    drive::drive,
+    drive::{drive, tell_work},
     error::CliError,
     exit::Exit,
     finish::finish,
@@ -17,6 +17,7 @@ use super::{
     outputs::{Outputs, Told},
     signals::Signals,
     target::{Target, tell_repairs},
+    typed::Typed,
     work::{Door, Means},
 };
 use crate::{
@@ -28,7 +29,7 @@ use crate::{
 };
 
 /// Sends the ledger's rows that are failed, pending or sending. The manifest's jobs are not looked at.
-pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliError> {
+pub(super) async fn retry(args: &RetryArgs, quiet: bool, typed: &Typed) -> Result<Exit, CliError> {
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
     let selection = args.common.selection.selection()?;
@@ -38,6 +39,7 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliErro
         common: &args.common,
         selection: &selection,
         quiet,
+        typed,
         as_of: None,
         collects: args.and_collect.collect,
     };
@@ -75,11 +77,16 @@ async fn send_again(
     let work = async |means: &Means<'_>| {
         // The work.
         let selected = selection.of_ledger(&reading.ledger)?;
-        tell_repairs(&means.target.ledger, &reading, "");
+        let repairs = std::mem::take(&mut reading.repairs);
         if args.recreate_failed {
             give_up_failed(&mut reading.ledger, &selected, &means.outputs.readers);
         }
-        let agenda = Agenda::to_retry(reading, &selected).map_err(|e| means.target.torn_line(e))?;
+        let agenda = Agenda::to_retry(reading, &selected);
+        if let Ok(agenda) = &agenda {
+            tell_work(agenda, &means.target.settings.limits);
+        }
+        tell_repairs(&means.target.ledger, &repairs, "");
+        let agenda = agenda.map_err(|e| means.target.torn_line(e))?;
         let all = agenda.ledger.len();
         let rows = (all, &selected);
         let finished = drive(agenda, Creates::All, rows, collection.as_ref(), means).await?;

@@ -8,7 +8,7 @@ use super::{
     args::{OnExisting, RunArgs},
     collection::Collection,
     connection::credentials,
-    drive::drive,
+    drive::{drive, tell_work},
     error::CliError,
     existing,
     exit::Exit,
@@ -18,6 +18,7 @@ use super::{
     plan::discovered,
     signals::Signals,
     target::{Target, tell_repairs, tell_spellings},
+    typed::Typed,
     work::{Door, Means},
 };
 use crate::{
@@ -28,7 +29,7 @@ use crate::{
 };
 
 /// Converges: every selected request of the plan that is not created is sent, or looked up.
-pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
+pub(super) async fn run(args: &RunArgs, quiet: bool, typed: &Typed) -> Result<Exit, CliError> {
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
     let selection = args.common.selection.selection()?;
@@ -39,6 +40,7 @@ pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
         common: &args.common,
         selection: &selection,
         quiet,
+        typed,
         as_of: Some(args.calendar.as_of()),
         collects: args.and_collect.collect,
     };
@@ -76,17 +78,21 @@ async fn converge(
         // The plan.
         let discovered = discovered(means.session, manifest, signals).await?;
         let plan = Plan::expand(manifest, &discovered)?;
-        tell_spellings(&plan);
         let is_new = reading.is_none();
-        let reading = reading.unwrap_or_default();
+        let mut reading = reading.unwrap_or_default();
+        let repairs = std::mem::take(&mut reading.repairs);
         let selected = selection.of_plan(&plan, manifest, &discovered, &reading.ledger)?;
+        let agenda = Agenda::to_run(reading, &plan, &selected);
+        if let Ok(agenda) = &agenda {
+            tell_work(agenda, &means.target.settings.limits);
+        }
         if is_new {
             let path = means.target.ledger.display();
             info!("no ledger at {path}: this run starts a new one");
         }
-        tell_repairs(&means.target.ledger, &reading, "");
-        let mut agenda =
-            Agenda::to_run(reading, &plan, &selected).map_err(|e| means.target.torn_line(e))?;
+        tell_spellings(&plan);
+        tell_repairs(&means.target.ledger, &repairs, "");
+        let mut agenda = agenda.map_err(|e| means.target.torn_line(e))?;
         let all = plan.requests().len();
         if args.existing != OnExisting::Ignore {
             // What is in doubt comes first: its report must not be taken for its twin's.

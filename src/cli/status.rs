@@ -21,7 +21,7 @@ use crate::{
 pub(super) fn status(args: &StatusArgs) -> Result<Exit, CliError> {
     let missing = || LedgerError::Missing(args.ledger.clone());
     let reading = read_file(&real_ledger(&args.ledger)?)?.ok_or_else(missing)?;
-    tell_repairs(&args.ledger, &reading, "; the next run repairs it");
+    tell_repairs(&args.ledger, &reading.repairs, "; the next run repairs it");
     warn_of_rescued(&args.ledger, Some(&reading.ledger));
     if let Some(request_id) = args.history {
         return history(args, request_id, &reading.ledger);

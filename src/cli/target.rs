@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use chrono::{NaiveDate, Utc};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{
     args::{CalendarArgs, ManifestArgs},
     error::CliError,
 };
 use crate::{
-    ledger::{LedgerError, Reading, real_path},
+    ledger::{LedgerError, Repair, real_path},
     manifest::{DateCheck, LoadOptions, Manifest, Origin, RunSettings},
+    output::{console, first_line},
     plan::{Partition, Plan, UnknownRequest},
     sandbox::SandboxConfig,
     settings::{Limits, Settings},
@@ -95,6 +96,22 @@ impl Target {
     /// Whether the reports will be a sandbox's.
     pub(super) fn is_rehearsal(&self) -> bool {
         self.sandbox.is_some() || self.settings.api.base_url.is_sandbox()
+    }
+
+    /// Whether this is a rehearsal against a sandbox of its own.
+    pub(super) fn is_beside(&self) -> bool {
+        self.apart.sandbox
+    }
+
+    /// The first line on stderr: the server, or that this is a rehearsal. That is said under `--quiet` too: a variable
+    /// that was left set must not look like a month that was billed.
+    pub(super) fn tell_server(&self) {
+        console::begin_log();
+        let line = first_line(&self.settings.api.base_url, self.is_rehearsal());
+        match self.is_rehearsal() {
+            true => console::always(&line),
+            false => info!("{line}"),
+        }
     }
 
     /// Whether another run may be sending other shares of the plan at the same time.
@@ -186,8 +203,8 @@ pub(super) fn real_ledger(path: &Path) -> Result<PathBuf, LedgerError> {
 }
 
 /// Says what a crash had left of the ledger, and `then`, what is done about it.
-pub(super) fn tell_repairs(ledger: &Path, reading: &Reading, then: &str) {
-    for repair in &reading.repairs {
+pub(super) fn tell_repairs(ledger: &Path, repairs: &[Repair], then: &str) {
+    for repair in repairs {
         warn!("{}: {repair}{then}", ledger.display());
     }
 }

@@ -16,6 +16,8 @@ use crate::request::RequestId;
 pub struct Counts {
     /// Created before this run.
     pub skipped: usize,
+    /// Made by somebody else before this run, and taken for the rows (`--existing adopt`).
+    pub adopted: usize,
     /// Created in this run.
     pub created: usize,
     /// Failed, those that await a decision included.
@@ -43,12 +45,12 @@ pub struct Counts {
 impl Counts {
     /// All selected rows.
     pub fn total(&self) -> usize {
-        self.skipped + self.created + self.failed + self.pending + self.sending
+        self.done() + self.pending + self.sending
     }
 
     /// Those that this run is done with.
     pub fn done(&self) -> usize {
-        self.skipped + self.created + self.failed
+        self.skipped + self.adopted + self.created + self.failed
     }
 
     /// The count that a row in `state` belongs to, where it was not created before this run.

@@ -3,15 +3,24 @@
 use std::{
     fmt,
     io::{self, IsTerminal as _, Write},
-    sync::{Mutex, MutexGuard, OnceLock},
+    sync::{
+        Mutex, MutexGuard, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
+use chrono::Utc;
 use indicatif::ProgressBar;
-use tracing::{Event, Level, Subscriber, field::Visit, warn};
+use tracing::{Event, Level, Subscriber, field::Visit, info, warn};
 use tracing_subscriber::{
     EnvFilter,
     fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter, format::Writer},
     registry::LookupSpan,
+};
+
+use super::{
+    color::{Color, Paint},
+    echo::Unechoed,
 };
 
 /// `--log-format`
@@ -35,21 +44,30 @@ pub enum Verbosity {
     Verbose,
 }
 
-/// Starts logging to stderr. Later calls change nothing.
-pub fn start(format: LogFormat, verbosity: Verbosity) {
+/// What is said under this target is said also where only warnings are.
+const ALWAYS: &str = "monthend::always";
+
+/// Starts logging to stderr, and chooses colours for both streams. Later calls change nothing.
+pub fn start(format: LogFormat, verbosity: Verbosity, color: Color) {
+    color.choose();
+    let _ = STARTED.set((format, verbosity));
     let level = match verbosity {
         Verbosity::Quiet => "warn",
         Verbosity::Normal => "info",
         Verbosity::Verbose => "debug",
     };
     // Only ours: what libraries say is not for billing operators.
-    let filter = EnvFilter::new(format!("off,monthend={level}"));
+    let filter = EnvFilter::new(format!("off,monthend={level},{ALWAYS}=info"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(Stderr);
     // A second start, as in tests, keeps the first one's settings.
     let _ = match format {
-        LogFormat::Text => builder.event_format(Lines).try_init(),
+        LogFormat::Text => builder
+            .event_format(Lines {
+                paint: Paint::for_stderr(),
+            })
+            .try_init(),
         LogFormat::Json => builder
             .json()
             .flatten_event(true)
@@ -58,9 +76,44 @@ pub fn start(format: LogFormat, verbosity: Verbosity) {
     };
 }
 
-/// Whether colours and bars make sense on stderr: a terminal, and `NO_COLOR` is not set.
+/// Says a line that is no warning and is said under `--quiet` too.
+pub fn always(line: &str) {
+    info!(target: ALWAYS, "{line}");
+}
+
+/// Whether stderr takes colours.
 pub fn is_colorful() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+    Paint::for_stderr().is_on()
+}
+
+/// Whether stderr is a terminal on which a line can be drawn again and again.
+pub(super) fn is_live() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// How many columns the terminal has that stderr is, now.
+pub(super) fn width() -> usize {
+    let size = ::console::Term::stderr().size_checked();
+    size.map_or(80, |(_, columns)| usize::from(columns))
+}
+
+/// Whether the lines that people read begin with the time.
+static IS_LOG: AtomicBool = AtomicBool::new(false);
+/// What [`start`] was told.
+static STARTED: OnceLock<(LogFormat, Verbosity)> = OnceLock::new();
+
+/// From now on lines come over a long time: where stderr is no terminal, each begins with the time of day (UTC), unless
+/// there are only warnings.
+pub fn begin_log() {
+    let is_quiet = matches!(STARTED.get(), Some((_, Verbosity::Quiet)));
+    IS_LOG.store(!is_quiet && !io::stderr().is_terminal(), Ordering::Relaxed);
+}
+
+/// The last line of a JSON log says that it is the last, and how the command ended. People see it by other signs.
+pub fn end_log(exit_code: u8) {
+    if matches!(STARTED.get(), Some((LogFormat::Json, _))) {
+        info!(exit_code, "end");
+    }
 }
 
 /// Writes a result to stdout. A reader that has gone away is no failure.
@@ -83,16 +136,29 @@ pub fn say(text: &str) {
     }
 }
 
-static BAR: OnceLock<Mutex<Option<ProgressBar>>> = OnceLock::new();
+static BAR: OnceLock<Mutex<Option<Shown>>> = OnceLock::new();
 
-fn bar() -> MutexGuard<'static, Option<ProgressBar>> {
+/// A bar on the screen, and a terminal that does not write below it.
+struct Shown(ProgressBar, Option<Unechoed>);
+
+fn bar() -> MutexGuard<'static, Option<Shown>> {
     let bar = BAR.get_or_init(Mutex::default);
     bar.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// Log lines appear above this bar from now on; `None` ends that.
 pub(super) fn set_bar(new: Option<ProgressBar>) {
-    *bar() = new;
+    *bar() = new.map(|bar| Shown(bar, Unechoed::begin()));
+}
+
+/// Takes the bar off the screen before the process ends in the middle of a run. A bar that is just being drawn stays:
+/// the terminal may be the reason why nothing ends.
+pub fn clear_bar() {
+    if let Some(Ok(mut bar)) = BAR.get().map(|bar| bar.try_lock())
+        && let Some(Shown(bar, _unechoed)) = bar.take()
+    {
+        bar.finish_and_clear();
+    }
 }
 
 /// Stderr, with the bar taken out of the way while a line is written.
@@ -112,7 +178,7 @@ impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let write = || io::stderr().write_all(bytes);
         let _ = match &*bar() {
-            Some(bar) => bar.suspend(write),
+            Some(Shown(bar, _)) => bar.suspend(write),
             None => write(),
         };
         Ok(bytes.len())
@@ -124,7 +190,9 @@ impl Write for Stderr {
 }
 
 /// `warning: …`, `error: …`, or just the text.
-struct Lines;
+struct Lines {
+    paint: Paint,
+}
 
 impl<S, N> FormatEvent<S, N> for Lines
 where
@@ -137,9 +205,12 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
+        if IS_LOG.load(Ordering::Relaxed) {
+            write!(writer, "{} ", Utc::now().format("%H:%M:%S"))?;
+        }
         match *event.metadata().level() {
-            Level::ERROR => write!(writer, "error: ")?,
-            Level::WARN => write!(writer, "warning: ")?,
+            Level::ERROR => write!(writer, "{} ", self.paint.bad("error:"))?,
+            Level::WARN => write!(writer, "{} ", self.paint.waiting("warning:"))?,
             _ => {}
         }
         let mut message = Message(writer.by_ref(), Ok(()));

@@ -4,10 +4,16 @@
 //! goes on comes from one stream of events: each output is one [`Reader`] in one file, and [`Readers`] is their list.
 
 mod audit_view;
+mod causes;
 mod check_view;
+mod color;
 pub mod console;
+mod echo;
 mod ending;
+mod heading;
 mod life_view;
+mod matrix;
+mod next;
 mod plan_view;
 mod progress;
 mod readers;
@@ -18,10 +24,13 @@ mod words;
 
 pub use audit_view::{AuditView, audit_schema};
 pub use check_view::{CheckView, check_schema};
+pub use color::Color;
 pub use ending::{About, Ending, Standing};
+pub use heading::{Workload, first_line};
 pub use life_view::LifeView;
+pub use next::Commands;
 pub use plan_view::{Action, PlanView};
-pub use progress::Progress;
+pub use progress::{Estimate, Left, Pace, Progress};
 pub use readers::{Reader, Readers};
 pub use recorder::History;
 pub use status_view::StatusView;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use serde::Serialize;
 
-use super::words;
+use super::{causes::causes, matrix::Matrix, words};
 use crate::{
     ledger::{Ledger, Row, State, neutralise},
     manifest::Manifest,
@@ -204,36 +204,52 @@ impl PlanView<'_> {
             &[1, 2, 3],
         ));
         out.push('\n');
-        let first = self.lines().take(SHOWN).map(|line| {
+        out.push_str(&self.requests());
+        out.push('\n');
+        out.push_str(&self.totals());
+        out
+    }
+
+    /// By sub-partner and period, or the first requests one by one.
+    fn requests(&self) -> String {
+        let failed = |planned: &Planned| failed_before(self.ledger.get(planned.id));
+        if let Some(matrix) = Matrix::new(&self.selected, SHOWN, |p| failed(p).is_some()) {
+            let (mut table, more) = matrix.table(SHOWN);
+            if more > 0 {
+                let more = words::count(more, "more sub-partner");
+                let _ = writeln!(table, "… and {more} (--format csv shows all)");
+            }
+            return table;
+        }
+        let first = self.lines().zip(&self.selected).take(SHOWN);
+        let first = first.map(|(line, planned)| {
             let who = line
                 .sub_partner
                 .or(line.sub_partner_org_id)
                 .unwrap_or("own");
             let internal = if line.internal { " internal" } else { "" };
-            let days = format!("{} to {}", line.billing_start_date, line.billing_end_date);
+            let mut would = line.action.word().replace('_', " ");
+            if let Some(code) = failed(planned) {
+                let _ = write!(would, " (failed before: {code})");
+            }
             vec![
                 words::shortened(who),
                 format!("{}{internal}", line.r#type),
-                days,
-                line.action.word().replace('_', " "),
+                format!("{} to {}", line.billing_start_date, line.billing_end_date),
+                would,
             ]
         });
-        out.push_str(&words::columns(
+        let mut table = words::columns(
             &["SUB-PARTNER", "TYPE", "DAYS", "A RUN WOULD"],
             first.collect(),
             &[],
-        ));
+        );
         let more = self.selected.len().saturating_sub(SHOWN);
         if more > 0 {
-            let _ = writeln!(
-                out,
-                "… and {} (--format csv shows all)",
-                words::count(more, "more request")
-            );
+            let more = words::count(more, "more request");
+            let _ = writeln!(table, "… and {more} (--format csv shows all)");
         }
-        out.push('\n');
-        out.push_str(&self.totals());
-        out
+        table
     }
 
     fn totals(&self) -> String {
@@ -270,6 +286,16 @@ impl PlanView<'_> {
             Some(time) => write!(out, "; {} at {}", words::about(time), limits.rate),
             None => write!(out, "; as fast as the server lets it (rate: unlimited)"),
         };
+        let planned = self.selected.iter();
+        let rows: Vec<&Row> = planned.filter_map(|p| self.ledger.get(p.id)).collect();
+        let failed: Vec<String> = causes(rows, false)
+            .iter()
+            .filter(|cause| cause.code != "in_doubt")
+            .map(|cause| format!("{} {}", words::grouped(cause.rows.len()), cause.code))
+            .collect();
+        if !failed.is_empty() {
+            let _ = write!(out, "\nfailed before: {}", failed.join(", "));
+        }
         let exists = if self.ledger_exists {
             ""
         } else {
@@ -280,8 +306,16 @@ impl PlanView<'_> {
     }
 }
 
+/// The cause of a row that failed and would be sent again.
+fn failed_before(row: Option<&Row>) -> Option<&str> {
+    match &row?.state {
+        State::Failed { reason, .. } => Some(&reason.code),
+        _ => None,
+    }
+}
+
 /// How long this many creates take at the configured rate; `None` if there is no rate.
-fn time_for(limits: &Limits, creates: usize) -> Option<Duration> {
+pub(super) fn time_for(limits: &Limits, creates: usize) -> Option<Duration> {
     let Rate::Limited { .. } = limits.rate else {
         return None;
     };

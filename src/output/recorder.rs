@@ -85,7 +85,8 @@ impl History {
                 let failures = *failures;
                 self.add(at, What::Failing { failures, error });
             }
-            News::Renewed => {}
+            // Creates that are tried again stand in the history as attempts.
+            News::Retrying { .. } | News::Renewed => {}
         }
     }
 }

@@ -1,10 +1,14 @@
 //! What a ledger holds, counted.
 
-use std::collections::BTreeMap;
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+    fmt::Write as _,
+};
 
 use serde::Serialize;
 
-use super::words;
+use super::{causes::causes, words};
 use crate::ledger::{Row, State};
 
 /// How many rows of each status.
@@ -25,7 +29,18 @@ pub struct StatusView {
     by_type: BTreeMap<String, Statuses>,
     by_period: BTreeMap<String, Statuses>,
     by_cause: BTreeMap<String, usize>,
+    /// By sub-partner, for people: those that failed most first.
+    #[serde(skip)]
+    partners: Vec<(String, Statuses)>,
+    /// Causes with whom they concern and what was said.
+    #[serde(skip)]
+    concerned: Vec<[String; 3]>,
 }
+
+/// No line is wider, but for long names.
+const WIDTH: usize = 100;
+/// How many sub-partners the table shows.
+const SHOWN: usize = 10;
 
 impl Statuses {
     fn add(&mut self, state: &State) {
@@ -52,8 +67,19 @@ impl StatusView {
             by_type: BTreeMap::new(),
             by_period: BTreeMap::new(),
             by_cause: BTreeMap::new(),
+            partners: Vec::new(),
+            concerned: Vec::new(),
         };
-        for row in rows {
+        let rows: Vec<&Row> = rows.into_iter().collect();
+        let mut places: HashMap<_, usize> = HashMap::new();
+        for row in &rows {
+            let place = *places
+                .entry(row.request().sub_partner.as_ref())
+                .or_insert_with(|| {
+                    view.partners.push((words::who(row), Statuses::default()));
+                    view.partners.len() - 1
+                });
+            view.partners[place].1.add(&row.state);
             view.total += 1;
             view.by_status.add(&row.state);
             let request = row.request();
@@ -66,6 +92,14 @@ impl StatusView {
                 *view.by_cause.entry(code).or_default() += 1;
             }
         }
+        let undone = |s: &Statuses| (s.failed, s.sending, s.pending);
+        view.partners
+            .sort_by_key(|(_, statuses)| Reverse(undone(statuses)));
+        let causes = causes(rows, false);
+        let lines = causes
+            .iter()
+            .map(|cause| [cause.code.to_owned(), cause.whom(WIDTH - 16), cause.said()]);
+        view.concerned = lines.collect();
         view
     }
 
@@ -96,17 +130,20 @@ impl StatusView {
         out.push_str(&block("TYPE", lines(&self.by_type)));
         out.push('\n');
         out.push_str(&block("PERIOD", lines(&self.by_period)));
-        if !self.by_cause.is_empty() {
-            let causes = self
-                .by_cause
-                .iter()
-                .map(|(code, n)| vec![code.clone(), words::grouped(*n)]);
-            out.push('\n');
-            out.push_str(&words::columns(
-                &["CAUSE", "FAILED"],
-                causes.collect(),
-                &[1],
-            ));
+        let of = self.partners.iter().take(SHOWN).map(|(who, s)| row(who, s));
+        out.push('\n');
+        out.push_str(&block("SUB-PARTNER", of.collect()));
+        let more = self.partners.len().saturating_sub(SHOWN);
+        if more > 0 {
+            let more = words::count(more, "more sub-partner");
+            let _ = writeln!(out, "… and {more} (--sub-partner shows one of them)");
+        }
+        if !self.concerned.is_empty() {
+            out.push_str("\nFAILED\n");
+        }
+        for [code, whom, said] in &self.concerned {
+            let said = words::cut(said, WIDTH - 2);
+            let _ = writeln!(out, "{code}  {whom}\n  {said}");
         }
         out
     }

@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::{Breaker, Ceiling, RateController, Stage};
+use super::{Breaker, Ceiling, RateController, Stage, Window};
 use crate::settings::{Limits, RetryPolicy};
 
 /// Holds every request back until it may leave, in the order in which they came.
@@ -98,6 +98,10 @@ pub struct Stats {
     pub accepted: u64,
     /// Answers 429.
     pub rate_limited: u64,
+    /// Waits that began with a 429. Those that were in flight together are one.
+    pub throttles: u64,
+    /// Requests between [`Gate::enter`] and the end of their answer.
+    pub in_flight: usize,
     /// Time spent in announced waits so far.
     pub paused: Duration,
     /// The end of the announced wait, where one is in force.
@@ -106,6 +110,8 @@ pub struct Stats {
     pub learned_pace: Option<f64>,
     /// The rate that the server was last measured to grant, in requests per second.
     pub measured_rate: Option<f64>,
+    /// The window that the server was found to keep, where it is one.
+    pub window: Option<Window>,
 }
 
 #[derive(Debug)]
@@ -249,6 +255,8 @@ impl Gate {
             paused_until: state.not_before.filter(|at| *at > now),
             learned_pace: state.controller.pace(),
             measured_rate: state.controller.measured(),
+            window: state.controller.window(),
+            in_flight: state.in_flight,
             ..state.stats
         }
     }
@@ -375,6 +383,7 @@ impl State {
             Feedback::RateLimited(announced) => {
                 self.breaker.on_answer();
                 self.stats.rate_limited += 1;
+                self.stats.throttles += u64::from(self.not_before.is_none_or(|at| at <= now));
                 let wait = self.wait_for(announced, policy);
                 self.pause(wait, policy);
                 let until = self.not_before.unwrap_or(now);

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Again, Around, Backoff, Halt, Listener, Tries, WallClock,
+    Again, Around, Backoff, Halt, Listener, News, Tries, WallClock,
     in_flight::{Exchange, InFlight, Shared},
     token::{Fault, Generation, TokenInForce, shows_taken},
 };
@@ -250,12 +250,22 @@ impl<'a, A: Api> Session<'a, A> {
     ) -> bool {
         let backoff = |tries| self.backoff.after(tries);
         let around = self.around(stage, &backoff);
-        match tries.after(outcome, &around) {
+        let wait = match tries.after(outcome, &around) {
             Again::Never => return false,
-            Again::AtOnce => {}
-            Again::After(wait) => sleep(wait).await,
-            Again::Last => sleep(self.backoff.after(tries.counted())).await,
+            Again::AtOnce => return true,
+            Again::After(wait) => wait,
+            Again::Last => self.backoff.after(tries.counted()),
+        };
+        if let Some(cause) = outcome.cause() {
+            self.tell_retry(cause, wait);
         }
+        sleep(wait).await;
         true
+    }
+
+    /// Says that something failed and will be tried again.
+    pub(super) fn tell_retry(&self, cause: &Cause, after: Duration) {
+        let cause = cause.clone();
+        (self.shared.listener)(&News::Retrying { cause, after });
     }
 }

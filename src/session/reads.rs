@@ -1,6 +1,6 @@
 //! Reads: tried again until they are answered, since they change nothing.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use tokio::time::sleep;
 use url::Url;
@@ -149,13 +149,19 @@ impl<A: Api> Session<'_, A> {
         let max = self.page_size.get();
         let (mut page, mut dateless) = (None, 0);
         self.shared.server_clock.take();
+        let mut wait = Duration::ZERO;
         for round in 0.. {
             if round > 0 && self.told_time().is_some() || dateless >= DATELESS {
                 break;
             }
-            if round > 1 {
-                sleep(self.backoff().after(round - 1)).await;
+            if !wait.is_zero() {
+                sleep(wait).await;
             }
+            // The other kind of read is tried at once, then there is a wait.
+            wait = match round {
+                0 => Duration::ZERO,
+                _ => self.backoff().after(round),
+            };
             let read = if round % 2 == 0 && page.is_none() {
                 self.read(
                     Exchange::LongList,
@@ -175,7 +181,9 @@ impl<A: Api> Session<'_, A> {
             };
             match read {
                 Err(ReadError::Halted(halt)) => return Err(halt),
-                Err(ReadError::Failed(cause)) if !matches!(cause.http_status, Some(..500)) => {}
+                Err(ReadError::Failed(cause)) if !matches!(cause.http_status, Some(..500)) => {
+                    self.tell_retry(&cause, wait);
+                }
                 Err(ReadError::Failed(_)) => dateless += 1,
                 Ok(listed) => {
                     dateless += 1;

@@ -46,4 +46,6 @@ mod signals;
 mod spreadsheet;
 mod status;
 mod streams;
+#[cfg(unix)]
+mod terminal;
 mod worlds;

@@ -8,6 +8,8 @@ pub(crate) mod law;
 mod ledger;
 mod redact;
 mod served;
+#[cfg(unix)]
+mod terminal;
 
 pub(crate) use command::{Ended, Monthend, Running};
 pub(crate) use desk::Desk;
