@@ -31,6 +31,7 @@ pub(super) async fn collect(args: &CollectCommandArgs, quiet: bool) -> Result<Ex
         quiet,
         as_of: None,
         collects: true,
+        combine: args.collect.combine.as_deref(),
     };
     let outputs = Outputs::prepare(&told, &target)?;
     let result = fetch(args, target, &selection, &signals, &outputs).await;

@@ -7,6 +7,7 @@ use tokio::time::interval;
 use tracing::{error, info, warn};
 
 use super::{
+    args::SummaryFormat,
     error::{CliError, stop_text},
     rescue::rescue,
     work::Means,
@@ -60,6 +61,10 @@ pub(super) async fn drive(
             failed: undecided,
             ..Counts::default()
         },
+        max_failures: means
+            .outputs
+            .max_failures
+            .map(|most| most.rows(selected.len())),
         concurrency: means.target.settings.limits.concurrency.get(),
         interrupt: means.interrupt.clone(),
         on_event: &on_event,
@@ -111,5 +116,7 @@ pub(super) fn tell_end(
     if let Some(reason) = &finished.stop {
         error!("{}", stop_text(reason));
     }
-    console::say(&summary.text());
+    if means.outputs.format == SummaryFormat::Table {
+        console::say(&summary.text());
+    }
 }

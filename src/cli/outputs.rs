@@ -10,21 +10,34 @@ use std::{
 use chrono::{DateTime, NaiveDate, Utc};
 use tracing::warn;
 
-use super::{args::WorkArgs, error::CliError, exit::Exit, held::HeldLedger, target::Target};
+use super::{
+    args::{SummaryFormat, WorkArgs},
+    error::CliError,
+    exit::Exit,
+    held::HeldLedger,
+    places,
+    target::Target,
+};
 use crate::{
     history::{self, Line, Run, Selected, What},
     ledger::{Ledger, Row},
-    output::{About, Ending, History, Progress, Readers},
+    output::{
+        About, Document, DocumentKind, Ending, GithubActions, History, Progress, Reader, Readers,
+    },
     pacing::Stats,
     plan::{Selection, Who},
     request::RequestId,
-    runner::Finished,
+    runner::{Finished, MaxFailures},
 };
 
 /// The readers of one command, and what is known of its selected rows.
 pub(super) struct Outputs {
     pub(super) readers: Readers,
     about: About,
+    /// What stdout gets at the end.
+    pub(super) format: SummaryFormat,
+    /// `--max-failures`
+    pub(super) max_failures: Option<MaxFailures>,
     history: bool,
     /// The API; of a sandbox, where it listens.
     base_url: OnceCell<String>,
@@ -50,6 +63,8 @@ pub(super) struct Told<'a> {
     pub(super) quiet: bool,
     pub(super) as_of: Option<NaiveDate>,
     pub(super) collects: bool,
+    /// `--combine`
+    pub(super) combine: Option<&'a Path>,
 }
 
 impl Outputs {
@@ -73,10 +88,23 @@ impl Outputs {
             job_lines: target.origin.job_lines.clone(),
             began_at: Utc::now(),
         };
+        let mut readers: Vec<Box<dyn Reader>> = vec![Box::new(Progress::new(told.quiet))];
+        for (kind, place) in places::checked(&told.common.outputs, told.combine, target)? {
+            readers.push(Box::new(Document::file(kind, place)));
+        }
+        let format = told.common.outputs.format();
+        if format == SummaryFormat::Json {
+            readers.push(Box::new(Document::stdout(DocumentKind::Summary)));
+        }
+        if let Some(actions) = GithubActions::if_on() {
+            readers.push(Box::new(actions));
+        }
         Ok(Outputs {
-            readers: Readers::new(vec![Box::new(Progress::new(told.quiet))]),
+            readers: Readers::new(readers),
             about,
-            history: !told.common.history.no_history,
+            format,
+            max_failures: told.common.outputs.max_failures,
+            history: !told.common.outputs.history.no_history,
             base_url: OnceCell::new(),
             rows: RefCell::new(Rows::Unknown),
         })

@@ -6,8 +6,11 @@ use std::{
     sync::{Mutex, MutexGuard, OnceLock},
 };
 
+use super::workflow_command as github;
+use crate::manifest::Problem;
 use indicatif::ProgressBar;
 use tracing::{Event, Level, Subscriber, field::Visit, warn};
+
 use tracing_subscriber::{
     EnvFilter,
     fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter, format::Writer},
@@ -69,6 +72,10 @@ pub fn is_colorful() -> bool {
 /// Stdout cannot be written for another reason (a full disk behind a redirection).
 pub fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
+    let text = match github::is_on() {
+        true => github::harmless(text),
+        false => text.into(),
+    };
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
@@ -80,6 +87,21 @@ pub fn print(text: &str) -> io::Result<()> {
 pub fn say(text: &str) {
     if let Err(e) = print(text) {
         warn!("cannot write to stdout: {e}");
+    }
+}
+
+/// Writes an annotation of GitHub Actions: one line, a workflow command as it stands.
+pub(super) fn annotate(annotation: &str) {
+    // Stderr never fails.
+    let _ = Stderr.write(format!("{annotation}\n").as_bytes());
+}
+
+/// Under GitHub Actions, shows what is wrong with a manifest at its place.
+pub fn annotate_problem(problem: &Problem) {
+    if github::is_on() {
+        let file = problem.file().display().to_string();
+        let place = Some((&*file, problem.line()));
+        annotate(&github::annotation("error", place, problem.message()));
     }
 }
 
@@ -137,25 +159,50 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        match *event.metadata().level() {
+        let mut message = Message::default();
+        event.record(&mut message);
+        let level = *event.metadata().level();
+        let text = match github::is_on() {
+            false => message.text,
+            true => match annotated(level).filter(|_| !message.is_about_a_row) {
+                // Of rows that failed, each cause gets one in the end.
+                Some(level) => {
+                    return writeln!(writer, "{}", github::annotation(level, None, &message.text));
+                }
+                None => github::harmless(&message.text).into_owned(),
+            },
+        };
+        match level {
             Level::ERROR => write!(writer, "error: ")?,
             Level::WARN => write!(writer, "warning: ")?,
             _ => {}
         }
-        let mut message = Message(writer.by_ref(), Ok(()));
-        event.record(&mut message);
-        message.1?;
-        writeln!(writer)
+        writeln!(writer, "{text}")
+    }
+}
+
+/// The level of an annotation of GitHub Actions, for what is worth one.
+fn annotated(level: Level) -> Option<&'static str> {
+    match level {
+        Level::ERROR => Some("error"),
+        Level::WARN => Some("warning"),
+        _ => None,
     }
 }
 
 /// The message alone; its fields are for machines.
-struct Message<'w>(Writer<'w>, fmt::Result);
+#[derive(Default)]
+struct Message {
+    text: String,
+    is_about_a_row: bool,
+}
 
-impl Visit for Message<'_> {
+impl Visit for Message {
     fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            self.1 = write!(self.0, "{value:?}");
+        match field.name() {
+            "message" => self.text = format!("{value:?}"),
+            "request_id" => self.is_about_a_row = true,
+            _ => {}
         }
     }
 }

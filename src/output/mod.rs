@@ -6,19 +6,31 @@
 mod audit_view;
 mod check_view;
 pub mod console;
+mod document;
 mod ending;
+mod failures;
+mod github;
+mod junit;
 mod life_view;
+mod metrics;
 mod plan_view;
 mod progress;
 mod readers;
 mod recorder;
 mod status_view;
 mod summary;
+mod summary_json;
 mod words;
+mod workflow_command;
+
+#[cfg(test)]
+mod hostile;
 
 pub use audit_view::{AuditView, audit_schema};
 pub use check_view::{CheckView, check_schema};
+pub use document::{Document, DocumentKind, try_document};
 pub use ending::{About, Ending, Standing};
+pub use github::GithubActions;
 pub use life_view::LifeView;
 pub use plan_view::{Action, PlanView};
 pub use progress::Progress;
@@ -26,4 +38,5 @@ pub use readers::{Reader, Readers};
 pub use recorder::History;
 pub use status_view::StatusView;
 pub use summary::Summary;
+pub use summary_json::summary_schema;
 pub(crate) use words::duration;

@@ -18,6 +18,7 @@
 mod after_create;
 mod attempt;
 mod event;
+mod max_failures;
 mod run;
 mod scheduler;
 mod stop;
@@ -28,6 +29,7 @@ mod tests;
 
 pub use attempt::BesideOthers;
 pub use event::{Attempt, Event, EventKind};
+pub use max_failures::{MaxFailures, MaxFailuresError};
 pub use run::{Finished, Setup, Unsaved, run};
 pub use scheduler::Creates;
 pub use stop::{Interrupt, Signal, StopReason};

@@ -41,6 +41,8 @@ pub struct Setup<'a, 's, A: Api, D> {
     pub all: usize,
     /// How many selected rows need nothing, for the counts: created before, and waiting for a decision.
     pub idle: Counts,
+    /// Nothing new is sent once so many rows of this run have failed.
+    pub max_failures: Option<usize>,
     /// How many requests may be in flight together.
     pub concurrency: usize,
     /// Signals.
@@ -91,6 +93,7 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
         beside_others,
         all,
         idle,
+        max_failures,
         concurrency,
         interrupt,
         on_event,
@@ -128,7 +131,8 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
         candidates: RefCell::new(candidates),
     };
     let drive = async {
-        let scheduler = Scheduler::new(&context, (concurrency, all), creates, beside);
+        let scheduler =
+            Scheduler::new(&context, (concurrency, all), creates, beside).until(max_failures);
         scheduler.drive(&work, &interrupt).await
     };
     let mut writing = pin!(writer.run());
