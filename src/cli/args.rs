@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 pub(super) use check::{CheckArgs, CheckFormat};
 use comparison::PreviousArgs;
 pub(super) use init::{CompletionsArgs, InitArgs, ManArgs};
-pub(super) use outputs::HistoryArgs;
+pub(super) use outputs::{HistoryArgs, OutputArgs, SummaryFormat};
 use partition::PartitionArgs;
 pub(super) use partition::PartitionArgsError;
 pub(super) use target::{CalendarArgs, ManifestArgs};
@@ -250,7 +250,7 @@ pub(super) struct WorkArgs {
     pub(super) selection: SelectionArgs,
 
     #[command(flatten)]
-    pub(super) history: HistoryArgs,
+    pub(super) outputs: OutputArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -482,6 +482,8 @@ pub(super) enum SchemaKind {
     Audit,
     /// JSON Schema of one line of the history beside a ledger
     History,
+    /// JSON Schema of what `run --summary-json` writes
+    Summary,
     /// JSON Schema of what `check --format json` prints
     Check,
 }

@@ -39,6 +39,7 @@ pub(super) async fn collect(
         typed,
         as_of: None,
         collects: true,
+        combine: args.collect.combine.as_deref(),
     };
     let outputs = Outputs::prepare(&told, &target)?;
     let result = fetch(args, target, &selection, &signals, &outputs).await;
@@ -80,7 +81,7 @@ async fn fetch(
         // The work.
         tell_repairs(&means.target.ledger, &repairs, "");
         let rows = (ledger.len(), &selected);
-        let agenda = Agenda::to_collect(ledger, &selected);
+        let agenda = Agenda::to_collect(ledger);
         let finished = drive(agenda, Creates::None, rows, Some(&collection), means).await?;
 
         // The words.

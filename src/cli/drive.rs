@@ -7,6 +7,7 @@ use tokio::time::interval;
 use tracing::{error, info, warn};
 
 use super::{
+    args::SummaryFormat,
     collection::Collection,
     error::{CliError, stop_text},
     rescue::rescue,
@@ -71,6 +72,10 @@ pub(super) async fn drive(
         },
         all,
         idle,
+        max_failures: means
+            .outputs
+            .max_failures
+            .map(|most| most.rows(selected.len())),
         concurrency: means.target.settings.limits.concurrency.get(),
         interrupt: means.interrupt.clone(),
         on_event: &on_event,
@@ -158,5 +163,9 @@ pub(super) fn tell_end(
     if let Some(reason) = &finished.stop {
         error!("{}", stop_text(reason));
     }
-    console::say(&summary.text());
+    if means.outputs.format == SummaryFormat::Table {
+        if means.outputs.format == SummaryFormat::Table {
+        console::say(&summary.text());
+    }
+    }
 }

@@ -142,6 +142,9 @@ impl CliError {
     /// Says on stderr what happened.
     pub(super) fn report(&self) {
         if let CliError::Manifest(ManifestError::Invalid(problems)) = self {
+            for problem in problems.iter() {
+                console::annotate_problem(problem);
+            }
             // Several lines each, with the text they are about.
             error!(
                 "the manifest has errors:\n{}",
@@ -203,6 +206,10 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
         StopReason::Forbidden(why) => format!(
             "the server refuses everything: {why}; the token (WEBEX_ACCESS_TOKEN) probably lacks the scope \
              spark-admin:wholesale_billing_reports_write, or is not a partner administrator's"
+        ),
+        StopReason::TooManyFailures(failures) => format!(
+            "{failures} of the rows have failed, as many as --max-failures lets; nothing more was sent; once the causes are \
+             mended, run the same command again to continue"
         ),
         StopReason::Interrupted(_) => {
             "interrupted; run the same command again to continue".to_owned()

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use chrono::Utc;
 use tracing::info;
 
-use super::{error::CliError, exit::Exit, signals::Signals};
+use super::{args::SummaryFormat, error::CliError, exit::Exit, signals::Signals};
 use crate::{
     api::Api,
     inventory::{Evidence, Existing, find_existing},
@@ -58,7 +58,7 @@ pub(super) async fn find<A: Api>(
 }
 
 /// `--existing stop`
-pub(super) fn tell(agenda: &Agenda, found: &[(Place, Existing)]) -> Exit {
+pub(super) fn tell(agenda: &Agenda, found: &[(Place, Existing)], format: SummaryFormat) -> Exit {
     let mut text = format!(
         "the server already holds reports for {} of the requests; nothing was sent\n",
         found.len()
@@ -72,7 +72,11 @@ pub(super) fn tell(agenda: &Agenda, found: &[(Place, Existing)]) -> Exit {
         };
         text.push_str(&format!("{} {}: {ids}\n", row.id(), row.request()));
     }
-    console::say(&text);
+    match format {
+        SummaryFormat::Table => console::say(&text),
+        // Stdout is for the summary alone.
+        SummaryFormat::Json => info!("{}", text.trim_end()),
+    }
     Exit::Failures
 }
 

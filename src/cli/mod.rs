@@ -23,6 +23,7 @@ mod init;
 mod merge;
 mod missing_shares;
 mod outputs;
+mod places;
 mod plan;
 mod rescue;
 mod resolve;

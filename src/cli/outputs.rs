@@ -11,16 +11,24 @@ use chrono::{DateTime, NaiveDate, Utc};
 use tracing::warn;
 
 use super::{
-    args::WorkArgs, error::CliError, exit::Exit, held::HeldLedger, target::Target, typed::Typed,
+    args::{SummaryFormat, WorkArgs},
+    error::CliError,
+    exit::Exit,
+    held::HeldLedger,
+    places,
+    target::Target,
+    typed::Typed,
 };
 use crate::{
     history::{self, Line, Run, Selected, What},
     ledger::{Ledger, Row},
-    output::{About, Ending, History, Progress, Readers},
+    output::{
+        About, Document, DocumentKind, Ending, GithubActions, History, Progress, Reader, Readers,
+    },
     pacing::Stats,
     plan::{Selection, Who},
     request::RequestId,
-    runner::Finished,
+    runner::{Finished, MaxFailures},
     settings::Settings,
 };
 
@@ -29,6 +37,10 @@ pub(super) struct Outputs {
     pub(super) readers: Readers,
     pub(super) typed: Typed,
     about: About,
+    /// What stdout gets at the end.
+    pub(super) format: SummaryFormat,
+    /// `--max-failures`
+    pub(super) max_failures: Option<MaxFailures>,
     history: bool,
     /// The API; of a sandbox, where it listens.
     base_url: OnceCell<String>,
@@ -55,6 +67,8 @@ pub(super) struct Told<'a> {
     pub(super) typed: &'a Typed,
     pub(super) as_of: Option<NaiveDate>,
     pub(super) collects: bool,
+    /// `--combine`
+    pub(super) combine: Option<&'a Path>,
 }
 
 impl Outputs {
@@ -80,11 +94,24 @@ impl Outputs {
         };
         let Settings { limits, retry, .. } = &target.settings;
         let progress = Progress::new(told.quiet, limits, retry, told.common.grace);
+        let mut readers: Vec<Box<dyn Reader>> = vec![Box::new(progress)];
+        for (kind, place) in places::checked(&told.common.outputs, told.combine, target)? {
+            readers.push(Box::new(Document::file(kind, place)));
+        }
+        let format = told.common.outputs.format();
+        if format == SummaryFormat::Json {
+            readers.push(Box::new(Document::stdout(DocumentKind::Summary)));
+        }
+        if let Some(actions) = GithubActions::if_on() {
+            readers.push(Box::new(actions));
+        }
         Ok(Outputs {
-            readers: Readers::new(vec![Box::new(progress)]),
+            readers: Readers::new(readers),
             typed: told.typed.clone(),
             about,
-            history: !told.common.history.no_history,
+            format,
+            max_failures: told.common.outputs.max_failures,
+            history: !told.common.outputs.history.no_history,
             base_url: OnceCell::new(),
             rows: RefCell::new(Rows::Unknown),
         })

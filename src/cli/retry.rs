@@ -42,6 +42,7 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool, typed: &Typed) -> Resul
         typed,
         as_of: None,
         collects: args.and_collect.collect,
+        combine: args.and_collect.how.combine.as_deref(),
     };
     let outputs = Outputs::prepare(&told, &target)?;
     let result = send_again(args, target, &selection, &signals, &outputs).await;

@@ -43,6 +43,7 @@ pub(super) async fn run(args: &RunArgs, quiet: bool, typed: &Typed) -> Result<Ex
         typed,
         as_of: Some(args.calendar.as_of()),
         collects: args.and_collect.collect,
+        combine: args.and_collect.how.combine.as_deref(),
     };
     let outputs = Outputs::prepare(&told, &target)?;
     let result = converge(args, target, (&manifest, &selection), &signals, &outputs).await;
@@ -109,7 +110,7 @@ async fn converge(
             let found = found.inspect_err(|_| means.outputs.waiting(&agenda.ledger, &selected))?;
             if args.existing == OnExisting::Stop && !found.is_empty() {
                 means.outputs.waiting(&agenda.ledger, &selected);
-                return Ok(existing::tell(&agenda, &found));
+                return Ok(existing::tell(&agenda, &found, means.outputs.format));
             }
             existing::adopt(&mut agenda, found, &means.outputs.readers);
         }

@@ -7,13 +7,14 @@ use super::{
 };
 use crate::{
     history, ledger, manifest,
-    output::{audit_schema, check_schema, console},
+    output::{audit_schema, check_schema, console, summary_schema},
 };
 
 /// Prints a schema.
 pub(super) fn schema(args: &SchemaArgs) -> Result<Exit, CliError> {
     let text = match args.which {
         SchemaKind::Manifest => serde_json::to_string_pretty(&manifest::schema()),
+        SchemaKind::Summary => serde_json::to_string_pretty(&summary_schema()),
         SchemaKind::History => serde_json::to_string_pretty(&history::schema()),
         SchemaKind::Audit => serde_json::to_string_pretty(&audit_schema()),
         SchemaKind::Check => serde_json::to_string_pretty(&check_schema()),

@@ -21,7 +21,9 @@ use tracing_subscriber::{
 use super::{
     color::{Color, Paint},
     echo::Unechoed,
+    workflow_command as github,
 };
+use crate::manifest::Problem;
 
 /// `--log-format`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -122,6 +124,10 @@ pub fn end_log(exit_code: u8) {
 /// Stdout cannot be written for another reason (a full disk behind a redirection).
 pub fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
+    let text = match github::is_on() {
+        true => github::harmless(text),
+        false => text.into(),
+    };
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
@@ -133,6 +139,21 @@ pub fn print(text: &str) -> io::Result<()> {
 pub fn say(text: &str) {
     if let Err(e) = print(text) {
         warn!("cannot write to stdout: {e}");
+    }
+}
+
+/// Writes an annotation of GitHub Actions: one line, a workflow command as it stands.
+pub(super) fn annotate(annotation: &str) {
+    // Stderr never fails.
+    let _ = Stderr.write(format!("{annotation}\n").as_bytes());
+}
+
+/// Under GitHub Actions, shows what is wrong with a manifest at its place.
+pub fn annotate_problem(problem: &Problem) {
+    if github::is_on() {
+        let file = problem.file().display().to_string();
+        let place = Some((&*file, problem.line()));
+        annotate(&github::annotation("error", place, problem.message()));
     }
 }
 
@@ -205,28 +226,53 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
+        let mut message = Message::default();
+        event.record(&mut message);
+        let level = *event.metadata().level();
+        let text = match github::is_on() {
+            false => message.text,
+            true => match annotated(level).filter(|_| !message.is_about_a_row) {
+                // Of rows that failed, each cause gets one in the end.
+                Some(level) => {
+                    return writeln!(writer, "{}", github::annotation(level, None, &message.text));
+                }
+                None => github::harmless(&message.text).into_owned(),
+            },
+        };
         if IS_LOG.load(Ordering::Relaxed) {
             write!(writer, "{} ", Utc::now().format("%H:%M:%S"))?;
         }
-        match *event.metadata().level() {
+        match level {
             Level::ERROR => write!(writer, "{} ", self.paint.bad("error:"))?,
             Level::WARN => write!(writer, "{} ", self.paint.waiting("warning:"))?,
             _ => {}
         }
-        let mut message = Message(writer.by_ref(), Ok(()));
-        event.record(&mut message);
-        message.1?;
-        writeln!(writer)
+        writeln!(writer, "{text}")
+    }
+}
+
+/// The level of an annotation of GitHub Actions, for what is worth one.
+fn annotated(level: Level) -> Option<&'static str> {
+    match level {
+        Level::ERROR => Some("error"),
+        Level::WARN => Some("warning"),
+        _ => None,
     }
 }
 
 /// The message alone; its fields are for machines.
-struct Message<'w>(Writer<'w>, fmt::Result);
+#[derive(Default)]
+struct Message {
+    text: String,
+    is_about_a_row: bool,
+}
 
-impl Visit for Message<'_> {
+impl Visit for Message {
     fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            self.1 = write!(self.0, "{value:?}");
+        match field.name() {
+            "message" => self.text = format!("{value:?}"),
+            "request_id" => self.is_about_a_row = true,
+            _ => {}
         }
     }
 }

@@ -80,17 +80,12 @@ impl Agenda {
         }
     }
 
-    /// For `collect`: nothing is created, and nothing looked up.
-    pub fn to_collect(ledger: Ledger, selected: &HashSet<RequestId>) -> Self {
-        let mut agenda = Agenda::default();
-        for row in ledger.rows().filter(|row| selected.contains(&row.key())) {
-            match &row.state {
-                State::Created(_) => agenda.idle.skipped += 1,
-                state => *agenda.idle.of(state) += 1,
-            }
+    /// For `collect`: nothing is created, and nothing looked up. Rows that are not created are not its business.
+    pub fn to_collect(ledger: Ledger) -> Self {
+        Agenda {
+            ledger,
+            ..Agenda::default()
         }
-        agenda.ledger = ledger;
-        agenda
     }
 
     /// Takes the ledger and the rows in doubt, with their twins. If there are none it is `None`, and nothing is taken.

@@ -41,6 +41,8 @@ pub struct Setup<'a, 's, A: Api, D> {
     pub all: usize,
     /// How many selected rows need nothing, for the counts: created before, and waiting for a decision.
     pub idle: Counts,
+    /// Nothing new is sent once so many rows of this run have failed.
+    pub max_failures: Option<usize>,
     /// How many requests may be in flight together.
     pub concurrency: usize,
     /// Signals.
@@ -128,6 +130,7 @@ pub async fn run_with<A: Api, D: Disk>(
         beside_others,
         all,
         idle,
+        max_failures,
         concurrency,
         interrupt,
         on_event,
@@ -185,6 +188,7 @@ pub async fn run_with<A: Api, D: Disk>(
     };
     let create = async {
         let scheduler = Scheduler::new(&context, (concurrency, all), creates, unselected);
+        let scheduler = scheduler.until(max_failures);
         let outcome = scheduler.drive(&work, &interrupt).await;
         announcing.take();
         outcome

@@ -69,6 +69,10 @@ pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
     twins: Twins<(Class, Place)>,
     /// Answers 403 so far and whom they were about, while there was nothing else and nothing was ever created.
     forbidden: Option<(usize, HashSet<Option<OrgId>>)>,
+    /// How many rows may fail in this run, and how many have.
+    failures: (Option<usize>, usize),
+    /// How many rows are not done with.
+    open: usize,
     unrecorded: Vec<Row>,
     not_looked_up: Vec<Cause>,
     first_list: FirstList,
@@ -139,6 +143,8 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             sending: 0,
             twins: Twins::default(),
             forbidden: None,
+            failures: (None, 0),
+            open: 0,
             unrecorded: Vec::new(),
             not_looked_up: Vec::new(),
             first_list: FirstList::NotAsked,
@@ -146,6 +152,12 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             had_doubts: false,
             asks_witness: false,
         }
+    }
+
+    /// Once so many rows have failed, nothing new is sent.
+    pub(super) fn until(mut self, max_failures: Option<usize>) -> Self {
+        self.failures.0 = max_failures;
+        self
     }
 
     /// Brings the rows at `work` to their end, or stops.
@@ -181,6 +193,10 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
             }
         }
+        // What came to its end all the same was not stopped.
+        if self.open == 0 {
+            self.context.stopping.take_back_failures();
+        }
         Outcome {
             unrecorded: self.unrecorded,
             not_looked_up: self.not_looked_up,
@@ -189,6 +205,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
 
     /// Sorts the rows into those to send and those to look up.
     fn begin(&mut self, work: &[Place]) {
+        self.open = work.len();
         let ledger = self.context.record.ledger();
         if ledger.report_ids().next().is_none() {
             self.forbidden = Some((0, HashSet::new()));
@@ -423,6 +440,8 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             Next::Settled => {
                 self.progress.remove(&place);
                 self.emit(EventKind::Settled(row.clone()));
+                self.open -= 1;
+                self.on_settled(place, row);
             }
             Next::AtOnce => drop(self.ready.insert((Class::Again, place))),
             Next::Last => drop(self.ready.insert((Class::Last, place))),
@@ -433,6 +452,19 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             }
         }
         self.free(row.request());
+    }
+
+    /// Counts failures: once there are as many as may be, nothing new is sent.
+    fn on_settled(&mut self, place: Place, row: &Row) {
+        if matches!(row.state, State::Created(_)) || self.beside.contains(&place) {
+            return;
+        }
+        let (most, failures) = &mut self.failures;
+        *failures += 1;
+        let failures = *failures;
+        if most.is_some_and(|most| failures >= most) {
+            self.stop(StopReason::TooManyFailures(failures));
+        }
     }
 
     /// A request is neither in flight nor in doubt any more: its twins may go.

@@ -16,6 +16,8 @@ pub enum StopReason {
     Credentials(Cause),
     /// Everything was refused with 403 from the start: the token lacks a scope.
     Forbidden(String),
+    /// So many rows of this run have failed, and that is as many as may (`--max-failures`).
+    TooManyFailures(usize),
     /// A signal.
     Interrupted(Signal),
     /// The disk takes no more files.
@@ -27,7 +29,10 @@ pub enum StopReason {
 impl StopReason {
     fn rank(&self) -> u8 {
         match self {
-            StopReason::Pacing(_) | StopReason::Credentials(_) | StopReason::Forbidden(_) => 0,
+            StopReason::Pacing(_)
+            | StopReason::Credentials(_)
+            | StopReason::Forbidden(_)
+            | StopReason::TooManyFailures(_) => 0,
             StopReason::Interrupted(_) => 1,
             StopReason::Output(_) => 2,
             StopReason::Ledger(_) => 3,
@@ -98,6 +103,14 @@ impl Stopping {
         }
         self.told.notify_waiters();
         is_news
+    }
+
+    /// Does not stop for failures after all.
+    pub(crate) fn take_back_failures(&self) {
+        let mut reason = self.reason.borrow_mut();
+        if matches!(*reason, Some(StopReason::TooManyFailures(_))) {
+            *reason = None;
+        }
     }
 
     /// Why the run stops, if it does.

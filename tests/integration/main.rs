@@ -33,6 +33,7 @@ mod links;
 mod main_job;
 mod merge;
 mod no_manifest;
+mod outputs;
 mod pacing;
 mod partition;
 mod plan;

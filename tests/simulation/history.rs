@@ -346,6 +346,7 @@ impl<'w> History<'w> {
             beside_others: BesideOthers::No,
             all: self.plan.len(),
             idle,
+            max_failures: None,
             concurrency: self.settings.limits.concurrency.get(),
             interrupt: Interrupt {
                 signal: receiver,
