@@ -1,6 +1,7 @@
 //! The arguments, as clap reads them.
 
 mod check;
+mod comparison;
 mod init;
 mod outputs;
 mod partition;
@@ -11,6 +12,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 
 pub(super) use check::{CheckArgs, CheckFormat};
+use comparison::PreviousArgs;
 pub(super) use init::{CompletionsArgs, InitArgs, ManArgs};
 pub(super) use outputs::HistoryArgs;
 use partition::PartitionArgs;
@@ -398,6 +400,9 @@ pub(super) struct AuditArgs {
     /// Leave files out: look at no file, and miss none
     #[arg(long, env = "MONTHEND_NO_FILES", value_parser = FalseyValueParser::new())]
     pub(super) no_files: bool,
+
+    #[command(flatten)]
+    pub(super) previous: PreviousArgs,
 
     #[command(flatten)]
     pub(super) selection: SelectionArgs,

@@ -13,6 +13,7 @@ mod connection;
 mod converse;
 mod documents;
 mod drive;
+mod earlier;
 mod error;
 mod existing;
 mod exit;
@@ -88,8 +89,8 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
 }
 
 fn run_async(command: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    // One thread for the wire: handing each exchange to another and back costs more than the exchange itself.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(CliError::Runtime)?;

@@ -22,6 +22,7 @@ mod error;
 mod file;
 mod holder;
 mod journal;
+mod line;
 mod lock;
 mod merge;
 mod parse;

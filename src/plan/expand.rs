@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    ledger::Row,
     manifest::{Job, Manifest, Source, SubPartner, SubPartners},
     request::{OrgId, Request, RequestId},
     settings::Discover,
@@ -25,6 +26,18 @@ pub struct Planned {
     pub job: Arc<str>,
     /// The sub-partner's label there, or anywhere in the manifest.
     pub label: Option<Arc<str>>,
+}
+
+/// A row as the plan that made it had it.
+impl From<&Row> for Planned {
+    fn from(row: &Row) -> Self {
+        Planned {
+            id: row.id(),
+            request: row.request().clone(),
+            job: Arc::clone(&row.job),
+            label: row.label.clone(),
+        }
+    }
 }
 
 /// What one job adds to a plan.

@@ -36,6 +36,7 @@ mod no_manifest;
 mod pacing;
 mod partition;
 mod plan;
+mod previous;
 mod recipes;
 mod rehearsal;
 mod rescued;
