@@ -13,7 +13,6 @@ mod connection;
 mod converse;
 mod documents;
 mod drive;
-mod earlier;
 mod error;
 mod existing;
 mod exit;
@@ -25,6 +24,8 @@ mod missing_shares;
 mod outputs;
 mod places;
 mod plan;
+mod read_only;
+mod report;
 mod rescue;
 mod resolve;
 mod retry;
@@ -91,6 +92,7 @@ fn dispatch(cli: Cli, typed: &Typed) -> Result<Exit, CliError> {
         Command::Sandbox(args) => run_async(sandbox::sandbox(&args)),
         // These talk to nobody and start nothing.
         Command::Status(args) => status::status(&args),
+        Command::Report(args) => report::report(&args),
         Command::Schema(args) => schema::schema(&args),
         Command::Completions(args) => documents::completions(&args),
         Command::Man(args) => documents::man(&args),
