@@ -37,9 +37,9 @@ pub(super) struct Limits {
 ///
 /// Never fails: the status has arrived already, and it says more than the body. A response that is left
 /// before its end closes its connection, so that the rest costs nothing here.
-pub(super) async fn read(mut response: Response, limits: Limits) -> Body {
+pub(super) async fn read(response: &mut Response, limits: Limits) -> Body {
     let mut bytes = Vec::new();
-    let all = fill(&mut response, &mut bytes, limits.size);
+    let all = fill(response, &mut bytes, limits.size);
     let end = match limits.patience {
         None => all.await,
         Some(patience) => tokio::time::timeout(patience, all)

@@ -13,7 +13,6 @@ use super::{
     Refusal, Token, cause, http_client,
     link::check_origin,
     reading,
-    text::Cleaner,
     token_source::TokenSource,
     transport::{Transport, Wanted},
     wire,
@@ -52,6 +51,8 @@ const SUB_PARTNER_LIST: Wanted = Wanted {
 pub struct HttpApi {
     transport: Transport,
     base: BaseUrl,
+    /// Where reports are made and listed, below `base`.
+    reports: Url,
     tokens: TokenSource,
 }
 
@@ -70,6 +71,7 @@ impl HttpApi {
                 client: http_client::build(settings, concurrency)?,
                 patience: settings.request_timeout,
             },
+            reports: settings.base_url.join(REPORTS),
             base: settings.base_url.clone(),
             tokens: TokenSource::new(credentials),
         })
@@ -98,7 +100,7 @@ impl HttpApi {
         on_head: &OnHead<'_>,
         read: impl FnOnce(B, &Url) -> Page<T>,
     ) -> Answer<Page<T>> {
-        let cleaner = Cleaner::new([token.expose()]);
+        let cleaner = token.cleaner();
         if let Err(error) = check_origin(&url, &self.base) {
             let notice = Notice::default();
             let mut cause = cause::bad_response(0, &notice, cleaner.line(&error.to_string()));
@@ -109,7 +111,7 @@ impl HttpApi {
         let request = self.read(url.clone(), token);
         let answer = self
             .transport
-            .ask(request, wanted, &cleaner, on_head, |headers, body| {
+            .ask(request, wanted, cleaner, on_head, |headers, body| {
                 reading::page(headers, body, &url, &self.base, read)
             });
         reading::of_read(answer.await)
@@ -125,12 +127,12 @@ impl Api for HttpApi {
         request: &Request,
         on_head: &OnHead<'_>,
     ) -> Answer<ReportId> {
-        let cleaner = Cleaner::new([token.expose()]);
+        let cleaner = token.cleaner();
         let call = self
-            .request(Method::POST, self.base.join(REPORTS), token)
+            .request(Method::POST, self.reports.clone(), token)
             .json(&wire::CreateBody::from(request));
         let read = |_: &_, body: &[u8]| reading::created(body, request);
-        let answer = (self.transport).ask(call, REPORT_ID, &cleaner, on_head, read);
+        let answer = (self.transport).ask(call, REPORT_ID, cleaner, on_head, read);
         answer.await
     }
 
@@ -143,7 +145,7 @@ impl Api for HttpApi {
         on_head: &OnHead<'_>,
     ) -> Answer<Page<Listed>> {
         let url = next.cloned();
-        let url = url.unwrap_or_else(|| wire::list_url(self.base.join(REPORTS), query, max));
+        let url = url.unwrap_or_else(|| wire::list_url(self.reports.clone(), query, max));
         (self.page(token, url, REPORT_LIST, on_head, reading::reports)).await
     }
 
@@ -153,10 +155,10 @@ impl Api for HttpApi {
         id: &ReportId,
         on_head: &OnHead<'_>,
     ) -> Answer<Option<Listed>> {
-        let cleaner = Cleaner::new([token.expose()]);
-        let url = wire::report_url(self.base.join(REPORTS), id);
+        let cleaner = token.cleaner();
+        let url = wire::report_url(self.reports.clone(), id);
         let request = self.read(url, token);
-        let answer = (self.transport).ask(request, REPORT, &cleaner, on_head, reading::report);
+        let answer = (self.transport).ask(request, REPORT, cleaner, on_head, reading::report);
         reading::none_where_gone(reading::of_read(answer.await))
     }
 

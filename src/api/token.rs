@@ -1,15 +1,21 @@
 //! A secret that goes into an `Authorization` header.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 
-/// An access token. Cannot be printed; two are equal where their texts are.
+use super::text::Cleaner;
+
+/// An access token. Cannot be printed; two are equal where their texts are. Cloning is cheap.
 #[derive(Clone)]
-pub struct Token {
+pub struct Token(Arc<Inner>);
+
+/// What each request that goes with the token needs, made once.
+struct Inner {
     secret: SecretString,
     bearer: HeaderValue,
+    cleaner: Cleaner,
 }
 
 /// A text that cannot be a token or another secret: empty, or with a character that is not visible ASCII.
@@ -29,17 +35,27 @@ impl Token {
         let mut bearer = HeaderValue::from_str(&format!("Bearer {}", secret.expose_secret()))
             .map_err(|_| TokenError)?;
         bearer.set_sensitive(true);
-        Ok(Token { secret, bearer })
+        let cleaner = Cleaner::new([secret.expose_secret()]);
+        Ok(Token(Arc::new(Inner {
+            secret,
+            bearer,
+            cleaner,
+        })))
     }
 
     /// The value of the `Authorization` header, marked as sensitive.
     pub(super) fn bearer(&self) -> HeaderValue {
-        self.bearer.clone()
+        self.0.bearer.clone()
     }
 
-    /// The token itself, to be kept out of texts.
+    /// Keeps the token out of texts.
+    pub(super) fn cleaner(&self) -> &Cleaner {
+        &self.0.cleaner
+    }
+
+    /// The token itself.
     pub(super) fn expose(&self) -> &str {
-        self.secret.expose_secret()
+        self.0.secret.expose_secret()
     }
 }
 

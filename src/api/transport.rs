@@ -58,7 +58,7 @@ impl Transport {
         on_head: &OnHead<'_>,
         read: impl FnOnce(&HeaderMap, &[u8]) -> Result<T, Misread>,
     ) -> Answer<T> {
-        let response = match request.send().await {
+        let mut response = match request.send().await {
             Ok(response) => response,
             Err(error) => {
                 return Answer {
@@ -68,13 +68,13 @@ impl Transport {
             }
         };
         let status = response.status().as_u16();
-        let headers = response.headers().clone();
-        let notice = notice::read(status, &headers, Utc::now(), cleaner);
+        let notice = notice::read(status, response.headers(), Utc::now(), cleaner);
         on_head(&notice);
         let success = response.status().is_success();
         let limits = if success { wanted.limits() } else { ERROR_BODY };
-        let body = body::read(response, limits).await;
+        let body = body::read(&mut response, limits).await;
 
-        judge(notice, &headers, &body, wanted.what, cleaner, read)
+        let headers = response.headers();
+        judge(notice, headers, &body, wanted.what, cleaner, read)
     }
 }

@@ -32,6 +32,10 @@ pub enum Kind {
     TotalsDiffer,
     /// A file has no sum: it lacks a column, or has a cell there that is no number.
     TotalsUnknown,
+    /// An earlier ledger has a report of a sub-partner and type that are not in the plan any more.
+    Vanished,
+    /// The figure of a report fell by more than is allowed since the one before.
+    Dropped,
 }
 
 impl Kind {
@@ -48,6 +52,8 @@ impl Kind {
             Kind::FileChanged => "file_changed",
             Kind::TotalsDiffer => "totals_differ",
             Kind::TotalsUnknown => "totals_unknown",
+            Kind::Vanished => "vanished",
+            Kind::Dropped => "dropped",
         }
     }
 }
@@ -57,9 +63,9 @@ impl Kind {
 pub struct Difference {
     /// Its kind.
     pub kind: Kind,
-    /// The request that it is about.
+    /// The request that it is about; for [`Kind::Vanished`] that of the earlier ledger.
     pub request_id: RequestId,
-    /// The row's report, or for [`Kind::Unknown`] the one that the server lists.
+    /// The row's report; for [`Kind::Unknown`] the one that the server lists, for [`Kind::Vanished`] that of then.
     pub report_id: Option<ReportId>,
     /// The row's file as the ledger names it, where the difference is about a file.
     pub file: Option<String>,

@@ -4,12 +4,20 @@
 //! - [`Scope::ask`] asks the server what it holds for them, by way of [`crate::inventory`];
 //! - `reports` says what that means for each row's report, `files` what the disk means for its file;
 //! - `sums` and `totals` add up a column of the files and compare the sums of a sub-partner's reports;
+//! - `examine` goes through the files, for an audit and for the page of `monthend report` ([`Review`]);
+//! - `comparison` pairs requests with the rows of an earlier ledger, `figure` says what each is compared by, `previous` names
+//!   what vanished and what fell;
 //! - [`Audit`] is the result: differences of the kinds of [`Kind`], what was checked, and all sums.
 
+mod comparison;
 mod difference;
+mod examine;
+mod figure;
 mod files;
 mod outcome;
+mod previous;
 mod reports;
+mod review;
 mod scope;
 mod subject;
 mod sums;
@@ -18,7 +26,11 @@ mod totals;
 #[cfg(test)]
 mod tests;
 
+pub use comparison::{Beside, MaxDrop, MaxDropError};
 pub use difference::{Difference, Kind};
+pub use figure::{Measure, NoFigure};
 pub use outcome::{Audit, Checked};
+pub use previous::Previous;
+pub use review::{Before, Review, Reviewed};
 pub use scope::Scope;
 pub use totals::{Agreement, Total};

@@ -18,12 +18,17 @@ pub struct Checked {
     pub empty: usize,
     /// Sub-partners (or the partner itself) with their periods whose sums were compared.
     pub totals: usize,
+    /// Reports whose figures were compared with those of an earlier ledger.
+    pub compared: usize,
+    /// Reports that an earlier ledger has a row for, and whose figure is not known of both sides.
+    pub incomparable: usize,
 }
 
 /// The whole result.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Audit {
-    /// In plan order; of one request in the order of [`super::Kind`].
+    /// In plan order; of one request in the order of [`super::Kind`]. What vanished comes last, in the order of the earlier
+    /// ledger.
     pub differences: Vec<Difference>,
     /// How much was compared.
     pub checked: Checked,

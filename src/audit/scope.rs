@@ -6,12 +6,12 @@ use std::{
 };
 
 use super::{
-    difference::{Difference, Kind},
-    files::{self, FileState},
+    examine::Examination,
+    files::not_collected,
     outcome::{Audit, Checked},
+    previous::Previous,
     reports,
     subject::Subject,
-    totals::{Summed, compare},
 };
 use crate::{
     api::Api,
@@ -82,58 +82,45 @@ impl<'a> Scope<'a> {
     }
 
     /// Names every difference; `held` is what [`Scope::ask`] gave. Files are looked for in `folder`, the ledger's; they
-    /// are left out without one. Reads each file once, with one row of it in memory.
-    pub fn compare(&self, held: &[Held], folder: Option<&Path>, totals: Option<&Totals>) -> Audit {
+    /// are left out without one. Reads each file once, with one row of it in memory. `previous` is an earlier ledger.
+    pub fn compare(
+        &self,
+        held: &[Held],
+        folder: Option<&Path>,
+        totals: Option<&Totals>,
+        previous: Option<&Previous<'_>>,
+    ) -> Audit {
+        let examination = Examination {
+            subjects: &self.subjects,
+            folder,
+            totals,
+            previous,
+        };
+        let planned = self.plan.requests().iter();
+        let examined = examination.run(planned.map(|planned| &planned.request));
         let mut audit = Audit {
             checked: Checked {
                 requests: self.subjects.len(),
-                ..Checked::default()
+                ..examined.checked
             },
+            totals: examined.totals,
             ..Audit::default()
         };
-        let mut found: Vec<Vec<Difference>> = Vec::with_capacity(self.subjects.len());
-        let mut summed = Vec::new();
-        for (place, (subject, held)) in self.subjects.iter().zip(held).enumerate() {
+        for ((subject, held), found) in self.subjects.iter().zip(held).zip(examined.found) {
             audit.checked.reports += usize::from(subject.report().is_some());
             let twins = self.may_be_a_twins(subject, held);
-            let mut differences: Vec<_> =
-                reports::judge(subject, held, twins).into_iter().collect();
-            if let Some(folder) = folder
-                && let Some(row) = subject.row.filter(|_| subject.report().is_some())
-            {
-                match files::look(row, folder, totals) {
-                    FileState::None => differences.extend(files::not_collected(subject, held)),
-                    FileState::Missing(why) => {
-                        audit.checked.files += 1;
-                        differences.push(subject.file_differs(Kind::FileMissing, &why));
-                    }
-                    FileState::Changed(why) => {
-                        audit.checked.files += 1;
-                        differences.push(subject.file_differs(Kind::FileChanged, &why));
-                    }
-                    FileState::Unchanged(sums) => {
-                        audit.checked.files += 1;
-                        audit.checked.empty += usize::from(row.collected.rows == Some(0));
-                        let subject = *subject;
-                        summed.extend(sums.map(|sums| Summed {
-                            place,
-                            subject,
-                            sums,
-                        }));
-                    }
-                }
+            audit
+                .differences
+                .extend(reports::judge(subject, held, twins));
+            if folder.is_some() && subject.has_report_without_file() {
+                audit.differences.extend(not_collected(subject, held));
             }
-            found.push(differences);
+            audit.differences.extend(found);
         }
-        if let Some(totals) = totals {
-            let compared = compare(&summed, totals);
-            audit.checked.totals = compared.groups;
-            audit.totals = compared.totals;
-            for (place, difference) in compared.differences {
-                found[place].push(difference);
-            }
-        }
-        audit.differences = found.into_iter().flatten().collect();
+        let vanished = examined.vanished.into_iter();
+        audit
+            .differences
+            .extend(vanished.map(|(_, difference)| difference));
         audit
     }
 

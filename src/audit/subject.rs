@@ -20,6 +20,12 @@ impl<'a> Subject<'a> {
         self.row.and_then(|row| row.state.report_id())
     }
 
+    /// Whether there is a report, and no file of it in the ledger.
+    pub(super) fn has_report_without_file(&self) -> bool {
+        let row = self.row.filter(|_| self.report().is_some());
+        row.is_some_and(|row| row.collected.file.is_empty())
+    }
+
     /// Whom it bills, as a person would say it.
     pub(super) fn who(&self) -> String {
         let org = self.planned.request.sub_partner.as_ref();

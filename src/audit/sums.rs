@@ -94,6 +94,11 @@ fn number(text: &str) -> Option<BigDecimal> {
         .flatten()
 }
 
+/// The sum of all of them.
+pub(super) fn total(sums: &Sums) -> BigDecimal {
+    sums.values().sum()
+}
+
 /// A sum as people write it: no exponent, no zeros at its end.
 pub(super) fn written(sum: &BigDecimal) -> String {
     sum.normalized().to_plain_string()

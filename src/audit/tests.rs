@@ -286,7 +286,7 @@ impl World {
         self.rows.iter().for_each(|row| ledger.fold(row.clone()));
         let scope = Scope::new(&self.plan, selected, &ledger);
         let held = self.ask(&scope);
-        scope.compare(&held, folder, Some(&self.totals))
+        scope.compare(&held, folder, Some(&self.totals), None)
     }
 
     fn ask(&self, scope: &Scope<'_>) -> Vec<Held> {
@@ -512,6 +512,7 @@ fn an_untouched_world_has_no_differences() {
             files: 24,
             empty: 0,
             totals: 8,
+            ..Checked::default()
         };
         assert_eq!(audit.checked, checked);
         assert_eq!(audit.totals.len(), 16);

@@ -2,6 +2,7 @@
 
 mod cause;
 mod check;
+mod comparison;
 mod init;
 mod outputs;
 mod partition;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 
 use cause::CauseArgs;
 pub(super) use check::{CheckArgs, CheckFormat};
+use comparison::PreviousArgs;
 pub(super) use init::{CompletionsArgs, InitArgs, ManArgs};
 pub(super) use outputs::HistoryArgs;
 use partition::PartitionArgs;
@@ -454,6 +456,9 @@ pub(super) struct AuditArgs {
     /// Leave files out: look at no file, and miss none
     #[arg(long, env = "MONTHEND_NO_FILES", value_parser = FalseyValueParser::new())]
     pub(super) no_files: bool,
+
+    #[command(flatten)]
+    pub(super) previous: PreviousArgs,
 
     #[command(flatten)]
     pub(super) selection: SelectionArgs,

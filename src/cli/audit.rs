@@ -8,6 +8,7 @@ use super::{
     args::{AuditArgs, PlanFormat},
     connection::credentials,
     converse::converse,
+    earlier::Earlier,
     error::CliError,
     exit::Exit,
     plan::discovered,
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     api::HttpApi,
-    audit::Scope,
+    audit::{Previous, Scope},
     ledger::{read_file, refuse_mixing},
     output::{AuditView, console},
     plan::Plan,
@@ -65,6 +66,10 @@ pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
         };
         Ok((plan, selected, held))
     };
+    // What can be wrong with the earlier ledger is said before the server is asked.
+    let earlier = (args.previous.previous.as_deref())
+        .map(|path| Earlier::read(path, target.is_rehearsal()))
+        .transpose()?;
     let (plan, selected, held) = converse(&mut target, credentials, &path, &signals, ask).await?;
 
     // The files.
@@ -72,7 +77,14 @@ pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let folder = (!args.no_files).then_some(folder);
     let scope = Scope::new(&plan, &selected, &reading.ledger);
-    let audit = scope.compare(&held, folder, totals.as_ref());
+    let previous = earlier.as_ref().map(|earlier| Previous {
+        ledger: &earlier.ledger,
+        selected: selection.of_earlier(&earlier.ledger, &manifest),
+        folder: (!args.no_files).then_some(&*earlier.folder),
+        max_drop: &args.previous.max_drop,
+        totals: totals.as_ref(),
+    });
+    let audit = scope.compare(&held, folder, totals.as_ref(), previous.as_ref());
 
     // The words.
     let view = AuditView::new(&audit);

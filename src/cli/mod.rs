@@ -14,6 +14,7 @@ mod converse;
 mod documents;
 mod drive;
 mod dry_run;
+mod earlier;
 mod error;
 mod existing;
 mod exit;
@@ -91,8 +92,8 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
 }
 
 fn run_async(command: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    // One thread for the wire: handing each exchange to another and back costs more than the exchange itself.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(CliError::Runtime)?;

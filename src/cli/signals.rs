@@ -1,5 +1,5 @@
 //! Signals: as long as nothing was sent, the first ends the process; from then on it ends the command in good order,
-//! and the second ends the process.
+//! and the second ends the process. They are heard on a thread of their own, whatever the command's thread is at.
 
 use std::{
     sync::{
@@ -37,7 +37,26 @@ impl Signals {
                 }
             }
         };
-        listen(heard);
+        let (ready, is_ready) = std::sync::mpsc::channel::<()>();
+        let hearing = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_io()
+                .build();
+            if let Ok(runtime) = runtime {
+                runtime.block_on(async {
+                    listen(heard);
+                    drop(ready);
+                    std::future::pending::<()>().await;
+                });
+            }
+        };
+        if std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(hearing)
+            .is_ok()
+        {
+            let _ = is_ready.recv(); // ends once it listens
+        }
         Signals { caught, in_order }
     }
 

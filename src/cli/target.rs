@@ -236,25 +236,29 @@ pub(super) fn real_ledger(path: &Path) -> Result<PathBuf, LedgerError> {
 pub(super) enum Then {
     /// It is written anew.
     Written,
-    /// It is left as it lies there.
+    /// It is left for the next run.
     Left,
+    /// It is an earlier one, that no run writes any more.
+    Past,
 }
 
 /// Says what a crash had left of the ledger, and how a spreadsheet has spelled it.
 pub(super) fn tell_repairs(ledger: &Path, reading: &Reading, then: Then) {
     let ledger = ledger.display();
     let (repaired, written) = match then {
-        Then::Written => ("", "it is"),
-        Then::Left => ("; the next run repairs it", "the next run has it"),
+        Then::Written => ("", ", and is written with commas and ISO dates again"),
+        Then::Left => (
+            "; the next run repairs it",
+            ", and the next run writes it with commas and ISO dates again",
+        ),
+        Then::Past => ("; it is left as it is", ""),
     };
     for repair in &reading.repairs {
         warn!("{ledger}: {repair}{repaired}");
     }
     if !reading.spelling.is_own() {
         let spelling = &reading.spelling;
-        warn!(
-            "{ledger}: {spelling}; it was read all the same, and {written} written with commas and ISO dates again"
-        );
+        warn!("{ledger}: {spelling}; it is read all the same{written}");
     }
 }
 

@@ -3,14 +3,11 @@
 //! To add a column, add one entry at the end of the table, for a field of [`Row`]. Files without the column are
 //! read all the same, and get it with their next rewrite.
 
-use std::borrow::Cow;
-
-use chrono::{DateTime, SecondsFormat, Utc};
-
 use super::{
     BadCell, Row,
-    cell::{neutralise, restore},
+    cell::restore,
     draft::Draft,
+    line::Line,
     written::{WrittenDay, WrittenTime, truth, whole},
 };
 use crate::request::{ReportId, ReportIdError, is_spoilt_number};
@@ -27,8 +24,8 @@ pub(super) struct Entry {
     pub(super) kind: &'static str,
     /// Its constraints in the same words, as JSON; empty for none.
     pub(super) constraints: &'static str,
-    /// Makes the cell.
-    pub(super) write: for<'r> fn(&'r Row) -> Cow<'r, str>,
+    /// Writes the cell.
+    pub(super) write: fn(&Row, &mut Line<'_>),
     /// Takes a cell that is not empty; the error says what would be right.
     pub(super) read: fn(&mut Draft, &str) -> Result<(), String>,
 }
@@ -67,70 +64,67 @@ macro_rules! columns {
 columns! {
     RequestId: "request_id", Required, "string", r#"{"required": true, "unique": true, "pattern": "r[0-9a-f]{16}"}"#,
         "Stable id of the request: a hash of organisation, type, dates and internal",
-        |row| row.id().to_string().into(),
+        |row, line| line.plain(row.id()),
         |draft, text| set(&mut draft.id, text, str::parse);
     Job: "job", Optional, "string", "",
         "The first job that names the request",
-        |row| neutralise(&row.job),
+        |row, line| line.text(&row.job),
         |draft, text| keep(&mut draft.job, text);
     SubPartner: "sub_partner", Optional, "string", "",
         "The sub-partner's label; empty where it has none",
-        |row| neutralise(row.label.as_deref().unwrap_or_default()),
+        |row, line| line.text(row.label.as_deref().unwrap_or_default()),
         |draft, text| keep(&mut draft.label, text);
     SubPartnerOrgId: "sub_partner_org_id", Required, "string", "",
         "The sub-partner's organisation id; empty for the partner itself",
-        |row| neutralise(row.request().sub_partner.as_ref().map_or("", |org| org.as_str())),
+        |row, line| line.text(row.request().sub_partner.as_ref().map_or("", |org| org.as_str())),
         |draft, text| set(&mut draft.org, text, str::parse);
     Type: "type", Required, "string", r#"{"required": true, "enum": ["PARTNER", "CUSTOMER", "USER"]}"#,
         "What the report is broken down by",
-        |row| row.request().report_type.as_str().into(),
+        |row, line| line.word(row.request().report_type.as_str()),
         |draft, text| set(&mut draft.report_type, text, str::parse);
     BillingStartDate: "billing_start_date", Required, "date", r#"{"required": true}"#,
         "First day",
-        |row| row.request().period.start().to_string().into(),
+        |row, line| line.day(row.request().period.start()),
         |draft, text| set(&mut draft.start, text, WrittenDay::read);
     BillingEndDate: "billing_end_date", Required, "date", r#"{"required": true}"#,
         "Last day, included",
-        |row| row.request().period.end().to_string().into(),
+        |row, line| line.day(row.request().period.end()),
         |draft, text| set(&mut draft.end, text, WrittenDay::read);
     Internal: "internal", Required, "boolean", r#"{"required": true}"#,
         "Whether internal organisations are included",
-        |row| row.request().internal.to_string().into(),
+        |row, line| line.plain(row.request().internal),
         |draft, text| set(&mut draft.internal, text, truth);
     Status: "status", Required, "string", r#"{"required": true, "enum": ["created", "failed", "pending", "sending"]}"#,
         "created: the report exists; failed: see error; pending: not sent yet; sending: in doubt, a report may exist",
-        |row| row.state.word().into(),
+        |row, line| line.word(row.state.word()),
         |draft, text| keep(&mut draft.status, text.trim());
     ReportId: "report_id", Required, "string", "",
         "The report's id; set on created rows and no others",
-        |row| neutralise(row.state.report_id().map_or("", |id| id.as_str())),
+        |row, line| line.text(row.state.report_id().map_or("", |id| id.as_str())),
         |draft, text| set(&mut draft.report_id, text, report);
     HttpStatus: "http_status", Optional, "integer", r#"{"minimum": 100, "maximum": 599}"#,
         "Of the last answer to a create",
-        |row| row.last_answer.http_status.map_or(Cow::Borrowed(""), |status| status.to_string().into()),
+        |row, line| line.optional(row.last_answer.http_status),
         |draft, text| set(&mut draft.http_status, text, whole);
     ErrorCode: "error_code", Optional, "string", "",
         "The server's code, else timeout, connect, tls, reset, redirect, bad_response or http_NNN; in_doubt where a person has to decide",
-        |row| neutralise(row.state.error_code()),
+        |row, line| line.text(row.state.error_code()),
         |draft, text| keep(&mut draft.code, text);
     Error: "error", Optional, "string", "",
         "What went wrong, one line",
-        |row| match row.error() {
-            Cow::Borrowed(text) => neutralise(text),
-            Cow::Owned(text) => neutralise(&text).into_owned().into(),
-        },
+        |row, line| line.text(&row.error()),
         |draft, text| keep(&mut draft.error, text);
     TrackingId: "tracking_id", Optional, "string", "",
         "The server's id of the last answer to a create, for its support desk",
-        |row| neutralise(row.last_answer.tracking_id.as_deref().unwrap_or_default()),
+        |row, line| line.text(row.last_answer.tracking_id.as_deref().unwrap_or_default()),
         |draft, text| keep(&mut draft.tracking_id, text);
     Attempts: "attempts", Optional, "integer", r#"{"required": true, "minimum": 0}"#,
         "Creates that left us, all runs together",
-        |row| row.attempts.to_string().into(),
+        |row, line| line.plain(row.attempts),
         |draft, text| set(&mut draft.attempts, text, whole);
     UpdatedAt: "updated_at", Optional, "datetime", "",
         "When the row was written, UTC",
-        |row| instant(row.updated_at),
+        |row, line| line.time(row.updated_at),
         |draft, text| {
             let read = set(&mut draft.updated_at, text, WrittenTime::read);
             draft.lost_time = read.is_err();
@@ -138,27 +132,27 @@ columns! {
         };
     ReportStatus: "report_status", Optional, "string", "",
         "What the server said last of the report: IN_PROGRESS, COMPLETED, FAILED; empty: never asked",
-        |row| neutralise(&row.collected.status),
+        |row, line| line.text(&row.collected.status),
         |draft, text| keep(&mut draft.collected.status, text);
     ReportFile: "report_file", Optional, "string", "",
         "The collected file, relative to the ledger's folder; empty until it is whole under that name",
-        |row| neutralise(&row.collected.file),
+        |row, line| line.text(&row.collected.file),
         |draft, text| keep(&mut draft.collected.file, text);
     ReportSha256: "report_sha256", Optional, "string", r#"{"pattern": "[0-9a-f]{64}"}"#,
         "The SHA-256 of that file",
-        |row| neutralise(&row.collected.sha256),
+        |row, line| line.text(&row.collected.sha256),
         |draft, text| keep(&mut draft.collected.sha256, text);
     IntentAt: "intent_at", Optional, "datetime", "",
         "When the earliest create whose outcome is unknown left, by the server's clock where known; empty once that is settled",
-        |row| instant(row.state.intent()),
+        |row, line| line.time(row.state.intent()),
         |draft, text| set(&mut draft.intent_at, text, WrittenTime::read);
     ReportError: "report_error", Optional, "string", "",
         "Why a created report is not collected, one line; empty where it is, or where nothing was tried",
-        |row| neutralise(&row.collected.error),
+        |row, line| line.text(&row.collected.error),
         |draft, text| keep(&mut draft.collected.error, text);
     ReportRows: "report_rows", Optional, "integer", r#"{"minimum": 0}"#,
         "Rows of the collected file without its header; 0 is a report that is there and empty",
-        |row| row.collected.rows.map_or(Cow::Borrowed(""), |rows| rows.to_string().into()),
+        |row, line| line.optional(row.collected.rows),
         |draft, text| set(&mut draft.collected.rows, text, whole);
 }
 
@@ -178,10 +172,14 @@ impl Column {
     }
 }
 
-/// The cells of `row` in the order of [`Column::ALL`], then the extra ones, neutralised where they hold text.
-pub(super) fn cells(row: &Row) -> impl Iterator<Item = Cow<'_, str>> {
-    let ours = TABLE.iter().map(|entry| (entry.write)(row));
-    ours.chain(row.extra.iter().map(|text| neutralise(text)))
+/// The cells of `row` in the order of [`Column::ALL`], then the extra ones.
+pub(super) fn write(row: &Row, line: &mut Line<'_>) {
+    for entry in &TABLE {
+        (entry.write)(row, line);
+    }
+    for text in &row.extra {
+        line.text(text);
+    }
 }
 
 /// Reads the cells of `columns`; `cell_of` gives a column's raw text, empty where the line has none.
@@ -228,10 +226,4 @@ fn report(text: &str) -> Result<ReportId, String> {
         );
     }
     text.parse().map_err(|e: ReportIdError| e.to_string())
-}
-
-fn instant(time: Option<DateTime<Utc>>) -> Cow<'static, str> {
-    time.map_or(Cow::Borrowed(""), |time| {
-        time.to_rfc3339_opts(SecondsFormat::Millis, true).into()
-    })
 }

@@ -29,6 +29,12 @@ pub trait Disk {
 
     /// Makes everything appended so far durable.
     async fn sync(&self) -> io::Result<()>;
+
+    /// [`Disk::append`], then [`Disk::sync`].
+    async fn append_and_sync(&self, bytes: Vec<u8>) -> io::Result<()> {
+        self.append(bytes).await?;
+        self.sync().await
+    }
 }
 
 /// A real file.
@@ -157,8 +163,16 @@ impl Disk for FileDisk {
     }
 
     async fn sync(&self) -> io::Result<()> {
-        self.run(|inner| inner.file.as_ref().map_or(Ok(()), File::sync_data))
-            .await
+        self.run(|inner| inner.sync()).await
+    }
+
+    async fn append_and_sync(&self, bytes: Vec<u8>) -> io::Result<()> {
+        // One way to the thread and back.
+        self.run(move |inner| {
+            inner.append(&bytes)?;
+            inner.sync()
+        })
+        .await
     }
 }
 
@@ -197,6 +211,10 @@ impl Inner {
         contents.update(bytes);
         *trace = after;
         Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file.as_ref().map_or(Ok(()), File::sync_data)
     }
 
     /// Whether the file is still what we know of it.

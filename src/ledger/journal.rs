@@ -51,23 +51,13 @@ impl<D: Disk> Writer<'_, D> {
     pub async fn run(mut self) {
         let mut group = Vec::new();
         while self.lines.recv_many(&mut group, usize::MAX).await > 0 {
-            let bytes = group
-                .iter()
-                .flat_map(|e: &Entry| e.line.iter().copied())
-                .collect();
-            let result = self.write(bytes).await;
+            let lines: Vec<&[u8]> = group.iter().map(|e: &Entry| &e.line[..]).collect();
+            let written = self.disk.append_and_sync(lines.concat()).await;
+            let result = written.map_err(|e| JournalError(Arc::new(e)));
             for entry in group.drain(..) {
                 // Whoever no longer waits does not need to know.
                 let _ = entry.durable.send(result.clone());
             }
         }
-    }
-
-    async fn write(&self, bytes: Vec<u8>) -> Result<(), JournalError> {
-        let done = async {
-            self.disk.append(bytes).await?;
-            self.disk.sync().await
-        };
-        done.await.map_err(|e| JournalError(Arc::new(e)))
     }
 }

@@ -23,6 +23,7 @@ mod file;
 mod header;
 mod holder;
 mod journal;
+mod line;
 mod lines;
 mod lock;
 mod merge;

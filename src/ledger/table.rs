@@ -1,8 +1,8 @@
 //! The ledger's contents in memory.
 
-use std::{borrow::Cow, collections::HashMap};
+use foldhash::HashMap;
 
-use super::{Column, Row, State, column};
+use super::{Column, Row, State, column, line::Line};
 use crate::request::{ReportId, RequestId};
 
 /// Where a row stands in one [`Ledger`]; of use there only, and until its rows are put in another order.
@@ -139,65 +139,37 @@ impl Ledger {
 
     /// The file at rest: header and one line per row.
     pub fn to_csv(&self) -> Vec<u8> {
-        let header = Column::ALL
-            .iter()
-            .map(|column| column.name())
-            .chain(self.extra_columns.iter().map(String::as_str));
-        let mut out = Records::default();
-        out.push(header);
-        for row in self.rows() {
-            out.push(self.cells(row));
+        let mut out = Vec::new();
+        let mut header = Line::new(&mut out);
+        for column in Column::ALL {
+            header.word(column.name());
         }
-        out.into_bytes()
+        for name in &self.extra_columns {
+            header.raw(name);
+        }
+        header.end();
+        for row in self.rows() {
+            self.write(row, &mut out);
+        }
+        out
     }
 
     /// One row as a line of this file, its line feed included.
     pub fn line(&self, row: &Row) -> Vec<u8> {
-        let mut out = Records::default();
-        out.push(self.cells(row));
-        out.into_bytes()
+        let mut out = Vec::with_capacity(LINE);
+        self.write(row, &mut out);
+        out
     }
 
-    fn cells<'a>(&'a self, row: &'a Row) -> impl Iterator<Item = Cow<'a, str>> {
-        let missing = self.extra_columns.len().saturating_sub(row.extra.len());
-        column::cells(row).chain(std::iter::repeat_n("".into(), missing))
-    }
-}
-
-/// Lines as RFC 4180 has them, ended by LF.
-struct Records(csv::Writer<Vec<u8>>);
-
-impl Default for Records {
-    fn default() -> Self {
-        let mut builder = csv::WriterBuilder::new();
-        builder
-            .terminator(csv::Terminator::Any(b'\n'))
-            .flexible(true);
-        Records(builder.buffer_capacity(1 << 10).from_writer(Vec::new()))
-    }
-}
-
-#[expect(
-    clippy::expect_used,
-    reason = "writing to memory does not fail, and `flexible` takes any length"
-)]
-impl Records {
-    fn push<C: AsRef<str>>(&mut self, cells: impl IntoIterator<Item = C>) {
-        for cell in cells {
-            let cell = cell.as_ref();
-            // A zero byte is the mark of a stretch that was never written: see `read`.
-            let cell = match cell.contains('\0') {
-                true => Cow::Owned(cell.replace('\0', "")),
-                false => Cow::Borrowed(cell),
-            };
-            self.0.write_field(&*cell).expect("writing to memory");
+    fn write(&self, row: &Row, out: &mut Vec<u8>) {
+        let mut line = Line::new(out);
+        column::write(row, &mut line);
+        for _ in row.extra.len()..self.extra_columns.len() {
+            line.word("");
         }
-        self.0
-            .write_record(None::<&[u8]>)
-            .expect("writing to memory");
-    }
-
-    fn into_bytes(self) -> Vec<u8> {
-        self.0.into_inner().expect("flushing to memory")
+        line.end();
     }
 }
+
+/// What a line mostly takes, in bytes.
+const LINE: usize = 384;

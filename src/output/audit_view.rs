@@ -153,6 +153,8 @@ impl<'a> AuditView<'a> {
             files,
             empty,
             totals,
+            compared,
+            incomparable,
         } = self.audit.checked;
         let mut checked = vec![
             words::count(requests, "request"),
@@ -164,6 +166,13 @@ impl<'a> AuditView<'a> {
         }
         if !self.audit.totals.is_empty() {
             checked.push(words::count(totals, "comparison") + " of sums");
+        }
+        if compared + incomparable > 0 {
+            let mut with = words::count(compared, "comparison") + " with the earlier ledger";
+            if incomparable > 0 {
+                with.push_str(&format!(" ({} not possible)", words::grouped(incomparable)));
+            }
+            checked.push(with);
         }
         out.push_str(&format!("checked {}\n", checked.join(", ")));
         let counts = counts.iter();
@@ -268,6 +277,8 @@ mod tests {
                 files: 1_298,
                 empty: 2,
                 totals: 1,
+                compared: 1_200,
+                incomparable: 3,
             },
             totals: vec![Total {
                 label: Some("Acme".to_owned()),
@@ -295,7 +306,8 @@ mod tests {
              … and 2 more gone (--format csv shows all)\n\n\
              SUB-PARTNER  PERIOD   SKU  PARTNER  USER\n\
              Acme         2026-10  A       30.6  30.8  differ\n\n\
-             checked 1,300 requests, 1,299 reports, 1,298 files (2 without rows), 1 comparison of sums\n\
+             checked 1,300 requests, 1,299 reports, 1,298 files (2 without rows), 1 comparison of sums, \
+             1,200 comparisons with the earlier ledger (3 not possible)\n\
              13 differences: 12 gone, 1 file_changed\n"
         );
         assert_eq!(table, expected);

@@ -1,7 +1,6 @@
 //! The gate that every request of the process passes.
 
 use std::{
-    collections::VecDeque,
     sync::{Mutex, MutexGuard},
     time::Duration,
 };
@@ -27,6 +26,9 @@ use crate::settings::{Limits, RetryPolicy};
 #[derive(Debug)]
 pub struct Gate {
     state: Mutex<State>,
+    /// Held by the one whose turn it is, in the order of arrival: only that one has to look again when something
+    /// changes, however many wait behind it.
+    turn: tokio::sync::Mutex<()>,
     changed: Notify,
     policy: RetryPolicy,
 }
@@ -104,10 +106,10 @@ struct State {
     in_flight: usize,
     /// How many may be in flight while sending gathers way.
     window: usize,
-    queue: VecDeque<u64>,
-    next_ticket: u64,
     /// Closed for all but the renewal of credentials.
     closed: u32,
+    /// How many wait that go before all others.
+    first: u32,
     /// How many waits were announced so far.
     pauses: u64,
     /// End of the last announced wait.
@@ -135,9 +137,8 @@ impl Gate {
                 concurrency: limits.concurrency.get(),
                 in_flight: 0,
                 window: 1,
-                queue: VecDeque::new(),
-                next_ticket: 0,
                 closed: 0,
+                first: 0,
                 pauses: 0,
                 not_before: None,
                 entry: Ceiling::new(limits.rate, kept_back),
@@ -149,6 +150,7 @@ impl Gate {
                 stopped: None,
                 stats: Stats::default(),
             }),
+            turn: tokio::sync::Mutex::new(()),
             changed: Notify::new(),
             policy: policy.clone(),
         }
@@ -159,12 +161,13 @@ impl Gate {
     /// # Errors
     /// Nothing will leave any more.
     pub async fn enter(&self, priority: Priority) -> Result<Pass<'_>, StopCause> {
-        let ticket = Ticket::draw(self, priority);
+        let _turn = match priority {
+            Priority::Ordinary => Turn::InOrder(self.turn.lock().await),
+            Priority::First => Turn::first(self),
+        };
         loop {
             let changed = self.changed.notified();
-            let entered = self
-                .state()
-                .try_enter(ticket.number, priority, &self.policy);
+            let entered = self.state().try_enter(priority, &self.policy);
             match entered {
                 Ok(pauses) => return Ok(Pass { gate: self, pauses }),
                 Err(Blocked::Stopped(cause)) => return Err(cause),
@@ -242,12 +245,7 @@ enum Blocked {
 
 impl State {
     /// One look at everything: the pure step behind [`Gate::enter`]. Gives the number of waits so far.
-    fn try_enter(
-        &mut self,
-        ticket: u64,
-        priority: Priority,
-        policy: &RetryPolicy,
-    ) -> Result<u64, Blocked> {
+    fn try_enter(&mut self, priority: Priority, policy: &RetryPolicy) -> Result<u64, Blocked> {
         let now = Instant::now();
         let stalled_at = *self.last_accepted.get_or_insert(now) + policy.max_stall;
         if self.stopped.is_none() && now >= stalled_at {
@@ -259,9 +257,7 @@ impl State {
             return Err(Blocked::Stopped(cause));
         }
         let until = |at: Instant| Err(Blocked::Until(at.min(stalled_at)));
-        if self.queue.front() != Some(&ticket)
-            || (self.closed > 0 && priority == Priority::Ordinary)
-        {
+        if priority == Priority::Ordinary && (self.closed > 0 || self.first > 0) {
             return until(stalled_at);
         }
         if let Some(at) = self.not_before.filter(|at| *at > now) {
@@ -395,33 +391,25 @@ impl Drop for Idle<'_> {
     }
 }
 
-/// A place in the queue, given up when dropped.
-struct Ticket<'g> {
-    gate: &'g Gate,
-    number: u64,
+/// The turn to enter, given up when dropped.
+enum Turn<'g> {
+    InOrder(#[expect(dead_code, reason = "held")] tokio::sync::MutexGuard<'g, ()>),
+    First(&'g Gate),
 }
 
-impl<'g> Ticket<'g> {
-    fn draw(gate: &'g Gate, priority: Priority) -> Self {
-        let mut state = gate.state();
-        let number = state.next_ticket;
-        state.next_ticket += 1;
-        match priority {
-            Priority::Ordinary => state.queue.push_back(number),
-            Priority::First => state.queue.push_front(number),
-        }
-        drop(state);
-        Ticket { gate, number }
+impl<'g> Turn<'g> {
+    fn first(gate: &'g Gate) -> Self {
+        gate.state().first += 1;
+        Turn::First(gate)
     }
 }
 
-impl Drop for Ticket<'_> {
+impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.gate
-            .state()
-            .queue
-            .retain(|number| *number != self.number);
-        self.gate.changed.notify_waiters();
+        if let Turn::First(gate) = self {
+            gate.state().first -= 1;
+            gate.changed.notify_waiters();
+        }
     }
 }
 

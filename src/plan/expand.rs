@@ -28,6 +28,18 @@ pub struct Planned {
     pub label: Option<Arc<str>>,
 }
 
+/// A row as the plan that made it had it.
+impl From<&Row> for Planned {
+    fn from(row: &Row) -> Self {
+        Planned {
+            id: row.id(),
+            request: row.request().clone(),
+            job: Arc::clone(&row.job),
+            label: row.label.clone(),
+        }
+    }
+}
+
 /// What one job adds to a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobCount {

@@ -138,11 +138,7 @@ impl Selection {
         let matcher = Matcher {
             selection: self,
             jobs,
-            labels: manifest
-                .labels
-                .iter()
-                .map(|(label, id)| (&**label, id))
-                .collect(),
+            labels: labels(manifest),
         };
         let planned = || plan.requests().iter().map(Candidate::from);
         matcher.check(planned().chain(ledger.rows().map(Candidate::from)))?;
@@ -174,6 +170,31 @@ impl Selection {
     }
 }
 
+impl Selection {
+    /// The ids of the rows of an earlier ledger that are selected, whatever their period: selectors speak of today's
+    /// requests. A job is known by the `job` column, a label also from the manifest. None is no mistake.
+    pub fn of_earlier(&self, earlier: &Ledger, manifest: &Manifest) -> HashSet<RequestId> {
+        let selection = Selection {
+            periods: Vec::new(),
+            ..self.clone()
+        };
+        let matcher = Matcher {
+            selection: &selection,
+            jobs: HashMap::new(),
+            labels: labels(manifest),
+        };
+        let rows = earlier.rows().map(Candidate::from);
+        let selected = rows.filter(|c| matcher.matches(c) && self.is_in_share(c.request));
+        selected.map(|c| c.id).collect()
+    }
+}
+
+/// The labels of the manifest, and the ids that they stand for.
+fn labels(manifest: &Manifest) -> HashMap<&str, &OrgId> {
+    let labels = manifest.labels.iter();
+    labels.map(|(label, id)| (&**label, id)).collect()
+}
+
 struct Matcher<'a> {
     selection: &'a Selection,
     /// The requests that each selected job of the manifest names.
@@ -203,24 +224,26 @@ impl Matcher<'_> {
         }
     }
 
+    fn matches(&self, c: &Candidate<'_>) -> bool {
+        let s = self.selection;
+        any(&s.jobs, |job| self.job(job, c))
+            && any(&s.sub_partners, |who| self.who(who, c))
+            && any(&s.types, |t| *t == c.request.report_type)
+            && any(&s.periods, |p| c.request.period.lies_within(*p))
+            && any(&s.causes, |cause| c.cause == cause)
+    }
+
     fn select<'c>(
         &self,
         candidates: impl Iterator<Item = Candidate<'c>>,
         mut others: impl Iterator<Item = Candidate<'c>>,
     ) -> Result<HashSet<RequestId>, SelectionError> {
-        let matches = |c: &Candidate<'_>| {
-            let s = self.selection;
-            any(&s.jobs, |job| self.job(job, c))
-                && any(&s.sub_partners, |who| self.who(who, c))
-                && any(&s.types, |t| *t == c.request.report_type)
-                && any(&s.periods, |p| c.request.period.lies_within(*p))
-                && any(&s.causes, |cause| c.cause == cause)
-        };
         let mut together = self.selection.has_no_selector();
-        let matching = candidates.filter(&matches).inspect(|_| together = true);
+        let matching = candidates.filter(|c| self.matches(c));
+        let matching = matching.inspect(|_| together = true);
         let in_share = matching.filter(|c| self.selection.is_in_share(c.request));
         let selected: HashSet<RequestId> = in_share.map(|c| c.id).collect();
-        if together || others.any(|c| matches(&c)) {
+        if together || others.any(|c| self.matches(&c)) {
             Ok(selected)
         } else {
             Err(SelectionError::NothingTogether)

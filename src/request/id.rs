@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use sha2::{Digest, Sha256};
 
-use super::{OrgId, Request};
+use super::{OrgId, Request, spell_day};
 
 /// The ledger's `request_id`: `r` and 16 hexadecimal digits (docs/ledger.md).
 ///
@@ -53,16 +53,16 @@ impl Request {
     fn hash_with(&self, org: &str, internal: bool) -> RequestId {
         let mut hash = Sha256::new();
         for part in [
-            "monthend request\norg=",
-            org,
-            "\ntype=",
-            self.report_type.as_str(),
-            "\nstart=",
-            &self.period.start().to_string(),
-            "\nend=",
-            &self.period.end().to_string(),
-            "\ninternal=",
-            if internal { "true\n" } else { "false\n" },
+            "monthend request\norg=".as_bytes(),
+            org.as_bytes(),
+            b"\ntype=",
+            self.report_type.as_str().as_bytes(),
+            b"\nstart=",
+            &spell_day(self.period.start()),
+            b"\nend=",
+            &spell_day(self.period.end()),
+            b"\ninternal=",
+            if internal { b"true\n" } else { b"false\n" },
         ] {
             hash.update(part);
         }

@@ -14,8 +14,8 @@ use std::fmt;
 pub use id::{RequestId, RequestIdError};
 pub(crate) use org_id::is_spoilt_number;
 pub use org_id::{OrgId, OrgIdError};
-pub(crate) use period::day;
 pub use period::{Month, MonthError, Period, PeriodError};
+pub(crate) use period::{day, spell_day};
 pub use report_id::{ReportId, ReportIdError};
 pub use report_type::{ReportType, UnknownReportType};
 

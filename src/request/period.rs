@@ -98,6 +98,20 @@ pub(crate) fn day(text: &str) -> Result<NaiveDate, PeriodError> {
         .ok_or_else(|| PeriodError::NotADay(text.to_owned()))
 }
 
+/// `YYYY-MM-DD`, what [`day`] reads: of the years that have four digits, and no others are read.
+pub(crate) fn spell_day(day: NaiveDate) -> [u8; 10] {
+    let mut text = *b"0000-00-00";
+    let year = day.year().rem_euclid(10_000).unsigned_abs();
+    for (value, places) in [(year, 0..4), (day.month(), 5..7), (day.day(), 8..10)] {
+        let mut rest = value;
+        for place in places.rev() {
+            text[place] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+    }
+    text
+}
+
 /// A calendar month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Month {

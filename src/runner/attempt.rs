@@ -2,9 +2,10 @@
 
 use std::{
     cell::RefCell,
-    collections::{HashMap, HashSet, hash_map::Entry},
+    collections::{HashSet, hash_map::Entry},
 };
 
+use foldhash::HashMap;
 use tokio::time::Instant;
 
 use super::{

@@ -3,10 +3,12 @@
 mod look_ups;
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashSet},
+    pin::pin,
     time::Duration,
 };
 
+use foldhash::HashMap;
 use futures::{StreamExt as _, future::LocalBoxFuture, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep_until};
 
@@ -134,7 +136,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             ready: BTreeSet::new(),
             delayed: BTreeSet::new(),
             doubts: BTreeSet::new(),
-            progress: HashMap::new(),
+            progress: HashMap::default(),
             sending: 0,
             twins: Twins::default(),
             forbidden: None,
@@ -154,6 +156,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         self.emit(EventKind::Started);
         let mut under_way: Work<'_> = FuturesUnordered::new();
         let mut grace: Option<Instant> = None;
+        let mut caught = pin!(interrupt.caught());
         loop {
             self.start(&mut under_way);
             if under_way.is_empty() && (self.stop.is_some() || self.next_due().is_none()) {
@@ -165,7 +168,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                 .then(|| self.context.session.gate().idle());
             tokio::select! {
                 biased;
-                signal = interrupt.caught(), if grace.is_none() => {
+                signal = &mut caught, if grace.is_none() => {
                     grace = Some(Instant::now() + interrupt.grace);
                     self.stop(StopReason::Interrupted(signal));
                 }

@@ -4,7 +4,9 @@
 //! requests of one sub-partner (with and without `internal`) exclude each other. So a group needs no list of its
 //! members: it counts who is busy, and keeps who has to wait.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+
+use foldhash::HashMap;
 
 use crate::request::{OrgId, Period, ReportType, Request};
 
@@ -23,7 +25,7 @@ struct Group<W> {
 impl<W> Default for Twins<W> {
     fn default() -> Self {
         Twins {
-            groups: HashMap::new(),
+            groups: HashMap::default(),
         }
     }
 }
@@ -49,7 +51,7 @@ impl<W> Twins<W> {
     /// twin that is so too.
     pub(super) fn begin(&mut self, request: &Request) {
         let group = self.groups.entry(key(request)).or_insert_with(|| Group {
-            busy: HashMap::new(),
+            busy: HashMap::default(),
             waiting: VecDeque::new(),
         });
         *group.busy.entry(request.sub_partner.clone()).or_default() += 1;

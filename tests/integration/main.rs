@@ -38,6 +38,7 @@ mod pacing;
 mod partition;
 mod plan;
 mod plan_warnings;
+mod previous;
 mod recipes;
 mod rehearsal;
 mod rescued;

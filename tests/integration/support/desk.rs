@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use super::{LedgerFile, Monthend};
@@ -115,6 +116,24 @@ impl Desk {
     #[track_caller]
     pub(crate) fn ledger_at(&self, name: &str) -> LedgerFile {
         LedgerFile::read(&self.path(name))
+    }
+
+    /// Puts a file where the row at `place` of a ledger in `folder` (`then/`, or nothing for this one) says that it was
+    /// collected.
+    pub(crate) fn lay(&self, folder: &str, ledger: &mut LedgerFile, place: usize, content: &str) {
+        let file = format!("reports/{place}.csv");
+        fs::create_dir_all(self.path(&format!("{folder}reports"))).unwrap();
+        self.write(&format!("{folder}{file}"), content);
+        let hash = Sha256::digest(content);
+        let hash: String = hash.iter().map(|b| format!("{b:02x}")).collect();
+        let rows = (content.lines().count() - 1).to_string();
+        let cells = [
+            ("report_status", "COMPLETED"),
+            ("report_file", &file),
+            ("report_sha256", &hash),
+            ("report_rows", &rows),
+        ];
+        ledger.set(place, &cells);
     }
 
     /// The binary with these arguments.

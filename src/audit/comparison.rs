@@ -1,0 +1,166 @@
+//! The latest reports beside those before them: who has vanished, and whose figures fell.
+//!
+//! One comparison serves `audit --previous` and the page of `monthend report`. It pairs requests with the rows of an
+//! earlier ledger and holds two figures against each other; where figures come from is told in [`super::figure`].
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    str::FromStr,
+};
+
+use bigdecimal::BigDecimal;
+
+use crate::{
+    ledger::{Row, State},
+    request::{OrgId, Period, ReportType, Request},
+};
+
+/// Whose reports are compared: those of one sub-partner (or the partner itself, `None`), type and `internal`. Spellings of
+/// one organisation are equal.
+type Whose<'a> = (Option<&'a OrgId>, ReportType, bool);
+
+fn whose(request: &Request) -> Whose<'_> {
+    let Request {
+        sub_partner,
+        report_type,
+        internal,
+        ..
+    } = request;
+    (sub_partner.as_ref(), *report_type, *internal)
+}
+
+/// The later of two periods is the one that ends later; of two with one end, the shorter.
+fn age(period: Period) -> impl Ord {
+    (period.end(), period.start())
+}
+
+/// Requests with what stands beside them in an earlier ledger.
+#[derive(Debug, Default)]
+pub struct Beside<'a> {
+    /// Places in `now`, in their order, each with the earlier row that it is compared with: of everyone the latest
+    /// request, and the latest row whose period ended before that one began.
+    pub pairs: Vec<(usize, &'a Row)>,
+    /// Latest requests, by their places in `now`, that have no such row: they are new.
+    pub new: Vec<usize>,
+    /// The last created rows of those who are in no request any more, in the order of the earlier ledger.
+    pub vanished: Vec<&'a Row>,
+}
+
+impl<'a> Beside<'a> {
+    /// Lays the rows of an `earlier` ledger, which may be the same one, beside the requests of `now`. Whoever is in
+    /// `planned` has not vanished; `now` are those requests of it that are looked at.
+    pub fn lay<'n>(
+        now: &[&'n Request],
+        planned: impl IntoIterator<Item = &'n Request>,
+        earlier: impl Iterator<Item = &'a Row>,
+    ) -> Self {
+        let mut latest: HashMap<Whose<'_>, (usize, Period)> = HashMap::new();
+        for (place, request) in now.iter().enumerate() {
+            let found = latest
+                .entry(whose(request))
+                .or_insert((place, request.period));
+            if age(request.period) > age(found.1) {
+                *found = (place, request.period);
+            }
+        }
+        let Some(last) = now
+            .iter()
+            .map(|request| request.period)
+            .max_by_key(|p| age(*p))
+        else {
+            return Beside::default();
+        };
+        let planned: HashSet<Whose<'_>> = planned.into_iter().map(whose).collect();
+
+        let mut before: HashMap<Whose<'_>, &Row> = HashMap::new();
+        let mut gone: HashMap<Whose<'_>, (usize, &Row)> = HashMap::new();
+        for (place, row) in earlier.enumerate() {
+            let (key, period) = (whose(row.request()), row.request().period);
+            let is_later = |than: &Row| age(period) > age(than.request().period);
+            if let Some((_, now)) = latest.get(&key) {
+                if period.end() < now.start() && before.get(&key).is_none_or(|than| is_later(than))
+                {
+                    before.insert(key, row);
+                }
+            } else if matches!(row.state, State::Created(_))
+                && period.end() < last.start()
+                && !planned.contains(&key)
+                && gone.get(&key).is_none_or(|(_, than)| is_later(than))
+            {
+                gone.insert(key, (place, row));
+            }
+        }
+
+        let mut compared: Vec<(usize, Whose<'_>)> = latest
+            .into_iter()
+            .map(|(key, (place, _))| (place, key))
+            .collect();
+        compared.sort_by_key(|(place, _)| *place);
+        let mut beside = Beside::default();
+        for (place, key) in compared {
+            match before.get(&key) {
+                Some(row) => beside.pairs.push((place, row)),
+                None => beside.new.push(place),
+            }
+        }
+        let mut gone: Vec<(usize, &Row)> = gone.into_values().collect();
+        gone.sort_by_key(|(place, _)| *place);
+        beside.vanished = gone.into_iter().map(|(_, row)| row).collect();
+        beside
+    }
+}
+
+/// By how much a figure may fall and be no difference: `--max-drop`, from 0 % to 100 %.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MaxDrop(BigDecimal);
+
+/// A text that is no percentage.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("write a percentage from 0% to 100%: 50%, 12.5%")]
+pub struct MaxDropError;
+
+impl MaxDrop {
+    /// By how many per cent `now` is less than `then`, where that is more than is allowed. Of nothing, or less than
+    /// nothing, no percentage can be lost.
+    pub fn exceeded(&self, then: &BigDecimal, now: &BigDecimal) -> Option<BigDecimal> {
+        let zero = BigDecimal::default();
+        if *then <= zero {
+            return None;
+        }
+        let lost = (then - now) * BigDecimal::from(100);
+        (lost > &self.0 * then).then(|| lost / then)
+    }
+}
+
+impl Default for MaxDrop {
+    fn default() -> Self {
+        MaxDrop(BigDecimal::from(50))
+    }
+}
+
+/// `50%`, `12.5%`; without the sign too.
+impl FromStr for MaxDrop {
+    type Err = MaxDropError;
+
+    fn from_str(text: &str) -> Result<Self, MaxDropError> {
+        let number = text.trim().trim_end_matches('%').trim_end();
+        let is_plain = number.len() <= 16
+            && number.starts_with(|c: char| c.is_ascii_digit())
+            && number.chars().all(|c| c.is_ascii_digit() || c == '.');
+        let percent = number.parse().ok().filter(|_| is_plain);
+        match percent {
+            Some(percent) if percent <= BigDecimal::from(100) => Ok(MaxDrop(percent)),
+            _ => Err(MaxDropError),
+        }
+    }
+}
+
+impl fmt::Display for MaxDrop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", self.0.normalized().to_plain_string())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! What the disk says of requests and their rows, and of an earlier ledger: what `audit` and the page of
+//! `monthend report` have in common.
+
+use std::path::Path;
+
+use bigdecimal::BigDecimal;
+
+use super::{
+    comparison::Beside,
+    difference::{Difference, Kind},
+    figure::{NoFigure, figure},
+    files::{self, FileState},
+    outcome::Checked,
+    previous::{Previous, dropped, vanished},
+    subject::Subject,
+    totals::{Summed, Total, compare},
+};
+use crate::{ledger::Row, request::Request, settings::Totals};
+
+/// What is looked at, and how.
+pub(super) struct Examination<'a, 's> {
+    /// In plan order.
+    pub(super) subjects: &'s [Subject<'a>],
+    /// The ledger's folder; without one, files are left out.
+    pub(super) folder: Option<&'s Path>,
+    /// What is summed up.
+    pub(super) totals: Option<&'s Totals>,
+    /// What is compared with.
+    pub(super) previous: Option<&'s Previous<'a>>,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub(super) struct Examined<'a> {
+    /// The differences of each subject, in the order of [`Kind`].
+    pub(super) found: Vec<Vec<Difference>>,
+    /// The figure of each subject.
+    pub(super) figures: Vec<Result<BigDecimal, NoFigure>>,
+    /// What stands beside subjects in the earlier ledger.
+    pub(super) pairs: Vec<Pair<'a>>,
+    /// Places of subjects that have nothing there.
+    pub(super) new: Vec<usize>,
+    /// Whom the plan does not have any more.
+    pub(super) vanished: Vec<(&'a Row, Difference)>,
+    /// Every sum.
+    pub(super) totals: Vec<Total>,
+    /// The part of it that is about files.
+    pub(super) checked: Checked,
+}
+
+/// A subject and the earlier row that it is compared with.
+#[derive(Debug)]
+pub(super) struct Pair<'a> {
+    pub(super) place: usize,
+    pub(super) row: &'a Row,
+    pub(super) then: Result<BigDecimal, NoFigure>,
+}
+
+impl<'a> Examination<'a, '_> {
+    /// Looks at every file once, with one row of it in memory. `planned` are the requests of the whole plan.
+    pub(super) fn run<'r>(&self, planned: impl IntoIterator<Item = &'r Request>) -> Examined<'a>
+    where
+        'a: 'r,
+    {
+        let mut examined = Examined::default();
+        let mut summed = Vec::new();
+        for (place, subject) in self.subjects.iter().enumerate() {
+            let row = subject.row.filter(|_| subject.report().is_some());
+            let file = row.zip(self.folder);
+            let file = file.map(|(row, folder)| files::look(row, folder, self.totals));
+            let figure = row
+                .ok_or(NoFigure::NotCreated)
+                .and_then(|row| figure(row, file.as_ref(), self.totals.into()));
+            examined.figures.push(figure);
+            let (difference, sums) = match file {
+                None | Some(FileState::None) => (None, None),
+                Some(FileState::Missing(why)) => (Some((Kind::FileMissing, why)), None),
+                Some(FileState::Changed(why)) => (Some((Kind::FileChanged, why)), None),
+                Some(FileState::Unchanged(sums)) => {
+                    let is_empty = row.is_some_and(|row| row.collected.rows == Some(0));
+                    examined.checked.empty += usize::from(is_empty);
+                    examined.checked.files += 1;
+                    (None, sums)
+                }
+            };
+            examined.checked.files += usize::from(difference.is_some());
+            let difference = difference.map(|(kind, why)| subject.file_differs(kind, &why));
+            examined.found.push(difference.into_iter().collect());
+            let subject = *subject;
+            summed.extend(sums.map(|sums| Summed {
+                place,
+                subject,
+                sums,
+            }));
+        }
+        if let Some(totals) = self.totals {
+            let compared = compare(&summed, totals);
+            examined.checked.totals = compared.groups;
+            examined.totals = compared.totals;
+            for (place, difference) in compared.differences {
+                examined.found[place].push(difference);
+            }
+        }
+        if let Some(previous) = self.previous {
+            self.lay_beside(previous, planned, &mut examined);
+        }
+        examined
+    }
+
+    fn lay_beside<'r>(
+        &self,
+        previous: &Previous<'a>,
+        planned: impl IntoIterator<Item = &'r Request>,
+        examined: &mut Examined<'a>,
+    ) where
+        'a: 'r,
+    {
+        let request = |subject: &Subject<'a>| &subject.planned.request;
+        let now: Vec<&'r Request> = self.subjects.iter().map(request).collect();
+        let beside = Beside::lay(&now, planned, previous.ledger.rows());
+        examined.new = beside.new;
+        for (place, row) in beside.pairs {
+            let then = previous.figure(row);
+            match (&examined.figures[place], &then) {
+                (Ok(now), Ok(then)) => {
+                    let subject = &self.subjects[place];
+                    examined.checked.compared += 1;
+                    examined.found[place].extend(dropped(subject, now, row, then, previous));
+                }
+                _ => examined.checked.incomparable += 1,
+            }
+            examined.pairs.push(Pair { place, row, then });
+        }
+        let vanished_rows = beside.vanished.into_iter();
+        let selected = vanished_rows.filter(|row| previous.selected.contains(&row.key()));
+        examined.vanished = selected.map(|row| (row, vanished(row, previous))).collect();
+    }
+}

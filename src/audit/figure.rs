@@ -1,0 +1,112 @@
+//! The one figure that a report is compared by.
+
+use std::fmt;
+
+use bigdecimal::BigDecimal;
+
+use super::{
+    files::FileState,
+    sums::{total, written},
+};
+use crate::{
+    ledger::{Row, State},
+    settings::Totals,
+};
+
+/// Why a report has no figure, so that it cannot be compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoFigure {
+    /// There is no report.
+    NotCreated,
+    /// There is no file.
+    NotCollected,
+    /// The ledger names a file that is not there.
+    FileMissing,
+    /// The file has other bytes than were collected.
+    FileChanged,
+    /// The file has no sum: it lacks a column, or has a cell there that is no number.
+    NoSum,
+    /// The ledger does not say how many rows the file has, as older versions did not.
+    NoRows,
+    /// Sums are compared, and files are left out.
+    NotRead,
+}
+
+impl NoFigure {
+    /// What stands in the place of the figure.
+    pub fn word(&self) -> &'static str {
+        match self {
+            NoFigure::NotCreated => "no report",
+            NoFigure::NotCollected => "not collected",
+            NoFigure::FileMissing => "file missing",
+            NoFigure::FileChanged => "file changed",
+            NoFigure::NoSum => "no sum",
+            NoFigure::NoRows => "rows not counted",
+            NoFigure::NotRead => "file not read",
+        }
+    }
+}
+
+/// What a figure counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure<'a> {
+    /// The rows of the file: `report_rows`.
+    Rows,
+    /// The sum of the column of this name.
+    Sum(&'a str),
+}
+
+impl<'a> From<Option<&'a Totals>> for Measure<'a> {
+    fn from(totals: Option<&'a Totals>) -> Self {
+        totals.map_or(Measure::Rows, |totals| Measure::Sum(&totals.column))
+    }
+}
+
+/// What a figure is, in words: `20 rows`, `CONSUMPTION 10.5`.
+pub(super) struct Told<'a>(pub(super) Measure<'a>, pub(super) &'a BigDecimal);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Told(measure, figure) = self;
+        let figure = written(figure);
+        match measure {
+            Measure::Rows if figure == "1" => write!(f, "1 row"),
+            Measure::Rows => write!(f, "{figure} rows"),
+            Measure::Sum(column) => write!(f, "{column} {figure}"),
+        }
+    }
+}
+
+/// The figure of a row: the sum of `audit.totals` in its file, or without totals its number of rows. A report that is
+/// there and empty counts as 0, whatever columns it has. `file` is what the disk has of it; `None` where files are left
+/// out.
+///
+/// # Errors
+/// Why it has none.
+pub(super) fn figure(
+    row: &Row,
+    file: Option<&FileState>,
+    measure: Measure<'_>,
+) -> Result<BigDecimal, NoFigure> {
+    if !matches!(row.state, State::Created(_)) {
+        return Err(NoFigure::NotCreated);
+    }
+    if row.collected.file.is_empty() {
+        return Err(NoFigure::NotCollected);
+    }
+    let sums = match file {
+        None => None,
+        Some(FileState::None) => return Err(NoFigure::NotCollected),
+        Some(FileState::Missing(_)) => return Err(NoFigure::FileMissing),
+        Some(FileState::Changed(_)) => return Err(NoFigure::FileChanged),
+        Some(FileState::Unchanged(sums)) => sums.as_ref(),
+    };
+    match (row.collected.rows, measure, sums) {
+        (Some(0), ..) => Ok(BigDecimal::default()),
+        (Some(rows), Measure::Rows, _) => Ok(rows.into()),
+        (None, Measure::Rows, _) => Err(NoFigure::NoRows),
+        (_, Measure::Sum(_), Some(Ok(sums))) => Ok(total(sums)),
+        (_, Measure::Sum(_), Some(Err(_))) => Err(NoFigure::NoSum),
+        (_, Measure::Sum(_), None) => Err(NoFigure::NotRead),
+    }
+}

@@ -1,0 +1,82 @@
+//! `vanished` and `dropped`: what an earlier ledger had, and today's plan and files do not have any more.
+
+use std::{collections::HashSet, path::Path};
+
+use bigdecimal::{BigDecimal, RoundingMode};
+
+use super::{
+    comparison::MaxDrop,
+    difference::{Difference, Kind},
+    figure::{Measure, NoFigure, Told, figure},
+    files,
+    subject::Subject,
+    sums::written,
+};
+use crate::{
+    ledger::{Ledger, Row},
+    plan::Planned,
+    request::RequestId,
+    settings::Totals,
+};
+
+/// An earlier ledger, to be compared with.
+#[derive(Debug)]
+pub struct Previous<'a> {
+    /// Its rows. It may be the ledger that is audited.
+    pub ledger: &'a Ledger,
+    /// Those of its rows that may be named as vanished.
+    pub selected: HashSet<RequestId>,
+    /// Where its files lie; `None` where files are left out.
+    pub folder: Option<&'a Path>,
+    /// By how much a figure may fall.
+    pub max_drop: &'a MaxDrop,
+    /// What is summed up; without it, rows are counted.
+    pub totals: Option<&'a Totals>,
+}
+
+impl Previous<'_> {
+    /// The figure of one of its rows. Reads the file to its end.
+    pub(super) fn figure(&self, row: &Row) -> Result<BigDecimal, NoFigure> {
+        let file = self
+            .folder
+            .map(|folder| files::look(row, folder, self.totals));
+        figure(row, file.as_ref(), self.totals.into())
+    }
+}
+
+/// The difference of a report whose figure is `now`, and was `then` in the `earlier` row, where it fell too much.
+pub(super) fn dropped(
+    subject: &Subject<'_>,
+    now: &BigDecimal,
+    earlier: &Row,
+    then: &BigDecimal,
+    previous: &Previous<'_>,
+) -> Option<Difference> {
+    let lost = previous.max_drop.exceeded(then, now)?;
+    // Rounded down: 100 % is all of it.
+    let lost = written(&lost.with_scale_round(1, RoundingMode::Down));
+    let measure = Measure::from(previous.totals);
+    let what = format!(
+        "{}; {} had {} ({lost} % less)",
+        Told(measure, now),
+        earlier.request().period,
+        Told(measure, then),
+    );
+    Some(subject.file_differs(Kind::Dropped, &what))
+}
+
+/// The difference of a row of the earlier ledger whose sub-partner is not in the plan with its type any more.
+pub(super) fn vanished(row: &Row, previous: &Previous<'_>) -> Difference {
+    let figure = previous.figure(row);
+    let figure = figure.map(|then| format!(" ({})", Told(previous.totals.into(), &then)));
+    let what = format!(
+        "it had a report then{}, and is not in the plan any more",
+        figure.unwrap_or_default()
+    );
+    let planned = Planned::from(row);
+    let subject = Subject {
+        planned: &planned,
+        row: Some(row),
+    };
+    subject.differs(Kind::Vanished, &what)
+}
