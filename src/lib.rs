@@ -26,6 +26,7 @@
 //! - [`runner`]: drives requests to their end, never lost, never twice;
 //! - [`collect`]: from created reports to checked files;
 //! - [`audit`]: every difference between plan, ledger, server and files;
+//! - [`report`]: one page to look at, as HTML;
 //! - [`check`]: what a run will need, and whether it is there;
 //! - [`output`]: what people and scripts read;
 //! - [`server_model`]: the API's server as a pure model;
@@ -44,6 +45,7 @@ pub mod manifest;
 pub mod output;
 pub mod pacing;
 pub mod plan;
+pub mod report;
 pub mod request;
 pub mod runner;
 pub mod sandbox;

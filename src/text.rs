@@ -1,5 +1,7 @@
 //! Foreign text made harmless: the one place that says what a terminal, an editor or a ledger's cell must not get.
 
+use std::fmt::Write as _;
+
 /// `text` on one line: control characters and white space of every kind become one blank, what cannot be seen but
 /// changes how the text around it looks is dropped. There is no blank at either end.
 pub fn one_line(text: &str) -> String {
@@ -17,6 +19,16 @@ pub fn one_line(text: &str) -> String {
         }
     }
     line
+}
+
+/// Bytes as lower-case hexadecimal digits: how hashes are written.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a String does not fail.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
 }
 
 /// Whether `text` is one visible word: without a blank, and [`one_line`] would not change it.

@@ -150,7 +150,7 @@ impl FromStr for MaxDrop {
             && number.chars().all(|c| c.is_ascii_digit() || c == '.');
         let percent = number.parse().ok().filter(|_| is_plain);
         match percent {
-            Some(percent) if percent <= BigDecimal::from(100) => Ok(MaxDrop(percent)),
+            Some(percent) if percent <= 100 => Ok(MaxDrop(percent)),
             _ => Err(MaxDropError),
         }
     }

@@ -1,7 +1,6 @@
 //! What the disk means for a row's file.
 
 use std::{
-    fmt::Write as _,
     fs::File,
     io::{self, Read},
     path::Path,
@@ -15,7 +14,7 @@ use super::{
     subject::Subject,
     sums::{Sums, sum_up},
 };
-use crate::{inventory::Held, ledger::Row, settings::Totals};
+use crate::{inventory::Held, ledger::Row, settings::Totals, text::hexadecimal};
 
 /// What became of the file that a row names.
 #[derive(Debug)]
@@ -83,13 +82,6 @@ pub(super) fn not_collected(subject: &Subject<'_>, held: &Held) -> Option<Differ
     };
     let what = format!("its report is complete, and there is no file{why}");
     is_complete(held).then(|| subject.differs(Kind::NotCollected, &what))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Hashes what is read by the way.

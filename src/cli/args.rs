@@ -6,6 +6,7 @@ mod comparison;
 mod init;
 mod outputs;
 mod partition;
+mod report;
 mod target;
 
 use std::{path::PathBuf, time::Duration};
@@ -19,6 +20,7 @@ pub(super) use init::{CompletionsArgs, InitArgs, ManArgs};
 pub(super) use outputs::HistoryArgs;
 use partition::PartitionArgs;
 pub(super) use partition::PartitionArgsError;
+pub(super) use report::ReportArgs;
 pub(super) use target::{CalendarArgs, ManifestArgs, RehearsalArgs};
 
 use crate::{
@@ -91,6 +93,8 @@ pub(super) enum Command {
     Merge(MergeArgs),
     /// Name every difference between plan, ledger, server and files; changes nothing
     Audit(AuditArgs),
+    /// Write one page to look at, as an HTML file that needs no network
+    Report(ReportArgs),
     /// Count a ledger's rows by status, type, period and cause
     Status(StatusArgs),
     /// Serve the simulator of the API on loopback until stopped

@@ -8,10 +8,10 @@ use super::{
     args::{AuditArgs, PlanFormat},
     connection::credentials,
     converse::converse,
-    earlier::Earlier,
     error::CliError,
     exit::Exit,
     plan::discovered,
+    read_only::ReadOnly,
     signals::Signals,
     status::warn_of_rescued,
     target::{Target, Then, real_ledger, tell_repairs},
@@ -68,7 +68,7 @@ pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
     };
     // What can be wrong with the earlier ledger is said before the server is asked.
     let earlier = (args.previous.previous.as_deref())
-        .map(|path| Earlier::read(path, target.is_rehearsal()))
+        .map(|path| ReadOnly::to_compare_with(path, target.is_rehearsal()))
         .transpose()?;
     let (plan, selected, held) = converse(&mut target, credentials, &path, &signals, ask).await?;
 

@@ -72,6 +72,12 @@ pub(super) enum CliError {
     Audit(Cause),
     #[error("files cannot be written to {}: {source}; nothing was sent", path.display())]
     Output { path: PathBuf, source: io::Error },
+    #[error("{} holds reports of {holds}: a rehearsal and real reports are not compared", path.display())]
+    Incomparable { path: PathBuf, holds: &'static str },
+    #[error("the page cannot be written to {}: {source}", path.display())]
+    Page { path: PathBuf, source: io::Error },
+    #[error("{} is what the page is made from, and would be written over; give another file (--output)", .0.display())]
+    OverInput(PathBuf),
     #[error("interrupted")]
     Interrupted(Signal),
     #[error("cannot write to stdout: {0}")]
@@ -129,10 +135,13 @@ impl CliError {
             | CliError::SandboxConfig { .. }
             | CliError::Unresolvable(_)
             | CliError::Output { .. }
+            | CliError::Page { .. }
+            | CliError::OverInput(_)
             | CliError::Nobody(_) => Exit::Usage,
             CliError::Ledger(_)
             | CliError::Combine(CombineError::Write { .. })
             | CliError::Ledgers(_)
+            | CliError::Incomparable { .. }
             | CliError::TornLine { .. }
             | CliError::NoFolder { .. } => Exit::Ledger,
             CliError::Discovery(_)

@@ -14,7 +14,6 @@ mod converse;
 mod documents;
 mod drive;
 mod dry_run;
-mod earlier;
 mod error;
 mod existing;
 mod exit;
@@ -25,6 +24,8 @@ mod merge;
 mod missing_shares;
 mod outputs;
 mod plan;
+mod read_only;
+mod report;
 mod rescue;
 mod resolve;
 mod retry;
@@ -85,6 +86,7 @@ fn dispatch(cli: Cli) -> Result<Exit, CliError> {
         Command::Sandbox(args) => run_async(sandbox::sandbox(&args)),
         // These talk to nobody and start nothing.
         Command::Status(args) => status::status(&args),
+        Command::Report(args) => report::report(&args),
         Command::Schema(args) => schema::schema(&args),
         Command::Completions(args) => documents::completions(&args),
         Command::Man(args) => documents::man(&args),

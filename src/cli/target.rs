@@ -251,7 +251,7 @@ pub(super) fn tell_repairs(ledger: &Path, reading: &Reading, then: Then) {
             "; the next run repairs it",
             ", and the next run writes it with commas and ISO dates again",
         ),
-        Then::Past => ("; it is left as it is", ""),
+        Then::Past => ("; the file is left as it is", ""),
     };
     for repair in &reading.repairs {
         warn!("{ledger}: {repair}{repaired}");

@@ -55,7 +55,7 @@ pub use holder::Holder;
 pub use journal::{Journal, JournalError, Writer, journal};
 pub use lock::{Lock, Pause};
 pub use merge::{Part, merge};
-pub use peek::{read_file, real_path};
+pub use peek::{read_file, read_file_with_hash, real_path};
 pub use read::{Reading, Repair, RepairKind, read};
 pub use record::{Counts, Record};
 pub use rescued::{merged_name, refuse_unmerged, save};

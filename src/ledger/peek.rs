@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sha2::{Digest as _, Sha256};
+
 use super::{LedgerError, Reading, read};
+use crate::text::hexadecimal;
 
 /// Where the ledger at `path` really lies: a link and what it leads to are one ledger, with one lock. The file need
 /// not be there yet.
@@ -39,6 +42,18 @@ pub fn real_path(path: &Path) -> Result<PathBuf, LedgerError> {
 pub fn read_file(path: &Path) -> Result<Option<Reading>, LedgerError> {
     let bytes = read_bytes(path)?;
     bytes.map(|bytes| read(&bytes, path)).transpose()
+}
+
+/// As [`read_file`], with the SHA-256 of the bytes that were read, in hexadecimal digits.
+///
+/// # Errors
+/// As [`read_file`].
+pub fn read_file_with_hash(path: &Path) -> Result<Option<(Reading, String)>, LedgerError> {
+    let Some(bytes) = read_bytes(path)? else {
+        return Ok(None);
+    };
+    let hash = hexadecimal(&Sha256::digest(&bytes));
+    Ok(Some((read(&bytes, path)?, hash)))
 }
 
 pub(super) fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, LedgerError> {

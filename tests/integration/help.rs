@@ -2,7 +2,7 @@
 
 use crate::support::{Desk, redact};
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "init",
     "check",
     "plan",
@@ -12,6 +12,7 @@ const COMMANDS: [&str; 14] = [
     "resolve",
     "merge",
     "audit",
+    "report",
     "status",
     "sandbox",
     "schema",

@@ -14,7 +14,7 @@ fn rows(count: usize) -> String {
 
 /// The created rows of `jobs` for September in `then/` and for October on the desk itself, each with a file of ten
 /// rows.
-fn months(server: &Served, then: &str, now: &str) -> Desk {
+pub(crate) fn months(server: &Served, then: &str, now: &str) -> Desk {
     let desk = Desk::new();
     std::fs::create_dir(desk.path("then")).unwrap();
     for (folder, jobs) in [("then/", then), ("", now)] {
@@ -283,5 +283,5 @@ fn what_cannot_be_the_earlier_ledger_is_refused() {
     });
     audit(&["--previous", "then/m.ledger.csv"])
         .expect(4)
-        .says(["reports of a real server"]);
+        .says(["holds reports of a real server"]);
 }

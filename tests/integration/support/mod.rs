@@ -1,6 +1,7 @@
 //! What the tests are written with: a [`Desk`] to work at, the command that runs there, a [`Served`] sandbox, and a
 //! reader of ledgers that shares nothing with the crate's own.
 
+mod browser;
 mod command;
 mod desk;
 mod jobs;
@@ -9,6 +10,7 @@ mod ledger;
 mod redact;
 mod served;
 
+pub(crate) use browser::Browser;
 pub(crate) use command::{Ended, Monthend, Running};
 pub(crate) use desk::Desk;
 pub(crate) use jobs::{own, partner, partners, partners_with};

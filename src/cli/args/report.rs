@@ -1,0 +1,41 @@
+//! `monthend report`
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::audit::MaxDrop;
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The ledger
+    pub(crate) ledger: PathBuf,
+
+    /// The page to write: an HTML file
+    #[arg(long, short, env = "MONTHEND_REPORT", value_name = "FILE")]
+    pub(crate) output: PathBuf,
+
+    /// An earlier ledger, with its files beside it: show what was then, who has vanished, and whose figures dropped
+    #[arg(
+        long,
+        help_heading = "Comparing",
+        env = "MONTHEND_COMPARE",
+        value_name = "EARLIER_LEDGER"
+    )]
+    pub(crate) compare: Option<PathBuf>,
+
+    /// By how much a figure may fall
+    #[arg(
+        long,
+        help_heading = "Comparing",
+        env = "MONTHEND_MAX_DROP",
+        value_name = "P%",
+        default_value_t,
+        requires = "compare"
+    )]
+    pub(crate) max_drop: MaxDrop,
+
+    /// The manifest, for the sums of its `audit.totals`
+    #[arg(long, env = "MONTHEND_MANIFEST", value_name = "MANIFEST")]
+    pub(crate) manifest: Option<PathBuf>,
+}

@@ -1,0 +1,79 @@
+//! A ledger that is only read: that of a page, or an earlier one to compare with.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    error::CliError,
+    status::warn_of_rescued,
+    target::{Then, real_ledger, tell_repairs},
+};
+use crate::{
+    ledger::{Ledger, LedgerError, read_file_with_hash},
+    request::ReportId,
+};
+
+/// A ledger, read without its lock.
+#[derive(Debug)]
+pub(super) struct ReadOnly {
+    pub(super) ledger: Ledger,
+    /// The folder in which it really lies. Its files are named from there.
+    pub(super) folder: PathBuf,
+    /// The SHA-256 of its bytes.
+    pub(super) sha256: String,
+}
+
+impl ReadOnly {
+    /// Reads the ledger at `path`.
+    ///
+    /// # Errors
+    /// It is not there, or no ledger.
+    pub(super) fn read(path: &Path) -> Result<Self, CliError> {
+        let missing = || LedgerError::Missing(path.to_owned());
+        let real = real_ledger(path)?;
+        let (reading, sha256) = read_file_with_hash(&real)?.ok_or_else(missing)?;
+        tell_repairs(path, &reading, Then::Past);
+        warn_of_rescued(path, Some(&reading.ledger));
+        Ok(ReadOnly {
+            ledger: reading.ledger,
+            folder: folder_of(&real).map_err(|source| LedgerError::Io {
+                doing: "find the folder of",
+                path: path.to_owned(),
+                source,
+            })?,
+            sha256,
+        })
+    }
+
+    /// As [`ReadOnly::read`], to be compared with a rehearsal or with a real ledger.
+    ///
+    /// # Errors
+    /// As there; or it is of the other kind.
+    pub(super) fn to_compare_with(path: &Path, is_rehearsal: bool) -> Result<Self, CliError> {
+        let earlier = ReadOnly::read(path)?;
+        let is_other = |id: &ReportId| id.is_from_sandbox() != is_rehearsal;
+        if earlier.ledger.report_ids().any(is_other) {
+            return Err(CliError::Incomparable {
+                path: path.to_owned(),
+                holds: match is_rehearsal {
+                    true => "a real server",
+                    false => "the sandbox",
+                },
+            });
+        }
+        Ok(earlier)
+    }
+}
+
+/// The folder that a file lies in, or will lie in, as it really is: an absolute path.
+///
+/// # Errors
+/// It is not there.
+pub(super) fn folder_of(file: &Path) -> io::Result<PathBuf> {
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new(".")).canonicalize()
+}

@@ -1,0 +1,134 @@
+//! `monthend report`
+
+use std::{
+    collections::HashSet,
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
+
+use chrono::Utc;
+
+use super::{
+    args::ReportArgs,
+    error::CliError,
+    exit::Exit,
+    read_only::{ReadOnly, folder_of},
+};
+use crate::{
+    audit::{Previous, Review},
+    ledger::{Ledger, Row},
+    manifest::RunSettings,
+    output::console,
+    report::{self, Sources},
+};
+
+/// Writes one page about a ledger. Reads only, without the lock; asks no server.
+pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
+    let failed = |source| CliError::Page {
+        path: args.output.clone(),
+        source,
+    };
+    let totals = match &args.manifest {
+        Some(manifest) => RunSettings::load(manifest)?.settings.audit.totals,
+        None => None,
+    };
+    let ledger = ReadOnly::read(&args.ledger)?;
+    let is_sandbox = is_rehearsal(&ledger.ledger, &args.ledger);
+    let earlier = (args.compare.as_deref())
+        .map(|path| ReadOnly::to_compare_with(path, is_sandbox))
+        .transpose()?;
+    spare_the_inputs(args, &ledger, earlier.as_ref())?;
+
+    // The figures.
+    let reads_files = totals.is_some() || earlier.is_some();
+    let previous = earlier.as_ref().map(|earlier| Previous {
+        ledger: &earlier.ledger,
+        selected: earlier.ledger.rows().map(Row::key).collect(),
+        folder: Some(&earlier.folder),
+        max_drop: &args.max_drop,
+        totals: totals.as_ref(),
+    });
+    let review = Review {
+        ledger: &ledger.ledger,
+        folder: reads_files.then_some(&*ledger.folder),
+        totals: totals.as_ref(),
+        previous: previous.as_ref(),
+    };
+    let reviewed = review.run();
+
+    // The page.
+    let name = |path: &Path| {
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        name.to_string_lossy().into_owned()
+    };
+    let page_folder = folder_of(&args.output).map_err(failed)?;
+    let sources = Sources {
+        name: name(&args.ledger),
+        ledger: &ledger.ledger,
+        sha256: ledger.sha256.clone(),
+        folder: &ledger.folder,
+        page_folder: &page_folder,
+        is_sandbox,
+        manifest: args.manifest.as_deref().map(name),
+        totals: totals.as_ref(),
+        reviewed: &reviewed,
+        earlier: earlier
+            .as_ref()
+            .zip(args.compare.as_deref())
+            .map(|(earlier, path)| {
+                report::Earlier {
+                    // As it was given, since both may have one name; but nobody has to see where a home lies.
+                    name: match path.is_absolute() {
+                        true => name(path),
+                        false => path.display().to_string(),
+                    },
+                    sha256: earlier.sha256.clone(),
+                    max_drop: &args.max_drop,
+                }
+            }),
+        now: Utc::now(),
+    };
+    let page = report::page(&sources).map_err(|e| failed(std::io::Error::other(e)))?;
+    report::put(&args.output, &page).map_err(failed)?;
+    console::say(&format!("{}\n", args.output.display()));
+    Ok(Exit::Success)
+}
+
+/// Whether the ledger is a rehearsal's: by its reports, or while it has none, by the name that rehearsals give.
+fn is_rehearsal(ledger: &Ledger, path: &Path) -> bool {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    ledger.report_ids().any(|id| id.is_from_sandbox())
+        || (ledger.report_ids().next().is_none() && name.contains(".sandbox."))
+}
+
+/// Refuses to write the page over what it is made from.
+fn spare_the_inputs(
+    args: &ReportArgs,
+    ledger: &ReadOnly,
+    earlier: Option<&ReadOnly>,
+) -> Result<(), CliError> {
+    let Ok(output) = args.output.canonicalize() else {
+        return Ok(()); // nothing is there
+    };
+    let named = [
+        Some(&args.ledger),
+        args.compare.as_ref(),
+        args.manifest.as_ref(),
+    ];
+    let mut inputs: HashSet<PathBuf> = (named.into_iter().flatten())
+        .filter_map(|path| path.canonicalize().ok())
+        .collect();
+    // Of the collected files only one of the same name can be it.
+    for ledger in [Some(ledger), earlier].into_iter().flatten() {
+        let files = ledger
+            .ledger
+            .rows()
+            .map(|row| Path::new(&row.collected.file));
+        let like = files.filter(|file| file.file_name() == output.file_name());
+        inputs.extend(like.filter_map(|file| ledger.folder.join(file).canonicalize().ok()));
+    }
+    match inputs.contains(&output) {
+        true => Err(CliError::OverInput(args.output.clone())),
+        false => Ok(()),
+    }
+}

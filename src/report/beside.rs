@@ -1,0 +1,127 @@
+//! What the review said of each row: what was before, and what is wrong with its file.
+
+use std::collections::HashMap;
+
+use super::sources::Sources;
+use crate::audit::{Before, Difference, Kind};
+
+/// By the places of the ledger's rows.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    then: HashMap<usize, Then>,
+    files: HashMap<usize, &'static str>,
+}
+
+/// What stands below a cell.
+#[derive(Debug)]
+pub(super) struct Then {
+    pub(super) text: String,
+    /// Whether it is a difference (`dropped`).
+    pub(super) fell: bool,
+}
+
+/// A difference with the earlier ledger.
+pub(super) struct Marked {
+    pub(super) kind: &'static str,
+    pub(super) message: String,
+}
+
+/// The part of the page about the earlier ledger.
+pub(super) struct EarlierPart {
+    pub(super) name: String,
+    pub(super) lead: String,
+    pub(super) marked: Vec<Marked>,
+    pub(super) vanished: usize,
+    pub(super) dropped: usize,
+    pub(super) new: usize,
+}
+
+impl Beside {
+    pub(super) fn of(sources: &Sources<'_>) -> Self {
+        let mut beside = Beside::default();
+        let reviewed = sources.reviewed;
+        for (place, before) in &reviewed.before {
+            let text = match before {
+                Before::Nothing => "new".to_owned(),
+                Before::Row(_, Ok(figure)) => match sources.totals {
+                    Some(totals) => format!("{} was {figure}", totals.column),
+                    None => format!("was {figure}"),
+                },
+                Before::Row(_, Err(why)) => format!("was: {}", why.word()),
+            };
+            beside.then.insert(*place, Then { text, fell: false });
+        }
+        for (place, difference) in &reviewed.differences {
+            match difference.kind {
+                Kind::Dropped => {
+                    if let Some(then) = beside.then.get_mut(place) {
+                        then.text = format!("dropped, {}", then.text);
+                        then.fell = true;
+                    }
+                }
+                Kind::FileMissing => {
+                    beside.files.insert(*place, "file missing");
+                }
+                Kind::FileChanged => {
+                    beside.files.insert(*place, "file changed");
+                }
+                _ => {}
+            }
+        }
+        beside
+    }
+
+    pub(super) fn then(&self, place: usize) -> Option<&Then> {
+        self.then.get(&place)
+    }
+
+    pub(super) fn file_trouble(&self, place: usize) -> Option<&'static str> {
+        self.files.get(&place).copied()
+    }
+}
+
+impl EarlierPart {
+    pub(super) fn of(sources: &Sources<'_>) -> Option<Self> {
+        let earlier = sources.earlier.as_ref()?;
+        let reviewed = sources.reviewed;
+        let dropped = reviewed
+            .differences
+            .iter()
+            .map(|(_, difference)| difference);
+        let dropped = dropped.filter(|difference| difference.kind == Kind::Dropped);
+        let differences: Vec<&Difference> = dropped.chain(&reviewed.vanished).collect();
+        let marked = differences.iter().map(|difference| Marked {
+            kind: difference.kind.word(),
+            message: difference.message.clone(),
+        });
+        let count = |kind| differences.iter().filter(|d| d.kind == kind).count();
+        let before = || reviewed.before.iter().map(|(_, before)| before);
+        let measure = match sources.totals {
+            Some(totals) => format!("the sum of {}", totals.column),
+            None => "the number of rows".to_owned(),
+        };
+        let without = before().filter(|before| matches!(before, Before::Row(_, Err(_))));
+        let without = match without.count() {
+            0 => String::new(),
+            n => format!(" Of {n} there was no figure then."),
+        };
+        let nothing = match differences.is_empty() {
+            true => " Nothing has vanished, and nothing fell by more than that.",
+            false => "",
+        };
+        Some(EarlierPart {
+            lead: format!(
+                "Of each sub-partner and type the latest report is compared with the latest one there that ended before it \
+                 began, by {measure}. It may fall by {}.{without}{nothing}",
+                earlier.max_drop
+            ),
+            name: earlier.name.clone(),
+            vanished: count(Kind::Vanished),
+            dropped: count(Kind::Dropped),
+            new: before()
+                .filter(|before| **before == Before::Nothing)
+                .count(),
+            marked: marked.collect(),
+        })
+    }
+}

@@ -1,0 +1,182 @@
+//! The reports: a line for each sub-partner, a column for each period and type.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::{
+    beside::Beside,
+    link::link,
+    sources::Sources,
+    words::{count, who},
+};
+use crate::{
+    ledger::{Row, State},
+    request::{OrgId, Period, ReportType},
+    text::one_line,
+};
+
+/// How a row stands, as the page tells and colours it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Standing {
+    /// Collected, and it has rows.
+    Collected,
+    /// Collected, and it has none.
+    Empty,
+    /// There is a report, and no file.
+    Created,
+    /// There is none.
+    Failed,
+    /// It is not known whether there is one.
+    Sending,
+    /// It was not asked for yet.
+    Pending,
+}
+
+impl Standing {
+    pub(super) const ALL: [Standing; 6] = [
+        Standing::Collected,
+        Standing::Empty,
+        Standing::Created,
+        Standing::Failed,
+        Standing::Sending,
+        Standing::Pending,
+    ];
+
+    pub(super) fn of(row: &Row) -> Self {
+        match &row.state {
+            State::Created(_) if row.collected.file.is_empty() => Standing::Created,
+            State::Created(_) if row.collected.rows == Some(0) => Standing::Empty,
+            State::Created(_) => Standing::Collected,
+            State::Failed { .. } | State::InDoubt { .. } => Standing::Failed,
+            State::Sending { .. } => Standing::Sending,
+            State::Pending { .. } => Standing::Pending,
+        }
+    }
+
+    /// Its class in style and script.
+    pub(super) fn class(self) -> &'static str {
+        match self {
+            Standing::Collected => "ok",
+            Standing::Empty => "empty",
+            Standing::Created => "made",
+            Standing::Failed => "failed",
+            Standing::Sending => "sending",
+            Standing::Pending => "pending",
+        }
+    }
+
+    /// Its name for people.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Standing::Collected => "collected",
+            Standing::Empty => "empty",
+            Standing::Created => "created, not collected",
+            Standing::Failed => "failed",
+            Standing::Sending => "in doubt",
+            Standing::Pending => "pending",
+        }
+    }
+}
+
+/// All reports.
+pub(super) struct Matrix {
+    /// `2026-10 USER`, by period, then type.
+    pub(super) columns: Vec<String>,
+    /// In the order of the ledger.
+    pub(super) lines: Vec<Line>,
+}
+
+/// The reports of one sub-partner, with or without `internal`.
+pub(super) struct Line {
+    pub(super) name: String,
+    /// Its id, where the name is a label.
+    pub(super) more: String,
+    /// One for each column, where there is a row.
+    pub(super) cells: Vec<Option<Cell>>,
+}
+
+/// One report.
+pub(super) struct Cell {
+    pub(super) class: &'static str,
+    pub(super) text: String,
+    pub(super) link: Option<String>,
+    /// What it was before; empty where nothing is compared.
+    pub(super) then: String,
+    /// Whether that is a difference.
+    pub(super) fell: bool,
+}
+
+impl Matrix {
+    pub(super) fn of(sources: &Sources<'_>, beside: &Beside) -> Self {
+        let rows = || sources.ledger.rows();
+        let column = |row: &Row| (row.request().period, row.request().report_type);
+        let columns: BTreeSet<(Period, ReportType)> = rows().map(column).collect();
+        let places: HashMap<_, usize> = columns.iter().enumerate().map(|(n, c)| (*c, n)).collect();
+        let mut of: HashMap<(Option<&OrgId>, bool), usize> = HashMap::new();
+        let mut lines: Vec<Line> = Vec::new();
+        for (place, row) in rows().enumerate() {
+            let request = row.request();
+            let key = (request.sub_partner.as_ref(), request.internal);
+            let line = *of.entry(key).or_insert_with(|| {
+                lines.push(Line {
+                    name: who(row),
+                    more: more(row),
+                    cells: columns.iter().map(|_| None).collect(),
+                });
+                lines.len() - 1
+            });
+            lines[line].cells[places[&column(row)]] = Some(cell(sources, beside, place, row));
+        }
+        let columns = columns
+            .iter()
+            .map(|(period, kind)| format!("{period} {kind}"));
+        Matrix {
+            columns: columns.collect(),
+            lines,
+        }
+    }
+}
+
+/// The id that stands below a label.
+fn more(row: &Row) -> String {
+    let org = row.request().sub_partner.as_ref();
+    let org = org.filter(|_| row.label.is_some()).map(OrgId::to_string);
+    org.unwrap_or_default()
+}
+
+fn cell(sources: &Sources<'_>, beside: &Beside, place: usize, row: &Row) -> Cell {
+    let standing = Standing::of(row);
+    let text = match standing {
+        Standing::Collected => match row.collected.rows.map(usize::try_from) {
+            Some(Ok(rows)) => count(rows, "row"),
+            _ => "collected".to_owned(),
+        },
+        Standing::Empty => "empty".to_owned(),
+        Standing::Created => match row.collected.status.as_str() {
+            "" => "created".to_owned(),
+            status => one_line(status),
+        },
+        Standing::Failed => match row.state.error_code() {
+            "" => "failed".to_owned(),
+            code => one_line(code),
+        },
+        Standing::Sending => "in doubt".to_owned(),
+        Standing::Pending => "pending".to_owned(),
+    };
+    // A file that was found to be missing or changed is not what was collected.
+    let (class, text) = match beside.file_trouble(place) {
+        Some(trouble) => (Standing::Failed.class(), trouble.to_owned()),
+        None => (standing.class(), text),
+    };
+    let file = &row.collected.file;
+    let is_collected = matches!(standing, Standing::Collected | Standing::Empty);
+    let then = beside.then(place);
+    Cell {
+        class,
+        text,
+        link: is_collected
+            .then(|| link(sources.page_folder, sources.folder, file))
+            .flatten(),
+        then: then.map_or_else(String::new, |then| then.text.clone()),
+        fell: then.is_some_and(|then| then.fell),
+    }
+}

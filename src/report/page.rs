@@ -1,0 +1,172 @@
+//! The page as a whole: its parts in the template, and the file.
+
+use std::{fmt::Write as _, io, path::Path};
+
+use askama::Template;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    beside::{Beside, EarlierPart},
+    causes::{Cause, causes},
+    headline::{Headline, Part, Tile, Verdict, periods},
+    matrix::{Line, Matrix, Standing},
+    sources::Sources,
+    sums::Sums,
+    words::count,
+};
+use crate::whole_file;
+
+const STYLE: &str = include_str!("../../templates/report/page.css");
+const SCRIPT: &str = include_str!("../../templates/report/page.js");
+
+/// Laying out more lines than this makes opening a page slow.
+const SHOWN: usize = 500;
+
+/// What `templates/report/page.html` is given. It escapes all of it but style, script and policy, which are ours.
+#[derive(Template)]
+#[template(path = "report/page.html")]
+struct Page {
+    policy: String,
+    style: &'static str,
+    script: &'static str,
+    is_sandbox: bool,
+    title: String,
+    subtitle: String,
+    verdict: Verdict,
+    tiles: Vec<Tile>,
+    bar: Vec<Part>,
+    bar_label: String,
+    causes: Vec<Cause>,
+    earlier: Option<EarlierPart>,
+    sums: Option<Sums>,
+    states: Vec<Choice>,
+    columns: Vec<String>,
+    unit: &'static str,
+    lines: Vec<Line>,
+    /// So many lines stand in a table; the others wait in a template for the script.
+    shown: usize,
+    made: Made,
+}
+
+/// A choice of the filter.
+struct Choice {
+    class: &'static str,
+    name: &'static str,
+}
+
+/// How the page was made.
+struct Made {
+    version: &'static str,
+    facts: Vec<Fact>,
+}
+
+struct Fact {
+    name: &'static str,
+    value: String,
+    is_code: bool,
+}
+
+/// The page as HTML, and nothing else that it would need.
+///
+/// # Errors
+/// None that these values could have; the type is the template's.
+pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
+    let beside = Beside::of(sources);
+    let earlier = EarlierPart::of(sources);
+    let headline = Headline::of(sources);
+    let Matrix { columns, lines } = Matrix::of(sources, &beside);
+    let bar = headline.bar();
+    let bar_label: Vec<&str> = bar.iter().map(|part| part.title.as_str()).collect();
+    let standings = Standing::ALL.into_iter().map(|standing| Choice {
+        class: standing.class(),
+        name: standing.name(),
+    });
+    let fell = earlier.as_ref().map(|_| Choice {
+        class: "fell",
+        name: "dropped",
+    });
+    let title = sources.name.strip_suffix(".csv").unwrap_or(&sources.name);
+    Page {
+        policy: format!(
+            "default-src 'none'; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'",
+            hash(STYLE),
+            hash(SCRIPT)
+        ),
+        style: STYLE,
+        script: SCRIPT,
+        is_sandbox: sources.is_sandbox,
+        title: title.to_owned(),
+        subtitle: subtitle(sources),
+        verdict: headline.verdict(),
+        tiles: headline.tiles(sources, earlier.as_ref()),
+        bar_label: bar_label.join(", "),
+        bar,
+        causes: causes(sources),
+        sums: Sums::of(sources),
+        states: standings.chain(fell).collect(),
+        columns,
+        unit: "lines",
+        shown: SHOWN,
+        lines,
+        made: made(sources),
+        earlier,
+    }
+    .render()
+}
+
+/// Writes the page to `place`: whole, or not at all.
+///
+/// # Errors
+/// What the system said.
+pub fn put(place: &Path, page: &str) -> io::Result<()> {
+    if place.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    whole_file::replace(place, page.as_bytes())
+}
+
+fn subtitle(sources: &Sources<'_>) -> String {
+    let mut text = periods(sources);
+    if !text.is_empty() {
+        text.push_str(" · ");
+    }
+    // Writing to a String does not fail.
+    let _ = write!(text, "{}", count(sources.ledger.len(), "request"));
+    if let Some(earlier) = &sources.earlier {
+        let _ = write!(text, " · beside {}", earlier.name);
+    }
+    text
+}
+
+fn made(sources: &Sources<'_>) -> Made {
+    let version = env!("CARGO_PKG_VERSION");
+    let fact = |name, value: &str, is_code| Fact {
+        name,
+        value: value.to_owned(),
+        is_code,
+    };
+    let mut facts = vec![
+        fact(
+            "Made at",
+            &sources.now.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
+            false,
+        ),
+        fact("With", &format!("monthend {version}"), false),
+        fact("Ledger", &sources.name, false),
+        fact("SHA-256 of the ledger", &sources.sha256, true),
+    ];
+    if let Some(earlier) = &sources.earlier {
+        facts.push(fact("Compared with", &earlier.name, false));
+        facts.push(fact("SHA-256 of that ledger", &earlier.sha256, true));
+    }
+    if let Some(manifest) = &sources.manifest {
+        facts.push(fact("Manifest", manifest, false));
+    }
+    Made { version, facts }
+}
+
+/// As a Content-Security-Policy names an inline style or script (CSP Level 3, 2.3.1).
+fn hash(text: &str) -> String {
+    format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(text)))
+}

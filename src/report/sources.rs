@@ -1,0 +1,49 @@
+//! What a page is made from.
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    audit::{MaxDrop, Reviewed},
+    ledger::Ledger,
+    settings::Totals,
+};
+
+/// Everything that a page shows.
+#[derive(Debug)]
+pub struct Sources<'a> {
+    /// The name of the ledger's file.
+    pub name: String,
+    /// What it holds.
+    pub ledger: &'a Ledger,
+    /// The SHA-256 of its bytes, in hexadecimal digits.
+    pub sha256: String,
+    /// The folder in which the ledger lies. Absolute.
+    pub folder: &'a Path,
+    /// The folder in which the page will lie. Absolute.
+    pub page_folder: &'a Path,
+    /// Whether the ledger is a rehearsal's.
+    pub is_sandbox: bool,
+    /// The name of the manifest's file, where one was given.
+    pub manifest: Option<String>,
+    /// What was summed up.
+    pub totals: Option<&'a Totals>,
+    /// What came of sums, files and the comparison.
+    pub reviewed: &'a Reviewed,
+    /// The ledger that is compared with.
+    pub earlier: Option<Earlier<'a>>,
+    /// When the page is made.
+    pub now: DateTime<Utc>,
+}
+
+/// A ledger that is compared with.
+#[derive(Debug)]
+pub struct Earlier<'a> {
+    /// The name of its file.
+    pub name: String,
+    /// The SHA-256 of its bytes, in hexadecimal digits.
+    pub sha256: String,
+    /// By how much a figure may fall.
+    pub max_drop: &'a MaxDrop,
+}

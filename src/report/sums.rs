@@ -1,0 +1,92 @@
+//! The sums of `audit.totals`.
+
+use super::{sources::Sources, words::count};
+use crate::{
+    audit::{Agreement, Kind, Total},
+    request::{OrgId, ReportType},
+    text::one_line,
+};
+
+/// The part of the page about sums.
+pub(super) struct Sums {
+    pub(super) column: String,
+    pub(super) lead: String,
+    /// Why files have no sum.
+    pub(super) unknown: Vec<String>,
+    /// The columns of `by`, then the types.
+    pub(super) columns: Vec<String>,
+    pub(super) lines: Vec<Line>,
+}
+
+/// The sums that have to agree.
+pub(super) struct Line {
+    pub(super) who: String,
+    pub(super) period: String,
+    pub(super) by: Vec<String>,
+    pub(super) sums: Vec<String>,
+    pub(super) class: &'static str,
+    pub(super) result: &'static str,
+}
+
+impl Sums {
+    /// Those that differ come first. `None` where no totals are asked for.
+    pub(super) fn of(sources: &Sources<'_>) -> Option<Self> {
+        let totals = sources.totals?;
+        let reviewed = sources.reviewed;
+        let all = reviewed.totals.iter();
+        let has = |kind: &ReportType| reviewed.totals.iter().any(|t| t.sums.contains_key(kind));
+        let types: Vec<ReportType> = ReportType::ALL.into_iter().filter(has).collect();
+        let differ = all.clone().filter(|t| t.agreement == Agreement::Differ);
+        let others = all.filter(|t| t.agreement != Agreement::Differ);
+        let lead = match differ.clone().count() {
+            0 => "No sums differ between the reports of a sub-partner and period.".to_owned(),
+            n => format!(
+                "{} between the reports of a sub-partner and period; they come first.",
+                match n {
+                    1 => "1 sum differs".to_owned(),
+                    n => format!("{} differ", count(n, "sum")),
+                }
+            ),
+        };
+        let unknown = reviewed
+            .differences
+            .iter()
+            .map(|(_, difference)| difference);
+        let unknown = unknown.filter(|difference| difference.kind == Kind::TotalsUnknown);
+        let columns = totals.by.iter().map(|name| one_line(name));
+        Some(Sums {
+            column: totals.column.clone(),
+            lead,
+            unknown: unknown
+                .map(|difference| difference.message.clone())
+                .collect(),
+            columns: columns
+                .chain(types.iter().map(ReportType::to_string))
+                .collect(),
+            lines: differ
+                .chain(others)
+                .map(|total| line(total, &types))
+                .collect(),
+        })
+    }
+}
+
+fn line(total: &Total, types: &[ReportType]) -> Line {
+    let label = total.label.as_deref().map(one_line);
+    let who = label.or_else(|| total.sub_partner.as_ref().map(OrgId::to_string));
+    let internal = if total.internal { " internal" } else { "" };
+    let sum = |report_type| total.sums.get(report_type).map_or("–", String::as_str);
+    let (class, result) = match total.agreement {
+        Agreement::Agree => ("ok", "agree"),
+        Agreement::Differ => ("failed", "differ"),
+        Agreement::Alone => ("none", "one only"),
+    };
+    Line {
+        who: who.unwrap_or_else(|| "own".to_owned()) + internal,
+        period: total.period.to_string(),
+        by: total.by.iter().map(|(_, value)| one_line(value)).collect(),
+        sums: types.iter().map(|kind| sum(kind).to_owned()).collect(),
+        class,
+        result,
+    }
+}

@@ -1,0 +1,238 @@
+//! `monthend report`: one page, of what the ledger says and nothing else.
+
+use std::fs;
+
+use crate::{
+    previous::months,
+    support::{Desk, Served, own, partner, partners},
+};
+
+const READY: &str = "reports: { completes_after: 0s }";
+const TOTALS: &str = "audit:\n  totals: { column: CONSUMPTION, by: [SKU] }\n";
+
+/// A desk with a ledger of three created and collected rows of one sub-partner, and two of the partner itself.
+fn desk(server: &Served) -> Desk {
+    let jobs = partners(["Acme"], "PARTNER, CUSTOMER, USER", "2026-09")
+        + &own("PARTNER, USER", "2026-09")
+        + TOTALS;
+    let desk = Desk::with(server.url(), &jobs);
+    desk.converge().arg("--collect").expect(0);
+    desk
+}
+
+#[test]
+fn a_page_is_written_whole_and_says_how_it_was_made() {
+    let server = Served::new(READY);
+    let desk = desk(&server);
+    let before = desk.read("m.ledger.csv");
+    let sent = server.exchanges().len();
+    let ended = desk
+        .monthend(["report", "m.ledger.csv", "-o", "page.html"])
+        .without("WEBEX_ACCESS_TOKEN")
+        .expect(0);
+    assert_eq!(ended.stdout, "page.html\n");
+    assert_eq!(server.exchanges().len(), sent, "a page asks nobody");
+    assert_eq!(desk.read("m.ledger.csv"), before);
+    let page = desk.read("page.html");
+    let digest = {
+        use sha2::{Digest as _, Sha256};
+        let digest = Sha256::digest(&before);
+        digest
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect::<String>()
+    };
+    for part in [
+        "<title>SANDBOX m.ledger · monthend</title>",
+        "Created and collected: 5 reports, that is all of them.",
+        "content=\"default-src 'none'; style-src 'sha256-",
+        &digest,
+        concat!("monthend ", env!("CARGO_PKG_VERSION")),
+        r#"href="m.ledger.reports/2026-09/USER/Acme.csv""#,
+        &partner("Acme"),
+    ] {
+        assert!(page.contains(part), "no {part:?} in\n{page}");
+    }
+    for outside in ["http://", "https://", " on", "style=", "@import", "url("] {
+        let markup = page.split("<style>").next().unwrap().to_owned()
+            + page.split("</style>").nth(1).unwrap();
+        let markup = markup.split("<script>").next().unwrap();
+        let found = markup
+            .split('<')
+            .any(|tag| tag.split('>').next().unwrap().contains(outside));
+        assert!(!found, "{outside:?} in a tag");
+    }
+    // Links lead from the page's own place.
+    fs::create_dir(desk.path("pages")).unwrap();
+    desk.monthend(["report", "m.ledger.csv", "--output", "pages/p.html"])
+        .expect(0);
+    assert!(
+        desk.read("pages/p.html")
+            .contains(r#"href="../m.ledger.reports/2026-09/USER/Acme.csv""#)
+    );
+}
+
+#[test]
+fn foreign_text_is_text() {
+    let server = Served::new("");
+    let evil = r#"</script><script>alert(1)</script><img src=x onerror=alert(2)> "'&{{7*7}}"#;
+    let jobs = format!(
+        "  - name: j\n    sub_partners: [{{ id: {}, label: {} }}]\n    types: [USER]\n    periods: [2026-09]\n",
+        partner("evil"),
+        serde_json::to_string(evil).unwrap(),
+    );
+    let desk = Desk::with(server.url(), &jobs);
+    desk.converge().expect(0);
+    let mut ledger = desk.ledger();
+    let failed = [("status", "failed"), ("report_id", ""), ("error", evil)];
+    ledger.set(0, &failed);
+    ledger.set(0, &[("tracking_id", evil), ("error_code", evil)]);
+    desk.write("m.ledger.csv", ledger.to_csv());
+    desk.monthend(["report", "m.ledger.csv", "-o", "p.html"])
+        .expect(0);
+    let page = desk.read("p.html");
+    assert_eq!(page.matches("<script").count(), 1);
+    assert_eq!(page.matches("</script").count(), 1);
+    assert_eq!(page.matches("<img").count(), 0);
+    assert!(
+        page.contains("&#60;img src=x onerror=alert(2)&#62;"),
+        "{page}"
+    );
+    assert!(page.contains("1 of 1 request failed."), "{page}");
+}
+
+/// What `audit --previous` names is what the page marks.
+#[test]
+fn the_page_marks_what_an_audit_names() {
+    let server = Served::new(READY);
+    let then = own("PARTNER, USER", "2026-09") + &partners(["a", "b", "gone"], "USER", "2026-09");
+    let now = own("USER", "2026-10") + &partners(["a", "b", "new"], "PARTNER, USER", "2026-10");
+    let totals = "audit:\n  totals: { column: Q }\n";
+    let desk = months(&server, &then, &(now + totals));
+    let mut ledger = desk.ledger();
+    desk.lay("", &mut ledger, 2, "SKU,Q\nA,4\n"); // a USER, so that a PARTNER differs too
+    desk.lay("", &mut ledger, 4, "SKU,Q\n"); // b USER
+    desk.write("m.ledger.csv", ledger.to_csv());
+    fs::remove_file(desk.path("then/reports/0.csv")).unwrap();
+    let earlier = "then/m.ledger.csv";
+    for (audited, shown) in [
+        (vec![], vec!["--manifest", "m.yaml"]),
+        (
+            vec!["--max-drop", "70%"],
+            vec!["--manifest", "m.yaml", "--max-drop", "70%"],
+        ),
+    ] {
+        let audit = ["audit", "m.yaml", "--format", "json", "--previous", earlier];
+        let audit = desk
+            .monthend(audit.iter().chain(&audited).copied())
+            .expect(1)
+            .json();
+        let report = [
+            "report",
+            "m.ledger.csv",
+            "-o",
+            "p.html",
+            "--compare",
+            earlier,
+        ];
+        desk.monthend(report.iter().chain(&shown).copied())
+            .expect(0);
+        let page = desk.read("p.html");
+        let all = audit["differences"].as_array().unwrap();
+        let of = |kind: &str| all.iter().filter(|d| d["kind"] == kind).count();
+        for difference in all
+            .iter()
+            .filter(|d| d["kind"] == "dropped" || d["kind"] == "vanished")
+        {
+            let message = difference["message"].as_str().unwrap();
+            assert!(page.contains(&format!("<td>{message}</td>")), "{message}");
+        }
+        assert!(of("dropped") > 0 && of("vanished") == 2, "{audit:#}");
+        assert_eq!(page.matches(r#"class="fell""#).count(), of("dropped"));
+        assert_eq!(page.matches(r#"<th scope="row">vanished</th>"#).count(), 2);
+        assert_eq!(
+            page.matches(r#"<td class="failed">differ</td>"#).count(),
+            of("totals_differ")
+        );
+        for part in [
+            "<small>new</small>",
+            "dropped, Q was 10",
+            "Sums of Q",
+            "beside then/m.ledger.csv",
+        ] {
+            assert!(page.contains(part), "no {part:?} in\n{page}");
+        }
+    }
+    // Without a manifest the rows are compared.
+    desk.monthend([
+        "report",
+        "m.ledger.csv",
+        "-o",
+        "p.html",
+        "--compare",
+        earlier,
+    ])
+    .expect(0);
+    let page = desk.read("p.html");
+    assert!(
+        page.contains("1 row; 2026-09 had 10 rows (90 % less)") && !page.contains("Sums of"),
+        "{page}"
+    );
+    // A ledger beside itself has nothing that ended before.
+    desk.monthend([
+        "report",
+        "m.ledger.csv",
+        "-o",
+        "p.html",
+        "--compare",
+        "m.ledger.csv",
+    ])
+    .expect(0);
+    assert_eq!(desk.read("p.html").matches(r#"class="fell""#).count(), 0);
+}
+
+#[test]
+fn what_keeps_a_page_from_being_written_has_its_exit_code() {
+    let server = Served::new(READY);
+    let desk = desk(&server);
+    let report =
+        |ledger: &str, args: &[&str]| desk.monthend(["report", ledger].iter().chain(args).copied());
+    report("missing.csv", &["-o", "p.html"]).expect(4);
+    report("m.ledger.csv", &[]).expect(2);
+    report("m.ledger.csv", &["-o", "no/such/folder.html"])
+        .expect(2)
+        .says(["no/such/folder.html"]);
+    report("m.ledger.csv", &["-o", "."]).expect(2);
+    report(
+        "m.ledger.csv",
+        &["-o", "p.html", "--compare", "missing.csv"],
+    )
+    .expect(4);
+    report(
+        "m.ledger.csv",
+        &["-o", "p.html", "--manifest", "missing.yaml"],
+    )
+    .expect(2);
+    report("m.ledger.csv", &["-o", "p.html", "--max-drop", "10%"]).expect(2);
+    report("m.yaml", &["-o", "p.html"]).expect(4);
+    assert!(!desk.has("p.html"));
+    // Never over what it is made from, whatever that is called.
+    std::os::unix::fs::symlink(desk.path("m.ledger.csv"), desk.path("link.html")).unwrap();
+    let file = desk.ledger().lines[0]["report_file"].to_owned();
+    for output in [
+        "m.ledger.csv",
+        "./m.ledger.csv",
+        "link.html",
+        "m.yaml",
+        &file,
+    ] {
+        let before = desk.read(output);
+        let ended = report("m.ledger.csv", &["-o", output, "--manifest", "m.yaml"]).expect(2);
+        ended.says(["would be written over"]);
+        assert_eq!(desk.read(output), before, "{output}");
+    }
+    // What is no input may be replaced.
+    desk.write("p.html", "old");
+    report("m.ledger.csv", &["-o", "p.html"]).expect(0);
+    assert!(desk.read("p.html").starts_with("<!DOCTYPE html>"));
+}
