@@ -221,6 +221,8 @@ impl World {
             ledger: PathBuf::new(),
             jobs,
             labels: BTreeMap::new(),
+            oddities: Vec::new(),
+            is_relative: false,
         };
         let plan = Plan::expand(&manifest, &Discovered::new()).unwrap();
         let mut world = World {

@@ -1,5 +1,6 @@
 //! The arguments, as clap reads them.
 
+mod cause;
 mod check;
 mod comparison;
 mod init;
@@ -12,14 +13,15 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 
+use cause::CauseArgs;
 pub(super) use check::{CheckArgs, CheckFormat};
 use comparison::PreviousArgs;
 pub(super) use init::{CompletionsArgs, InitArgs, ManArgs};
-pub(super) use outputs::{HistoryArgs, OutputArgs, SummaryFormat};
+pub(super) use outputs::{HistoryArgs, OutputArgs, SummaryFormat, SummaryFormatArgs};
 use partition::PartitionArgs;
 pub(super) use partition::PartitionArgsError;
 pub(super) use report::ReportArgs;
-pub(super) use target::{CalendarArgs, ManifestArgs};
+pub(super) use target::{CalendarArgs, ManifestArgs, RehearsalArgs};
 
 use crate::{
     output::{
@@ -142,6 +144,10 @@ pub(super) struct PlanArgs {
     #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = PlanFormat::Table)]
     pub(super) format: PlanFormat,
 
+    /// End with 2 if the plan has warnings
+    #[arg(long, env = "MONTHEND_STRICT", value_parser = FalseyValueParser::new())]
+    pub(super) strict: bool,
+
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
 }
@@ -158,6 +164,9 @@ pub(super) struct RunArgs {
     /// not sent
     #[arg(long, env = "MONTHEND_EXISTING", value_enum, value_name = "WHAT", default_value_t = OnExisting::Ignore)]
     pub(super) existing: OnExisting,
+
+    #[command(flatten)]
+    pub(super) format: SummaryFormatArgs,
 
     #[command(flatten)]
     pub(super) and_collect: AndCollectArgs,
@@ -214,11 +223,39 @@ pub(super) struct CollectCommandArgs {
     #[command(flatten)]
     pub(super) collect: CollectArgs,
 
+    #[command(flatten)]
+    pub(super) format: SummaryFormatArgs,
+
     // As for `retry`.
     #[arg(long = "as-of", hide = true)]
     _as_of: Option<String>,
     #[arg(long = "no-date-check", hide = true)]
     _no_date_check: bool,
+}
+
+impl RetryArgs {
+    /// Which rows: by what they are, and by what became of them.
+    pub(super) fn selection(&self) -> Result<Selection, PartitionArgsError> {
+        Ok(Selection {
+            causes: self.cause.cause.clone(),
+            ..self.common.selection.selection()?
+        })
+    }
+
+    /// As for `status`, the variable is no mistake where no format is shown.
+    pub(super) fn format(&self) -> PlanFormat {
+        let named = || PlanFormat::from_str(&std::env::var("MONTHEND_FORMAT").ok()?, false).ok();
+        self.format.or_else(named).unwrap_or(PlanFormat::Table)
+    }
+
+    /// How the summary looks where it is no dry run; none for a format that a summary does not have.
+    pub(super) fn summary_format(&self) -> Option<SummaryFormat> {
+        match (self.format, self.format()) {
+            (Some(PlanFormat::Csv), _) => None,
+            (_, PlanFormat::Json) => Some(SummaryFormat::Json),
+            (_, PlanFormat::Table | PlanFormat::Csv) => Some(SummaryFormat::Table),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -229,6 +266,25 @@ pub(super) struct RetryArgs {
     /// Make anew what the server says has FAILED, too; the old report is given up
     #[arg(long, env = "MONTHEND_RECREATE_FAILED", value_parser = FalseyValueParser::new())]
     pub(super) recreate_failed: bool,
+
+    #[command(flatten)]
+    pub(super) cause: CauseArgs,
+
+    /// Show what would be sent, as `plan` does; send and write nothing
+    #[arg(long, env = "MONTHEND_DRY_RUN", value_parser = FalseyValueParser::new())]
+    pub(super) dry_run: bool,
+
+    /// How the summary on stdout looks, table or json, or what --dry-run shows, csv too [env: MONTHEND_FORMAT=]
+    /// [default: table]
+    // The environment is read by hand: it is no mistake where this command does not have that format.
+    #[arg(
+        long,
+        help_heading = "Outputs",
+        value_enum,
+        hide_possible_values = true,
+        value_name = "FORMAT"
+    )]
+    format: Option<PlanFormat>,
 
     #[command(flatten)]
     pub(super) and_collect: AndCollectArgs,
@@ -366,6 +422,7 @@ impl SelectionArgs {
             sub_partners: self.sub_partner.clone(),
             types: self.report_type.iter().map(|t| t.report_type()).collect(),
             periods: self.period.clone(),
+            causes: Vec::new(),
             partition: self.share.partition()?,
         })
     }
@@ -391,8 +448,18 @@ impl TypeArg {
 
 #[derive(Debug, Args)]
 pub(super) struct StatusArgs {
-    /// The ledger
-    pub(super) ledger: PathBuf,
+    /// The ledger, or the manifest (.yaml, .yml) whose ledger is meant [env: MONTHEND_MANIFEST=]
+    // The environment is read by hand: it counts only where no ledger is named.
+    pub(super) ledger: Option<PathBuf>,
+
+    /// The ledger, whatever a manifest says [env: MONTHEND_LEDGER=]
+    // As for the other commands, the variable counts as the manifest's `ledger:`.
+    #[arg(long = "ledger", value_name = "PATH")]
+    pub(super) named: Option<PathBuf>,
+
+    /// Show the ledger of the rehearsals
+    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX", value_parser = FalseyValueParser::new())]
+    pub(super) sandbox: bool,
 
     /// How to show it [env: MONTHEND_FORMAT=] [default: table]
     #[arg(long, value_enum)]
@@ -403,10 +470,21 @@ pub(super) struct StatusArgs {
     pub(super) history: Option<RequestId>,
 
     #[command(flatten)]
+    pub(super) cause: CauseArgs,
+
+    #[command(flatten)]
     pub(super) selection: SelectionArgs,
 }
 
 impl StatusArgs {
+    /// Which rows: by what they are, and by what became of them.
+    pub(super) fn selection(&self) -> Result<Selection, PartitionArgsError> {
+        Ok(Selection {
+            causes: self.cause.cause.clone(),
+            ..self.selection.selection()?
+        })
+    }
+
     /// The option, else the environment variable. A format there that only other commands have is no mistake.
     pub(super) fn format(&self) -> StatusFormat {
         let named = || StatusFormat::from_str(&std::env::var("MONTHEND_FORMAT").ok()?, false).ok();

@@ -14,7 +14,7 @@ use super::{
     read_only::ReadOnly,
     signals::Signals,
     status::warn_of_rescued,
-    target::{Target, real_ledger, tell_repairs},
+    target::{Target, Then, real_ledger, tell_repairs},
 };
 use crate::{
     api::HttpApi,
@@ -44,11 +44,7 @@ pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
         warn!("no ledger at {path}: nothing of the plan is created, as far as is known");
     }
     let reading = reading.unwrap_or_default();
-    tell_repairs(
-        &target.ledger,
-        &reading.repairs,
-        "; the next run repairs it",
-    );
+    tell_repairs(&target.ledger, &reading, Then::Left);
 
     // The server, and the plan where it has to be asked for that.
     let concurrency = target.settings.limits.concurrency.get();

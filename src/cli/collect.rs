@@ -11,7 +11,7 @@ use super::{
     held::HeldLedger,
     outputs::{Outputs, Told},
     signals::Signals,
-    target::{Target, real_ledger, tell_repairs},
+    target::{Target, Then, real_ledger, repairs, tell},
     typed::Typed,
     work::{Door, Means},
 };
@@ -37,6 +37,7 @@ pub(super) async fn collect(
         selection: &selection,
         quiet,
         typed,
+        format: args.format.format(),
         as_of: None,
         collects: true,
         combine: args.collect.combine.as_deref(),
@@ -64,7 +65,7 @@ async fn fetch(
     held.file.refuse_mixing(target.is_rehearsal())?;
     let reading = held.file.reading.take().ok_or_else(missing)?;
     let selected = selection.of_ledger(&reading.ledger)?;
-    let repairs = reading.repairs.clone();
+    let repairs = repairs(&target.ledger, &reading, Then::Written);
     let ledger = reading.into_ledger(&target.ledger)?;
     let collection = Collection::prepare(&args.collect, &target, &held)?;
 
@@ -79,7 +80,7 @@ async fn fetch(
     };
     let work = async |means: &Means<'_>| {
         // The work.
-        tell_repairs(&means.target.ledger, &repairs, "");
+        tell(&repairs);
         let rows = (ledger.len(), &selected);
         let agenda = Agenda::to_collect(ledger);
         let finished = drive(agenda, Creates::None, rows, Some(&collection), means).await?;

@@ -164,8 +164,6 @@ pub(super) fn tell_end(
         error!("{}", stop_text(reason));
     }
     if means.outputs.format == SummaryFormat::Table {
-        if means.outputs.format == SummaryFormat::Table {
         console::say(&summary.text());
-    }
     }
 }

@@ -24,6 +24,10 @@ use crate::{
 pub(super) enum CliError {
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    #[error("name the ledger or the manifest: monthend status m.yaml")]
+    NoLedgerNamed,
+    #[error("two ledgers are named, {} and {}: which is meant?", .0.display(), .1.display())]
+    TwoLedgers(PathBuf, PathBuf),
     #[error("cannot write {}: {}", path.display(), new_file(why))]
     NewManifest { path: PathBuf, why: io::Error },
     #[error(transparent)]
@@ -32,6 +36,8 @@ pub(super) enum CliError {
     Selection(#[from] SelectionError),
     #[error(transparent)]
     Partition(#[from] PartitionArgsError),
+    #[error("--format csv is for --dry-run; a summary is `table` or `json`")]
+    CsvOfSummary,
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
     #[error(transparent)]
@@ -119,10 +125,13 @@ impl CliError {
     pub(super) fn exit(&self) -> Exit {
         match self {
             CliError::Manifest(_)
+            | CliError::NoLedgerNamed
+            | CliError::TwoLedgers(..)
             | CliError::NewManifest { .. }
             | CliError::Plan(_)
             | CliError::Selection(_)
             | CliError::Partition(_)
+            | CliError::CsvOfSummary
             | CliError::Credentials(_)
             | CliError::Client(_)
             | CliError::Sandbox(_)

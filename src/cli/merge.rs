@@ -5,7 +5,13 @@ use std::path::{Path, PathBuf};
 use chrono::Utc;
 use tracing::warn;
 
-use super::{args::MergeArgs, error::CliError, exit::Exit, missing_shares::MissingShares};
+use super::{
+    args::MergeArgs,
+    error::CliError,
+    exit::Exit,
+    missing_shares::MissingShares,
+    target::{Then, tell_repairs},
+};
 use crate::{
     history,
     ledger::{Ledger, LedgerError, LedgerFile, Lock, Part, merge as unite, merged_name, real_path},
@@ -125,9 +131,7 @@ fn find<'a>(held: &'a mut [LedgerFile], real: &Path) -> Result<&'a mut LedgerFil
 fn read(held: &mut [LedgerFile], part: &Named) -> Result<Ledger, LedgerError> {
     let missing = || LedgerError::Missing(part.name.clone());
     let reading = find(held, &part.real)?.reading.take().ok_or_else(missing)?;
-    for repair in &reading.repairs {
-        warn!("{}: {repair}", part.name.display());
-    }
+    tell_repairs(&part.name, &reading, Then::Written);
     reading.into_ledger(&part.name)
 }
 

@@ -13,6 +13,7 @@ mod connection;
 mod converse;
 mod documents;
 mod drive;
+mod dry_run;
 mod error;
 mod existing;
 mod exit;
@@ -35,7 +36,9 @@ mod schema;
 mod signals;
 mod status;
 mod target;
+mod to_retry;
 mod typed;
+mod warnings;
 mod work;
 
 use std::process::ExitCode;

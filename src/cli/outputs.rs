@@ -67,6 +67,7 @@ pub(super) struct Told<'a> {
     pub(super) typed: &'a Typed,
     pub(super) as_of: Option<NaiveDate>,
     pub(super) collects: bool,
+    pub(super) format: SummaryFormat,
     /// `--combine`
     pub(super) combine: Option<&'a Path>,
 }
@@ -98,7 +99,7 @@ impl Outputs {
         for (kind, place) in places::checked(&told.common.outputs, told.combine, target)? {
             readers.push(Box::new(Document::file(kind, place)));
         }
-        let format = told.common.outputs.format();
+        let format = told.format;
         if format == SummaryFormat::Json {
             readers.push(Box::new(Document::stdout(DocumentKind::Summary)));
         }
@@ -203,6 +204,7 @@ fn selected(selection: &Selection) -> Selected {
         sub_partners,
         types,
         periods,
+        causes,
         partition,
     } = selection;
     let who = |who: &Who| match who {
@@ -214,6 +216,7 @@ fn selected(selection: &Selection) -> Selected {
         sub_partner: sub_partners.iter().map(who).collect(),
         r#type: types.iter().map(ToString::to_string).collect(),
         period: periods.iter().map(ToString::to_string).collect(),
+        cause: causes.clone(),
         partition: partition.map(|partition| partition.to_string()),
     }
 }

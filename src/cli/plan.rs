@@ -1,5 +1,7 @@
 //! `monthend plan`
 
+use tracing::error;
+
 use super::{
     args::{PlanArgs, PlanFormat},
     connection::credentials,
@@ -8,14 +10,15 @@ use super::{
     exit::Exit,
     signals::Signals,
     status::warn_of_rescued,
-    target::{Target, real_ledger, tell_repairs, tell_spellings},
+    target::{Target, Then, real_ledger, tell_repairs},
+    warnings::warn_of_plan,
 };
 use crate::{
     api::{Api, HttpApi},
     ledger::read_file,
     manifest::Manifest,
-    output::{PlanView, console},
-    plan::{Discovered, Plan},
+    output::{Action, PlanView, console},
+    plan::{Discovered, Plan, Planned},
     session::{Session, discover},
 };
 
@@ -41,22 +44,21 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
         reading.as_ref().map(|reading| &reading.ledger),
     );
     let reading = reading.unwrap_or_default();
-    tell_repairs(
-        &target.ledger,
-        &reading.repairs,
-        "; the next run repairs it",
-    );
+    tell_repairs(&target.ledger, &reading, Then::Left);
     let plan = Plan::expand(&manifest, &discovered)?;
-    tell_spellings(&plan);
     let selected = selection.of_plan(&plan, &manifest, &discovered, &reading.ledger)?;
+    let requests = plan.requests().iter();
+    let selected: Vec<&Planned> = requests.filter(|p| selected.contains(&p.id)).collect();
+    let is_sent = |p: &&&Planned| Action::for_row(reading.ledger.get(p.id)) == Action::Send;
+    let sends = selected.iter().filter(is_sent).count();
+    let warnings = warn_of_plan(&manifest, &plan, &args.calendar, sends);
     let view = PlanView {
-        manifest: &manifest,
+        name: &manifest.name,
+        limits: &manifest.settings.limits,
+        command: "run",
+        warnings: &warnings,
         plan: &plan,
-        selected: plan
-            .requests()
-            .iter()
-            .filter(|p| selected.contains(&p.id))
-            .collect(),
+        selected,
         ledger: &reading.ledger,
         ledger_path: target.ledger.display().to_string(),
         ledger_exists,
@@ -69,6 +71,10 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
         PlanFormat::Json => view.json().map_err(|e| CliError::Stdout(e.into()))?,
     };
     console::print(&text).map_err(CliError::Stdout)?;
+    if args.strict && !warnings.is_empty() {
+        error!("the plan has warnings, and --strict takes them for errors");
+        return Ok(Exit::Usage);
+    }
     Ok(Exit::Success)
 }
 

@@ -8,7 +8,7 @@ use std::{
 use super::{
     error::CliError,
     status::warn_of_rescued,
-    target::{real_ledger, tell_repairs},
+    target::{Then, real_ledger, tell_repairs},
 };
 use crate::{
     ledger::{Ledger, LedgerError, read_file_with_hash},
@@ -34,7 +34,7 @@ impl ReadOnly {
         let missing = || LedgerError::Missing(path.to_owned());
         let real = real_ledger(path)?;
         let (reading, sha256) = read_file_with_hash(&real)?.ok_or_else(missing)?;
-        tell_repairs(path, &reading, "; the file is left as it is");
+        tell_repairs(path, &reading, Then::Past);
         warn_of_rescued(path, Some(&reading.ledger));
         Ok(ReadOnly {
             ledger: reading.ledger,

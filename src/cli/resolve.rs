@@ -11,7 +11,7 @@ use super::{
     exit::Exit,
     held::HeldLedger,
     outputs::add_to_history,
-    target::{real_ledger, tell_repairs},
+    target::{Then, real_ledger, tell_repairs},
 };
 use crate::{
     history::What,
@@ -29,7 +29,7 @@ pub(super) async fn resolve(args: &ResolveArgs) -> Result<Exit, CliError> {
     }
     let mut held = HeldLedger::take(&args.ledger)?;
     let reading = held.file.reading.take().ok_or_else(missing)?;
-    tell_repairs(&args.ledger, &reading.repairs, "");
+    tell_repairs(&args.ledger, &reading, Then::Written);
     let mut ledger = reading.into_ledger(&args.ledger)?;
     let said = decide(&mut ledger, args)?;
     held.write(&ledger).await?;

@@ -1,30 +1,25 @@
 //! `monthend retry`
 
-use std::collections::HashSet;
-
-use chrono::Utc;
-use tracing::info;
-
 use super::{
     args::RetryArgs,
     collection::Collection,
     connection::credentials,
     drive::{drive, tell_work},
+    dry_run::dry_run,
     error::CliError,
     exit::Exit,
     finish::finish,
     held::HeldLedger,
     outputs::{Outputs, Told},
     signals::Signals,
-    target::{Target, tell_repairs},
+    target::{Target, Then, repairs, tell},
+    to_retry::to_retry,
     typed::Typed,
     work::{Door, Means},
 };
 use crate::{
-    ledger::{Ledger, LedgerError, Place, State},
-    output::Readers,
-    plan::{Agenda, Selection},
-    request::RequestId,
+    ledger::{LedgerError, Row},
+    plan::Selection,
     runner::{Creates, EventKind},
 };
 
@@ -32,14 +27,18 @@ use crate::{
 pub(super) async fn retry(args: &RetryArgs, quiet: bool, typed: &Typed) -> Result<Exit, CliError> {
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
-    let selection = args.common.selection.selection()?;
+    let selection = args.selection()?;
     let target = Target::with_settings(&args.common.manifest, selection.partition)?;
+    if args.dry_run {
+        return dry_run(args, &target, &selection);
+    }
     let told = Told {
         command: "retry",
         common: &args.common,
         selection: &selection,
         quiet,
         typed,
+        format: args.summary_format().ok_or(CliError::CsvOfSummary)?,
         as_of: None,
         collects: args.and_collect.collect,
         combine: args.and_collect.how.combine.as_deref(),
@@ -62,7 +61,7 @@ async fn send_again(
     let mut held = HeldLedger::take(&target.ledger)?;
     held.file.refuse_mixing(target.is_rehearsal())?;
     let missing = || LedgerError::Missing(target.ledger.clone());
-    let mut reading = held.file.reading.take().ok_or_else(missing)?;
+    let reading = held.file.reading.take().ok_or_else(missing)?;
 
     let collection = Collection::if_wanted(&args.and_collect, &target, &held)?;
 
@@ -78,15 +77,16 @@ async fn send_again(
     let work = async |means: &Means<'_>| {
         // The work.
         let selected = selection.of_ledger(&reading.ledger)?;
-        let repairs = std::mem::take(&mut reading.repairs);
-        if args.recreate_failed {
-            give_up_failed(&mut reading.ledger, &selected, &means.outputs.readers);
-        }
-        let agenda = Agenda::to_retry(reading, &selected);
+        let repairs = repairs(&means.target.ledger, &reading, Then::Written);
+        let given_up = |row: &Row, now| {
+            let readers = &means.outputs.readers;
+            readers.tell(EventKind::GivenUp(row.clone()), now);
+        };
+        let agenda = to_retry(reading, &selected, args, given_up);
         if let Ok(agenda) = &agenda {
             tell_work(agenda, &means.target.settings.limits);
         }
-        tell_repairs(&means.target.ledger, &repairs, "");
+        tell(&repairs);
         let agenda = agenda.map_err(|e| means.target.torn_line(e))?;
         let all = agenda.ledger.len();
         let rows = (all, &selected);
@@ -104,27 +104,4 @@ async fn send_again(
         )
     };
     door.open(work).await
-}
-
-/// Gives up the reports of `selected` that the server could not make, as `resolve --resend --replace` does.
-fn give_up_failed(ledger: &mut Ledger, selected: &HashSet<RequestId>, readers: &Readers) {
-    let failed = ledger.places().filter(|(_, row)| {
-        matches!(row.state, State::Created(_))
-            && selected.contains(&row.key())
-            && row.collected.status.eq_ignore_ascii_case("FAILED")
-    });
-    let failed: Vec<Place> = failed.map(|(place, _)| place).collect();
-    for place in &failed {
-        let mut row = ledger.row(*place).clone().given_up();
-        let now = Utc::now();
-        row.updated_at = Some(now);
-        readers.tell(EventKind::GivenUp(row.clone()), now);
-        ledger.replace(*place, row);
-    }
-    if !failed.is_empty() {
-        info!(
-            "reports that the server could not generate, to be made anew: {}",
-            failed.len()
-        );
-    }
 }

@@ -17,8 +17,9 @@ use super::{
     outputs::{Outputs, Told},
     plan::discovered,
     signals::Signals,
-    target::{Target, tell_repairs, tell_spellings},
+    target::{Target, Then, repairs, tell},
     typed::Typed,
+    warnings::{sends, warn_of_plan},
     work::{Door, Means},
 };
 use crate::{
@@ -41,6 +42,7 @@ pub(super) async fn run(args: &RunArgs, quiet: bool, typed: &Typed) -> Result<Ex
         selection: &selection,
         quiet,
         typed,
+        format: args.format.format(),
         as_of: Some(args.calendar.as_of()),
         collects: args.and_collect.collect,
         combine: args.and_collect.how.combine.as_deref(),
@@ -80,8 +82,8 @@ async fn converge(
         let discovered = discovered(means.session, manifest, signals).await?;
         let plan = Plan::expand(manifest, &discovered)?;
         let is_new = reading.is_none();
-        let mut reading = reading.unwrap_or_default();
-        let repairs = std::mem::take(&mut reading.repairs);
+        let reading = reading.unwrap_or_default();
+        let repairs = repairs(&means.target.ledger, &reading, Then::Written);
         let selected = selection.of_plan(&plan, manifest, &discovered, &reading.ledger)?;
         let agenda = Agenda::to_run(reading, &plan, &selected);
         if let Ok(agenda) = &agenda {
@@ -91,9 +93,10 @@ async fn converge(
             let path = means.target.ledger.display();
             info!("no ledger at {path}: this run starts a new one");
         }
-        tell_spellings(&plan);
-        tell_repairs(&means.target.ledger, &repairs, "");
+        tell(&repairs);
         let mut agenda = agenda.map_err(|e| means.target.torn_line(e))?;
+        let sends = sends(&agenda.ledger, &agenda.work);
+        warn_of_plan(manifest, &plan, &args.calendar, sends);
         let all = plan.requests().len();
         if args.existing != OnExisting::Ignore {
             // What is in doubt comes first: its report must not be taken for its twin's.

@@ -8,7 +8,7 @@ use super::{
     args::{StatusArgs, StatusFormat},
     error::CliError,
     exit::Exit,
-    target::{real_ledger, tell_repairs},
+    target::{Then, ledger_of, real_ledger, tell_repairs},
 };
 use crate::{
     history::{self, Read},
@@ -19,19 +19,21 @@ use crate::{
 
 /// Counts a ledger's rows. Reads only, without the lock.
 pub(super) fn status(args: &StatusArgs) -> Result<Exit, CliError> {
-    let missing = || LedgerError::Missing(args.ledger.clone());
-    let reading = read_file(&real_ledger(&args.ledger)?)?.ok_or_else(missing)?;
-    tell_repairs(&args.ledger, &reading.repairs, "; the next run repairs it");
-    warn_of_rescued(&args.ledger, Some(&reading.ledger));
+    let selection = args.selection()?;
+    let path = ledger_of(args, selection.partition)?;
+    let missing = || LedgerError::Missing(path.clone());
+    let reading = read_file(&real_ledger(&path)?)?.ok_or_else(missing)?;
+    tell_repairs(&path, &reading, Then::Left);
+    warn_of_rescued(&path, Some(&reading.ledger));
     if let Some(request_id) = args.history {
-        return history(args, request_id, &reading.ledger);
+        return history(args, &path, request_id, &reading.ledger);
     }
-    let selected = args.selection.selection()?.of_ledger(&reading.ledger)?;
+    let selected = selection.of_ledger(&reading.ledger)?;
     let rows = reading
         .ledger
         .rows()
         .filter(|row| selected.contains(&row.key()));
-    let view = StatusView::new(args.ledger.display().to_string(), rows);
+    let view = StatusView::new(path.display().to_string(), rows);
     let text = match args.format() {
         StatusFormat::Table => view.table(),
         StatusFormat::Json => view.json().map_err(|e| CliError::Stdout(e.into()))?,
@@ -41,14 +43,19 @@ pub(super) fn status(args: &StatusArgs) -> Result<Exit, CliError> {
 }
 
 /// Tells one row's life.
-fn history(args: &StatusArgs, request_id: RequestId, ledger: &Ledger) -> Result<Exit, CliError> {
+fn history(
+    args: &StatusArgs,
+    path: &Path,
+    request_id: RequestId,
+    ledger: &Ledger,
+) -> Result<Exit, CliError> {
     let Some(place) = ledger.place(request_id) else {
         return Err(CliError::Unresolvable(format!(
             "{request_id}: no such request in {}",
-            args.ledger.display()
+            path.display()
         )));
     };
-    let path = history::beside(&real_ledger(&args.ledger)?);
+    let path = history::beside(&real_ledger(path)?);
     let known = history::read(&path).unwrap_or_else(|e| {
         warn!("the history {} cannot be read ({e})", path.display());
         Read::default()

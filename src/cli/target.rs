@@ -6,14 +6,14 @@ use chrono::{NaiveDate, Utc};
 use tracing::{info, warn};
 
 use super::{
-    args::{CalendarArgs, ManifestArgs},
+    args::{CalendarArgs, ManifestArgs, RehearsalArgs, StatusArgs},
     error::CliError,
 };
 use crate::{
-    ledger::{LedgerError, Repair, real_path},
+    ledger::{LedgerError, Reading, real_path},
     manifest::{DateCheck, LoadOptions, Manifest, Origin, RunSettings},
     output::{console, first_line},
-    plan::{Partition, Plan, UnknownRequest},
+    plan::{Partition, UnknownRequest},
     sandbox::SandboxConfig,
     settings::{Limits, Settings},
 };
@@ -189,6 +189,52 @@ impl Target {
     }
 }
 
+/// The ledger that `status` is to show: the one that is named, else that of the manifest.
+///
+/// # Errors
+/// Nothing is named, or the manifest cannot be read.
+pub(super) fn ledger_of(args: &StatusArgs, share: Option<Partition>) -> Result<PathBuf, CliError> {
+    let is_manifest = |path: &PathBuf| {
+        let extension = path.extension().unwrap_or_default();
+        extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml")
+    };
+    let (manifest, ledger) = match (args.ledger.clone(), args.named.clone()) {
+        (Some(path), None) if !is_manifest(&path) => return Ok(path),
+        (Some(path), Some(named)) if !is_manifest(&path) => {
+            return Err(CliError::TwoLedgers(path, named));
+        }
+        (None, Some(named)) => return Ok(named),
+        (manifest, named) => (manifest.or_else(|| variable("MONTHEND_MANIFEST")), named),
+    };
+    let Some(manifest) = manifest else {
+        let apart = Apart {
+            sandbox: args.sandbox,
+            share,
+        };
+        let ledger = variable("MONTHEND_LEDGER").ok_or(CliError::NoLedgerNamed)?;
+        return Ok(apart.ledger(&ledger));
+    };
+    let manifest = |sandbox| ManifestArgs {
+        manifest: manifest.clone(),
+        ledger: ledger.clone(),
+        base_url: None,
+        sandbox: RehearsalArgs {
+            sandbox,
+            sandbox_config: None,
+            sandbox_mended: false,
+        },
+    };
+    let target = Target::with_settings(&manifest(args.sandbox), share)?;
+    if !args.sandbox && ledger.is_none() {
+        let rehearsal = Target::with_settings(&manifest(true), share)?.ledger;
+        if rehearsal.exists() {
+            let path = rehearsal.display();
+            info!("the last rehearsal has a ledger of its own, {path}; --sandbox shows it");
+        }
+    }
+    Ok(target.ledger)
+}
+
 /// Where the ledger at `path` really lies, so that a link and its target are one ledger: the lock, the journal and
 /// what is remembered for the next command lie beside this.
 ///
@@ -202,32 +248,51 @@ pub(super) fn real_ledger(path: &Path) -> Result<PathBuf, LedgerError> {
     }
 }
 
-/// Says what a crash had left of the ledger, and `then`, what is done about it.
-pub(super) fn tell_repairs(ledger: &Path, repairs: &[Repair], then: &str) {
-    for repair in repairs {
-        warn!("{}: {repair}{then}", ledger.display());
+/// What becomes of the ledger that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    /// It is written anew.
+    Written,
+    /// It is left for the next run.
+    Left,
+    /// It is an earlier one, that no run writes any more.
+    Past,
+}
+
+/// What a crash had left of the ledger, and how a spreadsheet has spelled it: a sentence for each.
+pub(super) fn repairs(ledger: &Path, reading: &Reading, then: Then) -> Vec<String> {
+    let ledger = ledger.display();
+    let (repaired, written) = match then {
+        Then::Written => ("", ", and is written with commas and ISO dates again"),
+        Then::Left => (
+            "; the next run repairs it",
+            ", and the next run writes it with commas and ISO dates again",
+        ),
+        Then::Past => ("; the file is left as it is", ""),
+    };
+    let repairs = reading.repairs.iter();
+    let mut found: Vec<String> = repairs
+        .map(|repair| format!("{ledger}: {repair}{repaired}"))
+        .collect();
+    if !reading.spelling.is_own() {
+        let spelling = &reading.spelling;
+        found.push(format!(
+            "{ledger}: {spelling}; it is read all the same{written}"
+        ));
+    }
+    found
+}
+
+/// Warns of each.
+pub(super) fn tell(warnings: &[String]) {
+    for warning in warnings {
+        warn!("{warning}");
     }
 }
 
-/// Says on stderr which organisations are written in two ways.
-pub(super) fn tell_spellings(plan: &Plan) {
-    const NAMED: usize = 3;
-    let spellings = plan.spellings();
-    let named: Vec<String> = spellings
-        .iter()
-        .take(NAMED)
-        .map(|s| format!("{} is also written {}", s.first, s.other))
-        .collect();
-    let more = match spellings.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!("; and {more} more"),
-    };
-    if !named.is_empty() {
-        warn!(
-            "one organisation in two spellings is planned once: {}{more}",
-            named.join("; ")
-        );
-    }
+/// Warns of what was found of the ledger at once.
+pub(super) fn tell_repairs(ledger: &Path, reading: &Reading, then: Then) {
+    tell(&repairs(ledger, reading, then));
 }
 
 /// What a sandbox is like, from a file or by default.

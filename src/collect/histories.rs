@@ -406,6 +406,7 @@ impl History<'_> {
             creates: Creates::All,
             beside_others: BesideOthers::No,
             idle,
+            max_failures: None,
             concurrency: 4,
             interrupt: Interrupt {
                 signal,

@@ -154,6 +154,9 @@ pub struct Selected {
     /// `--period`
     #[serde(default)]
     pub period: Vec<String>,
+    /// `--cause`
+    #[serde(default)]
+    pub cause: Vec<String>,
     /// `--partition`, as `K/N`; null: all shares.
     #[serde(default)]
     pub partition: Option<String>,

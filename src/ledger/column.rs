@@ -3,11 +3,14 @@
 //! To add a column, add one entry at the end of the table, for a field of [`Row`]. Files without the column are
 //! read all the same, and get it with their next rewrite.
 
-use std::str::FromStr;
-
-use chrono::{DateTime, Utc};
-
-use super::{BadCell, Row, cell::restore, draft::Draft, line::Line};
+use super::{
+    BadCell, Row,
+    cell::restore,
+    draft::Draft,
+    line::Line,
+    written::{WrittenDay, WrittenTime, truth, whole},
+};
+use crate::request::{ReportId, ReportIdError, is_spoilt_number};
 
 /// What is known of a column.
 pub(super) struct Entry {
@@ -82,15 +85,15 @@ columns! {
     BillingStartDate: "billing_start_date", Required, "date", r#"{"required": true}"#,
         "First day",
         |row, line| line.day(row.request().period.start()),
-        |draft, text| set(&mut draft.start, text, crate::request::day);
+        |draft, text| set(&mut draft.start, text, WrittenDay::read);
     BillingEndDate: "billing_end_date", Required, "date", r#"{"required": true}"#,
         "Last day, included",
         |row, line| line.day(row.request().period.end()),
-        |draft, text| set(&mut draft.end, text, crate::request::day);
+        |draft, text| set(&mut draft.end, text, WrittenDay::read);
     Internal: "internal", Required, "boolean", r#"{"required": true}"#,
         "Whether internal organisations are included",
         |row, line| line.plain(row.request().internal),
-        |draft, text| set(&mut draft.internal, text, yes_or_no);
+        |draft, text| set(&mut draft.internal, text, truth);
     Status: "status", Required, "string", r#"{"required": true, "enum": ["created", "failed", "pending", "sending"]}"#,
         "created: the report exists; failed: see error; pending: not sent yet; sending: in doubt, a report may exist",
         |row, line| line.word(row.state.word()),
@@ -98,11 +101,11 @@ columns! {
     ReportId: "report_id", Required, "string", "",
         "The report's id; set on created rows and no others",
         |row, line| line.text(row.state.report_id().map_or("", |id| id.as_str())),
-        |draft, text| set(&mut draft.report_id, text, str::parse);
+        |draft, text| set(&mut draft.report_id, text, report);
     HttpStatus: "http_status", Optional, "integer", r#"{"minimum": 100, "maximum": 599}"#,
         "Of the last answer to a create",
         |row, line| line.optional(row.last_answer.http_status),
-        |draft, text| set(&mut draft.http_status, text, whole_number);
+        |draft, text| set(&mut draft.http_status, text, whole);
     ErrorCode: "error_code", Optional, "string", "",
         "The server's code, else timeout, connect, tls, reset, redirect, bad_response or http_NNN; in_doubt where a person has to decide",
         |row, line| line.text(row.state.error_code()),
@@ -118,11 +121,15 @@ columns! {
     Attempts: "attempts", Optional, "integer", r#"{"required": true, "minimum": 0}"#,
         "Creates that left us, all runs together",
         |row, line| line.plain(row.attempts),
-        |draft, text| set(&mut draft.attempts, text, whole_number);
+        |draft, text| set(&mut draft.attempts, text, whole);
     UpdatedAt: "updated_at", Optional, "datetime", "",
         "When the row was written, UTC",
         |row, line| line.time(row.updated_at),
-        |draft, text| set(&mut draft.updated_at, text, time);
+        |draft, text| {
+            let read = set(&mut draft.updated_at, text, WrittenTime::read);
+            draft.lost_time = read.is_err();
+            Ok(())
+        };
     ReportStatus: "report_status", Optional, "string", "",
         "What the server said last of the report: IN_PROGRESS, COMPLETED, FAILED; empty: never asked",
         |row, line| line.text(&row.collected.status),
@@ -138,7 +145,7 @@ columns! {
     IntentAt: "intent_at", Optional, "datetime", "",
         "When the earliest create whose outcome is unknown left, by the server's clock where known; empty once that is settled",
         |row, line| line.time(row.state.intent()),
-        |draft, text| set(&mut draft.intent_at, text, time);
+        |draft, text| set(&mut draft.intent_at, text, WrittenTime::read);
     ReportError: "report_error", Optional, "string", "",
         "Why a created report is not collected, one line; empty where it is, or where nothing was tried",
         |row, line| line.text(&row.collected.error),
@@ -146,7 +153,7 @@ columns! {
     ReportRows: "report_rows", Optional, "integer", r#"{"minimum": 0}"#,
         "Rows of the collected file without its header; 0 is a report that is there and empty",
         |row, line| line.optional(row.collected.rows),
-        |draft, text| set(&mut draft.collected.rows, text, whole_number);
+        |draft, text| set(&mut draft.collected.rows, text, whole);
 }
 
 impl Column {
@@ -212,20 +219,11 @@ fn set<T, E: ToString>(
     Ok(())
 }
 
-fn yes_or_no(text: &str) -> Result<bool, &'static str> {
-    match text {
-        t if t.eq_ignore_ascii_case("true") => Ok(true),
-        t if t.eq_ignore_ascii_case("false") => Ok(false),
-        _ => Err("write true or false"),
+fn report(text: &str) -> Result<ReportId, String> {
+    if is_spoilt_number(text) {
+        return Err(
+            "a spreadsheet has made a number of this id; restore the cell from a copy".to_owned(),
+        );
     }
-}
-
-fn whole_number<N: FromStr>(text: &str) -> Result<N, &'static str> {
-    text.parse().map_err(|_| "write a whole number, or nothing")
-}
-
-fn time(text: &str) -> Result<DateTime<Utc>, &'static str> {
-    DateTime::parse_from_rfc3339(text)
-        .map(|time| time.with_timezone(&Utc))
-        .map_err(|_| "write a time like 2026-11-01T09:30:00Z, or nothing")
+    text.parse().map_err(|e: ReportIdError| e.to_string())
 }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use chrono::{Datelike as _, NaiveDate};
+
 use super::{
     BadCell, Column, LastAnswer, Reason, Row, State,
     draft::Draft,
     state::{IN_DOUBT, read_candidates, read_error},
+    written::{WrittenDay, WrittenTime},
 };
 use crate::{
     api::Doubt,
@@ -18,7 +21,7 @@ impl Draft {
     /// # Errors
     /// A part that is missing or wrong, or an id that does not fit the others.
     pub(super) fn request(&self) -> Result<(RequestId, Request), BadCell> {
-        fn need<T: Copy>(part: Option<T>, column: Column, why: &str) -> Result<T, BadCell> {
+        fn need<T>(part: Option<T>, column: Column, why: &str) -> Result<T, BadCell> {
             part.ok_or_else(|| BadCell::new(column.name(), "", why))
         }
         const DAY: &str = "write a day as YYYY-MM-DD";
@@ -27,33 +30,51 @@ impl Draft {
             Column::RequestId,
             "a row needs its request_id: `r` and 16 hexadecimal digits",
         )?;
-        let (start, end) = (
-            need(self.start, Column::BillingStartDate, DAY)?,
-            need(self.end, Column::BillingEndDate, DAY)?,
-        );
-        let request = Request {
+        let start = need(self.start.as_ref(), Column::BillingStartDate, DAY)?;
+        let end = need(self.end.as_ref(), Column::BillingEndDate, DAY)?;
+        let report_type = need(
+            self.report_type,
+            Column::Type,
+            "write PARTNER, CUSTOMER or USER",
+        )?;
+        let internal = need(self.internal, Column::Internal, "write true or false")?;
+        let of = |period| Request {
             sub_partner: self.org.clone(),
-            report_type: need(
-                self.report_type,
-                Column::Type,
-                "write PARTNER, CUSTOMER or USER",
-            )?,
-            period: Period::new(start, end)
-                .map_err(|e| BadCell::new(Column::BillingEndDate.name(), &end.to_string(), e))?,
-            internal: need(self.internal, Column::Internal, "write true or false")?,
+            report_type,
+            period,
+            internal,
         };
-        let right = request.id();
-        if id != right && id != request.id_as_spelled() {
-            return Err(BadCell::new(
-                Column::RequestId.name(),
-                &id.to_string(),
-                format_args!(
-                    "it does not fit its row, whose org id, type, dates and internal make {right}; \
-                     undo the change to this row"
-                ),
-            ));
+        let fits = |request: &Request| id == request.id() || id == request.id_as_spelled();
+        if let (WrittenDay::Exact(start), WrittenDay::Exact(end)) = (start, end) {
+            let period = Period::new(*start, *end)
+                .map_err(|e| BadCell::new(Column::BillingEndDate.name(), &end.to_string(), e))?;
+            let request = of(period);
+            if fits(&request) {
+                return Ok((id, request));
+            }
+            let right = request.id();
+            let why = format_args!(
+                "it does not fit its row, whose org id, type, dates and internal make {right}; undo the change to this row"
+            );
+            return Err(BadCell::new(Column::RequestId.name(), &id.to_string(), why));
         }
-        Ok((id, request))
+        let mut fitting: Vec<Request> = periods(start, end).map(of).filter(fits).collect();
+        fitting.dedup();
+        match fitting.pop() {
+            Some(request) if fitting.is_empty() => Ok((id, request)),
+            _ => {
+                let written = |day: &WrittenDay| match day {
+                    WrittenDay::Exact(day) => day.to_string(),
+                    WrittenDay::Sheet { text, .. } | WrittenDay::Yearless { text, .. } => {
+                        text.clone()
+                    }
+                };
+                let days = format!("{} to {}", written(start), written(end));
+                let why = "no way to read these dates fits the row's request_id; in the spreadsheet, give both columns of \
+                           dates the format yyyy-mm-dd and correct this row, or restore the line from a copy";
+                Err(BadCell::new(Column::BillingStartDate.name(), &days, why))
+            }
+        }
     }
 
     /// The row that the parts make.
@@ -62,12 +83,23 @@ impl Draft {
     /// Parts that do not fit each other.
     pub(super) fn into_row(self, extra: Vec<String>) -> Result<Row, BadCell> {
         let (id, request) = self.request()?;
+        let period = request.period;
+        // How a spreadsheet orders the parts of a day is the same for the times of a row.
+        let orders = |day: &Option<WrittenDay>, is: NaiveDate| {
+            (day.as_ref()).map_or([true; 3], |day| day.orders_of(is))
+        };
+        let (first, last) = (
+            orders(&self.start, period.start()),
+            orders(&self.end, period.end()),
+        );
+        let allowed = std::array::from_fn(|n| first[n] && last[n]);
+        let time = |time: Option<WrittenTime>| time?.earliest(allowed, period.end());
         let (replaces, text) = read_error(&self.error);
         let reason = Reason {
             code: self.code,
             text: text.to_owned(),
         };
-        let intent = self.intent_at;
+        let intent = time(self.intent_at);
         let state = match (&*self.status, self.report_id) {
             ("created", Some(id)) => State::Created(id),
             ("created", None) => {
@@ -116,10 +148,23 @@ impl Draft {
                 tracking_id: filled(self.tracking_id),
             },
             attempts: self.attempts.unwrap_or(0),
-            updated_at: self.updated_at,
+            updated_at: time(self.updated_at),
             collected: self.collected,
             extra,
             ..Row::read_as(id, request)
         })
     }
+}
+
+/// Every period that two days as they are written can mean.
+fn periods(start: &WrittenDay, end: &WrittenDay) -> impl Iterator<Item = Period> {
+    let ends = end.days();
+    // A day without a year is that of the year of the first, or of the next.
+    let yearless = matches!(end, WrittenDay::Yearless { .. });
+    start.days().into_iter().flat_map(move |start| {
+        let is_meant = move |end: &NaiveDate| !yearless || end.year() - start.year() <= 1;
+        let periods = ends.iter().filter(|end| is_meant(end));
+        let periods = periods.filter_map(|end| Period::new(start, *end).ok());
+        periods.collect::<Vec<_>>()
+    })
 }

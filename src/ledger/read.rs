@@ -8,7 +8,7 @@
 //! the damage is older than the run, and it is refused.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     fmt,
     path::Path,
     sync::Arc,
@@ -16,7 +16,11 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-use super::{Column, Ledger, LedgerError, Row, State, column};
+use super::{
+    Column, Ledger, LedgerError, Row, Spelling, State, column,
+    header::{Header, Texts},
+    lines::{End, Line, Lines, Separator},
+};
 use crate::request::{ReportId, RequestId};
 
 /// What was read.
@@ -29,6 +33,8 @@ pub struct Reading {
     /// Requests whose only trace is a torn line that does not even say what they ask for. They are in
     /// doubt; whoever knows the request (the plan) has to say what it is.
     pub unknown: BTreeSet<RequestId>,
+    /// How a spreadsheet has spelled the file.
+    pub spelling: Spelling,
 }
 
 impl Reading {
@@ -101,6 +107,7 @@ pub fn read(bytes: &[u8], path: &Path) -> Result<Reading, LedgerError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut lines = Lines::new(bytes);
     let header = Header::read(lines.next(), path)?;
+    lines.separator = header.separator;
     let mut reader = Reader {
         path,
         header,
@@ -111,234 +118,15 @@ pub fn read(bytes: &[u8], path: &Path) -> Result<Reading, LedgerError> {
         reports: HashMap::new(),
     };
     reader.reading.ledger = Ledger::new(reader.header.extra_names());
+    let separator = reader.header.separator;
+    reader.reading.spelling.separator = Some(separator).filter(|it| *it != Separator::Comma);
     while let Some(line) = lines.next() {
         // Zeros may have taken the quote that the rest of a line is within: it must not take in whole ones.
         let broken = reader.after_zeros && line.end != End::Zeros && reader.row(&line).is_err();
         reader.take(&if broken { lines.shorten() } else { line })?;
     }
+    reader.reading.ledger.drop_empty_columns();
     Ok(reader.reading)
-}
-
-/// A stretch of the file: one record, or one run of zero bytes.
-struct Line<'a> {
-    /// From 1; a quoted cell may hold line feeds, so a record can take several.
-    number: u64,
-    bytes: &'a [u8],
-    end: End,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// A line feed (not part of `bytes`, nor is a carriage return before it).
-    LineFeed,
-    /// The end of the file, or zero bytes.
-    Torn,
-    /// The record is no record but zero bytes.
-    Zeros,
-}
-
-/// Splits bytes into records, minding quotes, and runs of zero bytes.
-struct Lines<'a> {
-    rest: &'a [u8],
-    number: u64,
-    /// Where the last record began.
-    last: (&'a [u8], u64),
-}
-
-impl<'a> Lines<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
-        Lines {
-            rest: bytes,
-            number: 1,
-            last: (bytes, 1),
-        }
-    }
-
-    /// The last record once more, only as far as its first line feed, whatever the quotes say.
-    fn shorten(&mut self) -> Line<'a> {
-        (self.rest, self.number) = self.last;
-        self.record(false)
-    }
-
-    /// The next record; `quotes`: whether line feeds within quotes belong to it.
-    fn record(&mut self, quotes: bool) -> Line<'a> {
-        let number = self.number;
-        self.last = (self.rest, number);
-        let mut within = Within::Start;
-        let stop = self.rest.iter().position(|b| {
-            let quoted = quotes && within == Within::Quotes;
-            let ends = *b == 0 || (*b == b'\n' && !quoted);
-            self.number += u64::from(*b == b'\n');
-            within = within.after(*b);
-            ends
-        });
-        let (bytes, end, rest) = match stop {
-            Some(at) if self.rest[at] == b'\n' => {
-                (&self.rest[..at], End::LineFeed, &self.rest[at + 1..])
-            }
-            Some(at) => (&self.rest[..at], End::Torn, &self.rest[at..]),
-            None => (self.rest, End::Torn, &self.rest[self.rest.len()..]),
-        };
-        self.rest = rest;
-        Line {
-            number,
-            bytes: bytes.strip_suffix(b"\r").unwrap_or(bytes),
-            end,
-        }
-    }
-}
-
-impl<'a> Iterator for Lines<'a> {
-    type Item = Line<'a>;
-
-    fn next(&mut self) -> Option<Line<'a>> {
-        let first = *self.rest.first()?;
-        let number = self.number;
-        if first == 0 {
-            let zeros = self.rest.iter().take_while(|b| **b == 0).count();
-            let (bytes, rest) = self.rest.split_at(zeros);
-            self.rest = rest;
-            return Some(Line {
-                number,
-                bytes,
-                end: End::Zeros,
-            });
-        }
-        Some(self.record(true))
-    }
-}
-
-/// Where in a cell a byte stands. A quote opens a quoted cell only as its first byte (RFC 4180).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Within {
-    /// Before its first byte.
-    Start,
-    /// In one without quotes, or behind them.
-    Plain,
-    Quotes,
-    /// Behind a quote that ends the quotes, unless another one follows.
-    Closing,
-}
-
-impl Within {
-    fn after(self, byte: u8) -> Self {
-        match (self, byte) {
-            (Within::Start | Within::Closing, b'"') => Within::Quotes,
-            (Within::Quotes, b'"') => Within::Closing,
-            (Within::Quotes, _) => Within::Quotes,
-            (_, b',') => Within::Start,
-            _ => Within::Plain,
-        }
-    }
-}
-
-/// Which cell of a line belongs to which column.
-struct Header {
-    /// Where each of our columns stands, `None` where an older version did not write it.
-    ours: [Option<usize>; Column::ALL.len()],
-    /// Where the others stand, and their names.
-    extra: Vec<(usize, String)>,
-    len: usize,
-}
-
-impl Header {
-    fn read(line: Option<Line<'_>>, path: &Path) -> Result<Self, LedgerError> {
-        let not_a_ledger = |why: String| LedgerError::NotALedger {
-            path: path.to_owned(),
-            why,
-        };
-        let line = line.ok_or_else(|| {
-            not_a_ledger(
-                "the file is empty; bring back a copy, or remove it to start anew".to_owned(),
-            )
-        })?;
-        let text = match std::str::from_utf8(line.bytes) {
-            Ok(text) if line.end == End::LineFeed => text,
-            _ => return Err(not_a_ledger("it has no header line".to_owned())),
-        };
-        let names = cells(text);
-        let required = Column::ALL.into_iter().filter(|c| c.is_required());
-        let missing: Vec<&str> = required
-            .map(Column::name)
-            .filter(|name| !names.iter().any(|n| n.trim() == *name))
-            .collect();
-        if !missing.is_empty() {
-            let why = [(';', "semicolons"), ('\t', "tabs")]
-                .into_iter()
-                .find(|(separator, _)| text.starts_with(&format!("request_id{separator}")))
-                .map(|(_, name)| {
-                    format!("its cells are separated by {name}; save it as CSV with commas (UTF-8)")
-                })
-                .unwrap_or_else(|| format!("its first line lacks {}", missing.join(", ")));
-            return Err(not_a_ledger(why));
-        }
-        let mut header = Header {
-            ours: [None; Column::ALL.len()],
-            extra: Vec::new(),
-            len: names.len(),
-        };
-        for (place, name) in names.into_iter().enumerate() {
-            match Column::ALL.iter().position(|c| c.name() == name.trim()) {
-                Some(column) if header.ours[column].is_some() => {
-                    return Err(not_a_ledger(format!("it has two columns {}", name.trim())));
-                }
-                Some(column) => header.ours[column] = Some(place),
-                None => header.extra.push((place, name)),
-            }
-        }
-        Ok(header)
-    }
-
-    fn extra_names(&self) -> Vec<String> {
-        self.extra.iter().map(|(_, name)| name.clone()).collect()
-    }
-
-    /// Spreadsheets may leave out empty cells at a line's end; nothing before these may be missing.
-    fn fewest(&self) -> usize {
-        [Column::Status, Column::ReportId, Column::Attempts]
-            .into_iter()
-            .filter_map(|c| self.ours[c as usize])
-            .max()
-            .map_or(self.len, |last| last + 1)
-    }
-
-    fn row(&self, cells: &[String], texts: &mut Texts) -> Result<Row, super::BadCell> {
-        let extra = self.extra.iter().map(|(place, _)| {
-            cells
-                .get(*place)
-                .map_or_else(String::new, |cell| super::restore(cell).to_owned())
-        });
-        let draft = column::read(Column::ALL, |column| self.cell(cells, column))?;
-        let mut row = draft.into_row(extra.collect())?;
-        row.job = texts.share(&row.job);
-        row.label = row.label.map(|label| texts.share(&label));
-        Ok(row)
-    }
-
-    /// Whether a line with these cells has one of this column.
-    fn has(&self, cells: &[String], column: Column) -> bool {
-        self.ours[column as usize].is_some_and(|place| place < cells.len())
-    }
-
-    fn cell<'c>(&self, cells: &'c [String], column: Column) -> &'c str {
-        self.ours[column as usize]
-            .and_then(|place| cells.get(place))
-            .map_or("", String::as_str)
-    }
-}
-
-/// Job names and labels repeat on many rows: one copy of each is kept.
-#[derive(Default)]
-struct Texts(BTreeMap<Arc<str>, Arc<str>>);
-
-impl Texts {
-    fn share(&mut self, text: &Arc<str>) -> Arc<str> {
-        Arc::clone(
-            self.0
-                .entry(Arc::clone(text))
-                .or_insert_with(|| Arc::clone(text)),
-        )
-    }
 }
 
 struct Reader<'a> {
@@ -361,8 +149,8 @@ impl Reader<'_> {
             self.repaired(line, RepairKind::Dropped);
             return Ok(());
         }
-        if line.bytes.is_empty() {
-            return Ok(()); // blank lines are no damage
+        if self.header.is_blank(line.bytes) {
+            return Ok(()); // no damage: spreadsheets write rows of empty cells, too
         }
         if let Some(swallowed) = self.swallowed(line) {
             return Err(self.damaged(
@@ -397,7 +185,9 @@ impl Reader<'_> {
         let own = self.row(line).ok().map(|row| row.id());
         let breaks = std::iter::once(first).chain(breaks);
         for ((at, _), number) in breaks.zip(line.number + 1..) {
-            let inner = Lines::new(&line.bytes[at + 1..]).next()?;
+            let mut inner = Lines::new(&line.bytes[at + 1..]);
+            inner.separator = self.header.separator;
+            let inner = inner.next()?;
             if self.row(&inner).is_ok_and(|row| Some(row.id()) != own) {
                 return Some(number);
             }
@@ -466,7 +256,7 @@ impl Reader<'_> {
     fn row(&mut self, line: &Line<'_>) -> Result<Row, String> {
         let text = std::str::from_utf8(line.bytes)
             .map_err(|_| "not UTF-8; save the file as CSV with commas (UTF-8)".to_owned())?;
-        let cells = cells(text);
+        let cells = self.header.cells(text);
         // Of a torn line that has fewer the last one may be cut, and still look right.
         let fewest = match line.end {
             End::LineFeed => self.header.fewest(),
@@ -480,7 +270,12 @@ impl Reader<'_> {
             ));
         }
         self.header
-            .row(&cells, &mut self.texts)
+            .row(
+                &cells,
+                &mut self.texts,
+                line.number,
+                &mut self.reading.spelling,
+            )
             .map_err(|bad| bad.to_string())
     }
 
@@ -496,7 +291,7 @@ impl Reader<'_> {
             Err(e) => std::str::from_utf8(&bytes[..e.valid_up_to()]).unwrap_or_default(),
         };
         // The last cell may be cut; all before it are whole.
-        let mut whole = cells(valid);
+        let mut whole = self.header.cells(valid);
         whole.pop();
         let Ok(id) = self
             .header
@@ -515,7 +310,7 @@ impl Reader<'_> {
         {
             return Err(self.damaged(line, &bad.to_string()));
         }
-        if has(&Column::Status) && has(&Column::ReportId) && self.keep(&whole) {
+        if has(&Column::Status) && has(&Column::ReportId) && self.keep(&whole, line.number) {
             return Ok(RepairKind::Kept(id));
         }
         let earlier = self.reading.ledger.get(id).cloned();
@@ -542,8 +337,9 @@ impl Reader<'_> {
 
     /// Folds a torn line that is complete up to its report id; false where even that does not make a row, or
     /// where it failed and does not say with what: that could be `in_doubt`, which is never sent again by itself.
-    fn keep(&mut self, whole: &[String]) -> bool {
-        let Ok(mut row) = self.header.row(whole, &mut self.texts) else {
+    fn keep(&mut self, whole: &[String], number: u64) -> bool {
+        let spelling = &mut self.reading.spelling;
+        let Ok(mut row) = self.header.row(whole, &mut self.texts, number, spelling) else {
             return false;
         };
         if let State::Failed { reason, .. } = &mut row.state {
@@ -585,23 +381,4 @@ impl Reader<'_> {
             why: why.to_owned(),
         }
     }
-}
-
-/// The cells of one record. Read here and not by `csv`, which builds a table anew for each reader: one per line took
-/// longer than all the rest, and this way records and cells are split by the same rule.
-fn cells(record: &str) -> Vec<String> {
-    let mut cells = Vec::with_capacity(Column::ALL.len() + 1);
-    let mut cell = String::new();
-    let mut within = Within::Start;
-    for c in record.chars() {
-        let before = within;
-        within = before.after(u8::try_from(c).unwrap_or(b'x'));
-        match (before, within) {
-            (Within::Start, Within::Quotes) | (Within::Quotes, Within::Closing) => {}
-            (_, Within::Start) => cells.push(std::mem::take(&mut cell)),
-            _ => cell.push(c),
-        }
-    }
-    cells.push(cell);
-    cells
 }

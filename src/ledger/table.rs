@@ -32,6 +32,19 @@ impl Ledger {
         &self.extra_columns
     }
 
+    /// Drops columns without a name that no row has anything in: spreadsheets add them.
+    pub(super) fn drop_empty_columns(&mut self) {
+        for n in (0..self.extra_columns.len()).rev() {
+            let is_empty = |row: &Row| row.extra.get(n).is_none_or(String::is_empty);
+            if self.extra_columns[n].trim().is_empty() && self.rows.iter().all(is_empty) {
+                self.extra_columns.remove(n);
+                for row in self.rows.iter_mut().filter(|row| n < row.extra.len()) {
+                    row.extra.remove(n);
+                }
+            }
+        }
+    }
+
     /// All rows, in order.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &Row> + Clone {
         self.rows.iter()

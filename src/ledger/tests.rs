@@ -4,6 +4,7 @@ mod foreign;
 mod merge;
 mod rescued;
 mod round_trip;
+mod spreadsheet;
 
 use std::path::Path;
 

@@ -1,6 +1,7 @@
 //! `defaults` and `jobs`.
 
 use std::{
+    cell::Cell,
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
@@ -88,6 +89,8 @@ pub(super) struct Jobs<'a> {
     pub(super) sink: &'a Sink,
     pub(super) partners: PartnersFiles,
     pub(super) labels: LabelBook,
+    /// Whether a period counts from `--as-of`.
+    pub(super) is_relative: Cell<bool>,
 }
 
 /// A job without its exclusions: they may name a label that a later job introduces.
@@ -162,6 +165,9 @@ impl Jobs<'_> {
 
     /// It is shorter than what is written only if a problem is reported.
     fn periods(&self, periods: &[PeriodText]) -> Vec<Period> {
+        if periods.iter().any(PeriodText::is_relative) {
+            self.is_relative.set(true);
+        }
         let periods = periods.iter();
         let periods = periods.filter_map(|period| period.periods(self.options, self.sink));
         periods.flatten().collect()

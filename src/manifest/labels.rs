@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::model::{Labels, SubPartner};
+use super::model::{Labels, Oddity, SubPartner};
 use crate::{
     request::OrgId,
     yaml::{Mistake, Place, Quoted, Sink},
@@ -15,15 +15,14 @@ pub(super) struct LabelBook {
     places: HashMap<Arc<str>, Place>,
     /// Labels whose second use with another id is to be reported: those places, and the id that it meant before.
     clashes: Vec<(Place, Mistake, Place)>,
-    ids: std::collections::HashSet<OrgId>,
+    ids: HashMap<OrgId, Option<Arc<str>>>,
+    oddities: Vec<Oddity>,
 }
 
 impl LabelBook {
     /// Notes which id this label means. If another id has it already, [`LabelBook::report`] says so.
     pub(super) fn add(&mut self, sub_partner: &SubPartner, place: &Place) {
-        if !self.ids.contains(&sub_partner.id) {
-            self.ids.insert(sub_partner.id.clone());
-        }
+        self.note_oddities(sub_partner, place);
         let Some(label) = &sub_partner.label else {
             return;
         };
@@ -49,13 +48,40 @@ impl LabelBook {
         }
     }
 
+    fn note_oddities(&mut self, sub_partner: &SubPartner, place: &Place) {
+        let SubPartner { id, label } = sub_partner;
+        let Some(first) = self.ids.get_mut(id) else {
+            self.ids.insert(id.clone(), label.clone());
+            if let Some(why) = id.why_none() {
+                self.oddities.push(Oddity::NoOrganisation {
+                    id: id.clone(),
+                    why,
+                    place: place.clone(),
+                });
+            }
+            return;
+        };
+        match (first, label) {
+            (first @ None, label) => first.clone_from(label),
+            (Some(first), Some(label)) if first != label => {
+                self.oddities.push(Oddity::TwoLabels {
+                    id: id.clone(),
+                    first: Arc::clone(first),
+                    other: Arc::clone(label),
+                    place: place.clone(),
+                });
+            }
+            _ => {}
+        }
+    }
+
     /// The labels so far.
     pub(super) fn labels(&self) -> &Labels {
         &self.labels
     }
 
-    /// Reports labels that do not tell one sub-partner from all others, and gives the labels.
-    pub(super) fn report(self, sink: &Sink) -> Labels {
+    /// Reports labels that do not tell one sub-partner from all others, and gives the labels and what is odd.
+    pub(super) fn report(self, sink: &Sink) -> (Labels, Vec<Oddity>) {
         for (place, mistake, first) in self.clashes {
             sink.report_with::<()>(place, mistake, first);
         }
@@ -63,7 +89,7 @@ impl LabelBook {
             let is_id = id.as_str() != &**label
                 && label
                     .parse::<OrgId>()
-                    .is_ok_and(|other| self.ids.contains(&other));
+                    .is_ok_and(|other| self.ids.contains_key(&other));
             if is_id && let Some(place) = self.places.get(label) {
                 let mistake = Mistake::new(format!(
                     "the label {} is the id of another sub-partner",
@@ -72,6 +98,6 @@ impl LabelBook {
                 sink.report::<()>(place.clone(), mistake.help("choose another label"));
             }
         }
-        self.labels
+        (self.labels, self.oddities)
     }
 }

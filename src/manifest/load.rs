@@ -1,6 +1,7 @@
 //! The entry points: a file's path in, a checked manifest or all of its problems out.
 
 use std::{
+    cell::Cell,
     ffi::OsStr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -68,6 +69,7 @@ impl Manifest {
                 sink,
                 partners: PartnersFiles::default(),
                 labels: LabelBook::default(),
+                is_relative: Cell::new(false),
             };
             let written = text.jobs?;
             let origin = Origin {
@@ -75,7 +77,8 @@ impl Manifest {
                 job_lines: job::lines(&written),
             };
             let read = jobs.read(written, text.defaults);
-            let labels = jobs.labels.report(sink);
+            let (labels, mut oddities) = jobs.labels.report(sink);
+            oddities.extend(jobs.partners.oddities());
             for partners in jobs.partners.paths() {
                 if is_same_file(partners, &ledger) {
                     let mistake = bad_ledger(&ledger, "it is a partners file");
@@ -91,6 +94,8 @@ impl Manifest {
                 ledger,
                 jobs: read?,
                 labels,
+                oddities,
+                is_relative: jobs.is_relative.get(),
             })
         })
     }

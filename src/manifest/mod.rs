@@ -21,9 +21,11 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use crate::yaml::{Problem, Problems, ReadError};
+pub use crate::yaml::{Place, Problem, Problems, ReadError};
 pub use load::{ManifestError, RunSettings};
-pub use model::{Exclusion, Job, Labels, Manifest, Origin, Source, SubPartner, SubPartners};
+pub use model::{
+    Exclusion, Job, Labels, Manifest, Oddity, Origin, Source, SubPartner, SubPartners,
+};
 pub use options::{DateCheck, LoadOptions};
 pub use starter::{Found, starter};
 pub use text::schema;

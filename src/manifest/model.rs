@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     path::PathBuf,
     sync::Arc,
 };
@@ -9,6 +10,7 @@ use std::{
 use crate::{
     request::{OrgId, Period, ReportType},
     settings::{Discover, Settings},
+    yaml::Place,
 };
 
 /// A manifest without mistakes. Relative periods are resolved and partners files are read; only
@@ -29,6 +31,42 @@ pub struct Manifest {
     pub jobs: Vec<Job>,
     /// Every label of the manifest and its partners files, and the id that it means.
     pub labels: Labels,
+    /// What is allowed in it and probably not meant, in the order found.
+    pub oddities: Vec<Oddity>,
+    /// Whether a period counts from `--as-of`.
+    pub is_relative: bool,
+}
+
+/// Something that is allowed, and probably not meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Oddity {
+    /// An id that is not an organisation's, as far as can be told.
+    NoOrganisation {
+        /// As it is written, and sent.
+        id: OrgId,
+        /// How that was seen: a clause.
+        why: &'static str,
+        /// Where it stands first.
+        place: Place,
+    },
+    /// One id with two labels.
+    TwoLabels {
+        /// Whose.
+        id: OrgId,
+        /// The label that it was given first.
+        first: Arc<str>,
+        /// The other.
+        other: Arc<str>,
+        /// Where the other stands.
+        place: Place,
+    },
+    /// A partners file has columns that are not read.
+    FurtherColumns {
+        /// Which file.
+        file: PathBuf,
+        /// Their names.
+        names: Vec<String>,
+    },
 }
 
 impl Manifest {
@@ -45,6 +83,24 @@ impl Manifest {
                 Source::Discovered(which) => Some(*which),
             })
             .collect()
+    }
+}
+
+/// What it is about, where it stands.
+impl fmt::Display for Oddity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Oddity::NoOrganisation { id, why, place } => write!(f, "{id} ({place}): {why}"),
+            Oddity::TwoLabels {
+                id,
+                first,
+                other,
+                place,
+            } => write!(f, "{id} is {first:?} and {other:?} ({place})"),
+            Oddity::FurtherColumns { file, names } => {
+                write!(f, "{} in {}", names.join(", "), file.display())
+            }
+        }
     }
 }
 

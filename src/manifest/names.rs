@@ -1,7 +1,7 @@
 //! Ids, labels and report types, wherever they are written.
 
 use crate::{
-    request::{OrgId, ReportType},
+    request::{OrgId, OrgIdError, ReportType},
     yaml::{Form, Mistake, Quoted, checked_line, words},
 };
 
@@ -17,9 +17,13 @@ pub(super) fn checked_id(text: &str) -> Result<OrgId, Mistake> {
         );
     }
     text.parse().map_err(|error| {
-        Mistake::new(format!("{}: {error}", Quoted(text))).help(
-            "copy the `orgId` of the sub-partner, for instance Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi8x",
-        )
+        let help = match error {
+            OrgIdError::Spoilt => {
+                "in the spreadsheet, give the column the format text, then enter the id again"
+            }
+            _ => "copy the `orgId` of the sub-partner; it begins with Y2lzY29zcGFyazov",
+        };
+        Mistake::new(format!("{}: {error}", Quoted(text))).help(help)
     })
 }
 

@@ -1,4 +1,4 @@
-//! Partners files: CSV with a header, `org_id` and optionally `label`.
+//! Partners files: CSV with a header, `org_id` and optionally `label`, as people and spreadsheets save it.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,19 +9,24 @@ use std::{
 
 use super::{
     labels::LabelBook,
-    model::SubPartner,
+    model::{Oddity, SubPartner},
     names::{checked_id, checked_label},
 };
-use crate::yaml::{At, Mistake, Place, Quoted, Sink, Source, did_you_mean, nearest};
+use crate::yaml::{At, Mistake, Place, Quoted, Sink, Source, nearest};
 
 /// More is not an id and a label.
 const MAX_LINE_BYTES: usize = 16 * 1024;
 
 const COLUMNS: &[&str] = &["org_id", "label"];
 
+const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
+
 /// The partners files that a manifest names, each read once.
 #[derive(Default)]
-pub(super) struct PartnersFiles(HashMap<PathBuf, Content>);
+pub(super) struct PartnersFiles {
+    read: HashMap<PathBuf, Content>,
+    oddities: Vec<Oddity>,
+}
 
 /// `Ok(None)`: the file's problems are reported, at the places in it. `Err`: it cannot be read, which is to be
 /// reported at each place that names it.
@@ -36,13 +41,14 @@ impl PartnersFiles {
         sink: &Sink,
     ) -> Option<Arc<[SubPartner]>> {
         let path = &file.value;
-        let content = self.0.entry(path.clone()).or_insert_with(|| {
+        let oddities = &mut self.oddities;
+        let content = self.read.entry(path.clone()).or_insert_with(|| {
             let source = Source::read(path).map_err(|why| {
                 let path = path.display().to_string();
                 let message = format!("cannot read the partners file {}: {why}", Quoted(&path));
                 Mistake::new(message).help("paths are relative to the manifest's folder")
             })?;
-            Ok(partners(&source, sink, labels).map(Arc::from))
+            Ok(partners(&source, sink, labels, oddities).map(Arc::from))
         });
         match content {
             Ok(partners) => partners.clone(),
@@ -52,13 +58,25 @@ impl PartnersFiles {
 
     /// The files that were named.
     pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.0.keys().map(PathBuf::as_path)
+        self.read.keys().map(PathBuf::as_path)
+    }
+
+    /// What is odd about them.
+    pub(super) fn oddities(&mut self) -> Vec<Oddity> {
+        std::mem::take(&mut self.oddities)
     }
 }
 
 /// Reads all lines; `None` where a problem is reported.
-fn partners(source: &Arc<Source>, sink: &Sink, labels: &mut LabelBook) -> Option<Vec<SubPartner>> {
+fn partners(
+    source: &Arc<Source>,
+    sink: &Sink,
+    labels: &mut LabelBook,
+    oddities: &mut Vec<Oddity>,
+) -> Option<Vec<SubPartner>> {
+    let separator = separator(source.text());
     let mut reader = csv::ReaderBuilder::new()
+        .delimiter(separator)
         .has_headers(false)
         .flexible(true)
         .trim(csv::Trim::All)
@@ -74,12 +92,21 @@ fn partners(source: &Arc<Source>, sink: &Sink, labels: &mut LabelBook) -> Option
     };
     // Text in memory that is UTF-8, with lines of any length, is never an error for the reader.
     while reader.read_record(&mut record).unwrap_or(false) {
-        if record.len() == 1 && record.get(0).is_none_or(str::is_empty) {
+        if record.iter().all(str::is_empty) {
             continue;
         }
-        let line = Line::new(source, &record);
+        let line = Line::new(source, &record, separator);
         match &header {
-            None => header = Some(Header::read(&line, sink)?),
+            None => {
+                let found = Header::read(&line, sink)?;
+                if !found.others.is_empty() {
+                    oddities.push(Oddity::FurtherColumns {
+                        file: source.path().to_owned(),
+                        names: found.others.clone(),
+                    });
+                }
+                header = Some(found);
+            }
             Some(header) => {
                 lines.take(header, &line);
             }
@@ -95,15 +122,28 @@ fn partners(source: &Arc<Source>, sink: &Sink, labels: &mut LabelBook) -> Option
     lines.sound.then_some(lines.partners)
 }
 
+/// What stands between the cells: the sign that makes a column `org_id` of the first line that is not empty. Where the
+/// decimal mark is a comma, spreadsheets write semicolons.
+fn separator(text: &str) -> u8 {
+    let first = text.lines().find(|line| !line.trim().is_empty());
+    let has_id = |separator: &u8| {
+        let cells = first.unwrap_or_default().split(char::from(*separator));
+        let mut names = cells.map(|cell| cell.trim().trim_matches('"').trim());
+        names.any(|name| nearest(name, COLUMNS.iter().copied()) == Some("org_id"))
+    };
+    SEPARATORS.into_iter().find(has_id).unwrap_or(b',')
+}
+
 /// A record and where it was written.
 struct Line<'a> {
     source: &'a Arc<Source>,
     record: &'a csv::StringRecord,
+    separator: u8,
     start: usize,
 }
 
 impl<'a> Line<'a> {
-    fn new(source: &'a Arc<Source>, record: &'a csv::StringRecord) -> Self {
+    fn new(source: &'a Arc<Source>, record: &'a csv::StringRecord, separator: u8) -> Self {
         let text = source.text();
         let position = record.position().map_or(0, csv::Position::byte);
         let start = usize::try_from(position).map_or(text.len(), |at| at.min(text.len()));
@@ -112,6 +152,7 @@ impl<'a> Line<'a> {
         Line {
             source,
             record,
+            separator,
             start: start + skipped,
         }
     }
@@ -130,14 +171,14 @@ impl<'a> Line<'a> {
     }
 
     fn cell_place(&self, index: usize) -> Place {
-        let span = cell_span(self.raw(), index);
+        let span = cell_span(self.raw(), index, self.separator);
         self.source
             .place(self.start + span.start..self.start + span.end)
     }
 }
 
 /// Where the cell with number `index` lies in a line, without blanks around it.
-fn cell_span(line: &str, index: usize) -> Range<usize> {
+fn cell_span(line: &str, index: usize, separator: u8) -> Range<usize> {
     let mut start = 0;
     let mut cell = 0;
     let mut quoted = false;
@@ -146,7 +187,7 @@ fn cell_span(line: &str, index: usize) -> Range<usize> {
         match byte {
             b'"' if quoted || at == start => quoted = !quoted,
             b'"' if line.as_bytes().get(at.wrapping_sub(1)) == Some(&b'"') => quoted = true,
-            b',' if !quoted => {
+            byte if byte == separator && !quoted => {
                 if cell == index {
                     end = at;
                     break;
@@ -171,16 +212,12 @@ struct Header {
     columns: usize,
     org_id: usize,
     label: Option<usize>,
+    /// The names of columns that are not read.
+    others: Vec<String>,
 }
 
 impl Header {
     fn read(line: &Line<'_>, sink: &Sink) -> Option<Header> {
-        for (separator, found) in [(';', "semicolons"), ('\t', "tabs")] {
-            let first = line.place();
-            if line.record.len() == 1 && first.text().contains(separator) {
-                return sink.report(first, wrong_separator(found));
-            }
-        }
         let position = |name| line.record.iter().position(|cell| cell == name);
         let (org_id, label) = (position("org_id"), position("label"));
         let near = |cell| nearest(cell, COLUMNS.iter().copied());
@@ -190,13 +227,19 @@ impl Header {
             return sink.report(line.place(), mistake);
         }
         let mut sound = true;
+        let mut others = Vec::new();
         for (index, cell) in line.record.iter().enumerate() {
             let mistake = if !COLUMNS.contains(&cell) {
-                Mistake::new(format!(
-                    "{} is not a valid column of a partners file",
-                    Quoted(cell)
-                ))
-                .help(did_you_mean(cell, "write one of", COLUMNS))
+                if near(cell) != Some("org_id") || org_id.is_some() {
+                    others.extend(
+                        Some(cell)
+                            .filter(|name| !name.is_empty())
+                            .map(str::to_owned),
+                    );
+                    continue;
+                }
+                let message = format!("{} is not a valid column of a partners file", Quoted(cell));
+                Mistake::new(message).help("did you mean org_id?")
             } else if position(cell) != Some(index) {
                 Mistake::new(format!("the column {} is there twice", Quoted(cell)))
                     .help("keep one of the two")
@@ -210,14 +253,15 @@ impl Header {
             columns: line.record.len(),
             org_id: org_id?,
             label,
+            others,
         };
         sound.then_some(header)
     }
-}
 
-fn wrong_separator(found: &str) -> Mistake {
-    Mistake::new(format!("the columns are separated by {found}"))
-        .help("separate them by commas: `org_id,label`")
+    /// How many cells a line needs: those of further columns may be missing.
+    fn fewest(&self) -> usize {
+        1 + self.org_id.max(self.label.unwrap_or_default())
+    }
 }
 
 /// The lines below the header.
@@ -250,7 +294,7 @@ impl Lines<'_> {
         line: &Line<'_>,
     ) -> Result<SubPartner, (Place, Mistake)> {
         let record = line.record;
-        if let Some(open) = record.iter().position(|cell| cell.contains(['\r', '\n'])) {
+        if let Some(open) = (0..record.len()).find(|cell| swallows(header, line, *cell)) {
             let mistake = Mistake::new("a quoted cell goes on over the end of the line")
                 .help("close the quote; within a quoted cell, a quote is written twice");
             return Err((line.cell_place(open), mistake));
@@ -261,13 +305,22 @@ impl Lines<'_> {
             return Err((line.place(), mistake.help(help)));
         }
         // With the one column `org_id` the cell would pass for an id.
-        if record.len() == 1 && line.cell(0).contains(';') {
-            return Err((line.place(), wrong_separator("semicolons")));
+        if header.columns == 1 && line.cell(0).contains([',', ';', '\t']) {
+            let mistake = Mistake::new("this line has several cells, the header has one")
+                .help("name the columns in the first line: `org_id;label`");
+            return Err((line.place(), mistake));
         }
-        if record.len() != header.columns {
+        let is_too_long = record
+            .iter()
+            .skip(header.columns)
+            .any(|cell| !cell.is_empty());
+        if record.len() < header.fewest() || is_too_long {
+            let cells = match record.len() {
+                1 => "1 cell".to_owned(),
+                cells => format!("{cells} cells"),
+            };
             let mistake = Mistake::new(format!(
-                "this line has {} cells, the header has {}",
-                record.len(),
+                "this line has {cells}, the header has {}",
                 header.columns
             ))
             .help(
@@ -294,6 +347,14 @@ impl Lines<'_> {
     }
 }
 
+/// Whether a cell of several lines may have taken in a sub-partner, since a quote is open. A note may have several.
+fn swallows(header: &Header, line: &Line<'_>, cell: usize) -> bool {
+    let is_read = cell == header.org_id || Some(cell) == header.label;
+    let separator = char::from(line.separator);
+    let mut further = line.cell(cell).split(['\r', '\n']).skip(1);
+    further.any(|line| is_read || line.matches(separator).count() + 1 >= header.fewest())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,10 +363,10 @@ mod tests {
     fn cells_are_found_in_their_line() {
         let line = "a ,\"b, \"\"c\"\"\", d\r\nnext";
         for (index, cell) in [(0, "a"), (1, "\"b, \"\"c\"\"\""), (2, "d")] {
-            assert_eq!(&line[cell_span(line, index)], cell);
+            assert_eq!(&line[cell_span(line, index, b',')], cell);
         }
-        assert_eq!(&"a,,ü"[cell_span("a,,ü", 2)], "ü");
-        assert_eq!(cell_span("a,,b", 1), 2..2);
-        assert_eq!(cell_span("", 0), 0..0);
+        assert_eq!(&"a;;ü"[cell_span("a;;ü", 2, b';')], "ü");
+        assert_eq!(cell_span("a,,b", 1, b','), 2..2);
+        assert_eq!(cell_span("", 0, b','), 0..0);
     }
 }

@@ -163,6 +163,17 @@ impl PeriodText {
         Some(meant.periods)
     }
 
+    /// Whether it counts from `--as-of`.
+    pub(super) fn is_relative(&self) -> bool {
+        matches!(
+            self,
+            PeriodText::Named(At {
+                value: Named::Previous,
+                ..
+            })
+        )
+    }
+
     /// The one period that it stands for, in an exclusion: the calendar rules do not matter there.
     pub(super) fn single(&self, options: &LoadOptions, sink: &Sink) -> Option<Period> {
         self.meant(options, sink)?.periods.pop()

@@ -86,14 +86,11 @@ pub(super) fn sub_partner() -> impl Form<Value = SubPartnerText> {
 }
 
 fn id() -> Text<OrgId> {
-    Text {
-        numbers: false,
-        ..text(
-            "an id, { id, label }, { file } or { discover }",
-            r"^[!-~]{1,512}$",
-            checked_id,
-        )
-    }
+    text(
+        "an id, { id, label }, { file } or { discover }",
+        r"^[!-~]{1,512}$",
+        checked_id,
+    )
 }
 
 fn label() -> Text<Arc<str>> {

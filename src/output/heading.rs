@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::{plan_view::time_for, words};
-use crate::settings::{BaseUrl, Limits};
+use super::words;
+use crate::{
+    plan::time_to_send,
+    settings::{BaseUrl, Limits},
+};
 
 /// The first line: it names the server, or says that this is a rehearsal, whatever its ledger is called.
 pub fn first_line(server: &BaseUrl, is_rehearsal: bool) -> String {
@@ -58,7 +61,7 @@ impl Workload {
         if to_send == 0 {
             return line;
         }
-        let _ = match time_for(limits, to_send) {
+        let _ = match time_to_send(limits, to_send) {
             Some(time) => write!(line, "; {} at {}", words::about(time), limits.rate),
             None => write!(line, "; as fast as the server lets it"),
         };

@@ -7,9 +7,8 @@ use serde::Serialize;
 use super::{causes::causes, matrix::Matrix, words};
 use crate::{
     ledger::{Ledger, Row, State, neutralise},
-    manifest::Manifest,
-    plan::{Plan, Planned},
-    settings::{Limits, Rate},
+    plan::{Plan, Planned, Warning, time_to_send},
+    settings::Limits,
 };
 
 /// What a run would do with a planned request, given the ledger.
@@ -49,8 +48,14 @@ impl Action {
 
 /// A plan against a ledger.
 pub struct PlanView<'a> {
-    /// The manifest it came from.
-    pub manifest: &'a Manifest,
+    /// The name of the manifest.
+    pub name: &'a str,
+    /// How fast it is sent.
+    pub limits: &'a Limits,
+    /// The command that would do it: `run` or `retry`.
+    pub command: &'static str,
+    /// What is allowed in it and probably not meant.
+    pub warnings: &'a [Warning],
     /// All of it.
     pub plan: &'a Plan,
     /// The selected requests, in order.
@@ -77,6 +82,8 @@ struct Line<'a> {
     billing_end_date: String,
     internal: bool,
     action: Action,
+    /// Why its row failed, or waits, before.
+    error_code: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -87,6 +94,7 @@ struct PlanJson<'a> {
     folded: usize,
     actions: BTreeMap<Action, usize>,
     seconds_at_the_configured_rate: Option<f64>,
+    warnings: &'a [Warning],
     rows: Vec<Line<'a>>,
 }
 
@@ -94,6 +102,7 @@ impl PlanView<'_> {
     fn lines(&self) -> impl Iterator<Item = Line<'_>> {
         self.selected.iter().map(|planned| {
             let request = &planned.request;
+            let row = self.ledger.get(planned.id);
             Line {
                 request_id: planned.id.to_string(),
                 job: &planned.job,
@@ -103,7 +112,8 @@ impl PlanView<'_> {
                 billing_start_date: request.period.start().to_string(),
                 billing_end_date: request.period.end().to_string(),
                 internal: request.internal,
-                action: Action::for_row(self.ledger.get(planned.id)),
+                action: Action::for_row(row),
+                error_code: (row.map(|row| row.state.error_code())).filter(|code| !code.is_empty()),
             }
         })
     }
@@ -136,6 +146,7 @@ impl PlanView<'_> {
             "billing_end_date",
             "internal",
             "action",
+            "error_code",
         ])?;
         for line in self.lines() {
             out.write_record([
@@ -148,6 +159,7 @@ impl PlanView<'_> {
                 &line.billing_end_date,
                 if line.internal { "true" } else { "false" },
                 line.action.word(),
+                &neutralise(line.error_code.unwrap_or_default()),
             ])?;
         }
         let bytes = out
@@ -163,12 +175,13 @@ impl PlanView<'_> {
     pub fn json(&self) -> serde_json::Result<String> {
         let actions = self.actions();
         let plan = PlanJson {
-            manifest: &self.manifest.name,
+            manifest: self.name,
             ledger: &self.ledger_path,
             requests: self.selected.len(),
             folded: self.plan.folded(),
             seconds_at_the_configured_rate: self.time(&actions).map(|t| t.as_secs_f64()),
             actions,
+            warnings: self.warnings,
             rows: self.lines().collect(),
         };
         Ok(serde_json::to_string_pretty(&plan)? + "\n")
@@ -176,7 +189,7 @@ impl PlanView<'_> {
 
     fn time(&self, actions: &BTreeMap<Action, usize>) -> Option<Duration> {
         let creates = actions.get(&Action::Send).copied().unwrap_or_default();
-        time_for(&self.manifest.settings.limits, creates)
+        time_to_send(self.limits, creates)
     }
 
     /// What people read: jobs, the first requests, totals.
@@ -240,7 +253,12 @@ impl PlanView<'_> {
             ]
         });
         let mut table = words::columns(
-            &["SUB-PARTNER", "TYPE", "DAYS", "A RUN WOULD"],
+            &[
+                "SUB-PARTNER",
+                "TYPE",
+                "DAYS",
+                &format!("A {} WOULD", self.command.to_uppercase()),
+            ],
             first.collect(),
             &[],
         );
@@ -269,7 +287,8 @@ impl PlanView<'_> {
         }
         let _ = write!(
             out,
-            "\na run would send {}",
+            "\na {} would send {}",
+            self.command,
             words::grouped(n(Action::Send))
         );
         for (action, what) in [
@@ -281,7 +300,24 @@ impl PlanView<'_> {
                 let _ = write!(out, ", {}", what.replace("{}", &words::grouped(n(action))));
             }
         }
-        let limits = &self.manifest.settings.limits;
+        let mut before: BTreeMap<&str, usize> = BTreeMap::new();
+        for code in self.lines().filter_map(|line| line.error_code) {
+            *before.entry(code).or_default() += 1;
+        }
+        let failed: usize = before.values().sum();
+        if failed > 0 {
+            let causes = before
+                .iter()
+                .map(|(code, n)| format!("{code} {}", words::grouped(*n)));
+            let causes: Vec<String> = causes.collect();
+            let _ = write!(
+                out,
+                "\n{} failed before: {}",
+                words::grouped(failed),
+                causes.join(", ")
+            );
+        }
+        let limits = self.limits;
         let _ = match self.time(&actions) {
             Some(time) => write!(out, "; {} at {}", words::about(time), limits.rate),
             None => write!(out, "; as fast as the server lets it (rate: unlimited)"),
@@ -312,13 +348,4 @@ fn failed_before(row: Option<&Row>) -> Option<&str> {
         State::Failed { reason, .. } => Some(&reason.code),
         _ => None,
     }
-}
-
-/// How long this many creates take at the configured rate; `None` if there is no rate.
-pub(super) fn time_for(limits: &Limits, creates: usize) -> Option<Duration> {
-    let Rate::Limited { .. } = limits.rate else {
-        return None;
-    };
-    let waiting = creates.saturating_sub(limits.burst.get() as usize) as f64;
-    Some(Duration::from_secs_f64(waiting / limits.rate.per_second()?))
 }

@@ -155,6 +155,30 @@ impl Plan {
         Ok(plan)
     }
 
+    /// The requests of `rows`, in order, as if they were planned.
+    pub fn of_rows<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Self {
+        let mut plan = Plan::default();
+        for row in rows {
+            let count = plan.jobs.iter_mut().find(|job| job.name == row.job);
+            match count {
+                Some(count) => count.requests += 1,
+                None => plan.jobs.push(JobCount {
+                    name: Arc::clone(&row.job),
+                    requests: 1,
+                    folded: 0,
+                    excluded: 0,
+                }),
+            }
+            plan.requests.push(Planned {
+                id: row.key(),
+                request: row.request().clone(),
+                job: Arc::clone(&row.job),
+                label: row.label.clone(),
+            });
+        }
+        plan
+    }
+
     fn note_spelling(&mut self, org: &OrgId, spelled: &mut HashMap<OrgId, BTreeSet<String>>) {
         let Some((first, known)) = spelled.get_key_value(org) else {
             spelled.insert(org.clone(), BTreeSet::new());

@@ -8,6 +8,7 @@ mod agenda;
 mod expand;
 mod partition;
 mod selection;
+mod warning;
 
 #[cfg(test)]
 mod tests;
@@ -16,3 +17,4 @@ pub use agenda::{Agenda, UnknownRequest};
 pub use expand::{Discovered, JobCount, Plan, PlanError, Planned, Spellings};
 pub use partition::{Partition, PartitionError};
 pub use selection::{Selection, SelectionError, Who};
+pub use warning::{Today, Warning, WarningKind, long_run, time_to_send, warnings};

@@ -45,6 +45,8 @@ pub struct Selection {
     pub types: Vec<ReportType>,
     /// `--period`: periods that lie within.
     pub periods: Vec<Period>,
+    /// `--cause`: the row's `error_code`; what is only planned has none.
+    pub causes: Vec<String>,
     /// `--partition`: of what all others select, one share. That may be empty.
     pub partition: Option<Partition>,
 }
@@ -53,7 +55,7 @@ pub struct Selection {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectionError {
     /// One value matches nothing at all.
-    #[error("{option} {value} matches nothing{}", suggestion.as_ref().map_or_else(String::new, |s| format!("; did you mean {s}?")))]
+    #[error("{option} {value} matches nothing{}", suggestion.as_ref().map_or_else(String::new, |s| format!("; did you mean {s:?}?")))]
     MatchesNothing {
         /// The option.
         option: &'static str,
@@ -73,6 +75,7 @@ struct Candidate<'a> {
     request: &'a Request,
     job: &'a str,
     label: Option<&'a str>,
+    cause: &'a str,
 }
 
 impl<'a> From<&'a Planned> for Candidate<'a> {
@@ -82,6 +85,7 @@ impl<'a> From<&'a Planned> for Candidate<'a> {
             request: &planned.request,
             job: &planned.job,
             label: planned.label.as_deref(),
+            cause: "",
         }
     }
 }
@@ -93,6 +97,7 @@ impl<'a> From<&'a Row> for Candidate<'a> {
             request: row.request(),
             job: &row.job,
             label: row.label.as_deref(),
+            cause: row.state.error_code(),
         }
     }
 }
@@ -225,6 +230,7 @@ impl Matcher<'_> {
             && any(&s.sub_partners, |who| self.who(who, c))
             && any(&s.types, |t| *t == c.request.report_type)
             && any(&s.periods, |p| c.request.period.lies_within(*p))
+            && any(&s.causes, |cause| c.cause == cause)
     }
 
     fn select<'c>(
@@ -251,14 +257,9 @@ impl Matcher<'_> {
     ) -> Result<(), SelectionError> {
         let s = self.selection;
         let nothing = |option, value: String, known: Vec<&str>| {
-            let nearest = known
-                .into_iter()
-                .map(|name| (strsim::damerau_levenshtein(&value, name), name))
-                .filter(|(distance, _)| *distance <= 1 + value.len() / 4)
-                .min();
             Err(SelectionError::MatchesNothing {
                 option,
-                suggestion: nearest.map(|(_, name)| name.to_owned()),
+                suggestion: meant(&value, known).map(str::to_owned),
                 value,
             })
         };
@@ -288,6 +289,12 @@ impl Matcher<'_> {
                 return nothing("--type", report_type.to_string(), Vec::new());
             }
         }
+        for cause in &s.causes {
+            if !candidates.clone().any(|c| c.cause == cause) {
+                let causes = candidates.map(|c| c.cause);
+                return nothing("--cause", cause.clone(), causes.collect());
+            }
+        }
         for period in &s.periods {
             if !candidates
                 .clone()
@@ -298,6 +305,23 @@ impl Matcher<'_> {
         }
         Ok(())
     }
+}
+
+/// The name that was probably meant: one that the text is a part of, else one that is a slip away.
+fn meant<'n>(text: &str, names: Vec<&'n str>) -> Option<&'n str> {
+    let plain = |text: &str| text.to_lowercase();
+    let wanted = plain(text);
+    let names = names.into_iter().filter(|name| !name.is_empty());
+    let distances = names.filter_map(|name| {
+        let name_is = plain(name);
+        let is_part = wanted.len() > 2 && name_is.contains(&wanted);
+        let distance = match is_part {
+            true => 0,
+            false => strsim::damerau_levenshtein(&wanted, &name_is),
+        };
+        (distance <= 1 + wanted.len() / 4).then_some((distance, name))
+    });
+    distances.min().map(|(_, name)| name)
 }
 
 fn any<T>(values: &[T], matches: impl Fn(&T) -> bool) -> bool {

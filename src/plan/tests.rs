@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     ledger::{Ledger, Reading, Reason, Row, State},
-    manifest::{Exclusion, Job, Labels, Manifest, Source, SubPartner, SubPartners},
+    manifest::{Exclusion, Job, Labels, Manifest, Oddity, Source, SubPartner, SubPartners},
     request::{OrgId, Period, ReportType, Request},
     settings::{Discover, Settings},
 };
@@ -31,6 +31,8 @@ fn manifest(jobs: Vec<Job>) -> Manifest {
         ledger: PathBuf::from("m.ledger.csv"),
         jobs,
         labels,
+        oddities: Vec::new(),
+        is_relative: false,
     }
 }
 
@@ -332,7 +334,7 @@ fn a_selector_that_matches_nothing_is_a_mistake() {
     };
     assert_eq!(
         select(job),
-        "--job reseller matches nothing; did you mean resellers?"
+        "--job reseller matches nothing; did you mean \"resellers\"?"
     );
     let label = Selection {
         sub_partners: vec![Who::Named("Org Tow".into())],
@@ -340,7 +342,15 @@ fn a_selector_that_matches_nothing_is_a_mistake() {
     };
     assert_eq!(
         select(label),
-        "--sub-partner Org Tow matches nothing; did you mean Org Two?"
+        "--sub-partner Org Tow matches nothing; did you mean \"Org Two\"?"
+    );
+    let part = Selection {
+        sub_partners: vec![Who::Named("two".into())],
+        ..base.clone()
+    };
+    assert_eq!(
+        select(part),
+        "--sub-partner two matches nothing; did you mean \"Org Two\"?"
     );
     let day = Selection {
         periods: vec![month(7)],
@@ -453,4 +463,114 @@ fn a_row_of_another_spelling_is_the_requests_row() {
     assert_eq!(agenda.work, []);
     assert_eq!(agenda.ledger.rows().next().unwrap().id(), id);
     assert_eq!(String::from_utf8(agenda.ledger.to_csv()).unwrap(), file);
+}
+
+fn today(utc: &str, local: &str) -> Today {
+    Today {
+        utc: utc.parse().unwrap(),
+        local: local.parse().unwrap(),
+    }
+}
+
+/// Every kind of warning once, in its words.
+#[test]
+fn a_plan_is_warned_of_what_is_probably_not_meant() {
+    let mut manifest = spelled(&SPELLINGS[..2]);
+    let days = |text: &str| text.parse::<Period>().unwrap();
+    manifest.jobs[0].periods = vec![
+        days("2026-09"),
+        days("2026-09-20..2026-10-12"),
+        days("2026-10-13..2026-10-31"),
+        days("2026-11-01..2026-12-31"),
+    ];
+    manifest.is_relative = true;
+    let source = crate::yaml::Source::from_bytes("m.yaml".as_ref(), b"a\nb\nc\nd\ne\n".to_vec());
+    let source = source.unwrap();
+    let odd = |n: usize| Oddity::NoOrganisation {
+        id: org(n),
+        why: "it is a number",
+        place: source.place(2 * n..2 * n + 1),
+    };
+    manifest.oddities = (0..5).map(odd).collect();
+    manifest.oddities.push(Oddity::TwoLabels {
+        id: "org1".parse().unwrap(),
+        first: "Acme".into(),
+        other: "Acme Ltd".into(),
+        place: source.place(2..3),
+    });
+    manifest.oddities.push(Oddity::FurtherColumns {
+        file: "p.csv".into(),
+        names: vec!["notes".to_owned(), "owner".to_owned()],
+    });
+    let plan = Plan::expand(&manifest, &discovered()).unwrap();
+    let found = warnings(&manifest, &plan, today("2026-11-01", "2026-10-31"));
+    let kinds: Vec<(WarningKind, usize)> = found.iter().map(|w| (w.kind, w.count)).collect();
+    assert_eq!(
+        kinds,
+        [
+            (WarningKind::NoOrganisation, 5),
+            (WarningKind::TwoLabels, 1),
+            (WarningKind::TwoSpellings, 1),
+            (WarningKind::FurtherColumns, 1),
+            (WarningKind::PartialMonth, 2),
+            (WarningKind::OverlappingPeriods, 1),
+            (WarningKind::EndedYesterday, 1),
+            (WarningKind::MonthInDoubt, 1),
+        ]
+    );
+    let text: Vec<String> = found.iter().map(Warning::to_string).collect();
+    insta::assert_snapshot!(text.join("\n"));
+
+    // Nothing to say of a plain month, on another day.
+    let mut plain = spelled(&SPELLINGS[..1]);
+    plain.jobs[0].periods = vec![days("2026-09")];
+    let plan = Plan::expand(&plain, &discovered()).unwrap();
+    assert_eq!(
+        warnings(&plain, &plan, today("2026-11-01", "2026-10-31")),
+        []
+    );
+}
+
+#[test]
+fn a_run_of_more_than_an_hour_is_warned_of() {
+    let mut limits = Settings::default().limits;
+    limits.rate = "10/min".parse().unwrap();
+    let burst = limits.burst.get() as usize;
+    assert_eq!(long_run(&limits, burst + 600), None);
+    let warning = long_run(&limits, burst + 1250).unwrap();
+    assert_eq!(warning.kind, WarningKind::LongRun);
+    assert!(
+        warning.message.contains("more than 2 hours at 10/min"),
+        "{warning}"
+    );
+    limits.rate = "unlimited".parse().unwrap();
+    assert_eq!(long_run(&limits, 1_000_000), None);
+}
+
+/// Overlaps are found whatever stands between them, and counted for each kind.
+#[test]
+fn periods_of_other_kinds_do_not_overlap() {
+    let mut manifest = spelled(&[SPELLINGS[0]]);
+    let job = |name: &str, internal, periods: &[&str]| Job {
+        name: name.into(),
+        internal,
+        types: vec![ReportType::User, ReportType::Customer],
+        periods: periods.iter().map(|p| p.parse().unwrap()).collect(),
+        ..spelled(&[SPELLINGS[0]]).jobs.remove(0)
+    };
+    manifest.jobs = vec![
+        job(
+            "quarter",
+            false,
+            &["2026-07-01..2026-09-30", "2026-07", "2026-09"],
+        ),
+        job("internal", true, &["2026-08"]),
+    ];
+    let plan = Plan::expand(&manifest, &discovered()).unwrap();
+    let found = warnings(&manifest, &plan, today("2026-11-20", "2026-11-20"));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].count, 2);
+    assert!(found[0].message.ends_with(
+        "2026-07 and 2026-07-01..2026-09-30 (2 times); 2026-07-01..2026-09-30 and 2026-09 (2 times)"
+    ), "{}", found[0]);
 }

@@ -18,6 +18,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     NO_PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
+/// All ids of the API begin like this: `ciscospark:/` in base64.
+const BEGINNING: &str = "Y2lzY29zcGFyazov";
 /// What an organisation's id decodes to begins with this, and with `ciscospark://` and another region elsewhere.
 const ADDRESS: &str = "ciscospark://us/ORGANIZATION/";
 
@@ -51,7 +53,28 @@ impl OrgId {
 
     /// Whether the text means an organisation: an address in base64, or a UUID. The server may take other texts too.
     pub fn is_an_organisation(&self) -> bool {
-        self.canonical.is_some() || is_address(&self.spelled)
+        self.why_none().is_none()
+    }
+
+    /// Why the text means no organisation, where it does not: a clause about it.
+    pub fn why_none(&self) -> Option<&'static str> {
+        let text = self.canonical();
+        let Ok(decoded) = BASE64.decode(text) else {
+            return Some(match text {
+                _ if text.bytes().all(|byte| byte.is_ascii_digit()) => "it is a number",
+                _ if text.starts_with(BEGINNING) => "a part of it is missing or was changed",
+                _ => "it is neither such an id nor a UUID",
+            });
+        };
+        let address = std::str::from_utf8(&decoded).unwrap_or_default();
+        if !address.starts_with("ciscospark://") {
+            return Some("it is neither such an id nor a UUID");
+        }
+        let Some((_, uuid)) = address.split_once("/ORGANIZATION/") else {
+            return Some("it is the id of something else");
+        };
+        let is_cut = (9..UUID_LEN).contains(&uuid.len()) && begins_a_uuid(uuid);
+        (uuid.is_empty() || is_cut).then_some("its end is missing")
     }
 }
 
@@ -90,11 +113,16 @@ fn is_address(text: &str) -> bool {
 }
 
 fn is_uuid(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
+    text.len() == UUID_LEN && begins_a_uuid(text)
+}
+
+const UUID_LEN: usize = 36;
+
+fn begins_a_uuid(text: &str) -> bool {
+    text.bytes().enumerate().all(|(at, byte)| match at {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    })
 }
 
 /// The API's own form of `text`, if that is another spelling of it.
@@ -119,6 +147,20 @@ pub enum OrgIdError {
     /// White space, a control character or a letter outside ASCII.
     #[error("an organisation id has only visible ASCII characters, not {0:?}")]
     BadCharacter(char),
+    /// What a spreadsheet shows of a long number: its digits are gone.
+    #[error("a spreadsheet has made a number of this id, and its digits are lost")]
+    Spoilt,
+}
+
+/// Whether `text` is what spreadsheets make of a long number: `1.23E+10`, or `1,23E+10`.
+pub(crate) fn is_spoilt_number(text: &str) -> bool {
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let Some((number, exponent)) = text.split_once(['E', 'e']) else {
+        return false;
+    };
+    let (whole, fraction) = number.split_once(['.', ',']).unwrap_or((number, "0"));
+    let exponent = exponent.strip_prefix('+');
+    whole.len() == 1 && is_digits(whole) && is_digits(fraction) && exponent.is_some_and(is_digits)
 }
 
 impl FromStr for OrgId {
@@ -133,6 +175,9 @@ impl FromStr for OrgId {
         }
         if text.len() > OrgId::MAX_LEN {
             return Err(OrgIdError::TooLong);
+        }
+        if is_spoilt_number(text) {
+            return Err(OrgIdError::Spoilt);
         }
         Ok(OrgId {
             spelled: text.into(),
@@ -168,11 +213,28 @@ mod tests {
             assert_eq!((id.as_str(), id.canonical()), (&*text, &*own_form));
             assert!(id.is_an_organisation(), "{text}");
         }
-        for text in ["AcmeVoice", "12345", "b3Blbg==", &own_form[..30]] {
+        let person = BASE64.encode(format!("ciscospark://us/PEOPLE/{uuid}"));
+        for (text, why) in [
+            ("AcmeVoice", "neither"),
+            ("12345", "a number"),
+            ("b3Blbg==", "neither"),
+            (&own_form[..30], "a part of it is missing"),
+            (&own_form[..61], "a part of it is missing"),
+            (&own_form[..60], "its end is missing"),
+            (&person, "something else"),
+        ] {
             let id: OrgId = text.parse().unwrap();
             assert_eq!(id.canonical(), text);
             assert!(!id.is_an_organisation(), "{text}");
+            let said = id.why_none().unwrap_or_default();
+            assert!(said.contains(why), "{text}: {said}");
             assert_ne!(id, own);
+        }
+        for text in ["1.23E+10", "1,23E+10", "9E+15", "1.5e+010"] {
+            assert_eq!(text.parse::<OrgId>(), Err(OrgIdError::Spoilt), "{text}");
+        }
+        for text in ["12E+10", "1.23E10", "E+10", "1.E+x"] {
+            assert!(text.parse::<OrgId>().is_ok(), "{text}");
         }
     }
 }

@@ -163,7 +163,7 @@ fn binary_kind(bytes: &[u8]) -> Option<&'static str> {
 
 /// A stretch of one line of a file.
 #[derive(Clone)]
-pub(crate) struct Place {
+pub struct Place {
     pub(crate) source: Arc<Source>,
     /// In bytes.
     pub(crate) span: Range<usize>,
@@ -211,6 +211,14 @@ impl Place {
         &self.source.text[..self.span.start]
     }
 }
+
+impl PartialEq for Place {
+    fn eq(&self, other: &Self) -> bool {
+        self.compare(other).is_eq()
+    }
+}
+
+impl Eq for Place {}
 
 /// `file:line:column`
 impl std::fmt::Display for Place {

@@ -282,14 +282,13 @@ fn a_file_that_is_no_ledger_is_never_overwritten() {
             "is not a ledger",
         ),
         (
-            "semicolons",
-            good.replace(',', ";").into_bytes(),
-            "semicolons",
+            "another separator",
+            good.replace(',', "|").into_bytes(),
+            "lacks request_id",
         ),
-        ("tabs", good.replace(',', "\t").into_bytes(), "tabs"),
         (
-            "a date in another form",
-            changed("2026-09-01", "01.09.2026").into_bytes(),
+            "a date that does not fit",
+            changed("2026-09-01", "02.09.2026").into_bytes(),
             "m.ledger.csv:2",
         ),
         (

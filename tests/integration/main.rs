@@ -15,6 +15,7 @@ mod support;
 
 mod audit;
 mod bad_input;
+mod causes;
 mod check;
 mod ci_examples;
 mod collect;
@@ -38,6 +39,7 @@ mod pacing;
 mod page;
 mod partition;
 mod plan;
+mod plan_warnings;
 mod previous;
 mod recipes;
 mod rehearsal;

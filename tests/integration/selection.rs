@@ -153,8 +153,8 @@ fn a_selector_that_matches_nothing_is_a_usage_error_everywhere() {
     desk.converge().expect(0);
     let (sent, before) = (server.exchanges().len(), desk.read("m.ledger.csv"));
     for (options, said) in [
-        (&["--job", "ownn"][..], "did you mean own?"),
-        (&["--sub-partner", "acne"], "did you mean acme?"),
+        (&["--job", "ownn"][..], "did you mean \"own\"?"),
+        (&["--sub-partner", "acne"], "did you mean \"acme\"?"),
         (
             &["--sub-partner", "nobody-at-all"],
             "--sub-partner nobody-at-all matches nothing",

@@ -1,6 +1,6 @@
 //! Ledgers that people opened, changed and saved.
 
-use crate::support::{Desk, Served, csv_cells, own, partners, to_csv};
+use crate::support::{Desk, Served, csv_cells, own, partner, partners, to_csv};
 
 fn jobs() -> String {
     own("PARTNER", "2026-09") + &partners(["good", "refused-404", "-1+1"], "USER", "2026-09")
@@ -170,4 +170,98 @@ fn a_row_that_a_person_removed_is_made_again_only_by_run() {
         "the failed one, and the one that is gone"
     );
     desk.ledger().at_rest(4);
+}
+
+/// As a spreadsheet of another country saves it: other separators, days in its own form.
+fn saved_abroad(text: &str, separator: &str, day: impl Fn(&str, &str, &str) -> String) -> String {
+    let records = csv_cells(text);
+    let lines = records.iter().enumerate().map(|(number, record)| {
+        let cells = record.iter().enumerate().map(|(place, cell)| {
+            let is_day = number > 0 && (place == 5 || place == 6);
+            let parts: Vec<&str> = cell.split('-').collect();
+            let cell = match parts[..] {
+                [year, month, of_month] if is_day => day(year, month, of_month),
+                _ => cell.clone(),
+            };
+            format!("\"{}\"", cell.replace('"', "\"\""))
+        });
+        cells.collect::<Vec<_>>().join(separator)
+    });
+    lines.map(|line| line + "\r\n").collect()
+}
+
+#[test]
+fn a_ledger_from_another_country_is_read_and_written_in_its_own_form_again() {
+    for (separator, german) in [(";", true), ("\t", false)] {
+        let (server, desk) = finished();
+        let original = desk.read("m.ledger.csv");
+        let saved = saved_abroad(&original, separator, |year, month, day| match german {
+            true => format!("{day}.{month}.{year}"),
+            false => format!("{}/{}/{}", month.trim_start_matches('0'), day, &year[2..]),
+        });
+        assert!(!saved.contains("2026-09-01"), "{saved}");
+        desk.write("m.ledger.csv", &saved);
+        let status = desk.status().expect(0);
+        status.shows(["4 rows"]).says([
+            "m.ledger.csv: a spreadsheet has saved it",
+            "billing_start_date on line 2",
+            "the next run",
+        ]);
+        desk.plan().expect(0).says(["a spreadsheet has saved it"]);
+        assert_eq!(desk.read("m.ledger.csv"), saved, "these only read");
+        let sent = server.creates().len();
+        desk.converge()
+            .expect(1)
+            .says(["with commas and ISO dates again"]);
+        assert_eq!(server.creates().len(), sent + 1, "only the failed one");
+        let ledger = desk.ledger().at_rest(4);
+        let before = csv_cells(&original);
+        for (place, name) in before[0].iter().enumerate() {
+            if !["attempts", "updated_at", "tracking_id"].contains(&name.as_str()) {
+                let cells: Vec<&str> = before[1..].iter().map(|r| r[place].as_str()).collect();
+                assert_eq!(ledger.column(name), cells, "{name}");
+            }
+        }
+        let again = desk.status().expect(0);
+        assert!(again.stderr.is_empty(), "{again}");
+    }
+}
+
+#[test]
+fn a_date_that_cannot_be_is_refused_with_its_line() {
+    let (server, desk) = finished();
+    let text = desk
+        .read("m.ledger.csv")
+        .replacen("2026-09-30", "29.09.2026", 2);
+    desk.write("m.ledger.csv", &text);
+    let sent = server.creates().len();
+    for command in [desk.status(), desk.plan(), desk.converge(), desk.retry()] {
+        command
+            .expect(4)
+            .says(["m.ledger.csv:2: ", "29.09.2026", "format yyyy-mm-dd"]);
+    }
+    assert_eq!(server.creates().len(), sent);
+    assert_eq!(desk.read("m.ledger.csv"), text);
+}
+
+#[test]
+fn a_partners_file_from_a_spreadsheet_is_read() {
+    let server = Served::new("");
+    let jobs =
+        "  - { name: file, types: [USER], periods: [2026-09], sub_partners: [{ file: p.csv }] }\n";
+    let desk = Desk::with(server.url(), jobs);
+    let (a, b) = (partner("a"), partner("b"));
+    desk.write(
+        "p.csv",
+        format!("\u{feff}org_id;label;notes\r\n{a};\"Acme; Inc\";call them\r\n;;\r\n{b};own;\r\n"),
+    );
+    desk.converge()
+        .expect(0)
+        .says(["org_id and label", "notes in p.csv"]);
+    let ledger = desk.ledger().at_rest(2);
+    assert_eq!(ledger.column("sub_partner"), ["Acme; Inc", "own"]);
+    desk.write("p.csv", "org_id,label\n1.23E+10,X\n");
+    desk.plan()
+        .expect(2)
+        .says(["p.csv:2:1", "1.23E+10", "format text"]);
 }

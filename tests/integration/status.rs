@@ -63,7 +63,7 @@ fn a_selection_counts_its_rows_only() {
     desk.status().arg("--job=prtners").expect(2).says([
         "prtners",
         "matches nothing",
-        "did you mean partners?",
+        "did you mean \"partners\"?",
     ]);
 }
 
@@ -86,4 +86,63 @@ fn it_needs_a_ledger_and_changes_nothing() {
         "{}",
         redact(&desk, "")
     );
+}
+
+/// A manifest stands for its ledger, or for that of its rehearsals.
+#[test]
+fn a_manifest_stands_for_its_ledger() {
+    let (_server, desk) = mixed();
+    let total = |command: crate::support::Monthend| {
+        let json = command.arg("--format=json").expect(0).json();
+        (
+            json["total"].as_u64().unwrap(),
+            json["ledger"].as_str().unwrap().to_owned(),
+        )
+    };
+    let real = (13, "m.ledger.csv".to_owned());
+    assert_eq!(total(desk.monthend(["status", "m.yaml"])), real);
+    desk.monthend(["status", "m.yaml", "--sandbox"])
+        .expect(4)
+        .says(["m.ledger.sandbox.csv"]);
+    desk.monthend(["run", "m.yaml", "--sandbox", "--job=own"])
+        .expect(0);
+    let rehearsed = (1, "m.ledger.sandbox.csv".to_owned());
+    assert_eq!(
+        total(desk.monthend(["status", "m.yaml", "--sandbox"])),
+        rehearsed
+    );
+    assert_eq!(
+        total(
+            desk.monthend(["status", "m.yaml"])
+                .env("MONTHEND_SANDBOX", "true")
+        ),
+        rehearsed
+    );
+    desk.monthend(["status", "m.yaml"])
+        .expect(0)
+        .says(["m.ledger.sandbox.csv", "--sandbox shows it"]);
+
+    // What stands in for it.
+    let status = || desk.monthend(["status"]);
+    status().expect(2).says(["name the ledger or the manifest"]);
+    assert_eq!(total(status().env("MONTHEND_MANIFEST", "m.yaml")), real);
+    assert_eq!(total(status().env("MONTHEND_LEDGER", "m.ledger.csv")), real);
+    let sandbox = status()
+        .env("MONTHEND_LEDGER", "m.ledger.csv")
+        .arg("--sandbox");
+    assert_eq!(total(sandbox), rehearsed);
+    assert_eq!(total(status().args(["--ledger", "m.ledger.csv"])), real);
+    assert_eq!(
+        total(desk.status().env("MONTHEND_MANIFEST", "gone.yaml")),
+        real
+    );
+    let other = desk.monthend(["status", "m.yaml", "--ledger", "m.ledger.sandbox.csv"]);
+    assert_eq!(total(other), rehearsed);
+    desk.status()
+        .args(["--ledger", "m.ledger.csv"])
+        .expect(2)
+        .says(["two ledgers"]);
+    desk.monthend(["status", "gone.yaml"])
+        .expect(2)
+        .says(["gone.yaml"]);
 }

@@ -36,10 +36,6 @@ pub(crate) struct OutputArgs {
     )]
     pub(crate) metrics: Option<PathBuf>,
 
-    /// How the summary on stdout looks [env: MONTHEND_FORMAT=] [default: table]
-    #[arg(long, help_heading = "Outputs", value_enum)]
-    format: Option<SummaryFormat>,
-
     /// Send nothing new once so many rows of this run have failed: a number, or a share of the selected rows such as 5%
     // `-1` is read by the same eyes as all other values.
     #[arg(
@@ -54,6 +50,14 @@ pub(crate) struct OutputArgs {
     pub(crate) history: HistoryArgs,
 }
 
+/// `--format` of commands that print nothing but their summary.
+#[derive(Debug, Args)]
+pub(crate) struct SummaryFormatArgs {
+    /// How the summary on stdout looks [env: MONTHEND_FORMAT=] [default: table]
+    #[arg(long, help_heading = "Outputs", value_enum)]
+    format: Option<SummaryFormat>,
+}
+
 /// How the summary on stdout looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SummaryFormat {
@@ -63,7 +67,7 @@ pub(crate) enum SummaryFormat {
     Json,
 }
 
-impl OutputArgs {
+impl SummaryFormatArgs {
     /// The option, else the environment variable. A format there that only other commands have is no mistake.
     pub(crate) fn format(&self) -> SummaryFormat {
         let named = || SummaryFormat::from_str(&std::env::var("MONTHEND_FORMAT").ok()?, false).ok();

@@ -102,17 +102,26 @@ fn what_cannot_be_is_refused_with_its_line_and_what_to_do() {
     let id = pending(1).id().to_string();
     let line_3 = sample.lines().nth(2).unwrap();
     for (text, line, says) in [
-        (sample.replace(',', ";"), None, "save it as CSV with commas"),
-        (
-            sample.replace(',', "\t"),
-            None,
-            "save it as CSV with commas",
-        ),
+        (sample.replace(',', "|"), None, "lacks request_id"),
+        ("request_id\rjob\r".to_owned(), None, "CSV Macintosh"),
+        ("PK\u{3}\u{4}".to_owned(), None, "workbook"),
         (String::new(), None, "is empty"),
         ("a,b\n1,2\n".to_owned(), None, "lacks request_id"),
         (with_line("job,", "job,job,"), None, "two columns job"),
-        (with_line("2026-01-01", "01.01.2026"), Some(2), "YYYY-MM-DD"),
-        (with_line("2026-01-31", "2026-1-31"), Some(2), "YYYY-MM-DD"),
+        (
+            with_line("2026-01-01", "01.02.2026"),
+            Some(2),
+            "no way to read",
+        ),
+        (
+            with_line("2026-01-31", "1/30/26"),
+            Some(2),
+            "2026-01-01 to 1/30/26",
+        ),
+        (with_line("2026-01-31", "soon"), Some(2), "YYYY-MM-DD"),
+        (with_line("2026-01-31", "########"), Some(2), "YYYY-MM-DD"),
+        (with_line("org1", "1.23E+10"), Some(3), "digits are lost"),
+        (with_line("Y2lz1", "1.23E+19"), Some(3), "made a number"),
         (
             with_line(&id, "r0000000000000000"),
             Some(3),

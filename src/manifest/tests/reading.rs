@@ -174,6 +174,9 @@ fn partners_files_may_be_untidy() {
         "org_id,label\na,\nb,Bolt\n",
         "label,org_id\r\n,a\r\n\r\n  \r\nBolt,b",
         "\u{feff}org_id , label \n\n a , \n\"b\",\"Bolt\" \na,\n",
+        "\u{feff}org_id;label;notes\r\na;;call them\r\n;;\r\nb;Bolt;\r\n",
+        "label\torg_id\t\t\n\ta\t\t\nBolt\tb\t\t\n\t\t\t\n",
+        "\"org_id\";\"label\";\"note\"\n\"a\";\"\";\"two\nlines\"\n\"b\";\"Bolt\"\n",
     ] {
         let folder = Folder::new(
             "version: 1\njobs: [{ name: x, types: [USER], periods: [2026-09], sub_partners: [{ file: p.csv }] }]\n",
@@ -293,4 +296,62 @@ fn a_hundred_thousand_sub_partners_are_no_trouble() {
             .render(false)
             .ends_with("and 99950 more problems\n")
     );
+}
+
+#[test]
+fn what_is_odd_is_noted_with_its_place() {
+    let organisation = "Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi81MmNmNTc2ZA";
+    let folder = Folder::new(&format!(
+        "version: 1
+jobs:
+  - name: x
+    types: [USER]
+    periods: [2026-09]
+    sub_partners:
+      - AcmeVoice
+      - 12345
+      - {organisation}
+      - {{ id: {organisation}, label: Acme }}
+      - {{ id: {organisation}=, label: own }}
+      - {{ file: p.csv }}
+"
+    ))
+    .with(
+        "p.csv",
+        format!("org_id;notes;label;;owner\n{organisation};;Acme;;\nAcmeVoice;;;;\n"),
+    );
+    let manifest = folder.load().unwrap();
+    let folder = format!("{}/", folder.dir.path().display());
+    let said: Vec<String> = manifest
+        .oddities
+        .iter()
+        .map(|oddity| format!("{oddity:?}").replace(&folder, ""))
+        .collect();
+    assert_eq!(said.len(), 4, "{said:#?}");
+    for (said, parts) in said.iter().zip([
+        [
+            "NoOrganisation",
+            "\"AcmeVoice\"",
+            "neither",
+            "october.yaml:7:9",
+        ],
+        [
+            "NoOrganisation",
+            "\"12345\"",
+            "a number",
+            "october.yaml:8:9",
+        ],
+        [
+            "TwoLabels",
+            "first: \"Acme\"",
+            "other: \"own\"",
+            "october.yaml:11:",
+        ],
+        ["FurtherColumns", "p.csv", "[\"notes\", \"owner\"]", ""],
+    ]) {
+        assert!(
+            parts.iter().all(|part| said.contains(part)),
+            "{said}: {parts:?}"
+        );
+    }
 }

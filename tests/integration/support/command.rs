@@ -44,6 +44,11 @@ impl Monthend {
         self
     }
 
+    pub(crate) fn args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
     pub(crate) fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self = self.without(name);
         self.env.push((name.to_owned(), value.into()));

@@ -1,0 +1,56 @@
+//! `monthend retry --dry-run`
+
+use std::io;
+
+use tracing::info;
+
+use super::{
+    args::{PlanFormat, RetryArgs},
+    error::CliError,
+    exit::Exit,
+    status::warn_of_rescued,
+    target::{Target, Then, real_ledger, tell_repairs},
+    to_retry::to_retry,
+};
+use crate::{
+    ledger::{LedgerError, read_file, refuse_mixing},
+    output::{PlanView, console},
+    plan::{Plan, Selection},
+};
+
+/// Shows the rows that `retry` would send or look up. Reads only, without the lock.
+pub(super) fn dry_run(
+    args: &RetryArgs,
+    target: &Target,
+    selection: &Selection,
+) -> Result<Exit, CliError> {
+    let path = real_ledger(&target.ledger)?;
+    let missing = || LedgerError::Missing(target.ledger.clone());
+    let reading = read_file(&path)?.ok_or_else(missing)?;
+    refuse_mixing(&path, Some(&reading.ledger), target.is_rehearsal())?;
+    tell_repairs(&target.ledger, &reading, Then::Left);
+    warn_of_rescued(&target.ledger, Some(&reading.ledger));
+    let selected = selection.of_ledger(&reading.ledger)?;
+    let agenda = to_retry(reading, &selected, args, |_, _| {}).map_err(|e| target.torn_line(e))?;
+    let rows = agenda.work.iter().map(|place| agenda.ledger.row(*place));
+    let plan = Plan::of_rows(rows);
+    let view = PlanView {
+        name: &target.manifest.1,
+        limits: &target.settings.limits,
+        command: "retry",
+        warnings: &[],
+        plan: &plan,
+        selected: plan.requests().iter().collect(),
+        ledger: &agenda.ledger,
+        ledger_path: target.ledger.display().to_string(),
+        ledger_exists: true,
+    };
+    let text = match args.format() {
+        PlanFormat::Table => view.table(),
+        PlanFormat::Csv => (view.csv()).map_err(|e| CliError::Stdout(io::Error::other(e)))?,
+        PlanFormat::Json => view.json().map_err(|e| CliError::Stdout(e.into()))?,
+    };
+    console::print(&text).map_err(CliError::Stdout)?;
+    info!("a dry run: nothing was sent or written");
+    Ok(Exit::Success)
+}

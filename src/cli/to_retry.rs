@@ -1,0 +1,73 @@
+//! Which rows `retry` is about.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use tracing::info;
+
+use super::args::RetryArgs;
+use crate::{
+    ledger::{Ledger, Place, Reading, Row, State},
+    plan::{Agenda, UnknownRequest},
+    request::RequestId,
+};
+
+/// What is left to do of the selected rows, and with `--recreate-failed`, of those whose report could not be made: each of
+/// these is told to `on_given_up`.
+///
+/// # Errors
+/// The ledger's torn line is of a request that only a plan can name.
+pub(super) fn to_retry(
+    mut reading: Reading,
+    selected: &HashSet<RequestId>,
+    args: &RetryArgs,
+    on_given_up: impl Fn(&Row, DateTime<Utc>),
+) -> Result<Agenda, UnknownRequest> {
+    if args.recreate_failed {
+        give_up_failed(&mut reading.ledger, selected, on_given_up);
+    }
+    let agenda = Agenda::to_retry(reading, selected)?;
+    tell_nothing_to_do(&agenda);
+    Ok(agenda)
+}
+
+/// Says why there is nothing to do, where that is so.
+fn tell_nothing_to_do(agenda: &Agenda) {
+    if !agenda.work.is_empty() {
+        return;
+    }
+    let decide = match agenda.idle.failed {
+        0 => String::new(),
+        n => format!(" ({n} wait for a decision: monthend resolve)"),
+    };
+    info!(
+        "nothing to retry{decide}; requests that the ledger does not have are made by `monthend run`"
+    );
+}
+
+/// Gives up the reports of `selected` that the server could not make, as `resolve --resend --replace` does.
+fn give_up_failed(
+    ledger: &mut Ledger,
+    selected: &HashSet<RequestId>,
+    on_given_up: impl Fn(&Row, DateTime<Utc>),
+) {
+    let failed = ledger.places().filter(|(_, row)| {
+        matches!(row.state, State::Created(_))
+            && selected.contains(&row.key())
+            && row.collected.status.eq_ignore_ascii_case("FAILED")
+    });
+    let failed: Vec<Place> = failed.map(|(place, _)| place).collect();
+    for place in &failed {
+        let mut row = ledger.row(*place).clone().given_up();
+        let now = Utc::now();
+        row.updated_at = Some(now);
+        on_given_up(&row, now);
+        ledger.replace(*place, row);
+    }
+    if !failed.is_empty() {
+        info!(
+            "reports that the server could not generate, to be made anew: {}",
+            failed.len()
+        );
+    }
+}

@@ -1,0 +1,187 @@
+//! The first line of a ledger: which cell belongs to which column.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use super::{
+    BadCell, Column, LedgerError, Row, Spelling, column,
+    draft::Draft,
+    lines::{End, Line, Separator, cells},
+    written::{WrittenDay, WrittenTime},
+};
+
+/// Which cell of a line belongs to which column.
+pub(super) struct Header {
+    /// What stands between cells.
+    pub(super) separator: Separator,
+    /// Where each of our columns stands, `None` where an older version did not write it.
+    ours: [Option<usize>; Column::ALL.len()],
+    /// Where the others stand, and their names.
+    extra: Vec<(usize, String)>,
+    /// How many cells it has.
+    pub(super) len: usize,
+}
+
+impl Header {
+    pub(super) fn read(line: Option<Line<'_>>, path: &Path) -> Result<Self, LedgerError> {
+        let not_a_ledger = |why: String| LedgerError::NotALedger {
+            path: path.to_owned(),
+            why,
+        };
+        let line = line.ok_or_else(|| {
+            not_a_ledger(
+                "the file is empty; bring back a copy, or remove it to start anew".to_owned(),
+            )
+        })?;
+        let text = match std::str::from_utf8(line.bytes) {
+            Ok(text) if line.end == End::LineFeed => text,
+            _ => {
+                let why = what_else(line.bytes).unwrap_or("it has no header line");
+                return Err(not_a_ledger(why.to_owned()));
+            }
+        };
+        let missing = |separator: &Separator| {
+            let names = cells(text, *separator);
+            let required = Column::ALL.into_iter().filter(|c| c.is_required());
+            let missing = required.filter(|c| !names.iter().any(|n| n.trim() == c.name()));
+            missing.map(Column::name).collect::<Vec<_>>()
+        };
+        let separator = Separator::ALL
+            .into_iter()
+            .min_by_key(|separator| missing(separator).len())
+            .unwrap_or(Separator::Comma); // there are some
+        let missing = missing(&separator);
+        if !missing.is_empty() {
+            return Err(not_a_ledger(format!(
+                "its first line lacks {}",
+                missing.join(", ")
+            )));
+        }
+        let names = cells(text, separator);
+        let mut header = Header {
+            separator,
+            ours: [None; Column::ALL.len()],
+            extra: Vec::new(),
+            len: names.len(),
+        };
+        for (place, name) in names.into_iter().enumerate() {
+            match Column::ALL.iter().position(|c| c.name() == name.trim()) {
+                Some(column) if header.ours[column].is_some() => {
+                    return Err(not_a_ledger(format!("it has two columns {}", name.trim())));
+                }
+                Some(column) => header.ours[column] = Some(place),
+                None => header.extra.push((place, name)),
+            }
+        }
+        Ok(header)
+    }
+
+    pub(super) fn extra_names(&self) -> Vec<String> {
+        self.extra.iter().map(|(_, name)| name.clone()).collect()
+    }
+
+    /// Spreadsheets may leave out empty cells at a line's end; nothing before these may be missing.
+    pub(super) fn fewest(&self) -> usize {
+        [Column::Status, Column::ReportId, Column::Attempts]
+            .into_iter()
+            .filter_map(|c| self.ours[c as usize])
+            .max()
+            .map_or(self.len, |last| last + 1)
+    }
+
+    /// Whether a record has no cell with anything in it.
+    pub(super) fn is_blank(&self, record: &[u8]) -> bool {
+        let is_empty = |byte: &u8| matches!(byte, b'"' | b' ') || *byte == self.separator as u8;
+        record.iter().all(is_empty)
+    }
+
+    /// The cells of a record; empty ones that a spreadsheet has added at its end are left out.
+    pub(super) fn cells(&self, text: &str) -> Vec<String> {
+        let mut cells = cells(text, self.separator);
+        while cells.len() > self.len && cells.last().is_some_and(String::is_empty) {
+            cells.pop();
+        }
+        cells
+    }
+
+    /// The row that `cells` make; `spelling` learns how a spreadsheet wrote them.
+    pub(super) fn row(
+        &self,
+        cells: &[String],
+        texts: &mut Texts,
+        number: u64,
+        spelling: &mut Spelling,
+    ) -> Result<Row, BadCell> {
+        let extra = self.extra.iter().map(|(place, _)| {
+            cells
+                .get(*place)
+                .map_or_else(String::new, |cell| super::restore(cell).to_owned())
+        });
+        let draft = column::read(Column::ALL, |column| self.cell(cells, column))?;
+        let (spelled, lost_time) = (spelled(&draft), draft.lost_time);
+        let mut row = draft.into_row(extra.collect())?;
+        if let Some(column) = spelled {
+            spelling.note(number, column, self.cell(cells, column));
+        }
+        if lost_time {
+            spelling.lose();
+        }
+        row.job = texts.share(&row.job);
+        row.label = row.label.map(|label| texts.share(&label));
+        Ok(row)
+    }
+
+    /// Whether a line with these cells has one of this column.
+    pub(super) fn has(&self, cells: &[String], column: Column) -> bool {
+        self.ours[column as usize].is_some_and(|place| place < cells.len())
+    }
+
+    pub(super) fn cell<'c>(&self, cells: &'c [String], column: Column) -> &'c str {
+        self.ours[column as usize]
+            .and_then(|place| cells.get(place))
+            .map_or("", String::as_str)
+    }
+}
+
+/// The first column whose cell a spreadsheet has written in its own way.
+fn spelled(draft: &Draft) -> Option<Column> {
+    let is_sheet_day = |day: &Option<WrittenDay>| day.as_ref().is_some_and(|d| d.text().is_some());
+    let is_sheet_time = |time: &Option<WrittenTime>| matches!(time, Some(WrittenTime::Sheet(_)));
+    [
+        (Column::BillingStartDate, is_sheet_day(&draft.start)),
+        (Column::BillingEndDate, is_sheet_day(&draft.end)),
+        (Column::UpdatedAt, is_sheet_time(&draft.updated_at)),
+        (Column::IntentAt, is_sheet_time(&draft.intent_at)),
+    ]
+    .into_iter()
+    .find_map(|(column, is_sheet)| is_sheet.then_some(column))
+}
+
+/// What people save in place of CSV with UTF-8, where that can be told.
+fn what_else(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
+            Some("it is UTF-16, as a spreadsheet's \"Unicode text\" is; save it as CSV UTF-8")
+        }
+        [b'P', b'K', 3, 4, ..] => Some(
+            "it is a workbook or an archive; open it in the spreadsheet and save it as CSV UTF-8",
+        ),
+        _ if bytes.contains(&b'\r') => Some(
+            "its lines end in a carriage return alone (\"CSV Macintosh\"); save it as CSV UTF-8",
+        ),
+        _ => None,
+    }
+}
+
+/// Job names and labels repeat on many rows: one copy of each is kept.
+#[derive(Default)]
+pub(super) struct Texts(BTreeMap<Arc<str>, Arc<str>>);
+
+impl Texts {
+    pub(super) fn share(&mut self, text: &Arc<str>) -> Arc<str> {
+        Arc::clone(
+            self.0
+                .entry(Arc::clone(text))
+                .or_insert_with(|| Arc::clone(text)),
+        )
+    }
+}

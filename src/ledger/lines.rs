@@ -1,0 +1,163 @@
+//! Bytes to records and their cells.
+
+use std::fmt;
+
+use super::Column;
+
+/// What stands between the cells of a line: a comma, and in what spreadsheets save, also others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Separator {
+    Comma = b',',
+    Semicolon = b';',
+    Tab = b'\t',
+}
+
+impl Separator {
+    pub(super) const ALL: [Separator; 3] = [Separator::Comma, Separator::Semicolon, Separator::Tab];
+}
+
+impl fmt::Display for Separator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Separator::Comma => "commas",
+            Separator::Semicolon => "semicolons",
+            Separator::Tab => "tabs",
+        })
+    }
+}
+
+/// A stretch of the file: one record, or one run of zero bytes.
+pub(super) struct Line<'a> {
+    /// From 1; a quoted cell may hold line feeds, so a record can take several.
+    pub(super) number: u64,
+    pub(super) bytes: &'a [u8],
+    pub(super) end: End,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// A line feed (not part of `bytes`, nor is a carriage return before it).
+    LineFeed,
+    /// The end of the file, or zero bytes.
+    Torn,
+    /// The record is no record but zero bytes.
+    Zeros,
+}
+
+/// Splits bytes into records, minding quotes, and runs of zero bytes.
+pub(super) struct Lines<'a> {
+    /// What stands between cells.
+    pub(super) separator: Separator,
+    rest: &'a [u8],
+    number: u64,
+    /// Where the last record began.
+    last: (&'a [u8], u64),
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Lines {
+            separator: Separator::Comma,
+            rest: bytes,
+            number: 1,
+            last: (bytes, 1),
+        }
+    }
+
+    /// The last record once more, only as far as its first line feed, whatever the quotes say.
+    pub(super) fn shorten(&mut self) -> Line<'a> {
+        (self.rest, self.number) = self.last;
+        self.record(false)
+    }
+
+    /// The next record; `quotes`: whether line feeds within quotes belong to it.
+    fn record(&mut self, quotes: bool) -> Line<'a> {
+        let number = self.number;
+        self.last = (self.rest, number);
+        let mut within = Within::Start;
+        let stop = self.rest.iter().position(|b| {
+            let quoted = quotes && within == Within::Quotes;
+            let ends = *b == 0 || (*b == b'\n' && !quoted);
+            self.number += u64::from(*b == b'\n');
+            within = within.after(*b, self.separator);
+            ends
+        });
+        let (bytes, end, rest) = match stop {
+            Some(at) if self.rest[at] == b'\n' => {
+                (&self.rest[..at], End::LineFeed, &self.rest[at + 1..])
+            }
+            Some(at) => (&self.rest[..at], End::Torn, &self.rest[at..]),
+            None => (self.rest, End::Torn, &self.rest[self.rest.len()..]),
+        };
+        self.rest = rest;
+        Line {
+            number,
+            bytes: bytes.strip_suffix(b"\r").unwrap_or(bytes),
+            end,
+        }
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = Line<'a>;
+
+    fn next(&mut self) -> Option<Line<'a>> {
+        let first = *self.rest.first()?;
+        let number = self.number;
+        if first == 0 {
+            let zeros = self.rest.iter().take_while(|b| **b == 0).count();
+            let (bytes, rest) = self.rest.split_at(zeros);
+            self.rest = rest;
+            return Some(Line {
+                number,
+                bytes,
+                end: End::Zeros,
+            });
+        }
+        Some(self.record(true))
+    }
+}
+
+/// Where in a cell a byte stands. A quote opens a quoted cell only as its first byte (RFC 4180).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Within {
+    /// Before its first byte.
+    Start,
+    /// In one without quotes, or behind them.
+    Plain,
+    Quotes,
+    /// Behind a quote that ends the quotes, unless another one follows.
+    Closing,
+}
+
+impl Within {
+    fn after(self, byte: u8, separator: Separator) -> Self {
+        match (self, byte) {
+            (Within::Start | Within::Closing, b'"') => Within::Quotes,
+            (Within::Quotes, b'"') => Within::Closing,
+            (Within::Quotes, _) => Within::Quotes,
+            (_, byte) if byte == separator as u8 => Within::Start,
+            _ => Within::Plain,
+        }
+    }
+}
+
+/// The cells of one record. Read here and not by `csv`, which builds a table anew for each reader: one per line took
+/// longer than all the rest, and this way records and cells are split by the same rule.
+pub(super) fn cells(record: &str, separator: Separator) -> Vec<String> {
+    let mut cells = Vec::with_capacity(Column::ALL.len() + 1);
+    let mut cell = String::new();
+    let mut within = Within::Start;
+    for c in record.chars() {
+        let before = within;
+        within = before.after(u8::try_from(c).unwrap_or(b'x'), separator);
+        match (before, within) {
+            (Within::Start, Within::Quotes) | (Within::Quotes, Within::Closing) => {}
+            (_, Within::Start) => cells.push(std::mem::take(&mut cell)),
+            _ => cell.push(c),
+        }
+    }
+    cells.push(cell);
+    cells
+}

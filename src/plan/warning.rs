@@ -1,0 +1,254 @@
+//! What is allowed in a plan and probably not meant.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
+
+use chrono::NaiveDate;
+use serde::Serialize;
+
+use super::Plan;
+use crate::{
+    manifest::{Manifest, Oddity},
+    request::{Month, OrgId, Period, ReportType},
+    settings::{Limits, Rate},
+};
+
+/// What kind of thing a plan is warned of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WarningKind {
+    /// An id is not an organisation's, as far as can be told.
+    NoOrganisation,
+    /// One id has two labels.
+    TwoLabels,
+    /// One organisation is written in two ways.
+    TwoSpellings,
+    /// A partners file has columns that are not read.
+    FurtherColumns,
+    /// A period begins or ends within a month.
+    PartialMonth,
+    /// Two periods of one sub-partner, type and `internal` have days in common.
+    OverlappingPeriods,
+    /// A period ended yesterday.
+    EndedYesterday,
+    /// `previous-month`, on a day on which it is another month here than in UTC.
+    MonthInDoubt,
+    /// Sending takes more than an hour.
+    LongRun,
+}
+
+/// A warning: all that is alike in one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// What it is about.
+    pub kind: WarningKind,
+    /// How many things it is about.
+    pub count: usize,
+    /// One line without a full stop, which names some of them.
+    pub message: String,
+}
+
+/// One line.
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// The days that a plan was made on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Today {
+    /// In UTC, which the server goes by.
+    pub utc: NaiveDate,
+    /// Where the user is. The same as `utc` where `--as-of` says what relative periods count from.
+    pub local: NaiveDate,
+}
+
+/// A run that takes longer is warned of.
+const LONG: Duration = Duration::from_secs(60 * 60);
+
+/// How many things of a kind are named.
+const NAMED: usize = 3;
+
+/// All that `plan` and `run` warn of, each kind once, in the order of [`WarningKind`].
+pub fn warnings(manifest: &Manifest, plan: &Plan, today: Today) -> Vec<Warning> {
+    let oddities = &manifest.oddities;
+    let odd = |is: fn(&Oddity) -> bool| oddities.iter().filter(move |oddity| is(oddity));
+    let ids = odd(|oddity| matches!(oddity, Oddity::NoOrganisation { .. }));
+    let labels = odd(|oddity| matches!(oddity, Oddity::TwoLabels { .. }));
+    let columns = odd(|oddity| matches!(oddity, Oddity::FurtherColumns { .. }));
+    let spellings = plan.spellings().iter();
+    let spellings = spellings.map(|s| format!("{} is also written {}", s.first, s.other));
+    let mut kinds = Kinds::of(plan);
+    let partial = kinds
+        .periods
+        .iter()
+        .filter(|period| !is_whole_months(**period));
+    let partial: Vec<String> = partial.map(Period::to_string).collect();
+    let yesterday = today.utc.pred_opt();
+    let ended = kinds
+        .periods
+        .iter()
+        .filter(|period| Some(period.end()) == yesterday);
+    let ended: Vec<String> = ended.map(Period::to_string).collect();
+    let overlaps = kinds.overlaps();
+    let months = (Month::of(today.utc), Month::of(today.local));
+    let other_month = (manifest.is_relative && months.0 != months.1)
+        .then(|| format!("today is {} in UTC, and {} here", today.utc, today.local));
+    use WarningKind as Kind;
+    [
+        of_kind(Kind::NoOrganisation, ids, |n| match n {
+            1 => "this id is not an organisation's; it is sent as it is written".to_owned(),
+            n => format!("{n} ids are not an organisation's; they are sent as they are written"),
+        }),
+        of_kind(Kind::TwoLabels, labels, |n| match n {
+            1 => "one id has two labels; the ledger shows the first that names a request".to_owned(),
+            n => format!("{n} ids have two labels; the ledger shows the first that names a request"),
+        }),
+        of_kind(Kind::TwoSpellings, spellings, |_| {
+            "one organisation in two spellings is planned once".to_owned()
+        }),
+        of_kind(Kind::FurtherColumns, columns, |_| {
+            "only the columns org_id and label of a partners file are read; there is also".to_owned()
+        }),
+        of_kind(Kind::PartialMonth, partial, |n| match n {
+            1 => "this period begins or ends within a month".to_owned(),
+            n => format!("{n} periods begin or end within a month"),
+        }),
+        of_kind(Kind::OverlappingPeriods, overlaps, |_| {
+            "these periods have days in common, so their usage is reported twice".to_owned()
+        }),
+        of_kind(Kind::EndedYesterday, ended, |n| {
+            let periods = match n {
+                1 => "this period".to_owned(),
+                n => format!("{n} periods"),
+            };
+            format!(
+                "{periods} ended yesterday (UTC); Webex counts each day the usage of the day before, so the last day \
+                 may still be missing"
+            )
+        }),
+        of_kind(Kind::MonthInDoubt, other_month, |_| {
+            "previous-month counts from today in UTC; --as-of says which day is meant".to_owned()
+        }),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Warns of a run that sends `creates` requests for more than an hour.
+pub fn long_run(limits: &Limits, creates: usize) -> Option<Warning> {
+    let time = time_to_send(limits, creates)?;
+    (time > LONG).then(|| Warning {
+        kind: WarningKind::LongRun,
+        count: 1,
+        message: format!(
+            "sending {creates} requests takes more than {} at {}; if the server takes more, raise limits.rate",
+            hours(time),
+            limits.rate
+        ),
+    })
+}
+
+/// How long this many creates take at the configured rate; `None` if there is no rate.
+pub fn time_to_send(limits: &Limits, creates: usize) -> Option<Duration> {
+    let Rate::Limited { .. } = limits.rate else {
+        return None;
+    };
+    let waiting = creates.saturating_sub(limits.burst.get() as usize) as f64;
+    Some(Duration::from_secs_f64(waiting / limits.rate.per_second()?))
+}
+
+fn hours(time: Duration) -> String {
+    match time.as_secs() / 3600 {
+        1 => "an hour".to_owned(),
+        hours => format!("{hours} hours"),
+    }
+}
+
+/// One warning of all `subjects`, if there are any: `text` of their number, then the first of them. There may be very
+/// many, and to say where one stands takes time: only those that are named become text.
+fn of_kind(
+    kind: WarningKind,
+    subjects: impl IntoIterator<Item: fmt::Display>,
+    text: impl FnOnce(usize) -> String,
+) -> Option<Warning> {
+    let mut subjects = subjects.into_iter();
+    let named: Vec<String> = subjects
+        .by_ref()
+        .take(NAMED)
+        .map(|s| s.to_string())
+        .collect();
+    let others = subjects.count();
+    let count = named.len() + others;
+    let more = match others {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    (count > 0).then(|| Warning {
+        kind,
+        count,
+        message: format!("{}: {}{more}", text(count), named.join("; ")),
+    })
+}
+
+/// The periods of a plan, in order, and for which kind of request they are planned.
+struct Kinds<'a> {
+    periods: BTreeSet<Period>,
+    by_kind: BTreeMap<(Option<&'a OrgId>, ReportType, bool), Vec<Period>>,
+}
+
+impl<'a> Kinds<'a> {
+    fn of(plan: &'a Plan) -> Self {
+        let mut kinds = Kinds {
+            periods: BTreeSet::new(),
+            by_kind: BTreeMap::new(),
+        };
+        for planned in plan.requests() {
+            let request = &planned.request;
+            let kind = (
+                request.sub_partner.as_ref(),
+                request.report_type,
+                request.internal,
+            );
+            kinds.periods.insert(request.period);
+            kinds.by_kind.entry(kind).or_default().push(request.period);
+        }
+        kinds
+    }
+
+    /// Pairs of periods of one kind that have days in common, each pair once, with the number of kinds.
+    fn overlaps(&mut self) -> Vec<String> {
+        let mut pairs: BTreeMap<(Period, Period), usize> = BTreeMap::new();
+        for periods in self.by_kind.values_mut() {
+            periods.sort();
+            // In order of their beginnings, so that each is compared with the one that reaches furthest.
+            let mut furthest: Option<Period> = None;
+            for period in periods.iter() {
+                if let Some(before) = furthest
+                    && period.start() <= before.end()
+                {
+                    *pairs.entry((before, *period)).or_default() += 1;
+                }
+                let reaches = |before: &Period| before.end() >= period.end();
+                furthest = furthest.filter(reaches).or(Some(*period));
+            }
+        }
+        let pairs = pairs.into_iter();
+        pairs
+            .map(|((first, second), kinds)| match kinds {
+                1 => format!("{first} and {second}"),
+                n => format!("{first} and {second} ({n} times)"),
+            })
+            .collect()
+    }
+}
+
+fn is_whole_months(period: Period) -> bool {
+    period.start() == Month::of(period.start()).period().start()
+        && period.end() == Month::of(period.end()).period().end()
+}
