@@ -178,7 +178,11 @@ fn nothing_depends_on_it() {
             _ => link("no/such/folder/h", &desk),
         }
         let ended = desk.converge().arg("--quiet").expect(0);
-        assert_eq!(ended.stderr.lines().count(), warnings, "{ended}");
+        let told = ended
+            .stderr
+            .lines()
+            .filter(|line| !line.starts_with("SANDBOX"));
+        assert_eq!(told.count(), warnings, "{ended}");
         if warnings > 0 {
             ended.says([
                 "the history ",

@@ -107,7 +107,7 @@ fn they_are_complete_after_an_early_stop() {
         summary(&desk.read("s.json"))["reason"]
             .as_str()
             .unwrap()
-            .contains("credentials")
+            .contains("token was refused")
     );
 }
 
