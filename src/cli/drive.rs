@@ -119,6 +119,10 @@ fn commands(means: &Means<'_>) -> Commands {
     Commands {
         again: typed.again(),
         mended: (!is_mended).then(|| format!("{retry} --sandbox-mended")),
+        recreate: match typed.has("collect") {
+            true => format!("{retry} --recreate-failed"),
+            false => format!("{retry} --recreate-failed --collect"),
+        },
         retry,
         collect: typed.next("collect", &WHERE),
         status: typed.with("status", [ledger.clone()]),

@@ -110,6 +110,9 @@ pub(super) fn adopt(agenda: &mut Agenda, found: Vec<(Place, Existing)>, readers:
     });
     agenda.idle.adopted += adopted;
     agenda.idle.failed += unclear;
+    if adopted + unclear == 0 {
+        return;
+    }
     let unclear = match unclear {
         0 => String::new(),
         n => format!("; {n} more await a decision"),

@@ -16,7 +16,7 @@ pub(super) struct Typed {
 }
 
 /// What says what a command works on, and where: by the names of `args`.
-pub(super) const WHERE: [&str; 13] = [
+pub(super) const WHERE: [&str; 15] = [
     "manifest",
     "ledger",
     "base_url",
@@ -28,6 +28,8 @@ pub(super) const WHERE: [&str; 13] = [
     "report_type",
     "period",
     "partition",
+    "cause",
+    "collect",
     "output",
     "combine",
 ];

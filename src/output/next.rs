@@ -12,6 +12,8 @@ pub struct Commands {
     pub again: String,
     /// Send failed rows again.
     pub retry: String,
+    /// Make anew what the server could not make, and fetch it.
+    pub recreate: String,
     /// Fetch the files.
     pub collect: String,
     /// Show the ledger.
@@ -74,7 +76,7 @@ pub(super) fn next(
         return Some(match selected.iter().any(server_failed) {
             true => (
                 "to make anew what the server could not make",
-                format!("{} --recreate-failed --collect", commands.retry),
+                commands.recreate.clone(),
             ),
             false => ("to collect the rest", commands.collect.clone()),
         });

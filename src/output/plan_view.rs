@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use serde::Serialize;
 
-use super::{causes::causes, matrix::Matrix, words};
+use super::{matrix::Matrix, words};
 use crate::{
     ledger::{Ledger, Row, State, neutralise},
     plan::{Plan, Planned, Warning, time_to_send},
@@ -300,6 +300,11 @@ impl PlanView<'_> {
                 let _ = write!(out, ", {}", what.replace("{}", &words::grouped(n(action))));
             }
         }
+        let limits = self.limits;
+        let _ = match self.time(&actions) {
+            Some(time) => write!(out, "; {} at {}", words::about(time), limits.rate),
+            None => write!(out, "; as fast as the server lets it (rate: unlimited)"),
+        };
         let mut before: BTreeMap<&str, usize> = BTreeMap::new();
         for code in self.lines().filter_map(|line| line.error_code) {
             *before.entry(code).or_default() += 1;
@@ -316,21 +321,6 @@ impl PlanView<'_> {
                 words::grouped(failed),
                 causes.join(", ")
             );
-        }
-        let limits = self.limits;
-        let _ = match self.time(&actions) {
-            Some(time) => write!(out, "; {} at {}", words::about(time), limits.rate),
-            None => write!(out, "; as fast as the server lets it (rate: unlimited)"),
-        };
-        let planned = self.selected.iter();
-        let rows: Vec<&Row> = planned.filter_map(|p| self.ledger.get(p.id)).collect();
-        let failed: Vec<String> = causes(rows, false)
-            .iter()
-            .filter(|cause| cause.code != "in_doubt")
-            .map(|cause| format!("{} {}", words::grouped(cause.rows.len()), cause.code))
-            .collect();
-        if !failed.is_empty() {
-            let _ = write!(out, "\nfailed before: {}", failed.join(", "));
         }
         let exists = if self.ledger_exists {
             ""
