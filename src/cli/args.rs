@@ -11,7 +11,7 @@ mod target;
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 
 use cause::CauseArgs;
 pub(super) use check::{CheckArgs, CheckFormat};
@@ -46,9 +46,10 @@ pub(super) struct Cli {
     #[arg(long, short, global = true, env = "MONTHEND_QUIET", value_parser = FalseyValueParser::new(), conflicts_with = "verbose")]
     pub(super) quiet: bool,
 
-    /// Say more on stderr: every retry, every report
-    #[arg(long, short, global = true)]
-    verbose: bool,
+    /// Say more on stderr: every retry and every report; -vv: every exchange, too. MONTHEND_LOG says it for single
+    /// modules (docs/ci.md)
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    verbose: u8,
 
     /// Colour: `auto` is on a terminal and minds NO_COLOR, CLICOLOR_FORCE and TERM=dumb
     #[arg(
@@ -79,11 +80,13 @@ Exit codes: 0 everything selected is created, and collected where asked for; 1 a
 3 stopped early, rows left to do; 4 ledger trouble; 130, 143, 129 interrupted.";
 
 impl Cli {
-    pub(super) fn verbosity(&self) -> Verbosity {
+    /// What the options ask for.
+    pub(super) fn verbosity(&self) -> Option<Verbosity> {
         match (self.quiet, self.verbose) {
-            (true, _) => Verbosity::Quiet,
-            (false, false) => Verbosity::Normal,
-            (false, true) => Verbosity::Verbose,
+            (true, _) => Some(Verbosity::Quiet),
+            (false, 0) => None,
+            (false, 1) => Some(Verbosity::Verbose),
+            (false, _) => Some(Verbosity::Everything),
         }
     }
 }

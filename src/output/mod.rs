@@ -16,6 +16,7 @@ mod github;
 mod heading;
 mod junit;
 mod life_view;
+mod log_filter;
 mod matrix;
 mod metrics;
 mod next;
