@@ -117,7 +117,7 @@ pub(super) enum Command {
     Status(StatusArgs),
     /// Serve the simulator of the API on loopback until stopped
     Sandbox(SandboxArgs),
-    /// Print the JSON Schema of the manifest, of an audit or of a check, or the Table Schema of the ledger
+    /// Print the JSON Schema of the manifest or of what a command prints, or the Table Schema of the ledger
     Schema(SchemaArgs),
     /// Print what a shell needs to complete commands and options
     Completions(CompletionsArgs),
@@ -253,11 +253,7 @@ impl RetryArgs {
 
     /// How the summary looks where it is no dry run; none for a format that a summary does not have.
     pub(super) fn summary_format(&self) -> Option<SummaryFormat> {
-        match (self.format, self.format()) {
-            (Some(PlanFormat::Csv), _) => None,
-            (_, PlanFormat::Json) => Some(SummaryFormat::Json),
-            (_, PlanFormat::Table | PlanFormat::Csv) => Some(SummaryFormat::Table),
-        }
+        without_csv(self.format, self.format())
     }
 }
 
@@ -464,9 +460,9 @@ pub(super) struct StatusArgs {
     #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX", value_parser = FalseyValueParser::new())]
     pub(super) sandbox: bool,
 
-    /// How to show it [env: MONTHEND_FORMAT=] [default: table]
+    /// How to show it; a row's life (--history) is no table, so not as csv [env: MONTHEND_FORMAT=] [default: table]
     #[arg(long, value_enum)]
-    format: Option<StatusFormat>,
+    format: Option<PlanFormat>,
 
     /// Tell the life of one row: what the history beside the ledger knows of it, and how it stands
     #[arg(long, value_name = "REQUEST_ID")]
@@ -489,9 +485,14 @@ impl StatusArgs {
     }
 
     /// The option, else the environment variable. A format there that only other commands have is no mistake.
-    pub(super) fn format(&self) -> StatusFormat {
-        let named = || StatusFormat::from_str(&std::env::var("MONTHEND_FORMAT").ok()?, false).ok();
-        self.format.or_else(named).unwrap_or(StatusFormat::Table)
+    pub(super) fn format(&self) -> PlanFormat {
+        let named = || PlanFormat::from_str(&std::env::var("MONTHEND_FORMAT").ok()?, false).ok();
+        self.format.or_else(named).unwrap_or(PlanFormat::Table)
+    }
+
+    /// How a row's life looks; none for a format that it does not have.
+    pub(super) fn life_format(&self) -> Option<SummaryFormat> {
+        without_csv(self.format, self.format())
     }
 }
 
@@ -552,17 +553,15 @@ pub(super) enum PlanFormat {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum StatusFormat {
-    Table,
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum SchemaKind {
     /// JSON Schema of the YAML manifest
     Manifest,
     /// Frictionless Table Schema of the CSV ledger
     Ledger,
+    /// JSON Schema of what `plan --format json` prints, and `retry --dry-run`
+    Plan,
+    /// JSON Schema of what `status --format json` prints
+    Status,
     /// JSON Schema of what `audit --format json` prints
     Audit,
     /// JSON Schema of one line of the history beside a ledger
@@ -571,6 +570,15 @@ pub(super) enum SchemaKind {
     Summary,
     /// JSON Schema of what `check --format json` prints
     Check,
+}
+
+/// A format of what is no list of rows: none where csv was typed; the variable is no mistake.
+fn without_csv(typed: Option<PlanFormat>, format: PlanFormat) -> Option<SummaryFormat> {
+    match (typed, format) {
+        (Some(PlanFormat::Csv), _) => None,
+        (_, PlanFormat::Json) => Some(SummaryFormat::Json),
+        (_, PlanFormat::Table | PlanFormat::Csv) => Some(SummaryFormat::Table),
+    }
 }
 
 /// A duration in the manifest's form.

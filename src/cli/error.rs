@@ -40,6 +40,8 @@ pub(super) enum CliError {
     Partition(#[from] PartitionArgsError),
     #[error("--format csv is for --dry-run; a summary is `table` or `json`")]
     CsvOfSummary,
+    #[error("a row's life is no table; with --history, --format is `table` or `json`")]
+    CsvOfLife,
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
     #[error(transparent)]
@@ -135,6 +137,7 @@ impl CliError {
             | CliError::Selection(_)
             | CliError::Partition(_)
             | CliError::CsvOfSummary
+            | CliError::CsvOfLife
             | CliError::Credentials(_)
             | CliError::Client(_)
             | CliError::Sandbox(_)
