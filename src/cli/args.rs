@@ -11,7 +11,7 @@ mod target;
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 
 use cause::CauseArgs;
 pub(super) use check::{CheckArgs, CheckFormat};
@@ -46,9 +46,10 @@ pub(super) struct Cli {
     #[arg(long, short, global = true, env = "MONTHEND_QUIET", value_parser = FalseyValueParser::new(), conflicts_with = "verbose")]
     pub(super) quiet: bool,
 
-    /// Say more on stderr: every retry, every report
-    #[arg(long, short, global = true)]
-    verbose: bool,
+    /// Say more on stderr: every retry and every report; -vv: every exchange, too. MONTHEND_LOG says it for single
+    /// modules (docs/ci.md)
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    verbose: u8,
 
     /// Colour: `auto` is on a terminal and minds NO_COLOR, CLICOLOR_FORCE and TERM=dumb
     #[arg(
@@ -79,11 +80,13 @@ Exit codes: 0 everything selected is created, and collected where asked for; 1 a
 3 stopped early, rows left to do; 4 ledger trouble; 130, 143, 129 interrupted.";
 
 impl Cli {
-    pub(super) fn verbosity(&self) -> Verbosity {
+    /// What the options ask for.
+    pub(super) fn verbosity(&self) -> Option<Verbosity> {
         match (self.quiet, self.verbose) {
-            (true, _) => Verbosity::Quiet,
-            (false, false) => Verbosity::Normal,
-            (false, true) => Verbosity::Verbose,
+            (true, _) => Some(Verbosity::Quiet),
+            (false, 0) => None,
+            (false, 1) => Some(Verbosity::Verbose),
+            (false, _) => Some(Verbosity::Everything),
         }
     }
 }
@@ -114,7 +117,7 @@ pub(super) enum Command {
     Status(StatusArgs),
     /// Serve the simulator of the API on loopback until stopped
     Sandbox(SandboxArgs),
-    /// Print the JSON Schema of the manifest, of an audit or of a check, or the Table Schema of the ledger
+    /// Print the JSON Schema of the manifest or of what a command prints, or the Table Schema of the ledger
     Schema(SchemaArgs),
     /// Print what a shell needs to complete commands and options
     Completions(CompletionsArgs),
@@ -250,11 +253,7 @@ impl RetryArgs {
 
     /// How the summary looks where it is no dry run; none for a format that a summary does not have.
     pub(super) fn summary_format(&self) -> Option<SummaryFormat> {
-        match (self.format, self.format()) {
-            (Some(PlanFormat::Csv), _) => None,
-            (_, PlanFormat::Json) => Some(SummaryFormat::Json),
-            (_, PlanFormat::Table | PlanFormat::Csv) => Some(SummaryFormat::Table),
-        }
+        without_csv(self.format, self.format())
     }
 }
 
@@ -461,9 +460,9 @@ pub(super) struct StatusArgs {
     #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX", value_parser = FalseyValueParser::new())]
     pub(super) sandbox: bool,
 
-    /// How to show it [env: MONTHEND_FORMAT=] [default: table]
+    /// How to show it; a row's life (--history) is no table, so not as csv [env: MONTHEND_FORMAT=] [default: table]
     #[arg(long, value_enum)]
-    format: Option<StatusFormat>,
+    format: Option<PlanFormat>,
 
     /// Tell the life of one row: what the history beside the ledger knows of it, and how it stands
     #[arg(long, value_name = "REQUEST_ID")]
@@ -486,9 +485,14 @@ impl StatusArgs {
     }
 
     /// The option, else the environment variable. A format there that only other commands have is no mistake.
-    pub(super) fn format(&self) -> StatusFormat {
-        let named = || StatusFormat::from_str(&std::env::var("MONTHEND_FORMAT").ok()?, false).ok();
-        self.format.or_else(named).unwrap_or(StatusFormat::Table)
+    pub(super) fn format(&self) -> PlanFormat {
+        let named = || PlanFormat::from_str(&std::env::var("MONTHEND_FORMAT").ok()?, false).ok();
+        self.format.or_else(named).unwrap_or(PlanFormat::Table)
+    }
+
+    /// How a row's life looks; none for a format that it does not have.
+    pub(super) fn life_format(&self) -> Option<SummaryFormat> {
+        without_csv(self.format, self.format())
     }
 }
 
@@ -549,17 +553,15 @@ pub(super) enum PlanFormat {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum StatusFormat {
-    Table,
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum SchemaKind {
     /// JSON Schema of the YAML manifest
     Manifest,
     /// Frictionless Table Schema of the CSV ledger
     Ledger,
+    /// JSON Schema of what `plan --format json` prints, and `retry --dry-run`
+    Plan,
+    /// JSON Schema of what `status --format json` prints
+    Status,
     /// JSON Schema of what `audit --format json` prints
     Audit,
     /// JSON Schema of one line of the history beside a ledger
@@ -568,6 +570,15 @@ pub(super) enum SchemaKind {
     Summary,
     /// JSON Schema of what `check --format json` prints
     Check,
+}
+
+/// A format of what is no list of rows: none where csv was typed; the variable is no mistake.
+fn without_csv(typed: Option<PlanFormat>, format: PlanFormat) -> Option<SummaryFormat> {
+    match (typed, format) {
+        (Some(PlanFormat::Csv), _) => None,
+        (_, PlanFormat::Json) => Some(SummaryFormat::Json),
+        (_, PlanFormat::Table | PlanFormat::Csv) => Some(SummaryFormat::Table),
+    }
 }
 
 /// A duration in the manifest's form.

@@ -10,7 +10,7 @@ use crate::{
     collect::CombineError,
     ledger::LedgerError,
     manifest::ManifestError,
-    output::console,
+    output::console::{self, LogFilterError},
     pacing::StopCause,
     plan::{PlanError, SelectionError, UnknownRequest},
     runner::{Signal, StopReason},
@@ -22,6 +22,8 @@ use crate::{
 /// Everything that ends a command before a run has begun.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CliError {
+    #[error(transparent)]
+    LogFilter(#[from] LogFilterError),
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     #[error("name the ledger or the manifest: monthend status m.yaml")]
@@ -38,6 +40,8 @@ pub(super) enum CliError {
     Partition(#[from] PartitionArgsError),
     #[error("--format csv is for --dry-run; a summary is `table` or `json`")]
     CsvOfSummary,
+    #[error("a row's life is no table; with --history, --format is `table` or `json`")]
+    CsvOfLife,
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
     #[error(transparent)]
@@ -124,7 +128,8 @@ impl From<DiscoveryError> for CliError {
 impl CliError {
     pub(super) fn exit(&self) -> Exit {
         match self {
-            CliError::Manifest(_)
+            CliError::LogFilter(_)
+            | CliError::Manifest(_)
             | CliError::NoLedgerNamed
             | CliError::TwoLedgers(..)
             | CliError::NewManifest { .. }
@@ -132,6 +137,7 @@ impl CliError {
             | CliError::Selection(_)
             | CliError::Partition(_)
             | CliError::CsvOfSummary
+            | CliError::CsvOfLife
             | CliError::Credentials(_)
             | CliError::Client(_)
             | CliError::Sandbox(_)

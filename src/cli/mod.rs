@@ -50,7 +50,7 @@ use error::CliError;
 use exit::Exit;
 use typed::Typed;
 
-use crate::output::console;
+use crate::output::console::{self, LogFilter};
 
 /// Runs the command that the arguments name, and gives its exit code (docs/exit-codes.md).
 pub fn main() -> ExitCode {
@@ -60,9 +60,12 @@ pub fn main() -> ExitCode {
         Ok((cli, matches)) => (cli, Typed::new(matches)),
         Err(help_or_mistake) => return Exit::without_command(&help_or_mistake).into(),
     };
-    console::start(cli.log_format, cli.verbosity(), cli.color);
+    let filter = LogFilter::of_environment();
+    let said = filter.as_ref().cloned().unwrap_or_default();
+    console::start(cli.log_format, (cli.verbosity(), &said), cli.color);
     let is_long = cli.command.is_long();
-    let exit = match dispatch(cli, &typed) {
+    let done = filter.map_err(CliError::from);
+    let exit = match done.and_then(|_| dispatch(cli, &typed)) {
         Ok(exit) => exit,
         Err(error) => {
             error.report();

@@ -2,6 +2,8 @@
 
 use std::{io, path::Path, time::Duration};
 
+use tracing::{Instrument as _, trace_span};
+
 use super::{
     Names, Overwrite,
     asking::Asking,
@@ -252,6 +254,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
             renew,
             &mut part,
         )
+        .instrument(trace_span!("download", request_id = %asked.id()))
         .await;
         let whole = fetched.map_err(|error| match error {
             NotFetched::Host(why) => Reason::Says(why),

@@ -3,6 +3,7 @@
 use std::{future::Future, io, time::Duration};
 
 use tokio::time::{sleep, timeout};
+use tracing::trace;
 
 use super::{
     host::{Head, Host, Resume, Trouble},
@@ -127,6 +128,11 @@ async fn try_once<H: Host>(
     });
     let opened = in_time(patience, host.open(url, resume.as_ref())).await;
     let (head, mut body) = opened.map_err(|trouble| Broke::Trouble(trouble, None))?;
+    // Never the address: it is signed.
+    trace!(
+        http_status = head.status,
+        "the download host answered {}", head.status
+    );
     let goes_on = match head.status {
         200 => false,
         206 if continues(&head, resume.as_ref()) => true,

@@ -1,7 +1,7 @@
 //! Stderr: log lines and the progress bar share it, stdout is for results.
 
 use std::{
-    fmt,
+    fmt::{self, Write as _},
     io::{self, IsTerminal as _, Write},
     sync::{
         Mutex, MutexGuard, OnceLock,
@@ -13,14 +13,18 @@ use chrono::Utc;
 use indicatif::ProgressBar;
 use tracing::{Event, Level, Subscriber, field::Visit, info, warn};
 use tracing_subscriber::{
-    EnvFilter,
-    fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter, format::Writer},
+    filter::LevelFilter,
+    fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter, format::Writer},
+    layer::SubscriberExt as _,
     registry::LookupSpan,
+    util::SubscriberInitExt as _,
 };
 
+pub use super::log_filter::{LogFilter, LogFilterError, Verbosity};
 use super::{
     color::{Color, Paint},
     echo::Unechoed,
+    log_filter::ALWAYS,
     workflow_command as github,
 };
 use crate::manifest::Problem;
@@ -35,45 +39,36 @@ pub enum LogFormat {
     Json,
 }
 
-/// How much is said on stderr.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verbosity {
-    /// Warnings and errors.
-    Quiet,
-    /// Progress too.
-    Normal,
-    /// Every retry too.
-    Verbose,
-}
-
-/// What is said under this target is said also where only warnings are.
-const ALWAYS: &str = "monthend::always";
-
 /// Starts logging to stderr, and chooses colours for both streams. Later calls change nothing.
-pub fn start(format: LogFormat, verbosity: Verbosity, color: Color) {
+pub fn start(
+    format: LogFormat,
+    (verbosity, filter): (Option<Verbosity>, &LogFilter),
+    color: Color,
+) {
     color.choose();
     let _ = STARTED.set((format, verbosity));
-    let level = match verbosity {
-        Verbosity::Quiet => "warn",
-        Verbosity::Normal => "info",
-        Verbosity::Verbose => "debug",
-    };
-    // Only ours: what libraries say is not for billing operators.
-    let filter = EnvFilter::new(format!("off,monthend={level},{ALWAYS}=info"));
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(LevelFilter::TRACE)
         .with_writer(Stderr);
+    let targets = filter.targets(verbosity);
     // A second start, as in tests, keeps the first one's settings.
     let _ = match format {
         LogFormat::Text => builder
+            // The lines have colours of their own.
+            .with_ansi(false)
             .event_format(Lines {
                 paint: Paint::for_stderr(),
             })
+            .finish()
+            .with(targets)
             .try_init(),
         LogFormat::Json => builder
             .json()
             .flatten_event(true)
             .with_target(false)
+            .with_span_list(false)
+            .finish()
+            .with(targets)
             .try_init(),
     };
 }
@@ -102,12 +97,12 @@ pub(super) fn width() -> usize {
 /// Whether the lines that people read begin with the time.
 static IS_LOG: AtomicBool = AtomicBool::new(false);
 /// What [`start`] was told.
-static STARTED: OnceLock<(LogFormat, Verbosity)> = OnceLock::new();
+static STARTED: OnceLock<(LogFormat, Option<Verbosity>)> = OnceLock::new();
 
 /// From now on lines come over a long time: where stderr is no terminal, each begins with the time of day (UTC), unless
 /// there are only warnings.
 pub fn begin_log() {
-    let is_quiet = matches!(STARTED.get(), Some((_, Verbosity::Quiet)));
+    let is_quiet = matches!(STARTED.get(), Some((_, Some(Verbosity::Quiet))));
     IS_LOG.store(!is_quiet && !io::stderr().is_terminal(), Ordering::Relaxed);
 }
 
@@ -222,13 +217,20 @@ where
 {
     fn format_event(
         &self,
-        _: &FmtContext<'_, S, N>,
+        context: &FmtContext<'_, S, N>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
         let mut message = Message::default();
         event.record(&mut message);
         let level = *event.metadata().level();
+        if let Some(span) = context.lookup_current().filter(|_| level == Level::TRACE)
+            && let Some(fields) = span.extensions().get::<FormattedFields<N>>()
+        {
+            // Which request it is about.
+            let about = format!("{} {}", span.name(), fields.fields);
+            let _ = write!(message.text, " [{}]", about.trim_end());
+        }
         let text = match github::is_on() {
             false => message.text,
             true => match annotated(level).filter(|_| !message.is_about_a_row) {

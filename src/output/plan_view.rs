@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
+use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{matrix::Matrix, words};
 use crate::{
@@ -12,7 +14,7 @@ use crate::{
 };
 
 /// What a run would do with a planned request, given the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Create the report.
@@ -71,31 +73,60 @@ pub struct PlanView<'a> {
 /// How many requests the table shows.
 const SHOWN: usize = 10;
 
-#[derive(Serialize)]
+/// A selected request.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename = "Request", deny_unknown_fields)]
 struct Line<'a> {
+    /// Its name in the ledger.
     request_id: String,
+    /// The job that names it first.
     job: &'a str,
+    /// The sub-partner's label; null where it has none.
     sub_partner: Option<&'a str>,
+    /// The sub-partner's id; null for the partner itself.
     sub_partner_org_id: Option<&'a str>,
+    /// PARTNER, CUSTOMER or USER.
     r#type: &'static str,
+    /// The first day.
     billing_start_date: String,
+    /// The last day.
     billing_end_date: String,
+    /// Whether internal organisations are included.
     internal: bool,
+    /// What would be done.
     action: Action,
     /// Why its row failed, or waits, before.
     error_code: Option<&'a str>,
 }
 
-#[derive(Serialize)]
+/// What a manifest means, or a ledger leaves to do, and what a run would do about it.
+#[derive(Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct PlanJson<'a> {
+    /// The name of the manifest.
     manifest: &'a str,
+    /// The ledger's path.
     ledger: &'a str,
+    /// The selected requests.
     requests: usize,
+    /// How many times a request is named again, and is not made again for it.
     folded: usize,
+    /// How many requests by what would be done about them; what is not there is 0.
     actions: BTreeMap<Action, usize>,
+    /// How long sending takes at least; null where no rate is set.
     seconds_at_the_configured_rate: Option<f64>,
+    /// What is allowed and probably not meant.
     warnings: &'a [Warning],
+    /// The selected requests in order.
     rows: Vec<Line<'a>>,
+}
+
+/// The JSON Schema (2020-12) of [`PlanView::json`], for `monthend schema plan`.
+pub fn plan_schema() -> Value {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    let mut schema = generator.into_root_schema_for::<PlanJson<'_>>();
+    schema.insert("title".to_owned(), "monthend plan".into());
+    schema.to_value()
 }
 
 impl PlanView<'_> {
@@ -337,5 +368,15 @@ fn failed_before(row: Option<&Row>) -> Option<&str> {
     match &row?.state {
         State::Failed { reason, .. } => Some(&reason.code),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checked_in_schema_is_up_to_date() {
+        crate::tests::is_checked_in("plan", &plan_schema());
     }
 }

@@ -8,7 +8,7 @@ use super::{Ending, Reader, Standing};
 use crate::{
     history::{self, Line, Run, What, append},
     ledger::{Row, State},
-    runner::{Attempt, Event, EventKind},
+    runner::{Attempt, Event, EventKind, Fetched},
     session::News,
 };
 
@@ -183,7 +183,7 @@ fn what(kind: &EventKind) -> Option<What> {
             request_id: id(row),
             replaced: replaced(row),
         },
-        EventKind::Collected(row, _) => What::Collected {
+        EventKind::Collected(row, Fetched::Now) => What::Collected {
             request_id: id(row),
             file: row.collected.file.clone(),
             sha256: row.collected.sha256.clone(),
@@ -196,6 +196,8 @@ fn what(kind: &EventKind) -> Option<What> {
         },
         // Each of these is followed by another line about the same row, or concerns all rows.
         EventKind::Settled(_)
+        // What a file holds that lay there already was told by the run that brought it.
+        | EventKind::Collected(_, Fetched::Before)
         | EventKind::Attempted(_)
         | EventKind::Started
         | EventKind::Retrying { .. }

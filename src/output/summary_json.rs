@@ -129,7 +129,7 @@ pub(super) fn summary_json(ending: &Ending<'_>) -> serde_json::Result<String> {
     Ok(serde_json::to_string_pretty(&summary)? + "\n")
 }
 
-/// The JSON Schema (2020-12) of [`summary_json`], for `monthend schema summary`.
+/// The JSON Schema (2020-12) of what `run --summary-json` writes, for `monthend schema summary`.
 pub fn summary_schema() -> Value {
     let generator = SchemaSettings::draft2020_12().into_generator();
     let mut schema = generator.into_root_schema_for::<SummaryJson<'_>>();

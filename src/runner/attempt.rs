@@ -7,6 +7,7 @@ use std::{
 
 use foldhash::HashMap;
 use tokio::time::Instant;
+use tracing::{Instrument as _, field::Empty, trace_span};
 
 use super::{
     Attempt, EventKind,
@@ -163,7 +164,16 @@ pub(super) async fn attempt<A: Api>(
     let (wall, left) = (session.now(), Instant::now());
     let moment = context.evidence.moment(wall);
     progress.sent = earliest.or(Some(moment));
-    let (mut answer, halt) = session.create(permit, sent.request()).await;
+    let span = trace_span!(
+        // Shown with the session's exchanges, also where only those are.
+        target: "monthend::session",
+        "request",
+        request_id = %sent.id(),
+        attempt = sent.attempts,
+        tracking_id = Empty
+    );
+    let created = session.create(permit, sent.request()).instrument(span);
+    let (mut answer, halt) = created.await;
     believe(context, &mut answer, sent.request(), moment);
     let told = Attempt::new(&sent, wall, left.elapsed(), &answer);
     if matches!(answer.outcome, Outcome::Refused(..) | Outcome::NotSent(_)) {

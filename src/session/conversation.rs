@@ -7,6 +7,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use tokio::time::{Instant, sleep};
+use tracing::{Instrument as _, field::Empty, trace_span};
 
 use super::{
     Again, Around, Backoff, Halt, Listener, News, Tries, WallClock,
@@ -14,7 +15,7 @@ use super::{
     token::{Fault, Generation, TokenInForce, shows_taken},
 };
 use crate::{
-    api::{Answer, Api, Cause, LARGEST_PAGE, OnHead, Outcome, Refusal},
+    api::{Answer, Api, Cause, LARGEST_PAGE, Notice, OnHead, Outcome, Refusal},
     pacing::{Gate, HeldBack, Pass, Priority, Stage},
     request::{ReportId, Request},
     settings::{Limits, RetryPolicy},
@@ -235,8 +236,10 @@ impl<'a, A: Api> Session<'a, A> {
             }
             let left = Instant::now();
             let in_flight = InFlight::new(&self.shared, pass, Exchange::Plain);
-            let answer = call(self.api, &|notice| in_flight.head(notice)).await;
-            in_flight.end(&answer);
+            let span = trace_span!("credentials", tracking_id = Empty);
+            let on_head = |notice: &Notice| in_flight.head(notice);
+            let answer = call(self.api, &on_head).instrument(span.clone()).await;
+            span.in_scope(|| in_flight.end(&answer));
             return Ok((answer, left));
         }
     }

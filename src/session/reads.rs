@@ -3,6 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use tokio::time::sleep;
+use tracing::{Instrument as _, field::Empty, trace_span};
 use url::Url;
 
 use super::{Halt, ReadError, Session, Tries, in_flight::Exchange};
@@ -210,7 +211,9 @@ impl<A: Api> Session<'_, A> {
                 continue;
             }
             let stage = self.shared.gate.stage();
-            let (answer, halt) = self.send(permit, exchange, &call).await;
+            let span = trace_span!("read", tracking_id = Empty);
+            let sent = self.send(permit, exchange, &call).instrument(span);
+            let (answer, halt) = sent.await;
             if let Some(halt) = halt {
                 return Err(ReadError::Halted(halt));
             }

@@ -31,6 +31,7 @@ mod in_doubt;
 mod init;
 mod kills;
 mod links;
+mod logging;
 mod main_job;
 mod merge;
 mod no_manifest;
