@@ -17,6 +17,7 @@ use cause::CauseArgs;
 pub(super) use check::{CheckArgs, CheckFormat};
 use comparison::PreviousArgs;
 pub(super) use init::{CompletionsArgs, InitArgs, ManArgs};
+use outputs::format_or;
 pub(super) use outputs::{HistoryArgs, OutputArgs, SummaryFormat, SummaryFormatArgs};
 use partition::PartitionArgs;
 pub(super) use partition::PartitionArgsError;
@@ -247,8 +248,7 @@ impl RetryArgs {
 
     /// As for `status`, the variable is no mistake where no format is shown.
     pub(super) fn format(&self) -> PlanFormat {
-        let named = || PlanFormat::from_str(&std::env::var("MONTHEND_FORMAT").ok()?, false).ok();
-        self.format.or_else(named).unwrap_or(PlanFormat::Table)
+        format_or(self.format, PlanFormat::Table)
     }
 
     /// How the summary looks where it is no dry run; none for a format that a summary does not have.
@@ -486,8 +486,7 @@ impl StatusArgs {
 
     /// The option, else the environment variable. A format there that only other commands have is no mistake.
     pub(super) fn format(&self) -> PlanFormat {
-        let named = || PlanFormat::from_str(&std::env::var("MONTHEND_FORMAT").ok()?, false).ok();
-        self.format.or_else(named).unwrap_or(PlanFormat::Table)
+        format_or(self.format, PlanFormat::Table)
     }
 
     /// How a row's life looks; none for a format that it does not have.

@@ -114,8 +114,7 @@ impl<'a> AuditView<'a> {
                 &neutralise(&difference.message),
             ])?;
         }
-        let bytes = (out.into_inner()).map_err(|e| csv::Error::from(e.into_error()))?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        words::csv_text(out)
     }
 
     /// For people: differences, sums, and how much was compared.

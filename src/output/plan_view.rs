@@ -193,10 +193,7 @@ impl PlanView<'_> {
                 &neutralise(line.error_code.unwrap_or_default()),
             ])?;
         }
-        let bytes = out
-            .into_inner()
-            .map_err(|e| csv::Error::from(e.into_error()))?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        words::csv_text(out)
     }
 
     /// The whole plan as one JSON object.

@@ -198,10 +198,7 @@ impl StatusView {
             let org_id = partner.sub_partner_org_id.as_deref().unwrap_or_default();
             line("sub_partner", &partner.who, org_id, &partner.statuses)?;
         }
-        let bytes = out
-            .into_inner()
-            .map_err(|e| csv::Error::from(e.into_error()))?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        words::csv_text(out)
     }
 
     /// For people.

@@ -4,25 +4,22 @@ use std::time::Duration;
 
 use comfy_table::{Table, presets::NOTHING};
 
-use crate::{ledger::Row, settings::RateUnit};
+use crate::{ledger::Row, settings::RateUnit, text};
 
-/// `1 request`, `1,234 requests`.
-pub(super) fn count(n: usize, what: &str) -> String {
-    let s = if n == 1 { "" } else { "s" };
-    format!("{} {what}{s}", grouped(n))
-}
+pub(super) use crate::text::count;
 
 /// `1,234,567`.
 pub(super) fn grouped(n: usize) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    text::grouped(n as u64)
+}
+
+/// The lines that a CSV writer has been given.
+///
+/// # Errors
+/// None that a buffer in memory could have; the type is the CSV writer's.
+pub(super) fn csv_text(lines: csv::Writer<Vec<u8>>) -> csv::Result<String> {
+    let bytes = (lines.into_inner()).map_err(|e| csv::Error::from(e.into_error()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// `850 ms`, `2.5 s`, `12 s`, `3m 20s`, `1h 5m`.

@@ -68,11 +68,17 @@ pub(crate) enum SummaryFormat {
 }
 
 impl SummaryFormatArgs {
-    /// The option, else the environment variable. A format there that only other commands have is no mistake.
+    /// How it looks.
     pub(crate) fn format(&self) -> SummaryFormat {
-        let named = || SummaryFormat::from_str(&std::env::var("MONTHEND_FORMAT").ok()?, false).ok();
-        self.format.or_else(named).unwrap_or(SummaryFormat::Table)
+        format_or(self.format, SummaryFormat::Table)
     }
+}
+
+/// The option, else what MONTHEND_FORMAT names, else `default`. A format there that only other commands have is no
+/// mistake.
+pub(crate) fn format_or<F: ValueEnum>(option: Option<F>, default: F) -> F {
+    let named = || F::from_str(&std::env::var("MONTHEND_FORMAT").ok()?, false).ok();
+    option.or_else(named).unwrap_or(default)
 }
 
 /// Whether the history beside the ledger goes on.
