@@ -139,7 +139,7 @@ fn ledger_append(bencher: Bencher<'_, '_>, together: usize) {
             };
             tokio::select! {
                 () = all => {}
-                () = writer.run() => {}
+                _ = writer.run() => {}
             }
         });
     });

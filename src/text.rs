@@ -1,4 +1,5 @@
-//! Foreign text made harmless: the one place that says what a terminal, an editor or a ledger's cell must not get.
+//! Text in its one form: foreign text made harmless (what a terminal, an editor or a ledger's cell must not get), numbers
+//! and hashes as they are written everywhere.
 
 use std::fmt::Write as _;
 
@@ -19,6 +20,25 @@ pub fn one_line(text: &str) -> String {
         }
     }
     line
+}
+
+/// A number as people read it: `1,234,567`.
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 request`, `1,234 requests`.
+pub fn count(n: usize, what: &str) -> String {
+    let s = if n == 1 { "" } else { "s" };
+    format!("{} {what}{s}", grouped(n as u64))
 }
 
 /// Bytes as lower-case hexadecimal digits: how hashes are written.

@@ -62,7 +62,7 @@ fn is_our_word(code: &str) -> bool {
 /// Does not repeat what the body holds: it may be a secret.
 pub(super) fn of_unreadable(status: u16, notice: &Notice, end: BodyEnd, wanted: &str) -> Cause {
     let why = match end {
-        BodyEnd::Whole => "its body is not what the API promises",
+        BodyEnd::Whole => "unexpected answer",
         BodyEnd::TooLong => "its body is too long",
         BodyEnd::Broken => "its body broke off",
     };

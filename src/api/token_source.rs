@@ -25,10 +25,6 @@ const NEW_TOKEN: Wanted = Wanted {
     size: 1024 * 1024,
 };
 
-/// What to look at if there is no token.
-const ADVICE: &str = "set a new one in WEBEX_ACCESS_TOKEN or WEBEX_ACCESS_TOKEN_FILE, or set all of WEBEX_CLIENT_ID, \
-     WEBEX_CLIENT_SECRET and WEBEX_REFRESH_TOKEN so that it can be renewed";
-
 /// Where tokens come from. The session knows which one is in force, and lets one renewal go on at a time.
 #[derive(Debug)]
 pub(super) struct TokenSource {
@@ -189,7 +185,7 @@ fn no_way() -> Cause {
     Cause {
         http_status: None,
         code: "http_401".to_owned(),
-        text: format!("the access token was refused: {ADVICE}"),
+        text: "The token was refused. Set a new WEBEX_ACCESS_TOKEN.".to_owned(),
         tracking_id: None,
     }
 }

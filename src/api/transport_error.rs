@@ -31,18 +31,19 @@ pub(super) fn outcome<T>(
     let reason = innermost(error);
     // A builder's error: the request could not even be put together.
     if error.is_connect() || error.is_builder() {
+        let server = server(error);
         return Outcome::NotSent(if is_tls {
+            let advice = advice(error);
             cause(
                 "tls",
-                format!(
-                    "no secure connection to the server: {reason}{}",
-                    advice(error)
-                ),
+                format!("no secure connection to {server} ({reason}){advice}"),
             )
-        } else if error.is_timeout() {
-            cause("connect", "no connection to the server in time".to_owned())
         } else {
-            cause("connect", format!("no connection to the server: {reason}"))
+            let why = match error.is_timeout() {
+                true => "no answer in time".to_owned(),
+                false => why_unreachable(error).map_or(reason, str::to_owned),
+            };
+            cause("connect", format!("cannot reach {server} ({why})"))
         });
     }
     Outcome::InDoubt(
@@ -74,6 +75,35 @@ fn cause_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'st
         Some(wrapped) => Some(wrapped),
         None => error.source(),
     }
+}
+
+/// Host and port of the server that was meant.
+fn server(error: &reqwest::Error) -> String {
+    let url = error.url();
+    match url.and_then(|url| Some((url.host_str()?, url.port()))) {
+        Some((host, Some(port))) => format!("{host}:{port}"),
+        Some((host, None)) => host.to_owned(),
+        None => "the server".to_owned(),
+    }
+}
+
+/// Why there is no connection, in plain words where they are known; systems say it in words of their own.
+fn why_unreachable(error: &reqwest::Error) -> Option<&'static str> {
+    // The connector's own word: the type of its error is private.
+    if chain(error).any(|error| error.to_string() == "dns error") {
+        return Some("its name is not known; check api.base_url and the network");
+    }
+    let kinds = chain(error).filter_map(|error| error.downcast_ref::<io::Error>());
+    let word = |error: &io::Error| {
+        Some(match error.kind() {
+            io::ErrorKind::ConnectionRefused => "connection refused",
+            io::ErrorKind::NetworkUnreachable => "network is unreachable",
+            io::ErrorKind::HostUnreachable => "host is unreachable",
+            io::ErrorKind::TimedOut => "no answer in time",
+            _ => return None,
+        })
+    };
+    kinds.last().and_then(word)
 }
 
 /// The advice for a certificate that is not trusted.

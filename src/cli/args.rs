@@ -11,20 +11,24 @@ mod target;
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 
 use cause::CauseArgs;
 pub(super) use check::{CheckArgs, CheckFormat};
 use comparison::PreviousArgs;
 pub(super) use init::{CompletionsArgs, InitArgs, ManArgs};
-pub(super) use outputs::HistoryArgs;
+use outputs::format_or;
+pub(super) use outputs::{HistoryArgs, OutputArgs, SummaryFormat, SummaryFormatArgs};
 use partition::PartitionArgs;
 pub(super) use partition::PartitionArgsError;
 pub(super) use report::ReportArgs;
 pub(super) use target::{CalendarArgs, ManifestArgs, RehearsalArgs};
 
 use crate::{
-    output::console::{LogFormat, Verbosity},
+    output::{
+        Color,
+        console::{LogFormat, Verbosity},
+    },
     plan::{Selection, Who},
     request::{Period, ReportId, ReportType, RequestId},
 };
@@ -43,9 +47,22 @@ pub(super) struct Cli {
     #[arg(long, short, global = true, env = "MONTHEND_QUIET", value_parser = FalseyValueParser::new(), conflicts_with = "verbose")]
     pub(super) quiet: bool,
 
-    /// Say more on stderr: every retry, every report
-    #[arg(long, short, global = true)]
-    verbose: bool,
+    /// Say more on stderr: every retry and every report; -vv: every exchange, too. MONTHEND_LOG says it for single
+    /// modules (docs/ci.md)
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    verbose: u8,
+
+    /// Colour: `auto` is on a terminal and minds NO_COLOR, CLICOLOR_FORCE and TERM=dumb
+    #[arg(
+        long,
+        global = true,
+        env = "MONTHEND_COLOR",
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        hide_possible_values = true
+    )]
+    pub(super) color: Color,
 
     /// How lines on stderr look
     #[arg(
@@ -64,11 +81,13 @@ Exit codes: 0 everything selected is created, and collected where asked for; 1 a
 3 stopped early, rows left to do; 4 ledger trouble; 130, 143, 129 interrupted.";
 
 impl Cli {
-    pub(super) fn verbosity(&self) -> Verbosity {
+    /// What the options ask for.
+    pub(super) fn verbosity(&self) -> Option<Verbosity> {
         match (self.quiet, self.verbose) {
-            (true, _) => Verbosity::Quiet,
-            (false, false) => Verbosity::Normal,
-            (false, true) => Verbosity::Verbose,
+            (true, _) => Some(Verbosity::Quiet),
+            (false, 0) => None,
+            (false, 1) => Some(Verbosity::Verbose),
+            (false, _) => Some(Verbosity::Everything),
         }
     }
 }
@@ -99,12 +118,22 @@ pub(super) enum Command {
     Status(StatusArgs),
     /// Serve the simulator of the API on loopback until stopped
     Sandbox(SandboxArgs),
-    /// Print the JSON Schema of the manifest, of an audit or of a check, or the Table Schema of the ledger
+    /// Print the JSON Schema of the manifest or of what a command prints, or the Table Schema of the ledger
     Schema(SchemaArgs),
     /// Print what a shell needs to complete commands and options
     Completions(CompletionsArgs),
     /// Write manual pages, one for each command, for packagers
     Man(ManArgs),
+}
+
+impl Command {
+    /// Whether it goes on for a while, so that somebody may follow its log.
+    pub(super) fn is_long(&self) -> bool {
+        matches!(
+            self,
+            Command::Run(_) | Command::Retry(_) | Command::Collect(_)
+        )
+    }
 }
 
 #[derive(Debug, Args)]
@@ -139,6 +168,9 @@ pub(super) struct RunArgs {
     /// not sent
     #[arg(long, env = "MONTHEND_EXISTING", value_enum, value_name = "WHAT", default_value_t = OnExisting::Ignore)]
     pub(super) existing: OnExisting,
+
+    #[command(flatten)]
+    pub(super) format: SummaryFormatArgs,
 
     #[command(flatten)]
     pub(super) and_collect: AndCollectArgs,
@@ -195,6 +227,9 @@ pub(super) struct CollectCommandArgs {
     #[command(flatten)]
     pub(super) collect: CollectArgs,
 
+    #[command(flatten)]
+    pub(super) format: SummaryFormatArgs,
+
     // As for `retry`.
     #[arg(long = "as-of", hide = true)]
     _as_of: Option<String>,
@@ -213,8 +248,12 @@ impl RetryArgs {
 
     /// As for `status`, the variable is no mistake where no format is shown.
     pub(super) fn format(&self) -> PlanFormat {
-        let named = || PlanFormat::from_str(&std::env::var("MONTHEND_FORMAT").ok()?, false).ok();
-        self.format.or_else(named).unwrap_or(PlanFormat::Table)
+        format_or(self.format, PlanFormat::Table)
+    }
+
+    /// How the summary looks where it is no dry run; none for a format that a summary does not have.
+    pub(super) fn summary_format(&self) -> Option<SummaryFormat> {
+        without_csv(self.format, self.format())
     }
 }
 
@@ -234,10 +273,17 @@ pub(super) struct RetryArgs {
     #[arg(long, env = "MONTHEND_DRY_RUN", value_parser = FalseyValueParser::new())]
     pub(super) dry_run: bool,
 
-    /// How --dry-run shows it: table, csv or json [env: MONTHEND_FORMAT=] [default: table]
-    // The environment is read by hand: it is no mistake where this command shows no plan.
-    #[arg(long, value_enum, requires = "dry_run")]
-    pub(super) format: Option<PlanFormat>,
+    /// How the summary on stdout looks, table or json, or what --dry-run shows, csv too [env: MONTHEND_FORMAT=]
+    /// [default: table]
+    // The environment is read by hand: it is no mistake where this command does not have that format.
+    #[arg(
+        long,
+        help_heading = "Outputs",
+        value_enum,
+        hide_possible_values = true,
+        value_name = "FORMAT"
+    )]
+    format: Option<PlanFormat>,
 
     #[command(flatten)]
     pub(super) and_collect: AndCollectArgs,
@@ -263,7 +309,7 @@ pub(super) struct WorkArgs {
     pub(super) selection: SelectionArgs,
 
     #[command(flatten)]
-    pub(super) history: HistoryArgs,
+    pub(super) outputs: OutputArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -414,9 +460,9 @@ pub(super) struct StatusArgs {
     #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX", value_parser = FalseyValueParser::new())]
     pub(super) sandbox: bool,
 
-    /// How to show it [env: MONTHEND_FORMAT=] [default: table]
+    /// How to show it; a row's life (--history) is no table, so not as csv [env: MONTHEND_FORMAT=] [default: table]
     #[arg(long, value_enum)]
-    format: Option<StatusFormat>,
+    format: Option<PlanFormat>,
 
     /// Tell the life of one row: what the history beside the ledger knows of it, and how it stands
     #[arg(long, value_name = "REQUEST_ID")]
@@ -439,9 +485,13 @@ impl StatusArgs {
     }
 
     /// The option, else the environment variable. A format there that only other commands have is no mistake.
-    pub(super) fn format(&self) -> StatusFormat {
-        let named = || StatusFormat::from_str(&std::env::var("MONTHEND_FORMAT").ok()?, false).ok();
-        self.format.or_else(named).unwrap_or(StatusFormat::Table)
+    pub(super) fn format(&self) -> PlanFormat {
+        format_or(self.format, PlanFormat::Table)
+    }
+
+    /// How a row's life looks; none for a format that it does not have.
+    pub(super) fn life_format(&self) -> Option<SummaryFormat> {
+        without_csv(self.format, self.format())
     }
 }
 
@@ -502,23 +552,32 @@ pub(super) enum PlanFormat {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum StatusFormat {
-    Table,
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum SchemaKind {
     /// JSON Schema of the YAML manifest
     Manifest,
     /// Frictionless Table Schema of the CSV ledger
     Ledger,
+    /// JSON Schema of what `plan --format json` prints, and `retry --dry-run`
+    Plan,
+    /// JSON Schema of what `status --format json` prints
+    Status,
     /// JSON Schema of what `audit --format json` prints
     Audit,
     /// JSON Schema of one line of the history beside a ledger
     History,
+    /// JSON Schema of what `run --summary-json` writes
+    Summary,
     /// JSON Schema of what `check --format json` prints
     Check,
+}
+
+/// A format of what is no list of rows: none where csv was typed; the variable is no mistake.
+fn without_csv(typed: Option<PlanFormat>, format: PlanFormat) -> Option<SummaryFormat> {
+    match (typed, format) {
+        (Some(PlanFormat::Csv), _) => None,
+        (_, PlanFormat::Json) => Some(SummaryFormat::Json),
+        (_, PlanFormat::Table | PlanFormat::Csv) => Some(SummaryFormat::Table),
+    }
 }
 
 /// A duration in the manifest's form.

@@ -4,22 +4,29 @@ use super::{
     args::CollectCommandArgs,
     collection::Collection,
     connection::credentials,
+    drive::drive,
     error::CliError,
     exit::Exit,
     finish::finish,
     held::HeldLedger,
     outputs::{Outputs, Told},
     signals::Signals,
-    target::{Target, Then, real_ledger, tell_repairs},
+    target::{Target, Then, real_ledger, repairs, tell},
+    typed::Typed,
     work::{Door, Means},
 };
 use crate::{
-    ledger::{Counts, LedgerError},
-    plan::Selection,
+    ledger::LedgerError,
+    plan::{Agenda, Selection},
+    runner::Creates,
 };
 
 /// Fetches the files of the ledger's created rows. The manifest's jobs are not looked at.
-pub(super) async fn collect(args: &CollectCommandArgs, quiet: bool) -> Result<Exit, CliError> {
+pub(super) async fn collect(
+    args: &CollectCommandArgs,
+    quiet: bool,
+    typed: &Typed,
+) -> Result<Exit, CliError> {
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
     let selection = args.common.selection.selection()?;
@@ -29,8 +36,11 @@ pub(super) async fn collect(args: &CollectCommandArgs, quiet: bool) -> Result<Ex
         common: &args.common,
         selection: &selection,
         quiet,
+        typed,
+        format: args.format.format(),
         as_of: None,
         collects: true,
+        combine: args.collect.combine.as_deref(),
     };
     let outputs = Outputs::prepare(&told, &target)?;
     let result = fetch(args, target, &selection, &signals, &outputs).await;
@@ -55,7 +65,7 @@ async fn fetch(
     held.file.refuse_mixing(target.is_rehearsal())?;
     let reading = held.file.reading.take().ok_or_else(missing)?;
     let selected = selection.of_ledger(&reading.ledger)?;
-    tell_repairs(&target.ledger, &reading, Then::Written);
+    let repairs = repairs(&target.ledger, &reading, Then::Written);
     let ledger = reading.into_ledger(&target.ledger)?;
     let collection = Collection::prepare(&args.collect, &target, &held)?;
 
@@ -70,14 +80,10 @@ async fn fetch(
     };
     let work = async |means: &Means<'_>| {
         // The work.
-        let written = held.write(&ledger).await;
-        written.inspect_err(|_| means.outputs.waiting(&ledger, &selected))?;
-        let mut counts = Counts::default();
-        for row in ledger.rows().filter(|row| selected.contains(&row.key())) {
-            *counts.of(&row.state) += 1;
-        }
-        counts.skipped = std::mem::take(&mut counts.created);
-        let finished = collection.run(ledger, counts, &selected, means).await;
+        tell(&repairs);
+        let rows = (ledger.len(), &selected);
+        let agenda = Agenda::to_collect(ledger);
+        let finished = drive(agenda, Creates::None, rows, Some(&collection), means).await?;
 
         // The words.
         let exit = Exit::of_collecting(&finished);

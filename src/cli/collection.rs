@@ -13,14 +13,14 @@ use super::{
     error::CliError,
     held::HeldLedger,
     target::Target,
-    work::Means,
 };
 use crate::{
+    api::HttpApi,
     collect::{self, HttpHost, Overwrite, Part, combine, try_out, try_output},
-    ledger::{Counts, Ledger, Row, State},
-    output::Readers,
+    ledger::{FileDisk, Row, State},
     request::RequestId,
-    runner::{Event, Finished},
+    runner::{self, Finished, Workbench},
+    settings::Settings,
 };
 
 /// How files are collected, and where to.
@@ -87,29 +87,20 @@ impl Collection {
         })
     }
 
-    /// Collects the selected rows of `ledger` that are created. `counts`: how they stand otherwise.
+    /// Does the run of `setup`, and beside it collects the selected rows that are created, before it and in it.
     pub(super) async fn run(
         &self,
-        ledger: Ledger,
-        counts: Counts,
+        setup: runner::Setup<'_, '_, HttpApi, FileDisk>,
         selected: &HashSet<RequestId>,
-        means: &Means<'_>,
+        settings: &Settings,
     ) -> Finished {
         let is_wanted =
             |row: &Row| selected.contains(&row.key()) && matches!(row.state, State::Created(_));
-        let work = ledger.places().filter(|(_, row)| is_wanted(row));
-        let work = work.map(|(place, _)| place).collect();
-        let settings = &means.target.settings;
+        let created = setup.ledger.places().filter(|(_, row)| is_wanted(row));
         let host = HttpHost::new(&settings.api);
-        let readers: &Readers = &means.outputs.readers;
-        let on_event = |event: &Event| readers.on_event(event);
-        let run = collect::run(collect::Setup {
-            session: means.session,
+        let how = collect::Setup {
             host: &host,
-            ledger,
-            disk: &means.held.file.disk,
-            work,
-            counts,
+            created: created.map(|(place, _)| place).collect(),
             output: self.output.clone(),
             ledger_folder: self.ledger_folder.clone(),
             wait: self.wait,
@@ -117,35 +108,11 @@ impl Collection {
             any_content: self.any_content,
             concurrency: settings.limits.concurrency.get(),
             silence: settings.api.request_timeout,
-            interrupt: means.interrupt.clone(),
-            on_event: &on_event,
-        });
-        super::drive::ticking(readers, run).await
-    }
-
-    /// Collects what a run has left at rest; a run that stopped early is not followed by anything.
-    pub(super) async fn after(
-        &self,
-        finished: Finished,
-        selected: &HashSet<RequestId>,
-        means: &Means<'_>,
-    ) -> Finished {
-        if finished.stop.is_some() || finished.unsaved.is_some() {
-            return finished;
-        }
-        let Finished {
-            counts,
-            not_looked_up,
-            elapsed,
-            ledger,
-            ..
-        } = finished;
-        let collected = self.run(ledger, counts, selected, means).await;
-        Finished {
-            not_looked_up,
-            elapsed: elapsed + collected.elapsed,
-            ..collected
-        }
+        };
+        runner::run_with(setup, async |bench: Workbench<'_, '_, HttpApi>, created| {
+            collect::collect(how, bench, created).await
+        })
+        .await
     }
 
     /// Writes what `--combine` asks for, of all collected files of the selection; nothing after a run that stopped early.

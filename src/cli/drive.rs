@@ -7,43 +7,59 @@ use tokio::time::interval;
 use tracing::{error, info, warn};
 
 use super::{
+    args::SummaryFormat,
+    collection::Collection,
     error::{CliError, stop_text},
     rescue::rescue,
+    typed::{REHEARSAL, WHERE},
     work::Means,
 };
 use crate::{
-    ledger::{Counts, Place, Row, State},
-    output::{Readers, Summary, console},
+    ledger::{Place, Row, State},
+    output::{Commands, Readers, Summary, Workload, console},
     plan::Agenda,
     request::RequestId,
     runner::{self, BesideOthers, Creates, Event, Finished, Setup},
+    settings::Limits,
 };
 
-/// Brings the ledger in order on the disk, then its rows to their end. `all`: how many requests
-/// there are, selected or not.
+/// Says on stderr how much there is to do.
+pub(super) fn tell_work(agenda: &Agenda, limits: &Limits) {
+    let is_in_doubt = |place: &&Place| {
+        let row = agenda.ledger.row(**place);
+        matches!(row.state, State::Sending { .. })
+    };
+    let to_look_up = agenda.work.iter().filter(is_in_doubt).count();
+    let workload = Workload {
+        to_send: agenda.work.len() - to_look_up,
+        to_look_up,
+        created: agenda.idle.skipped,
+        adopted: agenda.idle.adopted,
+        undecided: agenda.idle.failed,
+    };
+    info!("{}", workload.line(limits));
+}
+
+/// Brings the ledger in order on the disk, then its rows to their end; with `collection`, the selected ones that are
+/// created to theirs. `all`: how many requests there are, selected or not.
 pub(super) async fn drive(
     agenda: Agenda,
     creates: Creates,
     (all, selected): (usize, &HashSet<RequestId>),
+    collection: Option<&Collection>,
     means: &Means<'_>,
 ) -> Result<Finished, CliError> {
     let Agenda {
         ledger,
         work,
         doubts,
-        created,
-        undecided,
+        idle,
     } = agenda;
     let (held, readers) = (means.held, &means.outputs.readers);
     let written = held.write(&ledger).await;
     written.inspect_err(|_| means.outputs.waiting(&ledger, selected))?;
-    let is_in_doubt = |place: &&Place| matches!(ledger.row(**place).state, State::Sending { .. });
-    let in_doubt = work.iter().filter(is_in_doubt).count();
-    if in_doubt > 0 {
-        info!("{in_doubt} of the rows are in doubt from an earlier run; they are looked up first");
-    }
     let on_event = |event: &Event| readers.on_event(event);
-    let run = runner::run(Setup {
+    let setup = Setup {
         session: means.session,
         ledger,
         disk: &held.file.disk,
@@ -55,20 +71,29 @@ pub(super) async fn drive(
             false => BesideOthers::No,
         },
         all,
-        idle: Counts {
-            skipped: created,
-            failed: undecided,
-            ..Counts::default()
-        },
+        idle,
+        max_failures: means
+            .outputs
+            .max_failures
+            .map(|most| most.rows(selected.len())),
         concurrency: means.target.settings.limits.concurrency.get(),
         interrupt: means.interrupt.clone(),
         on_event: &on_event,
-    });
+    };
+    let run = async {
+        match collection {
+            None => runner::run(setup).await,
+            Some(collection) => {
+                let settings = &means.target.settings;
+                collection.run(setup, selected, settings).await
+            }
+        }
+    };
     Ok(ticking(readers, run).await)
 }
 
 /// Does `work` while the readers show what changes without an event.
-pub(super) async fn ticking<T>(readers: &Readers, work: impl Future<Output = T>) -> T {
+async fn ticking<T>(readers: &Readers, work: impl Future<Output = T>) -> T {
     let ticks = async {
         let mut every = interval(Duration::from_millis(500));
         loop {
@@ -83,6 +108,30 @@ pub(super) async fn ticking<T>(readers: &Readers, work: impl Future<Output = T>)
     }
 }
 
+/// How to go on, by what was typed.
+fn commands(means: &Means<'_>) -> Commands {
+    let (target, typed) = (means.target, &means.outputs.typed);
+    let ledger = target.ledger.display().to_string();
+    let is_kept = |id: &&str| !REHEARSAL.contains(id);
+    let for_real: Vec<&str> = WHERE.into_iter().filter(is_kept).collect();
+    let retry = typed.next("retry", &WHERE);
+    let is_mended = !target.is_beside() || typed.has("sandbox_mended");
+    Commands {
+        again: typed.again(),
+        mended: (!is_mended).then(|| format!("{retry} --sandbox-mended")),
+        recreate: match typed.has("collect") {
+            true => format!("{retry} --recreate-failed"),
+            false => format!("{retry} --recreate-failed --collect"),
+        },
+        retry,
+        collect: typed.next("collect", &WHERE),
+        status: typed.with("status", [ledger.clone()]),
+        resolve: typed.with("resolve", [ledger, "--request".to_owned()]),
+        // A variable that makes a rehearsal of every command would make one of this, too.
+        for_real: (typed.has("sandbox")).then(|| typed.next("run", &for_real)),
+    }
+}
+
 /// Says how a run ended: what is missing on the disk, why it stopped, and the summary on stdout.
 pub(super) fn tell_end(
     finished: &Finished,
@@ -91,12 +140,19 @@ pub(super) fn tell_end(
     is_outside: impl Fn(&Row) -> bool,
 ) {
     let rows = || finished.ledger.rows();
+    // A command that only collects has no word for rows that are not created.
+    let only_collects = finished.counts.total() == 0;
+    let is_told = |row: &&Row| {
+        selected.contains(&row.key()) && (!only_collects || matches!(row.state, State::Created(_)))
+    };
     let summary = Summary {
         finished,
-        selected: rows().filter(|row| selected.contains(&row.key())).collect(),
+        selected: rows().filter(is_told).collect(),
         outside: rows().filter(|row| is_outside(row)).collect(),
         ledger: &means.target.ledger,
         rate: means.target.settings.limits.rate,
+        is_rehearsal: means.target.is_rehearsal(),
+        commands: &commands(means),
     };
     if let Some(unsaved) = &finished.unsaved {
         rescue(&means.held.file.path, &finished.ledger, unsaved, Utc::now());
@@ -111,5 +167,7 @@ pub(super) fn tell_end(
     if let Some(reason) = &finished.stop {
         error!("{}", stop_text(reason));
     }
-    console::say(&summary.text());
+    if means.outputs.format == SummaryFormat::Table {
+        console::say(&summary.text());
+    }
 }

@@ -10,7 +10,7 @@ use crate::{
     collect::CombineError,
     ledger::LedgerError,
     manifest::ManifestError,
-    output::console,
+    output::console::{self, LogFilterError},
     pacing::StopCause,
     plan::{PlanError, SelectionError, UnknownRequest},
     runner::{Signal, StopReason},
@@ -22,6 +22,8 @@ use crate::{
 /// Everything that ends a command before a run has begun.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CliError {
+    #[error(transparent)]
+    LogFilter(#[from] LogFilterError),
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     #[error("name the ledger or the manifest: monthend status m.yaml")]
@@ -36,6 +38,10 @@ pub(super) enum CliError {
     Selection(#[from] SelectionError),
     #[error(transparent)]
     Partition(#[from] PartitionArgsError),
+    #[error("--format csv is for --dry-run; a summary is `table` or `json`")]
+    CsvOfSummary,
+    #[error("a row's life is no table; with --history, --format is `table` or `json`")]
+    CsvOfLife,
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
     #[error(transparent)]
@@ -122,13 +128,16 @@ impl From<DiscoveryError> for CliError {
 impl CliError {
     pub(super) fn exit(&self) -> Exit {
         match self {
-            CliError::Manifest(_)
+            CliError::LogFilter(_)
+            | CliError::Manifest(_)
             | CliError::NoLedgerNamed
             | CliError::TwoLedgers(..)
             | CliError::NewManifest { .. }
             | CliError::Plan(_)
             | CliError::Selection(_)
             | CliError::Partition(_)
+            | CliError::CsvOfSummary
+            | CliError::CsvOfLife
             | CliError::Credentials(_)
             | CliError::Client(_)
             | CliError::Sandbox(_)
@@ -157,6 +166,9 @@ impl CliError {
     /// Says on stderr what happened.
     pub(super) fn report(&self) {
         if let CliError::Manifest(ManifestError::Invalid(problems)) = self {
+            for problem in problems.iter() {
+                console::annotate_problem(problem);
+            }
             // Several lines each, with the text they are about.
             error!(
                 "the manifest has errors:\n{}",
@@ -209,21 +221,25 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
             "the server accepted nothing for {} (retry.max_stall); run the same command again to continue",
             duration(*since)
         ),
+        // What names a variable says what to do already.
+        StopReason::Credentials(cause) if cause.text.contains("WEBEX_") => cause.text.clone(),
         StopReason::Credentials(cause) => format!(
-            "the server refused the credentials: {}; check WEBEX_ACCESS_TOKEN (or WEBEX_ACCESS_TOKEN_FILE), and to \
-             renew it WEBEX_CLIENT_ID, WEBEX_CLIENT_SECRET and WEBEX_REFRESH_TOKEN; the token needs the scopes \
-             spark-admin:wholesale_billing_reports_write and spark-admin:wholesale_billing_reports_read",
+            "the server refused the token: {}; set a new WEBEX_ACCESS_TOKEN",
             cause.text
         ),
         StopReason::Forbidden(why) => format!(
             "the server refuses everything: {why}; the token (WEBEX_ACCESS_TOKEN) probably lacks the scope \
              spark-admin:wholesale_billing_reports_write, or is not a partner administrator's"
         ),
+        StopReason::TooManyFailures(failures) => format!(
+            "{failures} of the rows have failed, as many as --max-failures lets; nothing more was sent; once the causes are \
+             mended, run the same command again to continue"
+        ),
         StopReason::Interrupted(_) => {
             "interrupted; run the same command again to continue".to_owned()
         }
         StopReason::Output(why) => {
-            format!("{why}; make room, then `monthend collect` goes on from here")
+            format!("{why}; make room, then continue with `monthend collect`")
         }
         StopReason::Ledger(error) => {
             format!("the ledger cannot be written: {error}; nothing more was sent")

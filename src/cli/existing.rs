@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use chrono::Utc;
 use tracing::info;
 
-use super::{error::CliError, exit::Exit, signals::Signals};
+use super::{args::SummaryFormat, error::CliError, exit::Exit, signals::Signals};
 use crate::{
     api::Api,
     inventory::{Evidence, Existing, find_existing},
@@ -58,7 +58,7 @@ pub(super) async fn find<A: Api>(
 }
 
 /// `--existing stop`
-pub(super) fn tell(agenda: &Agenda, found: &[(Place, Existing)]) -> Exit {
+pub(super) fn tell(agenda: &Agenda, found: &[(Place, Existing)], format: SummaryFormat) -> Exit {
     let mut text = format!(
         "the server already holds reports for {} of the requests; nothing was sent\n",
         found.len()
@@ -72,7 +72,11 @@ pub(super) fn tell(agenda: &Agenda, found: &[(Place, Existing)]) -> Exit {
         };
         text.push_str(&format!("{} {}: {ids}\n", row.id(), row.request()));
     }
-    console::say(&text);
+    match format {
+        SummaryFormat::Table => console::say(&text),
+        // Stdout is for the summary alone.
+        SummaryFormat::Json => info!("{}", text.trim_end()),
+    }
     Exit::Failures
 }
 
@@ -104,11 +108,16 @@ pub(super) fn adopt(agenda: &mut Agenda, found: Vec<(Place, Existing)>, readers:
         let state = &ledger.row(*place).state;
         !matches!(state, State::Created(_) | State::InDoubt { .. })
     });
-    agenda.created += adopted;
-    agenda.undecided += unclear;
-    info!(
-        "{adopted} reports that the server already held were adopted; {unclear} await a decision"
-    );
+    agenda.idle.adopted += adopted;
+    agenda.idle.failed += unclear;
+    if adopted + unclear == 0 {
+        return;
+    }
+    let unclear = match unclear {
+        0 => String::new(),
+        n => format!("; {n} more await a decision"),
+    };
+    info!("{adopted} reports that the server already had were adopted{unclear}");
 }
 
 fn list(ids: &[ReportId]) -> String {

@@ -55,9 +55,12 @@ impl Exit {
             Some(StopReason::Ledger(_) | StopReason::Output(_)) => Exit::Ledger,
             _ if finished.unsaved.is_some() => Exit::Ledger,
             Some(StopReason::Interrupted(signal)) => Exit::Interrupted(*signal),
-            Some(StopReason::Pacing(_) | StopReason::Credentials(_) | StopReason::Forbidden(_)) => {
-                Exit::Stopped
-            }
+            Some(
+                StopReason::Pacing(_)
+                | StopReason::Credentials(_)
+                | StopReason::Forbidden(_)
+                | StopReason::TooManyFailures(_),
+            ) => Exit::Stopped,
             None if counts.pending + counts.sending > 0 => Exit::Stopped,
             None if counts.failed + counts.uncollected > 0 => Exit::Failures,
             None => Exit::Success,

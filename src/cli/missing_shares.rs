@@ -74,7 +74,11 @@ impl fmt::Display for MissingShares {
         }
         write!(
             f,
-            "; their rows are missing unless another of the ledgers has them. Run that share again, then merge again"
+            "; unless another of the ledgers has {}, and merge again",
+            match self.missing {
+                1 => "its rows, run that share again",
+                _ => "their rows, run those shares again",
+            }
         )
     }
 }

@@ -23,6 +23,7 @@ mod init;
 mod merge;
 mod missing_shares;
 mod outputs;
+mod places;
 mod plan;
 mod read_only;
 mod report;
@@ -36,33 +37,44 @@ mod signals;
 mod status;
 mod target;
 mod to_retry;
+mod typed;
 mod warnings;
 mod work;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use args::{Cli, Command};
 use error::CliError;
 use exit::Exit;
+use typed::Typed;
 
-use crate::output::console;
+use crate::output::console::{self, LogFilter};
 
 /// Runs the command that the arguments name, and gives its exit code (docs/exit-codes.md).
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let parsed = Cli::command().try_get_matches();
+    let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, typed) = match parsed {
+        Ok((cli, matches)) => (cli, Typed::new(matches)),
         Err(help_or_mistake) => return Exit::without_command(&help_or_mistake).into(),
     };
-    console::start(cli.log_format, cli.verbosity());
-    let exit = match dispatch(cli) {
+    let filter = LogFilter::of_environment();
+    let said = filter.as_ref().cloned().unwrap_or_default();
+    console::start(cli.log_format, (cli.verbosity(), &said), cli.color);
+    let is_long = cli.command.is_long();
+    let done = filter.map_err(CliError::from);
+    let exit = match done.and_then(|_| dispatch(cli, &typed)) {
         Ok(exit) => exit,
         Err(error) => {
             error.report();
             error.exit()
         }
     };
+    if is_long {
+        console::end_log(exit.code());
+    }
     exit.into()
 }
 
@@ -71,13 +83,13 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-fn dispatch(cli: Cli) -> Result<Exit, CliError> {
+fn dispatch(cli: Cli, typed: &Typed) -> Result<Exit, CliError> {
     let quiet = cli.quiet;
     match cli.command {
         Command::Plan(args) => run_async(plan::plan(&args)),
-        Command::Run(args) => run_async(run::run(&args, quiet)),
-        Command::Retry(args) => run_async(retry::retry(&args, quiet)),
-        Command::Collect(args) => run_async(collect::collect(&args, quiet)),
+        Command::Run(args) => run_async(run::run(&args, quiet, typed)),
+        Command::Retry(args) => run_async(retry::retry(&args, quiet, typed)),
+        Command::Collect(args) => run_async(collect::collect(&args, quiet, typed)),
         Command::Resolve(args) => run_async(resolve::resolve(&args)),
         Command::Merge(args) => run_async(merge::merge(&args)),
         Command::Audit(args) => run_async(audit::audit(&args)),

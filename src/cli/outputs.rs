@@ -10,21 +10,37 @@ use std::{
 use chrono::{DateTime, NaiveDate, Utc};
 use tracing::warn;
 
-use super::{args::WorkArgs, error::CliError, exit::Exit, held::HeldLedger, target::Target};
+use super::{
+    args::{SummaryFormat, WorkArgs},
+    error::CliError,
+    exit::Exit,
+    held::HeldLedger,
+    places,
+    target::Target,
+    typed::Typed,
+};
 use crate::{
     history::{self, Line, Run, Selected, What},
     ledger::{Ledger, Row},
-    output::{About, Ending, History, Progress, Readers},
+    output::{
+        About, Document, DocumentKind, Ending, GithubActions, History, Progress, Reader, Readers,
+    },
     pacing::Stats,
     plan::{Selection, Who},
     request::RequestId,
-    runner::Finished,
+    runner::{Finished, MaxFailures},
+    settings::Settings,
 };
 
 /// The readers of one command, and what is known of its selected rows.
 pub(super) struct Outputs {
     pub(super) readers: Readers,
+    pub(super) typed: Typed,
     about: About,
+    /// What stdout gets at the end.
+    pub(super) format: SummaryFormat,
+    /// `--max-failures`
+    pub(super) max_failures: Option<MaxFailures>,
     history: bool,
     /// The API; of a sandbox, where it listens.
     base_url: OnceCell<String>,
@@ -48,8 +64,12 @@ pub(super) struct Told<'a> {
     pub(super) common: &'a WorkArgs,
     pub(super) selection: &'a Selection,
     pub(super) quiet: bool,
+    pub(super) typed: &'a Typed,
     pub(super) as_of: Option<NaiveDate>,
     pub(super) collects: bool,
+    pub(super) format: SummaryFormat,
+    /// `--combine`
+    pub(super) combine: Option<&'a Path>,
 }
 
 impl Outputs {
@@ -73,10 +93,26 @@ impl Outputs {
             job_lines: target.origin.job_lines.clone(),
             began_at: Utc::now(),
         };
+        let Settings { limits, retry, .. } = &target.settings;
+        let progress = Progress::new(told.quiet, limits, retry, told.common.grace);
+        let mut readers: Vec<Box<dyn Reader>> = vec![Box::new(progress)];
+        for (kind, place) in places::checked(&told.common.outputs, told.combine, target)? {
+            readers.push(Box::new(Document::file(kind, place)));
+        }
+        let format = told.format;
+        if format == SummaryFormat::Json {
+            readers.push(Box::new(Document::stdout(DocumentKind::Summary)));
+        }
+        if let Some(actions) = GithubActions::if_on() {
+            readers.push(Box::new(actions));
+        }
         Ok(Outputs {
-            readers: Readers::new(vec![Box::new(Progress::new(told.quiet))]),
+            readers: Readers::new(readers),
+            typed: told.typed.clone(),
             about,
-            history: !told.common.history.no_history,
+            format,
+            max_failures: told.common.outputs.max_failures,
+            history: !told.common.outputs.history.no_history,
             base_url: OnceCell::new(),
             rows: RefCell::new(Rows::Unknown),
         })

@@ -34,7 +34,7 @@ impl ReadOnly {
         let missing = || LedgerError::Missing(path.to_owned());
         let real = real_ledger(path)?;
         let (reading, sha256) = read_file_with_hash(&real)?.ok_or_else(missing)?;
-        tell_repairs(path, &reading, Then::Left);
+        tell_repairs(path, &reading, Then::Past);
         warn_of_rescued(path, Some(&reading.ledger));
         Ok(ReadOnly {
             ledger: reading.ledger,

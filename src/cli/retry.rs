@@ -4,7 +4,7 @@ use super::{
     args::RetryArgs,
     collection::Collection,
     connection::credentials,
-    drive::drive,
+    drive::{drive, tell_work},
     dry_run::dry_run,
     error::CliError,
     exit::Exit,
@@ -12,8 +12,9 @@ use super::{
     held::HeldLedger,
     outputs::{Outputs, Told},
     signals::Signals,
-    target::{Target, Then, tell_repairs},
+    target::{Target, Then, repairs, tell},
     to_retry::to_retry,
+    typed::Typed,
     work::{Door, Means},
 };
 use crate::{
@@ -23,7 +24,7 @@ use crate::{
 };
 
 /// Sends the ledger's rows that are failed, pending or sending. The manifest's jobs are not looked at.
-pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliError> {
+pub(super) async fn retry(args: &RetryArgs, quiet: bool, typed: &Typed) -> Result<Exit, CliError> {
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
     let selection = args.selection()?;
@@ -36,8 +37,11 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool) -> Result<Exit, CliErro
         common: &args.common,
         selection: &selection,
         quiet,
+        typed,
+        format: args.summary_format().ok_or(CliError::CsvOfSummary)?,
         as_of: None,
         collects: args.and_collect.collect,
+        combine: args.and_collect.how.combine.as_deref(),
     };
     let outputs = Outputs::prepare(&told, &target)?;
     let result = send_again(args, target, &selection, &signals, &outputs).await;
@@ -73,18 +77,20 @@ async fn send_again(
     let work = async |means: &Means<'_>| {
         // The work.
         let selected = selection.of_ledger(&reading.ledger)?;
-        tell_repairs(&means.target.ledger, &reading, Then::Written);
+        let repairs = repairs(&means.target.ledger, &reading, Then::Written);
         let given_up = |row: &Row, now| {
             let readers = &means.outputs.readers;
             readers.tell(EventKind::GivenUp(row.clone()), now);
         };
         let agenda = to_retry(reading, &selected, args, given_up);
+        if let Ok(agenda) = &agenda {
+            tell_work(agenda, &means.target.settings.limits);
+        }
+        tell(&repairs);
         let agenda = agenda.map_err(|e| means.target.torn_line(e))?;
         let all = agenda.ledger.len();
-        let mut finished = drive(agenda, Creates::All, (all, &selected), means).await?;
-        if let Some(collection) = &collection {
-            finished = collection.after(finished, &selected, means).await;
-        }
+        let rows = (all, &selected);
+        let finished = drive(agenda, Creates::All, rows, collection.as_ref(), means).await?;
 
         // The words.
         let exit = Exit::of(&finished);

@@ -8,7 +8,7 @@ use super::{
     args::{OnExisting, RunArgs},
     collection::Collection,
     connection::credentials,
-    drive::drive,
+    drive::{drive, tell_work},
     error::CliError,
     existing,
     exit::Exit,
@@ -17,7 +17,8 @@ use super::{
     outputs::{Outputs, Told},
     plan::discovered,
     signals::Signals,
-    target::{Target, Then, tell_repairs},
+    target::{Target, Then, repairs, tell},
+    typed::Typed,
     warnings::{sends, warn_of_plan},
     work::{Door, Means},
 };
@@ -29,7 +30,7 @@ use crate::{
 };
 
 /// Converges: every selected request of the plan that is not created is sent, or looked up.
-pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
+pub(super) async fn run(args: &RunArgs, quiet: bool, typed: &Typed) -> Result<Exit, CliError> {
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
     let selection = args.common.selection.selection()?;
@@ -40,8 +41,11 @@ pub(super) async fn run(args: &RunArgs, quiet: bool) -> Result<Exit, CliError> {
         common: &args.common,
         selection: &selection,
         quiet,
+        typed,
+        format: args.format.format(),
         as_of: Some(args.calendar.as_of()),
         collects: args.and_collect.collect,
+        combine: args.and_collect.how.combine.as_deref(),
     };
     let outputs = Outputs::prepare(&told, &target)?;
     let result = converge(args, target, (&manifest, &selection), &signals, &outputs).await;
@@ -79,21 +83,25 @@ async fn converge(
         let plan = Plan::expand(manifest, &discovered)?;
         let is_new = reading.is_none();
         let reading = reading.unwrap_or_default();
+        let repairs = repairs(&means.target.ledger, &reading, Then::Written);
         let selected = selection.of_plan(&plan, manifest, &discovered, &reading.ledger)?;
+        let agenda = Agenda::to_run(reading, &plan, &selected);
+        if let Ok(agenda) = &agenda {
+            tell_work(agenda, &means.target.settings.limits);
+        }
         if is_new {
             let path = means.target.ledger.display();
             info!("no ledger at {path}: this run starts a new one");
         }
-        tell_repairs(&means.target.ledger, &reading, Then::Written);
-        let mut agenda =
-            Agenda::to_run(reading, &plan, &selected).map_err(|e| means.target.torn_line(e))?;
+        tell(&repairs);
+        let mut agenda = agenda.map_err(|e| means.target.torn_line(e))?;
         let sends = sends(&agenda.ledger, &agenda.work);
         warn_of_plan(manifest, &plan, &args.calendar, sends);
         let all = plan.requests().len();
         if args.existing != OnExisting::Ignore {
             // What is in doubt comes first: its report must not be taken for its twin's.
             if let Some(doubts) = agenda.take_doubts() {
-                let looked_up = drive(doubts, Creates::None, (all, &selected), means).await?;
+                let looked_up = drive(doubts, Creates::None, (all, &selected), None, means).await?;
                 if looked_up.stop.is_some() || looked_up.unsaved.is_some() {
                     let exit = Exit::of(&looked_up);
                     return finish(looked_up, exit, means, selected, |_| false, None);
@@ -105,16 +113,14 @@ async fn converge(
             let found = found.inspect_err(|_| means.outputs.waiting(&agenda.ledger, &selected))?;
             if args.existing == OnExisting::Stop && !found.is_empty() {
                 means.outputs.waiting(&agenda.ledger, &selected);
-                return Ok(existing::tell(&agenda, &found));
+                return Ok(existing::tell(&agenda, &found, means.outputs.format));
             }
             existing::adopt(&mut agenda, found, &means.outputs.readers);
         }
 
         // The work.
-        let mut finished = drive(agenda, Creates::All, (all, &selected), means).await?;
-        if let Some(collection) = &collection {
-            finished = collection.after(finished, &selected, means).await;
-        }
+        let rows = (all, &selected);
+        let finished = drive(agenda, Creates::All, rows, collection.as_ref(), means).await?;
 
         // The words.
         let planned: HashSet<_> = plan.requests().iter().map(|planned| planned.id).collect();

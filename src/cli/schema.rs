@@ -7,14 +7,17 @@ use super::{
 };
 use crate::{
     history, ledger, manifest,
-    output::{audit_schema, check_schema, console},
+    output::{audit_schema, check_schema, console, plan_schema, status_schema, summary_schema},
 };
 
 /// Prints a schema.
 pub(super) fn schema(args: &SchemaArgs) -> Result<Exit, CliError> {
     let text = match args.which {
         SchemaKind::Manifest => serde_json::to_string_pretty(&manifest::schema()),
+        SchemaKind::Summary => serde_json::to_string_pretty(&summary_schema()),
         SchemaKind::History => serde_json::to_string_pretty(&history::schema()),
+        SchemaKind::Plan => serde_json::to_string_pretty(&plan_schema()),
+        SchemaKind::Status => serde_json::to_string_pretty(&status_schema()),
         SchemaKind::Audit => serde_json::to_string_pretty(&audit_schema()),
         SchemaKind::Check => serde_json::to_string_pretty(&check_schema()),
         SchemaKind::Ledger => serde_json::to_string_pretty(&ledger::table_schema()),

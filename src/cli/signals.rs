@@ -12,7 +12,10 @@ use std::{
 use tokio::sync::watch;
 
 use super::exit::Exit;
-use crate::runner::{Interrupt, Signal};
+use crate::{
+    output::console,
+    runner::{Interrupt, Signal},
+};
 
 /// What was caught, from [`Signals::listen`] on.
 #[derive(Debug, Clone)]
@@ -32,6 +35,7 @@ impl Signals {
             move |signal| {
                 let is_first = sender.send_replace(Some(signal)).is_none();
                 if !(is_first && in_order.load(Ordering::SeqCst)) {
+                    console::clear_bar();
                     // The journal is on the disk line by line, so nothing is lost by leaving now.
                     std::process::exit(Exit::Interrupted(signal).code().into());
                 }

@@ -1,11 +1,11 @@
 //! `monthend status`
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use tracing::warn;
 
 use super::{
-    args::{StatusArgs, StatusFormat},
+    args::{PlanFormat, StatusArgs, SummaryFormat},
     error::CliError,
     exit::Exit,
     target::{Then, ledger_of, real_ledger, tell_repairs},
@@ -35,8 +35,9 @@ pub(super) fn status(args: &StatusArgs) -> Result<Exit, CliError> {
         .filter(|row| selected.contains(&row.key()));
     let view = StatusView::new(path.display().to_string(), rows);
     let text = match args.format() {
-        StatusFormat::Table => view.table(),
-        StatusFormat::Json => view.json().map_err(|e| CliError::Stdout(e.into()))?,
+        PlanFormat::Table => view.table(),
+        PlanFormat::Csv => (view.csv()).map_err(|e| CliError::Stdout(io::Error::other(e)))?,
+        PlanFormat::Json => view.json().map_err(|e| CliError::Stdout(e.into()))?,
     };
     console::print(&text).map_err(CliError::Stdout)?;
     Ok(Exit::Success)
@@ -49,6 +50,7 @@ fn history(
     request_id: RequestId,
     ledger: &Ledger,
 ) -> Result<Exit, CliError> {
+    let format = args.life_format().ok_or(CliError::CsvOfLife)?;
     let Some(place) = ledger.place(request_id) else {
         return Err(CliError::Unresolvable(format!(
             "{request_id}: no such request in {}",
@@ -65,9 +67,9 @@ fn history(
         warn!("{path}: lines that cannot be read and are left out: {n}");
     }
     let life = LifeView::new(ledger.row(place), &known.lines);
-    let text = match args.format() {
-        StatusFormat::Table => life.text(),
-        StatusFormat::Json => life.json().map_err(|e| CliError::Stdout(e.into()))?,
+    let text = match format {
+        SummaryFormat::Table => life.text(),
+        SummaryFormat::Json => life.json().map_err(|e| CliError::Stdout(e.into()))?,
     };
     console::print(&text).map_err(CliError::Stdout)?;
     Ok(Exit::Success)

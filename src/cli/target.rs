@@ -12,6 +12,7 @@ use super::{
 use crate::{
     ledger::{LedgerError, Reading, real_path},
     manifest::{DateCheck, LoadOptions, Manifest, Origin, RunSettings},
+    output::{console, first_line},
     plan::{Partition, UnknownRequest},
     sandbox::SandboxConfig,
     settings::{Limits, Settings},
@@ -95,6 +96,22 @@ impl Target {
     /// Whether the reports will be a sandbox's.
     pub(super) fn is_rehearsal(&self) -> bool {
         self.sandbox.is_some() || self.settings.api.base_url.is_sandbox()
+    }
+
+    /// Whether this is a rehearsal against a sandbox of its own.
+    pub(super) fn is_beside(&self) -> bool {
+        self.apart.sandbox
+    }
+
+    /// The first line on stderr: the server, or that this is a rehearsal. That is said under `--quiet` too: a variable
+    /// that was left set must not look like a month that was billed.
+    pub(super) fn tell_server(&self) {
+        console::begin_log();
+        let line = first_line(&self.settings.api.base_url, self.is_rehearsal());
+        match self.is_rehearsal() {
+            true => console::always(&line),
+            false => info!("{line}"),
+        }
     }
 
     /// Whether another run may be sending other shares of the plan at the same time.
@@ -236,26 +253,46 @@ pub(super) fn real_ledger(path: &Path) -> Result<PathBuf, LedgerError> {
 pub(super) enum Then {
     /// It is written anew.
     Written,
-    /// It is left as it lies there.
+    /// It is left for the next run.
     Left,
+    /// It is an earlier one, that no run writes any more.
+    Past,
 }
 
-/// Says what a crash had left of the ledger, and how a spreadsheet has spelled it.
-pub(super) fn tell_repairs(ledger: &Path, reading: &Reading, then: Then) {
+/// What a crash had left of the ledger, and how a spreadsheet has spelled it: a sentence for each.
+pub(super) fn repairs(ledger: &Path, reading: &Reading, then: Then) -> Vec<String> {
     let ledger = ledger.display();
     let (repaired, written) = match then {
-        Then::Written => ("", "it is"),
-        Then::Left => ("; the next run repairs it", "the next run has it"),
+        Then::Written => ("", ", and is written with commas and ISO dates again"),
+        Then::Left => (
+            "; the next run repairs it",
+            ", and the next run writes it with commas and ISO dates again",
+        ),
+        Then::Past => ("; the file is left as it is", ""),
     };
-    for repair in &reading.repairs {
-        warn!("{ledger}: {repair}{repaired}");
-    }
+    let repairs = reading.repairs.iter();
+    let mut found: Vec<String> = repairs
+        .map(|repair| format!("{ledger}: {repair}{repaired}"))
+        .collect();
     if !reading.spelling.is_own() {
         let spelling = &reading.spelling;
-        warn!(
-            "{ledger}: {spelling}; it was read all the same, and {written} written with commas and ISO dates again"
-        );
+        found.push(format!(
+            "{ledger}: {spelling}; it is read all the same{written}"
+        ));
     }
+    found
+}
+
+/// Warns of each.
+pub(super) fn tell(warnings: &[String]) {
+    for warning in warnings {
+        warn!("{warning}");
+    }
+}
+
+/// Warns of what was found of the ledger at once.
+pub(super) fn tell_repairs(ledger: &Path, reading: &Reading, then: Then) {
+    tell(&repairs(ledger, reading, then));
 }
 
 /// What a sandbox is like, from a file or by default.

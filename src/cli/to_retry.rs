@@ -36,7 +36,7 @@ fn tell_nothing_to_do(agenda: &Agenda) {
     if !agenda.work.is_empty() {
         return;
     }
-    let decide = match agenda.undecided {
+    let decide = match agenda.idle.failed {
         0 => String::new(),
         n => format!(" ({n} wait for a decision: monthend resolve)"),
     };

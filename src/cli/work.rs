@@ -41,6 +41,7 @@ impl Door<'_> {
         self,
         work: impl AsyncFnOnce(&Means<'_>) -> Result<T, CliError>,
     ) -> Result<T, CliError> {
+        self.target.tell_server();
         let (held, outputs) = (self.held, self.outputs);
         let connection = Connection::open(self.target, self.credentials).await?;
         let (target, server) = (&*self.target, &connection.server);

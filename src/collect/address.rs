@@ -114,6 +114,7 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     let special = ip.is_loopback()
         || ip.is_unspecified()
         || ip.is_multicast()
+        || ip.segments()[..3] == [0x64, 0xff9b, 1] // NAT64 of a network's own (RFC 8215)
         || first & 0xfe00 == 0xfc00 // unique local
         || first & 0xffc0 == 0xfe80 // link-local
         || first & 0xffc0 == 0xfec0; // site-local, as it was once
@@ -160,6 +161,7 @@ mod tests {
             ("https://[::ffff:10.0.0.1]/a", Err(Private), Err(Private)),
             ("https://[64:ff9b::a00:1]/a", Err(Private), Err(Private)),
             ("https://[2002:a00:1::]/a", Err(Private), Err(Private)),
+            ("https://[64:ff9b:1::808:808]/a", Err(Private), Err(Private)),
         ] {
             let parsed = url.parse().unwrap();
             assert_eq!(Reach::Public.check(&parsed), public, "{url}");

@@ -1,28 +1,23 @@
 //! One row's file, from the server's word that it is ready to the line in the ledger.
 
-use std::{
-    cell::{Cell, RefCell},
-    io,
-    path::Path,
-    time::Duration,
-};
+use std::{io, path::Path, time::Duration};
 
-use tokio::time::Instant;
+use tracing::{Instrument as _, trace_span};
 
 use super::{
     Names, Overwrite,
+    asking::Asking,
     content::Content,
     download::{NotFetched, Patience, fetch},
     files::{self, Put},
     host::Host,
     part::{Part, blocking},
-    stopped::Stopped,
 };
 use crate::{
     api::{Api, DownloadUrl, Listed},
-    ledger::{Collected, Counts, JournalError, Place, Record, Row},
-    runner::{Event, EventKind},
-    session::{Halt, ReadError, Session},
+    ledger::{Collected, JournalError, Place, Row},
+    runner::{Missing, Workbench},
+    session::{Halt, ReadError},
     text::one_line,
     whole_file,
 };
@@ -42,15 +37,11 @@ pub(super) struct Means {
 
 /// What all rows share.
 pub(super) struct Carrier<'c, 'r, 's, A: Api, H> {
-    pub(super) session: &'c Session<'s, A>,
+    pub(super) bench: Workbench<'r, 's, A>,
     pub(super) host: &'c H,
-    pub(super) record: Record<'r>,
-    pub(super) names: RefCell<Names>,
-    pub(super) counts: Cell<Counts>,
+    pub(super) names: Names,
+    pub(super) asking: &'c Asking<'r>,
     pub(super) means: Means,
-    pub(super) stopping: Stopped,
-    pub(super) began: Instant,
-    pub(super) on_event: &'c dyn Fn(&Event),
 }
 
 /// What became of a row.
@@ -63,7 +54,7 @@ pub(super) enum Brought {
         content: Option<Content>,
     },
     /// It has no file, and the row says why.
-    Not(Box<Row>),
+    Not(Box<Row>, Missing),
     /// It is not ready.
     InProgress,
     /// Nothing leaves any more.
@@ -83,21 +74,10 @@ enum Reason {
 }
 
 impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
-    /// Tells what happened.
-    pub(super) fn emit(&self, kind: EventKind) {
-        (self.on_event)(&Event {
-            at: self.session.now(),
-            elapsed: self.began.elapsed(),
-            counts: self.counts.get(),
-            pace: self.session.gate().stats(),
-            kind,
-        });
-    }
-
     /// What of a row's file is there already; `None` where it has to be fetched.
     pub(super) async fn look(&self, place: Place) -> (Option<Brought>, Result<(), JournalError>) {
-        let row = self.record.row(place);
-        let Some(path) = self.names.borrow().recorded(&row) else {
+        let row = self.bench.record.row(place);
+        let Some(path) = self.names.recorded(&row) else {
             return (None, Ok(()));
         };
         let found = match files::look(path).await {
@@ -105,7 +85,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
             Ok(None) => return (None, Ok(())),
             Err(error) => {
                 let why = format!("{} cannot be read: {error}", row.collected.file);
-                return self.not(row, &why).await;
+                return self.not(row, &why, Missing::Refused).await;
             }
         };
         if found.sha256 != row.collected.sha256 {
@@ -116,7 +96,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
                 "{} was changed on the disk and is left as it is; --force fetches it again",
                 row.collected.file
             );
-            return self.not(row, &why).await;
+            return self.not(row, &why, Missing::Refused).await;
         }
         let collected = Collected {
             error: String::new(),
@@ -131,31 +111,33 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
 
     /// Keeps what the server said of a row's report in memory; the file gets it in the end.
     pub(super) fn note_status(&self, place: Place, word: &str) {
-        let mut row = self.record.row(place);
+        let mut row = self.bench.record.row(place);
         let word = one_line(word);
         if row.collected.status != word {
             row.collected.status = word;
-            self.record.keep(&row);
+            self.bench.record.keep(&row);
         }
     }
 
     /// Asks for a row's report, and fetches its file where it is complete.
     pub(super) async fn bring(&self, place: Place) -> (Brought, Result<(), JournalError>) {
-        let mut row = self.record.row(place);
+        let mut row = self.bench.record.row(place);
         let report = match self.ask(&row).await {
             Ok(Some(report)) => report,
             Ok(None) if self.is_young(&row) => return (Brought::InProgress, Ok(())),
             Ok(None) => {
                 let why = "the server does not have this report any more; \
                            `monthend resolve --resend --replace` has it made anew";
-                return settled(self.not(row, why).await);
+                return settled(self.not(row, why, Missing::Refused).await);
             }
-            Err(Reason::Says(why)) => return settled(self.not(row, &why).await),
+            Err(Reason::Says(why)) => {
+                return settled(self.not(row, &why, Missing::Refused).await);
+            }
             Err(reason) => return (reason.into(), Ok(())),
         };
         if !report.can_answer(row.request()) {
             let why = "the server's report has another type, period or sub-partner than this row";
-            return settled(self.not(row, why).await);
+            return settled(self.not(row, why, Missing::Refused).await);
         }
         row.collected.status = one_line(report.status.as_deref().unwrap_or_default());
         let status = row.collected.status.to_ascii_uppercase();
@@ -165,12 +147,12 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
                 "the server could not make this report: {said}; \
                  `monthend retry --recreate-failed` has it made anew"
             );
-            return settled(self.not(row, &why).await);
+            return settled(self.not(row, &why, Missing::Failed).await);
         }
         let url = match report.download {
             Some(url) if status == COMPLETED || status.is_empty() => url,
             _ => {
-                self.record.keep(&row);
+                self.bench.record.keep(&row);
                 return (Brought::InProgress, Ok(()));
             }
         };
@@ -181,7 +163,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
                 let (row, content) = (Box::new(row), Some(content));
                 (Brought::Collected { row, content }, recorded)
             }
-            Err(Reason::Says(why)) => settled(self.not(row, &why).await),
+            Err(Reason::Says(why)) => settled(self.not(row, &why, Missing::Refused).await),
             Err(reason) => (reason.into(), Ok(())),
         }
     }
@@ -191,11 +173,13 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         &self,
         place: Place,
         age: Duration,
-    ) -> (Row, Result<(), JournalError>) {
-        let row = self.record.row(place);
+    ) -> (Row, Missing, Result<(), JournalError>) {
+        let row = self.bench.record.row(place);
+        let mut missing = Missing::InProgress;
         let why = match row.collected.status.as_str() {
             "" => "the server does not show this report yet".to_owned(),
             done if done.eq_ignore_ascii_case(COMPLETED) => {
+                missing = Missing::Refused;
                 "the server says that it is complete and gives no address to fetch it from"
                     .to_owned()
             }
@@ -211,17 +195,19 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
             error: why,
             ..Collected::clone(&row.collected)
         };
-        self.conclude(row, collected).await
+        let (row, recorded) = self.conclude(row, collected).await;
+        (row, missing, recorded)
     }
 
     async fn ask(&self, row: &Row) -> Result<Option<Listed>, Reason> {
         let Some(id) = row.state.report_id() else {
             return Err(Reason::Left);
         };
+        let _asking = self.asking.begin();
         let read = tokio::select! {
             biased;
-            () = self.stopping.wait() => return Err(Reason::Left),
-            read = self.session.get(id) => read,
+            () = self.bench.stopping.wait() => return Err(Reason::Left),
+            read = self.bench.session.get(id) => read,
         };
         read.map_err(|error| match error {
             ReadError::Halted(halt) => Reason::Halted(halt),
@@ -233,15 +219,15 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
 
     /// Whether a report may not be found yet because it was made just now.
     fn is_young(&self, row: &Row) -> bool {
-        let settle = self.session.policy().settle;
-        let age = row.updated_at.map(|at| self.session.now() - at);
+        let settle = self.bench.session.policy().settle;
+        let age = row.updated_at.map(|at| self.bench.session.now() - at);
         age.is_some_and(|age| age.to_std().is_ok_and(|age| age < settle))
     }
 
     /// Fetches the file at `url` to the row's place, and sets what the row says of it.
     async fn fetch(&self, row: &mut Row, url: DownloadUrl) -> Result<Content, Reason> {
-        let place = self.names.borrow_mut().place(row);
-        let name = self.names.borrow().spelled(&place);
+        let place = self.names.place(row);
+        let name = self.names.spelled(&place);
         let disk = |error: io::Error| match files::is_full(&error) {
             true => Reason::Disk(format!("{name} cannot be written: {error}")),
             false => Reason::Says(format!("{name} cannot be written: {error}")),
@@ -253,14 +239,23 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         let mut part = Part::begin(&place, row.id()).await.map_err(disk)?;
         let patience = Patience {
             silence: self.means.silence,
-            longest_wait: self.session.policy().max_retry_after,
+            longest_wait: self.bench.session.policy().max_retry_after,
         };
         let asked = &*row;
         let renew = async || {
             let fresh = self.ask(asked).await?.and_then(|report| report.download);
             fresh.ok_or_else(|| Reason::Says("the server gives no fresh address for it".to_owned()))
         };
-        let fetched = fetch(self.session, self.host, patience, url, renew, &mut part).await;
+        let fetched = fetch(
+            self.bench.session,
+            self.host,
+            patience,
+            url,
+            renew,
+            &mut part,
+        )
+        .instrument(trace_span!("download", request_id = %asked.id()))
+        .await;
         let whole = fetched.map_err(|error| match error {
             NotFetched::Host(why) => Reason::Says(why),
             NotFetched::Api(reason) => reason,
@@ -270,7 +265,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
             && !self.means.any_content
         {
             let kept = files::reject(&part, &place).await.map_err(disk)?;
-            let kept = self.names.borrow().spelled(&kept);
+            let kept = self.names.spelled(&kept);
             return Err(Reason::Says(format!("no report: {flaw}; kept as {kept}")));
         }
         let ours = row.collected.sha256.clone();
@@ -293,26 +288,31 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         Ok(whole.content)
     }
 
-    async fn not(&self, row: Row, why: &str) -> (Option<Brought>, Result<(), JournalError>) {
+    async fn not(
+        &self,
+        row: Row,
+        why: &str,
+        missing: Missing,
+    ) -> (Option<Brought>, Result<(), JournalError>) {
         let collected = Collected {
             error: one_line(why),
             ..Collected::clone(&row.collected)
         };
         let (row, recorded) = self.conclude(row, collected).await;
-        (Some(Brought::Not(row.into())), recorded)
+        (Some(Brought::Not(row.into(), missing)), recorded)
     }
 
     /// Writes the row, where that changes anything.
     async fn conclude(&self, mut row: Row, to: Collected) -> (Row, Result<(), JournalError>) {
         row.collected = to.into();
         let is_known = {
-            let ledger = self.record.ledger();
+            let ledger = self.bench.record.ledger();
             let known = ledger.get(row.id());
             known.is_some_and(|known| known.collected == row.collected)
         };
         let recorded = match is_known {
             true => Ok(()),
-            false => self.record.conclude(&mut row).await,
+            false => self.bench.record.conclude(&mut row).await,
         };
         (row, recorded)
     }

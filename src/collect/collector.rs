@@ -1,7 +1,9 @@
-//! One collection, from a ledger at rest to a ledger at rest.
+//! The collecting of one run: which rows are looked at, waited for and fetched, and what is counted and told.
 
 use std::{
-    cell::Cell, collections::HashSet, io, path::PathBuf, pin::pin, sync::Arc, time::Duration,
+    collections::{HashSet, VecDeque},
+    path::PathBuf,
+    time::Duration,
 };
 
 use futures::{StreamExt as _, future::LocalBoxFuture, stream::FuturesUnordered};
@@ -9,40 +11,32 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     Names, Overwrite,
+    asking::Asking,
     bring::{Brought, Carrier, Means},
     columns::Columns,
     files,
     host::Host,
     part::part_name,
-    stopped::Stopped,
     waiting::{Question, Watch},
 };
 use crate::{
     api::{Api, Listed},
-    ledger::{Counts, Disk, JournalError, Ledger, Place, Record, Row, journal},
-    runner::{Event, EventKind, Finished, Interrupt, StopReason, Unsaved},
-    session::{ReadError, Session},
+    ledger::{JournalError, Place, Row},
+    runner::{Created, EventKind, Fetched, Missing, StopReason, Workbench},
+    session::ReadError,
 };
 
-/// What a collection is given.
-pub struct Setup<'a, 's, A: Api, D, H> {
-    /// The conversation with the server.
-    pub session: &'a Session<'s, A>,
+/// How a run collects.
+pub struct Setup<'a, H> {
     /// Where the files come from.
     pub host: &'a H,
-    /// The rows.
-    pub ledger: Ledger,
-    /// Where the ledger is kept. It holds `ledger` already.
-    pub disk: &'a D,
-    /// Places of the rows to collect: created ones.
-    pub work: Vec<Place>,
-    /// How the selected rows stand, as far as creating goes.
-    pub counts: Counts,
+    /// Places of the rows to collect that are created already.
+    pub created: Vec<Place>,
     /// The folder of the files, absolute.
     pub output: PathBuf,
     /// The folder of the ledger, absolute.
     pub ledger_folder: PathBuf,
-    /// How long reports are waited for.
+    /// How long reports are waited for, from the last create on, or from the beginning.
     pub wait: Duration,
     /// What is overwritten.
     pub overwrite: Overwrite,
@@ -52,231 +46,189 @@ pub struct Setup<'a, 's, A: Api, D, H> {
     pub concurrency: usize,
     /// Without a byte for so long, a download has broken.
     pub silence: Duration,
-    /// Signals.
-    pub interrupt: Interrupt,
-    /// Hears what happens.
-    pub on_event: &'a dyn Fn(&Event),
 }
 
+/// So many files that lie there already are read at the same time.
+const LOOKS: usize = 4;
+
+/// Something that was under way is done.
 enum Done {
+    Looked(Place, Option<Brought>, Result<(), JournalError>),
     Listed(Question, Result<Vec<Listed>, ReadError>),
     Brought(Place, Brought, Result<(), JournalError>),
 }
 
 struct Collector<'c, 'r, 's, A: Api, H> {
     carrier: &'c Carrier<'c, 'r, 's, A, H>,
+    /// Rows whose files may lie there already.
+    unseen: VecDeque<Place>,
+    looking: usize,
     watch: Watch,
     columns: Columns,
     /// Rows under way.
     busy: usize,
     concurrency: usize,
-    deadline: Instant,
+    wait: Duration,
+    /// When the last row was created, or this began.
+    last_created: Instant,
+    /// Creating goes on: more rows may come.
+    is_creating: bool,
     /// The last questions were asked: nothing is waited for any more.
     is_over: bool,
-    stop: Option<StopReason>,
     unrecorded: Vec<Row>,
     told: HashSet<Place>,
 }
 
-/// Brings the file of every row of `setup.work` to its place, or says in the row why not.
-///
-/// However it ends, the ledger is then at rest on the disk, or [`Finished::unsaved`] says what is missing there.
-pub async fn run<A: Api, D: Disk, H: Host>(setup: Setup<'_, '_, A, D, H>) -> Finished {
-    let began = Instant::now();
-    let session = setup.session;
-    let (journal, writer) = journal(setup.disk);
-    let uncounted = setup.ledger.rows().map(Row::id).collect();
-    let now = || session.now();
-    let is_part = {
-        let parts: HashSet<String> = setup.ledger.rows().map(|row| part_name(row.id())).collect();
-        move |name: &str| parts.contains(name)
+/// Brings the file of every row of `setup.created`, and of those that are created meanwhile, to its place, or says in
+/// the row why not. Gives the rows whose last line is not on the disk.
+pub async fn collect<A: Api, H: Host>(
+    setup: Setup<'_, H>,
+    bench: Workbench<'_, '_, A>,
+    created: Created,
+) -> Vec<Row> {
+    let (is_part, names) = {
+        let ledger = bench.record.ledger();
+        let parts: HashSet<String> = ledger.rows().map(|row| part_name(row.id())).collect();
+        let names = Names::new(setup.output.clone(), setup.ledger_folder, ledger.rows());
+        (move |name: &str| parts.contains(name), names)
     };
     files::sweep(&setup.output, is_part);
-    let names = Names::new(setup.output, setup.ledger_folder, setup.ledger.rows());
+    let asking = Asking::new(bench.session.gate());
     let carrier = Carrier {
-        session,
+        bench,
         host: setup.host,
-        record: Record::new(setup.ledger, journal, Counts::default(), uncounted, &now),
-        names: names.into(),
-        counts: Cell::new(Counts {
-            uncollected: setup.work.len(),
-            ..setup.counts
-        }),
+        names,
+        asking: &asking,
         means: Means {
             overwrite: setup.overwrite,
             any_content: setup.any_content,
             silence: setup.silence,
         },
-        stopping: Stopped::default(),
-        began,
-        on_event: setup.on_event,
     };
-    let drive = async {
-        carrier.emit(EventKind::Started);
-        let local = carrier.session.now();
-        let rows: Vec<_> = setup
-            .work
-            .iter()
-            .filter_map(|place| {
-                let row = carrier.record.row(*place);
-                let made = row
-                    .updated_at
-                    .map(|at| (local - at).to_std().unwrap_or_default());
-                let id = row.state.report_id()?.clone();
-                let org = row.request().sub_partner.clone();
-                Some((*place, id, org, made.unwrap_or_default()))
-            })
-            .collect();
-        let collector = Collector {
-            carrier: &carrier,
-            watch: Watch::new(began, []),
-            columns: Columns::default(),
-            busy: 0,
-            concurrency: setup.concurrency,
-            deadline: began + setup.wait,
-            is_over: false,
-            stop: None,
-            unrecorded: Vec::new(),
-            told: HashSet::new(),
-        };
-        collector.drive(rows, &setup.interrupt).await
+    let now = Instant::now();
+    let mut collector = Collector {
+        carrier: &carrier,
+        unseen: VecDeque::new(),
+        looking: 0,
+        watch: Watch::new(),
+        columns: Columns::default(),
+        busy: 0,
+        concurrency: setup.concurrency,
+        wait: setup.wait,
+        last_created: now,
+        is_creating: true,
+        is_over: false,
+        unrecorded: Vec::new(),
+        told: HashSet::new(),
     };
-    let mut writing = pin!(writer.run());
-    let (stop, unrecorded) = tokio::select! {
-        biased;
-        ended = drive => ended,
-        () = &mut writing => unreachable!("the record holds a journal, so the writer does not end"),
-    };
-    let Carrier { record, counts, .. } = carrier;
-    let counts = counts.get();
-    let ledger = record.into_ledger();
-    // Lines that nobody waits for any more: none may come after the file is brought to rest.
-    writing.await;
-    let saved = setup.disk.replace_with(&mut ledger.chunks()).await;
-    let stop = match (stop, &saved) {
-        (stop @ Some(StopReason::Ledger(_)), _) | (stop, Ok(())) => stop,
-        (_, Err(e)) => {
-            let again = io::Error::new(e.kind(), e.to_string());
-            Some(StopReason::Ledger(JournalError(Arc::new(again))))
-        }
-    };
-    let finished = Finished {
-        stop,
-        counts,
-        not_looked_up: Vec::new(),
-        pace: session.gate().stats(),
-        elapsed: began.elapsed(),
-        ledger,
-        unsaved: saved.err().map(|error| Unsaved {
-            error,
-            rows: unrecorded,
-        }),
-    };
-    (setup.on_event)(&Event {
-        at: session.now(),
-        elapsed: finished.elapsed,
-        counts,
-        pace: finished.pace,
-        kind: EventKind::Finished,
-    });
-    finished
+    collector.expect(setup.created);
+    collector.drive(created).await
 }
 
 type Work<'c> = FuturesUnordered<LocalBoxFuture<'c, Done>>;
-type Waited = (
-    Place,
-    crate::request::ReportId,
-    Option<crate::request::OrgId>,
-    Duration,
-);
 
 impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
-    async fn drive(
-        mut self,
-        rows: Vec<Waited>,
-        interrupt: &Interrupt,
-    ) -> (Option<StopReason>, Vec<Row>) {
-        // What is there already needs nothing.
-        let carrier = self.carrier;
-        let mut missing = Vec::new();
-        {
-            let mut looks = pin!(
-                futures::stream::iter(rows)
-                    .map(async |row| {
-                        let (found, recorded) = carrier.look(row.0).await;
-                        (row, found, recorded)
-                    })
-                    .buffered(4)
-            );
-            loop {
-                tokio::select! {
-                    biased;
-                    signal = interrupt.caught(), if self.stop.is_none() => {
-                        self.stop = Some(StopReason::Interrupted(signal));
-                        break;
-                    }
-                    looked = looks.next() => match looked {
-                        None => break,
-                        Some((row, None, _)) => missing.push(row),
-                        Some((_, Some(found), recorded)) => {
-                            if let Brought::Disk(error) = &found {
-                                self.stop(StopReason::Output(error.clone()));
-                            }
-                            self.recorded(found, recorded);
-                        }
-                    },
-                }
-            }
-        }
-        self.watch = Watch::new(Instant::now(), missing);
+    async fn drive(mut self, mut created: Created) -> Vec<Row> {
+        let bench = &self.carrier.bench;
         let mut under_way: Work<'c> = FuturesUnordered::new();
-        let mut grace: Option<Instant> = self.stop.is_some().then(Instant::now);
+        let (mut grace, mut is_caught) = (None::<Instant>, false);
+        let mut creating = Some(self.carrier.asking.begin());
         loop {
             self.start(&mut under_way);
-            let waits = self.stop.is_none() && !self.is_over && !self.watch.is_empty();
+            let is_left = self.is_creating || !self.watch.is_empty();
+            let waits = is_left && !self.is_over && !bench.stopping.is_stopping();
             if under_way.is_empty() && !waits {
                 break;
             }
-            let due = self
-                .watch
-                .next_due()
-                .map(|due| due.min(self.deadline))
-                .filter(|_| waits);
+            let due = self.next_due().filter(|_| waits);
             tokio::select! {
                 biased;
-                signal = interrupt.caught(), if grace.is_none() => {
-                    grace = Some(Instant::now() + interrupt.grace);
+                signal = bench.interrupt.caught(), if !is_caught => {
+                    is_caught = true;
                     self.stop(StopReason::Interrupted(signal));
                 }
+                // Whatever the reason: files that are being fetched have that long, and are fetched again later.
+                () = bench.stopping.wait(), if grace.is_none() => {
+                    grace = Some(Instant::now() + bench.interrupt.grace);
+                }
                 () = sleep_until(grace.unwrap_or_else(Instant::now)), if grace.is_some() => break,
+                place = created.recv(), if self.is_creating => match place {
+                    Some(place) => {
+                        self.last_created = Instant::now();
+                        self.expect([place]);
+                    }
+                    None => {
+                        self.is_creating = false;
+                        creating = None;
+                    }
+                },
                 Some(done) = under_way.next() => self.on_done(done),
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
             }
         }
-        drop(under_way);
-        if self.stop.is_none() {
+        drop((under_way, creating));
+        if !bench.stopping.is_stopping() {
             self.leave().await;
         }
         self.columns.tell();
-        (self.stop, self.unrecorded)
+        self.unrecorded
+    }
+
+    /// Takes rows that are to be collected.
+    fn expect(&mut self, places: impl IntoIterator<Item = Place>) {
+        let before = self.unseen.len();
+        self.unseen.extend(places);
+        let more = self.unseen.len() - before;
+        self.carrier
+            .bench
+            .record
+            .count(|counts| counts.uncollected += more);
+    }
+
+    /// When waiting ends; it has no end while rows may still be created.
+    fn deadline(&self) -> Option<Instant> {
+        (!self.is_creating).then(|| self.last_created + self.wait)
+    }
+
+    /// When there is something to ask.
+    fn next_due(&self) -> Option<Instant> {
+        let due = self.watch.next_due().into_iter().chain(self.deadline());
+        due.min()
+            .filter(|_| !self.is_looking() && !self.watch.is_asking())
+    }
+
+    /// What is there already needs no question.
+    fn is_looking(&self) -> bool {
+        self.looking > 0 || !self.unseen.is_empty()
     }
 
     /// Starts what may start.
     fn start(&mut self, under_way: &mut Work<'c>) {
-        if self.stop.is_some() {
+        let carrier = self.carrier;
+        let bench = &carrier.bench;
+        if bench.stopping.is_stopping() {
             return;
         }
+        while self.looking < LOOKS
+            && let Some(place) = self.unseen.pop_front()
+        {
+            self.looking += 1;
+            under_way.push(Box::pin(async move {
+                let (found, recorded) = carrier.look(place).await;
+                Done::Looked(place, found, recorded)
+            }));
+        }
         let now = Instant::now();
-        if !self.is_over {
-            let last = now >= self.deadline;
+        if !self.is_over && !self.is_looking() {
+            self.watch.set_apart(self.apart(), now);
+            let last = self.deadline().is_some_and(|deadline| now >= deadline);
             for question in self.watch.round(now, last) {
-                let session = self.carrier.session;
-                let stopping = &self.carrier.stopping;
                 under_way.push(Box::pin(async move {
+                    let _asking = carrier.asking.begin();
                     let listed = tokio::select! {
                         biased;
-                        () = stopping.wait() => Ok(Vec::new()),
-                        listed = session.list(&question.query) => listed,
+                        () = bench.stopping.wait() => Ok(Vec::new()),
+                        listed = bench.session.list(&question.query) => listed,
                     };
                     Done::Listed(question, listed)
                 }));
@@ -289,7 +241,6 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
                 break;
             };
             self.busy += 1;
-            let carrier = self.carrier;
             under_way.push(Box::pin(async move {
                 let (brought, recorded) = carrier.bring(place).await;
                 Done::Brought(place, brought, recorded)
@@ -297,9 +248,31 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
         }
     }
 
+    /// While creates need the gate too: how far requests are apart.
+    fn apart(&self) -> Option<Duration> {
+        let bench = &self.carrier.bench;
+        let sent = bench.session.gate().stats().sent;
+        let sent = u32::try_from(sent).unwrap_or(u32::MAX).max(1);
+        self.is_creating.then(|| bench.elapsed() / sent)
+    }
+
     fn on_done(&mut self, done: Done) {
         let now = Instant::now();
         match done {
+            Done::Looked(place, None, _) => {
+                self.looking -= 1;
+                let row = self.carrier.bench.record.row(place);
+                let made = (row.updated_at).map(|at| self.carrier.bench.session.now() - at);
+                let age = made.and_then(|age| age.to_std().ok()).unwrap_or_default();
+                if let Some(id) = row.state.report_id() {
+                    let org = row.request().sub_partner.clone();
+                    self.watch.add(place, id.clone(), org, (age, now));
+                }
+            }
+            Done::Looked(_, Some(found), recorded) => {
+                self.looking -= 1;
+                self.recorded(found, recorded, Fetched::Before);
+            }
             Done::Listed(question, Ok(listed)) => {
                 for (place, word) in self.watch.answered(&question, Some(&listed), now) {
                     self.carrier.note_status(place, &word);
@@ -317,50 +290,61 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
                         if let Some(age) = self.watch.lags(place, now)
                             && self.told.insert(place)
                         {
-                            let row = self.carrier.record.row(place);
-                            self.carrier.emit(EventKind::Lagging { row, age });
+                            let row = self.carrier.bench.record.row(place);
+                            self.carrier.bench.emit(EventKind::Lagging { row, age });
                         }
                         return;
                     }
                     Brought::Halted(halt) => self.stop(halt.clone().into()),
-                    Brought::Disk(error) => self.stop(StopReason::Output(error.clone())),
-                    Brought::Left => {}
-                    Brought::Collected { .. } | Brought::Not(_) => self.watch.done(place, now),
+                    Brought::Left | Brought::Disk(_) => {}
+                    Brought::Collected { .. } | Brought::Not(..) => self.watch.done(place, now),
                 }
-                self.recorded(brought, recorded);
+                self.recorded(brought, recorded, Fetched::Now);
             }
         }
     }
 
-    fn recorded(&mut self, brought: Brought, recorded: Result<(), JournalError>) {
+    fn recorded(&mut self, brought: Brought, recorded: Result<(), JournalError>, fetched: Fetched) {
         match brought {
             Brought::Collected { row, content } => {
                 if let Some(content) = content {
                     self.columns.saw(&row, content);
                 }
-                self.settled(*row, recorded, true);
+                self.settled(*row, recorded, Ok(fetched));
             }
-            Brought::Not(row) => self.settled(*row, recorded, false),
-            Brought::InProgress | Brought::Halted(_) | Brought::Disk(_) | Brought::Left => {}
+            Brought::Not(row, missing) => self.settled(*row, recorded, Err(missing)),
+            Brought::Disk(error) => self.stop(StopReason::Output(error)),
+            Brought::InProgress | Brought::Halted(_) | Brought::Left => {}
         }
     }
 
-    fn settled(&mut self, row: Row, recorded: Result<(), JournalError>, is_collected: bool) {
+    fn settled(
+        &mut self,
+        row: Row,
+        recorded: Result<(), JournalError>,
+        became: Result<Fetched, Missing>,
+    ) {
+        let bench = &self.carrier.bench;
         if let Err(error) = recorded {
             self.unrecorded.push(row);
             self.stop(StopReason::Ledger(error));
             return;
         }
-        if is_collected {
-            let mut counts = self.carrier.counts.get();
-            counts.uncollected -= 1;
-            counts.collected += 1;
-            counts.empty += usize::from(row.collected.rows == Some(0));
-            self.carrier.counts.set(counts);
-            self.carrier.emit(EventKind::Collected(row));
-        } else {
-            self.carrier.emit(EventKind::NotCollected(row));
-        }
+        bench.record.count(|counts| match became {
+            Ok(fetched) => {
+                counts.uncollected -= 1;
+                counts.collected += 1;
+                counts.empty += usize::from(row.collected.rows == Some(0));
+                counts.kept += usize::from(fetched == Fetched::Before);
+            }
+            Err(Missing::InProgress) => counts.in_progress += 1,
+            Err(Missing::Failed) => counts.server_failed += 1,
+            Err(Missing::Refused) => counts.refused += 1,
+        });
+        bench.emit(match became {
+            Ok(fetched) => EventKind::Collected(row, fetched),
+            Err(missing) => EventKind::NotCollected(row, missing),
+        });
     }
 
     /// Says of the rest that it is not ready.
@@ -368,19 +352,18 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
         let places: Vec<Place> = self.watch.places().collect();
         for place in places {
             let age = self.watch.age(place, Instant::now());
-            let (row, recorded) = self.carrier.still_in_progress(place, age).await;
-            self.settled(row, recorded, false);
-            if self.stop.is_some() {
+            let (row, missing, recorded) = self.carrier.still_in_progress(place, age).await;
+            self.settled(row, recorded, Err(missing));
+            if self.carrier.bench.stopping.is_stopping() {
                 return;
             }
         }
     }
 
-    fn stop(&mut self, reason: StopReason) {
-        if (self.stop.as_ref()).is_none_or(|known| reason.outranks(known)) {
-            self.stop = Some(reason.clone());
-            self.carrier.emit(EventKind::Stopping(reason));
+    fn stop(&self, reason: StopReason) {
+        let bench = &self.carrier.bench;
+        if bench.stopping.stop(&reason) {
+            bench.emit(EventKind::Stopping(reason));
         }
-        self.carrier.stopping.stop();
     }
 }

@@ -3,6 +3,7 @@
 use std::{future::Future, io, time::Duration};
 
 use tokio::time::{sleep, timeout};
+use tracing::trace;
 
 use super::{
     host::{Head, Host, Resume, Trouble},
@@ -127,11 +128,16 @@ async fn try_once<H: Host>(
     });
     let opened = in_time(patience, host.open(url, resume.as_ref())).await;
     let (head, mut body) = opened.map_err(|trouble| Broke::Trouble(trouble, None))?;
+    // Never the address: it is signed.
+    trace!(
+        http_status = head.status,
+        "the download host answered {}", head.status
+    );
     let goes_on = match head.status {
         200 => false,
         206 if continues(&head, resume.as_ref()) => true,
         403 | 410 => return Err(Broke::Expired(head.status)),
-        416 if resume.is_some() => {
+        206 | 416 if resume.is_some() => {
             *version = None; // whatever it has, it is not the rest of ours
             return Err(Broke::Trouble(answered(&head), head.retry_after));
         }
@@ -170,13 +176,13 @@ async fn try_once<H: Host>(
     }
 }
 
-/// Whether a part is the rest of what is there.
+/// Whether a part is the rest of what is there. One that does not say of which version it is may be of another
+/// (RFC 9110, 15.3.7: whoever tells the version of the whole tells that of a part).
 fn continues(head: &Head, resume: Option<&Resume>) -> bool {
     let (Some(resume), Some((from, _))) = (resume, head.part) else {
         return false;
     };
-    let same = head.version.as_ref().is_none_or(|v| *v == resume.version);
-    from == resume.from && same
+    from == resume.from && head.version.as_ref() == Some(&resume.version)
 }
 
 fn answered(head: &Head) -> Trouble {

@@ -20,14 +20,14 @@ pub enum Overwrite {
 /// What became of a file that was to be put in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Put {
-    /// It is there, or lay there already.
+    /// It is there.
     There,
     /// Another file is in the way.
     InTheWay,
 }
 
-/// Puts the file in `part` at `place`. A file there that has the same bytes is taken for it; one with the hash `ours`
-/// was put there for the same row and is replaced.
+/// Puts the file in `part` at `place`. A file there is replaced if it has the same bytes, or the hash `ours`: it was
+/// put there for the same row.
 pub(super) async fn put(
     part: &Part,
     whole: &Whole,
@@ -47,10 +47,14 @@ pub(super) async fn put(
             _ => None,
         };
         match there {
-            Some(found) if found.sha256 == sha256 => return Ok(Put::There),
-            Some(found) if found.sha256 != ours && overwrite == Overwrite::Ours => {
+            Some(found)
+                if found.sha256 != sha256
+                    && found.sha256 != ours
+                    && overwrite == Overwrite::Ours =>
+            {
                 return Ok(Put::InTheWay);
             }
+            // The same bytes are put over the same: durable, and the owner's alone.
             _ => {}
         }
         whole_file::put_in_place(&from, &place)?;

@@ -15,6 +15,7 @@
 //! owns: the next run finds that its bytes are the report's, and takes it.
 
 mod address;
+mod asking;
 mod bring;
 mod collector;
 mod columns;
@@ -25,14 +26,15 @@ mod files;
 mod host;
 mod names;
 mod part;
-mod stopped;
 mod waiting;
 
+#[cfg(test)]
+mod histories;
 #[cfg(test)]
 mod tests;
 
 pub use address::{Reach, Refused};
-pub use collector::{Setup, run};
+pub use collector::{Setup, collect};
 pub use combine::{CombineError, Combined, Part, combine, try_out};
 pub use content::{Content, Inspector, NotATable};
 pub use files::{Overwrite, try_output};

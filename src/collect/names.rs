@@ -1,13 +1,13 @@
 //! What a collected file is called: `PERIOD/TYPE/PARTNER.csv` under the output folder.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     path::{Component, Path, PathBuf},
 };
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::{ledger::Row, text::is_invisible};
+use crate::{ledger::Row, request::RequestId, text::is_invisible};
 
 /// The most bytes of a label that a name takes. With `-internal`, the request's id and `.csv.rejected` it stays below
 /// the 143 bytes of the narrowest file systems in use (encrypted home folders).
@@ -18,28 +18,32 @@ const LONGEST: usize = 100;
 pub struct Names {
     output: PathBuf,
     ledger_folder: PathBuf,
-    /// By what is left of a path where case and Unicode form are ignored.
-    taken: HashSet<String>,
+    /// Whose a path is, by what is left of it where case and Unicode form are ignored.
+    owners: HashMap<String, RequestId>,
 }
 
 impl Names {
     /// Names under `output` for the rows of a ledger in `ledger_folder`; both are absolute. The files that `rows` have
-    /// already are theirs.
+    /// already are theirs, `own.csv` is the partner's own, and of others that would clash the first has the name.
     pub fn new<'r>(
         output: PathBuf,
         ledger_folder: PathBuf,
-        rows: impl Iterator<Item = &'r Row>,
+        rows: impl Iterator<Item = &'r Row> + Clone,
     ) -> Self {
         let mut names = Names {
             output,
             ledger_folder,
-            taken: HashSet::new(),
+            owners: HashMap::new(),
         };
-        for row in rows {
+        for row in rows.clone() {
             if let Some(path) = names.recorded(row) {
-                let key = names.key(&path);
-                names.taken.insert(key);
+                names.owners.entry(key(&path)).or_insert(row.id());
             }
+        }
+        let is_own = |row: &&Row| row.request().sub_partner.is_none();
+        for row in (rows.clone().filter(is_own)).chain(rows.filter(|row| !is_own(row))) {
+            let path = names.place(row);
+            names.owners.entry(key(&path)).or_insert(row.id());
         }
         names
     }
@@ -52,7 +56,7 @@ impl Names {
 
     /// Where the row's file belongs: the place that it has, as long as that is under the output folder, else a new
     /// one that no other row has.
-    pub fn place(&mut self, row: &Row) -> PathBuf {
+    pub fn place(&self, row: &Row) -> PathBuf {
         if let Some(path) = self.recorded(row)
             && path.starts_with(&self.output)
         {
@@ -63,14 +67,15 @@ impl Names {
             .output
             .join(request.period.to_string())
             .join(request.report_type.as_str());
-        let stem = stem(row);
-        let path = folder.join(format!("{stem}.csv"));
-        if self.taken.insert(self.key(&path)) {
-            return path;
+        let mut stem = stem(row);
+        loop {
+            let path = folder.join(format!("{stem}.csv"));
+            let owner = self.owners.get(&key(&path));
+            if owner.is_none_or(|owner| *owner == row.id()) {
+                return path;
+            }
+            stem = format!("{stem}-{}", row.id());
         }
-        let path = folder.join(format!("{stem}-{}.csv", row.id()));
-        self.taken.insert(self.key(&path));
-        path
     }
 
     /// How the ledger spells a path: relative to its folder, with `/`.
@@ -90,10 +95,10 @@ impl Names {
         let parts: Vec<_> = up.chain(down).collect();
         parts.join("/")
     }
+}
 
-    fn key(&self, path: &Path) -> String {
-        folded(&path.to_string_lossy())
-    }
+fn key(path: &Path) -> String {
+    folded(&path.to_string_lossy())
 }
 
 /// `path` without `.` and `..`, by its text alone.
@@ -191,11 +196,11 @@ mod tests {
         )
     }
 
-    fn names() -> Names {
-        Names::new("/d/l.reports".into(), "/d".into(), [].iter())
+    fn names(rows: &[Row]) -> Names {
+        Names::new("/d/l.reports".into(), "/d".into(), rows.iter())
     }
 
-    fn file(names: &mut Names, row: &Row) -> String {
+    fn file(names: &Names, row: &Row) -> String {
         let path = names.place(row);
         let spelled = names.spelled(&path);
         let name = spelled.strip_prefix("l.reports/2026-10/USER/");
@@ -220,48 +225,59 @@ mod tests {
             ("-rf", "_rf.csv"),
         ] {
             assert_eq!(
-                file(&mut names(), &row("org", label, false)),
+                file(&names(&[]), &row("org", label, false)),
                 name,
                 "{label:?}"
             );
         }
         let long = "x".repeat(300);
         assert_eq!(
-            file(&mut names(), &row("org", &long, false)).len(),
+            file(&names(&[]), &row("org", &long, false)).len(),
             LONGEST + 4
         );
-        assert_eq!(file(&mut names(), &row("", "", true)), "own-internal.csv");
-        assert_eq!(file(&mut names(), &row("org", "", false)), "org.csv");
+        assert_eq!(file(&names(&[]), &row("", "", true)), "own-internal.csv");
+        assert_eq!(file(&names(&[]), &row("org", "", false)), "org.csv");
     }
 
     #[test]
     fn no_two_rows_share_a_file_and_a_file_keeps_its_name() {
-        let mut names = names();
-        let rows = ["Straße", "STRASSE", "So\u{308}hne", "Söhne", "own"];
-        let rows: Vec<Row> = (rows.iter().enumerate())
+        let labels = ["Straße", "STRASSE", "So\u{308}hne", "Söhne", "own", "Own"];
+        let mut rows: Vec<Row> = (labels.iter().enumerate())
             .map(|(n, label)| row(&format!("org{n}"), label, false))
             .collect();
-        let found: Vec<String> = rows.iter().map(|row| file(&mut names, row)).collect();
-        assert_eq!(found[0], "Straße.csv");
-        assert_eq!(found[1], format!("STRASSE-{}.csv", rows[1].id()));
-        assert_eq!(found[3], format!("Söhne-{}.csv", rows[3].id()));
-        let own = row("", "", false);
-        assert_eq!(file(&mut names, &own), format!("own-{}.csv", own.id()));
+        rows.push(row("", "", false));
+        // A label that is what another one becomes.
+        rows.push(row("org8", &format!("own-{}", rows[4].id()), false));
+        let named = names(&rows);
+        // Whichever is fetched first: the order of the rows counts.
+        let found: Vec<String> = rows.iter().rev().map(|row| file(&named, row)).collect();
+        let found: Vec<String> = found.into_iter().rev().collect();
+        let ids: Vec<_> = rows.iter().map(Row::id).collect();
+        let second = |n: usize, stem: &str| format!("{stem}-{}.csv", ids[n]);
+        assert_eq!(
+            found,
+            [
+                "Straße.csv".to_owned(),
+                second(1, "STRASSE"),
+                "Söhne.csv".to_owned(),
+                second(3, "Söhne"),
+                second(4, "own"),
+                second(5, "Own"),
+                "own.csv".to_owned(),
+                second(7, &format!("own-{}", rows[4].id())),
+            ]
+        );
 
         // The second keeps the name that it has, whoever comes first now.
-        let mut kept = rows[1].clone();
-        kept.collected.file = "l.reports/2026-10/USER/strasse.csv".to_owned();
-        let mut names = Names::new("/d/l.reports".into(), "/d".into(), [&kept].into_iter());
-        assert_eq!(
-            file(&mut names, &rows[0]),
-            format!("Straße-{}.csv", rows[0].id())
-        );
-        assert_eq!(file(&mut names, &kept), "strasse.csv");
+        rows[1].collected.file = "l.reports/2026-10/USER/strasse.csv".to_owned();
+        let named = names(&rows);
+        assert_eq!(file(&named, &rows[0]), second(0, "Straße"));
+        assert_eq!(file(&named, &rows[1]), "strasse.csv");
     }
 
     #[test]
     fn a_path_that_leads_elsewhere_is_not_written_to() {
-        let mut names = names();
+        let names = names(&[]);
         for elsewhere in [
             "../x.csv",
             "/etc/x.csv",
@@ -279,7 +295,7 @@ mod tests {
         #[test]
         fn a_name_is_one_safe_part_of_a_path(label in any::<String>(), internal in any::<bool>()) {
             let row = row("org", &label, internal);
-            let name = file(&mut names(), &row);
+            let name = file(&names(&[]), &row);
             prop_assert!(name.len() < 143 - "-r0123456789abcdef.rejected".len());
             prop_assert_eq!(Path::new(&name).components().count(), 1);
             prop_assert!(!name.starts_with('.') && !name.contains(['/', '\\', ':', '\0', '\n']));

@@ -1,7 +1,6 @@
 //! A file that is being fetched: written beside its place, hashed and looked at as it comes.
 
 use std::{
-    fmt::Write as _,
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
@@ -12,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::content::{Content, Inspector};
-use crate::request::RequestId;
+use crate::{request::RequestId, text::hexadecimal};
 
 /// So many bytes go to the disk at once, while the next ones come.
 const BATCH: usize = 256 * 1024;
@@ -138,7 +137,7 @@ impl Part {
         blocking(move || {
             writer.file.sync_all()?;
             Ok(Whole {
-                sha256: hex(&writer.hash.finalize()),
+                sha256: hexadecimal(&writer.hash.finalize()),
                 content: writer.inspector.finish(),
             })
         })
@@ -201,14 +200,7 @@ pub(super) fn look(path: &Path) -> io::Result<Option<Whole>> {
         }
     }
     Ok(Some(Whole {
-        sha256: hex(&hash.finalize()),
+        sha256: hexadecimal(&hash.finalize()),
         content: inspector.finish(),
     }))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}"); // writing to a String does not fail
-        text
-    })
 }

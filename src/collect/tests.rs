@@ -68,6 +68,8 @@ enum Does {
     Hangs,
     /// It says that so many bytes come, and fewer do.
     Lies(&'static [u8], u64),
+    /// It gives the rest of this, whatever version is asked for, and says which one it is, or not.
+    Ignores(Option<&'static str>, &'static [u8]),
 }
 
 struct Told {
@@ -107,6 +109,15 @@ impl Host for Told {
                     ..status(200)
                 };
                 (head, Body(Some(bytes.into()), false))
+            }
+            Does::Ignores(version, bytes) => {
+                let from = resume.map_or(0, |resume| resume.from as usize);
+                let head = Head {
+                    version: version.map(str::to_owned),
+                    part: Some((from as u64, Some(bytes.len() as u64))),
+                    ..status(206)
+                };
+                (head, Body(Some(Bytes::from_static(&bytes[from..])), false))
             }
             Does::Gives(version, bytes, until) => {
                 let from = resume.filter(|resume| resume.version == version);
@@ -241,6 +252,21 @@ async fn it_goes_on_where_it_broke_and_only_in_the_same_version() {
     .await;
     let other = fetched(&[Gives("\"2\"", OTHER, ALL)], "https://h/a").await;
     assert_eq!(ended.result, other.result);
+
+    // A rest that is of another version, or does not say of which, is no rest: all of it is asked for.
+    for rest in [Some("\"2\""), None] {
+        let ended = fetched(
+            &[
+                Gives("\"1\"", TABLE, 5),
+                Does::Ignores(rest, OTHER),
+                Gives("\"2\"", OTHER, ALL),
+            ],
+            "https://h/a",
+        )
+        .await;
+        assert_eq!(ended.result, other.result, "{rest:?}");
+        assert_eq!(ended.asked[2].1, None);
+    }
 
     // A host that does not say which version it is gives all of it again.
     let ended = fetched(

@@ -14,7 +14,7 @@ use std::{
 use tokio::time::Instant;
 
 use crate::{
-    api::{ListQuery, Listed},
+    api::{LARGEST_PAGE, ListQuery, Listed},
     ledger::Place,
     request::{OrgId, ReportId},
 };
@@ -22,6 +22,10 @@ use crate::{
 /// Between two rounds of questions at least, and at most.
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
+/// While creates need the gate too, of so many requests that leave at most one is a list.
+const SHARE: u32 = 16;
+/// Who would be asked about so soon after a round is asked about in it.
+const SLACK: Duration = Duration::from_millis(500);
 /// A report younger than this may not be listed yet: its absence proves nothing about what lists have.
 const YOUNG: Duration = Duration::from_secs(10);
 /// The filter that makes lists short.
@@ -55,8 +59,8 @@ enum Scope {
 struct Waiting {
     id: ReportId,
     org: Option<OrgId>,
-    /// When its report was made, as an age at the beginning.
-    age: Duration,
+    /// How old its report was, and when.
+    aged: (Duration, Instant),
     due: Instant,
     step: Step,
     /// How often it was not listed as in progress and was so all the same.
@@ -65,6 +69,19 @@ struct Waiting {
     seen: bool,
     /// The last wide list lacked it.
     missed: bool,
+}
+
+impl Waiting {
+    /// When its report was made; `None`, which comes first, where this is before the clock's beginning.
+    fn made(&self) -> Option<Instant> {
+        let (age, at) = self.aged;
+        at.checked_sub(age)
+    }
+
+    fn age(&self, now: Instant) -> Duration {
+        let (age, at) = self.aged;
+        age + now.saturating_duration_since(at)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,10 +103,13 @@ impl Step {
 /// The rows that are waited for.
 #[derive(Debug)]
 pub(super) struct Watch {
-    began: Instant,
     rows: BTreeMap<Place, Waiting>,
     scope: Scope,
     last_round: Option<Instant>,
+    /// While creates need the gate too: how far requests are apart.
+    apart: Option<Duration>,
+    /// The next round would ask for more lists than it may before then.
+    held_until: Option<Instant>,
     /// The wide list of this round was answered, and the narrow ones are to be asked.
     wide_done: bool,
     asking: usize,
@@ -102,35 +122,51 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Waits for reports: their places, ids, sub-partners, and ages at `now`.
-    pub(super) fn new(
-        now: Instant,
-        rows: impl IntoIterator<Item = (Place, ReportId, Option<OrgId>, Duration)>,
-    ) -> Self {
-        let rows = rows.into_iter().map(|(place, id, org, age)| {
-            let waiting = Waiting {
-                id,
-                org,
-                age,
-                due: now,
-                step: Step::Waits,
-                unlisted: 0,
-                seen: false,
-                missed: false,
-            };
-            (place, waiting)
-        });
+    /// Waits for nothing yet.
+    pub(super) fn new() -> Self {
         Watch {
-            began: now,
-            rows: rows.collect(),
+            rows: BTreeMap::new(),
             scope: Scope::Unknown,
             last_round: None,
+            apart: None,
+            held_until: None,
             wide_done: false,
             asking: 0,
             closing: false,
             typical: None,
             slowest: None,
         }
+    }
+
+    /// Waits for one more report, which is `age` old at `now`. One that was made just now is not asked about at once.
+    pub(super) fn add(
+        &mut self,
+        place: Place,
+        id: ReportId,
+        org: Option<OrgId>,
+        (age, now): (Duration, Instant),
+    ) {
+        let soonest = self.typical.unwrap_or(SHORTEST).min(LONGEST);
+        let waiting = Waiting {
+            id,
+            org,
+            aged: (age, now),
+            due: now + soonest.saturating_sub(age),
+            step: Step::Waits,
+            unlisted: 0,
+            seen: false,
+            missed: false,
+        };
+        self.rows.insert(place, waiting);
+    }
+
+    /// While creates need the gate too, `apart` is how far requests are apart: lists are then asked for less often.
+    pub(super) fn set_apart(&mut self, apart: Option<Duration>, now: Instant) {
+        match apart {
+            Some(_) => drop(self.last_round.get_or_insert(now)),
+            None => self.held_until = None,
+        }
+        self.apart = apart;
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -149,8 +185,9 @@ impl Watch {
 
     /// How old a row's report is.
     pub(super) fn age(&self, place: Place, now: Instant) -> Duration {
-        let age = self.rows.get(&place).map_or(Duration::ZERO, |row| row.age);
-        age + now.saturating_duration_since(self.began)
+        self.rows
+            .get(&place)
+            .map_or(Duration::ZERO, |row| row.age(now))
     }
 
     /// Whether a report takes much longer than others did.
@@ -165,13 +202,21 @@ impl Watch {
         self.asking > 0 || self.wide_done
     }
 
-    /// When there is something to ask.
+    /// When there is something to ask; never while questions are open. While creates need the gate too, the oldest
+    /// report says when: it is the likeliest to be ready.
     pub(super) fn next_due(&self) -> Option<Instant> {
+        if self.asking > 0 {
+            return None;
+        }
         let waits = self.rows.values().filter(|row| row.step == Step::Waits);
-        let due = waits.map(|row| row.due).min()?;
-        let pause = self.typical.map_or(SHORTEST, |typical| typical / 8);
+        let due = match self.apart {
+            Some(_) => waits.min_by_key(|row| row.made())?.due,
+            None => waits.map(|row| row.due).min()?,
+        };
+        let pause = self.typical.map_or(SHORTEST, |typical| typical / 7);
         let pause = pause.clamp(SHORTEST, LONGEST);
-        Some(self.last_round.map_or(due, |last| due.max(last + pause)))
+        let due = self.last_round.map_or(due, |last| due.max(last + pause));
+        Some(self.held_until.map_or(due, |until| due.max(until)))
     }
 
     /// The next row to be asked for by its id; it is under way then. The oldest first. One of which nothing is known
@@ -180,7 +225,7 @@ impl Watch {
         loop {
             let asked = self.rows.iter().filter(|(_, row)| row.step.is_ready());
             let (place, row) =
-                asked.max_by_key(|(place, row)| (row.age, std::cmp::Reverse(**place)))?;
+                asked.max_by_key(|(place, row)| (row.age(now), std::cmp::Reverse(**place)))?;
             let (place, is_guess) = (*place, row.step == Step::Guess);
             let age = self.age(place, now);
             let early = self
@@ -217,7 +262,28 @@ impl Watch {
                 groups.entry(row.org.clone()).or_default().push(*place);
             }
         }
+        let is_due =
+            |place: &Place| last || self.rows.get(place).is_some_and(|r| r.due <= now + SLACK);
         if !self.wide_done {
+            if let (Some(apart), Some(earlier)) = (self.apart, self.last_round)
+                && !last
+            {
+                let all = || groups.values().map(Vec::len).sum();
+                let asked = groups.values().filter(|rows| rows.len() > 1);
+                let asked = asked.filter(|rows| rows.iter().any(is_due));
+                let narrow = || asked.map(|rows| requests(rows.len())).sum::<u32>();
+                let lists = match self.scope {
+                    Scope::All => requests(all()),
+                    Scope::Unknown => requests(all()) + narrow(),
+                    Scope::OwnOnly => narrow(),
+                };
+                let until = earlier + apart.saturating_mul(lists.saturating_mul(SHARE));
+                if until > now {
+                    self.held_until = Some(until);
+                    return Vec::new();
+                }
+                self.held_until = None;
+            }
             self.last_round = Some(now);
             let rows: Vec<Place> = groups.values().flatten().copied().collect();
             for place in &rows {
@@ -242,8 +308,9 @@ impl Watch {
         self.wide_done = false;
         let mut questions = Vec::new();
         for (org, places) in groups {
-            let due = |place: &&Place| last || self.rows.get(place).is_some_and(|r| r.due <= now);
-            let due: Vec<Place> = places.iter().filter(due).copied().collect();
+            let is_due =
+                |place: &&Place| last || self.rows.get(place).is_some_and(|r| r.due <= now + SLACK);
+            let due: Vec<Place> = places.iter().filter(is_due).copied().collect();
             match (due.len(), places.len()) {
                 (0, _) => {}
                 // No list would spare us the question.
@@ -293,6 +360,7 @@ impl Watch {
             }
         }
         let scope = self.scope;
+        let (estimate, closing) = (self.estimate(now), self.closing);
         let mut in_progress = Vec::new();
         for place in &question.rows {
             let Some(row) = self.rows.get_mut(place) else {
@@ -311,6 +379,10 @@ impl Watch {
                     row.missed = true;
                 }
                 None if row.unlisted > 0 && row.due > now => {}
+                // It is not ready so soon: it is not listed yet.
+                None if !closing && row.age(now) < estimate.min(YOUNG) => {
+                    row.due = now + pause_at(row.age(now));
+                }
                 None => row.step = Step::Ready,
             }
         }
@@ -347,13 +419,11 @@ impl Watch {
     }
 
     /// How long a report takes, as far as is known: as the first that was ready, or longer than the youngest that
-    /// was not.
+    /// was not. One that hangs does not hold up the others for long.
     fn estimate(&self, now: Instant) -> Duration {
-        let unready = self.rows.values().filter(|row| row.seen).map(|row| row.age);
-        let unready = unready
-            .min()
-            .map(|age| age + now.saturating_duration_since(self.began));
-        self.typical.or(unready).unwrap_or_default()
+        let unready = self.rows.values().filter(|row| row.seen);
+        let youngest = unready.map(|row| row.age(now).min(LONGEST)).min();
+        self.typical.or(youngest).unwrap_or_default()
     }
 
     fn still_in_progress(&mut self, place: Place, now: Instant, is_listed: bool) {
@@ -378,6 +448,16 @@ impl Watch {
                 .min(LONGEST);
         }
         row.due = now + pause;
+    }
+}
+
+/// How many requests a list of so many reports takes: one of several pages is read until two readings agree.
+fn requests(reports: usize) -> u32 {
+    let pages = u32::try_from(reports.div_ceil(LARGEST_PAGE)).unwrap_or(u32::MAX);
+    if pages > 1 {
+        pages.saturating_mul(2)
+    } else {
+        1
     }
 }
 
@@ -426,6 +506,7 @@ mod tests {
     async fn wait_for_all(world: &World) -> Asked {
         let began = Instant::now();
         let count = world.partners * world.each;
+        let made_at = |n: usize| began + world.apart * n as u32;
         let mut ledger = crate::ledger::Ledger::default();
         for n in 0..count {
             let request = crate::request::Request {
@@ -438,21 +519,26 @@ mod tests {
             ledger.fold(crate::ledger::Row::planned(request, "j".into(), None));
         }
         let id = |n: usize| -> ReportId { format!("id{n}").parse().unwrap() };
-        // The last create has just left.
-        let age = |n: usize| world.apart * (count - 1 - n) as u32;
-        let rows = ledger
-            .places()
-            .enumerate()
-            .map(|(n, (place, row))| (place, id(n), row.request().sub_partner.clone(), age(n)));
+        let mut watch = Watch::new();
         let places: Vec<Place> = ledger.places().map(|(place, _)| place).collect();
-        let mut watch = Watch::new(began, rows);
-        let mut asked = Asked::default();
-        while !watch.is_empty() {
+        let (mut asked, mut created) = (Asked::default(), 0);
+        while created < count || !watch.is_empty() {
             let now = Instant::now();
+            while created < count && made_at(created) <= now {
+                let org = ledger.row(places[created]).request().sub_partner.clone();
+                watch.add(
+                    places[created],
+                    id(created),
+                    org,
+                    (now - made_at(created), now),
+                );
+                created += 1;
+            }
+            watch.set_apart((created < count).then_some(world.apart), now);
             for question in watch.round(now, false) {
-                let shown: Vec<Listed> = (0..count)
+                let shown: Vec<Listed> = (0..created)
                     .filter(|n| {
-                        let age = age(*n) + began.elapsed();
+                        let age = made_at(*n).elapsed();
                         let org = &question.query.sub_partner;
                         let row = ledger.row(places[*n]);
                         let is_listed = match org {
@@ -474,19 +560,20 @@ mod tests {
                 asked.gets += 1;
                 advance(Duration::from_millis(10)).await;
                 let n = places.iter().position(|known| *known == place).unwrap();
-                match age(n) + began.elapsed() >= world.takes {
+                match made_at(n).elapsed() >= world.takes {
                     true => watch.done(place, Instant::now()),
                     false => watch.in_progress(place, Instant::now()),
                 }
             }
+            let next = (created < count).then(|| made_at(created));
             if watch.rows.values().all(|row| row.step == Step::Waits)
                 && !watch.is_asking()
-                && let Some(due) = watch.next_due()
+                && let Some(due) = watch.next_due().into_iter().chain(next).min()
             {
                 sleep_until(due).await;
             }
         }
-        asked.took = began.elapsed();
+        asked.took = made_at(count - 1).elapsed();
         asked
     }
 

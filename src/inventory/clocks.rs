@@ -12,6 +12,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
+use crate::session::JUMP;
+
 /// A report that is older by less than this is not surely older: several servers may stamp, each with a clock of its own.
 const MARGIN: TimeDelta = TimeDelta::seconds(10);
 /// The same for a create of an earlier process, which is dated by yet another clock.
@@ -21,8 +23,6 @@ const COARSE_DATE: TimeDelta = TimeDelta::seconds(3);
 /// Bounds further apart than this say too little about a report that is not surely older: one of our own, older by less
 /// than their distance, could be taken for the new one.
 const LOOSE: TimeDelta = TimeDelta::seconds(30);
-/// A clock that moved this far against another was set, or the computer slept.
-const JUMP: TimeDelta = TimeDelta::seconds(1);
 
 /// An instant of this process, comparable as long as its clocks ran undisturbed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

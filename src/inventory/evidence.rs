@@ -31,7 +31,6 @@ const STALE: Duration = Duration::from_millis(300);
 struct Witness {
     id: ReportId,
     request: Request,
-    sent: Moment,
     made: Instant,
     /// When it was read last, whether or not that told anything.
     asked: Option<Instant>,
@@ -47,10 +46,14 @@ pub struct Evidence {
     earlier: RefCell<BTreeSet<String>>,
     /// Whether a report that is still in progress was seen with a stamp: `created` says when it was asked for.
     stamped_when_asked: Cell<bool>,
+    /// When the creates left that reports of this process were made by.
+    sent: RefCell<HashMap<ReportId, Moment>>,
     witness: RefCell<Option<Witness>>,
     asked: Cell<u32>,
     /// Whether the last single read was tried in vain.
     in_vain: Cell<bool>,
+    /// Reports whose last single read was tried in vain.
+    unread: RefCell<HashSet<ReportId>>,
     /// What single reads showed of reports, and when.
     details: RefCell<HashMap<ReportId, (Listed, Instant)>>,
     /// Reports that are a sub-partner's, though a list without sub-partner shows them.
@@ -64,9 +67,11 @@ impl Default for Evidence {
             us: RefCell::default(),
             earlier: RefCell::default(),
             stamped_when_asked: Cell::default(),
+            sent: RefCell::default(),
             witness: RefCell::default(),
             asked: Cell::default(),
             in_vain: Cell::default(),
+            unread: RefCell::default(),
             details: RefCell::default(),
             theirs: RefCell::default(),
         }
@@ -81,10 +86,10 @@ impl Evidence {
 
     /// A create for `request` that left at `sent` was answered with this report's id.
     pub fn made(&self, id: ReportId, request: Request, sent: Moment) {
+        self.sent.borrow_mut().insert(id.clone(), sent);
         *self.witness.borrow_mut() = Some(Witness {
             id,
             request,
-            sent,
             made: Instant::now(),
             asked: None,
         });
@@ -127,19 +132,10 @@ impl Evidence {
         }
         self.asked.set(self.asked.get() + 1);
         let asked = Instant::now();
-        let report = self.read(session, &witness.id, &witness.request).await?;
+        self.read(session, &witness.id, &witness.request).await?;
         let mut latest = self.witness.borrow_mut();
         if let Some(latest) = latest.as_mut().filter(|latest| latest.id == witness.id) {
             latest.asked = Some(asked);
-        }
-        let Some(report) = report else {
-            return Ok(()); // not yet where this read went
-        };
-        if let Some(stamp) = report.created {
-            self.clocks.borrow_mut().made_after(stamp, witness.sent);
-        }
-        if report.created_by.is_some() {
-            *self.us.borrow_mut() = report.created_by;
         }
         Ok(())
     }
@@ -185,11 +181,22 @@ impl Evidence {
             true => session.glance(id).await,
             false => session.get(id).await,
         };
-        self.in_vain.set(matches!(read, Err(ReadError::Failed(_))));
+        let in_vain = matches!(read, Err(ReadError::Failed(_)));
+        self.in_vain.set(in_vain);
+        let mut unread = self.unread.borrow_mut();
+        match in_vain {
+            true => unread.insert(id.clone()),
+            false => unread.remove(id),
+        };
         match read {
             Err(ReadError::Failed(_)) => Ok(None),
             read => read,
         }
+    }
+
+    /// Whether the last single read of this report was tried in vain: the next one may tell more.
+    pub fn is_unread(&self, id: &ReportId) -> bool {
+        self.unread.borrow().contains(id)
     }
 
     /// Whether it is known who made the reports that earlier processes left in the ledger.
@@ -218,10 +225,18 @@ impl Evidence {
         Ok(())
     }
 
-    /// A report was seen at `at`, in a list or by itself.
+    /// A report was seen at `at`, in a list or by itself. One that is surely ours tells more than others.
     pub(super) fn saw(&self, report: &Listed, at: Moment) {
+        let sent = self.sent.borrow().get(&report.id).copied();
+        if sent.is_some() && report.created_by.is_some() {
+            self.us.borrow_mut().clone_from(&report.created_by);
+        }
         let Some(stamp) = report.created else { return };
-        self.clocks.borrow_mut().seen(stamp, at);
+        let mut clocks = self.clocks.borrow_mut();
+        clocks.seen(stamp, at);
+        if let Some(sent) = sent {
+            clocks.made_after(stamp, sent);
+        }
         if report.status.is_some() && !is_over(report) {
             self.stamped_when_asked.set(true);
         }

@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, Ref, RefCell},
     collections::HashSet,
+    mem::discriminant,
 };
 
 use chrono::{DateTime, Utc};
@@ -15,6 +16,8 @@ use crate::request::RequestId;
 pub struct Counts {
     /// Created before this run.
     pub skipped: usize,
+    /// Made by somebody else before this run, and taken for the rows (`--existing adopt`).
+    pub adopted: usize,
     /// Created in this run.
     pub created: usize,
     /// Failed, those that await a decision included.
@@ -27,19 +30,27 @@ pub struct Counts {
     pub collected: usize,
     /// Of those, the ones whose file has a header only.
     pub empty: usize,
-    /// Of the created ones, those that are to be collected and are not.
+    /// Of the collected ones, those whose file lay there before this run.
+    pub kept: usize,
+    /// Of the created ones, those that are to be collected and are not, or not yet.
     pub uncollected: usize,
+    /// Of the uncollected ones, those whose report was waited for in vain.
+    pub in_progress: usize,
+    /// Of the uncollected ones, those whose report the server could not make.
+    pub server_failed: usize,
+    /// Of the uncollected ones, those that were not to be had or not to be taken, for a reason that the row says.
+    pub refused: usize,
 }
 
 impl Counts {
     /// All selected rows.
     pub fn total(&self) -> usize {
-        self.skipped + self.created + self.failed + self.pending + self.sending
+        self.done() + self.pending + self.sending
     }
 
     /// Those that this run is done with.
     pub fn done(&self) -> usize {
-        self.skipped + self.created + self.failed
+        self.skipped + self.adopted + self.created + self.failed
     }
 
     /// The count that a row in `state` belongs to, where it was not created before this run.
@@ -100,6 +111,13 @@ impl<'a> Record<'a> {
         self.counts.get()
     }
 
+    /// Counts what became of the report of a created row.
+    pub fn count(&self, change: impl FnOnce(&mut Counts)) {
+        let mut counts = self.counts.get();
+        change(&mut counts);
+        self.counts.set(counts);
+    }
+
     /// Puts `row`'s line on the disk, then takes it into the ledger: until it is durable, nothing it announces happens.
     ///
     /// # Errors
@@ -132,10 +150,14 @@ impl<'a> Record<'a> {
         let mut ledger = self.ledger.borrow_mut();
         if !self.uncounted.contains(&row.id()) {
             let mut counts = self.counts.get();
-            if let Some(before) = ledger.get(row.id()) {
-                *counts.of(&before.state) -= 1;
+            let before = ledger.get(row.id()).map(|before| &before.state);
+            // A row that was created before this run, and is collected in it, stays where it is counted.
+            if before.map(discriminant) != Some(discriminant(&row.state)) {
+                if let Some(before) = before {
+                    *counts.of(before) -= 1;
+                }
+                *counts.of(&row.state) += 1;
             }
-            *counts.of(&row.state) += 1;
             self.counts.set(counts);
         }
         ledger.fold(row.clone());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{
     model::{Exclusion, Labels, Source, SubPartners},
-    names::{checked_id, report_type},
+    names::{OWN, checked_id, report_type},
     options::LoadOptions,
     period::{PeriodText, period},
 };
@@ -102,6 +102,12 @@ impl<'a> Billed<'a> {
         if self.own {
             let message = "this job bills the partner itself and has no sub-partners to exclude";
             return Err(Mistake::new(message).help("leave `sub_partner` out"));
+        }
+        if name == OWN {
+            let message = "`own` means the partner itself, which this job does not bill";
+            return Err(
+                Mistake::new(message).help("a sub-partner that is labelled so goes by its id here")
+            );
         }
         if let Some(id) = self.labels.get(name) {
             return Ok((*id).clone());

@@ -6,12 +6,15 @@ use crate::{
 };
 
 /// The word that stands for the partner itself in selections.
-const OWN: &str = "own";
+pub(super) const OWN: &str = "own";
 
 /// An id.
 pub(super) fn checked_id(text: &str) -> Result<OrgId, Mistake> {
     if text == OWN {
-        return Err(reserved());
+        return Err(
+            Mistake::new("`own` is no id: it stands for the partner itself")
+                .help("to bill the partner itself, leave `sub_partners` out"),
+        );
     }
     text.parse().map_err(|error| {
         let help = match error {
@@ -24,14 +27,9 @@ pub(super) fn checked_id(text: &str) -> Result<OrgId, Mistake> {
     })
 }
 
-/// A label, without blanks around it.
+/// A label, without blanks around it. `own` is one like any other, and selects nobody: the word is the partner's.
 pub(super) fn checked_label(text: &str) -> Result<&str, Mistake> {
     checked_line(text, "a label")
-}
-
-fn reserved() -> Mistake {
-    Mistake::new("`own` is no id: it stands for the partner itself")
-        .help("to bill the partner itself, leave `sub_partners` out")
 }
 
 /// How a report type is written.

@@ -114,8 +114,7 @@ impl<'a> AuditView<'a> {
                 &neutralise(&difference.message),
             ])?;
         }
-        let bytes = (out.into_inner()).map_err(|e| csv::Error::from(e.into_error()))?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        words::csv_text(out)
     }
 
     /// For people: differences, sums, and how much was compared.
@@ -254,7 +253,7 @@ fn sums(totals: &[Total]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, env, fs};
+    use std::collections::BTreeMap;
 
     use super::*;
     use crate::request::RequestId;
@@ -355,17 +354,6 @@ mod tests {
 
     #[test]
     fn the_checked_in_schema_is_up_to_date() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/audit.schema.json");
-        let text = serde_json::to_string_pretty(&audit_schema()).unwrap() + "\n";
-        if env::var_os("MONTHEND_BLESS").is_some() {
-            fs::write(path, &text).unwrap();
-        }
-        let checked_in = fs::read_to_string(path)
-            .unwrap_or_default()
-            .replace('\r', "");
-        assert!(
-            checked_in == text,
-            "schemas/audit.schema.json is out of date; refresh it with `MONTHEND_BLESS=1 cargo test schema`"
-        );
+        crate::tests::is_checked_in("audit", &audit_schema());
     }
 }

@@ -192,8 +192,6 @@ fn unlisted_json(unlisted: &Unlisted) -> UnlistedJson<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::{env, fs};
-
     use super::*;
     use crate::check::{Coverage, Failure};
 
@@ -252,17 +250,6 @@ warning: 1 sub-partner in the manifest and not listed for this token: have they 
 
     #[test]
     fn the_checked_in_schema_is_up_to_date() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/check.schema.json");
-        let text = serde_json::to_string_pretty(&check_schema()).unwrap() + "\n";
-        if env::var_os("MONTHEND_BLESS").is_some() {
-            fs::write(path, &text).unwrap();
-        }
-        let checked_in = fs::read_to_string(path)
-            .unwrap_or_default()
-            .replace('\r', "");
-        assert!(
-            checked_in == text,
-            "schemas/check.schema.json is out of date; refresh it with `MONTHEND_BLESS=1 cargo test schema`"
-        );
+        crate::tests::is_checked_in("check", &check_schema());
     }
 }

@@ -1,18 +1,33 @@
 //! Stderr: log lines and the progress bar share it, stdout is for results.
 
 use std::{
-    fmt,
+    fmt::{self, Write as _},
     io::{self, IsTerminal as _, Write},
-    sync::{Mutex, MutexGuard, OnceLock},
+    sync::{
+        Mutex, MutexGuard, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
+use chrono::Utc;
 use indicatif::ProgressBar;
-use tracing::{Event, Level, Subscriber, field::Visit, warn};
+use tracing::{Event, Level, Subscriber, field::Visit, info, warn};
 use tracing_subscriber::{
-    EnvFilter,
-    fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter, format::Writer},
+    filter::LevelFilter,
+    fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter, format::Writer},
+    layer::SubscriberExt as _,
     registry::LookupSpan,
+    util::SubscriberInitExt as _,
 };
+
+pub use super::log_filter::{LogFilter, LogFilterError, Verbosity};
+use super::{
+    color::{Color, Paint},
+    echo::Unechoed,
+    log_filter::ALWAYS,
+    workflow_command as github,
+};
+use crate::manifest::Problem;
 
 /// `--log-format`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -24,43 +39,78 @@ pub enum LogFormat {
     Json,
 }
 
-/// How much is said on stderr.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verbosity {
-    /// Warnings and errors.
-    Quiet,
-    /// Progress too.
-    Normal,
-    /// Every retry too.
-    Verbose,
-}
-
-/// Starts logging to stderr. Later calls change nothing.
-pub fn start(format: LogFormat, verbosity: Verbosity) {
-    let level = match verbosity {
-        Verbosity::Quiet => "warn",
-        Verbosity::Normal => "info",
-        Verbosity::Verbose => "debug",
-    };
-    // Only ours: what libraries say is not for billing operators.
-    let filter = EnvFilter::new(format!("off,monthend={level}"));
+/// Starts logging to stderr, and chooses colours for both streams. Later calls change nothing.
+pub fn start(
+    format: LogFormat,
+    (verbosity, filter): (Option<Verbosity>, &LogFilter),
+    color: Color,
+) {
+    color.choose();
+    let _ = STARTED.set((format, verbosity));
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(LevelFilter::TRACE)
         .with_writer(Stderr);
+    let targets = filter.targets(verbosity);
     // A second start, as in tests, keeps the first one's settings.
     let _ = match format {
-        LogFormat::Text => builder.event_format(Lines).try_init(),
+        LogFormat::Text => builder
+            // The lines have colours of their own.
+            .with_ansi(false)
+            .event_format(Lines {
+                paint: Paint::for_stderr(),
+            })
+            .finish()
+            .with(targets)
+            .try_init(),
         LogFormat::Json => builder
             .json()
             .flatten_event(true)
             .with_target(false)
+            .with_span_list(false)
+            .finish()
+            .with(targets)
             .try_init(),
     };
 }
 
-/// Whether colours and bars make sense on stderr: a terminal, and `NO_COLOR` is not set.
+/// Says a line that is no warning and is said under `--quiet` too.
+pub fn always(line: &str) {
+    info!(target: ALWAYS, "{line}");
+}
+
+/// Whether stderr takes colours.
 pub fn is_colorful() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+    Paint::for_stderr().is_on()
+}
+
+/// Whether stderr is a terminal on which a line can be drawn again and again.
+pub(super) fn is_live() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// How many columns the terminal has that stderr is, now.
+pub(super) fn width() -> usize {
+    let size = ::console::Term::stderr().size_checked();
+    size.map_or(80, |(_, columns)| usize::from(columns))
+}
+
+/// Whether the lines that people read begin with the time.
+static IS_LOG: AtomicBool = AtomicBool::new(false);
+/// What [`start`] was told.
+static STARTED: OnceLock<(LogFormat, Option<Verbosity>)> = OnceLock::new();
+
+/// From now on lines come over a long time: where stderr is no terminal, each begins with the time of day (UTC), unless
+/// there are only warnings.
+pub fn begin_log() {
+    let is_quiet = matches!(STARTED.get(), Some((_, Some(Verbosity::Quiet))));
+    IS_LOG.store(!is_quiet && !io::stderr().is_terminal(), Ordering::Relaxed);
+}
+
+/// The last line of a JSON log says that it is the last, and how the command ended. People see it by other signs.
+pub fn end_log(exit_code: u8) {
+    if matches!(STARTED.get(), Some((LogFormat::Json, _))) {
+        info!(exit_code, "end");
+    }
 }
 
 /// Writes a result to stdout. A reader that has gone away is no failure.
@@ -77,7 +127,17 @@ pub fn print(text: &str) -> io::Result<()> {
 /// As [`print`], and what `write` says.
 pub fn print_with(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    match write(&mut out).and_then(|()| out.flush()) {
+    let written = match github::is_on() {
+        true => {
+            let mut text = Vec::new();
+            write(&mut text).and_then(|()| {
+                let text = String::from_utf8_lossy(&text);
+                out.write_all(github::harmless(&text).as_bytes())
+            })
+        }
+        false => write(&mut out),
+    };
+    match written.and_then(|()| out.flush()) {
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
@@ -91,16 +151,44 @@ pub fn say(text: &str) {
     }
 }
 
-static BAR: OnceLock<Mutex<Option<ProgressBar>>> = OnceLock::new();
+/// Writes an annotation of GitHub Actions: one line, a workflow command as it stands.
+pub(super) fn annotate(annotation: &str) {
+    // Stderr never fails.
+    let _ = Stderr.write(format!("{annotation}\n").as_bytes());
+}
 
-fn bar() -> MutexGuard<'static, Option<ProgressBar>> {
+/// Under GitHub Actions, shows what is wrong with a manifest at its place.
+pub fn annotate_problem(problem: &Problem) {
+    if github::is_on() {
+        let file = problem.file().display().to_string();
+        let place = Some((&*file, problem.line()));
+        annotate(&github::annotation("error", place, problem.message()));
+    }
+}
+
+static BAR: OnceLock<Mutex<Option<Shown>>> = OnceLock::new();
+
+/// A bar on the screen, and a terminal that does not write below it.
+struct Shown(ProgressBar, Option<Unechoed>);
+
+fn bar() -> MutexGuard<'static, Option<Shown>> {
     let bar = BAR.get_or_init(Mutex::default);
     bar.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 /// Log lines appear above this bar from now on; `None` ends that.
 pub(super) fn set_bar(new: Option<ProgressBar>) {
-    *bar() = new;
+    *bar() = new.map(|bar| Shown(bar, Unechoed::begin()));
+}
+
+/// Takes the bar off the screen before the process ends in the middle of a run. A bar that is just being drawn stays:
+/// the terminal may be the reason why nothing ends.
+pub fn clear_bar() {
+    if let Some(Ok(mut bar)) = BAR.get().map(|bar| bar.try_lock())
+        && let Some(Shown(bar, _unechoed)) = bar.take()
+    {
+        bar.finish_and_clear();
+    }
 }
 
 /// Stderr, with the bar taken out of the way while a line is written.
@@ -120,7 +208,7 @@ impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let write = || io::stderr().write_all(bytes);
         let _ = match &*bar() {
-            Some(bar) => bar.suspend(write),
+            Some(Shown(bar, _)) => bar.suspend(write),
             None => write(),
         };
         Ok(bytes.len())
@@ -132,7 +220,9 @@ impl Write for Stderr {
 }
 
 /// `warning: …`, `error: …`, or just the text.
-struct Lines;
+struct Lines {
+    paint: Paint,
+}
 
 impl<S, N> FormatEvent<S, N> for Lines
 where
@@ -141,29 +231,64 @@ where
 {
     fn format_event(
         &self,
-        _: &FmtContext<'_, S, N>,
+        context: &FmtContext<'_, S, N>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        match *event.metadata().level() {
-            Level::ERROR => write!(writer, "error: ")?,
-            Level::WARN => write!(writer, "warning: ")?,
+        let mut message = Message::default();
+        event.record(&mut message);
+        let level = *event.metadata().level();
+        if let Some(span) = context.lookup_current().filter(|_| level == Level::TRACE)
+            && let Some(fields) = span.extensions().get::<FormattedFields<N>>()
+        {
+            // Which request it is about.
+            let about = format!("{} {}", span.name(), fields.fields);
+            let _ = write!(message.text, " [{}]", about.trim_end());
+        }
+        let text = match github::is_on() {
+            false => message.text,
+            true => match annotated(level).filter(|_| !message.is_about_a_row) {
+                // Of rows that failed, each cause gets one in the end.
+                Some(level) => {
+                    return writeln!(writer, "{}", github::annotation(level, None, &message.text));
+                }
+                None => github::harmless(&message.text).into_owned(),
+            },
+        };
+        if IS_LOG.load(Ordering::Relaxed) {
+            write!(writer, "{} ", Utc::now().format("%H:%M:%S"))?;
+        }
+        match level {
+            Level::ERROR => write!(writer, "{} ", self.paint.bad("error:"))?,
+            Level::WARN => write!(writer, "{} ", self.paint.waiting("warning:"))?,
             _ => {}
         }
-        let mut message = Message(writer.by_ref(), Ok(()));
-        event.record(&mut message);
-        message.1?;
-        writeln!(writer)
+        writeln!(writer, "{text}")
+    }
+}
+
+/// The level of an annotation of GitHub Actions, for what is worth one.
+fn annotated(level: Level) -> Option<&'static str> {
+    match level {
+        Level::ERROR => Some("error"),
+        Level::WARN => Some("warning"),
+        _ => None,
     }
 }
 
 /// The message alone; its fields are for machines.
-struct Message<'w>(Writer<'w>, fmt::Result);
+#[derive(Default)]
+struct Message {
+    text: String,
+    is_about_a_row: bool,
+}
 
-impl Visit for Message<'_> {
+impl Visit for Message {
     fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            self.1 = write!(self.0, "{value:?}");
+        match field.name() {
+            "message" => self.text = format!("{value:?}"),
+            "request_id" => self.is_about_a_row = true,
+            _ => {}
         }
     }
 }

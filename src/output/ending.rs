@@ -76,6 +76,17 @@ pub struct Standing {
     pub empty: usize,
 }
 
+/// Whether the report of a row is collected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Collecting {
+    /// It is, or there is nothing to collect.
+    Done,
+    /// It was not tried, or the server still makes it.
+    Waiting,
+    /// It cannot be had: the row says why.
+    Failed,
+}
+
 impl Ending<'_> {
     /// Counts the rows.
     pub fn standing(&self) -> Standing {
@@ -93,6 +104,19 @@ impl Ending<'_> {
             }
         }
         standing
+    }
+
+    /// How far the report of a created row is, where files were asked for.
+    pub(super) fn collecting(&self, row: &Row) -> Collecting {
+        if !self.about.collects || !matches!(row.state, State::Created(_)) || is_collected(row) {
+            return Collecting::Done;
+        }
+        let is_over = !matches!(&*row.collected.status, "" | "IN_PROGRESS");
+        let is_tried = !row.collected.error.is_empty();
+        match is_tried && (is_over || row.collected.status.is_empty()) {
+            true => Collecting::Failed,
+            false => Collecting::Waiting,
+        }
     }
 }
 

@@ -4,26 +4,49 @@
 //! goes on comes from one stream of events: each output is one [`Reader`] in one file, and [`Readers`] is their list.
 
 mod audit_view;
+mod causes;
 mod check_view;
+mod color;
 pub mod console;
+mod document;
+mod echo;
 mod ending;
+mod failures;
+mod github;
+mod heading;
+mod junit;
 mod life_view;
+mod log_filter;
+mod matrix;
+mod metrics;
+mod next;
 mod plan_view;
 mod progress;
 mod readers;
 mod recorder;
 mod status_view;
 mod summary;
+mod summary_json;
 mod words;
+mod workflow_command;
+
+#[cfg(test)]
+mod hostile;
 
 pub use audit_view::{AuditView, audit_schema};
 pub use check_view::{CheckView, check_schema};
+pub use color::Color;
+pub use document::{Document, DocumentKind, try_document};
 pub use ending::{About, Ending, Standing};
+pub use github::GithubActions;
+pub use heading::{Workload, first_line};
 pub use life_view::LifeView;
-pub use plan_view::{Action, PlanView};
-pub use progress::Progress;
+pub use next::Commands;
+pub use plan_view::{Action, PlanView, plan_schema};
+pub use progress::{Estimate, Left, Pace, Progress};
 pub use readers::{Reader, Readers};
 pub use recorder::History;
-pub use status_view::StatusView;
+pub use status_view::{StatusView, status_schema};
 pub use summary::Summary;
+pub use summary_json::summary_schema;
 pub(crate) use words::duration;

@@ -2,9 +2,11 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, io, time::Duration};
 
+use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
+use serde_json::Value;
 
-use super::words;
+use super::{matrix::Matrix, words};
 use crate::{
     ledger::{Ledger, Row, State, neutralise},
     plan::{Plan, Planned, Warning, time_to_send},
@@ -13,7 +15,7 @@ use crate::{
 };
 
 /// What a run would do with a planned request, given the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Create the report.
@@ -72,31 +74,60 @@ pub struct PlanView<'a> {
 /// How many requests the table shows.
 const SHOWN: usize = 10;
 
-#[derive(Serialize)]
+/// A selected request.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename = "Request", deny_unknown_fields)]
 struct Line<'a> {
+    /// Its name in the ledger.
     request_id: String,
+    /// The job that names it first.
     job: &'a str,
+    /// The sub-partner's label; null where it has none.
     sub_partner: Option<&'a str>,
+    /// The sub-partner's id; null for the partner itself.
     sub_partner_org_id: Option<&'a str>,
+    /// PARTNER, CUSTOMER or USER.
     r#type: &'static str,
+    /// The first day.
     billing_start_date: String,
+    /// The last day.
     billing_end_date: String,
+    /// Whether internal organisations are included.
     internal: bool,
+    /// What would be done.
     action: Action,
     /// Why its row failed, or waits, before.
     error_code: Option<&'a str>,
 }
 
-#[derive(Serialize)]
+/// What a manifest means, or a ledger leaves to do, and what a run would do about it.
+#[derive(Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct PlanJson<'a> {
+    /// The name of the manifest.
     manifest: &'a str,
+    /// The ledger's path.
     ledger: &'a str,
+    /// The selected requests.
     requests: usize,
+    /// How many times a request is named again, and is not made again for it.
     folded: usize,
+    /// How many requests by what would be done about them; what is not there is 0.
     actions: BTreeMap<Action, usize>,
+    /// How long sending takes at least; null where no rate is set.
     seconds_at_the_configured_rate: Option<f64>,
+    /// What is allowed and probably not meant.
     warnings: &'a [Warning],
+    /// The selected requests in order.
     rows: Vec<Line<'a>>,
+}
+
+/// The JSON Schema (2020-12) of [`PlanView::json`], for `monthend schema plan`.
+pub fn plan_schema() -> Value {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    let mut schema = generator.into_root_schema_for::<PlanJson<'_>>();
+    schema.insert("title".to_owned(), "monthend plan".into());
+    schema.to_value()
 }
 
 impl PlanView<'_> {
@@ -228,21 +259,42 @@ impl PlanView<'_> {
             &[1, 2, 3],
         ));
         out.push('\n');
-        let first = self.lines().take(SHOWN).map(|line| {
+        out.push_str(&self.requests());
+        out.push('\n');
+        out.push_str(&self.totals());
+        out
+    }
+
+    /// By sub-partner and period, or the first requests one by one.
+    fn requests(&self) -> String {
+        let failed = |planned: &Planned| failed_before(self.ledger.get(planned.id));
+        if let Some(matrix) = Matrix::new(&self.selected, SHOWN, |p| failed(p).is_some()) {
+            let (mut table, more) = matrix.table(SHOWN);
+            if more > 0 {
+                let more = words::count(more, "more sub-partner");
+                let _ = writeln!(table, "… and {more} (--format csv shows all)");
+            }
+            return table;
+        }
+        let first = self.lines().zip(&self.selected).take(SHOWN);
+        let first = first.map(|(line, planned)| {
             let who = line
                 .sub_partner
                 .or(line.sub_partner_org_id)
                 .unwrap_or("own");
             let internal = if line.internal { " internal" } else { "" };
-            let days = format!("{} to {}", line.billing_start_date, line.billing_end_date);
+            let mut would = line.action.word().replace('_', " ");
+            if let Some(code) = failed(planned) {
+                let _ = write!(would, " (failed before: {code})");
+            }
             vec![
                 words::shortened(who),
                 format!("{}{internal}", line.r#type),
-                days,
-                line.action.word().replace('_', " "),
+                format!("{} to {}", line.billing_start_date, line.billing_end_date),
+                would,
             ]
         });
-        out.push_str(&words::columns(
+        let mut table = words::columns(
             &[
                 "SUB-PARTNER",
                 "TYPE",
@@ -251,18 +303,13 @@ impl PlanView<'_> {
             ],
             first.collect(),
             &[],
-        ));
+        );
         let more = self.selected.len().saturating_sub(SHOWN);
         if more > 0 {
-            let _ = writeln!(
-                out,
-                "… and {} (--format csv shows all)",
-                words::count(more, "more request")
-            );
+            let more = words::count(more, "more request");
+            let _ = writeln!(table, "… and {more} (--format csv shows all)");
         }
-        out.push('\n');
-        out.push_str(&self.totals());
-        out
+        table
     }
 
     fn totals(&self) -> String {
@@ -295,6 +342,11 @@ impl PlanView<'_> {
                 let _ = write!(out, ", {}", what.replace("{}", &words::grouped(n(action))));
             }
         }
+        let limits = self.limits;
+        let _ = match self.time(&actions) {
+            Some(time) => write!(out, "; {} at {}", words::about(time), limits.rate),
+            None => write!(out, "; as fast as the server lets it (rate: unlimited)"),
+        };
         let mut before: BTreeMap<&str, usize> = BTreeMap::new();
         for code in self.lines().filter_map(|line| line.error_code) {
             *before.entry(code).or_default() += 1;
@@ -312,11 +364,6 @@ impl PlanView<'_> {
                 causes.join(", ")
             );
         }
-        let limits = self.limits;
-        let _ = match self.time(&actions) {
-            Some(time) => write!(out, "; {} at {}", words::about(time), limits.rate),
-            None => write!(out, "; as fast as the server lets it (rate: unlimited)"),
-        };
         let exists = if self.ledger_exists {
             ""
         } else {
@@ -324,5 +371,23 @@ impl PlanView<'_> {
         };
         let _ = writeln!(out, "\nledger {}{exists}", self.ledger_path);
         out
+    }
+}
+
+/// The cause of a row that failed and would be sent again.
+fn failed_before(row: Option<&Row>) -> Option<&str> {
+    match &row?.state {
+        State::Failed { reason, .. } => Some(&reason.code),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checked_in_schema_is_up_to_date() {
+        crate::tests::is_checked_in("plan", &plan_schema());
     }
 }

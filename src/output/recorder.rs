@@ -8,7 +8,7 @@ use super::{Ending, Reader, Standing};
 use crate::{
     history::{self, Line, Run, What, append},
     ledger::{Row, State},
-    runner::{Attempt, Event, EventKind},
+    runner::{Attempt, Event, EventKind, Fetched},
     session::News,
 };
 
@@ -85,7 +85,8 @@ impl History {
                 let failures = *failures;
                 self.add(at, What::Failing { failures, error });
             }
-            News::Renewed => {}
+            // Creates that are tried again stand in the history as attempts.
+            News::Retrying { .. } | News::Renewed => {}
         }
     }
 }
@@ -182,19 +183,21 @@ fn what(kind: &EventKind) -> Option<What> {
             request_id: id(row),
             replaced: replaced(row),
         },
-        EventKind::Collected(row) => What::Collected {
+        EventKind::Collected(row, Fetched::Now) => What::Collected {
             request_id: id(row),
             file: row.collected.file.clone(),
             sha256: row.collected.sha256.clone(),
             rows: row.collected.rows,
         },
-        EventKind::NotCollected(row) => What::NotCollected {
+        EventKind::NotCollected(row, _) => What::NotCollected {
             request_id: id(row),
             report_status: row.collected.status.clone(),
             error: row.collected.error.clone(),
         },
         // Each of these is followed by another line about the same row, or concerns all rows.
         EventKind::Settled(_)
+        // What a file holds that lay there already was told by the run that brought it.
+        | EventKind::Collected(_, Fetched::Before)
         | EventKind::Attempted(_)
         | EventKind::Started
         | EventKind::Retrying { .. }

@@ -1,31 +1,81 @@
 //! What a ledger holds, counted.
 
-use std::collections::BTreeMap;
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+    fmt::Write as _,
+};
 
+use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
+use serde_json::Value;
 
-use super::words;
-use crate::ledger::{Row, State};
+use super::{causes::causes, words};
+use crate::ledger::{Row, State, neutralise};
 
 /// How many rows of each status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct Statuses {
+    /// The server has accepted the request and given an id.
     created: usize,
+    /// Refused for good, or in doubt.
     failed: usize,
+    /// Not sent yet.
     pending: usize,
+    /// Sent, and the answer is not recorded.
     sending: usize,
 }
 
-/// A ledger's counts, by status, type, period and cause.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// A ledger's counts, by status, type, period, cause and sub-partner.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct StatusView {
+    /// The ledger's path.
     ledger: String,
+    /// The rows that are counted.
     total: usize,
+    /// All of them.
     by_status: Statuses,
+    /// By report type.
     by_type: BTreeMap<String, Statuses>,
+    /// By period: `2026-09`, or its first and last day.
     by_period: BTreeMap<String, Statuses>,
+    /// Failed rows by their `error_code`.
     by_cause: BTreeMap<String, usize>,
+    /// Those that failed most first.
+    sub_partners: Vec<SubPartner>,
+    /// Causes with whom they concern and what was said.
+    #[serde(skip)]
+    concerned: Vec<[String; 3]>,
 }
+
+/// One sub-partner's counts, or those of the partner itself.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+struct SubPartner {
+    /// Its id; null for the partner itself.
+    sub_partner_org_id: Option<String>,
+    /// Its label; null where it has none.
+    sub_partner: Option<String>,
+    #[serde(flatten)]
+    statuses: Statuses,
+    /// As people read it.
+    #[serde(skip)]
+    who: String,
+}
+
+/// The JSON Schema (2020-12) of [`StatusView::json`], for `monthend schema status`.
+pub fn status_schema() -> Value {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    let mut schema = generator.into_root_schema_for::<StatusView>();
+    schema.insert("title".to_owned(), "monthend status".into());
+    schema.to_value()
+}
+
+/// No line is wider, but for long names.
+const WIDTH: usize = 100;
+/// How many sub-partners the table shows.
+const SHOWN: usize = 10;
 
 impl Statuses {
     fn add(&mut self, state: &State) {
@@ -42,6 +92,19 @@ impl Statuses {
     }
 }
 
+impl SubPartner {
+    /// Nothing counted yet.
+    fn of(row: &Row) -> Self {
+        let org_id = row.request().sub_partner.as_ref();
+        SubPartner {
+            sub_partner_org_id: org_id.map(ToString::to_string),
+            sub_partner: row.label.as_deref().map(ToOwned::to_owned),
+            statuses: Statuses::default(),
+            who: words::who(row),
+        }
+    }
+}
+
 impl StatusView {
     /// Counts `rows`.
     pub fn new<'a>(ledger: String, rows: impl IntoIterator<Item = &'a Row>) -> Self {
@@ -52,8 +115,19 @@ impl StatusView {
             by_type: BTreeMap::new(),
             by_period: BTreeMap::new(),
             by_cause: BTreeMap::new(),
+            sub_partners: Vec::new(),
+            concerned: Vec::new(),
         };
-        for row in rows {
+        let rows: Vec<&Row> = rows.into_iter().collect();
+        let mut places: HashMap<_, usize> = HashMap::new();
+        for row in &rows {
+            let place = *places
+                .entry(row.request().sub_partner.as_ref())
+                .or_insert_with(|| {
+                    view.sub_partners.push(SubPartner::of(row));
+                    view.sub_partners.len() - 1
+                });
+            view.sub_partners[place].statuses.add(&row.state);
             view.total += 1;
             view.by_status.add(&row.state);
             let request = row.request();
@@ -66,6 +140,14 @@ impl StatusView {
                 *view.by_cause.entry(code).or_default() += 1;
             }
         }
+        let undone = |s: &Statuses| (s.failed, s.sending, s.pending);
+        view.sub_partners
+            .sort_by_key(|partner| Reverse(undone(&partner.statuses)));
+        let causes = causes(rows, false);
+        let lines = causes
+            .iter()
+            .map(|cause| [cause.code.to_owned(), cause.whom(WIDTH - 16), cause.said()]);
+        view.concerned = lines.collect();
         view
     }
 
@@ -75,6 +157,48 @@ impl StatusView {
     /// None that these values could have; the type is the JSON writer's.
     pub fn json(&self) -> serde_json::Result<String> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+
+    /// For spreadsheets: a line for each count, of all rows and by each of type, period, cause and sub-partner.
+    ///
+    /// # Errors
+    /// None that a String could have; the type is the CSV writer's.
+    pub fn csv(&self) -> csv::Result<String> {
+        let mut out = csv::Writer::from_writer(Vec::new());
+        out.write_record([
+            "by",
+            "name",
+            "sub_partner_org_id",
+            "created",
+            "failed",
+            "pending",
+            "sending",
+        ])?;
+        let mut line = |by: &str, name: &str, org_id: &str, s: &Statuses| {
+            let counts = [s.created, s.failed, s.pending, s.sending].map(|n| n.to_string());
+            let [created, failed, pending, sending] = &counts;
+            let (name, org_id) = (neutralise(name), neutralise(org_id));
+            out.write_record([by, &*name, &*org_id, created, failed, pending, sending])
+        };
+        line("all", "", "", &self.by_status)?;
+        for (name, statuses) in &self.by_type {
+            line("type", name, "", statuses)?;
+        }
+        for (name, statuses) in &self.by_period {
+            line("period", name, "", statuses)?;
+        }
+        for (name, failed) in &self.by_cause {
+            let failed = Statuses {
+                failed: *failed,
+                ..Statuses::default()
+            };
+            line("cause", name, "", &failed)?;
+        }
+        for partner in &self.sub_partners {
+            let org_id = partner.sub_partner_org_id.as_deref().unwrap_or_default();
+            line("sub_partner", &partner.who, org_id, &partner.statuses)?;
+        }
+        words::csv_text(out)
     }
 
     /// For people.
@@ -96,18 +220,32 @@ impl StatusView {
         out.push_str(&block("TYPE", lines(&self.by_type)));
         out.push('\n');
         out.push_str(&block("PERIOD", lines(&self.by_period)));
-        if !self.by_cause.is_empty() {
-            let causes = self
-                .by_cause
-                .iter()
-                .map(|(code, n)| vec![code.clone(), words::grouped(*n)]);
-            out.push('\n');
-            out.push_str(&words::columns(
-                &["CAUSE", "FAILED"],
-                causes.collect(),
-                &[1],
-            ));
+        let of = self.sub_partners.iter().take(SHOWN);
+        let of = of.map(|partner| row(&partner.who, &partner.statuses));
+        out.push('\n');
+        out.push_str(&block("SUB-PARTNER", of.collect()));
+        let more = self.sub_partners.len().saturating_sub(SHOWN);
+        if more > 0 {
+            let more = words::count(more, "more sub-partner");
+            let _ = writeln!(out, "… and {more} (--sub-partner shows one of them)");
+        }
+        if !self.concerned.is_empty() {
+            out.push_str("\nFAILED\n");
+        }
+        for [code, whom, said] in &self.concerned {
+            let said = words::cut(said, WIDTH - 2);
+            let _ = writeln!(out, "{code}  {whom}\n  {said}");
         }
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checked_in_schema_is_up_to_date() {
+        crate::tests::is_checked_in("status", &status_schema());
     }
 }

@@ -1,15 +1,16 @@
 //! How a run ended, in words.
 
-use std::{collections::BTreeMap, fmt::Write as _, path::Path};
+use std::{fmt::Write as _, path::Path};
 
-use super::words;
-use crate::{
-    ledger::{Row, State},
-    runner::Finished,
-    settings::Rate,
+use super::{
+    causes::{Cause, causes},
+    color::Paint,
+    next::{Commands, next},
+    words,
 };
+use crate::{ledger::Row, pacing::Stats, runner::Finished, settings::Rate};
 
-/// The end of a run, for people.
+/// The end of a run, for people. It fits one screen of 24 lines and 100 columns, but for long paths.
 pub struct Summary<'a> {
     /// How it ended.
     pub finished: &'a Finished,
@@ -21,61 +22,75 @@ pub struct Summary<'a> {
     pub ledger: &'a Path,
     /// `limits.rate`, for the hint.
     pub rate: Rate,
+    /// Whether the reports are a sandbox's.
+    pub is_rehearsal: bool,
+    /// How to go on.
+    pub commands: &'a Commands,
 }
 
-/// How many rows are named for each cause.
-const NAMED: usize = 3;
+/// How many causes are told, each on two or three lines.
+const CAUSES: usize = 4;
+const WIDTH: usize = 100;
 
 impl Summary<'_> {
     /// The text for stdout.
     pub fn text(&self) -> String {
-        let Finished {
-            counts,
-            pace,
-            elapsed,
-            ..
-        } = self.finished;
+        self.painted(Paint::for_stdout())
+    }
+
+    fn painted(&self, paint: Paint) -> String {
+        let mut out = self.counts(paint);
+        out.push_str(&self.failures(paint));
+        out.push_str(&self.outside());
+        out.push_str(&self.pace());
+        let _ = writeln!(out, "ledger  {}", self.ledger.display());
+        if let Some(advice) = self.rate_advice() {
+            let _ = writeln!(out, "{advice}");
+        }
+        if self.is_rehearsal {
+            let _ = writeln!(
+                out,
+                "{}",
+                paint.strong("SANDBOX: a rehearsal; no real reports were made")
+            );
+        }
+        if let Some((why, command)) = next(self.finished, &self.selected, self.commands) {
+            let _ = writeln!(out, "\n{why}:\n  {}", paint.strong(&command));
+        }
+        out
+    }
+
+    fn counts(&self, paint: Paint) -> String {
+        let counts = &self.finished.counts;
         let mut out = String::new();
         let mut line = |name: &str, n: usize, note: &str| {
-            if n > 0 || name == "created" {
-                // Writing to a String does not fail.
-                let _ = writeln!(out, "{name:<9}{:>7}{note}", words::grouped(n));
+            if n > 0 {
+                let name = format!("{name:<9}");
+                let name = match name.trim_end() {
+                    "created" | "collected" => paint.good(&name),
+                    "failed" | "missing" => paint.bad(&name),
+                    "pending" | "sending" => paint.waiting(&name),
+                    _ => name,
+                };
+                let note = if note.is_empty() {
+                    String::new()
+                } else {
+                    format!("  {note}")
+                };
+                let _ = writeln!(out, "{name}{:>7}{note}", words::grouped(n));
             }
         };
         line("created", counts.created, "");
+        line("adopted", counts.adopted, "the server had them already");
         line("failed", counts.failed, "");
-        line("pending", counts.pending, "  (not sent yet)");
-        line(
-            "sending",
-            counts.sending,
-            "  (in doubt: a report may exist)",
-        );
-        line("skipped", counts.skipped, "  (created before)");
+        line("pending", counts.pending, "not sent yet");
+        line("sending", counts.sending, "in doubt: a report may exist");
+        line("skipped", counts.skipped, "created before");
         line("collected", counts.collected, &self.empty());
-        line(
-            "missing",
-            counts.uncollected,
-            "  (created and not collected)",
-        );
-        out.push_str(&self.failures());
-        out.push_str(&self.outside());
-        let rate = pace.accepted as f64 / elapsed.as_secs_f64().max(1e-3);
-        let _ = write!(out, "elapsed {}", words::duration(*elapsed));
-        if pace.sent > 0 {
-            let _ = write!(out, ", {} sent", words::count(count(pace.sent), "request"));
+        line("missing", counts.uncollected, "created and not collected");
+        if out.is_empty() {
+            out.push_str("nothing to do\n");
         }
-        // Over less than a second a rate says nothing.
-        if pace.accepted > 0 && elapsed.as_secs() > 0 {
-            let _ = write!(out, " ({rate:.1}/s)");
-        }
-        if pace.rate_limited > 0 {
-            let _ = write!(out, ", {} answered 429", pace.rate_limited);
-        }
-        if !pace.paused.is_zero() {
-            let _ = write!(out, ", paused for {}", words::duration(pace.paused));
-        }
-        let _ = writeln!(out, "\nledger  {}", self.ledger.display());
-        out.push_str(&self.hint());
         out
     }
 
@@ -83,49 +98,32 @@ impl Summary<'_> {
     fn empty(&self) -> String {
         match self.finished.counts.empty {
             0 => String::new(),
-            n => format!("  ({} without any row)", words::count(n, "report")),
+            n => format!("{} without any row", words::count(n, "report")),
         }
     }
 
-    fn failures(&self) -> String {
-        let mut causes: BTreeMap<(&str, &str), Vec<&Row>> = BTreeMap::new();
-        for row in &self.selected {
-            let cause = match &row.state {
-                State::Failed { reason, .. } => (&*reason.code, &*reason.text),
-                state @ State::InDoubt { .. } => (
-                    state.error_code(),
-                    "a person has to decide (monthend resolve)",
-                ),
-                State::Created(_) if self.finished.counts.uncollected > 0 => {
-                    ("not collected", &*row.collected.error)
-                }
-                _ => continue,
-            };
-            if cause.1.is_empty() {
-                continue;
-            }
-            causes.entry(cause).or_default().push(row);
-        }
-        let mut causes: Vec<_> = causes.into_iter().collect();
-        causes.sort_by_key(|(cause, rows)| (std::cmp::Reverse(rows.len()), *cause));
+    fn failures(&self, paint: Paint) -> String {
+        let counts = &self.finished.counts;
+        let causes = causes(self.selected.iter().copied(), counts.uncollected > 0);
         let mut out = String::new();
-        for ((code, text), rows) in causes {
-            let named: Vec<String> = rows
-                .iter()
-                .take(NAMED)
-                .map(|row| words::name(row))
-                .collect();
-            let more = rows.len().saturating_sub(NAMED);
-            let more = if more > 0 {
-                format!(", and {more} more")
-            } else {
-                String::new()
-            };
+        for cause in causes.iter().take(CAUSES) {
+            let room = WIDTH.saturating_sub(words::width(cause.code) + 4);
+            let _ = writeln!(out, "  {}  {}", paint.bad(cause.code), cause.whom(room));
+            let said = words::cut(&cause.said(), WIDTH - 4);
+            let _ = writeln!(out, "    {said}");
+            if let Some(advice) = cause.advice().filter(|_| !self.is_rehearsal) {
+                let _ = writeln!(out, "    to do: {advice}");
+            }
+        }
+        let more: &[Cause<'_>] = causes.get(CAUSES..).unwrap_or_default();
+        if !more.is_empty() {
+            let requests: usize = more.iter().map(|cause| cause.rows.len()).sum();
             let _ = writeln!(
                 out,
-                "  {:>5}  {code}: {text}\n         {}{more}",
-                rows.len(),
-                named.join(", ")
+                "  and {} with {}: {}",
+                words::count(more.len(), "other cause"),
+                words::count(requests, "request"),
+                self.commands.status
             );
         }
         out
@@ -135,38 +133,118 @@ impl Summary<'_> {
         if self.outside.is_empty() {
             return String::new();
         }
-        let named: Vec<String> = self
-            .outside
-            .iter()
-            .take(NAMED)
-            .map(|row| words::name(row))
-            .collect();
-        let more = self.outside.len().saturating_sub(NAMED);
-        let more = if more > 0 {
-            format!(", and {more} more")
-        } else {
-            String::new()
-        };
+        let named = self.outside.iter().map(|row| words::name(row)).collect();
         format!(
-            "left alone: {} of the ledger not in today's plan: {}{more} (`monthend retry` sends them)\n",
+            "left alone: {} not in today's plan: {}\n  (`monthend retry` sends them)\n",
             words::count(self.outside.len(), "unfinished row"),
-            named.join(", "),
+            words::listed(named, WIDTH - 60),
         )
     }
 
-    /// One hint at most: which setting would have fitted.
-    fn hint(&self) -> String {
-        let Some(measured) = self.finished.pace.measured_rate else {
-            return String::new();
-        };
-        format!(
-            "limits.rate: {} would have fitted this server (it is {} in the manifest)\n",
-            words::rate(measured),
-            self.rate
-        )
+    fn pace(&self) -> String {
+        let Finished { pace, elapsed, .. } = self.finished;
+        let mut out = format!("elapsed {}", words::duration(*elapsed));
+        if pace.sent > 0 {
+            let _ = write!(out, ", {} sent", words::count(count(pace.sent), "request"));
+        }
+        // Over some seconds a rate says nothing.
+        if pace.accepted > 0 && elapsed.as_secs() >= 5 {
+            let rate = pace.accepted as f64 / elapsed.as_secs_f64();
+            let _ = write!(out, " ({} on average)", words::rate(rate));
+        }
+        if pace.rate_limited > 0 {
+            let _ = write!(
+                out,
+                ", {} answered 429",
+                words::grouped(count(pace.rate_limited))
+            );
+        }
+        if pace.paused.as_secs() > 0 {
+            let _ = write!(out, ", paused for {}", words::duration(pace.paused));
+        }
+        out.push('\n');
+        out
     }
+
+    fn rate_advice(&self) -> Option<String> {
+        let rate = rate_advice(&self.finished.pace, self.rate)?;
+        let rate = words::rate(rate);
+        let is_whole = self.finished.stop.is_none();
+        is_whole.then(|| {
+            format!(
+                "limits.rate: with {rate} most of the 429s would not have come (it is {} now)",
+                self.rate
+            )
+        })
+    }
+}
+
+/// The ceiling that would have spared most of the 429s. Only where the limit was met again and again and measured in
+/// between, and where it is clearly lower than the present ceiling: else something other than the ceiling was the cause.
+fn rate_advice(pace: &Stats, ceiling: Rate) -> Option<f64> {
+    const THROTTLES: u64 = 3;
+    const ACCEPTED: u64 = 50;
+    const CLEARLY: f64 = 0.95;
+    let measured = pace.measured_rate?;
+    let is_lower = ceiling
+        .per_second()
+        .is_none_or(|ceiling| measured < CLEARLY * ceiling);
+    (pace.throttles >= THROTTLES && pace.accepted >= ACCEPTED && is_lower).then_some(measured)
 }
 
 fn count(n: u64) -> usize {
     usize::try_from(n).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_advised_only_where_it_was_the_cause() {
+        let often = Stats {
+            accepted: 500,
+            throttles: 5,
+            rate_limited: 40,
+            measured_rate: Some(3.8),
+            ..Stats::default()
+        };
+        let ceiling = |text: &str| text.parse::<Rate>().unwrap();
+        assert_eq!(rate_advice(&often, ceiling("300/min")), Some(3.8));
+        assert_eq!(rate_advice(&often, Rate::Unlimited), Some(3.8));
+        // Never above the present ceiling, nor what is as good as it.
+        assert_eq!(rate_advice(&often, ceiling("60/min")), None);
+        assert_eq!(rate_advice(&often, ceiling("230/min")), None);
+        // One long wait is no limit, and neither are 429s among a handful of requests.
+        assert_eq!(
+            rate_advice(
+                &Stats {
+                    throttles: 1,
+                    ..often
+                },
+                Rate::Unlimited
+            ),
+            None
+        );
+        assert_eq!(
+            rate_advice(
+                &Stats {
+                    accepted: 20,
+                    ..often
+                },
+                Rate::Unlimited
+            ),
+            None
+        );
+        assert_eq!(
+            rate_advice(
+                &Stats {
+                    measured_rate: None,
+                    ..often
+                },
+                Rate::Unlimited
+            ),
+            None
+        );
+    }
 }

@@ -4,46 +4,61 @@ use std::time::Duration;
 
 use comfy_table::{Table, presets::NOTHING};
 
-use crate::{ledger::Row, settings::RateUnit};
+use crate::{ledger::Row, settings::RateUnit, text};
 
-/// `1 request`, `1,234 requests`.
-pub(super) fn count(n: usize, what: &str) -> String {
-    let s = if n == 1 { "" } else { "s" };
-    format!("{} {what}{s}", grouped(n))
-}
+pub(super) use crate::text::count;
 
 /// `1,234,567`.
 pub(super) fn grouped(n: usize) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    text::grouped(n as u64)
 }
 
-/// `850ms`, `12.3s`, `3m 20s`, `1h 5m`.
+/// The lines that a CSV writer has been given.
+///
+/// # Errors
+/// None that a buffer in memory could have; the type is the CSV writer's.
+pub(super) fn csv_text(lines: csv::Writer<Vec<u8>>) -> csv::Result<String> {
+    let bytes = (lines.into_inner()).map_err(|e| csv::Error::from(e.into_error()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// `850 ms`, `2.5 s`, `12 s`, `3m 20s`, `1h 5m`.
 pub(crate) fn duration(d: Duration) -> String {
     // A wait of a second is still one after some microseconds.
     let d = Duration::from_millis(u64::try_from(d.as_micros().div_ceil(1000)).unwrap_or(u64::MAX));
-    let seconds = d.as_secs();
+    match d.as_millis() {
+        ..1000 => format!("{} ms", d.as_millis()),
+        1000..9950 if !d.as_millis().is_multiple_of(1000) => format!("{:.1} s", d.as_secs_f64()),
+        _ => rounded(d),
+    }
+}
+
+/// `12 s`, `3m 20s`, `1h 5m`, to the nearest second.
+pub(super) fn rounded(d: Duration) -> String {
+    let seconds = (d + Duration::from_millis(500)).as_secs();
     match seconds {
-        0 => format!("{}ms", d.as_millis()),
-        1..60 => format!("{:.1}s", d.as_secs_f64()),
+        0..60 => format!("{seconds} s"),
         60..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
         _ => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
     }
+}
+
+/// `725 s`, for what is counted down: never 0 as long as something is left.
+pub(super) fn seconds(d: Duration) -> String {
+    format!("{} s", d.as_millis().div_ceil(1000))
 }
 
 /// `about 3m 20s`, for what is only estimated.
 pub(super) fn about(d: Duration) -> String {
     match d.as_secs() {
         0 => "less than a second".to_owned(),
-        _ => format!("about {}", duration(d)),
+        _ => format!("about {}", rounded(d)),
     }
+}
+
+/// How many columns of a terminal a text takes.
+pub(super) fn width(text: &str) -> usize {
+    console::measure_text_width(text)
 }
 
 /// A rate in the manifest's form, in the smallest unit that gives a number of three digits or so: `228/min`.
@@ -90,14 +105,42 @@ pub(super) fn shortened(who: &str) -> String {
     format!("{head}…{tail}")
 }
 
+/// As much of a text as `width` columns take.
+pub(super) fn cut(text: &str, width: usize) -> String {
+    console::truncate_str(text, width, "…").into_owned()
+}
+
+/// `a, b, c and 12 more`: as many as `room` columns take, and one in any case.
+pub(super) fn listed(names: Vec<String>, room: usize) -> String {
+    let all = names.len();
+    let mut out = String::new();
+    for (n, name) in names.iter().enumerate() {
+        let rest = format!(" and {} more", all - n);
+        let needed = width(&out) + width(name) + 2 + if n + 1 < all { rest.len() } else { 0 };
+        if n > 0 && needed > room {
+            return out + &rest;
+        }
+        out = if n == 0 {
+            name.clone()
+        } else {
+            format!("{out}, {name}")
+        };
+    }
+    out
+}
+
+/// Whose a row is, as a person would say it.
+pub(super) fn who(row: &Row) -> String {
+    match (&row.label, &row.request().sub_partner) {
+        (Some(label), _) => shortened(label),
+        (None, Some(org)) => shortened(org.as_str()),
+        (None, None) => "own".to_owned(),
+    }
+}
+
 /// A row as a person would call it.
 pub(super) fn name(row: &Row) -> String {
-    let request = row.request();
-    let who = match (&row.label, &request.sub_partner) {
-        (Some(label), _) => label.to_string(),
-        (None, Some(org)) => org.to_string(),
-        (None, None) => "own".to_owned(),
-    };
+    let (who, request) = (who(row), row.request());
     let internal = if request.internal { " internal" } else { "" };
     format!("{who} {} {}{internal}", request.report_type, request.period)
 }
@@ -112,9 +155,12 @@ mod tests {
         assert_eq!(count(1_234_567, "request"), "1,234,567 requests");
         assert_eq!(grouped(999), "999");
         for (ms, text) in [
-            (0, "0ms"),
-            (999, "999ms"),
-            (1_500, "1.5s"),
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (1_500, "1.5 s"),
+            (2_000, "2 s"),
+            (9_970, "10 s"),
+            (12_300, "12 s"),
             (200_000, "3m 20s"),
             (3_900_000, "1h 5m"),
         ] {

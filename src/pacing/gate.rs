@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::{Breaker, Ceiling, RateController, Stage};
+use super::{Breaker, Ceiling, RateController, Stage, Window};
 use crate::settings::{Limits, RetryPolicy};
 
 /// Holds every request back until it may leave, in the order in which they came.
@@ -28,16 +28,24 @@ pub struct Gate {
     state: Mutex<State>,
     /// Held by the one whose turn it is, in the order of arrival: only that one has to look again when something
     /// changes, however many wait behind it.
-    turn: tokio::sync::Mutex<()>,
+    ordinary: tokio::sync::Mutex<()>,
+    /// The same for [`Priority::Between`].
+    between: tokio::sync::Mutex<()>,
     changed: Notify,
     policy: RetryPolicy,
 }
+
+/// After so many others that wait at most one goes that came later.
+const BETWEEN: u32 = 3;
 
 /// Who goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Priority {
     /// In the order of arrival.
     Ordinary,
+    /// Among others that came before, after a few of them. For reads, which many creates that wait
+    /// already would hold up for long, and which must not hold up creates.
+    Between,
     /// Before all others, also while the gate is closed: the renewal of credentials.
     First,
 }
@@ -90,6 +98,10 @@ pub struct Stats {
     pub accepted: u64,
     /// Answers 429.
     pub rate_limited: u64,
+    /// Waits that began with a 429. Those that were in flight together are one.
+    pub throttles: u64,
+    /// Requests between [`Gate::enter`] and the end of their answer.
+    pub in_flight: usize,
     /// Time spent in announced waits so far.
     pub paused: Duration,
     /// The end of the announced wait, where one is in force.
@@ -98,6 +110,8 @@ pub struct Stats {
     pub learned_pace: Option<f64>,
     /// The rate that the server was last measured to grant, in requests per second.
     pub measured_rate: Option<f64>,
+    /// The window that the server was found to keep, where it is one.
+    pub window: Option<Window>,
 }
 
 #[derive(Debug)]
@@ -110,6 +124,10 @@ struct State {
     closed: u32,
     /// How many wait that go before all others.
     first: u32,
+    /// How many ordinary ones wait.
+    ordinary: u32,
+    /// Where the first of those between waits: how many ordinary ones have gone before it.
+    between: Option<u32>,
     /// How many waits were announced so far.
     pauses: u64,
     /// End of the last announced wait.
@@ -139,6 +157,8 @@ impl Gate {
                 window: 1,
                 closed: 0,
                 first: 0,
+                ordinary: 0,
+                between: None,
                 pauses: 0,
                 not_before: None,
                 entry: Ceiling::new(limits.rate, kept_back),
@@ -150,7 +170,8 @@ impl Gate {
                 stopped: None,
                 stats: Stats::default(),
             }),
-            turn: tokio::sync::Mutex::new(()),
+            ordinary: tokio::sync::Mutex::default(),
+            between: tokio::sync::Mutex::default(),
             changed: Notify::new(),
             policy: policy.clone(),
         }
@@ -161,9 +182,17 @@ impl Gate {
     /// # Errors
     /// Nothing will leave any more.
     pub async fn enter(&self, priority: Priority) -> Result<Pass<'_>, StopCause> {
+        // Dropped from left to right: the turn is over before the next in line has its own.
         let _turn = match priority {
-            Priority::Ordinary => Turn::InOrder(self.turn.lock().await),
-            Priority::First => Turn::first(self),
+            Priority::Ordinary => {
+                let turn = Turn::begin(self, priority);
+                (turn, Some(self.ordinary.lock().await))
+            }
+            Priority::Between => {
+                let line = self.between.lock().await;
+                (Turn::begin(self, priority), Some(line))
+            }
+            Priority::First => (Turn::begin(self, priority), None),
         };
         loop {
             let changed = self.changed.notified();
@@ -226,6 +255,8 @@ impl Gate {
             paused_until: state.not_before.filter(|at| *at > now),
             learned_pace: state.controller.pace(),
             measured_rate: state.controller.measured(),
+            window: state.controller.window(),
+            in_flight: state.in_flight,
             ..state.stats
         }
     }
@@ -257,7 +288,15 @@ impl State {
             return Err(Blocked::Stopped(cause));
         }
         let until = |at: Instant| Err(Blocked::Until(at.min(stalled_at)));
-        if priority == Priority::Ordinary && (self.closed > 0 || self.first > 0) {
+        let is_turn = match priority {
+            Priority::First => true,
+            _ if self.closed > 0 || self.first > 0 => false,
+            Priority::Ordinary => self.between.is_none_or(|gone| gone < BETWEEN),
+            Priority::Between => {
+                self.ordinary == 0 || self.between.is_some_and(|gone| gone >= BETWEEN)
+            }
+        };
+        if !is_turn {
             return until(stalled_at);
         }
         if let Some(at) = self.not_before.filter(|at| *at > now) {
@@ -281,6 +320,11 @@ impl State {
         // Last, since it takes a pass.
         if let Err(at) = self.entry.check() {
             return until(at);
+        }
+        if priority == Priority::Ordinary
+            && let Some(gone) = &mut self.between
+        {
+            *gone += 1;
         }
         self.in_flight += 1;
         self.controller.on_sent(now);
@@ -339,6 +383,7 @@ impl State {
             Feedback::RateLimited(announced) => {
                 self.breaker.on_answer();
                 self.stats.rate_limited += 1;
+                self.stats.throttles += u64::from(self.not_before.is_none_or(|at| at <= now));
                 let wait = self.wait_for(announced, policy);
                 self.pause(wait, policy);
                 let until = self.not_before.unwrap_or(now);
@@ -391,24 +436,37 @@ impl Drop for Idle<'_> {
     }
 }
 
-/// The turn to enter, given up when dropped.
-enum Turn<'g> {
-    InOrder(#[expect(dead_code, reason = "held")] tokio::sync::MutexGuard<'g, ()>),
-    First(&'g Gate),
+/// What waits to enter, until this is dropped.
+struct Turn<'g> {
+    gate: &'g Gate,
+    priority: Priority,
 }
 
 impl<'g> Turn<'g> {
-    fn first(gate: &'g Gate) -> Self {
-        gate.state().first += 1;
-        Turn::First(gate)
+    fn begin(gate: &'g Gate, priority: Priority) -> Self {
+        let mut state = gate.state();
+        match priority {
+            Priority::Ordinary => state.ordinary += 1,
+            Priority::Between => state.between = Some(0),
+            Priority::First => state.first += 1,
+        }
+        drop(state);
+        Turn { gate, priority }
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        if let Turn::First(gate) = self {
-            gate.state().first -= 1;
-            gate.changed.notify_waiters();
+        let mut state = self.gate.state();
+        match self.priority {
+            Priority::Ordinary => state.ordinary -= 1,
+            Priority::Between => state.between = None,
+            Priority::First => state.first -= 1,
+        }
+        let others_wait = state.ordinary > 0 || state.between.is_some();
+        drop(state);
+        if others_wait {
+            self.gate.changed.notify_waiters();
         }
     }
 }

@@ -12,4 +12,4 @@ mod rate_controller;
 pub use breaker::{Breaker, Stage};
 pub use ceiling::Ceiling;
 pub use gate::{Closed, Feedback, Gate, HeldBack, Idle, Pass, Priority, Stats, StopCause};
-pub use rate_controller::RateController;
+pub use rate_controller::{RateController, Window};

@@ -58,6 +58,19 @@ pub struct RateController {
     busy_until: Option<Instant>,
 }
 
+/// A window that takes so many requests, and then no more until it is over.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Window {
+    /// How many requests it takes.
+    pub quota: f64,
+    /// How long it lasts.
+    pub length: Duration,
+    /// When the one that goes on now began; in a pause, when the next one begins.
+    pub began: Instant,
+    /// How many requests it has taken.
+    pub used: f64,
+}
+
 /// What is known of the limit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Known {
@@ -203,6 +216,23 @@ impl RateController {
             }) => Some(base),
             Known::Nothing | Known::Pace(_) => None,
         }
+    }
+
+    /// The window that the server is believed to keep, and how far the one that goes on now is.
+    pub fn window(&self) -> Option<Window> {
+        let Known::Quota(quota, length) = self.known else {
+            return None;
+        };
+        let began = self.cycle.limited.map(|limited| limited.until);
+        Some(Window {
+            quota,
+            length,
+            began: began.or(self.cycle.start)?,
+            used: match self.cycle.limited {
+                Some(_) => 0.0,
+                None => self.cycle.count as f64,
+            },
+        })
     }
 
     /// How many may be in flight, given how many are.

@@ -7,7 +7,7 @@ use std::{
 
 use super::Plan;
 use crate::{
-    ledger::{Ledger, Place, Reading, Row, State},
+    ledger::{Counts, Ledger, Place, Reading, Row, State},
     request::{Request, RequestId},
 };
 
@@ -22,10 +22,8 @@ pub struct Agenda {
     /// Places of rows that are not selected, are in doubt, and are twins of a row of `work`. They have to be looked up
     /// before their twins are sent.
     pub doubts: Vec<Place>,
-    /// Selected rows that are created already.
-    pub created: usize,
-    /// Selected rows that wait for a person's decision.
-    pub undecided: usize,
+    /// How the selected rows that are not worked on stand: created already, or waiting for a person's decision.
+    pub idle: Counts,
 }
 
 /// The ledger ends in a torn line, and the plan does not have its request.
@@ -82,6 +80,14 @@ impl Agenda {
         }
     }
 
+    /// For `collect`: nothing is created, and nothing looked up. Rows that are not created are not its business.
+    pub fn to_collect(ledger: Ledger) -> Self {
+        Agenda {
+            ledger,
+            ..Agenda::default()
+        }
+    }
+
     /// Takes the ledger and the rows in doubt, with their twins. If there are none it is `None`, and nothing is taken.
     pub fn take_doubts(&mut self) -> Option<Agenda> {
         let ledger = &self.ledger;
@@ -94,8 +100,7 @@ impl Agenda {
             ledger: std::mem::take(&mut self.ledger),
             work,
             doubts: self.doubts.clone(),
-            created: self.created,
-            undecided: self.undecided,
+            idle: self.idle,
         })
     }
 
@@ -107,8 +112,8 @@ impl Agenda {
                 continue;
             }
             match row.state {
-                State::Created(_) => agenda.created += 1,
-                State::InDoubt { .. } => agenda.undecided += 1,
+                State::Created(_) => agenda.idle.skipped += 1,
+                State::InDoubt { .. } => agenda.idle.failed += 1,
                 State::Failed { .. } | State::Pending { .. } | State::Sending { .. } => {
                     agenda.work.push(place);
                 }

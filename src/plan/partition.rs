@@ -153,6 +153,23 @@ mod tests {
     }
 
     #[test]
+    fn the_spelling_of_an_organisation_makes_no_difference() {
+        let spelled = |text: &str| Request {
+            sub_partner: Some(text.parse().unwrap()),
+            ..request(1, 0, false)
+        };
+        let spellings = [
+            "Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi8wMDAwNTc2ZC02MGE4LTQwN2EtYjIyYy00N2M1MTU5MTAwMDA",
+            "Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi8wMDAwNTc2ZC02MGE4LTQwN2EtYjIyYy00N2M1MTU5MTAwMDA=",
+            "0000576d-60a8-407a-b22c-47c515910000",
+        ];
+        for share in Partition::new(1, 500).unwrap().all() {
+            let held = spellings.map(|text| share.holds(&spelled(text)));
+            assert!(held == [held[0]; 3], "{share}");
+        }
+    }
+
+    #[test]
     fn shares_are_about_equal() {
         for share in Partition::new(1, 4).unwrap().all() {
             let held = (0..4000).filter(|n| share.holds(&request(*n, 0, false)));

@@ -26,9 +26,9 @@ impl FromStr for Who {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(match text {
+        Ok(match text.trim() {
             "own" => Who::Own,
-            _ => Who::Named(text.to_owned()),
+            name => Who::Named(name.to_owned()),
         })
     }
 }

@@ -192,7 +192,7 @@ proptest! {
             let to_do = selected.contains(&row.id()) && !matches!(row.state, State::Created(_));
             prop_assert_eq!(agenda.work.contains(&place), to_do);
         }
-        prop_assert_eq!(agenda.work.len() + agenda.created, planned.len());
+        prop_assert_eq!(agenda.work.len() + agenda.idle.skipped, planned.len());
     }
 }
 
@@ -459,7 +459,7 @@ fn a_row_of_another_spelling_is_the_requests_row() {
     let plan = Plan::expand(&spelled(&SPELLINGS[..1]), &discovered()).unwrap();
     let selected = plan.requests().iter().map(|planned| planned.id).collect();
     let agenda = Agenda::to_run(reading, &plan, &selected).unwrap();
-    assert_eq!((agenda.ledger.len(), agenda.created), (1, 1));
+    assert_eq!((agenda.ledger.len(), agenda.idle.skipped), (1, 1));
     assert_eq!(agenda.work, []);
     assert_eq!(agenda.ledger.rows().next().unwrap().id(), id);
     assert_eq!(String::from_utf8(agenda.ledger.to_csv()).unwrap(), file);

@@ -7,6 +7,7 @@ use std::{
 };
 
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Plan;
@@ -17,7 +18,7 @@ use crate::{
 };
 
 /// What kind of thing a plan is warned of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WarningKind {
     /// An id is not an organisation's, as far as can be told.
@@ -41,7 +42,8 @@ pub enum WarningKind {
 }
 
 /// A warning: all that is alike in one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Warning {
     /// What it is about.
     pub kind: WarningKind,

@@ -2,24 +2,7 @@
 
 use crate::{ledger::Row, request::Request, text::one_line};
 
-/// `1,234,567`.
-pub(super) fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// `1 report`, `1,234 reports`.
-pub(super) fn count(n: usize, what: &str) -> String {
-    let s = if n == 1 { "" } else { "s" };
-    format!("{} {what}{s}", grouped(n as u64))
-}
+pub(super) use crate::text::{count, grouped};
 
 /// Whom a row bills: label, id or `own`, with `internal` where that is meant.
 pub(super) fn who(row: &Row) -> String {

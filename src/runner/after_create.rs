@@ -54,6 +54,8 @@ pub(super) struct OpenQuestion {
     pub(super) since: Instant,
     /// Look-ups so far.
     pub(super) looks: u32,
+    /// Look-ups after the last one, because it read a report in vain.
+    pub(super) read_anew: u32,
     /// What the row fails with where nothing is found and it may not be sent again.
     pub(super) cause: Cause,
 }
@@ -133,6 +135,7 @@ fn ask(progress: &mut Progress, kind: QuestionKind, cause: Cause) -> Next {
         kind,
         since: Instant::now(),
         looks: 0,
+        read_anew: 0,
         cause,
     });
     Next::LookUp

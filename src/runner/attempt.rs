@@ -4,9 +4,10 @@ use std::{cell::RefCell, collections::HashSet};
 
 use foldhash::HashMap;
 use tokio::time::Instant;
+use tracing::{Instrument as _, field::Empty, trace_span};
 
 use super::{
-    Attempt, Event, EventKind,
+    Attempt, EventKind,
     after_create::{Next, Progress, after_create},
     event::Watch,
     stop::Stopping,
@@ -32,10 +33,10 @@ pub enum BesideOthers {
 /// What the scheduler shares with attempts and look-ups. Everything runs on one thread.
 pub(super) struct Context<'a, 's, A: Api> {
     pub(super) session: &'a Session<'s, A>,
-    pub(super) record: Record<'a>,
-    pub(super) stopping: Stopping,
+    pub(super) record: &'a Record<'a>,
+    pub(super) stopping: &'a Stopping,
     pub(super) beside_others: BesideOthers,
-    pub(super) watch: Watch<'a>,
+    pub(super) watch: &'a Watch<'a>,
     /// What was learned about clocks and people.
     pub(super) evidence: Evidence,
     /// Reports that no row of the ledger holds and that are not free: what rows gave up, and what is on its way into
@@ -79,13 +80,7 @@ impl<A: Api> Context<'_, '_, A> {
 
     /// Tells those who watch.
     pub(super) fn emit(&self, kind: EventKind) {
-        (self.watch.on_event)(&Event {
-            at: self.session.now(),
-            elapsed: self.watch.began.elapsed(),
-            counts: self.record.counts(),
-            pace: self.session.gate().stats(),
-            kind,
-        });
+        self.watch.tell(self.session, self.record, kind);
     }
 }
 
@@ -93,7 +88,8 @@ impl<A: Api> Context<'_, '_, A> {
 pub(super) enum Attempted {
     /// It never left: the run is over.
     NotLet(Row, Option<Halt>),
-    /// A wait was announced between the intent and the send; the row is pending again.
+    /// A wait was announced between the intent and the send, or the server's time has to be asked for again; the row
+    /// is pending.
     HeldBack(Row),
     /// It was answered, or its answer was lost; the row's line is durable.
     Answered(Row, Next, Option<Halt>, Answered),
@@ -151,6 +147,10 @@ pub(super) async fn attempt<A: Api>(
         Err(halt) => return Attempted::NotLet(before, Some(halt)),
     };
 
+    if session.has_lost_the_time() {
+        // The intent would be dated by nobody's clock.
+        return Attempted::HeldBack(before);
+    }
     let mut sent = before.sent(session.server_now());
     if let Err(e) = context.record.announce(&mut sent).await {
         // It never left, and the disk may not hold the line.
@@ -174,7 +174,16 @@ pub(super) async fn attempt<A: Api>(
     let (wall, left) = (session.now(), Instant::now());
     let moment = context.evidence.moment(wall);
     progress.sent = earliest.or(Some(moment));
-    let (mut answer, halt) = session.create(permit, sent.request()).await;
+    let span = trace_span!(
+        // Shown with the session's exchanges, also where only those are.
+        target: "monthend::session",
+        "request",
+        request_id = %sent.id(),
+        attempt = sent.attempts,
+        tracking_id = Empty
+    );
+    let created = session.create(permit, sent.request()).instrument(span);
+    let (mut answer, halt) = created.await;
     believe(context, &mut answer, sent.request(), moment);
     let told = Attempt::new(&sent, wall, left.elapsed(), &answer);
     if matches!(answer.outcome, Outcome::Refused(..) | Outcome::NotSent(_)) {

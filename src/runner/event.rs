@@ -7,11 +7,11 @@ use tokio::time::Instant;
 
 use super::StopReason;
 use crate::{
-    api::{Answer, Outcome},
-    ledger::{Counts, Row},
+    api::{Answer, Api, Outcome},
+    ledger::{Counts, Record, Row},
     pacing::Stats,
     request::{ReportId, RequestId},
-    session::News,
+    session::{News, Session},
 };
 
 /// Something happened.
@@ -59,9 +59,9 @@ pub enum EventKind {
     /// A doubt could not be looked up; its row stays `sending`.
     NotLookedUp(Row),
     /// The file of a created row is in its place; its line is durable.
-    Collected(Row),
+    Collected(Row, Fetched),
     /// A created row has no file in this run; it says why, and its line is durable.
-    NotCollected(Row),
+    NotCollected(Row, Missing),
     /// A report is in progress for much longer than others were.
     Lagging {
         /// Its row.
@@ -76,6 +76,26 @@ pub enum EventKind {
     Stopping(StopReason),
     /// The run is over.
     Finished,
+}
+
+/// Whether a file that is in its place was fetched for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetched {
+    /// In this run.
+    Now,
+    /// It lay there already, as the ledger says.
+    Before,
+}
+
+/// Why a created row has no file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// The server was waited for in vain; a later `collect` goes on from there.
+    InProgress,
+    /// The server could not make the report.
+    Failed,
+    /// It is not to be had, or not to be taken: the row says why.
+    Refused,
 }
 
 /// One create, from when it left to its answer.
@@ -137,6 +157,24 @@ impl Attempt {
 pub(super) struct Watch<'a> {
     pub(super) began: Instant,
     pub(super) on_event: &'a dyn Fn(&Event),
+}
+
+impl Watch<'_> {
+    /// Tells what happened, with how far the run is.
+    pub(super) fn tell<A: Api>(
+        &self,
+        session: &Session<'_, A>,
+        record: &Record<'_>,
+        kind: EventKind,
+    ) {
+        (self.on_event)(&Event {
+            at: session.now(),
+            elapsed: self.began.elapsed(),
+            counts: record.counts(),
+            pace: session.gate().stats(),
+            kind,
+        });
+    }
 }
 
 #[cfg(test)]

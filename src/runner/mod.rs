@@ -18,6 +18,7 @@
 mod after_create;
 mod attempt;
 mod event;
+mod max_failures;
 mod run;
 mod scheduler;
 mod stop;
@@ -27,7 +28,8 @@ mod twins;
 mod tests;
 
 pub use attempt::BesideOthers;
-pub use event::{Attempt, Event, EventKind};
-pub use run::{Finished, Setup, Unsaved, run};
+pub use event::{Attempt, Event, EventKind, Fetched, Missing};
+pub use max_failures::{MaxFailures, MaxFailuresError};
+pub use run::{Created, Finished, Setup, Unsaved, Workbench, run, run_with};
 pub use scheduler::Creates;
-pub use stop::{Interrupt, Signal, StopReason};
+pub use stop::{Interrupt, Signal, StopReason, Stopping};

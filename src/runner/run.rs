@@ -1,8 +1,8 @@
 //! One run, from a prepared ledger to a ledger at rest.
 
-use std::{cell::RefCell, io, pin::pin, sync::Arc, time::Duration};
+use std::{cell::RefCell, collections::HashSet, io, pin::pin, sync::Arc, time::Duration};
 
-use tokio::time::Instant;
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     Event, EventKind, Interrupt, StopReason,
@@ -41,6 +41,8 @@ pub struct Setup<'a, 's, A: Api, D> {
     pub all: usize,
     /// How many selected rows need nothing, for the counts: created before, and waiting for a decision.
     pub idle: Counts,
+    /// Nothing new is sent once so many rows of this run have failed.
+    pub max_failures: Option<usize>,
     /// How many requests may be in flight together.
     pub concurrency: usize,
     /// Signals.
@@ -77,10 +79,47 @@ pub struct Unsaved {
     pub rows: Vec<Row>,
 }
 
+/// What all that works on the rows of one run shares. Everything runs on one thread.
+pub struct Workbench<'r, 's, A: Api> {
+    /// The conversation with the server.
+    pub session: &'r Session<'s, A>,
+    /// The rows, and their lines on the disk.
+    pub record: &'r Record<'r>,
+    /// Whether the run stops, and why.
+    pub stopping: &'r Stopping,
+    /// Signals.
+    pub interrupt: &'r Interrupt,
+    watch: &'r Watch<'r>,
+}
+
+impl<A: Api> Workbench<'_, '_, A> {
+    /// Since the run began.
+    pub fn elapsed(&self) -> Duration {
+        self.watch.began.elapsed()
+    }
+
+    /// Tells those who watch.
+    pub fn emit(&self, kind: EventKind) {
+        self.watch.tell(self.session, self.record, kind);
+    }
+}
+
+/// Places of the selected rows that a run creates, one by one; it ends with the creates.
+pub type Created = mpsc::UnboundedReceiver<Place>;
+
 /// Brings every row of `setup.work` to its end, or stops for a reason that is given.
 ///
 /// However it ends, the ledger is then at rest on the disk, or [`Finished::unsaved`] says what is missing there.
 pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
+    run_with(setup, async |_: Workbench<'_, '_, A>, _| Vec::new()).await
+}
+
+/// [`run`], with `beside` at work on the rows that are created already. It gives the rows whose last line is not on
+/// the disk. Whichever stops first stops the other.
+pub async fn run_with<A: Api, D: Disk>(
+    setup: Setup<'_, '_, A, D>,
+    beside: impl AsyncFnOnce(Workbench<'_, '_, A>, Created) -> Vec<Row>,
+) -> Finished {
     let Setup {
         session,
         ledger,
@@ -91,6 +130,7 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
         beside_others,
         all,
         idle,
+        max_failures,
         concurrency,
         interrupt,
         on_event,
@@ -101,8 +141,8 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
     for place in &work {
         *counts.of(&ledger.row(*place).state) += 1;
     }
-    let uncounted = doubts.iter().map(|place| ledger.row(*place).id()).collect();
-    let beside = doubts.iter().copied().collect();
+    let uncounted: HashSet<_> = doubts.iter().map(|place| ledger.row(*place).id()).collect();
+    let unselected = doubts.iter().copied().collect();
     work.extend(doubts);
     let given_up = ledger.rows().flat_map(|row| &row.replaces);
     let claimed = given_up.map(|id| (id.clone(), None)).collect();
@@ -112,35 +152,65 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
     });
     let candidates = undecided.cloned().collect();
     let now = || session.now();
+    let record = Record::new(ledger, journal, counts, uncounted.clone(), &now);
+    let stopping = Stopping::default();
+    let (announcing, created) = mpsc::unbounded_channel();
+    let announcing = RefCell::new(Some(announcing));
+    let tell = |event: &Event| {
+        if let EventKind::Settled(row) = &event.kind
+            && matches!(row.state, State::Created(_))
+            && !uncounted.contains(&row.id())
+            && let Some(announcing) = &*announcing.borrow()
+            && let Some(place) = record.ledger().place(row.id())
+        {
+            let _ = announcing.send(place); // nobody may want to know
+        }
+        on_event(event);
+    };
+    let watch = Watch {
+        began,
+        on_event: &tell,
+    };
     let context = Context {
         session,
-        record: Record::new(ledger, journal, counts, uncounted, &now),
-        stopping: Stopping::default(),
+        record: &record,
+        stopping: &stopping,
         beside_others,
-        watch: Watch { began, on_event },
+        watch: &watch,
         evidence: Evidence::default(),
         claimed: RefCell::new(claimed),
         candidates: RefCell::new(candidates),
     };
-    let drive = async {
-        let scheduler = Scheduler::new(&context, (concurrency, all), creates, beside);
-        scheduler.drive(&work, &interrupt).await
+    let create = async {
+        let scheduler = Scheduler::new(&context, (concurrency, all), creates, unselected);
+        let scheduler = scheduler.until(max_failures);
+        let outcome = scheduler.drive(&work, &interrupt).await;
+        announcing.take();
+        outcome
     };
+    let bench = Workbench {
+        session,
+        record: &record,
+        stopping: &stopping,
+        interrupt: &interrupt,
+        watch: &watch,
+    };
+    let beside = beside(bench, created);
     let mut writing = pin!(writer.run());
-    let outcome = tokio::select! {
+    let (outcome, unrecorded) = tokio::select! {
         biased;
-        outcome = drive => outcome,
-        () = &mut writing => unreachable!("the record holds a journal, so the writer does not end"),
+        ended = async { tokio::join!(create, beside) } => ended,
+        _ = &mut writing => unreachable!("the record holds a journal, so the writer does not end"),
     };
-    let counts = context.record.counts();
-    let ledger = context.record.into_ledger();
+    let counts = record.counts();
+    let ledger = record.into_ledger();
     // Lines that nobody waits for any more: none may come after the file is brought to rest.
-    writing.await;
-    let saved = match work.is_empty() {
-        true => Ok(()), // it is at rest, as it was given
-        false => disk.replace_with(&mut ledger.chunks()).await,
+    let has_written = writing.await;
+    let saved = match has_written {
+        true => disk.replace_with(&mut ledger.chunks()).await,
+        false => Ok(()), // it is at rest, as it was given
     };
-    let stop = match (outcome.stop, &saved) {
+    let stop = match (stopping.reason(), &saved) {
         (stop @ Some(StopReason::Ledger(_)), _) | (stop, Ok(())) => stop,
         (_, Err(e)) => Some(StopReason::Ledger(JournalError(Arc::new(io::Error::new(
             e.kind(),
@@ -156,7 +226,7 @@ pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
         ledger,
         unsaved: saved.err().map(|error| Unsaved {
             error,
-            rows: outcome.unrecorded,
+            rows: [outcome.unrecorded, unrecorded].concat(),
         }),
     };
     on_event(&Event {

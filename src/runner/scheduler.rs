@@ -69,7 +69,10 @@ pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
     twins: Twins<(Class, Place)>,
     /// Answers 403 so far and whom they were about, while there was nothing else and nothing was ever created.
     forbidden: Option<(usize, HashSet<Option<OrgId>>)>,
-    stop: Option<StopReason>,
+    /// How many rows may fail in this run, and how many have.
+    failures: (Option<usize>, usize),
+    /// How many rows are not done with.
+    open: usize,
     unrecorded: Vec<Row>,
     not_looked_up: Vec<Cause>,
     first_list: FirstList,
@@ -92,7 +95,8 @@ enum FirstCreate {
 /// So long the others wait for the answer to the first create.
 const ALONE: Duration = Duration::from_secs(2);
 
-/// The list that a run begins with: it tells the server's time, and what is there for the first request.
+/// The list that a run begins with: it tells the server's time, and what is there for the first request. It is asked for
+/// again where the computer slept or its clock was set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FirstList {
     NotAsked,
@@ -102,7 +106,6 @@ enum FirstList {
 
 /// What became of the rows beside what the ledger says.
 pub(super) struct Outcome {
-    pub(super) stop: Option<StopReason>,
     pub(super) unrecorded: Vec<Row>,
     pub(super) not_looked_up: Vec<Cause>,
 }
@@ -140,7 +143,8 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             sending: 0,
             twins: Twins::default(),
             forbidden: None,
-            stop: None,
+            failures: (None, 0),
+            open: 0,
             unrecorded: Vec::new(),
             not_looked_up: Vec::new(),
             first_list: FirstList::NotAsked,
@@ -148,6 +152,12 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             had_doubts: false,
             asks_witness: false,
         }
+    }
+
+    /// Once so many rows have failed, nothing new is sent.
+    pub(super) fn until(mut self, max_failures: Option<usize>) -> Self {
+        self.failures.0 = max_failures;
+        self
     }
 
     /// Brings the rows at `work` to their end, or stops.
@@ -159,10 +169,11 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         let mut caught = pin!(interrupt.caught());
         loop {
             self.start(&mut under_way);
-            if under_way.is_empty() && (self.stop.is_some() || self.next_due().is_none()) {
+            let stops = self.is_stopping();
+            if under_way.is_empty() && (stops || self.next_due().is_none()) {
                 break;
             }
-            let due = self.next_due().filter(|_| self.stop.is_none());
+            let due = self.next_due().filter(|_| !stops);
             // Who only waits for a list to settle is not held up by the server.
             let _idle = (under_way.is_empty() && !self.doubts.is_empty())
                 .then(|| self.context.session.gate().idle());
@@ -173,6 +184,8 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                     self.stop(StopReason::Interrupted(signal));
                 }
                 () = sleep_until(grace.unwrap_or_else(Instant::now)), if grace.is_some() => break,
+                // Collecting may be what stops the run.
+                () = self.context.stopping.wait(), if !stops => {}
                 Some(done) = under_way.next() => {
                     self.sending -= usize::from(matches!(done, Done::Attempt(..)));
                     self.on_done(done, &mut under_way);
@@ -180,8 +193,11 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
             }
         }
+        // What came to its end all the same was not stopped.
+        if self.open == 0 {
+            self.context.stopping.take_back_failures();
+        }
         Outcome {
-            stop: self.stop,
             unrecorded: self.unrecorded,
             not_looked_up: self.not_looked_up,
         }
@@ -189,6 +205,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
 
     /// Sorts the rows into those to send and those to look up.
     fn begin(&mut self, work: &[Place]) {
+        self.open = work.len();
         let ledger = self.context.record.ledger();
         if ledger.report_ids().next().is_none() {
             self.forbidden = Some((0, HashSet::new()));
@@ -226,6 +243,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                 // and the computer's clock may have been set since.
                 since: now,
                 looks: 0,
+                read_anew: 0,
                 cause,
             });
             self.progress.insert(*place, progress);
@@ -248,7 +266,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
 
     /// Starts whatever may start now.
     fn start(&mut self, under_way: &mut Work<'c>) {
-        if self.stop.is_some() {
+        if self.is_stopping() {
             return;
         }
         let now = Instant::now();
@@ -260,6 +278,12 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         if self.creates == Creates::None {
             return;
         }
+        if matches!(self.first_create, FirstCreate::Alone(until) if until <= now) {
+            (self.first_create, self.had_doubts) = (FirstCreate::Over, true);
+        }
+        if self.first_list == FirstList::Had && self.context.session.has_lost_the_time() {
+            self.first_list = FirstList::NotAsked;
+        }
         if self.first_list != FirstList::Had {
             if self.first_list == FirstList::NotAsked
                 && let Some((_, place)) = self.ready.first()
@@ -268,9 +292,6 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                 under_way.push(self.ask_first_list(*place));
             }
             return;
-        }
-        if matches!(self.first_create, FirstCreate::Alone(until) if until <= now) {
-            (self.first_create, self.had_doubts) = (FirstCreate::Over, true);
         }
         // The gate keeps the number in flight; as many again may be on their way to and from the disk.
         while self.sending < 2 * self.concurrency
@@ -357,7 +378,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                 self.had_doubts |= progress.open.is_some();
                 self.on_attempted(place, progress, attempted);
                 let wanted = !self.asks_witness && self.context.evidence.wants_witness();
-                if self.stop.is_none() && wanted {
+                if !self.is_stopping() && wanted {
                     self.asks_witness = true;
                     under_way.push(self.ask_witness());
                 }
@@ -419,6 +440,8 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             Next::Settled => {
                 self.progress.remove(&place);
                 self.emit(EventKind::Settled(row.clone()));
+                self.open -= 1;
+                self.on_settled(place, row);
             }
             Next::AtOnce => drop(self.ready.insert((Class::Again, place))),
             Next::Last => drop(self.ready.insert((Class::Last, place))),
@@ -429,6 +452,19 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             }
         }
         self.free(row.request());
+    }
+
+    /// Counts failures: once there are as many as may be, nothing new is sent.
+    fn on_settled(&mut self, place: Place, row: &Row) {
+        if matches!(row.state, State::Created(_)) || self.beside.contains(&place) {
+            return;
+        }
+        let (most, failures) = &mut self.failures;
+        *failures += 1;
+        let failures = *failures;
+        if most.is_some_and(|most| failures >= most) {
+            self.stop(StopReason::TooManyFailures(failures));
+        }
     }
 
     /// A request is neither in flight nor in doubt any more: its twins may go.
@@ -461,13 +497,13 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
     }
 
     fn stop(&mut self, reason: StopReason) {
-        match &self.stop {
-            Some(earlier) if !reason.outranks(earlier) => return,
-            _ => {}
+        if self.context.stopping.stop(&reason) {
+            self.emit(EventKind::Stopping(reason));
         }
-        self.stop = Some(reason.clone());
-        self.context.stopping.stop();
-        self.emit(EventKind::Stopping(reason));
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.context.stopping.is_stopping()
     }
 
     fn emit(&self, kind: EventKind) {

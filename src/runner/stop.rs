@@ -1,6 +1,6 @@
 //! Why a run ends before its work is done.
 
-use std::{cell::Cell, time::Duration};
+use std::{cell::RefCell, time::Duration};
 
 use tokio::sync::{Notify, watch};
 
@@ -16,6 +16,8 @@ pub enum StopReason {
     Credentials(Cause),
     /// Everything was refused with 403 from the start: the token lacks a scope.
     Forbidden(String),
+    /// So many rows of this run have failed, and that is as many as may (`--max-failures`).
+    TooManyFailures(usize),
     /// A signal.
     Interrupted(Signal),
     /// The disk takes no more files.
@@ -27,7 +29,10 @@ pub enum StopReason {
 impl StopReason {
     fn rank(&self) -> u8 {
         match self {
-            StopReason::Pacing(_) | StopReason::Credentials(_) | StopReason::Forbidden(_) => 0,
+            StopReason::Pacing(_)
+            | StopReason::Credentials(_)
+            | StopReason::Forbidden(_)
+            | StopReason::TooManyFailures(_) => 0,
             StopReason::Interrupted(_) => 1,
             StopReason::Output(_) => 2,
             StopReason::Ledger(_) => 3,
@@ -35,7 +40,7 @@ impl StopReason {
     }
 
     /// Whether this reason takes the place of `other`.
-    pub(crate) fn outranks(&self, other: &StopReason) -> bool {
+    fn outranks(&self, other: &StopReason) -> bool {
         self.rank() > other.rank()
     }
 }
@@ -81,24 +86,48 @@ impl Interrupt {
     }
 }
 
-/// Tells everything that is under way that nothing more may leave.
+/// Whether a run stops, and why: the one truth for all that works on its rows, creating and collecting alike.
 #[derive(Debug, Default)]
-pub(super) struct Stopping {
-    stopping: Cell<bool>,
+pub struct Stopping {
+    reason: RefCell<Option<StopReason>>,
     told: Notify,
 }
 
 impl Stopping {
-    pub(super) fn stop(&self) {
-        self.stopping.set(true);
+    /// Stops for `reason`. False where it stops already for a reason that counts as much.
+    pub(crate) fn stop(&self, reason: &StopReason) -> bool {
+        let mut known = self.reason.borrow_mut();
+        let is_news = (known.as_ref()).is_none_or(|known| reason.outranks(known));
+        if is_news {
+            *known = Some(reason.clone());
+        }
         self.told.notify_waiters();
+        is_news
+    }
+
+    /// Does not stop for failures after all.
+    pub(crate) fn take_back_failures(&self) {
+        let mut reason = self.reason.borrow_mut();
+        if matches!(*reason, Some(StopReason::TooManyFailures(_))) {
+            *reason = None;
+        }
+    }
+
+    /// Why the run stops, if it does.
+    pub(crate) fn reason(&self) -> Option<StopReason> {
+        self.reason.borrow().clone()
+    }
+
+    /// Whether nothing more may begin.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.reason.borrow().is_some()
     }
 
     /// Waits until the run stops.
-    pub(super) async fn wait(&self) {
+    pub(crate) async fn wait(&self) {
         loop {
             let told = self.told.notified();
-            if self.stopping.get() {
+            if self.is_stopping() {
                 return;
             }
             told.await;

@@ -523,7 +523,7 @@ async fn stopping_ends_a_hang() {
 #[tokio::test]
 async fn errors_come_in_every_shape() {
     for (body, part) in [
-        (ErrorBody::Classic, "\"message\":\"The sandbox"),
+        (ErrorBody::Classic, "\"message\":\"A fault"),
         (ErrorBody::Keyed, "{\"error\":{\"key\":\"403\""),
         (ErrorBody::KeyedList, "{\"error\":[{\"key\":\"403\""),
         (ErrorBody::Coded, "{\"errors\":[{\"code\":2024"),

@@ -22,7 +22,7 @@ pub(super) fn ending(fault: Option<&Fault>, reply: Option<Reply>) -> Decided {
             }),
             _,
         ) => {
-            let description = format!("The sandbox was told to answer {status}.");
+            let description = format!("A fault that the sandbox was given: {status}.");
             let mut reply = Reply::error_as(*status, *body, &description)
                 .with_wait(retry_after.clone(), wait(retry_after.as_deref()));
             reply.location.clone_from(location);

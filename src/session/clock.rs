@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
+
+/// A clock that moved this far against another was set, or the computer slept: the clock that waits are measured by
+/// stands still meanwhile, and the wall clock does not.
+pub const JUMP: TimeDelta = TimeDelta::seconds(1);
 
 /// The local wall clock: a seam, so that tests set it.
 pub trait WallClock {
@@ -25,25 +29,72 @@ impl WallClock for SystemClock {
 ///
 /// `Date` has whole seconds and was true when the answer was made, so what [`ServerClock::now`] gives is never
 /// later than the server's own clock: a report that is made after it has a `created` that is not before it.
+///
+/// Between two answers it goes on as the computer's clocks do. Once these disagree, it is not known any more: a clock
+/// that stood still for an hour would date an intent an hour too early.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct ServerClock(Option<(Instant, DateTime<Utc>)>);
+pub struct ServerClock(Option<Told>);
+
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    date: DateTime<Utc>,
+    at: Instant,
+    wall: DateTime<Utc>,
+}
 
 impl ServerClock {
-    /// An answer that arrived at `at` was made at `date`.
-    pub fn observe(&mut self, at: Instant, date: DateTime<Utc>) {
-        self.0 = Some((at, date));
+    /// An answer that arrived at `at`, when the wall clock showed `wall`, was made at `date`.
+    pub fn observe(&mut self, at: Instant, wall: DateTime<Utc>, date: DateTime<Utc>) {
+        self.0 = Some(Told { date, at, wall });
     }
 
-    /// Whether any answer told the time.
-    pub fn is_known(&self) -> bool {
-        self.0.is_some()
+    /// The server's time at `at`, when the wall clock shows `wall`. `None` if no answer told it, or it was lost.
+    pub fn now(&self, at: Instant, wall: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let told = self.0?;
+        let since = told.since(at)?;
+        let is_lost = (wall - told.wall - since).abs() > JUMP;
+        (!is_lost).then(|| told.date.checked_add_signed(since))?
     }
 
-    /// The server's time at `at`, or `None` if no answer told it.
-    pub fn now(&self, at: Instant) -> Option<DateTime<Utc>> {
-        let (seen, date) = self.0?;
-        let since = at.saturating_duration_since(seen);
-        let since = chrono::Duration::from_std(since.min(Duration::from_secs(1 << 32))).ok()?;
-        date.checked_add_signed(since)
+    /// Whether an answer told the time once, and the computer's clocks disagree since.
+    pub fn is_lost(&self, at: Instant, wall: DateTime<Utc>) -> bool {
+        self.0.is_some() && self.now(at, wall).is_none()
+    }
+}
+
+impl Told {
+    fn since(&self, at: Instant) -> Option<TimeDelta> {
+        let since = at.saturating_duration_since(self.at);
+        TimeDelta::from_std(since.min(Duration::from_secs(1 << 32))).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_time_goes_on_with_clocks_that_agree_and_is_lost_with_others() {
+        let (at, wall) = (Instant::now(), DateTime::UNIX_EPOCH);
+        let date = wall + TimeDelta::days(1);
+        let mut clock = ServerClock::default();
+        assert_eq!(clock.now(at, wall), None);
+        assert!(!clock.is_lost(at, wall), "it was never known");
+        clock.observe(at, wall, date);
+        for (mono, local, known) in [(0, 0, true), (90, 90, true), (90, 91, true)]
+            .into_iter()
+            // The computer slept; its clock was set back, or on.
+            .chain([(1, 3_600, false), (90, 0, false), (90, 200, false)])
+        {
+            let (at, wall) = (
+                at + Duration::from_secs(mono),
+                wall + TimeDelta::seconds(local),
+            );
+            let now = known.then(|| date + TimeDelta::seconds(mono as i64));
+            assert_eq!(clock.now(at, wall), now, "{mono} {local}");
+            assert_eq!(clock.is_lost(at, wall), !known, "{mono} {local}");
+        }
+        clock.observe(at, wall + TimeDelta::hours(1), date);
+        assert_eq!(clock.now(at, wall + TimeDelta::hours(1)), Some(date));
     }
 }

@@ -7,14 +7,15 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use tokio::time::{Instant, sleep};
+use tracing::{Instrument as _, field::Empty, trace_span};
 
 use super::{
-    Again, Around, Backoff, Halt, Listener, Tries, WallClock,
+    Again, Around, Backoff, Halt, Listener, News, Tries, WallClock,
     in_flight::{Exchange, InFlight, Shared},
     token::{Fault, Generation, TokenInForce, shows_taken},
 };
 use crate::{
-    api::{Answer, Api, Cause, LARGEST_PAGE, OnHead, Outcome, Refusal},
+    api::{Answer, Api, Cause, LARGEST_PAGE, Notice, OnHead, Outcome, Refusal},
     pacing::{Gate, HeldBack, Pass, Priority, Stage},
     request::{ReportId, Request},
     settings::{Limits, RetryPolicy},
@@ -107,11 +108,19 @@ impl<'a, A: Api> Session<'a, A> {
 
     /// The server's clock where an answer told it, else the local one.
     pub fn server_now(&self) -> DateTime<Utc> {
-        self.shared
-            .server_clock
-            .get()
-            .now(Instant::now())
-            .unwrap_or_else(|| self.shared.clock.now())
+        self.told_time().unwrap_or_else(|| self.now())
+    }
+
+    /// The server's clock, where an answer told it.
+    pub(super) fn told_time(&self) -> Option<DateTime<Utc>> {
+        let clock = self.shared.server_clock.get();
+        clock.now(Instant::now(), self.now())
+    }
+
+    /// Whether the server's clock was known, and is not any more: the computer slept, or its clock was set.
+    pub fn has_lost_the_time(&self) -> bool {
+        let clock = self.shared.server_clock.get();
+        clock.is_lost(Instant::now(), self.now())
     }
 
     /// Why nothing leaves any more, once that is so.
@@ -133,12 +142,17 @@ impl<'a, A: Api> Session<'a, A> {
     /// # Errors
     /// Nothing will leave any more.
     pub async fn enter(&self) -> Result<Permit<'_, A::Token>, Halt> {
+        self.enter_as(Priority::Ordinary).await
+    }
+
+    /// [`Session::enter`] as one of those that go by `priority`.
+    pub(super) async fn enter_as(&self, priority: Priority) -> Result<Permit<'_, A::Token>, Halt> {
         loop {
             self.go_on()?;
             let pass = self
                 .shared
                 .gate
-                .enter(Priority::Ordinary)
+                .enter(priority)
                 .await
                 .map_err(Halt::Pacing)?;
             self.go_on()?;
@@ -223,8 +237,10 @@ impl<'a, A: Api> Session<'a, A> {
             }
             let left = Instant::now();
             let in_flight = InFlight::new(&self.shared, pass, Exchange::Plain);
-            let answer = call(self.api, &|notice| in_flight.head(notice)).await;
-            in_flight.end(&answer);
+            let span = trace_span!("credentials", tracking_id = Empty);
+            let on_head = |notice: &Notice| in_flight.head(notice);
+            let answer = call(self.api, &on_head).instrument(span.clone()).await;
+            span.in_scope(|| in_flight.end(&answer));
             return Ok((answer, left));
         }
     }
@@ -238,12 +254,22 @@ impl<'a, A: Api> Session<'a, A> {
     ) -> bool {
         let backoff = |tries| self.backoff.after(tries);
         let around = self.around(stage, &backoff);
-        match tries.after(outcome, &around) {
+        let wait = match tries.after(outcome, &around) {
             Again::Never => return false,
-            Again::AtOnce => {}
-            Again::After(wait) => sleep(wait).await,
-            Again::Last => sleep(self.backoff.after(tries.counted())).await,
+            Again::AtOnce => return true,
+            Again::After(wait) => wait,
+            Again::Last => self.backoff.after(tries.counted()),
+        };
+        if let Some(cause) = outcome.cause() {
+            self.tell_retry(cause, wait);
         }
+        sleep(wait).await;
         true
+    }
+
+    /// Says that something failed and will be tried again.
+    pub(super) fn tell_retry(&self, cause: &Cause, after: Duration) {
+        let cause = cause.clone();
+        (self.shared.listener)(&News::Retrying { cause, after });
     }
 }

@@ -1,8 +1,9 @@
 //! From the head of an answer to gate, clock and news, as soon as it is here.
 
-use std::cell::Cell;
+use std::{cell::Cell, time::Duration};
 
 use tokio::time::Instant;
+use tracing::{Span, trace};
 
 use super::{Listener, News, ServerClock, WallClock};
 use crate::{
@@ -32,6 +33,7 @@ pub(super) struct InFlight<'h, 'a> {
     shared: &'h Shared<'a>,
     pass: Pass<'h>,
     exchange: Exchange,
+    left: Instant,
     heard: Cell<bool>,
     /// Whether this answer made the breaker slow or probe.
     worse: Cell<bool>,
@@ -43,6 +45,7 @@ impl<'h, 'a> InFlight<'h, 'a> {
             shared,
             pass,
             exchange,
+            left: Instant::now(),
             heard: Cell::new(false),
             worse: Cell::new(false),
         }
@@ -57,7 +60,7 @@ impl<'h, 'a> InFlight<'h, 'a> {
         // A gateway makes up its own error pages, and its clock is another one.
         if let (Some(date), Some(..500)) = (notice.date, notice.status) {
             let mut clock = shared.server_clock.get();
-            clock.observe(Instant::now(), date);
+            clock.observe(Instant::now(), shared.clock.now(), date);
             shared.server_clock.set(clock);
         }
         let before = gate.stats().paused_until;
@@ -86,6 +89,7 @@ impl<'h, 'a> InFlight<'h, 'a> {
 
     /// The exchange is over: its slot is free.
     pub(super) fn end<T>(self, answer: &Answer<T>) {
+        tell(answer, self.left.elapsed());
         let failed = match &answer.outcome {
             Outcome::NotSent(cause) | Outcome::InDoubt(_, cause) => Some(cause),
             Outcome::Done(_) | Outcome::Refused(..) => None,
@@ -107,6 +111,28 @@ impl<'h, 'a> InFlight<'h, 'a> {
         let before = self.shared.gate.stage();
         self.pass.answered(feedback);
         self.worse.set(self.shared.gate.stage() > before);
+    }
+}
+
+/// Says at the highest level how an exchange ended. The span around it says what it was about.
+fn tell<T>(answer: &Answer<T>, latency: Duration) {
+    let cause = answer.outcome.cause();
+    let own = answer.notice.tracking_id.as_deref();
+    if let Some(id) = own.or_else(|| cause?.tracking_id.as_deref()) {
+        Span::current().record("tracking_id", id);
+    }
+    let error_code = cause.map(|cause| &*cause.code);
+    let code = error_code.map_or(String::new(), |code| format!(" {code}"));
+    let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+    match answer.notice.status {
+        Some(status) => trace!(
+            http_status = status,
+            error_code, latency_ms, "answered {status}{code} after {latency_ms} ms"
+        ),
+        None => trace!(
+            error_code,
+            latency_ms, "no answer:{code} after {latency_ms} ms"
+        ),
     }
 }
 

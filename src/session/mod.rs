@@ -18,7 +18,7 @@ mod token;
 #[cfg(test)]
 mod tests;
 
-pub use clock::{ServerClock, SystemClock, WallClock};
+pub use clock::{JUMP, ServerClock, SystemClock, WallClock};
 pub use conversation::{Permit, Session};
 pub use discovery::{DiscoveryError, discover};
 pub use news::{Halt, Listener, News, ReadError};

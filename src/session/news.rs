@@ -36,6 +36,13 @@ pub enum News {
         /// When it ends.
         until: DateTime<Utc>,
     },
+    /// An exchange came to nothing and will be tried again.
+    Retrying {
+        /// How it failed.
+        cause: Cause,
+        /// After how long at the earliest.
+        after: Duration,
+    },
     /// Requests fail one after the other: the breaker slows, or probes with one at a time.
     Failing {
         /// How many in a row.

@@ -1,13 +1,15 @@
 //! Reads: tried again until they are answered, since they change nothing.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use tokio::time::sleep;
+use tracing::{Instrument as _, field::Empty, trace_span};
 use url::Url;
 
 use super::{Halt, ReadError, Session, Tries, in_flight::Exchange};
 use crate::{
     api::{Answer, Api, Cause, ListQuery, Listed, OnHead, Outcome, Page},
+    pacing::Priority,
     request::{OrgId, ReportId},
     settings::Discover,
 };
@@ -147,13 +149,20 @@ impl<A: Api> Session<'_, A> {
         };
         let max = self.page_size.get();
         let (mut page, mut dateless) = (None, 0);
+        self.shared.server_clock.take();
+        let mut wait = Duration::ZERO;
         for round in 0.. {
-            if round > 0 && self.shared.server_clock.get().is_known() || dateless >= DATELESS {
+            if round > 0 && self.told_time().is_some() || dateless >= DATELESS {
                 break;
             }
-            if round > 1 {
-                sleep(self.backoff().after(round - 1)).await;
+            if !wait.is_zero() {
+                sleep(wait).await;
             }
+            // The other kind of read is tried at once, then there is a wait.
+            wait = match round {
+                0 => Duration::ZERO,
+                _ => self.backoff().after(round),
+            };
             let read = if round % 2 == 0 && page.is_none() {
                 self.read(
                     Exchange::LongList,
@@ -173,7 +182,9 @@ impl<A: Api> Session<'_, A> {
             };
             match read {
                 Err(ReadError::Halted(halt)) => return Err(halt),
-                Err(ReadError::Failed(cause)) if !matches!(cause.http_status, Some(..500)) => {}
+                Err(ReadError::Failed(cause)) if !matches!(cause.http_status, Some(..500)) => {
+                    self.tell_retry(&cause, wait);
+                }
                 Err(ReadError::Failed(_)) => dateless += 1,
                 Ok(listed) => {
                     dateless += 1;
@@ -194,12 +205,15 @@ impl<A: Api> Session<'_, A> {
     ) -> Result<T, ReadError> {
         let mut tries = Tries::default();
         loop {
-            let permit = self.enter().await.map_err(ReadError::Halted)?;
+            let permit = self.enter_as(Priority::Between).await;
+            let permit = permit.map_err(ReadError::Halted)?;
             if permit.leave().await.is_err() {
                 continue;
             }
             let stage = self.shared.gate.stage();
-            let (answer, halt) = self.send(permit, exchange, &call).await;
+            let span = trace_span!("read", tracking_id = Empty);
+            let sent = self.send(permit, exchange, &call).instrument(span);
+            let (answer, halt) = sent.await;
             if let Some(halt) = halt {
                 return Err(ReadError::Halted(halt));
             }

@@ -179,12 +179,16 @@ fn server_time() -> DateTime<Utc> {
     DateTime::from_timestamp(1_793_600_000, 0).unwrap()
 }
 
-/// A local clock that is an hour ahead.
+/// A local clock that is an hour ahead, and goes on with the clock of the test.
 struct Ahead;
+
+thread_local! {
+    static BEGAN: Instant = Instant::now();
+}
 
 impl WallClock for Ahead {
     fn now(&self) -> DateTime<Utc> {
-        server_time() + Duration::from_secs(3600)
+        server_time() + Duration::from_secs(3600) + BEGAN.with(Instant::elapsed)
     }
 }
 
@@ -413,7 +417,7 @@ async fn a_wait_binds_from_the_moment_at_which_its_head_is_here() {
     let news = news.into_inner();
     assert_eq!(news.len(), 1, "{news:?}");
     assert_eq!(news[0].0 - began, Duration::from_millis(10));
-    let until = Ahead.now() + wait;
+    let until = Ahead.now() - news[0].0.elapsed() + wait;
     let paused = News::Paused {
         status: Some(429),
         wait,

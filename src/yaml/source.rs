@@ -11,6 +11,8 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
+use crate::text::hexadecimal;
+
 /// The largest manifest or partners file that is read, in bytes.
 pub(crate) const MAX_FILE_BYTES: usize = 32 * 1024 * 1024;
 
@@ -109,10 +111,7 @@ impl Source {
 
     /// The SHA-256 of its bytes, in hexadecimal digits.
     pub(crate) fn sha256(&self) -> String {
-        self.sha256
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hexadecimal(&self.sha256)
     }
 
     /// What the file says.

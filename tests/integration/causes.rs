@@ -1,6 +1,6 @@
 //! Running again what failed for one reason, and seeing first what that would be.
 
-use crate::support::{Desk, Served, csv_cells, own, partners};
+use crate::support::{Desk, Served, csv_cells, follows, own, partners};
 
 /// Two rows created, three that failed for two reasons.
 fn finished() -> (Served, Desk) {
@@ -34,6 +34,7 @@ fn a_dry_run_shows_what_would_be_sent_and_changes_nothing() {
         assert!(!record[place("error_code")].is_empty(), "{record:?}");
     }
     let json = dry().env("MONTHEND_FORMAT", "json").expect(0).json();
+    follows("plan", &json);
     assert_eq!(
         (json["manifest"].as_str(), &json["requests"]),
         (Some("test"), &3.into())

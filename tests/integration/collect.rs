@@ -114,7 +114,8 @@ fn everything_is_collected_and_nothing_is_fetched_twice() {
     assert_eq!(server.downloads().len(), 9);
     // One create and one single read for each (and one to learn whose reports are ours); the rest are lists.
     assert!(server.at(Endpoint::Get).len() <= 10);
-    assert!(server.exchanges().len() <= 9 * 2 + 6);
+    let exchanges = server.exchanges();
+    assert!(exchanges.len() <= 9 * 2 + 6, "{exchanges:#?}");
 
     let before = desk.read("m.ledger.csv");
     collect(&desk).expect(0);
@@ -270,6 +271,12 @@ fn a_file_in_the_way_is_taken_where_its_bytes_are_the_reports() {
         desk.write("m.ledger.csv", ledger.to_csv());
     };
     forget();
+    #[cfg(unix)]
+    {
+        // Somebody else made it: it is the owner's alone from now on.
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::set_permissions(desk.path(file), fs::Permissions::from_mode(0o644)).unwrap();
+    }
     collect(&desk).expect(0);
     assert_eq!(hold(&desk).len(), 1);
     assert_eq!(
@@ -284,6 +291,72 @@ fn a_file_in_the_way_is_taken_where_its_bytes_are_the_reports() {
     assert_eq!(&desk.ledger().lines[0]["report_file"], "");
     collect(&desk).arg("--force").expect(0);
     assert_eq!(hold(&desk).len(), 1);
+}
+
+/// Ten creates a second: the first files are fetched before the last report is asked for.
+#[test]
+fn files_are_fetched_while_others_are_still_created() {
+    let names: Vec<String> = (0..40).map(|n| format!("p{n}")).collect();
+    let server = Served::new(AT_ONCE);
+    let jobs = partners(names.iter().map(String::as_str), "USER", SEPTEMBER);
+    let desk = Desk::new();
+    desk.manifest_with(server.url(), "limits.rate: 10/s", &jobs);
+    let ended = run(&desk).expect(0);
+    ended.shows(["created       40", "collected     40"]);
+    assert_eq!(hold(&desk).len(), 40);
+    server.nothing_twice();
+    let last_create = server.creates().iter().map(|create| create.at).max();
+    let early = server.downloads();
+    let early = early.iter().filter(|file| Some(file.at) < last_create);
+    assert!(
+        early.count() >= 5,
+        "none was fetched before the last create"
+    );
+    // Polls do not hold creates up: few of the requests are lists.
+    let lists = server.at(Endpoint::List).len();
+    assert!(lists <= 14, "{lists} lists");
+}
+
+/// What stops creating stops collecting, and says so with its own exit code.
+#[test]
+fn a_wait_that_is_too_long_stops_both() {
+    let names: Vec<String> = (0..30).map(|n| format!("p{n}")).collect();
+    let config = "reports: { completes_after: 1h }\n\
+                  faults: [{ when: { endpoint: create, first: 20 }, then: [{ kind: status, status: 429, retry_after: '9999' }] }]";
+    let server = Served::new(config);
+    let jobs = partners(names.iter().map(String::as_str), "USER", SEPTEMBER);
+    let desk = Desk::with(server.url(), &jobs);
+    let began = std::time::Instant::now();
+    run(&desk).expect(3);
+    assert!(began.elapsed() < Duration::from_secs(20));
+    desk.ledger().at_rest(30);
+}
+
+/// `own` is a label like any other, and `own.csv` the partner's.
+#[test]
+fn a_sub_partner_that_is_called_own_clashes_with_nobody() {
+    let server = Served::new(AT_ONCE);
+    let jobs = partners(["own", "b"], "USER", SEPTEMBER) + &own("USER", SEPTEMBER);
+    let desk = Desk::with(server.url(), &jobs);
+    run(&desk).expect(0);
+    hold(&desk);
+    let ledger = desk.ledger();
+    let file = |line: &Line| line["report_file"].to_owned();
+    let theirs = ledger.of("own")[0].clone();
+    let ours = ledger
+        .lines
+        .iter()
+        .find(|l| l["sub_partner_org_id"].is_empty());
+    assert_eq!(file(ours.unwrap()), "m.ledger.reports/2026-09/USER/own.csv");
+    let id = &theirs["request_id"];
+    assert_eq!(
+        file(&theirs),
+        format!("m.ledger.reports/2026-09/USER/own-{id}.csv")
+    );
+    fs::remove_file(desk.path(&file(ours.unwrap()))).unwrap();
+    fs::remove_file(desk.path(&file(&theirs))).unwrap();
+    collect(&desk).arg("--sub-partner=own").expect(0);
+    assert!(desk.has(&file(ours.unwrap())) && !desk.has(&file(&theirs)));
 }
 
 #[test]

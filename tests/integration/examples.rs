@@ -79,6 +79,6 @@ fn every_example_plans_runs_and_is_mended() {
         assert_eq!(rows.count("created"), requests);
         in_sandbox("run", manifest)
             .expect(0)
-            .shows(["(created before)"]);
+            .shows(["created before"]);
     }
 }

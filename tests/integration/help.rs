@@ -100,7 +100,7 @@ fn the_version_and_the_schemas_are_there() {
     let number = format!("monthend {} (", env!("CARGO_PKG_VERSION"));
     let target = version.stdout.strip_prefix(&number).unwrap();
     assert!(target.contains('-') && target.ends_with(")\n"), "{version}");
-    for which in ["manifest", "ledger", "audit", "check"] {
+    for which in ["manifest", "ledger", "plan", "status", "audit", "check"] {
         let schema = desk.monthend(["schema", which]).expect(0).json();
         assert!(schema.is_object());
     }

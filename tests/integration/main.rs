@@ -31,9 +31,11 @@ mod in_doubt;
 mod init;
 mod kills;
 mod links;
+mod logging;
 mod main_job;
 mod merge;
 mod no_manifest;
+mod outputs;
 mod pacing;
 mod page;
 mod partition;
@@ -50,4 +52,6 @@ mod signals;
 mod spreadsheet;
 mod status;
 mod streams;
+#[cfg(unix)]
+mod terminal;
 mod worlds;

@@ -58,7 +58,7 @@ fn a_run_makes_every_report_and_a_second_one_sends_nothing() {
 
     let (before, seen) = (desk.read("m.ledger.csv"), server.exchanges().len());
     let second = desk.converge().expect(0);
-    second.shows(["6  (created before)"]);
+    second.shows(["6  created before"]);
     assert_eq!(server.exchanges().len(), seen, "a second run sends nothing");
     assert_eq!(desk.read("m.ledger.csv"), before, "and changes nothing");
 }
@@ -190,7 +190,7 @@ fn retry_takes_failed_pending_and_sending_rows_in_the_ledgers_order() {
 
     let fresh = Served::new("");
     let ended = desk.retry().arg("--base-url").arg(fresh.url()).expect(0);
-    ended.says(["1 of the rows are in doubt"]);
+    ended.says(["1 in doubt to look up first"]);
     let ledger = desk.ledger().at_rest(6);
     assert_eq!(ledger.column("sub_partner"), ["f", "e", "d", "c", "b", "a"]);
     let sent: Vec<String> = fresh

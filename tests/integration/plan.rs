@@ -1,6 +1,6 @@
 //! `plan`: what a manifest means, for people and for scripts, without sending anything.
 
-use crate::support::{Desk, Served, csv_cells, own, partners, partners_with, redact};
+use crate::support::{Desk, Served, csv_cells, follows, own, partners, partners_with, redact};
 
 const URL: &str = "https://webexapis.com/v1";
 
@@ -35,6 +35,7 @@ fn a_plan_for_scripts_is_the_same_plan() {
     let csv = desk.plan().arg("--format=csv").expect(0).stdout;
     let json = desk.plan().arg("--format=json").expect(0);
     insta::assert_snapshot!("plan_csv", csv);
+    follows("plan", &json.json());
     insta::assert_snapshot!("plan_json", redact(&desk, &json.stdout));
 
     let (json, csv) = (json.json(), csv_cells(&csv));

@@ -26,7 +26,7 @@ fn desk(server: &Served) -> Desk {
     );
     let manifest = desk.read("m.yaml").replace(
         "name: test",
-        "name: october-2026\nledger: october-2026.ledger.csv",
+        "name: october-2026\nledger: october.ledger.csv",
     );
     desk.write("october.yaml", manifest);
     fs::remove_file(desk.path("m.yaml")).unwrap();
@@ -118,10 +118,10 @@ fn files_are_copied_once_they_are_whole() {
         panic!("one recipe");
     };
     assert_eq!(shell(&desk, "", block).0, 0);
-    assert!(desk.has("october-2026.ledger.reports/2026-10/USER/a.csv"));
+    assert!(desk.has("october.ledger.reports/2026-10/USER/a.csv"));
     let said = desk.read("rclone.said");
     assert!(
-        said.contains("october-2026.ledger.reports billing:month-end/october"),
+        said.contains("october.ledger.reports billing:month-end/october"),
         "{said}"
     );
 }
@@ -133,7 +133,7 @@ fn several_accounts_run_side_by_side() {
     let manifest = desk.read("october.yaml");
     for account in ["north", "south"] {
         desk.write(&format!("{account}.token"), TOKEN);
-        let text = manifest.replace("ledger: october-2026.ledger.csv\n", "");
+        let text = manifest.replace("ledger: october.ledger.csv\n", "");
         desk.write(
             &format!("{account}.yaml"),
             text.replace("name: october-2026", &format!("name: {account}")),
@@ -171,10 +171,10 @@ fn another_machine_goes_on() {
     )
     .unwrap();
     assert_eq!(shell(&desk, "there", there).0, 0);
-    let moved = desk.ledger_at("there/october-2026.ledger.csv").at_rest(3);
+    let moved = desk.ledger_at("there/october.ledger.csv").at_rest(3);
     assert_eq!(moved.report_ids(), server.report_ids());
     assert_eq!(server.creates().len(), 3, "nothing is made twice");
-    assert!(desk.has("there/october-2026.ledger.reports/2026-10/PARTNER/own.csv"));
+    assert!(desk.has("there/october.ledger.reports/2026-10/PARTNER/own.csv"));
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn run_retry_status_and_run_again_work_together() {
         .shows(["3 rows"]);
     rehearse(&desk, "retry").arg("--sandbox-mended").expect(0);
     let again = rehearse(&desk, "run").expect(0);
-    again.shows(["3  (created before)"]);
+    again.shows(["3  created before", "SANDBOX"]);
     let rows = desk.ledger_at("m.ledger.sandbox.csv").at_rest(3);
     assert_eq!(rows.report_ids().len(), 3);
 }

@@ -212,7 +212,7 @@ fn a_ledger_from_another_country_is_read_and_written_in_its_own_form_again() {
         let sent = server.creates().len();
         desk.converge()
             .expect(1)
-            .says(["written with commas and ISO dates again"]);
+            .says(["with commas and ISO dates again"]);
         assert_eq!(server.creates().len(), sent + 1, "only the failed one");
         let ledger = desk.ledger().at_rest(4);
         let before = csv_cells(&original);

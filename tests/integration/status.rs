@@ -1,6 +1,8 @@
 //! `status`: what a ledger holds, counted.
 
-use crate::support::{Desk, Served, own, partners, redact};
+use serde_json::Value;
+
+use crate::support::{Desk, Served, csv_cells, follows, own, partners, redact};
 
 fn mixed() -> (Served, Desk) {
     let server = Served::new("");
@@ -35,9 +37,36 @@ fn counts_for_people_and_for_scripts() {
     let json = desk.status().arg("--format").arg("json").expect(0);
     insta::assert_snapshot!("status_json", json.stdout);
     let counts = json.json();
+    follows("status", &counts);
+    assert_eq!(counts["sub_partners"].as_array().unwrap().len(), 4);
+    assert_eq!(counts["sub_partners"][3]["sub_partner_org_id"], Value::Null);
     assert_eq!(counts["total"], 13);
     assert_eq!(counts["by_status"]["created"], 3);
     assert_eq!(counts["by_cause"]["http_404"], 4);
+}
+
+/// The lines of each kind come to the same rows.
+#[test]
+fn counts_for_spreadsheets() {
+    let (_server, desk) = mixed();
+    let csv = desk.status().arg("--format=csv").expect(0).stdout;
+    insta::assert_snapshot!("status_csv", csv);
+    let lines = csv_cells(&csv);
+    for by in ["all", "type", "period", "sub_partner"] {
+        let of = lines.iter().filter(|cells| cells[0] == by);
+        let counts = of.flat_map(|cells| &cells[3..]);
+        let sum: usize = counts.map(|n| n.parse::<usize>().unwrap()).sum();
+        assert_eq!(sum, 13, "{by}");
+    }
+    // No name is a formula.
+    let mut ledger = desk.ledger();
+    for place in 0..13 {
+        ledger.set(place, &[("sub_partner", "=1+1")]);
+    }
+    desk.write("m.ledger.csv", ledger.to_csv());
+    let csv = desk.status().arg("--format=csv").expect(0).stdout;
+    assert!(csv.contains(",'=1+1"), "{csv}");
+    assert!(!csv.contains(",=1+1"), "{csv}");
 }
 
 #[test]

@@ -7,3 +7,4 @@ mod properties;
 mod rate_controller;
 mod simulator;
 mod table;
+mod time_left;

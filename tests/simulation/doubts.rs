@@ -8,7 +8,10 @@ use monthend::{
     server_model::Person,
 };
 
-use super::{history::History, server::Report};
+use super::{
+    history::History,
+    server::{Reading, Report},
+};
 
 /// A report that is surely ours tells what the clocks show, where it is read so soon after its create left.
 const CLOSE: Duration = Duration::from_secs(29);
@@ -58,9 +61,9 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
     // The last look may have read it before it was all there, or in vain.
     let settled = history.process.borrow().settled.get(&row.id()).copied();
     let long_ago = |report: &&Report| match history.server.reads(&report.id).last() {
-        Some((at, false)) => {
-            at.elapsed() > LONG || settled.is_some_and(|settled| *at + STALE >= settled)
-        }
+        Some(Reading {
+            at, told: false, ..
+        }) => at.elapsed() > LONG || settled.is_some_and(|settled| *at + STALE >= settled),
         _ => false,
     };
     if named
@@ -80,6 +83,9 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
             .all(|report| report.stored.by == Person::Colleague)
     {
         return Ok("in doubt: another person's, after an earlier process");
+    }
+    if history.world.disturbed() > process.disturbed {
+        return Ok("in doubt: the computer slept, or its clock was set");
     }
     let margin = match earlier {
         true => Duration::from_secs(65),
@@ -106,7 +112,7 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
                 .server
                 .reads(id)
                 .into_iter()
-                .map(move |(at, told)| (at - *left, told))
+                .map(move |read| (read.at - *left, read.told && read.whole))
         })
         .collect();
     if !reads.is_empty() && !reads.iter().any(|(after, told)| *told && *after < CLOSE) {
@@ -134,7 +140,7 @@ pub(crate) fn may_be_anothers(history: &History<'_>, row: &Row, report: &Report)
     let is_new = (first_left.into_iter().chain(intent)).any(|left| left <= report.stored.made);
     let reports = history.server.reports();
     let ours = readable(history, &reports, earlier);
-    let was_read = |ours: &&Report| history.server.reads(&ours.id).iter().any(|(_, told)| *told);
+    let was_read = |ours: &&Report| history.server.reads(&ours.id).iter().any(|read| read.told);
     let told = history.server.tells(report) && ours.iter().any(was_read);
     is_new && !told
 }

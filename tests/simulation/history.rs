@@ -169,12 +169,14 @@ pub(crate) struct Process {
     pub(crate) doubts: BTreeMap<RequestId, Option<DateTime<Utc>>>,
     /// Rows in doubt whose create the server accepted, and how often they were sent.
     pub(crate) said_yes: BTreeMap<RequestId, u32>,
+    /// How often its computer had slept, or its clock was set, when it began.
+    pub(crate) disturbed: u32,
     /// When the last look-ups of rows begin that are in doubt since this process runs, at the earliest.
     pub(crate) settled: BTreeMap<RequestId, Instant>,
 }
 
 impl Process {
-    fn of(ledger: &Ledger, settle: Duration) -> Self {
+    fn of(ledger: &Ledger, settle: Duration, world: &World) -> Self {
         let doubts = ledger.rows().filter(|row| {
             matches!(row.state, State::Sending { .. }) || row.state.intent().is_some()
         });
@@ -190,6 +192,7 @@ impl Process {
                 .filter(|row| matches!(row.last_answer.http_status, Some(200..300)))
                 .map(|row| (row.id(), row.attempts))
                 .collect(),
+            disturbed: world.disturbed(),
             settled: (ledger.rows())
                 .map(|row| (row.id(), Instant::now() + settle))
                 .collect(),
@@ -227,6 +230,7 @@ impl<'w> History<'w> {
     async fn play(&mut self) {
         self.old_reports();
         self.world.allow_faults(self.settings.faults);
+        self.world.disturb(self.settings.server.disturbances);
         let mut crashes = self.settings.crashes;
         for number in 0..MOST_RUNS {
             if number > MOST_RUNS / 2 {
@@ -301,7 +305,7 @@ impl<'w> History<'w> {
             return None;
         }
         checks::at_rest(self, &ledger);
-        *self.process.borrow_mut() = Process::of(&ledger, self.settings.retry.settle);
+        *self.process.borrow_mut() = Process::of(&ledger, self.settings.retry.settle, self.world);
         let (mut idle, mut work) = (Counts::default(), Vec::new());
         for (place, row) in ledger.places() {
             match row.state {
@@ -342,6 +346,7 @@ impl<'w> History<'w> {
             beside_others: BesideOthers::No,
             all: self.plan.len(),
             idle,
+            max_failures: None,
             concurrency: self.settings.limits.concurrency.get(),
             interrupt: Interrupt {
                 signal: receiver,

@@ -51,11 +51,20 @@ pub(crate) struct Report {
     pub stored: StoredReport,
 }
 
+/// That a report was read, in a list or by itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading {
+    pub at: Instant,
+    /// Whether the answer told who made it and when.
+    pub told: bool,
+    /// Whether the client could use it at once: it was no page of a longer list.
+    pub whole: bool,
+}
+
 pub(crate) struct Server<'w> {
     world: &'w World,
     disk: &'w ModelDisk<'w>,
     pub traits: ServerTraits,
-    start: Instant,
     model: RefCell<server_model::Server>,
     /// What the client knows of announced waits.
     paused_until: Cell<Option<Instant>>,
@@ -68,8 +77,7 @@ pub(crate) struct Server<'w> {
     misled: RefCell<BTreeSet<Request>>,
     flying: RefCell<Vec<Request>>,
     ever: RefCell<Vec<Report>>,
-    /// What was read: which report, when, and whether the answer told who made it and when.
-    read: RefCell<Vec<(ReportId, Instant, bool)>>,
+    read: RefCell<Vec<(ReportId, Reading)>>,
 }
 
 impl<'w> Server<'w> {
@@ -80,7 +88,6 @@ impl<'w> Server<'w> {
             world,
             disk,
             traits,
-            start: Instant::now(),
             model: RefCell::new(model),
             paused_until: Cell::new(None),
             sent: RefCell::default(),
@@ -94,7 +101,7 @@ impl<'w> Server<'w> {
     }
 
     fn now(&self) -> Duration {
-        self.start.elapsed()
+        self.world.elapsed()
     }
 
     fn clock(&self) -> DateTime<Utc> {
@@ -156,17 +163,18 @@ impl<'w> Server<'w> {
         ever.clone()
     }
 
-    fn note_read(&self, report: &Listed) {
-        let told = report.created.is_some() && report.created_by.is_some();
-        let read = (report.id.clone(), Instant::now(), told);
+    fn note_read(&self, id: &ReportId, report: Option<&Listed>, whole: bool) {
+        let told = report.is_some_and(|r| r.created.is_some() && r.created_by.is_some());
+        let at = Instant::now();
+        let read = (id.clone(), Reading { at, told, whole });
         self.read.borrow_mut().push(read);
     }
 
-    /// When this report was read, in a list or by itself, and whether that told who made it and when.
-    pub(crate) fn reads(&self, id: &ReportId) -> Vec<(Instant, bool)> {
+    /// Each time that this report was read.
+    pub(crate) fn reads(&self, id: &ReportId) -> Vec<Reading> {
         let read = self.read.borrow();
-        let of_it = read.iter().filter(|(read, ..)| read == id);
-        of_it.map(|(_, at, told)| (*at, *told)).collect()
+        let of_it = read.iter().filter(|(read, _)| read == id);
+        of_it.map(|(_, reading)| *reading).collect()
     }
 
     /// Whether a list or a single read shows who made this report and when, wherever it is answered.
@@ -328,7 +336,7 @@ impl<'w> Server<'w> {
     }
 
     fn draw(&self, ask: &Ask) -> Drawn {
-        Misfortune::draw(self.world, &self.traits, self.start.elapsed(), ask)
+        Misfortune::draw(self.world, &self.traits, self.now(), ask)
     }
 
     /// An answer comes to the client now.
@@ -450,14 +458,17 @@ impl Api for Server<'_> {
             place: next.and_then(place_of),
             ..ListAsk::default()
         });
-        let page = base().join("wholesale/billing/reports");
-        let page = next.unwrap_or(&page);
+        let first = base().join("wholesale/billing/reports");
+        let page = next.unwrap_or(&first);
         let answer = self.exchange(Some(token), what, on_head, |_, wire| {
             wire.reports(page, &base())
         });
         let answer = answer.await;
         if let Outcome::Done(page) = &answer.outcome {
-            page.items.iter().for_each(|report| self.note_read(report));
+            let whole = next.is_none() && page.next.is_none();
+            for report in &page.items {
+                self.note_read(&report.id, Some(report), whole);
+            }
         }
         answer
     }
@@ -473,10 +484,11 @@ impl Api for Server<'_> {
         let what = What::Get(id.as_str().to_owned());
         let answer = self.exchange(Some(token), what, on_head, |_, wire| wire.report());
         let answer = answer.await;
-        match &answer.outcome {
-            Outcome::Done(Some(report)) => self.note_read(report),
-            _ => (self.read.borrow_mut()).push((id.clone(), Instant::now(), false)),
-        }
+        let found = match &answer.outcome {
+            Outcome::Done(found) => found.as_ref(),
+            _ => None,
+        };
+        self.note_read(id, found, true);
         answer
     }
 

@@ -11,7 +11,10 @@ use monthend::{
     },
 };
 
-use super::{misfortune::Misfortune, world::World};
+use super::{
+    misfortune::Misfortune,
+    world::{Disturbances, World},
+};
 
 #[derive(Debug, Clone)]
 pub(crate) struct ServerTraits {
@@ -36,6 +39,8 @@ pub(crate) struct ServerTraits {
     pub keeps_settle: bool,
     /// Many reports were there before, and somebody is deleting them: one after every second page of a list.
     pub cleaned_up: bool,
+    /// What happens to the computer's clocks while a process runs.
+    pub disturbances: Disturbances,
     /// The sub-partners of the plan.
     pub orgs: [&'static str; 3],
     /// Some of the reports that were there before are our own.
@@ -178,6 +183,7 @@ impl ServerTraits {
             lists_refused_with: None,
             keeps_settle: true,
             cleaned_up: false,
+            disturbances: Disturbances::default(),
             orgs: ["orgA", "orgB", "orgC"],
             own_old_reports: false,
             offset: chrono::Duration::seconds(offset),
@@ -260,6 +266,16 @@ impl ServerTraits {
                 clocks.dateless = 0.5;
                 self.offset = chrono::Duration::zero();
             }
+            "sleeps" => {
+                self.disturbances.sleeps = 1 + world.below(3);
+                self.disturbances.one_in = world.pick(&[4, 20, 80]);
+            }
+            // Where the server tells no time, all depends on our clock.
+            "clock_set" if clocks.dateless == 0.0 => {
+                self.disturbances.settings = 1 + world.below(3);
+                self.disturbances.one_in = world.pick(&[4, 20, 80]);
+            }
+            "clock_set" => {}
             "get_404" => reports.get_lag = Span(world.pick(&[settle / 2, settle * 3])),
             "replicas" => {
                 reports.replica_lag = Span(world.pick(&[settle / 2, settle * 2]));
@@ -332,10 +348,12 @@ const REAL_ORGS: [&str; 3] = [
 ];
 
 /// The worlds that are not as the documentation has them; what each is stands in [`ServerTraits::turn_on`].
-pub(crate) const WORSE_WORLDS: [&str; 23] = [
+pub(crate) const WORSE_WORLDS: [&str; 25] = [
     "clocks",
     "gateway_clock",
     "dateless",
+    "sleeps",
+    "clock_set",
     "get_404",
     "replicas",
     "late_lists",

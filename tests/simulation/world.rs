@@ -16,11 +16,27 @@ use tokio::{
 /// What happened, by name.
 pub(crate) type Tally = BTreeMap<&'static str, u64>;
 
+/// What happens to the computer's clocks while a process runs, and how often at most.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Disturbances {
+    /// The computer sleeps.
+    pub sleeps: u32,
+    /// Somebody sets its clock.
+    pub settings: u32,
+    /// One wait in so many is disturbed.
+    pub one_in: u32,
+}
+
 pub(crate) struct World {
     dice: RefCell<fastrand::Rng>,
     start: Instant,
     /// How far the local wall clock is from the true time.
     wall_shift: Cell<chrono::Duration>,
+    /// How long the computer has slept: its monotonic clock stood still, and everybody else's went on.
+    slept: Cell<Duration>,
+    disturbances: Cell<Disturbances>,
+    /// How often the computer has slept, or its clock was set, while a process ran.
+    disturbed: Cell<u32>,
     /// Disk and network steps until everything stops; `None`: no crash is planned.
     steps_left: Cell<Option<u32>>,
     crashed: Cell<bool>,
@@ -38,6 +54,9 @@ impl World {
             dice: RefCell::new(fastrand::Rng::with_seed(seed)),
             start: Instant::now(),
             wall_shift: Cell::new(chrono::Duration::zero()),
+            slept: Cell::default(),
+            disturbances: Cell::default(),
+            disturbed: Cell::new(0),
             steps_left: Cell::new(None),
             crashed: Cell::new(false),
             crash: Notify::new(),
@@ -67,18 +86,53 @@ impl World {
         of[self.dice.borrow_mut().usize(0..of.len())].clone()
     }
 
-    /// The true time.
-    pub(crate) fn now_true(&self) -> DateTime<Utc> {
-        self.at(Instant::now())
+    /// The true time since the history began.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.start.elapsed() + self.slept.get()
     }
 
-    fn at(&self, at: Instant) -> DateTime<Utc> {
-        DateTime::from_timestamp(1_793_600_000, 0).unwrap() + (at - self.start)
+    /// The true time.
+    pub(crate) fn now_true(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_793_600_000, 0).unwrap() + self.elapsed()
     }
 
     /// Someone sets the computer's clock.
     pub(crate) fn set_wall_clock(&self, shift: chrono::Duration) {
         self.wall_shift.set(shift);
+    }
+
+    /// From now on the computer's clocks are disturbed so.
+    pub(crate) fn disturb(&self, disturbances: Disturbances) {
+        self.disturbances.set(disturbances);
+    }
+
+    /// How often the computer has slept, or its clock was set, while a process ran.
+    pub(crate) fn disturbed(&self) -> u32 {
+        self.disturbed.get()
+    }
+
+    fn may_be_disturbed(&self) {
+        let mut left = self.disturbances.get();
+        let both = left.sleeps + left.settings;
+        if both == 0 || !self.one_in(left.one_in) {
+            return;
+        }
+        if self.below(both) < left.sleeps {
+            left.sleeps -= 1;
+            let most = self.pick(&[30, 600, 10_000]);
+            let slept = self.up_to(Duration::from_secs(most));
+            self.slept.set(self.slept.get() + slept);
+            self.count("worse: the computer slept");
+            self.trace(|| format!("SLEPT {slept:?}"));
+        } else {
+            left.settings -= 1;
+            let seconds = self.pick(&[-7200, -30, 0, 30, 7200]);
+            self.set_wall_clock(chrono::Duration::seconds(seconds));
+            self.count("worse: a clock set in mid-run");
+            self.trace(|| format!("CLOCK SET {seconds} s ahead"));
+        }
+        self.disturbed.set(self.disturbed.get() + 1);
+        self.disturbances.set(left);
     }
 
     pub(crate) fn allow_faults(&self, faults: u32) {
@@ -156,6 +210,7 @@ impl World {
     pub(crate) async fn passes(&self, time: Duration) {
         self.step().await;
         sleep(time).await;
+        self.may_be_disturbed();
         self.step().await;
     }
 

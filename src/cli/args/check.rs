@@ -2,7 +2,10 @@
 
 use clap::{Args, ValueEnum};
 
-use super::target::{CalendarArgs, ManifestArgs};
+use super::{
+    outputs::format_or,
+    target::{CalendarArgs, ManifestArgs},
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
@@ -24,9 +27,8 @@ pub(crate) enum CheckFormat {
 }
 
 impl CheckArgs {
-    /// The option, else the environment variable. A format there that only other commands have is no mistake.
+    /// How it looks.
     pub(crate) fn format(&self) -> CheckFormat {
-        let named = || CheckFormat::from_str(&std::env::var("MONTHEND_FORMAT").ok()?, false).ok();
-        self.format.or_else(named).unwrap_or(CheckFormat::Table)
+        format_or(self.format, CheckFormat::Table)
     }
 }

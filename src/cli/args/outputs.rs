@@ -1,6 +1,85 @@
 //! Outputs for machines, and the history.
 
-use clap::{Args, builder::FalseyValueParser};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum, builder::FalseyValueParser};
+
+use crate::runner::MaxFailures;
+
+/// What `run`, `retry` and `collect` write for machines, and what makes them stop early.
+#[derive(Debug, Args)]
+pub(crate) struct OutputArgs {
+    /// Write the selected rows as JUnit XML
+    #[arg(
+        long,
+        help_heading = "Outputs",
+        env = "MONTHEND_JUNIT",
+        value_name = "FILE"
+    )]
+    pub(crate) junit: Option<PathBuf>,
+
+    /// Write the summary as JSON
+    #[arg(
+        long,
+        help_heading = "Outputs",
+        env = "MONTHEND_SUMMARY_JSON",
+        value_name = "FILE"
+    )]
+    pub(crate) summary_json: Option<PathBuf>,
+
+    /// Write figures for Prometheus, in its text format
+    #[arg(
+        long,
+        help_heading = "Outputs",
+        env = "MONTHEND_METRICS",
+        value_name = "FILE"
+    )]
+    pub(crate) metrics: Option<PathBuf>,
+
+    /// Send nothing new once so many rows of this run have failed: a number, or a share of the selected rows such as 5%
+    // `-1` is read by the same eyes as all other values.
+    #[arg(
+        long,
+        env = "MONTHEND_MAX_FAILURES",
+        value_name = "N|P%",
+        allow_hyphen_values = true
+    )]
+    pub(crate) max_failures: Option<MaxFailures>,
+
+    #[command(flatten)]
+    pub(crate) history: HistoryArgs,
+}
+
+/// `--format` of commands that print nothing but their summary.
+#[derive(Debug, Args)]
+pub(crate) struct SummaryFormatArgs {
+    /// How the summary on stdout looks [env: MONTHEND_FORMAT=] [default: table]
+    #[arg(long, help_heading = "Outputs", value_enum)]
+    format: Option<SummaryFormat>,
+}
+
+/// How the summary on stdout looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SummaryFormat {
+    /// Text for people
+    Table,
+    /// One JSON object
+    Json,
+}
+
+impl SummaryFormatArgs {
+    /// How it looks.
+    pub(crate) fn format(&self) -> SummaryFormat {
+        format_or(self.format, SummaryFormat::Table)
+    }
+}
+
+/// The option, else what MONTHEND_FORMAT names, else `default`. A format there that only other commands have is no
+/// mistake.
+pub(crate) fn format_or<F: ValueEnum>(option: Option<F>, default: F) -> F {
+    let named = || F::from_str(&std::env::var("MONTHEND_FORMAT").ok()?, false).ok();
+    option.or_else(named).unwrap_or(default)
+}
 
 /// Whether the history beside the ledger goes on.
 #[derive(Debug, Args)]

@@ -17,7 +17,7 @@ use crate::{
 /// What a row may take while a run goes on: its lines in the journal, and its line in the new file beside it.
 const BYTES_OF_A_ROW: u64 = 4096;
 /// For all that has no rows.
-const BYTES_BESIDE: u64 = 1 << 20;
+const BYTES_BESIDE: u64 = 64 << 10;
 
 /// Tries the ledger: the file, its folder, its lock, and rescued ones beside it. Gives the number of its rows.
 pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {

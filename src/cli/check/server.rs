@@ -162,7 +162,11 @@ fn told_reached(
     if cause.code == "tls" {
         report.ok(Subject::Connection, format!("{host} can be reached{by}"));
         let untrusted = (Subject::Tls, Failure::Stopped);
-        report.not_ok(untrusted, &*cause.text, "");
+        let advice = match cause.text.contains("api.ca_file") {
+            true => "",
+            false => "check that api.base_url names a server that speaks TLS, and the proxy",
+        };
+        report.not_ok(untrusted, &*cause.text, advice);
         return false;
     }
     let advice = match proxy {

@@ -611,6 +611,7 @@ fn partners_files() {
             "org_id,label\na,\"Acme\nb,Bolt\n",
             "p.csv:2:3: a quoted cell goes on",
         ),
+        ("org_id,label\nown,a\n", "p.csv:2:1: `own` is no id"),
         ("label,org_id\nx, own\n", "p.csv:2:4: `own` is no id"),
         (
             "org_id,label\na,A\nb,A\n",

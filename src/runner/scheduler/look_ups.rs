@@ -26,6 +26,9 @@ const CONFLICT_LOOKS: [f64; 2] = [0.0, 1.0];
 /// Between look-ups that wait for what the rest of the run may teach about clocks and people.
 const MAY_LEARN: Duration = Duration::from_secs(5);
 
+/// So often a last look-up is had again because it read a report in vain: one bad answer is to decide nothing.
+const READ_ANEW: u32 = 3;
+
 /// When look-up number `looks` begins after the answer was lost, and whether `settle` has passed then.
 fn schedule(kind: QuestionKind, looks: u32, settle: Duration) -> (Duration, bool) {
     let shares: &[f64] = match kind {
@@ -193,6 +196,9 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
                 report.is_anothers
             }
         });
+        let evidence = &self.context.evidence;
+        let in_vain = seen.iter().any(|report| evidence.is_unread(&report.id));
+        let reads_anew = in_vain && open.read_anew < READ_ANEW;
         let question = Question {
             kind: open.kind,
             origin: progress.origin,
@@ -200,11 +206,15 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
             is_own: row.request().sub_partner.is_none(),
             has_rival,
             settled: schedule(open.kind, open.looks, settle).1,
-            may_learn,
+            may_learn: may_learn || reads_anew,
         };
         let (row, next) = match judge(&question, &seen) {
             Finding::LookAgain => {
                 if !self.look_again(place) {
+                    if let Some(open) = self.progress.get_mut(&place).and_then(|p| p.open.as_mut())
+                    {
+                        open.read_anew += u32::from(reads_anew);
+                    }
                     self.doubts.insert((Instant::now() + MAY_LEARN, place));
                 }
                 return None;

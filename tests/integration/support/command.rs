@@ -78,6 +78,11 @@ impl Monthend {
         self
     }
 
+    /// Arguments, environment and folder, for who starts it in another way.
+    pub(super) fn parts(&self) -> (&[String], &[(String, String)], &Path) {
+        (&self.args, &self.env, &self.folder)
+    }
+
     /// Runs it to its end.
     pub(crate) fn run(self) -> Ended {
         self.start().wait()

@@ -8,7 +8,10 @@ mod jobs;
 pub(crate) mod law;
 mod ledger;
 mod redact;
+mod schema;
 mod served;
+#[cfg(unix)]
+mod terminal;
 
 pub(crate) use browser::Browser;
 pub(crate) use command::{Ended, Monthend, Running};
@@ -17,6 +20,7 @@ pub(crate) use jobs::{own, partner, partners, partners_with};
 pub(crate) use law::breaches;
 pub(crate) use ledger::{COLUMNS, LedgerFile, Line, csv_cells, to_csv};
 pub(crate) use redact::redact;
+pub(crate) use schema::follows;
 pub(crate) use served::{Apart, Served, TOKEN};
 
 use std::time::{Duration, Instant};

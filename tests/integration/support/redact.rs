@@ -5,6 +5,7 @@ use super::Desk;
 /// Replaces the desk's folder, ports, times, durations, versions and the ids of the sandbox's reports.
 pub(crate) fn redact(desk: &Desk, text: &str) -> String {
     let text = text.replace(&desk.folder().display().to_string(), "[DESK]");
+    let text = text.replace(env!("CARGO_BIN_EXE_monthend"), "monthend");
     let mut out = String::new();
     for line in text.split_inclusive('\n') {
         let line = after(line, "127.0.0.1:", |c| c.is_ascii_digit(), "[PORT]");

@@ -9,6 +9,7 @@ use std::{
 
 use futures::StreamExt as _;
 use monthend::{
+    output::{Estimate, Left, Pace},
     pacing::{Feedback, Gate, Priority, Stats, StopCause},
     settings::{Limits, Rate, RateUnit, RetryPolicy},
 };
@@ -35,6 +36,17 @@ pub(crate) struct Scenario {
     pub(crate) intent: RangeInclusive<u64>,
     /// What is drawn.
     pub(crate) seed: u64,
+    /// Whether somebody watches how long it will take.
+    pub(crate) watched: bool,
+}
+
+/// What somebody who watches is told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look {
+    /// When.
+    pub(crate) at: Duration,
+    /// The time that is left.
+    pub(crate) left: Option<Left>,
 }
 
 /// A request that left. Times are measured from the beginning of the run.
@@ -63,6 +75,8 @@ pub(crate) struct Trace {
     pub(crate) stopped: Option<StopCause>,
     /// The gate's own counts.
     pub(crate) stats: Stats,
+    /// What was told, twice a second.
+    pub(crate) looks: Vec<Look>,
 }
 
 impl Trace {
@@ -118,6 +132,7 @@ impl Scenario {
             latency: 40..=60,
             intent: 1..=6,
             seed: 1,
+            watched: false,
         }
     }
 
@@ -142,6 +157,7 @@ struct Run<'a> {
     in_flight: Cell<usize>,
     most_in_flight: Cell<usize>,
     stopped: Cell<Option<StopCause>>,
+    looks: RefCell<Vec<Look>>,
 }
 
 impl<'a> Run<'a> {
@@ -156,23 +172,48 @@ impl<'a> Run<'a> {
             in_flight: Cell::new(0),
             most_in_flight: Cell::new(0),
             stopped: Cell::new(None),
+            looks: RefCell::default(),
         }
     }
 
     async fn into_trace(self) -> Trace {
-        futures::stream::iter(1..=self.scenario.requests)
-            .for_each_concurrent(2 * self.scenario.limits.concurrency.get(), |number| {
+        let work = futures::stream::iter(1..=self.scenario.requests).for_each_concurrent(
+            2 * self.scenario.limits.concurrency.get(),
+            |number| {
                 let list = self.scenario.list_every.is_some_and(|n| number % n == 0);
                 let method = if list { Method::List } else { Method::Create };
                 self.until_accepted(method)
-            })
-            .await;
+            },
+        );
+        tokio::select! {
+            biased;
+            () = work => {}
+            () = self.watch(), if self.scenario.watched => unreachable!("it watches for ever"),
+        }
         Trace {
             makespan: self.began.elapsed(),
             most_in_flight: self.most_in_flight.get(),
             stopped: self.stopped.get(),
             stats: self.gate.stats(),
+            looks: self.looks.into_inner(),
             sent: self.sent.into_inner(),
+        }
+    }
+
+    /// Looks twice a second, as a run's readers do.
+    async fn watch(&self) {
+        let estimate = Estimate {
+            ceiling: self.scenario.limits.rate,
+            settle: self.scenario.policy.settle,
+        };
+        let mut pace = Pace::default();
+        loop {
+            sleep(Duration::from_millis(500)).await;
+            let (at, stats) = (self.began.elapsed(), self.gate.stats());
+            pace.look(at, &stats);
+            let requests = u64::from(self.scenario.requests) - stats.accepted;
+            let left = estimate.left(requests as usize, 0, &stats, &pace);
+            self.looks.borrow_mut().push(Look { at, left });
         }
     }
 

@@ -1,0 +1,171 @@
+//! What was typed, and what to type next.
+
+use std::{env, ffi::OsStr};
+
+use clap::{ArgMatches, CommandFactory as _, parser::ValueSource};
+
+use super::args::Cli;
+
+/// The command line as it was typed, to be typed again whole or in part. What came from the environment is still there
+/// next time and is left out.
+#[derive(Debug, Clone)]
+pub(super) struct Typed {
+    program: String,
+    arguments: Vec<String>,
+    matches: ArgMatches,
+}
+
+/// What says what a command works on, and where: by the names of `args`.
+pub(super) const WHERE: [&str; 15] = [
+    "manifest",
+    "ledger",
+    "base_url",
+    "sandbox",
+    "sandbox_config",
+    "sandbox_mended",
+    "job",
+    "sub_partner",
+    "report_type",
+    "period",
+    "partition",
+    "cause",
+    "collect",
+    "output",
+    "combine",
+];
+
+/// What makes a rehearsal of a command.
+pub(super) const REHEARSAL: [&str; 4] = ["ledger", "sandbox", "sandbox_config", "sandbox_mended"];
+
+impl Typed {
+    /// `matches` is what clap made of the arguments of this process.
+    pub(super) fn new(matches: ArgMatches) -> Self {
+        let mut words = env::args_os().map(|word| quoted(&word));
+        Typed {
+            program: words.next().unwrap_or_else(|| "monthend".to_owned()),
+            arguments: words.collect(),
+            matches,
+        }
+    }
+
+    /// The same command.
+    pub(super) fn again(&self) -> String {
+        format!("{} {}", self.program, self.arguments.join(" "))
+    }
+
+    /// Whether an argument of the command was typed.
+    pub(super) fn has(&self, id: &str) -> bool {
+        let typed = self.matches.subcommand();
+        typed.is_some_and(|(_, typed)| is_typed(typed, id))
+    }
+
+    /// Another command on `arguments`, which are quoted where that is needed.
+    pub(super) fn with(
+        &self,
+        command: &str,
+        arguments: impl IntoIterator<Item = String>,
+    ) -> String {
+        let words = [self.program.clone(), command.to_owned()];
+        let arguments = arguments.into_iter().map(|word| quoted(OsStr::new(&word)));
+        words
+            .into_iter()
+            .chain(arguments)
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    /// Another command on the same, with those of the options `kept` that it has.
+    pub(super) fn next(&self, command: &str, kept: &[&str]) -> String {
+        let cli = Cli::command();
+        let (Some(next), Some((_, typed))) =
+            (cli.find_subcommand(command), self.matches.subcommand())
+        else {
+            return self.with(command, []);
+        };
+        let mut words = vec![self.program.clone(), command.to_owned()];
+        for argument in next.get_arguments() {
+            let id = argument.get_id().as_str();
+            if !kept.contains(&id) || !is_typed(typed, id) {
+                continue;
+            }
+            let values = typed.get_raw(id).into_iter().flatten().map(quoted);
+            match argument.get_long() {
+                None => words.extend(values),
+                Some(long) if argument.get_action().takes_values() => {
+                    words.extend(values.flat_map(|value| [format!("--{long}"), value]));
+                }
+                Some(long) => words.push(format!("--{long}")),
+            }
+        }
+        words.join(" ")
+    }
+}
+
+fn is_typed(matches: &ArgMatches, id: &str) -> bool {
+    // Asking for an argument that the command does not have would be a panic.
+    matches.try_contains_id(id).is_ok()
+        && matches.value_source(id) == Some(ValueSource::CommandLine)
+}
+
+/// A word as a shell has to be given it.
+fn quoted(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    let quote = |word: &str| match shlex::try_quote(word) {
+        Ok(quoted) => quoted.into_owned(),
+        // No argument holds a zero byte.
+        Err(_) => word.to_owned(),
+    };
+    match word.split_once('=') {
+        Some((option, value)) if option.starts_with("--") => {
+            format!("{}={}", quote(option), quote(value))
+        }
+        _ => quote(&word),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(arguments: &[&str]) -> Typed {
+        let all = [&["monthend"], arguments].concat();
+        Typed {
+            program: "monthend".to_owned(),
+            arguments: arguments
+                .iter()
+                .map(|word| quoted(OsStr::new(word)))
+                .collect(),
+            matches: Cli::command().try_get_matches_from(all).unwrap(),
+        }
+    }
+
+    #[test]
+    fn options_are_kept_with_their_quotes_and_left_out_where_they_say_something_else() {
+        let typed = typed(&[
+            "run",
+            "my month.yaml",
+            "--sandbox",
+            "-q",
+            "--ledger=a b.csv",
+            "--type=user",
+            "--type",
+            "CUSTOMER",
+            "--sub-partner=Acme & Co",
+            "--as-of=2026-11-05",
+            "--existing=adopt",
+        ]);
+        assert_eq!(
+            typed.next("retry", &WHERE),
+            "monthend retry 'my month.yaml' --ledger 'a b.csv' --sandbox --sub-partner 'Acme & Co' --type user --type CUSTOMER"
+        );
+        assert_eq!(
+            typed.again(),
+            "monthend run 'my month.yaml' --sandbox -q --ledger='a b.csv' --type=user --type CUSTOMER \
+             --sub-partner='Acme & Co' --as-of=2026-11-05 --existing=adopt"
+        );
+        assert_eq!(
+            typed.with("status", ["a b.csv".to_owned()]),
+            "monthend status 'a b.csv'"
+        );
+    }
+}

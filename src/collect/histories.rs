@@ -1,0 +1,622 @@
+//! Histories of collecting in simulated time: each is a run with `--collect` that is killed at some step, begun again
+//! on what the disk has, and so on, against a server and a host of files that do their worst. Everything is decided by
+//! the seed; `MONTHEND_SIM_SEED` tells one history, `MONTHEND_SIM_SEEDS` plays more than usual.
+//!
+//! The law, whenever a process has died: what lies under a final name is one whole version of the row's report, and
+//! what the ledger's file says of a file is true. At the end every row is collected, no part is left, and nothing
+//! that a durable line had was fetched again.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, HashMap},
+    future::{Future, poll_fn},
+    io,
+    path::{Path, PathBuf},
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use sha2::{Digest as _, Sha256};
+use tokio::time::{Instant, sleep};
+
+use super::{Head, Host, Overwrite, Resume, Setup, Trouble, collect, names::Names};
+use crate::{
+    api::{
+        Answer, Api, Cause, Doubt, DownloadUrl, ListQuery, Listed, Notice, OnHead, Outcome, Page,
+    },
+    ledger::{self, Counts, Disk, Ledger, Row, State},
+    request::{OrgId, Period, ReportId, ReportType, Request, RequestId},
+    runner::{self, BesideOthers, Creates, Event, Finished, Interrupt, Workbench},
+    session::{News, Session, WallClock},
+    settings::{Discover, Limits, Rate, RetryPolicy},
+};
+
+const SEEDS: u64 = 40;
+/// A history that does not end in so many processes does not end.
+const MOST_PROCESSES: usize = 60;
+
+/// What chance and misfortune there is.
+struct World {
+    dice: RefCell<fastrand::Rng>,
+    start: Instant,
+    /// Nothing goes wrong any more.
+    is_calm: Cell<bool>,
+    tells: bool,
+}
+
+impl World {
+    fn below(&self, end: u64) -> u64 {
+        self.dice.borrow_mut().u64(..end)
+    }
+
+    fn one_in(&self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    fn fails(&self, one_in: u64) -> bool {
+        !self.is_calm.get() && self.one_in(one_in)
+    }
+
+    async fn passes(&self, most: u64) {
+        let millis = self.below(most);
+        sleep(Duration::from_millis(millis)).await;
+    }
+
+    fn say(&self, what: impl FnOnce() -> String) {
+        if self.tells {
+            println!("{:>9.3?} {}", self.start.elapsed(), what());
+        }
+    }
+}
+
+impl WallClock for World {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_793_600_000, 0).unwrap() + self.start.elapsed()
+    }
+}
+
+struct Report {
+    request: Request,
+    made: Instant,
+    takes: Duration,
+    /// The file has this version, and another one from some time on.
+    changes_at: Option<Instant>,
+}
+
+/// The server and the host of the files.
+struct Server<'w> {
+    world: &'w World,
+    is_wide: bool,
+    lag: Duration,
+    reports: RefCell<BTreeMap<ReportId, Report>>,
+    /// How often the host was asked for a report's file.
+    asked: RefCell<HashMap<ReportId, usize>>,
+}
+
+impl Server<'_> {
+    fn status(&self, report: &Report) -> &'static str {
+        match report.made.elapsed() >= report.takes {
+            true => "COMPLETED",
+            false => "IN_PROGRESS",
+        }
+    }
+
+    fn listed(&self, id: &ReportId, report: &Report, is_single: bool) -> Listed {
+        let status = self.status(report);
+        let address = || {
+            let expires = self.world.now().timestamp() + 20;
+            format!("https://files.example/{id}?Expires={expires}")
+                .parse()
+                .unwrap()
+        };
+        Listed {
+            id: id.clone(),
+            start: Some(report.request.period.start()),
+            end: Some(report.request.period.end()),
+            report_type: Some(report.request.report_type),
+            category: None,
+            created: None,
+            created_by: None,
+            internal: None,
+            sub_partner: None,
+            status: Some(status.to_owned()),
+            download: (is_single && status == "COMPLETED").then(address),
+            errors: None,
+        }
+    }
+
+    async fn answer<T>(&self, what: impl FnOnce() -> T) -> Answer<T> {
+        self.world.passes(200).await;
+        let lost = Cause {
+            code: "timeout".to_owned(),
+            text: "lost".to_owned(),
+            ..Cause::default()
+        };
+        let outcome = match self.world.fails(8) {
+            true => Outcome::InDoubt(Doubt::Open, lost),
+            false => Outcome::Done(what()),
+        };
+        let notice = Notice {
+            date: Some(self.world.now()),
+            status: matches!(outcome, Outcome::Done(_)).then_some(200),
+            ..Notice::default()
+        };
+        self.world.passes(200).await;
+        Answer { outcome, notice }
+    }
+}
+
+impl Api for Server<'_> {
+    type Token = ();
+
+    async fn create(&self, (): &(), request: &Request, _: &OnHead<'_>) -> Answer<ReportId> {
+        self.world.passes(300).await;
+        let made = Instant::now();
+        let mut reports = self.reports.borrow_mut();
+        let id: ReportId = format!("id{}", reports.len()).parse().unwrap();
+        let takes = Duration::from_millis(self.world.below(20_000));
+        let is_changed = self.world.one_in(3);
+        let report = Report {
+            request: request.clone(),
+            made,
+            takes,
+            changes_at: is_changed
+                .then(|| made + takes + Duration::from_millis(self.world.below(3_000))),
+        };
+        reports.insert(id.clone(), report);
+        let notice = Notice {
+            date: Some(self.world.now()),
+            status: Some(200),
+            ..Notice::default()
+        };
+        Answer {
+            outcome: Outcome::Done(id),
+            notice,
+        }
+    }
+
+    async fn list(
+        &self,
+        (): &(),
+        query: &ListQuery,
+        _: usize,
+        _: Option<&url::Url>,
+        _: &OnHead<'_>,
+    ) -> Answer<Page<Listed>> {
+        let items = || {
+            let reports = self.reports.borrow();
+            let shown = reports.iter().filter(|(_, report)| {
+                let org = &report.request.sub_partner;
+                let is_meant =
+                    query.sub_partner == *org || query.sub_partner.is_none() && self.is_wide;
+                let word = self.status(report);
+                is_meant
+                    && query.status.is_none_or(|asked| asked == word)
+                    && report.made.elapsed() >= self.lag
+            });
+            shown
+                .map(|(id, report)| self.listed(id, report, false))
+                .collect()
+        };
+        self.answer(|| Page {
+            items: items(),
+            next: None,
+        })
+        .await
+    }
+
+    async fn get(&self, (): &(), id: &ReportId, _: &OnHead<'_>) -> Answer<Option<Listed>> {
+        let found = || {
+            let reports = self.reports.borrow();
+            Some(self.listed(id, reports.get(id)?, true))
+        };
+        self.answer(found).await
+    }
+
+    async fn sub_partners(
+        &self,
+        (): &(),
+        _: Discover,
+        _: Option<&url::Url>,
+        _: &OnHead<'_>,
+    ) -> Answer<Page<OrgId>> {
+        unreachable!("nobody is discovered")
+    }
+
+    async fn renew(&self, _: Option<&()>, _: &OnHead<'_>) -> Answer<()> {
+        unreachable!("no token ends")
+    }
+}
+
+/// The whole file of a report, in one of its versions.
+fn file(id: &ReportId, version: u8) -> Vec<u8> {
+    let row = format!("{id},{version},0123456789012345678901234567890123456789\n");
+    let rows = 20 + usize::from(version);
+    format!("ID,VERSION,TEXT\n{}", row.repeat(rows)).into_bytes()
+}
+
+/// What is left to come, in which pieces, and whether it breaks then.
+struct Body {
+    rest: Bytes,
+    breaks: bool,
+}
+
+impl Host for Server<'_> {
+    type Body = Body;
+
+    async fn open(
+        &self,
+        url: &DownloadUrl,
+        resume: Option<&Resume>,
+    ) -> Result<(Head, Body), Trouble> {
+        let id: ReportId = url.expose().path()[1..].parse().unwrap();
+        *self.asked.borrow_mut().entry(id.clone()).or_default() += 1;
+        self.world.passes(500).await;
+        let status = |status| Head {
+            status,
+            ..Head::default()
+        };
+        let nothing = |code| {
+            let body = Body {
+                rest: Bytes::new(),
+                breaks: false,
+            };
+            Ok((status(code), body))
+        };
+        if url.expires().is_some_and(|end| end <= self.world.now()) {
+            return nothing(403);
+        }
+        if self.world.fails(6) {
+            return match self.world.below(3) {
+                0 => Err(Trouble::NotConnected("refused".to_owned())),
+                1 => nothing(503),
+                _ => nothing(410),
+            };
+        }
+        let is_new = {
+            let reports = self.reports.borrow();
+            let changes_at = reports[&id].changes_at;
+            changes_at.is_some_and(|at| at <= Instant::now())
+        };
+        let version = 1 + u8::from(is_new);
+        let (bytes, tag) = (file(&id, version), format!("\"{version}\""));
+        // A host that knows no `If-Range` gives the rest of what it has now.
+        let knows = !self.world.fails(5);
+        let from = resume.filter(|resume| !knows || resume.version == tag);
+        let from = from
+            .map_or(0, |resume| resume.from as usize)
+            .min(bytes.len());
+        let (total, rest) = (bytes.len() as u64, Bytes::copy_from_slice(&bytes[from..]));
+        let mut head = Head {
+            length: Some(rest.len() as u64),
+            version: Some(tag),
+            ..status(200)
+        };
+        if from > 0 {
+            (head.status, head.part) = (206, Some((from as u64, Some(total))));
+        }
+        let breaks = !rest.is_empty() && self.world.fails(3);
+        let until = match breaks {
+            true => self.world.below(rest.len() as u64) as usize,
+            false => rest.len(),
+        };
+        self.world
+            .say(|| format!("{id}: version {version} from {from}, breaks: {breaks}"));
+        let rest = rest.slice(..until);
+        Ok((head, Body { rest, breaks }))
+    }
+
+    async fn next(&self, body: &mut Body) -> Result<Option<Bytes>, Trouble> {
+        self.world.passes(300).await;
+        let most = 1 + self.world.below(700) as usize;
+        let piece = body.rest.split_to(most.min(body.rest.len()));
+        match piece.is_empty() {
+            false => Ok(Some(piece)),
+            true if body.breaks => Err(Trouble::Broken("reset".to_owned())),
+            true => Ok(None),
+        }
+    }
+}
+
+/// The ledger's file. A kill loses nothing that was written.
+struct Paper<'w> {
+    world: &'w World,
+    bytes: RefCell<Vec<u8>>,
+}
+
+impl Disk for Paper<'_> {
+    async fn replace(&self, contents: Vec<u8>) -> io::Result<()> {
+        self.world.passes(20).await;
+        if self.world.fails(20) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        *self.bytes.borrow_mut() = contents;
+        Ok(())
+    }
+
+    async fn append(&self, bytes: Vec<u8>) -> io::Result<()> {
+        self.world.passes(20).await;
+        if self.world.fails(60) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.bytes.borrow_mut().extend(bytes);
+        Ok(())
+    }
+
+    async fn sync(&self) -> io::Result<()> {
+        self.world.passes(20).await;
+        Ok(())
+    }
+}
+
+struct History<'w> {
+    world: &'w World,
+    server: &'w Server<'w>,
+    paper: &'w Paper<'w>,
+    folder: &'w Path,
+    policy: RetryPolicy,
+    limits: Limits,
+    seed: u64,
+}
+
+impl History<'_> {
+    fn output(&self) -> PathBuf {
+        self.folder.join("l.reports")
+    }
+
+    fn read(&self) -> Ledger {
+        let reading = ledger::read(&self.paper.bytes.borrow(), "l.csv".as_ref()).unwrap();
+        assert!(reading.unknown.is_empty());
+        reading.ledger
+    }
+
+    /// One process, until it ends or has come so many steps far.
+    async fn process(&self, steps: Option<u64>) -> Option<Finished> {
+        let ledger = self.read();
+        let (mut created, mut work, mut idle) = (Vec::new(), Vec::new(), Counts::default());
+        for (place, row) in ledger.places() {
+            match row.state {
+                State::Created(_) => created.push(place),
+                _ => work.push(place),
+            }
+        }
+        idle.skipped = created.len();
+        let on_news = |_: &News| {};
+        let clock: &dyn WallClock = self.world;
+        let session = Session::new(
+            self.server,
+            Some(()),
+            (&self.limits, &self.policy),
+            clock,
+            &on_news,
+            self.seed,
+        );
+        let (_signal, signal) = tokio::sync::watch::channel(None);
+        let on_event = |event: &Event| self.world.say(|| format!("{:?}", event.kind));
+        let setup = runner::Setup {
+            session: &session,
+            all: ledger.len(),
+            ledger,
+            disk: self.paper,
+            work,
+            doubts: Vec::new(),
+            creates: Creates::All,
+            beside_others: BesideOthers::No,
+            idle,
+            max_failures: None,
+            concurrency: 4,
+            interrupt: Interrupt {
+                signal,
+                grace: Duration::from_secs(1),
+            },
+            on_event: &on_event,
+        };
+        let how = Setup {
+            host: self.server,
+            created,
+            output: self.output(),
+            ledger_folder: self.folder.to_owned(),
+            wait: Duration::from_secs(600),
+            overwrite: Overwrite::Ours,
+            any_content: false,
+            concurrency: 4,
+            silence: Duration::from_secs(60),
+        };
+        let run = runner::run_with(
+            setup,
+            async |bench: Workbench<'_, '_, Server<'_>>, created| {
+                collect(how, bench, created).await
+            },
+        );
+        let mut run = pin!(run);
+        let mut left = steps;
+        poll_fn(|context| {
+            if let Some(left) = &mut left {
+                if *left == 0 {
+                    return Poll::Ready(None);
+                }
+                *left -= 1;
+            }
+            run.as_mut().poll(context).map(Some)
+        })
+        .await
+    }
+
+    /// Checks the law. Gives the files that durable lines have, by request.
+    fn law(&self) -> HashMap<RequestId, ReportId> {
+        let ledger = self.read();
+        let names = Names::new(self.output(), self.folder.to_owned(), ledger.rows());
+        let mut collected = HashMap::new();
+        for row in ledger.rows() {
+            let lies = std::fs::read(names.place(row)).ok();
+            if let (Some(bytes), State::Created(id)) = (&lies, &row.state) {
+                let is_whole = [1, 2].iter().any(|version| file(id, *version) == *bytes);
+                assert!(is_whole, "{} holds what is no version of {id}", row.id());
+            }
+            if !row.collected.file.is_empty() {
+                let bytes = lies.expect("the ledger has a file that is not there");
+                assert_eq!(hex(&bytes), row.collected.sha256, "the hash of other bytes");
+                collected.insert(row.id(), row.state.report_id().unwrap().clone());
+            }
+        }
+        collected
+    }
+
+    async fn play(&self) {
+        let mut kills = self.world.below(6);
+        for _ in 0..MOST_PROCESSES {
+            let before = self.law();
+            let asked = self.server.asked.borrow().clone();
+            let steps = (kills > 0).then(|| self.world.below(600));
+            if kills == 0 && self.world.one_in(4) {
+                self.world.is_calm.set(true);
+            }
+            let ended = self.process(steps).await;
+            // What was on its way to the disk arrives there.
+            sleep(Duration::from_millis(1)).await;
+            self.world.say(|| match &ended {
+                Some(ended) => format!("END {:?} {:?}", ended.stop, ended.counts),
+                None => "KILLED".to_owned(),
+            });
+            self.law();
+            for id in before.values() {
+                let (then, now) = (asked.get(id), self.server.asked.borrow().get(id).copied());
+                assert_eq!(then, now.as_ref(), "{id} was there and was fetched again");
+            }
+            match ended {
+                None => kills -= 1,
+                Some(ended) if ended.stop.is_none() && ended.counts.uncollected == 0 => {
+                    assert_eq!(ended.counts.collected, ended.ledger.len());
+                    self.nothing_is_left(&ended);
+                    return;
+                }
+                Some(ended) => {
+                    let is_wrong = |row: &&Row| row.collected.error.contains("in the way");
+                    let wrong = ended.ledger.rows().find(is_wrong);
+                    assert!(
+                        wrong.is_none() || self.server.has_changed(),
+                        "its own file is in the way of {wrong:?}"
+                    );
+                    if wrong.is_some() {
+                        return; // the report has another version by now: a person decides
+                    }
+                    if kills == 0 {
+                        self.world.is_calm.set(true);
+                    }
+                    // A kill or a full disk left a line that was half way.
+                }
+            }
+        }
+        panic!("it does not end");
+    }
+
+    fn nothing_is_left(&self, ended: &Finished) {
+        let mut found = 0;
+        let mut folders = vec![self.output()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                match path.is_dir() {
+                    true => folders.push(path),
+                    false => found += 1,
+                }
+            }
+        }
+        assert_eq!(found, ended.ledger.len(), "files that no row has");
+    }
+}
+
+impl Server<'_> {
+    fn has_changed(&self) -> bool {
+        let reports = self.reports.borrow();
+        reports.values().any(|report| report.changes_at.is_some())
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+async fn play(seed: u64, tells: bool) {
+    let world = World {
+        dice: fastrand::Rng::with_seed(seed).into(),
+        start: Instant::now(),
+        is_calm: Cell::new(false),
+        tells,
+    };
+    let server = Server {
+        is_wide: world.one_in(2),
+        lag: Duration::from_millis(world.below(3_000)),
+        world: &world,
+        reports: RefCell::default(),
+        asked: RefCell::default(),
+    };
+    let mut ledger = Ledger::default();
+    for n in 0..1 + world.below(6) {
+        let request = Request {
+            sub_partner: Some(format!("org{}", n % 3).parse().unwrap()),
+            report_type: ReportType::User,
+            period: Period::month(2020 + n as i32, 1).unwrap(),
+            internal: false,
+        };
+        ledger.fold(Row::planned(request, "j".into(), None));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let history = History {
+        world: &world,
+        server: &server,
+        paper: &Paper {
+            world: &world,
+            bytes: ledger.to_csv().into(),
+        },
+        folder: folder.path(),
+        policy: RetryPolicy {
+            max_attempts: 4.try_into().unwrap(),
+            settle: Duration::from_secs(10),
+            ..RetryPolicy::default()
+        },
+        limits: Limits {
+            rate: Rate::Unlimited,
+            ..Limits::default()
+        },
+        seed,
+    };
+    // What an earlier process left half done is nobody's.
+    let row = ledger.rows().next().unwrap();
+    let names = Names::new(history.output(), folder.path().to_owned(), ledger.rows());
+    let left = names
+        .place(row)
+        .with_file_name(super::part::part_name(row.id()));
+    std::fs::create_dir_all(left.parent().unwrap()).unwrap();
+    std::fs::write(left, "ID,VER").unwrap();
+    history.play().await;
+}
+
+#[test]
+fn no_history_leaves_half_a_file_or_fetches_one_twice() {
+    let variable = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let one: Option<u64> = variable("MONTHEND_SIM_SEED");
+    let seeds = match one {
+        Some(seed) => seed..seed + 1,
+        None => 0..variable("MONTHEND_SIM_SEEDS").unwrap_or(SEEDS),
+    };
+    for seed in seeds {
+        let played = std::panic::catch_unwind(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .start_paused(true)
+                .build()
+                .unwrap();
+            runtime.block_on(play(seed, one.is_some()));
+        });
+        if let Err(panic) = played {
+            let text = panic.downcast_ref::<String>().cloned();
+            println!("seed {seed}: {}", text.unwrap_or_default());
+            std::panic::resume_unwind(panic);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! GitHub Actions: annotations, and a table in the step summary.
+
+use std::{
+    env,
+    fs::OpenOptions,
+    io::{self, Write as _},
+    path::Path,
+};
+
+use super::{
+    Ending, Reader, console,
+    failures::{Failure, failures, uncollected},
+    words,
+    workflow_command::{annotation, is_on},
+};
+use crate::text::one_line;
+
+/// Writes annotations and the step summary at the end of a command.
+#[derive(Debug)]
+pub struct GithubActions;
+
+impl GithubActions {
+    /// For a step of a workflow; elsewhere there is nothing to write.
+    pub fn if_on() -> Option<Self> {
+        is_on().then_some(GithubActions)
+    }
+}
+
+impl Reader for GithubActions {
+    fn name(&self) -> String {
+        "the step summary".to_owned()
+    }
+
+    fn end(&mut self, ending: &Ending<'_>) -> io::Result<()> {
+        let failures = failures(ending);
+        let uncollected = uncollected(ending);
+        let about = ending.about;
+        let file = in_workspace(&about.manifest_path);
+        for failure in failures.iter().chain(&uncollected) {
+            let job = failure
+                .rows
+                .first()
+                .map(|row| &*row.job)
+                .unwrap_or_default();
+            let line = about.job_lines.get(job);
+            let place = line.map(|line| (&*file, *line));
+            console::annotate(&annotation("error", place, &sentence(failure)));
+        }
+        match env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
+            None => Ok(()),
+            Some(path) => {
+                let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+                file.write_all(table(ending, &failures, &uncollected).as_bytes())
+            }
+        }
+    }
+}
+
+/// GitHub names files by their path in the repository.
+fn in_workspace(path: &Path) -> String {
+    let workspace = env::var_os("GITHUB_WORKSPACE").unwrap_or_default();
+    let whole = std::path::absolute(path).unwrap_or_default();
+    let inner = whole
+        .strip_prefix(&workspace)
+        .ok()
+        .filter(|_| !workspace.is_empty());
+    inner.unwrap_or(path).display().to_string()
+}
+
+/// What failed, and for whom.
+fn sentence(failure: &Failure<'_>) -> String {
+    const NAMED: usize = 3;
+    let names = failure.rows.iter().take(NAMED).map(|row| words::name(row));
+    let names: Vec<String> = names.collect();
+    let more = match failure.rows.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let requests = words::count(failure.rows.len(), "request");
+    one_line(&format!(
+        "{}: {} ({requests}: {}{more})",
+        failure.error_code,
+        failure.message,
+        names.join(", ")
+    ))
+}
+
+/// The summary in Markdown: counts, and what failed.
+fn table(ending: &Ending<'_>, failures: &[Failure<'_>], uncollected: &[Failure<'_>]) -> String {
+    let about = ending.about;
+    let standing = ending.standing();
+    let rehearsal = if about.rehearsal { " (SANDBOX)" } else { "" };
+    let mut out = format!(
+        "### monthend {}: {}{rehearsal}\n\n| requests | |\n| --- | ---: |\n",
+        about.command,
+        cell(&about.manifest)
+    );
+    for (what, n) in [
+        ("created", standing.created),
+        ("failed", standing.failed),
+        ("pending", standing.pending),
+        ("sending", standing.sending),
+        ("collected", standing.collected),
+        ("empty", standing.empty),
+    ] {
+        if n > 0 || what == "created" {
+            out.push_str(&format!("| {what} | {} |\n", words::grouped(n)));
+        }
+    }
+    if !(failures.is_empty() && uncollected.is_empty()) {
+        out.push_str("\n| cause | what | sub-partners | requests |\n| --- | --- | ---: | ---: |\n");
+    }
+    for failure in failures.iter().chain(uncollected) {
+        out.push_str(&format!(
+            "| {} | {} | {} | {} |\n",
+            cell(failure.error_code),
+            cell(failure.message),
+            words::grouped(failure.sub_partners()),
+            words::grouped(failure.rows.len()),
+        ));
+    }
+    let reason = ending
+        .reason
+        .as_deref()
+        .map_or_else(String::new, |reason| format!(": {}", cell(reason)));
+    out.push_str(&format!("\nexit code {}{reason}\n\n", ending.exit_code));
+    out
+}
+
+/// Foreign text in a cell of a table: text and nothing else, and not more of it than people read.
+fn cell(text: &str) -> String {
+    const MOST: usize = 300;
+    let line = one_line(text);
+    let mut out = String::new();
+    for (n, c) in line.chars().enumerate() {
+        if n == MOST {
+            out.push('…');
+            break;
+        }
+        match c {
+            // Whatever Markdown or HTML could make of it.
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '+' | '-' | '!'
+            | '|' | '~' | '@' | ':' | '$' => {
+                out.push_str(&format!("&#{};", u32::from(c)));
+            }
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_cell_is_text_and_nothing_else() {
+        assert_eq!(cell("a|b<i>\n`c`"), "a&#124;b&lt;i&gt; &#96;c&#96;");
+        assert_eq!(cell(&"a".repeat(100_000)).chars().count(), 301);
+    }
+
+    proptest! {
+        #[test]
+        fn foreign_text_breaks_no_table(text in "([|<>&`\\\\ \n\r\t:]|.)*") {
+            prop_assert!(!cell(&text).contains(['|', '\n', '\r', '<', '`']));
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Text from the server, from labels and from jobs breaks no format.
+
+use std::collections::BTreeMap;
+
+use chrono::DateTime;
+use proptest::prelude::*;
+
+use super::{
+    About, Ending, failures::failures, junit::junit, metrics::metrics, summary_json::summary_json,
+};
+use crate::{
+    history::Selected,
+    ledger::{Reason, Row},
+    pacing::Stats,
+    request::{Period, ReportType, Request},
+};
+
+const ALL: [ReportType; 3] = ReportType::ALL;
+
+/// What breaks formats, in whatever mixture.
+fn hostile() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("]]>".to_owned()),
+        Just("\"'<&>\\".to_owned()),
+        Just("\n::error::x\r\n".to_owned()),
+        Just("|`\u{ffff}\u{fffe}\u{0}\u{1b}[31m\u{85}\u{202e}".to_owned()),
+        Just("=cmd|' /C calc'!A0,\t;".to_owned()),
+        any::<String>(),
+        Just("a".repeat(100_000)),
+    ];
+    prop::collection::vec(piece, 0..4).prop_map(|pieces| format!("!{}", pieces.concat()))
+}
+
+fn about(manifest: &str) -> About {
+    About {
+        command: "run",
+        manifest: manifest.to_owned(),
+        manifest_path: "m.yaml".into(),
+        manifest_sha256: "00".repeat(32),
+        ledger: "m.csv".into(),
+        as_of: None,
+        selection: Selected::default(),
+        rehearsal: false,
+        collects: true,
+        job_lines: BTreeMap::new(),
+        began_at: DateTime::UNIX_EPOCH,
+    }
+}
+
+/// A row of each state.
+fn rows(text: &str) -> Vec<Row> {
+    let row = |report_type| {
+        let request = Request {
+            sub_partner: None,
+            report_type,
+            period: Period::month(2026, 9).unwrap(),
+            internal: false,
+        };
+        let mut row = Row::planned(request, text.into(), Some(text.into()));
+        row.collected.error = text.to_owned();
+        row
+    };
+    let reason = Reason {
+        code: text.to_owned(),
+        text: text.to_owned(),
+    };
+    vec![
+        row(ALL[0]).failed(reason),
+        row(ALL[1]).created("Y2lz".parse().unwrap()),
+        row(ALL[2]),
+    ]
+}
+
+fn ending<'a>(about: &'a About, rows: &'a [Row], reason: &str) -> Ending<'a> {
+    Ending {
+        about,
+        base_url: "https://webexapis.com/v1",
+        ended_at: DateTime::UNIX_EPOCH,
+        exit_code: 3,
+        reason: Some(reason.to_owned()),
+        rows: rows.iter().collect(),
+        pace: Stats::default(),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_text_breaks_a_format(text in hostile()) {
+        let (about, rows) = (about(&text), rows(&text));
+        let ending = ending(&about, &rows, &text);
+
+        let xml = junit(&ending).unwrap();
+        let document = roxmltree::Document::parse(&xml).unwrap();
+        let count = |tag: &str| document.descendants().filter(|node| node.has_tag_name(tag)).count();
+        prop_assert_eq!((count("testcase"), count("failure"), count("skipped")), (3, 2, 1));
+
+        let schema = jsonschema::validator_for(&super::summary_schema()).unwrap();
+        let json = serde_json::from_str(&summary_json(&ending).unwrap()).unwrap();
+        prop_assert_eq!(schema.validate(&json).map_err(|e| e.to_string()), Ok(()));
+        prop_assert_eq!(json["failures"][0]["message"].as_str(), Some(&*text));
+        prop_assert_eq!(json["failures"].as_array().unwrap().len(), failures(&ending).len());
+
+        // Every line is a comment or one sample with its label closed.
+        for line in metrics(&ending).unwrap().lines() {
+            let is_sample = line.starts_with("monthend_") && line.contains("manifest=\"");
+            prop_assert!(line.starts_with("# ") || is_sample, "{}", line);
+            if is_sample {
+                let value = line.rsplit(' ').next().unwrap();
+                prop_assert!(value.parse::<f64>().is_ok(), "{}", line);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_checked_in_schema_is_up_to_date() {
+    crate::tests::is_checked_in("summary", &super::summary_schema());
+}

@@ -1,0 +1,87 @@
+//! `--junit`: one test case for each selected row.
+
+use std::{collections::HashSet, time::Duration};
+
+use quick_junit::{
+    NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite, XmlString,
+};
+
+use super::{
+    ending::{Collecting, Ending},
+    words,
+};
+use crate::{
+    ledger::{Row, State},
+    text::one_line,
+};
+
+/// The rows as JUnit XML, which GitLab, Jenkins and others read: `failure` for what failed, `skipped` for what is not
+/// done.
+///
+/// # Errors
+/// None that these values could have; the type is the XML writer's.
+pub(super) fn junit(ending: &Ending<'_>) -> Result<String, quick_junit::SerializeError> {
+    let about = ending.about;
+    let mut suite = TestSuite::new(text(&about.manifest));
+    suite.set_timestamp(about.began_at);
+    suite.set_time(elapsed(ending));
+    let mut names = HashSet::new();
+    for row in &ending.rows {
+        let mut name = words::name(row);
+        if !names.insert(name.clone()) {
+            name = format!("{name} {}", row.id());
+        }
+        let mut case = TestCase::new(text(&name), status(ending, row));
+        case.set_classname(text(&row.job));
+        case.add_property(Property::new("request_id", text(&row.id().to_string())));
+        if let Some(id) = row.state.report_id() {
+            case.add_property(Property::new("report_id", text(id.as_str())));
+        }
+        suite.add_test_case(case);
+    }
+    let mut report = Report::new(text(&format!("monthend {}", about.command)));
+    report.set_timestamp(about.began_at);
+    report.set_time(elapsed(ending));
+    report.add_test_suite(suite);
+    report.to_string()
+}
+
+fn elapsed(ending: &Ending<'_>) -> Duration {
+    let elapsed = ending.ended_at - ending.about.began_at;
+    elapsed.to_std().unwrap_or_default()
+}
+
+fn status(ending: &Ending<'_>, row: &Row) -> TestCaseStatus {
+    let skipped = |why: &str| {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(text(why));
+        status
+    };
+    let failed = |code: &str, why: &str| {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+        let tracking = row.last_answer.tracking_id.as_deref();
+        let tracking = tracking.map_or_else(String::new, |id| format!(" (tracking id {id})"));
+        status.set_type(text(code));
+        status.set_message(text(why));
+        status.set_description(text(&format!("{code}: {why}{tracking}")));
+        status
+    };
+    match &row.state {
+        State::Failed { .. } | State::InDoubt { .. } => {
+            failed(row.state.error_code(), &row.state.text())
+        }
+        State::Pending { .. } => skipped("pending: not sent yet"),
+        State::Sending { .. } => skipped("sending: in doubt, a report may exist"),
+        State::Created(_) => match ending.collecting(row) {
+            Collecting::Done => TestCaseStatus::success(),
+            Collecting::Waiting if row.collected.error.is_empty() => skipped("not collected yet"),
+            Collecting::Waiting => skipped(&row.collected.error),
+            Collecting::Failed => failed("not_collected", &row.collected.error),
+        },
+    }
+}
+
+/// Foreign text as XML 1.0 can hold it, on one line.
+fn text(text: &str) -> XmlString {
+    XmlString::new(one_line(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}"))
+}

@@ -1,0 +1,88 @@
+//! When a log gets its next line about how far a run is.
+
+use std::time::Duration;
+
+/// One line at each tenth; after the first minute at most one in [`Cadence::SPACING`], and none missing for longer than
+/// [`Cadence::LONGEST`].
+#[derive(Debug, Default)]
+pub(super) struct Cadence {
+    last: Duration,
+    tenth: usize,
+}
+
+impl Cadence {
+    const SPACING: Duration = Duration::from_secs(30);
+    /// Some CI systems end a job that says nothing for ten minutes, and people worry after five.
+    const LONGEST: Duration = Duration::from_secs(290);
+    const BEGINNING: Duration = Duration::from_secs(60);
+
+    /// A cadence that begins with `done` of `total`, which is no news.
+    pub(super) fn new(done: usize, total: usize) -> Self {
+        Cadence {
+            last: Duration::ZERO,
+            tenth: tenth(done, total),
+        }
+    }
+
+    /// Whether a line is due, so long after the beginning; if so it counts as said. The last tenth is not: what follows
+    /// it is the summary.
+    pub(super) fn is_due(&mut self, elapsed: Duration, done: usize, total: usize) -> bool {
+        let tenth = tenth(done, total);
+        let since = elapsed.saturating_sub(self.last);
+        let spaced = elapsed < Cadence::BEGINNING || since >= Cadence::SPACING;
+        let is_due = (tenth > self.tenth && tenth < 10 && spaced) || since >= Cadence::LONGEST;
+        if is_due {
+            self.tenth = tenth.max(self.tenth);
+            self.last = elapsed;
+        }
+        is_due
+    }
+}
+
+fn tenth(done: usize, total: usize) -> usize {
+    (10 * done).checked_div(total).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When lines come in a run of `total` requests, `done(second)` of them done.
+    fn lines(seconds: u64, total: usize, done: impl Fn(u64) -> usize) -> Vec<u64> {
+        let mut cadence = Cadence::new(0, total);
+        let due = |second: &u64| cadence.is_due(Duration::from_secs(*second), done(*second), total);
+        (0..seconds).filter(due).collect()
+    }
+
+    #[test]
+    fn a_line_at_each_tenth() {
+        let steady = |second: u64| second as usize;
+        assert_eq!(
+            lines(50, 50, steady),
+            (1..10).map(|n| 5 * n).collect::<Vec<_>>()
+        );
+        // Ten minutes: a tenth is a minute.
+        assert_eq!(
+            lines(600, 600, steady),
+            (1..10).map(|n| 60 * n).collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn never_dense_after_the_first_minute_and_never_silent() {
+        // Everything comes within a minute of the third one.
+        let late = |second: u64| 10 * second.saturating_sub(120).min(60) as usize;
+        let said = lines(3600, 600, late);
+        assert!(
+            said.windows(2).all(|pair| pair[1] - pair[0] >= 30),
+            "{said:?}"
+        );
+        let all = [&[0], &said[..], &[3600]].concat();
+        assert!(
+            all.windows(2).all(|pair| pair[1] - pair[0] < 300),
+            "{all:?}"
+        );
+        // A run that hangs.
+        assert_eq!(lines(900, 10, |_| 0), [290, 580, 870]);
+    }
+}

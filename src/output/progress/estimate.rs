@@ -1,0 +1,99 @@
+//! How long it will take.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Pace;
+use crate::{
+    pacing::{Stats, Window},
+    settings::Rate,
+};
+
+/// What an estimate goes by.
+#[derive(Debug, Clone, Copy)]
+pub struct Estimate {
+    /// `limits.rate`
+    pub ceiling: Rate,
+    /// `retry.settle`
+    pub settle: Duration,
+}
+
+/// The time that is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// About so long.
+    About(Duration),
+    /// At most so long: it is not known yet whether what is in doubt has to be sent again.
+    UpTo(Duration),
+}
+
+impl Estimate {
+    /// How long `requests` more will take, of which `in_doubt` wait to be looked up. Nothing while there is no ceiling and
+    /// nothing was learned yet: a guess would be worth nothing.
+    ///
+    /// The rate is the lowest of three: the ceiling, what was learned of the server's limit, and what was accepted lately.
+    /// A server that keeps a window takes its number at once and then nothing: whole windows are counted. What is
+    /// left of an announced wait comes on top.
+    pub fn left(
+        &self,
+        requests: usize,
+        in_doubt: usize,
+        stats: &Stats,
+        pace: &Pace,
+    ) -> Option<Left> {
+        let now = Instant::now();
+        let waiting = stats
+            .paused_until
+            .map_or(Duration::ZERO, |until| until - now);
+        let to_send = requests.saturating_sub(in_doubt) as f64;
+        let left = match stats.window {
+            Some(window) if to_send > 0.0 => self.by_window(&window, to_send, waiting, pace, now),
+            _ if to_send > 0.0 => waiting + duration(to_send / self.rate(stats, pace)?),
+            _ => waiting,
+        };
+        Some(match in_doubt > 0 && left < self.settle {
+            true => Left::UpTo(self.settle),
+            false => Left::About(left),
+        })
+    }
+
+    fn rate(&self, stats: &Stats, pace: &Pace) -> Option<f64> {
+        let limits = [self.ceiling.per_second(), stats.learned_pace];
+        let lately = pace.lately().filter(|rate| *rate > 0.0);
+        limits.into_iter().flatten().chain(lately).reduce(f64::min)
+    }
+
+    fn by_window(
+        &self,
+        window: &Window,
+        requests: f64,
+        waiting: Duration,
+        pace: &Pace,
+        now: Instant,
+    ) -> Duration {
+        let quota = window.quota.max(1.0);
+        // Within a window it goes as fast as the ceiling allows, or the way to the server.
+        let fast = self.ceiling.per_second().or(pace.now()).unwrap_or(quota);
+        let fast = fast.max(quota / window.length.as_secs_f64());
+        let free = match waiting.is_zero() {
+            true => (quota - window.used).max(0.0),
+            false => 0.0,
+        };
+        if requests <= free {
+            return duration(requests / fast);
+        }
+        let rest = requests - free;
+        let next = match waiting.is_zero() {
+            true => (window.began + window.length).saturating_duration_since(now),
+            false => waiting,
+        };
+        let whole = ((rest - 1.0) / quota).floor();
+        next + window.length.mul_f64(whole) + duration((rest - whole * quota) / fast)
+    }
+}
+
+/// Longer than a year is no estimate.
+fn duration(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds.clamp(0.0, 365.0 * 24.0 * 3600.0))
+}

@@ -1,0 +1,151 @@
+//! Like things are said a few times, then summed up ever more seldom.
+
+use std::{collections::HashMap, hash::Hash, time::Duration};
+
+/// Counts like things and decides which of them are said: never more than ten lines of a kind.
+#[derive(Debug)]
+pub(super) struct Grouped<K> {
+    seen: HashMap<K, Seen>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Seen {
+    all: usize,
+    /// How many of them had been seen when the last line was said, and when that was.
+    told: usize,
+    at: Duration,
+    lines: u32,
+}
+
+/// What to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Say {
+    /// The thing itself.
+    This,
+    /// How many more there were since the last line, and in all.
+    Sum {
+        /// Since the last line.
+        more: usize,
+        /// From the beginning.
+        all: usize,
+    },
+    /// Nothing, this time.
+    Nothing,
+}
+
+/// How many lines there are at most of one kind.
+const MOST: u32 = 10;
+/// So many are said one by one.
+const EACH: usize = 3;
+
+impl<K: Eq + Hash> Grouped<K> {
+    pub(super) fn new() -> Self {
+        Grouped {
+            seen: HashMap::new(),
+        }
+    }
+
+    /// Another one of a kind, each of which is news: the first three are said, then a sum at 10, 30, 100, 300 and so on.
+    pub(super) fn another(&mut self, kind: K) -> Say {
+        let seen = self.seen.entry(kind).or_default();
+        seen.all += 1;
+        if seen.lines >= MOST {
+            return Say::Nothing;
+        }
+        match seen.all {
+            ..=EACH => {
+                seen.say(Duration::ZERO);
+                Say::This
+            }
+            all if is_round(all) => Say::Sum {
+                more: seen.say(Duration::ZERO),
+                all,
+            },
+            _ => Say::Nothing,
+        }
+    }
+
+    /// The same thing once more, so long after the beginning: said at once, then a sum after 30 s, one minute, two, four
+    /// and so on, as long as it goes on.
+    pub(super) fn again(&mut self, kind: K, elapsed: Duration) -> Say {
+        const FIRST: Duration = Duration::from_secs(30);
+        let seen = self.seen.entry(kind).or_default();
+        seen.all += 1;
+        if seen.lines == 0 {
+            seen.say(elapsed);
+            return Say::This;
+        }
+        let patience = FIRST * 2u32.pow(seen.lines.min(MOST) - 1);
+        if seen.lines >= MOST || elapsed.saturating_sub(seen.at) < patience {
+            return Say::Nothing;
+        }
+        Say::Sum {
+            more: seen.say(elapsed),
+            all: seen.all,
+        }
+    }
+}
+
+impl Seen {
+    /// Counts a line, and gives how many it stands for.
+    fn say(&mut self, at: Duration) -> usize {
+        let more = self.all - self.told;
+        (self.told, self.at, self.lines) = (self.all, at, self.lines + 1);
+        more
+    }
+}
+
+/// 10, 30, 100, 300, 1000 and so on.
+fn is_round(n: usize) -> bool {
+    let mut power = 10;
+    while power * 10 <= n {
+        power *= 10;
+    }
+    n == power || n == 3 * power
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_are_said_and_the_rest_is_summed_up() {
+        let mut grouped = Grouped::new();
+        let said: Vec<Say> = (0..100)
+            .map(|_| grouped.another("x"))
+            .filter(|s| *s != Say::Nothing)
+            .collect();
+        let sum = |more, all| Say::Sum { more, all };
+        assert_eq!(
+            said,
+            [
+                Say::This,
+                Say::This,
+                Say::This,
+                sum(7, 10),
+                sum(20, 30),
+                sum(70, 100)
+            ]
+        );
+        assert_eq!(grouped.another("y"), Say::This);
+    }
+
+    #[test]
+    fn never_more_than_ten_lines_of_a_kind() {
+        let mut grouped = Grouped::new();
+        let by_count = (0..2_000_000)
+            .filter(|_| grouped.another("x") != Say::Nothing)
+            .count();
+        assert_eq!(by_count, 10);
+        let by_time =
+            (0..1_000_000).filter(|s| grouped.again("y", Duration::from_secs(*s)) != Say::Nothing);
+        assert_eq!(by_time.count(), 10);
+    }
+
+    #[test]
+    fn what_goes_on_is_said_again_ever_later() {
+        let mut grouped = Grouped::new();
+        let lines = |s: &u64| grouped.again("y", Duration::from_secs(*s)) != Say::Nothing;
+        assert_eq!((0..300).filter(lines).collect::<Vec<_>>(), [0, 30, 90, 210]);
+    }
+}

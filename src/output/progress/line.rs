@@ -1,0 +1,273 @@
+//! One line that says how a run stands, in as much room as there is.
+
+use std::time::Duration;
+
+use super::Left;
+use crate::{
+    ledger::Counts,
+    output::{color::Paint, words},
+    settings::Rate,
+};
+
+/// How a run stands.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Situation {
+    pub(super) counts: Counts,
+    /// Requests that left and are not answered yet.
+    pub(super) in_flight: usize,
+    /// Rows whose create left and that are to be looked up.
+    pub(super) in_doubt: usize,
+    /// Requests per second lately.
+    pub(super) pace: Option<f64>,
+    pub(super) ceiling: Rate,
+    /// The rate that the server was found to grant, where it is less than the ceiling.
+    pub(super) learned: Option<f64>,
+    /// What is left of an announced wait, and the status that announced it.
+    pub(super) pause: Option<(Duration, Option<u16>)>,
+    pub(super) left: Option<Left>,
+    /// Nothing is sent any more.
+    pub(super) stopping: bool,
+}
+
+/// The forms of one part of the line, the longest first, and how early it gives way to others: the lowest first.
+struct Part {
+    forms: Vec<String>,
+    yields: u8,
+    look: Look,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Plain,
+    Bad,
+    Waiting,
+}
+
+const BETWEEN: &str = "  ";
+const LONGEST_BAR: usize = 24;
+const SHORTEST_BAR: usize = 8;
+/// From this width on there is a bar, at the cost of what matters less.
+const WITH_A_BAR: usize = 50;
+/// What gives way up to this matters less than the bar.
+const PACE: u8 = 3;
+
+impl Situation {
+    /// Whether files are being collected: that is counted by other rows then.
+    pub(super) fn is_collecting(&self) -> bool {
+        self.counts.collected + self.counts.uncollected > 0
+    }
+
+    /// How far it is: requests that are done with, or files that are there, and of how many.
+    pub(super) fn done(&self) -> (usize, usize) {
+        let counts = &self.counts;
+        match self.is_collecting() {
+            true => (counts.collected, counts.collected + counts.uncollected),
+            false => (counts.done(), counts.total()),
+        }
+    }
+
+    /// The line for a terminal of `width` columns; never wider than that.
+    pub(super) fn on_a_terminal(&self, width: usize, paint: Paint) -> String {
+        // What is written into the last column makes some terminals begin a new line.
+        let width = width.saturating_sub(1);
+        let mut parts = self.parts();
+        let text = |parts: &[Part]| -> usize {
+            let shown = parts
+                .iter()
+                .map(|part| words::width(part.forms[0].as_str()));
+            shown
+                .filter(|width| *width > 0)
+                .map(|width| width + BETWEEN.len())
+                .sum::<usize>()
+        };
+        loop {
+            let needed = text(&parts);
+            let is_too_wide = needed > width + BETWEEN.len();
+            let has_no_bar = width >= WITH_A_BAR && needed + SHORTEST_BAR > width;
+            let dispensable = match (is_too_wide, has_no_bar) {
+                (true, _) => u8::MAX,
+                (false, true) => PACE,
+                (false, false) => break,
+            };
+            let is_yielding = |part: &&mut Part| part.forms.len() > 1 && part.yields <= dispensable;
+            match parts
+                .iter_mut()
+                .filter(is_yielding)
+                .min_by_key(|part| part.yields)
+            {
+                Some(part) => drop(part.forms.remove(0)),
+                None => break,
+            }
+        }
+        let room = width.saturating_sub(text(&parts)).min(LONGEST_BAR);
+        let mut shown = Vec::new();
+        if room >= SHORTEST_BAR {
+            shown.push(self.bar(room));
+        }
+        for Part { forms, look, .. } in &parts {
+            match (&*forms[0], look) {
+                ("", _) => {}
+                (text, Look::Plain) => shown.push(text.to_owned()),
+                (text, Look::Bad) => shown.push(paint.bad(text)),
+                (text, Look::Waiting) => shown.push(paint.waiting(text)),
+            }
+        }
+        match text(&parts) > width + BETWEEN.len() {
+            // Not even the shortest forms fit: as much of them as there is room for, without colours.
+            true => {
+                let forms = parts.iter().map(|part| &*part.forms[0]);
+                let forms: Vec<&str> = forms.filter(|form| !form.is_empty()).collect();
+                forms.join(" ").chars().take(width).collect()
+            }
+            false => shown.join(BETWEEN),
+        }
+    }
+
+    /// The line for a log.
+    pub(super) fn in_a_log(&self) -> String {
+        let (done, total) = self.done();
+        let share = (100 * done).checked_div(total).unwrap_or(100);
+        let mut parts = Vec::new();
+        let counts = &self.counts;
+        let what = match self.is_collecting() {
+            true => "collected",
+            false => {
+                parts.push(format!("{} created", words::grouped(counts.created)));
+                parts.push(some(counts.adopted, "adopted"));
+                parts.push(some(counts.skipped, "created before"));
+                parts.push(some(counts.failed, "failed"));
+                "done"
+            }
+        };
+        parts.push(some(self.in_flight, "in flight"));
+        parts.push(some(self.in_doubt, "in doubt"));
+        parts.push(self.pace_of());
+        parts.push(self.paused().unwrap_or_default());
+        parts.push(
+            self.left
+                .map_or_else(String::new, |left| format!("{} left", said(left))),
+        );
+        parts.retain(|part| !part.is_empty());
+        let parts = parts.join(", ");
+        let (done, total) = (words::grouped(done), words::grouped(total));
+        let colon = if parts.is_empty() { "" } else { ": " };
+        format!("{done} of {total} {what} ({share}%){colon}{parts}")
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let counts = &self.counts;
+        let (done, total) = self.done();
+        let part = |yields, forms: &[String], look| Part {
+            forms: forms.to_vec(),
+            yields,
+            look,
+        };
+        let progress = format!("{}/{}", words::grouped(done), words::grouped(total));
+        let mut parts = vec![part(9, std::slice::from_ref(&progress), Look::Plain)];
+        if self.is_collecting() {
+            parts[0] = part(9, &[format!("{progress} collected"), progress], Look::Plain);
+        } else {
+            let before = counts.skipped + counts.adopted;
+            let (before, shorter) = (some(before, "created before"), some(before, "before"));
+            parts.push(part(1, &[before, shorter, String::new()], Look::Plain));
+            let failed = some(counts.failed, "failed");
+            parts.push(part(7, &[failed, String::new()], Look::Bad));
+        }
+        let in_flight = some(self.in_flight, "in flight");
+        parts.push(part(2, &[in_flight, String::new()], Look::Plain));
+        let in_doubt = some(self.in_doubt, "in doubt");
+        parts.push(part(4, &[in_doubt, String::new()], Look::Waiting));
+        if self.stopping {
+            parts.push(part(8, &["stopping".to_owned()], Look::Waiting));
+            return parts;
+        }
+        match self.paused() {
+            None => {
+                let shorter = self
+                    .pace
+                    .map_or_else(String::new, |pace| self.in_its_unit(pace));
+                parts.push(part(
+                    PACE,
+                    &[self.pace_of(), shorter, String::new()],
+                    Look::Plain,
+                ));
+            }
+            Some(paused) => {
+                let shorter = paused.split(" (").next().unwrap_or_default().to_owned();
+                parts.push(part(5, &[paused, shorter], Look::Waiting));
+            }
+        }
+        if let Some(left) = self.left {
+            let (short, long) = (brief(left), format!("{} left", brief(left)));
+            parts.push(part(6, &[long, short, String::new()], Look::Plain));
+        }
+        parts
+    }
+
+    fn bar(&self, room: usize) -> String {
+        let (done, total) = self.done();
+        let full = (room * done).checked_div(total).unwrap_or(0).min(room);
+        format!("{}{}", "█".repeat(full), "░".repeat(room - full))
+    }
+
+    /// `58/min of 60/min`
+    fn pace_of(&self) -> String {
+        let pace = self.pace.map(|pace| self.in_its_unit(pace));
+        let limit = match (self.learned, self.ceiling) {
+            (Some(learned), _) => Some(format!(
+                "{} (the server's limit)",
+                self.in_its_unit(learned)
+            )),
+            (None, Rate::Unlimited) => None,
+            (None, ceiling) => Some(ceiling.to_string()),
+        };
+        match (pace, limit) {
+            (Some(pace), Some(limit)) => format!("{pace} of {limit}"),
+            (Some(pace), None) => pace,
+            (None, _) => String::new(),
+        }
+    }
+
+    /// A rate in the unit of the ceiling, so that the two can be compared.
+    fn in_its_unit(&self, per_second: f64) -> String {
+        match self.ceiling {
+            Rate::Limited { per, .. } => {
+                let rate = per_second * per.duration().as_secs_f64();
+                let digits = usize::from(rate < 9.95);
+                format!("{rate:.digits$}/{}", per.as_str())
+            }
+            Rate::Unlimited => words::rate(per_second),
+        }
+    }
+
+    fn paused(&self) -> Option<String> {
+        let (left, status) = self.pause?;
+        let why = match status {
+            Some(429) => "rate limit, 429".to_owned(),
+            Some(status) => format!("the server asks for it, {status}"),
+            None => "asked for earlier".to_owned(),
+        };
+        Some(format!("paused {} ({why})", words::seconds(left)))
+    }
+}
+
+fn some(n: usize, what: &str) -> String {
+    match n {
+        0 => String::new(),
+        n => format!("{} {what}", words::grouped(n)),
+    }
+}
+
+fn said(left: Left) -> String {
+    match left {
+        Left::About(left) => words::about(left),
+        Left::UpTo(left) => format!("up to {}", words::rounded(left)),
+    }
+}
+
+fn brief(left: Left) -> String {
+    match left {
+        Left::About(left) => words::rounded(left),
+        Left::UpTo(left) => format!("up to {}", words::rounded(left)),
+    }
+}

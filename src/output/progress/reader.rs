@@ -1,0 +1,243 @@
+//! The reader of a run's events that people watch.
+
+use std::{
+    collections::HashSet,
+    fmt, io,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::time::Instant;
+use tracing::info;
+
+use super::{Estimate, Pace, cadence::Cadence, line::Situation, told::Told};
+use crate::{
+    ledger::Counts,
+    output::{Reader, color::Paint, console},
+    pacing::Stats,
+    request::RequestId,
+    runner::{Event, EventKind},
+    session::News,
+    settings::{Limits, RetryPolicy},
+};
+
+/// A pause with less time left is not shown.
+const WORTH_SHOWING: Duration = Duration::from_secs(1);
+
+/// Reads a run's events and tells about them on stderr.
+pub struct Progress {
+    told: Told,
+    screen: Screen,
+    estimate: Estimate,
+    /// When the run, or the collecting after it, began.
+    began: Option<Instant>,
+    counts: Counts,
+    stats: Stats,
+    pace: Pace,
+    /// Rows of this run that are in doubt.
+    doubts: HashSet<RequestId>,
+    /// Rows that an earlier run left in doubt and that nothing was heard of yet.
+    old_doubts: usize,
+    pause_status: Option<u16>,
+    stopping: bool,
+}
+
+enum Screen {
+    /// A line at the bottom, drawn anew.
+    Terminal(ProgressBar, Arc<Mutex<Option<Situation>>>),
+    /// A line now and then.
+    Log(Cadence),
+}
+
+impl Progress {
+    /// One line at the bottom of the screen where stderr is a terminal and something may be shown, else lines now and
+    /// then. `grace`: how long requests in flight have after a signal.
+    pub fn new(quiet: bool, limits: &Limits, retry: &RetryPolicy, grace: Duration) -> Self {
+        let screen = match !quiet && console::is_live() {
+            true => terminal(),
+            false => Screen::Log(Cadence::default()),
+        };
+        Progress {
+            told: Told::new(grace),
+            screen,
+            estimate: Estimate {
+                ceiling: limits.rate,
+                settle: retry.settle,
+            },
+            began: None,
+            counts: Counts::default(),
+            stats: Stats::default(),
+            pace: Pace::default(),
+            doubts: HashSet::new(),
+            old_doubts: 0,
+            pause_status: None,
+            stopping: false,
+        }
+    }
+
+    /// Takes note of what an event means for how the run stands.
+    fn note(&mut self, event: &Event) {
+        (self.counts, self.stats) = (event.counts, event.pace);
+        match &event.kind {
+            EventKind::Started => {
+                self.began = Some(Instant::now());
+                self.old_doubts = event.counts.sending;
+                self.pace = Pace::default();
+                let situation = self.situation();
+                if let Screen::Log(cadence) = &mut self.screen {
+                    let (done, total) = situation.done();
+                    *cadence = Cadence::new(done, total);
+                }
+            }
+            EventKind::InDoubt(row) => drop(self.doubts.insert(row.id())),
+            EventKind::Settled(row) => drop(self.doubts.remove(&row.id())),
+            EventKind::Adopted(row) | EventKind::NotMade(row) => {
+                let is_of_this_run = self.doubts.remove(&row.id());
+                self.old_doubts -= usize::from(!is_of_this_run && self.old_doubts > 0);
+            }
+            EventKind::News(News::Paused { status, .. }) => self.pause_status = *status,
+            EventKind::Stopping(_) => self.stopping = true,
+            _ => {}
+        }
+        self.look();
+    }
+
+    fn look(&mut self) {
+        let Some(began) = self.began else { return };
+        self.pace.look(began.elapsed(), &self.stats);
+    }
+
+    fn pause_left(&self) -> Option<Duration> {
+        let until = self.stats.paused_until?;
+        Some(until.saturating_duration_since(Instant::now()))
+    }
+
+    fn situation(&self) -> Situation {
+        let counts = self.counts;
+        let in_doubt = (self.doubts.len() + self.old_doubts).min(counts.sending);
+        let limit = self
+            .stats
+            .window
+            .map(|window| window.quota / window.length.as_secs_f64());
+        let pause = self.pause_left().filter(|left| *left >= WORTH_SHOWING);
+        let mut situation = Situation {
+            counts,
+            in_flight: self.stats.in_flight,
+            in_doubt,
+            pace: self.pace.now(),
+            ceiling: self.estimate.ceiling,
+            learned: self.stats.learned_pace.or(limit),
+            pause: pause.map(|left| (left, self.pause_status)),
+            left: None,
+            stopping: self.stopping,
+        };
+        if !situation.is_collecting() && !self.stopping {
+            let requests = counts.pending + counts.sending;
+            situation.left = self
+                .estimate
+                .left(requests, in_doubt, &self.stats, &self.pace);
+        }
+        situation
+    }
+
+    fn show(&mut self) {
+        let (Some(began), situation) = (self.began, self.situation()) else {
+            return;
+        };
+        match &mut self.screen {
+            Screen::Terminal(bar, shown) => {
+                *lock(shown) = Some(situation);
+                bar.tick();
+            }
+            Screen::Log(cadence) => {
+                let (done, total) = situation.done();
+                if cadence.is_due(began.elapsed(), done, total) {
+                    let counts = &situation.counts;
+                    info!(
+                        created = counts.created,
+                        skipped = counts.skipped,
+                        failed = counts.failed,
+                        pending = counts.pending,
+                        sending = counts.sending,
+                        "{}",
+                        situation.in_a_log()
+                    );
+                }
+            }
+        }
+    }
+
+    fn clear(&mut self) {
+        self.began = None;
+        if let Screen::Terminal(bar, _) = &self.screen {
+            bar.finish_and_clear();
+        }
+        console::set_bar(None);
+    }
+}
+
+impl Reader for Progress {
+    fn name(&self) -> String {
+        "progress".to_owned()
+    }
+
+    fn on_event(&mut self, event: &Event) -> io::Result<()> {
+        if let (EventKind::Started, Screen::Terminal(bar, _)) = (&event.kind, &self.screen) {
+            bar.reset();
+            console::set_bar(Some(bar.clone()));
+        }
+        self.note(event);
+        self.told.tell(event);
+        match event.kind {
+            EventKind::Finished => self.clear(),
+            _ => self.show(),
+        }
+        Ok(())
+    }
+
+    /// A quiet stretch shows too.
+    fn tick(&mut self) -> io::Result<()> {
+        self.look();
+        self.show();
+        Ok(())
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Progress")
+            .field("counts", &self.counts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The line is written whenever it is drawn, so that it fits a terminal that was resized meanwhile.
+fn terminal() -> Screen {
+    let shown: Arc<Mutex<Option<Situation>>> = Arc::default();
+    let drawn = Arc::clone(&shown);
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
+    let style = ProgressStyle::with_template("{line}").map(|style| {
+        style.with_key("line", move |_: &_, out: &mut dyn fmt::Write| {
+            if let Some(situation) = &*lock(&drawn) {
+                let line = situation.on_a_terminal(console::width(), Paint::for_stderr());
+                // Writing to a String does not fail.
+                let _ = out.write_str(&line);
+            }
+        })
+    });
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    Screen::Terminal(bar, shown)
+}
+
+fn lock(shown: &Mutex<Option<Situation>>) -> MutexGuard<'_, Option<Situation>> {
+    shown
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}

@@ -1,0 +1,249 @@
+//! What is worth a line of its own while a run goes on.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tracing::{debug, info, warn};
+
+use super::grouped::{Grouped, Say};
+use crate::{
+    api::Cause,
+    ledger::{Row, State},
+    output::words,
+    pacing::Stats,
+    runner::{Event, EventKind, Signal, StopReason},
+    session::News,
+};
+
+/// A shorter pause is over before it is read.
+const WORTH_SAYING: Duration = Duration::from_secs(1);
+/// If a pause ends only this much later than the one that was told, it is not told again.
+const SAME_PAUSE: chrono::Duration = chrono::Duration::milliseconds(500);
+/// Each pause as long as this is told.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Says lines on stderr, of like ones a few and then sums.
+#[derive(Debug)]
+pub(super) struct Told {
+    grouped: Grouped<(&'static str, String)>,
+    paused_until: Option<DateTime<Utc>>,
+    /// Nothing more is sent: a pause is of no interest any more.
+    stopping: bool,
+    /// `--grace`
+    grace: Duration,
+}
+
+impl Told {
+    pub(super) fn new(grace: Duration) -> Self {
+        Told {
+            grouped: Grouped::new(),
+            paused_until: None,
+            stopping: false,
+            grace,
+        }
+    }
+
+    pub(super) fn tell(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::Settled(row) => self.settled(row),
+            EventKind::Retrying { row, after } => {
+                let name = words::name(row);
+                debug!(request_id = %row.id(), "{name}: {}; again in {}", said(row), words::duration(*after));
+                let (code, text) = (row.state.error_code(), said(row));
+                self.retrying(code, &text, *after, event.elapsed);
+            }
+            EventKind::InDoubt(row) => {
+                let code = row.state.error_code().to_owned();
+                let sum = format!("in doubt after {code}");
+                self.each(("doubt", code), &sum, row, |name| {
+                    format!("{name}: {}; checking whether the report exists", said(row))
+                });
+            }
+            EventKind::Adopted(row) => {
+                self.each(
+                    ("adopted", String::new()),
+                    "found on the server",
+                    row,
+                    |name| format!("{name}: found on the server; its id is recorded"),
+                );
+            }
+            EventKind::NotMade(row) => {
+                self.each(
+                    ("not made", String::new()),
+                    "not on the server and sent again",
+                    row,
+                    |name| format!("{name}: not on the server; it is sent again"),
+                );
+            }
+            EventKind::NotLookedUp(row) => {
+                self.each(
+                    ("not looked up", String::new()),
+                    "that could not be looked up",
+                    row,
+                    |name| format!("{name}: could not be looked up; it stays in doubt"),
+                );
+            }
+            EventKind::Collected(row, _) => {
+                let (name, file) = (words::name(row), &row.collected.file);
+                debug!(request_id = %row.id(), "{name}: collected {file}");
+            }
+            EventKind::NotCollected(row, _) => {
+                let (name, why) = (words::name(row), &row.collected.error);
+                debug!(request_id = %row.id(), "{name}: not collected: {why}");
+            }
+            EventKind::Lagging { row, age } => {
+                let age = words::duration(*age);
+                self.each(
+                    ("lagging", String::new()),
+                    "in progress for much longer than others",
+                    row,
+                    |name| format!("{name}: in progress for {age}, much longer than others were"),
+                );
+            }
+            EventKind::News(news) => self.news(news, event.elapsed),
+            EventKind::Stopping(reason) => {
+                self.stopping = true;
+                if let StopReason::Interrupted(signal) = reason {
+                    stopping(*signal, self.grace, &event.pace);
+                }
+            }
+            EventKind::Existing(_)
+            | EventKind::GivenUp(_)
+            | EventKind::Started
+            | EventKind::Attempted(_)
+            | EventKind::Finished => {}
+        }
+    }
+
+    fn settled(&mut self, row: &Row) {
+        let name = words::name(row);
+        if let State::Created(id) = &row.state {
+            debug!(request_id = %row.id(), report_id = %id, "{name}: created {id}");
+            return;
+        }
+        let code = row.state.error_code();
+        match self.grouped.another(("failed", code.to_owned())) {
+            Say::This => {
+                warn!(request_id = %row.id(), error_code = code, "{name}: {code}: {}", row.state.text());
+            }
+            Say::Sum { more, all } => {
+                warn!(
+                    error_code = code,
+                    count = all,
+                    "{code}: {more} more failed, {all} in all"
+                );
+            }
+            Say::Nothing => debug!(request_id = %row.id(), error_code = code, "{name}: {code}"),
+        }
+    }
+
+    /// A line about one of many rows.
+    fn each(
+        &mut self,
+        kind: (&'static str, String),
+        sum: &str,
+        row: &Row,
+        line: impl Fn(&str) -> String,
+    ) {
+        let name = words::name(row);
+        match self.grouped.another(kind) {
+            Say::This => info!(request_id = %row.id(), "{}", line(&name)),
+            Say::Sum { more, all } => info!(count = all, "{more} more {sum}, {all} in all"),
+            Say::Nothing => debug!(request_id = %row.id(), "{}", line(&name)),
+        }
+    }
+
+    /// Something came to nothing and is tried again. What keeps everything from getting through is a warning.
+    fn retrying(&mut self, code: &str, text: &str, after: Duration, elapsed: Duration) {
+        let what_next = match after < WORTH_SAYING {
+            true => "trying again".to_owned(),
+            false => format!("trying again in {}", words::rounded(after)),
+        };
+        let line = match self.grouped.again(("retrying", code.to_owned()), elapsed) {
+            Say::This => format!("{text}; {what_next}"),
+            Say::Sum { all, .. } => format!("{text}; {all} tries failed so far, {what_next}"),
+            Say::Nothing => return,
+        };
+        match code {
+            "connect" | "tls" | "timeout" => warn!(error_code = code, "{line}"),
+            _ => info!(error_code = code, "{line}"),
+        }
+    }
+
+    /// Says what concerns all requests together.
+    fn news(&mut self, news: &News, elapsed: Duration) {
+        match news {
+            News::Paused {
+                status,
+                wait,
+                until,
+            } => self.paused(*status, *wait, *until),
+            News::Retrying { cause, after } => {
+                self.retrying(&cause.code, &without_stop(cause), *after, elapsed);
+            }
+            News::Failing { failures, cause } => warn!(
+                "{failures} requests in a row failed, the last one: {}; trying again at a slower pace",
+                cause.text
+            ),
+            News::Renewed => info!("the access token was renewed"),
+        }
+    }
+
+    fn paused(&mut self, status: Option<u16>, wait: Duration, until: DateTime<Utc>) {
+        // Answers that were in flight together announce the same pause.
+        let known = self.paused_until;
+        let is_known = known.is_some_and(|known| until < known + SAME_PAUSE);
+        if self.stopping || is_known || wait < WORTH_SAYING {
+            return;
+        }
+        self.paused_until = Some(until);
+        let status = status.map_or_else(String::new, |status| status.to_string());
+        let say = match wait >= LONG {
+            true => Say::This,
+            false => self.grouped.another(("paused", status.clone())),
+        };
+        let answered = match &*status {
+            "" => String::new(),
+            status => format!(" ({status})"),
+        };
+        match say {
+            Say::This => info!(
+                seconds = wait.as_secs_f64(),
+                "paused {}: the server asks for it{answered}; sending resumes at {}",
+                words::seconds(wait),
+                until.format("%H:%M:%S UTC")
+            ),
+            Say::Sum { more, all } => {
+                info!(count = all, "{more} more pauses{answered}, {all} in all");
+            }
+            Say::Nothing => {}
+        }
+    }
+}
+
+/// What a signal means: said at once, since nothing else may be seen to happen for a while.
+fn stopping(signal: Signal, grace: Duration, pace: &Stats) {
+    let again = match signal {
+        Signal::Int => "; Ctrl-C again quits now",
+        Signal::Term | Signal::Hup => "",
+    };
+    match pace.in_flight {
+        0 => info!("Stopping."),
+        n => info!(
+            "Stopping: waiting up to {} for {}{again}.",
+            words::duration(grace),
+            words::count(n, "request"),
+        ),
+    }
+}
+
+/// What went wrong, to be followed by more of the sentence.
+fn said(row: &Row) -> String {
+    let mut said = row.state.text();
+    said.truncate(said.trim_end_matches('.').len());
+    said
+}
+
+fn without_stop(cause: &Cause) -> String {
+    cause.text.trim_end_matches('.').to_owned()
+}

@@ -1,0 +1,74 @@
+//! Workflow commands of GitHub Actions, and foreign text that starts none.
+//!
+//! A runner takes every line of a step's output that begins with `::`, blanks before it or not, for a command, and
+//! `##[` anywhere in a line for one of an older form.
+
+use std::{borrow::Cow, env};
+
+/// Whether this is a step of a workflow.
+pub(super) fn is_on() -> bool {
+    env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
+}
+
+/// `text` so that none of its lines is a command.
+pub(super) fn harmless(text: &str) -> Cow<'_, str> {
+    let is_command = |line: &str| line.trim_start().starts_with("::");
+    if !text.contains("##[") && !text.split(['\n', '\r']).any(is_command) {
+        return Cow::Borrowed(text);
+    }
+    let lines = text
+        .split_inclusive(['\n', '\r'])
+        .map(|line| match is_command(line) {
+            true => line.replacen("::", ": :", 1),
+            false => line.to_owned(),
+        });
+    lines.collect::<String>().replace("##[", "# #[").into()
+}
+
+/// One line that makes an annotation: `level` is `error` or `warning`; `place`: a file, and a line of it.
+pub(super) fn annotation(level: &str, place: Option<(&str, usize)>, text: &str) -> String {
+    let place = place.map_or_else(String::new, |(file, line)| {
+        format!(" file={},line={line}", property(file))
+    });
+    format!("::{level}{place}::{}", data(text))
+}
+
+/// How a command's text is spelled (actions/toolkit, `command.ts`).
+fn data(text: &str) -> String {
+    let text = text.replace('%', "%25").replace('\r', "%0D");
+    text.replace('\n', "%0A").replace("##[", "# #[")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn text_is_spelled_as_github_reads_it() {
+        assert_eq!(
+            annotation("error", Some(("a,b:c.yaml", 7)), "100%\n::warning::x"),
+            "::error file=a%2Cb%3Ac.yaml,line=7::100%25%0A::warning::x"
+        );
+        assert_eq!(
+            harmless("a ::x\n  ::error::y\n::z"),
+            "a ::x\n  : :error::y\n: :z"
+        );
+        assert_eq!(harmless("x ##[add-path]y"), "x # #[add-path]y");
+    }
+
+    proptest! {
+        #[test]
+        fn foreign_text_starts_no_command(text in "([:#\\[ \n\r\t|a]|::error::|##\\[x\\])*") {
+            let is_command = |line: &str| line.trim_start().starts_with("::") || line.contains("##[");
+            prop_assert!(!harmless(&text).split(['\n', '\r']).any(is_command));
+            let made = annotation("error", Some((&text, 1)), &text);
+            prop_assert!(!made.contains(['\n', '\r']) && !made.contains("##["));
+        }
+    }
+}

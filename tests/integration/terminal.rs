@@ -1,0 +1,215 @@
+//! What a person sees at a desk: the binary on a terminal, its screen read as a terminal would show it.
+
+use crate::support::{Desk, Served, partners};
+
+/// Many sub-partners; each that `refused` names is refused.
+fn many(count: usize, refused: usize) -> String {
+    let names: Vec<String> = (0..count)
+        .map(|n| match n >= count - refused {
+            true => format!("refused-403-{n}"),
+            false => format!("p{n}"),
+        })
+        .collect();
+    partners(names.iter().map(String::as_str), "USER", "2026-09")
+}
+
+fn has_bar(line: &str) -> bool {
+    line.contains(['█', '░'])
+}
+
+#[test]
+fn a_run_shows_how_far_it_is_and_leaves_only_words() {
+    let server = Served::new("latency: { fixed: 50ms }");
+    let desk = Desk::with(server.url(), &many(120, 0));
+    let terminal = desk.converge().on_a_terminal(100);
+    let line = terminal.until("a bar", |line| has_bar(line) && line.contains("in flight"));
+    assert!(line.contains("/120"), "{line:?}");
+    let (code, screen, _) = terminal.end();
+    assert_eq!(code, Some(0));
+    assert!(screen[0].starts_with("SANDBOX"), "{screen:#?}");
+    assert!(
+        screen[1].starts_with("120 requests: 120 to send"),
+        "{screen:#?}"
+    );
+    assert!(!screen.iter().any(|line| has_bar(line)), "{screen:#?}");
+    assert!(
+        screen.iter().any(|line| line == "created      120"),
+        "{screen:#?}"
+    );
+    assert!(
+        screen.last().unwrap().ends_with("monthend collect m.yaml"),
+        "{screen:#?}"
+    );
+}
+
+/// A line that is on its way while the size changes was drawn for the old one, and may wrap. No program can help that,
+/// and it is rare: of a few runs one has no such line.
+#[test]
+fn no_line_wraps_and_resizing_leaves_no_ruins() {
+    let mut ruins = Vec::new();
+    let is_clean = (0..5).any(|_| {
+        ruins = after_resizing();
+        ruins.is_empty()
+    });
+    assert!(is_clean, "{ruins:#?}");
+}
+
+/// What is left of bars on the screen of a run whose terminal was resized again and again.
+fn after_resizing() -> Vec<String> {
+    let server = Served::new("latency: { fixed: 50ms }");
+    let desk = Desk::with(server.url(), &many(200, 0));
+    let terminal = desk.converge().on_a_terminal(100);
+    terminal.until("a bar", has_bar);
+    for columns in [60, 30, 80] {
+        terminal.resize(columns);
+        let done = terminal.until("a bar", has_bar);
+        terminal.until("a later bar", |line| line.contains("/200") && line != done);
+    }
+    let (code, mut screen, _) = terminal.end();
+    assert_eq!(code, Some(0));
+    screen.retain(|line| has_bar(line) || line.contains("/200"));
+    screen
+}
+
+#[test]
+fn a_narrow_terminal_still_says_how_far_it_is() {
+    let server = Served::new("latency: { fixed: 50ms }");
+    let desk = Desk::with(server.url(), &many(120, 0));
+    for columns in [30, 12] {
+        let terminal = desk
+            .converge()
+            .arg(format!("--ledger={columns}.csv"))
+            .on_a_terminal(columns);
+        terminal.until("the number", |line| line.contains("/120"));
+        assert_eq!(terminal.end().0, Some(0));
+    }
+}
+
+#[test]
+fn a_pause_counts_down_with_its_reason() {
+    let server = Served::new(
+        "faults: [{ when: { endpoint: create, first: 5, last: 5 }, then: [{ kind: status, status: 429, retry_after: '3' }] }]",
+    );
+    let desk = Desk::with(server.url(), &many(20, 0));
+    let terminal = desk.converge().on_a_terminal(100);
+    for seconds in [
+        "paused 3 s (rate limit, 429)",
+        "paused 2 s (rate limit, 429)",
+    ] {
+        terminal.until(seconds, |line| {
+            line.contains(seconds) && line.contains("/20")
+        });
+    }
+    assert_eq!(terminal.end().0, Some(0));
+}
+
+#[test]
+fn like_failures_are_few_lines_and_the_summary_says_whom_they_concern() {
+    let server = Served::new("");
+    let desk = Desk::with(server.url(), &many(60, 40));
+    let (code, screen, raw) = desk.converge().on_a_terminal(100).end();
+    assert_eq!(code, Some(1));
+    assert!(raw.matches("warning:").count() <= 10, "{raw}");
+    let cause = screen
+        .iter()
+        .find(|line| line.contains("40 sub-partners, 40 requests: refused-403-"));
+    assert!(
+        cause.is_some_and(|line| line.contains("http_403")),
+        "{screen:#?}"
+    );
+    assert!(
+        screen.last().unwrap().ends_with("monthend retry m.yaml"),
+        "{screen:#?}"
+    );
+}
+
+#[test]
+fn ctrl_c_says_what_is_waited_for_and_leaves_no_bar() {
+    let server = Served::new("latency: { fixed: 400ms }");
+    let desk = Desk::with(server.url(), &many(200, 0));
+    let terminal = desk.converge().on_a_terminal(100);
+    terminal.until("a bar", |line| has_bar(line) && line.contains("in flight"));
+    terminal.types("\u{3}");
+    let line = terminal.until("Stopping", |line| {
+        line.contains("Stopping: waiting up to 10 s for ")
+    });
+    assert!(
+        line.contains("request") && line.contains("; Ctrl-C again quits now."),
+        "{line:?}"
+    );
+    let (code, screen, _) = terminal.end();
+    assert_eq!(code, Some(130));
+    assert!(!screen.iter().any(|line| has_bar(line)), "{screen:#?}");
+    assert!(
+        screen.last().unwrap().ends_with("monthend run m.yaml"),
+        "{screen:#?}"
+    );
+}
+
+#[test]
+fn a_second_ctrl_c_quits_and_leaves_no_bar() {
+    let server = Served::new("latency: { fixed: 30s }");
+    let desk = Desk::with(server.url(), &many(20, 0));
+    let terminal = desk.converge().on_a_terminal(100);
+    terminal.until("a bar", has_bar);
+    terminal.types("\u{3}");
+    terminal.until("Stopping", |line| line.contains("Stopping"));
+    terminal.types("\u{3}");
+    let (code, screen, _) = terminal.end();
+    assert_eq!(code, Some(130));
+    assert!(!screen.iter().any(|line| has_bar(line)), "{screen:#?}");
+}
+
+#[test]
+fn a_dumb_terminal_gets_plain_lines() {
+    let server = Served::new("");
+    let desk = Desk::with(server.url(), &many(30, 2));
+    let (code, screen, raw) = desk.converge().env("TERM", "dumb").on_a_terminal(80).end();
+    assert_eq!(code, Some(1));
+    assert!(
+        !raw.contains('\u{1b}') && !screen.iter().any(|line| has_bar(line)),
+        "{raw:?}"
+    );
+}
+
+#[test]
+fn colours_can_be_turned_off_and_on() {
+    let server = Served::new("");
+    let desk = Desk::with(server.url(), &many(3, 1));
+    let on_a_terminal = |name: &str, value: &str| {
+        let ledger = format!("--ledger={name}-{value}.csv");
+        let command = desk.converge().arg(ledger).arg("--quiet").env(name, value);
+        command.on_a_terminal(80).end().2.contains("\u{1b}[3")
+    };
+    assert!(on_a_terminal("LANG", "C"));
+    assert!(!on_a_terminal("NO_COLOR", "1"));
+    assert!(!on_a_terminal("MONTHEND_COLOR", "never"));
+    let piped = |name: &str, value: &str| {
+        let ledger = format!("--ledger=piped-{name}-{value}.csv");
+        let ended = desk.converge().arg(ledger).env(name, value).expect(1);
+        ended.stdout.contains('\u{1b}')
+    };
+    assert!(!piped("LANG", "C"));
+    assert!(piped("CLICOLOR_FORCE", "1"));
+    assert!(piped("MONTHEND_COLOR", "always"));
+}
+
+#[test]
+fn a_server_that_cannot_be_reached_is_told_at_once() {
+    let mut server = Served::new("");
+    let desk = Desk::new();
+    desk.manifest_with(
+        server.url(),
+        "retry.base_delay: 3s\nretry.max_delay: 3s",
+        &many(3, 0),
+    );
+    server.stop();
+    let terminal = desk.converge().on_a_terminal(100);
+    let line = terminal.until("why", |line| line.contains("cannot reach 127.0.0.1:"));
+    assert!(
+        line.contains("(connection refused); trying again"),
+        "{line:?}"
+    );
+    terminal.types("\u{3}");
+    assert_eq!(terminal.end().0, Some(130));
+}
