@@ -65,6 +65,14 @@ impl Plan {
         }
     }
 
+    /// Two selectors that share all of it out, twins together: one for each of two people.
+    pub(crate) fn parts(&self) -> [String; 2] {
+        match self.types[..] {
+            [one, other] => [one, other].map(|name| format!("--type={name}")),
+            _ => [1, 2].map(|share| format!("--partition={share}/2")),
+        }
+    }
+
     /// What stands under `jobs:` now.
     pub(crate) fn jobs(&self) -> String {
         self.jobs
@@ -128,12 +136,18 @@ impl Nature {
         if rng.u8(0..4) == 0 {
             set("created_in_whole_seconds", "true");
         }
+        let shifts = rng.u8(0..4) == 0;
+        if shifts {
+            set("paging", "offset");
+        }
+        // Pages shift where there is something to delete.
         let existing = match rng.u8(0..3) {
-            0 => (0..rng.usize(1..8))
-                .map(|_| plan.existing(rng, shows_category))
-                .collect(),
-            _ => String::new(),
+            _ if shifts => rng.usize(6..20),
+            0 => rng.usize(1..8),
+            _ => 0,
         };
+        let existing = (0..existing).map(|_| plan.existing(rng, shows_category));
+        let existing = existing.collect();
         Nature {
             seed: rng.u32(..),
             shows_created_by,
@@ -141,6 +155,11 @@ impl Nature {
             fixed,
             existing,
         }
+    }
+
+    /// Whether a report that is deleted between two pages of a list shifts the rest.
+    fn shifts(&self) -> bool {
+        self.fixed.contains("offset")
     }
 
     /// Whether a second identical create is answered with 409.
@@ -174,7 +193,10 @@ reports: {{ list_lag: {}, list_lag_jitter: {}, get_lag: {}, replica_lag: {}, sta
             one(&["0ms", "0ms", "200ms"]),
             list_shows_created,
             one(&["0ms", "200ms", "500ms"]),
-            one(&["100", "100", "3", "1"]),
+            match self.shifts() {
+                true => one(&["2", "1"]),
+                false => one(&["100", "100", "3", "1"]),
+            },
         );
         if rng.u8(0..8) == 0 {
             yaml += &format!(", list_504_above: {}", [40, 10, 1][rng.usize(0..3)]);
@@ -199,6 +221,12 @@ reports: {{ list_lag: {}, list_lag_jitter: {}, get_lag: {}, replica_lag: {}, sta
             "  - {{ when: {{ endpoint: create, probability: {} }}, then: [{creates}] }}\n",
             [0.1, 0.3, 0.5][rng.usize(0..3)]
         );
+        if self.shifts() {
+            yaml += &format!(
+                "  - {{ when: {{ endpoint: list, probability: {} }}, then: [{{ kind: delete }}] }}\n",
+                [0.1, 0.3][rng.usize(0..2)]
+            );
+        }
         let reads = one_of(
             rng,
             &[
