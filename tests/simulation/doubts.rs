@@ -8,8 +8,10 @@ use monthend::{
     server_model::Person,
 };
 
+use tokio::time::Instant;
+
 use super::{
-    history::History,
+    history::{History, Process},
     server::{Reading, Report},
 };
 
@@ -84,9 +86,6 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
     {
         return Ok("in doubt: another person's, after an earlier process");
     }
-    if history.world.disturbed() > process.disturbed {
-        return Ok("in doubt: the computer slept, or its clock was set");
-    }
     let margin = match earlier {
         true => Duration::from_secs(65),
         false => Duration::from_secs(11),
@@ -106,19 +105,43 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
     if earlier && process.answered.is_empty() && named.iter().any(|report| is_old(&report)) {
         return Ok("in doubt: one of our own, and no clock to say how old");
     }
-    let reads: Vec<_> = (process.answered.iter())
-        .flat_map(|(id, left)| {
-            history
-                .server
-                .reads(id)
-                .into_iter()
-                .map(move |read| (read.at - *left, read.told && read.whole))
-        })
-        .collect();
-    if !reads.is_empty() && !reads.iter().any(|(after, told)| *told && *after < CLOSE) {
+    let was_read = |id| !history.server.reads(id).is_empty();
+    if process.answered.keys().any(was_read) && !was_calibrated(history, &process, |_, _| true) {
         return Ok("in doubt: nothing of ours was read in time");
     }
+    // What was read before a sleep tells nothing of what left after it, and the other way round.
+    let left = process
+        .began
+        .and_then(|began| history.server.first_left_since(row.request(), began));
+    let of_its_era = |witness: Instant, read: Instant| {
+        let times = [Some(witness), Some(read), left];
+        let (from, to) = (times.iter().flatten().min(), times.iter().flatten().max());
+        (from.zip(to)).is_none_or(|(from, to)| !history.world.was_disturbed(*from, *to))
+    };
+    if !was_calibrated(history, &process, of_its_era)
+        && process
+            .began
+            .is_some_and(|began| history.world.was_disturbed(began, Instant::now()))
+    {
+        return Ok("in doubt: the computer slept, or its clock was set");
+    }
     Err("the server showed what was needed".to_owned())
+}
+
+/// Whether a report that a create of this process was answered with has shown in time what the server's clocks show.
+/// `counts` says whether one does whose create left then, and that was read then.
+fn was_calibrated(
+    history: &History<'_>,
+    process: &Process,
+    counts: impl Fn(Instant, Instant) -> bool,
+) -> bool {
+    process.answered.iter().any(|(id, left)| {
+        let mut reads = history.server.reads(id);
+        reads.retain(|read| read.told && read.at - *left < CLOSE && counts(*left, read.at));
+        // A list of several pages counts once it was read twice.
+        let pages = reads.iter().filter(|read| !read.whole).count();
+        pages >= 2 || pages < reads.len()
+    })
 }
 
 /// Reports that are surely ours, as far as this process can know, and that the server shows in full.
