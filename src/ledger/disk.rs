@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard},
     time::SystemTime,
@@ -10,7 +10,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use crate::whole_file;
+use crate::whole_file::NewFile;
 
 /// Durable storage of one file: the seam at which a simulated disk takes the file system's place.
 #[expect(
@@ -150,10 +150,12 @@ fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
 impl Disk for FileDisk {
     async fn replace(&self, contents: Vec<u8>) -> io::Result<()> {
         self.run(move |inner| {
-            inner.unchanged(Look::Bytes)?;
+            inner.unchanged(Look::Trace)?;
             inner.file = None;
-            whole_file::replace(&inner.path, &contents)?;
-            inner.open(digest(&contents))
+            let mut new = NewFile::begin(&inner.path)?;
+            new.write_all(&contents)?;
+            let new = new.put_in_place_if(|| inner.unchanged(Look::Bytes))?;
+            inner.open(digest(&contents), &Trace::of(&new.metadata()?))
         })
         .await
     }
@@ -177,19 +179,44 @@ impl Disk for FileDisk {
 }
 
 impl Inner {
-    fn open(&mut self, contents: Sha256) -> io::Result<()> {
-        let file = OpenOptions::new().append(true).open(&self.path)?;
+    /// Opens the file that we have just put in its place, where that was `written`.
+    fn open(&mut self, contents: Sha256, written: &Trace) -> io::Result<()> {
+        let file = self.append_to()?;
         let trace = Trace::of(&file.metadata()?);
+        if trace.identity != written.identity || trace.len != written.len {
+            return Err(tampered("replaced"));
+        }
         self.known = Known::Written { trace, contents };
         self.file = Some(file);
         Ok(())
     }
 
+    /// Opens the file that was read, and looks whether it is still the same: this very file is appended to.
+    fn open_again(&mut self, contents: Sha256) -> io::Result<()> {
+        let mut file = self.append_to()?;
+        let trace = Trace::of(&file.metadata()?);
+        let mut found = Vec::new();
+        file.read_to_end(&mut found)?;
+        if digest(&found).finalize() != contents.clone().finalize() {
+            return Err(tampered("changed"));
+        }
+        self.known = Known::Written { trace, contents };
+        self.file = Some(file);
+        Ok(())
+    }
+
+    fn append_to(&self) -> io::Result<File> {
+        let opened = OpenOptions::new().read(true).append(true).open(&self.path);
+        opened.map_err(deleted)
+    }
+
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.unchanged(Look::Trace)?;
-        if let Known::Read { contents } = &self.known {
-            let contents = contents.clone();
-            self.open(contents)?;
+        match &self.known {
+            Known::Read { contents } => {
+                let contents = contents.clone();
+                self.open_again(contents)?;
+            }
+            Known::Absent | Known::Written { .. } => self.unchanged(Look::Trace)?,
         }
         let (Some(file), Known::Written { trace, contents }) = (&mut self.file, &mut self.known)
         else {
@@ -203,10 +230,13 @@ impl Inner {
             *trace = Trace::of(&file.metadata()?);
             return Err(e);
         }
-        let after = Trace::of(&file.metadata()?);
+        // Somebody may have come between our look and our write, which then went to a file that has no name any more.
+        let after = Trace::of(&fs::metadata(&self.path).map_err(deleted)?);
+        if after.identity != trace.identity {
+            return Err(tampered("replaced"));
+        }
         if after.len != trace.len + bytes.len() as u64 {
-            // Between our look and our write.
-            return Err(io::Error::other(Tampered("written to")));
+            return Err(tampered("written to"));
         }
         contents.update(bytes);
         *trace = after;
@@ -225,7 +255,8 @@ impl Inner {
             Err(e) => return Err(e),
         };
         let holds = |contents: &Sha256| -> io::Result<bool> {
-            Ok(digest(&fs::read(&self.path)?).finalize() == contents.clone().finalize())
+            let found = fs::read(&self.path).map_err(deleted)?;
+            Ok(digest(&found).finalize() == contents.clone().finalize())
         };
         let what = match (&mut self.known, found) {
             (Known::Absent, None) => return Ok(()),
@@ -248,8 +279,20 @@ impl Inner {
                 }
             }
         };
-        Err(io::Error::other(Tampered(what)))
+        Err(tampered(what))
     }
+}
+
+/// Somebody deletes it between two looks of ours.
+fn deleted(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::NotFound => tampered("deleted"),
+        _ => error,
+    }
+}
+
+fn tampered(what: &'static str) -> io::Error {
+    io::Error::other(Tampered(what))
 }
 
 /// Carried by the [`io::Error`] of a file that someone else touched: what happened to it.

@@ -84,9 +84,12 @@ impl Plan {
         self.periods = PERIODS.len().min(self.periods + 1);
     }
 
-    /// A planned request, as a report that is there from the beginning.
-    fn existing(&self, rng: &mut Rng, category: bool) -> String {
-        let org = rng.usize(0..self.orgs.len() + usize::from(self.has_own));
+    /// A request of the first `orgs` sub-partners or of our own, as a report that is there from the beginning.
+    fn existing(&self, rng: &mut Rng, orgs: usize, category: bool) -> String {
+        let org = match rng.usize(0..orgs + usize::from(self.has_own)) {
+            org if org < orgs => org,
+            _ => self.orgs.len(),
+        };
         let org = self.orgs.get(org).map_or(String::new(), |org| {
             format!("sub_partner: {}, ", partner(org))
         });
@@ -140,13 +143,13 @@ impl Nature {
         if shifts {
             set("paging", "offset");
         }
-        // Pages shift where there is something to delete.
-        let existing = match rng.u8(0..3) {
-            _ if shifts => rng.usize(6..20),
-            0 => rng.usize(1..8),
-            _ => 0,
+        // Pages shift where there is something to delete, and more than one page of it.
+        let (existing, orgs) = match rng.u8(0..3) {
+            _ if shifts => (rng.usize(10..40), 2),
+            0 => (rng.usize(1..8), plan.orgs.len()),
+            _ => (0, 0),
         };
-        let existing = (0..existing).map(|_| plan.existing(rng, shows_category));
+        let existing = (0..existing).map(|_| plan.existing(rng, orgs, shows_category));
         let existing = existing.collect();
         Nature {
             seed: rng.u32(..),
@@ -224,7 +227,7 @@ reports: {{ list_lag: {}, list_lag_jitter: {}, get_lag: {}, replica_lag: {}, sta
         if self.shifts() {
             yaml += &format!(
                 "  - {{ when: {{ endpoint: list, probability: {} }}, then: [{{ kind: delete }}] }}\n",
-                [0.1, 0.3][rng.usize(0..2)]
+                [0.3, 1.0][rng.usize(0..2)]
             );
         }
         let reads = one_of(

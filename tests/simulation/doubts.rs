@@ -106,38 +106,34 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
         return Ok("in doubt: one of our own, and no clock to say how old");
     }
     let was_read = |id| !history.server.reads(id).is_empty();
-    if process.answered.keys().any(was_read) && !was_calibrated(history, &process, |_, _| true) {
+    if process.answered.keys().any(was_read) && !was_calibrated(history, &process, |_| true) {
         return Ok("in doubt: nothing of ours was read in time");
     }
-    // What was read before a sleep tells nothing of what left after it, and the other way round.
-    let left = process
-        .began
-        .and_then(|began| history.server.first_left_since(row.request(), began));
-    let of_its_era = |witness: Instant, read: Instant| {
-        let times = [Some(witness), Some(read), left];
-        let (from, to) = (times.iter().flatten().min(), times.iter().flatten().max());
-        (from.zip(to)).is_none_or(|(from, to)| !history.world.was_disturbed(*from, *to))
+    // What is known of clocks is forgotten when they are disturbed, and no age is known across that; nor does a look tell
+    // one in whose middle they were.
+    let (began, now) = (process.began.unwrap_or_else(Instant::now), Instant::now());
+    let left = history.server.first_left_since(row.request(), began);
+    let of_this_era = |witness: Instant| {
+        let looked = now.checked_sub(LONG).unwrap_or(began);
+        let from = left.map_or(witness, |left| left.min(witness)).min(looked);
+        !history.world.was_disturbed(from, now)
     };
-    if !was_calibrated(history, &process, of_its_era)
-        && process
-            .began
-            .is_some_and(|began| history.world.was_disturbed(began, Instant::now()))
-    {
+    if history.world.was_disturbed(began, now) && !was_calibrated(history, &process, of_this_era) {
         return Ok("in doubt: the computer slept, or its clock was set");
     }
     Err("the server showed what was needed".to_owned())
 }
 
 /// Whether a report that a create of this process was answered with has shown in time what the server's clocks show.
-/// `counts` says whether one does whose create left then, and that was read then.
+/// `counts` says whether one does whose create left then.
 fn was_calibrated(
     history: &History<'_>,
     process: &Process,
-    counts: impl Fn(Instant, Instant) -> bool,
+    counts: impl Fn(Instant) -> bool,
 ) -> bool {
     process.answered.iter().any(|(id, left)| {
         let mut reads = history.server.reads(id);
-        reads.retain(|read| read.told && read.at - *left < CLOSE && counts(*left, read.at));
+        reads.retain(|read| read.told && read.at - *left < CLOSE && counts(*left));
         // A list of several pages counts once it was read twice.
         let pages = reads.iter().filter(|read| !read.whole).count();
         pages >= 2 || pages < reads.len()
