@@ -22,6 +22,11 @@ pub trait Disk {
     /// file or the new one is there.
     async fn replace(&self, contents: Vec<u8>) -> io::Result<()>;
 
+    /// [`Disk::replace`] with contents that come in pieces.
+    async fn replace_with(&self, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> io::Result<()> {
+        self.replace(pieces.collect::<Vec<_>>().concat()).await
+    }
+
     /// Writes `bytes` at the file's end, in one piece. Not durable before [`Disk::sync`].
     ///
     /// After an error nothing of `bytes` counts as written, and the next append goes to where this one began.
@@ -113,15 +118,24 @@ fn identity(_: &fs::Metadata) -> Option<(u64, u64)> {
     None // an open file cannot be replaced there
 }
 
-fn digest(bytes: &[u8]) -> Sha256 {
-    Sha256::new_with_prefix(bytes)
+/// The digest of a file's bytes, from where it is read to its end.
+fn digest_of(mut file: &File) -> io::Result<Sha256> {
+    let (mut digest, mut piece) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut piece) {
+            Ok(0) => return Ok(digest),
+            Ok(read) => digest.update(&piece[..read]),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
 }
 
 impl FileDisk {
     /// The file at `path`, which held `contents` when it was read, or was not there.
     pub fn new(path: PathBuf, contents: Option<&[u8]>) -> Self {
         let known = contents.map_or(Known::Absent, |bytes| Known::Read {
-            contents: digest(bytes),
+            contents: Sha256::new_with_prefix(bytes),
         });
         FileDisk(Arc::new(Mutex::new(Inner {
             path,
@@ -149,15 +163,13 @@ fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
 
 impl Disk for FileDisk {
     async fn replace(&self, contents: Vec<u8>) -> io::Result<()> {
-        self.run(move |inner| {
-            inner.unchanged(Look::Trace)?;
-            inner.file = None;
-            let mut new = NewFile::begin(&inner.path)?;
-            new.write_all(&contents)?;
-            let new = new.put_in_place_if(|| inner.unchanged(Look::Bytes))?;
-            inner.open(digest(&contents), &Trace::of(&new.metadata()?))
-        })
-        .await
+        self.run(move |inner| inner.replace(&mut std::iter::once(contents)))
+            .await
+    }
+
+    async fn replace_with(&self, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> io::Result<()> {
+        // On this thread, which has nothing else to do meanwhile: the pieces are made of what it holds.
+        lock(&self.0).replace(pieces)
     }
 
     async fn append(&self, bytes: Vec<u8>) -> io::Result<()> {
@@ -179,6 +191,19 @@ impl Disk for FileDisk {
 }
 
 impl Inner {
+    fn replace(&mut self, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> io::Result<()> {
+        self.unchanged(Look::Trace)?;
+        self.file = None;
+        let mut new = NewFile::begin(&self.path)?;
+        let mut digest = Sha256::new();
+        for piece in pieces {
+            digest.update(&piece);
+            new.write_all(&piece)?;
+        }
+        let new = new.put_in_place_if(|| self.unchanged(Look::Bytes))?;
+        self.open(digest, &Trace::of(&new.metadata()?))
+    }
+
     /// Opens the file that we have just put in its place, where that was `written`.
     fn open(&mut self, contents: Sha256, written: &Trace) -> io::Result<()> {
         let file = self.append_to()?;
@@ -193,11 +218,9 @@ impl Inner {
 
     /// Opens the file that was read, and looks whether it is still the same: this very file is appended to.
     fn open_again(&mut self, contents: Sha256) -> io::Result<()> {
-        let mut file = self.append_to()?;
+        let file = self.append_to()?;
         let trace = Trace::of(&file.metadata()?);
-        let mut found = Vec::new();
-        file.read_to_end(&mut found)?;
-        if digest(&found).finalize() != contents.clone().finalize() {
+        if digest_of(&file)?.finalize() != contents.clone().finalize() {
             return Err(tampered("changed"));
         }
         self.known = Known::Written { trace, contents };
@@ -225,7 +248,7 @@ impl Inner {
         if let Err(e) = file.write_all(bytes) {
             // Half a line must not stand before the next one.
             if file.set_len(trace.len).is_err() {
-                *contents = digest(&fs::read(&self.path)?);
+                *contents = digest_of(&File::open(&self.path)?)?;
             }
             *trace = Trace::of(&file.metadata()?);
             return Err(e);
@@ -255,8 +278,8 @@ impl Inner {
             Err(e) => return Err(e),
         };
         let holds = |contents: &Sha256| -> io::Result<bool> {
-            let found = fs::read(&self.path).map_err(deleted)?;
-            Ok(digest(&found).finalize() == contents.clone().finalize())
+            let found = File::open(&self.path).map_err(deleted)?;
+            Ok(digest_of(&found)?.finalize() == contents.clone().finalize())
         };
         let what = match (&mut self.known, found) {
             (Known::Absent, None) => return Ok(()),
