@@ -460,7 +460,7 @@ pub(super) struct StatusArgs {
     #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX", value_parser = FalseyValueParser::new())]
     pub(super) sandbox: bool,
 
-    /// How to show it; a row's life (--history) is no table, so not as csv [env: MONTHEND_FORMAT=] [default: table]
+    /// How to show it; with --history not as csv [env: MONTHEND_FORMAT=] [default: table]
     #[arg(long, value_enum)]
     format: Option<PlanFormat>,
 

@@ -13,6 +13,7 @@ use super::{
     error::CliError,
     exit::Exit,
     read_only::{ReadOnly, folder_of},
+    target::{is_manifest, ledger_of_manifest},
 };
 use crate::{
     audit::{Previous, Review},
@@ -28,16 +29,24 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         path: args.output.clone(),
         source,
     };
-    let totals = match &args.manifest {
+    let (ledger_path, manifest) = match is_manifest(&args.ledger) {
+        true => (
+            ledger_of_manifest(&args.ledger, None, args.sandbox, None)?,
+            Some(args.manifest.as_ref().unwrap_or(&args.ledger)),
+        ),
+        false => (args.ledger.clone(), args.manifest.as_ref()),
+    };
+    let totals = match manifest {
         Some(manifest) => RunSettings::load(manifest)?.settings.audit.totals,
         None => None,
     };
-    let ledger = ReadOnly::read(&args.ledger)?;
-    let is_sandbox = is_rehearsal(&ledger.ledger, &args.ledger);
+    let ledger = ReadOnly::read(&ledger_path)?;
+    let is_sandbox = is_rehearsal(&ledger.ledger, &ledger_path);
     let earlier = (args.compare.as_deref())
         .map(|path| ReadOnly::to_compare_with(path, is_sandbox))
         .transpose()?;
-    spare_the_inputs(args, &ledger, earlier.as_ref())?;
+    let inputs = [Some(&ledger_path), args.compare.as_ref(), manifest];
+    spare_the_inputs(&args.output, inputs, &ledger, earlier.as_ref())?;
 
     // The figures.
     let reads_files = totals.is_some() || earlier.is_some();
@@ -63,13 +72,13 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
     };
     let page_folder = folder_of(&args.output).map_err(failed)?;
     let sources = Sources {
-        name: name(&args.ledger),
+        name: name(&ledger_path),
         ledger: &ledger.ledger,
         sha256: ledger.sha256.clone(),
         folder: &ledger.folder,
         page_folder: &page_folder,
         is_sandbox,
-        manifest: args.manifest.as_deref().map(name),
+        manifest: manifest.map(|path| name(path)),
         totals: totals.as_ref(),
         reviewed: &reviewed,
         earlier: earlier
@@ -103,18 +112,14 @@ fn is_rehearsal(ledger: &Ledger, path: &Path) -> bool {
 
 /// Refuses to write the page over what it is made from.
 fn spare_the_inputs(
-    args: &ReportArgs,
+    output: &Path,
+    named: [Option<&PathBuf>; 3],
     ledger: &ReadOnly,
     earlier: Option<&ReadOnly>,
 ) -> Result<(), CliError> {
-    let Ok(output) = args.output.canonicalize() else {
+    let Ok(real_output) = output.canonicalize() else {
         return Ok(()); // nothing is there
     };
-    let named = [
-        Some(&args.ledger),
-        args.compare.as_ref(),
-        args.manifest.as_ref(),
-    ];
     let mut inputs: HashSet<PathBuf> = (named.into_iter().flatten())
         .filter_map(|path| path.canonicalize().ok())
         .collect();
@@ -124,11 +129,11 @@ fn spare_the_inputs(
             .ledger
             .rows()
             .map(|row| Path::new(&row.collected.file));
-        let like = files.filter(|file| file.file_name() == output.file_name());
+        let like = files.filter(|file| file.file_name() == real_output.file_name());
         inputs.extend(like.filter_map(|file| ledger.folder.join(file).canonicalize().ok()));
     }
-    match inputs.contains(&output) {
-        true => Err(CliError::OverInput(args.output.clone())),
+    match inputs.contains(&real_output) {
+        true => Err(CliError::OverInput(output.to_owned())),
         false => Ok(()),
     }
 }
