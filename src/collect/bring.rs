@@ -101,7 +101,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         let collected = Collected {
             error: String::new(),
             rows: Some(found.content.rows),
-            ..row.collected.clone()
+            ..Collected::clone(&row.collected)
         };
         let (row, recorded) = self.conclude(row, collected).await;
         let content = Some(found.content);
@@ -158,7 +158,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         };
         match self.fetch(&mut row, url).await {
             Ok(content) => {
-                let collected = row.collected.clone();
+                let collected = Collected::clone(&row.collected);
                 let (row, recorded) = self.conclude(row, collected).await;
                 let (row, content) = (Box::new(row), Some(content));
                 (Brought::Collected { row, content }, recorded)
@@ -193,7 +193,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         };
         let collected = Collected {
             error: why,
-            ..row.collected.clone()
+            ..Collected::clone(&row.collected)
         };
         let (row, recorded) = self.conclude(row, collected).await;
         (row, missing, recorded)
@@ -278,7 +278,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
             }
             Err(error) => return Err(disk(error)),
         }
-        row.collected = Collected {
+        *row.collected = Collected {
             status: COMPLETED.to_owned(),
             file: name,
             sha256: whole.sha256,
@@ -296,7 +296,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
     ) -> (Option<Brought>, Result<(), JournalError>) {
         let collected = Collected {
             error: one_line(why),
-            ..row.collected.clone()
+            ..Collected::clone(&row.collected)
         };
         let (row, recorded) = self.conclude(row, collected).await;
         (Some(Brought::Not(row.into(), missing)), recorded)
@@ -304,7 +304,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
 
     /// Writes the row, where that changes anything.
     async fn conclude(&self, mut row: Row, to: Collected) -> (Row, Result<(), JournalError>) {
-        row.collected = to;
+        row.collected = to.into();
         let is_known = {
             let ledger = self.bench.record.ledger();
             let known = ledger.get(row.id());
