@@ -93,11 +93,14 @@ fn no_manifest(said: &clap::Error) -> Option<String> {
     };
     let is_manifest =
         said.kind() == ErrorKind::MissingRequiredArgument && missing == &["<MANIFEST>"];
-    let usage = said.get(ContextKind::Usage)?;
+    // `Usage: monthend run ...`, with all options that are set.
+    let usage = said.get(ContextKind::Usage)?.to_string();
+    let command: Vec<&str> = usage.split_whitespace().skip(1).take(2).collect();
     is_manifest.then(|| {
         format!(
-            "error: no manifest is named\n\n{usage}\n\n`monthend init` writes one to begin with. MONTHEND_MANIFEST names it \
-             for every command.\n"
+            "error: no manifest is named\n\nUsage: {} <MANIFEST>\n\n`monthend init` writes one to begin with. \
+             MONTHEND_MANIFEST names it for every command.\n",
+            command.join(" ")
         )
     })
 }

@@ -9,11 +9,11 @@ use std::{
 use chrono::Utc;
 
 use super::{
-    args::ReportArgs,
+    args::{ReportArgs, is_manifest},
     error::CliError,
     exit::Exit,
     read_only::{ReadOnly, folder_of},
-    target::{is_manifest, ledger_of_manifest},
+    target::ledger_of_manifest,
 };
 use crate::{
     audit::{Previous, Review},

@@ -6,7 +6,7 @@ use chrono::{NaiveDate, Utc};
 use tracing::{info, warn};
 
 use super::{
-    args::{CalendarArgs, ManifestArgs, RehearsalArgs, StatusArgs},
+    args::{CalendarArgs, ManifestArgs, RehearsalArgs, StatusArgs, is_manifest},
     error::CliError,
 };
 use crate::{
@@ -123,9 +123,9 @@ impl Target {
         }
     }
 
-    /// The first line of a command that makes nothing: that this is a rehearsal, where it is one.
+    /// The first line of a command that makes nothing: that this is a rehearsal, where one was asked for.
     pub(super) fn tell_rehearsal(&self) {
-        if self.is_rehearsal() {
+        if self.is_beside() {
             console::always(&first_line(&self.settings.api.base_url, true));
         }
     }
@@ -231,12 +231,6 @@ pub(super) fn ledger_of(args: &StatusArgs, share: Option<Partition>) -> Result<P
         return Ok(apart.ledger(&ledger));
     };
     ledger_of_manifest(&manifest, ledger, args.sandbox, share)
-}
-
-/// Whether a path where a ledger is expected names a manifest.
-pub(super) fn is_manifest(path: &Path) -> bool {
-    let extension = path.extension().unwrap_or_default();
-    extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml")
 }
 
 /// The ledger of `manifest`, or that of its rehearsals; `ledger`: the one that an option names.

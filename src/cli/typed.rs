@@ -8,7 +8,7 @@ use std::{
 
 use clap::{ArgMatches, CommandFactory as _, parser::ValueSource};
 
-use super::{args::Cli, target::is_manifest};
+use super::args::{Cli, is_manifest};
 
 /// The command line as it was typed, to be typed again whole or in part. What came from the environment is still there
 /// next time and is left out.

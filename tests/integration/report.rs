@@ -214,7 +214,8 @@ fn what_keeps_a_page_from_being_written_has_its_exit_code() {
     )
     .expect(2);
     report("m.ledger.csv", &["-o", "p.html", "--max-drop", "10%"]).expect(2);
-    report("m.yaml", &["-o", "p.html"]).expect(4);
+    desk.write("notes.txt", "no ledger\n");
+    report("notes.txt", &["-o", "p.html"]).expect(4);
     assert!(!desk.has("p.html"));
     // Never over what it is made from, whatever that is called.
     std::os::unix::fs::symlink(desk.path("m.ledger.csv"), desk.path("link.html")).unwrap();

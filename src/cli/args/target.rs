@@ -1,6 +1,6 @@
 //! What a command works on: the manifest, its ledger, the server; and how the manifest's periods are read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::{NaiveDate, Utc};
 use clap::{Args, builder::FalseyValueParser};
@@ -69,6 +69,12 @@ pub(crate) struct RehearsalArgs {
     /// In the simulator, sub-partners that were refused are accepted now
     #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX_MENDED", value_parser = FalseyValueParser::new(), requires = "sandbox")]
     pub(crate) sandbox_mended: bool,
+}
+
+/// Whether a path where a ledger is expected names a manifest.
+pub(crate) fn is_manifest(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default();
+    extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml")
 }
 
 fn day(text: &str) -> Result<NaiveDate, String> {
