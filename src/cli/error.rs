@@ -4,7 +4,11 @@ use std::{io, path::PathBuf};
 
 use tracing::error;
 
-use super::{args::PartitionArgsError, exit::Exit, typed::Typed};
+use super::{
+    args::{MaxDropVariableError, PartitionArgsError},
+    exit::Exit,
+    typed::Typed,
+};
 use crate::{
     api::{Cause, CredentialsError, HttpApiError},
     collect::CombineError,
@@ -50,6 +54,8 @@ pub(super) enum CliError {
     Selection(#[from] SelectionError),
     #[error(transparent)]
     Partition(#[from] PartitionArgsError),
+    #[error(transparent)]
+    MaxDrop(#[from] MaxDropVariableError),
     #[error("--format csv is for --dry-run; a summary is `table` or `json`")]
     CsvOfSummary,
     #[error("--history shows no cells; with it, --format is `table` or `json`")]
@@ -171,6 +177,7 @@ impl CliError {
             | CliError::Plan(_)
             | CliError::Selection(_)
             | CliError::Partition(_)
+            | CliError::MaxDrop(_)
             | CliError::CsvOfSummary
             | CliError::CsvOfLife
             | CliError::Credentials(_)
