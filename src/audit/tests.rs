@@ -18,7 +18,7 @@ use super::*;
 use crate::{
     api::{Answer, Api, Cause, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal},
     inventory::Held,
-    ledger::{Collected, Ledger, Reason, Row},
+    ledger::{Collected, Ledger, Rare, Reason, Row},
     manifest::{Job, Manifest, Source, SubPartner, SubPartners},
     plan::{Discovered, Plan},
     request::{OrgId, Period, ReportId, ReportType, Request, RequestId},
@@ -260,7 +260,7 @@ impl World {
         let file = format!("{place}.csv");
         fs::write(self.path(&file), content).unwrap();
         let digest = Sha256::digest(content.as_bytes());
-        self.rows[place].collected = Collected {
+        *self.rows[place].collected = Collected {
             status: "COMPLETED".to_owned(),
             file,
             sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -395,7 +395,7 @@ fn plant(world: &mut World, plant: Plant, place: usize) -> Option<Kind> {
         }
         Plant::ServerFailed => {
             world.report(place).report.status = Some("FAILED".to_owned());
-            world.rows[place].collected = Collected::default();
+            world.rows[place].collected = Rare::default();
             Some(Kind::ServerFailed)
         }
         Plant::Duplicate => {
@@ -404,7 +404,7 @@ fn plant(world: &mut World, plant: Plant, place: usize) -> Option<Kind> {
             Some(Kind::Duplicate)
         }
         Plant::NotCollected => {
-            world.rows[place].collected = Collected::default();
+            world.rows[place].collected = Rare::default();
             Some(Kind::NotCollected)
         }
         Plant::FileMissing => {
@@ -688,7 +688,7 @@ fn sums_that_differ_are_told_with_whom_and_how_much() {
     assert_eq!(audit.checked.totals, 8);
     // One file alone has nothing to agree with.
     for place in [3, 5] {
-        world.rows[place].collected = Collected::default();
+        world.rows[place].collected = Rare::default();
     }
     let kinds: Vec<Kind> = world.audit().differences.iter().map(|d| d.kind).collect();
     assert_eq!(kinds, [Kind::NotCollected; 2]);

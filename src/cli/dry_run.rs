@@ -1,20 +1,19 @@
 //! `monthend retry --dry-run`
 
-use std::io;
-
 use tracing::info;
 
 use super::{
-    args::{PlanFormat, RetryArgs},
+    args::RetryArgs,
     error::CliError,
     exit::Exit,
+    plan::show,
     status::warn_of_rescued,
     target::{Target, Then, real_ledger, tell_repairs},
     to_retry::to_retry,
 };
 use crate::{
     ledger::{LedgerError, read_file, refuse_mixing},
-    output::{PlanView, console},
+    output::PlanView,
     plan::{Plan, Selection},
 };
 
@@ -45,12 +44,7 @@ pub(super) fn dry_run(
         ledger_path: target.ledger.display().to_string(),
         ledger_exists: true,
     };
-    let text = match args.format() {
-        PlanFormat::Table => view.table(),
-        PlanFormat::Csv => (view.csv()).map_err(|e| CliError::Stdout(io::Error::other(e)))?,
-        PlanFormat::Json => view.json().map_err(|e| CliError::Stdout(e.into()))?,
-    };
-    console::print(&text).map_err(CliError::Stdout)?;
+    show(&view, args.format())?;
     info!("a dry run: nothing was sent or written");
     Ok(Exit::Success)
 }

@@ -1,5 +1,7 @@
 //! `monthend plan`
 
+use std::io;
+
 use tracing::error;
 
 use super::{
@@ -63,19 +65,25 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
         ledger_path: target.ledger.display().to_string(),
         ledger_exists,
     };
-    let text = match args.format {
-        PlanFormat::Table => view.table(),
-        PlanFormat::Csv => view
-            .csv()
-            .map_err(|e| CliError::Stdout(std::io::Error::other(e)))?,
-        PlanFormat::Json => view.json().map_err(|e| CliError::Stdout(e.into()))?,
-    };
-    console::print(&text).map_err(CliError::Stdout)?;
+    show(&view, args.format)?;
     if args.strict && !warnings.is_empty() {
         error!("the plan has warnings, and --strict takes them for errors");
         return Ok(Exit::Usage);
     }
     Ok(Exit::Success)
+}
+
+/// Writes a plan to stdout.
+pub(super) fn show(view: &PlanView<'_>, format: PlanFormat) -> Result<(), CliError> {
+    let shown = match format {
+        PlanFormat::Table => console::print(&view.table()),
+        PlanFormat::Csv => console::print_with(|out| view.csv(out)),
+        PlanFormat::Json => view
+            .json()
+            .map_err(io::Error::from)
+            .and_then(|text| console::print(&text)),
+    };
+    shown.map_err(CliError::Stdout)
 }
 
 /// Asks for the sub-partners that the manifest discovers, until a signal comes.

@@ -101,7 +101,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         let collected = Collected {
             error: String::new(),
             rows: Some(found.content.rows),
-            ..row.collected.clone()
+            ..Collected::clone(&row.collected)
         };
         let (row, recorded) = self.conclude(row, collected).await;
         let content = Some(found.content);
@@ -159,7 +159,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         };
         match self.fetch(&mut row, url).await {
             Ok(content) => {
-                let collected = row.collected.clone();
+                let collected = Collected::clone(&row.collected);
                 let (row, recorded) = self.conclude(row, collected).await;
                 let (row, content) = (Box::new(row), Some(content));
                 (Brought::Collected { row, content }, recorded)
@@ -282,7 +282,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
             }
             Err(error) => return Err(disk(error)),
         }
-        row.collected = Collected {
+        *row.collected = Collected {
             status: COMPLETED.to_owned(),
             file: name,
             sha256: whole.sha256,
@@ -300,7 +300,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
     ) -> (Option<Brought>, Result<(), JournalError>) {
         let collected = Collected {
             error: one_line(why),
-            ..row.collected.clone()
+            ..Collected::clone(&row.collected)
         };
         let (row, recorded) = self.conclude(row, collected).await;
         (Some(Brought::Not(row.into(), missing)), recorded)
@@ -308,7 +308,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
 
     /// Writes the row, where that changes anything.
     async fn conclude(&self, mut row: Row, to: Collected) -> (Row, Result<(), JournalError>) {
-        row.collected = to;
+        row.collected = to.into();
         let is_known = {
             let ledger = self.bench.record.ledger();
             let known = ledger.get(row.id());

@@ -2,8 +2,8 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write as _},
-    path::PathBuf,
+    io::{self, Read as _, Write as _},
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
     time::SystemTime,
 };
@@ -21,6 +21,11 @@ pub trait Disk {
     /// Puts `contents` in the file's place, whole or not at all, and durably: after a crash either the old
     /// file or the new one is there.
     async fn replace(&self, contents: Vec<u8>) -> io::Result<()>;
+
+    /// [`Disk::replace`] with contents that come in pieces.
+    async fn replace_with(&self, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> io::Result<()> {
+        self.replace(pieces.collect::<Vec<_>>().concat()).await
+    }
 
     /// Writes `bytes` at the file's end, in one piece. Not durable before [`Disk::sync`].
     ///
@@ -113,15 +118,25 @@ fn identity(_: &fs::Metadata) -> Option<(u64, u64)> {
     None // an open file cannot be replaced there
 }
 
-fn digest(bytes: &[u8]) -> Sha256 {
-    Sha256::new_with_prefix(bytes)
+/// The digest of a file's bytes.
+fn digest_of(path: &Path) -> io::Result<Sha256> {
+    let mut file = File::open(path)?;
+    let (mut digest, mut piece) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut piece) {
+            Ok(0) => return Ok(digest),
+            Ok(read) => digest.update(&piece[..read]),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
 }
 
 impl FileDisk {
     /// The file at `path`, which held `contents` when it was read, or was not there.
     pub fn new(path: PathBuf, contents: Option<&[u8]>) -> Self {
         let known = contents.map_or(Known::Absent, |bytes| Known::Read {
-            contents: digest(bytes),
+            contents: Sha256::new_with_prefix(bytes),
         });
         FileDisk(Arc::new(Mutex::new(Inner {
             path,
@@ -149,13 +164,13 @@ fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
 
 impl Disk for FileDisk {
     async fn replace(&self, contents: Vec<u8>) -> io::Result<()> {
-        self.run(move |inner| {
-            inner.unchanged(Look::Bytes)?;
-            inner.file = None;
-            whole_file::replace(&inner.path, &contents)?;
-            inner.open(digest(&contents))
-        })
-        .await
+        self.run(move |inner| inner.replace(&mut std::iter::once(contents)))
+            .await
+    }
+
+    async fn replace_with(&self, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> io::Result<()> {
+        // On this thread, which has nothing else to do meanwhile: the pieces are made of what it holds.
+        lock(&self.0).replace(pieces)
     }
 
     async fn append(&self, bytes: Vec<u8>) -> io::Result<()> {
@@ -177,6 +192,19 @@ impl Disk for FileDisk {
 }
 
 impl Inner {
+    fn replace(&mut self, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> io::Result<()> {
+        self.unchanged(Look::Bytes)?;
+        self.file = None;
+        let mut file = whole_file::NewFile::begin(&self.path)?;
+        let mut digest = Sha256::new();
+        for piece in pieces {
+            digest.update(&piece);
+            file.write_all(&piece)?;
+        }
+        file.put_in_place()?;
+        self.open(digest)
+    }
+
     fn open(&mut self, contents: Sha256) -> io::Result<()> {
         let file = OpenOptions::new().append(true).open(&self.path)?;
         let trace = Trace::of(&file.metadata()?);
@@ -198,7 +226,7 @@ impl Inner {
         if let Err(e) = file.write_all(bytes) {
             // Half a line must not stand before the next one.
             if file.set_len(trace.len).is_err() {
-                *contents = digest(&fs::read(&self.path)?);
+                *contents = digest_of(&self.path)?;
             }
             *trace = Trace::of(&file.metadata()?);
             return Err(e);
@@ -225,7 +253,7 @@ impl Inner {
             Err(e) => return Err(e),
         };
         let holds = |contents: &Sha256| -> io::Result<bool> {
-            Ok(digest(&fs::read(&self.path)?).finalize() == contents.clone().finalize())
+            Ok(digest_of(&self.path)?.finalize() == contents.clone().finalize())
         };
         let what = match (&mut self.known, found) {
             (Known::Absent, None) => return Ok(()),

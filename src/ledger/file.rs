@@ -1,7 +1,9 @@
 //! A ledger on the disk that this process holds.
 
 use std::{
-    fs,
+    cell::RefCell,
+    fs::File,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -22,8 +24,8 @@ pub struct LedgerFile {
     pub reading: Option<Reading>,
     /// The file, for the journal.
     pub disk: FileDisk,
-    /// The bytes of `reading`.
-    as_read: Option<Vec<u8>>,
+    /// The bytes of `reading`, until the file is written.
+    as_read: RefCell<Option<Vec<u8>>>,
 }
 
 impl LedgerFile {
@@ -34,11 +36,12 @@ impl LedgerFile {
     /// [`LedgerError::Tampered`] where someone else changed the file since it was read: it is left as it is, and what
     /// was read is saved beside it.
     pub async fn write(&self, ledger: &Ledger, now: DateTime<Utc>) -> Result<(), LedgerError> {
-        let csv = ledger.to_csv();
-        if fs::read(&self.path).is_ok_and(|held| held == csv) {
+        if holds(&self.path, ledger).unwrap_or(false) {
+            self.as_read.take();
             return Ok(());
         }
-        let Err(source) = self.disk.replace(csv).await else {
+        let Err(source) = self.disk.replace_with(&mut ledger.chunks()).await else {
+            self.as_read.take();
             return Ok(());
         };
         let path = self.path.clone();
@@ -49,12 +52,12 @@ impl LedgerFile {
                 source,
             }),
             Some(Tampered(what)) => {
-                let known = self.as_read.as_deref().unwrap_or_default();
-                let rows = read(known, &path).map(|reading| reading.ledger);
+                let known = self.as_read.take().unwrap_or_default();
+                let rows = read(&known, &path).map(|reading| reading.ledger);
                 let rows = rows.unwrap_or_default(); // it was read before
                 let saved = match known.is_empty() {
                     true => Saved::Nothing,
-                    false => save(&path, known, &rows, now),
+                    false => save(&path, &known, &rows, now),
                 };
                 Err(LedgerError::Tampered { path, what, saved })
             }
@@ -99,7 +102,7 @@ impl LedgerFile {
                 disk: FileDisk::new(path.clone(), bytes.as_deref()),
                 path,
                 reading,
-                as_read: bytes,
+                as_read: RefCell::new(bytes),
             })
         });
         match held {
@@ -110,6 +113,20 @@ impl LedgerFile {
             }
         }
     }
+}
+
+/// Whether the file at `path` is exactly `ledger` at rest.
+fn holds(path: &Path, ledger: &Ledger) -> io::Result<bool> {
+    let mut file = File::open(path)?;
+    let mut held = Vec::new();
+    for piece in ledger.chunks() {
+        held.resize(piece.len(), 0);
+        match file.read_exact(&mut held) {
+            Ok(()) if held == piece => {}
+            _ => return Ok(false),
+        }
+    }
+    Ok(file.read(&mut [0])? == 0)
 }
 
 /// Refuses to mix reports of the sandbox with those of a real server; `ledger` is what the file at `path` holds.

@@ -1,6 +1,8 @@
 //! The first line of a ledger: which cell belongs to which column.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{borrow::Cow, path::Path, sync::Arc};
+
+use foldhash::{HashMap, HashSet};
 
 use super::{
     BadCell, Column, LedgerError, Row, Spelling, column,
@@ -8,6 +10,7 @@ use super::{
     lines::{End, Line, Separator, cells},
     written::{WrittenDay, WrittenTime},
 };
+use crate::request::OrgId;
 
 /// Which cell of a line belongs to which column.
 pub(super) struct Header {
@@ -69,7 +72,7 @@ impl Header {
                     return Err(not_a_ledger(format!("it has two columns {}", name.trim())));
                 }
                 Some(column) => header.ours[column] = Some(place),
-                None => header.extra.push((place, name)),
+                None => header.extra.push((place, name.into_owned())),
             }
         }
         Ok(header)
@@ -95,9 +98,9 @@ impl Header {
     }
 
     /// The cells of a record; empty ones that a spreadsheet has added at its end are left out.
-    pub(super) fn cells(&self, text: &str) -> Vec<String> {
+    pub(super) fn cells<'t>(&self, text: &'t str) -> Vec<Cow<'t, str>> {
         let mut cells = cells(text, self.separator);
-        while cells.len() > self.len && cells.last().is_some_and(String::is_empty) {
+        while cells.len() > self.len && cells.last().is_some_and(|cell| cell.is_empty()) {
             cells.pop();
         }
         cells
@@ -106,7 +109,7 @@ impl Header {
     /// The row that `cells` make; `spelling` learns how a spreadsheet wrote them.
     pub(super) fn row(
         &self,
-        cells: &[String],
+        cells: &[Cow<'_, str>],
         texts: &mut Texts,
         number: u64,
         spelling: &mut Spelling,
@@ -127,18 +130,20 @@ impl Header {
         }
         row.job = texts.share(&row.job);
         row.label = row.label.map(|label| texts.share(&label));
+        let org = row.request.sub_partner.take();
+        row.request.sub_partner = org.map(|org| texts.share_org(org));
         Ok(row)
     }
 
     /// Whether a line with these cells has one of this column.
-    pub(super) fn has(&self, cells: &[String], column: Column) -> bool {
+    pub(super) fn has(&self, cells: &[Cow<'_, str>], column: Column) -> bool {
         self.ours[column as usize].is_some_and(|place| place < cells.len())
     }
 
-    pub(super) fn cell<'c>(&self, cells: &'c [String], column: Column) -> &'c str {
+    pub(super) fn cell<'c>(&self, cells: &'c [Cow<'_, str>], column: Column) -> &'c str {
         self.ours[column as usize]
             .and_then(|place| cells.get(place))
-            .map_or("", String::as_str)
+            .map_or("", |cell| cell)
     }
 }
 
@@ -172,16 +177,28 @@ fn what_else(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Job names and labels repeat on many rows: one copy of each is kept.
+/// Job names, labels and organisations repeat on many rows: one copy of each is kept.
 #[derive(Default)]
-pub(super) struct Texts(BTreeMap<Arc<str>, Arc<str>>);
+pub(super) struct Texts {
+    words: HashSet<Arc<str>>,
+    /// By how they are spelled: spellings of one organisation are equal.
+    orgs: HashMap<Box<str>, OrgId>,
+}
 
 impl Texts {
     pub(super) fn share(&mut self, text: &Arc<str>) -> Arc<str> {
-        Arc::clone(
-            self.0
-                .entry(Arc::clone(text))
-                .or_insert_with(|| Arc::clone(text)),
-        )
+        if let Some(known) = self.words.get(text) {
+            return Arc::clone(known);
+        }
+        self.words.insert(Arc::clone(text));
+        Arc::clone(text)
+    }
+
+    fn share_org(&mut self, org: OrgId) -> OrgId {
+        if let Some(known) = self.orgs.get(org.as_str()) {
+            return known.clone();
+        }
+        self.orgs.insert(org.as_str().into(), org.clone());
+        org
     }
 }

@@ -47,10 +47,11 @@ impl Journal {
 }
 
 impl<D: Disk> Writer<'_, D> {
-    /// Works until every [`Journal`] is dropped.
-    pub async fn run(mut self) {
-        let mut group = Vec::new();
+    /// Works until every [`Journal`] is dropped, and says whether there was any line.
+    pub async fn run(mut self) -> bool {
+        let (mut group, mut has_written) = (Vec::new(), false);
         while self.lines.recv_many(&mut group, usize::MAX).await > 0 {
+            has_written = true;
             let lines: Vec<&[u8]> = group.iter().map(|e: &Entry| &e.line[..]).collect();
             let written = self.disk.append_and_sync(lines.concat()).await;
             let result = written.map_err(|e| JournalError(Arc::new(e)));
@@ -59,5 +60,6 @@ impl<D: Disk> Writer<'_, D> {
                 let _ = entry.durable.send(result.clone());
             }
         }
+        has_written
     }
 }

@@ -50,7 +50,7 @@ pub fn merge(parts: &[Part<'_>], prefer: Option<usize>) -> Result<Ledger, MergeE
     for group in &groups {
         match unite(group, prefer) {
             Ok(mut row) => {
-                row.extra = columns.notes(group);
+                row.extra = columns.notes(group).into();
                 ledger.fold(row);
             }
             Err(held) => conflicts.push(Conflict::Reports {
@@ -142,7 +142,8 @@ fn unite<'a>(group: &[Known<'a>], prefer: Option<usize>) -> Result<Row, Vec<Owne
         .filter(|id| Some(*id) != own.as_ref())
         .cloned()
         .collect();
-    row.replaces = all_of(rows().map(|row| row.replaces.clone()).chain([beaten]));
+    let replaces = rows().map(|row| row.replaces.to_vec());
+    row.replaces = all_of(replaces.chain([beaten])).into();
     row.replaces.retain(|id| Some(id) != own.as_ref());
     Ok(row)
 }

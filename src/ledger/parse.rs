@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{Datelike as _, NaiveDate};
 
 use super::{
-    BadCell, Column, LastAnswer, Reason, Row, State,
+    BadCell, Column, LastAnswer, Rare, Reason, Row, State,
     draft::Draft,
     state::{IN_DOUBT, read_candidates, read_error},
     written::{WrittenDay, WrittenTime},
@@ -95,10 +95,10 @@ impl Draft {
         let allowed = std::array::from_fn(|n| first[n] && last[n]);
         let time = |time: Option<WrittenTime>| time?.earliest(allowed, period.end());
         let (replaces, text) = read_error(&self.error);
-        let reason = Reason {
+        let reason = Rare::from(Reason {
             code: self.code,
             text: text.to_owned(),
-        };
+        });
         let intent = time(self.intent_at);
         let state = match (&*self.status, self.report_id) {
             ("created", Some(id)) => State::Created(id),
@@ -119,8 +119,8 @@ impl Draft {
             ("failed", None) if reason.code == IN_DOUBT => {
                 let (text, candidates) = read_candidates(&reason.text);
                 State::InDoubt {
-                    text,
-                    candidates,
+                    text: text.into(),
+                    candidates: candidates.into(),
                     intent,
                 }
             }
@@ -142,15 +142,15 @@ impl Draft {
             job: self.job.into(),
             label: filled(self.label).map(Arc::from),
             state,
-            replaces,
+            replaces: replaces.into(),
             last_answer: LastAnswer {
                 http_status: self.http_status,
-                tracking_id: filled(self.tracking_id),
+                tracking_id: filled(self.tracking_id).map(Into::into),
             },
             attempts: self.attempts.unwrap_or(0),
             updated_at: time(self.updated_at),
-            collected: self.collected,
-            extra,
+            collected: self.collected.into(),
+            extra: extra.into(),
             ..Row::read_as(id, request)
         })
     }

@@ -8,6 +8,7 @@
 //! the damage is older than the run, and it is refused.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeSet, HashMap},
     fmt,
     path::Path,
@@ -17,7 +18,7 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{
-    Column, Ledger, LedgerError, Row, Spelling, State, column,
+    Column, Ledger, LedgerError, Place, Row, Spelling, State, column,
     header::{Header, Texts},
     lines::{End, Line, Lines, Separator},
 };
@@ -115,7 +116,8 @@ pub fn read(bytes: &[u8], path: &Path) -> Result<Reading, LedgerError> {
         texts: Texts::default(),
         after_zeros: false,
         last_intent: None,
-        reports: HashMap::new(),
+        named_on: Vec::new(),
+        released: HashMap::new(),
     };
     reader.reading.ledger = Ledger::new(reader.header.extra_names());
     let separator = reader.header.separator;
@@ -138,8 +140,10 @@ struct Reader<'a> {
     /// The latest intent of the lines that a run appended. A torn line came after them, so its own was not
     /// earlier.
     last_intent: Option<DateTime<Utc>>,
-    /// Which request each report was made for, and the line that says so.
-    reports: HashMap<ReportId, (RequestId, u64)>,
+    /// The line that names the report of a row first, by the row's place; 0 where it has none.
+    named_on: Vec<u32>,
+    /// Reports that rows held before, which requests' they were, and the lines that named them first.
+    released: HashMap<ReportId, (RequestId, u32)>,
 }
 
 impl Reader<'_> {
@@ -176,7 +180,7 @@ impl Reader<'_> {
 
     /// The line of a row that stands within a cell of this record: no crash leaves that, and the row would be lost.
     fn swallowed(&mut self, line: &Line<'_>) -> Option<u64> {
-        if self.after_zeros {
+        if self.after_zeros || !line.bytes.contains(&b'\n') {
             return None;
         }
         let mut breaks = line.bytes.iter().enumerate().filter(|(_, b)| **b == b'\n');
@@ -224,7 +228,7 @@ impl Reader<'_> {
             }
             self.repaired(line, RepairKind::WholeLine);
         }
-        self.reading.ledger.fold(row);
+        self.fold(line, row);
         Ok(())
     }
 
@@ -234,23 +238,49 @@ impl Reader<'_> {
             return Ok(());
         };
         let ledger = &self.reading.ledger;
-        let before = ledger.get(row.key()).and_then(|r| r.state.report_id());
-        let lost = before.filter(|b| *b != report && !row.replaces.contains(b));
-        if let Some((_, number)) = lost.and_then(|b| self.reports.get(b)) {
-            let why = format!(
-                "line {number} holds another report id for this request; remove the line that is wrong"
-            );
-            return Err(self.damaged(line, &why));
+        let named_on = |place: Place| self.named_on.get(place.index()).copied().unwrap_or(0);
+        let place = ledger.place(row.key());
+        let before = place.and_then(|place| ledger.row(place).state.report_id());
+        if let (Some(before), Some(place)) = (before, place)
+            && before != report
+        {
+            let number = named_on(place);
+            if !row.replaces.contains(before) && number > 0 {
+                let why = format!(
+                    "line {number} holds another report id for this request; remove the line that is wrong"
+                );
+                return Err(self.damaged(line, &why));
+            }
+            self.released.insert(before.clone(), (row.key(), number));
         }
-        let here = (row.key(), line.number);
-        let (owner, number) = *self.reports.entry(report.clone()).or_insert(here);
-        if owner != row.key() {
+        let held = (ledger.holder(report)).map(|place| (ledger.row(place).key(), named_on(place)));
+        let owner = held.or_else(|| self.released.get(report).copied());
+        if let Some((owner, number)) = owner
+            && owner != row.key()
+        {
             let why = format!(
                 "its report id stands on line {number} too, for another request; bring back the right one from a copy"
             );
             return Err(self.damaged(line, &why));
         }
         Ok(())
+    }
+
+    /// Takes a row, whose report `line` may be the first to name.
+    fn fold(&mut self, line: &Line<'_>, row: Row) {
+        let (id, report) = (row.id(), row.state.report_id().cloned());
+        let held = report
+            .as_ref()
+            .and_then(|id| self.reading.ledger.holder(id));
+        self.reading.ledger.fold(row);
+        if report.is_some()
+            && held.is_none()
+            && let Some(place) = self.reading.ledger.place(id)
+        {
+            let needed = self.named_on.len().max(place.index() + 1);
+            self.named_on.resize(needed, 0);
+            self.named_on[place.index()] = u32::try_from(line.number).unwrap_or(u32::MAX);
+        }
     }
 
     fn row(&mut self, line: &Line<'_>) -> Result<Row, String> {
@@ -337,7 +367,7 @@ impl Reader<'_> {
 
     /// Folds a torn line that is complete up to its report id; false where even that does not make a row, or
     /// where it failed and does not say with what: that could be `in_doubt`, which is never sent again by itself.
-    fn keep(&mut self, whole: &[String], number: u64) -> bool {
+    fn keep(&mut self, whole: &[Cow<'_, str>], number: u64) -> bool {
         let spelling = &mut self.reading.spelling;
         let Ok(mut row) = self.header.row(whole, &mut self.texts, number, spelling) else {
             return false;

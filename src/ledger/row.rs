@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
-use super::{LastAnswer, Reason, State, state::spell_error};
+use super::{Empty, LastAnswer, Rare, Reason, State, state::spell_error};
 use crate::{
     api::Doubt,
     request::{ReportId, Request, RequestId},
@@ -22,7 +22,7 @@ pub struct Row {
     /// What became of it.
     pub state: State,
     /// Reports that a person gave up for it: they are nobody's candidates any more.
-    pub replaces: Vec<ReportId>,
+    pub replaces: Rare<Vec<ReportId>>,
     /// The last answer to a create; none while one is under way.
     pub last_answer: LastAnswer,
     /// Creates that left us, all runs together.
@@ -30,9 +30,9 @@ pub struct Row {
     /// When the line was written, by the local clock.
     pub updated_at: Option<DateTime<Utc>>,
     /// Where its report is on disk.
-    pub collected: Collected,
+    pub collected: Rare<Collected>,
     /// Cells of columns that are not ours, in [`super::Ledger::extra_columns`]' order.
-    pub extra: Vec<String>,
+    pub extra: Rare<Vec<String>>,
 }
 
 /// What is known of the report and its file: the columns `report_…`, as they stand.
@@ -49,6 +49,19 @@ pub struct Collected {
     pub error: String,
     /// The rows of the file without its header; 0 is a report that is there and empty.
     pub rows: Option<u64>,
+}
+
+impl Empty for Collected {
+    fn empty() -> &'static Self {
+        static EMPTY: Collected = Collected {
+            status: String::new(),
+            file: String::new(),
+            sha256: String::new(),
+            error: String::new(),
+            rows: None,
+        };
+        &EMPTY
+    }
 }
 
 impl Row {
@@ -69,12 +82,12 @@ impl Row {
             job: "".into(),
             label: None,
             state: State::planned(),
-            replaces: Vec::new(),
+            replaces: Rare::default(),
             last_answer: LastAnswer::default(),
             attempts: 0,
             updated_at: None,
-            collected: Collected::default(),
-            extra: Vec::new(),
+            collected: Rare::default(),
+            extra: Rare::default(),
         }
     }
 
@@ -119,7 +132,7 @@ impl Row {
         Row {
             state: State::Sending {
                 doubt: Doubt::Open,
-                reason: Reason::default(),
+                reason: Rare::default(),
                 intent: self.state.intent().or(Some(now)),
             },
             last_answer: LastAnswer::default(),
@@ -140,7 +153,7 @@ impl Row {
     pub fn failed(self, reason: Reason) -> Row {
         Row {
             state: State::Failed {
-                reason,
+                reason: reason.into(),
                 intent: None,
             },
             ..self
@@ -149,9 +162,12 @@ impl Row {
 
     /// It was certainly not processed this time, and will be sent again. An earlier create may still be, so `intent`
     /// is that of the row before it was sent.
-    pub fn waiting(self, reason: Reason, intent: Option<DateTime<Utc>>) -> Row {
+    pub fn waiting(self, reason: impl Into<Rare<Reason>>, intent: Option<DateTime<Utc>>) -> Row {
         Row {
-            state: State::Pending { reason, intent },
+            state: State::Pending {
+                reason: reason.into(),
+                intent,
+            },
             ..self
         }
     }
@@ -161,7 +177,7 @@ impl Row {
         Row {
             state: State::Sending {
                 doubt,
-                reason,
+                reason: reason.into(),
                 intent: self.state.intent(),
             },
             ..self
@@ -173,7 +189,7 @@ impl Row {
         Row {
             state: State::Sending {
                 doubt: Doubt::Open,
-                reason: Reason::default(),
+                reason: Rare::default(),
                 intent: self.state.intent().or(intent),
             },
             ..self
@@ -185,7 +201,7 @@ impl Row {
         let intent = self.state.intent();
         let reason = match &self.state {
             State::Sending { reason, .. } => reason.clone(),
-            _ => Reason::default(),
+            _ => Rare::default(),
         };
         self.waiting(reason, intent)
     }
@@ -206,8 +222,8 @@ impl Row {
     pub fn undecided(self, text: String, candidates: Vec<ReportId>) -> Row {
         Row {
             state: State::InDoubt {
-                text,
-                candidates,
+                text: text.into(),
+                candidates: candidates.into(),
                 intent: self.state.intent(),
             },
             ..self
@@ -222,10 +238,10 @@ impl Row {
         let sha256 = self.collected.sha256.clone();
         Row {
             replaces,
-            collected: Collected {
+            collected: Rare::from(Collected {
                 sha256,
                 ..Collected::default()
-            },
+            }),
             ..self.to_be_sent()
         }
     }
@@ -238,5 +254,16 @@ impl Row {
             last_answer: LastAnswer::default(),
             ..self
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// docs/performance.md says it.
+    #[test]
+    fn a_row_is_small() {
+        assert!(size_of::<Row>() <= 160, "{}", size_of::<Row>());
     }
 }

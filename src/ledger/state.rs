@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::{Empty, Rare};
 use crate::{
     api::{Cause, Doubt},
     request::ReportId,
@@ -13,7 +14,7 @@ pub enum State {
     /// Planned and not sent, or safely known not to have been processed.
     Pending {
         /// Why it waits, where it was sent before.
-        reason: Reason,
+        reason: Rare<Reason>,
         /// When an earlier create left whose report may still appear, by the server's clock.
         intent: Option<DateTime<Utc>>,
     },
@@ -22,7 +23,7 @@ pub enum State {
         /// What kind of doubt it is.
         doubt: Doubt,
         /// How the answer was lost; empty while the create is under way.
-        reason: Reason,
+        reason: Rare<Reason>,
         /// When the earliest create whose outcome is unknown left, by the server's clock. Only damage to the file
         /// takes it away.
         intent: Option<DateTime<Utc>>,
@@ -32,7 +33,7 @@ pub enum State {
     /// It came to nothing.
     Failed {
         /// What went wrong.
-        reason: Reason,
+        reason: Rare<Reason>,
         /// Of another ledger that was united with this one, where an earlier create left whose report may still
         /// appear; a failure that a run sees settles the row.
         intent: Option<DateTime<Utc>>,
@@ -40,9 +41,9 @@ pub enum State {
     /// It cannot be known whether a report was made for it, or which: a person has to decide.
     InDoubt {
         /// What is known, as a sentence.
-        text: String,
+        text: Rare<String>,
         /// The reports that could be its own.
-        candidates: Vec<ReportId>,
+        candidates: Rare<Vec<ReportId>>,
         /// As in [`State::Sending`].
         intent: Option<DateTime<Utc>>,
     },
@@ -63,7 +64,17 @@ pub struct LastAnswer {
     /// Its status, where there was an answer.
     pub http_status: Option<u16>,
     /// The server's id of it, for its support desk.
-    pub tracking_id: Option<String>,
+    pub tracking_id: Option<Box<str>>,
+}
+
+impl Empty for Reason {
+    fn empty() -> &'static Self {
+        static EMPTY: Reason = Reason {
+            code: String::new(),
+            text: String::new(),
+        };
+        &EMPTY
+    }
 }
 
 impl From<&Cause> for Reason {
@@ -98,7 +109,7 @@ impl State {
     /// A request that is planned and was never sent.
     pub fn planned() -> Self {
         State::Pending {
-            reason: Reason::default(),
+            reason: Rare::default(),
             intent: None,
         }
     }

@@ -1,21 +1,38 @@
 //! The ledger's contents in memory.
 
-use foldhash::HashMap;
+use std::collections::HashMap;
 
-use super::{Column, Row, State, column, line::Line};
+use super::{Column, Place, Row, State, column, index::Index, line::Line};
 use crate::request::{ReportId, RequestId};
 
-/// Where a row stands in one [`Ledger`]; of use there only, and until its rows are put in another order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Place(usize);
-
 /// Rows in order, one per request.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone)]
 pub struct Ledger {
     extra_columns: Vec<String>,
     rows: Vec<Row>,
-    /// By the id of the request, and by that of the row where a file spells it otherwise.
-    places: HashMap<RequestId, Place>,
+    places: Index<RequestId>,
+    /// By the report that a row holds.
+    holders: Index<ReportId>,
+    /// Other ids of requests than their rows have: the file spells the organisation otherwise.
+    respelled: HashMap<RequestId, Place>,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Ledger {
+            extra_columns: Vec::new(),
+            rows: Vec::new(),
+            places: Index::new(|row| Some(&row.id)),
+            holders: Index::new(|row| row.state.report_id()),
+            respelled: HashMap::new(),
+        }
+    }
+}
+
+impl PartialEq for Ledger {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.extra_columns, &self.rows) == (&other.extra_columns, &other.rows)
+    }
 }
 
 impl Ledger {
@@ -52,7 +69,8 @@ impl Ledger {
 
     /// All rows with their places, in order.
     pub fn places(&self) -> impl ExactSizeIterator<Item = (Place, &Row)> + Clone {
-        self.rows.iter().enumerate().map(|(n, row)| (Place(n), row))
+        let rows = self.rows.iter().enumerate();
+        rows.map(|(n, row)| (Place::at(n), row))
     }
 
     /// How many rows there are.
@@ -70,12 +88,12 @@ impl Ledger {
     /// # Panics
     /// Where there is none: places come from this ledger.
     pub fn row(&self, place: Place) -> &Row {
-        &self.rows[place.0]
+        place.of(&self.rows)
     }
 
     /// Where the row of this request stands.
     pub fn place(&self, id: RequestId) -> Option<Place> {
-        self.places.get(&id).copied()
+        (self.places.find(&id, &self.rows)).or_else(|| self.respelled.get(&id).copied())
     }
 
     /// The row of this request.
@@ -88,18 +106,26 @@ impl Ledger {
         self.rows.iter().filter_map(|row| row.state.report_id())
     }
 
+    /// Where the row stands that holds this report.
+    pub fn holder(&self, report: &ReportId) -> Option<Place> {
+        self.holders.find(report, &self.rows)
+    }
+
+    /// Makes room for `more` rows.
+    pub fn reserve(&mut self, more: usize) {
+        self.rows.reserve_exact(more);
+    }
+
     /// Takes a later line: it replaces the request's row where one stands, else it comes last. A report id that
     /// stands is never emptied: a created row stays created. Whoever gives an id up uses [`Ledger::replace`].
     pub fn fold(&mut self, mut row: Row) {
         let place = self.place(row.id()).or_else(|| self.place(row.key()));
         let Some(place) = place else {
-            let place = Place(self.rows.len());
-            self.places.insert(row.id(), place);
-            self.places.insert(row.key(), place);
             self.rows.push(row);
+            self.note(Place::at(self.rows.len() - 1));
             return;
         };
-        let earlier = &mut self.rows[place.0];
+        let earlier = &mut self.rows[place.index()];
         let (before, after) = (&earlier.state, &row.state);
         if matches!(before, State::Created(_)) && after.report_id().is_none() {
             return;
@@ -107,7 +133,7 @@ impl Ledger {
         if row.extra.iter().all(String::is_empty) {
             row.extra = std::mem::take(&mut earlier.extra);
         }
-        *earlier = row;
+        self.replace(place, row);
     }
 
     /// Puts `row` in the place of the row of its request, also where that loses a report id: a person said so.
@@ -115,30 +141,70 @@ impl Ledger {
     /// # Panics
     /// Where the request has no row.
     pub fn replace(&mut self, place: Place, row: Row) {
-        self.rows[place.0] = row;
+        let before = self.row(place);
+        let (id, same_id) = (before.id(), before.id() == row.id());
+        let same_report = before.state.report_id() == row.state.report_id();
+        if !same_id {
+            self.places.remove(place, &self.rows);
+            self.respelled.insert(id, place);
+        }
+        if !same_report {
+            self.holders.remove(place, &self.rows);
+        }
+        self.rows[place.index()] = row;
+        if !same_id {
+            self.note(place);
+        } else if !same_report {
+            self.holders.insert(place, &self.rows);
+        }
+    }
+
+    /// Takes note of the ids of the row at `place`.
+    fn note(&mut self, place: Place) {
+        self.places.insert(place, &self.rows);
+        self.holders.insert(place, &self.rows);
+        let row = place.of(&self.rows);
+        if row.key() != row.id() {
+            self.respelled.insert(row.key(), place);
+        }
     }
 
     /// Puts the rows of `order` first, in that order; all others keep their places after them.
     pub fn reorder(&mut self, order: impl IntoIterator<Item = RequestId>) {
-        let mut rank = vec![usize::MAX; self.rows.len()];
-        let mut next = 0;
-        for place in order.into_iter().filter_map(|id| self.place(id)) {
-            if rank[place.0] == usize::MAX {
-                rank[place.0] = next;
-                next += 1;
+        let mut is_placed = vec![false; self.rows.len()];
+        let mut places = Vec::with_capacity(self.rows.len());
+        let first = order.into_iter().filter_map(|id| self.place(id));
+        for place in first.chain(Place::all(self.rows.len())) {
+            if !std::mem::replace(&mut is_placed[place.index()], true) {
+                places.push(place);
             }
         }
-        let mut rows: Vec<(usize, Row)> = rank.into_iter().zip(self.rows.drain(..)).collect();
-        rows.sort_by_key(|(rank, _)| *rank);
-        self.rows.extend(rows.into_iter().map(|(_, row)| row));
-        for (n, row) in self.rows.iter().enumerate() {
-            self.places.insert(row.id(), Place(n));
-            self.places.insert(row.key(), Place(n));
+        if places.is_sorted() {
+            return; // as they stand
         }
+        let mut moved: Vec<Option<Row>> = self.rows.drain(..).map(Some).collect();
+        let rows = places
+            .iter()
+            .filter_map(|place| moved[place.index()].take());
+        self.rows.extend(rows);
+        let mut now_at = vec![Place::at(0); places.len()];
+        for (n, before) in places.iter().enumerate() {
+            now_at[before.index()] = Place::at(n);
+        }
+        for place in self.respelled.values_mut() {
+            *place = now_at[place.index()];
+        }
+        self.places.rebuild(&self.rows);
+        self.holders.rebuild(&self.rows);
     }
 
     /// The file at rest: header and one line per row.
     pub fn to_csv(&self) -> Vec<u8> {
+        self.chunks().collect::<Vec<_>>().concat()
+    }
+
+    /// The file at rest, in pieces.
+    pub fn chunks(&self) -> impl Iterator<Item = Vec<u8>> {
         let mut out = Vec::new();
         let mut header = Line::new(&mut out);
         for column in Column::ALL {
@@ -148,10 +214,14 @@ impl Ledger {
             header.raw(name);
         }
         header.end();
-        for row in self.rows() {
-            self.write(row, &mut out);
-        }
-        out
+        let rows = self.rows.chunks(CHUNK).map(|rows| {
+            let mut out = Vec::with_capacity(LINE * rows.len());
+            for row in rows {
+                self.write(row, &mut out);
+            }
+            out
+        });
+        std::iter::once(out).chain(rows)
     }
 
     /// One row as a line of this file, its line feed included.
@@ -173,3 +243,5 @@ impl Ledger {
 
 /// What a line mostly takes, in bytes.
 const LINE: usize = 384;
+/// How many lines are made at once.
+const CHUNK: usize = 512;

@@ -36,7 +36,8 @@ fn pending(number: u32) -> Row {
         "own \"job\"".into(),
         labels[number as usize % 4].map(Into::into),
     );
-    row.extra = vec![["", "a note", "a \"note\",\nof two lines"][number as usize % 3].to_owned()];
+    row.extra =
+        vec![["", "a note", "a \"note\",\nof two lines"][number as usize % 3].to_owned()].into();
     row
 }
 
@@ -45,7 +46,7 @@ fn with(mut row: Row, state: State, second: i64) -> Row {
     if matches!(state, State::Failed { .. }) {
         row.last_answer = LastAnswer {
             http_status: Some(400),
-            tracking_id: Some("track".to_owned()),
+            tracking_id: Some("track".into()),
         };
     }
     row.state = state;
@@ -58,10 +59,10 @@ fn created(row: Row, id: &str, second: i64) -> Row {
 }
 
 fn failed(row: Row, second: i64) -> Row {
-    let reason = Reason {
+    let reason = Rare::from(Reason {
         code: "1001".to_owned(),
         text: "no, \"never\"".to_owned(),
-    };
+    });
     let intent = None;
     with(row, State::Failed { reason, intent }, second)
 }
@@ -69,7 +70,7 @@ fn failed(row: Row, second: i64) -> Row {
 fn sending(row: Row, second: i64) -> Row {
     let state = State::Sending {
         doubt: Doubt::Open,
-        reason: Reason::default(),
+        reason: Rare::default(),
         intent: Some(at(second)),
     };
     with(row, state, second)
@@ -77,8 +78,11 @@ fn sending(row: Row, second: i64) -> Row {
 
 fn in_doubt(row: Row, intent: i64, second: i64) -> Row {
     let state = State::InDoubt {
-        text: "the answer was lost, \"who knows\"".to_owned(),
-        candidates: ["Y2lzA", "=Y2lzB"].map(|id| id.parse().unwrap()).into(),
+        text: "the answer was lost, \"who knows\"".to_owned().into(),
+        candidates: ["Y2lzA", "=Y2lzB"]
+            .iter()
+            .map(|id| id.parse().unwrap())
+            .collect(),
         intent: Some(at(intent)),
     };
     with(row, state, second)

@@ -118,12 +118,26 @@ pub fn end_log(exit_code: u8) {
 /// # Errors
 /// Stdout cannot be written for another reason (a full disk behind a redirection).
 pub fn print(text: &str) -> io::Result<()> {
+    print_with(|out| out.write_all(text.as_bytes()))
+}
+
+/// As [`print`], for what is written piece by piece.
+///
+/// # Errors
+/// As [`print`], and what `write` says.
+pub fn print_with(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let text = match github::is_on() {
-        true => github::harmless(text),
-        false => text.into(),
+    let written = match github::is_on() {
+        true => {
+            let mut text = Vec::new();
+            write(&mut text).and_then(|()| {
+                let text = String::from_utf8_lossy(&text);
+                out.write_all(github::harmless(&text).as_bytes())
+            })
+        }
+        false => write(&mut out),
     };
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match written.and_then(|()| out.flush()) {
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }

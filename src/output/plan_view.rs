@@ -1,6 +1,6 @@
 //! A plan, for people and for scripts.
 
-use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, io, time::Duration};
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
@@ -10,6 +10,7 @@ use super::{matrix::Matrix, words};
 use crate::{
     ledger::{Ledger, Row, State, neutralise},
     plan::{Plan, Planned, Warning, time_to_send},
+    request::spell_day,
     settings::Limits,
 };
 
@@ -159,14 +160,21 @@ impl PlanView<'_> {
         actions
     }
 
-    /// One line per selected request, for scripts.
+    /// Writes one line per selected request, for scripts.
     ///
     /// # Errors
-    /// None that a String could have; the type is the CSV writer's.
-    pub fn csv(&self) -> csv::Result<String> {
+    /// What `out` says.
+    pub fn csv(&self, out: &mut dyn io::Write) -> io::Result<()> {
+        self.write_csv(out).map_err(|e| match e.into_kind() {
+            csv::ErrorKind::Io(e) => e,
+            other => io::Error::other(format!("{other:?}")),
+        })
+    }
+
+    fn write_csv(&self, out: &mut dyn io::Write) -> csv::Result<()> {
         let mut out = csv::WriterBuilder::new()
-            .has_headers(false)
-            .from_writer(Vec::new());
+            .buffer_capacity(1 << 16)
+            .from_writer(out);
         out.write_record([
             "request_id",
             "job",
@@ -179,21 +187,27 @@ impl PlanView<'_> {
             "action",
             "error_code",
         ])?;
-        for line in self.lines() {
-            out.write_record([
-                line.request_id.as_str(),
-                &neutralise(line.job),
-                &neutralise(line.sub_partner.unwrap_or_default()),
-                &neutralise(line.sub_partner_org_id.unwrap_or_default()),
-                line.r#type,
-                &line.billing_start_date,
-                &line.billing_end_date,
-                if line.internal { "true" } else { "false" },
-                line.action.word(),
-                &neutralise(line.error_code.unwrap_or_default()),
-            ])?;
+        let mut id = String::new();
+        for planned in &self.selected {
+            let request = &planned.request;
+            let org = request.sub_partner.as_ref().map(|org| org.as_str());
+            id.clear();
+            let _ = write!(id, "{}", planned.id); // writing to memory does not fail
+            out.write_field(&id)?;
+            out.write_field(&*neutralise(&planned.job))?;
+            out.write_field(&*neutralise(planned.label.as_deref().unwrap_or_default()))?;
+            out.write_field(&*neutralise(org.unwrap_or_default()))?;
+            out.write_field(request.report_type.as_str())?;
+            out.write_field(spell_day(request.period.start()))?;
+            out.write_field(spell_day(request.period.end()))?;
+            out.write_field(if request.internal { "true" } else { "false" })?;
+            let row = self.ledger.get(planned.id);
+            out.write_field(Action::for_row(row).word())?;
+            let code = row.map_or("", |row| row.state.error_code());
+            out.write_field(&*neutralise(code))?;
+            out.write_record(None::<&[u8]>)?;
         }
-        words::csv_text(out)
+        Ok(out.flush()?)
     }
 
     /// The whole plan as one JSON object.

@@ -28,12 +28,14 @@ const ADDRESS: &str = "ciscospark://us/ORGANIZATION/";
 /// The API's own form is URL-safe base64, without padding, of a `ciscospark://` address. People and other tools
 /// also write it padded, or as the bare UUID that the address ends with. These are compared by what they mean:
 /// two spellings of one organisation are equal. Any other visible ASCII text up to [`OrgId::MAX_LEN`] characters
-/// is taken as it is. Cloning is cheap.
-#[derive(Debug, Clone)]
-pub struct OrgId {
-    spelled: Arc<str>,
+/// is taken as it is. Cloning is cheap: clones share their texts.
+#[derive(Clone)]
+pub struct OrgId(Arc<Texts>);
+
+struct Texts {
+    spelled: Box<str>,
     /// The API's own form, where that is another text.
-    canonical: Option<Arc<str>>,
+    canonical: Option<Box<str>>,
 }
 
 impl OrgId {
@@ -42,13 +44,13 @@ impl OrgId {
 
     /// The id as it was written. This is what the API is sent.
     pub fn as_str(&self) -> &str {
-        &self.spelled
+        &self.0.spelled
     }
 
     /// The id in the API's own form, which all spellings share; as written where the text is no form of an
     /// organisation's id.
     pub fn canonical(&self) -> &str {
-        self.canonical.as_ref().unwrap_or(&self.spelled)
+        self.0.canonical.as_ref().unwrap_or(&self.0.spelled)
     }
 
     /// Whether the text means an organisation: an address in base64, or a UUID. The server may take other texts too.
@@ -80,7 +82,7 @@ impl OrgId {
 
 impl PartialEq for OrgId {
     fn eq(&self, other: &Self) -> bool {
-        self.canonical() == other.canonical()
+        Arc::ptr_eq(&self.0, &other.0) || self.canonical() == other.canonical()
     }
 }
 
@@ -126,7 +128,7 @@ fn begins_a_uuid(text: &str) -> bool {
 }
 
 /// The API's own form of `text`, if that is another spelling of it.
-fn canonical(text: &str) -> Option<Arc<str>> {
+fn canonical(text: &str) -> Option<Box<str>> {
     if is_uuid(text) {
         let address = format!("{ADDRESS}{}", text.to_ascii_lowercase());
         return Some(BASE64.encode(address).into());
@@ -179,16 +181,22 @@ impl FromStr for OrgId {
         if is_spoilt_number(text) {
             return Err(OrgIdError::Spoilt);
         }
-        Ok(OrgId {
+        Ok(OrgId(Arc::new(Texts {
             spelled: text.into(),
             canonical: canonical(text),
-        })
+        })))
     }
 }
 
 impl fmt::Display for OrgId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.spelled)
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for OrgId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OrgId({:?})", self.as_str())
     }
 }
 

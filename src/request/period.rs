@@ -91,11 +91,18 @@ impl FromStr for Period {
 
 /// Reads `YYYY-MM-DD`, strictly: four, two and two digits.
 pub(crate) fn day(text: &str) -> Result<NaiveDate, PeriodError> {
-    let strict = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-    strict
-        .then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok())
-        .flatten()
-        .ok_or_else(|| PeriodError::NotADay(text.to_owned()))
+    let number = |places: std::ops::Range<usize>| {
+        let digits = text.get(places)?;
+        let is_number = digits.bytes().all(|b| b.is_ascii_digit());
+        is_number.then(|| digits.parse::<u32>().ok()).flatten()
+    };
+    let read = || {
+        let is_split = text.len() == 10 && [4, 7].iter().all(|at| text.as_bytes()[*at] == b'-');
+        let year = i32::try_from(number(0..4)?).ok()?;
+        let day = NaiveDate::from_ymd_opt(year, number(5..7)?, number(8..10)?);
+        day.filter(|_| is_split)
+    };
+    read().ok_or_else(|| PeriodError::NotADay(text.to_owned()))
 }
 
 /// `YYYY-MM-DD`, what [`day`] reads: of the years that have four digits, and no others are read.

@@ -96,7 +96,9 @@ pub(super) fn after_create(
     let cause = answer.outcome.cause().cloned().unwrap_or_default();
     sent.last_answer = LastAnswer {
         http_status: answer.notice.status,
-        tracking_id: cause.tracking_id.clone().or(answer.notice.tracking_id),
+        tracking_id: (cause.tracking_id.clone())
+            .or(answer.notice.tracking_id)
+            .map(Into::into),
     };
     if matches!(answer.outcome, Outcome::NotSent(_)) {
         sent.attempts = before.attempts;

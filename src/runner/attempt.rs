@@ -1,9 +1,6 @@
 //! One attempt: gate, intent, create, result. The order of effects of the module's story, as straight code.
 
-use std::{
-    cell::RefCell,
-    collections::{HashSet, hash_map::Entry},
-};
+use std::{cell::RefCell, collections::HashSet};
 
 use foldhash::HashMap;
 use tokio::time::Instant;
@@ -42,8 +39,9 @@ pub(super) struct Context<'a, 's, A: Api> {
     pub(super) watch: &'a Watch<'a>,
     /// What was learned about clocks and people.
     pub(super) evidence: Evidence,
-    /// Reports that rows have, by whose rows they are, and reports that rows gave up.
-    pub(super) taken: RefCell<HashMap<ReportId, Option<OrgId>>>,
+    /// Reports that no row of the ledger holds and that are not free: what rows gave up, and what is on its way into
+    /// a row, by whose it is.
+    pub(super) claimed: RefCell<HashMap<ReportId, Option<OrgId>>>,
     /// Reports that rows in doubt could have: a person has to decide.
     pub(super) candidates: RefCell<HashSet<ReportId>>,
 }
@@ -51,21 +49,33 @@ pub(super) struct Context<'a, 's, A: Api> {
 impl<A: Api> Context<'_, '_, A> {
     /// What other rows say of a report.
     pub(super) fn taken(&self, id: &ReportId) -> Taken {
-        let taken = self.taken.borrow();
-        taken
-            .get(id)
-            .map_or(Taken::Free, |by| Taken::By(by.clone()))
+        let ledger = self.record.ledger();
+        let claimed = self.claimed.borrow();
+        let by = match ledger.holder(id) {
+            Some(place) => Some(&ledger.row(place).request().sub_partner),
+            None => claimed.get(id),
+        };
+        by.map_or(Taken::Free, |by| Taken::By(by.clone()))
     }
 
     /// Takes a report for a row of `request`; false where a row has it already.
     pub(super) fn take(&self, id: &ReportId, request: &Request) -> bool {
-        match self.taken.borrow_mut().entry(id.clone()) {
-            Entry::Occupied(_) => false,
-            Entry::Vacant(free) => {
-                free.insert(request.sub_partner.clone());
-                true
-            }
+        let is_free = self.record.ledger().holder(id).is_none();
+        let mut claimed = self.claimed.borrow_mut();
+        let is_free = is_free && !claimed.contains_key(id);
+        if is_free {
+            claimed.insert(id.clone(), request.sub_partner.clone());
         }
+        is_free
+    }
+
+    /// Records what an effect led to. A report that the row holds from then on needs no claim any more.
+    pub(super) async fn conclude(&self, row: &mut Row) -> Result<(), JournalError> {
+        let recorded = self.record.conclude(row).await;
+        if let Some(id) = row.state.report_id() {
+            self.claimed.borrow_mut().remove(id);
+        }
+        recorded
     }
 
     /// Tells those who watch.
@@ -118,7 +128,7 @@ pub(super) async fn attempt<A: Api>(
         let listed = tokio::select! {
             biased;
             () = context.stopping.wait() => return Attempted::NotLet(before, None),
-            listed = list_for(session, before.request()) => listed,
+            listed = Box::pin(list_for(session, before.request())) => listed,
         };
         match listed {
             Ok(ids) => progress.listed_before = Some(ids),
@@ -153,7 +163,7 @@ pub(super) async fn attempt<A: Api>(
     };
     if !left {
         let mut row = before.held_back();
-        return match context.record.conclude(&mut row).await {
+        return match context.conclude(&mut row).await {
             Ok(()) => Attempted::HeldBack(row),
             Err(e) => Attempted::Unrecorded(row, e),
         };
@@ -183,7 +193,7 @@ pub(super) async fn attempt<A: Api>(
     let backoff = |tries| session.backoff().after(tries);
     let around = session.around(stage, &backoff);
     let (mut row, next) = after_create(&before, sent, progress, answer, &around);
-    let recorded = context.record.conclude(&mut row).await;
+    let recorded = context.conclude(&mut row).await;
     context.emit(EventKind::Attempted(told));
     match recorded {
         Ok(()) => Attempted::Answered(row, next, halt, answered),

@@ -145,12 +145,7 @@ pub async fn run_with<A: Api, D: Disk>(
     let unselected = doubts.iter().copied().collect();
     work.extend(doubts);
     let given_up = ledger.rows().flat_map(|row| &row.replaces);
-    let given_up = given_up.map(|id| (id.clone(), None));
-    let held = ledger.rows().filter_map(|row| {
-        let id = row.state.report_id()?.clone();
-        Some((id, row.request().sub_partner.clone()))
-    });
-    let taken = given_up.chain(held).collect();
+    let claimed = given_up.map(|id| (id.clone(), None)).collect();
     let undecided = ledger.rows().flat_map(|row| match &row.state {
         State::InDoubt { candidates, .. } => &candidates[..],
         _ => &[],
@@ -183,7 +178,7 @@ pub async fn run_with<A: Api, D: Disk>(
         beside_others,
         watch: &watch,
         evidence: Evidence::default(),
-        taken: RefCell::new(taken),
+        claimed: RefCell::new(claimed),
         candidates: RefCell::new(candidates),
     };
     let create = async {
@@ -205,13 +200,16 @@ pub async fn run_with<A: Api, D: Disk>(
     let (outcome, unrecorded) = tokio::select! {
         biased;
         ended = async { tokio::join!(create, beside) } => ended,
-        () = &mut writing => unreachable!("the record holds a journal, so the writer does not end"),
+        _ = &mut writing => unreachable!("the record holds a journal, so the writer does not end"),
     };
     let counts = record.counts();
     let ledger = record.into_ledger();
     // Lines that nobody waits for any more: none may come after the file is brought to rest.
-    writing.await;
-    let saved = disk.replace(ledger.to_csv()).await;
+    let has_written = writing.await;
+    let saved = match has_written {
+        true => disk.replace_with(&mut ledger.chunks()).await,
+        false => Ok(()), // it is at rest, as it was given
+    };
     let stop = match (stopping.reason(), &saved) {
         (stop @ Some(StopReason::Ledger(_)), _) | (stop, Ok(())) => stop,
         (_, Err(e)) => Some(StopReason::Ledger(JournalError(Arc::new(io::Error::new(

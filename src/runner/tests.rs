@@ -46,7 +46,7 @@ fn after(
 
 fn failed() -> State {
     State::Failed {
-        reason: reason(),
+        reason: reason().into(),
         intent: None,
     }
 }
@@ -107,7 +107,7 @@ async fn every_outcome_leads_where_the_table_says() {
             let before = row();
             let intent = before.state.intent();
             let waiting = State::Pending {
-                reason: reason(),
+                reason: reason().into(),
                 intent,
             };
             let (state, counts, next) = match &outcome {
@@ -118,7 +118,7 @@ async fn every_outcome_leads_where_the_table_says() {
                 Outcome::Refused(R::Conflict, _) => (waiting, true, Next::LookUp),
                 Outcome::NotSent(_) => (waiting, stage == Stage::Closed, Next::After(BACKOFF)),
                 Outcome::InDoubt(doubt, _) => {
-                    let (doubt, reason) = (*doubt, reason());
+                    let (doubt, reason) = (*doubt, reason().into());
                     let state = State::Sending {
                         doubt,
                         reason,

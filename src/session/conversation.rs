@@ -159,7 +159,7 @@ impl<'a, A: Api> Session<'a, A> {
             let (token, generation) = self.token.get();
             let Some(token) = token else {
                 drop(pass);
-                self.inquire(generation, &Cause::default()).await?;
+                Box::pin(self.inquire(generation, &Cause::default())).await?;
                 continue;
             };
             return Ok(Permit {
@@ -208,7 +208,8 @@ impl<'a, A: Api> Session<'a, A> {
         let Outcome::Refused(Refusal::Unauthorized, cause) = &answer.outcome else {
             return (answer, None);
         };
-        match self.inquire(generation, cause).await {
+        // On the heap, as all that is rare and large: what is left is moved for each create.
+        match Box::pin(self.inquire(generation, cause)).await {
             Ok(Fault::Token) => (answer, None),
             Ok(Fault::Request) => {
                 answer.outcome = Outcome::Refused(Refusal::Final, cause.clone());

@@ -636,7 +636,8 @@ fn plan(world: &World, [a, b, c]: [&str; 3]) -> Vec<Row> {
             world
                 .pick(&["", "a note", "a \"note\",\nof two lines"])
                 .to_owned(),
-        ];
+        ]
+        .into();
         rows.push(row);
     }
     rows

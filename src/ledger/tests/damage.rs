@@ -269,5 +269,5 @@ fn an_open_quote_does_not_take_in_other_rows() {
     let inches = text(&sample).replace("a note", "a 5\" note");
     let found = reading(inches.as_bytes());
     assert_eq!(found.ledger.len(), sample.len());
-    assert_eq!(found.ledger.rows().nth(1).unwrap().extra, ["a 5\" note"]);
+    assert_eq!(*found.ledger.rows().nth(1).unwrap().extra, ["a 5\" note"]);
 }

@@ -60,7 +60,7 @@ fn columns_may_be_missing_added_or_in_another_order() {
     names.push("of a later version");
     let found = reading(&columns(&bytes, &names)).ledger;
     assert_eq!(found.extra_columns(), ["my note", "of a later version"]);
-    assert_eq!(found.rows().nth(1).unwrap().extra, ["a note", "new"]);
+    assert_eq!(*found.rows().nth(1).unwrap().extra, ["a note", "new"]);
     assert_eq!(
         reading(&found.to_csv()).ledger,
         found,

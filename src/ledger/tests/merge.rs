@@ -38,7 +38,7 @@ fn id(text: &str) -> ReportId {
 
 fn waits(row: Row, intent: Option<i64>, second: i64) -> Row {
     let state = State::Pending {
-        reason: Reason::default(),
+        reason: Rare::default(),
         intent: intent.map(at),
     };
     with(row, state, second)
@@ -51,7 +51,7 @@ fn the_most_that_is_known_of_a_request_counts() {
     fn said_yes(second: i64) -> Row {
         let state = State::Sending {
             doubt: Doubt::SaidYes,
-            reason: Reason::default(),
+            reason: Rare::default(),
             intent: Some(at(second)),
         };
         let mut row = with(pending(1), state, second);
@@ -93,10 +93,10 @@ fn of_equals_the_larger_bytes_count() {
     let told = |text: &str| {
         let mut row = failed(pending(1), 5);
         row.state = State::Failed {
-            reason: Reason {
+            reason: Rare::from(Reason {
                 code: "1001".to_owned(),
                 text: text.to_owned(),
-            },
+            }),
             intent: None,
         };
         row
@@ -124,7 +124,7 @@ fn of_equals_the_larger_bytes_count() {
         assert_eq!(one(rows), known("b", 2, 1));
     }
     let mut replacing = known("a", 1, 1);
-    replacing.replaces = vec![id("Y2lz0")];
+    replacing.replaces = vec![id("Y2lz0")].into();
     let found = one([replacing, known("b", 1, 1)]);
     assert_eq!(
         (&*found.collected.status, &*found.error()),
@@ -176,7 +176,7 @@ fn notes_are_united_by_name() {
     let other = noted(&[], 2, &[]);
     let found = united(&[&ours, &other, &theirs], None).unwrap();
     assert_eq!(found.extra_columns(), ["note", "checked", "", "who", ""]);
-    let notes: Vec<&[String]> = found.rows().map(|row| &*row.extra).collect();
+    let notes: Vec<&[String]> = found.rows().map(|row| &row.extra[..]).collect();
     let none: &[&str] = &["", "", "", "", ""];
     assert_eq!(notes, [&["Anna | Bob", "yes", "1st", "me", "2nd"], none]);
     // Once more adds nothing.
@@ -247,7 +247,7 @@ fn two_reports_for_one_request_are_a_persons_to_decide() {
 fn a_report_that_was_given_up_stays_so() {
     let before = created(pending(1), "Y2lzA", 5);
     let mut after = waits(pending(1), None, 7);
-    after.replaces = vec![id("Y2lzA")];
+    after.replaces = vec![id("Y2lzA")].into();
     assert_eq!(one([before.clone(), after.clone()]), after);
     let made = after.clone().created(id("Y2lzB"));
     assert_eq!(one([before, made.clone()]), made);
@@ -320,10 +320,10 @@ fn arb_ledger() -> impl Strategy<Value = Ledger> {
                 replaces: any.replaces,
                 last_answer: any.last_answer,
                 attempts: any.attempts,
-                collected: Collected {
+                collected: Rare::from(Collected {
                     file: String::new(),
-                    ..any.collected
-                },
+                    ..Collected::clone(&any.collected)
+                }),
                 updated_at: any.updated_at.map(|time| at(time.timestamp() % 3)),
                 ..Row::planned(request(number), any.job, any.label)
             };
@@ -349,7 +349,7 @@ fn said(ledger: &Ledger) -> BTreeMap<RequestId, (String, BTreeMap<String, String
             .cloned()
             .zip(row.extra.iter().cloned());
         let plain = Row {
-            extra: Vec::new(),
+            extra: Rare::default(),
             ..row.clone()
         };
         let line = String::from_utf8(Ledger::default().line(&plain)).unwrap();

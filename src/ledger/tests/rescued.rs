@@ -44,7 +44,7 @@ fn only_what_theirs_lacks_is_saved() {
     let some = ledger(sample().rows().take(3).cloned());
     assert_eq!(place.save(&some), Saved::Nothing);
     let mut noted = some.rows().next().unwrap().clone();
-    noted.extra = vec!["another note".to_owned()];
+    noted.extra = vec!["another note".to_owned()].into();
     assert!(
         matches!(place.save(&ledger([noted])), Saved::Beside { .. }),
         "not even a note is lost"
@@ -84,8 +84,8 @@ fn a_rescued_ledger_stops_a_run_as_long_as_it_holds_what_the_ledger_lacks() {
         with(
             row,
             State::InDoubt {
-                text: "t".to_owned(),
-                candidates: vec![],
+                text: "t".to_owned().into(),
+                candidates: vec![].into(),
                 intent: None,
             },
             3,

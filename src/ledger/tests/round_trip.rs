@@ -19,14 +19,14 @@ pub(super) fn arb_row() -> impl Strategy<Value = Row> {
             let mut row = pending(number);
             row.job = text().into();
             row.label = Some(text()).filter(|t| !t.is_empty()).map(Into::into);
-            let reason = Reason {
+            let reason = Rare::from(Reason {
                 code: text(),
                 text: text(),
-            };
+            });
             let intent = intent.map(at);
             row.last_answer = LastAnswer {
                 http_status: (attempts % 2 == 0).then_some(503),
-                tracking_id: Some(text()).filter(|t| !t.is_empty()),
+                tracking_id: Some(text()).filter(|t| !t.is_empty()).map(Into::into),
             };
             row.state = match status {
                 0 => State::Pending { reason, intent },
@@ -46,7 +46,7 @@ pub(super) fn arb_row() -> impl Strategy<Value = Row> {
                     intent,
                 },
                 3 => State::InDoubt {
-                    text: reason.text,
+                    text: reason.text.clone().into(),
                     candidates: (0..attempts % 3)
                         .map(|n| format!("={n}-id").parse().unwrap())
                         .collect(),
@@ -59,14 +59,14 @@ pub(super) fn arb_row() -> impl Strategy<Value = Row> {
                 .collect();
             row.attempts = attempts;
             row.updated_at = Some(at(updated));
-            row.collected = Collected {
+            *row.collected = Collected {
                 status: text(),
                 file: text(),
                 sha256: text(),
                 error: text(),
                 rows: attempts.is_multiple_of(2).then_some(u64::from(attempts)),
             };
-            row.extra = vec![text()];
+            row.extra = vec![text()].into();
             row
         },
     )
@@ -121,7 +121,7 @@ proptest! {
 
 fn pending_of(row: &Row) -> Row {
     let mut pending = Row::planned(row.request().clone(), row.job.clone(), row.label.clone());
-    pending.extra = vec![String::new()];
+    pending.extra = vec![String::new()].into();
     pending
 }
 

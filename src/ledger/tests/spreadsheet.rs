@@ -182,7 +182,7 @@ fn a_note_in_a_column_without_a_name_stays() {
         ["my note", ""],
         "the empty one is gone"
     );
-    let notes: Vec<_> = found.rows().map(|row| row.extra.clone()).collect();
+    let notes: Vec<_> = found.rows().map(|row| &row.extra[..]).collect();
     assert_eq!(notes, [["", ""], ["a note", "call them"]]);
 }
 

@@ -137,7 +137,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         }
         let context = self.context;
         Box::pin(async move {
-            let recorded = context.record.conclude(&mut row).await;
+            let recorded = context.conclude(&mut row).await;
             Done::Recorded(place, Box::new(row), next, recorded)
         })
     }

@@ -1,0 +1,63 @@
+//! Where the row of an id stands, in five bytes a row: the ids themselves stand in the rows.
+
+use std::hash::{BuildHasher as _, Hash};
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+
+use super::{Place, Row};
+
+/// Rows by an id that each has, or may have.
+#[derive(Debug, Clone)]
+pub(super) struct Index<I> {
+    places: HashTable<Place>,
+    id_of: fn(&Row) -> Option<&I>,
+}
+
+impl<I: Hash + Eq> Index<I> {
+    pub(super) fn new(id_of: fn(&Row) -> Option<&I>) -> Self {
+        Index {
+            places: HashTable::new(),
+            id_of,
+        }
+    }
+
+    /// Where the row of `id` stands.
+    pub(super) fn find(&self, id: &I, rows: &[Row]) -> Option<Place> {
+        let is_it = |place: &Place| (self.id_of)(place.of(rows)) == Some(id);
+        self.places.find(hash(id), is_it).copied()
+    }
+
+    /// Takes note of the row at `place`, where it has an id; the first row of an id keeps it.
+    pub(super) fn insert(&mut self, place: Place, rows: &[Row]) {
+        let Some(id) = (self.id_of)(place.of(rows)) else {
+            return;
+        };
+        if self.find(id, rows).is_some() {
+            return;
+        }
+        let hash_of = |place: &Place| (self.id_of)(place.of(rows)).map_or(0, hash);
+        self.places.insert_unique(hash(id), place, hash_of);
+    }
+
+    /// Forgets the row at `place`, before it changes.
+    pub(super) fn remove(&mut self, place: Place, rows: &[Row]) {
+        if let Some(id) = (self.id_of)(place.of(rows))
+            && let Ok(entry) = self.places.find_entry(hash(id), |known| *known == place)
+        {
+            entry.remove();
+        }
+    }
+
+    /// Takes note of all rows anew.
+    pub(super) fn rebuild(&mut self, rows: &[Row]) {
+        self.places.clear();
+        for place in Place::all(rows.len()) {
+            self.insert(place, rows);
+        }
+    }
+}
+
+fn hash<I: Hash>(id: &I) -> u64 {
+    FixedState::default().hash_one(id)
+}
