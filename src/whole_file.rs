@@ -225,13 +225,20 @@ mod tests {
     #[test]
     fn a_neighbour_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let theirs = ["a.csv.new", ".a.csv.backup.new", ".b.csv.monthend-abcdef.new"];
+        let theirs = [
+            "a.csv.new",
+            ".a.csv.backup.new",
+            ".b.csv.monthend-abcdef.new",
+        ];
         for name in theirs {
             fs::write(folder.path().join(name), "theirs").unwrap();
         }
         replace(&folder.path().join("a.csv"), b"ours").unwrap();
         for name in theirs {
-            assert_eq!(fs::read_to_string(folder.path().join(name)).unwrap(), "theirs");
+            assert_eq!(
+                fs::read_to_string(folder.path().join(name)).unwrap(),
+                "theirs"
+            );
         }
     }
 

@@ -151,7 +151,9 @@ pub(crate) fn large() {
         ratios.push(shell / took.as_secs_f64());
         most = most.max(peak);
     }
-    println!("| one file of | collect | curl, tee, sha256sum, sync | ratio | worst | most memory |");
+    println!(
+        "| one file of | collect | curl, tee, sha256sum, sync | ratio | worst | most memory |"
+    );
     println!("| ---: | ---: | ---: | ---: | ---: | ---: |");
     let worst = ratios.iter().copied().fold(f64::INFINITY, f64::min);
     println!(
@@ -172,7 +174,9 @@ pub(crate) fn small() {
         .map(|n| format!("url = {url}/{n}.csv\noutput = one-{n}.csv\n"))
         .collect();
     fs::write(desk.folder.join("urls"), urls).unwrap();
-    let theirs = desk.shell("curl --silent --fail --config urls").as_secs_f64();
+    let theirs = desk
+        .shell("curl --silent --fail --config urls")
+        .as_secs_f64();
     let (ours, most) = desk.monthend(&["collect"]);
     let ours = ours.as_secs_f64();
     println!("\n| files | latency | collect | one after another | ratio | most memory |");

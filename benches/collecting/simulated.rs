@@ -263,14 +263,15 @@ async fn play(partners: usize, is_wide: bool, way: Way) -> Figures {
         concurrency: limits.concurrency.get(),
         silence: Duration::from_secs(60),
     };
-    let finished = runner::run_with(
-        setup,
-        async |bench: Workbench<'_, '_, World>, created| match way {
-            Way::Ours => collect(how, bench, created).await,
-            Way::Naive => poll_each(bench, created).await,
-        },
-    )
-    .await;
+    let finished =
+        runner::run_with(
+            setup,
+            async |bench: Workbench<'_, '_, World>, created| match way {
+                Way::Ours => collect(how, bench, created).await,
+                Way::Naive => poll_each(bench, created).await,
+            },
+        )
+        .await;
     assert_complete(&finished, folder.path(), way);
     Figures {
         asked: *world.asked.borrow(),
@@ -282,7 +283,12 @@ fn assert_complete(finished: &Finished, folder: &Path, way: Way) {
     assert!(finished.stop.is_none());
     assert_eq!(finished.counts.created, REPORTS);
     if matches!(way, Way::Ours) {
-        assert_eq!(finished.counts.collected, REPORTS, "in {}", folder.display());
+        assert_eq!(
+            finished.counts.collected,
+            REPORTS,
+            "in {}",
+            folder.display()
+        );
     }
 }
 
@@ -322,7 +328,9 @@ fn least(all: usize, creates: usize) -> Duration {
 }
 
 pub(crate) fn table() {
-    println!("| sub-partners x reports | list without `subPartnerOrgId` | way | creates | lists | single reads | requests a report | took | at least | longer by |");
+    println!(
+        "| sub-partners x reports | list without `subPartnerOrgId` | way | creates | lists | single reads | requests a report | took | at least | longer by |"
+    );
     println!("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     for (partners, is_wide, way) in [
         (10, true, Way::Ours),
@@ -341,7 +349,11 @@ pub(crate) fn table() {
         println!(
             "| {partners} x {} | {} | {} | {} | {} | {} | {:.2} | {:.0} s | {:.0} s | {:.0} s |",
             REPORTS / partners,
-            if is_wide { "has all" } else { "has the partner's own" },
+            if is_wide {
+                "has all"
+            } else {
+                "has the partner's own"
+            },
             match way {
                 Way::Ours => "`run --collect`",
                 Way::Naive => "each by its id every 10 s",

@@ -256,14 +256,25 @@ fn a_proxy_is_asked_for_public_hosts_and_for_no_private_ones() {
             Some("CONNECT files.invalid:443 HTTP/1.1"),
             "no connection to the download host",
         ),
-        ("https://files.invalid", "files.invalid", None, "no connection to the download host"),
+        (
+            "https://files.invalid",
+            "files.invalid",
+            None,
+            "no connection to the download host",
+        ),
         ("https://10.0.0.1", "", None, NONE),
         ("https://[fd00::1]", "", None, NONE),
         ("https://169.254.169.254", "169.254.169.254", None, NONE),
         ("http://files.invalid", "", None, "is not https"),
-        ("https://me@files.invalid", "", None, "with a user name in it"),
+        (
+            "https://me@files.invalid",
+            "",
+            None,
+            "with a user name in it",
+        ),
     ] {
-        let config = format!("{{ reports: {{ completes_after: 0s, download_origin: '{origin}' }} }}");
+        let config =
+            format!("{{ reports: {{ completes_after: 0s, download_origin: '{origin}' }} }}");
         let server = Served::new(&config);
         let desk = Desk::new();
         let jobs = partners(["a"], "USER", SEPTEMBER);
@@ -282,7 +293,10 @@ fn a_proxy_is_asked_for_public_hosts_and_for_no_private_ones() {
     }
     let (_server, desk) = world("", &["a"], "USER");
     let proxy = Proxy::start();
-    run(&desk).env("HTTP_PROXY", &proxy.url).env("ALL_PROXY", &proxy.url).expect(0);
+    run(&desk)
+        .env("HTTP_PROXY", &proxy.url)
+        .env("ALL_PROXY", &proxy.url)
+        .expect(0);
     assert_eq!(hold(&desk).len(), 1);
     assert!(proxy.asked.try_recv().is_err());
 }
@@ -454,7 +468,9 @@ fn a_report_grows_older_from_one_collect_to_the_next() {
     for _ in 0..3 {
         collect(&desk).arg("--wait=1s").expect(1);
         let line = desk.ledger().at_rest(1).lines[0].clone();
-        let age = line["report_error"].strip_prefix("IN_PROGRESS for ").unwrap();
+        let age = line["report_error"]
+            .strip_prefix("IN_PROGRESS for ")
+            .unwrap();
         ages.push(age.split(' ').next().unwrap().parse::<u32>().unwrap());
         assert_eq!(line["updated_at"], made_at);
     }
