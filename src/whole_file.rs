@@ -70,9 +70,20 @@ impl NewFile {
     /// # Errors
     /// What the system said; the old file is untouched then, unless only its folder could not be flushed.
     pub fn put_in_place(self) -> io::Result<()> {
+        self.put_in_place_if(|| Ok(())).map(|_| ())
+    }
+
+    /// As [`NewFile::put_in_place`], if `may` agrees at the last moment: what it looks at can hardly change between its
+    /// look and the renaming. Gives the file.
+    ///
+    /// # Errors
+    /// What `may` said; as [`NewFile::put_in_place`].
+    pub fn put_in_place_if(self, may: impl FnOnce() -> io::Result<()>) -> io::Result<File> {
         self.file.as_file().sync_all()?;
-        self.file.persist(&self.place).map_err(|e| e.error)?;
-        sync_folder(&self.place)
+        may()?;
+        let file = self.file.persist(&self.place).map_err(|e| e.error)?;
+        sync_folder(&self.place)?;
+        Ok(file)
     }
 }
 
@@ -218,6 +229,20 @@ mod tests {
         replace(&place, b"one").unwrap();
         replace(&place, b"two").unwrap();
         assert_eq!(fs::read(&place).unwrap(), b"two");
+        assert_eq!(names(folder.path()), ["a.csv"]);
+    }
+
+    /// Whoever finds out at the last moment that it must not be leaves no trace.
+    #[test]
+    fn a_file_that_may_not_take_its_place_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("a.csv");
+        replace(&place, b"one").unwrap();
+        let mut file = NewFile::begin(&place).unwrap();
+        file.write_all(b"two").unwrap();
+        let refused = file.put_in_place_if(|| Err(io::Error::other("changed")));
+        assert_eq!(refused.unwrap_err().to_string(), "changed");
+        assert_eq!(fs::read(&place).unwrap(), b"one");
         assert_eq!(names(folder.path()), ["a.csv"]);
     }
 

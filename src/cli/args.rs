@@ -15,6 +15,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::FalseyValueP
 
 use cause::CauseArgs;
 pub(super) use check::{CheckArgs, CheckFormat};
+pub(super) use comparison::MaxDropVariableError;
 use comparison::PreviousArgs;
 pub(super) use init::{CompletionsArgs, InitArgs, ManArgs};
 use outputs::format_or;
@@ -561,6 +562,8 @@ pub(super) enum SchemaKind {
     Plan,
     /// JSON Schema of what `status --format json` prints
     Status,
+    /// JSON Schema of what `status --history --format json` prints
+    Life,
     /// JSON Schema of what `audit --format json` prints
     Audit,
     /// JSON Schema of one line of the history beside a ledger

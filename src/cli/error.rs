@@ -4,7 +4,10 @@ use std::{io, path::PathBuf};
 
 use tracing::error;
 
-use super::{args::PartitionArgsError, exit::Exit};
+use super::{
+    args::{MaxDropVariableError, PartitionArgsError},
+    exit::Exit,
+};
 use crate::{
     api::{Cause, CredentialsError, HttpApiError},
     collect::CombineError,
@@ -38,6 +41,8 @@ pub(super) enum CliError {
     Selection(#[from] SelectionError),
     #[error(transparent)]
     Partition(#[from] PartitionArgsError),
+    #[error(transparent)]
+    MaxDrop(#[from] MaxDropVariableError),
     #[error("--format csv is for --dry-run; a summary is `table` or `json`")]
     CsvOfSummary,
     #[error("a row's life is no table; with --history, --format is `table` or `json`")]
@@ -136,6 +141,7 @@ impl CliError {
             | CliError::Plan(_)
             | CliError::Selection(_)
             | CliError::Partition(_)
+            | CliError::MaxDrop(_)
             | CliError::CsvOfSummary
             | CliError::CsvOfLife
             | CliError::Credentials(_)

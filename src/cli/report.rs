@@ -3,10 +3,12 @@
 use std::{
     collections::HashSet,
     ffi::OsStr,
+    io,
     path::{Path, PathBuf},
 };
 
 use chrono::Utc;
+use tracing::warn;
 
 use super::{
     args::ReportArgs,
@@ -15,7 +17,8 @@ use super::{
     read_only::{ReadOnly, folder_of},
 };
 use crate::{
-    audit::{Previous, Review},
+    audit::{MaxDrop, Previous, Review},
+    history::{self, Line},
     ledger::{Ledger, Row},
     manifest::RunSettings,
     output::console,
@@ -34,10 +37,16 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
     };
     let ledger = ReadOnly::read(&args.ledger)?;
     let is_sandbox = is_rehearsal(&ledger.ledger, &args.ledger);
+    let history = history_of(&ledger);
     let earlier = (args.compare.as_deref())
         .map(|path| ReadOnly::to_compare_with(path, is_sandbox))
         .transpose()?;
     spare_the_inputs(args, &ledger, earlier.as_ref())?;
+
+    let max_drop = match args.compare {
+        Some(_) => args.max_drop.value()?,
+        None => MaxDrop::default(),
+    };
 
     // The figures.
     let reads_files = totals.is_some() || earlier.is_some();
@@ -45,7 +54,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         ledger: &earlier.ledger,
         selected: earlier.ledger.rows().map(Row::key).collect(),
         folder: Some(&earlier.folder),
-        max_drop: &args.max_drop,
+        max_drop: &max_drop,
         totals: totals.as_ref(),
     });
     let review = Review {
@@ -72,6 +81,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         manifest: args.manifest.as_deref().map(name),
         totals: totals.as_ref(),
         reviewed: &reviewed,
+        history: &history,
         earlier: earlier
             .as_ref()
             .zip(args.compare.as_deref())
@@ -83,15 +93,25 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
                         false => path.display().to_string(),
                     },
                     sha256: earlier.sha256.clone(),
-                    max_drop: &args.max_drop,
+                    max_drop: &max_drop,
                 }
             }),
         now: Utc::now(),
     };
-    let page = report::page(&sources).map_err(|e| failed(std::io::Error::other(e)))?;
+    let page = report::page(&sources).map_err(|e| failed(io::Error::other(e)))?;
     report::put(&args.output, &page).map_err(failed)?;
     console::say(&format!("{}\n", args.output.display()));
     Ok(Exit::Success)
+}
+
+/// What the history beside a ledger says. One that cannot be read is as good as none, but for a warning.
+fn history_of(ledger: &ReadOnly) -> Vec<Line> {
+    let path = history::beside(&ledger.path);
+    let known = history::read(&path).unwrap_or_else(|e| {
+        warn!("the history {} cannot be read ({e})", path.display());
+        history::Read::default()
+    });
+    known.lines
 }
 
 /// Whether the ledger is a rehearsal's: by its reports, or while it has none, by the name that rehearsals give.
@@ -101,25 +121,25 @@ fn is_rehearsal(ledger: &Ledger, path: &Path) -> bool {
         || (ledger.report_ids().next().is_none() && name.contains(".sandbox."))
 }
 
-/// Refuses to write the page over what it is made from.
+/// Refuses to write the page over what it is made from, or what else belongs to a ledger.
 fn spare_the_inputs(
     args: &ReportArgs,
     ledger: &ReadOnly,
     earlier: Option<&ReadOnly>,
 ) -> Result<(), CliError> {
-    let Ok(output) = args.output.canonicalize() else {
-        return Ok(()); // nothing is there
+    let Ok(output) = place_of(&args.output) else {
+        return Ok(()); // there is no such folder: that is told when the page is written
     };
-    let named = [
-        Some(&args.ledger),
-        args.compare.as_ref(),
-        args.manifest.as_ref(),
-    ];
-    let mut inputs: HashSet<PathBuf> = (named.into_iter().flatten())
+    let over = || Err(CliError::OverInput(args.output.clone()));
+    let ledgers = [Some(ledger), earlier].into_iter().flatten();
+    if ledgers.clone().any(|ledger| belongs(&output, &ledger.path)) {
+        return over();
+    }
+    let mut inputs: HashSet<PathBuf> = (args.manifest.iter())
         .filter_map(|path| path.canonicalize().ok())
         .collect();
     // Of the collected files only one of the same name can be it.
-    for ledger in [Some(ledger), earlier].into_iter().flatten() {
+    for ledger in ledgers {
         let files = ledger
             .ledger
             .rows()
@@ -128,7 +148,34 @@ fn spare_the_inputs(
         inputs.extend(like.filter_map(|file| ledger.folder.join(file).canonicalize().ok()));
     }
     match inputs.contains(&output) {
-        true => Err(CliError::OverInput(args.output.clone())),
+        true => over(),
         false => Ok(()),
+    }
+}
+
+/// Whether a place is that of a ledger or of a file beside it: lock, history, the sandbox's state, a rescued ledger. Where
+/// none is yet, a page would be in the way of it.
+fn belongs(place: &Path, ledger: &Path) -> bool {
+    let is_rescued = || {
+        let stem = ledger.file_stem().unwrap_or_default().to_string_lossy();
+        let name = place.file_name().unwrap_or_default().to_string_lossy();
+        place.parent() == ledger.parent() && name.starts_with(&format!("{stem}.rescued-"))
+    };
+    let beside = [".lock", ".state"].map(|suffix| {
+        let mut name = ledger.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    });
+    place == ledger
+        || place == history::beside(ledger)
+        || beside.iter().any(|file| file == place)
+        || is_rescued()
+}
+
+/// Where a file lies or will lie; a link is followed.
+fn place_of(file: &Path) -> io::Result<PathBuf> {
+    match file.canonicalize() {
+        Ok(place) => Ok(place),
+        Err(_) => Ok(folder_of(file)?.join(file.file_name().unwrap_or_default())),
     }
 }

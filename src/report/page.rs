@@ -13,6 +13,7 @@ use super::{
     matrix::{Line, Matrix, Standing},
     sources::Sources,
     sums::Sums,
+    timeline::Timeline,
     words::count,
 };
 use crate::whole_file;
@@ -38,8 +39,10 @@ struct Page {
     bar: Vec<Part>,
     bar_label: String,
     causes: Vec<Cause>,
+    more_causes: String,
     earlier: Option<EarlierPart>,
     sums: Option<Sums>,
+    timeline: Option<Timeline>,
     states: Vec<Choice>,
     columns: Vec<String>,
     unit: &'static str,
@@ -75,6 +78,7 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
     let beside = Beside::of(sources);
     let earlier = EarlierPart::of(sources);
     let headline = Headline::of(sources);
+    let (causes, more_causes) = causes(sources);
     let Matrix { columns, lines } = Matrix::of(sources, &beside);
     let bar = headline.bar();
     let bar_label: Vec<&str> = bar.iter().map(|part| part.title.as_str()).collect();
@@ -102,8 +106,10 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
         tiles: headline.tiles(sources, earlier.as_ref()),
         bar_label: bar_label.join(", "),
         bar,
-        causes: causes(sources),
+        causes,
+        more_causes,
         sums: Sums::of(sources),
+        timeline: Timeline::of(sources),
         states: standings.chain(fell).collect(),
         columns,
         unit: "lines",

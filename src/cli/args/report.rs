@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::audit::MaxDrop;
+use super::comparison::{EARLIER, MaxDropArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
@@ -17,23 +17,16 @@ pub(crate) struct ReportArgs {
 
     /// An earlier ledger, with its files beside it: show what was then, who has vanished, and whose figures dropped
     #[arg(
-        long,
+        id = EARLIER,
+        long = "compare",
         help_heading = "Comparing",
         env = "MONTHEND_COMPARE",
         value_name = "EARLIER_LEDGER"
     )]
     pub(crate) compare: Option<PathBuf>,
 
-    /// By how much a figure may fall
-    #[arg(
-        long,
-        help_heading = "Comparing",
-        env = "MONTHEND_MAX_DROP",
-        value_name = "P%",
-        default_value_t,
-        requires = "compare"
-    )]
-    pub(crate) max_drop: MaxDrop,
+    #[command(flatten)]
+    pub(crate) max_drop: MaxDropArgs,
 
     /// The manifest, for the sums of its `audit.totals`
     #[arg(long, env = "MONTHEND_MANIFEST", value_name = "MANIFEST")]
