@@ -159,7 +159,7 @@ pub(super) fn tell_end(
     }
     if let Some(cause) = finished.not_looked_up.first() {
         warn!(
-            "{} in doubt could not be looked up ({}); `monthend run` tries again, `monthend resolve` takes your word",
+            "{} in doubt could not be looked up ({}); `monthend run` tries again; `monthend resolve` decides by hand",
             finished.not_looked_up.len(),
             cause.text
         );

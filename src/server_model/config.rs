@@ -372,6 +372,6 @@ impl TryFrom<u16> for RefusalStatus {
         RefusalStatus::ALL
             .into_iter()
             .find(|status| status.code() == code)
-            .ok_or_else(|| format!("{code} is no way to refuse; write 400, 401, 403 or 404"))
+            .ok_or_else(|| format!("{code} is not a valid refusal; write 400, 401, 403 or 404"))
     }
 }
