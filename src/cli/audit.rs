@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     api::HttpApi,
-    audit::{Previous, Scope},
+    audit::{MaxDrop, Previous, Scope},
     ledger::{read_file, refuse_mixing},
     output::{AuditView, console},
     plan::Plan,
@@ -31,6 +31,7 @@ pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
     let selection = args.selection.selection()?;
     let (mut target, manifest) =
         Target::with_manifest(&args.manifest, &args.calendar, selection.partition)?;
+    target.tell_rehearsal();
     let credentials = credentials(&target)?;
 
     // The ledger.
@@ -70,6 +71,10 @@ pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
     let earlier = (args.previous.previous.as_deref())
         .map(|path| ReadOnly::to_compare_with(path, target.is_rehearsal()))
         .transpose()?;
+    let max_drop = match earlier {
+        Some(_) => args.previous.max_drop.value()?,
+        None => MaxDrop::default(),
+    };
     let (plan, selected, held) = converse(&mut target, credentials, &path, &signals, ask).await?;
 
     // The files.
@@ -81,7 +86,7 @@ pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
         ledger: &earlier.ledger,
         selected: selection.of_earlier(&earlier.ledger, &manifest),
         folder: (!args.no_files).then_some(&*earlier.folder),
-        max_drop: &args.previous.max_drop,
+        max_drop: &max_drop,
         totals: totals.as_ref(),
     });
     let audit = scope.compare(&held, folder, totals.as_ref(), previous.as_ref());

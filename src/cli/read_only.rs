@@ -19,6 +19,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct ReadOnly {
     pub(super) ledger: Ledger,
+    /// Where it really lies. Absolute.
+    pub(super) path: PathBuf,
     /// The folder in which it really lies. Its files are named from there.
     pub(super) folder: PathBuf,
     /// The SHA-256 of its bytes.
@@ -36,13 +38,15 @@ impl ReadOnly {
         let (reading, sha256) = read_file_with_hash(&real)?.ok_or_else(missing)?;
         tell_repairs(path, &reading, Then::Past);
         warn_of_rescued(path, Some(&reading.ledger));
+        let folder = folder_of(&real).map_err(|source| LedgerError::Io {
+            doing: "find the folder of",
+            path: path.to_owned(),
+            source,
+        })?;
         Ok(ReadOnly {
             ledger: reading.ledger,
-            folder: folder_of(&real).map_err(|source| LedgerError::Io {
-                doing: "find the folder of",
-                path: path.to_owned(),
-                source,
-            })?,
+            path: folder.join(real.file_name().unwrap_or_default()),
+            folder,
             sha256,
         })
     }

@@ -3,19 +3,23 @@
 use std::{
     collections::HashSet,
     ffi::OsStr,
+    io,
     path::{Path, PathBuf},
 };
 
 use chrono::Utc;
+use tracing::warn;
 
 use super::{
-    args::ReportArgs,
+    args::{ReportArgs, is_manifest},
     error::CliError,
     exit::Exit,
     read_only::{ReadOnly, folder_of},
+    target::ledger_of_manifest,
 };
 use crate::{
-    audit::{Previous, Review},
+    audit::{MaxDrop, Previous, Review},
+    history::{self, Line},
     ledger::{Ledger, Row},
     manifest::RunSettings,
     output::console,
@@ -28,16 +32,29 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         path: args.output.clone(),
         source,
     };
-    let totals = match &args.manifest {
+    let (ledger_path, manifest) = match is_manifest(&args.ledger) {
+        true => (
+            ledger_of_manifest(&args.ledger, None, args.sandbox, None)?,
+            Some(args.manifest.as_ref().unwrap_or(&args.ledger)),
+        ),
+        false => (args.ledger.clone(), args.manifest.as_ref()),
+    };
+    let totals = match manifest {
         Some(manifest) => RunSettings::load(manifest)?.settings.audit.totals,
         None => None,
     };
-    let ledger = ReadOnly::read(&args.ledger)?;
-    let is_sandbox = is_rehearsal(&ledger.ledger, &args.ledger);
+    let ledger = ReadOnly::read(&ledger_path)?;
+    let is_sandbox = is_rehearsal(&ledger.ledger, &ledger_path);
+    let history = history_of(&ledger);
     let earlier = (args.compare.as_deref())
         .map(|path| ReadOnly::to_compare_with(path, is_sandbox))
         .transpose()?;
-    spare_the_inputs(args, &ledger, earlier.as_ref())?;
+    spare_the_inputs(&args.output, manifest, &ledger, earlier.as_ref())?;
+
+    let max_drop = match args.compare {
+        Some(_) => args.max_drop.value()?,
+        None => MaxDrop::default(),
+    };
 
     // The figures.
     let reads_files = totals.is_some() || earlier.is_some();
@@ -45,7 +62,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         ledger: &earlier.ledger,
         selected: earlier.ledger.rows().map(Row::key).collect(),
         folder: Some(&earlier.folder),
-        max_drop: &args.max_drop,
+        max_drop: &max_drop,
         totals: totals.as_ref(),
     });
     let review = Review {
@@ -63,15 +80,16 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
     };
     let page_folder = folder_of(&args.output).map_err(failed)?;
     let sources = Sources {
-        name: name(&args.ledger),
+        name: name(&ledger_path),
         ledger: &ledger.ledger,
         sha256: ledger.sha256.clone(),
         folder: &ledger.folder,
         page_folder: &page_folder,
         is_sandbox,
-        manifest: args.manifest.as_deref().map(name),
+        manifest: manifest.map(|path| name(path)),
         totals: totals.as_ref(),
         reviewed: &reviewed,
+        history: &history,
         earlier: earlier
             .as_ref()
             .zip(args.compare.as_deref())
@@ -83,15 +101,25 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
                         false => path.display().to_string(),
                     },
                     sha256: earlier.sha256.clone(),
-                    max_drop: &args.max_drop,
+                    max_drop: &max_drop,
                 }
             }),
         now: Utc::now(),
     };
-    let page = report::page(&sources).map_err(|e| failed(std::io::Error::other(e)))?;
+    let page = report::page(&sources).map_err(|e| failed(io::Error::other(e)))?;
     report::put(&args.output, &page).map_err(failed)?;
     console::say(&format!("{}\n", args.output.display()));
     Ok(Exit::Success)
+}
+
+/// What the history beside a ledger says. One that cannot be read is as good as none, but for a warning.
+fn history_of(ledger: &ReadOnly) -> Vec<Line> {
+    let path = history::beside(&ledger.path);
+    let known = history::read(&path).unwrap_or_else(|e| {
+        warn!("the history {} cannot be read ({e})", path.display());
+        history::Read::default()
+    });
+    known.lines
 }
 
 /// Whether the ledger is a rehearsal's: by its reports, or while it has none, by the name that rehearsals give.
@@ -101,34 +129,62 @@ fn is_rehearsal(ledger: &Ledger, path: &Path) -> bool {
         || (ledger.report_ids().next().is_none() && name.contains(".sandbox."))
 }
 
-/// Refuses to write the page over what it is made from.
+/// Refuses to write the page over what it is made from, or what else belongs to a ledger.
 fn spare_the_inputs(
-    args: &ReportArgs,
+    output: &Path,
+    manifest: Option<&PathBuf>,
     ledger: &ReadOnly,
     earlier: Option<&ReadOnly>,
 ) -> Result<(), CliError> {
-    let Ok(output) = args.output.canonicalize() else {
-        return Ok(()); // nothing is there
+    let Ok(place) = place_of(output) else {
+        return Ok(()); // there is no such folder: that is told when the page is written
     };
-    let named = [
-        Some(&args.ledger),
-        args.compare.as_ref(),
-        args.manifest.as_ref(),
-    ];
-    let mut inputs: HashSet<PathBuf> = (named.into_iter().flatten())
+    let over = || Err(CliError::OverInput(output.to_owned()));
+    let ledgers = [Some(ledger), earlier].into_iter().flatten();
+    if ledgers.clone().any(|ledger| belongs(&place, &ledger.path)) {
+        return over();
+    }
+    let mut inputs: HashSet<PathBuf> = (manifest.into_iter())
         .filter_map(|path| path.canonicalize().ok())
         .collect();
     // Of the collected files only one of the same name can be it.
-    for ledger in [Some(ledger), earlier].into_iter().flatten() {
+    for ledger in ledgers {
         let files = ledger
             .ledger
             .rows()
             .map(|row| Path::new(&row.collected.file));
-        let like = files.filter(|file| file.file_name() == output.file_name());
+        let like = files.filter(|file| file.file_name() == place.file_name());
         inputs.extend(like.filter_map(|file| ledger.folder.join(file).canonicalize().ok()));
     }
-    match inputs.contains(&output) {
-        true => Err(CliError::OverInput(args.output.clone())),
+    match inputs.contains(&place) {
+        true => over(),
         false => Ok(()),
+    }
+}
+
+/// Whether a place is that of a ledger or of a file beside it: lock, history, the sandbox's state, a rescued ledger. Where
+/// none is yet, a page would be in the way of it.
+fn belongs(place: &Path, ledger: &Path) -> bool {
+    let is_rescued = || {
+        let stem = ledger.file_stem().unwrap_or_default().to_string_lossy();
+        let name = place.file_name().unwrap_or_default().to_string_lossy();
+        place.parent() == ledger.parent() && name.starts_with(&format!("{stem}.rescued-"))
+    };
+    let beside = [".lock", ".state"].map(|suffix| {
+        let mut name = ledger.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    });
+    place == ledger
+        || place == history::beside(ledger)
+        || beside.iter().any(|file| file == place)
+        || is_rescued()
+}
+
+/// Where a file lies or will lie; a link is followed.
+fn place_of(file: &Path) -> io::Result<PathBuf> {
+    match file.canonicalize() {
+        Ok(place) => Ok(place),
+        Err(_) => Ok(folder_of(file)?.join(file.file_name().unwrap_or_default())),
     }
 }

@@ -7,7 +7,10 @@ use super::{
 };
 use crate::{
     history, ledger, manifest,
-    output::{audit_schema, check_schema, console, plan_schema, status_schema, summary_schema},
+    output::{
+        audit_schema, check_schema, console, life_schema, plan_schema, status_schema,
+        summary_schema,
+    },
 };
 
 /// Prints a schema.
@@ -18,6 +21,7 @@ pub(super) fn schema(args: &SchemaArgs) -> Result<Exit, CliError> {
         SchemaKind::History => serde_json::to_string_pretty(&history::schema()),
         SchemaKind::Plan => serde_json::to_string_pretty(&plan_schema()),
         SchemaKind::Status => serde_json::to_string_pretty(&status_schema()),
+        SchemaKind::Life => serde_json::to_string_pretty(&life_schema()),
         SchemaKind::Audit => serde_json::to_string_pretty(&audit_schema()),
         SchemaKind::Check => serde_json::to_string_pretty(&check_schema()),
         SchemaKind::Ledger => serde_json::to_string_pretty(&ledger::table_schema()),

@@ -3,14 +3,14 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Write as _},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard},
     time::SystemTime,
 };
 
 use sha2::{Digest as _, Sha256};
 
-use crate::whole_file;
+use crate::whole_file::NewFile;
 
 /// Durable storage of one file: the seam at which a simulated disk takes the file system's place.
 #[expect(
@@ -118,9 +118,8 @@ fn identity(_: &fs::Metadata) -> Option<(u64, u64)> {
     None // an open file cannot be replaced there
 }
 
-/// The digest of a file's bytes.
-fn digest_of(path: &Path) -> io::Result<Sha256> {
-    let mut file = File::open(path)?;
+/// The digest of a file's bytes, from where it is read to its end.
+fn digest_of(mut file: &File) -> io::Result<Sha256> {
     let (mut digest, mut piece) = (Sha256::new(), vec![0; 1 << 16]);
     loop {
         match file.read(&mut piece) {
@@ -193,31 +192,54 @@ impl Disk for FileDisk {
 
 impl Inner {
     fn replace(&mut self, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> io::Result<()> {
-        self.unchanged(Look::Bytes)?;
+        self.unchanged(Look::Trace)?;
         self.file = None;
-        let mut file = whole_file::NewFile::begin(&self.path)?;
+        let mut new = NewFile::begin(&self.path)?;
         let mut digest = Sha256::new();
         for piece in pieces {
             digest.update(&piece);
-            file.write_all(&piece)?;
+            new.write_all(&piece)?;
         }
-        file.put_in_place()?;
-        self.open(digest)
+        let new = new.put_in_place_if(|| self.unchanged(Look::Bytes))?;
+        self.open(digest, &Trace::of(&new.metadata()?))
     }
 
-    fn open(&mut self, contents: Sha256) -> io::Result<()> {
-        let file = OpenOptions::new().append(true).open(&self.path)?;
+    /// Opens the file that we have just put in its place, where that was `written`.
+    fn open(&mut self, contents: Sha256, written: &Trace) -> io::Result<()> {
+        let file = self.append_to()?;
         let trace = Trace::of(&file.metadata()?);
+        if trace.identity != written.identity || trace.len != written.len {
+            return Err(tampered("replaced"));
+        }
         self.known = Known::Written { trace, contents };
         self.file = Some(file);
         Ok(())
     }
 
+    /// Opens the file that was read, and looks whether it is still the same: this very file is appended to.
+    fn open_again(&mut self, contents: Sha256) -> io::Result<()> {
+        let file = self.append_to()?;
+        let trace = Trace::of(&file.metadata()?);
+        if digest_of(&file)?.finalize() != contents.clone().finalize() {
+            return Err(tampered("changed"));
+        }
+        self.known = Known::Written { trace, contents };
+        self.file = Some(file);
+        Ok(())
+    }
+
+    fn append_to(&self) -> io::Result<File> {
+        let opened = OpenOptions::new().read(true).append(true).open(&self.path);
+        opened.map_err(deleted)
+    }
+
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.unchanged(Look::Trace)?;
-        if let Known::Read { contents } = &self.known {
-            let contents = contents.clone();
-            self.open(contents)?;
+        match &self.known {
+            Known::Read { contents } => {
+                let contents = contents.clone();
+                self.open_again(contents)?;
+            }
+            Known::Absent | Known::Written { .. } => self.unchanged(Look::Trace)?,
         }
         let (Some(file), Known::Written { trace, contents }) = (&mut self.file, &mut self.known)
         else {
@@ -226,15 +248,18 @@ impl Inner {
         if let Err(e) = file.write_all(bytes) {
             // Half a line must not stand before the next one.
             if file.set_len(trace.len).is_err() {
-                *contents = digest_of(&self.path)?;
+                *contents = digest_of(&File::open(&self.path)?)?;
             }
             *trace = Trace::of(&file.metadata()?);
             return Err(e);
         }
-        let after = Trace::of(&file.metadata()?);
+        // Somebody may have come between our look and our write, which then went to a file that has no name any more.
+        let after = Trace::of(&fs::metadata(&self.path).map_err(deleted)?);
+        if after.identity != trace.identity {
+            return Err(tampered("replaced"));
+        }
         if after.len != trace.len + bytes.len() as u64 {
-            // Between our look and our write.
-            return Err(io::Error::other(Tampered("written to")));
+            return Err(tampered("written to"));
         }
         contents.update(bytes);
         *trace = after;
@@ -253,7 +278,8 @@ impl Inner {
             Err(e) => return Err(e),
         };
         let holds = |contents: &Sha256| -> io::Result<bool> {
-            Ok(digest_of(&self.path)?.finalize() == contents.clone().finalize())
+            let found = File::open(&self.path).map_err(deleted)?;
+            Ok(digest_of(&found)?.finalize() == contents.clone().finalize())
         };
         let what = match (&mut self.known, found) {
             (Known::Absent, None) => return Ok(()),
@@ -276,8 +302,20 @@ impl Inner {
                 }
             }
         };
-        Err(io::Error::other(Tampered(what)))
+        Err(tampered(what))
     }
+}
+
+/// Somebody deletes it between two looks of ours.
+fn deleted(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::NotFound => tampered("deleted"),
+        _ => error,
+    }
+}
+
+fn tampered(what: &'static str) -> io::Error {
+    io::Error::other(Tampered(what))
 }
 
 /// Carried by the [`io::Error`] of a file that someone else touched: what happened to it.

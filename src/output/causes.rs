@@ -1,6 +1,9 @@
 //! Rows that came to nothing, by cause: whom it concerns and what to do.
 
-use std::{cmp::Reverse, collections::HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+};
 
 use super::words;
 use crate::{
@@ -10,53 +13,70 @@ use crate::{
 
 /// Rows with one cause.
 #[derive(Debug)]
-pub(super) struct Cause<'a> {
+pub struct Cause<'a> {
     /// `error_code`, or a word of ours for what is not collected.
-    pub(super) code: &'a str,
+    pub code: &'a str,
     /// In the order of the ledger.
-    pub(super) rows: Vec<&'a Row>,
+    pub rows: Vec<&'a Row>,
     /// What is said most often.
-    pub(super) message: String,
+    pub message: String,
     /// How many other messages there are.
-    pub(super) others: usize,
+    others: usize,
+}
+
+/// Which rows have one cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alike {
+    /// Those of one code, whatever was said: what people look at first.
+    Code,
+    /// Those of which the same was said, too. Each row in doubt names candidates of its own, so these are alike.
+    Message,
 }
 
 /// The cause that created reports are not collected.
-pub(super) const NOT_COLLECTED: &str = "not collected";
+const NOT_COLLECTED: &str = "not collected";
 
-/// The failed rows by cause, the most frequent first; `uncollected`: created ones that are not collected too.
-pub(super) fn causes<'a>(
-    rows: impl IntoIterator<Item = &'a Row>,
-    uncollected: bool,
-) -> Vec<Cause<'a>> {
-    let mut by_code: HashMap<&str, Vec<&Row>> = HashMap::new();
-    for row in rows {
-        let code = match &row.state {
-            State::Failed { reason, .. } => &*reason.code,
-            state @ State::InDoubt { .. } => state.error_code(),
-            State::Created(_) if uncollected && !row.collected.error.is_empty() => NOT_COLLECTED,
-            _ => continue,
-        };
-        by_code.entry(code).or_default().push(row);
+/// Why there is no report for certain: code and message of a failed row.
+pub(super) fn failed(row: &Row) -> Option<(&str, String)> {
+    match &row.state {
+        State::Failed { reason, .. } => Some((&reason.code, reason.text.clone())),
+        state @ State::InDoubt { .. } => Some((state.error_code(), state.text())),
+        State::Created(_) | State::Pending { .. } | State::Sending { .. } => None,
     }
-    let mut causes: Vec<_> = by_code
-        .into_iter()
-        .map(|(code, rows)| Cause::new(code, rows))
-        .collect();
-    causes.sort_by_key(|cause| (Reverse(cause.rows.len()), cause.code));
-    causes
 }
 
-impl<'a> Cause<'a> {
-    fn new(code: &'a str, rows: Vec<&'a Row>) -> Self {
-        let mut messages: HashMap<String, usize> = HashMap::new();
-        for row in &rows {
-            let message = match &row.state {
-                State::Created(_) => row.collected.error.clone(),
-                state => state.text(),
-            };
-            *messages.entry(message).or_default() += 1;
+/// As [`failed`], and why a created report is not collected.
+pub fn failed_or_uncollected(row: &Row) -> Option<(&str, String)> {
+    match &row.state {
+        State::Created(_) if !row.collected.error.is_empty() => {
+            Some((NOT_COLLECTED, row.collected.error.clone()))
         }
+        _ => failed(row),
+    }
+}
+
+/// The rows by cause, the most frequent first. `cause` gives a row's code and message; rows without are left out.
+pub fn causes<'a>(
+    rows: impl IntoIterator<Item = &'a Row>,
+    alike: Alike,
+    cause: impl Fn(&'a Row) -> Option<(&'a str, String)>,
+) -> Vec<Cause<'a>> {
+    type Group<'a> = (Vec<&'a Row>, HashMap<String, usize>);
+    let mut groups: HashMap<(&str, String), Group<'a>> = HashMap::new();
+    for row in rows {
+        let Some((code, message)) = cause(row) else {
+            continue;
+        };
+        let is_one = alike == Alike::Code || matches!(row.state, State::InDoubt { .. });
+        let key = match is_one {
+            true => (code, String::new()),
+            false => (code, message.clone()),
+        };
+        let (rows, messages) = groups.entry(key).or_default();
+        rows.push(row);
+        *messages.entry(message).or_default() += 1;
+    }
+    let cause = |((code, _), (rows, messages)): ((_, _), Group<'a>)| {
         let others = messages.len().saturating_sub(1);
         let most = messages
             .into_iter()
@@ -67,6 +87,23 @@ impl<'a> Cause<'a> {
             message: most.map(|(text, _)| text).unwrap_or_default(),
             others,
         }
+    };
+    let mut causes: Vec<Cause<'_>> = groups.into_iter().map(cause).collect();
+    causes.sort_by(|a, b| {
+        let order = |cause: &Cause<'_>| Reverse(cause.rows.len());
+        (order(a), a.code, &a.message).cmp(&(order(b), b.code, &b.message))
+    });
+    causes
+}
+
+impl Cause<'_> {
+    /// How many sub-partners it concerns; the partner itself is none.
+    pub fn sub_partners(&self) -> usize {
+        let partners = self
+            .rows
+            .iter()
+            .filter_map(|row| row.request().sub_partner.as_ref());
+        partners.collect::<HashSet<_>>().len()
     }
 
     /// `42 sub-partners, 420 requests: Gable Street (10), Acme (10), and 40 more`, in about `width` columns.
@@ -82,9 +119,8 @@ impl<'a> Cause<'a> {
             concerned[place].2 += 1;
         }
         concerned.sort_by_key(|(_, _, n)| Reverse(*n));
-        let partners = concerned.iter().filter(|(org, ..)| org.is_some()).count();
         let requests = words::count(self.rows.len(), "request");
-        let numbers = match partners {
+        let numbers = match self.sub_partners() {
             0 => requests,
             n => format!("{}, {requests}", words::count(n, "sub-partner")),
         };

@@ -13,9 +13,10 @@ use chrono::Utc;
 use indicatif::ProgressBar;
 use tracing::{Event, Level, Subscriber, field::Visit, info, warn};
 use tracing_subscriber::{
+    Layer,
     filter::LevelFilter,
     fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter, format::Writer},
-    layer::SubscriberExt as _,
+    layer::{Context, SubscriberExt as _},
     registry::LookupSpan,
     util::SubscriberInitExt as _,
 };
@@ -68,6 +69,7 @@ pub fn start(
             .with_target(false)
             .with_span_list(false)
             .finish()
+            .with(github::is_on().then_some(Annotations))
             .with(targets)
             .try_init(),
     };
@@ -151,6 +153,12 @@ pub fn say(text: &str) {
     }
 }
 
+/// Writes to stderr before logging has begun.
+pub fn complain(text: &str) {
+    // Stderr never fails.
+    let _ = Stderr.write(text.as_bytes());
+}
+
 /// Writes an annotation of GitHub Actions: one line, a workflow command as it stands.
 pub(super) fn annotate(annotation: &str) {
     // Stderr never fails.
@@ -206,7 +214,11 @@ impl<'a> MakeWriter<'a> for Stderr {
 
 impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let write = || io::stderr().write_all(bytes);
+        let harmless = match STARTED.get() {
+            Some((LogFormat::Json, _)) if github::is_on() => github::harmless_json(bytes),
+            _ => bytes.into(),
+        };
+        let write = || io::stderr().write_all(&harmless);
         let _ = match &*bar() {
             Some(Shown(bar, _)) => bar.suspend(write),
             None => write(),
@@ -264,6 +276,22 @@ where
             _ => {}
         }
         writeln!(writer, "{text}")
+    }
+}
+
+/// Beside a JSON log: an annotation of GitHub Actions for each line that is worth one. A text log has them in place of
+/// the lines.
+struct Annotations;
+
+impl<S: Subscriber> Layer<S> for Annotations {
+    fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
+        let mut message = Message::default();
+        event.record(&mut message);
+        if let Some(level) =
+            annotated(*event.metadata().level()).filter(|_| !message.is_about_a_row)
+        {
+            annotate(&github::annotation(level, None, &message.text));
+        }
     }
 }
 

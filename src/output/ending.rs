@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::causes::{Alike, Cause, causes, failed};
 use crate::{
     history::Selected,
     ledger::{Row, State},
@@ -87,7 +88,29 @@ pub(super) enum Collecting {
     Failed,
 }
 
-impl Ending<'_> {
+impl<'a> Ending<'a> {
+    /// The failed rows by cause, the most frequent first.
+    pub(super) fn failures(&self, alike: Alike) -> Vec<Cause<'a>> {
+        causes(self.rows.iter().copied(), alike, failed)
+    }
+
+    /// Where files were asked for: the created rows without one, by what the server said of the report, else
+    /// `not_collected`.
+    pub(super) fn uncollected(&self, alike: Alike) -> Vec<Cause<'a>> {
+        causes(self.rows.iter().copied(), alike, |row| {
+            let code = match &*row.collected.status {
+                "" => "not_collected",
+                status => status,
+            };
+            match self.collecting(row) {
+                Collecting::Done => None,
+                Collecting::Waiting | Collecting::Failed => {
+                    Some((code, row.collected.error.clone()))
+                }
+            }
+        })
+    }
+
     /// Counts the rows.
     pub fn standing(&self) -> Standing {
         let mut standing = Standing::default();

@@ -8,9 +8,9 @@ use std::{
 };
 
 use super::{
-    Ending, Reader, console,
-    failures::{Failure, failures, uncollected},
-    words,
+    Ending, Reader,
+    causes::{Alike, Cause},
+    console, words,
     workflow_command::{annotation, is_on},
 };
 use crate::text::one_line;
@@ -32,8 +32,8 @@ impl Reader for GithubActions {
     }
 
     fn end(&mut self, ending: &Ending<'_>) -> io::Result<()> {
-        let failures = failures(ending);
-        let uncollected = uncollected(ending);
+        let failures = ending.failures(Alike::Code);
+        let uncollected = ending.uncollected(Alike::Code);
         let about = ending.about;
         let file = in_workspace(&about.manifest_path);
         for failure in failures.iter().chain(&uncollected) {
@@ -68,7 +68,7 @@ fn in_workspace(path: &Path) -> String {
 }
 
 /// What failed, and for whom.
-fn sentence(failure: &Failure<'_>) -> String {
+fn sentence(failure: &Cause<'_>) -> String {
     const NAMED: usize = 3;
     let names = failure.rows.iter().take(NAMED).map(|row| words::name(row));
     let names: Vec<String> = names.collect();
@@ -79,14 +79,14 @@ fn sentence(failure: &Failure<'_>) -> String {
     let requests = words::count(failure.rows.len(), "request");
     one_line(&format!(
         "{}: {} ({requests}: {}{more})",
-        failure.error_code,
-        failure.message,
+        failure.code,
+        failure.said(),
         names.join(", ")
     ))
 }
 
 /// The summary in Markdown: counts, and what failed.
-fn table(ending: &Ending<'_>, failures: &[Failure<'_>], uncollected: &[Failure<'_>]) -> String {
+fn table(ending: &Ending<'_>, failures: &[Cause<'_>], uncollected: &[Cause<'_>]) -> String {
     let about = ending.about;
     let standing = ending.standing();
     let rehearsal = if about.rehearsal { " (SANDBOX)" } else { "" };
@@ -113,8 +113,8 @@ fn table(ending: &Ending<'_>, failures: &[Failure<'_>], uncollected: &[Failure<'
     for failure in failures.iter().chain(uncollected) {
         out.push_str(&format!(
             "| {} | {} | {} | {} |\n",
-            cell(failure.error_code),
-            cell(failure.message),
+            cell(failure.code),
+            cell(&failure.said()),
             words::grouped(failure.sub_partners()),
             words::grouped(failure.rows.len()),
         ));

@@ -6,7 +6,7 @@ use chrono::DateTime;
 use proptest::prelude::*;
 
 use super::{
-    About, Ending, failures::failures, junit::junit, metrics::metrics, summary_json::summary_json,
+    About, Ending, causes::Alike, junit::junit, metrics::metrics, summary_json::summary_json,
 };
 use crate::{
     history::Selected,
@@ -100,7 +100,7 @@ proptest! {
         let json = serde_json::from_str(&summary_json(&ending).unwrap()).unwrap();
         prop_assert_eq!(schema.validate(&json).map_err(|e| e.to_string()), Ok(()));
         prop_assert_eq!(json["failures"][0]["message"].as_str(), Some(&*text));
-        prop_assert_eq!(json["failures"].as_array().unwrap().len(), failures(&ending).len());
+        prop_assert_eq!(json["failures"].as_array().unwrap().len(), ending.failures(Alike::Message).len());
 
         // Every line is a comment or one sample with its label closed.
         for line in metrics(&ending).unwrap().lines() {

@@ -7,7 +7,10 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{causes::causes, words};
+use super::{
+    causes::{Alike, causes, failed},
+    words,
+};
 use crate::ledger::{Row, State, neutralise};
 
 /// How many rows of each status.
@@ -49,6 +52,7 @@ pub struct StatusView {
 
 /// One sub-partner's counts, or those of the partner itself.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 struct SubPartner {
     /// Its id; null for the partner itself.
     sub_partner_org_id: Option<String>,
@@ -144,7 +148,7 @@ impl StatusView {
         let undone = |s: &Statuses| (s.failed, s.sending, s.pending);
         view.sub_partners
             .sort_by_key(|partner| Reverse(undone(&partner.statuses)));
-        let causes = causes(rows, false);
+        let causes = causes(rows, Alike::Code, failed);
         let lines = causes
             .iter()
             .map(|cause| [cause.code.to_owned(), cause.whom(WIDTH - 16), cause.said()]);

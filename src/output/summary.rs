@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, path::Path};
 
 use super::{
-    causes::{Cause, causes},
+    causes::{Alike, Cause, causes, failed, failed_or_uncollected},
     color::Paint,
     next::{Commands, next},
     words,
@@ -104,7 +104,11 @@ impl Summary<'_> {
 
     fn failures(&self, paint: Paint) -> String {
         let counts = &self.finished.counts;
-        let causes = causes(self.selected.iter().copied(), counts.uncollected > 0);
+        let cause = match counts.uncollected {
+            0 => failed,
+            _ => failed_or_uncollected,
+        };
+        let causes = causes(self.selected.iter().copied(), Alike::Code, cause);
         let mut out = String::new();
         for cause in causes.iter().take(CAUSES) {
             let room = WIDTH.saturating_sub(words::width(cause.code) + 4);

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     Ending, Standing,
-    failures::{Failure, failures, uncollected},
+    causes::{self, Alike},
 };
 use crate::ledger::{Row, State};
 
@@ -44,9 +44,9 @@ struct SummaryJson<'a> {
     /// The selected rows by what became of them.
     counts: Standing,
     /// The failed rows by cause, the most frequent first.
-    failures: Vec<Cause<'a>>,
+    failures: Vec<Cause>,
     /// Where files were asked for: the created rows without one, by cause.
-    uncollected: Vec<Cause<'a>>,
+    uncollected: Vec<Cause>,
     /// Rows that are not sent.
     pending: Vec<String>,
     /// Rows in doubt.
@@ -58,11 +58,11 @@ struct SummaryJson<'a> {
 /// Rows with one cause.
 #[derive(Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Cause<'a> {
+struct Cause {
     /// As in the ledger; of what is not collected: what the server said of the report, else `not_collected`.
-    error_code: &'a str,
+    error_code: String,
     /// One line.
-    message: &'a str,
+    message: String,
     /// How many sub-partners it concerns; the partner itself is none.
     sub_partners: usize,
     /// How many requests.
@@ -113,8 +113,12 @@ pub(super) fn summary_json(ending: &Ending<'_>) -> serde_json::Result<String> {
         exit_code: ending.exit_code,
         reason: ending.reason.as_deref(),
         counts: ending.standing(),
-        failures: failures(ending).into_iter().map(cause).collect(),
-        uncollected: uncollected(ending).into_iter().map(cause).collect(),
+        failures: ending.failures(Alike::Message).iter().map(cause).collect(),
+        uncollected: ending
+            .uncollected(Alike::Message)
+            .iter()
+            .map(cause)
+            .collect(),
         pending: ids(ending, |row| matches!(row.state, State::Pending { .. })),
         sending: ids(ending, |row| matches!(row.state, State::Sending { .. })),
         pace: Pace {
@@ -137,10 +141,10 @@ pub fn summary_schema() -> Value {
     schema.to_value()
 }
 
-fn cause(failure: Failure<'_>) -> Cause<'_> {
+fn cause(failure: &causes::Cause<'_>) -> Cause {
     Cause {
-        error_code: failure.error_code,
-        message: failure.message,
+        error_code: failure.code.to_owned(),
+        message: failure.message.clone(),
         sub_partners: failure.sub_partners(),
         requests: failure.rows.len(),
         request_ids: failure

@@ -25,6 +25,14 @@ pub(super) fn harmless(text: &str) -> Cow<'_, str> {
     lines.collect::<String>().replace("##[", "# #[").into()
 }
 
+/// Lines of JSON so that none holds a command of the older form; they mean the same.
+pub(super) fn harmless_json(lines: &[u8]) -> Cow<'_, [u8]> {
+    match str::from_utf8(lines) {
+        Ok(text) if text.contains("##[") => text.replace("##[", r"#\u0023[").into_bytes().into(),
+        _ => lines.into(),
+    }
+}
+
 /// One line that makes an annotation: `level` is `error` or `warning`; `place`: a file, and a line of it.
 pub(super) fn annotation(level: &str, place: Option<(&str, usize)>, text: &str) -> String {
     let place = place.map_or_else(String::new, |(file, line)| {

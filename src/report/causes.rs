@@ -1,18 +1,22 @@
 //! What went wrong, by cause.
 
-use std::{cmp::Reverse, collections::BTreeMap};
-
 use super::{
     sources::Sources,
     words::{count, who},
 };
 use crate::{
     ledger::{Row, State},
+    output::{self, Alike, failed_or_uncollected},
     text::one_line,
 };
 
-/// So many requests of one cause stand on the page.
+/// So many requests of one cause stand on the page,
 const SHOWN: usize = 1_000;
+/// and so many of all; behind them only the first ones of each cause.
+const OF_ALL: usize = 5_000;
+const FIRST: usize = 20;
+/// So many causes: if each request has a message of its own, nobody reads them here.
+const CAUSES: usize = 100;
 
 /// One cause of failures.
 pub(super) struct Cause {
@@ -36,58 +40,59 @@ pub(super) struct Failed {
     pub(super) id: String,
 }
 
-/// All causes, the most frequent first.
-pub(super) fn causes(sources: &Sources<'_>) -> Vec<Cause> {
-    let mut causes: BTreeMap<(String, String), Vec<&Row>> = BTreeMap::new();
-    for row in sources.ledger.rows() {
-        if let Some(cause) = cause(row) {
-            causes.entry(cause).or_default().push(row);
-        }
-    }
-    let mut causes: Vec<_> = causes.into_iter().collect();
-    causes.sort_by_key(|(_, rows)| Reverse(rows.len()));
-    let cause = |((code, text), rows): ((String, String), Vec<&Row>)| {
-        let mut whom: Vec<_> = rows.iter().map(|row| &row.request().sub_partner).collect();
-        whom.sort();
-        whom.dedup();
-        let tracking = |row: &Row| row.last_answer.tracking_id.as_deref().map(one_line);
-        Cause {
-            code,
-            text,
-            requests: format!(
-                "{} of {}",
-                count(rows.len(), "request"),
-                count(whom.len(), "sub-partner")
-            ),
-            more: rows.len().saturating_sub(SHOWN),
-            has_tracking: rows.iter().any(|row| tracking(row).is_some()),
-            rows: (rows.iter().take(SHOWN))
-                .map(|row| Failed {
-                    who: who(row),
-                    report_type: row.request().report_type.as_str(),
-                    period: row.request().period.to_string(),
-                    attempts: row.attempts,
-                    tracking: tracking(row).unwrap_or_default(),
-                    id: row.id().to_string(),
-                })
-                .collect(),
-        }
+/// The causes, the most frequent first, and a sentence about those that are left out.
+pub(super) fn causes(sources: &Sources<'_>) -> (Vec<Cause>, String) {
+    let rows = sources.ledger.rows();
+    let causes = output::causes(rows, Alike::Message, failed_or_uncollected);
+    let mut room = OF_ALL;
+    let shown = causes.iter().take(CAUSES).map(|of| {
+        let cause = cause(of, SHOWN.min(room.max(FIRST)));
+        room = room.saturating_sub(cause.rows.len());
+        cause
+    });
+    let shown = shown.collect();
+    let more = causes.get(CAUSES..).unwrap_or_default();
+    let requests: usize = more.iter().map(|of| of.rows.len()).sum();
+    let more = match more.len() {
+        0 => String::new(),
+        n => format!(
+            "… and {} with {}; the ledger has all.",
+            count(n, "more cause"),
+            count(requests, "request")
+        ),
     };
-    causes.into_iter().map(cause).collect()
+    (shown, more)
 }
 
-/// Code and text. Rows in doubt have one cause, though each names candidates of its own.
-fn cause(row: &Row) -> Option<(String, String)> {
-    let (code, text) = match &row.state {
-        State::Failed { reason, .. } => (one_line(&reason.code), one_line(&reason.text)),
-        State::InDoubt { .. } => (
-            row.state.error_code().to_owned(),
-            "a person has to decide (monthend resolve)".to_owned(),
-        ),
-        State::Created(_) if !row.collected.error.is_empty() => {
-            ("not collected".to_owned(), one_line(&row.collected.error))
-        }
-        _ => return None,
-    };
-    Some((code, text))
+/// One cause, with so many of its requests at most.
+fn cause(of: &output::Cause<'_>, most: usize) -> Cause {
+    let rows = &of.rows;
+    let tracking = |row: &Row| row.last_answer.tracking_id.as_deref().map(one_line);
+    let requests = count(rows.len(), "request");
+    Cause {
+        code: one_line(of.code),
+        text: match rows[..] {
+            // Each names candidates of its own.
+            [row, ..] if matches!(row.state, State::InDoubt { .. }) => {
+                "a person has to decide (monthend resolve)".to_owned()
+            }
+            _ => one_line(&of.message),
+        },
+        requests: match of.sub_partners() {
+            0 => requests,
+            partners => format!("{requests} of {}", count(partners, "sub-partner")),
+        },
+        more: rows.len().saturating_sub(most),
+        has_tracking: rows.iter().any(|row| tracking(row).is_some()),
+        rows: (rows.iter().take(most))
+            .map(|row| Failed {
+                who: who(row),
+                report_type: row.request().report_type.as_str(),
+                period: row.request().period.to_string(),
+                attempts: row.attempts,
+                tracking: tracking(row).unwrap_or_default(),
+                id: row.id().to_string(),
+            })
+            .collect(),
+    }
 }

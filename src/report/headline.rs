@@ -102,8 +102,12 @@ impl Headline {
             n => format!("{} {what}", grouped(n as u64)),
         };
         let whom: BTreeSet<_> = (sources.ledger.rows())
-            .map(|row| &row.request().sub_partner)
+            .filter_map(|row| row.request().sub_partner.as_ref())
             .collect();
+        let whom = match whom.len() {
+            0 => String::new(),
+            n => count(n, "sub-partner"),
+        };
         let rows = sources.ledger.rows().filter_map(|row| row.collected.rows);
         let rows: u64 = rows.sum();
         let rows = match rows {
@@ -111,7 +115,7 @@ impl Headline {
             n => format!("{} rows in all", grouped(n)),
         };
         let mut tiles = vec![
-            tile("", "Requests", self.total, count(whom.len(), "sub-partner")),
+            tile("", "Requests", self.total, whom),
             tile(
                 "good",
                 "Created",

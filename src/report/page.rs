@@ -10,9 +10,10 @@ use super::{
     beside::{Beside, EarlierPart},
     causes::{Cause, causes},
     headline::{Headline, Part, Tile, Verdict, periods},
-    matrix::{Line, Matrix, Standing},
+    matrix::{Column, Line, Matrix, Standing},
     sources::Sources,
     sums::Sums,
+    timeline::Timeline,
     words::count,
 };
 use crate::whole_file;
@@ -38,10 +39,14 @@ struct Page {
     bar: Vec<Part>,
     bar_label: String,
     causes: Vec<Cause>,
+    more_causes: String,
     earlier: Option<EarlierPart>,
     sums: Option<Sums>,
+    timeline: Option<Timeline>,
     states: Vec<Choice>,
-    columns: Vec<String>,
+    columns: Vec<Column>,
+    /// How wide the table is, for paper.
+    width: &'static str,
     unit: &'static str,
     lines: Vec<Line>,
     /// So many lines stand in a table; the others wait in a template for the script.
@@ -75,6 +80,7 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
     let beside = Beside::of(sources);
     let earlier = EarlierPart::of(sources);
     let headline = Headline::of(sources);
+    let (causes, more_causes) = causes(sources);
     let Matrix { columns, lines } = Matrix::of(sources, &beside);
     let bar = headline.bar();
     let bar_label: Vec<&str> = bar.iter().map(|part| part.title.as_str()).collect();
@@ -102,9 +108,16 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
         tiles: headline.tiles(sources, earlier.as_ref()),
         bar_label: bar_label.join(", "),
         bar,
-        causes: causes(sources),
+        causes,
+        more_causes,
         sums: Sums::of(sources),
+        timeline: Timeline::of(sources),
         states: standings.chain(fell).collect(),
+        width: match columns.len() {
+            ..6 => "",
+            6..16 => " wide",
+            _ => " wide widest",
+        },
         columns,
         unit: "lines",
         shown: SHOWN,

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     audit::{MaxDrop, Reviewed},
+    history::Line,
     ledger::Ledger,
     settings::Totals,
 };
@@ -31,6 +32,8 @@ pub struct Sources<'a> {
     pub totals: Option<&'a Totals>,
     /// What came of sums, files and the comparison.
     pub reviewed: &'a Reviewed,
+    /// What the history beside the ledger says; nothing where there is none.
+    pub history: &'a [Line],
     /// The ledger that is compared with.
     pub earlier: Option<Earlier<'a>>,
     /// When the page is made.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs};
 
 use serde_json::Value;
 
-use crate::support::{Desk, Served, TOKEN, own, partners};
+use crate::support::{Desk, Served, TOKEN, follows, own, partners};
 
 const HISTORY: &str = "m.ledger.history.jsonl";
 
@@ -119,6 +119,7 @@ fn a_row_s_life_is_told_in_sentences() {
         .expect(0)
         .json();
     assert!(json.as_array().unwrap().len() > 3);
+    follows("life", &json);
     desk.status()
         .arg("--history=r0000000000000000")
         .expect(2)
@@ -237,5 +238,58 @@ fn a_file_that_lies_there_is_told_once() {
         let told = lines(&desk, HISTORY);
         assert_eq!(of_kind(&told, "run").len(), runs);
         assert_eq!(of_kind(&told, "collected").len(), 1);
+    }
+}
+
+/// Every way in which a report can fail to come: each is told, and nothing of an address or a token with it.
+#[test]
+fn what_is_not_collected_is_told_without_addresses_and_tokens() {
+    use monthend::sandbox::{CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN};
+    let server = Served::new(
+        "token: { expires_after: 9, rotate_refresh: true }\n\
+         reports: { completes_after: 0s, fail_for: [broken], never_done_for: [slow] }\n\
+         downloads:\n\
+         - { org: gone, then: { kind: status, status: 404 } }\n\
+         - { org: refused, then: { kind: status, status: 403 } }\n\
+         - { org: moved, then: { kind: redirect, location: \"https://example.com/?Signature=abc\" } }\n\
+         - { org: page, then: { kind: html } }",
+    );
+    let who = ["good", "broken", "slow", "gone", "refused", "moved", "page"];
+    let desk = Desk::with(server.url(), &partners(who, "USER", "2026-08"));
+    desk.converge()
+        .args(["--collect", "--wait=0s", "-vv"])
+        .env("WEBEX_CLIENT_ID", CLIENT_ID)
+        .env("WEBEX_CLIENT_SECRET", CLIENT_SECRET)
+        .env("WEBEX_REFRESH_TOKEN", REFRESH_TOKEN)
+        .expect(1);
+    let told = lines(&desk, HISTORY);
+    let collected = of_kind(&told, "collected");
+    assert_eq!(collected.len(), 1);
+    let ledger = desk.ledger();
+    let row = &ledger.lines[0];
+    assert_eq!(collected[0]["request_id"], row["request_id"]);
+    assert_eq!(collected[0]["file"], row["report_file"]);
+    assert_eq!(collected[0]["sha256"], row["report_sha256"]);
+    assert_eq!(collected[0]["rows"].to_string(), row["report_rows"]);
+    let not: BTreeSet<&str> = of_kind(&told, "not_collected")
+        .iter()
+        .map(|line| line["request_id"].as_str().unwrap())
+        .collect();
+    let expected: BTreeSet<&str> = ledger.lines[1..]
+        .iter()
+        .map(|line| &line["request_id"])
+        .collect();
+    assert_eq!(not, expected);
+    let text = desk.read(HISTORY);
+    let secrets = [TOKEN, CLIENT_SECRET, REFRESH_TOKEN, "Bearer"];
+    let addresses = [
+        "Signature",
+        "Expires",
+        "Key-Pair-Id",
+        ".csv?",
+        "/wholesale/",
+    ];
+    for hidden in secrets.iter().chain(&addresses) {
+        assert!(!text.contains(hidden), "{hidden}: {text}");
     }
 }

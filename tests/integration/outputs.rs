@@ -1,10 +1,10 @@
 //! Outputs for machines: whole, complete and true, however a command ends.
 
-use std::{fs, os::unix::fs::symlink};
+use std::{collections::BTreeMap, fs, os::unix::fs::symlink, process::Command};
 
 use serde_json::Value;
 
-use crate::support::{Desk, Ended, Served, eventually, partners};
+use crate::support::{Desk, Ended, Monthend, Served, eventually, follows, is_junit, partners};
 
 const ALL: [&str; 3] = ["--junit=j.xml", "--summary-json=s.json", "--metrics=m.prom"];
 
@@ -15,7 +15,7 @@ fn world(config: &str) -> (Served, Desk) {
     (server, desk)
 }
 
-fn with_all(desk: &Desk, command: &str) -> crate::support::Monthend {
+fn with_all(desk: &Desk, command: &str) -> Monthend {
     ALL.iter()
         .fold(desk.monthend([command, "m.yaml"]), |command, option| {
             command.arg(*option)
@@ -30,6 +30,7 @@ fn complete(desk: &Desk, exit_code: i32) -> [usize; 4] {
     let counts = statuses.map(|status| ledger.count(status));
 
     let xml = desk.read("j.xml");
+    is_junit(&xml);
     let document = roxmltree::Document::parse(&xml).unwrap();
     let all = |tag: &str| {
         document
@@ -59,11 +60,8 @@ fn complete(desk: &Desk, exit_code: i32) -> [usize; 4] {
 }
 
 fn summary(text: &str) -> Value {
-    let schema = include_str!("../../schemas/summary.schema.json");
-    let schema = serde_json::from_str(schema).unwrap();
     let json = serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"));
-    let result = jsonschema::validate(&schema, &json).map_err(|e| e.to_string());
-    assert_eq!(result, Ok(()), "{text}");
+    follows("summary", &json);
     json
 }
 
@@ -217,7 +215,7 @@ fn github_gets_annotations_and_a_table_and_no_commands() {
         .replace("label: refused-404", "label: \"::error::x | y\"");
     let jobs = jobs.replace("label: good", "label: \"::add-mask::g\"");
     desk.manifest(_server.url(), &jobs);
-    let github = |command: crate::support::Monthend| {
+    let github = |command: Monthend| {
         command.env("GITHUB_ACTIONS", "true").env(
             "GITHUB_STEP_SUMMARY",
             desk.path("step.md").display().to_string(),
@@ -261,4 +259,188 @@ fn github_gets_annotations_and_a_table_and_no_commands() {
             .any(|line| line.starts_with("::error file=m.yaml,line=3::")),
         "{told:?}"
     );
+}
+
+/// What became of each row by the JUnit file: sub-partner, and `failure`, `skipped` or nothing.
+fn cases(xml: &str) -> BTreeMap<String, String> {
+    is_junit(xml);
+    let document = roxmltree::Document::parse(xml).unwrap();
+    let cases = document
+        .descendants()
+        .filter(|node| node.has_tag_name("testcase"));
+    let outcome = |case: roxmltree::Node<'_, '_>| {
+        let tags = case.children().map(|n| n.tag_name().name().to_owned());
+        tags.filter(|tag| tag == "failure" || tag == "skipped")
+            .collect()
+    };
+    let name = |case: roxmltree::Node<'_, '_>| {
+        let name = case.attribute("name").unwrap();
+        name.split(' ').next().unwrap().to_owned()
+    };
+    cases.map(|case| (name(case), outcome(case))).collect()
+}
+
+/// What the server is still at may yet come: skipped. What it cannot generate or hand over is a failure.
+#[test]
+fn a_report_that_is_not_collected_failed_or_is_still_to_come() {
+    let server = Served::new(
+        "reports: { completes_after: 0s, fail_for: [broken], never_done_for: [slow] }\n\
+         downloads: [{ org: gone, then: { kind: status, status: 404 } }]",
+    );
+    let who = ["good", "broken", "slow", "gone", "refused-404"];
+    let desk = Desk::with(server.url(), &partners(who, "USER", "2026-08"));
+    let expected = |refused: &str| {
+        let of = [
+            ("broken", "failure"),
+            ("gone", "failure"),
+            ("good", ""),
+            ("refused-404", refused),
+            ("slow", "skipped"),
+        ];
+        BTreeMap::from(of.map(|(name, outcome)| (name.to_owned(), outcome.to_owned())))
+    };
+    for command in ["run", "collect", "retry"] {
+        let told = with_all(&desk, command).arg("--wait=0s");
+        let told = match command {
+            "collect" => told,
+            _ => told.arg("--collect"),
+        };
+        told.env("GITHUB_ACTIONS", "true")
+            .env(
+                "GITHUB_STEP_SUMMARY",
+                desk.path("step.md").display().to_string(),
+            )
+            .expect(1);
+        assert_eq!(cases(&desk.read("j.xml")), expected("failure"), "{command}");
+        let told = summary(&desk.read("s.json"));
+        assert_eq!(told["counts"]["created"], 4, "{command}");
+        assert_eq!(told["counts"]["collected"], 1, "{command}");
+        let causes = told["uncollected"].as_array().unwrap();
+        let causes: BTreeMap<&str, u64> = causes
+            .iter()
+            .map(|cause| {
+                let code = cause["error_code"].as_str().unwrap();
+                (code, cause["requests"].as_u64().unwrap())
+            })
+            .collect();
+        let of = [("COMPLETED", 1), ("FAILED", 1), ("IN_PROGRESS", 1)];
+        assert_eq!(causes, BTreeMap::from(of), "{command}");
+        assert!(
+            desk.read("m.prom")
+                .contains("status=\"created\",manifest=\"test\"} 4\n")
+        );
+        let step = desk.read("step.md");
+        assert!(step.contains("| collected | 1 |"), "{step}");
+        assert!(step.contains("| IN&#95;PROGRESS |"), "{step}");
+    }
+    // A run that was not asked for files says nothing of them.
+    with_all(&desk, "run").expect(1);
+    let expected = BTreeMap::from(who.map(|name| {
+        let outcome = if name == "refused-404" { "failure" } else { "" };
+        (name.to_owned(), outcome.to_owned())
+    }));
+    assert_eq!(cases(&desk.read("j.xml")), expected);
+    assert_eq!(
+        summary(&desk.read("s.json"))["uncollected"],
+        serde_json::json!([])
+    );
+}
+
+/// A small disk of its own; unmounted when dropped.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    /// None where one cannot be had, which is said where it is seen.
+    fn mount(place: std::path::PathBuf) -> Option<Self> {
+        fs::create_dir(&place).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"]);
+        let mounted = mount.arg(&place).output();
+        if mounted.is_ok_and(|mounted| mounted.status.success()) {
+            return Some(SmallDisk(place));
+        }
+        use std::io::Write as _;
+        let _ = std::io::stderr().write_all(
+            b"\nSKIPPED: no small disk can be mounted here; none was filled in mid-run\n",
+        );
+        None
+    }
+
+    fn fill(&self) {
+        let mut bytes = fs::File::create(self.0.join("fill")).unwrap();
+        let written = std::io::copy(&mut std::io::repeat(7), &mut bytes);
+        assert!(written.is_err());
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// What lies on the disk of the outputs stays as it is; the run goes on, and ends as it would have.
+#[test]
+fn a_disk_that_fills_in_mid_run_changes_nothing_else() {
+    let server = Served::new("latency: { fixed: 80ms }");
+    // So many that the history outgrows what its disk has given it already.
+    let who: Vec<String> = (1..30).map(|n| format!("p{n}")).collect();
+    let who = who.iter().map(String::as_str).chain(["refused-404"]);
+    let desk = Desk::new();
+    let settings = "limits.concurrency: 1";
+    desk.manifest_with(server.url(), settings, &partners(who, "USER", "2026-08"));
+    let Some(disk) = SmallDisk::mount(desk.path("small")) else {
+        return;
+    };
+    desk.write("small/j.xml", "before");
+    desk.write("small/m.prom", "before");
+    symlink("small/h.jsonl", desk.path("m.ledger.history.jsonl")).unwrap();
+    let options = ["--junit=small/j.xml", "--metrics=small/m.prom", "--quiet"];
+    let running = desk
+        .converge()
+        .args(options)
+        .arg("--summary-json=s.json")
+        .start();
+    eventually("something is under way", || !server.creates().is_empty());
+    disk.fill();
+    let ended = running.wait().expect(1);
+    for file in ["small/j.xml", "small/m.prom", "m.ledger.history.jsonl"] {
+        let told = format!("{file} cannot be written (");
+        assert_eq!(ended.stderr.matches(&told).count(), 1, "{file}: {ended}");
+    }
+    assert_eq!(desk.read("small/j.xml"), "before");
+    assert_eq!(desk.read("small/m.prom"), "before");
+    assert_eq!(summary(&desk.read("s.json"))["counts"]["created"], 29);
+    let ledger = desk.ledger().at_rest(30);
+    assert_eq!((ledger.count("created"), ledger.count("failed")), (29, 1));
+    server.nothing_twice();
+}
+
+/// Beside a JSON log, too; and what would be an older command within its lines is data there.
+#[test]
+fn github_gets_warnings_beside_a_json_log() {
+    let (_server, desk) = world("");
+    fs::create_dir(desk.path("m.ledger.history.jsonl")).unwrap();
+    let manifest = desk.read("m.yaml").replace("name: test", "name: \"##[x]\"");
+    desk.write("m.yaml", manifest);
+    let ended = desk
+        .converge()
+        .args(["--log-format=json", "-vv"])
+        .env("GITHUB_ACTIONS", "true")
+        .expect(1);
+    let lines = |begin: &str| {
+        ended
+            .stderr
+            .lines()
+            .filter(|l| l.starts_with(begin))
+            .count()
+    };
+    assert_eq!(lines("::warning::the history "), 1, "{ended}");
+    assert_eq!(lines("::error file="), 2, "{ended}");
+    let logged = ended.stderr.lines().filter(|line| !line.starts_with("::"));
+    for line in logged {
+        let line: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        assert!(line["level"].is_string());
+    }
+    assert!(!ended.stderr.contains("##["), "{ended}");
 }

@@ -72,6 +72,33 @@ fn a_page_is_written_whole_and_says_how_it_was_made() {
     );
 }
 
+/// From the history where there is one; whatever stands in that.
+#[test]
+fn the_page_tells_how_it_went_over_time() {
+    let server = Served::new(READY);
+    let desk = desk(&server);
+    let page = || {
+        let ended = desk.monthend(["report", "m.ledger.csv", "-o", "page.html"]);
+        ended.expect(0);
+        desk.read("page.html")
+    };
+    let told = page();
+    let attempts = desk.read("m.ledger.history.jsonl");
+    let attempts = attempts.matches(r#""kind":"attempt""#).count();
+    for part in [
+        "How it went over time",
+        &format!("{attempts} creates left within "),
+        r#"<rect class="sent""#,
+        "The same in figures",
+    ] {
+        assert!(told.contains(part), "no {part:?} in\n{told}");
+    }
+    desk.write("m.ledger.history.jsonl", "{\"at\":\"torn\n[]\nnull\n");
+    assert!(!page().contains("How it went over time"));
+    fs::remove_file(desk.path("m.ledger.history.jsonl")).unwrap();
+    assert!(!page().contains("How it went over time"));
+}
+
 #[test]
 fn foreign_text_is_text() {
     let server = Served::new("");
@@ -214,7 +241,19 @@ fn what_keeps_a_page_from_being_written_has_its_exit_code() {
     )
     .expect(2);
     report("m.ledger.csv", &["-o", "p.html", "--max-drop", "10%"]).expect(2);
-    report("m.yaml", &["-o", "p.html"]).expect(4);
+    // The variable is no mistake where nothing is compared; else it has to be a percentage.
+    report("m.ledger.csv", &["-o", "v.html"])
+        .env("MONTHEND_MAX_DROP", "10%")
+        .expect(0);
+    report(
+        "m.ledger.csv",
+        &["-o", "v.html", "--compare", "m.ledger.csv"],
+    )
+    .env("MONTHEND_MAX_DROP", "much")
+    .expect(2)
+    .says(["MONTHEND_MAX_DROP is \"much\""]);
+    desk.write("notes.txt", "no ledger\n");
+    report("notes.txt", &["-o", "p.html"]).expect(4);
     assert!(!desk.has("p.html"));
     // Never over what it is made from, whatever that is called.
     std::os::unix::fs::symlink(desk.path("m.ledger.csv"), desk.path("link.html")).unwrap();
@@ -230,6 +269,19 @@ fn what_keeps_a_page_from_being_written_has_its_exit_code() {
         let ended = report("m.ledger.csv", &["-o", output, "--manifest", "m.yaml"]).expect(2);
         ended.says(["would be written over"]);
         assert_eq!(desk.read(output), before, "{output}");
+    }
+    // Nor where what belongs to a ledger lies or will lie.
+    for output in [
+        "m.ledger.csv.lock",
+        "m.ledger.history.jsonl",
+        "m.ledger.csv.state",
+        "m.ledger.rescued-20261001T000000Z.csv",
+    ] {
+        let before = fs::read(desk.path(output)).ok();
+        report("m.ledger.csv", &["-o", output])
+            .expect(2)
+            .says(["would be written over"]);
+        assert_eq!(fs::read(desk.path(output)).ok(), before, "{output}");
     }
     // What is no input may be replaced.
     desk.write("p.html", "old");

@@ -1,6 +1,6 @@
 //! People between the runs: one who decides what is in doubt, by the server's own record, and one with a spreadsheet.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
 use monthend::{
@@ -18,17 +18,48 @@ pub(crate) const LEDGER: &str = "m.ledger.csv";
 
 /// All reports that the server ever had, by the state file that it keeps.
 pub(crate) fn record(desk: &Desk) -> Vec<StoredReport> {
+    let made = all_records(desk)
+        .into_iter()
+        .filter_map(|record| match record {
+            Record::Made(made) => Some(StoredReport::try_from(made).unwrap()),
+            Record::Deleted { .. } | Record::Renewed { .. } | Record::Tried { .. } => None,
+        });
+    made.collect()
+}
+
+/// The ids of those that are gone.
+fn deleted(desk: &Desk) -> BTreeSet<String> {
+    let deleted = all_records(desk)
+        .into_iter()
+        .filter_map(|record| match record {
+            Record::Deleted { id } => Some(id),
+            Record::Made(_) | Record::Renewed { .. } | Record::Tried { .. } => None,
+        });
+    deleted.collect()
+}
+
+fn all_records(desk: &Desk) -> Vec<Record> {
     let text = desk.read("state");
     let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
     let records = whole
         .lines()
         .skip(1)
-        .map(|line| serde_json::from_str::<Record>(line).unwrap_or_else(|e| panic!("{e}: {line}")));
-    let made = records.filter_map(|record| match record {
-        Record::Made(made) => Some(StoredReport::try_from(made).unwrap()),
-        Record::Deleted { .. } | Record::Renewed { .. } | Record::Tried { .. } => None,
-    });
-    made.collect()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")));
+    records.collect()
+}
+
+/// Rows that hold somebody else's report, or an old one, although a create of ours made theirs.
+pub(crate) fn passed_over(reports: &[StoredReport], ledger: &LedgerFile) -> Vec<String> {
+    let ours = reports.iter().filter(|r| r.origin == Origin::Create);
+    let ours: BTreeMap<String, &str> = ours.map(|r| (asked(r), &*r.id)).collect();
+    let mut passed_over = Vec::new();
+    for line in &ledger.lines {
+        let (id, made) = (&line["report_id"], ours.get(&asked_by(line)));
+        if let Some(made) = made.filter(|made| !id.is_empty() && **made != id) {
+            passed_over.push(format!("{made} was made for it: {line:?}"));
+        }
+    }
+    passed_over
 }
 
 /// Decides every row in doubt of a ledger at rest: takes what we made for it, else what is there where
@@ -43,10 +74,12 @@ pub(crate) fn resolve(desk: &Desk, unread: bool, takes_others: bool) -> Vec<Stri
         }
         let ledger = desk.ledger();
         let owned: BTreeSet<&str> = ledger.report_ids().into_iter().collect();
+        let gone = deleted(desk);
         let fits = |report: &&StoredReport| {
             asked(report) == asked_by(line)
                 && report.category == Category::Reconciliation
                 && !owned.contains(&*report.id)
+                && !gone.contains(&*report.id)
         };
         let reports = record(desk);
         let mut fitting: Vec<&StoredReport> = reports.iter().filter(fits).collect();

@@ -9,23 +9,25 @@ use monthend::{
 };
 
 use crate::{
+    clock::Clock,
     hands::{self, LEDGER},
     support::{Desk, Monthend, Served, breaches, law::asked},
     world::{Nature, Plan, SETTLE},
 };
 
 /// A run that was once told to wait by a server that hardly answers is slow for minutes; one that takes longer hangs.
-const PATIENCE: Duration = Duration::from_secs(300);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 /// Runs of a calm server, each with a person after it, until nothing is left to do.
 const CALM_RUNS: usize = 6;
 /// Exit codes of a process that was not killed: what is documented, but for usage (2) and the ledger (4), with which
 /// nothing is wrong here.
 const CODES: [i32; 5] = [0, 1, 3, 130, 143];
 
-struct History<'t> {
-    rng: Rng,
-    desk: Desk,
-    plan: Plan,
+pub(crate) struct History<'t> {
+    pub(crate) rng: Rng,
+    pub(crate) desk: Desk,
+    pub(crate) plan: Plan,
+    pub(crate) clock: Clock,
     nature: Nature,
     server: Served,
     told: &'t mut Vec<String>,
@@ -48,9 +50,11 @@ pub(crate) fn play(seed: u64, told: &mut Vec<String>) -> Result<(), String> {
     let config = nature.worst(&mut rng, &plan);
     let server = serve(&desk, &config);
     let takes_others = nature.refuses_duplicates();
+    let clock = Clock::new(&desk);
     let mut history = History {
         rng,
         desk,
+        clock,
         plan,
         nature,
         server,
@@ -73,7 +77,7 @@ fn serve(desk: &Desk, config: &str) -> Served {
 }
 
 impl History<'_> {
-    fn tell(&mut self, text: String) {
+    pub(crate) fn tell(&mut self, text: String) {
         if self.tells {
             println!("{text}");
         }
@@ -95,8 +99,7 @@ impl History<'_> {
 
     fn step(&mut self) -> Result<(), String> {
         let has_ledger = self.desk.has(LEDGER);
-        match self.rng.u8(0..20) {
-            0..=8 => self.run(),
+        match self.rng.u8(0..26) {
             9..=11 if has_ledger && self.is_at_rest() => {
                 let others = self.takes_others;
                 let told = hands::resolve(&self.desk, false, others);
@@ -125,12 +128,27 @@ impl History<'_> {
                 // Whoever asks for what exists waits until it is listed.
                 sleep(SETTLE * 2);
                 std::fs::remove_file(self.desk.path(LEDGER)).unwrap();
+                self.forget_copies();
                 (self.lost, self.takes_others) = (true, true);
                 self.tell("the ledger is lost".to_owned());
                 self.run()
             }
+            20..=21 if has_ledger && self.is_at_rest() && !self.lost => self.copy_aside(),
+            22..=23 if has_ledger && self.is_at_rest() && !self.lost => self.two_people(),
+            24..=25 => {
+                self.sets_clock();
+                self.run()
+            }
             _ => self.run(),
         }
+    }
+
+    /// Somebody sets the computer's clock.
+    fn sets_clock(&mut self) {
+        let aheads = [-86_400, -3600, -30, -2, 0, 2, 30, 3600, 86_400];
+        let ahead = aheads[self.rng.usize(0..aheads.len())];
+        self.clock.set(ahead);
+        self.tell(format!("the clock is set to {ahead} s ahead"));
     }
 
     /// Whether no process that was killed left its journal: whoever edits a ledger does so after a command that ended.
@@ -147,6 +165,8 @@ impl History<'_> {
 
     /// A run or a retry with drawn options, that ends by itself, by a signal, or killed.
     fn run(&mut self) -> Result<(), String> {
+        let at_rest = self.desk.has(LEDGER).then(|| self.is_at_rest());
+        let before = (at_rest == Some(true)).then(|| self.desk.read(LEDGER));
         let rng = &mut self.rng;
         let retry = !self.lost && self.desk.has(LEDGER) && rng.u8(0..4) == 0;
         let mut command = if retry {
@@ -164,15 +184,26 @@ impl History<'_> {
             command = command.arg(selector);
             whole = false;
         }
-        let fate = rng.u8(0..10);
+        let fate = rng.u8(0..13);
+        let is_set = rng.u8(0..6) == 0;
         let after = match rng.bool() {
             true => Duration::from_millis(rng.u64(1..150)),
             false => Duration::from_millis(rng.u64(1..1500)),
         };
         let command = renewable(command).arg(format!("--grace={}ms", rng.u64(1..600)));
         let shown = command.to_string();
-        let mut running = command.start();
+        let mut running = self.clock.shown_to(command).start();
+        if is_set {
+            sleep(after / 2);
+            self.sets_clock();
+        }
+        let mut meddled = None;
         let ended = match fate {
+            // A torn last line is no copy that anybody saves.
+            10.. if at_rest != Some(false) && !self.lost => {
+                meddled = self.meddle(&mut running, before.as_deref());
+                running.wait_at_most(PATIENCE)
+            }
             0..=4 => running.wait_at_most(PATIENCE),
             5..=7 => {
                 sleep(after);
@@ -187,7 +218,12 @@ impl History<'_> {
             }
         };
         self.tell(ended.to_string());
-        if !ended.code.is_some_and(|code| CODES.contains(&code)) {
+        if let Some(meddled) = &meddled {
+            self.tell(format!("  {meddled}"));
+            self.judge_meddled(meddled, &ended)?;
+        }
+        let was_noticed = ended.code == Some(4) && meddled.is_some();
+        if !was_noticed && !ended.code.is_some_and(|code| CODES.contains(&code)) {
             // A selection may match nothing in a ledger that does not hold the row yet.
             let unknown = ended.code == Some(2) && ended.stderr.contains("matches nothing");
             if !unknown {
@@ -201,7 +237,7 @@ impl History<'_> {
     }
 
     /// Nothing was made twice, whatever the ledger says.
-    fn judge_made(&self) -> Result<(), String> {
+    pub(crate) fn judge_made(&self) -> Result<(), String> {
         let mut made: BTreeMap<String, Vec<StoredReport>> = BTreeMap::new();
         for report in hands::record(&self.desk) {
             if report.origin == Origin::Create {
@@ -216,12 +252,16 @@ impl History<'_> {
     }
 
     /// The law, for a ledger at rest.
-    fn judge(&self) -> Result<(), String> {
+    pub(crate) fn judge(&self) -> Result<(), String> {
         if !self.desk.has(LEDGER) {
             return self.judge_made();
         }
         let ledger = self.desk.ledger();
-        let breaches = breaches(&hands::record(&self.desk), &ledger);
+        let reports = hands::record(&self.desk);
+        let mut breaches = breaches(&reports, &ledger);
+        if !self.takes_others {
+            breaches.extend(hands::passed_over(&reports, &ledger));
+        }
         if breaches.is_empty() {
             return Ok(());
         }
@@ -241,7 +281,8 @@ impl History<'_> {
             if self.lost {
                 command = command.arg("--existing=adopt");
             }
-            let ended = renewable(command).start().wait_at_most(PATIENCE);
+            let ended = self.clock.shown_to(renewable(command));
+            let ended = ended.start().wait_at_most(PATIENCE);
             self.tell(ended.to_string());
             self.judge()?;
             match ended.code {
@@ -259,7 +300,8 @@ impl History<'_> {
             let told = hands::resolve(&self.desk, true, self.takes_others);
             self.tell(told.join("\n"));
             if self.desk.ledger().count("failed") > 0 {
-                let ended = renewable(self.desk.retry()).start().wait_at_most(PATIENCE);
+                let retry = self.clock.shown_to(renewable(self.desk.retry()));
+                let ended = retry.start().wait_at_most(PATIENCE);
                 self.tell(ended.to_string());
                 self.judge()?;
             }
@@ -269,7 +311,7 @@ impl History<'_> {
 }
 
 /// With all that renews a token.
-fn renewable(command: Monthend) -> Monthend {
+pub(crate) fn renewable(command: Monthend) -> Monthend {
     command
         .env("WEBEX_CLIENT_ID", CLIENT_ID)
         .env("WEBEX_CLIENT_SECRET", CLIENT_SECRET)

@@ -65,6 +65,14 @@ impl Plan {
         }
     }
 
+    /// Two selectors that share all of it out, twins together: one for each of two people.
+    pub(crate) fn parts(&self) -> [String; 2] {
+        match self.types[..] {
+            [one, other] => [one, other].map(|name| format!("--type={name}")),
+            _ => [1, 2].map(|share| format!("--partition={share}/2")),
+        }
+    }
+
     /// What stands under `jobs:` now.
     pub(crate) fn jobs(&self) -> String {
         self.jobs
@@ -76,9 +84,12 @@ impl Plan {
         self.periods = PERIODS.len().min(self.periods + 1);
     }
 
-    /// A planned request, as a report that is there from the beginning.
-    fn existing(&self, rng: &mut Rng, category: bool) -> String {
-        let org = rng.usize(0..self.orgs.len() + usize::from(self.has_own));
+    /// A request of the first `orgs` sub-partners or of our own, as a report that is there from the beginning.
+    fn existing(&self, rng: &mut Rng, orgs: usize, category: bool) -> String {
+        let org = match rng.usize(0..orgs + usize::from(self.has_own)) {
+            org if org < orgs => org,
+            _ => self.orgs.len(),
+        };
         let org = self.orgs.get(org).map_or(String::new(), |org| {
             format!("sub_partner: {}, ", partner(org))
         });
@@ -128,12 +139,18 @@ impl Nature {
         if rng.u8(0..4) == 0 {
             set("created_in_whole_seconds", "true");
         }
-        let existing = match rng.u8(0..3) {
-            0 => (0..rng.usize(1..8))
-                .map(|_| plan.existing(rng, shows_category))
-                .collect(),
-            _ => String::new(),
+        let shifts = rng.u8(0..4) == 0;
+        if shifts {
+            set("paging", "offset");
+        }
+        // Pages shift where there is something to delete, and more than one page of it.
+        let (existing, orgs) = match rng.u8(0..3) {
+            _ if shifts => (rng.usize(10..40), 2),
+            0 => (rng.usize(1..8), plan.orgs.len()),
+            _ => (0, 0),
         };
+        let existing = (0..existing).map(|_| plan.existing(rng, orgs, shows_category));
+        let existing = existing.collect();
         Nature {
             seed: rng.u32(..),
             shows_created_by,
@@ -141,6 +158,11 @@ impl Nature {
             fixed,
             existing,
         }
+    }
+
+    /// Whether a report that is deleted between two pages of a list shifts the rest.
+    fn shifts(&self) -> bool {
+        self.fixed.contains("offset")
     }
 
     /// Whether a second identical create is answered with 409.
@@ -174,7 +196,10 @@ reports: {{ list_lag: {}, list_lag_jitter: {}, get_lag: {}, replica_lag: {}, sta
             one(&["0ms", "0ms", "200ms"]),
             list_shows_created,
             one(&["0ms", "200ms", "500ms"]),
-            one(&["100", "100", "3", "1"]),
+            match self.shifts() {
+                true => one(&["2", "1"]),
+                false => one(&["100", "100", "3", "1"]),
+            },
         );
         if rng.u8(0..8) == 0 {
             yaml += &format!(", list_504_above: {}", [40, 10, 1][rng.usize(0..3)]);
@@ -199,6 +224,12 @@ reports: {{ list_lag: {}, list_lag_jitter: {}, get_lag: {}, replica_lag: {}, sta
             "  - {{ when: {{ endpoint: create, probability: {} }}, then: [{creates}] }}\n",
             [0.1, 0.3, 0.5][rng.usize(0..3)]
         );
+        if self.shifts() {
+            yaml += &format!(
+                "  - {{ when: {{ endpoint: list, probability: {} }}, then: [{{ kind: delete }}] }}\n",
+                [0.3, 1.0][rng.usize(0..2)]
+            );
+        }
         let reads = one_of(
             rng,
             &[

@@ -8,8 +8,10 @@ use monthend::{
     server_model::Person,
 };
 
+use tokio::time::Instant;
+
 use super::{
-    history::History,
+    history::{History, Process},
     server::{Reading, Report},
 };
 
@@ -84,9 +86,6 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
     {
         return Ok("in doubt: another person's, after an earlier process");
     }
-    if history.world.disturbed() > process.disturbed {
-        return Ok("in doubt: the computer slept, or its clock was set");
-    }
     let margin = match earlier {
         true => Duration::from_secs(65),
         false => Duration::from_secs(11),
@@ -106,19 +105,39 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
     if earlier && process.answered.is_empty() && named.iter().any(|report| is_old(&report)) {
         return Ok("in doubt: one of our own, and no clock to say how old");
     }
-    let reads: Vec<_> = (process.answered.iter())
-        .flat_map(|(id, left)| {
-            history
-                .server
-                .reads(id)
-                .into_iter()
-                .map(move |read| (read.at - *left, read.told && read.whole))
-        })
-        .collect();
-    if !reads.is_empty() && !reads.iter().any(|(after, told)| *told && *after < CLOSE) {
+    let was_read = |id| !history.server.reads(id).is_empty();
+    if process.answered.keys().any(was_read) && !was_calibrated(history, &process, |_| true) {
         return Ok("in doubt: nothing of ours was read in time");
     }
+    // What is known of clocks is forgotten when they are disturbed, and no age is known across that; nor does a look tell
+    // one in whose middle they were.
+    let (began, now) = (process.began.unwrap_or_else(Instant::now), Instant::now());
+    let left = history.server.first_left_since(row.request(), began);
+    let of_this_era = |witness: Instant| {
+        let looked = now.checked_sub(LONG).unwrap_or(began);
+        let from = left.map_or(witness, |left| left.min(witness)).min(looked);
+        !history.world.was_disturbed(from, now)
+    };
+    if history.world.was_disturbed(began, now) && !was_calibrated(history, &process, of_this_era) {
+        return Ok("in doubt: the computer slept, or its clock was set");
+    }
     Err("the server showed what was needed".to_owned())
+}
+
+/// Whether a report that a create of this process was answered with has shown in time what the server's clocks show.
+/// `counts` says whether one does whose create left then.
+fn was_calibrated(
+    history: &History<'_>,
+    process: &Process,
+    counts: impl Fn(Instant) -> bool,
+) -> bool {
+    process.answered.iter().any(|(id, left)| {
+        let mut reads = history.server.reads(id);
+        reads.retain(|read| read.told && read.at - *left < CLOSE && counts(*left));
+        // A list of several pages counts once it was read twice.
+        let pages = reads.iter().filter(|read| !read.whole).count();
+        pages >= 2 || pages < reads.len()
+    })
 }
 
 /// Reports that are surely ours, as far as this process can know, and that the server shows in full.

@@ -169,14 +169,14 @@ pub(crate) struct Process {
     pub(crate) doubts: BTreeMap<RequestId, Option<DateTime<Utc>>>,
     /// Rows in doubt whose create the server accepted, and how often they were sent.
     pub(crate) said_yes: BTreeMap<RequestId, u32>,
-    /// How often its computer had slept, or its clock was set, when it began.
-    pub(crate) disturbed: u32,
+    /// When it began.
+    pub(crate) began: Option<Instant>,
     /// When the last look-ups of rows begin that are in doubt since this process runs, at the earliest.
     pub(crate) settled: BTreeMap<RequestId, Instant>,
 }
 
 impl Process {
-    fn of(ledger: &Ledger, settle: Duration, world: &World) -> Self {
+    fn of(ledger: &Ledger, settle: Duration) -> Self {
         let doubts = ledger.rows().filter(|row| {
             matches!(row.state, State::Sending { .. }) || row.state.intent().is_some()
         });
@@ -192,7 +192,7 @@ impl Process {
                 .filter(|row| matches!(row.last_answer.http_status, Some(200..300)))
                 .map(|row| (row.id(), row.attempts))
                 .collect(),
-            disturbed: world.disturbed(),
+            began: Some(Instant::now()),
             settled: (ledger.rows())
                 .map(|row| (row.id(), Instant::now() + settle))
                 .collect(),
@@ -305,7 +305,7 @@ impl<'w> History<'w> {
             return None;
         }
         checks::at_rest(self, &ledger);
-        *self.process.borrow_mut() = Process::of(&ledger, self.settings.retry.settle, self.world);
+        *self.process.borrow_mut() = Process::of(&ledger, self.settings.retry.settle);
         let (mut idle, mut work) = (Counts::default(), Vec::new());
         for (place, row) in ledger.places() {
             match row.state {

@@ -71,6 +71,8 @@ pub(crate) struct Server<'w> {
     /// Requests whose creates left the client.
     sent: RefCell<BTreeSet<Request>>,
     first_left: RefCell<BTreeMap<Request, DateTime<Utc>>>,
+    /// When each create left, by the client's own clock.
+    left: RefCell<BTreeMap<Request, Vec<Instant>>>,
     /// Creates that the server let in, by request.
     arrived: RefCell<BTreeMap<Request, u32>>,
     /// Requests that were answered as another one before.
@@ -92,6 +94,7 @@ impl<'w> Server<'w> {
             paused_until: Cell::new(None),
             sent: RefCell::default(),
             first_left: RefCell::default(),
+            left: RefCell::default(),
             arrived: RefCell::default(),
             misled: RefCell::default(),
             flying: RefCell::default(),
@@ -189,6 +192,13 @@ impl<'w> Server<'w> {
     /// When the first create for `request` left, by the clock that stamps reports.
     pub(crate) fn first_left(&self, request: &Request) -> Option<DateTime<Utc>> {
         self.first_left.borrow().get(request).copied()
+    }
+
+    /// When the first create for `request` left since `from`, by the client's own clock.
+    pub(crate) fn first_left_since(&self, request: &Request, from: Instant) -> Option<Instant> {
+        let left = self.left.borrow();
+        let since = left.get(request)?.iter().find(|at| **at >= from);
+        since.copied()
     }
 
     fn tells_all(&self, report: &Report) -> bool {
@@ -430,6 +440,9 @@ impl Api for Server<'_> {
         (self.first_left.borrow_mut())
             .entry(request.clone())
             .or_insert(now);
+        (self.left.borrow_mut().entry(request.clone()))
+            .or_default()
+            .push(Instant::now());
         self.flying.borrow_mut().push(request.clone());
         let what = What::Create(request.clone());
         let answer = self.exchange(Some(token), what, on_head, |_, wire| wire.created(request));

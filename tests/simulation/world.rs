@@ -35,8 +35,8 @@ pub(crate) struct World {
     /// How long the computer has slept: its monotonic clock stood still, and everybody else's went on.
     slept: Cell<Duration>,
     disturbances: Cell<Disturbances>,
-    /// How often the computer has slept, or its clock was set, while a process ran.
-    disturbed: Cell<u32>,
+    /// When the computer slept, or its clock was set, while a process ran: these end the eras of its clocks.
+    disturbed: RefCell<Vec<Instant>>,
     /// Disk and network steps until everything stops; `None`: no crash is planned.
     steps_left: Cell<Option<u32>>,
     crashed: Cell<bool>,
@@ -56,7 +56,7 @@ impl World {
             wall_shift: Cell::new(chrono::Duration::zero()),
             slept: Cell::default(),
             disturbances: Cell::default(),
-            disturbed: Cell::new(0),
+            disturbed: RefCell::default(),
             steps_left: Cell::new(None),
             crashed: Cell::new(false),
             crash: Notify::new(),
@@ -106,9 +106,10 @@ impl World {
         self.disturbances.set(disturbances);
     }
 
-    /// How often the computer has slept, or its clock was set, while a process ran.
-    pub(crate) fn disturbed(&self) -> u32 {
-        self.disturbed.get()
+    /// Whether the computer slept, or its clock was set, between these two.
+    pub(crate) fn was_disturbed(&self, from: Instant, to: Instant) -> bool {
+        let disturbed = self.disturbed.borrow();
+        disturbed.iter().any(|at| from <= *at && *at <= to)
     }
 
     fn may_be_disturbed(&self) {
@@ -131,7 +132,7 @@ impl World {
             self.count("worse: a clock set in mid-run");
             self.trace(|| format!("CLOCK SET {seconds} s ahead"));
         }
-        self.disturbed.set(self.disturbed.get() + 1);
+        self.disturbed.borrow_mut().push(Instant::now());
         self.disturbances.set(left);
     }
 

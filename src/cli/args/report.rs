@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, builder::FalseyValueParser};
 
-use crate::audit::MaxDrop;
+use super::comparison::{EARLIER, MaxDropArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// The ledger
+    /// The ledger, or the manifest (.yaml, .yml) whose ledger is meant
     pub(crate) ledger: PathBuf,
 
     /// The page to write: an HTML file
@@ -17,25 +17,22 @@ pub(crate) struct ReportArgs {
 
     /// An earlier ledger, with its files beside it: show what was then, who has vanished, and whose figures dropped
     #[arg(
-        long,
+        id = EARLIER,
+        long = "compare",
         help_heading = "Comparing",
         env = "MONTHEND_COMPARE",
         value_name = "EARLIER_LEDGER"
     )]
     pub(crate) compare: Option<PathBuf>,
 
-    /// By how much a figure may fall
-    #[arg(
-        long,
-        help_heading = "Comparing",
-        env = "MONTHEND_MAX_DROP",
-        value_name = "P%",
-        default_value_t,
-        requires = "compare"
-    )]
-    pub(crate) max_drop: MaxDrop,
+    #[command(flatten)]
+    pub(crate) max_drop: MaxDropArgs,
 
-    /// The manifest, for the sums of its `audit.totals`
+    /// The manifest, for the sums of its `audit.totals` [default: the one that is named instead of a ledger]
     #[arg(long, env = "MONTHEND_MANIFEST", value_name = "MANIFEST")]
     pub(crate) manifest: Option<PathBuf>,
+
+    /// Of a manifest's ledgers, that of the rehearsals
+    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX", value_parser = FalseyValueParser::new())]
+    pub(crate) sandbox: bool,
 }

@@ -12,6 +12,7 @@ mod schema;
 mod served;
 #[cfg(unix)]
 mod terminal;
+mod xsd;
 
 pub(crate) use browser::Browser;
 pub(crate) use command::{Ended, Monthend, Running};
@@ -22,6 +23,7 @@ pub(crate) use ledger::{COLUMNS, LedgerFile, Line, csv_cells, to_csv};
 pub(crate) use redact::redact;
 pub(crate) use schema::follows;
 pub(crate) use served::{Apart, Served, TOKEN};
+pub(crate) use xsd::is_junit;
 
 use std::time::{Duration, Instant};
 

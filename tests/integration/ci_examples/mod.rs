@@ -1,16 +1,15 @@
-//! `examples/ci/`: each file's commands, run as its engine would run them, against the sandbox.
-//!
-//! What an engine is here: its variables, its folders, its artifacts, and the order of its jobs. What only brings the
-//! binary or the repository to a machine is done by the test.
+//! `examples/ci/`, and the jobs that the pages show: each one's commands, run as its engine would run them, against the
+//! sandbox.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    os::unix::fs::symlink,
-    path::{Path, PathBuf},
-    process::Command,
+mod engines;
+mod pages;
+
+use std::{fs, path::Path};
+
+use engines::{
+    Machine, Variables, copy_all, examples, github_job, gitlab_job, list, read, text, unhurried,
+    yaml,
 };
-
 use serde_yaml::Value;
 
 use crate::support::{Desk, LedgerFile, Monthend, Served, TOKEN};
@@ -18,29 +17,9 @@ use crate::support::{Desk, LedgerFile, Monthend, Served, TOKEN};
 /// How many requests `monthly.yaml` comes to.
 const ALL: usize = 1 + 3 * 2;
 
-type Variables = BTreeMap<String, String>;
-
 /// Reports are complete at once.
 fn served() -> Served {
     Served::new("reports: { completes_after: 0s }")
-}
-
-fn examples() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/ci")
-}
-
-fn read(name: &str) -> String {
-    fs::read_to_string(examples().join(name)).unwrap()
-}
-
-/// A manifest as it is, but for the rate: that would only take time here.
-fn unhurried(manifest: String) -> String {
-    assert!(!manifest.contains("limits:"));
-    manifest + "limits: { rate: unlimited }\n"
-}
-
-fn yaml(name: &str) -> Value {
-    serde_yaml::from_str(&read(name)).unwrap()
 }
 
 /// The documents of a file with several.
@@ -53,160 +32,21 @@ fn documents(name: &str) -> Vec<Value> {
         .collect()
 }
 
-fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        Value::Bool(truth) => truth.to_string(),
-        other => panic!("no text: {other:?}"),
-    }
-}
-
-fn list(value: &Value) -> Vec<Value> {
-    value.as_sequence().cloned().unwrap_or_default()
-}
-
-/// The pairs of a mapping, as texts.
-fn pairs(value: &Value) -> Variables {
-    let pairs = value.as_mapping().into_iter().flatten();
-    pairs
-        .map(|(name, value)| (text(name), text(value)))
-        .collect()
-}
-
-/// A machine of an engine: a folder with the repository's files, and what every command there finds.
-struct Machine<'a> {
-    folder: PathBuf,
-    desk: &'a Desk,
-    server: &'a Served,
-}
-
-impl<'a> Machine<'a> {
-    fn new(desk: &'a Desk, server: &'a Served, name: &str) -> Self {
-        let folder = desk.path(name);
-        fs::create_dir_all(folder.join("ci")).unwrap();
-        fs::create_dir_all(desk.path("bin")).unwrap();
-        fs::write(folder.join("monthly.yaml"), unhurried(read("monthly.yaml"))).unwrap();
-        let program = |path: PathBuf, text: &str| {
-            use std::os::unix::fs::PermissionsExt as _;
-            fs::write(&path, text).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        };
-        program(folder.join("ci/install-monthend"), "#!/bin/sh\n");
-        // Nobody can download what was never made.
-        program(desk.path("bin/gh"), "#!/bin/sh\nexit 1\n");
-        let _ = symlink(env!("CARGO_BIN_EXE_monthend"), desk.path("bin/monthend"));
-        Machine {
-            folder,
-            desk,
-            server,
-        }
-    }
-
-    /// Runs a script as CI engines do: it ends with the first command that fails. Gives the exit code.
-    fn shell(&self, script: &str, variables: &Variables) -> i32 {
-        let path = std::env::var("PATH").unwrap();
-        let output = Command::new("bash")
-            .args(["-eo", "pipefail", "-c", script])
-            .current_dir(&self.folder)
-            .env_clear()
-            .envs(variables)
-            .env("MONTHEND_BASE_URL", self.server.url())
-            .env(
-                "PATH",
-                format!("{}:{path}", self.desk.path("bin").display()),
-            )
-            .output()
-            .unwrap();
-        println!(
-            "$ {script}\n{}{}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr),
-            output.status
-        );
-        output.status.code().unwrap()
-    }
-}
-
-/// Copies what is in one folder into another, which is made.
-fn copy_all(from: &Path, to: &Path) {
-    let copied = Command::new("sh")
-        .args(["-c", "mkdir -p \"$2\" && cp -R \"$1/.\" \"$2\"", "sh"])
-        .args([from, to])
-        .status();
-    assert!(copied.unwrap().success());
-}
-
 /// Every request is created once, by this server, and its file is there.
 #[track_caller]
 fn is_complete(server: &Served, ledger: &Path, rows: usize) {
-    let rows_there = LedgerFile::read(ledger).at_rest(rows);
-    assert_eq!(rows_there.count("created"), rows);
-    assert_eq!(rows_there.report_ids(), server.report_ids());
-    for file in rows_there.column("report_file") {
+    for file in is_created(server, ledger, rows).column("report_file") {
         assert!(ledger.with_file_name(file).is_file(), "{file}");
     }
 }
 
-/// `${{ … }}` as GitHub fills it in.
-fn filled(text: &str, share: usize) -> String {
-    let share = share.to_string();
-    let known = [
-        ("matrix.share", share.as_str()),
-        ("github.run_id", "7001"),
-        ("github.run_attempt", "1"),
-        ("github.token", "gh-token"),
-        ("secrets.WEBEX_ACCESS_TOKEN", TOKEN),
-    ];
-    let mut text = text.to_owned();
-    for (name, value) in known {
-        text = text.replace(&format!("${{{{ {name} }}}}"), value);
-    }
-    assert!(!text.contains("${{"), "{text}");
-    text
-}
-
-/// Runs a job's steps on a machine of their own; gives the first exit code that is not 0.
-fn github_job(desk: &Desk, server: &Served, file: &str, job: &str, share: usize) -> i32 {
-    let workflow = yaml(file);
-    let machine = Machine::new(desk, server, &format!("{job}-{share}"));
-    let job = &workflow["jobs"][job];
-    let mut variables = pairs(&workflow["env"]);
-    variables.extend(pairs(&job["env"]));
-    for value in variables.values_mut() {
-        *value = filled(value, share);
-    }
-    let mut failed = 0;
-    for step in list(&job["steps"]) {
-        let is_always = step["if"].as_str() == Some("always()");
-        if failed != 0 && !is_always {
-            continue;
-        }
-        let with = |name: &str| filled(&text(&step["with"][name]), share);
-        let path = |name: &str| machine.folder.join(with(name));
-        match step["uses"]
-            .as_str()
-            .map(|uses| uses.split('@').next().unwrap())
-        {
-            None => failed = machine.shell(&filled(&text(&step["run"]), share), &variables),
-            Some("actions/upload-artifact") => {
-                copy_all(&path("path"), &desk.path("artifacts").join(with("name")));
-            }
-            Some("actions/download-artifact") => {
-                assert_eq!(with("pattern"), "share-*");
-                assert_eq!(with("merge-multiple"), "true");
-                for artifact in fs::read_dir(desk.path("artifacts")).unwrap() {
-                    let artifact = artifact.unwrap();
-                    if artifact.file_name().to_string_lossy().starts_with("share-") {
-                        copy_all(&artifact.path(), &path("path"));
-                    }
-                }
-            }
-            Some("actions/checkout" | "actions/cache/restore" | "actions/cache/save") => {}
-            Some(other) => panic!("what does {other} do?"),
-        }
-    }
-    failed
+/// Every request is created once, by this server.
+#[track_caller]
+fn is_created(server: &Served, ledger: &Path, rows: usize) -> LedgerFile {
+    let rows_there = LedgerFile::read(ledger).at_rest(rows);
+    assert_eq!(rows_there.count("created"), rows);
+    assert_eq!(rows_there.report_ids(), server.report_ids());
+    rows_there
 }
 
 #[test]
@@ -221,26 +61,14 @@ fn github_runs_a_matrix_and_merges_it() {
     assert_eq!(shares, [1, 2, 3]);
     // One share is lost: its job never uploads. The merge goes on, and says so.
     for share in [1, 3] {
-        assert_eq!(
-            github_job(&desk, &server, "github-actions.yml", "share", share),
-            0
-        );
+        assert_eq!(github_job(&desk, &server, &workflow, "share", share), 0);
     }
-    assert_eq!(
-        github_job(&desk, &server, "github-actions.yml", "merge", 0),
-        1
-    );
+    assert_eq!(github_job(&desk, &server, &workflow, "merge", 0), 1);
     let others = server.creates().len();
     assert!(others < ALL);
     // It runs again alone.
-    assert_eq!(
-        github_job(&desk, &server, "github-actions.yml", "share", 2),
-        0
-    );
-    assert_eq!(
-        github_job(&desk, &server, "github-actions.yml", "merge", 0),
-        0
-    );
+    assert_eq!(github_job(&desk, &server, &workflow, "share", 2), 0);
+    assert_eq!(github_job(&desk, &server, &workflow, "merge", 0), 0);
     assert_eq!(server.creates().len(), ALL);
     is_complete(&server, &desk.path("artifacts/month-end/monthly.csv"), ALL);
 }
@@ -249,7 +77,7 @@ fn github_runs_a_matrix_and_merges_it() {
 fn a_month_end_that_never_ran_fails_loudly_on_github() {
     let (desk, server) = (Desk::new(), served());
     assert_eq!(
-        github_job(&desk, &server, "github-watch.yml", "watch", 0),
+        github_job(&desk, &server, &yaml("github-watch.yml"), "watch", 0),
         1
     );
 }
@@ -270,15 +98,8 @@ fn gitlab_runs_shares_in_parallel_and_merges_them() {
                 );
             }
         }
-        let mut variables = pairs(&pipeline["variables"]);
-        variables.extend(pairs(&pipeline[job]["variables"]));
-        variables.insert("WEBEX_ACCESS_TOKEN".to_owned(), TOKEN.to_owned());
-        if index > 0 {
-            variables.insert("CI_NODE_INDEX".to_owned(), index.to_string());
-            variables.insert("CI_NODE_TOTAL".to_owned(), total.to_string());
-        }
-        let script: Vec<String> = list(&pipeline[job]["script"]).iter().map(text).collect();
-        machine.shell(&script.join("\n"), &variables)
+        let node = (index > 0).then_some((index, total));
+        gitlab_job(&machine, &pipeline, job, node)
     };
     for index in 1..=total {
         assert_eq!(run("month-end", index, &format!("share-{index}")), 0);
