@@ -115,7 +115,7 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
         states: standings.chain(fell).collect(),
         width: match columns.len() {
             ..6 => "",
-            6..16 => " wide",
+            6..12 => " wide",
             _ => " wide widest",
         },
         columns,

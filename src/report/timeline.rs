@@ -30,8 +30,8 @@ const SHORT: [i64; 4] = [20, 50, 100, 200];
 const FEW: i64 = 12;
 
 /// Where things stand in a picture of 1000 by 240.
-const LEFT: f64 = 70.0;
-const WIDTH: f64 = 915.0;
+const LEFT: f64 = 95.0;
+const WIDTH: f64 = 890.0;
 const SENT: Panel = Panel {
     top: 14.0,
     bottom: 130.0,
@@ -406,7 +406,8 @@ fn words(ms: i64) -> String {
 }
 
 fn words_of(ms: u64) -> String {
-    duration(std::time::Duration::from_millis(ms))
+    // Nothing takes no time at all.
+    duration(std::time::Duration::from_millis(ms.max(1)))
 }
 
 #[cfg(test)]
