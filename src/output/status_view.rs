@@ -250,6 +250,7 @@ impl StatusView {
             let said = words::cut(said, WIDTH - 2);
             let _ = writeln!(out, "\nCREATED AND NOT COLLECTED\n{whom}\n  {said}");
         }
+        let _ = writeln!(out, "\nledger {}", self.ledger);
         out
     }
 }
