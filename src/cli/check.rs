@@ -53,7 +53,8 @@ fn read(
     typed: &Typed,
     report: &mut Report,
 ) -> Result<Option<(Target, Option<Manifest>)>, CliError> {
-    let error = match Target::with_manifest(&args.manifest, &args.calendar, None) {
+    let share = args.partition()?;
+    let error = match Target::with_manifest(&args.manifest, &args.calendar, share) {
         Ok((target, manifest)) => {
             let jobs = manifest.jobs.len();
             let jobs = format!(
@@ -73,7 +74,7 @@ fn read(
         format!("{name} cannot be used: see the errors on stderr"),
         "mend it; `monthend plan` shows what it means then",
     );
-    let settings = Target::with_settings(&args.manifest, None);
+    let settings = Target::with_settings(&args.manifest, share);
     Ok(settings.ok().map(|target| (target.forgetful(), None)))
 }
 

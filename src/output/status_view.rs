@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    causes::{Alike, causes, failed},
+    causes::{Alike, Cause, causes, failed, uncollected},
     words,
 };
 use crate::ledger::{Row, State, neutralise};
@@ -51,6 +51,9 @@ pub struct StatusView {
     /// Causes with whom they concern and what was said.
     #[serde(skip)]
     concerned: Vec<[String; 3]>,
+    /// The same of created reports whose files are not there.
+    #[serde(skip)]
+    uncollected: Vec<[String; 3]>,
 }
 
 /// One sub-partner's counts, or those of the partner itself.
@@ -121,6 +124,7 @@ impl StatusView {
             by_cause: BTreeMap::new(),
             sub_partners: Vec::new(),
             concerned: Vec::new(),
+            uncollected: Vec::new(),
         };
         let rows: Vec<&Row> = rows.into_iter().collect();
         let mut places: HashMap<_, usize> = HashMap::new();
@@ -147,11 +151,13 @@ impl StatusView {
         let undone = |s: &Statuses| (s.failed, s.sending, s.pending);
         view.sub_partners
             .sort_by_key(|partner| Reverse(undone(&partner.statuses)));
-        let causes = causes(rows, Alike::Code, failed);
-        let lines = causes
-            .iter()
-            .map(|cause| [cause.code.to_owned(), cause.whom(WIDTH - 16), cause.said()]);
-        view.concerned = lines.collect();
+        let line =
+            |cause: &Cause<'_>| [cause.code.to_owned(), cause.whom(WIDTH - 16), cause.said()];
+        let causes_of = |cause: fn(&Row) -> Option<(&str, String)>| {
+            causes(rows.iter().copied(), Alike::Code, cause)
+        };
+        view.concerned = causes_of(failed).iter().map(line).collect();
+        view.uncollected = causes_of(uncollected).iter().map(line).collect();
         view
     }
 
@@ -240,6 +246,11 @@ impl StatusView {
             let said = words::cut(said, WIDTH - 2);
             let _ = writeln!(out, "{code}  {whom}\n  {said}");
         }
+        for [_, whom, said] in &self.uncollected {
+            let said = words::cut(said, WIDTH - 2);
+            let _ = writeln!(out, "\nCREATED AND NOT COLLECTED\n{whom}\n  {said}");
+        }
+        let _ = writeln!(out, "\nledger {}", self.ledger);
         out
     }
 }
