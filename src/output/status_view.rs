@@ -1,11 +1,8 @@
 //! What a ledger holds, counted.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, HashMap},
-    fmt::Write as _,
-};
+use std::{cmp::Reverse, collections::BTreeMap, fmt::Write as _};
 
+use foldhash::HashMap;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 use serde_json::Value;
@@ -127,7 +124,9 @@ impl StatusView {
             uncollected: Vec::new(),
         };
         let rows: Vec<&Row> = rows.into_iter().collect();
-        let mut places: HashMap<_, usize> = HashMap::new();
+        let mut places: HashMap<_, usize> = HashMap::default();
+        let mut types: BTreeMap<_, Statuses> = BTreeMap::new();
+        let mut periods: BTreeMap<_, Statuses> = BTreeMap::new();
         for row in &rows {
             let place = *places
                 .entry(row.request().sub_partner.as_ref())
@@ -139,15 +138,17 @@ impl StatusView {
             view.total += 1;
             view.by_status.add(&row.state);
             let request = row.request();
-            let by_type = view.by_type.entry(request.report_type.to_string());
+            let by_type = types.entry(request.report_type);
             by_type.or_default().add(&row.state);
-            let by_period = view.by_period.entry(request.period.to_string());
+            let by_period = periods.entry(request.period);
             by_period.or_default().add(&row.state);
             if matches!(row.state, State::Failed { .. } | State::InDoubt { .. }) {
                 let code = row.state.error_code().to_owned();
                 *view.by_cause.entry(code).or_default() += 1;
             }
         }
+        view.by_type = types.iter().map(|(t, s)| (t.to_string(), *s)).collect();
+        view.by_period = periods.iter().map(|(p, s)| (p.to_string(), *s)).collect();
         let undone = |s: &Statuses| (s.failed, s.sending, s.pending);
         view.sub_partners
             .sort_by_key(|partner| Reverse(undone(&partner.statuses)));
