@@ -3,12 +3,16 @@
 //! Whoever looks finds the old file or the new one, never a part, whatever crashes when.
 
 use std::{
+    ffi::{OsStr, OsString},
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
 };
 
 use tempfile::{Builder, NamedTempFile};
+
+/// What stands around the random part of an unfinished file's name.
+const SUFFIX: &str = ".new";
 
 /// A file that is being written, beside its place and under a name of its own. If it is dropped, the file is deleted.
 #[derive(Debug)]
@@ -19,16 +23,15 @@ pub struct NewFile {
 
 impl NewFile {
     /// Begins a file that will lie at `place`. It gets the permissions and, where the system lets us, the owner of the
-    /// file that is there now.
+    /// file that is there now. What a process that was killed left of such a file is deleted.
     ///
     /// # Errors
     /// The folder is missing or cannot be written.
     pub fn begin(place: &Path) -> io::Result<Self> {
-        let mut prefix = std::ffi::OsString::from(".");
-        prefix.push(place.file_name().unwrap_or_default());
-        prefix.push(".");
+        let prefix = unfinished(place);
+        sweep(folder_of(place), &prefix);
         let mut builder = Builder::new();
-        builder.prefix(&prefix).suffix(".new");
+        builder.prefix(&prefix).suffix(SUFFIX);
         #[cfg(unix)]
         let builder = {
             use std::os::unix::fs::PermissionsExt as _;
@@ -36,6 +39,8 @@ impl NewFile {
             builder.permissions(fs::Permissions::from_mode(0o666))
         };
         let file = builder.tempfile_in(folder_of(place))?;
+        // For as long as this process lives; where files cannot be locked, none is swept.
+        let _ = file.as_file().try_lock();
         if let Ok(old) = fs::metadata(place) {
             file.as_file().set_permissions(old.permissions())?;
             keep_owner(file.as_file(), &old);
@@ -89,6 +94,28 @@ impl Write for NewFile {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+/// How the names of unfinished files for `place` begin: nobody else's do.
+fn unfinished(place: &Path) -> OsString {
+    let mut prefix = OsString::from(".");
+    prefix.push(place.file_name().unwrap_or_default());
+    prefix.push(".monthend-");
+    prefix
+}
+
+/// Deletes the unfinished files that nobody is writing: whoever writes one holds its lock.
+fn sweep(folder: &Path, prefix: &OsStr) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes();
+        if name.starts_with(prefix.as_encoded_bytes())
+            && name.ends_with(SUFFIX.as_bytes())
+            && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
+        {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 
@@ -223,10 +250,37 @@ mod tests {
     #[test]
     fn a_neighbour_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let neighbour = folder.path().join("a.csv.new");
-        fs::write(&neighbour, "theirs").unwrap();
+        let theirs = [
+            "a.csv.new",
+            ".a.csv.backup.new",
+            ".b.csv.monthend-abcdef.new",
+        ];
+        for name in theirs {
+            fs::write(folder.path().join(name), "theirs").unwrap();
+        }
         replace(&folder.path().join("a.csv"), b"ours").unwrap();
-        assert_eq!(fs::read_to_string(neighbour).unwrap(), "theirs");
+        for name in theirs {
+            assert_eq!(
+                fs::read_to_string(folder.path().join(name)).unwrap(),
+                "theirs"
+            );
+        }
+    }
+
+    /// What a killed process left has no lock any more; what another process is writing has one.
+    #[test]
+    fn what_was_left_half_written_goes_and_what_is_being_written_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("a.csv");
+        let left = folder.path().join(".a.csv.monthend-abcdef.new");
+        fs::write(&left, "half").unwrap();
+        let mut first = NewFile::begin(&place).unwrap();
+        assert!(!left.exists());
+        first.write_all(b"first").unwrap();
+        replace(&place, b"second").unwrap();
+        first.put_in_place().unwrap();
+        assert_eq!(fs::read(&place).unwrap(), b"first");
+        assert_eq!(names(folder.path()), ["a.csv"]);
     }
 
     #[cfg(unix)]

@@ -60,7 +60,7 @@ pub enum CredentialsError {
     #[error("the value of {0} cannot be used: {TokenError}")]
     Value(&'static str),
     /// A file that cannot be used.
-    #[error("the file {path:?} that {name}_FILE names cannot be used")]
+    #[error("{}, which {name}_FILE names, cannot be used", path.display())]
     File {
         /// The variable, without `_FILE`.
         name: &'static str,
@@ -77,7 +77,10 @@ pub enum CredentialsError {
 pub enum SecretFileError {
     /// It cannot be read.
     #[error(transparent)]
-    Io(#[from] io::Error),
+    Io(io::Error),
+    /// A picture, or text as some shells of Windows write it.
+    #[error("it is not UTF-8; save it as plain text in UTF-8")]
+    NotUtf8,
     /// Nothing but white space.
     #[error("it is empty")]
     Empty,
@@ -87,6 +90,15 @@ pub enum SecretFileError {
     /// Not one word.
     #[error(transparent)]
     Token(#[from] TokenError),
+}
+
+impl From<io::Error> for SecretFileError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::InvalidData => SecretFileError::NotUtf8,
+            _ => SecretFileError::Io(error),
+        }
+    }
 }
 
 impl Credentials {

@@ -56,7 +56,6 @@ pub(super) fn build(
     let mut client = Client::builder()
         .user_agent(USER_AGENT)
         .default_headers(headers)
-        .gzip(false) // a small body that unpacks to a huge one would be read past its limit
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
         .pool_max_idle_per_host(concurrency.get())
@@ -78,7 +77,7 @@ pub(super) fn build(
     client.build().map_err(HttpApiError::Client)
 }
 
-/// Sets up a client for the host of the files, which `guard` completes. It takes compressed bodies, and its time is
+/// Sets up a client for the host of the files, which `guard` completes. It unpacks nothing by itself. Its time is
 /// measured without a byte, not over the whole; roots of trust are read where `needs_roots`.
 ///
 /// # Errors
@@ -99,7 +98,6 @@ pub(crate) fn download_client(
         .retry(reqwest::retry::never())
         .referer(false)
         .pool_idle_timeout(IDLE)
-        .gzip(true)
         .read_timeout(settings.request_timeout)
         .connect_timeout(settings.connect_timeout);
     let client = match needs_roots {

@@ -26,12 +26,13 @@ struct Inner {
 pub struct TokenError;
 
 impl Token {
-    /// Takes a token; white space around it (a file's last line feed) is dropped.
+    /// Takes a token; white space around it (a file's last line feed) is dropped, and so is the `Bearer` of a header that was
+    /// copied as a whole.
     ///
     /// # Errors
     /// [`TokenError`], which does not repeat the text.
     pub fn new(text: &str) -> Result<Self, TokenError> {
-        let secret = secret(text)?;
+        let secret = secret(without_scheme(plain(text)))?;
         let mut bearer = HeaderValue::from_str(&format!("Bearer {}", secret.expose_secret()))
             .map_err(|_| TokenError)?;
         bearer.set_sensitive(true);
@@ -59,9 +60,23 @@ impl Token {
     }
 }
 
-/// Any secret from the environment or a file, by the same rule as [`Token::new`].
+/// Without white space around it, and without the mark that some editors put at the beginning of a file.
+fn plain(text: &str) -> &str {
+    text.trim_start_matches('\u{feff}').trim()
+}
+
+/// The token of `Bearer TOKEN` (RFC 6750, section 2.1; the scheme is written in any case).
+fn without_scheme(text: &str) -> &str {
+    match text.split_once(char::is_whitespace) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token,
+        None if text.eq_ignore_ascii_case("bearer") => "",
+        _ => text,
+    }
+}
+
+/// Any secret from the environment or a file: one word, as it stands there.
 pub(super) fn secret(text: &str) -> Result<SecretString, TokenError> {
-    let text = text.trim();
+    let text = plain(text);
     let good = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
     good.then(|| text.into()).ok_or(TokenError)
 }
@@ -77,5 +92,35 @@ impl Eq for Token {}
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token([secret])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_editors_and_people_put_around_a_token_is_dropped() {
+        let token = Token::new("abc").unwrap();
+        for text in [
+            "abc\r\n",
+            "\u{feff}abc\n",
+            "\u{feff} abc ",
+            "Bearer abc",
+            "bearer\tabc\n",
+            "\u{feff}Bearer  abc\r\n",
+        ] {
+            assert_eq!(Token::new(text), Ok(token.clone()), "{text:?}");
+        }
+        for text in [
+            "",
+            "\u{feff}",
+            "Bearer ",
+            "Bearer a b",
+            "Basic abc",
+            "a\u{feff}b",
+        ] {
+            assert_eq!(Token::new(text), Err(TokenError), "{text:?}");
+        }
     }
 }

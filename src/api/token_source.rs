@@ -61,7 +61,7 @@ impl TokenSource {
             return without_exchange(Outcome::Done(token));
         }
         let Some(refresh) = self.refresh.borrow().clone() else {
-            return without_exchange(Outcome::Refused(Refusal::Unauthorized, no_way()));
+            return without_exchange(Outcome::Refused(Refusal::Unauthorized, self.no_way()));
         };
         let known = self.refused.borrow().clone();
         let Answer { outcome, notice } = ask(transport, url, &refresh, &known, on_head).await;
@@ -71,7 +71,7 @@ impl TokenSource {
                     self.keep(refresh, token).await;
                 }
                 if self.was_refused(&renewed.access) {
-                    Outcome::Refused(Refusal::Unauthorized, no_way()) // the same again: no use
+                    Outcome::Refused(Refusal::Unauthorized, same_again())
                 } else {
                     Outcome::Done(renewed.access)
                 }
@@ -81,6 +81,17 @@ impl TokenSource {
             Outcome::InDoubt(doubt, cause) => Outcome::InDoubt(doubt, cause),
         };
         Answer { outcome, notice }
+    }
+
+    /// There is nothing to renew the token with.
+    fn no_way(&self) -> Cause {
+        refused(match &self.token_file {
+            None => "The token was refused. Set a new WEBEX_ACCESS_TOKEN.".to_owned(),
+            Some(path) => format!(
+                "The token in {} was refused. Put a new one there (WEBEX_ACCESS_TOKEN_FILE).",
+                path.display()
+            ),
+        })
     }
 
     fn was_refused(&self, token: &Token) -> bool {
@@ -180,12 +191,20 @@ fn without_exchange(outcome: Outcome<Token>) -> Answer<Token> {
     }
 }
 
-/// There is nothing to renew the token with.
-fn no_way() -> Cause {
+/// What renewed it gave the token that was refused.
+fn same_again() -> Cause {
+    refused(
+        "The token was refused, and renewing it gave the same one again. Authorise the integration anew \
+         (WEBEX_REFRESH_TOKEN)."
+            .to_owned(),
+    )
+}
+
+fn refused(text: String) -> Cause {
     Cause {
         http_status: None,
         code: "http_401".to_owned(),
-        text: "The token was refused. Set a new WEBEX_ACCESS_TOKEN.".to_owned(),
+        text,
         tracking_id: None,
     }
 }

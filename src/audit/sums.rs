@@ -45,7 +45,9 @@ pub(super) fn sum_up(input: impl Read, totals: &Totals) -> io::Result<Result<Sum
         let Some(number) = number(cell.trim()) else {
             let shown: String = one_line(&cell).chars().take(SHOWN).collect();
             let name = &totals.column;
-            return Ok(Err(format!("{name} is no number in row {line}: {shown:?}")));
+            return Ok(Err(format!(
+                "{name} is not a number in row {line}: {shown:?}"
+            )));
         };
         let key = by.iter().map(|place| {
             let cell = row.get(*place).unwrap_or_default();
@@ -225,7 +227,7 @@ mod tests {
                 "A\n1\n\u{1b}[31mx\n",
                 "A",
                 vec![],
-                "A is no number in row 2: \"[31mx\"",
+                "A is not a number in row 2: \"[31mx\"",
             ),
         ] {
             let said = sums(file, column, &by).unwrap_err();

@@ -23,7 +23,7 @@ pub(super) use outputs::{HistoryArgs, OutputArgs, SummaryFormat, SummaryFormatAr
 use partition::PartitionArgs;
 pub(super) use partition::PartitionArgsError;
 pub(super) use report::ReportArgs;
-pub(super) use target::{CalendarArgs, ManifestArgs, RehearsalArgs};
+pub(super) use target::{CalendarArgs, ManifestArgs, RehearsalArgs, is_manifest};
 
 use crate::{
     output::{
@@ -45,18 +45,19 @@ pub(super) struct Cli {
     pub(super) command: Command,
 
     /// Say only warnings and errors on stderr
-    #[arg(long, short, global = true, env = "MONTHEND_QUIET", value_parser = FalseyValueParser::new(), conflicts_with = "verbose")]
+    #[arg(long, short, global = true, help_heading = "Messages", env = "MONTHEND_QUIET", value_parser = FalseyValueParser::new(), conflicts_with = "verbose")]
     pub(super) quiet: bool,
 
     /// Say more on stderr: every retry and every report; -vv: every exchange, too. MONTHEND_LOG says it for single
     /// modules (docs/ci.md)
-    #[arg(long, short, global = true, action = ArgAction::Count)]
+    #[arg(long, short, global = true, help_heading = "Messages", action = ArgAction::Count)]
     verbose: u8,
 
     /// Colour: `auto` is on a terminal and minds NO_COLOR, CLICOLOR_FORCE and TERM=dumb
     #[arg(
         long,
         global = true,
+        help_heading = "Messages",
         env = "MONTHEND_COLOR",
         value_enum,
         default_value_t,
@@ -69,6 +70,7 @@ pub(super) struct Cli {
     #[arg(
         long,
         global = true,
+        help_heading = "Messages",
         env = "MONTHEND_LOG_FORMAT",
         value_enum,
         default_value_t,
@@ -461,7 +463,7 @@ pub(super) struct StatusArgs {
     #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX", value_parser = FalseyValueParser::new())]
     pub(super) sandbox: bool,
 
-    /// How to show it; a row's life (--history) is no table, so not as csv [env: MONTHEND_FORMAT=] [default: table]
+    /// How to show it; with --history not as csv [env: MONTHEND_FORMAT=] [default: table]
     #[arg(long, value_enum)]
     format: Option<PlanFormat>,
 

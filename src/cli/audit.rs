@@ -31,6 +31,7 @@ pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
     let selection = args.selection.selection()?;
     let (mut target, manifest) =
         Target::with_manifest(&args.manifest, &args.calendar, selection.partition)?;
+    target.tell_rehearsal();
     let credentials = credentials(&target)?;
 
     // The ledger.

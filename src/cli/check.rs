@@ -11,6 +11,7 @@ use super::{
     exit::Exit,
     signals::Signals,
     target::{Target, real_ledger},
+    typed::Typed,
 };
 use crate::{
     api::HttpApi,
@@ -21,10 +22,11 @@ use crate::{
 };
 
 /// Tries what a run will need, and sends no create. Changes nothing on the disk.
-pub(super) async fn check(args: &CheckArgs) -> Result<Exit, CliError> {
+pub(super) async fn check(args: &CheckArgs, typed: &Typed) -> Result<Exit, CliError> {
     let signals = Signals::listen();
     let mut report = Report::default();
-    if let Some((mut target, manifest)) = read(args, &mut report)? {
+    if let Some((mut target, manifest)) = read(args, typed, &mut report)? {
+        target.tell_rehearsal();
         let rows = disk::try_ledger(&target, &mut report);
         disk::try_output(&target, &mut report);
         let planned = ask(&mut target, manifest.as_ref(), &signals, &mut report).await?;
@@ -48,9 +50,11 @@ pub(super) async fn check(args: &CheckArgs) -> Result<Exit, CliError> {
 /// The settings, and the whole manifest where it has no mistakes: with mistakes in its jobs all else can be tried.
 fn read(
     args: &CheckArgs,
+    typed: &Typed,
     report: &mut Report,
 ) -> Result<Option<(Target, Option<Manifest>)>, CliError> {
-    let error = match Target::with_manifest(&args.manifest, &args.calendar, None) {
+    let share = args.partition()?;
+    let error = match Target::with_manifest(&args.manifest, &args.calendar, share) {
         Ok((target, manifest)) => {
             let jobs = manifest.jobs.len();
             let jobs = format!(
@@ -60,17 +64,17 @@ fn read(
             report.ok(Subject::Manifest, jobs);
             return Ok(Some((target.forgetful(), Some(manifest))));
         }
-        Err(error @ CliError::Manifest(_)) => error,
+        Err(error @ (CliError::Manifest(_) | CliError::OfSandbox(_))) => error,
         Err(error) => return Err(error),
     };
-    error.report();
+    error.report(typed);
     let name = args.manifest.manifest.display();
     report.not_ok(
         (Subject::Manifest, Failure::Usage),
         format!("{name} cannot be used: see the errors on stderr"),
         "mend it; `monthend plan` shows what it means then",
     );
-    let settings = Target::with_settings(&args.manifest, None);
+    let settings = Target::with_settings(&args.manifest, share);
     Ok(settings.ok().map(|target| (target.forgetful(), None)))
 }
 
@@ -85,7 +89,7 @@ async fn ask(
         Ok(credentials) => credentials,
         Err(error) => {
             let missing = (Subject::Credentials, Failure::Usage);
-            report.not_ok(missing, error.to_string(), "");
+            report.not_ok(missing, error.text(), "");
             server::unknown("there are no credentials to ask with", report);
             return Ok(0);
         }

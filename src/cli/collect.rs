@@ -9,7 +9,7 @@ use super::{
     exit::Exit,
     finish::finish,
     held::HeldLedger,
-    outputs::{Outputs, Told},
+    outputs::{Does, Outputs, Told},
     signals::Signals,
     target::{Target, Then, real_ledger, repairs, tell},
     typed::Typed,
@@ -39,7 +39,7 @@ pub(super) async fn collect(
         typed,
         format: args.format.format(),
         as_of: None,
-        collects: true,
+        does: Does::Collects,
         combine: args.collect.combine.as_deref(),
     };
     let outputs = Outputs::prepare(&told, &target)?;

@@ -10,6 +10,7 @@ use super::{
     args::SummaryFormat,
     collection::Collection,
     error::{CliError, stop_text},
+    outputs::Does,
     rescue::rescue,
     typed::{REHEARSAL, WHERE},
     work::Means,
@@ -140,10 +141,9 @@ pub(super) fn tell_end(
     is_outside: impl Fn(&Row) -> bool,
 ) {
     let rows = || finished.ledger.rows();
-    // A command that only collects has no word for rows that are not created.
-    let only_collects = finished.counts.total() == 0;
     let is_told = |row: &&Row| {
-        selected.contains(&row.key()) && (!only_collects || matches!(row.state, State::Created(_)))
+        let is_created = matches!(row.state, State::Created(_));
+        selected.contains(&row.key()) && (means.outputs.does != Does::Collects || is_created)
     };
     let summary = Summary {
         finished,
@@ -159,7 +159,7 @@ pub(super) fn tell_end(
     }
     if let Some(cause) = finished.not_looked_up.first() {
         warn!(
-            "{} in doubt could not be looked up ({}); `monthend run` tries again, `monthend resolve` takes your word",
+            "{} in doubt could not be looked up ({}); `monthend run` tries again; `monthend resolve` decides by hand",
             finished.not_looked_up.len(),
             cause.text
         );

@@ -23,6 +23,7 @@ pub(super) fn dry_run(
     target: &Target,
     selection: &Selection,
 ) -> Result<Exit, CliError> {
+    target.tell_rehearsal();
     let path = real_ledger(&target.ledger)?;
     let missing = || LedgerError::Missing(target.ledger.clone());
     let reading = read_file(&path)?.ok_or_else(missing)?;

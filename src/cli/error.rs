@@ -7,19 +7,20 @@ use tracing::error;
 use super::{
     args::{MaxDropVariableError, PartitionArgsError},
     exit::Exit,
+    typed::Typed,
 };
 use crate::{
     api::{Cause, CredentialsError, HttpApiError},
     collect::CombineError,
     ledger::LedgerError,
-    manifest::ManifestError,
+    manifest::{ManifestError, Oddity},
     output::console::{self, LogFilterError},
     pacing::StopCause,
     plan::{PlanError, SelectionError, UnknownRequest},
     runner::{Signal, StopReason},
     sandbox::SandboxError,
     session::{DiscoveryError, ReadError},
-    settings::Discover,
+    settings::{BaseUrlError, Discover},
 };
 
 /// Everything that ends a command before a run has begun.
@@ -31,6 +32,18 @@ pub(super) enum CliError {
     Manifest(#[from] ManifestError),
     #[error("name the ledger or the manifest: monthend status m.yaml")]
     NoLedgerNamed,
+    /// Ids that no real server knows.
+    #[error(
+        "{}; use the ids of your own sub-partners (`monthend init FILE --discover` asks the API for them), or \
+         rehearse with --sandbox", of_sandbox(.0)
+    )]
+    OfSandbox(Vec<Oddity>),
+    #[error(
+        "--sandbox (or MONTHEND_SANDBOX) asks for a rehearsal, and --base-url names a server: which is meant?"
+    )]
+    SandboxAndServer,
+    #[error("MONTHEND_BASE_URL: {0}")]
+    BaseUrl(#[from] BaseUrlError),
     #[error("two ledgers are named, {} and {}: which is meant?", .0.display(), .1.display())]
     TwoLedgers(PathBuf, PathBuf),
     #[error("cannot write {}: {}", path.display(), new_file(why))]
@@ -45,7 +58,7 @@ pub(super) enum CliError {
     MaxDrop(#[from] MaxDropVariableError),
     #[error("--format csv is for --dry-run; a summary is `table` or `json`")]
     CsvOfSummary,
-    #[error("a row's life is no table; with --history, --format is `table` or `json`")]
+    #[error("--history shows no cells; with it, --format is `table` or `json`")]
     CsvOfLife,
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
@@ -69,23 +82,23 @@ pub(super) enum CliError {
     SandboxConfig { path: PathBuf, why: String },
     #[error("the API lists no sub-partners that are {}, so the manifest bills nobody", discovered(*.0))]
     Nobody(Discover),
-    #[error("discovering the sub-partners failed: {}", .0.text)]
+    #[error("cannot ask the API for its sub-partners: {}", .0.text)]
     Discovery(Cause),
     #[error("{}", stop_text(.0))]
     Stopped(StopReason),
     #[error("{0}")]
     Unresolvable(String),
-    #[error("looking for existing reports failed: {}", .0.text)]
+    #[error("cannot ask the server for existing reports: {}", .0.text)]
     Existing(Cause),
     #[error(transparent)]
     Combine(#[from] CombineError),
-    #[error("asking the server for its reports failed: {}", .0.text)]
+    #[error("cannot ask the server for its reports: {}", .0.text)]
     Audit(Cause),
     #[error("files cannot be written to {}: {source}; nothing was sent", path.display())]
     Output { path: PathBuf, source: io::Error },
     #[error("{} holds reports of {holds}: a rehearsal and real reports are not compared", path.display())]
     Incomparable { path: PathBuf, holds: &'static str },
-    #[error("the page cannot be written to {}: {source}", path.display())]
+    #[error("cannot write the page {}: {source}", path.display())]
     Page { path: PathBuf, source: io::Error },
     #[error("{} is what the page is made from, and would be written over; give another file (--output)", .0.display())]
     OverInput(PathBuf),
@@ -105,6 +118,26 @@ fn new_file(error: &io::Error) -> String {
         io::ErrorKind::NotFound => "its folder does not exist".to_owned(),
         _ => error.to_string(),
     }
+}
+
+/// How many ids an error names.
+const NAMED: usize = 3;
+
+fn of_sandbox(ids: &[Oddity]) -> String {
+    let named: Vec<String> = ids.iter().take(NAMED).map(Oddity::to_string).collect();
+    let more = match ids.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    let these = match ids.len() {
+        1 => "this id is",
+        _ => "these ids are",
+    };
+    format!(
+        "{these} from the sandbox, and no real server knows {}: {}{more}",
+        if ids.len() == 1 { "it" } else { "them" },
+        named.join(", ")
+    )
 }
 
 fn lines(errors: &[LedgerError]) -> String {
@@ -136,6 +169,9 @@ impl CliError {
             CliError::LogFilter(_)
             | CliError::Manifest(_)
             | CliError::NoLedgerNamed
+            | CliError::OfSandbox(_)
+            | CliError::SandboxAndServer
+            | CliError::BaseUrl(_)
             | CliError::TwoLedgers(..)
             | CliError::NewManifest { .. }
             | CliError::Plan(_)
@@ -170,7 +206,7 @@ impl CliError {
     }
 
     /// Says on stderr what happened.
-    pub(super) fn report(&self) {
+    pub(super) fn report(&self, typed: &Typed) {
         if let CliError::Manifest(ManifestError::Invalid(problems)) = self {
             for problem in problems.iter() {
                 console::annotate_problem(problem);
@@ -181,7 +217,18 @@ impl CliError {
                 problems.render(console::is_colorful())
             );
         } else {
-            error!("{}", self.text());
+            error!("{}{}", self.text(), self.way_on(typed));
+        }
+    }
+
+    /// What to type, where that depends on what was typed.
+    fn way_on(&self, typed: &Typed) -> String {
+        let CliError::Ledger(LedgerError::Missing(path)) = self else {
+            return String::new();
+        };
+        match typed.first_run(path) {
+            Some(run) => format!("; a run makes it:\n  {run}"),
+            None => "; is the path right?".to_owned(),
         }
     }
 

@@ -2,6 +2,9 @@
 
 use std::{io, process::ExitCode};
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::output::console;
 use crate::runner::{Finished, Signal, StopReason};
 
 /// How a command ended.
@@ -41,6 +44,10 @@ impl Exit {
 
     /// Prints what clap says instead of running a command. Help and version are results, all else is a usage error.
     pub(super) fn without_command(said: &clap::Error) -> Self {
+        if let Some(text) = no_manifest(said) {
+            console::complain(&text);
+            return Exit::Usage;
+        }
         match said.print() {
             _ if said.use_stderr() => Exit::Usage,
             Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Exit::Fault,
@@ -77,6 +84,25 @@ impl Exit {
             _ => Exit::of(finished),
         }
     }
+}
+
+/// What to say where a command lacks its manifest.
+fn no_manifest(said: &clap::Error) -> Option<String> {
+    let ContextValue::Strings(missing) = said.get(ContextKind::InvalidArg)? else {
+        return None;
+    };
+    let is_manifest =
+        said.kind() == ErrorKind::MissingRequiredArgument && missing == &["<MANIFEST>"];
+    // `Usage: monthend run ...`, with all options that are set.
+    let usage = said.get(ContextKind::Usage)?.to_string();
+    let command: Vec<&str> = usage.split_whitespace().skip(1).take(2).collect();
+    is_manifest.then(|| {
+        format!(
+            "error: no manifest is named\n\nUsage: {} <MANIFEST>\n\n`monthend init` writes one to begin with. \
+             MONTHEND_MANIFEST names it for every command.\n",
+            command.join(" ")
+        )
+    })
 }
 
 impl From<Exit> for ExitCode {

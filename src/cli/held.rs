@@ -26,10 +26,7 @@ impl HeldLedger {
     /// In use, no ledger, damaged, or a place where none can be.
     pub(super) fn take(ledger: &Path) -> Result<Self, CliError> {
         let path = real_ledger(ledger)?;
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        if let Some(folder) = folder.filter(|folder| !folder.exists()) {
+        if let Some(folder) = missing_folder(&path) {
             return Err(CliError::NoFolder {
                 ledger: ledger.to_owned(),
                 folder: folder.to_owned(),
@@ -69,6 +66,12 @@ impl HeldLedger {
             );
         }
     }
+}
+
+/// The folder that a ledger would lie in, where it is not there.
+pub(super) fn missing_folder(ledger: &Path) -> Option<&Path> {
+    let folder = ledger.parent()?;
+    (!folder.as_os_str().is_empty() && !folder.exists()).then_some(folder)
 }
 
 impl Drop for HeldLedger {

@@ -68,7 +68,7 @@ pub fn main() -> ExitCode {
     let exit = match done.and_then(|_| dispatch(cli, &typed)) {
         Ok(exit) => exit,
         Err(error) => {
-            error.report();
+            error.report(&typed);
             error.exit()
         }
     };
@@ -93,7 +93,7 @@ fn dispatch(cli: Cli, typed: &Typed) -> Result<Exit, CliError> {
         Command::Resolve(args) => run_async(resolve::resolve(&args)),
         Command::Merge(args) => run_async(merge::merge(&args)),
         Command::Audit(args) => run_async(audit::audit(&args)),
-        Command::Check(args) => run_async(check::check(&args)),
+        Command::Check(args) => run_async(check::check(&args, typed)),
         Command::Init(args) => run_async(init::init(&args)),
         Command::Sandbox(args) => run_async(sandbox::sandbox(&args)),
         // These talk to nobody and start nothing.

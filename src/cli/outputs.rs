@@ -36,6 +36,7 @@ use crate::{
 pub(super) struct Outputs {
     pub(super) readers: Readers,
     pub(super) typed: Typed,
+    pub(super) does: Does,
     about: About,
     /// What stdout gets at the end.
     pub(super) format: SummaryFormat,
@@ -58,6 +59,25 @@ enum Rows {
     Worked(Box<Finished>, HashSet<RequestId>),
 }
 
+/// What a command does about reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Does {
+    Creates,
+    CreatesAndCollects,
+    /// It has no word for rows that are not created.
+    Collects,
+}
+
+impl Does {
+    /// What a command does that creates, and collects if it is told to.
+    pub(super) fn creates(and_collects: bool) -> Self {
+        match and_collects {
+            true => Does::CreatesAndCollects,
+            false => Does::Creates,
+        }
+    }
+}
+
 /// What a command is, for its outputs.
 pub(super) struct Told<'a> {
     pub(super) command: &'static str,
@@ -66,7 +86,7 @@ pub(super) struct Told<'a> {
     pub(super) quiet: bool,
     pub(super) typed: &'a Typed,
     pub(super) as_of: Option<NaiveDate>,
-    pub(super) collects: bool,
+    pub(super) does: Does,
     pub(super) format: SummaryFormat,
     /// `--combine`
     pub(super) combine: Option<&'a Path>,
@@ -89,7 +109,7 @@ impl Outputs {
             as_of: told.as_of,
             selection: selected(told.selection),
             rehearsal: target.is_rehearsal(),
-            collects: told.collects,
+            collects: told.does != Does::Creates,
             job_lines: target.origin.job_lines.clone(),
             began_at: Utc::now(),
         };
@@ -109,6 +129,7 @@ impl Outputs {
         Ok(Outputs {
             readers: Readers::new(readers),
             typed: told.typed.clone(),
+            does: told.does,
             about,
             format,
             max_failures: told.common.outputs.max_failures,

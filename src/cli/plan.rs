@@ -2,7 +2,7 @@
 
 use std::io;
 
-use tracing::error;
+use tracing::{error, warn};
 
 use super::{
     args::{PlanArgs, PlanFormat},
@@ -10,6 +10,7 @@ use super::{
     converse::converse,
     error::CliError,
     exit::Exit,
+    held::missing_folder,
     signals::Signals,
     status::warn_of_rescued,
     target::{Target, Then, real_ledger, tell_repairs},
@@ -30,7 +31,14 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
     let selection = args.selection.selection()?;
     let (mut target, manifest) =
         Target::with_manifest(&args.manifest, &args.calendar, selection.partition)?;
+    target.tell_rehearsal();
     let ledger = real_ledger(&target.ledger)?;
+    if let Some(folder) = missing_folder(&ledger) {
+        let folder = folder.display();
+        warn!(
+            "the folder {folder} does not exist; make it before the run, whose ledger goes there"
+        );
+    }
     let reading = read_file(&ledger)?;
     let discovered = if !manifest.discovers().is_empty() {
         let credentials = credentials(&target)?;

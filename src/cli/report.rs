@@ -11,10 +11,11 @@ use chrono::Utc;
 use tracing::warn;
 
 use super::{
-    args::ReportArgs,
+    args::{ReportArgs, is_manifest},
     error::CliError,
     exit::Exit,
     read_only::{ReadOnly, folder_of},
+    target::ledger_of_manifest,
 };
 use crate::{
     audit::{MaxDrop, Previous, Review},
@@ -31,17 +32,24 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         path: args.output.clone(),
         source,
     };
-    let totals = match &args.manifest {
+    let (ledger_path, manifest) = match is_manifest(&args.ledger) {
+        true => (
+            ledger_of_manifest(&args.ledger, None, args.sandbox, None)?,
+            Some(args.manifest.as_ref().unwrap_or(&args.ledger)),
+        ),
+        false => (args.ledger.clone(), args.manifest.as_ref()),
+    };
+    let totals = match manifest {
         Some(manifest) => RunSettings::load(manifest)?.settings.audit.totals,
         None => None,
     };
-    let ledger = ReadOnly::read(&args.ledger)?;
-    let is_sandbox = is_rehearsal(&ledger.ledger, &args.ledger);
+    let ledger = ReadOnly::read(&ledger_path)?;
+    let is_sandbox = is_rehearsal(&ledger.ledger, &ledger_path);
     let history = history_of(&ledger);
     let earlier = (args.compare.as_deref())
         .map(|path| ReadOnly::to_compare_with(path, is_sandbox))
         .transpose()?;
-    spare_the_inputs(args, &ledger, earlier.as_ref())?;
+    spare_the_inputs(&args.output, manifest, &ledger, earlier.as_ref())?;
 
     let max_drop = match args.compare {
         Some(_) => args.max_drop.value()?,
@@ -72,13 +80,13 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
     };
     let page_folder = folder_of(&args.output).map_err(failed)?;
     let sources = Sources {
-        name: name(&args.ledger),
+        name: name(&ledger_path),
         ledger: &ledger.ledger,
         sha256: ledger.sha256.clone(),
         folder: &ledger.folder,
         page_folder: &page_folder,
         is_sandbox,
-        manifest: args.manifest.as_deref().map(name),
+        manifest: manifest.map(|path| name(path)),
         totals: totals.as_ref(),
         reviewed: &reviewed,
         history: &history,
@@ -123,19 +131,20 @@ fn is_rehearsal(ledger: &Ledger, path: &Path) -> bool {
 
 /// Refuses to write the page over what it is made from, or what else belongs to a ledger.
 fn spare_the_inputs(
-    args: &ReportArgs,
+    output: &Path,
+    manifest: Option<&PathBuf>,
     ledger: &ReadOnly,
     earlier: Option<&ReadOnly>,
 ) -> Result<(), CliError> {
-    let Ok(output) = place_of(&args.output) else {
+    let Ok(place) = place_of(output) else {
         return Ok(()); // there is no such folder: that is told when the page is written
     };
-    let over = || Err(CliError::OverInput(args.output.clone()));
+    let over = || Err(CliError::OverInput(output.to_owned()));
     let ledgers = [Some(ledger), earlier].into_iter().flatten();
-    if ledgers.clone().any(|ledger| belongs(&output, &ledger.path)) {
+    if ledgers.clone().any(|ledger| belongs(&place, &ledger.path)) {
         return over();
     }
-    let mut inputs: HashSet<PathBuf> = (args.manifest.iter())
+    let mut inputs: HashSet<PathBuf> = (manifest.into_iter())
         .filter_map(|path| path.canonicalize().ok())
         .collect();
     // Of the collected files only one of the same name can be it.
@@ -144,10 +153,10 @@ fn spare_the_inputs(
             .ledger
             .rows()
             .map(|row| Path::new(&row.collected.file));
-        let like = files.filter(|file| file.file_name() == output.file_name());
+        let like = files.filter(|file| file.file_name() == place.file_name());
         inputs.extend(like.filter_map(|file| ledger.folder.join(file).canonicalize().ok()));
     }
-    match inputs.contains(&output) {
+    match inputs.contains(&place) {
         true => over(),
         false => Ok(()),
     }

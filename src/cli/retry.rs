@@ -10,7 +10,7 @@ use super::{
     exit::Exit,
     finish::finish,
     held::HeldLedger,
-    outputs::{Outputs, Told},
+    outputs::{Does, Outputs, Told},
     signals::Signals,
     target::{Target, Then, repairs, tell},
     to_retry::to_retry,
@@ -40,7 +40,7 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool, typed: &Typed) -> Resul
         typed,
         format: args.summary_format().ok_or(CliError::CsvOfSummary)?,
         as_of: None,
-        collects: args.and_collect.collect,
+        does: Does::creates(args.and_collect.collect),
         combine: args.and_collect.how.combine.as_deref(),
     };
     let outputs = Outputs::prepare(&told, &target)?;

@@ -14,7 +14,7 @@ use super::{
     exit::Exit,
     finish::finish,
     held::HeldLedger,
-    outputs::{Outputs, Told},
+    outputs::{Does, Outputs, Told},
     plan::discovered,
     signals::Signals,
     target::{Target, Then, repairs, tell},
@@ -44,7 +44,7 @@ pub(super) async fn run(args: &RunArgs, quiet: bool, typed: &Typed) -> Result<Ex
         typed,
         format: args.format.format(),
         as_of: Some(args.calendar.as_of()),
-        collects: args.and_collect.collect,
+        does: Does::creates(args.and_collect.collect),
         combine: args.and_collect.how.combine.as_deref(),
     };
     let outputs = Outputs::prepare(&told, &target)?;

@@ -6,16 +6,16 @@ use chrono::{NaiveDate, Utc};
 use tracing::{info, warn};
 
 use super::{
-    args::{CalendarArgs, ManifestArgs, RehearsalArgs, StatusArgs},
+    args::{CalendarArgs, ManifestArgs, RehearsalArgs, StatusArgs, is_manifest},
     error::CliError,
 };
 use crate::{
     ledger::{LedgerError, Reading, real_path},
-    manifest::{DateCheck, LoadOptions, Manifest, Origin, RunSettings},
+    manifest::{DateCheck, LoadOptions, Manifest, Oddity, Origin, RunSettings},
     output::{console, first_line},
     plan::{Partition, UnknownRequest},
     sandbox::SandboxConfig,
-    settings::{Limits, Settings},
+    settings::{BaseUrl, Limits, Settings},
 };
 
 /// Settings and ledger, with what the arguments override.
@@ -59,6 +59,15 @@ impl Target {
             ledger: manifest.ledger.clone(),
         };
         let target = Target::new(args, read, share)?;
+        if !target.is_rehearsal() {
+            let is_of_sandbox = |oddity: &&Oddity| matches!(oddity, Oddity::OfSandbox { .. });
+            let found: Vec<Oddity> = (manifest.oddities.iter().filter(is_of_sandbox))
+                .cloned()
+                .collect();
+            if !found.is_empty() {
+                return Err(CliError::OfSandbox(found));
+            }
+        }
         Ok((target, manifest))
     }
 
@@ -114,6 +123,13 @@ impl Target {
         }
     }
 
+    /// The first line of a command that makes nothing: that this is a rehearsal, where one was asked for.
+    pub(super) fn tell_rehearsal(&self) {
+        if self.is_beside() {
+            console::always(&first_line(&self.settings.api.base_url, true));
+        }
+    }
+
     /// Whether another run may be sending other shares of the plan at the same time.
     pub(super) fn is_a_share(&self) -> bool {
         self.apart.share.is_some()
@@ -153,10 +169,14 @@ impl Target {
             mut settings,
             ledger,
         } = read;
-        if let Some(url) = &args.base_url {
-            settings.api.base_url = url.clone();
-        }
         let rehearsal = &args.sandbox;
+        match &args.base_url {
+            Some(_) if rehearsal.sandbox => return Err(CliError::SandboxAndServer),
+            Some(url) => settings.api.base_url = url.clone(),
+            // Whatever server the settings name, a rehearsal does not go there.
+            None if rehearsal.sandbox => {}
+            None => settings.api.base_url = base_url_or(settings.api.base_url)?,
+        }
         let apart = Apart {
             sandbox: rehearsal.sandbox,
             share,
@@ -194,10 +214,6 @@ impl Target {
 /// # Errors
 /// Nothing is named, or the manifest cannot be read.
 pub(super) fn ledger_of(args: &StatusArgs, share: Option<Partition>) -> Result<PathBuf, CliError> {
-    let is_manifest = |path: &PathBuf| {
-        let extension = path.extension().unwrap_or_default();
-        extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml")
-    };
     let (manifest, ledger) = match (args.ledger.clone(), args.named.clone()) {
         (Some(path), None) if !is_manifest(&path) => return Ok(path),
         (Some(path), Some(named)) if !is_manifest(&path) => {
@@ -214,8 +230,21 @@ pub(super) fn ledger_of(args: &StatusArgs, share: Option<Partition>) -> Result<P
         let ledger = variable("MONTHEND_LEDGER").ok_or(CliError::NoLedgerNamed)?;
         return Ok(apart.ledger(&ledger));
     };
+    ledger_of_manifest(&manifest, ledger, args.sandbox, share)
+}
+
+/// The ledger of `manifest`, or that of its rehearsals; `ledger`: the one that an option names.
+///
+/// # Errors
+/// The manifest cannot be read.
+pub(super) fn ledger_of_manifest(
+    manifest: &Path,
+    ledger: Option<PathBuf>,
+    sandbox: bool,
+    share: Option<Partition>,
+) -> Result<PathBuf, CliError> {
     let manifest = |sandbox| ManifestArgs {
-        manifest: manifest.clone(),
+        manifest: manifest.to_owned(),
         ledger: ledger.clone(),
         base_url: None,
         sandbox: RehearsalArgs {
@@ -224,8 +253,8 @@ pub(super) fn ledger_of(args: &StatusArgs, share: Option<Partition>) -> Result<P
             sandbox_mended: false,
         },
     };
-    let target = Target::with_settings(&manifest(args.sandbox), share)?;
-    if !args.sandbox && ledger.is_none() {
+    let target = Target::with_settings(&manifest(sandbox), share)?;
+    if !sandbox && ledger.is_none() {
         let rehearsal = Target::with_settings(&manifest(true), share)?.ledger;
         if rehearsal.exists() {
             let path = rehearsal.display();
@@ -313,6 +342,14 @@ fn limits_of(limits: &Limits, share: Option<Partition>) -> Limits {
     match share {
         Some(share) => limits.share(share.count()),
         None => limits.clone(),
+    }
+}
+
+/// The address that the environment gives, else `other`.
+fn base_url_or(other: BaseUrl) -> Result<BaseUrl, CliError> {
+    match std::env::var("MONTHEND_BASE_URL") {
+        Ok(text) if !text.is_empty() => Ok(text.parse()?),
+        _ => Ok(other),
     }
 }
 

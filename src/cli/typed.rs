@@ -1,10 +1,14 @@
 //! What was typed, and what to type next.
 
-use std::{env, ffi::OsStr};
+use std::{
+    env,
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
 
 use clap::{ArgMatches, CommandFactory as _, parser::ValueSource};
 
-use super::args::Cli;
+use super::args::{Cli, is_manifest};
 
 /// The command line as it was typed, to be typed again whole or in part. What came from the environment is still there
 /// next time and is left out.
@@ -57,6 +61,25 @@ impl Typed {
     pub(super) fn has(&self, id: &str) -> bool {
         let typed = self.matches.subcommand();
         typed.is_some_and(|(_, typed)| is_typed(typed, id))
+    }
+
+    /// The run that makes the ledger `missing`, which a command did not find; none where that is no manifest's ledger.
+    pub(super) fn first_run(&self, missing: &Path) -> Option<String> {
+        const KEPT: [&str; 4] = ["manifest", "ledger", "sandbox", "sandbox_config"];
+        let (command, typed) = self.matches.subcommand()?;
+        match command {
+            "retry" | "collect" => Some(self.next("run", &KEPT)),
+            // They take a manifest in the place of a ledger.
+            "status" | "report" => {
+                let path = |id| typed.try_get_one::<PathBuf>(id).ok().flatten();
+                let named = path("ledger").filter(|named| is_manifest(named))?;
+                let is_another = path("compare").is_some_and(|compare| compare == missing);
+                let sandbox = is_typed(typed, "sandbox").then(|| "--sandbox".to_owned());
+                let words = [named.display().to_string()].into_iter().chain(sandbox);
+                (!is_another).then(|| self.with("run", words))
+            }
+            _ => None,
+        }
     }
 
     /// Another command on `arguments`, which are quoted where that is needed.

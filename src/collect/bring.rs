@@ -55,8 +55,8 @@ pub(super) enum Brought {
     },
     /// It has no file, and the row says why.
     Not(Box<Row>, Missing),
-    /// It is not ready.
-    InProgress,
+    /// It is not ready; how old its report is, as far as the server shows it.
+    InProgress(Option<Duration>),
     /// Nothing leaves any more.
     Halted(Halt),
     /// The disk takes nothing more.
@@ -124,7 +124,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         let mut row = self.bench.record.row(place);
         let report = match self.ask(&row).await {
             Ok(Some(report)) => report,
-            Ok(None) if self.is_young(&row) => return (Brought::InProgress, Ok(())),
+            Ok(None) if self.is_young(&row) => return (Brought::InProgress(None), Ok(())),
             Ok(None) => {
                 let why = "the server does not have this report any more; \
                            `monthend resolve --resend --replace` has it made anew";
@@ -149,11 +149,12 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
             );
             return settled(self.not(row, &why, Missing::Failed).await);
         }
+        let age = self.age(&report);
         let url = match report.download {
             Some(url) if status == COMPLETED || status.is_empty() => url,
             _ => {
                 self.bench.record.keep(&row);
-                return (Brought::InProgress, Ok(()));
+                return (Brought::InProgress(age), Ok(()));
             }
         };
         match self.fetch(&mut row, url).await {
@@ -168,13 +169,19 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         }
     }
 
-    /// Notes that a row's report was waited for in vain.
+    /// How old a report is, by the server's own clock, where it shows when it was made.
+    pub(super) fn age(&self, report: &Listed) -> Option<Duration> {
+        let age = self.bench.session.server_now() - report.created?;
+        age.to_std().ok()
+    }
+
+    /// Notes that a row's report was waited for in vain. Its time stays: it says since when the report is waited for.
     pub(super) async fn still_in_progress(
         &self,
         place: Place,
         age: Duration,
     ) -> (Row, Missing, Result<(), JournalError>) {
-        let row = self.bench.record.row(place);
+        let mut row = self.bench.record.row(place);
         let mut missing = Missing::InProgress;
         let why = match row.collected.status.as_str() {
             "" => "the server does not show this report yet".to_owned(),
@@ -191,11 +198,8 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
                 format!("{word} for {age}; `monthend collect` goes on from here")
             }
         };
-        let collected = Collected {
-            error: why,
-            ..Collected::clone(&row.collected)
-        };
-        let (row, recorded) = self.conclude(row, collected).await;
+        row.collected.error = why;
+        let recorded = self.bench.record.note(&row).await;
         (row, missing, recorded)
     }
 

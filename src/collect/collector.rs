@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use futures::{StreamExt as _, future::LocalBoxFuture, stream::FuturesUnordered};
+use futures::{
+    StreamExt as _,
+    future::{LocalBoxFuture, join_all},
+    stream::FuturesUnordered,
+};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
@@ -48,6 +52,8 @@ pub struct Setup<'a, H> {
     pub silence: Duration,
 }
 
+/// So many rows are written together, with one wait for the disk, when nothing is waited for any more.
+const LEFT_TOGETHER: usize = 256;
 /// So many files that lie there already are read at the same time.
 const LOOKS: usize = 4;
 
@@ -110,7 +116,7 @@ pub async fn collect<A: Api, H: Host>(
         carrier: &carrier,
         unseen: VecDeque::new(),
         looking: 0,
-        watch: Watch::new(),
+        watch: Watch::new(now),
         columns: Columns::default(),
         busy: 0,
         concurrency: setup.concurrency,
@@ -274,19 +280,20 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
                 self.recorded(found, recorded, Fetched::Before);
             }
             Done::Listed(question, Ok(listed)) => {
-                for (place, word) in self.watch.answered(&question, Some(&listed), now) {
+                let age = |report: &Listed| self.carrier.age(report);
+                for (place, word) in self.watch.answered(&question, Some(&listed), age, now) {
                     self.carrier.note_status(place, &word);
                 }
             }
             Done::Listed(question, Err(ReadError::Failed(_))) => {
-                self.watch.answered(&question, None, now);
+                self.watch.answered(&question, None, |_| None, now);
             }
             Done::Listed(_, Err(ReadError::Halted(halt))) => self.stop(halt.into()),
             Done::Brought(place, brought, recorded) => {
                 self.busy -= 1;
                 match &brought {
-                    Brought::InProgress => {
-                        self.watch.in_progress(place, now);
+                    Brought::InProgress(age) => {
+                        self.watch.in_progress(place, *age, now);
                         if let Some(age) = self.watch.lags(place, now)
                             && self.told.insert(place)
                         {
@@ -314,7 +321,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
             }
             Brought::Not(row, missing) => self.settled(*row, recorded, Err(missing)),
             Brought::Disk(error) => self.stop(StopReason::Output(error)),
-            Brought::InProgress | Brought::Halted(_) | Brought::Left => {}
+            Brought::InProgress(_) | Brought::Halted(_) | Brought::Left => {}
         }
     }
 
@@ -350,10 +357,15 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
     /// Says of the rest that it is not ready.
     async fn leave(&mut self) {
         let places: Vec<Place> = self.watch.places().collect();
-        for place in places {
-            let age = self.watch.age(place, Instant::now());
-            let (row, missing, recorded) = self.carrier.still_in_progress(place, age).await;
-            self.settled(row, recorded, Err(missing));
+        let now = Instant::now();
+        for some in places.chunks(LEFT_TOGETHER) {
+            let lines = some.iter().map(|place| {
+                let age = self.watch.age(*place, now);
+                self.carrier.still_in_progress(*place, age)
+            });
+            for (row, missing, recorded) in join_all(lines).await {
+                self.settled(row, recorded, Err(missing));
+            }
             if self.carrier.bench.stopping.is_stopping() {
                 return;
             }

@@ -1,26 +1,33 @@
 //! The host of the files, over HTTP: no credentials, and no other host on its word.
 
-use std::{cell::OnceCell, net::SocketAddr, time::Duration};
+use std::{cell::OnceCell, fmt, io, net::SocketAddr, time::Duration};
 
+use async_compression::tokio::bufread::GzipDecoder;
+use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{
     Client, ClientBuilder, Response,
     dns::{Addrs, Name, Resolve, Resolving},
     header::{
-        ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, IF_RANGE,
-        LOCATION, RANGE, RETRY_AFTER,
+        ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap,
+        HeaderName, IF_RANGE, LOCATION, RANGE, RETRY_AFTER,
     },
 };
+use tokio_util::io::{ReaderStream, StreamReader};
 use url::Url;
 
-use super::address::Reach;
+use super::address::{Reach, Refused};
 use crate::{
     api::{DownloadUrl, HttpApiError, download_client},
     settings::ApiSettings,
+    text::one_line,
 };
 
 /// So many redirects within one host are followed.
 const MOST_REDIRECTS: usize = 4;
+/// So many bytes at most are unpacked at a time, however well they were packed.
+const PIECE: usize = 128 * 1024;
 
 /// What the head of an answer says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,7 +36,8 @@ pub struct Head {
     pub status: u16,
     /// How many bytes come, where that is known: not of a body that is unpacked on the way.
     pub length: Option<u64>,
-    /// What tells this version of the file from others, where it can: a strong `ETag`.
+    /// What tells this version of the file from others, where it can: a strong `ETag`. None of a body that is
+    /// unpacked on the way: its rest cannot be asked for.
     pub version: Option<String>,
     /// Of a part: where it begins, and how long the whole is.
     pub part: Option<(u64, Option<u64>)>,
@@ -80,7 +88,7 @@ pub trait Host {
     ///
     /// # Errors
     /// It broke.
-    async fn next(&self, body: &mut Self::Body) -> Result<Option<bytes::Bytes>, Trouble>;
+    async fn next(&self, body: &mut Self::Body) -> Result<Option<Bytes>, Trouble>;
 }
 
 /// The real one.
@@ -140,22 +148,70 @@ impl HttpHost {
     }
 
     async fn ask(&self, url: &Url, resume: Option<&Resume>) -> Result<Response, Trouble> {
-        let refused = |why: super::address::Refused| Trouble::Final(why.to_string());
+        let refused = |why: Refused| Trouble::Final(why.to_string());
         self.reach.check(url).map_err(refused)?;
         let (client, proxied) = self.client(url)?;
-        let mut request = client.get(url.clone());
-        if let Some(resume) = resume {
-            request = request
+        let request = client.get(url.clone());
+        let request = match resume {
+            None => request.header(ACCEPT_ENCODING, "gzip"),
+            Some(resume) => request
                 .header(RANGE, format!("bytes={}-", resume.from))
                 .header(ACCEPT_ENCODING, "identity") // a part of a packed file cannot be unpacked
-                .header(IF_RANGE, &resume.version);
-        }
+                .header(IF_RANGE, &resume.version),
+        };
         let response = request.send().await.map_err(|e| trouble(&e))?;
         let peer = response.remote_addr().map(|peer| peer.ip());
         if !proxied && peer.is_some_and(|ip| !self.reach.allows(ip)) {
-            return Err(refused(super::address::Refused::Private));
+            return Err(refused(Refused::Private));
         }
         Ok(response)
+    }
+}
+
+/// How the bytes of a body are packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packing {
+    None,
+    Gzip,
+}
+
+impl Packing {
+    fn of(headers: &HeaderMap) -> Result<Self, Trouble> {
+        let Some(name) = text(headers, CONTENT_ENCODING) else {
+            return Ok(Packing::None);
+        };
+        match name.to_ascii_lowercase().as_str() {
+            "" | "identity" => Ok(Packing::None),
+            "gzip" | "x-gzip" => Ok(Packing::Gzip), // RFC 9110, 8.4.1.3
+            other => Err(Trouble::Final(format!(
+                "the download host sends the file packed as {}, which was not asked for",
+                one_line(other)
+            ))),
+        }
+    }
+}
+
+/// The bytes of a file, unpacked. A packed body may have several members one after another (RFC 1952, 2.2), and ends
+/// where its last one does: one that is cut, or whose check sum is wrong, is an error and no end.
+pub struct Body(BoxStream<'static, io::Result<Bytes>>);
+
+impl Body {
+    fn new(response: Response, packing: Packing) -> Self {
+        let bytes = response.bytes_stream().map_err(io::Error::other);
+        Body(match packing {
+            Packing::None => bytes.boxed(),
+            Packing::Gzip => {
+                let mut unpacked = GzipDecoder::new(StreamReader::new(bytes));
+                unpacked.multiple_members(true);
+                ReaderStream::with_capacity(unpacked, PIECE).boxed()
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").finish_non_exhaustive()
     }
 }
 
@@ -164,18 +220,19 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 impl Host for HttpHost {
-    type Body = Response;
+    type Body = Body;
 
     async fn open(
         &self,
         url: &DownloadUrl,
         resume: Option<&Resume>,
-    ) -> Result<(Head, Response), Trouble> {
+    ) -> Result<(Head, Body), Trouble> {
         let mut url = url.expose().clone();
         for _ in 0..=MOST_REDIRECTS {
             let response = self.ask(&url, resume).await?;
             if !response.status().is_redirection() {
-                return Ok((head(&response), response));
+                let packing = Packing::of(response.headers())?;
+                return Ok((head(&response, packing), Body::new(response, packing)));
             }
             let location = text(response.headers(), LOCATION);
             let Some(next) = location.and_then(|text| url.join(text).ok()) else {
@@ -196,8 +253,8 @@ impl Host for HttpHost {
         ))
     }
 
-    async fn next(&self, body: &mut Response) -> Result<Option<bytes::Bytes>, Trouble> {
-        body.chunk().await.map_err(|e| trouble(&e))
+    async fn next(&self, body: &mut Body) -> Result<Option<Bytes>, Trouble> {
+        body.0.next().await.transpose().map_err(|e| broken(&e))
     }
 }
 
@@ -210,17 +267,20 @@ impl Resolve for Guarded {
         Box::pin(async move {
             let found: Vec<SocketAddr> =
                 tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let any = !found.is_empty();
-            let allowed: Vec<SocketAddr> = found
-                .into_iter()
-                .filter(|addr| reach.allows(addr.ip()))
-                .collect();
-            if any && allowed.is_empty() {
-                return Err(super::address::Refused::Private.into());
-            }
-            let allowed: Addrs = Box::new(allowed.into_iter());
-            Ok(allowed)
+            Ok(guarded(reach, found)?)
         })
+    }
+}
+
+/// Those of the addresses that a name has which may be asked.
+fn guarded(reach: Reach, found: Vec<SocketAddr>) -> Result<Addrs, Refused> {
+    let any = !found.is_empty();
+    let allowed: Vec<SocketAddr> = (found.into_iter())
+        .filter(|addr| reach.allows(addr.ip()))
+        .collect();
+    match any && allowed.is_empty() {
+        true => Err(Refused::Private),
+        false => Ok(Box::new(allowed.into_iter())),
     }
 }
 
@@ -228,13 +288,15 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
 
-fn head(response: &Response) -> Head {
+fn head(response: &Response, packing: Packing) -> Head {
     let headers = response.headers();
-    let version = text(headers, ETAG).filter(|tag| tag.starts_with('"'));
+    let is_plain = packing == Packing::None;
+    let version = text(headers, ETAG).filter(|tag| is_plain && tag.starts_with('"'));
+    let length = text(headers, CONTENT_LENGTH).filter(|_| is_plain);
     let seconds = text(headers, RETRY_AFTER).and_then(|text| text.parse().ok());
     Head {
         status: response.status().as_u16(),
-        length: text(headers, CONTENT_LENGTH).and_then(|text| text.parse().ok()),
+        length: length.and_then(|text| text.parse().ok()),
         version: version.map(str::to_owned),
         part: text(headers, CONTENT_RANGE).and_then(range),
         retry_after: seconds.map(Duration::from_secs),
@@ -250,33 +312,39 @@ fn range(text: &str) -> Option<(u64, Option<u64>)> {
 
 /// What the client says, without the address.
 fn trouble(error: &reqwest::Error) -> Trouble {
-    let mut refused = false;
-    let mut reason = None;
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        refused |= cause.is::<super::address::Refused>();
-        reason = Some(cause.to_string());
-        next = cause.source();
-    }
-    if refused {
-        return Trouble::Final(super::address::Refused::Private.to_string());
-    }
-    let reason = crate::text::one_line(&reason.unwrap_or_else(|| "no reason given".to_owned()));
-    if error.is_connect() || error.is_builder() {
+    let (reason, was_refused) = innermost(error);
+    if was_refused {
+        Trouble::Final(Refused::Private.to_string())
+    } else if error.is_connect() || error.is_builder() {
         Trouble::NotConnected(format!("no connection to the download host: {reason}"))
     } else {
         Trouble::Broken(format!("the download broke: {reason}"))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_part_says_where_it_begins() {
-        assert_eq!(range("bytes 5-9/10"), Some((5, Some(10))));
-        assert_eq!(range("bytes 5-9/*"), Some((5, None)));
-        assert_eq!(range("bytes */10"), None);
+/// What is wrong with a body: its connection, or what it is packed in.
+fn broken(error: &io::Error) -> Trouble {
+    let cause = error.get_ref();
+    match cause.and_then(|cause| cause.downcast_ref::<reqwest::Error>()) {
+        Some(error) => trouble(error),
+        None => Trouble::Broken(format!(
+            "the download broke: its gzip data is damaged: {}",
+            innermost(error).0
+        )),
     }
 }
+
+/// The cause of all causes, on one line, and whether we refused an address ourselves.
+fn innermost(error: &(dyn std::error::Error + 'static)) -> (String, bool) {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let was_refused = causes.clone().any(|cause| cause.is::<Refused>());
+    // The first says the address.
+    let reason = causes
+        .skip(usize::from(error.is::<reqwest::Error>()))
+        .last();
+    let reason = reason.map_or("no reason given".to_owned(), ToString::to_string);
+    (one_line(&reason), was_refused)
+}
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,7 @@ pub fn beside(ledger: &Path) -> PathBuf {
 pub fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
     // Whoever opens a pipe or a device may wait for ever.
     if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        return Err(io::Error::other("it is no file"));
+        return Err(io::Error::other("it is not a file"));
     }
     let mut file = OpenOptions::new()
         .read(true)
@@ -73,7 +73,7 @@ pub fn read(path: &Path) -> io::Result<Read> {
 /// The lines of the file as they stand, empty ones left out. What is not UTF-8 is shown as such.
 pub(super) fn lines(path: &Path) -> io::Result<Vec<String>> {
     let bytes = match fs::metadata(path) {
-        Ok(there) if !there.is_file() => return Err(io::Error::other("it is no file")),
+        Ok(there) if !there.is_file() => return Err(io::Error::other("it is not a file")),
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         _ => fs::read(path)?,
     };

@@ -9,7 +9,7 @@ use crate::request::RequestId;
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// No such file, where one is needed.
-    #[error("there is no ledger at {}; is the path right? `monthend run` makes one", .0.display())]
+    #[error("there is no ledger at {}", .0.display())]
     Missing(PathBuf),
     /// The file or its folder refuses.
     #[error("cannot {doing} {}: {source}", path.display())]

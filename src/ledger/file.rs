@@ -10,10 +10,11 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{
-    Disk as _, FileDisk, Ledger, LedgerError, Lock, Reading, Saved, Tampered,
+    Disk as _, FileDisk, Ledger, LedgerError, Lock, Reading, Row, Saved, Tampered,
     peek::{read_bytes, real_path},
     read, refuse_unmerged, save,
 };
+use crate::request::OrgId;
 
 /// A ledger that this process holds: nobody else may run on it.
 #[derive(Debug)]
@@ -139,6 +140,7 @@ pub fn refuse_mixing(
     is_rehearsal: bool,
 ) -> Result<(), LedgerError> {
     let mut ids = ledger.into_iter().flat_map(Ledger::report_ids);
+    let mut rows = ledger.into_iter().flat_map(Ledger::rows);
     let (held, wanted) = match is_rehearsal {
         false => ("reports of the sandbox", "a real server"),
         true => ("reports of a real server", "the sandbox"),
@@ -147,6 +149,16 @@ pub fn refuse_mixing(
         return Err(LedgerError::Rehearsal {
             path: path.to_owned(),
             held,
+            wanted,
+        });
+    }
+    // A rehearsal that created nothing has left only these.
+    let is_nobody =
+        |row: &Row| (row.request().sub_partner.as_ref()).is_some_and(OrgId::is_from_sandbox);
+    if !is_rehearsal && rows.any(is_nobody) {
+        return Err(LedgerError::Rehearsal {
+            path: path.to_owned(),
+            held: "sub-partners of the sandbox",
             wanted,
         });
     }

@@ -140,6 +140,16 @@ impl<'a> Record<'a> {
         self.journal.append(line).await
     }
 
+    /// [`Record::conclude`] for a row to which nothing has happened: its time stays.
+    ///
+    /// # Errors
+    /// The line is not durable.
+    pub async fn note(&self, row: &Row) -> Result<(), JournalError> {
+        let line = self.ledger.borrow().line(row);
+        self.keep(row);
+        self.journal.append(line).await
+    }
+
     fn line(&self, row: &mut Row) -> Vec<u8> {
         row.updated_at = Some((self.now)());
         self.ledger.borrow().line(row)

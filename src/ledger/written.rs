@@ -67,7 +67,7 @@ impl WrittenDay {
         };
         match days.is_empty() {
             true => Err(
-                "it is no day of the calendar; write YYYY-MM-DD (in a spreadsheet, give the column the format yyyy-mm-dd)",
+                "there is no such day; write YYYY-MM-DD (in a spreadsheet, give the column the format yyyy-mm-dd)",
             ),
             false => Ok(WrittenDay::Yearless { text: owned, days }),
         }

@@ -59,6 +59,12 @@ impl LabelBook {
                     place: place.clone(),
                 });
             }
+            if id.is_from_sandbox() {
+                self.oddities.push(Oddity::OfSandbox {
+                    id: id.clone(),
+                    place: place.clone(),
+                });
+            }
             return;
         };
         match (first, label) {

@@ -49,6 +49,13 @@ pub enum Oddity {
         /// Where it stands first.
         place: Place,
     },
+    /// An id that only the sandbox knows: no oddity in a rehearsal, and a mistake elsewhere.
+    OfSandbox {
+        /// Whose.
+        id: OrgId,
+        /// Where it stands first.
+        place: Place,
+    },
     /// One id with two labels.
     TwoLabels {
         /// Whose.
@@ -91,6 +98,7 @@ impl fmt::Display for Oddity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Oddity::NoOrganisation { id, why, place } => write!(f, "{id} ({place}): {why}"),
+            Oddity::OfSandbox { id, place } => write!(f, "{id} ({place})"),
             Oddity::TwoLabels {
                 id,
                 first,

@@ -153,6 +153,12 @@ pub fn say(text: &str) {
     }
 }
 
+/// Writes to stderr before logging has begun.
+pub fn complain(text: &str) {
+    // Stderr never fails.
+    let _ = Stderr.write(text.as_bytes());
+}
+
 /// Writes an annotation of GitHub Actions: one line, a workflow command as it stands.
 pub(super) fn annotate(annotation: &str) {
     // Stderr never fails.

@@ -76,7 +76,7 @@ pub fn try_document(place: &Path) -> io::Result<()> {
     match place.metadata() {
         Ok(there) if there.is_dir() => Err(io::Error::other("it is a folder")),
         Ok(there) if !there.is_file() && !is_device(&there) => {
-            Err(io::Error::other("it is no file"))
+            Err(io::Error::other("it is not a file"))
         }
         Ok(there) => {
             OpenOptions::new().write(true).open(place)?;

@@ -80,7 +80,7 @@ impl FromStr for LogFilter {
 /// `MONTHEND_LOG` is no filter.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "MONTHEND_LOG: {text:?} is no filter ({why}); write a level (error, warn, info, debug, trace, off), or levels of modules: info,monthend::session=trace"
+    "MONTHEND_LOG: {text:?} is not a valid filter ({why}); write a level (error, warn, info, debug, trace, off), or levels of modules: info,monthend::session=trace"
 )]
 pub struct LogFilterError {
     text: String,

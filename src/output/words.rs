@@ -64,6 +64,12 @@ pub(super) fn width(text: &str) -> usize {
 /// A rate in the manifest's form, in the smallest unit that gives a number of three digits or so: `228/min`.
 /// Rounded down: what it says was granted.
 pub(super) fn rate(per_second: f64) -> String {
+    let (count, unit) = rate_parts(per_second);
+    format!("{count}/{unit}")
+}
+
+/// As [`rate`], the number and its unit.
+pub(super) fn rate_parts(per_second: f64) -> (f64, &'static str) {
     let units = [RateUnit::Second, RateUnit::Minute, RateUnit::Hour];
     let unit = units
         .into_iter()
@@ -72,7 +78,7 @@ pub(super) fn rate(per_second: f64) -> String {
     let count = (per_second * unit.duration().as_secs_f64())
         .floor()
         .max(1.0);
-    format!("{count}/{}", unit.as_str())
+    (count, unit.as_str())
 }
 
 /// Columns side by side, without lines; the numbered ones flush right.

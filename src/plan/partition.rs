@@ -19,11 +19,11 @@ pub struct Partition {
 pub enum PartitionError {
     /// It is not two whole numbers.
     #[error(
-        "{0:?} is no share of a plan: write K/N, for instance 2/3 for the second of three shares"
+        "{0:?} is not a valid share: write K/N, for instance 2/3 for the second of three shares"
     )]
     Unreadable(String),
     /// There is no such share.
-    #[error("{0:?}: there is no such share: of N shares, K is one of 1 to N")]
+    #[error("there is no share {0}: in K/N, K goes from 1 to N")]
     OutOfRange(String),
 }
 

@@ -1,7 +1,7 @@
 //! Narrowing a plan or a ledger to what the command line asks for (docs/commands.md).
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     convert::Infallible,
     str::FromStr,
 };
@@ -55,7 +55,7 @@ pub struct Selection {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectionError {
     /// One value matches nothing at all.
-    #[error("{option} {value} matches nothing{}", suggestion.as_ref().map_or_else(String::new, |s| format!("; did you mean {s:?}?")))]
+    #[error("{option} {value} matches nothing{}", instead(suggestion.as_deref(), there))]
     MatchesNothing {
         /// The option.
         option: &'static str,
@@ -63,10 +63,22 @@ pub enum SelectionError {
         value: String,
         /// The nearest value that would match.
         suggestion: Option<String>,
+        /// The values that would match, where those are few and nobody can know them by heart.
+        there: Option<Vec<String>>,
     },
     /// Each value matches something, but nothing matches them all.
     #[error("no request matches all of the selectors together")]
     NothingTogether,
+}
+
+/// What would match.
+fn instead(suggestion: Option<&str>, there: &Option<Vec<String>>) -> String {
+    match (suggestion, there) {
+        (Some(meant), _) => format!("; did you mean {meant:?}?"),
+        (None, Some(there)) if there.is_empty() => "; no row has a cause".to_owned(),
+        (None, Some(there)) => format!("; there is {}", there.join(", ")),
+        (None, None) => String::new(),
+    }
 }
 
 /// A request as selectors see it: what it is, and the names that people know it by.
@@ -261,6 +273,7 @@ impl Matcher<'_> {
                 option,
                 suggestion: meant(&value, known).map(str::to_owned),
                 value,
+                there: None,
             })
         };
         for job in &s.jobs {
@@ -291,8 +304,16 @@ impl Matcher<'_> {
         }
         for cause in &s.causes {
             if !candidates.clone().any(|c| c.cause == cause) {
-                let causes = candidates.map(|c| c.cause);
-                return nothing("--cause", cause.clone(), causes.collect());
+                let there: BTreeSet<&str> = candidates
+                    .map(|c| c.cause)
+                    .filter(|cause| !cause.is_empty())
+                    .collect();
+                return Err(SelectionError::MatchesNothing {
+                    option: "--cause",
+                    value: cause.clone(),
+                    suggestion: meant(cause, there.iter().copied().collect()).map(str::to_owned),
+                    there: Some(there.into_iter().map(str::to_owned).collect()),
+                });
             }
         }
         for period in &s.periods {

@@ -79,10 +79,16 @@ impl Standing {
 
 /// All reports.
 pub(super) struct Matrix {
-    /// `2026-10 USER`, by period, then type.
-    pub(super) columns: Vec<String>,
+    /// By period, then type.
+    pub(super) columns: Vec<Column>,
     /// In the order of the ledger.
     pub(super) lines: Vec<Line>,
+}
+
+/// The reports of one period and type.
+pub(super) struct Column {
+    pub(super) period: String,
+    pub(super) kind: &'static str,
 }
 
 /// The reports of one sub-partner, with or without `internal`.
@@ -126,9 +132,10 @@ impl Matrix {
             });
             lines[line].cells[places[&column(row)]] = Some(cell(sources, beside, place, row));
         }
-        let columns = columns
-            .iter()
-            .map(|(period, kind)| format!("{period} {kind}"));
+        let columns = columns.iter().map(|(period, kind)| Column {
+            period: period.to_string(),
+            kind: kind.as_str(),
+        });
         Matrix {
             columns: columns.collect(),
             lines,

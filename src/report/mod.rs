@@ -19,5 +19,8 @@ mod sums;
 mod timeline;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 pub use page::{page, put};
 pub use sources::{Earlier, Sources};

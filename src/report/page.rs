@@ -10,7 +10,7 @@ use super::{
     beside::{Beside, EarlierPart},
     causes::{Cause, causes},
     headline::{Headline, Part, Tile, Verdict, periods},
-    matrix::{Line, Matrix, Standing},
+    matrix::{Column, Line, Matrix, Standing},
     sources::Sources,
     sums::Sums,
     timeline::Timeline,
@@ -44,7 +44,9 @@ struct Page {
     sums: Option<Sums>,
     timeline: Option<Timeline>,
     states: Vec<Choice>,
-    columns: Vec<String>,
+    columns: Vec<Column>,
+    /// How wide the table is, for paper.
+    width: &'static str,
     unit: &'static str,
     lines: Vec<Line>,
     /// So many lines stand in a table; the others wait in a template for the script.
@@ -111,6 +113,11 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
         sums: Sums::of(sources),
         timeline: Timeline::of(sources),
         states: standings.chain(fell).collect(),
+        width: match columns.len() {
+            ..6 => "",
+            6..12 => " wide",
+            _ => " wide widest",
+        },
         columns,
         unit: "lines",
         shown: SHOWN,

@@ -2,7 +2,7 @@
 //!
 //! A chart has so many stretches of time at most, however long the history is.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -20,14 +20,18 @@ use crate::{
 const CHARTS: usize = 3;
 /// So many stretches a chart has at most, give or take one.
 const STRETCHES: i64 = 120;
-/// How long a stretch is, in seconds: the first of these that does.
+/// How long a stretch is, in seconds: the first of these that does,
 const STEPS: [i64; 17] = [
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400,
 ];
+/// and in milliseconds where all was over within some seconds.
+const SHORT: [i64; 4] = [20, 50, 100, 200];
+/// Less than this many stretches are no picture.
+const FEW: i64 = 12;
 
 /// Where things stand in a picture of 1000 by 240.
-const LEFT: f64 = 70.0;
-const WIDTH: f64 = 915.0;
+const LEFT: f64 = 95.0;
+const WIDTH: f64 = 890.0;
 const SENT: Panel = Panel {
     top: 14.0,
     bottom: 130.0,
@@ -45,6 +49,9 @@ struct Panel {
 /// The part of the page about time.
 pub(super) struct Timeline {
     pub(super) lead: String,
+    /// What the charts behind the first one are.
+    pub(super) others: String,
+    /// What sent most first.
     pub(super) charts: Vec<Chart>,
 }
 
@@ -101,18 +108,25 @@ impl Timeline {
         if spans.is_empty() {
             return None;
         }
-        spans.sort_by_key(|span| std::cmp::Reverse(span.began));
-        let lead = match spans.len() {
-            n if n > CHARTS => format!(
-                "From the history beside the ledger: the latest {CHARTS} of {} that sent something, the latest first.",
-                count(n, "command")
-            ),
-            1 => "From the history beside the ledger.".to_owned(),
-            _ => "From the history beside the ledger, the latest command first.".to_owned(),
-        };
+        spans.sort_by_key(|span| Reverse(span.began));
+        let all = spans.len();
+        spans.truncate(CHARTS);
+        // What sent most is what one wants to see: the run, rather than what mended its rest.
+        spans.sort_by_key(|span| Reverse(span.attempts.len()));
         Some(Timeline {
-            lead,
-            charts: spans.iter().take(CHARTS).map(Span::chart).collect(),
+            lead: match all {
+                1 => "From the history beside the ledger.".to_owned(),
+                2..=CHARTS => "What sent most, from the history beside the ledger.".to_owned(),
+                _ => format!(
+                    "What sent most of the latest {CHARTS} commands, of {} that the history beside the ledger tells of.",
+                    grouped(all as u64)
+                ),
+            },
+            others: match spans.len() {
+                2 => "The other command that sent something".to_owned(),
+                n => format!("The other {} commands that sent something", n - 1),
+            },
+            charts: spans.iter().map(Span::chart).collect(),
         })
     }
 }
@@ -175,9 +189,12 @@ impl<'a> Span<'a> {
 
     /// How long a stretch is.
     fn step(&self) -> i64 {
-        let fits = |step: &&i64| self.length / **step <= STRETCHES;
-        let steps = STEPS.map(|seconds| seconds * 1000);
-        let step = steps.iter().find(fits).copied();
+        if self.length < FEW * 1000 {
+            let short = SHORT.iter().rev().find(|step| self.length / **step >= FEW);
+            return short.copied().unwrap_or(SHORT[0]);
+        }
+        let fits = |step: &i64| self.length / *step <= STRETCHES;
+        let step = STEPS.iter().map(|seconds| seconds * 1000).find(fits);
         step.unwrap_or(self.length / STRETCHES + 1)
     }
 
@@ -213,8 +230,8 @@ impl<'a> Span<'a> {
             .max()
             .unwrap_or_default();
         // A single stretch must not fill the picture.
-        let wide = WIDTH / bins.len().max(12) as f64;
-        let span = bins.len().max(12) as f64 * step as f64;
+        let wide = WIDTH / bins.len().max(FEW as usize) as f64;
+        let span = bins.len().max(FEW as usize) as f64 * step as f64;
         let x = |at: i64| LEFT + WIDTH * at as f64 / span;
         let bar = |place: usize, from: f64, to: f64| {
             let gap = if wide > 3.0 { 1.0 } else { 0.0 };
@@ -304,9 +321,10 @@ impl<'a> Span<'a> {
             (0.75, "middle"),
             (1.0, "end"),
         ];
-        let form = match self.length > TimeDelta::days(1).num_milliseconds() {
-            true => "%m-%d %H:%M",
-            false => "%H:%M:%S",
+        let form = match self.length {
+            ..10_000 => "%H:%M:%S%.3f",
+            10_000..86_400_000 => "%H:%M:%S",
+            _ => "%m-%d %H:%M",
         };
         let mark = |(share, anchor): (f64, &'static str)| Mark {
             x: tenths(LEFT + share * WIDTH),
@@ -324,7 +342,7 @@ impl<'a> Span<'a> {
     fn figures(&self, bin: &Bin, at: i64) -> Option<Figures> {
         let words_or_none = |ms: Option<u64>| ms.map_or_else(String::new, words_of);
         (bin.sent > 0 || bin.paused > 0).then(|| Figures {
-            time: self.time(at, "%Y-%m-%d %H:%M:%S"),
+            time: self.time(at, "%Y-%m-%d %H:%M:%S%.3f"),
             sent: grouped(bin.sent as u64),
             limited: grouped(bin.limited as u64),
             paused: match bin.paused {
@@ -388,7 +406,8 @@ fn words(ms: i64) -> String {
 }
 
 fn words_of(ms: u64) -> String {
-    duration(std::time::Duration::from_millis(ms))
+    // Nothing takes no time at all.
+    duration(std::time::Duration::from_millis(ms.max(1)))
 }
 
 #[cfg(test)]
@@ -443,11 +462,11 @@ mod tests {
         let chart = span.chart();
         assert_eq!(
             chart.said,
-            "3 creates left within 7 s, at most 2 in 1 s; 1 answered 429; paused for 5 s; half of the answers came within \
+            "3 creates left within 7 s, at most 1 in 200 ms; 1 answered 429; paused for 5 s; half of the answers came within \
              80 ms, the last within 1.5 s."
         );
         assert_eq!((chart.pauses.len(), chart.limited.len()), (1, 1));
-        assert_eq!(chart.figures.len(), 6);
+        assert_eq!(chart.figures.len(), 27);
     }
 
     proptest! {

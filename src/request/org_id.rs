@@ -13,6 +13,8 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, general_purpose::NO_PAD},
 };
 
+use super::ReportId;
+
 /// Writes without padding, reads both forms.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
@@ -51,6 +53,13 @@ impl OrgId {
     /// organisation's id.
     pub fn canonical(&self) -> &str {
         self.0.canonical.as_ref().unwrap_or(&self.0.spelled)
+    }
+
+    /// Whether the sandbox made this id, so that no real server knows it.
+    pub fn is_from_sandbox(&self) -> bool {
+        BASE64
+            .decode(self.canonical())
+            .is_ok_and(|decoded| decoded.starts_with(ReportId::SANDBOX_PREFIX.as_bytes()))
     }
 
     /// Whether the text means an organisation: an address in base64, or a UUID. The server may take other texts too.

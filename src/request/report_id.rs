@@ -23,7 +23,8 @@ impl ReportId {
     /// The longest id that is accepted, in bytes; real ones have about a hundred.
     pub const MAX_LEN: usize = 1024;
 
-    /// The decoded id of a sandbox report begins with this, so that it is never taken for a real one.
+    /// The decoded ids of the sandbox begin with this, so that they are never taken for real ones: those of reports, and
+    /// those of its organisations.
     pub const SANDBOX_PREFIX: &str = "ciscospark://sandbox/";
 
     /// The id's text.

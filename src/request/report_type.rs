@@ -35,7 +35,7 @@ impl ReportType {
 
 /// A text that names no report type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no report type; the types are PARTNER, CUSTOMER and USER")]
+#[error("{0:?} is not a valid report type; the types are PARTNER, CUSTOMER and USER")]
 pub struct UnknownReportType(pub String);
 
 impl FromStr for ReportType {

@@ -138,6 +138,9 @@ pub struct ReportsConfig {
     pub never_done_for: Vec<String>,
     /// How long a download URL is good for.
     pub download_expires_after: Span,
+    /// Where download URLs lead instead of to the sandbox's own host, as `https://HOST`: one that must not be asked,
+    /// say.
+    pub download_origin: Option<String>,
     /// Refuse ends that are not in the past and starts more than five years back.
     pub check_calendar: bool,
     /// The statuses that an accepted create is answered with, chosen by the seed.
@@ -171,6 +174,7 @@ impl Default for ReportsConfig {
             fail_for: Vec::new(),
             never_done_for: Vec::new(),
             download_expires_after: Span(std::time::Duration::from_secs(60)),
+            download_origin: None,
             check_calendar: true,
             accepted_with: vec![200],
         }
@@ -372,6 +376,6 @@ impl TryFrom<u16> for RefusalStatus {
         RefusalStatus::ALL
             .into_iter()
             .find(|status| status.code() == code)
-            .ok_or_else(|| format!("{code} is no way to refuse; write 400, 401, 403 or 404"))
+            .ok_or_else(|| format!("{code} is not a valid refusal; write 400, 401, 403 or 404"))
     }
 }

@@ -328,7 +328,8 @@ impl Server {
         if view.status(report) == ReportStatus::Completed {
             let good_for = view.config.download_expires_after;
             let path = download::signed_path(self.dice, report, view.now, good_for);
-            let url = format!("{}{path}", self.files_origin);
+            let origin = view.config.download_origin.as_ref();
+            let url = format!("{}{path}", origin.unwrap_or(&self.files_origin));
             body.insert("tempDownloadURL".to_owned(), json!(url));
         }
         Reply::json(200, Value::Object(body))

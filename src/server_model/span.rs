@@ -12,7 +12,9 @@ pub struct Span(pub Duration);
 
 /// A text that is no length of time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no length of time; write a whole number and ms, s, m or h, for instance 250ms")]
+#[error(
+    "{0:?} is not a valid length of time; write a whole number and ms, s, m or h, for instance 250ms"
+)]
 pub struct SpanError(pub String);
 
 /// Longest first, so that the largest unit that fits is shown; with milliseconds in each.

@@ -1,7 +1,7 @@
 //! YAML text to values that know where they were written, with every mistake located.
 //!
 //! A text goes through three steps. `source` reads a file; `tree` makes nodes of it, with aliases and merge keys
-//! resolved and scalars typed; `node` reads one of them. What a mapping holds is declared once, by [`keys!`]: from
+//! resolved and scalars typed (`syntax` says what is wrong with a text that is no YAML); `node` reads one of them. What a mapping holds is declared once, by [`keys!`]: from
 //! that declaration come its type, its reader, its defaults and its JSON Schema. How a value is written is a
 //! [`Form`]. What is wrong goes to one [`Sink`] and comes out as [`Problems`]; `render` shows them.
 
@@ -13,6 +13,7 @@ mod quote;
 mod render;
 mod source;
 mod suggest;
+mod syntax;
 mod tree;
 
 pub(crate) use form::{

@@ -9,6 +9,7 @@ use super::{
     problem::{Mistake, Sink},
     quote::Quoted,
     source::{Place, Source},
+    syntax::syntax,
 };
 
 /// How deep lists and mappings may lie in each other, aliases followed. A manifest needs six levels.
@@ -117,7 +118,11 @@ impl Tree {
                         builder.entries(&open.parts); // for what it reports
                     }
                     let (before, after) = source.text().split_at(at);
-                    let mistake = syntax(error.info(), before);
+                    // The parser has a limit of its own for `[` and `{` that it looks at ahead of its events.
+                    let mistake = match error.info() {
+                        "recursion limit exceeded" => too_deep(),
+                        info => syntax(info, before),
+                    };
                     // The parser stops where the value before a tab begins.
                     let tab = after
                         .find('\t')
@@ -160,35 +165,6 @@ fn too_deep() -> Mistake {
         "lists and mappings are nested more than {MAX_DEPTH} levels deep"
     ))
     .help("a manifest needs six levels")
-}
-
-/// What the parser means by `info`, at the end of `before`.
-fn syntax(info: &str, before: &str) -> Mistake {
-    // The parser has a limit of its own for `[` and `{` that it looks at ahead of its events.
-    if info == "recursion limit exceeded" {
-        return too_deep();
-    }
-    let mistake = Mistake::new(format!("this is not valid YAML: {info}"));
-    if info.contains("tab") {
-        return mistake.help("use spaces, not tabs");
-    }
-    let of_indentation = ["'-' indicator", "expected key", "invalid indentation"];
-    if !of_indentation.iter().any(|part| info.contains(part)) {
-        return mistake;
-    }
-    let earlier = before.lines().rev().skip(1);
-    let key = earlier
-        .map(|line| line.trim_start_matches([' ', '-']))
-        .find(|line| !line.is_empty() && !line.starts_with('#'))
-        .and_then(|line| line.split_once(':'))
-        .filter(|(key, _)| key.chars().all(|c| c.is_alphanumeric() || c == '_'));
-    mistake.help(match key {
-        Some((key, _)) => format!(
-            "the indentation is probably wrong: align with {}",
-            Quoted(key)
-        ),
-        None => "the indentation is probably wrong".to_owned(),
-    })
 }
 
 /// Reading has to end here; the reason is reported.

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use monthend::sandbox::Endpoint;
 
-use crate::support::{Desk, Ended, Monthend, Served, own, partner, partners};
+use crate::support::{Desk, Ended, Monthend, Served, SmallDisk, own, partner, partners};
 
 fn checked(desk: &Desk) -> Monthend {
     desk.monthend(["check", "m.yaml", "--format=json"])
@@ -292,4 +292,43 @@ fn the_worst_counts() {
     refused().expect(4);
     refused().env("MONTHEND_AS_OF", "never").expect(2);
     refused().without("WEBEX_ACCESS_TOKEN").expect(2);
+}
+
+/// Of a share it tries that one's ledger.
+#[test]
+fn a_share_is_tried_with_its_own_ledger() {
+    let server = served("");
+    let desk = Desk::with(server.url(), &partners(["a", "b"], "USER", "2026-09"));
+    desk.write("m.ledger.2-of-3.csv", "no ledger");
+    checked(&desk).expect(0);
+    let share = |k: &str| checked(&desk).env("MONTHEND_PARTITION", format!("{k}/3"));
+    share("1").expect(0);
+    only_fails(share("2").run(), 4, "ledger");
+    checked(&desk).arg("--partition=4/3").expect(2);
+}
+
+#[test]
+fn a_full_disk_is_found() {
+    let server = served("");
+    let desk = Desk::with(server.url(), &partners(["a", "b"], "USER", "2026-09"));
+    let Some(disk) = SmallDisk::mount(desk.path("small")) else {
+        return;
+    };
+    let check = || {
+        let ledger = checked(&desk).env("MONTHEND_LEDGER", "small/m.csv");
+        ledger.env(
+            "MONTHEND_OUTPUT",
+            desk.path("reports").display().to_string(),
+        )
+    };
+    check().expect(0);
+    disk.fill();
+    let ended = check().expect(4);
+    assert_eq!(status(&ended, "ledger_folder"), "not_ok");
+    assert_eq!(status(&ended, "disk_space"), "not_ok");
+    assert_eq!(
+        fs::read_dir(desk.path("small")).unwrap().count(),
+        1,
+        "{ended}"
+    );
 }

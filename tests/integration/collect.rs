@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs,
+    io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -219,6 +220,87 @@ fn no_other_host_is_asked() {
     }
 }
 
+/// A proxy of the environment: it notes what it is asked for, and reaches nobody.
+struct Proxy {
+    url: String,
+    asked: std::sync::mpsc::Receiver<String>,
+}
+
+impl Proxy {
+    fn start() -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (tell, asked) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+                let _ = tell.send(lines.next().unwrap().unwrap());
+                lines.find(|line| line.as_ref().is_ok_and(String::is_empty));
+                let _ = stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n");
+            }
+        });
+        Proxy { url, asked }
+    }
+}
+
+/// A file goes through the proxy of the environment, as far as `NO_PROXY` lets it; an address in a private network
+/// goes nowhere, through a proxy neither. What is on this machine needs no proxy.
+#[test]
+fn a_proxy_is_asked_for_public_hosts_and_for_no_private_ones() {
+    const NONE: &str = "the server gave a download address within a private network";
+    for (origin, no_proxy, asked, says) in [
+        (
+            "https://files.invalid",
+            "",
+            Some("CONNECT files.invalid:443 HTTP/1.1"),
+            "no connection to the download host",
+        ),
+        (
+            "https://files.invalid",
+            "files.invalid",
+            None,
+            "no connection to the download host",
+        ),
+        ("https://10.0.0.1", "", None, NONE),
+        ("https://[fd00::1]", "", None, NONE),
+        ("https://169.254.169.254", "169.254.169.254", None, NONE),
+        ("http://files.invalid", "", None, "is not https"),
+        (
+            "https://me@files.invalid",
+            "",
+            None,
+            "with a user name in it",
+        ),
+    ] {
+        let config =
+            format!("{{ reports: {{ completes_after: 0s, download_origin: '{origin}' }} }}");
+        let server = Served::new(&config);
+        let desk = Desk::new();
+        let jobs = partners(["a"], "USER", SEPTEMBER);
+        desk.manifest_with(server.url(), "retry.max_attempts: 1", &jobs);
+        let proxy = Proxy::start();
+        let ended = run(&desk)
+            .env("HTTPS_PROXY", &proxy.url)
+            .env("HTTP_PROXY", &proxy.url)
+            .env("NO_PROXY", no_proxy)
+            .expect(1);
+        no_secret(&server, &desk, &ended);
+        assert!(files(&desk).is_empty(), "{origin}");
+        let said = desk.ledger().lines[0]["report_error"].to_owned();
+        assert!(said.contains(says), "{origin}: {said}");
+        assert_eq!(proxy.asked.try_recv().ok().as_deref(), asked, "{origin}");
+    }
+    let (_server, desk) = world("", &["a"], "USER");
+    let proxy = Proxy::start();
+    run(&desk)
+        .env("HTTP_PROXY", &proxy.url)
+        .env("ALL_PROXY", &proxy.url)
+        .expect(0);
+    assert_eq!(hold(&desk).len(), 1);
+    assert!(proxy.asked.try_recv().is_err());
+}
+
 #[test]
 fn an_empty_report_is_told_from_one_that_is_not_there() {
     let (_server, desk) = world(
@@ -373,6 +455,26 @@ fn what_is_not_ready_is_left_to_a_later_collect() {
     collect(&desk).expect(0);
     assert_eq!(hold(&desk).len(), 2);
     server.nothing_twice();
+}
+
+/// The age of a report counts from its create, however often it was waited for meanwhile.
+#[test]
+fn a_report_grows_older_from_one_collect_to_the_next() {
+    let server = Served::new("reports: { never_done_for: [a] }");
+    let desk = Desk::with(server.url(), &partners(["a"], "USER", SEPTEMBER));
+    desk.converge().expect(0);
+    let made_at = desk.ledger().lines[0]["updated_at"].to_owned();
+    let mut ages = Vec::new();
+    for _ in 0..3 {
+        collect(&desk).arg("--wait=1s").expect(1);
+        let line = desk.ledger().at_rest(1).lines[0].clone();
+        let age = line["report_error"]
+            .strip_prefix("IN_PROGRESS for ")
+            .unwrap();
+        ages.push(age.split(' ').next().unwrap().parse::<u32>().unwrap());
+        assert_eq!(line["updated_at"], made_at);
+    }
+    assert!(ages.is_sorted() && ages[2] > ages[0], "{ages:?}");
 }
 
 #[test]

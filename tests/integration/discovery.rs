@@ -93,8 +93,8 @@ fn discovery_that_fails_stops_before_anything_is_sent() {
     for (fault, said) in [
         ("{ kind: status, status: 403 }", "403"),
         ("{ kind: status, status: 500 }", "500"),
-        ("{ kind: reset }", "discovering the sub-partners failed"),
-        ("{ kind: html }", "discovering the sub-partners failed"),
+        ("{ kind: reset }", "cannot ask the API for its sub-partners"),
+        ("{ kind: html }", "cannot ask the API for its sub-partners"),
     ] {
         let server = server(
             "items",

@@ -108,7 +108,7 @@ fn a_format_that_only_other_commands_have_is_no_mistake() {
     let as_csv = life().env("MONTHEND_FORMAT", "csv").expect(0);
     assert_eq!(as_csv.stdout, life().expect(0).stdout);
     let typed = life().arg("--format=csv").expect(2);
-    typed.says(["a row's life is no table"]);
+    typed.says(["--history shows no cells"]);
     // These follow all three.
     let of = |command: &str, format: &str| {
         let command = desk.monthend([command, "m.yaml"]);

@@ -54,4 +54,5 @@ mod status;
 mod streams;
 #[cfg(unix)]
 mod terminal;
+mod way_on;
 mod worlds;

@@ -1,10 +1,12 @@
 //! Outputs for machines: whole, complete and true, however a command ends.
 
-use std::{collections::BTreeMap, fs, os::unix::fs::symlink, process::Command};
+use std::{collections::BTreeMap, fs, os::unix::fs::symlink};
 
 use serde_json::Value;
 
-use crate::support::{Desk, Ended, Monthend, Served, eventually, follows, is_junit, partners};
+use crate::support::{
+    Desk, Ended, Monthend, Served, SmallDisk, eventually, follows, is_junit, partners,
+};
 
 const ALL: [&str; 3] = ["--junit=j.xml", "--summary-json=s.json", "--metrics=m.prom"];
 
@@ -344,39 +346,6 @@ fn a_report_that_is_not_collected_failed_or_is_still_to_come() {
         summary(&desk.read("s.json"))["uncollected"],
         serde_json::json!([])
     );
-}
-
-/// A small disk of its own; unmounted when dropped.
-struct SmallDisk(std::path::PathBuf);
-
-impl SmallDisk {
-    /// None where one cannot be had, which is said where it is seen.
-    fn mount(place: std::path::PathBuf) -> Option<Self> {
-        fs::create_dir(&place).unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"]);
-        let mounted = mount.arg(&place).output();
-        if mounted.is_ok_and(|mounted| mounted.status.success()) {
-            return Some(SmallDisk(place));
-        }
-        use std::io::Write as _;
-        let _ = std::io::stderr().write_all(
-            b"\nSKIPPED: no small disk can be mounted here; none was filled in mid-run\n",
-        );
-        None
-    }
-
-    fn fill(&self) {
-        let mut bytes = fs::File::create(self.0.join("fill")).unwrap();
-        let written = std::io::copy(&mut std::io::repeat(7), &mut bytes);
-        assert!(written.is_err());
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
 }
 
 /// What lies on the disk of the outputs stays as it is; the run goes on, and ends as it would have.

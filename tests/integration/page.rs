@@ -202,3 +202,20 @@ fn ten_thousand_rows_are_filtered_at_once() {
     }
     assert!(best < 100.0, "a filter took {best} ms at best");
 }
+
+/// A page that large opens, and answers.
+#[test]
+fn a_hundred_thousand_rows_open() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let desk = Desk::new();
+    page(&desk, (0..33_334).map(|n| format!("Partner {n:05}")));
+    let began = std::time::Instant::now();
+    browser.open(&desk.path("page.html"));
+    println!("opened in {:?}", began.elapsed());
+    assert_eq!(browser.eval(COUNT), "33,334 of 33,334 lines");
+    browser.eval(&set("search", "partner 33333"));
+    assert_eq!(browser.eval(FIRST), "Partner 33333");
+    assert_eq!(browser.complaints(), [""; 0]);
+}

@@ -90,10 +90,25 @@ fn a_message_is_sent_when_a_run_ends() {
         assert!(args.ends_with("https://chat.example.com/hook"), "{args}");
         let body: serde_json::Value = serde_json::from_str(body).unwrap();
         let text = body["markdown"].as_str().unwrap();
+        let expected = [
+            "**month-end october-2026**: exit code 1",
+            "- created: 2",
+            "- failed: 1",
+            "- collected: 2",
+            "- http_400: 1 of 1 sub-partners: ",
+        ];
+        for line in expected {
+            assert!(text.contains(line), "no {line:?} in {text}");
+        }
+        // What could not even begin sends no old news.
+        fs::remove_file(desk.path("october.yaml")).unwrap();
+        assert_eq!(shell(&desk, "", chat).0, 2);
+        let said = desk.read("curl.said");
         assert!(
-            text.contains("exit code 1") && text.contains("failed"),
-            "{text}"
+            said.contains("**month-end october.yaml**: exit code 2"),
+            "{said}"
         );
+        assert!(!said.contains("created"), "{said}");
     }
     let desk = desk(&server);
     assert_eq!(shell(&desk, "", mail).0, 1);

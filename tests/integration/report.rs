@@ -252,7 +252,8 @@ fn what_keeps_a_page_from_being_written_has_its_exit_code() {
     .env("MONTHEND_MAX_DROP", "much")
     .expect(2)
     .says(["MONTHEND_MAX_DROP is \"much\""]);
-    report("m.yaml", &["-o", "p.html"]).expect(4);
+    desk.write("notes.txt", "no ledger\n");
+    report("notes.txt", &["-o", "p.html"]).expect(4);
     assert!(!desk.has("p.html"));
     // Never over what it is made from, whatever that is called.
     std::os::unix::fs::symlink(desk.path("m.ledger.csv"), desk.path("link.html")).unwrap();

@@ -4,8 +4,10 @@ use clap::{Args, ValueEnum};
 
 use super::{
     outputs::format_or,
+    partition::{PartitionArgs, PartitionArgsError},
     target::{CalendarArgs, ManifestArgs},
 };
+use crate::plan::Partition;
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
@@ -14,6 +16,9 @@ pub(crate) struct CheckArgs {
 
     #[command(flatten)]
     pub(crate) calendar: CalendarArgs,
+
+    #[command(flatten)]
+    partition: PartitionArgs,
 
     /// How to show it [env: MONTHEND_FORMAT=] [default: table]
     #[arg(long, value_enum)]
@@ -27,6 +32,11 @@ pub(crate) enum CheckFormat {
 }
 
 impl CheckArgs {
+    /// The share whose ledger and limits are tried.
+    pub(crate) fn partition(&self) -> Result<Option<Partition>, PartitionArgsError> {
+        self.partition.partition()
+    }
+
     /// How it looks.
     pub(crate) fn format(&self) -> CheckFormat {
         format_or(self.format, CheckFormat::Table)

@@ -18,8 +18,8 @@ pub(crate) struct InitArgs {
     #[arg(long, env = "MONTHEND_DISCOVER", value_parser = FalseyValueParser::new())]
     pub(crate) discover: bool,
 
-    /// The address of the API to ask
-    #[arg(long, env = "MONTHEND_BASE_URL", value_name = "URL")]
+    /// The address of the API to ask [env: MONTHEND_BASE_URL=]
+    #[arg(long, value_name = "URL")]
     base_url: Option<BaseUrl>,
 
     #[command(flatten)]

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, builder::FalseyValueParser};
 
 use super::comparison::{EARLIER, MaxDropArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// The ledger
+    /// The ledger, or the manifest (.yaml, .yml) whose ledger is meant
     pub(crate) ledger: PathBuf,
 
     /// The page to write: an HTML file
@@ -28,7 +28,11 @@ pub(crate) struct ReportArgs {
     #[command(flatten)]
     pub(crate) max_drop: MaxDropArgs,
 
-    /// The manifest, for the sums of its `audit.totals`
+    /// The manifest, for the sums of its `audit.totals` [default: the one that is named instead of a ledger]
     #[arg(long, env = "MONTHEND_MANIFEST", value_name = "MANIFEST")]
     pub(crate) manifest: Option<PathBuf>,
+
+    /// Of a manifest's ledgers, that of the rehearsals
+    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX", value_parser = FalseyValueParser::new())]
+    pub(crate) sandbox: bool,
 }

@@ -1,6 +1,6 @@
 //! What a command works on: the manifest, its ledger, the server; and how the manifest's periods are read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::{NaiveDate, Utc};
 use clap::{Args, builder::FalseyValueParser};
@@ -19,8 +19,10 @@ pub(crate) struct ManifestArgs {
     #[arg(long, value_name = "PATH")]
     pub(crate) ledger: Option<PathBuf>,
 
-    /// The address of the API, instead of the manifest's `api.base_url`
-    #[arg(long, env = "MONTHEND_BASE_URL", value_name = "URL")]
+    /// The address of the API, instead of the manifest's `api.base_url` [env: MONTHEND_BASE_URL=]
+    // The environment is read by hand: a rehearsal leaves it alone as it does the manifest's, and the option is a
+    // contradiction there.
+    #[arg(long, value_name = "URL")]
     pub(crate) base_url: Option<BaseUrl>,
 
     #[command(flatten)]
@@ -51,7 +53,7 @@ impl CalendarArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RehearsalArgs {
     /// Rehearse against a built-in simulator of the API; needs no token and keeps a ledger of its own
-    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX", value_parser = FalseyValueParser::new(), conflicts_with = "base_url")]
+    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX", value_parser = FalseyValueParser::new())]
     pub(crate) sandbox: bool,
 
     /// How the simulator behaves: a YAML file
@@ -67,6 +69,12 @@ pub(crate) struct RehearsalArgs {
     /// In the simulator, sub-partners that were refused are accepted now
     #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX_MENDED", value_parser = FalseyValueParser::new(), requires = "sandbox")]
     pub(crate) sandbox_mended: bool,
+}
+
+/// Whether a path where a ledger is expected names a manifest.
+pub(crate) fn is_manifest(path: &Path) -> bool {
+    let extension = path.extension().unwrap_or_default();
+    extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml")
 }
 
 fn day(text: &str) -> Result<NaiveDate, String> {

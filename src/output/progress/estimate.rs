@@ -28,6 +28,17 @@ pub enum Left {
     UpTo(Duration),
 }
 
+impl Left {
+    /// The longer one; what is only a bound stays one.
+    pub(super) fn or_longer(self, other: Duration) -> Left {
+        match self {
+            Left::About(left) => Left::About(left.max(other)),
+            Left::UpTo(left) if left < other => Left::About(other),
+            Left::UpTo(left) => Left::UpTo(left),
+        }
+    }
+}
+
 impl Estimate {
     /// How long `requests` more will take, of which `in_doubt` wait to be looked up. Nothing while there is no ceiling and
     /// nothing was learned yet: a guess would be worth nothing.
@@ -91,6 +102,12 @@ impl Estimate {
         let whole = ((rest - 1.0) / quota).floor();
         next + window.length.mul_f64(whole) + duration((rest - whole * quota) / fast)
     }
+}
+
+/// How long `files` more will take at the pace of the last minute; none before any has come.
+pub(super) fn left_of_files(files: usize, pace: &Pace) -> Option<Duration> {
+    let rate = pace.lately().filter(|rate| *rate > 0.0)?;
+    Some(duration(files as f64 / rate))
 }
 
 /// Longer than a year is no estimate.

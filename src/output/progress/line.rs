@@ -19,6 +19,8 @@ pub(super) struct Situation {
     pub(super) in_doubt: usize,
     /// Requests per second lately.
     pub(super) pace: Option<f64>,
+    /// Files per second lately.
+    pub(super) files: Option<f64>,
     pub(super) ceiling: Rate,
     /// The rate that the server was found to grant, where it is less than the ceiling.
     pub(super) learned: Option<f64>,
@@ -52,16 +54,25 @@ const WITH_A_BAR: usize = 50;
 const PACE: u8 = 3;
 
 impl Situation {
-    /// Whether files are being collected: that is counted by other rows then.
+    /// Whether files are being collected: they are what is counted then.
     pub(super) fn is_collecting(&self) -> bool {
         self.counts.collected + self.counts.uncollected > 0
     }
 
-    /// How far it is: requests that are done with, or files that are there, and of how many.
+    /// Whether reports are still to be created, so that more files will come.
+    pub(super) fn is_creating(&self) -> bool {
+        self.counts.pending + self.counts.sending > 0
+    }
+
+    /// How far it is: requests that are done with, or files that are there, and of how many. A report that is not created
+    /// yet will be a file too: else the whole would grow.
     pub(super) fn done(&self) -> (usize, usize) {
         let counts = &self.counts;
         match self.is_collecting() {
-            true => (counts.collected, counts.collected + counts.uncollected),
+            true => {
+                let to_come = counts.uncollected + counts.pending + counts.sending;
+                (counts.collected, counts.collected + to_come)
+            }
             false => (counts.done(), counts.total()),
         }
     }
@@ -130,15 +141,20 @@ impl Situation {
         let mut parts = Vec::new();
         let counts = &self.counts;
         let what = match self.is_collecting() {
-            true => "collected",
+            true => {
+                if self.is_creating() {
+                    parts.push(some(counts.created, "created"));
+                }
+                "collected"
+            }
             false => {
                 parts.push(format!("{} created", words::grouped(counts.created)));
                 parts.push(some(counts.adopted, "adopted"));
                 parts.push(some(counts.skipped, "created before"));
-                parts.push(some(counts.failed, "failed"));
                 "done"
             }
         };
+        parts.push(some(counts.failed, "failed"));
         parts.push(some(self.in_flight, "in flight"));
         parts.push(some(self.in_doubt, "in doubt"));
         parts.push(self.pace_of());
@@ -166,13 +182,17 @@ impl Situation {
         let mut parts = vec![part(9, std::slice::from_ref(&progress), Look::Plain)];
         if self.is_collecting() {
             parts[0] = part(9, &[format!("{progress} collected"), progress], Look::Plain);
+            if self.is_creating() {
+                let created = some(counts.created, "created");
+                parts.push(part(1, &[created, String::new()], Look::Plain));
+            }
         } else {
             let before = counts.skipped + counts.adopted;
             let (before, shorter) = (some(before, "created before"), some(before, "before"));
             parts.push(part(1, &[before, shorter, String::new()], Look::Plain));
-            let failed = some(counts.failed, "failed");
-            parts.push(part(7, &[failed, String::new()], Look::Bad));
         }
+        let failed = some(counts.failed, "failed");
+        parts.push(part(7, &[failed, String::new()], Look::Bad));
         let in_flight = some(self.in_flight, "in flight");
         parts.push(part(2, &[in_flight, String::new()], Look::Plain));
         let in_doubt = some(self.in_doubt, "in doubt");
@@ -183,14 +203,9 @@ impl Situation {
         }
         match self.paused() {
             None => {
-                let shorter = self
-                    .pace
-                    .map_or_else(String::new, |pace| self.in_its_unit(pace));
-                parts.push(part(
-                    PACE,
-                    &[self.pace_of(), shorter, String::new()],
-                    Look::Plain,
-                ));
+                let pace = self.pace_of();
+                let shorter = pace.split(" of ").next().unwrap_or_default().to_owned();
+                parts.push(part(PACE, &[pace, shorter, String::new()], Look::Plain));
             }
             Some(paused) => {
                 let shorter = paused.split(" (").next().unwrap_or_default().to_owned();
@@ -210,8 +225,19 @@ impl Situation {
         format!("{}{}", "█".repeat(full), "░".repeat(room - full))
     }
 
-    /// `58/min of 60/min`
+    /// `58/min of 60/min`; once only files are left, `38 files/min`: no ceiling counts them, and it is the server that makes
+    /// them.
     fn pace_of(&self) -> String {
+        if self.is_collecting() && !self.is_creating() {
+            let files = self.files.filter(|files| *files > 0.0);
+            return match files {
+                Some(files) => {
+                    let (count, unit) = words::rate_parts(files);
+                    format!("{count} files/{unit}")
+                }
+                None => "the server makes them".to_owned(),
+            };
+        }
         let pace = self.pace.map(|pace| self.in_its_unit(pace));
         let limit = match (self.learned, self.ceiling) {
             (Some(learned), _) => Some(format!(

@@ -35,7 +35,8 @@ impl Pace {
         self.add(elapsed, stats.accepted, is_idle);
     }
 
-    fn add(&mut self, elapsed: Duration, accepted: u64, is_idle: bool) {
+    /// The same of anything that is counted; nothing is expected while it `is_idle`.
+    pub(super) fn add(&mut self, elapsed: Duration, accepted: u64, is_idle: bool) {
         let since = elapsed.saturating_sub(self.last);
         self.last = elapsed;
         if !is_idle {

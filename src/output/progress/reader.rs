@@ -11,7 +11,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::Instant;
 use tracing::info;
 
-use super::{Estimate, Pace, cadence::Cadence, line::Situation, told::Told};
+use super::{
+    Estimate, Left, Pace, cadence::Cadence, estimate::left_of_files, line::Situation, told::Told,
+};
 use crate::{
     ledger::Counts,
     output::{Reader, color::Paint, console},
@@ -35,6 +37,8 @@ pub struct Progress {
     counts: Counts,
     stats: Stats,
     pace: Pace,
+    /// Of files.
+    files: Pace,
     /// Rows of this run that are in doubt.
     doubts: HashSet<RequestId>,
     /// Rows that an earlier run left in doubt and that nothing was heard of yet.
@@ -69,6 +73,7 @@ impl Progress {
             counts: Counts::default(),
             stats: Stats::default(),
             pace: Pace::default(),
+            files: Pace::default(),
             doubts: HashSet::new(),
             old_doubts: 0,
             pause_status: None,
@@ -83,7 +88,7 @@ impl Progress {
             EventKind::Started => {
                 self.began = Some(Instant::now());
                 self.old_doubts = event.counts.sending;
-                self.pace = Pace::default();
+                (self.pace, self.files) = (Pace::default(), Pace::default());
                 let situation = self.situation();
                 if let Screen::Log(cadence) = &mut self.screen {
                     let (done, total) = situation.done();
@@ -106,6 +111,8 @@ impl Progress {
     fn look(&mut self) {
         let Some(began) = self.began else { return };
         self.pace.look(began.elapsed(), &self.stats);
+        let fetched = self.counts.collected - self.counts.kept.min(self.counts.collected);
+        self.files.add(began.elapsed(), fetched as u64, false);
     }
 
     fn pause_left(&self) -> Option<Duration> {
@@ -126,19 +133,37 @@ impl Progress {
             in_flight: self.stats.in_flight,
             in_doubt,
             pace: self.pace.now(),
+            files: self.files.lately(),
             ceiling: self.estimate.ceiling,
             learned: self.stats.learned_pace.or(limit),
             pause: pause.map(|left| (left, self.pause_status)),
             left: None,
             stopping: self.stopping,
         };
-        if !situation.is_collecting() && !self.stopping {
-            let requests = counts.pending + counts.sending;
-            situation.left = self
-                .estimate
-                .left(requests, in_doubt, &self.stats, &self.pace);
+        if !self.stopping {
+            situation.left = self.left(&situation);
         }
         situation
+    }
+
+    /// The time left: until the last create, and where files are collected until the last of those.
+    fn left(&self, situation: &Situation) -> Option<Left> {
+        let requests = situation.counts.pending + situation.counts.sending;
+        let is_collecting = situation.is_collecting();
+        let creates = match is_collecting && requests == 0 {
+            true => None,
+            false => (self.estimate).left(requests, situation.in_doubt, &self.stats, &self.pace),
+        };
+        if !is_collecting {
+            return creates;
+        }
+        let (done, total) = situation.done();
+        let files = left_of_files(total - done, &self.files);
+        match (creates, files) {
+            (Some(creates), Some(files)) => Some(creates.or_longer(files)),
+            (None, Some(files)) if requests == 0 => Some(Left::About(files)),
+            _ => None,
+        }
     }
 
     fn show(&mut self) {
@@ -160,6 +185,7 @@ impl Progress {
                         failed = counts.failed,
                         pending = counts.pending,
                         sending = counts.sending,
+                        collected = counts.collected,
                         "{}",
                         situation.in_a_log()
                     );

@@ -29,6 +29,7 @@ fn running() -> Situation {
         in_flight: 2,
         in_doubt: 0,
         pace: Some(0.97),
+        files: None,
         ceiling: "60/min".parse().unwrap(),
         learned: None,
         pause: None,
@@ -98,17 +99,50 @@ fn moments() -> Vec<(&'static str, Situation)> {
             },
         ),
         (
+            "creating and collecting",
+            Situation {
+                counts: Counts {
+                    collected: 31,
+                    uncollected: 19,
+                    created: 50,
+                    failed: 3,
+                    pending: 55,
+                    sending: 2,
+                    ..Counts::default()
+                },
+                files: Some(0.5),
+                left: Some(Left::About(seconds(152))),
+                ..running()
+            },
+        ),
+        (
+            "collecting, nothing has come yet",
+            Situation {
+                counts: Counts {
+                    uncollected: 86,
+                    created: 86,
+                    ..Counts::default()
+                },
+                in_flight: 0,
+                files: Some(0.0),
+                left: None,
+                ..running()
+            },
+        ),
+        (
             "collecting",
             Situation {
                 counts: Counts {
                     collected: 31,
                     uncollected: 55,
-                    created: 86,
+                    created: 62,
                     skipped: 24,
+                    failed: 3,
                     ..Counts::default()
                 },
-                pace: Some(0.5),
-                left: None,
+                pace: Some(8.7),
+                files: Some(0.5),
+                left: Some(Left::About(seconds(110))),
                 ..running()
             },
         ),
@@ -138,6 +172,7 @@ proptest! {
         counts in prop::array::uniform8(0usize..2_000_000),
         flight in (0usize..2000, 0usize..100_000),
         pace in prop::option::of(0.0..100_000.0f64),
+        files in prop::option::of(0.0..100_000.0f64),
         learned in prop::option::of(0.001..100_000.0f64),
         per_minute in prop::option::of(1u32..u32::MAX),
         pause in prop::option::of((0u64..10_000_000, prop::option::of(200u16..600))),
@@ -154,6 +189,7 @@ proptest! {
             in_flight: flight.0,
             in_doubt: flight.1,
             pace,
+            files,
             ceiling: per_minute.map_or(Rate::Unlimited, |n| format!("{n}/min").parse().unwrap()),
             learned,
             pause: pause.map(|(left, status)| (seconds(left), status)),

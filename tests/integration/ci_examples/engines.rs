@@ -9,9 +9,10 @@ use std::{
     process::Command,
 };
 
+use monthend::sandbox::{CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN};
 use serde_yaml::Value;
 
-use crate::support::{Desk, Served, TOKEN};
+use crate::support::{Desk, Served};
 
 pub(super) type Variables = BTreeMap<String, String>;
 
@@ -138,7 +139,9 @@ fn filled(text: &str, share: usize) -> String {
         ("github.run_id", "7001"),
         ("github.run_attempt", "1"),
         ("github.token", "gh-token"),
-        ("secrets.WEBEX_ACCESS_TOKEN", TOKEN),
+        ("secrets.WEBEX_CLIENT_ID", CLIENT_ID),
+        ("secrets.WEBEX_CLIENT_SECRET", CLIENT_SECRET),
+        ("secrets.WEBEX_REFRESH_TOKEN", REFRESH_TOKEN),
     ];
     let mut text = text.to_owned();
     for (name, value) in known {
@@ -209,7 +212,12 @@ pub(super) fn gitlab_job(
 ) -> i32 {
     let mut variables = pairs(&pipeline["variables"]);
     variables.extend(pairs(&pipeline[job]["variables"]));
-    variables.insert("WEBEX_ACCESS_TOKEN".to_owned(), TOKEN.to_owned());
+    let secrets = [
+        ("WEBEX_CLIENT_ID", CLIENT_ID),
+        ("WEBEX_CLIENT_SECRET", CLIENT_SECRET),
+        ("WEBEX_REFRESH_TOKEN", REFRESH_TOKEN),
+    ];
+    variables.extend(secrets.map(|(n, v)| (n.to_owned(), v.to_owned())));
     if let Some((index, total)) = node {
         variables.insert("CI_NODE_INDEX".to_owned(), index.to_string());
         variables.insert("CI_NODE_TOTAL".to_owned(), total.to_string());

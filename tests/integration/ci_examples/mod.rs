@@ -256,6 +256,77 @@ fn cron_runs_on_the_second_and_watches_on_the_fourth() {
     is_complete(&server, &desk.path("state/monthly.csv"), ALL);
 }
 
+/// What the alerts look at is what a run writes.
+#[test]
+fn prometheus_is_asked_for_figures_that_are_there() {
+    let server = served();
+    let desk = Desk::new();
+    let machine = Machine::new(&desk, &server, "work");
+    let variables = [
+        ("MONTHEND_MANIFEST", "monthly.yaml"),
+        ("MONTHEND_METRICS", "month-end.prom"),
+        ("WEBEX_ACCESS_TOKEN", TOKEN),
+    ];
+    let variables = variables.map(|(n, v)| (n.to_owned(), v.to_owned()));
+    assert_eq!(machine.shell("monthend run", &variables.into()), 0);
+    let written = fs::read_to_string(machine.folder.join("month-end.prom")).unwrap();
+    let rules = yaml("prometheus-rules.yaml");
+    let rules = list(&rules["groups"][0]["rules"]);
+    assert_eq!(rules.len(), 4);
+    for rule in rules {
+        assert!(rule["labels"]["severity"].is_string());
+        assert!(rule["annotations"]["summary"].is_string());
+        let expr = text(&rule["expr"]);
+        let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+        let names = expr.split(|c| !is_name(c));
+        let names: Vec<&str> = names.filter(|name| name.starts_with("monthend_")).collect();
+        assert!(!names.is_empty(), "{expr}");
+        for name in names {
+            assert!(
+                written.contains(&format!("\n{name}{{")),
+                "{name}: {written}"
+            );
+        }
+        if let Some((_, statuses)) = expr.split_once("status=~\"") {
+            for status in statuses.split_once('"').unwrap().0.split('|') {
+                assert!(
+                    written.contains(&format!("status=\"{status}\"")),
+                    "{status}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_runner_gets_the_binary_and_only_the_right_one() {
+    let (desk, server) = (Desk::new(), served());
+    let machine = Machine::new(&desk, &server, "work");
+    let none = Variables::new();
+    let pack = "mkdir monthend-0 && printf '#!/bin/sh\\necho monthend 0\\n' >monthend-0/monthend && chmod +x monthend-0/monthend
+        tar -czf m.tar.gz monthend-0 && sha256sum m.tar.gz | cut -d' ' -f1 >sum";
+    assert_eq!(machine.shell(pack, &none), 0);
+    let script = examples().join("install-monthend");
+    let install = |sha256: &str| {
+        let folder = machine.folder.display();
+        machine.shell(
+            &format!(
+                "RUNNER_TEMP={folder} GITHUB_PATH={folder}/path MONTHEND_ARCHIVE=file://{folder}/m.tar.gz \
+                 MONTHEND_ARCHIVE_SHA256={sha256} {}",
+                script.display()
+            ),
+            &none,
+        )
+    };
+    assert_ne!(install(&"0".repeat(64)), 0);
+    assert!(!machine.folder.join("path").exists());
+    assert!(!machine.folder.join("monthend/monthend").exists());
+    let sum = fs::read_to_string(machine.folder.join("sum")).unwrap();
+    assert_eq!(install(sum.trim()), 0);
+    let path = fs::read_to_string(machine.folder.join("path")).unwrap();
+    assert!(Path::new(path.trim()).join("monthend").is_file(), "{path}");
+}
+
 #[test]
 fn no_file_is_left_out() {
     let mut files: Vec<String> = fs::read_dir(examples())
@@ -269,6 +340,7 @@ fn no_file_is_left_out() {
         "github-actions.yml",
         "github-watch.yml",
         "gitlab-ci.yml",
+        "install-monthend",
         "kubernetes.yaml",
         "month-end-failed@.service",
         "month-end-watch.service",
@@ -276,6 +348,7 @@ fn no_file_is_left_out() {
         "month-end.service",
         "month-end.timer",
         "monthly.yaml",
+        "prometheus-rules.yaml",
     ];
     assert_eq!(files, known, "run it by a test, then name it here");
 }

@@ -157,6 +157,14 @@ impl fmt::Display for Monthend {
     }
 }
 
+/// Sends a process a signal by its name, such as `INT`.
+pub(super) fn signal(process: u32, name: &str) {
+    let sent = Command::new("sh")
+        .args(["-c", &format!("kill -{name} {process}")])
+        .status();
+    assert!(sent.is_ok_and(|s| s.success()), "{name} for {process}");
+}
+
 fn drain(pipe: Option<impl Read + Send + 'static>) -> Option<JoinHandle<String>> {
     let mut pipe = pipe?;
     Some(std::thread::spawn(move || {
@@ -184,10 +192,7 @@ impl Running {
 
     /// Sends a signal by its name, such as `INT`.
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("sh")
-            .args(["-c", &format!("kill -{name} {}", self.child.id())])
-            .status();
-        assert!(sent.is_ok_and(|s| s.success()), "{name} for {}", self.shown);
+        signal(self.child.id(), name);
     }
 
     pub(crate) fn is_over(&mut self) -> bool {

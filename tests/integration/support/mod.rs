@@ -10,6 +10,7 @@ mod ledger;
 mod redact;
 mod schema;
 mod served;
+mod small_disk;
 #[cfg(unix)]
 mod terminal;
 mod xsd;
@@ -23,6 +24,7 @@ pub(crate) use ledger::{COLUMNS, LedgerFile, Line, csv_cells, to_csv};
 pub(crate) use redact::redact;
 pub(crate) use schema::follows;
 pub(crate) use served::{Apart, Served, TOKEN};
+pub(crate) use small_disk::SmallDisk;
 pub(crate) use xsd::is_junit;
 
 use std::time::{Duration, Instant};

@@ -14,7 +14,7 @@ use pty_process::{
     blocking::{Command, Pty, open},
 };
 
-use super::{Monthend, PATIENCE};
+use super::{Monthend, PATIENCE, command::signal};
 
 /// As high as screens were when terminals got their name.
 const ROWS: u16 = 24;
@@ -108,12 +108,22 @@ impl Terminal {
         (&*self.pty).write_all(keys.as_bytes()).unwrap();
     }
 
+    /// Changes the width, to be called when a line was just drawn. A line that is on its way meanwhile would be one for
+    /// the old width, which no program can help: so the command stands still, and all that it has written is read first.
     pub(crate) fn resize(&self, columns: u16) {
+        signal(self.child.id(), "STOP");
+        let written = || lock(&self.shown).raw.len();
+        let mut read = 0;
+        while written() > read {
+            read = written();
+            std::thread::sleep(Duration::from_millis(50));
+        }
         lock(&self.shown)
             .parser
             .screen_mut()
             .set_size(size(ROWS), size(columns));
         self.pty.resize(Size::new(ROWS, columns)).unwrap();
+        signal(self.child.id(), "CONT");
     }
 
     /// Waits until a line on the screen is so, and gives it.

@@ -1,0 +1,370 @@
+//! Requests for each collected report, in simulated time: a whole run with `--collect`, against servers that show
+//! more or less in their lists.
+
+use std::{cell::RefCell, collections::BTreeMap, io, path::Path, time::Duration};
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures::{StreamExt as _, stream::FuturesUnordered};
+use monthend::{
+    api::{Answer, Api, DownloadUrl, ListQuery, Listed, Notice, OnHead, Outcome, Page},
+    collect::{Head, Host, Overwrite, Resume, Setup, Trouble, collect},
+    ledger::{Counts, Disk, Ledger, Place, Row},
+    request::{OrgId, Period, ReportId, ReportType, Request},
+    runner::{self, BesideOthers, Created, Creates, Event, Finished, Interrupt, Workbench},
+    session::{News, Session, WallClock},
+    settings::{Discover, Limits, RetryPolicy},
+};
+use tokio::time::{Instant, sleep};
+use url::Url;
+
+const REPORTS: usize = 300;
+/// A report is ready after so long.
+const TAKES: Duration = Duration::from_secs(60);
+/// Every answer takes so long.
+const LATENCY: Duration = Duration::from_millis(100);
+/// How often who knows no better asks for each report.
+const NAIVE: Duration = Duration::from_secs(10);
+const PAGE: usize = 100;
+
+/// The server, and the host of the files.
+struct World {
+    start: Instant,
+    /// Whether the list without `subPartnerOrgId` has everyone's reports.
+    is_wide: bool,
+    reports: RefCell<BTreeMap<ReportId, (Request, Instant)>>,
+    asked: RefCell<Asked>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Asked {
+    creates: usize,
+    lists: usize,
+    gets: usize,
+}
+
+impl Asked {
+    fn all(self) -> usize {
+        self.creates + self.lists + self.gets
+    }
+}
+
+impl WallClock for World {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_793_600_000, 0).unwrap() + self.start.elapsed()
+    }
+}
+
+impl World {
+    fn shown(&self, id: &ReportId) -> Listed {
+        let reports = self.reports.borrow();
+        let (request, made) = &reports[id];
+        let is_ready = made.elapsed() >= TAKES;
+        let status = if is_ready { "COMPLETED" } else { "IN_PROGRESS" };
+        let url = || format!("https://files.example/{id}").parse().unwrap();
+        Listed {
+            id: id.clone(),
+            start: Some(request.period.start()),
+            end: Some(request.period.end()),
+            report_type: Some(request.report_type),
+            category: None,
+            created: None,
+            created_by: None,
+            internal: None,
+            sub_partner: None,
+            status: Some(status.to_owned()),
+            download: is_ready.then(url),
+            errors: None,
+        }
+    }
+
+    async fn answer<T>(&self, what: impl FnOnce() -> T) -> Answer<T> {
+        sleep(LATENCY / 2).await;
+        let outcome = Outcome::Done(what());
+        sleep(LATENCY / 2).await;
+        let notice = Notice {
+            date: Some(self.now()),
+            status: Some(200),
+            ..Notice::default()
+        };
+        Answer { outcome, notice }
+    }
+}
+
+impl Api for World {
+    type Token = ();
+
+    async fn create(&self, (): &(), request: &Request, _: &OnHead<'_>) -> Answer<ReportId> {
+        self.asked.borrow_mut().creates += 1;
+        self.answer(|| {
+            let mut reports = self.reports.borrow_mut();
+            let id: ReportId = format!("id{:04}", reports.len()).parse().unwrap();
+            reports.insert(id.clone(), (request.clone(), Instant::now()));
+            id
+        })
+        .await
+    }
+
+    /// Pages are told apart by their addresses: `https://server.example/FROM`.
+    async fn list(
+        &self,
+        (): &(),
+        query: &ListQuery,
+        _: usize,
+        next: Option<&Url>,
+        _: &OnHead<'_>,
+    ) -> Answer<Page<Listed>> {
+        self.asked.borrow_mut().lists += 1;
+        let from = next.map_or(0, |url| url.path()[1..].parse().unwrap());
+        self.answer(|| {
+            let ids: Vec<ReportId> = self.reports.borrow().keys().cloned().collect();
+            let org = |id: &ReportId| self.reports.borrow()[id].0.sub_partner.clone();
+            let shown = ids.iter().filter(|id| match &query.sub_partner {
+                None => self.is_wide,
+                wanted => *wanted == org(id),
+            });
+            let shown = shown.map(|id| self.shown(id)).filter(|report| {
+                let status = report.status.as_deref();
+                query.status.is_none_or(|wanted| Some(wanted) == status)
+            });
+            let mut items: Vec<Listed> = shown.skip(from).take(PAGE + 1).collect();
+            let has_more = items.len() > PAGE;
+            items.truncate(PAGE);
+            let next = format!("https://server.example/{}", from + PAGE);
+            Page {
+                items,
+                next: has_more.then(|| next.parse().unwrap()),
+            }
+        })
+        .await
+    }
+
+    async fn get(&self, (): &(), id: &ReportId, _: &OnHead<'_>) -> Answer<Option<Listed>> {
+        self.asked.borrow_mut().gets += 1;
+        self.answer(|| Some(self.shown(id))).await
+    }
+
+    async fn sub_partners(
+        &self,
+        (): &(),
+        _: Discover,
+        _: Option<&Url>,
+        _: &OnHead<'_>,
+    ) -> Answer<Page<OrgId>> {
+        unreachable!("nobody is discovered")
+    }
+
+    async fn renew(&self, _: Option<&()>, _: &OnHead<'_>) -> Answer<()> {
+        unreachable!("no token ends")
+    }
+}
+
+impl Host for World {
+    type Body = Option<Bytes>;
+
+    async fn open(
+        &self,
+        _: &DownloadUrl,
+        _: Option<&Resume>,
+    ) -> Result<(Head, Self::Body), Trouble> {
+        sleep(LATENCY).await;
+        let head = Head {
+            status: 200,
+            ..Head::default()
+        };
+        Ok((head, Some(Bytes::from_static(b"A,B\n1,2\n"))))
+    }
+
+    async fn next(&self, body: &mut Self::Body) -> Result<Option<Bytes>, Trouble> {
+        Ok(body.take())
+    }
+}
+
+/// The ledger's file, which nobody reads.
+struct Paper;
+
+impl Disk for Paper {
+    async fn replace(&self, _: Vec<u8>) -> io::Result<()> {
+        Ok(())
+    }
+
+    async fn append(&self, _: Vec<u8>) -> io::Result<()> {
+        Ok(())
+    }
+
+    async fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Way {
+    /// `collect`
+    Ours,
+    /// Each report is asked for by its id every ten seconds.
+    Naive,
+}
+
+struct Figures {
+    asked: Asked,
+    took: Duration,
+}
+
+async fn play(partners: usize, is_wide: bool, way: Way) -> Figures {
+    let world = World {
+        start: Instant::now(),
+        is_wide,
+        reports: RefCell::default(),
+        asked: RefCell::default(),
+    };
+    let mut ledger = Ledger::default();
+    for n in 0..REPORTS {
+        let request = Request {
+            sub_partner: Some(format!("org{}", n % partners).parse().unwrap()),
+            report_type: ReportType::User,
+            period: Period::month(2000 + (n / partners) as i32, 1).unwrap(),
+            internal: false,
+        };
+        ledger.fold(Row::planned(request, "j".into(), None));
+    }
+    let (limits, policy) = (Limits::default(), RetryPolicy::default());
+    let on_news = |_: &News| {};
+    let on_event = |_: &Event| {};
+    let clock: &dyn WallClock = &world;
+    let session = Session::new(&world, Some(()), (&limits, &policy), clock, &on_news, 7);
+    let (_signal, signal) = tokio::sync::watch::channel(None);
+    let setup = runner::Setup {
+        session: &session,
+        all: ledger.len(),
+        work: ledger.places().map(|(place, _)| place).collect(),
+        ledger,
+        disk: &Paper,
+        doubts: Vec::new(),
+        creates: Creates::All,
+        beside_others: BesideOthers::No,
+        idle: Counts::default(),
+        max_failures: None,
+        concurrency: limits.concurrency.get(),
+        interrupt: Interrupt {
+            signal,
+            grace: Duration::from_secs(1),
+        },
+        on_event: &on_event,
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let how = Setup {
+        host: &world,
+        created: Vec::new(),
+        output: folder.path().join("reports"),
+        ledger_folder: folder.path().to_owned(),
+        wait: Duration::from_secs(1800),
+        overwrite: Overwrite::Ours,
+        any_content: false,
+        concurrency: limits.concurrency.get(),
+        silence: Duration::from_secs(60),
+    };
+    let finished =
+        runner::run_with(
+            setup,
+            async |bench: Workbench<'_, '_, World>, created| match way {
+                Way::Ours => collect(how, bench, created).await,
+                Way::Naive => poll_each(bench, created).await,
+            },
+        )
+        .await;
+    assert_complete(&finished, folder.path(), way);
+    Figures {
+        asked: *world.asked.borrow(),
+        took: finished.elapsed,
+    }
+}
+
+fn assert_complete(finished: &Finished, folder: &Path, way: Way) {
+    assert!(finished.stop.is_none());
+    assert_eq!(finished.counts.created, REPORTS);
+    if matches!(way, Way::Ours) {
+        assert_eq!(
+            finished.counts.collected,
+            REPORTS,
+            "in {}",
+            folder.display()
+        );
+    }
+}
+
+async fn poll_each(bench: Workbench<'_, '_, World>, mut created: Created) -> Vec<Row> {
+    let poll = async |place: Place| {
+        let row = bench.record.row(place);
+        let id = row.state.report_id().unwrap().clone();
+        loop {
+            sleep(NAIVE).await;
+            let report = bench.session.get(&id).await.unwrap().unwrap();
+            if report.download.is_some() {
+                return;
+            }
+        }
+    };
+    let mut polls = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            place = created.recv(), if !created.is_closed() || !created.is_empty() => {
+                if let Some(place) = place {
+                    polls.push(poll(place));
+                }
+            }
+            Some(()) = polls.next() => {}
+            else => return Vec::new(),
+        }
+    }
+}
+
+/// How long so many requests take at 300 a minute with a burst of 10, and how long a report that was asked for by the
+/// last of the creates.
+fn least(all: usize, creates: usize) -> Duration {
+    let limits = Limits::default();
+    let burst = limits.burst.get() as usize;
+    let leaves = |n: usize| Duration::from_millis(200) * n.saturating_sub(burst) as u32;
+    leaves(all).max(leaves(creates) + TAKES)
+}
+
+pub(crate) fn table() {
+    println!(
+        "| sub-partners x reports | list without `subPartnerOrgId` | way | creates | lists | single reads | requests a report | took | at least | longer by |"
+    );
+    println!("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    for (partners, is_wide, way) in [
+        (10, true, Way::Ours),
+        (10, false, Way::Ours),
+        (REPORTS, true, Way::Ours),
+        (REPORTS, false, Way::Ours),
+        (10, true, Way::Naive),
+    ] {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let Figures { asked, took } = runtime.block_on(play(partners, is_wide, way));
+        let least = least(asked.all(), asked.creates);
+        println!(
+            "| {partners} x {} | {} | {} | {} | {} | {} | {:.2} | {:.0} s | {:.0} s | {:.0} s |",
+            REPORTS / partners,
+            if is_wide {
+                "has all"
+            } else {
+                "has the partner's own"
+            },
+            match way {
+                Way::Ours => "`run --collect`",
+                Way::Naive => "each by its id every 10 s",
+            },
+            asked.creates,
+            asked.lists,
+            asked.gets,
+            asked.all() as f64 / REPORTS as f64,
+            took.as_secs_f64(),
+            least.as_secs_f64(),
+            took.as_secs_f64() - least.as_secs_f64(),
+        );
+    }
+}

@@ -1,0 +1,36 @@
+//! A disk that a test can fill.
+
+use std::{fs, io::Write as _, path::PathBuf, process::Command};
+
+/// A small disk of its own; unmounted when dropped.
+#[derive(Debug)]
+pub(crate) struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// None where one cannot be had, which is said where it is seen.
+    pub(crate) fn mount(place: PathBuf) -> Option<Self> {
+        fs::create_dir(&place).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"]);
+        let mounted = mount.arg(&place).output();
+        if mounted.is_ok_and(|mounted| mounted.status.success()) {
+            return Some(SmallDisk(place));
+        }
+        let _ = std::io::stderr()
+            .write_all(b"\nSKIPPED: no small disk can be mounted here; none was filled\n");
+        None
+    }
+
+    /// Leaves no room on it.
+    pub(crate) fn fill(&self) {
+        let mut bytes = fs::File::create(self.0.join("fill")).unwrap();
+        let written = std::io::copy(&mut std::io::repeat(7), &mut bytes);
+        assert!(written.is_err());
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
