@@ -236,7 +236,8 @@ impl Api for Server<'_> {
 /// The whole file of a report, in one of its versions.
 fn file(id: &ReportId, version: u8) -> Vec<u8> {
     let row = format!("{id},{version},0123456789012345678901234567890123456789\n");
-    let rows = 20 + usize::from(version);
+    // The later version may be the shorter one by far.
+    let rows = [30, 8][usize::from(version) - 1];
     format!("ID,VERSION,TEXT\n{}", row.repeat(rows)).into_bytes()
 }
 

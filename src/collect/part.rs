@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{request::RequestId, text::hexadecimal};
 
-/// So many bytes go to the disk at once, while the next ones come.
-const BATCH: usize = 256 * 1024;
+/// So many bytes go to the disk at once, while the next ones come. The files of simulated histories are small.
+const BATCH: usize = if cfg!(test) { 256 } else { 256 * 1024 };
 
 /// What a whole file turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
