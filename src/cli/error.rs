@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use tracing::error;
 
 use super::{
-    args::{MaxDropVariableError, PartitionArgsError},
+    args::{MaxDropVariableError, PartitionArgsError, is_manifest},
     exit::Exit,
     typed::Typed,
 };
@@ -234,6 +234,14 @@ impl CliError {
 
     /// What happened, on one line where it is not several things.
     pub(super) fn text(&self) -> String {
+        if let CliError::Ledger(LedgerError::NotALedger { path, .. }) = self
+            && is_manifest(path)
+        {
+            let path = path.display();
+            return format!(
+                "{path} is a manifest, and a ledger is wanted here; `monthend status {path}` says where its ledger is"
+            );
+        }
         chain(self)
     }
 }

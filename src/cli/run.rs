@@ -23,9 +23,10 @@ use super::{
     work::{Door, Means},
 };
 use crate::{
-    ledger::{Row, State},
+    ledger::{Ledger, Row, State},
     manifest::Manifest,
     plan::{Agenda, Plan, Selection},
+    request::RequestId,
     runner::Creates,
 };
 
@@ -118,14 +119,15 @@ async fn converge(
             existing::adopt(&mut agenda, found, &means.outputs.readers);
         }
 
-        // The work.
+        // The work. The plan is not needed any more, and is as large as a third of the rows.
+        let outside = left_outside(&agenda.ledger, &plan);
+        drop(plan);
         let rows = (all, &selected);
         let finished = drive(agenda, Creates::All, rows, collection.as_ref(), means).await?;
 
         // The words.
-        let planned: HashSet<_> = plan.requests().iter().map(|planned| planned.id).collect();
         let is_left =
-            |row: &Row| !planned.contains(&row.key()) && !matches!(row.state, State::Created(_));
+            |row: &Row| outside.contains(&row.key()) && !matches!(row.state, State::Created(_));
         let exit = Exit::of(&finished);
         finish(
             finished,
@@ -137,4 +139,14 @@ async fn converge(
         )
     };
     door.open(work).await
+}
+
+/// The unfinished rows that the plan does not have.
+fn left_outside(ledger: &Ledger, plan: &Plan) -> HashSet<RequestId> {
+    let planned: HashSet<_> = plan.requests().iter().map(|planned| planned.id).collect();
+    let unfinished = ledger
+        .rows()
+        .filter(|row| !matches!(row.state, State::Created(_)));
+    let ids = unfinished.map(Row::key);
+    ids.filter(|id| !planned.contains(id)).collect()
 }

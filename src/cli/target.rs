@@ -256,12 +256,18 @@ pub(super) fn ledger_of_manifest(
     let target = Target::with_settings(&manifest(sandbox), share)?;
     if !sandbox && ledger.is_none() {
         let rehearsal = Target::with_settings(&manifest(true), share)?.ledger;
-        if rehearsal.exists() {
+        if is_newer(&rehearsal, &target.ledger) {
             let path = rehearsal.display();
             info!("the last rehearsal has a ledger of its own, {path}; --sandbox shows it");
         }
     }
     Ok(target.ledger)
+}
+
+/// Whether the file `one` is there, and was changed after `other`, if that is there.
+fn is_newer(one: &Path, other: &Path) -> bool {
+    let changed = |path: &Path| path.metadata().and_then(|found| found.modified()).ok();
+    changed(one).is_some_and(|one| changed(other).is_none_or(|other| one > other))
 }
 
 /// Where the ledger at `path` really lies, so that a link and its target are one ledger: the lock, the journal and

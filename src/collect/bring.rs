@@ -195,7 +195,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
                     seconds @ ..120 => format!("{seconds} s"),
                     seconds => format!("{} min", seconds / 60),
                 };
-                format!("{word} for {age}; `monthend collect` goes on from here")
+                format!("{word} for {age}; `monthend collect` waits again")
             }
         };
         row.collected.error = why;

@@ -13,6 +13,7 @@ use super::{
     clocks::{Age, Clocks, Moment},
     judge::Maker,
     matching::{common_query, is_over},
+    sent::Sent,
 };
 use crate::{
     api::{Api, Listed},
@@ -46,8 +47,8 @@ pub struct Evidence {
     earlier: RefCell<BTreeSet<String>>,
     /// Whether a report that is still in progress was seen with a stamp: `created` says when it was asked for.
     stamped_when_asked: Cell<bool>,
-    /// When the creates left that reports of this process were made by.
-    sent: RefCell<HashMap<ReportId, Moment>>,
+    /// When the latest creates left that reports of this process were made by.
+    sent: RefCell<Sent>,
     witness: RefCell<Option<Witness>>,
     asked: Cell<u32>,
     /// Whether the last single read was tried in vain.
@@ -227,7 +228,7 @@ impl Evidence {
 
     /// A report was seen at `at`, in a list or by itself. One that is surely ours tells more than others.
     pub(super) fn saw(&self, report: &Listed, at: Moment) {
-        let sent = self.sent.borrow().get(&report.id).copied();
+        let sent = self.sent.borrow().get(&report.id);
         if sent.is_some() && report.created_by.is_some() {
             self.us.borrow_mut().clone_from(&report.created_by);
         }

@@ -20,6 +20,7 @@ mod judge;
 mod look_up;
 mod matching;
 mod own;
+mod sent;
 
 pub use clocks::{Age, Clocks, Moment};
 pub use evidence::Evidence;

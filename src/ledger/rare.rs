@@ -15,6 +15,9 @@ pub struct Rare<T>(Option<Box<T>>);
 pub trait Empty: Default + PartialEq + 'static {
     /// The empty value.
     fn empty() -> &'static Self;
+
+    /// Whether it is that.
+    fn is_empty(&self) -> bool;
 }
 
 macro_rules! empty {
@@ -23,6 +26,10 @@ macro_rules! empty {
             fn empty() -> &'static Self {
                 static EMPTY: $type = $value;
                 &EMPTY
+            }
+
+            fn is_empty(&self) -> bool {
+                <$type>::is_empty(self)
             }
         })+
     };
@@ -42,7 +49,7 @@ impl<T> Default for Rare<T> {
 
 impl<T: Empty> From<T> for Rare<T> {
     fn from(value: T) -> Self {
-        Rare((value != *T::empty()).then(|| Box::new(value)))
+        Rare((!value.is_empty()).then(|| Box::new(value)))
     }
 }
 

@@ -62,6 +62,11 @@ impl Empty for Collected {
         };
         &EMPTY
     }
+
+    fn is_empty(&self) -> bool {
+        let texts = [&self.status, &self.file, &self.sha256, &self.error];
+        self.rows.is_none() && texts.iter().all(|text| text.is_empty())
+    }
 }
 
 impl Row {

@@ -75,6 +75,10 @@ impl Empty for Reason {
         };
         &EMPTY
     }
+
+    fn is_empty(&self) -> bool {
+        self.code.is_empty() && self.text.is_empty()
+    }
 }
 
 impl From<&Cause> for Reason {

@@ -55,6 +55,11 @@ pub fn failed_or_uncollected(row: &Row) -> Option<(&str, String)> {
     }
 }
 
+/// Why a created report is not collected; none of a row that failed.
+pub(super) fn uncollected(row: &Row) -> Option<(&str, String)> {
+    failed_or_uncollected(row).filter(|(code, _)| *code == NOT_COLLECTED)
+}
+
 /// The rows by cause, the most frequent first. `cause` gives a row's code and message; rows without are left out.
 pub fn causes<'a>(
     rows: impl IntoIterator<Item = &'a Row>,
@@ -131,15 +136,19 @@ impl Cause<'_> {
         format!("{numbers}: {}", words::listed(named.collect(), room))
     }
 
-    /// What is said, on one line.
+    /// What is said, on one line; without what the ledger advises, where [`Cause::advice`] does.
     pub(super) fn said(&self) -> String {
+        let message = match self.code {
+            NOT_COLLECTED => self
+                .message
+                .split("; `monthend ")
+                .next()
+                .unwrap_or_default(),
+            _ => &self.message,
+        };
         match self.others {
-            0 => self.message.clone(),
-            n => format!(
-                "{} (and {})",
-                self.message,
-                words::count(n, "other message")
-            ),
+            0 => message.to_owned(),
+            n => format!("{message} (and {})", words::count(n, "other message")),
         }
     }
 
@@ -155,7 +164,14 @@ impl Cause<'_> {
             }
             "tls" => "check the network, or name your certificate authority in api.ca_file",
             "redirect" => "check api.base_url",
-            NOT_COLLECTED => "collect again, later where a report is still in progress",
+            NOT_COLLECTED => {
+                let is_lost = |row: &&Row| row.collected.status.eq_ignore_ascii_case("FAILED");
+                match self.rows.iter().filter(|row| is_lost(row)).count() {
+                    0 => "collect again, later where a report is still in progress",
+                    n if n == self.rows.len() => "have it made anew: retry --recreate-failed",
+                    _ => "collect again; what the server could not make: retry --recreate-failed",
+                }
+            }
             code if code.starts_with("http_5") => "retry later",
             _ => return None,
         })

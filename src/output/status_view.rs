@@ -1,17 +1,14 @@
 //! What a ledger holds, counted.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, HashMap},
-    fmt::Write as _,
-};
+use std::{cmp::Reverse, collections::BTreeMap, fmt::Write as _};
 
+use foldhash::HashMap;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    causes::{Alike, causes, failed},
+    causes::{Alike, Cause, causes, failed, uncollected},
     words,
 };
 use crate::ledger::{Row, State, neutralise};
@@ -51,6 +48,9 @@ pub struct StatusView {
     /// Causes with whom they concern and what was said.
     #[serde(skip)]
     concerned: Vec<[String; 3]>,
+    /// The same of created reports whose files are not there.
+    #[serde(skip)]
+    uncollected: Vec<[String; 3]>,
 }
 
 /// One sub-partner's counts, or those of the partner itself.
@@ -121,9 +121,12 @@ impl StatusView {
             by_cause: BTreeMap::new(),
             sub_partners: Vec::new(),
             concerned: Vec::new(),
+            uncollected: Vec::new(),
         };
         let rows: Vec<&Row> = rows.into_iter().collect();
-        let mut places: HashMap<_, usize> = HashMap::new();
+        let mut places: HashMap<_, usize> = HashMap::default();
+        let mut types: BTreeMap<_, Statuses> = BTreeMap::new();
+        let mut periods: BTreeMap<_, Statuses> = BTreeMap::new();
         for row in &rows {
             let place = *places
                 .entry(row.request().sub_partner.as_ref())
@@ -135,23 +138,27 @@ impl StatusView {
             view.total += 1;
             view.by_status.add(&row.state);
             let request = row.request();
-            let by_type = view.by_type.entry(request.report_type.to_string());
+            let by_type = types.entry(request.report_type);
             by_type.or_default().add(&row.state);
-            let by_period = view.by_period.entry(request.period.to_string());
+            let by_period = periods.entry(request.period);
             by_period.or_default().add(&row.state);
             if matches!(row.state, State::Failed { .. } | State::InDoubt { .. }) {
                 let code = row.state.error_code().to_owned();
                 *view.by_cause.entry(code).or_default() += 1;
             }
         }
+        view.by_type = types.iter().map(|(t, s)| (t.to_string(), *s)).collect();
+        view.by_period = periods.iter().map(|(p, s)| (p.to_string(), *s)).collect();
         let undone = |s: &Statuses| (s.failed, s.sending, s.pending);
         view.sub_partners
             .sort_by_key(|partner| Reverse(undone(&partner.statuses)));
-        let causes = causes(rows, Alike::Code, failed);
-        let lines = causes
-            .iter()
-            .map(|cause| [cause.code.to_owned(), cause.whom(WIDTH - 16), cause.said()]);
-        view.concerned = lines.collect();
+        let line =
+            |cause: &Cause<'_>| [cause.code.to_owned(), cause.whom(WIDTH - 16), cause.said()];
+        let causes_of = |cause: fn(&Row) -> Option<(&str, String)>| {
+            causes(rows.iter().copied(), Alike::Code, cause)
+        };
+        view.concerned = causes_of(failed).iter().map(line).collect();
+        view.uncollected = causes_of(uncollected).iter().map(line).collect();
         view
     }
 
@@ -240,6 +247,11 @@ impl StatusView {
             let said = words::cut(said, WIDTH - 2);
             let _ = writeln!(out, "{code}  {whom}\n  {said}");
         }
+        for [_, whom, said] in &self.uncollected {
+            let said = words::cut(said, WIDTH - 2);
+            let _ = writeln!(out, "\nCREATED AND NOT COLLECTED\n{whom}\n  {said}");
+        }
+        let _ = writeln!(out, "\nledger {}", self.ledger);
         out
     }
 }

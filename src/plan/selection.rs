@@ -55,7 +55,7 @@ pub struct Selection {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectionError {
     /// One value matches nothing at all.
-    #[error("{option} {value} matches nothing{}", instead(suggestion.as_deref(), there))]
+    #[error("{option} {value} matches nothing{}", instead(option, suggestion.as_deref(), there))]
     MatchesNothing {
         /// The option.
         option: &'static str,
@@ -63,21 +63,30 @@ pub enum SelectionError {
         value: String,
         /// The nearest value that would match.
         suggestion: Option<String>,
-        /// The values that would match, where those are few and nobody can know them by heart.
-        there: Option<Vec<String>>,
+        /// The values that would match, but for sub-partners.
+        there: BTreeSet<String>,
     },
     /// Each value matches something, but nothing matches them all.
     #[error("no request matches all of the selectors together")]
     NothingTogether,
 }
 
-/// What would match.
-fn instead(suggestion: Option<&str>, there: &Option<Vec<String>>) -> String {
-    match (suggestion, there) {
-        (Some(meant), _) => format!("; did you mean {meant:?}?"),
-        (None, Some(there)) if there.is_empty() => "; no row has a cause".to_owned(),
-        (None, Some(there)) => format!("; there is {}", there.join(", ")),
-        (None, None) => String::new(),
+/// What would match: what was probably meant, else all that there is.
+fn instead(option: &str, suggestion: Option<&str>, there: &BTreeSet<String>) -> String {
+    const NAMED: usize = 6;
+    if let Some(meant) = suggestion {
+        return format!("; did you mean {meant:?}?");
+    }
+    let what = option.trim_start_matches('-');
+    let named: Vec<&str> = there.iter().take(NAMED).map(String::as_str).collect();
+    let named = named.join(", ");
+    match there.len() {
+        // Of these there are too many to be named, or none.
+        0 if what == "cause" => "; no row has a cause".to_owned(),
+        0 => String::new(),
+        1 => format!("; the only {what} is {named}"),
+        ..=NAMED => format!("; the {what}s are {named}"),
+        all => format!("; the {what}s are {named} and {} more", all - NAMED),
     }
 }
 
@@ -268,60 +277,62 @@ impl Matcher<'_> {
         candidates: impl Iterator<Item = Candidate<'c>> + Clone,
     ) -> Result<(), SelectionError> {
         let s = self.selection;
-        let nothing = |option, value: String, known: Vec<&str>| {
-            Err(SelectionError::MatchesNothing {
+        let nothing =
+            |option, value: String, known: &BTreeSet<String>| SelectionError::MatchesNothing {
                 option,
                 suggestion: meant(&value, known).map(str::to_owned),
                 value,
-                there: None,
-            })
+                there: known.clone(),
+            };
+        let all = |of: fn(&Candidate<'c>) -> String| {
+            let all = candidates.clone().map(|c| of(&c));
+            all.filter(|value| !value.is_empty())
+                .collect::<BTreeSet<_>>()
         };
+        let no = |is: &dyn Fn(&Candidate<'c>) -> bool| !candidates.clone().any(|c| is(&c));
         for job in &s.jobs {
-            if !candidates.clone().any(|c| self.job(job, &c)) {
-                return nothing("--job", job.clone(), candidates.map(|c| c.job).collect());
+            if no(&|c| self.job(job, c)) {
+                let jobs = all(|c| c.job.to_owned());
+                return Err(nothing("--job", job.clone(), &jobs));
             }
         }
         for who in &s.sub_partners {
-            if !candidates.clone().any(|c| self.who(who, &c)) {
+            if no(&|c| self.who(who, c)) {
                 let value = match who {
                     Who::Own => "own".to_owned(),
                     Who::Named(name) => name.clone(),
                 };
-                return nothing(
-                    "--sub-partner",
-                    value,
-                    candidates.filter_map(|c| c.label).collect(),
-                );
-            }
-        }
-        for report_type in &s.types {
-            if !candidates
-                .clone()
-                .any(|c| c.request.report_type == *report_type)
-            {
-                return nothing("--type", report_type.to_string(), Vec::new());
-            }
-        }
-        for cause in &s.causes {
-            if !candidates.clone().any(|c| c.cause == cause) {
-                let there: BTreeSet<&str> = candidates
-                    .map(|c| c.cause)
-                    .filter(|cause| !cause.is_empty())
-                    .collect();
+                let labels = all(|c| c.label.unwrap_or_default().to_owned());
                 return Err(SelectionError::MatchesNothing {
-                    option: "--cause",
-                    value: cause.clone(),
-                    suggestion: meant(cause, there.iter().copied().collect()).map(str::to_owned),
-                    there: Some(there.into_iter().map(str::to_owned).collect()),
+                    option: "--sub-partner",
+                    suggestion: meant(&value, &labels).map(str::to_owned),
+                    value,
+                    there: BTreeSet::new(),
                 });
             }
         }
+        for report_type in &s.types {
+            if no(&|c| c.request.report_type == *report_type) {
+                let types = all(|c| c.request.report_type.to_string());
+                return Err(nothing("--type", report_type.to_string(), &types));
+            }
+        }
+        for cause in &s.causes {
+            if no(&|c| c.cause == cause) {
+                let causes = all(|c| c.cause.to_owned());
+                return Err(nothing("--cause", cause.clone(), &causes));
+            }
+        }
         for period in &s.periods {
-            if !candidates
-                .clone()
-                .any(|c| c.request.period.lies_within(*period))
-            {
-                return nothing("--period", period.to_string(), Vec::new());
+            if no(&|c| c.request.period.lies_within(*period)) {
+                let periods = all(|c| c.request.period.to_string());
+                // Of another month nobody meant this one.
+                return Err(SelectionError::MatchesNothing {
+                    option: "--period",
+                    value: period.to_string(),
+                    suggestion: None,
+                    there: periods,
+                });
             }
         }
         Ok(())
@@ -329,18 +340,17 @@ impl Matcher<'_> {
 }
 
 /// The name that was probably meant: one that the text is a part of, else one that is a slip away.
-fn meant<'n>(text: &str, names: Vec<&'n str>) -> Option<&'n str> {
+fn meant<'n>(text: &str, names: &'n BTreeSet<String>) -> Option<&'n str> {
     let plain = |text: &str| text.to_lowercase();
     let wanted = plain(text);
-    let names = names.into_iter().filter(|name| !name.is_empty());
-    let distances = names.filter_map(|name| {
+    let distances = names.iter().filter_map(|name| {
         let name_is = plain(name);
         let is_part = wanted.len() > 2 && name_is.contains(&wanted);
         let distance = match is_part {
             true => 0,
             false => strsim::damerau_levenshtein(&wanted, &name_is),
         };
-        (distance <= 1 + wanted.len() / 4).then_some((distance, name))
+        (distance <= 1 + wanted.len() / 4).then_some((distance, name.as_str()))
     });
     distances.min().map(|(_, name)| name)
 }

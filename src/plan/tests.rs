@@ -356,7 +356,10 @@ fn a_selector_that_matches_nothing_is_a_mistake() {
         periods: vec![month(7)],
         ..base.clone()
     };
-    assert_eq!(select(day), "--period 2026-07 matches nothing");
+    assert_eq!(
+        select(day),
+        "--period 2026-07 matches nothing; the periods are 2026-01, 2026-02-01..2026-02-10"
+    );
     let apart = Selection {
         jobs: vec!["own".into()],
         sub_partners: vec![Who::Named("org1".into())],

@@ -165,6 +165,9 @@ pub enum OrgIdError {
 
 /// Whether `text` is what spreadsheets make of a long number: `1.23E+10`, or `1,23E+10`.
 pub(crate) fn is_spoilt_number(text: &str) -> bool {
+    if !text.starts_with(|c: char| c.is_ascii_digit()) {
+        return false; // what most ids are
+    }
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let Some((number, exponent)) = text.split_once(['E', 'e']) else {
         return false;

@@ -170,7 +170,9 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         loop {
             self.start(&mut under_way);
             let stops = self.is_stopping();
-            if under_way.is_empty() && (stops || self.next_due().is_none()) {
+            let is_still = under_way.is_empty() && (stops || self.next_due().is_none());
+            // Where no row is left, a witness that is still being read is of no use.
+            if is_still || self.open == 0 {
                 break;
             }
             let due = self.next_due().filter(|_| !stops);

@@ -505,6 +505,9 @@ fn what_the_server_could_not_make_is_made_anew_when_a_person_says_so() {
     run(&desk)
         .expect(1)
         .shows(["could not be generated", "--recreate-failed"]);
+    desk.status()
+        .expect(0)
+        .shows(["CREATED AND NOT COLLECTED", "could not be generated"]);
     let old = desk.ledger().of("b")[0].clone();
     assert_eq!(&old["report_status"], "FAILED");
     assert!(old["report_error"].contains("2001"), "{old:?}");

@@ -115,10 +115,14 @@ fn a_cause_that_nothing_has_says_which_there_are() {
     desk.converge().expect(1);
     for command in [desk.retry(), desk.status()] {
         let ended = command.arg("--cause=timeout").expect(2);
-        ended.says(["--cause timeout matches nothing; there is http_403, http_404"]);
+        ended.says(["--cause timeout matches nothing; the causes are http_403, http_404"]);
     }
     let slip = desk.status().arg("--cause=http403").expect(2);
     slip.says(["did you mean \"http_403\"?"]);
+    let other = |option: &str, said: &str| desk.status().arg(option).expect(2).says([said]);
+    other("--period=2026-12", "the only period is 2026-09");
+    other("--type=CUSTOMER", "the only type is USER");
+    other("--job=x", "the only job is partners");
     let good = desk.converge().arg("--sub-partner=good");
     good.arg("--ledger=good.csv").expect(0);
     let none = desk.monthend(["status", "good.csv", "--cause=timeout"]);

@@ -238,7 +238,9 @@ impl Situation {
                 None => "the server makes them".to_owned(),
             };
         }
-        let pace = self.pace.map(|pace| self.in_its_unit(pace));
+        // Over its first seconds a burst is faster than the ceiling, which is kept all the same.
+        let most = self.ceiling.per_second().unwrap_or(f64::INFINITY);
+        let pace = self.pace.map(|pace| self.in_its_unit(pace.min(most)));
         let limit = match (self.learned, self.ceiling) {
             (Some(learned), _) => Some(format!(
                 "{} (the server's limit)",

@@ -112,7 +112,9 @@ impl Progress {
         let Some(began) = self.began else { return };
         self.pace.look(began.elapsed(), &self.stats);
         let fetched = self.counts.collected - self.counts.kept.min(self.counts.collected);
-        self.files.add(began.elapsed(), fetched as u64, false);
+        // Before the first file comes the server is still making them: that says nothing of the pace.
+        self.files
+            .add(began.elapsed(), fetched as u64, fetched == 0);
     }
 
     fn pause_left(&self) -> Option<Duration> {
