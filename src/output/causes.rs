@@ -45,7 +45,7 @@ pub(super) fn failed(row: &Row) -> Option<(&str, String)> {
     }
 }
 
-/// As [`failed`], and why a created report is not collected.
+/// As `failed`, and why a created report is not collected.
 pub fn failed_or_uncollected(row: &Row) -> Option<(&str, String)> {
     match &row.state {
         State::Created(_) if !row.collected.error.is_empty() => {

@@ -123,10 +123,10 @@ pub fn print(text: &str) -> io::Result<()> {
     print_with(|out| out.write_all(text.as_bytes()))
 }
 
-/// As [`print`], for what is written piece by piece.
+/// As [`print()`], for what is written piece by piece.
 ///
 /// # Errors
-/// As [`print`], and what `write` says.
+/// As [`print()`], and what `write` says.
 pub fn print_with(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let written = match github::is_on() {

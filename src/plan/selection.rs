@@ -85,7 +85,7 @@ fn instead(option: &str, suggestion: Option<&str>, there: &BTreeSet<String>) -> 
         0 if what == "cause" => "; no row has a cause".to_owned(),
         0 => String::new(),
         1 => format!("; the only {what} is {named}"),
-        ..=NAMED => format!("; the {what}s are {named}"),
+        2..=NAMED => format!("; the {what}s are {named}"),
         all => format!("; the {what}s are {named} and {} more", all - NAMED),
     }
 }

@@ -35,7 +35,7 @@ const MEANINGS: &[(&[&str], &str, &str)] = &[
             "misplaced bracket",
         ],
         "brackets are not closed, or a comma is missing within them",
-        "write [a, b] for a list, and { key: value, other: value } for a mapping",
+        "write [a, b] for a list, { key: value, other: value } for a mapping, and a text with a comma or a colon in quotes",
     ),
     (
         COLON,
@@ -131,8 +131,9 @@ pub(super) fn syntax(info: &str, before: &str) -> Mistake {
     Mistake::new(format!("this is not valid YAML: {what}")).help(help)
 }
 
-/// Whether more brackets were opened than closed.
+/// Whether more brackets were opened than closed, on the lines before the last one.
 fn has_open_bracket(before: &str) -> bool {
+    let before = before.rsplit_once('\n').map_or("", |(before, _)| before);
     let count = |brackets: [char; 2]| before.matches(brackets).count();
     count(['[', '{']) > count([']', '}'])
 }
@@ -196,6 +197,7 @@ mod tests {
             ("a: { b: 1 c: 2 }\n", "brackets", "key: value"),
             ("a: 1]\nb: ]\n", "", ""),
             ("label: Acme: Berlin\n", "a colon", "in quotes"),
+            ("a: { label: Acme: Inc }\n", "a comma", "in quotes"),
             ("a: - x\n", "a list", "next line"),
             ("a:\n  - x\n  y: 2\n", "below each other", "indentation"),
             (
