@@ -147,7 +147,8 @@ pub(crate) fn large() {
         let shell = desk.shell(&shell).as_secs_f64();
         desk.uncollect(&ledger);
         let (took, peak) = desk.monthend(&["collect"]);
-        (ours.push(took.as_secs_f64()), theirs.push(shell));
+        ours.push(took.as_secs_f64());
+        theirs.push(shell);
         ratios.push(shell / took.as_secs_f64());
         most = most.max(peak);
     }

@@ -21,6 +21,7 @@ mod collector;
 mod columns;
 mod combine;
 mod content;
+mod disk;
 mod download;
 mod files;
 mod host;

@@ -2,19 +2,22 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write as _},
+    io,
     path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 
-use super::content::{Content, Inspector};
+use super::{
+    content::{Content, Inspector},
+    disk,
+};
 use crate::{request::RequestId, text::hexadecimal};
 
-/// So many bytes go to the disk at once, while the next ones come.
-const BATCH: usize = 256 * 1024;
+/// So many bytes go to the disk at once, while the next ones come. The files of simulated histories are small.
+const BATCH: usize = if cfg!(test) { 256 } else { 256 * 1024 };
 
 /// What a whole file turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +56,7 @@ impl Writer {
     }
 
     fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
+        disk::write(&mut self.file, bytes)?;
         self.hash.update(bytes);
         self.inspector.take(bytes);
         Ok(())
@@ -135,7 +138,7 @@ impl Part {
         self.flush().await?;
         let writer = self.writer().await?;
         blocking(move || {
-            writer.file.sync_all()?;
+            disk::flush(&writer.file)?;
             Ok(Whole {
                 sha256: hexadecimal(&writer.hash.finalize()),
                 content: writer.inspector.finish(),
@@ -148,7 +151,7 @@ impl Part {
         let mut writer = self.writer().await?;
         let batch = std::mem::take(&mut self.batch);
         self.batched = 0;
-        self.writing = Some(spawn_blocking(move || {
+        self.writing = Some(disk::beside(move || {
             for bytes in batch {
                 writer.take(&bytes)?;
             }
@@ -177,7 +180,7 @@ impl Drop for Part {
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
-    spawn_blocking(work).await.map_err(io::Error::other)?
+    disk::beside(work).await.map_err(io::Error::other)?
 }
 
 /// What the file at `path` is; `None` where there is none.

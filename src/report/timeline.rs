@@ -2,33 +2,24 @@
 //!
 //! A chart has so many stretches of time at most, however long the history is.
 
+mod span;
+
+#[cfg(test)]
+mod tests;
+
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
+use self::span::{Bin, FEW, Span, united};
 use super::{
     sources::Sources,
     words::{count, grouped},
 };
-use crate::{
-    history::{Attempt, Line, What},
-    output::duration,
-    text::one_line,
-};
+use crate::{history::Line, output::duration, text::one_line};
 
 /// So many commands have a chart, the latest ones.
 const CHARTS: usize = 3;
-/// So many stretches a chart has at most, give or take one.
-const STRETCHES: i64 = 120;
-/// How long a stretch is, in seconds: the first of these that does,
-const STEPS: [i64; 17] = [
-    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400,
-];
-/// and in milliseconds where all was over within some seconds.
-const SHORT: [i64; 4] = [20, 50, 100, 200];
-/// Less than this many stretches are no picture.
-const FEW: i64 = 12;
-
 /// Where things stand in a picture of 1000 by 240.
 const LEFT: f64 = 95.0;
 const WIDTH: f64 = 890.0;
@@ -131,96 +122,7 @@ impl Timeline {
     }
 }
 
-/// From when on to when, in milliseconds since the beginning of a chart.
-type Stretch = (i64, i64);
-
-/// What one command did, in milliseconds since it began.
-struct Span<'a> {
-    command: &'a str,
-    began: DateTime<Utc>,
-    length: i64,
-    attempts: Vec<(i64, &'a Attempt)>,
-    /// In order, none overlapping another.
-    pauses: Vec<Stretch>,
-}
-
-/// What happened in one stretch of time.
-#[derive(Default)]
-struct Bin {
-    sent: usize,
-    limited: usize,
-    paused: i64,
-    /// In order.
-    latencies: Vec<u64>,
-}
-
-impl<'a> Span<'a> {
-    /// Of the lines of one command; `None` where it sent nothing.
-    fn of(lines: &[&'a Line]) -> Option<Self> {
-        // The file may be anybody's work: times that are none of this world only make an odd picture.
-        let attempts = lines.iter().filter_map(|line| match &line.what {
-            What::Attempt(attempt) => Some((line.at, attempt)),
-            _ => None,
-        });
-        let attempts: Vec<(DateTime<Utc>, &Attempt)> = attempts.collect();
-        let began = attempts.iter().map(|(at, _)| *at).min()?;
-        let since = |at: DateTime<Utc>| (at - began).num_milliseconds();
-        let answered = |(at, attempt): &(DateTime<Utc>, &Attempt)| {
-            let latency = i64::try_from(attempt.latency_ms).unwrap_or(i64::MAX);
-            since(*at).saturating_add(latency.min(TimeDelta::days(1).num_milliseconds()))
-        };
-        let length = attempts.iter().map(answered).max()?;
-        let pauses = lines.iter().filter_map(|line| match &line.what {
-            What::Pause { until, .. } => Some((since(line.at).max(0), since(*until).min(length))),
-            _ => None,
-        });
-        let command = lines.iter().find_map(|line| match &line.what {
-            What::Run(run) => Some(&*run.command),
-            _ => None,
-        });
-        Some(Span {
-            command: command.unwrap_or("run"),
-            began,
-            length,
-            attempts: attempts.iter().map(|(at, a)| (since(*at), *a)).collect(),
-            pauses: united(pauses.filter(|(from, to)| from < to).collect(), 0),
-        })
-    }
-
-    /// How long a stretch is.
-    fn step(&self) -> i64 {
-        if self.length < FEW * 1000 {
-            let short = SHORT.iter().rev().find(|step| self.length / **step >= FEW);
-            return short.copied().unwrap_or(SHORT[0]);
-        }
-        let fits = |step: &i64| self.length / *step <= STRETCHES;
-        let step = STEPS.iter().map(|seconds| seconds * 1000).find(fits);
-        step.unwrap_or(self.length / STRETCHES + 1)
-    }
-
-    fn bins(&self) -> Vec<Bin> {
-        let step = self.step();
-        let place = |at: i64| usize::try_from(at / step).unwrap_or_default();
-        let mut bins: Vec<Bin> = (0..=place(self.length)).map(|_| Bin::default()).collect();
-        for (at, attempt) in &self.attempts {
-            let bin = &mut bins[place(*at)];
-            bin.sent += 1;
-            bin.limited += usize::from(attempt.http_status == Some(429));
-            bin.latencies.push(attempt.latency_ms);
-        }
-        for (from, to) in &self.pauses {
-            let mut at = *from;
-            while at < *to {
-                let next = (at / step + 1) * step;
-                bins[place(at)].paused += next.min(*to) - at;
-                at = next;
-            }
-        }
-        bins.iter_mut()
-            .for_each(|bin| bin.latencies.sort_unstable());
-        bins
-    }
-
+impl Span<'_> {
     fn chart(&self) -> Chart {
         let (bins, step) = (self.bins(), self.step());
         let most = bins.iter().map(|bin| bin.sent).max().unwrap_or_default();
@@ -355,16 +257,6 @@ impl<'a> Span<'a> {
     }
 }
 
-impl Bin {
-    fn median(&self) -> Option<u64> {
-        self.latencies.get(self.latencies.len() / 2).copied()
-    }
-
-    fn slowest(&self) -> Option<u64> {
-        self.latencies.last().copied()
-    }
-}
-
 impl Panel {
     /// Where a share of the whole height ends.
     fn at(&self, share: f64) -> f64 {
@@ -384,19 +276,6 @@ impl Bar {
     }
 }
 
-/// The same stretches in order, those one that overlap or lie no more than `gap` apart.
-fn united(mut stretches: Vec<Stretch>, gap: i64) -> Vec<Stretch> {
-    stretches.sort_unstable();
-    let mut all: Vec<Stretch> = Vec::new();
-    for (from, to) in stretches {
-        match all.last_mut() {
-            Some(last) if from <= last.1.saturating_add(gap) => last.1 = last.1.max(to),
-            _ => all.push((from, to)),
-        }
-    }
-    all
-}
-
 fn tenths(n: f64) -> String {
     format!("{n:.1}")
 }
@@ -408,93 +287,4 @@ fn words(ms: i64) -> String {
 fn words_of(ms: u64) -> String {
     // Nothing takes no time at all.
     duration(std::time::Duration::from_millis(ms.max(1)))
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn line(ms: i64, what: What) -> Line {
-        Line::new(
-            DateTime::UNIX_EPOCH + TimeDelta::milliseconds(ms),
-            "a",
-            what,
-        )
-    }
-
-    fn attempt(ms: i64, latency_ms: u64, status: u16) -> Line {
-        let attempt = Attempt {
-            request_id: "r0123456789abcdef".to_owned(),
-            attempt: 1,
-            latency_ms,
-            outcome: "created".to_owned(),
-            report_id: None,
-            http_status: Some(status),
-            error_code: None,
-            error: None,
-            tracking_id: None,
-        };
-        line(ms, What::Attempt(attempt))
-    }
-
-    fn pause(from: i64, to: i64) -> Line {
-        let pause = What::Pause {
-            reason: String::new(),
-            http_status: Some(429),
-            wait_ms: 0,
-            until: DateTime::UNIX_EPOCH + TimeDelta::milliseconds(to),
-        };
-        line(from, pause)
-    }
-
-    #[test]
-    fn a_run_is_told_in_figures() {
-        let lines = [
-            attempt(10_000, 80, 200),
-            attempt(10_400, 60, 429),
-            pause(10_460, 15_460),
-            pause(10_460, 15_460),
-            attempt(15_470, 1_530, 200),
-        ];
-        let span = Span::of(&lines.iter().collect::<Vec<_>>()).unwrap();
-        let chart = span.chart();
-        assert_eq!(
-            chart.said,
-            "3 creates left within 7 s, at most 1 in 200 ms; 1 answered 429; paused for 5 s; half of the answers came within \
-             80 ms, the last within 1.5 s."
-        );
-        assert_eq!((chart.pauses.len(), chart.limited.len()), (1, 1));
-        assert_eq!(chart.figures.len(), 27);
-    }
-
-    proptest! {
-        /// However long a history is, whatever stands in it: so many bars, and every create in one of them.
-        #[test]
-        fn a_chart_stays_small_and_misses_nothing(
-            attempts in prop::collection::vec((any::<i32>(), any::<u64>(), 200..600_u16), 1..300),
-            pauses in prop::collection::vec((any::<i32>(), any::<i32>()), 0..50),
-            scale in prop_oneof![Just(1), Just(1000), Just(1_000_000)],
-        ) {
-            let mut lines: Vec<Line> = (attempts.iter())
-                .map(|(at, latency, status)| attempt(i64::from(*at) * scale, *latency, *status))
-                .collect();
-            lines.extend(pauses.iter().map(|(from, to)| pause(i64::from(*from), i64::from(*to))));
-            let span = Span::of(&lines.iter().collect::<Vec<_>>()).unwrap();
-            let bins = span.bins();
-            prop_assert!(bins.len() as i64 <= STRETCHES + 1);
-            prop_assert_eq!(bins.iter().map(|bin| bin.sent).sum::<usize>(), attempts.len());
-            let step = span.step();
-            prop_assert!(bins.iter().all(|bin| (0..=step).contains(&bin.paused)));
-            let chart = span.chart();
-            prop_assert!(chart.pauses.len() <= 501);
-            for bar in chart.sent.iter().chain(&chart.latencies).chain(&chart.pauses) {
-                for figure in [&bar.x, &bar.y, &bar.width, &bar.height] {
-                    let figure: f64 = figure.parse().unwrap();
-                    prop_assert!((0.0..=1_000.0).contains(&figure), "{}", figure);
-                }
-            }
-        }
-    }
 }

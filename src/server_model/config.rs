@@ -105,6 +105,9 @@ pub struct ReportsConfig {
     pub created_is: CreatedIs,
     /// `created` has whole seconds.
     pub created_in_whole_seconds: bool,
+    /// `created` is up to this much too early or too late, each report as the seed says: several machines stamp, each
+    /// with a clock of its own.
+    pub created_jitter: Span,
     /// Whether `category` is shown.
     pub shows_category: bool,
     /// Whether `internal` is shown.
@@ -155,6 +158,7 @@ impl Default for ReportsConfig {
             shows_created_by: true,
             created_is: CreatedIs::Asked,
             created_in_whole_seconds: false,
+            created_jitter: Span::default(),
             shows_category: true,
             shows_internal: false,
             shows_org: None,

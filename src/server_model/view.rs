@@ -10,6 +10,7 @@ use super::{
     dice::Dice,
     org,
     report::{Person, StoredReport},
+    timing,
 };
 
 /// One read, which one copy of the data answers.
@@ -137,6 +138,9 @@ impl<'a> View<'a> {
         if created > self.now {
             return;
         }
+        let jitter = self.config.created_jitter.0;
+        let late = timing::up_to(jitter * 2, self.dice, "created", report.number);
+        let created = created - jitter + late;
         let created = if self.config.created_in_whole_seconds {
             created.trunc_subsecs(0)
         } else {

@@ -86,10 +86,12 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
     {
         return Ok("in doubt: another person's, after an earlier process");
     }
-    let margin = match earlier {
-        true => Duration::from_secs(65),
-        false => Duration::from_secs(11),
-    };
+    let apart = history.server.traits.config.reports.created_jitter.0 * 2;
+    let margin = apart
+        + match earlier {
+            true => Duration::from_secs(65),
+            false => Duration::from_secs(11),
+        };
     let left = history.server.first_left(row.request());
     let is_little_older = |report: &&Report| {
         let made = report.stored.made;
@@ -97,6 +99,10 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
     };
     if named.iter().any(is_little_older) {
         return Ok("in doubt: one of our own that is a little older");
+    }
+    let by_us = |report: &&Report| report.stored.by == Person::Us;
+    if !apart.is_zero() && named.iter().any(by_us) {
+        return Ok("in doubt: one of our own, and stamps of several clocks");
     }
     let intent = row.state.intent();
     let is_old = |report: &&&Report| {
@@ -156,7 +162,8 @@ pub(crate) fn may_be_anothers(history: &History<'_>, row: &Row, report: &Report)
     let first_left = history.server.first_left(row.request());
     // It may have left for all that the next process knows.
     let intent = intent.copied().flatten().map(|intent| intent - COARSE);
-    let is_new = (first_left.into_iter().chain(intent)).any(|left| left <= report.stored.made);
+    let seems_made = report.stored.made + history.server.traits.config.reports.created_jitter.0 * 2;
+    let is_new = (first_left.into_iter().chain(intent)).any(|left| left <= seems_made);
     let reports = history.server.reports();
     let ours = readable(history, &reports, earlier);
     let was_read = |ours: &&Report| history.server.reads(&ours.id).iter().any(|read| read.told);

@@ -6,6 +6,9 @@ use monthend::server_model::{Ask, Category, Endpoint, ErrorBody, Fault, Person, 
 
 use super::{traits::ServerTraits, world::World};
 
+/// What a slow answer leaves for its way.
+const WAY: Duration = Duration::from_secs(1);
+
 /// Something that goes wrong with an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Misfortune {
@@ -40,6 +43,8 @@ pub(crate) enum Misfortune {
     OtherCategory,
     /// Somebody makes a sub-partner's report when ours is lost.
     SubPartnersRival,
+    /// Processed at once, and answered so late that the client has nearly given up.
+    Slow,
 }
 
 /// What becomes of a request before the server has a word in it.
@@ -99,6 +104,7 @@ impl Misfortune {
             Misfortune::Rival => "worse: rival",
             Misfortune::OtherCategory => "worse: other category",
             Misfortune::SubPartnersRival => "worse: sub-partner's rival",
+            Misfortune::Slow => "worse: slow answer",
         }
     }
 
@@ -110,7 +116,12 @@ impl Misfortune {
             Endpoint::Create => self != M::RenewalFails,
             Endpoint::List => !matches!(
                 self,
-                M::RenewalFails | M::Repeated | M::Rival | M::OtherCategory | M::SubPartnersRival
+                M::RenewalFails
+                    | M::Repeated
+                    | M::Rival
+                    | M::OtherCategory
+                    | M::SubPartnersRival
+                    | M::Slow
             ),
             _ => {
                 M::KIND.contains(&self) && self != M::RenewalFails
@@ -245,9 +256,17 @@ impl Misfortune {
                 rival(by, Category::PointInTime, None)
             }
             Misfortune::SubPartnersRival => {
-                let org = world.pick(&["orgA", "orgX"]);
-                rival(Person::Colleague, Category::Reconciliation, Some(org))
+                // With our own token too, in another ledger: for one of whom this plan knows nothing.
+                let (by, org) = world.pick(&[
+                    (Person::Colleague, "orgA"),
+                    (Person::Colleague, "orgX"),
+                    (Person::Us, "orgD"),
+                ]);
+                rival(by, Category::Reconciliation, Some(org))
             }
+            Misfortune::Slow => Fault::Slow {
+                delay: Span((traits.request_timeout).saturating_sub(traits.longest_work() + WAY)),
+            },
         }
     }
 }

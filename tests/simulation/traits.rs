@@ -162,7 +162,7 @@ impl ServerTraits {
                 ..ReportsConfig::default()
             },
             sub_partners: SubPartnersConfig {
-                list: sub_partners(&["orgA", "orgB", "orgC"]),
+                list: sub_partners(&["orgA", "orgB", "orgC", "orgD"]),
                 ..SubPartnersConfig::default()
             },
             refuse: refused
@@ -305,6 +305,10 @@ impl ServerTraits {
                 reports.created_is = CreatedIs::Ready;
                 reports.completes_after = Span(world.pick(&[settle / 2, settle * 2]));
             }
+            "stamps_apart" => {
+                reports.created_jitter = Span(Duration::from_millis(world.pick(&[500, 4_000])));
+            }
+            "slow_answers" => self.faults.extend([Misfortune::Slow; 3]),
             "created_by_late" => reports.created_by_after = Span(settle / 2),
             "created_by_never" => reports.shows_created_by = false,
             "own_old" => self.own_old_reports = true,
@@ -348,7 +352,7 @@ const REAL_ORGS: [&str; 3] = [
 ];
 
 /// The worlds that are not as the documentation has them; what each is stands in [`ServerTraits::turn_on`].
-pub(crate) const WORSE_WORLDS: [&str; 25] = [
+pub(crate) const WORSE_WORLDS: [&str; 27] = [
     "clocks",
     "gateway_clock",
     "dateless",
@@ -374,4 +378,6 @@ pub(crate) const WORSE_WORLDS: [&str; 25] = [
     "rival",
     "other_category",
     "sub_partners_rival",
+    "stamps_apart",
+    "slow_answers",
 ];

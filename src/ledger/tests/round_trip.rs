@@ -156,6 +156,19 @@ fn a_report_id_is_never_emptied() {
     );
 }
 
+/// A line that an older version appended has no cells of the user's columns.
+#[test]
+fn a_later_line_keeps_the_cells_of_other_columns() {
+    let mut ledger = Ledger::new(vec!["note".to_owned()]);
+    let mut row = pending(1);
+    row.extra = vec!["mine".to_owned()].into();
+    ledger.fold(row.clone());
+    let mut later = created(pending(1), "Y2lz1", 5);
+    later.extra = vec![String::new()].into();
+    ledger.fold(later);
+    assert_eq!(ledger.rows().next().unwrap().extra, row.extra);
+}
+
 #[test]
 fn planned_rows_come_first_and_the_others_keep_their_order() {
     let mut ledger = ledger((0..6).map(pending));

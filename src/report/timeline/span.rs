@@ -1,0 +1,130 @@
+//! What one command did, and when: the history's lines, counted in stretches of time.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::history::{Attempt, Line, What};
+
+/// So many stretches a chart has at most, give or take one.
+pub(super) const STRETCHES: i64 = 120;
+/// How long a stretch is, in seconds: the first of these that does,
+const STEPS: [i64; 17] = [
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400,
+];
+/// and in milliseconds where all was over within some seconds.
+const SHORT: [i64; 4] = [20, 50, 100, 200];
+/// Less than this many stretches are no picture.
+pub(super) const FEW: i64 = 12;
+
+/// From when on to when, in milliseconds since the beginning of a chart.
+pub(super) type Stretch = (i64, i64);
+
+/// What one command did, in milliseconds since it began.
+pub(super) struct Span<'a> {
+    pub(super) command: &'a str,
+    pub(super) began: DateTime<Utc>,
+    pub(super) length: i64,
+    pub(super) attempts: Vec<(i64, &'a Attempt)>,
+    /// In order, none overlapping another.
+    pub(super) pauses: Vec<Stretch>,
+}
+
+/// What happened in one stretch of time.
+#[derive(Default)]
+pub(super) struct Bin {
+    pub(super) sent: usize,
+    pub(super) limited: usize,
+    pub(super) paused: i64,
+    /// In order.
+    pub(super) latencies: Vec<u64>,
+}
+
+impl<'a> Span<'a> {
+    /// Of the lines of one command; `None` where it sent nothing.
+    pub(super) fn of(lines: &[&'a Line]) -> Option<Self> {
+        // The file may be anybody's work: times that are none of this world only make an odd picture.
+        let attempts = lines.iter().filter_map(|line| match &line.what {
+            What::Attempt(attempt) => Some((line.at, attempt)),
+            _ => None,
+        });
+        let attempts: Vec<(DateTime<Utc>, &Attempt)> = attempts.collect();
+        let began = attempts.iter().map(|(at, _)| *at).min()?;
+        let since = |at: DateTime<Utc>| (at - began).num_milliseconds();
+        let answered = |(at, attempt): &(DateTime<Utc>, &Attempt)| {
+            let latency = i64::try_from(attempt.latency_ms).unwrap_or(i64::MAX);
+            since(*at).saturating_add(latency.min(TimeDelta::days(1).num_milliseconds()))
+        };
+        let length = attempts.iter().map(answered).max()?;
+        let pauses = lines.iter().filter_map(|line| match &line.what {
+            What::Pause { until, .. } => Some((since(line.at).max(0), since(*until).min(length))),
+            _ => None,
+        });
+        let command = lines.iter().find_map(|line| match &line.what {
+            What::Run(run) => Some(&*run.command),
+            _ => None,
+        });
+        Some(Span {
+            command: command.unwrap_or("run"),
+            began,
+            length,
+            attempts: attempts.iter().map(|(at, a)| (since(*at), *a)).collect(),
+            pauses: united(pauses.filter(|(from, to)| from < to).collect(), 0),
+        })
+    }
+
+    /// How long a stretch is.
+    pub(super) fn step(&self) -> i64 {
+        if self.length < FEW * 1000 {
+            let short = SHORT.iter().rev().find(|step| self.length / **step >= FEW);
+            return short.copied().unwrap_or(SHORT[0]);
+        }
+        let fits = |step: &i64| self.length / *step <= STRETCHES;
+        let step = STEPS.iter().map(|seconds| seconds * 1000).find(fits);
+        step.unwrap_or(self.length / STRETCHES + 1)
+    }
+
+    pub(super) fn bins(&self) -> Vec<Bin> {
+        let step = self.step();
+        let place = |at: i64| usize::try_from(at / step).unwrap_or_default();
+        let mut bins: Vec<Bin> = (0..=place(self.length)).map(|_| Bin::default()).collect();
+        for (at, attempt) in &self.attempts {
+            let bin = &mut bins[place(*at)];
+            bin.sent += 1;
+            bin.limited += usize::from(attempt.http_status == Some(429));
+            bin.latencies.push(attempt.latency_ms);
+        }
+        for (from, to) in &self.pauses {
+            let mut at = *from;
+            while at < *to {
+                let next = (at / step + 1) * step;
+                bins[place(at)].paused += next.min(*to) - at;
+                at = next;
+            }
+        }
+        bins.iter_mut()
+            .for_each(|bin| bin.latencies.sort_unstable());
+        bins
+    }
+}
+
+impl Bin {
+    pub(super) fn median(&self) -> Option<u64> {
+        self.latencies.get(self.latencies.len() / 2).copied()
+    }
+
+    pub(super) fn slowest(&self) -> Option<u64> {
+        self.latencies.last().copied()
+    }
+}
+
+/// The same stretches in order, those one that overlap or lie no more than `gap` apart.
+pub(super) fn united(mut stretches: Vec<Stretch>, gap: i64) -> Vec<Stretch> {
+    stretches.sort_unstable();
+    let mut all: Vec<Stretch> = Vec::new();
+    for (from, to) in stretches {
+        match all.last_mut() {
+            Some(last) if from <= last.1.saturating_add(gap) => last.1 = last.1.max(to),
+            _ => all.push((from, to)),
+        }
+    }
+    all
+}
