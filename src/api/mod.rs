@@ -32,6 +32,7 @@ pub use credentials::{Credentials, CredentialsError, SecretFileError};
 pub use download_url::DownloadUrl;
 pub use http_client::HttpApiError;
 pub(crate) use http_client::download_client;
+pub(crate) use notice::announced_wait;
 pub use token::{Token, TokenError};
 pub use wire_answer::WireAnswer;
 

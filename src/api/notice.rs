@@ -1,5 +1,7 @@
 //! What an answer's headers say about time and pace.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use reqwest::header::{DATE, HeaderMap};
 
@@ -29,16 +31,20 @@ pub(super) fn read(
     now: DateTime<Utc>,
     cleaner: &Cleaner,
 ) -> Notice {
-    let date = date(headers);
-    let now = date.unwrap_or(now);
     Notice {
-        date,
-        retry_after: retry_after(headers, now),
+        date: date(headers),
+        retry_after: announced_wait(headers, now),
         status: Some(status),
         tracking_id: headers
             .get("trackingid")
             .and_then(|id| cleaner.word(id.to_str().ok()?)),
     }
+}
+
+/// The wait that an answer of any host announces when it arrives at `now` by our clock: [`retry_after`], measured
+/// from the answer's own `Date` where it has one.
+pub(crate) fn announced_wait(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    retry_after(headers, date(headers).unwrap_or(now))
 }
 
 fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {

@@ -11,7 +11,7 @@ use reqwest::{
     dns::{Addrs, Name, Resolve, Resolving},
     header::{
         ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap,
-        HeaderName, IF_RANGE, LOCATION, RANGE, RETRY_AFTER,
+        HeaderName, IF_RANGE, LOCATION, RANGE,
     },
 };
 use tokio_util::io::{ReaderStream, StreamReader};
@@ -19,7 +19,7 @@ use url::Url;
 
 use super::address::{Reach, Refused};
 use crate::{
-    api::{DownloadUrl, HttpApiError, download_client},
+    api::{DownloadUrl, HttpApiError, announced_wait, download_client},
     settings::ApiSettings,
     text::one_line,
 };
@@ -293,13 +293,12 @@ fn head(response: &Response, packing: Packing) -> Head {
     let is_plain = packing == Packing::None;
     let version = text(headers, ETAG).filter(|tag| is_plain && tag.starts_with('"'));
     let length = text(headers, CONTENT_LENGTH).filter(|_| is_plain);
-    let seconds = text(headers, RETRY_AFTER).and_then(|text| text.parse().ok());
     Head {
         status: response.status().as_u16(),
         length: length.and_then(|text| text.parse().ok()),
         version: version.map(str::to_owned),
         part: text(headers, CONTENT_RANGE).and_then(range),
-        retry_after: seconds.map(Duration::from_secs),
+        retry_after: announced_wait(headers, chrono::Utc::now()),
     }
 }
 

@@ -40,6 +40,8 @@ async fn serve(gives: Vec<u8>, encoding: &'static str, chunked: bool) -> Served 
         Answer::builder()
             .header(header::CONTENT_ENCODING, encoding)
             .header(header::ETAG, "\"1\"")
+            .header(header::DATE, "Sun, 06 Nov 1994 08:49:00 GMT")
+            .header(header::RETRY_AFTER, "Sun, 06 Nov 1994 08:49:37 GMT")
             .body(body)
             .unwrap()
     };
@@ -117,6 +119,7 @@ async fn what_is_packed_comes_whole_or_not_at_all() {
                     assert!(is_whole, "{name}: taken as {all:?}");
                     assert_eq!(all, TABLE, "{name}");
                     assert_eq!((head.length, head.version), (None, None), "{name}");
+                    assert_eq!(head.retry_after, Some(Duration::from_secs(37)), "{name}");
                 }
                 Err(Trouble::Broken(why)) => {
                     assert!(!is_whole, "{name}: {why}");
