@@ -71,9 +71,12 @@ impl Server {
             let (method, target) = (words.next().unwrap(), words.next().unwrap());
             let path = target.split('?').next().unwrap();
             match (method, path.strip_prefix(REPORTS)) {
-                ("POST", _) => answer(&mut stream, &self.create(&body))?,
-                (_, Some("")) => answer(&mut stream, &self.list(target))?,
-                (_, Some(id)) => answer(&mut stream, &self.report(&id[1..], &host))?,
+                ("POST", Some(_)) => answer(&mut stream, "200 OK", &self.create(&body))?,
+                (_, Some("")) => answer(&mut stream, "200 OK", &self.list(target))?,
+                (_, Some(id)) => match self.report(&id[1..], &host) {
+                    Some(report) => answer(&mut stream, "200 OK", &report)?,
+                    None => answer(&mut stream, "404 Not Found", &json!({ "message": id }))?,
+                },
                 _ => self.send_file(&mut stream)?,
             }
         }
@@ -97,10 +100,10 @@ impl Server {
         json!({ "items": reports.values().collect::<Vec<_>>() })
     }
 
-    fn report(&self, id: &str, host: &str) -> Value {
-        let mut report = self.reports.lock().unwrap()[id].clone();
+    fn report(&self, id: &str, host: &str) -> Option<Value> {
+        let mut report = self.reports.lock().unwrap().get(id)?.clone();
         report["tempDownloadURL"] = json!(format!("http://{host}/{id}.csv?Signature=s"));
-        report
+        Some(report)
     }
 
     fn send_file(&self, stream: &mut TcpStream) -> io::Result<()> {
@@ -115,11 +118,11 @@ impl Server {
     }
 }
 
-fn answer(stream: &mut TcpStream, body: &Value) -> io::Result<()> {
+fn answer(stream: &mut TcpStream, status: &str, body: &Value) -> io::Result<()> {
     let body = body.to_string();
     write!(
         stream,
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )
 }

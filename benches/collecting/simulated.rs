@@ -13,7 +13,7 @@ use monthend::{
     request::{OrgId, Period, ReportId, ReportType, Request},
     runner::{self, BesideOthers, Created, Creates, Event, Finished, Interrupt, Workbench},
     session::{News, Session, WallClock},
-    settings::{Discover, Limits, RetryPolicy},
+    settings::{Discover, Limits, Rate, RetryPolicy},
 };
 use tokio::time::{Instant, sleep};
 use url::Url;
@@ -210,7 +210,7 @@ struct Figures {
     took: Duration,
 }
 
-async fn play(partners: usize, is_wide: bool, way: Way) -> Figures {
+async fn play(partners: usize, is_wide: bool, way: Way, rate: Rate) -> Figures {
     let world = World {
         start: Instant::now(),
         is_wide,
@@ -227,7 +227,11 @@ async fn play(partners: usize, is_wide: bool, way: Way) -> Figures {
         };
         ledger.fold(Row::planned(request, "j".into(), None));
     }
-    let (limits, policy) = (Limits::default(), RetryPolicy::default());
+    let policy = RetryPolicy::default();
+    let limits = Limits {
+        rate,
+        ..Limits::default()
+    };
     let on_news = |_: &News| {};
     let on_event = |_: &Event| {};
     let clock: &dyn WallClock = &world;
@@ -332,20 +336,25 @@ pub(crate) fn table() {
         "| sub-partners x reports | list without `subPartnerOrgId` | way | creates | lists | single reads | requests a report | took | at least | longer by |"
     );
     println!("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
-    for (partners, is_wide, way) in [
-        (10, true, Way::Ours),
-        (10, false, Way::Ours),
-        (REPORTS, true, Way::Ours),
-        (REPORTS, false, Way::Ours),
-        (10, true, Way::Naive),
+    let limited = Limits::default().rate;
+    for (partners, is_wide, way, rate) in [
+        (10, true, Way::Ours, limited),
+        (10, false, Way::Ours, limited),
+        (REPORTS, true, Way::Ours, limited),
+        (REPORTS, false, Way::Ours, limited),
+        (10, true, Way::Naive, limited),
+        (10, true, Way::Naive, Rate::Unlimited),
     ] {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .start_paused(true)
             .build()
             .unwrap();
-        let Figures { asked, took } = runtime.block_on(play(partners, is_wide, way));
-        let least = least(asked.all(), asked.creates);
+        let Figures { asked, took } = runtime.block_on(play(partners, is_wide, way, rate));
+        let least = match rate {
+            Rate::Unlimited => TAKES,
+            Rate::Limited { .. } => least(asked.all(), asked.creates),
+        };
         println!(
             "| {partners} x {} | {} | {} | {} | {} | {} | {:.2} | {:.0} s | {:.0} s | {:.0} s |",
             REPORTS / partners,
@@ -354,9 +363,10 @@ pub(crate) fn table() {
             } else {
                 "has the partner's own"
             },
-            match way {
-                Way::Ours => "`run --collect`",
-                Way::Naive => "each by its id every 10 s",
+            match (way, rate) {
+                (Way::Ours, _) => "`run --collect`",
+                (Way::Naive, Rate::Unlimited) => "each by its id every 10 s, at no limit",
+                (Way::Naive, _) => "each by its id every 10 s",
             },
             asked.creates,
             asked.lists,
