@@ -27,6 +27,11 @@ pub trait Disk {
         self.replace(pieces.collect::<Vec<_>>().concat()).await
     }
 
+    /// Fails where the file is no longer what was last read or written: for whoever has nothing to write.
+    async fn look(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Writes `bytes` at the file's end, in one piece. Not durable before [`Disk::sync`].
     ///
     /// After an error nothing of `bytes` counts as written, and the next append goes to where this one began.
@@ -79,7 +84,7 @@ struct Trace {
 /// How closely a file is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Look {
-    /// Its trace: before each line.
+    /// Its trace: before each line, and where there is nothing to write.
     Trace,
     /// Its bytes: before it is replaced.
     Bytes,
@@ -170,6 +175,10 @@ impl Disk for FileDisk {
     async fn replace_with(&self, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> io::Result<()> {
         // On this thread, which has nothing else to do meanwhile: the pieces are made of what it holds.
         lock(&self.0).replace(pieces)
+    }
+
+    async fn look(&self) -> io::Result<()> {
+        self.run(|inner| inner.unchanged(Look::Trace)).await
     }
 
     async fn append(&self, bytes: Vec<u8>) -> io::Result<()> {

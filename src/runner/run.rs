@@ -208,7 +208,7 @@ pub async fn run_with<A: Api, D: Disk>(
     let has_written = writing.await;
     let saved = match has_written {
         true => disk.replace_with(&mut ledger.chunks()).await,
-        false => Ok(()), // it is at rest, as it was given
+        false => disk.look().await, // it is at rest, as it was given, if nobody else came
     };
     let stop = match (stopping.reason(), &saved) {
         (stop @ Some(StopReason::Ledger(_)), _) | (stop, Ok(())) => stop,

@@ -206,6 +206,25 @@ fn a_rescued_ledger_without_its_ledger_stops_a_new_one() {
     assert_eq!(server.creates().len(), 3);
 }
 
+/// A run that can send nothing has no line to write, and still sees that what it read is gone.
+#[test]
+fn a_ledger_that_is_deleted_while_nothing_is_written_is_rescued() {
+    let server = Served::new("latency: { fixed: 400ms }");
+    let desk = Desk::with(server.url(), &many(3));
+    desk.converge().expect(0);
+    desk.manifest(server.url(), &many(4));
+    let refused = desk.converge().env("WEBEX_ACCESS_TOKEN", "no-longer-good");
+    let running = refused.start();
+    eventually("it has read and written the ledger", || {
+        desk.read("m.ledger.csv").contains(",pending,")
+    });
+    fs::remove_file(desk.path("m.ledger.csv")).unwrap();
+    running.wait().expect(4).says(["deleted"]);
+    no_id_is_lost(&server, &desk);
+    desk.converge().expect(0);
+    assert_eq!(server.creates().len(), 4);
+}
+
 #[test]
 fn it_lies_beside_the_links_target() {
     let server = Served::new("latency: { fixed: 20ms }");

@@ -11,6 +11,7 @@ use monthend::{
 use crate::{
     clock::Clock,
     hands::{self, LEDGER},
+    meddling::is_rescued,
     support::{Desk, Monthend, Served, breaches, law::asked},
     world::{Nature, Plan, SETTLE},
 };
@@ -127,7 +128,12 @@ impl History<'_> {
             19 if has_ledger => {
                 // Whoever asks for what exists waits until it is listed.
                 sleep(SETTLE * 2);
-                std::fs::remove_file(self.desk.path(LEDGER)).unwrap();
+                // What was rescued of it would have to be united with the next one first.
+                for name in self.desk.files() {
+                    if name == LEDGER || is_rescued(&name) {
+                        std::fs::remove_file(self.desk.path(&name)).unwrap();
+                    }
+                }
                 self.forget_copies();
                 (self.lost, self.takes_others) = (true, true);
                 self.tell("the ledger is lost".to_owned());

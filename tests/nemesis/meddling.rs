@@ -144,7 +144,7 @@ impl History<'_> {
     }
 }
 
-fn is_rescued(name: &str) -> bool {
+pub(crate) fn is_rescued(name: &str) -> bool {
     name.contains(".rescued-") && !name.ends_with(".merged.csv")
 }
 
