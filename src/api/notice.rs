@@ -31,9 +31,10 @@ pub(super) fn read(
     now: DateTime<Utc>,
     cleaner: &Cleaner,
 ) -> Notice {
+    let date = date(headers);
     Notice {
-        date: date(headers),
-        retry_after: announced_wait(headers, now),
+        date,
+        retry_after: retry_after(headers, date.unwrap_or(now)),
         status: Some(status),
         tracking_id: headers
             .get("trackingid")
@@ -41,10 +42,10 @@ pub(super) fn read(
     }
 }
 
-/// The wait that an answer of any host announces when it arrives at `now` by our clock: [`retry_after`], measured
-/// from the answer's own `Date` where it has one.
-pub(crate) fn announced_wait(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
-    retry_after(headers, date(headers).unwrap_or(now))
+/// The wait that an answer of any host announces which is here now: [`retry_after`], measured from the answer's own
+/// `Date` where it has one.
+pub(crate) fn announced_wait(headers: &HeaderMap) -> Option<Duration> {
+    retry_after(headers, date(headers).unwrap_or_else(Utc::now))
 }
 
 fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {

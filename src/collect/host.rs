@@ -298,7 +298,7 @@ fn head(response: &Response, packing: Packing) -> Head {
         length: length.and_then(|text| text.parse().ok()),
         version: version.map(str::to_owned),
         part: text(headers, CONTENT_RANGE).and_then(range),
-        retry_after: announced_wait(headers, chrono::Utc::now()),
+        retry_after: announced_wait(headers),
     }
 }
 
