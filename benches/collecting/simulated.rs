@@ -63,18 +63,12 @@ impl World {
         let status = if is_ready { "COMPLETED" } else { "IN_PROGRESS" };
         let url = || format!("https://files.example/{id}").parse().unwrap();
         Listed {
-            id: id.clone(),
             start: Some(request.period.start()),
             end: Some(request.period.end()),
             report_type: Some(request.report_type),
-            category: None,
-            created: None,
-            created_by: None,
-            internal: None,
-            sub_partner: None,
             status: Some(status.to_owned()),
             download: is_ready.then(url),
-            errors: None,
+            ..Listed::bare(id.clone())
         }
     }
 

@@ -163,6 +163,24 @@ pub struct Listed {
 }
 
 impl Listed {
+    /// A report of which nothing but its id is shown.
+    pub fn bare(id: ReportId) -> Self {
+        Listed {
+            id,
+            start: None,
+            end: None,
+            report_type: None,
+            category: None,
+            created: None,
+            created_by: None,
+            internal: None,
+            sub_partner: None,
+            status: None,
+            download: None,
+            errors: None,
+        }
+    }
+
     /// Whether it can be the report that `request` asks for, by its parameters. A parameter that the server does not
     /// show rules nothing out.
     pub fn can_answer(&self, request: &Request) -> bool {

@@ -172,18 +172,13 @@ fn made(request: &Request, id: ReportId) -> Made {
         org: request.sub_partner.clone(),
         internal: request.internal,
         report: Listed {
-            id,
             start: Some(request.period.start()),
             end: Some(request.period.end()),
             report_type: Some(request.report_type),
-            category: None,
             created: "2026-11-01T08:00:00Z".parse().ok(),
             created_by: Some("us".to_owned()),
-            internal: None,
-            sub_partner: None,
             status: Some("COMPLETED".to_owned()),
-            download: None,
-            errors: None,
+            ..Listed::bare(id)
         },
     }
 }

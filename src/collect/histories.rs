@@ -115,18 +115,12 @@ impl Server<'_> {
                 .unwrap()
         };
         Listed {
-            id: id.clone(),
             start: Some(report.request.period.start()),
             end: Some(report.request.period.end()),
             report_type: Some(report.request.report_type),
-            category: None,
-            created: None,
-            created_by: None,
-            internal: None,
-            sub_partner: None,
             status: Some(status.to_owned()),
             download: (is_single && status == "COMPLETED").then(address),
-            errors: None,
+            ..Listed::bare(id.clone())
         }
     }
 

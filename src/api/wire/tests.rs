@@ -62,20 +62,7 @@ fn listed_reports_are_read_leniently_but_for_their_id() {
         .into_iter()
         .map(Listed::from)
         .collect();
-    let bare = |id: &str| Listed {
-        id: id.parse().unwrap(),
-        start: None,
-        end: None,
-        report_type: None,
-        category: None,
-        created: None,
-        created_by: None,
-        internal: None,
-        sub_partner: None,
-        status: None,
-        download: None,
-        errors: None,
-    };
+    let bare = |id: &str| Listed::bare(id.parse().unwrap());
     let moment = |text: &str| Some(text.parse().unwrap());
     let period = Period::month(2026, 9).unwrap();
     assert_eq!(

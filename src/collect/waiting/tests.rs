@@ -69,7 +69,7 @@ async fn wait_for_all(world: &World) -> Asked {
                     let is_listed = org.is_some() || world.is_wide;
                     is_listed && age < world.takes && age >= world.lag
                 })
-                .map(|n| listed(id(n)))
+                .map(|n| Listed::bare(id(n)))
                 .collect();
             asked.lists += shown.len().div_ceil(100).max(1);
             watch.answered(&question, Some(&shown), |_| None, Instant::now());
@@ -96,23 +96,6 @@ async fn wait_for_all(world: &World) -> Asked {
     }
     asked.took = made_at(count - 1).elapsed();
     asked
-}
-
-fn listed(id: ReportId) -> Listed {
-    Listed {
-        id,
-        start: None,
-        end: None,
-        report_type: None,
-        category: None,
-        created: None,
-        created_by: None,
-        internal: None,
-        sub_partner: None,
-        status: None,
-        download: None,
-        errors: None,
-    }
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
