@@ -209,15 +209,15 @@ impl Watch {
                 groups.entry(row.org.clone()).or_default().push(place);
             }
         }
-        let is_due =
-            |place: &Place| last || self.rows.get(*place).is_some_and(|r| r.due <= now + SLACK);
+        let soon = now + SLACK;
         if !self.wide_done {
             if let (Some(apart), Some(earlier)) = (self.apart, self.last_round)
                 && !last
             {
                 let all = || groups.values().map(Vec::len).sum();
                 let asked = groups.values().filter(|rows| rows.len() > 1);
-                let asked = asked.filter(|rows| rows.iter().any(is_due));
+                let asked =
+                    asked.filter(|rows| rows.iter().any(|place| self.rows.is_due(*place, soon)));
                 let narrow = || asked.map(|rows| requests(rows.len())).sum::<u32>();
                 let lists = match self.scope {
                     Scope::All => requests(all()),
@@ -251,9 +251,7 @@ impl Watch {
         self.wide_done = false;
         let mut questions = Vec::new();
         for (org, places) in groups {
-            let is_due = |place: &&Place| {
-                last || self.rows.get(**place).is_some_and(|r| r.due <= now + SLACK)
-            };
+            let is_due = |place: &&Place| last || self.rows.is_due(**place, soon);
             let due: Vec<Place> = places.iter().filter(is_due).copied().collect();
             match (due.len(), places.len()) {
                 (0, _) => {}

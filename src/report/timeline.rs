@@ -188,7 +188,11 @@ impl Span<'_> {
     fn said(&self, bins: &[Bin], step: i64, most: usize) -> String {
         let limited: usize = bins.iter().map(|bin| bin.limited).sum();
         let paused: i64 = bins.iter().map(|bin| bin.paused).sum();
-        let mut latencies: Vec<u64> = bins.iter().flat_map(|bin| bin.latencies.clone()).collect();
+        let mut latencies: Vec<u64> = bins
+            .iter()
+            .flat_map(|bin| &bin.latencies)
+            .copied()
+            .collect();
         latencies.sort_unstable();
         let all = Bin {
             latencies,

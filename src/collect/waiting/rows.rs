@@ -103,6 +103,11 @@ impl Rows {
         self.all.get(&place)
     }
 
+    /// Whether a row is due by then.
+    pub(super) fn is_due(&self, place: Place, by: Instant) -> bool {
+        self.get(place).is_some_and(|row| row.due <= by)
+    }
+
     /// In the order of the ledger.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Place, &Waiting)> {
         self.all.iter().map(|(place, row)| (*place, row))
