@@ -8,11 +8,13 @@ use std::{
 use super::{
     args::OutputArgs,
     error::CliError,
-    target::{Target, real_ledger},
+    target::{Target, real_ledger, sandbox_state_of},
 };
 use crate::{
     history,
+    ledger::Lock,
     output::{DocumentKind, try_document},
+    whole_file::folder_of,
 };
 
 /// Variables that name files of the command which an output must not take the place of.
@@ -65,18 +67,8 @@ pub(super) fn checked(
 fn files_of_ours(combine: Option<&Path>, target: &Target) -> Vec<(String, PathBuf)> {
     // A link that leads nowhere is refused when the ledger is taken.
     let ledger = real_ledger(&target.ledger).unwrap_or_else(|_| target.ledger.clone());
-    let with = |suffix: &str| {
-        let mut name = ledger.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
-    let mut files = vec![
-        ("the manifest".to_owned(), target.manifest.0.clone()),
-        ("the lock of the ledger".to_owned(), with(".lock")),
-        ("the sandbox's state".to_owned(), with(".state")),
-        ("the history".to_owned(), history::beside(&ledger)),
-        ("the ledger".to_owned(), ledger),
-    ];
+    let mut files = vec![("the manifest".to_owned(), target.manifest.0.clone())];
+    files.extend(files_of_ledger(&ledger).map(|(name, path)| (name.to_owned(), path)));
     files.extend(combine.map(|path| ("that of --combine".to_owned(), path.to_owned())));
     let named = VARIABLES.iter().filter_map(|name| {
         let path = env::var_os(name).filter(|path| !path.is_empty())?;
@@ -88,6 +80,16 @@ fn files_of_ours(combine: Option<&Path>, target: &Target) -> Vec<(String, PathBu
     files.collect()
 }
 
+/// A ledger and what lies beside it, with their names; `ledger` is its real path.
+pub(super) fn files_of_ledger(ledger: &Path) -> [(&'static str, PathBuf); 4] {
+    [
+        ("the lock of the ledger", Lock::path_of(ledger)),
+        ("the sandbox's state", sandbox_state_of(ledger)),
+        ("the history", history::beside(ledger)),
+        ("the ledger", ledger.to_owned()),
+    ]
+}
+
 /// The file that `path` leads to, which may not be there yet; its folder is.
 fn real(path: &Path) -> io::Result<PathBuf> {
     if path.exists() || path.is_symlink() {
@@ -95,8 +97,7 @@ fn real(path: &Path) -> io::Result<PathBuf> {
         return path.canonicalize();
     }
     let name = path.file_name().unwrap_or_default();
-    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
-    Ok(folder.unwrap_or(Path::new(".")).canonicalize()?.join(name))
+    Ok(folder_of(path).canonicalize()?.join(name))
 }
 
 /// Whether two places are one file; a hard link counts. What is written to a device is not in anybody's way.

@@ -1,9 +1,6 @@
 //! A ledger that is only read: that of a page, or an earlier one to compare with.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::{
     error::CliError,
@@ -13,6 +10,7 @@ use super::{
 use crate::{
     ledger::{Ledger, LedgerError, read_file_with_hash},
     request::ReportId,
+    whole_file::folder_of,
 };
 
 /// A ledger, read without its lock.
@@ -38,11 +36,13 @@ impl ReadOnly {
         let (reading, sha256) = read_file_with_hash(&real)?.ok_or_else(missing)?;
         tell_repairs(path, &reading, Then::Past);
         warn_of_rescued(path, Some(&reading.ledger));
-        let folder = folder_of(&real).map_err(|source| LedgerError::Io {
-            doing: "find the folder of",
-            path: path.to_owned(),
-            source,
-        })?;
+        let folder = folder_of(&real)
+            .canonicalize()
+            .map_err(|source| LedgerError::Io {
+                doing: "find the folder of",
+                path: path.to_owned(),
+                source,
+            })?;
         Ok(ReadOnly {
             ledger: reading.ledger,
             path: folder.join(real.file_name().unwrap_or_default()),
@@ -69,15 +69,4 @@ impl ReadOnly {
         }
         Ok(earlier)
     }
-}
-
-/// The folder that a file lies in, or will lie in, as it really is: an absolute path.
-///
-/// # Errors
-/// It is not there.
-pub(super) fn folder_of(file: &Path) -> io::Result<PathBuf> {
-    let folder = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    folder.unwrap_or(Path::new(".")).canonicalize()
 }

@@ -14,16 +14,18 @@ use super::{
     args::{ReportArgs, is_manifest},
     error::CliError,
     exit::Exit,
-    read_only::{ReadOnly, folder_of},
+    places::files_of_ledger,
+    read_only::ReadOnly,
     target::ledger_of_manifest,
 };
 use crate::{
     audit::{MaxDrop, Previous, Review},
     history::{self, Line},
-    ledger::{Ledger, Row},
+    ledger::{Ledger, Row, is_place_of_rescued},
     manifest::RunSettings,
     output::console,
     report::{self, Sources},
+    whole_file::folder_of,
 };
 
 /// Writes one page about a ledger. Reads only, without the lock; asks no server.
@@ -78,7 +80,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         let name = path.file_name().unwrap_or(path.as_os_str());
         name.to_string_lossy().into_owned()
     };
-    let page_folder = folder_of(&args.output).map_err(failed)?;
+    let page_folder = folder_of(&args.output).canonicalize().map_err(failed)?;
     let sources = Sources {
         name: name(&ledger_path),
         ledger: &ledger.ledger,
@@ -165,26 +167,16 @@ fn spare_the_inputs(
 /// Whether a place is that of a ledger or of a file beside it: lock, history, the sandbox's state, a rescued ledger. Where
 /// none is yet, a page would be in the way of it.
 fn belongs(place: &Path, ledger: &Path) -> bool {
-    let is_rescued = || {
-        let stem = ledger.file_stem().unwrap_or_default().to_string_lossy();
-        let name = place.file_name().unwrap_or_default().to_string_lossy();
-        place.parent() == ledger.parent() && name.starts_with(&format!("{stem}.rescued-"))
-    };
-    let beside = [".lock", ".state"].map(|suffix| {
-        let mut name = ledger.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    });
-    place == ledger
-        || place == history::beside(ledger)
-        || beside.iter().any(|file| file == place)
-        || is_rescued()
+    let files = files_of_ledger(ledger);
+    files.iter().any(|(_, file)| file == place) || is_place_of_rescued(ledger, place)
 }
 
 /// Where a file lies or will lie; a link is followed.
 fn place_of(file: &Path) -> io::Result<PathBuf> {
     match file.canonicalize() {
         Ok(place) => Ok(place),
-        Err(_) => Ok(folder_of(file)?.join(file.file_name().unwrap_or_default())),
+        Err(_) => Ok(folder_of(file)
+            .canonicalize()?
+            .join(file.file_name().unwrap_or_default())),
     }
 }

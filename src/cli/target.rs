@@ -193,7 +193,7 @@ impl Target {
             // Its reports outlive this command: the next one on the same ledger finds them.
             config
                 .state
-                .get_or_insert_with(|| beside(&ledger, ".state"));
+                .get_or_insert_with(|| sandbox_state_of(&ledger));
             Some(config)
         } else {
             None
@@ -395,6 +395,11 @@ impl Apart {
         let share = self.share.map(|share| format!(".{}", share.in_names()));
         sandbox.to_owned() + &share.unwrap_or_default()
     }
+}
+
+/// Where the sandbox keeps its reports between the commands on one ledger.
+pub(super) fn sandbox_state_of(ledger: &Path) -> PathBuf {
+    beside(ledger, ".state")
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

@@ -63,7 +63,7 @@ pub use place::Place;
 pub use rare::{Empty, Rare};
 pub use read::{Reading, Repair, RepairKind, read};
 pub use record::{Counts, Record};
-pub use rescued::{merged_name, refuse_unmerged, save};
+pub use rescued::{is_place_of_rescued, merged_name, refuse_unmerged, save};
 pub use row::{Collected, Row};
 pub use saved::{Saved, merge_command};
 pub use schema::table_schema;

@@ -8,7 +8,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::{LedgerError, Reading, read};
-use crate::text::hexadecimal;
+use crate::{text::hexadecimal, whole_file::folder_of};
 
 /// Where the ledger at `path` really lies: a link and what it leads to are one ledger, with one lock. The file need
 /// not be there yet.
@@ -23,10 +23,7 @@ pub fn real_path(path: &Path) -> Result<PathBuf, LedgerError> {
             target: fs::read_link(path).unwrap_or_default(), // seen just now
         }),
         Err(_) => {
-            let folder = path
-                .parent()
-                .filter(|folder| !folder.as_os_str().is_empty());
-            let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")));
+            let folder = fs::canonicalize(folder_of(path));
             match (folder, path.file_name()) {
                 (Ok(folder), Some(name)) => Ok(folder.join(name)),
                 _ => Ok(path.to_owned()),

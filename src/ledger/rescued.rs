@@ -15,9 +15,7 @@ use crate::whole_file;
 /// or deleted that: in its place where it is gone, else beside it under a name of `now`, unless theirs lacks nothing.
 pub fn save(path: &Path, contents: &[u8], known: &Ledger, now: DateTime<Utc>) -> Saved {
     let put = |to: &Path| -> io::Result<()> {
-        if let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::create_dir_all(folder)?;
-        }
+        fs::create_dir_all(whole_file::folder_of(to))?;
         whole_file::replace(to, contents)
     };
     let (to, saved) = match path.exists() {
@@ -62,19 +60,25 @@ pub fn merged_name(path: &Path, rescued: &Path) -> Option<PathBuf> {
 
 /// Whether `name` is that of a ledger rescued from the one at `path`, and not united with it yet.
 fn is_rescued(path: &Path, name: &str) -> bool {
+    after_prefix(path, name)
+        .is_some_and(|rest| rest.ends_with(".csv") && !rest.ends_with(".merged.csv"))
+}
+
+/// Whether `place` is named as what is rescued from the ledger at `path` is, united with it or not.
+pub fn is_place_of_rescued(path: &Path, place: &Path) -> bool {
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    path.parent() == place.parent() && after_prefix(path, &name).is_some()
+}
+
+/// What follows in a name after that of the ledger at `path` and the word for what was rescued from it.
+fn after_prefix<'n>(path: &Path, name: &'n str) -> Option<&'n str> {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let rest = name
-        .strip_prefix(&*stem)
-        .and_then(|rest| rest.strip_prefix(".rescued-"));
-    rest.is_some_and(|rest| rest.ends_with(".csv") && !rest.ends_with(".merged.csv"))
+    name.strip_prefix(&*stem)?.strip_prefix(".rescued-")
 }
 
 /// Those of the ledger at `path`, oldest first.
 fn beside(path: &Path) -> io::Result<Vec<PathBuf>> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let entries = match fs::read_dir(folder.unwrap_or(Path::new("."))) {
+    let entries = match fs::read_dir(whole_file::folder_of(path)) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };

@@ -12,6 +12,7 @@ use crate::{
     check::{Failure, Report, Subject},
     cli::target::{Target, real_ledger},
     ledger::{Lock, read_file, refuse_mixing, refuse_unmerged},
+    whole_file::folder_of,
 };
 
 /// What a row may take while a run goes on: its lines in the journal, and its line in the new file beside it.
@@ -56,7 +57,7 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
         ),
     }
     let folder = folder_of(&path);
-    match try_file_in(&folder) {
+    match try_file_in(folder) {
         Ok(()) => report.ok(
             Subject::LedgerFolder,
             format!("{} can be written", folder.display()),
@@ -109,9 +110,10 @@ pub(super) fn try_output(target: &Target, report: &mut Report) {
 
 /// Whether there is room for the lines of so many rows.
 pub(super) fn try_space(ledger: &Path, rows: usize, report: &mut Report) {
-    let folder = real_ledger(ledger).map_or_else(|_| folder_of(ledger), |path| folder_of(&path));
+    let path = real_ledger(ledger).unwrap_or_else(|_| ledger.to_owned());
     let needed = BYTES_BESIDE + BYTES_OF_A_ROW * rows as u64;
-    match available(&existing(&folder)) {
+    let folder = folder_of(&path);
+    match available(&existing(folder)) {
         Some(free) if free < needed => report.not_ok(
             (Subject::DiskSpace, Failure::Ledger),
             format!(
@@ -146,13 +148,6 @@ fn try_file_in(folder: &Path) -> io::Result<()> {
     file.write_all(&[0; 4096])?;
     file.as_file().sync_data()?;
     file.close()
-}
-
-fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    }
 }
 
 /// `path`, or the nearest above it that is there.
