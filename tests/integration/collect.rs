@@ -334,6 +334,40 @@ fn a_file_that_was_changed_is_named_and_left_alone_until_force() {
     assert_eq!(server.downloads().len(), 3, "the other one is not fetched");
 }
 
+/// The report has other bytes than the ledger remembers: by force the file comes anew, and with it its own hash.
+#[test]
+fn what_comes_by_force_has_its_own_hash() {
+    let (_server, desk) = world("", &["a"], "USER");
+    run(&desk).expect(0);
+    let mut ledger = desk.ledger();
+    ledger.set(0, &[("report_sha256", &"0".repeat(64))]);
+    desk.write("m.ledger.csv", ledger.to_csv());
+    collect(&desk).expect(1).shows(["changed on the disk"]);
+    collect(&desk).arg("--force").expect(0);
+    assert_eq!(hold(&desk).len(), 1);
+}
+
+/// What a killed run left is deleted, and no other file, whatever it is called.
+#[test]
+fn only_unfinished_files_of_this_ledger_are_swept() {
+    let (_server, desk) = world("", &["a", "b"], "USER");
+    run(&desk).arg("--sub-partner=a").expect(0);
+    desk.converge().expect(0);
+    let folder = "m.ledger.reports/2026-09/USER";
+    let id = desk.ledger().lines[1]["request_id"].to_owned();
+    let unfinished = format!("{folder}/.{id}.part");
+    let foreign = [".r0123456789abcdef.part", ".notes.part", "b.part"];
+    let foreign = foreign.map(|name| format!("{folder}/{name}"));
+    for file in foreign.iter().chain([&unfinished]) {
+        desk.write(file, "half of it");
+    }
+    collect(&desk).expect(0);
+    let left = files(&desk);
+    assert!(!left.contains(&unfinished), "{left:?}");
+    assert!(foreign.iter().all(|file| left.contains(file)), "{left:?}");
+    assert!(left.contains(&format!("{folder}/b.csv")), "{left:?}");
+}
+
 #[test]
 fn a_file_in_the_way_is_taken_where_its_bytes_are_the_reports() {
     let (_server, desk) = world("", &["a"], "USER");
