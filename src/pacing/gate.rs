@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::{Breaker, Ceiling, RateController, Stage, Window};
+use super::{Breaker, Ceiling, Law, RateController, Stage, Window};
 use crate::settings::{Limits, RetryPolicy};
 
 /// Holds every request back until it may leave, in the order in which they came.
@@ -134,7 +134,7 @@ struct State {
     not_before: Option<Instant>,
     entry: Ceiling,
     exit: Ceiling,
-    controller: RateController,
+    law: Box<dyn Law>,
     breaker: Breaker,
     /// Rate limits without an announced wait, in a row.
     unannounced: u32,
@@ -147,7 +147,15 @@ struct State {
 impl Gate {
     /// A gate with nothing in flight.
     pub fn new(limits: &Limits, policy: &RetryPolicy) -> Self {
-        let now = Instant::now();
+        Gate::with_law(
+            limits,
+            policy,
+            Box::new(RateController::new(Instant::now())),
+        )
+    }
+
+    /// The same, with another law of the pace.
+    pub fn with_law(limits: &Limits, policy: &RetryPolicy, law: Box<dyn Law>) -> Self {
         // One of the burst is kept back: requests that left in time can arrive bunched by one.
         let kept_back = std::num::NonZeroU32::new(limits.burst.get() - 1).unwrap_or(limits.burst);
         Gate {
@@ -163,7 +171,7 @@ impl Gate {
                 not_before: None,
                 entry: Ceiling::new(limits.rate, kept_back),
                 exit: Ceiling::new(limits.rate, limits.burst),
-                controller: RateController::new(now),
+                law,
                 breaker: Breaker::new(policy),
                 unannounced: 0,
                 last_accepted: None,
@@ -253,9 +261,9 @@ impl Gate {
         Stats {
             paused: state.stats.paused.saturating_sub(left),
             paused_until: state.not_before.filter(|at| *at > now),
-            learned_pace: state.controller.pace(),
-            measured_rate: state.controller.measured(),
-            window: state.controller.window(),
+            learned_pace: state.law.pace(),
+            measured_rate: state.law.measured(),
+            window: state.law.window(),
             in_flight: state.in_flight,
             ..state.stats
         }
@@ -306,14 +314,14 @@ impl State {
             Stage::Probing => 1,
             Stage::Closed | Stage::Slow | Stage::Open => self.window.min(self.concurrency),
         };
-        let slots = slots.min(self.controller.most_in_flight(self.in_flight));
+        let slots = slots.min(self.law.most_in_flight(self.in_flight));
         if self.in_flight >= slots {
             return until(stalled_at);
         }
         if let Some(at) = self.breaker.not_before().filter(|at| *at > now) {
             return until(at);
         }
-        let paced = self.controller.not_before(now);
+        let paced = self.law.not_before(now);
         if paced > now {
             return until(paced);
         }
@@ -327,7 +335,7 @@ impl State {
             *gone += 1;
         }
         self.in_flight += 1;
-        self.controller.on_sent(now);
+        self.law.on_sent(now);
         self.breaker.on_sent(now);
         Ok(self.pauses)
     }
@@ -371,7 +379,7 @@ impl State {
         match feedback {
             Feedback::Accepted => {
                 self.breaker.on_answer();
-                self.controller.on_accepted(now);
+                self.law.on_accepted(now);
                 self.unannounced = 0;
                 self.stats.accepted += 1;
                 self.last_accepted = Some(now);
@@ -387,13 +395,13 @@ impl State {
                 let wait = self.wait_for(announced, policy);
                 self.pause(wait, policy);
                 let until = self.not_before.unwrap_or(now);
-                self.controller.on_limited(now, until);
+                self.law.on_limited(now, until);
             }
             Feedback::Busy(announced) => {
                 self.breaker.on_answer();
                 let wait = self.wait_for(Some(announced), policy);
                 self.pause(wait, policy);
-                self.controller.on_busy(now, self.not_before.unwrap_or(now));
+                self.law.on_busy(now, self.not_before.unwrap_or(now));
             }
             Feedback::Failed => {
                 self.breaker.on_failure(now);

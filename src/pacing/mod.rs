@@ -2,14 +2,16 @@
 //!
 //! [`Gate`] holds back every request until a slot is free, no announced wait is in force, the operator's
 //! ceiling ([`Ceiling`], over `governor`) lets it go, and the pace that was learned from the server's answers
-//! ([`RateController`]) does too. [`Breaker`] slows and then stops a run whose server is down. Nothing here knows HTTP.
+//! ([`RateController`], a [`Law`]) does too. [`Breaker`] slows and then stops a run whose server is down. Nothing here knows HTTP.
 
 mod breaker;
 mod ceiling;
 mod gate;
+mod law;
 mod rate_controller;
 
 pub use breaker::{Breaker, Stage};
 pub use ceiling::Ceiling;
 pub use gate::{Closed, Feedback, Gate, HeldBack, Idle, Pass, Priority, Stats, StopCause};
-pub use rate_controller::{RateController, Window};
+pub use law::{Law, Window};
+pub use rate_controller::RateController;

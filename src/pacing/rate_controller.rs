@@ -42,6 +42,8 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
+use super::{Law, Window};
+
 /// The learned pace. Pure: it is told what happened and when, and says when the next request may leave.
 #[derive(Debug, Clone)]
 pub struct RateController {
@@ -56,19 +58,6 @@ pub struct RateController {
     held_back: bool,
     /// Until when a busy server has asked for a wait.
     busy_until: Option<Instant>,
-}
-
-/// A window that takes so many requests, and then no more until it is over.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Window {
-    /// How many requests it takes.
-    pub quota: f64,
-    /// How long it lasts.
-    pub length: Duration,
-    /// When the one that goes on now began; in a pause, when the next one begins.
-    pub began: Instant,
-    /// How many requests it has taken.
-    pub used: f64,
 }
 
 /// What is known of the limit.
@@ -195,18 +184,17 @@ impl RateController {
             busy_until: None,
         }
     }
+}
 
-    /// The learned pace in requests per second, or `None` while none is in force.
-    pub fn pace(&self) -> Option<f64> {
+impl Law for RateController {
+    fn pace(&self) -> Option<f64> {
         match self.known {
             Known::Pace(pace) => Some(pace.now()),
             Known::Nothing | Known::Quota(..) => None,
         }
     }
 
-    /// The rate that the server was last measured to grant, in requests per second; a first figure, which is mostly
-    /// too low, does not count.
-    pub fn measured(&self) -> Option<f64> {
+    fn measured(&self) -> Option<f64> {
         match self.known {
             Known::Quota(quota, whole) => Some(quota / whole.as_secs_f64()),
             Known::Pace(Pace {
@@ -218,8 +206,7 @@ impl RateController {
         }
     }
 
-    /// The window that the server is believed to keep, and how far the one that goes on now is.
-    pub fn window(&self) -> Option<Window> {
+    fn window(&self) -> Option<Window> {
         let Known::Quota(quota, length) = self.known else {
             return None;
         };
@@ -235,8 +222,7 @@ impl RateController {
         })
     }
 
-    /// How many may be in flight, given how many are.
-    pub fn most_in_flight(&self, in_flight: usize) -> usize {
+    fn most_in_flight(&self, in_flight: usize) -> usize {
         let Known::Quota(quota, _) = self.known else {
             return usize::MAX;
         };
@@ -248,16 +234,14 @@ impl RateController {
         1 + (accepted - quota - RateController::BEYOND).max(0.0) as usize
     }
 
-    /// No request may leave before this time.
-    pub fn not_before(&self, now: Instant) -> Instant {
+    fn not_before(&self, now: Instant) -> Instant {
         match self.known {
             Known::Pace(_) => self.next,
             Known::Nothing | Known::Quota(..) => now,
         }
     }
 
-    /// A request leaves.
-    pub fn on_sent(&mut self, now: Instant) {
+    fn on_sent(&mut self, now: Instant) {
         self.cycle.start.get_or_insert(now);
         if let Some(pace) = self.pace() {
             let interval = Duration::from_secs_f64(1.0 / pace.max(RateController::SLOWEST));
@@ -268,8 +252,7 @@ impl RateController {
         }
     }
 
-    /// The server let a request pass its limiter, whatever it then said about it.
-    pub fn on_accepted(&mut self, now: Instant) {
+    fn on_accepted(&mut self, now: Instant) {
         self.end_wait(now);
         self.cycle.count += 1;
         self.cycle.accepted.push_back(now);
@@ -292,8 +275,7 @@ impl RateController {
         }
     }
 
-    /// The server answered 429; nothing leaves before `until`.
-    pub fn on_limited(&mut self, now: Instant, until: Instant) {
+    fn on_limited(&mut self, now: Instant, until: Instant) {
         let (before, pace, kind) = (self.known, self.pace(), self.kind);
         // Until something is accepted again, every further 429 belongs to the same wait.
         let limited = self.cycle.limited.get_or_insert(Limited {
@@ -307,9 +289,7 @@ impl RateController {
         self.measure();
     }
 
-    /// The server asks for a wait that has nothing to do with its rate limit: time stands still until then. Requests
-    /// that were in flight together announce the same wait, which counts once.
-    pub fn on_busy(&mut self, now: Instant, until: Instant) {
+    fn on_busy(&mut self, now: Instant, until: Instant) {
         let from = self.busy_until.map_or(now, |known| known.max(now));
         let wait = until.saturating_duration_since(from);
         self.busy_until = Some(from.max(until));
@@ -321,7 +301,9 @@ impl RateController {
             *at += wait;
         }
     }
+}
 
+impl RateController {
     /// Learns from the cycle that a 429 has just ended; again when its wait is extended.
     fn measure(&mut self) {
         let (Some(limited), Some(start)) = (self.cycle.limited, self.cycle.start) else {

@@ -10,7 +10,7 @@ use std::{
 use futures::StreamExt as _;
 use monthend::{
     output::{Estimate, Left, Pace},
-    pacing::{Feedback, Gate, Priority, Stats, StopCause},
+    pacing::{Feedback, Gate, Law, Priority, RateController, Stats, StopCause},
     settings::{Limits, Rate, RateUnit, RetryPolicy},
 };
 use tokio::time::{Instant, sleep};
@@ -26,6 +26,8 @@ pub(crate) struct Scenario {
     pub(crate) limits: Limits,
     /// `retry:`
     pub(crate) policy: RetryPolicy,
+    /// The law of the pace.
+    pub(crate) law: NewLaw,
     /// How many requests have to be accepted.
     pub(crate) requests: u32,
     /// Every so many of them is a look-up.
@@ -39,6 +41,9 @@ pub(crate) struct Scenario {
     /// Whether somebody watches how long it will take.
     pub(crate) watched: bool,
 }
+
+/// Makes a law that knows nothing yet.
+pub(crate) type NewLaw = fn() -> Box<dyn Law>;
 
 /// What somebody who watches is told.
 #[derive(Debug, Clone, Copy)]
@@ -127,6 +132,7 @@ impl Scenario {
                 max_requests: usize::MAX,
             },
             policy: RetryPolicy::default(),
+            law: || Box::new(RateController::new(Instant::now())),
             requests: 1000,
             list_every: None,
             latency: 40..=60,
@@ -165,8 +171,8 @@ impl<'a> Run<'a> {
         Run {
             scenario,
             began: Instant::now(),
-            gate: Gate::new(&scenario.limits, &scenario.policy),
-            server: RefCell::new(Server::new(scenario.server.clone())),
+            gate: Gate::with_law(&scenario.limits, &scenario.policy, (scenario.law)()),
+            server: RefCell::new(Server::new(scenario.server.clone(), scenario.seed)),
             random: RefCell::new(fastrand::Rng::with_seed(scenario.seed)),
             sent: RefCell::default(),
             in_flight: Cell::new(0),

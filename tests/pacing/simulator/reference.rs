@@ -7,7 +7,7 @@ use monthend::{sandbox::LimiterConfig, settings::Rate};
 use super::{
     Scenario, ServerConfig, bound,
     client::rate,
-    server::{fixed_window, sliding_window, token_bucket},
+    server::{Misfortune, RetryAfter, fixed_window, sliding_window, token_bucket},
 };
 
 /// A limit of the table.
@@ -107,6 +107,36 @@ pub(crate) fn scenario(
     };
     let mut scenario = Scenario::new(server, rate);
     scenario.limits.burst = NonZeroU32::new(burst).unwrap();
+    scenario.requests = requests;
+    scenario.seed = seed;
+    scenario
+}
+
+/// A run without a ceiling against a server that announces its waits like this.
+pub(crate) fn announcing(
+    reference: &Reference,
+    form: RetryAfter,
+    requests: u32,
+    seed: u64,
+) -> Scenario {
+    let mut scenario = scenario(reference, Configured::Unlimited, requests, seed);
+    scenario.server.retry_after = form;
+    scenario.latency = 25..=75;
+    scenario.policy.base_delay = Duration::from_millis(200);
+    scenario
+}
+
+/// A run against a server without a limit that answers a share of all requests with a 429. No pace is better than another.
+pub(crate) fn refusing_at_random(
+    share: f64,
+    form: RetryAfter,
+    requests: u32,
+    seed: u64,
+) -> Scenario {
+    let mut server = ServerConfig::new(LimiterConfig::Unlimited {});
+    server.retry_after = form;
+    server.misfortunes = vec![Misfortune::Whim(share)];
+    let mut scenario = Scenario::new(server, Rate::Unlimited);
     scenario.requests = requests;
     scenario.seed = seed;
     scenario

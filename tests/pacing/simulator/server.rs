@@ -32,6 +32,17 @@ impl RetryAfter {
         RetryAfter::Missing,
     ];
 
+    /// How the tables name it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            RetryAfter::WholeSeconds => "whole seconds",
+            RetryAfter::Fractional => "fractional",
+            RetryAfter::HttpDate => "date",
+            RetryAfter::Zero => "zero",
+            RetryAfter::Missing => "none",
+        }
+    }
+
     fn announce(self, wait: Duration) -> Option<Duration> {
         let rounded_to = |millis: u64| {
             let steps = wait.as_nanos().div_ceil(u128::from(millis) * 1_000_000);
@@ -56,6 +67,8 @@ pub(crate) enum Misfortune {
     Throttled(Range<Duration>, Duration),
     /// No answer.
     Down(Range<Duration>),
+    /// 429 for this share of all requests, whenever they come.
+    Whim(f64),
 }
 
 /// A server.
@@ -139,6 +152,7 @@ pub(crate) struct Server {
     creates: Lane,
     lists: Lane,
     others_until: Duration,
+    random: fastrand::Rng,
 }
 
 struct Lane {
@@ -147,8 +161,8 @@ struct Lane {
 }
 
 impl Server {
-    /// A server whose budget is full.
-    pub(crate) fn new(config: ServerConfig) -> Self {
+    /// A server whose budget is full. Its whims are drawn by `seed`.
+    pub(crate) fn new(config: ServerConfig, seed: u64) -> Self {
         let lane = || Lane {
             limiter: Limiter::new(config.limiter),
             closed_until: Duration::ZERO,
@@ -157,6 +171,7 @@ impl Server {
             creates: lane(),
             lists: lane(),
             others_until: Duration::ZERO,
+            random: fastrand::Rng::with_seed(!seed),
             config,
         }
     }
@@ -177,6 +192,10 @@ impl Server {
                 }
                 Misfortune::Down(during) if during.contains(&now) => {
                     return Feedback::Failed;
+                }
+                Misfortune::Whim(share) if self.random.f64() < *share => {
+                    let announced = self.config.retry_after.announce(Duration::ZERO);
+                    return Feedback::RateLimited(announced);
                 }
                 _ => {}
             }
