@@ -1,6 +1,6 @@
 //! From an agenda to the end of a run: what `run` and `retry` have in common.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use chrono::Utc;
 use tokio::time::interval;
@@ -19,7 +19,7 @@ use crate::{
     ledger::{Place, Row, State},
     output::{Commands, Readers, Summary, Workload, console},
     plan::Agenda,
-    request::RequestId,
+    request::RequestIds,
     runner::{self, BesideOthers, Creates, Event, Finished, Setup},
     settings::Limits,
 };
@@ -46,7 +46,7 @@ pub(super) fn tell_work(agenda: &Agenda, limits: &Limits) {
 pub(super) async fn drive(
     agenda: Agenda,
     creates: Creates,
-    (all, selected): (usize, &HashSet<RequestId>),
+    (all, selected): (usize, &RequestIds),
     collection: Option<&Collection>,
     means: &Means<'_>,
 ) -> Result<Finished, CliError> {
@@ -137,7 +137,7 @@ fn commands(means: &Means<'_>) -> Commands {
 pub(super) fn tell_end(
     finished: &Finished,
     means: &Means<'_>,
-    selected: &HashSet<RequestId>,
+    selected: &RequestIds,
     is_outside: impl Fn(&Row) -> bool,
 ) {
     let rows = || finished.ledger.rows();

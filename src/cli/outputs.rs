@@ -2,7 +2,6 @@
 
 use std::{
     cell::{OnceCell, RefCell},
-    collections::HashSet,
     io,
     path::Path,
 };
@@ -27,7 +26,7 @@ use crate::{
     },
     pacing::Stats,
     plan::{Selection, Who},
-    request::RequestId,
+    request::RequestIds,
     runner::{Finished, MaxFailures},
     settings::Settings,
 };
@@ -56,7 +55,7 @@ enum Rows {
     /// The work has not begun.
     Waiting(Vec<Row>),
     /// After the work.
-    Worked(Box<Finished>, HashSet<RequestId>),
+    Worked(Box<Finished>, RequestIds),
 }
 
 /// What a command does about reports.
@@ -163,13 +162,13 @@ impl Outputs {
     }
 
     /// The command ends before its work: these rows were selected, and nothing was done about them.
-    pub(super) fn waiting(&self, ledger: &Ledger, selected: &HashSet<RequestId>) {
+    pub(super) fn waiting(&self, ledger: &Ledger, selected: &RequestIds) {
         let rows = ledger.rows().filter(|row| selected.contains(&row.key()));
         *self.rows.borrow_mut() = Rows::Waiting(rows.cloned().collect());
     }
 
     /// The work is done.
-    pub(super) fn worked(&self, finished: Finished, selected: HashSet<RequestId>) {
+    pub(super) fn worked(&self, finished: Finished, selected: RequestIds) {
         *self.rows.borrow_mut() = Rows::Worked(Box::new(finished), selected);
     }
 

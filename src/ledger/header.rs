@@ -1,16 +1,14 @@
 //! The first line of a ledger: which cell belongs to which column.
 
-use std::{borrow::Cow, path::Path, sync::Arc};
-
-use foldhash::{HashMap, HashSet};
+use std::{borrow::Cow, path::Path};
 
 use super::{
     BadCell, Column, LedgerError, Row, Spelling, column,
     draft::Draft,
     lines::{End, Line, Separator, cells},
+    texts::Texts,
     written::{WrittenDay, WrittenTime},
 };
-use crate::request::OrgId;
 
 /// Which cell of a line belongs to which column.
 pub(super) struct Header {
@@ -119,19 +117,15 @@ impl Header {
                 .get(*place)
                 .map_or_else(String::new, |cell| super::restore(cell).to_owned())
         });
-        let draft = column::read(Column::ALL, |column| self.cell(cells, column))?;
+        let draft = column::read(Column::ALL, texts, |column| self.cell(cells, column))?;
         let (spelled, lost_time) = (spelled(&draft), draft.lost_time);
-        let mut row = draft.into_row(extra.collect())?;
+        let row = draft.into_row(extra.collect())?;
         if let Some(column) = spelled {
             spelling.note(number, column, self.cell(cells, column));
         }
         if lost_time {
             spelling.lose();
         }
-        row.job = texts.share(&row.job);
-        row.label = row.label.map(|label| texts.share(&label));
-        let org = row.request.sub_partner.take();
-        row.request.sub_partner = org.map(|org| texts.share_org(org));
         Ok(row)
     }
 
@@ -148,7 +142,7 @@ impl Header {
 }
 
 /// The first column whose cell a spreadsheet has written in its own way.
-fn spelled(draft: &Draft) -> Option<Column> {
+fn spelled(draft: &Draft<'_>) -> Option<Column> {
     let is_sheet_day = |day: &Option<WrittenDay>| day.as_ref().is_some_and(|d| d.text().is_some());
     let is_sheet_time = |time: &Option<WrittenTime>| matches!(time, Some(WrittenTime::Sheet(_)));
     [
@@ -174,31 +168,5 @@ fn what_else(bytes: &[u8]) -> Option<&'static str> {
             "its lines end in a carriage return alone (\"CSV Macintosh\"); save it as CSV UTF-8",
         ),
         _ => None,
-    }
-}
-
-/// Job names, labels and organisations repeat on many rows: one copy of each is kept.
-#[derive(Default)]
-pub(super) struct Texts {
-    words: HashSet<Arc<str>>,
-    /// By how they are spelled: spellings of one organisation are equal.
-    orgs: HashMap<Box<str>, OrgId>,
-}
-
-impl Texts {
-    pub(super) fn share(&mut self, text: &Arc<str>) -> Arc<str> {
-        if let Some(known) = self.words.get(text) {
-            return Arc::clone(known);
-        }
-        self.words.insert(Arc::clone(text));
-        Arc::clone(text)
-    }
-
-    fn share_org(&mut self, org: OrgId) -> OrgId {
-        if let Some(known) = self.orgs.get(org.as_str()) {
-            return known.clone();
-        }
-        self.orgs.insert(org.as_str().into(), org.clone());
-        org
     }
 }

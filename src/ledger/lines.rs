@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt};
 
+use memchr::{memchr, memchr_iter, memchr2};
+
 use super::Column;
 
 /// What stands between the cells of a line: a comma, and in what spreadsheets save, also others.
@@ -76,10 +78,9 @@ impl<'a> Lines<'a> {
         let number = self.number;
         self.last = (self.rest, number);
         // Most records are one line without quotes: its end is found without looking at each byte.
-        if let Some(at) = self.rest.iter().position(|b| *b == b'\n')
+        if let Some(at) = memchr(b'\n', self.rest)
             && let line = &self.rest[..at]
-            && !line.contains(&b'"')
-            && !line.contains(&0)
+            && memchr2(b'"', 0, line).is_none()
         {
             (self.rest, self.number) = (&self.rest[at + 1..], number + 1);
             return Line {
@@ -160,8 +161,13 @@ impl Within {
 /// longer than all the rest, and this way records and cells are split by the same rule.
 pub(super) fn cells(record: &str, separator: Separator) -> Vec<Cow<'_, str>> {
     let mut cells = Vec::with_capacity(Column::ALL.len() + 1);
-    if !record.contains('"') {
-        cells.extend(record.split(char::from(separator as u8)).map(Cow::Borrowed));
+    if memchr(b'"', record.as_bytes()).is_none() {
+        let mut begin = 0;
+        for end in memchr_iter(separator as u8, record.as_bytes()) {
+            cells.push(Cow::Borrowed(&record[begin..end]));
+            begin = end + 1;
+        }
+        cells.push(Cow::Borrowed(&record[begin..]));
         return cells;
     }
     let mut cell = String::new();

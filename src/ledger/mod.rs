@@ -41,6 +41,7 @@ mod schema;
 mod spelling;
 mod state;
 mod table;
+mod texts;
 mod written;
 
 #[cfg(test)]

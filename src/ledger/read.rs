@@ -12,15 +12,16 @@ use std::{
     collections::{BTreeSet, HashMap},
     fmt,
     path::Path,
-    sync::Arc,
 };
 
 use chrono::{DateTime, Utc};
+use memchr::memchr;
 
 use super::{
     Column, Ledger, LedgerError, Place, Row, Spelling, State, column,
-    header::{Header, Texts},
+    header::Header,
     lines::{End, Line, Lines, Separator},
+    texts::Texts,
 };
 use crate::request::{ReportId, RequestId};
 
@@ -180,7 +181,7 @@ impl Reader<'_> {
 
     /// The line of a row that stands within a cell of this record: no crash leaves that, and the row would be lost.
     fn swallowed(&mut self, line: &Line<'_>) -> Option<u64> {
-        if self.after_zeros || !line.bytes.contains(&b'\n') {
+        if self.after_zeros || memchr(b'\n', line.bytes).is_none() {
             return None;
         }
         let mut breaks = line.bytes.iter().enumerate().filter(|(_, b)| **b == b'\n');
@@ -207,15 +208,15 @@ impl Reader<'_> {
             .repairs
             .iter()
             .any(|r| r.kind == RepairKind::Dropped);
-        let earlier = self.reading.ledger.get(row.id());
-        if zeros_before && earlier.is_none() {
+        let place = self.reading.ledger.place_of(&row);
+        if zeros_before && place.is_none() {
             return Err(self.damaged(
                 line,
                 "rows before this line were overwritten with zero bytes",
             ));
         }
-        self.check_report(line, &row)?;
-        let earlier = self.reading.ledger.get(row.id());
+        let names_first = self.check_report(line, &row, place)?;
+        let earlier = place.map(|place| self.reading.ledger.row(place));
         if earlier.is_some() {
             self.last_intent = self.last_intent.max(row.state.intent());
         }
@@ -228,18 +229,28 @@ impl Reader<'_> {
             }
             self.repaired(line, RepairKind::WholeLine);
         }
-        self.fold(line, row);
+        let place = self.reading.ledger.fold_at(place, row);
+        if names_first {
+            let needed = self.named_on.len().max(place.index() + 1);
+            self.named_on.resize(needed, 0);
+            self.named_on[place.index()] = u32::try_from(line.number).unwrap_or(u32::MAX);
+        }
         Ok(())
     }
 
-    /// One report for one row, and one row for one report: no run writes anything else.
-    fn check_report(&mut self, line: &Line<'_>, row: &Row) -> Result<(), LedgerError> {
+    /// One report for one row, and one row for one report: no run writes anything else. `place` is that of the row's
+    /// request. Tells whether this is the first line to name the row's report.
+    fn check_report(
+        &mut self,
+        line: &Line<'_>,
+        row: &Row,
+        place: Option<Place>,
+    ) -> Result<bool, LedgerError> {
         let Some(report) = row.state.report_id() else {
-            return Ok(());
+            return Ok(false);
         };
         let ledger = &self.reading.ledger;
         let named_on = |place: Place| self.named_on.get(place.index()).copied().unwrap_or(0);
-        let place = ledger.place(row.key());
         let before = place.and_then(|place| ledger.row(place).state.report_id());
         if let (Some(before), Some(place)) = (before, place)
             && before != report
@@ -253,7 +264,8 @@ impl Reader<'_> {
             }
             self.released.insert(before.clone(), (row.key(), number));
         }
-        let held = (ledger.holder(report)).map(|place| (ledger.row(place).key(), named_on(place)));
+        let holder = ledger.holder(report);
+        let held = holder.map(|place| (ledger.row(place).key(), named_on(place)));
         let owner = held.or_else(|| self.released.get(report).copied());
         if let Some((owner, number)) = owner
             && owner != row.key()
@@ -263,24 +275,7 @@ impl Reader<'_> {
             );
             return Err(self.damaged(line, &why));
         }
-        Ok(())
-    }
-
-    /// Takes a row, whose report `line` may be the first to name.
-    fn fold(&mut self, line: &Line<'_>, row: Row) {
-        let (id, report) = (row.id(), row.state.report_id().cloned());
-        let held = report
-            .as_ref()
-            .and_then(|id| self.reading.ledger.holder(id));
-        self.reading.ledger.fold(row);
-        if report.is_some()
-            && held.is_none()
-            && let Some(place) = self.reading.ledger.place(id)
-        {
-            let needed = self.named_on.len().max(place.index() + 1);
-            self.named_on.resize(needed, 0);
-            self.named_on[place.index()] = u32::try_from(line.number).unwrap_or(u32::MAX);
-        }
+        Ok(holder.is_none())
     }
 
     fn row(&mut self, line: &Line<'_>) -> Result<Row, String> {
@@ -332,8 +327,10 @@ impl Reader<'_> {
         };
         let has = |column: &Column| self.header.has(&whole, *column);
         let identity = Column::ALL.into_iter().take_while(|c| *c < Column::Status);
-        let draft = column::read(identity, |column| self.header.cell(&whole, column));
-        let request = draft.and_then(|draft| Ok((draft.request()?, draft)));
+        let draft = column::read(identity, &mut self.texts, |column| {
+            self.header.cell(&whole, column)
+        });
+        let request = draft.and_then(|draft| Ok((draft.request()?.1, draft.job, draft.label)));
         let enough = [Column::Internal, Column::Type, Column::BillingEndDate];
         if let Err(bad) = &request
             && enough.iter().all(has)
@@ -353,9 +350,8 @@ impl Reader<'_> {
                     self.reading.ledger.fold(row.doubted(self.last_intent));
                 }
             },
-            (None, Ok(((_, request), draft))) => {
-                let label = Some(draft.label).filter(|label| !label.is_empty());
-                let row = Row::planned(request, draft.job.into(), label.map(Arc::from));
+            (None, Ok((request, job, label))) => {
+                let row = Row::planned(request, job, label);
                 self.reading.ledger.fold(row.doubted(None));
             }
             (None, Err(_)) => {

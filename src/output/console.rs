@@ -131,11 +131,8 @@ pub fn print_with(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> i
     let mut out = io::stdout().lock();
     let written = match github::is_on() {
         true => {
-            let mut text = Vec::new();
-            write(&mut text).and_then(|()| {
-                let text = String::from_utf8_lossy(&text);
-                out.write_all(github::harmless(&text).as_bytes())
-            })
+            let mut harmless = github::Harmless::new(&mut out);
+            write(&mut harmless).and_then(|()| harmless.end())
         }
         false => write(&mut out),
     };

@@ -1,7 +1,7 @@
 //! Narrowing a plan or a ledger to what the command line asks for (docs/commands.md).
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     convert::Infallible,
     str::FromStr,
 };
@@ -10,7 +10,7 @@ use super::{Discovered, Partition, Plan, Planned, expand::named_by};
 use crate::{
     ledger::{Ledger, Row},
     manifest::Manifest,
-    request::{OrgId, Period, ReportType, Request, RequestId},
+    request::{OrgId, Period, ReportType, Request, RequestId, RequestIds},
 };
 
 /// `--sub-partner`: the sub-partner whose requests are meant.
@@ -148,7 +148,7 @@ impl Selection {
         manifest: &Manifest,
         discovered: &Discovered,
         ledger: &Ledger,
-    ) -> Result<HashSet<RequestId>, SelectionError> {
+    ) -> Result<RequestIds, SelectionError> {
         let jobs = manifest
             .jobs
             .iter()
@@ -170,7 +170,7 @@ impl Selection {
     ///
     /// # Errors
     /// A selector that matches no row, or selectors that match nothing together.
-    pub fn of_ledger(&self, ledger: &Ledger) -> Result<HashSet<RequestId>, SelectionError> {
+    pub fn of_ledger(&self, ledger: &Ledger) -> Result<RequestIds, SelectionError> {
         let matcher = Matcher {
             selection: self,
             jobs: HashMap::new(),
@@ -185,7 +185,7 @@ impl Selection {
             matcher.check(rows())?;
         }
         match matcher.select(rows(), std::iter::empty()) {
-            Err(SelectionError::NothingTogether) if is_a_shares => Ok(HashSet::new()),
+            Err(SelectionError::NothingTogether) if is_a_shares => Ok(RequestIds::default()),
             selected => selected,
         }
     }
@@ -194,7 +194,7 @@ impl Selection {
 impl Selection {
     /// The ids of the rows of an earlier ledger that are selected, whatever their period: selectors speak of today's
     /// requests. A job is known by the `job` column, a label also from the manifest. None is no mistake.
-    pub fn of_earlier(&self, earlier: &Ledger, manifest: &Manifest) -> HashSet<RequestId> {
+    pub fn of_earlier(&self, earlier: &Ledger, manifest: &Manifest) -> RequestIds {
         let selection = Selection {
             periods: Vec::new(),
             ..self.clone()
@@ -219,7 +219,7 @@ fn labels(manifest: &Manifest) -> HashMap<&str, &OrgId> {
 struct Matcher<'a> {
     selection: &'a Selection,
     /// The requests that each selected job of the manifest names.
-    jobs: HashMap<&'a str, HashSet<RequestId>>,
+    jobs: HashMap<&'a str, RequestIds>,
     /// Labels of the manifest, and the ids that they stand for.
     labels: HashMap<&'a str, &'a OrgId>,
 }
@@ -258,12 +258,12 @@ impl Matcher<'_> {
         &self,
         candidates: impl Iterator<Item = Candidate<'c>>,
         mut others: impl Iterator<Item = Candidate<'c>>,
-    ) -> Result<HashSet<RequestId>, SelectionError> {
+    ) -> Result<RequestIds, SelectionError> {
         let mut together = self.selection.has_no_selector();
         let matching = candidates.filter(|c| self.matches(c));
         let matching = matching.inspect(|_| together = true);
         let in_share = matching.filter(|c| self.selection.is_in_share(c.request));
-        let selected: HashSet<RequestId> = in_share.map(|c| c.id).collect();
+        let selected: RequestIds = in_share.map(|c| c.id).collect();
         if together || others.any(|c| self.matches(&c)) {
             Ok(selected)
         } else {

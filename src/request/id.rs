@@ -73,6 +73,9 @@ impl Request {
     }
 }
 
+/// A set of ids. They are hashes already, and nobody from outside chooses them: a fast hasher will do.
+pub type RequestIds = foldhash::HashSet<RequestId>;
+
 /// A text that is not a request id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a request id: `r` and 16 hexadecimal digits")]

@@ -55,11 +55,15 @@ impl OrgId {
         self.0.canonical.as_ref().unwrap_or(&self.0.spelled)
     }
 
+    /// Whether it is written in that form.
+    pub fn is_canonical(&self) -> bool {
+        self.0.canonical.is_none()
+    }
+
     /// Whether the sandbox made this id, so that no real server knows it.
     pub fn is_from_sandbox(&self) -> bool {
-        BASE64
-            .decode(self.canonical())
-            .is_ok_and(|decoded| decoded.starts_with(ReportId::SANDBOX_PREFIX.as_bytes()))
+        let text = self.canonical();
+        text.starts_with(ReportId::SANDBOX_BASE64) && BASE64.decode(text).is_ok()
     }
 
     /// Whether the text means an organisation: an address in base64, or a UUID. The server may take other texts too.
