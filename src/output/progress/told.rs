@@ -120,11 +120,12 @@ impl Told {
     }
 
     fn settled(&mut self, row: &Row) {
-        let name = words::name(row);
         if let State::Created(id) = &row.state {
-            debug!(request_id = %row.id(), report_id = %id, "{name}: created {id}");
+            // Nearly all rows come here, and nearly nobody wants to see them: the name is made only where it is shown.
+            debug!(request_id = %row.id(), report_id = %id, "{}: created {id}", words::name(row));
             return;
         }
+        let name = words::name(row);
         let code = row.state.error_code();
         let whose = row.request().sub_partner.clone();
         match self.grouped.another_of(("failed", code.to_owned()), whose) {
