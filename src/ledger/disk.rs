@@ -139,9 +139,12 @@ fn digest_of(mut file: &File) -> io::Result<Sha256> {
 impl FileDisk {
     /// The file at `path`, which held `contents` when it was read, or was not there.
     pub fn new(path: PathBuf, contents: Option<&[u8]>) -> Self {
-        let known = contents.map_or(Known::Absent, |bytes| Known::Read {
-            contents: Sha256::new_with_prefix(bytes),
-        });
+        FileDisk::of(path, contents.map(Sha256::new_with_prefix))
+    }
+
+    /// As [`FileDisk::new`], of the digest of those contents.
+    pub(super) fn of(path: PathBuf, contents: Option<Sha256>) -> Self {
+        let known = contents.map_or(Known::Absent, |contents| Known::Read { contents });
         FileDisk(Arc::new(Mutex::new(Inner {
             path,
             known,

@@ -11,8 +11,10 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Disk as _, FileDisk, Ledger, LedgerError, Lock, Reading, Row, Saved, Tampered,
-    peek::{read_bytes, real_path},
-    read, refuse_unmerged, save,
+    blocks::SIZE,
+    peek::{Hashed, open, real_path},
+    read::{read, read_from},
+    refuse_unmerged, save,
 };
 use crate::request::OrgId;
 
@@ -97,22 +99,50 @@ impl LedgerFile {
     pub fn take(path: &Path, now: DateTime<Utc>) -> Result<(Self, Lock), LedgerError> {
         let path = real_path(path)?;
         let lock = Lock::take(&path, now)?;
-        let held = read_bytes(&path).and_then(|bytes| {
-            let reading = bytes.as_ref().map(|bytes| read(bytes, &path)).transpose()?;
-            Ok(LedgerFile {
-                disk: FileDisk::new(path.clone(), bytes.as_deref()),
-                path,
-                reading,
-                as_read: RefCell::new(bytes),
-            })
-        });
-        match held {
+        match LedgerFile::read(path) {
             Ok(held) => Ok((held, lock)),
             Err(e) => {
                 lock.release(now);
                 Err(e)
             }
         }
+    }
+
+    /// Reads the file at `path`, which nobody else may write.
+    fn read(path: PathBuf) -> Result<Self, LedgerError> {
+        let Some(file) = open(&path)? else {
+            return Ok(LedgerFile {
+                disk: FileDisk::new(path.clone(), None),
+                path,
+                reading: None,
+                as_read: RefCell::default(),
+            });
+        };
+        let mut file = Kept {
+            bytes: Vec::with_capacity(file.metadata().map_or(0, |found| found.len() as usize)),
+            source: Hashed::new(file),
+        };
+        let reading = read_from(&mut file, &path, SIZE)?;
+        Ok(LedgerFile {
+            disk: FileDisk::of(path.clone(), Some(file.source.digest)),
+            path,
+            reading: Some(reading),
+            as_read: RefCell::new(Some(file.bytes)),
+        })
+    }
+}
+
+/// A file whose bytes are kept while they are read.
+struct Kept<R> {
+    source: R,
+    bytes: Vec<u8>,
+}
+
+impl<R: io::Read> io::Read for Kept<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(into)?;
+        self.bytes.extend_from_slice(&into[..read]);
+        Ok(read)
     }
 }
 
