@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     LedgerError,
-    blocks::{Block, Blocks},
+    blocks::{Block, BlockKind, Blocks},
     header::Header,
     line_reader::{BlockRead, LineReader},
 };
@@ -22,7 +22,16 @@ pub(super) enum Piece {
     /// One of whole records.
     Read(BlockRead),
     /// The rest of the file.
-    Rest(Vec<u8>),
+    Rest(Block),
+}
+
+impl Piece {
+    fn of(block: Block, reader: &mut LineReader<'_>) -> Self {
+        match block.kind {
+            BlockKind::Whole => Piece::Read(reader.block(&block)),
+            BlockKind::Rest => Piece::Rest(block),
+        }
+    }
 }
 
 /// More threads would wait for the one that takes the pieces.
@@ -39,10 +48,7 @@ pub(super) fn read_ahead<R: Read + Send>(
     mut take: impl FnMut(Piece) -> Result<(), LedgerError>,
 ) -> Result<(), LedgerError> {
     if blocks.is_at_end() {
-        return match blocks.next()? {
-            Block::Rest(bytes) => take(Piece::Rest(bytes)),
-            Block::Whole(bytes) => take(Piece::Read(LineReader::new(header).block(&bytes))),
-        };
+        return take(Piece::of(blocks.next()?, &mut LineReader::new(header)));
     }
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let threads = threads.min(MOST_THREADS);
@@ -79,7 +85,8 @@ fn read_blocks<R: Read>(
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         let Some(blocks) = &mut *source else { return };
         let block = blocks.next();
-        if !matches!(block, Ok(Block::Whole(_))) {
+        let kind = block.as_ref().map_or(BlockKind::Rest, |block| block.kind);
+        if kind == BlockKind::Rest {
             *source = None; // that was the last one
         }
         let (tell, coming) = sync_channel(1);
@@ -87,10 +94,6 @@ fn read_blocks<R: Read>(
             return; // nobody wants more
         }
         drop(source);
-        let piece = block.map(|block| match block {
-            Block::Whole(bytes) => Piece::Read(reader.block(&bytes)),
-            Block::Rest(bytes) => Piece::Rest(bytes),
-        });
-        let _ = tell.send(piece); // as above
+        let _ = tell.send(block.map(|block| Piece::of(block, &mut reader))); // as above
     }
 }

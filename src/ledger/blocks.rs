@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr_iter, memrchr};
 
 use super::{
     LedgerError,
@@ -25,16 +25,26 @@ pub(super) struct Blocks<'p, R> {
     separator: Separator,
     /// What was read and not given out; a record begins with its first byte.
     pending: Vec<u8>,
+    /// The line of that record.
+    number: u64,
     /// Whether nothing is left in `source`.
     is_at_end: bool,
 }
 
 /// A stretch of the file that begins with a record.
-pub(super) enum Block {
+pub(super) struct Block {
+    /// The line of its first record, from 1.
+    pub(super) number: u64,
+    pub(super) bytes: Vec<u8>,
+    pub(super) kind: BlockKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BlockKind {
     /// Records that a line feed ends, and no zero byte.
-    Whole(Vec<u8>),
+    Whole,
     /// All the rest of the file: its last lines, and from where zero bytes stand, everything.
-    Rest(Vec<u8>),
+    Rest,
 }
 
 impl<'p, R: Read> Blocks<'p, R> {
@@ -45,24 +55,25 @@ impl<'p, R: Read> Blocks<'p, R> {
             size,
             separator: Separator::Comma,
             pending: Vec::new(),
+            number: 1,
             is_at_end: false,
         }
     }
 
-    /// Takes the header, which is the first record, and gives the number of the line behind it, too.
+    /// Takes the header, which is the first record.
     ///
     /// # Errors
     /// It is no ledger's, or the file cannot be read.
-    pub(super) fn header(&mut self) -> Result<(Header, u64), LedgerError> {
+    pub(super) fn header(&mut self) -> Result<Header, LedgerError> {
         self.fill()?;
         let bytes = &self.pending[..];
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let mut lines = Lines::new(bytes, self.separator, 1);
+        let mut lines = Lines::new(bytes, self.separator, self.number);
         let header = Header::read(lines.next(), self.path)?;
-        let (rest, number) = (lines.rest().len(), lines.number());
-        self.separator = header.separator;
+        let rest = lines.rest().len();
+        (self.separator, self.number) = (header.separator, lines.number());
         self.pending.drain(..self.pending.len() - rest);
-        Ok((header, number))
+        Ok(header)
     }
 
     /// Whether all that is left is in memory.
@@ -70,17 +81,24 @@ impl<'p, R: Read> Blocks<'p, R> {
         self.is_at_end
     }
 
-    /// The next block. [`Block::Rest`] is the last one.
+    /// The next block; the rest of the file is the last one.
     ///
     /// # Errors
     /// The file cannot be read.
     pub(super) fn next(&mut self) -> Result<Block, LedgerError> {
         let whole = self.fill()?;
-        if self.is_at_end {
-            return Ok(Block::Rest(std::mem::take(&mut self.pending)));
-        }
-        let rest = self.pending.split_off(whole);
-        Ok(Block::Whole(std::mem::replace(&mut self.pending, rest)))
+        let (kind, rest) = match self.is_at_end {
+            true => (BlockKind::Rest, Vec::new()),
+            false => (BlockKind::Whole, self.pending.split_off(whole)),
+        };
+        let bytes = std::mem::replace(&mut self.pending, rest);
+        let number = self.number;
+        self.number += memchr_iter(b'\n', &bytes).count() as u64;
+        Ok(Block {
+            number,
+            bytes,
+            kind,
+        })
     }
 
     /// Reads on until there is a block, and tells how many bytes its whole records have.

@@ -2,8 +2,7 @@
 
 use std::{
     cell::RefCell,
-    fs::File,
-    io::{self, Read as _},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -12,7 +11,7 @@ use chrono::{DateTime, Utc};
 use super::{
     Disk as _, FileDisk, Ledger, LedgerError, Lock, Reading, Row, Saved, Tampered,
     blocks::SIZE,
-    peek::{Hashed, open, real_path},
+    peek::{Hashed, len_of, open, real_path},
     read::{read, read_from},
     refuse_unmerged, save,
 };
@@ -39,7 +38,7 @@ impl LedgerFile {
     /// [`LedgerError::Tampered`] where someone else changed the file since it was read: it is left as it is, and what
     /// was read is saved beside it.
     pub async fn write(&self, ledger: &Ledger, now: DateTime<Utc>) -> Result<(), LedgerError> {
-        if holds(&self.path, ledger).unwrap_or(false) {
+        if self.disk.holds(ledger.chunks()).unwrap_or(false) {
             self.as_read.take();
             return Ok(());
         }
@@ -118,11 +117,12 @@ impl LedgerFile {
                 as_read: RefCell::default(),
             });
         };
+        let len = len_of(&file);
         let mut file = Kept {
-            bytes: Vec::with_capacity(file.metadata().map_or(0, |found| found.len() as usize)),
             source: Hashed::new(file),
+            bytes: Vec::with_capacity(len),
         };
-        let reading = read_from(&mut file, &path, SIZE)?;
+        let reading = read_from(&mut file, len, &path, SIZE)?;
         Ok(LedgerFile {
             disk: FileDisk::of(path.clone(), Some(file.source.digest)),
             path,
@@ -144,20 +144,6 @@ impl<R: io::Read> io::Read for Kept<R> {
         self.bytes.extend_from_slice(&into[..read]);
         Ok(read)
     }
-}
-
-/// Whether the file at `path` is exactly `ledger` at rest.
-fn holds(path: &Path, ledger: &Ledger) -> io::Result<bool> {
-    let mut file = File::open(path)?;
-    let mut held = Vec::new();
-    for piece in ledger.chunks() {
-        held.resize(piece.len(), 0);
-        match file.read_exact(&mut held) {
-            Ok(()) if held == piece => {}
-            _ => return Ok(false),
-        }
-    }
-    Ok(file.read(&mut [0])? == 0)
 }
 
 /// Refuses to mix reports of the sandbox with those of a real server; `ledger` is what the file at `path` holds.

@@ -4,6 +4,7 @@ use memchr::memchr;
 
 use super::{
     Row,
+    blocks::Block,
     header::Header,
     lines::{End, Line, Lines},
     spelling::Spelled,
@@ -18,10 +19,12 @@ pub(super) struct LineReader<'h> {
 
 /// What a block of whole records says.
 pub(super) struct BlockRead {
-    /// Its rows as far as all is well, each with the number of its line in the block, from 0.
+    /// How many bytes it has.
+    pub(super) bytes: usize,
+    /// Its rows as far as all is well, each with the number of its line.
     pub(super) rows: Vec<(u64, Row, Spelled)>,
-    /// How many lines it has; else the line that is wrong, and why.
-    pub(super) end: Result<u64, (u64, String)>,
+    /// The line that is wrong, and why.
+    pub(super) wrong: Option<(u64, String)>,
 }
 
 impl<'h> LineReader<'h> {
@@ -33,21 +36,26 @@ impl<'h> LineReader<'h> {
     }
 
     /// Reads whole records, none of which a crash has damaged.
-    pub(super) fn block(&mut self, bytes: &[u8]) -> BlockRead {
-        let mut lines = Lines::new(bytes, self.header.separator, 0);
+    pub(super) fn block(&mut self, block: &Block) -> BlockRead {
+        let bytes = &block.bytes[..];
+        let lines = Lines::new(bytes, self.header.separator, block.number);
         let mut rows = Vec::with_capacity(bytes.len() / USUAL);
-        while let Some(line) = lines.next() {
+        let mut wrong = None;
+        for line in lines {
             match self.whole(&line) {
                 Ok(Some((row, spelled))) => rows.push((line.number, row, spelled)),
                 Ok(None) => {}
                 Err(why) => {
-                    let end = Err((line.number, why));
-                    return BlockRead { rows, end };
+                    wrong = Some((line.number, why));
+                    break;
                 }
             }
         }
-        let end = Ok(lines.number());
-        BlockRead { rows, end }
+        BlockRead {
+            bytes: bytes.len(),
+            rows,
+            wrong,
+        }
     }
 
     /// The row of a line that no crash has damaged; none of one without anything in it.

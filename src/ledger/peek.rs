@@ -39,7 +39,8 @@ pub fn real_path(path: &Path) -> Result<PathBuf, LedgerError> {
 /// The file cannot be read or is no ledger.
 pub fn read_file(path: &Path) -> Result<Option<Reading>, LedgerError> {
     let file = open(path)?;
-    file.map(|file| read_from(file, path, SIZE)).transpose()
+    file.map(|file| read_from(&file, len_of(&file), path, SIZE))
+        .transpose()
 }
 
 /// As [`read_file`], with the SHA-256 of the bytes that were read, in hexadecimal digits.
@@ -50,8 +51,9 @@ pub fn read_file_with_hash(path: &Path) -> Result<Option<(Reading, String)>, Led
     let Some(file) = open(path)? else {
         return Ok(None);
     };
+    let len = len_of(&file);
     let mut file = Hashed::new(file);
-    let reading = read_from(&mut file, path, SIZE)?;
+    let reading = read_from(&mut file, len, path, SIZE)?;
     Ok(Some((reading, hexadecimal(&file.digest.finalize()))))
 }
 
@@ -76,6 +78,12 @@ pub(super) fn open(path: &Path) -> Result<Option<File>, LedgerError> {
             source,
         }),
     }
+}
+
+/// About how many bytes a file has, to make room for them.
+pub(super) fn len_of(file: &File) -> usize {
+    let len = file.metadata().map_or(0, |found| found.len());
+    usize::try_from(len).unwrap_or_default()
 }
 
 /// A file whose bytes are hashed while they are read.

@@ -20,7 +20,7 @@ use chrono::{DateTime, Utc};
 use super::{
     Column, Ledger, LedgerError, Place, Row, Spelling, State,
     ahead::{Piece, read_ahead},
-    blocks::{self, Blocks},
+    blocks::{self, Block, Blocks},
     column,
     line_reader::{BlockRead, LineReader},
     lines::{End, Line, Lines, Separator},
@@ -109,23 +109,24 @@ impl fmt::Display for Repair {
 /// [`LedgerError::NotALedger`] where the header is not a ledger's, [`LedgerError::Damaged`] with the line for
 /// damage that no crash leaves.
 pub fn read(bytes: &[u8], path: &Path) -> Result<Reading, LedgerError> {
-    read_from(bytes, path, blocks::SIZE)
+    read_from(bytes, bytes.len(), path, blocks::SIZE)
 }
 
-/// As [`read`], from where the bytes come, in blocks of `size` bytes.
+/// As [`read`], from where the bytes come, about `len` of them, in blocks of `size` bytes.
 ///
 /// # Errors
 /// As there, and [`LedgerError::Io`].
 pub(super) fn read_from(
     source: impl Read + Send,
+    len: usize,
     path: &Path,
     size: usize,
 ) -> Result<Reading, LedgerError> {
     let mut blocks = Blocks::new(source, path, size);
-    let (header, number) = blocks.header()?;
+    let header = blocks.header()?;
     let mut reader = Reader {
         path,
-        number,
+        len,
         reading: Reading::default(),
         lines: LineReader::new(&header),
         after_zeros: false,
@@ -137,7 +138,7 @@ pub(super) fn read_from(
     reader.reading.spelling.separator = Some(header.separator).filter(|it| *it != Separator::Comma);
     read_ahead(blocks, &header, |piece| match piece {
         Piece::Read(block) => reader.block(block),
-        Piece::Rest(bytes) => reader.rest(&bytes),
+        Piece::Rest(block) => reader.rest(&block),
     })?;
     reader.reading.ledger.drop_empty_columns();
     Ok(reader.reading)
@@ -145,8 +146,8 @@ pub(super) fn read_from(
 
 struct Reader<'a> {
     path: &'a Path,
-    /// Of the line that comes next.
-    number: u64,
+    /// About how many bytes the file has.
+    len: usize,
     reading: Reading,
     lines: LineReader<'a>,
     after_zeros: bool,
@@ -162,19 +163,23 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// Takes what a block of whole records says.
     fn block(&mut self, block: BlockRead) -> Result<(), LedgerError> {
+        if self.reading.ledger.is_empty() {
+            // The other blocks are like the first one, and a little room to spare costs less than to find out late.
+            let rows = self.len / block.bytes * block.rows.len();
+            self.reading.ledger.reserve(rows + rows / 16);
+        }
         for (number, row, spelled) in block.rows {
-            self.whole(self.number + number, End::LineFeed, row, spelled)?;
+            self.whole(number, End::LineFeed, row, spelled)?;
         }
-        match block.end {
-            Ok(lines) => self.number += lines,
-            Err((number, why)) => return Err(self.damaged(self.number + number, &why)),
+        match block.wrong {
+            Some((number, why)) => Err(self.damaged(number, &why)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Takes the rest of the file, where a crash may have left something.
-    fn rest(&mut self, bytes: &[u8]) -> Result<(), LedgerError> {
-        let mut lines = Lines::new(bytes, self.lines.header.separator, self.number);
+    fn rest(&mut self, rest: &Block) -> Result<(), LedgerError> {
+        let mut lines = Lines::new(&rest.bytes, self.lines.header.separator, rest.number);
         while let Some(line) = lines.next() {
             // Zeros may have taken the quote that the rest of a line is within: it must not take in whole ones.
             let broken =

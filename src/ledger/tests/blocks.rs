@@ -42,7 +42,7 @@ proptest! {
         }
         let path = Path::new("l.csv");
         let whole = read(&bytes, path).map_err(|e| e.to_string());
-        let in_blocks = read_from(&bytes[..], path, size).map_err(|e| e.to_string());
+        let in_blocks = read_from(&bytes[..], bytes.len(), path, size).map_err(|e| e.to_string());
         prop_assert_eq!(in_blocks, whole);
     }
 }
