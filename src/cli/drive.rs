@@ -22,6 +22,7 @@ use crate::{
     request::RequestIds,
     runner::{self, BesideOthers, Creates, Event, Finished, Setup},
     settings::Limits,
+    text::count,
 };
 
 /// Says on stderr how much there is to do.
@@ -150,7 +151,7 @@ pub(super) fn tell_end(
         selected: rows().filter(is_told).collect(),
         outside: rows().filter(|row| is_outside(row)).collect(),
         ledger: &means.target.ledger,
-        rate: means.target.settings.limits.rate,
+        limits: &means.target.settings.limits,
         is_rehearsal: means.target.is_rehearsal(),
         commands: &commands(means),
     };
@@ -159,8 +160,8 @@ pub(super) fn tell_end(
     }
     if let Some(cause) = finished.not_looked_up.first() {
         warn!(
-            "{} in doubt could not be looked up ({}); `monthend run` tries again; `monthend resolve` decides by hand",
-            finished.not_looked_up.len(),
+            "{} in doubt could not be looked up ({}); `monthend run` tries again, `monthend resolve` decides by hand",
+            count(finished.not_looked_up.len(), "row"),
             cause.text
         );
     }

@@ -26,7 +26,7 @@ use super::{
     color::{Color, Paint},
     echo::Unechoed,
     log_filter::ALWAYS,
-    workflow_command as github,
+    workflow_command as github, wrap,
 };
 use crate::manifest::Problem;
 
@@ -94,6 +94,12 @@ pub(super) fn is_live() -> bool {
 pub(super) fn width() -> usize {
     let size = ::console::Term::stderr().size_checked();
     size.map_or(80, |(_, columns)| usize::from(columns))
+}
+
+/// How many columns the terminal has that stdout is, now; none where it is something else.
+pub(super) fn width_of_results() -> Option<usize> {
+    let size = ::console::Term::stdout().size_checked();
+    size.map(|(_, columns)| usize::from(columns))
 }
 
 /// Whether the lines that people read begin with the time.
@@ -267,12 +273,15 @@ where
         if IS_LOG.load(Ordering::Relaxed) {
             write!(writer, "{} ", Utc::now().format("%H:%M:%S"))?;
         }
-        match level {
-            Level::ERROR => write!(writer, "{} ", self.paint.bad("error:"))?,
-            Level::WARN => write!(writer, "{} ", self.paint.waiting("warning:"))?,
-            _ => {}
+        let line = match level {
+            Level::ERROR => format!("{} {text}", self.paint.bad("error:")),
+            Level::WARN => format!("{} {text}", self.paint.waiting("warning:")),
+            _ => text,
+        };
+        match io::stderr().is_terminal() {
+            true => writeln!(writer, "{}", wrap::sentences(&line, width())),
+            false => writeln!(writer, "{line}"),
         }
-        writeln!(writer, "{text}")
     }
 }
 

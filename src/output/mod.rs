@@ -28,6 +28,7 @@ mod summary;
 mod summary_json;
 mod words;
 mod workflow_command;
+mod wrap;
 
 #[cfg(test)]
 mod hostile;
