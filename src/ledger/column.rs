@@ -65,7 +65,7 @@ macro_rules! columns {
 columns! {
     RequestId: "request_id", Required, "string", r#"{"required": true, "unique": true, "pattern": "r[0-9a-f]{16}"}"#,
         "Stable id of the request: a hash of organisation, type, dates and internal",
-        |row, line| line.plain(row.id()),
+        |row, line| line.id(row.id()),
         |draft, text| set(&mut draft.id, text, str::parse);
     Job: "job", Optional, "string", "",
         "The first job that names the request",
@@ -99,7 +99,7 @@ columns! {
         |draft, text| set(&mut draft.end, text, WrittenDay::read);
     Internal: "internal", Required, "boolean", r#"{"required": true}"#,
         "Whether internal organisations are included",
-        |row, line| line.plain(row.request().internal),
+        |row, line| line.word(if row.request().internal { "true" } else { "false" }),
         |draft, text| set(&mut draft.internal, text, truth);
     Status: "status", Required, "string", r#"{"required": true, "enum": ["created", "failed", "pending", "sending"]}"#,
         "created: the report exists; failed: see error; pending: not sent yet; sending: in doubt, a report may exist",
@@ -201,7 +201,11 @@ pub(super) fn read<'a>(
 ) -> Result<Draft<'a>, BadCell> {
     let mut draft = Draft::new(texts);
     for column in columns {
-        let text = restore(cell_of(column));
+        let cell = cell_of(column);
+        if cell.is_empty() {
+            continue; // as half of them are
+        }
+        let text = restore(cell);
         if !text.is_empty() {
             (column.entry().read)(&mut draft, text)
                 .map_err(|why| BadCell::new(column.name(), text, why))?;

@@ -3,9 +3,10 @@
 use std::{borrow::Cow, path::Path};
 
 use super::{
-    BadCell, Column, LedgerError, Row, Spelling, column,
+    BadCell, Column, LedgerError, Row, column,
     draft::Draft,
     lines::{End, Line, Separator, cells},
+    spelling::Spelled,
     texts::Texts,
     written::{WrittenDay, WrittenTime},
 };
@@ -104,29 +105,23 @@ impl Header {
         cells
     }
 
-    /// The row that `cells` make; `spelling` learns how a spreadsheet wrote them.
+    /// The row that `cells` make, and how a spreadsheet wrote them.
     pub(super) fn row(
         &self,
         cells: &[Cow<'_, str>],
         texts: &mut Texts,
-        number: u64,
-        spelling: &mut Spelling,
-    ) -> Result<Row, BadCell> {
+    ) -> Result<(Row, Spelled), BadCell> {
         let extra = self.extra.iter().map(|(place, _)| {
             cells
                 .get(*place)
                 .map_or_else(String::new, |cell| super::restore(cell).to_owned())
         });
         let draft = column::read(Column::ALL, texts, |column| self.cell(cells, column))?;
-        let (spelled, lost_time) = (spelled(&draft), draft.lost_time);
-        let row = draft.into_row(extra.collect())?;
-        if let Some(column) = spelled {
-            spelling.note(number, column, self.cell(cells, column));
-        }
-        if lost_time {
-            spelling.lose();
-        }
-        Ok(row)
+        let spelled = Spelled {
+            sheet: spelled(&draft).map(|column| (column, self.cell(cells, column).to_owned())),
+            lost_time: draft.lost_time,
+        };
+        Ok((draft.into_row(extra.collect())?, spelled))
     }
 
     /// Whether a line with these cells has one of this column.

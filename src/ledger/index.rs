@@ -40,6 +40,12 @@ impl<I: Hash + Eq> Index<I> {
         }
     }
 
+    /// Makes room for `more` rows.
+    pub(super) fn reserve(&mut self, more: usize, rows: &[Row]) {
+        let hash_of = |place: &Place| (self.id_of)(place.of(rows)).map_or(0, hash);
+        self.places.reserve(more, hash_of);
+    }
+
     /// Forgets the row at `place`, before it changes.
     pub(super) fn remove(&mut self, place: Place, rows: &[Row]) {
         if let Some(id) = (self.id_of)(place.of(rows))

@@ -31,7 +31,7 @@ impl fmt::Display for Separator {
 
 /// A stretch of the file: one record, or one run of zero bytes.
 pub(super) struct Line<'a> {
-    /// From 1; a quoted cell may hold line feeds, so a record can take several.
+    /// Of its first line; a quoted cell may hold line feeds, so a record can take several.
     pub(super) number: u64,
     pub(super) bytes: &'a [u8],
     pub(super) end: End,
@@ -50,7 +50,7 @@ pub(super) enum End {
 /// Splits bytes into records, minding quotes, and runs of zero bytes.
 pub(super) struct Lines<'a> {
     /// What stands between cells.
-    pub(super) separator: Separator,
+    separator: Separator,
     rest: &'a [u8],
     number: u64,
     /// Where the last record began.
@@ -58,13 +58,24 @@ pub(super) struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    /// The records of `bytes`, the first of which is on line `number`.
+    pub(super) fn new(bytes: &'a [u8], separator: Separator, number: u64) -> Self {
         Lines {
-            separator: Separator::Comma,
+            separator,
             rest: bytes,
-            number: 1,
-            last: (bytes, 1),
+            number,
+            last: (bytes, number),
         }
+    }
+
+    /// What follows the last record.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// The line that follows the last record.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
     /// The last record once more, only as far as its first line feed, whatever the quotes say.

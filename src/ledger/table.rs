@@ -102,6 +102,16 @@ impl Ledger {
         (self.place(id)).or_else(|| (key != id).then(|| self.place(key)).flatten())
     }
 
+    /// As [`Ledger::place`]. Rows mostly stand in the order in which they are asked for: the one after `last` is looked at
+    /// first.
+    pub fn place_after(&self, last: Option<Place>, id: RequestId) -> Option<Place> {
+        let next = last.map_or(0, |last| last.index() + 1);
+        match self.rows.get(next) {
+            Some(row) if row.id == id => Some(Place::at(next)),
+            _ => self.place(id),
+        }
+    }
+
     /// The row of this request.
     pub fn get(&self, id: RequestId) -> Option<&Row> {
         self.place(id).map(|place| self.row(place))
@@ -120,6 +130,8 @@ impl Ledger {
     /// Makes room for `more` rows.
     pub fn reserve(&mut self, more: usize) {
         self.rows.reserve_exact(more);
+        self.places.reserve(more, &self.rows);
+        self.holders.reserve(more, &self.rows);
     }
 
     /// Takes a later line: it replaces the request's row where one stands, else it comes last. A report id that
@@ -185,7 +197,12 @@ impl Ledger {
     pub fn reorder(&mut self, order: impl IntoIterator<Item = RequestId>) {
         let mut is_placed = vec![false; self.rows.len()];
         let mut places = Vec::with_capacity(self.rows.len());
-        let first = order.into_iter().filter_map(|id| self.place(id));
+        let first = order.into_iter().scan(None, |last, id| {
+            let place = self.place_after(*last, id);
+            *last = place.or(*last);
+            Some(place)
+        });
+        let first = first.flatten();
         for place in first.chain(Place::all(self.rows.len())) {
             if !std::mem::replace(&mut is_placed[place.index()], true) {
                 places.push(place);

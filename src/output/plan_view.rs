@@ -187,13 +187,10 @@ impl PlanView<'_> {
             "action",
             "error_code",
         ])?;
-        let mut id = String::new();
         for planned in &self.selected {
             let request = &planned.request;
             let org = request.sub_partner.as_ref().map(|org| org.as_str());
-            id.clear();
-            let _ = write!(id, "{}", planned.id); // writing to memory does not fail
-            out.write_field(&id)?;
+            out.write_field(planned.id.spell())?;
             out.write_field(&*neutralise(&planned.job))?;
             out.write_field(&*neutralise(planned.label.as_deref().unwrap_or_default()))?;
             out.write_field(&*neutralise(org.unwrap_or_default()))?;

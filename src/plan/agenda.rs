@@ -47,9 +47,12 @@ impl Agenda {
             mut unknown,
             ..
         } = reading;
+        let mut last = None;
         for planned in plan.requests() {
             let in_doubt = unknown.remove(&planned.id);
-            if ledger.place(planned.id).is_some() || !(in_doubt || selected.contains(&planned.id)) {
+            let place = ledger.place_after(last, planned.id);
+            last = place.or(last);
+            if place.is_some() || !(in_doubt || selected.contains(&planned.id)) {
                 continue;
             }
             let label = planned.label.clone();

@@ -149,6 +149,21 @@ impl Selection {
         discovered: &Discovered,
         ledger: &Ledger,
     ) -> Result<RequestIds, SelectionError> {
+        let planned = self.planned_of(plan, manifest, discovered, ledger)?;
+        Ok(planned.into_iter().map(|planned| planned.id).collect())
+    }
+
+    /// As [`Selection::of_plan`]: the requests, in order.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn planned_of<'p>(
+        &self,
+        plan: &'p Plan,
+        manifest: &Manifest,
+        discovered: &Discovered,
+        ledger: &'p Ledger,
+    ) -> Result<Vec<&'p Planned>, SelectionError> {
         let jobs = manifest
             .jobs
             .iter()
@@ -163,7 +178,7 @@ impl Selection {
         };
         let planned = || plan.requests().iter().map(Candidate::from);
         matcher.check(planned().chain(ledger.rows().map(Candidate::from)))?;
-        matcher.select(planned(), ledger.rows().map(Candidate::from))
+        matcher.select(plan.requests().iter(), ledger.rows().map(Candidate::from))
     }
 
     /// The ids of the ledger's rows that are selected; a job's requests are known by the `job` column only.
@@ -171,6 +186,15 @@ impl Selection {
     /// # Errors
     /// A selector that matches no row, or selectors that match nothing together.
     pub fn of_ledger(&self, ledger: &Ledger) -> Result<RequestIds, SelectionError> {
+        let rows = self.rows_of(ledger)?;
+        Ok(rows.into_iter().map(Row::key).collect())
+    }
+
+    /// As [`Selection::of_ledger`]: the rows, in order.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn rows_of<'l>(&self, ledger: &'l Ledger) -> Result<Vec<&'l Row>, SelectionError> {
         let matcher = Matcher {
             selection: self,
             jobs: HashMap::new(),
@@ -184,8 +208,8 @@ impl Selection {
         if !is_a_shares {
             matcher.check(rows())?;
         }
-        match matcher.select(rows(), std::iter::empty()) {
-            Err(SelectionError::NothingTogether) if is_a_shares => Ok(RequestIds::default()),
+        match matcher.select(ledger.rows(), std::iter::empty()) {
+            Err(SelectionError::NothingTogether) if is_a_shares => Ok(Vec::new()),
             selected => selected,
         }
     }
@@ -254,16 +278,20 @@ impl Matcher<'_> {
             && any(&s.causes, |cause| c.cause == cause)
     }
 
-    fn select<'c>(
+    /// What is selected of `all`, in order. It must be something, unless no selector is given or one of `others` matches.
+    fn select<'c, T>(
         &self,
-        candidates: impl Iterator<Item = Candidate<'c>>,
+        all: impl Iterator<Item = &'c T>,
         mut others: impl Iterator<Item = Candidate<'c>>,
-    ) -> Result<RequestIds, SelectionError> {
+    ) -> Result<Vec<&'c T>, SelectionError>
+    where
+        Candidate<'c>: From<&'c T>,
+    {
         let mut together = self.selection.has_no_selector();
-        let matching = candidates.filter(|c| self.matches(c));
+        let matching = all.filter(|c| self.matches(&Candidate::from(*c)));
         let matching = matching.inspect(|_| together = true);
-        let in_share = matching.filter(|c| self.selection.is_in_share(c.request));
-        let selected: RequestIds = in_share.map(|c| c.id).collect();
+        let is_in_share = |c: &&'c T| self.selection.is_in_share(Candidate::from(*c).request);
+        let selected = matching.filter(is_in_share).collect();
         if together || others.any(|c| self.matches(&c)) {
             Ok(selected)
         } else {
