@@ -1,6 +1,6 @@
 //! `vanished` and `dropped`: what an earlier ledger had, and today's plan and files do not have any more.
 
-use std::{collections::HashSet, path::Path};
+use std::path::Path;
 
 use bigdecimal::{BigDecimal, RoundingMode};
 
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     ledger::{Ledger, Row},
     plan::Planned,
-    request::RequestId,
+    request::RequestIds,
     settings::Totals,
 };
 
@@ -25,7 +25,7 @@ pub struct Previous<'a> {
     /// Its rows. It may be the ledger that is audited.
     pub ledger: &'a Ledger,
     /// Those of its rows that may be named as vanished.
-    pub selected: HashSet<RequestId>,
+    pub selected: RequestIds,
     /// Where its files lie; `None` where files are left out.
     pub folder: Option<&'a Path>,
     /// By how much a figure may fall.

@@ -18,7 +18,7 @@ use crate::{
     inventory::{Evidence, Held, Known, find_held},
     ledger::{Ledger, Row},
     plan::Plan,
-    request::{OrgId, ReportId, RequestId},
+    request::{OrgId, ReportId, RequestIds},
     session::{ReadError, Session},
     settings::Totals,
 };
@@ -27,14 +27,14 @@ use crate::{
 #[derive(Debug)]
 pub struct Scope<'a> {
     plan: &'a Plan,
-    planned: HashSet<RequestId>,
+    planned: RequestIds,
     ledger: &'a Ledger,
     subjects: Vec<Subject<'a>>,
 }
 
 impl<'a> Scope<'a> {
     /// The requests of `plan` that are `selected`.
-    pub fn new(plan: &'a Plan, selected: &HashSet<RequestId>, ledger: &'a Ledger) -> Self {
+    pub fn new(plan: &'a Plan, selected: &RequestIds, ledger: &'a Ledger) -> Self {
         let planned = plan.requests().iter();
         let subjects = planned
             .filter(|planned| selected.contains(&planned.id))

@@ -3,7 +3,7 @@
 
 use std::{
     cell::Cell,
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -21,7 +21,7 @@ use crate::{
     ledger::{Collected, Ledger, Rare, Reason, Row},
     manifest::{Job, Manifest, Source, SubPartner, SubPartners},
     plan::{Discovered, Plan},
-    request::{OrgId, Period, ReportId, ReportType, Request, RequestId},
+    request::{OrgId, Period, ReportId, ReportType, Request, RequestId, RequestIds},
     session::{Session, SystemClock},
     settings::{Discover, Rate, Settings, Totals},
 };
@@ -276,7 +276,7 @@ impl World {
         self.rows[place].id()
     }
 
-    fn audit_of(&self, selected: &HashSet<RequestId>, folder: Option<&Path>) -> Audit {
+    fn audit_of(&self, selected: &RequestIds, folder: Option<&Path>) -> Audit {
         let mut ledger = Ledger::default();
         self.rows.iter().for_each(|row| ledger.fold(row.clone()));
         let scope = Scope::new(&self.plan, selected, &ledger);
@@ -296,7 +296,7 @@ impl World {
         })
     }
 
-    fn all(&self) -> HashSet<RequestId> {
+    fn all(&self) -> RequestIds {
         self.plan
             .requests()
             .iter()
@@ -635,7 +635,7 @@ fn only_what_is_selected_is_compared() {
     let mut world = world();
     plant(&mut world, Plant::Gone, 0);
     plant(&mut world, Plant::FileMissing, 5);
-    let selected = HashSet::from([world.id(5), world.id(6)]);
+    let selected = RequestIds::from_iter([world.id(5), world.id(6)]);
     let audit = world.audit_of(&selected, Some(world.folder.path()));
     assert_eq!(audit.differences.len(), 1);
     assert_eq!((audit.checked.requests, audit.checked.files), (2, 2));

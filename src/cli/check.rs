@@ -19,6 +19,7 @@ use crate::{
     manifest::Manifest,
     output::{CheckView, console},
     session::Session,
+    text::count,
 };
 
 /// Tries what a run will need, and sends no create. Changes nothing on the disk.
@@ -56,12 +57,8 @@ fn read(
     let share = args.partition()?;
     let error = match Target::with_manifest(&args.manifest, &args.calendar, share) {
         Ok((target, manifest)) => {
-            let jobs = manifest.jobs.len();
-            let jobs = format!(
-                "{jobs} job{}, no mistakes",
-                if jobs == 1 { "" } else { "s" }
-            );
-            report.ok(Subject::Manifest, jobs);
+            let jobs = count(manifest.jobs.len(), "job");
+            report.ok(Subject::Manifest, format!("{jobs}, no mistakes"));
             return Ok(Some((target.forgetful(), Some(manifest))));
         }
         Err(error @ (CliError::Manifest(_) | CliError::OfSandbox(_))) => error,
@@ -72,7 +69,7 @@ fn read(
     report.not_ok(
         (Subject::Manifest, Failure::Usage),
         format!("{name} cannot be used: see the errors on stderr"),
-        "mend it; `monthend plan` shows what it means then",
+        "mend it, then look at `monthend plan`",
     );
     let settings = Target::with_settings(&args.manifest, share);
     Ok(settings.ok().map(|target| (target.forgetful(), None)))

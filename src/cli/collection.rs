@@ -1,7 +1,6 @@
 //! From options to the collecting of a ledger's rows: what `collect`, `run --collect` and `retry --collect` share.
 
 use std::{
-    collections::HashSet,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -18,7 +17,7 @@ use crate::{
     api::HttpApi,
     collect::{self, HttpHost, Overwrite, Part, combine, try_out, try_output},
     ledger::{FileDisk, Row, State},
-    request::RequestId,
+    request::RequestIds,
     runner::{self, Finished, Workbench},
     settings::Settings,
 };
@@ -91,7 +90,7 @@ impl Collection {
     pub(super) async fn run(
         &self,
         setup: runner::Setup<'_, '_, HttpApi, FileDisk>,
-        selected: &HashSet<RequestId>,
+        selected: &RequestIds,
         settings: &Settings,
     ) -> Finished {
         let is_wanted =
@@ -122,7 +121,7 @@ impl Collection {
     pub(super) fn combine(
         &self,
         finished: &Finished,
-        selected: &HashSet<RequestId>,
+        selected: &RequestIds,
     ) -> Result<(), CliError> {
         let Some(target) = &self.combined else {
             return Ok(());

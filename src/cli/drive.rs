@@ -1,6 +1,6 @@
 //! From an agenda to the end of a run: what `run` and `retry` have in common.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use chrono::Utc;
 use tokio::time::interval;
@@ -19,9 +19,10 @@ use crate::{
     ledger::{Place, Row, State},
     output::{Commands, Readers, Summary, Workload, console},
     plan::Agenda,
-    request::RequestId,
+    request::RequestIds,
     runner::{self, BesideOthers, Creates, Event, Finished, Setup},
     settings::Limits,
+    text::count,
 };
 
 /// Says on stderr how much there is to do.
@@ -46,7 +47,7 @@ pub(super) fn tell_work(agenda: &Agenda, limits: &Limits) {
 pub(super) async fn drive(
     agenda: Agenda,
     creates: Creates,
-    (all, selected): (usize, &HashSet<RequestId>),
+    (all, selected): (usize, &RequestIds),
     collection: Option<&Collection>,
     means: &Means<'_>,
 ) -> Result<Finished, CliError> {
@@ -137,7 +138,7 @@ fn commands(means: &Means<'_>) -> Commands {
 pub(super) fn tell_end(
     finished: &Finished,
     means: &Means<'_>,
-    selected: &HashSet<RequestId>,
+    selected: &RequestIds,
     is_outside: impl Fn(&Row) -> bool,
 ) {
     let rows = || finished.ledger.rows();
@@ -150,8 +151,9 @@ pub(super) fn tell_end(
         selected: rows().filter(is_told).collect(),
         outside: rows().filter(|row| is_outside(row)).collect(),
         ledger: &means.target.ledger,
-        rate: means.target.settings.limits.rate,
+        limits: &means.target.settings.limits,
         is_rehearsal: means.target.is_rehearsal(),
+        elapsed: means.outputs.elapsed(),
         commands: &commands(means),
     };
     if let Some(unsaved) = &finished.unsaved {
@@ -159,8 +161,8 @@ pub(super) fn tell_end(
     }
     if let Some(cause) = finished.not_looked_up.first() {
         warn!(
-            "{} in doubt could not be looked up ({}); `monthend run` tries again; `monthend resolve` decides by hand",
-            finished.not_looked_up.len(),
+            "{} in doubt could not be looked up ({}); `monthend run` tries again, `monthend resolve` decides by hand",
+            count(finished.not_looked_up.len(), "row"),
             cause.text
         );
     }

@@ -94,11 +94,11 @@ pub(super) enum CliError {
     Combine(#[from] CombineError),
     #[error("cannot ask the server for its reports: {}", .0.text)]
     Audit(Cause),
-    #[error("files cannot be written to {}: {source}; nothing was sent", path.display())]
+    #[error("cannot write {}: {}; nothing was sent", path.display(), refusal(source))]
     Output { path: PathBuf, source: io::Error },
     #[error("{} holds reports of {holds}: a rehearsal and real reports are not compared", path.display())]
     Incomparable { path: PathBuf, holds: &'static str },
-    #[error("cannot write the page {}: {source}", path.display())]
+    #[error("cannot write the page {}: {}", path.display(), refusal(source))]
     Page { path: PathBuf, source: io::Error },
     #[error("{} is what the page is made from, and would be written over; give another file (--output)", .0.display())]
     OverInput(PathBuf),
@@ -115,8 +115,17 @@ fn new_file(error: &io::Error) -> String {
         io::ErrorKind::AlreadyExists => {
             "it is there already, and `init` never writes over a file; name another".to_owned()
         }
+        _ => refusal(error),
+    }
+}
+
+/// Why a file cannot be written, without the name under which it would have been written first.
+fn refusal(error: &io::Error) -> String {
+    match error.kind() {
         io::ErrorKind::NotFound => "its folder does not exist".to_owned(),
-        _ => error.to_string(),
+        _ => (error.to_string().split(" at path ").next())
+            .unwrap_or_default()
+            .to_owned(),
     }
 }
 
@@ -141,8 +150,21 @@ fn of_sandbox(ids: &[Oddity]) -> String {
 }
 
 fn lines(errors: &[LedgerError]) -> String {
-    let lines: Vec<String> = errors.iter().map(LedgerError::to_string).collect();
+    let lines: Vec<String> = errors.iter().map(of_ledger).collect();
     lines.join("\n")
+}
+
+fn of_ledger(error: &LedgerError) -> String {
+    match error {
+        LedgerError::NotALedger { path, .. } if is_manifest(path) => {
+            let path = path.display();
+            format!(
+                "{path} is a manifest, and a ledger is wanted here (a .csv file); `monthend status {path}` says where its \
+                 ledger is"
+            )
+        }
+        error => chain(error),
+    }
 }
 
 fn discovered(which: Discover) -> &'static str {
@@ -234,15 +256,10 @@ impl CliError {
 
     /// What happened, on one line where it is not several things.
     pub(super) fn text(&self) -> String {
-        if let CliError::Ledger(LedgerError::NotALedger { path, .. }) = self
-            && is_manifest(path)
-        {
-            let path = path.display();
-            return format!(
-                "{path} is a manifest, and a ledger is wanted here; `monthend status {path}` says where its ledger is"
-            );
+        match self {
+            CliError::Ledger(error) => of_ledger(error),
+            error => chain(error),
         }
-        chain(self)
     }
 }
 
@@ -275,7 +292,7 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
             )
         }
         StopReason::Pacing(StopCause::ServerDown { failures }) => format!(
-            "the server does not answer: {failures} requests in a row failed \
+            "the server is down: {failures} requests in a row failed \
              (retry.max_consecutive_failures); run the same command again to continue once it is back"
         ),
         StopReason::Pacing(StopCause::Stalled { since }) => format!(

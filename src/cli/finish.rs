@@ -1,9 +1,7 @@
 //! What `run`, `retry` and `collect` do once their work is done.
 
-use std::collections::HashSet;
-
 use super::{collection::Collection, drive::tell_end, error::CliError, exit::Exit, work::Means};
-use crate::{ledger::Row, request::RequestId, runner::Finished};
+use crate::{ledger::Row, request::RequestIds, runner::Finished};
 
 /// The end of the work: the words, the files that are made of all files, and what the outputs are told.
 ///
@@ -13,7 +11,7 @@ pub(super) fn finish(
     finished: Finished,
     exit: Exit,
     means: &Means<'_>,
-    selected: HashSet<RequestId>,
+    selected: RequestIds,
     is_outside: impl Fn(&Row) -> bool,
     collection: Option<&Collection>,
 ) -> Result<Exit, CliError> {

@@ -16,6 +16,7 @@ use crate::{
     history,
     ledger::{Ledger, LedgerError, LedgerFile, Lock, Part, merge as unite, merged_name, real_path},
     output::console,
+    text::count,
     whole_file,
 };
 
@@ -62,8 +63,8 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
     let text = format!(
         "{}: {} from {}\n",
         args.output.display(),
-        counted(united.len(), "row"),
-        counted(parts.len(), "ledger"),
+        count(united.len(), "row"),
+        count(parts.len(), "ledger"),
     );
     console::say(&text);
     Ok(Exit::Success)
@@ -204,9 +205,4 @@ fn put_away(rescued: &Path, merged: &Path) {
     if let Err(e) = std::fs::rename(rescued, merged) {
         warn!("{} could not be renamed: {e}", rescued.display());
     }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
 }

@@ -2,9 +2,9 @@
 
 use std::{
     cell::{OnceCell, RefCell},
-    collections::HashSet,
     io,
     path::Path,
+    time::Duration,
 };
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -27,7 +27,7 @@ use crate::{
     },
     pacing::Stats,
     plan::{Selection, Who},
-    request::RequestId,
+    request::RequestIds,
     runner::{Finished, MaxFailures},
     settings::Settings,
 };
@@ -56,7 +56,7 @@ enum Rows {
     /// The work has not begun.
     Waiting(Vec<Row>),
     /// After the work.
-    Worked(Box<Finished>, HashSet<RequestId>),
+    Worked(Box<Finished>, RequestIds),
 }
 
 /// What a command does about reports.
@@ -139,6 +139,12 @@ impl Outputs {
         })
     }
 
+    /// How long the command has been at work.
+    pub(super) fn elapsed(&self) -> Duration {
+        let elapsed = Utc::now() - self.about.began_at;
+        elapsed.to_std().unwrap_or_default()
+    }
+
     /// The ledger is held, and the server is known.
     pub(super) fn begin(&self, target: &Target, held: &HeldLedger) {
         let base_url = target.settings.api.base_url.to_string();
@@ -163,13 +169,13 @@ impl Outputs {
     }
 
     /// The command ends before its work: these rows were selected, and nothing was done about them.
-    pub(super) fn waiting(&self, ledger: &Ledger, selected: &HashSet<RequestId>) {
+    pub(super) fn waiting(&self, ledger: &Ledger, selected: &RequestIds) {
         let rows = ledger.rows().filter(|row| selected.contains(&row.key()));
         *self.rows.borrow_mut() = Rows::Waiting(rows.cloned().collect());
     }
 
     /// The work is done.
-    pub(super) fn worked(&self, finished: Finished, selected: HashSet<RequestId>) {
+    pub(super) fn worked(&self, finished: Finished, selected: RequestIds) {
         *self.rows.borrow_mut() = Rows::Worked(Box::new(finished), selected);
     }
 

@@ -54,10 +54,10 @@ pub(super) fn checked(
         try_document(path).map_err(failed)?;
         let place = real(path).map_err(failed)?;
         if let Some((other, _)) = taken.iter().find(|(_, other)| is_same(other, &place)) {
-            let why = format!("{option} names a file that is {other} already");
+            let why = format!("{option} cannot be the same file as {other}");
             return Err(failed(io::Error::other(why)));
         }
-        taken.push((format!("that of {option}"), place.clone()));
+        taken.push((option.to_owned(), place.clone()));
         places.push((kind, place));
     }
     Ok(places)
@@ -69,10 +69,10 @@ fn files_of_ours(combine: Option<&Path>, target: &Target) -> Vec<(String, PathBu
     let ledger = real_ledger(&target.ledger).unwrap_or_else(|_| target.ledger.clone());
     let mut files = vec![("the manifest".to_owned(), target.manifest.0.clone())];
     files.extend(files_of_ledger(&ledger).map(|(name, path)| (name.to_owned(), path)));
-    files.extend(combine.map(|path| ("that of --combine".to_owned(), path.to_owned())));
+    files.extend(combine.map(|path| ("--combine".to_owned(), path.to_owned())));
     let named = VARIABLES.iter().filter_map(|name| {
         let path = env::var_os(name).filter(|path| !path.is_empty())?;
-        Some((format!("that of {name}"), PathBuf::from(path)))
+        Some(((*name).to_owned(), PathBuf::from(path)))
     });
     files.extend(named);
     let files = files.into_iter();

@@ -56,9 +56,7 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
     let reading = reading.unwrap_or_default();
     tell_repairs(&target.ledger, &reading, Then::Left);
     let plan = Plan::expand(&manifest, &discovered)?;
-    let selected = selection.of_plan(&plan, &manifest, &discovered, &reading.ledger)?;
-    let requests = plan.requests().iter();
-    let selected: Vec<&Planned> = requests.filter(|p| selected.contains(&p.id)).collect();
+    let selected = selection.planned_of(&plan, &manifest, &discovered, &reading.ledger)?;
     let is_sent = |p: &&&Planned| Action::for_row(reading.ledger.get(p.id)) == Action::Send;
     let sends = selected.iter().filter(is_sent).count();
     let warnings = warn_of_plan(&manifest, &plan, &args.calendar, sends);

@@ -1,7 +1,5 @@
 //! `monthend run`
 
-use std::collections::HashSet;
-
 use tracing::info;
 
 use super::{
@@ -26,7 +24,7 @@ use crate::{
     ledger::{Ledger, Row, State},
     manifest::Manifest,
     plan::{Agenda, Plan, Selection},
-    request::RequestId,
+    request::RequestIds,
     runner::Creates,
 };
 
@@ -142,11 +140,13 @@ async fn converge(
 }
 
 /// The unfinished rows that the plan does not have.
-fn left_outside(ledger: &Ledger, plan: &Plan) -> HashSet<RequestId> {
-    let planned: HashSet<_> = plan.requests().iter().map(|planned| planned.id).collect();
+fn left_outside(ledger: &Ledger, plan: &Plan) -> RequestIds {
     let unfinished = ledger
         .rows()
         .filter(|row| !matches!(row.state, State::Created(_)));
-    let ids = unfinished.map(Row::key);
-    ids.filter(|id| !planned.contains(id)).collect()
+    let mut outside: RequestIds = unfinished.map(Row::key).collect();
+    for planned in plan.requests() {
+        outside.remove(&planned.id);
+    }
+    outside
 }

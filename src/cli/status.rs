@@ -28,11 +28,7 @@ pub(super) fn status(args: &StatusArgs) -> Result<Exit, CliError> {
     if let Some(request_id) = args.history {
         return history(args, &path, request_id, &reading.ledger);
     }
-    let selected = selection.of_ledger(&reading.ledger)?;
-    let rows = reading
-        .ledger
-        .rows()
-        .filter(|row| selected.contains(&row.key()));
+    let rows = selection.rows_of(&reading.ledger)?;
     let view = StatusView::new(path.display().to_string(), rows);
     let text = match args.format() {
         PlanFormat::Table => view.table(),

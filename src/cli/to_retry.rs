@@ -1,7 +1,5 @@
 //! Which rows `retry` is about.
 
-use std::collections::HashSet;
-
 use chrono::{DateTime, Utc};
 use tracing::info;
 
@@ -9,7 +7,7 @@ use super::args::RetryArgs;
 use crate::{
     ledger::{Ledger, Place, Reading, Row, State},
     plan::{Agenda, UnknownRequest},
-    request::RequestId,
+    request::RequestIds,
 };
 
 /// What is left to do of the selected rows, and with `--recreate-failed`, of those whose report could not be made: each of
@@ -19,7 +17,7 @@ use crate::{
 /// The ledger's torn line is of a request that only a plan can name.
 pub(super) fn to_retry(
     mut reading: Reading,
-    selected: &HashSet<RequestId>,
+    selected: &RequestIds,
     args: &RetryArgs,
     on_given_up: impl Fn(&Row, DateTime<Utc>),
 ) -> Result<Agenda, UnknownRequest> {
@@ -48,7 +46,7 @@ fn tell_nothing_to_do(agenda: &Agenda) {
 /// Gives up the reports of `selected` that the server could not make, as `resolve --resend --replace` does.
 fn give_up_failed(
     ledger: &mut Ledger,
-    selected: &HashSet<RequestId>,
+    selected: &RequestIds,
     on_given_up: impl Fn(&Row, DateTime<Utc>),
 ) {
     let failed = ledger.places().filter(|(_, row)| {

@@ -98,14 +98,6 @@ impl Clocks {
         }
     }
 
-    /// The moment that lies `ago` before `moment`; it may be before this process began.
-    pub fn before(moment: Moment, ago: TimeDelta) -> Moment {
-        Moment {
-            since_base: moment.since_base - ago,
-            ..moment
-        }
-    }
-
     /// A report with this stamp was seen at `at`: its clock had shown it by then.
     pub fn seen(&mut self, stamp: DateTime<Utc>, at: Moment) {
         if at.era == self.era
@@ -165,8 +157,23 @@ impl Clocks {
         self.compare(stamp, sent, (TimeDelta::zero(), MARGIN))
     }
 
-    /// The same against a create of an earlier process, whose moment is known by the server's other clock only.
-    pub fn age_by_date(&self, stamp: DateTime<Utc>, sent: Moment) -> Age {
+    /// The same against a create of an earlier process, which left when the clock behind the server's `Date` showed
+    /// `intent`. That clock shows `date` at `now`.
+    pub fn age_by_date(
+        &self,
+        stamp: DateTime<Utc>,
+        intent: DateTime<Utc>,
+        (date, now): (DateTime<Utc>, Moment),
+    ) -> Age {
+        if intent - date > COARSE_DATE {
+            return Age::Unknown; // whoever dated it had another clock
+        }
+        // Each process reads whole seconds of that clock, so a create that has just left may seem to be still ahead.
+        let ago = (date - intent).max(TimeDelta::zero());
+        let sent = Moment {
+            since_base: now.since_base - ago,
+            ..now
+        };
         self.compare(stamp, sent, (COARSE_DATE, MARGIN_BY_DATE))
     }
 }
@@ -243,6 +250,25 @@ mod tests {
         desk.clocks.seen(at(-600.0), now);
         assert_eq!(desk.clocks.age(at(-600.0), sent), Age::Unknown);
         assert_eq!(desk.clocks.age(at(-1200.0), sent), Age::Before);
+    }
+
+    /// Two processes that read the same `Date` may know its clock to a second's difference.
+    #[test]
+    fn an_intent_that_seems_to_lie_a_little_ahead_has_just_left() {
+        let mut desk = Desk::new();
+        let sent = desk.moment(1.0);
+        let now = desk.moment(2.0);
+        desk.clocks.seen(at(1.5), now);
+        desk.clocks.made_after(at(1.5), sent);
+        let age = |stamp, intent| {
+            let date = (at(2.0), now);
+            desk.clocks.age_by_date(at(stamp), at(intent), date)
+        };
+        for (intent, expected) in [(1.0, Age::After), (2.0, Age::About), (2.9, Age::About)] {
+            assert_eq!(age(1.7, intent), expected, "{intent}");
+            assert_eq!(age(-70.0, intent), Age::Before, "{intent}");
+        }
+        assert_eq!(age(1.7, 5.5), Age::Unknown, "another clock");
     }
 
     /// While a computer sleeps the monotonic clock stands still: what was compared before says nothing after.

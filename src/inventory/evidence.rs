@@ -253,19 +253,14 @@ impl Evidence {
         self.clocks.borrow().age(stamp, sent)
     }
 
-    /// The same against a create of an earlier process, that left when the server's clock showed `intent`. The
-    /// server's clock shows `date` at `now`.
+    /// The same against a create of an earlier process, by what the server's `Date` showed when it left and shows now.
     pub(super) fn age_by_date(
         &self,
         stamp: DateTime<Utc>,
         intent: DateTime<Utc>,
-        (date, now): (DateTime<Utc>, Moment),
+        date: (DateTime<Utc>, Moment),
     ) -> Age {
-        if intent > date {
-            return Age::Unknown; // whoever dated it had another clock
-        }
-        let sent = Clocks::before(now, date - intent);
-        self.clocks.borrow().age_by_date(stamp, sent)
+        self.clocks.borrow().age_by_date(stamp, intent, date)
     }
 
     /// Who made a report: for a create of this process. While nothing of ours was seen, whoever made the ledger's reports

@@ -8,6 +8,7 @@ use super::{
     cell::restore,
     draft::Draft,
     line::Line,
+    texts::Texts,
     written::{WrittenDay, WrittenTime, truth, whole},
 };
 use crate::request::{ReportId, ReportIdError, is_spoilt_number};
@@ -27,7 +28,7 @@ pub(super) struct Entry {
     /// Writes the cell.
     pub(super) write: fn(&Row, &mut Line<'_>),
     /// Takes a cell that is not empty; the error says what would be right.
-    pub(super) read: fn(&mut Draft, &str) -> Result<(), String>,
+    pub(super) read: for<'t> fn(&mut Draft<'t>, &'t str) -> Result<(), String>,
 }
 
 /// Whether a file without a column can be a ledger.
@@ -64,20 +65,26 @@ macro_rules! columns {
 columns! {
     RequestId: "request_id", Required, "string", r#"{"required": true, "unique": true, "pattern": "r[0-9a-f]{16}"}"#,
         "Stable id of the request: a hash of organisation, type, dates and internal",
-        |row, line| line.plain(row.id()),
+        |row, line| line.id(row.id()),
         |draft, text| set(&mut draft.id, text, str::parse);
     Job: "job", Optional, "string", "",
         "The first job that names the request",
         |row, line| line.text(&row.job),
-        |draft, text| keep(&mut draft.job, text);
+        |draft, text| {
+            draft.job = draft.texts.word(text);
+            Ok(())
+        };
     SubPartner: "sub_partner", Optional, "string", "",
         "The sub-partner's label; empty where it has none",
         |row, line| line.text(row.label.as_deref().unwrap_or_default()),
-        |draft, text| keep(&mut draft.label, text);
+        |draft, text| {
+            draft.label = Some(draft.texts.word(text));
+            Ok(())
+        };
     SubPartnerOrgId: "sub_partner_org_id", Required, "string", "",
         "The sub-partner's organisation id; empty for the partner itself",
         |row, line| line.text(row.request().sub_partner.as_ref().map_or("", |org| org.as_str())),
-        |draft, text| set(&mut draft.org, text, str::parse);
+        |draft, text| set(&mut draft.org, text, |text| draft.texts.org(text));
     Type: "type", Required, "string", r#"{"required": true, "enum": ["PARTNER", "CUSTOMER", "USER"]}"#,
         "What the report is broken down by",
         |row, line| line.word(row.request().report_type.as_str()),
@@ -92,7 +99,7 @@ columns! {
         |draft, text| set(&mut draft.end, text, WrittenDay::read);
     Internal: "internal", Required, "boolean", r#"{"required": true}"#,
         "Whether internal organisations are included",
-        |row, line| line.plain(row.request().internal),
+        |row, line| line.word(if row.request().internal { "true" } else { "false" }),
         |draft, text| set(&mut draft.internal, text, truth);
     Status: "status", Required, "string", r#"{"required": true, "enum": ["created", "failed", "pending", "sending"]}"#,
         "created: the report exists; failed: see error; pending: not sent yet; sending: in doubt, a report may exist",
@@ -133,15 +140,15 @@ columns! {
     ReportStatus: "report_status", Optional, "string", "",
         "What the server said last of the report: IN_PROGRESS, COMPLETED, FAILED; empty: never asked",
         |row, line| line.text(&row.collected.status),
-        |draft, text| keep(&mut draft.collected.status, text);
+        |draft, text| own(&mut draft.collected.status, text);
     ReportFile: "report_file", Optional, "string", "",
         "The collected file, relative to the ledger's folder; empty until it is whole under that name",
         |row, line| line.text(&row.collected.file),
-        |draft, text| keep(&mut draft.collected.file, text);
+        |draft, text| own(&mut draft.collected.file, text);
     ReportSha256: "report_sha256", Optional, "string", r#"{"pattern": "[0-9a-f]{64}"}"#,
         "The SHA-256 of that file",
         |row, line| line.text(&row.collected.sha256),
-        |draft, text| keep(&mut draft.collected.sha256, text);
+        |draft, text| own(&mut draft.collected.sha256, text);
     IntentAt: "intent_at", Optional, "datetime", "",
         "When the earliest create whose outcome is unknown left, by the server's clock where known; empty once that is settled",
         |row, line| line.time(row.state.intent()),
@@ -149,7 +156,7 @@ columns! {
     ReportError: "report_error", Optional, "string", "",
         "Why a created report is not collected, one line; empty where it is, or where nothing was tried",
         |row, line| line.text(&row.collected.error),
-        |draft, text| keep(&mut draft.collected.error, text);
+        |draft, text| own(&mut draft.collected.error, text);
     ReportRows: "report_rows", Optional, "integer", r#"{"minimum": 0}"#,
         "Rows of the collected file without its header; 0 is a report that is there and empty",
         |row, line| line.optional(row.collected.rows),
@@ -182,17 +189,23 @@ pub(super) fn write(row: &Row, line: &mut Line<'_>) {
     }
 }
 
-/// Reads the cells of `columns`; `cell_of` gives a column's raw text, empty where the line has none.
+/// Reads the cells of `columns`; `cell_of` gives a column's raw text, empty where the line has none. What repeats on many
+/// rows is kept in `texts`.
 ///
 /// # Errors
 /// The first cell that cannot be, with what would be right.
 pub(super) fn read<'a>(
     columns: impl IntoIterator<Item = Column>,
+    texts: &'a mut Texts,
     cell_of: impl Fn(Column) -> &'a str,
-) -> Result<Draft, BadCell> {
-    let mut draft = Draft::default();
+) -> Result<Draft<'a>, BadCell> {
+    let mut draft = Draft::new(texts);
     for column in columns {
-        let text = restore(cell_of(column));
+        let cell = cell_of(column);
+        if cell.is_empty() {
+            continue; // as half of them are
+        }
+        let text = restore(cell);
         if !text.is_empty() {
             (column.entry().read)(&mut draft, text)
                 .map_err(|why| BadCell::new(column.name(), text, why))?;
@@ -201,7 +214,12 @@ pub(super) fn read<'a>(
     Ok(draft)
 }
 
-fn keep(place: &mut String, text: &str) -> Result<(), String> {
+fn keep<'t>(place: &mut &'t str, text: &'t str) -> Result<(), String> {
+    *place = text;
+    Ok(())
+}
+
+fn own(place: &mut String, text: &str) -> Result<(), String> {
     text.clone_into(place);
     Ok(())
 }

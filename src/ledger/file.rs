@@ -2,8 +2,7 @@
 
 use std::{
     cell::RefCell,
-    fs::File,
-    io::{self, Read as _},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -11,8 +10,10 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Disk as _, FileDisk, Ledger, LedgerError, Lock, Reading, Row, Saved, Tampered,
-    peek::{read_bytes, real_path},
-    read, refuse_unmerged, save,
+    blocks::SIZE,
+    peek::{Hashed, len_of, open, real_path},
+    read::{read, read_from},
+    refuse_unmerged, save,
 };
 use crate::request::OrgId;
 
@@ -37,7 +38,7 @@ impl LedgerFile {
     /// [`LedgerError::Tampered`] where someone else changed the file since it was read: it is left as it is, and what
     /// was read is saved beside it.
     pub async fn write(&self, ledger: &Ledger, now: DateTime<Utc>) -> Result<(), LedgerError> {
-        if holds(&self.path, ledger).unwrap_or(false) {
+        if self.disk.holds(ledger.chunks()).unwrap_or(false) {
             self.as_read.take();
             return Ok(());
         }
@@ -97,16 +98,7 @@ impl LedgerFile {
     pub fn take(path: &Path, now: DateTime<Utc>) -> Result<(Self, Lock), LedgerError> {
         let path = real_path(path)?;
         let lock = Lock::take(&path, now)?;
-        let held = read_bytes(&path).and_then(|bytes| {
-            let reading = bytes.as_ref().map(|bytes| read(bytes, &path)).transpose()?;
-            Ok(LedgerFile {
-                disk: FileDisk::new(path.clone(), bytes.as_deref()),
-                path,
-                reading,
-                as_read: RefCell::new(bytes),
-            })
-        });
-        match held {
+        match LedgerFile::read(path) {
             Ok(held) => Ok((held, lock)),
             Err(e) => {
                 lock.release(now);
@@ -114,20 +106,44 @@ impl LedgerFile {
             }
         }
     }
+
+    /// Reads the file at `path`, which nobody else may write.
+    fn read(path: PathBuf) -> Result<Self, LedgerError> {
+        let Some(file) = open(&path)? else {
+            return Ok(LedgerFile {
+                disk: FileDisk::new(path.clone(), None),
+                path,
+                reading: None,
+                as_read: RefCell::default(),
+            });
+        };
+        let len = len_of(&file);
+        let mut file = Kept {
+            source: Hashed::new(file),
+            bytes: Vec::with_capacity(len),
+        };
+        let reading = read_from(&mut file, len, &path, SIZE)?;
+        Ok(LedgerFile {
+            disk: FileDisk::of(path.clone(), Some(file.source.digest)),
+            path,
+            reading: Some(reading),
+            as_read: RefCell::new(Some(file.bytes)),
+        })
+    }
 }
 
-/// Whether the file at `path` is exactly `ledger` at rest.
-fn holds(path: &Path, ledger: &Ledger) -> io::Result<bool> {
-    let mut file = File::open(path)?;
-    let mut held = Vec::new();
-    for piece in ledger.chunks() {
-        held.resize(piece.len(), 0);
-        match file.read_exact(&mut held) {
-            Ok(()) if held == piece => {}
-            _ => return Ok(false),
-        }
+/// A file whose bytes are kept while they are read.
+struct Kept<R> {
+    source: R,
+    bytes: Vec<u8>,
+}
+
+impl<R: io::Read> io::Read for Kept<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(into)?;
+        self.bytes.extend_from_slice(&into[..read]);
+        Ok(read)
     }
-    Ok(file.read(&mut [0])? == 0)
 }
 
 /// Refuses to mix reports of the sandbox with those of a real server; `ledger` is what the file at `path` holds.

@@ -1,16 +1,15 @@
 //! The first line of a ledger: which cell belongs to which column.
 
-use std::{borrow::Cow, path::Path, sync::Arc};
-
-use foldhash::{HashMap, HashSet};
+use std::{borrow::Cow, path::Path};
 
 use super::{
-    BadCell, Column, LedgerError, Row, Spelling, column,
+    BadCell, Column, LedgerError, Row, column,
     draft::Draft,
     lines::{End, Line, Separator, cells},
+    spelling::Spelled,
+    texts::Texts,
     written::{WrittenDay, WrittenTime},
 };
-use crate::request::OrgId;
 
 /// Which cell of a line belongs to which column.
 pub(super) struct Header {
@@ -106,33 +105,23 @@ impl Header {
         cells
     }
 
-    /// The row that `cells` make; `spelling` learns how a spreadsheet wrote them.
+    /// The row that `cells` make, and how a spreadsheet wrote them.
     pub(super) fn row(
         &self,
         cells: &[Cow<'_, str>],
         texts: &mut Texts,
-        number: u64,
-        spelling: &mut Spelling,
-    ) -> Result<Row, BadCell> {
+    ) -> Result<(Row, Spelled), BadCell> {
         let extra = self.extra.iter().map(|(place, _)| {
             cells
                 .get(*place)
                 .map_or_else(String::new, |cell| super::restore(cell).to_owned())
         });
-        let draft = column::read(Column::ALL, |column| self.cell(cells, column))?;
-        let (spelled, lost_time) = (spelled(&draft), draft.lost_time);
-        let mut row = draft.into_row(extra.collect())?;
-        if let Some(column) = spelled {
-            spelling.note(number, column, self.cell(cells, column));
-        }
-        if lost_time {
-            spelling.lose();
-        }
-        row.job = texts.share(&row.job);
-        row.label = row.label.map(|label| texts.share(&label));
-        let org = row.request.sub_partner.take();
-        row.request.sub_partner = org.map(|org| texts.share_org(org));
-        Ok(row)
+        let draft = column::read(Column::ALL, texts, |column| self.cell(cells, column))?;
+        let spelled = Spelled {
+            sheet: spelled(&draft).map(|column| (column, self.cell(cells, column).to_owned())),
+            lost_time: draft.lost_time,
+        };
+        Ok((draft.into_row(extra.collect())?, spelled))
     }
 
     /// Whether a line with these cells has one of this column.
@@ -148,7 +137,7 @@ impl Header {
 }
 
 /// The first column whose cell a spreadsheet has written in its own way.
-fn spelled(draft: &Draft) -> Option<Column> {
+fn spelled(draft: &Draft<'_>) -> Option<Column> {
     let is_sheet_day = |day: &Option<WrittenDay>| day.as_ref().is_some_and(|d| d.text().is_some());
     let is_sheet_time = |time: &Option<WrittenTime>| matches!(time, Some(WrittenTime::Sheet(_)));
     [
@@ -174,31 +163,5 @@ fn what_else(bytes: &[u8]) -> Option<&'static str> {
             "its lines end in a carriage return alone (\"CSV Macintosh\"); save it as CSV UTF-8",
         ),
         _ => None,
-    }
-}
-
-/// Job names, labels and organisations repeat on many rows: one copy of each is kept.
-#[derive(Default)]
-pub(super) struct Texts {
-    words: HashSet<Arc<str>>,
-    /// By how they are spelled: spellings of one organisation are equal.
-    orgs: HashMap<Box<str>, OrgId>,
-}
-
-impl Texts {
-    pub(super) fn share(&mut self, text: &Arc<str>) -> Arc<str> {
-        if let Some(known) = self.words.get(text) {
-            return Arc::clone(known);
-        }
-        self.words.insert(Arc::clone(text));
-        Arc::clone(text)
-    }
-
-    fn share_org(&mut self, org: OrgId) -> OrgId {
-        if let Some(known) = self.orgs.get(org.as_str()) {
-            return known.clone();
-        }
-        self.orgs.insert(org.as_str().into(), org.clone());
-        org
     }
 }

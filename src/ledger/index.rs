@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher as _, Hash};
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
+use hashbrown::{HashTable, hash_table::Entry};
 
 use super::{Place, Row};
 
@@ -33,11 +33,17 @@ impl<I: Hash + Eq> Index<I> {
         let Some(id) = (self.id_of)(place.of(rows)) else {
             return;
         };
-        if self.find(id, rows).is_some() {
-            return;
-        }
+        let is_it = |place: &Place| (self.id_of)(place.of(rows)) == Some(id);
         let hash_of = |place: &Place| (self.id_of)(place.of(rows)).map_or(0, hash);
-        self.places.insert_unique(hash(id), place, hash_of);
+        if let Entry::Vacant(free) = self.places.entry(hash(id), is_it, hash_of) {
+            free.insert(place);
+        }
+    }
+
+    /// Makes room for `more` rows.
+    pub(super) fn reserve(&mut self, more: usize, rows: &[Row]) {
+        let hash_of = |place: &Place| (self.id_of)(place.of(rows)).map_or(0, hash);
+        self.places.reserve(more, hash_of);
     }
 
     /// Forgets the row at `place`, before it changes.

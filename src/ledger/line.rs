@@ -3,9 +3,10 @@
 use std::{fmt::Display, io::Write as _};
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Timelike as _, Utc};
+use memchr::{memchr2, memchr3};
 
 use super::cell::neutralise;
-use crate::request::spell_day;
+use crate::request::{RequestId, spell_day};
 
 /// A line while its cells are written.
 pub(super) struct Line<'o> {
@@ -41,6 +42,12 @@ impl<'o> Line<'o> {
         self.out.extend_from_slice(word.as_bytes());
     }
 
+    /// The id of a request.
+    pub(super) fn id(&mut self, id: RequestId) {
+        self.begin_cell();
+        self.out.extend_from_slice(&id.spell());
+    }
+
     /// A value that may be missing.
     pub(super) fn optional(&mut self, value: Option<impl Display>) {
         match value {
@@ -56,8 +63,8 @@ impl<'o> Line<'o> {
 
     /// Text as it stands, in quotes where it needs them.
     pub(super) fn raw(&mut self, text: &str) {
-        let is_special = |byte: &u8| matches!(byte, b',' | b'"' | b'\n' | b'\r' | 0);
-        if !text.as_bytes().iter().any(is_special) {
+        let bytes = text.as_bytes();
+        if memchr3(b',', b'"', b'\n', bytes).is_none() && memchr2(b'\r', 0, bytes).is_none() {
             return self.word(text);
         }
         self.begin_cell();

@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt};
 
+use memchr::{memchr, memchr_iter, memchr2};
+
 use super::Column;
 
 /// What stands between the cells of a line: a comma, and in what spreadsheets save, also others.
@@ -29,7 +31,7 @@ impl fmt::Display for Separator {
 
 /// A stretch of the file: one record, or one run of zero bytes.
 pub(super) struct Line<'a> {
-    /// From 1; a quoted cell may hold line feeds, so a record can take several.
+    /// Of its first line; a quoted cell may hold line feeds, so a record can take several.
     pub(super) number: u64,
     pub(super) bytes: &'a [u8],
     pub(super) end: End,
@@ -48,7 +50,7 @@ pub(super) enum End {
 /// Splits bytes into records, minding quotes, and runs of zero bytes.
 pub(super) struct Lines<'a> {
     /// What stands between cells.
-    pub(super) separator: Separator,
+    separator: Separator,
     rest: &'a [u8],
     number: u64,
     /// Where the last record began.
@@ -56,13 +58,24 @@ pub(super) struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    /// The records of `bytes`, the first of which is on line `number`.
+    pub(super) fn new(bytes: &'a [u8], separator: Separator, number: u64) -> Self {
         Lines {
-            separator: Separator::Comma,
+            separator,
             rest: bytes,
-            number: 1,
-            last: (bytes, 1),
+            number,
+            last: (bytes, number),
         }
+    }
+
+    /// What follows the last record.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// The line that follows the last record.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
     /// The last record once more, only as far as its first line feed, whatever the quotes say.
@@ -76,10 +89,9 @@ impl<'a> Lines<'a> {
         let number = self.number;
         self.last = (self.rest, number);
         // Most records are one line without quotes: its end is found without looking at each byte.
-        if let Some(at) = self.rest.iter().position(|b| *b == b'\n')
+        if let Some(at) = memchr(b'\n', self.rest)
             && let line = &self.rest[..at]
-            && !line.contains(&b'"')
-            && !line.contains(&0)
+            && memchr2(b'"', 0, line).is_none()
         {
             (self.rest, self.number) = (&self.rest[at + 1..], number + 1);
             return Line {
@@ -160,8 +172,13 @@ impl Within {
 /// longer than all the rest, and this way records and cells are split by the same rule.
 pub(super) fn cells(record: &str, separator: Separator) -> Vec<Cow<'_, str>> {
     let mut cells = Vec::with_capacity(Column::ALL.len() + 1);
-    if !record.contains('"') {
-        cells.extend(record.split(char::from(separator as u8)).map(Cow::Borrowed));
+    if memchr(b'"', record.as_bytes()).is_none() {
+        let mut begin = 0;
+        for end in memchr_iter(separator as u8, record.as_bytes()) {
+            cells.push(Cow::Borrowed(&record[begin..end]));
+            begin = end + 1;
+        }
+        cells.push(Cow::Borrowed(&record[begin..]));
         return cells;
     }
     let mut cell = String::new();

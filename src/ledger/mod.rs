@@ -12,7 +12,9 @@
 //!
 //! Why a row failed, and what happens to it next, is not known here.
 
+mod ahead;
 mod bad_cell;
+mod blocks;
 mod cell;
 mod column;
 mod conflict;
@@ -25,6 +27,7 @@ mod holder;
 mod index;
 mod journal;
 mod line;
+mod line_reader;
 mod lines;
 mod lock;
 mod merge;
@@ -41,6 +44,7 @@ mod schema;
 mod spelling;
 mod state;
 mod table;
+mod texts;
 mod written;
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! What the cells of a row make together, checked.
 
-use std::sync::Arc;
-
 use chrono::{Datelike as _, NaiveDate};
 
 use super::{
@@ -15,7 +13,7 @@ use crate::{
     request::{Period, Request, RequestId},
 };
 
-impl Draft {
+impl Draft<'_> {
     /// What the row asks for, checked against its `request_id`.
     ///
     /// # Errors
@@ -94,13 +92,13 @@ impl Draft {
         );
         let allowed = std::array::from_fn(|n| first[n] && last[n]);
         let time = |time: Option<WrittenTime>| time?.earliest(allowed, period.end());
-        let (replaces, text) = read_error(&self.error);
+        let (replaces, text) = read_error(self.error);
         let reason = Rare::from(Reason {
-            code: self.code,
+            code: self.code.to_owned(),
             text: text.to_owned(),
         });
         let intent = time(self.intent_at);
-        let state = match (&*self.status, self.report_id) {
+        let state = match (self.status, self.report_id) {
             ("created", Some(id)) => State::Created(id),
             ("created", None) => {
                 let why = "a created row needs the report's id";
@@ -137,15 +135,14 @@ impl Draft {
                 return Err(BadCell::new(Column::Status.name(), word, why));
             }
         };
-        let filled = |text: String| Some(text).filter(|text| !text.is_empty());
         Ok(Row {
-            job: self.job.into(),
-            label: filled(self.label).map(Arc::from),
+            job: self.job,
+            label: self.label,
             state,
             replaces: replaces.into(),
             last_answer: LastAnswer {
                 http_status: self.http_status,
-                tracking_id: filled(self.tracking_id).map(Into::into),
+                tracking_id: (!self.tracking_id.is_empty()).then(|| self.tracking_id.into()),
             },
             attempts: self.attempts.unwrap_or(0),
             updated_at: time(self.updated_at),

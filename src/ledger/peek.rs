@@ -1,13 +1,14 @@
 //! A ledger on the disk, looked at without holding it.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
 use sha2::{Digest as _, Sha256};
 
-use super::{LedgerError, Reading, read};
+use super::{LedgerError, Reading, blocks::SIZE, read::read_from};
 use crate::{text::hexadecimal, whole_file::folder_of};
 
 /// Where the ledger at `path` really lies: a link and what it leads to are one ledger, with one lock. The file need
@@ -37,8 +38,9 @@ pub fn real_path(path: &Path) -> Result<PathBuf, LedgerError> {
 /// # Errors
 /// The file cannot be read or is no ledger.
 pub fn read_file(path: &Path) -> Result<Option<Reading>, LedgerError> {
-    let bytes = read_bytes(path)?;
-    bytes.map(|bytes| read(&bytes, path)).transpose()
+    let file = open(path)?;
+    file.map(|file| read_from(&file, len_of(&file), path, SIZE))
+        .transpose()
 }
 
 /// As [`read_file`], with the SHA-256 of the bytes that were read, in hexadecimal digits.
@@ -46,31 +48,64 @@ pub fn read_file(path: &Path) -> Result<Option<Reading>, LedgerError> {
 /// # Errors
 /// As [`read_file`].
 pub fn read_file_with_hash(path: &Path) -> Result<Option<(Reading, String)>, LedgerError> {
-    let Some(bytes) = read_bytes(path)? else {
+    let Some(file) = open(path)? else {
         return Ok(None);
     };
-    let hash = hexadecimal(&Sha256::digest(&bytes));
-    Ok(Some((read(&bytes, path)?, hash)))
+    let len = len_of(&file);
+    let mut file = Hashed::new(file);
+    let reading = read_from(&mut file, len, path, SIZE)?;
+    Ok(Some((reading, hexadecimal(&file.digest.finalize()))))
 }
 
-pub(super) fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, LedgerError> {
+/// The file at `path`; `None` where there is none.
+pub(super) fn open(path: &Path) -> Result<Option<File>, LedgerError> {
     // Reading a pipe would wait for its other end.
-    let bytes = match fs::metadata(path) {
+    let file = match fs::metadata(path) {
         Ok(found) if !found.is_file() => {
             return Err(LedgerError::NotALedger {
                 path: path.to_owned(),
                 why: "it is not a regular file".to_owned(),
             });
         }
-        found => found.and_then(|_| fs::read(path)),
+        found => found.and_then(|_| File::open(path)),
     };
-    match bytes {
-        Ok(bytes) => Ok(Some(bytes)),
+    match file {
+        Ok(file) => Ok(Some(file)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(LedgerError::Io {
             doing: "read the ledger",
             path: path.to_owned(),
             source,
         }),
+    }
+}
+
+/// About how many bytes a file has, to make room for them.
+pub(super) fn len_of(file: &File) -> usize {
+    let len = file.metadata().map_or(0, |found| found.len());
+    usize::try_from(len).unwrap_or_default()
+}
+
+/// A file whose bytes are hashed while they are read.
+pub(super) struct Hashed<R> {
+    source: R,
+    /// Of the bytes that were read.
+    pub(super) digest: Sha256,
+}
+
+impl<R> Hashed<R> {
+    pub(super) fn new(source: R) -> Self {
+        Hashed {
+            source,
+            digest: Sha256::new(),
+        }
+    }
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(into)?;
+        self.digest.update(&into[..read]);
+        Ok(read)
     }
 }

@@ -11,16 +11,20 @@ use std::{
     borrow::Cow,
     collections::{BTreeSet, HashMap},
     fmt,
+    io::Read,
     path::Path,
-    sync::Arc,
 };
 
 use chrono::{DateTime, Utc};
 
 use super::{
-    Column, Ledger, LedgerError, Place, Row, Spelling, State, column,
-    header::{Header, Texts},
+    Column, Ledger, LedgerError, Place, Row, Spelling, State,
+    ahead::{Piece, read_ahead},
+    blocks::{self, Block, Blocks},
+    column,
+    line_reader::{BlockRead, LineReader},
     lines::{End, Line, Lines, Separator},
+    spelling::Spelled,
 };
 use crate::request::{ReportId, RequestId};
 
@@ -105,37 +109,47 @@ impl fmt::Display for Repair {
 /// [`LedgerError::NotALedger`] where the header is not a ledger's, [`LedgerError::Damaged`] with the line for
 /// damage that no crash leaves.
 pub fn read(bytes: &[u8], path: &Path) -> Result<Reading, LedgerError> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut lines = Lines::new(bytes);
-    let header = Header::read(lines.next(), path)?;
-    lines.separator = header.separator;
+    read_from(bytes, bytes.len(), path, blocks::SIZE)
+}
+
+/// As [`read`], from where the bytes come, about `len` of them, in blocks of `size` bytes.
+///
+/// # Errors
+/// As there, and [`LedgerError::Io`].
+pub(super) fn read_from(
+    source: impl Read + Send,
+    len: usize,
+    path: &Path,
+    size: usize,
+) -> Result<Reading, LedgerError> {
+    let mut blocks = Blocks::new(source, path, size);
+    let header = blocks.header()?;
     let mut reader = Reader {
         path,
-        header,
+        len,
         reading: Reading::default(),
-        texts: Texts::default(),
+        lines: LineReader::new(&header),
         after_zeros: false,
         last_intent: None,
         named_on: Vec::new(),
         released: HashMap::new(),
     };
-    reader.reading.ledger = Ledger::new(reader.header.extra_names());
-    let separator = reader.header.separator;
-    reader.reading.spelling.separator = Some(separator).filter(|it| *it != Separator::Comma);
-    while let Some(line) = lines.next() {
-        // Zeros may have taken the quote that the rest of a line is within: it must not take in whole ones.
-        let broken = reader.after_zeros && line.end != End::Zeros && reader.row(&line).is_err();
-        reader.take(&if broken { lines.shorten() } else { line })?;
-    }
+    reader.reading.ledger = Ledger::new(header.extra_names());
+    reader.reading.spelling.separator = Some(header.separator).filter(|it| *it != Separator::Comma);
+    read_ahead(blocks, &header, |piece| match piece {
+        Piece::Read(block) => reader.block(block),
+        Piece::Rest(block) => reader.rest(&block),
+    })?;
     reader.reading.ledger.drop_empty_columns();
     Ok(reader.reading)
 }
 
 struct Reader<'a> {
     path: &'a Path,
-    header: Header,
+    /// About how many bytes the file has.
+    len: usize,
     reading: Reading,
-    texts: Texts,
+    lines: LineReader<'a>,
     after_zeros: bool,
     /// The latest intent of the lines that a run appended. A torn line came after them, so its own was not
     /// earlier.
@@ -147,166 +161,156 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn take(&mut self, line: &Line<'_>) -> Result<(), LedgerError> {
-        if line.end == End::Zeros {
-            self.after_zeros = true;
-            self.repaired(line, RepairKind::Dropped);
-            return Ok(());
+    /// Takes what a block of whole records says.
+    fn block(&mut self, block: BlockRead) -> Result<(), LedgerError> {
+        if self.reading.ledger.is_empty() {
+            // The other blocks are like the first one, and a little room to spare costs less than to find out late.
+            let rows = self.len / block.bytes * block.rows.len();
+            self.reading.ledger.reserve(rows + rows / 16);
         }
-        if self.header.is_blank(line.bytes) {
-            return Ok(()); // no damage: spreadsheets write rows of empty cells, too
+        for (number, row, spelled) in block.rows {
+            self.whole(number, End::LineFeed, row, spelled)?;
         }
-        if let Some(swallowed) = self.swallowed(line) {
-            return Err(self.damaged(
-                line,
-                &format!("a quote is open and takes in the row on line {swallowed}; close it"),
-            ));
-        }
-        match self.row(line) {
-            Ok(row) => self.whole(line, row),
-            Err(_) if self.after_zeros => {
-                // The rest of a line whose beginning the zeros took, and what an odd quote in it made of the next.
-                self.repaired(line, RepairKind::Dropped);
-                Ok(())
-            }
-            Err(_) if line.end == End::Torn => {
-                let kind = self.salvage(line)?;
-                self.repaired(line, kind);
-                Ok(())
-            }
-            Err(why) => Err(self.damaged(line, &why)),
+        match block.wrong {
+            Some((number, why)) => Err(self.damaged(number, &why)),
+            None => Ok(()),
         }
     }
 
-    /// The line of a row that stands within a cell of this record: no crash leaves that, and the row would be lost.
-    fn swallowed(&mut self, line: &Line<'_>) -> Option<u64> {
-        if self.after_zeros || !line.bytes.contains(&b'\n') {
-            return None;
+    /// Takes the rest of the file, where a crash may have left something.
+    fn rest(&mut self, rest: &Block) -> Result<(), LedgerError> {
+        let mut lines = Lines::new(&rest.bytes, self.lines.header.separator, rest.number);
+        while let Some(line) = lines.next() {
+            // Zeros may have taken the quote that the rest of a line is within: it must not take in whole ones.
+            let broken =
+                self.after_zeros && line.end != End::Zeros && self.lines.row(&line).is_err();
+            self.take(&if broken { lines.shorten() } else { line })?;
         }
-        let mut breaks = line.bytes.iter().enumerate().filter(|(_, b)| **b == b'\n');
-        let first = breaks.next()?;
-        // Where a note stands first, what follows its line breaks looks like a row: the same one.
-        let own = self.row(line).ok().map(|row| row.id());
-        let breaks = std::iter::once(first).chain(breaks);
-        for ((at, _), number) in breaks.zip(line.number + 1..) {
-            let mut inner = Lines::new(&line.bytes[at + 1..]);
-            inner.separator = self.header.separator;
-            let inner = inner.next()?;
-            if self.row(&inner).is_ok_and(|row| Some(row.id()) != own) {
-                return Some(number);
+        Ok(())
+    }
+
+    fn take(&mut self, line: &Line<'_>) -> Result<(), LedgerError> {
+        let number = line.number;
+        if line.end == End::Zeros {
+            self.after_zeros = true;
+            self.repaired(number, RepairKind::Dropped);
+            return Ok(());
+        }
+        if self.after_zeros || line.end == End::Torn {
+            return self.take_damaged(line);
+        }
+        match self.lines.whole(line) {
+            Ok(None) => Ok(()),
+            Ok(Some((row, spelled))) => self.whole(number, line.end, row, spelled),
+            Err(why) => Err(self.damaged(number, &why)),
+        }
+    }
+
+    /// Takes a line without a line feed, or one that comes after zero bytes.
+    fn take_damaged(&mut self, line: &Line<'_>) -> Result<(), LedgerError> {
+        let number = line.number;
+        if self.lines.header.is_blank(line.bytes) {
+            return Ok(());
+        }
+        if !self.after_zeros
+            && let Some(why) = self.lines.swallows(line)
+        {
+            return Err(self.damaged(number, &why));
+        }
+        match self.lines.row(line) {
+            Ok((row, spelled)) => return self.whole(number, line.end, row, spelled),
+            // The rest of a line whose beginning the zeros took, and what an odd quote in it made of the next.
+            Err(_) if self.after_zeros => self.repaired(number, RepairKind::Dropped),
+            Err(_) => {
+                let kind = self.salvage(line)?;
+                self.repaired(number, kind);
             }
         }
-        None
+        Ok(())
     }
 
     /// Folds a line that makes a row.
-    fn whole(&mut self, line: &Line<'_>, mut row: Row) -> Result<(), LedgerError> {
+    fn whole(
+        &mut self,
+        number: u64,
+        end: End,
+        mut row: Row,
+        spelled: Spelled,
+    ) -> Result<(), LedgerError> {
         self.after_zeros = false;
+        self.reading.spelling.note(number, spelled);
         let zeros_before = self
             .reading
             .repairs
             .iter()
             .any(|r| r.kind == RepairKind::Dropped);
-        let earlier = self.reading.ledger.get(row.id());
-        if zeros_before && earlier.is_none() {
+        let place = self.reading.ledger.place_of(&row);
+        if zeros_before && place.is_none() {
             return Err(self.damaged(
-                line,
+                number,
                 "rows before this line were overwritten with zero bytes",
             ));
         }
-        self.check_report(line, &row)?;
-        let earlier = self.reading.ledger.get(row.id());
+        let names_first = self.check_report(number, &row, place)?;
+        let earlier = place.map(|place| self.reading.ledger.row(place));
         if earlier.is_some() {
             self.last_intent = self.last_intent.max(row.state.intent());
         }
-        if line.end == End::Torn {
+        if end == End::Torn {
             if let Some(earlier) = earlier {
                 // The last cell may be cut: a note somewhere, an intent to nothing.
                 row.extra.clone_from(&earlier.extra);
                 row.state
                     .set_intent(row.state.intent().or(earlier.state.intent()));
             }
-            self.repaired(line, RepairKind::WholeLine);
+            self.repaired(number, RepairKind::WholeLine);
         }
-        self.fold(line, row);
+        let place = self.reading.ledger.fold_at(place, row);
+        if names_first {
+            let needed = self.named_on.len().max(place.index() + 1);
+            self.named_on.resize(needed, 0);
+            self.named_on[place.index()] = u32::try_from(number).unwrap_or(u32::MAX);
+        }
         Ok(())
     }
-
-    /// One report for one row, and one row for one report: no run writes anything else.
-    fn check_report(&mut self, line: &Line<'_>, row: &Row) -> Result<(), LedgerError> {
+    /// One report for one row, and one row for one report: no run writes anything else. `place` is that of the row's
+    /// request. Tells whether this is the first line to name the row's report.
+    fn check_report(
+        &mut self,
+        number: u64,
+        row: &Row,
+        place: Option<Place>,
+    ) -> Result<bool, LedgerError> {
         let Some(report) = row.state.report_id() else {
-            return Ok(());
+            return Ok(false);
         };
         let ledger = &self.reading.ledger;
         let named_on = |place: Place| self.named_on.get(place.index()).copied().unwrap_or(0);
-        let place = ledger.place(row.key());
         let before = place.and_then(|place| ledger.row(place).state.report_id());
         if let (Some(before), Some(place)) = (before, place)
             && before != report
         {
-            let number = named_on(place);
-            if !row.replaces.contains(before) && number > 0 {
+            let named_on = named_on(place);
+            if !row.replaces.contains(before) && named_on > 0 {
                 let why = format!(
-                    "line {number} holds another report id for this request; remove the line that is wrong"
+                    "line {named_on} holds another report id for this request; remove the line that is wrong"
                 );
-                return Err(self.damaged(line, &why));
+                return Err(self.damaged(number, &why));
             }
-            self.released.insert(before.clone(), (row.key(), number));
+            self.released.insert(before.clone(), (row.key(), named_on));
         }
-        let held = (ledger.holder(report)).map(|place| (ledger.row(place).key(), named_on(place)));
+        let holder = ledger.holder(report);
+        let held = holder.map(|place| (ledger.row(place).key(), named_on(place)));
         let owner = held.or_else(|| self.released.get(report).copied());
-        if let Some((owner, number)) = owner
+        if let Some((owner, named_on)) = owner
             && owner != row.key()
         {
             let why = format!(
-                "its report id stands on line {number} too, for another request; bring back the right one from a copy"
+                "its report id stands on line {named_on} too, for another request; bring back the right one from a copy"
             );
-            return Err(self.damaged(line, &why));
+            return Err(self.damaged(number, &why));
         }
-        Ok(())
-    }
-
-    /// Takes a row, whose report `line` may be the first to name.
-    fn fold(&mut self, line: &Line<'_>, row: Row) {
-        let (id, report) = (row.id(), row.state.report_id().cloned());
-        let held = report
-            .as_ref()
-            .and_then(|id| self.reading.ledger.holder(id));
-        self.reading.ledger.fold(row);
-        if report.is_some()
-            && held.is_none()
-            && let Some(place) = self.reading.ledger.place(id)
-        {
-            let needed = self.named_on.len().max(place.index() + 1);
-            self.named_on.resize(needed, 0);
-            self.named_on[place.index()] = u32::try_from(line.number).unwrap_or(u32::MAX);
-        }
-    }
-
-    fn row(&mut self, line: &Line<'_>) -> Result<Row, String> {
-        let text = std::str::from_utf8(line.bytes)
-            .map_err(|_| "not UTF-8; save the file as CSV with commas (UTF-8)".to_owned())?;
-        let cells = self.header.cells(text);
-        // Of a torn line that has fewer the last one may be cut, and still look right.
-        let fewest = match line.end {
-            End::LineFeed => self.header.fewest(),
-            End::Torn | End::Zeros => self.header.len,
-        };
-        if cells.len() > self.header.len || cells.len() < fewest {
-            return Err(format!(
-                "{} cells where the header has {}; restore the line from a copy",
-                cells.len(),
-                self.header.len
-            ));
-        }
-        self.header
-            .row(
-                &cells,
-                &mut self.texts,
-                line.number,
-                &mut self.reading.spelling,
-            )
-            .map_err(|bad| bad.to_string())
+        Ok(holder.is_none())
     }
 
     /// Keeps what a torn line says (docs/ledger.md): complete up to `report_id`, that counts; less, and
@@ -321,24 +325,27 @@ impl Reader<'_> {
             Err(e) => std::str::from_utf8(&bytes[..e.valid_up_to()]).unwrap_or_default(),
         };
         // The last cell may be cut; all before it are whole.
-        let mut whole = self.header.cells(valid);
+        let mut whole = self.lines.header.cells(valid);
         whole.pop();
         let Ok(id) = self
+            .lines
             .header
             .cell(&whole, Column::RequestId)
             .parse::<RequestId>()
         else {
             return Ok(RepairKind::Dropped);
         };
-        let has = |column: &Column| self.header.has(&whole, *column);
+        let has = |column: &Column| self.lines.header.has(&whole, *column);
         let identity = Column::ALL.into_iter().take_while(|c| *c < Column::Status);
-        let draft = column::read(identity, |column| self.header.cell(&whole, column));
-        let request = draft.and_then(|draft| Ok((draft.request()?, draft)));
+        let draft = column::read(identity, &mut self.lines.texts, |column| {
+            self.lines.header.cell(&whole, column)
+        });
+        let request = draft.and_then(|draft| Ok((draft.request()?.1, draft.job, draft.label)));
         let enough = [Column::Internal, Column::Type, Column::BillingEndDate];
         if let Err(bad) = &request
             && enough.iter().all(has)
         {
-            return Err(self.damaged(line, &bad.to_string()));
+            return Err(self.damaged(line.number, &bad.to_string()));
         }
         if has(&Column::Status) && has(&Column::ReportId) && self.keep(&whole, line.number) {
             return Ok(RepairKind::Kept(id));
@@ -353,9 +360,8 @@ impl Reader<'_> {
                     self.reading.ledger.fold(row.doubted(self.last_intent));
                 }
             },
-            (None, Ok(((_, request), draft))) => {
-                let label = Some(draft.label).filter(|label| !label.is_empty());
-                let row = Row::planned(request, draft.job.into(), label.map(Arc::from));
+            (None, Ok((request, job, label))) => {
+                let row = Row::planned(request, job, label);
                 self.reading.ledger.fold(row.doubted(None));
             }
             (None, Err(_)) => {
@@ -368,24 +374,24 @@ impl Reader<'_> {
     /// Folds a torn line that is complete up to its report id; false where even that does not make a row, or
     /// where it failed and does not say with what: that could be `in_doubt`, which is never sent again by itself.
     fn keep(&mut self, whole: &[Cow<'_, str>], number: u64) -> bool {
-        let spelling = &mut self.reading.spelling;
-        let Ok(mut row) = self.header.row(whole, &mut self.texts, number, spelling) else {
+        let Ok((mut row, spelled)) = self.lines.header.row(whole, &mut self.lines.texts) else {
             return false;
         };
         if let State::Failed { reason, .. } = &mut row.state {
-            if !self.header.has(whole, Column::ErrorCode) {
+            if !self.lines.header.has(whole, Column::ErrorCode) {
                 return false;
             }
             if reason.text.is_empty() {
                 reason.text = "the cause was lost with the end of a torn line".to_owned();
             }
         }
+        self.reading.spelling.note(number, spelled);
         let mut intent = row.state.intent();
         if let Some(earlier) = self.reading.ledger.get(row.id()) {
             intent = intent.or(earlier.state.intent());
             row.attempts = row.attempts.max(earlier.attempts);
             row.extra.clone_from(&earlier.extra);
-            if !self.header.has(whole, Column::ReportSha256) {
+            if !self.lines.header.has(whole, Column::ReportSha256) {
                 row.collected.clone_from(&earlier.collected);
             }
         }
@@ -397,17 +403,14 @@ impl Reader<'_> {
         true
     }
 
-    fn repaired(&mut self, line: &Line<'_>, kind: RepairKind) {
-        self.reading.repairs.push(Repair {
-            line: line.number,
-            kind,
-        });
+    fn repaired(&mut self, line: u64, kind: RepairKind) {
+        self.reading.repairs.push(Repair { line, kind });
     }
 
-    fn damaged(&self, line: &Line<'_>, why: &str) -> LedgerError {
+    fn damaged(&self, line: u64, why: &str) -> LedgerError {
         LedgerError::Damaged {
             path: self.path.to_owned(),
-            line: line.number,
+            line,
             why: why.to_owned(),
         }
     }

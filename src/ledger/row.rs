@@ -84,7 +84,7 @@ impl Row {
         Row {
             id,
             request,
-            job: "".into(),
+            job: Arc::default(),
             label: None,
             state: State::planned(),
             replaces: Rare::default(),
@@ -109,7 +109,7 @@ impl Row {
     /// The request's id, whatever spelling the file has: what plans and selections know it by.
     pub fn key(&self) -> RequestId {
         match &self.request.sub_partner {
-            Some(org) if org.as_str() != org.canonical() => self.request.id(),
+            Some(org) if !org.is_canonical() => self.request.id(),
             _ => self.id,
         }
     }

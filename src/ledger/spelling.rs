@@ -16,21 +16,27 @@ pub struct Spelling {
     lost: usize,
 }
 
+/// How one row is spelled.
+#[derive(Debug, Default)]
+pub(super) struct Spelled {
+    /// Its first cell with a day or time that a spreadsheet has written in its own way.
+    pub(super) sheet: Option<(Column, String)>,
+    /// Whether its `updated_at` cannot be read; it is not needed.
+    pub(super) lost_time: bool,
+}
+
 impl Spelling {
     /// Whether the file is in its own form.
     pub fn is_own(&self) -> bool {
         *self == Spelling::default()
     }
 
-    /// Takes note of a cell that a spreadsheet has written in its own way.
-    pub(super) fn note(&mut self, line: u64, column: Column, text: &str) {
-        let shown = || (line, column, crate::text::one_line(text));
-        self.first.get_or_insert_with(shown);
-    }
-
-    /// Takes note of a time that cannot be read and is not needed.
-    pub(super) fn lose(&mut self) {
-        self.lost += 1;
+    /// Takes note of a row's spelling.
+    pub(super) fn note(&mut self, line: u64, spelled: Spelled) {
+        if let (None, Some((column, text))) = (&self.first, spelled.sheet) {
+            self.first = Some((line, column, crate::text::one_line(&text)));
+        }
+        self.lost += usize::from(spelled.lost_time);
     }
 }
 

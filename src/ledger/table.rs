@@ -96,6 +96,22 @@ impl Ledger {
         (self.places.find(&id, &self.rows)).or_else(|| self.respelled.get(&id).copied())
     }
 
+    /// Where the row of the request of `row` stands, whichever id the two have.
+    pub(super) fn place_of(&self, row: &Row) -> Option<Place> {
+        let (id, key) = (row.id(), row.key());
+        (self.place(id)).or_else(|| (key != id).then(|| self.place(key)).flatten())
+    }
+
+    /// As [`Ledger::place`]. Rows mostly stand in the order in which they are asked for: the one after `last` is looked at
+    /// first.
+    pub fn place_after(&self, last: Option<Place>, id: RequestId) -> Option<Place> {
+        let next = last.map_or(0, |last| last.index() + 1);
+        match self.rows.get(next) {
+            Some(row) if row.id == id => Some(Place::at(next)),
+            _ => self.place(id),
+        }
+    }
+
     /// The row of this request.
     pub fn get(&self, id: RequestId) -> Option<&Row> {
         self.place(id).map(|place| self.row(place))
@@ -114,26 +130,34 @@ impl Ledger {
     /// Makes room for `more` rows.
     pub fn reserve(&mut self, more: usize) {
         self.rows.reserve_exact(more);
+        self.places.reserve(more, &self.rows);
+        self.holders.reserve(more, &self.rows);
     }
 
     /// Takes a later line: it replaces the request's row where one stands, else it comes last. A report id that
     /// stands is never emptied: a created row stays created. Whoever gives an id up uses [`Ledger::replace`].
-    pub fn fold(&mut self, mut row: Row) {
-        let place = self.place(row.id()).or_else(|| self.place(row.key()));
+    pub fn fold(&mut self, row: Row) {
+        self.fold_at(self.place_of(&row), row);
+    }
+
+    /// As [`Ledger::fold`], where [`Ledger::place_of`] was asked already. Gives the row's place.
+    pub(super) fn fold_at(&mut self, place: Option<Place>, mut row: Row) -> Place {
         let Some(place) = place else {
+            let place = Place::at(self.rows.len());
             self.rows.push(row);
-            self.note(Place::at(self.rows.len() - 1));
-            return;
+            self.note(place);
+            return place;
         };
         let earlier = &mut self.rows[place.index()];
         let (before, after) = (&earlier.state, &row.state);
         if matches!(before, State::Created(_)) && after.report_id().is_none() {
-            return;
+            return place;
         }
         if row.extra.iter().all(String::is_empty) {
             row.extra = std::mem::take(&mut earlier.extra);
         }
         self.replace(place, row);
+        place
     }
 
     /// Puts `row` in the place of the row of its request, also where that loses a report id: a person said so.
@@ -173,7 +197,12 @@ impl Ledger {
     pub fn reorder(&mut self, order: impl IntoIterator<Item = RequestId>) {
         let mut is_placed = vec![false; self.rows.len()];
         let mut places = Vec::with_capacity(self.rows.len());
-        let first = order.into_iter().filter_map(|id| self.place(id));
+        let first = order.into_iter().scan(None, |last, id| {
+            let place = self.place_after(*last, id);
+            *last = place.or(*last);
+            Some(place)
+        });
+        let first = first.flatten();
         for place in first.chain(Place::all(self.rows.len())) {
             if !std::mem::replace(&mut is_placed[place.index()], true) {
                 places.push(place);

@@ -1,3 +1,4 @@
+mod blocks;
 mod damage;
 mod file;
 mod foreign;

@@ -3,6 +3,7 @@
 use std::{
     cell::Cell,
     ffi::OsStr,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -23,6 +24,17 @@ use crate::{
 /// Why there is no manifest.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
+    /// There is no such file.
+    #[error("there is no manifest at {path}; `monthend init {path}` writes one", path = .0.display())]
+    Missing(PathBuf),
+    /// Another of the files that a run has to do with.
+    #[error("{} is {}", path.display(), kind.instead(path))]
+    ATable {
+        /// The file.
+        path: PathBuf,
+        /// Which.
+        kind: Table,
+    },
     /// The file cannot be read.
     #[error("cannot read the manifest {}: {source}", path.display())]
     Unreadable {
@@ -34,6 +46,42 @@ pub enum ManifestError {
     /// The file was read, and something is wrong with what it says.
     #[error("the manifest is invalid\n{}", .0.render(false))]
     Invalid(Problems),
+}
+
+/// A CSV file, known by its header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// It has a column `request_id`.
+    Ledger,
+    /// It has a column `org_id`.
+    Partners,
+}
+
+impl Table {
+    fn of(text: &str) -> Option<Table> {
+        let header = text.lines().next().unwrap_or_default();
+        let mut columns = header
+            .split([',', ';', '\t'])
+            .map(|name| name.trim().trim_matches('"'));
+        columns.find_map(|name| match name {
+            "request_id" => Some(Table::Ledger),
+            "org_id" => Some(Table::Partners),
+            _ => None,
+        })
+    }
+
+    fn instead(self, path: &Path) -> String {
+        let path = path.display();
+        match self {
+            Table::Ledger => format!(
+                "a ledger, and a manifest is wanted here (a .yaml file); `monthend status {path}` shows the ledger"
+            ),
+            Table::Partners => format!(
+                "a partners file, and a manifest is wanted here (a .yaml file), which may name it: \
+                 sub_partners: [{{ file: {path} }}]"
+            ),
+        }
+    }
 }
 
 /// What `retry` needs of a manifest: everything but its jobs, which are not looked at.
@@ -131,10 +179,19 @@ fn load<T>(
     path: &Path,
     read: impl FnOnce(&Arc<Source>, &Sink) -> Option<T>,
 ) -> Result<T, ManifestError> {
-    let source = Source::read(path).map_err(|source| ManifestError::Unreadable {
-        path: path.to_owned(),
-        source,
+    let source = Source::read(path).map_err(|source| match source {
+        ReadError::Io(e) if e.kind() == io::ErrorKind::NotFound => {
+            ManifestError::Missing(path.to_owned())
+        }
+        source => ManifestError::Unreadable {
+            path: path.to_owned(),
+            source,
+        },
     })?;
+    if let Some(kind) = Table::of(source.text()) {
+        let path = path.to_owned();
+        return Err(ManifestError::ATable { path, kind });
+    }
     let sink = Sink::default();
     let loaded = read(&source, &sink);
     match sink.into_problems(&source) {

@@ -22,7 +22,7 @@ mod text;
 mod tests;
 
 pub use crate::yaml::{Place, Problem, Problems, ReadError};
-pub use load::{ManifestError, RunSettings};
+pub use load::{ManifestError, RunSettings, Table};
 pub use model::{
     Exclusion, Job, Labels, Manifest, Oddity, Origin, Source, SubPartner, SubPartners,
 };

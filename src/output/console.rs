@@ -26,7 +26,7 @@ use super::{
     color::{Color, Paint},
     echo::Unechoed,
     log_filter::ALWAYS,
-    workflow_command as github,
+    workflow_command as github, wrap,
 };
 use crate::manifest::Problem;
 
@@ -96,6 +96,12 @@ pub(super) fn width() -> usize {
     size.map_or(80, |(_, columns)| usize::from(columns))
 }
 
+/// How many columns the terminal has that stdout is, now; none where it is something else.
+pub(super) fn width_of_results() -> Option<usize> {
+    let size = ::console::Term::stdout().size_checked();
+    size.map(|(_, columns)| usize::from(columns))
+}
+
 /// Whether the lines that people read begin with the time.
 static IS_LOG: AtomicBool = AtomicBool::new(false);
 /// What [`start`] was told.
@@ -131,11 +137,8 @@ pub fn print_with(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> i
     let mut out = io::stdout().lock();
     let written = match github::is_on() {
         true => {
-            let mut text = Vec::new();
-            write(&mut text).and_then(|()| {
-                let text = String::from_utf8_lossy(&text);
-                out.write_all(github::harmless(&text).as_bytes())
-            })
+            let mut harmless = github::Harmless::new(&mut out);
+            write(&mut harmless).and_then(|()| harmless.end())
         }
         false => write(&mut out),
     };
@@ -270,12 +273,15 @@ where
         if IS_LOG.load(Ordering::Relaxed) {
             write!(writer, "{} ", Utc::now().format("%H:%M:%S"))?;
         }
-        match level {
-            Level::ERROR => write!(writer, "{} ", self.paint.bad("error:"))?,
-            Level::WARN => write!(writer, "{} ", self.paint.waiting("warning:"))?,
-            _ => {}
+        let line = match level {
+            Level::ERROR => format!("{} {text}", self.paint.bad("error:")),
+            Level::WARN => format!("{} {text}", self.paint.waiting("warning:")),
+            _ => text,
+        };
+        match io::stderr().is_terminal() {
+            true => writeln!(writer, "{}", wrap::sentences(&line, width())),
+            false => writeln!(writer, "{line}"),
         }
-        writeln!(writer, "{text}")
     }
 }
 

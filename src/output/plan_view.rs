@@ -187,13 +187,10 @@ impl PlanView<'_> {
             "action",
             "error_code",
         ])?;
-        let mut id = String::new();
         for planned in &self.selected {
             let request = &planned.request;
             let org = request.sub_partner.as_ref().map(|org| org.as_str());
-            id.clear();
-            let _ = write!(id, "{}", planned.id); // writing to memory does not fail
-            out.write_field(&id)?;
+            out.write_field(planned.id.spell())?;
             out.write_field(&*neutralise(&planned.job))?;
             out.write_field(&*neutralise(planned.label.as_deref().unwrap_or_default()))?;
             out.write_field(&*neutralise(org.unwrap_or_default()))?;
@@ -334,9 +331,9 @@ impl PlanView<'_> {
             words::grouped(n(Action::Send))
         );
         for (action, what) in [
-            (Action::Skip, "skip {} that are created"),
+            (Action::Skip, "skip {} created before"),
             (Action::LookUp, "look up {} in doubt"),
-            (Action::Decide, "leave {} that await a decision"),
+            (Action::Decide, "leave {} to be decided by hand"),
         ] {
             if n(action) > 0 {
                 let _ = write!(out, ", {}", what.replace("{}", &words::grouped(n(action))));
@@ -344,6 +341,7 @@ impl PlanView<'_> {
         }
         let limits = self.limits;
         let _ = match self.time(&actions) {
+            _ if n(Action::Send) + n(Action::LookUp) == 0 => Ok(()),
             Some(time) => write!(out, "; {} at {}", words::about(time), limits.rate),
             None => write!(out, "; as fast as the server lets it (rate: unlimited)"),
         };

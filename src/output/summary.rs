@@ -1,14 +1,20 @@
 //! How a run ended, in words.
 
-use std::{fmt::Write as _, path::Path};
+use std::{fmt::Write as _, path::Path, time::Duration};
 
 use super::{
     causes::{Alike, Cause, causes, failed, failed_or_uncollected},
     color::Paint,
+    console,
     next::{Commands, next},
-    words,
+    words, wrap,
 };
-use crate::{ledger::Row, pacing::Stats, runner::Finished, settings::Rate};
+use crate::{
+    ledger::Row,
+    pacing::Stats,
+    runner::Finished,
+    settings::{Limits, Rate},
+};
 
 /// The end of a run, for people. It fits one screen of 24 lines and 100 columns, but for long paths.
 pub struct Summary<'a> {
@@ -20,25 +26,41 @@ pub struct Summary<'a> {
     pub outside: Vec<&'a Row>,
     /// Where the ledger lies.
     pub ledger: &'a Path,
-    /// `limits.rate`, for the hint.
-    pub rate: Rate,
+    /// `limits`, for the pace and the hint.
+    pub limits: &'a Limits,
     /// Whether the reports are a sandbox's.
     pub is_rehearsal: bool,
+    /// From the first look at the server to the end.
+    pub elapsed: Duration,
     /// How to go on.
     pub commands: &'a Commands,
 }
 
 /// How many causes are told, each on two or three lines.
 const CAUSES: usize = 4;
+/// How wide it is at most, and where it is read on no terminal.
 const WIDTH: usize = 100;
 
 impl Summary<'_> {
     /// The text for stdout.
     pub fn text(&self) -> String {
-        self.painted(Paint::for_stdout())
+        let width = console::width_of_results().map_or(WIDTH, |width| width.min(WIDTH));
+        self.painted(Paint::for_stdout(), width)
     }
 
-    fn painted(&self, paint: Paint) -> String {
+    fn painted(&self, paint: Paint, width: usize) -> String {
+        let lines = self.lines(paint);
+        let lines = lines.lines().map(|line| wrap::wrapped(line, width) + "\n");
+        let mut out: String = lines.collect();
+        // Not broken: it is to be copied.
+        if let Some((why, command)) = next(self.finished, &self.selected, self.commands) {
+            let why = wrap::wrapped(&format!("{why}:"), width);
+            let _ = writeln!(out, "\n{why}\n  {}", paint.strong(&command));
+        }
+        out
+    }
+
+    fn lines(&self, paint: Paint) -> String {
         let mut out = self.counts(paint);
         out.push_str(&self.failures(paint));
         out.push_str(&self.outside());
@@ -53,9 +75,6 @@ impl Summary<'_> {
                 "{}",
                 paint.strong("SANDBOX: a rehearsal; no real reports were made")
             );
-        }
-        if let Some((why, command)) = next(self.finished, &self.selected, self.commands) {
-            let _ = writeln!(out, "\n{why}:\n  {}", paint.strong(&command));
         }
         out
     }
@@ -146,15 +165,26 @@ impl Summary<'_> {
     }
 
     fn pace(&self) -> String {
-        let Finished { pace, elapsed, .. } = self.finished;
-        let mut out = format!("elapsed {}", words::duration(*elapsed));
-        if pace.sent > 0 {
-            let _ = write!(out, ", {} sent", words::count(count(pace.sent), "request"));
-        }
+        let (pace, elapsed) = (&self.finished.pace, self.elapsed);
+        let mut out = format!("elapsed {}", words::duration(elapsed));
+        let requests = words::count(count(pace.sent), "request");
+        let _ = match (pace.sent, pace.accepted) {
+            (0, _) => Ok(()),
+            (_, 0) => write!(out, ", {requests} tried, none of them accepted"),
+            _ => write!(out, ", {requests} sent"),
+        };
         // Over some seconds a rate says nothing.
         if pace.accepted > 0 && elapsed.as_secs() >= 5 {
             let rate = pace.accepted as f64 / elapsed.as_secs_f64();
-            let _ = write!(out, " ({} on average)", words::rate(rate));
+            let is_above = |ceiling: &f64| rate > *ceiling;
+            let _ = match self.limits.rate.per_second().filter(is_above) {
+                None => write!(out, " ({} on average)", words::rate(rate)),
+                Some(_) => write!(
+                    out,
+                    " (at {} after a burst of {})",
+                    self.limits.rate, self.limits.burst
+                ),
+            };
         }
         if pace.rate_limited > 0 {
             let _ = write!(
@@ -171,13 +201,13 @@ impl Summary<'_> {
     }
 
     fn rate_advice(&self) -> Option<String> {
-        let rate = rate_advice(&self.finished.pace, self.rate)?;
+        let rate = rate_advice(&self.finished.pace, self.limits.rate)?;
         let rate = words::rate(rate);
         let is_whole = self.finished.stop.is_none();
         is_whole.then(|| {
             format!(
                 "limits.rate: with {rate} most of the 429s would not have come (it is {} now)",
-                self.rate
+                self.limits.rate
             )
         })
     }

@@ -26,9 +26,10 @@ pub(super) fn csv_text(lines: csv::Writer<Vec<u8>>) -> csv::Result<String> {
 pub(crate) fn duration(d: Duration) -> String {
     // A wait of a second is still one after some microseconds.
     let d = Duration::from_millis(u64::try_from(d.as_micros().div_ceil(1000)).unwrap_or(u64::MAX));
+    let tenths = (d.as_millis() + 50) / 100;
     match d.as_millis() {
         ..1000 => format!("{} ms", d.as_millis()),
-        1000..9950 if !d.as_millis().is_multiple_of(1000) => format!("{:.1} s", d.as_secs_f64()),
+        1000..9950 if !tenths.is_multiple_of(10) => format!("{}.{} s", tenths / 10, tenths % 10),
         _ => rounded(d),
     }
 }
@@ -38,8 +39,15 @@ pub(super) fn rounded(d: Duration) -> String {
     let seconds = (d + Duration::from_millis(500)).as_secs();
     match seconds {
         0..60 => format!("{seconds} s"),
-        60..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
-        _ => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
+        60..3600 => format!("{}m{}", seconds / 60, rest(seconds % 60, "s")),
+        _ => format!("{}h{}", seconds / 3600, rest(seconds % 3600 / 60, "m")),
+    }
+}
+
+fn rest(n: u64, unit: &str) -> String {
+    match n {
+        0 => String::new(),
+        n => format!(" {n}{unit}"),
     }
 }
 
@@ -70,15 +78,20 @@ pub(super) fn rate(per_second: f64) -> String {
 
 /// As [`rate`], the number and its unit.
 pub(super) fn rate_parts(per_second: f64) -> (f64, &'static str) {
-    let units = [RateUnit::Second, RateUnit::Minute, RateUnit::Hour];
-    let unit = units
-        .into_iter()
-        .find(|unit| per_second * unit.duration().as_secs_f64() >= 20.0)
-        .unwrap_or(RateUnit::Hour);
+    let unit = rate_unit(per_second);
     let count = (per_second * unit.duration().as_secs_f64())
         .floor()
         .max(1.0);
     (count, unit.as_str())
+}
+
+/// The smallest unit in which a rate is a number of some size.
+pub(super) fn rate_unit(per_second: f64) -> RateUnit {
+    let units = [RateUnit::Second, RateUnit::Minute, RateUnit::Hour];
+    units
+        .into_iter()
+        .find(|unit| per_second * unit.duration().as_secs_f64() >= 20.0)
+        .unwrap_or(RateUnit::Hour)
 }
 
 /// Columns side by side, without lines; the numbered ones flush right.
@@ -145,7 +158,7 @@ pub(super) fn who(row: &Row) -> String {
 }
 
 /// A row as a person would call it.
-pub(super) fn name(row: &Row) -> String {
+pub(crate) fn name(row: &Row) -> String {
     let (who, request) = (who(row), row.request());
     let internal = if request.internal { " internal" } else { "" };
     format!("{who} {} {}{internal}", request.report_type, request.period)
@@ -169,6 +182,9 @@ mod tests {
             (12_300, "12 s"),
             (200_000, "3m 20s"),
             (3_900_000, "1h 5m"),
+            (3_600_000, "1h"),
+            (900_000, "15m"),
+            (4_040, "4 s"),
         ] {
             assert_eq!(duration(Duration::from_millis(ms)), text);
         }

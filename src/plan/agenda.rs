@@ -1,14 +1,11 @@
 //! What a run has to do: the plan against the ledger.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use super::Plan;
 use crate::{
     ledger::{Counts, Ledger, Place, Reading, Row, State},
-    request::{Request, RequestId},
+    request::{Request, RequestId, RequestIds},
 };
 
 /// The ledger of a run, with a row for each selected request, in the order that it has at rest; and the rows that
@@ -43,16 +40,19 @@ impl Agenda {
     pub fn to_run(
         reading: Reading,
         plan: &Plan,
-        selected: &HashSet<RequestId>,
+        selected: &RequestIds,
     ) -> Result<Self, UnknownRequest> {
         let Reading {
             mut ledger,
             mut unknown,
             ..
         } = reading;
+        let mut last = None;
         for planned in plan.requests() {
             let in_doubt = unknown.remove(&planned.id);
-            if ledger.place(planned.id).is_some() || !(in_doubt || selected.contains(&planned.id)) {
+            let place = ledger.place_after(last, planned.id);
+            last = place.or(last);
+            if place.is_some() || !(in_doubt || selected.contains(&planned.id)) {
                 continue;
             }
             let label = planned.label.clone();
@@ -70,10 +70,7 @@ impl Agenda {
     ///
     /// # Errors
     /// The ledger's torn line is of a request that only a plan can name.
-    pub fn to_retry(
-        reading: Reading,
-        selected: &HashSet<RequestId>,
-    ) -> Result<Self, UnknownRequest> {
+    pub fn to_retry(reading: Reading, selected: &RequestIds) -> Result<Self, UnknownRequest> {
         match reading.unknown.first() {
             Some(id) => Err(UnknownRequest(*id)),
             None => Ok(Agenda::of(reading.ledger, selected)),
@@ -105,7 +102,7 @@ impl Agenda {
     }
 
     /// What there is to do for the selected rows of `ledger`.
-    pub fn of(ledger: Ledger, selected: &HashSet<RequestId>) -> Self {
+    pub fn of(ledger: Ledger, selected: &RequestIds) -> Self {
         let mut agenda = Agenda::default();
         for (place, row) in ledger.places() {
             if !selected.contains(&row.key()) {
@@ -126,7 +123,7 @@ impl Agenda {
 }
 
 /// Rows in doubt that are not selected and are twins of a row of `work`.
-fn doubts_beside(ledger: &Ledger, work: &[Place], selected: &HashSet<RequestId>) -> Vec<Place> {
+fn doubts_beside(ledger: &Ledger, work: &[Place], selected: &RequestIds) -> Vec<Place> {
     let mut by_kind: HashMap<_, Vec<&Request>> = HashMap::new();
     for place in work {
         let request = ledger.row(*place).request();

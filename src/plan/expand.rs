@@ -1,14 +1,16 @@
 //! Jobs to requests.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, hash_map::Entry},
     sync::Arc,
 };
+
+use foldhash::HashMap;
 
 use crate::{
     ledger::Row,
     manifest::{Job, Manifest, Source, SubPartner, SubPartners},
-    request::{OrgId, Request, RequestId},
+    request::{OrgId, Request, RequestId, RequestIds},
     settings::Discover,
 };
 
@@ -106,9 +108,9 @@ impl Plan {
             .iter()
             .map(|(label, id)| (id, label))
             .collect();
-        let mut places: HashMap<RequestId, usize> = HashMap::new();
+        let mut places: HashMap<RequestId, usize> = HashMap::default();
         let mut plan = Plan::default();
-        let mut spelled: HashMap<OrgId, BTreeSet<String>> = HashMap::new();
+        let mut spelled: HashMap<OrgId, BTreeSet<String>> = HashMap::default();
         for job in &manifest.jobs {
             let mut count = JobCount {
                 name: Arc::clone(&job.name),
@@ -125,21 +127,24 @@ impl Plan {
                     plan.note_spelling(org, &mut spelled);
                 }
                 let id = request.id();
-                if let Some(place) = places.get(&id) {
-                    let first = &plan.requests[*place].request;
-                    if *first != request {
-                        return Err(PlanError::IdCollision {
-                            first: first.clone(),
-                            second: request,
-                        });
+                let free = match places.entry(id) {
+                    Entry::Vacant(free) => free,
+                    Entry::Occupied(place) => {
+                        let first = &plan.requests[*place.get()].request;
+                        if *first != request {
+                            return Err(PlanError::IdCollision {
+                                first: first.clone(),
+                                second: request,
+                            });
+                        }
+                        count.folded += 1;
+                        continue;
                     }
-                    count.folded += 1;
-                    continue;
-                }
+                };
                 if plan.requests.len() == max {
                     return Err(PlanError::TooLarge { max });
                 }
-                places.insert(id, plan.requests.len());
+                free.insert(plan.requests.len());
                 let named = || request.sub_partner.as_ref().and_then(|org| labels.get(org));
                 let label = label.or_else(|| named().map(|label| Arc::clone(label)));
                 plan.requests.push(Planned {
@@ -219,7 +224,7 @@ impl Plan {
 }
 
 /// The ids of all requests that `job` names, also those that an earlier job named first.
-pub(super) fn named_by(job: &Job, discovered: &Discovered) -> HashSet<RequestId> {
+pub(super) fn named_by(job: &Job, discovered: &Discovered) -> RequestIds {
     requests(job, discovered)
         .filter(|(request, _)| !is_excluded(job, request))
         .map(|(request, _)| request.id())

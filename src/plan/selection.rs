@@ -1,7 +1,7 @@
 //! Narrowing a plan or a ledger to what the command line asks for (docs/commands.md).
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     convert::Infallible,
     str::FromStr,
 };
@@ -10,7 +10,7 @@ use super::{Discovered, Partition, Plan, Planned, expand::named_by};
 use crate::{
     ledger::{Ledger, Row},
     manifest::Manifest,
-    request::{OrgId, Period, ReportType, Request, RequestId},
+    request::{OrgId, Period, ReportType, Request, RequestId, RequestIds},
 };
 
 /// `--sub-partner`: the sub-partner whose requests are meant.
@@ -148,7 +148,22 @@ impl Selection {
         manifest: &Manifest,
         discovered: &Discovered,
         ledger: &Ledger,
-    ) -> Result<HashSet<RequestId>, SelectionError> {
+    ) -> Result<RequestIds, SelectionError> {
+        let planned = self.planned_of(plan, manifest, discovered, ledger)?;
+        Ok(planned.into_iter().map(|planned| planned.id).collect())
+    }
+
+    /// As [`Selection::of_plan`]: the requests, in order.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn planned_of<'p>(
+        &self,
+        plan: &'p Plan,
+        manifest: &Manifest,
+        discovered: &Discovered,
+        ledger: &'p Ledger,
+    ) -> Result<Vec<&'p Planned>, SelectionError> {
         let jobs = manifest
             .jobs
             .iter()
@@ -163,14 +178,23 @@ impl Selection {
         };
         let planned = || plan.requests().iter().map(Candidate::from);
         matcher.check(planned().chain(ledger.rows().map(Candidate::from)))?;
-        matcher.select(planned(), ledger.rows().map(Candidate::from))
+        matcher.select(plan.requests().iter(), ledger.rows().map(Candidate::from))
     }
 
     /// The ids of the ledger's rows that are selected; a job's requests are known by the `job` column only.
     ///
     /// # Errors
     /// A selector that matches no row, or selectors that match nothing together.
-    pub fn of_ledger(&self, ledger: &Ledger) -> Result<HashSet<RequestId>, SelectionError> {
+    pub fn of_ledger(&self, ledger: &Ledger) -> Result<RequestIds, SelectionError> {
+        let rows = self.rows_of(ledger)?;
+        Ok(rows.into_iter().map(Row::key).collect())
+    }
+
+    /// As [`Selection::of_ledger`]: the rows, in order.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn rows_of<'l>(&self, ledger: &'l Ledger) -> Result<Vec<&'l Row>, SelectionError> {
         let matcher = Matcher {
             selection: self,
             jobs: HashMap::new(),
@@ -184,8 +208,8 @@ impl Selection {
         if !is_a_shares {
             matcher.check(rows())?;
         }
-        match matcher.select(rows(), std::iter::empty()) {
-            Err(SelectionError::NothingTogether) if is_a_shares => Ok(HashSet::new()),
+        match matcher.select(ledger.rows(), std::iter::empty()) {
+            Err(SelectionError::NothingTogether) if is_a_shares => Ok(Vec::new()),
             selected => selected,
         }
     }
@@ -194,7 +218,7 @@ impl Selection {
 impl Selection {
     /// The ids of the rows of an earlier ledger that are selected, whatever their period: selectors speak of today's
     /// requests. A job is known by the `job` column, a label also from the manifest. None is no mistake.
-    pub fn of_earlier(&self, earlier: &Ledger, manifest: &Manifest) -> HashSet<RequestId> {
+    pub fn of_earlier(&self, earlier: &Ledger, manifest: &Manifest) -> RequestIds {
         let selection = Selection {
             periods: Vec::new(),
             ..self.clone()
@@ -219,7 +243,7 @@ fn labels(manifest: &Manifest) -> HashMap<&str, &OrgId> {
 struct Matcher<'a> {
     selection: &'a Selection,
     /// The requests that each selected job of the manifest names.
-    jobs: HashMap<&'a str, HashSet<RequestId>>,
+    jobs: HashMap<&'a str, RequestIds>,
     /// Labels of the manifest, and the ids that they stand for.
     labels: HashMap<&'a str, &'a OrgId>,
 }
@@ -254,16 +278,20 @@ impl Matcher<'_> {
             && any(&s.causes, |cause| c.cause == cause)
     }
 
-    fn select<'c>(
+    /// What is selected of `all`, in order. It must be something, unless no selector is given or one of `others` matches.
+    fn select<'c, T>(
         &self,
-        candidates: impl Iterator<Item = Candidate<'c>>,
+        all: impl Iterator<Item = &'c T>,
         mut others: impl Iterator<Item = Candidate<'c>>,
-    ) -> Result<HashSet<RequestId>, SelectionError> {
+    ) -> Result<Vec<&'c T>, SelectionError>
+    where
+        Candidate<'c>: From<&'c T>,
+    {
         let mut together = self.selection.has_no_selector();
-        let matching = candidates.filter(|c| self.matches(c));
+        let matching = all.filter(|c| self.matches(&Candidate::from(*c)));
         let matching = matching.inspect(|_| together = true);
-        let in_share = matching.filter(|c| self.selection.is_in_share(c.request));
-        let selected: HashSet<RequestId> = in_share.map(|c| c.id).collect();
+        let is_in_share = |c: &&'c T| self.selection.is_in_share(Candidate::from(*c).request);
+        let selected = matching.filter(is_in_share).collect();
         if together || others.any(|c| self.matches(&c)) {
             Ok(selected)
         } else {

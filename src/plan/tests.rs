@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     ledger::{Ledger, Reading, Reason, Row, State},
     manifest::{Exclusion, Job, Labels, Manifest, Oddity, Source, SubPartner, SubPartners},
-    request::{OrgId, Period, ReportType, Request},
+    request::{OrgId, Period, ReportType, Request, RequestIds},
     settings::{Discover, Settings},
 };
 
@@ -153,7 +153,7 @@ proptest! {
         let name = jobs[which.index(jobs.len())].name.to_string();
         let manifest = manifest(jobs.clone());
         let plan = Plan::expand(&manifest, &discovered()).unwrap();
-        let named: HashSet<_> = model(&jobs).into_iter().filter(|(job, _)| **job == *name).map(|(_, r)| r.id()).collect();
+        let named: RequestIds = model(&jobs).into_iter().filter(|(job, _)| **job == *name).map(|(_, r)| r.id()).collect();
         let selection = Selection { jobs: vec![name], ..Selection::default() };
         let selected = selection.of_plan(&plan, &manifest, &discovered(), &Ledger::default());
         match selected {
@@ -380,7 +380,7 @@ fn a_request_that_only_a_torn_line_speaks_of_is_in_doubt() {
         unknown: [torn].into(),
         ..Reading::default()
     };
-    let selected: HashSet<_> = [plan.requests()[0].id].into();
+    let selected = RequestIds::from_iter([plan.requests()[0].id]);
     let agenda = Agenda::to_run(reading(), &plan, &selected).unwrap();
     assert_eq!(agenda.ledger.get(torn).unwrap().state.word(), "sending");
     assert_eq!(agenda.work.len(), 1);

@@ -7,6 +7,7 @@ use std::{
 };
 
 use chrono::NaiveDate;
+use foldhash::HashMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -201,14 +202,14 @@ fn of_kind(
 /// The periods of a plan, in order, and for which kind of request they are planned.
 struct Kinds<'a> {
     periods: BTreeSet<Period>,
-    by_kind: BTreeMap<(Option<&'a OrgId>, ReportType, bool), Vec<Period>>,
+    by_kind: HashMap<(Option<&'a OrgId>, ReportType, bool), Vec<Period>>,
 }
 
 impl<'a> Kinds<'a> {
     fn of(plan: &'a Plan) -> Self {
         let mut kinds = Kinds {
             periods: BTreeSet::new(),
-            by_kind: BTreeMap::new(),
+            by_kind: HashMap::default(),
         };
         for planned in plan.requests() {
             let request = &planned.request;

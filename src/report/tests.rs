@@ -1,6 +1,6 @@
 //! What an audit names, beside an earlier ledger, is what the page marks.
 
-use std::{collections::HashSet, fs, path::Path};
+use std::{fs, path::Path};
 
 use chrono::DateTime;
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ use crate::{
     inventory::Held,
     ledger::{Ledger, Row},
     plan::Plan,
-    request::{ReportType, Request},
+    request::{ReportType, Request, RequestIds},
     settings::Totals,
     text::hexadecimal,
 };
@@ -78,7 +78,7 @@ proptest! {
 
         // As `audit --previous` does it: the ledger's rows are the plan, and the server has nothing to add.
         let plan = Plan::of_rows(now.rows());
-        let selected: HashSet<_> = now.rows().map(Row::key).collect();
+        let selected: RequestIds = now.rows().map(Row::key).collect();
         let held = vec![Held::default(); now.len()];
         let scope = Scope::new(&plan, &selected, &now);
         let audit = scope.compare(&held, Some(folder), totals.as_ref(), Some(&previous));

@@ -28,6 +28,19 @@ use super::{OrgId, Request, spell_day};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(u64);
 
+impl RequestId {
+    /// Its text, in ASCII.
+    pub(crate) fn spell(self) -> [u8; 17] {
+        let mut text = [b'r'; 17];
+        let mut rest = self.0;
+        for place in text[1..].iter_mut().rev() {
+            *place = b"0123456789abcdef"[(rest % 16) as usize];
+            rest /= 16;
+        }
+        text
+    }
+}
+
 impl Request {
     /// The stable id of this request, the ledger's `request_id`.
     pub fn id(&self) -> RequestId {
@@ -72,6 +85,9 @@ impl Request {
         RequestId(u64::from_be_bytes(first))
     }
 }
+
+/// A set of ids. They are hashes already, and nobody from outside chooses them: a fast hasher will do.
+pub type RequestIds = foldhash::HashSet<RequestId>;
 
 /// A text that is not a request id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -135,6 +151,7 @@ mod tests {
         assert_eq!(own.id().to_string(), "r66a7855c68e07831");
         assert_eq!(sub.id().to_string(), "r9494890ce2cb042b");
         assert_eq!(sub.id().to_string().parse(), Ok(sub.id()));
+        assert_eq!(sub.id().spell(), *b"r9494890ce2cb042b");
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod report_type;
 
 use std::fmt;
 
-pub use id::{RequestId, RequestIdError};
+pub use id::{RequestId, RequestIdError, RequestIds};
 pub(crate) use org_id::is_spoilt_number;
 pub use org_id::{OrgId, OrgIdError};
 pub use period::{Month, MonthError, Period, PeriodError};

@@ -55,16 +55,27 @@ impl OrgId {
         self.0.canonical.as_ref().unwrap_or(&self.0.spelled)
     }
 
+    /// Whether it is written in that form.
+    pub fn is_canonical(&self) -> bool {
+        self.0.canonical.is_none()
+    }
+
     /// Whether the sandbox made this id, so that no real server knows it.
     pub fn is_from_sandbox(&self) -> bool {
-        BASE64
-            .decode(self.canonical())
-            .is_ok_and(|decoded| decoded.starts_with(ReportId::SANDBOX_PREFIX.as_bytes()))
+        let text = self.canonical();
+        text.starts_with(ReportId::SANDBOX_BASE64) && BASE64.decode(text).is_ok()
     }
 
     /// Whether the text means an organisation: an address in base64, or a UUID. The server may take other texts too.
     pub fn is_an_organisation(&self) -> bool {
         self.why_none().is_none()
+    }
+
+    /// The organisation's UUID, as Control Hub shows it.
+    pub fn uuid(&self) -> Option<String> {
+        let address = String::from_utf8(BASE64.decode(self.canonical()).ok()?).ok()?;
+        let (_, uuid) = address.split_once("/ORGANIZATION/")?;
+        is_uuid(uuid).then(|| uuid.to_owned())
     }
 
     /// Why the text means no organisation, where it does not: a clause about it.
@@ -232,7 +243,9 @@ mod tests {
             assert_eq!(id, own, "{text}");
             assert_eq!((id.as_str(), id.canonical()), (&*text, &*own_form));
             assert!(id.is_an_organisation(), "{text}");
+            assert_eq!(id.uuid().as_deref(), Some(uuid));
         }
+        assert_eq!("a1".parse::<OrgId>().unwrap().uuid(), None);
         let person = BASE64.encode(format!("ciscospark://us/PEOPLE/{uuid}"));
         for (text, why) in [
             ("AcmeVoice", "neither"),

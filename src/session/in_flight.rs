@@ -35,8 +35,8 @@ pub(super) struct InFlight<'h, 'a> {
     exchange: Exchange,
     left: Instant,
     heard: Cell<bool>,
-    /// Whether this answer made the breaker slow or probe.
-    worse: Cell<bool>,
+    /// The failures in a row, if this one made the breaker slow or probe.
+    worse: Cell<Option<u32>>,
 }
 
 impl<'h, 'a> InFlight<'h, 'a> {
@@ -47,7 +47,7 @@ impl<'h, 'a> InFlight<'h, 'a> {
             exchange,
             left: Instant::now(),
             heard: Cell::new(false),
-            worse: Cell::new(false),
+            worse: Cell::default(),
         }
     }
 
@@ -99,18 +99,19 @@ impl<'h, 'a> InFlight<'h, 'a> {
         } else if failed.is_some() {
             self.feed(Feedback::Failed);
         }
-        if let Some(cause) = failed.filter(|_| self.worse.get()) {
-            (self.shared.listener)(&News::Failing {
-                failures: self.shared.gate.failures(),
-                cause: cause.clone(),
-            });
+        if let (Some(cause), Some(failures)) = (failed, self.worse.get()) {
+            let cause = cause.clone();
+            (self.shared.listener)(&News::Failing { failures, cause });
         }
     }
 
     fn feed(&self, feedback: Feedback) {
-        let before = self.shared.gate.stage();
+        let gate = &self.shared.gate;
+        let before = gate.stage();
         self.pass.answered(feedback);
-        self.worse.set(self.shared.gate.stage() > before);
+        // Others may be answered before the whole of this answer is here.
+        let is_worse = gate.stage() > before;
+        self.worse.set(is_worse.then(|| gate.failures()));
     }
 }
 

@@ -54,5 +54,6 @@ mod status;
 mod streams;
 #[cfg(unix)]
 mod terminal;
+mod told;
 mod way_on;
 mod worlds;

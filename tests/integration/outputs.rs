@@ -176,7 +176,7 @@ fn a_place_that_cannot_be_is_told_before_anything_is_sent() {
         ["there.xml", "hard.xml"],
     ] {
         refused(&["--junit", one, "--metrics", other])
-            .says(["--metrics names a file that is that of --junit already"]);
+            .says(["--metrics cannot be the same file as --junit"]);
     }
     refused(&["--junit=out.csv", "--combine=out.csv", "--collect"]);
     assert_eq!(server.exchanges().len(), 0);

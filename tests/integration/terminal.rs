@@ -113,6 +113,41 @@ fn like_failures_are_few_lines_and_the_summary_says_whom_they_concern() {
 }
 
 #[test]
+fn no_word_is_broken_at_the_edge() {
+    let server = Served::new("");
+    let desk = Desk::with(server.url(), &many(30, 20));
+    let results = [
+        "http_403 20 sub-partners, 20 requests: refused-403-10 (1), refused-403-",
+        "(1) and 18 more This sub-partner refuses billing reports. elapsed",
+        "SANDBOX: a rehearsal; no real reports were made",
+    ];
+    let logged = [
+        "SANDBOX: a rehearsal; no real reports are made",
+        "USER 2026-09: http_403: This sub-partner refuses billing reports. warning:",
+    ];
+    // On the narrow screen what was logged has scrolled away by the end.
+    for (columns, sentences) in [
+        (60, [&results[..], &logged].concat()),
+        (30, results.to_vec()),
+    ] {
+        let command = desk.converge().arg(format!("--ledger={columns}.csv"));
+        let (code, screen, _) = command.on_a_terminal(columns).end();
+        assert_eq!(code, Some(1));
+        let words: Vec<&str> = screen
+            .iter()
+            .flat_map(|line| line.split_whitespace())
+            .collect();
+        let words = words.join(" ");
+        for sentence in sentences {
+            assert!(
+                words.contains(sentence),
+                "{sentence:?} at {columns} columns: {screen:#?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn ctrl_c_says_what_is_waited_for_and_leaves_no_bar() {
     let server = Served::new("latency: { fixed: 400ms }");
     let desk = Desk::with(server.url(), &many(200, 0));
@@ -196,7 +231,7 @@ fn a_server_that_cannot_be_reached_is_told_at_once() {
     let terminal = desk.converge().on_a_terminal(100);
     let line = terminal.until("why", |line| line.contains("cannot reach 127.0.0.1:"));
     assert!(
-        line.contains("(connection refused); trying again"),
+        line.contains("(connection refused); trying again in "),
         "{line:?}"
     );
     terminal.types("\u{3}");

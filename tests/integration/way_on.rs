@@ -92,6 +92,46 @@ fn a_missing_ledger_is_made_by_the_command_that_is_said() {
     desk.status().expect(4).says(["is the path right?"]);
 }
 
+/// Ledger, manifest and partners file are easily mixed up.
+#[test]
+fn the_wrong_kind_of_file_is_told_with_the_right_one() {
+    let desk = Desk::with("https://webexapis.com/v1", &own("USER", "2026-09"));
+    rehearse(&desk, "run").expect(0);
+    desk.write("p.csv", "org_id;label\nx;Acme\n");
+    let ledger = "m.ledger.sandbox.csv";
+    for command in ["plan", "run", "retry", "collect", "audit", "check"] {
+        let ended = desk.monthend([command, ledger, "--sandbox"]).expect(2);
+        ended.says([
+            "m.ledger.sandbox.csv is a ledger, and a manifest is wanted here",
+            "monthend status m.ledger.sandbox.csv",
+        ]);
+        let ended = desk.monthend([command, "p.csv", "--sandbox"]).expect(2);
+        ended.says(["p.csv is a partners file", "[{ file: p.csv }]"]);
+    }
+    for args in [
+        &["merge", "m.yaml", ledger, "-o", "o.csv"][..],
+        &["status", "m.yaml", "--ledger", "m.yaml"],
+        &[
+            "resolve",
+            "m.yaml",
+            "--request",
+            "r0123456789abcdef",
+            "--resend",
+        ],
+        &["report", ledger, "--compare", "m.yaml", "-o", "o.html"],
+    ] {
+        let ended = desk.monthend(args.iter().copied()).expect(4);
+        ended.says(["m.yaml is a manifest, and a ledger is wanted here"]);
+    }
+    for command in ["plan", "run", "retry"] {
+        let ended = desk.monthend([command, "none.yaml"]).expect(2);
+        ended.says([
+            "there is no manifest at none.yaml",
+            "monthend init none.yaml",
+        ]);
+    }
+}
+
 #[test]
 fn a_command_without_a_manifest_says_how_to_get_one() {
     let desk = Desk::new();

@@ -261,15 +261,27 @@ fn files_that_cannot_be_read_say_why() {
     let folder = Folder::new("")
         .with("m.pdf", "%PDF-1.4 x")
         .with("wide", b"\xff\xfea\0");
-    for (name, message) in [
-        ("gone.yaml", "No such file"),
-        ("", "directory"),
-        ("m.pdf", "a PDF"),
-        ("wide", "UTF-16"),
-    ] {
+    for (name, message) in [("", "directory"), ("m.pdf", "a PDF"), ("wide", "UTF-16")] {
         let error = Manifest::load(&folder.path(name), &options()).unwrap_err();
         assert!(matches!(error, ManifestError::Unreadable { .. }));
         assert!(error.to_string().contains(message), "{error}");
+    }
+    let error = Manifest::load(&folder.path("gone.yaml"), &options()).unwrap_err();
+    assert!(matches!(error, ManifestError::Missing(_)));
+    assert!(error.to_string().contains("there is no manifest at "));
+}
+
+#[test]
+fn a_table_is_no_manifest() {
+    let folder = Folder::new("")
+        .with("l.csv", "\u{feff}\"request_id\";\"job\"\n")
+        .with("p.csv", "label\torg_id\nx\ty\n");
+    for (name, table) in [("l.csv", Table::Ledger), ("p.csv", Table::Partners)] {
+        let error = Manifest::load(&folder.path(name), &options()).unwrap_err();
+        assert!(
+            matches!(error, ManifestError::ATable { kind, .. } if kind == table),
+            "{error}"
+        );
     }
 }
 

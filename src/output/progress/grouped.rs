@@ -4,12 +4,14 @@ use std::{collections::HashMap, hash::Hash, time::Duration};
 
 /// Counts like things and decides which of them are said: never more than ten lines of a kind.
 #[derive(Debug)]
-pub(super) struct Grouped<K> {
-    seen: HashMap<K, Seen>,
+pub(super) struct Grouped<K, W = ()> {
+    seen: HashMap<K, Seen<W>>,
 }
 
-#[derive(Debug, Default, Clone, Copy)]
-struct Seen {
+#[derive(Debug)]
+struct Seen<W> {
+    /// Whose were said one by one.
+    named: Vec<W>,
     all: usize,
     /// How many of them had been seen when the last line was said, and when that was.
     told: usize,
@@ -38,26 +40,54 @@ const MOST: u32 = 10;
 /// So many are said one by one.
 const EACH: usize = 3;
 
-impl<K: Eq + Hash> Grouped<K> {
+impl<W> Default for Seen<W> {
+    fn default() -> Self {
+        Seen {
+            named: Vec::new(),
+            all: 0,
+            told: 0,
+            at: Duration::ZERO,
+            lines: 0,
+        }
+    }
+}
+
+impl<K: Eq + Hash, W: PartialEq> Grouped<K, W> {
     pub(super) fn new() -> Self {
         Grouped {
             seen: HashMap::new(),
         }
     }
 
-    /// Another one of a kind, each of which is news: the first three are said, then a sum at 10, 30, 100, 300 and so on.
+    /// Another one of a kind, each of which is news: the first three are said, then a sum at 10, 30, 100, 300 and so on,
+    /// where it stands for a few.
     pub(super) fn another(&mut self, kind: K) -> Say {
+        self.news(kind, |seen| seen.all <= EACH)
+    }
+
+    /// As [`Grouped::another`], of what belongs to somebody: the first of each of the first three is said.
+    pub(super) fn another_of(&mut self, kind: K, whose: W) -> Say {
+        self.news(kind, |seen| {
+            let is_new = seen.named.len() < EACH && !seen.named.contains(&whose);
+            if is_new {
+                seen.named.push(whose);
+            }
+            is_new
+        })
+    }
+
+    fn news(&mut self, kind: K, is_said: impl FnOnce(&mut Seen<W>) -> bool) -> Say {
         let seen = self.seen.entry(kind).or_default();
         seen.all += 1;
         if seen.lines >= MOST {
             return Say::Nothing;
         }
+        if is_said(seen) {
+            seen.say(Duration::ZERO);
+            return Say::This;
+        }
         match seen.all {
-            ..=EACH => {
-                seen.say(Duration::ZERO);
-                Say::This
-            }
-            all if is_round(all) => Say::Sum {
+            all if is_round(all) && all - seen.told >= EACH => Say::Sum {
                 more: seen.say(Duration::ZERO),
                 all,
             },
@@ -86,7 +116,7 @@ impl<K: Eq + Hash> Grouped<K> {
     }
 }
 
-impl Seen {
+impl<W> Seen<W> {
     /// Counts a line, and gives how many it stands for.
     fn say(&mut self, at: Duration) -> usize {
         let more = self.all - self.told;
@@ -110,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_few_are_said_and_the_rest_is_summed_up() {
-        let mut grouped = Grouped::new();
+        let mut grouped: Grouped<_> = Grouped::new();
         let said: Vec<Say> = (0..100)
             .map(|_| grouped.another("x"))
             .filter(|s| *s != Say::Nothing)
@@ -131,8 +161,28 @@ mod tests {
     }
 
     #[test]
-    fn never_more_than_ten_lines_of_a_kind() {
+    fn of_somebody_the_first_is_said() {
         let mut grouped = Grouped::new();
+        // Ten of each.
+        let said: Vec<(usize, Say)> = (0..100)
+            .map(|n| (n, grouped.another_of("x", n / 10)))
+            .filter(|(_, say)| *say != Say::Nothing)
+            .collect();
+        let sum = |more, all| Say::Sum { more, all };
+        let expected = [
+            (0, Say::This),
+            (9, sum(9, 10)),
+            (10, Say::This),
+            (20, Say::This),
+            (29, sum(9, 30)),
+            (99, sum(70, 100)),
+        ];
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn never_more_than_ten_lines_of_a_kind() {
+        let mut grouped: Grouped<_> = Grouped::new();
         let by_count = (0..2_000_000)
             .filter(|_| grouped.another("x") != Say::Nothing)
             .count();
@@ -144,7 +194,7 @@ mod tests {
 
     #[test]
     fn what_goes_on_is_said_again_ever_later() {
-        let mut grouped = Grouped::new();
+        let mut grouped: Grouped<_> = Grouped::new();
         let lines = |s: &u64| grouped.again("y", Duration::from_secs(*s)) != Say::Nothing;
         assert_eq!((0..300).filter(lines).collect::<Vec<_>>(), [0, 30, 90, 210]);
     }

@@ -214,6 +214,11 @@ impl Situation {
         }
         if let Some(left) = self.left {
             let (short, long) = (brief(left), format!("{} left", brief(left)));
+            // How long the server takes for each is its own affair.
+            let long = match self.is_collecting() {
+                true => format!("{} left", said(left)),
+                false => long,
+            };
             parts.push(part(6, &[long, short, String::new()], Look::Plain));
         }
         parts
@@ -240,7 +245,8 @@ impl Situation {
         }
         // Over its first seconds a burst is faster than the ceiling, which is kept all the same.
         let most = self.ceiling.per_second().unwrap_or(f64::INFINITY);
-        let pace = self.pace.map(|pace| self.in_its_unit(pace.min(most)));
+        let pace = self.pace.filter(|pace| *pace > 0.0);
+        let pace = pace.map(|pace| self.in_its_unit(pace.min(most)));
         let limit = match (self.learned, self.ceiling) {
             (Some(learned), _) => Some(format!(
                 "{} (the server's limit)",
@@ -256,16 +262,15 @@ impl Situation {
         }
     }
 
-    /// A rate in the unit of the ceiling, so that the two can be compared.
+    /// A rate in the unit of the ceiling, or of what was learned of the limit, so that the two can be compared.
     fn in_its_unit(&self, per_second: f64) -> String {
-        match self.ceiling {
-            Rate::Limited { per, .. } => {
-                let rate = per_second * per.duration().as_secs_f64();
-                let digits = usize::from(rate < 9.95);
-                format!("{rate:.digits$}/{}", per.as_str())
-            }
-            Rate::Unlimited => words::rate(per_second),
-        }
+        let unit = match self.ceiling {
+            Rate::Limited { per, .. } => per,
+            Rate::Unlimited => words::rate_unit(self.learned.unwrap_or(per_second)),
+        };
+        let rate = per_second * unit.duration().as_secs_f64();
+        let digits = usize::from(rate < 9.95);
+        format!("{rate:.digits$}/{}", unit.as_str())
     }
 
     fn paused(&self) -> Option<String> {

@@ -44,6 +44,8 @@ pub struct Progress {
     /// Rows that an earlier run left in doubt and that nothing was heard of yet.
     old_doubts: usize,
     pause_status: Option<u16>,
+    /// `retry.max_retry_after`: a longer pause ends the run.
+    longest_pause: Duration,
     stopping: bool,
 }
 
@@ -63,7 +65,7 @@ impl Progress {
             false => Screen::Log(Cadence::default()),
         };
         Progress {
-            told: Told::new(grace),
+            told: Told::new(grace, retry.max_retry_after),
             screen,
             estimate: Estimate {
                 ceiling: limits.rate,
@@ -77,6 +79,7 @@ impl Progress {
             doubts: HashSet::new(),
             old_doubts: 0,
             pause_status: None,
+            longest_pause: retry.max_retry_after,
             stopping: false,
         }
     }
@@ -130,6 +133,8 @@ impl Progress {
             .window
             .map(|window| window.quota / window.length.as_secs_f64());
         let pause = self.pause_left().filter(|left| *left >= WORTH_SHOWING);
+        let is_too_long = pause.is_some_and(|left| left > self.longest_pause);
+        let stopping = self.stopping || is_too_long;
         let mut situation = Situation {
             counts,
             in_flight: self.stats.in_flight,
@@ -138,11 +143,13 @@ impl Progress {
             files: self.files.lately(),
             ceiling: self.estimate.ceiling,
             learned: self.stats.learned_pace.or(limit),
-            pause: pause.map(|left| (left, self.pause_status)),
+            pause: pause
+                .filter(|_| !stopping)
+                .map(|left| (left, self.pause_status)),
             left: None,
-            stopping: self.stopping,
+            stopping,
         };
-        if !self.stopping {
+        if !stopping {
             situation.left = self.left(&situation);
         }
         situation

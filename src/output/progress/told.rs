@@ -11,6 +11,7 @@ use crate::{
     ledger::{Row, State},
     output::words,
     pacing::Stats,
+    request::OrgId,
     runner::{Event, EventKind, Signal, StopReason},
     session::News,
 };
@@ -25,21 +26,24 @@ const LONG: Duration = Duration::from_secs(60);
 /// Says lines on stderr, of like ones a few and then sums.
 #[derive(Debug)]
 pub(super) struct Told {
-    grouped: Grouped<(&'static str, String)>,
+    grouped: Grouped<(&'static str, String), Option<OrgId>>,
     paused_until: Option<DateTime<Utc>>,
     /// Nothing more is sent: a pause is of no interest any more.
     stopping: bool,
     /// `--grace`
     grace: Duration,
+    /// `retry.max_retry_after`: a longer pause ends the run.
+    longest: Duration,
 }
 
 impl Told {
-    pub(super) fn new(grace: Duration) -> Self {
+    pub(super) fn new(grace: Duration, longest: Duration) -> Self {
         Told {
             grouped: Grouped::new(),
             paused_until: None,
             stopping: false,
             grace,
+            longest,
         }
     }
 
@@ -116,13 +120,15 @@ impl Told {
     }
 
     fn settled(&mut self, row: &Row) {
-        let name = words::name(row);
         if let State::Created(id) = &row.state {
-            debug!(request_id = %row.id(), report_id = %id, "{name}: created {id}");
+            // Nearly all rows come here, and nearly nobody wants to see them: the name is made only where it is shown.
+            debug!(request_id = %row.id(), report_id = %id, "{}: created {id}", words::name(row));
             return;
         }
+        let name = words::name(row);
         let code = row.state.error_code();
-        match self.grouped.another(("failed", code.to_owned())) {
+        let whose = row.request().sub_partner.clone();
+        match self.grouped.another_of(("failed", code.to_owned()), whose) {
             Say::This => {
                 warn!(request_id = %row.id(), error_code = code, "{name}: {code}: {}", row.state.text());
             }
@@ -155,10 +161,10 @@ impl Told {
 
     /// Something came to nothing and is tried again. What keeps everything from getting through is a warning.
     fn retrying(&mut self, code: &str, text: &str, after: Duration, elapsed: Duration) {
-        let what_next = match after < WORTH_SAYING {
-            true => "trying again".to_owned(),
-            false => format!("trying again in {}", words::rounded(after)),
-        };
+        let what_next = format!(
+            "trying again in {}",
+            words::rounded(after.max(WORTH_SAYING))
+        );
         let line = match self.grouped.again(("retrying", code.to_owned()), elapsed) {
             Say::This => format!("{text}; {what_next}"),
             Say::Sum { all, .. } => format!("{text}; {all} tries failed so far, {what_next}"),
@@ -181,11 +187,21 @@ impl Told {
             News::Retrying { cause, after } => {
                 self.retrying(&cause.code, &without_stop(cause), *after, elapsed);
             }
-            News::Failing { failures, cause } => warn!(
-                "{failures} requests in a row failed, the last one: {}; trying again at a slower pace",
-                cause.text
-            ),
+            News::Failing { failures, cause } => self.failing(*failures, cause, elapsed),
             News::Renewed => info!("the access token was renewed"),
+        }
+    }
+
+    /// So many failed in a row that fewer are sent. A server that fails off and on comes here again and again.
+    fn failing(&mut self, failures: u32, cause: &Cause, elapsed: Duration) {
+        let key = ("failing", String::new());
+        if self.grouped.again(key, elapsed) == Say::Nothing {
+            return;
+        }
+        let text = without_stop(cause);
+        match failures {
+            1 => warn!("a request failed ({text}); sending more slowly"),
+            n => warn!("{n} requests in a row failed (the last one: {text}); sending more slowly"),
         }
     }
 
@@ -193,7 +209,7 @@ impl Told {
         // Answers that were in flight together announce the same pause.
         let known = self.paused_until;
         let is_known = known.is_some_and(|known| until < known + SAME_PAUSE);
-        if self.stopping || is_known || wait < WORTH_SAYING {
+        if self.stopping || is_known || !(WORTH_SAYING..=self.longest).contains(&wait) {
             return;
         }
         self.paused_until = Some(until);

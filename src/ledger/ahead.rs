@@ -1,0 +1,99 @@
+//! The blocks of a file, read on all cores at once and taken in order.
+
+use std::{
+    io::Read,
+    num::NonZero,
+    sync::{
+        Mutex,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+};
+
+use super::{
+    LedgerError,
+    blocks::{Block, BlockKind, Blocks},
+    header::Header,
+    line_reader::{BlockRead, LineReader},
+};
+
+/// A block, as far as one can say what it says without the others.
+pub(super) enum Piece {
+    /// One of whole records.
+    Read(BlockRead),
+    /// The rest of the file.
+    Rest(Block),
+}
+
+impl Piece {
+    fn of(block: Block, reader: &mut LineReader<'_>) -> Self {
+        match block.kind {
+            BlockKind::Whole => Piece::Read(reader.block(&block)),
+            BlockKind::Rest => Piece::Rest(block),
+        }
+    }
+}
+
+/// More threads would wait for the one that takes the pieces.
+const MOST_THREADS: usize = 4;
+
+/// Reads all of `blocks` and gives the pieces to `take`, in order. What is read ahead takes a few blocks of memory. A file of
+/// one block needs no threads.
+///
+/// # Errors
+/// The file's, and what `take` says: then nothing more is read.
+pub(super) fn read_ahead<R: Read + Send>(
+    mut blocks: Blocks<'_, R>,
+    header: &Header,
+    mut take: impl FnMut(Piece) -> Result<(), LedgerError>,
+) -> Result<(), LedgerError> {
+    if blocks.is_at_end() {
+        return take(Piece::of(blocks.next()?, &mut LineReader::new(header)));
+    }
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = threads.min(MOST_THREADS);
+    let source = Mutex::new(Some(blocks));
+    thread::scope(|scope| {
+        let (line_up, queue) = sync_channel(threads);
+        for _ in 0..threads {
+            let (source, line_up) = (&source, line_up.clone());
+            scope.spawn(move || read_blocks(source, header, &line_up));
+        }
+        drop(line_up); // the threads have their own
+        for piece in queue {
+            // A thread that panics takes this one with it at the end of the scope.
+            let Ok(piece) = piece.recv() else { break };
+            take(piece?)?;
+        }
+        Ok(())
+    })
+}
+
+/// A piece that some thread is reading.
+type Coming = Receiver<Result<Piece, LedgerError>>;
+
+/// Reads one block after the other. While a thread takes a block from the source, it also takes its place in the queue.
+fn read_blocks<R: Read>(
+    source: &Mutex<Option<Blocks<'_, R>>>,
+    header: &Header,
+    line_up: &SyncSender<Coming>,
+) {
+    let mut reader = LineReader::new(header);
+    loop {
+        let mut source = source
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let Some(blocks) = &mut *source else { return };
+        let block = blocks.next();
+        let kind = block.as_ref().map_or(BlockKind::Rest, |block| block.kind);
+        if kind == BlockKind::Rest {
+            *source = None; // that was the last one
+        }
+        let (tell, coming) = sync_channel(1);
+        if line_up.send(coming).is_err() {
+            return; // nobody wants more
+        }
+        drop(source);
+        let _ = tell.send(block.map(|block| Piece::of(block, &mut reader))); // as above
+    }
+}

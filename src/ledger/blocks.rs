@@ -1,0 +1,149 @@
+//! A ledger's bytes in blocks, so that a large file need not be in memory and its blocks can be read side by side.
+
+use std::{
+    io::{self, Read},
+    path::Path,
+};
+
+use memchr::{memchr, memchr_iter, memrchr};
+
+use super::{
+    LedgerError,
+    header::Header,
+    lines::{End, Lines, Separator},
+};
+
+/// How many bytes of the file a block has, or more where one record is longer.
+pub(super) const SIZE: usize = 1 << 18;
+
+/// The file behind what was given out of it.
+pub(super) struct Blocks<'p, R> {
+    source: R,
+    /// For messages.
+    path: &'p Path,
+    size: usize,
+    separator: Separator,
+    /// What was read and not given out; a record begins with its first byte.
+    pending: Vec<u8>,
+    /// The line of that record.
+    number: u64,
+    /// Whether nothing is left in `source`.
+    is_at_end: bool,
+}
+
+/// A stretch of the file that begins with a record.
+pub(super) struct Block {
+    /// The line of its first record, from 1.
+    pub(super) number: u64,
+    pub(super) bytes: Vec<u8>,
+    pub(super) kind: BlockKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BlockKind {
+    /// Records that a line feed ends, and no zero byte.
+    Whole,
+    /// All the rest of the file: its last lines, and from where zero bytes stand, everything.
+    Rest,
+}
+
+impl<'p, R: Read> Blocks<'p, R> {
+    pub(super) fn new(source: R, path: &'p Path, size: usize) -> Self {
+        Blocks {
+            source,
+            path,
+            size,
+            separator: Separator::Comma,
+            pending: Vec::new(),
+            number: 1,
+            is_at_end: false,
+        }
+    }
+
+    /// Takes the header, which is the first record.
+    ///
+    /// # Errors
+    /// It is no ledger's, or the file cannot be read.
+    pub(super) fn header(&mut self) -> Result<Header, LedgerError> {
+        self.fill()?;
+        let bytes = &self.pending[..];
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let mut lines = Lines::new(bytes, self.separator, self.number);
+        let header = Header::read(lines.next(), self.path)?;
+        let rest = lines.rest().len();
+        (self.separator, self.number) = (header.separator, lines.number());
+        self.pending.drain(..self.pending.len() - rest);
+        Ok(header)
+    }
+
+    /// Whether all that is left is in memory.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.is_at_end
+    }
+
+    /// The next block; the rest of the file is the last one.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(super) fn next(&mut self) -> Result<Block, LedgerError> {
+        let whole = self.fill()?;
+        let (kind, rest) = match self.is_at_end {
+            true => (BlockKind::Rest, Vec::new()),
+            false => (BlockKind::Whole, self.pending.split_off(whole)),
+        };
+        let bytes = std::mem::replace(&mut self.pending, rest);
+        let number = self.number;
+        self.number += memchr_iter(b'\n', &bytes).count() as u64;
+        Ok(Block {
+            number,
+            bytes,
+            kind,
+        })
+    }
+
+    /// Reads on until there is a block, and tells how many bytes its whole records have.
+    fn fill(&mut self) -> Result<usize, LedgerError> {
+        let mut wanted = self.size;
+        loop {
+            let from = self.pending.len();
+            self.read_to(wanted)?;
+            if memchr(0, &self.pending[from..]).is_some() {
+                self.read_to(usize::MAX)?;
+            }
+            let whole = whole(&self.pending, self.separator);
+            if whole > 0 || self.is_at_end {
+                return Ok(whole);
+            }
+            wanted = 2 * self.pending.len().max(1);
+        }
+    }
+
+    fn read_to(&mut self, wanted: usize) -> Result<(), LedgerError> {
+        let missing = wanted.saturating_sub(self.pending.len());
+        if self.is_at_end || missing == 0 {
+            return Ok(());
+        }
+        let source = &mut self.source;
+        let read = source.take(missing as u64).read_to_end(&mut self.pending);
+        let unreadable = |source: io::Error| LedgerError::Io {
+            doing: "read the ledger",
+            path: self.path.to_owned(),
+            source,
+        };
+        self.is_at_end = read.map_err(unreadable)? < missing;
+        Ok(())
+    }
+}
+
+/// How many bytes the records at the beginning of `bytes` have that are ended by a line feed.
+fn whole(bytes: &[u8], separator: Separator) -> usize {
+    if memchr(b'"', bytes).is_none() {
+        return memrchr(b'\n', bytes).map_or(0, |at| at + 1);
+    }
+    let mut lines = Lines::new(bytes, separator, 1);
+    let mut whole = 0;
+    while lines.next().is_some_and(|line| line.end == End::LineFeed) {
+        whole = bytes.len() - lines.rest().len();
+    }
+    whole
+}
