@@ -53,7 +53,7 @@ pub(super) struct Cli {
     #[arg(long, short, global = true, help_heading = "Messages", action = ArgAction::Count)]
     verbose: u8,
 
-    /// Colour: `auto` is on a terminal and minds NO_COLOR, CLICOLOR_FORCE and TERM=dumb
+    /// Colour: `auto` is on a terminal and follows NO_COLOR, CLICOLOR_FORCE and TERM=dumb
     #[arg(
         long,
         global = true,
@@ -207,7 +207,7 @@ pub(super) struct CollectArgs {
     #[arg(long, help_heading = "Collecting", env = "MONTHEND_FORCE", value_parser = FalseyValueParser::new())]
     pub(super) force: bool,
 
-    /// Take what comes, also where it is no CSV table
+    /// Keep what was downloaded even if it is not a CSV table
     #[arg(long, help_heading = "Collecting", env = "MONTHEND_NO_CONTENT_CHECK", value_parser = FalseyValueParser::new())]
     pub(super) no_content_check: bool,
 
@@ -510,7 +510,7 @@ pub(super) struct AuditArgs {
     #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = PlanFormat::Table)]
     pub(super) format: PlanFormat,
 
-    /// Leave files out: look at no file, and miss none
+    /// Do not look at files, and do not miss any
     #[arg(long, env = "MONTHEND_NO_FILES", value_parser = FalseyValueParser::new())]
     pub(super) no_files: bool,
 

@@ -153,6 +153,7 @@ pub(super) fn tell_end(
         ledger: &means.target.ledger,
         limits: &means.target.settings.limits,
         is_rehearsal: means.target.is_rehearsal(),
+        elapsed: means.outputs.elapsed(),
         commands: &commands(means),
     };
     if let Some(unsaved) = &finished.unsaved {

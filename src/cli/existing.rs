@@ -10,12 +10,13 @@ use crate::{
     api::Api,
     inventory::{Evidence, Existing, find_existing},
     ledger::{Place, State},
-    output::{Readers, console},
+    output::{Readers, console, request_name},
     plan::{Agenda, Plan},
     request::{ReportId, Request},
     runner::EventKind,
     session::{ReadError, Session},
     settings::Limits,
+    text::count,
 };
 
 /// Places of rows to be sent for which the server holds something, and what. Rows in doubt are not asked about here: they
@@ -60,8 +61,9 @@ pub(super) async fn find<A: Api>(
 /// `--existing stop`
 pub(super) fn tell(agenda: &Agenda, found: &[(Place, Existing)], format: SummaryFormat) -> Exit {
     let mut text = format!(
-        "the server already holds reports for {} of the requests; nothing was sent\n",
-        found.len()
+        "the server already holds reports for {} of the {}; nothing was sent\n",
+        found.len(),
+        count(agenda.work.len(), "request")
     );
     for (place, existing) in found {
         let row = agenda.ledger.row(*place);
@@ -70,8 +72,12 @@ pub(super) fn tell(agenda: &Agenda, found: &[(Place, Existing)], format: Summary
             Existing::Newest(id) => id.to_string(),
             Existing::Unclear(ids) => list(ids),
         };
-        text.push_str(&format!("{} {}: {ids}\n", row.id(), row.request()));
+        let request = request_name(row);
+        text.push_str(&format!("{} {request}: {ids}\n", row.id()));
     }
+    text.push_str(
+        "`run --existing adopt` takes them; `run --existing ignore` makes others beside them\n",
+    );
     match format {
         SummaryFormat::Table => console::say(&text),
         // Stdout is for the summary alone.
@@ -115,9 +121,10 @@ pub(super) fn adopt(agenda: &mut Agenda, found: Vec<(Place, Existing)>, readers:
     }
     let unclear = match unclear {
         0 => String::new(),
-        n => format!("; {n} more await a decision"),
+        n => format!("; {} to be decided by hand", count(n, "request")),
     };
-    info!("{adopted} reports that the server already had were adopted{unclear}");
+    let adopted = count(adopted, "report");
+    info!("adopted {adopted} that the server had already{unclear}");
 }
 
 fn list(ids: &[ReportId]) -> String {

@@ -4,6 +4,7 @@ use std::{
     cell::{OnceCell, RefCell},
     io,
     path::Path,
+    time::Duration,
 };
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -136,6 +137,12 @@ impl Outputs {
             base_url: OnceCell::new(),
             rows: RefCell::new(Rows::Unknown),
         })
+    }
+
+    /// How long the command has been at work.
+    pub(super) fn elapsed(&self) -> Duration {
+        let elapsed = Utc::now() - self.about.began_at;
+        elapsed.to_std().unwrap_or_default()
     }
 
     /// The ledger is held, and the server is known.

@@ -6,6 +6,10 @@ const STARTER: &str = include_str!("starter.yaml");
 /// Where the made-up sub-partners stand in it.
 const BEGIN: &str = "# <sub-partners>\n";
 const END: &str = "# </sub-partners>\n";
+/// Above what the API listed.
+const NO_NAMES: &str = "      # The API lists no names. Control Hub shows each organisation with the UUID behind its id; give it a label:
+      # { id: ..., label: ... }
+";
 
 /// Sub-partners that the API lists.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -36,13 +40,15 @@ pub fn starter(file: &str, found: Option<&Found>) -> String {
 }
 
 fn listed(found: &Found) -> String {
-    let active = found
-        .active
-        .iter()
-        .map(|org| format!("      - {{ id: {org} }}\n"));
+    let uuid = |org: &OrgId| {
+        org.uuid()
+            .map_or(String::new(), |uuid| format!("   # {uuid}"))
+    };
+    let active = found.active.iter();
+    let active = active.map(|org| format!("      - {{ id: {org} }}{}\n", uuid(org)));
     let suspended = found.suspended.iter();
     let suspended = suspended.map(|org| format!("      # - {{ id: {org} }}   # suspended\n"));
-    active.chain(suspended).collect()
+    NO_NAMES.to_owned() + &active.chain(suspended).collect::<String>()
 }
 
 #[cfg(test)]
@@ -98,6 +104,7 @@ mod tests {
             ),
             "{text}"
         );
+        assert!(text.contains("give it a label"), "{text}");
         assert!(
             !text.contains("label: Acme Voice }\n") && !text.contains("made-up"),
             "{text}"

@@ -331,9 +331,9 @@ impl PlanView<'_> {
             words::grouped(n(Action::Send))
         );
         for (action, what) in [
-            (Action::Skip, "skip {} that are created"),
+            (Action::Skip, "skip {} created before"),
             (Action::LookUp, "look up {} in doubt"),
-            (Action::Decide, "leave {} that await a decision"),
+            (Action::Decide, "leave {} to be decided by hand"),
         ] {
             if n(action) > 0 {
                 let _ = write!(out, ", {}", what.replace("{}", &words::grouped(n(action))));
@@ -341,6 +341,7 @@ impl PlanView<'_> {
         }
         let limits = self.limits;
         let _ = match self.time(&actions) {
+            _ if n(Action::Send) + n(Action::LookUp) == 0 => Ok(()),
             Some(time) => write!(out, "; {} at {}", words::about(time), limits.rate),
             None => write!(out, "; as fast as the server lets it (rate: unlimited)"),
         };

@@ -1,6 +1,6 @@
 //! How a run ended, in words.
 
-use std::{fmt::Write as _, path::Path};
+use std::{fmt::Write as _, path::Path, time::Duration};
 
 use super::{
     causes::{Alike, Cause, causes, failed, failed_or_uncollected},
@@ -30,6 +30,8 @@ pub struct Summary<'a> {
     pub limits: &'a Limits,
     /// Whether the reports are a sandbox's.
     pub is_rehearsal: bool,
+    /// From the first look at the server to the end.
+    pub elapsed: Duration,
     /// How to go on.
     pub commands: &'a Commands,
 }
@@ -163,8 +165,8 @@ impl Summary<'_> {
     }
 
     fn pace(&self) -> String {
-        let Finished { pace, elapsed, .. } = self.finished;
-        let mut out = format!("elapsed {}", words::duration(*elapsed));
+        let (pace, elapsed) = (&self.finished.pace, self.elapsed);
+        let mut out = format!("elapsed {}", words::duration(elapsed));
         let requests = words::count(count(pace.sent), "request");
         let _ = match (pace.sent, pace.accepted) {
             (0, _) => Ok(()),

@@ -158,7 +158,7 @@ pub(super) fn who(row: &Row) -> String {
 }
 
 /// A row as a person would call it.
-pub(super) fn name(row: &Row) -> String {
+pub(crate) fn name(row: &Row) -> String {
     let (who, request) = (who(row), row.request());
     let internal = if request.internal { " internal" } else { "" };
     format!("{who} {} {}{internal}", request.report_type, request.period)

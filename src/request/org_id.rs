@@ -71,6 +71,13 @@ impl OrgId {
         self.why_none().is_none()
     }
 
+    /// The organisation's UUID, as Control Hub shows it.
+    pub fn uuid(&self) -> Option<String> {
+        let address = String::from_utf8(BASE64.decode(self.canonical()).ok()?).ok()?;
+        let (_, uuid) = address.split_once("/ORGANIZATION/")?;
+        is_uuid(uuid).then(|| uuid.to_owned())
+    }
+
     /// Why the text means no organisation, where it does not: a clause about it.
     pub fn why_none(&self) -> Option<&'static str> {
         let text = self.canonical();
@@ -236,7 +243,9 @@ mod tests {
             assert_eq!(id, own, "{text}");
             assert_eq!((id.as_str(), id.canonical()), (&*text, &*own_form));
             assert!(id.is_an_organisation(), "{text}");
+            assert_eq!(id.uuid().as_deref(), Some(uuid));
         }
+        assert_eq!("a1".parse::<OrgId>().unwrap().uuid(), None);
         let person = BASE64.encode(format!("ciscospark://us/PEOPLE/{uuid}"));
         for (text, why) in [
             ("AcmeVoice", "neither"),

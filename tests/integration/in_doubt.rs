@@ -133,7 +133,7 @@ fn never_sent_again(desk: &Desk, server: &Served) {
     desk.status().expect(0).shows(["in_doubt"]);
     desk.plan()
         .expect(0)
-        .shows(["leave 1 that await a decision"]);
+        .shows(["leave 1 to be decided by hand"]);
 }
 
 #[test]

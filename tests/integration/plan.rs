@@ -91,7 +91,7 @@ fn a_plan_says_what_a_run_would_do_given_the_ledger() {
     assert_eq!(actions, ["skip", "send", "look_up", "send"]);
     desk.plan()
         .expect(0)
-        .shows(["a run would send 2, skip 1 that are created, look up 1 in doubt"]);
+        .shows(["a run would send 2, skip 1 created before, look up 1 in doubt"]);
     assert_eq!(server.exchanges().len(), sent, "a plan sends nothing");
 }
 

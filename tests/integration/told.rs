@@ -74,3 +74,28 @@ fn an_average_above_the_ceiling_is_explained() {
     let ended = desk.converge().expect(0);
     ended.shows([" sent (at 300/min after a burst of 10)"]);
 }
+
+/// For a ledger that was lost.
+#[test]
+fn reports_that_are_there_are_named_as_people_call_them() {
+    let server = Served::new("latency: { fixed: 60ms }");
+    let jobs = partners(["acme", "good"], "USER", "2026-09");
+    let desk = Desk::with(server.url(), &jobs);
+    desk.converge().expect(0);
+    std::fs::remove_file(desk.path("m.ledger.csv")).unwrap();
+    let stopped = desk.converge().arg("--existing=stop").expect(1);
+    let stopped = stopped.shows([
+        "the server already holds reports for 2 of the 2 requests; nothing was sent",
+        " acme USER 2026-09: ",
+        "`run --existing adopt` takes them",
+    ]);
+    assert!(!stopped.stdout.contains("ORGANIZATION"), "{stopped}");
+    let adopted = desk.converge().arg("--existing=adopt").expect(0);
+    let adopted = adopted.says(["adopted 2 reports that the server had already"]);
+    let adopted = adopted.shows(["adopted        2  the server had them already"]);
+    // Looking took longer than one answer does.
+    let elapsed = adopted.stdout.split("elapsed ").nth(1).unwrap();
+    let (number, unit) = elapsed.split_once(' ').unwrap();
+    let is_whole = !unit.starts_with("ms") || number.parse::<u32>().unwrap() >= 60;
+    assert!(is_whole, "{adopted}");
+}

@@ -14,7 +14,7 @@ pub(crate) struct InitArgs {
     #[arg(default_value = "month-end.yaml")]
     pub(crate) file: PathBuf,
 
-    /// Ask the API for the sub-partners, and name them
+    /// Ask the API for your sub-partners, and list them
     #[arg(long, env = "MONTHEND_DISCOVER", value_parser = FalseyValueParser::new())]
     pub(crate) discover: bool,
 

@@ -32,7 +32,7 @@ pub(crate) struct ReportArgs {
     #[arg(long, env = "MONTHEND_MANIFEST", value_name = "MANIFEST")]
     pub(crate) manifest: Option<PathBuf>,
 
-    /// Of a manifest's ledgers, that of the rehearsals
+    /// Of a manifest: show the ledger of its rehearsals
     #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX", value_parser = FalseyValueParser::new())]
     pub(crate) sandbox: bool,
 }

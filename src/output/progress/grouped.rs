@@ -59,7 +59,8 @@ impl<K: Eq + Hash, W: PartialEq> Grouped<K, W> {
         }
     }
 
-    /// Another one of a kind, each of which is news: the first three are said, then a sum at 10, 30, 100, 300 and so on.
+    /// Another one of a kind, each of which is news: the first three are said, then a sum at 10, 30, 100, 300 and so on,
+    /// where it stands for a few.
     pub(super) fn another(&mut self, kind: K) -> Say {
         self.news(kind, |seen| seen.all <= EACH)
     }
@@ -86,7 +87,7 @@ impl<K: Eq + Hash, W: PartialEq> Grouped<K, W> {
             return Say::This;
         }
         match seen.all {
-            all if is_round(all) => Say::Sum {
+            all if is_round(all) && all - seen.told >= EACH => Say::Sum {
                 more: seen.say(Duration::ZERO),
                 all,
             },

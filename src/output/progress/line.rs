@@ -214,6 +214,11 @@ impl Situation {
         }
         if let Some(left) = self.left {
             let (short, long) = (brief(left), format!("{} left", brief(left)));
+            // How long the server takes for each is its own affair.
+            let long = match self.is_collecting() {
+                true => format!("{} left", said(left)),
+                false => long,
+            };
             parts.push(part(6, &[long, short, String::new()], Look::Plain));
         }
         parts
