@@ -403,8 +403,11 @@ impl First {
             true => announced.min(second),
             false => announced,
         };
-        // Windows are whole seconds long; one that is almost full lacks what the first request took on its way.
-        let early = second.mul_f64(RateController::SAME);
+        // Windows are whole seconds long. An exact wait may lack what the first request took on its way.
+        let early = match is_whole {
+            true => Duration::ZERO,
+            false => second.mul_f64(RateController::SAME),
+        };
         let span = Duration::from_secs((active + asked + early).as_secs()).max(second);
         let over = match is_whole {
             true => span,

@@ -124,3 +124,13 @@ fn a_pace_that_quick_429s_do_not_care_about_is_forgotten() {
     }
     assert_eq!(controller.pace(), None);
 }
+
+#[test]
+fn a_slow_start_does_not_make_a_window_longer() {
+    for wait in [1000, 2000] {
+        let mut controller = RateController::new();
+        let now = accepted(&mut controller, Instant::now(), 20, ms(47));
+        controller.on_limited(now, now + ms(wait));
+        assert_eq!(controller.pace(), Some(20.0), "a wait of {wait} ms");
+    }
+}
