@@ -9,7 +9,7 @@ use super::{problem::Mistake, quote::Quoted};
 const MEANINGS: &[(&[&str], &str, &str)] = &[
     (
         &["tab"],
-        "a tab stands where only spaces may",
+        "there is a tab where only spaces are allowed",
         "use spaces, not tabs",
     ),
     (
@@ -54,7 +54,7 @@ const MEANINGS: &[(&[&str], &str, &str)] = &[
             "invalid indentation",
             "wrongly indented",
         ],
-        "the lines do not stand below each other",
+        "the lines are not aligned",
         "",
     ),
     (
