@@ -36,6 +36,8 @@ impl Piece {
 
 /// More threads would wait for the one that takes the pieces.
 const MOST_THREADS: usize = 4;
+/// How many pieces may wait to be taken, so that nobody stands still while another has no processor.
+const AHEAD: usize = 16;
 
 /// Reads all of `blocks` and gives the pieces to `take`, in order. What is read ahead takes a few blocks of memory. A file of
 /// one block needs no threads.
@@ -54,7 +56,7 @@ pub(super) fn read_ahead<R: Read + Send>(
     let threads = threads.min(MOST_THREADS);
     let source = Mutex::new(Some(blocks));
     thread::scope(|scope| {
-        let (line_up, queue) = sync_channel(threads);
+        let (line_up, queue) = sync_channel(AHEAD);
         for _ in 0..threads {
             let (source, line_up) = (&source, line_up.clone());
             scope.spawn(move || read_blocks(source, header, &line_up));

@@ -4,7 +4,8 @@
 //! request wins; each is on the disk before the effect that it announces. Whatever a crash leaves of the
 //! end of the file can be read back (see [`read`]); any other damage is refused with its line.
 //!
-//! - [`Row`] and [`Ledger`] are the contents, [`read`] takes them from bytes, [`Ledger::to_csv`] gives bytes;
+//! - [`Row`] and [`Ledger`] are the contents, [`read`] takes them from bytes, in blocks that are read side by side,
+//!   [`Ledger::to_csv`] gives bytes;
 //! - [`Disk`] is the file as the journal sees it, a seam at which a simulated disk can take its place;
 //! - [`Journal`] appends lines in groups, so that durability does not cost one flush per row;
 //! - [`LedgerFile`] is a ledger that this process holds, under the lock beside it;

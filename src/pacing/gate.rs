@@ -147,11 +147,7 @@ struct State {
 impl Gate {
     /// A gate with nothing in flight.
     pub fn new(limits: &Limits, policy: &RetryPolicy) -> Self {
-        Gate::with_law(
-            limits,
-            policy,
-            Box::new(RateController::new(Instant::now())),
-        )
+        Gate::with_law(limits, policy, Box::new(RateController::new()))
     }
 
     /// The same, with another law of the pace.
@@ -391,11 +387,17 @@ impl State {
             Feedback::RateLimited(announced) => {
                 self.breaker.on_answer();
                 self.stats.rate_limited += 1;
-                self.stats.throttles += u64::from(self.not_before.is_none_or(|at| at <= now));
+                let waiting = self.not_before.is_some_and(|at| at > now);
+                // Sent before a wait that is over by now: what led to it is known already.
+                let late = pauses != self.pauses && !waiting;
+                self.stats.throttles += u64::from(!waiting);
                 let wait = self.wait_for(announced, policy);
                 self.pause(wait, policy);
                 let until = self.not_before.unwrap_or(now);
-                self.law.on_limited(now, until);
+                match late {
+                    true => self.law.on_busy(now, until),
+                    false => self.law.on_limited(now, until),
+                }
             }
             Feedback::Busy(announced) => {
                 self.breaker.on_answer();

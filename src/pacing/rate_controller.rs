@@ -1,42 +1,30 @@
 //! The rate controller: what the server grants, learned from its answers.
 //!
-//! The limit is unpublished and of unknown kind: a token bucket, a fixed window or a sliding window. The controller
-//! knows nothing until the first 429; before it only the operator's ceiling and the gate's gentle start count.
-//! A *cycle* lasts from the end of one announced wait to the end of the next: `h0` is the wait before it, `a`
-//! the active time up to its 429, `h1` the wait that this 429 announced, `n` what was accepted in it.
+//! The limit is unpublished and of unknown kind: a token bucket, or so many requests in a window. A *cycle* lasts from the end
+//! of one announced wait to the 429 that announces the next. Each 429 teaches something:
 //!
-//! **A long wait means a window.** No bucket that takes many requests a second asks for [`RateController::LONG`] of
-//! silence, and what a window has left after it is known: `n` again. So the next `n` requests leave as fast
-//! as the ceiling allows, the last of them one at a time: each window costs one 429, which tells exactly when
-//! the next one begins. Spreading the `n` evenly would cost a whole window once. Where more than `n` are
-//! accepted after all the wait was a whim, and the controller knows nothing again. Once a pace has been learned
-//! (below), it takes two long waits in a row to believe in a window.
+//! - **The first gives a number.** The server took `n` requests at once and asked to wait. Cycle and wait together are
+//!   about as long as its memory, `span`. So `n` in `span` is a first guess: right for a window, too low for a
+//!   bucket. From there the pace climbs.
+//! - **The next tells which it is.** Were as many accepted in the last `span` as at the very first, it is a window: from then
+//!   on `n` leave together, and the next `n` after `span`. Else it is a bucket: one that holds `b` grants `b + r * t`, and just
+//!   that from the moment at which we began to send faster than `r`. So `r` is the largest `(m - b) / t` over all
+//!   stretches `t` that end with the 429 and in which `m` were accepted; `b` is what it took at once at the very first.
+//! - **A later one takes a little off.** A window is measured again. Any other pace falls to what was accepted in the
+//!   last `span`, where that is less. All figures have a margin for [`RateController::JITTER`].
+//! - **Where a cycle was too short to measure anything**, a guess is halved, and any other pace falls by the margin. No pace falls
+//!   below what the whole cycle was granted, waits included.
+//! - **Five quick ones in a row** ([`RateController::QUICK`], [`RateController::IN_A_ROW`]) **mean that the pace is not the reason**: a
+//!   wrong one has been mended by then. Being slower still would not help, so all is forgotten and learned anew.
 //!
-//! **A short wait means a pace.** The first one gives `n / (a + h1)`: not too high (but for the edge of a fixed
-//! window), perhaps half of the truth, since waits are rounded to whole seconds. From there the pace
-//! climbs, slowly at first, until the next 429 ([`RateController::CLIMB`]). That one gives two figures:
+//! **Rising.** Figures can be low, and limits change, so the pace rises with each request that was accepted since and
+//! that it held back: as `1 + RISE * (accepted / k)^2`, where `k` is `n` after a guess, and else what is sent in
+//! [`RateController::PROBE_EVERY`]. It does not rise while there is little to do, or while the operator's ceiling is lower.
 //!
-//! - *high*: what was accepted in the last `T` seconds, over `T`, where `T` is the length of the first cycle and
-//!   no shorter than the window. Right for windows, which refuse when they have taken their number; too high
-//!   for a bucket, which paid part of it out of its store.
-//! - *low*: the largest `(m - b) / t` over all stretches `t` that end with the 429 and in which `m` were
-//!   accepted, where `b` is what the server took at once in the beginning. A bucket that holds `b` grants
-//!   `b + r * t`, and just that from the moment at which we began to send faster than `r`. Too low for
-//!   windows. (`n / max(h0 + a, a + h1)` is taken where it is larger: it is never too high either.)
-//!
-//! Where they differ, trial decides: the high one is used first. If a 429 comes within [`RateController::TRIAL`]` * b` requests and
-//! the stretch gives the low figure again, the server is a bucket, else it keeps windows; from then on the figure
-//! that fits is used. A cycle shorter than `T`, or than [`RateController::FEW`] requests, cannot measure a window: it lowers the pace to [`RateController::STEP`] of what it
-//! was, and each further one in a row by one more such step, though not below what the whole cycle granted.
-//!
-//! **Settling.** The pace is [`RateController::MARGIN`] of the figure, and always below the pace at which the 429 came.
-//!
-//! **Probing.** Figures can be low, and limits change, so the pace rises with each request accepted since, as
-//! `base * (1 + RISE * (accepted / k)^3)`: flat at first, where the figure is probably right, then ever
-//! steeper, so that a limit that was lifted is found. `k` is [`RateController::TRUST`] times the number of requests that the
-//! figure rests on, and no more than what is sent in [`RateController::PROBE_EVERY`]: a probe costs about a second, so
-//! probing costs about a hundredth. Only requests that the pace held back count: it does not rise while
-//! there is little to do, or while the operator's ceiling is lower.
+//! **A long wait means a long window.** No bucket that takes many requests a second asks for [`RateController::LONG`] of
+//! silence, and what a window has left after it is known: `n` again. So the next `n` leave as fast as the ceiling allows,
+//! the last of them one at a time: each window costs one 429, which tells exactly when the next one begins. Where more than
+//! `n` are accepted after all the wait was a whim, and nothing is known. Where a pace is known, it takes two long waits in a row.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -48,12 +36,10 @@ use super::{Law, Window};
 #[derive(Debug, Clone)]
 pub struct RateController {
     known: Known,
-    kind: Kind,
+    first: First,
     cycle: Cycle,
-    /// What the server took at once in the beginning, and how long the first cycle was.
-    beginning: Option<(f64, Duration)>,
-    /// When the next request may leave at the learned pace.
-    next: Instant,
+    /// When requests left, oldest first, as far as the pace is concerned.
+    sent: VecDeque<Instant>,
     /// Whether the last request that left was held back by the pace.
     held_back: bool,
     /// Until when a busy server has asked for a wait.
@@ -73,29 +59,29 @@ enum Known {
 struct Pace {
     /// Requests per second right after the last cycle.
     base: f64,
-    rise: Rise,
+    /// So many may leave together: the number of a window, else one.
+    together: usize,
+    /// The base is a first guess.
+    is_guess: bool,
+    /// After so many accepted requests the pace has risen by [`RateController::RISE`].
+    k: f64,
     /// Accepted since, as far as the pace held them back.
     accepted: u32,
     /// Whether the last wait was a long one: the next long one counts.
     doubted: bool,
-    /// How many cycles in a row were too short to measure a window.
-    short: u32,
+    /// How many 429s in a row came quickly.
+    quick: u32,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Rise {
-    /// The base is only known not to be too high.
-    Climbing,
-    /// The base is a measured one: `k` requests of it are flat.
-    Settled { k: f64, trial: Option<f64> },
-}
-
-/// Which of the two figures fits the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Unknown,
-    Bucket,
-    Window,
+/// What the first 429 told.
+#[derive(Debug, Clone, Copy)]
+struct First {
+    /// How many were accepted before it.
+    number: f64,
+    /// About as long as the server's memory: whole seconds.
+    span: Duration,
+    /// What the server took at once, apart from what it grants in any time.
+    burst: f64,
 }
 
 #[derive(Debug, Clone)]
@@ -115,78 +101,195 @@ struct Cycle {
 #[derive(Debug, Clone, Copy)]
 struct Limited {
     at: Instant,
+    /// The wait that it announced itself.
+    announced: Duration,
+    /// The end of the wait, with those that others announced.
     until: Instant,
     /// What was known before it, and the pace at which it came.
     before: Known,
     pace: Option<f64>,
-    kind: Kind,
-}
-
-impl Pace {
-    fn now(&self) -> f64 {
-        let accepted = f64::from(self.accepted);
-        let rise = match self.rise {
-            Rise::Climbing => {
-                (1.0 + RateController::CLIMB).powf(accepted / 10.0 * (1.0 + accepted / 60.0))
-            }
-            Rise::Settled { k, .. } => 1.0 + RateController::RISE * (accepted / k).powi(3),
-        };
-        self.base * rise
-    }
 }
 
 impl RateController {
-    /// How much of a measured rate is used. The rest is for jitter on the way: in a window of 20 a second two
-    /// requests that come 20 ms closer than they left are 0.02 of it, though rarely just at its edge.
-    pub const MARGIN: f64 = 0.985;
-    /// From a first figure the pace climbs by this share for each `accepted / 10 * (1 + accepted / 60)`: about a
-    /// quarter in the first forty requests, doubled after ninety. A window is found at once when it is passed, and
-    /// the slower the better; a bucket, whose first figure is the worse one, is best passed quickly.
-    pub const CLIMB: f64 = 0.035;
-    /// How much a settled pace has risen after `k` accepted requests.
+    /// How much two requests can come closer to each other on the way. A 429 costs a window of a second, so a margin of
+    /// 3 % of it is cheaper than one 429 more in 30 s.
+    pub const JITTER: Duration = Duration::from_millis(30);
+    /// How much the pace has risen after `k` accepted requests.
     pub const RISE: f64 = 0.02;
-    /// `k` is this many times the number of requests that the figure rests on.
-    pub const TRUST: f64 = 6.0;
-    /// `k` is no more than what is sent in this time.
-    pub const PROBE_EVERY: Duration = Duration::from_secs(100);
-    /// The larger figure was right if it lasted for this many times the size of a burst.
-    pub const TRIAL: f64 = 8.0;
-    /// Figures that differ by no more than this share agree.
-    pub const AGREES: f64 = 0.1;
-    /// A figure is found again when it differs by no more than this share.
-    pub const AGAIN: f64 = 0.05;
-    /// After a cycle too short to measure a window the pace is at most this share of the one that was too fast.
-    pub const STEP: f64 = 0.95;
-    /// A cycle that lasted for fewer requests is too short as well: where waits are a tenth of a second, coming down
-    /// from a pace that is far too fast must not cost a 429 for each few percent.
-    pub const FEW: f64 = 40.0;
-    /// A wait that no fast bucket asks for. Shorter windows are better served by a pace: a wait in whole seconds
-    /// wastes up to one of them.
+    /// A measured pace has risen by [`RateController::RISE`] after this time. A probe costs about a second.
+    pub const PROBE_EVERY: Duration = Duration::from_secs(60);
+    /// A 429 came quickly after fewer requests than these.
+    pub const QUICK: u64 = 20;
+    /// Quick 429s in a row after which nothing is known any more.
+    pub const IN_A_ROW: u32 = 5;
+    /// Fewer requests than these prove nothing.
+    pub const HANDFUL: f64 = 5.0;
+    /// Numbers that differ by no more than this share are the same, give or take one.
+    pub const SAME: f64 = 0.1;
+    /// A wait that no fast bucket asks for.
     pub const LONG: Duration = Duration::from_secs(8);
-    /// This share of a window's number is sent freely, the rest one at a time.
+    /// This share of a long window's number is sent freely, the rest one at a time.
     pub const FREELY: f64 = 0.98;
-    /// How many more than the window's number are tried, one at a time.
+    /// How many more than a long window's number are tried, one at a time.
     const BEYOND: f64 = 4.0;
     /// No pace is slower than this, in requests per second: one in ten minutes.
     const SLOWEST: f64 = 1.0 / 600.0;
-    /// How many accepted requests are remembered.
+    /// How many requests are remembered.
     const REMEMBERED: usize = 4096;
 
     /// A controller that knows nothing yet.
-    pub fn new(now: Instant) -> Self {
+    pub fn new() -> Self {
         RateController {
             known: Known::Nothing,
-            kind: Kind::Unknown,
+            first: First {
+                number: 1.0,
+                span: Duration::from_secs(1),
+                burst: 1.0,
+            },
             cycle: Cycle::new(None, Duration::ZERO),
-            beginning: None,
-            next: now,
+            sent: VecDeque::new(),
             held_back: false,
             busy_until: None,
         }
     }
+
+    /// Learns from the cycle that a 429 has just ended; again when its wait is extended.
+    fn measure(&mut self) {
+        let (Some(limited), Some(start)) = (self.cycle.limited, self.cycle.start) else {
+            return;
+        };
+        if self.cycle.count == 0 {
+            // Nothing was accepted, so there is nothing to measure: someone else had used the limit up.
+            return;
+        }
+        let count = self.cycle.count as f64;
+        let active = limited.at.saturating_duration_since(start);
+        let wait = limited.until.saturating_duration_since(limited.at);
+        let is_long = wait >= RateController::LONG;
+        self.known = match limited.before {
+            Known::Pace(pace) if is_long && !pace.doubted => Known::Pace(Pace {
+                doubted: true,
+                ..pace
+            }),
+            _ if is_long => Known::Quota(count, active + wait),
+            Known::Nothing | Known::Quota(..) => {
+                let (first, guess) = First::of(count, active, limited.announced);
+                self.first = first;
+                Known::Pace(guess)
+            }
+            Known::Pace(pace) => match self.cycle.quick_ones_after(&pace) {
+                RateController::IN_A_ROW.. => Known::Nothing,
+                quick => Known::Pace(Pace {
+                    quick,
+                    ..self.settle(&pace, limited, active, wait)
+                }),
+            },
+        };
+    }
+
+    /// The pace after a 429 that came in spite of a learned pace.
+    fn settle(&self, before: &Pace, limited: Limited, active: Duration, wait: Duration) -> Pace {
+        let First {
+            number,
+            span,
+            burst,
+        } = self.first;
+        let count = self.cycle.count as f64;
+        let recent = self.cycle.accepted_within(limited.at, span);
+        let lately = recent / span.as_secs_f64();
+        let whole = (self.cycle.waited + active).max(active + wait);
+        let by_cycle = count / whole.as_secs_f64().max(1e-3);
+        let pace = limited.pace.unwrap_or(lately);
+
+        let same =
+            number * (1.0 - RateController::SAME)..=number * (1.0 + RateController::SAME) + 1.0;
+        // A run that begins at the edge of a fixed window takes two of them at first: the number may be half as large.
+        let is_window = number >= RateController::HANDFUL
+            && self.cycle.waited + active >= span
+            && (number / 2.0..=*same.end()).contains(&recent);
+        // Too short to measure anything.
+        let is_short = active < span || count < RateController::HANDFUL;
+
+        let mut after = Pace {
+            accepted: 0,
+            ..*before
+        };
+        let figure = if is_window {
+            let number = if same.contains(&recent) {
+                number
+            } else {
+                recent
+            };
+            after.together = number as usize;
+            after.is_guess = false;
+            number / span.as_secs_f64()
+        } else if is_short {
+            match before.is_guess {
+                true => lately.max(by_cycle).max(pace / 2.0),
+                false => pace,
+            }
+        } else {
+            after.together = 1;
+            after.is_guess = false;
+            match before.is_guess {
+                true => self.cycle.grant(limited.at, burst).max(by_cycle),
+                false => lately.max(by_cycle),
+            }
+        };
+        let length = span.as_secs_f64();
+        let margin = length / (length + RateController::JITTER.as_secs_f64());
+        let least = by_cycle.min(pace).max(RateController::SLOWEST);
+        after.base = (figure.min(pace) * margin).max(least);
+        if !after.is_guess {
+            after.k = (after.base * RateController::PROBE_EVERY.as_secs_f64())
+                .max(RateController::HANDFUL);
+        }
+        after
+    }
+
+    /// Begins a new cycle where a wait has been served.
+    fn end_wait(&mut self, now: Instant) {
+        let Some(limited) = self.cycle.limited else {
+            return;
+        };
+        if now < limited.until {
+            return;
+        }
+        let waited = limited.until.saturating_duration_since(limited.at);
+        self.cycle = Cycle::new(Some(limited.until), waited);
+    }
+}
+
+impl Default for RateController {
+    fn default() -> Self {
+        RateController::new()
+    }
 }
 
 impl Law for RateController {
+    fn not_before(&self, now: Instant) -> Instant {
+        let Known::Pace(pace) = self.known else {
+            return now;
+        };
+        let before = self.sent.len().checked_sub(pace.together);
+        let before = before.and_then(|index| self.sent.get(index));
+        before.map_or(now, |at| {
+            *at + pace.interval().mul_f64(pace.together as f64)
+        })
+    }
+
+    fn most_in_flight(&self, in_flight: usize) -> usize {
+        let Known::Quota(quota, _) = self.known else {
+            return usize::MAX;
+        };
+        let accepted = self.cycle.count as f64;
+        if accepted + (in_flight as f64) < quota * RateController::FREELY - 1.0 {
+            return usize::MAX;
+        }
+        // Past the edge, should there be none after all, they gather way again.
+        1 + (accepted - quota - RateController::BEYOND).max(0.0) as usize
+    }
+
     fn pace(&self) -> Option<f64> {
         match self.known {
             Known::Pace(pace) => Some(pace.now()),
@@ -197,11 +300,7 @@ impl Law for RateController {
     fn measured(&self) -> Option<f64> {
         match self.known {
             Known::Quota(quota, whole) => Some(quota / whole.as_secs_f64()),
-            Known::Pace(Pace {
-                base,
-                rise: Rise::Settled { .. },
-                ..
-            }) => Some(base),
+            Known::Pace(pace) if !pace.is_guess => Some(pace.base),
             Known::Nothing | Known::Pace(_) => None,
         }
     }
@@ -222,43 +321,24 @@ impl Law for RateController {
         })
     }
 
-    fn most_in_flight(&self, in_flight: usize) -> usize {
-        let Known::Quota(quota, _) = self.known else {
-            return usize::MAX;
-        };
-        let accepted = self.cycle.count as f64;
-        if accepted + (in_flight as f64) < quota * RateController::FREELY - 1.0 {
-            return usize::MAX;
-        }
-        // Past the edge, should there be none after all, they gather way again.
-        1 + (accepted - quota - RateController::BEYOND).max(0.0) as usize
-    }
-
-    fn not_before(&self, now: Instant) -> Instant {
-        match self.known {
-            Known::Pace(_) => self.next,
-            Known::Nothing | Known::Quota(..) => now,
-        }
-    }
-
     fn on_sent(&mut self, now: Instant) {
         self.cycle.start.get_or_insert(now);
-        if let Some(pace) = self.pace() {
-            let interval = Duration::from_secs_f64(1.0 / pace.max(RateController::SLOWEST));
-            self.held_back = now <= self.next + interval;
-            // A request that comes late lets at most one other follow at once.
-            let earliest = now.checked_sub(interval).unwrap_or(now);
-            self.next = self.next.max(earliest) + interval;
+        let mut slot = now;
+        if let Known::Pace(pace) = self.known {
+            let (due, interval) = (self.not_before(now), pace.interval());
+            self.held_back = now <= due + interval.mul_f64(pace.together as f64);
+            if pace.together == 1 {
+                // A request that comes late lets at most one other follow at once.
+                slot = due.max(now.checked_sub(interval).unwrap_or(now));
+            }
         }
+        remember(&mut self.sent, slot);
     }
 
     fn on_accepted(&mut self, now: Instant) {
         self.end_wait(now);
         self.cycle.count += 1;
-        self.cycle.accepted.push_back(now);
-        if self.cycle.accepted.len() > RateController::REMEMBERED {
-            self.cycle.accepted.pop_front();
-        }
+        remember(&mut self.cycle.accepted, now);
         if self.cycle.limited.is_some() {
             // It was sent before the 429 that has overtaken it.
             self.measure();
@@ -276,14 +356,14 @@ impl Law for RateController {
     }
 
     fn on_limited(&mut self, now: Instant, until: Instant) {
-        let (before, pace, kind) = (self.known, self.pace(), self.kind);
+        let (before, pace) = (self.known, self.pace());
         // Until something is accepted again, every further 429 belongs to the same wait.
         let limited = self.cycle.limited.get_or_insert(Limited {
             at: now,
+            announced: until.saturating_duration_since(now),
             until,
             before,
             pace,
-            kind,
         });
         limited.until = limited.until.max(until);
         self.measure();
@@ -293,7 +373,6 @@ impl Law for RateController {
         let from = self.busy_until.map_or(now, |known| known.max(now));
         let wait = until.saturating_duration_since(from);
         self.busy_until = Some(from.max(until));
-        self.next = self.next.max(until);
         if let Some(start) = &mut self.cycle.start {
             *start += wait;
         }
@@ -303,143 +382,54 @@ impl Law for RateController {
     }
 }
 
-impl RateController {
-    /// Learns from the cycle that a 429 has just ended; again when its wait is extended.
-    fn measure(&mut self) {
-        let (Some(limited), Some(start)) = (self.cycle.limited, self.cycle.start) else {
-            return;
-        };
-        self.next = limited.until;
-        if self.cycle.count == 0 {
-            // Nothing was accepted, so there is nothing to measure: someone else had used the limit up.
-            return;
-        }
-        let count = self.cycle.count as f64;
-        let active = limited.at.saturating_duration_since(start);
-        let wait = limited.until.saturating_duration_since(limited.at);
-        let long = wait >= RateController::LONG;
-        self.kind = limited.kind;
-        self.known = match limited.before {
-            Known::Pace(pace) if long && !pace.doubted => Known::Pace(Pace {
-                doubted: true,
-                ..pace
-            }),
-            _ if long => Known::Quota(count, active + wait),
-            Known::Nothing | Known::Quota(..) => {
-                let whole = (active + wait).max(Duration::from_millis(1));
-                // Up to a second of a wait is rounding, of a date's two.
-                let second = Duration::from_secs(1);
-                let asked = wait.min(second.max(wait.saturating_sub(second)));
-                let base = count / (active + asked).as_secs_f64().max(1e-3);
-                let base = base.max(RateController::SLOWEST);
-                // Twice the base: that is what it is until the truth is known, give or take as much.
-                let burst = (count - 2.0 * base * active.as_secs_f64()).max(1.0);
-                self.beginning = Some((burst, whole));
-                Known::Pace(Pace::new(base, Rise::Climbing))
-            }
-            Known::Pace(pace) => Known::Pace(self.settle(pace, limited, active, wait)),
-        };
+impl Pace {
+    /// Requests per second.
+    fn now(&self) -> f64 {
+        self.base * (1.0 + RateController::RISE * (f64::from(self.accepted) / self.k).powi(2))
     }
 
-    /// The pace after a 429 that came in spite of a learned pace.
-    fn settle(&mut self, before: Pace, limited: Limited, active: Duration, wait: Duration) -> Pace {
-        let count = self.cycle.count as f64;
-        let (burst, span) = self.beginning.unwrap_or((1.0, Duration::from_secs(1)));
-        let since = |at: &Instant| limited.at.saturating_duration_since(*at);
-        let recent = self
-            .cycle
-            .accepted
-            .iter()
-            .rev()
-            .take_while(|at| since(at) < span);
-        let steady = recent.count() as f64 / span.as_secs_f64();
-        let stretch = self
-            .cycle
-            .accepted
-            .iter()
-            .rev()
-            .enumerate()
-            .map(|(before, at)| (before as f64 - burst) / since(at).as_secs_f64().max(1e-3));
-        let stretch = stretch.fold(0.0, f64::max);
-        let whole = (self.cycle.waited + active).max(active + wait);
-        let by_cycle = count / whole.as_secs_f64().max(1e-3);
-        let low = by_cycle.max(stretch);
-        let high = steady.max(low);
-
-        let pace = limited.pace.unwrap_or(high);
-        if let Rise::Settled {
-            trial: Some(lower), ..
-        } = before.rise
-        {
-            // The figure that is found again is the right one.
-            let again = agree(stretch, lower, RateController::AGAIN);
-            let lasted = f64::from(before.accepted) >= RateController::TRIAL * burst;
-            self.kind = if again && !lasted {
-                Kind::Bucket
-            } else {
-                Kind::Window
-            };
-        }
-        // Too short to measure a window, but the pace was too fast.
-        let short = active < span || count < RateController::FEW;
-        let figure = match (self.kind, before.rise) {
-            (_, Rise::Settled { .. }) if short && before.short > 0 => {
-                let steps = i32::try_from(before.short + 1).unwrap_or(i32::MAX);
-                by_cycle.max(pace * RateController::STEP.powi(steps))
-            }
-            (
-                Kind::Bucket,
-                Rise::Settled {
-                    trial: Some(lower), ..
-                },
-            ) => low.max(lower),
-            (Kind::Bucket, _) => low,
-            (_, Rise::Settled { .. }) if short => high.max(pace * RateController::STEP),
-            _ => high,
-        };
-        let base = (figure.min(pace) * RateController::MARGIN).max(RateController::SLOWEST);
-        let confirmed = match before.rise {
-            Rise::Settled { k, .. } if agree(base, before.base, RateController::AGREES) => k,
-            _ => 0.0,
-        };
-        let most = base * RateController::PROBE_EVERY.as_secs_f64();
-        let k = (confirmed + RateController::TRUST * count).clamp(8.0, most.max(8.0));
-        let differ = self.kind == Kind::Unknown && !agree(high, low, RateController::AGREES);
-        let trial = differ.then_some(low);
-        Pace {
-            short: if short { before.short + 1 } else { 0 },
-            ..Pace::new(base, Rise::Settled { k, trial })
-        }
-    }
-
-    /// Begins a new cycle where a wait has been served.
-    fn end_wait(&mut self, now: Instant) {
-        let Some(limited) = self.cycle.limited else {
-            return;
-        };
-        if now < limited.until {
-            return;
-        }
-        let waited = limited.until.saturating_duration_since(limited.at);
-        self.cycle = Cycle::new(Some(limited.until), waited);
+    fn interval(&self) -> Duration {
+        Duration::from_secs_f64(1.0 / self.now().max(RateController::SLOWEST))
     }
 }
 
-impl Pace {
-    fn new(base: f64, rise: Rise) -> Self {
-        Pace {
-            base,
-            rise,
+impl First {
+    /// What a first 429 tells that came `active` after the first request, and what is guessed by it.
+    fn of(number: f64, active: Duration, announced: Duration) -> (First, Pace) {
+        let second = Duration::from_secs(1);
+        // Up to a second of a wait in whole seconds is rounding; of a date, which cannot be told from it, two.
+        let is_whole = announced.subsec_nanos() == 0;
+        let asked = match is_whole && announced <= 2 * second {
+            true => announced.min(second),
+            false => announced,
+        };
+        // Windows are whole seconds long; one that is almost full lacks what the first request took on its way.
+        let early = second.mul_f64(RateController::SAME);
+        let span = Duration::from_secs((active + asked + early).as_secs()).max(second);
+        let over = match is_whole {
+            true => span,
+            // Exact; a bucket's may be short.
+            false => span.min(active + asked),
+        };
+        let base = number / over.as_secs_f64().max(1e-3);
+        // Twice the base: that is what it is until the truth is known, give or take as much.
+        let burst = (number - 2.0 * base * active.as_secs_f64()).max(1.0);
+        let guess = Pace {
+            base: base.max(RateController::SLOWEST),
+            together: 1,
+            is_guess: true,
+            k: number,
             accepted: 0,
             doubted: false,
-            short: 0,
-        }
+            quick: 0,
+        };
+        let first = First {
+            number,
+            span,
+            burst,
+        };
+        (first, guess)
     }
-}
-
-/// Whether the figures differ by no more than `share` of the second.
-fn agree(one: f64, other: f64, share: f64) -> bool {
-    (one / other - 1.0).abs() <= share
 }
 
 impl Cycle {
@@ -451,5 +441,40 @@ impl Cycle {
             count: 0,
             limited: None,
         }
+    }
+
+    /// How many were accepted in the `span` that ends at `end`.
+    fn accepted_within(&self, end: Instant, span: Duration) -> f64 {
+        let since = |at: &&Instant| end.checked_duration_since(**at);
+        let within = self
+            .accepted
+            .iter()
+            .filter(|at| since(at).is_some_and(|ago| ago < span));
+        within.count() as f64
+    }
+
+    /// The rate of a bucket that holds `burst` and was found empty at `end`.
+    fn grant(&self, end: Instant, burst: f64) -> f64 {
+        let newest_first = self.accepted.iter().rev().enumerate();
+        let rates = newest_first.map(|(before, at)| {
+            let ago = end.saturating_duration_since(*at).as_secs_f64();
+            (before as f64 - burst) / ago.max(1e-3)
+        });
+        rates.fold(0.0, f64::max)
+    }
+
+    /// How many 429s in a row came quickly, with the one that ends this cycle.
+    fn quick_ones_after(&self, pace: &Pace) -> u32 {
+        match self.count < RateController::QUICK {
+            true => pace.quick + 1,
+            false => 0,
+        }
+    }
+}
+
+fn remember(times: &mut VecDeque<Instant>, at: Instant) {
+    times.push_back(at);
+    if times.len() > RateController::REMEMBERED {
+        times.pop_front();
     }
 }

@@ -10,6 +10,7 @@ use monthend::{
 use crate::simulator::{
     Scenario, ServerConfig, bound,
     client::{self, Trace},
+    reference::refusing_at_random,
     server::{Misfortune, RetryAfter, fixed_window, sliding_window, token_bucket},
 };
 
@@ -206,6 +207,54 @@ fn little_work_does_not_drive_the_pace_up() {
     let trace = scenario.run();
     let pace = trace.stats.learned_pace.unwrap();
     assert!(pace < 40.0, "{pace}");
+}
+
+/// A quarter of all requests is refused whatever the pace is: being slower does not help, so it is not slowed down without end.
+#[test]
+fn refusals_that_have_nothing_to_do_with_the_pace_do_not_stop_it() {
+    for form in [RetryAfter::Zero, RetryAfter::WholeSeconds] {
+        for seed in 0..5 {
+            let trace = refusing_at_random(0.25, form, 300, seed).run();
+            assert_eq!(trace.stopped, None);
+            assert!(
+                trace.makespan < secs(450),
+                "seed {seed}, {form:?}: {:?} for 300 requests",
+                trace.makespan
+            );
+        }
+    }
+}
+
+/// Requests are sent together, and one is refused. When another of them is refused after that wait, this says nothing
+/// new of the limit, though its own wait is kept.
+#[tokio::test(start_paused = true)]
+async fn a_429_that_comes_after_the_wait_that_it_belongs_to_teaches_nothing() {
+    use monthend::pacing::{Gate, Priority};
+    let limits = monthend::settings::Limits {
+        rate: Rate::Unlimited,
+        ..Default::default()
+    };
+    let gate = Gate::new(&limits, &RetryPolicy::default());
+    let accepted = async || {
+        let pass = gate.enter(Priority::Ordinary).await.unwrap();
+        pass.answered(Feedback::Accepted);
+    };
+    for _ in 0..20 {
+        accepted().await;
+    }
+    let mut together = Vec::new();
+    for _ in 0..3 {
+        together.push(gate.enter(Priority::Ordinary).await.unwrap());
+    }
+    let wait = Feedback::RateLimited(Some(Duration::from_millis(20)));
+    together[0].answered(wait);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    together[1].answered(Feedback::Accepted);
+    let before = gate.stats();
+    together[2].answered(wait);
+    let after = gate.stats();
+    assert!(after.paused_until.is_some());
+    assert_eq!(before.learned_pace, after.learned_pace);
 }
 
 /// `Retry-After: 0` with a 503, for ever: nobody is accepted, and nobody is hammered.

@@ -5,7 +5,6 @@
 mod behaviour;
 mod properties;
 mod rate_controller;
-#[expect(dead_code, reason = "the benchmark uses more of it")]
 mod simulator;
 mod table;
 mod time_left;

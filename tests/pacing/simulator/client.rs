@@ -132,7 +132,7 @@ impl Scenario {
                 max_requests: usize::MAX,
             },
             policy: RetryPolicy::default(),
-            law: || Box::new(RateController::new(Instant::now())),
+            law: || Box::new(RateController::new()),
             requests: 1000,
             list_every: None,
             latency: 40..=60,
