@@ -303,11 +303,12 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
         StopReason::Credentials(cause) if cause.text.contains("WEBEX_") => cause.text.clone(),
         StopReason::Credentials(cause) => format!(
             "the server refused the token: {}; set a new WEBEX_ACCESS_TOKEN",
-            cause.text
+            cause.text.trim_end_matches('.')
         ),
         StopReason::Forbidden(why) => format!(
-            "the server refuses everything: {why}; the token (WEBEX_ACCESS_TOKEN) probably lacks the scope \
-             spark-admin:wholesale_billing_reports_write, or is not a partner administrator's"
+            "the server refuses everything: {}; the token (WEBEX_ACCESS_TOKEN) probably lacks the scope \
+             spark-admin:wholesale_billing_reports_write, or is not a partner administrator's",
+            why.trim_end_matches('.')
         ),
         StopReason::TooManyFailures(failures) => format!(
             "{failures} of the rows have failed, as many as --max-failures lets; nothing more was sent; once the causes are \

@@ -9,7 +9,7 @@ use super::{problem::Mistake, quote::Quoted};
 const MEANINGS: &[(&[&str], &str, &str)] = &[
     (
         &["tab"],
-        "a tab stands where only spaces may",
+        "there is a tab where only spaces are allowed",
         "use spaces, not tabs",
     ),
     (
@@ -54,7 +54,7 @@ const MEANINGS: &[(&[&str], &str, &str)] = &[
             "invalid indentation",
             "wrongly indented",
         ],
-        "the lines do not stand below each other",
+        "the lines are not aligned",
         "",
     ),
     (
@@ -199,12 +199,8 @@ mod tests {
             ("label: Acme: Berlin\n", "a colon", "in quotes"),
             ("a: { label: Acme: Inc }\n", "a comma", "in quotes"),
             ("a: - x\n", "a list", "next line"),
-            ("a:\n  - x\n  y: 2\n", "below each other", "indentation"),
-            (
-                "name: x\n  jobs: 1\n",
-                "below each other",
-                "align with \"name\"",
-            ),
+            ("a:\n  - x\n  y: 2\n", "not aligned", "indentation"),
+            ("name: x\n  jobs: 1\n", "not aligned", "align with \"name\""),
             ("a: *nobody\n", "alias", "&name"),
             ("a: @x\n", "begin with this sign", "in quotes"),
             ("a: `x`\n", "begin with this sign", "in quotes"),

@@ -128,7 +128,7 @@ fn who_is_billed_is_compared_with_who_is_there() {
     desk.manifest(server.url(), all);
     let ended = checked(&desk).expect(0);
     assert_eq!(ended.json()["in_no_job"], serde_json::json!([]));
-    assert!(ended.stdout.contains("requests: 2"), "{ended}");
+    assert!(ended.stdout.contains("\"2 requests\""), "{ended}");
 }
 
 #[test]

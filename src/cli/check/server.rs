@@ -16,6 +16,7 @@ use crate::{
     request::OrgId,
     session::{Halt, ReadError, Session},
     settings::{BaseUrl, Discover, Settings},
+    text::count,
 };
 
 /// A check does not wait for what a run would wait for.
@@ -256,7 +257,7 @@ fn told_plan(manifest: Option<&Manifest>, lists: &Lists, report: &mut Report) ->
     match Plan::expand(manifest, &discovered) {
         Ok(plan) => {
             let planned = plan.requests().len();
-            report.ok(Subject::Plan, format!("requests: {planned}"));
+            report.ok(Subject::Plan, count(planned, "request"));
             planned
         }
         Err(error) => {
