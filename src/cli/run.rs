@@ -148,5 +148,6 @@ fn left_outside(ledger: &Ledger, plan: &Plan) -> RequestIds {
     for planned in plan.requests() {
         outside.remove(&planned.id);
     }
+    outside.shrink_to_fit(); // it is kept for the whole run, and nearly always empty
     outside
 }

@@ -15,6 +15,8 @@ use crate::support::{
 };
 
 pub(crate) const LEDGER: &str = "m.ledger.csv";
+/// Beside it.
+pub(crate) const HISTORY: &str = "m.ledger.history.jsonl";
 
 /// All reports that the server ever had, by the state file that it keeps.
 pub(crate) fn record(desk: &Desk) -> Vec<StoredReport> {

@@ -3,7 +3,7 @@
 use std::{fmt, fs, thread::sleep, time::Duration};
 
 use crate::{
-    hands::LEDGER,
+    hands::{HISTORY, LEDGER},
     history::History,
     support::{Desk, Ended, Running, csv_cells, to_csv},
 };
@@ -64,6 +64,7 @@ impl History<'_> {
         let deed = deeds[rng.usize(0..deeds.len())];
         let (read_after, at) = (rng.u64(0..100), rng.u64(1..150));
         let [read_after, at] = [read_after, at].map(Duration::from_millis);
+        let ends = self.ends();
         sleep(read_after);
         let copy = whole_lines(&self.desk);
         sleep(at);
@@ -73,6 +74,10 @@ impl History<'_> {
         running.signal("STOP");
         sleep(Duration::from_millis(5)); // the signal arrives
         if running.is_over() {
+            return None;
+        }
+        if self.ends() > ends {
+            running.signal("CONT"); // it has looked at the ledger for the last time
             return None;
         }
         let now = whole_lines(&self.desk);
@@ -88,6 +93,12 @@ impl History<'_> {
         };
         running.signal("CONT");
         meddled
+    }
+
+    /// How many commands have told the history how they ended, which is after their last look at the ledger.
+    fn ends(&self) -> usize {
+        let history = fs::read_to_string(self.desk.path(HISTORY)).unwrap_or_default();
+        history.matches("\"kind\":\"end\"").count()
     }
 
     fn save(&self, deed: Deed, copy: &str) {
