@@ -139,15 +139,17 @@ async fn converge(
     door.open(work).await
 }
 
-/// The unfinished rows that the plan does not have.
+/// The unfinished rows that the plan does not have: planned rows stand before all others.
 fn left_outside(ledger: &Ledger, plan: &Plan) -> RequestIds {
-    let unfinished = ledger
-        .rows()
-        .filter(|row| !matches!(row.state, State::Created(_)));
-    let mut outside: RequestIds = unfinished.map(Row::key).collect();
-    for planned in plan.requests() {
-        outside.remove(&planned.id);
+    let mut last = None;
+    let mut planned = 0;
+    for request in plan.requests() {
+        if let Some(place) = ledger.place_after(last, request.id) {
+            planned += 1;
+            last = Some(place);
+        }
     }
-    outside.shrink_to_fit(); // it is kept for the whole run, and nearly always empty
-    outside
+    let others = ledger.rows().skip(planned);
+    let unfinished = others.filter(|row| !matches!(row.state, State::Created(_)));
+    unfinished.map(Row::key).collect()
 }
