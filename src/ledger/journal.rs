@@ -2,10 +2,7 @@
 
 use std::{io, sync::Arc};
 
-use tokio::{
-    sync::{mpsc, oneshot},
-    task::yield_now,
-};
+use tokio::sync::{mpsc, oneshot};
 
 use super::Disk;
 
@@ -53,14 +50,8 @@ impl<D: Disk> Writer<'_, D> {
     /// Works until every [`Journal`] is dropped, and says whether there was any line.
     pub async fn run(mut self) -> bool {
         let (mut group, mut has_written) = (Vec::new(), false);
-        while let Some(first) = self.lines.recv().await {
+        while self.lines.recv_many(&mut group, usize::MAX).await > 0 {
             has_written = true;
-            group.push(first);
-            // Whatever else is ready has its turn first: its lines come into this group, and fewer flushes are needed.
-            yield_now().await;
-            while let Ok(entry) = self.lines.try_recv() {
-                group.push(entry);
-            }
             let lines: Vec<&[u8]> = group.iter().map(|e: &Entry| &e.line[..]).collect();
             let written = self.disk.append_and_sync(lines.concat()).await;
             let result = written.map_err(|e| JournalError(Arc::new(e)));
