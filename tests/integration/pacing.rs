@@ -286,7 +286,7 @@ fn nobody() -> String {
 
 fn gave_up(ended: Ended) {
     ended.expect(3).says([
-        "the server does not answer",
+        "the server is down",
         "retry.max_consecutive_failures",
         "run the same command again to continue once it is back",
     ]);
