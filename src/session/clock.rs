@@ -33,10 +33,19 @@ impl WallClock for SystemClock {
 /// Between two answers it goes on as the computer's clocks do. Once these disagree, it is not known any more: a clock
 /// that stood still for an hour would date an intent an hour too early.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct ServerClock(Option<Told>);
+pub enum ServerClock {
+    /// No answer has told it, or the server does not tell it: the local clock counts.
+    #[default]
+    Untold,
+    /// An answer told it.
+    Told(Told),
+    /// It was told once, and is being asked for again.
+    Lost,
+}
 
+/// What an answer told.
 #[derive(Debug, Clone, Copy)]
-struct Told {
+pub struct Told {
     date: DateTime<Utc>,
     at: Instant,
     wall: DateTime<Utc>,
@@ -45,12 +54,28 @@ struct Told {
 impl ServerClock {
     /// An answer that arrived at `at`, when the wall clock showed `wall`, was made at `date`.
     pub fn observe(&mut self, at: Instant, wall: DateTime<Utc>, date: DateTime<Utc>) {
-        self.0 = Some(Told { date, at, wall });
+        *self = ServerClock::Told(Told { date, at, wall });
+    }
+
+    /// What was told counts no more; where anything was, nothing may be dated until it is told again.
+    pub fn forget(&mut self) {
+        if let ServerClock::Told(_) = self {
+            *self = ServerClock::Lost;
+        }
+    }
+
+    /// The server was asked often enough: where it did not tell its time, the local clock counts.
+    pub fn give_up(&mut self) {
+        if let ServerClock::Lost = self {
+            *self = ServerClock::Untold;
+        }
     }
 
     /// The server's time at `at`, when the wall clock shows `wall`. `None` if no answer told it, or it was lost.
     pub fn now(&self, at: Instant, wall: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let told = self.0?;
+        let ServerClock::Told(told) = self else {
+            return None;
+        };
         let since = told.since(at)?;
         let is_lost = (wall - told.wall - since).abs() > JUMP;
         (!is_lost).then(|| told.date.checked_add_signed(since))?
@@ -58,7 +83,11 @@ impl ServerClock {
 
     /// Whether an answer told the time once, and the computer's clocks disagree since.
     pub fn is_lost(&self, at: Instant, wall: DateTime<Utc>) -> bool {
-        self.0.is_some() && self.now(at, wall).is_none()
+        match self {
+            ServerClock::Untold => false,
+            ServerClock::Told(_) => self.now(at, wall).is_none(),
+            ServerClock::Lost => true,
+        }
     }
 }
 
@@ -96,5 +125,19 @@ mod tests {
         }
         clock.observe(at, wall + TimeDelta::hours(1), date);
         assert_eq!(clock.now(at, wall + TimeDelta::hours(1)), Some(date));
+    }
+
+    /// A create that waits already while the time is asked for again must not be dated meanwhile.
+    #[test]
+    fn a_time_that_is_asked_for_again_is_lost_until_it_is_told() {
+        let (at, wall) = (Instant::now(), DateTime::UNIX_EPOCH);
+        let mut clock = ServerClock::default();
+        clock.forget();
+        assert!(!clock.is_lost(at, wall), "it was never known");
+        clock.observe(at, wall, wall);
+        clock.forget();
+        assert!(clock.is_lost(at, wall) && clock.now(at, wall).is_none());
+        clock.observe(at, wall, wall);
+        assert!(!clock.is_lost(at, wall));
     }
 }

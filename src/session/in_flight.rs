@@ -19,6 +19,14 @@ pub(super) struct Shared<'a> {
     pub(super) server_clock: Cell<ServerClock>,
 }
 
+impl Shared<'_> {
+    pub(super) fn change_clock(&self, change: impl FnOnce(&mut ServerClock)) {
+        let mut clock = self.server_clock.get();
+        change(&mut clock);
+        self.server_clock.set(clock);
+    }
+}
+
 /// What kind of exchange it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exchange {
@@ -59,9 +67,8 @@ impl<'h, 'a> InFlight<'h, 'a> {
         let (shared, gate) = (self.shared, &self.shared.gate);
         // A gateway makes up its own error pages, and its clock is another one.
         if let (Some(date), Some(..500)) = (notice.date, notice.status) {
-            let mut clock = shared.server_clock.get();
-            clock.observe(Instant::now(), shared.clock.now(), date);
-            shared.server_clock.set(clock);
+            let (at, wall) = (Instant::now(), shared.clock.now());
+            shared.change_clock(|clock| clock.observe(at, wall, date));
         }
         let before = gate.stats().paused_until;
         let feedback = feedback(notice);

@@ -6,7 +6,7 @@ use tokio::time::sleep;
 use tracing::{Instrument as _, field::Empty, trace_span};
 use url::Url;
 
-use super::{Halt, ReadError, Session, Tries, in_flight::Exchange};
+use super::{Halt, ReadError, ServerClock, Session, Tries, in_flight::Exchange};
 use crate::{
     api::{Answer, Api, Cause, ListQuery, Listed, OnHead, Outcome, Page},
     pacing::Priority,
@@ -149,7 +149,7 @@ impl<A: Api> Session<'_, A> {
         };
         let max = self.page_size.get();
         let (mut page, mut dateless) = (None, 0);
-        self.shared.server_clock.take();
+        self.shared.change_clock(ServerClock::forget);
         let mut wait = Duration::ZERO;
         for round in 0.. {
             if round > 0 && self.told_time().is_some() || dateless >= DATELESS {
@@ -192,6 +192,7 @@ impl<A: Api> Session<'_, A> {
                 }
             }
         }
+        self.shared.change_clock(ServerClock::give_up);
         let whole = page.filter(|page| page.next.is_none());
         Ok(whole.map(|page| page.items))
     }
