@@ -141,15 +141,8 @@ async fn converge(
 
 /// The unfinished rows that the plan does not have: planned rows stand before all others.
 fn left_outside(ledger: &Ledger, plan: &Plan) -> RequestIds {
-    let mut last = None;
-    let mut planned = 0;
-    for request in plan.requests() {
-        if let Some(place) = ledger.place_after(last, request.id) {
-            planned += 1;
-            last = Some(place);
-        }
-    }
-    let others = ledger.rows().skip(planned);
+    let planned = plan.requests().iter().map(|planned| planned.id);
+    let others = ledger.rows().skip(ledger.places_of(planned).count());
     let unfinished = others.filter(|row| !matches!(row.state, State::Created(_)));
     unfinished.map(Row::key).collect()
 }

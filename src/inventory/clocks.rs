@@ -206,6 +206,15 @@ mod tests {
             }
         }
 
+        /// A desk that has compared clocks by a report stamped at 1.5, with the moments at which its create left and it was seen.
+        fn compared() -> (Self, Moment, Moment) {
+            let mut desk = Desk::new();
+            let (sent, seen) = (desk.moment(1.0), desk.moment(2.0));
+            desk.clocks.seen(at(1.5), seen);
+            desk.clocks.made_after(at(1.5), sent);
+            (desk, sent, seen)
+        }
+
         fn moment(&mut self, second: f64) -> Moment {
             let now = self.base + Duration::from_secs_f64(second);
             self.clocks.moment(now, at(second + self.wall_jump))
@@ -255,11 +264,7 @@ mod tests {
     /// Two processes that read the same `Date` may know its clock to a second's difference.
     #[test]
     fn an_intent_that_seems_to_lie_a_little_ahead_has_just_left() {
-        let mut desk = Desk::new();
-        let sent = desk.moment(1.0);
-        let now = desk.moment(2.0);
-        desk.clocks.seen(at(1.5), now);
-        desk.clocks.made_after(at(1.5), sent);
+        let (desk, _, now) = Desk::compared();
         let age = |stamp, intent| {
             let date = (at(2.0), now);
             desk.clocks.age_by_date(at(stamp), at(intent), date)
@@ -274,11 +279,7 @@ mod tests {
     /// While a computer sleeps the monotonic clock stands still: what was compared before says nothing after.
     #[test]
     fn a_suspended_computer_begins_anew() {
-        let mut desk = Desk::new();
-        let sent = desk.moment(1.0);
-        let seen = desk.moment(2.0);
-        desk.clocks.seen(at(1.5), seen);
-        desk.clocks.made_after(at(1.5), sent);
+        let (mut desk, sent, _) = Desk::compared();
         assert_eq!(desk.clocks.age(at(1.2), sent), Age::About);
         assert_eq!(
             desk.clocks.age(at(0.2), sent),

@@ -273,6 +273,7 @@ impl Reader<'_> {
         }
         Ok(())
     }
+
     /// One report for one row, and one row for one report: no run writes anything else. `place` is that of the row's
     /// request. Tells whether this is the first line to name the row's report.
     fn check_report(

@@ -112,6 +112,19 @@ impl Ledger {
         }
     }
 
+    /// Where the rows of these requests stand, of those that have one.
+    pub fn places_of(
+        &self,
+        ids: impl IntoIterator<Item = RequestId>,
+    ) -> impl Iterator<Item = Place> {
+        let places = ids.into_iter().scan(None, |last, id| {
+            let place = self.place_after(*last, id);
+            *last = place.or(*last);
+            Some(place)
+        });
+        places.flatten()
+    }
+
     /// The row of this request.
     pub fn get(&self, id: RequestId) -> Option<&Row> {
         self.place(id).map(|place| self.row(place))
@@ -197,13 +210,7 @@ impl Ledger {
     pub fn reorder(&mut self, order: impl IntoIterator<Item = RequestId>) {
         let mut is_placed = vec![false; self.rows.len()];
         let mut places = Vec::with_capacity(self.rows.len());
-        let first = order.into_iter().scan(None, |last, id| {
-            let place = self.place_after(*last, id);
-            *last = place.or(*last);
-            Some(place)
-        });
-        let first = first.flatten();
-        for place in first.chain(Place::all(self.rows.len())) {
+        for place in (self.places_of(order)).chain(Place::all(self.rows.len())) {
             if !std::mem::replace(&mut is_placed[place.index()], true) {
                 places.push(place);
             }

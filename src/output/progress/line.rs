@@ -213,12 +213,13 @@ impl Situation {
             }
         }
         if let Some(left) = self.left {
-            let (short, long) = (brief(left), format!("{} left", brief(left)));
-            // How long the server takes for each is its own affair.
-            let long = match self.is_collecting() {
-                true => format!("{} left", said(left)),
-                false => long,
+            let short = brief(left);
+            // How long the server takes for each file is its own affair.
+            let time = match self.is_collecting() {
+                true => said(left),
+                false => short.clone(),
             };
+            let long = format!("{time} left");
             parts.push(part(6, &[long, short, String::new()], Look::Plain));
         }
         parts
