@@ -1,21 +1,26 @@
 //! `monthend merge`
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
 
 use chrono::Utc;
 use tracing::warn;
 
 use super::{
     args::MergeArgs,
-    error::CliError,
+    error::{CliError, chain},
     exit::Exit,
     missing_shares::MissingShares,
-    target::{Then, tell_repairs},
+    target::{Then, sandbox_state_of, tell_repairs},
 };
 use crate::{
     history,
     ledger::{Ledger, LedgerError, LedgerFile, Lock, Part, merge as unite, merged_name, real_path},
     output::console,
+    request::ReportId,
+    sandbox::unite_states,
     text::count,
     whole_file,
 };
@@ -55,6 +60,7 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
     if !args.history.no_history {
         unite_histories(&parts, &output);
     }
+    unite_sandboxes(&parts, &output, &united);
     for part in &parts {
         if let Some(merged) = merged_name(&output, &part.real) {
             put_away(&part.real, &merged);
@@ -194,6 +200,29 @@ fn unite_histories(parts: &[Named], output: &Path) {
     let is_there = std::fs::read(&place).is_ok_and(|there| there == united);
     if !is_there && let Err(e) = whole_file::replace(&place, &united) {
         warn!("the history {} cannot be written ({e})", place.display());
+    }
+}
+
+/// Unites the sandboxes that the ledgers were rehearsed with, so that the next rehearsal finds the reports of all.
+fn unite_sandboxes(parts: &[Named], output: &Path, united: &Ledger) {
+    let place = sandbox_state_of(output);
+    let states: Vec<PathBuf> = (parts.iter().map(|part| sandbox_state_of(&part.real)))
+        .filter(|state| state.exists())
+        .collect();
+    if states.iter().all(|state| *state == place) {
+        return;
+    }
+    let held: HashSet<&str> = united.report_ids().map(ReportId::as_str).collect();
+    let written = match unite_states(&states, |id| held.contains(id)) {
+        Ok(Some(state)) => whole_file::replace(&place, &state).map_err(|e| e.to_string()),
+        Ok(None) => Ok(()),
+        Err(e) => Err(chain(&e)),
+    };
+    if let Err(why) = written {
+        let place = place.display();
+        warn!(
+            "the sandboxes of these ledgers could not be merged into {place} ({why}): an audit of the rehearsal misses reports"
+        );
     }
 }
 

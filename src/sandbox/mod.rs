@@ -18,6 +18,7 @@ mod journal;
 mod record;
 mod response;
 mod server;
+mod unite;
 mod world;
 
 #[cfg(test)]
@@ -36,3 +37,4 @@ pub use error::SandboxError;
 pub use journal::StateError;
 pub use record::{Download, Exchange};
 pub use server::{RunningSandbox, Sandbox};
+pub use unite::unite_states;
