@@ -66,6 +66,7 @@ impl Collection {
         };
         let absolute = |path: &Path| std::path::absolute(path);
         let ledger = absolute(&held.file.path).map_err(failed)?;
+        target.refuse_output_as_for_real(args.output.as_deref())?;
         try_output(&output).map_err(failed)?;
         if let Some(file) = &args.combine {
             try_out(file).map_err(|source| CliError::Output {
@@ -129,13 +130,7 @@ impl Collection {
         if finished.stop.is_some() || finished.unsaved.is_some() {
             return Ok(());
         }
-        let is_collected = |row: &&Row| {
-            let collected = &row.collected;
-            selected.contains(&row.key())
-                && matches!(row.state, State::Created(_))
-                && !collected.file.is_empty()
-                && collected.error.is_empty()
-        };
+        let is_collected = |row: &&Row| selected.contains(&row.key()) && row.is_collected();
         let parts: Vec<Part<'_>> = (finished.ledger.rows().filter(is_collected))
             .map(|row| Part {
                 row,

@@ -12,7 +12,8 @@ use super::{
     error::{CliError, stop_text},
     outputs::Does,
     rescue::rescue,
-    typed::{REHEARSAL, WHERE},
+    target::Target,
+    typed::{REHEARSAL, Typed, WHERE},
     work::Means,
 };
 use crate::{
@@ -111,8 +112,7 @@ async fn ticking<T>(readers: &Readers, work: impl Future<Output = T>) -> T {
 }
 
 /// How to go on, by what was typed.
-fn commands(means: &Means<'_>) -> Commands {
-    let (target, typed) = (means.target, &means.outputs.typed);
+pub(super) fn commands(target: &Target, typed: &Typed) -> Commands {
     let ledger = target.ledger.display().to_string();
     let is_kept = |id: &&str| !REHEARSAL.contains(id);
     let for_real: Vec<&str> = WHERE.into_iter().filter(is_kept).collect();
@@ -154,7 +154,7 @@ pub(super) fn tell_end(
         limits: &means.target.settings.limits,
         is_rehearsal: means.target.is_rehearsal(),
         elapsed: means.outputs.elapsed(),
-        commands: &commands(means),
+        commands: &commands(means.target, &means.outputs.typed),
     };
     if let Some(unsaved) = &finished.unsaved {
         rescue(&means.held.file.path, &finished.ledger, unsaved, Utc::now());

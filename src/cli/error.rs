@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf};
 
+use chrono::NaiveDate;
 use tracing::error;
 
 use super::{
@@ -16,7 +17,7 @@ use crate::{
     manifest::{ManifestError, Oddity},
     output::console::{self, LogFilterError},
     pacing::StopCause,
-    plan::{PlanError, SelectionError, UnknownRequest},
+    plan::{NobodyKnown, PlanError, SelectionError, UnknownRequest},
     runner::{Signal, StopReason},
     sandbox::SandboxError,
     session::{DiscoveryError, ReadError},
@@ -52,6 +53,14 @@ pub(super) enum CliError {
     Plan(#[from] PlanError),
     #[error(transparent)]
     Selection(#[from] SelectionError),
+    /// A selection that matches nothing in the plan; `as_of` is a day on which it would.
+    #[error("{source}")]
+    NotPlanned {
+        source: SelectionError,
+        as_of: Option<NaiveDate>,
+    },
+    #[error(transparent)]
+    NobodyKnown(#[from] NobodyKnown),
     #[error(transparent)]
     Partition(#[from] PartitionArgsError),
     #[error(transparent)]
@@ -96,6 +105,12 @@ pub(super) enum CliError {
     Audit(Cause),
     #[error("cannot write {}: {}; nothing was sent", path.display(), refusal(source))]
     Output { path: PathBuf, source: io::Error },
+    /// No run would make it.
+    #[error("there is no ledger at {} to compare with; is the path right?", .0.display())]
+    NoEarlier(PathBuf),
+    /// What a rehearsal ends with because a real run would.
+    #[error("{0} (a real run would end with this, and so its rehearsal does)")]
+    AsForReal(Box<CliError>),
     #[error("{} holds reports of {holds}: a rehearsal and real reports are not compared", path.display())]
     Incomparable { path: PathBuf, holds: &'static str },
     #[error("cannot write the page {}: {}", path.display(), refusal(source))]
@@ -198,6 +213,8 @@ impl CliError {
             | CliError::NewManifest { .. }
             | CliError::Plan(_)
             | CliError::Selection(_)
+            | CliError::NotPlanned { .. }
+            | CliError::NobodyKnown(_)
             | CliError::Partition(_)
             | CliError::MaxDrop(_)
             | CliError::CsvOfSummary
@@ -215,6 +232,7 @@ impl CliError {
             | CliError::Combine(CombineError::Write { .. })
             | CliError::Ledgers(_)
             | CliError::Incomparable { .. }
+            | CliError::NoEarlier(_)
             | CliError::TornLine { .. }
             | CliError::NoFolder { .. } => Exit::Ledger,
             CliError::Discovery(_)
@@ -222,6 +240,7 @@ impl CliError {
             | CliError::Existing(_)
             | CliError::Stopped(_) => Exit::Stopped,
             CliError::Combine(_) => Exit::Failures,
+            CliError::AsForReal(error) => error.exit(),
             CliError::Interrupted(signal) => Exit::Interrupted(*signal),
             CliError::Stdout(_) | CliError::Runtime(_) => Exit::Fault,
         }
@@ -245,12 +264,18 @@ impl CliError {
 
     /// What to type, where that depends on what was typed.
     fn way_on(&self, typed: &Typed) -> String {
-        let CliError::Ledger(LedgerError::Missing(path)) = self else {
-            return String::new();
-        };
-        match typed.first_run(path) {
-            Some(run) => format!("; a run makes it:\n  {run}"),
-            None => "; is the path right?".to_owned(),
+        match self {
+            CliError::Ledger(LedgerError::Missing(_)) => match typed.first_run() {
+                Some(run) => format!("; a run makes it:\n  {run}"),
+                None => "; is the path right?".to_owned(),
+            },
+            CliError::NotPlanned {
+                as_of: Some(day), ..
+            } => {
+                let again = typed.again_as_of(*day);
+                format!("; with --as-of {day} the plan has it:\n  {again}")
+            }
+            _ => String::new(),
         }
     }
 

@@ -18,6 +18,7 @@ mod error;
 mod existing;
 mod exit;
 mod finish;
+mod for_real;
 mod held;
 mod init;
 mod merge;
@@ -25,6 +26,7 @@ mod missing_shares;
 mod outputs;
 mod places;
 mod plan;
+mod planning;
 mod read_only;
 mod report;
 mod rescue;
@@ -92,7 +94,7 @@ fn dispatch(cli: Cli, typed: &Typed) -> Result<Exit, CliError> {
         Command::Collect(args) => run_async(collect::collect(&args, quiet, typed)),
         Command::Resolve(args) => run_async(resolve::resolve(&args)),
         Command::Merge(args) => run_async(merge::merge(&args)),
-        Command::Audit(args) => run_async(audit::audit(&args)),
+        Command::Audit(args) => run_async(audit::audit(&args, typed)),
         Command::Check(args) => run_async(check::check(&args, typed)),
         Command::Init(args) => run_async(init::init(&args)),
         Command::Sandbox(args) => run_async(sandbox::sandbox(&args)),

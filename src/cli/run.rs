@@ -14,6 +14,7 @@ use super::{
     held::HeldLedger,
     outputs::{Does, Outputs, Told},
     plan::discovered,
+    planning::Planning,
     signals::Signals,
     target::{Target, Then, repairs, tell},
     typed::Typed,
@@ -59,6 +60,7 @@ async fn converge(
     outputs: &Outputs,
 ) -> Result<Exit, CliError> {
     let credentials = credentials(&target)?;
+    target.refuse_as_for_real()?;
 
     // The ledger.
     let mut held = HeldLedger::take(&target.ledger)?;
@@ -79,11 +81,17 @@ async fn converge(
     let work = async |means: &Means<'_>| {
         // The plan.
         let discovered = discovered(means.session, manifest, signals).await?;
-        let plan = Plan::expand(manifest, &discovered)?;
         let is_new = reading.is_none();
         let reading = reading.unwrap_or_default();
         let repairs = repairs(&means.target.ledger, &reading, Then::Written);
-        let selected = selection.of_plan(&plan, manifest, &discovered, &reading.ledger)?;
+        let planning = Planning {
+            manifest,
+            calendar: &args.calendar,
+            selection,
+            ledger: &reading.ledger,
+            is_offline: false,
+        };
+        let (plan, selected) = planning.plan(&discovered)?;
         let agenda = Agenda::to_run(reading, &plan, &selected);
         if let Ok(agenda) = &agenda {
             tell_work(agenda, &means.target.settings.limits);

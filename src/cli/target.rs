@@ -24,6 +24,8 @@ pub(super) struct Target {
     pub(super) settings: Settings,
     /// As it was given, for messages. [`real_ledger`] says where it really lies.
     pub(super) ledger: PathBuf,
+    /// In a rehearsal with a ledger of its own: the one that a real run would have.
+    pub(super) ledger_for_real: Option<PathBuf>,
     /// What names that no option gives have in addition: a rehearsal's and a share's files lie beside the real ones.
     apart: Apart,
     /// The manifest's path as it was given, and its name.
@@ -44,10 +46,7 @@ impl Target {
         let options = LoadOptions {
             as_of: calendar.as_of(),
             today,
-            date_check: match calendar.no_date_check {
-                true => DateCheck::Off,
-                false => DateCheck::On,
-            },
+            date_check: DateCheck::from(calendar),
         };
         let mut manifest = Manifest::load(&args.manifest, &options)?;
         let limits = &mut manifest.settings.limits;
@@ -141,13 +140,29 @@ impl Target {
         if let Some(path) = option {
             return path.to_owned();
         }
-        match variable("MONTHEND_OUTPUT").or_else(|| self.settings.collect.output.clone()) {
+        match self.named_output() {
             Some(path) => self.apart.folder(&path),
-            None => match ledger.extension() {
-                Some(extension) if extension == "csv" => ledger.with_extension("reports"),
-                _ => beside(ledger, ".reports"),
-            },
+            None => reports_of(ledger),
         }
+    }
+
+    /// In a rehearsal, the folder of collected files that a real run would have; none where it is the same.
+    pub(super) fn output_for_real(&self, option: Option<&Path>) -> Option<PathBuf> {
+        if option.is_some() || !self.apart.sandbox {
+            return None;
+        }
+        let real = Apart {
+            sandbox: false,
+            ..self.apart
+        };
+        match self.named_output() {
+            Some(path) => Some(real.folder(&path)),
+            None => self.ledger_for_real.as_deref().map(reports_of),
+        }
+    }
+
+    fn named_output(&self) -> Option<PathBuf> {
+        variable("MONTHEND_OUTPUT").or_else(|| self.settings.collect.output.clone())
     }
 
     /// A torn line of the ledger about a request that nobody can name.
@@ -173,18 +188,23 @@ impl Target {
         match &args.base_url {
             Some(_) if rehearsal.sandbox => return Err(CliError::SandboxAndServer),
             Some(url) => settings.api.base_url = url.clone(),
-            // Whatever server the settings name, a rehearsal does not go there.
-            None if rehearsal.sandbox => {}
+            // A rehearsal does not go there, but a variable that is wrong is wrong for it, too.
             None => settings.api.base_url = base_url_or(settings.api.base_url)?,
         }
         let apart = Apart {
             sandbox: rehearsal.sandbox,
             share,
         };
-        let ledger = match (&args.ledger, variable("MONTHEND_LEDGER")) {
-            (Some(path), _) => path.clone(),
-            (None, Some(path)) => apart.ledger(&path),
-            (None, None) => apart.ledger(&ledger),
+        let named = variable("MONTHEND_LEDGER").unwrap_or(ledger);
+        let real = Apart {
+            sandbox: false,
+            share,
+        };
+        let ledger_for_real =
+            (rehearsal.sandbox && args.ledger.is_none()).then(|| real.ledger(&named));
+        let ledger = match &args.ledger {
+            Some(path) => path.clone(),
+            None => apart.ledger(&named),
         };
         let sandbox = if rehearsal.sandbox {
             let mut config = sandbox_config(rehearsal.sandbox_config.as_deref())?;
@@ -202,6 +222,7 @@ impl Target {
             settings,
             apart,
             ledger,
+            ledger_for_real,
             manifest: (args.manifest.clone(), name),
             origin,
             sandbox,
@@ -402,8 +423,17 @@ pub(super) fn sandbox_state_of(ledger: &Path) -> PathBuf {
     beside(ledger, ".state")
 }
 
+/// The folder of collected files where nothing names one.
+fn reports_of(ledger: &Path) -> PathBuf {
+    match ledger.extension() {
+        Some(extension) if extension == "csv" => ledger.with_extension("reports"),
+        _ => beside(ledger, ".reports"),
+    }
+}
+
+/// A name with something at its end; a slash at the end of a folder's name is none of it.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
+    let mut name = path.components().as_path().as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }

@@ -1,5 +1,7 @@
 //! One line of the history.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, NaiveDate, SubsecRound as _, Utc};
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
@@ -245,6 +247,17 @@ impl Line {
         out.push(b'\n');
         Ok(())
     }
+}
+
+/// The hash of each request's file as it was collected last, by the request's id.
+pub fn collected_hashes(lines: &[Line]) -> HashMap<String, String> {
+    let collected = lines.iter().filter_map(|line| match &line.what {
+        What::Collected {
+            request_id, sha256, ..
+        } => Some((request_id.clone(), sha256.clone())),
+        _ => None,
+    });
+    collected.collect()
 }
 
 /// The JSON Schema (2020-12) of one line, for `monthend schema history`.

@@ -6,6 +6,7 @@
 
 mod agenda;
 mod expand;
+mod known;
 mod partition;
 mod selection;
 mod warning;
@@ -15,6 +16,7 @@ mod tests;
 
 pub use agenda::{Agenda, UnknownRequest};
 pub use expand::{Discovered, JobCount, Plan, PlanError, Planned, Spellings};
+pub use known::{NobodyKnown, take_known};
 pub use partition::{Partition, PartitionError};
-pub use selection::{Selection, SelectionError, Who};
+pub use selection::{Searched, Selection, SelectionError, Who};
 pub use warning::{Today, Warning, WarningKind, long_run, time_to_send, warnings};

@@ -3,14 +3,18 @@
 use std::{
     fs::OpenOptions,
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use chrono::Utc;
 
 use crate::{
     check::{Failure, Report, Subject},
-    cli::target::{Target, real_ledger},
+    cli::{
+        error::CliError,
+        for_real::existing,
+        target::{Target, real_ledger},
+    },
     ledger::{Lock, read_file, refuse_mixing, refuse_unmerged},
     whole_file::folder_of,
 };
@@ -36,10 +40,12 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
         refuse_mixing(&path, ledger, target.is_rehearsal())?;
         Ok(reading)
     });
+    let reading = reading.map_err(CliError::from);
+    let reading = target.refuse_as_for_real().and(reading);
     let reading = match reading {
         Ok(reading) => reading,
         Err(error) => {
-            report.not_ok(missing(Subject::Ledger), error.to_string(), "");
+            report.not_ok(missing(Subject::Ledger), error.text(), "");
             return 0;
         }
     };
@@ -92,6 +98,11 @@ pub(super) fn try_output(target: &Target, report: &mut Report) {
         true => try_file_in(&there),
         false => Err(io::ErrorKind::NotADirectory.into()),
     };
+    if let Err(error) = target.refuse_output_as_for_real(None) {
+        let missing = (Subject::Output, Failure::Usage);
+        let advice = "name another folder in collect.output or --output";
+        return report.not_ok(missing, error.text(), advice);
+    }
     match tried {
         Ok(()) if there == output => {
             report.ok(
@@ -148,17 +159,6 @@ fn try_file_in(folder: &Path) -> io::Result<()> {
     file.write_all(&[0; 4096])?;
     file.as_file().sync_data()?;
     file.close()
-}
-
-/// `path`, or the nearest above it that is there.
-fn existing(path: &Path) -> PathBuf {
-    let above = path
-        .ancestors()
-        .filter(|above| !above.as_os_str().is_empty());
-    let mut there = above.filter(|above| above.exists());
-    there
-        .next()
-        .map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
 /// How many bytes this user may still write there.
