@@ -2,7 +2,7 @@
 
 mod next;
 
-use std::{io, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use tracing::{info, warn};
 
@@ -15,6 +15,7 @@ use super::{
     plan::discovered,
     planning::Planning,
     read_only::ReadOnly,
+    results,
     signals::Signals,
     status::{history_of, warn_of_rescued},
     target::{Target, Then, real_ledger, tell_repairs},
@@ -26,7 +27,7 @@ use crate::{
     history::collected_hashes,
     inventory::Held,
     ledger::{Row, read_file, refuse_mixing},
-    output::{AuditView, console, listed, request_name},
+    output::{AuditView, listed, request_name},
     plan::{Discovered, take_known},
     session::{ReadError, Session},
     text::count,
@@ -189,13 +190,12 @@ fn leftover_note(rows: &[&Row]) -> Option<String> {
 }
 
 fn show(view: &AuditView<'_>, format: PlanFormat) -> Result<(), CliError> {
-    let text = match format {
-        PlanFormat::Table => view.table(),
+    match format {
+        PlanFormat::Table => results::table(&view.table()),
         PlanFormat::Csv => {
             view.notes.iter().for_each(|note| info!("{note}"));
-            (view.csv()).map_err(|e| CliError::Stdout(io::Error::other(e)))?
+            results::csv(view.csv())
         }
-        PlanFormat::Json => view.json().map_err(|e| CliError::Stdout(e.into()))?,
-    };
-    console::print(&text).map_err(CliError::Stdout)
+        PlanFormat::Json => results::json(view.json()),
+    }
 }

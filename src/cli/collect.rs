@@ -40,7 +40,7 @@ pub(super) async fn collect(
         format: args.format.format(),
         as_of: None,
         does: Does::Collects,
-        combine: args.collect.combine.as_deref(),
+        collects: Some(&args.collect),
     };
     let outputs = Outputs::prepare(&told, &target)?;
     let result = fetch(args, target, &selection, &signals, &outputs).await;
@@ -64,6 +64,7 @@ async fn fetch(
     }
     let mut held = HeldLedger::take(&target.ledger)?;
     held.file.refuse_mixing(target.is_rehearsal())?;
+    outputs.spare_collected(&held)?;
     let reading = held.file.reading.take().ok_or_else(missing)?;
     let selected = selection.of_ledger(&reading.ledger)?;
     let repairs = repairs(&target.ledger, &reading, Then::Written);

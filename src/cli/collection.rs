@@ -7,15 +7,10 @@ use std::{
 
 use tracing::{info, warn};
 
-use super::{
-    args::{AndCollectArgs, CollectArgs},
-    error::CliError,
-    held::HeldLedger,
-    target::Target,
-};
+use super::{args::CollectArgs, error::CliError, held::HeldLedger, target::Target};
 use crate::{
     api::HttpApi,
-    collect::{self, HttpHost, Overwrite, Part, combine, try_out, try_output},
+    collect::{self, HttpHost, Overwrite, Part, combine},
     ledger::{FileDisk, Row, State},
     request::RequestIds,
     runner::{self, Finished, Workbench},
@@ -37,43 +32,25 @@ pub(super) struct Collection {
 }
 
 impl Collection {
-    /// [`Collection::prepare`] for a command that collects only where it is told to.
+    /// Reads options, environment and manifest. That files can be written there is known already ([`Outputs::prepare`]).
     ///
     /// # Errors
-    /// As [`Collection::prepare`].
-    pub(super) fn if_wanted(
-        args: &AndCollectArgs,
-        target: &Target,
-        held: &HeldLedger,
-    ) -> Result<Option<Self>, CliError> {
-        let prepare = || Collection::prepare(&args.how, target, held);
-        args.collect.then(prepare).transpose()
-    }
-
-    /// Reads options, environment and manifest, and makes sure that files can be written.
+    /// An output is one of the files that rows of `ledger` have already, or the working folder is gone: exit code 2,
+    /// before anything is sent.
     ///
-    /// # Errors
-    /// They cannot: exit code 2, before anything is sent.
+    /// [`Outputs::prepare`]: super::outputs::Outputs::prepare
     pub(super) fn prepare(
         args: &CollectArgs,
         target: &Target,
         held: &HeldLedger,
     ) -> Result<Self, CliError> {
         let output = target.output(args.output.as_deref(), &held.file.path);
-        let failed = |source| CliError::Output {
+        let failed = |why| CliError::Output {
             path: output.clone(),
-            source,
+            why,
         };
         let absolute = |path: &Path| std::path::absolute(path);
         let ledger = absolute(&held.file.path).map_err(failed)?;
-        target.refuse_output_as_for_real(args.output.as_deref())?;
-        try_output(&output).map_err(failed)?;
-        if let Some(file) = &args.combine {
-            try_out(file).map_err(|source| CliError::Output {
-                path: file.clone(),
-                source,
-            })?;
-        }
         Ok(Collection {
             output: absolute(&output).map_err(failed)?,
             ledger_folder: ledger.parent().unwrap_or(Path::new("/")).to_owned(),

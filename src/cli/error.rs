@@ -8,6 +8,7 @@ use tracing::error;
 use super::{
     args::{MaxDropVariableError, PartitionArgsError, is_manifest},
     exit::Exit,
+    guard::{GuardError, refusal},
     typed::Typed,
 };
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     collect::CombineError,
     ledger::LedgerError,
     manifest::{ManifestError, Oddity},
-    output::console::{self, LogFilterError},
+    output::console::{self, CsvError, LogFilterError},
     pacing::StopCause,
     plan::{NobodyKnown, PlanError, SelectionError, UnknownRequest},
     runner::{Signal, StopReason},
@@ -103,8 +104,8 @@ pub(super) enum CliError {
     Combine(#[from] CombineError),
     #[error("cannot ask the server for its reports: {}", .0.text)]
     Audit(Cause),
-    #[error("cannot write {}: {}; nothing was sent", path.display(), refusal(source))]
-    Output { path: PathBuf, source: io::Error },
+    #[error("cannot write {}: {}; nothing was sent", path.display(), refusal(why))]
+    Output { path: PathBuf, why: io::Error },
     /// No run would make it.
     #[error("there is no ledger at {} to compare with; is the path right?", .0.display())]
     NoEarlier(PathBuf),
@@ -113,14 +114,16 @@ pub(super) enum CliError {
     AsForReal(Box<CliError>),
     #[error("{} holds reports of {holds}: a rehearsal and real reports are not compared", path.display())]
     Incomparable { path: PathBuf, holds: &'static str },
-    #[error("cannot write the page {}: {}", path.display(), refusal(source))]
-    Page { path: PathBuf, source: io::Error },
-    #[error("{} is what the page is made from, and would be written over; give another file (--output)", .0.display())]
-    OverInput(PathBuf),
+    #[error("cannot write the page {}: {}", path.display(), refusal(why))]
+    Page { path: PathBuf, why: io::Error },
+    #[error(transparent)]
+    Guard(#[from] GuardError),
     #[error("interrupted")]
     Interrupted(Signal),
     #[error("cannot write to stdout: {0}")]
     Stdout(#[source] io::Error),
+    #[error(transparent)]
+    Csv(#[from] CsvError),
     #[error("cannot start: {0}")]
     Runtime(#[source] io::Error),
 }
@@ -131,16 +134,6 @@ fn new_file(error: &io::Error) -> String {
             "it is there already, and `init` never writes over a file; name another".to_owned()
         }
         _ => refusal(error),
-    }
-}
-
-/// Why a file cannot be written, without the name under which it would have been written first.
-fn refusal(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "its folder does not exist".to_owned(),
-        _ => (error.to_string().split(" at path ").next())
-            .unwrap_or_default()
-            .to_owned(),
     }
 }
 
@@ -226,7 +219,8 @@ impl CliError {
             | CliError::Unresolvable(_)
             | CliError::Output { .. }
             | CliError::Page { .. }
-            | CliError::OverInput(_)
+            | CliError::Guard(_)
+            | CliError::Csv(CsvError::StartsCommand(_))
             | CliError::Nobody(_) => Exit::Usage,
             CliError::Ledger(_)
             | CliError::Combine(CombineError::Write { .. })
@@ -242,7 +236,9 @@ impl CliError {
             CliError::Combine(_) => Exit::Failures,
             CliError::AsForReal(error) => error.exit(),
             CliError::Interrupted(signal) => Exit::Interrupted(*signal),
-            CliError::Stdout(_) | CliError::Runtime(_) => Exit::Fault,
+            CliError::Stdout(_) | CliError::Csv(CsvError::Io(_)) | CliError::Runtime(_) => {
+                Exit::Fault
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     error::CliError,
+    guard::Guard,
     held::missing_folder,
     target::{Target, real_ledger},
 };
@@ -17,15 +18,18 @@ impl Target {
     /// Refuses in a rehearsal what a real run would refuse of its ledger.
     ///
     /// # Errors
-    /// As a real run: the ledger is none, cannot be read, or has to be merged first.
+    /// As a real run: the ledger is none, cannot be read, has to be merged first, or is a file of another purpose.
     pub(super) fn refuse_as_for_real(&self) -> Result<(), CliError> {
-        match &self.ledger_for_real {
-            Some(ledger) => self.look_at(ledger).map_err(as_for_real),
+        match self.ledger_for_real() {
+            Some(ledger) => self.look_at(&ledger).map_err(as_for_real),
             None => Ok(()),
         }
     }
 
     fn look_at(&self, ledger: &Path) -> Result<(), CliError> {
+        let mut guard = Guard::new();
+        guard.manifest(&self.manifest.0, &self.origin, &self.settings);
+        guard.keep_ledger(ledger)?;
         let path = real_ledger(ledger)?;
         if let Some(folder) = missing_folder(&path) {
             return Err(CliError::NoFolder {
@@ -50,8 +54,8 @@ impl Target {
         if existing(&path).is_dir() {
             return Ok(());
         }
-        let source = io::ErrorKind::NotADirectory.into();
-        Err(as_for_real(CliError::Output { path, source }))
+        let why = io::ErrorKind::NotADirectory.into();
+        Err(as_for_real(CliError::Output { path, why }))
     }
 }
 

@@ -1,6 +1,6 @@
 //! `monthend init`
 
-use std::{io, path::Path};
+use std::io;
 
 use super::{
     args::InitArgs, connection::credentials, converse::converse, error::CliError, exit::Exit,
@@ -12,6 +12,7 @@ use crate::{
     output::console,
     session::{DiscoveryError, ReadError, Session},
     settings::Discover,
+    text::shell_word,
     whole_file,
 };
 
@@ -40,7 +41,7 @@ pub(super) async fn init(args: &InitArgs) -> Result<Exit, CliError> {
     });
     console::say(&format!(
         "wrote {name}{found}; try it with: monthend run {} --sandbox\n",
-        quoted(&args.file)
+        shell_word(&name)
     ));
     Ok(Exit::Success)
 }
@@ -69,14 +70,4 @@ async fn ask(session: &Session<'_, HttpApi>) -> Result<Found, ReadError> {
         active: session.sub_partners(Discover::Active).await?,
         suspended: session.sub_partners(Discover::Suspended).await?,
     })
-}
-
-/// As a shell takes it.
-fn quoted(path: &Path) -> String {
-    let path = path.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@".contains(c);
-    match path.chars().all(is_plain) {
-        true => path,
-        false => format!("'{}'", path.replace('\'', r"'\''")),
-    }
 }

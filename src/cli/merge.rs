@@ -12,8 +12,9 @@ use super::{
     args::MergeArgs,
     error::{CliError, chain},
     exit::Exit,
+    guard::{Guard, sandbox_state_of},
     missing_shares::MissingShares,
-    target::{Then, sandbox_state_of, tell_repairs},
+    target::{Then, tell_repairs},
 };
 use crate::{
     history,
@@ -29,6 +30,11 @@ use crate::{
 pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
     let output = real_path(&args.output)?;
     let parts = parts(args, &output)?;
+    let mut guard = Guard::new();
+    for ledger in parts.iter().map(|part| &part.real).chain([&output]) {
+        guard.around_ledger(ledger);
+    }
+    guard.refuse("--output", &args.output)?;
     let prefer = match &args.prefer {
         None => None,
         Some(preferred) => {

@@ -1,7 +1,5 @@
 //! `monthend plan`
 
-use std::io;
-
 use tracing::{error, warn};
 
 use super::{
@@ -12,6 +10,7 @@ use super::{
     exit::Exit,
     held::missing_folder,
     planning::Planning,
+    results,
     signals::Signals,
     status::warn_of_rescued,
     target::{Target, Then, real_ledger, tell_repairs},
@@ -93,15 +92,11 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
 
 /// Writes a plan to stdout.
 pub(super) fn show(view: &PlanView<'_>, format: PlanFormat) -> Result<(), CliError> {
-    let shown = match format {
-        PlanFormat::Table => console::print(&view.table()),
-        PlanFormat::Csv => console::print_with(|out| view.csv(out)),
-        PlanFormat::Json => view
-            .json()
-            .map_err(io::Error::from)
-            .and_then(|text| console::print(&text)),
-    };
-    shown.map_err(CliError::Stdout)
+    match format {
+        PlanFormat::Table => results::table(&view.table()),
+        PlanFormat::Csv => Ok(console::print_csv_with(|out| view.csv(out))?),
+        PlanFormat::Json => results::json(view.json()),
+    }
 }
 
 /// Asks for the sub-partners that the manifest discovers, until a signal comes.

@@ -41,7 +41,7 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool, typed: &Typed) -> Resul
         format: args.summary_format().ok_or(CliError::CsvOfSummary)?,
         as_of: None,
         does: Does::creates(args.and_collect.collect),
-        combine: args.and_collect.how.combine.as_deref(),
+        collects: args.and_collect.if_wanted(),
     };
     let outputs = Outputs::prepare(&told, &target)?;
     let result = send_again(args, target, &selection, &signals, &outputs).await;
@@ -61,10 +61,14 @@ async fn send_again(
     // The ledger.
     let mut held = HeldLedger::take(&target.ledger)?;
     held.file.refuse_mixing(target.is_rehearsal())?;
+    outputs.spare_collected(&held)?;
     let missing = || LedgerError::Missing(target.ledger.clone());
     let reading = held.file.reading.take().ok_or_else(missing)?;
 
-    let collection = Collection::if_wanted(&args.and_collect, &target, &held)?;
+    let collection = args.and_collect.if_wanted();
+    let collection = collection
+        .map(|how| Collection::prepare(how, &target, &held))
+        .transpose()?;
 
     // The server, and what is done with it.
     let door = Door {

@@ -45,7 +45,7 @@ pub(super) async fn run(args: &RunArgs, quiet: bool, typed: &Typed) -> Result<Ex
         format: args.format.format(),
         as_of: Some(args.calendar.as_of()),
         does: Does::creates(args.and_collect.collect),
-        combine: args.and_collect.how.combine.as_deref(),
+        collects: args.and_collect.if_wanted(),
     };
     let outputs = Outputs::prepare(&told, &target)?;
     let result = converge(args, target, (&manifest, &selection), &signals, &outputs).await;
@@ -65,9 +65,13 @@ async fn converge(
     // The ledger.
     let mut held = HeldLedger::take(&target.ledger)?;
     held.file.refuse_mixing(target.is_rehearsal())?;
+    outputs.spare_collected(&held)?;
     let reading = held.file.reading.take();
 
-    let collection = Collection::if_wanted(&args.and_collect, &target, &held)?;
+    let collection = args.and_collect.if_wanted();
+    let collection = collection
+        .map(|how| Collection::prepare(how, &target, &held))
+        .transpose()?;
 
     // The server, and what is done with it.
     let door = Door {

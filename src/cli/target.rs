@@ -8,6 +8,7 @@ use tracing::{info, warn};
 use super::{
     args::{CalendarArgs, ManifestArgs, RehearsalArgs, StatusArgs, is_manifest},
     error::CliError,
+    guard::{Guard, GuardError, sandbox_state_of},
 };
 use crate::{
     ledger::{LedgerError, Reading, real_path},
@@ -24,8 +25,8 @@ pub(super) struct Target {
     pub(super) settings: Settings,
     /// As it was given, for messages. [`real_ledger`] says where it really lies.
     pub(super) ledger: PathBuf,
-    /// In a rehearsal with a ledger of its own: the one that a real run would have.
-    pub(super) ledger_for_real: Option<PathBuf>,
+    /// The manifest's ledger, of which a rehearsal or a share has one of its own.
+    pub(super) plain_ledger: PathBuf,
     /// What names that no option gives have in addition: a rehearsal's and a share's files lie beside the real ones.
     apart: Apart,
     /// The manifest's path as it was given, and its name.
@@ -33,6 +34,8 @@ pub(super) struct Target {
     pub(super) origin: Origin,
     /// Set for a rehearsal against a sandbox in this process.
     pub(super) sandbox: Option<SandboxConfig>,
+    /// The file that says what the sandbox is like.
+    pub(super) sandbox_config: Option<PathBuf>,
 }
 
 impl Target {
@@ -58,6 +61,7 @@ impl Target {
             ledger: manifest.ledger.clone(),
         };
         let target = Target::new(args, read, share)?;
+        target.guard()?; // what a command keeps for the next one overwrites nothing either
         if !target.is_rehearsal() {
             let is_of_sandbox = |oddity: &&Oddity| matches!(oddity, Oddity::OfSandbox { .. });
             let found: Vec<Oddity> = (manifest.oddities.iter().filter(is_of_sandbox))
@@ -99,6 +103,28 @@ impl Target {
             sandbox.state = None;
         }
         self
+    }
+
+    /// What a command reads, and what it keeps next to its ledger. In a rehearsal and in a share the ledger of the manifest
+    /// is one of the files that are read.
+    ///
+    /// # Errors
+    /// What it keeps would overwrite what it reads.
+    pub(super) fn guard(&self) -> Result<Guard, GuardError> {
+        let mut guard = Guard::new();
+        guard.manifest(&self.manifest.0, &self.origin, &self.settings);
+        if let Some(config) = &self.sandbox_config {
+            guard.input("the sandbox's configuration", config);
+        }
+        guard.keep_ledger(&self.ledger)?;
+        let state = self.sandbox.as_ref().and_then(|it| it.state.as_deref());
+        if let Some(state) = state.filter(|state| *state != sandbox_state_of(&self.ledger)) {
+            guard.keep("the sandbox's state", state)?;
+        }
+        if self.plain_ledger != self.ledger {
+            guard.ledger(&self.plain_ledger);
+        }
+        Ok(guard)
     }
 
     /// Whether the reports will be a sandbox's.
@@ -151,14 +177,16 @@ impl Target {
         if option.is_some() || !self.apart.sandbox {
             return None;
         }
-        let real = Apart {
-            sandbox: false,
-            ..self.apart
-        };
         match self.named_output() {
-            Some(path) => Some(real.folder(&path)),
-            None => self.ledger_for_real.as_deref().map(reports_of),
+            Some(path) => Some(self.apart.for_real().folder(&path)),
+            None => self.ledger_for_real().as_deref().map(reports_of),
         }
+    }
+
+    /// In a rehearsal with a ledger of its own: the one that a real run would have.
+    pub(super) fn ledger_for_real(&self) -> Option<PathBuf> {
+        let is_apart = self.apart.sandbox && self.ledger == self.apart.ledger(&self.plain_ledger);
+        is_apart.then(|| self.apart.for_real().ledger(&self.plain_ledger))
     }
 
     fn named_output(&self) -> Option<PathBuf> {
@@ -195,16 +223,10 @@ impl Target {
             sandbox: rehearsal.sandbox,
             share,
         };
-        let named = variable("MONTHEND_LEDGER").unwrap_or(ledger);
-        let real = Apart {
-            sandbox: false,
-            share,
-        };
-        let ledger_for_real =
-            (rehearsal.sandbox && args.ledger.is_none()).then(|| real.ledger(&named));
+        let plain_ledger = variable("MONTHEND_LEDGER").unwrap_or(ledger);
         let ledger = match &args.ledger {
             Some(path) => path.clone(),
-            None => apart.ledger(&named),
+            None => apart.ledger(&plain_ledger),
         };
         let sandbox = if rehearsal.sandbox {
             let mut config = sandbox_config(rehearsal.sandbox_config.as_deref())?;
@@ -220,12 +242,13 @@ impl Target {
         };
         Ok(Target {
             settings,
+            plain_ledger,
             apart,
             ledger,
-            ledger_for_real,
             manifest: (args.manifest.clone(), name),
             origin,
             sandbox,
+            sandbox_config: rehearsal.sandbox_config.clone(),
         })
     }
 }
@@ -394,6 +417,14 @@ struct Apart {
 }
 
 impl Apart {
+    /// The same where it is no rehearsal.
+    fn for_real(self) -> Self {
+        Apart {
+            sandbox: false,
+            ..self
+        }
+    }
+
     /// `NAME.csv` becomes `NAME.sandbox.csv`, `NAME.2-of-3.csv` or `NAME.sandbox.2-of-3.csv`.
     fn ledger(self, path: &Path) -> PathBuf {
         let suffix = self.suffix();
@@ -416,11 +447,6 @@ impl Apart {
         let share = self.share.map(|share| format!(".{}", share.in_names()));
         sandbox.to_owned() + &share.unwrap_or_default()
     }
-}
-
-/// Where the sandbox keeps its reports between the commands on one ledger.
-pub(super) fn sandbox_state_of(ledger: &Path) -> PathBuf {
-    beside(ledger, ".state")
 }
 
 /// The folder of collected files where nothing names one.

@@ -121,9 +121,6 @@ pub enum CombineError {
         /// What the system said.
         source: io::Error,
     },
-    /// A collected file is where one is to be written.
-    #[error("{} is a collected file, and is not overwritten; name another one to combine into", .0.display())]
-    Itself(PathBuf),
     /// The file that is to be written.
     #[error("cannot write {}", file.display())]
     Write {
@@ -161,15 +158,10 @@ pub fn combine(target: &Path, parts: &[Part<'_>]) -> Result<Vec<Combined>, Combi
     combined.collect()
 }
 
-/// Whether files could be written where [`combine`] would put them: tries, and leaves nothing.
-///
-/// # Errors
-/// What the system said.
-pub fn try_out(target: &Path) -> io::Result<()> {
-    if target.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    NewFile::begin(target).map(drop)
+/// The files that [`combine`] may write: `target`, and one for each type.
+pub fn combined_files(target: &Path) -> Vec<PathBuf> {
+    let by_type = ReportType::ALL.map(|report_type| of_type(target, report_type));
+    [target.to_owned()].into_iter().chain(by_type).collect()
 }
 
 /// `all.csv` becomes `all-user.csv`.
@@ -188,12 +180,7 @@ fn one_type(
     report_type: ReportType,
     parts: &[&Part<'_>],
 ) -> Result<Combined, CombineError> {
-    let place = file.canonicalize();
-    if let Ok(place) = &place
-        && (parts.iter()).any(|part| part.file.canonicalize().is_ok_and(|part| part == *place))
-    {
-        return Err(CombineError::Itself(file.to_owned()));
-    }
+    let is_new = !file.exists();
     let headers: Result<Vec<_>, _> = parts.iter().map(|part| columns_of(part)).collect();
     let headers = headers?;
     let columns = Columns::of(&headers);
@@ -202,7 +189,7 @@ fn one_type(
         source,
     };
     let new = NewFile::begin(file).map_err(failed)?;
-    if place.is_err() {
+    if is_new {
         new.for_its_owner_only().map_err(failed)?;
     }
     let mut out = WriterBuilder::new()
@@ -448,11 +435,6 @@ mod tests {
             said.starts_with("USER: 4 rows of 2 files are in "),
             "{said}"
         );
-        let into_itself = combine(&second, &parts).unwrap_err();
-        assert!(
-            matches!(into_itself, CombineError::Itself(_)),
-            "{into_itself}"
-        );
     }
 
     #[test]
@@ -531,10 +513,6 @@ mod tests {
         assert_eq!(desk.read("all.csv"), "earlier");
         assert_eq!(fs::read_dir(desk.folder.path()).unwrap().count(), 2);
 
-        assert!(try_out(&desk.path("no/such/folder.csv")).is_err());
-        assert!(try_out(desk.folder.path()).is_err());
-        try_out(&desk.path("new.csv")).unwrap();
-        assert!(!desk.path("new.csv").exists());
         combine(&desk.path("new.csv"), &[there]).unwrap();
         #[cfg(unix)]
         {

@@ -7,6 +7,8 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::text::harmless_json;
+
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Line {
@@ -243,7 +245,8 @@ impl Line {
     /// # Errors
     /// None that these values could have; the type is the JSON writer's.
     pub fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
-        serde_json::to_writer(&mut *out, self)?;
+        let json = serde_json::to_string(self)?;
+        out.extend_from_slice(harmless_json(&json).as_bytes());
         out.push(b'\n');
         Ok(())
     }

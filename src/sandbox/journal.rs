@@ -31,7 +31,7 @@ pub enum StateError {
         source: io::Error,
     },
     /// A line that no sandbox of this version wrote.
-    #[error("the sandbox state {} makes no sense in line {line}; delete the file to begin anew", path.display())]
+    #[error("the sandbox state {} makes no sense in line {line}; name another file, or delete this one", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -56,10 +56,18 @@ enum Beginner {
     Sandbox,
 }
 
-const BEGINNING: Beginning = Beginning {
-    record: Beginner::Sandbox,
-    version: VERSION,
-};
+impl Beginning {
+    const CURRENT: Beginning = Beginning {
+        record: Beginner::Sandbox,
+        version: VERSION,
+    };
+
+    /// The bytes of the first line. A crash may have kept only some of them.
+    fn line() -> Vec<u8> {
+        // Two plain fields can always be written.
+        serde_json::to_vec(&Beginning::CURRENT).unwrap_or_default()
+    }
+}
 
 /// What is wrong with a record.
 pub(super) type Nonsense = Box<dyn std::error::Error + Send + Sync>;
@@ -78,14 +86,18 @@ pub(super) fn records(
         .iter()
         .rposition(|b| *b == b'\n')
         .map_or(0, |at| at + 1);
+    let damaged = |line, source| StateError::Damaged {
+        path: path.to_owned(),
+        line,
+        source,
+    };
+    if whole == 0 && !Beginning::line().starts_with(bytes) {
+        return Err(damaged(1, "not the state of a sandbox".into()));
+    }
     for (index, line) in bytes[..whole].split_inclusive(|b| *b == b'\n').enumerate() {
         read_line(index, line)
             .and_then(|record| record.map_or(Ok(()), &mut replay))
-            .map_err(|source| StateError::Damaged {
-                path: path.to_owned(),
-                line: index + 1,
-                source,
-            })?;
+            .map_err(|source| damaged(index + 1, source))?;
     }
     Ok(whole)
 }
@@ -95,7 +107,7 @@ pub(super) fn records(
 /// # Errors
 /// None that these values could have; the type is the JSON writer's.
 pub(super) fn text_of(records: impl Iterator<Item = Record>) -> serde_json::Result<Vec<u8>> {
-    let mut text = serde_json::to_vec(&BEGINNING)?;
+    let mut text = Beginning::line();
     text.push(b'\n');
     for record in records {
         serde_json::to_writer(&mut text, &record)?;
@@ -157,7 +169,7 @@ impl Journal {
         };
         state.drop_torn_line().map_err(failed)?;
         if whole == 0 {
-            state.append(&BEGINNING).map_err(failed)?;
+            state.append(&Beginning::CURRENT).map_err(failed)?;
         }
         Ok(Journal::Open(state))
     }
