@@ -12,6 +12,7 @@ use super::{
     converse::converse,
     error::CliError,
     exit::Exit,
+    gone::trace_of,
     plan::discovered,
     planning::Planning,
     read_only::ReadOnly,
@@ -20,14 +21,15 @@ use super::{
     status::{history_of, warn_of_rescued},
     target::{Target, Then, real_ledger, tell_repairs},
     typed::Typed,
+    warnings::named_rows,
 };
 use crate::{
     api::HttpApi,
-    audit::{Files, MaxDrop, Previous, RecordedHashes, Scope},
+    audit::{Files, MaxDrop, Previous, RecordedHashes, Remedy, Scope},
     history::collected_hashes,
     inventory::Held,
     ledger::{Row, read_file, refuse_mixing},
-    output::{AuditView, listed, request_name},
+    output::AuditView,
     plan::{Discovered, take_known},
     session::{ReadError, Session},
     text::count,
@@ -52,9 +54,13 @@ pub(super) async fn audit(args: &AuditArgs, typed: &Typed) -> Result<Exit, CliEr
     let known = reading.as_ref().map(|reading| &reading.ledger);
     refuse_mixing(&path, known, target.is_rehearsal())?;
     warn_of_rescued(&target.ledger, known);
+    let trace = trace_of(&target.ledger);
     if reading.is_none() {
         let path = target.ledger.display();
-        warn!("no ledger at {path}, so every planned report counts as missing");
+        let trace = trace
+            .as_ref()
+            .map_or_else(String::new, |trace| format!(", but {trace}"));
+        warn!("there is no ledger at {path}{trace}: every planned report counts as missing");
     }
     let reading = reading.unwrap_or_default();
     tell_repairs(&target.ledger, &reading, Then::Left);
@@ -114,12 +120,19 @@ pub(super) async fn audit(args: &AuditArgs, typed: &Typed) -> Result<Exit, CliEr
         totals: totals.as_ref(),
     });
     let scope = Scope::new(&plan, &selected, ledger);
-    let audit = scope.compare(
+    let mut audit = scope.compare(
         held.as_deref(),
         files(folder, &recorded),
         totals.as_ref(),
         previous.as_ref(),
     );
+
+    // A run that would begin anew is refused while there are traces of the ledger.
+    if trace.is_some() {
+        let differences = audit.differences.iter_mut();
+        let to_create = differences.filter(|difference| difference.remedy == Remedy::Run);
+        to_create.for_each(|difference| difference.remedy = Remedy::Adopt);
+    }
 
     // The words.
     let exit = match audit.differences.is_empty() {
@@ -176,17 +189,19 @@ fn offline_notes(discovering: &[Arc<str>]) -> Vec<String> {
 
 /// Rows that no audit of this plan looks at.
 fn leftover_note(rows: &[&Row]) -> Option<String> {
-    let names: Vec<String> = rows.iter().map(|row| request_name(row)).collect();
-    let (rows, are) = (
-        count(rows.len(), "row"),
-        if rows.len() == 1 { "is" } else { "are" },
-    );
-    (!names.is_empty()).then(|| {
-        format!(
-            "{rows} of the ledger {are} not in the plan and not compared: {}",
-            listed(names, 100)
-        )
-    })
+    let names = named_rows(rows);
+    match rows.len() {
+        0 => None,
+        1 => Some(format!(
+            "1 row of the ledger is not in the plan and not compared: {names}"
+        )),
+        n => {
+            let rows = count(n, "row");
+            Some(format!(
+                "{rows} of the ledger are not in the plan and not compared: {names}"
+            ))
+        }
+    }
 }
 
 fn show(view: &AuditView<'_>, format: PlanFormat) -> Result<(), CliError> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{NaiveDate, Utc};
 use tokio::time::interval;
 use tracing::{error, info, warn};
 
@@ -111,12 +111,16 @@ async fn ticking<T>(readers: &Readers, work: impl Future<Output = T>) -> T {
     }
 }
 
-/// How to go on, by what was typed.
-pub(super) fn commands(target: &Target, typed: &Typed) -> Commands {
+/// How to go on, by what was typed. With a `day`, the commands that combine files count periods from it.
+pub(super) fn commands(target: &Target, typed: &Typed, day: Option<NaiveDate>) -> Commands {
     let ledger = target.ledger.display().to_string();
     let is_kept = |id: &&str| !REHEARSAL.contains(id);
     let for_real: Vec<&str> = WHERE.into_iter().filter(is_kept).collect();
-    let retry = typed.next("retry", &WHERE);
+    let with_day = |command: String| match day {
+        Some(day) => format!("{command} --as-of {day}"),
+        None => command,
+    };
+    let retry = with_day(typed.next("retry", &WHERE));
     let is_mended = !target.is_beside() || typed.has("sandbox_mended");
     Commands {
         again: typed.again(),
@@ -126,7 +130,7 @@ pub(super) fn commands(target: &Target, typed: &Typed) -> Commands {
             false => format!("{retry} --recreate-failed --collect"),
         },
         retry,
-        collect: typed.next("collect", &WHERE),
+        collect: with_day(typed.next("collect", &WHERE)),
         status: typed.with("status", [ledger.clone()]),
         resolve: typed.with("resolve", [ledger, "--request".to_owned()]),
         // A variable that makes a rehearsal of every command would make one of this, too.
@@ -154,7 +158,11 @@ pub(super) fn tell_end(
         limits: &means.target.settings.limits,
         is_rehearsal: means.target.is_rehearsal(),
         elapsed: means.outputs.elapsed(),
-        commands: &commands(means.target, &means.outputs.typed),
+        commands: &commands(
+            means.target,
+            &means.outputs.typed,
+            means.outputs.day_to_combine,
+        ),
     };
     if let Some(unsaved) = &finished.unsaved {
         rescue(&means.held.file.path, &finished.ledger, unsaved, Utc::now());

@@ -8,6 +8,7 @@ use tracing::error;
 use super::{
     args::{MaxDropVariableError, PartitionArgsError, is_manifest},
     exit::Exit,
+    gone::{Trace, trace_of},
     guard::{GuardError, refusal},
     typed::Typed,
 };
@@ -76,6 +77,9 @@ pub(super) enum CliError {
     Client(#[from] HttpApiError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// What it led to is still there.
+    #[error("there is no ledger at {}, but {trace}: it was moved, renamed or lost; nothing was sent", ledger.display())]
+    Gone { ledger: PathBuf, trace: Trace },
     /// Several ledgers at once.
     #[error("{}", lines(.0))]
     Ledgers(Vec<LedgerError>),
@@ -223,6 +227,7 @@ impl CliError {
             | CliError::Csv(CsvError::StartsCommand(_))
             | CliError::Nobody(_) => Exit::Usage,
             CliError::Ledger(_)
+            | CliError::Gone { .. }
             | CliError::Combine(CombineError::Write { .. })
             | CliError::Ledgers(_)
             | CliError::Incomparable { .. }
@@ -260,18 +265,29 @@ impl CliError {
 
     /// What to type, where that depends on what was typed.
     fn way_on(&self, typed: &Typed) -> String {
-        match self {
-            CliError::Ledger(LedgerError::Missing(_)) => match typed.first_run() {
-                Some(run) => format!("; a run makes it:\n  {run}"),
-                None => "; is the path right?".to_owned(),
-            },
+        let adopt = |run: &str| {
+            format!(
+                "; put it back, or name it with --ledger. If it is lost, this takes the reports that the server has (--existing \
+                 ignore creates all of them again):\n  {run} --existing adopt"
+            )
+        };
+        let path = match self {
+            CliError::AsForReal(error) => return error.way_on(typed),
+            CliError::Gone { .. } => return adopt(&typed.again()),
             CliError::NotPlanned {
                 as_of: Some(day), ..
             } => {
                 let again = typed.again_as_of(*day);
-                format!("; with --as-of {day} the plan has it:\n  {again}")
+                return format!("; with --as-of {day} the plan has it:\n  {again}");
             }
-            _ => String::new(),
+            CliError::Ledger(LedgerError::Missing(path)) => path,
+            _ => return String::new(),
+        };
+        match (typed.first_run(), trace_of(path)) {
+            (None, None) => "; is the path right?".to_owned(),
+            (None, Some(trace)) => format!(", but {trace}: put the ledger back"),
+            (Some(run), None) => format!("; a run creates it:\n  {run}"),
+            (Some(run), Some(trace)) => format!(", but {trace}{}", adopt(&run)),
         }
     }
 

@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     error::CliError,
+    gone::trace_of,
     guard::Guard,
     held::missing_folder,
     target::{Target, real_ledger},
@@ -41,6 +42,20 @@ impl Target {
         let rows = reading.as_ref().map(|reading| &reading.ledger);
         refuse_mixing(&path, rows, self.settings.api.base_url.is_sandbox())?;
         Ok(refuse_unmerged(&path, rows)?)
+    }
+
+    /// Refuses a rehearsal of a run that would be refused because its ledger is gone.
+    ///
+    /// # Errors
+    /// As a real run.
+    pub(super) fn refuse_gone_for_real(&self) -> Result<(), CliError> {
+        let Some(ledger) = self.ledger_for_real() else {
+            return Ok(());
+        };
+        match trace_of(&ledger) {
+            Some(trace) => Err(as_for_real(CliError::Gone { ledger, trace })),
+            None => Ok(()),
+        }
     }
 
     /// Refuses in a rehearsal a folder of files that a real run could not make.

@@ -12,5 +12,8 @@ mod unite;
 mod tests;
 
 pub use file::{Read, append, beside, read};
-pub use line::{Attempt, End, Line, Run, Selected, What, collected_hashes, schema};
+pub use line::{
+    Attempt, End, Line, Run, Selected, What, collected_hashes, reports_by_request,
+    requests_created, schema,
+};
 pub use unite::unite;

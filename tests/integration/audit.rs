@@ -503,6 +503,24 @@ fn the_command_at_the_end_makes_progress() {
     assert_eq!(desk.ledger().lines[2]["report_id"], lost);
 }
 
+/// A run that would begin anew is refused there, so nobody is sent to it.
+#[test]
+fn a_lost_ledger_is_no_reason_to_create_everything_again() {
+    let server = Served::new(READY);
+    let desk = Desk::with(server.url(), &partners(["a", "b"], "USER", "2026-09"));
+    desk.converge().arg("--collect").expect(0);
+    let made = server.reports().len();
+    fs::remove_file(desk.path("m.ledger.csv")).unwrap();
+    let offline = desk.monthend(["audit", "m.yaml", "--offline"]).expect(1);
+    offline.says(["there is no ledger at m.ledger.csv, but m.ledger.history.jsonl shows creates of 2 requests"]).shows([
+        "2 not_created\n",
+        "monthend run m.yaml --existing adopt\n",
+    ]);
+    follow(&desk, 2);
+    assert_eq!(kinds(&audit(&desk, &[], 0)), [""; 0]);
+    assert_eq!(server.reports().len(), made);
+}
+
 /// The server could not generate it: the ledger has to learn that before it can be recreated.
 #[test]
 fn a_report_that_the_server_could_not_generate_is_recreated_by_what_is_said() {

@@ -132,7 +132,7 @@ fn a_rehearsal_fails_where_the_real_run_does() {
         &'a str,
         fn(&Desk, &str),
     );
-    let cases: [Case<'_>; 11] = [
+    let cases: [Case<'_>; 13] = [
         (
             "a folder",
             &[("MONTHEND_LEDGER", "ledger/")],
@@ -188,6 +188,26 @@ fn a_rehearsal_fails_where_the_real_run_does() {
             },
         ),
         (
+            "the manifest in the place of the ledger",
+            &[("MONTHEND_LEDGER", "m.yaml")],
+            2,
+            "it is the manifest",
+            |_, _| {},
+        ),
+        (
+            "a lost ledger",
+            &[],
+            4,
+            "m.ledger.history.jsonl shows creates of 1 request",
+            |desk, _| {
+                desk.write(
+                    "m.ledger.history.jsonl",
+                    "{\"at\":\"2026-10-01T00:00:00Z\",\"run\":\"x\",\"kind\":\"adopted\",\
+                     \"request_id\":\"r0123456789abcdef\",\"report_id\":\"y\"}\n",
+                );
+            },
+        ),
+        (
             "a server that is none",
             &[("MONTHEND_BASE_URL", "example")],
             2,
@@ -233,7 +253,8 @@ fn a_rehearsal_fails_where_the_real_run_does() {
         assert_eq!(desk.files(), before, "{what}");
         let check = with(rehearse(&desk, "check")).run();
         assert_eq!(check.code, Some(code), "{what}: {check}");
-        if code == 4 && what != "a folder that is missing" {
+        // Of a ledger that is not there, these make nothing.
+        if code == 4 && !matches!(what, "a folder that is missing" | "a lost ledger") {
             for command in ["retry", "collect", "audit", "plan"] {
                 with(rehearse(&desk, command)).expect(4);
             }

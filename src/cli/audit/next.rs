@@ -21,7 +21,7 @@ pub(super) fn next(
     let is_for_a_command = |difference: &&Difference| !matches!(difference.remedy, Remedy::Look(_));
     let differences = audit.differences.iter().filter(is_for_a_command);
     let first = differences.min_by_key(|difference| difference.remedy)?;
-    let commands = commands(target, typed);
+    let commands = commands(target, typed, None);
     let run = || typed.next("run", &[&WHERE[..], &CALENDAR].concat());
     let resolve = |decision: &str| format!("{} {} {decision}", commands.resolve, first.request_id);
     Some(match first.remedy {

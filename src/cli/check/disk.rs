@@ -12,7 +12,9 @@ use crate::{
     check::{Failure, Report, Subject},
     cli::{
         error::CliError,
+        exit::Exit,
         for_real::existing,
+        gone::trace_of,
         target::{Target, real_ledger},
     },
     ledger::{Lock, read_file, refuse_mixing, refuse_unmerged},
@@ -41,20 +43,32 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
         Ok(reading)
     });
     let reading = reading.map_err(CliError::from);
-    let reading = target.refuse_as_for_real().and(reading);
-    let reading = match reading {
+    let for_real = target.refuse_as_for_real();
+    let for_real = for_real.and_then(|()| target.refuse_gone_for_real());
+    let reading = match for_real.and(reading) {
         Ok(reading) => reading,
         Err(error) => {
-            report.not_ok(missing(Subject::Ledger), error.text(), "");
+            let failure = match error.exit() {
+                Exit::Usage => Failure::Usage,
+                _ => Failure::Ledger,
+            };
+            report.not_ok((Subject::Ledger, failure), error.text(), "");
             return 0;
         }
     };
     let rows = reading.as_ref().map_or(0, |reading| reading.ledger.len());
     match (&reading, appendable(&path)) {
-        (None, _) => report.ok(
-            Subject::Ledger,
-            format!("none at {name} yet: a run starts it"),
-        ),
+        (None, _) => match trace_of(&target.ledger) {
+            None => report.ok(
+                Subject::Ledger,
+                format!("none at {name} yet: a run starts it"),
+            ),
+            Some(trace) => report.not_ok(
+                missing(Subject::Ledger),
+                format!("there is none at {name}, but {trace}"),
+                "put it back; if it is lost: monthend run with --existing adopt",
+            ),
+        },
         (Some(_), Ok(())) => report.ok(Subject::Ledger, format!("{name}, rows: {rows}")),
         (Some(_), Err(error)) => report.not_ok(
             missing(Subject::Ledger),
