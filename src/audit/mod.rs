@@ -7,6 +7,7 @@
 //! - `examine` goes through the files, for an audit and for the page of `monthend report` ([`Review`]);
 //! - `comparison` pairs requests with the rows of an earlier ledger, `figure` says what each is compared by, `previous` names
 //!   what vanished and what fell;
+//! - [`Remedy`] says what to do about a difference;
 //! - [`Audit`] is the result: differences of the kinds of [`Kind`], what was checked, and all sums.
 
 mod comparison;

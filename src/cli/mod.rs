@@ -2,7 +2,8 @@
 //!
 //! One file per command, and each command is one page: settings, credentials, ledger, server, plan, work, words.
 //! `target` says what a command works on, `held` holds its ledger, `work` is the door to its server and lists the readers
-//! of its events (`converse` is that of commands that only read), and `drive` is what `run` and `retry` share.
+//! of its events (`converse` is that of commands that only read), and `drive` is what `run` and `retry` share. `planning` makes the
+//! plan and its selection; `for_real` ends a rehearsal as the real run would.
 
 mod args;
 mod audit;

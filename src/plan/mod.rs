@@ -1,7 +1,7 @@
 //! The plan: every request of a manifest, in order, each once.
 //!
 //! [`Plan::expand`] multiplies the jobs out and folds what is named twice. [`Selection`] narrows a plan or a
-//! ledger to what the command line asks for, and a [`Partition`] is one of several shares of it. An [`Agenda`] says what is left to do. This module knows nothing of
+//! ledger to what the command line asks for; [`take_known`] takes the ledger's sub-partners for those that a job discovers. A [`Partition`] is one of several shares of it. An [`Agenda`] says what is left to do. This module knows nothing of
 //! sending.
 
 mod agenda;

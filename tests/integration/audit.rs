@@ -534,6 +534,37 @@ fn a_report_that_the_server_could_not_generate_is_recreated_by_what_is_said() {
     assert_ne!(id(), first);
 }
 
+/// Which of two candidates is the row's, an audit cannot know: it shows the row, and decides nothing.
+#[test]
+fn a_row_in_doubt_is_shown_before_it_is_decided() {
+    let server = Served::new(READY);
+    let desk = Desk::with(server.url(), &partners(["a"], "USER", "2026-09"));
+    desk.converge().expect(0);
+    let mut ledger = desk.ledger();
+    let text =
+        "it cannot be known which is its own; decide with `monthend resolve` between: one, two";
+    let cells = [
+        ("status", "failed"),
+        ("report_id", ""),
+        ("error_code", "in_doubt"),
+        ("error", text),
+    ];
+    ledger.set(0, &cells);
+    desk.write("m.ledger.csv", ledger.to_csv());
+    let before = desk.read("m.ledger.csv");
+    let ended = desk.monthend(["audit", "m.yaml", "--offline"]).expect(1);
+    ended.shows([
+        "its row is in doubt (it cannot be known which is its own; candidates: one, two); a person decides, with `monthend resolve`",
+        &format!("monthend status m.ledger.csv --history {}\n", &ledger.lines[0]["request_id"]),
+    ]);
+    let id = ledger.lines[0]["request_id"].to_owned();
+    desk.monthend(["status", "m.ledger.csv", "--history", &id])
+        .expect(0)
+        .shows(["one, two"]);
+    follow(&desk, 1);
+    assert_eq!(desk.read("m.ledger.csv"), before);
+}
+
 /// A wrong column concerns every file, and is one mistake.
 #[test]
 fn a_column_that_no_file_has_is_one_line_of_the_table() {

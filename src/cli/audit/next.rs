@@ -23,7 +23,6 @@ pub(super) fn next(
     let first = differences.min_by_key(|difference| difference.remedy)?;
     let commands = commands(target, typed, None);
     let run = || typed.next("run", &[&WHERE[..], &CALENDAR].concat());
-    let resolve = |decision: &str| format!("{} {} {decision}", commands.resolve, first.request_id);
     Some(match first.remedy {
         Remedy::Look(_) => return None,
         Remedy::Adopt => (
@@ -60,10 +59,17 @@ pub(super) fn next(
                 format!("mv {} && {}", moved.join(" "), commands.collect),
             )
         }
-        Remedy::Decide => ("to decide the first row in doubt", resolve("--resend")),
+        // Which of its candidates is the row's, no command can know.
+        Remedy::Decide => (
+            "to see what is known of the first row in doubt, before you decide (monthend resolve)",
+            format!("{} --history {}", commands.status, first.request_id),
+        ),
         Remedy::Replace => (
             "to have the first report that is gone created again by the next run",
-            resolve("--resend --replace"),
+            format!(
+                "{} {} --resend --replace",
+                commands.resolve, first.request_id
+            ),
         ),
     })
 }
