@@ -88,15 +88,12 @@ pub(super) fn change(then: &BigDecimal, now: Option<&BigDecimal>) -> String {
         let sign = if *n > BigDecimal::default() { "+" } else { "" };
         sign.to_owned() + &written(n)
     };
-    let percent = match *then > BigDecimal::default() {
-        true => {
-            let percent = &difference * BigDecimal::from(100) / then;
-            format!(
-                ", {} %",
-                signed(&percent.with_scale_round(1, RoundingMode::Down))
-            )
-        }
-        false => String::new(),
+    let percent = if *then > BigDecimal::default() {
+        let percent = &difference * BigDecimal::from(100) / then;
+        let percent = percent.with_scale_round(1, RoundingMode::Down);
+        format!(", {} %", signed(&percent))
+    } else {
+        String::new()
     };
     format!(
         "{}, was {was} ({}{percent})",

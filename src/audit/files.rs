@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    fs::File,
+    fs::{self, File},
     io::{self, Read},
     path::Path,
 };
@@ -35,12 +35,12 @@ pub(super) enum FileState {
     Unchanged(Option<Result<Sums, String>>),
 }
 
-/// Where collected files lie, and what is known of them beside the ledger.
+/// Where collected files lie, and what is known of them besides the ledger's cells.
 #[derive(Debug, Clone, Copy)]
 pub struct Files<'a> {
     /// The ledger's folder.
     pub folder: &'a Path,
-    /// What the history beside the ledger says of them.
+    /// What the ledger's history says of them.
     pub recorded: &'a RecordedHashes,
 }
 
@@ -56,7 +56,16 @@ impl Files<'_> {
             let advice = "let it be read, or move it away and collect it again";
             FileState::Changed(format!("{file} cannot be read ({e})"), Remedy::Look(advice))
         };
-        let input = match File::open(self.folder.join(&collected.file)) {
+        let path = self.folder.join(&collected.file);
+        // Opening a pipe would wait for its other end.
+        let input = match fs::metadata(&path) {
+            Ok(found) if !found.is_file() => {
+                let what = format!("a folder, or what is no file, is in the place of {file}");
+                return FileState::Missing(what, Remedy::MoveAndCollect);
+            }
+            found => found.and_then(|_| File::open(&path)),
+        };
+        let input = match input {
             Ok(input) => input,
             Err(e) => match e.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
@@ -65,9 +74,6 @@ impl Files<'_> {
                 _ => return unreadable(e),
             },
         };
-        if input.metadata().is_ok_and(|found| found.is_dir()) {
-            return FileState::Missing(format!("{file} is a folder"), Remedy::MoveAndCollect);
-        }
         let mut input = Hashed {
             input,
             hash: Sha256::new(),

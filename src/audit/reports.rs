@@ -51,9 +51,10 @@ pub(super) fn judge(subject: &Subject<'_>, held: &Held, twins: usize) -> Option<
         let why = own.errors.as_deref().or(known);
         let why = why.map_or(String::new(), |why| format!(" ({why})"));
         let what = format!("the server could not generate its report {id}{why}");
-        let remedy = match is(collected.map(|it| it.status.as_str()), FAILED) {
-            true => Remedy::Recreate,
-            false => Remedy::CollectThenRecreate,
+        let remedy = if is(collected.map(|it| it.status.as_str()), FAILED) {
+            Remedy::Recreate
+        } else {
+            Remedy::CollectThenRecreate
         };
         return Some(subject.differs(Kind::ServerFailed, what, remedy));
     }
@@ -96,9 +97,10 @@ pub(super) fn not_collected(subject: &Subject<'_>, held: Option<&Held>) -> Diffe
         None => "its report was, when the server was last asked,",
     };
     let why = known.map_or("", Collected::why_not);
-    let why = match why.is_empty() {
-        true => String::new(),
-        false => format!(" ({why})"),
+    let why = if why.is_empty() {
+        String::new()
+    } else {
+        format!(" ({why})")
     };
     let (what, remedy) = if status.is_empty() {
         let what = "it is not known whether its report is complete, and it is not collected";
@@ -128,17 +130,19 @@ fn why_not_created(row: Option<&Row>) -> String {
             text, candidates, ..
         } => {
             let ids: Vec<&str> = candidates.iter().map(ReportId::as_str).collect();
-            let ids = match ids.is_empty() {
-                true => String::new(),
-                false => format!("; candidates: {}", ids.join(", ")),
+            let ids = if ids.is_empty() {
+                String::new()
+            } else {
+                format!("; candidates: {}", ids.join(", "))
             };
             ("in doubt", format!("{}{ids}", **text))
         }
         state => (state.word(), state.text()),
     };
-    match text.is_empty() {
-        true => format!("its row is {word}"),
-        false => format!("its row is {word} ({text})"),
+    if text.is_empty() {
+        format!("its row is {word}")
+    } else {
+        format!("its row is {word} ({text})")
     }
 }
 

@@ -43,9 +43,10 @@ pub(super) async fn audit(args: &AuditArgs, typed: &Typed) -> Result<Exit, CliEr
         Target::with_manifest(&args.manifest, &args.calendar, selection.partition)?;
     target.tell_rehearsal();
     target.refuse_as_for_real()?;
-    let credentials = match args.offline {
-        true => None,
-        false => Some(credentials(&target)?),
+    let credentials = if args.offline {
+        None
+    } else {
+        Some(credentials(&target)?)
     };
 
     // The ledger.
@@ -65,9 +66,10 @@ pub(super) async fn audit(args: &AuditArgs, typed: &Typed) -> Result<Exit, CliEr
     let reading = reading.unwrap_or_default();
     tell_repairs(&target.ledger, &reading, Then::Left);
     let ledger = &reading.ledger;
-    let discovering = match args.offline {
-        true => take_known(&mut manifest, ledger, &selection.jobs)?,
-        false => Vec::new(),
+    let discovering = if args.offline {
+        take_known(&mut manifest, ledger, &selection.jobs)?
+    } else {
+        Vec::new()
     };
 
     // What can be wrong with the earlier ledger is said before the server is asked.
@@ -127,7 +129,7 @@ pub(super) async fn audit(args: &AuditArgs, typed: &Typed) -> Result<Exit, CliEr
         previous.as_ref(),
     );
 
-    // A run that would begin anew is refused while there are traces of the ledger.
+    // A run that would create everything again is refused while there are traces of the ledger.
     if trace.is_some() {
         let differences = audit.differences.iter_mut();
         let to_create = differences.filter(|difference| difference.remedy == Remedy::Run);
@@ -135,9 +137,10 @@ pub(super) async fn audit(args: &AuditArgs, typed: &Typed) -> Result<Exit, CliEr
     }
 
     // The words.
-    let exit = match audit.differences.is_empty() {
-        true => Exit::Success,
-        false => Exit::Failures,
+    let exit = if audit.differences.is_empty() {
+        Exit::Success
+    } else {
+        Exit::Failures
     };
     let mut notes = Vec::new();
     if args.offline {

@@ -21,7 +21,7 @@ use crate::{
     ledger::{Ledger, LedgerError, LedgerFile, Lock, Part, merge as unite, merged_name, real_path},
     output::console,
     request::ReportId,
-    sandbox::unite_states,
+    sandbox::merge_states,
     text::count,
     whole_file,
 };
@@ -66,7 +66,7 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
     if !args.history.no_history {
         unite_histories(&parts, &output);
     }
-    unite_sandboxes(&parts, &output, &united);
+    merge_sandboxes(&parts, &output, &united);
     for part in &parts {
         if let Some(merged) = merged_name(&output, &part.real) {
             put_away(&part.real, &merged);
@@ -209,8 +209,8 @@ fn unite_histories(parts: &[Named], output: &Path) {
     }
 }
 
-/// Unites the sandboxes that the ledgers were rehearsed with, so that the next rehearsal finds the reports of all.
-fn unite_sandboxes(parts: &[Named], output: &Path, united: &Ledger) {
+/// Merges the sandboxes that the ledgers were rehearsed with, so that the next rehearsal finds the reports of all.
+fn merge_sandboxes(parts: &[Named], output: &Path, united: &Ledger) {
     let place = sandbox_state_of(output);
     let states: Vec<PathBuf> = (parts.iter().map(|part| sandbox_state_of(&part.real)))
         .filter(|state| state.exists())
@@ -219,7 +219,7 @@ fn unite_sandboxes(parts: &[Named], output: &Path, united: &Ledger) {
         return;
     }
     let held: HashSet<&str> = united.report_ids().map(ReportId::as_str).collect();
-    let written = match unite_states(&states, |id| held.contains(id)) {
+    let written = match merge_states(&states, |id| held.contains(id)) {
         Ok(Some(state)) => whole_file::replace(&place, &state).map_err(|e| e.to_string()),
         Ok(None) => Ok(()),
         Err(e) => Err(chain(&e)),

@@ -75,9 +75,10 @@ impl Planning<'_> {
 
 impl From<&CalendarArgs> for DateCheck {
     fn from(calendar: &CalendarArgs) -> Self {
-        match calendar.no_date_check {
-            true => DateCheck::Off,
-            false => DateCheck::On,
+        if calendar.no_date_check {
+            DateCheck::Off
+        } else {
+            DateCheck::On
         }
     }
 }

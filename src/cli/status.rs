@@ -66,7 +66,7 @@ fn history(
     Ok(Exit::Success)
 }
 
-/// What the history beside a ledger says; `ledger` is its real path. One that cannot be read is as good as none, but for a
+/// What the history of a ledger says; `ledger` is its real path. One that cannot be read is as good as none, but for a
 /// warning.
 pub(super) fn history_of(ledger: &Path) -> Read {
     let path = history::beside(ledger);

@@ -89,9 +89,10 @@ impl Headline {
             (created - self.server_failed, "report", "not collected"),
         ];
         let told = |(n, what, how): &(usize, &str, &str)| {
-            let n = match what.is_empty() {
-                true => grouped(*n as u64),
-                false => count(*n, what),
+            let n = if what.is_empty() {
+                grouped(*n as u64)
+            } else {
+                count(*n, what)
             };
             format!("{n} {how}")
         };

@@ -477,6 +477,21 @@ fn the_command_at_the_end_makes_progress() {
     follow(&desk, 1);
     assert_eq!(kinds(&audit(&desk, &[], 0)), [""; 0]);
 
+    // What is no file, in the place of one.
+    let place = desk.path(&file(1));
+    fs::remove_file(&place).unwrap();
+    fs::create_dir(&place).unwrap();
+    assert_eq!(kinds(&audit(&desk, &[], 1)), ["file_missing"]);
+    follow(&desk, 1);
+    assert_eq!(kinds(&audit(&desk, &[], 0)), [""; 0]);
+    fs::remove_file(&place).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&place).status();
+    assert!(made.unwrap().success());
+    assert_eq!(kinds(&audit(&desk, &["--offline"], 1)), ["file_missing"]);
+    fs::remove_dir(place.with_extension("csv.moved")).unwrap();
+    follow(&desk, 1);
+    assert_eq!(kinds(&audit(&desk, &[], 0)), [""; 0]);
+
     // A ledger that lost a line: the server has the report.
     let mut records = desk.ledger().records();
     records.remove(3);

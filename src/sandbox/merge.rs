@@ -15,7 +15,7 @@ use crate::server_model::{Origin, Record, StoredReport};
 ///
 /// # Errors
 /// A state cannot be read, or is none.
-pub fn unite_states(
+pub fn merge_states(
     states: &[PathBuf],
     is_held: impl Fn(&str) -> bool,
 ) -> Result<Option<Vec<u8>>, StateError> {
@@ -40,7 +40,7 @@ pub fn unite_states(
     let (held, others): (Vec<_>, Vec<_>) = reports.into_iter().partition(|it| is_held(&it.id));
     let mut ids = HashSet::new();
     let mut given: Vec<StoredReport> = Vec::new();
-    let mut united: Vec<StoredReport> = Vec::new();
+    let mut merged: Vec<StoredReport> = Vec::new();
     for report in held.into_iter().chain(others) {
         let is_copy = |other: &StoredReport| {
             (&other.request, other.category, other.by)
@@ -54,10 +54,10 @@ pub fn unite_states(
         if is_given {
             given.push(report.clone());
         }
-        united.push(report);
+        merged.push(report);
     }
-    united.sort_by_key(|report| report.made);
-    let made = united.iter_mut().zip(1..).map(|(report, number)| {
+    merged.sort_by_key(|report| report.made);
+    let made = merged.iter_mut().zip(1..).map(|(report, number)| {
         report.number = number;
         Record::Made((&*report).into())
     });
