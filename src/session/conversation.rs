@@ -41,6 +41,11 @@ pub struct Permit<'s, T> {
 }
 
 impl<T> Permit<'_, T> {
+    /// Which token the request goes with.
+    pub fn token(&self) -> Generation {
+        self.generation
+    }
+
     /// The last look before the request leaves: see [`Pass::leave`].
     ///
     /// # Errors
