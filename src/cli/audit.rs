@@ -13,7 +13,7 @@ use super::{
     plan::discovered,
     read_only::ReadOnly,
     signals::Signals,
-    status::warn_of_rescued,
+    status::warn_where_refused,
     target::{Target, Then, real_ledger, tell_repairs},
 };
 use crate::{
@@ -39,7 +39,7 @@ pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
     let reading = read_file(&path)?;
     let known = reading.as_ref().map(|reading| &reading.ledger);
     refuse_mixing(&path, known, target.is_rehearsal())?;
-    warn_of_rescued(&target.ledger, known);
+    warn_where_refused(&target.ledger, known);
     if reading.is_none() {
         let path = target.ledger.display();
         warn!("no ledger at {path}: nothing of the plan is created, as far as is known");

@@ -12,7 +12,7 @@ use super::{
     exit::Exit,
     held::missing_folder,
     signals::Signals,
-    status::warn_of_rescued,
+    status::warn_where_refused,
     target::{Target, Then, real_ledger, tell_repairs},
     warnings::warn_of_plan,
 };
@@ -49,7 +49,7 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
         Discovered::new()
     };
     let ledger_exists = reading.is_some();
-    warn_of_rescued(
+    warn_where_refused(
         &target.ledger,
         reading.as_ref().map(|reading| &reading.ledger),
     );

@@ -11,7 +11,7 @@ use chrono::Utc;
 use crate::{
     check::{Failure, Report, Subject},
     cli::target::{Target, real_ledger},
-    ledger::{Lock, read_file, refuse_mixing, refuse_unmerged},
+    ledger::{Lock, read_file, refuse_mixing, refuse_second_name, refuse_unmerged},
     whole_file::folder_of,
 };
 
@@ -32,6 +32,7 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
         }
     };
     let reading = read_file(&path).and_then(|reading| {
+        refuse_second_name(&path)?;
         let ledger = reading.as_ref().map(|reading| &reading.ledger);
         refuse_mixing(&path, ledger, target.is_rehearsal())?;
         Ok(reading)
