@@ -2,8 +2,10 @@
 
 use std::{io, process::ExitCode};
 
+use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use super::{args::Cli, environment};
 use crate::output::console;
 use crate::runner::{Finished, Signal, StopReason};
 
@@ -47,6 +49,9 @@ impl Exit {
         if let Some(text) = no_manifest(said) {
             console::complain(&text);
             return Exit::Usage;
+        }
+        if let Some(name) = environment::variable_of(&Cli::command(), said) {
+            console::complain(&format!("the variable {name}: "));
         }
         match said.print() {
             _ if said.use_stderr() => Exit::Usage,

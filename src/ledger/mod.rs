@@ -59,6 +59,7 @@ pub(crate) use disk::Tampered;
 pub use disk::{Disk, FileDisk};
 pub use error::LedgerError;
 pub use file::{LedgerFile, refuse_mixing};
+pub use header::is_header;
 pub use holder::Holder;
 pub use journal::{Journal, JournalError, Writer, journal};
 pub use lock::{Lock, Pause};
