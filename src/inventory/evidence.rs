@@ -33,8 +33,6 @@ struct Witness {
     id: ReportId,
     request: Request,
     made: Instant,
-    /// With which token.
-    token: Option<Generation>,
     /// When it was read last, whether or not that told anything.
     asked: Option<Instant>,
 }
@@ -54,7 +52,8 @@ pub struct Evidence {
     stamped_when_asked: Cell<bool>,
     /// How the latest creates left that reports of this process were made by.
     sent: RefCell<Sent>,
-    witness: RefCell<Option<Witness>>,
+    /// The latest that was made with each token.
+    witnesses: RefCell<BTreeMap<Generation, Witness>>,
     asked: Cell<u32>,
     /// Whether the last single read was tried in vain.
     in_vain: Cell<bool>,
@@ -75,7 +74,7 @@ impl Default for Evidence {
             earlier: RefCell::default(),
             stamped_when_asked: Cell::default(),
             sent: RefCell::default(),
-            witness: RefCell::default(),
+            witnesses: RefCell::default(),
             asked: Cell::default(),
             in_vain: Cell::default(),
             unread: RefCell::default(),
@@ -105,35 +104,39 @@ impl Evidence {
     /// A create for `request` that left so was answered with this report's id.
     pub fn made(&self, id: ReportId, request: Request, sent: Departure) {
         self.sent.borrow_mut().insert(id.clone(), sent);
-        *self.witness.borrow_mut() = Some(Witness {
+        let witness = Witness {
             id,
             request,
             made: Instant::now(),
-            token: sent.token,
             asked: None,
-        });
+        };
+        let mut witnesses = self.witnesses.borrow_mut();
+        witnesses.extend(sent.token.map(|token| (token, witness)));
     }
 
     /// Whether a report that this process has made may still tell what is not known: reads may find it, and show all
     /// of it, only `settle` after it was made.
     pub fn may_yet_learn(&self, settle: Duration) -> bool {
-        let witness = self.witness.borrow();
         let untold = |w: &Witness| w.asked.is_none_or(|asked| asked < w.made + settle);
-        (witness.as_ref()).is_some_and(|witness| self.may_tell(witness) && untold(witness))
+        self.telling_witnesses().iter().any(|(_, w)| untold(w))
     }
 
-    /// Whether a read of this report could teach something.
-    fn may_tell(&self, witness: &Witness) -> bool {
-        let us = self.us.borrow();
-        !self.is_calibrated() || (witness.token).is_some_and(|token| !us.contains_key(&token))
+    /// The reports whose reads could teach something: whose their tokens are, and of the latest what the clocks show.
+    fn telling_witnesses(&self) -> Vec<(Generation, Witness)> {
+        let (us, witnesses) = (self.us.borrow(), self.witnesses.borrow());
+        let latest = witnesses.keys().next_back();
+        let may_tell =
+            |token| !us.contains_key(token) || Some(token) == latest && !self.is_calibrated();
+        let telling = witnesses.iter().filter(|(token, _)| may_tell(token));
+        telling
+            .map(|(token, witness)| (*token, witness.clone()))
+            .collect()
     }
 
     /// Whether a read of a report that is surely ours would teach something now, in a run that has nothing in doubt
     /// yet: clocks are best compared while a report is fresh.
     pub fn wants_witness(&self) -> bool {
-        let witness = self.witness.borrow();
-        let may_tell = |witness| self.may_tell(witness);
-        witness.as_ref().is_some_and(may_tell) && self.asked.get() < UNASKED
+        self.asked.get() < UNASKED && !self.telling_witnesses().is_empty()
     }
 
     /// Whether nothing that this process makes later could teach more.
@@ -146,13 +149,14 @@ impl Evidence {
         self.clocks.borrow().are_calibrated()
     }
 
-    /// Reads the latest report that is surely ours, to learn who we are and what the clocks show.
+    /// Reads a report that is surely ours, to learn who we are and what the clocks show, where that is not known.
     ///
     /// # Errors
     /// The server cannot be asked.
     pub async fn ask_witness<A: Api>(&self, session: &Session<'_, A>) -> Result<(), ReadError> {
-        let witness = self.witness.borrow().clone();
-        let Some(witness) = witness.filter(|witness| self.may_tell(witness)) else {
+        // The one that was asked longest ago: one that never tells anything holds up no other.
+        let telling = self.telling_witnesses().into_iter();
+        let Some((token, witness)) = telling.min_by_key(|(_, witness)| witness.asked) else {
             return Ok(());
         };
         if witness.asked.is_some_and(|asked| asked.elapsed() < STALE) {
@@ -161,8 +165,9 @@ impl Evidence {
         self.asked.set(self.asked.get() + 1);
         let asked = Instant::now();
         self.read(session, &witness.id, &witness.request).await?;
-        let mut latest = self.witness.borrow_mut();
-        if let Some(latest) = latest.as_mut().filter(|latest| latest.id == witness.id) {
+        let mut witnesses = self.witnesses.borrow_mut();
+        let latest = witnesses.get_mut(&token);
+        if let Some(latest) = latest.filter(|latest| latest.id == witness.id) {
             latest.asked = Some(asked);
         }
         Ok(())
@@ -251,6 +256,11 @@ impl Evidence {
             self.earlier.borrow_mut().extend(report.created_by);
         }
         Ok(())
+    }
+
+    /// Whether `token` has taken the place of another, and nothing was made with it yet that would tell whose it is.
+    pub fn is_unproven(&self, token: Generation) -> bool {
+        token > Generation::FIRST && !self.witnesses.borrow().contains_key(&token)
     }
 
     /// A report was seen at `at`, in a list or by itself. One that is surely ours tells more than others.
@@ -397,9 +407,10 @@ mod tests {
             let sent = evidence.leaves(now, first);
             assert_eq!(makers(sent.token), before, "token {number}");
             assert!(!evidence.knows_us());
+            assert_eq!(evidence.is_unproven(first), number > 0);
             let id = format!("made-{number}");
             evidence.made(id.parse().unwrap(), request.clone(), sent);
-            assert!(evidence.wants_witness());
+            assert!(evidence.wants_witness() && !evidence.is_unproven(first));
             evidence.saw(&by(&id, Some(person)), sent.at);
             assert_eq!(makers(sent.token), after, "token {number}");
             assert!(evidence.knows_us());

@@ -68,9 +68,7 @@ pub async fn look_up<A: Api>(
     let Some(query) = common_query(&requests) else {
         return Ok(Vec::new());
     };
-    if !evidence.is_complete() {
-        evidence.ask_witness(session).await?;
-    }
+    evidence.ask_witness(session).await?;
     let listed = session.list(&query).await?;
     let now = evidence.moment(session.now());
     for report in &listed {

@@ -111,7 +111,7 @@ pub(super) enum Answered {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LookFirst {
     No,
-    /// Answers are being lost, and nothing yet tells a new report from an older one.
+    /// Nothing yet tells a new report from an older one, and answers are being lost, or nobody knows whose the token is.
     Yes,
 }
 

@@ -106,6 +106,11 @@ impl<'a, A: Api> Session<'a, A> {
         }
     }
 
+    /// The token that a request would go with now.
+    pub fn token_in_use(&self) -> Generation {
+        self.token.get().1
+    }
+
     /// The local wall clock.
     pub fn now(&self) -> DateTime<Utc> {
         self.shared.clock.now()
