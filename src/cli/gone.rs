@@ -10,11 +10,10 @@ use std::{
 
 use tracing::warn;
 
-use super::target::real_ledger;
 use crate::{
     collect::Names,
     history,
-    ledger::{Ledger, Row, is_header, read_file},
+    ledger::{Ledger, Row, is_header, read_file, real_ledger},
     plan::{Partition, Plan, Planned},
     text::count,
     whole_file::folder_of,

@@ -11,13 +11,15 @@ use super::{
     guard::{Guard, GuardError, sandbox_state_of},
 };
 use crate::{
-    ledger::{LedgerError, Reading, real_path},
+    ledger::Reading,
     manifest::{DateCheck, LoadOptions, Manifest, Oddity, Origin, RunSettings},
     output::{console, first_line},
     plan::{Partition, UnknownRequest},
     sandbox::SandboxConfig,
     settings::{BaseUrl, Limits, Settings},
 };
+
+pub(super) use crate::ledger::real_ledger;
 
 /// Settings and ledger, with what the arguments override.
 #[derive(Debug)]
@@ -49,10 +51,7 @@ impl Target {
         let options = LoadOptions {
             as_of: calendar.as_of(),
             today,
-            date_check: match calendar.no_date_check {
-                true => DateCheck::Off,
-                false => DateCheck::On,
-            },
+            date_check: DateCheck::from(calendar),
         };
         let mut manifest = Manifest::load(&args.manifest, &options)?;
         let limits = &mut manifest.settings.limits;
@@ -169,13 +168,31 @@ impl Target {
         if let Some(path) = option {
             return path.to_owned();
         }
-        match variable("MONTHEND_OUTPUT").or_else(|| self.settings.collect.output.clone()) {
+        match self.named_output() {
             Some(path) => self.apart.folder(&path),
-            None => match ledger.extension() {
-                Some(extension) if extension == "csv" => ledger.with_extension("reports"),
-                _ => beside(ledger, ".reports"),
-            },
+            None => reports_of(ledger),
         }
+    }
+
+    /// In a rehearsal, the folder of collected files that a real run would have; none where it is the same.
+    pub(super) fn output_for_real(&self, option: Option<&Path>) -> Option<PathBuf> {
+        if option.is_some() || !self.apart.sandbox {
+            return None;
+        }
+        match self.named_output() {
+            Some(path) => Some(self.apart.for_real().folder(&path)),
+            None => self.ledger_for_real().as_deref().map(reports_of),
+        }
+    }
+
+    /// In a rehearsal with a ledger of its own: the one that a real run would have.
+    pub(super) fn ledger_for_real(&self) -> Option<PathBuf> {
+        let is_apart = self.apart.sandbox && self.ledger == self.apart.ledger(&self.plain_ledger);
+        is_apart.then(|| self.apart.for_real().ledger(&self.plain_ledger))
+    }
+
+    fn named_output(&self) -> Option<PathBuf> {
+        variable("MONTHEND_OUTPUT").or_else(|| self.settings.collect.output.clone())
     }
 
     /// A torn line of the ledger about a request that nobody can name.
@@ -201,8 +218,7 @@ impl Target {
         match &args.base_url {
             Some(_) if rehearsal.sandbox => return Err(CliError::SandboxAndServer),
             Some(url) => settings.api.base_url = url.clone(),
-            // Whatever server the settings name, a rehearsal does not go there.
-            None if rehearsal.sandbox => {}
+            // A rehearsal does not go there, but a variable that is wrong is wrong for it, too.
             None => settings.api.base_url = base_url_or(settings.api.base_url)?,
         }
         let apart = Apart {
@@ -300,19 +316,6 @@ fn is_newer(one: &Path, other: &Path) -> bool {
     changed(one).is_some_and(|one| changed(other).is_none_or(|other| one > other))
 }
 
-/// Where the ledger at `path` really lies, so that a link and its target are one ledger: the lock, the journal and
-/// what is remembered for the next command lie beside this.
-///
-/// # Errors
-/// It is a link that leads nowhere, as where a share is not mounted: a new ledger in its place would forget
-/// everything that was made.
-pub(super) fn real_ledger(path: &Path) -> Result<PathBuf, LedgerError> {
-    match path.is_symlink() {
-        true => real_path(path),
-        false => Ok(path.to_owned()), // messages name it as it was given
-    }
-}
-
 /// What becomes of the ledger that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Then {
@@ -403,6 +406,14 @@ struct Apart {
 }
 
 impl Apart {
+    /// The same where it is no rehearsal.
+    fn for_real(self) -> Self {
+        Apart {
+            sandbox: false,
+            ..self
+        }
+    }
+
     /// `NAME.csv` becomes `NAME.sandbox.csv`, `NAME.2-of-3.csv` or `NAME.sandbox.2-of-3.csv`.
     fn ledger(self, path: &Path) -> PathBuf {
         let suffix = self.suffix();
@@ -427,8 +438,17 @@ impl Apart {
     }
 }
 
+/// The folder of collected files where nothing names one.
+fn reports_of(ledger: &Path) -> PathBuf {
+    match ledger.extension() {
+        Some(extension) if extension == "csv" => ledger.with_extension("reports"),
+        _ => beside(ledger, ".reports"),
+    }
+}
+
+/// A name with something at its end; a slash at the end of a folder's name is none of it.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
+    let mut name = path.components().as_path().as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }

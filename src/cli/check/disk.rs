@@ -3,7 +3,7 @@
 use std::{
     fs::OpenOptions,
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use chrono::Utc;
@@ -11,6 +11,9 @@ use chrono::Utc;
 use crate::{
     check::{Failure, Report, Subject},
     cli::{
+        error::CliError,
+        exit::Exit,
+        for_real::existing,
         gone::trace_of,
         target::{Target, real_ledger},
     },
@@ -40,10 +43,17 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
         refuse_mixing(&path, ledger, target.is_rehearsal())?;
         Ok(reading)
     });
-    let reading = match reading {
+    let reading = reading.map_err(CliError::from);
+    let for_real = target.refuse_as_for_real();
+    let for_real = for_real.and_then(|()| target.refuse_gone_for_real());
+    let reading = match for_real.and(reading) {
         Ok(reading) => reading,
         Err(error) => {
-            report.not_ok(missing(Subject::Ledger), error.to_string(), "");
+            let failure = match error.exit() {
+                Exit::Usage => Failure::Usage,
+                _ => Failure::Ledger,
+            };
+            report.not_ok((Subject::Ledger, failure), error.text(), "");
             return 0;
         }
     };
@@ -103,6 +113,11 @@ pub(super) fn try_output(target: &Target, report: &mut Report) {
         true => try_file_in(&there),
         false => Err(io::ErrorKind::NotADirectory.into()),
     };
+    if let Err(error) = target.refuse_output_as_for_real(None) {
+        let missing = (Subject::Output, Failure::Usage);
+        let advice = "name another folder in collect.output or --output";
+        return report.not_ok(missing, error.text(), advice);
+    }
     match tried {
         Ok(()) if there == output => {
             report.ok(
@@ -159,17 +174,6 @@ fn try_file_in(folder: &Path) -> io::Result<()> {
     file.write_all(&[0; 4096])?;
     file.as_file().sync_data()?;
     file.close()
-}
-
-/// `path`, or the nearest above it that is there.
-fn existing(path: &Path) -> PathBuf {
-    let above = path
-        .ancestors()
-        .filter(|above| !above.as_os_str().is_empty());
-    let mut there = above.filter(|above| above.exists());
-    there
-        .next()
-        .map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
 /// How many bytes this user may still write there.
