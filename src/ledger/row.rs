@@ -51,6 +51,17 @@ pub struct Collected {
     pub rows: Option<u64>,
 }
 
+impl Collected {
+    /// Whether the server's word is one of those for a report that it is at work on, or has said nothing. Any word that
+    /// the API reference does not have may be final.
+    pub fn is_in_progress(&self) -> bool {
+        let words = ["", "IN_PROGRESS", "REQUESTED"];
+        words
+            .iter()
+            .any(|word| self.status.eq_ignore_ascii_case(word))
+    }
+}
+
 impl Empty for Collected {
     fn empty() -> &'static Self {
         static EMPTY: Collected = Collected {
