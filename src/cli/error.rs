@@ -12,7 +12,7 @@ use super::{
 use crate::{
     api::{Cause, CredentialsError, HttpApiError},
     collect::CombineError,
-    ledger::LedgerError,
+    ledger::{LedgerError, Pause},
     manifest::{ManifestError, Oddity},
     output::console::{self, LogFilterError},
     pacing::StopCause,
@@ -283,10 +283,12 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
     match reason {
         StopReason::Pacing(StopCause::WaitTooLong { wait, until }) => {
             let left = until.saturating_duration_since(tokio::time::Instant::now());
-            let at = chrono::Utc::now() + left;
+            let left = chrono::TimeDelta::from_std(left).unwrap_or(Pause::LONGEST);
+            let at = chrono::Utc::now() + left.min(Pause::LONGEST);
             format!(
-                "the server asks for a wait of {}, longer than retry.max_retry_after; \
-                 run the same command again to continue after {}",
+                "the server asks for a wait of {}, longer than retry.max_retry_after; the lock file next to the \
+                 ledger keeps it, for 24h at most: run the same command again to continue after {}, or discard \
+                 the wait with --forget-pause (run, retry, collect)",
                 duration(*wait),
                 at.format("%Y-%m-%d %H:%M:%S UTC")
             )
