@@ -1,7 +1,7 @@
 //! Text in its one form: foreign text made harmless (what a terminal, an editor or a ledger's cell must not get), numbers
 //! and hashes as they are written everywhere.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 /// `text` on one line: control characters and white space of every kind become one blank, what cannot be seen but
 /// changes how the text around it looks is dropped. There is no blank at either end.
@@ -39,6 +39,24 @@ pub fn grouped(n: u64) -> String {
 pub fn count(n: usize, what: &str) -> String {
     let s = if n == 1 { "" } else { "s" };
     format!("{} {what}{s}", grouped(n as u64))
+}
+
+/// JSON in which nothing is a workflow command of GitHub Actions (`##[` anywhere in a line); it means the same.
+pub fn harmless_json(json: &str) -> Cow<'_, str> {
+    if json.contains("##[") {
+        json.replace("##[", r"#\u0023[").into()
+    } else {
+        json.into()
+    }
+}
+
+/// A word as a shell has to be given it.
+pub fn shell_word(word: &str) -> String {
+    match shlex::try_quote(word) {
+        Ok(quoted) => quoted.into_owned(),
+        // No argument can hold a zero byte.
+        Err(_) => word.to_owned(),
+    }
 }
 
 /// Bytes as lower-case hexadecimal digits: how hashes are written.

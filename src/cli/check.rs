@@ -9,6 +9,7 @@ use super::{
     converse::converse,
     error::CliError,
     exit::Exit,
+    results,
     signals::Signals,
     target::{Target, real_ledger},
     typed::Typed,
@@ -17,7 +18,7 @@ use crate::{
     api::HttpApi,
     check::{Failure, Report, Subject},
     manifest::Manifest,
-    output::{CheckView, console},
+    output::CheckView,
     session::Session,
     text::count,
 };
@@ -40,11 +41,10 @@ pub(super) async fn check(args: &CheckArgs, typed: &Typed) -> Result<Exit, CliEr
         Some(Failure::Stopped) => Exit::Stopped,
     };
     let view = CheckView::new(&report, exit.code());
-    let text = match args.format() {
-        CheckFormat::Table => view.table(),
-        CheckFormat::Json => view.json().map_err(|e| CliError::Stdout(e.into()))?,
-    };
-    console::print(&text).map_err(CliError::Stdout)?;
+    match args.format() {
+        CheckFormat::Table => results::table(&view.table())?,
+        CheckFormat::Json => results::json(view.json())?,
+    }
     Ok(exit)
 }
 

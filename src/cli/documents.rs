@@ -19,9 +19,9 @@ pub(super) fn completions(args: &CompletionsArgs) -> Result<Exit, CliError> {
 
 /// Writes the manual pages, one for each command.
 pub(super) fn man(args: &ManArgs) -> Result<Exit, CliError> {
-    let failed = |source| CliError::Output {
+    let failed = |why| CliError::Output {
         path: args.folder.clone(),
-        source,
+        why,
     };
     std::fs::create_dir_all(&args.folder).map_err(failed)?;
     clap_mangen::generate_to(Cli::command(), &args.folder).map_err(failed)?;

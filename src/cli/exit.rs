@@ -2,8 +2,10 @@
 
 use std::{io, process::ExitCode};
 
+use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use super::{args::Cli, environment};
 use crate::output::console;
 use crate::runner::{Finished, Signal, StopReason};
 
@@ -48,7 +50,11 @@ impl Exit {
             console::complain(&text);
             return Exit::Usage;
         }
-        match said.print() {
+        let printed = said.print();
+        if let Some(name) = environment::variable_of(&Cli::command(), said) {
+            console::complain(&format!("The value comes from the variable {name}.\n"));
+        }
+        match printed {
             _ if said.use_stderr() => Exit::Usage,
             Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Exit::Fault,
             Ok(()) | Err(_) => Exit::Success,

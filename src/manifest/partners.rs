@@ -5,7 +5,7 @@ use std::{
     collections::{HashMap, HashSet},
     io,
     ops::Range,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -63,11 +63,6 @@ impl PartnersFiles {
             Ok(partners) => partners.clone(),
             Err(mistake) => file.report(sink, mistake.clone()),
         }
-    }
-
-    /// The files that were named.
-    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.read.keys().map(PathBuf::as_path)
     }
 
     /// What is odd about them.

@@ -28,7 +28,7 @@ use super::{
     log_filter::ALWAYS,
     workflow_command as github, wrap,
 };
-use crate::manifest::Problem;
+use crate::{manifest::Problem, text::harmless_json};
 
 /// `--log-format`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -121,30 +121,88 @@ pub fn end_log(exit_code: u8) {
     }
 }
 
-/// Writes a result to stdout. A reader that has gone away is no failure.
+/// Writes text for people to stdout. A reader that has gone away is no failure.
 ///
 /// # Errors
 /// Stdout cannot be written for another reason (a full disk behind a redirection).
 pub fn print(text: &str) -> io::Result<()> {
-    print_with(|out| out.write_all(text.as_bytes()))
+    if github::is_on() {
+        write_out(github::harmless(text).as_bytes())
+    } else {
+        write_out(text.as_bytes())
+    }
 }
 
-/// As [`print()`], for what is written piece by piece.
+/// Writes JSON to stdout, as [`print()`].
 ///
 /// # Errors
-/// As [`print()`], and what `write` says.
-pub fn print_with(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
+/// As there.
+pub fn print_json(json: &str) -> io::Result<()> {
+    write_out(harmless_json(json).as_bytes())
+}
+
+/// Why a table was not written to stdout.
+#[derive(Debug, thiserror::Error)]
+pub enum CsvError {
+    /// GitHub Actions would take one of its lines for a command. Nothing was written.
+    #[error(
+        "GitHub Actions would take line {0} of this CSV for a command, so it is not printed; write it to a file \
+         (add > FILE.csv to the command), or use --format json"
+    )]
+    StartsCommand(usize),
+    /// Stdout cannot be written.
+    #[error("cannot write to stdout: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Writes a CSV table to stdout, as [`print()`], byte for byte.
+///
+/// # Errors
+/// As there; under GitHub Actions, a line that would be a command.
+pub fn print_csv(table: &str) -> Result<(), CsvError> {
+    print_csv_with(|out| out.write_all(table.as_bytes()))
+}
+
+/// As [`print_csv`], for what is written piece by piece.
+///
+/// # Errors
+/// As there, and what `write` says.
+pub fn print_csv_with(
+    write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> Result<(), CsvError> {
+    if !github::is_on() || is_file(&io::stdout()) {
+        let mut out = io::stdout().lock();
+        return Ok(unless_gone(write(&mut out).and_then(|()| out.flush()))?);
+    }
+    let mut table = Vec::new();
+    write(&mut table)?;
+    match github::command_in(&table) {
+        Some(line) => Err(CsvError::StartsCommand(line)),
+        None => Ok(write_out(&table)?),
+    }
+}
+
+/// Whether a stream is redirected to a file: nobody reads commands there.
+#[cfg(unix)]
+fn is_file(stream: &impl std::os::fd::AsFd) -> bool {
+    rustix::fs::fstat(stream)
+        .is_ok_and(|there| rustix::fs::FileType::from_raw_mode(there.st_mode).is_file())
+}
+
+#[cfg(not(unix))]
+fn is_file<S>(_: &S) -> bool {
+    false
+}
+
+fn write_out(bytes: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let written = match github::is_on() {
-        true => {
-            let mut harmless = github::Harmless::new(&mut out);
-            write(&mut harmless).and_then(|()| harmless.end())
-        }
-        false => write(&mut out),
-    };
-    match written.and_then(|()| out.flush()) {
+    unless_gone(out.write_all(bytes).and_then(|()| out.flush()))
+}
+
+fn unless_gone(written: io::Result<()>) -> io::Result<()> {
+    match written {
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+        written => written,
     }
 }
 
@@ -217,11 +275,12 @@ impl<'a> MakeWriter<'a> for Stderr {
 
 impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let harmless = match STARTED.get() {
-            Some((LogFormat::Json, _)) if github::is_on() => github::harmless_json(bytes),
-            _ => bytes.into(),
+        let json = match STARTED.get() {
+            Some((LogFormat::Json, _)) => str::from_utf8(bytes).ok().map(harmless_json),
+            _ => None,
         };
-        let write = || io::stderr().write_all(&harmless);
+        let bytes_out = json.as_ref().map_or(bytes, |json| json.as_bytes());
+        let write = || io::stderr().write_all(bytes_out);
         let _ = match &*bar() {
             Some(Shown(bar, _)) => bar.suspend(write),
             None => write(),

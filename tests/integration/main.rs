@@ -22,9 +22,13 @@ mod collect;
 mod combine;
 mod credentials;
 mod damage;
+mod data;
 mod discovery;
 mod environment;
 mod examples;
+mod gone;
+#[cfg(unix)]
+mod guard;
 mod help;
 mod history;
 mod in_doubt;
