@@ -181,7 +181,8 @@ fn a_ledger_that_is_mounted_by_itself_is_refused_before_anything_is_sent() {
     // Another output that is so cannot be written either.
     desk.write("summary.json", "");
     let place = desk.path("summary.json");
-    let other = MountedFile::mount(desk.path("host/l.csv"), place).unwrap();
+    desk.write("host/s.json", "");
+    let other = MountedFile::mount(desk.path("host/s.json"), place).unwrap();
     let command = desk
         .converge()
         .args(["--ledger=new.csv", "--summary-json=summary.json"]);
