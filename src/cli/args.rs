@@ -525,6 +525,10 @@ pub(super) struct AuditArgs {
     #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = PlanFormat::Table)]
     pub(super) format: PlanFormat,
 
+    /// Ask no server: compare plan, ledger, history and files. Needs no token
+    #[arg(long, env = "MONTHEND_OFFLINE")]
+    pub(super) offline: bool,
+
     /// Do not look at files, and do not miss any
     #[arg(long, env = "MONTHEND_NO_FILES")]
     pub(super) no_files: bool,

@@ -24,6 +24,7 @@ pub(super) fn dry_run(
     selection: &Selection,
 ) -> Result<Exit, CliError> {
     target.tell_rehearsal();
+    target.refuse_as_for_real()?;
     let path = real_ledger(&target.ledger)?;
     let missing = || LedgerError::Missing(target.ledger.clone());
     let reading = read_file(&path)?.ok_or_else(missing)?;

@@ -56,7 +56,10 @@ impl ReadOnly {
     /// # Errors
     /// As there; or it is of the other kind.
     pub(super) fn to_compare_with(path: &Path, is_rehearsal: bool) -> Result<Self, CliError> {
-        let earlier = ReadOnly::read(path)?;
+        let earlier = ReadOnly::read(path).map_err(|error| match error {
+            CliError::Ledger(LedgerError::Missing(path)) => CliError::NoEarlier(path),
+            error => error,
+        })?;
         let is_other = |id: &ReportId| id.is_from_sandbox() != is_rehearsal;
         if earlier.ledger.report_ids().any(is_other) {
             return Err(CliError::Incomparable {

@@ -53,14 +53,10 @@ fn history(
             path.display()
         )));
     };
-    let path = history::beside(&real_ledger(path)?);
-    let known = history::read(&path).unwrap_or_else(|e| {
-        warn!("the history {} cannot be read ({e})", path.display());
-        Read::default()
-    });
+    let known = history_of(&real_ledger(path)?);
     if known.unreadable > 0 {
         let (path, n) = (path.display(), known.unreadable);
-        warn!("{path}: lines that cannot be read and are left out: {n}");
+        warn!("the history of {path}: lines that cannot be read and are left out: {n}");
     }
     let life = LifeView::new(ledger.row(place), &known.lines);
     match format {
@@ -68,6 +64,16 @@ fn history(
         SummaryFormat::Json => results::json(life.json())?,
     }
     Ok(Exit::Success)
+}
+
+/// What the history of a ledger says; `ledger` is its real path. One that cannot be read is as good as none, but for a
+/// warning.
+pub(super) fn history_of(ledger: &Path) -> Read {
+    let path = history::beside(ledger);
+    history::read(&path).unwrap_or_else(|e| {
+        warn!("the history {} cannot be read ({e})", path.display());
+        Read::default()
+    })
 }
 
 /// Says where a rescued ledger holds what the one at `path` lacks: a command that only reads goes on.

@@ -137,3 +137,43 @@ fn who_is_new_among_the_discovered_is_added_by_the_next_run() {
         ["a", "c", "d"].map(partner)
     );
 }
+
+/// Without a server, `discover` means whom the ledger has in rows of the job.
+#[test]
+fn an_audit_without_a_server_takes_whom_the_ledger_has() {
+    let mut server = server("items", "reports: { completes_after: 0s }\n");
+    let own = crate::support::own("USER", "2026-09");
+    let desk = Desk::with(server.url(), &(own.clone() + &job("active")));
+    let audit = |args: &[&str]| {
+        let audit = desk
+            .monthend(["audit", "m.yaml", "--offline"])
+            .without("WEBEX_ACCESS_TOKEN");
+        audit.args(args.iter().copied())
+    };
+    // No row of the job: who it is about is not known.
+    let unknown = "the job found discovers its sub-partners, and the ledger has no row of it";
+    audit(&[]).expect(2).says([unknown]);
+    desk.converge().args(["--job=own", "--collect"]).expect(0);
+    audit(&[]).expect(2).says([unknown]);
+    audit(&["--job=found"]).expect(2).says([unknown]);
+    audit(&["--job=own"]).expect(0);
+    desk.converge().arg("--collect").expect(0);
+    server.stop();
+    let ended = audit(&[]).expect(0);
+    ended.shows([
+        "checked 4 requests, 4 reports, 4 files\n",
+        "`discover` means the sub-partners that the ledger has in rows of the job: found\n",
+    ]);
+    let json = audit(&["--format=json"]).expect(0).json();
+    assert!(
+        json["notes"][1].as_str().unwrap().contains("found"),
+        "{json}"
+    );
+    // Another month for the same ones: they are known, and nothing is created for them.
+    let next = job("active").replace("2026-09", "2026-09, 2026-10");
+    desk.manifest(server.url(), &(own + &next));
+    audit(&[])
+        .expect(1)
+        .shows(["3 differences: 3 not_created\n"]);
+    audit(&["--period=2026-09"]).expect(0);
+}

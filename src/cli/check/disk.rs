@@ -1,16 +1,15 @@
 //! What a run needs of the disk. Whatever is made to try it is gone at once.
 
-use std::{
-    fs::OpenOptions,
-    io,
-    path::{Path, PathBuf},
-};
+use std::{fs::OpenOptions, io, path::Path};
 
 use chrono::Utc;
 
 use crate::{
     check::{Failure, Report, Subject},
     cli::{
+        error::CliError,
+        exit::Exit,
+        for_real::existing,
         gone::trace_of,
         target::{Target, real_ledger},
     },
@@ -39,10 +38,17 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
         refuse_mixing(&path, ledger, target.is_rehearsal())?;
         Ok(reading)
     });
-    let reading = match reading {
+    let reading = reading.map_err(CliError::from);
+    let for_real = target.refuse_as_for_real();
+    let for_real = for_real.and_then(|()| target.refuse_gone_for_real());
+    let reading = match for_real.and(reading) {
         Ok(reading) => reading,
         Err(error) => {
-            report.not_ok(missing(Subject::Ledger), error.to_string(), "");
+            let failure = match error.exit() {
+                Exit::Usage => Failure::Usage,
+                _ => Failure::Ledger,
+            };
+            report.not_ok((Subject::Ledger, failure), error.text(), "");
             return 0;
         }
     };
@@ -105,6 +111,11 @@ pub(super) fn try_output(target: &Target, report: &mut Report) {
         true => try_folder(&there),
         false => Err(io::ErrorKind::NotADirectory.into()),
     };
+    if let Err(error) = target.refuse_output_as_for_real(None) {
+        let missing = (Subject::Output, Failure::Usage);
+        let advice = "name another folder in collect.output or --output";
+        return report.not_ok(missing, error.text(), advice);
+    }
     match tried {
         Ok(()) if there == output => {
             report.ok(
@@ -153,17 +164,6 @@ pub(super) fn try_space(ledger: &Path, rows: usize, report: &mut Report) {
 fn appendable(path: &Path) -> io::Result<()> {
     refuse_mounted(path)?;
     OpenOptions::new().append(true).open(path).map(drop)
-}
-
-/// `path`, or the nearest above it that is there.
-fn existing(path: &Path) -> PathBuf {
-    let above = path
-        .ancestors()
-        .filter(|above| !above.as_os_str().is_empty());
-    let mut there = above.filter(|above| above.exists());
-    there
-        .next()
-        .map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
 /// How many bytes this user may still write there.
