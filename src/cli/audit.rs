@@ -18,7 +18,7 @@ use super::{
     read_only::ReadOnly,
     results,
     signals::Signals,
-    status::{history_of, warn_of_rescued},
+    status::{history_of, warn_where_refused},
     target::{Target, Then, real_ledger, tell_repairs},
     typed::Typed,
     warnings::named_rows,
@@ -54,7 +54,7 @@ pub(super) async fn audit(args: &AuditArgs, typed: &Typed) -> Result<Exit, CliEr
     let reading = read_file(&path)?;
     let known = reading.as_ref().map(|reading| &reading.ledger);
     refuse_mixing(&path, known, target.is_rehearsal())?;
-    warn_of_rescued(&target.ledger, known);
+    warn_where_refused(&target.ledger, known);
     let trace = trace_of(&target.ledger);
     if reading.is_none() {
         let path = target.ledger.display();

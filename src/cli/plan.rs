@@ -13,7 +13,7 @@ use super::{
     planning::Planning,
     results,
     signals::Signals,
-    status::warn_of_rescued,
+    status::warn_where_refused,
     target::{Target, Then, real_ledger, tell_repairs},
     warnings::{tell_leftovers, warn_of_plan},
 };
@@ -58,7 +58,7 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
              reports of the lost ledger"
         );
     }
-    warn_of_rescued(
+    warn_where_refused(
         &target.ledger,
         reading.as_ref().map(|reading| &reading.ledger),
     );

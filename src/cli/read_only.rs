@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     error::CliError,
-    status::warn_of_rescued,
+    status::warn_where_refused,
     target::{Then, real_ledger, tell_repairs},
 };
 use crate::{
@@ -35,7 +35,7 @@ impl ReadOnly {
         let real = real_ledger(path)?;
         let (reading, sha256) = read_file_with_hash(&real)?.ok_or_else(missing)?;
         tell_repairs(path, &reading, Then::Past);
-        warn_of_rescued(path, Some(&reading.ledger));
+        warn_where_refused(path, Some(&reading.ledger));
         let folder = folder_of(&real)
             .canonicalize()
             .map_err(|source| LedgerError::Io {

@@ -110,6 +110,46 @@ fn discovery_that_fails_stops_before_anything_is_sent() {
 }
 
 #[test]
+fn a_list_of_sub_partners_is_read_to_its_end_or_not_at_all() {
+    for (fault, said) in [
+        ("{ kind: link, form: empty_element }", None),
+        ("{ kind: link, form: bytes }", None),
+        ("{ kind: link, form: uri }", None),
+        ("{ kind: link, form: unclosed }", Some("`Link`")),
+        ("{ kind: link, form: garbage }", Some("`Link`")),
+        ("{ kind: link, form: no_relation }", Some("`Link`")),
+        ("{ kind: part }", Some("206")),
+    ] {
+        let faults =
+            format!("faults: [{{ when: {{ endpoint: sub_partners }}, then: [{fault}] }}]\n");
+        let server = server("items", &faults);
+        let desk = Desk::with(server.url(), &job("all"));
+        match said {
+            None => {
+                let plan = desk.plan().arg("--format=json").expect(0).json();
+                assert_eq!(plan["rows"].as_array().unwrap().len(), 5, "{fault}");
+            }
+            Some(said) => drop(desk.plan().expect(3).says([said])),
+        }
+    }
+}
+
+/// It will not be another one when it is asked for again.
+#[test]
+fn an_id_that_cannot_be_used_is_named_at_once() {
+    for id in ["two words", "a\u{a0}b", ""] {
+        let server = Served::new(&format!(
+            "sub_partners: {{ list: [{{ org_id: {} }}, {{ org_id: '{id}' }}] }}",
+            partner("a")
+        ));
+        let desk = Desk::with(server.url(), &job("all"));
+        let ended = desk.converge().expect(3);
+        ended.says(["organisation id", "instead of `discover`"]);
+        assert_eq!(server.at(Endpoint::SubPartners).len(), 1, "{id:?}");
+    }
+}
+
+#[test]
 fn discovery_survives_a_server_that_stumbles() {
     let faults = "faults: [{ when: { endpoint: sub_partners, tries: 1 }, then: [{ kind: reset }, { kind: status, status: 502 }, { kind: truncated }, { kind: status, status: 429, retry_after: '0' }] }]\n";
     let server = server("items", faults);

@@ -13,7 +13,7 @@ use crate::{
         gone::trace_of,
         target::{Target, real_ledger},
     },
-    ledger::{Lock, read_file, refuse_mixing, refuse_unmerged},
+    ledger::{Lock, read_file, refuse_mixing, refuse_second_name, refuse_unmerged},
     whole_file::{folder_of, refuse_mounted, try_folder},
 };
 
@@ -34,6 +34,7 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
         }
     };
     let reading = read_file(&path).and_then(|reading| {
+        refuse_second_name(&path)?;
         let ledger = reading.as_ref().map(|reading| &reading.ledger);
         refuse_mixing(&path, ledger, target.is_rehearsal())?;
         Ok(reading)
