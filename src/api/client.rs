@@ -131,7 +131,7 @@ impl Api for HttpApi {
         let call = self
             .request(Method::POST, self.reports.clone(), token)
             .json(&wire::CreateBody::from(request));
-        let read = |_: &_, body: &[u8]| reading::created(body, request);
+        let read = |_: &_, body: &str| reading::created(body, request);
         let answer = (self.transport).ask(call, REPORT_ID, cleaner, on_head, read);
         answer.await
     }

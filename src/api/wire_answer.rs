@@ -88,17 +88,14 @@ impl WireAnswer {
     fn read<T>(
         self,
         what: &str,
-        read: impl FnOnce(&HeaderMap, &[u8]) -> Result<T, reading::Misread>,
+        read: impl FnOnce(&HeaderMap, &str) -> Result<T, reading::Misread>,
     ) -> Answer<T> {
         let (headers, notice) = (self.header_map(), self.notice());
-        let body = Body {
-            bytes: self.body,
-            end: if self.whole {
-                BodyEnd::Whole
-            } else {
-                BodyEnd::Broken
-            },
+        let end = match self.whole {
+            true => BodyEnd::Whole,
+            false => BodyEnd::Broken,
         };
+        let body = Body::new(&self.body, end, &headers);
         reading::judge(notice, &headers, &body, what, &Cleaner::new([]), read)
     }
 }

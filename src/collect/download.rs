@@ -136,7 +136,8 @@ async fn try_once<H: Host>(
     let goes_on = match head.status {
         200 => false,
         206 if continues(&head, resume.as_ref()) => true,
-        403 | 410 => return Err(Broke::Expired(head.status)),
+        // Or not there yet: some hosts have a file a moment later than the API says.
+        403 | 404 | 410 => return Err(Broke::Expired(head.status)),
         206 | 416 if resume.is_some() => {
             *version = None; // whatever it has, it is not the rest of ours
             return Err(Broke::Trouble(answered(&head), head.retry_after));
