@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{DownloadUrl, LARGEST_PAGE, ListQuery, Listed, text::Cleaner};
 use crate::{
-    request::{OrgId, OrgIdError, ReportId, ReportType, Request},
+    request::{OrgId, OrgIdError, PersonId, ReportId, ReportType, Request},
     settings::Discover,
 };
 
@@ -137,7 +137,7 @@ pub(super) struct Report {
     #[serde(default, deserialize_with = "lenient")]
     created: Option<Moment>,
     #[serde(default, deserialize_with = "lenient")]
-    created_by: Option<String>,
+    created_by: Option<PersonId>,
     #[serde(default)]
     internal: Value,
     #[serde(default, deserialize_with = "lenient")]

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     api::{Api, Listed},
-    request::{ReportId, Request},
+    request::{PersonId, ReportId, Request},
     session::{Generation, ReadError, Session},
 };
 
@@ -43,11 +43,11 @@ pub struct Evidence {
     clocks: RefCell<Clocks>,
     /// Who we are, by the token: who made the reports that this process made with it. Another token may belong to
     /// another person.
-    us: RefCell<BTreeMap<Generation, String>>,
+    us: RefCell<BTreeMap<Generation, PersonId>>,
     /// The token that the latest create went with.
     token: Cell<Generation>,
     /// Who made the reports that earlier processes left in the ledger.
-    earlier: RefCell<BTreeSet<String>>,
+    earlier: RefCell<BTreeSet<PersonId>>,
     /// Whether a report that is still in progress was seen with a stamp: `created` says when it was asked for.
     stamped_when_asked: Cell<bool>,
     /// How the latest creates left that reports of this process were made by.
@@ -365,7 +365,7 @@ mod tests {
 
     fn by(id: &str, person: Option<&str>) -> Listed {
         Listed {
-            created_by: person.map(str::to_owned),
+            created_by: person.map(|person| person.parse().unwrap()),
             ..Listed::bare(id.parse().unwrap())
         }
     }
