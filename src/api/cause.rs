@@ -4,21 +4,21 @@ use super::{
     Cause, Notice,
     body::{Body, BodyEnd},
     error_body,
-    text::Cleaner,
 };
+use crate::text::{foreign, foreign_word};
 
 /// The cause of an answer whose status is not 2xx.
 ///
 /// The code is the server's where it gave one, else `redirect` for 3xx and `http_NNN` for the rest. A server's code
 /// that is one of our own words counts as none: a reader of the ledger would take it for ours.
-pub(super) fn of_error(status: u16, notice: &Notice, body: &Body, cleaner: &Cleaner) -> Cause {
+pub(super) fn of_error(status: u16, notice: &Notice, body: &Body) -> Cause {
     let said = error_body::read(status, body);
     let redirect = (300..=399).contains(&status);
     let code = if redirect {
         Some("redirect".to_owned())
     } else {
         said.code
-            .and_then(|code| cleaner.word(&code))
+            .and_then(|code| foreign_word(&code))
             .filter(|code| !is_our_word(code))
     };
     let text = if redirect {
@@ -26,7 +26,7 @@ pub(super) fn of_error(status: u16, notice: &Notice, body: &Body, cleaner: &Clea
             "the server answered {status} and sent us elsewhere; redirects are not followed, check api.base_url"
         )
     } else {
-        cleaner.line(&said.text)
+        foreign(&said.text)
     };
     Cause {
         http_status: Some(status),
@@ -39,7 +39,7 @@ pub(super) fn of_error(status: u16, notice: &Notice, body: &Body, cleaner: &Clea
         tracking_id: notice
             .tracking_id
             .clone()
-            .or_else(|| cleaner.word(&said.tracking_id?)),
+            .or_else(|| foreign_word(&said.tracking_id?)),
     }
 }
 
@@ -92,7 +92,8 @@ mod tests {
             bytes: body.as_bytes().to_vec(),
             end: BodyEnd::Whole,
         };
-        of_error(status, &Notice::default(), &body, &Cleaner::new(["t0ken"]))
+        crate::text::hold("t0ken");
+        of_error(status, &Notice::default(), &body)
     }
 
     #[test]

@@ -10,12 +10,12 @@ use super::{
     cause,
     classify::{Verdict, verdict},
     link::{LinkError, next_page},
-    text::Cleaner,
     wire,
 };
 use crate::{
     request::{OrgId, ReportId, Request},
     settings::{BaseUrl, Discover},
+    text::foreign,
 };
 
 /// Why a 2xx cannot be used.
@@ -34,7 +34,6 @@ pub(super) fn judge<T>(
     headers: &HeaderMap,
     body: &Body,
     what: &str,
-    cleaner: &Cleaner,
     read: impl FnOnce(&HeaderMap, &[u8]) -> Result<T, Misread>,
 ) -> Answer<T> {
     let status = notice.status.unwrap_or_default(); // an answer always has one
@@ -48,7 +47,7 @@ pub(super) fn judge<T>(
         Err(Misread::NotThere) => None,
         // Understood, but there is no way on: asking again would give the same link.
         Err(Misread::Link(error)) => {
-            let text = cleaner.line(&error.to_string());
+            let text = foreign(&error.to_string());
             let cause = cause::bad_response(status, &notice, text);
             let outcome = Outcome::Refused(Refusal::Final, cause);
             return Answer { outcome, notice };
@@ -56,7 +55,7 @@ pub(super) fn judge<T>(
     };
     let cause = || match success {
         true => cause::of_unreadable(status, &notice, body.end, what),
-        false => cause::of_error(status, &notice, body, cleaner),
+        false => cause::of_error(status, &notice, body),
     };
     let outcome = match verdict(status, found, notice.retry_after.is_some()) {
         Verdict::Done(found) => Outcome::Done(found),

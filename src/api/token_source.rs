@@ -14,7 +14,6 @@ use super::{
     credentials::{Refresh, read_secret_file},
     reading::Misread,
     secret_file,
-    text::Cleaner,
     token::secret,
     transport::{Transport, Wanted},
     wire,
@@ -63,8 +62,7 @@ impl TokenSource {
         let Some(refresh) = self.refresh.borrow().clone() else {
             return without_exchange(Outcome::Refused(Refusal::Unauthorized, self.no_way()));
         };
-        let known = self.refused.borrow().clone();
-        let Answer { outcome, notice } = ask(transport, url, &refresh, &known, on_head).await;
+        let Answer { outcome, notice } = ask(transport, url, &refresh, on_head).await;
         let outcome = match outcome {
             Outcome::Done(renewed) => {
                 if let Some(token) = renewed.refresh {
@@ -137,7 +135,6 @@ async fn ask(
     transport: &Transport,
     url: Url,
     refresh: &Refresh,
-    refused: &[Token],
     on_head: &OnHead<'_>,
 ) -> Answer<Renewed> {
     let form = [
@@ -146,8 +143,6 @@ async fn ask(
         ("client_secret", refresh.client_secret.expose_secret()),
         ("refresh_token", refresh.token.expose_secret()),
     ];
-    let sent = form.iter().skip(1).map(|(_, secret)| *secret);
-    let cleaner = Cleaner::new(sent.chain(refused.iter().map(Token::expose)));
     let request = transport.client.post(url).form(&form);
     let read = |_: &HeaderMap, body: &[u8]| {
         let tokens: wire::Tokens = wire::read(body).ok_or(Misread::NotThere)?;
@@ -156,9 +151,7 @@ async fn ask(
             refresh: tokens.refresh_token.and_then(|text| secret(&text).ok()),
         })
     };
-    transport
-        .ask(request, NEW_TOKEN, &cleaner, on_head, read)
-        .await
+    transport.ask(request, NEW_TOKEN, on_head, read).await
 }
 
 /// The token file's token, or `None` where there is no file or no token in it any more.

@@ -7,10 +7,11 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use url::Url;
 
-use super::{DownloadUrl, LARGEST_PAGE, ListQuery, Listed, text::Cleaner};
+use super::{DownloadUrl, LARGEST_PAGE, ListQuery, Listed};
 use crate::{
     request::{OrgId, ReportId, ReportType, Request},
     settings::Discover,
+    text::{foreign, holds_secret},
 };
 
 /// Reads a JSON body; a byte order mark before it is tolerated. `None` for whatever is not a `T`.
@@ -98,10 +99,10 @@ impl From<Report> for Listed {
             report_type: report.report_type.map(|any| any.0),
             category: report.category,
             created: report.created.map(|moment| moment.0),
-            created_by: report.created_by,
+            created_by: report.created_by.as_deref().map(foreign),
             internal: report.internal.as_bool(),
             sub_partner: report.sub_partner_org_id,
-            status: report.status,
+            status: report.status.as_deref().map(foreign),
             download: report.download,
             errors: errors_text(&report.errors),
         }
@@ -224,7 +225,7 @@ pub(super) fn next_offset(url: &Url) -> Option<Url> {
 /// Why a generation failed: `errors`, an array of `{code, description}` (API reference), on one line.
 fn errors_text(errors: &Value) -> Option<String> {
     let said: Vec<String> = errors.as_array()?.iter().filter_map(error_text).collect();
-    let line = Cleaner::new([]).line(&said.join("; "));
+    let line = foreign(&said.join("; "));
     (!line.is_empty()).then_some(line)
 }
 
@@ -285,13 +286,15 @@ impl FromStr for AnyCase {
     }
 }
 
-/// A text that must be a `T`.
+/// An id that must be a `T`. One that echoes a secret is none: it would be written into the ledger as it is.
 fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
-    String::deserialize(deserializer)?
-        .parse()
-        .map_err(serde::de::Error::custom)
+    let text = String::deserialize(deserializer)?;
+    if holds_secret(&text) {
+        return Err(serde::de::Error::custom("it holds a secret"));
+    }
+    text.parse().map_err(serde::de::Error::custom)
 }
 
 /// A `T` where there is a text that is one, else nothing.

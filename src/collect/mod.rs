@@ -39,5 +39,5 @@ pub use collector::{Setup, collect};
 pub use combine::{CombineError, Combined, Part, combine, try_out};
 pub use content::{Content, Inspector, NotATable};
 pub use files::{Overwrite, try_output};
-pub use host::{Head, Host, HttpHost, Resume, Trouble};
+pub use host::{ByteRange, Head, Host, HttpHost, Resume, Trouble};
 pub use names::Names;

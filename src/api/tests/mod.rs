@@ -4,7 +4,7 @@ mod canned_server;
 mod client;
 mod token_source;
 
-use super::{Notice, body, cause, text};
+use super::{Notice, body, cause};
 
 /// One line for people from an error's body, for the fuzz target.
 pub(crate) fn error_text(status: u16, bytes: &[u8]) -> String {
@@ -12,6 +12,6 @@ pub(crate) fn error_text(status: u16, bytes: &[u8]) -> String {
         bytes: bytes.to_vec(),
         end: body::BodyEnd::Whole,
     };
-    let cleaner = text::Cleaner::new(["a-secret"]);
-    cause::of_error(status, &Notice::default(), &body, &cleaner).text
+    crate::text::hold("a-secret");
+    cause::of_error(status, &Notice::default(), &body).text
 }
