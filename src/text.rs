@@ -64,6 +64,40 @@ fn place_only(word: &str) -> Cow<'_, str> {
     }
 }
 
+/// An address that somebody typed, without the user and password before its last `@`.
+pub fn without_user(address: &str) -> Cow<'_, str> {
+    let Some(user) = address.rfind('@') else {
+        return address.into();
+    };
+    let start = address
+        .find("://")
+        .map_or(0, |at| at + "://".len())
+        .min(user);
+    format!("{}[secret]{}", &address[..start], &address[user..]).into()
+}
+
+/// `text` without the user and password of any address in it.
+pub fn without_users(text: &str) -> Cow<'_, str> {
+    const SCHEME: &str = "://";
+    let is_end = |c: char| c.is_whitespace() || "/?#\"'<>".contains(c);
+    let mut pieces = text.split(SCHEME);
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let host = &piece[..piece.find(is_end).unwrap_or(piece.len())];
+        let rest = host.rfind('@').map_or(piece, |user| &piece[user..]);
+        let hidden = if rest.len() < piece.len() {
+            "[secret]"
+        } else {
+            ""
+        };
+        out.extend([SCHEME, hidden, rest]);
+    }
+    match out == text {
+        true => text.into(),
+        false => out.into(),
+    }
+}
+
 /// `text` as it may be shown on a terminal: its lines stay, and whatever could move the cursor, change colours or hide
 /// what stands around it is left out.
 pub fn shown(text: &str) -> Cow<'_, str> {

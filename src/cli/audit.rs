@@ -93,12 +93,16 @@ pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
 
     // The words.
     let view = AuditView::new(&audit);
-    let text = match args.format {
-        PlanFormat::Table => view.table(),
-        PlanFormat::Csv => (view.csv()).map_err(|e| CliError::Stdout(io::Error::other(e)))?,
-        PlanFormat::Json => view.json().map_err(|e| CliError::Stdout(e.into()))?,
+    let printed = match args.format {
+        PlanFormat::Table => console::print(view.table()),
+        PlanFormat::Csv => {
+            (view.csv().map_err(io::Error::other)).and_then(|text| console::print_data(&text))
+        }
+        PlanFormat::Json => {
+            (view.json().map_err(io::Error::from)).and_then(|text| console::print_data(&text))
+        }
     };
-    console::print(&text).map_err(CliError::Stdout)?;
+    printed.map_err(CliError::Stdout)?;
     Ok(match audit.differences.is_empty() {
         true => Exit::Success,
         false => Exit::Failures,

@@ -3,6 +3,8 @@
 mod disk;
 mod server;
 
+use std::io;
+
 use super::{
     args::{CheckArgs, CheckFormat},
     connection::credentials,
@@ -40,11 +42,13 @@ pub(super) async fn check(args: &CheckArgs, typed: &Typed) -> Result<Exit, CliEr
         Some(Failure::Stopped) => Exit::Stopped,
     };
     let view = CheckView::new(&report, exit.code());
-    let text = match args.format() {
-        CheckFormat::Table => view.table(),
-        CheckFormat::Json => view.json().map_err(|e| CliError::Stdout(e.into()))?,
+    let printed = match args.format() {
+        CheckFormat::Table => console::print(view.table()),
+        CheckFormat::Json => {
+            (view.json().map_err(io::Error::from)).and_then(|text| console::print_data(&text))
+        }
     };
-    console::print(&text).map_err(CliError::Stdout)?;
+    printed.map_err(CliError::Stdout)?;
     Ok(exit)
 }
 

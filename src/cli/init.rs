@@ -38,7 +38,7 @@ pub(super) async fn init(args: &InitArgs) -> Result<Exit, CliError> {
             found.active.len()
         )
     });
-    console::say(&format!(
+    console::say(format!(
         "wrote {name}{found}; try it with: monthend run {} --sandbox\n",
         quoted(&args.file)
     ));

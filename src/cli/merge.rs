@@ -66,7 +66,7 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
         count(united.len(), "row"),
         count(parts.len(), "ledger"),
     );
-    console::say(&text);
+    console::say(text);
     Ok(Exit::Success)
 }
 

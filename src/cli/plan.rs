@@ -82,12 +82,12 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
 /// Writes a plan to stdout.
 pub(super) fn show(view: &PlanView<'_>, format: PlanFormat) -> Result<(), CliError> {
     let shown = match format {
-        PlanFormat::Table => console::print(&view.table()),
-        PlanFormat::Csv => console::print_with(|out| view.csv(out)),
+        PlanFormat::Table => console::print(view.table()),
+        PlanFormat::Csv => console::print_data_with(|out| view.csv(out)),
         PlanFormat::Json => view
             .json()
             .map_err(io::Error::from)
-            .and_then(|text| console::print(&text)),
+            .and_then(|text| console::print_data(&text)),
     };
     shown.map_err(CliError::Stdout)
 }

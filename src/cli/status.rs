@@ -30,12 +30,16 @@ pub(super) fn status(args: &StatusArgs) -> Result<Exit, CliError> {
     }
     let rows = selection.rows_of(&reading.ledger)?;
     let view = StatusView::new(path.display().to_string(), rows);
-    let text = match args.format() {
-        PlanFormat::Table => view.table(),
-        PlanFormat::Csv => (view.csv()).map_err(|e| CliError::Stdout(io::Error::other(e)))?,
-        PlanFormat::Json => view.json().map_err(|e| CliError::Stdout(e.into()))?,
+    let printed = match args.format() {
+        PlanFormat::Table => console::print(view.table()),
+        PlanFormat::Csv => {
+            (view.csv().map_err(io::Error::other)).and_then(|text| console::print_data(&text))
+        }
+        PlanFormat::Json => {
+            (view.json().map_err(io::Error::from)).and_then(|text| console::print_data(&text))
+        }
     };
-    console::print(&text).map_err(CliError::Stdout)?;
+    printed.map_err(CliError::Stdout)?;
     Ok(Exit::Success)
 }
 
@@ -63,11 +67,13 @@ fn history(
         warn!("{path}: lines that cannot be read and are left out: {n}");
     }
     let life = LifeView::new(ledger.row(place), &known.lines);
-    let text = match format {
-        SummaryFormat::Table => life.text(),
-        SummaryFormat::Json => life.json().map_err(|e| CliError::Stdout(e.into()))?,
+    let printed = match format {
+        SummaryFormat::Table => console::print(life.text()),
+        SummaryFormat::Json => {
+            (life.json().map_err(io::Error::from)).and_then(|text| console::print_data(&text))
+        }
     };
-    console::print(&text).map_err(CliError::Stdout)?;
+    printed.map_err(CliError::Stdout)?;
     Ok(Exit::Success)
 }
 

@@ -9,6 +9,7 @@ use super::words;
 use crate::{
     ledger::{Row, State},
     request::OrgId,
+    text::one_line,
 };
 
 /// Rows with one cause.
@@ -146,8 +147,9 @@ impl Cause<'_> {
                 .unwrap_or_default(),
             _ => &self.message,
         };
+        let message = one_line(message);
         match self.others {
-            0 => message.to_owned(),
+            0 => message,
             n => format!("{message} (and {})", words::count(n, "other message")),
         }
     }

@@ -1,6 +1,7 @@
 //! Stderr: log lines and the progress bar share it, stdout is for results.
 
 use std::{
+    borrow::Cow,
     fmt::{self, Write as _},
     io::{self, IsTerminal as _, Write},
     sync::{
@@ -11,7 +12,7 @@ use std::{
 
 use chrono::Utc;
 use indicatif::ProgressBar;
-use tracing::{Event, Level, Subscriber, field::Visit, info, warn};
+use tracing::{Event, Level, Subscriber, error, field::Visit, info, warn};
 use tracing_subscriber::{
     Layer,
     filter::LevelFilter,
@@ -23,12 +24,16 @@ use tracing_subscriber::{
 
 pub use super::log_filter::{LogFilter, LogFilterError, Verbosity};
 use super::{
+    ForPeople,
     color::{Color, Paint},
     echo::Unechoed,
     log_filter::ALWAYS,
     workflow_command as github, wrap,
 };
-use crate::manifest::Problem;
+use crate::{
+    manifest::Problem,
+    text::{shown, without_users},
+};
 
 /// `--log-format`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -121,19 +126,37 @@ pub fn end_log(exit_code: u8) {
     }
 }
 
-/// Writes a result to stdout. A reader that has gone away is no failure.
+/// Writes a result for people to stdout. A reader that has gone away is no failure.
 ///
 /// # Errors
 /// Stdout cannot be written for another reason (a full disk behind a redirection).
-pub fn print(text: &str) -> io::Result<()> {
-    print_with(|out| out.write_all(text.as_bytes()))
+pub fn print(text: impl Into<ForPeople>) -> io::Result<()> {
+    let text = text.into().to_string();
+    write_stdout(|out| out.write_all(text.as_bytes()))
 }
 
-/// As [`print()`], for what is written piece by piece.
+/// Writes a result for programs to stdout, byte for byte; on a terminal, where people read it, as harmless as for them.
+///
+/// # Errors
+/// As [`print()`].
+pub fn print_data(text: &str) -> io::Result<()> {
+    print_data_with(|out| out.write_all(text.as_bytes()))
+}
+
+/// As [`print_data()`], for what is written piece by piece.
 ///
 /// # Errors
 /// As [`print()`], and what `write` says.
-pub fn print_with(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
+pub fn print_data_with(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
+    if !io::stdout().is_terminal() {
+        return write_stdout(write);
+    }
+    let mut data = Vec::new();
+    write(&mut data)?;
+    print(&*String::from_utf8_lossy(&data))
+}
+
+fn write_stdout(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let written = match github::is_on() {
         true => {
@@ -150,22 +173,79 @@ pub fn print_with(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> i
 
 /// Writes to stdout what a command says after its work. If it cannot be written there is a warning and nothing else: it
 /// changes neither what was done nor how the command ends.
-pub fn say(text: &str) {
+pub fn say(text: impl Into<ForPeople>) {
     if let Err(e) = print(text) {
         warn!("cannot write to stdout: {e}");
     }
 }
 
-/// Writes to stderr before logging has begun.
+/// Writes an error to stderr before logging has begun.
 pub fn complain(text: &str) {
+    let text = harmless(text);
+    let text = match text.strip_prefix("error:") {
+        Some(rest) => format!("{}{rest}", Paint::for_stderr().bad("error:")),
+        None => text,
+    };
     // Stderr never fails.
     let _ = Stderr.write(text.as_bytes());
+}
+
+/// Logs an error that ends in an excerpt of a file, which `render` gives in colours or without.
+pub fn error_with_excerpt(heading: &str, render: impl FnOnce(bool) -> String) {
+    let is_text = matches!(STARTED.get(), Some((LogFormat::Text, _)));
+    if !is_text || !is_colorful() || github::is_on() || !tracing::enabled!(Level::ERROR) {
+        error!("{heading}\n{}", render(false));
+        return;
+    }
+    error!("{heading}");
+    let excerpt = on_stderr(&colours_only(&render(true)));
+    // Stderr never fails.
+    let _ = Stderr.write(format!("{excerpt}\n").as_bytes());
+}
+
+/// Writes rows of a ledger to stderr, to be pasted: byte for byte, but for a terminal.
+pub fn print_rows(rows: &[u8]) {
+    let rows = match io::stderr().is_terminal() {
+        true => shown(&String::from_utf8_lossy(rows))
+            .into_owned()
+            .into_bytes(),
+        false => rows.to_owned(),
+    };
+    // If stderr is gone too, there is no place left.
+    let _ = io::stderr().write_all(&rows);
+}
+
+/// What is said on stderr: it may quote files and arguments. (What servers say is without secrets when it gets here.)
+fn harmless(text: &str) -> String {
+    shown(&without_users(text)).into_owned()
+}
+
+/// The library that shows excerpts replaces control characters; whatever it lets through is left out, but for colours.
+fn colours_only(text: &str) -> String {
+    let mut pieces = text.split('\u{1b}');
+    let mut out = harmless(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let code = piece.find(|c: char| !(c.is_ascii_digit() || "[;".contains(c)));
+        if code.is_some_and(|end| piece.starts_with('[') && piece[end..].starts_with('m')) {
+            out.push('\u{1b}');
+        }
+        out.push_str(&harmless(piece));
+    }
+    out
+}
+
+/// Sentences end between words where a terminal would end them anywhere.
+fn on_stderr(text: &str) -> String {
+    match io::stderr().is_terminal() {
+        true => wrap::sentences(text, width()),
+        false => text.to_owned(),
+    }
 }
 
 /// Writes an annotation of GitHub Actions: one line, a workflow command as it stands.
 pub(super) fn annotate(annotation: &str) {
     // Stderr never fails.
-    let _ = Stderr.write(format!("{annotation}\n").as_bytes());
+    let _ = Stderr.write(format!("{}\n", harmless(annotation)).as_bytes());
 }
 
 /// Under GitHub Actions, shows what is wrong with a manifest at its place.
@@ -217,11 +297,11 @@ impl<'a> MakeWriter<'a> for Stderr {
 
 impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let harmless = match STARTED.get() {
-            Some((LogFormat::Json, _)) if github::is_on() => github::harmless_json(bytes),
+        let bytes = match STARTED.get() {
+            Some((LogFormat::Json, _)) => json_line(bytes),
             _ => bytes.into(),
         };
-        let write = || io::stderr().write_all(&harmless);
+        let write = || io::stderr().write_all(&bytes);
         let _ = match &*bar() {
             Some(Shown(bar, _)) => bar.suspend(write),
             None => write(),
@@ -231,6 +311,18 @@ impl Write for Stderr {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// A line of a JSON log. JSON escapes most of what acts on a terminal, but not all of it.
+fn json_line(line: &[u8]) -> Cow<'_, [u8]> {
+    let line = match io::stderr().is_terminal() {
+        true => Cow::Owned(harmless(&String::from_utf8_lossy(line)).into_bytes()),
+        false => line.into(),
+    };
+    match github::is_on() {
+        true => github::harmless_json(&line).into_owned().into(),
+        false => line,
     }
 }
 
@@ -260,6 +352,7 @@ where
             let about = format!("{} {}", span.name(), fields.fields);
             let _ = write!(message.text, " [{}]", about.trim_end());
         }
+        message.text = harmless(&message.text);
         let text = match github::is_on() {
             false => message.text,
             true => match annotated(level).filter(|_| !message.is_about_a_row) {
@@ -278,10 +371,7 @@ where
             Level::WARN => format!("{} {text}", self.paint.waiting("warning:")),
             _ => text,
         };
-        match io::stderr().is_terminal() {
-            true => writeln!(writer, "{}", wrap::sentences(&line, width())),
-            false => writeln!(writer, "{line}"),
-        }
+        writeln!(writer, "{}", on_stderr(&line))
     }
 }
 

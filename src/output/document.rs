@@ -63,7 +63,7 @@ impl Reader for Document {
         }?;
         match &self.place {
             Some(place) => write(place, text.as_bytes()),
-            None => console::print(&text),
+            None => console::print_data(&text),
         }
     }
 }

@@ -57,10 +57,9 @@ fn collects(
     answers: impl Fn(&Asked) -> Option<Reply> + Send + Sync + 'static,
 ) {
     let server = Canned::new(move |asked, _| {
-        let file = asked
+        asked
             .is_file()
-            .then(|| answers(asked).unwrap_or_else(whole));
-        file
+            .then(|| answers(asked).unwrap_or_else(whole))
     });
     let desk = Desk::new();
     let settings = "retry.max_attempts: 4";

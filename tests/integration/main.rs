@@ -26,6 +26,7 @@ mod discovery;
 mod downloads;
 mod environment;
 mod examples;
+mod harmless;
 mod help;
 mod history;
 mod in_doubt;
