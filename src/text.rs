@@ -150,6 +150,24 @@ pub fn count(n: usize, what: &str) -> String {
     format!("{} {what}{s}", grouped(n as u64))
 }
 
+/// JSON in which nothing is a workflow command of GitHub Actions (`##[` anywhere in a line); it means the same.
+pub fn harmless_json(json: &str) -> Cow<'_, str> {
+    if json.contains("##[") {
+        json.replace("##[", r"#\u0023[").into()
+    } else {
+        json.into()
+    }
+}
+
+/// A word as a shell has to be given it.
+pub fn shell_word(word: &str) -> String {
+    match shlex::try_quote(word) {
+        Ok(quoted) => quoted.into_owned(),
+        // No argument can hold a zero byte.
+        Err(_) => word.to_owned(),
+    }
+}
+
 /// Bytes as lower-case hexadecimal digits: how hashes are written.
 pub fn hexadecimal(bytes: &[u8]) -> String {
     let mut digits = String::with_capacity(2 * bytes.len());

@@ -4,7 +4,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -145,11 +145,17 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Puts `contents` in the place of the file at `place`, whole or not at all.
+/// Puts `contents` in the place of the file at `place`, whole or not at all. A device is written to, and stays.
 ///
 /// # Errors
 /// As [`NewFile::begin`] and [`NewFile::put_in_place`]; a full disk.
 pub fn replace(place: &Path, contents: &[u8]) -> io::Result<()> {
+    if is_device(place) {
+        return OpenOptions::new()
+            .write(true)
+            .open(place)?
+            .write_all(contents);
+    }
     let mut file = NewFile::begin(place)?;
     file.write_all(contents)?;
     file.put_in_place()
@@ -165,6 +171,20 @@ pub fn create(place: &Path, contents: &[u8]) -> io::Result<()> {
     new.file.as_file().sync_all()?;
     new.file.persist_noclobber(place).map_err(|e| e.error)?;
     sync_folder(place)
+}
+
+/// Whether `path` is a device that takes what is written to it, such as a terminal.
+#[cfg(unix)]
+pub fn is_device(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    path.metadata()
+        .is_ok_and(|there| there.file_type().is_char_device())
+}
+
+/// Whether `path` is a device: elsewhere no file is.
+#[cfg(not(unix))]
+pub fn is_device(_: &Path) -> bool {
+    false
 }
 
 /// Makes the entry of `path` in its folder durable. Some network file systems cannot flush a folder and say that the

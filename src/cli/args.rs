@@ -11,7 +11,7 @@ mod target;
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
+use clap::{ArgAction, ArgMatches, Args, Parser, Subcommand, ValueEnum, parser::ValueSource};
 
 use cause::CauseArgs;
 pub(super) use check::{CheckArgs, CheckFormat};
@@ -45,13 +45,19 @@ pub(super) struct Cli {
     pub(super) command: Command,
 
     /// Say only warnings and errors on stderr
-    #[arg(long, short, global = true, help_heading = "Messages", env = "MONTHEND_QUIET", value_parser = FalseyValueParser::new(), conflicts_with = "verbose")]
+    #[arg(
+        long,
+        short,
+        global = true,
+        help_heading = "Messages",
+        env = "MONTHEND_QUIET"
+    )]
     pub(super) quiet: bool,
 
     /// Say more on stderr: every retry and every report; -vv: every exchange, too. MONTHEND_LOG says it for single
     /// modules (docs/ci.md)
     #[arg(long, short, global = true, help_heading = "Messages", action = ArgAction::Count)]
-    verbose: u8,
+    pub(super) verbose: u8,
 
     /// Colour: `auto` is on a terminal and follows NO_COLOR, CLICOLOR_FORCE and TERM=dumb
     #[arg(
@@ -152,7 +158,7 @@ pub(super) struct PlanArgs {
     pub(super) format: PlanFormat,
 
     /// End with 2 if the plan has warnings
-    #[arg(long, env = "MONTHEND_STRICT", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "MONTHEND_STRICT")]
     pub(super) strict: bool,
 
     #[command(flatten)]
@@ -168,9 +174,10 @@ pub(super) struct RunArgs {
     pub(super) calendar: CalendarArgs,
 
     /// For a lost ledger: what to do about reports that the server already has for requests that this ledger has
-    /// not sent
-    #[arg(long, env = "MONTHEND_EXISTING", value_enum, value_name = "WHAT", default_value_t = OnExisting::Ignore)]
-    pub(super) existing: OnExisting,
+    /// not sent. Without it, none are looked for, and a ledger that is gone while its history or its files are still
+    /// there stops the run
+    #[arg(long, env = "MONTHEND_EXISTING", value_enum, value_name = "WHAT")]
+    pub(super) existing: Option<OnExisting>,
 
     #[command(flatten)]
     pub(super) format: SummaryFormatArgs,
@@ -183,11 +190,18 @@ pub(super) struct RunArgs {
 #[derive(Debug, Args)]
 pub(super) struct AndCollectArgs {
     /// Afterwards wait for the reports to complete, and download them
-    #[arg(long, help_heading = "Collecting", env = "MONTHEND_COLLECT", value_parser = FalseyValueParser::new())]
+    #[arg(long, help_heading = "Collecting", env = "MONTHEND_COLLECT")]
     pub(super) collect: bool,
 
     #[command(flatten)]
     pub(super) how: CollectArgs,
+}
+
+impl AndCollectArgs {
+    /// How the reports are collected, where they are.
+    pub(super) fn if_wanted(&self) -> Option<&CollectArgs> {
+        self.collect.then_some(&self.how)
+    }
 }
 
 /// How reports are collected.
@@ -204,11 +218,11 @@ pub(super) struct CollectArgs {
     pub(super) wait: Option<Duration>,
 
     /// Overwrite files that were changed on the disk, and files in the way
-    #[arg(long, help_heading = "Collecting", env = "MONTHEND_FORCE", value_parser = FalseyValueParser::new())]
+    #[arg(long, help_heading = "Collecting", env = "MONTHEND_FORCE")]
     pub(super) force: bool,
 
     /// Keep what was downloaded even if it is not a CSV table
-    #[arg(long, help_heading = "Collecting", env = "MONTHEND_NO_CONTENT_CHECK", value_parser = FalseyValueParser::new())]
+    #[arg(long, help_heading = "Collecting", env = "MONTHEND_NO_CONTENT_CHECK")]
     pub(super) no_content_check: bool,
 
     /// Write the rows of all collected files into one CSV file; into one for each type (FILE-user and so on) where
@@ -233,11 +247,10 @@ pub(super) struct CollectCommandArgs {
     #[command(flatten)]
     pub(super) format: SummaryFormatArgs,
 
-    // As for `retry`.
-    #[arg(long = "as-of", hide = true)]
-    _as_of: Option<String>,
-    #[arg(long = "no-date-check", hide = true)]
-    _no_date_check: bool,
+    // For --combine, which takes the rows that `run` would. Accepted without it, for scripts that give every command the
+    // same options.
+    #[command(flatten)]
+    pub(super) calendar: CalendarArgs,
 }
 
 impl RetryArgs {
@@ -266,14 +279,14 @@ pub(super) struct RetryArgs {
     pub(super) common: WorkArgs,
 
     /// Make anew what the server says has FAILED, too; the old report is given up
-    #[arg(long, env = "MONTHEND_RECREATE_FAILED", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "MONTHEND_RECREATE_FAILED")]
     pub(super) recreate_failed: bool,
 
     #[command(flatten)]
     pub(super) cause: CauseArgs,
 
     /// Show what would be sent, as `plan` does; send and write nothing
-    #[arg(long, env = "MONTHEND_DRY_RUN", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "MONTHEND_DRY_RUN")]
     pub(super) dry_run: bool,
 
     /// How the summary on stdout looks, table or json, or what --dry-run shows, csv too [env: MONTHEND_FORMAT=]
@@ -291,11 +304,9 @@ pub(super) struct RetryArgs {
     #[command(flatten)]
     pub(super) and_collect: AndCollectArgs,
 
-    // Rows have their dates. Accepted all the same, for scripts that give every command the same options.
-    #[arg(long = "as-of", hide = true)]
-    _as_of: Option<String>,
-    #[arg(long = "no-date-check", hide = true)]
-    _no_date_check: bool,
+    // As for `collect`: rows have their dates.
+    #[command(flatten)]
+    pub(super) calendar: CalendarArgs,
 }
 
 /// What `run` and `retry` have in common.
@@ -319,9 +330,9 @@ pub(super) struct WorkArgs {
 pub(super) enum OnExisting {
     /// Do not ask the server; create them again
     Ignore,
-    /// Record the newest report of each instead of making another
+    /// Record the newest report of each instead of creating another
     Adopt,
-    /// Name them, send nothing, and end with 1
+    /// List them, send nothing, exit with 1
     Stop,
 }
 
@@ -460,7 +471,7 @@ pub(super) struct StatusArgs {
     pub(super) named: Option<PathBuf>,
 
     /// Show the ledger of the rehearsals
-    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX", value_parser = FalseyValueParser::new())]
+    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX")]
     pub(super) sandbox: bool,
 
     /// How to show it; with --history not as csv [env: MONTHEND_FORMAT=] [default: table]
@@ -511,7 +522,7 @@ pub(super) struct AuditArgs {
     pub(super) format: PlanFormat,
 
     /// Do not look at files, and do not miss any
-    #[arg(long, env = "MONTHEND_NO_FILES", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "MONTHEND_NO_FILES")]
     pub(super) no_files: bool,
 
     #[command(flatten)]
@@ -536,7 +547,7 @@ pub(super) struct SandboxArgs {
     pub(super) state: Option<PathBuf>,
 
     /// Sub-partners that were refused are accepted now
-    #[arg(long, env = "MONTHEND_SANDBOX_MENDED", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "MONTHEND_SANDBOX_MENDED")]
     pub(super) mended: bool,
 }
 
@@ -574,6 +585,13 @@ pub(super) enum SchemaKind {
     Summary,
     /// JSON Schema of what `check --format json` prints
     Check,
+}
+
+/// Whether an argument was typed, and does not come from the environment or a default.
+pub(super) fn is_typed(matches: &ArgMatches, id: &str) -> bool {
+    // Asking for an argument that the command does not have would be a panic.
+    matches.try_contains_id(id).is_ok()
+        && matches.value_source(id) == Some(ValueSource::CommandLine)
 }
 
 /// A format of what is no list of rows: none where csv was typed; the variable is no mistake.

@@ -1,6 +1,6 @@
 //! `monthend audit`
 
-use std::{io, path::Path};
+use std::path::Path;
 
 use tracing::warn;
 
@@ -12,6 +12,7 @@ use super::{
     exit::Exit,
     plan::discovered,
     read_only::ReadOnly,
+    results,
     signals::Signals,
     status::warn_of_rescued,
     target::{Target, Then, real_ledger, tell_repairs},
@@ -20,7 +21,7 @@ use crate::{
     api::HttpApi,
     audit::{MaxDrop, Previous, Scope},
     ledger::{read_file, refuse_mixing},
-    output::{AuditView, console},
+    output::AuditView,
     plan::Plan,
     session::{ReadError, Session},
 };
@@ -93,16 +94,11 @@ pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
 
     // The words.
     let view = AuditView::new(&audit);
-    let printed = match args.format {
-        PlanFormat::Table => console::print(view.table()),
-        PlanFormat::Csv => {
-            (view.csv().map_err(io::Error::other)).and_then(|text| console::print_data(&text))
-        }
-        PlanFormat::Json => {
-            (view.json().map_err(io::Error::from)).and_then(|text| console::print_data(&text))
-        }
-    };
-    printed.map_err(CliError::Stdout)?;
+    match args.format {
+        PlanFormat::Table => results::table(&view.table())?,
+        PlanFormat::Csv => results::csv(view.csv())?,
+        PlanFormat::Json => results::json(view.json())?,
+    }
     Ok(match audit.differences.is_empty() {
         true => Exit::Success,
         false => Exit::Failures,

@@ -3,14 +3,13 @@
 mod disk;
 mod server;
 
-use std::io;
-
 use super::{
     args::{CheckArgs, CheckFormat},
     connection::credentials,
     converse::converse,
     error::CliError,
     exit::Exit,
+    results,
     signals::Signals,
     target::{Target, real_ledger},
     typed::Typed,
@@ -19,7 +18,7 @@ use crate::{
     api::HttpApi,
     check::{Failure, Report, Subject},
     manifest::Manifest,
-    output::{CheckView, console},
+    output::CheckView,
     session::Session,
     text::count,
 };
@@ -42,13 +41,10 @@ pub(super) async fn check(args: &CheckArgs, typed: &Typed) -> Result<Exit, CliEr
         Some(Failure::Stopped) => Exit::Stopped,
     };
     let view = CheckView::new(&report, exit.code());
-    let printed = match args.format() {
-        CheckFormat::Table => console::print(view.table()),
-        CheckFormat::Json => {
-            (view.json().map_err(io::Error::from)).and_then(|text| console::print_data(&text))
-        }
-    };
-    printed.map_err(CliError::Stdout)?;
+    match args.format() {
+        CheckFormat::Table => results::table(&view.table())?,
+        CheckFormat::Json => results::json(view.json())?,
+    }
     Ok(exit)
 }
 

@@ -13,15 +13,15 @@ use crate::output::console;
 pub(super) fn completions(args: &CompletionsArgs) -> Result<Exit, CliError> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "monthend", &mut text);
-    console::print_data(&String::from_utf8_lossy(&text)).map_err(CliError::Stdout)?;
+    console::print(&*String::from_utf8_lossy(&text)).map_err(CliError::Stdout)?;
     Ok(Exit::Success)
 }
 
 /// Writes the manual pages, one for each command.
 pub(super) fn man(args: &ManArgs) -> Result<Exit, CliError> {
-    let failed = |source| CliError::Output {
+    let failed = |why| CliError::Output {
         path: args.folder.clone(),
-        source,
+        why,
     };
     std::fs::create_dir_all(&args.folder).map_err(failed)?;
     clap_mangen::generate_to(Cli::command(), &args.folder).map_err(failed)?;

@@ -116,7 +116,12 @@ fn commands(means: &Means<'_>) -> Commands {
     let ledger = target.ledger.display().to_string();
     let is_kept = |id: &&str| !REHEARSAL.contains(id);
     let for_real: Vec<&str> = WHERE.into_iter().filter(is_kept).collect();
-    let retry = typed.next("retry", &WHERE);
+    let day = means.outputs.day_to_combine;
+    let with_day = |command: String| match day {
+        Some(day) => format!("{command} --as-of {day}"),
+        None => command,
+    };
+    let retry = with_day(typed.next("retry", &WHERE));
     let is_mended = !target.is_beside() || typed.has("sandbox_mended");
     Commands {
         again: typed.again(),
@@ -126,7 +131,7 @@ fn commands(means: &Means<'_>) -> Commands {
             false => format!("{retry} --recreate-failed --collect"),
         },
         retry,
-        collect: typed.next("collect", &WHERE),
+        collect: with_day(typed.next("collect", &WHERE)),
         status: typed.with("status", [ledger.clone()]),
         resolve: typed.with("resolve", [ledger, "--request".to_owned()]),
         // A variable that makes a rehearsal of every command would make one of this, too.

@@ -7,6 +7,8 @@ use tracing::error;
 use super::{
     args::{MaxDropVariableError, PartitionArgsError, is_manifest},
     exit::Exit,
+    gone::{Trace, trace_of},
+    guard::{GuardError, refusal},
     typed::Typed,
 };
 use crate::{
@@ -14,7 +16,7 @@ use crate::{
     collect::CombineError,
     ledger::LedgerError,
     manifest::{ManifestError, Oddity},
-    output::console::{self, LogFilterError},
+    output::console::{self, CsvError, LogFilterError},
     pacing::StopCause,
     plan::{PlanError, SelectionError, UnknownRequest},
     runner::{Signal, StopReason},
@@ -66,6 +68,9 @@ pub(super) enum CliError {
     Client(#[from] HttpApiError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// What it led to is still there.
+    #[error("there is no ledger at {}, but {trace}: it was moved, renamed or lost; nothing was sent", ledger.display())]
+    Gone { ledger: PathBuf, trace: Trace },
     /// Several ledgers at once.
     #[error("{}", lines(.0))]
     Ledgers(Vec<LedgerError>),
@@ -94,18 +99,20 @@ pub(super) enum CliError {
     Combine(#[from] CombineError),
     #[error("cannot ask the server for its reports: {}", .0.text)]
     Audit(Cause),
-    #[error("cannot write {}: {}; nothing was sent", path.display(), refusal(source))]
-    Output { path: PathBuf, source: io::Error },
+    #[error("cannot write {}: {}; nothing was sent", path.display(), refusal(why))]
+    Output { path: PathBuf, why: io::Error },
     #[error("{} holds reports of {holds}: a rehearsal and real reports are not compared", path.display())]
     Incomparable { path: PathBuf, holds: &'static str },
-    #[error("cannot write the page {}: {}", path.display(), refusal(source))]
-    Page { path: PathBuf, source: io::Error },
-    #[error("{} is what the page is made from, and would be written over; give another file (--output)", .0.display())]
-    OverInput(PathBuf),
+    #[error("cannot write the page {}: {}", path.display(), refusal(why))]
+    Page { path: PathBuf, why: io::Error },
+    #[error(transparent)]
+    Guard(#[from] GuardError),
     #[error("interrupted")]
     Interrupted(Signal),
     #[error("cannot write to stdout: {0}")]
     Stdout(#[source] io::Error),
+    #[error(transparent)]
+    Csv(#[from] CsvError),
     #[error("cannot start: {0}")]
     Runtime(#[source] io::Error),
 }
@@ -116,16 +123,6 @@ fn new_file(error: &io::Error) -> String {
             "it is there already, and `init` never writes over a file; name another".to_owned()
         }
         _ => refusal(error),
-    }
-}
-
-/// Why a file cannot be written, without the name under which it would have been written first.
-fn refusal(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "its folder does not exist".to_owned(),
-        _ => (error.to_string().split(" at path ").next())
-            .unwrap_or_default()
-            .to_owned(),
     }
 }
 
@@ -209,9 +206,11 @@ impl CliError {
             | CliError::Unresolvable(_)
             | CliError::Output { .. }
             | CliError::Page { .. }
-            | CliError::OverInput(_)
+            | CliError::Guard(_)
+            | CliError::Csv(CsvError::StartsCommand(_))
             | CliError::Nobody(_) => Exit::Usage,
             CliError::Ledger(_)
+            | CliError::Gone { .. }
             | CliError::Combine(CombineError::Write { .. })
             | CliError::Ledgers(_)
             | CliError::Incomparable { .. }
@@ -223,7 +222,9 @@ impl CliError {
             | CliError::Stopped(_) => Exit::Stopped,
             CliError::Combine(_) => Exit::Failures,
             CliError::Interrupted(signal) => Exit::Interrupted(*signal),
-            CliError::Stdout(_) | CliError::Runtime(_) => Exit::Fault,
+            CliError::Stdout(_) | CliError::Csv(CsvError::Io(_)) | CliError::Runtime(_) => {
+                Exit::Fault
+            }
         }
     }
 
@@ -242,12 +243,22 @@ impl CliError {
 
     /// What to type, where that depends on what was typed.
     fn way_on(&self, typed: &Typed) -> String {
-        let CliError::Ledger(LedgerError::Missing(path)) = self else {
-            return String::new();
+        let adopt = |run: &str| {
+            format!(
+                "; put it back, or name it with --ledger. If it is lost, this takes the reports that the server has (--existing \
+                 ignore creates all of them again):\n  {run} --existing adopt"
+            )
         };
-        match typed.first_run(path) {
-            Some(run) => format!("; a run makes it:\n  {run}"),
-            None => "; is the path right?".to_owned(),
+        let path = match self {
+            CliError::Gone { .. } => return adopt(&typed.again()),
+            CliError::Ledger(LedgerError::Missing(path)) => path,
+            _ => return String::new(),
+        };
+        match (typed.first_run(path), trace_of(path)) {
+            (None, None) => "; is the path right?".to_owned(),
+            (None, Some(trace)) => format!(", but {trace}: put the ledger back"),
+            (Some(run), None) => format!("; a run creates it:\n  {run}"),
+            (Some(run), Some(trace)) => format!(", but {trace}{}", adopt(&run)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! `run --existing`: reports that the server already holds.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, path::Path};
 
 use chrono::Utc;
 use tracing::info;
@@ -8,6 +8,7 @@ use tracing::info;
 use super::{args::SummaryFormat, error::CliError, exit::Exit, signals::Signals};
 use crate::{
     api::Api,
+    history,
     inventory::{Evidence, Existing, find_existing},
     ledger::{Place, State},
     output::{Readers, console, request_name},
@@ -46,16 +47,52 @@ pub(super) async fn find<A: Api>(
     let found = tokio::select! {
         biased;
         signal = signals.caught() => return Err(CliError::Interrupted(signal)),
-        found = find_existing(session, &evidence, &asked, &all, is_taken, concurrency) => found.map_err(|e| match e {
-            ReadError::Halted(halt) => CliError::Stopped(halt.into()),
-            ReadError::Failed(cause) => CliError::Existing(cause),
-        })?,
+        found = find_existing(session, &evidence, &asked, &all, is_taken, concurrency) => found.map_err(refused)?,
     };
     Ok(places
         .into_iter()
         .zip(found)
         .filter(|(_, existing)| *existing != Existing::None)
         .collect())
+}
+
+/// The history next to a lost ledger says which report a request had: where lists leave that open, and where they show a
+/// newer one too. It counts only for reports that the server still has.
+pub(super) async fn prefer_known<A: Api>(
+    session: &Session<'_, A>,
+    agenda: &Agenda,
+    found: &mut [(Place, Existing)],
+    history: &Path,
+) -> Result<(), CliError> {
+    let read = history::read(history).unwrap_or_default(); // it is never needed
+    let reports = history::reports_by_request(&read.lines);
+    for (place, existing) in found {
+        let row = agenda.ledger.row(*place);
+        let known = reports.get(row.id().to_string().as_str());
+        let Some(known) = known.and_then(|id| id.parse::<ReportId>().ok()) else {
+            continue;
+        };
+        let is_there = match existing {
+            Existing::None => continue,
+            Existing::Newest(id) if *id == known => continue,
+            Existing::Unclear(ids) => ids.contains(&known),
+            Existing::Newest(_) => {
+                let listed = session.get(&known).await.map_err(refused)?;
+                listed.is_some_and(|report| report.can_answer(row.request()))
+            }
+        };
+        if is_there {
+            *existing = Existing::Newest(known);
+        }
+    }
+    Ok(())
+}
+
+fn refused(error: ReadError) -> CliError {
+    match error {
+        ReadError::Halted(halt) => CliError::Stopped(halt.into()),
+        ReadError::Failed(cause) => CliError::Existing(cause),
+    }
 }
 
 /// `--existing stop`
@@ -76,7 +113,7 @@ pub(super) fn tell(agenda: &Agenda, found: &[(Place, Existing)], format: Summary
         text.push_str(&format!("{} {request}: {ids}\n", row.id()));
     }
     text.push_str(
-        "`run --existing adopt` takes them; `run --existing ignore` makes others beside them\n",
+        "`run --existing adopt` takes them; `run --existing ignore` creates others in addition\n",
     );
     match format {
         SummaryFormat::Table => console::say(text),

@@ -2,8 +2,10 @@
 
 use std::{io, process::ExitCode};
 
+use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use super::{args::Cli, environment};
 use crate::runner::{Finished, Signal, StopReason};
 use crate::{output::console, text::without_user};
 
@@ -46,6 +48,9 @@ impl Exit {
     pub(super) fn without_command(said: &clap::Error) -> Self {
         if said.use_stderr() {
             console::complain(&no_manifest(said).unwrap_or_else(|| mistake(said)));
+            if let Some(name) = environment::variable_of(&Cli::command(), said) {
+                console::complain(&format!("The value comes from the variable {name}.\n"));
+            }
             return Exit::Usage;
         }
         match said.print() {

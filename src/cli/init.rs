@@ -1,6 +1,8 @@
 //! `monthend init`
 
-use std::{io, path::Path};
+use std::io;
+
+use chrono::Utc;
 
 use super::{
     args::InitArgs, connection::credentials, converse::converse, error::CliError, exit::Exit,
@@ -12,6 +14,7 @@ use crate::{
     output::console,
     session::{DiscoveryError, ReadError, Session},
     settings::Discover,
+    text::shell_word,
     whole_file,
 };
 
@@ -31,7 +34,8 @@ pub(super) async fn init(args: &InitArgs) -> Result<Exit, CliError> {
         false => None,
     };
     let name = args.file.display().to_string();
-    whole_file::create(&args.file, starter(&name, found.as_ref()).as_bytes()).map_err(failed)?;
+    let text = starter(&args.file, Utc::now().date_naive(), found.as_ref());
+    whole_file::create(&args.file, text.as_bytes()).map_err(failed)?;
     let found = found.map_or_else(String::new, |found| {
         format!(
             " with the API's sub-partners, {} of them active",
@@ -40,7 +44,7 @@ pub(super) async fn init(args: &InitArgs) -> Result<Exit, CliError> {
     });
     console::say(format!(
         "wrote {name}{found}; try it with: monthend run {} --sandbox\n",
-        quoted(&args.file)
+        shell_word(&name)
     ));
     Ok(Exit::Success)
 }
@@ -69,14 +73,4 @@ async fn ask(session: &Session<'_, HttpApi>) -> Result<Found, ReadError> {
         active: session.sub_partners(Discover::Active).await?,
         suspended: session.sub_partners(Discover::Suspended).await?,
     })
-}
-
-/// As a shell takes it.
-fn quoted(path: &Path) -> String {
-    let path = path.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@".contains(c);
-    match path.chars().all(is_plain) {
-        true => path,
-        false => format!("'{}'", path.replace('\'', r"'\''")),
-    }
 }

@@ -9,6 +9,7 @@ use super::{
     args::MergeArgs,
     error::CliError,
     exit::Exit,
+    guard::Guard,
     missing_shares::MissingShares,
     target::{Then, tell_repairs},
 };
@@ -24,6 +25,11 @@ use crate::{
 pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
     let output = real_path(&args.output)?;
     let parts = parts(args, &output)?;
+    let mut guard = Guard::new();
+    for ledger in parts.iter().map(|part| &part.real).chain([&output]) {
+        guard.around_ledger(ledger);
+    }
+    guard.refuse("--output", &args.output)?;
     let prefer = match &args.prefer {
         None => None,
         Some(preferred) => {

@@ -14,21 +14,24 @@ mod converse;
 mod documents;
 mod drive;
 mod dry_run;
+mod environment;
 mod error;
 mod existing;
 mod exit;
 mod finish;
+mod gone;
+mod guard;
 mod held;
 mod init;
 mod merge;
 mod missing_shares;
 mod outputs;
-mod places;
 mod plan;
 mod read_only;
 mod report;
 mod rescue;
 mod resolve;
+mod results;
 mod retry;
 mod run;
 mod sandbox;
@@ -36,6 +39,7 @@ mod schema;
 mod signals;
 mod status;
 mod target;
+mod to_combine;
 mod to_retry;
 mod typed;
 mod warnings;
@@ -43,7 +47,7 @@ mod work;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::CommandFactory as _;
 
 use args::{Cli, Command};
 use error::CliError;
@@ -54,15 +58,14 @@ use crate::output::console::{self, LogFilter};
 
 /// Runs the command that the arguments name, and gives its exit code (docs/exit-codes.md).
 pub fn main() -> ExitCode {
-    let parsed = Cli::command().try_get_matches();
-    let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
-    let (cli, typed) = match parsed {
+    let (cli, typed) = match environment::read_arguments() {
         Ok((cli, matches)) => (cli, Typed::new(matches)),
         Err(help_or_mistake) => return Exit::without_command(&help_or_mistake).into(),
     };
     let filter = LogFilter::of_environment();
     let said = filter.as_ref().cloned().unwrap_or_default();
     console::start(cli.log_format, (cli.verbosity(), &said), cli.color);
+    environment::warn_of_unknown(&Cli::command());
     let is_long = cli.command.is_long();
     let done = filter.map_err(CliError::from);
     let exit = match done.and_then(|_| dispatch(cli, &typed)) {

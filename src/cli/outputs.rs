@@ -11,15 +11,16 @@ use chrono::{DateTime, NaiveDate, Utc};
 use tracing::warn;
 
 use super::{
-    args::{SummaryFormat, WorkArgs},
+    args::{CollectArgs, SummaryFormat, WorkArgs},
     error::CliError,
     exit::Exit,
+    guard::Guard,
     held::HeldLedger,
-    places,
-    target::Target,
+    target::{Target, real_ledger},
     typed::Typed,
 };
 use crate::{
+    collect::{combined_files, set_aside_name},
     history::{self, Line, Run, Selected, What},
     ledger::{Ledger, Row},
     output::{
@@ -30,6 +31,7 @@ use crate::{
     request::RequestIds,
     runner::{Finished, MaxFailures},
     settings::Settings,
+    whole_file::folder_of,
 };
 
 /// The readers of one command, and what is known of its selected rows.
@@ -37,6 +39,10 @@ pub(super) struct Outputs {
     pub(super) readers: Readers,
     pub(super) typed: Typed,
     pub(super) does: Does,
+    /// What none of its files may overwrite.
+    pub(super) guard: Guard,
+    /// The day that the next command needs, to combine the same files.
+    pub(super) day_to_combine: Option<NaiveDate>,
     about: About,
     /// What stdout gets at the end.
     pub(super) format: SummaryFormat,
@@ -86,10 +92,12 @@ pub(super) struct Told<'a> {
     pub(super) quiet: bool,
     pub(super) typed: &'a Typed,
     pub(super) as_of: Option<NaiveDate>,
+    /// Whether periods of the manifest count from that day.
+    pub(super) is_relative: bool,
     pub(super) does: Does,
     pub(super) format: SummaryFormat,
-    /// `--combine`
-    pub(super) combine: Option<&'a Path>,
+    /// How it collects; none if it does not.
+    pub(super) collects: Option<&'a CollectArgs>,
 }
 
 impl Outputs {
@@ -97,7 +105,7 @@ impl Outputs {
     /// ledger is held ([`Outputs::begin`]).
     ///
     /// # Errors
-    /// A file cannot be written: exit code 2, before anything is sent.
+    /// A file cannot be written, or would overwrite another: exit code 2, before anything is sent.
     pub(super) fn prepare(told: &Told<'_>, target: &Target) -> Result<Self, CliError> {
         let (manifest_path, manifest) = target.manifest.clone();
         let about = About {
@@ -116,20 +124,47 @@ impl Outputs {
         let Settings { limits, retry, .. } = &target.settings;
         let progress = Progress::new(told.quiet, limits, retry, told.common.grace);
         let mut readers: Vec<Box<dyn Reader>> = vec![Box::new(progress)];
-        for (kind, place) in places::checked(&told.common.outputs, told.combine, target)? {
-            readers.push(Box::new(Document::file(kind, place)));
+        let mut guard = target.guard()?;
+        let combined = told.collects.and_then(|how| how.combine.as_deref());
+        for file in combined.into_iter().flat_map(combined_files) {
+            guard.output("--combine", &file)?;
+            guard.refuse("--combine", &set_aside_name(&file))?;
+        }
+        let outputs = &told.common.outputs;
+        for (option, kind, path) in [
+            ("--junit", DocumentKind::Junit, &outputs.junit),
+            (
+                "--summary-json",
+                DocumentKind::Summary,
+                &outputs.summary_json,
+            ),
+            ("--metrics", DocumentKind::Metrics, &outputs.metrics),
+        ] {
+            if let Some(path) = path {
+                let place = guard.document(option, path)?;
+                readers.push(Box::new(Document::file(kind, place)));
+            }
+        }
+        if let Some(how) = told.collects {
+            let ledger = real_ledger(&target.ledger)?;
+            guard.folder("--output", &target.output(how.output.as_deref(), &ledger))?;
         }
         let format = told.format;
         if format == SummaryFormat::Json {
             readers.push(Box::new(Document::stdout(DocumentKind::Summary)));
         }
         if let Some(actions) = GithubActions::if_on() {
+            guard.step_summary()?;
             readers.push(Box::new(actions));
         }
         Ok(Outputs {
             readers: Readers::new(readers),
             typed: told.typed.clone(),
             does: told.does,
+            guard,
+            day_to_combine: told
+                .as_of
+                .filter(|_| told.is_relative && combined.is_some()),
             about,
             format,
             max_failures: told.common.outputs.max_failures,
@@ -137,6 +172,18 @@ impl Outputs {
             base_url: OnceCell::new(),
             rows: RefCell::new(Rows::Unknown),
         })
+    }
+
+    /// Makes sure that no output is one of the files that rows of the ledger have already.
+    ///
+    /// # Errors
+    /// One is: exit code 2, before anything is sent.
+    pub(super) fn spare_collected(&self, held: &HeldLedger) -> Result<(), CliError> {
+        let Some(reading) = &held.file.reading else {
+            return Ok(());
+        };
+        let folder = folder_of(&held.file.path);
+        Ok(self.guard.spare_collected(&reading.ledger, folder)?)
     }
 
     /// How long the command has been at work.
@@ -181,6 +228,9 @@ impl Outputs {
 
     /// Tells every reader how the command ended, and passes that on.
     pub(super) fn end(self, result: Result<Exit, CliError>) -> Result<Exit, CliError> {
+        if let Err(CliError::Guard(_)) = &result {
+            return result; // one of the files to be written is not ours to write
+        }
         let exit = match &result {
             Ok(exit) => *exit,
             Err(error) => error.exit(),

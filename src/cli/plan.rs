@@ -1,7 +1,5 @@
 //! `monthend plan`
 
-use std::io;
-
 use tracing::{error, warn};
 
 use super::{
@@ -10,11 +8,13 @@ use super::{
     converse::converse,
     error::CliError,
     exit::Exit,
+    gone::trace_of,
     held::missing_folder,
+    results,
     signals::Signals,
     status::warn_of_rescued,
     target::{Target, Then, real_ledger, tell_repairs},
-    warnings::warn_of_plan,
+    warnings::{tell_leftovers, warn_of_plan},
 };
 use crate::{
     api::{Api, HttpApi},
@@ -49,6 +49,13 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
         Discovered::new()
     };
     let ledger_exists = reading.is_some();
+    if let Some(trace) = trace_of(&target.ledger) {
+        let ledger = target.ledger.display();
+        warn!(
+            "there is no ledger at {ledger}, but {trace}: a run is refused unless --existing says what to do about the \
+             reports of the lost ledger"
+        );
+    }
     warn_of_rescued(
         &target.ledger,
         reading.as_ref().map(|reading| &reading.ledger),
@@ -60,6 +67,7 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
     let is_sent = |p: &&&Planned| Action::for_row(reading.ledger.get(p.id)) == Action::Send;
     let sends = selected.iter().filter(is_sent).count();
     let warnings = warn_of_plan(&manifest, &plan, &args.calendar, sends);
+    tell_leftovers(&reading.ledger, &plan);
     let view = PlanView {
         name: &manifest.name,
         limits: &manifest.settings.limits,
@@ -81,15 +89,11 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
 
 /// Writes a plan to stdout.
 pub(super) fn show(view: &PlanView<'_>, format: PlanFormat) -> Result<(), CliError> {
-    let shown = match format {
-        PlanFormat::Table => console::print(view.table()),
-        PlanFormat::Csv => console::print_data_with(|out| view.csv(out)),
-        PlanFormat::Json => view
-            .json()
-            .map_err(io::Error::from)
-            .and_then(|text| console::print_data(&text)),
-    };
-    shown.map_err(CliError::Stdout)
+    match format {
+        PlanFormat::Table => results::table(&view.table()),
+        PlanFormat::Csv => Ok(console::print_csv_with(|out| view.csv(out))?),
+        PlanFormat::Json => results::json(view.json()),
+    }
 }
 
 /// Asks for the sub-partners that the manifest discovers, until a signal comes.

@@ -1,7 +1,6 @@
 //! `monthend report`
 
 use std::{
-    collections::HashSet,
     ffi::OsStr,
     io,
     path::{Path, PathBuf},
@@ -14,14 +13,14 @@ use super::{
     args::{ReportArgs, is_manifest},
     error::CliError,
     exit::Exit,
-    places::files_of_ledger,
+    guard::Guard,
     read_only::ReadOnly,
     target::ledger_of_manifest,
 };
 use crate::{
     audit::{MaxDrop, Previous, Review},
     history::{self, Line},
-    ledger::{Ledger, Row, is_place_of_rescued},
+    ledger::{Ledger, Row},
     manifest::RunSettings,
     output::console,
     report::{self, Sources},
@@ -30,9 +29,9 @@ use crate::{
 
 /// Writes one page about a ledger. Reads only, without the lock; asks no server.
 pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
-    let failed = |source| CliError::Page {
+    let failed = |why| CliError::Page {
         path: args.output.clone(),
-        source,
+        why,
     };
     let (ledger_path, manifest) = match is_manifest(&args.ledger) {
         true => (
@@ -41,17 +40,18 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         ),
         false => (args.ledger.clone(), args.manifest.as_ref()),
     };
-    let totals = match manifest {
-        Some(manifest) => RunSettings::load(manifest)?.settings.audit.totals,
-        None => None,
-    };
+    let settings = manifest.map(|path| RunSettings::load(path)).transpose()?;
+    let totals = settings
+        .as_ref()
+        .and_then(|read| read.settings.audit.totals.as_ref());
     let ledger = ReadOnly::read(&ledger_path)?;
     let is_sandbox = is_rehearsal(&ledger.ledger, &ledger_path);
     let history = history_of(&ledger);
     let earlier = (args.compare.as_deref())
         .map(|path| ReadOnly::to_compare_with(path, is_sandbox))
         .transpose()?;
-    spare_the_inputs(&args.output, manifest, &ledger, earlier.as_ref())?;
+    let about = manifest.map(PathBuf::as_path).zip(settings.as_ref());
+    guard(&args.output, about, &ledger, earlier.as_ref())?;
 
     let max_drop = match args.compare {
         Some(_) => args.max_drop.value()?,
@@ -65,12 +65,12 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         selected: earlier.ledger.rows().map(Row::key).collect(),
         folder: Some(&earlier.folder),
         max_drop: &max_drop,
-        totals: totals.as_ref(),
+        totals,
     });
     let review = Review {
         ledger: &ledger.ledger,
         folder: reads_files.then_some(&*ledger.folder),
-        totals: totals.as_ref(),
+        totals,
         previous: previous.as_ref(),
     };
     let reviewed = review.run();
@@ -89,7 +89,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         page_folder: &page_folder,
         is_sandbox,
         manifest: manifest.map(|path| name(path)),
-        totals: totals.as_ref(),
+        totals,
         reviewed: &reviewed,
         history: &history,
         earlier: earlier
@@ -131,52 +131,25 @@ fn is_rehearsal(ledger: &Ledger, path: &Path) -> bool {
         || (ledger.report_ids().next().is_none() && name.contains(".sandbox."))
 }
 
-/// Refuses to write the page over what it is made from, or what else belongs to a ledger.
-fn spare_the_inputs(
+/// Makes sure that the page overwrites nothing.
+fn guard(
     output: &Path,
-    manifest: Option<&PathBuf>,
+    manifest: Option<(&Path, &RunSettings)>,
     ledger: &ReadOnly,
     earlier: Option<&ReadOnly>,
 ) -> Result<(), CliError> {
-    let Ok(place) = place_of(output) else {
-        return Ok(()); // there is no such folder: that is told when the page is written
-    };
-    let over = || Err(CliError::OverInput(output.to_owned()));
+    let mut guard = Guard::new();
+    if let Some((path, read)) = manifest {
+        guard.manifest(path, &read.origin, &read.settings);
+        guard.ledger(&read.ledger);
+    }
     let ledgers = [Some(ledger), earlier].into_iter().flatten();
-    if ledgers.clone().any(|ledger| belongs(&place, &ledger.path)) {
-        return over();
+    for read in ledgers.clone() {
+        guard.ledger(&read.path);
     }
-    let mut inputs: HashSet<PathBuf> = (manifest.into_iter())
-        .filter_map(|path| path.canonicalize().ok())
-        .collect();
-    // Of the collected files only one of the same name can be it.
-    for ledger in ledgers {
-        let files = ledger
-            .ledger
-            .rows()
-            .map(|row| Path::new(&row.collected.file));
-        let like = files.filter(|file| file.file_name() == place.file_name());
-        inputs.extend(like.filter_map(|file| ledger.folder.join(file).canonicalize().ok()));
+    guard.document("--output", output)?;
+    for read in ledgers {
+        guard.spare_collected(&read.ledger, &read.folder)?;
     }
-    match inputs.contains(&place) {
-        true => over(),
-        false => Ok(()),
-    }
-}
-
-/// Whether a place is that of a ledger or of a file beside it: lock, history, the sandbox's state, a rescued ledger. Where
-/// none is yet, a page would be in the way of it.
-fn belongs(place: &Path, ledger: &Path) -> bool {
-    let files = files_of_ledger(ledger);
-    files.iter().any(|(_, file)| file == place) || is_place_of_rescued(ledger, place)
-}
-
-/// Where a file lies or will lie; a link is followed.
-fn place_of(file: &Path) -> io::Result<PathBuf> {
-    match file.canonicalize() {
-        Ok(place) => Ok(place),
-        Err(_) => Ok(folder_of(file)
-            .canonicalize()?
-            .join(file.file_name().unwrap_or_default())),
-    }
+    Ok(())
 }

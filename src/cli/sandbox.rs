@@ -3,7 +3,8 @@
 use tracing::info;
 
 use super::{
-    args::SandboxArgs, error::CliError, exit::Exit, signals::Signals, target::sandbox_config,
+    args::SandboxArgs, error::CliError, exit::Exit, guard::Guard, signals::Signals,
+    target::sandbox_config,
 };
 use crate::{
     output::console,
@@ -17,6 +18,13 @@ pub(super) async fn sandbox(args: &SandboxArgs) -> Result<Exit, CliError> {
     config.port = args.port.unwrap_or(config.port);
     config.state = args.state.clone().or(config.state);
     config.mended |= args.mended;
+    let mut guard = Guard::new();
+    if let Some(file) = &args.config {
+        guard.input("the sandbox's configuration", file);
+    }
+    if let Some(state) = &config.state {
+        guard.refuse("--state", state)?;
+    }
     let running = Sandbox::start(config).await?;
     signals.end_in_order();
     console::print(format!("{}\n", running.base_url())).map_err(CliError::Stdout)?;

@@ -1,6 +1,6 @@
 //! `monthend status`
 
-use std::{io, path::Path};
+use std::path::Path;
 
 use tracing::warn;
 
@@ -8,12 +8,13 @@ use super::{
     args::{PlanFormat, StatusArgs, SummaryFormat},
     error::CliError,
     exit::Exit,
+    results,
     target::{Then, ledger_of, real_ledger, tell_repairs},
 };
 use crate::{
     history::{self, Read},
     ledger::{Ledger, LedgerError, read_file, real_path, refuse_unmerged},
-    output::{LifeView, StatusView, console},
+    output::{LifeView, StatusView},
     request::RequestId,
 };
 
@@ -30,16 +31,11 @@ pub(super) fn status(args: &StatusArgs) -> Result<Exit, CliError> {
     }
     let rows = selection.rows_of(&reading.ledger)?;
     let view = StatusView::new(path.display().to_string(), rows);
-    let printed = match args.format() {
-        PlanFormat::Table => console::print(view.table()),
-        PlanFormat::Csv => {
-            (view.csv().map_err(io::Error::other)).and_then(|text| console::print_data(&text))
-        }
-        PlanFormat::Json => {
-            (view.json().map_err(io::Error::from)).and_then(|text| console::print_data(&text))
-        }
-    };
-    printed.map_err(CliError::Stdout)?;
+    match args.format() {
+        PlanFormat::Table => results::table(&view.table())?,
+        PlanFormat::Csv => results::csv(view.csv())?,
+        PlanFormat::Json => results::json(view.json())?,
+    }
     Ok(Exit::Success)
 }
 
@@ -67,13 +63,10 @@ fn history(
         warn!("{path}: lines that cannot be read and are left out: {n}");
     }
     let life = LifeView::new(ledger.row(place), &known.lines);
-    let printed = match format {
-        SummaryFormat::Table => console::print(life.text()),
-        SummaryFormat::Json => {
-            (life.json().map_err(io::Error::from)).and_then(|text| console::print_data(&text))
-        }
-    };
-    printed.map_err(CliError::Stdout)?;
+    match format {
+        SummaryFormat::Table => results::table(&life.text())?,
+        SummaryFormat::Json => results::json(life.json())?,
+    }
     Ok(Exit::Success)
 }
 

@@ -8,9 +8,10 @@ use tracing::{info, warn};
 use super::{
     args::{CalendarArgs, ManifestArgs, RehearsalArgs, StatusArgs, is_manifest},
     error::CliError,
+    guard::{Guard, GuardError, sandbox_state_of},
 };
 use crate::{
-    ledger::{LedgerError, Reading, real_path},
+    ledger::Reading,
     manifest::{DateCheck, LoadOptions, Manifest, Oddity, Origin, RunSettings},
     output::{console, first_line},
     plan::{Partition, UnknownRequest},
@@ -18,12 +19,16 @@ use crate::{
     settings::{BaseUrl, Limits, Settings},
 };
 
+pub(super) use crate::ledger::real_ledger;
+
 /// Settings and ledger, with what the arguments override.
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) settings: Settings,
     /// As it was given, for messages. [`real_ledger`] says where it really lies.
     pub(super) ledger: PathBuf,
+    /// The manifest's ledger, of which a rehearsal or a share has one of its own.
+    pub(super) plain_ledger: PathBuf,
     /// What names that no option gives have in addition: a rehearsal's and a share's files lie beside the real ones.
     apart: Apart,
     /// The manifest's path as it was given, and its name.
@@ -31,6 +36,8 @@ pub(super) struct Target {
     pub(super) origin: Origin,
     /// Set for a rehearsal against a sandbox in this process.
     pub(super) sandbox: Option<SandboxConfig>,
+    /// The file that says what the sandbox is like.
+    pub(super) sandbox_config: Option<PathBuf>,
 }
 
 impl Target {
@@ -59,6 +66,7 @@ impl Target {
             ledger: manifest.ledger.clone(),
         };
         let target = Target::new(args, read, share)?;
+        target.guard()?; // what a command keeps for the next one overwrites nothing either
         if !target.is_rehearsal() {
             let is_of_sandbox = |oddity: &&Oddity| matches!(oddity, Oddity::OfSandbox { .. });
             let found: Vec<Oddity> = (manifest.oddities.iter().filter(is_of_sandbox))
@@ -100,6 +108,28 @@ impl Target {
             sandbox.state = None;
         }
         self
+    }
+
+    /// What a command reads, and what it keeps next to its ledger. In a rehearsal and in a share the ledger of the manifest
+    /// is one of the files that are read.
+    ///
+    /// # Errors
+    /// What it keeps would overwrite what it reads.
+    pub(super) fn guard(&self) -> Result<Guard, GuardError> {
+        let mut guard = Guard::new();
+        guard.manifest(&self.manifest.0, &self.origin, &self.settings);
+        if let Some(config) = &self.sandbox_config {
+            guard.input("the sandbox's configuration", config);
+        }
+        guard.keep_ledger(&self.ledger)?;
+        let state = self.sandbox.as_ref().and_then(|it| it.state.as_deref());
+        if let Some(state) = state.filter(|state| *state != sandbox_state_of(&self.ledger)) {
+            guard.keep("the sandbox's state", state)?;
+        }
+        if self.plain_ledger != self.ledger {
+            guard.ledger(&self.plain_ledger);
+        }
+        Ok(guard)
     }
 
     /// Whether the reports will be a sandbox's.
@@ -181,10 +211,10 @@ impl Target {
             sandbox: rehearsal.sandbox,
             share,
         };
-        let ledger = match (&args.ledger, variable("MONTHEND_LEDGER")) {
-            (Some(path), _) => path.clone(),
-            (None, Some(path)) => apart.ledger(&path),
-            (None, None) => apart.ledger(&ledger),
+        let plain_ledger = variable("MONTHEND_LEDGER").unwrap_or(ledger);
+        let ledger = match &args.ledger {
+            Some(path) => path.clone(),
+            None => apart.ledger(&plain_ledger),
         };
         let sandbox = if rehearsal.sandbox {
             let mut config = sandbox_config(rehearsal.sandbox_config.as_deref())?;
@@ -200,11 +230,13 @@ impl Target {
         };
         Ok(Target {
             settings,
+            plain_ledger,
             apart,
             ledger,
             manifest: (args.manifest.clone(), name),
             origin,
             sandbox,
+            sandbox_config: rehearsal.sandbox_config.clone(),
         })
     }
 }
@@ -268,19 +300,6 @@ pub(super) fn ledger_of_manifest(
 fn is_newer(one: &Path, other: &Path) -> bool {
     let changed = |path: &Path| path.metadata().and_then(|found| found.modified()).ok();
     changed(one).is_some_and(|one| changed(other).is_none_or(|other| one > other))
-}
-
-/// Where the ledger at `path` really lies, so that a link and its target are one ledger: the lock, the journal and
-/// what is remembered for the next command lie beside this.
-///
-/// # Errors
-/// It is a link that leads nowhere, as where a share is not mounted: a new ledger in its place would forget
-/// everything that was made.
-pub(super) fn real_ledger(path: &Path) -> Result<PathBuf, LedgerError> {
-    match path.is_symlink() {
-        true => real_path(path),
-        false => Ok(path.to_owned()), // messages name it as it was given
-    }
 }
 
 /// What becomes of the ledger that was read.
@@ -395,11 +414,6 @@ impl Apart {
         let share = self.share.map(|share| format!(".{}", share.in_names()));
         sandbox.to_owned() + &share.unwrap_or_default()
     }
-}
-
-/// Where the sandbox keeps its reports between the commands on one ledger.
-pub(super) fn sandbox_state_of(ledger: &Path) -> PathBuf {
-    beside(ledger, ".state")
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

@@ -6,9 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{ArgMatches, CommandFactory as _, parser::ValueSource};
+use clap::{ArgMatches, CommandFactory as _};
 
-use super::args::{Cli, is_manifest};
+use super::args::{Cli, is_manifest, is_typed};
+use crate::text::shell_word;
 
 /// The command line as it was typed, to be typed again whole or in part. What came from the environment is still there
 /// next time and is left out.
@@ -124,25 +125,14 @@ impl Typed {
     }
 }
 
-fn is_typed(matches: &ArgMatches, id: &str) -> bool {
-    // Asking for an argument that the command does not have would be a panic.
-    matches.try_contains_id(id).is_ok()
-        && matches.value_source(id) == Some(ValueSource::CommandLine)
-}
-
 /// A word as a shell has to be given it.
 fn quoted(word: &OsStr) -> String {
     let word = word.to_string_lossy();
-    let quote = |word: &str| match shlex::try_quote(word) {
-        Ok(quoted) => quoted.into_owned(),
-        // No argument holds a zero byte.
-        Err(_) => word.to_owned(),
-    };
     match word.split_once('=') {
         Some((option, value)) if option.starts_with("--") => {
-            format!("{}={}", quote(option), quote(value))
+            format!("{}={}", shell_word(option), shell_word(value))
         }
-        _ => quote(&word),
+        _ => shell_word(&word),
     }
 }
 

@@ -101,18 +101,6 @@ pub(super) fn is_full(error: &io::Error) -> bool {
     )
 }
 
-/// Makes sure that files can be put under `output`: makes the folder, and a file in it for a moment.
-///
-/// # Errors
-/// What the system said.
-pub fn try_output(output: &Path) -> io::Result<()> {
-    whole_file::make_folder(output)?;
-    tempfile::Builder::new()
-        .prefix(".monthend.")
-        .tempfile_in(output)?
-        .close()
-}
-
 /// Deletes what a killed run left of unfinished files of these requests: `output/PERIOD/TYPE/.<request_id>.part`.
 pub(super) fn sweep(output: &Path, is_ours: impl Fn(&str) -> bool) {
     let folders = |path: &Path| -> Vec<PathBuf> {

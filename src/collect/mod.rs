@@ -36,8 +36,10 @@ mod tests;
 
 pub use address::{Reach, Refused};
 pub use collector::{Setup, collect};
-pub use combine::{CombineError, Combined, Part, combine, try_out};
+pub use combine::{
+    CombineError, Combined, Part, combine, combined_files, set_aside, set_aside_name,
+};
 pub use content::{Content, Inspector, NotATable};
-pub use files::{Overwrite, try_output};
+pub use files::Overwrite;
 pub use host::{ByteRange, Head, Host, HttpHost, Resume, Trouble};
-pub use names::Names;
+pub use names::{Names, is_collected_place};

@@ -2,12 +2,17 @@
 
 use std::{
     collections::HashMap,
+    ffi::OsStr,
     path::{Component, Path, PathBuf},
 };
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::{ledger::Row, request::RequestId, text::is_invisible};
+use crate::{
+    ledger::Row,
+    request::{Period, ReportType, RequestId},
+    text::is_invisible,
+};
 
 /// The most bytes of a label that a name takes. With `-internal`, the request's id and `.csv.rejected` it stays below
 /// the 143 bytes of the narrowest file systems in use (encrypted home folders).
@@ -20,6 +25,18 @@ pub struct Names {
     ledger_folder: PathBuf,
     /// Whose a path is, by what is left of it where case and Unicode form are ignored.
     owners: HashMap<String, RequestId>,
+}
+
+/// Whether `path` is one that a collected file may get under the folder `output`: `PERIOD/TYPE/` and a name.
+pub fn is_collected_place(output: &Path, path: &Path) -> bool {
+    let Ok(inside) = path.strip_prefix(output) else {
+        return false;
+    };
+    let names: Option<Vec<&str>> = inside.iter().map(OsStr::to_str).collect();
+    let Some([period, report_type, _]) = names.as_deref() else {
+        return false;
+    };
+    period.parse::<Period>().is_ok() && report_type.parse::<ReportType>().is_ok()
 }
 
 impl Names {

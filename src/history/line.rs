@@ -1,9 +1,13 @@
 //! One line of the history.
 
+use std::collections::{HashMap, HashSet};
+
 use chrono::{DateTime, NaiveDate, SubsecRound as _, Utc};
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::text::harmless_json;
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -241,10 +245,65 @@ impl Line {
     /// # Errors
     /// None that these values could have; the type is the JSON writer's.
     pub fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
-        serde_json::to_writer(&mut *out, self)?;
+        let json = serde_json::to_string(self)?;
+        out.extend_from_slice(harmless_json(&json).as_bytes());
         out.push(b'\n');
         Ok(())
     }
+}
+
+/// How many requests the lines show a create, a report or a collected file of.
+pub fn requests_created(lines: &[Line]) -> usize {
+    let shown = lines.iter().filter_map(|line| match &line.what {
+        What::Attempt(Attempt { request_id, .. })
+        | What::Adopted { request_id, .. }
+        | What::Collected { request_id, .. }
+        | What::Existing {
+            request_id,
+            report_id: Some(_),
+        }
+        | What::Resolve {
+            request_id,
+            report_id: Some(_),
+            ..
+        } => Some(request_id),
+        _ => None,
+    });
+    shown.collect::<HashSet<_>>().len()
+}
+
+/// The report that each request has by the lines, which are in order.
+pub fn reports_by_request(lines: &[Line]) -> HashMap<&str, &str> {
+    let mut reports = HashMap::new();
+    for line in lines {
+        let (request_id, report_id) = match &line.what {
+            What::Attempt(Attempt {
+                request_id,
+                report_id: report_id @ Some(_),
+                ..
+            })
+            | What::Existing {
+                request_id,
+                report_id: report_id @ Some(_),
+            }
+            | What::Resolve {
+                request_id,
+                report_id,
+                ..
+            } => (request_id, report_id.as_deref()),
+            What::Adopted {
+                request_id,
+                report_id,
+            } => (request_id, Some(report_id.as_str())),
+            What::Recreate { request_id, .. } => (request_id, None),
+            _ => continue,
+        };
+        match report_id {
+            Some(report_id) => reports.insert(request_id.as_str(), report_id),
+            None => reports.remove(request_id.as_str()),
+        };
+    }
+    reports
 }
 
 /// The JSON Schema (2020-12) of one line, for `monthend schema history`.

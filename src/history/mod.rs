@@ -12,5 +12,7 @@ mod unite;
 mod tests;
 
 pub use file::{Read, append, beside, read};
-pub use line::{Attempt, End, Line, Run, Selected, What, schema};
+pub use line::{
+    Attempt, End, Line, Run, Selected, What, reports_by_request, requests_created, schema,
+};
 pub use unite::unite;

@@ -23,6 +23,21 @@ pub(super) struct Header {
     pub(super) len: usize,
 }
 
+/// The columns that a header of a ledger must have, and `line` has not.
+fn missing_columns(line: &str, separator: Separator) -> Vec<&'static str> {
+    let names = cells(line, separator);
+    let required = Column::ALL.into_iter().filter(|c| c.is_required());
+    let missing = required.filter(|c| !names.iter().any(|n| n.trim() == c.name()));
+    missing.map(Column::name).collect()
+}
+
+/// Whether the first line of a file makes it a ledger.
+pub fn is_header(line: &[u8]) -> bool {
+    let line = String::from_utf8_lossy(line);
+    let line = line.trim_start_matches('\u{feff}').trim_end();
+    (Separator::ALL.into_iter()).any(|separator| missing_columns(line, separator).is_empty())
+}
+
 impl Header {
     pub(super) fn read(line: Option<Line<'_>>, path: &Path) -> Result<Self, LedgerError> {
         let not_a_ledger = |why: String| LedgerError::NotALedger {
@@ -41,17 +56,11 @@ impl Header {
                 return Err(not_a_ledger(why.to_owned()));
             }
         };
-        let missing = |separator: &Separator| {
-            let names = cells(text, *separator);
-            let required = Column::ALL.into_iter().filter(|c| c.is_required());
-            let missing = required.filter(|c| !names.iter().any(|n| n.trim() == c.name()));
-            missing.map(Column::name).collect::<Vec<_>>()
-        };
         let separator = Separator::ALL
             .into_iter()
-            .min_by_key(|separator| missing(separator).len())
+            .min_by_key(|separator| missing_columns(text, *separator).len())
             .unwrap_or(Separator::Comma); // there are some
-        let missing = missing(&separator);
+        let missing = missing_columns(text, separator);
         if !missing.is_empty() {
             return Err(not_a_ledger(format!(
                 "its first line lacks {}",

@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::text::shell_word;
+
 /// What became of what we knew of a ledger that someone else has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Saved {
@@ -58,10 +60,5 @@ pub fn merge_command(path: &Path, rescued: &[PathBuf]) -> String {
 }
 
 fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/\\._-+:@%".contains(c);
-    match text.chars().all(plain) {
-        true => text,
-        false => format!("'{}'", text.replace('\'', r"'\''")),
-    }
+    shell_word(&path.to_string_lossy())
 }

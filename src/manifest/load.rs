@@ -107,10 +107,6 @@ impl Manifest {
             let tree = Tree::read(source, sink)?;
             let root = Node::root(&tree, sink);
             let text = ManifestText::read(root, &[])?;
-            let ledger_place = match &text.ledger {
-                Some(ledger) => ledger.place.clone(),
-                None => root.place(),
-            };
             let ledger = ledger(text.ledger, source, sink);
             let mut jobs = Jobs {
                 options,
@@ -123,16 +119,11 @@ impl Manifest {
             let origin = Origin {
                 sha256: source.sha256(),
                 job_lines: job::lines(&written),
+                files: named_files(&tree, source),
             };
             let read = jobs.read(written, text.defaults);
             let (labels, mut oddities) = jobs.labels.report(sink);
             oddities.extend(jobs.partners.oddities());
-            for partners in jobs.partners.paths() {
-                if is_same_file(partners, &ledger) {
-                    let mistake = bad_ledger(&ledger, "it is a partners file");
-                    sink.report::<()>(ledger_place.clone(), mistake);
-                }
-            }
             text.version?;
             Some(Manifest {
                 path: path.to_owned(),
@@ -164,6 +155,7 @@ impl RunSettings {
             Some(RunSettings {
                 origin: Origin {
                     sha256: source.sha256(),
+                    files: named_files(&tree, source),
                     ..Origin::default()
                 },
                 name: text.name.unwrap_or_else(|| stem(path)),
@@ -207,21 +199,26 @@ fn load<T>(
     }
 }
 
-fn stem(manifest: &Path) -> String {
+/// What a manifest is called that does not say so.
+pub(super) fn stem(manifest: &Path) -> String {
     let stem = manifest.file_stem().unwrap_or(OsStr::new("manifest"));
     stem.to_string_lossy().into_owned()
+}
+
+/// The ledger of a manifest that names none: next to it, and called after it.
+pub(super) fn default_ledger(manifest: &Path) -> PathBuf {
+    let mut name = manifest
+        .file_stem()
+        .unwrap_or(OsStr::new("manifest"))
+        .to_owned();
+    name.push(".ledger.csv");
+    manifest.with_file_name(name)
 }
 
 /// The ledger's path; what is wrong with it is reported.
 fn ledger(given: Option<At<String>>, manifest: &Source, sink: &Sink) -> PathBuf {
     let Some(written) = given else {
-        let stem = manifest
-            .path()
-            .file_stem()
-            .unwrap_or(OsStr::new("manifest"));
-        let mut name = stem.to_owned();
-        name.push(".ledger.csv");
-        return manifest.folder().join(name);
+        return default_ledger(manifest.path());
     };
     let path = manifest.folder().join(&written.value);
     let names_a_folder = written.value.ends_with(['/', std::path::MAIN_SEPARATOR])
@@ -229,23 +226,21 @@ fn ledger(given: Option<At<String>>, manifest: &Source, sink: &Sink) -> PathBuf 
         || written.value.ends_with("/.")
         || path.is_dir();
     if names_a_folder {
-        written.report::<()>(sink, bad_ledger(&path, "it is a folder"));
-    } else if is_same_file(&path, manifest.path()) {
-        written.report::<()>(sink, bad_ledger(&path, "it is the manifest itself"));
+        let path = path.display().to_string();
+        let mistake = Mistake::new(format!(
+            "the ledger cannot be {}: it is a folder",
+            Quoted(&path)
+        ));
+        written.report::<()>(
+            sink,
+            mistake.help("name a CSV file of its own, relative to the manifest"),
+        );
     }
     path
 }
 
-fn bad_ledger(path: &Path, why: &str) -> Mistake {
-    let path = path.display().to_string();
-    Mistake::new(format!("the ledger cannot be {}: {why}", Quoted(&path)))
-        .help("name a CSV file of its own, relative to the manifest")
-}
-
-/// Whether two paths lead to one file. One of them exists: if the other does not, they differ.
-fn is_same_file(one: &Path, other: &Path) -> bool {
-    match (one.canonicalize(), other.canonicalize()) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => one == other,
-    }
+/// The files that a manifest names, read or not: no output may overwrite them.
+fn named_files(tree: &Tree, manifest: &Source) -> Vec<PathBuf> {
+    let names = tree.texts_of("file");
+    names.map(|name| manifest.folder().join(name)).collect()
 }

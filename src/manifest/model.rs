@@ -119,6 +119,8 @@ pub struct Origin {
     pub sha256: String,
     /// On which line each job begins, counted from 1; empty where the jobs were not read.
     pub job_lines: BTreeMap<Arc<str>, usize>,
+    /// The files that it names with `file:`, joined to its folder, whether its jobs were read or not.
+    pub files: Vec<PathBuf>,
 }
 
 /// Which organisation a label means. One label never means two.

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     ops::Range,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -54,11 +54,6 @@ impl PartnersFiles {
             Ok(partners) => partners.clone(),
             Err(mistake) => file.report(sink, mistake.clone()),
         }
-    }
-
-    /// The files that were named.
-    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.read.keys().map(PathBuf::as_path)
     }
 
     /// What is odd about them.

@@ -3,7 +3,7 @@
 use std::{
     borrow::Cow,
     fmt::{self, Write as _},
-    io::{self, IsTerminal as _, Write},
+    io::{self, IsTerminal, Write},
     sync::{
         Mutex, MutexGuard, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     manifest::Problem,
-    text::{shown, without_users},
+    text::{harmless_json, shown, without_users},
 };
 
 /// `--log-format`
@@ -126,48 +126,101 @@ pub fn end_log(exit_code: u8) {
     }
 }
 
-/// Writes a result for people to stdout. A reader that has gone away is no failure.
+/// Writes text for people to stdout. A reader that has gone away is no failure.
 ///
 /// # Errors
 /// Stdout cannot be written for another reason (a full disk behind a redirection).
 pub fn print(text: impl Into<ForPeople>) -> io::Result<()> {
     let text = text.into().to_string();
-    write_stdout(|out| out.write_all(text.as_bytes()))
-}
-
-/// Writes a result for programs to stdout, byte for byte; on a terminal, where people read it, as harmless as for them.
-///
-/// # Errors
-/// As [`print()`].
-pub fn print_data(text: &str) -> io::Result<()> {
-    print_data_with(|out| out.write_all(text.as_bytes()))
-}
-
-/// As [`print_data()`], for what is written piece by piece.
-///
-/// # Errors
-/// As [`print()`], and what `write` says.
-pub fn print_data_with(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
-    if !io::stdout().is_terminal() {
-        return write_stdout(write);
+    if github::is_on() {
+        write_out(github::harmless(&text).as_bytes())
+    } else {
+        write_out(text.as_bytes())
     }
-    let mut data = Vec::new();
-    write(&mut data)?;
-    print(&*String::from_utf8_lossy(&data))
 }
 
-fn write_stdout(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
+/// Writes JSON to stdout, as [`print()`]; on a terminal without what JSON does not escape.
+///
+/// # Errors
+/// As there.
+pub fn print_json(json: &str) -> io::Result<()> {
+    let json = harmless_json(json);
+    write_out(for_stream(&io::stdout(), &json).as_bytes())
+}
+
+/// Why a table was not written to stdout.
+#[derive(Debug, thiserror::Error)]
+pub enum CsvError {
+    /// GitHub Actions would take one of its lines for a command. Nothing was written.
+    #[error(
+        "GitHub Actions would take line {0} of this CSV for a command, so it is not printed; write it to a file \
+         (add > FILE.csv to the command), or use --format json"
+    )]
+    StartsCommand(usize),
+    /// Stdout cannot be written.
+    #[error("cannot write to stdout: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Writes a CSV table to stdout, as [`print()`], byte for byte; on a terminal without what acts on it.
+///
+/// # Errors
+/// As there; under GitHub Actions, a line that would be a command.
+pub fn print_csv(table: &str) -> Result<(), CsvError> {
+    print_csv_with(|out| out.write_all(table.as_bytes()))
+}
+
+/// As [`print_csv`], for what is written piece by piece.
+///
+/// # Errors
+/// As there, and what `write` says.
+pub fn print_csv_with(
+    write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> Result<(), CsvError> {
+    let stdout = io::stdout();
+    if is_file(&stdout) || !(github::is_on() || stdout.is_terminal()) {
+        let mut out = stdout.lock();
+        return Ok(unless_gone(write(&mut out).and_then(|()| out.flush()))?);
+    }
+    let mut table = Vec::new();
+    write(&mut table)?;
+    let table = String::from_utf8_lossy(&table);
+    match github::command_in(table.as_bytes()).filter(|_| github::is_on()) {
+        Some(line) => Err(CsvError::StartsCommand(line)),
+        None => Ok(write_out(for_stream(&stdout, &table).as_bytes())?),
+    }
+}
+
+/// Data as they are; on a terminal, where people read them, as harmless as text for people.
+fn for_stream<'a>(stream: &impl IsTerminal, data: &'a str) -> Cow<'a, str> {
+    if stream.is_terminal() {
+        shown(data)
+    } else {
+        data.into()
+    }
+}
+
+/// Whether a stream is redirected to a file: nobody reads commands there.
+#[cfg(unix)]
+fn is_file(stream: &impl std::os::fd::AsFd) -> bool {
+    rustix::fs::fstat(stream)
+        .is_ok_and(|there| rustix::fs::FileType::from_raw_mode(there.st_mode).is_file())
+}
+
+#[cfg(not(unix))]
+fn is_file<S>(_: &S) -> bool {
+    false
+}
+
+fn write_out(bytes: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let written = match github::is_on() {
-        true => {
-            let mut harmless = github::Harmless::new(&mut out);
-            write(&mut harmless).and_then(|()| harmless.end())
-        }
-        false => write(&mut out),
-    };
-    match written.and_then(|()| out.flush()) {
+    unless_gone(out.write_all(bytes).and_then(|()| out.flush()))
+}
+
+fn unless_gone(written: io::Result<()>) -> io::Result<()> {
+    match written {
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+        written => written,
     }
 }
 
@@ -205,14 +258,10 @@ pub fn error_with_excerpt(heading: &str, render: impl FnOnce(bool) -> String) {
 
 /// Writes rows of a ledger to stderr, to be pasted: byte for byte, but for a terminal.
 pub fn print_rows(rows: &[u8]) {
-    let rows = match io::stderr().is_terminal() {
-        true => shown(&String::from_utf8_lossy(rows))
-            .into_owned()
-            .into_bytes(),
-        false => rows.to_owned(),
-    };
+    let rows = String::from_utf8_lossy(rows);
+    let rows = for_stream(&io::stderr(), &rows);
     // If stderr is gone too, there is no place left.
-    let _ = io::stderr().write_all(&rows);
+    let _ = io::stderr().write_all(rows.as_bytes());
 }
 
 /// What is said on stderr: it may quote files and arguments. (What servers say is without secrets when it gets here.)
@@ -297,11 +346,14 @@ impl<'a> MakeWriter<'a> for Stderr {
 
 impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let bytes = match STARTED.get() {
-            Some((LogFormat::Json, _)) => json_line(bytes),
-            _ => bytes.into(),
+        let text = String::from_utf8_lossy(bytes);
+        let line = match STARTED.get() {
+            Some((LogFormat::Json, _)) => {
+                for_stream(&io::stderr(), &harmless_json(&text)).into_owned()
+            }
+            _ => text.into_owned(),
         };
-        let write = || io::stderr().write_all(&bytes);
+        let write = || io::stderr().write_all(line.as_bytes());
         let _ = match &*bar() {
             Some(Shown(bar, _)) => bar.suspend(write),
             None => write(),
@@ -311,18 +363,6 @@ impl Write for Stderr {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// A line of a JSON log. JSON escapes most of what acts on a terminal, but not all of it.
-fn json_line(line: &[u8]) -> Cow<'_, [u8]> {
-    let line = match io::stderr().is_terminal() {
-        true => Cow::Owned(harmless(&String::from_utf8_lossy(line)).into_bytes()),
-        false => line.into(),
-    };
-    match github::is_on() {
-        true => github::harmless_json(&line).into_owned().into(),
-        false => line,
     }
 }
 

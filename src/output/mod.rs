@@ -38,7 +38,7 @@ pub use audit_view::{AuditView, audit_schema};
 pub use causes::{Alike, Cause, causes, failed_or_uncollected};
 pub use check_view::{CheckView, check_schema};
 pub use color::Color;
-pub use document::{Document, DocumentKind, try_document};
+pub use document::{Document, DocumentKind};
 pub use ending::{About, Ending, Standing};
 pub use github::GithubActions;
 pub use heading::{Workload, first_line};

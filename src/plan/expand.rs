@@ -96,6 +96,17 @@ pub enum PlanError {
     },
 }
 
+impl Planned {
+    /// Its row in a ledger that does not have it yet.
+    pub fn row(&self) -> Row {
+        Row::planned(
+            self.request.clone(),
+            Arc::clone(&self.job),
+            self.label.clone(),
+        )
+    }
+}
+
 impl Plan {
     /// Multiplies out the jobs of `manifest`; `discovered` holds the sub-partners that the API listed.
     ///
@@ -103,11 +114,7 @@ impl Plan {
     /// The plan is larger than `limits.max_requests`.
     pub fn expand(manifest: &Manifest, discovered: &Discovered) -> Result<Self, PlanError> {
         let max = manifest.settings.limits.max_requests;
-        let labels: HashMap<&OrgId, &Arc<str>> = manifest
-            .labels
-            .iter()
-            .map(|(label, id)| (id, label))
-            .collect();
+        let labels = first_labels(manifest);
         let mut places: HashMap<RequestId, usize> = HashMap::default();
         let mut plan = Plan::default();
         let mut spelled: HashMap<OrgId, BTreeSet<String>> = HashMap::default();
@@ -240,6 +247,29 @@ fn is_excluded(job: &Job, request: &Request) -> bool {
             && fits(&exclusion.period, &request.period)
             && (exclusion.sub_partner.is_none() || exclusion.sub_partner == request.sub_partner)
     })
+}
+
+/// The label of each id; of several, the one that is written first.
+fn first_labels(manifest: &Manifest) -> HashMap<&OrgId, &Arc<str>> {
+    let mut labels = HashMap::default();
+    for job in &manifest.jobs {
+        let SubPartners::Listed(sources) = &job.sub_partners else {
+            continue;
+        };
+        for source in sources.iter() {
+            if let Source::Named(SubPartner {
+                id,
+                label: Some(label),
+            }) = source
+            {
+                labels.entry(id).or_insert(label);
+            }
+        }
+    }
+    for (label, id) in &manifest.labels {
+        labels.entry(id).or_insert(label);
+    }
+    labels
 }
 
 /// All combinations of a job in order, with the sub-partner's label, before exclusion and folding.

@@ -133,9 +133,6 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
 /// # Errors
 /// What the system said.
 pub fn put(place: &Path, page: &str) -> io::Result<()> {
-    if place.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
     whole_file::replace(place, page.as_bytes())
 }
 

@@ -31,7 +31,7 @@ pub enum StateError {
         source: io::Error,
     },
     /// A line that no sandbox of this version wrote.
-    #[error("the sandbox state {} makes no sense in line {line}; delete the file to begin anew", path.display())]
+    #[error("the sandbox state {} makes no sense in line {line}; name another file, or delete this one", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -54,6 +54,19 @@ struct Beginning {
 #[serde(rename_all = "snake_case")]
 enum Beginner {
     Sandbox,
+}
+
+impl Beginning {
+    const CURRENT: Beginning = Beginning {
+        record: Beginner::Sandbox,
+        version: VERSION,
+    };
+
+    /// The bytes of the first line. A crash may have kept only some of them.
+    fn line() -> Vec<u8> {
+        // Two plain fields can always be written.
+        serde_json::to_vec(&Beginning::CURRENT).unwrap_or_default()
+    }
 }
 
 /// Where records go.
@@ -106,6 +119,13 @@ impl Journal {
             .iter()
             .rposition(|b| *b == b'\n')
             .map_or(0, |at| at + 1);
+        if whole == 0 && !Beginning::line().starts_with(&bytes) {
+            return Err(StateError::Damaged {
+                path: path.to_owned(),
+                line: 1,
+                source: "not the state of a sandbox".into(),
+            });
+        }
         for (index, line) in bytes[..whole].split_inclusive(|b| *b == b'\n').enumerate() {
             read_line(index, line)
                 .and_then(|record| record.map_or(Ok(()), &mut replay))
@@ -121,11 +141,7 @@ impl Journal {
         };
         state.drop_torn_line().map_err(failed)?;
         if whole == 0 {
-            let beginning = Beginning {
-                record: Beginner::Sandbox,
-                version: VERSION,
-            };
-            state.append(&beginning).map_err(failed)?;
+            state.append(&Beginning::CURRENT).map_err(failed)?;
         }
         Ok(Journal::Open(state))
     }

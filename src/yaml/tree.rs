@@ -146,6 +146,20 @@ impl Tree {
         }
     }
 
+    /// All texts that a key of this name maps to, wherever it stands.
+    pub(crate) fn texts_of<'t>(&'t self, key: &'t str) -> impl Iterator<Item = &'t str> {
+        let entries = self.nodes.iter().flat_map(|node| match &node.content {
+            Content::Mapping(entries) => entries.as_slice(),
+            _ => &[],
+        });
+        entries.filter_map(move |entry| {
+            match (self.content(entry.key), self.content(entry.value)) {
+                (Content::Text(name), Content::Text(text)) if name == key => Some(text.as_str()),
+                _ => None,
+            }
+        })
+    }
+
     pub(super) fn content(&self, id: NodeId) -> &Content {
         &self.nodes[id.0].content
     }

@@ -1,6 +1,6 @@
 //! Options, environment variables, and where output goes.
 
-use crate::support::{Desk, Served, own, partners};
+use crate::support::{Desk, Ended, Monthend, Served, own, partners};
 
 #[test]
 fn the_base_url_comes_from_option_then_environment_then_manifest() {
@@ -301,4 +301,161 @@ fn results_go_to_stdout_and_all_else_to_stderr() {
             "{ended}"
         );
     }
+}
+
+/// What each command is asked for here: something that ends at once.
+fn commands(desk: &Desk) -> Vec<(&'static str, Monthend)> {
+    let asked: [&[&str]; 13] = [
+        &["init", "m.yaml"],
+        &["check", "m.yaml"],
+        &["plan", "m.yaml"],
+        &["run", "m.yaml"],
+        &["retry", "m.yaml"],
+        &["collect", "m.yaml", "--wait=0s"],
+        &[
+            "resolve",
+            "m.ledger.csv",
+            "--request=r0000000000000000",
+            "--resend",
+        ],
+        &["merge", "m.ledger.csv", "-o", "m.ledger.csv"],
+        &["audit", "m.yaml"],
+        &["report", "m.ledger.csv", "-o", "page.html"],
+        &["status", "m.ledger.csv"],
+        &["sandbox", "--config=nowhere.yaml"],
+        &["schema", "plan"],
+    ];
+    let of = |words: &&[&'static str]| {
+        let command = desk.monthend(words.iter().copied());
+        // The dates of these tests are young enough.
+        (words[0], command.without("MONTHEND_NO_DATE_CHECK"))
+    };
+    asked.iter().map(of).collect()
+}
+
+/// The variables of a command's arguments, and whether each is a flag's.
+fn variables(command: &str) -> Vec<(String, bool)> {
+    let cli = monthend::cli::command();
+    let sub = cli.find_subcommand(command).unwrap();
+    let all = sub.get_arguments().chain(cli.get_arguments());
+    let named = all.filter_map(|it| Some((it.get_env()?, !it.get_action().takes_values())));
+    named
+        .map(|(name, is_flag)| (name.to_str().unwrap().to_owned(), is_flag))
+        .collect()
+}
+
+/// What a command did, but for times.
+fn outcome(ended: &Ended) -> (Option<i32>, usize, String) {
+    let lines = ended.stdout.lines();
+    let timeless = lines.filter(|line| !line.starts_with("elapsed"));
+    let text = timeless.collect::<Vec<_>>().join("\n");
+    (ended.code, ended.stderr.lines().count(), text)
+}
+
+/// Empty means unset, for every variable of every command; and so do the words for no, for every flag.
+#[test]
+fn what_is_empty_or_says_no_is_as_if_it_were_not_there() {
+    let server = Served::new("reports: { completes_after: 0s }");
+    let desk = Desk::with(server.url(), &own("USER", "2026-09"));
+    desk.converge().arg("--collect").expect(0);
+    let by_hand = [
+        "BASE_URL",
+        "FORMAT",
+        "LEDGER",
+        "LOG",
+        "MANIFEST",
+        "MAX_DROP",
+        "OUTPUT",
+        "PARTITION_COUNT",
+        "PARTITION_INDEX",
+        "NO_SUCH_THING",
+    ];
+    for (place, (name, command)) in commands(&desk).into_iter().enumerate() {
+        let expected = outcome(&command.run());
+        let again = || commands(&desk).remove(place).1;
+        let mut empty = again();
+        for variable in by_hand {
+            empty = empty.env(&format!("MONTHEND_{variable}"), "");
+        }
+        for (variable, _) in variables(name) {
+            empty = empty.env(&variable, "");
+        }
+        let ended = empty.run();
+        assert_eq!(outcome(&ended), expected, "{ended}");
+        for no in ["false", "0", "no", "off", "FALSE", " "] {
+            let mut off = again();
+            for (variable, is_flag) in variables(name) {
+                if is_flag {
+                    off = off.env(&variable, no);
+                }
+            }
+            let ended = off.run();
+            assert_eq!(outcome(&ended), expected, "{ended}");
+        }
+    }
+}
+
+#[test]
+fn a_flag_takes_yes_or_no_and_another_word_is_named_with_its_variable() {
+    let server = Served::new("");
+    let desk = Desk::with(server.url(), &own("USER", "2026-09"));
+    desk.converge().expect(0);
+    let mut flags = 0;
+    for (place, (name, _)) in commands(&desk).into_iter().enumerate() {
+        for (variable, _) in variables(name).into_iter().filter(|(_, is_flag)| *is_flag) {
+            flags += 1;
+            let command = commands(&desk).remove(place).1;
+            let ended = command.env(&variable, "flase").expect(2);
+            assert!(ended.stderr.contains(&*variable), "{ended}");
+        }
+    }
+    assert!(flags > 40, "{flags}");
+    for yes in ["true", "1", "yes", "on", "True"] {
+        let rehearsal = desk.plan().env("MONTHEND_SANDBOX", yes).expect(0);
+        rehearsal.says(["SANDBOX"]);
+    }
+}
+
+#[test]
+fn only_what_is_typed_needs_or_contradicts_something() {
+    let server = Served::new("");
+    let desk = Desk::with(server.url(), &own("USER", "2026-09"));
+    let plan = || desk.plan();
+    plan().env("MONTHEND_QUIET", "false").arg("-v").expect(0);
+    // What is typed counts before a variable.
+    let verbose = desk.converge().env("MONTHEND_QUIET", "yes").arg("-v");
+    assert!(verbose.expect(0).stderr.lines().count() > 2);
+    plan().args(["-q", "-v"]).expect(2).says(["-q and -v"]);
+    plan().env("MONTHEND_SANDBOX_MENDED", "1").expect(0);
+    plan().env("MONTHEND_SANDBOX_CONFIG", "nowhere").expect(0);
+    let alone = plan().arg("--sandbox-config=nowhere").expect(2);
+    alone.says(["--sandbox"]);
+    let rehearsal = plan().env("MONTHEND_SANDBOX", "on");
+    rehearsal.arg("--sandbox-mended").expect(0);
+    for (variable, value) in [
+        ("MONTHEND_FORMAT", "jsn"),
+        ("MONTHEND_GRACE", "soon"),
+        ("MONTHEND_EXISTING", "adpot"),
+        ("MONTHEND_BASE_URL", "webex"),
+        ("MONTHEND_TYPE", "USR"),
+    ] {
+        let ended = desk.converge().env(variable, value).expect(2);
+        ended.says([variable]);
+    }
+}
+
+#[test]
+fn a_variable_that_means_nothing_is_named_and_not_its_value() {
+    let server = Served::new("");
+    let desk = Desk::with(server.url(), &own("USER", "2026-09"));
+    let ended = desk
+        .converge()
+        .env("MONTHEND_COLECT", "a-secret-value")
+        .env("MONTHEND_COLOUR", "")
+        .arg("-q")
+        .expect(0);
+    let said = ["MONTHEND_COLECT", "MONTHEND_COLLECT"];
+    let ended = ended.says(said);
+    assert!(!ended.stderr.contains("a-secret-value"), "{ended}");
+    assert!(!ended.stderr.contains("COLOUR"), "{ended}");
 }

@@ -22,10 +22,14 @@ mod collect;
 mod combine;
 mod credentials;
 mod damage;
+mod data;
 mod discovery;
 mod downloads;
 mod environment;
 mod examples;
+mod gone;
+#[cfg(unix)]
+mod guard;
 mod harmless;
 mod help;
 mod history;

@@ -267,7 +267,7 @@ fn what_keeps_a_page_from_being_written_has_its_exit_code() {
     ] {
         let before = desk.read(output);
         let ended = report("m.ledger.csv", &["-o", output, "--manifest", "m.yaml"]).expect(2);
-        ended.says(["would be written over"]);
+        ended.says(["--output cannot be"]);
         assert_eq!(desk.read(output), before, "{output}");
     }
     // Nor where what belongs to a ledger lies or will lie.
@@ -280,7 +280,7 @@ fn what_keeps_a_page_from_being_written_has_its_exit_code() {
         let before = fs::read(desk.path(output)).ok();
         report("m.ledger.csv", &["-o", output])
             .expect(2)
-            .says(["would be written over"]);
+            .says(["--output cannot be"]);
         assert_eq!(fs::read(desk.path(output)).ok(), before, "{output}");
     }
     // What is no input may be replaced.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, builder::FalseyValueParser};
+use clap::Args;
 use clap_complete::Shell;
 
 use super::target::{ManifestArgs, RehearsalArgs};
@@ -15,7 +15,7 @@ pub(crate) struct InitArgs {
     pub(crate) file: PathBuf,
 
     /// Ask the API for your sub-partners, and list them
-    #[arg(long, env = "MONTHEND_DISCOVER", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "MONTHEND_DISCOVER")]
     pub(crate) discover: bool,
 
     /// The address of the API to ask [env: MONTHEND_BASE_URL=]

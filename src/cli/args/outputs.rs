@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum, builder::FalseyValueParser};
+use clap::{Args, ValueEnum};
 
 use crate::runner::MaxFailures;
 
@@ -85,6 +85,6 @@ pub(crate) fn format_or<F: ValueEnum>(option: Option<F>, default: F) -> F {
 #[derive(Debug, Args)]
 pub(crate) struct HistoryArgs {
     /// Add nothing to the history beside the ledger (NAME.history.jsonl)
-    #[arg(long, help_heading = "Outputs", env = "MONTHEND_NO_HISTORY", value_parser = FalseyValueParser::new())]
+    #[arg(long, help_heading = "Outputs", env = "MONTHEND_NO_HISTORY")]
     pub(crate) no_history: bool,
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, builder::FalseyValueParser};
+use clap::Args;
 
 use super::comparison::{EARLIER, MaxDropArgs};
 
@@ -33,6 +33,6 @@ pub(crate) struct ReportArgs {
     pub(crate) manifest: Option<PathBuf>,
 
     /// Of a manifest: show the ledger of its rehearsals
-    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX", value_parser = FalseyValueParser::new())]
+    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX")]
     pub(crate) sandbox: bool,
 }

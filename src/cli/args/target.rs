@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use chrono::{NaiveDate, Utc};
-use clap::{Args, builder::FalseyValueParser};
+use clap::Args;
 
 use crate::settings::BaseUrl;
 
@@ -37,7 +37,7 @@ pub(crate) struct CalendarArgs {
     pub(crate) as_of: Option<NaiveDate>,
 
     /// Let the server judge periods that are not over, or that begin more than five years ago
-    #[arg(long, env = "MONTHEND_NO_DATE_CHECK", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "MONTHEND_NO_DATE_CHECK")]
     pub(crate) no_date_check: bool,
 }
 
@@ -53,7 +53,7 @@ impl CalendarArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RehearsalArgs {
     /// Rehearse against a built-in simulator of the API; needs no token and keeps a ledger of its own
-    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX", value_parser = FalseyValueParser::new())]
+    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX")]
     pub(crate) sandbox: bool,
 
     /// How the simulator behaves: a YAML file
@@ -61,13 +61,12 @@ pub(crate) struct RehearsalArgs {
         long,
         help_heading = "Rehearsal",
         env = "MONTHEND_SANDBOX_CONFIG",
-        value_name = "FILE",
-        requires = "sandbox"
+        value_name = "FILE"
     )]
     pub(crate) sandbox_config: Option<PathBuf>,
 
     /// In the simulator, sub-partners that were refused are accepted now
-    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX_MENDED", value_parser = FalseyValueParser::new(), requires = "sandbox")]
+    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX_MENDED")]
     pub(crate) sandbox_mended: bool,
 }
 

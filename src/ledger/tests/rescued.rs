@@ -69,8 +69,11 @@ fn two_of_one_moment_do_not_overwrite_each_other() {
     });
     assert_ne!(first, second);
     let why = place.refused().unwrap();
-    let quoted =
-        |path: &PathBuf| format!("'{}'", path.display().to_string().replace('\'', r"'\''"));
+    let quoted = |path: &PathBuf| {
+        shlex::try_quote(&path.display().to_string())
+            .unwrap()
+            .into_owned()
+    };
     let (ledger, first, second) = (quoted(&place.ledger), quoted(&first), quoted(&second));
     let command = format!("\n  monthend merge {ledger} {first} {second} -o {ledger}");
     assert!(why.ends_with(&command), "{why}");

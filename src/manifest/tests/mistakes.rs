@@ -254,14 +254,6 @@ fn the_top_level() {
         ),
         (top("name: \" \""), &[(3, 7, "must not be empty", "")]),
         (top("name: \"a\\tb\""), &[(3, 7, "control characters", "")]),
-        (
-            top("ledger: october.yaml"),
-            &[(3, 9, "the manifest itself", "")],
-        ),
-        (
-            top("ledger: ./october.yaml"),
-            &[(3, 9, "the manifest itself", "")],
-        ),
         (top("ledger: out/"), &[(3, 9, "a folder", "")]),
         (top("ledger: .."), &[(3, 9, "a folder", "")]),
     ]);
@@ -528,10 +520,6 @@ fn sub_partners_and_exclusions() {
                 (1, 1, "lists nobody", "org_id,label"),
                 (1, 1, "lists nobody", ""),
             ],
-        ),
-        (
-            format!("ledger: p.csv\n{}", listed("[{ file: p.csv }]")),
-            &[(1, 9, "it is a partners file", "")],
         ),
         (excluded("{}"), &[(6, 15, "names nothing", "at least one")]),
         (

@@ -1,0 +1,188 @@
+//! The environment: an empty variable is an unset one, a flag's variable says yes or no, and unknown names are reported.
+
+use std::{collections::BTreeSet, env, ffi::OsStr};
+
+use clap::{
+    Arg, ArgMatches, Command, CommandFactory as _, Error, FromArgMatches as _,
+    builder::{Resettable, TypedValueParser},
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+use tracing::warn;
+
+use super::args::{Cli, is_typed};
+use crate::text::one_line;
+
+/// Variables that are read where they are needed, and not by the argument parser.
+const READ_BY_HAND: [&str; 9] = [
+    "MONTHEND_BASE_URL",
+    "MONTHEND_FORMAT",
+    "MONTHEND_LEDGER",
+    "MONTHEND_LOG",
+    "MONTHEND_MANIFEST",
+    "MONTHEND_MAX_DROP",
+    "MONTHEND_OUTPUT",
+    "MONTHEND_PARTITION_COUNT",
+    "MONTHEND_PARTITION_INDEX",
+];
+
+const PREFIX: &str = "MONTHEND_";
+
+/// Reads the arguments and the environment of this process.
+///
+/// # Errors
+/// What is wrong with them, or the help that they ask for.
+pub(super) fn read_arguments() -> Result<(Cli, ArgMatches), Error> {
+    let command = adapted(Cli::command());
+    let matches = command.clone().try_get_matches()?;
+    check(&command, &matches)?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    if cli.verbose > 0 {
+        let typed = matches.subcommand().map(|(_, typed)| typed);
+        if typed.is_some_and(|typed| is_typed(typed, "quiet")) {
+            let text = "-q and -v contradict each other\n";
+            return Err(Error::raw(ErrorKind::ArgumentConflict, text).with_cmd(&command));
+        }
+        cli.quiet = false; // what was typed counts before a variable
+    }
+    Ok((cli, matches))
+}
+
+/// The command line's definition, for this environment: what is empty or says no is not there, so nothing requires it
+/// and nothing conflicts with it.
+fn adapted(command: Command) -> Command {
+    command.mut_args(adapted_argument).mut_subcommands(adapted)
+}
+
+fn adapted_argument(argument: Arg) -> Arg {
+    let Some(name) = argument.get_env().map(OsStr::to_owned) else {
+        return argument;
+    };
+    let value = env::var_os(&name);
+    let is_flag = !argument.get_action().takes_values();
+    let counts = |value: &OsStr| !(is_empty(value) || is_flag && yes_or_no(value) == Some(false));
+    let argument = if is_flag {
+        argument.value_parser(YesOrNo)
+    } else {
+        argument
+    };
+    if value.is_none_or(|value| counts(&value)) {
+        argument
+    } else {
+        argument.env(Resettable::Reset)
+    }
+}
+
+fn is_empty(value: &OsStr) -> bool {
+    value.to_string_lossy().trim().is_empty()
+}
+
+fn yes_or_no(value: &OsStr) -> Option<bool> {
+    match &*value.to_string_lossy().trim().to_lowercase() {
+        "true" | "1" | "yes" | "y" | "on" | "t" => Some(true),
+        "false" | "0" | "no" | "n" | "off" | "f" => Some(false),
+        _ => None,
+    }
+}
+
+/// Reads the variable of a flag.
+#[derive(Debug, Clone, Copy)]
+struct YesOrNo;
+
+impl TypedValueParser for YesOrNo {
+    type Value = bool;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<bool, Error> {
+        yes_or_no(value).ok_or_else(|| {
+            let name = argument.and_then(Arg::get_env).unwrap_or_default();
+            refusal(
+                command,
+                &format!(
+                    "{} is {:?}: write true or false",
+                    name.to_string_lossy(),
+                    one_line(&value.to_string_lossy())
+                ),
+            )
+        })
+    }
+}
+
+fn refusal(command: &Command, text: &str) -> Error {
+    Error::raw(ErrorKind::InvalidValue, format!("{text}\n")).with_cmd(command)
+}
+
+/// What the parser cannot see: options that need others, and a variable that it does not read.
+///
+/// # Errors
+/// A usage error, as the parser's own.
+fn check(command: &Command, matches: &ArgMatches) -> Result<(), Error> {
+    let Some((name, typed)) = matches.subcommand() else {
+        return Ok(());
+    };
+    let is_rehearsal = || matches!(typed.try_get_one::<bool>("sandbox"), Ok(Some(true)));
+    for (id, long) in [
+        ("sandbox_config", "--sandbox-config"),
+        ("sandbox_mended", "--sandbox-mended"),
+    ] {
+        if is_typed(typed, id) && !is_rehearsal() {
+            let mut error = Error::new(ErrorKind::MissingRequiredArgument).with_cmd(command);
+            let needed = ContextValue::Strings(vec![format!("--sandbox (for {long})")]);
+            error.insert(ContextKind::InvalidArg, needed);
+            return Err(error);
+        }
+    }
+    let has_format = (command.find_subcommand(name))
+        .is_some_and(|it| it.get_arguments().any(|it| it.get_id() == "format"));
+    let format = env::var_os("MONTHEND_FORMAT").unwrap_or_default();
+    let format = format.to_string_lossy();
+    if has_format && !["", "table", "csv", "json"].contains(&format.trim()) {
+        let format = one_line(&format);
+        return Err(refusal(
+            command,
+            &format!("MONTHEND_FORMAT is {format:?}: write table, csv or json"),
+        ));
+    }
+    Ok(())
+}
+
+/// The variable that a wrong value came from, where no option was typed.
+pub(super) fn variable_of(command: &Command, error: &Error) -> Option<String> {
+    let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let long = wrong.split_whitespace().next()?.trim_start_matches("--");
+    let is_typed =
+        env::args().any(|word| word.trim_start_matches("--").split('=').next() == Some(long));
+    let arguments = command.get_subcommands().flat_map(Command::get_arguments);
+    let mut arguments = arguments.chain(command.get_arguments());
+    let argument = arguments.find(|it| it.get_long() == Some(long))?;
+    let name = argument.get_env()?.to_string_lossy().into_owned();
+    (!is_typed && env::var_os(&name).is_some()).then_some(name)
+}
+
+/// Warns of each variable with our prefix that means nothing, and says which one may have been meant; never what it says.
+pub(super) fn warn_of_unknown(command: &Command) {
+    let mut known: BTreeSet<String> = READ_BY_HAND.map(str::to_owned).into();
+    let all = std::iter::once(command).chain(command.get_subcommands());
+    let variables = all
+        .flat_map(Command::get_arguments)
+        .filter_map(Arg::get_env);
+    known.extend(variables.map(|name| name.to_string_lossy().into_owned()));
+    for (name, value) in env::vars_os() {
+        let name = name.to_string_lossy();
+        if !name.starts_with(PREFIX) || known.contains(&*name) || is_empty(&value) {
+            continue;
+        }
+        let distance = |other: &&String| strsim::damerau_levenshtein(&name, other);
+        if let Some(nearest) = known.iter().min_by_key(distance) {
+            warn!(
+                "the variable {} means nothing to monthend; the nearest one that does is {nearest}",
+                one_line(&name)
+            );
+        }
+    }
+}

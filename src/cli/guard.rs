@@ -1,0 +1,448 @@
+//! No output overwrites an input, a file that the tool owns, or another output, by whatever path it is named.
+//!
+//! [`Guard`] lists the files of one command. Each option that writes goes through it before anything is sent: its file
+//! must be another than all of these, and it must be possible to write it.
+
+use std::{
+    env,
+    ffi::OsStr,
+    fs::{self, File, OpenOptions},
+    io::{self, BufRead as _, BufReader, Read as _},
+    path::{Path, PathBuf},
+};
+
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::{
+    collect::is_collected_place,
+    history,
+    ledger::{Ledger, Lock, Row, is_header, is_place_of_rescued},
+    manifest::Origin,
+    settings::Settings,
+    whole_file::{NewFile, folder_of, is_device, make_folder},
+};
+
+/// Variables that name a file of credentials.
+const CREDENTIALS: [&str; 4] = [
+    "WEBEX_ACCESS_TOKEN_FILE",
+    "WEBEX_CLIENT_ID_FILE",
+    "WEBEX_CLIENT_SECRET_FILE",
+    "WEBEX_REFRESH_TOKEN_FILE",
+];
+
+/// The variable that names the file that GitHub Actions shows with a step.
+const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+
+/// Why a file cannot be an output. Exit code 2; nothing was sent.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum GuardError {
+    /// It is needed as something else.
+    #[error("{output} cannot be {}: it is {other}; nothing was done, name another file", path.display())]
+    Taken {
+        /// The option, or what it is for.
+        output: String,
+        path: PathBuf,
+        other: String,
+    },
+    /// It cannot be written.
+    #[error("{output} cannot write {}: {}; nothing was done", path.display(), refusal(why))]
+    Unwritable {
+        output: String,
+        path: PathBuf,
+        why: io::Error,
+    },
+}
+
+impl GuardError {
+    fn taken(output: &str, path: &Path, other: &str) -> Self {
+        GuardError::Taken {
+            output: output.to_owned(),
+            path: path.to_owned(),
+            other: other.to_owned(),
+        }
+    }
+
+    fn unwritable(output: &str, path: &Path, why: io::Error) -> Self {
+        GuardError::Unwritable {
+            output: output.to_owned(),
+            path: path.to_owned(),
+            why,
+        }
+    }
+}
+
+/// Why a file cannot be written, without the name under which it would have been written first.
+pub(super) fn refusal(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::NotFound {
+        return "its folder does not exist".to_owned();
+    }
+    let text = error.to_string();
+    let (said, _) = text.split_once(" at path ").unwrap_or((&text, ""));
+    let (said, _) = said.split_once(" (os error").unwrap_or((said, ""));
+    said.to_owned()
+}
+
+/// The files of one command.
+#[derive(Debug)]
+pub(super) struct Guard {
+    files: Vec<GuardedFile>,
+    /// The files that options name, to be compared with collected files once the ledger is read.
+    outputs: Vec<(String, RealFile)>,
+}
+
+/// A file, and what it is, for messages: `the ledger`.
+#[derive(Debug, Clone)]
+struct GuardedFile {
+    what: String,
+    real: RealFile,
+}
+
+impl Guard {
+    /// The credentials, which every command may read.
+    pub(super) fn new() -> Self {
+        let mut guard = Guard {
+            files: Vec::new(),
+            outputs: Vec::new(),
+        };
+        for name in CREDENTIALS {
+            if let Some(path) = variable(name) {
+                guard.input(&format!("the file of {name}"), Path::new(&path));
+            }
+        }
+        guard
+    }
+
+    /// A file that is read.
+    pub(super) fn input(&mut self, what: &str, path: &Path) {
+        // What leads nowhere is told when it is read.
+        if let Ok(real) = RealFile::at(path) {
+            let what = what.to_owned();
+            self.files.push(GuardedFile { what, real });
+        }
+    }
+
+    /// A manifest, and what it names.
+    pub(super) fn manifest(&mut self, manifest: &Path, origin: &Origin, settings: &Settings) {
+        self.input("the manifest", manifest);
+        for file in &origin.files {
+            self.input("a file that the manifest names", file);
+        }
+        if let Some(ca_file) = &settings.api.ca_file {
+            self.input("api.ca_file", ca_file);
+        }
+    }
+
+    /// A ledger that is read, and what lies next to it.
+    pub(super) fn ledger(&mut self, ledger: &Path) {
+        for (what, path) in files_of_ledger(ledger) {
+            self.input(what, &path);
+        }
+    }
+
+    /// The ledger of the command, and what is kept next to it.
+    ///
+    /// # Errors
+    /// One of these is a file that is read.
+    pub(super) fn keep_ledger(&mut self, ledger: &Path) -> Result<(), GuardError> {
+        files_of_ledger(ledger)
+            .iter()
+            .try_for_each(|(what, path)| self.keep(what, path))
+    }
+
+    /// What lies next to a ledger, which itself may be written.
+    pub(super) fn around_ledger(&mut self, ledger: &Path) {
+        for (what, path) in files_of_ledger(ledger) {
+            if what != LEDGER {
+                self.input(what, &path);
+            }
+        }
+    }
+
+    /// Makes sure that `path` is none of these files.
+    ///
+    /// # Errors
+    /// It is one.
+    pub(super) fn refuse(&self, option: &str, path: &Path) -> Result<(), GuardError> {
+        match RealFile::at(path) {
+            Ok(real) => self.refuse_taken(option, path, &real),
+            Err(_) => Ok(()), // a link that leads nowhere is refused when it is opened
+        }
+    }
+
+    /// A file that the command keeps for itself.
+    ///
+    /// # Errors
+    /// It is one of the others.
+    pub(super) fn keep(&mut self, what: &str, path: &Path) -> Result<(), GuardError> {
+        let Ok(real) = RealFile::at(path) else {
+            return Ok(()); // a link that leads nowhere is refused when it is opened
+        };
+        self.refuse_taken(what, path, &real)?;
+        let what = what.to_owned();
+        self.files.push(GuardedFile { what, real });
+        Ok(())
+    }
+
+    /// The file that GitHub Actions shows with a step. That it cannot be written is no reason to stop.
+    ///
+    /// # Errors
+    /// It is a file of another purpose.
+    pub(super) fn step_summary(&mut self) -> Result<(), GuardError> {
+        match variable(STEP_SUMMARY) {
+            None => Ok(()),
+            Some(path) => self.keep(STEP_SUMMARY, Path::new(&path)),
+        }
+    }
+
+    /// Takes `path` for the output that `option` names, and gives the place that it leads to. A file that is there stays as
+    /// it is for now.
+    ///
+    /// # Errors
+    /// It is a file of another purpose, or cannot be written.
+    pub(super) fn output(&mut self, option: &str, path: &Path) -> Result<PathBuf, GuardError> {
+        let unwritable = |why| GuardError::unwritable(option, path, why);
+        if path.as_os_str() == "-" {
+            let why = "a file is needed (./- is one of that name)";
+            return Err(unwritable(io::Error::other(why)));
+        }
+        let real = RealFile::at(path).map_err(unwritable)?;
+        self.refuse_taken(option, path, &real)?;
+        if let Some(owned) = owned_by_content(&real.path) {
+            return Err(GuardError::taken(option, path, owned));
+        }
+        try_file(&real.path).map_err(unwritable)?;
+        let place = real.path.clone();
+        let what = format!("the file of {option}");
+        let file = GuardedFile { what, real };
+        let option = option.to_owned();
+        self.outputs.push((option, file.real.clone()));
+        self.files.push(file);
+        Ok(place)
+    }
+
+    /// As [`Guard::output`], for what may go to a device, too: what is written there overwrites nothing.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn document(&mut self, option: &str, path: &Path) -> Result<PathBuf, GuardError> {
+        let device = path.canonicalize().ok().filter(|path| is_device(path));
+        match device {
+            Some(device) => Ok(device),
+            None => self.output(option, path),
+        }
+    }
+
+    /// Takes `folder` for collected files, and makes it: after all other outputs, so that it takes no place of theirs.
+    ///
+    /// # Errors
+    /// It is a file of another purpose, such a file lies where a collected one would go, or nothing can be written there.
+    pub(super) fn folder(&self, option: &str, folder: &Path) -> Result<(), GuardError> {
+        let unwritable = |why| GuardError::unwritable(option, folder, why);
+        let real = RealFile::at(folder).map_err(unwritable)?;
+        if !real.path.is_dir() {
+            self.refuse_taken(option, folder, &real)?;
+        }
+        let in_the_way = |file: &&GuardedFile| is_collected_place(&real.path, &file.real.path);
+        if let Some(file) = self.files.iter().find(in_the_way) {
+            let (what, place) = (&file.what, file.real.path.display());
+            let other = format!("a folder in which {what} ({place}) has the place of a report");
+            return Err(GuardError::taken(option, folder, &other));
+        }
+        try_folder(folder).map_err(unwritable)
+    }
+
+    /// Compares the outputs with the files that were collected for the rows of `ledger`, whose `report_file` is relative to
+    /// `ledger_folder`.
+    ///
+    /// # Errors
+    /// One of the outputs is one of these files.
+    pub(super) fn spare_collected(
+        &self,
+        ledger: &Ledger,
+        ledger_folder: &Path,
+    ) -> Result<(), GuardError> {
+        // Only a file that exists can be one of them. Without a second link its name tells.
+        for (option, output) in self.outputs.iter().filter(|(_, it)| it.there.is_some()) {
+            let name = folded_name(&output.path);
+            let is_it = |row: &&Row| {
+                let file = Path::new(&row.collected.file);
+                (output.has_links() || folded_name(file) == name)
+                    && RealFile::at(&ledger_folder.join(file)).is_ok_and(|it| it.is_same(output))
+            };
+            let mut collected = ledger.rows().filter(|row| !row.collected.file.is_empty());
+            if let Some(row) = collected.find(is_it) {
+                let other = format!("the collected file of {}", row.id());
+                return Err(GuardError::taken(option, &output.path, &other));
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse_taken(&self, option: &str, path: &Path, real: &RealFile) -> Result<(), GuardError> {
+        let taken = |other: &str| GuardError::taken(option, path, other);
+        for file in &self.files {
+            if file.real.is_same(real) {
+                return Err(taken(&file.what));
+            }
+            if file.real.is_above(real) || (real.is_above(&file.real) && !real.path.is_dir()) {
+                return Err(taken(&format!("in the way of {}", file.what)));
+            }
+            if file.what == LEDGER && is_place_of_rescued(&file.real.path, &real.path) {
+                return Err(taken("a rescued ledger"));
+            }
+        }
+        Ok(())
+    }
+}
+
+const LEDGER: &str = "the ledger";
+
+/// A ledger and what lies next to it, or next to what it links to.
+fn files_of_ledger(ledger: &Path) -> [(&'static str, PathBuf); 4] {
+    let ledger = RealFile::at(ledger).map_or_else(|_| ledger.to_owned(), |real| real.path);
+    [
+        (LEDGER, ledger.clone()),
+        ("the lock of the ledger", Lock::path_of(&ledger)),
+        ("the history of the ledger", history::beside(&ledger)),
+        ("the sandbox's state", sandbox_state_of(&ledger)),
+    ]
+}
+
+/// Where the sandbox keeps its reports between the commands on one ledger.
+pub(super) fn sandbox_state_of(ledger: &Path) -> PathBuf {
+    let mut name = ledger.as_os_str().to_owned();
+    name.push(".state");
+    name.into()
+}
+
+/// Whether a file is one of the tool's by what is in it: the ledger of another month, say.
+fn owned_by_content(path: &Path) -> Option<&'static str> {
+    const ENOUGH: u64 = 4096;
+    let file = File::open(path).ok()?;
+    let mut line = Vec::new();
+    let mut start = BufReader::new(file.take(ENOUGH));
+    start.read_until(b'\n', &mut line).ok()?;
+    if is_header(&line) {
+        return Some("a ledger");
+    }
+    let is_json_with = |key: &str| {
+        let value: Option<serde_json::Value> = serde_json::from_slice(&line).ok();
+        value.is_some_and(|value| value.get(key).is_some())
+    };
+    if line.starts_with(b"{\"at\":") && is_json_with("run") {
+        return Some("a history");
+    }
+    if line.starts_with(b"{\"record\":") && is_json_with("version") {
+        return Some("a sandbox's state");
+    }
+    None
+}
+
+/// Tries whether a file can be written; one that is there stays as it is.
+fn try_file(place: &Path) -> io::Result<()> {
+    if let Ok(there) = place.metadata() {
+        if there.is_dir() {
+            return Err(io::Error::other("it is a folder"));
+        }
+        if !there.is_file() {
+            return Err(io::Error::other("it is not a file"));
+        }
+        OpenOptions::new().write(true).open(place)?;
+    }
+    NewFile::begin(place).map(drop)
+}
+
+/// Makes a folder, and a file in it for a moment.
+fn try_folder(folder: &Path) -> io::Result<()> {
+    make_folder(folder)?;
+    tempfile::Builder::new()
+        .prefix(".monthend.")
+        .tempfile_in(folder)?
+        .close()
+}
+
+/// What an environment variable says, if it is set to something.
+fn variable(name: &str) -> Option<std::ffi::OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// A file by where it really lies. It need not exist yet.
+#[derive(Debug, Clone)]
+struct RealFile {
+    /// Absolute; links are followed.
+    path: PathBuf,
+    there: Option<fs::Metadata>,
+}
+
+impl RealFile {
+    /// # Errors
+    /// It is a link that leads nowhere, or cannot be looked at.
+    fn at(path: &Path) -> io::Result<Self> {
+        let path = real_path(path)?;
+        let there = path.metadata().ok();
+        Ok(RealFile { path, there })
+    }
+
+    /// Whether both are one file. A hard link is the same file. Of files that do not exist yet nobody knows whether their
+    /// folder tells case and Unicode forms apart: they count as one.
+    fn is_same(&self, other: &RealFile) -> bool {
+        match (&self.there, &other.there) {
+            (Some(one), Some(other_there)) => {
+                self.path == other.path || is_same_inode(one, other_there)
+            }
+            (None, None) => {
+                self.path.parent() == other.path.parent()
+                    && folded_name(&self.path) == folded_name(&other.path)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether `other` would lie below this, as if this were a folder.
+    fn is_above(&self, other: &RealFile) -> bool {
+        let is_folder = self.there.as_ref().is_some_and(fs::Metadata::is_dir);
+        !is_folder && other.path != self.path && other.path.starts_with(&self.path)
+    }
+
+    #[cfg(unix)]
+    fn has_links(&self) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+        self.there.as_ref().is_some_and(|there| there.nlink() > 1)
+    }
+
+    #[cfg(not(unix))]
+    fn has_links(&self) -> bool {
+        false
+    }
+}
+
+/// The path that `path` leads to, as far as it exists.
+fn real_path(path: &Path) -> io::Result<PathBuf> {
+    if let Ok(real) = path.canonicalize() {
+        return Ok(real);
+    }
+    if path.is_symlink() {
+        return Err(io::Error::other("it is a link that leads nowhere"));
+    }
+    match path.file_name() {
+        Some(name) => Ok(real_path(folder_of(path))?.join(name)),
+        None => std::path::absolute(path),
+    }
+}
+
+/// The name as a file system sees it that tells neither case nor Unicode forms apart.
+fn folded_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(OsStr::new(""));
+    name.to_string_lossy().to_lowercase().nfc().collect()
+}
+
+#[cfg(unix)]
+fn is_same_inode(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+fn is_same_inode(_: &fs::Metadata, _: &fs::Metadata) -> bool {
+    false
+}

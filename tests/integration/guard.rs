@@ -1,0 +1,324 @@
+//! No output path overwrites an input, a file that the tool owns, or another output, however it is named.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
+
+use proptest::sample::{Index, select};
+use proptest::{prelude::*, test_runner::Config};
+
+use crate::support::{Desk, Ended, Monthend, Served, TOKEN};
+
+/// Everything that a month-end has on its disk, with one type of report still to be created.
+fn world(server: &Served) -> Desk {
+    let desk = Desk::new();
+    desk.write("partners.csv", "org_id,label\naaa,Acme\nbbb,Bolt\n");
+    let job = "  - name: p\n    sub_partners: [{ file: partners.csv }]\n    types: [CUSTOMER, USER]\n    periods: [2026-09]\n";
+    desk.manifest(server.url(), job);
+    desk.write("sandbox.yaml", "reports: { completes_after: 0s }\n");
+    desk.write("token", TOKEN);
+    desk.write("refresh", "a-refresh-token");
+    desk.write("earlier.yaml", desk.read("m.yaml"));
+    desk.write("root.pem", "certificates");
+    desk.write(
+        "ca.yaml",
+        desk.read("m.yaml")
+            .replacen("api:\n", "api:\n  ca_file: root.pem\n", 1),
+    );
+    let user = |manifest: &str| desk.monthend(["run", manifest, "--type=USER", "--collect"]);
+    user("m.yaml").expect(0);
+    user("earlier.yaml").arg("--sub-partner=Acme").expect(0);
+    desk.converge()
+        .args(["--sandbox", "--sandbox-config=sandbox.yaml", "--type=USER"])
+        .expect(0);
+    desk.write(
+        "m.ledger.rescued-20260901T000000000Z.csv",
+        desk.read("m.ledger.csv"),
+    );
+    desk.write(
+        "m.ledger.csv.lock",
+        fs::read(desk.path("m.ledger.csv.lock")).unwrap_or_default(),
+    );
+    fs::create_dir(desk.path("folder")).unwrap();
+    desk
+}
+
+const LEDGERS: [&str; 4] = [
+    "m.ledger.csv",
+    "earlier.ledger.csv",
+    "m.ledger.sandbox.csv",
+    "m.ledger.rescued-20260901T000000000Z.csv",
+];
+
+/// Files that no output may overwrite; `m.ledger.csv` is the ledger.
+const FILES: [&str; 16] = [
+    LEDGERS[0],
+    LEDGERS[1],
+    LEDGERS[2],
+    LEDGERS[3],
+    "m.yaml",
+    "partners.csv",
+    "sandbox.yaml",
+    "root.pem",
+    "token",
+    "refresh",
+    "m.ledger.csv.lock",
+    "m.ledger.history.jsonl",
+    "earlier.ledger.history.jsonl",
+    "m.ledger.sandbox.csv.state",
+    "m.ledger.reports/2026-09/USER/Acme.csv",
+    "m.ledger.sandbox.history.jsonl",
+];
+
+/// Ways to name a file.
+#[derive(Debug, Clone, Copy)]
+enum Naming {
+    Plain,
+    Dotted,
+    ThroughAFolder,
+    Absolute,
+    SymbolicLink,
+    HardLink,
+}
+
+const NAMINGS: [Naming; 6] = [
+    Naming::Plain,
+    Naming::Dotted,
+    Naming::ThroughAFolder,
+    Naming::Absolute,
+    Naming::SymbolicLink,
+    Naming::HardLink,
+];
+
+/// A name for `file` that ends with `ending`, where it has to be made; links lie in `folder`.
+fn name(desk: &Desk, file: &str, naming: Naming, ending: &str) -> String {
+    let link = format!("folder/link{ending}");
+    let _ = fs::remove_file(desk.path(&link));
+    if !desk.has(file) {
+        desk.write(file, ""); // a lock goes with who held it
+    }
+    match naming {
+        Naming::Plain => file.to_owned(),
+        Naming::Dotted => format!("./{file}"),
+        Naming::ThroughAFolder => format!("folder/../{file}"),
+        Naming::Absolute => desk.path(file).display().to_string(),
+        Naming::SymbolicLink => {
+            symlink(desk.path(file), desk.path(&link)).unwrap();
+            link
+        }
+        Naming::HardLink => {
+            fs::hard_link(desk.path(file), desk.path(&link)).unwrap();
+            link
+        }
+    }
+}
+
+/// The options that write, of the commands on a manifest.
+const OPTIONS: [&str; 6] = [
+    "--ledger",
+    "--output",
+    "--combine",
+    "--junit",
+    "--summary-json",
+    "--metrics",
+];
+
+/// All files below a folder with their bytes.
+fn bytes(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(bytes(&path));
+        } else {
+            found.insert(path.clone(), fs::read(&path).unwrap());
+        }
+    }
+    found
+}
+
+/// A command on the manifest that knows every file in the world.
+fn on_manifest(desk: &Desk, command: &str, file: &str) -> Monthend {
+    let manifest = if file == "root.pem" {
+        "ca.yaml"
+    } else {
+        "m.yaml"
+    };
+    let monthend = desk.monthend([command, manifest]);
+    let monthend = if command == "collect" {
+        monthend
+    } else {
+        monthend.arg("--collect")
+    };
+    with_credentials(monthend)
+}
+
+fn with_credentials(monthend: Monthend) -> Monthend {
+    (monthend.without("WEBEX_ACCESS_TOKEN"))
+        .env("WEBEX_ACCESS_TOKEN_FILE", "token")
+        .env("WEBEX_REFRESH_TOKEN_FILE", "refresh")
+        .env("MONTHEND_SANDBOX_CONFIG", "sandbox.yaml")
+        .env("WEBEX_CLIENT_ID", "id")
+        .env("WEBEX_CLIENT_SECRET", "secret")
+}
+
+/// Runs a command that must be refused, and leave every byte as it was.
+#[track_caller]
+fn refused(desk: &Desk, server: &Served, monthend: Monthend) -> Ended {
+    let (before, asked) = (bytes(desk.folder()), server.exchanges().len());
+    let ended = monthend.run();
+    assert!(matches!(ended.code, Some(2 | 4)), "{ended}");
+    let after = bytes(desk.folder());
+    for (path, content) in &before {
+        // Who takes a lock notes that in it, and removes what nobody needs.
+        let is_lock = path.extension().is_some_and(|it| it == "lock");
+        if is_lock && !ended.stderr.contains("the lock of the ledger") {
+            continue;
+        }
+        assert!(
+            after.get(path) == Some(content),
+            "{} has changed\n{ended}",
+            path.display()
+        );
+    }
+    assert_eq!(server.exchanges().len(), asked, "{ended}");
+    ended
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 1, ..Config::default() })]
+
+    /// Each option of each command, with each file; how the file is named is drawn.
+    #[test]
+    fn no_output_of_a_run_overwrites_what_people_own(namings in prop::collection::vec(select(&NAMINGS[..]), 300), combined in any::<Index>()) {
+        let server = Served::new("reports: { completes_after: 0s }");
+        let desk = world(&server);
+        let mut namings = namings.into_iter();
+        for command in ["run", "retry", "collect"] {
+            for option in OPTIONS {
+                for file in FILES {
+                    // Another ledger is a ledger. A link to the ledger is refused by `--ledger` as a second link.
+                    if option == "--ledger" && LEDGERS.contains(&file) {
+                        continue;
+                    }
+                    let naming = namings.next().unwrap();
+                    let monthend = if option == "--combine" {
+                        let suffix = ["", "-partner", "-customer", "-user"][combined.index(4)];
+                        let path = name(&desk, file, naming, &format!("{suffix}.csv"));
+                        let path = match naming {
+                            Naming::SymbolicLink | Naming::HardLink => "folder/link.csv".to_owned(),
+                            _ => path,
+                        };
+                        on_manifest(&desk, command, file).args([option.to_owned(), path])
+                    } else {
+                        let path = name(&desk, file, naming, "");
+                        on_manifest(&desk, command, file).args([option.to_owned(), path])
+                    };
+                    refused(&desk, &server, monthend);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_page_merge_or_state_overwrites_what_people_own() {
+    let server = Served::new("reports: { completes_after: 0s }");
+    let desk = world(&server);
+    for naming in NAMINGS {
+        for file in FILES {
+            let path = name(&desk, file, naming, "");
+            let manifest = if file == "root.pem" {
+                "ca.yaml"
+            } else {
+                "m.yaml"
+            };
+            let page = desk.monthend(["report", "m.ledger.csv", "--manifest", manifest]);
+            let page = page.args(["--compare", "earlier.ledger.csv", "-o", &path]);
+            // The page is not made from the configuration, and no rehearsal is named.
+            if file != "sandbox.yaml" {
+                refused(&desk, &server, with_credentials(page));
+            }
+            if !LEDGERS.contains(&file) {
+                let merge = desk.monthend(["merge", "m.ledger.csv", "-o", &path]);
+                refused(&desk, &server, with_credentials(merge));
+            }
+            // A state, and a file that is empty, may become the state.
+            if !["m.ledger.sandbox.csv.state", "m.ledger.csv.lock"].contains(&file) {
+                let sandbox = desk.monthend(["sandbox", "--config=sandbox.yaml", "--state", &path]);
+                refused(&desk, &server, with_credentials(sandbox));
+            }
+        }
+    }
+}
+
+/// What does not exist yet can be in the way all the same.
+#[test]
+fn two_outputs_are_never_one_file() {
+    let server = Served::new("reports: { completes_after: 0s }");
+    let desk = world(&server);
+    let run = |args: &[&str]| on_manifest(&desk, "run", "").args(args.iter().copied());
+    for args in [
+        &["--combine=all.csv", "--junit=all-user.csv"][..],
+        &["--combine=all.csv", "--junit=ALL-User.csv"],
+        &["--junit=x", "--metrics=./x"],
+        &["--junit=x", "--output=x"],
+        &["--junit=x", "--output=x/y"],
+        &["--ledger=n.csv", "--output=n.csv"],
+        &["--ledger=n.csv", "--output=n.csv/reports"],
+        &["--ledger=n.csv", "--output=n.csv.lock"],
+        &["--ledger=n.csv", "--junit=n.history.jsonl"],
+        &["--ledger=n.csv", "--metrics=n.rescued-1.csv"],
+        &["--output=out", "--combine=out/2026-09/USER/Acme.csv"],
+        &["--output=out", "--junit=out/2026-09/CUSTOMER/new.csv"],
+    ] {
+        refused(&desk, &server, run(args));
+        assert!(!desk.has("x") && !desk.has("n.csv"), "{args:?}");
+    }
+    // The partners file has the place of a report, and --force would take it.
+    fs::create_dir_all(desk.path("in/2026-09/USER")).unwrap();
+    let moved = "in/2026-09/USER/Acme.csv";
+    fs::rename(desk.path("partners.csv"), desk.path(moved)).unwrap();
+    let manifest = desk.read("m.yaml").replace("partners.csv", moved);
+    desk.write("m.yaml", manifest);
+    refused(&desk, &server, run(&["--output=in", "--force"])).says(["Acme.csv"]);
+}
+
+/// A file that the tool keeps for itself may be one that it was told to read.
+#[test]
+fn what_the_tool_keeps_overwrites_nothing_either() {
+    let server = Served::new("reports: { completes_after: 0s }");
+    let desk = world(&server);
+    for kept in ["n.csv.lock", "n.history.jsonl", "n.csv.state", "n.csv"] {
+        desk.write(kept, desk.read("partners.csv"));
+        desk.write("n.yaml", desk.read("m.yaml").replace("partners.csv", kept));
+        let run = desk.monthend(["run", "n.yaml", "--ledger=n.csv"]);
+        refused(&desk, &server, run).says([kept]);
+        fs::remove_file(desk.path(kept)).unwrap();
+    }
+}
+
+/// Nothing is kept on a device, and none is replaced by a file.
+#[test]
+fn a_device_stays_one() {
+    let server = Served::new("reports: { completes_after: 0s }");
+    let desk = world(&server);
+    let null = || {
+        Path::new("/dev/null").metadata().unwrap().len() == 0
+            && !Path::new("/dev/null").metadata().unwrap().is_file()
+    };
+    desk.monthend(["report", "m.ledger.csv", "-o", "/dev/null"])
+        .expect(0);
+    desk.converge()
+        .args(["--type=USER", "--junit=/dev/null"])
+        .expect(0);
+    desk.converge()
+        .args(["--collect", "--combine=/dev/null"])
+        .expect(2);
+    desk.monthend(["merge", "m.ledger.csv", "-o", "/dev/null"])
+        .expect(4);
+    assert!(null(), "/dev/null was replaced");
+}
