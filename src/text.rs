@@ -5,6 +5,9 @@ mod secrets;
 
 use std::{borrow::Cow, fmt::Write as _};
 
+use chrono::{DateTime, Datelike as _, NaiveDateTime, Utc};
+use serde::{Deserialize as _, Deserializer};
+
 pub use secrets::{hold, hold_signature, holds_secret, masked};
 
 /// The longest [`foreign`] text, in characters; longer ones end in an ellipsis.
@@ -131,6 +134,24 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
+/// A moment as RFC 3339 writes it; one without an offset is in UTC. `None` for what is none. So is one whose year has not
+/// four digits (RFC 3339, 1): it could not be written again, and what is computed with it could leave the calendar.
+pub fn moment(text: &str) -> Option<DateTime<Utc>> {
+    let read = DateTime::parse_from_rfc3339(text).map(|moment| moment.to_utc());
+    let read = read.or_else(|_| text.parse().map(|local: NaiveDateTime| local.and_utc()));
+    read.ok()
+        .filter(|moment| (0..=9999).contains(&moment.year()))
+}
+
+/// Reads a [`moment`] of a file.
+///
+/// # Errors
+/// It is none.
+pub fn read_moment<'de, D: Deserializer<'de>>(from: D) -> Result<DateTime<Utc>, D::Error> {
+    let text = String::deserialize(from)?;
+    moment(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no time")))
+}
+
 /// A number as people read it: `1,234,567`.
 pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
@@ -216,6 +237,7 @@ pub fn is_invisible(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use chrono::SecondsFormat;
     use proptest::prelude::*;
 
     use super::*;
@@ -276,6 +298,27 @@ mod tests {
             ("://", "://"),
         ] {
             assert_eq!(foreign(text), line, "{text}");
+        }
+    }
+
+    #[test]
+    fn moments_have_years_of_four_digits() {
+        for (text, read) in [
+            ("2026-11-01T09:30:00Z", Some("2026-11-01T09:30:00Z")),
+            ("2026-11-01T09:30:00+01:00", Some("2026-11-01T08:30:00Z")),
+            ("2026-11-01T09:30:00", Some("2026-11-01T09:30:00Z")),
+            ("9999-12-31T23:59:59Z", Some("9999-12-31T23:59:59Z")),
+            ("9999-12-31T23:59:59-23:59", None),
+            ("0000-01-01T00:00:00+00:01", None),
+            ("+262142-12-31T23:59:59Z", None),
+            ("+262142-12-31T23:59:59", None),
+            ("-262143-01-01T00:00:00", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let found =
+                moment(text).map(|moment| moment.to_rfc3339_opts(SecondsFormat::Secs, true));
+            assert_eq!(found.as_deref(), read, "{text}");
         }
     }
 

@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use reqwest::header::HeaderMap;
@@ -18,6 +19,9 @@ use super::{
     transport::{Transport, Wanted},
     wire,
 };
+
+/// How long a file of a few bytes may take.
+const DISK: Duration = Duration::from_secs(10);
 
 const NEW_TOKEN: Wanted = Wanted {
     what: "the new access token",
@@ -169,12 +173,14 @@ fn token_in(path: &Path) -> std::io::Result<Token> {
     Token::new(&text).map_err(std::io::Error::other)
 }
 
+/// What waits for a disk: a share that does not answer must not hold up the run for ever.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> std::io::Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|error| Err(std::io::Error::other(error)))
+    match tokio::time::timeout(DISK, tokio::task::spawn_blocking(work)).await {
+        Ok(done) => done.unwrap_or_else(|error| Err(std::io::Error::other(error))),
+        Err(late) => Err(std::io::Error::new(std::io::ErrorKind::TimedOut, late)),
+    }
 }
 
 fn without_exchange(outcome: Outcome<Token>) -> Answer<Token> {

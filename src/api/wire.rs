@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use url::Url;
@@ -11,7 +11,7 @@ use super::{DownloadUrl, LARGEST_PAGE, ListQuery, Listed};
 use crate::{
     request::{OrgId, ReportId, ReportType, Request},
     settings::Discover,
-    text::{foreign, holds_secret},
+    text::{foreign, holds_secret, moment},
 };
 
 /// Reads a JSON body; a byte order mark before it is tolerated. `None` for whatever is not a `T`.
@@ -265,13 +265,7 @@ impl FromStr for Moment {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        DateTime::parse_from_rfc3339(text)
-            .map(|moment| Moment(moment.to_utc()))
-            .or_else(|_| {
-                text.parse::<NaiveDateTime>()
-                    .map(|local| Moment(local.and_utc()))
-            })
-            .map_err(drop)
+        moment(text).map(Moment).ok_or(())
     }
 }
 

@@ -1,7 +1,6 @@
 //! What the disk means for a row's file.
 
 use std::{
-    fs::File,
     io::{self, Read},
     path::Path,
 };
@@ -14,7 +13,9 @@ use super::{
     subject::Subject,
     sums::{Sums, sum_up},
 };
-use crate::{inventory::Held, ledger::Row, settings::Totals, text::hexadecimal};
+use crate::{
+    inventory::Held, ledger::Row, settings::Totals, text::hexadecimal, whole_file::open_regular,
+};
 
 /// What became of the file that a row names.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ pub(super) fn look(row: &Row, folder: &Path, totals: Option<&Totals>) -> FileSta
     }
     let file = &collected.file;
     let cannot = |e: io::Error| FileState::Changed(format!("{file} cannot be read: {e}"));
-    let input = match File::open(folder.join(file)) {
+    let input = match open_regular(&folder.join(file)) {
         Ok(input) => input,
         Err(e) => match e.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {

@@ -20,7 +20,7 @@ use crate::{
     request::{OrgId, Period, ReportType},
     table::Table,
     text::one_line,
-    whole_file::NewFile,
+    whole_file::{NewFile, open_regular},
 };
 
 /// The columns that stand before those of the files.
@@ -191,7 +191,7 @@ pub fn set_aside(target: &Path, written: &[Combined]) -> Result<Vec<PathBuf>, Co
 
 /// Whether a file begins as combined files do.
 fn is_combined(file: &Path) -> bool {
-    let table = File::open(file).map(Table::open);
+    let table = open_regular(file).map(Table::open);
     table.is_ok_and(|table| {
         table.is_ok_and(|table| table.columns().starts_with(&LEADING.map(str::to_owned)))
     })
@@ -337,7 +337,7 @@ fn columns_of(part: &Part<'_>) -> Result<Vec<Column>, CombineError> {
 }
 
 fn open(part: &Part<'_>) -> Result<Table<File>, CombineError> {
-    let file = File::open(&part.file).map_err(|e| unreadable(part, e.into()))?;
+    let file = open_regular(&part.file).map_err(|e| unreadable(part, e.into()))?;
     Table::open(file).map_err(|e| unreadable(part, e))
 }
 

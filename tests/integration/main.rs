@@ -41,6 +41,8 @@ mod logging;
 mod main_job;
 mod merge;
 mod no_manifest;
+#[cfg(unix)]
+mod odd_files;
 mod outputs;
 mod pacing;
 mod page;
