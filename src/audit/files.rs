@@ -56,6 +56,8 @@ pub(super) fn look(row: &Row, folder: &Path, totals: Option<&Totals>) -> FileSta
     };
     let sums = match totals.map(|totals| sum_up(&mut input, totals)).transpose() {
         Ok(sums) => sums,
+        // Too wide or too long for a table, which says nothing of its bytes.
+        Err(e) if e.kind() == io::ErrorKind::InvalidData => Some(Err(e.to_string())),
         Err(e) => return cannot(e),
     };
     if let Err(e) = io::copy(&mut input, &mut io::sink()) {

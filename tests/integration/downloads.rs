@@ -24,7 +24,7 @@ fn whole() -> Reply {
 
 /// Ten bytes where the rest was asked for, and what they are said to be: `FIRST`, `TEN` (the last of them), `LAST` and
 /// `TOTAL` stand for numbers.
-fn ten_bytes(asked: &Asked, range: &str, more: &[&str]) -> Reply {
+fn ten_bytes(asked: &Asked, range: &str) -> Reply {
     let first = asked
         .header("range")
         .trim_start_matches("bytes=")
@@ -40,7 +40,6 @@ fn ten_bytes(asked: &Asked, range: &str, more: &[&str]) -> Reply {
         .replace("MORE", &(whole.len() + 1).to_string())
         .replace("END", &(first + 10).to_string());
     let mut headers = vec!["etag: \"1\"", "content-length: 10"];
-    headers.extend(more);
     let range = format!("content-range: {range}");
     if !range.ends_with(": ") {
         headers.push(&range);
@@ -83,7 +82,7 @@ fn collects(
 
 #[test]
 fn a_part_counts_only_where_it_is_the_rest_of_the_same_file() {
-    for range in [
+    let ranges = [
         "bytes FIRST-TEN/*",
         "bytes FIRST-LAST/*",
         "bytes FIRST-TEN/END",
@@ -95,24 +94,28 @@ fn a_part_counts_only_where_it_is_the_rest_of_the_same_file() {
         "bytes */TOTAL",
         "items FIRST-TEN/END",
         "",
-    ] {
-        collects(range, true, move |asked| {
-            let is_rest = !asked.header("range").is_empty();
-            match asked.before {
-                0 => Some(half()),
-                1 if is_rest => Some(ten_bytes(asked, range, &[])),
-                _ => None,
-            }
-        });
-        collects(range, false, move |asked| {
-            let is_rest = !asked.header("range").is_empty();
-            Some(if is_rest {
-                ten_bytes(asked, range, &[])
-            } else {
-                half()
-            })
-        });
-    }
+    ];
+    let is_rest = |asked: &Asked| !asked.header("range").is_empty();
+    std::thread::scope(|scope| {
+        for range in ranges {
+            scope.spawn(move || {
+                collects(range, true, move |asked| match asked.before {
+                    0 => Some(half()),
+                    1 if is_rest(asked) => Some(ten_bytes(asked, range)),
+                    _ => None,
+                });
+            });
+            scope.spawn(move || {
+                collects(range, false, move |asked| {
+                    Some(if is_rest(asked) {
+                        ten_bytes(asked, range)
+                    } else {
+                        half()
+                    })
+                });
+            });
+        }
+    });
 }
 
 #[test]
@@ -169,11 +172,7 @@ fn a_whole_that_is_no_whole_is_asked_for_again() {
             Box::new(part(416, "content-range: bytes */16670")),
         ),
     ] {
-        let again = table();
-        collects(name, true, move |asked| {
-            let _ = &again;
-            (asked.before == 0).then(&first)
-        });
+        collects(name, true, move |asked| (asked.before == 0).then(&first));
     }
     for (name, status, range) in [
         ("206 always", 206, "content-range: bytes 0-29/30"),
@@ -219,4 +218,47 @@ fn a_whole_in_place_of_the_rest_begins_again() {
         let length = format!("content-length: {}", table().len());
         (asked.before < 2).then(|| Reply::with(200, &[&length], &table()[..40]))
     });
+}
+
+/// What no table has takes memory without end: it is no report, and what came by force is not combined and summed.
+#[test]
+fn a_header_or_a_row_without_end_is_no_table() {
+    let wide = "x,".repeat(20_000) + "x\n";
+    let wider = "x,".repeat(5_000_000) + "x\n";
+    let long = format!("{}\n", "y".repeat(5_000_000));
+    let open_quote = format!("A,CONSUMPTION\n1,2\n1,\"{}", "2\n".repeat(3_000_000));
+    for (file, says) in [
+        (wide, "its header has 20,001 columns"),
+        (wider, "its header is longer than 1 MiB"),
+        (long, "its header is longer than 1 MiB"),
+        (open_quote, "row 2 is longer than 1 MiB"),
+    ] {
+        let length = format!("content-length: {}", file.len());
+        let server = Canned::new(move |asked, _| {
+            asked.is_file().then(|| Reply::with(200, &[&length], &file))
+        });
+        let audit = "audit:\n  totals: { column: CONSUMPTION }\n";
+        let jobs = partners(["a"], "USER, CUSTOMER", "2026-09");
+        let desk = Desk::with(&server.url, &format!("{jobs}{audit}"));
+        // As much address space as the program takes for a small file, and a little more.
+        let small = |command: crate::support::Monthend| command.after("ulimit -v 1000000");
+        let ended = small(desk.converge().args(["--collect", "--combine=all.csv"])).expect(1);
+        assert!(ended.stdout.contains("not collected"), "{ended}");
+        let line = desk.ledger().lines[0].clone();
+        assert!(line["report_error"].contains(says), "{line:?}");
+        let forced = [
+            "collect",
+            "m.yaml",
+            "--no-content-check",
+            "--combine=all.csv",
+        ];
+        let ended = small(desk.monthend(forced)).expect(1);
+        assert!(
+            ended.stderr.contains("cannot read") && ended.stderr.contains(&says[says.len() - 5..]),
+            "{ended}"
+        );
+        assert!(!desk.has("all.csv"), "{ended}");
+        let ended = small(desk.monthend(["audit", "m.yaml", "--format=json"])).expect(1);
+        assert!(ended.stdout.contains("totals_unknown"), "{ended}");
+    }
 }

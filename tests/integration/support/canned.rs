@@ -164,7 +164,8 @@ fn as_the_api(asked: &Asked, address: &str) -> Reply {
     if asked.is_create() {
         let body: Value = serde_json::from_str(&asked.body).unwrap();
         let org = body["subPartnerOrgId"].as_str().unwrap_or("own");
-        return Reply::json(200, &json!({ "id": format!("report-{org}") }));
+        let kind = body["type"].as_str().unwrap();
+        return Reply::json(200, &json!({ "id": format!("report-{kind}-{org}") }));
     }
     if asked.is_file() {
         let csv = "A,B\n1,2\n";
