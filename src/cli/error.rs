@@ -254,10 +254,7 @@ impl CliError {
                 console::annotate_problem(problem);
             }
             // Several lines each, with the text they are about.
-            error!(
-                "the manifest has errors:\n{}",
-                problems.render(console::is_colorful())
-            );
+            console::error_with_excerpt("the manifest has errors:", |color| problems.render(color));
         } else {
             error!("{}{}", self.text(), self.way_on(typed));
         }

@@ -6,7 +6,7 @@
 use std::{
     env,
     ffi::OsStr,
-    fs::{self, File, OpenOptions},
+    fs::{self, OpenOptions},
     io::{self, BufRead as _, BufReader, Read as _},
     path::{Path, PathBuf},
 };
@@ -19,7 +19,7 @@ use crate::{
     ledger::{Ledger, Lock, Row, is_header, is_place_of_rescued},
     manifest::Origin,
     settings::Settings,
-    whole_file::{NewFile, folder_of, is_device, make_folder},
+    whole_file::{NewFile, folder_of, is_device, make_folder, open_regular},
 };
 
 /// Variables that name a file of credentials.
@@ -329,7 +329,7 @@ pub(super) fn sandbox_state_of(ledger: &Path) -> PathBuf {
 /// Whether a file is one of the tool's by what is in it: the ledger of another month, say.
 fn owned_by_content(path: &Path) -> Option<&'static str> {
     const ENOUGH: u64 = 4096;
-    let file = File::open(path).ok()?;
+    let file = open_regular(path).ok()?;
     let mut line = Vec::new();
     let mut start = BufReader::new(file.take(ENOUGH));
     start.read_until(b'\n', &mut line).ok()?;
