@@ -3,7 +3,7 @@
 
 mod secrets;
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::{borrow::Cow, fmt::Write as _, path::Path};
 
 use chrono::{DateTime, Datelike as _, NaiveDateTime, Utc};
 use serde::{Deserialize as _, Deserializer};
@@ -178,6 +178,18 @@ pub fn harmless_json(json: &str) -> Cow<'_, str> {
     } else {
         json.into()
     }
+}
+
+/// A path as a command has to be given it: one that looks like an option (`-v.yaml`) is none with its folder.
+pub fn typed_path(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let folder = if text.starts_with('-') { "./" } else { "" };
+    format!("{folder}{text}")
+}
+
+/// As [`typed_path`], as a shell has to be given it.
+pub fn shell_path(path: &Path) -> String {
+    shell_word(&typed_path(path))
 }
 
 /// A word as a shell has to be given it.
