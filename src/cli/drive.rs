@@ -60,7 +60,11 @@ pub(super) async fn drive(
     } = agenda;
     let (held, readers) = (means.held, &means.outputs.readers);
     let written = held.write(&ledger).await;
-    written.inspect_err(|_| means.outputs.waiting(&ledger, selected))?;
+    let tried = written.and_then(|()| match work.is_empty() {
+        true => Ok(()),
+        false => Ok(held.file.try_folder()?),
+    });
+    tried.inspect_err(|_| means.outputs.waiting(&ledger, selected))?;
     let on_event = |event: &Event| readers.on_event(event);
     let setup = Setup {
         session: means.session,
@@ -178,6 +182,6 @@ pub(super) fn tell_end(
         error!("{}", stop_text(reason));
     }
     if means.outputs.format == SummaryFormat::Table {
-        console::say(&summary.text());
+        console::say(summary.text());
     }
 }

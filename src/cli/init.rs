@@ -42,7 +42,7 @@ pub(super) async fn init(args: &InitArgs) -> Result<Exit, CliError> {
             found.active.len()
         )
     });
-    console::say(&format!(
+    console::say(format!(
         "wrote {name}{found}; try it with: monthend run {} --sandbox\n",
         shell_word(&name)
     ));

@@ -53,9 +53,12 @@ impl Typed {
         }
     }
 
-    /// The same command.
+    /// The same command, but for what discards a wait: the next one may have to be kept.
     pub(super) fn again(&self) -> String {
-        format!("{} {}", self.program, self.arguments.join(" "))
+        let kept = self.arguments.iter().map(String::as_str);
+        let kept = kept.filter(|word| *word != "--forget-pause");
+        let words: Vec<&str> = std::iter::once(&*self.program).chain(kept).collect();
+        words.join(" ")
     }
 
     /// The same command, with relative periods counted from `day`.

@@ -101,6 +101,8 @@ pub(super) enum Attempted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answered {
     Forbidden,
+    /// By a page, in the API's place.
+    ByAPage,
     /// The server answered something else.
     Otherwise,
     /// There was no answer.
@@ -241,6 +243,7 @@ fn believe<A: Api>(
 fn answered(answer: &Answer<ReportId>) -> Answered {
     match (&answer.outcome, answer.notice.status) {
         (Outcome::Refused(Refusal::Forbidden, _), _) => Answered::Forbidden,
+        (Outcome::InDoubt(..), Some(_)) if answer.notice.is_foreign => Answered::ByAPage,
         (_, Some(_)) => Answered::Otherwise,
         (_, None) => Answered::NotAtAll,
     }

@@ -1,10 +1,6 @@
 //! What a run needs of the disk. Whatever is made to try it is gone at once.
 
-use std::{
-    fs::OpenOptions,
-    io::{self, Write as _},
-    path::Path,
-};
+use std::{fs::OpenOptions, io, path::Path};
 
 use chrono::Utc;
 
@@ -18,7 +14,7 @@ use crate::{
         target::{Target, real_ledger},
     },
     ledger::{Lock, read_file, refuse_mixing, refuse_second_name, refuse_unmerged},
-    whole_file::folder_of,
+    whole_file::{folder_of, refuse_mounted, try_folder},
 };
 
 /// What a row may take while a run goes on: its lines in the journal, and its line in the new file beside it.
@@ -74,18 +70,21 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
         (Some(_), Err(error)) => report.not_ok(
             missing(Subject::Ledger),
             format!("{name} cannot be written: {error}"),
-            "give yourself leave to write it",
+            match error.kind() {
+                io::ErrorKind::ResourceBusy => "", // the error says it
+                _ => "give yourself leave to write it",
+            },
         ),
     }
     let folder = folder_of(&path);
-    match try_file_in(folder) {
+    match try_folder(folder) {
         Ok(()) => report.ok(
             Subject::LedgerFolder,
             format!("{} can be written", folder.display()),
         ),
         Err(error) => report.not_ok(
             missing(Subject::LedgerFolder),
-            format!("{} cannot be written: {error}", folder.display()),
+            format!("{} cannot hold a ledger: {error}", folder.display()),
             "make it, or put the ledger elsewhere (--ledger)",
         ),
     }
@@ -110,7 +109,7 @@ pub(super) fn try_output(target: &Target, report: &mut Report) {
     let output = target.output(None, &target.ledger);
     let there = existing(&output);
     let tried = match there.is_dir() {
-        true => try_file_in(&there),
+        true => try_folder(&there),
         false => Err(io::ErrorKind::NotADirectory.into()),
     };
     if let Err(error) = target.refuse_output_as_for_real(None) {
@@ -164,16 +163,8 @@ pub(super) fn try_space(ledger: &Path, rows: usize, report: &mut Report) {
 
 /// A run appends to the file before it puts a new one in its place.
 fn appendable(path: &Path) -> io::Result<()> {
+    refuse_mounted(path)?;
     OpenOptions::new().append(true).open(path).map(drop)
-}
-
-fn try_file_in(folder: &Path) -> io::Result<()> {
-    let mut file = tempfile::Builder::new()
-        .prefix(".monthend.")
-        .tempfile_in(folder)?;
-    file.write_all(&[0; 4096])?;
-    file.as_file().sync_data()?;
-    file.close()
 }
 
 /// How many bytes this user may still write there.
