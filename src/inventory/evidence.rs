@@ -190,10 +190,7 @@ impl Evidence {
             && let Some(query) = common_query(&[request])
         {
             let listed = session.list(&query).await?;
-            let now = self.moment(session.now());
-            for report in &listed {
-                self.saw(report, now);
-            }
+            self.saw_all(&listed, session.now());
             let listed = listed.into_iter().find(|report| report.id == *id);
             found = listed.or(found);
         }
@@ -261,6 +258,15 @@ impl Evidence {
     /// Whether `token` has taken the place of another, and nothing was made with it yet that would tell whose it is.
     pub fn is_unproven(&self, token: Generation) -> bool {
         token > Generation::FIRST && !self.witnesses.borrow().contains_key(&token)
+    }
+
+    /// A list shows these now, when the wall clock shows `wall`. Gives this moment.
+    pub fn saw_all(&self, listed: &[Listed], wall: DateTime<Utc>) -> Moment {
+        let now = self.moment(wall);
+        for report in listed {
+            self.saw(report, now);
+        }
+        now
     }
 
     /// A report was seen at `at`, in a list or by itself. One that is surely ours tells more than others.
