@@ -1,7 +1,7 @@
 //! Text in its one form: foreign text made harmless (what a terminal, an editor or a ledger's cell must not get), numbers
 //! and hashes as they are written everywhere.
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::{borrow::Cow, fmt::Write as _, io};
 
 /// `text` on one line: control characters and white space of every kind become one blank, what cannot be seen but
 /// changes how the text around it looks is dropped. There is no blank at either end.
@@ -59,6 +59,27 @@ pub fn shell_word(word: &str) -> String {
     }
 }
 
+/// What the system says, for people; see [`without_details`].
+pub fn system_says(error: &io::Error) -> String {
+    without_details(&error.to_string())
+}
+
+/// `text` without the numbers of the system's errors (` (os error 30)`), and without the temporary names under which files
+/// are written first (` at path "…"`).
+pub fn without_details(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (begin, end) in [(" (os error ", ")"), (" at path \"", "\"")] {
+        while let Some(from) = text.find(begin) {
+            let inside = from + begin.len();
+            let Some(length) = text[inside..].find(end) else {
+                break;
+            };
+            text.replace_range(from..inside + length + end.len(), "");
+        }
+    }
+    text
+}
+
 /// Bytes as lower-case hexadecimal digits: how hashes are written.
 pub fn hexadecimal(bytes: &[u8]) -> String {
     let mut digits = String::with_capacity(2 * bytes.len());
@@ -112,6 +133,29 @@ mod tests {
         assert!(is_word("ROUTER_1"));
         for text in ["", "two words", "a\u{202e}b", "a\n"] {
             assert!(!is_word(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_system_says_has_no_number_and_no_temporary_name() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert_eq!(system_says(&full), full.to_string());
+        for (text, said) in [
+            (
+                "Read-only file system (os error 30)",
+                "Read-only file system",
+            ),
+            (
+                "Read-only file system (os error 30) at path \"/tmp/.monthend.x\"",
+                "Read-only file system",
+            ),
+            (
+                "a: No such file (os error 2), b: Denied (os error 13)",
+                "a: No such file, b: Denied",
+            ),
+            ("it is a folder (os error ", "it is a folder (os error "),
+        ] {
+            assert_eq!(system_says(&io::Error::other(text)), said);
         }
     }
 

@@ -3,6 +3,8 @@
 mod disk;
 mod server;
 
+pub(super) use server::limit_patience;
+
 use super::{
     args::{CheckArgs, CheckFormat},
     connection::credentials,
@@ -69,7 +71,7 @@ fn read(
     report.not_ok(
         (Subject::Manifest, Failure::Usage),
         format!("{name} cannot be used: see the errors on stderr"),
-        "mend it, then look at `monthend plan`",
+        "fix it, then run `monthend plan`",
     );
     let settings = Target::with_settings(&args.manifest, share);
     Ok(settings.ok().map(|target| (target.forgetful(), None)))
@@ -87,13 +89,13 @@ async fn ask(
         Err(error) => {
             let missing = (Subject::Credentials, Failure::Usage);
             report.not_ok(missing, error.text(), "");
-            server::unknown("there are no credentials to ask with", report);
+            server::unknown("not tested: no credentials", report);
             return Ok(0);
         }
     };
     report.ok(Subject::Credentials, "given");
     let Ok(ledger) = real_ledger(&target.ledger) else {
-        server::unknown("first the ledger has to be where it is said to be", report);
+        server::unknown("not tested: the ledger is not where it should be", report);
         return Ok(0);
     };
     server::limit_patience(&mut target.settings);

@@ -5,6 +5,7 @@ use super::{
     collection::Collection,
     connection::credentials,
     drive::drive,
+    dry_run::dry_run_of_collect,
     error::CliError,
     exit::Exit,
     finish::finish,
@@ -31,13 +32,16 @@ pub(super) async fn collect(
     let signals = Signals::listen();
     let selection = args.common.selection.selection()?;
     let target = Target::with_settings(&args.common.manifest, selection.partition)?;
+    if args.format.dry_run {
+        return dry_run_of_collect(args, &target, &selection);
+    }
     let told = Told {
         command: "collect",
         common: &args.common,
         selection: &selection,
         quiet,
         typed,
-        format: args.format.format(),
+        format: args.format.summary_format().ok_or(CliError::CsvOfSummary)?,
         as_of: None,
         does: Does::Collects,
         collects: Some(&args.collect),

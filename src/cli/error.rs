@@ -8,6 +8,7 @@ use super::{
     args::{MaxDropVariableError, PartitionArgsError, is_manifest},
     exit::Exit,
     guard::{GuardError, refusal},
+    room::Shortage,
     typed::Typed,
 };
 use crate::{
@@ -22,6 +23,8 @@ use crate::{
     sandbox::SandboxError,
     session::{DiscoveryError, ReadError},
     settings::{BaseUrlError, Discover},
+    text::{count, shell_word, without_details},
+    whole_file::{is_full, remedy},
 };
 
 /// Everything that ends a command before a run has begun.
@@ -77,6 +80,9 @@ pub(super) enum CliError {
     },
     #[error("the folder {} does not exist; make it, or put the ledger {} elsewhere", folder.display(), ledger.display())]
     NoFolder { ledger: PathBuf, folder: PathBuf },
+    /// The disk has less room than the ledger may need. Nothing was sent.
+    #[error("{shortage}; nothing was sent")]
+    NoRoom { shortage: Shortage },
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
     #[error("cannot read the sandbox configuration {}: {why}", path.display())]
@@ -115,9 +121,7 @@ pub(super) enum CliError {
 
 fn new_file(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::AlreadyExists => {
-            "it is there already, and `init` never writes over a file; name another".to_owned()
-        }
+        io::ErrorKind::AlreadyExists => "the file exists; choose another name".to_owned(),
         _ => refusal(error),
     }
 }
@@ -150,10 +154,10 @@ fn lines(errors: &[LedgerError]) -> String {
 fn of_ledger(error: &LedgerError) -> String {
     match error {
         LedgerError::NotALedger { path, .. } if is_manifest(path) => {
-            let path = path.display();
             format!(
-                "{path} is a manifest, and a ledger is wanted here (a .csv file); `monthend status {path}` says where its \
-                 ledger is"
+                "{} is a manifest; this needs a ledger (a .csv file). `monthend status {}` says where its ledger is",
+                path.display(),
+                shell_word(&path.to_string_lossy())
             )
         }
         error => chain(error),
@@ -210,7 +214,8 @@ impl CliError {
             | CliError::Ledgers(_)
             | CliError::Incomparable { .. }
             | CliError::TornLine { .. }
-            | CliError::NoFolder { .. } => Exit::Ledger,
+            | CliError::NoFolder { .. }
+            | CliError::NoRoom { .. } => Exit::Ledger,
             CliError::Discovery(_)
             | CliError::Audit(_)
             | CliError::Existing(_)
@@ -239,14 +244,22 @@ impl CliError {
         }
     }
 
-    /// What to type, where that depends on what was typed.
+    /// What to do, where that depends on what was typed.
     fn way_on(&self, typed: &Typed) -> String {
-        let CliError::Ledger(LedgerError::Missing(path)) = self else {
-            return String::new();
-        };
-        match typed.first_run(path) {
-            Some(run) => format!("; a run makes it:\n  {run}"),
-            None => "; is the path right?".to_owned(),
+        match self {
+            CliError::Ledger(LedgerError::Missing(path)) => match typed.first_run(path) {
+                Some(run) => format!("; a run makes it:\n  {run}"),
+                None => "; is the path right?".to_owned(),
+            },
+            CliError::NoRoom { .. } => format!(". Make room, then:\n  {}", typed.again()),
+            CliError::Ledger(LedgerError::Io { source, .. }) => match source.kind() {
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                    format!("; {}, or name another ledger (--ledger)", remedy(source))
+                }
+                _ if is_full(source) => format!("; make room, then:\n  {}", typed.again()),
+                _ => String::new(),
+            },
+            _ => String::new(),
         }
     }
 
@@ -259,7 +272,7 @@ impl CliError {
     }
 }
 
-/// An error with its causes, each said once: some errors name theirs already.
+/// An error with its causes, each said once: some errors name theirs already. What only the system needs is left out.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -270,7 +283,7 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         }
         source = cause.source();
     }
-    text
+    without_details(&text)
 }
 
 /// Why a run stopped, and what to do.
@@ -307,15 +320,13 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
             why.trim_end_matches('.')
         ),
         StopReason::TooManyFailures(failures) => format!(
-            "{failures} of the rows have failed, as many as --max-failures lets; nothing more was sent; once the causes are \
-             mended, run the same command again to continue"
+            "{} failed, which is the --max-failures limit; nothing more was sent",
+            count(*failures, "row")
         ),
         StopReason::Interrupted(_) => {
             "interrupted; run the same command again to continue".to_owned()
         }
-        StopReason::Output(why) => {
-            format!("{why}; make room, then continue with `monthend collect`")
-        }
+        StopReason::Output(trouble) => format!("{}; {}", trouble.why, trouble.remedy),
         StopReason::Ledger(error) => {
             format!("the ledger cannot be written: {error}; nothing more was sent")
         }

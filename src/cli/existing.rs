@@ -5,9 +5,15 @@ use std::collections::HashSet;
 use chrono::Utc;
 use tracing::info;
 
-use super::{args::SummaryFormat, error::CliError, exit::Exit, signals::Signals};
+use super::{
+    args::SummaryFormat,
+    error::CliError,
+    exit::Exit,
+    signals::Signals,
+    typed::{PERIODS, Typed, WHERE},
+};
 use crate::{
-    api::Api,
+    api::{Api, Listed},
     inventory::{Evidence, Existing, find_existing},
     ledger::{Place, State},
     output::{Readers, console, request_name},
@@ -19,7 +25,15 @@ use crate::{
     text::count,
 };
 
-/// Places of rows to be sent for which the server holds something, and what. Rows in doubt are not asked about here: they
+/// What the server holds for a row that is to be sent.
+pub(super) struct FoundReports {
+    place: Place,
+    existing: Existing,
+    /// What was seen of them, where it is not clear which is the row's.
+    seen: Vec<Listed>,
+}
+
+/// The rows to be sent for which the server holds something, and what. Rows in doubt are not asked about here: they
 /// are looked up before, by a stricter rule. A report may belong to any request of `plan` or the ledger that it fits,
 /// whatever is selected.
 pub(super) async fn find<A: Api>(
@@ -28,7 +42,7 @@ pub(super) async fn find<A: Api>(
     plan: &Plan,
     limits: &Limits,
     signals: &Signals,
-) -> Result<Vec<(Place, Existing)>, CliError> {
+) -> Result<Vec<FoundReports>, CliError> {
     let ledger = &agenda.ledger;
     let places = agenda.work.iter().copied();
     let places: Vec<Place> = places
@@ -51,23 +65,34 @@ pub(super) async fn find<A: Api>(
             ReadError::Failed(cause) => CliError::Existing(cause),
         })?,
     };
-    Ok(places
-        .into_iter()
-        .zip(found)
-        .filter(|(_, existing)| *existing != Existing::None)
-        .collect())
+    let found = places.into_iter().zip(found);
+    let found = found.filter(|(_, existing)| *existing != Existing::None);
+    let found = found.map(|(place, existing)| FoundReports {
+        place,
+        seen: match &existing {
+            Existing::Unclear(ids) => evidence.candidates(ids),
+            Existing::None | Existing::Newest(_) => Vec::new(),
+        },
+        existing,
+    });
+    Ok(found.collect())
 }
 
 /// `--existing stop`
-pub(super) fn tell(agenda: &Agenda, found: &[(Place, Existing)], format: SummaryFormat) -> Exit {
+pub(super) fn tell(
+    agenda: &Agenda,
+    found: &[FoundReports],
+    format: SummaryFormat,
+    typed: &Typed,
+) -> Exit {
     let mut text = format!(
         "the server already holds reports for {} of the {}; nothing was sent\n",
         found.len(),
         count(agenda.work.len(), "request")
     );
-    for (place, existing) in found {
-        let row = agenda.ledger.row(*place);
-        let ids = match existing {
+    for report in found {
+        let row = agenda.ledger.row(report.place);
+        let ids = match &report.existing {
             Existing::None => continue,
             Existing::Newest(id) => id.to_string(),
             Existing::Unclear(ids) => list(ids),
@@ -75,9 +100,10 @@ pub(super) fn tell(agenda: &Agenda, found: &[(Place, Existing)], format: Summary
         let request = request_name(row);
         text.push_str(&format!("{} {request}: {ids}\n", row.id()));
     }
-    text.push_str(
-        "`run --existing adopt` takes them; `run --existing ignore` makes others beside them\n",
-    );
+    let run = typed.next("run", &[&WHERE[..], &PERIODS].concat());
+    text.push_str(&format!(
+        "\nto take them:\n  {run} --existing adopt\n\nto create others all the same:\n  {run} --existing ignore\n"
+    ));
     match format {
         SummaryFormat::Table => console::say(&text),
         // Stdout is for the summary alone.
@@ -87,11 +113,11 @@ pub(super) fn tell(agenda: &Agenda, found: &[(Place, Existing)], format: Summary
 }
 
 /// `--existing adopt`
-pub(super) fn adopt(agenda: &mut Agenda, found: Vec<(Place, Existing)>, readers: &Readers) {
+pub(super) fn adopt(agenda: &mut Agenda, found: Vec<FoundReports>, readers: &Readers) {
     let (mut adopted, mut unclear) = (0, 0);
-    for (place, existing) in found {
-        let row = agenda.ledger.row(place).clone();
-        let mut row = match existing {
+    for report in found {
+        let row = agenda.ledger.row(report.place).clone();
+        let mut row = match report.existing {
             Existing::None => continue,
             Existing::Newest(id) => {
                 adopted += 1;
@@ -105,8 +131,11 @@ pub(super) fn adopt(agenda: &mut Agenda, found: Vec<(Place, Existing)>, readers:
         };
         let now = Utc::now();
         row.updated_at = Some(now);
+        if !report.seen.is_empty() {
+            readers.tell(EventKind::Candidates(row.id(), report.seen), now);
+        }
         readers.tell(EventKind::Existing(row.clone()), now);
-        agenda.ledger.replace(place, row);
+        agenda.ledger.replace(report.place, row);
     }
     // What is neither sent nor looked up any more: created, or for a person to decide.
     let ledger = &agenda.ledger;

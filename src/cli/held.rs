@@ -9,6 +9,7 @@ use super::{error::CliError, target::real_ledger};
 use crate::{
     ledger::{Ledger, LedgerFile, Lock, Pause},
     session::News,
+    text::system_says,
 };
 
 /// A ledger under its lock. Dropping it releases the lock, however the command ends.
@@ -85,6 +86,9 @@ impl Drop for HeldLedger {
 /// Notes a pause beside the ledger that is locked.
 pub(super) fn remember(lock: &mut Lock, pause: Pause) {
     if let Err(e) = lock.remember(pause) {
-        warn!("the pause could not be noted for the next run: {e}");
+        warn!(
+            "the pause could not be noted for the next run: {}",
+            system_says(&e)
+        );
     }
 }

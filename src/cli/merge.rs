@@ -17,7 +17,7 @@ use crate::{
     history,
     ledger::{Ledger, LedgerError, LedgerFile, Lock, Part, merge as unite, merged_name, real_path},
     output::console,
-    text::count,
+    text::{count, system_says},
     whole_file,
 };
 
@@ -38,7 +38,7 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
             Some(place.ok_or_else(|| {
                 let name = preferred.display();
                 CliError::Unresolvable(format!(
-                    "--prefer {name}: it is none of the ledgers to unite"
+                    "--prefer {name}: it is none of the ledgers to merge"
                 ))
             })?)
         }
@@ -190,8 +190,9 @@ fn unite_histories(parts: &[Named], output: &Path) {
         Ok(Some(united)) => united,
         Err((path, e)) => {
             warn!(
-                "the history {} cannot be read ({e}); no histories are united",
-                path.display()
+                "the history {} cannot be read ({}); no histories are merged",
+                path.display(),
+                system_says(&e)
             );
             return;
         }
@@ -199,7 +200,11 @@ fn unite_histories(parts: &[Named], output: &Path) {
     let place = history::beside(output);
     let is_there = std::fs::read(&place).is_ok_and(|there| there == united);
     if !is_there && let Err(e) = whole_file::replace(&place, &united) {
-        warn!("the history {} cannot be written ({e})", place.display());
+        warn!(
+            "the history {} cannot be written ({})",
+            place.display(),
+            system_says(&e)
+        );
     }
 }
 
@@ -209,6 +214,10 @@ fn put_away(rescued: &Path, merged: &Path) {
         return;
     }
     if let Err(e) = std::fs::rename(rescued, merged) {
-        warn!("{} could not be renamed: {e}", rescued.display());
+        warn!(
+            "{} could not be renamed: {}",
+            rescued.display(),
+            system_says(&e)
+        );
     }
 }

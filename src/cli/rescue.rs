@@ -11,10 +11,12 @@ use tracing::{error, warn};
 use crate::{
     ledger::{Ledger, Row, Saved, Tampered, save},
     runner::Unsaved,
+    text::{count, system_says},
 };
 
-/// Saves `ledger` beside its file where someone else touched that, or prints the rows that are missing in it.
-pub(super) fn rescue(path: &Path, ledger: &Ledger, unsaved: &Unsaved, now: DateTime<Utc>) {
+/// Saves `ledger` next to its file where someone else touched that, or prints the rows that are missing in it. Gives
+/// whether the next command may begin as things stand.
+pub(super) fn rescue(path: &Path, ledger: &Ledger, unsaved: &Unsaved, now: DateTime<Utc>) -> bool {
     let tampered = unsaved.error.get_ref().is_some_and(|e| e.is::<Tampered>());
     if tampered {
         let saved = save(path, &ledger.to_csv(), ledger, now);
@@ -27,16 +29,21 @@ pub(super) fn rescue(path: &Path, ledger: &Ledger, unsaved: &Unsaved, now: DateT
                 print(ledger, ledger.rows());
             }
         }
-        return;
+        return matches!(saved, Saved::Nothing | Saved::There);
     }
-    error!("{}: {}", path.display(), unsaved.error);
+    let (path, why) = (path.display(), system_says(&unsaved.error));
+    error!("{path}: {why}");
     if !unsaved.rows.is_empty() {
-        error!("these rows are not in the ledger; paste them at its end:");
+        error!(
+            "the last lines of {} are not in the ledger: the next run looks these rows up. For the record, they are:",
+            count(unsaved.rows.len(), "row")
+        );
         print(ledger, &unsaved.rows);
     }
+    true
 }
 
-/// Rows as they would stand in the file, on stderr as they are: they are meant to be pasted.
+/// Rows as they would stand in the file, on stderr as they are.
 fn print<'r>(ledger: &Ledger, rows: impl IntoIterator<Item = &'r Row>) {
     for row in rows {
         // If stderr is gone too, there is no place left.

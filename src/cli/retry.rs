@@ -5,7 +5,7 @@ use super::{
     collection::Collection,
     connection::credentials,
     drive::{drive, tell_work},
-    dry_run::dry_run,
+    dry_run::dry_run_of_retry,
     error::CliError,
     exit::Exit,
     finish::finish,
@@ -29,8 +29,8 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool, typed: &Typed) -> Resul
     let signals = Signals::listen();
     let selection = args.selection()?;
     let target = Target::with_settings(&args.common.manifest, selection.partition)?;
-    if args.dry_run {
-        return dry_run(args, &target, &selection);
+    if args.format.dry_run {
+        return dry_run_of_retry(args, &target, &selection);
     }
     let told = Told {
         command: "retry",
@@ -38,7 +38,7 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool, typed: &Typed) -> Resul
         selection: &selection,
         quiet,
         typed,
-        format: args.summary_format().ok_or(CliError::CsvOfSummary)?,
+        format: args.format.summary_format().ok_or(CliError::CsvOfSummary)?,
         as_of: None,
         does: Does::creates(args.and_collect.collect),
         collects: args.and_collect.if_wanted(),

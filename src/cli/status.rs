@@ -8,18 +8,21 @@ use super::{
     args::{PlanFormat, StatusArgs, SummaryFormat},
     error::CliError,
     exit::Exit,
+    resolve::is_set,
     results,
     target::{Then, ledger_of, real_ledger, tell_repairs},
+    typed::{LEDGER, Typed},
 };
 use crate::{
     history::{self, Read},
-    ledger::{Ledger, LedgerError, read_file, real_path, refuse_unmerged},
+    ledger::{Ledger, LedgerError, Row, read_file, real_path, refuse_unmerged},
     output::{LifeView, StatusView},
     request::RequestId,
+    text::system_says,
 };
 
 /// Counts a ledger's rows. Reads only, without the lock.
-pub(super) fn status(args: &StatusArgs) -> Result<Exit, CliError> {
+pub(super) fn status(args: &StatusArgs, typed: &Typed) -> Result<Exit, CliError> {
     let selection = args.selection()?;
     let path = ledger_of(args, selection.partition)?;
     let missing = || LedgerError::Missing(path.clone());
@@ -29,10 +32,24 @@ pub(super) fn status(args: &StatusArgs) -> Result<Exit, CliError> {
     if let Some(request_id) = args.history {
         return history(args, &path, request_id, &reading.ledger);
     }
-    let rows = selection.rows_of(&reading.ledger)?;
+    let rows: Vec<&Row> = selection.rows_of(&reading.ledger)?;
+    let has_doubts = rows.iter().any(|row| row.state.is_in_doubt());
     let view = StatusView::new(path.display().to_string(), rows);
     match args.format() {
-        PlanFormat::Table => results::table(&view.table())?,
+        PlanFormat::Table => {
+            let mut table = view.table();
+            if has_doubts {
+                let is_named = args.ledger.is_some() || is_set("MONTHEND_MANIFEST");
+                let resolve = match is_named {
+                    true => typed.next("resolve", &LEDGER),
+                    false => typed.with("resolve", [path.display().to_string()]),
+                };
+                table.push_str(&format!(
+                    "\nto see the rows in doubt with the candidates, and decide:\n  {resolve}\n"
+                ));
+            }
+            results::table(&table)?;
+        }
         PlanFormat::Csv => results::csv(view.csv())?,
         PlanFormat::Json => results::json(view.json())?,
     }
@@ -55,7 +72,11 @@ fn history(
     };
     let path = history::beside(&real_ledger(path)?);
     let known = history::read(&path).unwrap_or_else(|e| {
-        warn!("the history {} cannot be read ({e})", path.display());
+        warn!(
+            "the history {} cannot be read ({})",
+            path.display(),
+            system_says(&e)
+        );
         Read::default()
     });
     if known.unreadable > 0 {

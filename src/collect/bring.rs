@@ -15,10 +15,10 @@ use super::{
 };
 use crate::{
     api::{Api, DownloadUrl, Listed},
-    ledger::{Collected, JournalError, Place, Row},
-    runner::{Missing, Workbench},
+    ledger::{Collected, JournalError, Obstacle, Place, Row},
+    runner::{DiskTrouble, Missing, Workbench},
     session::{Halt, ReadError},
-    text::one_line,
+    text::{one_line, system_says},
     whole_file,
 };
 
@@ -60,7 +60,7 @@ pub(super) enum Brought {
     /// Nothing leaves any more.
     Halted(Halt),
     /// The disk takes nothing more.
-    Disk(String),
+    Disk(DiskTrouble),
     /// It was given up before anything was done.
     Left,
 }
@@ -69,7 +69,7 @@ pub(super) enum Brought {
 enum Reason {
     Says(String),
     Halted(Halt),
-    Disk(String),
+    Disk(DiskTrouble),
     Left,
 }
 
@@ -84,7 +84,11 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
             Ok(Some(found)) => found,
             Ok(None) => return (None, Ok(())),
             Err(error) => {
-                let why = format!("{} cannot be read: {error}", row.collected.file);
+                let why = format!(
+                    "{} cannot be read: {}",
+                    row.collected.file,
+                    system_says(&error)
+                );
                 return self.not(row, &why, Missing::Refused).await;
             }
         };
@@ -93,7 +97,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
                 return (None, Ok(()));
             }
             let why = format!(
-                "{} was changed on the disk and is left as it is; --force fetches it again",
+                "{} was changed on the disk; `monthend collect --force` replaces it with the server's report",
                 row.collected.file
             );
             return self.not(row, &why, Missing::Refused).await;
@@ -126,9 +130,11 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
             Ok(Some(report)) => report,
             Ok(None) if self.is_young(&row) => return (Brought::InProgress(None), Ok(())),
             Ok(None) => {
-                let why = "the server does not have this report any more; \
-                           `monthend resolve --resend --replace` has it made anew";
-                return settled(self.not(row, why, Missing::Refused).await);
+                let why = format!(
+                    "{}; `monthend resolve --resend --replace` recreates it",
+                    Obstacle::GONE
+                );
+                return settled(self.not(row, &why, Missing::Refused).await);
             }
             Err(Reason::Says(why)) => {
                 return settled(self.not(row, &why, Missing::Refused).await);
@@ -144,8 +150,8 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         if status == FAILED {
             let said = report.errors.as_deref().unwrap_or("it does not say why");
             let why = format!(
-                "the server could not make this report: {said}; \
-                 `monthend retry --recreate-failed` has it made anew"
+                "the server could not generate this report: {said}; \
+                 `monthend retry --recreate-failed` recreates it"
             );
             return settled(self.not(row, &why, Missing::Failed).await);
         }
@@ -232,9 +238,14 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
     async fn fetch(&self, row: &mut Row, url: DownloadUrl) -> Result<Content, Reason> {
         let place = self.names.place(row);
         let name = self.names.spelled(&place);
-        let disk = |error: io::Error| match files::is_full(&error) {
-            true => Reason::Disk(format!("{name} cannot be written: {error}")),
-            false => Reason::Says(format!("{name} cannot be written: {error}")),
+        let disk = |error: io::Error| {
+            let why = format!("{name} cannot be written: {}", system_says(&error));
+            if files::takes_nothing(&error) {
+                let remedy = whole_file::remedy(&error);
+                Reason::Disk(DiskTrouble { why, remedy })
+            } else {
+                Reason::Says(why)
+            }
         };
         let folder = place.parent().unwrap_or(Path::new(".")).to_owned();
         blocking(move || whole_file::make_folder(&folder))
@@ -277,7 +288,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
             Ok(Put::There) => {}
             Ok(Put::InTheWay) => {
                 return Err(Reason::Says(format!(
-                    "{name} is in the way: it is another file, and no row's; --force overwrites it"
+                    "{name} is in the way: no row has this file; `monthend collect --force` overwrites it"
                 )));
             }
             Err(error) => return Err(disk(error)),

@@ -38,6 +38,6 @@ pub use address::{Reach, Refused};
 pub use collector::{Setup, collect};
 pub use combine::{CombineError, Combined, Part, combine, combined_files};
 pub use content::{Content, Inspector, NotATable};
-pub use files::Overwrite;
+pub use files::{Overwrite, hash_of};
 pub use host::{Head, Host, HttpHost, Resume, Trouble};
 pub use names::{Names, is_collected_place};

@@ -12,5 +12,5 @@ mod unite;
 mod tests;
 
 pub use file::{Read, append, beside, read};
-pub use line::{Attempt, End, Line, Run, Selected, What, schema};
+pub use line::{Attempt, End, Line, Run, SeenReport, Selected, What, schema};
 pub use unite::unite;

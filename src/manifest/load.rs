@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     settings::Settings,
+    text::shell_word,
     yaml::{At, Mapping as _, Mistake, Node, Problems, Quoted, ReadError, Sink, Source, Tree},
 };
 
@@ -25,7 +26,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// There is no such file.
-    #[error("there is no manifest at {path}; `monthend init {path}` writes one", path = .0.display())]
+    #[error("there is no manifest at {}; `monthend init {}` writes one", .0.display(), shell_word(&.0.to_string_lossy()))]
     Missing(PathBuf),
     /// Another of the files that a run has to do with.
     #[error("{} is {}", path.display(), kind.instead(path))]
@@ -71,14 +72,15 @@ impl Table {
     }
 
     fn instead(self, path: &Path) -> String {
-        let path = path.display();
         match self {
             Table::Ledger => format!(
-                "a ledger, and a manifest is wanted here (a .yaml file); `monthend status {path}` shows the ledger"
+                "a ledger; this needs a manifest (a .yaml file). `monthend status {}` shows the ledger",
+                shell_word(&path.to_string_lossy())
             ),
             Table::Partners => format!(
-                "a partners file, and a manifest is wanted here (a .yaml file), which may name it: \
-                 sub_partners: [{{ file: {path} }}]"
+                "a partners file; this needs a manifest (a .yaml file), which may name it: \
+                 sub_partners: [{{ file: {} }}]",
+                path.display()
             ),
         }
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     causes::{Alike, Cause, causes, failed, uncollected},
-    words,
+    words, wrap,
 };
 use crate::ledger::{Row, State, neutralise};
 
@@ -244,12 +244,12 @@ impl StatusView {
             out.push_str("\nFAILED\n");
         }
         for [code, whom, said] in &self.concerned {
-            let said = words::cut(said, WIDTH - 2);
-            let _ = writeln!(out, "{code}  {whom}\n  {said}");
+            let said = wrap::wrapped(&format!("  {said}"), WIDTH);
+            let _ = writeln!(out, "{code}  {whom}\n{said}");
         }
         for [_, whom, said] in &self.uncollected {
-            let said = words::cut(said, WIDTH - 2);
-            let _ = writeln!(out, "\nCREATED AND NOT COLLECTED\n{whom}\n  {said}");
+            let said = wrap::wrapped(&format!("  {said}"), WIDTH);
+            let _ = writeln!(out, "\nCREATED AND NOT COLLECTED\n{whom}\n{said}");
         }
         let _ = writeln!(out, "\nledger {}", self.ledger);
         out

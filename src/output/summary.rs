@@ -6,7 +6,7 @@ use super::{
     causes::{Alike, Cause, causes, failed, failed_or_uncollected},
     color::Paint,
     console,
-    next::{Commands, next},
+    next::{Commands, Hint, hints},
     words, wrap,
 };
 use crate::{
@@ -34,6 +34,8 @@ pub struct Summary<'a> {
     pub elapsed: Duration,
     /// How to go on.
     pub commands: &'a Commands,
+    /// Whether the ledger on the disk needs no hand before the next command.
+    pub is_at_rest: bool,
 }
 
 /// How many causes are told, each on two or three lines.
@@ -52,12 +54,32 @@ impl Summary<'_> {
         let lines = self.lines(paint);
         let lines = lines.lines().map(|line| wrap::wrapped(line, width) + "\n");
         let mut out: String = lines.collect();
-        // Not broken: it is to be copied.
-        if let Some((why, command)) = next(self.finished, &self.selected, self.commands) {
-            let why = wrap::wrapped(&format!("{why}:"), width);
-            let _ = writeln!(out, "\n{why}\n  {}", paint.strong(&command));
+        for hint in self.hints() {
+            let why = wrap::wrapped(&format!("{}:", hint.why), width);
+            // Not broken: it is to be copied.
+            let _ = writeln!(out, "\n{why}\n  {}", paint.strong(&hint.command));
         }
         out
+    }
+
+    /// The commands to go on with, and those that show what has no room here.
+    fn hints(&self) -> Vec<Hint> {
+        let mut all = hints(
+            self.finished,
+            &self.selected,
+            self.commands,
+            self.is_at_rest,
+        );
+        if self.is_at_rest && !self.outside.is_empty() {
+            all.push(Hint::new(
+                "to send what is left alone",
+                &self.commands.retry_all,
+            ));
+        }
+        if self.causes().len() > CAUSES {
+            all.push(Hint::new("to see all causes", &self.commands.status));
+        }
+        all
     }
 
     fn lines(&self, paint: Paint) -> String {
@@ -73,7 +95,7 @@ impl Summary<'_> {
             let _ = writeln!(
                 out,
                 "{}",
-                paint.strong("SANDBOX: a rehearsal; no real reports were made")
+                paint.strong("SANDBOX: a rehearsal; no real reports were created")
             );
         }
         out
@@ -121,19 +143,21 @@ impl Summary<'_> {
         }
     }
 
-    fn failures(&self, paint: Paint) -> String {
-        let counts = &self.finished.counts;
-        let cause = match counts.uncollected {
+    fn causes(&self) -> Vec<Cause<'_>> {
+        let cause = match self.finished.counts.uncollected {
             0 => failed,
             _ => failed_or_uncollected,
         };
-        let causes = causes(self.selected.iter().copied(), Alike::Code, cause);
+        causes(self.selected.iter().copied(), Alike::Code, cause)
+    }
+
+    fn failures(&self, paint: Paint) -> String {
+        let causes = self.causes();
         let mut out = String::new();
         for cause in causes.iter().take(CAUSES) {
             let room = WIDTH.saturating_sub(words::width(cause.code) + 4);
             let _ = writeln!(out, "  {}  {}", paint.bad(cause.code), cause.whom(room));
-            let said = words::cut(&cause.said(), WIDTH - 4);
-            let _ = writeln!(out, "    {said}");
+            let _ = writeln!(out, "    {}", cause.said());
             if let Some(advice) = cause.advice().filter(|_| !self.is_rehearsal) {
                 let _ = writeln!(out, "    to do: {advice}");
             }
@@ -143,10 +167,9 @@ impl Summary<'_> {
             let requests: usize = more.iter().map(|cause| cause.rows.len()).sum();
             let _ = writeln!(
                 out,
-                "  and {} with {}: {}",
+                "  and {} with {}",
                 words::count(more.len(), "other cause"),
                 words::count(requests, "request"),
-                self.commands.status
             );
         }
         out
@@ -158,7 +181,7 @@ impl Summary<'_> {
         }
         let named = self.outside.iter().map(|row| words::name(row)).collect();
         format!(
-            "left alone: {} not in today's plan: {}\n  (`monthend retry` sends them)\n",
+            "left alone: {} not in today's plan: {}\n",
             words::count(self.outside.len(), "unfinished row"),
             words::listed(named, WIDTH - 60),
         )

@@ -3,24 +3,24 @@
 use std::{
     fs::OpenOptions,
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use chrono::Utc;
 
 use crate::{
     check::{Failure, Report, Subject},
-    cli::target::{Target, real_ledger},
+    cli::{
+        guard::refusal,
+        room::{Room, existing, room_for, size},
+        target::{Target, real_ledger},
+    },
     ledger::{Lock, read_file, refuse_mixing, refuse_unmerged},
+    text::system_says,
     whole_file::folder_of,
 };
 
-/// What a row may take while a run goes on: its lines in the journal, and its line in the new file beside it.
-const BYTES_OF_A_ROW: u64 = 4096;
-/// For all that has no rows.
-const BYTES_BESIDE: u64 = 64 << 10;
-
-/// Tries the ledger: the file, its folder, its lock, and rescued ones beside it. Gives the number of its rows.
+/// Tries the ledger: the file, its folder, its lock, and rescued ones next to it. Gives the number of its rows.
 pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
     let missing = |subject| (subject, Failure::Ledger);
     let name = target.ledger.display();
@@ -52,8 +52,8 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
         (Some(_), Ok(())) => report.ok(Subject::Ledger, format!("{name}, rows: {rows}")),
         (Some(_), Err(error)) => report.not_ok(
             missing(Subject::Ledger),
-            format!("{name} cannot be written: {error}"),
-            "give yourself leave to write it",
+            format!("{name} cannot be written: {}", system_says(&error)),
+            "give yourself the right to write it, or name another ledger (--ledger)",
         ),
     }
     let folder = folder_of(&path);
@@ -64,8 +64,17 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
         ),
         Err(error) => report.not_ok(
             missing(Subject::LedgerFolder),
-            format!("{} cannot be written: {error}", folder.display()),
-            "make it, or put the ledger elsewhere (--ledger)",
+            format!(
+                "{} cannot be written: {}",
+                folder.display(),
+                refusal(&error)
+            ),
+            match folder.exists() {
+                true => {
+                    "give yourself the right to write there, or put the ledger elsewhere (--ledger)"
+                }
+                false => "make it, or put the ledger elsewhere (--ledger)",
+            },
         ),
     }
     match Lock::peek_holder(&path, Utc::now()) {
@@ -73,12 +82,12 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
         Some(holder) => report.not_ok(
             missing(Subject::Lock),
             format!("the ledger is in use by {holder}"),
-            "wait for it to end",
+            "wait until it has ended",
         ),
     }
     let ledger = reading.as_ref().map(|reading| &reading.ledger);
     match refuse_unmerged(&path, ledger) {
-        Ok(()) => report.ok(Subject::Rescued, "none waits to be united"),
+        Ok(()) => report.ok(Subject::Rescued, "none to merge"),
         Err(error) => report.not_ok(missing(Subject::Rescued), error.to_string(), ""),
     }
     rows
@@ -102,8 +111,8 @@ pub(super) fn try_output(target: &Target, report: &mut Report) {
         Ok(()) => report.ok(Subject::Output, format!("{} can be made", output.display())),
         Err(error) => report.not_ok(
             (Subject::Output, Failure::Usage),
-            format!("{} cannot be written: {error}", there.display()),
-            "name another folder in collect.output or --output",
+            format!("{} cannot be written: {}", there.display(), refusal(&error)),
+            "give yourself the right to write there, or name another folder in collect.output or --output",
         ),
     }
 }
@@ -111,28 +120,21 @@ pub(super) fn try_output(target: &Target, report: &mut Report) {
 /// Whether there is room for the lines of so many rows.
 pub(super) fn try_space(ledger: &Path, rows: usize, report: &mut Report) {
     let path = real_ledger(ledger).unwrap_or_else(|_| ledger.to_owned());
-    let needed = BYTES_BESIDE + BYTES_OF_A_ROW * rows as u64;
-    let folder = folder_of(&path);
-    match available(&existing(folder)) {
-        Some(free) if free < needed => report.not_ok(
+    match room_for(&path, rows) {
+        Room::Short(shortage) => report.not_ok(
             (Subject::DiskSpace, Failure::Ledger),
-            format!(
-                "{} left in {}, and the ledger may need {}",
-                size(free),
-                folder.display(),
-                size(needed)
-            ),
+            shortage.to_string(),
             "make room",
         ),
-        Some(free) => report.ok(
+        Room::Enough { free, needed } => report.ok(
             Subject::DiskSpace,
             format!(
-                "{} left; the ledger needs at most {}, and files to collect as much as they are large",
+                "{} left; the ledger needs at most {}, plus the size of the report files",
                 size(free),
                 size(needed)
             ),
         ),
-        None => report.unknown(Subject::DiskSpace, "the system does not tell", ""),
+        Room::Unknown => report.unknown(Subject::DiskSpace, "the system does not tell", ""),
     }
 }
 
@@ -148,58 +150,4 @@ fn try_file_in(folder: &Path) -> io::Result<()> {
     file.write_all(&[0; 4096])?;
     file.as_file().sync_data()?;
     file.close()
-}
-
-/// `path`, or the nearest above it that is there.
-fn existing(path: &Path) -> PathBuf {
-    let above = path
-        .ancestors()
-        .filter(|above| !above.as_os_str().is_empty());
-    let mut there = above.filter(|above| above.exists());
-    there
-        .next()
-        .map_or_else(|| PathBuf::from("."), Path::to_owned)
-}
-
-/// How many bytes this user may still write there.
-#[cfg(unix)]
-fn available(folder: &Path) -> Option<u64> {
-    let space = rustix::fs::statvfs(folder).ok()?;
-    // Some network file systems tell nothing and say 0 of 0.
-    (space.f_blocks > 0).then(|| space.f_bavail.saturating_mul(space.f_frsize))
-}
-
-#[cfg(not(unix))]
-fn available(_: &Path) -> Option<u64> {
-    None
-}
-
-/// `340 KiB`, `12 MiB`, `3 GiB`: rounded down.
-fn size(bytes: u64) -> String {
-    let units = ["KiB", "MiB", "GiB", "TiB"];
-    let (mut count, mut unit) = (bytes / 1024, units[0]);
-    for larger in &units[1..] {
-        if count < 10 * 1024 {
-            break;
-        }
-        (count, unit) = (count / 1024, larger);
-    }
-    format!("{count} {unit}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_read_well() {
-        for (bytes, text) in [
-            (0, "0 KiB"),
-            (348_160, "340 KiB"),
-            (12 << 20, "12 MiB"),
-            (3 << 40, "3072 GiB"),
-        ] {
-            assert_eq!(size(bytes), text);
-        }
-    }
 }
