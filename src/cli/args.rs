@@ -176,9 +176,10 @@ pub(super) struct RunArgs {
     pub(super) calendar: CalendarArgs,
 
     /// For a lost ledger: what to do about reports that the server already has for requests that this ledger has
-    /// not sent
-    #[arg(long, env = "MONTHEND_EXISTING", value_enum, value_name = "WHAT", default_value_t = OnExisting::Ignore)]
-    pub(super) existing: OnExisting,
+    /// not sent. Without it, none are looked for, and a ledger that is gone while its history or its files are still
+    /// there stops the run
+    #[arg(long, env = "MONTHEND_EXISTING", value_enum, value_name = "WHAT")]
+    pub(super) existing: Option<OnExisting>,
 
     #[command(flatten)]
     pub(super) format: WorkFormatArgs,
@@ -248,11 +249,10 @@ pub(super) struct CollectCommandArgs {
     #[command(flatten)]
     pub(super) format: WorkFormatArgs,
 
-    // As for `retry`.
-    #[arg(long = "as-of", hide = true)]
-    _as_of: Option<String>,
-    #[arg(long = "no-date-check", hide = true)]
-    _no_date_check: bool,
+    // For --combine, which takes the rows that `run` would. Accepted without it, for scripts that give every command the
+    // same options.
+    #[command(flatten)]
+    pub(super) calendar: CalendarArgs,
 }
 
 impl RetryArgs {
@@ -283,11 +283,9 @@ pub(super) struct RetryArgs {
     #[command(flatten)]
     pub(super) and_collect: AndCollectArgs,
 
-    // Rows have their dates. Accepted all the same, for scripts that give every command the same options.
-    #[arg(long = "as-of", hide = true)]
-    _as_of: Option<String>,
-    #[arg(long = "no-date-check", hide = true)]
-    _no_date_check: bool,
+    // As for `collect`: rows have their dates.
+    #[command(flatten)]
+    pub(super) calendar: CalendarArgs,
 }
 
 /// What `run` and `retry` have in common.

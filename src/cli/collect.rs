@@ -8,16 +8,18 @@ use super::{
     dry_run::dry_run_of_collect,
     error::CliError,
     exit::Exit,
-    finish::finish,
+    finish::{Ended, finish},
     held::HeldLedger,
     outputs::{Does, Outputs, Told},
     signals::Signals,
     target::{Target, Then, real_ledger, repairs, tell},
+    to_combine,
     typed::Typed,
     work::{Door, Means},
 };
 use crate::{
     ledger::LedgerError,
+    manifest::Manifest,
     plan::{Agenda, Selection},
     runner::Creates,
 };
@@ -31,7 +33,9 @@ pub(super) async fn collect(
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
     let selection = args.common.selection.selection()?;
-    let target = Target::with_settings(&args.common.manifest, selection.partition)?;
+    let how = Some(&args.collect);
+    let (target, manifest) =
+        to_combine::target(&args.common.manifest, &args.calendar, how, &selection)?;
     if args.format.dry_run {
         return dry_run_of_collect(args, &target, &selection);
     }
@@ -42,19 +46,21 @@ pub(super) async fn collect(
         quiet,
         typed,
         format: args.format.summary_format().ok_or(CliError::CsvOfSummary)?,
-        as_of: None,
+        as_of: manifest.as_ref().map(|_| args.calendar.as_of()),
+        is_relative: manifest.as_ref().is_some_and(|it| it.is_relative),
         does: Does::Collects,
         collects: Some(&args.collect),
     };
     let outputs = Outputs::prepare(&told, &target)?;
-    let result = fetch(args, target, &selection, &signals, &outputs).await;
+    let asked = (manifest.as_ref(), &selection);
+    let result = fetch(args, target, asked, &signals, &outputs).await;
     outputs.end(result)
 }
 
 async fn fetch(
     args: &CollectCommandArgs,
     mut target: Target,
-    selection: &Selection,
+    (manifest, selection): (Option<&Manifest>, &Selection),
     signals: &Signals,
     outputs: &Outputs,
 ) -> Result<Exit, CliError> {
@@ -86,20 +92,20 @@ async fn fetch(
     let work = async |means: &Means<'_>| {
         // The work.
         tell(&repairs);
+        let to_combine =
+            to_combine::requests(means.session, manifest, selection, &ledger, signals).await?;
         let rows = (ledger.len(), &selected);
         let agenda = Agenda::to_collect(ledger);
         let finished = drive(agenda, Creates::None, rows, Some(&collection), means).await?;
 
         // The words.
-        let exit = Exit::of_collecting(&finished);
-        finish(
+        let ended = Ended {
+            exit: Exit::of_collecting(&finished),
             finished,
-            exit,
-            means,
             selected,
-            |_| false,
-            Some(&collection),
-        )
+            to_combine,
+        };
+        finish(ended, means, |_| false, Some(&collection))
     };
     door.open(work).await
 }

@@ -10,11 +10,12 @@ use tracing::{info, warn};
 use super::{args::CollectArgs, error::CliError, held::HeldLedger, target::Target};
 use crate::{
     api::HttpApi,
-    collect::{self, HttpHost, Overwrite, Part, combine},
-    ledger::{FileDisk, Row, State},
+    collect::{self, HttpHost, Overwrite, Part, combine, set_aside, set_aside_name},
+    ledger::{FileDisk, Ledger, Row, State},
     request::RequestIds,
     runner::{self, Finished, Workbench},
     settings::Settings,
+    text::count,
 };
 
 /// How files are collected, and where to.
@@ -92,41 +93,63 @@ impl Collection {
         .await
     }
 
-    /// Writes what `--combine` asks for, of all collected files of the selection; nothing after a run that stopped early.
+    /// Writes what `--combine` asks for, of the collected files of `requests`; nothing after a run that stopped early. A file
+    /// of an earlier run is not left in the place of one that is not written.
     ///
     /// # Errors
     /// A file cannot be read or written.
     pub(super) fn combine(
         &self,
         finished: &Finished,
-        selected: &RequestIds,
+        requests: &RequestIds,
     ) -> Result<(), CliError> {
         let Some(target) = &self.combined else {
             return Ok(());
         };
-        if finished.stop.is_some() || finished.unsaved.is_some() {
-            return Ok(());
+        let is_over = finished.stop.is_none() && finished.unsaved.is_none();
+        let parts = if is_over {
+            self.parts(&finished.ledger, requests)
+        } else {
+            Vec::new()
+        };
+        let combined = combine(target, &parts)?;
+        for file in &combined {
+            file.notes().iter().for_each(|note| warn!("{note}"));
+            info!("{file}");
         }
+        let earlier = set_aside(target, &combined)?;
+        let name = target.display();
+        match (parts.len(), requests.len() - parts.len()) {
+            _ if !is_over => warn!("the command stopped early, so {name} is not written"),
+            (0, _) => warn!("no file is collected, so {name} is not written"),
+            (_, 0) => {}
+            (_, missing) => {
+                let all = count(requests.len(), "report");
+                warn!("{name} is incomplete: {missing} of {all} are missing");
+            }
+        }
+        for file in earlier {
+            let (file, old) = (file.display(), set_aside_name(&file));
+            warn!(
+                "{file} was from an earlier run; it is now {}",
+                old.display()
+            );
+        }
+        Ok(())
+    }
+
+    fn parts<'l>(&self, ledger: &'l Ledger, requests: &RequestIds) -> Vec<Part<'l>> {
         let is_collected = |row: &&Row| {
             let collected = &row.collected;
-            selected.contains(&row.key())
+            requests.contains(&row.key())
                 && matches!(row.state, State::Created(_))
                 && !collected.file.is_empty()
                 && collected.error.is_empty()
         };
-        let parts: Vec<Part<'_>> = (finished.ledger.rows().filter(is_collected))
-            .map(|row| Part {
-                row,
-                file: self.ledger_folder.join(&row.collected.file),
-            })
-            .collect();
-        if parts.is_empty() {
-            warn!("no file is collected, so there is nothing to combine");
-        }
-        for combined in combine(target, &parts)? {
-            combined.notes().iter().for_each(|note| warn!("{note}"));
-            info!("{combined}");
-        }
-        Ok(())
+        let part = |row: &'l Row| Part {
+            row,
+            file: self.ledger_folder.join(&row.collected.file),
+        };
+        ledger.rows().filter(is_collected).map(part).collect()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use chrono::Utc;
+use chrono::{NaiveDate, Utc};
 use tokio::time::interval;
 use tracing::{error, info, warn};
 
@@ -133,10 +133,14 @@ async fn ticking<T>(readers: &Readers, work: impl Future<Output = T>) -> T {
     }
 }
 
-/// How to go on, by what was typed.
-pub(super) fn commands(target: &Target, typed: &Typed) -> Commands {
+/// How to go on, by what was typed. `day`: what `--combine` counts relative periods from.
+pub(super) fn commands(target: &Target, typed: &Typed, day: Option<NaiveDate>) -> Commands {
     let ledger = target.ledger.display().to_string();
-    let retry = typed.next("retry", &WHERE);
+    let with_day = |command: String| match day {
+        Some(day) => format!("{command} --as-of {day}"),
+        None => command,
+    };
+    let retry = with_day(typed.next("retry", &WHERE));
     let is_fixed = !target.is_beside() || typed.has("sandbox_mended");
     Commands {
         again: typed.again(),
@@ -147,7 +151,7 @@ pub(super) fn commands(target: &Target, typed: &Typed) -> Commands {
         },
         retry,
         retry_all: typed.next("retry", &LEDGER),
-        collect: typed.next("collect", &WHERE),
+        collect: with_day(typed.next("collect", &WHERE)),
         status: typed.with("status", [ledger]),
         resolve: typed.next("resolve", &WHERE),
         // A variable that makes a rehearsal of every command would make one of this, too.
@@ -157,8 +161,9 @@ pub(super) fn commands(target: &Target, typed: &Typed) -> Commands {
 
 /// [`commands`] for rows that are not as they were when the command was typed: `--cause` names what they failed with then,
 /// and a real server has none of the sandbox's sub-partners.
-fn commands_for(target: &Target, typed: &Typed, rows: &[&Row]) -> Commands {
-    let mut commands = commands(target, typed);
+fn commands_for(means: &Means<'_>, rows: &[&Row]) -> Commands {
+    let (target, typed) = (means.target, &means.outputs.typed);
+    let mut commands = commands(target, typed, means.outputs.day_to_combine);
     let is_unfinished =
         |row: &&&Row| !matches!(row.state, State::Created(_) | State::InDoubt { .. });
     let codes = rows.iter().filter(is_unfinished);
@@ -206,7 +211,7 @@ pub(super) fn tell_end(
         selected.contains(&row.key()) && (means.outputs.does != Does::Collects || is_created)
     };
     let selected: Vec<&Row> = rows().filter(is_told).collect();
-    let commands = commands_for(means.target, &means.outputs.typed, &selected);
+    let commands = commands_for(means, &selected);
     let is_at_rest = (finished.unsaved.as_ref())
         .is_none_or(|unsaved| rescue(&means.held.file.path, &finished.ledger, unsaved, Utc::now()));
     let summary = Summary {

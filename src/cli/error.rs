@@ -7,6 +7,7 @@ use tracing::error;
 use super::{
     args::{MaxDropVariableError, PartitionArgsError, is_manifest},
     exit::Exit,
+    gone::{Trace, trace_of},
     guard::{GuardError, refusal},
     room::Shortage,
     typed::Typed,
@@ -70,6 +71,9 @@ pub(super) enum CliError {
     Client(#[from] HttpApiError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// What it led to is still there.
+    #[error("there is no ledger at {}, but {trace}: it was moved, renamed or lost; nothing was sent", ledger.display())]
+    Gone { ledger: PathBuf, trace: Trace },
     /// Several ledgers at once.
     #[error("{}", lines(.0))]
     Ledgers(Vec<LedgerError>),
@@ -210,6 +214,7 @@ impl CliError {
             | CliError::Csv(CsvError::StartsCommand(_))
             | CliError::Nobody(_) => Exit::Usage,
             CliError::Ledger(_)
+            | CliError::Gone { .. }
             | CliError::Combine(CombineError::Write { .. })
             | CliError::Ledgers(_)
             | CliError::Incomparable { .. }
@@ -246,11 +251,22 @@ impl CliError {
 
     /// What to do, where that depends on what was typed.
     fn way_on(&self, typed: &Typed) -> String {
+        let adopt = |run: &str| {
+            format!(
+                "; put it back, or name it with --ledger. If it is lost, this takes the reports that the server has (--existing \
+                 ignore creates all of them again):\n  {run} --existing adopt"
+            )
+        };
         match self {
-            CliError::Ledger(LedgerError::Missing(path)) => match typed.first_run(path) {
-                Some(run) => format!("; a run makes it:\n  {run}"),
-                None => "; is the path right?".to_owned(),
-            },
+            CliError::Gone { .. } => adopt(&typed.again()),
+            CliError::Ledger(LedgerError::Missing(path)) => {
+                match (typed.first_run(path), trace_of(path)) {
+                    (None, None) => "; is the path right?".to_owned(),
+                    (None, Some(trace)) => format!(", but {trace}: put the ledger back"),
+                    (Some(run), None) => format!("; a run creates it:\n  {run}"),
+                    (Some(run), Some(trace)) => format!(", but {trace}{}", adopt(&run)),
+                }
+            }
             CliError::NoRoom { .. } => format!(". Make room, then:\n  {}", typed.again()),
             CliError::Ledger(LedgerError::Io { source, .. }) => match source.kind() {
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {

@@ -1,6 +1,6 @@
 //! `run --existing`: reports that the server already holds.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, path::Path};
 
 use chrono::Utc;
 use tracing::info;
@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     api::{Api, Listed},
+    history,
     inventory::{Evidence, Existing, find_existing},
     ledger::{Place, State},
     output::{Readers, console, request_name},
@@ -60,10 +61,7 @@ pub(super) async fn find<A: Api>(
     let found = tokio::select! {
         biased;
         signal = signals.caught() => return Err(CliError::Interrupted(signal)),
-        found = find_existing(session, &evidence, &asked, &all, is_taken, concurrency) => found.map_err(|e| match e {
-            ReadError::Halted(halt) => CliError::Stopped(halt.into()),
-            ReadError::Failed(cause) => CliError::Existing(cause),
-        })?,
+        found = find_existing(session, &evidence, &asked, &all, is_taken, concurrency) => found.map_err(refused)?,
     };
     let found = places.into_iter().zip(found);
     let found = found.filter(|(_, existing)| *existing != Existing::None);
@@ -76,6 +74,48 @@ pub(super) async fn find<A: Api>(
         existing,
     });
     Ok(found.collect())
+}
+
+/// The history next to a lost ledger says which report a request had: where lists leave that open, and where they show a
+/// newer one too. It counts only for reports that the server still has.
+pub(super) async fn prefer_known<A: Api>(
+    session: &Session<'_, A>,
+    agenda: &Agenda,
+    found: &mut [FoundReports],
+    history: &Path,
+) -> Result<(), CliError> {
+    let read = history::read(history).unwrap_or_default(); // it is never needed
+    let reports = history::reports_by_request(&read.lines);
+    for FoundReports {
+        place, existing, ..
+    } in found
+    {
+        let row = agenda.ledger.row(*place);
+        let known = reports.get(row.id().to_string().as_str());
+        let Some(known) = known.and_then(|id| id.parse::<ReportId>().ok()) else {
+            continue;
+        };
+        let is_there = match existing {
+            Existing::None => continue,
+            Existing::Newest(id) if *id == known => continue,
+            Existing::Unclear(ids) => ids.contains(&known),
+            Existing::Newest(_) => {
+                let listed = session.get(&known).await.map_err(refused)?;
+                listed.is_some_and(|report| report.can_answer(row.request()))
+            }
+        };
+        if is_there {
+            *existing = Existing::Newest(known);
+        }
+    }
+    Ok(())
+}
+
+fn refused(error: ReadError) -> CliError {
+    match error {
+        ReadError::Halted(halt) => CliError::Stopped(halt.into()),
+        ReadError::Failed(cause) => CliError::Existing(cause),
+    }
 }
 
 /// `--existing stop`

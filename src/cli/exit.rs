@@ -54,10 +54,11 @@ impl Exit {
             console::complain(&text);
             return Exit::Usage;
         }
+        let printed = said.print();
         if let Some(name) = environment::variable_of(&Cli::command(), said) {
-            console::complain(&format!("the variable {name}: "));
+            console::complain(&format!("The value comes from the variable {name}.\n"));
         }
-        match said.print() {
+        match printed {
             _ if said.use_stderr() => Exit::Usage,
             Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Exit::Fault,
             Ok(()) | Err(_) => Exit::Success,

@@ -3,20 +3,29 @@
 use super::{collection::Collection, drive::tell_end, error::CliError, exit::Exit, work::Means};
 use crate::{ledger::Row, request::RequestIds, runner::Finished};
 
+/// How the work ended.
+pub(super) struct Ended {
+    pub(super) finished: Finished,
+    pub(super) exit: Exit,
+    pub(super) selected: RequestIds,
+    /// The requests whose files are combined; none: the selected ones.
+    pub(super) to_combine: Option<RequestIds>,
+}
+
 /// The end of the work: the words, the files that are made of all files, and what the outputs are told.
 ///
 /// # Errors
 /// Files cannot be combined.
 pub(super) fn finish(
-    finished: Finished,
-    exit: Exit,
+    ended: Ended,
     means: &Means<'_>,
-    selected: RequestIds,
     is_outside: impl Fn(&Row) -> bool,
     collection: Option<&Collection>,
 ) -> Result<Exit, CliError> {
+    let (finished, selected) = (ended.finished, ended.selected);
     tell_end(&finished, means, &selected, is_outside);
-    let combined = collection.map_or(Ok(()), |it| it.combine(&finished, &selected));
+    let to_combine = ended.to_combine.as_ref().unwrap_or(&selected);
+    let combined = collection.map_or(Ok(()), |it| it.combine(&finished, to_combine));
     means.outputs.worked(finished, selected);
-    combined.map(|()| exit)
+    combined.map(|()| ended.exit)
 }

@@ -54,6 +54,24 @@ pub(super) enum GuardError {
     },
 }
 
+impl GuardError {
+    fn taken(output: &str, path: &Path, other: &str) -> Self {
+        GuardError::Taken {
+            output: output.to_owned(),
+            path: path.to_owned(),
+            other: other.to_owned(),
+        }
+    }
+
+    fn unwritable(output: &str, path: &Path, why: io::Error) -> Self {
+        GuardError::Unwritable {
+            output: output.to_owned(),
+            path: path.to_owned(),
+            why,
+        }
+    }
+}
+
 /// Why a file cannot be written, without the name under which it would have been written first.
 pub(super) fn refusal(error: &io::Error) -> String {
     if error.kind() == io::ErrorKind::NotFound {
@@ -180,24 +198,15 @@ impl Guard {
     /// # Errors
     /// It is a file of another purpose, or cannot be written.
     pub(super) fn output(&mut self, option: &str, path: &Path) -> Result<PathBuf, GuardError> {
-        let unwritable = |why| GuardError::Unwritable {
-            output: option.to_owned(),
-            path: path.to_owned(),
-            why,
-        };
+        let unwritable = |why| GuardError::unwritable(option, path, why);
         if path.as_os_str() == "-" {
             let why = "a file is needed (./- is one of that name)";
             return Err(unwritable(io::Error::other(why)));
         }
         let real = RealFile::at(path).map_err(unwritable)?;
         self.refuse_taken(option, path, &real)?;
-        let taken = |other: &str| GuardError::Taken {
-            output: option.to_owned(),
-            path: path.to_owned(),
-            other: other.to_owned(),
-        };
         if let Some(owned) = owned_by_content(&real.path) {
-            return Err(taken(owned));
+            return Err(GuardError::taken(option, path, owned));
         }
         try_file(&real.path).map_err(unwritable)?;
         let place = real.path.clone();
@@ -226,26 +235,16 @@ impl Guard {
     /// # Errors
     /// It is a file of another purpose, such a file lies where a collected one would go, or nothing can be written there.
     pub(super) fn folder(&self, option: &str, folder: &Path) -> Result<(), GuardError> {
-        let unwritable = |why| GuardError::Unwritable {
-            output: option.to_owned(),
-            path: folder.to_owned(),
-            why,
-        };
+        let unwritable = |why| GuardError::unwritable(option, folder, why);
         let real = RealFile::at(folder).map_err(unwritable)?;
         if !real.path.is_dir() {
             self.refuse_taken(option, folder, &real)?;
         }
         let in_the_way = |file: &&GuardedFile| is_collected_place(&real.path, &file.real.path);
         if let Some(file) = self.files.iter().find(in_the_way) {
-            return Err(GuardError::Taken {
-                output: option.to_owned(),
-                path: folder.to_owned(),
-                other: format!(
-                    "a folder in which {} ({}) has the place of a report",
-                    file.what,
-                    file.real.path.display()
-                ),
-            });
+            let (what, place) = (&file.what, file.real.path.display());
+            let other = format!("a folder in which {what} ({place}) has the place of a report");
+            return Err(GuardError::taken(option, folder, &other));
         }
         try_folder(folder).map_err(unwritable)
     }
@@ -270,22 +269,15 @@ impl Guard {
             };
             let mut collected = ledger.rows().filter(|row| !row.collected.file.is_empty());
             if let Some(row) = collected.find(is_it) {
-                return Err(GuardError::Taken {
-                    output: option.clone(),
-                    path: output.path.clone(),
-                    other: format!("the collected file of {}", row.id()),
-                });
+                let other = format!("the collected file of {}", row.id());
+                return Err(GuardError::taken(option, &output.path, &other));
             }
         }
         Ok(())
     }
 
     fn refuse_taken(&self, option: &str, path: &Path, real: &RealFile) -> Result<(), GuardError> {
-        let taken = |other: &str| GuardError::Taken {
-            output: option.to_owned(),
-            path: path.to_owned(),
-            other: other.to_owned(),
-        };
+        let taken = |other: &str| GuardError::taken(option, path, other);
         for file in &self.files {
             if file.real.is_same(real) {
                 return Err(taken(&file.what));

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use chrono::Utc;
+
 use super::{
     args::InitArgs, connection::credentials, converse::converse, error::CliError, exit::Exit,
     signals::Signals, target::Target,
@@ -32,7 +34,8 @@ pub(super) async fn init(args: &InitArgs) -> Result<Exit, CliError> {
         false => None,
     };
     let name = args.file.display().to_string();
-    whole_file::create(&args.file, starter(&name, found.as_ref()).as_bytes()).map_err(failed)?;
+    let text = starter(&args.file, Utc::now().date_naive(), found.as_ref());
+    whole_file::create(&args.file, text.as_bytes()).map_err(failed)?;
     let found = found.map_or_else(String::new, |found| {
         format!(
             " with the API's sub-partners, {} of them active",

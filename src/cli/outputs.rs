@@ -20,7 +20,7 @@ use super::{
     typed::Typed,
 };
 use crate::{
-    collect::combined_files,
+    collect::{combined_files, set_aside_name},
     history::{self, Line, Run, Selected, What},
     ledger::{Ledger, Row},
     output::{
@@ -42,6 +42,8 @@ pub(super) struct Outputs {
     pub(super) does: Does,
     /// What none of its files may overwrite.
     pub(super) guard: Guard,
+    /// The day that the next command needs, to combine the same files.
+    pub(super) day_to_combine: Option<NaiveDate>,
     about: About,
     /// What stdout gets at the end.
     pub(super) format: SummaryFormat,
@@ -91,6 +93,8 @@ pub(super) struct Told<'a> {
     pub(super) quiet: bool,
     pub(super) typed: &'a Typed,
     pub(super) as_of: Option<NaiveDate>,
+    /// Whether periods of the manifest count from that day.
+    pub(super) is_relative: bool,
     pub(super) does: Does,
     pub(super) format: SummaryFormat,
     /// How it collects; none if it does not.
@@ -125,6 +129,7 @@ impl Outputs {
         let combined = told.collects.and_then(|how| how.combine.as_deref());
         for file in combined.into_iter().flat_map(combined_files) {
             guard.output("--combine", &file)?;
+            guard.refuse("--combine", &set_aside_name(&file))?;
         }
         let outputs = &told.common.outputs;
         for (option, kind, path) in [
@@ -158,6 +163,9 @@ impl Outputs {
             typed: told.typed.clone(),
             does: told.does,
             guard,
+            day_to_combine: told
+                .as_of
+                .filter(|_| told.is_relative && combined.is_some()),
             about,
             format,
             max_failures: told.common.outputs.max_failures,

@@ -8,12 +8,13 @@ use super::{
     converse::converse,
     error::CliError,
     exit::Exit,
+    gone::trace_of,
     held::missing_folder,
     results,
     signals::Signals,
     status::warn_of_rescued,
     target::{Target, Then, real_ledger, tell_repairs},
-    warnings::warn_of_plan,
+    warnings::{tell_leftovers, warn_of_plan},
 };
 use crate::{
     api::{Api, HttpApi},
@@ -64,6 +65,13 @@ pub(super) async fn show_run(
         Discovered::new()
     };
     let ledger_exists = reading.is_some();
+    if let Some(trace) = trace_of(&target.ledger) {
+        let ledger = target.ledger.display();
+        warn!(
+            "there is no ledger at {ledger}, but {trace}: a run is refused unless --existing says what to do about the \
+             reports of the lost ledger"
+        );
+    }
     warn_of_rescued(
         &target.ledger,
         reading.as_ref().map(|reading| &reading.ledger),
@@ -75,6 +83,7 @@ pub(super) async fn show_run(
     let is_sent = |p: &&&Planned| Action::for_row(reading.ledger.get(p.id)) == Action::Send;
     let sends = selected.iter().filter(is_sent).count();
     let warnings = warn_of_plan(&manifest, &plan, calendar, sends);
+    tell_leftovers(&reading.ledger, &plan);
     let view = PlanView {
         name: &manifest.name,
         limits: &manifest.settings.limits,

@@ -8,17 +8,19 @@ use super::{
     dry_run::dry_run_of_retry,
     error::CliError,
     exit::Exit,
-    finish::finish,
+    finish::{Ended, finish},
     held::HeldLedger,
     outputs::{Does, Outputs, Told},
     signals::Signals,
     target::{Target, Then, repairs, tell},
+    to_combine,
     to_retry::to_retry,
     typed::Typed,
     work::{Door, Means},
 };
 use crate::{
     ledger::{LedgerError, Row},
+    manifest::Manifest,
     plan::Selection,
     runner::{Creates, EventKind},
 };
@@ -28,7 +30,9 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool, typed: &Typed) -> Resul
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
     let selection = args.selection()?;
-    let target = Target::with_settings(&args.common.manifest, selection.partition)?;
+    let how = args.and_collect.if_wanted();
+    let (target, manifest) =
+        to_combine::target(&args.common.manifest, &args.calendar, how, &selection)?;
     if args.format.dry_run {
         return dry_run_of_retry(args, &target, &selection);
     }
@@ -39,19 +43,21 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool, typed: &Typed) -> Resul
         quiet,
         typed,
         format: args.format.summary_format().ok_or(CliError::CsvOfSummary)?,
-        as_of: None,
+        as_of: manifest.as_ref().map(|_| args.calendar.as_of()),
+        is_relative: manifest.as_ref().is_some_and(|it| it.is_relative),
         does: Does::creates(args.and_collect.collect),
         collects: args.and_collect.if_wanted(),
     };
     let outputs = Outputs::prepare(&told, &target)?;
-    let result = send_again(args, target, &selection, &signals, &outputs).await;
+    let asked = (manifest.as_ref(), &selection);
+    let result = send_again(args, target, asked, &signals, &outputs).await;
     outputs.end(result)
 }
 
 async fn send_again(
     args: &RetryArgs,
     mut target: Target,
-    selection: &Selection,
+    (manifest, selection): (Option<&Manifest>, &Selection),
     signals: &Signals,
     outputs: &Outputs,
 ) -> Result<Exit, CliError> {
@@ -92,20 +98,21 @@ async fn send_again(
         }
         tell(&repairs);
         let agenda = agenda.map_err(|e| means.target.torn_line(e))?;
+        let ledger = &agenda.ledger;
+        let to_combine =
+            to_combine::requests(means.session, manifest, selection, ledger, signals).await?;
         let all = agenda.ledger.len();
         let rows = (all, &selected);
         let finished = drive(agenda, Creates::All, rows, collection.as_ref(), means).await?;
 
         // The words.
-        let exit = Exit::of(&finished);
-        finish(
+        let ended = Ended {
+            exit: Exit::of(&finished),
             finished,
-            exit,
-            means,
             selected,
-            |_| false,
-            collection.as_ref(),
-        )
+            to_combine,
+        };
+        finish(ended, means, |_| false, collection.as_ref())
     };
     door.open(work).await
 }

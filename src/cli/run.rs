@@ -11,22 +11,25 @@ use super::{
     error::CliError,
     existing,
     exit::Exit,
-    finish::finish,
+    finish::{Ended, finish},
+    gone::{collected_file, trace_of, warn_of_another},
     held::HeldLedger,
     outputs::{Does, Outputs, Told},
     plan::discovered,
     signals::Signals,
     target::{Target, Then, repairs, tell},
     typed::Typed,
-    warnings::{sends, warn_of_plan},
+    warnings::{sends, tell_leftovers, warn_of_plan},
     work::{Door, Means},
 };
 use crate::{
+    history,
     ledger::{Ledger, Row, State},
     manifest::Manifest,
     plan::{Agenda, Plan, Selection},
     request::RequestIds,
     runner::Creates,
+    whole_file::folder_of,
 };
 
 /// Converges: every selected request of the plan that is not created is sent, or looked up.
@@ -47,6 +50,7 @@ pub(super) async fn run(args: &RunArgs, quiet: bool, typed: &Typed) -> Result<Ex
         typed,
         format: args.format.summary_format().ok_or(CliError::CsvOfSummary)?,
         as_of: Some(args.calendar.as_of()),
+        is_relative: manifest.is_relative,
         does: Does::creates(args.and_collect.collect),
         collects: args.and_collect.if_wanted(),
     };
@@ -69,6 +73,11 @@ async fn converge(
     held.file.refuse_mixing(target.is_rehearsal())?;
     outputs.spare_collected(&held)?;
     let reading = held.file.reading.take();
+    let is_undecided = reading.is_none() && args.existing.is_none();
+    if is_undecided && let Some(trace) = trace_of(&target.ledger) {
+        let ledger = target.ledger.clone();
+        return Err(CliError::Gone { ledger, trace });
+    }
 
     let collection = args.and_collect.if_wanted();
     let collection = collection
@@ -89,6 +98,16 @@ async fn converge(
         let discovered = discovered(means.session, manifest, signals).await?;
         let plan = Plan::expand(manifest, &discovered)?;
         let is_new = reading.is_none();
+        if is_undecided {
+            let ledger = means.target.ledger.clone();
+            let output = args.and_collect.how.output.as_deref();
+            let output = means.target.output(output, &means.held.file.path);
+            let folder = folder_of(&means.held.file.path);
+            if let Some(trace) = collected_file(&plan, selection.partition, &output, folder) {
+                return Err(CliError::Gone { ledger, trace });
+            }
+            warn_of_another(&ledger, &plan, means.target.is_rehearsal());
+        }
         let reading = reading.unwrap_or_default();
         let repairs = repairs(&means.target.ledger, &reading, Then::Written);
         let selected = selection.of_plan(&plan, manifest, &discovered, &reading.ledger)?;
@@ -104,8 +123,9 @@ async fn converge(
         let mut agenda = agenda.map_err(|e| means.target.torn_line(e))?;
         let sends = sends(&agenda.ledger, &agenda.work);
         warn_of_plan(manifest, &plan, &args.calendar, sends);
+        tell_leftovers(&agenda.ledger, &plan);
         let all = plan.requests().len();
-        if args.existing != OnExisting::Ignore {
+        if let Some(on_existing @ (OnExisting::Adopt | OnExisting::Stop)) = args.existing {
             if !agenda.work.is_empty() {
                 require_room(&agenda.ledger, &selected, means)?;
             }
@@ -114,14 +134,23 @@ async fn converge(
                 let looked_up = drive(doubts, Creates::None, (all, &selected), None, means).await?;
                 if looked_up.stop.is_some() || looked_up.unsaved.is_some() {
                     let exit = Exit::of(&looked_up);
-                    return finish(looked_up, exit, means, selected, |_| false, None);
+                    let ended = Ended {
+                        finished: looked_up,
+                        exit,
+                        selected,
+                        to_combine: None,
+                    };
+                    return finish(ended, means, |_| false, None);
                 }
                 agenda = Agenda::of(looked_up.ledger, &selected);
             }
             let limits = &means.target.settings.limits;
             let found = existing::find(means.session, &agenda, &plan, limits, signals).await;
-            let found = found.inspect_err(|_| means.outputs.waiting(&agenda.ledger, &selected))?;
-            if args.existing == OnExisting::Stop && !found.is_empty() {
+            let mut found =
+                found.inspect_err(|_| means.outputs.waiting(&agenda.ledger, &selected))?;
+            let history = history::beside(&means.held.file.path);
+            existing::prefer_known(means.session, &agenda, &mut found, &history).await?;
+            if on_existing == OnExisting::Stop && !found.is_empty() {
                 means.outputs.waiting(&agenda.ledger, &selected);
                 let (format, typed) = (means.outputs.format, &means.outputs.typed);
                 return Ok(existing::tell(&agenda, &found, format, typed));
@@ -138,15 +167,13 @@ async fn converge(
         // The words.
         let is_left =
             |row: &Row| outside.contains(&row.key()) && !matches!(row.state, State::Created(_));
-        let exit = Exit::of(&finished);
-        finish(
+        let ended = Ended {
+            exit: Exit::of(&finished),
             finished,
-            exit,
-            means,
             selected,
-            is_left,
-            collection.as_ref(),
-        )
+            to_combine: None,
+        };
+        finish(ended, means, is_left, collection.as_ref())
     };
     door.open(work).await
 }

@@ -11,13 +11,15 @@ use super::{
     guard::{Guard, GuardError, sandbox_state_of},
 };
 use crate::{
-    ledger::{LedgerError, Reading, real_path},
+    ledger::Reading,
     manifest::{DateCheck, LoadOptions, Manifest, Oddity, Origin, RunSettings},
     output::{console, first_line},
     plan::{Partition, UnknownRequest},
     sandbox::SandboxConfig,
     settings::{BaseUrl, Limits, Settings},
 };
+
+pub(super) use crate::ledger::real_ledger;
 
 /// Settings and ledger, with what the arguments override.
 #[derive(Debug)]
@@ -298,19 +300,6 @@ pub(super) fn ledger_of_manifest(
 fn is_newer(one: &Path, other: &Path) -> bool {
     let changed = |path: &Path| path.metadata().and_then(|found| found.modified()).ok();
     changed(one).is_some_and(|one| changed(other).is_none_or(|other| one > other))
-}
-
-/// Where the ledger at `path` really lies, so that a link and its target are one ledger: the lock, the journal and
-/// what is remembered for the next command lie beside this.
-///
-/// # Errors
-/// It is a link that leads nowhere, as where a share is not mounted: a new ledger in its place would forget
-/// everything that was made.
-pub(super) fn real_ledger(path: &Path) -> Result<PathBuf, LedgerError> {
-    match path.is_symlink() {
-        true => real_path(path),
-        false => Ok(path.to_owned()), // messages name it as it was given
-    }
 }
 
 /// What becomes of the ledger that was read.

@@ -109,7 +109,7 @@ impl Typed {
         let (command, typed) = self.matches.subcommand()?;
         let path = |id| typed.try_get_one::<PathBuf>(id).ok().flatten();
         match command {
-            "retry" | "collect" => Some(self.next("run", &LEDGER)),
+            "retry" | "collect" => Some(self.next("run", &[&LEDGER[..], &PERIODS].concat())),
             // They take a manifest in the place of a ledger.
             "status" | "resolve" => {
                 let of_environment = || env::var_os("MONTHEND_MANIFEST");

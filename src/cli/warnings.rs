@@ -1,13 +1,16 @@
 //! What `plan` and `run` warn of.
 
 use chrono::{Local, Utc};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::args::CalendarArgs;
 use crate::{
-    ledger::{Ledger, Place, State},
+    ledger::{Ledger, Place, Row, State},
     manifest::Manifest,
+    output::request_name,
     plan::{Plan, Today, Warning, long_run, warnings},
+    request::RequestIds,
+    text::count,
 };
 
 /// All warnings of a plan of which `sends` requests would be sent, each told on stderr.
@@ -34,4 +37,30 @@ pub(super) fn warn_of_plan(
 pub(super) fn sends(ledger: &Ledger, work: &[Place]) -> usize {
     let is_sent = |place: &&Place| !matches!(ledger.row(**place).state, State::Sending { .. });
     work.iter().filter(is_sent).count()
+}
+
+/// Says which rows of the ledger the plan does not have any more.
+pub(super) fn tell_leftovers(ledger: &Ledger, plan: &Plan) {
+    let planned: RequestIds = plan.requests().iter().map(|planned| planned.id).collect();
+    let leftovers: Vec<&Row> = (ledger.rows())
+        .filter(|row| !planned.contains(&row.key()))
+        .collect();
+    if !leftovers.is_empty() {
+        let rows = count(leftovers.len(), "row");
+        let names = named_rows(&leftovers);
+        info!(
+            "the ledger has {rows} that the plan does not have, and they stay as they are: {names}"
+        );
+    }
+}
+
+/// Some of the rows, and how many more there are.
+pub(super) fn named_rows(rows: &[&Row]) -> String {
+    const NAMED: usize = 3;
+    let named = rows.iter().take(NAMED).map(|row| request_name(row));
+    let named = named.collect::<Vec<_>>().join(", ");
+    match rows.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
 }

@@ -5,7 +5,7 @@
 
 use std::{
     borrow::Cow,
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     ffi::OsString,
     fmt,
     fs::File,
@@ -17,7 +17,7 @@ use csv::{ByteRecord, Terminator, Writer, WriterBuilder};
 
 use crate::{
     ledger::{Row, neutralise},
-    request::{OrgId, ReportType},
+    request::{OrgId, Period, ReportType},
     table::Table,
     text::one_line,
     whole_file::NewFile,
@@ -52,6 +52,8 @@ pub struct Combined {
     pub files: usize,
     /// How many rows it has below its header.
     pub rows: u64,
+    /// The periods of the files, in order.
+    pub periods: Vec<String>,
     /// Columns that some of the files lack, in the order of the columns, and which files.
     pub lacking: Vec<(String, Vec<PathBuf>)>,
     /// Files of which some row has more cells than the header: the surplus has no column, and is left out.
@@ -89,8 +91,9 @@ impl fmt::Display for Combined {
         let plural = if *files == 1 { "" } else { "s" };
         write!(
             f,
-            "{report_type}: {rows} rows of {files} file{plural} are in {}",
-            self.file.display()
+            "{report_type}: {rows} rows of {files} file{plural} are in {} ({})",
+            self.file.display(),
+            self.periods.join(", ")
         )
     }
 }
@@ -158,6 +161,42 @@ pub fn combine(target: &Path, parts: &[Part<'_>]) -> Result<Vec<Combined>, Combi
     combined.collect()
 }
 
+/// The name that an earlier combined file gets where it is not written again: it would look like a new one.
+pub fn set_aside_name(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".old");
+    name.into()
+}
+
+/// Gives the combined files of an earlier command, but for those that were `written` now, another name: each is `FILE.old`.
+/// Gives the files that were there.
+///
+/// # Errors
+/// One cannot be renamed.
+pub fn set_aside(target: &Path, written: &[Combined]) -> Result<Vec<PathBuf>, CombineError> {
+    let is_written = |file: &PathBuf| written.iter().any(|combined| combined.file == *file);
+    let mut earlier = combined_files(target);
+    earlier.retain(|file| file.is_file() && !is_written(file));
+    // Next to files that are written now, what is no combined file is somebody else's.
+    earlier.retain(|file| written.is_empty() || is_combined(file));
+    for file in &earlier {
+        let renamed = std::fs::rename(file, set_aside_name(file));
+        renamed.map_err(|source| CombineError::Write {
+            file: file.clone(),
+            source,
+        })?;
+    }
+    Ok(earlier)
+}
+
+/// Whether a file begins as combined files do.
+fn is_combined(file: &Path) -> bool {
+    let table = File::open(file).map(Table::open);
+    table.is_ok_and(|table| {
+        table.is_ok_and(|table| table.columns().starts_with(&LEADING.map(str::to_owned)))
+    })
+}
+
 /// The files that [`combine`] may write: `target`, and one for each type.
 pub fn combined_files(target: &Path) -> Vec<PathBuf> {
     let by_type = ReportType::ALL.map(|report_type| of_type(target, report_type));
@@ -200,6 +239,7 @@ fn one_type(
         report_type,
         files: parts.len(),
         rows: 0,
+        periods: periods(parts),
         lacking: columns.lacking(parts, &headers),
         too_wide: Vec::new(),
     };
@@ -231,6 +271,12 @@ fn one_type(
     let new = out.into_inner().map_err(|e| failed(e.into_error()))?;
     new.put_in_place().map_err(failed)?;
     Ok(combined)
+}
+
+/// The periods of the files, each once and in order.
+fn periods(parts: &[&Part<'_>]) -> Vec<String> {
+    let periods: BTreeSet<Period> = parts.iter().map(|part| part.row.request().period).collect();
+    periods.iter().map(ToString::to_string).collect()
 }
 
 /// A column: its name, and which of the columns of that name it is, from 0.

@@ -1,5 +1,7 @@
 //! One line of the history.
 
+use std::collections::{HashMap, HashSet};
+
 use chrono::{DateTime, NaiveDate, SubsecRound as _, Utc};
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
@@ -272,6 +274,60 @@ impl Line {
         out.push(b'\n');
         Ok(())
     }
+}
+
+/// How many requests the lines show a create, a report or a collected file of.
+pub fn requests_created(lines: &[Line]) -> usize {
+    let shown = lines.iter().filter_map(|line| match &line.what {
+        What::Attempt(Attempt { request_id, .. })
+        | What::Adopted { request_id, .. }
+        | What::Collected { request_id, .. }
+        | What::Existing {
+            request_id,
+            report_id: Some(_),
+        }
+        | What::Resolve {
+            request_id,
+            report_id: Some(_),
+            ..
+        } => Some(request_id),
+        _ => None,
+    });
+    shown.collect::<HashSet<_>>().len()
+}
+
+/// The report that each request has by the lines, which are in order.
+pub fn reports_by_request(lines: &[Line]) -> HashMap<&str, &str> {
+    let mut reports = HashMap::new();
+    for line in lines {
+        let (request_id, report_id) = match &line.what {
+            What::Attempt(Attempt {
+                request_id,
+                report_id: report_id @ Some(_),
+                ..
+            })
+            | What::Existing {
+                request_id,
+                report_id: report_id @ Some(_),
+            }
+            | What::Resolve {
+                request_id,
+                report_id,
+                ..
+            } => (request_id, report_id.as_deref()),
+            What::Adopted {
+                request_id,
+                report_id,
+            } => (request_id, Some(report_id.as_str())),
+            What::Recreate { request_id, .. } => (request_id, None),
+            _ => continue,
+        };
+        match report_id {
+            Some(report_id) => reports.insert(request_id.as_str(), report_id),
+            None => reports.remove(request_id.as_str()),
+        };
+    }
+    reports
 }
 
 /// The JSON Schema (2020-12) of one line, for `monthend schema history`.

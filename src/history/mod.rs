@@ -12,5 +12,8 @@ mod unite;
 mod tests;
 
 pub use file::{Read, append, beside, read};
-pub use line::{Attempt, End, Line, Run, SeenReport, Selected, What, schema};
+pub use line::{
+    Attempt, End, Line, Run, SeenReport, Selected, What, reports_by_request, requests_created,
+    schema,
+};
 pub use unite::unite;

@@ -33,6 +33,19 @@ pub fn real_path(path: &Path) -> Result<PathBuf, LedgerError> {
     }
 }
 
+/// Where the ledger at `path` really lies, so that a link and its target are one ledger: the lock, the journal and
+/// what is remembered for the next command lie beside this.
+///
+/// # Errors
+/// It is a link that leads nowhere, as where a share is not mounted: a new ledger in its place would forget
+/// everything that was made.
+pub fn real_ledger(path: &Path) -> Result<PathBuf, LedgerError> {
+    match path.is_symlink() {
+        true => real_path(path),
+        false => Ok(path.to_owned()), // messages name it as it was given
+    }
+}
+
 /// Reads the ledger at `path`, without a lock. `None` where there is no file.
 ///
 /// # Errors

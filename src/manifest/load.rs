@@ -201,21 +201,26 @@ fn load<T>(
     }
 }
 
-fn stem(manifest: &Path) -> String {
+/// What a manifest is called that does not say so.
+pub(super) fn stem(manifest: &Path) -> String {
     let stem = manifest.file_stem().unwrap_or(OsStr::new("manifest"));
     stem.to_string_lossy().into_owned()
+}
+
+/// The ledger of a manifest that names none: next to it, and called after it.
+pub(super) fn default_ledger(manifest: &Path) -> PathBuf {
+    let mut name = manifest
+        .file_stem()
+        .unwrap_or(OsStr::new("manifest"))
+        .to_owned();
+    name.push(".ledger.csv");
+    manifest.with_file_name(name)
 }
 
 /// The ledger's path; what is wrong with it is reported.
 fn ledger(given: Option<At<String>>, manifest: &Source, sink: &Sink) -> PathBuf {
     let Some(written) = given else {
-        let stem = manifest
-            .path()
-            .file_stem()
-            .unwrap_or(OsStr::new("manifest"));
-        let mut name = stem.to_owned();
-        name.push(".ledger.csv");
-        return manifest.folder().join(name);
+        return default_ledger(manifest.path());
     };
     let path = manifest.folder().join(&written.value);
     let names_a_folder = written.value.ends_with(['/', std::path::MAIN_SEPARATOR])

@@ -1,10 +1,10 @@
 //! What a run has to do: the plan against the ledger.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use super::Plan;
 use crate::{
-    ledger::{Counts, Ledger, Place, Reading, Row, State},
+    ledger::{Counts, Ledger, Place, Reading, State},
     request::{Request, RequestId, RequestIds},
 };
 
@@ -55,8 +55,7 @@ impl Agenda {
             if place.is_some() || !(in_doubt || selected.contains(&planned.id)) {
                 continue;
             }
-            let label = planned.label.clone();
-            let row = Row::planned(planned.request.clone(), Arc::clone(&planned.job), label);
+            let row = planned.row();
             ledger.fold(if in_doubt { row.doubted(None) } else { row });
         }
         if let Some(id) = unknown.pop_first() {

@@ -96,6 +96,17 @@ pub enum PlanError {
     },
 }
 
+impl Planned {
+    /// Its row in a ledger that does not have it yet.
+    pub fn row(&self) -> Row {
+        Row::planned(
+            self.request.clone(),
+            Arc::clone(&self.job),
+            self.label.clone(),
+        )
+    }
+}
+
 impl Plan {
     /// Multiplies out the jobs of `manifest`; `discovered` holds the sub-partners that the API listed.
     ///

@@ -9,7 +9,7 @@ use std::{
 use super::{Discovered, Partition, Plan, Planned, expand::named_by};
 use crate::{
     ledger::{Ledger, Row},
-    manifest::Manifest,
+    manifest::{Job, Manifest},
     request::{OrgId, Period, ReportType, Request, RequestId, RequestIds},
 };
 
@@ -137,6 +137,18 @@ impl Selection {
         self.partition.is_none_or(|share| share.holds(request))
     }
 
+    /// The requests that each selected job names.
+    fn jobs_of<'m>(
+        &self,
+        manifest: &'m Manifest,
+        discovered: &Discovered,
+    ) -> HashMap<&'m str, RequestIds> {
+        let is_selected = |job: &&Job| self.jobs.iter().any(|name| *name == *job.name);
+        let jobs = manifest.jobs.iter().filter(is_selected);
+        jobs.map(|job| (&*job.name, named_by(job, discovered)))
+            .collect()
+    }
+
     /// The ids of the planned requests that are selected. The rows of `ledger` are looked at too, so that a
     /// selector that matches only an older row is no mistake.
     ///
@@ -164,21 +176,40 @@ impl Selection {
         discovered: &Discovered,
         ledger: &'p Ledger,
     ) -> Result<Vec<&'p Planned>, SelectionError> {
-        let jobs = manifest
-            .jobs
-            .iter()
-            .filter(|job| self.jobs.iter().any(|name| *name == *job.name));
-        let jobs = jobs
-            .map(|job| (&*job.name, named_by(job, discovered)))
-            .collect();
         let matcher = Matcher {
             selection: self,
-            jobs,
+            jobs: self.jobs_of(manifest, discovered),
             labels: labels(manifest),
         };
         let planned = || plan.requests().iter().map(Candidate::from);
         matcher.check(planned().chain(ledger.rows().map(Candidate::from)))?;
         matcher.select(plan.requests().iter(), ledger.rows().map(Candidate::from))
+    }
+
+    /// The ids of the requests whose files are combined: the planned ones that are selected. Rows that are not planned any more
+    /// are only meant where the selectors name nothing else.
+    pub fn to_combine(
+        &self,
+        plan: &Plan,
+        manifest: &Manifest,
+        discovered: &Discovered,
+        ledger: &Ledger,
+    ) -> RequestIds {
+        let matcher = Matcher {
+            selection: self,
+            jobs: self.jobs_of(manifest, discovered),
+            labels: labels(manifest),
+        };
+        let ids = |all: &mut dyn Iterator<Item = Candidate<'_>>| -> RequestIds {
+            let selected = all.filter(|c| matcher.matches(c) && self.is_in_share(c.request));
+            selected.map(|c| c.id).collect()
+        };
+        let planned = ids(&mut plan.requests().iter().map(Candidate::from));
+        if planned.is_empty() && !self.has_no_selector() {
+            ids(&mut ledger.rows().map(Candidate::from))
+        } else {
+            planned
+        }
     }
 
     /// The ids of the ledger's rows that are selected; a job's requests are known by the `job` column only.

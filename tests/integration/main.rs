@@ -26,6 +26,7 @@ mod data;
 mod discovery;
 mod environment;
 mod examples;
+mod gone;
 #[cfg(unix)]
 mod guard;
 mod help;

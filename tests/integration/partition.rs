@@ -287,6 +287,7 @@ fn each_share_has_its_files_apart_unless_an_option_says_where() {
     one(desk.converge()).expect(0);
     one(desk.converge())
         .env("MONTHEND_LEDGER", "by-environment.csv")
+        .arg("--existing=ignore") // the files of the other ledger are there
         .expect(0);
     one(desk.converge())
         .env("MONTHEND_LEDGER", "by-environment.csv")

@@ -166,6 +166,7 @@ fn several_accounts_run_side_by_side() {
     desk.ledger_at("south.ledger.csv").at_rest(3);
     desk.write("south.token", "expired");
     fs::remove_file(desk.path("south.ledger.csv")).unwrap();
+    fs::remove_file(desk.path("south.ledger.history.jsonl")).unwrap();
     assert_eq!(shell(&desk, "", &block).0, 3, "the worst of them counts");
 }
 

@@ -521,7 +521,7 @@ fn two_reports_of_one_request_are_for_a_person_to_decide() {
     let desk = Desk::with(server.url(), &many(1));
     desk.converge().expect(0);
     fs::rename(desk.path("m.ledger.csv"), desk.path("other.csv")).unwrap();
-    desk.converge().expect(0);
+    desk.converge().arg("--existing=ignore").expect(0);
     fs::rename(desk.path("other.csv"), desk.path("m.ledger.rescued-1.csv")).unwrap();
     let ended = desk.converge().expect(4);
     desk.monthend(named(&ended))

@@ -11,6 +11,7 @@ use chrono::Utc;
 use crate::{
     check::{Failure, Report, Subject},
     cli::{
+        gone::trace_of,
         guard::refusal,
         room::{Room, existing, room_for, size},
         target::{Target, real_ledger},
@@ -45,10 +46,17 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
     };
     let rows = reading.as_ref().map_or(0, |reading| reading.ledger.len());
     match (&reading, appendable(&path)) {
-        (None, _) => report.ok(
-            Subject::Ledger,
-            format!("none at {name} yet: a run starts it"),
-        ),
+        (None, _) => match trace_of(&target.ledger) {
+            None => report.ok(
+                Subject::Ledger,
+                format!("none at {name} yet: a run starts it"),
+            ),
+            Some(trace) => report.not_ok(
+                missing(Subject::Ledger),
+                format!("there is none at {name}, but {trace}"),
+                "put it back; if it is lost: monthend run with --existing adopt",
+            ),
+        },
         (Some(_), Ok(())) => report.ok(Subject::Ledger, format!("{name}, rows: {rows}")),
         (Some(_), Err(error)) => report.not_ok(
             missing(Subject::Ledger),

@@ -1,0 +1,70 @@
+//! Whose files `collect` and `retry` combine: those of the requests that `run` would take, so that all of them write the
+//! same rows. For that alone they read the manifest's jobs.
+
+use tracing::info;
+
+use super::{
+    args::{CalendarArgs, CollectArgs, ManifestArgs},
+    error::CliError,
+    plan::discovered,
+    signals::Signals,
+    target::Target,
+    warnings::named_rows,
+};
+use crate::{
+    api::Api,
+    ledger::{Ledger, State},
+    manifest::Manifest,
+    plan::{Plan, Selection},
+    request::RequestIds,
+    session::Session,
+    text::count,
+};
+
+/// What the command works on; with the whole manifest where files are combined.
+///
+/// # Errors
+/// The manifest cannot be read.
+pub(super) fn target(
+    args: &ManifestArgs,
+    calendar: &CalendarArgs,
+    collects: Option<&CollectArgs>,
+    selection: &Selection,
+) -> Result<(Target, Option<Manifest>), CliError> {
+    if collects.is_some_and(|how| how.combine.is_some()) {
+        let (target, manifest) = Target::with_manifest(args, calendar, selection.partition)?;
+        Ok((target, Some(manifest)))
+    } else {
+        Ok((Target::with_settings(args, selection.partition)?, None))
+    }
+}
+
+/// The requests whose files are combined; none without a manifest.
+///
+/// # Errors
+/// The sub-partners that the manifest discovers cannot be asked for, or the plan is too large.
+pub(super) async fn requests<A: Api>(
+    session: &Session<'_, A>,
+    manifest: Option<&Manifest>,
+    selection: &Selection,
+    ledger: &Ledger,
+    signals: &Signals,
+) -> Result<Option<RequestIds>, CliError> {
+    let Some(manifest) = manifest else {
+        return Ok(None);
+    };
+    let discovered = discovered(session, manifest, signals).await?;
+    let plan = Plan::expand(manifest, &discovered)?;
+    let requests = selection.to_combine(&plan, manifest, &discovered, ledger);
+    let selected = selection.of_ledger(ledger)?;
+    let left_out: Vec<_> = (ledger.rows())
+        .filter(|row| selected.contains(&row.key()) && !requests.contains(&row.key()))
+        .filter(|row| matches!(row.state, State::Created(_)))
+        .collect();
+    if !left_out.is_empty() {
+        let reports = count(left_out.len(), "report");
+        let names = named_rows(&left_out);
+        info!("--combine leaves out {reports} that the plan does not have: {names}");
+    }
+    Ok(Some(requests))
+}
