@@ -140,6 +140,7 @@ pub fn remedy(error: &io::Error) -> &'static str {
         _ if is_full(error) => "make room",
         io::ErrorKind::ReadOnlyFilesystem => "make the file system writable",
         io::ErrorKind::PermissionDenied => "give yourself the right to write there",
+        io::ErrorKind::NotADirectory => "move the file away that is in its place",
         _ => "see to the disk",
     }
 }

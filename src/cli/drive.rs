@@ -18,7 +18,7 @@ use super::{
     work::Means,
 };
 use crate::{
-    ledger::{Ledger, Place, Row, State},
+    ledger::{Ledger, Place, Row, State, real_ledger},
     output::{Commands, Hint, Readers, Summary, Workload, console},
     plan::Agenda,
     request::{OrgId, RequestIds},
@@ -53,7 +53,7 @@ pub(super) fn require_room(
     selected: &RequestIds,
     means: &Means<'_>,
 ) -> Result<(), CliError> {
-    match room_for(&means.held.file.path, ledger.len()) {
+    match room_for(&real_ledger(&means.target.ledger)?, ledger.len()) {
         Room::Short(shortage) => {
             means.outputs.waiting(ledger, selected);
             Err(CliError::NoRoom { shortage })

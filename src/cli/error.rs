@@ -293,7 +293,7 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        let said = cause.to_string();
+        let said = without_details(&cause.to_string());
         if !text.contains(&said) {
             text = format!("{text}: {said}");
         }

@@ -104,7 +104,9 @@ fn open_row(ledger: &Ledger, request: RequestId, args: &ResolveArgs) -> Result<P
     let why_not = match &row.state {
         State::Sending { .. } | State::InDoubt { .. } => None,
         State::Created(_) if args.replace => None,
-        State::Created(_) => Some("this row has a report already; add --replace to discard it"),
+        State::Created(_) => {
+            Some("this row is created and has a report; add --replace to discard it")
+        }
         State::Pending { .. } => Some("this row is pending, and the next run sends it"),
         State::Failed { .. } => {
             Some("this row has failed, and the next run or retry sends it again")
@@ -112,7 +114,7 @@ fn open_row(ledger: &Ledger, request: RequestId, args: &ResolveArgs) -> Result<P
     };
     if let Some(why) = why_not {
         return Err(format!(
-            "{name} ({request}): {why}. Only a row in doubt is for a person to decide"
+            "{name} ({request}): {why}; only a row in doubt is for a person to decide"
         ));
     }
     if let Some(id) = &args.adopt {
@@ -174,7 +176,7 @@ fn said(row: &Row) -> String {
     let name = request_name(row);
     match row.state.report_id() {
         Some(id) => format!("{name} is created, with report {id}\n"),
-        None => format!("{name} is pending: it is sent again\n"),
+        None => format!("{name} is pending; the next run sends it\n"),
     }
 }
 
@@ -194,7 +196,7 @@ fn next_steps(ledger: &Ledger, args: &ResolveArgs, target: &Target, typed: &Type
     let mut hints = Vec::new();
     if to_decide > 0 {
         let rows = count(to_decide, "row");
-        let why = format!("to list the {rows} that are still in doubt, and decide");
+        let why = format!("to list what is still in doubt ({rows}), and decide");
         hints.push(Hint::new(why, typed.next("resolve", &LEDGER)));
     }
     if to_send > 0 {

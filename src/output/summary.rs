@@ -95,7 +95,7 @@ impl Summary<'_> {
             let _ = writeln!(
                 out,
                 "{}",
-                paint.strong("SANDBOX: a rehearsal; no real reports were created")
+                paint.strong("SANDBOX: a rehearsal; no real reports were made")
             );
         }
         out

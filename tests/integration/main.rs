@@ -24,12 +24,15 @@ mod credentials;
 mod damage;
 mod data;
 mod discovery;
+mod disk_space;
+mod dry_run;
 mod environment;
 mod examples;
 mod gone;
 #[cfg(unix)]
 mod guard;
 mod help;
+mod hints;
 mod history;
 mod in_doubt;
 mod init;

@@ -18,7 +18,7 @@ use crate::{
     },
     ledger::{Lock, read_file, refuse_mixing, refuse_unmerged},
     text::system_says,
-    whole_file::folder_of,
+    whole_file::{folder_of, remedy},
 };
 
 /// Tries the ledger: the file, its folder, its lock, and rescued ones next to it. Gives the number of its rows.
@@ -61,7 +61,7 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
         (Some(_), Err(error)) => report.not_ok(
             missing(Subject::Ledger),
             format!("{name} cannot be written: {}", system_says(&error)),
-            "give yourself the right to write it, or name another ledger (--ledger)",
+            format!("{}, or name another ledger (--ledger)", remedy(&error)),
         ),
     }
     let folder = folder_of(&path);
@@ -77,12 +77,14 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
                 folder.display(),
                 refusal(&error)
             ),
-            match folder.exists() {
-                true => {
-                    "give yourself the right to write there, or put the ledger elsewhere (--ledger)"
+            format!(
+                "{}, or put the ledger elsewhere (--ledger)",
+                if folder.exists() {
+                    remedy(&error)
+                } else {
+                    "make it"
                 }
-                false => "make it, or put the ledger elsewhere (--ledger)",
-            },
+            ),
         ),
     }
     match Lock::peek_holder(&path, Utc::now()) {
@@ -120,7 +122,10 @@ pub(super) fn try_output(target: &Target, report: &mut Report) {
         Err(error) => report.not_ok(
             (Subject::Output, Failure::Usage),
             format!("{} cannot be written: {}", there.display(), refusal(&error)),
-            "give yourself the right to write there, or name another folder in collect.output or --output",
+            format!(
+                "{}, or name another folder in collect.output or --output",
+                remedy(&error)
+            ),
         ),
     }
 }
