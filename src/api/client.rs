@@ -98,7 +98,7 @@ impl HttpApi {
         url: Url,
         wanted: Wanted,
         on_head: &OnHead<'_>,
-        read: impl FnOnce(B, &Url) -> Page<T>,
+        read: impl FnOnce(B, &Url) -> Result<Page<T>, reading::Misread>,
     ) -> Answer<Page<T>> {
         let cleaner = token.cleaner();
         if let Err(error) = check_origin(&url, &self.base) {
@@ -178,7 +178,7 @@ impl Api for HttpApi {
 
     async fn renew(&self, refused: Option<&Token>, on_head: &OnHead<'_>) -> Answer<Token> {
         let url = self.base.join(ACCESS_TOKEN);
-        reading::of_read(
+        reading::without_redirects(
             self.tokens
                 .next(&self.transport, url, refused, on_head)
                 .await,

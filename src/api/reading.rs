@@ -9,7 +9,7 @@ use super::{
     body::{Body, BodyEnd},
     cause,
     classify::{Verdict, verdict},
-    link::{LinkError, next_page},
+    link::next_page,
     text::Cleaner,
     wire,
 };
@@ -23,8 +23,8 @@ use crate::{
 pub(super) enum Misread {
     /// What was asked for is not in the body.
     NotThere,
-    /// It is, but the list cannot be followed to its end.
-    Link(LinkError),
+    /// It is, but it is of no use, and asking again would give the same: why.
+    Unusable(String),
 }
 
 /// Judges an answer by the table of [`verdict`]. `what`: the name of what was asked for, in messages; `read` sees
@@ -46,10 +46,8 @@ pub(super) fn judge<T>(
     let found = match found {
         Ok(found) => Some(found),
         Err(Misread::NotThere) => None,
-        // Understood, but there is no way on: asking again would give the same link.
-        Err(Misread::Link(error)) => {
-            let text = cleaner.line(&error.to_string());
-            let cause = cause::bad_response(status, &notice, text);
+        Err(Misread::Unusable(why)) => {
+            let cause = cause::bad_response(status, &notice, cleaner.line(&why));
             let outcome = Outcome::Refused(Refusal::Final, cause);
             return Answer { outcome, notice };
         }
@@ -77,8 +75,24 @@ pub(super) fn created(body: &[u8], request: &Request) -> Result<ReportId, Misrea
     }
 }
 
-/// A redirect leaves no doubt about a request that changes nothing, and asking again would lead to the same redirect.
+/// What a read has is answered with 200 (API reference): 206 brings a part of it, and what something in between made of
+/// it comes with 203.
 pub(super) fn of_read<T>(answer: Answer<T>) -> Answer<T> {
+    match (&answer.outcome, answer.notice.status) {
+        (Outcome::Done(_), Some(status)) if status != 200 => {
+            let text = format!("the server answered {status}, which is no whole answer to a read");
+            let cause = cause::bad_response(status, &answer.notice, text);
+            Answer {
+                outcome: Outcome::InDoubt(Doubt::SaidYes, cause),
+                ..answer
+            }
+        }
+        _ => without_redirects(answer),
+    }
+}
+
+/// A redirect leaves no doubt about a request that changes nothing, and asking again would lead to the same redirect.
+pub(super) fn without_redirects<T>(answer: Answer<T>) -> Answer<T> {
     match answer.outcome {
         Outcome::InDoubt(Doubt::Open, cause) if matches!(answer.notice.status, Some(300..=399)) => {
             Answer {
@@ -112,10 +126,11 @@ pub(super) fn page<B: DeserializeOwned, T>(
     body: &[u8],
     url: &Url,
     base: &BaseUrl,
-    read: impl FnOnce(B, &Url) -> Page<T>,
+    read: impl FnOnce(B, &Url) -> Result<Page<T>, Misread>,
 ) -> Result<Page<T>, Misread> {
-    let page = read(wire::read(body).ok_or(Misread::NotThere)?, url);
-    let linked = next_page(headers, url, base).map_err(Misread::Link)?;
+    let page = read(wire::read(body).ok_or(Misread::NotThere)?, url)?;
+    let linked = next_page(headers, url, base);
+    let linked = linked.map_err(|error| Misread::Unusable(error.to_string()))?;
     Ok(Page {
         next: linked.or(page.next),
         ..page
@@ -123,17 +138,26 @@ pub(super) fn page<B: DeserializeOwned, T>(
 }
 
 /// The items of a page of reports.
-pub(super) fn reports(reports: wire::Reports, _: &Url) -> Page<Listed> {
-    Page {
+pub(super) fn reports(reports: wire::Reports, _: &Url) -> Result<Page<Listed>, Misread> {
+    Ok(Page {
         items: reports.items.into_iter().map(Listed::from).collect(),
         next: None,
-    }
+    })
 }
 
 /// The sub-partners of a page that are of the kind asked for.
-pub(super) fn sub_partners(which: Discover) -> impl FnOnce(wire::SubPartners, &Url) -> Page<OrgId> {
-    move |entries, url| Page {
-        next: entries.is_full().then(|| wire::next_offset(url)).flatten(),
-        items: entries.only(which),
+pub(super) fn sub_partners(
+    which: Discover,
+) -> impl FnOnce(wire::SubPartners, &Url) -> Result<Page<OrgId>, Misread> {
+    move |entries, url| {
+        let next = entries.is_full().then(|| wire::next_offset(url)).flatten();
+        let unusable = |(id, why)| {
+            Misread::Unusable(format!(
+                "the server lists a sub-partner with the id {id:?}, which cannot be used: {why}; \
+                 name the other sub-partners in the manifest instead of `discover`"
+            ))
+        };
+        let items = entries.only(which).map_err(unusable)?;
+        Ok(Page { items, next })
     }
 }

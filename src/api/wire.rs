@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{DownloadUrl, LARGEST_PAGE, ListQuery, Listed, text::Cleaner};
 use crate::{
-    request::{OrgId, ReportId, ReportType, Request},
+    request::{OrgId, OrgIdError, ReportId, ReportType, Request},
     settings::Discover,
 };
 
@@ -118,8 +118,7 @@ pub(super) struct SubPartners {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SubPartner {
-    #[serde(deserialize_with = "parsed")]
-    org_id: OrgId,
+    org_id: String,
     #[serde(default, deserialize_with = "lenient")]
     provisioning_state: Option<String>,
 }
@@ -131,14 +130,17 @@ impl SubPartners {
     }
 
     /// Those that were asked for. An entry of another kind is left out; one that does not show its kind is kept.
-    pub(super) fn only(self, which: Discover) -> Vec<OrgId> {
+    ///
+    /// # Errors
+    /// An id that cannot be one, and why.
+    pub(super) fn only(self, which: Discover) -> Result<Vec<OrgId>, (String, OrgIdError)> {
         self.items
             .into_iter()
             .filter(|entry| match (&entry.provisioning_state, state(which)) {
                 (Some(is), Some(asked)) => is.eq_ignore_ascii_case(asked),
                 _ => true,
             })
-            .map(|entry| entry.org_id)
+            .map(|entry| entry.org_id.parse().map_err(|why| (entry.org_id, why)))
             .collect()
     }
 }

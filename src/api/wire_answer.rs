@@ -23,7 +23,7 @@ pub struct WireAnswer {
     /// The HTTP status.
     pub status: u16,
     /// Names and values; what cannot be a header is left out.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'static str, Vec<u8>)>,
     /// The body, as far as it came.
     pub body: Vec<u8>,
     /// Whether the body came to its end.
@@ -80,7 +80,7 @@ impl WireAnswer {
         headers
             .filter_map(|(name, value)| {
                 let name = HeaderName::from_static(name);
-                Some((name, HeaderValue::from_str(value).ok()?))
+                Some((name, HeaderValue::from_bytes(value).ok()?))
             })
             .collect()
     }

@@ -16,8 +16,8 @@ use clap::{ArgAction, ArgMatches, Args, Parser, Subcommand, ValueEnum, parser::V
 
 use cause::CauseArgs;
 pub(super) use check::{CheckArgs, CheckFormat};
+pub(super) use comparison::MaxDropVariableError;
 use comparison::PreviousArgs;
-pub(super) use comparison::{EARLIER, MaxDropVariableError};
 pub(super) use init::{CompletionsArgs, InitArgs, ManArgs};
 use outputs::format_or;
 pub(super) use outputs::{HistoryArgs, OutputArgs, SummaryFormat, WorkFormatArgs};
@@ -474,6 +474,10 @@ pub(super) struct AuditArgs {
     /// How to show it: table for people, with the sums of `audit.totals`; csv and json have every difference
     #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = PlanFormat::Table)]
     pub(super) format: PlanFormat,
+
+    /// Ask no server: compare plan, ledger, history and files. Needs no token
+    #[arg(long, env = "MONTHEND_OFFLINE")]
+    pub(super) offline: bool,
 
     /// Do not look at files, and do not miss any
     #[arg(long, env = "MONTHEND_NO_FILES")]

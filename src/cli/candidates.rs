@@ -16,20 +16,19 @@ use super::{
     resolve::{is_set, of_manifest, target_of},
     results,
     signals::Signals,
-    status::warn_of_rescued,
+    status::{history_of, warn_where_refused},
     target::{Target, Then, real_ledger, tell_repairs},
     typed::{LEDGER, Typed},
 };
 use crate::{
     api::HttpApi,
-    history::{self, Line, SeenReport, What},
+    history::{Line, SeenReport, What},
     inventory::{ShownCandidate, show_candidates},
     ledger::{Ledger, LedgerError, Row, State, read_file},
     output::{CandidateReport, DecisionCommands, Knowledge, UndecidedRow, decisions, request_name},
     request::{ReportId, RequestId},
     session::{ReadError, Session},
     settings::BaseUrl,
-    text::system_says,
 };
 
 /// No list is waited for longer: somebody looks on.
@@ -44,17 +43,12 @@ pub(super) async fn list(args: &ResolveArgs, typed: &Typed) -> Result<Exit, CliE
     let missing = || LedgerError::Missing(target.ledger.clone());
     let reading = read_file(&path)?.ok_or_else(missing)?;
     tell_repairs(&target.ledger, &reading, Then::Left);
-    warn_of_rescued(&target.ledger, Some(&reading.ledger));
+    warn_where_refused(&target.ledger, Some(&reading.ledger));
     let ledger = &reading.ledger;
     let is_open = |row: &&Row| matches!(row.state, State::InDoubt { .. } | State::Sending { .. });
     let open: Vec<&Row> = ledger.rows().filter(is_open).collect();
 
-    let history = history::beside(&path);
-    let known = history::read(&history).unwrap_or_else(|e| {
-        let (history, why) = (history.display(), system_says(&e));
-        warn!("the history {history} cannot be read ({why})");
-        history::Read::default()
-    });
+    let known = history_of(&path);
     let server = server(args, &target, &known.lines);
     let shown = match server {
         Some(server) if !open.is_empty() => {

@@ -65,6 +65,7 @@ async fn fetch(
     outputs: &Outputs,
 ) -> Result<Exit, CliError> {
     let credentials = credentials(&target)?;
+    target.refuse_as_for_real()?;
 
     // The ledger. Where there is none, not even a lock is made.
     let missing = || LedgerError::Missing(target.ledger.clone());

@@ -9,7 +9,7 @@ use super::{
     error::CliError,
     exit::Exit,
     plan::{show, show_run},
-    status::warn_of_rescued,
+    status::warn_where_refused,
     target::{Target, Then, real_ledger, tell_repairs},
     to_retry::to_retry,
 };
@@ -84,12 +84,13 @@ pub(super) fn dry_run_of_collect(
 /// The ledger as it is.
 fn read(target: &Target) -> Result<Reading, CliError> {
     target.tell_rehearsal();
+    target.refuse_as_for_real()?;
     let path = real_ledger(&target.ledger)?;
     let missing = || LedgerError::Missing(target.ledger.clone());
     let reading = read_file(&path)?.ok_or_else(missing)?;
     refuse_mixing(&path, Some(&reading.ledger), target.is_rehearsal())?;
     tell_repairs(&target.ledger, &reading, Then::Left);
-    warn_of_rescued(&target.ledger, Some(&reading.ledger));
+    warn_where_refused(&target.ledger, Some(&reading.ledger));
     Ok(reading)
 }
 

@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf};
 
+use chrono::NaiveDate;
 use tracing::error;
 
 use super::{
@@ -19,7 +20,7 @@ use crate::{
     manifest::{ManifestError, Oddity},
     output::console::{self, CsvError, LogFilterError},
     pacing::StopCause,
-    plan::{PlanError, SelectionError, UnknownRequest},
+    plan::{NobodyKnown, PlanError, SelectionError, UnknownRequest},
     runner::{Signal, StopReason},
     sandbox::SandboxError,
     session::{DiscoveryError, ReadError},
@@ -57,6 +58,14 @@ pub(super) enum CliError {
     Plan(#[from] PlanError),
     #[error(transparent)]
     Selection(#[from] SelectionError),
+    /// A selection that matches nothing in the plan; `as_of` is a day on which it would.
+    #[error("{source}")]
+    NotPlanned {
+        source: SelectionError,
+        as_of: Option<NaiveDate>,
+    },
+    #[error(transparent)]
+    NobodyKnown(#[from] NobodyKnown),
     #[error(transparent)]
     Partition(#[from] PartitionArgsError),
     #[error(transparent)]
@@ -107,6 +116,12 @@ pub(super) enum CliError {
     Audit(Cause),
     #[error("cannot write {}: {}; nothing was sent", path.display(), refusal(why))]
     Output { path: PathBuf, why: io::Error },
+    /// No run would make it.
+    #[error("there is no ledger at {} to compare with; is the path right?", .0.display())]
+    NoEarlier(PathBuf),
+    /// What a rehearsal ends with because a real run would.
+    #[error("{0} (a real run would end with this, and so its rehearsal does)")]
+    AsForReal(Box<CliError>),
     #[error("{} holds reports of {holds}: a rehearsal and real reports are not compared", path.display())]
     Incomparable { path: PathBuf, holds: &'static str },
     #[error("cannot write the page {}: {}", path.display(), refusal(why))]
@@ -199,6 +214,8 @@ impl CliError {
             | CliError::NewManifest { .. }
             | CliError::Plan(_)
             | CliError::Selection(_)
+            | CliError::NotPlanned { .. }
+            | CliError::NobodyKnown(_)
             | CliError::Partition(_)
             | CliError::MaxDrop(_)
             | CliError::CsvOfSummary
@@ -218,6 +235,7 @@ impl CliError {
             | CliError::Combine(CombineError::Write { .. })
             | CliError::Ledgers(_)
             | CliError::Incomparable { .. }
+            | CliError::NoEarlier(_)
             | CliError::TornLine { .. }
             | CliError::NoFolder { .. }
             | CliError::NoRoom { .. } => Exit::Ledger,
@@ -226,6 +244,7 @@ impl CliError {
             | CliError::Existing(_)
             | CliError::Stopped(_) => Exit::Stopped,
             CliError::Combine(_) => Exit::Failures,
+            CliError::AsForReal(error) => error.exit(),
             CliError::Interrupted(signal) => Exit::Interrupted(*signal),
             CliError::Stdout(_) | CliError::Csv(CsvError::Io(_)) | CliError::Runtime(_) => {
                 Exit::Fault
@@ -258,9 +277,16 @@ impl CliError {
             )
         };
         match self {
+            CliError::AsForReal(error) => error.way_on(typed),
             CliError::Gone { .. } => adopt(&typed.again()),
+            CliError::NotPlanned {
+                as_of: Some(day), ..
+            } => {
+                let again = typed.again_as_of(*day);
+                format!("; with --as-of {day} the plan has it:\n  {again}")
+            }
             CliError::Ledger(LedgerError::Missing(path)) => {
-                match (typed.first_run(path), trace_of(path)) {
+                match (typed.first_run(), trace_of(path)) {
                     (None, None) => "; is the path right?".to_owned(),
                     (None, Some(trace)) => format!(", but {trace}: put the ledger back"),
                     (Some(run), None) => format!("; a run creates it:\n  {run}"),

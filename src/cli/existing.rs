@@ -10,7 +10,7 @@ use super::{
     error::CliError,
     exit::Exit,
     signals::Signals,
-    typed::{PERIODS, Typed, WHERE},
+    typed::{CALENDAR, Typed, WHERE},
 };
 use crate::{
     api::{Api, Listed},
@@ -140,7 +140,7 @@ pub(super) fn tell(
         let request = request_name(row);
         text.push_str(&format!("{} {request}: {ids}\n", row.id()));
     }
-    let run = typed.next("run", &[&WHERE[..], &PERIODS].concat());
+    let run = typed.next("run", &[&WHERE[..], &CALENDAR].concat());
     text.push_str(&format!(
         "\nto take them:\n  {run} --existing adopt\n\nto create others all the same:\n  {run} --existing ignore\n"
     ));

@@ -148,6 +148,7 @@ impl Outputs {
         }
         if let Some(how) = told.collects {
             let ledger = real_ledger(&target.ledger)?;
+            target.refuse_output_as_for_real(how.output.as_deref())?;
             guard.folder("--output", &target.output(how.output.as_deref(), &ledger))?;
         }
         let format = told.format;

@@ -62,6 +62,7 @@ async fn send_again(
     outputs: &Outputs,
 ) -> Result<Exit, CliError> {
     let credentials = credentials(&target)?;
+    target.refuse_as_for_real()?;
 
     // The ledger.
     let mut held = HeldLedger::take(&target.ledger)?;

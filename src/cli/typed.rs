@@ -1,14 +1,11 @@
 //! What was typed, and what to type next.
 
-use std::{
-    env,
-    ffi::OsStr,
-    path::{Path, PathBuf},
-};
+use std::{env, ffi::OsStr, path::PathBuf};
 
+use chrono::NaiveDate;
 use clap::{ArgMatches, CommandFactory as _};
 
-use super::args::{Cli, EARLIER, is_manifest, is_typed};
+use super::args::{Cli, is_manifest, is_typed};
 use crate::text::shell_word;
 
 /// The command line as it was typed, to be typed again whole or in part. What came from the environment is still there
@@ -40,8 +37,9 @@ pub(super) const WHERE: [&str; 16] = [
     "no_content_check",
 ];
 
-/// What says which periods a manifest means.
-pub(super) const PERIODS: [&str; 2] = ["as_of", "no_date_check"];
+/// What says how a manifest's periods are read.
+pub(super) const CALENDAR: [&str; 2] = ["as_of", "no_date_check"];
+
 /// What makes a rehearsal of a command.
 const REHEARSAL: [&str; 4] = ["ledger", "sandbox", "sandbox_config", "sandbox_mended"];
 /// What says which ledger a command works on, and where, whatever is selected.
@@ -74,7 +72,7 @@ impl Typed {
     /// The real run that a rehearsal was for.
     pub(super) fn for_real(&self) -> String {
         let kept = WHERE.into_iter().filter(|id| !REHEARSAL.contains(id));
-        let run = self.next("run", &kept.chain(PERIODS).collect::<Vec<_>>());
+        let run = self.next("run", &kept.chain(CALENDAR).collect::<Vec<_>>());
         let collects = matches!(self.matches.subcommand(), Some(("collect", _)));
         match collects {
             true => format!("{run} --collect"),
@@ -98,18 +96,28 @@ impl Typed {
         self.next(command, &kept)
     }
 
+    /// The same command, with relative periods counted from `day`.
+    pub(super) fn again_as_of(&self, day: NaiveDate) -> String {
+        let mut arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        if let Some(place) = arguments.iter().position(|word| *word == "--as-of") {
+            arguments.drain(place..(place + 2).min(arguments.len()));
+        }
+        arguments.retain(|word| !word.starts_with("--as-of="));
+        format!("{} {} --as-of {day}", self.program, arguments.join(" "))
+    }
+
     /// Whether an argument of the command was typed.
     pub(super) fn has(&self, id: &str) -> bool {
         let typed = self.matches.subcommand();
         typed.is_some_and(|(_, typed)| is_typed(typed, id))
     }
 
-    /// The run that makes the ledger `missing`, which a command did not find; none where that is no manifest's ledger.
-    pub(super) fn first_run(&self, missing: &Path) -> Option<String> {
+    /// The run that makes the ledger that a command did not find; none where that is no manifest's ledger.
+    pub(super) fn first_run(&self) -> Option<String> {
         let (command, typed) = self.matches.subcommand()?;
         let path = |id| typed.try_get_one::<PathBuf>(id).ok().flatten();
         match command {
-            "retry" | "collect" => Some(self.next("run", &[&LEDGER[..], &PERIODS].concat())),
+            "retry" | "collect" => Some(self.next("run", &[&LEDGER[..], &CALENDAR].concat())),
             // They take a manifest in the place of a ledger.
             "status" | "resolve" => {
                 let of_environment = || env::var_os("MONTHEND_MANIFEST");
@@ -121,10 +129,9 @@ impl Typed {
             }
             "report" => {
                 let named = path("ledger").filter(|named| is_manifest(named))?;
-                let is_another = path(EARLIER).is_some_and(|earlier| earlier == missing);
                 let sandbox = is_typed(typed, "sandbox").then(|| "--sandbox".to_owned());
                 let words = [named.display().to_string()].into_iter().chain(sandbox);
-                (!is_another).then(|| self.with("run", words))
+                Some(self.with("run", words))
             }
             _ => None,
         }
@@ -146,7 +153,7 @@ impl Typed {
     }
 
     /// A path as a shell has to be given it.
-    pub(super) fn word(path: &Path) -> String {
+    pub(super) fn word(path: &std::path::Path) -> String {
         quoted(path.as_os_str())
     }
 
@@ -178,7 +185,7 @@ impl Typed {
 }
 
 /// A word as a shell has to be given it.
-fn quoted(word: &OsStr) -> String {
+pub(super) fn quoted(word: &OsStr) -> String {
     let word = word.to_string_lossy();
     match word.split_once('=') {
         Some((option, value)) if option.starts_with("--") => {

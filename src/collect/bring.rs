@@ -190,7 +190,10 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         let mut row = self.bench.record.row(place);
         let mut missing = Missing::InProgress;
         let why = match row.collected.status.as_str() {
-            "" => "the server does not show this report yet".to_owned(),
+            "" => format!(
+                "the server does not show this report yet{}",
+                Collected::WAITS
+            ),
             done if done.eq_ignore_ascii_case(COMPLETED) => {
                 missing = Missing::Refused;
                 "the server says that it is complete and gives no address to fetch it from"
@@ -201,7 +204,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
                     seconds @ ..120 => format!("{seconds} s"),
                     seconds => format!("{} min", seconds / 60),
                 };
-                format!("{word} for {age}; `monthend collect` waits again")
+                format!("{word} for {age}{}", Collected::WAITS)
             }
         };
         row.collected.error = why;

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use super::{
     Disk as _, FileDisk, Ledger, LedgerError, Lock, Reading, Row, Saved, Tampered,
     blocks::SIZE,
-    peek::{Hashed, len_of, open, real_path},
+    peek::{Hashed, len_of, open, real_path, refuse_second_name},
     read::{read, read_from},
     refuse_unmerged, save,
 };
@@ -94,7 +94,7 @@ impl LedgerFile {
     /// As [`LedgerFile::hold`], also where a rescued ledger lies beside it: to unite them.
     ///
     /// # Errors
-    /// In use, unreadable, or no ledger.
+    /// In use, unreadable, no ledger, or one of several names.
     pub fn take(path: &Path, now: DateTime<Utc>) -> Result<(Self, Lock), LedgerError> {
         let path = real_path(path)?;
         let lock = Lock::take(&path, now)?;
@@ -117,6 +117,7 @@ impl LedgerFile {
                 as_read: RefCell::default(),
             });
         };
+        refuse_second_name(&path)?;
         let len = len_of(&file);
         let mut file = Kept {
             source: Hashed::new(file),

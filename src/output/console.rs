@@ -28,7 +28,10 @@ use super::{
     log_filter::ALWAYS,
     workflow_command as github, wrap,
 };
-use crate::{manifest::Problem, text::harmless_json};
+use crate::{
+    manifest::Problem,
+    text::{harmless_json, system_says},
+};
 
 /// `--log-format`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -210,7 +213,7 @@ fn unless_gone(written: io::Result<()>) -> io::Result<()> {
 /// changes neither what was done nor how the command ends.
 pub fn say(text: &str) {
     if let Err(e) = print(text) {
-        warn!("cannot write to stdout: {e}");
+        warn!("cannot write to stdout: {}", system_says(&e));
     }
 }
 

@@ -125,7 +125,7 @@ pub(super) fn shortened(who: &str) -> String {
 }
 
 /// `a, b, c and 12 more`: as many as `room` columns take, and one in any case.
-pub(super) fn listed(names: Vec<String>, room: usize) -> String {
+pub(crate) fn listed(names: Vec<String>, room: usize) -> String {
     let all = names.len();
     let mut out = String::new();
     for (n, name) in names.iter().enumerate() {

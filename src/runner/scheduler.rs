@@ -314,9 +314,12 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             if self.first_create == FirstCreate::NotSent {
                 self.first_create = FirstCreate::Alone(now + ALONE);
             }
-            let look_first = match self.had_doubts && !context.evidence.is_complete() {
-                true => LookFirst::Yes,
-                false => LookFirst::No,
+            let (evidence, token) = (&context.evidence, context.session.token_in_use());
+            let is_lossy = self.had_doubts && !evidence.is_complete();
+            let look_first = if is_lossy || evidence.is_unproven(token) {
+                LookFirst::Yes
+            } else {
+                LookFirst::No
             };
             under_way.push(Box::pin(async move {
                 let mut progress = progress.unwrap_or_else(|| Progress::found(&row));

@@ -41,6 +41,11 @@ pub struct Permit<'s, T> {
 }
 
 impl<T> Permit<'_, T> {
+    /// Which token the request goes with.
+    pub fn token(&self) -> Generation {
+        self.generation
+    }
+
     /// The last look before the request leaves: see [`Pass::leave`].
     ///
     /// # Errors
@@ -99,6 +104,11 @@ impl<'a, A: Api> Session<'a, A> {
             accepted: self.shared.gate.stats().accepted,
             backoff,
         }
+    }
+
+    /// The token that a request would go with now.
+    pub fn token_in_use(&self) -> Generation {
+        self.token.get().1
     }
 
     /// The local wall clock.

@@ -137,7 +137,7 @@ impl<A: Api> Session<'_, A> {
     }
 
     /// A first look at what the server has for `query`, which also makes sure that the server's clock is known, where
-    /// the server tells it at all. Gives the reports where the list is whole. Any answer below 500 is good
+    /// the server tells it at all. Gives the reports where the whole list can be had. Any answer below 500 is good
     /// enough, but there has to be one: an intent that is dated by a local clock that runs ahead would make our own
     /// report look older than it. Asks by one cheap list, and where lists fail by a report that nobody has.
     ///
@@ -193,8 +193,15 @@ impl<A: Api> Session<'_, A> {
             }
         }
         self.shared.change_clock(ServerClock::give_up);
-        let whole = page.filter(|page| page.next.is_none());
-        Ok(whole.map(|page| page.items))
+        match page {
+            // What was there before the first create is worth as much on the second page as on the first.
+            Some(page) if page.next.is_some() => match self.list(query).await {
+                Ok(listed) => Ok(Some(listed)),
+                Err(ReadError::Failed(_)) => Ok(None),
+                Err(ReadError::Halted(halt)) => Err(halt),
+            },
+            page => Ok(page.map(|page| page.items)),
+        }
     }
 
     /// One read, tried again by the policy; `is_hopeless` says which failures are not worth it.

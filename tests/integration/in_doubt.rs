@@ -220,6 +220,31 @@ fn reports_that_were_made_earlier_are_not_adopted() {
     }
 }
 
+/// Which reports were there before the first create is known from all pages of the first list: nothing else can tell in a
+/// run of one row.
+#[test]
+fn what_was_there_before_the_first_row_is_known_from_all_pages() {
+    let old = format!(
+        "{{ sub_partner: {}, type: USER, start: 2026-09-01, end: 2026-09-30, age: 1h }}",
+        partner("acme")
+    );
+    for (fault, creates) in [
+        ("{ kind: reset, processed: true }", 1),
+        ("{ kind: reset }", 2),
+    ] {
+        for page_size in [1, 2, 100] {
+            let more =
+                format!("reports: {{ page_size: {page_size} }}\nexisting: [{old}, {old}, {old}]");
+            let server = first_try(fault, &more);
+            let desk = Desk::new();
+            desk.manifest_with(server.url(), "retry.settle: 500ms", &one());
+            desk.converge().expect(0);
+            assert_eq!(server.creates().len(), creates, "{page_size} on a page");
+            server.all_ours(&desk.ledger().at_rest(1));
+        }
+    }
+}
+
 #[test]
 fn where_the_server_refuses_a_duplicate_the_existing_report_is_recorded() {
     let existing = |count: usize| {

@@ -114,6 +114,33 @@ async fn a_yes_without_an_id_is_never_taken_for_a_no() {
     }
 }
 
+/// 206 brings a part, 203 what something in between made of it: no list is known by them, and no report.
+#[tokio::test]
+async fn a_read_is_answered_with_200_or_not_at_all() {
+    let list = r#"{"items":[]}"#;
+    for status in [201, 202, 203, 205, 206, 207, 226, 299] {
+        let range = "content-range: items 0-4/8\r\n";
+        let replies = [list, list, CREATED].map(|body| Reply::json(status, range, body));
+        let server = CannedServer::start(replies).await;
+        let (api, token) = (api(&server), token());
+        let (query, id) = (ListQuery::default(), "report-1".parse().unwrap());
+        let reports = api.list(&token, &query, 100, None, &|_| {});
+        let reports = reports.await.map(drop).outcome;
+        let partners = api.sub_partners(&token, Discover::All, None, &|_| {});
+        let partners = partners.await.map(drop).outcome;
+        let report = api.get(&token, &id, &|_| {}).await.map(drop).outcome;
+        for outcome in [reports, partners, report] {
+            match outcome {
+                Outcome::InDoubt(Doubt::SaidYes, cause) => {
+                    assert_eq!(cause.http_status, Some(status));
+                    assert!(cause.text.contains("no whole answer"), "{cause:?}");
+                }
+                other => panic!("{status}: {other:?}"),
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_broken_connection_leaves_a_doubt_and_no_second_request() {
     for reply in [

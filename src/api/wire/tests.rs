@@ -111,13 +111,20 @@ fn sub_partners_are_those_asked_for() {
         ] {
             let page: SubPartners = read(json.as_bytes()).unwrap();
             assert!(!page.is_full());
-            let ids: Vec<String> = page.only(which).iter().map(OrgId::to_string).collect();
+            let orgs = page.only(which).unwrap();
+            let ids: Vec<String> = orgs.iter().map(OrgId::to_string).collect();
             assert_eq!(ids.join(" "), found);
         }
     }
-    for json in [r#"{"items":[{"orgId":""}]}"#, r#"{"items":[{}]}"#, "{}"] {
+    for json in [r#"{"items":[{"orgId":7}]}"#, r#"{"items":[{}]}"#, "{}"] {
         assert!(read::<SubPartners>(json.as_bytes()).is_none(), "{json}");
     }
+    // One that nobody asked for does no harm.
+    let json = r#"{"items":[{"orgId":"a"},{"orgId":"b c","provisioningState":"suspended"}]}"#;
+    let page = || read::<SubPartners>(json.as_bytes()).unwrap();
+    assert_eq!(page().only(Discover::Active).unwrap().len(), 1);
+    let (id, _) = page().only(Discover::All).unwrap_err();
+    assert_eq!(id, "b c");
 }
 
 #[test]

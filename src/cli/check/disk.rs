@@ -11,12 +11,15 @@ use chrono::Utc;
 use crate::{
     check::{Failure, Report, Subject},
     cli::{
+        error::CliError,
+        exit::Exit,
+        for_real::existing,
         gone::trace_of,
         guard::refusal,
-        room::{Room, existing, room_for, size},
+        room::{Room, room_for, size},
         target::{Target, real_ledger},
     },
-    ledger::{Lock, read_file, refuse_mixing, refuse_unmerged},
+    ledger::{Lock, read_file, refuse_mixing, refuse_second_name, refuse_unmerged},
     text::system_says,
     whole_file::{folder_of, remedy},
 };
@@ -33,14 +36,22 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
         }
     };
     let reading = read_file(&path).and_then(|reading| {
+        refuse_second_name(&path)?;
         let ledger = reading.as_ref().map(|reading| &reading.ledger);
         refuse_mixing(&path, ledger, target.is_rehearsal())?;
         Ok(reading)
     });
-    let reading = match reading {
+    let reading = reading.map_err(CliError::from);
+    let for_real = target.refuse_as_for_real();
+    let for_real = for_real.and_then(|()| target.refuse_gone_for_real());
+    let reading = match for_real.and(reading) {
         Ok(reading) => reading,
         Err(error) => {
-            report.not_ok(missing(Subject::Ledger), error.to_string(), "");
+            let failure = match error.exit() {
+                Exit::Usage => Failure::Usage,
+                _ => Failure::Ledger,
+            };
+            report.not_ok((Subject::Ledger, failure), error.text(), "");
             return 0;
         }
     };
@@ -111,6 +122,11 @@ pub(super) fn try_output(target: &Target, report: &mut Report) {
         true => try_file_in(&there),
         false => Err(io::ErrorKind::NotADirectory.into()),
     };
+    if let Err(error) = target.refuse_output_as_for_real(None) {
+        let missing = (Subject::Output, Failure::Usage);
+        let advice = "name another folder in collect.output or --output";
+        return report.not_ok(missing, error.text(), advice);
+    }
     match tried {
         Ok(()) if there == output => {
             report.ok(
