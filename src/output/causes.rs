@@ -181,23 +181,30 @@ impl Cause<'_> {
         self.messages.first().map_or("", |(text, _)| text)
     }
 
-    /// What is said, a line for each message, the worst first; without what the ledger advises, where [`Cause::advice`]
-    /// does.
+    /// What is said, a line for each message, the worst first.
     pub(super) fn said(&self) -> Vec<String> {
+        self.lines(str::to_owned)
+    }
+
+    /// As [`Cause::said`], without what the ledger advises: where the commands to go on with follow.
+    pub(super) fn said_briefly(&self) -> Vec<String> {
+        let advice = match self.code {
+            NOT_COLLECTED => "; `monthend ",
+            _ => "; decide with `monthend ",
+        };
+        self.lines(|message| message.split(advice).next().unwrap_or_default().to_owned())
+    }
+
+    fn lines(&self, shown_as: impl Fn(&str) -> String) -> Vec<String> {
         let shown = match self.messages.len() {
             ..=MESSAGES => self.messages.len(),
             _ => MESSAGES - 1,
         };
         let mut lines = Vec::new();
         for (message, n) in &self.messages[..shown] {
-            let advice = match self.code {
-                NOT_COLLECTED => "; `monthend ",
-                "in_doubt" => "; decide with `monthend ",
-                _ => "\n", // no message has one
-            };
-            let message = message.split(advice).next().unwrap_or_default();
+            let message = shown_as(message);
             lines.push(match self.messages.len() {
-                1 => message.to_owned(),
+                1 => message,
                 _ => format!("{}: {message}", words::count(*n, "request")),
             });
         }

@@ -157,7 +157,7 @@ impl Summary<'_> {
         for cause in causes.iter().take(CAUSES) {
             let room = WIDTH.saturating_sub(words::width(cause.code) + 4);
             let _ = writeln!(out, "  {}  {}", paint.bad(cause.code), cause.whom(room));
-            for said in cause.said() {
+            for said in cause.said_briefly() {
                 let _ = writeln!(out, "    {said}");
             }
             if let Some(advice) = cause.advice().filter(|_| !self.is_rehearsal) {

@@ -96,7 +96,8 @@ fn a_missing_ledger_is_made_by_the_command_that_is_said() {
     rehearse(&desk, "run").expect(0);
     let report = rehearse(&desk, "report").args(["--compare=september.csv", "-o", "m.html"]);
     let ended = report.expect(4);
-    let ended = ended.says(["there is no ledger at september.csv; is the path right?"]);
+    let ended =
+        ended.says(["there is no ledger at september.csv to compare with; is the path right?"]);
     assert!(ended.hints().is_empty(), "{ended}");
 }
 
