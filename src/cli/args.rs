@@ -19,8 +19,8 @@ pub(super) use check::{CheckArgs, CheckFormat};
 pub(super) use comparison::MaxDropVariableError;
 use comparison::PreviousArgs;
 pub(super) use init::{CompletionsArgs, InitArgs, ManArgs};
-use outputs::format_or;
-pub(super) use outputs::{HistoryArgs, OutputArgs, SummaryFormat, WorkFormatArgs};
+pub(super) use outputs::{HistoryArgs, OutputArgs, PlanFormat, SummaryFormat, WorkFormatArgs};
+use outputs::{format_or, without_csv};
 use partition::PartitionArgs;
 pub(super) use partition::PartitionArgsError;
 pub(super) use report::ReportArgs;
@@ -517,13 +517,6 @@ pub(super) struct SchemaArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum PlanFormat {
-    Table,
-    Csv,
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum SchemaKind {
     /// JSON Schema of the YAML manifest
     Manifest,
@@ -550,15 +543,6 @@ pub(super) fn is_typed(matches: &ArgMatches, id: &str) -> bool {
     // Asking for an argument that the command does not have would be a panic.
     matches.try_contains_id(id).is_ok()
         && matches.value_source(id) == Some(ValueSource::CommandLine)
-}
-
-/// A format of what is no list of rows: none where csv was typed; the variable is no mistake.
-fn without_csv(typed: Option<PlanFormat>, format: PlanFormat) -> Option<SummaryFormat> {
-    match (typed, format) {
-        (Some(PlanFormat::Csv), _) => None,
-        (_, PlanFormat::Json) => Some(SummaryFormat::Json),
-        (_, PlanFormat::Table | PlanFormat::Csv) => Some(SummaryFormat::Table),
-    }
 }
 
 /// A duration in the manifest's form.

@@ -1,6 +1,6 @@
 //! `monthend resolve` without `--request`: the rows that a person may decide, and what is known of their candidates.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::Path, time::Duration};
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -8,16 +8,15 @@ use tracing::{info, warn};
 
 use super::{
     args::{ResolveArgs, is_manifest},
-    check::limit_patience,
     connection::{credentials, credentials_of_sandbox},
-    converse::converse,
+    converse::{converse, limit_patience},
     error::CliError,
     exit::Exit,
-    resolve::{is_set, of_manifest, target_of},
+    resolve_target::{of_manifest, target_of},
     results,
     signals::Signals,
     status::{history_of, warn_where_refused},
-    target::{Target, Then, real_ledger, tell_repairs},
+    target::{Target, Then, real_ledger, tell_repairs, variable},
     typed::{LEDGER, Typed},
 };
 use crate::{
@@ -32,7 +31,7 @@ use crate::{
 };
 
 /// No list is waited for longer: somebody looks on.
-const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(5);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Lists them. Reads only, without the lock.
 pub(super) async fn list(args: &ResolveArgs, typed: &Typed) -> Result<Exit, CliError> {
@@ -91,8 +90,9 @@ fn server(args: &ResolveArgs, target: &Target, lines: &[Line]) -> Option<Server>
     if target.sandbox.is_some() {
         return None;
     }
-    let is_named =
-        is_manifest(&args.place) || args.base_url.is_some() || is_set("MONTHEND_BASE_URL");
+    let is_named = is_manifest(&args.place)
+        || args.base_url.is_some()
+        || variable("MONTHEND_BASE_URL").is_some();
     if is_named {
         return Some(Server::Named);
     }
@@ -107,7 +107,7 @@ fn server(args: &ResolveArgs, target: &Target, lines: &[Line]) -> Option<Server>
 struct Asked<'a> {
     ledger: &'a Ledger,
     rows: &'a [&'a Row],
-    path: &'a std::path::Path,
+    path: &'a Path,
     signals: &'a Signals,
 }
 
@@ -142,9 +142,7 @@ impl Asked<'_> {
                 return Ok(HashMap::new());
             }
         };
-        limit_patience(&mut target.settings);
-        let retry = &mut target.settings.retry;
-        retry.max_retry_after = retry.max_retry_after.min(LONGEST_WAIT);
+        limit_patience(&mut target.settings, LONGEST_WAIT);
         let concurrency = target.settings.limits.concurrency.get();
         let ask = async |session: &Session<'_, HttpApi>| {
             tokio::select! {

@@ -3,12 +3,12 @@
 mod disk;
 mod server;
 
-pub(super) use server::limit_patience;
+use std::time::Duration;
 
 use super::{
     args::{CheckArgs, CheckFormat},
     connection::credentials,
-    converse::converse,
+    converse::{converse, limit_patience},
     error::CliError,
     exit::Exit,
     results,
@@ -24,6 +24,9 @@ use crate::{
     session::Session,
     text::count,
 };
+
+/// A check does not wait for what a run would wait for.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Tries what a run will need, and sends no create. Changes nothing on the disk.
 pub(super) async fn check(args: &CheckArgs, typed: &Typed) -> Result<Exit, CliError> {
@@ -98,7 +101,7 @@ async fn ask(
         server::unknown("not tested: the ledger is not where it should be", report);
         return Ok(0);
     };
-    server::limit_patience(&mut target.settings);
+    limit_patience(&mut target.settings, LONGEST_WAIT);
     let is_in_process = target.sandbox.is_some();
     let address = (!is_in_process).then(|| target.settings.api.base_url.clone());
     let mut planned = 0;

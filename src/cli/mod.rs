@@ -35,6 +35,7 @@ mod read_only;
 mod report;
 mod rescue;
 mod resolve;
+mod resolve_target;
 mod results;
 mod retry;
 mod room;

@@ -5,7 +5,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::for_real::existing;
 use crate::whole_file::folder_of;
 
 /// What a row may take while a run goes on: its lines in the journal, and its line in the new file next to it.
@@ -58,6 +57,17 @@ pub(super) fn room_for(ledger: &Path, rows: usize) -> Room {
         Some(free) => Room::Enough { free, needed },
         None => Room::Unknown,
     }
+}
+
+/// `path`, or the nearest above it that is there.
+pub(super) fn existing(path: &Path) -> PathBuf {
+    let above = path
+        .ancestors()
+        .filter(|above| !above.as_os_str().is_empty());
+    let mut there = above.filter(|above| above.exists());
+    there
+        .next()
+        .map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
 /// How many bytes this user may still write there.

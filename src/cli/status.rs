@@ -8,9 +8,8 @@ use super::{
     args::{PlanFormat, StatusArgs, SummaryFormat},
     error::CliError,
     exit::Exit,
-    resolve::is_set,
     results,
-    target::{Then, ledger_of, real_ledger, tell_repairs},
+    target::{Then, ledger_of, real_ledger, tell_repairs, variable},
     typed::{LEDGER, Typed},
 };
 use crate::{
@@ -39,7 +38,7 @@ pub(super) fn status(args: &StatusArgs, typed: &Typed) -> Result<Exit, CliError>
         PlanFormat::Table => {
             let mut table = view.table();
             if has_doubts {
-                let is_named = args.ledger.is_some() || is_set("MONTHEND_MANIFEST");
+                let is_named = args.ledger.is_some() || variable("MONTHEND_MANIFEST").is_some();
                 let resolve = match is_named {
                     true => typed.next("resolve", &LEDGER),
                     false => typed.with("resolve", [path.display().to_string()]),

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{PlanFormat, without_csv};
 use crate::runner::MaxFailures;
 
 /// What `run`, `retry` and `collect` write for machines, and what makes them stop early.
@@ -71,6 +70,14 @@ pub(crate) struct WorkFormatArgs {
     format: Option<PlanFormat>,
 }
 
+/// How a plan or a list of rows looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    Table,
+    Csv,
+    Json,
+}
+
 /// How the summary on stdout looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SummaryFormat {
@@ -97,6 +104,15 @@ impl WorkFormatArgs {
 pub(crate) fn format_or<F: ValueEnum>(option: Option<F>, default: F) -> F {
     let named = || F::from_str(&std::env::var("MONTHEND_FORMAT").ok()?, false).ok();
     option.or_else(named).unwrap_or(default)
+}
+
+/// A format of what is no list of rows: none where csv was typed; the variable is no mistake.
+pub(crate) fn without_csv(typed: Option<PlanFormat>, format: PlanFormat) -> Option<SummaryFormat> {
+    match (typed, format) {
+        (Some(PlanFormat::Csv), _) => None,
+        (_, PlanFormat::Json) => Some(SummaryFormat::Json),
+        (_, PlanFormat::Table | PlanFormat::Csv) => Some(SummaryFormat::Table),
+    }
 }
 
 /// Whether the history beside the ledger goes on.

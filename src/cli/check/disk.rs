@@ -13,10 +13,9 @@ use crate::{
     cli::{
         error::CliError,
         exit::Exit,
-        for_real::existing,
         gone::trace_of,
         guard::refusal,
-        room::{Room, room_for, size},
+        room::{Room, existing, room_for, size},
         target::{Target, real_ledger},
     },
     ledger::{Lock, read_file, refuse_mixing, refuse_second_name, refuse_unmerged},

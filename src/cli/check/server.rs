@@ -1,6 +1,6 @@
 //! What a run needs of the server: reads only.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use hyper_util::client::proxy::matcher::Matcher;
 
@@ -15,12 +15,9 @@ use crate::{
     plan::{Discovered, Plan},
     request::OrgId,
     session::{Halt, ReadError, Session},
-    settings::{BaseUrl, Discover, Settings},
+    settings::{BaseUrl, Discover},
     text::count,
 };
-
-/// A check does not wait for what a run would wait for.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// What of the server cannot be tried, and why.
 const OF_THE_SERVER: [Subject; 5] = [
@@ -49,14 +46,6 @@ fn untried(report: &mut Report) {
         "cannot be tried without creating a report",
         "make sure that the token has the scope spark-admin:wholesale_billing_reports_write",
     );
-}
-
-/// Tries less often and waits shorter than a run: somebody looks on.
-pub(in crate::cli) fn limit_patience(settings: &mut Settings) {
-    let retry = &mut settings.retry;
-    retry.max_attempts = const { std::num::NonZeroU32::new(2).unwrap() };
-    retry.base_delay = retry.base_delay.min(Duration::from_millis(500));
-    retry.max_retry_after = retry.max_retry_after.min(LONGEST_WAIT);
 }
 
 /// Asks for reports and sub-partners, and multiplies the jobs out. Gives the number of planned requests. `address`: `None`
