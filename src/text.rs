@@ -3,7 +3,7 @@
 
 mod secrets;
 
-use std::{borrow::Cow, fmt::Write as _, path::Path};
+use std::{borrow::Cow, fmt::Write as _, io, path::Path};
 
 use chrono::{DateTime, Datelike as _, NaiveDateTime, Utc};
 use serde::{Deserialize as _, Deserializer};
@@ -17,10 +17,11 @@ const LONGEST_WORD: usize = 128;
 
 /// Text that comes from outside, such as from a server or a library, on one short line: without any secret that this
 /// process ever held ([`masked`]), and without what makes an address more than a place: its user, its password and its
-/// query. Empty only where `text` has nothing visible.
+/// query. Empty only where nothing else is left.
 pub fn foreign(text: &str) -> String {
     let line = one_line(&masked(text));
-    let words: Vec<Cow<'_, str>> = line.split(' ').map(place_only).collect();
+    let words = line.split(' ').map(place_only);
+    let words: Vec<Cow<'_, str>> = words.filter(|word| !word.is_empty()).collect();
     shorten(words.join(" "))
 }
 
@@ -201,6 +202,27 @@ pub fn shell_word(word: &str) -> String {
     }
 }
 
+/// What the system says, for people; see [`without_details`].
+pub fn system_says(error: &io::Error) -> String {
+    without_details(&error.to_string())
+}
+
+/// `text` without the numbers of the system's errors (` (os error 30)`), and without the temporary names under which files
+/// are written first (` at path "…"`).
+pub fn without_details(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (begin, end) in [(" (os error ", ")"), (" at path \"", "\"")] {
+        while let Some(from) = text.find(begin) {
+            let inside = from + begin.len();
+            let Some(length) = text[inside..].find(end) else {
+                break;
+            };
+            text.replace_range(from..inside + length + end.len(), "");
+        }
+    }
+    text
+}
+
 /// Bytes as lower-case hexadecimal digits: how hashes are written.
 pub fn hexadecimal(bytes: &[u8]) -> String {
     let mut digits = String::with_capacity(2 * bytes.len());
@@ -370,6 +392,29 @@ mod tests {
             shown("a\r\u{1b}]0;x\u{7}b\u{9b}2Jc\u{202e}\n"),
             "a]0;xb2Jc\n"
         );
+    }
+
+    #[test]
+    fn what_the_system_says_has_no_number_and_no_temporary_name() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert_eq!(system_says(&full), full.to_string());
+        for (text, said) in [
+            (
+                "Read-only file system (os error 30)",
+                "Read-only file system",
+            ),
+            (
+                "Read-only file system (os error 30) at path \"/tmp/.monthend.x\"",
+                "Read-only file system",
+            ),
+            (
+                "a: No such file (os error 2), b: Denied (os error 13)",
+                "a: No such file, b: Denied",
+            ),
+            ("it is a folder (os error ", "it is a folder (os error "),
+        ] {
+            assert_eq!(system_says(&io::Error::other(text)), said);
+        }
     }
 
     proptest! {

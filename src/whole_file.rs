@@ -307,6 +307,23 @@ pub fn put_in_place(from: &Path, place: &Path) -> io::Result<()> {
     sync_folder(place)
 }
 
+/// Whether the disk has no room.
+pub fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
+/// What a person can do where a file cannot be written.
+pub fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        _ if is_full(error) => "make room",
+        io::ErrorKind::ReadOnlyFilesystem => "make the file system writable",
+        io::ErrorKind::PermissionDenied => "give yourself the right to write there",
+        io::ErrorKind::NotADirectory => "move the file away that is in its place",
+        _ => "see to the disk",
+    }
+}
+
 /// Makes the folder at `path` and those above it, durably, where they are missing.
 ///
 /// # Errors

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     ledger::Row,
     settings::Totals,
-    text::{hexadecimal, one_line},
+    text::{hexadecimal, one_line, system_says},
     whole_file::open_regular,
 };
 
@@ -54,7 +54,10 @@ impl Files<'_> {
         let file = one_line(&collected.file);
         let unreadable = |e: io::Error| {
             let advice = "let it be read, or move it away and collect it again";
-            FileState::Changed(format!("{file} cannot be read ({e})"), Remedy::Look(advice))
+            FileState::Changed(
+                format!("{file} cannot be read ({})", system_says(&e)),
+                Remedy::Look(advice),
+            )
         };
         let path = self.folder.join(&collected.file);
         if path.is_dir() {

@@ -7,6 +7,7 @@ mod init;
 mod outputs;
 mod partition;
 mod report;
+mod resolve;
 mod target;
 
 use std::{path::PathBuf, time::Duration};
@@ -18,11 +19,12 @@ pub(super) use check::{CheckArgs, CheckFormat};
 pub(super) use comparison::MaxDropVariableError;
 use comparison::PreviousArgs;
 pub(super) use init::{CompletionsArgs, InitArgs, ManArgs};
-use outputs::format_or;
-pub(super) use outputs::{HistoryArgs, OutputArgs, SummaryFormat, SummaryFormatArgs};
+pub(super) use outputs::{HistoryArgs, OutputArgs, PlanFormat, SummaryFormat, WorkFormatArgs};
+use outputs::{format_or, without_csv};
 use partition::PartitionArgs;
 pub(super) use partition::PartitionArgsError;
 pub(super) use report::ReportArgs;
+pub(super) use resolve::ResolveArgs;
 pub(super) use target::{CalendarArgs, ManifestArgs, RehearsalArgs, is_manifest};
 
 use crate::{
@@ -31,7 +33,7 @@ use crate::{
         console::{LogFormat, Verbosity},
     },
     plan::{Selection, Who},
-    request::{Period, ReportId, ReportType, RequestId},
+    request::{Period, ReportType, RequestId},
 };
 
 /// Creates Webex wholesale billing reports in bulk from a manifest, and keeps a ledger of them.
@@ -54,8 +56,8 @@ pub(super) struct Cli {
     )]
     pub(super) quiet: bool,
 
-    /// Say more on stderr: every retry and every report; -vv: every exchange, too. MONTHEND_LOG says it for single
-    /// modules (docs/ci.md)
+    /// Say more on stderr: every retry and every report; -vv: every exchange, too. MONTHEND_LOG sets it per module
+    /// (docs/ci.md)
     #[arg(long, short, global = true, help_heading = "Messages", action = ArgAction::Count)]
     pub(super) verbose: u8,
 
@@ -105,7 +107,7 @@ impl Cli {
 pub(super) enum Command {
     /// Write a commented manifest to begin with; never over a file that is there
     Init(InitArgs),
-    /// Try what a run will need: files, network, token; makes nothing
+    /// Test everything a run needs: files, network, token; creates nothing
     Check(CheckArgs),
     /// Show what a manifest means and what a run would do; sends nothing
     Plan(PlanArgs),
@@ -115,13 +117,13 @@ pub(super) enum Command {
     Retry(RetryArgs),
     /// Wait for created reports to complete, and download them
     Collect(CollectCommandArgs),
-    /// Decide by hand about a row in doubt: take a report for it, or let it be sent again
+    /// List the rows in doubt with their candidates, or decide one by hand: take a report, or send it again
     Resolve(ResolveArgs),
-    /// Unite ledgers: copies, shares, and what an earlier run rescued
+    /// Merge ledgers (copies, shares, rescued ones)
     Merge(MergeArgs),
     /// Name every difference between plan, ledger, server and files; changes nothing
     Audit(AuditArgs),
-    /// Write one page to look at, as an HTML file that needs no network
+    /// Write an HTML report (one file, works offline)
     Report(ReportArgs),
     /// Count a ledger's rows by status, type, period and cause
     Status(StatusArgs),
@@ -180,7 +182,7 @@ pub(super) struct RunArgs {
     pub(super) existing: Option<OnExisting>,
 
     #[command(flatten)]
-    pub(super) format: SummaryFormatArgs,
+    pub(super) format: WorkFormatArgs,
 
     #[command(flatten)]
     pub(super) and_collect: AndCollectArgs,
@@ -213,7 +215,7 @@ pub(super) struct CollectArgs {
     #[arg(long, help_heading = "Collecting", value_name = "DIR")]
     pub(super) output: Option<PathBuf>,
 
-    /// How long reports are waited for; 0s takes what is ready [default: the manifest's `collect.wait`, else 30m]
+    /// How long to wait for reports; 0s takes what is ready [default: the manifest's `collect.wait`, else 30m]
     #[arg(long, help_heading = "Collecting", env = "MONTHEND_WAIT", value_name = "DURATION", value_parser = wait)]
     pub(super) wait: Option<Duration>,
 
@@ -245,7 +247,7 @@ pub(super) struct CollectCommandArgs {
     pub(super) collect: CollectArgs,
 
     #[command(flatten)]
-    pub(super) format: SummaryFormatArgs,
+    pub(super) format: WorkFormatArgs,
 
     // For --combine, which takes the rows that `run` would. Accepted without it, for scripts that give every command the
     // same options.
@@ -261,16 +263,6 @@ impl RetryArgs {
             ..self.common.selection.selection()?
         })
     }
-
-    /// As for `status`, the variable is no mistake where no format is shown.
-    pub(super) fn format(&self) -> PlanFormat {
-        format_or(self.format, PlanFormat::Table)
-    }
-
-    /// How the summary looks where it is no dry run; none for a format that a summary does not have.
-    pub(super) fn summary_format(&self) -> Option<SummaryFormat> {
-        without_csv(self.format, self.format())
-    }
 }
 
 #[derive(Debug, Args)]
@@ -278,28 +270,15 @@ pub(super) struct RetryArgs {
     #[command(flatten)]
     pub(super) common: WorkArgs,
 
-    /// Make anew what the server says has FAILED, too; the old report is given up
+    /// Also recreate reports with status FAILED; the old report is discarded
     #[arg(long, env = "MONTHEND_RECREATE_FAILED")]
     pub(super) recreate_failed: bool,
 
     #[command(flatten)]
     pub(super) cause: CauseArgs,
 
-    /// Show what would be sent, as `plan` does; send and write nothing
-    #[arg(long, env = "MONTHEND_DRY_RUN")]
-    pub(super) dry_run: bool,
-
-    /// How the summary on stdout looks, table or json, or what --dry-run shows, csv too [env: MONTHEND_FORMAT=]
-    /// [default: table]
-    // The environment is read by hand: it is no mistake where this command does not have that format.
-    #[arg(
-        long,
-        help_heading = "Outputs",
-        value_enum,
-        hide_possible_values = true,
-        value_name = "FORMAT"
-    )]
-    format: Option<PlanFormat>,
+    #[command(flatten)]
+    pub(super) format: WorkFormatArgs,
 
     #[command(flatten)]
     pub(super) and_collect: AndCollectArgs,
@@ -341,38 +320,12 @@ pub(super) enum OnExisting {
 }
 
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("decision").required(true))]
-pub(super) struct ResolveArgs {
-    /// The ledger
-    pub(super) ledger: PathBuf,
-
-    /// The row's request_id
-    #[arg(long, value_name = "ID")]
-    pub(super) request: RequestId,
-
-    /// The row's report is this one
-    #[arg(long, value_name = "REPORT_ID", group = "decision")]
-    pub(super) adopt: Option<ReportId>,
-
-    /// The row has no report: the next run sends the request again
-    #[arg(long, group = "decision")]
-    pub(super) resend: bool,
-
-    /// The row is created, and its report is given up: it is made anew, or another is taken
-    #[arg(long)]
-    pub(super) replace: bool,
-
-    #[command(flatten)]
-    pub(super) history: HistoryArgs,
-}
-
-#[derive(Debug, Args)]
 pub(super) struct MergeArgs {
-    /// The ledgers to unite
+    /// The ledgers to merge
     #[arg(required = true, value_name = "LEDGER")]
     pub(super) ledgers: Vec<PathBuf>,
 
-    /// The ledger to write; where it is there already, it is one of those to unite
+    /// The ledger to write; where it is there already, it is one of those to merge
     #[arg(long, short, value_name = "LEDGER")]
     pub(super) output: PathBuf,
 
@@ -467,11 +420,12 @@ impl TypeArg {
 pub(super) struct StatusArgs {
     /// The ledger, or the manifest (.yaml, .yml) whose ledger is meant [env: MONTHEND_MANIFEST=]
     // The environment is read by hand: it counts only where no ledger is named.
+    #[arg(id = "manifest", value_name = "LEDGER")]
     pub(super) ledger: Option<PathBuf>,
 
     /// The ledger, whatever a manifest says [env: MONTHEND_LEDGER=]
     // As for the other commands, the variable counts as the manifest's `ledger:`.
-    #[arg(long = "ledger", value_name = "PATH")]
+    #[arg(id = "ledger", long = "ledger", value_name = "PATH")]
     pub(super) named: Option<PathBuf>,
 
     /// Show the ledger of the rehearsals
@@ -554,7 +508,7 @@ pub(super) struct SandboxArgs {
     #[arg(long, env = "MONTHEND_SANDBOX_STATE", value_name = "FILE")]
     pub(super) state: Option<PathBuf>,
 
-    /// Sub-partners that were refused are accepted now
+    /// Accept the sub-partners that were refused
     #[arg(long, env = "MONTHEND_SANDBOX_MENDED")]
     pub(super) mended: bool,
 }
@@ -567,19 +521,12 @@ pub(super) struct SchemaArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum PlanFormat {
-    Table,
-    Csv,
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum SchemaKind {
     /// JSON Schema of the YAML manifest
     Manifest,
     /// Frictionless Table Schema of the CSV ledger
     Ledger,
-    /// JSON Schema of what `plan --format json` prints, and `retry --dry-run`
+    /// JSON Schema of what `plan --format json` prints, and --dry-run
     Plan,
     /// JSON Schema of what `status --format json` prints
     Status,
@@ -600,15 +547,6 @@ pub(super) fn is_typed(matches: &ArgMatches, id: &str) -> bool {
     // Asking for an argument that the command does not have would be a panic.
     matches.try_contains_id(id).is_ok()
         && matches.value_source(id) == Some(ValueSource::CommandLine)
-}
-
-/// A format of what is no list of rows: none where csv was typed; the variable is no mistake.
-fn without_csv(typed: Option<PlanFormat>, format: PlanFormat) -> Option<SummaryFormat> {
-    match (typed, format) {
-        (Some(PlanFormat::Csv), _) => None,
-        (_, PlanFormat::Json) => Some(SummaryFormat::Json),
-        (_, PlanFormat::Table | PlanFormat::Csv) => Some(SummaryFormat::Table),
-    }
 }
 
 /// A duration in the manifest's form.

@@ -3,10 +3,12 @@
 mod disk;
 mod server;
 
+use std::time::Duration;
+
 use super::{
     args::{CheckArgs, CheckFormat},
     connection::credentials,
-    converse::converse,
+    converse::{converse, limit_patience},
     error::CliError,
     exit::Exit,
     results,
@@ -22,6 +24,9 @@ use crate::{
     session::Session,
     text::count,
 };
+
+/// A check does not wait for what a run would wait for.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Tries what a run will need, and sends no create. Changes nothing on the disk.
 pub(super) async fn check(args: &CheckArgs, typed: &Typed) -> Result<Exit, CliError> {
@@ -69,7 +74,7 @@ fn read(
     report.not_ok(
         (Subject::Manifest, Failure::Usage),
         format!("{name} cannot be used: see the errors on stderr"),
-        "mend it, then look at `monthend plan`",
+        "fix it, then run `monthend plan`",
     );
     let settings = Target::with_settings(&args.manifest, share);
     Ok(settings.ok().map(|target| (target.forgetful(), None)))
@@ -87,16 +92,16 @@ async fn ask(
         Err(error) => {
             let missing = (Subject::Credentials, Failure::Usage);
             report.not_ok(missing, error.text(), "");
-            server::unknown("there are no credentials to ask with", report);
+            server::unknown("not tested: no credentials", report);
             return Ok(0);
         }
     };
     report.ok(Subject::Credentials, "given");
     let Ok(ledger) = real_ledger(&target.ledger) else {
-        server::unknown("first the ledger has to be where it is said to be", report);
+        server::unknown("not tested: the ledger is not where it should be", report);
         return Ok(0);
     };
-    server::limit_patience(&mut target.settings);
+    limit_patience(&mut target.settings, LONGEST_WAIT);
     let is_in_process = target.sandbox.is_some();
     let address = (!is_in_process).then(|| target.settings.api.base_url.clone());
     let mut planned = 0;

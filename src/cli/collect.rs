@@ -5,6 +5,7 @@ use super::{
     collection::Collection,
     connection::credentials,
     drive::drive,
+    dry_run::dry_run_of_collect,
     error::CliError,
     exit::Exit,
     finish::{Ended, finish},
@@ -35,13 +36,16 @@ pub(super) async fn collect(
     let how = Some(&args.collect);
     let (target, manifest) =
         to_combine::target(&args.common.manifest, &args.calendar, how, &selection)?;
+    if args.format.dry_run {
+        return dry_run_of_collect(args, &target, &selection);
+    }
     let told = Told {
         command: "collect",
         common: &args.common,
         selection: &selection,
         quiet,
         typed,
-        format: args.format.format(),
+        format: args.format.summary_format().ok_or(CliError::CsvOfSummary)?,
         as_of: manifest.as_ref().map(|_| args.calendar.as_of()),
         is_relative: manifest.as_ref().is_some_and(|it| it.is_relative),
         does: Does::Collects,

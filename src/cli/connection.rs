@@ -33,8 +33,16 @@ pub(super) struct Connection {
 pub(super) fn credentials(target: &Target) -> Result<Credentials, CliError> {
     Ok(match target.sandbox {
         None => Credentials::from_env(|name| env::var_os(name))?,
-        Some(_) => Credentials::from_env(sandbox_credentials)?,
+        Some(_) => credentials_of_sandbox()?,
     })
+}
+
+/// Those of a sandbox.
+///
+/// # Errors
+/// None: they are complete.
+pub(super) fn credentials_of_sandbox() -> Result<Credentials, CliError> {
+    Ok(Credentials::from_env(sandbox_credentials)?)
 }
 
 impl Connection {

@@ -1,7 +1,7 @@
 //! A conversation of a command that only reads: it does not hold the ledger, but keeps the pauses that are noted beside
 //! it, and notes those that it is told of.
 
-use std::{cell::RefCell, path::Path};
+use std::{cell::RefCell, num::NonZeroU32, path::Path, time::Duration};
 
 use chrono::Utc;
 
@@ -12,7 +12,16 @@ use crate::{
     api::{Credentials, HttpApi},
     ledger::{Lock, Pause},
     session::{News, Session},
+    settings::Settings,
 };
+
+/// Tries less often and waits shorter than a run: somebody looks on.
+pub(super) fn limit_patience(settings: &mut Settings, longest_wait: Duration) {
+    let retry = &mut settings.retry;
+    retry.max_attempts = const { NonZeroU32::new(2).unwrap() };
+    retry.base_delay = retry.base_delay.min(Duration::from_millis(500));
+    retry.max_retry_after = retry.max_retry_after.min(longest_wait);
+}
 
 /// Opens a conversation for `ask`; `ledger` is the real one. From here on the first signal ends it in good order.
 ///

@@ -1,28 +1,88 @@
-//! `monthend retry --dry-run`
+//! `--dry-run`: what `run`, `retry` and `collect` would do. Reads only, without the lock.
+
+use std::collections::HashMap;
 
 use tracing::info;
 
 use super::{
-    args::RetryArgs,
+    args::{CollectCommandArgs, PlanFormat, RetryArgs, RunArgs},
     error::CliError,
     exit::Exit,
-    plan::show,
+    plan::{show, show_run},
     status::warn_where_refused,
     target::{Target, Then, real_ledger, tell_repairs},
     to_retry::to_retry,
 };
 use crate::{
-    ledger::{LedgerError, read_file, refuse_mixing},
-    output::PlanView,
+    collect::hash_of,
+    ledger::{Ledger, LedgerError, Reading, Row, State, read_file, refuse_mixing},
+    output::{Action, PlanView, Would},
     plan::{Plan, Selection},
+    request::RequestId,
+    whole_file::folder_of,
 };
 
-/// Shows the rows that `retry` would send or look up. Reads only, without the lock.
-pub(super) fn dry_run(
+/// Shows what `run` would send or look up, as `plan` does.
+pub(super) async fn dry_run_of_run(args: &RunArgs) -> Result<Exit, CliError> {
+    let common = &args.common;
+    show_run(
+        &common.manifest,
+        &args.calendar,
+        &common.selection,
+        args.format.format(),
+    )
+    .await?;
+    Ok(done())
+}
+
+/// Shows the rows that `retry` would send or look up.
+pub(super) fn dry_run_of_retry(
     args: &RetryArgs,
     target: &Target,
     selection: &Selection,
 ) -> Result<Exit, CliError> {
+    let reading = read(target)?;
+    let selected = selection.of_ledger(&reading.ledger)?;
+    let agenda = to_retry(reading, &selected, args, |_, _| {}).map_err(|e| target.torn_line(e))?;
+    let rows = agenda.work.iter().map(|place| agenda.ledger.row(*place));
+    let would = Would::send("retry");
+    show_rows(rows, would, &agenda.ledger, target, args.format.format())
+}
+
+/// Shows the reports that `collect` would wait for and download.
+pub(super) fn dry_run_of_collect(
+    args: &CollectCommandArgs,
+    target: &Target,
+    selection: &Selection,
+) -> Result<Exit, CliError> {
+    let reading = read(target)?;
+    let ledger = reading.into_ledger(&target.ledger)?;
+    let selected = selection.of_ledger(&ledger)?;
+    let path = real_ledger(&target.ledger)?;
+    let action = |row: &Row| {
+        let collected = &row.collected;
+        let file = folder_of(&path).join(&collected.file);
+        let there = match collected.file.is_empty() {
+            true => Ok(None),
+            false => hash_of(&file),
+        };
+        match there {
+            Ok(Some(hash)) if hash == collected.sha256 => Action::Skip,
+            Ok(Some(_)) | Err(_) if !args.collect.force => Action::Leave,
+            Ok(_) | Err(_) => Action::Collect,
+        }
+    };
+    let is_wanted =
+        |row: &&Row| selected.contains(&row.key()) && matches!(row.state, State::Created(_));
+    let rows: Vec<&Row> = ledger.rows().filter(is_wanted).collect();
+    let actions: HashMap<RequestId, Action> =
+        rows.iter().map(|row| (row.key(), action(row))).collect();
+    let format = args.format.format();
+    show_rows(rows, Would::collect(actions), &ledger, target, format)
+}
+
+/// The ledger as it is.
+fn read(target: &Target) -> Result<Reading, CliError> {
     target.tell_rehearsal();
     target.refuse_as_for_real()?;
     let path = real_ledger(&target.ledger)?;
@@ -31,22 +91,34 @@ pub(super) fn dry_run(
     refuse_mixing(&path, Some(&reading.ledger), target.is_rehearsal())?;
     tell_repairs(&target.ledger, &reading, Then::Left);
     warn_where_refused(&target.ledger, Some(&reading.ledger));
-    let selected = selection.of_ledger(&reading.ledger)?;
-    let agenda = to_retry(reading, &selected, args, |_, _| {}).map_err(|e| target.torn_line(e))?;
-    let rows = agenda.work.iter().map(|place| agenda.ledger.row(*place));
+    Ok(reading)
+}
+
+/// Shows what would be done about `rows` of the ledger.
+fn show_rows<'r>(
+    rows: impl IntoIterator<Item = &'r Row>,
+    would: Would,
+    ledger: &Ledger,
+    target: &Target,
+    format: PlanFormat,
+) -> Result<Exit, CliError> {
     let plan = Plan::of_rows(rows);
     let view = PlanView {
         name: &target.manifest.1,
         limits: &target.settings.limits,
-        command: "retry",
+        would,
         warnings: &[],
         plan: &plan,
         selected: plan.requests().iter().collect(),
-        ledger: &agenda.ledger,
+        ledger,
         ledger_path: target.ledger.display().to_string(),
         ledger_exists: true,
     };
-    show(&view, args.format())?;
+    show(&view, format)?;
+    Ok(done())
+}
+
+fn done() -> Exit {
     info!("a dry run: nothing was sent or written");
-    Ok(Exit::Success)
+    Exit::Success
 }

@@ -10,6 +10,7 @@ use super::{
     exit::Exit,
     gone::{Trace, trace_of},
     guard::{GuardError, refusal},
+    room::Shortage,
     typed::Typed,
 };
 use crate::{
@@ -24,7 +25,8 @@ use crate::{
     sandbox::SandboxError,
     session::{DiscoveryError, ReadError},
     settings::{BaseUrlError, Discover},
-    text::shell_path,
+    text::{count, shell_path, without_details},
+    whole_file::{is_full, remedy},
 };
 
 /// Everything that ends a command before a run has begun.
@@ -91,6 +93,9 @@ pub(super) enum CliError {
     },
     #[error("the folder {} does not exist; make it, or put the ledger {} elsewhere", folder.display(), ledger.display())]
     NoFolder { ledger: PathBuf, folder: PathBuf },
+    /// The disk has less room than the ledger may need. Nothing was sent.
+    #[error("{shortage}; nothing was sent")]
+    NoRoom { shortage: Shortage },
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
     #[error("cannot read the sandbox configuration {}: {why}", path.display())]
@@ -135,9 +140,7 @@ pub(super) enum CliError {
 
 fn new_file(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::AlreadyExists => {
-            "it is there already, and `init` never writes over a file; name another".to_owned()
-        }
+        io::ErrorKind::AlreadyExists => "the file exists; choose another name".to_owned(),
         _ => refusal(error),
     }
 }
@@ -171,7 +174,7 @@ fn of_ledger(error: &LedgerError) -> String {
     match error {
         LedgerError::NotALedger { path, .. } if is_manifest(path) => {
             format!(
-                "{} is a manifest, and a ledger is wanted here (a .csv file); `monthend status {}` says where its ledger is",
+                "{} is a manifest; this needs a ledger (a .csv file). `monthend status {}` says where its ledger is",
                 path.display(),
                 shell_path(path)
             )
@@ -234,7 +237,8 @@ impl CliError {
             | CliError::Incomparable { .. }
             | CliError::NoEarlier(_)
             | CliError::TornLine { .. }
-            | CliError::NoFolder { .. } => Exit::Ledger,
+            | CliError::NoFolder { .. }
+            | CliError::NoRoom { .. } => Exit::Ledger,
             CliError::Discovery(_)
             | CliError::Audit(_)
             | CliError::Existing(_)
@@ -261,7 +265,7 @@ impl CliError {
         }
     }
 
-    /// What to type, where that depends on what was typed.
+    /// What to do, where that depends on what was typed.
     fn way_on(&self, typed: &Typed) -> String {
         let adopt = |run: &str| {
             format!(
@@ -269,23 +273,32 @@ impl CliError {
                  ignore creates all of them again):\n  {run} --existing adopt"
             )
         };
-        let path = match self {
-            CliError::AsForReal(error) => return error.way_on(typed),
-            CliError::Gone { .. } => return adopt(&typed.again()),
+        match self {
+            CliError::AsForReal(error) => error.way_on(typed),
+            CliError::Gone { .. } => adopt(&typed.again()),
             CliError::NotPlanned {
                 as_of: Some(day), ..
             } => {
                 let again = typed.again_as_of(*day);
-                return format!("; with --as-of {day} the plan has it:\n  {again}");
+                format!("; with --as-of {day} the plan has it:\n  {again}")
             }
-            CliError::Ledger(LedgerError::Missing(path)) => path,
-            _ => return String::new(),
-        };
-        match (typed.first_run(), trace_of(path)) {
-            (None, None) => "; is the path right?".to_owned(),
-            (None, Some(trace)) => format!(", but {trace}: put the ledger back"),
-            (Some(run), None) => format!("; a run creates it:\n  {run}"),
-            (Some(run), Some(trace)) => format!(", but {trace}{}", adopt(&run)),
+            CliError::Ledger(LedgerError::Missing(path)) => {
+                match (typed.first_run(), trace_of(path)) {
+                    (None, None) => "; is the path right?".to_owned(),
+                    (None, Some(trace)) => format!(", but {trace}: put the ledger back"),
+                    (Some(run), None) => format!("; a run creates it:\n  {run}"),
+                    (Some(run), Some(trace)) => format!(", but {trace}{}", adopt(&run)),
+                }
+            }
+            CliError::NoRoom { .. } => format!(". Make room, then:\n  {}", typed.again()),
+            CliError::Ledger(LedgerError::Io { source, .. }) => match source.kind() {
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                    format!("; {}, or name another ledger (--ledger)", remedy(source))
+                }
+                _ if is_full(source) => format!("; make room, then:\n  {}", typed.again()),
+                _ => String::new(),
+            },
+            _ => String::new(),
         }
     }
 
@@ -298,18 +311,18 @@ impl CliError {
     }
 }
 
-/// An error with its causes, each said once: some errors name theirs already.
+/// An error with its causes, each said once: some errors name theirs already. What only the system needs is left out.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        let said = cause.to_string();
+        let said = without_details(&cause.to_string());
         if !text.contains(&said) {
             text = format!("{text}: {said}");
         }
         source = cause.source();
     }
-    text
+    without_details(&text)
 }
 
 /// Why a run stopped, and what to do.
@@ -346,15 +359,13 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
             why.trim_end_matches('.')
         ),
         StopReason::TooManyFailures(failures) => format!(
-            "{failures} of the rows have failed, as many as --max-failures lets; nothing more was sent; once the causes are \
-             mended, run the same command again to continue"
+            "{} failed, which is the --max-failures limit; nothing more was sent",
+            count(*failures, "row")
         ),
         StopReason::Interrupted(_) => {
             "interrupted; run the same command again to continue".to_owned()
         }
-        StopReason::Output(why) => {
-            format!("{why}; make room, then continue with `monthend collect`")
-        }
+        StopReason::Output(trouble) => format!("{}; {}", trouble.why, trouble.remedy),
         StopReason::Ledger(error) => {
             format!("the ledger cannot be written: {error}; nothing more was sent")
         }

@@ -5,9 +5,15 @@ use std::{collections::HashSet, path::Path};
 use chrono::Utc;
 use tracing::info;
 
-use super::{args::SummaryFormat, error::CliError, exit::Exit, signals::Signals};
+use super::{
+    args::SummaryFormat,
+    error::CliError,
+    exit::Exit,
+    signals::Signals,
+    typed::{CALENDAR, Typed, WHERE},
+};
 use crate::{
-    api::Api,
+    api::{Api, Listed},
     history,
     inventory::{Evidence, Existing, find_existing},
     ledger::{Place, State},
@@ -20,7 +26,15 @@ use crate::{
     text::count,
 };
 
-/// Places of rows to be sent for which the server holds something, and what. Rows in doubt are not asked about here: they
+/// What the server holds for a row that is to be sent.
+pub(super) struct FoundReports {
+    place: Place,
+    existing: Existing,
+    /// What was seen of them, where it is not clear which is the row's.
+    seen: Vec<Listed>,
+}
+
+/// The rows to be sent for which the server holds something, and what. Rows in doubt are not asked about here: they
 /// are looked up before, by a stricter rule. A report may belong to any request of `plan` or the ledger that it fits,
 /// whatever is selected.
 pub(super) async fn find<A: Api>(
@@ -29,7 +43,7 @@ pub(super) async fn find<A: Api>(
     plan: &Plan,
     limits: &Limits,
     signals: &Signals,
-) -> Result<Vec<(Place, Existing)>, CliError> {
+) -> Result<Vec<FoundReports>, CliError> {
     let ledger = &agenda.ledger;
     let places = agenda.work.iter().copied();
     let places: Vec<Place> = places
@@ -49,11 +63,17 @@ pub(super) async fn find<A: Api>(
         signal = signals.caught() => return Err(CliError::Interrupted(signal)),
         found = find_existing(session, &evidence, &asked, &all, is_taken, concurrency) => found.map_err(refused)?,
     };
-    Ok(places
-        .into_iter()
-        .zip(found)
-        .filter(|(_, existing)| *existing != Existing::None)
-        .collect())
+    let found = places.into_iter().zip(found);
+    let found = found.filter(|(_, existing)| *existing != Existing::None);
+    let found = found.map(|(place, existing)| FoundReports {
+        place,
+        seen: match &existing {
+            Existing::Unclear(ids) => evidence.candidates(ids),
+            Existing::None | Existing::Newest(_) => Vec::new(),
+        },
+        existing,
+    });
+    Ok(found.collect())
 }
 
 /// The history next to a lost ledger says which report a request had: where lists leave that open, and where they show a
@@ -61,12 +81,15 @@ pub(super) async fn find<A: Api>(
 pub(super) async fn prefer_known<A: Api>(
     session: &Session<'_, A>,
     agenda: &Agenda,
-    found: &mut [(Place, Existing)],
+    found: &mut [FoundReports],
     history: &Path,
 ) -> Result<(), CliError> {
     let read = history::read(history).unwrap_or_default(); // it is never needed
     let reports = history::reports_by_request(&read.lines);
-    for (place, existing) in found {
+    for FoundReports {
+        place, existing, ..
+    } in found
+    {
         let row = agenda.ledger.row(*place);
         let known = reports.get(row.id().to_string().as_str());
         let Some(known) = known.and_then(|id| id.parse::<ReportId>().ok()) else {
@@ -96,15 +119,20 @@ fn refused(error: ReadError) -> CliError {
 }
 
 /// `--existing stop`
-pub(super) fn tell(agenda: &Agenda, found: &[(Place, Existing)], format: SummaryFormat) -> Exit {
+pub(super) fn tell(
+    agenda: &Agenda,
+    found: &[FoundReports],
+    format: SummaryFormat,
+    typed: &Typed,
+) -> Exit {
     let mut text = format!(
         "the server already holds reports for {} of the {}; nothing was sent\n",
         found.len(),
         count(agenda.work.len(), "request")
     );
-    for (place, existing) in found {
-        let row = agenda.ledger.row(*place);
-        let ids = match existing {
+    for report in found {
+        let row = agenda.ledger.row(report.place);
+        let ids = match &report.existing {
             Existing::None => continue,
             Existing::Newest(id) => id.to_string(),
             Existing::Unclear(ids) => list(ids),
@@ -112,9 +140,10 @@ pub(super) fn tell(agenda: &Agenda, found: &[(Place, Existing)], format: Summary
         let request = request_name(row);
         text.push_str(&format!("{} {request}: {ids}\n", row.id()));
     }
-    text.push_str(
-        "`run --existing adopt` takes them; `run --existing ignore` creates others in addition\n",
-    );
+    let run = typed.next("run", &[&WHERE[..], &CALENDAR].concat());
+    text.push_str(&format!(
+        "\nto take them:\n  {run} --existing adopt\n\nto create others all the same:\n  {run} --existing ignore\n"
+    ));
     match format {
         SummaryFormat::Table => console::say(text),
         // Stdout is for the summary alone.
@@ -124,11 +153,11 @@ pub(super) fn tell(agenda: &Agenda, found: &[(Place, Existing)], format: Summary
 }
 
 /// `--existing adopt`
-pub(super) fn adopt(agenda: &mut Agenda, found: Vec<(Place, Existing)>, readers: &Readers) {
+pub(super) fn adopt(agenda: &mut Agenda, found: Vec<FoundReports>, readers: &Readers) {
     let (mut adopted, mut unclear) = (0, 0);
-    for (place, existing) in found {
-        let row = agenda.ledger.row(place).clone();
-        let mut row = match existing {
+    for report in found {
+        let row = agenda.ledger.row(report.place).clone();
+        let mut row = match report.existing {
             Existing::None => continue,
             Existing::Newest(id) => {
                 adopted += 1;
@@ -142,8 +171,11 @@ pub(super) fn adopt(agenda: &mut Agenda, found: Vec<(Place, Existing)>, readers:
         };
         let now = Utc::now();
         row.updated_at = Some(now);
+        if !report.seen.is_empty() {
+            readers.tell(EventKind::Candidates(row.id(), report.seen), now);
+        }
         readers.tell(EventKind::Existing(row.clone()), now);
-        agenda.ledger.replace(place, row);
+        agenda.ledger.replace(report.place, row);
     }
     // What is neither sent nor looked up any more: created, or for a person to decide.
     let ledger = &agenda.ledger;

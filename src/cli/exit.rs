@@ -2,8 +2,11 @@
 
 use std::{io, process::ExitCode};
 
-use clap::CommandFactory as _;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{
+    Command, CommandFactory as _,
+    builder::StyledStr,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 
 use super::{args::Cli, environment};
 use crate::runner::{Finished, Signal, StopReason};
@@ -45,7 +48,8 @@ impl Exit {
     }
 
     /// Prints what clap says instead of running a command. Help and version are results, all else is a usage error.
-    pub(super) fn without_command(said: &clap::Error) -> Self {
+    pub(super) fn without_command(said: clap::Error) -> Self {
+        let said = &with_fitting_tips(said);
         if said.use_stderr() {
             console::complain(&no_manifest(said).unwrap_or_else(|| mistake(said)));
             if let Some(name) = environment::variable_of(&Cli::command(), said) {
@@ -101,6 +105,44 @@ fn mistake(said: &clap::Error) -> String {
         }
         _ => text,
     }
+}
+
+/// Of an option that the command does not have: whose it is, instead of the advice to pass it as a value.
+fn with_fitting_tips(mut said: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(unknown)) = said.get(ContextKind::InvalidArg) else {
+        return said;
+    };
+    if said.kind() != ErrorKind::UnknownArgument {
+        return said;
+    }
+    let unknown = unknown.split('=').next().unwrap_or_default().to_owned();
+    let command = Cli::command();
+    let has_it = |command: &&Command| {
+        let mut options = command.get_arguments().filter(|it| !it.is_hide_set());
+        options.any(|it| {
+            it.get_long()
+                .is_some_and(|long| unknown.strip_prefix("--") == Some(long))
+        })
+    };
+    let owners = command.get_subcommands().filter(has_it);
+    let owners: Vec<&str> = owners.map(Command::get_name).collect();
+    let mut tips = match said.remove(ContextKind::Suggested) {
+        Some(ContextValue::StyledStrs(tips)) => tips,
+        _ => Vec::new(),
+    };
+    tips.retain(|tip| !tip.to_string().contains("as a value"));
+    if let [.., last] = owners[..] {
+        said.remove(ContextKind::SuggestedArg); // one like it is not meant
+        let all = match owners.len() {
+            1 => last.to_owned(),
+            n => format!("{} and {last}", owners[..n - 1].join(", ")),
+        };
+        tips = vec![StyledStr::from(format!("{unknown} is an option of {all}"))];
+    }
+    if !tips.is_empty() {
+        said.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+    }
+    said
 }
 
 /// What to say where a command lacks its manifest.

@@ -1,16 +1,14 @@
 //! A rehearsal fails where the real run would: it looks at the real ledger and the real folder of files, and changes
 //! neither.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::{io, path::Path};
 
 use super::{
     error::CliError,
     gone::trace_of,
     guard::Guard,
     held::missing_folder,
+    room::existing,
     target::{Target, real_ledger},
 };
 use crate::ledger::{read_file, refuse_mixing, refuse_unmerged};
@@ -76,15 +74,4 @@ impl Target {
 
 fn as_for_real(error: CliError) -> CliError {
     CliError::AsForReal(Box::new(error))
-}
-
-/// `path`, or the nearest above it that is there.
-pub(super) fn existing(path: &Path) -> PathBuf {
-    let above = path
-        .ancestors()
-        .filter(|above| !above.as_os_str().is_empty());
-    let mut there = above.filter(|above| above.exists());
-    there
-        .next()
-        .map_or_else(|| PathBuf::from("."), Path::to_owned)
 }

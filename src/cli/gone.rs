@@ -14,7 +14,7 @@ use crate::{
     history,
     ledger::{Ledger, Row, is_header, read_file, real_ledger},
     plan::{Partition, Plan, Planned},
-    text::count,
+    text::{count, system_says},
     whole_file::{folder_of, open_regular},
 };
 
@@ -44,7 +44,10 @@ pub(super) fn trace_of(path: &Path) -> Option<Trace> {
                 return Some(Trace(format!("{name} shows creates of {requests}")));
             }
         }
-        Err(e) if history.is_file() => return Some(Trace(format!("{name} cannot be read ({e})"))),
+        Err(e) if history.is_file() => {
+            let why = system_says(&e);
+            return Some(Trace(format!("{name} cannot be read ({why})")));
+        }
         Err(_) => {} // some other thing of that name shows nothing
     }
     let close = ledger.with_extension("close.json");

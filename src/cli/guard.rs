@@ -19,6 +19,7 @@ use crate::{
     ledger::{Ledger, Lock, Row, is_header, is_place_of_rescued},
     manifest::Origin,
     settings::Settings,
+    text::system_says,
     whole_file::{NewFile, folder_of, is_device, make_folder, open_regular},
 };
 
@@ -76,10 +77,7 @@ pub(super) fn refusal(error: &io::Error) -> String {
     if error.kind() == io::ErrorKind::NotFound {
         return "its folder does not exist".to_owned();
     }
-    let text = error.to_string();
-    let (said, _) = text.split_once(" at path ").unwrap_or((&text, ""));
-    let (said, _) = said.split_once(" (os error").unwrap_or((said, ""));
-    said.to_owned()
+    system_says(error)
 }
 
 /// The files of one command.

@@ -10,6 +10,7 @@ use crate::{
     ledger::{Ledger, LedgerFile, Lock, Pause},
     output::duration,
     session::News,
+    text::system_says,
 };
 
 /// A ledger under its lock. Dropping it releases the lock, however the command ends.
@@ -103,6 +104,9 @@ impl Drop for HeldLedger {
 /// Notes a pause beside the ledger that is locked.
 pub(super) fn remember(lock: &mut Lock, pause: Pause) {
     if let Err(e) = lock.remember(pause) {
-        warn!("the pause could not be noted for the next run: {e}");
+        warn!(
+            "the pause could not be noted for the next run: {}",
+            system_says(&e)
+        );
     }
 }

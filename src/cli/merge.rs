@@ -22,7 +22,7 @@ use crate::{
     output::console,
     request::ReportId,
     sandbox::merge_states,
-    text::count,
+    text::{count, system_says},
     whole_file,
 };
 
@@ -43,7 +43,7 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
             Some(place.ok_or_else(|| {
                 let name = preferred.display();
                 CliError::Unresolvable(format!(
-                    "--prefer {name}: it is none of the ledgers to unite"
+                    "--prefer {name}: it is none of the ledgers to merge"
                 ))
             })?)
         }
@@ -196,8 +196,9 @@ fn unite_histories(parts: &[Named], output: &Path) {
         Ok(Some(united)) => united,
         Err((path, e)) => {
             warn!(
-                "the history {} cannot be read ({e}); no histories are united",
-                path.display()
+                "the history {} cannot be read ({}); no histories are merged",
+                path.display(),
+                system_says(&e)
             );
             return;
         }
@@ -206,7 +207,11 @@ fn unite_histories(parts: &[Named], output: &Path) {
     let there = whole_file::read_regular(&place, united.len() as u64);
     let is_there = there.is_ok_and(|there| there == united);
     if !is_there && let Err(e) = whole_file::replace(&place, &united) {
-        warn!("the history {} cannot be written ({e})", place.display());
+        warn!(
+            "the history {} cannot be written ({})",
+            place.display(),
+            system_says(&e)
+        );
     }
 }
 
@@ -239,6 +244,10 @@ fn put_away(rescued: &Path, merged: &Path) {
         return;
     }
     if let Err(e) = std::fs::rename(rescued, merged) {
-        warn!("{} could not be renamed: {e}", rescued.display());
+        warn!(
+            "{} could not be renamed: {}",
+            rescued.display(),
+            system_says(&e)
+        );
     }
 }

@@ -7,6 +7,7 @@
 
 mod args;
 mod audit;
+mod candidates;
 mod check;
 mod collect;
 mod collection;
@@ -34,8 +35,10 @@ mod read_only;
 mod report;
 mod rescue;
 mod resolve;
+mod resolve_target;
 mod results;
 mod retry;
+mod room;
 mod run;
 mod sandbox;
 mod schema;
@@ -63,7 +66,7 @@ use crate::output::console::{self, LogFilter};
 pub fn main() -> ExitCode {
     let (cli, typed) = match environment::read_arguments() {
         Ok((cli, matches)) => (cli, Typed::new(matches)),
-        Err(help_or_mistake) => return Exit::without_command(&help_or_mistake).into(),
+        Err(help_or_mistake) => return Exit::without_command(help_or_mistake).into(),
     };
     let filter = LogFilter::of_environment();
     let said = filter.as_ref().cloned().unwrap_or_default();
@@ -96,14 +99,14 @@ fn dispatch(cli: Cli, typed: &Typed) -> Result<Exit, CliError> {
         Command::Run(args) => run_async(run::run(&args, quiet, typed)),
         Command::Retry(args) => run_async(retry::retry(&args, quiet, typed)),
         Command::Collect(args) => run_async(collect::collect(&args, quiet, typed)),
-        Command::Resolve(args) => run_async(resolve::resolve(&args)),
+        Command::Resolve(args) => run_async(resolve::resolve(&args, typed)),
         Command::Merge(args) => run_async(merge::merge(&args)),
         Command::Audit(args) => run_async(audit::audit(&args, typed)),
         Command::Check(args) => run_async(check::check(&args, typed)),
         Command::Init(args) => run_async(init::init(&args)),
         Command::Sandbox(args) => run_async(sandbox::sandbox(&args)),
         // These talk to nobody and start nothing.
-        Command::Status(args) => status::status(&args),
+        Command::Status(args) => status::status(&args, typed),
         Command::Report(args) => report::report(&args),
         Command::Schema(args) => schema::schema(&args),
         Command::Completions(args) => documents::completions(&args),

@@ -30,6 +30,7 @@ use crate::{
     request::RequestIds,
     runner::{Finished, MaxFailures},
     settings::Settings,
+    text::system_says,
     whole_file::folder_of,
 };
 
@@ -253,7 +254,11 @@ pub(super) fn add_to_history(path: &Path, at: DateTime<Utc>, what: What) {
     let written = Line::new(at, &run_id(), what).write(&mut line);
     let written = written.map_err(io::Error::from);
     if let Err(e) = written.and_then(|()| history::append(&path, &line)) {
-        warn!("the history {} cannot be written ({e})", path.display());
+        warn!(
+            "the history {} cannot be written ({})",
+            path.display(),
+            system_says(&e)
+        );
     }
 }
 

@@ -3,7 +3,7 @@
 use tracing::{error, warn};
 
 use super::{
-    args::{PlanArgs, PlanFormat},
+    args::{CalendarArgs, ManifestArgs, PlanArgs, PlanFormat, SelectionArgs},
     connection::credentials,
     converse::converse,
     error::CliError,
@@ -21,17 +21,33 @@ use crate::{
     api::{Api, HttpApi},
     ledger::read_file,
     manifest::Manifest,
-    output::{Action, PlanView, console},
+    output::{Action, PlanView, Would, console},
     plan::{Discovered, Planned},
     session::{Session, discover},
 };
 
 /// Shows what a manifest means, and what a run would do given the ledger.
 pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
+    let shown = show_run(&args.manifest, &args.calendar, &args.selection, args.format);
+    let has_warnings = shown.await?;
+    if args.strict && has_warnings {
+        error!("the plan has warnings, and --strict takes them for errors");
+        return Ok(Exit::Usage);
+    }
+    Ok(Exit::Success)
+}
+
+/// Shows what a run would do, and says whether it warned of anything. Writes nothing; asks only what `discover` needs.
+pub(super) async fn show_run(
+    manifest: &ManifestArgs,
+    calendar: &CalendarArgs,
+    selection: &SelectionArgs,
+    format: PlanFormat,
+) -> Result<bool, CliError> {
     let signals = Signals::listen();
-    let selection = args.selection.selection()?;
-    let (mut target, manifest) =
-        Target::with_manifest(&args.manifest, &args.calendar, selection.partition)?;
+    let selection = selection.selection()?;
+    let (target, manifest) = Target::with_manifest(manifest, calendar, selection.partition)?;
+    let mut target = target.forgetful();
     target.tell_rehearsal();
     target.refuse_as_for_real()?;
     let ledger = real_ledger(&target.ledger)?;
@@ -66,7 +82,7 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
     tell_repairs(&target.ledger, &reading, Then::Left);
     let planning = Planning {
         manifest: &manifest,
-        calendar: &args.calendar,
+        calendar,
         selection: &selection,
         ledger: &reading.ledger,
         is_offline: false,
@@ -78,12 +94,12 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
         .collect();
     let is_sent = |p: &&&Planned| Action::for_row(reading.ledger.get(p.id)) == Action::Send;
     let sends = selected.iter().filter(is_sent).count();
-    let warnings = warn_of_plan(&manifest, &plan, &args.calendar, sends);
+    let warnings = warn_of_plan(&manifest, &plan, calendar, sends);
     tell_leftovers(&reading.ledger, &plan);
     let view = PlanView {
         name: &manifest.name,
         limits: &manifest.settings.limits,
-        command: "run",
+        would: Would::send("run"),
         warnings: &warnings,
         plan: &plan,
         selected,
@@ -91,12 +107,8 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
         ledger_path: target.ledger.display().to_string(),
         ledger_exists,
     };
-    show(&view, args.format)?;
-    if args.strict && !warnings.is_empty() {
-        error!("the plan has warnings, and --strict takes them for errors");
-        return Ok(Exit::Usage);
-    }
-    Ok(Exit::Success)
+    show(&view, format)?;
+    Ok(!warnings.is_empty())
 }
 
 /// Writes a plan to stdout.

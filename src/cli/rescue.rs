@@ -9,10 +9,12 @@ use crate::{
     ledger::{Ledger, Row, Saved, Tampered, save},
     output::console,
     runner::Unsaved,
+    text::{count, system_says},
 };
 
-/// Saves `ledger` beside its file where someone else touched that, or prints the rows that are missing in it.
-pub(super) fn rescue(path: &Path, ledger: &Ledger, unsaved: &Unsaved, now: DateTime<Utc>) {
+/// Saves `ledger` next to its file where someone else touched that, or prints the rows that are missing in it. Gives
+/// whether the next command may begin as things stand.
+pub(super) fn rescue(path: &Path, ledger: &Ledger, unsaved: &Unsaved, now: DateTime<Utc>) -> bool {
     let tampered = unsaved.error.get_ref().is_some_and(|e| e.is::<Tampered>());
     if tampered {
         let saved = save(path, &ledger.to_csv(), ledger, now);
@@ -25,13 +27,18 @@ pub(super) fn rescue(path: &Path, ledger: &Ledger, unsaved: &Unsaved, now: DateT
                 print(ledger, ledger.rows());
             }
         }
-        return;
+        return matches!(saved, Saved::Nothing | Saved::There);
     }
-    error!("{}: {}", path.display(), unsaved.error);
+    let (path, why) = (path.display(), system_says(&unsaved.error));
+    error!("{path}: {why}");
     if !unsaved.rows.is_empty() {
-        error!("these rows are not in the ledger; paste them at its end:");
+        error!(
+            "the last lines of {} are not in the ledger: the next run looks these rows up. For the record, they are:",
+            count(unsaved.rows.len(), "row")
+        );
         print(ledger, &unsaved.rows);
     }
+    true
 }
 
 /// Rows as they would stand in the file.

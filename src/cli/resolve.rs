@@ -7,117 +7,189 @@ use tracing::warn;
 
 use super::{
     args::ResolveArgs,
+    candidates,
     error::CliError,
     exit::Exit,
     held::HeldLedger,
     outputs::add_to_history,
-    target::{Then, real_ledger, tell_repairs},
+    resolve_target::{of_manifest, target_of},
+    target::{Target, Then, real_ledger, tell_repairs},
+    typed::{LEDGER, Typed},
 };
 use crate::{
     history::What,
-    ledger::{Ledger, LedgerError, State},
-    output::console,
-    request::ReportId,
+    ledger::{Ledger, LedgerError, Place, Row, State},
+    output::{Hint, console, request_name},
+    request::{ReportId, RequestId},
+    text::count,
 };
 
-/// Decides a row that is in doubt.
-pub(super) async fn resolve(args: &ResolveArgs) -> Result<Exit, CliError> {
-    let missing = || LedgerError::Missing(args.ledger.clone());
+/// Lists the rows that a person may decide, or decides one.
+pub(super) async fn resolve(args: &ResolveArgs, typed: &Typed) -> Result<Exit, CliError> {
+    match args.request {
+        None => candidates::list(args, typed).await,
+        Some(request) => decide(args, request, typed).await,
+    }
+}
+
+async fn decide(args: &ResolveArgs, request: RequestId, typed: &Typed) -> Result<Exit, CliError> {
+    let target = target_of(args)?;
+    target.tell_rehearsal();
+    let missing = || LedgerError::Missing(target.ledger.clone());
     // If there is no ledger, not even a lock is made.
-    if !real_ledger(&args.ledger)?.exists() {
+    if !real_ledger(&target.ledger)?.exists() {
         return Err(missing().into());
     }
-    let mut held = HeldLedger::take(&args.ledger)?;
+    let mut held = HeldLedger::take(&target.ledger)?;
     let reading = held.file.reading.take().ok_or_else(missing)?;
-    tell_repairs(&args.ledger, &reading, Then::Written);
-    let mut ledger = reading.into_ledger(&args.ledger)?;
-    let said = decide(&mut ledger, args)?;
+    tell_repairs(&target.ledger, &reading, Then::Written);
+    let mut ledger = reading.into_ledger(&target.ledger)?;
+    let place = open_row(&ledger, request, args).map_err(|why| {
+        let resolve = typed.next("resolve", &LEDGER);
+        CliError::Unresolvable(format!(
+            "{why}. All rows to decide are listed by\n  {resolve}"
+        ))
+    })?;
+    let row = decided(ledger.row(place), args);
+    let said = said(&row);
+    ledger.replace(place, row);
     held.write(&ledger).await?;
     if !args.history.no_history {
-        note(&held.file.path, &ledger, args);
+        note(&held.file.path, ledger.row(place), args);
+    } else if args.reason.is_some() {
+        warn!("--no-history (or MONTHEND_NO_HISTORY) is given, so the reason is not recorded");
     }
     console::say(said);
+    for hint in next_steps(&ledger, args, &target, typed) {
+        console::say(format!("\n{}:\n  {}\n", hint.why, hint.command));
+    }
     Ok(Exit::Success)
 }
 
 /// Adds the decision to the history.
-fn note(path: &Path, ledger: &Ledger, args: &ResolveArgs) {
-    let row = ledger.place(args.request).map(|place| ledger.row(place));
-    let replaced = row.filter(|_| args.replace);
-    let replaced = replaced.and_then(|row| row.replaces.last());
+fn note(path: &Path, row: &Row, args: &ResolveArgs) {
+    let replaced = row.replaces.last().filter(|_| args.replace);
     let what = What::Resolve {
-        request_id: args.request.to_string(),
+        request_id: row.id().to_string(),
         report_id: args.adopt.as_ref().map(ToString::to_string),
         replaced: replaced.map(ToString::to_string),
+        reason: args.reason.clone(),
     };
     add_to_history(path, Utc::now(), what);
 }
 
-fn decide(ledger: &mut Ledger, args: &ResolveArgs) -> Result<String, CliError> {
-    let refuse = |why: String| Err(CliError::Unresolvable(format!("{}: {why}", args.request)));
-    let Some(place) = ledger.place(args.request) else {
-        return refuse(format!("no such request in {}", args.ledger.display()));
+/// The row that is to be decided, or why that is not for a person to say.
+fn open_row(ledger: &Ledger, request: RequestId, args: &ResolveArgs) -> Result<Place, String> {
+    let Some(place) = ledger.place(request) else {
+        return Err(format!("{request}: the ledger has no such request"));
     };
     let row = ledger.row(place);
-    let is_open = matches!(row.state, State::Sending { .. });
-    let gives_up = args.replace && matches!(row.state, State::Created(_));
-    if !(is_open || gives_up || matches!(row.state, State::InDoubt { .. })) {
-        let status = row.state.word();
-        let created = matches!(row.state, State::Created(_));
-        let hint = match created {
-            true => "; --replace gives its report up",
-            false => "",
-        };
-        return refuse(format!(
-            "the row is {status}{hint}; only a row in doubt (`sending`, or failed with `in_doubt`) is for a person to decide"
+    let name = request_name(row);
+    let why_not = match &row.state {
+        State::Sending { .. } | State::InDoubt { .. } => None,
+        State::Created(_) if args.replace => None,
+        State::Created(_) => {
+            Some("this row is created and has a report; add --replace to discard it")
+        }
+        State::Pending { .. } => Some("this row is pending, and the next run sends it"),
+        State::Failed { .. } => {
+            Some("this row has failed, and the next run or retry sends it again")
+        }
+    };
+    if let Some(why) = why_not {
+        return Err(format!(
+            "{name} ({request}): {why}; only a row in doubt is for a person to decide"
         ));
     }
     if let Some(id) = &args.adopt {
-        let mut held = ledger
-            .rows()
-            .filter_map(|row| Some((row, row.state.report_id()?)));
-        if let Some((other, _)) = held.clone().find(|(_, held)| *held == id) {
-            return refuse(format!("report {id} belongs to {} already", other.id()));
-        }
-        let mut given_up = ledger.rows().filter(|row| row.replaces.contains(id));
-        if let Some(other) = given_up.next() {
-            return refuse(format!("report {id} was given up by {}", other.id()));
-        }
-        if held.any(|(_, held)| held.is_from_sandbox() != id.is_from_sandbox()) {
-            let server = match id.is_from_sandbox() {
-                true => "real server",
-                false => "sandbox",
-            };
-            return refuse(format!(
-                "\"{id}\" is not a report id of the {server} that this ledger's reports are from"
-            ));
-        }
+        adoptable(ledger, id).map_err(|why| format!("{name} ({request}): {why}"))?;
     }
-    if is_open {
+    if matches!(row.state, State::Sending { .. }) {
         warn!(
-            "{}: no look-up has decided this row; `monthend run` looks it up where the server lets it",
-            args.request
+            "{name}: no look-up has decided this row; `monthend run` looks it up where the server lets it"
         );
     }
-    let mut row = ledger.row(place).clone();
-    if gives_up {
-        row = row.given_up();
+    Ok(place)
+}
+
+/// Whether a report may be taken for a row that has none.
+fn adoptable(ledger: &Ledger, id: &ReportId) -> Result<(), String> {
+    let mut held = ledger
+        .rows()
+        .filter_map(|row| Some((row, row.state.report_id()?)));
+    if let Some((other, _)) = held.clone().find(|(_, held)| *held == id) {
+        return Err(format!(
+            "report {id} belongs to {} already",
+            request_name(other)
+        ));
     }
-    let request = row.request().to_string();
-    let (mut row, said) = match &args.adopt {
-        Some(id) => (
-            row.created(ReportId::clone(id)),
-            format!("{}: {request} is created, with report {id}\n", args.request),
-        ),
-        None => (
-            row.to_be_sent(),
-            format!(
-                "{}: {request} is pending; the next run sends it\n",
-                args.request
-            ),
-        ),
+    let mut discarded = ledger.rows().filter(|row| row.replaces.contains(id));
+    if let Some(other) = discarded.next() {
+        return Err(format!(
+            "report {id} was discarded for {}",
+            request_name(other)
+        ));
+    }
+    if held.any(|(_, held)| held.is_from_sandbox() != id.is_from_sandbox()) {
+        let server = match id.is_from_sandbox() {
+            true => "real server",
+            false => "sandbox",
+        };
+        return Err(format!(
+            "\"{id}\" is not a report id of the {server} that this ledger's reports are from"
+        ));
+    }
+    Ok(())
+}
+
+fn decided(row: &Row, args: &ResolveArgs) -> Row {
+    let row = row.clone();
+    let row = match &row.state {
+        State::Created(_) => row.given_up(),
+        _ => row,
     };
-    row.updated_at = Some(Utc::now());
-    ledger.replace(place, row);
-    Ok(said)
+    let mut decided = match &args.adopt {
+        Some(id) => row.created(id.clone()),
+        None => row.to_be_sent(),
+    };
+    decided.updated_at = Some(Utc::now());
+    decided
+}
+
+fn said(row: &Row) -> String {
+    let name = request_name(row);
+    match row.state.report_id() {
+        Some(id) => format!("{name} is created, with report {id}\n"),
+        None => format!("{name} is pending; the next run sends it\n"),
+    }
+}
+
+/// What is left to do in the ledger, and how: what is to be sent, what is to be decided, and when neither is left, what is
+/// to be collected.
+fn next_steps(ledger: &Ledger, args: &ResolveArgs, target: &Target, typed: &Typed) -> Vec<Hint> {
+    let n = |is_it: fn(&State) -> bool| ledger.rows().filter(|row| is_it(&row.state)).count();
+    let to_decide = n(State::is_in_doubt);
+    let to_send = n(|state| {
+        matches!(
+            state,
+            State::Pending { .. } | State::Sending { .. } | State::Failed { .. }
+        )
+    });
+    let is_missing =
+        |row: &Row| matches!(row.state, State::Created(_)) && row.collected.file.is_empty();
+    let mut hints = Vec::new();
+    if to_decide > 0 {
+        let rows = count(to_decide, "row");
+        let why = format!("to list what is still in doubt ({rows}), and decide");
+        hints.push(Hint::new(why, typed.next("resolve", &LEDGER)));
+    }
+    if to_send > 0 {
+        let why = format!("to send {}", count(to_send, "row"));
+        hints.push(Hint::new(why, of_manifest("retry", args, target, typed)));
+    }
+    if hints.is_empty() && ledger.rows().any(is_missing) {
+        let collect = of_manifest("collect", args, target, typed);
+        hints.push(Hint::new("to download the reports", collect));
+    }
+    hints
 }

@@ -5,7 +5,7 @@ use super::{
     collection::Collection,
     connection::credentials,
     drive::{drive, tell_work},
-    dry_run::dry_run,
+    dry_run::dry_run_of_retry,
     error::CliError,
     exit::Exit,
     finish::{Ended, finish},
@@ -33,8 +33,8 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool, typed: &Typed) -> Resul
     let how = args.and_collect.if_wanted();
     let (target, manifest) =
         to_combine::target(&args.common.manifest, &args.calendar, how, &selection)?;
-    if args.dry_run {
-        return dry_run(args, &target, &selection);
+    if args.format.dry_run {
+        return dry_run_of_retry(args, &target, &selection);
     }
     let told = Told {
         command: "retry",
@@ -42,7 +42,7 @@ pub(super) async fn retry(args: &RetryArgs, quiet: bool, typed: &Typed) -> Resul
         selection: &selection,
         quiet,
         typed,
-        format: args.summary_format().ok_or(CliError::CsvOfSummary)?,
+        format: args.format.summary_format().ok_or(CliError::CsvOfSummary)?,
         as_of: manifest.as_ref().map(|_| args.calendar.as_of()),
         is_relative: manifest.as_ref().is_some_and(|it| it.is_relative),
         does: Does::creates(args.and_collect.collect),

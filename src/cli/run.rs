@@ -6,7 +6,8 @@ use super::{
     args::{OnExisting, RunArgs},
     collection::Collection,
     connection::credentials,
-    drive::{drive, tell_work},
+    drive::{drive, require_room, tell_work},
+    dry_run::dry_run_of_run,
     error::CliError,
     existing,
     exit::Exit,
@@ -35,6 +36,9 @@ use crate::{
 /// Converges: every selected request of the plan that is not created is sent, or looked up.
 pub(super) async fn run(args: &RunArgs, quiet: bool, typed: &Typed) -> Result<Exit, CliError> {
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
+    if args.format.dry_run {
+        return dry_run_of_run(args).await;
+    }
     let signals = Signals::listen();
     let selection = args.common.selection.selection()?;
     let (target, manifest) =
@@ -45,7 +49,7 @@ pub(super) async fn run(args: &RunArgs, quiet: bool, typed: &Typed) -> Result<Ex
         selection: &selection,
         quiet,
         typed,
-        format: args.format.format(),
+        format: args.format.summary_format().ok_or(CliError::CsvOfSummary)?,
         as_of: Some(args.calendar.as_of()),
         is_relative: manifest.is_relative,
         does: Does::creates(args.and_collect.collect),
@@ -132,6 +136,9 @@ async fn converge(
         tell_leftovers(&agenda.ledger, &plan);
         let all = plan.requests().len();
         if let Some(on_existing @ (OnExisting::Adopt | OnExisting::Stop)) = args.existing {
+            if !agenda.work.is_empty() {
+                require_room(&agenda.ledger, &selected, means)?;
+            }
             // What is in doubt comes first: its report must not be taken for its twin's.
             if let Some(doubts) = agenda.take_doubts() {
                 let looked_up = drive(doubts, Creates::None, (all, &selected), None, means).await?;
@@ -155,7 +162,8 @@ async fn converge(
             existing::prefer_known(means.session, &agenda, &mut found, &history).await?;
             if on_existing == OnExisting::Stop && !found.is_empty() {
                 means.outputs.waiting(&agenda.ledger, &selected);
-                return Ok(existing::tell(&agenda, &found, means.outputs.format));
+                let (format, typed) = (means.outputs.format, &means.outputs.typed);
+                return Ok(existing::tell(&agenda, &found, format, typed));
             }
             existing::adopt(&mut agenda, found, &means.outputs.readers);
         }

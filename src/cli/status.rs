@@ -9,17 +9,19 @@ use super::{
     error::CliError,
     exit::Exit,
     results,
-    target::{Then, ledger_of, real_ledger, tell_repairs},
+    target::{Then, ledger_of, real_ledger, tell_repairs, variable},
+    typed::{LEDGER, Typed},
 };
 use crate::{
     history::{self, Read},
-    ledger::{Ledger, LedgerError, read_file, real_path, refuse_second_name, refuse_unmerged},
+    ledger::{Ledger, LedgerError, Row, read_file, real_path, refuse_second_name, refuse_unmerged},
     output::{LifeView, StatusView},
     request::RequestId,
+    text::system_says,
 };
 
 /// Counts a ledger's rows. Reads only, without the lock.
-pub(super) fn status(args: &StatusArgs) -> Result<Exit, CliError> {
+pub(super) fn status(args: &StatusArgs, typed: &Typed) -> Result<Exit, CliError> {
     let selection = args.selection()?;
     let path = ledger_of(args, selection.partition)?;
     let missing = || LedgerError::Missing(path.clone());
@@ -29,10 +31,24 @@ pub(super) fn status(args: &StatusArgs) -> Result<Exit, CliError> {
     if let Some(request_id) = args.history {
         return history(args, &path, request_id, &reading.ledger);
     }
-    let rows = selection.rows_of(&reading.ledger)?;
+    let rows: Vec<&Row> = selection.rows_of(&reading.ledger)?;
+    let has_doubts = rows.iter().any(|row| row.state.is_in_doubt());
     let view = StatusView::new(path.display().to_string(), rows);
     match args.format() {
-        PlanFormat::Table => results::table(&view.table())?,
+        PlanFormat::Table => {
+            let mut table = view.table();
+            if has_doubts {
+                let is_named = args.ledger.is_some() || variable("MONTHEND_MANIFEST").is_some();
+                let resolve = match is_named {
+                    true => typed.next("resolve", &LEDGER),
+                    false => typed.with("resolve", [path.display().to_string()]),
+                };
+                table.push_str(&format!(
+                    "\nto see the rows in doubt with the candidates, and decide:\n  {resolve}\n"
+                ));
+            }
+            results::table(&table)?;
+        }
         PlanFormat::Csv => results::csv(view.csv())?,
         PlanFormat::Json => results::json(view.json())?,
     }
@@ -71,7 +87,11 @@ fn history(
 pub(super) fn history_of(ledger: &Path) -> Read {
     let path = history::beside(ledger);
     history::read(&path).unwrap_or_else(|e| {
-        warn!("the history {} cannot be read ({e})", path.display());
+        warn!(
+            "the history {} cannot be read ({})",
+            path.display(),
+            system_says(&e)
+        );
         Read::default()
     })
 }

@@ -397,7 +397,7 @@ fn base_url_or(other: BaseUrl) -> Result<BaseUrl, CliError> {
 }
 
 /// A variable that names a path, if it is set to something.
-fn variable(name: &str) -> Option<PathBuf> {
+pub(super) fn variable(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os(name).filter(|path| !path.is_empty())?;
     Some(path.into())
 }

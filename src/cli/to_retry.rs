@@ -8,6 +8,7 @@ use crate::{
     ledger::{Ledger, Place, Reading, Row, State},
     plan::{Agenda, UnknownRequest},
     request::RequestIds,
+    text::count,
 };
 
 /// What is left to do of the selected rows, and with `--recreate-failed`, of those whose report could not be made: each of
@@ -36,10 +37,10 @@ fn tell_nothing_to_do(agenda: &Agenda) {
     }
     let decide = match agenda.idle.failed {
         0 => String::new(),
-        n => format!(" ({n} wait for a decision: monthend resolve)"),
+        n => format!(" ({} in doubt, for you to decide)", count(n, "row")),
     };
     info!(
-        "nothing to retry{decide}; requests that the ledger does not have are made by `monthend run`"
+        "nothing to retry{decide}; requests that the ledger does not have are created by `monthend run`"
     );
 }
 
@@ -64,7 +65,7 @@ fn give_up_failed(
     }
     if !failed.is_empty() {
         info!(
-            "reports that the server could not generate, to be made anew: {}",
+            "reports that the server could not generate, to be recreated: {}",
             failed.len()
         );
     }

@@ -22,7 +22,7 @@ pub(super) struct Typed {
 }
 
 /// What says what a command works on, and where: by the names of `args`.
-pub(super) const WHERE: [&str; 15] = [
+pub(super) const WHERE: [&str; 16] = [
     "manifest",
     "ledger",
     "base_url",
@@ -38,13 +38,24 @@ pub(super) const WHERE: [&str; 15] = [
     "collect",
     "output",
     "combine",
+    "no_content_check",
 ];
 
 /// What says how a manifest's periods are read.
 pub(super) const CALENDAR: [&str; 2] = ["as_of", "no_date_check"];
 
 /// What makes a rehearsal of a command.
-pub(super) const REHEARSAL: [&str; 4] = ["ledger", "sandbox", "sandbox_config", "sandbox_mended"];
+const REHEARSAL: [&str; 4] = ["ledger", "sandbox", "sandbox_config", "sandbox_mended"];
+/// What says which ledger a command works on, and where, whatever is selected.
+pub(super) const LEDGER: [&str; 7] = [
+    "manifest",
+    "ledger",
+    "base_url",
+    "sandbox",
+    "sandbox_config",
+    "sandbox_mended",
+    "partition",
+];
 
 impl Typed {
     /// `matches` is what clap made of the arguments of this process.
@@ -65,6 +76,33 @@ impl Typed {
         words.join(" ")
     }
 
+    /// The real run that a rehearsal was for.
+    pub(super) fn for_real(&self) -> String {
+        let kept = WHERE.into_iter().filter(|id| !REHEARSAL.contains(id));
+        let run = self.next("run", &kept.chain(CALENDAR).collect::<Vec<_>>());
+        let collects = matches!(self.matches.subcommand(), Some(("collect", _)));
+        match collects {
+            true => format!("{run} --collect"),
+            false => run,
+        }
+    }
+
+    /// The values of an option that was typed.
+    pub(super) fn values(&self, id: &str) -> Vec<String> {
+        let typed = self.matches.subcommand().map(|(_, typed)| typed);
+        let raw = typed.and_then(|typed| typed.try_get_raw(id).ok().flatten());
+        let values = raw.into_iter().flatten();
+        values
+            .map(|value| value.to_string_lossy().into_owned())
+            .collect()
+    }
+
+    /// As [`Typed::next`], but for one of the options.
+    pub(super) fn without(&self, command: &str, kept: &[&str], left_out: &str) -> String {
+        let kept: Vec<&str> = kept.iter().copied().filter(|id| *id != left_out).collect();
+        self.next(command, &kept)
+    }
+
     /// The same command, with relative periods counted from `day`.
     pub(super) fn again_as_of(&self, day: NaiveDate) -> String {
         let mut arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
@@ -83,13 +121,20 @@ impl Typed {
 
     /// The run that makes the ledger that a command did not find; none where that is no manifest's ledger.
     pub(super) fn first_run(&self) -> Option<String> {
-        const KEPT: [&str; 4] = ["manifest", "ledger", "sandbox", "sandbox_config"];
         let (command, typed) = self.matches.subcommand()?;
+        let path = |id| typed.try_get_one::<PathBuf>(id).ok().flatten();
         match command {
-            "retry" | "collect" => Some(self.next("run", &KEPT)),
+            "retry" | "collect" => Some(self.next("run", &[&LEDGER[..], &CALENDAR].concat())),
             // They take a manifest in the place of a ledger.
-            "status" | "report" => {
-                let path = |id| typed.try_get_one::<PathBuf>(id).ok().flatten();
+            "status" | "resolve" => {
+                let of_environment = || env::var_os("MONTHEND_MANIFEST");
+                let is_of_manifest = match path("manifest") {
+                    Some(named) => is_manifest(named),
+                    None => of_environment().is_some_and(|named| !named.is_empty()),
+                };
+                is_of_manifest.then(|| self.next("run", &LEDGER))
+            }
+            "report" => {
                 let named = path("ledger").filter(|named| is_manifest(named))?;
                 let sandbox = is_typed(typed, "sandbox").then(|| "--sandbox".to_owned());
                 let words = [typed_path(named)].into_iter().chain(sandbox);
@@ -112,6 +157,11 @@ impl Typed {
             .chain(arguments)
             .collect::<Vec<_>>()
             .join(" ")
+    }
+
+    /// A path as a shell has to be given it.
+    pub(super) fn word(path: &std::path::Path) -> String {
+        quoted(path.as_os_str())
     }
 
     /// Another command on the same, with those of the options `kept` that it has.

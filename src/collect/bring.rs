@@ -19,10 +19,10 @@ use super::{
 };
 use crate::{
     api::{Api, DownloadUrl, Listed},
-    ledger::{Collected, JournalError, Place, Row},
-    runner::{Missing, Workbench},
+    ledger::{Collected, JournalError, Obstacle, Place, Row},
+    runner::{DiskTrouble, Missing, Workbench},
     session::{Halt, ReadError},
-    text::one_line,
+    text::{one_line, system_says},
     whole_file,
 };
 
@@ -64,7 +64,7 @@ pub(super) enum Brought {
     /// Nothing leaves any more.
     Halted(Halt),
     /// The disk takes nothing more.
-    Disk(String),
+    Disk(DiskTrouble),
     /// Its file has come, and whether it is a table is for those to tell that are still to come.
     Odd(Box<ArrivedFile>),
     /// It was given up before anything was done.
@@ -86,7 +86,7 @@ pub(super) struct ArrivedFile {
 enum Reason {
     Says(String),
     Halted(Halt),
-    Disk(String),
+    Disk(DiskTrouble),
     Left,
 }
 
@@ -101,7 +101,11 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
             Ok(Some(found)) => found,
             Ok(None) => return (None, Ok(())),
             Err(error) => {
-                let why = format!("{} cannot be read: {error}", row.collected.file);
+                let why = format!(
+                    "{} cannot be read: {}",
+                    row.collected.file,
+                    system_says(&error)
+                );
                 return self.not(row, &why, Missing::Refused).await;
             }
         };
@@ -110,7 +114,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
                 return (None, Ok(()));
             }
             let why = format!(
-                "{} was changed on the disk and is left as it is; --force fetches it again",
+                "{} was changed on the disk; `monthend collect --force` replaces it with the server's report",
                 row.collected.file
             );
             return self.not(row, &why, Missing::Refused).await;
@@ -143,9 +147,11 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
             Ok(Some(report)) => report,
             Ok(None) if self.is_young(&row) => return (Brought::InProgress(None), Ok(())),
             Ok(None) => {
-                let why = "the server does not have this report any more; \
-                           `monthend resolve LEDGER --request ID --resend --replace` has it created again";
-                return settled(self.not(row, why, Missing::Refused).await);
+                let why = format!(
+                    "{}; `monthend resolve --resend --replace` recreates it",
+                    Obstacle::GONE
+                );
+                return settled(self.not(row, &why, Missing::Refused).await);
             }
             Err(Reason::Says(why)) => {
                 return settled(self.not(row, &why, Missing::Refused).await);
@@ -161,8 +167,8 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         if status == FAILED {
             let said = report.errors.as_deref().unwrap_or("it does not say why");
             let why = format!(
-                "the server could not make this report: {said}; \
-                 `monthend retry --recreate-failed` has it made anew"
+                "the server could not generate this report: {said}; \
+                 `monthend retry --recreate-failed` recreates it"
             );
             return settled(self.not(row, &why, Missing::Failed).await);
         }
@@ -243,7 +249,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
             Ok(Put::There) => {}
             Ok(Put::InTheWay) => {
                 let why = format!(
-                    "{name} is in the way: it is another file, and no row's; --force overwrites it"
+                    "{name} is in the way: no row has this file; `monthend collect --force` overwrites it"
                 );
                 return settled(self.not(row, &why, Missing::Refused).await);
             }
@@ -438,10 +444,12 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
 
 /// Whether a file that cannot be written is this one's trouble, or that of all.
 fn unwritable(name: &str, error: &io::Error) -> Reason {
-    let why = format!("{name} cannot be written: {error}");
-    match files::is_full(error) {
-        true => Reason::Disk(why),
-        false => Reason::Says(why),
+    let why = format!("{name} cannot be written: {}", system_says(error));
+    if files::takes_nothing(error) {
+        let remedy = whole_file::remedy(error);
+        Reason::Disk(DiskTrouble { why, remedy })
+    } else {
+        Reason::Says(why)
     }
 }
 

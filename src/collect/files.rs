@@ -92,13 +92,20 @@ pub(super) async fn look(path: PathBuf) -> io::Result<Option<Whole>> {
     .await
 }
 
-/// Whether the disk is at its end, for all files alike.
-pub(super) fn is_full(error: &io::Error) -> bool {
-    use io::ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    matches!(
-        error.kind(),
-        StorageFull | QuotaExceeded | FileTooLarge | ReadOnlyFilesystem
-    )
+/// The SHA-256 of the file at `path`, 64 hexadecimal digits; `None` where there is no file.
+///
+/// # Errors
+/// It cannot be read.
+pub fn hash_of(path: &Path) -> io::Result<Option<String>> {
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Ok(None);
+    }
+    Ok(part::look(path)?.map(|found| found.sha256))
+}
+
+/// Whether the disk takes no file at all any more.
+pub(super) fn takes_nothing(error: &io::Error) -> bool {
+    whole_file::is_full(error) || error.kind() == io::ErrorKind::ReadOnlyFilesystem
 }
 
 /// Deletes what a killed run left of unfinished files of these requests: `output/PERIOD/TYPE/.<request_id>.part`.

@@ -40,6 +40,6 @@ pub use combine::{
     CombineError, Combined, LackingColumn, Part, combine, combined_files, set_aside, set_aside_name,
 };
 pub use content::{Content, Inspector, NotATable};
-pub use files::Overwrite;
+pub use files::{Overwrite, hash_of};
 pub use host::{ByteRange, Head, Host, HttpHost, Resume, Trouble};
 pub use names::{Names, is_collected_place};

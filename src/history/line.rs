@@ -81,6 +81,13 @@ pub enum What {
         /// `error` of the ledger.
         error: String,
     },
+    /// What was seen of the reports that may be a row's own, when the row was left to a person to decide.
+    Candidates {
+        /// Whose.
+        request_id: String,
+        /// Each of them.
+        reports: Vec<SeenReport>,
+    },
     /// `--existing adopt` took a report that the server had already.
     Existing {
         /// Whose.
@@ -88,11 +95,11 @@ pub enum What {
         /// The report that was taken; null where it could not be told which is the request's own.
         report_id: Option<String>,
     },
-    /// `retry --recreate-failed` gave up a report that the server could not generate.
+    /// `retry --recreate-failed` discarded a report that the server could not generate.
     Recreate {
         /// Whose.
         request_id: String,
-        /// The report that was given up.
+        /// The report that was discarded.
         replaced: Option<String>,
     },
     /// A person decided, with `monthend resolve`.
@@ -101,8 +108,11 @@ pub enum What {
         request_id: String,
         /// The report that was taken; null where the request is to be sent again.
         report_id: Option<String>,
-        /// The report that was given up for it (`--replace`).
+        /// The report that was discarded for it (`--replace`).
         replaced: Option<String>,
+        /// Why (`--reason`).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// The file of a report was put in its place.
     Collected {
@@ -217,6 +227,19 @@ pub struct Attempt {
     pub tracking_id: Option<String>,
 }
 
+/// What the server showed of a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SeenReport {
+    /// Which.
+    pub report_id: String,
+    /// When it was created, by the server's clock; null where the server does not show it.
+    pub created: Option<DateTime<Utc>>,
+    /// The id of the person whose token created it; null where the server does not show it.
+    pub created_by: Option<String>,
+    /// How far the server was with it, in its own word; null where the server does not show it.
+    pub status: Option<String>,
+}
+
 impl Line {
     /// What happened in the command `run`, to the millisecond.
     pub fn new(at: DateTime<Utc>, run: &str, what: What) -> Self {
@@ -235,6 +258,7 @@ impl Line {
             | What::NotMade { request_id }
             | What::NotLookedUp { request_id, .. }
             | What::Failed { request_id, .. }
+            | What::Candidates { request_id, .. }
             | What::Existing { request_id, .. }
             | What::Recreate { request_id, .. }
             | What::Resolve { request_id, .. }

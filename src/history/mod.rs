@@ -13,7 +13,7 @@ mod tests;
 
 pub use file::{Read, append, beside, read};
 pub use line::{
-    Attempt, End, Line, Run, Selected, What, collected_hashes, reports_by_request,
+    Attempt, End, Line, Run, SeenReport, Selected, What, collected_hashes, reports_by_request,
     requests_created, schema,
 };
 pub use unite::unite;

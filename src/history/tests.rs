@@ -136,6 +136,16 @@ fn every_kind_of_line_keeps_its_schema() {
             request_id: request_id.clone(),
             report_id: report_id.clone(),
             replaced: None,
+            reason: report_id.clone(),
+        },
+        What::Candidates {
+            request_id: request_id.clone(),
+            reports: vec![SeenReport {
+                report_id: "Y2lz".to_owned(),
+                created: Some(DateTime::UNIX_EPOCH),
+                created_by: None,
+                status: report_id.clone(),
+            }],
         },
         What::Collected {
             request_id: request_id.clone(),

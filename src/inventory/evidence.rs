@@ -63,6 +63,8 @@ pub struct Evidence {
     details: RefCell<HashMap<ReportId, (Listed, Instant)>>,
     /// Reports that are a sub-partner's, though a list without sub-partner shows them.
     theirs: RefCell<HashSet<ReportId>>,
+    /// What was seen last of reports that may be a row's own: for a person who decides.
+    candidates: RefCell<HashMap<ReportId, Listed>>,
 }
 
 impl Default for Evidence {
@@ -80,6 +82,7 @@ impl Default for Evidence {
             unread: RefCell::default(),
             details: RefCell::default(),
             theirs: RefCell::default(),
+            candidates: RefCell::default(),
         }
     }
 }
@@ -357,6 +360,19 @@ impl Evidence {
     /// Whether a report of a list without sub-partner is known to be a sub-partner's.
     pub(super) fn is_theirs(&self, id: &ReportId) -> bool {
         self.theirs.borrow().contains(id)
+    }
+
+    /// A report may be a row's own: what is seen of it is kept for a person who decides.
+    pub(super) fn saw_candidate(&self, report: &Listed) {
+        let mut candidates = self.candidates.borrow_mut();
+        candidates.insert(report.id.clone(), report.clone());
+    }
+
+    /// What was seen of these reports, as far as anything was.
+    pub fn candidates(&self, ids: &[ReportId]) -> Vec<Listed> {
+        let candidates = self.candidates.borrow();
+        let seen = ids.iter().filter_map(|id| candidates.get(id));
+        seen.cloned().collect()
     }
 
     pub(super) fn found_theirs(&self, ids: impl IntoIterator<Item = ReportId>) {

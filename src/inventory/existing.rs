@@ -86,6 +86,9 @@ pub async fn find_existing<A: Api>(
             // they lag, and a sub-partner that has left is in none.
             unclear |= !candidates.is_empty();
         }
+        candidates
+            .iter()
+            .for_each(|report| evidence.saw_candidate(report));
         found.push(choose(session, candidates, unclear).await?);
     }
     Ok(found)

@@ -173,6 +173,7 @@ fn seen<A: Api>(
     report: &Listed,
     now: Moment,
 ) -> Seen {
+    evidence.saw_candidate(report);
     let date = (session.server_now(), now);
     let age = match (report.created, sought.origin, sought.sent, sought.intent) {
         (Some(stamp), Origin::ThisProcess, Some(sent), _) => evidence.age(stamp, sent.at),

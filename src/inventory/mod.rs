@@ -10,8 +10,10 @@
 //!   the sub-partners' lists;
 //! - [`judge`] says what a look-up means; its table is the rule;
 //! - [`find_existing`] is the same for requests of which the ledger knows nothing;
+//! - [`show_candidates`] shows what may be the report of a row that a person decides;
 //! - [`find_held`] shows all that is there for rows of a ledger, for those who compare.
 
+mod candidates;
 mod clocks;
 mod evidence;
 mod existing;
@@ -22,6 +24,7 @@ mod matching;
 mod own;
 mod sent;
 
+pub use candidates::{ShownCandidate, show_candidates};
 pub use clocks::{Age, Clocks, Moment};
 pub use evidence::Evidence;
 pub use existing::{Existing, find_existing};

@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use super::{Holder, MergeError, Saved, merge_command};
-use crate::request::RequestId;
+use crate::{request::RequestId, text::system_says};
 
 /// Why a ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -12,7 +12,7 @@ pub enum LedgerError {
     #[error("there is no ledger at {}", .0.display())]
     Missing(PathBuf),
     /// The file or its folder refuses.
-    #[error("cannot {doing} {}: {source}", path.display())]
+    #[error("cannot {doing} {}: {}", path.display(), system_says(source))]
     Io {
         /// What was tried.
         doing: &'static str,
@@ -40,7 +40,7 @@ pub enum LedgerError {
         why: String,
     },
     /// Another run holds it.
-    #[error("{} is in use by another run: {holder}", path.display())]
+    #[error("{} is in use by another run: {holder}; wait until it has ended, then try again", path.display())]
     InUse {
         /// Which ledger.
         path: PathBuf,
@@ -82,7 +82,7 @@ pub enum LedgerError {
     },
     /// A torn line is all that is known of a request, and does not say what it asks for.
     #[error(
-        "{} ends in a torn line about {request}, which does not say what was asked for and would be lost; \
+        "{} ends in a line about {request} that is cut off and does not say what was asked for. It would be lost; \
          `monthend run` with the manifest that plans it looks it up; then try again", path.display()
     )]
     Unnamed {
@@ -94,7 +94,7 @@ pub enum LedgerError {
     /// Ledgers that an earlier run rescued hold what this one lacks.
     #[error(
         "{} lacks what is in {}: an earlier run saved that when someone else had changed the ledger. \
-         Nothing is sent until they are united with\n  {}",
+         Nothing is sent until they are merged with\n  {}",
         path.display(), names(rescued), merge_command(path, rescued)
     )]
     Unmerged {
@@ -105,7 +105,7 @@ pub enum LedgerError {
     },
     /// A ledger that an earlier run rescued cannot be read any more.
     #[error(
-        "{source}\n  It was saved beside {} by an earlier run, and may hold what that lacks: repair it, or move it \
+        "{source}\n  It was saved next to {} by an earlier run, and may hold what that lacks: repair it, or move it \
          away where it is not needed", path.display()
     )]
     Rescued {

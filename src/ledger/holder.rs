@@ -20,6 +20,9 @@ pub struct Holder {
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let since = self.since.to_rfc3339_opts(SecondsFormat::Secs, true);
-        write!(f, "process {}, since {since}", self.pid)
+        match self.pid {
+            0 => write!(f, "a process that the lock does not name"),
+            pid => write!(f, "process {pid}, since {since}"),
+        }
     }
 }

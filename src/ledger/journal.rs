@@ -5,10 +5,11 @@ use std::{io, sync::Arc};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Disk;
+use crate::text::system_says;
 
 /// Why a line is not durable. Shared by all lines of its group.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}")]
+#[error("{}", system_says(.0))]
 pub struct JournalError(pub Arc<io::Error>);
 
 struct Entry {

@@ -9,7 +9,7 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{Ledger, LedgerError, Part, Row, Saved, merge, peek::read_file};
-use crate::whole_file;
+use crate::{text::system_says, whole_file};
 
 /// Saves what we know of the ledger at `path`, `contents` as bytes and `known` as rows, where someone else has changed
 /// or deleted that: in its place where it is gone, else beside it under a name of `now`, unless theirs lacks nothing.
@@ -29,7 +29,7 @@ pub fn save(path: &Path, contents: &[u8], known: &Ledger, now: DateTime<Utc>) ->
     };
     match put(&to) {
         Ok(()) => saved,
-        Err(e) => Saved::Nowhere(e.to_string()),
+        Err(e) => Saved::Nowhere(system_says(&e)),
     }
 }
 

@@ -28,28 +28,25 @@ pub enum Saved {
 impl fmt::Display for Saved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Saved::Nothing => write!(
-                f,
-                "the file is left as it is: it holds everything that was known"
-            ),
-            Saved::There => write!(f, "what was known of it was written there again"),
+            Saved::Nothing => write!(f, "the file was left alone; nothing is lost"),
+            Saved::There => write!(f, "what this run knew was written there again"),
             Saved::Beside { ledger, rescued } => write!(
                 f,
-                "the file is left as it is. What was known of it is in {}; unite them with\n  {}",
+                "the file was left alone. What this run knew is in {}; merge them with\n  {}",
                 rescued.display(),
                 merge_command(ledger, std::slice::from_ref(rescued))
             ),
             Saved::Nowhere(why) => {
                 write!(
                     f,
-                    "the file is left as it is; what was known of it could not be saved: {why}"
+                    "the file was left alone; what this run knew could not be saved: {why}"
                 )
             }
         }
     }
 }
 
-/// The command that unites the ledger at `path` with `rescued`, as a shell takes it.
+/// The command that merges the ledger at `path` with `rescued`, as a shell takes it.
 pub fn merge_command(path: &Path, rescued: &[PathBuf]) -> String {
     let ledger = path.exists().then_some(path);
     let parts = ledger

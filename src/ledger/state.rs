@@ -163,6 +163,22 @@ impl State {
         }
     }
 
+    /// What went wrong, one line, without what a person has to decide between.
+    pub fn why(&self) -> String {
+        match self {
+            State::InDoubt { text, .. } => String::clone(text),
+            state => state.text(),
+        }
+    }
+
+    /// The reports that a person has to decide between.
+    pub fn candidates(&self) -> &[ReportId] {
+        match self {
+            State::InDoubt { candidates, .. } => candidates,
+            _ => &[],
+        }
+    }
+
     /// What went wrong, one line: `error` without what a row replaces.
     pub fn text(&self) -> String {
         match self {

@@ -14,7 +14,7 @@ use super::{
     options::LoadOptions,
     partners::PartnersFiles,
     period::{PeriodText, period},
-    sub_partner::{SubPartnerText, sub_partner},
+    sub_partner::{SubPartnerForm, SubPartnerText},
 };
 use crate::{
     request::{Period, ReportType},
@@ -47,7 +47,7 @@ keys! {
         sub_partners: Given<Vec<SubPartnerText>> = optional(list(
             "a list of sub-partners",
             "name a sub-partner, or leave `sub_partners` out to bill the partner itself",
-            sub_partner(),
+            SubPartnerForm,
         )),
         /// Report types; if it is left out, those of `defaults`.
         types: Given<Vec<ReportType>> = optional(types()),

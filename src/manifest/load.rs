@@ -77,11 +77,11 @@ impl Table {
     fn instead(self, path: &Path) -> String {
         match self {
             Table::Ledger => format!(
-                "a ledger, and a manifest is wanted here (a .yaml file); `monthend status {}` shows the ledger",
+                "a ledger; this needs a manifest (a .yaml file). `monthend status {}` shows the ledger",
                 shell_path(path)
             ),
             Table::Partners => format!(
-                "a partners file, and a manifest is wanted here (a .yaml file), which may name it: \
+                "a partners file; this needs a manifest (a .yaml file), which may name it: \
                  sub_partners: [{{ file: {} }}]",
                 path.display()
             ),

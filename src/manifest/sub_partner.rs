@@ -2,6 +2,9 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use schemars::SchemaGenerator;
+use serde_json::Value;
+
 use super::{
     labels::LabelBook,
     model::{Source, SubPartner},
@@ -12,8 +15,8 @@ use crate::{
     request::OrgId,
     settings::Discover,
     yaml::{
-        At, Form, Mapping, Node, Sink, Text, any_of, at, form, keys, mapping, or_none, path,
-        required, text, which, words,
+        At, Form, Mapping, Mistake, Node, Quoted, Sink, Text, any_of, at, keys, mapping, or_none,
+        path, required, text, which, words,
     },
 };
 
@@ -25,7 +28,7 @@ keys! {
     #[derive(Debug, Clone)]
     pub(super) struct Labelled: "a sub-partner", "a mapping such as { id: ..., label: ... }" {
         /// The sub-partner's organisation id.
-        id: Option<At<OrgId>> = required(at(id()), "{ id: ..., label: ... }"),
+        id: Option<At<OrgId>> = required(at(Id), "{ id: ..., label: ... }"),
         /// What people call it. One label never means two sub-partners.
         label: Option<At<Arc<str>>> = or_none(at(label())),
     }
@@ -63,10 +66,14 @@ pub(super) enum SubPartnerText {
 }
 
 /// How sub-partners are written.
-pub(super) fn sub_partner() -> impl Form<Value = SubPartnerText> {
-    let read = |node: Node<'_>| {
+pub(super) struct SubPartnerForm;
+
+impl Form for SubPartnerForm {
+    type Value = SubPartnerText;
+
+    fn read(&self, node: Node<'_>) -> Option<SubPartnerText> {
         if !node.is_mapping() {
-            return at(id()).read(node).map(SubPartnerText::Id);
+            return at(Id).read(node).map(SubPartnerText::Id);
         }
         let forms = [Labelled::names(), InFile::names(), Listed::names()];
         match which(node, &forms, FORMS)? {
@@ -74,15 +81,45 @@ pub(super) fn sub_partner() -> impl Form<Value = SubPartnerText> {
             1 => InFile::read(node, &[]).map(SubPartnerText::InFile),
             _ => Listed::read(node, &[]).map(SubPartnerText::Listed),
         }
-    };
-    form(read, |generator| {
+    }
+
+    fn schema(&self, generator: &mut SchemaGenerator) -> Value {
         any_of([
-            ("An organisation id.", id().schema(generator)),
+            ("An organisation id.", Id.schema(generator)),
             (Labelled::ABOUT, mapping::<Labelled>().schema(generator)),
             (InFile::ABOUT, mapping::<InFile>().schema(generator)),
             (Listed::ABOUT, mapping::<Listed>().schema(generator)),
         ])
-    })
+    }
+
+    fn as_item(&self, node: Node<'_>) -> String {
+        match file_named(node) {
+            Some(_) => format!("{{ file: {} }}", node.written()),
+            None => node.written(),
+        }
+    }
+}
+
+/// How an organisation id is written.
+struct Id;
+
+impl Form for Id {
+    type Value = OrgId;
+
+    fn read(&self, node: Node<'_>) -> Option<OrgId> {
+        match file_named(node) {
+            Some(file) => {
+                let message = format!("{} is a file, and no id", Quoted(&file));
+                let help = format!("write {{ file: {} }}", node.written());
+                node.report(Mistake::new(message).help(help))
+            }
+            None => id().read(node),
+        }
+    }
+
+    fn schema(&self, generator: &mut SchemaGenerator) -> Value {
+        id().schema(generator)
+    }
 }
 
 fn id() -> Text<OrgId> {
@@ -91,6 +128,22 @@ fn id() -> Text<OrgId> {
         r"^[!-~]{1,512}$",
         checked_id,
     )
+}
+
+/// The file that is named where an id is expected: by the end of its name, or because it is there. What means an
+/// organisation is an id, whatever files there are.
+fn file_named(node: Node<'_>) -> Option<String> {
+    const ENDINGS: [&str; 6] = [".csv", ".tsv", ".txt", ".xls", ".xlsx", ".ods"];
+    if !node.is_scalar() {
+        return None;
+    }
+    let written = node.written();
+    let text = written.trim_matches(['"', '\'']);
+    let name = text.to_ascii_lowercase();
+    let ends_so = ENDINGS.iter().any(|ending| name.ends_with(ending));
+    let is_file = ends_so || node.folder().join(text).is_file();
+    let is_id = || text.parse().is_ok_and(|id: OrgId| id.is_an_organisation());
+    (is_file && !is_id()).then(|| text.to_owned())
 }
 
 fn label() -> Text<Arc<str>> {

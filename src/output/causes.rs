@@ -2,12 +2,12 @@
 
 use std::{
     cmp::Reverse,
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
 };
 
 use super::words;
 use crate::{
-    ledger::{Row, State},
+    ledger::{Obstacle, Row, State},
     request::OrgId,
     text::one_line,
 };
@@ -182,20 +182,28 @@ impl Cause<'_> {
         self.messages.first().map_or("", |(text, _)| text)
     }
 
-    /// What is said, a line for each message, the worst first; without what the ledger advises, where [`Cause::advice`]
-    /// does.
+    /// What is said, a line for each message, the worst first.
     pub(super) fn said(&self) -> Vec<String> {
+        self.lines(str::to_owned)
+    }
+
+    /// As [`Cause::said`], without what the ledger advises: where the commands to go on with follow.
+    pub(super) fn said_briefly(&self) -> Vec<String> {
+        let advice = match self.code {
+            NOT_COLLECTED => "; `monthend ",
+            _ => "; decide with `monthend ",
+        };
+        self.lines(|message| message.split(advice).next().unwrap_or_default().to_owned())
+    }
+
+    fn lines(&self, shown_as: impl Fn(&str) -> String) -> Vec<String> {
         let shown = match self.messages.len() {
             ..=MESSAGES => self.messages.len(),
             _ => MESSAGES - 1,
         };
         let mut lines = Vec::new();
         for (message, n) in &self.messages[..shown] {
-            let message = match self.code {
-                NOT_COLLECTED => message.split("; `monthend ").next().unwrap_or_default(),
-                _ => message,
-            };
-            let message = one_line(message);
+            let message = one_line(&shown_as(message));
             lines.push(match self.messages.len() {
                 1 => message,
                 _ => format!("{}: {message}", words::count(*n, "request")),
@@ -219,18 +227,23 @@ impl Cause<'_> {
             "http_400" | "http_404" => "check the id and the period in the manifest, then retry",
             "http_401" => "check that the token may act for these sub-partners, then retry",
             "http_403" => "ask Cisco or the sub-partner's administrator for access, then retry",
-            "in_doubt" => "look in Control Hub which report is theirs, then decide each one",
+            "in_doubt" => "look at the candidates, then decide each row",
             "connect" | "timeout" | "reset" | "bad_response" | "http_423" | "http_429" => {
                 "retry later"
             }
             "tls" => "check the network, or name your certificate authority in api.ca_file",
             "redirect" => "check api.base_url",
             NOT_COLLECTED => {
-                let is_lost = |row: &&Row| row.collected.status.eq_ignore_ascii_case("FAILED");
-                match self.rows.iter().filter(|row| is_lost(row)).count() {
-                    0 => "collect again, later where a report is still in progress",
-                    n if n == self.rows.len() => "have it made anew: retry --recreate-failed",
-                    _ => "collect again; what the server could not make: retry --recreate-failed",
+                let obstacles = self.rows.iter().filter_map(|row| Obstacle::of(row));
+                let obstacles: BTreeSet<Obstacle> = obstacles.collect();
+                match obstacles.into_iter().collect::<Vec<_>>()[..] {
+                    [Obstacle::ServerFailed] => "recreate them: retry --recreate-failed",
+                    [Obstacle::Gone] => "recreate each of them by hand",
+                    [Obstacle::OtherFile] => "look at these files; collect --force replaces them",
+                    [] | [Obstacle::Other] => {
+                        "collect again, later where a report is still in progress"
+                    }
+                    _ => "the commands below say what each of them needs",
                 }
             }
             code if code.starts_with("http_5") => "retry later",

@@ -110,7 +110,7 @@ impl<'a> CheckView<'a> {
                 word(finding.verdict).to_owned(),
                 match finding.advice.is_empty() {
                     true => message,
-                    false => format!("{message}; {}", finding.advice),
+                    false => format!("{}; {}", message.trim_end_matches('.'), finding.advice),
                 },
             ]
         });
@@ -120,12 +120,12 @@ impl<'a> CheckView<'a> {
             warn(
                 &mut out,
                 orgs.collect(),
-                "active at the API and in no job: no report is planned for them",
+                "active at the API and in no job, so without a report",
             );
             let unlisted = coverage.not_listed.iter().map(name);
             let what = match coverage.is_anothers() {
                 true => {
-                    "in the manifest, none of them listed for this token: is it another account's?"
+                    "in the manifest, and the API lists none of them: is this the right account's token?"
                 }
                 false => {
                     "in the manifest and not listed for this token: have they left, or are they another account's?"
@@ -222,7 +222,7 @@ WHAT                     FOUND, AND WHAT TO DO
 manifest        ok       2 jobs
 token           NOT OK   refused: [2J; get a new one
 create reports  unknown  cannot be tried
-warning: 7 sub-partners active at the API and in no job: no report is planned for them: org0, org1, org2, org3, \
+warning: 7 sub-partners active at the API and in no job, so without a report: org0, org1, org2, org3, \
 org4 and 2 more (--format json names all)
 warning: 1 sub-partner in the manifest and not listed for this token: have they left, or are they another account's?: Acme
 ";

@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     manifest::Problem,
-    text::{harmless_json, shown, without_users},
+    text::{harmless_json, shown, system_says, without_users},
 };
 
 /// `--log-format`
@@ -228,7 +228,7 @@ fn unless_gone(written: io::Result<()>) -> io::Result<()> {
 /// changes neither what was done nor how the command ends.
 pub fn say(text: impl Into<ForPeople>) {
     if let Err(e) = print(text) {
-        warn!("cannot write to stdout: {e}");
+        warn!("cannot write to stdout: {}", system_says(&e));
     }
 }
 

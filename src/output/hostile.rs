@@ -197,7 +197,8 @@ fn summary(rows: &[Row], text: &str, paint: Paint) -> String {
         collect: command(),
         status: command(),
         resolve: command(),
-        mended: None,
+        retry_all: command(),
+        fixed: None,
         for_real: None,
     };
     let summary = Summary {
@@ -208,6 +209,7 @@ fn summary(rows: &[Row], text: &str, paint: Paint) -> String {
         limits: &Limits::default(),
         is_rehearsal: true,
         elapsed: Duration::ZERO,
+        is_at_rest: true,
         commands: &commands,
     };
     summary.painted(paint, 100).to_string()

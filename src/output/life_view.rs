@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::words;
 use crate::{
-    history::{Attempt, End, Line, Run, What},
+    history::{Attempt, End, Line, Run, SeenReport, What},
     ledger::{Row, State},
     text::one_line,
 };
@@ -71,7 +71,7 @@ pub fn life_schema() -> Value {
     schema.to_value()
 }
 
-fn time(at: DateTime<Utc>) -> impl std::fmt::Display {
+pub(super) fn time(at: DateTime<Utc>) -> impl std::fmt::Display {
     at.format("%Y-%m-%d %H:%M:%S UTC")
 }
 
@@ -120,23 +120,32 @@ fn sentence(what: &What) -> String {
             report_id: None, ..
         } => "the server had reports already that could be its own; a person had to decide"
             .to_owned(),
+        What::Candidates { reports, .. } => {
+            let shown: Vec<String> = reports.iter().map(candidate).collect();
+            format!("reports that may be its own: {}", shown.join("; "))
+        }
         What::Recreate { replaced, .. } => format!(
-            "the server had failed to generate its report{}, which was given up to be made anew",
+            "the server had failed to generate its report{}, which was discarded to be recreated",
             of(replaced.as_deref())
         ),
         What::Resolve {
             report_id,
             replaced,
+            reason,
             ..
         } => {
-            let given_up = match replaced {
-                Some(id) => format!(", and report {id} was given up"),
+            let decided = match report_id {
+                Some(id) => format!("report {id}"),
+                None => "to be sent again".to_owned(),
+            };
+            let discarded = match replaced {
+                Some(id) => format!(", report {id} was discarded"),
                 None => String::new(),
             };
-            match report_id {
-                Some(id) => format!("a person decided that its report is {id}{given_up}"),
-                None => format!("a person decided that it is to be sent again{given_up}"),
-            }
+            let reason = reason
+                .as_ref()
+                .map_or_else(String::new, |why| format!("; {why}"));
+            format!("resolved by hand: {decided}{discarded}{reason}")
         }
         What::Collected {
             file, rows, sha256, ..
@@ -159,6 +168,25 @@ fn sentence(what: &What) -> String {
             format!("its file was not collected: {error}{status}")
         }
     })
+}
+
+fn candidate(report: &SeenReport) -> String {
+    format!("{}, {}", report.report_id, facts(report))
+}
+
+/// `created 2026-11-02 03:04:06 UTC by Y2lz, COMPLETED`, as far as it was shown.
+pub(super) fn facts(report: &SeenReport) -> String {
+    let created = match report.created {
+        Some(created) => format!("created {}", time(created)),
+        None => "created at a time that the server does not show".to_owned(),
+    };
+    let by = match &report.created_by {
+        Some(by) => format!("by {by}"),
+        None => "by a person that the server does not show".to_owned(),
+    };
+    let status = report.status.as_ref();
+    let status = status.map_or_else(String::new, |status| format!(", {status}"));
+    one_line(&format!("{created} {by}{status}"))
 }
 
 fn of(id: Option<&str>) -> String {

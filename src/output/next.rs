@@ -1,8 +1,11 @@
-//! The command to go on with.
+//! The commands to go on with.
 
 use crate::{
-    ledger::{Row, State},
+    ledger::{Obstacle, Row, State, Tampered},
+    pacing::StopCause,
     runner::{Finished, StopReason},
+    text::count,
+    whole_file::remedy,
 };
 
 /// Commands about the same ledger and selection, as they have to be typed.
@@ -12,82 +15,174 @@ pub struct Commands {
     pub again: String,
     /// Send failed rows again.
     pub retry: String,
-    /// Make anew what the server could not make, and fetch it.
+    /// Send all unfinished rows of the ledger again, whatever was selected.
+    pub retry_all: String,
+    /// Recreate what the server could not generate, and collect it.
     pub recreate: String,
-    /// Fetch the files.
+    /// Download the files.
     pub collect: String,
     /// Show the ledger.
     pub status: String,
-    /// Decide about a row, up to `--request`.
+    /// List the rows that a person may decide.
     pub resolve: String,
-    /// In a rehearsal, the same as if the causes of the failures were mended.
-    pub mended: Option<String>,
-    /// In a rehearsal, the same for real.
-    pub for_real: Option<String>,
+    /// In a rehearsal, the option with which what was refused is accepted; none where it is typed already.
+    pub fixed: Option<&'static str>,
+    /// After a rehearsal, what is next for real.
+    pub for_real: Option<Hint>,
 }
 
-/// What to type next, and why; nothing where all is done.
-pub(super) fn next(
+/// A command, and what it is for. It gets on from where things stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hint {
+    /// Such as `to retry what failed`.
+    pub why: String,
+    /// As it has to be typed.
+    pub command: String,
+}
+
+impl Hint {
+    /// A hint.
+    pub fn new(why: impl Into<String>, command: impl Into<String>) -> Self {
+        Hint {
+            why: why.into(),
+            command: command.into(),
+        }
+    }
+}
+
+/// What to type next, and why, the most important first; nothing where all is done. `is_at_rest`: the ledger on the
+/// disk needs no hand.
+pub(super) fn hints(
     finished: &Finished,
     selected: &[&Row],
     commands: &Commands,
-) -> Option<(&'static str, String)> {
-    let counts = &finished.counts;
-    let is_collecting = counts.collected + counts.uncollected > 0;
-    match &finished.stop {
-        // What went wrong with the ledger has been said, and what to do.
-        Some(StopReason::Ledger(_)) => return None,
-        _ if finished.unsaved.is_some() => return None,
-        Some(StopReason::Output(_)) => return Some(("to continue", commands.collect.clone())),
-        Some(_) => return Some(("to continue", commands.again.clone())),
-        None if counts.pending + counts.sending > 0 => {
-            return Some(("to continue", commands.again.clone()));
-        }
-        None => {}
+    is_at_rest: bool,
+) -> Vec<Hint> {
+    if !is_at_rest {
+        return Vec::new(); // what to do about it has been said
     }
-    let is_failed = |row: &&&Row| matches!(row.state, State::Failed { .. });
-    if selected.iter().any(|row| is_failed(&row)) {
-        return Some(match &commands.mended {
-            // In a rehearsal nobody can be asked to mend anything.
-            Some(mended) => (
-                "to send what failed again, as if the causes were mended",
-                mended.clone(),
+    let counts = &finished.counts;
+    let mut hints = Vec::new();
+    if let Some(hint) = after_stop(finished, commands) {
+        hints.push(hint);
+    } else if counts.pending + counts.sending > 0 {
+        hints.push(Hint::new("to look them up again", &commands.again));
+        hints.push(Hint::new("or, to decide them by hand", &commands.resolve));
+    } else if selected.iter().any(|row| is_failed(row)) {
+        hints.push(match commands.fixed {
+            // In a rehearsal nobody can be asked to fix anything.
+            Some(fixed) => Hint::new(
+                "to retry what failed, with the causes fixed",
+                format!("{}{fixed}", commands.retry),
             ),
-            None => ("to send what failed again", commands.retry.clone()),
+            None => Hint::new(
+                "to retry what failed, once the causes are fixed",
+                &commands.retry,
+            ),
         });
     }
-    if let Some(row) = selected
-        .iter()
-        .find(|row| matches!(row.state, State::InDoubt { .. }))
+    let in_doubt = selected.iter().filter(|row| row.state.is_in_doubt());
+    if let n @ 1.. = in_doubt.count()
+        && counts.sending == 0
     {
-        let candidate = match &row.state {
-            State::InDoubt { candidates, .. } => candidates.first(),
-            _ => None,
+        let rows = count(n, "row");
+        let why = format!("to see the {rows} in doubt with the candidates, and decide");
+        hints.push(Hint::new(why, &commands.resolve));
+    }
+    if finished.stop.is_none() {
+        hints.extend(to_collect(finished, selected, commands, hints.is_empty()));
+    }
+    match hints.is_empty() {
+        true => commands.for_real.clone().into_iter().collect(),
+        false => hints,
+    }
+}
+
+/// How to continue where the command stopped early.
+fn after_stop(finished: &Finished, commands: &Commands) -> Option<Hint> {
+    let again = |why: &str| Hint::new(why, &commands.again);
+    let after = |remedy: &str, command: &str| Hint::new(format!("{remedy}, then"), command);
+    if let Some(unsaved) = &finished.unsaved {
+        let is_tampered = unsaved.error.get_ref().is_some_and(|e| e.is::<Tampered>());
+        return Some(match is_tampered {
+            true => again("to continue"),
+            false => after(remedy(&unsaved.error), &commands.again),
+        });
+    }
+    Some(match finished.stop.as_ref()? {
+        StopReason::Ledger(error) => after(remedy(&error.0), &commands.again),
+        StopReason::Output(trouble) => after(trouble.remedy, &commands.collect),
+        StopReason::Pacing(StopCause::WaitTooLong { .. }) => again("to continue after the wait"),
+        StopReason::Pacing(_) | StopReason::Down { .. } => {
+            again("to continue, once the server is back")
+        }
+        StopReason::Credentials(_) => again("to continue, with a token that the server accepts"),
+        StopReason::Forbidden(_) => again("to continue, with a token that may create reports"),
+        StopReason::TooManyFailures(_) => match commands.fixed {
+            Some(fixed) => Hint::new(
+                "to continue, with the causes fixed",
+                format!("{}{fixed}", commands.again),
+            ),
+            None => again("to continue, once the causes are fixed"),
+        },
+        StopReason::Interrupted(_) => again("to continue"),
+    })
+}
+
+fn is_failed(row: &Row) -> bool {
+    matches!(row.state, State::Failed { .. })
+}
+
+/// What brings the missing files; each command once. `is_first`: nothing else has to be done before.
+fn to_collect(
+    finished: &Finished,
+    selected: &[&Row],
+    commands: &Commands,
+    is_first: bool,
+) -> Vec<Hint> {
+    let counts = &finished.counts;
+    if counts.uncollected == 0 {
+        let is_missing =
+            |row: &&Row| matches!(row.state, State::Created(_)) && row.collected.file.is_empty();
+        let is_asked_for = is_first && counts.collected == 0;
+        return match is_asked_for && selected.iter().any(is_missing) {
+            true => vec![Hint::new("to download the reports", &commands.collect)],
+            false => Vec::new(),
         };
-        let decision =
-            candidate.map_or_else(|| "--resend".to_owned(), |id| format!("--adopt {id}"));
-        return Some((
-            "to decide about the first in doubt (or --resend)",
-            format!("{} {} {decision}", commands.resolve, row.id()),
+    }
+    let of = |obstacle| {
+        let rows = selected.iter().copied();
+        rows.filter(move |row| Obstacle::of(row) == Some(obstacle))
+    };
+    let mut hints = Vec::new();
+    if of(Obstacle::ServerFailed).next().is_some() {
+        hints.push(Hint::new(
+            "to recreate the reports that the server could not generate",
+            &commands.recreate,
         ));
     }
-    if counts.uncollected > 0 {
-        let server_failed = |row: &&Row| row.collected.status.eq_ignore_ascii_case("FAILED");
-        return Some(match selected.iter().any(server_failed) {
-            true => (
-                "to make anew what the server could not make",
-                commands.recreate.clone(),
+    if of(Obstacle::OtherFile).next().is_some() {
+        hints.push(Hint::new(
+            "to replace the files that were changed, or are in the way, with the server's reports",
+            format!("{} --force", commands.collect),
+        ));
+    }
+    if let Some(gone) = of(Obstacle::Gone).next() {
+        let first = match of(Obstacle::Gone).count() {
+            1 => String::new(),
+            n => format!(" (the first of {n})"),
+        };
+        hints.push(Hint::new(
+            format!("to recreate the report that is gone from the server{first}"),
+            format!(
+                "{} --request {} --resend --replace",
+                commands.resolve,
+                gone.id()
             ),
-            false => ("to collect the rest", commands.collect.clone()),
-        });
+        ));
     }
-    let is_missing =
-        |row: &&Row| matches!(row.state, State::Created(_)) && row.collected.file.is_empty();
-    if !is_collecting && selected.iter().any(is_missing) {
-        return Some(("to download the reports", commands.collect.clone()));
+    if hints.is_empty() && is_first {
+        hints.push(Hint::new("to collect the rest", &commands.collect));
     }
-    commands
-        .for_real
-        .clone()
-        .map(|command| ("for real", command))
+    hints
 }

@@ -1,6 +1,11 @@
 //! A plan, for people and for scripts.
 
-use std::{collections::BTreeMap, fmt::Write as _, io, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Write as _,
+    io,
+    time::Duration,
+};
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
@@ -10,7 +15,7 @@ use super::{matrix::Matrix, words};
 use crate::{
     ledger::{Ledger, Row, State, neutralise},
     plan::{Plan, Planned, Warning, time_to_send},
-    request::spell_day,
+    request::{RequestId, spell_day},
     settings::Limits,
     text::one_line,
 };
@@ -27,6 +32,42 @@ pub enum Action {
     Skip,
     /// Nothing: it ended `in_doubt`, and a person has to decide.
     Decide,
+    /// Wait for the report, and download it.
+    Collect,
+    /// Nothing: its file was changed on the disk, and `--force` is not given.
+    Leave,
+}
+
+/// What a command would do with each request.
+#[derive(Debug, Clone)]
+pub struct Would {
+    /// `run`, `retry` or `collect`.
+    command: &'static str,
+    /// What is collected, where nothing is sent.
+    collects: Option<HashMap<RequestId, Action>>,
+}
+
+impl Would {
+    /// What the command does that sends what is not created.
+    pub fn send(command: &'static str) -> Self {
+        let collects = None;
+        Would { command, collects }
+    }
+
+    /// What `collect` does with each of these.
+    pub fn collect(actions: HashMap<RequestId, Action>) -> Self {
+        Would {
+            command: "collect",
+            collects: Some(actions),
+        }
+    }
+
+    fn action(&self, request: RequestId, row: Option<&Row>) -> Action {
+        match &self.collects {
+            Some(actions) => actions.get(&request).copied().unwrap_or(Action::Skip),
+            None => Action::for_row(row),
+        }
+    }
 }
 
 impl Action {
@@ -46,6 +87,8 @@ impl Action {
             Action::LookUp => "look_up",
             Action::Skip => "skip",
             Action::Decide => "decide",
+            Action::Collect => "collect",
+            Action::Leave => "leave",
         }
     }
 }
@@ -56,8 +99,8 @@ pub struct PlanView<'a> {
     pub name: &'a str,
     /// How fast it is sent.
     pub limits: &'a Limits,
-    /// The command that would do it: `run` or `retry`.
-    pub command: &'static str,
+    /// What would be done.
+    pub would: Would,
     /// What is allowed in it and probably not meant.
     pub warnings: &'a [Warning],
     /// All of it.
@@ -145,18 +188,20 @@ impl PlanView<'_> {
                 billing_start_date: request.period.start().to_string(),
                 billing_end_date: request.period.end().to_string(),
                 internal: request.internal,
-                action: Action::for_row(row),
+                action: self.would.action(planned.id, row),
                 error_code: (row.map(|row| row.state.error_code())).filter(|code| !code.is_empty()),
             }
         })
     }
 
+    fn action(&self, planned: &Planned) -> Action {
+        self.would.action(planned.id, self.ledger.get(planned.id))
+    }
+
     fn actions(&self) -> BTreeMap<Action, usize> {
         let mut actions = BTreeMap::new();
         for planned in &self.selected {
-            *actions
-                .entry(Action::for_row(self.ledger.get(planned.id)))
-                .or_default() += 1;
+            *actions.entry(self.action(planned)).or_default() += 1;
         }
         actions
     }
@@ -200,7 +245,7 @@ impl PlanView<'_> {
             out.write_field(spell_day(request.period.end()))?;
             out.write_field(if request.internal { "true" } else { "false" })?;
             let row = self.ledger.get(planned.id);
-            out.write_field(Action::for_row(row).word())?;
+            out.write_field(self.action(planned).word())?;
             let code = row.map_or("", |row| row.state.error_code());
             out.write_field(&*neutralise(code))?;
             out.write_record(None::<&[u8]>)?;
@@ -297,7 +342,7 @@ impl PlanView<'_> {
                 "SUB-PARTNER",
                 "TYPE",
                 "DAYS",
-                &format!("A {} WOULD", self.command.to_uppercase()),
+                &format!("A {} WOULD", self.would.command.to_uppercase()),
             ],
             first.collect(),
             &[],
@@ -325,16 +370,24 @@ impl PlanView<'_> {
                 words::grouped(self.plan.folded())
             );
         }
-        let _ = write!(
-            out,
-            "\na {} would send {}",
-            self.command,
-            words::grouped(n(Action::Send))
-        );
+        let (does, first, skipped) = match self.would.collects {
+            None => ("send", Action::Send, "skip {} created before"),
+            Some(_) => (
+                "wait for and download",
+                Action::Collect,
+                "skip {} collected before",
+            ),
+        };
+        let (command, count) = (self.would.command, words::grouped(n(first)));
+        let _ = write!(out, "\na {command} would {does} {count}");
         for (action, what) in [
-            (Action::Skip, "skip {} created before"),
+            (Action::Skip, skipped),
             (Action::LookUp, "look up {} in doubt"),
             (Action::Decide, "leave {} to be decided by hand"),
+            (
+                Action::Leave,
+                "leave {} whose file was changed on the disk (--force replaces it)",
+            ),
         ] {
             if n(action) > 0 {
                 let _ = write!(out, ", {}", what.replace("{}", &words::grouped(n(action))));

@@ -16,6 +16,7 @@ use crate::{
     pacing::Stats,
     runner::{Event, EventKind},
     session::News,
+    text::system_says,
 };
 
 /// Reads events and makes an output of them.
@@ -116,8 +117,9 @@ impl Readers {
             Ok(()) => true,
             Err(e) => {
                 warn!(
-                    "{} cannot be written ({e}); the run goes on without it",
-                    reader.name()
+                    "{} cannot be written ({}); the run goes on without it",
+                    reader.name(),
+                    system_says(&e)
                 );
                 false
             }

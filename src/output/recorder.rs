@@ -6,10 +6,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Ending, Reader, Standing};
 use crate::{
-    history::{self, Line, Run, What, append},
+    api::Listed,
+    history::{self, Line, Run, SeenReport, What, append},
     ledger::{Row, State},
     runner::{Attempt, Event, EventKind, Fetched},
     session::News,
+    text::foreign,
 };
 
 /// So much is kept in memory at most: what is not written when the process dies is lost.
@@ -175,6 +177,10 @@ fn what(kind: &EventKind) -> Option<What> {
             request_id: id(row),
             error: row.state.text(),
         },
+        EventKind::Candidates(request, reports) => What::Candidates {
+            request_id: request.to_string(),
+            reports: reports.iter().map(SeenReport::from).collect(),
+        },
         EventKind::Existing(row) => What::Existing {
             request_id: id(row),
             report_id: report_id(row),
@@ -207,6 +213,20 @@ fn what(kind: &EventKind) -> Option<What> {
         | EventKind::Stopping(_)
         | EventKind::Finished => return None,
     })
+}
+
+impl From<&Listed> for SeenReport {
+    fn from(report: &Listed) -> Self {
+        SeenReport {
+            report_id: report.id.to_string(),
+            created: report.created,
+            created_by: report
+                .created_by
+                .as_ref()
+                .map(|id| foreign(&id.to_string())),
+            status: report.status.clone(),
+        }
+    }
 }
 
 fn millis(duration: std::time::Duration) -> u64 {

@@ -189,16 +189,23 @@ impl StatusView {
         let undone = |s: &Statuses| (s.failed, s.sending, s.pending);
         view.sub_partners
             .sort_by_key(|partner| Reverse(undone(&partner.statuses)));
-        let line = |cause: &Cause<'_>| Concern {
+        let concern = |cause: &Cause<'_>, said| Concern {
             code: one_line(cause.code),
             whom: cause.whom(WIDTH - 16),
-            said: cause.said(),
+            said,
         };
         let causes_of = |cause: fn(&Row) -> Option<(&str, String)>| {
             causes(rows.iter().copied(), Alike::Code, cause)
         };
-        view.concerned = causes_of(failed).iter().map(line).collect();
-        view.uncollected = causes_of(uncollected).iter().map(line).collect();
+        // The candidates of rows in doubt are shown by the command that decides them.
+        let (concerned, uncollected) = (causes_of(failed), causes_of(uncollected));
+        let concerned = concerned.iter();
+        let concerned = concerned.map(|cause| concern(cause, cause.said_briefly()));
+        view.concerned = concerned.collect();
+        let uncollected = uncollected.iter();
+        view.uncollected = uncollected
+            .map(|cause| concern(cause, cause.said()))
+            .collect();
         view
     }
 

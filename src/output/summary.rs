@@ -6,7 +6,7 @@ use super::{
     causes::{Alike, Cause, causes, failed, failed_or_uncollected},
     color::Paint,
     console,
-    next::{Commands, next},
+    next::{Commands, Hint, hints},
     people::ForPeople,
     words, wrap,
 };
@@ -36,6 +36,8 @@ pub struct Summary<'a> {
     pub elapsed: Duration,
     /// How to go on.
     pub commands: &'a Commands,
+    /// Whether the ledger on the disk needs no hand before the next command.
+    pub is_at_rest: bool,
 }
 
 /// How many causes are told, each on two or three lines.
@@ -54,14 +56,34 @@ impl Summary<'_> {
         let mut out = ForPeople::new(paint);
         self.lines(&mut out);
         let mut out = out.wrapped(width);
-        // Not broken: it is to be copied.
-        if let Some((why, command)) = next(self.finished, &self.selected, self.commands) {
-            let why = wrap::wrapped(&format!("{why}:"), width);
+        for hint in self.hints() {
+            let why = wrap::wrapped(&format!("{}:", hint.why), width);
             let _ = write!(out, "\n{why}\n  ");
-            out.painted(Paint::strong, &command);
+            // Not broken: it is to be copied.
+            out.painted(Paint::strong, &hint.command);
             let _ = writeln!(out);
         }
         out
+    }
+
+    /// The commands to go on with, and those that show what has no room here.
+    fn hints(&self) -> Vec<Hint> {
+        let mut all = hints(
+            self.finished,
+            &self.selected,
+            self.commands,
+            self.is_at_rest,
+        );
+        if self.is_at_rest && !self.outside.is_empty() {
+            all.push(Hint::new(
+                "to send what is left alone",
+                &self.commands.retry_all,
+            ));
+        }
+        if self.causes().len() > CAUSES {
+            all.push(Hint::new("to see all causes", &self.commands.status));
+        }
+        all
     }
 
     fn lines(&self, out: &mut ForPeople) {
@@ -123,20 +145,23 @@ impl Summary<'_> {
         }
     }
 
-    fn failures(&self, out: &mut ForPeople) {
-        let counts = &self.finished.counts;
-        let cause = match counts.uncollected {
+    fn causes(&self) -> Vec<Cause<'_>> {
+        let cause = match self.finished.counts.uncollected {
             0 => failed,
             _ => failed_or_uncollected,
         };
-        let causes = causes(self.selected.iter().copied(), Alike::Code, cause);
+        causes(self.selected.iter().copied(), Alike::Code, cause)
+    }
+
+    fn failures(&self, out: &mut ForPeople) {
+        let causes = self.causes();
         for cause in causes.iter().take(CAUSES) {
             let code = one_line(cause.code);
             let room = WIDTH.saturating_sub(words::width(&code) + 4);
             let _ = write!(out, "  ");
             out.painted(Paint::bad, &code);
             let _ = writeln!(out, "  {}", cause.whom(room));
-            for said in cause.said() {
+            for said in cause.said_briefly() {
                 let _ = writeln!(out, "    {said}");
             }
             if let Some(advice) = cause.advice().filter(|_| !self.is_rehearsal) {
@@ -148,10 +173,9 @@ impl Summary<'_> {
             let requests: usize = more.iter().map(|cause| cause.rows.len()).sum();
             let _ = writeln!(
                 out,
-                "  and {} with {}: {}",
+                "  and {} with {}",
                 words::count(more.len(), "other cause"),
                 words::count(requests, "request"),
-                self.commands.status
             );
         }
     }
@@ -162,7 +186,7 @@ impl Summary<'_> {
         }
         let named = self.outside.iter().map(|row| words::name(row)).collect();
         format!(
-            "left alone: {} not in today's plan: {}\n  (`monthend retry` sends them)\n",
+            "left alone: {} not in today's plan: {}\n",
             words::count(self.outside.len(), "unfinished row"),
             words::listed(named, WIDTH - 60),
         )

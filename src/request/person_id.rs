@@ -1,6 +1,6 @@
 //! The id of a person.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use base64::Engine as _;
 
@@ -34,6 +34,13 @@ impl FromStr for PersonId {
             uuid if uuid.len() == UUID_LEN => Ok(PersonId(uuid.to_ascii_lowercase().into())),
             opaque => Ok(PersonId(opaque.into())),
         }
+    }
+}
+
+/// As people know it: the UUID, or an id of another form as it is.
+impl fmt::Display for PersonId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::StopReason;
 use crate::{
-    api::{Answer, Api, Outcome},
+    api::{Answer, Api, Listed, Outcome},
     ledger::{Counts, Record, Row},
     pacing::Stats,
     request::{ReportId, RequestId},
@@ -35,7 +35,9 @@ pub enum EventKind {
     /// Before the run: what `--existing` found for a row that was not sent. It is created now, or a person has to
     /// decide.
     Existing(Row),
-    /// Before the run: the report of a row is given up, since the server could not generate it.
+    /// What was seen of the reports that may be the own one of a row that is left to a person to decide.
+    Candidates(RequestId, Vec<Listed>),
+    /// Before the run: the report of a row is discarded, since the server could not generate it.
     GivenUp(Row),
     /// The run begins.
     Started,

@@ -32,4 +32,4 @@ pub use event::{Attempt, Event, EventKind, Fetched, Missing};
 pub use max_failures::{MaxFailures, MaxFailuresError};
 pub use run::{Created, Finished, Setup, Unsaved, Workbench, run, run_with};
 pub use scheduler::Creates;
-pub use stop::{Interrupt, Signal, StopReason, Stopping};
+pub use stop::{DiskTrouble, Interrupt, Signal, StopReason, Stopping};

@@ -28,9 +28,18 @@ pub enum StopReason {
     /// A signal.
     Interrupted(Signal),
     /// The disk takes no more files.
-    Output(String),
+    Output(DiskTrouble),
     /// The ledger could not be written.
     Ledger(JournalError),
+}
+
+/// Why a file could not be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskTrouble {
+    /// Which file, and what the system said.
+    pub why: String,
+    /// What a person can do: `make room`.
+    pub remedy: &'static str,
 }
 
 impl StopReason {

@@ -29,6 +29,11 @@ pub(crate) trait Form {
     /// The JSON Schema of what can be read.
     fn schema(&self, generator: &mut SchemaGenerator) -> Value;
 
+    /// What a value is to be written as in a list, where it stands in the place of one.
+    fn as_item(&self, node: Node<'_>) -> String {
+        node.written()
+    }
+
     /// A value as it would be written, where the schema is to show it as a default.
     fn write(&self, _: &Self::Value) -> Option<Value> {
         None
@@ -267,9 +272,13 @@ impl<F: Form> Form for List<F> {
         let Some(items) = node.items() else {
             let mistake = node.unexpected(self.expected);
             let written = node.written();
-            let is_item = node.is_scalar() && !written.contains(['[', ']', '{', '}', ',']);
+            let is_scalar = node.is_scalar() && !written.contains(['[', ']', '{', '}', ',']);
+            let is_item = is_scalar || (written.starts_with('{') && !written.contains('\n'));
             return node.report(match node.key() {
-                Some(key) if is_item => mistake.help(format!("write {key}: [{written}]")),
+                Some(key) if is_item => {
+                    let item = self.item.as_item(node);
+                    mistake.help(format!("write {key}: [{item}]"))
+                }
                 _ => mistake,
             });
         };

@@ -570,12 +570,10 @@ fn a_row_in_doubt_is_shown_before_it_is_decided() {
     let ended = desk.monthend(["audit", "m.yaml", "--offline"]).expect(1);
     ended.shows([
         "its row is in doubt (it cannot be known which is its own; candidates: one, two); a person decides, with `monthend resolve`",
-        &format!("monthend status m.ledger.csv --history {}\n", &ledger.lines[0]["request_id"]),
+        "monthend resolve m.yaml\n",
     ]);
-    let id = ledger.lines[0]["request_id"].to_owned();
-    desk.monthend(["status", "m.ledger.csv", "--history", &id])
-        .expect(0)
-        .shows(["one, two"]);
+    let listed = desk.monthend(["resolve", "m.yaml"]).expect(0);
+    listed.shows(["  report one\n", "  report two\n"]);
     follow(&desk, 1);
     assert_eq!(desk.read("m.ledger.csv"), before);
 }

@@ -358,7 +358,11 @@ fn a_ledger_in_use_is_left_to_who_holds_it() {
     let holder = format!("process {}", running.pid());
     for command in [desk.converge(), desk.retry()] {
         let ended = command.expect(4);
-        ended.says(["in use by another run", holder.as_str()]);
+        ended.says([
+            "in use by another run",
+            holder.as_str(),
+            "wait until it has ended, then try again",
+        ]);
     }
     // The same file by another name is the same ledger.
     std::os::unix::fs::symlink("m.ledger.csv", desk.path("link.csv")).unwrap();
@@ -404,4 +408,79 @@ fn http_is_for_loopback_only() {
         .env("MONTHEND_BASE_URL", "http://10.0.0.1/v1")
         .expect(2);
     assert_eq!(desk.files(), ["m.yaml"]);
+}
+
+/// A partners file where an id is expected is told as one, and the manifest that is advised works.
+#[test]
+fn a_file_in_the_place_of_an_id_is_told_with_what_to_write() {
+    let server = Served::new("");
+    let desk = Desk::new();
+    let id = crate::support::partner("acme");
+    desk.write("partners.csv", format!("org_id\n{id}\n"));
+    desk.write("named-like-an-id", "org_id\n");
+    desk.write("two words.xlsx", "");
+    let with = |sub_partners: &str| {
+        let job = "name: a, types: [USER], periods: [2026-09]";
+        desk.manifest(server.url(), &format!("  - {{ {job}, {sub_partners} }}\n"));
+        desk.plan()
+    };
+    for (written, advised) in [
+        (
+            "sub_partners: partners.csv",
+            "write sub_partners: [{ file: partners.csv }]",
+        ),
+        (
+            "sub_partners: PARTNERS.CSV",
+            "write sub_partners: [{ file: PARTNERS.CSV }]",
+        ),
+        (
+            "sub_partners: 'gone.txt'",
+            "write sub_partners: [{ file: 'gone.txt' }]",
+        ),
+        (
+            "sub_partners: two words.xlsx",
+            "write sub_partners: [{ file: two words.xlsx }]",
+        ),
+        (
+            "sub_partners: named-like-an-id",
+            "write sub_partners: [{ file: named-like-an-id }]",
+        ),
+        (
+            "sub_partners: { file: partners.csv }",
+            "write sub_partners: [{ file: partners.csv }]",
+        ),
+        (
+            "sub_partners: [partners.csv]",
+            "write { file: partners.csv }",
+        ),
+        ("sub_partners: [gone.csv]", "write { file: gone.csv }"),
+        (
+            "sub_partners: [lists/gone.tsv]",
+            "write { file: lists/gone.tsv }",
+        ),
+        (
+            "sub_partners: [named-like-an-id]",
+            "write { file: named-like-an-id }",
+        ),
+        (
+            "sub_partners: [{ id: partners.csv, label: x }]",
+            "write { file: partners.csv }",
+        ),
+    ] {
+        let ended = with(written).expect(2);
+        let ended = ended.says([advised]);
+        assert!(!ended.stderr.contains("[partners.csv]\n"), "{ended}");
+    }
+    with("sub_partners: [{ file: partners.csv }]").expect(0);
+    // What is an id stays one, whatever files there are; any other value stays allowed, with a warning.
+    let uuid = "fc74e2a7-5ba7-4e3a-9b0a-8c1b1f2d3e4f";
+    desk.write(uuid, "");
+    desk.write(&id, "");
+    with(&format!("sub_partners: [{uuid}, {id}]")).expect(0);
+    let opaque = with("sub_partners: [opaque-1, csv]").expect(0);
+    opaque.says(["opaque-1", "neither such an id nor a UUID"]);
+    with("sub_partners: opaque-1")
+        .expect(2)
+        .says(["write sub_partners: [opaque-1]"]);
+    assert!(server.exchanges().is_empty());
 }

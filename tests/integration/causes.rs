@@ -90,7 +90,7 @@ fn a_cause_selects_the_rows_that_failed_for_it() {
     assert_eq!(codes(&desk), [""; 0]);
     desk.retry()
         .expect(0)
-        .says(["nothing to retry", "made by `monthend run`"]);
+        .says(["nothing to retry", "created by `monthend run`"]);
 }
 
 #[test]

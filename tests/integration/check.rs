@@ -126,7 +126,7 @@ fn who_is_billed_is_compared_with_who_is_there() {
     desk.manifest(server.url(), &partners(["x", "y"], "USER", "2026-09"));
     desk.monthend(["check", "m.yaml"])
         .expect(0)
-        .shows(["none of them listed for this token: is it another account's?"]);
+        .shows(["the API lists none of them: is this the right account's token?"]);
     // Whoever the API lists is billed.
     let all = "  - name: all\n    sub_partners: [{ discover: active }]\n    types: [USER]\n    periods: [2026-09]\n";
     desk.manifest(server.url(), all);

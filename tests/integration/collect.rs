@@ -543,7 +543,7 @@ fn what_is_not_ready_is_left_to_a_later_collect() {
     let desk = Desk::with(server.url(), &partners(["a", "b"], "USER", SEPTEMBER));
     desk.converge().expect(0);
     let ended = collect(&desk).arg("--wait=0s").expect(1);
-    ended.shows(["IN_PROGRESS for", "monthend collect"]);
+    ended.shows(["IN_PROGRESS for", "collect m.yaml"]);
     for line in &desk.ledger().at_rest(2).lines {
         assert_eq!(&line["report_status"], "IN_PROGRESS");
         assert_eq!(&line["status"], "created");
@@ -657,7 +657,9 @@ fn a_report_is_replaced_with_its_file() {
     assert_eq!(server.reports().len(), 2);
     // Back again: what was given up is nobody's any more.
     let back = format!("--adopt={}", &old["report_id"]);
-    resolve(&[&back, "--replace"]).expect(2).says(["given up"]);
+    resolve(&[&back, "--replace"])
+        .expect(2)
+        .says(["was discarded for a USER 2026-09"]);
 }
 
 /// A disk that fills: nothing half-written has a final name, and the next run goes on.
@@ -666,9 +668,7 @@ fn a_disk_that_fills_ends_it_with_nothing_half_written() {
     let (_server, desk) = world("contents: { users: 3000 }", &["a", "b"], "USER");
     desk.converge().expect(0);
     let ended = collect(&desk).after("ulimit -f 100").run();
-    ended
-        .expect(4)
-        .says(["cannot be written", "monthend collect"]);
+    ended.expect(4).says(["cannot be written", "make room"]);
     assert_eq!(hold(&desk).len(), 0);
     assert_eq!(files(&desk).len(), 0);
     collect(&desk).expect(0);

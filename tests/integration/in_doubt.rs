@@ -337,8 +337,8 @@ faults:
     desk.manifest(server.url(), &partners(["acme", "beta"], "USER", "2026-09"));
     let ended = desk.converge().expect(3);
     ended
-        .says(["could not be looked up", "`monthend run` tries again"])
-        .shows(["sending", "in doubt"]);
+        .says(["could not be looked up"])
+        .shows(["sending", "in doubt", "to look them up again:"]);
     let ledger = desk.ledger().at_rest(2);
     let intent = ledger.of("acme")[0]["intent_at"].to_owned();
     for command in [desk.converge(), desk.retry()] {

@@ -87,7 +87,8 @@ fn reports_that_are_there_are_named_as_people_call_them() {
     let stopped = stopped.shows([
         "the server already holds reports for 2 of the 2 requests; nothing was sent",
         " acme USER 2026-09: ",
-        "`run --existing adopt` takes them",
+        "to take them:",
+        " run m.yaml --existing adopt",
     ]);
     assert!(!stopped.stdout.contains("ORGANIZATION"), "{stopped}");
     let adopted = desk.converge().arg("--existing=adopt").expect(0);

@@ -92,6 +92,13 @@ fn a_missing_ledger_is_made_by_the_command_that_is_said() {
     let report = desk.monthend(["report", "m.yaml", "-o", "m.html"]);
     made_by(report, "monthend run m.yaml");
     desk.status().expect(4).says(["is the path right?"]);
+    // A run makes no earlier ledger.
+    rehearse(&desk, "run").expect(0);
+    let report = rehearse(&desk, "report").args(["--compare=september.csv", "-o", "m.html"]);
+    let ended = report.expect(4);
+    let ended =
+        ended.says(["there is no ledger at september.csv to compare with; is the path right?"]);
+    assert!(ended.hints().is_empty(), "{ended}");
 }
 
 /// Ledger, manifest and partners file are easily mixed up.
@@ -104,7 +111,7 @@ fn the_wrong_kind_of_file_is_told_with_the_right_one() {
     for command in ["plan", "run", "retry", "collect", "audit", "check"] {
         let ended = desk.monthend([command, ledger, "--sandbox"]).expect(2);
         ended.says([
-            "m.ledger.sandbox.csv is a ledger, and a manifest is wanted here",
+            "m.ledger.sandbox.csv is a ledger; this needs a manifest",
             "monthend status m.ledger.sandbox.csv",
         ]);
         let ended = desk.monthend([command, "p.csv", "--sandbox"]).expect(2);
@@ -113,17 +120,10 @@ fn the_wrong_kind_of_file_is_told_with_the_right_one() {
     for args in [
         &["merge", "m.yaml", ledger, "-o", "o.csv"][..],
         &["status", "m.yaml", "--ledger", "m.yaml"],
-        &[
-            "resolve",
-            "m.yaml",
-            "--request",
-            "r0123456789abcdef",
-            "--resend",
-        ],
         &["report", ledger, "--compare", "m.yaml", "-o", "o.html"],
     ] {
         let ended = desk.monthend(args.iter().copied()).expect(4);
-        ended.says(["m.yaml is a manifest, and a ledger is wanted here"]);
+        ended.says(["m.yaml is a manifest; this needs a ledger"]);
     }
     for command in ["plan", "run", "retry"] {
         let ended = desk.monthend([command, "none.yaml"]).expect(2);
@@ -202,6 +202,17 @@ fn a_token_file_may_be_what_an_editor_or_a_person_makes_of_it() {
         .arg("--ledger=old.csv");
     run.expect(3)
         .says(["The token in old was refused. Put a new one there (WEBEX_ACCESS_TOKEN_FILE)."]);
+    let check = desk
+        .monthend(["check", "m.yaml"])
+        .without("WEBEX_ACCESS_TOKEN");
+    let check = check.env("WEBEX_ACCESS_TOKEN_FILE", "old").expect(3);
+    let check = check.shows(["Put a new one there (WEBEX_ACCESS_TOKEN_FILE); or give what is"]);
+    assert_eq!(check.stdout.matches("refused").count(), 1, "{check}");
+    let check = desk
+        .monthend(["check", "m.yaml"])
+        .env("WEBEX_ACCESS_TOKEN", "refused");
+    let check = check.expect(3);
+    assert!(!check.stdout.contains(".;"), "{check}");
 }
 
 #[test]

@@ -50,12 +50,32 @@ pub(crate) struct OutputArgs {
     pub(crate) history: HistoryArgs,
 }
 
-/// `--format` of commands that print nothing but their summary.
+/// `--dry-run`, and how what it shows or the summary looks.
 #[derive(Debug, Args)]
-pub(crate) struct SummaryFormatArgs {
-    /// How the summary on stdout looks [env: MONTHEND_FORMAT=] [default: table]
-    #[arg(long, help_heading = "Outputs", value_enum)]
-    format: Option<SummaryFormat>,
+pub(crate) struct WorkFormatArgs {
+    /// Only show what would be sent or downloaded, as `plan` does; send and write nothing
+    #[arg(long, env = "MONTHEND_DRY_RUN")]
+    pub(crate) dry_run: bool,
+
+    /// How the summary on stdout looks, table or json, or what --dry-run shows, csv too [env: MONTHEND_FORMAT=]
+    /// [default: table]
+    // The environment is read by hand: it is no mistake where this command does not have that format.
+    #[arg(
+        long,
+        help_heading = "Outputs",
+        value_enum,
+        hide_possible_values = true,
+        value_name = "FORMAT"
+    )]
+    format: Option<PlanFormat>,
+}
+
+/// How a plan or a list of rows looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    Table,
+    Csv,
+    Json,
 }
 
 /// How the summary on stdout looks.
@@ -67,10 +87,15 @@ pub(crate) enum SummaryFormat {
     Json,
 }
 
-impl SummaryFormatArgs {
-    /// How it looks.
-    pub(crate) fn format(&self) -> SummaryFormat {
-        format_or(self.format, SummaryFormat::Table)
+impl WorkFormatArgs {
+    /// How what a dry run shows looks.
+    pub(crate) fn format(&self) -> PlanFormat {
+        format_or(self.format, PlanFormat::Table)
+    }
+
+    /// How the summary looks where it is no dry run; none for a format that a summary does not have.
+    pub(crate) fn summary_format(&self) -> Option<SummaryFormat> {
+        without_csv(self.format, self.format())
     }
 }
 
@@ -79,6 +104,15 @@ impl SummaryFormatArgs {
 pub(crate) fn format_or<F: ValueEnum>(option: Option<F>, default: F) -> F {
     let named = || F::from_str(&std::env::var("MONTHEND_FORMAT").ok()?, false).ok();
     option.or_else(named).unwrap_or(default)
+}
+
+/// A format of what is no list of rows: none where csv was typed; the variable is no mistake.
+pub(crate) fn without_csv(typed: Option<PlanFormat>, format: PlanFormat) -> Option<SummaryFormat> {
+    match (typed, format) {
+        (Some(PlanFormat::Csv), _) => None,
+        (_, PlanFormat::Json) => Some(SummaryFormat::Json),
+        (_, PlanFormat::Table | PlanFormat::Csv) => Some(SummaryFormat::Table),
+    }
 }
 
 /// Whether the history beside the ledger goes on.

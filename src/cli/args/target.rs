@@ -50,7 +50,7 @@ impl CalendarArgs {
 
 // The headings stand at each option: one that is set for a struct reaches whatever comes after it too.
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct RehearsalArgs {
     /// Rehearse against a built-in simulator of the API; needs no token and keeps a ledger of its own
     #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX")]
@@ -65,7 +65,7 @@ pub(crate) struct RehearsalArgs {
     )]
     pub(crate) sandbox_config: Option<PathBuf>,
 
-    /// In the simulator, sub-partners that were refused are accepted now
+    /// Rehearse with the refusals fixed
     #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX_MENDED")]
     pub(crate) sandbox_mended: bool,
 }

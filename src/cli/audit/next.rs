@@ -31,8 +31,11 @@ pub(super) fn next(
         ),
         Remedy::Run => ("to create what is missing", run()),
         Remedy::LookUp => ("to look up what is in doubt", run()),
-        Remedy::Retry => match commands.mended {
-            Some(mended) => ("to retry what failed, with the causes fixed", mended),
+        Remedy::Retry => match commands.fixed {
+            Some(fixed) => (
+                "to retry what failed, with the causes fixed",
+                commands.retry + fixed,
+            ),
             None => (
                 "to retry what failed, once the causes are fixed",
                 commands.retry,
@@ -61,13 +64,13 @@ pub(super) fn next(
         }
         // Which of its candidates is the row's, no command can know.
         Remedy::Decide => (
-            "to see what is known of the first row in doubt, before you decide (monthend resolve)",
-            format!("{} --history {}", commands.status, first.request_id),
+            "to see the rows in doubt with the candidates, and decide",
+            commands.resolve,
         ),
         Remedy::Replace => (
             "to have the first report that is gone created again by the next run",
             format!(
-                "{} {} --resend --replace",
+                "{} --request {} --resend --replace",
                 commands.resolve, first.request_id
             ),
         ),

@@ -9,20 +9,17 @@ use crate::{
     cli::{
         error::CliError,
         exit::Exit,
-        for_real::existing,
         gone::trace_of,
+        guard::refusal,
+        room::{Room, existing, room_for, size},
         target::{Target, real_ledger},
     },
     ledger::{Lock, read_file, refuse_mixing, refuse_second_name, refuse_unmerged},
-    whole_file::{folder_of, refuse_mounted, try_folder},
+    text::system_says,
+    whole_file::{folder_of, refuse_mounted, remedy, try_folder},
 };
 
-/// What a row may take while a run goes on: its lines in the journal, and its line in the new file beside it.
-const BYTES_OF_A_ROW: u64 = 4096;
-/// For all that has no rows.
-const BYTES_BESIDE: u64 = 64 << 10;
-
-/// Tries the ledger: the file, its folder, its lock, and rescued ones beside it. Gives the number of its rows.
+/// Tries the ledger: the file, its folder, its lock, and rescued ones next to it. Gives the number of its rows.
 pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
     let missing = |subject| (subject, Failure::Ledger);
     let name = target.ledger.display();
@@ -69,10 +66,10 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
         (Some(_), Ok(())) => report.ok(Subject::Ledger, format!("{name}, rows: {rows}")),
         (Some(_), Err(error)) => report.not_ok(
             missing(Subject::Ledger),
-            format!("{name} cannot be written: {error}"),
+            format!("{name} cannot be written: {}", system_says(&error)),
             match error.kind() {
-                io::ErrorKind::ResourceBusy => "", // the error says it
-                _ => "give yourself leave to write it",
+                io::ErrorKind::ResourceBusy => String::new(), // the error says it
+                _ => format!("{}, or name another ledger (--ledger)", remedy(&error)),
             },
         ),
     }
@@ -84,8 +81,19 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
         ),
         Err(error) => report.not_ok(
             missing(Subject::LedgerFolder),
-            format!("{} cannot hold a ledger: {error}", folder.display()),
-            "make it, or put the ledger elsewhere (--ledger)",
+            format!(
+                "{} cannot hold a ledger: {}",
+                folder.display(),
+                refusal(&error)
+            ),
+            format!(
+                "{}, or put the ledger elsewhere (--ledger)",
+                if folder.exists() {
+                    remedy(&error)
+                } else {
+                    "make it"
+                }
+            ),
         ),
     }
     match Lock::peek_holder(&path, Utc::now()) {
@@ -93,12 +101,12 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
         Some(holder) => report.not_ok(
             missing(Subject::Lock),
             format!("the ledger is in use by {holder}"),
-            "wait for it to end",
+            "wait until it has ended",
         ),
     }
     let ledger = reading.as_ref().map(|reading| &reading.ledger);
     match refuse_unmerged(&path, ledger) {
-        Ok(()) => report.ok(Subject::Rescued, "none waits to be united"),
+        Ok(()) => report.ok(Subject::Rescued, "none to merge"),
         Err(error) => report.not_ok(missing(Subject::Rescued), error.to_string(), ""),
     }
     rows
@@ -127,8 +135,11 @@ pub(super) fn try_output(target: &Target, report: &mut Report) {
         Ok(()) => report.ok(Subject::Output, format!("{} can be made", output.display())),
         Err(error) => report.not_ok(
             (Subject::Output, Failure::Usage),
-            format!("{} cannot be written: {error}", there.display()),
-            "name another folder in collect.output or --output",
+            format!("{} cannot be written: {}", there.display(), refusal(&error)),
+            format!(
+                "{}, or name another folder in collect.output or --output",
+                remedy(&error)
+            ),
         ),
     }
 }
@@ -136,28 +147,21 @@ pub(super) fn try_output(target: &Target, report: &mut Report) {
 /// Whether there is room for the lines of so many rows.
 pub(super) fn try_space(ledger: &Path, rows: usize, report: &mut Report) {
     let path = real_ledger(ledger).unwrap_or_else(|_| ledger.to_owned());
-    let needed = BYTES_BESIDE + BYTES_OF_A_ROW * rows as u64;
-    let folder = folder_of(&path);
-    match available(&existing(folder)) {
-        Some(free) if free < needed => report.not_ok(
+    match room_for(&path, rows) {
+        Room::Short(shortage) => report.not_ok(
             (Subject::DiskSpace, Failure::Ledger),
-            format!(
-                "{} left in {}, and the ledger may need {}",
-                size(free),
-                folder.display(),
-                size(needed)
-            ),
+            shortage.to_string(),
             "make room",
         ),
-        Some(free) => report.ok(
+        Room::Enough { free, needed } => report.ok(
             Subject::DiskSpace,
             format!(
-                "{} left; the ledger needs at most {}, and files to collect as much as they are large",
+                "{} left; the ledger needs at most {}, plus the size of the report files",
                 size(free),
                 size(needed)
             ),
         ),
-        None => report.unknown(Subject::DiskSpace, "the system does not tell", ""),
+        Room::Unknown => report.unknown(Subject::DiskSpace, "the system does not tell", ""),
     }
 }
 
@@ -165,47 +169,4 @@ pub(super) fn try_space(ledger: &Path, rows: usize, report: &mut Report) {
 fn appendable(path: &Path) -> io::Result<()> {
     refuse_mounted(path)?;
     OpenOptions::new().append(true).open(path).map(drop)
-}
-
-/// How many bytes this user may still write there.
-#[cfg(unix)]
-fn available(folder: &Path) -> Option<u64> {
-    let space = rustix::fs::statvfs(folder).ok()?;
-    // Some network file systems tell nothing and say 0 of 0.
-    (space.f_blocks > 0).then(|| space.f_bavail.saturating_mul(space.f_frsize))
-}
-
-#[cfg(not(unix))]
-fn available(_: &Path) -> Option<u64> {
-    None
-}
-
-/// `340 KiB`, `12 MiB`, `3 GiB`: rounded down.
-fn size(bytes: u64) -> String {
-    let units = ["KiB", "MiB", "GiB", "TiB"];
-    let (mut count, mut unit) = (bytes / 1024, units[0]);
-    for larger in &units[1..] {
-        if count < 10 * 1024 {
-            break;
-        }
-        (count, unit) = (count / 1024, larger);
-    }
-    format!("{count} {unit}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_read_well() {
-        for (bytes, text) in [
-            (0, "0 KiB"),
-            (348_160, "340 KiB"),
-            (12 << 20, "12 MiB"),
-            (3 << 40, "3072 GiB"),
-        ] {
-            assert_eq!(size(bytes), text);
-        }
-    }
 }

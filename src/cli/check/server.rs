@@ -1,6 +1,6 @@
 //! What a run needs of the server: reads only.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use hyper_util::client::proxy::matcher::Matcher;
 
@@ -15,12 +15,9 @@ use crate::{
     plan::{Discovered, Plan},
     request::OrgId,
     session::{Halt, ReadError, Session},
-    settings::{BaseUrl, Discover, Settings},
+    settings::{BaseUrl, Discover},
     text::count,
 };
-
-/// A check does not wait for what a run would wait for.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// What of the server cannot be tried, and why.
 const OF_THE_SERVER: [Subject; 5] = [
@@ -49,14 +46,6 @@ fn untried(report: &mut Report) {
         "cannot be tried without creating a report",
         "make sure that the token has the scope spark-admin:wholesale_billing_reports_write",
     );
-}
-
-/// Tries less often and waits shorter than a run: somebody looks on.
-pub(super) fn limit_patience(settings: &mut Settings) {
-    let retry = &mut settings.retry;
-    retry.max_attempts = const { std::num::NonZeroU32::new(2).unwrap() };
-    retry.base_delay = retry.base_delay.min(Duration::from_millis(500));
-    retry.max_retry_after = retry.max_retry_after.min(LONGEST_WAIT);
 }
 
 /// Asks for reports and sub-partners, and multiplies the jobs out. Gives the number of planned requests. `address`: `None`
@@ -135,11 +124,15 @@ fn told_reached(
         Err(ReadError::Failed(cause) | ReadError::Halted(Halt::Down { cause, .. })) => Some(cause),
         Err(ReadError::Halted(Halt::Credentials(cause))) => {
             told_connected(host, &by, is_secure, report);
-            report.not_ok(
-                (Subject::Token, Failure::Stopped),
-                format!("the server refused it: {}", cause.text),
-                "get a new one, or give what is needed to renew it (docs/commands.md, \"Credentials\")",
-            );
+            let renew = "or give what is needed to renew it (docs/commands.md, \"Credentials\")";
+            // What names a variable says already what to do with it.
+            let (message, advice) = if cause.text.contains("WEBEX_") {
+                (cause.text.clone(), renew.to_owned())
+            } else {
+                let message = format!("the server refused it: {}", cause.text);
+                (message, format!("get a new one, {renew}"))
+            };
+            report.not_ok((Subject::Token, Failure::Stopped), message, advice);
             return false;
         }
         Err(ReadError::Halted(halt)) => {
@@ -165,7 +158,7 @@ fn told_reached(
             told_connected(host, &by, is_secure, report);
             match answered {
                 Some(cause) if !is_about_rights(cause) => {
-                    report.unknown(Subject::Token, "the server did not get so far", "");
+                    report.unknown(Subject::Token, "not tested: an earlier step failed", "");
                 }
                 _ => report.ok(Subject::Token, "the server takes it"),
             }
@@ -225,8 +218,8 @@ async fn ask_sub_partners<A: Api>(
             Err(error) if wanted.is_empty() => {
                 report.unknown(
                     Subject::ListSubPartners,
-                    format!("{}; no job needs it", text(&error)),
-                    format!("with the scope {SCOPE} check compares them with the jobs"),
+                    format!("{}; optional", text(&error)),
+                    format!("with the scope {SCOPE} check also finds sub-partners you forgot"),
                 );
                 return Lists::new();
             }

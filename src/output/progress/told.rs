@@ -112,6 +112,7 @@ impl Told {
                 }
             }
             EventKind::Existing(_)
+            | EventKind::Candidates(..)
             | EventKind::GivenUp(_)
             | EventKind::Started
             | EventKind::Attempted(_)
@@ -130,7 +131,7 @@ impl Told {
         let whose = row.request().sub_partner.clone();
         match self.grouped.another_of(("failed", code.to_owned()), whose) {
             Say::This => {
-                warn!(request_id = %row.id(), error_code = code, "{name}: {code}: {}", row.state.text());
+                warn!(request_id = %row.id(), error_code = code, "{name}: {code}: {}", row.state.why());
             }
             Say::Sum { more, all } => {
                 warn!(

@@ -239,6 +239,8 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
                 let known = &mut self.context.candidates.borrow_mut();
                 known.extend(candidates.iter().cloned());
                 let text = what_is_known(open.kind, &candidates);
+                let seen = evidence.candidates(&candidates);
+                self.context.emit(EventKind::Candidates(row.id(), seen));
                 (row.undecided(text, candidates), Next::Settled)
             }
         };
@@ -267,13 +269,13 @@ fn what_is_known(kind: QuestionKind, candidates: &[ReportId]) -> String {
     let what = match kind {
         QuestionKind::WasItMade(Doubt::Open) => "the answer was lost",
         QuestionKind::WasItMade(Doubt::SaidYes) => {
-            "the server accepted it but its answer had no id of use"
+            "the server accepted it, but the answer had no usable id"
         }
         QuestionKind::WhichExists => "the server says that the report exists already",
     };
     match candidates {
         [] => format!("{what}, and no report that could be it is listed"),
-        _ => format!("{what}, and it cannot be known which report is its own"),
+        _ => format!("{what}, and we cannot tell which report is ours"),
     }
 }
 

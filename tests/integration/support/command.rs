@@ -260,6 +260,25 @@ fn text(reader: Option<JoinHandle<String>>) -> String {
         .unwrap_or_default()
 }
 
+/// A command that was said, and what it is for.
+#[derive(Debug, Clone)]
+pub(crate) struct Hint {
+    pub(crate) why: String,
+    words: Vec<String>,
+}
+
+impl Hint {
+    /// Its arguments.
+    pub(crate) fn arguments(&self) -> &[String] {
+        &self.words[1..]
+    }
+
+    /// Typed as it was said.
+    pub(crate) fn typed(&self, desk: &super::Desk) -> Monthend {
+        desk.monthend(self.arguments().to_vec())
+    }
+}
+
 /// How it ended, whole.
 #[derive(Debug)]
 pub(crate) struct Ended {
@@ -301,6 +320,30 @@ impl Ended {
             );
         }
         self
+    }
+
+    /// The commands that were said, on either stream, each with what it is for.
+    pub(crate) fn hints(&self) -> Vec<Hint> {
+        let text = format!("{}\n{}", self.stdout, self.stderr);
+        let lines: Vec<&str> = text.lines().collect();
+        let binary = env!("CARGO_BIN_EXE_monthend");
+        let hints = lines.windows(2).filter_map(|pair| {
+            let command = pair[1].strip_prefix("  ")?.trim_start();
+            let why = pair[0].strip_suffix(':')?;
+            command.starts_with(binary).then(|| Hint {
+                why: why.trim().to_owned(),
+                words: shlex::split(command).unwrap(),
+            })
+        });
+        hints.collect()
+    }
+
+    /// The only command that was said.
+    #[track_caller]
+    pub(crate) fn hint(&self) -> Hint {
+        let mut hints = self.hints();
+        assert_eq!(hints.len(), 1, "{hints:#?} {self}");
+        hints.remove(0)
     }
 
     /// Stdout as JSON.

@@ -18,7 +18,7 @@ mod xsd;
 
 pub(crate) use browser::Browser;
 pub(crate) use canned::{Asked, Canned, Reply, report};
-pub(crate) use command::{Ended, Monthend, Running};
+pub(crate) use command::{Ended, Hint, Monthend, Running};
 pub(crate) use desk::Desk;
 pub(crate) use jobs::{own, partner, partners, partners_with};
 pub(crate) use law::breaches;

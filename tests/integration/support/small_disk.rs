@@ -21,6 +21,27 @@ impl SmallDisk {
         None
     }
 
+    /// From now on it can only be read.
+    pub(crate) fn make_read_only(&self) {
+        let mut mount = Command::new("mount");
+        let done = mount.args(["-o", "remount,ro"]).arg(&self.0).status();
+        assert!(done.is_ok_and(|done| done.success()));
+    }
+
+    /// Makes room again.
+    pub(crate) fn empty(&self) {
+        fs::remove_file(self.0.join("fill")).unwrap();
+    }
+
+    /// Leaves only so many KiB on it.
+    pub(crate) fn fill_but(&self, kib: u64) {
+        self.fill();
+        let bytes = fs::File::options().write(true).open(self.0.join("fill"));
+        let bytes = bytes.unwrap();
+        let len = bytes.metadata().unwrap().len();
+        bytes.set_len(len - 1024 * kib).unwrap();
+    }
+
     /// Leaves no room on it.
     pub(crate) fn fill(&self) {
         let mut bytes = fs::File::create(self.0.join("fill")).unwrap();

@@ -1,0 +1,243 @@
+//! `monthend resolve` without `--request`: the rows that a person may decide, and what is known of their candidates.
+
+use std::{collections::HashMap, path::Path, time::Duration};
+
+use chrono::{DateTime, Utc};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use tracing::{info, warn};
+
+use super::{
+    args::{ResolveArgs, is_manifest},
+    connection::{credentials, credentials_of_sandbox},
+    converse::{converse, limit_patience},
+    error::CliError,
+    exit::Exit,
+    resolve_target::{of_manifest, target_of},
+    results,
+    signals::Signals,
+    status::{history_of, warn_where_refused},
+    target::{Target, Then, real_ledger, tell_repairs, variable},
+    typed::{LEDGER, Typed},
+};
+use crate::{
+    api::HttpApi,
+    history::{Line, SeenReport, What},
+    inventory::{ShownCandidate, show_candidates},
+    ledger::{Ledger, LedgerError, Row, State, read_file},
+    output::{CandidateReport, DecisionCommands, Knowledge, UndecidedRow, decisions, request_name},
+    request::{ReportId, RequestId},
+    session::{ReadError, Session},
+    settings::BaseUrl,
+};
+
+/// No list is waited for longer: somebody looks on.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// Lists them. Reads only, without the lock.
+pub(super) async fn list(args: &ResolveArgs, typed: &Typed) -> Result<Exit, CliError> {
+    let signals = Signals::listen();
+    let mut target = target_of(args)?;
+    target.tell_rehearsal();
+    let path = real_ledger(&target.ledger)?;
+    let missing = || LedgerError::Missing(target.ledger.clone());
+    let reading = read_file(&path)?.ok_or_else(missing)?;
+    tell_repairs(&target.ledger, &reading, Then::Left);
+    warn_where_refused(&target.ledger, Some(&reading.ledger));
+    let ledger = &reading.ledger;
+    let is_open = |row: &&Row| matches!(row.state, State::InDoubt { .. } | State::Sending { .. });
+    let open: Vec<&Row> = ledger.rows().filter(is_open).collect();
+
+    let known = history_of(&path);
+    let server = server(args, &target, &known.lines);
+    let shown = match server {
+        Some(server) if !open.is_empty() => {
+            let asked = Asked {
+                ledger,
+                rows: &open,
+                path: &path,
+                signals: &signals,
+            };
+            asked.ask(&mut target, server).await?
+        }
+        _ => HashMap::new(),
+    };
+    let recorded = Recorded::of(&known.lines);
+    let rows: Vec<UndecidedRow<'_>> = (open.iter())
+        .map(|row| UndecidedRow {
+            candidates: candidates(row, ledger, shown.get(&row.id()), &recorded),
+            row,
+        })
+        .collect();
+    let commands = DecisionCommands {
+        resolve: typed.next("resolve", &LEDGER),
+        look_up: of_manifest("retry", args, &target, typed),
+    };
+    let name = target.ledger.display().to_string();
+    results::table(&decisions(&name, &rows, &commands))?;
+    Ok(Exit::Success)
+}
+
+/// Who is asked about candidates, and with whose credentials.
+enum Server {
+    /// The one that the manifest or the options name.
+    Named,
+    /// The one of the last run. A sandbox gets no other token than its own.
+    OfHistory(BaseUrl),
+}
+
+/// A rehearsal's sandbox lives in its command alone, so what a run recorded is all there is.
+fn server(args: &ResolveArgs, target: &Target, lines: &[Line]) -> Option<Server> {
+    if target.sandbox.is_some() {
+        return None;
+    }
+    let is_named = is_manifest(&args.place)
+        || args.base_url.is_some()
+        || variable("MONTHEND_BASE_URL").is_some();
+    if is_named {
+        return Some(Server::Named);
+    }
+    let runs = lines.iter().rev().filter_map(|line| match &line.what {
+        What::Run(run) => run.base_url.parse().ok(),
+        _ => None,
+    });
+    runs.map(Server::OfHistory).next()
+}
+
+/// What is asked about.
+struct Asked<'a> {
+    ledger: &'a Ledger,
+    rows: &'a [&'a Row],
+    path: &'a Path,
+    signals: &'a Signals,
+}
+
+impl Asked<'_> {
+    /// What the server shows of the candidates of each row. Where it cannot be asked, what a run recorded is enough.
+    ///
+    /// # Errors
+    /// A signal.
+    async fn ask(
+        &self,
+        target: &mut Target,
+        server: Server,
+    ) -> Result<HashMap<RequestId, Vec<ShownCandidate>>, CliError> {
+        let credentials = match server {
+            Server::OfHistory(url) => {
+                let is_sandbox = url.is_sandbox();
+                target.settings.api.base_url = url;
+                match is_sandbox {
+                    true => credentials_of_sandbox(),
+                    false => credentials(target),
+                }
+            }
+            Server::Named => credentials(target),
+        };
+        let credentials = match credentials {
+            Ok(credentials) => credentials,
+            Err(error) => {
+                info!(
+                    "the server is not asked about the candidates: {}",
+                    error.text()
+                );
+                return Ok(HashMap::new());
+            }
+        };
+        limit_patience(&mut target.settings, LONGEST_WAIT);
+        let concurrency = target.settings.limits.concurrency.get();
+        let ask = async |session: &Session<'_, HttpApi>| {
+            tokio::select! {
+                biased;
+                signal = self.signals.caught() => Err(CliError::Interrupted(signal)),
+                shown = self.ask_about_all(session, concurrency) => Ok(shown),
+            }
+        };
+        match converse(target, credentials, self.path, self.signals, ask).await {
+            Err(interrupted @ CliError::Interrupted(_)) => Err(interrupted),
+            Err(error) => {
+                warn!(
+                    "the server cannot be asked about the candidates: {}",
+                    error.text()
+                );
+                Ok(HashMap::new())
+            }
+            Ok(Ok(shown)) => Ok(shown),
+            Ok(Err(error)) => {
+                let why = match error {
+                    ReadError::Failed(cause) => cause.text,
+                    ReadError::Halted(halt) => super::error::stop_text(&halt.into()),
+                };
+                warn!("the server cannot be asked about the candidates: {why}");
+                Ok(HashMap::new())
+            }
+        }
+    }
+
+    async fn ask_about_all(
+        &self,
+        session: &Session<'_, HttpApi>,
+        concurrency: usize,
+    ) -> Result<HashMap<RequestId, Vec<ShownCandidate>>, ReadError> {
+        let is_taken = |id: &ReportId| taken_by(self.ledger, id).is_some();
+        let asked = stream::iter(self.rows).map(async |row| {
+            let named = row.state.candidates();
+            let shown = show_candidates(session, row.request(), named, is_taken).await?;
+            Ok((row.id(), shown))
+        });
+        asked.buffer_unordered(concurrency).try_collect().await
+    }
+}
+
+/// The row that has a report, or discarded it, as people call it.
+fn taken_by(ledger: &Ledger, id: &ReportId) -> Option<String> {
+    let has_it = |row: &&Row| row.state.report_id() == Some(id) || row.replaces.contains(id);
+    ledger.rows().find(has_it).map(request_name)
+}
+
+/// What runs recorded of candidates.
+struct Recorded<'a>(HashMap<&'a str, (&'a SeenReport, DateTime<Utc>)>);
+
+impl<'a> Recorded<'a> {
+    /// The last line about a report counts.
+    fn of(lines: &'a [Line]) -> Self {
+        let mut recorded = HashMap::new();
+        for line in lines {
+            if let What::Candidates { reports, .. } = &line.what {
+                let seen = reports.iter().map(|report| (report, line.at));
+                recorded.extend(seen.map(|seen| (seen.0.report_id.as_str(), seen)));
+            }
+        }
+        Recorded(recorded)
+    }
+
+    fn knowledge(&self, id: &ReportId) -> Knowledge {
+        match self.0.get(id.as_str()) {
+            Some((report, at)) => Knowledge::Recorded((*report).clone(), *at),
+            None => Knowledge::Nothing,
+        }
+    }
+}
+
+fn candidates(
+    row: &Row,
+    ledger: &Ledger,
+    shown: Option<&Vec<ShownCandidate>>,
+    recorded: &Recorded<'_>,
+) -> Vec<CandidateReport> {
+    let report = |id: &ReportId, knowledge| CandidateReport {
+        id: id.clone(),
+        knowledge,
+        taken_by: taken_by(ledger, id),
+    };
+    let Some(shown) = shown else {
+        let named = row.state.candidates().iter();
+        return named.map(|id| report(id, recorded.knowledge(id))).collect();
+    };
+    let shown = shown.iter().map(|(id, found)| {
+        let knowledge = match found {
+            Some(found) => Knowledge::Shown(found.into()),
+            None => Knowledge::Gone,
+        };
+        report(id, knowledge)
+    });
+    shown.collect()
+}

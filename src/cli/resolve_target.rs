@@ -1,0 +1,80 @@
+//! Which ledger `resolve` is about, and which manifest that ledger belongs to.
+
+use std::{fs, path::Path};
+
+use super::{
+    args::{ManifestArgs, RehearsalArgs, ResolveArgs, is_manifest},
+    error::CliError,
+    target::Target,
+    typed::{LEDGER, Typed},
+};
+use crate::whole_file::folder_of;
+
+/// The ledger that is meant, and the settings that go with it; without a manifest these are the defaults.
+pub(super) fn target_of(args: &ResolveArgs) -> Result<Target, CliError> {
+    let share = args.partition()?;
+    if is_manifest(&args.place) {
+        return Target::with_settings(&args.manifest(), share);
+    }
+    match &args.named {
+        Some(named) => Err(CliError::TwoLedgers(args.place.clone(), named.clone())),
+        None => Target::without_manifest(&ManifestArgs {
+            ledger: Some(args.place.clone()),
+            sandbox: RehearsalArgs::default(),
+            ..args.manifest()
+        }),
+    }
+}
+
+/// A command that takes the manifest of the ledger: the one that was named, or one next to the ledger.
+pub(super) fn of_manifest(
+    command: &str,
+    args: &ResolveArgs,
+    target: &Target,
+    typed: &Typed,
+) -> String {
+    if is_manifest(&args.place) {
+        return typed.next(command, &LEDGER);
+    }
+    match manifest_next_to(&target.ledger) {
+        Some(words) => typed.with(command, words),
+        // It cannot be told which manifest that is.
+        None => format!(
+            "{} --ledger {}",
+            typed.with(command, ["MANIFEST".to_owned()]),
+            Typed::word(&target.ledger)
+        ),
+    }
+}
+
+/// The manifest in the ledger's folder whose ledger it is, or whose rehearsals' ledger, as arguments.
+fn manifest_next_to(ledger: &Path) -> Option<Vec<String>> {
+    let real = ledger.canonicalize().ok()?;
+    let entries = fs::read_dir(folder_of(ledger)).ok()?;
+    let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+    names.sort();
+    for name in names {
+        let manifest = ledger.with_file_name(name);
+        if !is_manifest(&manifest) {
+            continue;
+        }
+        for sandbox in [false, true] {
+            let args = ManifestArgs {
+                manifest: manifest.clone(),
+                ledger: None,
+                base_url: None,
+                sandbox: RehearsalArgs {
+                    sandbox,
+                    ..RehearsalArgs::default()
+                },
+            };
+            let its = Target::with_settings(&args, None).map(|target| target.ledger);
+            if its.is_ok_and(|its| its.canonicalize().is_ok_and(|its| its == real)) {
+                let mut words = vec![manifest.display().to_string()];
+                words.extend(sandbox.then(|| "--sandbox".to_owned()));
+                return Some(words);
+            }
+        }
+    }
+    None
+}

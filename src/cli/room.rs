@@ -1,0 +1,114 @@
+//! Room on the disk for what a run writes: known before anything is sent.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use crate::whole_file::folder_of;
+
+/// What a row may take while a run goes on: its lines in the journal, and its line in the new file next to it.
+const BYTES_OF_A_ROW: u64 = 4096;
+/// For all that has no rows.
+const BYTES_OF_THE_REST: u64 = 64 << 10;
+
+/// The disk has less room than a run may need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Shortage {
+    folder: PathBuf,
+    free: u64,
+    needed: u64,
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} left in {}, and the ledger may need {}",
+            size(self.free),
+            self.folder.display(),
+            size(self.needed)
+        )
+    }
+}
+
+/// How much room there is for a ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Room {
+    Enough {
+        free: u64,
+        needed: u64,
+    },
+    Short(Shortage),
+    /// The system does not tell.
+    Unknown,
+}
+
+/// Whether there is room for the lines of so many rows of the ledger that really lies at `ledger`.
+pub(super) fn room_for(ledger: &Path, rows: usize) -> Room {
+    let needed = BYTES_OF_THE_REST + BYTES_OF_A_ROW * rows as u64;
+    let folder = folder_of(ledger);
+    match available(&existing(folder)) {
+        Some(free) if free < needed => Room::Short(Shortage {
+            folder: folder.to_owned(),
+            free,
+            needed,
+        }),
+        Some(free) => Room::Enough { free, needed },
+        None => Room::Unknown,
+    }
+}
+
+/// `path`, or the nearest above it that is there.
+pub(super) fn existing(path: &Path) -> PathBuf {
+    let above = path
+        .ancestors()
+        .filter(|above| !above.as_os_str().is_empty());
+    let mut there = above.filter(|above| above.exists());
+    there
+        .next()
+        .map_or_else(|| PathBuf::from("."), Path::to_owned)
+}
+
+/// How many bytes this user may still write there.
+#[cfg(unix)]
+fn available(folder: &Path) -> Option<u64> {
+    let space = rustix::fs::statvfs(folder).ok()?;
+    // Some network file systems tell nothing and say 0 of 0.
+    (space.f_blocks > 0).then(|| space.f_bavail.saturating_mul(space.f_frsize))
+}
+
+#[cfg(not(unix))]
+fn available(_: &Path) -> Option<u64> {
+    None
+}
+
+/// `340 KiB`, `12 MiB`, `3 GiB`: rounded down.
+pub(super) fn size(bytes: u64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB"];
+    let (mut count, mut unit) = (bytes / 1024, units[0]);
+    for larger in &units[1..] {
+        if count < 10 * 1024 {
+            break;
+        }
+        (count, unit) = (count / 1024, larger);
+    }
+    format!("{count} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_read_well() {
+        for (bytes, text) in [
+            (0, "0 KiB"),
+            (348_160, "340 KiB"),
+            (12 << 20, "12 MiB"),
+            (3 << 40, "3072 GiB"),
+        ] {
+            assert_eq!(size(bytes), text);
+        }
+    }
+}

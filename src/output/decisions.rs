@@ -1,0 +1,124 @@
+//! The rows that a person may decide, each with the reports that may be its own, and how to decide.
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    life_view::{facts, time},
+    words,
+};
+use crate::{
+    history::SeenReport,
+    ledger::{Row, State},
+    request::ReportId,
+    text::{count, one_line},
+};
+
+/// A row that a person may decide.
+#[derive(Debug)]
+pub struct UndecidedRow<'a> {
+    /// The row.
+    pub row: &'a Row,
+    /// The reports that may be its own.
+    pub candidates: Vec<CandidateReport>,
+}
+
+/// A report that may be a row's own.
+#[derive(Debug, Clone)]
+pub struct CandidateReport {
+    /// Its id.
+    pub id: ReportId,
+    /// What is known of it.
+    pub knowledge: Knowledge,
+    /// The row that has it by now, or discarded it, as people call it.
+    pub taken_by: Option<String>,
+}
+
+/// What is known of a report.
+#[derive(Debug, Clone)]
+pub enum Knowledge {
+    /// What the server shows now.
+    Shown(SeenReport),
+    /// What it showed to the run that left the row to a person, and when that was.
+    Recorded(SeenReport, DateTime<Utc>),
+    /// The server has no such report now.
+    Gone,
+    /// Nothing.
+    Nothing,
+}
+
+/// Commands about the same ledger, as they have to be typed.
+#[derive(Debug, Clone)]
+pub struct DecisionCommands {
+    /// Decides a row, up to `--request`.
+    pub resolve: String,
+    /// Looks up what is in doubt.
+    pub look_up: String,
+}
+
+/// All of them, for people.
+pub fn decisions(ledger: &str, rows: &[UndecidedRow<'_>], commands: &DecisionCommands) -> String {
+    if rows.is_empty() {
+        return format!("nothing to decide: no row of {ledger} is in doubt\n");
+    }
+    let mut out = format!("{} to decide in {ledger}\n", count(rows.len(), "row"));
+    for undecided in rows {
+        let _ = write!(out, "\n{}", about(undecided, commands));
+    }
+    out.push_str("\n--reason TEXT records in the history why\n");
+    out
+}
+
+fn about(undecided: &UndecidedRow<'_>, commands: &DecisionCommands) -> String {
+    let UndecidedRow { row, candidates } = undecided;
+    let decide = format!("{} --request {}", commands.resolve, row.id());
+    let mut out = format!("{}  ({})\n", one_line(&words::name(row)), row.id());
+    let is_sending = matches!(row.state, State::Sending { .. });
+    if is_sending {
+        out.push_str("  sending: no look-up has decided this row\n");
+    } else {
+        let _ = writeln!(out, "  {}", one_line(&row.state.why()));
+    }
+    if let Some(intent) = row.state.intent() {
+        let _ = writeln!(out, "  sent {}", time(intent));
+    }
+    if is_sending {
+        let _ = writeln!(
+            out,
+            "  to look it up on the server:\n    {}",
+            commands.look_up
+        );
+    }
+    for candidate in candidates {
+        let CandidateReport {
+            id,
+            knowledge,
+            taken_by,
+        } = candidate;
+        let known = match knowledge {
+            Knowledge::Shown(report) => facts(report),
+            Knowledge::Recorded(report, at) => {
+                format!("{} (as of {})", facts(report), time(*at))
+            }
+            Knowledge::Gone => "the server has no such report now".to_owned(),
+            Knowledge::Nothing => "nothing is known of it".to_owned(),
+        };
+        let _ = writeln!(out, "  report {id}\n    {known}");
+        match (taken_by, knowledge) {
+            (Some(other), _) => {
+                let _ = writeln!(out, "    it belongs to {}", one_line(other));
+            }
+            (None, Knowledge::Gone) => {}
+            (None, _) => {
+                let _ = writeln!(out, "    if this is the one:\n      {decide} --adopt {id}");
+            }
+        }
+    }
+    let none = match candidates.is_empty() {
+        true => "if it has no report",
+        false => "if none of them is the one",
+    };
+    let _ = writeln!(out, "  {none}, to send it again:\n    {decide} --resend");
+    out
+}
