@@ -149,7 +149,7 @@ fn ledger_append(bencher: Bencher<'_, '_>, together: usize) {
 fn error_body(bencher: Bencher<'_, '_>) {
     let answer = WireAnswer {
         status: 400,
-        headers: vec![("content-type", "application/json".to_owned())],
+        headers: vec![("content-type", b"application/json".to_vec())],
         body: br#"{"message":"the billing period is not over","errors":[{"description":"endDate"}],"trackingId":"T_1"}"#
             .to_vec(),
         whole: true,

@@ -216,6 +216,19 @@ pub fn is_word(text: &str) -> bool {
     !text.is_empty() && !text.contains(is_unseen)
 }
 
+/// Whether a line of a CSV file has no cell with anything in it, or is a spreadsheet's note on separators (`sep=;`): what
+/// may stand before the header.
+pub fn is_before_header(line: &str) -> bool {
+    let line = line.trim_start_matches('\u{feff}').trim();
+    let line = line.strip_prefix('"').unwrap_or(line);
+    let note = line
+        .get(..4)
+        .filter(|word| word.eq_ignore_ascii_case("sep="));
+    let rest = &line[note.map_or(0, str::len)..];
+    rest.chars()
+        .all(|c| c.is_whitespace() || ",;|\"".contains(c))
+}
+
 /// What a reader sees nothing of: control characters, white space, and what is [`is_invisible`].
 fn is_unseen(c: char) -> bool {
     c.is_control() || c.is_whitespace() || is_invisible(c)
@@ -264,6 +277,22 @@ mod tests {
             ("\u{0}\u{7f}\u{85}", ""),
         ] {
             assert_eq!(one_line(text), line);
+        }
+        for line in [
+            "",
+            "sep=;",
+            "SEP=,\r",
+            "\"sep=\t\"",
+            "sep=;,,",
+            ";;;",
+            " \"\",\"\" ",
+            "\u{feff}sep=|",
+            "sep=",
+        ] {
+            assert!(is_before_header(line), "{line:?}");
+        }
+        for line in ["a", "sep=x", "sep", "separator;", "ä;;", "org_id;sep="] {
+            assert!(!is_before_header(line), "{line:?}");
         }
         assert!(is_word("ROUTER_1"));
         for text in ["", "two words", "a\u{202e}b", "a\n"] {

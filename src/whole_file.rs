@@ -2,12 +2,16 @@
 //! ones, of a size that can be.
 //!
 //! Whoever looks finds the old file or the new one, never a part, whatever crashes when.
+//!
+//! Permissions and owners are a courtesy to file systems that have them: where they are refused, files are written all
+//! the same. What cannot be done without is tried by [`try_folder`] before it is needed.
 
 use std::{
     ffi::{OsStr, OsString},
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Write},
     path::{Path, PathBuf},
+    sync::Once,
 };
 
 #[cfg(unix)]
@@ -29,8 +33,9 @@ impl NewFile {
     /// file that is there now. What a process that was killed left of such a file is deleted.
     ///
     /// # Errors
-    /// The folder is missing or cannot be written.
+    /// The folder is missing or cannot be written; the file that is there cannot be replaced ([`refuse_mounted`]).
     pub fn begin(place: &Path) -> io::Result<Self> {
+        refuse_mounted(place)?;
         let prefix = unfinished(place);
         sweep(folder_of(place), &prefix);
         let mut builder = Builder::new();
@@ -45,7 +50,7 @@ impl NewFile {
         // For as long as this process lives; where files cannot be locked, none is swept.
         let _ = file.as_file().try_lock();
         if let Ok(old) = fs::metadata(place) {
-            file.as_file().set_permissions(old.permissions())?;
+            set_permissions(file.as_file(), place, old.permissions())?;
             keep_owner(file.as_file(), &old);
         }
         Ok(NewFile {
@@ -63,7 +68,7 @@ impl NewFile {
         {
             use std::os::unix::fs::PermissionsExt as _;
             let owner_only = fs::Permissions::from_mode(0o600);
-            self.file.as_file().set_permissions(owner_only)?;
+            set_permissions(self.file.as_file(), &self.place, owner_only)?;
         }
         Ok(())
     }
@@ -98,6 +103,80 @@ impl Write for NewFile {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
+}
+
+/// Gives a file its permissions. Where the file system has none (CIFS, exFAT), one warning says so.
+///
+/// # Errors
+/// What the system said, but for that.
+fn set_permissions(file: &File, place: &Path, to: fs::Permissions) -> io::Result<()> {
+    static TOLD: Once = Once::new();
+    if file.metadata().is_ok_and(|it| it.permissions() == to) {
+        return Ok(());
+    }
+    match file.set_permissions(to) {
+        Err(e) if is_beyond(&e) => {
+            TOLD.call_once(|| {
+                tracing::warn!(
+                    "the file system of {} does not take permissions ({e}); who may read what is written there is up to it",
+                    folder_of(place).display()
+                );
+            });
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+/// Whether an error says that the file system does not have what was asked for.
+fn is_beyond(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
+    matches!(error.kind(), InvalidInput | PermissionDenied | Unsupported)
+}
+
+/// The file at `place` is a mount of its own, as containers make them of single files: nothing can take its place.
+///
+/// # Errors
+/// It is.
+pub fn refuse_mounted(place: &Path) -> io::Result<()> {
+    if is_mounted(place) {
+        return Err(io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            "this file is mounted by itself, so it cannot be replaced; mount its folder instead",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn is_mounted(place: &Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    let is_file = place.is_file();
+    // Kernels before 5.8 do not tell.
+    let found = statx(CWD, place, AtFlags::empty(), StatxFlags::empty());
+    is_file && found.is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_mounted(_: &Path) -> bool {
+    false
+}
+
+/// Tries in `folder` what a ledger needs: files that can be written, made durable, locked and put in the place of
+/// others. Nothing of it stays.
+///
+/// # Errors
+/// What the system said.
+pub fn try_folder(folder: &Path) -> io::Result<()> {
+    let new = || Builder::new().prefix(".monthend.").tempfile_in(folder);
+    let (old, mut new) = (new()?, new()?);
+    new.write_all(&[0; 4096])?;
+    new.as_file().sync_all()?;
+    new.as_file().try_lock()?;
+    let place = old.into_temp_path();
+    new.persist(&place).map_err(|e| e.error)?;
+    sync_folder(&place)?;
+    place.close()
 }
 
 /// Opens the file at `path` to be read, or what a link there leads to. Whoever opens a pipe or a device may wait for
@@ -269,7 +348,18 @@ pub fn create(place: &Path, contents: &[u8]) -> io::Result<()> {
     let mut new = NewFile::begin(place)?;
     new.write_all(contents)?;
     new.file.as_file().sync_all()?;
-    new.file.persist_noclobber(place).map_err(|e| e.error)?;
+    match new.file.persist_noclobber(place) {
+        // It takes a kind of renaming, or hard links, that not every file system has.
+        Err(e) if is_beyond(&e.error) && !place.exists() => {
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(place)?;
+            file.write_all(contents)?;
+            file.sync_all()?;
+        }
+        result => drop(result.map_err(|e| e.error)?),
+    }
     sync_folder(place)
 }
 
@@ -294,16 +384,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
         return Ok(());
     }
     match File::open(folder_of(path)).and_then(|folder| folder.sync_all()) {
-        Err(e)
-            if matches!(
-                e.kind(),
-                io::ErrorKind::InvalidInput
-                    | io::ErrorKind::Unsupported
-                    | io::ErrorKind::PermissionDenied
-            ) =>
-        {
-            Ok(())
-        }
+        Err(e) if is_beyond(&e) => Ok(()),
         result => result,
     }
 }
@@ -402,6 +483,26 @@ mod tests {
         first.put_in_place().unwrap();
         assert_eq!(fs::read(&place).unwrap(), b"first");
         assert_eq!(names(folder.path()), ["a.csv"]);
+    }
+
+    #[test]
+    fn a_folder_is_tried_and_nothing_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        try_folder(folder.path()).unwrap();
+        assert_eq!(names(folder.path()), [""; 0]);
+        assert!(try_folder(&folder.path().join("missing")).is_err());
+    }
+
+    /// `/proc` refuses permissions as CIFS and exFAT do: EPERM.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn permissions_that_the_file_system_does_not_take_are_skipped() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let file = File::open("/proc/self/status").unwrap();
+        let to = fs::Permissions::from_mode(0o600);
+        let refused = file.set_permissions(to.clone()).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
+        set_permissions(&file, Path::new("/proc/self/status"), to).unwrap();
     }
 
     #[cfg(unix)]

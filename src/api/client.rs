@@ -99,7 +99,7 @@ impl HttpApi {
         url: Url,
         wanted: Wanted,
         on_head: &OnHead<'_>,
-        read: impl FnOnce(B, &Url) -> Page<T>,
+        read: impl FnOnce(B, &Url) -> Result<Page<T>, reading::Misread>,
     ) -> Answer<Page<T>> {
         if let Err(error) = check_origin(&url, &self.base) {
             let notice = Notice::default();
@@ -130,7 +130,7 @@ impl Api for HttpApi {
         let call = self
             .request(Method::POST, self.reports.clone(), token)
             .json(&wire::CreateBody::from(request));
-        let read = |_: &_, body: &[u8]| reading::created(body, request);
+        let read = |_: &_, body: &str| reading::created(body, request);
         let answer = (self.transport).ask(call, REPORT_ID, on_head, read);
         answer.await
     }
@@ -176,7 +176,7 @@ impl Api for HttpApi {
 
     async fn renew(&self, refused: Option<&Token>, on_head: &OnHead<'_>) -> Answer<Token> {
         let url = self.base.join(ACCESS_TOKEN);
-        reading::of_read(
+        reading::without_redirects(
             self.tokens
                 .next(&self.transport, url, refused, on_head)
                 .await,

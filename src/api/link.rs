@@ -16,33 +16,48 @@ pub(super) enum LinkError {
         "the server's link to the next page leads to another server ({0}), where the token must not go"
     )]
     Elsewhere(String),
+    /// It is not known whether there is one.
+    #[error(
+        "the server's `Link` header could not be read in full, so it is not known whether this page is the last one"
+    )]
+    Unreadable,
+    /// Two pages cannot both be the next one.
+    #[error("the server's `Link` header leads to more than one next page")]
+    Several,
     /// Following it would never end.
     #[error("the server's link to the next page leads to the same page again")]
     Loop,
 }
 
-/// The target of the first `rel="next"`, resolved against `page`, the URL that was asked.
+/// The target of `rel="next"`, resolved against `page`, the URL that was asked.
 ///
-/// Links with an `anchor` are about something else and are passed over (RFC 8288, 3.2). `None` where
+/// Links with another `anchor` than the page are about something else and are passed over (RFC 8288, 3.2). `None` where
 /// there is no next page.
 ///
 /// # Errors
-/// [`LinkError`] where there is a next page that must not or cannot be asked for.
+/// [`LinkError`] where there is a next page that must not or cannot be asked for, and where it cannot be known whether
+/// there is one.
 pub(super) fn next_page(
     headers: &HeaderMap,
     page: &Url,
     base: &BaseUrl,
 ) -> Result<Option<Url>, LinkError> {
-    let target = headers
-        .get_all(LINK)
-        .iter()
-        .filter_map(|value| std::str::from_utf8(value.as_bytes()).ok())
-        .find_map(next_target);
-    let Some(target) = target else {
-        return Ok(None);
-    };
-    let mut next = page.join(target).map_err(|_| LinkError::NotAUrl)?;
-    next.set_fragment(None);
+    let mut next: Option<Url> = None;
+    for value in headers.get_all(LINK) {
+        for link in read_links(value.as_bytes()).ok_or(LinkError::Unreadable)? {
+            if !link.leads_on(page).ok_or(LinkError::Unreadable)? {
+                continue;
+            }
+            let target = str::from_utf8(link.target).map_err(|_| LinkError::NotAUrl)?;
+            let mut url = page.join(target.trim()).map_err(|_| LinkError::NotAUrl)?;
+            url.set_fragment(None);
+            if next.as_ref().is_some_and(|other| *other != url) {
+                return Err(LinkError::Several);
+            }
+            next = Some(url);
+        }
+    }
+    let Some(next) = next else { return Ok(None) };
     check_origin(&next, base)?;
     if next == *page {
         return Err(LinkError::Loop);
@@ -62,68 +77,128 @@ pub(super) fn check_origin(url: &Url, base: &BaseUrl) -> Result<(), LinkError> {
     Err(LinkError::Elsewhere(url.origin().ascii_serialization()))
 }
 
-/// The target of the first link of a header value that is `rel="next"`.
-///
-/// A value is read from the left: `<target>`, then `; name=value` until a `,` begins the next link.
-fn next_target(mut rest: &str) -> Option<&str> {
+/// One link of a header: bytes, since the value of a parameter need not be text.
+#[derive(Debug)]
+struct LinkValue<'a> {
+    target: &'a [u8],
+    /// Of several only the first counts (RFC 8288, 3.3).
+    rel: Option<Vec<u8>>,
+    anchor: Option<Vec<u8>>,
+}
+
+/// All links of a header's value; `None` where a part of it is not understood (RFC 8288, 3; RFC 9110, 5.6).
+fn read_links(mut rest: &[u8]) -> Option<Vec<LinkValue<'_>>> {
+    let mut links = Vec::new();
     loop {
-        let (target, after) = rest.trim_start().strip_prefix('<')?.split_once('>')?;
-        rest = after;
-        let (mut is_next, mut is_about_another) = (None, false);
-        loop {
-            rest = rest.trim_start();
-            let Some(parameter) = rest.strip_prefix(';') else {
-                break;
-            };
-            let (name, value) =
-                parameter.split_at(parameter.find(['=', ';', ',']).unwrap_or(parameter.len()));
-            let (value, after) = parameter_value(value);
-            rest = after;
-            match name.trim() {
-                name if name.eq_ignore_ascii_case("anchor") => is_about_another = true,
-                // Of several only the first counts (RFC 8288, 3.3).
-                name if name.eq_ignore_ascii_case("rel") => {
-                    is_next.get_or_insert_with(|| {
-                        let mut rels = value.split_ascii_whitespace();
-                        rels.any(|rel| rel.eq_ignore_ascii_case("next"))
-                    });
+        rest = rest.trim_ascii_start();
+        match rest {
+            [] => return Some(links),
+            [b',', after @ ..] => rest = after, // an empty element is legal
+            _ => {
+                let (link, after) = read_link(rest)?;
+                links.push(link);
+                rest = after;
+                if !matches!(rest, [] | [b',', ..]) {
+                    return None;
                 }
-                _ => {}
             }
         }
-        if is_next == Some(true) && !is_about_another {
-            return Some(target.trim());
-        }
-        rest = rest.strip_prefix(',')?;
     }
 }
 
-/// The value of a parameter, quoted or not, and what stands after it. In a quoted one a backslash quotes the next
-/// character.
-fn parameter_value(text: &str) -> (&str, &str) {
-    let Some(value) = text.strip_prefix('=').map(str::trim_start) else {
-        return ("", text);
+/// The link that `rest` begins with, and what stands behind it: `<target>`, then `; name=value` as often as there is.
+fn read_link(rest: &[u8]) -> Option<(LinkValue<'_>, &[u8])> {
+    let inner = rest.strip_prefix(b"<")?;
+    let (target, mut rest) = split_at_first(inner, |byte| byte == b'>');
+    rest = rest.strip_prefix(b">")?.trim_ascii_start();
+    let mut link = LinkValue {
+        target: (!target.contains(&b'<')).then_some(target)?,
+        rel: None,
+        anchor: None,
     };
-    let Some(quoted) = value.strip_prefix('"') else {
-        let (value, after) = value.split_at(value.find([';', ',']).unwrap_or(value.len()));
-        return (value.trim_end(), after);
-    };
-    let mut escaped = false;
-    let end = quoted.find(|c| match c {
-        _ if escaped => {
-            escaped = false;
-            false
+    while let [b';', after @ ..] = rest {
+        let (name, after) = split_at_first(after.trim_ascii_start(), |byte| !is_in_a_token(byte));
+        rest = after.trim_ascii_start();
+        let mut value = Vec::new();
+        if let [b'=', after @ ..] = rest {
+            (value, rest) = parameter_value(after.trim_ascii_start())?;
+            rest = rest.trim_ascii_start();
         }
-        '\\' => {
-            escaped = true;
-            false
-        }
-        c => c == '"',
-    });
-    match end {
-        Some(end) => (&quoted[..end], &quoted[end + 1..]),
-        None => (quoted, ""),
+        let place = match &*name.to_ascii_lowercase() {
+            b"rel" => &mut link.rel,
+            b"anchor" => &mut link.anchor,
+            b"" if !value.is_empty() => return None,
+            _ => continue,
+        };
+        place.get_or_insert(value);
     }
+    Some((link, rest))
+}
+
+/// The value of a parameter, quoted or not, and what stands behind it. In a quoted one a backslash quotes the next byte.
+fn parameter_value(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let Some(mut quoted) = text.strip_prefix(b"\"") else {
+        let ends = |byte: u8| byte.is_ascii_whitespace() || b"\"<>;,".contains(&byte);
+        let (value, rest) = split_at_first(text, ends);
+        return (!value.is_empty()).then(|| (value.to_owned(), rest));
+    };
+    let mut value = Vec::new();
+    loop {
+        match quoted {
+            [b'"', rest @ ..] => return Some((value, rest)),
+            [b'\\', byte, rest @ ..] | [byte, rest @ ..] => {
+                value.push(*byte);
+                quoted = rest;
+            }
+            [] => return None,
+        }
+    }
+}
+
+fn split_at_first(bytes: &[u8], ends: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
+    let end = bytes.iter().position(|byte| ends(*byte));
+    bytes.split_at(end.unwrap_or(bytes.len()))
+}
+
+/// Whether a byte may stand in the name of a parameter (RFC 9110, 5.6.2).
+fn is_in_a_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+impl LinkValue<'_> {
+    /// Whether it leads from `page` to the next one; `None` where it does not say what it leads to.
+    fn leads_on(&self, page: &Url) -> Option<bool> {
+        let rel = str::from_utf8(self.rel.as_deref()?).ok()?;
+        let mut is_next = None;
+        for relation in rel.split_ascii_whitespace() {
+            is_next = Some(is_next == Some(true) || is_relation_next(relation)?);
+        }
+        Some(is_next? && self.is_about(page)?)
+    }
+
+    /// Whether it is about the page itself; `None` where its anchor cannot be read.
+    fn is_about(&self, page: &Url) -> Option<bool> {
+        let Some(anchor) = &self.anchor else {
+            return Some(true);
+        };
+        let mut about = page.join(str::from_utf8(anchor).ok()?).ok()?;
+        about.set_fragment(page.fragment());
+        Some(about == *page)
+    }
+}
+
+/// Whether a relation is `next`, as a word or as the URI that ends with it; `None` for what is no relation (RFC 8288,
+/// 3.3): it could be a misspelled `next`.
+fn is_relation_next(relation: &str) -> Option<bool> {
+    if relation.contains(':') {
+        let word = relation.rsplit(['/', '#', ':']).next()?;
+        return Some(word.eq_ignore_ascii_case("next"));
+    }
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
+    relation
+        .bytes()
+        .all(is_word)
+        .then(|| relation.eq_ignore_ascii_case("next"))
 }
 
 #[cfg(test)]
@@ -138,7 +213,9 @@ mod tests {
     fn read(links: &[&str]) -> Result<Option<String>, LinkError> {
         let mut headers = HeaderMap::new();
         for link in links {
-            headers.append(LINK, HeaderValue::from_bytes(link.as_bytes()).unwrap());
+            // One byte for each character: what is no UTF-8 can be written here.
+            let bytes: Vec<u8> = link.chars().map(|c| u8::try_from(c).unwrap()).collect();
+            headers.append(LINK, HeaderValue::from_bytes(&bytes).unwrap());
         }
         let base = "http://127.0.0.1:8080/v1".parse().unwrap();
         next_page(&headers, &PAGE.parse().unwrap(), &base).map(|next| next.map(String::from))
@@ -155,7 +232,16 @@ mod tests {
             &[r#"<?p=1>; rel="first""#, r#"<?p=2#x>; rel="next""#],
             &[r#"<?p=7>; rel="next"; anchor="/other", <?p=2>; rel="next""#],
             &[r#"<?p=7>; rel="prev"; rel="next", <?p=2>; rel="next""#],
-            &[r#"<http://127.0.0.1:8080/v1/reports?p=2>; rel="next", <?p=3>; rel="next""#],
+            &[r#"<?p=2>; rel="next""#, r#"<?p=2>; rel=next"#],
+            &[r#" , ,<?p=2>; rel="next", ,"#],
+            &["<?p=2>;; title=x ;rel = next;"],
+            &["<?p=2>; title=\"\u{fc}ber\"; rel=next"],
+            &["<\u{fc}>; rel=prev, <?p=2>; rel=next; title=\u{e9}"],
+            &[r#"<?p=2>; rel="http://www.iana.org/assignments/relation/next""#],
+            &[r#"<?p=2>; rel="https://api.example/rels#Next last""#],
+            &[r#"<?p=2>; rel="ne\xt"; title="a \"b\" \\""#],
+            &[r#"<?p=2>; crossorigin; rel=next; anchor="""#],
+            &[r#"<?p=2>; rel=next; anchor="/v1/reports?max=100#items""#],
         ] {
             assert_eq!(read(links), Ok(Some(next.to_owned())), "{links:?}");
         }
@@ -173,13 +259,42 @@ mod tests {
             &[][..],
             &[""],
             &[r#"<?p=1>; rel="prev""#],
-            &["<?p=2>"],
-            &["?p=2; rel=next"],
-            &["<?p=2; rel=next"],
+            &[", ,"],
+            &["", r#"<?p=1>; rel="prev", "#],
             &[r#"<?p=2>; rel="nextish""#],
+            &[r#"<?p=7>; rel="next"; anchor="/other""#],
         ] {
             assert_eq!(read(links), Ok(None), "{links:?}");
         }
+    }
+
+    #[test]
+    fn what_is_not_understood_may_hide_a_next_page() {
+        for links in [
+            &["<?p=2>"][..],
+            &["?p=2; rel=next"],
+            &["<?p=2; rel=next"],
+            &[r#"see <?p=2>; rel="next""#],
+            &[r#"<?p=2>; rel="next"#],
+            &[r#"<?p=2>; rel="next\"#],
+            &[r#"<?p=2>; title="page; rel=next"#],
+            &[r#"<?p=1; rel="prev", <?p=2>; rel="next""#],
+            &[r#"<?p=2> rel="next""#],
+            &[r#"<?p=2>; rel="next" more"#],
+            &[r#"<?p=2>; rel="""#],
+            &["<?p=2>; rel="],
+            &["<?p=2>; rel"],
+            &["<?p=2>; rel='next'"],
+            &["<?p=2>; rel=next_page"],
+            &["<?p=2>; rel=\"ne\u{fc}t\""],
+            &[r#"<?p=2>; ="x"; rel=prev"#],
+            &[r#"<?p=1>; rel="prev""#, r#"<?p=2>; "next""#],
+            &[r#"<?p=2>; rel=next; anchor="http://[""#],
+        ] {
+            assert_eq!(read(links), Err(LinkError::Unreadable), "{links:?}");
+        }
+        let two = r#"<?p=2>; rel="next", <?p=3>; rel="next""#;
+        assert_eq!(read(&[two]), Err(LinkError::Several));
     }
 
     #[test]

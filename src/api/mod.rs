@@ -26,6 +26,7 @@ mod wire_answer;
 pub use answer::{
     Answer, Cause, Doubt, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal, WaitKind,
 };
+pub(crate) use cause::page_code;
 pub use client::HttpApi;
 pub use credentials::{Credentials, CredentialsError, SecretFileError};
 pub use download_url::DownloadUrl;

@@ -7,7 +7,7 @@ use reqwest::header::{DATE, HeaderMap};
 
 use super::{
     Notice, Refusal, WaitKind,
-    classify::{Verdict, verdict},
+    classify::{Contents, Verdict, verdict},
     retry_after::retry_after,
 };
 use crate::text::foreign_word;
@@ -16,7 +16,11 @@ impl Notice {
     /// Whether the server asks us to come back later, and which way. Known from the head alone, by the one table of
     /// what a status means.
     pub fn wait_kind(&self) -> Option<WaitKind> {
-        match verdict(self.status?, None::<()>, self.retry_after.is_some()) {
+        match verdict(
+            self.status?,
+            Contents::<()>::Unreadable,
+            self.retry_after.is_some(),
+        ) {
             Verdict::Refused(Refusal::Wait(kind)) => Some(kind),
             _ => None,
         }
@@ -34,6 +38,7 @@ pub(super) fn read(status: u16, headers: &HeaderMap, now: DateTime<Utc>) -> Noti
         tracking_id: headers
             .get("trackingid")
             .and_then(|id| foreign_word(id.to_str().ok()?)),
+        is_foreign: false, // the body says it
     }
 }
 

@@ -8,8 +8,8 @@ use super::{
     Answer, Doubt, Listed, Notice, Outcome, Page, Refusal,
     body::{Body, BodyEnd},
     cause,
-    classify::{Verdict, verdict},
-    link::{LinkError, next_page},
+    classify::{Contents, Verdict, verdict},
+    link::next_page,
     wire,
 };
 use crate::{
@@ -23,41 +23,48 @@ use crate::{
 pub(super) enum Misread {
     /// What was asked for is not in the body.
     NotThere,
-    /// It is, but the list cannot be followed to its end.
-    Link(LinkError),
+    /// It is, but it is of no use, and asking again would give the same: why.
+    Unusable(String),
+    /// The server says no for good, whatever its status.
+    Refused,
 }
 
 /// Judges an answer by the table of [`verdict`]. `what`: the name of what was asked for, in messages; `read` sees
 /// the headers and the body of a 2xx.
 pub(super) fn judge<T>(
-    notice: Notice,
+    mut notice: Notice,
     headers: &HeaderMap,
     body: &Body,
     what: &str,
-    read: impl FnOnce(&HeaderMap, &[u8]) -> Result<T, Misread>,
+    read: impl FnOnce(&HeaderMap, &str) -> Result<T, Misread>,
 ) -> Answer<T> {
     let status = notice.status.unwrap_or_default(); // an answer always has one
+    notice.is_foreign = is_foreign(status, body);
     let success = (200..300).contains(&status);
-    let found = match success && body.end == BodyEnd::Whole {
-        true => read(headers, &body.bytes),
-        false => Err(Misread::NotThere),
+    let found = match body.text() {
+        Some(text) if success && body.end == BodyEnd::Whole => read(headers, text),
+        _ => Err(Misread::NotThere),
     };
-    let found = match found {
-        Ok(found) => Some(found),
-        Err(Misread::NotThere) => None,
-        // Understood, but there is no way on: asking again would give the same link.
-        Err(Misread::Link(error)) => {
-            let text = foreign(&error.to_string());
-            let cause = cause::bad_response(status, &notice, text);
+    let contents = match found {
+        Ok(found) => Contents::Wanted(found),
+        Err(Misread::NotThere) if body.is_page() => Contents::Page,
+        Err(Misread::NotThere) => Contents::Unreadable,
+        Err(Misread::Unusable(why)) => {
+            let cause = cause::bad_response(status, &notice, foreign(&why));
+            let outcome = Outcome::Refused(Refusal::Final, cause);
+            return Answer { outcome, notice };
+        }
+        Err(Misread::Refused) => {
+            let cause = cause::of_error(status, &notice, body);
             let outcome = Outcome::Refused(Refusal::Final, cause);
             return Answer { outcome, notice };
         }
     };
     let cause = || match success {
-        true => cause::of_unreadable(status, &notice, body.end, what),
+        true => cause::of_unreadable(&notice, body, what),
         false => cause::of_error(status, &notice, body),
     };
-    let outcome = match verdict(status, found, notice.retry_after.is_some()) {
+    let outcome = match verdict(status, contents, notice.retry_after.is_some()) {
         Verdict::Done(found) => Outcome::Done(found),
         Verdict::Refused(refusal) => Outcome::Refused(refusal, cause()),
         Verdict::InDoubt(doubt) => Outcome::InDoubt(doubt, cause()),
@@ -65,8 +72,19 @@ pub(super) fn judge<T>(
     Answer { outcome, notice }
 }
 
+/// See [`Notice::is_foreign`].
+fn is_foreign(status: u16, body: &Body) -> bool {
+    match status {
+        204 | 205 => false, // they have no body
+        200..=299 => body.is_page() || body.is_empty(),
+        300..=399 => true,
+        400..=499 => body.is_markup(),
+        _ => false,
+    }
+}
+
 /// The id of the report that `request` asked for.
-pub(super) fn created(body: &[u8], request: &Request) -> Result<ReportId, Misread> {
+pub(super) fn created(body: &str, request: &Request) -> Result<ReportId, Misread> {
     let report: wire::Report = wire::read(body).ok_or(Misread::NotThere)?;
     let report = Listed::from(report);
     // A proxy that repeats an earlier answer: another request's report is not this one's.
@@ -76,8 +94,24 @@ pub(super) fn created(body: &[u8], request: &Request) -> Result<ReportId, Misrea
     }
 }
 
-/// A redirect leaves no doubt about a request that changes nothing, and asking again would lead to the same redirect.
+/// What a read has is answered with 200 (API reference): 206 brings a part of it, and what something in between made of
+/// it comes with 203.
 pub(super) fn of_read<T>(answer: Answer<T>) -> Answer<T> {
+    match (&answer.outcome, answer.notice.status) {
+        (Outcome::Done(_), Some(status)) if status != 200 => {
+            let text = format!("the server answered {status}, which is no whole answer to a read");
+            let cause = cause::bad_response(status, &answer.notice, text);
+            Answer {
+                outcome: Outcome::InDoubt(Doubt::SaidYes, cause),
+                ..answer
+            }
+        }
+        _ => without_redirects(answer),
+    }
+}
+
+/// A redirect leaves no doubt about a request that changes nothing, and asking again would lead to the same redirect.
+pub(super) fn without_redirects<T>(answer: Answer<T>) -> Answer<T> {
     match answer.outcome {
         Outcome::InDoubt(Doubt::Open, cause) if matches!(answer.notice.status, Some(300..=399)) => {
             Answer {
@@ -90,7 +124,7 @@ pub(super) fn of_read<T>(answer: Answer<T>) -> Answer<T> {
 }
 
 /// A single report.
-pub(super) fn report(_: &HeaderMap, body: &[u8]) -> Result<Option<Listed>, Misread> {
+pub(super) fn report(_: &HeaderMap, body: &str) -> Result<Option<Listed>, Misread> {
     let report: wire::Report = wire::read(body).ok_or(Misread::NotThere)?;
     Ok(Some(report.into()))
 }
@@ -108,13 +142,14 @@ pub(super) fn none_where_gone(mut answer: Answer<Option<Listed>>) -> Answer<Opti
 /// The page at `url`; `read` makes items and, where no `Link` says otherwise, the next page of a body.
 pub(super) fn page<B: DeserializeOwned, T>(
     headers: &HeaderMap,
-    body: &[u8],
+    body: &str,
     url: &Url,
     base: &BaseUrl,
-    read: impl FnOnce(B, &Url) -> Page<T>,
+    read: impl FnOnce(B, &Url) -> Result<Page<T>, Misread>,
 ) -> Result<Page<T>, Misread> {
-    let page = read(wire::read(body).ok_or(Misread::NotThere)?, url);
-    let linked = next_page(headers, url, base).map_err(Misread::Link)?;
+    let page = read(wire::read(body).ok_or(Misread::NotThere)?, url)?;
+    let linked = next_page(headers, url, base);
+    let linked = linked.map_err(|error| Misread::Unusable(error.to_string()))?;
     Ok(Page {
         next: linked.or(page.next),
         ..page
@@ -122,17 +157,26 @@ pub(super) fn page<B: DeserializeOwned, T>(
 }
 
 /// The items of a page of reports.
-pub(super) fn reports(reports: wire::Reports, _: &Url) -> Page<Listed> {
-    Page {
+pub(super) fn reports(reports: wire::Reports, _: &Url) -> Result<Page<Listed>, Misread> {
+    Ok(Page {
         items: reports.items.into_iter().map(Listed::from).collect(),
         next: None,
-    }
+    })
 }
 
 /// The sub-partners of a page that are of the kind asked for.
-pub(super) fn sub_partners(which: Discover) -> impl FnOnce(wire::SubPartners, &Url) -> Page<OrgId> {
-    move |entries, url| Page {
-        next: entries.is_full().then(|| wire::next_offset(url)).flatten(),
-        items: entries.only(which),
+pub(super) fn sub_partners(
+    which: Discover,
+) -> impl FnOnce(wire::SubPartners, &Url) -> Result<Page<OrgId>, Misread> {
+    move |entries, url| {
+        let next = entries.is_full().then(|| wire::next_offset(url)).flatten();
+        let unusable = |(id, why)| {
+            Misread::Unusable(format!(
+                "the server lists a sub-partner with the id {id:?}, which cannot be used: {why}; \
+                 name the other sub-partners in the manifest instead of `discover`"
+            ))
+        };
+        let items = entries.only(which).map_err(unusable)?;
+        Ok(Page { items, next })
     }
 }

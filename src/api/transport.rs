@@ -54,7 +54,7 @@ impl Transport {
         request: RequestBuilder,
         wanted: Wanted,
         on_head: &OnHead<'_>,
-        read: impl FnOnce(&HeaderMap, &[u8]) -> Result<T, Misread>,
+        read: impl FnOnce(&HeaderMap, &str) -> Result<T, Misread>,
     ) -> Answer<T> {
         let mut response = match request.send().await {
             Ok(response) => response,

@@ -86,6 +86,21 @@ fn server(error: &reqwest::Error) -> String {
 
 /// Why there is no connection, in plain words where they are known; systems say it in words of their own.
 fn why_unreachable(error: &reqwest::Error) -> Option<&'static str> {
+    // The connector's own words, as below.
+    for error in chain(error) {
+        match error.to_string().strip_prefix("tunnel error: ") {
+            Some("proxy authorization required") => {
+                return Some(
+                    "407: the proxy wants a user name and a password; write them into HTTPS_PROXY as \
+                     http://USER:PASSWORD@HOST:PORT",
+                );
+            }
+            Some("unsuccessful") => {
+                return Some("the proxy refuses the connection; check HTTPS_PROXY and NO_PROXY");
+            }
+            _ => {}
+        }
+    }
     // The connector's own word: the type of its error is private.
     if chain(error).any(|error| error.to_string() == "dns error") {
         return Some("its name is not known; check api.base_url and the network");

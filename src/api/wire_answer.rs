@@ -22,7 +22,7 @@ pub struct WireAnswer {
     /// The HTTP status.
     pub status: u16,
     /// Names and values; what cannot be a header is left out.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'static str, Vec<u8>)>,
     /// The body, as far as it came.
     pub body: Vec<u8>,
     /// Whether the body came to its end.
@@ -74,7 +74,7 @@ impl WireAnswer {
         headers
             .filter_map(|(name, value)| {
                 let name = HeaderName::from_static(name);
-                Some((name, HeaderValue::from_str(value).ok()?))
+                Some((name, HeaderValue::from_bytes(value).ok()?))
             })
             .collect()
     }
@@ -82,17 +82,14 @@ impl WireAnswer {
     fn read<T>(
         self,
         what: &str,
-        read: impl FnOnce(&HeaderMap, &[u8]) -> Result<T, reading::Misread>,
+        read: impl FnOnce(&HeaderMap, &str) -> Result<T, reading::Misread>,
     ) -> Answer<T> {
         let (headers, notice) = (self.header_map(), self.notice());
-        let body = Body {
-            bytes: self.body,
-            end: if self.whole {
-                BodyEnd::Whole
-            } else {
-                BodyEnd::Broken
-            },
+        let end = match self.whole {
+            true => BodyEnd::Whole,
+            false => BodyEnd::Broken,
         };
+        let body = Body::new(&self.body, end, &headers);
         reading::judge(notice, &headers, &body, what, read)
     }
 }

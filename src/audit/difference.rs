@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::remedy::Remedy;
 use crate::request::{ReportId, RequestId};
 
 /// What kind of difference it is (docs/audit.md).
@@ -22,11 +23,11 @@ pub enum Kind {
     ServerFailed,
     /// The row has a report, and the server lists another one for its request.
     Duplicate,
-    /// Created and complete, and there is no file.
+    /// Created, and there is no file.
     NotCollected,
     /// The ledger names a file that is not there.
     FileMissing,
-    /// A file has other bytes than were collected.
+    /// A file has other bytes than were collected, or ledger and history name different hashes.
     FileChanged,
     /// The sums of the reports of one sub-partner and period do not agree.
     TotalsDiffer,
@@ -69,6 +70,23 @@ pub struct Difference {
     pub report_id: Option<ReportId>,
     /// The row's file as the ledger names it, where the difference is about a file.
     pub file: Option<String>,
-    /// What differs, one line that begins with whom it is about.
-    pub message: String,
+    /// Whom it is about: `Acme USER 2026-10`.
+    pub subject: String,
+    /// What differs.
+    pub what: String,
+    /// What to do about it.
+    pub remedy: Remedy,
+}
+
+impl Difference {
+    /// All of it on one line.
+    pub fn message(&self) -> String {
+        format!("{}: {}", self.subject, self.advice())
+    }
+
+    /// What differs and what to do, without whom it is about.
+    pub fn advice(&self) -> String {
+        let mark = if self.what.ends_with('?') { "" } else { ";" };
+        format!("{}{mark} {}", self.what, self.remedy.advice())
+    }
 }

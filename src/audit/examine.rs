@@ -1,15 +1,13 @@
 //! What the disk says of requests and their rows, and of an earlier ledger: what `audit` and the page of
 //! `monthend report` have in common.
 
-use std::path::Path;
-
 use bigdecimal::BigDecimal;
 
 use super::{
     comparison::Beside,
     difference::{Difference, Kind},
     figure::{NoFigure, figure},
-    files::{self, FileState},
+    files::{FileState, Files},
     outcome::Checked,
     previous::{Previous, dropped, vanished},
     subject::Subject,
@@ -21,8 +19,8 @@ use crate::{ledger::Row, request::Request, settings::Totals};
 pub(super) struct Examination<'a, 's> {
     /// In plan order.
     pub(super) subjects: &'s [Subject<'a>],
-    /// The ledger's folder; without one, files are left out.
-    pub(super) folder: Option<&'s Path>,
+    /// Where files lie; `None` where they are left out.
+    pub(super) files: Option<Files<'s>>,
     /// What is summed up.
     pub(super) totals: Option<&'s Totals>,
     /// What is compared with.
@@ -37,7 +35,7 @@ pub(super) struct Examined<'a> {
     /// The figure of each subject.
     pub(super) figures: Vec<Result<BigDecimal, NoFigure>>,
     /// What stands beside subjects in the earlier ledger.
-    pub(super) pairs: Vec<Pair<'a>>,
+    pub(super) pairs: Vec<Pair>,
     /// Places of subjects that have nothing there.
     pub(super) new: Vec<usize>,
     /// Whom the plan does not have any more.
@@ -48,11 +46,10 @@ pub(super) struct Examined<'a> {
     pub(super) checked: Checked,
 }
 
-/// A subject and the earlier row that it is compared with.
+/// A subject and the figure of the earlier row that it is compared with.
 #[derive(Debug)]
-pub(super) struct Pair<'a> {
+pub(super) struct Pair {
     pub(super) place: usize,
-    pub(super) row: &'a Row,
     pub(super) then: Result<BigDecimal, NoFigure>,
 }
 
@@ -66,25 +63,31 @@ impl<'a> Examination<'a, '_> {
         let mut summed = Vec::new();
         for (place, subject) in self.subjects.iter().enumerate() {
             let row = subject.row.filter(|_| subject.report().is_some());
-            let file = row.zip(self.folder);
-            let file = file.map(|(row, folder)| files::look(row, folder, self.totals));
+            let file = row.zip(self.files);
+            let file = file.map(|(row, files)| files.look(row, self.totals));
             let figure = row
                 .ok_or(NoFigure::NotCreated)
                 .and_then(|row| figure(row, file.as_ref(), self.totals.into()));
             examined.figures.push(figure);
+            let checked = &mut examined.checked;
             let (difference, sums) = match file {
                 None | Some(FileState::None) => (None, None),
-                Some(FileState::Missing(why)) => (Some((Kind::FileMissing, why)), None),
-                Some(FileState::Changed(why)) => (Some((Kind::FileChanged, why)), None),
+                Some(FileState::Missing(what, remedy)) => {
+                    let missing = subject.file_differs(Kind::FileMissing, what, remedy);
+                    (Some(missing), None)
+                }
+                Some(FileState::Changed(what, remedy)) => {
+                    checked.files += 1;
+                    let changed = subject.file_differs(Kind::FileChanged, what, remedy);
+                    (Some(changed), None)
+                }
                 Some(FileState::Unchanged(sums)) => {
                     let is_empty = row.is_some_and(|row| row.collected.rows == Some(0));
-                    examined.checked.empty += usize::from(is_empty);
-                    examined.checked.files += 1;
+                    checked.empty += usize::from(is_empty);
+                    checked.files += 1;
                     (None, sums)
                 }
             };
-            examined.checked.files += usize::from(difference.is_some());
-            let difference = difference.map(|(kind, why)| subject.file_differs(kind, &why));
             examined.found.push(difference.into_iter().collect());
             let subject = *subject;
             summed.extend(sums.map(|sums| Summed {
@@ -129,7 +132,7 @@ impl<'a> Examination<'a, '_> {
                 }
                 _ => examined.checked.incomparable += 1,
             }
-            examined.pairs.push(Pair { place, row, then });
+            examined.pairs.push(Pair { place, then });
         }
         let vanished_rows = beside.vanished.into_iter();
         let selected = vanished_rows.filter(|row| previous.selected.contains(&row.key()));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bigdecimal::BigDecimal;
+use bigdecimal::{BigDecimal, RoundingMode};
 
 use super::{
     files::FileState,
@@ -77,6 +77,31 @@ impl fmt::Display for Told<'_> {
     }
 }
 
+/// What became of a figure, with the difference: `594.22, was 619.12 (-24.9, -4 %)`. Of nothing there is no percentage.
+pub(super) fn change(then: &BigDecimal, now: Option<&BigDecimal>) -> String {
+    let was = written(then);
+    let Some(now) = now else {
+        return format!("was {was}");
+    };
+    let difference = now - then;
+    let signed = |n: &BigDecimal| {
+        let sign = if *n > BigDecimal::default() { "+" } else { "" };
+        sign.to_owned() + &written(n)
+    };
+    let percent = if *then > BigDecimal::default() {
+        let percent = &difference * BigDecimal::from(100) / then;
+        let percent = percent.with_scale_round(1, RoundingMode::Down);
+        format!(", {} %", signed(&percent))
+    } else {
+        String::new()
+    };
+    format!(
+        "{}, was {was} ({}{percent})",
+        written(now),
+        signed(&difference)
+    )
+}
+
 /// The figure of a row: the sum of `audit.totals` in its file, or without totals its number of rows. A report that is
 /// there and empty counts as 0, whatever columns it has. `file` is what the disk has of it; `None` where files are left
 /// out.
@@ -97,8 +122,8 @@ pub(super) fn figure(
     let sums = match file {
         None => None,
         Some(FileState::None) => return Err(NoFigure::NotCollected),
-        Some(FileState::Missing(_)) => return Err(NoFigure::FileMissing),
-        Some(FileState::Changed(_)) => return Err(NoFigure::FileChanged),
+        Some(FileState::Missing(..)) => return Err(NoFigure::FileMissing),
+        Some(FileState::Changed(..)) => return Err(NoFigure::FileChanged),
         Some(FileState::Unchanged(sums)) => sums.as_ref(),
     };
     match (row.collected.rows, measure, sums) {

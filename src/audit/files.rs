@@ -1,6 +1,7 @@
 //! What the disk means for a row's file.
 
 use std::{
+    collections::HashMap,
     io::{self, Read},
     path::Path,
 };
@@ -8,83 +9,107 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    difference::{Difference, Kind},
-    reports::is_complete,
-    subject::Subject,
+    remedy::Remedy,
     sums::{Sums, sum_up},
 };
 use crate::{
-    inventory::Held, ledger::Row, settings::Totals, text::hexadecimal, whole_file::open_regular,
+    ledger::Row,
+    settings::Totals,
+    text::{hexadecimal, one_line},
+    whole_file::open_regular,
 };
+
+/// The hash of each request's file as the history has it last, by the request's id.
+pub type RecordedHashes = HashMap<String, String>;
 
 /// What became of the file that a row names.
 #[derive(Debug)]
 pub(super) enum FileState {
     /// The row names none.
     None,
-    /// It is not there, and what is instead.
-    Missing(String),
-    /// It is not what was collected, and why.
-    Changed(String),
+    /// It is not there: how that is seen, and what to do.
+    Missing(String, Remedy),
+    /// It is not what was collected: how that is seen, and what to do.
+    Changed(String, Remedy),
     /// It has the bytes that were collected; with its sums, or why it has none, where they are asked for.
     Unchanged(Option<Result<Sums, String>>),
 }
 
-/// Looks for the row's file in the ledger's `folder`, and reads it once to its end: for its hash, and for its sums.
-pub(super) fn look(row: &Row, folder: &Path, totals: Option<&Totals>) -> FileState {
-    let collected = &row.collected;
-    if collected.file.is_empty() {
-        return FileState::None;
-    }
-    let file = &collected.file;
-    let cannot = |e: io::Error| FileState::Changed(format!("{file} cannot be read: {e}"));
-    let input = match open_regular(&folder.join(file)) {
-        Ok(input) => input,
-        Err(e) => match e.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                return FileState::Missing(format!("{file} is not there"));
-            }
-            _ => return cannot(e),
-        },
-    };
-    if input.metadata().is_ok_and(|found| found.is_dir()) {
-        return FileState::Missing(format!("{file} is a folder"));
-    }
-    let mut input = Hashed {
-        input,
-        hash: Sha256::new(),
-    };
-    let sums = match totals.map(|totals| sum_up(&mut input, totals)).transpose() {
-        Ok(sums) => sums,
-        // Too wide or too long for a table, which says nothing of its bytes.
-        Err(e) if e.kind() == io::ErrorKind::InvalidData => Some(Err(e.to_string())),
-        Err(e) => return cannot(e),
-    };
-    if let Err(e) = io::copy(&mut input, &mut io::sink()) {
-        return cannot(e);
-    }
-    let found = hexadecimal(&input.hash.finalize());
-    if collected.sha256.is_empty() {
-        return FileState::Changed(format!("the ledger has no hash of {file}"));
-    }
-    match found.eq_ignore_ascii_case(&collected.sha256) {
-        true => FileState::Unchanged(sums),
-        false => FileState::Changed(format!(
-            "{file} was changed: its SHA-256 is {found}, collected was {}",
-            collected.sha256
-        )),
-    }
+/// Where collected files lie, and what is known of them besides the ledger's cells.
+#[derive(Debug, Clone, Copy)]
+pub struct Files<'a> {
+    /// The ledger's folder.
+    pub folder: &'a Path,
+    /// What the ledger's history says of them.
+    pub recorded: &'a RecordedHashes,
 }
 
-/// The difference of a row without a file, where there is a report to be had.
-pub(super) fn not_collected(subject: &Subject<'_>, held: &Held) -> Option<Difference> {
-    let why = subject.row.map_or("", |row| row.collected.error.as_str());
-    let why = match why.is_empty() {
-        true => String::new(),
-        false => format!(" ({why})"),
-    };
-    let what = format!("its report is complete, and there is no file{why}");
-    is_complete(held).then(|| subject.differs(Kind::NotCollected, &what))
+impl Files<'_> {
+    /// Looks for the row's file, and reads it once to its end: for its hash, and for its sums.
+    pub(super) fn look(&self, row: &Row, totals: Option<&Totals>) -> FileState {
+        let collected = &row.collected;
+        if collected.file.is_empty() {
+            return FileState::None;
+        }
+        let file = one_line(&collected.file);
+        let unreadable = |e: io::Error| {
+            let advice = "let it be read, or move it away and collect it again";
+            FileState::Changed(format!("{file} cannot be read ({e})"), Remedy::Look(advice))
+        };
+        let path = self.folder.join(&collected.file);
+        if path.is_dir() {
+            let what = format!("a folder is in the place of {file}");
+            return FileState::Missing(what, Remedy::MoveAndCollect);
+        }
+        let input = open_regular(&path);
+        let input = match input {
+            Ok(input) => input,
+            Err(e) => match e.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                    return FileState::Missing(format!("{file} is not there"), Remedy::Collect);
+                }
+                io::ErrorKind::InvalidInput => {
+                    let what = format!("what is no file is in the place of {file}");
+                    return FileState::Missing(what, Remedy::MoveAndCollect);
+                }
+                _ => return unreadable(e),
+            },
+        };
+        let mut input = Hashed {
+            input,
+            hash: Sha256::new(),
+        };
+        let sums = match totals.map(|totals| sum_up(&mut input, totals)).transpose() {
+            Ok(sums) => sums,
+            // Too wide or too long for a table, which says nothing of its bytes.
+            Err(e) if e.kind() == io::ErrorKind::InvalidData => Some(Err(e.to_string())),
+            Err(e) => return unreadable(e),
+        };
+        if let Err(e) = io::copy(&mut input, &mut io::sink()) {
+            return unreadable(e);
+        }
+        let found = hexadecimal(&input.hash.finalize());
+        let known = &collected.sha256;
+        if known.is_empty() {
+            let what = format!("the ledger has no hash of {file}");
+            return FileState::Changed(what, Remedy::Overwrite);
+        }
+        if !found.eq_ignore_ascii_case(known) {
+            let what = format!(
+                "{file} was changed: its SHA-256 is {found}, that of the ledger is {known}"
+            );
+            return FileState::Changed(what, Remedy::Overwrite);
+        }
+        match self.recorded.get(&row.id().to_string()) {
+            Some(recorded) if !recorded.eq_ignore_ascii_case(known) => {
+                let what = format!(
+                    "{file} was collected with the SHA-256 {recorded}, as the history says, and the ledger has {known}"
+                );
+                FileState::Changed(what, Remedy::MoveAndCollect)
+            }
+            _ => FileState::Unchanged(sums),
+        }
+    }
 }
 
 /// Hashes what is read by the way.

@@ -7,6 +7,7 @@
 //! - `examine` goes through the files, for an audit and for the page of `monthend report` ([`Review`]);
 //! - `comparison` pairs requests with the rows of an earlier ledger, `figure` says what each is compared by, `previous` names
 //!   what vanished and what fell;
+//! - [`Remedy`] says what to do about a difference;
 //! - [`Audit`] is the result: differences of the kinds of [`Kind`], what was checked, and all sums.
 
 mod comparison;
@@ -16,6 +17,7 @@ mod figure;
 mod files;
 mod outcome;
 mod previous;
+mod remedy;
 mod reports;
 mod review;
 mod scope;
@@ -29,8 +31,10 @@ mod tests;
 pub use comparison::{Beside, MaxDrop, MaxDropError};
 pub use difference::{Difference, Kind};
 pub use figure::{Measure, NoFigure};
+pub use files::{Files, RecordedHashes};
 pub use outcome::{Audit, Checked};
 pub use previous::Previous;
+pub use remedy::Remedy;
 pub use review::{Before, Review, Reviewed};
 pub use scope::Scope;
 pub use totals::{Agreement, Total};

@@ -12,7 +12,7 @@ pub struct Checked {
     pub requests: usize,
     /// Reports of theirs that the ledger has, each sought at the server.
     pub reports: usize,
-    /// Files that the ledger names, each read to its end.
+    /// Files that the ledger names and that are there, each read to its end.
     pub files: usize,
     /// Those of them that are unchanged and have no row below their header.
     pub empty: usize,

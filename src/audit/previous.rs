@@ -1,14 +1,13 @@
 //! `vanished` and `dropped`: what an earlier ledger had, and today's plan and files do not have any more.
 
-use std::path::Path;
-
 use bigdecimal::{BigDecimal, RoundingMode};
 
 use super::{
     comparison::MaxDrop,
     difference::{Difference, Kind},
     figure::{Measure, NoFigure, Told, figure},
-    files,
+    files::Files,
+    remedy::Remedy,
     subject::Subject,
     sums::written,
 };
@@ -27,7 +26,7 @@ pub struct Previous<'a> {
     /// Those of its rows that may be named as vanished.
     pub selected: RequestIds,
     /// Where its files lie; `None` where files are left out.
-    pub folder: Option<&'a Path>,
+    pub files: Option<Files<'a>>,
     /// By how much a figure may fall.
     pub max_drop: &'a MaxDrop,
     /// What is summed up; without it, rows are counted.
@@ -37,9 +36,7 @@ pub struct Previous<'a> {
 impl Previous<'_> {
     /// The figure of one of its rows. Reads the file to its end.
     pub(super) fn figure(&self, row: &Row) -> Result<BigDecimal, NoFigure> {
-        let file = self
-            .folder
-            .map(|folder| files::look(row, folder, self.totals));
+        let file = self.files.map(|files| files.look(row, self.totals));
         figure(row, file.as_ref(), self.totals.into())
     }
 }
@@ -62,7 +59,8 @@ pub(super) fn dropped(
         earlier.request().period,
         Told(measure, then),
     );
-    Some(subject.file_differs(Kind::Dropped, &what))
+    let look = "ask why: a report that was requested too early may be incomplete";
+    Some(subject.file_differs(Kind::Dropped, what, Remedy::Look(look)))
 }
 
 /// The difference of a row of the earlier ledger whose sub-partner is not in the plan with its type any more.
@@ -78,5 +76,6 @@ pub(super) fn vanished(row: &Row, previous: &Previous<'_>) -> Difference {
         planned: &planned,
         row: Some(row),
     };
-    subject.differs(Kind::Vanished, &what)
+    let look = "if it is still billed, add it to the manifest";
+    subject.differs(Kind::Vanished, what, Remedy::Look(look))
 }

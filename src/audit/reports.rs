@@ -2,11 +2,13 @@
 
 use super::{
     difference::{Difference, Kind},
+    remedy::Remedy,
     subject::Subject,
 };
 use crate::{
     inventory::{Held, Maker, Other},
-    ledger::{Row, State},
+    ledger::{Collected, Row, State},
+    request::ReportId,
     text::one_line,
 };
 
@@ -22,60 +24,125 @@ use crate::{
 /// | has a report | lists another one, that has not failed and is no sub-partner's | `duplicate` |
 pub(super) fn judge(subject: &Subject<'_>, held: &Held, twins: usize) -> Option<Difference> {
     let Some(id) = subject.report() else {
-        let why = why_not_created(subject.row);
         let Some(newest) = held.others.first() else {
-            return Some(subject.differs(Kind::NotCreated, &why));
+            return Some(not_created(subject));
         };
+        let missing = not_created(subject);
         let ids = list(subject, held.others.iter());
-        let what = format!("{why}, and the server lists {ids}");
         return Some(Difference {
+            kind: Kind::Unknown,
             report_id: Some(newest.report.id.clone()),
-            ..subject.differs(Kind::Unknown, &what)
+            what: format!("{}, and the server lists {ids}", missing.what),
+            remedy: match missing.remedy {
+                Remedy::Run | Remedy::Retry => Remedy::Adopt,
+                remedy => remedy,
+            },
+            ..missing
         });
     };
     let Some(own) = &held.own else {
         let what = format!("the server neither lists nor finds its report {id}");
-        return Some(subject.differs(Kind::Gone, &what));
+        return Some(subject.differs(Kind::Gone, what, Remedy::Replace));
     };
-    if own.status.as_deref() == Some(FAILED) {
-        let known = subject.row.map(|row| row.collected.error.as_str());
+    if is(own.status.as_deref(), FAILED) {
+        let collected = subject.row.map(|row| &row.collected);
+        let known = collected.map(|it| it.error.as_str());
         let known = known.filter(|error| !error.is_empty());
         let why = own.errors.as_deref().or(known);
         let why = why.map_or(String::new(), |why| format!(" ({why})"));
         let what = format!("the server could not generate its report {id}{why}");
-        return Some(subject.differs(Kind::ServerFailed, &what));
+        let remedy = if is(collected.map(|it| it.status.as_str()), FAILED) {
+            Remedy::Recreate
+        } else {
+            Remedy::CollectThenRecreate
+        };
+        return Some(subject.differs(Kind::ServerFailed, what, remedy));
     }
     let others = held.others.iter();
     let others: Vec<&Other> = others
-        .filter(|other| other.report.status.as_deref() != Some(FAILED) && !other.may_be_theirs)
+        .filter(|other| !is(other.report.status.as_deref(), FAILED) && !other.may_be_theirs)
         .collect();
     (others.len() > twins).then(|| {
         let ids = list(subject, others.into_iter());
         let what = format!("its report is {id}, and the server also lists {ids}");
-        subject.differs(Kind::Duplicate, &what)
+        let look = "look at both: nothing is deleted for you";
+        subject.differs(Kind::Duplicate, what, Remedy::Look(look))
     })
 }
 
-/// Whether the server says that the row's report is there to be downloaded.
-pub(super) fn is_complete(held: &Held) -> bool {
-    let status = held.own.as_ref().and_then(|own| own.status.as_deref());
-    status == Some(COMPLETED)
+/// The difference of a request without a report.
+pub(super) fn not_created(subject: &Subject<'_>) -> Difference {
+    let remedy = Remedy::of_missing(subject.row);
+    subject.differs(Kind::NotCreated, why_not_created(subject.row), remedy)
 }
 
 const FAILED: &str = "FAILED";
 const COMPLETED: &str = "COMPLETED";
 
+fn is(status: Option<&str>, word: &str) -> bool {
+    status.is_some_and(|status| status.eq_ignore_ascii_case(word))
+}
+
+/// The difference of a report without a file; `held` is what the server says of it, where it was asked.
+pub(super) fn not_collected(subject: &Subject<'_>, held: Option<&Held>) -> Difference {
+    let known = subject.row.map(|row| &*row.collected);
+    let own = held.and_then(|held| held.own.as_ref());
+    let status = match held {
+        Some(_) => own.and_then(|own| own.status.as_deref()),
+        None => known.map(|known| known.status.as_str()),
+    };
+    let status = status.unwrap_or_default();
+    let report = match held {
+        Some(_) => "its report is",
+        None => "its report was, when the server was last asked,",
+    };
+    let why = known.map_or("", Collected::why_not);
+    let why = if why.is_empty() {
+        String::new()
+    } else {
+        format!(" ({why})")
+    };
+    let (what, remedy) = if status.is_empty() {
+        let what = "it is not known whether its report is complete, and it is not collected";
+        (what.to_owned(), Remedy::Collect)
+    } else if is(Some(status), COMPLETED) {
+        let what = format!("{report} complete, and it is not collected{why}");
+        (what, Remedy::Collect)
+    } else if is(Some(status), FAILED) {
+        // Only where no server was asked: else it is another kind.
+        let what =
+            format!("the server could not generate its report, and so it is not collected{why}");
+        (what, Remedy::Recreate)
+    } else {
+        let status = one_line(status);
+        let what = format!("{report} not complete ({status}), and so it is not collected");
+        (what, Remedy::Collect)
+    };
+    subject.differs(Kind::NotCollected, what, remedy)
+}
+
 fn why_not_created(row: Option<&Row>) -> String {
     let Some(row) = row else {
         return "it has no row in the ledger".to_owned();
     };
-    let word = match &row.state {
-        State::InDoubt { .. } => "in doubt",
-        state => state.word(),
+    let (word, text) = match &row.state {
+        State::InDoubt {
+            text, candidates, ..
+        } => {
+            let ids: Vec<&str> = candidates.iter().map(ReportId::as_str).collect();
+            let ids = if ids.is_empty() {
+                String::new()
+            } else {
+                format!("; candidates: {}", ids.join(", "))
+            };
+            ("in doubt", format!("{}{ids}", **text))
+        }
+        state => (state.word(), state.text()),
     };
-    match row.state.text().as_str() {
-        "" => format!("its row is {word}"),
-        text => format!("its row is {word} ({text})"),
+    if text.is_empty() {
+        format!("its row is {word}")
+    } else {
+        format!("its row is {word} ({text})")
     }
 }
 
@@ -88,7 +155,7 @@ fn list<'a>(subject: &Subject<'_>, others: impl Iterator<Item = &'a Other>) -> S
     };
     let others = others.map(|other| {
         let status = other.report.status.as_deref();
-        let failed = (status == Some(FAILED)).then_some("FAILED");
+        let failed = is(status, FAILED).then_some("FAILED");
         let foreign = (other.maker == Maker::Other).then_some("made by someone else");
         let twin = other.report.internal.is_none().then_some(twin);
         let theirs = other.may_be_theirs.then_some("may be a sub-partner's");

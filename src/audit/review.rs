@@ -1,15 +1,17 @@
 //! An audit without a server: what the rows of a ledger come to, with their files and an earlier ledger.
 
-use std::path::Path;
-
 use super::{
-    difference::Difference, examine::Examination, figure::NoFigure, previous::Previous,
-    subject::Subject, sums::written, totals::Total,
+    difference::Difference,
+    examine::Examination,
+    figure::{NoFigure, change},
+    files::Files,
+    previous::Previous,
+    subject::Subject,
+    totals::Total,
 };
 use crate::{
     ledger::{Ledger, Row},
     plan::Planned,
-    request::Period,
     settings::Totals,
 };
 
@@ -18,8 +20,8 @@ use crate::{
 pub struct Review<'a> {
     /// The ledger, which is taken for the plan too.
     pub ledger: &'a Ledger,
-    /// Where its files lie; `None` where files are left out.
-    pub folder: Option<&'a Path>,
+    /// Where its files lie.
+    pub files: Files<'a>,
     /// What is summed up.
     pub totals: Option<&'a Totals>,
     /// What is compared with.
@@ -44,8 +46,10 @@ pub struct Reviewed {
 pub enum Before {
     /// Nothing: it is new.
     Nothing,
-    /// A row of this period, with its figure in plain decimals, or why it has none.
-    Row(Period, Result<String, NoFigure>),
+    /// A row with a figure: `594.22, was 619.12 (-24.9, -4 %)`, or only what it was.
+    Figure(String),
+    /// A row that has no figure, and why.
+    NoFigure(NoFigure),
 }
 
 impl Review<'_> {
@@ -61,7 +65,7 @@ impl Review<'_> {
             .collect();
         let examination = Examination {
             subjects: &subjects,
-            folder: self.folder,
+            files: Some(self.files),
             totals: self.totals,
             previous: self.previous,
         };
@@ -70,9 +74,13 @@ impl Review<'_> {
             .new
             .into_iter()
             .map(|place| (place, Before::Nothing));
+        let figures = &examined.figures;
         let pairs = examined.pairs.into_iter().map(|pair| {
-            let then = pair.then.map(|figure| written(&figure));
-            (pair.place, Before::Row(pair.row.request().period, then))
+            let before = match pair.then {
+                Ok(then) => Before::Figure(change(&then, figures[pair.place].as_ref().ok())),
+                Err(why) => Before::NoFigure(why),
+            };
+            (pair.place, before)
         });
         let differences = examined.found.into_iter().enumerate();
         Reviewed {

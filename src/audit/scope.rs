@@ -1,13 +1,11 @@
 //! What is compared, and the comparison from one end to the other.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    path::Path,
-};
+use std::collections::{BTreeSet, HashSet};
 
 use super::{
+    difference::Kind,
     examine::Examination,
-    files::not_collected,
+    files::Files,
     outcome::{Audit, Checked},
     previous::Previous,
     reports,
@@ -81,18 +79,19 @@ impl<'a> Scope<'a> {
         .await
     }
 
-    /// Names every difference; `held` is what [`Scope::ask`] gave. Files are looked for in `folder`, the ledger's; they
-    /// are left out without one. Reads each file once, with one row of it in memory. `previous` is an earlier ledger.
+    /// Names every difference. `held` is what [`Scope::ask`] gave; `None` where no server was asked, and then nothing that
+    /// only a server knows is looked for. Without `files`, no file is looked at, and none is missing. Reads each file
+    /// once, with one row of it in memory. `previous` is an earlier ledger.
     pub fn compare(
         &self,
-        held: &[Held],
-        folder: Option<&Path>,
+        held: Option<&[Held]>,
+        files: Option<Files<'_>>,
         totals: Option<&Totals>,
         previous: Option<&Previous<'_>>,
     ) -> Audit {
         let examination = Examination {
             subjects: &self.subjects,
-            folder,
+            files,
             totals,
             previous,
         };
@@ -106,14 +105,23 @@ impl<'a> Scope<'a> {
             totals: examined.totals,
             ..Audit::default()
         };
-        for ((subject, held), found) in self.subjects.iter().zip(held).zip(examined.found) {
+        for (place, (subject, found)) in self.subjects.iter().zip(examined.found).enumerate() {
             audit.checked.reports += usize::from(subject.report().is_some());
-            let twins = self.may_be_a_twins(subject, held);
-            audit
-                .differences
-                .extend(reports::judge(subject, held, twins));
-            if folder.is_some() && subject.has_report_without_file() {
-                audit.differences.extend(not_collected(subject, held));
+            let held = held.and_then(|held| held.get(place));
+            let report = match held {
+                Some(held) => reports::judge(subject, held, self.may_be_a_twins(subject, held)),
+                None => subject
+                    .report()
+                    .is_none()
+                    .then(|| reports::not_created(subject)),
+            };
+            let kind = report.as_ref().map(|difference| difference.kind);
+            let is_lost = matches!(kind, Some(Kind::Gone | Kind::ServerFailed));
+            audit.differences.extend(report);
+            if files.is_some() && subject.has_report_without_file() && !is_lost {
+                audit
+                    .differences
+                    .push(reports::not_collected(subject, held));
             }
             audit.differences.extend(found);
         }

@@ -1,6 +1,9 @@
 //! One planned request, and how a difference of it is told.
 
-use super::difference::{Difference, Kind};
+use super::{
+    difference::{Difference, Kind},
+    remedy::Remedy,
+};
 use crate::{
     ledger::Row,
     plan::Planned,
@@ -49,23 +52,25 @@ impl<'a> Subject<'a> {
         self.row.map_or(self.planned.id, Row::id)
     }
 
-    /// A difference of its report; `what` is said after its name.
-    pub(super) fn differs(&self, kind: Kind, what: &str) -> Difference {
+    /// A difference of its report.
+    pub(super) fn differs(&self, kind: Kind, what: String, remedy: Remedy) -> Difference {
         Difference {
             kind,
             request_id: self.id(),
             report_id: self.report().cloned(),
             file: None,
-            message: format!("{}: {what}", self.name()),
+            subject: self.name(),
+            what,
+            remedy,
         }
     }
 
     /// A difference of its file.
-    pub(super) fn file_differs(&self, kind: Kind, what: &str) -> Difference {
+    pub(super) fn file_differs(&self, kind: Kind, what: String, remedy: Remedy) -> Difference {
         let file = self.row.map(|row| row.collected.file.clone());
         Difference {
             file: file.filter(|file| !file.is_empty()),
-            ..self.differs(kind, what)
+            ..self.differs(kind, what, remedy)
         }
     }
 }

@@ -157,6 +157,8 @@ struct World {
     rows: Vec<Row>,
     server: Server,
     totals: Totals,
+    /// What a history says of the files.
+    recorded: RecordedHashes,
 }
 
 fn org(number: usize) -> OrgId {
@@ -176,7 +178,7 @@ fn made(request: &Request, id: ReportId) -> Made {
             end: Some(request.period.end()),
             report_type: Some(request.report_type),
             created: "2026-11-01T08:00:00Z".parse().ok(),
-            created_by: Some("us".to_owned()),
+            created_by: Some("us".parse().unwrap()),
             status: Some("COMPLETED".to_owned()),
             ..Listed::bare(id)
         },
@@ -223,6 +225,7 @@ impl World {
         let mut world = World {
             folder: tempfile::tempdir().unwrap(),
             rows: Vec::new(),
+            recorded: RecordedHashes::new(),
             server: Server::default(),
             totals: Totals {
                 column: "Q".to_owned(),
@@ -262,6 +265,9 @@ impl World {
             error: String::new(),
             rows: Some(content.lines().count() as u64 - 1),
         };
+        let row = &self.rows[place];
+        let recorded = row.collected.sha256.clone();
+        self.recorded.insert(row.id().to_string(), recorded);
     }
 
     fn report(&mut self, place: usize) -> &mut Made {
@@ -281,7 +287,22 @@ impl World {
         self.rows.iter().for_each(|row| ledger.fold(row.clone()));
         let scope = Scope::new(&self.plan, selected, &ledger);
         let held = self.ask(&scope);
-        scope.compare(&held, folder, Some(&self.totals), None)
+        let recorded = &self.recorded;
+        let files = folder.map(|folder| Files { folder, recorded });
+        scope.compare(Some(&held), files, Some(&self.totals), None)
+    }
+
+    /// As without a server.
+    fn audit_offline(&self) -> Audit {
+        let mut ledger = Ledger::default();
+        self.rows.iter().for_each(|row| ledger.fold(row.clone()));
+        let files = Files {
+            folder: self.folder.path(),
+            recorded: &self.recorded,
+        };
+        let all = self.all();
+        let scope = Scope::new(&self.plan, &all, &ledger);
+        scope.compare(None, Some(files), Some(&self.totals), None)
     }
 
     fn ask(&self, scope: &Scope<'_>) -> Vec<Held> {
@@ -339,15 +360,19 @@ enum Plant {
     ServerFailed,
     Duplicate,
     NotCollected,
+    /// The report is not ready, so there is no file.
+    NotReady,
     FileMissing,
     FileChanged,
+    /// The file and the ledger's hash were changed together; the history still has the hash of what was collected.
+    BothChanged,
     TotalsDiffer,
     TotalsUnknown,
     /// What is no difference: a second report that failed, one of another category, one that was given up.
     Decoys,
 }
 
-const PLANTS: [Plant; 12] = [
+const PLANTS: [Plant; 14] = [
     Plant::Nothing,
     Plant::Unknown,
     Plant::NotCreated,
@@ -355,8 +380,10 @@ const PLANTS: [Plant; 12] = [
     Plant::ServerFailed,
     Plant::Duplicate,
     Plant::NotCollected,
+    Plant::NotReady,
     Plant::FileMissing,
     Plant::FileChanged,
+    Plant::BothChanged,
     Plant::TotalsDiffer,
     Plant::TotalsUnknown,
     Plant::Decoys,
@@ -402,12 +429,23 @@ fn plant(world: &mut World, plant: Plant, place: usize) -> Option<Kind> {
             world.rows[place].collected = Rare::default();
             Some(Kind::NotCollected)
         }
+        Plant::NotReady => {
+            world.report(place).report.status = Some("IN_PROGRESS".to_owned());
+            world.rows[place].collected = Rare::default();
+            Some(Kind::NotCollected)
+        }
         Plant::FileMissing => {
             fs::remove_file(world.path(&format!("{place}.csv"))).unwrap();
             Some(Kind::FileMissing)
         }
         Plant::FileChanged => {
             fs::write(world.path(&format!("{place}.csv")), "SKU,Q\nA,0.3\n").unwrap();
+            Some(Kind::FileChanged)
+        }
+        Plant::BothChanged => {
+            let recorded = world.recorded.clone();
+            world.collect(place, "SKU,Q\nA,0.3\n");
+            world.recorded = recorded;
             Some(Kind::FileChanged)
         }
         Plant::TotalsDiffer => {
@@ -530,8 +568,8 @@ fn without_a_ledger_every_request_is_a_difference() {
     assert_eq!(kinds[3..], [Kind::NotCreated; 21]);
     assert_eq!(audit.differences[0].report_id, Some(id("report-0")));
     assert_eq!(
-        audit.differences[3].message,
-        "Acme PARTNER 2026-10: it has no row in the ledger"
+        audit.differences[3].message(),
+        "Acme PARTNER 2026-10: it has no row in the ledger; `monthend run` creates it"
     );
 }
 
@@ -547,7 +585,7 @@ fn a_report_that_a_twin_lacks_is_no_second_one() {
         world.found(),
         BTreeSet::from([(Kind::Unknown, world.id(twin))])
     );
-    let said = &world.audit().differences[0].message;
+    let said = &world.audit().differences[0].what;
     assert!(
         said.ends_with("lists report-21 (may be one without `internal`)"),
         "{said}"
@@ -584,7 +622,7 @@ fn what_may_be_a_sub_partners_is_no_second_report_of_ours() {
             world.found(),
             BTreeSet::from([(Kind::Unknown, world.id(0))])
         );
-        let said = &world.audit().differences[0].message;
+        let said = &world.audit().differences[0].what;
         assert!(
             said.contains("second (may be a sub-partner's, may be one"),
             "{said}"
@@ -596,14 +634,14 @@ fn what_may_be_a_sub_partners_is_no_second_report_of_ours() {
 fn what_someone_else_made_is_shown_as_such() {
     let mut world = world();
     let mut second = made(&world.request(4), id("second"));
-    second.report.created_by = Some("somebody".to_owned());
+    second.report.created_by = Some("somebody".parse().unwrap());
     world.server.reports.push(second);
     let audit = world.audit();
-    let said = &audit.differences[0].message;
+    let said = audit.differences[0].message();
     assert_eq!(
         said,
         "Acme CUSTOMER 2026-10: its report is report-4, and the server also lists second (made by someone else, \
-         may be one with `internal`)"
+         may be one with `internal`); look at both: nothing is deleted for you"
     );
     assert_eq!(audit.differences[0].report_id, Some(id("report-4")));
 }
@@ -638,7 +676,8 @@ fn only_what_is_selected_is_compared() {
     let selected = RequestIds::from_iter([world.id(5), world.id(6)]);
     let audit = world.audit_of(&selected, Some(world.folder.path()));
     assert_eq!(audit.differences.len(), 1);
-    assert_eq!((audit.checked.requests, audit.checked.files), (2, 2));
+    // What is missing was not read.
+    assert_eq!((audit.checked.requests, audit.checked.files), (2, 1));
     let audit = world.audit_of(&selected, None);
     assert_eq!(audit.differences, []);
     assert_eq!(
@@ -657,9 +696,9 @@ fn sums_that_differ_are_told_with_whom_and_how_much() {
     world.collect(4, "SKU,Q\nA,0.30001\nB,7\n");
     let audit = world.audit();
     assert_eq!(
-        audit.differences[0].message,
+        audit.differences[0].message(),
         "Acme 2026-10: the sums of Q differ: SKU A: PARTNER 0.3, CUSTOMER 0.30001, USER 0.3; \
-         SKU B: PARTNER 0, CUSTOMER 7, USER 0"
+         SKU B: PARTNER 0, CUSTOMER 7, USER 0; compare them with the invoice, and ask whoever sends it"
     );
     assert_eq!(audit.differences[0].request_id, world.id(3));
     // A file without the column is no zero, and the others still agree.
@@ -673,13 +712,7 @@ fn sums_that_differ_are_told_with_whom_and_how_much() {
         (Kind::TotalsUnknown, world.id(4))
     );
     assert_eq!(unknown.file.as_deref(), Some("4.csv"));
-    assert!(
-        unknown
-            .message
-            .ends_with("it has no column Q; its columns are SKU, Qty"),
-        "{}",
-        unknown.message
-    );
+    assert_eq!(unknown.what, "it has no column Q; its columns are SKU, Qty");
     assert_eq!(audit.checked.totals, 8);
     // One file alone has nothing to agree with.
     for place in [3, 5] {
@@ -687,6 +720,80 @@ fn sums_that_differ_are_told_with_whom_and_how_much() {
     }
     let kinds: Vec<Kind> = world.audit().differences.iter().map(|d| d.kind).collect();
     assert_eq!(kinds, [Kind::NotCollected; 2]);
+}
+
+/// Without a server the same is found, but for what only a server knows.
+#[test]
+fn an_audit_without_a_server_compares_all_else() {
+    let mut world = world();
+    let plants = [
+        Plant::NotCreated,
+        Plant::Gone,
+        Plant::Duplicate,
+        Plant::NotCollected,
+        Plant::FileMissing,
+        Plant::FileChanged,
+        Plant::BothChanged,
+        Plant::TotalsUnknown,
+    ];
+    let places = (0..plants.len()).map(|group| 3 * group + 1);
+    let mut expected = Vec::new();
+    for (what, place) in plants.into_iter().zip(places) {
+        let kind = plant(&mut world, what, place);
+        let kind = kind.filter(|kind| !matches!(kind, Kind::Gone | Kind::Duplicate));
+        expected.extend(kind.map(|kind| (kind, world.id(place))));
+    }
+    let audit = world.audit_offline();
+    let found = audit.differences.iter().map(|d| (d.kind, d.request_id));
+    assert_eq!(found.collect::<Vec<_>>(), expected);
+    let not_collected = audit
+        .differences
+        .iter()
+        .find(|d| d.kind == Kind::NotCollected);
+    assert!(
+        not_collected
+            .unwrap()
+            .what
+            .contains("it is not known whether")
+    );
+    assert_eq!(world.server.asked.get(), 0);
+}
+
+/// Whether the report is complete by now is for whoever decides what to do.
+#[test]
+fn a_missing_file_is_told_with_the_state_of_its_report() {
+    let mut world = world();
+    for (place, status) in [(3, "COMPLETED"), (4, "IN_PROGRESS"), (5, "REQUESTED")] {
+        world.rows[place].collected = Rare::default();
+        world.report(place).report.status = Some(status.to_owned());
+    }
+    let audit = world.audit();
+    let said: Vec<&str> = audit.differences.iter().map(|d| d.what.as_str()).collect();
+    assert_eq!(
+        said,
+        [
+            "its report is complete, and it is not collected",
+            "its report is not complete (IN_PROGRESS), and so it is not collected",
+            "its report is not complete (REQUESTED), and so it is not collected",
+        ]
+    );
+    // What was known of it when it was last asked for.
+    for (place, status) in [(3, "COMPLETED"), (4, "IN_PROGRESS"), (5, "FAILED")] {
+        world.rows[place].collected.status = status.to_owned();
+    }
+    let audit = world.audit_offline();
+    let said: Vec<String> = audit.differences.iter().map(Difference::advice).collect();
+    assert_eq!(
+        said,
+        [
+            "its report was, when the server was last asked, complete, and it is not collected; `monthend collect` \
+             downloads it",
+            "its report was, when the server was last asked, not complete (IN_PROGRESS), and so it is not collected; \
+             `monthend collect` downloads it",
+            "the server could not generate its report, and so it is not collected; `monthend retry --recreate-failed` \
+             recreates it",
+        ]
+    );
 }
 
 /// A thousand rows, and what asking about them takes: the figures of docs/audit.md.

@@ -6,6 +6,7 @@ use bigdecimal::BigDecimal;
 
 use super::{
     difference::{Difference, Kind},
+    remedy::Remedy,
     subject::Subject,
     sums::{Sums, written},
 };
@@ -95,8 +96,10 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
         compared.groups += 1;
         for file in files {
             if let Err(why) = &file.sums {
-                let difference = file.subject.file_differs(Kind::TotalsUnknown, why);
-                compared.differences.push((file.place, difference));
+                let look = "correct `audit.totals` in the manifest, or ask for the file";
+                let look = Remedy::Look(look);
+                let unknown = (file.subject).file_differs(Kind::TotalsUnknown, why.clone(), look);
+                compared.differences.push((file.place, unknown));
             }
         }
     }
@@ -146,18 +149,21 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
         } else {
             ""
         };
-        let message = format!(
-            "{} {}{internal}: the sums of {} differ: {}",
-            first.subject.who(),
-            planned.request.period,
+        let what = format!(
+            "the sums of {} differ: {}",
             totals.column,
             shortened(differ)
         );
-        let difference = first.subject.differs(Kind::TotalsDiffer, "");
+        let look = "compare them with the invoice, and ask whoever sends it";
+        let difference = (first.subject).differs(Kind::TotalsDiffer, what, Remedy::Look(look));
         compared.differences.push((
             first.place,
             Difference {
-                message,
+                subject: format!(
+                    "{} {}{internal}",
+                    first.subject.who(),
+                    planned.request.period
+                ),
                 ..difference
             },
         ));

@@ -319,6 +319,10 @@ pub(super) struct WorkArgs {
     #[arg(long, env = "MONTHEND_GRACE", value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub(super) grace: Duration,
 
+    /// Discard the wait that the server announced to an earlier command on this ledger
+    #[arg(long, env = "MONTHEND_FORGET_PAUSE")]
+    pub(super) forget_pause: bool,
+
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
 
@@ -520,6 +524,10 @@ pub(super) struct AuditArgs {
     /// How to show it: table for people, with the sums of `audit.totals`; csv and json have every difference
     #[arg(long, env = "MONTHEND_FORMAT", value_enum, default_value_t = PlanFormat::Table)]
     pub(super) format: PlanFormat,
+
+    /// Ask no server: compare plan, ledger, history and files. Needs no token
+    #[arg(long, env = "MONTHEND_OFFLINE")]
+    pub(super) offline: bool,
 
     /// Do not look at files, and do not miss any
     #[arg(long, env = "MONTHEND_NO_FILES")]

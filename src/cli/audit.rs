@@ -1,8 +1,10 @@
 //! `monthend audit`
 
-use std::path::Path;
+mod next;
 
-use tracing::warn;
+use std::{path::Path, sync::Arc};
+
+use tracing::{info, warn};
 
 use super::{
     args::{AuditArgs, PlanFormat},
@@ -10,64 +12,66 @@ use super::{
     converse::converse,
     error::CliError,
     exit::Exit,
+    gone::trace_of,
     plan::discovered,
+    planning::Planning,
     read_only::ReadOnly,
     results,
     signals::Signals,
-    status::warn_of_rescued,
+    status::{history_of, warn_where_refused},
     target::{Target, Then, real_ledger, tell_repairs},
+    typed::Typed,
+    warnings::named_rows,
 };
 use crate::{
     api::HttpApi,
-    audit::{MaxDrop, Previous, Scope},
-    ledger::{read_file, refuse_mixing},
+    audit::{Files, MaxDrop, Previous, RecordedHashes, Remedy, Scope},
+    history::collected_hashes,
+    inventory::Held,
+    ledger::{Row, read_file, refuse_mixing},
     output::AuditView,
-    plan::Plan,
+    plan::{Discovered, take_known},
     session::{ReadError, Session},
+    text::count,
 };
 
 /// Names every difference between plan, ledger, server and files. Reads only, without the lock.
-pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
+pub(super) async fn audit(args: &AuditArgs, typed: &Typed) -> Result<Exit, CliError> {
     let signals = Signals::listen();
     let selection = args.selection.selection()?;
-    let (mut target, manifest) =
+    let (mut target, mut manifest) =
         Target::with_manifest(&args.manifest, &args.calendar, selection.partition)?;
     target.tell_rehearsal();
-    let credentials = credentials(&target)?;
+    target.refuse_as_for_real()?;
+    let credentials = if args.offline {
+        None
+    } else {
+        Some(credentials(&target)?)
+    };
 
     // The ledger.
     let path = real_ledger(&target.ledger)?;
     let reading = read_file(&path)?;
     let known = reading.as_ref().map(|reading| &reading.ledger);
     refuse_mixing(&path, known, target.is_rehearsal())?;
-    warn_of_rescued(&target.ledger, known);
+    warn_where_refused(&target.ledger, known);
+    let trace = trace_of(&target.ledger);
     if reading.is_none() {
         let path = target.ledger.display();
-        warn!("no ledger at {path}: nothing of the plan is created, as far as is known");
+        let trace = trace
+            .as_ref()
+            .map_or_else(String::new, |trace| format!(", but {trace}"));
+        warn!("there is no ledger at {path}{trace}: every planned report counts as missing");
     }
     let reading = reading.unwrap_or_default();
     tell_repairs(&target.ledger, &reading, Then::Left);
-
-    // The server, and the plan where it has to be asked for that.
-    let concurrency = target.settings.limits.concurrency.get();
-    let totals = target.settings.audit.totals.clone();
-    let ask = async |session: &Session<'_, HttpApi>| {
-        let discovered = discovered(session, &manifest, &signals).await?;
-        let plan = Plan::expand(&manifest, &discovered)?;
-        let selected = selection.of_plan(&plan, &manifest, &discovered, &reading.ledger)?;
-        let scope = Scope::new(&plan, &selected, &reading.ledger);
-        let held = tokio::select! {
-            biased;
-            signal = signals.caught() => return Err(CliError::Interrupted(signal)),
-            held = scope.ask(session, concurrency) => {
-                held.map_err(|e| match e {
-                    ReadError::Halted(halt) => CliError::Stopped(halt.into()),
-                    ReadError::Failed(cause) => CliError::Audit(cause),
-                })?
-            }
-        };
-        Ok((plan, selected, held))
+    let ledger = &reading.ledger;
+    let discovering = if args.offline {
+        take_known(&mut manifest, ledger, &selection.jobs)?
+    } else {
+        Vec::new()
     };
+
     // What can be wrong with the earlier ledger is said before the server is asked.
     let earlier = (args.previous.previous.as_deref())
         .map(|path| ReadOnly::to_compare_with(path, target.is_rehearsal()))
@@ -76,31 +80,140 @@ pub(super) async fn audit(args: &AuditArgs) -> Result<Exit, CliError> {
         Some(_) => args.previous.max_drop.value()?,
         None => MaxDrop::default(),
     };
-    let (plan, selected, held) = converse(&mut target, credentials, &path, &signals, ask).await?;
+
+    // The plan, and the server where it is asked.
+    let planning = Planning {
+        manifest: &manifest,
+        calendar: &args.calendar,
+        selection: &selection,
+        ledger,
+        is_offline: args.offline,
+    };
+    let concurrency = target.settings.limits.concurrency.get();
+    let totals = target.settings.audit.totals.clone();
+    let (plan, selected, held) = match credentials {
+        None => {
+            let (plan, selected) = planning.plan(&Discovered::new())?;
+            (plan, selected, None)
+        }
+        Some(credentials) => {
+            let ask = async |session: &Session<'_, HttpApi>| {
+                let discovered = discovered(session, &manifest, &signals).await?;
+                let (plan, selected) = planning.plan(&discovered)?;
+                let scope = Scope::new(&plan, &selected, ledger);
+                let held = ask(&scope, session, concurrency, &signals).await?;
+                Ok((plan, selected, Some(held)))
+            };
+            converse(&mut target, credentials, &path, &signals, ask).await?
+        }
+    };
 
     // The files.
     signals.end_at_once();
+    let recorded = collected_hashes(&history_of(&path).lines);
     let folder = path.parent().unwrap_or(Path::new(""));
-    let folder = (!args.no_files).then_some(folder);
-    let scope = Scope::new(&plan, &selected, &reading.ledger);
+    let files = |folder, recorded| (!args.no_files).then_some(Files { folder, recorded });
+    let not_compared = RecordedHashes::new();
     let previous = earlier.as_ref().map(|earlier| Previous {
         ledger: &earlier.ledger,
         selected: selection.of_earlier(&earlier.ledger, &manifest),
-        folder: (!args.no_files).then_some(&*earlier.folder),
+        files: files(&earlier.folder, &not_compared),
         max_drop: &max_drop,
         totals: totals.as_ref(),
     });
-    let audit = scope.compare(&held, folder, totals.as_ref(), previous.as_ref());
+    let scope = Scope::new(&plan, &selected, ledger);
+    let mut audit = scope.compare(
+        held.as_deref(),
+        files(folder, &recorded),
+        totals.as_ref(),
+        previous.as_ref(),
+    );
+
+    // A run that would create everything again is refused while there are traces of the ledger.
+    if trace.is_some() {
+        let differences = audit.differences.iter_mut();
+        let to_create = differences.filter(|difference| difference.remedy == Remedy::Run);
+        to_create.for_each(|difference| difference.remedy = Remedy::Adopt);
+    }
 
     // The words.
-    let view = AuditView::new(&audit);
-    match args.format {
-        PlanFormat::Table => results::table(&view.table())?,
-        PlanFormat::Csv => results::csv(view.csv())?,
-        PlanFormat::Json => results::json(view.json())?,
+    let exit = if audit.differences.is_empty() {
+        Exit::Success
+    } else {
+        Exit::Failures
+    };
+    let mut notes = Vec::new();
+    if args.offline {
+        notes.extend(offline_notes(&discovering));
     }
-    Ok(match audit.differences.is_empty() {
-        true => Exit::Success,
-        false => Exit::Failures,
-    })
+    notes.extend(leftover_note(&selection.leftover(ledger, &plan, &manifest)));
+    let view = AuditView {
+        audit: &audit,
+        is_offline: args.offline,
+        notes: &notes,
+        next: next::next(&audit, folder, &target, typed),
+        exit_code: exit.code(),
+    };
+    show(&view, args.format)?;
+    Ok(exit)
+}
+
+/// Asks the server for what it holds, until a signal comes.
+async fn ask(
+    scope: &Scope<'_>,
+    session: &Session<'_, HttpApi>,
+    concurrency: usize,
+    signals: &Signals,
+) -> Result<Vec<Held>, CliError> {
+    tokio::select! {
+        biased;
+        signal = signals.caught() => Err(CliError::Interrupted(signal)),
+        held = scope.ask(session, concurrency) => held.map_err(|e| match e {
+            ReadError::Halted(halt) => CliError::Stopped(halt.into()),
+            ReadError::Failed(cause) => CliError::Audit(cause),
+        }),
+    }
+}
+
+/// What an audit without a server leaves out, and whom it takes for the sub-partners that jobs discover.
+fn offline_notes(discovering: &[Arc<str>]) -> Vec<String> {
+    let mut notes = vec![
+        "offline: no server was asked; gone, server_failed, duplicate and unknown were not looked for".to_owned(),
+    ];
+    if !discovering.is_empty() {
+        let jobs: Vec<String> = discovering.iter().map(|job| job.to_string()).collect();
+        notes.push(format!(
+            "offline: `discover` means the sub-partners that the ledger has in rows of the job: {}",
+            jobs.join(", ")
+        ));
+    }
+    notes
+}
+
+/// Rows that no audit of this plan looks at.
+fn leftover_note(rows: &[&Row]) -> Option<String> {
+    let names = named_rows(rows);
+    match rows.len() {
+        0 => None,
+        1 => Some(format!(
+            "1 row of the ledger is not in the plan and not compared: {names}"
+        )),
+        n => {
+            let rows = count(n, "row");
+            Some(format!(
+                "{rows} of the ledger are not in the plan and not compared: {names}"
+            ))
+        }
+    }
+}
+
+fn show(view: &AuditView<'_>, format: PlanFormat) -> Result<(), CliError> {
+    match format {
+        PlanFormat::Table => results::table(&view.table()),
+        PlanFormat::Csv => {
+            view.notes.iter().for_each(|note| info!("{note}"));
+            results::csv(view.csv())
+        }
+        PlanFormat::Json => results::json(view.json()),
+    }
 }

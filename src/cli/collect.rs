@@ -61,6 +61,7 @@ async fn fetch(
     outputs: &Outputs,
 ) -> Result<Exit, CliError> {
     let credentials = credentials(&target)?;
+    target.refuse_as_for_real()?;
 
     // The ledger. Where there is none, not even a lock is made.
     let missing = || LedgerError::Missing(target.ledger.clone());
@@ -69,7 +70,6 @@ async fn fetch(
     }
     let mut held = HeldLedger::take(&target.ledger)?;
     held.file.refuse_mixing(target.is_rehearsal())?;
-    outputs.spare_collected(&held)?;
     let reading = held.file.reading.take().ok_or_else(missing)?;
     let selected = selection.of_ledger(&reading.ledger)?;
     let repairs = repairs(&target.ledger, &reading, Then::Written);

@@ -139,13 +139,7 @@ impl Collection {
     }
 
     fn parts<'l>(&self, ledger: &'l Ledger, requests: &RequestIds) -> Vec<Part<'l>> {
-        let is_collected = |row: &&Row| {
-            let collected = &row.collected;
-            requests.contains(&row.key())
-                && matches!(row.state, State::Created(_))
-                && !collected.file.is_empty()
-                && collected.error.is_empty()
-        };
+        let is_collected = |row: &&Row| requests.contains(&row.key()) && row.is_collected();
         let part = |row: &'l Row| Part {
             row,
             file: self.ledger_folder.join(&row.collected.file),

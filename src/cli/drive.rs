@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{NaiveDate, Utc};
 use tokio::time::interval;
 use tracing::{error, info, warn};
 
@@ -12,7 +12,8 @@ use super::{
     error::{CliError, stop_text},
     outputs::Does,
     rescue::rescue,
-    typed::{REHEARSAL, WHERE},
+    target::Target,
+    typed::{REHEARSAL, Typed, WHERE},
     work::Means,
 };
 use crate::{
@@ -59,7 +60,11 @@ pub(super) async fn drive(
     } = agenda;
     let (held, readers) = (means.held, &means.outputs.readers);
     let written = held.write(&ledger).await;
-    written.inspect_err(|_| means.outputs.waiting(&ledger, selected))?;
+    let tried = written.and_then(|()| match work.is_empty() {
+        true => Ok(()),
+        false => Ok(held.file.try_folder()?),
+    });
+    tried.inspect_err(|_| means.outputs.waiting(&ledger, selected))?;
     let on_event = |event: &Event| readers.on_event(event);
     let setup = Setup {
         session: means.session,
@@ -110,13 +115,11 @@ async fn ticking<T>(readers: &Readers, work: impl Future<Output = T>) -> T {
     }
 }
 
-/// How to go on, by what was typed.
-fn commands(means: &Means<'_>) -> Commands {
-    let (target, typed) = (means.target, &means.outputs.typed);
+/// How to go on, by what was typed. With a `day`, the commands that combine files count periods from it.
+pub(super) fn commands(target: &Target, typed: &Typed, day: Option<NaiveDate>) -> Commands {
     let ledger = target.ledger.display().to_string();
     let is_kept = |id: &&str| !REHEARSAL.contains(id);
     let for_real: Vec<&str> = WHERE.into_iter().filter(is_kept).collect();
-    let day = means.outputs.day_to_combine;
     let with_day = |command: String| match day {
         Some(day) => format!("{command} --as-of {day}"),
         None => command,
@@ -159,7 +162,11 @@ pub(super) fn tell_end(
         limits: &means.target.settings.limits,
         is_rehearsal: means.target.is_rehearsal(),
         elapsed: means.outputs.elapsed(),
-        commands: &commands(means),
+        commands: &commands(
+            means.target,
+            &means.outputs.typed,
+            means.outputs.day_to_combine,
+        ),
     };
     if let Some(unsaved) = &finished.unsaved {
         rescue(&means.held.file.path, &finished.ledger, unsaved, Utc::now());

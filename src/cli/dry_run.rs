@@ -7,7 +7,7 @@ use super::{
     error::CliError,
     exit::Exit,
     plan::show,
-    status::warn_of_rescued,
+    status::warn_where_refused,
     target::{Target, Then, real_ledger, tell_repairs},
     to_retry::to_retry,
 };
@@ -24,12 +24,13 @@ pub(super) fn dry_run(
     selection: &Selection,
 ) -> Result<Exit, CliError> {
     target.tell_rehearsal();
+    target.refuse_as_for_real()?;
     let path = real_ledger(&target.ledger)?;
     let missing = || LedgerError::Missing(target.ledger.clone());
     let reading = read_file(&path)?.ok_or_else(missing)?;
     refuse_mixing(&path, Some(&reading.ledger), target.is_rehearsal())?;
     tell_repairs(&target.ledger, &reading, Then::Left);
-    warn_of_rescued(&target.ledger, Some(&reading.ledger));
+    warn_where_refused(&target.ledger, Some(&reading.ledger));
     let selected = selection.of_ledger(&reading.ledger)?;
     let agenda = to_retry(reading, &selected, args, |_, _| {}).map_err(|e| target.torn_line(e))?;
     let rows = agenda.work.iter().map(|place| agenda.ledger.row(*place));

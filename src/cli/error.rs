@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf};
 
+use chrono::NaiveDate;
 use tracing::error;
 
 use super::{
@@ -14,11 +15,11 @@ use super::{
 use crate::{
     api::{Cause, CredentialsError, HttpApiError},
     collect::CombineError,
-    ledger::LedgerError,
+    ledger::{LedgerError, Pause},
     manifest::{ManifestError, Oddity},
     output::console::{self, CsvError, LogFilterError},
     pacing::StopCause,
-    plan::{PlanError, SelectionError, UnknownRequest},
+    plan::{NobodyKnown, PlanError, SelectionError, UnknownRequest},
     runner::{Signal, StopReason},
     sandbox::SandboxError,
     session::{DiscoveryError, ReadError},
@@ -55,6 +56,14 @@ pub(super) enum CliError {
     Plan(#[from] PlanError),
     #[error(transparent)]
     Selection(#[from] SelectionError),
+    /// A selection that matches nothing in the plan; `as_of` is a day on which it would.
+    #[error("{source}")]
+    NotPlanned {
+        source: SelectionError,
+        as_of: Option<NaiveDate>,
+    },
+    #[error(transparent)]
+    NobodyKnown(#[from] NobodyKnown),
     #[error(transparent)]
     Partition(#[from] PartitionArgsError),
     #[error(transparent)]
@@ -102,6 +111,12 @@ pub(super) enum CliError {
     Audit(Cause),
     #[error("cannot write {}: {}; nothing was sent", path.display(), refusal(why))]
     Output { path: PathBuf, why: io::Error },
+    /// No run would make it.
+    #[error("there is no ledger at {} to compare with; is the path right?", .0.display())]
+    NoEarlier(PathBuf),
+    /// What a rehearsal ends with because a real run would.
+    #[error("{0} (a real run would end with this, and so its rehearsal does)")]
+    AsForReal(Box<CliError>),
     #[error("{} holds reports of {holds}: a rehearsal and real reports are not compared", path.display())]
     Incomparable { path: PathBuf, holds: &'static str },
     #[error("cannot write the page {}: {}", path.display(), refusal(why))]
@@ -196,6 +211,8 @@ impl CliError {
             | CliError::NewManifest { .. }
             | CliError::Plan(_)
             | CliError::Selection(_)
+            | CliError::NotPlanned { .. }
+            | CliError::NobodyKnown(_)
             | CliError::Partition(_)
             | CliError::MaxDrop(_)
             | CliError::CsvOfSummary
@@ -215,6 +232,7 @@ impl CliError {
             | CliError::Combine(CombineError::Write { .. })
             | CliError::Ledgers(_)
             | CliError::Incomparable { .. }
+            | CliError::NoEarlier(_)
             | CliError::TornLine { .. }
             | CliError::NoFolder { .. } => Exit::Ledger,
             CliError::Discovery(_)
@@ -222,6 +240,7 @@ impl CliError {
             | CliError::Existing(_)
             | CliError::Stopped(_) => Exit::Stopped,
             CliError::Combine(_) => Exit::Failures,
+            CliError::AsForReal(error) => error.exit(),
             CliError::Interrupted(signal) => Exit::Interrupted(*signal),
             CliError::Stdout(_) | CliError::Csv(CsvError::Io(_)) | CliError::Runtime(_) => {
                 Exit::Fault
@@ -251,11 +270,18 @@ impl CliError {
             )
         };
         let path = match self {
+            CliError::AsForReal(error) => return error.way_on(typed),
             CliError::Gone { .. } => return adopt(&typed.again()),
+            CliError::NotPlanned {
+                as_of: Some(day), ..
+            } => {
+                let again = typed.again_as_of(*day);
+                return format!("; with --as-of {day} the plan has it:\n  {again}");
+            }
             CliError::Ledger(LedgerError::Missing(path)) => path,
             _ => return String::new(),
         };
-        match (typed.first_run(path), trace_of(path)) {
+        match (typed.first_run(), trace_of(path)) {
             (None, None) => "; is the path right?".to_owned(),
             (None, Some(trace)) => format!(", but {trace}: put the ledger back"),
             (Some(run), None) => format!("; a run creates it:\n  {run}"),
@@ -292,18 +318,18 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
     match reason {
         StopReason::Pacing(StopCause::WaitTooLong { wait, until }) => {
             let left = until.saturating_duration_since(tokio::time::Instant::now());
-            let at = chrono::Utc::now() + left;
+            let left = chrono::TimeDelta::from_std(left).unwrap_or(Pause::LONGEST);
+            let at = chrono::Utc::now() + left.min(Pause::LONGEST);
             format!(
-                "the server asks for a wait of {}, longer than retry.max_retry_after; \
-                 run the same command again to continue after {}",
+                "the server asks for a wait of {}, longer than retry.max_retry_after; the lock file next to the \
+                 ledger keeps it, for 24h at most: run the same command again to continue after {}, or discard \
+                 the wait with --forget-pause (run, retry, collect)",
                 duration(*wait),
                 at.format("%Y-%m-%d %H:%M:%S UTC")
             )
         }
-        StopReason::Pacing(StopCause::ServerDown { failures }) => format!(
-            "the server is down: {failures} requests in a row failed \
-             (retry.max_consecutive_failures); run the same command again to continue once it is back"
-        ),
+        StopReason::Pacing(StopCause::ServerDown { failures }) => down_text(*failures, None),
+        StopReason::Down { failures, cause } => down_text(*failures, Some(cause)),
         StopReason::Pacing(StopCause::Stalled { since }) => format!(
             "the server accepted nothing for {} (retry.max_stall); run the same command again to continue",
             duration(*since)
@@ -333,4 +359,33 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
             format!("the ledger cannot be written: {error}; nothing more was sent")
         }
     }
+}
+
+/// Why a run stopped after so many failures in a row: what the last of them met says what is to be done.
+fn down_text(failures: u32, cause: Option<&Cause>) -> String {
+    let text = cause.map_or("", |cause| cause.text.trim_end_matches('.'));
+    match cause.map(|cause| (cause.http_status, is_proxy(cause))) {
+        Some((Some(..500), _)) => format!(
+            "something else answers in the API's place ({failures} requests in a row): {text}; sign in to the network, \
+             or check the proxy and api.base_url, then run the same command again to continue"
+        ),
+        Some((_, true)) => format!(
+            "the API cannot be reached ({failures} requests in a row): {text}; then run the same command again to continue"
+        ),
+        _ => {
+            let last = match text {
+                "" => String::new(),
+                text => format!(", the last one so: {text}"),
+            };
+            format!(
+                "the server is down: {failures} requests in a row failed (retry.max_consecutive_failures){last}; \
+                 run the same command again to continue once it is back"
+            )
+        }
+    }
+}
+
+/// Whether a proxy stands in the way, and not the server.
+pub(super) fn is_proxy(cause: &Cause) -> bool {
+    cause.http_status.is_none() && cause.text.contains("HTTPS_PROXY")
 }

@@ -68,6 +68,7 @@ impl Exit {
             Some(StopReason::Interrupted(signal)) => Exit::Interrupted(*signal),
             Some(
                 StopReason::Pacing(_)
+                | StopReason::Down { .. }
                 | StopReason::Credentials(_)
                 | StopReason::Forbidden(_)
                 | StopReason::TooManyFailures(_),

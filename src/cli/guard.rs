@@ -251,6 +251,17 @@ impl Guard {
         try_folder(folder).map_err(unwritable)
     }
 
+    /// Whether one of the outputs may be a collected file: that takes a file that exists, and has a second name or lies where
+    /// collected files do.
+    pub(super) fn may_be_collected(&self) -> bool {
+        let has_place = |path: &Path| {
+            let output = path.ancestors().nth(3);
+            output.is_some_and(|output| is_collected_place(output, path))
+        };
+        let mut outputs = self.outputs.iter();
+        outputs.any(|(_, it)| it.there.is_some() && (it.has_links() || has_place(&it.path)))
+    }
+
     /// Compares the outputs with the files that were collected for the rows of `ledger`, whose `report_file` is relative to
     /// `ledger_folder`.
     ///

@@ -1,15 +1,18 @@
 //! `monthend merge`
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
 
 use chrono::Utc;
 use tracing::warn;
 
 use super::{
     args::MergeArgs,
-    error::CliError,
+    error::{CliError, chain},
     exit::Exit,
-    guard::Guard,
+    guard::{Guard, sandbox_state_of},
     missing_shares::MissingShares,
     target::{Then, tell_repairs},
 };
@@ -17,6 +20,8 @@ use crate::{
     history,
     ledger::{Ledger, LedgerError, LedgerFile, Lock, Part, merge as unite, merged_name, real_path},
     output::console,
+    request::ReportId,
+    sandbox::merge_states,
     text::count,
     whole_file,
 };
@@ -61,6 +66,7 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
     if !args.history.no_history {
         unite_histories(&parts, &output);
     }
+    merge_sandboxes(&parts, &output, &united);
     for part in &parts {
         if let Some(merged) = merged_name(&output, &part.real) {
             put_away(&part.real, &merged);
@@ -201,6 +207,29 @@ fn unite_histories(parts: &[Named], output: &Path) {
     let is_there = there.is_ok_and(|there| there == united);
     if !is_there && let Err(e) = whole_file::replace(&place, &united) {
         warn!("the history {} cannot be written ({e})", place.display());
+    }
+}
+
+/// Merges the sandboxes that the ledgers were rehearsed with, so that the next rehearsal finds the reports of all.
+fn merge_sandboxes(parts: &[Named], output: &Path, united: &Ledger) {
+    let place = sandbox_state_of(output);
+    let states: Vec<PathBuf> = (parts.iter().map(|part| sandbox_state_of(&part.real)))
+        .filter(|state| state.exists())
+        .collect();
+    if states.iter().all(|state| *state == place) {
+        return;
+    }
+    let held: HashSet<&str> = united.report_ids().map(ReportId::as_str).collect();
+    let written = match merge_states(&states, |id| held.contains(id)) {
+        Ok(Some(state)) => whole_file::replace(&place, &state).map_err(|e| e.to_string()),
+        Ok(None) => Ok(()),
+        Err(e) => Err(chain(&e)),
+    };
+    if let Err(why) = written {
+        let place = place.display();
+        warn!(
+            "the sandboxes of these ledgers could not be merged into {place} ({why}): an audit of the rehearsal misses reports"
+        );
     }
 }
 

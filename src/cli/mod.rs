@@ -2,7 +2,8 @@
 //!
 //! One file per command, and each command is one page: settings, credentials, ledger, server, plan, work, words.
 //! `target` says what a command works on, `held` holds its ledger, `work` is the door to its server and lists the readers
-//! of its events (`converse` is that of commands that only read), and `drive` is what `run` and `retry` share.
+//! of its events (`converse` is that of commands that only read), and `drive` is what `run` and `retry` share. `planning` makes the
+//! plan and its selection; `for_real` ends a rehearsal as the real run would.
 
 mod args;
 mod audit;
@@ -20,6 +21,7 @@ mod existing;
 mod exit;
 mod fault;
 mod finish;
+mod for_real;
 mod gone;
 mod guard;
 mod held;
@@ -28,6 +30,7 @@ mod merge;
 mod missing_shares;
 mod outputs;
 mod plan;
+mod planning;
 mod read_only;
 mod report;
 mod rescue;
@@ -100,7 +103,7 @@ fn dispatch(cli: Cli, typed: &Typed) -> Result<Exit, CliError> {
         Command::Collect(args) => run_async(collect::collect(&args, quiet, typed)),
         Command::Resolve(args) => run_async(resolve::resolve(&args)),
         Command::Merge(args) => run_async(merge::merge(&args)),
-        Command::Audit(args) => run_async(audit::audit(&args)),
+        Command::Audit(args) => run_async(audit::audit(&args, typed)),
         Command::Check(args) => run_async(check::check(&args, typed)),
         Command::Init(args) => run_async(init::init(&args)),
         Command::Sandbox(args) => run_async(sandbox::sandbox(&args)),

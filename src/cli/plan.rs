@@ -10,9 +10,10 @@ use super::{
     exit::Exit,
     gone::trace_of,
     held::missing_folder,
+    planning::Planning,
     results,
     signals::Signals,
-    status::warn_of_rescued,
+    status::warn_where_refused,
     target::{Target, Then, real_ledger, tell_repairs},
     warnings::{tell_leftovers, warn_of_plan},
 };
@@ -21,7 +22,7 @@ use crate::{
     ledger::read_file,
     manifest::Manifest,
     output::{Action, PlanView, console},
-    plan::{Discovered, Plan, Planned},
+    plan::{Discovered, Planned},
     session::{Session, discover},
 };
 
@@ -32,6 +33,7 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
     let (mut target, manifest) =
         Target::with_manifest(&args.manifest, &args.calendar, selection.partition)?;
     target.tell_rehearsal();
+    target.refuse_as_for_real()?;
     let ledger = real_ledger(&target.ledger)?;
     if let Some(folder) = missing_folder(&ledger) {
         let folder = folder.display();
@@ -56,14 +58,24 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
              reports of the lost ledger"
         );
     }
-    warn_of_rescued(
+    warn_where_refused(
         &target.ledger,
         reading.as_ref().map(|reading| &reading.ledger),
     );
     let reading = reading.unwrap_or_default();
     tell_repairs(&target.ledger, &reading, Then::Left);
-    let plan = Plan::expand(&manifest, &discovered)?;
-    let selected = selection.planned_of(&plan, &manifest, &discovered, &reading.ledger)?;
+    let planning = Planning {
+        manifest: &manifest,
+        calendar: &args.calendar,
+        selection: &selection,
+        ledger: &reading.ledger,
+        is_offline: false,
+    };
+    let (plan, ids) = planning.plan(&discovered)?;
+    let planned = plan.requests().iter();
+    let selected: Vec<&Planned> = planned
+        .filter(|planned| ids.contains(&planned.id))
+        .collect();
     let is_sent = |p: &&&Planned| Action::for_row(reading.ledger.get(p.id)) == Action::Send;
     let sends = selected.iter().filter(is_sent).count();
     let warnings = warn_of_plan(&manifest, &plan, &args.calendar, sends);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     error::CliError,
-    status::warn_of_rescued,
+    status::warn_where_refused,
     target::{Then, real_ledger, tell_repairs},
 };
 use crate::{
@@ -35,7 +35,7 @@ impl ReadOnly {
         let real = real_ledger(path)?;
         let (reading, sha256) = read_file_with_hash(&real)?.ok_or_else(missing)?;
         tell_repairs(path, &reading, Then::Past);
-        warn_of_rescued(path, Some(&reading.ledger));
+        warn_where_refused(path, Some(&reading.ledger));
         let folder = folder_of(&real)
             .canonicalize()
             .map_err(|source| LedgerError::Io {
@@ -56,7 +56,10 @@ impl ReadOnly {
     /// # Errors
     /// As there; or it is of the other kind.
     pub(super) fn to_compare_with(path: &Path, is_rehearsal: bool) -> Result<Self, CliError> {
-        let earlier = ReadOnly::read(path)?;
+        let earlier = ReadOnly::read(path).map_err(|error| match error {
+            CliError::Ledger(LedgerError::Missing(path)) => CliError::NoEarlier(path),
+            error => error,
+        })?;
         let is_other = |id: &ReportId| id.is_from_sandbox() != is_rehearsal;
         if earlier.ledger.report_ids().any(is_other) {
             return Err(CliError::Incomparable {

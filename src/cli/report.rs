@@ -7,7 +7,6 @@ use std::{
 };
 
 use chrono::Utc;
-use tracing::warn;
 
 use super::{
     args::{ReportArgs, is_manifest},
@@ -15,11 +14,12 @@ use super::{
     exit::Exit,
     guard::Guard,
     read_only::ReadOnly,
+    status::history_of,
     target::ledger_of_manifest,
 };
 use crate::{
-    audit::{MaxDrop, Previous, Review},
-    history::{self, Line},
+    audit::{Files, MaxDrop, Previous, RecordedHashes, Review},
+    history::collected_hashes,
     ledger::{Ledger, Row},
     manifest::RunSettings,
     output::console,
@@ -46,7 +46,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         .and_then(|read| read.settings.audit.totals.as_ref());
     let ledger = ReadOnly::read(&ledger_path)?;
     let is_sandbox = is_rehearsal(&ledger.ledger, &ledger_path);
-    let history = history_of(&ledger);
+    let history = history_of(&ledger.path).lines;
     let earlier = (args.compare.as_deref())
         .map(|path| ReadOnly::to_compare_with(path, is_sandbox))
         .transpose()?;
@@ -59,17 +59,24 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
     };
 
     // The figures.
-    let reads_files = totals.is_some() || earlier.is_some();
+    let recorded = collected_hashes(&history);
+    let not_compared = RecordedHashes::new();
     let previous = earlier.as_ref().map(|earlier| Previous {
         ledger: &earlier.ledger,
         selected: earlier.ledger.rows().map(Row::key).collect(),
-        folder: Some(&earlier.folder),
+        files: Some(Files {
+            folder: &earlier.folder,
+            recorded: &not_compared,
+        }),
         max_drop: &max_drop,
         totals,
     });
     let review = Review {
         ledger: &ledger.ledger,
-        folder: reads_files.then_some(&*ledger.folder),
+        files: Files {
+            folder: &ledger.folder,
+            recorded: &recorded,
+        },
         totals,
         previous: previous.as_ref(),
     };
@@ -112,16 +119,6 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
     report::put(&args.output, &page).map_err(failed)?;
     console::say(format!("{}\n", args.output.display()));
     Ok(Exit::Success)
-}
-
-/// What the history beside a ledger says. One that cannot be read is as good as none, but for a warning.
-fn history_of(ledger: &ReadOnly) -> Vec<Line> {
-    let path = history::beside(&ledger.path);
-    let known = history::read(&path).unwrap_or_else(|e| {
-        warn!("the history {} cannot be read ({e})", path.display());
-        history::Read::default()
-    });
-    known.lines
 }
 
 /// Whether the ledger is a rehearsal's: by its reports, or while it has none, by the name that rehearsals give.

@@ -62,11 +62,11 @@ async fn send_again(
     outputs: &Outputs,
 ) -> Result<Exit, CliError> {
     let credentials = credentials(&target)?;
+    target.refuse_as_for_real()?;
 
     // The ledger.
     let mut held = HeldLedger::take(&target.ledger)?;
     held.file.refuse_mixing(target.is_rehearsal())?;
-    outputs.spare_collected(&held)?;
     let missing = || LedgerError::Missing(target.ledger.clone());
     let reading = held.file.reading.take().ok_or_else(missing)?;
 

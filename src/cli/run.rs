@@ -15,6 +15,7 @@ use super::{
     held::HeldLedger,
     outputs::{Does, Outputs, Told},
     plan::discovered,
+    planning::Planning,
     signals::Signals,
     target::{Target, Then, repairs, tell},
     typed::Typed,
@@ -63,13 +64,16 @@ async fn converge(
     outputs: &Outputs,
 ) -> Result<Exit, CliError> {
     let credentials = credentials(&target)?;
+    target.refuse_as_for_real()?;
 
     // The ledger.
     let mut held = HeldLedger::take(&target.ledger)?;
     held.file.refuse_mixing(target.is_rehearsal())?;
-    outputs.spare_collected(&held)?;
     let reading = held.file.reading.take();
     let is_undecided = reading.is_none() && args.existing.is_none();
+    if args.existing.is_none() {
+        target.refuse_gone_for_real()?;
+    }
     if is_undecided && let Some(trace) = trace_of(&target.ledger) {
         let ledger = target.ledger.clone();
         return Err(CliError::Gone { ledger, trace });
@@ -92,8 +96,17 @@ async fn converge(
     let work = async |means: &Means<'_>| {
         // The plan.
         let discovered = discovered(means.session, manifest, signals).await?;
-        let plan = Plan::expand(manifest, &discovered)?;
         let is_new = reading.is_none();
+        let reading = reading.unwrap_or_default();
+        let repairs = repairs(&means.target.ledger, &reading, Then::Written);
+        let planning = Planning {
+            manifest,
+            calendar: &args.calendar,
+            selection,
+            ledger: &reading.ledger,
+            is_offline: false,
+        };
+        let (plan, selected) = planning.plan(&discovered)?;
         if is_undecided {
             let ledger = means.target.ledger.clone();
             let output = args.and_collect.how.output.as_deref();
@@ -104,9 +117,6 @@ async fn converge(
             }
             warn_of_another(&ledger, &plan, means.target.is_rehearsal());
         }
-        let reading = reading.unwrap_or_default();
-        let repairs = repairs(&means.target.ledger, &reading, Then::Written);
-        let selected = selection.of_plan(&plan, manifest, &discovered, &reading.ledger)?;
         let agenda = Agenda::to_run(reading, &plan, &selected);
         if let Ok(agenda) = &agenda {
             tell_work(agenda, &means.target.settings.limits);

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     history::{self, Read},
-    ledger::{Ledger, LedgerError, read_file, real_path, refuse_unmerged},
+    ledger::{Ledger, LedgerError, read_file, real_path, refuse_second_name, refuse_unmerged},
     output::{LifeView, StatusView},
     request::RequestId,
 };
@@ -25,7 +25,7 @@ pub(super) fn status(args: &StatusArgs) -> Result<Exit, CliError> {
     let missing = || LedgerError::Missing(path.clone());
     let reading = read_file(&real_ledger(&path)?)?.ok_or_else(missing)?;
     tell_repairs(&path, &reading, Then::Left);
-    warn_of_rescued(&path, Some(&reading.ledger));
+    warn_where_refused(&path, Some(&reading.ledger));
     if let Some(request_id) = args.history {
         return history(args, &path, request_id, &reading.ledger);
     }
@@ -53,14 +53,10 @@ fn history(
             path.display()
         )));
     };
-    let path = history::beside(&real_ledger(path)?);
-    let known = history::read(&path).unwrap_or_else(|e| {
-        warn!("the history {} cannot be read ({e})", path.display());
-        Read::default()
-    });
+    let known = history_of(&real_ledger(path)?);
     if known.unreadable > 0 {
         let (path, n) = (path.display(), known.unreadable);
-        warn!("{path}: lines that cannot be read and are left out: {n}");
+        warn!("the history of {path}: lines that cannot be read and are left out: {n}");
     }
     let life = LifeView::new(ledger.row(place), &known.lines);
     match format {
@@ -70,9 +66,23 @@ fn history(
     Ok(Exit::Success)
 }
 
-/// Says where a rescued ledger holds what the one at `path` lacks: a command that only reads goes on.
-pub(super) fn warn_of_rescued(path: &Path, ledger: Option<&Ledger>) {
-    let known = real_path(path).and_then(|path| refuse_unmerged(&path, ledger));
+/// What the history of a ledger says; `ledger` is its real path. One that cannot be read is as good as none, but for a
+/// warning.
+pub(super) fn history_of(ledger: &Path) -> Read {
+    let path = history::beside(ledger);
+    history::read(&path).unwrap_or_else(|e| {
+        warn!("the history {} cannot be read ({e})", path.display());
+        Read::default()
+    })
+}
+
+/// Says why a run would refuse the ledger at `path`: it has a second name, or a rescued ledger holds what it lacks. A
+/// command that only reads goes on.
+pub(super) fn warn_where_refused(path: &Path, ledger: Option<&Ledger>) {
+    let known = real_path(path).and_then(|path| {
+        refuse_second_name(&path)?;
+        refuse_unmerged(&path, ledger)
+    });
     if let Err(e) = known {
         warn!("{e}");
     }

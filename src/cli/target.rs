@@ -52,10 +52,7 @@ impl Target {
         let options = LoadOptions {
             as_of: calendar.as_of(),
             today,
-            date_check: match calendar.no_date_check {
-                true => DateCheck::Off,
-                false => DateCheck::On,
-            },
+            date_check: DateCheck::from(calendar),
         };
         let mut manifest = Manifest::load(&args.manifest, &options)?;
         let limits = &mut manifest.settings.limits;
@@ -172,13 +169,31 @@ impl Target {
         if let Some(path) = option {
             return path.to_owned();
         }
-        match variable("MONTHEND_OUTPUT").or_else(|| self.settings.collect.output.clone()) {
+        match self.named_output() {
             Some(path) => self.apart.folder(&path),
-            None => match ledger.extension() {
-                Some(extension) if extension == "csv" => ledger.with_extension("reports"),
-                _ => beside(ledger, ".reports"),
-            },
+            None => reports_of(ledger),
         }
+    }
+
+    /// In a rehearsal, the folder of collected files that a real run would have; none where it is the same.
+    pub(super) fn output_for_real(&self, option: Option<&Path>) -> Option<PathBuf> {
+        if option.is_some() || !self.apart.sandbox {
+            return None;
+        }
+        match self.named_output() {
+            Some(path) => Some(self.apart.for_real().folder(&path)),
+            None => self.ledger_for_real().as_deref().map(reports_of),
+        }
+    }
+
+    /// In a rehearsal with a ledger of its own: the one that a real run would have.
+    pub(super) fn ledger_for_real(&self) -> Option<PathBuf> {
+        let is_apart = self.apart.sandbox && self.ledger == self.apart.ledger(&self.plain_ledger);
+        is_apart.then(|| self.apart.for_real().ledger(&self.plain_ledger))
+    }
+
+    fn named_output(&self) -> Option<PathBuf> {
+        variable("MONTHEND_OUTPUT").or_else(|| self.settings.collect.output.clone())
     }
 
     /// A torn line of the ledger about a request that nobody can name.
@@ -204,8 +219,7 @@ impl Target {
         match &args.base_url {
             Some(_) if rehearsal.sandbox => return Err(CliError::SandboxAndServer),
             Some(url) => settings.api.base_url = url.clone(),
-            // Whatever server the settings name, a rehearsal does not go there.
-            None if rehearsal.sandbox => {}
+            // A rehearsal does not go there, but a variable that is wrong is wrong for it, too.
             None => settings.api.base_url = base_url_or(settings.api.base_url)?,
         }
         let apart = Apart {
@@ -396,6 +410,14 @@ struct Apart {
 }
 
 impl Apart {
+    /// The same where it is no rehearsal.
+    fn for_real(self) -> Self {
+        Apart {
+            sandbox: false,
+            ..self
+        }
+    }
+
     /// `NAME.csv` becomes `NAME.sandbox.csv`, `NAME.2-of-3.csv` or `NAME.sandbox.2-of-3.csv`.
     fn ledger(self, path: &Path) -> PathBuf {
         let suffix = self.suffix();
@@ -420,8 +442,17 @@ impl Apart {
     }
 }
 
+/// The folder of collected files where nothing names one.
+fn reports_of(ledger: &Path) -> PathBuf {
+    match ledger.extension() {
+        Some(extension) if extension == "csv" => ledger.with_extension("reports"),
+        _ => beside(ledger, ".reports"),
+    }
+}
+
+/// A name with something at its end; a slash at the end of a folder's name is none of it.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
+    let mut name = path.components().as_path().as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use chrono::NaiveDate;
 use clap::{ArgMatches, CommandFactory as _};
 
 use super::args::{Cli, is_manifest, is_typed};
@@ -39,6 +40,9 @@ pub(super) const WHERE: [&str; 15] = [
     "combine",
 ];
 
+/// What says how a manifest's periods are read.
+pub(super) const CALENDAR: [&str; 2] = ["as_of", "no_date_check"];
+
 /// What makes a rehearsal of a command.
 pub(super) const REHEARSAL: [&str; 4] = ["ledger", "sandbox", "sandbox_config", "sandbox_mended"];
 
@@ -53,9 +57,22 @@ impl Typed {
         }
     }
 
-    /// The same command.
+    /// The same command, but for what discards a wait: the next one may have to be kept.
     pub(super) fn again(&self) -> String {
-        format!("{} {}", self.program, self.arguments.join(" "))
+        let kept = self.arguments.iter().map(String::as_str);
+        let kept = kept.filter(|word| *word != "--forget-pause");
+        let words: Vec<&str> = std::iter::once(&*self.program).chain(kept).collect();
+        words.join(" ")
+    }
+
+    /// The same command, with relative periods counted from `day`.
+    pub(super) fn again_as_of(&self, day: NaiveDate) -> String {
+        let mut arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        if let Some(place) = arguments.iter().position(|word| *word == "--as-of") {
+            arguments.drain(place..(place + 2).min(arguments.len()));
+        }
+        arguments.retain(|word| !word.starts_with("--as-of="));
+        format!("{} {} --as-of {day}", self.program, arguments.join(" "))
     }
 
     /// Whether an argument of the command was typed.
@@ -64,8 +81,8 @@ impl Typed {
         typed.is_some_and(|(_, typed)| is_typed(typed, id))
     }
 
-    /// The run that makes the ledger `missing`, which a command did not find; none where that is no manifest's ledger.
-    pub(super) fn first_run(&self, missing: &Path) -> Option<String> {
+    /// The run that makes the ledger that a command did not find; none where that is no manifest's ledger.
+    pub(super) fn first_run(&self) -> Option<String> {
         const KEPT: [&str; 4] = ["manifest", "ledger", "sandbox", "sandbox_config"];
         let (command, typed) = self.matches.subcommand()?;
         match command {
@@ -74,10 +91,9 @@ impl Typed {
             "status" | "report" => {
                 let path = |id| typed.try_get_one::<PathBuf>(id).ok().flatten();
                 let named = path("ledger").filter(|named| is_manifest(named))?;
-                let is_another = path("compare").is_some_and(|compare| compare == missing);
                 let sandbox = is_typed(typed, "sandbox").then(|| "--sandbox".to_owned());
                 let words = [typed_path(named)].into_iter().chain(sandbox);
-                (!is_another).then(|| self.with("run", words))
+                Some(self.with("run", words))
             }
             _ => None,
         }
@@ -133,7 +149,7 @@ fn option(long: &str, value: &OsStr) -> String {
 }
 
 /// A word as a shell has to be given it.
-fn quoted(word: &OsStr) -> String {
+pub(super) fn quoted(word: &OsStr) -> String {
     let word = word.to_string_lossy();
     match word.split_once('=') {
         Some((option, value)) if option.starts_with("--") => {

@@ -46,6 +46,9 @@ pub enum NotATable {
         /// The header's.
         header: u64,
     },
+    /// One line with one cell: a header, if other files have that column, else what somebody says in a file's place.
+    #[error("it is one line of text, {0:?}, and no other file of this type has such a column")]
+    OneCell(String),
 }
 
 /// What is known of a file once all of it was seen.
@@ -59,6 +62,16 @@ pub struct Content {
     pub is_utf8: bool,
     /// What speaks against its being a table: the first such thing.
     pub flaw: Option<NotATable>,
+}
+
+impl Content {
+    /// The only cell of a file that has no more: whether that is a column's name, other files tell.
+    pub fn only_cell(&self) -> Option<&str> {
+        match (&*self.columns, self.rows, &self.flaw) {
+            ([name], 0, None) => Some(name),
+            _ => None,
+        }
+    }
 }
 
 /// Reads a file that comes in pieces.
@@ -307,6 +320,17 @@ mod tests {
         let found = content(b"\xef\xbb\xbfA,\"B \n C\"\nM\xfcller,2\n");
         assert_eq!(found.columns, ["A", "B C"]);
         assert!(!found.is_utf8);
+        for (bytes, only) in [
+            (&b"Internal Server Error"[..], Some("Internal Server Error")),
+            (b"COUNT\r\n", Some("COUNT")),
+            (b"\xef\xbb\xbf\"a, b\"\n", Some("a, b")),
+            (b"COUNT\n1\n", None),
+            (b"A,B\n", None),
+            (b"<x>", None),
+            (b"", None),
+        ] {
+            assert_eq!(content(bytes).only_cell(), only, "{}", bytes.escape_ascii());
+        }
         assert!(content("Ä,ö\n€,🎉\n".as_bytes()).is_utf8);
     }
 

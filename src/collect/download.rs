@@ -165,7 +165,8 @@ async fn try_once<H: Host>(
     let goes_on = match head.status {
         200 if head.part.is_none_or(|part| part.is_whole()) => false,
         206 if resume.as_ref().is_some_and(|resume| head.continues(resume)) => true,
-        403 | 410 => return Err(Broke::Expired(head.status)),
+        // Or not there yet: some hosts have a file a moment later than the API says.
+        403 | 404 | 410 => return Err(Broke::Expired(head.status)),
         // Whatever it has, it is neither the whole nor the rest of what is there.
         200 | 206 | 416 => {
             known.version = None;

@@ -290,7 +290,7 @@ async fn it_goes_on_where_it_broke_and_only_in_the_same_version() {
 async fn an_address_that_has_ended_is_asked_for_anew() {
     use Does::{Answers, Gives};
     let whole = Gives("\"1\"", TABLE, ALL);
-    for status in [403, 410] {
+    for status in [403, 404, 410] {
         let ended = fetched(&[Answers(status), whole.clone()], "https://h/a").await;
         assert_eq!((rows(&ended), ended.renewed), (2, 1), "{status}");
         assert_eq!(ended.asked[1].0, "/fresh1");
@@ -328,7 +328,7 @@ async fn what_may_pass_is_tried_as_often_as_the_policy_says() {
     }
     let ended = fetched(&[Hangs, whole.clone()], "https://h/a").await;
     assert!(ended.took >= Duration::from_secs(60) && ended.took < Duration::from_secs(62));
-    for status in [400, 404, 415] {
+    for status in [400, 405, 415] {
         let ended = fetched(&[Answers(status)], "https://h/a").await;
         assert!(ended.result.unwrap_err().contains(&status.to_string()));
     }

@@ -256,6 +256,17 @@ impl Line {
     }
 }
 
+/// The hash of each request's file as it was collected last, by the request's id.
+pub fn collected_hashes(lines: &[Line]) -> HashMap<String, String> {
+    let collected = lines.iter().filter_map(|line| match &line.what {
+        What::Collected {
+            request_id, sha256, ..
+        } => Some((request_id.clone(), sha256.clone())),
+        _ => None,
+    });
+    collected.collect()
+}
+
 /// How many requests the lines show a create, a report or a collected file of.
 pub fn requests_created(lines: &[Line]) -> usize {
     let shown = lines.iter().filter_map(|line| match &line.what {

@@ -13,6 +13,7 @@ mod tests;
 
 pub use file::{Read, append, beside, read};
 pub use line::{
-    Attempt, End, Line, Run, Selected, What, reports_by_request, requests_created, schema,
+    Attempt, End, Line, Run, Selected, What, collected_hashes, reports_by_request,
+    requests_created, schema,
 };
 pub use unite::unite;

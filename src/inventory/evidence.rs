@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     time::Duration,
 };
 
@@ -13,12 +13,12 @@ use super::{
     clocks::{Age, Clocks, Moment},
     judge::Maker,
     matching::{common_query, is_over},
-    sent::Sent,
+    sent::{Departure, Sent},
 };
 use crate::{
     api::{Api, Listed},
-    request::{ReportId, Request},
-    session::{ReadError, Session},
+    request::{PersonId, ReportId, Request},
+    session::{Generation, ReadError, Session},
 };
 
 /// So many reads of a witness at most, where nothing is in doubt that would need it.
@@ -41,15 +41,19 @@ struct Witness {
 #[derive(Debug)]
 pub struct Evidence {
     clocks: RefCell<Clocks>,
-    /// Who we are: who made the reports that this process made.
-    us: RefCell<Option<String>>,
+    /// Who we are, by the token: who made the reports that this process made with it. Another token may belong to
+    /// another person.
+    us: RefCell<BTreeMap<Generation, PersonId>>,
+    /// The token that the latest create went with.
+    token: Cell<Generation>,
     /// Who made the reports that earlier processes left in the ledger.
-    earlier: RefCell<BTreeSet<String>>,
+    earlier: RefCell<BTreeSet<PersonId>>,
     /// Whether a report that is still in progress was seen with a stamp: `created` says when it was asked for.
     stamped_when_asked: Cell<bool>,
-    /// When the latest creates left that reports of this process were made by.
+    /// How the latest creates left that reports of this process were made by.
     sent: RefCell<Sent>,
-    witness: RefCell<Option<Witness>>,
+    /// The latest that was made with each token.
+    witnesses: RefCell<BTreeMap<Generation, Witness>>,
     asked: Cell<u32>,
     /// Whether the last single read was tried in vain.
     in_vain: Cell<bool>,
@@ -66,10 +70,11 @@ impl Default for Evidence {
         Evidence {
             clocks: RefCell::new(Clocks::new(Instant::now())),
             us: RefCell::default(),
+            token: Cell::default(),
             earlier: RefCell::default(),
             stamped_when_asked: Cell::default(),
             sent: RefCell::default(),
-            witness: RefCell::default(),
+            witnesses: RefCell::default(),
             asked: Cell::default(),
             in_vain: Cell::default(),
             unread: RefCell::default(),
@@ -85,34 +90,58 @@ impl Evidence {
         self.clocks.borrow_mut().moment(Instant::now(), wall)
     }
 
-    /// A create for `request` that left at `sent` was answered with this report's id.
-    pub fn made(&self, id: ReportId, request: Request, sent: Moment) {
+    /// A create leaves now, when the wall clock shows `wall`, with this token.
+    pub fn leaves(&self, wall: DateTime<Utc>, token: Generation) -> Departure {
+        if self.token.replace(token) != token {
+            self.asked.set(0);
+        }
+        Departure {
+            at: self.moment(wall),
+            token: Some(token),
+        }
+    }
+
+    /// A create for `request` that left so was answered with this report's id.
+    pub fn made(&self, id: ReportId, request: Request, sent: Departure) {
         self.sent.borrow_mut().insert(id.clone(), sent);
-        *self.witness.borrow_mut() = Some(Witness {
+        let witness = Witness {
             id,
             request,
             made: Instant::now(),
             asked: None,
-        });
+        };
+        let mut witnesses = self.witnesses.borrow_mut();
+        witnesses.extend(sent.token.map(|token| (token, witness)));
     }
 
     /// Whether a report that this process has made may still tell what is not known: reads may find it, and show all
     /// of it, only `settle` after it was made.
     pub fn may_yet_learn(&self, settle: Duration) -> bool {
-        let witness = self.witness.borrow();
         let untold = |w: &Witness| w.asked.is_none_or(|asked| asked < w.made + settle);
-        !self.is_complete() && witness.as_ref().is_some_and(untold)
+        self.telling_witnesses().iter().any(|(_, w)| untold(w))
+    }
+
+    /// The reports whose reads could teach something: whose their tokens are, and of the latest what the clocks show.
+    fn telling_witnesses(&self) -> Vec<(Generation, Witness)> {
+        let (us, witnesses) = (self.us.borrow(), self.witnesses.borrow());
+        let latest = witnesses.keys().next_back();
+        let may_tell =
+            |token| !us.contains_key(token) || Some(token) == latest && !self.is_calibrated();
+        let telling = witnesses.iter().filter(|(token, _)| may_tell(token));
+        telling
+            .map(|(token, witness)| (*token, witness.clone()))
+            .collect()
     }
 
     /// Whether a read of a report that is surely ours would teach something now, in a run that has nothing in doubt
     /// yet: clocks are best compared while a report is fresh.
     pub fn wants_witness(&self) -> bool {
-        self.witness.borrow().is_some() && !self.is_complete() && self.asked.get() < UNASKED
+        self.asked.get() < UNASKED && !self.telling_witnesses().is_empty()
     }
 
     /// Whether nothing that this process makes later could teach more.
     pub fn is_complete(&self) -> bool {
-        self.us.borrow().is_some() && self.clocks.borrow().are_calibrated()
+        self.knows_us() && self.is_calibrated()
     }
 
     /// Whether the clock that stamps reports was compared with ours.
@@ -120,12 +149,14 @@ impl Evidence {
         self.clocks.borrow().are_calibrated()
     }
 
-    /// Reads the latest report that is surely ours, to learn who we are and what the clocks show.
+    /// Reads a report that is surely ours, to learn who we are and what the clocks show, where that is not known.
     ///
     /// # Errors
     /// The server cannot be asked.
     pub async fn ask_witness<A: Api>(&self, session: &Session<'_, A>) -> Result<(), ReadError> {
-        let Some(witness) = self.witness.borrow().clone() else {
+        // The one that was asked longest ago: one that never tells anything holds up no other.
+        let telling = self.telling_witnesses().into_iter();
+        let Some((token, witness)) = telling.min_by_key(|(_, witness)| witness.asked) else {
             return Ok(());
         };
         if witness.asked.is_some_and(|asked| asked.elapsed() < STALE) {
@@ -134,8 +165,9 @@ impl Evidence {
         self.asked.set(self.asked.get() + 1);
         let asked = Instant::now();
         self.read(session, &witness.id, &witness.request).await?;
-        let mut latest = self.witness.borrow_mut();
-        if let Some(latest) = latest.as_mut().filter(|latest| latest.id == witness.id) {
+        let mut witnesses = self.witnesses.borrow_mut();
+        let latest = witnesses.get_mut(&token);
+        if let Some(latest) = latest.filter(|latest| latest.id == witness.id) {
             latest.asked = Some(asked);
         }
         Ok(())
@@ -158,10 +190,7 @@ impl Evidence {
             && let Some(query) = common_query(&[request])
         {
             let listed = session.list(&query).await?;
-            let now = self.moment(session.now());
-            for report in &listed {
-                self.saw(report, now);
-            }
+            self.saw_all(&listed, session.now());
             let listed = listed.into_iter().find(|report| report.id == *id);
             found = listed.or(found);
         }
@@ -205,9 +234,9 @@ impl Evidence {
         !self.earlier.borrow().is_empty()
     }
 
-    /// Whether it is known who we are.
+    /// Whether it is known who we are with the token in use.
     pub fn knows_us(&self) -> bool {
-        self.us.borrow().is_some()
+        self.us.borrow().contains_key(&self.token.get())
     }
 
     /// Reads a report that a create of an earlier process was answered with, to learn who that was.
@@ -226,17 +255,33 @@ impl Evidence {
         Ok(())
     }
 
+    /// Whether `token` has taken the place of another, and nothing was made with it yet that would tell whose it is.
+    pub fn is_unproven(&self, token: Generation) -> bool {
+        token > Generation::FIRST && !self.witnesses.borrow().contains_key(&token)
+    }
+
+    /// A list shows these now, when the wall clock shows `wall`. Gives this moment.
+    pub fn saw_all(&self, listed: &[Listed], wall: DateTime<Utc>) -> Moment {
+        let now = self.moment(wall);
+        for report in listed {
+            self.saw(report, now);
+        }
+        now
+    }
+
     /// A report was seen at `at`, in a list or by itself. One that is surely ours tells more than others.
     pub(super) fn saw(&self, report: &Listed, at: Moment) {
         let sent = self.sent.borrow().get(&report.id);
-        if sent.is_some() && report.created_by.is_some() {
-            self.us.borrow_mut().clone_from(&report.created_by);
+        if let Some(token) = sent.and_then(|sent| sent.token)
+            && let Some(by) = &report.created_by
+        {
+            self.us.borrow_mut().insert(token, by.clone());
         }
         let Some(stamp) = report.created else { return };
         let mut clocks = self.clocks.borrow_mut();
         clocks.seen(stamp, at);
         if let Some(sent) = sent {
-            clocks.made_after(stamp, sent);
+            clocks.made_after(stamp, sent.at);
         }
         if report.status.is_some() && !is_over(report) {
             self.stamped_when_asked.set(true);
@@ -263,15 +308,25 @@ impl Evidence {
         self.clocks.borrow().age_by_date(stamp, intent, date)
     }
 
-    /// Who made a report: for a create of this process. While nothing of ours was seen, whoever made the ledger's reports
-    /// is taken for us.
-    pub(super) fn maker(&self, report: &Listed) -> Maker {
-        match (&report.created_by, &*self.us.borrow()) {
-            (Some(by), Some(us)) if by == us => Maker::Us,
-            (Some(by), None) if self.earlier.borrow().contains(by) => Maker::Us,
-            (Some(_), Some(_)) => Maker::Other,
-            (Some(_), None) if self.knows_earlier() => Maker::Stranger,
-            _ => Maker::Unknown,
+    /// Who made a report: for a create of this process that went with `token`. Until a report that was made with it was
+    /// seen, it may be anyone's: that of a person who had another token of this or an earlier process, or a stranger's.
+    pub(super) fn maker(&self, report: &Listed, token: Option<Generation>) -> Maker {
+        let (us, earlier) = (self.us.borrow(), self.earlier.borrow());
+        let Some(by) = &report.created_by else {
+            return Maker::Unknown;
+        };
+        match token.and_then(|token| us.get(&token)) {
+            Some(us) if us == by => Maker::Us,
+            Some(_) => Maker::Other,
+            None => {
+                let mut known = us.values().chain(&*earlier).peekable();
+                let is_stranger = known.peek().is_some() && known.all(|person| person != by);
+                if is_stranger {
+                    Maker::Stranger
+                } else {
+                    Maker::Unknown
+                }
+            }
         }
     }
 
@@ -279,8 +334,8 @@ impl Evidence {
     pub(super) fn maker_before(&self, report: &Listed) -> Maker {
         let (us, earlier) = (self.us.borrow(), self.earlier.borrow());
         match &report.created_by {
-            Some(by) if us.as_ref() == Some(by) || earlier.contains(by) => Maker::Us,
-            Some(_) if us.is_some() || !earlier.is_empty() => Maker::Other,
+            Some(by) if us.values().any(|us| us == by) || earlier.contains(by) => Maker::Us,
+            Some(_) if !(us.is_empty() && earlier.is_empty()) => Maker::Other,
             _ => Maker::Unknown,
         }
     }
@@ -306,5 +361,72 @@ impl Evidence {
 
     pub(super) fn found_theirs(&self, ids: impl IntoIterator<Item = ReportId>) {
         self.theirs.borrow_mut().extend(ids);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::{Period, ReportType};
+
+    fn by(id: &str, person: Option<&str>) -> Listed {
+        Listed {
+            created_by: person.map(|person| person.parse().unwrap()),
+            ..Listed::bare(id.parse().unwrap())
+        }
+    }
+
+    /// Each token may be another person's: alice's, bob's, and alice's again.
+    #[tokio::test(start_paused = true)]
+    async fn who_we_are_is_known_for_each_token_by_itself() {
+        use Maker::{Other, Stranger, Unknown, Us};
+        let evidence = Evidence::default();
+        let request = Request {
+            sub_partner: None,
+            report_type: ReportType::User,
+            period: Period::month(2026, 9).unwrap(),
+            internal: false,
+        };
+        let now = DateTime::<Utc>::UNIX_EPOCH;
+        let makers = |token| {
+            let people = [Some("alice"), Some("bob"), Some("carol"), None];
+            people.map(|person| evidence.maker(&by("x", person), token))
+        };
+        let mut first = Generation::FIRST;
+        assert_eq!(makers(Some(first)), [Unknown; 4]);
+        for (number, (person, before, after)) in [
+            ("alice", [Unknown; 4], [Us, Other, Other, Unknown]),
+            (
+                "bob",
+                [Unknown, Stranger, Stranger, Unknown],
+                [Other, Us, Other, Unknown],
+            ),
+            (
+                "alice",
+                [Unknown, Unknown, Stranger, Unknown],
+                [Us, Other, Other, Unknown],
+            ),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let sent = evidence.leaves(now, first);
+            assert_eq!(makers(sent.token), before, "token {number}");
+            assert!(!evidence.knows_us());
+            assert_eq!(evidence.is_unproven(first), number > 0);
+            let id = format!("made-{number}");
+            evidence.made(id.parse().unwrap(), request.clone(), sent);
+            assert!(evidence.wants_witness() && !evidence.is_unproven(first));
+            evidence.saw(&by(&id, Some(person)), sent.at);
+            assert_eq!(makers(sent.token), after, "token {number}");
+            assert!(evidence.knows_us());
+            first = first.next();
+        }
+        let [one, two] =
+            [Generation::FIRST, Generation::FIRST.next()].map(|token| evidence.leaves(now, token));
+        assert_eq!(makers(one.token), [Us, Other, Other, Unknown]);
+        assert_eq!(one.and(one).token, one.token);
+        let both = [Unknown, Unknown, Stranger, Unknown];
+        assert_eq!(makers(one.and(two).token), both, "either may have made it");
     }
 }

@@ -9,11 +9,11 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
     Evidence,
-    matching::{common_query, fits, has_failed},
+    matching::{Fit, common_query, fit, fits, has_failed},
     own::find_theirs,
 };
 use crate::{
-    api::{Api, Listed},
+    api::{Api, ListQuery, Listed},
     request::{OrgId, Period, ReportId, ReportType, Request},
     session::{ReadError, Session},
 };
@@ -49,13 +49,11 @@ pub async fn find_existing<A: Api>(
         requests.or_default().push(request);
     }
     let lists = stream::iter(&by_org).map(async |(org, requests)| {
-        let listed = match common_query(requests) {
-            Some(query) => session.list(&query).await?,
-            None => Vec::new(),
-        };
-        Ok((*org, listed))
+        let query = common_query(requests).unwrap_or_default(); // there is one
+        let listed = session.list(&query).await?;
+        Ok((*org, (query, listed)))
     });
-    let listed: HashMap<Option<&OrgId>, Vec<Listed>> =
+    let listed: HashMap<Option<&OrgId>, (ListQuery, Vec<Listed>)> =
         lists.buffer_unordered(concurrency).try_collect().await?;
     let mut alike: HashMap<_, usize> = HashMap::new();
     for request in all.iter().collect::<HashSet<_>>() {
@@ -63,14 +61,20 @@ pub async fn find_existing<A: Api>(
     }
     let mut found = Vec::with_capacity(asked.len());
     for request in asked {
-        let reports = listed.get(&request.sub_partner.as_ref());
+        let Some((query, reports)) = listed.get(&request.sub_partner.as_ref()) else {
+            found.push(Existing::None); // each was asked for
+            continue;
+        };
+        let contradicts = |report: &Listed| fit(report, request, query) == Fit::Contradicts;
         let mut candidates: Vec<&Listed> = reports
-            .into_iter()
-            .flatten()
-            .filter(|report| fits(report, request) && !has_failed(report) && !is_taken(&report.id))
+            .iter()
+            .filter(|report| fits(report, request) || contradicts(report))
+            .filter(|report| !has_failed(report) && !is_taken(&report.id))
             .collect();
-        let mut unclear = alike.get(&key(request)).is_some_and(|n| *n > 1)
-            && candidates.iter().any(|report| report.internal.is_none());
+        let has_twin = alike.get(&key(request)).is_some_and(|n| *n > 1);
+        let mut unclear = candidates
+            .iter()
+            .any(|report| has_twin && report.internal.is_none() || contradicts(report));
         if request.sub_partner.is_none() && !candidates.is_empty() {
             let ids: Vec<ReportId> = candidates.iter().map(|r| r.id.clone()).collect();
             let known = all.iter().filter_map(|r| r.sub_partner.clone()).collect();

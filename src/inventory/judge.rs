@@ -7,7 +7,7 @@
 //! | yes | any | any | not ours | not ours |
 //! | any | before | any | not ours | not ours |
 //! | any | any | another person | not ours | theirs, perhaps |
-//! | any | any | a stranger | theirs, perhaps | theirs, perhaps |
+//! | any | any | a stranger | nobody can say | theirs, perhaps |
 //! | no | any | us | ours | ours |
 //! | unknown | about, after | us | ours | ours |
 //! | no | any | unknown | ours at the end | ours at the end |
@@ -18,16 +18,18 @@
 //!
 //! "At the end" is when `retry.settle` has passed, and nothing that this run still makes can teach more about clocks and
 //! people. Of the partner's own requests no report is ours that may be a sub-partner's. Of a report that the
-//! sub-partner's list shows and another sub-partner's row has nobody can say. Together:
+//! sub-partner's list shows and another sub-partner's row has nobody can say; nor of an item that contradicts its query,
+//! or shows the opposite of `internal`: whoever shows the wrong days may show them of our report. Together:
 //!
 //! | reports | before `settle` | after it |
 //! | --- | --- | --- |
 //! | one is ours, of no other can it not be said | adopted | adopted |
+//! | we made one that is ours, others contradict their query | adopted | adopted |
 //! | several are ours, or of one nobody can say | look again | `in_doubt`, all named; first wait for what can still be learned |
 //! | only theirs, perhaps | look again | the same: who we are can still be learned |
 //! | none | look again | not made: sent again; after a 2xx: `in_doubt`, it exists and cannot be found |
 //!
-//! After a 409 the one report that there is, is adopted; but never for the partner's own request: an old report of a
+//! After a 409 the one report that there is, is adopted, unless its item contradicts its query; but never for the partner's own request: an old report of a
 //! sub-partner that has left may be all that a list shows.
 //!
 //! Where a twin is in doubt too, a report that is ours may be the twin's: nothing is adopted, and at the end a person
@@ -35,7 +37,7 @@
 
 use std::collections::HashSet;
 
-use super::Age;
+use super::{Age, Fit};
 use crate::{api::Doubt, request::ReportId};
 
 /// Which process sent the create that is in doubt.
@@ -50,11 +52,13 @@ pub enum Origin {
 /// Who made a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Maker {
-    /// The person whose token we send; for an earlier process also one whose reports the ledger holds.
+    /// The person whose token the create went with; for an earlier process anyone whose token this one has sent, or whose
+    /// reports the ledger holds.
     Us,
     /// Somebody else.
     Other,
-    /// Nobody whose reports the ledger holds, while we do not know who we are.
+    /// Nobody whose token this process has sent, or whose reports the ledger holds, while we do not know who we are with
+    /// the token of the create.
     Stranger,
     /// The server does not show it, or we do not know who we are.
     Unknown,
@@ -73,6 +77,8 @@ pub struct Seen {
     pub may_be_theirs: bool,
     /// Another sub-partner's row has it, though this one's list shows it.
     pub is_anothers: bool,
+    /// What it is to the request by what its item shows: never another's.
+    pub fit: Fit,
     /// Taken at their word, its stamp is not before the intent; where we made it, at most a minute.
     pub since_by_its_stamp: bool,
     /// The server's stamps say when a report was asked for.
@@ -149,7 +155,9 @@ fn was_it_made(question: &Question<'_>, doubt: Doubt, seen: &[Seen]) -> Finding 
             Verdict::NotOurs => {}
         }
     }
-    if let ([only], [], false) = (&ours[..], &open[..], question.has_rival) {
+    if let ([only], false) = (&ours[..], question.has_rival)
+        && (open.iter()).all(|other| other.fit != Fit::Fits && only.maker == Maker::Us)
+    {
         return Finding::Adopt(only.id.clone());
     }
     let is_open = !open.is_empty() || !theirs.is_empty();
@@ -165,10 +173,16 @@ fn was_it_made(question: &Question<'_>, doubt: Doubt, seen: &[Seen]) -> Finding 
 }
 
 fn which_exists(question: &Question<'_>, seen: &[Seen]) -> Finding {
+    let mut possible = seen
+        .iter()
+        .filter(|report| report.fit != Fit::OtherInternal);
+    if let (Some(only), None) = (possible.next(), possible.next())
+        && only.fit == Fit::Fits
+        && !(question.has_rival || question.is_own || only.is_anothers)
+    {
+        return Finding::Adopt(only.id.clone());
+    }
     match seen {
-        [only] if !(question.has_rival || question.is_own || only.is_anothers) => {
-            Finding::Adopt(only.id.clone())
-        }
         _ if !question.settled => Finding::LookAgain,
         [] => Finding::NoneExists,
         several => Finding::Undecidable(ids(&several.iter().collect::<Vec<_>>())),
@@ -188,10 +202,11 @@ fn verdict(question: &Question<'_>, report: &Seen, at_the_end: bool) -> Verdict 
     let earlier = question.origin == Origin::EarlierProcess;
     match report.maker {
         Maker::Other if !earlier => return NotOurs,
+        Maker::Stranger if !earlier => return NobodyCanSay,
         Maker::Other | Maker::Stranger => return TheirsPerhaps,
         Maker::Us | Maker::Unknown => {}
     }
-    if report.may_be_theirs || report.is_anothers {
+    if report.may_be_theirs || report.is_anothers || report.fit != Fit::Fits {
         return NobodyCanSay;
     }
     let is_us = report.maker == Maker::Us;
@@ -224,6 +239,7 @@ mod tests {
             maker,
             may_be_theirs: false,
             is_anothers: false,
+            fit: Fit::Fits,
             since_by_its_stamp: false,
             stamped_when_asked: false,
         }
@@ -443,6 +459,66 @@ mod tests {
             );
         }
         assert_eq!(judge(&waits, &[]), Finding::NotMade);
+    }
+
+    #[test]
+    fn an_item_that_contradicts_its_query_may_be_ours() {
+        let ours = seen(Age::After, Maker::Us);
+        let odd = |age, maker| Seen {
+            id: "odd".parse().unwrap(),
+            fit: Fit::Contradicts,
+            ..seen(age, maker)
+        };
+        for origin in [Origin::ThisProcess, Origin::EarlierProcess] {
+            let question = question(origin);
+            for age in [Age::About, Age::After, Age::Unknown] {
+                for maker in [Maker::Us, Maker::Unknown] {
+                    let odd = odd(age, maker);
+                    let named = Finding::Undecidable(vec![odd.id.clone()]);
+                    assert_eq!(judge(&question, std::slice::from_ref(&odd)), named);
+                    let adopted = Finding::Adopt(ours.id.clone());
+                    assert_eq!(judge(&question, &[ours.clone(), odd]), adopted);
+                }
+            }
+            let old = odd(Age::Before, Maker::Us);
+            assert_eq!(judge(&question, &[old]), Finding::NotMade);
+        }
+        // Where nobody knows who made the other one, either may be ours.
+        let before = HashSet::new();
+        let unknown = Question {
+            listed_before: Some(&before),
+            ..question(Origin::ThisProcess)
+        };
+        let both = [
+            seen(Age::Unknown, Maker::Unknown),
+            odd(Age::Unknown, Maker::Unknown),
+        ];
+        assert_eq!(judge(&unknown, &both[..1]), Finding::Adopt(ours.id.clone()));
+        assert!(matches!(
+            judge(&unknown, &both),
+            Finding::Undecidable(named) if named.len() == 2
+        ));
+        let exists = Question {
+            kind: QuestionKind::WhichExists,
+            ..unknown
+        };
+        for seen in [&both[..], &both[1..]] {
+            assert!(matches!(
+                judge(&exists, seen),
+                Finding::Undecidable(named) if named.len() == seen.len()
+            ));
+        }
+        let twins = Seen {
+            fit: Fit::OtherInternal,
+            ..both[1].clone()
+        };
+        let [fitting, _] = both;
+        assert_eq!(
+            judge(&exists, &[fitting, twins.clone()]),
+            Finding::Adopt(ours.id)
+        );
+        let named = Finding::Undecidable(vec![twins.id.clone()]);
+        assert_eq!(judge(&exists, &[twins]), named);
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::collections::{BTreeSet, HashSet};
 use chrono::{DateTime, Utc};
 
 use super::{
-    Evidence, Moment,
+    Departure, Evidence, Moment,
     clocks::Age,
     judge::{Maker, Origin, Seen},
-    matching::{common_query, fits},
+    matching::{Fit, common_query, fit},
     own::find_theirs,
 };
 use crate::{
@@ -26,8 +26,8 @@ const STAMP_TOLERANCE: i64 = 10;
 pub struct Sought {
     /// The request.
     pub request: Request,
-    /// When its earliest create whose outcome is unknown left: a moment of this process, else unknown.
-    pub sent: Option<Moment>,
+    /// How its earliest create whose outcome is unknown left, where this process sent it.
+    pub sent: Option<Departure>,
     /// The same by the server's clock, as the ledger says it.
     pub intent: Option<DateTime<Utc>>,
     /// Which process that create belongs to.
@@ -68,20 +68,16 @@ pub async fn look_up<A: Api>(
     let Some(query) = common_query(&requests) else {
         return Ok(Vec::new());
     };
-    if !evidence.is_complete() {
-        evidence.ask_witness(session).await?;
-    }
+    evidence.ask_witness(session).await?;
     let listed = session.list(&query).await?;
-    let now = evidence.moment(session.now());
-    for report in &listed {
-        evidence.saw(report, now);
-    }
+    let now = evidence.saw_all(&listed, session.now());
     let mut told_apart = query.sub_partner.is_some();
     let mut found = Vec::with_capacity(sought.len());
     for sought in sought {
         let mut seen = Vec::new();
         let mut ids = HashSet::new();
-        for report in listed.iter().filter(|report| fits(report, &sought.request)) {
+        let may_be_its = |report: &&Listed| fit(report, &sought.request, &query) != Fit::Other;
+        for report in listed.iter().filter(may_be_its) {
             let is_candidate = match taken(&report.id) {
                 Taken::Free => true,
                 Taken::By(Some(other)) => {
@@ -93,7 +89,7 @@ pub async fn look_up<A: Api>(
                 continue;
             }
             let report = in_full(session, evidence, report).await?;
-            if fits(&report, &sought.request) {
+            if may_be_its(&&report) {
                 seen.push(report);
             }
         }
@@ -128,6 +124,7 @@ pub async fn look_up<A: Api>(
             let is_told = told_apart && sought.settled && !sought.has_twins_elsewhere;
             seen.may_be_theirs = own && (!is_told || seen.maker == Maker::Unknown);
             seen.is_anothers = taken(&report.id) != Taken::Free;
+            seen.fit = fit(report, &sought.request, &query);
             seen
         });
         judged.collect()
@@ -160,9 +157,9 @@ pub(super) async fn in_full<A: Api>(
     let report = Listed {
         created: read.created.or(listed.created),
         created_by: read.created_by.or_else(|| listed.created_by.clone()),
-        category: read.category.or_else(|| listed.category.clone()),
-        internal: read.internal.or(listed.internal),
-        sub_partner: read.sub_partner.or_else(|| listed.sub_partner.clone()),
+        category: listed.category.clone().or(read.category),
+        internal: listed.internal.or(read.internal),
+        sub_partner: listed.sub_partner.clone().or(read.sub_partner),
         ..listed.clone()
     };
     evidence.keep(&report);
@@ -178,14 +175,14 @@ fn seen<A: Api>(
 ) -> Seen {
     let date = (session.server_now(), now);
     let age = match (report.created, sought.origin, sought.sent, sought.intent) {
-        (Some(stamp), Origin::ThisProcess, Some(sent), _) => evidence.age(stamp, sent),
+        (Some(stamp), Origin::ThisProcess, Some(sent), _) => evidence.age(stamp, sent.at),
         (Some(stamp), Origin::EarlierProcess, _, Some(intent)) => {
             evidence.age_by_date(stamp, intent, date)
         }
         _ => Age::Unknown,
     };
     let maker = match sought.origin {
-        Origin::ThisProcess => evidence.maker(report),
+        Origin::ThisProcess => evidence.maker(report, sought.sent.and_then(|sent| sent.token)),
         Origin::EarlierProcess => evidence.maker_before(report),
     };
     let tolerance = match maker {
@@ -201,6 +198,7 @@ fn seen<A: Api>(
         maker,
         may_be_theirs: sought.request.sub_partner.is_none(),
         is_anothers: false,
+        fit: Fit::Fits,
         since_by_its_stamp: by_its_stamp,
         stamped_when_asked: evidence.is_stamped_when_asked(),
     }

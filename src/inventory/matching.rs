@@ -2,7 +2,7 @@
 
 use crate::{
     api::{ListQuery, Listed},
-    request::Request,
+    request::{Period, Request},
 };
 
 /// What a create makes; `category` of reports where the server shows it (API reference).
@@ -10,17 +10,84 @@ const RECONCILIATION: &str = "RECONCILIATION";
 /// A report whose generation failed is of no use to anyone.
 const FAILED: &str = "FAILED";
 
-/// Whether a report can be this request's.
-pub(super) fn fits(report: &Listed, request: &Request) -> bool {
-    is_made_by_a_create(report) && report.can_answer(request)
+/// What a listed report is to a request, by what the list shows of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// It can be the request's.
+    Fits,
+    /// It differs in `internal` alone, which no query names and of which no page of the API says what an item shows.
+    OtherInternal,
+    /// It contradicts the query that the list answers. Nobody can say whose it is.
+    Contradicts,
+    /// It is another request's.
+    Other,
 }
 
-/// Reports of another category have the same type and dates, and no create of ours makes them.
-fn is_made_by_a_create(report: &Listed) -> bool {
-    report
-        .category
-        .as_ref()
-        .is_none_or(|category| category.eq_ignore_ascii_case(RECONCILIATION))
+/// What a report is to `request`, in the answer to `query`, which lists the request's reports among others.
+pub(super) fn fit(report: &Listed, request: &Request, query: &ListQuery) -> Fit {
+    let spelling = spelling_of_category(report.category.as_deref().unwrap_or_default());
+    let types = agrees(report.report_type, request.report_type);
+    let days = shows_days(report, request.period);
+    let could_be = (types || query.report_type.is_some()) && (days || query.period.is_some());
+    if spelling == CategorySpelling::Other || !could_be {
+        return Fit::Other;
+    }
+    let org = report.sub_partner.is_none() || report.sub_partner == request.sub_partner;
+    if !(types && days && org && spelling == CategorySpelling::Exact) {
+        return Fit::Contradicts;
+    }
+    if agrees(report.internal, request.internal) {
+        Fit::Fits
+    } else {
+        Fit::OtherInternal
+    }
+}
+
+/// Whether a report can be this request's.
+pub(super) fn fits(report: &Listed, request: &Request) -> bool {
+    fit(report, request, &ListQuery::of(request)) == Fit::Fits
+}
+
+/// Whether an item shows something else than what the list was asked for.
+pub(super) fn contradicts(report: &Listed, query: &ListQuery) -> bool {
+    let types = query
+        .report_type
+        .is_none_or(|t| agrees(report.report_type, t));
+    let days = query.period.is_none_or(|period| shows_days(report, period));
+    let orgs =
+        (query.sub_partner.as_ref()).is_none_or(|org| agrees(report.sub_partner.as_ref(), org));
+    !(types && days && orgs)
+}
+
+fn agrees<T: PartialEq>(shown: Option<T>, asked: T) -> bool {
+    shown.is_none_or(|shown| shown == asked)
+}
+
+fn shows_days(report: &Listed, period: Period) -> bool {
+    agrees(report.start, period.start()) && agrees(report.end, period.end())
+}
+
+/// How the category of what a create makes is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CategorySpelling {
+    /// As the API does, whatever the case and the space around it; or it is missing.
+    Exact,
+    /// With other marks in it.
+    Odd,
+    /// It is another category: its reports have the same type and dates, and no create of ours makes them.
+    Other,
+}
+
+fn spelling_of_category(category: &str) -> CategorySpelling {
+    let (category, mut letters) = (category.trim(), category.to_ascii_uppercase());
+    letters.retain(|c| c.is_ascii_alphabetic());
+    if category.is_empty() || category.eq_ignore_ascii_case(RECONCILIATION) {
+        CategorySpelling::Exact
+    } else if letters == RECONCILIATION {
+        CategorySpelling::Odd
+    } else {
+        CategorySpelling::Other
+    }
 }
 
 /// Whether its generation failed, as the server says.
@@ -45,4 +112,95 @@ pub(super) fn common_query(requests: &[&Request]) -> Option<ListQuery> {
         period: same_period.then_some(first.period),
         status: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::ReportType;
+
+    fn request(org: Option<&str>) -> Request {
+        Request {
+            sub_partner: org.map(|org| org.parse().unwrap()),
+            report_type: ReportType::User,
+            period: Period::month(2026, 9).unwrap(),
+            internal: false,
+        }
+    }
+
+    fn listed(change: impl FnOnce(&mut Listed)) -> Listed {
+        let mut report = Listed::bare("one".parse().unwrap());
+        change(&mut report);
+        report
+    }
+
+    #[test]
+    fn what_a_query_names_is_contradicted_and_the_rest_is_anothers() {
+        let acme = request(Some("acme"));
+        let day = |text: &str| Some(text.parse().unwrap());
+        let narrow = ListQuery::of(&acme);
+        let wide = ListQuery {
+            sub_partner: acme.sub_partner.clone(),
+            ..ListQuery::default()
+        };
+        let everywhere = [Fit::Fits; 2];
+        for (report, [in_narrow, in_wide]) in [
+            (listed(|_| {}), everywhere),
+            (listed(|r| r.start = day("2026-09-01")), everywhere),
+            (
+                listed(|r| r.start = day("2026-08-31")),
+                [Fit::Contradicts, Fit::Other],
+            ),
+            (
+                listed(|r| r.end = day("2026-10-01")),
+                [Fit::Contradicts, Fit::Other],
+            ),
+            (
+                listed(|r| r.report_type = Some(ReportType::Customer)),
+                [Fit::Contradicts, Fit::Other],
+            ),
+            (
+                listed(|r| r.sub_partner = Some("ACME".parse().unwrap())),
+                [Fit::Contradicts; 2],
+            ),
+            (listed(|r| r.internal = Some(true)), [Fit::OtherInternal; 2]),
+            (
+                listed(|r| (r.internal, r.end) = (Some(true), day("2026-10-01"))),
+                [Fit::Contradicts, Fit::Other],
+            ),
+        ] {
+            assert_eq!(fit(&report, &acme, &narrow), in_narrow, "{report:?}");
+            assert_eq!(fit(&report, &acme, &wide), in_wide, "{report:?}");
+            assert_eq!(fits(&report, &acme), in_narrow == Fit::Fits);
+            let contradicts_narrow = contradicts(&report, &narrow);
+            assert_eq!(contradicts_narrow, in_narrow == Fit::Contradicts);
+        }
+        // Of the partner's own, an organisation may be the partner's.
+        let own = request(None);
+        let shown = listed(|r| r.sub_partner = Some("acme".parse().unwrap()));
+        assert_eq!(fit(&shown, &own, &ListQuery::of(&own)), Fit::Contradicts);
+        assert!(!contradicts(&shown, &ListQuery::of(&own)));
+    }
+
+    #[test]
+    fn a_category_counts_by_its_letters() {
+        let acme = request(Some("acme"));
+        for (category, expected) in [
+            ("RECONCILIATION", Fit::Fits),
+            ("reconciliation", Fit::Fits),
+            (" RECONCILIATION\t", Fit::Fits),
+            ("", Fit::Fits),
+            (" \u{a0}", Fit::Fits),
+            ("RECONCILIATION.", Fit::Contradicts),
+            ("recon-ciliation", Fit::Contradicts),
+            ("\u{feff}RECONCILIATION", Fit::Contradicts),
+            ("POINT_IN_TIME", Fit::Other),
+            ("RECONCILIATION_2", Fit::Contradicts),
+            ("FORECAST", Fit::Other),
+        ] {
+            let report = listed(|r| r.category = Some(category.to_owned()));
+            let found = fit(&report, &acme, &ListQuery::of(&acme));
+            assert_eq!(found, expected, "{category:?}");
+        }
+    }
 }

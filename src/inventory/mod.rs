@@ -28,3 +28,5 @@ pub use existing::{Existing, find_existing};
 pub use holdings::{Held, Known, Other, find_held};
 pub use judge::{Finding, Maker, Origin, Question, QuestionKind, Seen, judge};
 pub use look_up::{Sought, Taken, look_up};
+pub use matching::Fit;
+pub use sent::Departure;

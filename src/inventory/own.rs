@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::Evidence;
+use super::{Evidence, matching::contradicts};
 use crate::{
     api::{Api, ListQuery},
     request::{OrgId, ReportId},
@@ -39,7 +39,9 @@ pub(super) async fn find_theirs<A: Api>(
             sub_partner: Some(partner),
             ..query.clone()
         };
-        session.list(&query).await
+        let mut listed = session.list(&query).await?;
+        listed.retain(|report| !contradicts(report, &query));
+        Ok(listed)
     });
     let lists: Vec<_> = lists.buffer_unordered(concurrency).try_collect().await?;
     evidence.found_theirs(lists.into_iter().flatten().map(|report| report.id));

@@ -1,39 +1,58 @@
-//! When creates left, by the reports that they made.
+//! How creates left, by the reports that they made.
 
 use std::collections::VecDeque;
 
 use foldhash::HashMap;
 
 use super::clocks::Moment;
-use crate::request::ReportId;
+use crate::{request::ReportId, session::Generation};
 
 /// So many are kept, so that a long run needs no more memory than a short one. What is in doubt is recent, and so are the
 /// reports that tell something of its time.
 const KEPT: usize = 10_000;
 
+/// How a create of this process left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Departure {
+    /// When.
+    pub at: Moment,
+    /// With which token; `None` of several creates that went with more than one.
+    pub token: Option<Generation>,
+}
+
+impl Departure {
+    /// Of this create, whose outcome is unknown, and a later one for the same request together.
+    pub fn and(self, later: Departure) -> Departure {
+        Departure {
+            token: self.token.filter(|_| self.token == later.token),
+            ..self
+        }
+    }
+}
+
 /// The latest creates of this process.
 #[derive(Debug, Default)]
 pub(super) struct Sent {
-    moments: HashMap<ReportId, Moment>,
+    departures: HashMap<ReportId, Departure>,
     /// Oldest first.
     order: VecDeque<ReportId>,
 }
 
 impl Sent {
-    /// The create that made this report left at `moment`.
-    pub(super) fn insert(&mut self, id: ReportId, moment: Moment) {
+    /// The create that made this report left so.
+    pub(super) fn insert(&mut self, id: ReportId, departure: Departure) {
         if self.order.len() == KEPT
             && let Some(oldest) = self.order.pop_front()
         {
-            self.moments.remove(&oldest);
+            self.departures.remove(&oldest);
         }
         self.order.push_back(id.clone());
-        self.moments.insert(id, moment);
+        self.departures.insert(id, departure);
     }
 
-    /// When the create left that made this report.
-    pub(super) fn get(&self, id: &ReportId) -> Option<Moment> {
-        self.moments.get(id).copied()
+    /// How the create left that made this report.
+    pub(super) fn get(&self, id: &ReportId) -> Option<Departure> {
+        self.departures.get(id).copied()
     }
 }
 
@@ -47,14 +66,21 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_oldest_gives_way() {
         let mut clocks = Clocks::new(Instant::now());
-        let moment = clocks.moment(Instant::now(), DateTime::<Utc>::UNIX_EPOCH);
+        let departure = Departure {
+            at: clocks.moment(Instant::now(), DateTime::<Utc>::UNIX_EPOCH),
+            token: None,
+        };
         let mut sent = Sent::default();
         let id = |n: usize| format!("id{n}").parse::<ReportId>().unwrap();
         for n in 0..=KEPT {
-            sent.insert(id(n), moment);
+            sent.insert(id(n), departure);
         }
-        assert_eq!(sent.moments.len(), KEPT);
+        assert_eq!(sent.departures.len(), KEPT);
         assert_eq!(sent.get(&id(0)), None);
-        assert!([1, KEPT].iter().all(|n| sent.get(&id(*n)) == Some(moment)));
+        assert!(
+            [1, KEPT]
+                .iter()
+                .all(|n| sent.get(&id(*n)) == Some(departure))
+        );
     }
 }

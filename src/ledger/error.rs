@@ -68,6 +68,18 @@ pub enum LedgerError {
         /// Where it leads.
         target: PathBuf,
     },
+    /// The file has other names (hard links), and who replaces it under one of them leaves the others as they were.
+    #[error(
+        "{} is one of {names} names of one file (hard links). A run would replace the file under one name, and a run \
+         under the other would send everything once more. Remove the other names, or make links of them (`ln -s`)",
+        path.display()
+    )]
+    SecondName {
+        /// The name that was given.
+        path: PathBuf,
+        /// How many there are.
+        names: u64,
+    },
     /// A torn line is all that is known of a request, and does not say what it asks for.
     #[error(
         "{} ends in a torn line about {request}, which does not say what was asked for and would be lost; \

@@ -11,11 +11,14 @@ use chrono::{DateTime, Utc};
 use super::{
     Disk as _, FileDisk, Ledger, LedgerError, Lock, Reading, Row, Saved, Tampered,
     blocks::SIZE,
-    peek::{Hashed, len_of, open, real_path},
+    peek::{Hashed, len_of, open, real_path, refuse_second_name},
     read::{read, read_from},
     refuse_unmerged, save,
 };
-use crate::request::OrgId;
+use crate::{
+    request::OrgId,
+    whole_file::{folder_of, refuse_mounted, try_folder},
+};
 
 /// A ledger that this process holds: nobody else may run on it.
 #[derive(Debug)]
@@ -66,6 +69,18 @@ impl LedgerFile {
         }
     }
 
+    /// Makes sure that the file can be replaced at the end: before the first line is appended.
+    ///
+    /// # Errors
+    /// [`LedgerError::Io`], with what the system said.
+    pub fn try_folder(&self) -> Result<(), LedgerError> {
+        try_folder(folder_of(&self.path)).map_err(|source| LedgerError::Io {
+            doing: "replace the ledger",
+            path: self.path.clone(),
+            source,
+        })
+    }
+
     /// Refuses to mix reports of the sandbox with those of a real server.
     ///
     /// # Errors
@@ -94,9 +109,14 @@ impl LedgerFile {
     /// As [`LedgerFile::hold`], also where a rescued ledger lies beside it: to unite them.
     ///
     /// # Errors
-    /// In use, unreadable, or no ledger.
+    /// In use, unreadable, no ledger, or one of several names.
     pub fn take(path: &Path, now: DateTime<Utc>) -> Result<(Self, Lock), LedgerError> {
         let path = real_path(path)?;
+        refuse_mounted(&path).map_err(|source| LedgerError::Io {
+            doing: "write the ledger",
+            path: path.clone(),
+            source,
+        })?;
         let lock = Lock::take(&path, now)?;
         match LedgerFile::read(path) {
             Ok(held) => Ok((held, lock)),
@@ -117,6 +137,7 @@ impl LedgerFile {
                 as_read: RefCell::default(),
             });
         };
+        refuse_second_name(&path)?;
         let len = len_of(&file);
         let mut file = Kept {
             source: Hashed::new(file),

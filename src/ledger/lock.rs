@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Holder, LedgerError};
@@ -29,15 +29,22 @@ pub struct Pause {
 }
 
 impl Pause {
-    /// The same pause for a process that begins at `now`: never longer than it was announced. A clock that was set
-    /// back meanwhile does not say how much of it is over, so it begins again.
+    /// A pause binds the next process for this long at most: a server that asks for years shuts no ledger.
+    pub const LONGEST: TimeDelta = TimeDelta::hours(24);
+
+    /// The same pause for a process that begins at `now`: never longer than it was announced, nor than
+    /// [`Pause::LONGEST`]. A clock that was set back meanwhile does not say how much of it is over, so it begins again.
     fn seen_at(self, now: DateTime<Utc>) -> Self {
-        if now >= self.since {
-            return self;
-        }
+        let (since, wait) = if self.since > now {
+            (now, self.until - self.since)
+        } else if self.since == DateTime::<Utc>::default() {
+            (now, self.until - now) // the file does not say when it was announced
+        } else {
+            (self.since, self.until - self.since)
+        };
         Pause {
-            until: now + (self.until - self.since),
-            since: now,
+            until: since + wait.clamp(TimeDelta::zero(), Self::LONGEST),
+            since,
             ..self
         }
     }
@@ -154,6 +161,16 @@ impl Lock {
         self.contents.pauses.retain(|p| p.server != pause.server);
         self.contents.pauses.push(pause);
         self.write()
+    }
+
+    /// Forgets the wait that `server` announced to an earlier process. Gives its end, where there was one.
+    ///
+    /// # Errors
+    /// What the disk said: the next process would find it again.
+    pub fn forget_pause(&mut self, server: &str) -> io::Result<Option<DateTime<Utc>>> {
+        let known = self.pause(server);
+        self.contents.pauses.retain(|p| p.server != server);
+        self.write().map(|()| known)
     }
 
     /// Releases the lock; the file stays only where a pause still binds the next process.

@@ -64,7 +64,7 @@ pub use holder::Holder;
 pub use journal::{Journal, JournalError, Writer, journal};
 pub use lock::{Lock, Pause};
 pub use merge::{Part, merge};
-pub use peek::{read_file, read_file_with_hash, real_ledger, real_path};
+pub use peek::{read_file, read_file_with_hash, real_ledger, real_path, refuse_second_name};
 pub use place::Place;
 pub use rare::{Empty, Rare};
 pub use read::{Reading, Repair, RepairKind, read};

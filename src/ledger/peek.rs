@@ -36,6 +36,30 @@ pub fn real_path(path: &Path) -> Result<PathBuf, LedgerError> {
     }
 }
 
+/// Refuses a file with more than one name (hard links): to replace it under one of them would make two ledgers of it.
+///
+/// # Errors
+/// [`LedgerError::SecondName`].
+pub fn refuse_second_name(path: &Path) -> Result<(), LedgerError> {
+    match fs::metadata(path).map_or(1, |found| names_of(&found)) {
+        0 | 1 => Ok(()),
+        names => Err(LedgerError::SecondName {
+            path: path.to_owned(),
+            names,
+        }),
+    }
+}
+
+#[cfg(unix)]
+fn names_of(file: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(file)
+}
+
+#[cfg(not(unix))]
+fn names_of(_: &fs::Metadata) -> u64 {
+    1 // not to be known there
+}
+
 /// Where the ledger at `path` really lies, so that a link and its target are one ledger: the lock, the journal and
 /// what is remembered for the next command lie beside this.
 ///

@@ -51,6 +51,30 @@ pub struct Collected {
     pub rows: Option<u64>,
 }
 
+impl Collected {
+    /// Whether the server's word is one of those for a report that it is at work on, or has said nothing. Any word that
+    /// the API reference does not have may be final.
+    pub fn is_in_progress(&self) -> bool {
+        let words = ["", "IN_PROGRESS", "REQUESTED"];
+        words
+            .iter()
+            .any(|word| self.status.eq_ignore_ascii_case(word))
+    }
+
+    /// How [`Collected::error`] ends where the report is only not ready yet.
+    pub const WAITS: &str = "; `monthend collect` waits again";
+
+    /// Whether the report was waited for in vain, and nothing worse is known of it.
+    pub fn is_waiting(&self) -> bool {
+        self.error.ends_with(Collected::WAITS)
+    }
+
+    /// [`Collected::error`] without what it advises to do.
+    pub fn why_not(&self) -> &str {
+        self.error.split("; `monthend ").next().unwrap_or_default()
+    }
+}
+
 impl Empty for Collected {
     fn empty() -> &'static Self {
         static EMPTY: Collected = Collected {
@@ -112,6 +136,12 @@ impl Row {
             Some(org) if !org.is_canonical() => self.request.id(),
             _ => self.id,
         }
+    }
+
+    /// Whether its report is collected: a file is there under its name, and nothing was found wrong with it since.
+    pub fn is_collected(&self) -> bool {
+        let Collected { file, error, .. } = &*self.collected;
+        matches!(self.state, State::Created(_)) && !file.is_empty() && error.is_empty()
     }
 
     /// `error`: what went wrong, one line, and which reports the row gave up.

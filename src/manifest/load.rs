@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     settings::Settings,
-    text::shell_path,
+    text::{is_before_header, shell_path},
     yaml::{At, Mapping as _, Mistake, Node, Problems, Quoted, ReadError, Sink, Source, Tree},
 };
 
@@ -60,11 +60,14 @@ pub enum Table {
 
 impl Table {
     fn of(text: &str) -> Option<Table> {
-        let header = text.lines().next().unwrap_or_default();
+        let mut lines = text.lines();
+        let header = lines
+            .find(|line| !is_before_header(line))
+            .unwrap_or_default();
         let mut columns = header
             .split([',', ';', '\t'])
-            .map(|name| name.trim().trim_matches('"'));
-        columns.find_map(|name| match name {
+            .map(|name| name.trim().trim_matches('"').to_ascii_lowercase());
+        columns.find_map(|name| match &*name {
             "request_id" => Some(Table::Ledger),
             "org_id" => Some(Table::Partners),
             _ => None,

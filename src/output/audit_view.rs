@@ -1,6 +1,6 @@
 //! An audit, for people and for scripts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
@@ -14,12 +14,23 @@ use crate::{
     text::one_line,
 };
 
-/// So many differences of one kind are in the table; csv and json have all.
+/// So many lines of one kind are in the table; csv and json have all.
 const SHOWN: usize = 10;
+/// About so many columns name the requests of one line.
+const NAMES: usize = 60;
 
 /// An audit to be shown.
 pub struct AuditView<'a> {
-    audit: &'a Audit,
+    /// What it came to.
+    pub audit: &'a Audit,
+    /// Whether no server was asked.
+    pub is_offline: bool,
+    /// What else there is to know: no differences.
+    pub notes: &'a [String],
+    /// What to type next, and why, where there is something.
+    pub next: Option<(&'static str, String)>,
+    /// How the command ends: docs/exit-codes.md.
+    pub exit_code: u8,
 }
 
 /// What `monthend audit --format json` prints.
@@ -28,10 +39,16 @@ pub struct AuditView<'a> {
 struct AuditJson<'a> {
     /// Every difference, in plan order.
     differences: Vec<DifferenceJson<'a>>,
+    /// Whether no server was asked: then `gone`, `server_failed`, `duplicate` and `unknown` were not looked for.
+    offline: bool,
+    /// What else there is to know, a sentence each: such as rows of the ledger that the plan does not have.
+    notes: &'a [String],
     /// How much was compared.
     checked: Checked,
     /// Every sum of `audit.totals`, in plan order; empty where no totals are asked for.
     totals: Vec<TotalJson<'a>>,
+    /// 0: no difference; 1: some.
+    exit_code: u8,
 }
 
 /// One difference.
@@ -46,8 +63,8 @@ struct DifferenceJson<'a> {
     report_id: Option<&'a str>,
     /// The row's file, relative to the ledger's folder; null where the difference is not about a file.
     file: Option<&'a str>,
-    /// What differs, one line.
-    message: &'a str,
+    /// Whom it is about, what differs and what to do: one line.
+    message: String,
 }
 
 /// The sums of one sub-partner and period.
@@ -78,12 +95,7 @@ pub fn audit_schema() -> Value {
     schema.to_value()
 }
 
-impl<'a> AuditView<'a> {
-    /// Shows `audit`.
-    pub fn new(audit: &'a Audit) -> Self {
-        AuditView { audit }
-    }
-
+impl AuditView<'_> {
     /// For scripts: all of it.
     ///
     /// # Errors
@@ -91,8 +103,11 @@ impl<'a> AuditView<'a> {
     pub fn json(&self) -> serde_json::Result<String> {
         let audit = AuditJson {
             differences: self.audit.differences.iter().map(difference_json).collect(),
+            offline: self.is_offline,
+            notes: self.notes,
             checked: self.audit.checked,
             totals: self.audit.totals.iter().map(total_json).collect(),
+            exit_code: self.exit_code,
         };
         Ok(serde_json::to_string_pretty(&audit)? + "\n")
     }
@@ -111,41 +126,88 @@ impl<'a> AuditView<'a> {
                 &difference.request_id.to_string(),
                 &neutralise(report_id),
                 &neutralise(difference.file.as_deref().unwrap_or_default()),
-                &neutralise(&difference.message),
+                &neutralise(&difference.message()),
             ])?;
         }
         words::csv_text(out)
     }
 
-    /// For people: differences, sums, and how much was compared.
+    /// For people: differences, sums, how much was compared, and what to do next.
     pub fn table(&self) -> String {
-        let mut out = String::new();
-        let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
-        let mut rows = Vec::new();
-        for difference in &self.audit.differences {
-            let count = counts.entry(difference.kind).or_default();
-            *count += 1;
-            if *count <= SHOWN {
-                let kind = difference.kind.word().to_owned();
-                rows.push(vec![kind, difference.message.clone()]);
-            }
-        }
-        if !rows.is_empty() {
-            out.push_str(&words::columns(&["DIFFERENCE", "WHAT"], rows, &[]));
-            let left = counts.iter().filter(|(_, count)| **count > SHOWN);
-            for (kind, count) in left {
-                let more = words::grouped(count - SHOWN);
-                let kind = kind.word();
-                out.push_str(&format!(
-                    "… and {more} more {kind} (--format csv shows all)\n"
-                ));
-            }
-            out.push('\n');
-        }
+        let mut out = self.differences();
         if !self.audit.totals.is_empty() {
             out.push_str(&sums(&self.audit.totals));
             out.push('\n');
         }
+        out.push_str(&self.checked());
+        let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
+        for difference in &self.audit.differences {
+            *counts.entry(difference.kind).or_default() += 1;
+        }
+        let counts = counts.iter();
+        let counts: Vec<String> = counts
+            .map(|(kind, count)| format!("{} {}", words::grouped(*count), kind.word()))
+            .collect();
+        out.push_str(&match (counts.is_empty(), self.audit.checked.requests) {
+            (true, 0) => "nothing was compared\n".to_owned(),
+            (true, _) => "no differences\n".to_owned(),
+            (false, _) => {
+                let all = words::count(self.audit.differences.len(), "difference");
+                format!("{all}: {}\n", counts.join(", "))
+            }
+        });
+        let notes = self.notes.iter();
+        out.extend(notes.map(|note| format!("note: {}\n", one_line(note))));
+        if let Some((why, command)) = &self.next {
+            out.push_str(&format!("\n{why}:\n  {command}\n"));
+        }
+        out
+    }
+
+    /// A line for each difference; those of which the same is to be said share one.
+    fn differences(&self) -> String {
+        let mut lines: Vec<(Kind, String, Vec<String>)> = Vec::new();
+        let mut places: HashMap<(Kind, String), usize> = HashMap::new();
+        for difference in &self.audit.differences {
+            let key = (difference.kind, difference.advice());
+            let place = *places.entry(key).or_insert_with(|| {
+                lines.push((difference.kind, difference.advice(), Vec::new()));
+                lines.len() - 1
+            });
+            let subject = one_line(&difference.subject);
+            let words = subject.split(' ').map(words::shortened);
+            lines[place].2.push(words.collect::<Vec<_>>().join(" "));
+        }
+        let mut shown: BTreeMap<Kind, usize> = BTreeMap::new();
+        let mut left: BTreeMap<Kind, usize> = BTreeMap::new();
+        let mut rows = Vec::new();
+        for (kind, advice, subjects) in lines {
+            let count = shown.entry(kind).or_default();
+            *count += 1;
+            if *count > SHOWN {
+                *left.entry(kind).or_default() += subjects.len();
+                continue;
+            }
+            let subjects = words::listed(subjects, NAMES);
+            rows.push(vec![
+                kind.word().to_owned(),
+                format!("{subjects}: {}", one_line(&advice)),
+            ]);
+        }
+        if rows.is_empty() {
+            return String::new();
+        }
+        let mut out = words::columns(&["DIFFERENCE", "WHAT"], rows, &[]);
+        for (kind, count) in left {
+            let (more, kind) = (words::grouped(count), kind.word());
+            out.push_str(&format!(
+                "… and {more} more {kind} (--format csv shows all)\n"
+            ));
+        }
+        out + "\n"
+    }
+
+    fn checked(&self) -> String {
         let Checked {
             requests,
             reports,
@@ -173,19 +235,7 @@ impl<'a> AuditView<'a> {
             }
             checked.push(with);
         }
-        out.push_str(&format!("checked {}\n", checked.join(", ")));
-        let counts = counts.iter();
-        let counts: Vec<String> = counts
-            .map(|(kind, count)| format!("{} {}", words::grouped(*count), kind.word()))
-            .collect();
-        out.push_str(&match counts.is_empty() {
-            true => "no differences\n".to_owned(),
-            false => {
-                let all = words::count(self.audit.differences.len(), "difference");
-                format!("{all}: {}\n", counts.join(", "))
-            }
-        });
-        out
+        format!("checked {}\n", checked.join(", "))
     }
 }
 
@@ -195,7 +245,7 @@ fn difference_json(difference: &Difference) -> DifferenceJson<'_> {
         request_id: difference.request_id.to_string(),
         report_id: difference.report_id.as_ref().map(|id| id.as_str()),
         file: difference.file.as_deref(),
-        message: &difference.message,
+        message: difference.message(),
     }
 }
 
@@ -256,18 +306,23 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::request::RequestId;
+    use crate::{audit::Remedy, request::RequestId};
 
     fn audit() -> Audit {
-        let difference = |kind, file: Option<&str>| Difference {
+        let difference = |kind, file: Option<&str>, what: &str| Difference {
             kind,
             request_id: "r0123456789abcdef".parse::<RequestId>().unwrap(),
             report_id: file.is_none().then(|| "=report".parse().unwrap()),
             file: file.map(str::to_owned),
-            message: "=Acme USER 2026-10: what differs".to_owned(),
+            subject: "=Acme USER 2026-10".to_owned(),
+            what: what.to_owned(),
+            remedy: Remedy::Collect,
         };
-        let mut differences = vec![difference(Kind::Gone, None); 12];
-        differences.push(difference(Kind::FileChanged, Some("a/b.csv")));
+        let gone = (0..12).map(|n| difference(Kind::Gone, None, &format!("report {n}")));
+        let mut differences: Vec<Difference> = gone.collect();
+        let changed = ["one", "two", "two", "two"];
+        differences
+            .extend(changed.map(|what| difference(Kind::FileChanged, Some("a/b.csv"), what)));
         Audit {
             differences,
             checked: Checked {
@@ -294,59 +349,85 @@ mod tests {
         }
     }
 
+    fn view<'a>(audit: &'a Audit, notes: &'a [String]) -> AuditView<'a> {
+        AuditView {
+            audit,
+            is_offline: false,
+            notes,
+            next: None,
+            exit_code: 1,
+        }
+    }
+
     #[test]
     fn the_table_shows_some_of_a_kind_and_all_sums() {
-        let table = AuditView::new(&audit()).table();
+        let (audit, notes) = (audit(), ["one row more".to_owned()]);
+        let view = AuditView {
+            next: Some(("to collect", "monthend collect m.yaml".to_owned())),
+            ..view(&audit, &notes)
+        };
+        let gone: String = (0..10)
+            .map(|n| {
+                format!("gone          =Acme USER 2026-10: report {n}; `monthend collect` downloads it\n")
+            })
+            .collect();
         let expected = format!(
-            "{}{}{}",
+            "{}{gone}{}",
             "DIFFERENCE    WHAT\n",
-            "gone          =Acme USER 2026-10: what differs\n".repeat(10),
-            "file_changed  =Acme USER 2026-10: what differs\n\
+            "file_changed  =Acme USER 2026-10: one; `monthend collect` downloads it\n\
+             file_changed  =Acme USER 2026-10, =Acme USER 2026-10, =Acme USER 2026-10: two; `monthend collect` downloads it\n\
              … and 2 more gone (--format csv shows all)\n\n\
              SUB-PARTNER  PERIOD   SKU  PARTNER  USER\n\
              Acme         2026-10  A       30.6  30.8  differ\n\n\
              checked 1,300 requests, 1,299 reports, 1,298 files (2 without rows), 1 comparison of sums, \
              1,200 comparisons with the earlier ledger (3 not possible)\n\
-             13 differences: 12 gone, 1 file_changed\n"
+             16 differences: 12 gone, 4 file_changed\n\
+             note: one row more\n\n\
+             to collect:\n  monthend collect m.yaml\n"
         );
-        assert_eq!(table, expected);
-        let nothing = AuditView::new(&Audit::default()).table();
+        assert_eq!(view.table(), expected);
+        // An audit of nothing is no good news.
+        let mut nothing = Audit::default();
         assert_eq!(
-            nothing,
-            "checked 0 requests, 0 reports, 0 files\nno differences\n"
+            self::view(&nothing, &[]).table(),
+            "checked 0 requests, 0 reports, 0 files\nnothing was compared\n"
         );
+        nothing.checked.requests = 1;
+        let table = self::view(&nothing, &[]).table();
+        assert!(table.ends_with("\nno differences\n"), "{table}");
     }
 
     #[test]
     fn the_csv_holds_no_formula() {
-        let csv = AuditView::new(&audit()).csv().unwrap();
+        let csv = view(&audit(), &[]).csv().unwrap();
         let lines: Vec<&str> = csv.lines().collect();
-        assert_eq!(lines.len(), 14);
+        assert_eq!(lines.len(), 17);
         assert_eq!(lines[0], "kind,request_id,report_id,file,message");
         assert_eq!(
             lines[1],
-            "gone,r0123456789abcdef,'=report,,'=Acme USER 2026-10: what differs"
+            "gone,r0123456789abcdef,'=report,,'=Acme USER 2026-10: report 0; `monthend collect` downloads it"
         );
-        assert_eq!(
-            lines[13],
-            "file_changed,r0123456789abcdef,,a/b.csv,'=Acme USER 2026-10: what differs"
-        );
+        assert!(lines[16].starts_with("file_changed,r0123456789abcdef,,a/b.csv,'=Acme"));
     }
 
     #[test]
     fn the_json_is_what_its_schema_says() {
         let validator = jsonschema::validator_for(&audit_schema()).unwrap();
+        let notes = ["one row more".to_owned()];
         for audit in [audit(), Audit::default()] {
-            let json: Value =
-                serde_json::from_str(&AuditView::new(&audit).json().unwrap()).unwrap();
+            let json = view(&audit, &notes).json().unwrap();
+            let json: Value = serde_json::from_str(&json).unwrap();
             let result = validator.validate(&json).map_err(|e| e.to_string());
             assert_eq!(result, Ok(()));
         }
-        let json: Value = serde_json::from_str(&AuditView::new(&audit()).json().unwrap()).unwrap();
+        let json = view(&audit(), &notes).json().unwrap();
+        let json: Value = serde_json::from_str(&json).unwrap();
         assert_eq!(json["totals"][0]["sums"]["USER"], "30.8");
         assert_eq!(json["totals"][0]["by"]["SKU"], "A\u{1b}");
         assert_eq!(json["differences"][12]["report_id"], Value::Null);
         assert_eq!(json["checked"]["totals"], 1);
+        assert_eq!(json["offline"], false);
+        assert_eq!(json["notes"][0], "one row more");
         let mut bad = json.clone();
         bad["differences"][0]["kind"] = "lost".into();
         assert!(validator.validate(&bad).is_err());

@@ -19,10 +19,8 @@ pub struct Cause<'a> {
     pub code: &'a str,
     /// In the order of the ledger.
     pub rows: Vec<&'a Row>,
-    /// What is said most often.
-    pub message: String,
-    /// How many other messages there are.
-    others: usize,
+    /// What is said, and of how many rows; the worst first, then the most frequent. Never empty.
+    messages: Vec<(String, usize)>,
 }
 
 /// Which rows have one cause.
@@ -33,6 +31,9 @@ pub enum Alike {
     /// Those of which the same was said, too. Each row in doubt names candidates of its own, so these are alike.
     Message,
 }
+
+/// So many messages of one cause are told, each on its line.
+const MESSAGES: usize = 4;
 
 /// The cause that created reports are not collected.
 const NOT_COLLECTED: &str = "not collected";
@@ -67,8 +68,7 @@ pub fn causes<'a>(
     alike: Alike,
     cause: impl Fn(&'a Row) -> Option<(&'a str, String)>,
 ) -> Vec<Cause<'a>> {
-    type Group<'a> = (Vec<&'a Row>, HashMap<String, usize>);
-    let mut groups: HashMap<(&str, String), Group<'a>> = HashMap::new();
+    let mut groups: HashMap<(&str, String), Vec<(&'a Row, String)>> = HashMap::new();
     for row in rows {
         let Some((code, message)) = cause(row) else {
             continue;
@@ -78,28 +78,68 @@ pub fn causes<'a>(
             true => (code, String::new()),
             false => (code, message.clone()),
         };
-        let (rows, messages) = groups.entry(key).or_default();
-        rows.push(row);
-        *messages.entry(message).or_default() += 1;
+        groups.entry(key).or_default().push((row, message));
     }
-    let cause = |((code, _), (rows, messages)): ((_, _), Group<'a>)| {
-        let others = messages.len().saturating_sub(1);
-        let most = messages
-            .into_iter()
-            .max_by_key(|(text, n)| (*n, Reverse(text.clone())));
-        Cause {
-            code,
-            rows,
-            message: most.map(|(text, _)| text).unwrap_or_default(),
-            others,
-        }
-    };
-    let mut causes: Vec<Cause<'_>> = groups.into_iter().map(cause).collect();
+    let groups = groups.into_iter();
+    let causes = groups.map(|((code, _), told)| Cause {
+        code,
+        messages: messages(&told),
+        rows: told.into_iter().map(|(row, _)| row).collect(),
+    });
+    let mut causes: Vec<Cause<'_>> = causes.collect();
     causes.sort_by(|a, b| {
         let order = |cause: &Cause<'_>| Reverse(cause.rows.len());
-        (order(a), a.code, &a.message).cmp(&(order(b), b.code, &b.message))
+        (order(a), a.code, a.message()).cmp(&(order(b), b.code, b.message()))
     });
     causes
+}
+
+/// Each message once, with the number of its rows; the worst first. How long reports are waited for is told once: their
+/// times differ by seconds.
+fn messages(told: &[(&Row, String)]) -> Vec<(String, usize)> {
+    let mut messages: Vec<(Severity, &str, usize)> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for (row, message) in told {
+        let severity = Severity::of(row);
+        let key = match severity {
+            Severity::Waiting => row.collected.status.as_str(),
+            Severity::Lost | Severity::Other => message.as_str(),
+        };
+        let place = *places.entry(key).or_insert_with(|| {
+            messages.push((severity, message, 0));
+            messages.len() - 1
+        });
+        messages[place].2 += 1;
+    }
+    messages.sort_by_key(|(severity, message, n)| (*severity, Reverse(*n), *message));
+    let messages = messages.into_iter();
+    messages
+        .map(|(_, message, n)| (message.to_owned(), n))
+        .collect()
+}
+
+/// How bad it is that a row came to nothing, the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Severity {
+    /// The server could not generate the report: no waiting helps.
+    Lost,
+    Other,
+    /// The report is not ready.
+    Waiting,
+}
+
+impl Severity {
+    fn of(row: &Row) -> Self {
+        if !matches!(row.state, State::Created(_)) {
+            Severity::Other
+        } else if row.collected.status.eq_ignore_ascii_case("FAILED") {
+            Severity::Lost
+        } else if row.collected.is_waiting() {
+            Severity::Waiting
+        } else {
+            Severity::Other
+        }
+    }
 }
 
 impl Cause<'_> {
@@ -137,21 +177,40 @@ impl Cause<'_> {
         format!("{numbers}: {}", words::listed(named.collect(), room))
     }
 
-    /// What is said, on one line; without what the ledger advises, where [`Cause::advice`] does.
-    pub(super) fn said(&self) -> String {
-        let message = match self.code {
-            NOT_COLLECTED => self
-                .message
-                .split("; `monthend ")
-                .next()
-                .unwrap_or_default(),
-            _ => &self.message,
+    /// The worst that is said.
+    pub fn message(&self) -> &str {
+        self.messages.first().map_or("", |(text, _)| text)
+    }
+
+    /// What is said, a line for each message, the worst first; without what the ledger advises, where [`Cause::advice`]
+    /// does.
+    pub(super) fn said(&self) -> Vec<String> {
+        let shown = match self.messages.len() {
+            ..=MESSAGES => self.messages.len(),
+            _ => MESSAGES - 1,
         };
-        let message = one_line(message);
-        match self.others {
-            0 => message,
-            n => format!("{message} (and {})", words::count(n, "other message")),
+        let mut lines = Vec::new();
+        for (message, n) in &self.messages[..shown] {
+            let message = match self.code {
+                NOT_COLLECTED => message.split("; `monthend ").next().unwrap_or_default(),
+                _ => message,
+            };
+            let message = one_line(message);
+            lines.push(match self.messages.len() {
+                1 => message,
+                _ => format!("{}: {message}", words::count(*n, "request")),
+            });
         }
+        let more = &self.messages[shown..];
+        if !more.is_empty() {
+            let requests: usize = more.iter().map(|(_, n)| n).sum();
+            lines.push(format!(
+                "{}: {}",
+                words::count(requests, "request"),
+                words::count(more.len(), "other message")
+            ));
+        }
+        lines
     }
 
     /// What to do about it, where that is known.

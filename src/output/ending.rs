@@ -121,7 +121,7 @@ impl<'a> Ending<'a> {
                 State::Pending { .. } => &mut standing.pending,
                 State::Sending { .. } => &mut standing.sending,
             } += 1;
-            if matches!(row.state, State::Created(_)) && is_collected(row) {
+            if row.is_collected() {
                 standing.collected += 1;
                 standing.empty += usize::from(row.collected.rows == Some(0));
             }
@@ -131,18 +131,14 @@ impl<'a> Ending<'a> {
 
     /// How far the report of a created row is, where files were asked for.
     pub(super) fn collecting(&self, row: &Row) -> Collecting {
-        if !self.about.collects || !matches!(row.state, State::Created(_)) || is_collected(row) {
+        if !self.about.collects || !matches!(row.state, State::Created(_)) || row.is_collected() {
             return Collecting::Done;
         }
-        let is_over = !matches!(&*row.collected.status, "" | "IN_PROGRESS");
+        let is_over = !row.collected.is_in_progress();
         let is_tried = !row.collected.error.is_empty();
         match is_tried && (is_over || row.collected.status.is_empty()) {
             true => Collecting::Failed,
             false => Collecting::Waiting,
         }
     }
-}
-
-fn is_collected(row: &Row) -> bool {
-    !row.collected.file.is_empty() && row.collected.error.is_empty()
 }

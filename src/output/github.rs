@@ -80,7 +80,7 @@ fn sentence(failure: &Cause<'_>) -> String {
     one_line(&format!(
         "{}: {} ({requests}: {}{more})",
         failure.code,
-        failure.said(),
+        failure.said().join("; "),
         names.join(", ")
     ))
 }
@@ -114,7 +114,7 @@ fn table(ending: &Ending<'_>, failures: &[Cause<'_>], uncollected: &[Cause<'_>])
         out.push_str(&format!(
             "| {} | {} | {} | {} |\n",
             cell(failure.code),
-            cell(&failure.said()),
+            cell(&failure.said().join("; ")),
             words::grouped(failure.sub_partners()),
             words::grouped(failure.rows.len()),
         ));

@@ -10,7 +10,7 @@ use super::{
     color::Paint, junit::junit, metrics::metrics, summary_json::summary_json,
 };
 use crate::{
-    audit::{Audit, Checked, Difference, Kind},
+    audit::{Audit, Checked, Difference, Kind, Remedy},
     history::{Line, Selected, What},
     ledger::{Counts, Ledger, Reason, Row},
     pacing::Stats,
@@ -130,7 +130,9 @@ fn shown_to_people(text: &str) -> Vec<String> {
             request_id: rows[0].id(),
             report_id: None,
             file: Some(text.to_owned()),
-            message: text.chars().take(1_000).collect(),
+            subject: text.to_owned(),
+            what: text.chars().take(1_000).collect(),
+            remedy: Remedy::Run,
         }],
         checked: Checked::default(),
         totals: Vec::new(),
@@ -149,11 +151,15 @@ fn shown_to_people(text: &str) -> Vec<String> {
         run: "r".to_owned(),
         what,
     });
-    let tables = [
-        status,
-        AuditView::new(&audit).table(),
-        LifeView::new(&rows[0], &lines).text(),
-    ];
+    let notes = [text.to_owned()];
+    let view = AuditView {
+        audit: &audit,
+        is_offline: true,
+        notes: &notes,
+        next: None,
+        exit_code: 1,
+    };
+    let tables = [status, view.table(), LifeView::new(&rows[0], &lines).text()];
     let mut shown = tables
         .map(|table| ForPeople::from(table).to_string())
         .to_vec();
@@ -219,9 +225,10 @@ proptest! {
         for text in &shown {
             prop_assert!(!text.contains(acts), "{:.9999?}", text);
         }
-        // A summary wraps long words, and names a path as it is.
+        // Long messages are wrapped, and a summary names a path as it is.
+        let short: String = text.chars().take(20).collect();
         let lines = |shown: Vec<String>| shown[..3].iter().map(|text| text.lines().count()).collect::<Vec<_>>();
-        prop_assert_eq!(lines(shown), lines(shown_to_people("!")));
+        prop_assert_eq!(lines(shown_to_people(&short)), lines(shown_to_people("!")));
     }
 }
 

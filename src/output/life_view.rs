@@ -138,12 +138,14 @@ fn sentence(what: &What) -> String {
                 None => format!("a person decided that it is to be sent again{given_up}"),
             }
         }
-        What::Collected { file, rows, .. } => {
+        What::Collected {
+            file, rows, sha256, ..
+        } => {
             let rows = rows.map_or_else(String::new, |rows| {
                 let rows = usize::try_from(rows).unwrap_or(usize::MAX);
                 format!(", {}", words::count(rows, "row"))
             });
-            format!("its file was collected: {file}{rows}")
+            format!("its file was collected: {file}{rows}, SHA-256 {sha256}")
         }
         What::NotCollected {
             report_status,
@@ -222,7 +224,10 @@ fn now(row: &Row) -> String {
             format!("created, report {id}; not collected: {}", collected.error)
         }
         State::Created(id) if !collected.file.is_empty() => {
-            format!("created, report {id}, collected as {}", collected.file)
+            format!(
+                "created, report {id}, collected as {}, SHA-256 {}",
+                collected.file, collected.sha256
+            )
         }
         State::Created(id) => format!("created, report {id}"),
         state => {

@@ -20,7 +20,8 @@ pub(super) fn metrics(ending: &Ending<'_>) -> prometheus::Result<String> {
         failed,
         pending,
         sending,
-        ..
+        collected,
+        empty,
     } = ending.standing();
     let requests = GaugeVec::new(
         Opts::new(
@@ -62,6 +63,16 @@ pub(super) fn metrics(ending: &Ending<'_>) -> prometheus::Result<String> {
     }
     let elapsed = (ending.ended_at - ending.about.began_at).to_std();
     for (name, help, value) in [
+        (
+            "monthend_requests_collected",
+            "Selected requests of the last run whose file is there.",
+            collected as f64,
+        ),
+        (
+            "monthend_requests_empty",
+            "Collected requests of the last run whose report has no rows.",
+            empty as f64,
+        ),
         (
             "monthend_run_duration_seconds",
             "How long the last run took.",

@@ -52,4 +52,4 @@ pub use recorder::History;
 pub use status_view::{StatusView, status_schema};
 pub use summary::Summary;
 pub use summary_json::summary_schema;
-pub(crate) use words::{duration, name as request_name};
+pub(crate) use words::{duration, listed, name as request_name};

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     causes::{Alike, Cause, causes, failed, uncollected},
-    words,
+    words, wrap,
 };
 use crate::{
     ledger::{Row, State, neutralise},
@@ -28,6 +28,10 @@ struct Statuses {
     pending: usize,
     /// Sent, and the answer is not recorded.
     sending: usize,
+    /// Of the created ones, those whose file is there.
+    collected: usize,
+    /// Of the collected ones, those without any row.
+    empty: usize,
 }
 
 /// A ledger's counts, by status, type, period, cause and sub-partner.
@@ -50,10 +54,19 @@ pub struct StatusView {
     sub_partners: Vec<SubPartner>,
     /// Causes with whom they concern and what was said.
     #[serde(skip)]
-    concerned: Vec<[String; 3]>,
+    concerned: Vec<Concern>,
     /// The same of created reports whose files are not there.
     #[serde(skip)]
-    uncollected: Vec<[String; 3]>,
+    uncollected: Vec<Concern>,
+}
+
+/// A cause, as people read it.
+#[derive(Debug, Clone, PartialEq)]
+struct Concern {
+    code: String,
+    whom: String,
+    /// A line for each message.
+    said: Vec<String>,
 }
 
 /// One sub-partner's counts, or those of the partner itself.
@@ -81,21 +94,42 @@ pub fn status_schema() -> Value {
 
 /// No line is wider, but for long names.
 const WIDTH: usize = 100;
+/// The columns of the table.
+const COLUMNS: [&str; 6] = [
+    "CREATED",
+    "COLLECTED",
+    "EMPTY",
+    "FAILED",
+    "PENDING",
+    "SENDING",
+];
 /// How many sub-partners the table shows.
 const SHOWN: usize = 10;
 
 impl Statuses {
-    fn add(&mut self, state: &State) {
-        *match state {
+    fn add(&mut self, row: &Row) {
+        *match row.state {
             State::Created(_) => &mut self.created,
             State::Failed { .. } | State::InDoubt { .. } => &mut self.failed,
             State::Pending { .. } => &mut self.pending,
             State::Sending { .. } => &mut self.sending,
         } += 1;
+        if row.is_collected() {
+            self.collected += 1;
+            self.empty += usize::from(row.collected.rows == Some(0));
+        }
     }
 
-    fn cells(&self) -> [String; 4] {
-        [self.created, self.failed, self.pending, self.sending].map(words::grouped)
+    /// In the order of the table's columns.
+    fn counts(&self) -> [usize; COLUMNS.len()] {
+        [
+            self.created,
+            self.collected,
+            self.empty,
+            self.failed,
+            self.pending,
+            self.sending,
+        ]
     }
 }
 
@@ -137,14 +171,14 @@ impl StatusView {
                     view.sub_partners.push(SubPartner::of(row));
                     view.sub_partners.len() - 1
                 });
-            view.sub_partners[place].statuses.add(&row.state);
+            view.sub_partners[place].statuses.add(row);
             view.total += 1;
-            view.by_status.add(&row.state);
+            view.by_status.add(row);
             let request = row.request();
             let by_type = types.entry(request.report_type);
-            by_type.or_default().add(&row.state);
+            by_type.or_default().add(row);
             let by_period = periods.entry(request.period);
-            by_period.or_default().add(&row.state);
+            by_period.or_default().add(row);
             if matches!(row.state, State::Failed { .. } | State::InDoubt { .. }) {
                 let code = row.state.error_code().to_owned();
                 *view.by_cause.entry(code).or_default() += 1;
@@ -155,12 +189,10 @@ impl StatusView {
         let undone = |s: &Statuses| (s.failed, s.sending, s.pending);
         view.sub_partners
             .sort_by_key(|partner| Reverse(undone(&partner.statuses)));
-        let line = |cause: &Cause<'_>| {
-            [
-                words::cut(&one_line(cause.code), WIDTH),
-                cause.whom(WIDTH - 16),
-                cause.said(),
-            ]
+        let line = |cause: &Cause<'_>| Concern {
+            code: one_line(cause.code),
+            whom: cause.whom(WIDTH - 16),
+            said: cause.said(),
         };
         let causes_of = |cause: fn(&Row) -> Option<(&str, String)>| {
             causes(rows.iter().copied(), Alike::Code, cause)
@@ -192,12 +224,21 @@ impl StatusView {
             "failed",
             "pending",
             "sending",
+            "collected",
+            "empty",
         ])?;
         let mut line = |by: &str, name: &str, org_id: &str, s: &Statuses| {
-            let counts = [s.created, s.failed, s.pending, s.sending].map(|n| n.to_string());
-            let [created, failed, pending, sending] = &counts;
+            let counts = [
+                s.created,
+                s.failed,
+                s.pending,
+                s.sending,
+                s.collected,
+                s.empty,
+            ];
             let (name, org_id) = (neutralise(name), neutralise(org_id));
-            out.write_record([by, &*name, &*org_id, created, failed, pending, sending])
+            let cells = [by.to_owned(), name.into_owned(), org_id.into_owned()];
+            out.write_record(cells.into_iter().chain(counts.map(|n| n.to_string())))
         };
         line("all", "", "", &self.by_status)?;
         for (name, statuses) in &self.by_type {
@@ -224,13 +265,16 @@ impl StatusView {
 
     /// For people.
     pub fn table(&self) -> String {
-        const STATUSES: [&str; 5] = ["", "CREATED", "FAILED", "PENDING", "SENDING"];
-        let header = |first| [&[first], &STATUSES[1..]].concat();
+        let header = |first| [&[first], &COLUMNS[..]].concat();
         let row = |name: &str, statuses: &Statuses| {
-            [vec![name.to_owned()], statuses.cells().to_vec()].concat()
+            [
+                vec![name.to_owned()],
+                statuses.counts().map(words::grouped).to_vec(),
+            ]
+            .concat()
         };
-        let block =
-            |first, rows: Vec<Vec<String>>| words::columns(&header(first), rows, &[1, 2, 3, 4]);
+        let right: Vec<usize> = (1..=COLUMNS.len()).collect();
+        let block = |first, rows: Vec<Vec<String>>| words::columns(&header(first), rows, &right);
         let lines =
             |of: &BTreeMap<String, Statuses>| of.iter().map(|(name, s)| row(name, s)).collect();
         let mut out = block(
@@ -253,17 +297,26 @@ impl StatusView {
         if !self.concerned.is_empty() {
             out.push_str("\nFAILED\n");
         }
-        for [code, whom, said] in &self.concerned {
-            let said = words::cut(said, WIDTH - 2);
-            let _ = writeln!(out, "{code}  {whom}\n  {said}");
+        for Concern { code, whom, said } in &self.concerned {
+            let _ = writeln!(out, "{code}  {whom}\n{}", indented(said));
         }
-        for [_, whom, said] in &self.uncollected {
-            let said = words::cut(said, WIDTH - 2);
-            let _ = writeln!(out, "\nCREATED AND NOT COLLECTED\n{whom}\n  {said}");
+        for Concern { whom, said, .. } in &self.uncollected {
+            let _ = writeln!(
+                out,
+                "\nCREATED AND NOT COLLECTED\n{whom}\n{}",
+                indented(said)
+            );
         }
         let _ = writeln!(out, "\nledger {}", self.ledger);
         out
     }
+}
+
+/// Lines below a heading. None is cut off: at its end it says what to do.
+fn indented(lines: &[String]) -> String {
+    let lines = lines.iter();
+    let lines = lines.map(|line| wrap::wrapped(&format!("  {line}"), WIDTH));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -136,8 +136,9 @@ impl Summary<'_> {
             let _ = write!(out, "  ");
             out.painted(Paint::bad, &code);
             let _ = writeln!(out, "  {}", cause.whom(room));
-            let said = words::cut(&cause.said(), WIDTH - 4);
-            let _ = writeln!(out, "    {said}");
+            for said in cause.said() {
+                let _ = writeln!(out, "    {said}");
+            }
             if let Some(advice) = cause.advice().filter(|_| !self.is_rehearsal) {
                 let _ = writeln!(out, "    to do: {advice}");
             }

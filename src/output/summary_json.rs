@@ -144,7 +144,7 @@ pub fn summary_schema() -> Value {
 fn cause(failure: &causes::Cause<'_>) -> Cause {
     Cause {
         error_code: failure.code.to_owned(),
-        message: failure.message.clone(),
+        message: failure.message().to_owned(),
         sub_partners: failure.sub_partners(),
         requests: failure.rows.len(),
         request_ids: failure

@@ -134,13 +134,8 @@ pub(super) fn shortened(who: &str) -> String {
     format!("{head}…{tail}")
 }
 
-/// As much of a text as `width` columns take.
-pub(super) fn cut(text: &str, width: usize) -> String {
-    console::truncate_str(text, width, "…").into_owned()
-}
-
 /// `a, b, c and 12 more`: as many as `room` columns take, and one in any case.
-pub(super) fn listed(names: Vec<String>, room: usize) -> String {
+pub(crate) fn listed(names: Vec<String>, room: usize) -> String {
     let all = names.len();
     let mut out = String::new();
     for (n, name) in names.iter().enumerate() {

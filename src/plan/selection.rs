@@ -55,7 +55,7 @@ pub struct Selection {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectionError {
     /// One value matches nothing at all.
-    #[error("{option} {value} matches nothing{}", instead(option, suggestion.as_deref(), there))]
+    #[error("{option} {value} matches nothing{}{}", place.words(), instead(option, suggestion.as_deref(), there))]
     MatchesNothing {
         /// The option.
         option: &'static str,
@@ -65,10 +65,35 @@ pub enum SelectionError {
         suggestion: Option<String>,
         /// The values that would match, but for sub-partners.
         there: BTreeSet<String>,
+        /// Where it was looked for.
+        place: Searched,
     },
     /// Each value matches something, but nothing matches them all.
     #[error("no request matches all of the selectors together")]
     NothingTogether,
+}
+
+/// Where a value was looked for that matches nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Searched {
+    /// In a ledger.
+    Ledger,
+    /// In a plan.
+    Plan,
+    /// In a plan; the ledger has rows that match.
+    PlanAndFoundInLedger,
+}
+
+impl Searched {
+    fn words(self) -> &'static str {
+        match self {
+            Searched::Ledger => "",
+            Searched::Plan => " in the plan",
+            Searched::PlanAndFoundInLedger => {
+                " in the plan, but the ledger has it (`monthend status` shows its rows)"
+            }
+        }
+    }
 }
 
 /// What would match: what was probably meant, else all that there is.
@@ -149,11 +174,10 @@ impl Selection {
             .collect()
     }
 
-    /// The ids of the planned requests that are selected. The rows of `ledger` are looked at too, so that a
-    /// selector that matches only an older row is no mistake.
+    /// The ids of the planned requests that are selected. The rows of `ledger` only tell what else could be meant.
     ///
     /// # Errors
-    /// A selector that matches nothing in plan or ledger, or selectors that match nothing together.
+    /// A selector that matches nothing in the plan, or selectors that match nothing there together.
     pub fn of_plan(
         &self,
         plan: &Plan,
@@ -161,29 +185,17 @@ impl Selection {
         discovered: &Discovered,
         ledger: &Ledger,
     ) -> Result<RequestIds, SelectionError> {
-        let planned = self.planned_of(plan, manifest, discovered, ledger)?;
-        Ok(planned.into_iter().map(|planned| planned.id).collect())
-    }
-
-    /// As [`Selection::of_plan`]: the requests, in order.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn planned_of<'p>(
-        &self,
-        plan: &'p Plan,
-        manifest: &Manifest,
-        discovered: &Discovered,
-        ledger: &'p Ledger,
-    ) -> Result<Vec<&'p Planned>, SelectionError> {
         let matcher = Matcher {
             selection: self,
             jobs: self.jobs_of(manifest, discovered),
             labels: labels(manifest),
         };
-        let planned = || plan.requests().iter().map(Candidate::from);
-        matcher.check(planned().chain(ledger.rows().map(Candidate::from)))?;
-        matcher.select(plan.requests().iter(), ledger.rows().map(Candidate::from))
+        let planned = plan.requests().iter().map(Candidate::from);
+        let rows = ledger.rows().map(Candidate::from);
+        matcher.check(planned, Some(rows))?;
+        let nothing = SelectionError::NothingTogether;
+        let selected = matcher.select(plan.requests().iter()).ok_or(nothing)?;
+        Ok(selected.into_iter().map(|planned| planned.id).collect())
     }
 
     /// The ids of the requests whose files are combined: the planned ones that are selected. Rows that are not planned any more
@@ -231,17 +243,17 @@ impl Selection {
             jobs: HashMap::new(),
             labels: HashMap::new(),
         };
-        let rows = || ledger.rows().map(Candidate::from);
         // What a share's own ledger lacks may be in another's.
         let is_a_shares = self
             .partition
             .is_some_and(|share| ledger.rows().all(|row| share.holds(row.request())));
         if !is_a_shares {
-            matcher.check(rows())?;
+            let rows = ledger.rows().map(Candidate::from);
+            matcher.check(rows, None::<std::iter::Empty<Candidate<'_>>>)?;
         }
-        match matcher.select(ledger.rows(), std::iter::empty()) {
-            Err(SelectionError::NothingTogether) if is_a_shares => Ok(Vec::new()),
-            selected => selected,
+        match matcher.select(ledger.rows()) {
+            None if is_a_shares => Ok(Vec::new()),
+            selected => selected.ok_or(SelectionError::NothingTogether),
         }
     }
 }
@@ -254,14 +266,34 @@ impl Selection {
             periods: Vec::new(),
             ..self.clone()
         };
+        let rows = selection.matching_rows(earlier, manifest);
+        rows.into_iter().map(Row::key).collect()
+    }
+
+    /// The selected rows of `ledger` that the plan does not have, in order.
+    pub fn leftover<'l>(
+        &self,
+        ledger: &'l Ledger,
+        plan: &Plan,
+        manifest: &Manifest,
+    ) -> Vec<&'l Row> {
+        let planned: RequestIds = plan.requests().iter().map(|planned| planned.id).collect();
+        let mut rows = self.matching_rows(ledger, manifest);
+        rows.retain(|row| !planned.contains(&row.key()));
+        rows
+    }
+
+    fn matching_rows<'l>(&self, ledger: &'l Ledger, manifest: &Manifest) -> Vec<&'l Row> {
         let matcher = Matcher {
-            selection: &selection,
+            selection: self,
             jobs: HashMap::new(),
             labels: labels(manifest),
         };
-        let rows = earlier.rows().map(Candidate::from);
-        let selected = rows.filter(|c| matcher.matches(c) && self.is_in_share(c.request));
-        selected.map(|c| c.id).collect()
+        let is_meant = |row: &&Row| {
+            let candidate = Candidate::from(*row);
+            matcher.matches(&candidate) && self.is_in_share(candidate.request)
+        };
+        ledger.rows().filter(is_meant).collect()
     }
 }
 
@@ -309,12 +341,8 @@ impl Matcher<'_> {
             && any(&s.causes, |cause| c.cause == cause)
     }
 
-    /// What is selected of `all`, in order. It must be something, unless no selector is given or one of `others` matches.
-    fn select<'c, T>(
-        &self,
-        all: impl Iterator<Item = &'c T>,
-        mut others: impl Iterator<Item = Candidate<'c>>,
-    ) -> Result<Vec<&'c T>, SelectionError>
+    /// What is selected of `all`, in order; `None` where selectors are given and nothing matches them, in any share.
+    fn select<'c, T>(&self, all: impl Iterator<Item = &'c T>) -> Option<Vec<&'c T>>
     where
         Candidate<'c>: From<&'c T>,
     {
@@ -323,40 +351,47 @@ impl Matcher<'_> {
         let matching = matching.inspect(|_| together = true);
         let is_in_share = |c: &&'c T| self.selection.is_in_share(Candidate::from(*c).request);
         let selected = matching.filter(is_in_share).collect();
-        if together || others.any(|c| self.matches(&c)) {
-            Ok(selected)
-        } else {
-            Err(SelectionError::NothingTogether)
-        }
+        together.then_some(selected)
     }
 
-    /// Each value on its own has to match something.
+    /// Each value on its own has to match one of `candidates`. Where these are a plan's, `rows` are those of the ledger.
     fn check<'c>(
         &self,
         candidates: impl Iterator<Item = Candidate<'c>> + Clone,
+        rows: Option<impl Iterator<Item = Candidate<'c>> + Clone>,
     ) -> Result<(), SelectionError> {
         let s = self.selection;
-        let nothing =
-            |option, value: String, known: &BTreeSet<String>| SelectionError::MatchesNothing {
-                option,
-                suggestion: meant(&value, known).map(str::to_owned),
-                value,
-                there: known.clone(),
-            };
         let all = |of: fn(&Candidate<'c>) -> String| {
             let all = candidates.clone().map(|c| of(&c));
             all.filter(|value| !value.is_empty())
                 .collect::<BTreeSet<_>>()
         };
-        let no = |is: &dyn Fn(&Candidate<'c>) -> bool| !candidates.clone().any(|c| is(&c));
+        let is_missing = |is: &dyn Fn(&Candidate<'c>) -> bool| {
+            if candidates.clone().any(|c| is(&c)) {
+                return None;
+            }
+            Some(match &rows {
+                None => Searched::Ledger,
+                Some(rows) if rows.clone().any(|c| is(&c)) => Searched::PlanAndFoundInLedger,
+                Some(_) => Searched::Plan,
+            })
+        };
+        let nothing = |option, value: String, place, known: BTreeSet<String>| {
+            Err(SelectionError::MatchesNothing {
+                option,
+                suggestion: meant(&value, &known).map(str::to_owned),
+                value,
+                there: known,
+                place,
+            })
+        };
         for job in &s.jobs {
-            if no(&|c| self.job(job, c)) {
-                let jobs = all(|c| c.job.to_owned());
-                return Err(nothing("--job", job.clone(), &jobs));
+            if let Some(place) = is_missing(&|c| self.job(job, c)) {
+                return nothing("--job", job.clone(), place, all(|c| c.job.to_owned()));
             }
         }
         for who in &s.sub_partners {
-            if no(&|c| self.who(who, c)) {
+            if let Some(place) = is_missing(&|c| self.who(who, c)) {
                 let value = match who {
                     Who::Own => "own".to_owned(),
                     Who::Named(name) => name.clone(),
@@ -367,30 +402,30 @@ impl Matcher<'_> {
                     suggestion: meant(&value, &labels).map(str::to_owned),
                     value,
                     there: BTreeSet::new(),
+                    place,
                 });
             }
         }
         for report_type in &s.types {
-            if no(&|c| c.request.report_type == *report_type) {
+            if let Some(place) = is_missing(&|c| c.request.report_type == *report_type) {
                 let types = all(|c| c.request.report_type.to_string());
-                return Err(nothing("--type", report_type.to_string(), &types));
+                return nothing("--type", report_type.to_string(), place, types);
             }
         }
         for cause in &s.causes {
-            if no(&|c| c.cause == cause) {
-                let causes = all(|c| c.cause.to_owned());
-                return Err(nothing("--cause", cause.clone(), &causes));
+            if let Some(place) = is_missing(&|c| c.cause == cause) {
+                return nothing("--cause", cause.clone(), place, all(|c| c.cause.to_owned()));
             }
         }
         for period in &s.periods {
-            if no(&|c| c.request.period.lies_within(*period)) {
-                let periods = all(|c| c.request.period.to_string());
+            if let Some(place) = is_missing(&|c| c.request.period.lies_within(*period)) {
                 // Of another month nobody meant this one.
                 return Err(SelectionError::MatchesNothing {
                     option: "--period",
                     value: period.to_string(),
                     suggestion: None,
-                    there: periods,
+                    there: all(|c| c.request.period.to_string()),
+                    place,
                 });
             }
         }

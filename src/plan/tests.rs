@@ -334,7 +334,7 @@ fn a_selector_that_matches_nothing_is_a_mistake() {
     };
     assert_eq!(
         select(job),
-        "--job reseller matches nothing; did you mean \"resellers\"?"
+        "--job reseller matches nothing in the plan; did you mean \"resellers\"?"
     );
     let label = Selection {
         sub_partners: vec![Who::Named("Org Tow".into())],
@@ -342,7 +342,7 @@ fn a_selector_that_matches_nothing_is_a_mistake() {
     };
     assert_eq!(
         select(label),
-        "--sub-partner Org Tow matches nothing; did you mean \"Org Two\"?"
+        "--sub-partner Org Tow matches nothing in the plan; did you mean \"Org Two\"?"
     );
     let part = Selection {
         sub_partners: vec![Who::Named("two".into())],
@@ -350,7 +350,7 @@ fn a_selector_that_matches_nothing_is_a_mistake() {
     };
     assert_eq!(
         select(part),
-        "--sub-partner two matches nothing; did you mean \"Org Two\"?"
+        "--sub-partner two matches nothing in the plan; did you mean \"Org Two\"?"
     );
     let day = Selection {
         periods: vec![month(7)],
@@ -358,7 +358,7 @@ fn a_selector_that_matches_nothing_is_a_mistake() {
     };
     assert_eq!(
         select(day),
-        "--period 2026-07 matches nothing; the periods are 2026-01, 2026-02-01..2026-02-10"
+        "--period 2026-07 matches nothing in the plan; the periods are 2026-01, 2026-02-01..2026-02-10"
     );
     let apart = Selection {
         jobs: vec!["own".into()],

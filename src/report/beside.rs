@@ -41,13 +41,11 @@ impl Beside {
         let mut beside = Beside::default();
         let reviewed = sources.reviewed;
         for (place, before) in &reviewed.before {
-            let text = match before {
-                Before::Nothing => "new".to_owned(),
-                Before::Row(_, Ok(figure)) => match sources.totals {
-                    Some(totals) => format!("{} was {figure}", totals.column),
-                    None => format!("was {figure}"),
-                },
-                Before::Row(_, Err(why)) => format!("was: {}", why.word()),
+            let text = match (before, sources.totals) {
+                (Before::Nothing, _) => "new".to_owned(),
+                (Before::Figure(figure), Some(totals)) => format!("{} {figure}", totals.column),
+                (Before::Figure(figure), None) => figure.clone(),
+                (Before::NoFigure(why), _) => format!("was: {}", why.word()),
             };
             beside.then.insert(*place, Then { text, fell: false });
         }
@@ -92,7 +90,7 @@ impl EarlierPart {
         let differences: Vec<&Difference> = dropped.chain(&reviewed.vanished).collect();
         let marked = differences.iter().map(|difference| Marked {
             kind: difference.kind.word(),
-            message: difference.message.clone(),
+            message: difference.message(),
         });
         let count = |kind| differences.iter().filter(|d| d.kind == kind).count();
         let before = || reviewed.before.iter().map(|(_, before)| before);
@@ -100,7 +98,7 @@ impl EarlierPart {
             Some(totals) => format!("the sum of {}", totals.column),
             None => "the number of rows".to_owned(),
         };
-        let without = before().filter(|before| matches!(before, Before::Row(_, Err(_))));
+        let without = before().filter(|before| matches!(before, Before::NoFigure(_)));
         let without = match without.count() {
             0 => String::new(),
             n => format!(" Of {n} there was no figure then."),

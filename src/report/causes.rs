@@ -76,7 +76,7 @@ fn cause(of: &output::Cause<'_>, most: usize) -> Cause {
             [row, ..] if matches!(row.state, State::InDoubt { .. }) => {
                 "a person has to decide (monthend resolve)".to_owned()
             }
-            _ => one_line(&of.message),
+            _ => one_line(of.message()),
         },
         requests: match of.sub_partners() {
             0 => requests,

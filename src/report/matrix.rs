@@ -21,6 +21,8 @@ pub(super) enum Standing {
     Collected,
     /// Collected, and it has none.
     Empty,
+    /// Collected, and the file is missing by now, or was changed.
+    Spoiled,
     /// There is a report, and no file.
     Created,
     /// There is none.
@@ -32,18 +34,21 @@ pub(super) enum Standing {
 }
 
 impl Standing {
-    pub(super) const ALL: [Standing; 6] = [
+    pub(super) const ALL: [Standing; 7] = [
         Standing::Collected,
         Standing::Empty,
+        Standing::Spoiled,
         Standing::Created,
         Standing::Failed,
         Standing::Sending,
         Standing::Pending,
     ];
 
-    pub(super) fn of(row: &Row) -> Self {
+    /// How `row` stands, whose file is in trouble or not.
+    pub(super) fn of(row: &Row, file_trouble: Option<&str>) -> Self {
         match &row.state {
-            State::Created(_) if row.collected.file.is_empty() => Standing::Created,
+            State::Created(_) if file_trouble.is_some() => Standing::Spoiled,
+            State::Created(_) if !row.is_collected() => Standing::Created,
             State::Created(_) if row.collected.rows == Some(0) => Standing::Empty,
             State::Created(_) => Standing::Collected,
             State::Failed { .. } | State::InDoubt { .. } => Standing::Failed,
@@ -58,7 +63,7 @@ impl Standing {
             Standing::Collected => "ok",
             Standing::Empty => "empty",
             Standing::Created => "made",
-            Standing::Failed => "failed",
+            Standing::Spoiled | Standing::Failed => "failed",
             Standing::Sending => "sending",
             Standing::Pending => "pending",
         }
@@ -69,6 +74,7 @@ impl Standing {
         match self {
             Standing::Collected => "collected",
             Standing::Empty => "empty",
+            Standing::Spoiled => "file changed or missing",
             Standing::Created => "created, not collected",
             Standing::Failed => "failed",
             Standing::Sending => "in doubt",
@@ -151,13 +157,15 @@ fn more(row: &Row) -> String {
 }
 
 fn cell(sources: &Sources<'_>, beside: &Beside, place: usize, row: &Row) -> Cell {
-    let standing = Standing::of(row);
+    let trouble = beside.file_trouble(place);
+    let standing = Standing::of(row, trouble);
     let text = match standing {
         Standing::Collected => match row.collected.rows.map(usize::try_from) {
             Some(Ok(rows)) => count(rows, "row"),
             _ => "collected".to_owned(),
         },
         Standing::Empty => "empty".to_owned(),
+        Standing::Spoiled => trouble.unwrap_or_default().to_owned(),
         Standing::Created => match row.collected.status.as_str() {
             "" => "created".to_owned(),
             status => one_line(status),
@@ -169,16 +177,11 @@ fn cell(sources: &Sources<'_>, beside: &Beside, place: usize, row: &Row) -> Cell
         Standing::Sending => "in doubt".to_owned(),
         Standing::Pending => "pending".to_owned(),
     };
-    // A file that was found to be missing or changed is not what was collected.
-    let (class, text) = match beside.file_trouble(place) {
-        Some(trouble) => (Standing::Failed.class(), trouble.to_owned()),
-        None => (standing.class(), text),
-    };
     let file = &row.collected.file;
     let is_collected = matches!(standing, Standing::Collected | Standing::Empty);
     let then = beside.then(place);
     Cell {
-        class,
+        class: standing.class(),
         text,
         link: is_collected
             .then(|| link(sources.page_folder, sources.folder, file))

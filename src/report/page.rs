@@ -79,12 +79,16 @@ struct Fact {
 pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
     let beside = Beside::of(sources);
     let earlier = EarlierPart::of(sources);
-    let headline = Headline::of(sources);
+    let headline = Headline::of(sources, &beside);
     let (causes, more_causes) = causes(sources);
     let Matrix { columns, lines } = Matrix::of(sources, &beside);
     let bar = headline.bar();
     let bar_label: Vec<&str> = bar.iter().map(|part| part.title.as_str()).collect();
-    let standings = Standing::ALL.into_iter().map(|standing| Choice {
+    // What is spoiled looks as what failed does.
+    let choices = Standing::ALL
+        .into_iter()
+        .filter(|it| *it != Standing::Spoiled);
+    let standings = choices.map(|standing| Choice {
         class: standing.class(),
         name: standing.name(),
     });
@@ -104,7 +108,7 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
         is_sandbox: sources.is_sandbox,
         title: title.to_owned(),
         subtitle: subtitle(sources),
-        verdict: headline.verdict(),
+        verdict: headline.verdict(sources, earlier.as_ref()),
         tiles: headline.tiles(sources, earlier.as_ref()),
         bar_label: bar_label.join(", "),
         bar,

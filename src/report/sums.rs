@@ -3,9 +3,13 @@
 use super::{sources::Sources, words::count};
 use crate::{
     audit::{Agreement, Kind, Total},
+    output::listed,
     request::{OrgId, ReportType},
     text::one_line,
 };
+
+/// About so many letters name the requests of one line.
+const NAMES: usize = 100;
 
 /// The part of the page about sums.
 pub(super) struct Sums {
@@ -48,18 +52,24 @@ impl Sums {
                 }
             ),
         };
-        let unknown = reviewed
-            .differences
-            .iter()
-            .map(|(_, difference)| difference);
-        let unknown = unknown.filter(|difference| difference.kind == Kind::TotalsUnknown);
+        // Of many files the same is said once.
+        let mut unknown: Vec<(String, Vec<String>)> = Vec::new();
+        let all_found = reviewed.differences.iter().map(|(_, found)| found);
+        for found in all_found.filter(|found| found.kind == Kind::TotalsUnknown) {
+            let (advice, subject) = (found.advice(), found.subject.clone());
+            match unknown.iter_mut().find(|(known, _)| *known == advice) {
+                Some((_, subjects)) => subjects.push(subject),
+                None => unknown.push((advice, vec![subject])),
+            }
+        }
+        let unknown = unknown.into_iter();
+        let unknown =
+            unknown.map(|(advice, subjects)| format!("{}: {advice}", listed(subjects, NAMES)));
         let columns = totals.by.iter().map(|name| one_line(name));
         Some(Sums {
             column: totals.column.clone(),
             lead,
-            unknown: unknown
-                .map(|difference| difference.message.clone())
-                .collect(),
+            unknown: unknown.collect(),
             columns: columns
                 .chain(types.iter().map(ReportType::to_string))
                 .collect(),

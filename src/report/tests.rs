@@ -8,8 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::{
-    audit::{Kind, MaxDrop, Previous, Review, Scope},
-    inventory::Held,
+    audit::{Difference, Files, Kind, MaxDrop, Previous, RecordedHashes, Review, Scope},
     ledger::{Ledger, Row},
     plan::Plan,
     request::{ReportType, Request, RequestIds},
@@ -68,29 +67,36 @@ proptest! {
         let (then, now) = (ledger(before, &then), ledger(folder, &now));
         let totals = sums.then(|| Totals { column: "Q".to_owned(), by: Vec::new() });
         let max_drop: MaxDrop = format!("{max_drop}%").parse().unwrap();
+        let recorded = RecordedHashes::new();
+        let files = Files {
+            folder,
+            recorded: &recorded,
+        };
         let previous = Previous {
             ledger: &then,
             selected: then.rows().map(Row::key).collect(),
-            folder: Some(before),
+            files: Some(Files {
+                folder: before,
+                recorded: &recorded,
+            }),
             max_drop: &max_drop,
             totals: totals.as_ref(),
         };
 
-        // As `audit --previous` does it: the ledger's rows are the plan, and the server has nothing to add.
+        // As `audit --previous --offline` does it, where the ledger's rows are the plan.
         let plan = Plan::of_rows(now.rows());
         let selected: RequestIds = now.rows().map(Row::key).collect();
-        let held = vec![Held::default(); now.len()];
         let scope = Scope::new(&plan, &selected, &now);
-        let audit = scope.compare(&held, Some(folder), totals.as_ref(), Some(&previous));
-        let named = |kind| -> Vec<&str> {
+        let audit = scope.compare(None, Some(files), totals.as_ref(), Some(&previous));
+        let named = |kind| -> Vec<String> {
             let of = audit.differences.iter().filter(|d| d.kind == kind);
-            of.map(|d| &*d.message).collect()
+            of.map(Difference::message).collect()
         };
 
         // As `report --compare` does it.
         let review = Review {
             ledger: &now,
-            folder: Some(folder),
+            files,
             totals: totals.as_ref(),
             previous: Some(&previous),
         };
@@ -114,6 +120,8 @@ proptest! {
         })
         .unwrap();
 
+        let is_good = audit.differences.is_empty() && now.rows().next().is_some();
+        prop_assert_eq!(html.contains(r#"<p class="verdict good">"#), is_good);
         for kind in [Kind::Dropped, Kind::Vanished] {
             let word = kind.word();
             let marked = html.matches(&format!(r#"<th scope="row">{word}</th>"#)).count();
@@ -132,16 +140,21 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let now = ledger(folder.path(), &drafts);
         let max_drop = "0%".parse().unwrap();
+        let recorded = RecordedHashes::new();
+        let files = Files {
+            folder: folder.path(),
+            recorded: &recorded,
+        };
         let previous = Previous {
             ledger: &now,
             selected: now.rows().map(Row::key).collect(),
-            folder: Some(folder.path()),
+            files: Some(files),
             max_drop: &max_drop,
             totals: None,
         };
         let review = Review {
             ledger: &now,
-            folder: Some(folder.path()),
+            files,
             totals: None,
             previous: Some(&previous),
         };

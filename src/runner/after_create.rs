@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::{
     api::{Answer, Cause, Outcome, Refusal},
-    inventory::{Moment, Origin, QuestionKind},
+    inventory::{Departure, Origin, QuestionKind},
     ledger::{LastAnswer, Reason, Row},
     request::ReportId,
     session::{Again, Around, Tries},
@@ -25,8 +25,8 @@ pub(super) struct Progress {
     pub(super) looked_in_vain: bool,
     /// Which process sent its earliest create whose outcome is unknown.
     pub(super) origin: Origin,
-    /// When that left, where it was this one.
-    pub(super) sent: Option<Moment>,
+    /// How that left, where it was this one.
+    pub(super) sent: Option<Departure>,
 }
 
 impl Progress {

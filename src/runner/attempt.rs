@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     api::{Answer, Api, Cause, Doubt, ListQuery, Outcome, Refusal},
-    inventory::{Evidence, Moment, Taken},
+    inventory::{Departure, Evidence, Taken},
     ledger::{JournalError, Record, Row},
     request::{OrgId, ReportId, Request},
     session::{Halt, ReadError, Session},
@@ -101,6 +101,8 @@ pub(super) enum Attempted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answered {
     Forbidden,
+    /// By a page, in the API's place.
+    ByAPage,
     /// The server answered something else.
     Otherwise,
     /// There was no answer.
@@ -111,7 +113,7 @@ pub(super) enum Answered {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LookFirst {
     No,
-    /// Answers are being lost, and nothing yet tells a new report from an older one.
+    /// Nothing yet tells a new report from an older one, and answers are being lost, or nobody knows whose the token is.
     Yes,
 }
 
@@ -128,7 +130,7 @@ pub(super) async fn attempt<A: Api>(
         let listed = tokio::select! {
             biased;
             () = context.stopping.wait() => return Attempted::NotLet(before, None),
-            listed = Box::pin(list_for(session, before.request())) => listed,
+            listed = Box::pin(list_for(context, before.request())) => listed,
         };
         match listed {
             Ok(ids) => progress.listed_before = Some(ids),
@@ -172,8 +174,8 @@ pub(super) async fn attempt<A: Api>(
     let stage = session.gate().stage();
     let earliest = progress.sent;
     let (wall, left) = (session.now(), Instant::now());
-    let moment = context.evidence.moment(wall);
-    progress.sent = earliest.or(Some(moment));
+    let departure = context.evidence.leaves(wall, permit.token());
+    progress.sent = Some(earliest.map_or(departure, |earliest| earliest.and(departure)));
     let span = trace_span!(
         // Shown with the session's exchanges, also where only those are.
         target: "monthend::session",
@@ -184,7 +186,7 @@ pub(super) async fn attempt<A: Api>(
     );
     let created = session.create(permit, sent.request()).instrument(span);
     let (mut answer, halt) = created.await;
-    believe(context, &mut answer, sent.request(), moment);
+    believe(context, &mut answer, sent.request(), departure);
     let told = Attempt::new(&sent, wall, left.elapsed(), &answer);
     if matches!(answer.outcome, Outcome::Refused(..) | Outcome::NotSent(_)) {
         progress.sent = earliest;
@@ -203,10 +205,12 @@ pub(super) async fn attempt<A: Api>(
 
 /// The reports that a list shows for a request.
 async fn list_for<A: Api>(
-    session: &Session<'_, A>,
+    context: &Context<'_, '_, A>,
     request: &Request,
 ) -> Result<HashSet<ReportId>, ReadError> {
+    let session = context.session;
     let listed = session.list(&ListQuery::of(request)).await?;
+    context.evidence.saw_all(&listed, session.now());
     Ok(listed.into_iter().map(|report| report.id).collect())
 }
 
@@ -216,7 +220,7 @@ fn believe<A: Api>(
     context: &Context<'_, '_, A>,
     answer: &mut Answer<ReportId>,
     request: &Request,
-    left_at: Moment,
+    sent: Departure,
 ) {
     let Outcome::Done(id) = &answer.outcome else {
         return;
@@ -224,7 +228,7 @@ fn believe<A: Api>(
     let is_a_candidate = context.candidates.borrow().contains(id);
     if !is_a_candidate && context.take(id, request) {
         let evidence = &context.evidence;
-        evidence.made(id.clone(), request.clone(), left_at);
+        evidence.made(id.clone(), request.clone(), sent);
         return;
     }
     let cause = Cause {
@@ -239,6 +243,7 @@ fn believe<A: Api>(
 fn answered(answer: &Answer<ReportId>) -> Answered {
     match (&answer.outcome, answer.notice.status) {
         (Outcome::Refused(Refusal::Forbidden, _), _) => Answered::Forbidden,
+        (Outcome::InDoubt(..), Some(_)) if answer.notice.is_foreign => Answered::ByAPage,
         (_, Some(_)) => Answered::Otherwise,
         (_, None) => Answered::NotAtAll,
     }

@@ -92,9 +92,15 @@ impl Call {
         })
     }
 
-    /// The `Link` header that leads to the page at `place` (RFC 8288): this query from there on. Some answers name
+    /// The `Link` header that leads to the page after `reply` (RFC 8288): this query from there on. Some answers name
     /// another relation first.
-    pub(super) fn link(&self, place: &Place, api_origin: &str, with_first: bool) -> String {
+    pub(super) fn link(
+        &self,
+        reply: &Reply,
+        api_origin: &str,
+        with_first: bool,
+    ) -> Option<Vec<u8>> {
+        let place = reply.next.as_ref()?;
         let origin = self.origin.as_deref().unwrap_or(api_origin);
         let url = |value: Option<&str>| {
             let mut text = form_urlencoded::Serializer::new(String::new());
@@ -104,12 +110,12 @@ impl Call {
             }
             format!("{origin}{}?{}", self.path, text.finish())
         };
-        let next = format!("<{}>; rel=\"next\"", url(Some(&place.value())));
-        if with_first {
-            format!("<{}>; rel=\"first\", {next}", url(None))
+        let first = if with_first {
+            format!("<{}>; rel=\"first\", ", url(None))
         } else {
-            next
-        }
+            String::new()
+        };
+        Some(reply.link_form.write(&first, &url(Some(&place.value()))))
     }
 }
 

@@ -56,9 +56,8 @@ pub(super) async fn handle(
     note_ending(&world, slot, &ending);
     match (ending, &call) {
         (Ending::Answer(answer), Ok(call)) => {
-            let place = answer.reply.next.as_ref();
             let with_first = answer.tracking_id.ends_with(['0', '2', '4', '6', '8']);
-            let link = place.map(|place| call.link(place, &world.api_origin, with_first));
+            let link = call.link(&answer.reply, &world.api_origin, with_first);
             response(&answer, link.as_deref())
         }
         (Ending::Answer(answer), Err(_)) => response(&answer, None),

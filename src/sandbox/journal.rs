@@ -42,7 +42,7 @@ pub enum StateError {
         line: usize,
         /// What is wrong with it.
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Nonsense,
     },
 }
 
@@ -72,6 +72,53 @@ impl Beginning {
     }
 }
 
+/// What is wrong with a record.
+pub(super) type Nonsense = Box<dyn std::error::Error + Send + Sync>;
+
+/// Hands each record of a state to `replay`, in order, and gives the number of bytes up to the end of the last whole line;
+/// `path` is for messages.
+///
+/// # Errors
+/// A line makes no sense, or `replay` refuses it.
+pub(super) fn records(
+    path: &Path,
+    bytes: &[u8],
+    mut replay: impl FnMut(Record) -> Result<(), Nonsense>,
+) -> Result<usize, StateError> {
+    let whole = bytes
+        .iter()
+        .rposition(|b| *b == b'\n')
+        .map_or(0, |at| at + 1);
+    let damaged = |line, source| StateError::Damaged {
+        path: path.to_owned(),
+        line,
+        source,
+    };
+    if whole == 0 && !Beginning::line().starts_with(bytes) {
+        return Err(damaged(1, "not the state of a sandbox".into()));
+    }
+    for (index, line) in bytes[..whole].split_inclusive(|b| *b == b'\n').enumerate() {
+        read_line(index, line)
+            .and_then(|record| record.map_or(Ok(()), &mut replay))
+            .map_err(|source| damaged(index + 1, source))?;
+    }
+    Ok(whole)
+}
+
+/// A state that holds `records`.
+///
+/// # Errors
+/// None that these values could have; the type is the JSON writer's.
+pub(super) fn text_of(records: impl Iterator<Item = Record>) -> serde_json::Result<Vec<u8>> {
+    let mut text = Beginning::line();
+    text.push(b'\n');
+    for record in records {
+        serde_json::to_writer(&mut text, &record)?;
+        text.push(b'\n');
+    }
+    Ok(text)
+}
+
 /// Where records go.
 #[derive(Debug)]
 pub(super) enum Journal {
@@ -98,7 +145,7 @@ impl Journal {
     /// [`StateError`]; whatever `replay` refuses is damage.
     pub(super) fn open(
         path: &Path,
-        mut replay: impl FnMut(Record) -> Result<(), Box<dyn std::error::Error + Send + Sync>>,
+        replay: impl FnMut(Record) -> Result<(), Nonsense>,
     ) -> Result<Self, StateError> {
         let failed = |source| StateError::Io {
             path: path.to_owned(),
@@ -117,26 +164,7 @@ impl Journal {
         }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed)?;
-        let whole = bytes
-            .iter()
-            .rposition(|b| *b == b'\n')
-            .map_or(0, |at| at + 1);
-        if whole == 0 && !Beginning::line().starts_with(&bytes) {
-            return Err(StateError::Damaged {
-                path: path.to_owned(),
-                line: 1,
-                source: "not the state of a sandbox".into(),
-            });
-        }
-        for (index, line) in bytes[..whole].split_inclusive(|b| *b == b'\n').enumerate() {
-            read_line(index, line)
-                .and_then(|record| record.map_or(Ok(()), &mut replay))
-                .map_err(|source| StateError::Damaged {
-                    path: path.to_owned(),
-                    line: index + 1,
-                    source,
-                })?;
-        }
+        let whole = records(path, &bytes, replay)?;
         let mut state = StateFile {
             file,
             len: whole as u64,
@@ -188,10 +216,7 @@ impl Drop for StateFile {
 }
 
 /// The record of a line; `None` for the first one, which only says what the file is.
-fn read_line(
-    index: usize,
-    line: &[u8],
-) -> Result<Option<Record>, Box<dyn std::error::Error + Send + Sync>> {
+fn read_line(index: usize, line: &[u8]) -> Result<Option<Record>, Nonsense> {
     if index > 0 {
         return Ok(Some(serde_json::from_slice(line)?));
     }

@@ -15,6 +15,7 @@ mod error;
 mod exchange;
 mod files;
 mod journal;
+mod merge;
 mod record;
 mod response;
 mod server;
@@ -34,5 +35,6 @@ pub use crate::server_model::{
 pub use config::SandboxConfig;
 pub use error::SandboxError;
 pub use journal::StateError;
+pub use merge::merge_states;
 pub use record::{Download, Exchange};
 pub use server::{RunningSandbox, Sandbox};

@@ -15,7 +15,7 @@ use crate::server_model::{Answer, Body, http_date};
 const DROPS: u32 = 40;
 
 /// `answer` as it leaves, with this `Link`.
-pub(super) fn response(answer: &Answer, link: Option<&str>) -> Response {
+pub(super) fn response(answer: &Answer, link: Option<&[u8]>) -> Response {
     let body = answer.body();
     // hyper puts a date of its own where there is none; an empty one is none to a reader.
     let date = answer.date.map(http_date).unwrap_or_default();
@@ -28,7 +28,6 @@ pub(super) fn response(answer: &Answer, link: Option<&str>) -> Response {
         ),
         (header::RETRY_AFTER, reply.retry_after.as_deref()),
         (header::LOCATION, reply.location.as_deref()),
-        (header::LINK, link),
         (header::CONTENT_TYPE, body.media_type),
     ];
     let length = body.promised.map(|promised| promised.to_string());
@@ -36,6 +35,9 @@ pub(super) fn response(answer: &Answer, link: Option<&str>) -> Response {
     *response.status_mut() =
         StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
+    if let Some(link) = link.and_then(|link| HeaderValue::from_bytes(link).ok()) {
+        headers.insert(header::LINK, link);
+    }
     for (name, value) in texts
         .into_iter()
         .chain([(header::CONTENT_LENGTH, length.as_deref())])

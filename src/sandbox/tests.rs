@@ -344,6 +344,7 @@ async fn a_token_ends_and_is_renewed() {
     config.token = TokenConfig {
         expires_after: Some(1),
         rotate_refresh: true,
+        ..TokenConfig::default()
     };
     let world = World::new(config).await;
     world.made(&september(None)).await;

@@ -83,6 +83,8 @@ pub struct TokenConfig {
     pub expires_after: Option<u64>,
     /// Each renewal gives a new refresh token too and ends the old one.
     pub rotate_refresh: bool,
+    /// Every second token belongs to another administrator of the same partner, the successor.
+    pub changes_person: bool,
 }
 
 /// `reports:`
@@ -130,12 +132,17 @@ pub struct ReportsConfig {
     pub paging: Paging,
     /// Items on a page at most; never more than 100.
     pub page_size: usize,
+    /// The share of reports, from 0 to 1, whose item in a list contradicts the query that the list answers: other days,
+    /// another spelling of the organisation, the opposite of `internal`, or another spelling of the category.
+    pub contradicting: f64,
     /// How long a report stays `IN_PROGRESS`.
     pub completes_after: Span,
     /// Reports of organisations that contain one of these end as `FAILED`; `own` is the partner itself.
     pub fail_for: Vec<String>,
     /// Reports of organisations that contain one of these are in progress for ever; `own` is the partner itself.
     pub never_done_for: Vec<String>,
+    /// The word for the status of these.
+    pub never_done_word: String,
     /// How long a download URL is good for.
     pub download_expires_after: Span,
     /// Where download URLs lead instead of to the sandbox's own host, as `https://HOST`: one that must not be asked,
@@ -170,9 +177,11 @@ impl Default for ReportsConfig {
             list_504_above: None,
             paging: Paging::Cursor,
             page_size: 100,
+            contradicting: 0.0,
             completes_after: Span(std::time::Duration::from_secs(2)),
             fail_for: Vec::new(),
             never_done_for: Vec::new(),
+            never_done_word: "IN_PROGRESS".to_owned(),
             download_expires_after: Span(std::time::Duration::from_secs(60)),
             download_origin: None,
             check_calendar: true,

@@ -9,6 +9,7 @@ use super::{
     ask::Ask,
     dice::Dice,
     endpoint::Endpoint,
+    link_form::LinkForm,
     reply::ErrorBody,
     report::{Category, Person},
     span::Span,
@@ -143,6 +144,13 @@ pub enum Fault {
         #[serde(default)]
         processed: bool,
     },
+    /// A list is answered with 206 and a part of its first page.
+    Part {},
+    /// A page of a list is answered well, and its `Link` has another form.
+    Link {
+        /// The form.
+        form: LinkForm,
+    },
     /// A page of a list is answered well, and then the first report on it that is not ours is deleted.
     Delete {},
     /// The token has ended before this request.
@@ -176,6 +184,8 @@ impl Fault {
             | Fault::Empty {}
             | Fault::NoId {}
             | Fault::Truncated {}
+            | Fault::Part {}
+            | Fault::Link { .. }
             | Fault::Delete {}
             | Fault::EndToken {} => (true, Duration::ZERO),
         };

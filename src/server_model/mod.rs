@@ -15,11 +15,13 @@
 mod ask;
 mod config;
 mod contents;
+mod contradiction;
 mod dice;
 mod download;
 mod endpoint;
 mod fault;
 mod limiter;
+mod link_form;
 mod list;
 mod org;
 mod others;
@@ -49,10 +51,12 @@ pub use config::{
     SubPartnersConfig, TokenConfig,
 };
 pub use contents::ContentsConfig;
+pub use contradiction::Contradiction;
 pub use download::{Claim, DownloadFault, DownloadRule, File};
 pub use endpoint::Endpoint;
 pub use fault::{Fault, FaultMatch, FaultRule};
 pub use limiter::{Allowance, FixedWindow, Limiter, LimiterConfig, SlidingWindow, TokenBucket};
+pub use link_form::LinkForm;
 pub use org::Spelling;
 pub use place::Place;
 pub use record::{MadeRecord, Record};

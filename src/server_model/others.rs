@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     contents,
+    contradiction::Contradiction,
     download::{Claim, File},
     record::Record,
     report::{Origin, OtherReport, StoredReport},
@@ -41,6 +42,11 @@ impl Server {
     pub fn reports(&mut self, now: Duration) -> impl Iterator<Item = &StoredReport> {
         self.advance(now);
         self.store.iter()
+    }
+
+    /// In which way lists contradict the query that has this report.
+    pub fn contradiction(&self, report: &StoredReport) -> Option<Contradiction> {
+        self.view(report.made, 0).contradiction(report)
     }
 
     /// Whether a create for this request was refused as a duplicate.

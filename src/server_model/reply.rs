@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::place::Place;
+use super::{link_form::LinkForm, place::Place};
 
 /// How an exchange ends for the client.
 #[derive(Debug, Clone)]
@@ -46,6 +46,8 @@ pub struct Reply {
     pub location: Option<String>,
     /// Where the next page of a list begins.
     pub next: Option<Place>,
+    /// How the link to it is written.
+    pub link_form: LinkForm,
     /// The body.
     pub content: Content,
 }
@@ -126,6 +128,7 @@ impl Reply {
             announced: None,
             location: None,
             next: None,
+            link_form: LinkForm::default(),
             content,
         }
     }

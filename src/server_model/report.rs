@@ -72,6 +72,8 @@ pub enum Person {
     /// Another administrator of the same partner.
     #[default]
     Colleague,
+    /// A third one, whose token the client is given when the first has ended.
+    Successor,
 }
 
 /// How a report came about.

@@ -67,6 +67,8 @@ pub struct Server {
 pub(super) struct Work {
     number: u64,
     request: Request,
+    /// Whose token came with it.
+    by: Person,
     pub(super) at: Duration,
     pub(super) awaited: bool,
 }
@@ -133,6 +135,7 @@ impl Server {
                         self.at_work.push(Work {
                             number,
                             request: request.clone(),
+                            by: self.tokens.person(&self.config.token),
                             at: until + late,
                             awaited: late.is_zero(),
                         });
@@ -296,7 +299,7 @@ impl Server {
         })
     }
 
-    fn view(&self, now: DateTime<Utc>, number: u64) -> View<'_> {
+    pub(super) fn view(&self, now: DateTime<Utc>, number: u64) -> View<'_> {
         View::new(&self.config.reports, self.dice, now, number)
     }
 
@@ -357,7 +360,10 @@ impl Server {
             )
             .copied()
             .unwrap_or(200);
-        let report = self.next_report(request.clone(), now);
+        let report = StoredReport {
+            by: work.by,
+            ..self.next_report(request.clone(), now)
+        };
         let body = self.view(now, work.number).new_report(&report);
         self.add(report);
         Reply::json(status, Value::Object(body))

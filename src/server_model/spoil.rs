@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::{
     fault::{Fault, announced},
     reply::{Content, Reply},
@@ -64,6 +66,22 @@ fn spoilt(fault: &Fault, mut reply: Reply) -> Reply {
             reply.content = Content::Json(value);
         }
         (Fault::Truncated {}, Content::Json(value)) => reply.content = Content::CutShort(value),
+        (Fault::Part {}, Content::Json(mut value)) => {
+            let lists = value
+                .as_object_mut()
+                .into_iter()
+                .flat_map(|o| o.values_mut());
+            for items in lists.filter_map(Value::as_array_mut) {
+                items.truncate(items.len() / 2);
+            }
+            reply.status = 206;
+            reply.next = None;
+            reply.content = Content::Json(value);
+        }
+        (Fault::Link { form }, content) => {
+            reply.link_form = *form;
+            reply.content = content;
+        }
         (Fault::Wait { retry_after }, content) => {
             reply.content = content;
             let announced = announced(retry_after);

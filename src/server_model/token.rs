@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{ask::Renewal, reply::Reply};
+use super::{ask::Renewal, config::TokenConfig, reply::Reply, report::Person};
 
 /// The token that a new server takes.
 pub const ACCESS_TOKEN: &str = "sandbox-token";
@@ -50,6 +50,15 @@ impl Tokens {
         }
         self.uses += 1;
         true
+    }
+
+    /// Whose token it is.
+    pub(super) fn person(&self, config: &TokenConfig) -> Person {
+        if config.changes_person && self.renewals % 2 == 1 {
+            Person::Successor
+        } else {
+            Person::Us
+        }
     }
 
     /// The token of the moment ends: only a renewal gives one that is taken.

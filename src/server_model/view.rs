@@ -7,6 +7,7 @@ use super::{
     ask::ReportStatus,
     config::{CreatedIs, ReportsConfig},
     contents::is_about,
+    contradiction::Contradiction,
     dice::Dice,
     org,
     report::{Person, StoredReport},
@@ -82,7 +83,22 @@ impl<'a> View<'a> {
 
     /// What a list says of a report.
     pub(super) fn item(&self, report: &StoredReport) -> Value {
-        Value::Object(self.shown(report, self.config.list_shows_created))
+        let mut item = self.shown(report, self.config.list_shows_created);
+        if let Some(contradiction) = self.contradiction(report) {
+            contradiction.show(&mut item, report);
+        }
+        Value::Object(item)
+    }
+
+    /// In which way lists contradict the query that has this report.
+    pub(super) fn contradiction(&self, report: &StoredReport) -> Option<Contradiction> {
+        let dice = |purpose| self.dice.share(purpose, "", report.number);
+        if dice("contradicts") >= self.config.contradicting {
+            return None;
+        }
+        let ways = Contradiction::of(report);
+        let way = dice("contradiction") * ways.len() as f64;
+        ways.get(way as usize).copied()
     }
 
     /// What a single read says of a report, but for its download.
@@ -98,7 +114,12 @@ impl<'a> View<'a> {
 
     fn shown(&self, report: &StoredReport, with_created: bool) -> Map<String, Value> {
         let mut body = self.basics(report);
-        let status = self.status(report).as_str();
+        let status = match self.status(report) {
+            ReportStatus::InProgress if is_about(&report.request, &self.config.never_done_for) => {
+                &self.config.never_done_word
+            }
+            status => status.as_str(),
+        };
         body.insert("status".to_owned(), json!(status));
         if with_created {
             self.show_created(&mut body, report);
@@ -153,6 +174,7 @@ impl<'a> View<'a> {
             let number = match report.by {
                 Person::Us => 1,
                 Person::Colleague => 2,
+                Person::Successor => 3,
             };
             let person = self.dice.uuid("person", "", number);
             body.insert("createdBy".to_owned(), json!(person));

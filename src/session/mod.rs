@@ -23,3 +23,4 @@ pub use conversation::{Permit, Session};
 pub use discovery::{DiscoveryError, discover};
 pub use news::{Halt, Listener, News, ReadError};
 pub use retry::{Again, Around, Backoff, Tries};
+pub use token::Generation;

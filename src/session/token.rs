@@ -22,13 +22,18 @@ struct State<T> {
     taken: Option<Instant>,
 }
 
-/// How many tokens were in force before this one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Generation(u32);
+/// How many tokens were in force before this one. Each may belong to another person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Generation(u32);
 
 impl Generation {
     /// The token that the conversation began with.
-    pub(super) const FIRST: Generation = Generation(0);
+    pub(crate) const FIRST: Generation = Generation(0);
+
+    /// Of the token after this one.
+    pub(crate) fn next(self) -> Self {
+        Generation(self.0 + 1)
+    }
 }
 
 /// What a 401 was about.
@@ -74,7 +79,7 @@ impl<T: Clone> TokenInForce<T> {
         let mut state = self.state.borrow_mut();
         *state = State {
             value: Some(value),
-            generation: Generation(state.generation.0 + 1),
+            generation: state.generation.next(),
             taken: None,
         };
     }

@@ -149,6 +149,7 @@ fn binary_kind(bytes: &[u8]) -> Option<&'static str> {
     [
         (&b"%PDF-"[..], "a PDF"),
         (b"PK\x03\x04", "a ZIP archive or an office document"),
+        (b"\xd0\xcf\x11\xe0", "an office document"),
         (b"\x1f\x8b", "compressed with gzip"),
         (b"\x89PNG", "a picture"),
     ]

@@ -2,6 +2,8 @@
 
 use proptest::{prelude::*, test_runner::Config};
 
+use monthend::ledger::restore;
+
 use crate::support::{Desk, Ended, Served, csv_cells, own};
 
 /// A label that a partners file may have.
@@ -24,11 +26,6 @@ fn label() -> impl Strategy<Value = String> {
     ];
     let text = prop::collection::vec(pieces, 1..7).prop_map(|it| it.concat().trim().to_owned());
     text.prop_filter("a label", |it| !it.is_empty())
-}
-
-/// A table as its cells, without the apostrophe that keeps a spreadsheet from running a cell.
-fn cells(csv: &str) -> Vec<Vec<String>> {
-    csv_cells(csv)
 }
 
 fn starts_a_command(text: &str) -> bool {
@@ -67,10 +64,9 @@ proptest! {
         }
 
         let (here, there) = both(&desk, &["plan", "m.yaml", "--format=csv"]);
-        let table = cells(&here.stdout);
+        let table = csv_cells(&here.stdout);
         for (label, row) in labels.iter().zip(&table[1..]) {
-            let cell = &row[2];
-            let restored = cell.strip_prefix('\'').filter(|rest| rest.starts_with(['=', '\''])).unwrap_or(cell);
+            let restored = restore(&row[2]);
             prop_assert_eq!(restored, label);
         }
         if starts_a_command(&here.stdout) {

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::symlink, process::Command, time::Duration};
 
-use crate::support::{Desk, Served, eventually, partners};
+use crate::support::{Desk, MountedFile, Served, eventually, partners};
 
 const DISCOVERED: &str =
     "  - { name: all, sub_partners: [{ discover: all }], types: [USER], periods: [2026-09] }\n";
@@ -84,6 +84,56 @@ fn a_link_and_its_target_are_one_ledger_with_one_lock() {
     assert_eq!(beside, ["l.csv", "l.history.jsonl"]);
 }
 
+/// Who replaces a file under one of its names leaves the other as it was: that would be a second ledger.
+#[test]
+fn a_ledger_with_a_second_name_is_refused_by_all_who_write() {
+    let server = Served::new("");
+    let desk = Desk::with(server.url(), &partners(["a"], "USER", "2026-09"));
+    desk.converge().expect(0);
+    desk.manifest(server.url(), &partners(["a", "b"], "USER", "2026-09"));
+    fs::create_dir(desk.path("copy")).unwrap();
+    fs::hard_link(desk.path("m.ledger.csv"), desk.path("copy/l.csv")).unwrap();
+    symlink("copy/l.csv", desk.path("link.csv")).unwrap();
+    let (before, seen) = (desk.read("m.ledger.csv"), server.exchanges().len());
+    let request = desk.ledger().lines[0]["request_id"].to_owned();
+    desk.write("other.csv", format!("{}\n", crate::support::COLUMNS));
+    for ledger in ["m.ledger.csv", "copy/l.csv", "link.csv"] {
+        let named = |command: &str| desk.monthend([command, "m.yaml", "--ledger", ledger]);
+        let resolve = [
+            "resolve",
+            ledger,
+            "--resend",
+            "--replace",
+            "--request",
+            &*request,
+        ];
+        for command in [
+            named("run"),
+            named("run").arg("--existing=adopt"),
+            named("retry"),
+            named("collect"),
+            desk.monthend(resolve),
+            desk.monthend(["merge", ledger, "other.csv", "-o", "new.csv"]),
+            desk.monthend(["merge", "other.csv", "-o", ledger]),
+        ] {
+            let ended = command.expect(4);
+            ended.says(["2 names of one file (hard links)", "Remove the other names"]);
+        }
+        for command in [named("plan"), desk.monthend(["status", ledger])] {
+            command.expect(0).says(["hard links"]);
+        }
+        assert!(!desk.has("new.csv"));
+        assert_eq!(desk.read("m.ledger.csv"), before);
+    }
+    assert_eq!(server.exchanges().len(), seen);
+    desk.monthend(["check", "m.yaml"])
+        .expect(4)
+        .shows(["2 names of one file"]);
+    fs::remove_file(desk.path("copy/l.csv")).unwrap();
+    desk.converge().expect(0);
+    server.all_ours(&desk.ledger().at_rest(2));
+}
+
 /// What a server asked for is remembered once, whichever way the ledger is named and whichever command asks.
 #[test]
 fn a_pause_is_kept_beside_the_target() {
@@ -150,4 +200,44 @@ fn a_ledger_that_is_a_pipe_is_refused_at_once() {
         .expect(4)
         .says(["pipe.csv is not a ledger: it is a pipe, and must be a regular file"]);
     assert!(server.exchanges().is_empty());
+}
+
+/// A container that mounts the ledger alone: nothing can take its place, so nothing is sent.
+#[test]
+fn a_ledger_that_is_mounted_by_itself_is_refused_before_anything_is_sent() {
+    let server = Served::new("");
+    let desk = Desk::with(server.url(), &partners(["a"], "USER", "2026-09"));
+    desk.converge().expect(0);
+    // Everything is planned in it, so that it would be replaced only at the end.
+    desk.manifest(server.url(), &partners(["a", "b"], "USER", "2026-09"));
+    desk.converge().env("WEBEX_ACCESS_TOKEN", "wrong").expect(3);
+    let (seen, ledger) = (server.exchanges().len(), desk.read("m.ledger.csv"));
+    fs::create_dir(desk.path("host")).unwrap();
+    fs::copy(desk.path("m.ledger.csv"), desk.path("host/l.csv")).unwrap();
+    let mounted = MountedFile::mount(desk.path("host/l.csv"), desk.path("m.ledger.csv"));
+    let Some(mounted) = mounted else { return };
+    let collect = desk.monthend(["collect", "m.yaml"]);
+    for command in [desk.converge(), desk.retry(), collect] {
+        command
+            .expect(4)
+            .says(["mounted by itself", "mount its folder"]);
+    }
+    let check = desk.monthend(["check", "m.yaml"]).expect(4);
+    assert!(check.stdout.contains("mount its folder"), "{check}");
+    desk.status().expect(0);
+    assert_eq!(server.creates().len(), 1);
+    assert_eq!(desk.read("m.ledger.csv"), ledger);
+
+    // Another output that is so cannot be written either.
+    desk.write("summary.json", "");
+    let place = desk.path("summary.json");
+    desk.write("host/s.json", "");
+    let other = MountedFile::mount(desk.path("host/s.json"), place).unwrap();
+    let command = desk
+        .converge()
+        .args(["--ledger=new.csv", "--summary-json=summary.json"]);
+    command.expect(2).says(["summary.json", "mount its folder"]);
+    drop((mounted, other));
+    assert!(server.exchanges().len() > seen, "check has asked");
+    desk.converge().expect(0);
 }

@@ -426,3 +426,66 @@ fn merge_names_a_share_that_is_missing() {
     desk.monthend(merge).expect(0);
     assert_eq!(desk.ledger().at_rest(ALL).count("created"), ALL);
 }
+
+/// Each share is rehearsed with a sandbox of its own, so that shares may run at the same time; merging their ledgers merges
+/// these.
+#[test]
+fn rehearsed_shares_are_one_rehearsal_once_they_are_merged() {
+    let desk = Desk::with("https://webexapis.com/v1", &jobs());
+    desk.write(
+        "s.yaml",
+        "rate_limit: { limiter: { kind: unlimited } }\nreports: { completes_after: 0s, shows_internal: true }\n\
+         existing: [{ type: USER, start: 2026-07-01, end: 2026-07-31, age: 1h }]\n",
+    );
+    let rehearse = |args: &[&str]| {
+        let command = desk
+            .monthend(args.iter().copied())
+            .without("WEBEX_ACCESS_TOKEN");
+        command.args(["--sandbox", "--sandbox-config=s.yaml"])
+    };
+    let shares: Vec<_> = (1..=3)
+        .map(|number| share(rehearse(&["run", "m.yaml", "--collect"]), number, 3).start())
+        .collect();
+    for running in shares {
+        running.wait().expect(0);
+    }
+    let mut names: Vec<String> = (1..=3)
+        .map(|n| format!("m.ledger.sandbox.{n}-of-3.csv"))
+        .collect();
+    let merge = |names: &[String], output: &str| {
+        let command = desk
+            .monthend(["merge".to_owned()])
+            .args(names.iter().cloned());
+        command.args(["-o", output]).expect(0);
+    };
+    merge(&names, "m.ledger.sandbox.csv");
+    let audit = rehearse(&["audit", "m.yaml"]).expect(0);
+    audit.shows(["checked 27 requests, 27 reports, 27 files\nno differences\n"]);
+    // A report of the configuration is one report.
+    let state = || desk.read("m.ledger.sandbox.csv.state");
+    assert_eq!(state().matches(r#""record":"made""#).count(), ALL + 1);
+    // Merged again it is the same, and the whole goes on from there.
+    let before = state();
+    merge(&names, "m.ledger.sandbox.csv");
+    assert_eq!(state(), before);
+    let run = rehearse(&["run", "m.yaml", "--collect"]).expect(0);
+    run.shows(["created before"]);
+    rehearse(&["audit", "m.yaml"]).expect(0);
+    // Under other names, and in two steps.
+    names.truncate(2);
+    merge(&names, "two.csv");
+    merge(
+        &[
+            "two.csv".to_owned(),
+            "m.ledger.sandbox.3-of-3.csv".to_owned(),
+        ],
+        "all.csv",
+    );
+    rehearse(&["audit", "m.yaml", "--ledger=all.csv"]).expect(0);
+    // A state that is none spoils no merge.
+    desk.write("m.ledger.sandbox.1-of-3.csv.state", "nonsense\n");
+    let ended = desk
+        .monthend(["merge", "m.ledger.sandbox.1-of-3.csv", "-o", "one.csv"])
+        .expect(0);
+    ended.says(["warning: the sandboxes of these ledgers could not be merged"]);
+}

@@ -167,6 +167,7 @@ fn several_accounts_run_side_by_side() {
     desk.write("south.token", "expired");
     fs::remove_file(desk.path("south.ledger.csv")).unwrap();
     fs::remove_file(desk.path("south.ledger.history.jsonl")).unwrap();
+    fs::remove_dir_all(desk.path("south.ledger.reports")).unwrap();
     assert_eq!(shell(&desk, "", &block).0, 3, "the worst of them counts");
 }
 

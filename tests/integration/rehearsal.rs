@@ -114,3 +114,172 @@ fn a_bad_sandbox_configuration_is_a_usage_error() {
         .unwrap();
     assert_eq!(desk.files(), ["m.yaml", "s.yaml"]);
 }
+
+/// Whatever ends a real run with 4 or 2 before it sends anything ends its rehearsal, too.
+#[test]
+fn a_rehearsal_fails_where_the_real_run_does() {
+    let server = Served::new("");
+    let real_reports = {
+        let real = Desk::with(server.url(), &own("USER", "2026-09"));
+        real.converge().expect(0);
+        real.read("m.ledger.csv")
+    };
+    /// What it is called, variables, the exit code, what is said, and what lies on the desk: the text is a ledger.
+    type Case<'a> = (
+        &'a str,
+        &'a [(&'a str, &'a str)],
+        i32,
+        &'a str,
+        fn(&Desk, &str),
+    );
+    let cases: [Case<'_>; 13] = [
+        (
+            "a folder",
+            &[("MONTHEND_LEDGER", "ledger/")],
+            4,
+            "is not a ledger",
+            |desk, _| {
+                std::fs::create_dir(desk.path("ledger")).unwrap();
+            },
+        ),
+        (
+            "a folder by its name",
+            &[],
+            4,
+            "is not a ledger",
+            |desk, _| {
+                std::fs::create_dir(desk.path("m.ledger.csv")).unwrap();
+            },
+        ),
+        ("no ledger", &[], 4, "is not a ledger", |desk, _| {
+            desk.write("m.ledger.csv", "notes\n");
+        }),
+        ("damage", &[], 4, "m.ledger.csv", |desk, text| {
+            desk.write("m.ledger.csv", text.replace("created", "creatd"));
+        }),
+        (
+            "a link that leads nowhere",
+            &[],
+            4,
+            "m.ledger.csv",
+            |desk, _| {
+                std::os::unix::fs::symlink("/nowhere/l.csv", desk.path("m.ledger.csv")).unwrap();
+            },
+        ),
+        (
+            "a folder that is missing",
+            &[("MONTHEND_LEDGER", "no/l.csv")],
+            4,
+            "does not exist",
+            |_, _| {},
+        ),
+        ("what is not merged yet", &[], 4, "merge", |desk, text| {
+            let (header, _) = text.split_once('\n').unwrap();
+            desk.write("m.ledger.csv", format!("{header}\n"));
+            desk.write("m.ledger.rescued-20261001T000000Z.csv", text);
+        }),
+        (
+            "a rehearsal's ledger under the real name",
+            &[],
+            4,
+            "holds reports of the sandbox",
+            |desk, text| {
+                desk.write("m.ledger.csv", text);
+            },
+        ),
+        (
+            "the manifest in the place of the ledger",
+            &[("MONTHEND_LEDGER", "m.yaml")],
+            2,
+            "it is the manifest",
+            |_, _| {},
+        ),
+        (
+            "a lost ledger",
+            &[],
+            4,
+            "m.ledger.history.jsonl shows creates of 1 request",
+            |desk, _| {
+                desk.write(
+                    "m.ledger.history.jsonl",
+                    "{\"at\":\"2026-10-01T00:00:00Z\",\"run\":\"x\",\"kind\":\"adopted\",\
+                     \"request_id\":\"r0123456789abcdef\",\"report_id\":\"y\"}\n",
+                );
+            },
+        ),
+        (
+            "a server that is none",
+            &[("MONTHEND_BASE_URL", "example")],
+            2,
+            "is not a URL",
+            |_, _| {},
+        ),
+        (
+            "files where a file is",
+            &[("MONTHEND_OUTPUT", "files"), ("MONTHEND_COLLECT", "1")],
+            2,
+            "files",
+            |desk, _| {
+                desk.write("files", "");
+            },
+        ),
+        (
+            "files where a file is, by default",
+            &[("MONTHEND_COLLECT", "1")],
+            2,
+            "m.ledger.reports",
+            |desk, _| {
+                desk.write("m.ledger.reports", "");
+            },
+        ),
+    ];
+    for (what, variables, code, said, prepare) in cases {
+        let desk = desk(&own("USER", "2026-09"));
+        prepare(&desk, &real_reports);
+        let before = desk.files();
+        let with = |command: crate::support::Monthend| {
+            variables
+                .iter()
+                .fold(command, |command, (name, value)| command.env(name, *value))
+        };
+        // The address is nobody's: whatever is asked of it fails otherwise.
+        let real = match what {
+            "a server that is none" => desk.converge(),
+            _ => desk.converge().arg("--base-url=https://127.0.0.1:9/v1"),
+        };
+        with(real).expect(code).says([said]);
+        let rehearsal = with(rehearse(&desk, "run")).expect(code);
+        rehearsal.says([said]);
+        assert_eq!(desk.files(), before, "{what}");
+        let check = with(rehearse(&desk, "check")).run();
+        assert_eq!(check.code, Some(code), "{what}: {check}");
+        // Of a ledger that is not there, these make nothing.
+        if code == 4 && !matches!(what, "a folder that is missing" | "a lost ledger") {
+            for command in ["retry", "collect", "audit", "plan"] {
+                with(rehearse(&desk, command)).expect(4);
+            }
+        }
+    }
+}
+
+/// A folder's name may end with a slash: its rehearsal has a folder beside it, not within.
+#[test]
+fn a_rehearsal_keeps_out_of_the_real_folder_of_files() {
+    let desk = desk(&own("USER", "2026-09"));
+    desk.write(
+        "s.yaml",
+        "reports: { completes_after: 0s, check_calendar: false }\n",
+    );
+    let run = rehearse(&desk, "run").arg("--collect");
+    run.env("MONTHEND_OUTPUT", "files/").expect(0);
+    assert_eq!(
+        desk.files(),
+        [
+            "files.sandbox",
+            "m.ledger.sandbox.csv",
+            "m.ledger.sandbox.csv.state",
+            "m.yaml",
+            "s.yaml"
+        ]
+    );
+}

@@ -44,7 +44,7 @@ fn a_page_is_written_whole_and_says_how_it_was_made() {
     };
     for part in [
         "<title>SANDBOX m.ledger · monthend</title>",
-        "Created and collected: 5 reports, that is all of them.",
+        "All 5 reports are created and collected, and every file is unchanged.",
         "content=\"default-src 'none'; style-src 'sha256-",
         &digest,
         concat!("monthend ", env!("CARGO_PKG_VERSION")),
@@ -125,7 +125,10 @@ fn foreign_text_is_text() {
         page.contains("&#60;img src=x onerror=alert(2)&#62;"),
         "{page}"
     );
-    assert!(page.contains("1 of 1 request failed."), "{page}");
+    assert!(
+        page.contains("Not in order: 1 of 1 request failed."),
+        "{page}"
+    );
 }
 
 /// What `audit --previous` names is what the page marks.
@@ -183,7 +186,7 @@ fn the_page_marks_what_an_audit_names() {
         );
         for part in [
             "<small>new</small>",
-            "dropped, Q was 10",
+            "dropped, Q 0, was 10 (-10, -100 %)",
             "Sums of Q",
             "beside then/m.ledger.csv",
         ] {
@@ -287,4 +290,170 @@ fn what_keeps_a_page_from_being_written_has_its_exit_code() {
     desk.write("p.html", "old");
     report("m.ledger.csv", &["-o", "p.html"]).expect(0);
     assert!(desk.read("p.html").starts_with("<!DOCTYPE html>"));
+}
+
+/// The first sentence of a page, with the class of its paragraph.
+fn verdict(desk: &Desk, args: &[&str]) -> (String, String) {
+    let report = desk
+        .monthend(["report", "-o", "v.html"])
+        .args(args.iter().copied());
+    report.without("WEBEX_ACCESS_TOKEN").expect(0);
+    let page = desk.read("v.html");
+    let (_, rest) = page.split_once("<p class=\"verdict ").unwrap();
+    let (class, rest) = rest.split_once("\">").unwrap();
+    let (text, _) = rest.split_once("</p>").unwrap();
+    (class.to_owned(), text.to_owned())
+}
+
+/// Good only where all that the page shows is good.
+#[test]
+fn the_first_sentence_tells_the_worst_of_everything_on_the_page() {
+    let server = Served::new(READY);
+    let desk = desk(&server);
+    let said = |args: &[&str], class: &str, text: &str| {
+        assert_eq!(
+            verdict(&desk, args),
+            (class.to_owned(), text.to_owned()),
+            "{args:?}"
+        );
+    };
+    let good = "All 5 reports are created and collected, and every file is unchanged.";
+    for args in [&["m.yaml"][..], &["m.ledger.csv"]] {
+        said(args, "good", good);
+    }
+    let untouched = desk.read("m.ledger.csv");
+
+    // Files, whether a manifest asks for sums or not.
+    let ledger = desk.ledger();
+    let file = |place: usize| ledger.lines[place]["report_file"].to_owned();
+    let content = desk.read(&file(0));
+    desk.write(&file(0), content.clone() + "x\n");
+    let kept = desk.read(&file(1));
+    fs::remove_file(desk.path(&file(1))).unwrap();
+    for args in [&["m.yaml"][..], &["m.ledger.csv"]] {
+        said(args, "bad", "Not in order: 1 file missing, 1 file changed.");
+        let page = desk.read("v.html");
+        let tile = r#"<dt>Files changed or missing</dt><dd><span class="figure">2</span><span class="note">1 missing</span>"#;
+        assert!(page.contains(tile), "{page}");
+        assert!(page.contains("file missing") && page.contains("file changed"));
+    }
+    desk.write(&file(1), kept);
+    desk.write(&file(0), &content);
+    said(&["m.ledger.csv"], "good", good);
+
+    // A sum that differs; a file and its hash that were changed together.
+    let mut sums = desk.ledger();
+    fs::remove_file(desk.path("m.ledger.history.jsonl")).unwrap();
+    desk.lay("", &mut sums, 0, "SKU,CONSUMPTION\nZ,1\n");
+    desk.write("m.ledger.csv", sums.to_csv());
+    let (class, text) = verdict(&desk, &["m.yaml"]);
+    assert_eq!(class, "bad");
+    assert!(
+        text.starts_with("Not in order: ") && text.contains(" different"),
+        "{text}"
+    );
+    said(&["m.ledger.csv"], "good", good);
+    desk.write("m.ledger.csv", &untouched);
+
+    // A comparison.
+    let earlier = months(
+        &server,
+        &(own("USER", "2026-08") + &partners(["gone"], "USER", "2026-08")),
+        &own("USER", "2026-09"),
+    );
+    let mut now = earlier.ledger();
+    earlier.lay("", &mut now, 0, "SKU,Q\nA,1\n");
+    earlier.write("m.ledger.csv", now.to_csv());
+    assert_eq!(
+        verdict(
+            &earlier,
+            &["m.ledger.csv", "--compare", "then/m.ledger.csv"]
+        ),
+        (
+            "bad".to_owned(),
+            "Not in order: 1 report vanished, 1 figure dropped.".to_owned()
+        )
+    );
+    let page = earlier.read("v.html");
+    assert!(page.contains("dropped, 1, was 10 (-9, -90 %)"), "{page}");
+    let (class, _) = verdict(&earlier, &["m.ledger.csv"]);
+    assert_eq!(class, "good");
+
+    // Rows: nothing collected, some of it, nothing at all.
+    let mut bare = desk.ledger();
+    let none = [
+        ("report_file", ""),
+        ("report_sha256", ""),
+        ("report_rows", ""),
+        ("report_status", ""),
+    ];
+    bare.set(0, &none);
+    desk.write("m.ledger.csv", bare.to_csv());
+    said(
+        &["m.ledger.csv"],
+        "wait",
+        "Not finished: 1 report not collected.",
+    );
+    (1..5).for_each(|place| bare.set(place, &none));
+    desk.write("m.ledger.csv", bare.to_csv());
+    said(
+        &["m.ledger.csv"],
+        "wait",
+        "Not finished: 5 reports not collected.",
+    );
+    bare.set(0, &[("report_status", "FAILED")]);
+    bare.set(1, &[("status", "pending"), ("report_id", "")]);
+    bare.set(
+        2,
+        &[
+            ("status", "failed"),
+            ("report_id", ""),
+            ("error_code", "x"),
+            ("error", "y"),
+        ],
+    );
+    desk.write("m.ledger.csv", bare.to_csv());
+    said(
+        &["m.ledger.csv"],
+        "bad",
+        "Not in order: 1 of 5 requests failed, 1 report not generated by the server, 1 request not done yet, 2 reports not \
+         collected.",
+    );
+    let header = untouched.lines().next().unwrap().to_owned() + "\n";
+    desk.write("m.ledger.csv", header);
+    said(&["m.ledger.csv"], "wait", "The ledger has no requests.");
+}
+
+/// No run would make a ledger of the past.
+#[test]
+fn a_ledger_to_compare_with_that_is_missing_is_not_told_to_be_made() {
+    let server = Served::new(READY);
+    let desk = desk(&server);
+    let mut said = Vec::new();
+    for args in [
+        &["report", "m.yaml", "-o", "p.html", "--compare", "old.csv"][..],
+        &[
+            "report",
+            "m.ledger.csv",
+            "-o",
+            "p.html",
+            "--compare",
+            "old.csv",
+        ],
+        &["audit", "m.yaml", "--previous", "old.csv"],
+        &["audit", "m.yaml", "--offline", "--previous", "old.csv"],
+    ] {
+        let ended = desk.monthend(args.iter().copied()).expect(4);
+        said.push(ended.stderr.lines().last().unwrap().to_owned());
+    }
+    let variable = desk
+        .monthend(["report", "m.yaml", "-o", "p.html"])
+        .env("MONTHEND_COMPARE", "old.csv");
+    said.push(variable.expect(4).stderr.lines().last().unwrap().to_owned());
+    for line in said {
+        assert!(
+            line.ends_with("there is no ledger at old.csv to compare with; is the path right?"),
+            "{line}"
+        );
+    }
 }

@@ -179,13 +179,123 @@ fn a_selector_that_matches_nothing_is_a_usage_error_everywhere() {
     assert_eq!(desk.files(), ["m.ledger.csv", "m.yaml"]);
 }
 
+/// What only the ledger has is nothing that `plan`, `run` or `audit` works on: to say "nothing to do" or "no differences"
+/// of it would be no answer.
 #[test]
-fn a_selector_may_match_the_ledger_only() {
+fn what_only_the_ledger_has_is_a_usage_error_for_what_works_on_the_plan() {
     let server = Served::new("");
     let desk = Desk::with(server.url(), &jobs());
     desk.converge().expect(0);
     desk.manifest(server.url(), &own("USER", "2026-09"));
     let sent = server.creates().len();
-    desk.converge().arg("--sub-partner=acme").expect(0);
+    for (options, said) in [
+        (
+            &["--sub-partner=acme"][..],
+            "--sub-partner acme matches nothing in the plan, but the ledger has it",
+        ),
+        (&["--period=2026-08"], "the only period is 2026-09"),
+        (&["--type=CUSTOMER"], "the only type is USER"),
+        (&["--job=partners"], "the only job is own"),
+        // One value that matches does not make up for one that does not.
+        (
+            &["--period=2026-09", "--period=2026-08"],
+            "--period 2026-08",
+        ),
+    ] {
+        for command in ["plan", "run", "audit"] {
+            let ended = desk
+                .monthend([command, "m.yaml"])
+                .args(options.iter().copied());
+            ended.expect(2).says([said]);
+            let offline = desk.monthend(["audit", "m.yaml", "--offline"]);
+            offline.args(options.iter().copied()).expect(2).says([said]);
+        }
+        // These work on the ledger.
+        for command in [desk.retry(), desk.status()] {
+            command.args(options.iter().copied()).expect(0);
+        }
+    }
     assert_eq!(server.creates().len(), sent);
+    // Nothing in the plan does not mean nothing in a share of it.
+    let share = |number: usize| desk.plan().arg(format!("--partition={number}/3"));
+    for number in 1..=3 {
+        share(number).expect(0);
+        share(number).arg("--sub-partner=acme").expect(2);
+    }
+}
+
+/// A job's requests are its own even where an earlier job names them all.
+#[test]
+fn a_job_that_is_folded_into_another_selects_what_it_names() {
+    let server = Served::new("reports: { completes_after: 0s }");
+    let desk = Desk::with(server.url(), &jobs());
+    desk.converge()
+        .arg("--job=again")
+        .arg("--collect")
+        .expect(0);
+    let audit = desk.monthend(["audit", "m.yaml", "--job=again", "--format=json"]);
+    assert_eq!(audit.expect(0).json()["checked"]["requests"], 2);
+    // The ledger knows it by the first job's name.
+    desk.monthend(["audit", "m.yaml", "--job=partners"])
+        .expect(1);
+}
+
+/// The day that is named works as it is printed.
+#[test]
+fn a_month_of_the_past_is_found_by_the_day_that_is_named() {
+    let server = Served::new("reports: { completes_after: 0s }");
+    let jobs = "  - { name: monthly, sub_partners: [a1, b1], types: [USER], periods: [previous-month] }\n  \
+                - { name: fixed, types: [PARTNER], periods: [2026-05] }\n";
+    let desk = Desk::with(server.url(), jobs);
+    for day in ["2026-09-14", "2026-10-01"] {
+        desk.converge()
+            .arg(format!("--as-of={day}"))
+            .arg("--collect")
+            .expect(0);
+    }
+    let sent = server.creates().len();
+    for (options, day) in [
+        (&["--period=2026-08"][..], Some("2026-09-01")),
+        (&["--period=2026-08-01..2026-09-15"], Some("2026-09-16")),
+        // What matches in each way alone, and not together.
+        (&["--job=monthly", "--period=2026-08"], Some("2026-09-01")),
+        (
+            &["--sub-partner=b1", "--period=2026-08", "--period=2026-05"],
+            Some("2026-09-01"),
+        ),
+        // A month that the ledger does not have.
+        (&["--period=2026-02"], Some("2026-03-01")),
+        // No day makes these match.
+        (&["--period=2026-08-01..2026-08-20"], None),
+        (&["--period=2026-08", "--period=2026-07"], None),
+        (&["--job=fixed", "--period=2026-08"], None),
+        (&["--type=CUSTOMER", "--period=2026-08"], None),
+    ] {
+        for command in ["plan", "run", "audit"] {
+            let typed = || {
+                let typed = desk.monthend([command, "m.yaml", "--as-of", "2026-10-07"]);
+                typed.args(options.iter().copied())
+            };
+            let ended = typed().expect(2);
+            let Some(day) = day else {
+                assert!(!ended.stderr.contains("with --as-of"), "{ended}");
+                continue;
+            };
+            let last = ended.stderr.lines().last().unwrap();
+            assert!(last.ends_with(&format!(" --as-of {day}")), "{ended}");
+            if command != "run" {
+                let words = shlex::split(last).unwrap();
+                let again = desk.monthend(words.into_iter().skip(1)).run();
+                assert!(matches!(again.code, Some(0 | 1)), "{again}");
+            }
+        }
+    }
+    assert_eq!(server.creates().len(), sent);
+    // A month that is not over is no help while the calendar is checked.
+    let next = desk
+        .plan()
+        .without("MONTHEND_NO_DATE_CHECK")
+        .arg("--period=2126-08");
+    let ended = next.arg("--as-of=2026-10-07").expect(2);
+    assert!(!ended.stderr.contains("with --as-of"), "{ended}");
 }

@@ -54,7 +54,7 @@ fn counts_for_spreadsheets() {
     let lines = csv_cells(&csv);
     for by in ["all", "type", "period", "sub_partner"] {
         let of = lines.iter().filter(|cells| cells[0] == by);
-        let counts = of.flat_map(|cells| &cells[3..]);
+        let counts = of.flat_map(|cells| &cells[3..7]);
         let sum: usize = counts.map(|n| n.parse::<usize>().unwrap()).sum();
         assert_eq!(sum, 13, "{by}");
     }
@@ -178,4 +178,109 @@ fn a_manifest_stands_for_its_ledger() {
     desk.monthend(["status", "gone.yaml"])
         .expect(2)
         .says(["gone.yaml"]);
+}
+
+/// Whoever looks after a run has to see that files are missing: 13 reports that are created look finished.
+#[test]
+fn what_is_collected_is_counted_everywhere() {
+    let config = "{ reports: { completes_after: 0s, never_done_for: [slow] }, contents: { empty_for: [empty] } }";
+    let server = Served::new(config);
+    let desk = Desk::with(
+        server.url(),
+        &partners(["a", "empty", "slow"], "USER", "2026-09"),
+    );
+    let counts = |text: &str| -> Vec<usize> {
+        let json: Value = serde_json::from_str(text).unwrap();
+        let of = |counts: &Value| {
+            ["created", "collected", "empty"].map(|name| counts[name].as_u64().unwrap() as usize)
+        };
+        let groups = match json.get("by_status") {
+            None => vec![&json["counts"]],
+            Some(all) => {
+                follows("status", &json);
+                vec![all, &json["by_type"]["USER"], &json["by_period"]["2026-09"]]
+            }
+        };
+        let first = of(groups[0]);
+        assert!(groups.iter().all(|group| of(group) == first), "{json}");
+        first.to_vec()
+    };
+    let status = || desk.status().arg("--format=json").expect(0).stdout;
+    let run = desk
+        .converge()
+        .args(["--format=json", "--metrics=m.prom"])
+        .expect(0);
+    assert_eq!(counts(&run.stdout), [3, 0, 0]);
+    assert_eq!(counts(&status()), [3, 0, 0]);
+    desk.status().expect(0).shows([
+        "CREATED  COLLECTED  EMPTY  FAILED  PENDING  SENDING\n3 rows        3          0      0  ",
+    ]);
+    let collect = desk.monthend([
+        "collect",
+        "m.yaml",
+        "--wait=0s",
+        "--format=json",
+        "--metrics=m.prom",
+    ]);
+    assert_eq!(counts(&collect.expect(1).stdout), [3, 2, 1]);
+    // A command that creates nothing counts what is there.
+    let run = desk.converge().arg("--format=json").expect(0);
+    assert_eq!(counts(&run.stdout), [3, 2, 1]);
+    assert_eq!(counts(&status()), [3, 2, 1]);
+    let metrics = desk.read("m.prom");
+    for sample in [
+        "monthend_requests{status=\"created\",manifest=\"test\"} 3\n",
+        "monthend_requests_collected{manifest=\"test\"} 2\n",
+        "monthend_requests_empty{manifest=\"test\"} 1\n",
+    ] {
+        assert!(metrics.contains(sample), "{sample}{metrics}");
+    }
+    let csv = csv_cells(&desk.status().arg("--format=csv").expect(0).stdout);
+    assert_eq!(
+        csv[0][3..],
+        [
+            "created",
+            "failed",
+            "pending",
+            "sending",
+            "collected",
+            "empty"
+        ]
+    );
+    assert_eq!(csv[1][3..], ["3", "0", "0", "0", "2", "1"]);
+}
+
+/// What no waiting helps against stands first, on a line of its own.
+#[test]
+fn the_worst_message_comes_first_and_each_has_its_line() {
+    let config = "reports: { completes_after: 0s, fail_for: [broken], never_done_for: [slow-1, slow-2, slow-3] }";
+    let server = Served::new(config);
+    let names = ["slow-1", "slow-2", "slow-3", "broken", "changed"];
+    let desk = Desk::with(server.url(), &partners(names, "USER", "2026-09"));
+    desk.converge()
+        .arg("--collect")
+        .arg("--sub-partner=changed")
+        .expect(0);
+    let changed = desk.ledger().lines[0]["report_file"].to_owned();
+    desk.write(&changed, "SKU\n1\n");
+    let ended = desk.converge().args(["--collect", "--wait=0s"]).expect(1);
+    let status = desk.status().expect(0);
+    for text in [&ended.stdout, &status.stdout] {
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let lost = lines
+            .iter()
+            .position(|line| line.starts_with("1 request: the server could not "))
+            .unwrap();
+        let other = lines
+            .iter()
+            .position(|line| line.starts_with("1 request: ") && line.contains(&changed))
+            .unwrap();
+        let waits = lines
+            .iter()
+            .position(|line| line.starts_with("3 requests: IN_PROGRESS for "))
+            .unwrap();
+        assert!(lost < other && other < waits, "{text}");
+        assert!(!text.contains('…'), "an instruction is cut off: {text}");
+        assert!(text.contains("--force"), "{text}");
+    }
 }

@@ -139,6 +139,10 @@ impl Nature {
         if rng.u8(0..4) == 0 {
             set("created_in_whole_seconds", "true");
         }
+        // Of twins, an item that shows the opposite of `internal` is the other's, for all that anyone knows.
+        if rng.u8(0..5) == 0 && !plan.jobs.contains("internal: true") {
+            set("contradicting", "0.3");
+        }
         let shifts = rng.u8(0..4) == 0;
         if shifts {
             set("paging", "offset");
@@ -206,7 +210,11 @@ reports: {{ list_lag: {}, list_lag_jitter: {}, get_lag: {}, replica_lag: {}, sta
         }
         yaml += &self.common(plan);
         if rng.u8(0..4) == 0 {
-            yaml += &format!("token: {{ expires_after: {} }}\n", rng.u8(5..60));
+            yaml += &format!(
+                "token: {{ expires_after: {}, changes_person: {} }}\n",
+                rng.u8(5..60),
+                rng.bool()
+            );
         }
         if rng.u8(0..4) == 0 {
             yaml += "rate_limit: { limiter: { kind: token_bucket, rate: 150, burst: 20 }, retry_after: fractional }\n";
@@ -241,6 +249,11 @@ reports: {{ list_lag: {}, list_lag_jitter: {}, get_lag: {}, replica_lag: {}, sta
                 "{ kind: status, status: 504, body: html }",
                 "{ kind: status, status: 403 }",
                 "{ kind: end_token }",
+                "{ kind: part }",
+                "{ kind: link, form: empty_element }",
+                "{ kind: link, form: bytes }",
+                "{ kind: link, form: unclosed }",
+                "{ kind: link, form: garbage }",
             ],
         );
         yaml += &format!(

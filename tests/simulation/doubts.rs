@@ -5,7 +5,7 @@ use std::time::Duration;
 use monthend::{
     ledger::{Row, State},
     request::ReportId,
-    server_model::Person,
+    server_model::{Person, RefusalStatus},
 };
 
 use tokio::time::Instant;
@@ -53,6 +53,12 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
             false => Err("it names nothing".to_owned()),
         };
     }
+    if named
+        .iter()
+        .any(|report| history.server.contradicts(report))
+    {
+        return Ok("in doubt: an item of a list contradicts its query");
+    }
     if conflict {
         return match (named.len(), is_own) {
             (1, false) => Err("one report exists".to_owned()),
@@ -74,16 +80,31 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
     {
         return Ok("in doubt: not shown who made it, or when");
     }
+    let refusals = &history.server.traits.config.refuse;
+    if is_own
+        && refusals
+            .values()
+            .any(|refusal| *refusal == RefusalStatus::Unauthorized)
+    {
+        return Ok("in doubt: perhaps a sub-partner's, whose list is refused");
+    }
+    let shows_org = history.server.traits.config.reports.shows_org.is_some();
+    if is_own && shows_org && named.iter().any(|r| r.request.sub_partner.is_some()) {
+        return Ok("in doubt: with an organisation that may be the partner's");
+    }
     let process = history.process.borrow();
     let earlier = process.doubts.contains_key(&row.id());
-    if readable(history, &reports, earlier).is_empty() {
+    if readable(history, &reports, row).is_empty() {
         return Ok("in doubt: nothing of ours to compare with");
     }
-    if earlier
-        && named
-            .iter()
-            .all(|report| report.stored.by == Person::Colleague)
-    {
+    // Of the ledger's reports one is read: where several people had a turn, it tells of one of them.
+    let one_person = !history.server.traits.config.token.changes_person;
+    let is_known = |by: Person| {
+        let ours = readable(history, &reports, row).into_iter();
+        let mut ours = ours.filter(|ours| one_person || process.answered.contains_key(&ours.id));
+        ours.any(|ours| ours.stored.by == by && was_told(history, ours))
+    };
+    if earlier && named.iter().all(|report| !is_known(report.stored.by)) {
         return Ok("in doubt: another person's, after an earlier process");
     }
     let apart = history.server.traits.config.reports.created_jitter.0 * 2;
@@ -139,17 +160,22 @@ fn was_calibrated(
 ) -> bool {
     process.answered.iter().any(|(id, left)| {
         let mut reads = history.server.reads(id);
-        reads.retain(|read| read.told && read.at - *left < CLOSE && counts(*left));
-        // A list of several pages counts once it was read twice.
-        let pages = reads.iter().filter(|read| !read.whole).count();
-        pages >= 2 || pages < reads.len()
+        // A list of several pages counts once two readings of it agree, which nobody sees from here.
+        reads.retain(|read| read.told && read.whole && read.at - *left < CLOSE && counts(*left));
+        !reads.is_empty()
     })
 }
 
 /// Reports that are surely ours, as far as this process can know, and that the server shows in full.
-fn readable<'r>(history: &History<'_>, reports: &'r [Report], earlier: bool) -> Vec<&'r Report> {
+/// Who we are is known only for the token in use: a report of another token tells nothing of this row's creates.
+fn readable<'r>(history: &History<'_>, reports: &'r [Report], row: &Row) -> Vec<&'r Report> {
     let process = history.process.borrow();
-    let is_ours = |id| process.answered.contains_key(id) || earlier && process.found.contains(id);
+    let earlier = process.doubts.contains_key(&row.id());
+    let began = process.began.unwrap_or_else(Instant::now);
+    let same_token = |id| (history.server).is_by_the_same_token(row.request(), began, id);
+    let is_ours = |id| {
+        process.answered.contains_key(id) && same_token(id) || earlier && process.found.contains(id)
+    };
     let ours = reports.iter().filter(|report| is_ours(&report.id));
     ours.filter(|report| history.server.tells(report)).collect()
 }
@@ -158,17 +184,24 @@ fn readable<'r>(history: &History<'_>, reports: &'r [Report], earlier: bool) -> 
 pub(crate) fn may_be_anothers(history: &History<'_>, row: &Row, report: &Report) -> bool {
     let process = history.process.borrow();
     let intent = process.doubts.get(&row.id());
-    let earlier = intent.is_some();
     let first_left = history.server.first_left(row.request());
     // It may have left for all that the next process knows.
     let intent = intent.copied().flatten().map(|intent| intent - COARSE);
-    let seems_made = report.stored.made + history.server.traits.config.reports.created_jitter.0 * 2;
+    let config = &history.server.traits.config.reports;
+    // Its stamp may be off, and lists that were read before the create left need not have had it yet.
+    let seems_made = report.stored.made + config.created_jitter.0 * 2 + config.replica_lag.0;
     let is_new = (first_left.into_iter().chain(intent)).any(|left| left <= seems_made);
     let reports = history.server.reports();
-    let ours = readable(history, &reports, earlier);
-    let was_read = |ours: &&Report| history.server.reads(&ours.id).iter().any(|read| read.told);
-    let told = history.server.tells(report) && ours.iter().any(was_read);
+    let ours = readable(history, &reports, row);
+    let told = history.server.tells(report) && ours.iter().any(|ours| was_told(history, ours));
     is_new && !told
+}
+
+/// Whether a read in this process has told who made a report, and when.
+fn was_told(history: &History<'_>, report: &Report) -> bool {
+    let began = history.process.borrow().began;
+    let reads = history.server.reads(&report.id);
+    (reads.iter()).any(|read| read.told && began.is_none_or(|began| read.at >= began))
 }
 
 /// Whether a twin of `row` is in doubt, and rightly.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use monthend::server_model::{Ask, Category, Endpoint, ErrorBody, Fault, Person, Span};
+use monthend::server_model::{Ask, Category, Endpoint, ErrorBody, Fault, LinkForm, Person, Span};
 
 use super::{traits::ServerTraits, world::World};
 
@@ -45,6 +45,12 @@ pub(crate) enum Misfortune {
     SubPartnersRival,
     /// Processed at once, and answered so late that the client has nearly given up.
     Slow,
+    /// A part of a list comes as 206.
+    Part,
+    /// The `Link` of a page is written in a form that is seldom seen.
+    OddLink,
+    /// The `Link` of a page cannot be read.
+    BrokenLink,
 }
 
 /// What becomes of a request before the server has a word in it.
@@ -105,6 +111,9 @@ impl Misfortune {
             Misfortune::OtherCategory => "worse: other category",
             Misfortune::SubPartnersRival => "worse: sub-partner's rival",
             Misfortune::Slow => "worse: slow answer",
+            Misfortune::Part => "worse: 206, a part of a list",
+            Misfortune::OddLink => "worse: Link in another form",
+            Misfortune::BrokenLink => "worse: Link that cannot be read",
         }
     }
 
@@ -113,7 +122,9 @@ impl Misfortune {
         use Misfortune as M;
         match endpoint {
             Endpoint::Token => matches!(self, M::RenewalFails | M::NotReached | M::TimeOut),
-            Endpoint::Create => self != M::RenewalFails,
+            Endpoint::Create => {
+                !matches!(self, M::RenewalFails | M::Part | M::OddLink | M::BrokenLink)
+            }
             Endpoint::List => !matches!(
                 self,
                 M::RenewalFails
@@ -126,6 +137,8 @@ impl Misfortune {
             _ => {
                 M::KIND.contains(&self) && self != M::RenewalFails
                     || matches!(self, M::OddStatus | M::Trickle)
+                    || endpoint == Endpoint::SubPartners
+                        && matches!(self, M::Part | M::OddLink | M::BrokenLink)
             }
         }
     }
@@ -264,6 +277,13 @@ impl Misfortune {
                 ]);
                 rival(by, Category::Reconciliation, Some(org))
             }
+            Misfortune::Part => Fault::Part {},
+            Misfortune::OddLink => Fault::Link {
+                form: world.pick(&[LinkForm::EmptyElement, LinkForm::Bytes, LinkForm::Uri]),
+            },
+            Misfortune::BrokenLink => Fault::Link {
+                form: world.pick(&[LinkForm::Unclosed, LinkForm::Garbage, LinkForm::NoRelation]),
+            },
             Misfortune::Slow => Fault::Slow {
                 delay: Span((traits.request_timeout).saturating_sub(traits.longest_work() + WAY)),
             },

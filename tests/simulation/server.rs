@@ -17,9 +17,9 @@ use monthend::{
     },
     request::{OrgId, ReportId, Request},
     server_model::{
-        self, Ask, Category, Chance, Content, CreatedIs, Ending, ListAsk, Origin, OtherReport,
-        Person, Place, REFRESH_TOKEN, Record, Renewal, Step, StoredReport, SubPartnersAsk, Visit,
-        What, http_date,
+        self, Ask, Category, Chance, Content, Contradiction, CreatedIs, Ending, ListAsk, Origin,
+        OtherReport, Person, Place, REFRESH_TOKEN, Record, Renewal, Step, StoredReport,
+        SubPartnersAsk, Visit, What, http_date,
     },
     settings::{BaseUrl, Discover},
 };
@@ -71,8 +71,10 @@ pub(crate) struct Server<'w> {
     /// Requests whose creates left the client.
     sent: RefCell<BTreeSet<Request>>,
     first_left: RefCell<BTreeMap<Request, DateTime<Utc>>>,
-    /// When each create left, by the client's own clock.
-    left: RefCell<BTreeMap<Request, Vec<Instant>>>,
+    /// When each create left, by the client's own clock, and with which token.
+    left: RefCell<BTreeMap<Request, Vec<(Instant, String)>>>,
+    /// With which token a create was sent that was answered with this report.
+    answered_with: RefCell<BTreeMap<ReportId, String>>,
     /// Creates that the server let in, by request.
     arrived: RefCell<BTreeMap<Request, u32>>,
     /// Requests that were answered as another one before.
@@ -95,6 +97,7 @@ impl<'w> Server<'w> {
             sent: RefCell::default(),
             first_left: RefCell::default(),
             left: RefCell::default(),
+            answered_with: RefCell::default(),
             arrived: RefCell::default(),
             misled: RefCell::default(),
             flying: RefCell::default(),
@@ -197,8 +200,28 @@ impl<'w> Server<'w> {
     /// When the first create for `request` left since `from`, by the client's own clock.
     pub(crate) fn first_left_since(&self, request: &Request, from: Instant) -> Option<Instant> {
         let left = self.left.borrow();
-        let since = left.get(request)?.iter().find(|at| **at >= from);
-        since.copied()
+        let since = left.get(request)?.iter().find(|(at, _)| *at >= from);
+        since.map(|(at, _)| *at)
+    }
+
+    /// Whether all creates for `request` since `from` came with the token that `report` was made with.
+    pub(crate) fn is_by_the_same_token(
+        &self,
+        request: &Request,
+        from: Instant,
+        report: &ReportId,
+    ) -> bool {
+        let (left, answered_with) = (self.left.borrow(), self.answered_with.borrow());
+        let left = left.get(request).into_iter().flatten();
+        let mut since = left.filter(|(at, _)| *at >= from);
+        since.all(|(_, token)| answered_with.get(report) == Some(token))
+    }
+
+    /// Whether lists contradict the query that has this report.
+    pub(crate) fn contradicts(&self, report: &Report) -> bool {
+        let model = self.model.borrow();
+        let contradiction = model.contradiction(&report.stored);
+        contradiction.is_some_and(Contradiction::is_of_another)
     }
 
     fn tells_all(&self, report: &Report) -> bool {
@@ -364,13 +387,19 @@ impl<'w> Server<'w> {
             ));
         }
         let arrived = self.world.now_true();
-        let mut headers = vec![("trackingid", answer.tracking_id.clone())];
-        headers.extend(answer.date.map(|date| ("date", http_date(date))));
-        headers.extend((reply.retry_after.clone()).map(|wait| ("retry-after", wait)));
-        headers.extend((reply.location.clone()).map(|place| ("location", place)));
+        let texts = [
+            ("trackingid", Some(answer.tracking_id.clone())),
+            ("date", answer.date.map(http_date)),
+            ("retry-after", reply.retry_after.clone()),
+            ("location", reply.location.clone()),
+        ];
+        let texts = texts.into_iter();
+        let mut headers: Vec<(&str, Vec<u8>)> = texts
+            .filter_map(|(name, text)| Some((name, text?.into_bytes())))
+            .collect();
         headers.extend(reply.next.as_ref().map(|place| {
-            let link = format!("<?{}={}>; rel=\"next\"", place.name(), place.value());
-            ("link", link)
+            let url = format!("?{}={}", place.name(), place.value());
+            ("link", reply.link_form.write("", &url))
         }));
         let body = answer.body();
         let wire = WireAnswer {
@@ -381,8 +410,12 @@ impl<'w> Server<'w> {
             arrived,
         };
         self.world.trace(|| {
-            let body = String::from_utf8_lossy(&wire.body);
-            format!("  answer {} {:?} {body:.300}", wire.status, wire.headers)
+            let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+            let headers: Vec<_> = (wire.headers.iter())
+                .map(|(name, value)| format!("{name}: {}", text(value)))
+                .collect();
+            let body = text(&wire.body);
+            format!("  answer {} {headers:?} {body:.300}", wire.status)
         });
         on_head(&wire.notice());
         if !answer.trickles.is_zero() {
@@ -442,11 +475,15 @@ impl Api for Server<'_> {
             .or_insert(now);
         (self.left.borrow_mut().entry(request.clone()))
             .or_default()
-            .push(Instant::now());
+            .push((Instant::now(), token.clone()));
         self.flying.borrow_mut().push(request.clone());
         let what = What::Create(request.clone());
         let answer = self.exchange(Some(token), what, on_head, |_, wire| wire.created(request));
         let answer = answer.await;
+        if let Outcome::Done(id) = &answer.outcome {
+            let mut answered_with = self.answered_with.borrow_mut();
+            answered_with.insert(id.clone(), token.clone());
+        }
         self.flying.borrow_mut().retain(|r| r != request);
         answer
     }

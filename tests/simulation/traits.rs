@@ -323,6 +323,17 @@ impl ServerTraits {
                 self.storm = Some((from, from + Duration::from_secs(3)));
             }
             "odd_status" => self.faults.extend([Misfortune::OddStatus; 3]),
+            "lists_in_part" => {
+                self.faults.extend([Misfortune::Part; 3]);
+                self.faults
+                    .extend([Misfortune::OddLink, Misfortune::BrokenLink].repeat(2));
+                reports.page_size = world.pick(&[1, 2]);
+            }
+            "contradictions" => reports.contradicting = world.pick(&[0.2, 0.6]),
+            "another_token" => {
+                self.config.token.changes_person = true;
+                self.faults.extend([Misfortune::TokenEnds; 3]);
+            }
             "trickle" => self.faults.push(Misfortune::Trickle),
             "repeated" => self.faults.extend([Misfortune::Repeated; 3]),
             "rival" => self.faults.extend([Misfortune::Rival; 3]),
@@ -352,7 +363,7 @@ const REAL_ORGS: [&str; 3] = [
 ];
 
 /// The worlds that are not as the documentation has them; what each is stands in [`ServerTraits::turn_on`].
-pub(crate) const WORSE_WORLDS: [&str; 27] = [
+pub(crate) const WORSE_WORLDS: [&str; 30] = [
     "clocks",
     "gateway_clock",
     "dateless",
@@ -380,4 +391,7 @@ pub(crate) const WORSE_WORLDS: [&str; 27] = [
     "sub_partners_rival",
     "stamps_apart",
     "slow_answers",
+    "lists_in_part",
+    "contradictions",
+    "another_token",
 ];

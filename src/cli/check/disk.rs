@@ -1,21 +1,20 @@
 //! What a run needs of the disk. Whatever is made to try it is gone at once.
 
-use std::{
-    fs::OpenOptions,
-    io::{self, Write as _},
-    path::{Path, PathBuf},
-};
+use std::{fs::OpenOptions, io, path::Path};
 
 use chrono::Utc;
 
 use crate::{
     check::{Failure, Report, Subject},
     cli::{
+        error::CliError,
+        exit::Exit,
+        for_real::existing,
         gone::trace_of,
         target::{Target, real_ledger},
     },
-    ledger::{Lock, read_file, refuse_mixing, refuse_unmerged},
-    whole_file::folder_of,
+    ledger::{Lock, read_file, refuse_mixing, refuse_second_name, refuse_unmerged},
+    whole_file::{folder_of, refuse_mounted, try_folder},
 };
 
 /// What a row may take while a run goes on: its lines in the journal, and its line in the new file beside it.
@@ -35,14 +34,22 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
         }
     };
     let reading = read_file(&path).and_then(|reading| {
+        refuse_second_name(&path)?;
         let ledger = reading.as_ref().map(|reading| &reading.ledger);
         refuse_mixing(&path, ledger, target.is_rehearsal())?;
         Ok(reading)
     });
-    let reading = match reading {
+    let reading = reading.map_err(CliError::from);
+    let for_real = target.refuse_as_for_real();
+    let for_real = for_real.and_then(|()| target.refuse_gone_for_real());
+    let reading = match for_real.and(reading) {
         Ok(reading) => reading,
         Err(error) => {
-            report.not_ok(missing(Subject::Ledger), error.to_string(), "");
+            let failure = match error.exit() {
+                Exit::Usage => Failure::Usage,
+                _ => Failure::Ledger,
+            };
+            report.not_ok((Subject::Ledger, failure), error.text(), "");
             return 0;
         }
     };
@@ -63,18 +70,21 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
         (Some(_), Err(error)) => report.not_ok(
             missing(Subject::Ledger),
             format!("{name} cannot be written: {error}"),
-            "give yourself leave to write it",
+            match error.kind() {
+                io::ErrorKind::ResourceBusy => "", // the error says it
+                _ => "give yourself leave to write it",
+            },
         ),
     }
     let folder = folder_of(&path);
-    match try_file_in(folder) {
+    match try_folder(folder) {
         Ok(()) => report.ok(
             Subject::LedgerFolder,
             format!("{} can be written", folder.display()),
         ),
         Err(error) => report.not_ok(
             missing(Subject::LedgerFolder),
-            format!("{} cannot be written: {error}", folder.display()),
+            format!("{} cannot hold a ledger: {error}", folder.display()),
             "make it, or put the ledger elsewhere (--ledger)",
         ),
     }
@@ -99,9 +109,14 @@ pub(super) fn try_output(target: &Target, report: &mut Report) {
     let output = target.output(None, &target.ledger);
     let there = existing(&output);
     let tried = match there.is_dir() {
-        true => try_file_in(&there),
+        true => try_folder(&there),
         false => Err(io::ErrorKind::NotADirectory.into()),
     };
+    if let Err(error) = target.refuse_output_as_for_real(None) {
+        let missing = (Subject::Output, Failure::Usage);
+        let advice = "name another folder in collect.output or --output";
+        return report.not_ok(missing, error.text(), advice);
+    }
     match tried {
         Ok(()) if there == output => {
             report.ok(
@@ -148,27 +163,8 @@ pub(super) fn try_space(ledger: &Path, rows: usize, report: &mut Report) {
 
 /// A run appends to the file before it puts a new one in its place.
 fn appendable(path: &Path) -> io::Result<()> {
+    refuse_mounted(path)?;
     OpenOptions::new().append(true).open(path).map(drop)
-}
-
-fn try_file_in(folder: &Path) -> io::Result<()> {
-    let mut file = tempfile::Builder::new()
-        .prefix(".monthend.")
-        .tempfile_in(folder)?;
-    file.write_all(&[0; 4096])?;
-    file.as_file().sync_data()?;
-    file.close()
-}
-
-/// `path`, or the nearest above it that is there.
-fn existing(path: &Path) -> PathBuf {
-    let above = path
-        .ancestors()
-        .filter(|above| !above.as_os_str().is_empty());
-    let mut there = above.filter(|above| above.exists());
-    there
-        .next()
-        .map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
 /// How many bytes this user may still write there.

@@ -10,7 +10,7 @@ use crate::{
     api::{Api, Doubt},
     inventory::{Finding, Origin, Question, QuestionKind, Seen, Sought, Taken, judge, look_up},
     ledger::{Place, Reason, Row, State},
-    request::{OrgId, ReportId, Request},
+    request::{OrgId, Period, ReportId, Request},
     runner::{
         Creates, EventKind,
         after_create::Next,
@@ -42,16 +42,18 @@ fn schedule(kind: QuestionKind, looks: u32, settle: Duration) -> (Duration, bool
 }
 
 impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
-    /// Looks for all rows that are due, those of one sub-partner with one list.
+    /// Looks for all rows that are due, those of one sub-partner and period with one list: an item of other days then
+    /// contradicts what was asked for.
     pub(super) fn start_looks(&mut self, now: Instant, under_way: &mut Work<'c>) {
-        let mut due: BTreeMap<Option<OrgId>, Vec<Place>> = BTreeMap::new();
+        let mut due: BTreeMap<(Option<OrgId>, Period), Vec<Place>> = BTreeMap::new();
         while let Some((at, place)) = self.doubts.first().copied().filter(|(at, _)| *at <= now) {
             self.doubts.remove(&(at, place));
             let ledger = self.context.record.ledger();
-            let org = ledger.row(place).request().sub_partner.clone();
-            due.entry(org).or_default().push(place);
+            let request = ledger.row(place).request();
+            let list = (request.sub_partner.clone(), request.period);
+            due.entry(list).or_default().push(place);
         }
-        for (org, places) in due {
+        for ((org, _), places) in due {
             let (context, concurrency) = (self.context, self.concurrency);
             let sought: Vec<Sought> = places.iter().map(|place| self.sought(*place)).collect();
             // Whose reports could be taken for the partner's own.

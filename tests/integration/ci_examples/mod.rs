@@ -272,7 +272,7 @@ fn prometheus_is_asked_for_figures_that_are_there() {
     let written = fs::read_to_string(machine.folder.join("month-end.prom")).unwrap();
     let rules = yaml("prometheus-rules.yaml");
     let rules = list(&rules["groups"][0]["rules"]);
-    assert_eq!(rules.len(), 4);
+    assert_eq!(rules.len(), 5);
     for rule in rules {
         assert!(rule["labels"]["severity"].is_string());
         assert!(rule["annotations"]["summary"].is_string());

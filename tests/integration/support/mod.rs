@@ -26,7 +26,7 @@ pub(crate) use ledger::{COLUMNS, LedgerFile, Line, csv_cells, to_csv};
 pub(crate) use redact::redact;
 pub(crate) use schema::follows;
 pub(crate) use served::{Apart, Served, TOKEN};
-pub(crate) use small_disk::SmallDisk;
+pub(crate) use small_disk::{MountedFile, SmallDisk};
 pub(crate) use xsd::is_junit;
 
 use std::time::{Duration, Instant};

@@ -62,6 +62,73 @@ faults:
     assert!(server.reports().len() <= 2, "an old one was deleted");
 }
 
+/// Three reports of acme were there before, one on a page, and the answer to our create is lost.
+fn three_before(fault: &str) -> (Served, Desk) {
+    let old = format!(
+        "{{ sub_partner: {}, type: USER, start: 2026-09-01, end: 2026-09-30, age: 1h }}",
+        partner("acme")
+    );
+    let server = Served::new(&format!(
+        "reports: {{ page_size: 1 }}
+existing: [{old}, {old}, {old}]
+faults:
+  - {{ when: {{ endpoint: create, org: acme, tries: 1 }}, then: [{{ kind: reset, processed: true }}] }}
+  - {{ when: {{ endpoint: list }}, then: [{fault}] }}"
+    ));
+    let desk = Desk::new();
+    let settings = "retry.settle: 600ms\nretry.max_attempts: 2";
+    let jobs = partners(["first", "acme", "last"], "USER", "2026-09");
+    desk.manifest_with(server.url(), settings, &jobs);
+    (server, desk)
+}
+
+#[test]
+fn a_link_is_followed_in_every_form_that_can_be_read() {
+    for form in ["plain", "empty_element", "bytes", "uri"] {
+        let (server, desk) = three_before(&format!("{{ kind: link, form: {form} }}"));
+        desk.converge().expect(0);
+        server.all_ours(&desk.ledger().at_rest(3));
+        assert_eq!(server.creates().len(), 3, "{form}");
+    }
+}
+
+/// What is missing from such a list may be on a page that nobody has read.
+#[test]
+fn a_list_that_was_read_in_part_proves_nothing() {
+    for (fault, said) in [
+        ("{ kind: part }", "206"),
+        ("{ kind: link, form: unclosed }", "`Link`"),
+        ("{ kind: link, form: garbage }", "`Link`"),
+        ("{ kind: link, form: no_relation }", "`Link`"),
+    ] {
+        let (server, desk) = three_before(fault);
+        let ended = desk.converge().expect(3);
+        ended.says(["could not be looked up", said]);
+        let ledger = desk.ledger().at_rest(3);
+        assert_eq!(ledger.column("status"), ["created", "sending", "created"]);
+        assert_eq!(server.creates().len(), 3, "{fault}");
+    }
+}
+
+/// Whoever shows the wrong days, organisation or `internal` of a report may show them of ours.
+#[test]
+fn what_contradicts_its_query_is_neither_sent_again_nor_adopted() {
+    let server = Served::new(&format!(
+        "reports: {{ contradicting: 1.0 }}\nfaults: [{LOSSY}]\nseed: 3"
+    ));
+    let desk = Desk::new();
+    desk.manifest_with(server.url(), "retry.settle: 600ms", &many(40));
+    desk.converge().expect(1);
+    let ledger = desk.ledger().at_rest(40);
+    server.lawful(&ledger);
+    assert!(ledger.count("created") > 20 && ledger.count("failed") > 0);
+    for line in ledger.lines.iter().filter(|l| &l["status"] == "failed") {
+        assert_eq!(&line["error_code"], "in_doubt");
+        let named = |id: &String| line["error"].contains(&**id);
+        assert!(server.report_ids().iter().any(named), "{line:?}");
+    }
+}
+
 /// "If your query uses max parameter, please try to reduce it", says the documentation of 504.
 #[test]
 fn lists_that_time_out_are_asked_for_less_at_a_time() {

@@ -1,9 +1,46 @@
 //! Reports that others make, of another category, for another organisation or under another spelling.
 
-use monthend::sandbox::Endpoint;
+use monthend::sandbox::{CLIENT_ID, CLIENT_SECRET, Endpoint, REFRESH_TOKEN};
 
 use super::many;
 use crate::support::{Desk, Served, own, partner, partners};
+
+/// The token ends in the middle of a run, and the next one belongs to another administrator. His report is not another
+/// person's.
+#[test]
+fn a_token_of_another_person_makes_reports_of_ours() {
+    let token = "token: { changes_person: true }";
+    let ends = "{ when: { endpoint: create, first: 3, last: 3 }, then: [{ kind: end_token }] }";
+    std::thread::scope(|scope| {
+        // The lost create is followed by others of the same token, or is the last.
+        for (rows, code) in [(8, 0), (3, 1)] {
+            for processed in [true, false] {
+                scope.spawn(move || {
+                    let lost = format!(
+                        "{{ when: {{ endpoint: create, first: 4, last: 4 }}, then: [{{ kind: reset, processed: {processed} }}] }}"
+                    );
+                    let server = Served::new(&format!("{token}\nfaults: [{ends}, {lost}]"));
+                    let desk = Desk::new();
+                    let settings = "retry.settle: 700ms\nlimits.concurrency: 1";
+                    desk.manifest_with(server.url(), settings, &many(rows));
+                    let command = desk.converge();
+                    let command = command.env("WEBEX_CLIENT_ID", CLIENT_ID);
+                    let command = command.env("WEBEX_CLIENT_SECRET", CLIENT_SECRET);
+                    let ended = command.env("WEBEX_REFRESH_TOKEN", REFRESH_TOKEN).run();
+                    let ledger = desk.ledger().at_rest(rows);
+                    server.lawful(&ledger);
+                    if code == 0 || !processed {
+                        server.all_ours(&ledger);
+                    } else {
+                        // Nobody else can tell who that is: a person decides.
+                        assert_eq!(&ledger.lines[2]["error_code"], "in_doubt");
+                    }
+                    ended.expect(if processed { code } else { 0 });
+                });
+            }
+        }
+    });
+}
 
 /// At the moment when a create is lost, somebody makes the same report, or one that only looks so.
 fn rivals(rival: &str) -> Served {

@@ -1,0 +1,75 @@
+//! The command to go on with after an audit.
+
+use std::path::Path;
+
+use crate::{
+    audit::{Audit, Difference, Remedy},
+    cli::{
+        drive::commands,
+        target::Target,
+        typed::{CALENDAR, Typed, WHERE, quoted},
+    },
+};
+
+/// What to type next, and why: what comes first in the order of the work. Nothing where no command helps.
+pub(super) fn next(
+    audit: &Audit,
+    folder: &Path,
+    target: &Target,
+    typed: &Typed,
+) -> Option<(&'static str, String)> {
+    let is_for_a_command = |difference: &&Difference| !matches!(difference.remedy, Remedy::Look(_));
+    let differences = audit.differences.iter().filter(is_for_a_command);
+    let first = differences.min_by_key(|difference| difference.remedy)?;
+    let commands = commands(target, typed, None);
+    let run = || typed.next("run", &[&WHERE[..], &CALENDAR].concat());
+    Some(match first.remedy {
+        Remedy::Look(_) => return None,
+        Remedy::Adopt => (
+            "to record the reports that the server already has",
+            run() + " --existing adopt",
+        ),
+        Remedy::Run => ("to create what is missing", run()),
+        Remedy::LookUp => ("to look up what is in doubt", run()),
+        Remedy::Retry => match commands.mended {
+            Some(mended) => ("to retry what failed, with the causes fixed", mended),
+            None => (
+                "to retry what failed, once the causes are fixed",
+                commands.retry,
+            ),
+        },
+        Remedy::Recreate => (
+            "to recreate the reports that the server could not generate",
+            commands.recreate,
+        ),
+        Remedy::CollectThenRecreate | Remedy::Collect => {
+            ("to collect what is missing", commands.collect)
+        }
+        Remedy::Overwrite => (
+            "to download changed files again, over what lies there",
+            commands.collect + " --force",
+        ),
+        Remedy::MoveAndCollect => {
+            let file = folder.join(first.file.as_deref().unwrap_or_default());
+            let mut away = file.clone().into_os_string();
+            away.push(".moved");
+            let moved = [quoted(file.as_os_str()), quoted(&away)];
+            (
+                "to keep the first of these files apart and download it again",
+                format!("mv {} && {}", moved.join(" "), commands.collect),
+            )
+        }
+        // Which of its candidates is the row's, no command can know.
+        Remedy::Decide => (
+            "to see what is known of the first row in doubt, before you decide (monthend resolve)",
+            format!("{} --history {}", commands.status, first.request_id),
+        ),
+        Remedy::Replace => (
+            "to have the first report that is gone created again by the next run",
+            format!(
+                "{} {} --resend --replace",
+                commands.resolve, first.request_id
+            ),
+        ),
+    })
+}

@@ -1,0 +1,90 @@
+//! A rehearsal fails where the real run would: it looks at the real ledger and the real folder of files, and changes
+//! neither.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    error::CliError,
+    gone::trace_of,
+    guard::Guard,
+    held::missing_folder,
+    target::{Target, real_ledger},
+};
+use crate::ledger::{read_file, refuse_mixing, refuse_unmerged};
+
+impl Target {
+    /// Refuses in a rehearsal what a real run would refuse of its ledger.
+    ///
+    /// # Errors
+    /// As a real run: the ledger is none, cannot be read, has to be merged first, or is a file of another purpose.
+    pub(super) fn refuse_as_for_real(&self) -> Result<(), CliError> {
+        match self.ledger_for_real() {
+            Some(ledger) => self.look_at(&ledger).map_err(as_for_real),
+            None => Ok(()),
+        }
+    }
+
+    fn look_at(&self, ledger: &Path) -> Result<(), CliError> {
+        let mut guard = Guard::new();
+        guard.manifest(&self.manifest.0, &self.origin, &self.settings);
+        guard.keep_ledger(ledger)?;
+        let path = real_ledger(ledger)?;
+        if let Some(folder) = missing_folder(&path) {
+            return Err(CliError::NoFolder {
+                ledger: ledger.to_owned(),
+                folder: folder.to_owned(),
+            });
+        }
+        let reading = read_file(&path)?;
+        let rows = reading.as_ref().map(|reading| &reading.ledger);
+        refuse_mixing(&path, rows, self.settings.api.base_url.is_sandbox())?;
+        Ok(refuse_unmerged(&path, rows)?)
+    }
+
+    /// Refuses a rehearsal of a run that would be refused because its ledger is gone.
+    ///
+    /// # Errors
+    /// As a real run.
+    pub(super) fn refuse_gone_for_real(&self) -> Result<(), CliError> {
+        let Some(ledger) = self.ledger_for_real() else {
+            return Ok(());
+        };
+        match trace_of(&ledger) {
+            Some(trace) => Err(as_for_real(CliError::Gone { ledger, trace })),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses in a rehearsal a folder of files that a real run could not make.
+    ///
+    /// # Errors
+    /// A file lies where the folder, or one above it, would be.
+    pub(super) fn refuse_output_as_for_real(&self, option: Option<&Path>) -> Result<(), CliError> {
+        let Some(path) = self.output_for_real(option) else {
+            return Ok(());
+        };
+        if existing(&path).is_dir() {
+            return Ok(());
+        }
+        let why = io::ErrorKind::NotADirectory.into();
+        Err(as_for_real(CliError::Output { path, why }))
+    }
+}
+
+fn as_for_real(error: CliError) -> CliError {
+    CliError::AsForReal(Box::new(error))
+}
+
+/// `path`, or the nearest above it that is there.
+pub(super) fn existing(path: &Path) -> PathBuf {
+    let above = path
+        .ancestors()
+        .filter(|above| !above.as_os_str().is_empty());
+    let mut there = above.filter(|above| above.exists());
+    there
+        .next()
+        .map_or_else(|| PathBuf::from("."), Path::to_owned)
+}

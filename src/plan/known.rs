@@ -1,0 +1,60 @@
+//! `discover` without a server: whom the ledger knows.
+
+use std::{collections::HashSet, sync::Arc};
+
+use crate::{
+    ledger::Ledger,
+    manifest::{Manifest, Source, SubPartner, SubPartners},
+    request::OrgId,
+};
+
+/// A job that discovers its sub-partners, and of which the ledger has no row. Exit code 2.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the job {job} discovers its sub-partners, and the ledger has no row of it to tell who they are; ask the server \
+     (without --offline), or select other jobs (--job)"
+)]
+pub struct NobodyKnown {
+    job: Arc<str>,
+}
+
+/// Puts in the place of each `discover` the sub-partners that `ledger` has in rows of that job, in any period. A job
+/// that `jobs` leaves out, where they name any, may have none. Gives the names of the jobs that discover.
+///
+/// # Errors
+/// The ledger has no row of such a job.
+pub fn take_known(
+    manifest: &mut Manifest,
+    ledger: &Ledger,
+    jobs: &[String],
+) -> Result<Vec<Arc<str>>, NobodyKnown> {
+    let mut discovering = Vec::new();
+    for job in &mut manifest.jobs {
+        let SubPartners::Listed(sources) = &mut job.sub_partners else {
+            continue;
+        };
+        let is_discovered = |source: &Source| matches!(source, Source::Discovered(_));
+        let Some(place) = sources.iter().position(is_discovered) else {
+            continue;
+        };
+        let mut seen = HashSet::new();
+        let rows = ledger.rows().filter(|row| row.job == job.name);
+        let known: Vec<OrgId> = rows
+            .filter_map(|row| row.request().sub_partner.clone())
+            .filter(|org| seen.insert(org.clone()))
+            .collect();
+        let is_selected = jobs.is_empty() || jobs.iter().any(|name| **name == *job.name);
+        if known.is_empty() && is_selected {
+            let job = Arc::clone(&job.name);
+            return Err(NobodyKnown { job });
+        }
+        let named = known.into_iter().map(|id| {
+            let label = None;
+            Source::Named(SubPartner { id, label })
+        });
+        sources.splice(place..=place, named);
+        sources.retain(|source| !is_discovered(source));
+        discovering.push(Arc::clone(&job.name));
+    }
+    Ok(discovering)
+}
