@@ -1,4 +1,5 @@
-//! Files that appear whole: written beside their place, made durable, then renamed.
+//! Files that appear whole: written beside their place, made durable, then renamed. And files that are read: regular
+//! ones, of a size that can be.
 //!
 //! Whoever looks finds the old file or the new one, never a part, whatever crashes when.
 //!
@@ -8,11 +9,13 @@
 use std::{
     ffi::{OsStr, OsString},
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read as _, Write},
     path::{Path, PathBuf},
     sync::Once,
 };
 
+#[cfg(unix)]
+use rustix::fs::OFlags;
 use tempfile::{Builder, NamedTempFile};
 
 /// What stands around the random part of an unfinished file's name.
@@ -176,6 +179,103 @@ pub fn try_folder(folder: &Path) -> io::Result<()> {
     place.close()
 }
 
+/// Opens the file at `path` to be read, or what a link there leads to. Whoever opens a pipe or a device may wait for
+/// ever, and what is read there may have no end; so only a regular file is opened, at each time anew: it may have become
+/// something else since the last look.
+///
+/// # Errors
+/// What the system said; it is no regular file, in words that say what it is.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    refuse_irregular(&fs::metadata(path)?)?;
+    let mut options = OpenOptions::new();
+    options.read(true);
+    without_waiting(&mut options);
+    let file = options.open(path)?;
+    refuse_irregular(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// All bytes of the regular file at `path`, which has at most `limit` of them.
+///
+/// # Errors
+/// As [`open_regular`]; [`io::ErrorKind::FileTooLarge`] where it is longer.
+pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = open_regular(path)?;
+    let too_large = || {
+        io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it is larger than {limit} bytes"),
+        )
+    };
+    if file.metadata()?.len() > limit {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    // A file may grow meanwhile.
+    let length = file.take(limit + 1).read_to_end(&mut bytes)?;
+    if length as u64 > limit {
+        return Err(too_large());
+    }
+    Ok(bytes)
+}
+
+/// Whoever opens a pipe would wait for its other end; of a regular file this changes nothing (POSIX, `open`).
+pub(crate) fn without_waiting(options: &mut OpenOptions) {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, WITHOUT_WAITING.bits().cast_signed());
+    #[cfg(not(unix))]
+    let _ = options;
+}
+
+/// As [`without_waiting`], and a link is not followed.
+pub(crate) fn without_links(options: &mut OpenOptions) {
+    #[cfg(unix)]
+    {
+        let flags = WITHOUT_WAITING.union(OFlags::NOFOLLOW);
+        std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.bits().cast_signed());
+    }
+    #[cfg(not(unix))]
+    let _ = options;
+}
+
+#[cfg(unix)]
+const WITHOUT_WAITING: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
+
+/// Refuses what is no regular file.
+///
+/// # Errors
+/// Says what it is.
+pub(crate) fn refuse_irregular(found: &fs::Metadata) -> io::Result<()> {
+    if found.is_file() {
+        return Ok(());
+    }
+    let kind = if found.is_dir() {
+        "a folder"
+    } else {
+        special(found)
+    };
+    let why = format!("it is {kind}, and must be a regular file");
+    Err(io::Error::new(io::ErrorKind::InvalidInput, why))
+}
+
+#[cfg(unix)]
+fn special(found: &fs::Metadata) -> &'static str {
+    use std::os::unix::fs::FileTypeExt as _;
+    let kind = found.file_type();
+    if kind.is_fifo() {
+        "a pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
+}
+
+#[cfg(not(unix))]
+fn special(_: &fs::Metadata) -> &'static str {
+    "something else"
+}
+
 /// How the names of unfinished files for `place` begin: nobody else's do.
 fn unfinished(place: &Path) -> OsString {
     let mut prefix = OsString::from(".");
@@ -191,7 +291,7 @@ fn sweep(folder: &Path, prefix: &OsStr) {
         let name = name.as_encoded_bytes();
         if name.starts_with(prefix.as_encoded_bytes())
             && name.ends_with(SUFFIX.as_bytes())
-            && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
+            && open_regular(&entry.path()).is_ok_and(|file| file.try_lock().is_ok())
         {
             let _ = fs::remove_file(entry.path());
         }
@@ -403,6 +503,31 @@ mod tests {
         let refused = file.set_permissions(to.clone()).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
         set_permissions(&file, Path::new("/proc/self/status"), to).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_regular_files_of_a_size_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a"), "12345").unwrap();
+        std::os::unix::fs::symlink("a", folder.path().join("link")).unwrap();
+        for (name, limit, read) in [
+            ("a", 5, Ok("12345")),
+            ("link", 9, Ok("12345")),
+            ("a", 4, Err("larger than 4 bytes")),
+            (".", 9, Err("a folder")),
+            ("/dev/zero", 9, Err("a device")),
+            ("none", 9, Err("No such file")),
+        ] {
+            let found = read_regular(&folder.path().join(name), limit);
+            match read {
+                Ok(text) => assert_eq!(found.unwrap(), text.as_bytes(), "{name}"),
+                Err(why) => {
+                    let said = found.unwrap_err().to_string();
+                    assert!(said.contains(why), "{name}: {said}");
+                }
+            }
+        }
     }
 
     #[cfg(unix)]

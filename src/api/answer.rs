@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use url::Url;
 
 use super::DownloadUrl;
-use crate::request::{OrgId, ReportId, ReportType, Request};
+use crate::request::{OrgId, PersonId, ReportId, ReportType, Request};
 
 /// One exchange: its outcome, and what the answer's headers say about time and pace.
 #[derive(Debug, Clone, PartialEq)]
@@ -153,7 +153,7 @@ pub struct Listed {
     /// When it was made, by the server's clock.
     pub created: Option<DateTime<Utc>>,
     /// The id of the person whose token made it.
-    pub created_by: Option<String>,
+    pub created_by: Option<PersonId>,
     /// Shown by some servers only.
     pub internal: Option<bool>,
     /// Shown by some servers only.

@@ -4,21 +4,21 @@ use super::{
     Cause, Notice,
     body::{Body, BodyEnd},
     error_body,
-    text::Cleaner,
 };
+use crate::text::{foreign, foreign_word};
 
 /// The cause of an answer whose status is not 2xx.
 ///
 /// The code is the server's where it gave one, else `redirect` for 3xx and `http_NNN` for the rest. A server's code
 /// that is one of our own words counts as none: a reader of the ledger would take it for ours.
-pub(super) fn of_error(status: u16, notice: &Notice, body: &Body, cleaner: &Cleaner) -> Cause {
+pub(super) fn of_error(status: u16, notice: &Notice, body: &Body) -> Cause {
     let said = error_body::read(status, body);
     let redirect = (300..=399).contains(&status);
     let code = if redirect {
         Some("redirect".to_owned())
     } else {
         said.code
-            .and_then(|code| cleaner.word(&code))
+            .and_then(|code| foreign_word(&code))
             .filter(|code| !is_our_word(code))
     };
     let text = if redirect {
@@ -26,7 +26,7 @@ pub(super) fn of_error(status: u16, notice: &Notice, body: &Body, cleaner: &Clea
             "the server answered {status} and sent us elsewhere; redirects are not followed, check api.base_url"
         )
     } else {
-        cleaner.line(&said.text)
+        foreign(&said.text)
     };
     Cause {
         http_status: Some(status),
@@ -39,7 +39,7 @@ pub(super) fn of_error(status: u16, notice: &Notice, body: &Body, cleaner: &Clea
         tracking_id: notice
             .tracking_id
             .clone()
-            .or_else(|| cleaner.word(&said.tracking_id?)),
+            .or_else(|| foreign_word(&said.tracking_id?)),
     }
 }
 
@@ -60,12 +60,7 @@ fn is_our_word(code: &str) -> bool {
 /// The cause of a 2xx that does not hold `wanted`.
 ///
 /// Of what the body holds only words about an error are repeated, and the title of a page: the rest may be a secret.
-pub(super) fn of_unreadable(
-    notice: &Notice,
-    body: &Body,
-    wanted: &str,
-    cleaner: &Cleaner,
-) -> Cause {
+pub(super) fn of_unreadable(notice: &Notice, body: &Body, wanted: &str) -> Cause {
     let status = notice.status.unwrap_or_default(); // an answer always has one
     if body.is_page() {
         let title = body
@@ -80,7 +75,7 @@ pub(super) fn of_unreadable(
         let text = format!("the answer was {what} with status {status}, not the API's JSON");
         return Cause {
             code: page_code(status),
-            ..bad_response(status, notice, cleaner.line(&text))
+            ..bad_response(status, notice, foreign(&text))
         };
     }
     let why = match (error_body::in_a_success(status, body), body.end) {
@@ -90,7 +85,7 @@ pub(super) fn of_unreadable(
         (None, BodyEnd::Broken) => "its body broke off".to_owned(),
     };
     let text = format!("the server answered {status}, but {wanted} could not be read: {why}");
-    bad_response(status, notice, cleaner.line(&text))
+    bad_response(status, notice, foreign(&text))
 }
 
 /// The code of a page with a 2xx status: unlike `bad_response` it is no yes of the API.
@@ -116,7 +111,8 @@ mod tests {
 
     fn cause(status: u16, body: &str) -> Cause {
         let body = Body::new(body.as_bytes(), BodyEnd::Whole, &HeaderMap::new());
-        of_error(status, &Notice::default(), &body, &Cleaner::new(["t0ken"]))
+        crate::text::hold("t0ken");
+        of_error(status, &Notice::default(), &body)
     }
 
     #[test]

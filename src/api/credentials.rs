@@ -2,14 +2,14 @@
 
 use std::{
     ffi::OsString,
-    fs::File,
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
 };
 
 use secrecy::SecretString;
 
 use super::token::{Token, TokenError, bare, secret};
+use crate::whole_file::read_regular;
 
 /// The longest secret, in bytes. A longer file is something else.
 const MAX_SECRET: u64 = 64 * 1024;
@@ -95,7 +95,7 @@ pub enum SecretFileError {
 impl From<io::Error> for SecretFileError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::InvalidData => SecretFileError::NotUtf8,
+            io::ErrorKind::FileTooLarge => SecretFileError::TooLong,
             _ => SecretFileError::Io(error),
         }
     }
@@ -225,13 +225,8 @@ fn file_named(value: OsString) -> PathBuf {
 
 /// The text of a secret's file. Blocks.
 pub(super) fn read_secret_file(path: &Path) -> Result<String, SecretFileError> {
-    let mut text = String::new();
-    File::open(path)?
-        .take(MAX_SECRET + 1)
-        .read_to_string(&mut text)?;
-    if text.len() as u64 > MAX_SECRET {
-        return Err(SecretFileError::TooLong);
-    }
+    let bytes = read_regular(path, MAX_SECRET)?;
+    let text = String::from_utf8(bytes).map_err(|_| SecretFileError::NotUtf8)?;
     if text.trim().is_empty() {
         return Err(SecretFileError::Empty);
     }

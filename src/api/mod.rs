@@ -16,7 +16,6 @@ mod retry_after;
 mod secret_file;
 #[cfg(test)]
 pub(crate) mod tests;
-mod text;
 mod token;
 mod token_source;
 mod transport;

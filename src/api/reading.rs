@@ -10,12 +10,12 @@ use super::{
     cause,
     classify::{Contents, Verdict, verdict},
     link::next_page,
-    text::Cleaner,
     wire,
 };
 use crate::{
     request::{OrgId, ReportId, Request},
     settings::{BaseUrl, Discover},
+    text::foreign,
 };
 
 /// Why a 2xx cannot be used.
@@ -36,7 +36,6 @@ pub(super) fn judge<T>(
     headers: &HeaderMap,
     body: &Body,
     what: &str,
-    cleaner: &Cleaner,
     read: impl FnOnce(&HeaderMap, &str) -> Result<T, Misread>,
 ) -> Answer<T> {
     let status = notice.status.unwrap_or_default(); // an answer always has one
@@ -51,19 +50,19 @@ pub(super) fn judge<T>(
         Err(Misread::NotThere) if body.is_page() => Contents::Page,
         Err(Misread::NotThere) => Contents::Unreadable,
         Err(Misread::Unusable(why)) => {
-            let cause = cause::bad_response(status, &notice, cleaner.line(&why));
+            let cause = cause::bad_response(status, &notice, foreign(&why));
             let outcome = Outcome::Refused(Refusal::Final, cause);
             return Answer { outcome, notice };
         }
         Err(Misread::Refused) => {
-            let cause = cause::of_error(status, &notice, body, cleaner);
+            let cause = cause::of_error(status, &notice, body);
             let outcome = Outcome::Refused(Refusal::Final, cause);
             return Answer { outcome, notice };
         }
     };
     let cause = || match success {
-        true => cause::of_unreadable(&notice, body, what, cleaner),
-        false => cause::of_error(status, &notice, body, cleaner),
+        true => cause::of_unreadable(&notice, body, what),
+        false => cause::of_error(status, &notice, body),
     };
     let outcome = match verdict(status, contents, notice.retry_after.is_some()) {
         Verdict::Done(found) => Outcome::Done(found),

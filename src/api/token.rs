@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::text::Cleaner;
+use crate::text::hold;
 
 /// An access token. Cannot be printed; two are equal where their texts are. Cloning is cheap.
 #[derive(Clone)]
@@ -15,7 +15,6 @@ pub struct Token(Arc<Inner>);
 struct Inner {
     secret: SecretString,
     bearer: HeaderValue,
-    cleaner: Cleaner,
 }
 
 /// A text that cannot be a token or another secret: empty, or with a character that is not visible ASCII.
@@ -36,22 +35,12 @@ impl Token {
         let mut bearer = HeaderValue::from_str(&format!("Bearer {}", secret.expose_secret()))
             .map_err(|_| TokenError)?;
         bearer.set_sensitive(true);
-        let cleaner = Cleaner::new([secret.expose_secret()]);
-        Ok(Token(Arc::new(Inner {
-            secret,
-            bearer,
-            cleaner,
-        })))
+        Ok(Token(Arc::new(Inner { secret, bearer })))
     }
 
     /// The value of the `Authorization` header, marked as sensitive.
     pub(super) fn bearer(&self) -> HeaderValue {
         self.0.bearer.clone()
-    }
-
-    /// Keeps the token out of texts.
-    pub(super) fn cleaner(&self) -> &Cleaner {
-        &self.0.cleaner
     }
 
     /// The token itself.
@@ -79,11 +68,16 @@ fn without_scheme(text: &str) -> &str {
     }
 }
 
-/// Any secret from the environment or a file: one word, as it stands there.
+/// Any secret from the environment, a file or the token endpoint: one word, as it stands there. From here on no text from
+/// outside shows it.
 pub(super) fn secret(text: &str) -> Result<SecretString, TokenError> {
     let text = bare(text);
     let good = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-    good.then(|| text.into()).ok_or(TokenError)
+    if !good {
+        return Err(TokenError);
+    }
+    hold(text);
+    Ok(text.into())
 }
 
 impl PartialEq for Token {

@@ -16,11 +16,13 @@ use super::{
     credentials::{Refresh, read_secret_file},
     reading::Misread,
     secret_file,
-    text::Cleaner,
     token::secret,
     transport::{Transport, Wanted},
     wire,
 };
+
+/// How long a file of a few bytes may take.
+const DISK: Duration = Duration::from_secs(10);
 
 const NEW_TOKEN: Wanted = Wanted {
     what: "the new access token",
@@ -75,8 +77,7 @@ impl TokenSource {
             .with_what_another_wrote(refresh, 1)
             .await
             .unwrap_or_else(|it| it);
-        let known = self.refused.borrow().clone();
-        let Answer { outcome, notice } = ask(transport, url, &refresh, &known, on_head).await;
+        let Answer { outcome, notice } = ask(transport, url, &refresh, on_head).await;
         let outcome = match outcome {
             Outcome::Done(renewed) => {
                 if let Some(token) = renewed.refresh {
@@ -202,7 +203,6 @@ async fn ask(
     transport: &Transport,
     url: Url,
     refresh: &Refresh,
-    refused: &[Token],
     on_head: &OnHead<'_>,
 ) -> Answer<Renewed> {
     let form = [
@@ -211,8 +211,6 @@ async fn ask(
         ("client_secret", refresh.client_secret.expose_secret()),
         ("refresh_token", refresh.token.expose_secret()),
     ];
-    let sent = form.iter().skip(1).map(|(_, secret)| *secret);
-    let cleaner = Cleaner::new(sent.chain(refused.iter().map(Token::expose)));
     let request = transport.client.post(url).form(&form);
     let read = |_: &HeaderMap, body: &str| {
         let Some(tokens) = wire::read::<wire::Tokens>(body) else {
@@ -227,9 +225,7 @@ async fn ask(
             refresh: tokens.refresh_token.and_then(|text| secret(&text).ok()),
         })
     };
-    transport
-        .ask(request, NEW_TOKEN, &cleaner, on_head, read)
-        .await
+    transport.ask(request, NEW_TOKEN, on_head, read).await
 }
 
 /// The token file's token, or `None` where there is no file or no token in it any more.
@@ -247,12 +243,14 @@ fn token_in(path: &Path) -> std::io::Result<Token> {
     Token::new(&text).map_err(std::io::Error::other)
 }
 
+/// What waits for a disk: a share that does not answer must not hold up the run for ever.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> std::io::Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|error| Err(std::io::Error::other(error)))
+    match tokio::time::timeout(DISK, tokio::task::spawn_blocking(work)).await {
+        Ok(done) => done.unwrap_or_else(|error| Err(std::io::Error::other(error))),
+        Err(late) => Err(std::io::Error::new(std::io::ErrorKind::TimedOut, late)),
+    }
 }
 
 fn without_exchange(outcome: Outcome<Token>) -> Answer<Token> {

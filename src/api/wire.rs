@@ -2,15 +2,16 @@
 
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use url::Url;
 
-use super::{DownloadUrl, LARGEST_PAGE, ListQuery, Listed, text::Cleaner};
+use super::{DownloadUrl, LARGEST_PAGE, ListQuery, Listed};
 use crate::{
-    request::{OrgId, OrgIdError, ReportId, ReportType, Request},
+    request::{OrgId, OrgIdError, PersonId, ReportId, ReportType, Request},
     settings::Discover,
+    text::{foreign, holds_secret, moment},
 };
 
 /// Reads a JSON text; what is broken within its strings is repaired. `None` for whatever is not a `T`.
@@ -137,7 +138,7 @@ pub(super) struct Report {
     #[serde(default, deserialize_with = "lenient")]
     created: Option<Moment>,
     #[serde(default, deserialize_with = "lenient")]
-    created_by: Option<String>,
+    created_by: Option<PersonId>,
     #[serde(default)]
     internal: Value,
     #[serde(default, deserialize_with = "lenient")]
@@ -162,7 +163,7 @@ impl From<Report> for Listed {
             created_by: report.created_by,
             internal: report.internal.as_bool(),
             sub_partner: report.sub_partner_org_id,
-            status: report.status,
+            status: report.status.as_deref().map(foreign),
             download: report.download,
             errors: errors_text(&report.errors),
         }
@@ -287,7 +288,7 @@ pub(super) fn next_offset(url: &Url) -> Option<Url> {
 /// Why a generation failed: `errors`, an array of `{code, description}` (API reference), on one line.
 fn errors_text(errors: &Value) -> Option<String> {
     let said: Vec<String> = errors.as_array()?.iter().filter_map(error_text).collect();
-    let line = Cleaner::new([]).line(&said.join("; "));
+    let line = foreign(&said.join("; "));
     (!line.is_empty()).then_some(line)
 }
 
@@ -327,13 +328,7 @@ impl FromStr for Moment {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        DateTime::parse_from_rfc3339(text)
-            .map(|moment| Moment(moment.to_utc()))
-            .or_else(|_| {
-                text.parse::<NaiveDateTime>()
-                    .map(|local| Moment(local.and_utc()))
-            })
-            .map_err(drop)
+        moment(text).map(Moment).ok_or(())
     }
 }
 
@@ -348,13 +343,17 @@ impl FromStr for AnyCase {
     }
 }
 
-/// An id, which must be a `T`. One that could not be read in full is none.
+/// An id, which must be a `T`. One that could not be read in full is none, and neither is one that echoes a secret: it would
+/// be written into the ledger as it is.
 fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text.contains(char::REPLACEMENT_CHARACTER) {
         return Err(serde::de::Error::custom("a character of it is lost"));
+    }
+    if holds_secret(&text) {
+        return Err(serde::de::Error::custom("it holds a secret"));
     }
     text.parse().map_err(serde::de::Error::custom)
 }

@@ -9,7 +9,6 @@ use super::{
     Answer, Listed, Notice, Page,
     body::{Body, BodyEnd},
     notice, reading,
-    text::Cleaner,
 };
 use crate::{
     request::{OrgId, ReportId, Request},
@@ -67,12 +66,7 @@ impl WireAnswer {
 
     /// What the head says: it is heard before the body is read.
     pub fn notice(&self) -> Notice {
-        notice::read(
-            self.status,
-            &self.header_map(),
-            self.arrived,
-            &Cleaner::new([]),
-        )
+        notice::read(self.status, &self.header_map(), self.arrived)
     }
 
     fn header_map(&self) -> HeaderMap {
@@ -96,6 +90,6 @@ impl WireAnswer {
             false => BodyEnd::Broken,
         };
         let body = Body::new(&self.body, end, &headers);
-        reading::judge(notice, &headers, &body, what, &Cleaner::new([]), read)
+        reading::judge(notice, &headers, &body, what, read)
     }
 }

@@ -182,6 +182,6 @@ pub(super) fn tell_end(
         error!("{}", stop_text(reason));
     }
     if means.outputs.format == SummaryFormat::Table {
-        console::say(&summary.text());
+        console::say(summary.text());
     }
 }

@@ -24,6 +24,7 @@ use crate::{
     sandbox::SandboxError,
     session::{DiscoveryError, ReadError},
     settings::{BaseUrlError, Discover},
+    text::shell_path,
 };
 
 /// Everything that ends a command before a run has begun.
@@ -169,10 +170,10 @@ fn lines(errors: &[LedgerError]) -> String {
 fn of_ledger(error: &LedgerError) -> String {
     match error {
         LedgerError::NotALedger { path, .. } if is_manifest(path) => {
-            let path = path.display();
             format!(
-                "{path} is a manifest, and a ledger is wanted here (a .csv file); `monthend status {path}` says where its \
-                 ledger is"
+                "{} is a manifest, and a ledger is wanted here (a .csv file); `monthend status {}` says where its ledger is",
+                path.display(),
+                shell_path(path)
             )
         }
         error => chain(error),
@@ -254,10 +255,7 @@ impl CliError {
                 console::annotate_problem(problem);
             }
             // Several lines each, with the text they are about.
-            error!(
-                "the manifest has errors:\n{}",
-                problems.render(console::is_colorful())
-            );
+            console::error_with_excerpt("the manifest has errors:", |color| problems.render(color));
         } else {
             error!("{}{}", self.text(), self.way_on(typed));
         }

@@ -116,7 +116,7 @@ pub(super) fn tell(agenda: &Agenda, found: &[(Place, Existing)], format: Summary
         "`run --existing adopt` takes them; `run --existing ignore` creates others in addition\n",
     );
     match format {
-        SummaryFormat::Table => console::say(&text),
+        SummaryFormat::Table => console::say(text),
         // Stdout is for the summary alone.
         SummaryFormat::Json => info!("{}", text.trim_end()),
     }

@@ -36,7 +36,7 @@ pub(super) async fn resolve(args: &ResolveArgs) -> Result<Exit, CliError> {
     if !args.history.no_history {
         note(&held.file.path, &ledger, args);
     }
-    console::say(&said);
+    console::say(said);
     Ok(Exit::Success)
 }
 

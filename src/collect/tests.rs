@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
-    Head, Host, Resume, Trouble,
+    ByteRange, Head, Host, Resume, Trouble,
     download::{NotFetched, Patience, fetch},
     part::{Part, Whole},
 };
@@ -114,7 +114,7 @@ impl Host for Told {
                 let from = resume.map_or(0, |resume| resume.from as usize);
                 let head = Head {
                     version: version.map(str::to_owned),
-                    part: Some((from as u64, Some(bytes.len() as u64))),
+                    part: part_from(from, bytes),
                     ..status(206)
                 };
                 (head, Body(Some(Bytes::from_static(&bytes[from..])), false))
@@ -129,7 +129,7 @@ impl Host for Told {
                     ..status(if from > 0 { 206 } else { 200 })
                 };
                 if from > 0 {
-                    head.part = Some((from as u64, Some(bytes.len() as u64)));
+                    head.part = part_from(from, bytes);
                 }
                 (head, Body(Some(rest), until < bytes.len()))
             }
@@ -143,6 +143,12 @@ impl Host for Told {
             _ => Ok(None),
         }
     }
+}
+
+/// The part of `bytes` from `from` on.
+fn part_from(from: usize, bytes: &[u8]) -> Option<ByteRange> {
+    let total = bytes.len() as u64;
+    ByteRange::new(from as u64, total - 1, total)
 }
 
 struct Ended {

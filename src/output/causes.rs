@@ -9,6 +9,7 @@ use super::words;
 use crate::{
     ledger::{Row, State},
     request::OrgId,
+    text::one_line,
 };
 
 /// Rows with one cause.
@@ -194,8 +195,9 @@ impl Cause<'_> {
                 NOT_COLLECTED => message.split("; `monthend ").next().unwrap_or_default(),
                 _ => message,
             };
+            let message = one_line(message);
             lines.push(match self.messages.len() {
-                1 => message.to_owned(),
+                1 => message,
                 _ => format!("{}: {message}", words::count(*n, "request")),
             });
         }

@@ -130,7 +130,7 @@ pub(super) async fn attempt<A: Api>(
         let listed = tokio::select! {
             biased;
             () = context.stopping.wait() => return Attempted::NotLet(before, None),
-            listed = Box::pin(list_for(session, before.request())) => listed,
+            listed = Box::pin(list_for(context, before.request())) => listed,
         };
         match listed {
             Ok(ids) => progress.listed_before = Some(ids),
@@ -205,10 +205,12 @@ pub(super) async fn attempt<A: Api>(
 
 /// The reports that a list shows for a request.
 async fn list_for<A: Api>(
-    session: &Session<'_, A>,
+    context: &Context<'_, '_, A>,
     request: &Request,
 ) -> Result<HashSet<ReportId>, ReadError> {
+    let session = context.session;
     let listed = session.list(&ListQuery::of(request)).await?;
+    context.evidence.saw_all(&listed, session.now());
     Ok(listed.into_iter().map(|report| report.id).collect())
 }
 

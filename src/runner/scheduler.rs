@@ -348,6 +348,8 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
     fn on_first_list(&mut self, place: Place, listed: Option<Vec<Listed>>) {
         self.first_list = FirstList::Had;
         let Some(listed) = listed else { return };
+        let evidence = &self.context.evidence;
+        evidence.saw_all(&listed, self.context.session.now());
         let ids: HashSet<_> = listed.into_iter().map(|report| report.id).collect();
         let row = self.context.record.row(place);
         let progress = self.progress.entry(place);

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{Halt, ReadError, ServerClock, Session, Tries, in_flight::Exchange};
 use crate::{
-    api::{Answer, Api, Cause, ListQuery, Listed, OnHead, Outcome, Page},
+    api::{Answer, Api, Cause, ListQuery, Listed, OnHead, Outcome, Page, Refusal},
     pacing::Priority,
     request::{OrgId, ReportId},
     settings::Discover,
@@ -235,6 +235,11 @@ impl<A: Api> Session<'_, A> {
             }
             return match answer.outcome {
                 Outcome::Done(value) => Ok(value),
+                // It is about tokens that ended, and no answer to what was asked.
+                Outcome::Refused(Refusal::Unauthorized, cause) => Err(ReadError::Failed(Cause {
+                    http_status: None,
+                    ..cause
+                })),
                 Outcome::Refused(_, cause)
                 | Outcome::NotSent(cause)
                 | Outcome::InDoubt(_, cause) => Err(ReadError::Failed(cause)),

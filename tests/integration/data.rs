@@ -67,7 +67,7 @@ proptest! {
         let table = csv_cells(&here.stdout);
         for (label, row) in labels.iter().zip(&table[1..]) {
             let restored = restore(&row[2]);
-            prop_assert_eq!(&*restored, label);
+            prop_assert_eq!(restored, label);
         }
         if starts_a_command(&here.stdout) {
             prop_assert_eq!(there.code, Some(2), "{}", there);

@@ -198,7 +198,7 @@ fn a_ledger_that_is_a_pipe_is_refused_at_once() {
     let ended = desk.converge().arg("--ledger=pipe.csv").run();
     ended
         .expect(4)
-        .says(["pipe.csv is not a ledger: it is not a regular file"]);
+        .says(["pipe.csv is not a ledger: it is a pipe, and must be a regular file"]);
     assert!(server.exchanges().is_empty());
 }
 

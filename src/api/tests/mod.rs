@@ -4,12 +4,12 @@ mod canned_server;
 mod client;
 mod token_source;
 
-use super::{Notice, body, cause, text};
+use super::{Notice, body, cause};
 
 /// One line for people from an error's body, for the fuzz target.
 pub(crate) fn error_text(status: u16, bytes: &[u8]) -> String {
     let headers = reqwest::header::HeaderMap::new();
     let body = body::Body::new(bytes, body::BodyEnd::Whole, &headers);
-    let cleaner = text::Cleaner::new(["a-secret"]);
-    cause::of_error(status, &Notice::default(), &body, &cleaner).text
+    crate::text::hold("a-secret");
+    cause::of_error(status, &Notice::default(), &body).text
 }

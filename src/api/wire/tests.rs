@@ -74,7 +74,7 @@ fn listed_reports_are_read_leniently_but_for_their_id() {
                 report_type: Some(ReportType::User),
                 category: Some("RECONCILIATION".to_owned()),
                 created: moment("2026-10-01T00:00:00.5Z"),
-                created_by: Some("person".to_owned()),
+                created_by: Some("person".parse().unwrap()),
                 internal: Some(true),
                 sub_partner: Some("o".parse().unwrap()),
                 status: Some("COMPLETED".to_owned()),

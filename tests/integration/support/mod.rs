@@ -2,6 +2,7 @@
 //! reader of ledgers that shares nothing with the crate's own.
 
 mod browser;
+mod canned;
 mod command;
 mod desk;
 mod jobs;
@@ -16,6 +17,7 @@ mod terminal;
 mod xsd;
 
 pub(crate) use browser::Browser;
+pub(crate) use canned::{Asked, Canned, Reply, report};
 pub(crate) use command::{Ended, Monthend, Running};
 pub(crate) use desk::Desk;
 pub(crate) use jobs::{own, partner, partners, partners_with};
