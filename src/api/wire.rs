@@ -195,14 +195,20 @@ impl SubPartners {
     ///
     /// # Errors
     /// An id that cannot be one, and why.
-    pub(super) fn only(self, which: Discover) -> Result<Vec<OrgId>, (String, OrgIdError)> {
+    pub(super) fn only(self, which: Discover) -> Result<Vec<OrgId>, (String, String)> {
         self.items
             .into_iter()
             .filter(|entry| match (&entry.provisioning_state, state(which)) {
                 (Some(is), Some(asked)) => is.eq_ignore_ascii_case(asked),
                 _ => true,
             })
-            .map(|entry| entry.org_id.parse().map_err(|why| (entry.org_id, why)))
+            .map(|entry| {
+                let id = entry.org_id;
+                if holds_secret(&id) {
+                    return Err((id, "it holds a secret".to_owned()));
+                }
+                id.parse().map_err(|why: OrgIdError| (id, why.to_string()))
+            })
             .collect()
     }
 }
