@@ -96,24 +96,18 @@ pub fn without_users(text: &str) -> Cow<'_, str> {
         };
         out.extend([SCHEME, hidden, rest]);
     }
-    match out == text {
-        true => text.into(),
-        false => out.into(),
-    }
+    if out == text { text.into() } else { out.into() }
 }
 
 /// `text` as it may be shown on a terminal: its lines stay, and whatever could move the cursor, change colours or hide
 /// what stands around it is left out.
 pub fn shown(text: &str) -> Cow<'_, str> {
     let is_kept = |c: char| c == '\n' || c == '\t' || !(c.is_control() || is_invisible(c));
-    match text.chars().all(is_kept) {
-        true => text.into(),
-        false => text
-            .chars()
-            .filter(|c| is_kept(*c))
-            .collect::<String>()
-            .into(),
+    if text.chars().all(is_kept) {
+        return text.into();
     }
+    let kept: String = text.chars().filter(|c| is_kept(*c)).collect();
+    kept.into()
 }
 
 /// `text` on one line: control characters and white space of every kind become one blank, what cannot be seen but
