@@ -102,7 +102,7 @@ fn messages(told: &[(&Row, String)]) -> Vec<(String, usize)> {
     for (row, message) in told {
         let severity = Severity::of(row);
         let key = match severity {
-            Severity::Waiting => row.collected.status.as_str(),
+            Severity::Unknown | Severity::Waiting => row.collected.status.as_str(),
             Severity::Lost | Severity::Other => message.as_str(),
         };
         let place = *places.entry(key).or_insert_with(|| {
@@ -123,6 +123,8 @@ fn messages(told: &[(&Row, String)]) -> Vec<(String, usize)> {
 enum Severity {
     /// The server could not generate the report: no waiting helps.
     Lost,
+    /// The server's word for it is not known, and may be final.
+    Unknown,
     Other,
     /// The report is not ready.
     Waiting,
@@ -134,6 +136,8 @@ impl Severity {
             Severity::Other
         } else if row.collected.status.eq_ignore_ascii_case("FAILED") {
             Severity::Lost
+        } else if row.collected.is_unknown() {
+            Severity::Unknown
         } else if row.collected.is_waiting() {
             Severity::Waiting
         } else {
@@ -226,8 +230,14 @@ impl Cause<'_> {
             "tls" => "check the network, or name your certificate authority in api.ca_file",
             "redirect" => "check api.base_url",
             NOT_COLLECTED => {
-                let is_lost = |row: &&Row| row.collected.status.eq_ignore_ascii_case("FAILED");
-                match self.rows.iter().filter(|row| is_lost(row)).count() {
+                let number_of = |severity| {
+                    let rows = self.rows.iter();
+                    rows.filter(|row| Severity::of(row) == severity).count()
+                };
+                match number_of(Severity::Lost) {
+                    0 if number_of(Severity::Unknown) > 0 => {
+                        "collect again; where the word stays: resolve --request ID --resend --replace"
+                    }
                     0 => "collect again, later where a report is still in progress",
                     n if n == self.rows.len() => "have it made anew: retry --recreate-failed",
                     _ => "collect again; what the server could not make: retry --recreate-failed",
