@@ -139,11 +139,12 @@ fn file_named(node: Node<'_>) -> Option<String> {
     }
     let written = node.written();
     let text = written.trim_matches(['"', '\'']);
+    if (text.parse()).is_ok_and(|id: OrgId| id.is_an_organisation()) {
+        return None;
+    }
     let name = text.to_ascii_lowercase();
     let ends_so = ENDINGS.iter().any(|ending| name.ends_with(ending));
-    let is_file = ends_so || node.folder().join(text).is_file();
-    let is_id = || text.parse().is_ok_and(|id: OrgId| id.is_an_organisation());
-    (is_file && !is_id()).then(|| text.to_owned())
+    (ends_so || node.folder().join(text).is_file()).then(|| text.to_owned())
 }
 
 fn label() -> Text<Arc<str>> {
