@@ -1,32 +1,49 @@
 //! A CSV file as a table: columns by name, cells as the bytes they are.
 
-use std::io::Read;
+use std::io::{self, Read};
 
-use csv::{ByteRecord, Reader, ReaderBuilder};
+use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
+
+use crate::text::grouped;
+
+/// More columns has no sheet of a spreadsheet, and no report. A header with more is none, and would take memory without
+/// end.
+pub(crate) const MOST_COLUMNS: usize = 16_384;
+/// No row is longer, in bytes; one that is begins with a quote that is never closed, and takes in the rest of its file.
+pub(crate) const LONGEST_ROW: u64 = 1024 * 1024;
 
 /// A table that is read from its beginning to its end, one row in memory at a time. Webex does not publish the columns
 /// of its files, so they are known by the header alone.
 pub(crate) struct Table<R> {
     columns: Vec<String>,
-    reader: Reader<R>,
+    reader: Reader<Rationed<R>>,
 }
 
 impl<R: Read> Table<R> {
     /// Reads the header. A file without any has no columns.
     ///
     /// # Errors
-    /// `input` cannot be read.
-    pub(crate) fn open(input: R) -> csv::Result<Self> {
+    /// `input` cannot be read; of the kind `InvalidData` where it has more than [`MOST_COLUMNS`] or a header longer than
+    /// [`LONGEST_ROW`].
+    pub(crate) fn open(input: R) -> io::Result<Self> {
         let mut builder = ReaderBuilder::new();
         builder.has_headers(false).flexible(true);
-        let mut reader = builder.buffer_capacity(1 << 16).from_reader(input);
-        let mut header = ByteRecord::new();
-        reader.read_byte_record(&mut header)?;
-        let name = |cell: &[u8]| String::from_utf8_lossy(cell).trim().to_owned();
-        Ok(Table {
-            columns: header.iter().map(name).collect(),
+        let reader = builder.buffer_capacity(1 << 16).from_reader(Rationed {
+            input,
+            left: LONGEST_ROW,
+        });
+        let mut table = Table {
+            columns: Vec::new(),
             reader,
-        })
+        };
+        let mut header = ByteRecord::new();
+        table.next(&mut header)?;
+        if header.len() > MOST_COLUMNS {
+            return Err(invalid(too_many_columns(header.len() as u64)));
+        }
+        let name = |cell: &[u8]| String::from_utf8_lossy(cell).trim().to_owned();
+        table.columns = header.iter().map(name).collect();
+        Ok(table)
     }
 
     /// The names of its columns, in order. A name may stand there twice.
@@ -42,8 +59,88 @@ impl<R: Read> Table<R> {
     /// Reads the next row, which may have more or fewer cells than the header; `false` at the end.
     ///
     /// # Errors
-    /// The file cannot be read.
-    pub(crate) fn next(&mut self, row: &mut ByteRecord) -> csv::Result<bool> {
-        self.reader.read_byte_record(row)
+    /// The file cannot be read; of the kind `InvalidData` where the row is longer than [`LONGEST_ROW`].
+    pub(crate) fn next(&mut self, row: &mut ByteRecord) -> io::Result<bool> {
+        self.reader.get_mut().left = LONGEST_ROW;
+        self.reader
+            .read_byte_record(row)
+            .map_err(|e| match e.into_kind() {
+                ErrorKind::Io(e) => e,
+                other => io::Error::other(format!("{other:?}")), // a flexible reader has no others
+            })
+    }
+}
+
+/// What is wrong with a header of so many columns.
+pub(crate) fn too_many_columns(columns: u64) -> String {
+    let (columns, most) = (grouped(columns), grouped(MOST_COLUMNS as u64));
+    format!("its header has {columns} columns, and at most {most} are read")
+}
+
+/// What is wrong with a row, `0` the header, that is too long.
+pub(crate) fn too_long(row: u64) -> String {
+    let what = match row {
+        0 => "its header".to_owned(),
+        row => format!("row {}", grouped(row)),
+    };
+    let most = LONGEST_ROW / 1024 / 1024;
+    format!("{what} is longer than {most} MiB; is a quote not closed?")
+}
+
+fn invalid(why: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
+/// Gives no more bytes than one row may have, until it is told to go on.
+struct Rationed<R> {
+    input: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Rationed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            let most = LONGEST_ROW / 1024 / 1024;
+            let why = format!("a row of it is longer than {most} MiB; is a quote not closed?");
+            return Err(invalid(why));
+        }
+        let read = self.input.read(buffer)?;
+        self.left = self.left.saturating_sub(read as u64);
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The columns and the number of rows, or why it is no table.
+    fn read(file: &str) -> Result<(usize, u64), String> {
+        let said = |e: io::Error| e.to_string();
+        let mut table = Table::open(file.as_bytes()).map_err(said)?;
+        let (mut row, mut rows) = (ByteRecord::new(), 0);
+        while table.next(&mut row).map_err(said)? {
+            rows += 1;
+        }
+        Ok((table.columns().len(), rows))
+    }
+
+    #[test]
+    fn a_table_has_so_many_columns_and_so_long_rows_at_most() {
+        let most = "x,".repeat(MOST_COLUMNS - 1) + "x\n";
+        assert_eq!(read(&(most.clone() + &most)), Ok((MOST_COLUMNS, 1)));
+        let why = read(&format!("x,{most}")).unwrap_err();
+        assert!(why.contains("16,385 columns"), "{why}");
+        let long = "y".repeat(2 * LONGEST_ROW as usize);
+        for file in [
+            format!("{long}\n"),
+            format!("A,B\n1,2\n1,{long}\n"),
+            format!("A,B\n1,\"{}", "2\n3,".repeat(LONGEST_ROW as usize)),
+        ] {
+            let why = read(&file).unwrap_err();
+            assert!(why.contains("longer than 1 MiB"), "{why}");
+        }
+        // As many rows as one likes.
+        assert_eq!(read(&"1,2\n".repeat(1_000_000)), Ok((2, 999_999)));
     }
 }

@@ -1,7 +1,119 @@
 //! Text in its one form: foreign text made harmless (what a terminal, an editor or a ledger's cell must not get), numbers
 //! and hashes as they are written everywhere.
 
-use std::{borrow::Cow, fmt::Write as _, io};
+mod secrets;
+
+use std::{borrow::Cow, fmt::Write as _, io, path::Path};
+
+use chrono::{DateTime, Datelike as _, NaiveDateTime, Utc};
+use serde::{Deserialize as _, Deserializer};
+
+pub use secrets::{hold, hold_signature, holds_secret, masked};
+
+/// The longest [`foreign`] text, in characters; longer ones end in an ellipsis.
+const LONGEST_LINE: usize = 300;
+/// The longest [`foreign_word`], in characters; real codes and ids of tracking have fewer than a hundred.
+const LONGEST_WORD: usize = 128;
+
+/// Text that comes from outside, such as from a server or a library, on one short line: without any secret that this
+/// process ever held ([`masked`]), and without what makes an address more than a place: its user, its password and its
+/// query. Empty only where `text` has nothing visible.
+pub fn foreign(text: &str) -> String {
+    let line = one_line(&masked(text));
+    let words: Vec<Cow<'_, str>> = line.split(' ').map(place_only).collect();
+    shorten(words.join(" "))
+}
+
+/// A code or an id that comes from outside: one word, or `None` where the text is anything else or holds a secret.
+pub fn foreign_word(text: &str) -> Option<String> {
+    let word = text.trim();
+    let fits = is_word(word) && word.chars().count() <= LONGEST_WORD && foreign(word) == word;
+    fits.then(|| word.to_owned())
+}
+
+fn shorten(mut line: String) -> String {
+    if let Some((cut, _)) = line.char_indices().nth(LONGEST_LINE)
+        && let Some((last, _)) = line[..cut].char_indices().next_back()
+    {
+        line.truncate(last);
+        line.push('…');
+    }
+    line
+}
+
+/// A word without user, password and query, where it is an address. One without scheme and host (`/a.csv?Signature=x`)
+/// is known by its parameters. It may be encoded, as in a parameter of another one.
+fn place_only(word: &str) -> Cow<'_, str> {
+    let lower = word.to_ascii_lowercase();
+    let after = |text: &str, marks: [&str; 2]| {
+        let found = marks
+            .iter()
+            .filter_map(|mark| Some((text.find(mark)?, mark.len())));
+        found.min()
+    };
+    let authority = after(&lower, ["://", "%3a%2f%2f"]).map(|(at, length)| at + length);
+    let query = after(&lower, ["?", "%3f"]).map(|(at, _)| at);
+    let query =
+        query.filter(|at| authority.is_some() || after(&lower[*at..], ["=", "%3d"]).is_some());
+    let place = &word[..query.unwrap_or(word.len())];
+    let user = authority.and_then(|start| {
+        let host = &place.get(start..)?;
+        let end = host.find(['/', '#']).unwrap_or(host.len());
+        Some(start..start + host[..end].rfind('@')? + 1)
+    });
+    match user {
+        Some(user) => format!("{}{}", &place[..user.start], &place[user.end..]).into(),
+        None => place.into(),
+    }
+}
+
+/// An address that somebody typed, without the user and password before its last `@`.
+pub fn without_user(address: &str) -> Cow<'_, str> {
+    let Some(user) = address.rfind('@') else {
+        return address.into();
+    };
+    let start = address
+        .find("://")
+        .map_or(0, |at| at + "://".len())
+        .min(user);
+    format!("{}[secret]{}", &address[..start], &address[user..]).into()
+}
+
+/// `text` without the user and password of any address in it.
+pub fn without_users(text: &str) -> Cow<'_, str> {
+    const SCHEME: &str = "://";
+    let is_end = |c: char| c.is_whitespace() || "/?#\"'<>".contains(c);
+    let mut pieces = text.split(SCHEME);
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let host = &piece[..piece.find(is_end).unwrap_or(piece.len())];
+        let rest = host.rfind('@').map_or(piece, |user| &piece[user..]);
+        let hidden = if rest.len() < piece.len() {
+            "[secret]"
+        } else {
+            ""
+        };
+        out.extend([SCHEME, hidden, rest]);
+    }
+    match out == text {
+        true => text.into(),
+        false => out.into(),
+    }
+}
+
+/// `text` as it may be shown on a terminal: its lines stay, and whatever could move the cursor, change colours or hide
+/// what stands around it is left out.
+pub fn shown(text: &str) -> Cow<'_, str> {
+    let is_kept = |c: char| c == '\n' || c == '\t' || !(c.is_control() || is_invisible(c));
+    match text.chars().all(is_kept) {
+        true => text.into(),
+        false => text
+            .chars()
+            .filter(|c| is_kept(*c))
+            .collect::<String>()
+            .into(),
+    }
+}
 
 /// `text` on one line: control characters and white space of every kind become one blank, what cannot be seen but
 /// changes how the text around it looks is dropped. There is no blank at either end.
@@ -20,6 +132,24 @@ pub fn one_line(text: &str) -> String {
         }
     }
     line
+}
+
+/// A moment as RFC 3339 writes it; one without an offset is in UTC. `None` for what is none. So is one whose year has not
+/// four digits (RFC 3339, 1): it could not be written again, and what is computed with it could leave the calendar.
+pub fn moment(text: &str) -> Option<DateTime<Utc>> {
+    let read = DateTime::parse_from_rfc3339(text).map(|moment| moment.to_utc());
+    let read = read.or_else(|_| text.parse().map(|local: NaiveDateTime| local.and_utc()));
+    read.ok()
+        .filter(|moment| (0..=9999).contains(&moment.year()))
+}
+
+/// Reads a [`moment`] of a file.
+///
+/// # Errors
+/// It is none.
+pub fn read_moment<'de, D: Deserializer<'de>>(from: D) -> Result<DateTime<Utc>, D::Error> {
+    let text = String::deserialize(from)?;
+    moment(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no time")))
 }
 
 /// A number as people read it: `1,234,567`.
@@ -48,6 +178,18 @@ pub fn harmless_json(json: &str) -> Cow<'_, str> {
     } else {
         json.into()
     }
+}
+
+/// A path as a command has to be given it: one that looks like an option (`-v.yaml`) is none with its folder.
+pub fn typed_path(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let folder = if text.starts_with('-') { "./" } else { "" };
+    format!("{folder}{text}")
+}
+
+/// As [`typed_path`], as a shell has to be given it.
+pub fn shell_path(path: &Path) -> String {
+    shell_word(&typed_path(path))
 }
 
 /// A word as a shell has to be given it.
@@ -92,29 +234,56 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
 
 /// Whether `text` is one visible word: without a blank, and [`one_line`] would not change it.
 pub fn is_word(text: &str) -> bool {
-    let spoils = |c: char| c.is_control() || c.is_whitespace() || is_invisible(c);
-    !text.is_empty() && !text.contains(spoils)
+    !text.is_empty() && !text.contains(is_unseen)
 }
 
-/// Characters that change how text around them looks without being seen: bidirectional controls,
-/// zero-width characters, tags. (Line and paragraph separators are white space.)
+/// Whether a line of a CSV file has no cell with anything in it, or is a spreadsheet's note on separators (`sep=;`): what
+/// may stand before the header.
+pub fn is_before_header(line: &str) -> bool {
+    let line = line.trim_start_matches('\u{feff}').trim();
+    let line = line.strip_prefix('"').unwrap_or(line);
+    let note = line
+        .get(..4)
+        .filter(|word| word.eq_ignore_ascii_case("sep="));
+    let rest = &line[note.map_or(0, str::len)..];
+    rest.chars()
+        .all(|c| c.is_whitespace() || ",;|\"".contains(c))
+}
+
+/// What a reader sees nothing of: control characters, white space, and what is [`is_invisible`].
+fn is_unseen(c: char) -> bool {
+    c.is_control() || c.is_whitespace() || is_invisible(c)
+}
+
+/// Characters that are not seen and may change how text around them looks: those of Unicode's property
+/// `Default_Ignorable_Code_Point` (`DerivedCoreProperties.txt`: joiners, fillers, variation selectors, bidirectional
+/// controls, tags), and the marks of interlinear annotations. (Line and paragraph separators are white space.)
 pub fn is_invisible(c: char) -> bool {
     matches!(
         c,
         '\u{ad}'
+            | '\u{34f}'
             | '\u{61c}'
-            | '\u{180e}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
             | '\u{200b}'..='\u{200f}'
             | '\u{202a}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
             | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
     )
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::SecondsFormat;
     use proptest::prelude::*;
 
     use super::*;
@@ -129,6 +298,22 @@ mod tests {
             ("\u{0}\u{7f}\u{85}", ""),
         ] {
             assert_eq!(one_line(text), line);
+        }
+        for line in [
+            "",
+            "sep=;",
+            "SEP=,\r",
+            "\"sep=\t\"",
+            "sep=;,,",
+            ";;;",
+            " \"\",\"\" ",
+            "\u{feff}sep=|",
+            "sep=",
+        ] {
+            assert!(is_before_header(line), "{line:?}");
+        }
+        for line in ["a", "sep=x", "sep", "separator;", "ä;;", "org_id;sep="] {
+            assert!(!is_before_header(line), "{line:?}");
         }
         assert!(is_word("ROUTER_1"));
         for text in ["", "two words", "a\u{202e}b", "a\n"] {
@@ -159,7 +344,88 @@ mod tests {
         }
     }
 
+    #[test]
+    fn foreign_lines_are_clean_and_short() {
+        assert_eq!(foreign(" a\u{1b}[31m\nred\u{202e} "), "a [31m red");
+        let long = foreign(&"ä".repeat(1000));
+        assert_eq!(long.chars().count(), LONGEST_LINE);
+        assert!(long.ends_with("ä…"));
+        hold("s3cret");
+        assert_eq!(foreign("Bearer s3cret refused"), "Bearer [secret] refused");
+        assert_eq!(foreign_word("id-s3cret"), None);
+        assert_eq!(foreign_word("/a.csv?Signature=x"), None);
+        assert_eq!(foreign_word(" 1001 "), Some("1001".to_owned()));
+        assert_eq!(foreign_word("two words"), None);
+        assert_eq!(foreign_word(""), None);
+    }
+
+    #[test]
+    fn an_address_is_a_place_and_nothing_more() {
+        for (text, line) in [
+            (
+                "PUT https://h.example/a.csv?Expires=1&Signature=x failed",
+                "PUT https://h.example/a.csv failed",
+            ),
+            (
+                "(https://u:p@h.example:8/a#b?c)",
+                "(https://h.example:8/a#b",
+            ),
+            ("https://u:p@h.example?a", "https://h.example"),
+            ("https://h.example/a@b", "https://h.example/a@b"),
+            ("ftp://u@h/?q", "ftp://h/"),
+            ("get /a.csv?Signature=x, then", "get /a.csv then"),
+            (
+                "to=https%3A%2F%2Fh%2Fa.csv%3FSignature%3Dx&b",
+                "to=https%3A%2F%2Fh%2Fa.csv",
+            ),
+            ("is it right? a=b", "is it right? a=b"),
+            ("why?! mail a@b.c", "why?! mail a@b.c"),
+            ("://", "://"),
+        ] {
+            assert_eq!(foreign(text), line, "{text}");
+        }
+    }
+
+    #[test]
+    fn moments_have_years_of_four_digits() {
+        for (text, read) in [
+            ("2026-11-01T09:30:00Z", Some("2026-11-01T09:30:00Z")),
+            ("2026-11-01T09:30:00+01:00", Some("2026-11-01T08:30:00Z")),
+            ("2026-11-01T09:30:00", Some("2026-11-01T09:30:00Z")),
+            ("9999-12-31T23:59:59Z", Some("9999-12-31T23:59:59Z")),
+            ("9999-12-31T23:59:59-23:59", None),
+            ("0000-01-01T00:00:00+00:01", None),
+            ("+262142-12-31T23:59:59Z", None),
+            ("+262142-12-31T23:59:59", None),
+            ("-262143-01-01T00:00:00", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let found =
+                moment(text).map(|moment| moment.to_rfc3339_opts(SecondsFormat::Secs, true));
+            assert_eq!(found.as_deref(), read, "{text}");
+        }
+    }
+
+    #[test]
+    fn lines_that_are_shown_cannot_act_on_a_terminal() {
+        assert_eq!(shown("a\tb\n c\n"), "a\tb\n c\n");
+        assert_eq!(
+            shown("a\r\u{1b}]0;x\u{7}b\u{9b}2Jc\u{202e}\n"),
+            "a]0;xb2Jc\n"
+        );
+    }
+
     proptest! {
+        #[test]
+        fn any_foreign_text_ends_as_one_short_clean_line(text in any::<String>()) {
+            hold("toke");
+            let line = foreign(&text);
+            prop_assert!(line.chars().count() <= LONGEST_LINE);
+            prop_assert!(!line.contains("toke"));
+            prop_assert_eq!(one_line(&line), line);
+        }
+
         #[test]
         fn a_line_stays_as_it_is(text in any::<String>()) {
             let line = one_line(&text);

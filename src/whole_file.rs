@@ -1,14 +1,21 @@
-//! Files that appear whole: written beside their place, made durable, then renamed.
+//! Files that appear whole: written beside their place, made durable, then renamed. And files that are read: regular
+//! ones, of a size that can be.
 //!
 //! Whoever looks finds the old file or the new one, never a part, whatever crashes when.
+//!
+//! Permissions and owners are a courtesy to file systems that have them: where they are refused, files are written all
+//! the same. What cannot be done without is tried by [`try_folder`] before it is needed.
 
 use std::{
     ffi::{OsStr, OsString},
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read as _, Write},
     path::{Path, PathBuf},
+    sync::Once,
 };
 
+#[cfg(unix)]
+use rustix::fs::OFlags;
 use tempfile::{Builder, NamedTempFile};
 
 /// What stands around the random part of an unfinished file's name.
@@ -26,8 +33,9 @@ impl NewFile {
     /// file that is there now. What a process that was killed left of such a file is deleted.
     ///
     /// # Errors
-    /// The folder is missing or cannot be written.
+    /// The folder is missing or cannot be written; the file that is there cannot be replaced ([`refuse_mounted`]).
     pub fn begin(place: &Path) -> io::Result<Self> {
+        refuse_mounted(place)?;
         let prefix = unfinished(place);
         sweep(folder_of(place), &prefix);
         let mut builder = Builder::new();
@@ -42,7 +50,7 @@ impl NewFile {
         // For as long as this process lives; where files cannot be locked, none is swept.
         let _ = file.as_file().try_lock();
         if let Ok(old) = fs::metadata(place) {
-            file.as_file().set_permissions(old.permissions())?;
+            set_permissions(file.as_file(), place, old.permissions())?;
             keep_owner(file.as_file(), &old);
         }
         Ok(NewFile {
@@ -60,7 +68,7 @@ impl NewFile {
         {
             use std::os::unix::fs::PermissionsExt as _;
             let owner_only = fs::Permissions::from_mode(0o600);
-            self.file.as_file().set_permissions(owner_only)?;
+            set_permissions(self.file.as_file(), &self.place, owner_only)?;
         }
         Ok(())
     }
@@ -97,6 +105,177 @@ impl Write for NewFile {
     }
 }
 
+/// Gives a file its permissions. Where the file system has none (CIFS, exFAT), one warning says so.
+///
+/// # Errors
+/// What the system said, but for that.
+fn set_permissions(file: &File, place: &Path, to: fs::Permissions) -> io::Result<()> {
+    static TOLD: Once = Once::new();
+    if file.metadata().is_ok_and(|it| it.permissions() == to) {
+        return Ok(());
+    }
+    match file.set_permissions(to) {
+        Err(e) if is_beyond(&e) => {
+            TOLD.call_once(|| {
+                tracing::warn!(
+                    "the file system of {} does not take permissions ({e}); who may read what is written there is up to it",
+                    folder_of(place).display()
+                );
+            });
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+/// Whether an error says that the file system does not have what was asked for.
+fn is_beyond(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
+    matches!(error.kind(), InvalidInput | PermissionDenied | Unsupported)
+}
+
+/// The file at `place` is a mount of its own, as containers make them of single files: nothing can take its place.
+///
+/// # Errors
+/// It is.
+pub fn refuse_mounted(place: &Path) -> io::Result<()> {
+    if is_mounted(place) {
+        return Err(io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            "this file is mounted by itself, so it cannot be replaced; mount its folder instead",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+fn is_mounted(place: &Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    let is_file = place.is_file();
+    // Kernels before 5.8 do not tell.
+    let found = statx(CWD, place, AtFlags::empty(), StatxFlags::empty());
+    is_file && found.is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_mounted(_: &Path) -> bool {
+    false
+}
+
+/// Tries in `folder` what a ledger needs: files that can be written, made durable, locked and put in the place of
+/// others. Nothing of it stays.
+///
+/// # Errors
+/// What the system said.
+pub fn try_folder(folder: &Path) -> io::Result<()> {
+    let new = || Builder::new().prefix(".monthend.").tempfile_in(folder);
+    let (old, mut new) = (new()?, new()?);
+    new.write_all(&[0; 4096])?;
+    new.as_file().sync_all()?;
+    new.as_file().try_lock()?;
+    let place = old.into_temp_path();
+    new.persist(&place).map_err(|e| e.error)?;
+    sync_folder(&place)?;
+    place.close()
+}
+
+/// Opens the file at `path` to be read, or what a link there leads to. Whoever opens a pipe or a device may wait for
+/// ever, and what is read there may have no end; so only a regular file is opened, at each time anew: it may have become
+/// something else since the last look.
+///
+/// # Errors
+/// What the system said; it is no regular file, in words that say what it is.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    refuse_irregular(&fs::metadata(path)?)?;
+    let mut options = OpenOptions::new();
+    options.read(true);
+    without_waiting(&mut options);
+    let file = options.open(path)?;
+    refuse_irregular(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// All bytes of the regular file at `path`, which has at most `limit` of them.
+///
+/// # Errors
+/// As [`open_regular`]; [`io::ErrorKind::FileTooLarge`] where it is longer.
+pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = open_regular(path)?;
+    let too_large = || {
+        io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it is larger than {limit} bytes"),
+        )
+    };
+    if file.metadata()?.len() > limit {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    // A file may grow meanwhile.
+    let length = file.take(limit + 1).read_to_end(&mut bytes)?;
+    if length as u64 > limit {
+        return Err(too_large());
+    }
+    Ok(bytes)
+}
+
+/// Whoever opens a pipe would wait for its other end; of a regular file this changes nothing (POSIX, `open`).
+pub(crate) fn without_waiting(options: &mut OpenOptions) {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, WITHOUT_WAITING.bits().cast_signed());
+    #[cfg(not(unix))]
+    let _ = options;
+}
+
+/// As [`without_waiting`], and a link is not followed.
+pub(crate) fn without_links(options: &mut OpenOptions) {
+    #[cfg(unix)]
+    {
+        let flags = WITHOUT_WAITING.union(OFlags::NOFOLLOW);
+        std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.bits().cast_signed());
+    }
+    #[cfg(not(unix))]
+    let _ = options;
+}
+
+#[cfg(unix)]
+const WITHOUT_WAITING: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
+
+/// Refuses what is no regular file.
+///
+/// # Errors
+/// Says what it is.
+pub(crate) fn refuse_irregular(found: &fs::Metadata) -> io::Result<()> {
+    if found.is_file() {
+        return Ok(());
+    }
+    let kind = if found.is_dir() {
+        "a folder"
+    } else {
+        special(found)
+    };
+    let why = format!("it is {kind}, and must be a regular file");
+    Err(io::Error::new(io::ErrorKind::InvalidInput, why))
+}
+
+#[cfg(unix)]
+fn special(found: &fs::Metadata) -> &'static str {
+    use std::os::unix::fs::FileTypeExt as _;
+    let kind = found.file_type();
+    if kind.is_fifo() {
+        "a pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
+}
+
+#[cfg(not(unix))]
+fn special(_: &fs::Metadata) -> &'static str {
+    "something else"
+}
+
 /// How the names of unfinished files for `place` begin: nobody else's do.
 fn unfinished(place: &Path) -> OsString {
     let mut prefix = OsString::from(".");
@@ -112,7 +291,7 @@ fn sweep(folder: &Path, prefix: &OsStr) {
         let name = name.as_encoded_bytes();
         if name.starts_with(prefix.as_encoded_bytes())
             && name.ends_with(SUFFIX.as_bytes())
-            && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
+            && open_regular(&entry.path()).is_ok_and(|file| file.try_lock().is_ok())
         {
             let _ = fs::remove_file(entry.path());
         }
@@ -186,7 +365,18 @@ pub fn create(place: &Path, contents: &[u8]) -> io::Result<()> {
     let mut new = NewFile::begin(place)?;
     new.write_all(contents)?;
     new.file.as_file().sync_all()?;
-    new.file.persist_noclobber(place).map_err(|e| e.error)?;
+    match new.file.persist_noclobber(place) {
+        // It takes a kind of renaming, or hard links, that not every file system has.
+        Err(e) if is_beyond(&e.error) && !place.exists() => {
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(place)?;
+            file.write_all(contents)?;
+            file.sync_all()?;
+        }
+        result => drop(result.map_err(|e| e.error)?),
+    }
     sync_folder(place)
 }
 
@@ -211,16 +401,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
         return Ok(());
     }
     match File::open(folder_of(path)).and_then(|folder| folder.sync_all()) {
-        Err(e)
-            if matches!(
-                e.kind(),
-                io::ErrorKind::InvalidInput
-                    | io::ErrorKind::Unsupported
-                    | io::ErrorKind::PermissionDenied
-            ) =>
-        {
-            Ok(())
-        }
+        Err(e) if is_beyond(&e) => Ok(()),
         result => result,
     }
 }
@@ -319,6 +500,51 @@ mod tests {
         first.put_in_place().unwrap();
         assert_eq!(fs::read(&place).unwrap(), b"first");
         assert_eq!(names(folder.path()), ["a.csv"]);
+    }
+
+    #[test]
+    fn a_folder_is_tried_and_nothing_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        try_folder(folder.path()).unwrap();
+        assert_eq!(names(folder.path()), [""; 0]);
+        assert!(try_folder(&folder.path().join("missing")).is_err());
+    }
+
+    /// `/proc` refuses permissions as CIFS and exFAT do: EPERM.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn permissions_that_the_file_system_does_not_take_are_skipped() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let file = File::open("/proc/self/status").unwrap();
+        let to = fs::Permissions::from_mode(0o600);
+        let refused = file.set_permissions(to.clone()).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
+        set_permissions(&file, Path::new("/proc/self/status"), to).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_regular_files_of_a_size_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a"), "12345").unwrap();
+        std::os::unix::fs::symlink("a", folder.path().join("link")).unwrap();
+        for (name, limit, read) in [
+            ("a", 5, Ok("12345")),
+            ("link", 9, Ok("12345")),
+            ("a", 4, Err("larger than 4 bytes")),
+            (".", 9, Err("a folder")),
+            ("/dev/zero", 9, Err("a device")),
+            ("none", 9, Err("No such file")),
+        ] {
+            let found = read_regular(&folder.path().join(name), limit);
+            match read {
+                Ok(text) => assert_eq!(found.unwrap(), text.as_bytes(), "{name}"),
+                Err(why) => {
+                    let said = found.unwrap_err().to_string();
+                    assert!(said.contains(why), "{name}: {said}");
+                }
+            }
+        }
     }
 
     #[cfg(unix)]

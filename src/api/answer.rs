@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use url::Url;
 
 use super::DownloadUrl;
-use crate::request::{OrgId, ReportId, ReportType, Request};
+use crate::request::{OrgId, PersonId, ReportId, ReportType, Request};
 
 /// One exchange: its outcome, and what the answer's headers say about time and pace.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,7 +95,8 @@ pub enum WaitKind {
 /// What kind of doubt an exchange left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
-    /// No answer, or an error that says nothing about processing: the report may or may not exist.
+    /// No answer, an error that says nothing about processing, or a page in the place of an answer: the report may or may
+    /// not exist.
     Open,
     /// A 2xx whose report id cannot be read: the report exists, so it is never made again.
     SaidYes,
@@ -115,7 +116,7 @@ pub struct Cause {
     pub tracking_id: Option<String>,
 }
 
-/// What an answer's headers say about time and pace.
+/// What an answer's headers say about time and pace, and whose answer it is.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Notice {
     /// `Date`, whole seconds, the server's clock.
@@ -126,6 +127,9 @@ pub struct Notice {
     pub status: Option<u16>,
     /// The server's tracking id.
     pub tracking_id: Option<String>,
+    /// Whether this is certainly not the API's own answer, but that of a proxy or a sign-in page in between: known only
+    /// once the body is read. A redirect, a 2xx with something else than JSON or with nothing, a 4xx with HTML.
+    pub is_foreign: bool,
 }
 
 /// Hears what the head of an answer says as soon as it is here: a wait that it announces binds from then on, while
@@ -149,7 +153,7 @@ pub struct Listed {
     /// When it was made, by the server's clock.
     pub created: Option<DateTime<Utc>>,
     /// The id of the person whose token made it.
-    pub created_by: Option<String>,
+    pub created_by: Option<PersonId>,
     /// Shown by some servers only.
     pub internal: Option<bool>,
     /// Shown by some servers only.

@@ -2,15 +2,65 @@
 
 use std::time::Duration;
 
-use reqwest::Response;
+use async_compression::tokio::bufread::GzipDecoder;
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use reqwest::{
+    Response,
+    header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap},
+};
+use serde::de::IgnoredAny;
+use tokio::io::AsyncReadExt as _;
+
+/// How a gzip member begins (RFC 1952, 2.3.1). No text does.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// A body as far as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Body {
-    /// At most the limit.
-    pub(super) bytes: Vec<u8>,
+    /// `None` where it is no text.
+    text: Option<String>,
     /// Whether that is all of it.
     pub(super) end: BodyEnd,
+}
+
+impl Body {
+    /// The body that `bytes` are; `headers` may say how its text is written.
+    pub(super) fn new(bytes: &[u8], end: BodyEnd, headers: &HeaderMap) -> Self {
+        let named = |name| headers.get(name)?.to_str().ok();
+        let text = decoded(bytes, named(CONTENT_TYPE).and_then(charset));
+        // Packed in a way that we do not know; but some proxies unpack, and leave the header as it is.
+        let is_packed = named(CONTENT_ENCODING).is_some_and(|name| !is_known(name));
+        let text = text.filter(|text| !is_packed || text.starts_with(['{', '[', '<']));
+        Body { text, end }
+    }
+
+    /// Its text without a byte order mark and without white space around it; `None` where it is no text.
+    pub(super) fn text(&self) -> Option<&str> {
+        let text = self.text.as_deref()?;
+        Some(text.trim_start_matches('\u{feff}').trim())
+    }
+
+    /// Whether it is an HTML page, or XML.
+    pub(super) fn is_markup(&self) -> bool {
+        self.text().is_some_and(|text| text.starts_with('<'))
+    }
+
+    /// Whether it is something that the API never says in a 2xx: text that is no JSON. Of a body that was cut only
+    /// markup is known to be none.
+    pub(super) fn is_page(&self) -> bool {
+        let is_json = |text| serde_json::from_str::<IgnoredAny>(text).is_ok();
+        let begins_as_json = |text: &str| text.starts_with(['{', '[']);
+        match (self.text(), self.end) {
+            (None | Some(""), _) => false,
+            (Some(text), BodyEnd::Whole) => !begins_as_json(text) && !is_json(text),
+            (Some(_), BodyEnd::TooLong | BodyEnd::Broken) => self.is_markup(),
+        }
+    }
+
+    /// Whether there is nothing in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.end == BodyEnd::Whole && self.text() == Some("")
+    }
 }
 
 /// How the reading ended.
@@ -33,7 +83,8 @@ pub(super) struct Limits {
     pub(super) patience: Option<Duration>,
 }
 
-/// Reads the body of `response` within `limits`.
+/// Reads the body of `response` within `limits`. One that is packed with gzip is unpacked, whether its headers say so or
+/// not: who asks for nothing may get that (RFC 9110, 12.5.3).
 ///
 /// Never fails: the status has arrived already, and it says more than the body. A response that is left
 /// before its end closes its connection, so that the rest costs nothing here.
@@ -46,7 +97,35 @@ pub(super) async fn read(response: &mut Response, limits: Limits) -> Body {
             .await
             .unwrap_or(BodyEnd::Broken),
     };
-    Body { bytes, end }
+    if !bytes.starts_with(&GZIP) {
+        return Body::new(&bytes, end, response.headers());
+    }
+    let (unpacked, unpacked_end) = unpack(&bytes, limits.size).await;
+    let end = if end == BodyEnd::Whole {
+        unpacked_end
+    } else {
+        end
+    };
+    Body::new(&unpacked, end, response.headers())
+}
+
+/// Unpacks at most `size` bytes.
+async fn unpack(packed: &[u8], size: usize) -> (Vec<u8>, BodyEnd) {
+    let mut decoder = GzipDecoder::new(packed);
+    decoder.multiple_members(true);
+    let mut bytes = Vec::new();
+    let most = u64::try_from(size).unwrap_or(u64::MAX);
+    let read = decoder
+        .take(most.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .await;
+    let end = match read {
+        Err(_) => BodyEnd::Broken,
+        Ok(_) if bytes.len() > size => BodyEnd::TooLong,
+        Ok(_) => BodyEnd::Whole,
+    };
+    bytes.truncate(size);
+    (bytes, end)
 }
 
 async fn fill(response: &mut Response, bytes: &mut Vec<u8>, size: usize) -> BodyEnd {
@@ -62,5 +141,164 @@ async fn fill(response: &mut Response, bytes: &mut Vec<u8>, size: usize) -> Body
             Ok(None) => return BodyEnd::Whole,
             Err(_) => return BodyEnd::Broken,
         }
+    }
+}
+
+/// Whether a `Content-Encoding` is one that is taken off (RFC 9110, 8.4.1).
+fn is_known(coding: &str) -> bool {
+    let known = ["", "identity", "gzip", "x-gzip"];
+    known
+        .iter()
+        .any(|known| coding.trim().eq_ignore_ascii_case(known))
+}
+
+/// The `charset` of a `Content-Type`.
+fn charset(content_type: &str) -> Option<&'static Encoding> {
+    let parameters = content_type.split(';').skip(1);
+    let mut named = parameters.filter_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        let value = value.trim().trim_matches(['"', '\'']);
+        name.trim().eq_ignore_ascii_case("charset").then_some(value)
+    });
+    Encoding::for_label(named.next()?.as_bytes())
+}
+
+/// The text that `bytes` are, read as far as it can be; `None` where they are none.
+///
+/// JSON is UTF-8 (RFC 8259, 8.1), so what is UTF-8 is taken for that, whatever is declared. Of the rest counts what is
+/// declared, and without that the encoding that servers in the West use most.
+fn decoded(bytes: &[u8], declared: Option<&'static Encoding>) -> Option<String> {
+    if let Some(wide) = wide(bytes, declared) {
+        let (text, _) = wide.decode_with_bom_removal(bytes);
+        // Noise that begins as such a text does is none.
+        let begins = text.trim_start().chars().next();
+        return begins
+            .is_some_and(|c| c.is_ascii())
+            .then(|| text.into_owned());
+    }
+    let error = match std::str::from_utf8(bytes) {
+        Ok(text) => return Some(text.to_owned()),
+        Err(error) => error,
+    };
+    let whole = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+    if error.error_len().is_none() {
+        return Some(whole.into_owned()); // cut within its last character
+    }
+    let is_utf8 = |text: &str| {
+        text.chars()
+            .any(|c| !c.is_ascii() && c != char::REPLACEMENT_CHARACTER)
+    };
+    let lossy = String::from_utf8_lossy(bytes);
+    if is_utf8(&lossy) {
+        return Some(lossy.into_owned());
+    }
+    let encoding = declared.filter(|it| *it != UTF_8).unwrap_or(WINDOWS_1252);
+    let (text, _) = encoding.decode_without_bom_handling(bytes);
+    let is_text = !text.contains(|c: char| c.is_control() && !c.is_whitespace());
+    is_text.then(|| text.into_owned())
+}
+
+/// The encoding of a text in units of two bytes: by its mark, by what is declared, or by the zeros between its letters.
+fn wide(bytes: &[u8], declared: Option<&'static Encoding>) -> Option<&'static Encoding> {
+    match bytes {
+        [0xff, 0xfe, ..] => Some(UTF_16LE),
+        [0xfe, 0xff, ..] => Some(UTF_16BE),
+        [first, 0, ..] if *first != 0 => Some(UTF_16LE),
+        [0, second, ..] if *second != 0 => Some(UTF_16BE),
+        _ => declared.filter(|it| [UTF_16LE, UTF_16BE].contains(it) && bytes.len() > 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    fn body(bytes: &[u8], content_type: &'static str) -> Body {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        Body::new(bytes, BodyEnd::Whole, &headers)
+    }
+
+    #[test]
+    fn text_is_read_in_whatever_it_is_written() {
+        let wide: Vec<u8> = "{\"ü\"}"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        let marked = [b"\xff\xfe".to_vec(), wide.clone()].concat();
+        for (bytes, content_type, text) in [
+            ("Süd".as_bytes(), "", Some("Süd")),
+            (
+                "Süd".as_bytes(),
+                "text/plain; charset=iso-8859-1",
+                Some("Süd"),
+            ),
+            (b"\xef\xbb\xbf Nord\r\n", "", Some("Nord")),
+            (
+                b"S\xfcd",
+                "application/json; charset=ISO-8859-1",
+                Some("Süd"),
+            ),
+            (b"S\xfcd", "application/json", Some("Süd")),
+            (b"S\xfcd", "application/json; charset=utf-8", Some("Süd")),
+            (
+                b"S\xfcd \x80",
+                "text/html; charset=\"windows-1252\"",
+                Some("Süd €"),
+            ),
+            (b"\xa4", "text/plain;charset=iso-8859-15", Some("€")),
+            (b"\x8e", "text/plain;charset=macintosh", Some("é")),
+            ("Süd \u{fffd}".as_bytes(), "", Some("Süd \u{fffd}")),
+            (b"S\xc3\xbcd \xfc", "", Some("Süd \u{fffd}")),
+            (b"S\xc3", "", Some("S")),
+            (&wide, "application/json", Some("{\"ü\"}")),
+            (&marked, "application/json", Some("{\"ü\"}")),
+            (b"\xff\xfe\0\x80\xff\xfe\0\x80", "", None),
+            (b"\x89PNG\x01\x02", "image/png", None),
+            (b"", "", Some("")),
+        ] {
+            let read = body(bytes, content_type);
+            assert_eq!(read.text(), text, "{} {content_type}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_page_is_told_from_json() {
+        use BodyEnd::{Broken, TooLong, Whole};
+        for (text, end, is_page) in [
+            ("<html>", Whole, true),
+            ("\u{feff}\r\n <!DOCTYPE html>", Whole, true),
+            ("Please sign in", Whole, true),
+            ("<html>", Broken, true),
+            ("<html>", TooLong, true),
+            ("Please", Broken, false),
+            ("{}", Whole, false),
+            (" [", Whole, false),
+            ("{\"id\": oops", Whole, false),
+            ("null", Whole, false),
+            ("\"yes\"", Whole, false),
+            ("", Whole, false),
+            (" \n", Whole, false),
+        ] {
+            let body = Body::new(text.as_bytes(), end, &HeaderMap::new());
+            assert_eq!(body.is_page(), is_page, "{text} {end:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_packed_is_unpacked_as_far_as_it_goes() {
+        // `gzip -n` of `{"id":"a"}`.
+        let packed = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xab\x56\xca\x4c\x51\xb2\x52\x4a\x54\xaa\x05\0\x43\xe6\xa4\x9a\x0a\0\0\0";
+        let (bytes, end) = unpack(packed, 100).await;
+        assert_eq!((&bytes[..], end), (&b"{\"id\":\"a\"}"[..], BodyEnd::Whole));
+        let twice = [&packed[..], &packed[..]].concat();
+        assert_eq!(unpack(&twice, 100).await.0.len(), 20);
+        assert_eq!(
+            unpack(packed, 4).await,
+            (b"{\"id".to_vec(), BodyEnd::TooLong)
+        );
+        assert_eq!(unpack(&packed[..20], 100).await.1, BodyEnd::Broken);
     }
 }

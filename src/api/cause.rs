@@ -4,21 +4,21 @@ use super::{
     Cause, Notice,
     body::{Body, BodyEnd},
     error_body,
-    text::Cleaner,
 };
+use crate::text::{foreign, foreign_word};
 
 /// The cause of an answer whose status is not 2xx.
 ///
 /// The code is the server's where it gave one, else `redirect` for 3xx and `http_NNN` for the rest. A server's code
 /// that is one of our own words counts as none: a reader of the ledger would take it for ours.
-pub(super) fn of_error(status: u16, notice: &Notice, body: &Body, cleaner: &Cleaner) -> Cause {
+pub(super) fn of_error(status: u16, notice: &Notice, body: &Body) -> Cause {
     let said = error_body::read(status, body);
     let redirect = (300..=399).contains(&status);
     let code = if redirect {
         Some("redirect".to_owned())
     } else {
         said.code
-            .and_then(|code| cleaner.word(&code))
+            .and_then(|code| foreign_word(&code))
             .filter(|code| !is_our_word(code))
     };
     let text = if redirect {
@@ -26,7 +26,7 @@ pub(super) fn of_error(status: u16, notice: &Notice, body: &Body, cleaner: &Clea
             "the server answered {status} and sent us elsewhere; redirects are not followed, check api.base_url"
         )
     } else {
-        cleaner.line(&said.text)
+        foreign(&said.text)
     };
     Cause {
         http_status: Some(status),
@@ -39,7 +39,7 @@ pub(super) fn of_error(status: u16, notice: &Notice, body: &Body, cleaner: &Clea
         tracking_id: notice
             .tracking_id
             .clone()
-            .or_else(|| cleaner.word(&said.tracking_id?)),
+            .or_else(|| foreign_word(&said.tracking_id?)),
     }
 }
 
@@ -57,20 +57,40 @@ fn is_our_word(code: &str) -> bool {
     WORDS.contains(&code) || code.starts_with("http_")
 }
 
-/// The cause of a 2xx that does not hold `wanted`, or of one that must not be believed.
+/// The cause of a 2xx that does not hold `wanted`.
 ///
-/// Does not repeat what the body holds: it may be a secret.
-pub(super) fn of_unreadable(status: u16, notice: &Notice, end: BodyEnd, wanted: &str) -> Cause {
-    let why = match end {
-        BodyEnd::Whole => "unexpected answer",
-        BodyEnd::TooLong => "its body is too long",
-        BodyEnd::Broken => "its body broke off",
+/// Of what the body holds only words about an error are repeated, and the title of a page: the rest may be a secret.
+pub(super) fn of_unreadable(notice: &Notice, body: &Body, wanted: &str) -> Cause {
+    let status = notice.status.unwrap_or_default(); // an answer always has one
+    if body.is_page() {
+        let title = body
+            .text()
+            .filter(|_| body.is_markup())
+            .and_then(error_body::title);
+        let what = match (body.is_markup(), title) {
+            (true, Some(title)) => format!("a web page ({title})"),
+            (true, None) => "a web page".to_owned(),
+            (false, _) => "text".to_owned(),
+        };
+        let text = format!("the answer was {what} with status {status}, not the API's JSON");
+        return Cause {
+            code: page_code(status),
+            ..bad_response(status, notice, foreign(&text))
+        };
+    }
+    let why = match (error_body::in_a_success(status, body), body.end) {
+        (Some(said), _) => said.text,
+        (None, BodyEnd::Whole) => "unexpected answer".to_owned(),
+        (None, BodyEnd::TooLong) => "its body is too long".to_owned(),
+        (None, BodyEnd::Broken) => "its body broke off".to_owned(),
     };
-    bad_response(
-        status,
-        notice,
-        format!("the server answered {status}, but {wanted} could not be read: {why}"),
-    )
+    let text = format!("the server answered {status}, but {wanted} could not be read: {why}");
+    bad_response(status, notice, foreign(&text))
+}
+
+/// The code of a page with a 2xx status: unlike `bad_response` it is no yes of the API.
+pub(crate) fn page_code(status: u16) -> String {
+    format!("http_{status}")
 }
 
 /// A cause of our own for an answer that can be read and still does not help.
@@ -85,14 +105,14 @@ pub(super) fn bad_response(status: u16, notice: &Notice, text: String) -> Cause 
 
 #[cfg(test)]
 mod tests {
+    use reqwest::header::HeaderMap;
+
     use super::*;
 
     fn cause(status: u16, body: &str) -> Cause {
-        let body = Body {
-            bytes: body.as_bytes().to_vec(),
-            end: BodyEnd::Whole,
-        };
-        of_error(status, &Notice::default(), &body, &Cleaner::new(["t0ken"]))
+        let body = Body::new(body.as_bytes(), BodyEnd::Whole, &HeaderMap::new());
+        crate::text::hold("t0ken");
+        of_error(status, &Notice::default(), &body)
     }
 
     #[test]

@@ -13,12 +13,24 @@ pub(super) enum Verdict<T> {
     InDoubt(Doubt),
 }
 
+/// What the body of a 2xx holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Contents<T> {
+    /// What was asked for.
+    Wanted(T),
+    /// Something that a proxy or the sign-in page of a network says in the API's place: text that is not JSON.
+    Page,
+    /// Anything else: it may be the API's.
+    Unreadable,
+}
+
 /// Judges an answer. Total: every status has a verdict.
 ///
 /// | status | body | `Retry-After` | verdict |
 /// | --- | --- | --- | --- |
 /// | 2xx | readable | any | `Done(_)` |
 /// | 2xx | unreadable | any | `InDoubt(SaidYes)` |
+/// | 2xx | page | any | `InDoubt(Open)` |
 /// | 3xx | any | any | `InDoubt(Open)` |
 /// | 401 | any | any | `Refused(Unauthorized)` |
 /// | 403 | any | any | `Refused(Forbidden)` |
@@ -36,15 +48,23 @@ pub(super) enum Verdict<T> {
 ///
 /// A status that the API reference does not list says nothing about processing, so it leaves a doubt; but a 4xx is a
 /// refusal (RFC 9110, 15.5), except where a gateway makes it up because it gave up waiting (408, 499). A redirect
-/// may come after the work was done (303).
+/// may come after the work was done (303). A page instead of JSON is no yes of the API: it says as much as a 502.
 ///
-/// `found`: what was asked for (of a create: a report id), where the body holds it; only looked at for 2xx.
+/// `contents`: whether the body holds what was asked for (of a create: a report id); only looked at for 2xx.
 /// `retry_after_readable`: a `Retry-After` that [`super::retry_after`] understands, zero and past dates included.
 /// For reads the same table serves; a read in doubt may simply be sent again.
-pub(super) fn verdict<T>(status: u16, found: Option<T>, retry_after_readable: bool) -> Verdict<T> {
+pub(super) fn verdict<T>(
+    status: u16,
+    contents: Contents<T>,
+    retry_after_readable: bool,
+) -> Verdict<T> {
     use Verdict::{Done, InDoubt, Refused};
     match status {
-        200..=299 => found.map_or(InDoubt(Doubt::SaidYes), Done),
+        200..=299 => match contents {
+            Contents::Wanted(wanted) => Done(wanted),
+            Contents::Page => InDoubt(Doubt::Open),
+            Contents::Unreadable => InDoubt(Doubt::SaidYes),
+        },
         401 => Refused(Refusal::Unauthorized),
         403 => Refused(Refusal::Forbidden),
         408 | 499 => InDoubt(Doubt::Open),
@@ -93,23 +113,24 @@ mod tests {
     #[test]
     fn every_status_is_judged_as_the_table_says() {
         let table = table();
-        assert_eq!(table.len(), 16);
+        assert_eq!(table.len(), 17);
         for status in 100..=999 {
-            for body in [true, false] {
+            for body in ["readable", "unreadable", "page"] {
                 for header in [true, false] {
-                    let fits = |cell: &str, value: bool| match cell {
-                        "any" => true,
-                        "readable" => value,
-                        "unreadable" | "none" => !value,
-                        other => panic!("{other}"),
-                    };
+                    let announced = if header { "readable" } else { "none" };
+                    let fits = |cell: &str, is: &str| cell == "any" || cell == is;
                     let (_, row) = table
                         .iter()
-                        .filter(|row| fits(&row[1], body) && fits(&row[2], header))
+                        .filter(|row| fits(&row[1], body) && fits(&row[2], announced))
                         .filter_map(|row| Some((precision(&row[0], status)?, row)))
                         .max_by_key(|(precision, _)| *precision)
                         .unwrap();
-                    let verdict = verdict(status, body.then_some('_'), header);
+                    let contents = match body {
+                        "readable" => Contents::Wanted('_'),
+                        "page" => Contents::Page,
+                        _ => Contents::Unreadable,
+                    };
+                    let verdict = verdict(status, contents, header);
                     let verdict = format!("{verdict:?}").replace('\'', "");
                     assert_eq!(verdict, row[3], "{status} {body} {header}");
                 }

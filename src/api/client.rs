@@ -20,6 +20,7 @@ use super::{
 use crate::{
     request::{OrgId, ReportId, Request},
     settings::{ApiSettings, BaseUrl, Discover},
+    text::foreign,
 };
 
 const REPORTS: &str = "wholesale/billing/reports";
@@ -100,10 +101,9 @@ impl HttpApi {
         on_head: &OnHead<'_>,
         read: impl FnOnce(B, &Url) -> Result<Page<T>, reading::Misread>,
     ) -> Answer<Page<T>> {
-        let cleaner = token.cleaner();
         if let Err(error) = check_origin(&url, &self.base) {
             let notice = Notice::default();
-            let mut cause = cause::bad_response(0, &notice, cleaner.line(&error.to_string()));
+            let mut cause = cause::bad_response(0, &notice, foreign(&error.to_string()));
             cause.http_status = None;
             let outcome = Outcome::Refused(Refusal::Final, cause);
             return Answer { outcome, notice };
@@ -111,7 +111,7 @@ impl HttpApi {
         let request = self.read(url.clone(), token);
         let answer = self
             .transport
-            .ask(request, wanted, cleaner, on_head, |headers, body| {
+            .ask(request, wanted, on_head, |headers, body| {
                 reading::page(headers, body, &url, &self.base, read)
             });
         reading::of_read(answer.await)
@@ -127,12 +127,11 @@ impl Api for HttpApi {
         request: &Request,
         on_head: &OnHead<'_>,
     ) -> Answer<ReportId> {
-        let cleaner = token.cleaner();
         let call = self
             .request(Method::POST, self.reports.clone(), token)
             .json(&wire::CreateBody::from(request));
-        let read = |_: &_, body: &[u8]| reading::created(body, request);
-        let answer = (self.transport).ask(call, REPORT_ID, cleaner, on_head, read);
+        let read = |_: &_, body: &str| reading::created(body, request);
+        let answer = (self.transport).ask(call, REPORT_ID, on_head, read);
         answer.await
     }
 
@@ -155,10 +154,9 @@ impl Api for HttpApi {
         id: &ReportId,
         on_head: &OnHead<'_>,
     ) -> Answer<Option<Listed>> {
-        let cleaner = token.cleaner();
         let url = wire::report_url(self.reports.clone(), id);
         let request = self.read(url, token);
-        let answer = (self.transport).ask(request, REPORT, cleaner, on_head, reading::report);
+        let answer = (self.transport).ask(request, REPORT, on_head, reading::report);
         reading::none_where_gone(reading::of_read(answer.await))
     }
 

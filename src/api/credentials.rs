@@ -2,14 +2,14 @@
 
 use std::{
     ffi::OsString,
-    fs::File,
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
 };
 
 use secrecy::SecretString;
 
-use super::token::{Token, TokenError, secret};
+use super::token::{Token, TokenError, bare, secret};
+use crate::whole_file::read_regular;
 
 /// The longest secret, in bytes. A longer file is something else.
 const MAX_SECRET: u64 = 64 * 1024;
@@ -95,7 +95,7 @@ pub enum SecretFileError {
 impl From<io::Error> for SecretFileError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::InvalidData => SecretFileError::NotUtf8,
+            io::ErrorKind::FileTooLarge => SecretFileError::TooLong,
             _ => SecretFileError::Io(error),
         }
     }
@@ -104,7 +104,8 @@ impl From<io::Error> for SecretFileError {
 impl Credentials {
     /// Reads the credentials through `lookup`, which gives a variable's value: `|name| std::env::var_os(name)`.
     ///
-    /// A variable that is set to nothing counts as not set: that is how CI systems show a secret that is missing.
+    /// A variable that is set to nothing, or to a pair of quotes, counts as not set: that is how CI systems show a secret
+    /// that is missing.
     ///
     /// # Errors
     /// [`CredentialsError`]: none given, two forms of one, a part of what renewing needs, an unusable text or file.
@@ -184,7 +185,8 @@ fn find(
     lookup: impl Fn(&str) -> Option<OsString>,
     name: &'static str,
 ) -> Result<Option<Given>, CredentialsError> {
-    let set = |name: &str| lookup(name).filter(|value| !value.is_empty());
+    let is_nothing = |value: &OsString| value.to_str().is_some_and(|text| bare(text).is_empty());
+    let set = |name: &str| lookup(name).filter(|value| !is_nothing(value));
     match (set(name), set(&format!("{name}_FILE"))) {
         (None, None) => Ok(None),
         (Some(_), Some(_)) => Err(CredentialsError::BothForms(name)),
@@ -199,7 +201,7 @@ fn find(
             }))
         }
         (None, Some(path)) => {
-            let path = PathBuf::from(path);
+            let path = file_named(path);
             match read_secret_file(&path) {
                 Ok(text) => Ok(Some(Given {
                     name,
@@ -212,15 +214,19 @@ fn find(
     }
 }
 
+/// The file that a variable names; quotes around its path are dropped where there is no file of that name.
+fn file_named(value: OsString) -> PathBuf {
+    let path = PathBuf::from(&value);
+    match value.to_str().map(bare) {
+        Some(bare) if !path.exists() => PathBuf::from(bare),
+        _ => path,
+    }
+}
+
 /// The text of a secret's file. Blocks.
 pub(super) fn read_secret_file(path: &Path) -> Result<String, SecretFileError> {
-    let mut text = String::new();
-    File::open(path)?
-        .take(MAX_SECRET + 1)
-        .read_to_string(&mut text)?;
-    if text.len() as u64 > MAX_SECRET {
-        return Err(SecretFileError::TooLong);
-    }
+    let bytes = read_regular(path, MAX_SECRET)?;
+    let text = String::from_utf8(bytes).map_err(|_| SecretFileError::NotUtf8)?;
     if text.trim().is_empty() {
         return Err(SecretFileError::Empty);
     }
@@ -259,6 +265,7 @@ mod tests {
         let path = folder.path().join("token");
         std::fs::write(&path, "from-file\n").unwrap();
         let path = path.to_str().unwrap();
+        let quoted = format!("\"{path}\"");
         for (variables, token) in [
             (&[("WEBEX_ACCESS_TOKEN", " direct\n")][..], "direct"),
             (&[("WEBEX_ACCESS_TOKEN_FILE", path)], "from-file"),
@@ -266,6 +273,14 @@ mod tests {
                 &[
                     ("WEBEX_ACCESS_TOKEN", ""),
                     ("WEBEX_ACCESS_TOKEN_FILE", path),
+                ],
+                "from-file",
+            ),
+            (&[("WEBEX_ACCESS_TOKEN", "\"direct\"")], "direct"),
+            (
+                &[
+                    ("WEBEX_ACCESS_TOKEN", "''"),
+                    ("WEBEX_ACCESS_TOKEN_FILE", &quoted),
                 ],
                 "from-file",
             ),
@@ -302,6 +317,7 @@ mod tests {
         for (variables, parts) in [
             (&[][..], &["no credentials", "WEBEX_ACCESS_TOKEN_FILE"][..]),
             (&[("WEBEX_ACCESS_TOKEN", "")], &["no credentials"]),
+            (&[("WEBEX_ACCESS_TOKEN", "\"\"")], &["no credentials"]),
             (
                 &[
                     ("WEBEX_ACCESS_TOKEN", "hush"),

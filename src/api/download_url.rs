@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr, sync::Arc};
 use chrono::{DateTime, Utc};
 use url::Url;
 
+use crate::text::hold_signature;
+
 /// A pre-signed address: whoever has it can read the file. So it is shown to nobody, not even by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DownloadUrl(Arc<Url>);
@@ -29,7 +31,9 @@ impl FromStr for DownloadUrl {
     type Err = url::ParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(DownloadUrl(Arc::new(text.trim().parse()?)))
+        let url = text.trim().parse()?;
+        hold_signature(&url);
+        Ok(DownloadUrl(Arc::new(url)))
     }
 }
 

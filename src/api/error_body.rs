@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::body::{Body, BodyEnd};
+use super::{
+    body::{Body, BodyEnd},
+    wire,
+};
 
 /// A body's own words, not cleaned yet.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,14 +27,7 @@ pub(super) struct ErrorBody {
 ///
 /// Of several codes the first counts, nested before outer. Descriptions are joined, each said once.
 pub(super) fn read(status: u16, body: &Body) -> ErrorBody {
-    let mut words = Words::default();
-    if body.end == BodyEnd::Whole {
-        let json = body.bytes.strip_prefix(b"\xef\xbb\xbf"); // a byte order mark is not JSON
-        if let Ok(value) = serde_json::from_slice(json.unwrap_or(&body.bytes)) {
-            words.gather(&value);
-            words.gather_key(&value, status);
-        }
-    }
+    let words = Words::of(status, body);
     let text = match words.said.is_empty() {
         false => words.said.join("; "),
         true => describe(status, body),
@@ -41,6 +37,12 @@ pub(super) fn read(status: u16, body: &Body) -> ErrorBody {
         text,
         tracking_id: words.tracking_id,
     }
+}
+
+/// Reads what a 2xx says of an error, where it says anything: as [`read`], but nothing else in the body is repeated.
+pub(super) fn in_a_success(status: u16, body: &Body) -> Option<ErrorBody> {
+    let words = Words::of(status, body);
+    (!words.said.is_empty()).then(|| read(status, body))
 }
 
 /// What was found in a JSON body.
@@ -53,6 +55,15 @@ struct Words {
 }
 
 impl Words {
+    fn of(status: u16, body: &Body) -> Self {
+        let mut words = Words::default();
+        if let Some(value) = body.text().and_then(wire::read) {
+            words.gather(&value);
+            words.gather_key(&value, status);
+        }
+        words
+    }
+
     fn gather(&mut self, value: &Value) {
         match value {
             Value::String(text) => self.say(text),
@@ -128,35 +139,44 @@ fn is_oauth_code(text: &str) -> bool {
 
 /// Describes a body without a message of its own.
 fn describe(status: u16, body: &Body) -> String {
-    let what = match (std::str::from_utf8(&body.bytes), body.end) {
-        (_, BodyEnd::Broken) => ", but its body broke off",
-        (_, BodyEnd::TooLong) => " with a body too long to read",
-        (Err(_), BodyEnd::Whole) => " with a body that is not text",
-        (Ok(text), BodyEnd::Whole) => match text.trim_start_matches('\u{feff}').trim() {
-            "" => " without a message",
-            html if is_html(html) => " with an HTML page",
-            json if json.starts_with(['{', '[']) => " with JSON that holds no message",
-            text => return format!("the server answered {status}: {text}"),
-        },
+    let text = body.text();
+    let is_json = |text: &str| wire::read::<Value>(text).is_some();
+    let (what, said) = match (text, body.end) {
+        (None, _) => (" with a body that is not text", None),
+        (Some(""), BodyEnd::Whole) => (" without a message", None),
+        (Some(_), _) if body.is_markup() => (" with an HTML page", text.and_then(title)),
+        (Some(text), BodyEnd::Broken) => (", but its body broke off", Some(text)),
+        (Some(text), BodyEnd::TooLong) => (" with a body too long to read", Some(text)),
+        (Some(text), _) if text.starts_with(['{', '[']) && is_json(text) => {
+            (" with JSON that holds no message", None)
+        }
+        (Some(text), _) => ("", Some(text)),
     };
-    format!("the server answered {status}{what}")
+    let said = said.filter(|said| !said.is_empty());
+    let said = said.map_or(String::new(), |said| format!(": {said}"));
+    format!("the server answered {status}{what}{said}")
 }
 
-fn is_html(text: &str) -> bool {
-    text.starts_with('<')
+/// The title of an HTML page: what it says that it is.
+pub(super) fn title(page: &str) -> Option<&str> {
+    // Of the same length, whatever is in it.
+    let lower = page.to_ascii_lowercase();
+    let begin = lower.find("<title")?;
+    let begin = begin + lower[begin..].find('>')? + 1;
+    let end = begin + lower[begin..].find("</title")?;
+    Some(page[begin..end].trim()).filter(|title| !title.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use reqwest::header::HeaderMap;
+
     use super::*;
 
     fn whole(bytes: &[u8]) -> Body {
-        Body {
-            bytes: bytes.to_vec(),
-            end: BodyEnd::Whole,
-        }
+        Body::new(bytes, BodyEnd::Whole, &HeaderMap::new())
     }
 
     #[test]
@@ -250,7 +270,50 @@ mod tests {
                 "the server answered 400 with an HTML page",
                 None,
             ),
+            (
+                "<HTML><head><Title lang=de> Bitte\nanmelden </TITLE>",
+                None,
+                "the server answered 400 with an HTML page: Bitte\nanmelden",
+                None,
+            ),
             ("null", None, "the server answered 400: null", None),
+            (
+                r#"{"message":"half \ud83d a pair"}"#,
+                None,
+                "half \u{fffd} a pair",
+                None,
+            ),
+            (
+                r#"{"message":"a pair \ud83d\ude00"}"#,
+                None,
+                "a pair 😀",
+                None,
+            ),
+            (
+                r#"{"message":"\ude00\ud83d the wrong way"}"#,
+                None,
+                "\u{fffd}\u{fffd} the wrong way",
+                None,
+            ),
+            (r#"{"message":"cut \ud83"}"#, None, "cut \u{fffd}d83", None),
+            (
+                r#"{"message":"C:\dates \'x\' \\ \"y\""}"#,
+                None,
+                "C:dates 'x' \\ \"y\"",
+                None,
+            ),
+            (
+                "{\"message\":\"two\nlines\tand a tab\"}",
+                None,
+                "two lines and a tab",
+                None,
+            ),
+            (
+                r#"{"message":"not closed"#,
+                None,
+                r#"the server answered 400: {"message":"not closed"#,
+                None,
+            ),
             (
                 r#"{"message":"","errors":[],"error":{}}"#,
                 None,
@@ -269,32 +332,37 @@ mod tests {
     fn a_body_that_cannot_be_read_is_said_to_be_so() {
         for (bytes, end, text) in [
             (
-                &b"\xff\xfe"[..],
+                &b"\xff\xfe\x01\x80"[..],
                 BodyEnd::Whole,
                 "the server answered 502 with a body that is not text",
             ),
             (
-                b"{\"message\":\"x\"}",
+                b"{\"message\":\"x\"",
                 BodyEnd::TooLong,
-                "the server answered 502 with a body too long to read",
+                "the server answered 502 with a body too long to read: {\"message\":\"x\"",
             ),
             (
                 b"{\"mess",
                 BodyEnd::Broken,
+                "the server answered 502, but its body broke off: {\"mess",
+            ),
+            (
+                b"",
+                BodyEnd::Broken,
                 "the server answered 502, but its body broke off",
             ),
+            (
+                b"<html>",
+                BodyEnd::TooLong,
+                "the server answered 502 with an HTML page",
+            ),
         ] {
-            let body = Body {
-                bytes: bytes.to_vec(),
-                end,
-            };
+            let body = Body::new(bytes, end, &HeaderMap::new());
             assert_eq!(read(502, &body).text, text);
         }
         let deep = "[".repeat(60_000);
-        assert_eq!(
-            read(500, &whole(deep.as_bytes())).text,
-            "the server answered 500 with JSON that holds no message"
-        );
+        let text = read(500, &whole(deep.as_bytes())).text;
+        assert!(text.starts_with("the server answered 500: [["));
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! How the HTTP client is set up: what it may do by itself, and what it must not do.
 
-use std::{fs, io, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{io, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use reqwest::{
     Certificate, Client, ClientBuilder,
@@ -8,11 +8,14 @@ use reqwest::{
     redirect,
 };
 
-use crate::settings::ApiSettings;
+use crate::{settings::ApiSettings, whole_file::read_regular};
 
 /// Idle connections are closed after this long. Servers close theirs after five seconds to some minutes;
 /// a request that meets such a close on its way is in doubt, while a new connection costs milliseconds.
 const IDLE: Duration = Duration::from_secs(4);
+
+/// The longest file of certificates, in bytes: those that a system trusts have less than a megabyte together.
+const LONGEST_PEM: u64 = 16 * 1024 * 1024;
 
 const USER_AGENT: &str = concat!("monthend/", env!("CARGO_PKG_VERSION"));
 
@@ -116,7 +119,7 @@ fn connect_timeout(settings: &ApiSettings) -> Duration {
 }
 
 fn certificates(path: PathBuf) -> Result<Vec<Certificate>, HttpApiError> {
-    let pem = match fs::read(&path) {
+    let pem = match read_regular(&path, LONGEST_PEM) {
         Ok(pem) => pem,
         Err(source) => return Err(HttpApiError::CaFile { path, source }),
     };

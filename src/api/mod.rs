@@ -16,7 +16,6 @@ mod retry_after;
 mod secret_file;
 #[cfg(test)]
 pub(crate) mod tests;
-mod text;
 mod token;
 mod token_source;
 mod transport;
@@ -27,6 +26,7 @@ mod wire_answer;
 pub use answer::{
     Answer, Cause, Doubt, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal, WaitKind,
 };
+pub(crate) use cause::page_code;
 pub use client::HttpApi;
 pub use credentials::{Credentials, CredentialsError, SecretFileError};
 pub use download_url::DownloadUrl;

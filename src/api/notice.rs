@@ -7,16 +7,20 @@ use reqwest::header::{DATE, HeaderMap};
 
 use super::{
     Notice, Refusal, WaitKind,
-    classify::{Verdict, verdict},
+    classify::{Contents, Verdict, verdict},
     retry_after::retry_after,
-    text::Cleaner,
 };
+use crate::text::foreign_word;
 
 impl Notice {
     /// Whether the server asks us to come back later, and which way. Known from the head alone, by the one table of
     /// what a status means.
     pub fn wait_kind(&self) -> Option<WaitKind> {
-        match verdict(self.status?, None::<()>, self.retry_after.is_some()) {
+        match verdict(
+            self.status?,
+            Contents::<()>::Unreadable,
+            self.retry_after.is_some(),
+        ) {
             Verdict::Refused(Refusal::Wait(kind)) => Some(kind),
             _ => None,
         }
@@ -25,12 +29,7 @@ impl Notice {
 
 /// Reads the headers of an answer that arrived at `now` by our clock; durations in it are measured from the
 /// answer's own `Date` where it has one.
-pub(super) fn read(
-    status: u16,
-    headers: &HeaderMap,
-    now: DateTime<Utc>,
-    cleaner: &Cleaner,
-) -> Notice {
+pub(super) fn read(status: u16, headers: &HeaderMap, now: DateTime<Utc>) -> Notice {
     let date = date(headers);
     Notice {
         date,
@@ -38,7 +37,8 @@ pub(super) fn read(
         status: Some(status),
         tracking_id: headers
             .get("trackingid")
-            .and_then(|id| cleaner.word(id.to_str().ok()?)),
+            .and_then(|id| foreign_word(id.to_str().ok()?)),
+        is_foreign: false, // the body says it
     }
 }
 
@@ -71,7 +71,7 @@ mod tests {
         headers.insert(RETRY_AFTER, value("Sun, 06 Nov 1994 08:49:37 GMT"));
         headers.insert("TrackingId", value("ROUTER_1 "));
         let ours = "2026-10-01T00:00:00Z".parse().unwrap();
-        let notice = read(429, &headers, ours, &Cleaner::new([]));
+        let notice = read(429, &headers, ours);
         assert_eq!(notice.date, Some("1994-11-06T08:49:00Z".parse().unwrap()));
         assert_eq!(notice.retry_after, Some(Duration::from_secs(37)));
         assert_eq!(notice.tracking_id.as_deref(), Some("ROUTER_1"));
@@ -79,11 +79,11 @@ mod tests {
         // Without a `Date` that can be read, our own clock is all there is.
         headers.insert(RETRY_AFTER, value("Thu, 01 Oct 2026 00:00:09 GMT"));
         headers.remove(DATE);
-        let notice = read(429, &headers, ours, &Cleaner::new([]));
+        let notice = read(429, &headers, ours);
         assert_eq!(notice.retry_after, Some(Duration::from_secs(9)));
 
         headers.insert(DATE, value("yesterday"));
-        let notice = read(429, &headers, ours, &Cleaner::new([]));
+        let notice = read(429, &headers, ours);
         assert_eq!(
             (notice.date, notice.retry_after),
             (None, Some(Duration::from_secs(9)))

@@ -8,14 +8,14 @@ use super::{
     Answer, Doubt, Listed, Notice, Outcome, Page, Refusal,
     body::{Body, BodyEnd},
     cause,
-    classify::{Verdict, verdict},
+    classify::{Contents, Verdict, verdict},
     link::next_page,
-    text::Cleaner,
     wire,
 };
 use crate::{
     request::{OrgId, ReportId, Request},
     settings::{BaseUrl, Discover},
+    text::foreign,
 };
 
 /// Why a 2xx cannot be used.
@@ -25,38 +25,46 @@ pub(super) enum Misread {
     NotThere,
     /// It is, but it is of no use, and asking again would give the same: why.
     Unusable(String),
+    /// The server says no for good, whatever its status.
+    Refused,
 }
 
 /// Judges an answer by the table of [`verdict`]. `what`: the name of what was asked for, in messages; `read` sees
 /// the headers and the body of a 2xx.
 pub(super) fn judge<T>(
-    notice: Notice,
+    mut notice: Notice,
     headers: &HeaderMap,
     body: &Body,
     what: &str,
-    cleaner: &Cleaner,
-    read: impl FnOnce(&HeaderMap, &[u8]) -> Result<T, Misread>,
+    read: impl FnOnce(&HeaderMap, &str) -> Result<T, Misread>,
 ) -> Answer<T> {
     let status = notice.status.unwrap_or_default(); // an answer always has one
+    notice.is_foreign = is_foreign(status, body);
     let success = (200..300).contains(&status);
-    let found = match success && body.end == BodyEnd::Whole {
-        true => read(headers, &body.bytes),
-        false => Err(Misread::NotThere),
+    let found = match body.text() {
+        Some(text) if success && body.end == BodyEnd::Whole => read(headers, text),
+        _ => Err(Misread::NotThere),
     };
-    let found = match found {
-        Ok(found) => Some(found),
-        Err(Misread::NotThere) => None,
+    let contents = match found {
+        Ok(found) => Contents::Wanted(found),
+        Err(Misread::NotThere) if body.is_page() => Contents::Page,
+        Err(Misread::NotThere) => Contents::Unreadable,
         Err(Misread::Unusable(why)) => {
-            let cause = cause::bad_response(status, &notice, cleaner.line(&why));
+            let cause = cause::bad_response(status, &notice, foreign(&why));
+            let outcome = Outcome::Refused(Refusal::Final, cause);
+            return Answer { outcome, notice };
+        }
+        Err(Misread::Refused) => {
+            let cause = cause::of_error(status, &notice, body);
             let outcome = Outcome::Refused(Refusal::Final, cause);
             return Answer { outcome, notice };
         }
     };
     let cause = || match success {
-        true => cause::of_unreadable(status, &notice, body.end, what),
-        false => cause::of_error(status, &notice, body, cleaner),
+        true => cause::of_unreadable(&notice, body, what),
+        false => cause::of_error(status, &notice, body),
     };
-    let outcome = match verdict(status, found, notice.retry_after.is_some()) {
+    let outcome = match verdict(status, contents, notice.retry_after.is_some()) {
         Verdict::Done(found) => Outcome::Done(found),
         Verdict::Refused(refusal) => Outcome::Refused(refusal, cause()),
         Verdict::InDoubt(doubt) => Outcome::InDoubt(doubt, cause()),
@@ -64,8 +72,19 @@ pub(super) fn judge<T>(
     Answer { outcome, notice }
 }
 
+/// See [`Notice::is_foreign`].
+fn is_foreign(status: u16, body: &Body) -> bool {
+    match status {
+        204 | 205 => false, // they have no body
+        200..=299 => body.is_page() || body.is_empty(),
+        300..=399 => true,
+        400..=499 => body.is_markup(),
+        _ => false,
+    }
+}
+
 /// The id of the report that `request` asked for.
-pub(super) fn created(body: &[u8], request: &Request) -> Result<ReportId, Misread> {
+pub(super) fn created(body: &str, request: &Request) -> Result<ReportId, Misread> {
     let report: wire::Report = wire::read(body).ok_or(Misread::NotThere)?;
     let report = Listed::from(report);
     // A proxy that repeats an earlier answer: another request's report is not this one's.
@@ -105,7 +124,7 @@ pub(super) fn without_redirects<T>(answer: Answer<T>) -> Answer<T> {
 }
 
 /// A single report.
-pub(super) fn report(_: &HeaderMap, body: &[u8]) -> Result<Option<Listed>, Misread> {
+pub(super) fn report(_: &HeaderMap, body: &str) -> Result<Option<Listed>, Misread> {
     let report: wire::Report = wire::read(body).ok_or(Misread::NotThere)?;
     Ok(Some(report.into()))
 }
@@ -123,7 +142,7 @@ pub(super) fn none_where_gone(mut answer: Answer<Option<Listed>>) -> Answer<Opti
 /// The page at `url`; `read` makes items and, where no `Link` says otherwise, the next page of a body.
 pub(super) fn page<B: DeserializeOwned, T>(
     headers: &HeaderMap,
-    body: &[u8],
+    body: &str,
     url: &Url,
     base: &BaseUrl,
     read: impl FnOnce(B, &Url) -> Result<Page<T>, Misread>,

@@ -8,11 +8,17 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 /// No wait is longer: enough to stop any run, and safe to add to any clock.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
+/// A number above this is a time: seconds since 1970. No server asks for a wait of thirty years.
+const SECONDS_SINCE_1970: f64 = 1e9;
+/// A number above this is a time in milliseconds.
+const MILLISECONDS_SINCE_1970: f64 = 1e12;
+
 /// The wait that `Retry-After` announces, from the arrival of the answer.
 ///
 /// Takes whole or fractional seconds, or an HTTP date in any of its three forms (RFC 9110, 10.2.3 and
-/// 5.6.7), measured from `now`: the answer's own `Date` where it has one, so that a wrong clock here does
-/// not matter. A date that has passed gives zero; more than [`LONGEST`] gives [`LONGEST`]. Of several
+/// 5.6.7), or a number that is a time, as some gateways write it. A time is measured from `now`: the answer's own
+/// `Date` where it has one, so that a wrong clock here does
+/// not matter. One that has passed gives zero; more than [`LONGEST`] gives [`LONGEST`]. Of several
 /// headers, and of a list in one (`5, 5`, as proxies join them), the longest readable wait counts. `None` where none
 /// can be read.
 pub(super) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
@@ -35,19 +41,30 @@ fn longest(list: &str, now: DateTime<Utc>) -> Option<Duration> {
 }
 
 fn wait(text: &str, now: DateTime<Utc>) -> Option<Duration> {
-    seconds(text).or_else(|| {
-        let until = DateTime::<Utc>::from(httpdate::parse_http_date(text).ok()?);
-        Some((until - now).to_std().unwrap_or_default().min(LONGEST))
-    })
+    let seconds = match number(text) {
+        Some(millis) if millis > MILLISECONDS_SINCE_1970 => millis / 1000.0 - seconds_of(now),
+        Some(time) if time > SECONDS_SINCE_1970 => time - seconds_of(now),
+        Some(seconds) => seconds,
+        None => {
+            let until = DateTime::<Utc>::from(httpdate::parse_http_date(text).ok()?);
+            seconds_of(until) - seconds_of(now)
+        }
+    };
+    let wait = Duration::try_from_secs_f64(seconds.max(0.0));
+    Some(wait.map_or(LONGEST, |wait| wait.min(LONGEST)))
 }
 
-/// Seconds as servers write them: digits, optionally with a fraction. Never negative, at most [`LONGEST`].
-fn seconds(text: &str) -> Option<Duration> {
+/// A number as servers write it: digits, optionally with a fraction.
+fn number(text: &str) -> Option<f64> {
     // Rust's own grammar for numbers is wider: signs, exponents, `inf`.
     let plain = text.starts_with(|c: char| c.is_ascii_digit())
         && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    let seconds: f64 = plain.then(|| text.parse().ok()).flatten()?;
-    Some(Duration::try_from_secs_f64(seconds).map_or(LONGEST, |wait| wait.min(LONGEST)))
+    plain.then(|| text.parse().ok()).flatten()
+}
+
+/// Seconds since 1970. A double holds them to the microsecond.
+fn seconds_of(time: DateTime<Utc>) -> f64 {
+    time.timestamp_micros() as f64 / 1e6
 }
 
 #[cfg(test)]
@@ -81,6 +98,8 @@ mod tests {
             ("Thu, 01 Jan 1970 00:00:00 GMT", Some(s(0))),
             ("Fri, 31 Dec 9999 23:59:59 GMT", Some(LONGEST)),
             ("99999999999999999999999999", Some(LONGEST)),
+            ("315360000", Some(LONGEST)),
+            ("1000000000", Some(LONGEST)),
             ("", None),
             ("-1", None),
             ("+1", None),
@@ -102,6 +121,31 @@ mod tests {
             assert_eq!(read(&[text.as_bytes()]), wait, "{text:?}");
         }
         assert_eq!(read(&[&"9".repeat(500).into_bytes()]), Some(LONGEST));
+    }
+
+    /// A number above 10^9 is a time in seconds since 1970, one above 10^12 in milliseconds.
+    #[test]
+    fn a_large_number_is_a_time() {
+        let now: DateTime<Utc> = "2026-10-01T00:00:00Z".parse().unwrap(); // 1790812800
+        let mut headers = HeaderMap::new();
+        for (text, seconds) in [
+            ("1790812805", 5.0),
+            ("1790812805.5", 5.5),
+            ("1790812805250", 5.25),
+            ("1790812799", 0.0),
+            ("1790812799000", 0.0),
+            ("1000000001", 0.0),
+            ("1790816400, 5", 3600.0),
+        ] {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(text));
+            let wait = retry_after(&headers, now).unwrap();
+            assert!(
+                (wait.as_secs_f64() - seconds).abs() < 1e-6,
+                "{text}: {wait:?}"
+            );
+        }
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1000000000000"));
+        assert_eq!(retry_after(&headers, now), Some(LONGEST), "the year 33658");
     }
 
     #[test]

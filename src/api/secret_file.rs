@@ -8,7 +8,8 @@ use std::{
 
 /// Puts `text` and a line feed into `path` atomically, readable by its owner only. Blocks.
 ///
-/// A symbolic link stays one: the file that it leads to is replaced.
+/// A symbolic link stays one: the file that it leads to is replaced. A file that cannot be replaced, since it is mounted
+/// by itself or its folder is closed (as containers keep secrets), is written to in place, which a crash may cut.
 ///
 /// # Errors
 /// Whatever the file system says; the old file is then still there.
@@ -20,11 +21,16 @@ pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let mut temporary = name.to_owned();
     temporary.push(format!(".{}.new", std::process::id()));
     let temporary = folder.join(temporary);
-    let written = write_new(&temporary, text).and_then(|()| fs::rename(&temporary, &path));
-    if written.is_err() {
-        // Nothing more can be done about a leftover than to try.
-        let _ = fs::remove_file(&temporary);
-    }
+    let written = write_new(&temporary, text)
+        .and_then(|()| fs::rename(&temporary, &path))
+        .or_else(|error| match error.kind() {
+            io::ErrorKind::ResourceBusy
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::ReadOnlyFilesystem => write_over(&path, text),
+            _ => Err(error),
+        });
+    // There is none where it was renamed; nothing more can be done about a leftover than to try.
+    let _ = fs::remove_file(&temporary);
     written?;
     // The name, too, shall survive a power cut; where a folder cannot be synced it is not worth failing.
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
@@ -37,6 +43,12 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()
+}
+
+fn write_over(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).truncate(true).open(path)?;
     writeln!(file, "{text}")?;
     file.sync_all()
 }

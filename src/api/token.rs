@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::text::Cleaner;
+use crate::text::hold;
 
 /// An access token. Cannot be printed; two are equal where their texts are. Cloning is cheap.
 #[derive(Clone)]
@@ -15,7 +15,6 @@ pub struct Token(Arc<Inner>);
 struct Inner {
     secret: SecretString,
     bearer: HeaderValue,
-    cleaner: Cleaner,
 }
 
 /// A text that cannot be a token or another secret: empty, or with a character that is not visible ASCII.
@@ -26,32 +25,22 @@ struct Inner {
 pub struct TokenError;
 
 impl Token {
-    /// Takes a token; white space around it (a file's last line feed) is dropped, and so is the `Bearer` of a header that was
-    /// copied as a whole.
+    /// Takes a token; white space around it (a file's last line feed) is dropped, and so are quotes and the `Bearer` of a
+    /// header that was copied as a whole.
     ///
     /// # Errors
     /// [`TokenError`], which does not repeat the text.
     pub fn new(text: &str) -> Result<Self, TokenError> {
-        let secret = secret(without_scheme(plain(text)))?;
+        let secret = secret(without_scheme(bare(text)))?;
         let mut bearer = HeaderValue::from_str(&format!("Bearer {}", secret.expose_secret()))
             .map_err(|_| TokenError)?;
         bearer.set_sensitive(true);
-        let cleaner = Cleaner::new([secret.expose_secret()]);
-        Ok(Token(Arc::new(Inner {
-            secret,
-            bearer,
-            cleaner,
-        })))
+        Ok(Token(Arc::new(Inner { secret, bearer })))
     }
 
     /// The value of the `Authorization` header, marked as sensitive.
     pub(super) fn bearer(&self) -> HeaderValue {
         self.0.bearer.clone()
-    }
-
-    /// Keeps the token out of texts.
-    pub(super) fn cleaner(&self) -> &Cleaner {
-        &self.0.cleaner
     }
 
     /// The token itself.
@@ -60,9 +49,14 @@ impl Token {
     }
 }
 
-/// Without white space around it, and without the mark that some editors put at the beginning of a file.
-fn plain(text: &str) -> &str {
-    text.trim_start_matches('\u{feff}').trim()
+/// Without what is put around it: white space, the mark that some editors put at the beginning of a file, and quotes, which
+/// `docker --env-file` and some editors of variables keep.
+pub(super) fn bare(text: &str) -> &str {
+    const QUOTES: [(char, char); 3] = [('"', '"'), ('\'', '\''), ('“', '”')];
+    let text = text.trim_start_matches('\u{feff}').trim();
+    let mut unquoted = QUOTES.iter();
+    let unquoted = unquoted.find_map(|(open, end)| text.strip_prefix(*open)?.strip_suffix(*end));
+    unquoted.map_or(text, bare)
 }
 
 /// The token of `Bearer TOKEN` (RFC 6750, section 2.1; the scheme is written in any case).
@@ -74,11 +68,16 @@ fn without_scheme(text: &str) -> &str {
     }
 }
 
-/// Any secret from the environment or a file: one word, as it stands there.
+/// Any secret from the environment, a file or the token endpoint: one word, as it stands there. From here on no text from
+/// outside shows it.
 pub(super) fn secret(text: &str) -> Result<SecretString, TokenError> {
-    let text = plain(text);
+    let text = bare(text);
     let good = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-    good.then(|| text.into()).ok_or(TokenError)
+    if !good {
+        return Err(TokenError);
+    }
+    hold(text);
+    Ok(text.into())
 }
 
 impl PartialEq for Token {
@@ -109,6 +108,12 @@ mod tests {
             "Bearer abc",
             "bearer\tabc\n",
             "\u{feff}Bearer  abc\r\n",
+            "\"abc\"",
+            "'abc'\r\n",
+            "“abc”",
+            "\u{feff}\"Bearer abc\"\n",
+            "Bearer \"abc\"",
+            " \"'abc' \" ",
         ] {
             assert_eq!(Token::new(text), Ok(token.clone()), "{text:?}");
         }
@@ -119,6 +124,9 @@ mod tests {
             "Bearer a b",
             "Basic abc",
             "a\u{feff}b",
+            "\"\"",
+            "\"Bearer \"",
+            "\"a b\"",
         ] {
             assert_eq!(Token::new(text), Err(TokenError), "{text:?}");
         }

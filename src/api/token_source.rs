@@ -3,27 +3,34 @@
 use std::{
     cell::RefCell,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::sleep;
 use url::Url;
 
 use super::{
-    Answer, Cause, Credentials, Notice, OnHead, Outcome, Refusal, Token,
+    Answer, Cause, Credentials, Notice, OnHead, Outcome, Refusal, Token, WaitKind,
     credentials::{Refresh, read_secret_file},
     reading::Misread,
     secret_file,
-    text::Cleaner,
     token::secret,
     transport::{Transport, Wanted},
     wire,
 };
 
+/// How long a file of a few bytes may take.
+const DISK: Duration = Duration::from_secs(10);
+
 const NEW_TOKEN: Wanted = Wanted {
     what: "the new access token",
     size: 1024 * 1024,
 };
+
+/// How long another process may take to write down the refresh token that it has just got.
+const ANOTHERS: (u32, Duration) = (15, Duration::from_millis(200));
 
 /// Where tokens come from. The session knows which one is in force, and lets one renewal go on at a time.
 #[derive(Debug)]
@@ -32,6 +39,8 @@ pub(super) struct TokenSource {
     refresh: RefCell<Option<Refresh>>,
     /// Never given again, so that a stale token file and a renewed token do not take turns.
     refused: RefCell<Vec<Token>>,
+    /// Refresh tokens that were refused; many servers take each one once.
+    spent: RefCell<Vec<SecretString>>,
 }
 
 impl TokenSource {
@@ -40,6 +49,7 @@ impl TokenSource {
             token_file: credentials.token_file,
             refresh: RefCell::new(credentials.refresh),
             refused: RefCell::default(),
+            spent: RefCell::default(),
         }
     }
 
@@ -63,8 +73,11 @@ impl TokenSource {
         let Some(refresh) = self.refresh.borrow().clone() else {
             return without_exchange(Outcome::Refused(Refusal::Unauthorized, self.no_way()));
         };
-        let known = self.refused.borrow().clone();
-        let Answer { outcome, notice } = ask(transport, url, &refresh, &known, on_head).await;
+        let refresh = self
+            .with_what_another_wrote(refresh, 1)
+            .await
+            .unwrap_or_else(|it| it);
+        let Answer { outcome, notice } = ask(transport, url, &refresh, on_head).await;
         let outcome = match outcome {
             Outcome::Done(renewed) => {
                 if let Some(token) = renewed.refresh {
@@ -76,11 +89,64 @@ impl TokenSource {
                     Outcome::Done(renewed.access)
                 }
             }
-            Outcome::Refused(refusal, cause) => refused_renewal(refusal, cause),
-            Outcome::NotSent(cause) => Outcome::NotSent(cause),
-            Outcome::InDoubt(doubt, cause) => Outcome::InDoubt(doubt, cause),
+            Outcome::Refused(refusal, cause) => {
+                let refused = refused_renewal(refusal, cause);
+                match refused {
+                    Outcome::Refused(Refusal::Unauthorized, cause) => {
+                        self.after_refusal(refresh, cause).await
+                    }
+                    other => other,
+                }
+            }
+            Outcome::NotSent(cause) => Outcome::NotSent(unanswered(cause)),
+            Outcome::InDoubt(doubt, cause) => Outcome::InDoubt(doubt, unanswered(cause)),
         };
         Answer { outcome, notice }
+    }
+
+    /// The server refused to renew the token. Another process may have done so a moment ago, with the same refresh token:
+    /// then its new one is asked with, at once.
+    async fn after_refusal(&self, refresh: Refresh, cause: Cause) -> Outcome<Token> {
+        self.spent.borrow_mut().push(refresh.token.clone());
+        match self.with_what_another_wrote(refresh, ANOTHERS.0).await {
+            Ok(newer) => {
+                *self.refresh.borrow_mut() = Some(newer);
+                Outcome::Refused(Refusal::Wait(WaitKind::RateLimit), cause)
+            }
+            Err(_) => Outcome::Refused(Refusal::Unauthorized, cause),
+        }
+    }
+
+    /// With the refresh token that stands in its file, where that is another one and was not refused; it is looked for so
+    /// many times.
+    ///
+    /// # Errors
+    /// There is none: `refresh` as it was.
+    async fn with_what_another_wrote(
+        &self,
+        refresh: Refresh,
+        looks: u32,
+    ) -> Result<Refresh, Refresh> {
+        let Some(path) = refresh.token_file.clone() else {
+            return Err(refresh);
+        };
+        for look in 0..looks {
+            if look > 0 {
+                sleep(ANOTHERS.1).await;
+            }
+            let path = path.clone();
+            let read = blocking(move || {
+                let text = read_secret_file(&path).map_err(std::io::Error::other)?;
+                secret(&text).map_err(std::io::Error::other)
+            });
+            // One that cannot be read any more is as good as one that has not changed.
+            let Ok(token) = read.await else { continue };
+            let same = |other: &SecretString| other.expose_secret() == token.expose_secret();
+            if !same(&refresh.token) && !self.spent.borrow().iter().any(same) {
+                return Ok(Refresh { token, ..refresh });
+            }
+        }
+        Err(refresh)
     }
 
     /// There is nothing to renew the token with.
@@ -137,7 +203,6 @@ async fn ask(
     transport: &Transport,
     url: Url,
     refresh: &Refresh,
-    refused: &[Token],
     on_head: &OnHead<'_>,
 ) -> Answer<Renewed> {
     let form = [
@@ -146,19 +211,21 @@ async fn ask(
         ("client_secret", refresh.client_secret.expose_secret()),
         ("refresh_token", refresh.token.expose_secret()),
     ];
-    let sent = form.iter().skip(1).map(|(_, secret)| *secret);
-    let cleaner = Cleaner::new(sent.chain(refused.iter().map(Token::expose)));
     let request = transport.client.post(url).form(&form);
-    let read = |_: &HeaderMap, body: &[u8]| {
-        let tokens: wire::Tokens = wire::read(body).ok_or(Misread::NotThere)?;
+    let read = |_: &HeaderMap, body: &str| {
+        let Some(tokens) = wire::read::<wire::Tokens>(body) else {
+            // Some servers say no with a status that says yes.
+            return Err(match wire::is_refusal(body) {
+                true => Misread::Refused,
+                false => Misread::NotThere,
+            });
+        };
         Ok(Renewed {
             access: Token::new(&tokens.access_token).map_err(|_| Misread::NotThere)?,
             refresh: tokens.refresh_token.and_then(|text| secret(&text).ok()),
         })
     };
-    transport
-        .ask(request, NEW_TOKEN, &cleaner, on_head, read)
-        .await
+    transport.ask(request, NEW_TOKEN, on_head, read).await
 }
 
 /// The token file's token, or `None` where there is no file or no token in it any more.
@@ -176,12 +243,14 @@ fn token_in(path: &Path) -> std::io::Result<Token> {
     Token::new(&text).map_err(std::io::Error::other)
 }
 
+/// What waits for a disk: a share that does not answer must not hold up the run for ever.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> std::io::Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|error| Err(std::io::Error::other(error)))
+    match tokio::time::timeout(DISK, tokio::task::spawn_blocking(work)).await {
+        Ok(done) => done.unwrap_or_else(|error| Err(std::io::Error::other(error))),
+        Err(late) => Err(std::io::Error::new(std::io::ErrorKind::TimedOut, late)),
+    }
 }
 
 fn without_exchange(outcome: Outcome<Token>) -> Answer<Token> {
@@ -209,13 +278,28 @@ fn refused(text: String) -> Cause {
     }
 }
 
+/// Nobody knows what the token endpoint said.
+fn unanswered(cause: Cause) -> Cause {
+    let text = format!(
+        "the access token could not be renewed with WEBEX_REFRESH_TOKEN ({}); run the same command again to continue",
+        cause.text
+    );
+    Cause { text, ..cause }
+}
+
 /// A token endpoint that says no for good has refused the credentials, whatever the status it uses.
 fn refused_renewal<T>(refusal: Refusal, cause: Cause) -> Outcome<T> {
     match refusal {
         Refusal::Wait(_) | Refusal::Locked => Outcome::Refused(refusal, cause),
         Refusal::Unauthorized | Refusal::Forbidden | Refusal::Conflict | Refusal::Final => {
+            let is_said = cause.code.starts_with("http_") || cause.text.contains(&cause.code);
+            let code = if is_said {
+                ""
+            } else {
+                &format!("{}: ", cause.code)
+            };
             let text = format!(
-                "the access token could not be renewed ({}); check WEBEX_CLIENT_ID, WEBEX_CLIENT_SECRET and \
+                "the access token could not be renewed ({code}{}); check WEBEX_CLIENT_ID, WEBEX_CLIENT_SECRET and \
                  WEBEX_REFRESH_TOKEN (or their _FILE forms)",
                 cause.text
             );

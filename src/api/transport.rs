@@ -10,7 +10,6 @@ use super::{
     body::{self, Limits},
     notice,
     reading::{Misread, judge},
-    text::Cleaner,
     transport_error,
 };
 
@@ -54,27 +53,26 @@ impl Transport {
         &self,
         request: RequestBuilder,
         wanted: Wanted,
-        cleaner: &Cleaner,
         on_head: &OnHead<'_>,
-        read: impl FnOnce(&HeaderMap, &[u8]) -> Result<T, Misread>,
+        read: impl FnOnce(&HeaderMap, &str) -> Result<T, Misread>,
     ) -> Answer<T> {
         let mut response = match request.send().await {
             Ok(response) => response,
             Err(error) => {
                 return Answer {
-                    outcome: transport_error::outcome(&error, self.patience, cleaner),
+                    outcome: transport_error::outcome(&error, self.patience),
                     notice: Notice::default(),
                 };
             }
         };
         let status = response.status().as_u16();
-        let notice = notice::read(status, response.headers(), Utc::now(), cleaner);
+        let notice = notice::read(status, response.headers(), Utc::now());
         on_head(&notice);
         let success = response.status().is_success();
         let limits = if success { wanted.limits() } else { ERROR_BODY };
         let body = body::read(&mut response, limits).await;
 
         let headers = response.headers();
-        judge(notice, headers, &body, wanted.what, cleaner, read)
+        judge(notice, headers, &body, wanted.what, read)
     }
 }

@@ -2,7 +2,8 @@
 
 use std::{error::Error, io, time::Duration};
 
-use super::{Cause, Doubt, Outcome, text::Cleaner};
+use super::{Cause, Doubt, Outcome};
+use crate::text::foreign;
 
 /// Judges an error of the HTTP client that came instead of an answer.
 ///
@@ -16,16 +17,12 @@ use super::{Cause, Doubt, Outcome, text::Cleaner};
 ///
 /// Only an error of the connector says that no byte of the request was written. A connection that closes
 /// while a request is handed to it does not (nor does HTTP/2's GOAWAY, as it surfaces here), so those are in doubt.
-pub(super) fn outcome<T>(
-    error: &reqwest::Error,
-    patience: Duration,
-    cleaner: &Cleaner,
-) -> Outcome<T> {
+pub(super) fn outcome<T>(error: &reqwest::Error, patience: Duration) -> Outcome<T> {
     let is_tls = is_tls(error);
-    let cause = |code: &str, text: String| Cause {
+    let cause = |code: &str, said: String| Cause {
         http_status: None,
         code: code.to_owned(),
-        text: cleaner.line(&text),
+        text: foreign(&said),
         tracking_id: None,
     };
     let reason = innermost(error);
@@ -89,6 +86,21 @@ fn server(error: &reqwest::Error) -> String {
 
 /// Why there is no connection, in plain words where they are known; systems say it in words of their own.
 fn why_unreachable(error: &reqwest::Error) -> Option<&'static str> {
+    // The connector's own words, as below.
+    for error in chain(error) {
+        match error.to_string().strip_prefix("tunnel error: ") {
+            Some("proxy authorization required") => {
+                return Some(
+                    "407: the proxy wants a user name and a password; write them into HTTPS_PROXY as \
+                     http://USER:PASSWORD@HOST:PORT",
+                );
+            }
+            Some("unsuccessful") => {
+                return Some("the proxy refuses the connection; check HTTPS_PROXY and NO_PROXY");
+            }
+            _ => {}
+        }
+    }
     // The connector's own word: the type of its error is private.
     if chain(error).any(|error| error.to_string() == "dns error") {
         return Some("its name is not known; check api.base_url and the network");

@@ -2,20 +2,71 @@
 
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use url::Url;
 
-use super::{DownloadUrl, LARGEST_PAGE, ListQuery, Listed, text::Cleaner};
+use super::{DownloadUrl, LARGEST_PAGE, ListQuery, Listed};
 use crate::{
-    request::{OrgId, OrgIdError, ReportId, ReportType, Request},
+    request::{OrgId, OrgIdError, PersonId, ReportId, ReportType, Request},
     settings::Discover,
+    text::{foreign, holds_secret, moment},
 };
 
-/// Reads a JSON body; a byte order mark before it is tolerated. `None` for whatever is not a `T`.
-pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
-    serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok()
+/// Reads a JSON text; what is broken within its strings is repaired. `None` for whatever is not a `T`.
+pub(super) fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
+    let read = serde_json::from_str(text).ok();
+    read.or_else(|| serde_json::from_str(&repaired(text)?).ok())
+}
+
+/// The text with what programs write into the strings of JSON and JSON does not have: halves of `\u` pairs (RFC 8259, 8.2),
+/// escapes that it does not know, control characters. `None` where that changes nothing.
+fn repaired(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| c == '\\' || c.is_control()) {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let Some(escape) = rest.strip_prefix('\\') else {
+            out.push(' '); // a control character: white space between values, and no more within them
+            rest = &rest[rest.chars().next().map_or(0, char::len_utf8)..];
+            continue;
+        };
+        let unit = |text: &str| u16::from_str_radix(text.strip_prefix('u')?.get(..4)?, 16).ok();
+        let next = escape.chars().next();
+        let length = match (next, unit(escape)) {
+            (Some('u'), Some(0xd800..=0xdbff))
+                if matches!(
+                    escape[5..].strip_prefix('\\').and_then(unit),
+                    Some(0xdc00..=0xdfff)
+                ) =>
+            {
+                out.push_str(&rest[..12]);
+                12
+            }
+            (Some('u'), Some(0xd800..=0xdfff)) => {
+                out.push(char::REPLACEMENT_CHARACTER);
+                6
+            }
+            (Some('u'), Some(_)) => {
+                out.push_str(&rest[..6]);
+                6
+            }
+            (Some('u') | None, _) => {
+                out.push(char::REPLACEMENT_CHARACTER);
+                1 + usize::from(next.is_some())
+            }
+            (Some(c), _) => {
+                out.push_str(if "\"\\/bfnrt".contains(c) { "\\" } else { "" });
+                out.push(c);
+                1 + c.len_utf8()
+            }
+        };
+        rest = &rest[length..];
+    }
+    out.push_str(rest);
+    (out != text).then_some(out)
 }
 
 /// The body of a create.
@@ -52,6 +103,17 @@ pub(super) struct Tokens {
     pub(super) refresh_token: Option<String>,
 }
 
+/// Whether the token endpoint says no in a 2xx: `error` (RFC 6749, 5.2) or `errors`, unless that asks to come later.
+pub(super) fn is_refusal(text: &str) -> bool {
+    let later = ["temporarily_unavailable", "server_error"];
+    let answer: Value = read(text).unwrap_or_default();
+    let error = [&answer["error"], &answer["errors"]];
+    let mut error = error.into_iter().filter(|error| !error.is_null());
+    error
+        .next()
+        .is_some_and(|error| error.as_str().is_none_or(|code| !later.contains(&code)))
+}
+
 /// A page of reports. One item without a readable id makes the page unreadable: leaving it out could
 /// have its report made twice.
 #[derive(Deserialize)]
@@ -76,7 +138,7 @@ pub(super) struct Report {
     #[serde(default, deserialize_with = "lenient")]
     created: Option<Moment>,
     #[serde(default, deserialize_with = "lenient")]
-    created_by: Option<String>,
+    created_by: Option<PersonId>,
     #[serde(default)]
     internal: Value,
     #[serde(default, deserialize_with = "lenient")]
@@ -101,7 +163,7 @@ impl From<Report> for Listed {
             created_by: report.created_by,
             internal: report.internal.as_bool(),
             sub_partner: report.sub_partner_org_id,
-            status: report.status,
+            status: report.status.as_deref().map(foreign),
             download: report.download,
             errors: errors_text(&report.errors),
         }
@@ -226,7 +288,7 @@ pub(super) fn next_offset(url: &Url) -> Option<Url> {
 /// Why a generation failed: `errors`, an array of `{code, description}` (API reference), on one line.
 fn errors_text(errors: &Value) -> Option<String> {
     let said: Vec<String> = errors.as_array()?.iter().filter_map(error_text).collect();
-    let line = Cleaner::new([]).line(&said.join("; "));
+    let line = foreign(&said.join("; "));
     (!line.is_empty()).then_some(line)
 }
 
@@ -266,13 +328,7 @@ impl FromStr for Moment {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        DateTime::parse_from_rfc3339(text)
-            .map(|moment| Moment(moment.to_utc()))
-            .or_else(|_| {
-                text.parse::<NaiveDateTime>()
-                    .map(|local| Moment(local.and_utc()))
-            })
-            .map_err(drop)
+        moment(text).map(Moment).ok_or(())
     }
 }
 
@@ -287,13 +343,19 @@ impl FromStr for AnyCase {
     }
 }
 
-/// A text that must be a `T`.
+/// An id, which must be a `T`. One that could not be read in full is none, and neither is one that echoes a secret: it would
+/// be written into the ledger as it is.
 fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
-    String::deserialize(deserializer)?
-        .parse()
-        .map_err(serde::de::Error::custom)
+    let text = String::deserialize(deserializer)?;
+    if text.contains(char::REPLACEMENT_CHARACTER) {
+        return Err(serde::de::Error::custom("a character of it is lost"));
+    }
+    if holds_secret(&text) {
+        return Err(serde::de::Error::custom("it holds a secret"));
+    }
+    text.parse().map_err(serde::de::Error::custom)
 }
 
 /// A `T` where there is a text that is one, else nothing.

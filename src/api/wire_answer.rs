@@ -9,7 +9,6 @@ use super::{
     Answer, Listed, Notice, Page,
     body::{Body, BodyEnd},
     notice, reading,
-    text::Cleaner,
 };
 use crate::{
     request::{OrgId, ReportId, Request},
@@ -67,12 +66,7 @@ impl WireAnswer {
 
     /// What the head says: it is heard before the body is read.
     pub fn notice(&self) -> Notice {
-        notice::read(
-            self.status,
-            &self.header_map(),
-            self.arrived,
-            &Cleaner::new([]),
-        )
+        notice::read(self.status, &self.header_map(), self.arrived)
     }
 
     fn header_map(&self) -> HeaderMap {
@@ -88,17 +82,14 @@ impl WireAnswer {
     fn read<T>(
         self,
         what: &str,
-        read: impl FnOnce(&HeaderMap, &[u8]) -> Result<T, reading::Misread>,
+        read: impl FnOnce(&HeaderMap, &str) -> Result<T, reading::Misread>,
     ) -> Answer<T> {
         let (headers, notice) = (self.header_map(), self.notice());
-        let body = Body {
-            bytes: self.body,
-            end: if self.whole {
-                BodyEnd::Whole
-            } else {
-                BodyEnd::Broken
-            },
+        let end = match self.whole {
+            true => BodyEnd::Whole,
+            false => BodyEnd::Broken,
         };
-        reading::judge(notice, &headers, &body, what, &Cleaner::new([]), read)
+        let body = Body::new(&self.body, end, &headers);
+        reading::judge(notice, &headers, &body, what, read)
     }
 }

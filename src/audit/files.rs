@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    fs::{self, File},
     io::{self, Read},
     path::Path,
 };
@@ -17,6 +16,7 @@ use crate::{
     ledger::Row,
     settings::Totals,
     text::{hexadecimal, one_line, system_says},
+    whole_file::open_regular,
 };
 
 /// The hash of each request's file as the history has it last, by the request's id.
@@ -60,19 +60,20 @@ impl Files<'_> {
             )
         };
         let path = self.folder.join(&collected.file);
-        // Opening a pipe would wait for its other end.
-        let input = match fs::metadata(&path) {
-            Ok(found) if !found.is_file() => {
-                let what = format!("a folder, or what is no file, is in the place of {file}");
-                return FileState::Missing(what, Remedy::MoveAndCollect);
-            }
-            found => found.and_then(|_| File::open(&path)),
-        };
+        if path.is_dir() {
+            let what = format!("a folder is in the place of {file}");
+            return FileState::Missing(what, Remedy::MoveAndCollect);
+        }
+        let input = open_regular(&path);
         let input = match input {
             Ok(input) => input,
             Err(e) => match e.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
                     return FileState::Missing(format!("{file} is not there"), Remedy::Collect);
+                }
+                io::ErrorKind::InvalidInput => {
+                    let what = format!("what is no file is in the place of {file}");
+                    return FileState::Missing(what, Remedy::MoveAndCollect);
                 }
                 _ => return unreadable(e),
             },
@@ -83,6 +84,8 @@ impl Files<'_> {
         };
         let sums = match totals.map(|totals| sum_up(&mut input, totals)).transpose() {
             Ok(sums) => sums,
+            // Too wide or too long for a table, which says nothing of its bytes.
+            Err(e) if e.kind() == io::ErrorKind::InvalidData => Some(Err(e.to_string())),
             Err(e) => return unreadable(e),
         };
         if let Err(e) = io::copy(&mut input, &mut io::sink()) {

@@ -178,7 +178,7 @@ fn made(request: &Request, id: ReportId) -> Made {
             end: Some(request.period.end()),
             report_type: Some(request.report_type),
             created: "2026-11-01T08:00:00Z".parse().ok(),
-            created_by: Some("us".to_owned()),
+            created_by: Some("us".parse().unwrap()),
             status: Some("COMPLETED".to_owned()),
             ..Listed::bare(id)
         },
@@ -634,7 +634,7 @@ fn what_may_be_a_sub_partners_is_no_second_report_of_ours() {
 fn what_someone_else_made_is_shown_as_such() {
     let mut world = world();
     let mut second = made(&world.request(4), id("second"));
-    second.report.created_by = Some("somebody".to_owned());
+    second.report.created_by = Some("somebody".parse().unwrap());
     world.server.reports.push(second);
     let audit = world.audit();
     let said = audit.differences[0].message();

@@ -298,6 +298,10 @@ pub(super) struct WorkArgs {
     #[arg(long, env = "MONTHEND_GRACE", value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub(super) grace: Duration,
 
+    /// Discard the wait that the server announced to an earlier command on this ledger
+    #[arg(long, env = "MONTHEND_FORGET_PAUSE")]
+    pub(super) forget_pause: bool,
+
     #[command(flatten)]
     pub(super) selection: SelectionArgs,
 

@@ -74,7 +74,6 @@ async fn fetch(
     }
     let mut held = HeldLedger::take(&target.ledger)?;
     held.file.refuse_mixing(target.is_rehearsal())?;
-    outputs.spare_collected(&held)?;
     let reading = held.file.reading.take().ok_or_else(missing)?;
     let selected = selection.of_ledger(&reading.ledger)?;
     let repairs = repairs(&target.ledger, &reading, Then::Written);

@@ -88,7 +88,7 @@ impl Connection {
         let left = pause.and_then(|until| (until - Utc::now()).to_std().ok());
         if let Some(wait) = left {
             info!(
-                "the server asked an earlier run for a pause: {} are left",
+                "the server asked an earlier run for a pause: {} are left (--forget-pause discards it)",
                 duration(wait)
             );
             session.gate().pause(wait);

@@ -13,7 +13,7 @@ use crate::output::console;
 pub(super) fn completions(args: &CompletionsArgs) -> Result<Exit, CliError> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "monthend", &mut text);
-    console::print(&String::from_utf8_lossy(&text)).map_err(CliError::Stdout)?;
+    console::print(&*String::from_utf8_lossy(&text)).map_err(CliError::Stdout)?;
     Ok(Exit::Success)
 }
 

@@ -82,7 +82,11 @@ pub(super) async fn drive(
         require_room(&ledger, selected, means)?;
     }
     let written = held.write(&ledger).await;
-    written.inspect_err(|_| means.outputs.waiting(&ledger, selected))?;
+    let tried = written.and_then(|()| match work.is_empty() {
+        true => Ok(()),
+        false => Ok(held.file.try_folder()?),
+    });
+    tried.inspect_err(|_| means.outputs.waiting(&ledger, selected))?;
     let on_event = |event: &Event| readers.on_event(event);
     let setup = Setup {
         session: means.session,
@@ -236,6 +240,6 @@ pub(super) fn tell_end(
         error!("{}", stop_text(reason));
     }
     if means.outputs.format == SummaryFormat::Table {
-        console::say(&summary.text());
+        console::say(summary.text());
     }
 }

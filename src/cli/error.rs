@@ -16,7 +16,7 @@ use super::{
 use crate::{
     api::{Cause, CredentialsError, HttpApiError},
     collect::CombineError,
-    ledger::LedgerError,
+    ledger::{LedgerError, Pause},
     manifest::{ManifestError, Oddity},
     output::console::{self, CsvError, LogFilterError},
     pacing::StopCause,
@@ -25,7 +25,7 @@ use crate::{
     sandbox::SandboxError,
     session::{DiscoveryError, ReadError},
     settings::{BaseUrlError, Discover},
-    text::{count, shell_word, without_details},
+    text::{count, shell_path, without_details},
     whole_file::{is_full, remedy},
 };
 
@@ -176,7 +176,7 @@ fn of_ledger(error: &LedgerError) -> String {
             format!(
                 "{} is a manifest; this needs a ledger (a .csv file). `monthend status {}` says where its ledger is",
                 path.display(),
-                shell_word(&path.to_string_lossy())
+                shell_path(path)
             )
         }
         error => chain(error),
@@ -259,10 +259,7 @@ impl CliError {
                 console::annotate_problem(problem);
             }
             // Several lines each, with the text they are about.
-            error!(
-                "the manifest has errors:\n{}",
-                problems.render(console::is_colorful())
-            );
+            console::error_with_excerpt("the manifest has errors:", |color| problems.render(color));
         } else {
             error!("{}{}", self.text(), self.way_on(typed));
         }
@@ -334,18 +331,18 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
     match reason {
         StopReason::Pacing(StopCause::WaitTooLong { wait, until }) => {
             let left = until.saturating_duration_since(tokio::time::Instant::now());
-            let at = chrono::Utc::now() + left;
+            let left = chrono::TimeDelta::from_std(left).unwrap_or(Pause::LONGEST);
+            let at = chrono::Utc::now() + left.min(Pause::LONGEST);
             format!(
-                "the server asks for a wait of {}, longer than retry.max_retry_after; \
-                 run the same command again to continue after {}",
+                "the server asks for a wait of {}, longer than retry.max_retry_after; the lock file next to the \
+                 ledger keeps it, for 24h at most: run the same command again to continue after {}, or discard \
+                 the wait with --forget-pause (run, retry, collect)",
                 duration(*wait),
                 at.format("%Y-%m-%d %H:%M:%S UTC")
             )
         }
-        StopReason::Pacing(StopCause::ServerDown { failures }) => format!(
-            "the server is down: {failures} requests in a row failed \
-             (retry.max_consecutive_failures); run the same command again to continue once it is back"
-        ),
+        StopReason::Pacing(StopCause::ServerDown { failures }) => down_text(*failures, None),
+        StopReason::Down { failures, cause } => down_text(*failures, Some(cause)),
         StopReason::Pacing(StopCause::Stalled { since }) => format!(
             "the server accepted nothing for {} (retry.max_stall); run the same command again to continue",
             duration(*since)
@@ -373,4 +370,33 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
             format!("the ledger cannot be written: {error}; nothing more was sent")
         }
     }
+}
+
+/// Why a run stopped after so many failures in a row: what the last of them met says what is to be done.
+fn down_text(failures: u32, cause: Option<&Cause>) -> String {
+    let text = cause.map_or("", |cause| cause.text.trim_end_matches('.'));
+    match cause.map(|cause| (cause.http_status, is_proxy(cause))) {
+        Some((Some(..500), _)) => format!(
+            "something else answers in the API's place ({failures} requests in a row): {text}; sign in to the network, \
+             or check the proxy and api.base_url, then run the same command again to continue"
+        ),
+        Some((_, true)) => format!(
+            "the API cannot be reached ({failures} requests in a row): {text}; then run the same command again to continue"
+        ),
+        _ => {
+            let last = match text {
+                "" => String::new(),
+                text => format!(", the last one so: {text}"),
+            };
+            format!(
+                "the server is down: {failures} requests in a row failed (retry.max_consecutive_failures){last}; \
+                 run the same command again to continue once it is back"
+            )
+        }
+    }
+}
+
+/// Whether a proxy stands in the way, and not the server.
+pub(super) fn is_proxy(cause: &Cause) -> bool {
+    cause.http_status.is_none() && cause.text.contains("HTTPS_PROXY")
 }

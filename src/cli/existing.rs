@@ -145,7 +145,7 @@ pub(super) fn tell(
         "\nto take them:\n  {run} --existing adopt\n\nto create others all the same:\n  {run} --existing ignore\n"
     ));
     match format {
-        SummaryFormat::Table => console::say(&text),
+        SummaryFormat::Table => console::say(text),
         // Stdout is for the summary alone.
         SummaryFormat::Json => info!("{}", text.trim_end()),
     }

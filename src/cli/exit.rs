@@ -9,8 +9,8 @@ use clap::{
 };
 
 use super::{args::Cli, environment};
-use crate::output::console;
 use crate::runner::{Finished, Signal, StopReason};
+use crate::{output::console, text::without_user};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,16 +50,14 @@ impl Exit {
     /// Prints what clap says instead of running a command. Help and version are results, all else is a usage error.
     pub(super) fn without_command(said: clap::Error) -> Self {
         let said = &with_fitting_tips(said);
-        if let Some(text) = no_manifest(said) {
-            console::complain(&text);
+        if said.use_stderr() {
+            console::complain(&no_manifest(said).unwrap_or_else(|| mistake(said)));
+            if let Some(name) = environment::variable_of(&Cli::command(), said) {
+                console::complain(&format!("The value comes from the variable {name}.\n"));
+            }
             return Exit::Usage;
         }
-        let printed = said.print();
-        if let Some(name) = environment::variable_of(&Cli::command(), said) {
-            console::complain(&format!("The value comes from the variable {name}.\n"));
-        }
-        match printed {
-            _ if said.use_stderr() => Exit::Usage,
+        match said.print() {
             Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Exit::Fault,
             Ok(()) | Err(_) => Exit::Success,
         }
@@ -74,6 +72,7 @@ impl Exit {
             Some(StopReason::Interrupted(signal)) => Exit::Interrupted(*signal),
             Some(
                 StopReason::Pacing(_)
+                | StopReason::Down { .. }
                 | StopReason::Credentials(_)
                 | StopReason::Forbidden(_)
                 | StopReason::TooManyFailures(_),
@@ -132,6 +131,18 @@ fn with_fitting_tips(mut said: clap::Error) -> clap::Error {
         said.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
     }
     said
+}
+
+/// What clap says, which quotes the value that is wrong: an address with a user and a password, perhaps, with its scheme
+/// or without.
+fn mistake(said: &clap::Error) -> String {
+    let text = said.render().to_string();
+    match said.get(ContextKind::InvalidValue) {
+        Some(ContextValue::String(value)) if value.contains('@') => {
+            text.replace(value, &without_user(value))
+        }
+        _ => text,
+    }
 }
 
 /// What to say where a command lacks its manifest.

@@ -2,9 +2,8 @@
 
 use std::{
     ffi::OsStr,
-    fmt,
-    fs::{self, File},
-    io::{BufRead as _, BufReader},
+    fmt, fs,
+    io::{BufRead as _, BufReader, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -16,7 +15,7 @@ use crate::{
     ledger::{Ledger, Row, is_header, read_file, real_ledger},
     plan::{Partition, Plan, Planned},
     text::{count, system_says},
-    whole_file::folder_of,
+    whole_file::{folder_of, open_regular},
 };
 
 /// What shows that there was a ledger.
@@ -105,11 +104,15 @@ fn another(ledger: &Path, plan: &Plan, is_rehearsal: bool) -> Option<(PathBuf, u
     with_reports.max_by_key(|(_, reports)| *reports)
 }
 
+/// Of a file that may be a ledger, so many bytes are looked at.
+const LONGEST_HEADER: u64 = 64 * 1024;
+
 fn has_header(path: &Path) -> bool {
     let mut line = Vec::new();
-    let read = path.is_file()
-        && File::open(path)
-            .is_ok_and(|file| BufReader::new(file).read_until(b'\n', &mut line).is_ok());
+    let read = open_regular(path).is_ok_and(|file| {
+        let mut start = BufReader::new(file.take(LONGEST_HEADER));
+        start.read_until(b'\n', &mut line).is_ok()
+    });
     read && is_header(&line)
 }
 

@@ -6,7 +6,7 @@
 use std::{
     env,
     ffi::OsStr,
-    fs::{self, File, OpenOptions},
+    fs::{self, OpenOptions},
     io::{self, BufRead as _, BufReader, Read as _},
     path::{Path, PathBuf},
 };
@@ -20,7 +20,7 @@ use crate::{
     manifest::Origin,
     settings::Settings,
     text::system_says,
-    whole_file::{NewFile, folder_of, is_device, make_folder},
+    whole_file::{NewFile, folder_of, is_device, make_folder, open_regular},
 };
 
 /// Variables that name a file of credentials.
@@ -249,6 +249,17 @@ impl Guard {
         try_folder(folder).map_err(unwritable)
     }
 
+    /// Whether one of the outputs may be a collected file: that takes a file that exists, and has a second name or lies where
+    /// collected files do.
+    pub(super) fn may_be_collected(&self) -> bool {
+        let has_place = |path: &Path| {
+            let output = path.ancestors().nth(3);
+            output.is_some_and(|output| is_collected_place(output, path))
+        };
+        let mut outputs = self.outputs.iter();
+        outputs.any(|(_, it)| it.there.is_some() && (it.has_links() || has_place(&it.path)))
+    }
+
     /// Compares the outputs with the files that were collected for the rows of `ledger`, whose `report_file` is relative to
     /// `ledger_folder`.
     ///
@@ -316,7 +327,7 @@ pub(super) fn sandbox_state_of(ledger: &Path) -> PathBuf {
 /// Whether a file is one of the tool's by what is in it: the ledger of another month, say.
 fn owned_by_content(path: &Path) -> Option<&'static str> {
     const ENOUGH: u64 = 4096;
-    let file = File::open(path).ok()?;
+    let file = open_regular(path).ok()?;
     let mut line = Vec::new();
     let mut start = BufReader::new(file.take(ENOUGH));
     start.read_until(b'\n', &mut line).ok()?;

@@ -3,11 +3,12 @@
 use std::{cell::RefCell, path::Path};
 
 use chrono::{DateTime, Utc};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{error::CliError, target::real_ledger};
 use crate::{
     ledger::{Ledger, LedgerFile, Lock, Pause},
+    output::duration,
     session::News,
     text::system_says,
 };
@@ -48,6 +49,23 @@ impl HeldLedger {
     /// Until when `server` wants no request, by what an earlier command was told.
     pub(super) fn pause(&self, server: &str) -> Option<DateTime<Utc>> {
         self.lock.borrow().as_ref()?.pause(server)
+    }
+
+    /// Discards the wait that an earlier command was told about, and says so.
+    pub(super) fn forget_pause(&self, server: &str) {
+        let mut lock = self.lock.borrow_mut();
+        match lock.as_mut().map(|lock| lock.forget_pause(server)) {
+            Some(Ok(Some(until))) => {
+                let left = (until - Utc::now()).to_std().unwrap_or_default();
+                info!(
+                    "--forget-pause: {} that the server asked an earlier run to wait are discarded",
+                    duration(left)
+                );
+            }
+            Some(Ok(None)) => info!("--forget-pause: there is no wait to discard"),
+            Some(Err(e)) => warn!("the discarded wait still stands in the lock file: {e}"),
+            None => {}
+        }
     }
 
     /// Keeps an announced pause for the next command.

@@ -14,7 +14,7 @@ use crate::{
     output::console,
     session::{DiscoveryError, ReadError, Session},
     settings::Discover,
-    text::shell_word,
+    text::shell_path,
     whole_file,
 };
 
@@ -35,6 +35,7 @@ pub(super) async fn init(args: &InitArgs) -> Result<Exit, CliError> {
     };
     let name = args.file.display().to_string();
     let text = starter(&args.file, Utc::now().date_naive(), found.as_ref());
+    let text = text.map_err(|why| failed(io::Error::other(why)))?;
     whole_file::create(&args.file, text.as_bytes()).map_err(failed)?;
     let found = found.map_or_else(String::new, |found| {
         format!(
@@ -42,9 +43,9 @@ pub(super) async fn init(args: &InitArgs) -> Result<Exit, CliError> {
             found.active.len()
         )
     });
-    console::say(&format!(
+    console::say(format!(
         "wrote {name}{found}; try it with: monthend run {} --sandbox\n",
-        shell_word(&name)
+        shell_path(&args.file)
     ));
     Ok(Exit::Success)
 }

@@ -78,7 +78,7 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
         count(united.len(), "row"),
         count(parts.len(), "ledger"),
     );
-    console::say(&text);
+    console::say(text);
     Ok(Exit::Success)
 }
 
@@ -204,7 +204,8 @@ fn unite_histories(parts: &[Named], output: &Path) {
         }
     };
     let place = history::beside(output);
-    let is_there = std::fs::read(&place).is_ok_and(|there| there == united);
+    let there = whole_file::read_regular(&place, united.len() as u64);
+    let is_there = there.is_ok_and(|there| there == united);
     if !is_there && let Err(e) = whole_file::replace(&place, &united) {
         warn!(
             "the history {} cannot be written ({})",

@@ -14,7 +14,6 @@ use super::{
     args::{CollectArgs, SummaryFormat, WorkArgs},
     error::CliError,
     exit::Exit,
-    guard::Guard,
     held::HeldLedger,
     target::{Target, real_ledger},
     typed::Typed,
@@ -22,7 +21,7 @@ use super::{
 use crate::{
     collect::{combined_files, set_aside_name},
     history::{self, Line, Run, Selected, What},
-    ledger::{Ledger, Row},
+    ledger::{Ledger, Row, read_file},
     output::{
         About, Document, DocumentKind, Ending, GithubActions, History, Progress, Reader, Readers,
     },
@@ -40,8 +39,6 @@ pub(super) struct Outputs {
     pub(super) readers: Readers,
     pub(super) typed: Typed,
     pub(super) does: Does,
-    /// What none of its files may overwrite.
-    pub(super) guard: Guard,
     /// The day that the next command needs, to combine the same files.
     pub(super) day_to_combine: Option<NaiveDate>,
     about: About,
@@ -146,8 +143,13 @@ impl Outputs {
                 readers.push(Box::new(Document::file(kind, place)));
             }
         }
+        let ledger = real_ledger(&target.ledger)?;
+        if guard.may_be_collected()
+            && let Some(reading) = read_file(&ledger)?
+        {
+            guard.spare_collected(&reading.ledger, folder_of(&ledger))?;
+        }
         if let Some(how) = told.collects {
-            let ledger = real_ledger(&target.ledger)?;
             target.refuse_output_as_for_real(how.output.as_deref())?;
             guard.folder("--output", &target.output(how.output.as_deref(), &ledger))?;
         }
@@ -163,7 +165,6 @@ impl Outputs {
             readers: Readers::new(readers),
             typed: told.typed.clone(),
             does: told.does,
-            guard,
             day_to_combine: told
                 .as_of
                 .filter(|_| told.is_relative && combined.is_some()),
@@ -174,18 +175,6 @@ impl Outputs {
             base_url: OnceCell::new(),
             rows: RefCell::new(Rows::Unknown),
         })
-    }
-
-    /// Makes sure that no output is one of the files that rows of the ledger have already.
-    ///
-    /// # Errors
-    /// One is: exit code 2, before anything is sent.
-    pub(super) fn spare_collected(&self, held: &HeldLedger) -> Result<(), CliError> {
-        let Some(reading) = &held.file.reading else {
-            return Ok(());
-        };
-        let folder = folder_of(&held.file.path);
-        Ok(self.guard.spare_collected(&reading.ledger, folder)?)
     }
 
     /// How long the command has been at work.
@@ -230,9 +219,6 @@ impl Outputs {
 
     /// Tells every reader how the command ended, and passes that on.
     pub(super) fn end(self, result: Result<Exit, CliError>) -> Result<Exit, CliError> {
-        if let Err(CliError::Guard(_)) = &result {
-            return result; // one of the files to be written is not ours to write
-        }
         let exit = match &result {
             Ok(exit) => *exit,
             Err(error) => error.exit(),

@@ -117,7 +117,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
     };
     let page = report::page(&sources).map_err(|e| failed(io::Error::other(e)))?;
     report::put(&args.output, &page).map_err(failed)?;
-    console::say(&format!("{}\n", args.output.display()));
+    console::say(format!("{}\n", args.output.display()));
     Ok(Exit::Success)
 }
 

@@ -1,15 +1,13 @@
 //! Saves what is known if the ledger cannot be written: nothing may be lost.
 
-use std::{
-    io::{self, Write as _},
-    path::Path,
-};
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use tracing::{error, warn};
 
 use crate::{
     ledger::{Ledger, Row, Saved, Tampered, save},
+    output::console,
     runner::Unsaved,
     text::{count, system_says},
 };
@@ -43,10 +41,9 @@ pub(super) fn rescue(path: &Path, ledger: &Ledger, unsaved: &Unsaved, now: DateT
     true
 }
 
-/// Rows as they would stand in the file, on stderr as they are.
+/// Rows as they would stand in the file.
 fn print<'r>(ledger: &Ledger, rows: impl IntoIterator<Item = &'r Row>) {
     for row in rows {
-        // If stderr is gone too, there is no place left.
-        let _ = io::stderr().write_all(&ledger.line(row));
+        console::print_rows(&ledger.line(row));
     }
 }

@@ -59,9 +59,9 @@ async fn decide(args: &ResolveArgs, request: RequestId, typed: &Typed) -> Result
     } else if args.reason.is_some() {
         warn!("--no-history (or MONTHEND_NO_HISTORY) is given, so the reason is not recorded");
     }
-    console::say(&said);
+    console::say(said);
     for hint in next_steps(&ledger, args, &target, typed) {
-        console::say(&format!("\n{}:\n  {}\n", hint.why, hint.command));
+        console::say(format!("\n{}:\n  {}\n", hint.why, hint.command));
     }
     Ok(Exit::Success)
 }

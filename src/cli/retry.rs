@@ -67,7 +67,6 @@ async fn send_again(
     // The ledger.
     let mut held = HeldLedger::take(&target.ledger)?;
     held.file.refuse_mixing(target.is_rehearsal())?;
-    outputs.spare_collected(&held)?;
     let missing = || LedgerError::Missing(target.ledger.clone());
     let reading = held.file.reading.take().ok_or_else(missing)?;
 

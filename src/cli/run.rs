@@ -73,7 +73,6 @@ async fn converge(
     // The ledger.
     let mut held = HeldLedger::take(&target.ledger)?;
     held.file.refuse_mixing(target.is_rehearsal())?;
-    outputs.spare_collected(&held)?;
     let reading = held.file.reading.take();
     let is_undecided = reading.is_none() && args.existing.is_none();
     if args.existing.is_none() {

@@ -27,7 +27,7 @@ pub(super) async fn sandbox(args: &SandboxArgs) -> Result<Exit, CliError> {
     }
     let running = Sandbox::start(config).await?;
     signals.end_in_order();
-    console::print(&format!("{}\n", running.base_url())).map_err(CliError::Stdout)?;
+    console::print(format!("{}\n", running.base_url())).map_err(CliError::Stdout)?;
     info!(
         "serving the simulated API; use it with WEBEX_ACCESS_TOKEN={} and --base-url {}; Ctrl-C stops it",
         sandbox::ACCESS_TOKEN,

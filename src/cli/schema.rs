@@ -27,6 +27,6 @@ pub(super) fn schema(args: &SchemaArgs) -> Result<Exit, CliError> {
         SchemaKind::Ledger => serde_json::to_string_pretty(&ledger::table_schema()),
     };
     let text = text.map_err(|e| CliError::Stdout(e.into()))?;
-    console::print(&(text + "\n")).map_err(CliError::Stdout)?;
+    console::print_json(&(text + "\n")).map_err(CliError::Stdout)?;
     Ok(Exit::Success)
 }

@@ -25,7 +25,7 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Listens from now on. A start that hangs in a read (a token file that is a pipe, a share that does not answer)
+    /// Listens from now on. A start that hangs in a read (a share that does not answer)
     /// cannot end in good order, and needs no order: a signal ends the process at once.
     pub(super) fn listen() -> Self {
         let (sender, caught) = watch::channel(None);

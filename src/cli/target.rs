@@ -17,6 +17,7 @@ use crate::{
     plan::{Partition, UnknownRequest},
     sandbox::SandboxConfig,
     settings::{BaseUrl, Limits, Settings},
+    whole_file::read_regular,
 };
 
 pub(super) use crate::ledger::real_ledger;
@@ -363,6 +364,9 @@ pub(super) fn tell_repairs(ledger: &Path, reading: &Reading, then: Then) {
     tell(&repairs(ledger, reading, then));
 }
 
+/// The longest configuration of a sandbox, in bytes.
+const LONGEST_CONFIG: u64 = 16 * 1024 * 1024;
+
 /// What a sandbox is like, from a file or by default.
 pub(super) fn sandbox_config(path: Option<&Path>) -> Result<SandboxConfig, CliError> {
     let Some(path) = path else {
@@ -372,8 +376,8 @@ pub(super) fn sandbox_config(path: Option<&Path>) -> Result<SandboxConfig, CliEr
         path: path.to_owned(),
         why,
     };
-    let text = std::fs::read_to_string(path).map_err(|e| failed(e.to_string()))?;
-    serde_yaml::from_str(&text).map_err(|e| failed(e.to_string()))
+    let text = read_regular(path, LONGEST_CONFIG).map_err(|e| failed(e.to_string()))?;
+    serde_yaml::from_slice(&text).map_err(|e| failed(e.to_string()))
 }
 
 /// The ceilings of a run: of all its requests, or of one share.

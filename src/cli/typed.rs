@@ -1,12 +1,16 @@
 //! What was typed, and what to type next.
 
-use std::{env, ffi::OsStr, path::PathBuf};
+use std::{
+    env,
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
 
 use chrono::NaiveDate;
 use clap::{ArgMatches, CommandFactory as _};
 
 use super::args::{Cli, is_manifest, is_typed};
-use crate::text::shell_word;
+use crate::text::{shell_path, shell_word, typed_path};
 
 /// The command line as it was typed, to be typed again whole or in part. What came from the environment is still there
 /// next time and is left out.
@@ -64,9 +68,12 @@ impl Typed {
         }
     }
 
-    /// The same command.
+    /// The same command, but for what discards a wait: the next one may have to be kept.
     pub(super) fn again(&self) -> String {
-        format!("{} {}", self.program, self.arguments.join(" "))
+        let kept = self.arguments.iter().map(String::as_str);
+        let kept = kept.filter(|word| *word != "--forget-pause");
+        let words: Vec<&str> = std::iter::once(&*self.program).chain(kept).collect();
+        words.join(" ")
     }
 
     /// The real run that a rehearsal was for.
@@ -130,7 +137,7 @@ impl Typed {
             "report" => {
                 let named = path("ledger").filter(|named| is_manifest(named))?;
                 let sandbox = is_typed(typed, "sandbox").then(|| "--sandbox".to_owned());
-                let words = [named.display().to_string()].into_iter().chain(sandbox);
+                let words = [typed_path(named)].into_iter().chain(sandbox);
                 Some(self.with("run", words))
             }
             _ => None,
@@ -171,17 +178,24 @@ impl Typed {
             if !kept.contains(&id) || !is_typed(typed, id) {
                 continue;
             }
-            let values = typed.get_raw(id).into_iter().flatten().map(quoted);
+            let values = typed.get_raw(id).into_iter().flatten();
             match argument.get_long() {
-                None => words.extend(values),
+                None => words.extend(values.map(|value| shell_path(Path::new(value)))),
                 Some(long) if argument.get_action().takes_values() => {
-                    words.extend(values.flat_map(|value| [format!("--{long}"), value]));
+                    words.extend(values.map(|value| option(long, value)));
                 }
                 Some(long) => words.push(format!("--{long}")),
             }
         }
         words.join(" ")
     }
+}
+
+/// An option with its value, which may begin as an option does.
+fn option(long: &str, value: &OsStr) -> String {
+    let value = quoted(value);
+    let between = if value.starts_with('-') { "=" } else { " " };
+    format!("--{long}{between}{value}")
 }
 
 /// A word as a shell has to be given it.
@@ -239,5 +253,12 @@ mod tests {
             typed.with("status", ["a b.csv".to_owned()]),
             "monthend status 'a b.csv'"
         );
+    }
+
+    #[test]
+    fn what_looks_like_an_option_stays_a_name() {
+        let typed = typed(&["run", "--ledger=-l.csv", "--job=-x", "--", "-v.yaml"]);
+        let next = typed.next("retry", &WHERE);
+        assert_eq!(next, "monthend retry ./-v.yaml --ledger=-l.csv --job=-x");
     }
 }

@@ -46,6 +46,9 @@ impl Door<'_> {
         let connection = Connection::open(self.target, self.credentials).await?;
         let (target, server) = (&*self.target, &connection.server);
         outputs.begin(target, held);
+        if self.common.forget_pause {
+            held.forget_pause(server);
+        }
         let listener = |news: &News| {
             held.note_pause(server, news);
             outputs.readers.on_news(news, Utc::now());

@@ -1,17 +1,21 @@
 //! One row's file, from the server's word that it is ready to the line in the ledger.
 
-use std::{io, path::Path, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use tracing::{Instrument as _, trace_span};
 
 use super::{
     Names, Overwrite,
     asking::Asking,
-    content::Content,
+    content::{Content, NotATable},
     download::{NotFetched, Patience, fetch},
     files::{self, Put},
     host::Host,
-    part::{Part, blocking},
+    part::{Part, Whole, blocking},
 };
 use crate::{
     api::{Api, DownloadUrl, Listed},
@@ -61,8 +65,21 @@ pub(super) enum Brought {
     Halted(Halt),
     /// The disk takes nothing more.
     Disk(DiskTrouble),
+    /// Its file has come, and whether it is a table is for those to tell that are still to come.
+    Odd(Box<ArrivedFile>),
     /// It was given up before anything was done.
     Left,
+}
+
+/// A row's file that has come, and is not in its place yet.
+#[derive(Debug)]
+pub(super) struct ArrivedFile {
+    row: Row,
+    part: Part,
+    whole: Whole,
+    place: PathBuf,
+    /// As the ledger spells it.
+    name: String,
 }
 
 /// Why there is no file for a report that is complete.
@@ -131,8 +148,9 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
             Ok(None) if self.is_young(&row) => return (Brought::InProgress(None), Ok(())),
             Ok(None) => {
                 let why = format!(
-                    "{}; `monthend resolve --resend --replace` recreates it",
-                    Obstacle::GONE
+                    "{}; `monthend resolve LEDGER --request {} --resend --replace` recreates it",
+                    Obstacle::GONE,
+                    row.id()
                 );
                 return settled(self.not(row, &why, Missing::Refused).await);
             }
@@ -163,15 +181,104 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
                 return (Brought::InProgress(age), Ok(()));
             }
         };
-        match self.fetch(&mut row, url).await {
-            Ok(content) => {
-                let collected = Collected::clone(&row.collected);
-                let (row, recorded) = self.conclude(row, collected).await;
-                let (row, content) = (Box::new(row), Some(content));
-                (Brought::Collected { row, content }, recorded)
+        let fetched = match self.fetch(row, url).await {
+            Ok(fetched) => fetched,
+            Err((row, Reason::Says(why))) => {
+                return settled(self.not(*row, &why, Missing::Refused).await);
             }
-            Err(Reason::Says(why)) => settled(self.not(row, &why, Missing::Refused).await),
-            Err(reason) => (reason.into(), Ok(())),
+            Err((_, reason)) => return (reason.into(), Ok(())),
+        };
+        match self.is_doubtful(&fetched).await {
+            true => (Brought::Odd(fetched), Ok(())),
+            false => self.put(*fetched).await,
+        }
+    }
+
+    /// Whether a file is one cell that no other file of its type has as a column.
+    async fn is_doubtful(&self, fetched: &ArrivedFile) -> bool {
+        let Some(name) = fetched.whole.content.only_cell() else {
+            return false;
+        };
+        if self.means.any_content {
+            return false;
+        }
+        let others: Vec<PathBuf> = {
+            let ledger = self.bench.record.ledger();
+            let kind = fetched.row.request().report_type;
+            let rows = ledger
+                .rows()
+                .filter(|row| row.request().report_type == kind && row.id() != fetched.row.id());
+            rows.filter_map(|row| self.names.recorded(row)).collect()
+        };
+        for other in others {
+            if let Ok(Some(other)) = files::look(other).await
+                && other.content.only_cell().is_none()
+                && other.content.columns.iter().any(|column| column == name)
+            {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Puts a file that has come in its place, or beside it where it is no table, and says so in its row.
+    pub(super) async fn put(&self, fetched: ArrivedFile) -> (Brought, Result<(), JournalError>) {
+        let doubtful = self.is_doubtful(&fetched).await;
+        let ArrivedFile {
+            mut row,
+            part,
+            whole,
+            place,
+            name,
+        } = fetched;
+        let only = whole.content.only_cell().filter(|_| doubtful);
+        let only = only.map(|only| NotATable::OneCell(only.to_owned()));
+        if let Some(flaw) = whole.content.flaw.as_ref().or(only.as_ref())
+            && !self.means.any_content
+        {
+            return match files::reject(&part, &place).await {
+                Ok(kept) => {
+                    let kept = self.names.spelled(&kept);
+                    let why = format!("no report: {flaw}; kept as {kept}");
+                    settled(self.not(row, &why, Missing::Refused).await)
+                }
+                Err(error) => self.unwritten(row, &name, &error).await,
+            };
+        }
+        let ours = row.collected.sha256.clone();
+        match files::put(&part, &whole, &place, ours, self.means.overwrite).await {
+            Ok(Put::There) => {}
+            Ok(Put::InTheWay) => {
+                let why = format!(
+                    "{name} is in the way: no row has this file; `monthend collect --force` overwrites it"
+                );
+                return settled(self.not(row, &why, Missing::Refused).await);
+            }
+            Err(error) => return self.unwritten(row, &name, &error).await,
+        }
+        *row.collected = Collected {
+            status: COMPLETED.to_owned(),
+            file: name,
+            sha256: whole.sha256,
+            error: String::new(),
+            rows: Some(whole.content.rows),
+        };
+        let collected = Collected::clone(&row.collected);
+        let (row, recorded) = self.conclude(row, collected).await;
+        let (row, content) = (Box::new(row), Some(whole.content));
+        (Brought::Collected { row, content }, recorded)
+    }
+
+    /// Its own disk does not take a row's file.
+    async fn unwritten(
+        &self,
+        row: Row,
+        name: &str,
+        error: &io::Error,
+    ) -> (Brought, Result<(), JournalError>) {
+        match unwritable(name, error) {
+            Reason::Says(why) => settled(self.not(row, &why, Missing::Refused).await),
+            reason => (reason.into(), Ok(())),
         }
     }
 
@@ -204,7 +311,17 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
                     seconds @ ..120 => format!("{seconds} s"),
                     seconds => format!("{} min", seconds / 60),
                 };
-                format!("{word} for {age}{}", Collected::WAITS)
+                if row.collected.is_in_progress() {
+                    format!("{word} for {age}{}", Collected::WAITS)
+                } else {
+                    missing = Missing::Refused;
+                    format!(
+                        "{word} for {age}: {}; `monthend collect` waits again, `monthend resolve LEDGER --request {} \
+                         --resend --replace` recreates it",
+                        Obstacle::UNKNOWN_STATUS,
+                        row.id()
+                    )
+                }
             }
         };
         row.collected.error = why;
@@ -237,31 +354,45 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         age.is_some_and(|age| age.to_std().is_ok_and(|age| age < settle))
     }
 
-    /// Fetches the file at `url` to the row's place, and sets what the row says of it.
-    async fn fetch(&self, row: &mut Row, url: DownloadUrl) -> Result<Content, Reason> {
-        let place = self.names.place(row);
+    /// Fetches the file at `url`, for the row's place. The row comes back where there is none.
+    async fn fetch(
+        &self,
+        row: Row,
+        url: DownloadUrl,
+    ) -> Result<Box<ArrivedFile>, (Box<Row>, Reason)> {
+        let place = self.names.place(&row);
         let name = self.names.spelled(&place);
-        let disk = |error: io::Error| {
-            let why = format!("{name} cannot be written: {}", system_says(&error));
-            if files::takes_nothing(&error) {
-                let remedy = whole_file::remedy(&error);
-                Reason::Disk(DiskTrouble { why, remedy })
-            } else {
-                Reason::Says(why)
-            }
-        };
+        match self.fetch_to(&row, &place, &name, url).await {
+            Ok((part, whole)) => Ok(Box::new(ArrivedFile {
+                row,
+                part,
+                whole,
+                place,
+                name,
+            })),
+            Err(reason) => Err((Box::new(row), reason)),
+        }
+    }
+
+    async fn fetch_to(
+        &self,
+        row: &Row,
+        place: &Path,
+        name: &str,
+        url: DownloadUrl,
+    ) -> Result<(Part, Whole), Reason> {
+        let disk = |error: io::Error| unwritable(name, &error);
         let folder = place.parent().unwrap_or(Path::new(".")).to_owned();
         blocking(move || whole_file::make_folder(&folder))
             .await
             .map_err(disk)?;
-        let mut part = Part::begin(&place, row.id()).await.map_err(disk)?;
+        let mut part = Part::begin(place, row.id()).await.map_err(disk)?;
         let patience = Patience {
             silence: self.means.silence,
             longest_wait: self.bench.session.policy().max_retry_after,
         };
-        let asked = &*row;
         let renew = async || {
-            let fresh = self.ask(asked).await?.and_then(|report| report.download);
+            let fresh = self.ask(row).await?.and_then(|report| report.download);
             fresh.ok_or_else(|| Reason::Says("the server gives no fresh address for it".to_owned()))
         };
         let fetched = fetch(
@@ -272,38 +403,14 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
             renew,
             &mut part,
         )
-        .instrument(trace_span!("download", request_id = %asked.id()))
+        .instrument(trace_span!("download", request_id = %row.id()))
         .await;
         let whole = fetched.map_err(|error| match error {
             NotFetched::Host(why) => Reason::Says(why),
             NotFetched::Api(reason) => reason,
             NotFetched::Disk(error) => disk(error),
         })?;
-        if let Some(flaw) = &whole.content.flaw
-            && !self.means.any_content
-        {
-            let kept = files::reject(&part, &place).await.map_err(disk)?;
-            let kept = self.names.spelled(&kept);
-            return Err(Reason::Says(format!("no report: {flaw}; kept as {kept}")));
-        }
-        let ours = row.collected.sha256.clone();
-        match files::put(&part, &whole, &place, ours, self.means.overwrite).await {
-            Ok(Put::There) => {}
-            Ok(Put::InTheWay) => {
-                return Err(Reason::Says(format!(
-                    "{name} is in the way: no row has this file; `monthend collect --force` overwrites it"
-                )));
-            }
-            Err(error) => return Err(disk(error)),
-        }
-        *row.collected = Collected {
-            status: COMPLETED.to_owned(),
-            file: name,
-            sha256: whole.sha256,
-            error: String::new(),
-            rows: Some(whole.content.rows),
-        };
-        Ok(whole.content)
+        Ok((part, whole))
     }
 
     async fn not(
@@ -333,6 +440,17 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
             false => self.bench.record.conclude(&mut row).await,
         };
         (row, recorded)
+    }
+}
+
+/// Whether a file that cannot be written is this one's trouble, or that of all.
+fn unwritable(name: &str, error: &io::Error) -> Reason {
+    let why = format!("{name} cannot be written: {}", system_says(error));
+    if files::takes_nothing(error) {
+        let remedy = whole_file::remedy(error);
+        Reason::Disk(DiskTrouble { why, remedy })
+    } else {
+        Reason::Says(why)
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{
     Names, Overwrite,
     asking::Asking,
-    bring::{Brought, Carrier, Means},
+    bring::{ArrivedFile, Brought, Carrier, Means},
     columns::Columns,
     files,
     host::Host,
@@ -71,6 +71,8 @@ struct Collector<'c, 'r, 's, A: Api, H> {
     looking: usize,
     watch: Watch,
     columns: Columns,
+    /// Files that came and may be no tables: what the others of their type have decides, once they are there.
+    odd: Vec<(Place, Box<ArrivedFile>)>,
     /// Rows under way.
     busy: usize,
     concurrency: usize,
@@ -118,6 +120,7 @@ pub async fn collect<A: Api, H: Host>(
         looking: 0,
         watch: Watch::new(now),
         columns: Columns::default(),
+        odd: Vec::new(),
         busy: 0,
         concurrency: setup.concurrency,
         wait: setup.wait,
@@ -143,7 +146,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
             self.start(&mut under_way);
             let is_left = self.is_creating || !self.watch.is_empty();
             let waits = is_left && !self.is_over && !bench.stopping.is_stopping();
-            if under_way.is_empty() && !waits {
+            if under_way.is_empty() && !waits && !self.decide(&mut under_way) {
                 break;
             }
             let due = self.next_due().filter(|_| waits);
@@ -178,6 +181,23 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
         }
         self.columns.tell();
         self.unrecorded
+    }
+
+    /// Nothing more comes: begins to decide about files that may be no tables. False where there are none.
+    fn decide(&mut self, under_way: &mut Work<'c>) -> bool {
+        let carrier = self.carrier;
+        if carrier.bench.stopping.is_stopping() {
+            return false;
+        }
+        let odd = self.odd.len().min(self.concurrency);
+        for (place, file) in self.odd.drain(..odd) {
+            self.busy += 1;
+            under_way.push(Box::pin(async move {
+                let (brought, recorded) = carrier.put(*file).await;
+                Done::Brought(place, brought, recorded)
+            }));
+        }
+        odd > 0
     }
 
     /// Takes rows that are to be collected.
@@ -289,6 +309,11 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
                 self.watch.answered(&question, None, |_| None, now);
             }
             Done::Listed(_, Err(ReadError::Halted(halt))) => self.stop(halt.into()),
+            Done::Brought(place, Brought::Odd(file), _) => {
+                self.busy -= 1;
+                self.watch.done(place, now);
+                self.odd.push((place, file));
+            }
             Done::Brought(place, brought, recorded) => {
                 self.busy -= 1;
                 match &brought {
@@ -303,7 +328,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
                         return;
                     }
                     Brought::Halted(halt) => self.stop(halt.clone().into()),
-                    Brought::Left | Brought::Disk(_) => {}
+                    Brought::Left | Brought::Disk(_) | Brought::Odd(_) => {}
                     Brought::Collected { .. } | Brought::Not(..) => self.watch.done(place, now),
                 }
                 self.recorded(brought, recorded, Fetched::Now);
@@ -321,7 +346,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
             }
             Brought::Not(row, missing) => self.settled(*row, recorded, Err(missing)),
             Brought::Disk(error) => self.stop(StopReason::Output(error)),
-            Brought::InProgress(_) | Brought::Halted(_) | Brought::Left => {}
+            Brought::InProgress(_) | Brought::Halted(_) | Brought::Odd(_) | Brought::Left => {}
         }
     }
 

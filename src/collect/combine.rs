@@ -5,7 +5,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     ffi::OsString,
     fmt,
     fs::File,
@@ -18,9 +18,9 @@ use csv::{ByteRecord, Terminator, Writer, WriterBuilder};
 use crate::{
     ledger::{Row, neutralise},
     request::{OrgId, Period, ReportType},
-    table::Table,
+    table::{MOST_COLUMNS, Table},
     text::one_line,
-    whole_file::NewFile,
+    whole_file::{NewFile, open_regular},
 };
 
 /// The columns that stand before those of the files.
@@ -54,10 +54,29 @@ pub struct Combined {
     pub rows: u64,
     /// The periods of the files, in order.
     pub periods: Vec<String>,
-    /// Columns that some of the files lack, in the order of the columns, and which files.
-    pub lacking: Vec<(String, Vec<PathBuf>)>,
+    /// Columns that some of the files lack, in the order of the columns.
+    pub lacking: Vec<LackingColumn>,
     /// Files of which some row has more cells than the header: the surplus has no column, and is left out.
     pub too_wide: Vec<PathBuf>,
+}
+
+/// A column that some files lack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LackingColumn {
+    column: String,
+    /// How many files lack it.
+    files: usize,
+    /// The first of them, as many as are named.
+    first: Vec<PathBuf>,
+}
+
+impl LackingColumn {
+    fn note(&mut self, file: &Path) {
+        self.files += 1;
+        if self.first.len() < NAMED {
+            self.first.push(file.to_owned());
+        }
+    }
 }
 
 impl Combined {
@@ -65,15 +84,16 @@ impl Combined {
     pub fn notes(&self) -> Vec<String> {
         let name = self.report_type;
         let all = self.files;
-        let lacking = self.lacking.iter().map(|(column, files)| {
-            let (some, column) = (files.len(), one_line(column));
+        let lacking = self.lacking.iter().map(|lacking| {
+            let (some, column) = (lacking.files, one_line(&lacking.column));
             format!(
                 "{some} of {all} {name} files lack the column {column}: {}",
-                first(files)
+                first(&lacking.first, some)
             )
         });
         let too_wide = (!self.too_wide.is_empty()).then(|| {
-            let (some, first) = (self.too_wide.len(), first(&self.too_wide));
+            let some = self.too_wide.len();
+            let first = first(&self.too_wide, some);
             format!("{some} of {all} {name} files have rows wider than their header; what has no column was left out: {first}")
         });
         lacking.chain(too_wide).collect()
@@ -101,14 +121,15 @@ impl fmt::Display for Combined {
 /// So many files are named in one line.
 const NAMED: usize = 3;
 
-fn first(files: &[PathBuf]) -> String {
+/// The first of `files`, which are the first of `all`.
+fn first(files: &[PathBuf], all: usize) -> String {
     let named = files
         .iter()
         .take(NAMED)
         .map(|file| file.display().to_string());
     let mut text = named.collect::<Vec<_>>().join(", ");
-    if files.len() > NAMED {
-        text.push_str(&format!(" and {} more", files.len() - NAMED));
+    if all > NAMED {
+        text.push_str(&format!(" and {} more", all - NAMED));
     }
     text
 }
@@ -124,6 +145,11 @@ pub enum CombineError {
         /// What the system said.
         source: io::Error,
     },
+    /// Together they have more columns than a table.
+    #[error(
+        "the {0} files have more than {MOST_COLUMNS} columns between them, and no table has so many"
+    )]
+    TooManyColumns(ReportType),
     /// The file that is to be written.
     #[error("cannot write {}", file.display())]
     Write {
@@ -191,7 +217,7 @@ pub fn set_aside(target: &Path, written: &[Combined]) -> Result<Vec<PathBuf>, Co
 
 /// Whether a file begins as combined files do.
 fn is_combined(file: &Path) -> bool {
-    let table = File::open(file).map(Table::open);
+    let table = open_regular(file).map(Table::open);
     table.is_ok_and(|table| {
         table.is_ok_and(|table| table.columns().starts_with(&LEADING.map(str::to_owned)))
     })
@@ -220,9 +246,13 @@ fn one_type(
     parts: &[&Part<'_>],
 ) -> Result<Combined, CombineError> {
     let is_new = !file.exists();
-    let headers: Result<Vec<_>, _> = parts.iter().map(|part| columns_of(part)).collect();
-    let headers = headers?;
-    let columns = Columns::of(&headers);
+    let mut columns = Columns::default();
+    for part in parts {
+        columns.add(&columns_of(&open(part)?));
+        if columns.names.len() > MOST_COLUMNS {
+            return Err(CombineError::TooManyColumns(report_type));
+        }
+    }
     let failed = |source: io::Error| CombineError::Write {
         file: file.to_owned(),
         source,
@@ -240,7 +270,7 @@ fn one_type(
         files: parts.len(),
         rows: 0,
         periods: periods(parts),
-        lacking: columns.lacking(parts, &headers),
+        lacking: columns.nowhere_lacking(),
         too_wide: Vec::new(),
     };
     let names = columns
@@ -248,9 +278,15 @@ fn one_type(
         .iter()
         .map(|(name, _)| harmless(name.as_bytes()));
     write(&mut out, leading_names().chain(names)).map_err(failed)?;
-    for (part, header) in parts.iter().zip(&headers) {
+    for part in parts {
         let mut table = open(part)?;
-        let places = columns.places(header);
+        let header = columns_of(&table);
+        let places = columns.places(&header);
+        for (place, lacking) in places.iter().zip(&mut combined.lacking) {
+            if place.is_none() {
+                lacking.note(&part.file);
+            }
+        }
         let leading = leading(part.row);
         let (mut row, mut too_wide) = (ByteRecord::new(), false);
         while table.next(&mut row).map_err(|e| unreadable(part, e))? {
@@ -267,6 +303,7 @@ fn one_type(
             combined.too_wide.push(part.file.clone());
         }
     }
+    combined.lacking.retain(|column| column.files > 0);
     let out = out.into_inner().map_err(|e| failed(e.into_error()))?;
     let new = out.into_inner().map_err(|e| failed(e.into_error()))?;
     new.put_in_place().map_err(failed)?;
@@ -283,20 +320,19 @@ fn periods(parts: &[&Part<'_>]) -> Vec<String> {
 type Column = (String, usize);
 
 /// The columns of all files, each once.
+#[derive(Default)]
 struct Columns {
     names: Vec<Column>,
+    known: HashSet<Column>,
 }
 
 impl Columns {
-    fn of(headers: &[Vec<Column>]) -> Self {
-        let mut known = HashMap::new();
-        let mut names = Vec::new();
-        for column in headers.iter().flatten() {
-            known
-                .entry(column)
-                .or_insert_with(|| names.push(column.clone()));
+    fn add(&mut self, header: &[Column]) {
+        for column in header {
+            if self.known.insert(column.clone()) {
+                self.names.push(column.clone());
+            }
         }
-        Columns { names }
     }
 
     /// Where a file with this header has each of them.
@@ -306,45 +342,36 @@ impl Columns {
         places.collect()
     }
 
-    fn lacking(&self, parts: &[&Part<'_>], headers: &[Vec<Column>]) -> Vec<(String, Vec<PathBuf>)> {
-        let mut lacking: Vec<(String, Vec<PathBuf>)> = Vec::new();
-        let names = self
-            .names
-            .iter()
-            .map(|(name, _)| (name.clone(), Vec::new()));
-        lacking.extend(names);
-        for (part, header) in parts.iter().zip(headers) {
-            for (place, (_, files)) in self.places(header).iter().zip(&mut lacking) {
-                if place.is_none() {
-                    files.push(part.file.clone());
-                }
-            }
-        }
-        lacking.retain(|(_, files)| !files.is_empty());
-        lacking
+    /// All of them, before any file is known to lack one.
+    fn nowhere_lacking(&self) -> Vec<LackingColumn> {
+        let columns = self.names.iter().map(|(name, _)| LackingColumn {
+            column: name.clone(),
+            files: 0,
+            first: Vec::new(),
+        });
+        columns.collect()
     }
 }
 
-fn columns_of(part: &Part<'_>) -> Result<Vec<Column>, CombineError> {
-    let table = open(part)?;
+fn columns_of<R: io::Read>(table: &Table<R>) -> Vec<Column> {
     let mut seen: HashMap<&str, usize> = HashMap::new();
     let columns = table.columns().iter().map(|name| {
         let times = seen.entry(name).or_default();
         *times += 1;
         (name.clone(), *times - 1)
     });
-    Ok(columns.collect())
+    columns.collect()
 }
 
 fn open(part: &Part<'_>) -> Result<Table<File>, CombineError> {
-    let file = File::open(&part.file).map_err(|e| unreadable(part, e.into()))?;
+    let file = open_regular(&part.file).map_err(|e| unreadable(part, e))?;
     Table::open(file).map_err(|e| unreadable(part, e))
 }
 
-fn unreadable(part: &Part<'_>, error: csv::Error) -> CombineError {
+fn unreadable(part: &Part<'_>, source: io::Error) -> CombineError {
     CombineError::Read {
         file: part.file.clone(),
-        source: error.into(),
+        source,
     }
 }
 
@@ -463,10 +490,13 @@ mod tests {
         assert_eq!(combined.len(), 1);
         assert_eq!((combined[0].files, combined[0].rows), (2, 4));
         assert_eq!(
-            combined[0].lacking,
+            combined[0].notes(),
             [
-                ("PRICE".to_owned(), vec![first.clone()]),
-                ("SKU".to_owned(), vec![first])
+                format!(
+                    "1 of 2 USER files lack the column PRICE: {}",
+                    first.display()
+                ),
+                format!("1 of 2 USER files lack the column SKU: {}", first.display()),
             ]
         );
         assert_eq!(combined[0].too_wide, [""; 0].map(PathBuf::from));

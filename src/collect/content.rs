@@ -2,10 +2,17 @@
 
 use csv_core::{ReadFieldResult, Reader};
 
+use crate::{
+    table::{LONGEST_ROW, MOST_COLUMNS, too_long, too_many_columns},
+    text::one_line,
+};
+
 /// A cell that is longer than this is read on without being kept: headers are short.
 const LONGEST_NAME: usize = 4 * 1024;
 /// More columns than this are counted, and their names are not kept.
 const MOST_NAMES: usize = 1_000;
+/// So many bytes of names are kept: each file that is collected has its own.
+const LONGEST_NAMES: usize = 64 * 1024;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// Why a file is no table.
@@ -23,6 +30,12 @@ pub enum NotATable {
     /// A zero byte, which no text has.
     #[error("it holds zero bytes, which no CSV text has")]
     ZeroBytes,
+    /// More columns than any table.
+    #[error("{}", too_many_columns(*.0))]
+    TooWide(u64),
+    /// A row, from 1, or the header, 0, that is longer than any.
+    #[error("{}", too_long(*.0))]
+    TooLong(u64),
     /// A row of another width.
     #[error("row {row} has {cells} cells, and the header has {header}")]
     Ragged {
@@ -33,6 +46,9 @@ pub enum NotATable {
         /// The header's.
         header: u64,
     },
+    /// One line with one cell: a header, if other files have that column, else what somebody says in a file's place.
+    #[error("it is one line of text, {0:?}, and no other file of this type has such a column")]
+    OneCell(String),
 }
 
 /// What is known of a file once all of it was seen.
@@ -48,6 +64,16 @@ pub struct Content {
     pub flaw: Option<NotATable>,
 }
 
+impl Content {
+    /// The only cell of a file that has no more: whether that is a column's name, other files tell.
+    pub fn only_cell(&self) -> Option<&str> {
+        match (&*self.columns, self.rows, &self.flaw) {
+            ([name], 0, None) => Some(name),
+            _ => None,
+        }
+    }
+}
+
 /// Reads a file that comes in pieces.
 pub struct Inspector {
     reader: Box<Reader>,
@@ -57,6 +83,10 @@ pub struct Inspector {
     cell: Vec<u8>,
     /// Of the record that is being read.
     cells: u64,
+    /// Its bytes, as far as they are no quotes and separators.
+    length: u64,
+    /// Bytes of the names that are kept.
+    named: usize,
     records: u64,
     width: u64,
     columns: Vec<String>,
@@ -71,6 +101,8 @@ impl Default for Inspector {
             start: Some(Vec::new()),
             cell: Vec::new(),
             cells: 0,
+            length: 0,
+            named: 0,
             records: 0,
             width: 0,
             columns: Vec::new(),
@@ -138,6 +170,10 @@ impl Inspector {
             let (result, read, written) = self.reader.read_field(bytes, &mut out);
             bytes = &bytes[read..];
             let is_header = self.records == 0;
+            self.length += written as u64;
+            if self.length > LONGEST_ROW {
+                self.object(NotATable::TooLong(self.records));
+            }
             if is_header && self.cell.len() < LONGEST_NAME {
                 self.cell.extend_from_slice(&out[..written]);
             }
@@ -147,9 +183,11 @@ impl Inspector {
                 ReadFieldResult::OutputFull => {}
                 ReadFieldResult::Field { record_end } => {
                     self.cells += 1;
-                    if is_header && self.columns.len() < MOST_NAMES {
+                    let has_room = self.columns.len() < MOST_NAMES && self.named < LONGEST_NAMES;
+                    if is_header && has_room {
+                        self.named += self.cell.len();
                         let name = String::from_utf8_lossy(&self.cell);
-                        self.columns.push(crate::text::one_line(&name));
+                        self.columns.push(one_line(&name));
                     }
                     self.cell.clear();
                     if record_end {
@@ -165,8 +203,12 @@ impl Inspector {
 
     fn record(&mut self) {
         let cells = std::mem::take(&mut self.cells);
+        self.length = 0;
         if self.records == 0 {
             self.width = cells;
+            if cells > MOST_COLUMNS as u64 {
+                self.object(NotATable::TooWide(cells));
+            }
         } else if cells != self.width {
             self.object(NotATable::Ragged {
                 row: self.records,
@@ -262,9 +304,33 @@ mod tests {
             let said = (found.rows, found.flaw);
             assert_eq!(said, (rows, flaw), "{:?}", bytes.escape_ascii().to_string());
         }
+        let wide = "x,".repeat(MOST_COLUMNS) + "x\n";
+        let columns = MOST_COLUMNS as u64 + 1;
+        assert_eq!(
+            content(wide.as_bytes()).flaw,
+            Some(NotATable::TooWide(columns))
+        );
+        let open_quote = format!("A,B\n1,2\n1,\"{}", "2\n".repeat(LONGEST_ROW as usize));
+        assert_eq!(
+            content(open_quote.as_bytes()).flaw,
+            Some(NotATable::TooLong(2))
+        );
+        let long = "x".repeat(LONGEST_ROW as usize + 1);
+        assert_eq!(content(long.as_bytes()).flaw, Some(NotATable::TooLong(0)));
         let found = content(b"\xef\xbb\xbfA,\"B \n C\"\nM\xfcller,2\n");
         assert_eq!(found.columns, ["A", "B C"]);
         assert!(!found.is_utf8);
+        for (bytes, only) in [
+            (&b"Internal Server Error"[..], Some("Internal Server Error")),
+            (b"COUNT\r\n", Some("COUNT")),
+            (b"\xef\xbb\xbf\"a, b\"\n", Some("a, b")),
+            (b"COUNT\n1\n", None),
+            (b"A,B\n", None),
+            (b"<x>", None),
+            (b"", None),
+        ] {
+            assert_eq!(content(bytes).only_cell(), only, "{}", bytes.escape_ascii());
+        }
         assert!(content("Ä,ö\n€,🎉\n".as_bytes()).is_utf8);
     }
 

@@ -1,6 +1,6 @@
 //! One file, however often it breaks: fetched, taken up where it broke, or given up with a reason.
 
-use std::{future::Future, io, time::Duration};
+use std::{collections::HashMap, future::Future, io, time::Duration};
 
 use tokio::time::{sleep, timeout};
 use tracing::trace;
@@ -57,14 +57,14 @@ pub(super) async fn fetch<A: Api, H: Host, E>(
 ) -> Result<Whole, NotFetched<E>> {
     let mut tries = Tries::default();
     let mut fresh = 0;
-    let mut version: Option<String> = None;
+    let mut known = ToldBefore::default();
     loop {
         let has_expired = url.expires().is_some_and(|end| end <= session.server_now());
         let had = part.len();
         let broke = if has_expired && fresh == 0 {
             Broke::Expired(403)
         } else {
-            match try_once(host, patience, &url, &mut version, part).await {
+            match try_once(host, patience, &url, &mut known, part).await {
                 Ok(()) => return part.finish().await.map_err(NotFetched::Disk),
                 Err(broke) => broke,
             }
@@ -113,16 +113,45 @@ pub(super) async fn fetch<A: Api, H: Host, E>(
     }
 }
 
+/// What earlier tries told of the file.
+#[derive(Default)]
+struct ToldBefore {
+    /// The [`Head::version`] of the bytes that are there, where their rest can be asked for.
+    version: Option<String>,
+    /// How long each version of the file was said to be, the first time.
+    lengths: HashMap<String, u64>,
+}
+
+impl ToldBefore {
+    /// Takes note of a whole file of so many bytes.
+    ///
+    /// # Errors
+    /// This version was said to have another length: one of the two is not the file.
+    fn announced(&mut self, head: &Head, length: u64) -> Result<(), Trouble> {
+        let Some(version) = &head.version else {
+            return Ok(());
+        };
+        let first = *self.lengths.entry(version.clone()).or_insert(length);
+        if first == length {
+            return Ok(());
+        }
+        self.version = None;
+        Err(Trouble::Broken(format!(
+            "the download host says that the file has {length} bytes, and said {first} before"
+        )))
+    }
+}
+
 /// Asks once, and takes what comes.
 async fn try_once<H: Host>(
     host: &H,
     patience: Patience,
     url: &DownloadUrl,
-    version: &mut Option<String>,
+    known: &mut ToldBefore,
     part: &mut Part,
 ) -> Result<(), Broke> {
-    let known = version.clone().filter(|_| part.len() > 0);
-    let resume = known.map(|version| Resume {
+    let version = known.version.clone().filter(|_| part.len() > 0);
+    let resume = version.map(|version| Resume {
         from: part.len(),
         version,
     });
@@ -134,11 +163,13 @@ async fn try_once<H: Host>(
         "the download host answered {}", head.status
     );
     let goes_on = match head.status {
-        200 => false,
-        206 if continues(&head, resume.as_ref()) => true,
-        403 | 410 => return Err(Broke::Expired(head.status)),
-        206 | 416 if resume.is_some() => {
-            *version = None; // whatever it has, it is not the rest of ours
+        200 if head.part.is_none_or(|part| part.is_whole()) => false,
+        206 if resume.as_ref().is_some_and(|resume| head.continues(resume)) => true,
+        // Or not there yet: some hosts have a file a moment later than the API says.
+        403 | 404 | 410 => return Err(Broke::Expired(head.status)),
+        // Whatever it has, it is neither the whole nor the rest of what is there.
+        200 | 206 | 416 => {
+            known.version = None;
             return Err(Broke::Trouble(answered(&head), head.retry_after));
         }
         408 | 429 | 500.. => return Err(Broke::Trouble(answered(&head), head.retry_after)),
@@ -151,12 +182,14 @@ async fn try_once<H: Host>(
         if part.len() > 0 {
             part.restart().await.map_err(Broke::Disk)?;
         }
-        version.clone_from(&head.version);
+        known.version.clone_from(&head.version);
     }
-    let expected = match (goes_on, head.part) {
-        (true, Some((_, total))) => total,
-        _ => head.length,
-    };
+    let rest_of = head.part.filter(|_| goes_on);
+    let expected = rest_of.map(|part| part.total).or(head.length);
+    if let Some(expected) = expected {
+        let fits = known.announced(&head, expected);
+        fits.map_err(|trouble| Broke::Trouble(trouble, None))?;
+    }
     loop {
         match in_time(patience, host.next(&mut body)).await {
             Ok(Some(bytes)) => part.push(bytes).await.map_err(Broke::Disk)?,
@@ -167,22 +200,18 @@ async fn try_once<H: Host>(
     match expected {
         Some(expected) if expected != part.len() => {
             if part.len() > expected {
-                *version = None; // more than all: not to be gone on with
+                known.version = None; // more than all: not to be gone on with
             }
             let why = format!("{} of {expected} bytes came", part.len());
             Err(Broke::Trouble(Trouble::Broken(why), None))
         }
+        None if head.ends_anywhere => {
+            let why =
+                "the download host does not say how long the file is, so it may have broken off";
+            Err(Broke::Trouble(Trouble::Final(why.to_owned()), None))
+        }
         _ => Ok(()),
     }
-}
-
-/// Whether a part is the rest of what is there. One that does not say of which version it is may be of another
-/// (RFC 9110, 15.3.7: whoever tells the version of the whole tells that of a part).
-fn continues(head: &Head, resume: Option<&Resume>) -> bool {
-    let (Some(resume), Some((from, _))) = (resume, head.part) else {
-        return false;
-    };
-    from == resume.from && head.version.as_ref() == Some(&resume.version)
 }
 
 fn answered(head: &Head) -> Trouble {

@@ -23,7 +23,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Head, Host, Overwrite, Resume, Setup, Trouble, collect, disk::simulated, names::Names,
+    ByteRange, Head, Host, Overwrite, Resume, Setup, Trouble, collect, disk::simulated,
+    names::Names,
 };
 use crate::{
     api::{
@@ -65,6 +66,34 @@ impl World {
     async fn passes(&self, most: u64) {
         let millis = self.below(most);
         sleep(Duration::from_millis(millis)).await;
+    }
+
+    /// The head says something that the file is not, and the body is as long as it says.
+    fn lies(&self, head: &mut Head, rest: &mut Bytes) {
+        let length = rest.len() as u64;
+        let (first, last, total) = match head.part {
+            Some(part) => (part.first, part.last, part.total),
+            None => (0, length, length + 1),
+        };
+        let lie = self.below(6);
+        self.say(|| format!("lie {lie} about {head:?}"));
+        match lie {
+            // A part that does not say of what.
+            0 => head.part = None,
+            // Of a whole that is longer or shorter by one.
+            1 => head.part = ByteRange::new(first, last, total + 1),
+            2 => head.part = ByteRange::new(first, last.saturating_sub(1), total - 1),
+            // Nobody asked for a part.
+            3 => (head.status, head.part) = (206, ByteRange::new(first, last, total)),
+            // Ten bytes, which are said to be all that is missing, or not.
+            4 | 5 if head.status == 206 && length > 10 => {
+                *rest = rest.slice(..10);
+                head.length = Some(10);
+                let total = if lie == 4 { first + 10 } else { total };
+                head.part = ByteRange::new(first, first + 9, total);
+            }
+            _ => {}
+        }
     }
 
     fn say(&self, what: impl FnOnce() -> String) {
@@ -292,8 +321,13 @@ impl Host for Server<'_> {
             version: Some(tag),
             ..status(200)
         };
+        let mut rest = rest;
         if from > 0 {
-            (head.status, head.part) = (206, Some((from as u64, Some(total))));
+            head.part = ByteRange::new(from as u64, total - 1, total);
+            head.status = 206;
+        }
+        if self.world.fails(6) {
+            self.world.lies(&mut head, &mut rest);
         }
         let breaks = !rest.is_empty() && self.world.fails(3);
         let until = match breaks {

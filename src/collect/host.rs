@@ -7,11 +7,11 @@ use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{
-    Client, ClientBuilder, Response,
+    Client, ClientBuilder, Response, Version,
     dns::{Addrs, Name, Resolve, Resolving},
     header::{
         ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap,
-        HeaderName, IF_RANGE, LOCATION, RANGE,
+        HeaderName, IF_RANGE, LOCATION, RANGE, TRANSFER_ENCODING,
     },
 };
 use tokio_util::io::{ReaderStream, StreamReader};
@@ -21,7 +21,7 @@ use super::address::{Reach, Refused};
 use crate::{
     api::{DownloadUrl, HttpApiError, announced_wait, download_client},
     settings::ApiSettings,
-    text::one_line,
+    text::{foreign, hold_signature},
 };
 
 /// So many redirects within one host are followed.
@@ -36,13 +36,57 @@ pub struct Head {
     pub status: u16,
     /// How many bytes come, where that is known: not of a body that is unpacked on the way.
     pub length: Option<u64>,
+    /// Whether the body ends where the connection does (RFC 9112, 6.3): whether it broke off before, nobody knows.
+    pub ends_anywhere: bool,
     /// What tells this version of the file from others, where it can: a strong `ETag`. None of a body that is
     /// unpacked on the way: its rest cannot be asked for.
     pub version: Option<String>,
-    /// Of a part: where it begins, and how long the whole is.
-    pub part: Option<(u64, Option<u64>)>,
+    /// Of a part: which one.
+    pub part: Option<ByteRange>,
     /// How long to stay away.
     pub retry_after: Option<Duration>,
+}
+
+impl Head {
+    /// Whether this is the rest that `resume` asks for, as far as the head tells. A part that does not say of which
+    /// version it is may be of another (RFC 9110, 15.3.7: whoever tells the version of the whole tells that of a part),
+    /// and one that ends before the whole does is no rest.
+    pub fn continues(&self, resume: &Resume) -> bool {
+        let Some(part) = self.part else { return false };
+        let length = part.total.checked_sub(resume.from);
+        part.first == resume.from
+            && part.reaches_the_end()
+            && self.length.is_none_or(|comes| Some(comes) == length)
+            && self.version.as_ref() == Some(&resume.version)
+    }
+}
+
+/// A part of a file, as `Content-Range` tells it (RFC 9110, 14.4). One that does not tell all of this is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByteRange {
+    /// Its first byte, from 0.
+    pub(super) first: u64,
+    /// Its last byte.
+    pub(super) last: u64,
+    /// How many bytes the whole file has.
+    pub(super) total: u64,
+}
+
+impl ByteRange {
+    /// `None` where no file of `total` bytes has this part.
+    pub fn new(first: u64, last: u64, total: u64) -> Option<Self> {
+        let is_one = first <= last && last < total;
+        is_one.then_some(ByteRange { first, last, total })
+    }
+
+    /// Whether it is all of the file.
+    pub fn is_whole(&self) -> bool {
+        self.first == 0 && self.reaches_the_end()
+    }
+
+    fn reaches_the_end(&self) -> bool {
+        self.last + 1 == self.total
+    }
 }
 
 /// Where to go on, and in which version.
@@ -185,7 +229,7 @@ impl Packing {
             "gzip" | "x-gzip" => Ok(Packing::Gzip), // RFC 9110, 8.4.1.3
             other => Err(Trouble::Final(format!(
                 "the download host sends the file packed as {}, which was not asked for",
-                one_line(other)
+                foreign(other)
             ))),
         }
     }
@@ -246,6 +290,7 @@ impl Host for HttpHost {
                     "the download host sends elsewhere; no other host is asked".to_owned(),
                 ));
             }
+            hold_signature(&next);
             url = next;
         }
         Err(Trouble::Final(
@@ -293,20 +338,32 @@ fn head(response: &Response, packing: Packing) -> Head {
     let is_plain = packing == Packing::None;
     let version = text(headers, ETAG).filter(|tag| is_plain && tag.starts_with('"'));
     let length = text(headers, CONTENT_LENGTH).filter(|_| is_plain);
+    let is_framed = [CONTENT_LENGTH, TRANSFER_ENCODING]
+        .iter()
+        .any(|name| headers.contains_key(name));
     Head {
         status: response.status().as_u16(),
         length: length.and_then(|text| text.parse().ok()),
+        ends_anywhere: is_plain && !is_framed && response.version() < Version::HTTP_2,
         version: version.map(str::to_owned),
         part: text(headers, CONTENT_RANGE).and_then(range),
         retry_after: announced_wait(headers),
     }
 }
 
-/// `bytes FROM-TO/TOTAL` (RFC 9110, 14.4).
-fn range(text: &str) -> Option<(u64, Option<u64>)> {
-    let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
-    let (from, _) = range.split_once('-')?;
-    Some((from.trim().parse().ok()?, total.trim().parse().ok()))
+/// `bytes FIRST-LAST/TOTAL`; the unit is written in any case.
+fn range(text: &str) -> Option<ByteRange> {
+    let (unit, range) = text.split_once(' ')?;
+    let (range, total) = range.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    // Rust's own grammar for numbers also has a sign.
+    let number = |text: &str| {
+        let text = text.trim();
+        let is_number = text.bytes().all(|b| b.is_ascii_digit());
+        is_number.then(|| text.parse().ok()).flatten()
+    };
+    let range = ByteRange::new(number(first)?, number(last)?, number(total)?);
+    range.filter(|_| unit.eq_ignore_ascii_case("bytes"))
 }
 
 /// What the client says, without the address.
@@ -342,7 +399,7 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> (String, bool) {
         .skip(usize::from(error.is::<reqwest::Error>()))
         .last();
     let reason = reason.map_or("no reason given".to_owned(), ToString::to_string);
-    (one_line(&reason), was_refused)
+    (foreign(&reason), was_refused)
 }
 
 #[cfg(test)]

@@ -37,9 +37,9 @@ mod tests;
 pub use address::{Reach, Refused};
 pub use collector::{Setup, collect};
 pub use combine::{
-    CombineError, Combined, Part, combine, combined_files, set_aside, set_aside_name,
+    CombineError, Combined, LackingColumn, Part, combine, combined_files, set_aside, set_aside_name,
 };
 pub use content::{Content, Inspector, NotATable};
 pub use files::{Overwrite, hash_of};
-pub use host::{Head, Host, HttpHost, Resume, Trouble};
+pub use host::{ByteRange, Head, Host, HttpHost, Resume, Trouble};
 pub use names::{Names, is_collected_place};

@@ -173,16 +173,20 @@ fn safe(text: &str) -> String {
     if name.starts_with(['.', ' ', '~', '-']) {
         name.replace_range(..1, "_");
     }
-    if name.is_empty() || is_reserved(&name) {
+    if name.is_empty() {
         name.push('_');
+    }
+    // Windows looks no further than to the first dot, and past blanks before it.
+    let first = name.split('.').next().unwrap_or_default().trim_end();
+    if is_device(first) {
+        name.insert(first.len(), '_');
     }
     name
 }
 
-/// Names of devices, whatever follows their first dot.
-fn is_reserved(name: &str) -> bool {
-    let first = name.split('.').next().unwrap_or(name).trim_end();
-    let upper = first.to_uppercase();
+/// Whether Windows has a device of this name.
+fn is_device(name: &str) -> bool {
+    let upper = name.to_uppercase();
     if ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"].contains(&upper.as_str()) {
         return true;
     }
@@ -231,7 +235,11 @@ mod tests {
             ("../../x", "_._.._x.csv"),
             ("..", "__.csv"),
             ("CON", "CON_.csv"),
-            ("aux.txt", "aux.txt_.csv"),
+            ("aux.txt", "aux_.txt.csv"),
+            ("nul.tar.gz", "nul_.tar.gz.csv"),
+            ("Con .x", "Con_ .x.csv"),
+            ("lpt9.", "lpt9_.csv"),
+            ("auxiliary.txt", "auxiliary.txt.csv"),
             ("COM¹", "COM¹_.csv"),
             ("COM10", "COM10.csv"),
             ("a/b\\c:d", "a_b_c_d.csv"),
@@ -315,6 +323,8 @@ mod tests {
             let name = file(&names(&[]), &row);
             prop_assert!(name.len() < 143 - "-r0123456789abcdef.rejected".len());
             prop_assert_eq!(Path::new(&name).components().count(), 1);
+            let first = name.split('.').next().unwrap_or_default().trim_end();
+            prop_assert!(!is_device(first), "{name}");
             prop_assert!(!name.starts_with('.') && !name.contains(['/', '\\', ':', '\0', '\n']));
         }
     }

@@ -14,7 +14,7 @@ use super::{
     content::{Content, Inspector},
     disk,
 };
-use crate::{request::RequestId, text::hexadecimal};
+use crate::{request::RequestId, text::hexadecimal, whole_file::open_regular};
 
 /// So many bytes go to the disk at once, while the next ones come. The files of simulated histories are small.
 const BATCH: usize = if cfg!(test) { 256 } else { 256 * 1024 };
@@ -186,7 +186,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 /// What the file at `path` is; `None` where there is none.
 pub(super) fn look(path: &Path) -> io::Result<Option<Whole>> {
     use std::io::Read as _;
-    let mut file = match File::open(path) {
+    let mut file = match open_regular(path) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(e),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
-    Head, Host, Resume, Trouble,
+    ByteRange, Head, Host, Resume, Trouble,
     download::{NotFetched, Patience, fetch},
     part::{Part, Whole},
 };
@@ -114,7 +114,7 @@ impl Host for Told {
                 let from = resume.map_or(0, |resume| resume.from as usize);
                 let head = Head {
                     version: version.map(str::to_owned),
-                    part: Some((from as u64, Some(bytes.len() as u64))),
+                    part: part_from(from, bytes),
                     ..status(206)
                 };
                 (head, Body(Some(Bytes::from_static(&bytes[from..])), false))
@@ -129,7 +129,7 @@ impl Host for Told {
                     ..status(if from > 0 { 206 } else { 200 })
                 };
                 if from > 0 {
-                    head.part = Some((from as u64, Some(bytes.len() as u64)));
+                    head.part = part_from(from, bytes);
                 }
                 (head, Body(Some(rest), until < bytes.len()))
             }
@@ -143,6 +143,12 @@ impl Host for Told {
             _ => Ok(None),
         }
     }
+}
+
+/// The part of `bytes` from `from` on.
+fn part_from(from: usize, bytes: &[u8]) -> Option<ByteRange> {
+    let total = bytes.len() as u64;
+    ByteRange::new(from as u64, total - 1, total)
 }
 
 struct Ended {
@@ -284,7 +290,7 @@ async fn it_goes_on_where_it_broke_and_only_in_the_same_version() {
 async fn an_address_that_has_ended_is_asked_for_anew() {
     use Does::{Answers, Gives};
     let whole = Gives("\"1\"", TABLE, ALL);
-    for status in [403, 410] {
+    for status in [403, 404, 410] {
         let ended = fetched(&[Answers(status), whole.clone()], "https://h/a").await;
         assert_eq!((rows(&ended), ended.renewed), (2, 1), "{status}");
         assert_eq!(ended.asked[1].0, "/fresh1");
@@ -322,7 +328,7 @@ async fn what_may_pass_is_tried_as_often_as_the_policy_says() {
     }
     let ended = fetched(&[Hangs, whole.clone()], "https://h/a").await;
     assert!(ended.took >= Duration::from_secs(60) && ended.took < Duration::from_secs(62));
-    for status in [400, 404, 415] {
+    for status in [400, 405, 415] {
         let ended = fetched(&[Answers(status)], "https://h/a").await;
         assert!(ended.result.unwrap_err().contains(&status.to_string()));
     }

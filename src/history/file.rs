@@ -1,12 +1,13 @@
 //! The file of a history: adding to it, and reading what is left of it.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::OpenOptions,
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
 };
 
 use super::Line;
+use crate::whole_file::{open_regular, refuse_irregular, without_waiting};
 
 /// Where the history of the ledger at `ledger` lies; that is the ledger itself, not a link to it.
 pub fn beside(ledger: &Path) -> PathBuf {
@@ -26,15 +27,11 @@ pub fn beside(ledger: &Path) -> PathBuf {
 /// # Errors
 /// It cannot be written, or is no file. Of `lines`, a part may be there then.
 pub fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
-    // Whoever opens a pipe or a device may wait for ever.
-    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        return Err(io::Error::other("it is not a file"));
-    }
-    let mut file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .open(path)?;
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    without_waiting(&mut options);
+    let mut file = options.open(path)?;
+    refuse_irregular(&file.metadata()?)?;
     if file.seek(SeekFrom::End(0))? > 0 {
         file.seek(SeekFrom::End(-1))?;
         let mut last = [0];
@@ -72,10 +69,10 @@ pub fn read(path: &Path) -> io::Result<Read> {
 
 /// The lines of the file as they stand, empty ones left out. What is not UTF-8 is shown as such.
 pub(super) fn lines(path: &Path) -> io::Result<Vec<String>> {
-    let bytes = match fs::metadata(path) {
-        Ok(there) if !there.is_file() => return Err(io::Error::other("it is not a file")),
+    let mut bytes = Vec::new();
+    match open_regular(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        _ => fs::read(path)?,
+        file => file?.read_to_end(&mut bytes)?,
     };
     let lines = bytes.split(|byte| *byte == b'\n');
     let lines = lines.map(|line| String::from_utf8_lossy(line.trim_ascii()).into_owned());

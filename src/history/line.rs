@@ -7,12 +7,15 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::text::read_moment;
+
 use crate::text::harmless_json;
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Line {
     /// When it happened, by the local clock, UTC. Of an attempt: when it left.
+    #[serde(deserialize_with = "read_moment")]
     pub at: DateTime<Utc>,
     /// The command that it belongs to: the same text on all lines of one command, and on no others.
     pub run: String,
@@ -40,6 +43,7 @@ pub enum What {
         /// How long, in milliseconds.
         wait_ms: u64,
         /// When it ended.
+        #[serde(deserialize_with = "read_moment")]
         until: DateTime<Utc>,
     },
     /// Requests failed one after the other; from here on they were sent at a slower pace.

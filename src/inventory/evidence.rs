@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     api::{Api, Listed},
-    request::{ReportId, Request},
+    request::{PersonId, ReportId, Request},
     session::{Generation, ReadError, Session},
 };
 
@@ -43,11 +43,11 @@ pub struct Evidence {
     clocks: RefCell<Clocks>,
     /// Who we are, by the token: who made the reports that this process made with it. Another token may belong to
     /// another person.
-    us: RefCell<BTreeMap<Generation, String>>,
+    us: RefCell<BTreeMap<Generation, PersonId>>,
     /// The token that the latest create went with.
     token: Cell<Generation>,
     /// Who made the reports that earlier processes left in the ledger.
-    earlier: RefCell<BTreeSet<String>>,
+    earlier: RefCell<BTreeSet<PersonId>>,
     /// Whether a report that is still in progress was seen with a stamp: `created` says when it was asked for.
     stamped_when_asked: Cell<bool>,
     /// How the latest creates left that reports of this process were made by.
@@ -193,10 +193,7 @@ impl Evidence {
             && let Some(query) = common_query(&[request])
         {
             let listed = session.list(&query).await?;
-            let now = self.moment(session.now());
-            for report in &listed {
-                self.saw(report, now);
-            }
+            self.saw_all(&listed, session.now());
             let listed = listed.into_iter().find(|report| report.id == *id);
             found = listed.or(found);
         }
@@ -264,6 +261,15 @@ impl Evidence {
     /// Whether `token` has taken the place of another, and nothing was made with it yet that would tell whose it is.
     pub fn is_unproven(&self, token: Generation) -> bool {
         token > Generation::FIRST && !self.witnesses.borrow().contains_key(&token)
+    }
+
+    /// A list shows these now, when the wall clock shows `wall`. Gives this moment.
+    pub fn saw_all(&self, listed: &[Listed], wall: DateTime<Utc>) -> Moment {
+        let now = self.moment(wall);
+        for report in listed {
+            self.saw(report, now);
+        }
+        now
     }
 
     /// A report was seen at `at`, in a list or by itself. One that is surely ours tells more than others.
@@ -381,7 +387,7 @@ mod tests {
 
     fn by(id: &str, person: Option<&str>) -> Listed {
         Listed {
-            created_by: person.map(str::to_owned),
+            created_by: person.map(|person| person.parse().unwrap()),
             ..Listed::bare(id.parse().unwrap())
         }
     }

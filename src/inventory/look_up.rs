@@ -70,10 +70,7 @@ pub async fn look_up<A: Api>(
     };
     evidence.ask_witness(session).await?;
     let listed = session.list(&query).await?;
-    let now = evidence.moment(session.now());
-    for report in &listed {
-        evidence.saw(report, now);
-    }
+    let now = evidence.saw_all(&listed, session.now());
     let mut told_apart = query.sub_partner.is_some();
     let mut found = Vec::with_capacity(sought.len());
     for sought in sought {

@@ -10,8 +10,9 @@ use memchr::{memchr, memchr_iter, memrchr};
 use super::{
     LedgerError,
     header::Header,
-    lines::{End, Lines, Separator},
+    lines::{End, Line, Lines, Separator},
 };
+use crate::text::is_before_header;
 
 /// How many bytes of the file a block has, or more where one record is longer.
 pub(super) const SIZE: usize = 1 << 18;
@@ -69,7 +70,12 @@ impl<'p, R: Read> Blocks<'p, R> {
         let bytes = &self.pending[..];
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut lines = Lines::new(bytes, self.separator, self.number);
-        let header = Header::read(lines.next(), self.path)?;
+        let is_before = |line: &Line<'_>| {
+            let text = std::str::from_utf8(line.bytes);
+            line.end == End::LineFeed && text.is_ok_and(is_before_header)
+        };
+        let first = lines.by_ref().find(|line| !is_before(line));
+        let header = Header::read(first, self.path)?;
         let rest = lines.rest().len();
         (self.separator, self.number) = (header.separator, lines.number());
         self.pending.drain(..self.pending.len() - rest);

@@ -138,7 +138,7 @@ columns! {
             Ok(())
         };
     ReportStatus: "report_status", Optional, "string", "",
-        "What the server said last of the report: IN_PROGRESS, COMPLETED, FAILED; empty: never asked",
+        "What the server said last of the report: IN_PROGRESS, COMPLETED, FAILED, or another word of its own; empty: never asked",
         |row, line| line.text(&row.collected.status),
         |draft, text| own(&mut draft.collected.status, text);
     ReportFile: "report_file", Optional, "string", "",

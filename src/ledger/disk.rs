@@ -10,7 +10,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use crate::whole_file::NewFile;
+use crate::whole_file::{NewFile, open_regular, refuse_irregular, without_waiting};
 
 /// Durable storage of one file: the seam at which a simulated disk takes the file system's place.
 #[expect(
@@ -162,7 +162,7 @@ impl FileDisk {
     /// Whether the file is exactly these pieces. If it is, it has to be read again only where its trace is another.
     pub(super) fn holds(&self, pieces: impl Iterator<Item = Vec<u8>>) -> io::Result<bool> {
         let mut inner = lock(&self.0);
-        let mut file = File::open(&inner.path)?;
+        let mut file = open_regular(&inner.path)?;
         let trace = Trace::of(&file.metadata()?);
         let mut held = Vec::new();
         for piece in pieces {
@@ -268,8 +268,12 @@ impl Inner {
     }
 
     fn append_to(&self) -> io::Result<File> {
-        let opened = OpenOptions::new().read(true).append(true).open(&self.path);
-        opened.map_err(deleted)
+        let mut options = OpenOptions::new();
+        options.read(true).append(true);
+        without_waiting(&mut options);
+        let opened = options.open(&self.path).map_err(deleted)?;
+        refuse_irregular(&opened.metadata()?)?;
+        Ok(opened)
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -287,7 +291,7 @@ impl Inner {
         if let Err(e) = file.write_all(bytes) {
             // Half a line must not stand before the next one.
             if file.set_len(trace.len).is_err() {
-                *contents = digest_of(&File::open(&self.path)?)?;
+                *contents = digest_of(&open_regular(&self.path)?)?;
             }
             *trace = Trace::of(&file.metadata()?);
             return Err(e);
@@ -317,7 +321,7 @@ impl Inner {
             Err(e) => return Err(e),
         };
         let holds = |contents: &Sha256| -> io::Result<bool> {
-            let found = File::open(&self.path).map_err(deleted)?;
+            let found = open_regular(&self.path).map_err(deleted)?;
             Ok(digest_of(&found)?.finalize() == contents.clone().finalize())
         };
         let what = match (&mut self.known, found) {

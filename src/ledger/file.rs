@@ -15,7 +15,10 @@ use super::{
     read::{read, read_from},
     refuse_unmerged, save,
 };
-use crate::request::OrgId;
+use crate::{
+    request::OrgId,
+    whole_file::{folder_of, refuse_mounted, try_folder},
+};
 
 /// A ledger that this process holds: nobody else may run on it.
 #[derive(Debug)]
@@ -66,6 +69,18 @@ impl LedgerFile {
         }
     }
 
+    /// Makes sure that the file can be replaced at the end: before the first line is appended.
+    ///
+    /// # Errors
+    /// [`LedgerError::Io`], with what the system said.
+    pub fn try_folder(&self) -> Result<(), LedgerError> {
+        try_folder(folder_of(&self.path)).map_err(|source| LedgerError::Io {
+            doing: "replace the ledger",
+            path: self.path.clone(),
+            source,
+        })
+    }
+
     /// Refuses to mix reports of the sandbox with those of a real server.
     ///
     /// # Errors
@@ -97,6 +112,11 @@ impl LedgerFile {
     /// In use, unreadable, no ledger, or one of several names.
     pub fn take(path: &Path, now: DateTime<Utc>) -> Result<(Self, Lock), LedgerError> {
         let path = real_path(path)?;
+        refuse_mounted(&path).map_err(|source| LedgerError::Io {
+            doing: "write the ledger",
+            path: path.clone(),
+            source,
+        })?;
         let lock = Lock::take(&path, now)?;
         match LedgerFile::read(path) {
             Ok(held) => Ok((held, lock)),

@@ -1,15 +1,19 @@
 //! One run at a time: the lock beside the ledger, and what it remembers for the next process.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, Metadata, OpenOptions, TryLockError},
     io::{self, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Holder, LedgerError};
+use crate::{
+    text::read_moment,
+    whole_file::{refuse_irregular, without_links},
+};
 
 /// A wait that a server announced, kept so that the next process keeps it too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,22 +21,30 @@ pub struct Pause {
     /// Which server: a base URL.
     pub server: String,
     /// When it was announced, by the local clock.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "read_moment")]
     pub since: DateTime<Utc>,
     /// No request leaves before this, by the local clock.
+    #[serde(deserialize_with = "read_moment")]
     pub until: DateTime<Utc>,
 }
 
 impl Pause {
-    /// The same pause for a process that begins at `now`: never longer than it was announced. A clock that was set
-    /// back meanwhile does not say how much of it is over, so it begins again.
+    /// A pause binds the next process for this long at most: a server that asks for years shuts no ledger.
+    pub const LONGEST: TimeDelta = TimeDelta::hours(24);
+
+    /// The same pause for a process that begins at `now`: never longer than it was announced, nor than
+    /// [`Pause::LONGEST`]. A clock that was set back meanwhile does not say how much of it is over, so it begins again.
     fn seen_at(self, now: DateTime<Utc>) -> Self {
-        if now >= self.since {
-            return self;
-        }
+        let (since, wait) = if self.since > now {
+            (now, self.until - self.since)
+        } else if self.since == DateTime::<Utc>::default() {
+            (now, self.until - now) // the file does not say when it was announced
+        } else {
+            (self.since, self.until - self.since)
+        };
         Pause {
-            until: now + (self.until - self.since),
-            since: now,
+            until: since + wait.clamp(TimeDelta::zero(), Self::LONGEST),
+            since,
             ..self
         }
     }
@@ -74,13 +86,9 @@ impl Lock {
             source,
         };
         loop {
-            let mut file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&path)
-                .map_err(failed)?;
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false);
+            let mut file = open(&path, &mut options).map_err(failed)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
@@ -117,7 +125,7 @@ impl Lock {
 
     /// Who holds the ledger at `ledger` now, for a command that only reads. No file is made.
     pub fn peek_holder(ledger: &Path, now: DateTime<Utc>) -> Option<Holder> {
-        let mut file = File::open(Self::path_of(ledger)).ok()?;
+        let mut file = open(&Self::path_of(ledger), OpenOptions::new().read(true)).ok()?;
         // Shared, and given back at once: two that look do not see each other.
         match file.try_lock_shared() {
             Err(TryLockError::WouldBlock) => Some(holder(&mut file, now)),
@@ -127,7 +135,7 @@ impl Lock {
 
     /// As [`Lock::pause`], for a command that only reads and so takes no lock.
     pub fn peek_pause(ledger: &Path, server: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let mut file = File::open(Self::path_of(ledger)).ok()?;
+        let mut file = open(&Self::path_of(ledger), OpenOptions::new().read(true)).ok()?;
         let pauses = read(&mut file)?.pauses.into_iter();
         let pauses = pauses.map(|pause| pause.seen_at(now));
         pauses.filter(|p| p.server == server).map(|p| p.until).max()
@@ -155,6 +163,16 @@ impl Lock {
         self.write()
     }
 
+    /// Forgets the wait that `server` announced to an earlier process. Gives its end, where there was one.
+    ///
+    /// # Errors
+    /// What the disk said: the next process would find it again.
+    pub fn forget_pause(&mut self, server: &str) -> io::Result<Option<DateTime<Utc>>> {
+        let known = self.pause(server);
+        self.contents.pauses.retain(|p| p.server != server);
+        self.write().map(|()| known)
+    }
+
     /// Releases the lock; the file stays only where a pause still binds the next process.
     pub fn release(mut self, now: DateTime<Utc>) {
         self.contents.holder = None;
@@ -179,6 +197,35 @@ impl Lock {
         self.file.write_all(&text)?;
         self.file.sync_data()
     }
+}
+
+/// Opens a lock. A link is not followed, and another name of some other file is not used: that file would be written over.
+fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let odd = |what: &str| {
+        let why = format!("it is {what}, and a lock is a file of its own; move it away");
+        Err(io::Error::new(io::ErrorKind::InvalidInput, why))
+    };
+    if path.is_symlink() {
+        return odd("a link");
+    }
+    without_links(options); // it may become one
+    let file = options.open(path)?;
+    let found = file.metadata()?;
+    refuse_irregular(&found)?;
+    if names_of(&found) > 1 {
+        return odd("a hard link");
+    }
+    Ok(file)
+}
+
+#[cfg(unix)]
+fn names_of(found: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(found)
+}
+
+#[cfg(not(unix))]
+fn names_of(_: &Metadata) -> u64 {
+    1
 }
 
 fn read(file: &mut File) -> Option<Contents> {

@@ -9,7 +9,7 @@ use super::{
     written::{WrittenDay, WrittenTime},
 };
 use crate::{
-    api::Doubt,
+    api::{Doubt, page_code},
     request::{Period, Request, RequestId},
 };
 
@@ -108,6 +108,7 @@ impl Draft<'_> {
             ("sending", None) => State::Sending {
                 // Only an answer that said yes leaves its status on a row in doubt that may not be sent again.
                 doubt: match self.http_status {
+                    Some(status) if reason.code == page_code(status) => Doubt::Open,
                     Some(200..=299) => Doubt::SaidYes,
                     _ => Doubt::Open,
                 },

@@ -9,7 +9,10 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 use super::{LedgerError, Reading, blocks::SIZE, read::read_from};
-use crate::{text::hexadecimal, whole_file::folder_of};
+use crate::{
+    text::hexadecimal,
+    whole_file::{folder_of, open_regular},
+};
 
 /// Where the ledger at `path` really lies: a link and what it leads to are one ledger, with one lock. The file need
 /// not be there yet.
@@ -96,19 +99,13 @@ pub fn read_file_with_hash(path: &Path) -> Result<Option<(Reading, String)>, Led
 
 /// The file at `path`; `None` where there is none.
 pub(super) fn open(path: &Path) -> Result<Option<File>, LedgerError> {
-    // Reading a pipe would wait for its other end.
-    let file = match fs::metadata(path) {
-        Ok(found) if !found.is_file() => {
-            return Err(LedgerError::NotALedger {
-                path: path.to_owned(),
-                why: "it is not a regular file".to_owned(),
-            });
-        }
-        found => found.and_then(|_| File::open(path)),
-    };
-    match file {
+    match open_regular(path) {
         Ok(file) => Ok(Some(file)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) if e.kind() == io::ErrorKind::InvalidInput => Err(LedgerError::NotALedger {
+            path: path.to_owned(),
+            why: e.to_string(),
+        }),
         Err(source) => Err(LedgerError::Io {
             doing: "read the ledger",
             path: path.to_owned(),

@@ -52,6 +52,15 @@ pub struct Collected {
 }
 
 impl Collected {
+    /// Whether the server's word is one of those for a report that it is at work on, or has said nothing. Any word that
+    /// the API reference does not have may be final.
+    pub fn is_in_progress(&self) -> bool {
+        let words = ["", "IN_PROGRESS", "REQUESTED"];
+        words
+            .iter()
+            .any(|word| self.status.eq_ignore_ascii_case(word))
+    }
+
     /// How [`Collected::error`] ends where the report is only not ready yet.
     pub const WAITS: &str = "; `monthend collect` waits again";
 

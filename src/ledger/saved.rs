@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::text::shell_word;
+use crate::text::shell_path;
 
 /// What became of what we knew of a ledger that someone else has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,10 +52,6 @@ pub fn merge_command(path: &Path, rescued: &[PathBuf]) -> String {
     let parts = ledger
         .into_iter()
         .chain(rescued.iter().map(PathBuf::as_path));
-    let parts: Vec<String> = parts.map(quoted).collect();
-    format!("monthend merge {} -o {}", parts.join(" "), quoted(path))
-}
-
-fn quoted(path: &Path) -> String {
-    shell_word(&path.to_string_lossy())
+    let parts: Vec<String> = parts.map(shell_path).collect();
+    format!("monthend merge {} -o {}", parts.join(" "), shell_path(path))
 }

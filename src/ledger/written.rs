@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 
+use crate::text::moment;
+
 /// The orders in which the parts of a day stand.
 const ORDERS: [Order; 3] = [Order::Year, Order::Day, Order::Month];
 
@@ -115,8 +117,8 @@ impl WrittenTime {
     /// # Errors
     /// It is none; the text says what would be right.
     pub(super) fn read(text: &str) -> Result<Self, &'static str> {
-        if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-            return Ok(WrittenTime::Exact(time.with_timezone(&Utc)));
+        if let Some(time) = moment(text) {
+            return Ok(WrittenTime::Exact(time));
         }
         let by_order = sheet_time(&plain(text)).map(|time| time.map(|time| time.and_utc()));
         match by_order.iter().any(Option::is_some) {

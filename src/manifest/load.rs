@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     settings::Settings,
-    text::shell_word,
+    text::{is_before_header, shell_path},
     yaml::{At, Mapping as _, Mistake, Node, Problems, Quoted, ReadError, Sink, Source, Tree},
 };
 
@@ -26,7 +26,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// There is no such file.
-    #[error("there is no manifest at {}; `monthend init {}` writes one", .0.display(), shell_word(&.0.to_string_lossy()))]
+    #[error("there is no manifest at {}; `monthend init {}` writes one", .0.display(), shell_path(.0))]
     Missing(PathBuf),
     /// Another of the files that a run has to do with.
     #[error("{} is {}", path.display(), kind.instead(path))]
@@ -60,11 +60,14 @@ pub enum Table {
 
 impl Table {
     fn of(text: &str) -> Option<Table> {
-        let header = text.lines().next().unwrap_or_default();
+        let mut lines = text.lines();
+        let header = lines
+            .find(|line| !is_before_header(line))
+            .unwrap_or_default();
         let mut columns = header
             .split([',', ';', '\t'])
-            .map(|name| name.trim().trim_matches('"'));
-        columns.find_map(|name| match name {
+            .map(|name| name.trim().trim_matches('"').to_ascii_lowercase());
+        columns.find_map(|name| match &*name {
             "request_id" => Some(Table::Ledger),
             "org_id" => Some(Table::Partners),
             _ => None,
@@ -75,7 +78,7 @@ impl Table {
         match self {
             Table::Ledger => format!(
                 "a ledger; this needs a manifest (a .yaml file). `monthend status {}` shows the ledger",
-                shell_word(&path.to_string_lossy())
+                shell_path(path)
             ),
             Table::Partners => format!(
                 "a partners file; this needs a manifest (a .yaml file), which may name it: \
@@ -105,7 +108,15 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError`]; where the file can be read at all, with every problem that was found.
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Manifest, ManifestError> {
-        load(path, |source, sink| {
+        Manifest::read(&source_at(path)?, options)
+    }
+
+    /// As [`Manifest::load`], of a text that is there.
+    pub(super) fn read(
+        source: &Arc<Source>,
+        options: &LoadOptions,
+    ) -> Result<Manifest, ManifestError> {
+        load(source, |source, sink| {
             let tree = Tree::read(source, sink)?;
             let root = Node::root(&tree, sink);
             let text = ManifestText::read(root, &[])?;
@@ -128,9 +139,9 @@ impl Manifest {
             oddities.extend(jobs.partners.oddities());
             text.version?;
             Some(Manifest {
-                path: path.to_owned(),
+                path: source.path().to_owned(),
                 origin,
-                name: text.name.unwrap_or_else(|| stem(path)),
+                name: text.name.unwrap_or_else(|| stem(source.path())),
                 settings: text.settings,
                 ledger,
                 jobs: read?,
@@ -148,7 +159,7 @@ impl RunSettings {
     /// # Errors
     /// [`ManifestError`]; where the file can be read at all, with every problem that was found.
     pub fn load(path: &Path) -> Result<RunSettings, ManifestError> {
-        load(path, |source, sink| {
+        load(&source_at(path)?, |source, sink| {
             let tree = Tree::read(source, sink)?;
             let root = Node::root(&tree, sink);
             let text = ManifestText::read(root, &["defaults", "jobs"])?;
@@ -160,7 +171,7 @@ impl RunSettings {
                     files: named_files(&tree, source),
                     ..Origin::default()
                 },
-                name: text.name.unwrap_or_else(|| stem(path)),
+                name: text.name.unwrap_or_else(|| stem(source.path())),
                 settings: text.settings,
                 ledger,
             })
@@ -168,12 +179,8 @@ impl RunSettings {
     }
 }
 
-/// Reads the file, and what `read` makes of it.
-fn load<T>(
-    path: &Path,
-    read: impl FnOnce(&Arc<Source>, &Sink) -> Option<T>,
-) -> Result<T, ManifestError> {
-    let source = Source::read(path).map_err(|source| match source {
+fn source_at(path: &Path) -> Result<Arc<Source>, ManifestError> {
+    Source::read(path).map_err(|source| match source {
         ReadError::Io(e) if e.kind() == io::ErrorKind::NotFound => {
             ManifestError::Missing(path.to_owned())
         }
@@ -181,14 +188,21 @@ fn load<T>(
             path: path.to_owned(),
             source,
         },
-    })?;
+    })
+}
+
+/// What `read` makes of a manifest.
+fn load<T>(
+    source: &Arc<Source>,
+    read: impl FnOnce(&Arc<Source>, &Sink) -> Option<T>,
+) -> Result<T, ManifestError> {
     if let Some(kind) = Table::of(source.text()) {
-        let path = path.to_owned();
+        let path = source.path().to_owned();
         return Err(ManifestError::ATable { path, kind });
     }
     let sink = Sink::default();
-    let loaded = read(&source, &sink);
-    match sink.into_problems(&source) {
+    let loaded = read(source, &sink);
+    match sink.into_problems(source) {
         Some(problems) => Err(ManifestError::Invalid(problems)),
         None => {
             #[expect(

@@ -27,5 +27,5 @@ pub use model::{
     Exclusion, Job, Labels, Manifest, Oddity, Origin, Source, SubPartner, SubPartners,
 };
 pub use options::{DateCheck, LoadOptions};
-pub use starter::{Found, starter};
+pub use starter::{Found, StarterError, starter};
 pub use text::schema;

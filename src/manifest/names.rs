@@ -8,6 +8,10 @@ use crate::{
 /// The word that stands for the partner itself in selections.
 pub(super) const OWN: &str = "own";
 
+/// What to do about an id of which a spreadsheet has made something else.
+pub(super) const AS_TEXT: &str =
+    "in the spreadsheet, give the column the format text, then enter the id again";
+
 /// An id.
 pub(super) fn checked_id(text: &str) -> Result<OrgId, Mistake> {
     if text == OWN {
@@ -18,9 +22,7 @@ pub(super) fn checked_id(text: &str) -> Result<OrgId, Mistake> {
     }
     text.parse().map_err(|error| {
         let help = match error {
-            OrgIdError::Spoilt => {
-                "in the spreadsheet, give the column the format text, then enter the id again"
-            }
+            OrgIdError::Spoilt => AS_TEXT,
             _ => "copy the `orgId` of the sub-partner; it begins with Y2lzY29zcGFyazov",
         };
         Mistake::new(format!("{}: {error}", Quoted(text))).help(help)

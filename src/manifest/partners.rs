@@ -1,7 +1,9 @@
 //! Partners files: CSV with a header, `org_id` and optionally `label`, as people and spreadsheets save it.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, HashSet},
+    io,
     ops::Range,
     path::PathBuf,
     sync::Arc,
@@ -10,9 +12,12 @@ use std::{
 use super::{
     labels::LabelBook,
     model::{Oddity, SubPartner},
-    names::{checked_id, checked_label},
+    names::{AS_TEXT, checked_id, checked_label},
 };
-use crate::yaml::{At, Mistake, Place, Quoted, Sink, Source, nearest};
+use crate::{
+    text::is_before_header,
+    yaml::{At, Mistake, Place, Quoted, ReadError, Sink, Source, nearest},
+};
 
 /// More is not an id and a label.
 const MAX_LINE_BYTES: usize = 16 * 1024;
@@ -46,7 +51,11 @@ impl PartnersFiles {
             let source = Source::read(path).map_err(|why| {
                 let path = path.display().to_string();
                 let message = format!("cannot read the partners file {}: {why}", Quoted(&path));
-                Mistake::new(message).help("paths are relative to the manifest's folder")
+                let mistake = Mistake::new(message);
+                match help(&why) {
+                    Some(help) => mistake.help(help),
+                    None => mistake,
+                }
             })?;
             Ok(partners(&source, sink, labels, oddities).map(Arc::from))
         });
@@ -62,6 +71,22 @@ impl PartnersFiles {
     }
 }
 
+/// What to do about a file that cannot be read.
+fn help(why: &ReadError) -> Option<&'static str> {
+    match why {
+        ReadError::Io(e) if e.kind() == io::ErrorKind::NotFound => {
+            Some("paths are relative to the manifest's folder")
+        }
+        ReadError::Binary(_) => {
+            Some("open it in the spreadsheet, save it as CSV UTF-8, and name that file here")
+        }
+        ReadError::Wide | ReadError::NotUtf8 { .. } => Some(
+            "in the spreadsheet, save it as CSV UTF-8; plain CSV is in the computer's own encoding (ANSI) there",
+        ),
+        ReadError::Io(_) | ReadError::Directory | ReadError::TooLarge => None,
+    }
+}
+
 /// Reads all lines; `None` where a problem is reported.
 fn partners(
     source: &Arc<Source>,
@@ -69,13 +94,15 @@ fn partners(
     labels: &mut LabelBook,
     oddities: &mut Vec<Oddity>,
 ) -> Option<Vec<SubPartner>> {
-    let separator = separator(source.text());
+    let header_at = header_at(source.text());
+    let table = &source.text()[header_at..];
+    let separator = separator(table);
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(separator)
         .has_headers(false)
         .flexible(true)
         .trim(csv::Trim::All)
-        .from_reader(source.text().as_bytes());
+        .from_reader(table.as_bytes());
     let mut record = csv::StringRecord::new();
     let mut header: Option<Header> = None;
     let mut lines = Lines {
@@ -90,7 +117,7 @@ fn partners(
         if record.iter().all(str::is_empty) {
             continue;
         }
-        let line = Line::new(source, &record, separator);
+        let line = Line::new((source, header_at), &record, separator);
         match &header {
             None => {
                 let found = Header::read(&line, sink)?;
@@ -117,16 +144,50 @@ fn partners(
     lines.sound.then_some(lines.partners)
 }
 
-/// What stands between the cells: the sign that makes a column `org_id` of the first line that is not empty. Where the
-/// decimal mark is a comma, spreadsheets write semicolons.
-fn separator(text: &str) -> u8 {
-    let first = text.lines().find(|line| !line.trim().is_empty());
+/// Where the header begins: behind empty lines and a spreadsheet's note on separators.
+fn header_at(text: &str) -> usize {
+    let before = text
+        .split_inclusive('\n')
+        .take_while(|line| is_before_header(line));
+    before.map(str::len).sum()
+}
+
+/// What stands between the cells: the sign that makes a column `org_id` of the first line. Where the decimal mark is a comma,
+/// spreadsheets write semicolons.
+fn separator(table: &str) -> u8 {
+    let first = table.lines().next();
     let has_id = |separator: &u8| {
         let cells = first.unwrap_or_default().split(char::from(*separator));
-        let mut names = cells.map(|cell| cell.trim().trim_matches('"').trim());
+        let mut names = cells.map(|cell| cell.trim().trim_matches(['"', '=']).trim());
         names.any(|name| nearest(name, COLUMNS.iter().copied()) == Some("org_id"))
     };
     SEPARATORS.into_iter().find(has_id).unwrap_or(b',')
+}
+
+/// What a cell says: without what makes a text of it in a spreadsheet (`="…"`), and on one line.
+fn said(cell: &str) -> Cow<'_, str> {
+    let text = cell
+        .strip_prefix("=\"")
+        .and_then(|cell| cell.strip_suffix('"'));
+    let text = text.map_or(Cow::Borrowed(cell), |text| {
+        text.trim().replace("\"\"", "\"").into()
+    });
+    if !text.contains(['\r', '\n']) {
+        return text;
+    }
+    let lines = text.split(['\r', '\n']).map(str::trim);
+    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    lines.join(" ").into()
+}
+
+/// An id, without the apostrophe that makes a text of it in a spreadsheet.
+fn id_said(cell: &str) -> Result<Cow<'_, str>, Mistake> {
+    let id = said(cell.strip_prefix('\'').unwrap_or(cell));
+    if id.starts_with('=') {
+        let message = format!("{} is a spreadsheet's formula and no id", Quoted(cell));
+        return Err(Mistake::new(message).help(AS_TEXT));
+    }
+    Ok(id)
 }
 
 /// A record and where it was written.
@@ -138,10 +199,16 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn new(source: &'a Arc<Source>, record: &'a csv::StringRecord, separator: u8) -> Self {
+    /// `begin`: where in the file the reader began.
+    fn new(
+        (source, begin): (&'a Arc<Source>, usize),
+        record: &'a csv::StringRecord,
+        separator: u8,
+    ) -> Self {
         let text = source.text();
         let position = record.position().map_or(0, csv::Position::byte);
-        let start = usize::try_from(position).map_or(text.len(), |at| at.min(text.len()));
+        let start = usize::try_from(position).map_or(text.len(), |at| begin + at);
+        let start = start.min(text.len());
         // The reader's position is before the line ends and empty lines that it skips.
         let skipped = text[start..].len() - text[start..].trim_start_matches(['\r', '\n']).len();
         Line {
@@ -213,7 +280,10 @@ struct Header {
 
 impl Header {
     fn read(line: &Line<'_>, sink: &Sink) -> Option<Header> {
-        let position = |name| line.record.iter().position(|cell| cell == name);
+        let names: Vec<String> = (line.record.iter())
+            .map(|cell| said(cell).to_ascii_lowercase())
+            .collect();
+        let position = |name: &str| names.iter().position(|cell| cell == name);
         let (org_id, label) = (position("org_id"), position("label"));
         let near = |cell| nearest(cell, COLUMNS.iter().copied());
         if org_id.is_none() && !line.record.iter().any(|cell| near(cell) == Some("org_id")) {
@@ -224,7 +294,7 @@ impl Header {
         let mut sound = true;
         let mut others = Vec::new();
         for (index, cell) in line.record.iter().enumerate() {
-            let mistake = if !COLUMNS.contains(&cell) {
+            let mistake = if !COLUMNS.contains(&&*names[index]) {
                 if near(cell) != Some("org_id") || org_id.is_some() {
                     others.extend(
                         Some(cell)
@@ -235,7 +305,7 @@ impl Header {
                 }
                 let message = format!("{} is not a valid column of a partners file", Quoted(cell));
                 Mistake::new(message).help("did you mean org_id?")
-            } else if position(cell) != Some(index) {
+            } else if position(&names[index]) != Some(index) {
                 Mistake::new(format!("the column {} is there twice", Quoted(cell)))
                     .help("keep one of the two")
             } else {
@@ -291,7 +361,7 @@ impl Lines<'_> {
         let record = line.record;
         if let Some(open) = (0..record.len()).find(|cell| swallows(header, line, *cell)) {
             let mistake = Mistake::new("a quoted cell goes on over the end of the line")
-                .help("close the quote; within a quoted cell, a quote is written twice");
+                .help("close the quote, or write the cell on one line; within a quoted cell, a quote is written twice");
             return Err((line.cell_place(open), mistake));
         }
         if record.as_slice().len() > MAX_LINE_BYTES {
@@ -323,12 +393,14 @@ impl Lines<'_> {
             );
             return Err((line.place(), mistake));
         }
-        let id = checked_id(line.cell(header.org_id))
+        let id = id_said(line.cell(header.org_id))
+            .and_then(|id| checked_id(&id))
             .map_err(|mistake| (line.cell_place(header.org_id), mistake))?;
         let label = match header.label {
             Some(column) if !line.cell(column).is_empty() => {
-                let label = checked_label(line.cell(column))
-                    .map_err(|mistake| (line.cell_place(column), mistake))?;
+                let label = said(line.cell(column));
+                let label =
+                    checked_label(&label).map_err(|mistake| (line.cell_place(column), mistake))?;
                 Some(Arc::from(label))
             }
             _ => None,
@@ -342,9 +414,10 @@ impl Lines<'_> {
     }
 }
 
-/// Whether a cell of several lines may have taken in a sub-partner, since a quote is open. A note may have several.
+/// Whether a cell of several lines may have taken in a sub-partner, since a quote is open. A label or a note may have
+/// several.
 fn swallows(header: &Header, line: &Line<'_>, cell: usize) -> bool {
-    let is_read = cell == header.org_id || Some(cell) == header.label;
+    let is_read = cell == header.org_id;
     let separator = char::from(line.separator);
     let mut further = line.cell(cell).split(['\r', '\n']).skip(1);
     further.any(|line| is_read || line.matches(separator).count() + 1 >= header.fewest())

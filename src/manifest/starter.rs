@@ -4,10 +4,14 @@ use std::path::Path;
 
 use chrono::NaiveDate;
 
-use super::load::{default_ledger, stem};
+use super::{
+    DateCheck, LoadOptions, Manifest, ManifestError, SubPartners,
+    load::{default_ledger, stem},
+};
 use crate::{
     request::{Month, OrgId},
-    text::shell_word,
+    text::{one_line, shell_path},
+    yaml::Source,
 };
 
 const STARTER: &str = include_str!("starter.yaml");
@@ -28,9 +32,52 @@ pub struct Found {
     pub suspended: Vec<OrgId>,
 }
 
+/// Why there is no manifest to begin with.
+#[derive(Debug, thiserror::Error)]
+pub enum StarterError {
+    /// A name of a file, or an id, that a manifest cannot have.
+    #[error("it would be no manifest: {}", one_line(&.0.to_string()))]
+    Invalid(#[from] ManifestError),
+    /// It was read again, and says something else.
+    #[error("it would not name the sub-partners that the API lists; write one without --discover")]
+    Differs,
+}
+
 /// A manifest to begin with, to be saved as `file`, for the month before `today`: with the sub-partners that were `found`,
 /// else with made-up ones. Its commented keys say what is in effect without them.
-pub fn starter(file: &Path, today: NaiveDate, found: Option<&Found>) -> String {
+///
+/// # Errors
+/// [`StarterError`]: what is written is read again before anybody gets it.
+pub fn starter(
+    file: &Path,
+    today: NaiveDate,
+    found: Option<&Found>,
+) -> Result<String, StarterError> {
+    let text = written(file, today, found);
+    let options = LoadOptions {
+        as_of: today,
+        today,
+        date_check: DateCheck::On,
+    };
+    let unreadable = |source| ManifestError::Unreadable {
+        path: file.to_owned(),
+        source,
+    };
+    let source = Source::from_bytes(file, text.clone().into()).map_err(unreadable)?;
+    let read = Manifest::read(&source, &options)?;
+    let named = read.jobs.iter().flat_map(|job| match &job.sub_partners {
+        SubPartners::Own => &[],
+        SubPartners::Listed(sources) => sources.as_slice(),
+    });
+    let ids = named.filter_map(|source| match source {
+        super::Source::Named(partner) => Some(partner.id.as_str()),
+        super::Source::Discovered(_) => None,
+    });
+    let is_meant = found.is_none_or(|found| ids.eq(found.active.iter().map(OrgId::as_str)));
+    is_meant.then_some(text).ok_or(StarterError::Differs)
+}
+
+fn written(file: &Path, today: NaiveDate, found: Option<&Found>) -> String {
     let (before, rest) = STARTER.split_once(BEGIN).unwrap_or((STARTER, ""));
     let (made_up, after) = rest.split_once(END).unwrap_or((rest, ""));
     let sub_partners = match found {
@@ -59,7 +106,7 @@ pub fn starter(file: &Path, today: NaiveDate, found: Option<&Found>) -> String {
         .to_string();
     let filled = |text: &str| {
         text.replace("{month}", &month)
-            .replace("{file}", &shell_word(&file.to_string_lossy()))
+            .replace("{file}", &one_line(&shell_path(file)))
             .replace("{name}", &yaml_text(&name))
             .replace("{ledger}", &ledger_name("csv"))
             .replace("{output}", &ledger_name("reports"))
@@ -67,10 +114,26 @@ pub fn starter(file: &Path, today: NaiveDate, found: Option<&Found>) -> String {
     format!("{}{sub_partners}{}", filled(&before), filled(after))
 }
 
-/// A text as YAML has to be given it: in quotes where it would be something else without.
+/// A text as YAML has to be given it on one line: in quotes where it would be something else without.
 fn yaml_text(text: &str) -> String {
     let written = serde_yaml::to_string(text).unwrap_or_default(); // a text can always be written
-    written.trim_end().to_owned()
+    match written.trim_end() {
+        written if written.contains('\n') => quoted(text),
+        written => written.to_owned(),
+    }
+}
+
+/// A text in double quotes: what JSON makes of it is YAML, too (YAML 1.2, 1.3).
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// An id within `{ }`. One of an organisation has nothing that YAML could take for something else.
+fn id(org: &OrgId) -> String {
+    match org.is_an_organisation() {
+        true => org.to_string(),
+        false => quoted(org.as_str()),
+    }
 }
 
 fn listed(found: &Found) -> String {
@@ -79,14 +142,15 @@ fn listed(found: &Found) -> String {
             .map_or(String::new(), |uuid| format!("   # {uuid}"))
     };
     let active = found.active.iter();
-    let active = active.map(|org| format!("      - {{ id: {org} }}{}\n", uuid(org)));
+    let active = active.map(|org| format!("      - {{ id: {} }}{}\n", id(org), uuid(org)));
     let suspended = found.suspended.iter();
-    let suspended = suspended.map(|org| format!("      # - {{ id: {org} }}   # suspended\n"));
+    let suspended = suspended.map(|org| format!("      # - {{ id: {} }}   # suspended\n", id(org)));
     NO_NAMES.to_owned() + &active.chain(suspended).collect::<String>()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::Value;
 
     use super::*;
@@ -112,7 +176,7 @@ mod tests {
         let mut all = Vec::new();
         keys(&schema(), &mut all);
         assert!(all.len() > 30, "{all:?}");
-        let text = starter(Path::new("m.yaml"), today(), None);
+        let text = starter(Path::new("m.yaml"), today(), None).unwrap();
         for key in all {
             let named = [format!("{key}:"), format!("`{key}`")];
             assert!(
@@ -134,7 +198,7 @@ mod tests {
     fn read(file: &str, edit: impl Fn(&str) -> String) -> Manifest {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(file);
-        let text = edit(&starter(&path, today(), None));
+        let text = edit(&starter(&path, today(), None).unwrap());
         std::fs::write(&path, &text).unwrap();
         let options = LoadOptions {
             as_of: today(),
@@ -177,7 +241,7 @@ mod tests {
             let changed = read(file, uncommented);
             assert_eq!(changed, as_it_is);
         }
-        let text = starter(Path::new("m.yaml"), today(), None);
+        let text = starter(Path::new("m.yaml"), today(), None).unwrap();
         assert!(text.lines().filter(|line| is_key(line)).count() > 20);
     }
 
@@ -195,10 +259,10 @@ mod tests {
             active: vec!["a1".parse().unwrap(), "a2".parse().unwrap()],
             suspended: vec!["s1".parse().unwrap()],
         };
-        let text = starter(Path::new("m.yaml"), today(), Some(&found));
+        let text = starter(Path::new("m.yaml"), today(), Some(&found)).unwrap();
         assert!(
             text.contains(
-                "      - { id: a1 }\n      - { id: a2 }\n      # - { id: s1 }   # suspended\n"
+                "      - { id: \"a1\" }\n      - { id: \"a2\" }\n      # - { id: \"s1\" }   # suspended\n"
             ),
             "{text}"
         );
@@ -207,5 +271,93 @@ mod tests {
             !text.contains("label: Acme Voice }\n") && !text.contains("made-up"),
             "{text}"
         );
+    }
+
+    /// What an API lists is text from outside: it cannot say more than an id.
+    #[test]
+    fn odd_ids_stay_ids_and_odd_names_stay_names() {
+        let found = |ids: &[&str]| Found {
+            active: ids.iter().map(|id| id.parse().unwrap()).collect(),
+            suspended: ids.iter().map(|id| id.parse().unwrap()).collect(),
+        };
+        let odd = [
+            r#"x,"label":evil"#,
+            "{a}",
+            "#x",
+            "~",
+            "null",
+            "true",
+            "1",
+            "0x1F",
+            "1_000",
+            "[a]",
+            "*a",
+            "&a",
+            "!a",
+            "|",
+            ">",
+            "%a",
+            "@a",
+            "`a",
+            "'a",
+            "\"a",
+            "\\",
+            "a:",
+            ":a",
+            "-",
+            "?",
+            "a#b",
+            "a}b",
+            "}",
+            "x}],types:[USER",
+            "12:30:45",
+            "2026-10-01",
+            ".inf",
+            "yes",
+            "---",
+            "...",
+        ];
+        let text = starter(Path::new("m.yaml"), today(), Some(&found(&odd))).unwrap();
+        assert!(text.contains("      - { id: \"{a}\" }\n"), "{text}");
+        // A word that a manifest takes for the partner itself.
+        let own = starter(Path::new("m.yaml"), today(), Some(&found(&["own"])));
+        assert!(matches!(own, Err(StarterError::Invalid(_))), "{own:?}");
+        for name in [
+            "a b.yaml",
+            "~.yaml",
+            "#.yaml",
+            "{a}.yaml",
+            "a: b.yaml",
+            "'.yaml",
+            "-v.yaml",
+            "null",
+            "ä.yaml",
+        ] {
+            starter(Path::new(name), today(), None).unwrap();
+        }
+        for name in [
+            "a\nb.yaml",
+            "a\njobs: [].yaml",
+            "\u{1b}]0;x\u{7}.yaml",
+            "a\u{85}b",
+        ] {
+            let text = starter(Path::new(name), today(), None);
+            let text = text.map(|text| text.lines().filter(|line| line.contains("jobs")).count());
+            assert!(
+                text.as_ref().is_err() || text.is_ok_and(|jobs| jobs == 1),
+                "{name:?}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_ids_are_read_again(ids in prop::collection::btree_set("[!-~]{1,12}", 1..6)) {
+            let ids: Vec<OrgId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+            prop_assume!(!ids.is_empty() && ids.iter().all(|id| id.as_str() != "own"));
+            let found = Found { active: ids, suspended: Vec::new() };
+            let text = starter(Path::new("m.yaml"), today(), Some(&found));
+            prop_assert!(text.is_ok(), "{:?}", text);
+        }
     }
 }

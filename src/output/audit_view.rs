@@ -157,7 +157,7 @@ impl AuditView<'_> {
             }
         });
         let notes = self.notes.iter();
-        out.extend(notes.map(|note| format!("note: {note}\n")));
+        out.extend(notes.map(|note| format!("note: {}\n", one_line(note))));
         if let Some((why, command)) = &self.next {
             out.push_str(&format!("\n{why}:\n  {command}\n"));
         }
@@ -174,7 +174,8 @@ impl AuditView<'_> {
                 lines.push((difference.kind, difference.advice(), Vec::new()));
                 lines.len() - 1
             });
-            let words = difference.subject.split(' ').map(words::shortened);
+            let subject = one_line(&difference.subject);
+            let words = subject.split(' ').map(words::shortened);
             lines[place].2.push(words.collect::<Vec<_>>().join(" "));
         }
         let mut shown: BTreeMap<Kind, usize> = BTreeMap::new();
@@ -190,7 +191,7 @@ impl AuditView<'_> {
             let subjects = words::listed(subjects, NAMES);
             rows.push(vec![
                 kind.word().to_owned(),
-                format!("{subjects}: {advice}"),
+                format!("{subjects}: {}", one_line(&advice)),
             ]);
         }
         if rows.is_empty() {

@@ -9,6 +9,7 @@ use super::words;
 use crate::{
     ledger::{Obstacle, Row, State},
     request::OrgId,
+    text::one_line,
 };
 
 /// Rows with one cause.
@@ -202,7 +203,7 @@ impl Cause<'_> {
         };
         let mut lines = Vec::new();
         for (message, n) in &self.messages[..shown] {
-            let message = shown_as(message);
+            let message = one_line(&shown_as(message));
             lines.push(match self.messages.len() {
                 1 => message,
                 _ => format!("{}: {message}", words::count(*n, "request")),
@@ -238,6 +239,9 @@ impl Cause<'_> {
                 match obstacles.into_iter().collect::<Vec<_>>()[..] {
                     [Obstacle::ServerFailed] => "recreate them: retry --recreate-failed",
                     [Obstacle::Gone] => "recreate each of them by hand",
+                    [Obstacle::UnknownStatus] => {
+                        "look at them in Control Hub: collect again, or recreate each by hand"
+                    }
                     [Obstacle::OtherFile] => "look at these files; collect --force replaces them",
                     [] | [Obstacle::Other] => {
                         "collect again, later where a report is still in progress"

@@ -44,7 +44,6 @@ impl Paint {
     }
 
     /// Nothing is painted.
-    #[cfg(test)]
     pub(super) const NONE: Paint = Paint(false);
 
     /// Everything is painted.
@@ -54,6 +53,11 @@ impl Paint {
     /// Whether anything is painted.
     pub(super) fn is_on(self) -> bool {
         self.0
+    }
+
+    /// Of what looks like the rest.
+    pub(super) fn plain(self, text: &str) -> String {
+        text.to_owned()
     }
 
     /// Of failures.

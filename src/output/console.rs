@@ -1,8 +1,9 @@
 //! Stderr: log lines and the progress bar share it, stdout is for results.
 
 use std::{
+    borrow::Cow,
     fmt::{self, Write as _},
-    io::{self, IsTerminal as _, Write},
+    io::{self, IsTerminal, Write},
     sync::{
         Mutex, MutexGuard, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -11,7 +12,7 @@ use std::{
 
 use chrono::Utc;
 use indicatif::ProgressBar;
-use tracing::{Event, Level, Subscriber, field::Visit, info, warn};
+use tracing::{Event, Level, Subscriber, error, field::Visit, info, warn};
 use tracing_subscriber::{
     Layer,
     filter::LevelFilter,
@@ -23,6 +24,7 @@ use tracing_subscriber::{
 
 pub use super::log_filter::{LogFilter, LogFilterError, Verbosity};
 use super::{
+    ForPeople,
     color::{Color, Paint},
     echo::Unechoed,
     log_filter::ALWAYS,
@@ -30,7 +32,7 @@ use super::{
 };
 use crate::{
     manifest::Problem,
-    text::{harmless_json, system_says},
+    text::{harmless_json, shown, system_says, without_users},
 };
 
 /// `--log-format`
@@ -128,20 +130,22 @@ pub fn end_log(exit_code: u8) {
 ///
 /// # Errors
 /// Stdout cannot be written for another reason (a full disk behind a redirection).
-pub fn print(text: &str) -> io::Result<()> {
+pub fn print(text: impl Into<ForPeople>) -> io::Result<()> {
+    let text = text.into().to_string();
     if github::is_on() {
-        write_out(github::harmless(text).as_bytes())
+        write_out(github::harmless(&text).as_bytes())
     } else {
         write_out(text.as_bytes())
     }
 }
 
-/// Writes JSON to stdout, as [`print()`].
+/// Writes JSON to stdout, as [`print()`]; on a terminal without what JSON does not escape.
 ///
 /// # Errors
 /// As there.
 pub fn print_json(json: &str) -> io::Result<()> {
-    write_out(harmless_json(json).as_bytes())
+    let json = harmless_json(json);
+    write_out(for_stream(&io::stdout(), &json).as_bytes())
 }
 
 /// Why a table was not written to stdout.
@@ -158,7 +162,7 @@ pub enum CsvError {
     Io(#[from] io::Error),
 }
 
-/// Writes a CSV table to stdout, as [`print()`], byte for byte.
+/// Writes a CSV table to stdout, as [`print()`], byte for byte; on a terminal without what acts on it.
 ///
 /// # Errors
 /// As there; under GitHub Actions, a line that would be a command.
@@ -173,15 +177,26 @@ pub fn print_csv(table: &str) -> Result<(), CsvError> {
 pub fn print_csv_with(
     write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
 ) -> Result<(), CsvError> {
-    if !github::is_on() || is_file(&io::stdout()) {
-        let mut out = io::stdout().lock();
+    let stdout = io::stdout();
+    if is_file(&stdout) || !(github::is_on() || stdout.is_terminal()) {
+        let mut out = stdout.lock();
         return Ok(unless_gone(write(&mut out).and_then(|()| out.flush()))?);
     }
     let mut table = Vec::new();
     write(&mut table)?;
-    match github::command_in(&table) {
+    let table = String::from_utf8_lossy(&table);
+    match github::command_in(table.as_bytes()).filter(|_| github::is_on()) {
         Some(line) => Err(CsvError::StartsCommand(line)),
-        None => Ok(write_out(&table)?),
+        None => Ok(write_out(for_stream(&stdout, &table).as_bytes())?),
+    }
+}
+
+/// Data as they are; on a terminal, where people read them, as harmless as text for people.
+fn for_stream<'a>(stream: &impl IsTerminal, data: &'a str) -> Cow<'a, str> {
+    if stream.is_terminal() {
+        shown(data)
+    } else {
+        data.into()
     }
 }
 
@@ -211,22 +226,75 @@ fn unless_gone(written: io::Result<()>) -> io::Result<()> {
 
 /// Writes to stdout what a command says after its work. If it cannot be written there is a warning and nothing else: it
 /// changes neither what was done nor how the command ends.
-pub fn say(text: &str) {
+pub fn say(text: impl Into<ForPeople>) {
     if let Err(e) = print(text) {
         warn!("cannot write to stdout: {}", system_says(&e));
     }
 }
 
-/// Writes to stderr before logging has begun.
+/// Writes an error to stderr before logging has begun.
 pub fn complain(text: &str) {
+    let text = harmless(text);
+    let text = match text.strip_prefix("error:") {
+        Some(rest) => format!("{}{rest}", Paint::for_stderr().bad("error:")),
+        None => text,
+    };
     // Stderr never fails.
     let _ = Stderr.write(text.as_bytes());
+}
+
+/// Logs an error that ends in an excerpt of a file, which `render` gives in colours or without.
+pub fn error_with_excerpt(heading: &str, render: impl FnOnce(bool) -> String) {
+    let is_text = matches!(STARTED.get(), Some((LogFormat::Text, _)));
+    if !is_text || !is_colorful() || github::is_on() || !tracing::enabled!(Level::ERROR) {
+        error!("{heading}\n{}", render(false));
+        return;
+    }
+    error!("{heading}");
+    let excerpt = on_stderr(&colours_only(&render(true)));
+    // Stderr never fails.
+    let _ = Stderr.write(format!("{excerpt}\n").as_bytes());
+}
+
+/// Writes rows of a ledger to stderr, byte for byte, but for a terminal.
+pub fn print_rows(rows: &[u8]) {
+    let rows = String::from_utf8_lossy(rows);
+    let rows = for_stream(&io::stderr(), &rows);
+    // If stderr is gone too, there is no place left.
+    let _ = io::stderr().write_all(rows.as_bytes());
+}
+
+/// What is said on stderr: it may quote files and arguments. (What servers say is without secrets when it gets here.)
+fn harmless(text: &str) -> String {
+    shown(&without_users(text)).into_owned()
+}
+
+/// The library that shows excerpts replaces control characters; whatever it lets through is left out, but for colours.
+fn colours_only(text: &str) -> String {
+    let mut pieces = text.split('\u{1b}');
+    let mut out = harmless(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let code = piece.find(|c: char| !(c.is_ascii_digit() || "[;".contains(c)));
+        if code.is_some_and(|end| piece.starts_with('[') && piece[end..].starts_with('m')) {
+            out.push('\u{1b}');
+        }
+        out.push_str(&harmless(piece));
+    }
+    out
+}
+
+/// Sentences end between words where a terminal would end them anywhere.
+fn on_stderr(text: &str) -> String {
+    match io::stderr().is_terminal() {
+        true => wrap::sentences(text, width()),
+        false => text.to_owned(),
+    }
 }
 
 /// Writes an annotation of GitHub Actions: one line, a workflow command as it stands.
 pub(super) fn annotate(annotation: &str) {
     // Stderr never fails.
-    let _ = Stderr.write(format!("{annotation}\n").as_bytes());
+    let _ = Stderr.write(format!("{}\n", harmless(annotation)).as_bytes());
 }
 
 /// Under GitHub Actions, shows what is wrong with a manifest at its place.
@@ -278,12 +346,14 @@ impl<'a> MakeWriter<'a> for Stderr {
 
 impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let json = match STARTED.get() {
-            Some((LogFormat::Json, _)) => str::from_utf8(bytes).ok().map(harmless_json),
-            _ => None,
+        let text = String::from_utf8_lossy(bytes);
+        let line = match STARTED.get() {
+            Some((LogFormat::Json, _)) => {
+                for_stream(&io::stderr(), &harmless_json(&text)).into_owned()
+            }
+            _ => text.into_owned(),
         };
-        let bytes_out = json.as_ref().map_or(bytes, |json| json.as_bytes());
-        let write = || io::stderr().write_all(bytes_out);
+        let write = || io::stderr().write_all(line.as_bytes());
         let _ = match &*bar() {
             Some(Shown(bar, _)) => bar.suspend(write),
             None => write(),
@@ -322,6 +392,7 @@ where
             let about = format!("{} {}", span.name(), fields.fields);
             let _ = write!(message.text, " [{}]", about.trim_end());
         }
+        message.text = harmless(&message.text);
         let text = match github::is_on() {
             false => message.text,
             true => match annotated(level).filter(|_| !message.is_about_a_row) {
@@ -340,10 +411,7 @@ where
             Level::WARN => format!("{} {text}", self.paint.waiting("warning:")),
             _ => text,
         };
-        match io::stderr().is_terminal() {
-            true => writeln!(writer, "{}", wrap::sentences(&line, width())),
-            false => writeln!(writer, "{line}"),
-        }
+        writeln!(writer, "{}", on_stderr(&line))
     }
 }
 

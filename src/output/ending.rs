@@ -134,7 +134,7 @@ impl<'a> Ending<'a> {
         if !self.about.collects || !matches!(row.state, State::Created(_)) || row.is_collected() {
             return Collecting::Done;
         }
-        let is_over = !matches!(&*row.collected.status, "" | "IN_PROGRESS");
+        let is_over = !row.collected.is_in_progress();
         let is_tried = !row.collected.error.is_empty();
         match is_tried && (is_over || row.collected.status.is_empty()) {
             true => Collecting::Failed,

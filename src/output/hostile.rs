@@ -1,18 +1,23 @@
 //! Text from the server, from labels and from jobs breaks no format.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use chrono::DateTime;
 use proptest::prelude::*;
 
 use super::{
-    About, Ending, causes::Alike, junit::junit, metrics::metrics, summary_json::summary_json,
+    About, AuditView, Commands, Ending, ForPeople, LifeView, StatusView, Summary, causes::Alike,
+    color::Paint, junit::junit, metrics::metrics, summary_json::summary_json,
 };
 use crate::{
-    history::Selected,
-    ledger::{Reason, Row},
+    audit::{Audit, Checked, Difference, Kind, Remedy},
+    history::{Line, Selected, What},
+    ledger::{Counts, Ledger, Reason, Row},
     pacing::Stats,
     request::{Period, ReportType, Request},
+    runner::Finished,
+    settings::Limits,
+    text::is_invisible,
 };
 
 const ALL: [ReportType; 3] = ReportType::ALL;
@@ -111,6 +116,121 @@ proptest! {
                 prop_assert!(value.parse::<f64>().is_ok(), "{}", line);
             }
         }
+    }
+}
+
+/// `text` where it is all there is, and where it stands in every place of a row, as it is shown to people. The lines that
+/// are there in any case are as many as with other texts.
+fn shown_to_people(text: &str) -> Vec<String> {
+    let rows = rows(text);
+    let status = StatusView::new("m.csv".to_owned(), &rows).table();
+    let audit = Audit {
+        differences: vec![Difference {
+            kind: Kind::NotCreated,
+            request_id: rows[0].id(),
+            report_id: None,
+            file: Some(text.to_owned()),
+            subject: text.to_owned(),
+            what: text.chars().take(1_000).collect(),
+            remedy: Remedy::Run,
+        }],
+        checked: Checked::default(),
+        totals: Vec::new(),
+    };
+    let failing = What::Failing {
+        failures: 1,
+        error: text.to_owned(),
+    };
+    let attempted = What::Failed {
+        request_id: rows[0].id().to_string(),
+        error_code: text.to_owned(),
+        error: text.to_owned(),
+    };
+    let lines = [failing, attempted].map(|what| Line {
+        at: DateTime::UNIX_EPOCH,
+        run: "r".to_owned(),
+        what,
+    });
+    let notes = [text.to_owned()];
+    let view = AuditView {
+        audit: &audit,
+        is_offline: true,
+        notes: &notes,
+        next: None,
+        exit_code: 1,
+    };
+    let tables = [status, view.table(), LifeView::new(&rows[0], &lines).text()];
+    let mut shown = tables
+        .map(|table| ForPeople::from(table).to_string())
+        .to_vec();
+    let summary = |paint| summary(&rows, text, paint);
+    let (plain, colourful) = (summary(Paint::NONE), summary(Paint::ALL));
+    assert_eq!(console::strip_ansi_codes(&colourful), plain);
+    shown.push(plain);
+    shown
+}
+
+fn summary(rows: &[Row], text: &str, paint: Paint) -> String {
+    let mut ledger = Ledger::default();
+    for row in rows {
+        ledger.fold(row.clone());
+    }
+    let finished = Finished {
+        stop: None,
+        counts: Counts {
+            created: 1,
+            failed: 2,
+            uncollected: 1,
+            ..Counts::default()
+        },
+        not_looked_up: Vec::new(),
+        pace: Stats::default(),
+        elapsed: Duration::ZERO,
+        ledger,
+        unsaved: None,
+    };
+    let command = || "monthend".to_owned();
+    let commands = Commands {
+        again: command(),
+        retry: command(),
+        recreate: command(),
+        collect: command(),
+        status: command(),
+        resolve: command(),
+        retry_all: command(),
+        fixed: None,
+        for_real: None,
+    };
+    let summary = Summary {
+        finished: &finished,
+        selected: rows.iter().collect(),
+        outside: rows.iter().collect(),
+        ledger: Path::new(text),
+        limits: &Limits::default(),
+        is_rehearsal: true,
+        elapsed: Duration::ZERO,
+        commands: &commands,
+        is_at_rest: true,
+    };
+    summary.painted(paint, 100).to_string()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// What people are shown has lines and tabs, and nothing else that acts on a terminal; and no text makes a line of its
+    /// own, which could be taken for ours.
+    #[test]
+    fn no_text_acts_on_a_terminal(text in hostile()) {
+        let acts = |c: char| c != '\n' && c != '\t' && (c.is_control() || is_invisible(c));
+        let shown = shown_to_people(&text);
+        for text in &shown {
+            prop_assert!(!text.contains(acts), "{:.9999?}", text);
+        }
+        // Long messages are wrapped, and a summary names a path as it is.
+        let short: String = text.chars().take(20).collect();
+        let lines = |shown: Vec<String>| shown[..3].iter().map(|text| text.lines().count()).collect::<Vec<_>>();
+        prop_assert_eq!(lines(shown_to_people(&short)), lines(shown_to_people("!")));
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
     plan::{Plan, Planned, Warning, time_to_send},
     request::{RequestId, spell_day},
     settings::Limits,
+    text::one_line,
 };
 
 /// What a run would do with a planned request, given the ledger.
@@ -406,7 +407,7 @@ impl PlanView<'_> {
         if failed > 0 {
             let causes = before
                 .iter()
-                .map(|(code, n)| format!("{code} {}", words::grouped(*n)));
+                .map(|(code, n)| format!("{} {}", one_line(code), words::grouped(*n)));
             let causes: Vec<String> = causes.collect();
             let _ = write!(
                 out,

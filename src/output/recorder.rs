@@ -219,7 +219,7 @@ impl From<&Listed> for SeenReport {
         SeenReport {
             report_id: report.id.to_string(),
             created: report.created,
-            created_by: report.created_by.clone(),
+            created_by: report.created_by.as_ref().map(ToString::to_string),
             status: report.status.clone(),
         }
     }

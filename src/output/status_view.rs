@@ -11,7 +11,10 @@ use super::{
     causes::{Alike, Cause, causes, failed, uncollected},
     words, wrap,
 };
-use crate::ledger::{Row, State, neutralise};
+use crate::{
+    ledger::{Row, State, neutralise},
+    text::one_line,
+};
 
 /// How many rows of each status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
@@ -187,7 +190,7 @@ impl StatusView {
         view.sub_partners
             .sort_by_key(|partner| Reverse(undone(&partner.statuses)));
         let concern = |cause: &Cause<'_>, said| Concern {
-            code: cause.code.to_owned(),
+            code: one_line(cause.code),
             whom: cause.whom(WIDTH - 16),
             said,
         };
@@ -259,8 +262,10 @@ impl StatusView {
             line("cause", name, "", &failed)?;
         }
         for partner in &self.sub_partners {
-            let org_id = partner.sub_partner_org_id.as_deref().unwrap_or_default();
-            line("sub_partner", &partner.who, org_id, &partner.statuses)?;
+            let (label, org_id) = (&partner.sub_partner, &partner.sub_partner_org_id);
+            let name = label.as_deref().or(org_id.as_deref()).unwrap_or("own");
+            let org_id = org_id.as_deref().unwrap_or_default();
+            line("sub_partner", name, org_id, &partner.statuses)?;
         }
         words::csv_text(out)
     }

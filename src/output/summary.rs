@@ -7,6 +7,7 @@ use super::{
     color::Paint,
     console,
     next::{Commands, Hint, hints},
+    people::ForPeople,
     words, wrap,
 };
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
     pacing::Stats,
     runner::Finished,
     settings::{Limits, Rate},
+    text::one_line,
 };
 
 /// The end of a run, for people. It fits one screen of 24 lines and 100 columns, but for long paths.
@@ -45,19 +47,21 @@ const WIDTH: usize = 100;
 
 impl Summary<'_> {
     /// The text for stdout.
-    pub fn text(&self) -> String {
+    pub fn text(&self) -> ForPeople {
         let width = console::width_of_results().map_or(WIDTH, |width| width.min(WIDTH));
         self.painted(Paint::for_stdout(), width)
     }
 
-    fn painted(&self, paint: Paint, width: usize) -> String {
-        let lines = self.lines(paint);
-        let lines = lines.lines().map(|line| wrap::wrapped(line, width) + "\n");
-        let mut out: String = lines.collect();
+    pub(super) fn painted(&self, paint: Paint, width: usize) -> ForPeople {
+        let mut out = ForPeople::new(paint);
+        self.lines(&mut out);
+        let mut out = out.wrapped(width);
         for hint in self.hints() {
             let why = wrap::wrapped(&format!("{}:", hint.why), width);
+            let _ = write!(out, "\n{why}\n  ");
             // Not broken: it is to be copied.
-            let _ = writeln!(out, "\n{why}\n  {}", paint.strong(&hint.command));
+            out.painted(Paint::strong, &hint.command);
+            let _ = writeln!(out);
         }
         out
     }
@@ -82,43 +86,42 @@ impl Summary<'_> {
         all
     }
 
-    fn lines(&self, paint: Paint) -> String {
-        let mut out = self.counts(paint);
-        out.push_str(&self.failures(paint));
-        out.push_str(&self.outside());
-        out.push_str(&self.pace());
+    fn lines(&self, out: &mut ForPeople) {
+        self.counts(out);
+        self.failures(out);
+        let _ = write!(out, "{}{}", self.outside(), self.pace());
         let _ = writeln!(out, "ledger  {}", self.ledger.display());
         if let Some(advice) = self.rate_advice() {
             let _ = writeln!(out, "{advice}");
         }
         if self.is_rehearsal {
-            let _ = writeln!(
-                out,
-                "{}",
-                paint.strong("SANDBOX: a rehearsal; no real reports were made")
+            out.painted(
+                Paint::strong,
+                "SANDBOX: a rehearsal; no real reports were made",
             );
+            let _ = writeln!(out);
         }
-        out
     }
 
-    fn counts(&self, paint: Paint) -> String {
+    fn counts(&self, out: &mut ForPeople) {
         let counts = &self.finished.counts;
-        let mut out = String::new();
+        let mut is_idle = true;
         let mut line = |name: &str, n: usize, note: &str| {
             if n > 0 {
-                let name = format!("{name:<9}");
-                let name = match name.trim_end() {
-                    "created" | "collected" => paint.good(&name),
-                    "failed" | "missing" => paint.bad(&name),
-                    "pending" | "sending" => paint.waiting(&name),
-                    _ => name,
+                is_idle = false;
+                let how = match name {
+                    "created" | "collected" => Paint::good,
+                    "failed" | "missing" => Paint::bad,
+                    "pending" | "sending" => Paint::waiting,
+                    _ => Paint::plain,
                 };
+                out.painted(how, &format!("{name:<9}"));
                 let note = if note.is_empty() {
                     String::new()
                 } else {
                     format!("  {note}")
                 };
-                let _ = writeln!(out, "{name}{:>7}{note}", words::grouped(n));
+                let _ = writeln!(out, "{:>7}{note}", words::grouped(n));
             }
         };
         line("created", counts.created, "");
@@ -129,10 +132,9 @@ impl Summary<'_> {
         line("skipped", counts.skipped, "created before");
         line("collected", counts.collected, &self.empty());
         line("missing", counts.uncollected, "created and not collected");
-        if out.is_empty() {
-            out.push_str("nothing to do\n");
+        if is_idle {
+            let _ = writeln!(out, "nothing to do");
         }
-        out
     }
 
     /// Reports that are there and empty are told apart from those that are not there.
@@ -151,12 +153,14 @@ impl Summary<'_> {
         causes(self.selected.iter().copied(), Alike::Code, cause)
     }
 
-    fn failures(&self, paint: Paint) -> String {
+    fn failures(&self, out: &mut ForPeople) {
         let causes = self.causes();
-        let mut out = String::new();
         for cause in causes.iter().take(CAUSES) {
-            let room = WIDTH.saturating_sub(words::width(cause.code) + 4);
-            let _ = writeln!(out, "  {}  {}", paint.bad(cause.code), cause.whom(room));
+            let code = one_line(cause.code);
+            let room = WIDTH.saturating_sub(words::width(&code) + 4);
+            let _ = write!(out, "  ");
+            out.painted(Paint::bad, &code);
+            let _ = writeln!(out, "  {}", cause.whom(room));
             for said in cause.said_briefly() {
                 let _ = writeln!(out, "    {said}");
             }
@@ -174,7 +178,6 @@ impl Summary<'_> {
                 words::count(requests, "request"),
             );
         }
-        out
     }
 
     fn outside(&self) -> String {

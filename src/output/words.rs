@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use comfy_table::{Table, presets::NOTHING};
 
-use crate::{ledger::Row, settings::RateUnit, text};
+use crate::{
+    ledger::Row,
+    settings::RateUnit,
+    text::{self, one_line},
+};
 
 pub(super) use crate::text::count;
 
@@ -94,11 +98,16 @@ pub(super) fn rate_unit(per_second: f64) -> RateUnit {
         .unwrap_or(RateUnit::Hour)
 }
 
-/// Columns side by side, without lines; the numbered ones flush right.
+/// Columns side by side, without lines; the numbered ones flush right. A cell is one line, whatever stands in it.
 pub(super) fn columns(header: &[&str], rows: Vec<Vec<String>>, right: &[usize]) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(header.to_vec());
-    table.add_rows(rows);
+    let cells = |row: Vec<String>| {
+        row.into_iter()
+            .map(|cell| one_line(&cell))
+            .collect::<Vec<_>>()
+    };
+    table.add_rows(rows.into_iter().map(cells));
     for (place, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
         if right.contains(&place) {
@@ -112,12 +121,13 @@ pub(super) fn columns(header: &[&str], rows: Vec<Vec<String>>, right: &[usize]) 
     lines.join("\n") + "\n"
 }
 
-/// Long ids are recognised by their ends.
+/// On one line. Long ids are recognised by their ends.
 pub(super) fn shortened(who: &str) -> String {
     const MOST: usize = 44;
+    let who = one_line(who);
     let chars: Vec<char> = who.chars().collect();
     if chars.len() <= MOST {
-        return who.to_owned();
+        return who;
     }
     let head: String = chars[..20].iter().collect();
     let tail: String = chars[chars.len() - 20..].iter().collect();

@@ -6,8 +6,9 @@ use tokio::time::Instant;
 
 use crate::settings::RetryPolicy;
 
-/// Counts refused connections, time-outs and 5xx in a row (`retry.max_consecutive_failures`); any other answer
-/// resets it.
+/// Counts refused connections, time-outs, 5xx and answers that are not the API's in a row
+/// (`retry.max_consecutive_failures`). Any other answer begins the row again; but a read that is answered says nothing
+/// about creates, whose failures are counted by themselves, too.
 ///
 /// | failures in a row, of `max` | stage | what leaves |
 /// | --- | --- | --- |
@@ -16,15 +17,44 @@ use crate::settings::RetryPolicy;
 /// | from two fifths | `Probing` | one at a time, `base_delay` after the last failure, a tenth more each time |
 /// | `max` | `Open` | nothing more: the run stops |
 ///
+/// As long as no create was answered by the API, three pages in the place of such answers are enough: each leaves a
+/// row in doubt.
+///
 /// With the defaults a server that is gone for about a minute does not stop a run, and one that never was
 /// there stops it in a little more.
 #[derive(Debug)]
 pub struct Breaker {
     max: u32,
     base_delay: Duration,
+    /// Of all traffic.
     failures: u32,
+    /// Of creates, whatever reads are answered with.
+    of_creates: u32,
+    /// Pages in the place of answers to creates; `None` once one was answered by the API.
+    pages: Option<u32>,
     last_failure: Option<Instant>,
     last_sent: Option<Instant>,
+}
+
+/// So many pages for creates are enough, before any was answered by the API.
+const PAGES: u32 = 3;
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Traffic {
+    /// It asks for a report.
+    Create,
+    /// It changes nothing, or renews the credentials.
+    Other,
+}
+
+/// How a request failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// No connection, no answer in time, an error of the server.
+    NoAnswer,
+    /// A page in the place of an answer of the API.
+    Page,
 }
 
 /// How far the breaker has gone.
@@ -47,19 +77,24 @@ impl Breaker {
             max: policy.max_consecutive_failures.get(),
             base_delay: policy.base_delay,
             failures: 0,
+            of_creates: 0,
+            pages: Some(0),
             last_failure: None,
             last_sent: None,
         }
     }
 
-    /// Failures in a row.
+    /// Failures in a row: of all traffic, or of creates where these are more.
     pub fn failures(&self) -> u32 {
-        self.failures
+        self.failures.max(self.of_creates)
     }
 
     /// How far it has gone.
     pub fn stage(&self) -> Stage {
-        match self.failures {
+        if self.pages >= Some(PAGES) {
+            return Stage::Open;
+        }
+        match self.failures() {
             0 => Stage::Closed,
             n if n >= self.max => Stage::Open,
             n if n >= self.probing_from() => Stage::Probing,
@@ -78,7 +113,7 @@ impl Breaker {
             Stage::Closed | Stage::Open => None,
             Stage::Slow => self.last_sent.map(|at| at + self.base_delay / 4),
             Stage::Probing => {
-                let probes = self.failures - self.probing_from();
+                let probes = self.failures() - self.probing_from();
                 let spacing = self.base_delay + self.base_delay / 10 * probes;
                 self.last_failure.map(|at| at + spacing)
             }
@@ -90,16 +125,27 @@ impl Breaker {
         self.last_sent = Some(now);
     }
 
-    /// The server answered, whatever it said (but 5xx).
-    pub fn on_answer(&mut self) {
+    /// The API answered, whatever it said (but 5xx).
+    pub fn on_answer(&mut self, to: Traffic) {
         self.failures = 0;
-        self.last_failure = None;
+        if to == Traffic::Create {
+            self.of_creates = 0;
+            self.pages = None;
+        }
+        if self.of_creates == 0 {
+            self.last_failure = None;
+        }
     }
 
-    /// A connection was refused, an answer did not come, or it was a 5xx.
-    pub fn on_failure(&mut self, now: Instant) {
+    /// A connection was refused, an answer did not come, it was a 5xx, or not the API's.
+    pub fn on_failure(&mut self, of: Traffic, how: Failure, now: Instant) {
         self.failures = self.failures.saturating_add(1);
         self.last_failure = Some(now);
+        if of == Traffic::Create {
+            self.of_creates = self.of_creates.saturating_add(1);
+            let page = u32::from(how == Failure::Page);
+            self.pages = self.pages.map(|pages| pages + page);
+        }
     }
 }
 
@@ -115,7 +161,7 @@ mod tests {
         for _ in 0..policy.max_consecutive_failures.get() {
             stages.push(breaker.stage());
             breaker.on_sent(Instant::now());
-            breaker.on_failure(Instant::now());
+            breaker.on_failure(Traffic::Other, Failure::NoAnswer, Instant::now());
             if let Some(at) = breaker.not_before() {
                 assert!(at > Instant::now());
                 tokio::time::sleep_until(at).await;
@@ -132,9 +178,61 @@ mod tests {
             ),
             (10, 10, 30)
         );
-        breaker.on_answer();
+        breaker.on_answer(Traffic::Other);
         assert_eq!(breaker.stage(), Stage::Closed);
         assert_eq!(breaker.not_before(), None);
+    }
+
+    /// How far the breaker is after these, of `max` failures at most: `c` and `r` are a create and a read that failed,
+    /// `p` is a page for a create, `C` and `R` are answered.
+    fn after(max: u32, said: &str) -> Stage {
+        let policy = RetryPolicy {
+            max_consecutive_failures: max.try_into().unwrap(),
+            ..RetryPolicy::default()
+        };
+        let mut breaker = Breaker::new(&policy);
+        let now = Instant::now();
+        for said in said.chars() {
+            match said {
+                'c' => breaker.on_failure(Traffic::Create, Failure::NoAnswer, now),
+                'p' => breaker.on_failure(Traffic::Create, Failure::Page, now),
+                'r' => breaker.on_failure(Traffic::Other, Failure::Page, now),
+                'C' => breaker.on_answer(Traffic::Create),
+                'R' => breaker.on_answer(Traffic::Other),
+                other => panic!("{other}"),
+            }
+        }
+        breaker.stage()
+    }
+
+    #[test]
+    fn reads_that_are_answered_say_nothing_about_creates() {
+        for (said, stage) in [
+            ("cRcRcRcRc", Stage::Open),
+            ("cRcRcCcRc", Stage::Probing),
+            ("rCrCrCrCrCr", Stage::Slow),
+            ("crcrc", Stage::Open),
+            ("crcrR", Stage::Probing),
+            ("crcrC", Stage::Closed),
+        ] {
+            assert_eq!(after(5, said), stage, "{said}");
+        }
+    }
+
+    #[test]
+    fn a_few_pages_for_creates_are_enough_until_one_was_answered() {
+        for (said, stage) in [
+            ("pp", Stage::Closed),
+            ("ppp", Stage::Open),
+            ("pRpRpR", Stage::Open),
+            ("pccpcp", Stage::Open),
+            ("Cppp", Stage::Closed),
+            ("ppCppp", Stage::Closed),
+            ("rrrr", Stage::Closed),
+            ("cccc", Stage::Closed),
+        ] {
+            assert_eq!(after(50, said), stage, "{said}");
+        }
     }
 
     #[test]
@@ -145,7 +243,7 @@ mod tests {
         };
         let mut breaker = Breaker::new(&policy);
         assert_eq!(breaker.stage(), Stage::Closed);
-        breaker.on_failure(Instant::now());
+        breaker.on_failure(Traffic::Other, Failure::NoAnswer, Instant::now());
         assert_eq!(breaker.stage(), Stage::Open);
     }
 }

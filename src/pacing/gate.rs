@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::{Breaker, Ceiling, Law, RateController, Stage, Window};
+use super::{Breaker, Ceiling, Failure, Law, RateController, Stage, Traffic, Window};
 use crate::settings::{Limits, RetryPolicy};
 
 /// Holds every request back until it may leave, in the order in which they came.
@@ -41,13 +41,22 @@ const BETWEEN: u32 = 3;
 /// Who goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Priority {
-    /// In the order of arrival.
+    /// In the order of arrival. For creates.
     Ordinary,
     /// Among others that came before, after a few of them. For reads, which many creates that wait
     /// already would hold up for long, and which must not hold up creates.
     Between,
     /// Before all others, also while the gate is closed: the renewal of credentials.
     First,
+}
+
+impl Priority {
+    fn traffic(self) -> Traffic {
+        match self {
+            Priority::Ordinary => Traffic::Create,
+            Priority::Between | Priority::First => Traffic::Other,
+        }
+    }
 }
 
 /// What an answer says about pace.
@@ -59,8 +68,10 @@ pub enum Feedback {
     RateLimited(Option<Duration>),
     /// 423 or 503 with an announced wait.
     Busy(Duration),
-    /// No connection, no answer in time, or a 5xx.
+    /// No connection, no answer in time, a 5xx, or an answer that is not the API's.
     Failed,
+    /// A page with a status that says yes or sends elsewhere, in the API's place.
+    Page,
 }
 
 /// Why nothing will leave any more.
@@ -202,7 +213,14 @@ impl Gate {
             let changed = self.changed.notified();
             let entered = self.state().try_enter(priority, &self.policy);
             match entered {
-                Ok(pauses) => return Ok(Pass { gate: self, pauses }),
+                Ok(pauses) => {
+                    let traffic = priority.traffic();
+                    return Ok(Pass {
+                        gate: self,
+                        pauses,
+                        traffic,
+                    });
+                }
                 Err(Blocked::Stopped(cause)) => return Err(cause),
                 // Woken early by a change or late by time: either way everything is looked at again.
                 Err(Blocked::Until(at)) => {
@@ -370,11 +388,16 @@ impl State {
     }
 
     /// `pauses`: how many waits had been announced when the request was let go.
-    fn answered(&mut self, feedback: Feedback, pauses: u64, policy: &RetryPolicy) {
+    fn answered(
+        &mut self,
+        feedback: Feedback,
+        (pauses, traffic): (u64, Traffic),
+        policy: &RetryPolicy,
+    ) {
         let now = Instant::now();
         match feedback {
             Feedback::Accepted => {
-                self.breaker.on_answer();
+                self.breaker.on_answer(traffic);
                 self.law.on_accepted(now);
                 self.unannounced = 0;
                 self.stats.accepted += 1;
@@ -385,7 +408,7 @@ impl State {
                 }
             }
             Feedback::RateLimited(announced) => {
-                self.breaker.on_answer();
+                self.breaker.on_answer(traffic);
                 self.stats.rate_limited += 1;
                 let waiting = self.not_before.is_some_and(|at| at > now);
                 // Sent before a wait that is over by now: what led to it is known already.
@@ -400,13 +423,17 @@ impl State {
                 }
             }
             Feedback::Busy(announced) => {
-                self.breaker.on_answer();
+                self.breaker.on_answer(traffic);
                 let wait = self.wait_for(Some(announced), policy);
                 self.pause(wait, policy);
                 self.law.on_busy(now, self.not_before.unwrap_or(now));
             }
-            Feedback::Failed => {
-                self.breaker.on_failure(now);
+            Feedback::Failed | Feedback::Page => {
+                let how = match feedback {
+                    Feedback::Page => Failure::Page,
+                    _ => Failure::NoAnswer,
+                };
+                self.breaker.on_failure(traffic, how, now);
                 if self.breaker.stage() == Stage::Open {
                     let failures = self.breaker.failures();
                     self.stopped
@@ -488,6 +515,7 @@ pub struct Pass<'g> {
     gate: &'g Gate,
     /// How many waits had been announced when it was given.
     pauses: u64,
+    traffic: Traffic,
 }
 
 impl Pass<'_> {
@@ -520,7 +548,7 @@ impl Pass<'_> {
     pub fn answered(&self, feedback: Feedback) {
         self.gate
             .state()
-            .answered(feedback, self.pauses, &self.gate.policy);
+            .answered(feedback, (self.pauses, self.traffic), &self.gate.policy);
         self.gate.changed.notify_waiters();
     }
 }

@@ -10,7 +10,7 @@ mod gate;
 mod law;
 mod rate_controller;
 
-pub use breaker::{Breaker, Stage};
+pub use breaker::{Breaker, Failure, Stage, Traffic};
 pub use ceiling::Ceiling;
 pub use gate::{Closed, Feedback, Gate, HeldBack, Idle, Pass, Priority, Stats, StopCause};
 pub use law::{Law, Window};

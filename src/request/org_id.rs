@@ -16,7 +16,7 @@ use base64::{
 use super::ReportId;
 
 /// Writes without padding, reads both forms.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
+pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     NO_PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
@@ -138,7 +138,7 @@ fn is_uuid(text: &str) -> bool {
     text.len() == UUID_LEN && begins_a_uuid(text)
 }
 
-const UUID_LEN: usize = 36;
+pub(super) const UUID_LEN: usize = 36;
 
 fn begins_a_uuid(text: &str) -> bool {
     text.bytes().enumerate().all(|(at, byte)| match at {

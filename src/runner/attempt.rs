@@ -101,6 +101,8 @@ pub(super) enum Attempted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answered {
     Forbidden,
+    /// By a page, in the API's place.
+    ByAPage,
     /// The server answered something else.
     Otherwise,
     /// There was no answer.
@@ -128,7 +130,7 @@ pub(super) async fn attempt<A: Api>(
         let listed = tokio::select! {
             biased;
             () = context.stopping.wait() => return Attempted::NotLet(before, None),
-            listed = Box::pin(list_for(session, before.request())) => listed,
+            listed = Box::pin(list_for(context, before.request())) => listed,
         };
         match listed {
             Ok(ids) => progress.listed_before = Some(ids),
@@ -203,10 +205,12 @@ pub(super) async fn attempt<A: Api>(
 
 /// The reports that a list shows for a request.
 async fn list_for<A: Api>(
-    session: &Session<'_, A>,
+    context: &Context<'_, '_, A>,
     request: &Request,
 ) -> Result<HashSet<ReportId>, ReadError> {
+    let session = context.session;
     let listed = session.list(&ListQuery::of(request)).await?;
+    context.evidence.saw_all(&listed, session.now());
     Ok(listed.into_iter().map(|report| report.id).collect())
 }
 
@@ -239,6 +243,7 @@ fn believe<A: Api>(
 fn answered(answer: &Answer<ReportId>) -> Answered {
     match (&answer.outcome, answer.notice.status) {
         (Outcome::Refused(Refusal::Forbidden, _), _) => Answered::Forbidden,
+        (Outcome::InDoubt(..), Some(_)) if answer.notice.is_foreign => Answered::ByAPage,
         (_, Some(_)) => Answered::Otherwise,
         (_, None) => Answered::NotAtAll,
     }

@@ -83,7 +83,8 @@ pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
     asks_witness: bool,
 }
 
-/// The first create leaves alone: what follows from its answer tells how far doubts of the others could be settled.
+/// The first create leaves alone: what follows from its answer tells how far doubts of the others could be settled. So
+/// does the next one, where a page came in the place of an answer: each such page is a row in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FirstCreate {
     NotSent,
@@ -347,6 +348,8 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
     fn on_first_list(&mut self, place: Place, listed: Option<Vec<Listed>>) {
         self.first_list = FirstList::Had;
         let Some(listed) = listed else { return };
+        let evidence = &self.context.evidence;
+        evidence.saw_all(&listed, self.context.session.now());
         let ids: HashSet<_> = listed.into_iter().map(|report| report.id).collect();
         let row = self.context.record.row(place);
         let progress = self.progress.entry(place);
@@ -379,7 +382,12 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             Done::Witness(Ok(()) | Err(ReadError::Failed(_))) => {}
             Done::Attempt(done) => {
                 let (place, progress, attempted) = *done;
-                self.first_create = FirstCreate::Over;
+                self.first_create = match (&attempted, self.first_create) {
+                    (Attempted::Answered(.., Answered::ByAPage), FirstCreate::Alone(_)) => {
+                        FirstCreate::NotSent
+                    }
+                    _ => FirstCreate::Over,
+                };
                 self.had_doubts |= progress.open.is_some();
                 self.on_attempted(place, progress, attempted);
                 let wanted = !self.asks_witness && self.context.evidence.wants_witness();
@@ -497,7 +505,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                     self.stop(StopReason::Forbidden(row.state.text()));
                 }
             }
-            (Answered::Forbidden, None) | (Answered::NotAtAll, _) => {}
+            (Answered::Forbidden, None) | (Answered::ByAPage | Answered::NotAtAll, _) => {}
         }
     }
 

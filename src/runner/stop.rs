@@ -10,8 +10,15 @@ use crate::{api::Cause, ledger::JournalError, pacing::StopCause, session::Halt};
 /// which outranks what the server said (`docs/exit-codes.md`).
 #[derive(Debug, Clone)]
 pub enum StopReason {
-    /// A wait that is too long, a server that is down, or nothing accepted for too long.
+    /// A wait that is too long, or nothing accepted for too long.
     Pacing(StopCause),
+    /// So many requests in a row failed, and how the last of them did.
+    Down {
+        /// How many.
+        failures: u32,
+        /// What the last one met.
+        cause: Cause,
+    },
     /// The credentials were refused and cannot be renewed.
     Credentials(Cause),
     /// Everything was refused with 403 from the start: the token lacks a scope.
@@ -39,6 +46,7 @@ impl StopReason {
     fn rank(&self) -> u8 {
         match self {
             StopReason::Pacing(_)
+            | StopReason::Down { .. }
             | StopReason::Credentials(_)
             | StopReason::Forbidden(_)
             | StopReason::TooManyFailures(_) => 0,
@@ -58,6 +66,7 @@ impl From<Halt> for StopReason {
     fn from(halt: Halt) -> Self {
         match halt {
             Halt::Pacing(cause) => StopReason::Pacing(cause),
+            Halt::Down { failures, cause } => StopReason::Down { failures, cause },
             Halt::Credentials(cause) => StopReason::Credentials(cause),
         }
     }

@@ -75,6 +75,9 @@ fn respond(file: &File, asked: &HeaderMap) -> Response {
         }
         Some(DownloadFault::Html {}) => return plain(StatusCode::OK, "text/html", PAGE),
         Some(DownloadFault::Empty {}) => return plain(StatusCode::OK, "text/csv", ""),
+        Some(DownloadFault::Text { text }) => {
+            return plain(StatusCode::OK, "text/plain", text.clone());
+        }
         Some(DownloadFault::Ragged {}) => bytes.extend_from_slice(b"1,2\n"),
         Some(DownloadFault::Zeros {}) => bytes.extend_from_slice(&[0; 40]),
         // The version of before, so to speak.
@@ -141,8 +144,8 @@ fn body(bytes: Bytes, fault: Option<&DownloadFault>) -> Body {
     }
 }
 
-fn plain(status: StatusCode, media_type: &str, body: &'static str) -> Response {
-    let mut response = Response::new(Body::from(body));
+fn plain(status: StatusCode, media_type: &str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     set(&mut response, header::CONTENT_TYPE, media_type);
     response

@@ -11,7 +11,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::server_model::Record;
+use crate::{
+    server_model::Record,
+    whole_file::{refuse_irregular, without_waiting},
+};
 
 const VERSION: u32 = 1;
 
@@ -148,13 +151,12 @@ impl Journal {
             path: path.to_owned(),
             source,
         };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(failed)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        without_waiting(&mut options);
+        let mut file = options.open(path).map_err(failed)?;
+        let found = file.metadata().map_err(failed)?;
+        refuse_irregular(&found).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(StateError::InUse(path.to_owned())),

@@ -141,6 +141,8 @@ pub struct ReportsConfig {
     pub fail_for: Vec<String>,
     /// Reports of organisations that contain one of these are in progress for ever; `own` is the partner itself.
     pub never_done_for: Vec<String>,
+    /// The word for the status of these.
+    pub never_done_word: String,
     /// How long a download URL is good for.
     pub download_expires_after: Span,
     /// Where download URLs lead instead of to the sandbox's own host, as `https://HOST`: one that must not be asked,
@@ -179,6 +181,7 @@ impl Default for ReportsConfig {
             completes_after: Span(std::time::Duration::from_secs(2)),
             fail_for: Vec::new(),
             never_done_for: Vec::new(),
+            never_done_word: "IN_PROGRESS".to_owned(),
             download_expires_after: Span(std::time::Duration::from_secs(60)),
             download_origin: None,
             check_calendar: true,

@@ -88,6 +88,11 @@ pub enum DownloadFault {
     Html {},
     /// Nothing comes, with a good answer.
     Empty {},
+    /// This text comes in its place.
+    Text {
+        /// The text.
+        text: String,
+    },
     /// A row has fewer cells.
     Ragged {},
     /// A stretch of zeros.

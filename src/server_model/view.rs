@@ -114,7 +114,12 @@ impl<'a> View<'a> {
 
     fn shown(&self, report: &StoredReport, with_created: bool) -> Map<String, Value> {
         let mut body = self.basics(report);
-        let status = self.status(report).as_str();
+        let status = match self.status(report) {
+            ReportStatus::InProgress if is_about(&report.request, &self.config.never_done_for) => {
+                &self.config.never_done_word
+            }
+            status => status.as_str(),
+        };
         body.insert("status".to_owned(), json!(status));
         if with_created {
             self.show_created(&mut body, report);

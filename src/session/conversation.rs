@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     api::{Answer, Api, Cause, LARGEST_PAGE, Notice, OnHead, Outcome, Refusal},
-    pacing::{Gate, HeldBack, Pass, Priority, Stage},
+    pacing::{Gate, HeldBack, Pass, Priority, Stage, StopCause},
     request::{ReportId, Request},
     settings::{Limits, RetryPolicy},
 };
@@ -75,6 +75,8 @@ impl<'a, A: Api> Session<'a, A> {
                 clock,
                 listener,
                 server_clock: Cell::default(),
+                answers: Cell::default(),
+                last_failure: RefCell::default(),
             },
             page_size: Cell::new(LARGEST_PAGE),
             halted: RefCell::default(),
@@ -136,7 +138,21 @@ impl<'a, A: Api> Session<'a, A> {
     /// Why nothing leaves any more, once that is so.
     pub fn halted(&self) -> Option<Halt> {
         let halted = self.halted.borrow().clone();
-        halted.or_else(|| self.shared.gate.stopped().map(Halt::Pacing))
+        halted.or_else(|| {
+            self.shared
+                .gate
+                .stopped()
+                .map(|cause| self.stopped_by(cause))
+        })
+    }
+
+    /// Why nothing leaves any more, with what the last request met where that is why.
+    fn stopped_by(&self, cause: StopCause) -> Halt {
+        let last = self.shared.last_failure.borrow().clone();
+        match (cause, last) {
+            (StopCause::ServerDown { failures }, Some(cause)) => Halt::Down { failures, cause },
+            (cause, _) => Halt::Pacing(cause),
+        }
     }
 
     pub(super) fn go_on(&self) -> Result<(), Halt> {
@@ -164,7 +180,7 @@ impl<'a, A: Api> Session<'a, A> {
                 .gate
                 .enter(priority)
                 .await
-                .map_err(Halt::Pacing)?;
+                .map_err(|cause| self.stopped_by(cause))?;
             self.go_on()?;
             let (token, generation) = self.token.get();
             let Some(token) = token else {
@@ -241,7 +257,7 @@ impl<'a, A: Api> Session<'a, A> {
                 .gate
                 .enter(priority)
                 .await
-                .map_err(Halt::Pacing)?;
+                .map_err(|cause| self.stopped_by(cause))?;
             if pass.leave().await.is_err() {
                 continue;
             }

@@ -1,13 +1,17 @@
 //! From the head of an answer to gate, clock and news, as soon as it is here.
 
-use std::{cell::Cell, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
 
+use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 use tracing::{Span, trace};
 
 use super::{Listener, News, ServerClock, WallClock};
 use crate::{
-    api::{Answer, Notice, Outcome, WaitKind},
+    api::{Answer, Cause, Doubt, Notice, Outcome, WaitKind},
     pacing::{Feedback, Gate, Pass},
 };
 
@@ -17,6 +21,10 @@ pub(super) struct Shared<'a> {
     pub(super) clock: &'a dyn WallClock,
     pub(super) listener: &'a Listener<'a>,
     pub(super) server_clock: Cell<ServerClock>,
+    /// How often the API itself has answered. Before that no create leaves: what answers may be a sign-in page.
+    pub(super) answers: Cell<u64>,
+    /// What the last request met that failed.
+    pub(super) last_failure: RefCell<Option<Cause>>,
 }
 
 impl Shared<'_> {
@@ -42,7 +50,10 @@ pub(super) struct InFlight<'h, 'a> {
     pass: Pass<'h>,
     exchange: Exchange,
     left: Instant,
-    heard: Cell<bool>,
+    /// When the head of the answer was here, by both clocks.
+    heard: Cell<Option<(Instant, DateTime<Utc>)>>,
+    /// Whether the gate knows what the answer says about pace.
+    is_fed: Cell<bool>,
     /// The failures in a row, if this one made the breaker slow or probe.
     worse: Cell<Option<u32>>,
 }
@@ -54,29 +65,27 @@ impl<'h, 'a> InFlight<'h, 'a> {
             pass,
             exchange,
             left: Instant::now(),
-            heard: Cell::new(false),
+            heard: Cell::default(),
+            is_fed: Cell::new(false),
             worse: Cell::default(),
         }
     }
 
-    /// The head of the answer is here. A wait that it announces counts from now.
+    /// The head of the answer is here. A wait that it announces counts from now. Whether the API answered, and not
+    /// something in its place, is known only at the end.
     pub(super) fn head(&self, notice: &Notice) {
-        if self.heard.replace(true) {
+        if self.heard.get().is_some() {
             return;
         }
         let (shared, gate) = (self.shared, &self.shared.gate);
-        // A gateway makes up its own error pages, and its clock is another one.
-        if let (Some(date), Some(..500)) = (notice.date, notice.status) {
-            let (at, wall) = (Instant::now(), shared.clock.now());
-            shared.change_clock(|clock| clock.observe(at, wall, date));
-        }
+        self.heard.set(Some((Instant::now(), shared.clock.now())));
         let before = gate.stats().paused_until;
         let feedback = feedback(notice);
-        if (self.exchange, notice.status) != (Exchange::LongList, Some(504)) {
-            self.feed(feedback);
+        if let Some(feedback) = feedback {
+            self.feed(notice, feedback);
         }
         // Any answer may announce a wait, also one that was accepted.
-        let is_kept = matches!(feedback, Feedback::RateLimited(_) | Feedback::Busy(_));
+        let is_kept = matches!(feedback, Some(Feedback::RateLimited(_) | Feedback::Busy(_)));
         if let Some(wait) = notice
             .retry_after
             .filter(|wait| !is_kept && !wait.is_zero())
@@ -97,14 +106,30 @@ impl<'h, 'a> InFlight<'h, 'a> {
     /// The exchange is over: its slot is free.
     pub(super) fn end<T>(self, answer: &Answer<T>) {
         tell(answer, self.left.elapsed());
-        let failed = match &answer.outcome {
+        let (notice, outcome) = (&answer.notice, &answer.outcome);
+        let failed = match outcome {
             Outcome::NotSent(cause) | Outcome::InDoubt(_, cause) => Some(cause),
+            Outcome::Refused(_, cause) if notice.is_foreign => Some(cause),
             Outcome::Done(_) | Outcome::Refused(..) => None,
         };
-        if answer.notice.status.is_some() {
-            self.head(&answer.notice);
-        } else if failed.is_some() {
-            self.feed(Feedback::Failed);
+        if let Some(cause) = failed {
+            *self.shared.last_failure.borrow_mut() = Some(cause.clone());
+        }
+        if notice.status.is_some() {
+            self.head(notice);
+            self.learn(notice);
+        }
+        if !self.is_fed.get() {
+            let is_doubt = matches!(outcome, Outcome::InDoubt(Doubt::Open, _));
+            self.feed(
+                notice,
+                match (notice.status, failed) {
+                    (None, Some(_)) => Feedback::Failed,
+                    _ if notice.is_foreign && is_doubt => Feedback::Page,
+                    _ if notice.is_foreign => Feedback::Failed,
+                    _ => Feedback::Accepted,
+                },
+            );
         }
         if let (Some(cause), Some(failures)) = (failed, self.worse.get()) {
             let cause = cause.clone();
@@ -112,7 +137,25 @@ impl<'h, 'a> InFlight<'h, 'a> {
         }
     }
 
-    fn feed(&self, feedback: Feedback) {
+    /// What an answer of the API itself teaches. A gateway makes up pages and errors of its own (408 and 499 where it
+    /// gave up waiting), and its clock is another one.
+    fn learn(&self, notice: &Notice) {
+        let is_apis = matches!(notice.status, Some(..=407 | 409..=498)) && !notice.is_foreign;
+        let Some((at, wall)) = self.heard.get().filter(|_| is_apis) else {
+            return;
+        };
+        self.shared.answers.set(self.shared.answers.get() + 1);
+        if let Some(date) = notice.date {
+            self.shared
+                .change_clock(|clock| clock.observe(at, wall, date));
+        }
+    }
+
+    fn feed(&self, notice: &Notice, feedback: Feedback) {
+        self.is_fed.set(true);
+        if (self.exchange, notice.status) == (Exchange::LongList, Some(504)) {
+            return;
+        }
         let gate = &self.shared.gate;
         let before = gate.stage();
         self.pass.answered(feedback);
@@ -144,12 +187,12 @@ fn tell<T>(answer: &Answer<T>, latency: Duration) {
     }
 }
 
-/// What the head of an answer means for the pace.
-fn feedback(notice: &Notice) -> Feedback {
+/// What the head of an answer means for the pace, as far as that is known without the body.
+fn feedback(notice: &Notice) -> Option<Feedback> {
     match (notice.wait_kind(), notice.status) {
-        (Some(WaitKind::RateLimit), _) => Feedback::RateLimited(notice.retry_after),
-        (Some(WaitKind::Busy), _) => Feedback::Busy(notice.retry_after.unwrap_or_default()),
-        (None, Some(408 | 500..)) => Feedback::Failed,
-        (None, _) => Feedback::Accepted,
+        (Some(WaitKind::RateLimit), _) => Some(Feedback::RateLimited(notice.retry_after)),
+        (Some(WaitKind::Busy), _) => Some(Feedback::Busy(notice.retry_after.unwrap_or_default())),
+        (None, Some(408 | 500..)) => Some(Feedback::Failed),
+        (None, _) => None,
     }
 }

@@ -11,6 +11,13 @@ use crate::{api::Cause, pacing::StopCause};
 pub enum Halt {
     /// The gate lets nothing leave any more.
     Pacing(StopCause),
+    /// So many requests in a row failed (`retry.max_consecutive_failures`), and how the last of them did.
+    Down {
+        /// How many.
+        failures: u32,
+        /// What the last one met.
+        cause: Cause,
+    },
     /// The credentials were refused and cannot be renewed.
     Credentials(Cause),
 }

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{Halt, ReadError, ServerClock, Session, Tries, in_flight::Exchange};
 use crate::{
-    api::{Answer, Api, Cause, ListQuery, Listed, OnHead, Outcome, Page},
+    api::{Answer, Api, Cause, ListQuery, Listed, OnHead, Outcome, Page, Refusal},
     pacing::Priority,
     request::{OrgId, ReportId},
     settings::Discover,
@@ -137,9 +137,10 @@ impl<A: Api> Session<'_, A> {
     }
 
     /// A first look at what the server has for `query`, which also makes sure that the server's clock is known, where
-    /// the server tells it at all. Gives the reports where the whole list can be had. Any answer below 500 is good
+    /// the server tells it at all. Gives the reports where the whole list can be had. Any answer of the API below 500 is good
     /// enough, but there has to be one: an intent that is dated by a local clock that runs ahead would make our own
-    /// report look older than it. Asks by one cheap list, and where lists fail by a report that nobody has.
+    /// report look older than it, and what answers in the API's place would put every create in doubt. Asks by one cheap
+    /// list, and where lists fail by a report that nobody has.
     ///
     /// # Errors
     /// Nothing leaves any more. A server that never answers ends this, like everything, at the breaker.
@@ -152,7 +153,8 @@ impl<A: Api> Session<'_, A> {
         self.shared.change_clock(ServerClock::forget);
         let mut wait = Duration::ZERO;
         for round in 0.. {
-            if round > 0 && self.told_time().is_some() || dateless >= DATELESS {
+            let is_dated = round > 0 && self.told_time().is_some() || dateless >= DATELESS;
+            if is_dated && self.shared.answers.get() > 0 {
                 break;
             }
             if !wait.is_zero() {
@@ -161,8 +163,10 @@ impl<A: Api> Session<'_, A> {
             // The other kind of read is tried at once, then there is a wait.
             wait = match round {
                 0 => Duration::ZERO,
-                _ => self.backoff().after(round),
+                // Short ones: where nobody answers, the breaker makes them longer.
+                _ => self.backoff().after(round.min(2)),
             };
+            let before = self.shared.answers.get();
             let read = if round % 2 == 0 && page.is_none() {
                 self.read(
                     Exchange::LongList,
@@ -182,7 +186,7 @@ impl<A: Api> Session<'_, A> {
             };
             match read {
                 Err(ReadError::Halted(halt)) => return Err(halt),
-                Err(ReadError::Failed(cause)) if !matches!(cause.http_status, Some(..500)) => {
+                Err(ReadError::Failed(cause)) if self.shared.answers.get() == before => {
                     self.tell_retry(&cause, wait);
                 }
                 Err(ReadError::Failed(_)) => dateless += 1,
@@ -231,6 +235,11 @@ impl<A: Api> Session<'_, A> {
             }
             return match answer.outcome {
                 Outcome::Done(value) => Ok(value),
+                // It is about tokens that ended, and no answer to what was asked.
+                Outcome::Refused(Refusal::Unauthorized, cause) => Err(ReadError::Failed(Cause {
+                    http_status: None,
+                    ..cause
+                })),
                 Outcome::Refused(_, cause)
                 | Outcome::NotSent(cause)
                 | Outcome::InDoubt(_, cause) => Err(ReadError::Failed(cause)),

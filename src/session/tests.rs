@@ -15,7 +15,6 @@ use crate::{
         Answer, Api, Cause, Doubt, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal,
         WaitKind,
     },
-    pacing::StopCause,
     request::{OrgId, ReportId, Request},
     settings::{Discover, Limits, Rate, RetryPolicy},
 };
@@ -353,7 +352,10 @@ async fn a_server_that_never_answers_ends_the_question_at_the_breaker() {
     let failures = RetryPolicy::default().max_consecutive_failures.get();
     assert_eq!(
         session(&api).first_list(&ListQuery::default()).await,
-        Err(Halt::Pacing(StopCause::ServerDown { failures }))
+        Err(Halt::Down {
+            failures,
+            cause: no_answer().outcome.cause().unwrap().clone()
+        })
     );
     assert_eq!(api.asked.get(), failures);
 }

@@ -4,7 +4,10 @@ use std::{fmt, str::FromStr};
 
 use url::{Host, Url};
 
-use crate::yaml::{Mistake, Text, checked_line};
+use crate::{
+    text::without_user,
+    yaml::{Mistake, Text, checked_line},
+};
 
 /// The address that every API path is appended to.
 ///
@@ -79,7 +82,8 @@ impl FromStr for BaseUrl {
     type Err = BaseUrlError;
 
     fn from_str(text: &str) -> Result<Self, BaseUrlError> {
-        let mut url = Url::parse(text).map_err(|_| BaseUrlError::NotAUrl(text.to_owned()))?;
+        let mut url =
+            Url::parse(text).map_err(|_| BaseUrlError::NotAUrl(without_user(text).into_owned()))?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(BaseUrlError::Credentials);
         }

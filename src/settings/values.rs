@@ -58,9 +58,9 @@ keys! {
         pub base_delay: Duration = or(duration(Zero::Allowed), Duration::from_secs(1)),
         /// No wait between attempts is longer.
         pub max_delay: Duration = or(duration(Zero::Refused), Duration::from_secs(60)),
-        /// A server that asks for a longer wait stops the run.
+        /// A server that asks for a longer wait stops the run. The next command keeps at most a day of it.
         pub max_retry_after: Duration = or(duration(Zero::Refused), Duration::from_secs(15 * 60)),
-        /// This many refused connections, time-outs and 5xx in a row stop the run.
+        /// This many refused connections, time-outs, 5xx and answers that are not the API's in a row stop the run.
         pub max_consecutive_failures: NonZeroU32 = or(whole(1..=u32::MAX), const { NonZeroU32::new(50).unwrap() }),
         /// A run stops if nothing is accepted for this long, waits included (but not the waiting for `settle`).
         pub max_stall: Duration = or(duration(Zero::Refused), Duration::from_secs(3600)),

@@ -15,6 +15,7 @@ mod source;
 mod suggest;
 mod syntax;
 mod tree;
+mod written;
 
 pub(crate) use form::{
     At, Form, Text, at, checked_line, form, line, list, path, text, truth, whole, words,

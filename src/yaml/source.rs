@@ -2,8 +2,7 @@
 
 use std::{
     cmp::Ordering,
-    fs::File,
-    io::{self, Read},
+    io,
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
@@ -11,7 +10,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use crate::text::hexadecimal;
+use crate::{text::hexadecimal, whole_file::read_regular};
 
 /// The largest manifest or partners file that is read, in bytes.
 pub(crate) const MAX_FILE_BYTES: usize = 32 * 1024 * 1024;
@@ -53,18 +52,15 @@ pub enum ReadError {
 impl Source {
     /// Reads a whole file, at most [`MAX_FILE_BYTES`].
     pub(crate) fn read(path: &Path) -> Result<Arc<Self>, ReadError> {
-        let file = File::open(path)?;
-        let found = file.metadata()?;
-        if found.is_dir() {
+        if path.is_dir() {
             return Err(ReadError::Directory);
         }
-        if found.len() > MAX_FILE_BYTES as u64 {
-            return Err(ReadError::TooLarge);
-        }
-        let mut bytes = Vec::new();
-        file.take(MAX_FILE_BYTES as u64 + 1)
-            .read_to_end(&mut bytes)?;
-        Source::from_bytes(path, bytes)
+        let bytes = read_regular(path, MAX_FILE_BYTES as u64);
+        let bytes = bytes.map_err(|error| match error.kind() {
+            io::ErrorKind::FileTooLarge => ReadError::TooLarge,
+            _ => ReadError::Io(error),
+        });
+        Source::from_bytes(path, bytes?)
     }
 
     /// Takes `bytes` for what `path` holds.
@@ -153,6 +149,7 @@ fn binary_kind(bytes: &[u8]) -> Option<&'static str> {
     [
         (&b"%PDF-"[..], "a PDF"),
         (b"PK\x03\x04", "a ZIP archive or an office document"),
+        (b"\xd0\xcf\x11\xe0", "an office document"),
         (b"\x1f\x8b", "compressed with gzip"),
         (b"\x89PNG", "a picture"),
     ]

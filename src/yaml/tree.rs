@@ -10,6 +10,7 @@ use super::{
     quote::Quoted,
     source::{Place, Source},
     syntax::syntax,
+    written::{Written, as_parsed},
 };
 
 /// How deep lists and mappings may lie in each other, aliases followed. A manifest needs six levels.
@@ -92,8 +93,14 @@ const SCALAR: Weight = Weight {
 impl Tree {
     /// Reads the only document of `source`; reports what is not YAML, and what must not be expanded.
     pub(crate) fn read(source: &Arc<Source>, sink: &Sink) -> Option<Tree> {
+        let written = as_parsed(source.text());
+        let text = match &written {
+            Written::Plainly => source.text(),
+            Written::Otherwise(text) => text,
+        };
         let mut builder = Builder {
             source,
+            written: &written,
             sink,
             nodes: Vec::new(),
             open: Vec::new(),
@@ -102,7 +109,7 @@ impl Tree {
             documents: 0,
             cursor: (0, 0),
         };
-        for event in Parser::new_from_str(source.text()) {
+        for event in Parser::new_from_str(text) {
             match event {
                 Ok((event, span)) => {
                     let span = builder.bytes(span.start.index())..builder.bytes(span.end.index());
@@ -186,6 +193,7 @@ struct Stop;
 
 struct Builder<'a> {
     source: &'a Arc<Source>,
+    written: &'a Written,
     sink: &'a Sink,
     nodes: Vec<TreeNode>,
     /// The lists and mappings that are not closed yet.
@@ -257,6 +265,7 @@ impl Builder<'_> {
                     Some(key) if span.is_empty() && !is_key => self.nodes[key.0].span.clone(),
                     _ => span,
                 };
+                let text = self.written.restored(&text, style);
                 let content = scalar(&text, style, tag.as_deref(), is_key);
                 let id = self.push(span, content, SCALAR)?;
                 self.set_anchor(anchor, Some(id));

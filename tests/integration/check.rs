@@ -1,6 +1,10 @@
 //! `monthend check`: what a run will need, tried without making anything.
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    os::unix::fs::PermissionsExt as _,
+};
 
 use monthend::sandbox::Endpoint;
 
@@ -202,6 +206,48 @@ fn without_network_it_ends_soon_and_says_what_could_be_tried() {
     );
     assert!(!proxied.stdout.contains("pass-word"), "{proxied}");
     assert_eq!(desk.files(), ["m.yaml"]);
+}
+
+/// A proxy that answers every CONNECT with this status.
+fn proxy(status: &'static str) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            lines.find(|line| line.as_ref().is_ok_and(String::is_empty));
+            let _ = write!(stream, "HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n");
+        }
+    });
+    url
+}
+
+/// However patient the manifest is, and whatever stands in the way: it is named, and the server is not called down.
+#[test]
+fn a_proxy_that_refuses_is_named() {
+    for (status, says) in [
+        ("407", "407: the proxy wants"),
+        ("403", "the proxy refuses"),
+    ] {
+        for failures in [1, 50] {
+            let settings = format!("retry.max_consecutive_failures: {failures}");
+            let desk = Desk::new();
+            let jobs = partners(["a"], "USER", "2026-09");
+            desk.manifest_with("https://api.example.invalid/v1", &settings, &jobs);
+            let proxy = proxy(status);
+            let ended = checked(&desk).env("HTTPS_PROXY", &proxy).run();
+            let ended = only_fails(ended, 3, "connection");
+            assert!(ended.stdout.contains(says), "{ended}");
+            let run = desk.converge().env("HTTPS_PROXY", &proxy).expect(3);
+            assert!(
+                run.stderr.contains(says) && !run.stderr.contains("is down"),
+                "{run}"
+            );
+            assert_eq!(desk.ledger().at_rest(1).count("pending"), 1);
+            fs::remove_file(desk.path("m.ledger.csv")).unwrap();
+        }
+    }
 }
 
 #[test]

@@ -137,6 +137,7 @@ fn everything_is_collected_and_nothing_is_fetched_twice() {
 fn what_breaks_is_taken_up_or_begun_again() {
     for (fault, requests, ranges) in [
         ("{ kind: status, status: 403 }", 3, 0),
+        ("{ kind: status, status: 404 }", 3, 0),
         ("{ kind: status, status: 410 }", 3, 0),
         ("{ kind: status, status: 500 }", 3, 0),
         ("{ kind: status, status: 429 }", 3, 0),
@@ -184,6 +185,8 @@ fn what_is_no_table_is_kept_beside_and_said() {
         ("empty", "empty"),
         ("ragged", "cells"),
         ("zeros", "zero bytes"),
+        ("text, text: Internal Server Error", "one line of text"),
+        ("text, text: \"503\\n\"", "one line of text"),
     ] {
         let config = format!("downloads: [{{ org: bad, then: {{ kind: {kind} }} }}]");
         let (server, desk) = world(&config, &["bad", "good"], "USER");
@@ -201,6 +204,65 @@ fn what_is_no_table_is_kept_beside_and_said() {
         collect(&desk).arg("--no-content-check").expect(0);
         assert!(!desk.has(rejected), "{kind}: gone with the success");
         assert!(desk.has("m.ledger.reports/2026-09/USER/bad.csv"));
+    }
+}
+
+/// A header alone is a report without rows, also where it has one column: others of its type have that, whichever comes
+/// first and whether they are collected now or were before.
+#[test]
+fn a_single_cell_is_a_header_where_others_of_its_type_have_that_column() {
+    let config = "downloads:
+  - { org: hollow, then: { kind: text, text: COUNT } }
+  - { org: full, type: USER, then: { kind: text, text: \"COUNT\\n1\\n\" } }";
+    for order in [["hollow", "full"], ["full", "hollow"]] {
+        let (server, desk) = world(config, &order, "USER");
+        run(&desk)
+            .expect(0)
+            .shows(["collected      2", "1 report without any row"]);
+        assert_eq!(server.downloads().len(), 2, "each is fetched once");
+        assert_eq!(&desk.ledger().of("hollow")[0]["report_rows"], "0");
+    }
+    let (_server, desk) = world(config, &["full", "hollow"], "USER");
+    run(&desk).args(["--sub-partner", "full"]).expect(0);
+    run(&desk).args(["--sub-partner", "hollow"]).expect(0);
+    assert_eq!(&desk.ledger().of("hollow")[0]["report_rows"], "0");
+
+    // Another type's columns say nothing.
+    let (_server, desk) = world(config, &["hollow", "full"], "USER, CUSTOMER");
+    run(&desk).expect(1);
+    let told: Vec<_> = (desk.ledger().of("hollow").iter())
+        .map(|line| (line["type"].to_owned(), line["report_rows"].to_owned()))
+        .collect();
+    let (user, customer) = (("USER", "0"), ("CUSTOMER", ""));
+    let owned = |(kind, rows): (&str, &str)| (kind.to_owned(), rows.to_owned());
+    assert_eq!(told, [owned(user), owned(customer)]);
+}
+
+/// A word that the API reference does not have is kept, and the advice fits if it is final.
+#[test]
+fn an_unknown_status_is_named_as_such() {
+    for (word, is_known) in [
+        ("CANCELLED", false),
+        ("deleted ", false),
+        ("REQUESTED", true),
+    ] {
+        let server = Served::new(&format!(
+            "reports: {{ completes_after: 0s, never_done_for: [a], never_done_word: '{word}' }}"
+        ));
+        let desk = Desk::with(server.url(), &partners(["a", "b"], "USER", SEPTEMBER));
+        run(&desk)
+            .args(["--wait", "0s", "--junit", "j.xml"])
+            .expect(1);
+        let line = desk.ledger().of("a")[0].clone();
+        assert_eq!(&line["report_status"], word.trim());
+        let said = &line["report_error"];
+        assert_eq!(said.contains("not known"), !is_known, "{said}");
+        assert!(said.contains("`monthend collect` waits again"), "{said}");
+        let resolve = format!("--request {} --resend --replace", &line["request_id"]);
+        assert_eq!(said.contains(&resolve), !is_known, "{said}");
+        let junit = desk.read("j.xml");
+        assert_eq!(junit.contains("<skipped"), is_known, "{junit}");
+        assert_eq!(junit.contains("<failure"), !is_known, "{junit}");
     }
 }
 

@@ -178,6 +178,31 @@ fn a_renewed_refresh_token_is_kept_in_its_file_for_the_next_run() {
     );
 }
 
+/// `docker --env-file` keeps quotes.
+#[test]
+fn quotes_around_a_secret_are_no_part_of_it() {
+    let server = Served::new("token: { expires_after: 5 }");
+    let desk = Desk::with(server.url(), &many(20));
+    desk.converge()
+        .env("WEBEX_ACCESS_TOKEN", format!("\"Bearer {TOKEN}\""))
+        .env("WEBEX_CLIENT_ID", format!("'{CLIENT_ID}'"))
+        .env("WEBEX_CLIENT_SECRET", format!("\"{CLIENT_SECRET}\""))
+        .env(
+            "WEBEX_REFRESH_TOKEN",
+            format!("\u{feff}\"{REFRESH_TOKEN}\"\n"),
+        )
+        .expect(0);
+    assert!(!server.at(Endpoint::Token).is_empty());
+    desk.write("token", format!("\"{TOKEN}\"\r\n"));
+    let server = Served::new("");
+    desk.manifest(server.url(), &many(2));
+    desk.converge()
+        .without("WEBEX_ACCESS_TOKEN")
+        .env("WEBEX_ACCESS_TOKEN_FILE", "\"token\"")
+        .arg("--ledger=other.csv")
+        .expect(0);
+}
+
 #[test]
 fn a_refresh_that_fails_stops_at_once() {
     for (wrong, said) in [

@@ -255,6 +255,25 @@ fn no_page_merge_or_state_overwrites_what_people_own() {
     }
 }
 
+/// Whatever else is wrong with the command, what was collected stays as it is.
+#[test]
+fn a_command_that_ends_early_overwrites_no_collected_file_either() {
+    let server = Served::new("reports: { completes_after: 0s }");
+    let desk = world(&server);
+    let file = "m.ledger.reports/2026-09/USER/Acme.csv";
+    fs::hard_link(desk.path(file), desk.path("folder/page.xml")).unwrap();
+    let run = |output: &str| desk.converge().arg(format!("--junit={output}"));
+    for output in [file, "folder/page.xml"] {
+        refused(&desk, &server, run(output).without("WEBEX_ACCESS_TOKEN"));
+        fs::hard_link(desk.path("m.ledger.csv"), desk.path("second.csv")).unwrap();
+        refused(&desk, &server, run(output));
+        fs::remove_file(desk.path("second.csv")).unwrap();
+    }
+    let ledger = desk.read("m.ledger.csv");
+    desk.write("m.ledger.csv", ledger.replace("request_id", "number"));
+    refused(&desk, &server, run(file));
+}
+
 /// What does not exist yet can be in the way all the same.
 #[test]
 fn two_outputs_are_never_one_file() {

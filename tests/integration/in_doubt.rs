@@ -138,12 +138,7 @@ fn never_sent_again(desk: &Desk, server: &Served) {
 
 #[test]
 fn after_a_2xx_a_request_is_never_sent_again() {
-    for fault in [
-        "{ kind: html }",
-        "{ kind: empty }",
-        "{ kind: no_id }",
-        "{ kind: truncated }",
-    ] {
+    for fault in ["{ kind: empty }", "{ kind: no_id }", "{ kind: truncated }"] {
         let server = first_try(fault, "reports: { list_lag: 1h }");
         let desk = Desk::with(server.url(), &one());
         let ended = desk.converge().expect(1);

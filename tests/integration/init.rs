@@ -2,7 +2,9 @@
 
 use std::os::unix::fs::symlink;
 
-use crate::support::{Desk, Served, partner};
+use serde_json::json;
+
+use crate::support::{Asked, Canned, Desk, Reply, Served, csv_cells, eventually, partner};
 
 #[test]
 fn a_starter_runs_as_it_is_in_the_sandbox() {
@@ -128,4 +130,95 @@ fn completions_and_manual_pages_know_every_command() {
             "{page}: {text}"
         );
     }
+}
+
+/// What the API lists is text from outside: whatever it looks like in YAML, it is an id and nothing more.
+#[test]
+fn ids_that_yaml_would_take_for_something_else_are_ids() {
+    const ODD: [&str; 12] = [
+        r#"x,"label":evil"#,
+        "{a}",
+        "#x",
+        "~",
+        "null",
+        "1_000",
+        "*a",
+        "x}],types:[USER",
+        "'",
+        "a:",
+        "%2Fx",
+        "\\u0041",
+    ];
+    let server = Canned::new(|asked, _| {
+        let is_active = asked.target.contains("active");
+        let ids = ODD.iter().skip(usize::from(!is_active));
+        let items: Vec<_> = ids.map(|id| json!({ "orgId": id })).collect();
+        let list = json!({ "items": items });
+        (asked.path().ends_with("/subPartners")).then(|| Reply::json(200, &list))
+    });
+    let desk = Desk::new();
+    let init = desk.monthend(["init", "m.yaml", "--discover", "--base-url", &server.url]);
+    init.expect(0).shows(["12 of them active"]);
+    let plan = desk.monthend(["plan", "m.yaml", "--format=csv"]).expect(0);
+    let planned = csv_cells(&plan.stdout);
+    for id in ODD {
+        // A cell that a spreadsheet would run has an apostrophe before it.
+        let is_there = planned
+            .iter()
+            .any(|cells| cells[3].trim_start_matches('\'') == id.trim_start_matches('\''));
+        assert!(is_there, "{id}: {plan}");
+    }
+    desk.monthend(["run", "m.yaml", "--base-url", &server.url])
+        .expect(0);
+    let creates: Vec<_> = server
+        .asked()
+        .into_iter()
+        .filter(Asked::is_create)
+        .collect();
+    let sent = |id: &str| {
+        let body = format!("\"subPartnerOrgId\":{}", json!(id));
+        creates.iter().any(|create| create.body.contains(&body))
+    };
+    assert!(ODD.iter().all(|id| sent(id)), "{creates:#?}");
+}
+
+/// What cannot be an id ends it; nobody gets a manifest that bills somebody else.
+#[test]
+fn ids_that_no_manifest_can_have_write_none() {
+    for id in ["", "own", "1.23E+10", "a\nb", "a\u{1b}]0;x\u{7}"] {
+        let server = Canned::new(move |asked, _| {
+            let list = json!({ "items": [{ "orgId": "a" }, { "orgId": id }] });
+            (asked.path().ends_with("/subPartners")).then(|| Reply::json(200, &list))
+        });
+        let desk = Desk::new();
+        let init = desk.monthend(["init", "m.yaml", "--discover", "--base-url", &server.url]);
+        let running = init.start();
+        // An unreadable list is asked for again, with ever longer waits.
+        eventually("it has asked", || server.asked().len() >= 2 || id == "own");
+        if id == "own" {
+            running.wait().expect(2).says(["`own` is no id"]);
+        } else {
+            running.signal("INT");
+            assert_ne!(running.wait().code, Some(0), "{id:?}");
+        }
+        assert!(desk.files().is_empty(), "{id:?}");
+    }
+}
+
+/// A name that looks like an option is a name, also in what to type next.
+#[test]
+fn a_manifest_that_is_called_like_an_option_can_be_typed() {
+    let desk = Desk::new();
+    let init = desk.monthend(["init", "--", "-v.yaml"]).expect(0);
+    init.shows(["monthend run ./-v.yaml --sandbox"]);
+    assert!(desk.read("-v.yaml").contains("monthend plan  ./-v.yaml "));
+    let rehearse = desk.monthend(["run", "--sandbox", "--", "-v.yaml"]);
+    let ended = rehearse.without("MONTHEND_NO_DATE_CHECK").expect(0);
+    ended.shows([" collect ./-v.yaml --sandbox"]);
+    for name in ["a\nb.yaml", "a\njobs: [x].yaml"] {
+        desk.monthend(["init", name]).expect(2);
+    }
+    desk.monthend(["status", "--", "-w.yaml"])
+        .expect(2)
+        .says(["`monthend init ./-w.yaml`"]);
 }

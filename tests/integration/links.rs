@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::symlink, process::Command, time::Duration};
 
-use crate::support::{Desk, Served, eventually, partners};
+use crate::support::{Desk, MountedFile, Served, eventually, partners};
 
 const DISCOVERED: &str =
     "  - { name: all, sub_partners: [{ discover: all }], types: [USER], periods: [2026-09] }\n";
@@ -198,6 +198,46 @@ fn a_ledger_that_is_a_pipe_is_refused_at_once() {
     let ended = desk.converge().arg("--ledger=pipe.csv").run();
     ended
         .expect(4)
-        .says(["pipe.csv is not a ledger: it is not a regular file"]);
+        .says(["pipe.csv is not a ledger: it is a pipe, and must be a regular file"]);
     assert!(server.exchanges().is_empty());
+}
+
+/// A container that mounts the ledger alone: nothing can take its place, so nothing is sent.
+#[test]
+fn a_ledger_that_is_mounted_by_itself_is_refused_before_anything_is_sent() {
+    let server = Served::new("");
+    let desk = Desk::with(server.url(), &partners(["a"], "USER", "2026-09"));
+    desk.converge().expect(0);
+    // Everything is planned in it, so that it would be replaced only at the end.
+    desk.manifest(server.url(), &partners(["a", "b"], "USER", "2026-09"));
+    desk.converge().env("WEBEX_ACCESS_TOKEN", "wrong").expect(3);
+    let (seen, ledger) = (server.exchanges().len(), desk.read("m.ledger.csv"));
+    fs::create_dir(desk.path("host")).unwrap();
+    fs::copy(desk.path("m.ledger.csv"), desk.path("host/l.csv")).unwrap();
+    let mounted = MountedFile::mount(desk.path("host/l.csv"), desk.path("m.ledger.csv"));
+    let Some(mounted) = mounted else { return };
+    let collect = desk.monthend(["collect", "m.yaml"]);
+    for command in [desk.converge(), desk.retry(), collect] {
+        command
+            .expect(4)
+            .says(["mounted by itself", "mount its folder"]);
+    }
+    let check = desk.monthend(["check", "m.yaml"]).expect(4);
+    assert!(check.stdout.contains("mount its folder"), "{check}");
+    desk.status().expect(0);
+    assert_eq!(server.creates().len(), 1);
+    assert_eq!(desk.read("m.ledger.csv"), ledger);
+
+    // Another output that is so cannot be written either.
+    desk.write("summary.json", "");
+    let place = desk.path("summary.json");
+    desk.write("host/s.json", "");
+    let other = MountedFile::mount(desk.path("host/s.json"), place).unwrap();
+    let command = desk
+        .converge()
+        .args(["--ledger=new.csv", "--summary-json=summary.json"]);
+    command.expect(2).says(["summary.json", "mount its folder"]);
+    drop((mounted, other));
+    assert!(server.exchanges().len() > seen, "check has asked");
+    desk.converge().expect(0);
 }

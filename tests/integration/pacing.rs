@@ -185,6 +185,48 @@ fn stops_and_stays_away(status: u16, retry_after: &str) {
     assert_eq!(other.creates().len(), 28);
 }
 
+/// What keeps the wait in force is named, and so is the way out of it.
+#[test]
+fn a_wait_of_years_is_let_go_of_by_option_or_variable() {
+    let server = Served::new(
+        "faults: [{ when: { endpoint: create, first: 1, last: 3 }, then: [{ kind: status, status: 429, retry_after: '315360000' }] }]",
+    );
+    let desk = Desk::with(server.url(), &many(3));
+    let bound = ["at most: run the same command again", "--forget-pause"];
+    desk.converge().expect(3).says(bound);
+    let seen = server.exchanges().len();
+    desk.retry().expect(3).says(bound);
+    assert_eq!(server.exchanges().len(), seen, "nothing was sent meanwhile");
+    // What is typed again keeps the wait that came now.
+    let again = desk
+        .converge()
+        .arg("--forget-pause")
+        .expect(3)
+        .says(["--forget-pause: "]);
+    let hint = again.stdout.lines().find(|line| line.contains("monthend"));
+    assert!(
+        hint.is_some_and(|line| !line.contains("--forget-pause")),
+        "{again}"
+    );
+    desk.retry().env("MONTHEND_FORGET_PAUSE", "1").expect(3);
+    desk.converge().arg("--forget-pause").expect(0);
+    assert_eq!(desk.ledger().at_rest(3).count("created"), 3);
+    assert!(!desk.has("m.ledger.csv.lock"));
+}
+
+#[test]
+fn a_number_that_is_a_time_is_waited_for_until_then() {
+    for scale in [1, 1000] {
+        let until = (chrono::Utc::now().timestamp() + 3) * scale;
+        let server = Served::new(&format!(
+            "faults: [{{ when: {{ endpoint: create, first: 1, last: 1 }}, then: [{{ kind: status, status: 429, retry_after: '{until}' }}] }}]"
+        ));
+        let desk = Desk::with(server.url(), &many(2));
+        let ended = desk.converge().expect(0);
+        assert!(ended.took > Duration::from_secs(1), "{ended}");
+    }
+}
+
 #[test]
 fn a_wait_beyond_the_limit_stops_the_run() {
     std::thread::scope(|scope| {

@@ -1,12 +1,6 @@
 //! INT, TERM and HUP: what is in flight may finish, the ledger is brought to rest, the next run goes on.
 
-use std::{
-    fs::{File, OpenOptions},
-    os::unix::fs::OpenOptionsExt as _,
-    path::Path,
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use crate::support::{Desk, PATIENCE, Running, Served, eventually, partners};
 
@@ -181,47 +175,27 @@ fn a_second_signal_ends_it_at_once() {
     }
 }
 
-/// The writing end of the pipe at `path`, once somebody reads from it. As long as it is held, they wait.
-fn held_up_reader(path: &Path) -> File {
-    const NONBLOCK: i32 = 0o4000;
-    let mut end = None;
-    eventually("the pipe is read", || {
-        let mut options = OpenOptions::new();
-        end = options.write(true).custom_flags(NONBLOCK).open(path).ok();
-        end.is_some()
-    });
-    end.unwrap()
-}
-
+/// Nothing was sent but a read, so there is nothing to bring to an end in good order.
 #[test]
-fn a_start_that_hangs_in_a_read_ends_by_the_first_signal() {
-    let server = Served::new("");
+fn a_start_that_hangs_ends_by_the_first_signal() {
+    let hang = "faults: [{ when: { endpoint: sub_partners }, then: [{ kind: hang }] }]";
+    let server = Served::new(hang);
     let jobs =
         "  - { name: all, sub_partners: [{ discover: all }], types: [USER], periods: [2026-09] }\n";
-    let desk = Desk::with(server.url(), jobs);
-    for pipe in ["token", "pipe.yaml"] {
-        let made = Command::new("mkfifo").arg(desk.path(pipe)).status();
-        assert!(made.is_ok_and(|s| s.success()));
-    }
+    let desk = Desk::new();
+    desk.manifest_with(server.url(), "api.request_timeout: 10m", jobs);
     for (signal, code) in SIGNALS {
-        let with_token = |command: &str| {
-            desk.monthend([command, "m.yaml"])
-                .without("WEBEX_ACCESS_TOKEN")
-                .env("WEBEX_ACCESS_TOKEN_FILE", "token")
-        };
-        for (pipe, command) in [
-            ("token", with_token("run")),
-            ("token", with_token("plan")),
-            ("pipe.yaml", desk.monthend(["run", "pipe.yaml"])),
-            ("pipe.yaml", desk.monthend(["retry", "pipe.yaml"])),
-            ("pipe.yaml", desk.monthend(["plan", "pipe.yaml"])),
-        ] {
-            let running = command.start();
-            let _held = held_up_reader(&desk.path(pipe));
-            assert!(ended_by(running, signal, code) < AT_ONCE, "{pipe} {signal}");
+        for command in ["plan", "run"] {
+            let before = server.exchanges().len();
+            let running = desk.monthend([command, "m.yaml"]).start();
+            eventually("it asks", || server.exchanges().len() > before);
+            assert!(
+                ended_by(running, signal, code) < AT_ONCE,
+                "{command} {signal}"
+            );
         }
     }
-    assert!(server.exchanges().is_empty());
+    assert!(server.creates().is_empty());
 }
 
 #[test]

@@ -55,6 +55,33 @@ fn what_a_spreadsheet_saves_works_on() {
     }
 }
 
+/// A note on separators and empty lines before the header are no damage; what is damaged further down has the line where
+/// it stands.
+#[test]
+fn what_stands_before_the_header_is_passed_over() {
+    let (server, desk) = finished();
+    let original = desk.read("m.ledger.csv");
+    let semicolons = to_csv(&csv_cells(&original), "\r\n").replace(',', ";");
+    for saved in [
+        format!("sep=,\r\n{original}"),
+        format!("\u{feff}\r\n,,,\r\n{original}"),
+        format!("\u{feff}\"sep=;\"\r\n\r\n{semicolons}"),
+    ] {
+        desk.write("m.ledger.csv", &saved);
+        desk.status().expect(0).shows(["4 rows"]);
+        goes_on(&server, &desk);
+    }
+    let broken = desk.read("m.ledger.csv").replacen("created", "made", 1);
+    desk.write("m.ledger.csv", format!("sep=,\n\n{broken}"));
+    let line = 3 + broken
+        .lines()
+        .position(|line| line.contains("made"))
+        .unwrap();
+    desk.status()
+        .expect(4)
+        .says([&*format!("m.ledger.csv:{line}:")]);
+}
+
 #[test]
 fn lines_with_fewer_cells_and_blank_lines_are_no_damage() {
     let (server, desk) = finished();
@@ -260,6 +287,23 @@ fn a_partners_file_from_a_spreadsheet_is_read() {
         .says(["org_id and label", "notes in p.csv"]);
     let ledger = desk.ledger().at_rest(2);
     assert_eq!(ledger.column("sub_partner"), ["Acme; Inc", "own"]);
+    desk.write(
+        "p.csv",
+        format!("sep=;\r\n\r\nOrg_ID;Label\r\n=\"{a}\";\"Acme\n Inc\"\r\n'{b};own\r\n"),
+    );
+    let plan = desk.plan().arg("--format=csv").expect(0);
+    let cells = csv_cells(&plan.stdout);
+    let column = |name: &str| cells[0].iter().position(|cell| cell == name).unwrap();
+    let (id, label) = (column("sub_partner_org_id"), column("sub_partner"));
+    let read: Vec<_> = cells[1..]
+        .iter()
+        .map(|row| (&*row[id], &*row[label]))
+        .collect();
+    assert_eq!(read, [(&*a, "Acme Inc"), (&*b, "own")]);
+    desk.write("p.csv", "org_id,label\n=CONCAT(A1;B1),X\n");
+    desk.plan()
+        .expect(2)
+        .says(["p.csv:2:1", "formula", "format text"]);
     desk.write("p.csv", "org_id,label\n1.23E+10,X\n");
     desk.plan()
         .expect(2)

@@ -43,11 +43,17 @@ impl Reply {
 
     /// A whole answer; `headers` are lines that each end in CRLF.
     pub(super) fn json(status: u16, headers: &str, body: &str) -> Self {
+        Reply::bytes(status, headers, body.as_bytes())
+    }
+
+    /// A whole answer with a body of any bytes.
+    pub(super) fn bytes(status: u16, headers: &str, body: &[u8]) -> Self {
         let length = body.len();
-        Reply::raw(
-            &format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n{headers}\r\n{body}"),
-            Then::KeepOpen,
-        )
+        let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n{headers}\r\n");
+        Reply {
+            bytes: [head.as_bytes(), body].concat(),
+            then: Then::KeepOpen,
+        }
     }
 }
 

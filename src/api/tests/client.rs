@@ -94,7 +94,9 @@ async fn a_yes_without_an_id_is_never_taken_for_a_no() {
     for reply in [
         Reply::json(200, "", ""),
         Reply::json(200, "", "{}"),
-        Reply::json(200, "", "<html>"),
+        Reply::json(200, "", r#"{"id": "a"#),
+        Reply::json(200, "", r#"{"id":"a\ud83d"}"#),
+        Reply::json(200, "content-encoding: br\r\n", "\u{1}\u{2}{}"),
         Reply::json(204, "", ""),
         Reply::json(200, "", &huge),
         Reply::raw(broken, Then::Close),
@@ -111,6 +113,106 @@ async fn a_yes_without_an_id_is_never_taken_for_a_no() {
             other => panic!("{other:?}"),
         }
         assert_eq!(server.requests().len(), 1);
+    }
+}
+
+/// What stands between us and the API answers in its place: that says as much as a 502.
+#[tokio::test]
+async fn a_page_is_no_yes_of_the_api() {
+    let cut = "HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n<html><title>Sign in</title>";
+    for (reply, what) in [
+        (Reply::json(200, "", "<html>"), "a web page with status 200"),
+        (
+            Reply::json(202, "", "<html><title>Sign in</title></html>"),
+            "a web page (Sign in) with status 202",
+        ),
+        (
+            Reply::json(200, "", "Please sign in"),
+            "text with status 200",
+        ),
+        (
+            Reply::raw(cut, Then::Close),
+            "a web page (Sign in) with status 200",
+        ),
+    ] {
+        let (answer, _server) = create_at(reply).await;
+        assert!(answer.notice.is_foreign);
+        match answer.outcome {
+            Outcome::InDoubt(Doubt::Open, cause) => {
+                assert_eq!(cause.code, format!("http_{}", cause.http_status.unwrap()));
+                assert!(cause.text.contains(what), "{cause:?}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    for (status, body, is_foreign) in [
+        (200, "", true),
+        (204, "", false),
+        (200, "{}", false),
+        (302, "", true),
+        (403, "<html>", true),
+        (403, "", false),
+        (403, "{}", false),
+        (502, "<html>", false),
+    ] {
+        let (answer, _server) = create_at(Reply::json(status, "", body)).await;
+        assert_eq!(answer.notice.is_foreign, is_foreign, "{status} {body}");
+    }
+}
+
+/// Who asks for no encoding may get any, and not every proxy says which it is.
+#[tokio::test]
+async fn packed_answers_are_read_whether_they_were_asked_for_or_not() {
+    // `gzip -n` of `{"id":"a"}`.
+    let packed = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xab\x56\xca\x4c\x51\xb2\x52\x4a\x54\xaa\x05\0\x43\xe6\xa4\x9a\x0a\0\0\0";
+    for (header, bytes, id) in [
+        ("content-encoding: gzip\r\n", &packed[..], "a"),
+        ("content-encoding: x-gzip\r\n", packed, "a"),
+        ("", packed, "a"),
+        ("content-encoding: gzip\r\n", b"{\"id\":\"b\"}", "b"),
+        (
+            "content-type: application/json; charset=utf-16le\r\n",
+            b"{\0\"\0i\0d\0\"\0:\0\"\0c\0\"\0}\0",
+            "c",
+        ),
+    ] {
+        let (answer, _server) = create_at(Reply::bytes(200, header, bytes)).await;
+        assert_eq!(
+            answer.outcome,
+            Outcome::Done(id.parse().unwrap()),
+            "{header}"
+        );
+    }
+    let (answer, _server) = create_at(Reply::bytes(200, "", &packed[..20])).await;
+    assert!(matches!(
+        answer.outcome,
+        Outcome::InDoubt(Doubt::SaidYes, _)
+    ));
+}
+
+/// The server's reason reaches the ledger, whatever it is written in.
+#[tokio::test]
+async fn errors_in_other_encodings_keep_their_words() {
+    for (header, bytes) in [
+        (
+            "content-type: application/json; charset=iso-8859-1\r\n",
+            &b"{\"message\":\"Ung\xfcltig\"}"[..],
+        ),
+        ("", b"{\"message\":\"Ung\xfcltig\"}"),
+        ("", b"{\"message\":\"Ung\\u00fcltig\"}"),
+        ("", "{\"message\":\"Ungültig\"}".as_bytes()),
+    ] {
+        let (answer, _server) = create_at(Reply::bytes(400, header, bytes)).await;
+        let cause = answer.outcome.cause().unwrap();
+        assert_eq!(cause.text, "Ungültig", "{}", bytes.escape_ascii());
+    }
+    let said = r#"{"message":"no \ud83d emoji","errors":[{"code":"E7"}]}"#;
+    let (answer, _server) = create_at(Reply::json(200, "", said)).await;
+    match answer.outcome {
+        Outcome::InDoubt(Doubt::SaidYes, cause) => {
+            assert!(cause.text.ends_with(": no \u{fffd} emoji"), "{cause:?}");
+        }
+        other => panic!("{other:?}"),
     }
 }
 
@@ -286,7 +388,7 @@ async fn an_error_is_an_error_even_with_half_a_body() {
             assert_eq!(cause.code, "http_429");
             assert_eq!(
                 cause.text,
-                "the server answered 429, but its body broke off"
+                "the server answered 429, but its body broke off: {"
             );
         }
         other => panic!("{other:?}"),
@@ -304,7 +406,7 @@ async fn the_head_is_heard_before_the_body_is_read() {
     let answer = api(&server).create(&token(), &request(), &on_head).await;
     let (answered, heard) = (began.elapsed(), heard.into_inner());
     assert_eq!(heard.len(), 1);
-    assert_eq!(heard[0].1, answer.notice);
+    assert_eq!(heard[0].1, answer.notice, "the body adds nothing");
     assert_eq!(heard[0].1.wait_kind(), Some(WaitKind::RateLimit));
     assert_eq!(heard[0].1.retry_after, Some(Duration::from_secs(7)));
     assert!(
@@ -320,10 +422,8 @@ async fn a_flood_of_an_error_is_cut_off() {
     let (answer, server) = create_at(Reply::raw(head, Then::Flood)).await;
     match answer.outcome {
         Outcome::InDoubt(Doubt::Open, cause) => {
-            assert_eq!(
-                cause.text,
-                "the server answered 500 with a body too long to read"
-            );
+            let said = "the server answered 500 with a body too long to read: xxx";
+            assert!(cause.text.starts_with(said), "{cause:?}");
         }
         other => panic!("{other:?}"),
     }

@@ -4,14 +4,12 @@ mod canned_server;
 mod client;
 mod token_source;
 
-use super::{Notice, body, cause, text};
+use super::{Notice, body, cause};
 
 /// One line for people from an error's body, for the fuzz target.
 pub(crate) fn error_text(status: u16, bytes: &[u8]) -> String {
-    let body = body::Body {
-        bytes: bytes.to_vec(),
-        end: body::BodyEnd::Whole,
-    };
-    let cleaner = text::Cleaner::new(["a-secret"]);
-    cause::of_error(status, &Notice::default(), &body, &cleaner).text
+    let headers = reqwest::header::HeaderMap::new();
+    let body = body::Body::new(bytes, body::BodyEnd::Whole, &headers);
+    crate::text::hold("a-secret");
+    cause::of_error(status, &Notice::default(), &body).text
 }

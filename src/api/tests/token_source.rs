@@ -106,6 +106,76 @@ async fn a_new_refresh_token_is_kept_in_its_file() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "new-refresh\n");
 }
 
+/// Two shares of a plan have one file, and the server takes each refresh token once.
+#[tokio::test]
+async fn a_refresh_token_that_another_process_has_renewed_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("refresh");
+    std::fs::write(&file, "first-refresh\n").unwrap();
+    let spent = Reply::json(400, "", r#"{"error":"invalid_grant"}"#);
+    let server = CannedServer::start([spent.clone(), tokens("good", "third-refresh"), spent]).await;
+    let variables = [
+        TRIO[0],
+        TRIO[1],
+        ("WEBEX_REFRESH_TOKEN_FILE", file.to_str().unwrap()),
+    ];
+    let api = api(&server, &variables);
+    let written = file.clone();
+    let other = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        std::fs::write(written, "second-refresh\n").unwrap();
+    });
+    // Refused, and to be asked again: then with what the other has written.
+    let first = api.renew(None, &|_| {}).await.outcome;
+    assert!(
+        matches!(first, Outcome::Refused(Refusal::Wait(_), _)),
+        "{first:?}"
+    );
+    other.await.unwrap();
+    let second = api.renew(None, &|_| {}).await.outcome;
+    assert_eq!(second, Outcome::Done(token("good")));
+    let sent = server.requests();
+    assert!(sent[0].ends_with("&refresh_token=first-refresh"));
+    assert!(sent[1].ends_with("&refresh_token=second-refresh"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "third-refresh\n");
+
+    // What another wrote before this one asks is asked with from the beginning; what is refused too is refused.
+    std::fs::write(&file, "fourth-refresh\n").unwrap();
+    let refused = renew(&api, "good").await;
+    assert!(
+        matches!(refused, Outcome::Refused(Refusal::Unauthorized, _)),
+        "{refused:?}"
+    );
+    let sent = server.requests();
+    assert!(sent[2].ends_with("&refresh_token=fourth-refresh"));
+    assert_eq!(sent.len(), 3);
+}
+
+/// The server's word counts, whatever its status.
+#[tokio::test]
+async fn a_no_with_the_status_of_a_yes_is_a_no() {
+    for (body, said) in [
+        (
+            r#"{"error":"invalid_grant","error_description":"It has ended"}"#,
+            "(invalid_grant: It has ended)",
+        ),
+        (r#"{"error":"invalid_client"}"#, "(invalid_client)"),
+        (
+            r#"{"errors":[{"description":"No such token"}]}"#,
+            "(No such token)",
+        ),
+    ] {
+        let server = CannedServer::start([Reply::json(200, "", body)]).await;
+        let outcome = api(&server, &TRIO).renew(None, &|_| {}).await.outcome;
+        match outcome {
+            Outcome::Refused(Refusal::Unauthorized, cause) => {
+                assert!(cause.text.contains(said), "{cause:?}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn without_a_way_to_renew_the_user_is_told_what_to_set() {
     let server = CannedServer::start([Reply::json(500, "", "")]).await;
@@ -152,6 +222,11 @@ async fn a_renewal_that_may_work_later_is_not_a_refusal_of_the_credentials() {
             Reply::json(200, "", r#"{"access_token":"se cret"}"#),
             "InDoubt(SaidYes",
         ),
+        (
+            Reply::json(200, "", r#"{"error":"temporarily_unavailable"}"#),
+            "InDoubt(SaidYes",
+        ),
+        (Reply::json(200, "", "<html>"), "InDoubt(Open"),
     ] {
         let server = CannedServer::start([reply]).await;
         let outcome = format!(

@@ -27,9 +27,8 @@ fn a_create_says_no_more_than_it_must() {
 
 #[test]
 fn a_created_report_needs_an_id() {
-    let id = |json: &str| read::<Report>(json.as_bytes()).map(|report| report.id.to_string());
+    let id = |json: &str| read::<Report>(json).map(|report| report.id.to_string());
     assert_eq!(id(r#"{"new":[1],"id":"abc"}"#).as_deref(), Some("abc"));
-    assert_eq!(id("\u{feff}{\"id\":\"abc\"}").as_deref(), Some("abc"));
     for json in [
         "",
         "{}",
@@ -42,6 +41,7 @@ fn a_created_report_needs_an_id() {
         r#"{"id":"a"}{"id":"b"}"#,
         r#"{"id":"abc""#,
         r#"{"id":"a","id":"b"}"#,
+        r#"{"id":"abc\ud83d"}"#,
     ] {
         assert_eq!(id(json), None, "{json}");
     }
@@ -56,7 +56,7 @@ fn listed_reports_are_read_leniently_but_for_their_id() {
         {"id":"b","tempDownloadURL":"https://h/x?Signature=s","errors":[{"code":7,"description":"no\n data"},{"code":"8"},{}],"created":"2026-10-01T00:00:00"},
         {"id":"c","billingStartDate":7,"billingEndDate":"äääää","type":"MONTH","created":"today","internal":"no","status":null,"category":1,"createdBy":{}}
     ]}"#;
-    let reports: Vec<Listed> = read::<Reports>(json.as_bytes())
+    let reports: Vec<Listed> = read::<Reports>(json)
         .unwrap()
         .items
         .into_iter()
@@ -74,7 +74,7 @@ fn listed_reports_are_read_leniently_but_for_their_id() {
                 report_type: Some(ReportType::User),
                 category: Some("RECONCILIATION".to_owned()),
                 created: moment("2026-10-01T00:00:00.5Z"),
-                created_by: Some("person".to_owned()),
+                created_by: Some("person".parse().unwrap()),
                 internal: Some(true),
                 sub_partner: Some("o".parse().unwrap()),
                 status: Some("COMPLETED".to_owned()),
@@ -95,7 +95,7 @@ fn listed_reports_are_read_leniently_but_for_their_id() {
         r#"{"items":null}"#,
         "[]",
     ] {
-        assert!(read::<Reports>(json.as_bytes()).is_none(), "{json}");
+        assert!(read::<Reports>(json).is_none(), "{json}");
     }
 }
 
@@ -109,7 +109,7 @@ fn sub_partners_are_those_asked_for() {
             (Discover::Suspended, "s n"),
             (Discover::All, "a s n"),
         ] {
-            let page: SubPartners = read(json.as_bytes()).unwrap();
+            let page: SubPartners = read(&json).unwrap();
             assert!(!page.is_full());
             let orgs = page.only(which).unwrap();
             let ids: Vec<String> = orgs.iter().map(OrgId::to_string).collect();
@@ -117,11 +117,11 @@ fn sub_partners_are_those_asked_for() {
         }
     }
     for json in [r#"{"items":[{"orgId":7}]}"#, r#"{"items":[{}]}"#, "{}"] {
-        assert!(read::<SubPartners>(json.as_bytes()).is_none(), "{json}");
+        assert!(read::<SubPartners>(json).is_none(), "{json}");
     }
     // One that nobody asked for does no harm.
     let json = r#"{"items":[{"orgId":"a"},{"orgId":"b c","provisioningState":"suspended"}]}"#;
-    let page = || read::<SubPartners>(json.as_bytes()).unwrap();
+    let page = || read::<SubPartners>(json).unwrap();
     assert_eq!(page().only(Discover::Active).unwrap().len(), 1);
     let (id, _) = page().only(Discover::All).unwrap_err();
     assert_eq!(id, "b c");
@@ -165,8 +165,14 @@ fn queries_name_what_is_asked_for() {
 
 proptest! {
     #[test]
+    fn no_escape_panics(text in r#"\{"a":"(\\|u|d8|3d|de0|0|x|"|ä|\n){0,12}""#) {
+        let _ = read::<Value>(&text);
+    }
+
+    #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = (read::<Report>(&bytes).is_some(), read::<Reports>(&bytes).is_some());
+        let text = String::from_utf8_lossy(&bytes);
+        let _ = (read::<Report>(&text).is_some(), read::<Reports>(&text).is_some());
     }
 
     #[test]
@@ -176,6 +182,6 @@ proptest! {
             "category": text, "createdBy": text,
             "internal": text, "subPartnerOrgId": text, "status": text,
         });
-        prop_assert!(read::<Report>(fields.to_string().as_bytes()).is_some());
+        prop_assert!(read::<Report>(&fields.to_string()).is_some());
     }
 }

@@ -1,10 +1,6 @@
 //! What a run needs of the disk. Whatever is made to try it is gone at once.
 
-use std::{
-    fs::OpenOptions,
-    io::{self, Write as _},
-    path::Path,
-};
+use std::{fs::OpenOptions, io, path::Path};
 
 use chrono::Utc;
 
@@ -20,7 +16,7 @@ use crate::{
     },
     ledger::{Lock, read_file, refuse_mixing, refuse_second_name, refuse_unmerged},
     text::system_says,
-    whole_file::{folder_of, remedy},
+    whole_file::{folder_of, refuse_mounted, remedy, try_folder},
 };
 
 /// Tries the ledger: the file, its folder, its lock, and rescued ones next to it. Gives the number of its rows.
@@ -71,11 +67,14 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
         (Some(_), Err(error)) => report.not_ok(
             missing(Subject::Ledger),
             format!("{name} cannot be written: {}", system_says(&error)),
-            format!("{}, or name another ledger (--ledger)", remedy(&error)),
+            match error.kind() {
+                io::ErrorKind::ResourceBusy => String::new(), // the error says it
+                _ => format!("{}, or name another ledger (--ledger)", remedy(&error)),
+            },
         ),
     }
     let folder = folder_of(&path);
-    match try_file_in(folder) {
+    match try_folder(folder) {
         Ok(()) => report.ok(
             Subject::LedgerFolder,
             format!("{} can be written", folder.display()),
@@ -83,7 +82,7 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
         Err(error) => report.not_ok(
             missing(Subject::LedgerFolder),
             format!(
-                "{} cannot be written: {}",
+                "{} cannot hold a ledger: {}",
                 folder.display(),
                 refusal(&error)
             ),
@@ -118,7 +117,7 @@ pub(super) fn try_output(target: &Target, report: &mut Report) {
     let output = target.output(None, &target.ledger);
     let there = existing(&output);
     let tried = match there.is_dir() {
-        true => try_file_in(&there),
+        true => try_folder(&there),
         false => Err(io::ErrorKind::NotADirectory.into()),
     };
     if let Err(error) = target.refuse_output_as_for_real(None) {
@@ -168,14 +167,6 @@ pub(super) fn try_space(ledger: &Path, rows: usize, report: &mut Report) {
 
 /// A run appends to the file before it puts a new one in its place.
 fn appendable(path: &Path) -> io::Result<()> {
+    refuse_mounted(path)?;
     OpenOptions::new().append(true).open(path).map(drop)
-}
-
-fn try_file_in(folder: &Path) -> io::Result<()> {
-    let mut file = tempfile::Builder::new()
-        .prefix(".monthend.")
-        .tempfile_in(folder)?;
-    file.write_all(&[0; 4096])?;
-    file.as_file().sync_data()?;
-    file.close()
 }

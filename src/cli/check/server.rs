@@ -8,7 +8,7 @@ use crate::{
     api::{Api, Cause, ListQuery},
     check::{Coverage, Failure, Report, Subject},
     cli::{
-        error::{CliError, stop_text},
+        error::{CliError, is_proxy, stop_text},
         signals::Signals,
     },
     manifest::Manifest,
@@ -120,7 +120,8 @@ fn told_reached(
     };
     let cause = match answer {
         Ok(()) => None,
-        Err(ReadError::Failed(cause)) => Some(cause),
+        // However patient a run is: what stands in the way is the same.
+        Err(ReadError::Failed(cause) | ReadError::Halted(Halt::Down { cause, .. })) => Some(cause),
         Err(ReadError::Halted(Halt::Credentials(cause))) => {
             told_connected(host, &by, is_secure, report);
             let renew = "or give what is needed to renew it (docs/commands.md, \"Credentials\")";
@@ -142,6 +143,17 @@ fn told_reached(
     };
     let cause = match cause {
         Some(cause) if cause.http_status.is_none() => cause,
+        Some(cause) if is_anothers(cause) => {
+            report.not_ok(
+                (Subject::Connection, Failure::Stopped),
+                format!(
+                    "something else answers in the place of {host}{by}: {}",
+                    cause.text
+                ),
+                "sign in to the network, or check the proxy and api.base_url",
+            );
+            return false;
+        }
         answered => {
             told_connected(host, &by, is_secure, report);
             match answered {
@@ -164,6 +176,7 @@ fn told_reached(
         return false;
     }
     let advice = match proxy {
+        _ if is_proxy(cause) => "", // the text says it
         Some(_) => "check HTTPS_PROXY and NO_PROXY",
         None => "check api.base_url and the network; where only a proxy leads out, set HTTPS_PROXY",
     };
@@ -258,6 +271,11 @@ fn told_plan(manifest: Option<&Manifest>, lists: &Lists, report: &mut Report) ->
             0
         }
     }
+}
+
+/// Whether an answer is not the API's: a page with a status that says yes, or one that sends elsewhere.
+fn is_anothers(cause: &Cause) -> bool {
+    matches!(cause.http_status, Some(200..=399)) && cause.code != "bad_response"
 }
 
 /// Whether an answer is about what the token may do, so that the token itself was taken.

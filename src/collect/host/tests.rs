@@ -200,8 +200,54 @@ async fn a_name_with_a_private_address_is_refused() {
 }
 
 #[test]
-fn a_part_says_where_it_begins() {
-    assert_eq!(range("bytes 5-9/10"), Some((5, Some(10))));
-    assert_eq!(range("bytes 5-9/*"), Some((5, None)));
-    assert_eq!(range("bytes */10"), None);
+fn a_part_says_where_it_begins_and_ends_and_of_how_much_it_is() {
+    let part = |first, last, total| Some(ByteRange { first, last, total });
+    for (text, found) in [
+        ("bytes 5-9/10", part(5, 9, 10)),
+        ("Bytes 0-0/1", part(0, 0, 1)),
+        ("bytes 5-8/10", part(5, 8, 10)),
+        ("bytes 5-9/*", None),
+        ("bytes */10", None),
+        ("bytes 5-/10", None),
+        ("bytes 9-5/10", None),
+        ("bytes 5-10/10", None),
+        ("bytes +5-9/10", None),
+        ("bytes 5-9/99999999999999999999", None),
+        ("items 5-9/10", None),
+        ("5-9/10", None),
+        ("", None),
+    ] {
+        assert_eq!(range(text), found, "{text}");
+    }
+}
+
+#[test]
+fn a_rest_is_all_of_what_is_missing_in_the_same_version() {
+    let resume = Resume {
+        from: 5,
+        version: "\"1\"".to_owned(),
+    };
+    let head = |part: &str, length, version: Option<&str>| Head {
+        part: range(part),
+        length,
+        version: version.map(str::to_owned),
+        ..Head::default()
+    };
+    let tag = Some("\"1\"");
+    assert!(head("bytes 5-9/10", Some(5), tag).continues(&resume));
+    assert!(head("bytes 5-9/10", None, tag).continues(&resume));
+    for (part, length, version) in [
+        ("bytes 5-8/10", Some(4), tag),
+        ("bytes 4-9/10", Some(6), tag),
+        ("bytes 6-9/10", Some(4), tag),
+        ("bytes 5-9/10", Some(4), tag),
+        ("bytes 5-9/10", Some(6), tag),
+        ("bytes 5-9/*", Some(5), tag),
+        ("bytes 0-9/10", Some(10), tag),
+        ("", Some(5), tag),
+        ("bytes 5-9/10", Some(5), None),
+        ("bytes 5-9/10", Some(5), Some("\"2\"")),
+    ] {
+        assert!(!head(part, length, version).continues(&resume), "{part}");
+    }
 }

@@ -268,6 +268,67 @@ fn a_pause_is_never_kept_longer_than_it_was_announced() {
     assert_eq!(folder.names(), [""; 0]);
 }
 
+/// A server that asks for years shuts no ledger, whatever wrote the lock file.
+#[test]
+fn a_pause_of_years_binds_for_a_day() {
+    let folder = Folder::new();
+    let (day, year) = (86_400, 365 * 86_400);
+    let mut lock = Lock::take(&folder.ledger(), at(0)).unwrap();
+    lock.remember(Pause {
+        server: "a".to_owned(),
+        since: at(0),
+        until: at(10 * year),
+    })
+    .unwrap();
+    lock.release(at(1));
+    for (now, until) in [(1, Some(day)), (day - 1, Some(day)), (day, None)] {
+        let kept = Lock::peek_pause(&folder.ledger(), "a", at(now)).filter(|it| *it > at(now));
+        assert_eq!(kept, until.map(at), "{now}");
+    }
+    let lock = Lock::take(&folder.ledger(), at(day)).unwrap();
+    assert_eq!(lock.pause("a"), None);
+    lock.release(at(day));
+    assert_eq!(folder.names(), [""; 0]);
+
+    // One that does not say when it was announced, and one that ends before it began.
+    let lock_file = Lock::path_of(&folder.ledger());
+    for (pause, until) in [
+        (r#"{"server":"a","until":"2300-01-01T00:00:00Z"}"#, at(day)),
+        (
+            r#"{"server":"a","since":"2900-01-01T00:00:00Z","until":"1970-01-01T00:00:00Z"}"#,
+            at(0),
+        ),
+    ] {
+        fs::write(
+            &lock_file,
+            format!(r#"{{"holder":null,"pauses":[{pause}]}}"#),
+        )
+        .unwrap();
+        assert_eq!(Lock::peek_pause(&folder.ledger(), "a", at(0)), Some(until));
+    }
+}
+
+#[test]
+fn a_pause_that_is_forgotten_is_gone() {
+    let folder = Folder::new();
+    let mut lock = Lock::take(&folder.ledger(), at(0)).unwrap();
+    for server in ["a", "b"] {
+        let server = server.to_owned();
+        let (since, until) = (at(0), at(100));
+        lock.remember(Pause {
+            server,
+            since,
+            until,
+        })
+        .unwrap();
+    }
+    assert_eq!(lock.forget_pause("a").unwrap(), Some(at(100)));
+    assert_eq!(lock.forget_pause("a").unwrap(), None);
+    lock.release(at(1));
+    let lock = Lock::take(&folder.ledger(), at(2)).unwrap();
+    assert_eq!((lock.pause("a"), lock.pause("b")), (None, Some(at(100))));
+}
+
 #[test]
 fn a_ledger_that_is_not_one_is_left_unlocked() {
     let folder = Folder::new();

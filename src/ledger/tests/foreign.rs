@@ -191,5 +191,5 @@ fn a_bad_last_line_without_its_end_is_no_torn_one() {
 #[test]
 fn what_is_not_a_regular_file_is_not_read() {
     let why = read_file(Path::new("/dev/zero")).unwrap_err().to_string();
-    assert!(why.contains("not a regular file"), "{why}");
+    assert!(why.contains("must be a regular file"), "{why}");
 }

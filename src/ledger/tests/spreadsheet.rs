@@ -18,6 +18,8 @@ struct Habits {
     mark: bool,
     /// Empty columns and rows that it adds.
     padding: (usize, usize),
+    /// What it writes before the header.
+    before: &'static str,
     decimals: &'static str,
 }
 
@@ -53,20 +55,26 @@ fn arb_habits() -> impl Strategy<Value = Habits> {
         decimals,
         flags,
         (0..3usize, 0..3usize),
+        proptest::sample::select(
+            &["", "sep=;\r\n", "\"sep=,\"\n\n", "\n;;;\r\n\n", "sep=\t\n"][..],
+        ),
     )
         .prop_map(
-            |(separator, calendar, truths, decimals, (always, crlf, mark), padding)| Habits {
-                separator,
-                calendar,
-                truths,
-                quotes: match always {
-                    true => csv::QuoteStyle::Always,
-                    false => csv::QuoteStyle::Necessary,
-                },
-                crlf,
-                mark,
-                padding,
-                decimals,
+            |(separator, calendar, truths, decimals, (always, crlf, mark), padding, before)| {
+                Habits {
+                    before,
+                    separator,
+                    calendar,
+                    truths,
+                    quotes: match always {
+                        true => csv::QuoteStyle::Always,
+                        false => csv::QuoteStyle::Necessary,
+                    },
+                    crlf,
+                    mark,
+                    padding,
+                    decimals,
+                }
             },
         )
 }
@@ -84,7 +92,7 @@ impl Habits {
                 true => csv::Terminator::CRLF,
                 false => csv::Terminator::Any(b'\n'),
             })
-            .from_writer(mark.as_bytes().to_vec());
+            .from_writer(format!("{mark}{}", self.before).into_bytes());
         let padding = || std::iter::repeat_n(String::new(), self.padding.0);
         let names = header.iter().map(str::to_owned);
         out.write_record(names.chain(padding())).unwrap();
@@ -203,6 +211,7 @@ fn the_form_is_told_with_its_line() {
         crlf: false,
         mark: false,
         padding: (0, 0),
+        before: "",
         decimals: "",
     };
     let said = reading(&semicolons.save(&sample())).spelling.to_string();

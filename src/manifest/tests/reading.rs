@@ -177,6 +177,14 @@ fn partners_files_may_be_untidy() {
         "\u{feff}org_id;label;notes\r\na;;call them\r\n;;\r\nb;Bolt;\r\n",
         "label\torg_id\t\t\n\ta\t\t\nBolt\tb\t\t\n\t\t\t\n",
         "\"org_id\";\"label\";\"note\"\n\"a\";\"\";\"two\nlines\"\n\"b\";\"Bolt\"\n",
+        "sep=;\norg_id;label\na;\nb;Bolt\n",
+        "\u{feff}\"sep=;\"\r\n\r\nOrg_ID;LABEL\r\na;\r\nb;Bolt\r\n",
+        "sep=\t\norg_id\tlabel\na\t\nb\tBolt\n",
+        "Sep=,,\n,,\n\n\"\",\"\"\norg_id,label\na,\nb,Bolt\n",
+        ";;\n;;\norg_id;label;\na;;\nb;Bolt;\n",
+        "org_id,label\n\"=\"\"a\"\"\",\n=\"b\",\"=\"\"Bolt\"\"\"\n",
+        "\"=\"\"org_id\"\"\",label\n'a,\n\"'=\"\"b\"\"\",Bolt\n",
+        "org_id,label\n\"a\n\",\nb,\"Bolt\n\"\n",
     ] {
         let folder = Folder::new(
             "version: 1\njobs: [{ name: x, types: [USER], periods: [2026-09], sub_partners: [{ file: p.csv }] }]\n",
@@ -193,6 +201,62 @@ fn partners_files_may_be_untidy() {
             })
             .collect();
         assert_eq!(ids, ["a", "b"], "{partners:?}");
+    }
+}
+
+#[test]
+fn a_label_of_several_lines_is_one_line() {
+    let manifest = "version: 1\njobs: [{ name: x, types: [USER], periods: [2026-09], sub_partners: [{ file: p.csv }] }]\n";
+    for (label, expected) in [
+        ("\"Acme\nGmbH\"", "Acme GmbH"),
+        ("\"Acme \r\n\r\n GmbH\"", "Acme GmbH"),
+        ("\"Acme\rGmbH\n& Co\"", "Acme GmbH & Co"),
+        ("\"=\"\"Acme\nGmbH\"\"\"", "Acme GmbH"),
+        ("'t Hoekje", "'t Hoekje"),
+        ("\"say \"\"yes\"\"\"", "say \"yes\""),
+    ] {
+        let text = format!("org_id,label\na,{label}\n");
+        let folder = Folder::new(manifest).with("p.csv", &text);
+        let SubPartners::Listed(sources) = &folder.load().unwrap().jobs[0].sub_partners else {
+            panic!("{text}")
+        };
+        assert_eq!(sources.to_vec(), [named("a", Some(expected))], "{text:?}");
+    }
+}
+
+/// What is no CSV in UTF-8 is told from a file that is not there.
+#[test]
+fn a_partners_file_that_cannot_be_read_says_what_to_do() {
+    let manifest = "version: 1\njobs: [{ name: x, types: [USER], periods: [2026-09], sub_partners: [{ file: p.csv }] }]\n";
+    let missing = Folder::new(manifest);
+    let with = |bytes: &[u8]| Folder::new(manifest).with("p.csv", bytes);
+    for (folder, message, help) in [
+        (missing, "No such file", "paths are relative"),
+        (
+            with(b"org_id,label\na,M\xfcller\n"),
+            "line 2 is not UTF-8",
+            "CSV UTF-8",
+        ),
+        (
+            with(b"PK\x03\x04 xl/workbook.xml"),
+            "an office document",
+            "CSV UTF-8",
+        ),
+        (
+            with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+            "an office document",
+            "CSV UTF-8",
+        ),
+        (with(b"\xff\xfeo\0r\0g\0"), "UTF-16", "CSV UTF-8"),
+    ] {
+        let problems = folder.problems();
+        let problem = problems.iter().next().unwrap();
+        assert!(problem.message().contains(message), "{problem}");
+        assert!(
+            problem.help().unwrap().contains(help),
+            "{:?}",
+            problem.help()
+        );
     }
 }
 
@@ -275,8 +339,13 @@ fn files_that_cannot_be_read_say_why() {
 fn a_table_is_no_manifest() {
     let folder = Folder::new("")
         .with("l.csv", "\u{feff}\"request_id\";\"job\"\n")
-        .with("p.csv", "label\torg_id\nx\ty\n");
-    for (name, table) in [("l.csv", Table::Ledger), ("p.csv", Table::Partners)] {
+        .with("p.csv", "label\torg_id\nx\ty\n")
+        .with("sep.csv", "sep=;\r\n\r\nOrg_ID;Label\r\n");
+    for (name, table) in [
+        ("l.csv", Table::Ledger),
+        ("p.csv", Table::Partners),
+        ("sep.csv", Table::Partners),
+    ] {
         let error = Manifest::load(&folder.path(name), &options()).unwrap_err();
         assert!(
             matches!(error, ManifestError::ATable { kind, .. } if kind == table),

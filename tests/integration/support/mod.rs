@@ -2,6 +2,7 @@
 //! reader of ledgers that shares nothing with the crate's own.
 
 mod browser;
+mod canned;
 mod command;
 mod desk;
 mod jobs;
@@ -16,6 +17,7 @@ mod terminal;
 mod xsd;
 
 pub(crate) use browser::Browser;
+pub(crate) use canned::{Asked, Canned, Reply, report};
 pub(crate) use command::{Ended, Hint, Monthend, Running};
 pub(crate) use desk::Desk;
 pub(crate) use jobs::{own, partner, partners, partners_with};
@@ -24,7 +26,7 @@ pub(crate) use ledger::{COLUMNS, LedgerFile, Line, csv_cells, to_csv};
 pub(crate) use redact::redact;
 pub(crate) use schema::follows;
 pub(crate) use served::{Apart, Served, TOKEN};
-pub(crate) use small_disk::SmallDisk;
+pub(crate) use small_disk::{MountedFile, SmallDisk};
 pub(crate) use xsd::is_junit;
 
 use std::time::{Duration, Instant};

@@ -50,6 +50,30 @@ impl SmallDisk {
     }
 }
 
+/// A file that is mounted by itself, as containers mount single files; unmounted when dropped.
+#[derive(Debug)]
+pub(crate) struct MountedFile(PathBuf);
+
+impl MountedFile {
+    /// Mounts `file` at `place`, a file that is there. None where that cannot be had, which is said where it is seen.
+    pub(crate) fn mount(file: PathBuf, place: PathBuf) -> Option<Self> {
+        let mut mount = Command::new("mount");
+        let mounted = mount.arg("--bind").args([file, place.clone()]).output();
+        if mounted.is_ok_and(|mounted| mounted.status.success()) {
+            return Some(MountedFile(place));
+        }
+        let _ = std::io::stderr()
+            .write_all(b"\nSKIPPED: no file can be mounted here; none was to be replaced\n");
+        None
+    }
+}
+
+impl Drop for MountedFile {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
 impl Drop for SmallDisk {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();

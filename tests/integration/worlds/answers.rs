@@ -3,6 +3,109 @@
 use super::many;
 use crate::support::{Desk, Served, partner, partners};
 
+/// The answers of a sign-in page of the network, and of proxies that mean well: whatever is asked.
+const PAGES: [&str; 4] = [
+    "kind: status, status: 200, body: html",
+    "kind: status, status: 302, location: 'https://sign-in.example/'",
+    "kind: status, status: 403, body: html",
+    "kind: status, status: 200, body: empty",
+];
+
+#[test]
+fn what_answers_in_the_apis_place_stops_a_run_before_any_create() {
+    for page in PAGES {
+        let server = Served::new(&format!("faults: [{{ then: [{{ {page} }}] }}]"));
+        let desk = Desk::new();
+        let settings = "retry.max_consecutive_failures: 6";
+        desk.manifest_with(server.url(), settings, &many(10));
+        let said = [
+            "something else answers in the API's place",
+            "sign in to the network",
+        ];
+        let ended = desk.converge().expect(3).says(said);
+        assert_eq!(server.creates().len(), 0, "{page}");
+        assert!(server.exchanges().len() <= 6, "{page}");
+        let ledger = desk.ledger().at_rest(10);
+        assert_eq!(ledger.count("pending"), 10, "{page}");
+        assert!(!ended.stderr.contains("server is down"), "{ended}");
+        let check = desk.monthend(["check", "m.yaml"]).expect(3);
+        assert!(
+            check.stdout.contains("read reports") && !check.stdout.contains("allowed"),
+            "{check}"
+        );
+
+        // The network is signed in to.
+        let server = Served::new("");
+        desk.manifest(server.url(), &many(10));
+        desk.converge().expect(0);
+        server.all_ours(&desk.ledger().at_rest(10));
+    }
+}
+
+/// Lists are answered, and creates meet a page: each is a row in doubt, so a few are enough.
+#[test]
+fn a_few_pages_for_creates_stop_a_run_whatever_lists_say() {
+    for page in &PAGES[..2] {
+        let server = Served::new(&format!(
+            "faults: [{{ when: {{ endpoint: create, first: 1, last: 3 }}, then: [{{ {page}, processed: false }}] }}]"
+        ));
+        let desk = Desk::with(server.url(), &many(20));
+        desk.converge()
+            .expect(3)
+            .says(["something else answers in the API's place"]);
+        assert_eq!(server.creates().len(), 3, "{page}");
+        let ledger = desk.ledger().at_rest(20);
+        assert_eq!(
+            (ledger.count("sending"), ledger.count("pending")),
+            (3, 17),
+            "{page}"
+        );
+        desk.converge().expect(0);
+        server.all_ours(&desk.ledger().at_rest(20));
+    }
+}
+
+/// Once a create was answered, pages count as other failures of creates do, and lists that are answered do not help.
+#[test]
+fn pages_for_creates_count_by_themselves() {
+    let server = Served::new(
+        "faults: [{ when: { endpoint: create, first: 2 }, then: [{ kind: status, status: 200, body: html, processed: false }] }]",
+    );
+    let desk = Desk::new();
+    let settings = "retry.max_consecutive_failures: 5\nlimits.concurrency: 1";
+    desk.manifest_with(server.url(), settings, &many(20));
+    desk.converge().expect(3);
+    assert_eq!(server.creates().len(), 6);
+    assert_eq!(desk.ledger().at_rest(20).count("created"), 1);
+}
+
+/// A page says as much as a 502: nothing, also after a crash.
+#[test]
+fn a_page_is_a_doubt_like_a_502() {
+    for processed in [true, false] {
+        let server = Served::new(&format!(
+            "faults: [{{ when: {{ endpoint: create, org: p1, tries: 1 }}, then: [{{ kind: status, status: 200, body: html, processed: {processed} }}] }}]"
+        ));
+        let desk = Desk::new();
+        desk.manifest_with(server.url(), "retry.settle: 600ms", &many(3));
+        desk.converge().expect(0);
+        server.all_ours(&desk.ledger().at_rest(3));
+        let sent = if processed { 3 } else { 4 };
+        assert_eq!(server.creates().len(), sent);
+    }
+    let server = Served::new(
+        "faults: [{ when: { endpoint: create, first: 1, last: 3 }, then: [{ kind: status, status: 200, body: html, processed: false }] }]",
+    );
+    let desk = Desk::with(server.url(), &many(3));
+    desk.converge().expect(3);
+    let ledger = desk.ledger();
+    assert_eq!(ledger.column("error_code"), ["http_200"; 3]);
+    assert_eq!(ledger.column("http_status"), ["200"; 3]);
+    // Nothing was made, so it is sent again; after a yes of the API it would not be.
+    desk.converge().expect(0);
+    server.all_ours(&desk.ledger().at_rest(3));
+}
+
 /// A proxy repeats the answer that another create got. That is a yes without an id of use.
 #[test]
 fn an_answer_that_a_proxy_repeats_gives_no_row_anothers_report() {

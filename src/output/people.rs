@@ -1,0 +1,68 @@
+//! Text for people: whatever is put into it is made harmless for a terminal, and colours come from nowhere else.
+
+use std::fmt::{self, Display};
+
+use super::{color::Paint, wrap};
+use crate::text::shown;
+
+/// What is written to stdout for people. Text from outside that stands in it cannot act on their terminal: there is no
+/// way into it but through [`shown`].
+#[derive(Debug)]
+pub struct ForPeople {
+    text: String,
+    paint: Paint,
+}
+
+impl ForPeople {
+    /// Nothing yet.
+    pub(super) fn new(paint: Paint) -> Self {
+        ForPeople {
+            text: String::new(),
+            paint,
+        }
+    }
+
+    /// Adds `text`, painted.
+    pub(super) fn painted(&mut self, how: fn(Paint, &str) -> String, text: &str) {
+        self.text.push_str(&how(self.paint, &shown(text)));
+    }
+
+    /// Each line as lines of at most `width` columns; see [`wrap::wrapped`].
+    pub(super) fn wrapped(self, width: usize) -> Self {
+        let lines = self.text.lines();
+        ForPeople {
+            text: lines
+                .map(|line| wrap::wrapped(line, width) + "\n")
+                .collect(),
+            ..self
+        }
+    }
+}
+
+impl fmt::Write for ForPeople {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.text.push_str(&shown(text));
+        Ok(())
+    }
+}
+
+impl From<&str> for ForPeople {
+    fn from(text: &str) -> Self {
+        ForPeople {
+            text: shown(text).into_owned(),
+            paint: Paint::NONE,
+        }
+    }
+}
+
+impl From<String> for ForPeople {
+    fn from(text: String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl Display for ForPeople {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
