@@ -148,8 +148,9 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
             Ok(None) if self.is_young(&row) => return (Brought::InProgress(None), Ok(())),
             Ok(None) => {
                 let why = format!(
-                    "{}; `monthend resolve --resend --replace` recreates it",
-                    Obstacle::GONE
+                    "{}; `monthend resolve LEDGER --request {} --resend --replace` recreates it",
+                    Obstacle::GONE,
+                    row.id()
                 );
                 return settled(self.not(row, &why, Missing::Refused).await);
             }
@@ -315,9 +316,9 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
                 } else {
                     missing = Missing::Refused;
                     format!(
-                        "{word} for {age}: the server's word is not known here and may be final; `monthend collect` \
-                         waits again, `monthend resolve LEDGER --request {} --resend --replace` has the report \
-                         created again",
+                        "{word} for {age}: {}; `monthend collect` waits again, `monthend resolve LEDGER --request {} \
+                         --resend --replace` recreates it",
+                        Obstacle::UNKNOWN_STATUS,
                         row.id()
                     )
                 }

@@ -9,6 +9,8 @@ pub enum Obstacle {
     ServerFailed,
     /// The server does not have the report any more: a person has to say that it is recreated.
     Gone,
+    /// The server's word on the report is not known here, and may be final: a person has to say whether it is recreated.
+    UnknownStatus,
     /// Another file lies there: a person has to say that it is overwritten.
     OtherFile,
     /// Anything else: collecting again may help.
@@ -18,6 +20,8 @@ pub enum Obstacle {
 impl Obstacle {
     /// How `report_error` begins where the report is gone.
     pub const GONE: &str = "the server does not have this report any more";
+    /// What `report_error` says of a word of the server that is not known here.
+    pub const UNKNOWN_STATUS: &str = "the server's word is not known here and may be final";
     /// The option that overwrites a file, as `report_error` names it.
     const FORCE: &str = "--force";
 
@@ -32,6 +36,8 @@ impl Obstacle {
             Obstacle::ServerFailed
         } else if collected.error.starts_with(Obstacle::GONE) {
             Obstacle::Gone
+        } else if collected.error.contains(Obstacle::UNKNOWN_STATUS) {
+            Obstacle::UnknownStatus
         } else if collected.error.contains(Obstacle::FORCE) {
             Obstacle::OtherFile
         } else {

@@ -239,6 +239,9 @@ impl Cause<'_> {
                 match obstacles.into_iter().collect::<Vec<_>>()[..] {
                     [Obstacle::ServerFailed] => "recreate them: retry --recreate-failed",
                     [Obstacle::Gone] => "recreate each of them by hand",
+                    [Obstacle::UnknownStatus] => {
+                        "look at them in Control Hub: collect again, or recreate each by hand"
+                    }
                     [Obstacle::OtherFile] => "look at these files; collect --force replaces them",
                     [] | [Obstacle::Other] => {
                         "collect again, later where a report is still in progress"

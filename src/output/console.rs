@@ -256,7 +256,7 @@ pub fn error_with_excerpt(heading: &str, render: impl FnOnce(bool) -> String) {
     let _ = Stderr.write(format!("{excerpt}\n").as_bytes());
 }
 
-/// Writes rows of a ledger to stderr, to be pasted: byte for byte, but for a terminal.
+/// Writes rows of a ledger to stderr, byte for byte, but for a terminal.
 pub fn print_rows(rows: &[u8]) {
     let rows = String::from_utf8_lossy(rows);
     let rows = for_stream(&io::stderr(), &rows);

@@ -209,8 +209,8 @@ fn summary(rows: &[Row], text: &str, paint: Paint) -> String {
         limits: &Limits::default(),
         is_rehearsal: true,
         elapsed: Duration::ZERO,
-        is_at_rest: true,
         commands: &commands,
+        is_at_rest: true,
     };
     summary.painted(paint, 100).to_string()
 }

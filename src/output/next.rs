@@ -133,6 +133,18 @@ fn is_failed(row: &Row) -> bool {
     matches!(row.state, State::Failed { .. })
 }
 
+/// What a person has to say about one report at a time.
+const BY_HAND: [(Obstacle, &str); 2] = [
+    (
+        Obstacle::Gone,
+        "to recreate the report that is gone from the server",
+    ),
+    (
+        Obstacle::UnknownStatus,
+        "to recreate the report whose status may be final",
+    ),
+];
+
 /// What brings the missing files; each command once. `is_first`: nothing else has to be done before.
 fn to_collect(
     finished: &Finished,
@@ -167,21 +179,25 @@ fn to_collect(
             format!("{} --force", commands.collect),
         ));
     }
-    if let Some(gone) = of(Obstacle::Gone).next() {
-        let first = match of(Obstacle::Gone).count() {
-            1 => String::new(),
-            n => format!(" (the first of {n})"),
-        };
-        hints.push(Hint::new(
-            format!("to recreate the report that is gone from the server{first}"),
-            format!(
-                "{} --request {} --resend --replace",
-                commands.resolve,
-                gone.id()
-            ),
-        ));
+    // Both of these collect all that can be had by now.
+    let is_covered = !hints.is_empty();
+    for (obstacle, why) in BY_HAND {
+        if let Some(first) = of(obstacle).next() {
+            let (resolve, id) = (&commands.resolve, first.id());
+            let which = match of(obstacle).count() {
+                1 => String::new(),
+                n => format!(" (the first of {n})"),
+            };
+            hints.push(Hint::new(
+                format!("{why}{which}"),
+                format!("{resolve} --request {id} --resend --replace"),
+            ));
+        }
     }
-    if hints.is_empty() && is_first {
+    let may_come = of(Obstacle::Other)
+        .next()
+        .or(of(Obstacle::UnknownStatus).next());
+    if is_first && !is_covered && (may_come.is_some() || hints.is_empty()) {
         hints.push(Hint::new("to collect the rest", &commands.collect));
     }
     hints

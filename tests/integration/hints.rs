@@ -308,6 +308,32 @@ fn a_report_that_is_gone_is_recreated_step_by_step() {
     assert_eq!(server.creates().len(), 4);
 }
 
+/// A word that is not known here may be final: waiting again is one way, recreating the report another.
+#[test]
+fn a_report_with_an_unknown_status_is_waited_for_or_recreated() {
+    let server = |more: &str| Served::new(&format!("reports: {{ completes_after: 0s{more} }}"));
+    let odd = server(", never_done_for: [a], never_done_word: CANCELLED");
+    let jobs = partners(["a", "b"], "USER", SEPTEMBER);
+    let desk = Desk::with(odd.url(), &jobs);
+    let ended = desk.converge().args(["--collect", "--wait=0s"]).expect(1);
+    let request = desk.ledger().of("a")[0]["request_id"].to_owned();
+    let recreate = format!("resolve m.yaml --request {request} --resend --replace");
+    let said = [
+        (
+            "to recreate the report whose status may be final",
+            &*recreate,
+        ),
+        ("to collect the rest", "collect m.yaml"),
+    ];
+    let hints = are(&ended, &said);
+    let resolved = hints[0].typed(&desk).expect(0);
+    let sent = are(&resolved, &[("to send 1 row", "retry m.yaml")])[0].typed(&desk);
+    let other = server("");
+    desk.manifest(other.url(), &jobs);
+    sent.expect(0);
+    hints[1].typed(&desk).arg("--sub-partner=a").expect(0);
+}
+
 #[test]
 fn what_is_not_ready_is_collected_later() {
     let server = Served::new("reports: { completes_after: 1s }");
