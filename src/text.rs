@@ -17,10 +17,11 @@ const LONGEST_WORD: usize = 128;
 
 /// Text that comes from outside, such as from a server or a library, on one short line: without any secret that this
 /// process ever held ([`masked`]), and without what makes an address more than a place: its user, its password and its
-/// query. Empty only where `text` has nothing visible.
+/// query. Empty only where nothing else is left.
 pub fn foreign(text: &str) -> String {
     let line = one_line(&masked(text));
-    let words: Vec<Cow<'_, str>> = line.split(' ').map(place_only).collect();
+    let words = line.split(' ').map(place_only);
+    let words: Vec<Cow<'_, str>> = words.filter(|word| !word.is_empty()).collect();
     shorten(words.join(" "))
 }
 
@@ -95,24 +96,18 @@ pub fn without_users(text: &str) -> Cow<'_, str> {
         };
         out.extend([SCHEME, hidden, rest]);
     }
-    match out == text {
-        true => text.into(),
-        false => out.into(),
-    }
+    if out == text { text.into() } else { out.into() }
 }
 
 /// `text` as it may be shown on a terminal: its lines stay, and whatever could move the cursor, change colours or hide
 /// what stands around it is left out.
 pub fn shown(text: &str) -> Cow<'_, str> {
     let is_kept = |c: char| c == '\n' || c == '\t' || !(c.is_control() || is_invisible(c));
-    match text.chars().all(is_kept) {
-        true => text.into(),
-        false => text
-            .chars()
-            .filter(|c| is_kept(*c))
-            .collect::<String>()
-            .into(),
+    if text.chars().all(is_kept) {
+        return text.into();
     }
+    let kept: String = text.chars().filter(|c| is_kept(*c)).collect();
+    kept.into()
 }
 
 /// `text` on one line: control characters and white space of every kind become one blank, what cannot be seen but
@@ -322,29 +317,6 @@ mod tests {
     }
 
     #[test]
-    fn what_the_system_says_has_no_number_and_no_temporary_name() {
-        let full = io::Error::from(io::ErrorKind::StorageFull);
-        assert_eq!(system_says(&full), full.to_string());
-        for (text, said) in [
-            (
-                "Read-only file system (os error 30)",
-                "Read-only file system",
-            ),
-            (
-                "Read-only file system (os error 30) at path \"/tmp/.monthend.x\"",
-                "Read-only file system",
-            ),
-            (
-                "a: No such file (os error 2), b: Denied (os error 13)",
-                "a: No such file, b: Denied",
-            ),
-            ("it is a folder (os error ", "it is a folder (os error "),
-        ] {
-            assert_eq!(system_says(&io::Error::other(text)), said);
-        }
-    }
-
-    #[test]
     fn foreign_lines_are_clean_and_short() {
         assert_eq!(foreign(" a\u{1b}[31m\nred\u{202e} "), "a [31m red");
         let long = foreign(&"ä".repeat(1000));
@@ -414,6 +386,29 @@ mod tests {
             shown("a\r\u{1b}]0;x\u{7}b\u{9b}2Jc\u{202e}\n"),
             "a]0;xb2Jc\n"
         );
+    }
+
+    #[test]
+    fn what_the_system_says_has_no_number_and_no_temporary_name() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert_eq!(system_says(&full), full.to_string());
+        for (text, said) in [
+            (
+                "Read-only file system (os error 30)",
+                "Read-only file system",
+            ),
+            (
+                "Read-only file system (os error 30) at path \"/tmp/.monthend.x\"",
+                "Read-only file system",
+            ),
+            (
+                "a: No such file (os error 2), b: Denied (os error 13)",
+                "a: No such file, b: Denied",
+            ),
+            ("it is a folder (os error ", "it is a folder (os error "),
+        ] {
+            assert_eq!(system_says(&io::Error::other(text)), said);
+        }
     }
 
     proptest! {

@@ -173,7 +173,7 @@ fn decoded(bytes: &[u8], declared: Option<&'static Encoding>) -> Option<String> 
         // Noise that begins as such a text does is none.
         let begins = text.trim_start().chars().next();
         return begins
-            .is_some_and(|c| c.is_ascii())
+            .is_some_and(|c| c.is_ascii_graphic())
             .then(|| text.into_owned());
     }
     let error = match std::str::from_utf8(bytes) {
@@ -256,6 +256,7 @@ mod tests {
             (&wide, "application/json", Some("{\"ü\"}")),
             (&marked, "application/json", Some("{\"ü\"}")),
             (b"\xff\xfe\0\x80\xff\xfe\0\x80", "", None),
+            (b"\0\x01\x02\xff", "", None),
             (b"\x89PNG\x01\x02", "image/png", None),
             (b"", "", Some("")),
         ] {

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{DownloadUrl, LARGEST_PAGE, ListQuery, Listed};
 use crate::{
-    request::{OrgId, OrgIdError, PersonId, ReportId, ReportType, Request},
+    request::{OrgId, PersonId, ReportId, ReportType, Request},
     settings::Discover,
     text::{foreign, holds_secret, moment},
 };
@@ -195,14 +195,14 @@ impl SubPartners {
     ///
     /// # Errors
     /// An id that cannot be one, and why.
-    pub(super) fn only(self, which: Discover) -> Result<Vec<OrgId>, (String, OrgIdError)> {
+    pub(super) fn only(self, which: Discover) -> Result<Vec<OrgId>, (String, String)> {
         self.items
             .into_iter()
             .filter(|entry| match (&entry.provisioning_state, state(which)) {
                 (Some(is), Some(asked)) => is.eq_ignore_ascii_case(asked),
                 _ => true,
             })
-            .map(|entry| entry.org_id.parse().map_err(|why| (entry.org_id, why)))
+            .map(|entry| id(&entry.org_id).map_err(|why| (entry.org_id, why)))
             .collect()
     }
 }
@@ -348,14 +348,17 @@ impl FromStr for AnyCase {
 fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
-    let text = String::deserialize(deserializer)?;
+    id(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+}
+
+fn id<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {
     if text.contains(char::REPLACEMENT_CHARACTER) {
-        return Err(serde::de::Error::custom("a character of it is lost"));
+        return Err("a character of it is lost".to_owned());
     }
-    if holds_secret(&text) {
-        return Err(serde::de::Error::custom("it holds a secret"));
+    if holds_secret(text) {
+        return Err("it holds a secret".to_owned());
     }
-    text.parse().map_err(serde::de::Error::custom)
+    text.parse().map_err(|why: T::Err| why.to_string())
 }
 
 /// A `T` where there is a text that is one, else nothing.

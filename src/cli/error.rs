@@ -376,7 +376,8 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
 fn down_text(failures: u32, cause: Option<&Cause>) -> String {
     let text = cause.map_or("", |cause| cause.text.trim_end_matches('.'));
     match cause.map(|cause| (cause.http_status, is_proxy(cause))) {
-        Some((Some(..500), _)) => format!(
+        // 511 is what networks that want a sign-in answer (RFC 6585, 6).
+        Some((Some(..500 | 511), _)) => format!(
             "something else answers in the API's place ({failures} requests in a row): {text}; sign in to the network, \
              or check the proxy and api.base_url, then run the same command again to continue"
         ),

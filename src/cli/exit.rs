@@ -95,6 +95,18 @@ impl Exit {
     }
 }
 
+/// What clap says, which quotes the value that is wrong: an address with a user and a password, perhaps, with its scheme
+/// or without.
+fn mistake(said: &clap::Error) -> String {
+    let text = said.render().to_string();
+    match said.get(ContextKind::InvalidValue) {
+        Some(ContextValue::String(value)) if value.contains('@') => {
+            text.replace(value, &without_user(value))
+        }
+        _ => text,
+    }
+}
+
 /// Of an option that the command does not have: whose it is, instead of the advice to pass it as a value.
 fn with_fitting_tips(mut said: clap::Error) -> clap::Error {
     let Some(ContextValue::String(unknown)) = said.get(ContextKind::InvalidArg) else {
@@ -131,18 +143,6 @@ fn with_fitting_tips(mut said: clap::Error) -> clap::Error {
         said.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
     }
     said
-}
-
-/// What clap says, which quotes the value that is wrong: an address with a user and a password, perhaps, with its scheme
-/// or without.
-fn mistake(said: &clap::Error) -> String {
-    let text = said.render().to_string();
-    match said.get(ContextKind::InvalidValue) {
-        Some(ContextValue::String(value)) if value.contains('@') => {
-            text.replace(value, &without_user(value))
-        }
-        _ => text,
-    }
 }
 
 /// What to say where a command lacks its manifest.

@@ -20,6 +20,7 @@ mod environment;
 mod error;
 mod existing;
 mod exit;
+mod fault;
 mod finish;
 mod for_real;
 mod gone;
@@ -51,7 +52,7 @@ mod typed;
 mod warnings;
 mod work;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::CommandFactory as _;
 
@@ -64,9 +65,13 @@ use crate::output::console::{self, LogFilter};
 
 /// Runs the command that the arguments name, and gives its exit code (docs/exit-codes.md).
 pub fn main() -> ExitCode {
+    fault::contained(run_command).into()
+}
+
+fn run_command() -> Exit {
     let (cli, typed) = match environment::read_arguments() {
         Ok((cli, matches)) => (cli, Typed::new(matches)),
-        Err(help_or_mistake) => return Exit::without_command(help_or_mistake).into(),
+        Err(help_or_mistake) => return Exit::without_command(help_or_mistake),
     };
     let filter = LogFilter::of_environment();
     let said = filter.as_ref().cloned().unwrap_or_default();
@@ -84,7 +89,7 @@ pub fn main() -> ExitCode {
     if is_long {
         console::end_log(exit.code());
     }
-    exit.into()
+    exit
 }
 
 /// The command line's definition, for its documentation.
@@ -114,12 +119,19 @@ fn dispatch(cli: Cli, typed: &Typed) -> Result<Exit, CliError> {
     }
 }
 
+/// Longer than any run.
+const FOR_EVER: Duration = Duration::from_secs(366 * 24 * 3600);
+
 fn run_async(command: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, CliError> {
-    // One thread for the wire: handing each exchange to another and back costs more than the exchange itself.
+    fault::try_machine().map_err(CliError::Runtime)?;
+    // One thread for the wire: handing each exchange to another and back costs more than the exchange itself. Whoever waits
+    // for the disk stays, once there is one: a second one may not be had later.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .thread_keep_alive(FOR_EVER)
         .build()
         .map_err(CliError::Runtime)?;
+    drop(runtime.spawn_blocking(|| ()));
     let result = runtime.block_on(command);
     // A reader that hangs (a name lookup, say) must not keep the process.
     runtime.shutdown_background();

@@ -333,10 +333,16 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
 
+/// The value of a header that must not say two things.
+fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    let is_one = headers.get_all(&name).iter().count() == 1;
+    text(headers, name).filter(|_| is_one)
+}
+
 fn head(response: &Response, packing: Packing) -> Head {
     let headers = response.headers();
     let is_plain = packing == Packing::None;
-    let version = text(headers, ETAG).filter(|tag| is_plain && tag.starts_with('"'));
+    let version = only(headers, ETAG).filter(|tag| is_plain && tag.starts_with('"'));
     let length = text(headers, CONTENT_LENGTH).filter(|_| is_plain);
     let is_framed = [CONTENT_LENGTH, TRANSFER_ENCODING]
         .iter()
@@ -346,7 +352,7 @@ fn head(response: &Response, packing: Packing) -> Head {
         length: length.and_then(|text| text.parse().ok()),
         ends_anywhere: is_plain && !is_framed && response.version() < Version::HTTP_2,
         version: version.map(str::to_owned),
-        part: text(headers, CONTENT_RANGE).and_then(range),
+        part: only(headers, CONTENT_RANGE).and_then(range),
         retry_after: announced_wait(headers),
     }
 }

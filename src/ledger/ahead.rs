@@ -57,11 +57,16 @@ pub(super) fn read_ahead<R: Read + Send>(
     let source = Mutex::new(Some(blocks));
     thread::scope(|scope| {
         let (line_up, queue) = sync_channel(AHEAD);
-        for _ in 0..threads {
+        let start = |_: &usize| {
             let (source, line_up) = (&source, line_up.clone());
-            scope.spawn(move || read_blocks(source, header, &line_up));
-        }
+            let thread = thread::Builder::new();
+            (thread.spawn_scoped(scope, move || read_blocks(source, header, &line_up))).is_ok()
+        };
+        let started = (0..threads).filter(start).count();
         drop(line_up); // the threads have their own
+        if started == 0 {
+            return read_here(&source, header, take);
+        }
         for piece in queue {
             // A thread that panics takes this one with it at the end of the scope.
             let Ok(piece) = piece.recv() else { break };
@@ -69,6 +74,27 @@ pub(super) fn read_ahead<R: Read + Send>(
         }
         Ok(())
     })
+}
+
+/// Where there are no threads to be had.
+fn read_here<R: Read>(
+    source: &Mutex<Option<Blocks<'_, R>>>,
+    header: &Header,
+    mut take: impl FnMut(Piece) -> Result<(), LedgerError>,
+) -> Result<(), LedgerError> {
+    let mut source = source
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut reader = LineReader::new(header);
+    while let Some(blocks) = &mut *source {
+        let block = blocks.next()?;
+        let is_last = block.kind == BlockKind::Rest;
+        take(Piece::of(block, &mut reader))?;
+        if is_last {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// A piece that some thread is reading.

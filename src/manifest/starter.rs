@@ -130,9 +130,10 @@ fn quoted(text: &str) -> String {
 
 /// An id within `{ }`. One of an organisation has nothing that YAML could take for something else.
 fn id(org: &OrgId) -> String {
-    match org.is_an_organisation() {
-        true => org.to_string(),
-        false => quoted(org.as_str()),
+    if org.is_an_organisation() {
+        org.to_string()
+    } else {
+        quoted(org.as_str())
     }
 }
 
@@ -341,8 +342,9 @@ mod tests {
             "\u{1b}]0;x\u{7}.yaml",
             "a\u{85}b",
         ] {
-            let text = starter(Path::new(name), today(), None);
-            let text = text.map(|text| text.lines().filter(|line| line.contains("jobs")).count());
+            let written = starter(Path::new(name), today(), None);
+            let text =
+                written.map(|text| text.lines().filter(|line| line.contains("jobs")).count());
             assert!(
                 text.as_ref().is_err() || text.is_ok_and(|jobs| jobs == 1),
                 "{name:?}"

@@ -285,9 +285,10 @@ fn colours_only(text: &str) -> String {
 
 /// Sentences end between words where a terminal would end them anywhere.
 fn on_stderr(text: &str) -> String {
-    match io::stderr().is_terminal() {
-        true => wrap::sentences(text, width()),
-        false => text.to_owned(),
+    if io::stderr().is_terminal() {
+        wrap::sentences(text, width())
+    } else {
+        text.to_owned()
     }
 }
 

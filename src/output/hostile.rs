@@ -209,8 +209,8 @@ fn summary(rows: &[Row], text: &str, paint: Paint) -> String {
         limits: &Limits::default(),
         is_rehearsal: true,
         elapsed: Duration::ZERO,
-        commands: &commands,
         is_at_rest: true,
+        commands: &commands,
     };
     summary.painted(paint, 100).to_string()
 }

@@ -11,6 +11,7 @@ use crate::{
     ledger::{Row, State},
     runner::{Attempt, Event, EventKind, Fetched},
     session::News,
+    text::foreign,
 };
 
 /// So much is kept in memory at most: what is not written when the process dies is lost.
@@ -219,7 +220,10 @@ impl From<&Listed> for SeenReport {
         SeenReport {
             report_id: report.id.to_string(),
             created: report.created,
-            created_by: report.created_by.as_ref().map(ToString::to_string),
+            created_by: report
+                .created_by
+                .as_ref()
+                .map(|id| foreign(&id.to_string())),
             status: report.status.clone(),
         }
     }

@@ -18,12 +18,6 @@ pub struct PersonId(Box<str>);
 #[error("a person's id must not be empty")]
 pub struct PersonIdError;
 
-impl fmt::Display for PersonId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 impl FromStr for PersonId {
     type Err = PersonIdError;
 
@@ -40,6 +34,13 @@ impl FromStr for PersonId {
             uuid if uuid.len() == UUID_LEN => Ok(PersonId(uuid.to_ascii_lowercase().into())),
             opaque => Ok(PersonId(opaque.into())),
         }
+    }
+}
+
+/// As people know it: the UUID, or an id of another form as it is.
+impl fmt::Display for PersonId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
     }
 }
 

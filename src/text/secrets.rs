@@ -38,14 +38,14 @@ const PLAIN_PARAMETERS: [&str; 4] = ["expires", "key-pair-id", "x-amz-date", "x-
 
 /// What is looked for: secrets and their other forms, in lower case.
 #[derive(Default)]
-struct Held {
+struct KnownSecrets {
     known: HashSet<Box<[u8]>>,
     /// By their first [`KEY`] bytes.
     long: HashMap<[u8; KEY], Vec<Box<[u8]>>>,
     short: Vec<Box<[u8]>>,
 }
 
-impl Held {
+impl KnownSecrets {
     fn insert(&mut self, form: &[u8]) {
         let form = form.get(..LONGEST).unwrap_or(form).to_ascii_lowercase();
         if form.len() < SHORTEST || !self.known.insert(form.clone().into()) {
@@ -69,29 +69,29 @@ impl Held {
 }
 
 #[cfg(not(test))]
-static HELD: LazyLock<RwLock<Held>> = LazyLock::new(RwLock::default);
+static HELD: LazyLock<RwLock<KnownSecrets>> = LazyLock::new(RwLock::default);
 
 // Each test has its own: they use everyday words as secrets.
 #[cfg(test)]
-thread_local!(static HELD: RefCell<Held> = RefCell::default());
+thread_local!(static HELD: RefCell<KnownSecrets> = RefCell::default());
 
 #[cfg(not(test))]
-fn with_held<T>(look: impl FnOnce(&Held) -> T) -> T {
+fn with_held<T>(look: impl FnOnce(&KnownSecrets) -> T) -> T {
     look(&HELD.read().unwrap_or_else(PoisonError::into_inner))
 }
 
 #[cfg(test)]
-fn with_held<T>(look: impl FnOnce(&Held) -> T) -> T {
+fn with_held<T>(look: impl FnOnce(&KnownSecrets) -> T) -> T {
     HELD.with_borrow(look)
 }
 
 #[cfg(not(test))]
-fn change_held(change: impl FnOnce(&mut Held)) {
+fn change_held(change: impl FnOnce(&mut KnownSecrets)) {
     change(&mut HELD.write().unwrap_or_else(PoisonError::into_inner));
 }
 
 #[cfg(test)]
-fn change_held(change: impl FnOnce(&mut Held)) {
+fn change_held(change: impl FnOnce(&mut KnownSecrets)) {
     HELD.with_borrow_mut(change);
 }
 

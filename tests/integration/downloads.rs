@@ -93,6 +93,7 @@ fn a_part_counts_only_where_it_is_the_rest_of_the_same_file() {
         "bytes 0-9/10",
         "bytes */TOTAL",
         "items FIRST-TEN/END",
+        "bytes FIRST-TEN/END\r\ncontent-range: bytes FIRST-LAST/TOTAL",
         "",
     ];
     let is_rest = |asked: &Asked| !asked.header("range").is_empty();

@@ -41,6 +41,8 @@ mod init;
 mod kills;
 mod links;
 mod logging;
+#[cfg(unix)]
+mod machine;
 mod main_job;
 mod merge;
 mod no_manifest;

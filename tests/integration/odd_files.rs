@@ -331,12 +331,12 @@ fn absurd_times_of_a_server_break_nothing() {
                     "billingStartDate": "2026-09-01", "billingEndDate": "2026-09-30",
                     "tempDownloadURL": format!("{address}/files/x.csv?Expires=99999999999999999&Signature=s"),
                 });
-                match asked.is_read() {
-                    true => answer(200, report, "x: y"),
-                    false if asked.method == "GET" => {
-                        answer(200, json!({ "items": [report] }), "x: y")
-                    }
-                    false => answer(200, json!({ "id": "x2" }), "x: y"),
+                if asked.is_read() {
+                    answer(200, report, "x: y")
+                } else if asked.method == "GET" {
+                    answer(200, json!({ "items": [report] }), "x: y")
+                } else {
+                    answer(200, json!({ "id": "x2" }), "x: y")
                 }
             });
             let desk = Desk::with(&server.url, &partners(["a"], "USER", "2026-09"));

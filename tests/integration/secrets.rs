@@ -174,18 +174,15 @@ fn a_refused_renewal_that_quotes_secrets_is_told_without_them() {
     let server = Canned::new(|asked, _| {
         let heard = quoted().replace("tsig", "t"); // nothing is downloaded here
         let said = json!({ "message": format!("{} {heard}", asked.body) });
-        Some(match asked.path().ends_with("/access_token") {
-            true if asked.before == 0 => {
-                let tokens =
-                    json!({ "access_token": TOKENS[1], "refresh_token": "refr3sh-t0ken-2" });
-                Reply::json(200, &tokens)
-            }
-            true => Reply::json(400, &said),
-            false if asked.is_create() && is_with(asked, TOKENS[1]) && asked.before < 3 => {
-                return None;
-            }
-            false => Reply::json(401, &said),
-        })
+        let is_renewal = asked.path().ends_with("/access_token");
+        if is_renewal && asked.before == 0 {
+            let tokens = json!({ "access_token": TOKENS[1], "refresh_token": "refr3sh-t0ken-2" });
+            return Some(Reply::json(200, &tokens));
+        }
+        if asked.is_create() && is_with(asked, TOKENS[1]) && asked.before < 3 {
+            return None;
+        }
+        Some(Reply::json(if is_renewal { 400 } else { 401 }, &said))
     });
     let desk = Desk::with(&server.url, &partners(["a", "b", "c"], "USER", "2026-09"));
     let ended = command(desk.converge()).args(OUTPUTS).expect(3);

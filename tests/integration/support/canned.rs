@@ -171,10 +171,10 @@ fn as_the_api(asked: &Asked, address: &str) -> Reply {
         let csv = "A,B\n1,2\n";
         return Reply::with(200, &[&format!("content-length: {}", csv.len())], csv);
     }
-    match asked.is_read() {
-        true => Reply::json(200, &report(asked, address)),
-        false => Reply::json(200, &json!({ "items": [] })),
+    if asked.is_read() {
+        return Reply::json(200, &report(asked, address));
     }
+    Reply::json(200, &json!({ "items": [] }))
 }
 
 /// A complete report, as a single read shows it.
