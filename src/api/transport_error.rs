@@ -95,10 +95,13 @@ fn why_unreachable(error: &reqwest::Error) -> Option<&'static str> {
                      http://USER:PASSWORD@HOST:PORT",
                 );
             }
-            Some("unsuccessful") => {
+            Some("failed to create underlying connection") => {
+                return Some("no connection to the proxy; check HTTPS_PROXY and NO_PROXY");
+            }
+            Some(_) => {
                 return Some("the proxy refuses the connection; check HTTPS_PROXY and NO_PROXY");
             }
-            _ => {}
+            None => {}
         }
     }
     // The connector's own word: the type of its error is private.

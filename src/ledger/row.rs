@@ -52,10 +52,17 @@ pub struct Collected {
 }
 
 impl Collected {
-    /// Whether the server's word is one of those for a report that it is at work on, or has said nothing. Any word that
-    /// the API reference does not have may be final.
+    /// Whether the server's word is one of those for a report that it is at work on, or has said nothing.
     pub fn is_in_progress(&self) -> bool {
-        let words = ["", "IN_PROGRESS", "REQUESTED"];
+        self.is_one_of(["", "IN_PROGRESS", "REQUESTED"])
+    }
+
+    /// Whether the server's word is one that the API reference does not have. It may be final.
+    pub fn is_unknown(&self) -> bool {
+        !self.is_in_progress() && !self.is_one_of(["COMPLETED", "FAILED"])
+    }
+
+    fn is_one_of<const N: usize>(&self, words: [&str; N]) -> bool {
         words
             .iter()
             .any(|word| self.status.eq_ignore_ascii_case(word))

@@ -226,16 +226,19 @@ fn proxy(status: &'static str) -> String {
 /// However patient the manifest is, and whatever stands in the way: it is named, and the server is not called down.
 #[test]
 fn a_proxy_that_refuses_is_named() {
-    for (status, says) in [
-        ("407", "407: the proxy wants"),
-        ("403", "the proxy refuses"),
+    for (proxy, says) in [
+        (proxy("407"), "407: the proxy wants"),
+        (proxy("403"), "the proxy refuses"),
+        (
+            "http://127.0.0.1:9".to_owned(),
+            "no connection to the proxy",
+        ),
     ] {
         for failures in [1, 50] {
             let settings = format!("retry.max_consecutive_failures: {failures}");
             let desk = Desk::new();
             let jobs = partners(["a"], "USER", "2026-09");
             desk.manifest_with("https://api.example.invalid/v1", &settings, &jobs);
-            let proxy = proxy(status);
             let ended = checked(&desk).env("HTTPS_PROXY", &proxy).run();
             let ended = only_fails(ended, 3, "connection");
             assert!(ended.stdout.contains(says), "{ended}");

@@ -247,12 +247,15 @@ fn an_unknown_status_is_named_as_such() {
         ("REQUESTED", true),
     ] {
         let server = Served::new(&format!(
-            "reports: {{ completes_after: 0s, never_done_for: [a], never_done_word: '{word}' }}"
+            "reports: {{ completes_after: 0s, never_done_for: [a, b], never_done_word: '{word}' }}"
         ));
         let desk = Desk::with(server.url(), &partners(["a", "b"], "USER", SEPTEMBER));
-        run(&desk)
+        let ran = run(&desk)
             .args(["--wait", "0s", "--junit", "j.xml"])
             .expect(1);
+        let told = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        let times = |text| told.matches(text).count();
+        assert_eq!(times("not known here"), usize::from(!is_known), "{told}");
         let line = desk.ledger().of("a")[0].clone();
         assert_eq!(&line["report_status"], word.trim());
         let said = &line["report_error"];
