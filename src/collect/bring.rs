@@ -316,9 +316,8 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
                 } else {
                     missing = Missing::Refused;
                     format!(
-                        "{word} for {age}: {}; `monthend collect` waits again, `monthend resolve LEDGER --request {} \
-                         --resend --replace` recreates it",
-                        Obstacle::UNKNOWN_STATUS,
+                        "{word} for {age}: the server's word is not known here and may be final; `monthend collect` \
+                         waits again, `monthend resolve LEDGER --request {} --resend --replace` recreates it",
                         row.id()
                     )
                 }

@@ -20,8 +20,6 @@ pub enum Obstacle {
 impl Obstacle {
     /// How `report_error` begins where the report is gone.
     pub const GONE: &str = "the server does not have this report any more";
-    /// What `report_error` says of a word of the server that is not known here.
-    pub const UNKNOWN_STATUS: &str = "the server's word is not known here and may be final";
     /// The option that overwrites a file, as `report_error` names it.
     const FORCE: &str = "--force";
 
@@ -36,7 +34,7 @@ impl Obstacle {
             Obstacle::ServerFailed
         } else if collected.error.starts_with(Obstacle::GONE) {
             Obstacle::Gone
-        } else if collected.error.contains(Obstacle::UNKNOWN_STATUS) {
+        } else if collected.is_unknown() {
             Obstacle::UnknownStatus
         } else if collected.error.contains(Obstacle::FORCE) {
             Obstacle::OtherFile

@@ -124,7 +124,7 @@ fn a_folder_that_can_only_be_read_is_not_one_that_is_missing() {
     is_for_people(&check);
     assert!(!check.stdout.contains("make it"), "{check}");
     check.shows([
-        "small cannot be written: Read-only file system",
+        "small cannot hold a ledger: Read-only file system",
         "make the file system writable, or put the ledger elsewhere",
     ]);
     let run = desk.converge().arg("--ledger=small/l.csv").expect(4);

@@ -312,11 +312,11 @@ fn a_report_that_is_gone_is_recreated_step_by_step() {
 #[test]
 fn a_report_with_an_unknown_status_is_waited_for_or_recreated() {
     let server = |more: &str| Served::new(&format!("reports: {{ completes_after: 0s{more} }}"));
-    let odd = server(", never_done_for: [a], never_done_word: CANCELLED");
-    let jobs = partners(["a", "b"], "USER", SEPTEMBER);
+    let odd = server(", never_done_for: [odd], never_done_word: CANCELLED");
+    let jobs = partners(["odd", "fine"], "USER", SEPTEMBER);
     let desk = Desk::with(odd.url(), &jobs);
     let ended = desk.converge().args(["--collect", "--wait=0s"]).expect(1);
-    let request = desk.ledger().of("a")[0]["request_id"].to_owned();
+    let request = desk.ledger().of("odd")[0]["request_id"].to_owned();
     let recreate = format!("resolve m.yaml --request {request} --resend --replace");
     let said = [
         (
@@ -331,7 +331,7 @@ fn a_report_with_an_unknown_status_is_waited_for_or_recreated() {
     let other = server("");
     desk.manifest(other.url(), &jobs);
     sent.expect(0);
-    hints[1].typed(&desk).arg("--sub-partner=a").expect(0);
+    hints[1].typed(&desk).arg("--sub-partner=odd").expect(0);
 }
 
 #[test]
