@@ -102,7 +102,7 @@ fn messages(told: &[(&Row, String)]) -> Vec<(String, usize)> {
     for (row, message) in told {
         let severity = Severity::of(row);
         let key = match severity {
-            Severity::Waiting => row.collected.status.as_str(),
+            Severity::Unknown | Severity::Waiting => row.collected.status.as_str(),
             Severity::Lost | Severity::Other => message.as_str(),
         };
         let place = *places.entry(key).or_insert_with(|| {
@@ -123,6 +123,8 @@ fn messages(told: &[(&Row, String)]) -> Vec<(String, usize)> {
 enum Severity {
     /// The server could not generate the report: no waiting helps.
     Lost,
+    /// The server's word for it is not known, and may be final.
+    Unknown,
     Other,
     /// The report is not ready.
     Waiting,
@@ -134,6 +136,8 @@ impl Severity {
             Severity::Other
         } else if row.collected.status.eq_ignore_ascii_case("FAILED") {
             Severity::Lost
+        } else if row.collected.is_unknown() {
+            Severity::Unknown
         } else if row.collected.is_waiting() {
             Severity::Waiting
         } else {

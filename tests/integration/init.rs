@@ -42,7 +42,7 @@ fn nothing_that_is_there_is_written_over() {
     for file in ["month-end.yaml", "link.yaml", "folder"] {
         desk.monthend(["init", file])
             .expect(2)
-            .says([file, "is there already"]);
+            .says([file, "the file exists"]);
     }
     // Not even asked for its sub-partners.
     let server = Served::new("");
