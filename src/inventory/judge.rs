@@ -29,8 +29,10 @@
 //! | only theirs, perhaps | look again | the same: who we are can still be learned |
 //! | none | look again | not made: sent again; after a 2xx: `in_doubt`, it exists and cannot be found |
 //!
-//! After a 409 the one report that there is, is adopted, unless its item contradicts its query; but never for the partner's own request: an old report of a
-//! sub-partner that has left may be all that a list shows.
+//! After a 409 the one report that there is, is adopted, unless its item contradicts its query; but never for the
+//! partner's own request: an old report of a sub-partner that has left may be all that a list shows. Where the plan has
+//! the same request with the other `internal`, and that has no report yet, the one may be its report while ours is not
+//! listed yet: it is adopted after `settle`.
 //!
 //! Where a twin is in doubt too, a report that is ours may be the twin's: nothing is adopted, and at the end a person
 //! has to decide.
@@ -107,6 +109,8 @@ pub struct Question<'a> {
     pub is_own: bool,
     /// Whether one of its twins is in doubt too.
     pub has_rival: bool,
+    /// Whether the plan has the same request with the other `internal`, and no report of it is known.
+    pub has_open_twin: bool,
     /// Whether `retry.settle` has passed.
     pub settled: bool,
     /// Whether this run may still learn about clocks and people.
@@ -179,6 +183,7 @@ fn which_exists(question: &Question<'_>, seen: &[Seen]) -> Finding {
     if let (Some(only), None) = (possible.next(), possible.next())
         && only.fit == Fit::Fits
         && !(question.has_rival || question.is_own || only.is_anothers)
+        && (question.settled || !question.has_open_twin)
     {
         return Finding::Adopt(only.id.clone());
     }
@@ -252,6 +257,7 @@ mod tests {
             listed_before: None,
             is_own: false,
             has_rival: false,
+            has_open_twin: false,
             settled: true,
             may_learn: false,
         }
@@ -536,6 +542,13 @@ mod tests {
         let adopt = Finding::Adopt(one.id.clone());
         assert_eq!(judge(&exists(false), std::slice::from_ref(&one)), adopt);
         assert_eq!(judge(&exists(false), &[]), Finding::LookAgain);
+        for (settled, finding) in [(false, &Finding::LookAgain), (true, &adopt)] {
+            let twin = Question {
+                has_open_twin: true,
+                ..exists(settled)
+            };
+            assert_eq!(judge(&twin, std::slice::from_ref(&one)), *finding);
+        }
         assert_eq!(judge(&exists(true), &[]), Finding::NoneExists);
         let both = Finding::Undecidable(ids(&[&one, &two]));
         assert_eq!(judge(&exists(true), &[one, two]), both);

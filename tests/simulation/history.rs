@@ -455,8 +455,10 @@ impl<'w> History<'w> {
             }
             EventKind::Attempted(attempt) => {
                 self.known.borrow_mut().extend(attempt.report_id.clone());
-                let left = Instant::now() - attempt.latency;
-                if let Some(id) = attempt.report_id.clone() {
+                // The event comes after the answer was written: what it says of durations does not say when.
+                let row = self.plan.iter().find(|row| row.id() == attempt.request);
+                let left = row.and_then(|row| self.server.last_left(row.request()));
+                if let Some((id, left)) = attempt.report_id.clone().zip(left) {
                     self.process.borrow_mut().answered.insert(id, left);
                 }
             }

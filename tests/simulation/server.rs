@@ -204,6 +204,12 @@ impl<'w> Server<'w> {
         since.map(|(at, _)| *at)
     }
 
+    /// When the last create for `request` left, by the client's own clock.
+    pub(crate) fn last_left(&self, request: &Request) -> Option<Instant> {
+        let left = self.left.borrow();
+        left.get(request)?.last().map(|(at, _)| *at)
+    }
+
     /// Whether all creates for `request` since `from` came with the token that `report` was made with.
     pub(crate) fn is_by_the_same_token(
         &self,

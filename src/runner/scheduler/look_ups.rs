@@ -181,7 +181,8 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         mut seen: Vec<Seen>,
     ) -> Option<LocalBoxFuture<'c, Done>> {
         let row = self.context.record.row(place);
-        let (has_rival, may_learn) = (self.has_rival(&row), self.may_learn());
+        let (has_rival, has_open_twin) = (self.has_rival(&row), self.has_open_twin(&row));
+        let may_learn = self.may_learn();
         let settle = self.context.session.policy().settle;
         let progress = self.progress.get_mut(&place)?;
         let open = progress.open.clone()?;
@@ -207,6 +208,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
             listed_before: progress.listed_before.as_ref(),
             is_own: row.request().sub_partner.is_none(),
             has_rival,
+            has_open_twin,
             settled: schedule(open.kind, open.looks, settle).1,
             may_learn: may_learn || reads_anew,
         };
@@ -261,6 +263,15 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
             };
             unsettled && other.request().is_twin_of(row.request())
         })
+    }
+
+    /// Whether a list may show the report of this row's twin with the other `internal` as if it were this row's.
+    fn has_open_twin(&self, row: &Row) -> bool {
+        let mut twin = row.request().clone();
+        twin.internal = !twin.internal;
+        let ledger = self.context.record.ledger();
+        let twin = ledger.get(twin.id());
+        twin.is_some_and(|twin| twin.state.report_id().is_none())
     }
 }
 
