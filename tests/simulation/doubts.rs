@@ -61,7 +61,8 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
     }
     if conflict {
         return match (named.len(), is_own) {
-            (1, false) => Err("one report exists".to_owned()),
+            (1, false) if named[0].request == *row.request() => Err("one report exists".to_owned()),
+            (1, false) => Ok("in doubt: 409, and only a twin's is listed"),
             (1, true) => Ok("in doubt: 409, perhaps a sub-partner's"),
             _ => Ok("in doubt: 409, several"),
         };
