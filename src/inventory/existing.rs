@@ -1,7 +1,8 @@
 //! What the server already holds for requests of which the ledger knows nothing: for a ledger that was lost.
 //!
-//! One list per sub-partner, filtered by what its requests have in common. Reports of any person are taken: a lost
-//! ledger may have been a colleague's. What cannot be told apart is unclear together, whatever is asked about.
+//! One list per sub-partner and period, so that an item of other days contradicts its query and is noticed. Reports of any
+//! person are taken: a lost ledger may have been a colleague's. What cannot be told apart is unclear together, whatever
+//! is asked about.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -43,17 +44,17 @@ pub async fn find_existing<A: Api>(
     is_taken: impl Fn(&ReportId) -> bool,
     concurrency: usize,
 ) -> Result<Vec<Existing>, ReadError> {
-    let mut by_org: BTreeMap<Option<&OrgId>, Vec<&Request>> = BTreeMap::new();
+    let mut by_list: BTreeMap<(Option<&OrgId>, Period), Vec<&Request>> = BTreeMap::new();
     for request in asked {
-        let requests = by_org.entry(request.sub_partner.as_ref());
+        let requests = by_list.entry((request.sub_partner.as_ref(), request.period));
         requests.or_default().push(request);
     }
-    let lists = stream::iter(&by_org).map(async |(org, requests)| {
+    let lists = stream::iter(&by_list).map(async |(list, requests)| {
         let query = common_query(requests).unwrap_or_default(); // there is one
         let listed = session.list(&query).await?;
-        Ok((*org, (query, listed)))
+        Ok((*list, (query, listed)))
     });
-    let listed: HashMap<Option<&OrgId>, (ListQuery, Vec<Listed>)> =
+    let listed: HashMap<(Option<&OrgId>, Period), (ListQuery, Vec<Listed>)> =
         lists.buffer_unordered(concurrency).try_collect().await?;
     let mut alike: HashMap<_, usize> = HashMap::new();
     for request in all.iter().collect::<HashSet<_>>() {
@@ -61,17 +62,23 @@ pub async fn find_existing<A: Api>(
     }
     let mut found = Vec::with_capacity(asked.len());
     for request in asked {
-        let Some((query, reports)) = listed.get(&request.sub_partner.as_ref()) else {
+        let list = (request.sub_partner.as_ref(), request.period);
+        let Some((query, reports)) = listed.get(&list) else {
             found.push(Existing::None); // each was asked for
             continue;
         };
-        let contradicts = |report: &Listed| fit(report, request, query) == Fit::Contradicts;
+        let has_twin = alike.get(&key(request)).is_some_and(|n| *n > 1);
+        // What shows the opposite of `internal` is the twin's, where anyone knows of one.
+        let contradicts = |report: &Listed| match fit(report, request, query) {
+            Fit::Contradicts => true,
+            Fit::OtherInternal => !has_twin,
+            Fit::Fits | Fit::Other => false,
+        };
         let mut candidates: Vec<&Listed> = reports
             .iter()
             .filter(|report| fits(report, request) || contradicts(report))
             .filter(|report| !has_failed(report) && !is_taken(&report.id))
             .collect();
-        let has_twin = alike.get(&key(request)).is_some_and(|n| *n > 1);
         let mut unclear = candidates
             .iter()
             .any(|report| has_twin && report.internal.is_none() || contradicts(report));

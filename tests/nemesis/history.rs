@@ -31,6 +31,8 @@ pub(crate) struct History<'t> {
     pub(crate) clock: Clock,
     nature: Nature,
     server: Served,
+    /// A proxy answers one process with what another one was told: only who compares both ledgers can see it.
+    repeats: bool,
     told: &'t mut Vec<String>,
     tells: bool,
     /// The ledger was lost: until a whole run has ended, each asks for what exists.
@@ -59,6 +61,7 @@ pub(crate) fn play(seed: u64, told: &mut Vec<String>) -> Result<(), String> {
         plan,
         nature,
         server,
+        repeats: config.contains("kind: repeat"),
         told,
         tells: std::env::var_os("MONTHEND_NEMESIS_SEED").is_some(),
         lost: false,
@@ -122,6 +125,7 @@ impl History<'_> {
                 self.server.stop();
                 let config = self.nature.worst(&mut self.rng, &self.plan);
                 self.server = serve(&self.desk, &config);
+                self.repeats = config.contains("kind: repeat");
                 self.tell(format!("the server restarts:\n{config}"));
                 self.begin()
             }
@@ -140,7 +144,9 @@ impl History<'_> {
                 self.run()
             }
             20..=21 if has_ledger && self.is_at_rest() && !self.lost => self.copy_aside(),
-            22..=23 if has_ledger && self.is_at_rest() && !self.lost => self.two_people(),
+            22..=23 if has_ledger && self.is_at_rest() && !self.lost && !self.repeats => {
+                self.two_people()
+            }
             24..=25 => {
                 self.sets_clock();
                 self.run()

@@ -129,6 +129,33 @@ fn what_contradicts_its_query_is_neither_sent_again_nor_adopted() {
     }
 }
 
+/// The same where the ledger is lost: a plan of several periods asks for each by itself, so that other days are noticed.
+#[test]
+fn what_contradicts_its_query_is_not_made_again_for_a_lost_ledger() {
+    let server = Served::new("reports: { contradicting: 1.0 }\nseed: 3");
+    let names = ["acme", "birch", "cedar", "drift", "ember", "fjord"];
+    let jobs = partners(names, "USER, CUSTOMER", "2026-07, 2026-08, 2026-09");
+    let desk = Desk::with(server.url(), &jobs);
+    desk.converge().expect(0);
+    let made = server.report_ids();
+    // The history says whose each report is; without it a person has to.
+    for (lost, code) in [
+        (&["m.ledger.csv"][..], 0),
+        (&["m.ledger.csv", "m.ledger.history.jsonl"], 1),
+    ] {
+        for file in lost {
+            std::fs::remove_file(desk.path(file)).unwrap();
+        }
+        desk.converge().arg("--existing=adopt").expect(code);
+        assert_eq!(server.report_ids(), made);
+        let ledger = desk.ledger().at_rest(36);
+        assert_eq!(ledger.count("failed") > 0, code == 1);
+        for line in ledger.lines.iter().filter(|l| &l["status"] == "failed") {
+            assert_eq!(&line["error_code"], "in_doubt");
+        }
+    }
+}
+
 /// "If your query uses max parameter, please try to reduce it", says the documentation of 504.
 #[test]
 fn lists_that_time_out_are_asked_for_less_at_a_time() {
