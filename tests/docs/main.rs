@@ -1,19 +1,17 @@
 //! What the pages say is true: the map is compared with the code, the reference with what it is generated from,
 //! examples with what the commands do, and every path and link with the files that there are.
 //!
-//! `MONTHEND_BLESS=1 cargo test --test docs` writes the generated parts of the pages anew.
+//! `MONTHEND_BLESS=1 cargo test --test docs` writes the generated parts of the pages again.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod guarantees;
-mod imports;
 mod links;
 mod manifest;
+mod modules;
 mod outputs;
 mod page;
-mod planted;
 mod reference;
-mod source;
 
 use std::path::{Path, PathBuf};
 

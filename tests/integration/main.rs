@@ -66,6 +66,7 @@ mod signals;
 mod spreadsheet;
 mod status;
 mod streams;
+mod surface;
 #[cfg(unix)]
 mod terminal;
 mod told;
