@@ -8,11 +8,11 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use monthend::{
     api::{Answer, Api, DownloadUrl, ListQuery, Listed, Notice, OnHead, Outcome, Page},
-    collect::{Head, Host, Overwrite, Resume, Setup, Trouble, collect},
-    ledger::{Counts, Disk, Ledger, Place, Row},
+    collect::{CollectInput, DownloadError, Head, Host, Overwrite, Resume, collect},
+    ledger::{Counts, Disk, Ledger, Row, RowIndex},
     request::{OrgId, Period, ReportId, ReportType, Request},
-    runner::{self, BesideOthers, Created, Creates, Event, Finished, Interrupt, Workbench},
-    session::{News, Session, WallClock},
+    runner::{self, BesideOthers, Creates, Event, Finished, Interrupt, NewReports, Workbench},
+    session::{Session, SessionEvent, WallClock},
     settings::{Discover, Limits, Rate, RetryPolicy},
 };
 use tokio::time::{Instant, sleep};
@@ -160,7 +160,7 @@ impl Host for World {
         &self,
         _: &DownloadUrl,
         _: Option<&Resume>,
-    ) -> Result<(Head, Self::Body), Trouble> {
+    ) -> Result<(Head, Self::Body), DownloadError> {
         sleep(LATENCY).await;
         let head = Head {
             status: 200,
@@ -169,7 +169,7 @@ impl Host for World {
         Ok((head, Some(Bytes::from_static(b"A,B\n1,2\n"))))
     }
 
-    async fn next(&self, body: &mut Self::Body) -> Result<Option<Bytes>, Trouble> {
+    async fn next(&self, body: &mut Self::Body) -> Result<Option<Bytes>, DownloadError> {
         Ok(body.take())
     }
 }
@@ -226,12 +226,12 @@ async fn play(partners: usize, is_wide: bool, way: Way, rate: Rate) -> Figures {
         rate,
         ..Limits::default()
     };
-    let on_news = |_: &News| {};
+    let on_news = |_: &SessionEvent| {};
     let on_event = |_: &Event| {};
     let clock: &dyn WallClock = &world;
     let session = Session::new(&world, Some(()), (&limits, &policy), clock, &on_news, 7);
     let (_signal, signal) = tokio::sync::watch::channel(None);
-    let setup = runner::Setup {
+    let setup = runner::RunInput {
         session: &session,
         all: ledger.len(),
         work: ledger.places().map(|(place, _)| place).collect(),
@@ -250,7 +250,7 @@ async fn play(partners: usize, is_wide: bool, way: Way, rate: Rate) -> Figures {
         on_event: &on_event,
     };
     let folder = tempfile::tempdir().unwrap();
-    let how = Setup {
+    let how = CollectInput {
         host: &world,
         created: Vec::new(),
         output: folder.path().join("reports"),
@@ -290,8 +290,8 @@ fn assert_complete(finished: &Finished, folder: &Path, way: Way) {
     }
 }
 
-async fn poll_each(bench: Workbench<'_, '_, World>, mut created: Created) -> Vec<Row> {
-    let poll = async |place: Place| {
+async fn poll_each(bench: Workbench<'_, '_, World>, mut created: NewReports) -> Vec<Row> {
+    let poll = async |place: RowIndex| {
         let row = bench.record.row(place);
         let id = row.state.report_id().unwrap().clone();
         loop {

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use monthend::pacing::{Law, Window};
+use monthend::pacing::{PacePolicy, Window};
 use tokio::time::Instant;
 
 /// The shortest time over which a rate is measured.
@@ -33,7 +33,7 @@ impl Plain {
     }
 }
 
-impl Law for Plain {
+impl PacePolicy for Plain {
     fn not_before(&self, now: Instant) -> Instant {
         self.next.unwrap_or(now)
     }

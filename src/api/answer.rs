@@ -69,7 +69,7 @@ impl<T> Outcome<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// 429, or 423 or 503 with a readable `Retry-After`: come back later; does not count as an attempt
-    /// (but see [`crate::session::Tries`] for 423 and 503).
+    /// (but see [`crate::session::TryCount`] for 423 and 503).
     Wait(WaitKind),
     /// 423 without `Retry-After`: come back later, at our own pace.
     Locked,

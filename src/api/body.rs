@@ -16,14 +16,14 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// A body as far as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Body {
+pub(super) struct ResponseBody {
     /// `None` where it is no text.
     text: Option<String>,
     /// Whether that is all of it.
     pub(super) end: BodyEnd,
 }
 
-impl Body {
+impl ResponseBody {
     /// The body that `bytes` are; `headers` may say how its text is written.
     pub(super) fn new(bytes: &[u8], end: BodyEnd, headers: &HeaderMap) -> Self {
         let named = |name| headers.get(name)?.to_str().ok();
@@ -31,7 +31,7 @@ impl Body {
         // Packed in a way that we do not know; but some proxies unpack, and leave the header as it is.
         let is_packed = named(CONTENT_ENCODING).is_some_and(|name| !is_known(name));
         let text = text.filter(|text| !is_packed || text.starts_with(['{', '[', '<']));
-        Body { text, end }
+        ResponseBody { text, end }
     }
 
     /// Its text without a byte order mark and without white space around it; `None` where it is no text.
@@ -88,7 +88,7 @@ pub(super) struct Limits {
 ///
 /// Never fails: the status has arrived already, and it says more than the body. A response that is left
 /// before its end closes its connection, so that the rest costs nothing here.
-pub(super) async fn read(response: &mut Response, limits: Limits) -> Body {
+pub(super) async fn read(response: &mut Response, limits: Limits) -> ResponseBody {
     let mut bytes = Vec::new();
     let all = fill(response, &mut bytes, limits.size);
     let end = match limits.patience {
@@ -98,7 +98,7 @@ pub(super) async fn read(response: &mut Response, limits: Limits) -> Body {
             .unwrap_or(BodyEnd::Broken),
     };
     if !bytes.starts_with(&GZIP) {
-        return Body::new(&bytes, end, response.headers());
+        return ResponseBody::new(&bytes, end, response.headers());
     }
     let (unpacked, unpacked_end) = unpack(&bytes, limits.size).await;
     let end = if end == BodyEnd::Whole {
@@ -106,7 +106,7 @@ pub(super) async fn read(response: &mut Response, limits: Limits) -> Body {
     } else {
         end
     };
-    Body::new(&unpacked, end, response.headers())
+    ResponseBody::new(&unpacked, end, response.headers())
 }
 
 /// Unpacks at most `size` bytes.
@@ -215,10 +215,10 @@ mod tests {
 
     use super::*;
 
-    fn body(bytes: &[u8], content_type: &'static str) -> Body {
+    fn body(bytes: &[u8], content_type: &'static str) -> ResponseBody {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        Body::new(bytes, BodyEnd::Whole, &headers)
+        ResponseBody::new(bytes, BodyEnd::Whole, &headers)
     }
 
     #[test]
@@ -283,7 +283,7 @@ mod tests {
             ("", Whole, false),
             (" \n", Whole, false),
         ] {
-            let body = Body::new(text.as_bytes(), end, &HeaderMap::new());
+            let body = ResponseBody::new(text.as_bytes(), end, &HeaderMap::new());
             assert_eq!(body.is_page(), is_page, "{text} {end:?}");
         }
     }

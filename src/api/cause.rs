@@ -2,7 +2,7 @@
 
 use super::{
     Cause, Notice,
-    body::{Body, BodyEnd},
+    body::{BodyEnd, ResponseBody},
     error_body,
 };
 use crate::text::{foreign, foreign_word};
@@ -11,7 +11,7 @@ use crate::text::{foreign, foreign_word};
 ///
 /// The code is the server's where it gave one, else `redirect` for 3xx and `http_NNN` for the rest. A server's code
 /// that is one of our own words counts as none: a reader of the ledger would take it for ours.
-pub(super) fn of_error(status: u16, notice: &Notice, body: &Body) -> Cause {
+pub(super) fn of_error(status: u16, notice: &Notice, body: &ResponseBody) -> Cause {
     let said = error_body::read(status, body);
     let redirect = (300..=399).contains(&status);
     let code = if redirect {
@@ -60,7 +60,7 @@ fn is_our_word(code: &str) -> bool {
 /// The cause of a 2xx that does not hold `wanted`.
 ///
 /// Of what the body holds only words about an error are repeated, and the title of a page: the rest may be a secret.
-pub(super) fn of_unreadable(notice: &Notice, body: &Body, wanted: &str) -> Cause {
+pub(super) fn of_unreadable(notice: &Notice, body: &ResponseBody, wanted: &str) -> Cause {
     let status = notice.status.unwrap_or_default(); // an answer always has one
     if body.is_page() {
         let title = body
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     fn cause(status: u16, body: &str) -> Cause {
-        let body = Body::new(body.as_bytes(), BodyEnd::Whole, &HeaderMap::new());
+        let body = ResponseBody::new(body.as_bytes(), BodyEnd::Whole, &HeaderMap::new());
         crate::text::hold("t0ken");
         of_error(status, &Notice::default(), &body)
     }

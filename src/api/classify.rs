@@ -4,7 +4,7 @@ use super::{Doubt, Refusal, WaitKind};
 
 /// What a status, with what came along, says about processing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict<T> {
+pub(super) enum Classification<T> {
     /// Processed, and what was asked for is there.
     Done(T),
     /// Certainly not processed.
@@ -15,7 +15,7 @@ pub(super) enum Verdict<T> {
 
 /// What the body of a 2xx holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Contents<T> {
+pub(super) enum BodyContent<T> {
     /// What was asked for.
     Wanted(T),
     /// Something that a proxy or the sign-in page of a network says in the API's place: text that is not JSON.
@@ -55,15 +55,15 @@ pub(super) enum Contents<T> {
 /// For reads the same table serves; a read in doubt may simply be sent again.
 pub(super) fn verdict<T>(
     status: u16,
-    contents: Contents<T>,
+    contents: BodyContent<T>,
     retry_after_readable: bool,
-) -> Verdict<T> {
-    use Verdict::{Done, InDoubt, Refused};
+) -> Classification<T> {
+    use Classification::{Done, InDoubt, Refused};
     match status {
         200..=299 => match contents {
-            Contents::Wanted(wanted) => Done(wanted),
-            Contents::Page => InDoubt(Doubt::Open),
-            Contents::Unreadable => InDoubt(Doubt::SaidYes),
+            BodyContent::Wanted(wanted) => Done(wanted),
+            BodyContent::Page => InDoubt(Doubt::Open),
+            BodyContent::Unreadable => InDoubt(Doubt::SaidYes),
         },
         401 => Refused(Refusal::Unauthorized),
         403 => Refused(Refusal::Forbidden),
@@ -126,9 +126,9 @@ mod tests {
                         .max_by_key(|(precision, _)| *precision)
                         .unwrap();
                     let contents = match body {
-                        "readable" => Contents::Wanted('_'),
-                        "page" => Contents::Page,
-                        _ => Contents::Unreadable,
+                        "readable" => BodyContent::Wanted('_'),
+                        "page" => BodyContent::Page,
+                        _ => BodyContent::Unreadable,
                     };
                     let verdict = verdict(status, contents, header);
                     let verdict = format!("{verdict:?}").replace('\'', "");

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    body::{Body, BodyEnd},
+    body::{BodyEnd, ResponseBody},
     wire,
 };
 
@@ -26,7 +26,7 @@ pub(super) struct ErrorBody {
 /// `{error, error_description}` (RFC 6749, 5.2); other text; HTML; nothing.
 ///
 /// Of several codes the first counts, nested before outer. Descriptions are joined, each said once.
-pub(super) fn read(status: u16, body: &Body) -> ErrorBody {
+pub(super) fn read(status: u16, body: &ResponseBody) -> ErrorBody {
     let words = Words::of(status, body);
     let text = match words.said.is_empty() {
         false => words.said.join("; "),
@@ -40,7 +40,7 @@ pub(super) fn read(status: u16, body: &Body) -> ErrorBody {
 }
 
 /// Reads what a 2xx says of an error, where it says anything: as [`read`], but nothing else in the body is repeated.
-pub(super) fn in_a_success(status: u16, body: &Body) -> Option<ErrorBody> {
+pub(super) fn in_a_success(status: u16, body: &ResponseBody) -> Option<ErrorBody> {
     let words = Words::of(status, body);
     (!words.said.is_empty()).then(|| read(status, body))
 }
@@ -55,7 +55,7 @@ struct Words {
 }
 
 impl Words {
-    fn of(status: u16, body: &Body) -> Self {
+    fn of(status: u16, body: &ResponseBody) -> Self {
         let mut words = Words::default();
         if let Some(value) = body.text().and_then(wire::read) {
             words.gather(&value);
@@ -138,7 +138,7 @@ fn is_oauth_code(text: &str) -> bool {
 }
 
 /// Describes a body without a message of its own.
-fn describe(status: u16, body: &Body) -> String {
+fn describe(status: u16, body: &ResponseBody) -> String {
     let text = body.text();
     let is_json = |text: &str| wire::read::<Value>(text).is_some();
     let (what, said) = match (text, body.end) {
@@ -175,8 +175,8 @@ mod tests {
 
     use super::*;
 
-    fn whole(bytes: &[u8]) -> Body {
-        Body::new(bytes, BodyEnd::Whole, &HeaderMap::new())
+    fn whole(bytes: &[u8]) -> ResponseBody {
+        ResponseBody::new(bytes, BodyEnd::Whole, &HeaderMap::new())
     }
 
     #[test]
@@ -357,7 +357,7 @@ mod tests {
                 "the server answered 502 with an HTML page",
             ),
         ] {
-            let body = Body::new(bytes, end, &HeaderMap::new());
+            let body = ResponseBody::new(bytes, end, &HeaderMap::new());
             assert_eq!(read(502, &body).text, text);
         }
         let deep = "[".repeat(60_000);

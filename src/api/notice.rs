@@ -7,7 +7,7 @@ use reqwest::header::{DATE, HeaderMap};
 
 use super::{
     Notice, Refusal, WaitKind,
-    classify::{Contents, Verdict, verdict},
+    classify::{BodyContent, Classification, verdict},
     retry_after::retry_after,
 };
 use crate::text::foreign_word;
@@ -18,10 +18,10 @@ impl Notice {
     pub fn wait_kind(&self) -> Option<WaitKind> {
         match verdict(
             self.status?,
-            Contents::<()>::Unreadable,
+            BodyContent::<()>::Unreadable,
             self.retry_after.is_some(),
         ) {
-            Verdict::Refused(Refusal::Wait(kind)) => Some(kind),
+            Classification::Refused(Refusal::Wait(kind)) => Some(kind),
             _ => None,
         }
     }

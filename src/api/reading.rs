@@ -6,9 +6,9 @@ use url::Url;
 
 use super::{
     Answer, Doubt, Listed, Notice, Outcome, Page, Refusal,
-    body::{Body, BodyEnd},
+    body::{BodyEnd, ResponseBody},
     cause,
-    classify::{Contents, Verdict, verdict},
+    classify::{BodyContent, Classification, verdict},
     link::next_page,
     wire,
 };
@@ -34,7 +34,7 @@ pub(super) enum Misread {
 pub(super) fn judge<T>(
     mut notice: Notice,
     headers: &HeaderMap,
-    body: &Body,
+    body: &ResponseBody,
     what: &str,
     read: impl FnOnce(&HeaderMap, &str) -> Result<T, Misread>,
 ) -> Answer<T> {
@@ -46,9 +46,9 @@ pub(super) fn judge<T>(
         _ => Err(Misread::NotThere),
     };
     let contents = match found {
-        Ok(found) => Contents::Wanted(found),
-        Err(Misread::NotThere) if body.is_page() => Contents::Page,
-        Err(Misread::NotThere) => Contents::Unreadable,
+        Ok(found) => BodyContent::Wanted(found),
+        Err(Misread::NotThere) if body.is_page() => BodyContent::Page,
+        Err(Misread::NotThere) => BodyContent::Unreadable,
         Err(Misread::Unusable(why)) => {
             let cause = cause::bad_response(status, &notice, foreign(&why));
             let outcome = Outcome::Refused(Refusal::Final, cause);
@@ -65,15 +65,15 @@ pub(super) fn judge<T>(
         false => cause::of_error(status, &notice, body),
     };
     let outcome = match verdict(status, contents, notice.retry_after.is_some()) {
-        Verdict::Done(found) => Outcome::Done(found),
-        Verdict::Refused(refusal) => Outcome::Refused(refusal, cause()),
-        Verdict::InDoubt(doubt) => Outcome::InDoubt(doubt, cause()),
+        Classification::Done(found) => Outcome::Done(found),
+        Classification::Refused(refusal) => Outcome::Refused(refusal, cause()),
+        Classification::InDoubt(doubt) => Outcome::InDoubt(doubt, cause()),
     };
     Answer { outcome, notice }
 }
 
 /// See [`Notice::is_foreign`].
-fn is_foreign(status: u16, body: &Body) -> bool {
+fn is_foreign(status: u16, body: &ResponseBody) -> bool {
     match status {
         204 | 205 => false, // they have no body
         200..=299 => body.is_page() || body.is_empty(),
@@ -85,7 +85,7 @@ fn is_foreign(status: u16, body: &Body) -> bool {
 
 /// The id of the report that `request` asked for.
 pub(super) fn created(body: &str, request: &Request) -> Result<ReportId, Misread> {
-    let report: wire::Report = wire::read(body).ok_or(Misread::NotThere)?;
+    let report: wire::WireReport = wire::read(body).ok_or(Misread::NotThere)?;
     let report = Listed::from(report);
     // A proxy that repeats an earlier answer: another request's report is not this one's.
     match report.can_answer(request) {
@@ -125,7 +125,7 @@ pub(super) fn without_redirects<T>(answer: Answer<T>) -> Answer<T> {
 
 /// A single report.
 pub(super) fn report(_: &HeaderMap, body: &str) -> Result<Option<Listed>, Misread> {
-    let report: wire::Report = wire::read(body).ok_or(Misread::NotThere)?;
+    let report: wire::WireReport = wire::read(body).ok_or(Misread::NotThere)?;
     Ok(Some(report.into()))
 }
 
@@ -157,7 +157,7 @@ pub(super) fn page<B: DeserializeOwned, T>(
 }
 
 /// The items of a page of reports.
-pub(super) fn reports(reports: wire::Reports, _: &Url) -> Result<Page<Listed>, Misread> {
+pub(super) fn reports(reports: wire::WireReports, _: &Url) -> Result<Page<Listed>, Misread> {
     Ok(Page {
         items: reports.items.into_iter().map(Listed::from).collect(),
         next: None,
@@ -167,7 +167,7 @@ pub(super) fn reports(reports: wire::Reports, _: &Url) -> Result<Page<Listed>, M
 /// The sub-partners of a page that are of the kind asked for.
 pub(super) fn sub_partners(
     which: Discover,
-) -> impl FnOnce(wire::SubPartners, &Url) -> Result<Page<OrgId>, Misread> {
+) -> impl FnOnce(wire::WireSubPartners, &Url) -> Result<Page<OrgId>, Misread> {
     move |entries, url| {
         let next = entries.is_full().then(|| wire::next_offset(url)).flatten();
         let unusable = |(id, why)| {

@@ -9,10 +9,10 @@ use crate::text::hold;
 
 /// An access token. Cannot be printed; two are equal where their texts are. Cloning is cheap.
 #[derive(Clone)]
-pub struct Token(Arc<Inner>);
+pub struct Token(Arc<TokenText>);
 
 /// What each request that goes with the token needs, made once.
-struct Inner {
+struct TokenText {
     secret: SecretString,
     bearer: HeaderValue,
 }
@@ -35,7 +35,7 @@ impl Token {
         let mut bearer = HeaderValue::from_str(&format!("Bearer {}", secret.expose_secret()))
             .map_err(|_| TokenError)?;
         bearer.set_sensitive(true);
-        Ok(Token(Arc::new(Inner { secret, bearer })))
+        Ok(Token(Arc::new(TokenText { secret, bearer })))
     }
 
     /// The value of the `Authorization` header, marked as sensitive.

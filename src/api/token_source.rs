@@ -213,7 +213,7 @@ async fn ask(
     ];
     let request = transport.client.post(url).form(&form);
     let read = |_: &HeaderMap, body: &str| {
-        let Some(tokens) = wire::read::<wire::Tokens>(body) else {
+        let Some(tokens) = wire::read::<wire::WireTokens>(body) else {
             // Some servers say no with a status that says yes.
             return Err(match wire::is_refusal(body) {
                 true => Misread::Refused,

@@ -97,7 +97,7 @@ impl<'a> From<&'a Request> for CreateBody<'a> {
 
 /// The answer of the token endpoint; may hold secrets, so it has no `Debug`.
 #[derive(Deserialize)]
-pub(super) struct Tokens {
+pub(super) struct WireTokens {
     pub(super) access_token: String,
     #[serde(default)]
     pub(super) refresh_token: Option<String>,
@@ -117,26 +117,26 @@ pub(super) fn is_refusal(text: &str) -> bool {
 /// A page of reports. One item without a readable id makes the page unreadable: leaving it out could
 /// have its report made twice.
 #[derive(Deserialize)]
-pub(super) struct Reports {
-    pub(super) items: Vec<Report>,
+pub(super) struct WireReports {
+    pub(super) items: Vec<WireReport>,
 }
 
 /// A report. Everything but its id is optional, and an optional part that cannot be read counts as missing.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Report {
+pub(super) struct WireReport {
     #[serde(deserialize_with = "parsed")]
     id: ReportId,
     #[serde(default, deserialize_with = "lenient")]
-    billing_start_date: Option<Day>,
+    billing_start_date: Option<WireDay>,
     #[serde(default, deserialize_with = "lenient")]
-    billing_end_date: Option<Day>,
+    billing_end_date: Option<WireDay>,
     #[serde(default, rename = "type", deserialize_with = "lenient")]
     report_type: Option<AnyCase>,
     #[serde(default, deserialize_with = "lenient")]
     category: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
-    created: Option<Moment>,
+    created: Option<WireTime>,
     #[serde(default, deserialize_with = "lenient")]
     created_by: Option<PersonId>,
     #[serde(default)]
@@ -151,8 +151,8 @@ pub(super) struct Report {
     errors: Value,
 }
 
-impl From<Report> for Listed {
-    fn from(report: Report) -> Self {
+impl From<WireReport> for Listed {
+    fn from(report: WireReport) -> Self {
         Listed {
             id: report.id,
             start: report.billing_start_date.map(|day| day.0),
@@ -172,20 +172,20 @@ impl From<Report> for Listed {
 
 /// A page of sub-partners: the API's schema calls the list `items`, its example `subPartners`.
 #[derive(Deserialize)]
-pub(super) struct SubPartners {
+pub(super) struct WireSubPartners {
     #[serde(alias = "subPartners")]
-    items: Vec<SubPartner>,
+    items: Vec<WireSubPartner>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct SubPartner {
+struct WireSubPartner {
     org_id: String,
     #[serde(default, deserialize_with = "lenient")]
     provisioning_state: Option<String>,
 }
 
-impl SubPartners {
+impl WireSubPartners {
     /// Whether the page holds as many as were asked for, so that there may be more.
     pub(super) fn is_full(&self) -> bool {
         self.items.len() == LARGEST_PAGE
@@ -308,27 +308,27 @@ fn error_text(error: &Value) -> Option<String> {
 }
 
 /// A day, or the day of a moment.
-struct Day(NaiveDate);
+struct WireDay(NaiveDate);
 
-impl FromStr for Day {
+impl FromStr for WireDay {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let day = text.get(..10).ok_or(())?;
         NaiveDate::parse_from_str(day, "%Y-%m-%d")
-            .map(Day)
+            .map(WireDay)
             .map_err(drop)
     }
 }
 
 /// An RFC 3339 moment; without an offset it is taken for UTC.
-struct Moment(DateTime<Utc>);
+struct WireTime(DateTime<Utc>);
 
-impl FromStr for Moment {
+impl FromStr for WireTime {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        moment(text).map(Moment).ok_or(())
+        moment(text).map(WireTime).ok_or(())
     }
 }
 

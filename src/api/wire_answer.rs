@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{
     Answer, Listed, Notice, Page,
-    body::{Body, BodyEnd},
+    body::{BodyEnd, ResponseBody},
     notice, reading,
 };
 use crate::{
@@ -89,7 +89,7 @@ impl WireAnswer {
             true => BodyEnd::Whole,
             false => BodyEnd::Broken,
         };
-        let body = Body::new(&self.body, end, &headers);
+        let body = ResponseBody::new(&self.body, end, &headers);
         reading::judge(notice, &headers, &body, what, read)
     }
 }

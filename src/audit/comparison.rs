@@ -37,7 +37,7 @@ fn age(period: Period) -> impl Ord {
 
 /// Requests with what stands beside them in an earlier ledger.
 #[derive(Debug, Default)]
-pub struct Beside<'a> {
+pub struct MonthPairs<'a> {
     /// Places in `now`, in their order, each with the earlier row that it is compared with: of everyone the latest
     /// request, and the latest row whose period ended before that one began.
     pub pairs: Vec<(usize, &'a Row)>,
@@ -47,7 +47,7 @@ pub struct Beside<'a> {
     pub vanished: Vec<&'a Row>,
 }
 
-impl<'a> Beside<'a> {
+impl<'a> MonthPairs<'a> {
     /// Lays the rows of an `earlier` ledger, which may be the same one, beside the requests of `now`. Whoever is in
     /// `planned` has not vanished; `now` are those requests of it that are looked at.
     pub fn lay<'n>(
@@ -69,7 +69,7 @@ impl<'a> Beside<'a> {
             .map(|request| request.period)
             .max_by_key(|p| age(*p))
         else {
-            return Beside::default();
+            return MonthPairs::default();
         };
         let planned: HashSet<Whose<'_>> = planned.into_iter().map(whose).collect();
 
@@ -97,7 +97,7 @@ impl<'a> Beside<'a> {
             .map(|(key, (place, _))| (place, key))
             .collect();
         compared.sort_by_key(|(place, _)| *place);
-        let mut beside = Beside::default();
+        let mut beside = MonthPairs::default();
         for (place, key) in compared {
             match before.get(&key) {
                 Some(row) => beside.pairs.push((place, row)),

@@ -12,7 +12,8 @@ use crate::request::{ReportId, RequestId};
 /// those up to `FileChanged`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+#[schemars(rename = "Kind")]
+pub enum DifferenceKind {
     /// The server lists a report for a planned request whose row has no id.
     Unknown,
     /// A planned request that is not created.
@@ -39,22 +40,22 @@ pub enum Kind {
     Dropped,
 }
 
-impl Kind {
+impl DifferenceKind {
     /// Its name, in every output.
     pub fn word(self) -> &'static str {
         match self {
-            Kind::Unknown => "unknown",
-            Kind::NotCreated => "not_created",
-            Kind::Gone => "gone",
-            Kind::ServerFailed => "server_failed",
-            Kind::Duplicate => "duplicate",
-            Kind::NotCollected => "not_collected",
-            Kind::FileMissing => "file_missing",
-            Kind::FileChanged => "file_changed",
-            Kind::TotalsDiffer => "totals_differ",
-            Kind::TotalsUnknown => "totals_unknown",
-            Kind::Vanished => "vanished",
-            Kind::Dropped => "dropped",
+            DifferenceKind::Unknown => "unknown",
+            DifferenceKind::NotCreated => "not_created",
+            DifferenceKind::Gone => "gone",
+            DifferenceKind::ServerFailed => "server_failed",
+            DifferenceKind::Duplicate => "duplicate",
+            DifferenceKind::NotCollected => "not_collected",
+            DifferenceKind::FileMissing => "file_missing",
+            DifferenceKind::FileChanged => "file_changed",
+            DifferenceKind::TotalsDiffer => "totals_differ",
+            DifferenceKind::TotalsUnknown => "totals_unknown",
+            DifferenceKind::Vanished => "vanished",
+            DifferenceKind::Dropped => "dropped",
         }
     }
 }
@@ -63,10 +64,10 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// Its kind.
-    pub kind: Kind,
-    /// The request that it is about; for [`Kind::Vanished`] that of the earlier ledger.
+    pub kind: DifferenceKind,
+    /// The request that it is about; for [`DifferenceKind::Vanished`] that of the earlier ledger.
     pub request_id: RequestId,
-    /// The row's report; for [`Kind::Unknown`] the one that the server lists, for [`Kind::Vanished`] that of then.
+    /// The row's report; for [`DifferenceKind::Unknown`] the one that the server lists, for [`DifferenceKind::Vanished`] that of then.
     pub report_id: Option<ReportId>,
     /// The row's file as the ledger names it, where the difference is about a file.
     pub file: Option<String>,

@@ -15,7 +15,7 @@ use crate::{
 
 /// Why a report has no figure, so that it cannot be compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoFigure {
+pub enum NoAmount {
     /// There is no report.
     NotCreated,
     /// There is no file.
@@ -32,17 +32,17 @@ pub enum NoFigure {
     NotRead,
 }
 
-impl NoFigure {
+impl NoAmount {
     /// What stands in the place of the figure.
     pub fn word(&self) -> &'static str {
         match self {
-            NoFigure::NotCreated => "no report",
-            NoFigure::NotCollected => "not collected",
-            NoFigure::FileMissing => "file missing",
-            NoFigure::FileChanged => "file changed",
-            NoFigure::NoSum => "no sum",
-            NoFigure::NoRows => "rows not counted",
-            NoFigure::NotRead => "file not read",
+            NoAmount::NotCreated => "no report",
+            NoAmount::NotCollected => "not collected",
+            NoAmount::FileMissing => "file missing",
+            NoAmount::FileChanged => "file changed",
+            NoAmount::NoSum => "no sum",
+            NoAmount::NoRows => "rows not counted",
+            NoAmount::NotRead => "file not read",
         }
     }
 }
@@ -63,11 +63,11 @@ impl<'a> From<Option<&'a Totals>> for Measure<'a> {
 }
 
 /// What a figure is, in words: `20 rows`, `CONSUMPTION 10.5`.
-pub(super) struct Told<'a>(pub(super) Measure<'a>, pub(super) &'a BigDecimal);
+pub(super) struct FigureText<'a>(pub(super) Measure<'a>, pub(super) &'a BigDecimal);
 
-impl fmt::Display for Told<'_> {
+impl fmt::Display for FigureText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Told(measure, figure) = self;
+        let FigureText(measure, figure) = self;
         let figure = written(figure);
         match measure {
             Measure::Rows if figure == "1" => write!(f, "1 row"),
@@ -112,26 +112,26 @@ pub(super) fn figure(
     row: &Row,
     file: Option<&FileState>,
     measure: Measure<'_>,
-) -> Result<BigDecimal, NoFigure> {
+) -> Result<BigDecimal, NoAmount> {
     if !matches!(row.state, State::Created(_)) {
-        return Err(NoFigure::NotCreated);
+        return Err(NoAmount::NotCreated);
     }
     if row.collected.file.is_empty() {
-        return Err(NoFigure::NotCollected);
+        return Err(NoAmount::NotCollected);
     }
     let sums = match file {
         None => None,
-        Some(FileState::None) => return Err(NoFigure::NotCollected),
-        Some(FileState::Missing(..)) => return Err(NoFigure::FileMissing),
-        Some(FileState::Changed(..)) => return Err(NoFigure::FileChanged),
+        Some(FileState::None) => return Err(NoAmount::NotCollected),
+        Some(FileState::Missing(..)) => return Err(NoAmount::FileMissing),
+        Some(FileState::Changed(..)) => return Err(NoAmount::FileChanged),
         Some(FileState::Unchanged(sums)) => sums.as_ref(),
     };
     match (row.collected.rows, measure, sums) {
         (Some(0), ..) => Ok(BigDecimal::default()),
         (Some(rows), Measure::Rows, _) => Ok(rows.into()),
-        (None, Measure::Rows, _) => Err(NoFigure::NoRows),
+        (None, Measure::Rows, _) => Err(NoAmount::NoRows),
         (_, Measure::Sum(_), Some(Ok(sums))) => Ok(total(sums)),
-        (_, Measure::Sum(_), Some(Err(_))) => Err(NoFigure::NoSum),
-        (_, Measure::Sum(_), None) => Err(NoFigure::NotRead),
+        (_, Measure::Sum(_), Some(Err(_))) => Err(NoAmount::NoSum),
+        (_, Measure::Sum(_), None) => Err(NoAmount::NotRead),
     }
 }

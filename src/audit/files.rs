@@ -78,7 +78,7 @@ impl Files<'_> {
                 _ => return unreadable(e),
             },
         };
-        let mut input = Hashed {
+        let mut input = HashedInput {
             input,
             hash: Sha256::new(),
         };
@@ -116,12 +116,12 @@ impl Files<'_> {
 }
 
 /// Hashes what is read by the way.
-struct Hashed<R> {
+struct HashedInput<R> {
     input: R,
     hash: Sha256,
 }
 
-impl<R: Read> Read for Hashed<R> {
+impl<R: Read> Read for HashedInput<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.input.read(buffer)?;
         self.hash.update(&buffer[..read]);

@@ -8,12 +8,13 @@
 //! - `comparison` pairs requests with the rows of an earlier ledger, `figure` says what each is compared by, `previous` names
 //!   what vanished and what fell;
 //! - [`Remedy`] says what to do about a difference;
-//! - [`Audit`] is the result: differences of the kinds of [`Kind`], what was checked, and all sums.
+//! - [`Audit`] is the result: differences of the kinds of [`DifferenceKind`], what was checked, and all sums.
 
+mod audited_request;
 mod comparison;
 mod difference;
-mod examine;
 mod figure;
+mod file_audit;
 mod files;
 mod outcome;
 mod previous;
@@ -21,16 +22,15 @@ mod remedy;
 mod reports;
 mod review;
 mod scope;
-mod subject;
 mod sums;
 mod totals;
 
 #[cfg(test)]
 mod tests;
 
-pub use comparison::{Beside, MaxDrop, MaxDropError};
-pub use difference::{Difference, Kind};
-pub use figure::{Measure, NoFigure};
+pub use comparison::{MaxDrop, MaxDropError, MonthPairs};
+pub use difference::{Difference, DifferenceKind};
+pub use figure::{Measure, NoAmount};
 pub use files::{Files, RecordedHashes};
 pub use outcome::{Audit, Checked};
 pub use previous::Previous;

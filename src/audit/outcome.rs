@@ -27,7 +27,7 @@ pub struct Checked {
 /// The whole result.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Audit {
-    /// In plan order; of one request in the order of [`super::Kind`]. What vanished comes last, in the order of the earlier
+    /// In plan order; of one request in the order of [`super::DifferenceKind`]. What vanished comes last, in the order of the earlier
     /// ledger.
     pub differences: Vec<Difference>,
     /// How much was compared.

@@ -3,12 +3,12 @@
 use bigdecimal::{BigDecimal, RoundingMode};
 
 use super::{
+    audited_request::AuditedRequest,
     comparison::MaxDrop,
-    difference::{Difference, Kind},
-    figure::{Measure, NoFigure, Told, figure},
+    difference::{Difference, DifferenceKind},
+    figure::{FigureText, Measure, NoAmount, figure},
     files::Files,
     remedy::Remedy,
-    subject::Subject,
     sums::written,
 };
 use crate::{
@@ -35,7 +35,7 @@ pub struct Previous<'a> {
 
 impl Previous<'_> {
     /// The figure of one of its rows. Reads the file to its end.
-    pub(super) fn figure(&self, row: &Row) -> Result<BigDecimal, NoFigure> {
+    pub(super) fn figure(&self, row: &Row) -> Result<BigDecimal, NoAmount> {
         let file = self.files.map(|files| files.look(row, self.totals));
         figure(row, file.as_ref(), self.totals.into())
     }
@@ -43,7 +43,7 @@ impl Previous<'_> {
 
 /// The difference of a report whose figure is `now`, and was `then` in the `earlier` row, where it fell too much.
 pub(super) fn dropped(
-    subject: &Subject<'_>,
+    subject: &AuditedRequest<'_>,
     now: &BigDecimal,
     earlier: &Row,
     then: &BigDecimal,
@@ -55,27 +55,27 @@ pub(super) fn dropped(
     let measure = Measure::from(previous.totals);
     let what = format!(
         "{}; {} had {} ({lost} % less)",
-        Told(measure, now),
+        FigureText(measure, now),
         earlier.request().period,
-        Told(measure, then),
+        FigureText(measure, then),
     );
     let look = "ask why: a report that was requested too early may be incomplete";
-    Some(subject.file_differs(Kind::Dropped, what, Remedy::Look(look)))
+    Some(subject.file_differs(DifferenceKind::Dropped, what, Remedy::Look(look)))
 }
 
 /// The difference of a row of the earlier ledger whose sub-partner is not in the plan with its type any more.
 pub(super) fn vanished(row: &Row, previous: &Previous<'_>) -> Difference {
     let figure = previous.figure(row);
-    let figure = figure.map(|then| format!(" ({})", Told(previous.totals.into(), &then)));
+    let figure = figure.map(|then| format!(" ({})", FigureText(previous.totals.into(), &then)));
     let what = format!(
         "it had a report then{}, and is not in the plan any more",
         figure.unwrap_or_default()
     );
     let planned = Planned::from(row);
-    let subject = Subject {
+    let subject = AuditedRequest {
         planned: &planned,
         row: Some(row),
     };
     let look = "if it is still billed, add it to the manifest";
-    subject.differs(Kind::Vanished, what, Remedy::Look(look))
+    subject.differs(DifferenceKind::Vanished, what, Remedy::Look(look))
 }

@@ -1,12 +1,12 @@
 //! What the server's answer means for a row's report.
 
 use super::{
-    difference::{Difference, Kind},
+    audited_request::AuditedRequest,
+    difference::{Difference, DifferenceKind},
     remedy::Remedy,
-    subject::Subject,
 };
 use crate::{
-    inventory::{Held, Maker, Other},
+    inventory::{Maker, Other, ServerReports},
     ledger::{Collected, Row, State},
     request::ReportId,
     text::one_line,
@@ -22,7 +22,11 @@ use crate::{
 /// | has a report | neither lists it nor finds it | `gone` |
 /// | has a report | says that it failed | `server_failed` |
 /// | has a report | lists another one, that has not failed and is no sub-partner's | `duplicate` |
-pub(super) fn judge(subject: &Subject<'_>, held: &Held, twins: usize) -> Option<Difference> {
+pub(super) fn judge(
+    subject: &AuditedRequest<'_>,
+    held: &ServerReports,
+    twins: usize,
+) -> Option<Difference> {
     let Some(id) = subject.report() else {
         let Some(newest) = held.others.first() else {
             return Some(not_created(subject));
@@ -30,7 +34,7 @@ pub(super) fn judge(subject: &Subject<'_>, held: &Held, twins: usize) -> Option<
         let missing = not_created(subject);
         let ids = list(subject, held.others.iter());
         return Some(Difference {
-            kind: Kind::Unknown,
+            kind: DifferenceKind::Unknown,
             report_id: Some(newest.report.id.clone()),
             what: format!("{}, and the server lists {ids}", missing.what),
             remedy: match missing.remedy {
@@ -42,7 +46,7 @@ pub(super) fn judge(subject: &Subject<'_>, held: &Held, twins: usize) -> Option<
     };
     let Some(own) = &held.own else {
         let what = format!("the server neither lists nor finds its report {id}");
-        return Some(subject.differs(Kind::Gone, what, Remedy::Replace));
+        return Some(subject.differs(DifferenceKind::Gone, what, Remedy::Replace));
     };
     if is(own.status.as_deref(), FAILED) {
         let collected = subject.row.map(|row| &row.collected);
@@ -56,7 +60,7 @@ pub(super) fn judge(subject: &Subject<'_>, held: &Held, twins: usize) -> Option<
         } else {
             Remedy::CollectThenRecreate
         };
-        return Some(subject.differs(Kind::ServerFailed, what, remedy));
+        return Some(subject.differs(DifferenceKind::ServerFailed, what, remedy));
     }
     let others = held.others.iter();
     let others: Vec<&Other> = others
@@ -66,14 +70,18 @@ pub(super) fn judge(subject: &Subject<'_>, held: &Held, twins: usize) -> Option<
         let ids = list(subject, others.into_iter());
         let what = format!("its report is {id}, and the server also lists {ids}");
         let look = "look at both: nothing is deleted for you";
-        subject.differs(Kind::Duplicate, what, Remedy::Look(look))
+        subject.differs(DifferenceKind::Duplicate, what, Remedy::Look(look))
     })
 }
 
 /// The difference of a request without a report.
-pub(super) fn not_created(subject: &Subject<'_>) -> Difference {
+pub(super) fn not_created(subject: &AuditedRequest<'_>) -> Difference {
     let remedy = Remedy::of_missing(subject.row);
-    subject.differs(Kind::NotCreated, why_not_created(subject.row), remedy)
+    subject.differs(
+        DifferenceKind::NotCreated,
+        why_not_created(subject.row),
+        remedy,
+    )
 }
 
 const FAILED: &str = "FAILED";
@@ -84,7 +92,10 @@ fn is(status: Option<&str>, word: &str) -> bool {
 }
 
 /// The difference of a report without a file; `held` is what the server says of it, where it was asked.
-pub(super) fn not_collected(subject: &Subject<'_>, held: Option<&Held>) -> Difference {
+pub(super) fn not_collected(
+    subject: &AuditedRequest<'_>,
+    held: Option<&ServerReports>,
+) -> Difference {
     let known = subject.row.map(|row| &*row.collected);
     let own = held.and_then(|held| held.own.as_ref());
     let status = match held {
@@ -118,7 +129,7 @@ pub(super) fn not_collected(subject: &Subject<'_>, held: Option<&Held>) -> Diffe
         let what = format!("{report} not complete ({status}), and so it is not collected");
         (what, Remedy::Collect)
     };
-    subject.differs(Kind::NotCollected, what, remedy)
+    subject.differs(DifferenceKind::NotCollected, what, remedy)
 }
 
 fn why_not_created(row: Option<&Row>) -> String {
@@ -147,7 +158,7 @@ fn why_not_created(row: Option<&Row>) -> String {
 }
 
 /// Ids, each with what is known of the report.
-fn list<'a>(subject: &Subject<'_>, others: impl Iterator<Item = &'a Other>) -> String {
+fn list<'a>(subject: &AuditedRequest<'_>, others: impl Iterator<Item = &'a Other>) -> String {
     // A list does not say whether internal organisations are included.
     let twin = match subject.planned.request.internal {
         false => "may be one with `internal`",

@@ -1,12 +1,12 @@
 //! An audit without a server: what the rows of a ledger come to, with their files and an earlier ledger.
 
 use super::{
+    audited_request::AuditedRequest,
     difference::Difference,
-    examine::Examination,
-    figure::{NoFigure, change},
+    figure::{NoAmount, change},
+    file_audit::FileAudit,
     files::Files,
     previous::Previous,
-    subject::Subject,
     totals::Total,
 };
 use crate::{
@@ -49,7 +49,7 @@ pub enum Before {
     /// A row with a figure: `594.22, was 619.12 (-24.9, -4 %)`, or only what it was.
     Figure(String),
     /// A row that has no figure, and why.
-    NoFigure(NoFigure),
+    NoFigure(NoAmount),
 }
 
 impl Review<'_> {
@@ -57,13 +57,13 @@ impl Review<'_> {
     pub fn run(&self) -> Reviewed {
         let planned: Vec<Planned> = self.ledger.rows().map(Planned::from).collect();
         let rows = self.ledger.rows();
-        let subjects: Vec<Subject<'_>> = (planned.iter().zip(rows))
-            .map(|(planned, row)| Subject {
+        let subjects: Vec<AuditedRequest<'_>> = (planned.iter().zip(rows))
+            .map(|(planned, row)| AuditedRequest {
                 planned,
                 row: Some(row),
             })
             .collect();
-        let examination = Examination {
+        let examination = FileAudit {
             subjects: &subjects,
             files: Some(self.files),
             totals: self.totals,

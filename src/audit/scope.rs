@@ -3,17 +3,17 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::{
-    difference::Kind,
-    examine::Examination,
+    audited_request::AuditedRequest,
+    difference::DifferenceKind,
+    file_audit::FileAudit,
     files::Files,
     outcome::{Audit, Checked},
     previous::Previous,
     reports,
-    subject::Subject,
 };
 use crate::{
     api::Api,
-    inventory::{Evidence, Held, Known, find_held},
+    inventory::{AuditedRow, Evidence, ServerReports, find_held},
     ledger::{Ledger, Row},
     plan::Plan,
     request::{OrgId, ReportId, RequestIds},
@@ -27,7 +27,7 @@ pub struct Scope<'a> {
     plan: &'a Plan,
     planned: RequestIds,
     ledger: &'a Ledger,
-    subjects: Vec<Subject<'a>>,
+    subjects: Vec<AuditedRequest<'a>>,
 }
 
 impl<'a> Scope<'a> {
@@ -36,7 +36,7 @@ impl<'a> Scope<'a> {
         let planned = plan.requests().iter();
         let subjects = planned
             .filter(|planned| selected.contains(&planned.id))
-            .map(|planned| Subject {
+            .map(|planned| AuditedRequest {
                 planned,
                 row: ledger.get(planned.id),
             });
@@ -56,8 +56,8 @@ impl<'a> Scope<'a> {
         &self,
         session: &Session<'_, A>,
         concurrency: usize,
-    ) -> Result<Vec<Held>, ReadError> {
-        let known = self.subjects.iter().map(|subject| Known {
+    ) -> Result<Vec<ServerReports>, ReadError> {
+        let known = self.subjects.iter().map(|subject| AuditedRow {
             request: &subject.planned.request,
             report: subject.report(),
             since: subject.row.and_then(|row| row.updated_at),
@@ -84,12 +84,12 @@ impl<'a> Scope<'a> {
     /// once, with one row of it in memory. `previous` is an earlier ledger.
     pub fn compare(
         &self,
-        held: Option<&[Held]>,
+        held: Option<&[ServerReports]>,
         files: Option<Files<'_>>,
         totals: Option<&Totals>,
         previous: Option<&Previous<'_>>,
     ) -> Audit {
-        let examination = Examination {
+        let examination = FileAudit {
             subjects: &self.subjects,
             files,
             totals,
@@ -116,7 +116,10 @@ impl<'a> Scope<'a> {
                     .then(|| reports::not_created(subject)),
             };
             let kind = report.as_ref().map(|difference| difference.kind);
-            let is_lost = matches!(kind, Some(Kind::Gone | Kind::ServerFailed));
+            let is_lost = matches!(
+                kind,
+                Some(DifferenceKind::Gone | DifferenceKind::ServerFailed)
+            );
             audit.differences.extend(report);
             if files.is_some() && subject.has_report_without_file() && !is_lost {
                 audit
@@ -134,7 +137,7 @@ impl<'a> Scope<'a> {
 
     /// How many of the other reports may be that of the request that differs from this one by `internal` alone, since
     /// that has none of its own.
-    fn may_be_a_twins(&self, subject: &Subject<'_>, held: &Held) -> usize {
+    fn may_be_a_twins(&self, subject: &AuditedRequest<'_>, held: &ServerReports) -> usize {
         let mut twin = subject.planned.request.clone();
         twin.internal = !twin.internal;
         let id = twin.id();

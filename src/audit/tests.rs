@@ -17,9 +17,9 @@ use url::Url;
 use super::*;
 use crate::{
     api::{Answer, Api, Cause, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal},
-    inventory::Held,
+    inventory::ServerReports,
     ledger::{Collected, Ledger, Rare, Reason, Row},
-    manifest::{Job, Manifest, Source, SubPartner, SubPartners},
+    manifest::{Job, Manifest, SubPartner, SubPartnerSource, SubPartners},
     plan::{Discovered, Plan},
     request::{OrgId, Period, ReportId, ReportType, Request, RequestId, RequestIds},
     session::{Session, SystemClock},
@@ -187,7 +187,7 @@ fn made(request: &Request, id: ReportId) -> Made {
 
 fn job(name: &str, partners: usize, internal: bool, periods: &[&str]) -> Job {
     let listed = (1..=partners).map(|n| {
-        Source::Named(SubPartner {
+        SubPartnerSource::Named(SubPartner {
             id: org(n),
             label: (n == 1).then(|| "Acme".into()),
         })
@@ -305,7 +305,7 @@ impl World {
         scope.compare(None, Some(files), Some(&self.totals), None)
     }
 
-    fn ask(&self, scope: &Scope<'_>) -> Vec<Held> {
+    fn ask(&self, scope: &Scope<'_>) -> Vec<ServerReports> {
         let mut settings = Settings::default();
         settings.limits.rate = Rate::Unlimited;
         let mut builder = tokio::runtime::Builder::new_current_thread();
@@ -329,7 +329,7 @@ impl World {
         self.audit_of(&self.all(), Some(self.folder.path()))
     }
 
-    fn found(&self) -> BTreeSet<(Kind, RequestId)> {
+    fn found(&self) -> BTreeSet<(DifferenceKind, RequestId)> {
         let audit = self.audit();
         let found: BTreeSet<_> = audit
             .differences
@@ -390,7 +390,7 @@ const PLANTS: [Plant; 14] = [
 ];
 
 /// Plants it at a row, and gives the difference that it has to be.
-fn plant(world: &mut World, plant: Plant, place: usize) -> Option<Kind> {
+fn plant(world: &mut World, plant: Plant, place: usize) -> Option<DifferenceKind> {
     let request = world.request(place);
     let unmade = |row: &Row| {
         let planned = Row::planned(row.request().clone(), "j".into(), None);
@@ -403,58 +403,58 @@ fn plant(world: &mut World, plant: Plant, place: usize) -> Option<Kind> {
         Plant::Nothing => None,
         Plant::Unknown => {
             world.rows[place] = unmade(&world.rows[place]);
-            Some(Kind::Unknown)
+            Some(DifferenceKind::Unknown)
         }
         Plant::NotCreated => {
             world.rows[place] = unmade(&world.rows[place]);
             world.report(place).report.start = "2020-01-01".parse().ok();
-            Some(Kind::NotCreated)
+            Some(DifferenceKind::NotCreated)
         }
         Plant::Gone => {
             world.report(place).report.id = id(format!("nobodys-{place}"));
             world.report(place).report.start = "2020-01-01".parse().ok();
-            Some(Kind::Gone)
+            Some(DifferenceKind::Gone)
         }
         Plant::ServerFailed => {
             world.report(place).report.status = Some("FAILED".to_owned());
             world.rows[place].collected = Rare::default();
-            Some(Kind::ServerFailed)
+            Some(DifferenceKind::ServerFailed)
         }
         Plant::Duplicate => {
             let second = made(&request, id(format!("second-{place}")));
             world.server.reports.push(second);
-            Some(Kind::Duplicate)
+            Some(DifferenceKind::Duplicate)
         }
         Plant::NotCollected => {
             world.rows[place].collected = Rare::default();
-            Some(Kind::NotCollected)
+            Some(DifferenceKind::NotCollected)
         }
         Plant::NotReady => {
             world.report(place).report.status = Some("IN_PROGRESS".to_owned());
             world.rows[place].collected = Rare::default();
-            Some(Kind::NotCollected)
+            Some(DifferenceKind::NotCollected)
         }
         Plant::FileMissing => {
             fs::remove_file(world.path(&format!("{place}.csv"))).unwrap();
-            Some(Kind::FileMissing)
+            Some(DifferenceKind::FileMissing)
         }
         Plant::FileChanged => {
             fs::write(world.path(&format!("{place}.csv")), "SKU,Q\nA,0.3\n").unwrap();
-            Some(Kind::FileChanged)
+            Some(DifferenceKind::FileChanged)
         }
         Plant::BothChanged => {
             let recorded = world.recorded.clone();
             world.collect(place, "SKU,Q\nA,0.3\n");
             world.recorded = recorded;
-            Some(Kind::FileChanged)
+            Some(DifferenceKind::FileChanged)
         }
         Plant::TotalsDiffer => {
             world.collect(place, "SKU,Q\nA,0.3\nC,0.00001\n");
-            Some(Kind::TotalsDiffer)
+            Some(DifferenceKind::TotalsDiffer)
         }
         Plant::TotalsUnknown => {
             world.collect(place, "SKU,Q\nA,0.3\nB,n/a\n");
-            Some(Kind::TotalsUnknown)
+            Some(DifferenceKind::TotalsUnknown)
         }
         Plant::Decoys => {
             let mut failed = made(&request, id(format!("failed-{place}")));
@@ -488,10 +488,10 @@ proptest! {
         for (group, (what, member)) in plants.into_iter().enumerate() {
             let place = 3 * group + member;
             let Some(kind) = plant(&mut world, what, place) else { continue };
-            if kind == Kind::Duplicate && group == 0 && lists_all {
+            if kind == DifferenceKind::Duplicate && group == 0 && lists_all {
                 continue; // nobody can say that it is not a sub-partner's
             }
-            let first = if kind == Kind::TotalsDiffer { 3 * group } else { place };
+            let first = if kind == DifferenceKind::TotalsDiffer { 3 * group } else { place };
             expected.insert((kind, world.id(first)));
         }
         // Of twins without `internal` shown, a second report may be either's.
@@ -501,9 +501,9 @@ proptest! {
                 let mut twin = world.request(place);
                 twin.internal = !twin.internal;
                 let twin = world.rows.iter().find(|row| *row.request() == twin);
-                if let (Kind::Duplicate, Some(twin)) = (kind, twin)
+                if let (DifferenceKind::Duplicate, Some(twin)) = (kind, twin)
                     && twin.state.report_id().is_some()
-                    && !expected.iter().any(|(kind, id)| *id == twin.id() && matches!(kind, Kind::Gone | Kind::ServerFailed))
+                    && !expected.iter().any(|(kind, id)| *id == twin.id() && matches!(kind, DifferenceKind::Gone | DifferenceKind::ServerFailed))
                 {
                     expected.insert((kind, twin.id()));
                 }
@@ -562,10 +562,10 @@ fn without_a_ledger_every_request_is_a_difference() {
     world.rows.clear();
     world.server.reports.truncate(3);
     let audit = world.audit();
-    let kinds: Vec<Kind> = audit.differences.iter().map(|d| d.kind).collect();
+    let kinds: Vec<DifferenceKind> = audit.differences.iter().map(|d| d.kind).collect();
     assert_eq!(kinds.len(), 24);
-    assert_eq!(kinds[..3], [Kind::Unknown; 3]);
-    assert_eq!(kinds[3..], [Kind::NotCreated; 21]);
+    assert_eq!(kinds[..3], [DifferenceKind::Unknown; 3]);
+    assert_eq!(kinds[3..], [DifferenceKind::NotCreated; 21]);
     assert_eq!(audit.differences[0].report_id, Some(id("report-0")));
     assert_eq!(
         audit.differences[3].message(),
@@ -583,7 +583,7 @@ fn a_report_that_a_twin_lacks_is_no_second_one() {
     world.rows[twin] = Row::planned(row.request().clone(), "j".into(), None);
     assert_eq!(
         world.found(),
-        BTreeSet::from([(Kind::Unknown, world.id(twin))])
+        BTreeSet::from([(DifferenceKind::Unknown, world.id(twin))])
     );
     let said = &world.audit().differences[0].what;
     assert!(
@@ -594,8 +594,8 @@ fn a_report_that_a_twin_lacks_is_no_second_one() {
     let second = made(&world.request(plain), id("second"));
     world.server.reports.push(second);
     let expected = [
-        (Kind::Duplicate, world.id(plain)),
-        (Kind::Unknown, world.id(twin)),
+        (DifferenceKind::Duplicate, world.id(plain)),
+        (DifferenceKind::Unknown, world.id(twin)),
     ];
     assert_eq!(world.found(), BTreeSet::from(expected));
 }
@@ -609,7 +609,7 @@ fn what_may_be_a_sub_partners_is_no_second_report_of_ours() {
     world.server.reports.push(second);
     assert_eq!(
         world.found(),
-        BTreeSet::from([(Kind::Duplicate, world.id(0))])
+        BTreeSet::from([(DifferenceKind::Duplicate, world.id(0))])
     );
     world.server.lists_all = true;
     assert_eq!(world.found(), BTreeSet::new());
@@ -620,7 +620,7 @@ fn what_may_be_a_sub_partners_is_no_second_report_of_ours() {
         world.server.refuses_partners = refuses_partners;
         assert_eq!(
             world.found(),
-            BTreeSet::from([(Kind::Unknown, world.id(0))])
+            BTreeSet::from([(DifferenceKind::Unknown, world.id(0))])
         );
         let said = &world.audit().differences[0].what;
         assert!(
@@ -659,7 +659,7 @@ fn a_new_report_is_sought_more_than_once_before_it_is_gone() {
     ] {
         world.server.lags.set(lags);
         world.rows[4].updated_at = Some(Utc::now() - TimeDelta::seconds(age));
-        let expected = gone.then_some((Kind::Gone, world.id(4)));
+        let expected = gone.then_some((DifferenceKind::Gone, world.id(4)));
         assert_eq!(
             world.found(),
             BTreeSet::from_iter(expected),
@@ -709,7 +709,7 @@ fn sums_that_differ_are_told_with_whom_and_how_much() {
     };
     assert_eq!(
         (unknown.kind, unknown.request_id),
-        (Kind::TotalsUnknown, world.id(4))
+        (DifferenceKind::TotalsUnknown, world.id(4))
     );
     assert_eq!(unknown.file.as_deref(), Some("4.csv"));
     assert_eq!(unknown.what, "it has no column Q; its columns are SKU, Qty");
@@ -718,8 +718,8 @@ fn sums_that_differ_are_told_with_whom_and_how_much() {
     for place in [3, 5] {
         world.rows[place].collected = Rare::default();
     }
-    let kinds: Vec<Kind> = world.audit().differences.iter().map(|d| d.kind).collect();
-    assert_eq!(kinds, [Kind::NotCollected; 2]);
+    let kinds: Vec<DifferenceKind> = world.audit().differences.iter().map(|d| d.kind).collect();
+    assert_eq!(kinds, [DifferenceKind::NotCollected; 2]);
 }
 
 /// Without a server the same is found, but for what only a server knows.
@@ -740,7 +740,8 @@ fn an_audit_without_a_server_compares_all_else() {
     let mut expected = Vec::new();
     for (what, place) in plants.into_iter().zip(places) {
         let kind = plant(&mut world, what, place);
-        let kind = kind.filter(|kind| !matches!(kind, Kind::Gone | Kind::Duplicate));
+        let kind =
+            kind.filter(|kind| !matches!(kind, DifferenceKind::Gone | DifferenceKind::Duplicate));
         expected.extend(kind.map(|kind| (kind, world.id(place))));
     }
     let audit = world.audit_offline();
@@ -749,7 +750,7 @@ fn an_audit_without_a_server_compares_all_else() {
     let not_collected = audit
         .differences
         .iter()
-        .find(|d| d.kind == Kind::NotCollected);
+        .find(|d| d.kind == DifferenceKind::NotCollected);
     assert!(
         not_collected
             .unwrap()

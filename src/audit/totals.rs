@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use bigdecimal::BigDecimal;
 
 use super::{
-    difference::{Difference, Kind},
+    audited_request::AuditedRequest,
+    difference::{Difference, DifferenceKind},
     remedy::Remedy,
-    subject::Subject,
     sums::{Sums, written},
 };
 use crate::{
@@ -51,7 +51,7 @@ pub enum Agreement {
 pub(super) struct Summed<'a> {
     /// Which of the subjects it is.
     pub(super) place: usize,
-    pub(super) subject: Subject<'a>,
+    pub(super) subject: AuditedRequest<'a>,
     pub(super) sums: Result<Sums, String>,
 }
 
@@ -98,7 +98,8 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
             if let Err(why) = &file.sums {
                 let look = "correct `audit.totals` in the manifest, or ask for the file";
                 let look = Remedy::Look(look);
-                let unknown = (file.subject).file_differs(Kind::TotalsUnknown, why.clone(), look);
+                let unknown =
+                    (file.subject).file_differs(DifferenceKind::TotalsUnknown, why.clone(), look);
                 compared.differences.push((file.place, unknown));
             }
         }
@@ -155,7 +156,8 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
             shortened(differ)
         );
         let look = "compare them with the invoice, and ask whoever sends it";
-        let difference = (first.subject).differs(Kind::TotalsDiffer, what, Remedy::Look(look));
+        let difference =
+            (first.subject).differs(DifferenceKind::TotalsDiffer, what, Remedy::Look(look));
         compared.differences.push((
             first.place,
             Difference {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    manifest::{Manifest, Source, SubPartners},
+    manifest::{Manifest, SubPartnerSource, SubPartners},
     request::OrgId,
     settings::Discover,
 };
@@ -42,12 +42,14 @@ impl Coverage {
             };
             for source in sources {
                 match source {
-                    Source::Named(partner) => {
+                    SubPartnerSource::Named(partner) => {
                         let label = named.entry(&partner.id).or_default();
                         *label = label.or(partner.label.as_ref());
                     }
-                    Source::Discovered(Discover::Active | Discover::All) => has_all_active = true,
-                    Source::Discovered(Discover::Suspended) => {}
+                    SubPartnerSource::Discovered(Discover::Active | Discover::All) => {
+                        has_all_active = true
+                    }
+                    SubPartnerSource::Discovered(Discover::Suspended) => {}
                 }
             }
         }

@@ -32,7 +32,7 @@ use crate::{
         Color,
         console::{LogFormat, Verbosity},
     },
-    plan::{Selection, Who},
+    plan::{Selection, SubPartnerSelector},
     request::{Period, ReportType, RequestId},
 };
 
@@ -356,7 +356,7 @@ pub(super) struct SelectionArgs {
         env = "MONTHEND_SUB_PARTNER",
         value_name = "WHO"
     )]
-    sub_partner: Vec<Who>,
+    sub_partner: Vec<SubPartnerSelector>,
 
     /// Requests of this type
     #[arg(

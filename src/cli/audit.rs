@@ -8,26 +8,26 @@ use tracing::{info, warn};
 
 use super::{
     args::{AuditArgs, PlanFormat},
+    command_line::CommandLine,
     connection::credentials,
+    context::{Context, RepairNote, real_ledger, tell_repairs},
     converse::converse,
     error::CliError,
     exit::Exit,
     gone::trace_of,
+    opened_ledger::OpenedLedger,
     plan::discovered,
     planning::Planning,
-    read_only::ReadOnly,
     results,
     signals::Signals,
     status::{history_of, warn_where_refused},
-    target::{Target, Then, real_ledger, tell_repairs},
-    typed::Typed,
     warnings::named_rows,
 };
 use crate::{
     api::HttpApi,
     audit::{Files, MaxDrop, Previous, RecordedHashes, Remedy, Scope},
     history::collected_hashes,
-    inventory::Held,
+    inventory::ServerReports,
     ledger::{Row, read_file, refuse_mixing},
     output::AuditView,
     plan::{Discovered, take_known},
@@ -36,35 +36,35 @@ use crate::{
 };
 
 /// Names every difference between plan, ledger, server and files. Reads only, without the lock.
-pub(super) async fn audit(args: &AuditArgs, typed: &Typed) -> Result<Exit, CliError> {
+pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Result<Exit, CliError> {
     let signals = Signals::listen();
     let selection = args.selection.selection()?;
-    let (mut target, mut manifest) =
-        Target::with_manifest(&args.manifest, &args.calendar, selection.partition)?;
-    target.tell_rehearsal();
-    target.refuse_as_for_real()?;
+    let (mut context, mut manifest) =
+        Context::with_manifest(&args.manifest, &args.calendar, selection.partition)?;
+    context.tell_rehearsal();
+    context.refuse_as_for_real()?;
     let credentials = if args.offline {
         None
     } else {
-        Some(credentials(&target)?)
+        Some(credentials(&context)?)
     };
 
     // The ledger.
-    let path = real_ledger(&target.ledger)?;
+    let path = real_ledger(&context.ledger)?;
     let reading = read_file(&path)?;
     let known = reading.as_ref().map(|reading| &reading.ledger);
-    refuse_mixing(&path, known, target.is_rehearsal())?;
-    warn_where_refused(&target.ledger, known);
-    let trace = trace_of(&target.ledger);
+    refuse_mixing(&path, known, context.is_rehearsal())?;
+    warn_where_refused(&context.ledger, known);
+    let trace = trace_of(&context.ledger);
     if reading.is_none() {
-        let path = target.ledger.display();
+        let path = context.ledger.display();
         let trace = trace
             .as_ref()
             .map_or_else(String::new, |trace| format!(", but {trace}"));
         warn!("there is no ledger at {path}{trace}: every planned report counts as missing");
     }
     let reading = reading.unwrap_or_default();
-    tell_repairs(&target.ledger, &reading, Then::Left);
+    tell_repairs(&context.ledger, &reading, RepairNote::Left);
     let ledger = &reading.ledger;
     let discovering = if args.offline {
         take_known(&mut manifest, ledger, &selection.jobs)?
@@ -74,7 +74,7 @@ pub(super) async fn audit(args: &AuditArgs, typed: &Typed) -> Result<Exit, CliEr
 
     // What can be wrong with the earlier ledger is said before the server is asked.
     let earlier = (args.previous.previous.as_deref())
-        .map(|path| ReadOnly::to_compare_with(path, target.is_rehearsal()))
+        .map(|path| OpenedLedger::to_compare_with(path, context.is_rehearsal()))
         .transpose()?;
     let max_drop = match earlier {
         Some(_) => args.previous.max_drop.value()?,
@@ -89,9 +89,9 @@ pub(super) async fn audit(args: &AuditArgs, typed: &Typed) -> Result<Exit, CliEr
         ledger,
         is_offline: args.offline,
     };
-    let concurrency = target.settings.limits.concurrency.get();
-    let totals = target.settings.audit.totals.clone();
-    let (plan, selected, held) = match credentials {
+    let concurrency = context.settings.limits.concurrency.get();
+    let totals = context.settings.audit.totals.clone();
+    let (plan, selected, locked) = match credentials {
         None => {
             let (plan, selected) = planning.plan(&Discovered::new())?;
             (plan, selected, None)
@@ -101,10 +101,10 @@ pub(super) async fn audit(args: &AuditArgs, typed: &Typed) -> Result<Exit, CliEr
                 let discovered = discovered(session, &manifest, &signals).await?;
                 let (plan, selected) = planning.plan(&discovered)?;
                 let scope = Scope::new(&plan, &selected, ledger);
-                let held = ask(&scope, session, concurrency, &signals).await?;
-                Ok((plan, selected, Some(held)))
+                let locked = ask(&scope, session, concurrency, &signals).await?;
+                Ok((plan, selected, Some(locked)))
             };
-            converse(&mut target, credentials, &path, &signals, ask).await?
+            converse(&mut context, credentials, &path, &signals, ask).await?
         }
     };
 
@@ -123,7 +123,7 @@ pub(super) async fn audit(args: &AuditArgs, typed: &Typed) -> Result<Exit, CliEr
     });
     let scope = Scope::new(&plan, &selected, ledger);
     let mut audit = scope.compare(
-        held.as_deref(),
+        locked.as_deref(),
         files(folder, &recorded),
         totals.as_ref(),
         previous.as_ref(),
@@ -151,7 +151,7 @@ pub(super) async fn audit(args: &AuditArgs, typed: &Typed) -> Result<Exit, CliEr
         audit: &audit,
         is_offline: args.offline,
         notes: &notes,
-        next: next::next(&audit, folder, &target, typed),
+        next: next::next(&audit, folder, &context, command_line),
         exit_code: exit.code(),
     };
     show(&view, args.format)?;
@@ -164,11 +164,11 @@ async fn ask(
     session: &Session<'_, HttpApi>,
     concurrency: usize,
     signals: &Signals,
-) -> Result<Vec<Held>, CliError> {
+) -> Result<Vec<ServerReports>, CliError> {
     tokio::select! {
         biased;
         signal = signals.caught() => Err(CliError::Interrupted(signal)),
-        held = scope.ask(session, concurrency) => held.map_err(|e| match e {
+        locked = scope.ask(session, concurrency) => locked.map_err(|e| match e {
             ReadError::Halted(halt) => CliError::Stopped(halt.into()),
             ReadError::Failed(cause) => CliError::Audit(cause),
         }),

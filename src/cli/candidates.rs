@@ -8,7 +8,9 @@ use tracing::{info, warn};
 
 use super::{
     args::{ResolveArgs, is_manifest},
+    command_line::{CommandLine, LEDGER},
     connection::{credentials, credentials_of_sandbox},
+    context::{Context, RepairNote, real_ledger, tell_repairs, variable},
     converse::{converse, limit_patience},
     error::CliError,
     exit::Exit,
@@ -16,12 +18,10 @@ use super::{
     results,
     signals::Signals,
     status::{history_of, warn_where_refused},
-    target::{Target, Then, real_ledger, tell_repairs, variable},
-    typed::{LEDGER, Typed},
 };
 use crate::{
     api::HttpApi,
-    history::{Line, SeenReport, What},
+    history::{HistoryEvent, HistoryLine, SeenReport},
     inventory::{ShownCandidate, show_candidates},
     ledger::{Ledger, LedgerError, Row, State, read_file},
     output::{CandidateReport, DecisionCommands, Knowledge, UndecidedRow, decisions, request_name},
@@ -34,21 +34,21 @@ use crate::{
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Lists them. Reads only, without the lock.
-pub(super) async fn list(args: &ResolveArgs, typed: &Typed) -> Result<Exit, CliError> {
+pub(super) async fn list(args: &ResolveArgs, command_line: &CommandLine) -> Result<Exit, CliError> {
     let signals = Signals::listen();
-    let mut target = target_of(args)?;
-    target.tell_rehearsal();
-    let path = real_ledger(&target.ledger)?;
-    let missing = || LedgerError::Missing(target.ledger.clone());
+    let mut context = target_of(args)?;
+    context.tell_rehearsal();
+    let path = real_ledger(&context.ledger)?;
+    let missing = || LedgerError::Missing(context.ledger.clone());
     let reading = read_file(&path)?.ok_or_else(missing)?;
-    tell_repairs(&target.ledger, &reading, Then::Left);
-    warn_where_refused(&target.ledger, Some(&reading.ledger));
+    tell_repairs(&context.ledger, &reading, RepairNote::Left);
+    warn_where_refused(&context.ledger, Some(&reading.ledger));
     let ledger = &reading.ledger;
     let is_open = |row: &&Row| matches!(row.state, State::InDoubt { .. } | State::Sending { .. });
     let open: Vec<&Row> = ledger.rows().filter(is_open).collect();
 
     let known = history_of(&path);
-    let server = server(args, &target, &known.lines);
+    let server = server(args, &context, &known.lines);
     let shown = match server {
         Some(server) if !open.is_empty() => {
             let asked = Asked {
@@ -57,7 +57,7 @@ pub(super) async fn list(args: &ResolveArgs, typed: &Typed) -> Result<Exit, CliE
                 path: &path,
                 signals: &signals,
             };
-            asked.ask(&mut target, server).await?
+            asked.ask(&mut context, server).await?
         }
         _ => HashMap::new(),
     };
@@ -69,16 +69,16 @@ pub(super) async fn list(args: &ResolveArgs, typed: &Typed) -> Result<Exit, CliE
         })
         .collect();
     let commands = DecisionCommands {
-        resolve: typed.next("resolve", &LEDGER),
-        look_up: of_manifest("retry", args, &target, typed),
+        resolve: command_line.next("resolve", &LEDGER),
+        look_up: of_manifest("retry", args, &context, command_line),
     };
-    let name = target.ledger.display().to_string();
+    let name = context.ledger.display().to_string();
     results::table(&decisions(&name, &rows, &commands))?;
     Ok(Exit::Success)
 }
 
 /// Who is asked about candidates, and with whose credentials.
-enum Server {
+enum AskedServer {
     /// The one that the manifest or the options name.
     Named,
     /// The one of the last run. A sandbox gets no other token than its own.
@@ -86,21 +86,21 @@ enum Server {
 }
 
 /// A rehearsal's sandbox lives in its command alone, so what a run recorded is all there is.
-fn server(args: &ResolveArgs, target: &Target, lines: &[Line]) -> Option<Server> {
-    if target.sandbox.is_some() {
+fn server(args: &ResolveArgs, context: &Context, lines: &[HistoryLine]) -> Option<AskedServer> {
+    if context.sandbox.is_some() {
         return None;
     }
     let is_named = is_manifest(&args.place)
         || args.base_url.is_some()
         || variable("MONTHEND_BASE_URL").is_some();
     if is_named {
-        return Some(Server::Named);
+        return Some(AskedServer::Named);
     }
     let runs = lines.iter().rev().filter_map(|line| match &line.what {
-        What::Run(run) => run.base_url.parse().ok(),
+        HistoryEvent::Run(run) => run.base_url.parse().ok(),
         _ => None,
     });
-    runs.map(Server::OfHistory).next()
+    runs.map(AskedServer::OfHistory).next()
 }
 
 /// What is asked about.
@@ -118,19 +118,19 @@ impl Asked<'_> {
     /// A signal.
     async fn ask(
         &self,
-        target: &mut Target,
-        server: Server,
+        context: &mut Context,
+        server: AskedServer,
     ) -> Result<HashMap<RequestId, Vec<ShownCandidate>>, CliError> {
         let credentials = match server {
-            Server::OfHistory(url) => {
+            AskedServer::OfHistory(url) => {
                 let is_sandbox = url.is_sandbox();
-                target.settings.api.base_url = url;
+                context.settings.api.base_url = url;
                 match is_sandbox {
                     true => credentials_of_sandbox(),
-                    false => credentials(target),
+                    false => credentials(context),
                 }
             }
-            Server::Named => credentials(target),
+            AskedServer::Named => credentials(context),
         };
         let credentials = match credentials {
             Ok(credentials) => credentials,
@@ -142,8 +142,8 @@ impl Asked<'_> {
                 return Ok(HashMap::new());
             }
         };
-        limit_patience(&mut target.settings, LONGEST_WAIT);
-        let concurrency = target.settings.limits.concurrency.get();
+        limit_patience(&mut context.settings, LONGEST_WAIT);
+        let concurrency = context.settings.limits.concurrency.get();
         let ask = async |session: &Session<'_, HttpApi>| {
             tokio::select! {
                 biased;
@@ -151,7 +151,7 @@ impl Asked<'_> {
                 shown = self.ask_about_all(session, concurrency) => Ok(shown),
             }
         };
-        match converse(target, credentials, self.path, self.signals, ask).await {
+        match converse(context, credentials, self.path, self.signals, ask).await {
             Err(interrupted @ CliError::Interrupted(_)) => Err(interrupted),
             Err(error) => {
                 warn!(
@@ -198,10 +198,10 @@ struct Recorded<'a>(HashMap<&'a str, (&'a SeenReport, DateTime<Utc>)>);
 
 impl<'a> Recorded<'a> {
     /// The last line about a report counts.
-    fn of(lines: &'a [Line]) -> Self {
+    fn of(lines: &'a [HistoryLine]) -> Self {
         let mut recorded = HashMap::new();
         for line in lines {
-            if let What::Candidates { reports, .. } = &line.what {
+            if let HistoryEvent::Candidates { reports, .. } = &line.what {
                 let seen = reports.iter().map(|report| (report, line.at));
                 recorded.extend(seen.map(|seen| (seen.0.report_id.as_str(), seen)));
             }

@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use super::{
     args::{CheckArgs, CheckFormat},
+    command_line::CommandLine,
     connection::credentials,
+    context::{Context, real_ledger},
     converse::{converse, limit_patience},
     error::CliError,
     exit::Exit,
     results,
     signals::Signals,
-    target::{Target, real_ledger},
-    typed::Typed,
 };
 use crate::{
     api::HttpApi,
-    check::{Failure, Report, Subject},
+    check::{CheckFailure, CheckItem, Checklist},
     manifest::Manifest,
     output::CheckView,
     session::Session,
@@ -29,21 +29,21 @@ use crate::{
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Tries what a run will need, and sends no create. Changes nothing on the disk.
-pub(super) async fn check(args: &CheckArgs, typed: &Typed) -> Result<Exit, CliError> {
+pub(super) async fn check(args: &CheckArgs, command_line: &CommandLine) -> Result<Exit, CliError> {
     let signals = Signals::listen();
-    let mut report = Report::default();
-    if let Some((mut target, manifest)) = read(args, typed, &mut report)? {
-        target.tell_rehearsal();
-        let rows = disk::try_ledger(&target, &mut report);
-        disk::try_output(&target, &mut report);
-        let planned = ask(&mut target, manifest.as_ref(), &signals, &mut report).await?;
-        disk::try_space(&target.ledger, rows.max(planned), &mut report);
+    let mut report = Checklist::default();
+    if let Some((mut context, manifest)) = read(args, command_line, &mut report)? {
+        context.tell_rehearsal();
+        let rows = disk::try_ledger(&context, &mut report);
+        disk::try_output(&context, &mut report);
+        let planned = ask(&mut context, manifest.as_ref(), &signals, &mut report).await?;
+        disk::try_space(&context.ledger, rows.max(planned), &mut report);
     }
     let exit = match report.failure() {
         None => Exit::Success,
-        Some(Failure::Usage) => Exit::Usage,
-        Some(Failure::Ledger) => Exit::Ledger,
-        Some(Failure::Stopped) => Exit::Stopped,
+        Some(CheckFailure::Usage) => Exit::Usage,
+        Some(CheckFailure::Ledger) => Exit::Ledger,
+        Some(CheckFailure::Stopped) => Exit::Stopped,
     };
     let view = CheckView::new(&report, exit.code());
     match args.format() {
@@ -56,62 +56,62 @@ pub(super) async fn check(args: &CheckArgs, typed: &Typed) -> Result<Exit, CliEr
 /// The settings, and the whole manifest where it has no mistakes: with mistakes in its jobs all else can be tried.
 fn read(
     args: &CheckArgs,
-    typed: &Typed,
-    report: &mut Report,
-) -> Result<Option<(Target, Option<Manifest>)>, CliError> {
+    command_line: &CommandLine,
+    report: &mut Checklist,
+) -> Result<Option<(Context, Option<Manifest>)>, CliError> {
     let share = args.partition()?;
-    let error = match Target::with_manifest(&args.manifest, &args.calendar, share) {
-        Ok((target, manifest)) => {
+    let error = match Context::with_manifest(&args.manifest, &args.calendar, share) {
+        Ok((context, manifest)) => {
             let jobs = count(manifest.jobs.len(), "job");
-            report.ok(Subject::Manifest, format!("{jobs}, no mistakes"));
-            return Ok(Some((target.forgetful(), Some(manifest))));
+            report.ok(CheckItem::Manifest, format!("{jobs}, no mistakes"));
+            return Ok(Some((context.forgetful(), Some(manifest))));
         }
         Err(error @ (CliError::Manifest(_) | CliError::OfSandbox(_))) => error,
         Err(error) => return Err(error),
     };
-    error.report(typed);
+    error.report(command_line);
     let name = args.manifest.manifest.display();
     report.not_ok(
-        (Subject::Manifest, Failure::Usage),
+        (CheckItem::Manifest, CheckFailure::Usage),
         format!("{name} cannot be used: see the errors on stderr"),
         "fix it, then run `monthend plan`",
     );
-    let settings = Target::with_settings(&args.manifest, share);
-    Ok(settings.ok().map(|target| (target.forgetful(), None)))
+    let settings = Context::with_settings(&args.manifest, share);
+    Ok(settings.ok().map(|context| (context.forgetful(), None)))
 }
 
 /// Asks the server, if it can be asked. Gives the number of planned requests.
 async fn ask(
-    target: &mut Target,
+    context: &mut Context,
     manifest: Option<&Manifest>,
     signals: &Signals,
-    report: &mut Report,
+    report: &mut Checklist,
 ) -> Result<usize, CliError> {
-    let credentials = match credentials(target) {
+    let credentials = match credentials(context) {
         Ok(credentials) => credentials,
         Err(error) => {
-            let missing = (Subject::Credentials, Failure::Usage);
+            let missing = (CheckItem::Credentials, CheckFailure::Usage);
             report.not_ok(missing, error.text(), "");
             server::unknown("not tested: no credentials", report);
             return Ok(0);
         }
     };
-    report.ok(Subject::Credentials, "given");
-    let Ok(ledger) = real_ledger(&target.ledger) else {
+    report.ok(CheckItem::Credentials, "given");
+    let Ok(ledger) = real_ledger(&context.ledger) else {
         server::unknown("not tested: the ledger is not where it should be", report);
         return Ok(0);
     };
-    limit_patience(&mut target.settings, LONGEST_WAIT);
-    let is_in_process = target.sandbox.is_some();
-    let address = (!is_in_process).then(|| target.settings.api.base_url.clone());
+    limit_patience(&mut context.settings, LONGEST_WAIT);
+    let is_in_process = context.sandbox.is_some();
+    let address = (!is_in_process).then(|| context.settings.api.base_url.clone());
     let mut planned = 0;
     let asking = async |session: &Session<'_, HttpApi>| {
         planned = server::ask(session, address.as_ref(), manifest, signals, report).await?;
         Ok(())
     };
-    match converse(target, credentials, &ledger, signals, asking).await {
+    match converse(context, credentials, &ledger, signals, asking).await {
         Err(error @ CliError::Client(_)) => {
-            let broken = (Subject::Tls, Failure::Usage);
+            let broken = (CheckItem::Tls, CheckFailure::Usage);
             report.not_ok(broken, super::error::chain(&error), "");
             server::unknown("the HTTP client cannot be set up", report);
             Ok(0)

@@ -3,24 +3,24 @@
 use super::{
     args::CollectCommandArgs,
     collection::Collection,
+    command_line::CommandLine,
     connection::credentials,
+    context::{Context, RepairNote, real_ledger, repairs, tell},
     drive::drive,
     dry_run::dry_run_of_collect,
     error::CliError,
     exit::Exit,
     finish::{Ended, finish},
-    held::HeldLedger,
-    outputs::{Does, Outputs, Told},
+    locked_ledger::LockedLedger,
+    outputs::{Mode, OutputOptions, Outputs},
+    run_context::{Door, RunContext},
     signals::Signals,
-    target::{Target, Then, real_ledger, repairs, tell},
     to_combine,
-    typed::Typed,
-    work::{Door, Means},
 };
 use crate::{
     ledger::LedgerError,
     manifest::Manifest,
-    plan::{Agenda, Selection},
+    plan::{Selection, WorkList},
     runner::Creates,
 };
 
@@ -28,75 +28,75 @@ use crate::{
 pub(super) async fn collect(
     args: &CollectCommandArgs,
     quiet: bool,
-    typed: &Typed,
+    command_line: &CommandLine,
 ) -> Result<Exit, CliError> {
     // Settings and credentials: whatever is wrong is found before the next thing is touched.
     let signals = Signals::listen();
     let selection = args.common.selection.selection()?;
     let how = Some(&args.collect);
-    let (target, manifest) =
+    let (context, manifest) =
         to_combine::target(&args.common.manifest, &args.calendar, how, &selection)?;
     if args.format.dry_run {
-        return dry_run_of_collect(args, &target, &selection);
+        return dry_run_of_collect(args, &context, &selection);
     }
-    let told = Told {
+    let told = OutputOptions {
         command: "collect",
         common: &args.common,
         selection: &selection,
         quiet,
-        typed,
+        command_line,
         format: args.format.summary_format().ok_or(CliError::CsvOfSummary)?,
         as_of: manifest.as_ref().map(|_| args.calendar.as_of()),
         is_relative: manifest.as_ref().is_some_and(|it| it.is_relative),
-        does: Does::Collects,
+        does: Mode::Collects,
         collects: Some(&args.collect),
     };
-    let outputs = Outputs::prepare(&told, &target)?;
+    let outputs = Outputs::prepare(&told, &context)?;
     let asked = (manifest.as_ref(), &selection);
-    let result = fetch(args, target, asked, &signals, &outputs).await;
+    let result = fetch(args, context, asked, &signals, &outputs).await;
     outputs.end(result)
 }
 
 async fn fetch(
     args: &CollectCommandArgs,
-    mut target: Target,
+    mut context: Context,
     (manifest, selection): (Option<&Manifest>, &Selection),
     signals: &Signals,
     outputs: &Outputs,
 ) -> Result<Exit, CliError> {
-    let credentials = credentials(&target)?;
-    target.refuse_as_for_real()?;
+    let credentials = credentials(&context)?;
+    context.refuse_as_for_real()?;
 
     // The ledger. Where there is none, not even a lock is made.
-    let missing = || LedgerError::Missing(target.ledger.clone());
-    if !real_ledger(&target.ledger)?.exists() {
+    let missing = || LedgerError::Missing(context.ledger.clone());
+    if !real_ledger(&context.ledger)?.exists() {
         return Err(missing().into());
     }
-    let mut held = HeldLedger::take(&target.ledger)?;
-    held.file.refuse_mixing(target.is_rehearsal())?;
-    let reading = held.file.reading.take().ok_or_else(missing)?;
+    let mut locked = LockedLedger::take(&context.ledger)?;
+    locked.file.refuse_mixing(context.is_rehearsal())?;
+    let reading = locked.file.reading.take().ok_or_else(missing)?;
     let selected = selection.of_ledger(&reading.ledger)?;
-    let repairs = repairs(&target.ledger, &reading, Then::Written);
-    let ledger = reading.into_ledger(&target.ledger)?;
-    let collection = Collection::prepare(&args.collect, &target, &held)?;
+    let repairs = repairs(&context.ledger, &reading, RepairNote::Written);
+    let ledger = reading.into_ledger(&context.ledger)?;
+    let collection = Collection::prepare(&args.collect, &context, &locked)?;
 
     // The server, and what is done with it.
     let door = Door {
-        target: &mut target,
+        context: &mut context,
         credentials,
-        held: &held,
+        locked: &locked,
         signals,
         common: &args.common,
         outputs,
     };
-    let work = async |means: &Means<'_>| {
+    let work = async |means: &RunContext<'_>| {
         // The work.
         tell(&repairs);
         let to_combine =
             to_combine::requests(means.session, manifest, selection, &ledger, signals).await?;
         let rows = (ledger.len(), &selected);
-        let agenda = Agenda::to_collect(ledger);
-        let finished = drive(agenda, Creates::None, rows, Some(&collection), means).await?;
+        let work_list = WorkList::to_collect(ledger);
+        let finished = drive(work_list, Creates::None, rows, Some(&collection), means).await?;
 
         // The words.
         let ended = Ended {

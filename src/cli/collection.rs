@@ -7,10 +7,10 @@ use std::{
 
 use tracing::{info, warn};
 
-use super::{args::CollectArgs, error::CliError, held::HeldLedger, target::Target};
+use super::{args::CollectArgs, context::Context, error::CliError, locked_ledger::LockedLedger};
 use crate::{
     api::HttpApi,
-    collect::{self, HttpHost, Overwrite, Part, combine, set_aside, set_aside_name},
+    collect::{self, CollectedFile, HttpHost, Overwrite, combine, set_aside, set_aside_name},
     ledger::{FileDisk, Ledger, Row, State},
     request::RequestIds,
     runner::{self, Finished, Workbench},
@@ -42,20 +42,20 @@ impl Collection {
     /// [`Outputs::prepare`]: super::outputs::Outputs::prepare
     pub(super) fn prepare(
         args: &CollectArgs,
-        target: &Target,
-        held: &HeldLedger,
+        context: &Context,
+        locked: &LockedLedger,
     ) -> Result<Self, CliError> {
-        let output = target.output(args.output.as_deref(), &held.file.path);
+        let output = context.output(args.output.as_deref(), &locked.file.path);
         let failed = |why| CliError::Output {
             path: output.clone(),
             why,
         };
         let absolute = |path: &Path| std::path::absolute(path);
-        let ledger = absolute(&held.file.path).map_err(failed)?;
+        let ledger = absolute(&locked.file.path).map_err(failed)?;
         Ok(Collection {
             output: absolute(&output).map_err(failed)?,
             ledger_folder: ledger.parent().unwrap_or(Path::new("/")).to_owned(),
-            wait: args.wait.unwrap_or(target.settings.collect.wait),
+            wait: args.wait.unwrap_or(context.settings.collect.wait),
             overwrite: match args.force {
                 true => Overwrite::All,
                 false => Overwrite::Ours,
@@ -68,7 +68,7 @@ impl Collection {
     /// Does the run of `setup`, and beside it collects the selected rows that are created, before it and in it.
     pub(super) async fn run(
         &self,
-        setup: runner::Setup<'_, '_, HttpApi, FileDisk>,
+        setup: runner::RunInput<'_, '_, HttpApi, FileDisk>,
         selected: &RequestIds,
         settings: &Settings,
     ) -> Finished {
@@ -76,7 +76,7 @@ impl Collection {
             |row: &Row| selected.contains(&row.key()) && matches!(row.state, State::Created(_));
         let created = setup.ledger.places().filter(|(_, row)| is_wanted(row));
         let host = HttpHost::new(&settings.api);
-        let how = collect::Setup {
+        let how = collect::CollectInput {
             host: &host,
             created: created.map(|(place, _)| place).collect(),
             output: self.output.clone(),
@@ -103,7 +103,7 @@ impl Collection {
         finished: &Finished,
         requests: &RequestIds,
     ) -> Result<(), CliError> {
-        let Some(target) = &self.combined else {
+        let Some(context) = &self.combined else {
             return Ok(());
         };
         let is_over = finished.stop.is_none() && finished.unsaved.is_none();
@@ -112,13 +112,13 @@ impl Collection {
         } else {
             Vec::new()
         };
-        let combined = combine(target, &parts)?;
+        let combined = combine(context, &parts)?;
         for file in &combined {
             file.notes().iter().for_each(|note| warn!("{note}"));
             info!("{file}");
         }
-        let earlier = set_aside(target, &combined)?;
-        let name = target.display();
+        let earlier = set_aside(context, &combined)?;
+        let name = context.display();
         match (parts.len(), requests.len() - parts.len()) {
             _ if !is_over => warn!("the command stopped early, so {name} is not written"),
             (0, _) => warn!("no file is collected, so {name} is not written"),
@@ -138,9 +138,9 @@ impl Collection {
         Ok(())
     }
 
-    fn parts<'l>(&self, ledger: &'l Ledger, requests: &RequestIds) -> Vec<Part<'l>> {
+    fn parts<'l>(&self, ledger: &'l Ledger, requests: &RequestIds) -> Vec<CollectedFile<'l>> {
         let is_collected = |row: &&Row| requests.contains(&row.key()) && row.is_collected();
-        let part = |row: &'l Row| Part {
+        let part = |row: &'l Row| CollectedFile {
             row,
             file: self.ledger_folder.join(&row.collected.file),
         };

@@ -5,7 +5,7 @@ use std::{env, ffi::OsString};
 use chrono::{DateTime, Utc};
 use tracing::info;
 
-use super::{error::CliError, target::Target};
+use super::{context::Context, error::CliError};
 use crate::{
     api::{Credentials, HttpApi, Token},
     output::duration,
@@ -30,8 +30,8 @@ pub(super) struct Connection {
 ///
 /// # Errors
 /// None are given, or they make no sense: exit code 2, before anything else is touched.
-pub(super) fn credentials(target: &Target) -> Result<Credentials, CliError> {
-    Ok(match target.sandbox {
+pub(super) fn credentials(context: &Context) -> Result<Credentials, CliError> {
+    Ok(match context.sandbox {
         None => Credentials::from_env(|name| env::var_os(name))?,
         Some(_) => credentials_of_sandbox()?,
     })
@@ -48,20 +48,20 @@ pub(super) fn credentials_of_sandbox() -> Result<Credentials, CliError> {
 impl Connection {
     /// Makes the client; starts the sandbox where one is asked for. Nothing is sent yet.
     pub(super) async fn open(
-        target: &mut Target,
+        context: &mut Context,
         credentials: Credentials,
     ) -> Result<Self, CliError> {
-        let sandbox = match target.sandbox.take() {
+        let sandbox = match context.sandbox.take() {
             None => None,
             Some(config) => Some(Sandbox::start(config).await?),
         };
         if let Some(running) = &sandbox
             && let Ok(url) = running.base_url().parse()
         {
-            target.settings.api.base_url = url;
+            context.settings.api.base_url = url;
         }
         let token = credentials.initial_token();
-        let settings = &target.settings;
+        let settings = &context.settings;
         Ok(Connection {
             api: HttpApi::new(&settings.api, settings.limits.concurrency, credentials)?,
             token,

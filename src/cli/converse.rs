@@ -6,12 +6,13 @@ use std::{cell::RefCell, num::NonZeroU32, path::Path, time::Duration};
 use chrono::Utc;
 
 use super::{
-    connection::Connection, error::CliError, held::remember, signals::Signals, target::Target,
+    connection::Connection, context::Context, error::CliError, locked_ledger::remember,
+    signals::Signals,
 };
 use crate::{
     api::{Credentials, HttpApi},
     ledger::{Lock, Pause},
-    session::{News, Session},
+    session::{Session, SessionEvent},
     settings::Settings,
 };
 
@@ -28,22 +29,22 @@ pub(super) fn limit_patience(settings: &mut Settings, longest_wait: Duration) {
 /// # Errors
 /// There is no conversation to be had, and what `ask` says.
 pub(super) async fn converse<T>(
-    target: &mut Target,
+    context: &mut Context,
     credentials: Credentials,
     ledger: &Path,
     signals: &Signals,
     ask: impl AsyncFnOnce(&Session<'_, HttpApi>) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
-    let connection = Connection::open(target, credentials).await?;
+    let connection = Connection::open(context, credentials).await?;
     let announced = RefCell::new(None);
-    let listener = |news: &News| {
-        if let News::Paused { until, wait, .. } = news {
+    let listener = |news: &SessionEvent| {
+        if let SessionEvent::Paused { until, wait, .. } = news {
             *announced.borrow_mut() = Some((*until - *wait, *until));
         }
     };
     let pause = Lock::peek_pause(ledger, &connection.server, Utc::now());
     let found = {
-        let session = connection.session(&target.settings, pause, &listener);
+        let session = connection.session(&context.settings, pause, &listener);
         signals.end_in_order();
         ask(&session).await
     };

@@ -6,16 +6,16 @@ use tracing::info;
 
 use super::{
     args::{CollectCommandArgs, PlanFormat, RetryArgs, RunArgs},
+    context::{Context, RepairNote, real_ledger, tell_repairs},
     error::CliError,
     exit::Exit,
     plan::{show, show_run},
     status::warn_where_refused,
-    target::{Target, Then, real_ledger, tell_repairs},
     to_retry::to_retry,
 };
 use crate::{
     collect::hash_of,
-    ledger::{Ledger, LedgerError, Reading, Row, State, read_file, refuse_mixing},
+    ledger::{Ledger, LedgerError, LedgerRead, Row, State, read_file, refuse_mixing},
     output::{Action, PlanView, Would},
     plan::{Plan, Selection},
     request::RequestId,
@@ -38,27 +38,37 @@ pub(super) async fn dry_run_of_run(args: &RunArgs) -> Result<Exit, CliError> {
 /// Shows the rows that `retry` would send or look up.
 pub(super) fn dry_run_of_retry(
     args: &RetryArgs,
-    target: &Target,
+    context: &Context,
     selection: &Selection,
 ) -> Result<Exit, CliError> {
-    let reading = read(target)?;
+    let reading = read(context)?;
     let selected = selection.of_ledger(&reading.ledger)?;
-    let agenda = to_retry(reading, &selected, args, |_, _| {}).map_err(|e| target.torn_line(e))?;
-    let rows = agenda.work.iter().map(|place| agenda.ledger.row(*place));
+    let work_list =
+        to_retry(reading, &selected, args, |_, _| {}).map_err(|e| context.torn_line(e))?;
+    let rows = work_list
+        .work
+        .iter()
+        .map(|place| work_list.ledger.row(*place));
     let would = Would::send("retry");
-    show_rows(rows, would, &agenda.ledger, target, args.format.format())
+    show_rows(
+        rows,
+        would,
+        &work_list.ledger,
+        context,
+        args.format.format(),
+    )
 }
 
 /// Shows the reports that `collect` would wait for and download.
 pub(super) fn dry_run_of_collect(
     args: &CollectCommandArgs,
-    target: &Target,
+    context: &Context,
     selection: &Selection,
 ) -> Result<Exit, CliError> {
-    let reading = read(target)?;
-    let ledger = reading.into_ledger(&target.ledger)?;
+    let reading = read(context)?;
+    let ledger = reading.into_ledger(&context.ledger)?;
     let selected = selection.of_ledger(&ledger)?;
-    let path = real_ledger(&target.ledger)?;
+    let path = real_ledger(&context.ledger)?;
     let action = |row: &Row| {
         let collected = &row.collected;
         let file = folder_of(&path).join(&collected.file);
@@ -78,19 +88,19 @@ pub(super) fn dry_run_of_collect(
     let actions: HashMap<RequestId, Action> =
         rows.iter().map(|row| (row.key(), action(row))).collect();
     let format = args.format.format();
-    show_rows(rows, Would::collect(actions), &ledger, target, format)
+    show_rows(rows, Would::collect(actions), &ledger, context, format)
 }
 
 /// The ledger as it is.
-fn read(target: &Target) -> Result<Reading, CliError> {
-    target.tell_rehearsal();
-    target.refuse_as_for_real()?;
-    let path = real_ledger(&target.ledger)?;
-    let missing = || LedgerError::Missing(target.ledger.clone());
+fn read(context: &Context) -> Result<LedgerRead, CliError> {
+    context.tell_rehearsal();
+    context.refuse_as_for_real()?;
+    let path = real_ledger(&context.ledger)?;
+    let missing = || LedgerError::Missing(context.ledger.clone());
     let reading = read_file(&path)?.ok_or_else(missing)?;
-    refuse_mixing(&path, Some(&reading.ledger), target.is_rehearsal())?;
-    tell_repairs(&target.ledger, &reading, Then::Left);
-    warn_where_refused(&target.ledger, Some(&reading.ledger));
+    refuse_mixing(&path, Some(&reading.ledger), context.is_rehearsal())?;
+    tell_repairs(&context.ledger, &reading, RepairNote::Left);
+    warn_where_refused(&context.ledger, Some(&reading.ledger));
     Ok(reading)
 }
 
@@ -99,19 +109,19 @@ fn show_rows<'r>(
     rows: impl IntoIterator<Item = &'r Row>,
     would: Would,
     ledger: &Ledger,
-    target: &Target,
+    context: &Context,
     format: PlanFormat,
 ) -> Result<Exit, CliError> {
     let plan = Plan::of_rows(rows);
     let view = PlanView {
-        name: &target.manifest.1,
-        limits: &target.settings.limits,
+        name: &context.manifest.1,
+        limits: &context.settings.limits,
         would,
         warnings: &[],
         plan: &plan,
         selected: plan.requests().iter().collect(),
         ledger,
-        ledger_path: target.ledger.display().to_string(),
+        ledger_path: context.ledger.display().to_string(),
         ledger_exists: true,
     };
     show(&view, format)?;

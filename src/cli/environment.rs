@@ -37,8 +37,8 @@ pub(super) fn read_arguments() -> Result<(Cli, ArgMatches), Error> {
     check(&command, &matches)?;
     let mut cli = Cli::from_arg_matches(&matches)?;
     if cli.verbose > 0 {
-        let typed = matches.subcommand().map(|(_, typed)| typed);
-        if typed.is_some_and(|typed| is_typed(typed, "quiet")) {
+        let command_line = matches.subcommand().map(|(_, command_line)| command_line);
+        if command_line.is_some_and(|command_line| is_typed(command_line, "quiet")) {
             let text = "-q and -v contradict each other\n";
             return Err(Error::raw(ErrorKind::ArgumentConflict, text).with_cmd(&command));
         }
@@ -120,15 +120,15 @@ fn refusal(command: &Command, text: &str) -> Error {
 /// # Errors
 /// A usage error, as the parser's own.
 fn check(command: &Command, matches: &ArgMatches) -> Result<(), Error> {
-    let Some((name, typed)) = matches.subcommand() else {
+    let Some((name, command_line)) = matches.subcommand() else {
         return Ok(());
     };
-    let is_rehearsal = || matches!(typed.try_get_one::<bool>("sandbox"), Ok(Some(true)));
+    let is_rehearsal = || matches!(command_line.try_get_one::<bool>("sandbox"), Ok(Some(true)));
     for (id, long) in [
         ("sandbox_config", "--sandbox-config"),
         ("sandbox_mended", "--sandbox-mended"),
     ] {
-        if is_typed(typed, id) && !is_rehearsal() {
+        if is_typed(command_line, id) && !is_rehearsal() {
             let mut error = Error::new(ErrorKind::MissingRequiredArgument).with_cmd(command);
             let needed = ContextValue::Strings(vec![format!("--sandbox (for {long})")]);
             error.insert(ContextKind::InvalidArg, needed);

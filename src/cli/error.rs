@@ -7,17 +7,17 @@ use tracing::error;
 
 use super::{
     args::{MaxDropVariableError, PartitionArgsError, is_manifest},
+    command_line::CommandLine,
     exit::Exit,
-    gone::{Trace, trace_of},
+    gone::{LedgerTrace, trace_of},
     guard::{GuardError, refusal},
     room::Shortage,
-    typed::Typed,
 };
 use crate::{
     api::{Cause, CredentialsError, HttpApiError},
     collect::CombineError,
     ledger::{LedgerError, Pause},
-    manifest::{ManifestError, Oddity},
+    manifest::{ManifestError, PlanWarningSource},
     output::console::{self, CsvError, LogFilterError},
     pacing::StopCause,
     plan::{NobodyKnown, PlanError, SelectionError, UnknownRequest},
@@ -43,7 +43,7 @@ pub(super) enum CliError {
         "{}; use the ids of your own sub-partners (`monthend init FILE --discover` asks the API for them), or \
          rehearse with --sandbox", of_sandbox(.0)
     )]
-    OfSandbox(Vec<Oddity>),
+    OfSandbox(Vec<PlanWarningSource>),
     #[error(
         "--sandbox (or MONTHEND_SANDBOX) asks for a rehearsal, and --base-url names a server: which is meant?"
     )]
@@ -82,7 +82,7 @@ pub(super) enum CliError {
     Ledger(#[from] LedgerError),
     /// What it led to is still there.
     #[error("there is no ledger at {}, but {trace}: it was moved, renamed or lost; nothing was sent", ledger.display())]
-    Gone { ledger: PathBuf, trace: Trace },
+    Gone { ledger: PathBuf, trace: LedgerTrace },
     /// Several ledgers at once.
     #[error("{}", lines(.0))]
     Ledgers(Vec<LedgerError>),
@@ -148,8 +148,12 @@ fn new_file(error: &io::Error) -> String {
 /// How many ids an error names.
 const NAMED: usize = 3;
 
-fn of_sandbox(ids: &[Oddity]) -> String {
-    let named: Vec<String> = ids.iter().take(NAMED).map(Oddity::to_string).collect();
+fn of_sandbox(ids: &[PlanWarningSource]) -> String {
+    let named: Vec<String> = ids
+        .iter()
+        .take(NAMED)
+        .map(PlanWarningSource::to_string)
+        .collect();
     let more = match ids.len().saturating_sub(NAMED) {
         0 => String::new(),
         n => format!(" and {n} more"),
@@ -253,7 +257,7 @@ impl CliError {
     }
 
     /// Says on stderr what happened.
-    pub(super) fn report(&self, typed: &Typed) {
+    pub(super) fn report(&self, command_line: &CommandLine) {
         if let CliError::Manifest(ManifestError::Invalid(problems)) = self {
             for problem in problems.iter() {
                 console::annotate_problem(problem);
@@ -261,12 +265,12 @@ impl CliError {
             // Several lines each, with the text they are about.
             console::error_with_excerpt("the manifest has errors:", |color| problems.render(color));
         } else {
-            error!("{}{}", self.text(), self.way_on(typed));
+            error!("{}{}", self.text(), self.way_on(command_line));
         }
     }
 
     /// What to do, where that depends on what was typed.
-    fn way_on(&self, typed: &Typed) -> String {
+    fn way_on(&self, command_line: &CommandLine) -> String {
         let adopt = |run: &str| {
             format!(
                 "; put it back, or name it with --ledger. If it is lost, this takes the reports that the server has (--existing \
@@ -274,28 +278,28 @@ impl CliError {
             )
         };
         match self {
-            CliError::AsForReal(error) => error.way_on(typed),
-            CliError::Gone { .. } => adopt(&typed.again()),
+            CliError::AsForReal(error) => error.way_on(command_line),
+            CliError::Gone { .. } => adopt(&command_line.again()),
             CliError::NotPlanned {
                 as_of: Some(day), ..
             } => {
-                let again = typed.again_as_of(*day);
+                let again = command_line.again_as_of(*day);
                 format!("; with --as-of {day} the plan has it:\n  {again}")
             }
             CliError::Ledger(LedgerError::Missing(path)) => {
-                match (typed.first_run(), trace_of(path)) {
+                match (command_line.first_run(), trace_of(path)) {
                     (None, None) => "; is the path right?".to_owned(),
                     (None, Some(trace)) => format!(", but {trace}: put the ledger back"),
                     (Some(run), None) => format!("; a run creates it:\n  {run}"),
                     (Some(run), Some(trace)) => format!(", but {trace}{}", adopt(&run)),
                 }
             }
-            CliError::NoRoom { .. } => format!(". Make room, then:\n  {}", typed.again()),
+            CliError::NoRoom { .. } => format!(". Make room, then:\n  {}", command_line.again()),
             CliError::Ledger(LedgerError::Io { source, .. }) => match source.kind() {
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                     format!("; {}, or name another ledger (--ledger)", remedy(source))
                 }
-                _ if is_full(source) => format!("; make room, then:\n  {}", typed.again()),
+                _ if is_full(source) => format!("; make room, then:\n  {}", command_line.again()),
                 _ => String::new(),
             },
             _ => String::new(),

@@ -7,18 +7,18 @@ use tracing::info;
 
 use super::{
     args::SummaryFormat,
+    command_line::{CALENDAR, CommandLine, WHERE},
     error::CliError,
     exit::Exit,
     signals::Signals,
-    typed::{CALENDAR, Typed, WHERE},
 };
 use crate::{
     api::{Api, Listed},
     history,
     inventory::{Evidence, Existing, find_existing},
-    ledger::{Place, State},
-    output::{Readers, console, request_name},
-    plan::{Agenda, Plan},
+    ledger::{RowIndex, State},
+    output::{Reporters, console, request_name},
+    plan::{Plan, WorkList},
     request::{ReportId, Request},
     runner::EventKind,
     session::{ReadError, Session},
@@ -28,7 +28,7 @@ use crate::{
 
 /// What the server holds for a row that is to be sent.
 pub(super) struct FoundReports {
-    place: Place,
+    place: RowIndex,
     existing: Existing,
     /// What was seen of them, where it is not clear which is the row's.
     seen: Vec<Listed>,
@@ -39,14 +39,14 @@ pub(super) struct FoundReports {
 /// whatever is selected.
 pub(super) async fn find<A: Api>(
     session: &Session<'_, A>,
-    agenda: &Agenda,
+    work_list: &WorkList,
     plan: &Plan,
     limits: &Limits,
     signals: &Signals,
 ) -> Result<Vec<FoundReports>, CliError> {
-    let ledger = &agenda.ledger;
-    let places = agenda.work.iter().copied();
-    let places: Vec<Place> = places
+    let ledger = &work_list.ledger;
+    let places = work_list.work.iter().copied();
+    let places: Vec<RowIndex> = places
         .filter(|place| !matches!(ledger.row(*place).state, State::Sending { .. }))
         .collect();
     let asked: Vec<&Request> = places.iter().map(|p| ledger.row(*p).request()).collect();
@@ -80,7 +80,7 @@ pub(super) async fn find<A: Api>(
 /// newer one too. It counts only for reports that the server still has.
 pub(super) async fn prefer_known<A: Api>(
     session: &Session<'_, A>,
-    agenda: &Agenda,
+    work_list: &WorkList,
     found: &mut [FoundReports],
     history: &Path,
 ) -> Result<(), CliError> {
@@ -90,7 +90,7 @@ pub(super) async fn prefer_known<A: Api>(
         place, existing, ..
     } in found
     {
-        let row = agenda.ledger.row(*place);
+        let row = work_list.ledger.row(*place);
         let known = reports.get(row.id().to_string().as_str());
         let Some(known) = known.and_then(|id| id.parse::<ReportId>().ok()) else {
             continue;
@@ -120,18 +120,18 @@ fn refused(error: ReadError) -> CliError {
 
 /// `--existing stop`
 pub(super) fn tell(
-    agenda: &Agenda,
+    work_list: &WorkList,
     found: &[FoundReports],
     format: SummaryFormat,
-    typed: &Typed,
+    command_line: &CommandLine,
 ) -> Exit {
     let mut text = format!(
         "the server already holds reports for {} of the {}; nothing was sent\n",
         found.len(),
-        count(agenda.work.len(), "request")
+        count(work_list.work.len(), "request")
     );
     for report in found {
-        let row = agenda.ledger.row(report.place);
+        let row = work_list.ledger.row(report.place);
         let ids = match &report.existing {
             Existing::None => continue,
             Existing::Newest(id) => id.to_string(),
@@ -140,7 +140,7 @@ pub(super) fn tell(
         let request = request_name(row);
         text.push_str(&format!("{} {request}: {ids}\n", row.id()));
     }
-    let run = typed.next("run", &[&WHERE[..], &CALENDAR].concat());
+    let run = command_line.next("run", &[&WHERE[..], &CALENDAR].concat());
     text.push_str(&format!(
         "\nto take them:\n  {run} --existing adopt\n\nto create others all the same:\n  {run} --existing ignore\n"
     ));
@@ -153,10 +153,10 @@ pub(super) fn tell(
 }
 
 /// `--existing adopt`
-pub(super) fn adopt(agenda: &mut Agenda, found: Vec<FoundReports>, readers: &Readers) {
+pub(super) fn adopt(work_list: &mut WorkList, found: Vec<FoundReports>, readers: &Reporters) {
     let (mut adopted, mut unclear) = (0, 0);
     for report in found {
-        let row = agenda.ledger.row(report.place).clone();
+        let row = work_list.ledger.row(report.place).clone();
         let mut row = match report.existing {
             Existing::None => continue,
             Existing::Newest(id) => {
@@ -175,16 +175,16 @@ pub(super) fn adopt(agenda: &mut Agenda, found: Vec<FoundReports>, readers: &Rea
             readers.tell(EventKind::Candidates(row.id(), report.seen), now);
         }
         readers.tell(EventKind::Existing(row.clone()), now);
-        agenda.ledger.replace(report.place, row);
+        work_list.ledger.replace(report.place, row);
     }
     // What is neither sent nor looked up any more: created, or for a person to decide.
-    let ledger = &agenda.ledger;
-    agenda.work.retain(|place| {
+    let ledger = &work_list.ledger;
+    work_list.work.retain(|place| {
         let state = &ledger.row(*place).state;
         !matches!(state, State::Created(_) | State::InDoubt { .. })
     });
-    agenda.idle.adopted += adopted;
-    agenda.idle.failed += unclear;
+    work_list.untouched.adopted += adopted;
+    work_list.untouched.failed += unclear;
     if adopted + unclear == 0 {
         return;
     }

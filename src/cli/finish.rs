@@ -1,6 +1,8 @@
 //! What `run`, `retry` and `collect` do once their work is done.
 
-use super::{collection::Collection, drive::tell_end, error::CliError, exit::Exit, work::Means};
+use super::{
+    collection::Collection, drive::tell_end, error::CliError, exit::Exit, run_context::RunContext,
+};
 use crate::{ledger::Row, request::RequestIds, runner::Finished};
 
 /// How the work ended.
@@ -18,7 +20,7 @@ pub(super) struct Ended {
 /// Files cannot be combined.
 pub(super) fn finish(
     ended: Ended,
-    means: &Means<'_>,
+    means: &RunContext<'_>,
     is_outside: impl Fn(&Row) -> bool,
     collection: Option<&Collection>,
 ) -> Result<Exit, CliError> {

@@ -4,16 +4,16 @@
 use std::{io, path::Path};
 
 use super::{
+    context::{Context, real_ledger},
     error::CliError,
     gone::trace_of,
     guard::Guard,
-    held::missing_folder,
+    locked_ledger::missing_folder,
     room::existing,
-    target::{Target, real_ledger},
 };
 use crate::ledger::{read_file, refuse_mixing, refuse_unmerged};
 
-impl Target {
+impl Context {
     /// Refuses in a rehearsal what a real run would refuse of its ledger.
     ///
     /// # Errors

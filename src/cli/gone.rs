@@ -20,16 +20,16 @@ use crate::{
 
 /// What shows that there was a ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Trace(String);
+pub(super) struct LedgerTrace(String);
 
-impl fmt::Display for Trace {
+impl fmt::Display for LedgerTrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
 /// What lies next to the place of the ledger at `path` and shows that it was there; none where it is still there.
-pub(super) fn trace_of(path: &Path) -> Option<Trace> {
+pub(super) fn trace_of(path: &Path) -> Option<LedgerTrace> {
     let ledger = real_ledger(path).ok()?;
     if ledger.exists() {
         return None;
@@ -41,19 +41,19 @@ pub(super) fn trace_of(path: &Path) -> Option<Trace> {
             let requests = history::requests_created(&read.lines);
             if requests > 0 {
                 let requests = count(requests, "request");
-                return Some(Trace(format!("{name} shows creates of {requests}")));
+                return Some(LedgerTrace(format!("{name} shows creates of {requests}")));
             }
         }
         Err(e) if history.is_file() => {
             let why = system_says(&e);
-            return Some(Trace(format!("{name} cannot be read ({why})")));
+            return Some(LedgerTrace(format!("{name} cannot be read ({why})")));
         }
         Err(_) => {} // some other thing of that name shows nothing
     }
     let close = ledger.with_extension("close.json");
     close
         .exists()
-        .then(|| Trace(format!("{} shows a closed month", close.display())))
+        .then(|| LedgerTrace(format!("{} shows a closed month", close.display())))
 }
 
 /// The collected file of a request of `plan` that is there although no row has it: the ledger that had it is gone. Of a
@@ -63,7 +63,7 @@ pub(super) fn collected_file(
     share: Option<Partition>,
     output: &Path,
     ledger_folder: &Path,
-) -> Option<Trace> {
+) -> Option<LedgerTrace> {
     if !output.is_dir() {
         return None;
     }
@@ -74,7 +74,7 @@ pub(super) fn collected_file(
     let names = Names::new(absolute(output), absolute(ledger_folder), rows.iter());
     let mut places = rows.iter().map(|row| names.place(row));
     let file = places.find(|place| place.exists())?;
-    Some(Trace(format!("{} is there", file.display())))
+    Some(LedgerTrace(format!("{} is there", file.display())))
 }
 
 /// Warns of another ledger in the folder that has reports for requests of `plan`: this one may have got a new name.

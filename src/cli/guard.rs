@@ -17,7 +17,7 @@ use crate::{
     collect::is_collected_place,
     history,
     ledger::{Ledger, Lock, Row, is_header, is_place_of_rescued},
-    manifest::Origin,
+    manifest::ManifestSource,
     settings::Settings,
     text::system_says,
     whole_file::{NewFile, folder_of, is_device, make_folder, open_regular},
@@ -120,7 +120,12 @@ impl Guard {
     }
 
     /// A manifest, and what it names.
-    pub(super) fn manifest(&mut self, manifest: &Path, origin: &Origin, settings: &Settings) {
+    pub(super) fn manifest(
+        &mut self,
+        manifest: &Path,
+        origin: &ManifestSource,
+        settings: &Settings,
+    ) {
         self.input("the manifest", manifest);
         for file in &origin.files {
             self.input("a file that the manifest names", file);

@@ -5,8 +5,8 @@ use std::io;
 use chrono::Utc;
 
 use super::{
-    args::InitArgs, connection::credentials, converse::converse, error::CliError, exit::Exit,
-    signals::Signals, target::Target,
+    args::InitArgs, connection::credentials, context::Context, converse::converse, error::CliError,
+    exit::Exit, signals::Signals,
 };
 use crate::{
     api::HttpApi,
@@ -52,9 +52,9 @@ pub(super) async fn init(args: &InitArgs) -> Result<Exit, CliError> {
 
 /// Asks the API for its sub-partners.
 async fn find(args: &InitArgs, signals: &Signals) -> Result<Found, CliError> {
-    let mut target = Target::without_manifest(&args.manifest())?;
-    let credentials = credentials(&target)?;
-    let ledger = target.ledger.clone();
+    let mut context = Context::without_manifest(&args.manifest())?;
+    let credentials = credentials(&context)?;
+    let ledger = context.ledger.clone();
     let ask = async |session: &Session<'_, HttpApi>| {
         tokio::select! {
             biased;
@@ -62,7 +62,7 @@ async fn find(args: &InitArgs, signals: &Signals) -> Result<Found, CliError> {
             found = ask(session) => found.map_err(|e| DiscoveryError::Read(e).into()),
         }
     };
-    let found = converse(&mut target, credentials, &ledger, signals, ask).await?;
+    let found = converse(&mut context, credentials, &ledger, signals, ask).await?;
     match found.active.is_empty() {
         true => Err(CliError::Nobody(Discover::Active)),
         false => Ok(found),

@@ -10,15 +10,17 @@ use tracing::warn;
 
 use super::{
     args::MergeArgs,
+    context::{RepairNote, tell_repairs},
     error::{CliError, chain},
     exit::Exit,
     guard::{Guard, sandbox_state_of},
     missing_shares::MissingShares,
-    target::{Then, tell_repairs},
 };
 use crate::{
     history,
-    ledger::{Ledger, LedgerError, LedgerFile, Lock, Part, merge as unite, merged_name, real_path},
+    ledger::{
+        Ledger, LedgerError, LedgerFile, Lock, MergeInput, merge as unite, merged_name, real_path,
+    },
     output::console,
     request::ReportId,
     sandbox::merge_states,
@@ -53,15 +55,17 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
         warn!("{missing}");
     }
     let mut locks = Locks::default();
-    let mut held = locks.hold(parts.iter().map(|part| &part.real).chain([&output]))?;
-    let ledgers = parts.iter().map(|part| read(&mut held, part));
+    let mut locked = locks.hold(parts.iter().map(|part| &part.real).chain([&output]))?;
+    let ledgers = parts.iter().map(|part| read(&mut locked, part));
     let ledgers = all(ledgers.collect())?;
-    let named = parts.iter().zip(&ledgers).map(|(part, ledger)| Part {
+    let named = parts.iter().zip(&ledgers).map(|(part, ledger)| MergeInput {
         name: &part.name,
         ledger,
     });
     let united = unite(&named.collect::<Vec<_>>(), prefer).map_err(LedgerError::from)?;
-    find(&mut held, &output)?.write(&united, Utc::now()).await?;
+    find(&mut locked, &output)?
+        .write(&united, Utc::now())
+        .await?;
 
     if !args.history.no_history {
         unite_histories(&parts, &output);
@@ -83,7 +87,7 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
 }
 
 /// One of the ledgers to unite.
-struct Named {
+struct MergeSource {
     /// As it was given: for words.
     name: PathBuf,
     real: PathBuf,
@@ -93,21 +97,21 @@ struct Named {
 ///
 /// # Errors
 /// Everything that is not there.
-fn parts(args: &MergeArgs, output: &Path) -> Result<Vec<Named>, CliError> {
+fn parts(args: &MergeArgs, output: &Path) -> Result<Vec<MergeSource>, CliError> {
     let given = args.ledgers.iter().map(|name| {
         let real = real_path(name)?;
         match real.exists() {
-            true => Ok(Named {
+            true => Ok(MergeSource {
                 name: name.clone(),
                 real,
             }),
             false => Err(LedgerError::Missing(name.clone())),
         }
     });
-    let mut parts: Vec<Named> = Vec::new();
+    let mut parts: Vec<MergeSource> = Vec::new();
     let given = all(given.collect())?;
     if output.exists() && !given.iter().any(|part| part.real == output) {
-        parts.push(Named {
+        parts.push(MergeSource {
             name: args.output.clone(),
             real: output.to_owned(),
         });
@@ -135,16 +139,19 @@ fn all<T>(results: Vec<Result<T, LedgerError>>) -> Result<Vec<T>, CliError> {
     }
 }
 
-fn find<'a>(held: &'a mut [LedgerFile], real: &Path) -> Result<&'a mut LedgerFile, LedgerError> {
-    let file = held.iter_mut().find(|file| file.path == real);
+fn find<'a>(locked: &'a mut [LedgerFile], real: &Path) -> Result<&'a mut LedgerFile, LedgerError> {
+    let file = locked.iter_mut().find(|file| file.path == real);
     file.ok_or_else(|| LedgerError::Missing(real.to_owned()))
 }
 
 /// What a part holds, to be written: what only a torn line says must not be lost.
-fn read(held: &mut [LedgerFile], part: &Named) -> Result<Ledger, LedgerError> {
+fn read(locked: &mut [LedgerFile], part: &MergeSource) -> Result<Ledger, LedgerError> {
     let missing = || LedgerError::Missing(part.name.clone());
-    let reading = find(held, &part.real)?.reading.take().ok_or_else(missing)?;
-    tell_repairs(&part.name, &reading, Then::Written);
+    let reading = find(locked, &part.real)?
+        .reading
+        .take()
+        .ok_or_else(missing)?;
+    tell_repairs(&part.name, &reading, RepairNote::Written);
     reading.into_ledger(&part.name)
 }
 
@@ -165,18 +172,18 @@ impl Locks {
         let mut paths: Vec<&PathBuf> = paths.collect();
         paths.sort();
         paths.dedup();
-        let mut held = Vec::new();
+        let mut locked = Vec::new();
         for path in paths {
             let taken = match LedgerFile::take(path, Utc::now()) {
                 Err(e @ LedgerError::InUse { .. }) => return Err(e.into()),
                 taken => taken,
             };
-            held.push(taken.map(|(file, lock)| {
+            locked.push(taken.map(|(file, lock)| {
                 self.0.push(lock);
                 file
             }));
         }
-        all(held)
+        all(locked)
     }
 }
 
@@ -189,9 +196,9 @@ impl Drop for Locks {
 }
 
 /// Unites what lies beside the ledgers. Whatever is wrong with a history, the ledgers are united all the same.
-fn unite_histories(parts: &[Named], output: &Path) {
+fn unite_histories(parts: &[MergeSource], output: &Path) {
     let beside = parts.iter().map(|part| history::beside(&part.real));
-    let united = match history::unite(&beside.collect::<Vec<_>>()) {
+    let united = match history::merge(&beside.collect::<Vec<_>>()) {
         Ok(None) => return,
         Ok(Some(united)) => united,
         Err((path, e)) => {
@@ -216,7 +223,7 @@ fn unite_histories(parts: &[Named], output: &Path) {
 }
 
 /// Merges the sandboxes that the ledgers were rehearsed with, so that the next rehearsal finds the reports of all.
-fn merge_sandboxes(parts: &[Named], output: &Path, united: &Ledger) {
+fn merge_sandboxes(parts: &[MergeSource], output: &Path, united: &Ledger) {
     let place = sandbox_state_of(output);
     let states: Vec<PathBuf> = (parts.iter().map(|part| sandbox_state_of(&part.real)))
         .filter(|state| state.exists())
@@ -224,8 +231,8 @@ fn merge_sandboxes(parts: &[Named], output: &Path, united: &Ledger) {
     if states.iter().all(|state| *state == place) {
         return;
     }
-    let held: HashSet<&str> = united.report_ids().map(ReportId::as_str).collect();
-    let written = match merge_states(&states, |id| held.contains(id)) {
+    let locked: HashSet<&str> = united.report_ids().map(ReportId::as_str).collect();
+    let written = match merge_states(&states, |id| locked.contains(id)) {
         Ok(Some(state)) => whole_file::replace(&place, &state).map_err(|e| e.to_string()),
         Ok(None) => Ok(()),
         Err(e) => Err(chain(&e)),

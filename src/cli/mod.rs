@@ -1,7 +1,7 @@
 //! The command line: arguments, environment, wiring, exit codes.
 //!
 //! One file per command, and each command is one page: settings, credentials, ledger, server, plan, work, words.
-//! `target` says what a command works on, `held` holds its ledger, `work` is the door to its server and lists the readers
+//! `context` says what a command works on, `locked` holds its ledger, `work` is the door to its server and lists the readers
 //! of its events (`converse` is that of commands that only read), and `drive` is what `run` and `retry` share. `planning` makes the
 //! plan and its selection; `for_real` ends a rehearsal as the real run would.
 
@@ -11,7 +11,9 @@ mod candidates;
 mod check;
 mod collect;
 mod collection;
+mod command_line;
 mod connection;
+mod context;
 mod converse;
 mod documents;
 mod drive;
@@ -25,14 +27,14 @@ mod finish;
 mod for_real;
 mod gone;
 mod guard;
-mod held;
 mod init;
+mod locked_ledger;
 mod merge;
 mod missing_shares;
+mod opened_ledger;
 mod outputs;
 mod plan;
 mod planning;
-mod read_only;
 mod report;
 mod rescue;
 mod resolve;
@@ -41,25 +43,23 @@ mod results;
 mod retry;
 mod room;
 mod run;
+mod run_context;
 mod sandbox;
 mod schema;
 mod signals;
 mod status;
-mod target;
 mod to_combine;
 mod to_retry;
-mod typed;
 mod warnings;
-mod work;
 
 use std::{process::ExitCode, time::Duration};
 
 use clap::CommandFactory as _;
 
 use args::{Cli, Command};
+use command_line::CommandLine;
 use error::CliError;
 use exit::Exit;
-use typed::Typed;
 
 use crate::output::console::{self, LogFilter};
 
@@ -69,8 +69,8 @@ pub fn main() -> ExitCode {
 }
 
 fn run_command() -> Exit {
-    let (cli, typed) = match environment::read_arguments() {
-        Ok((cli, matches)) => (cli, Typed::new(matches)),
+    let (cli, command_line) = match environment::read_arguments() {
+        Ok((cli, matches)) => (cli, CommandLine::new(matches)),
         Err(help_or_mistake) => return Exit::without_command(help_or_mistake),
     };
     let filter = LogFilter::of_environment();
@@ -79,10 +79,10 @@ fn run_command() -> Exit {
     environment::warn_of_unknown(&Cli::command());
     let is_long = cli.command.is_long();
     let done = filter.map_err(CliError::from);
-    let exit = match done.and_then(|_| dispatch(cli, &typed)) {
+    let exit = match done.and_then(|_| dispatch(cli, &command_line)) {
         Ok(exit) => exit,
         Err(error) => {
-            error.report(&typed);
+            error.report(&command_line);
             error.exit()
         }
     };
@@ -97,21 +97,21 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-fn dispatch(cli: Cli, typed: &Typed) -> Result<Exit, CliError> {
+fn dispatch(cli: Cli, command_line: &CommandLine) -> Result<Exit, CliError> {
     let quiet = cli.quiet;
     match cli.command {
         Command::Plan(args) => run_async(plan::plan(&args)),
-        Command::Run(args) => run_async(run::run(&args, quiet, typed)),
-        Command::Retry(args) => run_async(retry::retry(&args, quiet, typed)),
-        Command::Collect(args) => run_async(collect::collect(&args, quiet, typed)),
-        Command::Resolve(args) => run_async(resolve::resolve(&args, typed)),
+        Command::Run(args) => run_async(run::run(&args, quiet, command_line)),
+        Command::Retry(args) => run_async(retry::retry(&args, quiet, command_line)),
+        Command::Collect(args) => run_async(collect::collect(&args, quiet, command_line)),
+        Command::Resolve(args) => run_async(resolve::resolve(&args, command_line)),
         Command::Merge(args) => run_async(merge::merge(&args)),
-        Command::Audit(args) => run_async(audit::audit(&args, typed)),
-        Command::Check(args) => run_async(check::check(&args, typed)),
+        Command::Audit(args) => run_async(audit::audit(&args, command_line)),
+        Command::Check(args) => run_async(check::check(&args, command_line)),
         Command::Init(args) => run_async(init::init(&args)),
         Command::Sandbox(args) => run_async(sandbox::sandbox(&args)),
         // These talk to nobody and start nothing.
-        Command::Status(args) => status::status(&args, typed),
+        Command::Status(args) => status::status(&args, command_line),
         Command::Report(args) => report::report(&args),
         Command::Schema(args) => schema::schema(&args),
         Command::Completions(args) => documents::completions(&args),

@@ -12,21 +12,22 @@ use tracing::warn;
 
 use super::{
     args::{CollectArgs, SummaryFormat, WorkArgs},
+    command_line::CommandLine,
+    context::{Context, real_ledger},
     error::CliError,
     exit::Exit,
-    held::HeldLedger,
-    target::{Target, real_ledger},
-    typed::Typed,
+    locked_ledger::LockedLedger,
 };
 use crate::{
     collect::{combined_files, set_aside_name},
-    history::{self, Line, Run, Selected, What},
+    history::{self, HistoryEvent, HistoryLine, Run, Selected},
     ledger::{Ledger, Row, read_file},
     output::{
-        About, Document, DocumentKind, Ending, GithubActions, History, Progress, Reader, Readers,
+        About, Document, DocumentKind, Ending, GithubActions, HistoryReporter, Progress, Reporter,
+        Reporters,
     },
     pacing::Stats,
-    plan::{Selection, Who},
+    plan::{Selection, SubPartnerSelector},
     request::RequestIds,
     runner::{Finished, MaxFailures},
     settings::Settings,
@@ -36,9 +37,9 @@ use crate::{
 
 /// The readers of one command, and what is known of its selected rows.
 pub(super) struct Outputs {
-    pub(super) readers: Readers,
-    pub(super) typed: Typed,
-    pub(super) does: Does,
+    pub(super) readers: Reporters,
+    pub(super) command_line: CommandLine,
+    pub(super) does: Mode,
     /// The day that the next command needs, to combine the same files.
     pub(super) day_to_combine: Option<NaiveDate>,
     about: About,
@@ -49,12 +50,12 @@ pub(super) struct Outputs {
     history: bool,
     /// The API; of a sandbox, where it listens.
     base_url: OnceCell<String>,
-    rows: RefCell<Rows>,
+    rows: RefCell<FinalRows>,
 }
 
 /// The selected rows, as far as they are known.
 #[derive(Debug)]
-enum Rows {
+enum FinalRows {
     /// It is not known which they are.
     Unknown,
     /// The work has not begun.
@@ -65,34 +66,34 @@ enum Rows {
 
 /// What a command does about reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Does {
+pub(super) enum Mode {
     Creates,
     CreatesAndCollects,
     /// It has no word for rows that are not created.
     Collects,
 }
 
-impl Does {
+impl Mode {
     /// What a command does that creates, and collects if it is told to.
     pub(super) fn creates(and_collects: bool) -> Self {
         match and_collects {
-            true => Does::CreatesAndCollects,
-            false => Does::Creates,
+            true => Mode::CreatesAndCollects,
+            false => Mode::Creates,
         }
     }
 }
 
 /// What a command is, for its outputs.
-pub(super) struct Told<'a> {
+pub(super) struct OutputOptions<'a> {
     pub(super) command: &'static str,
     pub(super) common: &'a WorkArgs,
     pub(super) selection: &'a Selection,
     pub(super) quiet: bool,
-    pub(super) typed: &'a Typed,
+    pub(super) command_line: &'a CommandLine,
     pub(super) as_of: Option<NaiveDate>,
     /// Whether periods of the manifest count from that day.
     pub(super) is_relative: bool,
-    pub(super) does: Does,
+    pub(super) does: Mode,
     pub(super) format: SummaryFormat,
     /// How it collects; none if it does not.
     pub(super) collects: Option<&'a CollectArgs>,
@@ -104,25 +105,25 @@ impl Outputs {
     ///
     /// # Errors
     /// A file cannot be written, or would overwrite another: exit code 2, before anything is sent.
-    pub(super) fn prepare(told: &Told<'_>, target: &Target) -> Result<Self, CliError> {
-        let (manifest_path, manifest) = target.manifest.clone();
+    pub(super) fn prepare(told: &OutputOptions<'_>, context: &Context) -> Result<Self, CliError> {
+        let (manifest_path, manifest) = context.manifest.clone();
         let about = About {
             command: told.command,
             manifest,
             manifest_path,
-            manifest_sha256: target.origin.sha256.clone(),
-            ledger: target.ledger.clone(),
+            manifest_sha256: context.origin.sha256.clone(),
+            ledger: context.ledger.clone(),
             as_of: told.as_of,
             selection: selected(told.selection),
-            rehearsal: target.is_rehearsal(),
-            collects: told.does != Does::Creates,
-            job_lines: target.origin.job_lines.clone(),
+            rehearsal: context.is_rehearsal(),
+            collects: told.does != Mode::Creates,
+            job_lines: context.origin.job_lines.clone(),
             began_at: Utc::now(),
         };
-        let Settings { limits, retry, .. } = &target.settings;
+        let Settings { limits, retry, .. } = &context.settings;
         let progress = Progress::new(told.quiet, limits, retry, told.common.grace);
-        let mut readers: Vec<Box<dyn Reader>> = vec![Box::new(progress)];
-        let mut guard = target.guard()?;
+        let mut readers: Vec<Box<dyn Reporter>> = vec![Box::new(progress)];
+        let mut guard = context.guard()?;
         let combined = told.collects.and_then(|how| how.combine.as_deref());
         for file in combined.into_iter().flat_map(combined_files) {
             guard.output("--combine", &file)?;
@@ -143,15 +144,15 @@ impl Outputs {
                 readers.push(Box::new(Document::file(kind, place)));
             }
         }
-        let ledger = real_ledger(&target.ledger)?;
+        let ledger = real_ledger(&context.ledger)?;
         if guard.may_be_collected()
             && let Some(reading) = read_file(&ledger)?
         {
             guard.spare_collected(&reading.ledger, folder_of(&ledger))?;
         }
         if let Some(how) = told.collects {
-            target.refuse_output_as_for_real(how.output.as_deref())?;
-            guard.folder("--output", &target.output(how.output.as_deref(), &ledger))?;
+            context.refuse_output_as_for_real(how.output.as_deref())?;
+            guard.folder("--output", &context.output(how.output.as_deref(), &ledger))?;
         }
         let format = told.format;
         if format == SummaryFormat::Json {
@@ -162,8 +163,8 @@ impl Outputs {
             readers.push(Box::new(actions));
         }
         Ok(Outputs {
-            readers: Readers::new(readers),
-            typed: told.typed.clone(),
+            readers: Reporters::new(readers),
+            command_line: told.command_line.clone(),
             does: told.does,
             day_to_combine: told
                 .as_of
@@ -173,7 +174,7 @@ impl Outputs {
             max_failures: told.common.outputs.max_failures,
             history: !told.common.outputs.history.no_history,
             base_url: OnceCell::new(),
-            rows: RefCell::new(Rows::Unknown),
+            rows: RefCell::new(FinalRows::Unknown),
         })
     }
 
@@ -184,8 +185,8 @@ impl Outputs {
     }
 
     /// The ledger is held, and the server is known.
-    pub(super) fn begin(&self, target: &Target, held: &HeldLedger) {
-        let base_url = target.settings.api.base_url.to_string();
+    pub(super) fn begin(&self, context: &Context, locked: &LockedLedger) {
+        let base_url = context.settings.api.base_url.to_string();
         let base_url = self.base_url.get_or_init(|| base_url);
         if !self.history {
             return;
@@ -201,20 +202,20 @@ impl Outputs {
             as_of: about.as_of,
             selection: about.selection.clone(),
         };
-        let path = history::beside(&held.file.path);
-        let history = History::new(path, run_id(), about.began_at, began);
+        let path = history::beside(&locked.file.path);
+        let history = HistoryReporter::new(path, run_id(), about.began_at, began);
         self.readers.add(Box::new(history));
     }
 
     /// The command ends before its work: these rows were selected, and nothing was done about them.
     pub(super) fn waiting(&self, ledger: &Ledger, selected: &RequestIds) {
         let rows = ledger.rows().filter(|row| selected.contains(&row.key()));
-        *self.rows.borrow_mut() = Rows::Waiting(rows.cloned().collect());
+        *self.rows.borrow_mut() = FinalRows::Waiting(rows.cloned().collect());
     }
 
     /// The work is done.
     pub(super) fn worked(&self, finished: Finished, selected: RequestIds) {
-        *self.rows.borrow_mut() = Rows::Worked(Box::new(finished), selected);
+        *self.rows.borrow_mut() = FinalRows::Worked(Box::new(finished), selected);
     }
 
     /// Tells every reader how the command ended, and passes that on.
@@ -225,9 +226,9 @@ impl Outputs {
         };
         let rows = self.rows.into_inner();
         let (rows, pace, stop) = match &rows {
-            Rows::Unknown => (Vec::new(), Stats::default(), None),
-            Rows::Waiting(rows) => (rows.iter().collect(), Stats::default(), None),
-            Rows::Worked(finished, selected) => {
+            FinalRows::Unknown => (Vec::new(), Stats::default(), None),
+            FinalRows::Waiting(rows) => (rows.iter().collect(), Stats::default(), None),
+            FinalRows::Worked(finished, selected) => {
                 let rows = finished.ledger.rows();
                 let rows = rows.filter(|row| selected.contains(&row.key()));
                 (rows.collect(), finished.pace, finished.stop.as_ref())
@@ -248,10 +249,10 @@ impl Outputs {
 }
 
 /// Adds one line to the history of the ledger at `path`, for a command that does one thing. Where that fails it says so.
-pub(super) fn add_to_history(path: &Path, at: DateTime<Utc>, what: What) {
+pub(super) fn add_to_history(path: &Path, at: DateTime<Utc>, what: HistoryEvent) {
     let path = history::beside(path);
     let mut line = Vec::new();
-    let written = Line::new(at, &run_id(), what).write(&mut line);
+    let written = HistoryLine::new(at, &run_id(), what).write(&mut line);
     let written = written.map_err(io::Error::from);
     if let Err(e) = written.and_then(|()| history::append(&path, &line)) {
         warn!(
@@ -276,9 +277,9 @@ fn selected(selection: &Selection) -> Selected {
         causes,
         partition,
     } = selection;
-    let who = |who: &Who| match who {
-        Who::Own => "own".to_owned(),
-        Who::Named(name) => name.clone(),
+    let who = |who: &SubPartnerSelector| match who {
+        SubPartnerSelector::Own => "own".to_owned(),
+        SubPartnerSelector::Named(name) => name.clone(),
     };
     Selected {
         job: jobs.clone(),

@@ -5,16 +5,16 @@ use tracing::{error, warn};
 use super::{
     args::{CalendarArgs, ManifestArgs, PlanArgs, PlanFormat, SelectionArgs},
     connection::credentials,
+    context::{Context, RepairNote, real_ledger, tell_repairs},
     converse::converse,
     error::CliError,
     exit::Exit,
     gone::trace_of,
-    held::missing_folder,
+    locked_ledger::missing_folder,
     planning::Planning,
     results,
     signals::Signals,
     status::warn_where_refused,
-    target::{Target, Then, real_ledger, tell_repairs},
     warnings::{tell_leftovers, warn_of_plan},
 };
 use crate::{
@@ -46,11 +46,11 @@ pub(super) async fn show_run(
 ) -> Result<bool, CliError> {
     let signals = Signals::listen();
     let selection = selection.selection()?;
-    let (target, manifest) = Target::with_manifest(manifest, calendar, selection.partition)?;
-    let mut target = target.forgetful();
-    target.tell_rehearsal();
-    target.refuse_as_for_real()?;
-    let ledger = real_ledger(&target.ledger)?;
+    let (context, manifest) = Context::with_manifest(manifest, calendar, selection.partition)?;
+    let mut context = context.forgetful();
+    context.tell_rehearsal();
+    context.refuse_as_for_real()?;
+    let ledger = real_ledger(&context.ledger)?;
     if let Some(folder) = missing_folder(&ledger) {
         let folder = folder.display();
         warn!(
@@ -59,27 +59,27 @@ pub(super) async fn show_run(
     }
     let reading = read_file(&ledger)?;
     let discovered = if !manifest.discovers().is_empty() {
-        let credentials = credentials(&target)?;
+        let credentials = credentials(&context)?;
         let ask =
             async |session: &Session<'_, HttpApi>| discovered(session, &manifest, &signals).await;
-        converse(&mut target, credentials, &ledger, &signals, ask).await?
+        converse(&mut context, credentials, &ledger, &signals, ask).await?
     } else {
         Discovered::new()
     };
     let ledger_exists = reading.is_some();
-    if let Some(trace) = trace_of(&target.ledger) {
-        let ledger = target.ledger.display();
+    if let Some(trace) = trace_of(&context.ledger) {
+        let ledger = context.ledger.display();
         warn!(
             "there is no ledger at {ledger}, but {trace}: a run is refused unless --existing says what to do about the \
              reports of the lost ledger"
         );
     }
     warn_where_refused(
-        &target.ledger,
+        &context.ledger,
         reading.as_ref().map(|reading| &reading.ledger),
     );
     let reading = reading.unwrap_or_default();
-    tell_repairs(&target.ledger, &reading, Then::Left);
+    tell_repairs(&context.ledger, &reading, RepairNote::Left);
     let planning = Planning {
         manifest: &manifest,
         calendar,
@@ -104,7 +104,7 @@ pub(super) async fn show_run(
         plan: &plan,
         selected,
         ledger: &reading.ledger,
-        ledger_path: target.ledger.display().to_string(),
+        ledger_path: context.ledger.display().to_string(),
         ledger_exists,
     };
     show(&view, format)?;

@@ -10,12 +10,12 @@ use chrono::Utc;
 
 use super::{
     args::{ReportArgs, is_manifest},
+    context::ledger_of_manifest,
     error::CliError,
     exit::Exit,
     guard::Guard,
-    read_only::ReadOnly,
+    opened_ledger::OpenedLedger,
     status::history_of,
-    target::ledger_of_manifest,
 };
 use crate::{
     audit::{Files, MaxDrop, Previous, RecordedHashes, Review},
@@ -44,11 +44,11 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
     let totals = settings
         .as_ref()
         .and_then(|read| read.settings.audit.totals.as_ref());
-    let ledger = ReadOnly::read(&ledger_path)?;
+    let ledger = OpenedLedger::read(&ledger_path)?;
     let is_sandbox = is_rehearsal(&ledger.ledger, &ledger_path);
     let history = history_of(&ledger.path).lines;
     let earlier = (args.compare.as_deref())
-        .map(|path| ReadOnly::to_compare_with(path, is_sandbox))
+        .map(|path| OpenedLedger::to_compare_with(path, is_sandbox))
         .transpose()?;
     let about = manifest.map(PathBuf::as_path).zip(settings.as_ref());
     guard(&args.output, about, &ledger, earlier.as_ref())?;
@@ -132,8 +132,8 @@ fn is_rehearsal(ledger: &Ledger, path: &Path) -> bool {
 fn guard(
     output: &Path,
     manifest: Option<(&Path, &RunSettings)>,
-    ledger: &ReadOnly,
-    earlier: Option<&ReadOnly>,
+    ledger: &OpenedLedger,
+    earlier: Option<&OpenedLedger>,
 ) -> Result<(), CliError> {
     let mut guard = Guard::new();
     if let Some((path, read)) = manifest {

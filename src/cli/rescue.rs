@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use tracing::{error, warn};
 
 use crate::{
-    ledger::{Ledger, Row, Saved, Tampered, save},
+    ledger::{Ledger, RescueResult, Row, Tampered, save},
     output::console,
     runner::Unsaved,
     text::{count, system_says},
@@ -20,14 +20,14 @@ pub(super) fn rescue(path: &Path, ledger: &Ledger, unsaved: &Unsaved, now: DateT
         let saved = save(path, &ledger.to_csv(), ledger, now);
         let (path, what) = (path.display(), &unsaved.error);
         match &saved {
-            Saved::Nothing | Saved::There => warn!("{path}: {what}; {saved}"),
-            Saved::Beside { .. } => error!("{path}: {what}; {saved}"),
-            Saved::Nowhere(_) => {
+            RescueResult::Nothing | RescueResult::There => warn!("{path}: {what}; {saved}"),
+            RescueResult::Beside { .. } => error!("{path}: {what}; {saved}"),
+            RescueResult::Nowhere(_) => {
                 error!("{path}: {what}; {saved}; its rows follow");
                 print(ledger, ledger.rows());
             }
         }
-        return matches!(saved, Saved::Nothing | Saved::There);
+        return matches!(saved, RescueResult::Nothing | RescueResult::There);
     }
     let (path, why) = (path.display(), system_says(&unsaved.error));
     error!("{path}: {why}");

@@ -8,44 +8,51 @@ use tracing::warn;
 use super::{
     args::ResolveArgs,
     candidates,
+    command_line::{CommandLine, LEDGER},
+    context::{Context, RepairNote, real_ledger, tell_repairs},
     error::CliError,
     exit::Exit,
-    held::HeldLedger,
+    locked_ledger::LockedLedger,
     outputs::add_to_history,
     resolve_target::{of_manifest, target_of},
-    target::{Target, Then, real_ledger, tell_repairs},
-    typed::{LEDGER, Typed},
 };
 use crate::{
-    history::What,
-    ledger::{Ledger, LedgerError, Place, Row, State},
+    history::HistoryEvent,
+    ledger::{Ledger, LedgerError, Row, RowIndex, State},
     output::{Hint, console, request_name},
     request::{ReportId, RequestId},
     text::count,
 };
 
 /// Lists the rows that a person may decide, or decides one.
-pub(super) async fn resolve(args: &ResolveArgs, typed: &Typed) -> Result<Exit, CliError> {
+pub(super) async fn resolve(
+    args: &ResolveArgs,
+    command_line: &CommandLine,
+) -> Result<Exit, CliError> {
     match args.request {
-        None => candidates::list(args, typed).await,
-        Some(request) => decide(args, request, typed).await,
+        None => candidates::list(args, command_line).await,
+        Some(request) => decide(args, request, command_line).await,
     }
 }
 
-async fn decide(args: &ResolveArgs, request: RequestId, typed: &Typed) -> Result<Exit, CliError> {
-    let target = target_of(args)?;
-    target.tell_rehearsal();
-    let missing = || LedgerError::Missing(target.ledger.clone());
+async fn decide(
+    args: &ResolveArgs,
+    request: RequestId,
+    command_line: &CommandLine,
+) -> Result<Exit, CliError> {
+    let context = target_of(args)?;
+    context.tell_rehearsal();
+    let missing = || LedgerError::Missing(context.ledger.clone());
     // If there is no ledger, not even a lock is made.
-    if !real_ledger(&target.ledger)?.exists() {
+    if !real_ledger(&context.ledger)?.exists() {
         return Err(missing().into());
     }
-    let mut held = HeldLedger::take(&target.ledger)?;
-    let reading = held.file.reading.take().ok_or_else(missing)?;
-    tell_repairs(&target.ledger, &reading, Then::Written);
-    let mut ledger = reading.into_ledger(&target.ledger)?;
+    let mut locked = LockedLedger::take(&context.ledger)?;
+    let reading = locked.file.reading.take().ok_or_else(missing)?;
+    tell_repairs(&context.ledger, &reading, RepairNote::Written);
+    let mut ledger = reading.into_ledger(&context.ledger)?;
     let place = open_row(&ledger, request, args).map_err(|why| {
-        let resolve = typed.next("resolve", &LEDGER);
+        let resolve = command_line.next("resolve", &LEDGER);
         CliError::Unresolvable(format!(
             "{why}. All rows to decide are listed by\n  {resolve}"
         ))
@@ -53,14 +60,14 @@ async fn decide(args: &ResolveArgs, request: RequestId, typed: &Typed) -> Result
     let row = decided(ledger.row(place), args);
     let said = said(&row);
     ledger.replace(place, row);
-    held.write(&ledger).await?;
+    locked.write(&ledger).await?;
     if !args.history.no_history {
-        note(&held.file.path, ledger.row(place), args);
+        note(&locked.file.path, ledger.row(place), args);
     } else if args.reason.is_some() {
         warn!("--no-history (or MONTHEND_NO_HISTORY) is given, so the reason is not recorded");
     }
     console::say(said);
-    for hint in next_steps(&ledger, args, &target, typed) {
+    for hint in next_steps(&ledger, args, &context, command_line) {
         console::say(format!("\n{}:\n  {}\n", hint.why, hint.command));
     }
     Ok(Exit::Success)
@@ -69,7 +76,7 @@ async fn decide(args: &ResolveArgs, request: RequestId, typed: &Typed) -> Result
 /// Adds the decision to the history.
 fn note(path: &Path, row: &Row, args: &ResolveArgs) {
     let replaced = row.replaces.last().filter(|_| args.replace);
-    let what = What::Resolve {
+    let what = HistoryEvent::Resolve {
         request_id: row.id().to_string(),
         report_id: args.adopt.as_ref().map(ToString::to_string),
         replaced: replaced.map(ToString::to_string),
@@ -79,7 +86,7 @@ fn note(path: &Path, row: &Row, args: &ResolveArgs) {
 }
 
 /// The row that is to be decided, or why that is not for a person to say.
-fn open_row(ledger: &Ledger, request: RequestId, args: &ResolveArgs) -> Result<Place, String> {
+fn open_row(ledger: &Ledger, request: RequestId, args: &ResolveArgs) -> Result<RowIndex, String> {
     let Some(place) = ledger.place(request) else {
         return Err(format!("{request}: the ledger has no such request"));
     };
@@ -114,10 +121,10 @@ fn open_row(ledger: &Ledger, request: RequestId, args: &ResolveArgs) -> Result<P
 
 /// Whether a report may be taken for a row that has none.
 fn adoptable(ledger: &Ledger, id: &ReportId) -> Result<(), String> {
-    let mut held = ledger
+    let mut locked = ledger
         .rows()
         .filter_map(|row| Some((row, row.state.report_id()?)));
-    if let Some((other, _)) = held.clone().find(|(_, held)| *held == id) {
+    if let Some((other, _)) = locked.clone().find(|(_, locked)| *locked == id) {
         return Err(format!(
             "report {id} belongs to {} already",
             request_name(other)
@@ -130,7 +137,7 @@ fn adoptable(ledger: &Ledger, id: &ReportId) -> Result<(), String> {
             request_name(other)
         ));
     }
-    if held.any(|(_, held)| held.is_from_sandbox() != id.is_from_sandbox()) {
+    if locked.any(|(_, locked)| locked.is_from_sandbox() != id.is_from_sandbox()) {
         let server = match id.is_from_sandbox() {
             true => "real server",
             false => "sandbox",
@@ -166,7 +173,12 @@ fn said(row: &Row) -> String {
 
 /// What is left to do in the ledger, and how: what is to be sent, what is to be decided, and when neither is left, what is
 /// to be collected.
-fn next_steps(ledger: &Ledger, args: &ResolveArgs, target: &Target, typed: &Typed) -> Vec<Hint> {
+fn next_steps(
+    ledger: &Ledger,
+    args: &ResolveArgs,
+    context: &Context,
+    command_line: &CommandLine,
+) -> Vec<Hint> {
     let n = |is_it: fn(&State) -> bool| ledger.rows().filter(|row| is_it(&row.state)).count();
     let to_decide = n(State::is_in_doubt);
     let to_send = n(|state| {
@@ -181,14 +193,17 @@ fn next_steps(ledger: &Ledger, args: &ResolveArgs, target: &Target, typed: &Type
     if to_decide > 0 {
         let rows = count(to_decide, "row");
         let why = format!("to list what is still in doubt ({rows}), and decide");
-        hints.push(Hint::new(why, typed.next("resolve", &LEDGER)));
+        hints.push(Hint::new(why, command_line.next("resolve", &LEDGER)));
     }
     if to_send > 0 {
         let why = format!("to send {}", count(to_send, "row"));
-        hints.push(Hint::new(why, of_manifest("retry", args, target, typed)));
+        hints.push(Hint::new(
+            why,
+            of_manifest("retry", args, context, command_line),
+        ));
     }
     if hints.is_empty() && ledger.rows().any(is_missing) {
-        let collect = of_manifest("collect", args, target, typed);
+        let collect = of_manifest("collect", args, context, command_line);
         hints.push(Hint::new("to download the reports", collect));
     }
     hints

@@ -4,21 +4,21 @@ use std::{fs, path::Path};
 
 use super::{
     args::{ManifestArgs, RehearsalArgs, ResolveArgs, is_manifest},
+    command_line::{CommandLine, LEDGER},
+    context::Context,
     error::CliError,
-    target::Target,
-    typed::{LEDGER, Typed},
 };
 use crate::whole_file::folder_of;
 
 /// The ledger that is meant, and the settings that go with it; without a manifest these are the defaults.
-pub(super) fn target_of(args: &ResolveArgs) -> Result<Target, CliError> {
+pub(super) fn target_of(args: &ResolveArgs) -> Result<Context, CliError> {
     let share = args.partition()?;
     if is_manifest(&args.place) {
-        return Target::with_settings(&args.manifest(), share);
+        return Context::with_settings(&args.manifest(), share);
     }
     match &args.named {
         Some(named) => Err(CliError::TwoLedgers(args.place.clone(), named.clone())),
-        None => Target::without_manifest(&ManifestArgs {
+        None => Context::without_manifest(&ManifestArgs {
             ledger: Some(args.place.clone()),
             sandbox: RehearsalArgs::default(),
             ..args.manifest()
@@ -30,19 +30,19 @@ pub(super) fn target_of(args: &ResolveArgs) -> Result<Target, CliError> {
 pub(super) fn of_manifest(
     command: &str,
     args: &ResolveArgs,
-    target: &Target,
-    typed: &Typed,
+    context: &Context,
+    command_line: &CommandLine,
 ) -> String {
     if is_manifest(&args.place) {
-        return typed.next(command, &LEDGER);
+        return command_line.next(command, &LEDGER);
     }
-    match manifest_next_to(&target.ledger) {
-        Some(words) => typed.with(command, words),
+    match manifest_next_to(&context.ledger) {
+        Some(words) => command_line.with(command, words),
         // It cannot be told which manifest that is.
         None => format!(
             "{} --ledger {}",
-            typed.with(command, ["MANIFEST".to_owned()]),
-            Typed::word(&target.ledger)
+            command_line.with(command, ["MANIFEST".to_owned()]),
+            CommandLine::word(&context.ledger)
         ),
     }
 }
@@ -68,7 +68,7 @@ fn manifest_next_to(ledger: &Path) -> Option<Vec<String>> {
                     ..RehearsalArgs::default()
                 },
             };
-            let its = Target::with_settings(&args, None).map(|target| target.ledger);
+            let its = Context::with_settings(&args, None).map(|context| context.ledger);
             if its.is_ok_and(|its| its.canonicalize().is_ok_and(|its| its == real)) {
                 let mut words = vec![manifest.display().to_string()];
                 words.extend(sandbox.then(|| "--sandbox".to_owned()));

@@ -3,8 +3,8 @@
 use tracing::info;
 
 use super::{
-    args::SandboxArgs, error::CliError, exit::Exit, guard::Guard, signals::Signals,
-    target::sandbox_config,
+    args::SandboxArgs, context::sandbox_config, error::CliError, exit::Exit, guard::Guard,
+    signals::Signals,
 };
 use crate::{
     output::console,

@@ -6,11 +6,11 @@ use tracing::warn;
 
 use super::{
     args::{PlanFormat, StatusArgs, SummaryFormat},
+    command_line::{CommandLine, LEDGER},
+    context::{RepairNote, ledger_of, real_ledger, tell_repairs, variable},
     error::CliError,
     exit::Exit,
     results,
-    target::{Then, ledger_of, real_ledger, tell_repairs, variable},
-    typed::{LEDGER, Typed},
 };
 use crate::{
     history::{self, Read},
@@ -21,12 +21,12 @@ use crate::{
 };
 
 /// Counts a ledger's rows. Reads only, without the lock.
-pub(super) fn status(args: &StatusArgs, typed: &Typed) -> Result<Exit, CliError> {
+pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> Result<Exit, CliError> {
     let selection = args.selection()?;
     let path = ledger_of(args, selection.partition)?;
     let missing = || LedgerError::Missing(path.clone());
     let reading = read_file(&real_ledger(&path)?)?.ok_or_else(missing)?;
-    tell_repairs(&path, &reading, Then::Left);
+    tell_repairs(&path, &reading, RepairNote::Left);
     warn_where_refused(&path, Some(&reading.ledger));
     if let Some(request_id) = args.history {
         return history(args, &path, request_id, &reading.ledger);
@@ -40,8 +40,8 @@ pub(super) fn status(args: &StatusArgs, typed: &Typed) -> Result<Exit, CliError>
             if has_doubts {
                 let is_named = args.ledger.is_some() || variable("MONTHEND_MANIFEST").is_some();
                 let resolve = match is_named {
-                    true => typed.next("resolve", &LEDGER),
-                    false => typed.with("resolve", [path.display().to_string()]),
+                    true => command_line.next("resolve", &LEDGER),
+                    false => command_line.with("resolve", [path.display().to_string()]),
                 };
                 table.push_str(&format!(
                     "\nto see the rows in doubt with the candidates, and decide:\n  {resolve}\n"

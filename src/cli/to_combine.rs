@@ -5,10 +5,10 @@ use tracing::info;
 
 use super::{
     args::{CalendarArgs, CollectArgs, ManifestArgs},
+    context::Context,
     error::CliError,
     plan::discovered,
     signals::Signals,
-    target::Target,
     warnings::named_rows,
 };
 use crate::{
@@ -30,12 +30,12 @@ pub(super) fn target(
     calendar: &CalendarArgs,
     collects: Option<&CollectArgs>,
     selection: &Selection,
-) -> Result<(Target, Option<Manifest>), CliError> {
+) -> Result<(Context, Option<Manifest>), CliError> {
     if collects.is_some_and(|how| how.combine.is_some()) {
-        let (target, manifest) = Target::with_manifest(args, calendar, selection.partition)?;
-        Ok((target, Some(manifest)))
+        let (context, manifest) = Context::with_manifest(args, calendar, selection.partition)?;
+        Ok((context, Some(manifest)))
     } else {
-        Ok((Target::with_settings(args, selection.partition)?, None))
+        Ok((Context::with_settings(args, selection.partition)?, None))
     }
 }
 

@@ -5,8 +5,8 @@ use tracing::info;
 
 use super::args::RetryArgs;
 use crate::{
-    ledger::{Ledger, Place, Reading, Row, State},
-    plan::{Agenda, UnknownRequest},
+    ledger::{Ledger, LedgerRead, Row, RowIndex, State},
+    plan::{UnknownRequest, WorkList},
     request::RequestIds,
     text::count,
 };
@@ -17,25 +17,25 @@ use crate::{
 /// # Errors
 /// The ledger's torn line is of a request that only a plan can name.
 pub(super) fn to_retry(
-    mut reading: Reading,
+    mut reading: LedgerRead,
     selected: &RequestIds,
     args: &RetryArgs,
     on_given_up: impl Fn(&Row, DateTime<Utc>),
-) -> Result<Agenda, UnknownRequest> {
+) -> Result<WorkList, UnknownRequest> {
     if args.recreate_failed {
         give_up_failed(&mut reading.ledger, selected, on_given_up);
     }
-    let agenda = Agenda::to_retry(reading, selected)?;
-    tell_nothing_to_do(&agenda);
-    Ok(agenda)
+    let work_list = WorkList::to_retry(reading, selected)?;
+    tell_nothing_to_do(&work_list);
+    Ok(work_list)
 }
 
 /// Says why there is nothing to do, where that is so.
-fn tell_nothing_to_do(agenda: &Agenda) {
-    if !agenda.work.is_empty() {
+fn tell_nothing_to_do(work_list: &WorkList) {
+    if !work_list.work.is_empty() {
         return;
     }
-    let decide = match agenda.idle.failed {
+    let decide = match work_list.untouched.failed {
         0 => String::new(),
         n => format!(" ({} in doubt, for you to decide)", count(n, "row")),
     };
@@ -55,7 +55,7 @@ fn give_up_failed(
             && selected.contains(&row.key())
             && row.collected.status.eq_ignore_ascii_case("FAILED")
     });
-    let failed: Vec<Place> = failed.map(|(place, _)| place).collect();
+    let failed: Vec<RowIndex> = failed.map(|(place, _)| place).collect();
     for place in &failed {
         let mut row = ledger.row(*place).clone().given_up();
         let now = Utc::now();

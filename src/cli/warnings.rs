@@ -5,7 +5,7 @@ use tracing::{info, warn};
 
 use super::args::CalendarArgs;
 use crate::{
-    ledger::{Ledger, Place, Row, State},
+    ledger::{Ledger, Row, RowIndex, State},
     manifest::Manifest,
     output::request_name,
     plan::{Plan, Today, Warning, long_run, warnings},
@@ -34,8 +34,8 @@ pub(super) fn warn_of_plan(
 }
 
 /// How many of the rows at `work` are sent first thing, not looked up.
-pub(super) fn sends(ledger: &Ledger, work: &[Place]) -> usize {
-    let is_sent = |place: &&Place| !matches!(ledger.row(**place).state, State::Sending { .. });
+pub(super) fn sends(ledger: &Ledger, work: &[RowIndex]) -> usize {
+    let is_sent = |place: &&RowIndex| !matches!(ledger.row(**place).state, State::Sending { .. });
     work.iter().filter(is_sent).count()
 }
 

@@ -7,7 +7,7 @@ use url::{Host, Url};
 
 /// Which hosts a download may go to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum AddressPolicy {
     /// Hosts of the public internet, by https.
     Public,
     /// This machine too, and by http: the API itself is here.
@@ -28,7 +28,7 @@ pub enum Refused {
     Private,
 }
 
-impl Reach {
+impl AddressPolicy {
     /// Whether `url` may be asked, as far as it says so itself.
     ///
     /// # Errors
@@ -44,13 +44,13 @@ impl Reach {
         let is_loopback = named_local || ip.is_some_and(|ip| unmapped(ip).is_loopback());
         match url.scheme() {
             "https" => {}
-            "http" if self == Reach::Local && is_loopback => {}
+            "http" if self == AddressPolicy::Local && is_loopback => {}
             _ => return Err(Refused::Scheme),
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(Refused::Credentials);
         }
-        if (named_local && self == Reach::Public) || ip.is_some_and(|ip| !self.allows(ip)) {
+        if (named_local && self == AddressPolicy::Public) || ip.is_some_and(|ip| !self.allows(ip)) {
             return Err(Refused::Private);
         }
         Ok(())
@@ -59,7 +59,7 @@ impl Reach {
     /// Whether a machine at `ip` may be asked.
     pub fn allows(self, ip: IpAddr) -> bool {
         let ip = unmapped(ip);
-        is_public(ip) || (self == Reach::Local && ip.is_loopback())
+        is_public(ip) || (self == AddressPolicy::Local && ip.is_loopback())
     }
 }
 
@@ -164,11 +164,15 @@ mod tests {
             ("https://[64:ff9b:1::808:808]/a", Err(Private), Err(Private)),
         ] {
             let parsed = url.parse().unwrap();
-            assert_eq!(Reach::Public.check(&parsed), public, "{url}");
-            assert_eq!(Reach::Local.check(&parsed), local, "{url}");
+            assert_eq!(AddressPolicy::Public.check(&parsed), public, "{url}");
+            assert_eq!(AddressPolicy::Local.check(&parsed), local, "{url}");
         }
         for (ip, local) in [("127.0.0.1", true), ("10.1.2.3", false), ("8.8.8.8", true)] {
-            assert_eq!(Reach::Local.allows(ip.parse().unwrap()), local, "{ip}");
+            assert_eq!(
+                AddressPolicy::Local.allows(ip.parse().unwrap()),
+                local,
+                "{ip}"
+            );
         }
     }
 }

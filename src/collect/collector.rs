@@ -15,27 +15,27 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     Names, Overwrite,
-    asking::Asking,
-    bring::{ArrivedFile, Brought, Carrier, Means},
-    columns::Columns,
+    columns::CollectedHeaders,
+    fetch::{ArrivedFile, FetchOptions, FetchResult, Fetcher},
     files,
     host::Host,
-    part::part_name,
-    waiting::{Question, Watch},
+    idle_guard::IdleGuard,
+    part_file::part_name,
+    rounds::{ListQuestion, Rounds},
 };
 use crate::{
     api::{Api, Listed},
-    ledger::{JournalError, Place, Row},
-    runner::{Created, EventKind, Fetched, Missing, StopReason, Workbench},
+    ledger::{JournalError, Row, RowIndex},
+    runner::{EventKind, Fetched, NewReports, NotCollected, StopReason, Workbench},
     session::ReadError,
 };
 
 /// How a run collects.
-pub struct Setup<'a, H> {
+pub struct CollectInput<'a, H> {
     /// Where the files come from.
     pub host: &'a H,
     /// Places of the rows to collect that are created already.
-    pub created: Vec<Place>,
+    pub created: Vec<RowIndex>,
     /// The folder of the files, absolute.
     pub output: PathBuf,
     /// The folder of the ledger, absolute.
@@ -58,21 +58,21 @@ const LEFT_TOGETHER: usize = 256;
 const LOOKS: usize = 4;
 
 /// Something that was under way is done.
-enum Done {
-    Looked(Place, Option<Brought>, Result<(), JournalError>),
-    Listed(Question, Result<Vec<Listed>, ReadError>),
-    Brought(Place, Brought, Result<(), JournalError>),
+enum CollectStep {
+    Looked(RowIndex, Option<FetchResult>, Result<(), JournalError>),
+    Listed(ListQuestion, Result<Vec<Listed>, ReadError>),
+    Brought(RowIndex, FetchResult, Result<(), JournalError>),
 }
 
 struct Collector<'c, 'r, 's, A: Api, H> {
-    carrier: &'c Carrier<'c, 'r, 's, A, H>,
+    carrier: &'c Fetcher<'c, 'r, 's, A, H>,
     /// Rows whose files may lie there already.
-    unseen: VecDeque<Place>,
+    unseen: VecDeque<RowIndex>,
     looking: usize,
-    watch: Watch,
-    columns: Columns,
+    watch: Rounds,
+    columns: CollectedHeaders,
     /// Files that came and may be no tables: what the others of their type have decides, once they are there.
-    odd: Vec<(Place, Box<ArrivedFile>)>,
+    odd: Vec<(RowIndex, Box<ArrivedFile>)>,
     /// Rows under way.
     busy: usize,
     concurrency: usize,
@@ -84,15 +84,15 @@ struct Collector<'c, 'r, 's, A: Api, H> {
     /// The last questions were asked: nothing is waited for any more.
     is_over: bool,
     unrecorded: Vec<Row>,
-    told: HashSet<Place>,
+    told: HashSet<RowIndex>,
 }
 
 /// Brings the file of every row of `setup.created`, and of those that are created meanwhile, to its place, or says in
 /// the row why not. Gives the rows whose last line is not on the disk.
 pub async fn collect<A: Api, H: Host>(
-    setup: Setup<'_, H>,
+    setup: CollectInput<'_, H>,
     bench: Workbench<'_, '_, A>,
-    created: Created,
+    created: NewReports,
 ) -> Vec<Row> {
     let (is_part, names) = {
         let ledger = bench.record.ledger();
@@ -101,13 +101,13 @@ pub async fn collect<A: Api, H: Host>(
         (move |name: &str| parts.contains(name), names)
     };
     files::sweep(&setup.output, is_part);
-    let asking = Asking::new(bench.session.gate());
-    let carrier = Carrier {
+    let asking = IdleGuard::new(bench.session.gate());
+    let carrier = Fetcher {
         bench,
         host: setup.host,
         names,
         asking: &asking,
-        means: Means {
+        options: FetchOptions {
             overwrite: setup.overwrite,
             any_content: setup.any_content,
             silence: setup.silence,
@@ -118,8 +118,8 @@ pub async fn collect<A: Api, H: Host>(
         carrier: &carrier,
         unseen: VecDeque::new(),
         looking: 0,
-        watch: Watch::new(now),
-        columns: Columns::default(),
+        watch: Rounds::new(now),
+        columns: CollectedHeaders::default(),
         odd: Vec::new(),
         busy: 0,
         concurrency: setup.concurrency,
@@ -134,12 +134,12 @@ pub async fn collect<A: Api, H: Host>(
     collector.drive(created).await
 }
 
-type Work<'c> = FuturesUnordered<LocalBoxFuture<'c, Done>>;
+type CollectWork<'c> = FuturesUnordered<LocalBoxFuture<'c, CollectStep>>;
 
 impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
-    async fn drive(mut self, mut created: Created) -> Vec<Row> {
+    async fn drive(mut self, mut created: NewReports) -> Vec<Row> {
         let bench = &self.carrier.bench;
-        let mut under_way: Work<'c> = FuturesUnordered::new();
+        let mut under_way: CollectWork<'c> = FuturesUnordered::new();
         let (mut grace, mut is_caught) = (None::<Instant>, false);
         let mut creating = Some(self.carrier.asking.begin());
         loop {
@@ -184,7 +184,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
     }
 
     /// Nothing more comes: begins to decide about files that may be no tables. False where there are none.
-    fn decide(&mut self, under_way: &mut Work<'c>) -> bool {
+    fn decide(&mut self, under_way: &mut CollectWork<'c>) -> bool {
         let carrier = self.carrier;
         if carrier.bench.stopping.is_stopping() {
             return false;
@@ -194,14 +194,14 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
             self.busy += 1;
             under_way.push(Box::pin(async move {
                 let (brought, recorded) = carrier.put(*file).await;
-                Done::Brought(place, brought, recorded)
+                CollectStep::Brought(place, brought, recorded)
             }));
         }
         odd > 0
     }
 
     /// Takes rows that are to be collected.
-    fn expect(&mut self, places: impl IntoIterator<Item = Place>) {
+    fn expect(&mut self, places: impl IntoIterator<Item = RowIndex>) {
         let before = self.unseen.len();
         self.unseen.extend(places);
         let more = self.unseen.len() - before;
@@ -229,7 +229,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
     }
 
     /// Starts what may start.
-    fn start(&mut self, under_way: &mut Work<'c>) {
+    fn start(&mut self, under_way: &mut CollectWork<'c>) {
         let carrier = self.carrier;
         let bench = &carrier.bench;
         if bench.stopping.is_stopping() {
@@ -241,7 +241,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
             self.looking += 1;
             under_way.push(Box::pin(async move {
                 let (found, recorded) = carrier.look(place).await;
-                Done::Looked(place, found, recorded)
+                CollectStep::Looked(place, found, recorded)
             }));
         }
         let now = Instant::now();
@@ -256,7 +256,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
                         () = bench.stopping.wait() => Ok(Vec::new()),
                         listed = bench.session.list(&question.query) => listed,
                     };
-                    Done::Listed(question, listed)
+                    CollectStep::Listed(question, listed)
                 }));
             }
             // The last round may need a second step, after its wide list.
@@ -269,7 +269,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
             self.busy += 1;
             under_way.push(Box::pin(async move {
                 let (brought, recorded) = carrier.bring(place).await;
-                Done::Brought(place, brought, recorded)
+                CollectStep::Brought(place, brought, recorded)
             }));
         }
     }
@@ -282,10 +282,10 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
         self.is_creating.then(|| bench.elapsed() / sent)
     }
 
-    fn on_done(&mut self, done: Done) {
+    fn on_done(&mut self, done: CollectStep) {
         let now = Instant::now();
         match done {
-            Done::Looked(place, None, _) => {
+            CollectStep::Looked(place, None, _) => {
                 self.looking -= 1;
                 let row = self.carrier.bench.record.row(place);
                 let made = (row.updated_at).map(|at| self.carrier.bench.session.now() - at);
@@ -295,29 +295,29 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
                     self.watch.add(place, id.clone(), org, (age, now));
                 }
             }
-            Done::Looked(_, Some(found), recorded) => {
+            CollectStep::Looked(_, Some(found), recorded) => {
                 self.looking -= 1;
                 self.recorded(found, recorded, Fetched::Before);
             }
-            Done::Listed(question, Ok(listed)) => {
+            CollectStep::Listed(question, Ok(listed)) => {
                 let age = |report: &Listed| self.carrier.age(report);
                 for (place, word) in self.watch.answered(&question, Some(&listed), age, now) {
                     self.carrier.note_status(place, &word);
                 }
             }
-            Done::Listed(question, Err(ReadError::Failed(_))) => {
+            CollectStep::Listed(question, Err(ReadError::Failed(_))) => {
                 self.watch.answered(&question, None, |_| None, now);
             }
-            Done::Listed(_, Err(ReadError::Halted(halt))) => self.stop(halt.into()),
-            Done::Brought(place, Brought::Odd(file), _) => {
+            CollectStep::Listed(_, Err(ReadError::Halted(halt))) => self.stop(halt.into()),
+            CollectStep::Brought(place, FetchResult::Odd(file), _) => {
                 self.busy -= 1;
                 self.watch.done(place, now);
                 self.odd.push((place, file));
             }
-            Done::Brought(place, brought, recorded) => {
+            CollectStep::Brought(place, brought, recorded) => {
                 self.busy -= 1;
                 match &brought {
-                    Brought::InProgress(age) => {
+                    FetchResult::InProgress(age) => {
                         self.watch.in_progress(place, *age, now);
                         if let Some(age) = self.watch.lags(place, now)
                             && self.told.insert(place)
@@ -327,26 +327,36 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
                         }
                         return;
                     }
-                    Brought::Halted(halt) => self.stop(halt.clone().into()),
-                    Brought::Left | Brought::Disk(_) | Brought::Odd(_) => {}
-                    Brought::Collected { .. } | Brought::Not(..) => self.watch.done(place, now),
+                    FetchResult::Halted(halt) => self.stop(halt.clone().into()),
+                    FetchResult::Left | FetchResult::Disk(_) | FetchResult::Odd(_) => {}
+                    FetchResult::Collected { .. } | FetchResult::Not(..) => {
+                        self.watch.done(place, now)
+                    }
                 }
                 self.recorded(brought, recorded, Fetched::Now);
             }
         }
     }
 
-    fn recorded(&mut self, brought: Brought, recorded: Result<(), JournalError>, fetched: Fetched) {
+    fn recorded(
+        &mut self,
+        brought: FetchResult,
+        recorded: Result<(), JournalError>,
+        fetched: Fetched,
+    ) {
         match brought {
-            Brought::Collected { row, content } => {
+            FetchResult::Collected { row, content } => {
                 if let Some(content) = content {
                     self.columns.saw(&row, content);
                 }
                 self.settled(*row, recorded, Ok(fetched));
             }
-            Brought::Not(row, missing) => self.settled(*row, recorded, Err(missing)),
-            Brought::Disk(error) => self.stop(StopReason::Output(error)),
-            Brought::InProgress(_) | Brought::Halted(_) | Brought::Odd(_) | Brought::Left => {}
+            FetchResult::Not(row, missing) => self.settled(*row, recorded, Err(missing)),
+            FetchResult::Disk(error) => self.stop(StopReason::Output(error)),
+            FetchResult::InProgress(_)
+            | FetchResult::Halted(_)
+            | FetchResult::Odd(_)
+            | FetchResult::Left => {}
         }
     }
 
@@ -354,7 +364,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
         &mut self,
         row: Row,
         recorded: Result<(), JournalError>,
-        became: Result<Fetched, Missing>,
+        became: Result<Fetched, NotCollected>,
     ) {
         let bench = &self.carrier.bench;
         if let Err(error) = recorded {
@@ -369,9 +379,9 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
                 counts.empty += usize::from(row.collected.rows == Some(0));
                 counts.kept += usize::from(fetched == Fetched::Before);
             }
-            Err(Missing::InProgress) => counts.in_progress += 1,
-            Err(Missing::Failed) => counts.server_failed += 1,
-            Err(Missing::Refused) => counts.refused += 1,
+            Err(NotCollected::InProgress) => counts.in_progress += 1,
+            Err(NotCollected::Failed) => counts.server_failed += 1,
+            Err(NotCollected::Refused) => counts.refused += 1,
         });
         bench.emit(match became {
             Ok(fetched) => EventKind::Collected(row, fetched),
@@ -381,7 +391,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
 
     /// Says of the rest that it is not ready.
     async fn leave(&mut self) {
-        let places: Vec<Place> = self.watch.places().collect();
+        let places: Vec<RowIndex> = self.watch.places().collect();
         let now = Instant::now();
         for some in places.chunks(LEFT_TOGETHER) {
             let lines = some.iter().map(|place| {

@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 
 use tracing::warn;
 
-use super::Content;
+use super::TableShape;
 use crate::{ledger::Row, request::ReportType};
 
 /// The headers of what was collected.
 #[derive(Debug, Default)]
-pub(super) struct Columns {
+pub(super) struct CollectedHeaders {
     /// By type and header, the files that have it.
     headers: BTreeMap<(ReportType, Vec<String>), Vec<String>>,
     not_utf8: Vec<String>,
 }
 
-impl Columns {
-    pub(super) fn saw(&mut self, row: &Row, content: Content) {
+impl CollectedHeaders {
+    pub(super) fn saw(&mut self, row: &Row, content: TableShape) {
         if !content.is_utf8 {
             self.not_utf8.push(row.collected.file.clone());
         }

@@ -34,7 +34,7 @@ const LEADING: [&str; 5] = [
 
 /// A collected file, and whose it is.
 #[derive(Debug, Clone)]
-pub struct Part<'a> {
+pub struct CollectedFile<'a> {
     /// The row of the ledger.
     pub row: &'a Row,
     /// Where its file lies.
@@ -166,7 +166,7 @@ pub enum CombineError {
 ///
 /// # Errors
 /// A file cannot be read, or one cannot be written. Files of other types may have been written.
-pub fn combine(target: &Path, parts: &[Part<'_>]) -> Result<Vec<Combined>, CombineError> {
+pub fn combine(target: &Path, parts: &[CollectedFile<'_>]) -> Result<Vec<Combined>, CombineError> {
     let mut types: Vec<ReportType> = Vec::new();
     for part in parts {
         let report_type = part.row.request().report_type;
@@ -243,10 +243,10 @@ fn of_type(target: &Path, report_type: ReportType) -> PathBuf {
 fn one_type(
     file: &Path,
     report_type: ReportType,
-    parts: &[&Part<'_>],
+    parts: &[&CollectedFile<'_>],
 ) -> Result<Combined, CombineError> {
     let is_new = !file.exists();
-    let mut columns = Columns::default();
+    let mut columns = CombinedColumns::default();
     for part in parts {
         columns.add(&columns_of(&open(part)?));
         if columns.names.len() > MOST_COLUMNS {
@@ -311,23 +311,23 @@ fn one_type(
 }
 
 /// The periods of the files, each once and in order.
-fn periods(parts: &[&Part<'_>]) -> Vec<String> {
+fn periods(parts: &[&CollectedFile<'_>]) -> Vec<String> {
     let periods: BTreeSet<Period> = parts.iter().map(|part| part.row.request().period).collect();
     periods.iter().map(ToString::to_string).collect()
 }
 
 /// A column: its name, and which of the columns of that name it is, from 0.
-type Column = (String, usize);
+type CombinedColumn = (String, usize);
 
 /// The columns of all files, each once.
 #[derive(Default)]
-struct Columns {
-    names: Vec<Column>,
-    known: HashSet<Column>,
+struct CombinedColumns {
+    names: Vec<CombinedColumn>,
+    known: HashSet<CombinedColumn>,
 }
 
-impl Columns {
-    fn add(&mut self, header: &[Column]) {
+impl CombinedColumns {
+    fn add(&mut self, header: &[CombinedColumn]) {
         for column in header {
             if self.known.insert(column.clone()) {
                 self.names.push(column.clone());
@@ -336,8 +336,8 @@ impl Columns {
     }
 
     /// Where a file with this header has each of them.
-    fn places(&self, header: &[Column]) -> Vec<Option<usize>> {
-        let places: HashMap<&Column, usize> = header.iter().zip(0..).collect();
+    fn places(&self, header: &[CombinedColumn]) -> Vec<Option<usize>> {
+        let places: HashMap<&CombinedColumn, usize> = header.iter().zip(0..).collect();
         let places = self.names.iter().map(|column| places.get(column).copied());
         places.collect()
     }
@@ -353,7 +353,7 @@ impl Columns {
     }
 }
 
-fn columns_of<R: io::Read>(table: &Table<R>) -> Vec<Column> {
+fn columns_of<R: io::Read>(table: &Table<R>) -> Vec<CombinedColumn> {
     let mut seen: HashMap<&str, usize> = HashMap::new();
     let columns = table.columns().iter().map(|name| {
         let times = seen.entry(name).or_default();
@@ -363,12 +363,12 @@ fn columns_of<R: io::Read>(table: &Table<R>) -> Vec<Column> {
     columns.collect()
 }
 
-fn open(part: &Part<'_>) -> Result<Table<File>, CombineError> {
+fn open(part: &CollectedFile<'_>) -> Result<Table<File>, CombineError> {
     let file = open_regular(&part.file).map_err(|e| unreadable(part, e))?;
     Table::open(file).map_err(|e| unreadable(part, e))
 }
 
-fn unreadable(part: &Part<'_>, source: io::Error) -> CombineError {
+fn unreadable(part: &CollectedFile<'_>, source: io::Error) -> CombineError {
     CombineError::Read {
         file: part.file.clone(),
         source,
@@ -469,11 +469,11 @@ mod tests {
         let first = desk.file("1.csv", "\u{feff}NAME,SKU\r\nAnn,=1+1\r\n\"B, C\",-5\r\n");
         let second = desk.file("2.csv", "SKU,PRICE,NAME,SKU\nx,1,Dee,y\nz,2\n");
         let parts = [
-            Part {
+            CollectedFile {
                 row: &acme,
                 file: first.clone(),
             },
-            Part {
+            CollectedFile {
                 row: &own,
                 file: second.clone(),
             },
@@ -521,11 +521,11 @@ mod tests {
             row(Some("a1"), None, ReportType::Partner),
         );
         let parts = [
-            Part {
+            CollectedFile {
                 row: &user,
                 file: desk.file("u.csv", "A\n1\n"),
             },
-            Part {
+            CollectedFile {
                 row: &partner,
                 file: desk.file("p.csv", "B\n"),
             },
@@ -553,11 +553,11 @@ mod tests {
         let acme = row(Some("a1"), Some("Müller"), ReportType::User);
         let wide = desk.file("w.csv", b"A,B\n1,2,3\n\xff\xfe,=\xff\n");
         let parts = [
-            Part {
+            CollectedFile {
                 row: &acme,
                 file: wide.clone(),
             },
-            Part {
+            CollectedFile {
                 row: &acme,
                 file: desk.file("e.csv", ""),
             },
@@ -575,11 +575,11 @@ mod tests {
     fn a_file_appears_whole_or_not_at_all_and_is_its_owners() {
         let desk = Desk::new();
         let acme = row(Some("a1"), None, ReportType::User);
-        let there = Part {
+        let there = CollectedFile {
             row: &acme,
             file: desk.file("1.csv", "A\n1\n"),
         };
-        let gone = Part {
+        let gone = CollectedFile {
             row: &acme,
             file: desk.path("gone.csv"),
         };

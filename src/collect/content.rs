@@ -53,7 +53,7 @@ pub enum NotATable {
 
 /// What is known of a file once all of it was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Content {
+pub struct TableShape {
     /// Rows without the header.
     pub rows: u64,
     /// The names in the header, as far as they are text.
@@ -64,7 +64,7 @@ pub struct Content {
     pub flaw: Option<NotATable>,
 }
 
-impl Content {
+impl TableShape {
     /// The only cell of a file that has no more: whether that is a column's name, other files tell.
     pub fn only_cell(&self) -> Option<&str> {
         match (&*self.columns, self.rows, &self.flaw) {
@@ -144,13 +144,13 @@ impl Inspector {
     }
 
     /// The end of the file.
-    pub fn finish(mut self) -> Content {
+    pub fn finish(mut self) -> TableShape {
         if self.start.is_some() {
             self.object(NotATable::Empty);
         } else {
             self.read(&[]); // csv_core: no bytes are the end
         }
-        Content {
+        TableShape {
             rows: self.records.saturating_sub(1),
             columns: self.columns,
             is_utf8: self.utf8.is_whole(),
@@ -270,7 +270,7 @@ mod tests {
 
     use super::*;
 
-    fn content(bytes: &[u8]) -> Content {
+    fn content(bytes: &[u8]) -> TableShape {
         let mut inspector = Inspector::default();
         inspector.take(bytes);
         inspector.finish()

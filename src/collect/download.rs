@@ -6,13 +6,13 @@ use tokio::time::{sleep, timeout};
 use tracing::trace;
 
 use super::{
-    host::{Head, Host, Resume, Trouble},
-    part::{Part, Whole},
+    host::{DownloadError, Head, Host, Resume},
+    part_file::{CheckedFile, PartFile},
 };
 use crate::{
     api::{Api, Cause, Doubt, DownloadUrl, Outcome},
     pacing::Stage,
-    session::{Again, Around, Session, Tries},
+    session::{RetryContext, RetryDecision, Session, TryCount},
 };
 
 /// A try that brought so many bytes has not failed: a large file over a bad line takes many.
@@ -42,7 +42,7 @@ pub(super) struct Patience {
 enum Broke {
     /// The address is not good any more.
     Expired(u16),
-    Trouble(Trouble, Option<Duration>),
+    Trouble(DownloadError, Option<Duration>),
     Disk(io::Error),
 }
 
@@ -53,9 +53,9 @@ pub(super) async fn fetch<A: Api, H: Host, E>(
     patience: Patience,
     mut url: DownloadUrl,
     renew: impl AsyncFn() -> Result<DownloadUrl, E>,
-    part: &mut Part,
-) -> Result<Whole, NotFetched<E>> {
-    let mut tries = Tries::default();
+    part: &mut PartFile,
+) -> Result<CheckedFile, NotFetched<E>> {
+    let mut tries = TryCount::default();
     let mut fresh = 0;
     let mut known = ToldBefore::default();
     loop {
@@ -71,7 +71,7 @@ pub(super) async fn fetch<A: Api, H: Host, E>(
         };
         match broke {
             Broke::Disk(error) => return Err(NotFetched::Disk(error)),
-            Broke::Trouble(Trouble::Final(why), _) => return Err(NotFetched::Host(why)),
+            Broke::Trouble(DownloadError::Final(why), _) => return Err(NotFetched::Host(why)),
             Broke::Expired(status) => {
                 fresh += 1;
                 if fresh > session.policy().max_attempts.get() {
@@ -86,18 +86,18 @@ pub(super) async fn fetch<A: Api, H: Host, E>(
             }
             Broke::Trouble(trouble, wait) => {
                 if part.len() >= had + PROGRESS {
-                    (tries, fresh) = (Tries::default(), 0);
+                    (tries, fresh) = (TryCount::default(), 0);
                 }
                 let outcome = outcome(trouble);
                 let why = outcome.cause().map(|c| c.text.clone()).unwrap_or_default();
-                let around = Around {
+                let around = RetryContext {
                     max_attempts: session.policy().max_attempts.get(),
                     stage: Stage::Closed,
                     accepted: 0,
                     backoff: &|n| session.backoff().after(n),
                 };
                 let backoff = match tries.after(&outcome, &around) {
-                    Again::After(backoff) => backoff,
+                    RetryDecision::After(backoff) => backoff,
                     _ => return Err(NotFetched::Host(why)),
                 };
                 match wait {
@@ -127,7 +127,7 @@ impl ToldBefore {
     ///
     /// # Errors
     /// This version was said to have another length: one of the two is not the file.
-    fn announced(&mut self, head: &Head, length: u64) -> Result<(), Trouble> {
+    fn announced(&mut self, head: &Head, length: u64) -> Result<(), DownloadError> {
         let Some(version) = &head.version else {
             return Ok(());
         };
@@ -136,7 +136,7 @@ impl ToldBefore {
             return Ok(());
         }
         self.version = None;
-        Err(Trouble::Broken(format!(
+        Err(DownloadError::Broken(format!(
             "the download host says that the file has {length} bytes, and said {first} before"
         )))
     }
@@ -148,7 +148,7 @@ async fn try_once<H: Host>(
     patience: Patience,
     url: &DownloadUrl,
     known: &mut ToldBefore,
-    part: &mut Part,
+    part: &mut PartFile,
 ) -> Result<(), Broke> {
     let version = known.version.clone().filter(|_| part.len() > 0);
     let resume = version.map(|version| Resume {
@@ -175,7 +175,7 @@ async fn try_once<H: Host>(
         408 | 429 | 500.. => return Err(Broke::Trouble(answered(&head), head.retry_after)),
         status => {
             let why = format!("the download host answered {status}");
-            return Err(Broke::Trouble(Trouble::Final(why), None));
+            return Err(Broke::Trouble(DownloadError::Final(why), None));
         }
     };
     if !goes_on {
@@ -203,27 +203,27 @@ async fn try_once<H: Host>(
                 known.version = None; // more than all: not to be gone on with
             }
             let why = format!("{} of {expected} bytes came", part.len());
-            Err(Broke::Trouble(Trouble::Broken(why), None))
+            Err(Broke::Trouble(DownloadError::Broken(why), None))
         }
         None if head.ends_anywhere => {
             let why =
                 "the download host does not say how long the file is, so it may have broken off";
-            Err(Broke::Trouble(Trouble::Final(why.to_owned()), None))
+            Err(Broke::Trouble(DownloadError::Final(why.to_owned()), None))
         }
         _ => Ok(()),
     }
 }
 
-fn answered(head: &Head) -> Trouble {
-    Trouble::Broken(format!("the download host answered {}", head.status))
+fn answered(head: &Head) -> DownloadError {
+    DownloadError::Broken(format!("the download host answered {}", head.status))
 }
 
 async fn in_time<T>(
     patience: Patience,
-    work: impl Future<Output = Result<T, Trouble>>,
-) -> Result<T, Trouble> {
+    work: impl Future<Output = Result<T, DownloadError>>,
+) -> Result<T, DownloadError> {
     let late = |_| {
-        Trouble::Broken(format!(
+        DownloadError::Broken(format!(
             "the download host sent nothing for {:?}",
             patience.silence
         ))
@@ -232,14 +232,16 @@ async fn in_time<T>(
 }
 
 /// In the words of the one policy of tries.
-fn outcome(trouble: Trouble) -> Outcome<()> {
+fn outcome(trouble: DownloadError) -> Outcome<()> {
     let cause = |text| Cause {
         code: "reset".to_owned(),
         text,
         ..Cause::default()
     };
     match trouble {
-        Trouble::NotConnected(text) => Outcome::NotSent(cause(text)),
-        Trouble::Broken(text) | Trouble::Final(text) => Outcome::InDoubt(Doubt::Open, cause(text)),
+        DownloadError::NotConnected(text) => Outcome::NotSent(cause(text)),
+        DownloadError::Broken(text) | DownloadError::Final(text) => {
+            Outcome::InDoubt(Doubt::Open, cause(text))
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::part::{self, Part, Whole, blocking};
+use super::part_file::{self, CheckedFile, PartFile, blocking};
 use crate::whole_file;
 
 /// What a file is replaced by.
@@ -29,8 +29,8 @@ pub(super) enum Put {
 /// Puts the file in `part` at `place`. A file there is replaced if it has the same bytes, or the hash `ours`: it was
 /// put there for the same row.
 pub(super) async fn put(
-    part: &Part,
-    whole: &Whole,
+    part: &PartFile,
+    whole: &CheckedFile,
     place: &Path,
     ours: String,
     overwrite: Overwrite,
@@ -42,7 +42,7 @@ pub(super) async fn put(
     );
     blocking(move || {
         let there = match fs::symlink_metadata(&place) {
-            Ok(found) if found.is_file() => part::look(&place)?,
+            Ok(found) if found.is_file() => part_file::look(&place)?,
             Ok(_) if overwrite == Overwrite::Ours => return Ok(Put::InTheWay),
             _ => None,
         };
@@ -65,7 +65,7 @@ pub(super) async fn put(
 }
 
 /// Keeps a file that is no report beside its place.
-pub(super) async fn reject(part: &Part, place: &Path) -> io::Result<PathBuf> {
+pub(super) async fn reject(part: &PartFile, place: &Path) -> io::Result<PathBuf> {
     let (from, to) = (part.path().to_owned(), rejected(place));
     blocking(move || {
         whole_file::put_in_place(&from, &to)?;
@@ -82,9 +82,9 @@ fn rejected(place: &Path) -> PathBuf {
 }
 
 /// What lies at `path`; `None` where there is nothing, or no file.
-pub(super) async fn look(path: PathBuf) -> io::Result<Option<Whole>> {
+pub(super) async fn look(path: PathBuf) -> io::Result<Option<CheckedFile>> {
     blocking(move || match fs::metadata(&path) {
-        Ok(found) if found.is_file() => part::look(&path),
+        Ok(found) if found.is_file() => part_file::look(&path),
         Ok(_) => Ok(None),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e),
@@ -100,7 +100,7 @@ pub fn hash_of(path: &Path) -> io::Result<Option<String>> {
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return Ok(None);
     }
-    Ok(part::look(path)?.map(|found| found.sha256))
+    Ok(part_file::look(path)?.map(|found| found.sha256))
 }
 
 /// Whether the disk takes no file at all any more.

@@ -23,8 +23,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    ByteRange, Head, Host, Overwrite, Resume, Setup, Trouble, collect, disk::simulated,
-    names::Names,
+    ByteRange, CollectInput, DownloadError, Head, Host, Overwrite, Resume, collect,
+    disk::simulated, names::Names,
 };
 use crate::{
     api::{
@@ -33,7 +33,7 @@ use crate::{
     ledger::{self, Counts, Disk, Ledger, Row, State},
     request::{OrgId, Period, ReportId, ReportType, Request, RequestId},
     runner::{self, BesideOthers, Creates, Event, Finished, Interrupt, Workbench},
-    session::{News, Session, WallClock},
+    session::{Session, SessionEvent, WallClock},
     settings::{Discover, Limits, Rate, RetryPolicy},
 };
 
@@ -42,7 +42,7 @@ const SEEDS: u64 = 40;
 const MOST_PROCESSES: usize = 60;
 
 /// What chance and misfortune there is.
-struct World {
+struct HistoryWorld {
     dice: RefCell<fastrand::Rng>,
     start: Instant,
     /// Nothing goes wrong any more.
@@ -50,7 +50,7 @@ struct World {
     tells: bool,
 }
 
-impl World {
+impl HistoryWorld {
     fn below(&self, end: u64) -> u64 {
         self.dice.borrow_mut().u64(..end)
     }
@@ -103,7 +103,7 @@ impl World {
     }
 }
 
-impl WallClock for World {
+impl WallClock for HistoryWorld {
     fn now(&self) -> DateTime<Utc> {
         DateTime::from_timestamp(1_793_600_000, 0).unwrap() + self.start.elapsed()
     }
@@ -119,7 +119,7 @@ struct Report {
 
 /// The server and the host of the files.
 struct Server<'w> {
-    world: &'w World,
+    world: &'w HistoryWorld,
     is_wide: bool,
     lag: Duration,
     reports: RefCell<BTreeMap<ReportId, Report>>,
@@ -277,7 +277,7 @@ impl Host for Server<'_> {
         &self,
         url: &DownloadUrl,
         resume: Option<&Resume>,
-    ) -> Result<(Head, Body), Trouble> {
+    ) -> Result<(Head, Body), DownloadError> {
         let id: ReportId = url.expose().path()[1..].parse().unwrap();
         *self.asked.borrow_mut().entry(id.clone()).or_default() += 1;
         self.world.passes(500).await;
@@ -297,7 +297,7 @@ impl Host for Server<'_> {
         }
         if self.world.fails(6) {
             return match self.world.below(3) {
-                0 => Err(Trouble::NotConnected("refused".to_owned())),
+                0 => Err(DownloadError::NotConnected("refused".to_owned())),
                 1 => nothing(503),
                 _ => nothing(410),
             };
@@ -340,13 +340,13 @@ impl Host for Server<'_> {
         Ok((head, Body { rest, breaks }))
     }
 
-    async fn next(&self, body: &mut Body) -> Result<Option<Bytes>, Trouble> {
+    async fn next(&self, body: &mut Body) -> Result<Option<Bytes>, DownloadError> {
         self.world.passes(300).await;
         let most = 1 + self.world.below(700) as usize;
         let piece = body.rest.split_to(most.min(body.rest.len()));
         match piece.is_empty() {
             false => Ok(Some(piece)),
-            true if body.breaks => Err(Trouble::Broken("reset".to_owned())),
+            true if body.breaks => Err(DownloadError::Broken("reset".to_owned())),
             true => Ok(None),
         }
     }
@@ -354,7 +354,7 @@ impl Host for Server<'_> {
 
 /// The ledger's file. A kill loses nothing that was written.
 struct Paper<'w> {
-    world: &'w World,
+    world: &'w HistoryWorld,
     bytes: RefCell<Vec<u8>>,
 }
 
@@ -384,7 +384,7 @@ impl Disk for Paper<'_> {
 }
 
 struct History<'w> {
-    world: &'w World,
+    world: &'w HistoryWorld,
     server: &'w Server<'w>,
     paper: &'w Paper<'w>,
     folder: &'w Path,
@@ -415,7 +415,7 @@ impl History<'_> {
             }
         }
         idle.skipped = created.len();
-        let on_news = |_: &News| {};
+        let on_news = |_: &SessionEvent| {};
         let clock: &dyn WallClock = self.world;
         let session = Session::new(
             self.server,
@@ -427,7 +427,7 @@ impl History<'_> {
         );
         let (_signal, signal) = tokio::sync::watch::channel(None);
         let on_event = |event: &Event| self.world.say(|| format!("{:?}", event.kind));
-        let setup = runner::Setup {
+        let setup = runner::RunInput {
             session: &session,
             all: ledger.len(),
             ledger,
@@ -445,7 +445,7 @@ impl History<'_> {
             },
             on_event: &on_event,
         };
-        let how = Setup {
+        let how = CollectInput {
             host: self.server,
             created,
             output: self.output(),
@@ -588,7 +588,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 async fn play(seed: u64, tells: bool) {
-    let world = World {
+    let world = HistoryWorld {
         dice: fastrand::Rng::with_seed(seed).into(),
         start: Instant::now(),
         is_calm: Cell::new(false),
@@ -636,7 +636,7 @@ async fn play(seed: u64, tells: bool) {
     let names = Names::new(history.output(), folder.path().to_owned(), ledger.rows());
     let left = names
         .place(row)
-        .with_file_name(super::part::part_name(row.id()));
+        .with_file_name(super::part_file::part_name(row.id()));
     std::fs::create_dir_all(left.parent().unwrap()).unwrap();
     std::fs::write(left, "ID,VER").unwrap();
     history.play().await;

@@ -17,7 +17,7 @@ use reqwest::{
 use tokio_util::io::{ReaderStream, StreamReader};
 use url::Url;
 
-use super::address::{Reach, Refused};
+use super::address::{AddressPolicy, Refused};
 use crate::{
     api::{DownloadUrl, HttpApiError, announced_wait, download_client},
     settings::ApiSettings,
@@ -100,7 +100,7 @@ pub struct Resume {
 
 /// Why there is no answer, or not all of it. One line each, without the address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
+pub enum DownloadError {
     /// It would be the same again.
     Final(String),
     /// No connection.
@@ -126,20 +126,20 @@ pub trait Host {
         &self,
         url: &DownloadUrl,
         resume: Option<&Resume>,
-    ) -> Result<(Head, Self::Body), Trouble>;
+    ) -> Result<(Head, Self::Body), DownloadError>;
 
     /// The next bytes of a body; `None` at its end, if that is where it was said to be.
     ///
     /// # Errors
     /// It broke.
-    async fn next(&self, body: &mut Self::Body) -> Result<Option<Bytes>, Trouble>;
+    async fn next(&self, body: &mut Self::Body) -> Result<Option<Bytes>, DownloadError>;
 }
 
 /// The real one.
 #[derive(Debug)]
 pub struct HttpHost {
     settings: ApiSettings,
-    reach: Reach,
+    reach: AddressPolicy,
     proxies: Matcher,
     /// By http, to this machine.
     plain: OnceCell<Client>,
@@ -153,8 +153,8 @@ impl HttpHost {
         HttpHost {
             settings: settings.clone(),
             reach: match settings.base_url.is_loopback() {
-                true => Reach::Local,
-                false => Reach::Public,
+                true => AddressPolicy::Local,
+                false => AddressPolicy::Public,
             },
             proxies: Matcher::from_system(),
             plain: OnceCell::new(),
@@ -166,12 +166,12 @@ impl HttpHost {
     /// Whether `url` is reached through a proxy: the peer is then the proxy's, which may be a private one.
     fn is_proxied(&self, url: &Url) -> bool {
         let uri = url.as_str().parse::<http::Uri>();
-        let is_here = self.reach == Reach::Local && is_loopback(url);
+        let is_here = self.reach == AddressPolicy::Local && is_loopback(url);
         !is_here && uri.is_ok_and(|uri| self.proxies.intercept(&uri).is_some())
     }
 
     /// The client for `url`, and whether it goes through a proxy.
-    fn client(&self, url: &Url) -> Result<(&Client, bool), Trouble> {
+    fn client(&self, url: &Url) -> Result<(&Client, bool), DownloadError> {
         let proxied = self.is_proxied(url);
         let is_https = url.scheme() == "https";
         let cell = match (is_https, proxied) {
@@ -187,12 +187,12 @@ impl HttpHost {
             false => client.no_proxy().dns_resolver(Guarded(self.reach)),
         };
         let client = download_client(&self.settings, is_https, guard);
-        let client = client.map_err(|e: HttpApiError| Trouble::Final(e.to_string()))?;
+        let client = client.map_err(|e: HttpApiError| DownloadError::Final(e.to_string()))?;
         Ok((cell.get_or_init(|| client), proxied))
     }
 
-    async fn ask(&self, url: &Url, resume: Option<&Resume>) -> Result<Response, Trouble> {
-        let refused = |why: Refused| Trouble::Final(why.to_string());
+    async fn ask(&self, url: &Url, resume: Option<&Resume>) -> Result<Response, DownloadError> {
+        let refused = |why: Refused| DownloadError::Final(why.to_string());
         self.reach.check(url).map_err(refused)?;
         let (client, proxied) = self.client(url)?;
         let request = client.get(url.clone());
@@ -220,14 +220,14 @@ enum Packing {
 }
 
 impl Packing {
-    fn of(headers: &HeaderMap) -> Result<Self, Trouble> {
+    fn of(headers: &HeaderMap) -> Result<Self, DownloadError> {
         let Some(name) = text(headers, CONTENT_ENCODING) else {
             return Ok(Packing::None);
         };
         match name.to_ascii_lowercase().as_str() {
             "" | "identity" => Ok(Packing::None),
             "gzip" | "x-gzip" => Ok(Packing::Gzip), // RFC 9110, 8.4.1.3
-            other => Err(Trouble::Final(format!(
+            other => Err(DownloadError::Final(format!(
                 "the download host sends the file packed as {}, which was not asked for",
                 foreign(other)
             ))),
@@ -237,12 +237,12 @@ impl Packing {
 
 /// The bytes of a file, unpacked. A packed body may have several members one after another (RFC 1952, 2.2), and ends
 /// where its last one does: one that is cut, or whose check sum is wrong, is an error and no end.
-pub struct Body(BoxStream<'static, io::Result<Bytes>>);
+pub struct DownloadBody(BoxStream<'static, io::Result<Bytes>>);
 
-impl Body {
+impl DownloadBody {
     fn new(response: Response, packing: Packing) -> Self {
         let bytes = response.bytes_stream().map_err(io::Error::other);
-        Body(match packing {
+        DownloadBody(match packing {
             Packing::None => bytes.boxed(),
             Packing::Gzip => {
                 let mut unpacked = GzipDecoder::new(StreamReader::new(bytes));
@@ -253,58 +253,61 @@ impl Body {
     }
 }
 
-impl fmt::Debug for Body {
+impl fmt::Debug for DownloadBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Body").finish_non_exhaustive()
+        f.debug_struct("DownloadBody").finish_non_exhaustive()
     }
 }
 
 fn is_loopback(url: &Url) -> bool {
-    Reach::Local.check(url).is_ok() && Reach::Public.check(url).is_err()
+    AddressPolicy::Local.check(url).is_ok() && AddressPolicy::Public.check(url).is_err()
 }
 
 impl Host for HttpHost {
-    type Body = Body;
+    type Body = DownloadBody;
 
     async fn open(
         &self,
         url: &DownloadUrl,
         resume: Option<&Resume>,
-    ) -> Result<(Head, Body), Trouble> {
+    ) -> Result<(Head, DownloadBody), DownloadError> {
         let mut url = url.expose().clone();
         for _ in 0..=MOST_REDIRECTS {
             let response = self.ask(&url, resume).await?;
             if !response.status().is_redirection() {
                 let packing = Packing::of(response.headers())?;
-                return Ok((head(&response, packing), Body::new(response, packing)));
+                return Ok((
+                    head(&response, packing),
+                    DownloadBody::new(response, packing),
+                ));
             }
             let location = text(response.headers(), LOCATION);
             let Some(next) = location.and_then(|text| url.join(text).ok()) else {
                 let status = response.status().as_u16();
-                return Err(Trouble::Final(format!(
+                return Err(DownloadError::Final(format!(
                     "the download host answered {status} without saying where to"
                 )));
             };
             if next.origin() != url.origin() {
-                return Err(Trouble::Final(
+                return Err(DownloadError::Final(
                     "the download host sends elsewhere; no other host is asked".to_owned(),
                 ));
             }
             hold_signature(&next);
             url = next;
         }
-        Err(Trouble::Final(
+        Err(DownloadError::Final(
             "the download host sends from one address to the next".to_owned(),
         ))
     }
 
-    async fn next(&self, body: &mut Body) -> Result<Option<Bytes>, Trouble> {
+    async fn next(&self, body: &mut DownloadBody) -> Result<Option<Bytes>, DownloadError> {
         body.0.next().await.transpose().map_err(|e| broken(&e))
     }
 }
 
 /// Looks names up, and knows only addresses that may be asked.
-struct Guarded(Reach);
+struct Guarded(AddressPolicy);
 
 impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
@@ -318,7 +321,7 @@ impl Resolve for Guarded {
 }
 
 /// Those of the addresses that a name has which may be asked.
-fn guarded(reach: Reach, found: Vec<SocketAddr>) -> Result<Addrs, Refused> {
+fn guarded(reach: AddressPolicy, found: Vec<SocketAddr>) -> Result<Addrs, Refused> {
     let any = !found.is_empty();
     let allowed: Vec<SocketAddr> = (found.into_iter())
         .filter(|addr| reach.allows(addr.ip()))
@@ -373,23 +376,23 @@ fn range(text: &str) -> Option<ByteRange> {
 }
 
 /// What the client says, without the address.
-fn trouble(error: &reqwest::Error) -> Trouble {
+fn trouble(error: &reqwest::Error) -> DownloadError {
     let (reason, was_refused) = innermost(error);
     if was_refused {
-        Trouble::Final(Refused::Private.to_string())
+        DownloadError::Final(Refused::Private.to_string())
     } else if error.is_connect() || error.is_builder() {
-        Trouble::NotConnected(format!("no connection to the download host: {reason}"))
+        DownloadError::NotConnected(format!("no connection to the download host: {reason}"))
     } else {
-        Trouble::Broken(format!("the download broke: {reason}"))
+        DownloadError::Broken(format!("the download broke: {reason}"))
     }
 }
 
 /// What is wrong with a body: its connection, or what it is packed in.
-fn broken(error: &io::Error) -> Trouble {
+fn broken(error: &io::Error) -> DownloadError {
     let cause = error.get_ref();
     match cause.and_then(|cause| cause.downcast_ref::<reqwest::Error>()) {
         Some(error) => trouble(error),
-        None => Trouble::Broken(format!(
+        None => DownloadError::Broken(format!(
             "the download broke: its gzip data is damaged: {}",
             innermost(error).0
         )),

@@ -15,31 +15,32 @@
 //! owns: the next run finds that its bytes are the report's, and takes it.
 
 mod address;
-mod asking;
-mod bring;
 mod collector;
 mod columns;
 mod combine;
 mod content;
 mod disk;
 mod download;
+mod fetch;
 mod files;
 mod host;
+mod idle_guard;
 mod names;
-mod part;
-mod waiting;
+mod part_file;
+mod rounds;
 
 #[cfg(test)]
 mod histories;
 #[cfg(test)]
 mod tests;
 
-pub use address::{Reach, Refused};
-pub use collector::{Setup, collect};
+pub use address::{AddressPolicy, Refused};
+pub use collector::{CollectInput, collect};
 pub use combine::{
-    CombineError, Combined, LackingColumn, Part, combine, combined_files, set_aside, set_aside_name,
+    CollectedFile, CombineError, Combined, LackingColumn, combine, combined_files, set_aside,
+    set_aside_name,
 };
-pub use content::{Content, Inspector, NotATable};
+pub use content::{Inspector, NotATable, TableShape};
 pub use files::{Overwrite, hash_of};
-pub use host::{ByteRange, Head, Host, HttpHost, Resume, Trouble};
+pub use host::{ByteRange, DownloadError, Head, Host, HttpHost, Resume};
 pub use names::{Names, is_collected_place};

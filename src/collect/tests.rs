@@ -6,9 +6,9 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
-    ByteRange, Head, Host, Resume, Trouble,
+    ByteRange, DownloadError, Head, Host, Resume,
     download::{NotFetched, Patience, fetch},
-    part::{Part, Whole},
+    part_file::{CheckedFile, PartFile},
 };
 use crate::{
     api::{Answer, Api, DownloadUrl, ListQuery, Listed, OnHead, Page},
@@ -87,7 +87,7 @@ impl Host for Told {
         &self,
         url: &DownloadUrl,
         resume: Option<&Resume>,
-    ) -> Result<(Head, Body), Trouble> {
+    ) -> Result<(Head, Body), DownloadError> {
         let asked = (url.expose().path().to_owned(), resume.cloned());
         self.asked.borrow_mut().push(asked);
         let does = self
@@ -101,7 +101,7 @@ impl Host for Told {
         };
         Ok(match does {
             Does::Answers(code) => (status(code), Body(None, false)),
-            Does::Refuses => return Err(Trouble::NotConnected("refused".to_owned())),
+            Does::Refuses => return Err(DownloadError::NotConnected("refused".to_owned())),
             Does::Hangs => std::future::pending().await,
             Does::Lies(bytes, length) => {
                 let head = Head {
@@ -136,10 +136,10 @@ impl Host for Told {
         })
     }
 
-    async fn next(&self, body: &mut Body) -> Result<Option<Bytes>, Trouble> {
+    async fn next(&self, body: &mut Body) -> Result<Option<Bytes>, DownloadError> {
         match body.0.take() {
             Some(bytes) if !bytes.is_empty() => Ok(Some(bytes)),
-            _ if body.1 => Err(Trouble::Broken("reset".to_owned())),
+            _ if body.1 => Err(DownloadError::Broken("reset".to_owned())),
             _ => Ok(None),
         }
     }
@@ -152,7 +152,7 @@ fn part_from(from: usize, bytes: &[u8]) -> Option<ByteRange> {
 }
 
 struct Ended {
-    result: Result<Whole, String>,
+    result: Result<CheckedFile, String>,
     asked: Vec<(String, Option<Resume>)>,
     took: Duration,
     renewed: usize,
@@ -167,7 +167,7 @@ async fn fetched(does: &[Does], url: &str) -> Ended {
         max_attempts: 3.try_into().unwrap(),
         ..RetryPolicy::default()
     };
-    let listener = |_: &crate::session::News| {};
+    let listener = |_: &crate::session::SessionEvent| {};
     let limits = Limits::default();
     let session = Session::new(
         &Nobody,
@@ -188,7 +188,7 @@ async fn fetched(does: &[Does], url: &str) -> Ended {
         internal: false,
     };
     let id = Row::planned(request, "j".into(), None).id();
-    let mut part = Part::begin(&folder.path().join("own.csv"), id)
+    let mut part = PartFile::begin(&folder.path().join("own.csv"), id)
         .await
         .unwrap();
     let patience = Patience {

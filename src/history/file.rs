@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Line;
+use super::HistoryLine;
 use crate::whole_file::{open_regular, refuse_irregular, without_waiting};
 
 /// Where the history of the ledger at `ledger` lies; that is the ledger itself, not a link to it.
@@ -47,7 +47,7 @@ pub fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Read {
     /// Its lines, in the order of the file.
-    pub lines: Vec<Line>,
+    pub lines: Vec<HistoryLine>,
     /// How many lines could not be read: torn, or of a kind that this version does not know.
     pub unreadable: usize,
 }

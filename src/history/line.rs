@@ -13,7 +13,8 @@ use crate::text::harmless_json;
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Line {
+#[schemars(rename = "Line")]
+pub struct HistoryLine {
     /// When it happened, by the local clock, UTC. Of an attempt: when it left.
     #[serde(deserialize_with = "read_moment")]
     pub at: DateTime<Utc>,
@@ -21,19 +22,19 @@ pub struct Line {
     pub run: String,
     /// What happened.
     #[serde(flatten)]
-    pub what: What,
+    pub what: HistoryEvent,
 }
 
 /// What happened. `kind` says which of these a line is; more kinds may follow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum What {
+pub enum HistoryEvent {
     /// `run`, `retry` or `collect` began.
     Run(Run),
     /// It ended. A command without such a line was killed.
-    End(End),
+    End(RunEnd),
     /// A create left and was answered, or its answer was lost.
-    Attempt(Attempt),
+    Attempt(AttemptRecord),
     /// The server asked for a pause: nothing left before its end.
     Pause {
         /// Why.
@@ -182,7 +183,8 @@ pub struct Selected {
 
 /// How a command ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct End {
+#[schemars(rename = "End")]
+pub struct RunEnd {
     /// Its exit code.
     pub exit_code: u8,
     /// Why it stopped early; null where it did not.
@@ -201,7 +203,8 @@ pub struct End {
 
 /// A create, from when it left to its answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Attempt {
+#[schemars(rename = "Attempt")]
+pub struct AttemptRecord {
     /// Whose.
     pub request_id: String,
     /// Which one of this request, all runs together, from 1.
@@ -240,10 +243,10 @@ pub struct SeenReport {
     pub status: Option<String>,
 }
 
-impl Line {
+impl HistoryLine {
     /// What happened in the command `run`, to the millisecond.
-    pub fn new(at: DateTime<Utc>, run: &str, what: What) -> Self {
-        Line {
+    pub fn new(at: DateTime<Utc>, run: &str, what: HistoryEvent) -> Self {
+        HistoryLine {
             at: at.trunc_subsecs(3),
             run: run.to_owned(),
             what,
@@ -253,18 +256,21 @@ impl Line {
     /// The request that it is about, where it is about one.
     pub fn request_id(&self) -> Option<&str> {
         match &self.what {
-            What::Attempt(Attempt { request_id, .. })
-            | What::Adopted { request_id, .. }
-            | What::NotMade { request_id }
-            | What::NotLookedUp { request_id, .. }
-            | What::Failed { request_id, .. }
-            | What::Candidates { request_id, .. }
-            | What::Existing { request_id, .. }
-            | What::Recreate { request_id, .. }
-            | What::Resolve { request_id, .. }
-            | What::Collected { request_id, .. }
-            | What::NotCollected { request_id, .. } => Some(request_id),
-            What::Run(_) | What::End(_) | What::Pause { .. } | What::Failing { .. } => None,
+            HistoryEvent::Attempt(AttemptRecord { request_id, .. })
+            | HistoryEvent::Adopted { request_id, .. }
+            | HistoryEvent::NotMade { request_id }
+            | HistoryEvent::NotLookedUp { request_id, .. }
+            | HistoryEvent::Failed { request_id, .. }
+            | HistoryEvent::Candidates { request_id, .. }
+            | HistoryEvent::Existing { request_id, .. }
+            | HistoryEvent::Recreate { request_id, .. }
+            | HistoryEvent::Resolve { request_id, .. }
+            | HistoryEvent::Collected { request_id, .. }
+            | HistoryEvent::NotCollected { request_id, .. } => Some(request_id),
+            HistoryEvent::Run(_)
+            | HistoryEvent::End(_)
+            | HistoryEvent::Pause { .. }
+            | HistoryEvent::Failing { .. } => None,
         }
     }
 
@@ -281,9 +287,9 @@ impl Line {
 }
 
 /// The hash of each request's file as it was collected last, by the request's id.
-pub fn collected_hashes(lines: &[Line]) -> HashMap<String, String> {
+pub fn collected_hashes(lines: &[HistoryLine]) -> HashMap<String, String> {
     let collected = lines.iter().filter_map(|line| match &line.what {
-        What::Collected {
+        HistoryEvent::Collected {
             request_id, sha256, ..
         } => Some((request_id.clone(), sha256.clone())),
         _ => None,
@@ -292,16 +298,16 @@ pub fn collected_hashes(lines: &[Line]) -> HashMap<String, String> {
 }
 
 /// How many requests the lines show a create, a report or a collected file of.
-pub fn requests_created(lines: &[Line]) -> usize {
+pub fn requests_created(lines: &[HistoryLine]) -> usize {
     let shown = lines.iter().filter_map(|line| match &line.what {
-        What::Attempt(Attempt { request_id, .. })
-        | What::Adopted { request_id, .. }
-        | What::Collected { request_id, .. }
-        | What::Existing {
+        HistoryEvent::Attempt(AttemptRecord { request_id, .. })
+        | HistoryEvent::Adopted { request_id, .. }
+        | HistoryEvent::Collected { request_id, .. }
+        | HistoryEvent::Existing {
             request_id,
             report_id: Some(_),
         }
-        | What::Resolve {
+        | HistoryEvent::Resolve {
             request_id,
             report_id: Some(_),
             ..
@@ -312,29 +318,29 @@ pub fn requests_created(lines: &[Line]) -> usize {
 }
 
 /// The report that each request has by the lines, which are in order.
-pub fn reports_by_request(lines: &[Line]) -> HashMap<&str, &str> {
+pub fn reports_by_request(lines: &[HistoryLine]) -> HashMap<&str, &str> {
     let mut reports = HashMap::new();
     for line in lines {
         let (request_id, report_id) = match &line.what {
-            What::Attempt(Attempt {
+            HistoryEvent::Attempt(AttemptRecord {
                 request_id,
                 report_id: report_id @ Some(_),
                 ..
             })
-            | What::Existing {
+            | HistoryEvent::Existing {
                 request_id,
                 report_id: report_id @ Some(_),
             }
-            | What::Resolve {
+            | HistoryEvent::Resolve {
                 request_id,
                 report_id,
                 ..
             } => (request_id, report_id.as_deref()),
-            What::Adopted {
+            HistoryEvent::Adopted {
                 request_id,
                 report_id,
             } => (request_id, Some(report_id.as_str())),
-            What::Recreate { request_id, .. } => (request_id, None),
+            HistoryEvent::Recreate { request_id, .. } => (request_id, None),
             _ => continue,
         };
         match report_id {
@@ -348,7 +354,7 @@ pub fn reports_by_request(lines: &[Line]) -> HashMap<&str, &str> {
 /// The JSON Schema (2020-12) of one line, for `monthend schema history`.
 pub fn schema() -> Value {
     let generator = SchemaSettings::draft2020_12().into_generator();
-    let mut schema = generator.into_root_schema_for::<Line>();
+    let mut schema = generator.into_root_schema_for::<HistoryLine>();
     schema.insert("title".to_owned(), "monthend history, one line".into());
     schema.to_value()
 }

@@ -7,13 +7,13 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn line(seconds: i64, run: &str, request_id: &str) -> Line {
+fn line(seconds: i64, run: &str, request_id: &str) -> HistoryLine {
     let at = DateTime::<Utc>::UNIX_EPOCH + TimeDelta::milliseconds(seconds * 1000 + 7);
     let request_id = request_id.to_owned();
-    Line::new(at, run, What::NotMade { request_id })
+    HistoryLine::new(at, run, HistoryEvent::NotMade { request_id })
 }
 
-fn bytes(lines: &[Line]) -> Vec<u8> {
+fn bytes(lines: &[HistoryLine]) -> Vec<u8> {
     let mut out = Vec::new();
     for line in lines {
         line.write(&mut out).unwrap();
@@ -50,7 +50,7 @@ fn what_a_crash_tore_spoils_one_line() {
     )
     .unwrap();
     assert_eq!(read(&path).unwrap().unreadable, 3);
-    let united = unite(slice::from_ref(&path)).unwrap().unwrap();
+    let united = merge(slice::from_ref(&path)).unwrap().unwrap();
     let united = String::from_utf8(united).unwrap();
     assert_eq!(united.lines().count(), 3, "{united}");
     assert!(united.ends_with("\"kind\":\"new\"}\n"), "{united}");
@@ -62,7 +62,7 @@ fn what_is_no_file_is_left_alone() {
     assert!(append(folder.path(), b"x\n").is_err());
     assert!(read(folder.path()).is_err());
     let path = folder.path().to_owned();
-    assert!(unite(&[path]).is_err());
+    assert!(merge(&[path]).is_err());
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn every_kind_of_line_keeps_its_schema() {
     let (request_id, report_id) = ("r0123456789abcdef".to_owned(), Some("Y2lz".to_owned()));
     let error = text.clone();
     let all = [
-        What::Run(Run {
+        HistoryEvent::Run(Run {
             command: "run".to_owned(),
             version: "0.1.0".to_owned(),
             manifest: text.clone(),
@@ -81,7 +81,7 @@ fn every_kind_of_line_keeps_its_schema() {
             as_of: DateTime::UNIX_EPOCH.date_naive().into(),
             selection: Selected::default(),
         }),
-        What::End(End {
+        HistoryEvent::End(RunEnd {
             exit_code: 143,
             reason: report_id.clone(),
             created: 1,
@@ -90,7 +90,7 @@ fn every_kind_of_line_keeps_its_schema() {
             sending: 4,
             collected: 5,
         }),
-        What::Attempt(Attempt {
+        HistoryEvent::Attempt(AttemptRecord {
             request_id: request_id.clone(),
             attempt: 1,
             latency_ms: 70,
@@ -101,44 +101,44 @@ fn every_kind_of_line_keeps_its_schema() {
             error: Some(text.clone()),
             tracking_id: Some(text),
         }),
-        What::Pause {
+        HistoryEvent::Pause {
             reason: error.clone(),
             http_status: Some(429),
             wait_ms: 5000,
             until: DateTime::UNIX_EPOCH,
         },
-        What::Failing {
+        HistoryEvent::Failing {
             failures: 3,
             error: error.clone(),
         },
-        What::Adopted {
+        HistoryEvent::Adopted {
             request_id: request_id.clone(),
             report_id: "Y2lz".to_owned(),
         },
-        What::NotLookedUp {
+        HistoryEvent::NotLookedUp {
             request_id: request_id.clone(),
             error: error.clone(),
         },
-        What::Failed {
+        HistoryEvent::Failed {
             request_id: request_id.clone(),
             error_code: "in_doubt".to_owned(),
             error: error.clone(),
         },
-        What::Existing {
+        HistoryEvent::Existing {
             request_id: request_id.clone(),
             report_id: None,
         },
-        What::Recreate {
+        HistoryEvent::Recreate {
             request_id: request_id.clone(),
             replaced: report_id.clone(),
         },
-        What::Resolve {
+        HistoryEvent::Resolve {
             request_id: request_id.clone(),
             report_id: report_id.clone(),
             replaced: None,
             reason: report_id.clone(),
         },
-        What::Candidates {
+        HistoryEvent::Candidates {
             request_id: request_id.clone(),
             reports: vec![SeenReport {
                 report_id: "Y2lz".to_owned(),
@@ -147,28 +147,28 @@ fn every_kind_of_line_keeps_its_schema() {
                 status: report_id.clone(),
             }],
         },
-        What::Collected {
+        HistoryEvent::Collected {
             request_id: request_id.clone(),
             file: "m.reports/2026-10/USER/own.csv".to_owned(),
             sha256: "00".repeat(32),
             rows: Some(0),
         },
-        What::NotCollected {
+        HistoryEvent::NotCollected {
             request_id: request_id.clone(),
             report_status: "FAILED".to_owned(),
             error,
         },
-        What::NotMade { request_id },
+        HistoryEvent::NotMade { request_id },
     ];
     let validator = jsonschema::validator_for(&schema()).unwrap();
     for what in all {
-        let line = Line::new(DateTime::UNIX_EPOCH, "4f1d", what);
+        let line = HistoryLine::new(DateTime::UNIX_EPOCH, "4f1d", what);
         let bytes = bytes(slice::from_ref(&line));
         assert_eq!(bytes.iter().filter(|byte| **byte == b'\n').count(), 1);
         let json = serde_json::from_slice(&bytes).unwrap();
         let result = validator.validate(&json).map_err(|e| e.to_string());
         assert_eq!(result, Ok(()), "{json}");
-        assert_eq!(serde_json::from_slice::<Line>(&bytes).unwrap(), line);
+        assert_eq!(serde_json::from_slice::<HistoryLine>(&bytes).unwrap(), line);
         let mut bad = json.clone();
         bad["kind"] = "other".into();
         assert!(validator.validate(&bad).is_err());
@@ -189,13 +189,13 @@ proptest! {
     ) {
         let folder = tempfile::tempdir().unwrap();
         let paths = ["a", "b", "c"].map(|name| folder.path().join(name));
-        let lines = |of: &[(i64, u8)]| -> Vec<Line> {
+        let lines = |of: &[(i64, u8)]| -> Vec<HistoryLine> {
             of.iter().map(|(at, n)| line(*at, "x", &n.to_string())).collect()
         };
         let (first, second) = (lines(&first), lines(&second));
         fs::write(&paths[0], bytes(&first)).unwrap();
         fs::write(&paths[1], bytes(&second)).unwrap();
-        let united = unite(&paths[..2]).unwrap().unwrap_or_default();
+        let united = merge(&paths[..2]).unwrap().unwrap_or_default();
         fs::write(&paths[2], &united).unwrap();
         let known = read(&paths[2]).unwrap();
         prop_assert!(known.lines.is_sorted_by_key(|line| line.at));
@@ -204,7 +204,7 @@ proptest! {
             prop_assert_eq!(known.lines.iter().filter(|other| *other == line).count(), 1);
         }
         for path in &paths {
-            let again = unite(&[path.clone(), paths[2].clone()]).unwrap().unwrap_or_default();
+            let again = merge(&[path.clone(), paths[2].clone()]).unwrap().unwrap_or_default();
             prop_assert_eq!(&again, &united);
         }
     }

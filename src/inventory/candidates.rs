@@ -45,7 +45,7 @@ pub async fn show_candidates<A: Api>(
         let is_whole = in_list.is_some_and(|it| it.created.is_some() && it.created_by.is_some());
         let report = match in_list {
             Some(report) if is_whole => Some(report.clone()),
-            _ => match session.glance(id).await {
+            _ => match session.get_once(id).await {
                 Ok(Some(read)) => Some(completed(read, in_list)),
                 Ok(None) => in_list.cloned(),
                 Err(ReadError::Failed(_)) if refusal.is_none() && in_list.is_some() => {

@@ -13,7 +13,7 @@ use super::{
     clocks::{Age, Clocks, Moment},
     judge::Maker,
     matching::{common_query, is_over},
-    sent::{Departure, Sent},
+    send_times::{Departure, SendTimes},
 };
 use crate::{
     api::{Api, Listed},
@@ -51,7 +51,7 @@ pub struct Evidence {
     /// Whether a report that is still in progress was seen with a stamp: `created` says when it was asked for.
     stamped_when_asked: Cell<bool>,
     /// How the latest creates left that reports of this process were made by.
-    sent: RefCell<Sent>,
+    sent: RefCell<SendTimes>,
     /// The latest that was made with each token.
     witnesses: RefCell<BTreeMap<Generation, Witness>>,
     asked: Cell<u32>,
@@ -211,7 +211,7 @@ impl Evidence {
         id: &ReportId,
     ) -> Result<Option<Listed>, ReadError> {
         let read = match self.in_vain.get() {
-            true => session.glance(id).await,
+            true => session.get_once(id).await,
             false => session.get(id).await,
         };
         let in_vain = matches!(read, Err(ReadError::Failed(_)));

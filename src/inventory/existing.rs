@@ -11,7 +11,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use super::{
     Evidence,
     matching::{Fit, common_query, fit, fits, has_failed},
-    own::find_theirs,
+    sub_partners::find_sub_partner_reports,
 };
 use crate::{
     api::{Api, ListQuery, Listed},
@@ -54,7 +54,7 @@ pub async fn find_existing<A: Api>(
         let listed = session.list(&query).await?;
         Ok((*list, (query, listed)))
     });
-    let listed: HashMap<(Option<&OrgId>, Period), (ListQuery, Vec<Listed>)> =
+    let listed: HashMap<_, (ListQuery, Vec<Listed>)> =
         lists.buffer_unordered(concurrency).try_collect().await?;
     let mut alike: HashMap<_, usize> = HashMap::new();
     for request in all.iter().collect::<HashSet<_>>() {
@@ -86,7 +86,8 @@ pub async fn find_existing<A: Api>(
             let ids: Vec<ReportId> = candidates.iter().map(|r| r.id.clone()).collect();
             let known = all.iter().filter_map(|r| r.sub_partner.clone()).collect();
             if let Some(query) = common_query(&[request]) {
-                find_theirs(session, evidence, &query, &ids, &known, concurrency).await?;
+                find_sub_partner_reports(session, evidence, &query, &ids, &known, concurrency)
+                    .await?;
             }
             candidates.retain(|report| !evidence.is_theirs(&report.id));
             // Whether the list shows only the partner's own is not documented, and no reading of lists can prove it:

@@ -44,7 +44,7 @@ use crate::{api::Doubt, request::ReportId};
 
 /// Which process sent the create that is in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub enum AttemptOrigin {
     /// This one.
     ThisProcess,
     /// One before it, perhaps another person's.
@@ -68,7 +68,7 @@ pub enum Maker {
 
 /// A report that could be a request's, as a look-up saw it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Seen {
+pub struct Candidate {
     /// Its id.
     pub id: ReportId,
     /// When it was made, against the create that is in doubt.
@@ -98,11 +98,11 @@ pub enum QuestionKind {
 
 /// A question, and what is known beside the reports.
 #[derive(Debug, Clone)]
-pub struct Question<'a> {
+pub struct LookUpQuestion<'a> {
     /// What is asked.
     pub kind: QuestionKind,
     /// Whose create it is about.
-    pub origin: Origin,
+    pub origin: AttemptOrigin,
     /// What a list showed before the last create left; `None` where nobody looked.
     pub listed_before: Option<&'a HashSet<ReportId>>,
     /// Whether it is the partner's own request.
@@ -119,7 +119,7 @@ pub struct Question<'a> {
 
 /// What a look-up means for a request.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Finding {
+pub enum LookUpResult {
     /// This report is its own.
     Adopt(ReportId),
     /// Nothing can be said yet.
@@ -133,7 +133,7 @@ pub enum Finding {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum CandidateVerdict {
     Ours,
     NotOurs,
     TheirsPerhaps,
@@ -141,42 +141,42 @@ enum Verdict {
 }
 
 /// Judges one look-up; see the tables above.
-pub fn judge(question: &Question<'_>, seen: &[Seen]) -> Finding {
+pub fn judge(question: &LookUpQuestion<'_>, seen: &[Candidate]) -> LookUpResult {
     match question.kind {
         QuestionKind::WasItMade(doubt) => was_it_made(question, doubt, seen),
         QuestionKind::WhichExists => which_exists(question, seen),
     }
 }
 
-fn was_it_made(question: &Question<'_>, doubt: Doubt, seen: &[Seen]) -> Finding {
+fn was_it_made(question: &LookUpQuestion<'_>, doubt: Doubt, seen: &[Candidate]) -> LookUpResult {
     let at_the_end = question.settled && !question.may_learn;
     let (mut ours, mut open, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
     for report in seen {
         match verdict(question, report, at_the_end) {
-            Verdict::Ours => ours.push(report),
-            Verdict::NobodyCanSay => open.push(report),
-            Verdict::TheirsPerhaps => theirs.push(report),
-            Verdict::NotOurs => {}
+            CandidateVerdict::Ours => ours.push(report),
+            CandidateVerdict::NobodyCanSay => open.push(report),
+            CandidateVerdict::TheirsPerhaps => theirs.push(report),
+            CandidateVerdict::NotOurs => {}
         }
     }
     if let ([only], false) = (&ours[..], question.has_rival)
         && (open.iter()).all(|other| other.fit != Fit::Fits && only.maker == Maker::Us)
     {
-        return Finding::Adopt(only.id.clone());
+        return LookUpResult::Adopt(only.id.clone());
     }
     let is_open = !open.is_empty() || !theirs.is_empty();
     if !question.settled || (question.may_learn && is_open) {
-        return Finding::LookAgain;
+        return LookUpResult::LookAgain;
     }
     let named = [ours, open, theirs].concat();
     match (doubt, named.is_empty()) {
-        (_, false) => Finding::Undecidable(ids(&named)),
-        (Doubt::Open, true) => Finding::NotMade,
-        (Doubt::SaidYes, true) => Finding::Undecidable(Vec::new()),
+        (_, false) => LookUpResult::Undecidable(ids(&named)),
+        (Doubt::Open, true) => LookUpResult::NotMade,
+        (Doubt::SaidYes, true) => LookUpResult::Undecidable(Vec::new()),
     }
 }
 
-fn which_exists(question: &Question<'_>, seen: &[Seen]) -> Finding {
+fn which_exists(question: &LookUpQuestion<'_>, seen: &[Candidate]) -> LookUpResult {
     let mut possible = seen
         .iter()
         .filter(|report| report.fit != Fit::OtherInternal);
@@ -185,17 +185,21 @@ fn which_exists(question: &Question<'_>, seen: &[Seen]) -> Finding {
         && !(question.has_rival || question.is_own || only.is_anothers)
         && (question.settled || !question.has_open_twin)
     {
-        return Finding::Adopt(only.id.clone());
+        return LookUpResult::Adopt(only.id.clone());
     }
     match seen {
-        _ if !question.settled => Finding::LookAgain,
-        [] => Finding::NoneExists,
-        several => Finding::Undecidable(ids(&several.iter().collect::<Vec<_>>())),
+        _ if !question.settled => LookUpResult::LookAgain,
+        [] => LookUpResult::NoneExists,
+        several => LookUpResult::Undecidable(ids(&several.iter().collect::<Vec<_>>())),
     }
 }
 
-fn verdict(question: &Question<'_>, report: &Seen, at_the_end: bool) -> Verdict {
-    use Verdict::{NobodyCanSay, NotOurs, Ours, TheirsPerhaps};
+fn verdict(
+    question: &LookUpQuestion<'_>,
+    report: &Candidate,
+    at_the_end: bool,
+) -> CandidateVerdict {
+    use CandidateVerdict::{NobodyCanSay, NotOurs, Ours, TheirsPerhaps};
     let is_new = match question.listed_before {
         Some(before) if before.contains(&report.id) => return NotOurs,
         Some(_) => true,
@@ -204,7 +208,7 @@ fn verdict(question: &Question<'_>, report: &Seen, at_the_end: bool) -> Verdict 
     if report.age == Age::Before {
         return NotOurs;
     }
-    let earlier = question.origin == Origin::EarlierProcess;
+    let earlier = question.origin == AttemptOrigin::EarlierProcess;
     match report.maker {
         Maker::Other if !earlier => return NotOurs,
         Maker::Stranger if !earlier => return NobodyCanSay,
@@ -226,7 +230,7 @@ fn verdict(question: &Question<'_>, report: &Seen, at_the_end: bool) -> Verdict 
     NobodyCanSay
 }
 
-fn ids(seen: &[&Seen]) -> Vec<ReportId> {
+fn ids(seen: &[&Candidate]) -> Vec<ReportId> {
     seen.iter().map(|seen| seen.id.clone()).collect()
 }
 
@@ -237,8 +241,8 @@ mod tests {
     const AGES: [Age; 4] = [Age::Before, Age::About, Age::After, Age::Unknown];
     const MAKERS: [Maker; 4] = [Maker::Us, Maker::Other, Maker::Stranger, Maker::Unknown];
 
-    fn seen(age: Age, maker: Maker) -> Seen {
-        Seen {
+    fn seen(age: Age, maker: Maker) -> Candidate {
+        Candidate {
             id: "one".parse().unwrap(),
             age,
             maker,
@@ -250,8 +254,8 @@ mod tests {
         }
     }
 
-    fn question(origin: Origin) -> Question<'static> {
-        Question {
+    fn question(origin: AttemptOrigin) -> LookUpQuestion<'static> {
+        LookUpQuestion {
             kind: QuestionKind::WasItMade(Doubt::Open),
             origin,
             listed_before: None,
@@ -311,51 +315,51 @@ mod tests {
                         })
                         .unwrap_or_else(|| panic!("{name} {age_name} {maker_name}"));
                     for (origin, cell) in [
-                        (Origin::ThisProcess, &row[3]),
-                        (Origin::EarlierProcess, &row[4]),
+                        (AttemptOrigin::ThisProcess, &row[3]),
+                        (AttemptOrigin::EarlierProcess, &row[4]),
                     ] {
                         for (by_stamp, asked) in
                             [(false, false), (true, false), (false, true), (true, true)]
                         {
                             for end in [false, true] {
-                                let question = Question {
+                                let question = LookUpQuestion {
                                     listed_before: before,
                                     ..question(origin)
                                 };
-                                let report = Seen {
+                                let report = Candidate {
                                     since_by_its_stamp: by_stamp,
                                     stamped_when_asked: asked,
                                     ..seen(*age, *maker)
                                 };
                                 let expected = match &**cell {
-                                    "not ours" => Verdict::NotOurs,
-                                    "ours" => Verdict::Ours,
-                                    "theirs, perhaps" => Verdict::TheirsPerhaps,
-                                    "ours at the end" if end => Verdict::Ours,
+                                    "not ours" => CandidateVerdict::NotOurs,
+                                    "ours" => CandidateVerdict::Ours,
+                                    "theirs, perhaps" => CandidateVerdict::TheirsPerhaps,
+                                    "ours at the end" if end => CandidateVerdict::Ours,
                                     "ours at the end, where stamps say when a report was asked for"
                                         if end && asked =>
                                     {
-                                        Verdict::Ours
+                                        CandidateVerdict::Ours
                                     }
-                                    "the same" if end && asked => Verdict::Ours,
+                                    "the same" if end && asked => CandidateVerdict::Ours,
                                     "ours at the end, where stamps say so and this one is not before the intent"
                                         if end && by_stamp && asked =>
                                     {
-                                        Verdict::Ours
+                                        CandidateVerdict::Ours
                                     }
                                     "ours at the end, where the stamp is at most a minute before the intent"
                                         if end && by_stamp =>
                                     {
-                                        Verdict::Ours
+                                        CandidateVerdict::Ours
                                     }
-                                    "nobody can say" => Verdict::NobodyCanSay,
+                                    "nobody can say" => CandidateVerdict::NobodyCanSay,
                                     other => {
                                         assert!(
                                             other.contains("at the end")
                                                 || other.contains("the same"),
                                             "{other}"
                                         );
-                                        Verdict::NobodyCanSay
+                                        CandidateVerdict::NobodyCanSay
                                     }
                                 };
                                 assert_eq!(
@@ -376,12 +380,15 @@ mod tests {
     fn what_another_sub_partners_row_has_is_for_a_person() {
         for age in [Age::About, Age::After, Age::Unknown] {
             for maker in [Maker::Us, Maker::Unknown] {
-                let report = Seen {
+                let report = Candidate {
                     is_anothers: true,
                     ..seen(age, maker)
                 };
-                let named = Finding::Undecidable(vec![report.id.clone()]);
-                assert_eq!(judge(&question(Origin::ThisProcess), &[report]), named);
+                let named = LookUpResult::Undecidable(vec![report.id.clone()]);
+                assert_eq!(
+                    judge(&question(AttemptOrigin::ThisProcess), &[report]),
+                    named
+                );
             }
         }
     }
@@ -390,20 +397,23 @@ mod tests {
     fn of_the_partner_itself_nothing_is_ours_that_may_be_a_sub_partners() {
         for age in AGES {
             for maker in MAKERS {
-                for origin in [Origin::ThisProcess, Origin::EarlierProcess] {
-                    let report = Seen {
+                for origin in [AttemptOrigin::ThisProcess, AttemptOrigin::EarlierProcess] {
+                    let report = Candidate {
                         may_be_theirs: true,
                         since_by_its_stamp: true,
                         stamped_when_asked: true,
                         ..seen(age, maker)
                     };
-                    assert_ne!(verdict(&question(origin), &report, true), Verdict::Ours);
-                    let exists = Question {
+                    assert_ne!(
+                        verdict(&question(origin), &report, true),
+                        CandidateVerdict::Ours
+                    );
+                    let exists = LookUpQuestion {
                         kind: QuestionKind::WhichExists,
                         is_own: true,
                         ..question(origin)
                     };
-                    let named = Finding::Undecidable(vec![report.id.clone()]);
+                    let named = LookUpResult::Undecidable(vec![report.id.clone()]);
                     assert_eq!(judge(&exists, &[report]), named);
                 }
             }
@@ -413,7 +423,7 @@ mod tests {
     /// What several reports come to, before and after `settle`.
     #[test]
     fn reports_together_mean_what_the_table_says() {
-        let named = |id: &str, seen: Seen| Seen {
+        let named = |id: &str, seen: Candidate| Candidate {
             id: id.parse().unwrap(),
             ..seen
         };
@@ -422,37 +432,37 @@ mod tests {
         let old = named("old", seen(Age::Before, Maker::Us));
         let other = named("other", seen(Age::After, Maker::Other));
         let open = named("open", seen(Age::Unknown, Maker::Unknown));
-        let all = |seen: &[&Seen]| Finding::Undecidable(ids(seen));
-        let again = || Finding::LookAgain;
-        let adopt = || Finding::Adopt(ours.id.clone());
-        use Origin::{EarlierProcess as E, ThisProcess as T};
+        let all = |seen: &[&Candidate]| LookUpResult::Undecidable(ids(seen));
+        let again = || LookUpResult::LookAgain;
+        let adopt = || LookUpResult::Adopt(ours.id.clone());
+        use AttemptOrigin::{EarlierProcess as E, ThisProcess as T};
         for (origin, reports, early, late) in [
-            (T, vec![], again(), Finding::NotMade),
-            (T, vec![&old, &other], again(), Finding::NotMade),
+            (T, vec![], again(), LookUpResult::NotMade),
+            (T, vec![&old, &other], again(), LookUpResult::NotMade),
             (T, vec![&ours, &old, &other], adopt(), adopt()),
             (T, vec![&ours, &ours2], again(), all(&[&ours, &ours2])),
             (T, vec![&ours, &open], again(), all(&[&ours, &open])),
             (T, vec![&open], again(), all(&[&open])),
             (E, vec![&other], again(), all(&[&other])),
             (E, vec![&ours, &other], adopt(), adopt()),
-            (E, vec![&old], again(), Finding::NotMade),
+            (E, vec![&old], again(), LookUpResult::NotMade),
         ] {
-            let reports: Vec<Seen> = reports.into_iter().cloned().collect();
+            let reports: Vec<Candidate> = reports.into_iter().cloned().collect();
             for (settled, expected) in [(false, &early), (true, &late)] {
-                let mut question = Question {
+                let mut question = LookUpQuestion {
                     settled,
                     ..question(origin)
                 };
                 assert_eq!(judge(&question, &reports), *expected, "{reports:?}");
                 question.has_rival = true;
                 let rival = judge(&question, &reports);
-                assert!(!matches!(rival, Finding::Adopt(_)), "{reports:?}");
+                assert!(!matches!(rival, LookUpResult::Adopt(_)), "{reports:?}");
                 question.kind = QuestionKind::WasItMade(Doubt::SaidYes);
                 let said_yes = judge(&question, &reports);
-                assert_ne!(said_yes, Finding::NotMade, "a 2xx is never sent again");
+                assert_ne!(said_yes, LookUpResult::NotMade, "a 2xx is never sent again");
             }
         }
-        let waits = Question {
+        let waits = LookUpQuestion {
             may_learn: true,
             ..question(T)
         };
@@ -464,93 +474,96 @@ mod tests {
                 "first what can be learned"
             );
         }
-        assert_eq!(judge(&waits, &[]), Finding::NotMade);
+        assert_eq!(judge(&waits, &[]), LookUpResult::NotMade);
     }
 
     #[test]
     fn an_item_that_contradicts_its_query_may_be_ours() {
         let ours = seen(Age::After, Maker::Us);
-        let odd = |age, maker| Seen {
+        let odd = |age, maker| Candidate {
             id: "odd".parse().unwrap(),
             fit: Fit::Contradicts,
             ..seen(age, maker)
         };
-        for origin in [Origin::ThisProcess, Origin::EarlierProcess] {
+        for origin in [AttemptOrigin::ThisProcess, AttemptOrigin::EarlierProcess] {
             let question = question(origin);
             for age in [Age::About, Age::After, Age::Unknown] {
                 for maker in [Maker::Us, Maker::Unknown] {
                     let odd = odd(age, maker);
-                    let named = Finding::Undecidable(vec![odd.id.clone()]);
+                    let named = LookUpResult::Undecidable(vec![odd.id.clone()]);
                     assert_eq!(judge(&question, std::slice::from_ref(&odd)), named);
-                    let adopted = Finding::Adopt(ours.id.clone());
+                    let adopted = LookUpResult::Adopt(ours.id.clone());
                     assert_eq!(judge(&question, &[ours.clone(), odd]), adopted);
                 }
             }
             let old = odd(Age::Before, Maker::Us);
-            assert_eq!(judge(&question, &[old]), Finding::NotMade);
+            assert_eq!(judge(&question, &[old]), LookUpResult::NotMade);
         }
         // Where nobody knows who made the other one, either may be ours.
         let before = HashSet::new();
-        let unknown = Question {
+        let unknown = LookUpQuestion {
             listed_before: Some(&before),
-            ..question(Origin::ThisProcess)
+            ..question(AttemptOrigin::ThisProcess)
         };
         let both = [
             seen(Age::Unknown, Maker::Unknown),
             odd(Age::Unknown, Maker::Unknown),
         ];
-        assert_eq!(judge(&unknown, &both[..1]), Finding::Adopt(ours.id.clone()));
+        assert_eq!(
+            judge(&unknown, &both[..1]),
+            LookUpResult::Adopt(ours.id.clone())
+        );
         assert!(matches!(
             judge(&unknown, &both),
-            Finding::Undecidable(named) if named.len() == 2
+            LookUpResult::Undecidable(named) if named.len() == 2
         ));
-        let exists = Question {
+        let exists = LookUpQuestion {
             kind: QuestionKind::WhichExists,
             ..unknown
         };
         for seen in [&both[..], &both[1..]] {
             assert!(matches!(
                 judge(&exists, seen),
-                Finding::Undecidable(named) if named.len() == seen.len()
+                LookUpResult::Undecidable(named) if named.len() == seen.len()
             ));
         }
-        let twins = Seen {
+        let twins = Candidate {
             fit: Fit::OtherInternal,
             ..both[1].clone()
         };
         let [fitting, _] = both;
         assert_eq!(
             judge(&exists, &[fitting, twins.clone()]),
-            Finding::Adopt(ours.id)
+            LookUpResult::Adopt(ours.id)
         );
-        let named = Finding::Undecidable(vec![twins.id.clone()]);
+        let named = LookUpResult::Undecidable(vec![twins.id.clone()]);
         assert_eq!(judge(&exists, &[twins]), named);
     }
 
     #[test]
     fn a_409_means_the_one_report_that_there_is() {
-        let exists = |settled| Question {
+        let exists = |settled| LookUpQuestion {
             kind: QuestionKind::WhichExists,
             settled,
-            ..question(Origin::ThisProcess)
+            ..question(AttemptOrigin::ThisProcess)
         };
         let one = seen(Age::Before, Maker::Other);
-        let two = Seen {
+        let two = Candidate {
             id: "two".parse().unwrap(),
             ..one.clone()
         };
-        let adopt = Finding::Adopt(one.id.clone());
+        let adopt = LookUpResult::Adopt(one.id.clone());
         assert_eq!(judge(&exists(false), std::slice::from_ref(&one)), adopt);
-        assert_eq!(judge(&exists(false), &[]), Finding::LookAgain);
-        for (settled, finding) in [(false, &Finding::LookAgain), (true, &adopt)] {
-            let twin = Question {
+        assert_eq!(judge(&exists(false), &[]), LookUpResult::LookAgain);
+        for (settled, finding) in [(false, &LookUpResult::LookAgain), (true, &adopt)] {
+            let twin = LookUpQuestion {
                 has_open_twin: true,
                 ..exists(settled)
             };
             assert_eq!(judge(&twin, std::slice::from_ref(&one)), *finding);
         }
-        assert_eq!(judge(&exists(true), &[]), Finding::NoneExists);
-        let both = Finding::Undecidable(ids(&[&one, &two]));
+        assert_eq!(judge(&exists(true), &[]), LookUpResult::NoneExists);
+        let both = LookUpResult::Undecidable(ids(&[&one, &two]));
         assert_eq!(judge(&exists(true), &[one, two]), both);
     }
 }

@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use super::{
     Departure, Evidence, Moment,
     clocks::Age,
-    judge::{Maker, Origin, Seen},
+    judge::{AttemptOrigin, Candidate, Maker},
     matching::{Fit, common_query, fit},
-    own::find_theirs,
+    sub_partners::find_sub_partner_reports,
 };
 use crate::{
     api::{Api, Cause, Listed},
@@ -23,7 +23,7 @@ const STAMP_TOLERANCE: i64 = 10;
 
 /// A request whose report is sought, and what is known of its create.
 #[derive(Debug, Clone)]
-pub struct Sought {
+pub struct LookUpTarget {
     /// The request.
     pub request: Request,
     /// How its earliest create whose outcome is unknown left, where this process sent it.
@@ -31,7 +31,7 @@ pub struct Sought {
     /// The same by the server's clock, as the ledger says it.
     pub intent: Option<DateTime<Utc>>,
     /// Which process that create belongs to.
-    pub origin: Origin,
+    pub origin: AttemptOrigin,
     /// Whether another run may be making a report that this request's list shows too.
     pub has_twins_elsewhere: bool,
     /// Whether `retry.settle` has passed: lists show by now what there is.
@@ -40,7 +40,7 @@ pub struct Sought {
 
 /// What other rows say of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Taken {
+pub enum Ownership {
     /// It is no row's.
     Free,
     /// A row of this sub-partner, or of the partner itself, has it; or a row gave it up.
@@ -59,11 +59,11 @@ pub enum Taken {
 pub async fn look_up<A: Api>(
     session: &Session<'_, A>,
     evidence: &Evidence,
-    sought: &[Sought],
-    taken: impl Fn(&ReportId) -> Taken,
+    sought: &[LookUpTarget],
+    taken: impl Fn(&ReportId) -> Ownership,
     known: &BTreeSet<OrgId>,
     concurrency: usize,
-) -> Result<Vec<Vec<Seen>>, ReadError> {
+) -> Result<Vec<Vec<Candidate>>, ReadError> {
     let requests: Vec<&Request> = sought.iter().map(|sought| &sought.request).collect();
     let Some(query) = common_query(&requests) else {
         return Ok(Vec::new());
@@ -79,11 +79,11 @@ pub async fn look_up<A: Api>(
         let may_be_its = |report: &&Listed| fit(report, &sought.request, &query) != Fit::Other;
         for report in listed.iter().filter(may_be_its) {
             let is_candidate = match taken(&report.id) {
-                Taken::Free => true,
-                Taken::By(Some(other)) => {
+                Ownership::Free => true,
+                Ownership::By(Some(other)) => {
                     (sought.request.sub_partner.as_ref()).is_some_and(|org| *org != other)
                 }
-                Taken::By(None) => false,
+                Ownership::By(None) => false,
             };
             if !is_candidate || !ids.insert(report.id.clone()) {
                 continue;
@@ -105,7 +105,9 @@ pub async fn look_up<A: Api>(
                 }
             }
         }
-        let told = find_theirs(session, evidence, &query, &candidates, known, concurrency).await;
+        let told =
+            find_sub_partner_reports(session, evidence, &query, &candidates, known, concurrency)
+                .await;
         match told {
             Ok(()) => told_apart = true,
             // Who may not read them has to decide without; a server in trouble can be asked again.
@@ -123,7 +125,7 @@ pub async fn look_up<A: Api>(
             let own = sought.request.sub_partner.is_none();
             let is_told = told_apart && sought.settled && !sought.has_twins_elsewhere;
             seen.may_be_theirs = own && (!is_told || seen.maker == Maker::Unknown);
-            seen.is_anothers = taken(&report.id) != Taken::Free;
+            seen.is_anothers = taken(&report.id) != Ownership::Free;
             seen.fit = fit(report, &sought.request, &query);
             seen
         });
@@ -169,22 +171,24 @@ pub(super) async fn in_full<A: Api>(
 fn seen<A: Api>(
     session: &Session<'_, A>,
     evidence: &Evidence,
-    sought: &Sought,
+    sought: &LookUpTarget,
     report: &Listed,
     now: Moment,
-) -> Seen {
+) -> Candidate {
     evidence.saw_candidate(report);
     let date = (session.server_now(), now);
     let age = match (report.created, sought.origin, sought.sent, sought.intent) {
-        (Some(stamp), Origin::ThisProcess, Some(sent), _) => evidence.age(stamp, sent.at),
-        (Some(stamp), Origin::EarlierProcess, _, Some(intent)) => {
+        (Some(stamp), AttemptOrigin::ThisProcess, Some(sent), _) => evidence.age(stamp, sent.at),
+        (Some(stamp), AttemptOrigin::EarlierProcess, _, Some(intent)) => {
             evidence.age_by_date(stamp, intent, date)
         }
         _ => Age::Unknown,
     };
     let maker = match sought.origin {
-        Origin::ThisProcess => evidence.maker(report, sought.sent.and_then(|sent| sent.token)),
-        Origin::EarlierProcess => evidence.maker_before(report),
+        AttemptOrigin::ThisProcess => {
+            evidence.maker(report, sought.sent.and_then(|sent| sent.token))
+        }
+        AttemptOrigin::EarlierProcess => evidence.maker_before(report),
     };
     let tolerance = match maker {
         Maker::Us => STAMP_TOLERANCE,
@@ -193,7 +197,7 @@ fn seen<A: Api>(
     // Once the clocks were compared, the comparison counts.
     let by_its_stamp = !evidence.is_calibrated()
         && matches!((report.created, sought.intent), (Some(stamp), Some(intent)) if stamp.timestamp() + tolerance >= intent.timestamp());
-    Seen {
+    Candidate {
         id: report.id.clone(),
         age,
         maker,

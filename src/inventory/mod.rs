@@ -17,19 +17,21 @@ mod candidates;
 mod clocks;
 mod evidence;
 mod existing;
-mod holdings;
 mod judge;
 mod look_up;
 mod matching;
-mod own;
-mod sent;
+mod send_times;
+mod server_reports;
+mod sub_partners;
 
 pub use candidates::{ShownCandidate, show_candidates};
 pub use clocks::{Age, Clocks, Moment};
 pub use evidence::Evidence;
 pub use existing::{Existing, find_existing};
-pub use holdings::{Held, Known, Other, find_held};
-pub use judge::{Finding, Maker, Origin, Question, QuestionKind, Seen, judge};
-pub use look_up::{Sought, Taken, look_up};
+pub use judge::{
+    AttemptOrigin, Candidate, LookUpQuestion, LookUpResult, Maker, QuestionKind, judge,
+};
+pub use look_up::{LookUpTarget, Ownership, look_up};
 pub use matching::Fit;
-pub use sent::Departure;
+pub use send_times::Departure;
+pub use server_reports::{AuditedRow, Other, ServerReports, find_held};

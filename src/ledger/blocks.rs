@@ -10,7 +10,7 @@ use memchr::{memchr, memchr_iter, memrchr};
 use super::{
     LedgerError,
     header::Header,
-    lines::{End, Line, Lines, Separator},
+    lines::{LineEnding, RawLine, RawLines, Separator},
 };
 use crate::text::is_before_header;
 
@@ -69,10 +69,10 @@ impl<'p, R: Read> Blocks<'p, R> {
         self.fill()?;
         let bytes = &self.pending[..];
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let mut lines = Lines::new(bytes, self.separator, self.number);
-        let is_before = |line: &Line<'_>| {
+        let mut lines = RawLines::new(bytes, self.separator, self.number);
+        let is_before = |line: &RawLine<'_>| {
             let text = std::str::from_utf8(line.bytes);
-            line.end == End::LineFeed && text.is_ok_and(is_before_header)
+            line.end == LineEnding::LineFeed && text.is_ok_and(is_before_header)
         };
         let first = lines.by_ref().find(|line| !is_before(line));
         let header = Header::read(first, self.path)?;
@@ -146,9 +146,12 @@ fn whole(bytes: &[u8], separator: Separator) -> usize {
     if memchr(b'"', bytes).is_none() {
         return memrchr(b'\n', bytes).map_or(0, |at| at + 1);
     }
-    let mut lines = Lines::new(bytes, separator, 1);
+    let mut lines = RawLines::new(bytes, separator, 1);
     let mut whole = 0;
-    while lines.next().is_some_and(|line| line.end == End::LineFeed) {
+    while lines
+        .next()
+        .is_some_and(|line| line.end == LineEnding::LineFeed)
+    {
         whole = bytes.len() - lines.rest().len();
     }
     whole

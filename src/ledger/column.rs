@@ -6,15 +6,15 @@
 use super::{
     BadCell, Row,
     cell::restore,
-    draft::Draft,
-    line::Line,
-    texts::Texts,
-    written::{WrittenDay, WrittenTime, truth, whole},
+    line::LineWriter,
+    row_fields::RowFields,
+    texts::SharedTexts,
+    written::{SheetDay, SheetTime, truth, whole},
 };
 use crate::request::{ReportId, ReportIdError, is_spoilt_number};
 
 /// What is known of a column.
-pub(super) struct Entry {
+pub(super) struct ColumnSpec {
     /// Its name in the header.
     pub(super) name: &'static str,
     /// What it holds, for the schema and the reference.
@@ -26,9 +26,9 @@ pub(super) struct Entry {
     /// Its constraints in the same words, as JSON; empty for none.
     pub(super) constraints: &'static str,
     /// Writes the cell.
-    pub(super) write: fn(&Row, &mut Line<'_>),
+    pub(super) write: fn(&Row, &mut LineWriter<'_>),
     /// Takes a cell that is not empty; the error says what would be right.
-    pub(super) read: for<'t> fn(&mut Draft<'t>, &'t str) -> Result<(), String>,
+    pub(super) read: for<'t> fn(&mut RowFields<'t>, &'t str) -> Result<(), String>,
 }
 
 /// Whether a file without a column can be a ledger.
@@ -54,8 +54,8 @@ macro_rules! columns {
             pub const ALL: [Column; [$($name),+].len()] = [$(Column::$column),+];
         }
 
-        static TABLE: [Entry; Column::ALL.len()] = [
-            $(Entry {
+        static TABLE: [ColumnSpec; Column::ALL.len()] = [
+            $(ColumnSpec {
                 name: $name, doc: $doc, need: $need, kind: $kind, constraints: $constraints, write: $write, read: $read,
             },)+
         ];
@@ -92,11 +92,11 @@ columns! {
     BillingStartDate: "billing_start_date", Required, "date", r#"{"required": true}"#,
         "First day",
         |row, line| line.day(row.request().period.start()),
-        |draft, text| set(&mut draft.start, text, WrittenDay::read);
+        |draft, text| set(&mut draft.start, text, SheetDay::read);
     BillingEndDate: "billing_end_date", Required, "date", r#"{"required": true}"#,
         "Last day, included",
         |row, line| line.day(row.request().period.end()),
-        |draft, text| set(&mut draft.end, text, WrittenDay::read);
+        |draft, text| set(&mut draft.end, text, SheetDay::read);
     Internal: "internal", Required, "boolean", r#"{"required": true}"#,
         "Whether internal organisations are included",
         |row, line| line.word(if row.request().internal { "true" } else { "false" }),
@@ -133,7 +133,7 @@ columns! {
         "When the row was written, UTC",
         |row, line| line.time(row.updated_at),
         |draft, text| {
-            let read = set(&mut draft.updated_at, text, WrittenTime::read);
+            let read = set(&mut draft.updated_at, text, SheetTime::read);
             draft.lost_time = read.is_err();
             Ok(())
         };
@@ -152,7 +152,7 @@ columns! {
     IntentAt: "intent_at", Optional, "datetime", "",
         "When the earliest create whose outcome is unknown left, by the server's clock where known; empty once that is settled",
         |row, line| line.time(row.state.intent()),
-        |draft, text| set(&mut draft.intent_at, text, WrittenTime::read);
+        |draft, text| set(&mut draft.intent_at, text, SheetTime::read);
     ReportError: "report_error", Optional, "string", "",
         "Why a created report is not collected, one line; empty where it is, or where nothing was tried",
         |row, line| line.text(&row.collected.error),
@@ -174,13 +174,13 @@ impl Column {
         self.entry().need == Required
     }
 
-    pub(super) fn entry(self) -> &'static Entry {
+    pub(super) fn entry(self) -> &'static ColumnSpec {
         &TABLE[self as usize]
     }
 }
 
 /// The cells of `row` in the order of [`Column::ALL`], then the extra ones.
-pub(super) fn write(row: &Row, line: &mut Line<'_>) {
+pub(super) fn write(row: &Row, line: &mut LineWriter<'_>) {
     for entry in &TABLE {
         (entry.write)(row, line);
     }
@@ -196,10 +196,10 @@ pub(super) fn write(row: &Row, line: &mut Line<'_>) {
 /// The first cell that cannot be, with what would be right.
 pub(super) fn read<'a>(
     columns: impl IntoIterator<Item = Column>,
-    texts: &'a mut Texts,
+    texts: &'a mut SharedTexts,
     cell_of: impl Fn(Column) -> &'a str,
-) -> Result<Draft<'a>, BadCell> {
-    let mut draft = Draft::new(texts);
+) -> Result<RowFields<'a>, BadCell> {
+    let mut draft = RowFields::new(texts);
     for column in columns {
         let cell = cell_of(column);
         if cell.is_empty() {

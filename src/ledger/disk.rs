@@ -49,34 +49,34 @@ pub trait Disk {
 
 /// A real file.
 #[derive(Debug, Clone)]
-pub struct FileDisk(Arc<Mutex<Inner>>);
+pub struct FileDisk(Arc<Mutex<OpenFile>>);
 
 #[derive(Debug)]
-struct Inner {
+struct OpenFile {
     path: PathBuf,
-    known: Known,
+    known: KnownContents,
     /// Open for appending from the first line on.
     file: Option<File>,
 }
 
 /// What the file was when we last read or wrote it. Whoever changes it meanwhile is noticed by this.
 #[derive(Debug, Clone)]
-enum Known {
+enum KnownContents {
     /// There was none.
     Absent,
     /// It was read: its bytes are compared, since nothing else is certain about what others write. `compared`: its trace
     /// when that was done last.
     Read {
         contents: Sha256,
-        compared: Option<Trace>,
+        compared: Option<FileStamp>,
     },
     /// We wrote it. As long as its trace is the same, its bytes are compared only before it is replaced.
-    Written { trace: Trace, contents: Sha256 },
+    Written { trace: FileStamp, contents: Sha256 },
 }
 
 /// What a write of anybody's changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Trace {
+struct FileStamp {
     len: u64,
     modified: Option<SystemTime>,
     /// When anything about the file changed, which nobody can set back, where files have that.
@@ -87,16 +87,16 @@ struct Trace {
 
 /// How closely a file is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
+enum LookDepth {
     /// Its trace: before each line, and where there is nothing to write.
     Trace,
     /// Its bytes: before it is replaced.
     Bytes,
 }
 
-impl Trace {
+impl FileStamp {
     fn of(metadata: &fs::Metadata) -> Self {
-        Trace {
+        FileStamp {
             len: metadata.len(),
             modified: metadata.modified().ok(),
             changed: changed(metadata),
@@ -148,11 +148,11 @@ impl FileDisk {
 
     /// As [`FileDisk::new`], of the digest of those contents.
     pub(super) fn of(path: PathBuf, contents: Option<Sha256>) -> Self {
-        let known = contents.map_or(Known::Absent, |contents| Known::Read {
+        let known = contents.map_or(KnownContents::Absent, |contents| KnownContents::Read {
             contents,
             compared: None,
         });
-        FileDisk(Arc::new(Mutex::new(Inner {
+        FileDisk(Arc::new(Mutex::new(OpenFile {
             path,
             known,
             file: None,
@@ -163,7 +163,7 @@ impl FileDisk {
     pub(super) fn holds(&self, pieces: impl Iterator<Item = Vec<u8>>) -> io::Result<bool> {
         let mut inner = lock(&self.0);
         let mut file = open_regular(&inner.path)?;
-        let trace = Trace::of(&file.metadata()?);
+        let trace = FileStamp::of(&file.metadata()?);
         let mut held = Vec::new();
         for piece in pieces {
             held.resize(piece.len(), 0);
@@ -173,7 +173,7 @@ impl FileDisk {
             }
         }
         let is_all = file.read(&mut [0])? == 0;
-        if let Known::Read { compared, .. } = &mut inner.known {
+        if let KnownContents::Read { compared, .. } = &mut inner.known {
             *compared = is_all.then_some(trace);
         }
         Ok(is_all)
@@ -181,7 +181,7 @@ impl FileDisk {
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Inner) -> io::Result<T> + Send + 'static,
+        work: impl FnOnce(&mut OpenFile) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         let inner = Arc::clone(&self.0);
         tokio::task::spawn_blocking(move || work(&mut lock(&inner)))
@@ -190,7 +190,7 @@ impl FileDisk {
     }
 }
 
-fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
+fn lock(inner: &Mutex<OpenFile>) -> MutexGuard<'_, OpenFile> {
     inner
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner())
@@ -208,7 +208,7 @@ impl Disk for FileDisk {
     }
 
     async fn look(&self) -> io::Result<()> {
-        self.run(|inner| inner.unchanged(Look::Trace)).await
+        self.run(|inner| inner.unchanged(LookDepth::Trace)).await
     }
 
     async fn append(&self, bytes: Vec<u8>) -> io::Result<()> {
@@ -229,9 +229,9 @@ impl Disk for FileDisk {
     }
 }
 
-impl Inner {
+impl OpenFile {
     fn replace(&mut self, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> io::Result<()> {
-        self.unchanged(Look::Trace)?;
+        self.unchanged(LookDepth::Trace)?;
         self.file = None;
         let mut new = NewFile::begin(&self.path)?;
         let mut digest = Sha256::new();
@@ -239,18 +239,18 @@ impl Inner {
             digest.update(&piece);
             new.write_all(&piece)?;
         }
-        let new = new.put_in_place_if(|| self.unchanged(Look::Bytes))?;
-        self.open(digest, &Trace::of(&new.metadata()?))
+        let new = new.put_in_place_if(|| self.unchanged(LookDepth::Bytes))?;
+        self.open(digest, &FileStamp::of(&new.metadata()?))
     }
 
     /// Opens the file that we have just put in its place, where that was `written`.
-    fn open(&mut self, contents: Sha256, written: &Trace) -> io::Result<()> {
+    fn open(&mut self, contents: Sha256, written: &FileStamp) -> io::Result<()> {
         let file = self.append_to()?;
-        let trace = Trace::of(&file.metadata()?);
+        let trace = FileStamp::of(&file.metadata()?);
         if trace.identity != written.identity || trace.len != written.len {
             return Err(tampered("replaced"));
         }
-        self.known = Known::Written { trace, contents };
+        self.known = KnownContents::Written { trace, contents };
         self.file = Some(file);
         Ok(())
     }
@@ -258,11 +258,11 @@ impl Inner {
     /// Opens the file that was read, and looks whether it is still the same: this very file is appended to.
     fn open_again(&mut self, contents: Sha256) -> io::Result<()> {
         let file = self.append_to()?;
-        let trace = Trace::of(&file.metadata()?);
+        let trace = FileStamp::of(&file.metadata()?);
         if digest_of(&file)?.finalize() != contents.clone().finalize() {
             return Err(tampered("changed"));
         }
-        self.known = Known::Written { trace, contents };
+        self.known = KnownContents::Written { trace, contents };
         self.file = Some(file);
         Ok(())
     }
@@ -278,13 +278,16 @@ impl Inner {
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &self.known {
-            Known::Read { contents, .. } => {
+            KnownContents::Read { contents, .. } => {
                 let contents = contents.clone();
                 self.open_again(contents)?;
             }
-            Known::Absent | Known::Written { .. } => self.unchanged(Look::Trace)?,
+            KnownContents::Absent | KnownContents::Written { .. } => {
+                self.unchanged(LookDepth::Trace)?
+            }
         }
-        let (Some(file), Known::Written { trace, contents }) = (&mut self.file, &mut self.known)
+        let (Some(file), KnownContents::Written { trace, contents }) =
+            (&mut self.file, &mut self.known)
         else {
             return Err(io::ErrorKind::NotFound.into());
         };
@@ -293,11 +296,11 @@ impl Inner {
             if file.set_len(trace.len).is_err() {
                 *contents = digest_of(&open_regular(&self.path)?)?;
             }
-            *trace = Trace::of(&file.metadata()?);
+            *trace = FileStamp::of(&file.metadata()?);
             return Err(e);
         }
         // Somebody may have come between our look and our write, which then went to a file that has no name any more.
-        let after = Trace::of(&fs::metadata(&self.path).map_err(deleted)?);
+        let after = FileStamp::of(&fs::metadata(&self.path).map_err(deleted)?);
         if after.identity != trace.identity {
             return Err(tampered("replaced"));
         }
@@ -314,7 +317,7 @@ impl Inner {
     }
 
     /// Whether the file is still what we know of it.
-    fn unchanged(&mut self, look: Look) -> io::Result<()> {
+    fn unchanged(&mut self, look: LookDepth) -> io::Result<()> {
         let found = match fs::metadata(&self.path) {
             Ok(found) => Some(found),
             Err(e) if e.kind() == io::ErrorKind::NotFound => None,
@@ -325,21 +328,21 @@ impl Inner {
             Ok(digest_of(&found)?.finalize() == contents.clone().finalize())
         };
         let what = match (&mut self.known, found) {
-            (Known::Absent, None) => return Ok(()),
-            (Known::Absent, Some(_)) => "made",
+            (KnownContents::Absent, None) => return Ok(()),
+            (KnownContents::Absent, Some(_)) => "made",
             (_, None) => "deleted",
-            (Known::Read { contents, compared }, Some(found)) => {
-                let found = Trace::of(&found);
-                let is_known = look == Look::Trace && *compared == Some(found);
+            (KnownContents::Read { contents, compared }, Some(found)) => {
+                let found = FileStamp::of(&found);
+                let is_known = look == LookDepth::Trace && *compared == Some(found);
                 if is_known || holds(contents)? {
                     return Ok(());
                 }
                 "changed"
             }
-            (Known::Written { trace, contents }, Some(found)) => {
-                let found = Trace::of(&found);
+            (KnownContents::Written { trace, contents }, Some(found)) => {
+                let found = FileStamp::of(&found);
                 match &found {
-                    _ if found == *trace && look == Look::Trace => return Ok(()),
+                    _ if found == *trace && look == LookDepth::Trace => return Ok(()),
                     _ if found.identity != trace.identity => "replaced",
                     _ if found.len < trace.len => "shortened",
                     _ if found.len > trace.len => "written to",

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use super::{Holder, MergeError, Saved, merge_command};
+use super::{Holder, MergeError, RescueResult, merge_command};
 use crate::{request::RequestId, text::system_says};
 
 /// Why a ledger cannot be used.
@@ -55,7 +55,7 @@ pub enum LedgerError {
         /// What happened to it.
         what: &'static str,
         /// What became of what was read.
-        saved: Saved,
+        saved: RescueResult,
     },
     /// A link to a file that is not there.
     #[error(

@@ -9,9 +9,9 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{
-    Disk as _, FileDisk, Ledger, LedgerError, Lock, Reading, Row, Saved, Tampered,
+    Disk as _, FileDisk, Ledger, LedgerError, LedgerRead, Lock, RescueResult, Row, Tampered,
     blocks::SIZE,
-    peek::{Hashed, len_of, open, real_path, refuse_second_name},
+    peek::{HashingReader, len_of, open, real_path, refuse_second_name},
     read::{read, read_from},
     refuse_unmerged, save,
 };
@@ -26,7 +26,7 @@ pub struct LedgerFile {
     /// Where it lies; a symbolic link has been followed, so that a rewrite does not replace the link.
     pub path: PathBuf,
     /// What the file held; `None` where it is new.
-    pub reading: Option<Reading>,
+    pub reading: Option<LedgerRead>,
     /// The file, for the journal.
     pub disk: FileDisk,
     /// The bytes of `reading`, until the file is written.
@@ -61,7 +61,7 @@ impl LedgerFile {
                 let rows = read(&known, &path).map(|reading| reading.ledger);
                 let rows = rows.unwrap_or_default(); // it was read before
                 let saved = match known.is_empty() {
-                    true => Saved::Nothing,
+                    true => RescueResult::Nothing,
                     false => save(&path, &known, &rows, now),
                 };
                 Err(LedgerError::Tampered { path, what, saved })
@@ -140,7 +140,7 @@ impl LedgerFile {
         refuse_second_name(&path)?;
         let len = len_of(&file);
         let mut file = Kept {
-            source: Hashed::new(file),
+            source: HashingReader::new(file),
             bytes: Vec::with_capacity(len),
         };
         let reading = read_from(&mut file, len, &path, SIZE)?;

@@ -4,11 +4,11 @@ use std::{borrow::Cow, path::Path};
 
 use super::{
     BadCell, Column, LedgerError, Row, column,
-    draft::Draft,
-    lines::{End, Line, Separator, cells},
-    spelling::Spelled,
-    texts::Texts,
-    written::{WrittenDay, WrittenTime},
+    lines::{LineEnding, RawLine, Separator, cells},
+    row_fields::RowFields,
+    spreadsheet_format::RowFormat,
+    texts::SharedTexts,
+    written::{SheetDay, SheetTime},
 };
 
 /// Which cell of a line belongs to which column.
@@ -39,7 +39,7 @@ pub fn is_header(line: &[u8]) -> bool {
 }
 
 impl Header {
-    pub(super) fn read(line: Option<Line<'_>>, path: &Path) -> Result<Self, LedgerError> {
+    pub(super) fn read(line: Option<RawLine<'_>>, path: &Path) -> Result<Self, LedgerError> {
         let not_a_ledger = |why: String| LedgerError::NotALedger {
             path: path.to_owned(),
             why,
@@ -50,7 +50,7 @@ impl Header {
             )
         })?;
         let text = match std::str::from_utf8(line.bytes) {
-            Ok(text) if line.end == End::LineFeed => text,
+            Ok(text) if line.end == LineEnding::LineFeed => text,
             _ => {
                 let why = what_else(line.bytes).unwrap_or("it has no header line");
                 return Err(not_a_ledger(why.to_owned()));
@@ -118,15 +118,15 @@ impl Header {
     pub(super) fn row(
         &self,
         cells: &[Cow<'_, str>],
-        texts: &mut Texts,
-    ) -> Result<(Row, Spelled), BadCell> {
+        texts: &mut SharedTexts,
+    ) -> Result<(Row, RowFormat), BadCell> {
         let extra = self.extra.iter().map(|(place, _)| {
             cells
                 .get(*place)
                 .map_or_else(String::new, |cell| super::restore(cell).to_owned())
         });
         let draft = column::read(Column::ALL, texts, |column| self.cell(cells, column))?;
-        let spelled = Spelled {
+        let spelled = RowFormat {
             sheet: spelled(&draft).map(|column| (column, self.cell(cells, column).to_owned())),
             lost_time: draft.lost_time,
         };
@@ -146,9 +146,9 @@ impl Header {
 }
 
 /// The first column whose cell a spreadsheet has written in its own way.
-fn spelled(draft: &Draft<'_>) -> Option<Column> {
-    let is_sheet_day = |day: &Option<WrittenDay>| day.as_ref().is_some_and(|d| d.text().is_some());
-    let is_sheet_time = |time: &Option<WrittenTime>| matches!(time, Some(WrittenTime::Sheet(_)));
+fn spelled(draft: &RowFields<'_>) -> Option<Column> {
+    let is_sheet_day = |day: &Option<SheetDay>| day.as_ref().is_some_and(|d| d.text().is_some());
+    let is_sheet_time = |time: &Option<SheetTime>| matches!(time, Some(SheetTime::Sheet(_)));
     [
         (Column::BillingStartDate, is_sheet_day(&draft.start)),
         (Column::BillingEndDate, is_sheet_day(&draft.end)),

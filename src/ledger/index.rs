@@ -5,12 +5,12 @@ use std::hash::{BuildHasher as _, Hash};
 use foldhash::fast::FixedState;
 use hashbrown::{HashTable, hash_table::Entry};
 
-use super::{Place, Row};
+use super::{Row, RowIndex};
 
 /// Rows by an id that each has, or may have.
 #[derive(Debug, Clone)]
 pub(super) struct Index<I> {
-    places: HashTable<Place>,
+    places: HashTable<RowIndex>,
     id_of: fn(&Row) -> Option<&I>,
 }
 
@@ -23,18 +23,18 @@ impl<I: Hash + Eq> Index<I> {
     }
 
     /// Where the row of `id` stands.
-    pub(super) fn find(&self, id: &I, rows: &[Row]) -> Option<Place> {
-        let is_it = |place: &Place| (self.id_of)(place.of(rows)) == Some(id);
+    pub(super) fn find(&self, id: &I, rows: &[Row]) -> Option<RowIndex> {
+        let is_it = |place: &RowIndex| (self.id_of)(place.of(rows)) == Some(id);
         self.places.find(hash(id), is_it).copied()
     }
 
     /// Takes note of the row at `place`, where it has an id; the first row of an id keeps it.
-    pub(super) fn insert(&mut self, place: Place, rows: &[Row]) {
+    pub(super) fn insert(&mut self, place: RowIndex, rows: &[Row]) {
         let Some(id) = (self.id_of)(place.of(rows)) else {
             return;
         };
-        let is_it = |place: &Place| (self.id_of)(place.of(rows)) == Some(id);
-        let hash_of = |place: &Place| (self.id_of)(place.of(rows)).map_or(0, hash);
+        let is_it = |place: &RowIndex| (self.id_of)(place.of(rows)) == Some(id);
+        let hash_of = |place: &RowIndex| (self.id_of)(place.of(rows)).map_or(0, hash);
         if let Entry::Vacant(free) = self.places.entry(hash(id), is_it, hash_of) {
             free.insert(place);
         }
@@ -42,12 +42,12 @@ impl<I: Hash + Eq> Index<I> {
 
     /// Makes room for `more` rows.
     pub(super) fn reserve(&mut self, more: usize, rows: &[Row]) {
-        let hash_of = |place: &Place| (self.id_of)(place.of(rows)).map_or(0, hash);
+        let hash_of = |place: &RowIndex| (self.id_of)(place.of(rows)).map_or(0, hash);
         self.places.reserve(more, hash_of);
     }
 
     /// Forgets the row at `place`, before it changes.
-    pub(super) fn remove(&mut self, place: Place, rows: &[Row]) {
+    pub(super) fn remove(&mut self, place: RowIndex, rows: &[Row]) {
         if let Some(id) = (self.id_of)(place.of(rows))
             && let Ok(entry) = self.places.find_entry(hash(id), |known| *known == place)
         {
@@ -58,7 +58,7 @@ impl<I: Hash + Eq> Index<I> {
     /// Takes note of all rows anew.
     pub(super) fn rebuild(&mut self, rows: &[Row]) {
         self.places.clear();
-        for place in Place::all(rows.len()) {
+        for place in RowIndex::all(rows.len()) {
             self.insert(place, rows);
         }
     }

@@ -12,26 +12,26 @@ use crate::text::system_says;
 #[error("{}", system_says(.0))]
 pub struct JournalError(pub Arc<io::Error>);
 
-struct Entry {
+struct JournalLine {
     line: Vec<u8>,
     durable: oneshot::Sender<Result<(), JournalError>>,
 }
 
 /// Takes lines and tells when they are durable.
 #[derive(Debug, Clone)]
-pub struct Journal(mpsc::UnboundedSender<Entry>);
+pub struct Journal(mpsc::UnboundedSender<JournalLine>);
 
-/// The other end: puts the lines on the disk, for as long as [`Writer::run`] is polled.
+/// The other end: puts the lines on the disk, for as long as [`JournalWriter::run`] is polled.
 #[derive(Debug)]
-pub struct Writer<'d, D> {
+pub struct JournalWriter<'d, D> {
     disk: &'d D,
-    lines: mpsc::UnboundedReceiver<Entry>,
+    lines: mpsc::UnboundedReceiver<JournalLine>,
 }
 
 /// A journal that appends to `disk`, and the writer that does its work.
-pub fn journal<D: Disk>(disk: &D) -> (Journal, Writer<'_, D>) {
+pub fn journal<D: Disk>(disk: &D) -> (Journal, JournalWriter<'_, D>) {
     let (sender, lines) = mpsc::unbounded_channel();
-    (Journal(sender), Writer { disk, lines })
+    (Journal(sender), JournalWriter { disk, lines })
 }
 
 impl Journal {
@@ -42,18 +42,20 @@ impl Journal {
     pub async fn append(&self, line: Vec<u8>) -> Result<(), JournalError> {
         let (durable, done) = oneshot::channel();
         let gone = || JournalError(Arc::new(io::Error::other("the ledger is closed")));
-        self.0.send(Entry { line, durable }).map_err(|_| gone())?;
+        self.0
+            .send(JournalLine { line, durable })
+            .map_err(|_| gone())?;
         done.await.map_err(|_| gone())?
     }
 }
 
-impl<D: Disk> Writer<'_, D> {
+impl<D: Disk> JournalWriter<'_, D> {
     /// Works until every [`Journal`] is dropped, and says whether there was any line.
     pub async fn run(mut self) -> bool {
         let (mut group, mut has_written) = (Vec::new(), false);
         while self.lines.recv_many(&mut group, usize::MAX).await > 0 {
             has_written = true;
-            let lines: Vec<&[u8]> = group.iter().map(|e: &Entry| &e.line[..]).collect();
+            let lines: Vec<&[u8]> = group.iter().map(|e: &JournalLine| &e.line[..]).collect();
             let written = self.disk.append_and_sync(lines.concat()).await;
             let result = written.map_err(|e| JournalError(Arc::new(e)));
             for entry in group.drain(..) {

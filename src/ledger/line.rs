@@ -9,15 +9,15 @@ use super::cell::neutralise;
 use crate::request::{RequestId, spell_day};
 
 /// A line while its cells are written.
-pub(super) struct Line<'o> {
+pub(super) struct LineWriter<'o> {
     out: &'o mut Vec<u8>,
     is_begun: bool,
 }
 
-impl<'o> Line<'o> {
+impl<'o> LineWriter<'o> {
     /// A line at the end of `out`.
     pub(super) fn new(out: &'o mut Vec<u8>) -> Self {
-        Line {
+        LineWriter {
             out,
             is_begun: false,
         }
@@ -36,7 +36,7 @@ impl<'o> Line<'o> {
         let _ = write!(self.out, "{word}"); // writing to memory does not fail
     }
 
-    /// As [`Line::plain`], spelled already.
+    /// As [`LineWriter::plain`], spelled already.
     pub(super) fn word(&mut self, word: &str) {
         self.begin_cell();
         self.out.extend_from_slice(word.as_bytes());
@@ -131,7 +131,7 @@ mod tests {
         #[test]
         fn cells_are_read_back(cells in proptest::collection::vec("[\"',\\n\\r\\x00 a-z=]{0,8}", 2..6)) {
             let mut out = Vec::new();
-            let mut line = Line::new(&mut out);
+            let mut line = LineWriter::new(&mut out);
             for cell in &cells {
                 line.raw(cell);
             }
@@ -147,7 +147,7 @@ mod tests {
             let nanos = if seconds % 60 == 59 { nanos } else { nanos % 1_000_000_000 };
             let time = DateTime::from_timestamp(seconds, nanos).unwrap();
             let mut out = Vec::new();
-            Line::new(&mut out).time(Some(time));
+            LineWriter::new(&mut out).time(Some(time));
             let expected = time.to_rfc3339_opts(SecondsFormat::Millis, true);
             prop_assert_eq!(String::from_utf8(out).unwrap(), expected);
         }

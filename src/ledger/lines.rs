@@ -30,15 +30,15 @@ impl fmt::Display for Separator {
 }
 
 /// A stretch of the file: one record, or one run of zero bytes.
-pub(super) struct Line<'a> {
+pub(super) struct RawLine<'a> {
     /// Of its first line; a quoted cell may hold line feeds, so a record can take several.
     pub(super) number: u64,
     pub(super) bytes: &'a [u8],
-    pub(super) end: End,
+    pub(super) end: LineEnding,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum LineEnding {
     /// A line feed (not part of `bytes`, nor is a carriage return before it).
     LineFeed,
     /// The end of the file, or zero bytes.
@@ -48,7 +48,7 @@ pub(super) enum End {
 }
 
 /// Splits bytes into records, minding quotes, and runs of zero bytes.
-pub(super) struct Lines<'a> {
+pub(super) struct RawLines<'a> {
     /// What stands between cells.
     separator: Separator,
     rest: &'a [u8],
@@ -57,10 +57,10 @@ pub(super) struct Lines<'a> {
     last: (&'a [u8], u64),
 }
 
-impl<'a> Lines<'a> {
+impl<'a> RawLines<'a> {
     /// The records of `bytes`, the first of which is on line `number`.
     pub(super) fn new(bytes: &'a [u8], separator: Separator, number: u64) -> Self {
-        Lines {
+        RawLines {
             separator,
             rest: bytes,
             number,
@@ -79,13 +79,13 @@ impl<'a> Lines<'a> {
     }
 
     /// The last record once more, only as far as its first line feed, whatever the quotes say.
-    pub(super) fn shorten(&mut self) -> Line<'a> {
+    pub(super) fn shorten(&mut self) -> RawLine<'a> {
         (self.rest, self.number) = self.last;
         self.record(false)
     }
 
     /// The next record; `quotes`: whether line feeds within quotes belong to it.
-    fn record(&mut self, quotes: bool) -> Line<'a> {
+    fn record(&mut self, quotes: bool) -> RawLine<'a> {
         let number = self.number;
         self.last = (self.rest, number);
         // Most records are one line without quotes: its end is found without looking at each byte.
@@ -94,10 +94,10 @@ impl<'a> Lines<'a> {
             && memchr2(b'"', 0, line).is_none()
         {
             (self.rest, self.number) = (&self.rest[at + 1..], number + 1);
-            return Line {
+            return RawLine {
                 number,
                 bytes: line.strip_suffix(b"\r").unwrap_or(line),
-                end: End::LineFeed,
+                end: LineEnding::LineFeed,
             };
         }
         let mut within = Within::Start;
@@ -110,13 +110,13 @@ impl<'a> Lines<'a> {
         });
         let (bytes, end, rest) = match stop {
             Some(at) if self.rest[at] == b'\n' => {
-                (&self.rest[..at], End::LineFeed, &self.rest[at + 1..])
+                (&self.rest[..at], LineEnding::LineFeed, &self.rest[at + 1..])
             }
-            Some(at) => (&self.rest[..at], End::Torn, &self.rest[at..]),
-            None => (self.rest, End::Torn, &self.rest[self.rest.len()..]),
+            Some(at) => (&self.rest[..at], LineEnding::Torn, &self.rest[at..]),
+            None => (self.rest, LineEnding::Torn, &self.rest[self.rest.len()..]),
         };
         self.rest = rest;
-        Line {
+        RawLine {
             number,
             bytes: bytes.strip_suffix(b"\r").unwrap_or(bytes),
             end,
@@ -124,20 +124,20 @@ impl<'a> Lines<'a> {
     }
 }
 
-impl<'a> Iterator for Lines<'a> {
-    type Item = Line<'a>;
+impl<'a> Iterator for RawLines<'a> {
+    type Item = RawLine<'a>;
 
-    fn next(&mut self) -> Option<Line<'a>> {
+    fn next(&mut self) -> Option<RawLine<'a>> {
         let first = *self.rest.first()?;
         let number = self.number;
         if first == 0 {
             let zeros = self.rest.iter().take_while(|b| **b == 0).count();
             let (bytes, rest) = self.rest.split_at(zeros);
             self.rest = rest;
-            return Some(Line {
+            return Some(RawLine {
                 number,
                 bytes,
-                end: End::Zeros,
+                end: LineEnding::Zeros,
             });
         }
         Some(self.record(true))

@@ -51,7 +51,7 @@ impl Pause {
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Contents {
+struct LockContents {
     holder: Option<Holder>,
     #[serde(default)]
     pauses: Vec<Pause>,
@@ -63,7 +63,7 @@ struct Contents {
 pub struct Lock {
     file: File,
     path: PathBuf,
-    contents: Contents,
+    contents: LockContents,
 }
 
 impl Lock {
@@ -228,7 +228,7 @@ fn names_of(_: &Metadata) -> u64 {
     1
 }
 
-fn read(file: &mut File) -> Option<Contents> {
+fn read(file: &mut File) -> Option<LockContents> {
     let mut text = String::new();
     file.rewind().ok()?;
     file.take(1 << 20).read_to_string(&mut text).ok()?;

@@ -20,7 +20,7 @@ use crate::{
 
 /// One of the ledgers to unite, and what people call it.
 #[derive(Debug, Clone, Copy)]
-pub struct Part<'a> {
+pub struct MergeInput<'a> {
     /// Its file, for messages.
     pub name: &'a Path,
     /// Its contents.
@@ -32,10 +32,10 @@ pub struct Part<'a> {
 ///
 /// # Errors
 /// Everything that a person has to decide.
-pub fn merge(parts: &[Part<'_>], prefer: Option<usize>) -> Result<Ledger, MergeError> {
+pub fn merge(parts: &[MergeInput<'_>], prefer: Option<usize>) -> Result<Ledger, MergeError> {
     let mut conflicts: Vec<Conflict> = rehearsal(parts).into_iter().collect();
-    let columns = Columns::of(parts);
-    let mut groups: Vec<Vec<Known<'_>>> = Vec::new();
+    let columns = MergedColumns::of(parts);
+    let mut groups: Vec<Vec<SourceRow<'_>>> = Vec::new();
     let mut places = HashMap::new();
     for (n, part) in parts.iter().enumerate() {
         for row in part.ledger.rows() {
@@ -43,12 +43,12 @@ pub fn merge(parts: &[Part<'_>], prefer: Option<usize>) -> Result<Ledger, MergeE
                 groups.push(Vec::new());
                 groups.len() - 1
             });
-            groups[place].push(Known { part: n, row });
+            groups[place].push(SourceRow { part: n, row });
         }
     }
     let mut ledger = Ledger::new(columns.names.clone());
     for group in &groups {
-        match unite(group, prefer) {
+        match merge_row(group, prefer) {
             Ok(mut row) => {
                 row.extra = columns.notes(group).into();
                 ledger.fold(row);
@@ -72,14 +72,14 @@ pub fn merge(parts: &[Part<'_>], prefer: Option<usize>) -> Result<Ledger, MergeE
 
 /// What one ledger says of a request.
 #[derive(Debug, Clone, Copy)]
-struct Known<'a> {
+struct SourceRow<'a> {
     part: usize,
     row: &'a Row,
 }
 
 /// A row that holds a report.
 #[derive(Debug, Clone, Copy)]
-struct Owner<'a> {
+struct ReportOwner<'a> {
     part: usize,
     row: &'a Row,
     id: &'a ReportId,
@@ -89,17 +89,20 @@ struct Owner<'a> {
 ///
 /// # Errors
 /// The rows that hold its different reports.
-fn unite<'a>(group: &[Known<'a>], prefer: Option<usize>) -> Result<Row, Vec<Owner<'a>>> {
-    let standing: Vec<Known<'_>> = group
+fn merge_row<'a>(
+    group: &[SourceRow<'a>],
+    prefer: Option<usize>,
+) -> Result<Row, Vec<ReportOwner<'a>>> {
+    let standing: Vec<SourceRow<'_>> = group
         .iter()
         .copied()
         .filter(|known| !group.iter().any(|other| gives_up(other.row, known.row)))
         .collect();
-    let owners: Vec<Owner<'_>> = standing
+    let owners: Vec<ReportOwner<'_>> = standing
         .iter()
         .filter_map(|known| {
             let id = known.row.state.report_id()?;
-            Some(Owner {
+            Some(ReportOwner {
                 part: known.part,
                 row: known.row,
                 id,
@@ -215,7 +218,7 @@ fn all_of<T: Ord>(lists: impl IntoIterator<Item = Vec<T>>) -> Vec<T> {
 }
 
 /// The user's columns of all parts.
-struct Columns {
+struct MergedColumns {
     names: Vec<String>,
     /// For each part, where each of its columns stands.
     places: Vec<Vec<usize>>,
@@ -224,9 +227,9 @@ struct Columns {
 /// What stands between the notes of several ledgers.
 const BETWEEN: &str = " | ";
 
-impl Columns {
+impl MergedColumns {
     /// By name; where one header has a name twice, its second one is another column.
-    fn of(parts: &[Part<'_>]) -> Self {
+    fn of(parts: &[MergeInput<'_>]) -> Self {
         let mut names: Vec<String> = Vec::new();
         let mut known: BTreeMap<(String, usize), usize> = BTreeMap::new();
         let places = parts.iter().map(|part| {
@@ -243,11 +246,11 @@ impl Columns {
             place.collect()
         });
         let places = places.collect();
-        Columns { names, places }
+        MergedColumns { names, places }
     }
 
     /// The cells of one request: a note that stands in one ledger is kept, different ones stand side by side.
-    fn notes(&self, group: &[Known<'_>]) -> Vec<String> {
+    fn notes(&self, group: &[SourceRow<'_>]) -> Vec<String> {
         let mut cells = vec![Vec::new(); self.names.len()];
         for known in group {
             for (place, note) in self.places[known.part].iter().zip(&known.row.extra) {
@@ -264,9 +267,9 @@ impl Columns {
 }
 
 /// Sandbox's reports beside a real server's, given up or candidates though they may be.
-fn rehearsal(parts: &[Part<'_>]) -> Option<Conflict> {
+fn rehearsal(parts: &[MergeInput<'_>]) -> Option<Conflict> {
     let holding = |sandbox: bool| -> Vec<PathBuf> {
-        let is_such = |part: &&Part<'_>| {
+        let is_such = |part: &&MergeInput<'_>| {
             let mut ids = part.ledger.rows().flat_map(ids);
             ids.any(|id| id.is_from_sandbox() == sandbox)
         };
@@ -287,7 +290,7 @@ fn ids(row: &Row) -> impl Iterator<Item = &ReportId> {
 }
 
 /// Reports and files that more than one row has.
-fn shared(parts: &[Part<'_>], ledger: &Ledger) -> Vec<Conflict> {
+fn shared(parts: &[MergeInput<'_>], ledger: &Ledger) -> Vec<Conflict> {
     let mut owners: BTreeMap<&ReportId, Vec<&Row>> = BTreeMap::new();
     let mut files: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
     for row in ledger.rows() {

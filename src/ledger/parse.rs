@@ -4,16 +4,16 @@ use chrono::{Datelike as _, NaiveDate};
 
 use super::{
     BadCell, Column, LastAnswer, Rare, Reason, Row, State,
-    draft::Draft,
+    row_fields::RowFields,
     state::{IN_DOUBT, read_candidates, read_error},
-    written::{WrittenDay, WrittenTime},
+    written::{SheetDay, SheetTime},
 };
 use crate::{
     api::{Doubt, page_code},
     request::{Period, Request, RequestId},
 };
 
-impl Draft<'_> {
+impl RowFields<'_> {
     /// What the row asks for, checked against its `request_id`.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ impl Draft<'_> {
             internal,
         };
         let fits = |request: &Request| id == request.id() || id == request.id_as_spelled();
-        if let (WrittenDay::Exact(start), WrittenDay::Exact(end)) = (start, end) {
+        if let (SheetDay::Exact(start), SheetDay::Exact(end)) = (start, end) {
             let period = Period::new(*start, *end)
                 .map_err(|e| BadCell::new(Column::BillingEndDate.name(), &end.to_string(), e))?;
             let request = of(period);
@@ -61,11 +61,9 @@ impl Draft<'_> {
         match fitting.pop() {
             Some(request) if fitting.is_empty() => Ok((id, request)),
             _ => {
-                let written = |day: &WrittenDay| match day {
-                    WrittenDay::Exact(day) => day.to_string(),
-                    WrittenDay::Sheet { text, .. } | WrittenDay::Yearless { text, .. } => {
-                        text.clone()
-                    }
+                let written = |day: &SheetDay| match day {
+                    SheetDay::Exact(day) => day.to_string(),
+                    SheetDay::Sheet { text, .. } | SheetDay::Yearless { text, .. } => text.clone(),
                 };
                 let days = format!("{} to {}", written(start), written(end));
                 let why = "no way to read these dates fits the row's request_id; in the spreadsheet, give both columns of \
@@ -83,7 +81,7 @@ impl Draft<'_> {
         let (id, request) = self.request()?;
         let period = request.period;
         // How a spreadsheet orders the parts of a day is the same for the times of a row.
-        let orders = |day: &Option<WrittenDay>, is: NaiveDate| {
+        let orders = |day: &Option<SheetDay>, is: NaiveDate| {
             (day.as_ref()).map_or([true; 3], |day| day.orders_of(is))
         };
         let (first, last) = (
@@ -91,7 +89,7 @@ impl Draft<'_> {
             orders(&self.end, period.end()),
         );
         let allowed = std::array::from_fn(|n| first[n] && last[n]);
-        let time = |time: Option<WrittenTime>| time?.earliest(allowed, period.end());
+        let time = |time: Option<SheetTime>| time?.earliest(allowed, period.end());
         let (replaces, text) = read_error(self.error);
         let reason = Rare::from(Reason {
             code: self.code.to_owned(),
@@ -155,10 +153,10 @@ impl Draft<'_> {
 }
 
 /// Every period that two days as they are written can mean.
-fn periods(start: &WrittenDay, end: &WrittenDay) -> impl Iterator<Item = Period> {
+fn periods(start: &SheetDay, end: &SheetDay) -> impl Iterator<Item = Period> {
     let ends = end.days();
     // A day without a year is that of the year of the first, or of the next.
-    let yearless = matches!(end, WrittenDay::Yearless { .. });
+    let yearless = matches!(end, SheetDay::Yearless { .. });
     start.days().into_iter().flat_map(move |start| {
         let is_meant = move |end: &NaiveDate| !yearless || end.year() - start.year() <= 1;
         let periods = ends.iter().filter(|end| is_meant(end));

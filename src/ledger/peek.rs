@@ -8,7 +8,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use super::{LedgerError, Reading, blocks::SIZE, read::read_from};
+use super::{LedgerError, LedgerRead, blocks::SIZE, read::read_from};
 use crate::{
     text::hexadecimal,
     whole_file::{folder_of, open_regular},
@@ -77,7 +77,7 @@ pub fn real_ledger(path: &Path) -> Result<PathBuf, LedgerError> {
 ///
 /// # Errors
 /// The file cannot be read or is no ledger.
-pub fn read_file(path: &Path) -> Result<Option<Reading>, LedgerError> {
+pub fn read_file(path: &Path) -> Result<Option<LedgerRead>, LedgerError> {
     let file = open(path)?;
     file.map(|file| read_from(&file, len_of(&file), path, SIZE))
         .transpose()
@@ -87,12 +87,12 @@ pub fn read_file(path: &Path) -> Result<Option<Reading>, LedgerError> {
 ///
 /// # Errors
 /// As [`read_file`].
-pub fn read_file_with_hash(path: &Path) -> Result<Option<(Reading, String)>, LedgerError> {
+pub fn read_file_with_hash(path: &Path) -> Result<Option<(LedgerRead, String)>, LedgerError> {
     let Some(file) = open(path)? else {
         return Ok(None);
     };
     let len = len_of(&file);
-    let mut file = Hashed::new(file);
+    let mut file = HashingReader::new(file);
     let reading = read_from(&mut file, len, path, SIZE)?;
     Ok(Some((reading, hexadecimal(&file.digest.finalize()))))
 }
@@ -121,22 +121,22 @@ pub(super) fn len_of(file: &File) -> usize {
 }
 
 /// A file whose bytes are hashed while they are read.
-pub(super) struct Hashed<R> {
+pub(super) struct HashingReader<R> {
     source: R,
     /// Of the bytes that were read.
     pub(super) digest: Sha256,
 }
 
-impl<R> Hashed<R> {
+impl<R> HashingReader<R> {
     pub(super) fn new(source: R) -> Self {
-        Hashed {
+        HashingReader {
             source,
             digest: Sha256::new(),
         }
     }
 }
 
-impl<R: Read> Read for Hashed<R> {
+impl<R: Read> Read for HashingReader<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = self.source.read(into)?;
         self.digest.update(&into[..read]);

@@ -18,19 +18,19 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{
-    Column, Ledger, LedgerError, Place, Row, Spelling, State,
+    Column, Ledger, LedgerError, Row, RowIndex, SpreadsheetFormat, State,
     ahead::{Piece, read_ahead},
     blocks::{self, Block, Blocks},
     column,
     line_reader::{BlockRead, LineReader},
-    lines::{End, Line, Lines, Separator},
-    spelling::Spelled,
+    lines::{LineEnding, RawLine, RawLines, Separator},
+    spreadsheet_format::RowFormat,
 };
 use crate::request::{ReportId, RequestId};
 
 /// What was read.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Reading {
+pub struct LedgerRead {
     /// The rows, folded.
     pub ledger: Ledger,
     /// What was repaired, in the order of the file. Empty for a ledger that was closed properly.
@@ -39,10 +39,10 @@ pub struct Reading {
     /// doubt; whoever knows the request (the plan) has to say what it is.
     pub unknown: BTreeSet<RequestId>,
     /// How a spreadsheet has spelled the file.
-    pub spelling: Spelling,
+    pub spelling: SpreadsheetFormat,
 }
 
-impl Reading {
+impl LedgerRead {
     /// The rows, to be written by someone who knows of no request but these.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl fmt::Display for Repair {
 /// # Errors
 /// [`LedgerError::NotALedger`] where the header is not a ledger's, [`LedgerError::Damaged`] with the line for
 /// damage that no crash leaves.
-pub fn read(bytes: &[u8], path: &Path) -> Result<Reading, LedgerError> {
+pub fn read(bytes: &[u8], path: &Path) -> Result<LedgerRead, LedgerError> {
     read_from(bytes, bytes.len(), path, blocks::SIZE)
 }
 
@@ -121,13 +121,13 @@ pub(super) fn read_from(
     len: usize,
     path: &Path,
     size: usize,
-) -> Result<Reading, LedgerError> {
+) -> Result<LedgerRead, LedgerError> {
     let mut blocks = Blocks::new(source, path, size);
     let header = blocks.header()?;
-    let mut reader = Reader {
+    let mut reader = LedgerReader {
         path,
         len,
-        reading: Reading::default(),
+        reading: LedgerRead::default(),
         lines: LineReader::new(&header),
         after_zeros: false,
         last_intent: None,
@@ -144,11 +144,11 @@ pub(super) fn read_from(
     Ok(reader.reading)
 }
 
-struct Reader<'a> {
+struct LedgerReader<'a> {
     path: &'a Path,
     /// About how many bytes the file has.
     len: usize,
-    reading: Reading,
+    reading: LedgerRead,
     lines: LineReader<'a>,
     after_zeros: bool,
     /// The latest intent of the lines that a run appended. A torn line came after them, so its own was not
@@ -160,7 +160,7 @@ struct Reader<'a> {
     released: HashMap<ReportId, (RequestId, u32)>,
 }
 
-impl Reader<'_> {
+impl LedgerReader<'_> {
     /// Takes what a block of whole records says.
     fn block(&mut self, block: BlockRead) -> Result<(), LedgerError> {
         if self.reading.ledger.is_empty() {
@@ -169,7 +169,7 @@ impl Reader<'_> {
             self.reading.ledger.reserve(rows + rows / 16);
         }
         for (number, row, spelled) in block.rows {
-            self.whole(number, End::LineFeed, row, spelled)?;
+            self.whole(number, LineEnding::LineFeed, row, spelled)?;
         }
         match block.wrong {
             Some((number, why)) => Err(self.damaged(number, &why)),
@@ -179,24 +179,24 @@ impl Reader<'_> {
 
     /// Takes the rest of the file, where a crash may have left something.
     fn rest(&mut self, rest: &Block) -> Result<(), LedgerError> {
-        let mut lines = Lines::new(&rest.bytes, self.lines.header.separator, rest.number);
+        let mut lines = RawLines::new(&rest.bytes, self.lines.header.separator, rest.number);
         while let Some(line) = lines.next() {
             // Zeros may have taken the quote that the rest of a line is within: it must not take in whole ones.
             let broken =
-                self.after_zeros && line.end != End::Zeros && self.lines.row(&line).is_err();
+                self.after_zeros && line.end != LineEnding::Zeros && self.lines.row(&line).is_err();
             self.take(&if broken { lines.shorten() } else { line })?;
         }
         Ok(())
     }
 
-    fn take(&mut self, line: &Line<'_>) -> Result<(), LedgerError> {
+    fn take(&mut self, line: &RawLine<'_>) -> Result<(), LedgerError> {
         let number = line.number;
-        if line.end == End::Zeros {
+        if line.end == LineEnding::Zeros {
             self.after_zeros = true;
             self.repaired(number, RepairKind::Dropped);
             return Ok(());
         }
-        if self.after_zeros || line.end == End::Torn {
+        if self.after_zeros || line.end == LineEnding::Torn {
             return self.take_damaged(line);
         }
         match self.lines.whole(line) {
@@ -207,7 +207,7 @@ impl Reader<'_> {
     }
 
     /// Takes a line without a line feed, or one that comes after zero bytes.
-    fn take_damaged(&mut self, line: &Line<'_>) -> Result<(), LedgerError> {
+    fn take_damaged(&mut self, line: &RawLine<'_>) -> Result<(), LedgerError> {
         let number = line.number;
         if self.lines.header.is_blank(line.bytes) {
             return Ok(());
@@ -233,9 +233,9 @@ impl Reader<'_> {
     fn whole(
         &mut self,
         number: u64,
-        end: End,
+        end: LineEnding,
         mut row: Row,
-        spelled: Spelled,
+        spelled: RowFormat,
     ) -> Result<(), LedgerError> {
         self.after_zeros = false;
         self.reading.spelling.note(number, spelled);
@@ -256,7 +256,7 @@ impl Reader<'_> {
         if earlier.is_some() {
             self.last_intent = self.last_intent.max(row.state.intent());
         }
-        if end == End::Torn {
+        if end == LineEnding::Torn {
             if let Some(earlier) = earlier {
                 // The last cell may be cut: a note somewhere, an intent to nothing.
                 row.extra.clone_from(&earlier.extra);
@@ -280,13 +280,13 @@ impl Reader<'_> {
         &mut self,
         number: u64,
         row: &Row,
-        place: Option<Place>,
+        place: Option<RowIndex>,
     ) -> Result<bool, LedgerError> {
         let Some(report) = row.state.report_id() else {
             return Ok(false);
         };
         let ledger = &self.reading.ledger;
-        let named_on = |place: Place| self.named_on.get(place.index()).copied().unwrap_or(0);
+        let named_on = |place: RowIndex| self.named_on.get(place.index()).copied().unwrap_or(0);
         let before = place.and_then(|place| ledger.row(place).state.report_id());
         if let (Some(before), Some(place)) = (before, place)
             && before != report
@@ -319,7 +319,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// Its whole cells do not fit each other: a tear does not do that.
-    fn salvage(&mut self, line: &Line<'_>) -> Result<RepairKind, LedgerError> {
+    fn salvage(&mut self, line: &RawLine<'_>) -> Result<RepairKind, LedgerError> {
         let bytes = line.bytes;
         let valid = match std::str::from_utf8(bytes) {
             Ok(text) => text,

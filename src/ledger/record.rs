@@ -8,7 +8,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-use super::{Journal, JournalError, Ledger, Place, Row, State};
+use super::{Journal, JournalError, Ledger, Row, RowIndex, State};
 use crate::request::RequestId;
 
 /// The selected rows by what became of them.
@@ -102,7 +102,7 @@ impl<'a> Record<'a> {
     }
 
     /// The row at `place` as it is known now.
-    pub fn row(&self, place: Place) -> Row {
+    pub fn row(&self, place: RowIndex) -> Row {
         self.ledger.borrow().row(place).clone()
     }
 

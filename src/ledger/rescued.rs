@@ -8,28 +8,28 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-use super::{Ledger, LedgerError, Part, Row, Saved, merge, peek::read_file};
+use super::{Ledger, LedgerError, MergeInput, RescueResult, Row, merge, peek::read_file};
 use crate::{text::system_says, whole_file};
 
 /// Saves what we know of the ledger at `path`, `contents` as bytes and `known` as rows, where someone else has changed
 /// or deleted that: in its place where it is gone, else beside it under a name of `now`, unless theirs lacks nothing.
-pub fn save(path: &Path, contents: &[u8], known: &Ledger, now: DateTime<Utc>) -> Saved {
+pub fn save(path: &Path, contents: &[u8], known: &Ledger, now: DateTime<Utc>) -> RescueResult {
     let put = |to: &Path| -> io::Result<()> {
         fs::create_dir_all(whole_file::folder_of(to))?;
         whole_file::replace(to, contents)
     };
     let (to, saved) = match path.exists() {
-        true if lacks_nothing(path, known) => return Saved::Nothing,
+        true if lacks_nothing(path, known) => return RescueResult::Nothing,
         true => {
             let rescued = free_name(path, now);
             let ledger = path.to_owned();
-            (rescued.clone(), Saved::Beside { ledger, rescued })
+            (rescued.clone(), RescueResult::Beside { ledger, rescued })
         }
-        false => (path.to_owned(), Saved::There),
+        false => (path.to_owned(), RescueResult::There),
     };
     match put(&to) {
         Ok(()) => saved,
-        Err(e) => Saved::Nowhere(system_says(&e)),
+        Err(e) => RescueResult::Nowhere(system_says(&e)),
     }
 }
 
@@ -39,7 +39,7 @@ fn lacks_nothing(path: &Path, known: &Ledger) -> bool {
         return false;
     };
     let name = path;
-    let parts = [&theirs.ledger, known].map(|ledger| Part { name, ledger });
+    let parts = [&theirs.ledger, known].map(|ledger| MergeInput { name, ledger });
     merge(&parts, None).is_ok_and(|united| united.to_csv() == theirs.ledger.to_csv())
 }
 
@@ -131,7 +131,7 @@ pub fn refuse_unmerged(path: &Path, ledger: Option<&Ledger>) -> Result<(), Ledge
 /// decide, and so counts.
 fn adds(ledger: &Ledger, rescued: &Ledger) -> bool {
     let name = Path::new("");
-    let parts = [ledger, rescued].map(|ledger| Part { name, ledger });
+    let parts = [ledger, rescued].map(|ledger| MergeInput { name, ledger });
     let Ok(united) = merge(&parts, None) else {
         return true;
     };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Column, Place, Row, State, column, index::Index, line::Line};
+use super::{Column, Row, RowIndex, State, column, index::Index, line::LineWriter};
 use crate::request::{ReportId, RequestId};
 
 /// Rows in order, one per request.
@@ -14,7 +14,7 @@ pub struct Ledger {
     /// By the report that a row holds.
     holders: Index<ReportId>,
     /// Other ids of requests than their rows have: the file spells the organisation otherwise.
-    respelled: HashMap<RequestId, Place>,
+    respelled: HashMap<RequestId, RowIndex>,
 }
 
 impl Default for Ledger {
@@ -68,9 +68,9 @@ impl Ledger {
     }
 
     /// All rows with their places, in order.
-    pub fn places(&self) -> impl ExactSizeIterator<Item = (Place, &Row)> + Clone {
+    pub fn places(&self) -> impl ExactSizeIterator<Item = (RowIndex, &Row)> + Clone {
         let rows = self.rows.iter().enumerate();
-        rows.map(|(n, row)| (Place::at(n), row))
+        rows.map(|(n, row)| (RowIndex::at(n), row))
     }
 
     /// How many rows there are.
@@ -87,27 +87,27 @@ impl Ledger {
     ///
     /// # Panics
     /// Where there is none: places come from this ledger.
-    pub fn row(&self, place: Place) -> &Row {
+    pub fn row(&self, place: RowIndex) -> &Row {
         place.of(&self.rows)
     }
 
     /// Where the row of this request stands.
-    pub fn place(&self, id: RequestId) -> Option<Place> {
+    pub fn place(&self, id: RequestId) -> Option<RowIndex> {
         (self.places.find(&id, &self.rows)).or_else(|| self.respelled.get(&id).copied())
     }
 
     /// Where the row of the request of `row` stands, whichever id the two have.
-    pub(super) fn place_of(&self, row: &Row) -> Option<Place> {
+    pub(super) fn place_of(&self, row: &Row) -> Option<RowIndex> {
         let (id, key) = (row.id(), row.key());
         (self.place(id)).or_else(|| (key != id).then(|| self.place(key)).flatten())
     }
 
     /// As [`Ledger::place`]. Rows mostly stand in the order in which they are asked for: the one after `last` is looked at
     /// first.
-    pub fn place_after(&self, last: Option<Place>, id: RequestId) -> Option<Place> {
+    pub fn place_after(&self, last: Option<RowIndex>, id: RequestId) -> Option<RowIndex> {
         let next = last.map_or(0, |last| last.index() + 1);
         match self.rows.get(next) {
-            Some(row) if row.id == id => Some(Place::at(next)),
+            Some(row) if row.id == id => Some(RowIndex::at(next)),
             _ => self.place(id),
         }
     }
@@ -116,7 +116,7 @@ impl Ledger {
     pub fn places_of(
         &self,
         ids: impl IntoIterator<Item = RequestId>,
-    ) -> impl Iterator<Item = Place> {
+    ) -> impl Iterator<Item = RowIndex> {
         let places = ids.into_iter().scan(None, |last, id| {
             let place = self.place_after(*last, id);
             *last = place.or(*last);
@@ -136,7 +136,7 @@ impl Ledger {
     }
 
     /// Where the row stands that holds this report.
-    pub fn holder(&self, report: &ReportId) -> Option<Place> {
+    pub fn holder(&self, report: &ReportId) -> Option<RowIndex> {
         self.holders.find(report, &self.rows)
     }
 
@@ -154,9 +154,9 @@ impl Ledger {
     }
 
     /// As [`Ledger::fold`], where [`Ledger::place_of`] was asked already. Gives the row's place.
-    pub(super) fn fold_at(&mut self, place: Option<Place>, mut row: Row) -> Place {
+    pub(super) fn fold_at(&mut self, place: Option<RowIndex>, mut row: Row) -> RowIndex {
         let Some(place) = place else {
-            let place = Place::at(self.rows.len());
+            let place = RowIndex::at(self.rows.len());
             self.rows.push(row);
             self.note(place);
             return place;
@@ -177,7 +177,7 @@ impl Ledger {
     ///
     /// # Panics
     /// Where the request has no row.
-    pub fn replace(&mut self, place: Place, row: Row) {
+    pub fn replace(&mut self, place: RowIndex, row: Row) {
         let before = self.row(place);
         let (id, same_id) = (before.id(), before.id() == row.id());
         let same_report = before.state.report_id() == row.state.report_id();
@@ -197,7 +197,7 @@ impl Ledger {
     }
 
     /// Takes note of the ids of the row at `place`.
-    fn note(&mut self, place: Place) {
+    fn note(&mut self, place: RowIndex) {
         self.places.insert(place, &self.rows);
         self.holders.insert(place, &self.rows);
         let row = place.of(&self.rows);
@@ -210,7 +210,7 @@ impl Ledger {
     pub fn reorder(&mut self, order: impl IntoIterator<Item = RequestId>) {
         let mut is_placed = vec![false; self.rows.len()];
         let mut places = Vec::with_capacity(self.rows.len());
-        for place in (self.places_of(order)).chain(Place::all(self.rows.len())) {
+        for place in (self.places_of(order)).chain(RowIndex::all(self.rows.len())) {
             if !std::mem::replace(&mut is_placed[place.index()], true) {
                 places.push(place);
             }
@@ -223,9 +223,9 @@ impl Ledger {
             .iter()
             .filter_map(|place| moved[place.index()].take());
         self.rows.extend(rows);
-        let mut now_at = vec![Place::at(0); places.len()];
+        let mut now_at = vec![RowIndex::at(0); places.len()];
         for (n, before) in places.iter().enumerate() {
-            now_at[before.index()] = Place::at(n);
+            now_at[before.index()] = RowIndex::at(n);
         }
         for place in self.respelled.values_mut() {
             *place = now_at[place.index()];
@@ -242,7 +242,7 @@ impl Ledger {
     /// The file at rest, in pieces.
     pub fn chunks(&self) -> impl Iterator<Item = Vec<u8>> {
         let mut out = Vec::new();
-        let mut header = Line::new(&mut out);
+        let mut header = LineWriter::new(&mut out);
         for column in Column::ALL {
             header.word(column.name());
         }
@@ -268,7 +268,7 @@ impl Ledger {
     }
 
     fn write(&self, row: &Row, out: &mut Vec<u8>) {
-        let mut line = Line::new(out);
+        let mut line = LineWriter::new(out);
         column::write(row, &mut line);
         for _ in row.extra.len()..self.extra_columns.len() {
             line.word("");

@@ -109,7 +109,7 @@ fn sample() -> Ledger {
     ])
 }
 
-fn reading(bytes: &[u8]) -> Reading {
+fn reading(bytes: &[u8]) -> LedgerRead {
     read(bytes, Path::new("l.csv")).unwrap()
 }
 

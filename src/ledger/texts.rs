@@ -8,13 +8,13 @@ use crate::request::{OrgId, OrgIdError};
 
 /// The copies.
 #[derive(Debug, Default)]
-pub(super) struct Texts {
+pub(super) struct SharedTexts {
     words: HashSet<Arc<str>>,
     /// By how they are spelled: spellings of one organisation are equal.
     orgs: HashMap<Box<str>, OrgId>,
 }
 
-impl Texts {
+impl SharedTexts {
     /// The copy of `text`.
     pub(super) fn word(&mut self, text: &str) -> Arc<str> {
         if let Some(known) = self.words.get(text) {

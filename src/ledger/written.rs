@@ -29,7 +29,7 @@ const YEARS: std::ops::RangeInclusive<i32> = 2015..=2049;
 
 /// A day as a cell has it.
 #[derive(Debug)]
-pub(super) enum WrittenDay {
+pub(super) enum SheetDay {
     /// `YYYY-MM-DD`
     Exact(NaiveDate),
     /// As a spreadsheet wrote it: the days that it can mean, by the order of its parts.
@@ -41,20 +41,20 @@ pub(super) enum WrittenDay {
     Yearless { text: String, days: Vec<NaiveDate> },
 }
 
-impl WrittenDay {
+impl SheetDay {
     /// Reads a day.
     ///
     /// # Errors
     /// It is none, in no country; the text says what would be right.
     pub(super) fn read(text: &str) -> Result<Self, &'static str> {
         if let Ok(day) = crate::request::day(text) {
-            return Ok(WrittenDay::Exact(day));
+            return Ok(SheetDay::Exact(day));
         }
         let spelled = plain(text);
         let owned = text.to_owned();
         let by_order = sheet_time(&spelled).map(|time| time.map(|time| time.date()));
         if by_order.iter().any(Option::is_some) {
-            return Ok(WrittenDay::Sheet {
+            return Ok(SheetDay::Sheet {
                 text: owned,
                 by_order,
             });
@@ -71,39 +71,39 @@ impl WrittenDay {
             true => Err(
                 "there is no such day; write YYYY-MM-DD (in a spreadsheet, give the column the format yyyy-mm-dd)",
             ),
-            false => Ok(WrittenDay::Yearless { text: owned, days }),
+            false => Ok(SheetDay::Yearless { text: owned, days }),
         }
     }
 
     /// What was written, where that can mean several days.
     pub(super) fn text(&self) -> Option<&str> {
         match self {
-            WrittenDay::Exact(_) => None,
-            WrittenDay::Sheet { text, .. } | WrittenDay::Yearless { text, .. } => Some(text),
+            SheetDay::Exact(_) => None,
+            SheetDay::Sheet { text, .. } | SheetDay::Yearless { text, .. } => Some(text),
         }
     }
 
     /// Every day that it can mean.
     pub(super) fn days(&self) -> Vec<NaiveDate> {
         match self {
-            WrittenDay::Exact(day) => vec![*day],
-            WrittenDay::Sheet { by_order, .. } => by_order.iter().flatten().copied().collect(),
-            WrittenDay::Yearless { days, .. } => days.clone(),
+            SheetDay::Exact(day) => vec![*day],
+            SheetDay::Sheet { by_order, .. } => by_order.iter().flatten().copied().collect(),
+            SheetDay::Yearless { days, .. } => days.clone(),
         }
     }
 
     /// The orders of parts in which it is `day`.
     pub(super) fn orders_of(&self, day: NaiveDate) -> Allowed {
         match self {
-            WrittenDay::Exact(_) | WrittenDay::Yearless { .. } => [true; ORDERS.len()],
-            WrittenDay::Sheet { by_order, .. } => by_order.map(|read| read == Some(day)),
+            SheetDay::Exact(_) | SheetDay::Yearless { .. } => [true; ORDERS.len()],
+            SheetDay::Sheet { by_order, .. } => by_order.map(|read| read == Some(day)),
         }
     }
 }
 
 /// A point in time as a cell has it.
 #[derive(Debug)]
-pub(super) enum WrittenTime {
+pub(super) enum SheetTime {
     /// RFC 3339.
     Exact(DateTime<Utc>),
     /// As a spreadsheet wrote it, in UTC, since it stood so in the cell: by the order of its parts. What the spreadsheet
@@ -111,18 +111,18 @@ pub(super) enum WrittenTime {
     Sheet([Option<DateTime<Utc>>; ORDERS.len()]),
 }
 
-impl WrittenTime {
+impl SheetTime {
     /// Reads a time.
     ///
     /// # Errors
     /// It is none; the text says what would be right.
     pub(super) fn read(text: &str) -> Result<Self, &'static str> {
         if let Some(time) = moment(text) {
-            return Ok(WrittenTime::Exact(time));
+            return Ok(SheetTime::Exact(time));
         }
         let by_order = sheet_time(&plain(text)).map(|time| time.map(|time| time.and_utc()));
         match by_order.iter().any(Option::is_some) {
-            true => Ok(WrittenTime::Sheet(by_order)),
+            true => Ok(SheetTime::Sheet(by_order)),
             false => Err("write a time like 2026-11-01T09:30:00Z, or nothing"),
         }
     }
@@ -132,8 +132,8 @@ impl WrittenTime {
     /// side: more reports are looked at before a request is sent again.
     pub(super) fn earliest(&self, allowed: Allowed, ended: NaiveDate) -> Option<DateTime<Utc>> {
         let by_order = match self {
-            WrittenTime::Exact(time) => return Some(*time),
-            WrittenTime::Sheet(by_order) => by_order,
+            SheetTime::Exact(time) => return Some(*time),
+            SheetTime::Sheet(by_order) => by_order,
         };
         let all = || by_order.iter().flatten().copied();
         let pairs = by_order.iter().zip(allowed);
@@ -273,7 +273,7 @@ mod tests {
     use super::*;
 
     fn days(text: &str) -> Vec<String> {
-        let days = WrittenDay::read(text).map(|day| day.days());
+        let days = SheetDay::read(text).map(|day| day.days());
         let mut days: Vec<String> = (days.unwrap_or_default().iter())
             .map(NaiveDate::to_string)
             .collect();
@@ -337,12 +337,12 @@ mod tests {
             ("46327.396006944", [true; 3], "2026-11-01 09:30:14 UTC"),
             ("2026/11/1", [true; 3], "2026-11-01 00:00:00 UTC"),
         ] {
-            let time = WrittenTime::read(text).unwrap();
+            let time = SheetTime::read(text).unwrap();
             let time = time.earliest(allowed, ended).unwrap();
             assert_eq!(time.to_string(), means, "{text}");
         }
         for text in ["soon", "9:30", "1/11/2026 25:00", "########"] {
-            assert!(WrittenTime::read(text).is_err(), "{text}");
+            assert!(SheetTime::read(text).is_err(), "{text}");
         }
     }
 

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::{
-    model::{Exclusion, Labels, Source, SubPartners},
+    model::{Exclusion, Labels, SubPartnerSource, SubPartners},
     names::{OWN, checked_id, report_type},
     options::LoadOptions,
     period::{PeriodText, period},
 };
 use crate::{
     request::{OrgId, ReportType},
-    yaml::{At, Given, Mistake, Quoted, Sink, at, keys, line, nearest, optional},
+    yaml::{Field, Located, Mistake, Quoted, Sink, at, keys, line, nearest, optional},
 };
 
 /// Similar labels are looked for among this many; in a long list it would take too long.
@@ -23,11 +23,11 @@ keys! {
         not empty: "this exclusion names nothing"
     {
         /// The id or the label of a sub-partner of this job.
-        sub_partner: Given<At<String>> = optional(at(line("an id or a label"))),
+        sub_partner: Field<Located<String>> = optional(at(line("an id or a label"))),
         /// A report type.
-        r#type: Given<ReportType> = optional(report_type()),
+        r#type: Field<ReportType> = optional(report_type()),
         /// Exactly this period.
-        period: Given<PeriodText> = optional(period(false)),
+        period: Field<PeriodText> = optional(period(false)),
     }
 }
 
@@ -85,13 +85,13 @@ impl<'a> Billed<'a> {
         };
         for source in sources {
             match source {
-                Source::Named(sub_partner) => {
+                SubPartnerSource::Named(sub_partner) => {
                     billed.ids.insert(sub_partner.id.as_str());
                     if let Some(label) = &sub_partner.label {
                         billed.labels.insert(label, &sub_partner.id);
                     }
                 }
-                Source::Discovered(_) => billed.discovers = true,
+                SubPartnerSource::Discovered(_) => billed.discovers = true,
             }
         }
         billed

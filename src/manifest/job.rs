@@ -19,8 +19,8 @@ use super::{
 use crate::{
     request::{Period, ReportType},
     yaml::{
-        At, Form, Given, Mapping, Mistake, Place, Quoted, Sink, at, keys, line, list, mapping,
-        missing, optional, required, truth,
+        Field, Form, Located, Mapping, Mistake, Quoted, Sink, SourcePlace, at, keys, line, list,
+        mapping, missing, optional, required, truth,
     },
 };
 
@@ -29,11 +29,11 @@ keys! {
     #[derive(Debug, Clone)]
     pub(super) struct Defaults: "`defaults`", "a mapping such as { types: [PARTNER] }" {
         /// Report types.
-        types: Given<Vec<ReportType>> = optional(types()),
+        types: Field<Vec<ReportType>> = optional(types()),
         /// Date ranges.
-        periods: Given<Vec<PeriodText>> = optional(periods()),
+        periods: Field<Vec<PeriodText>> = optional(periods()),
         /// Include internal organisations.
-        internal: Given<bool> = optional(truth()),
+        internal: Field<bool> = optional(truth()),
     }
 }
 
@@ -42,21 +42,21 @@ keys! {
     #[derive(Debug, Clone)]
     pub(super) struct JobText: "a job", "a job such as { name: own, types: [PARTNER], periods: [previous-month] }" {
         /// Unique in the manifest.
-        name: Option<At<String>> = required(at(line("the name of a job")), "name: resellers"),
+        name: Option<Located<String>> = required(at(line("the name of a job")), "name: resellers"),
         /// The sub-partners to bill; if it is left out, the partner itself.
-        sub_partners: Given<Vec<SubPartnerText>> = optional(list(
+        sub_partners: Field<Vec<SubPartnerText>> = optional(list(
             "a list of sub-partners",
             "name a sub-partner, or leave `sub_partners` out to bill the partner itself",
             SubPartnerForm,
         )),
         /// Report types; if it is left out, those of `defaults`.
-        types: Given<Vec<ReportType>> = optional(types()),
+        types: Field<Vec<ReportType>> = optional(types()),
         /// Include internal organisations.
-        internal: Given<bool> = optional(truth()),
+        internal: Field<bool> = optional(truth()),
         /// Date ranges; if it is left out, those of `defaults`.
-        periods: Given<Vec<PeriodText>> = optional(periods()),
+        periods: Field<Vec<PeriodText>> = optional(periods()),
         /// What to leave out.
-        exclude: Given<Vec<ExclusionText>> = optional(list(
+        exclude: Field<Vec<ExclusionText>> = optional(list(
             "a list of exclusions",
             "leave `exclude` out to exclude nothing",
             mapping(),
@@ -65,7 +65,7 @@ keys! {
 }
 
 /// On which line each job begins, counted from 1.
-pub(super) fn lines(jobs: &[At<JobText>]) -> BTreeMap<Arc<str>, usize> {
+pub(super) fn lines(jobs: &[Located<JobText>]) -> BTreeMap<Arc<str>, usize> {
     let lines = jobs.iter().filter_map(|job| {
         let name = job.value.name.as_ref()?;
         Some((name.value.as_str().into(), job.place.line()))
@@ -100,12 +100,16 @@ struct WithoutExclusions {
     types: Option<Vec<ReportType>>,
     internal: Option<bool>,
     periods: Option<Vec<Period>>,
-    exclude: Given<Vec<ExclusionText>>,
+    exclude: Field<Vec<ExclusionText>>,
 }
 
 impl Jobs<'_> {
     /// All jobs, or `None` where something about them is reported.
-    pub(super) fn read(&mut self, jobs: Vec<At<JobText>>, defaults: Defaults) -> Option<Vec<Job>> {
+    pub(super) fn read(
+        &mut self,
+        jobs: Vec<Located<JobText>>,
+        defaults: Defaults,
+    ) -> Option<Vec<Job>> {
         let default_periods =
             (defaults.periods).map(|given| given.map(|given| self.periods(&given)));
         let default_internal = defaults.internal.ok().flatten().unwrap_or(false);
@@ -113,7 +117,7 @@ impl Jobs<'_> {
         // Each step is done for all jobs before the next, so that the problems of every job are found.
         let jobs: Vec<_> = jobs
             .into_iter()
-            .map(|At { value: job, place }| WithoutExclusions {
+            .map(|Located { value: job, place }| WithoutExclusions {
                 name: job.name.and_then(|name| self.name(name, &mut names)),
                 sub_partners: (job.sub_partners.ok()).map(|given| match given {
                     Some(listed) => self.sub_partners(&listed),
@@ -137,8 +141,12 @@ impl Jobs<'_> {
         jobs.into_iter().collect()
     }
 
-    fn name(&self, name: At<String>, names: &mut HashMap<Arc<str>, Place>) -> Option<Arc<str>> {
-        let At { value, place } = name;
+    fn name(
+        &self,
+        name: Located<String>,
+        names: &mut HashMap<Arc<str>, SourcePlace>,
+    ) -> Option<Arc<str>> {
+        let Located { value, place } = name;
         if let Some(first) = names.get(value.as_str()) {
             let mistake = Mistake::new(format!("two jobs are named {}", Quoted(&value)))
                 .help("give each job a name of its own");
@@ -176,9 +184,9 @@ impl Jobs<'_> {
     /// What a job gives, or `defaults` does; reported where neither has it.
     fn or_default<T: Clone>(
         &self,
-        given: Given<T>,
-        default: &Given<T>,
-        job: &Place,
+        given: Field<T>,
+        default: &Field<T>,
+        job: &SourcePlace,
         (key, example): (&str, &str),
     ) -> Option<T> {
         let chosen = match given {

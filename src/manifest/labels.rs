@@ -2,26 +2,26 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::model::{Labels, Oddity, SubPartner};
+use super::model::{Labels, PlanWarningSource, SubPartner};
 use crate::{
     request::OrgId,
-    yaml::{Mistake, Place, Quoted, Sink},
+    yaml::{Mistake, Quoted, Sink, SourcePlace},
 };
 
 /// Every label so far, the id that it means, and where it was first given.
 #[derive(Default)]
 pub(super) struct LabelBook {
     labels: Labels,
-    places: HashMap<Arc<str>, Place>,
+    places: HashMap<Arc<str>, SourcePlace>,
     /// Labels whose second use with another id is to be reported: those places, and the id that it meant before.
-    clashes: Vec<(Place, Mistake, Place)>,
+    clashes: Vec<(SourcePlace, Mistake, SourcePlace)>,
     ids: HashMap<OrgId, Option<Arc<str>>>,
-    oddities: Vec<Oddity>,
+    oddities: Vec<PlanWarningSource>,
 }
 
 impl LabelBook {
     /// Notes which id this label means. If another id has it already, [`LabelBook::report`] says so.
-    pub(super) fn add(&mut self, sub_partner: &SubPartner, place: &Place) {
+    pub(super) fn add(&mut self, sub_partner: &SubPartner, place: &SourcePlace) {
         self.note_oddities(sub_partner, place);
         let Some(label) = &sub_partner.label else {
             return;
@@ -48,19 +48,19 @@ impl LabelBook {
         }
     }
 
-    fn note_oddities(&mut self, sub_partner: &SubPartner, place: &Place) {
+    fn note_oddities(&mut self, sub_partner: &SubPartner, place: &SourcePlace) {
         let SubPartner { id, label } = sub_partner;
         let Some(first) = self.ids.get_mut(id) else {
             self.ids.insert(id.clone(), label.clone());
             if let Some(why) = id.why_none() {
-                self.oddities.push(Oddity::NoOrganisation {
+                self.oddities.push(PlanWarningSource::NoOrganisation {
                     id: id.clone(),
                     why,
                     place: place.clone(),
                 });
             }
             if id.is_from_sandbox() {
-                self.oddities.push(Oddity::OfSandbox {
+                self.oddities.push(PlanWarningSource::OfSandbox {
                     id: id.clone(),
                     place: place.clone(),
                 });
@@ -70,7 +70,7 @@ impl LabelBook {
         match (first, label) {
             (first @ None, label) => first.clone_from(label),
             (Some(first), Some(label)) if first != label => {
-                self.oddities.push(Oddity::TwoLabels {
+                self.oddities.push(PlanWarningSource::TwoLabels {
                     id: id.clone(),
                     first: Arc::clone(first),
                     other: Arc::clone(label),
@@ -87,7 +87,7 @@ impl LabelBook {
     }
 
     /// Reports labels that do not tell one sub-partner from all others, and gives the labels and what is odd.
-    pub(super) fn report(self, sink: &Sink) -> (Labels, Vec<Oddity>) {
+    pub(super) fn report(self, sink: &Sink) -> (Labels, Vec<PlanWarningSource>) {
         for (place, mistake, first) in self.clashes {
             sink.report_with::<()>(place, mistake, first);
         }

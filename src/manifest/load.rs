@@ -11,7 +11,7 @@ use std::{
 use super::{
     job::{self, Jobs},
     labels::LabelBook,
-    model::{Manifest, Origin},
+    model::{Manifest, ManifestSource},
     options::LoadOptions,
     partners::PartnersFiles,
     text::ManifestText,
@@ -19,7 +19,9 @@ use super::{
 use crate::{
     settings::Settings,
     text::{is_before_header, shell_path},
-    yaml::{At, Mapping as _, Mistake, Node, Problems, Quoted, ReadError, Sink, Source, Tree},
+    yaml::{
+        Located, Mapping as _, Mistake, Node, Problems, Quoted, Sink, Source, SourceError, Tree,
+    },
 };
 
 /// Why there is no manifest.
@@ -34,7 +36,7 @@ pub enum ManifestError {
         /// The file.
         path: PathBuf,
         /// Which.
-        kind: Table,
+        kind: WrongFile,
     },
     /// The file cannot be read.
     #[error("cannot read the manifest {}: {source}", path.display())]
@@ -42,7 +44,7 @@ pub enum ManifestError {
         /// The file.
         path: PathBuf,
         /// What was wrong.
-        source: ReadError,
+        source: SourceError,
     },
     /// The file was read, and something is wrong with what it says.
     #[error("the manifest is invalid\n{}", .0.render(false))]
@@ -51,15 +53,15 @@ pub enum ManifestError {
 
 /// A CSV file, known by its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Table {
+pub enum WrongFile {
     /// It has a column `request_id`.
     Ledger,
     /// It has a column `org_id`.
     Partners,
 }
 
-impl Table {
-    fn of(text: &str) -> Option<Table> {
+impl WrongFile {
+    fn of(text: &str) -> Option<WrongFile> {
         let mut lines = text.lines();
         let header = lines
             .find(|line| !is_before_header(line))
@@ -68,19 +70,19 @@ impl Table {
             .split([',', ';', '\t'])
             .map(|name| name.trim().trim_matches('"').to_ascii_lowercase());
         columns.find_map(|name| match &*name {
-            "request_id" => Some(Table::Ledger),
-            "org_id" => Some(Table::Partners),
+            "request_id" => Some(WrongFile::Ledger),
+            "org_id" => Some(WrongFile::Partners),
             _ => None,
         })
     }
 
     fn instead(self, path: &Path) -> String {
         match self {
-            Table::Ledger => format!(
+            WrongFile::Ledger => format!(
                 "a ledger; this needs a manifest (a .yaml file). `monthend status {}` shows the ledger",
                 shell_path(path)
             ),
-            Table::Partners => format!(
+            WrongFile::Partners => format!(
                 "a partners file; this needs a manifest (a .yaml file), which may name it: \
                  sub_partners: [{{ file: {} }}]",
                 path.display()
@@ -93,7 +95,7 @@ impl Table {
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunSettings {
     /// What tells its file from others.
-    pub origin: Origin,
+    pub origin: ManifestSource,
     /// `name:`, or the file's stem.
     pub name: String,
     /// `api`, `limits` and `retry`.
@@ -129,7 +131,7 @@ impl Manifest {
                 is_relative: Cell::new(false),
             };
             let written = text.jobs?;
-            let origin = Origin {
+            let origin = ManifestSource {
                 sha256: source.sha256(),
                 job_lines: job::lines(&written),
                 files: named_files(&tree, source),
@@ -166,10 +168,10 @@ impl RunSettings {
             let ledger = ledger(text.ledger, source, sink);
             text.version?;
             Some(RunSettings {
-                origin: Origin {
+                origin: ManifestSource {
                     sha256: source.sha256(),
                     files: named_files(&tree, source),
-                    ..Origin::default()
+                    ..ManifestSource::default()
                 },
                 name: text.name.unwrap_or_else(|| stem(source.path())),
                 settings: text.settings,
@@ -181,7 +183,7 @@ impl RunSettings {
 
 fn source_at(path: &Path) -> Result<Arc<Source>, ManifestError> {
     Source::read(path).map_err(|source| match source {
-        ReadError::Io(e) if e.kind() == io::ErrorKind::NotFound => {
+        SourceError::Io(e) if e.kind() == io::ErrorKind::NotFound => {
             ManifestError::Missing(path.to_owned())
         }
         source => ManifestError::Unreadable {
@@ -196,7 +198,7 @@ fn load<T>(
     source: &Arc<Source>,
     read: impl FnOnce(&Arc<Source>, &Sink) -> Option<T>,
 ) -> Result<T, ManifestError> {
-    if let Some(kind) = Table::of(source.text()) {
+    if let Some(kind) = WrongFile::of(source.text()) {
         let path = source.path().to_owned();
         return Err(ManifestError::ATable { path, kind });
     }
@@ -232,7 +234,7 @@ pub(super) fn default_ledger(manifest: &Path) -> PathBuf {
 }
 
 /// The ledger's path; what is wrong with it is reported.
-fn ledger(given: Option<At<String>>, manifest: &Source, sink: &Sink) -> PathBuf {
+fn ledger(given: Option<Located<String>>, manifest: &Source, sink: &Sink) -> PathBuf {
     let Some(written) = given else {
         return default_ledger(manifest.path());
     };

@@ -21,10 +21,11 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use crate::yaml::{Place, Problem, Problems, ReadError};
-pub use load::{ManifestError, RunSettings, Table};
+pub use crate::yaml::{Problem, Problems, SourceError, SourcePlace};
+pub use load::{ManifestError, RunSettings, WrongFile};
 pub use model::{
-    Exclusion, Job, Labels, Manifest, Oddity, Origin, Source, SubPartner, SubPartners,
+    Exclusion, Job, Labels, Manifest, ManifestSource, PlanWarningSource, SubPartner,
+    SubPartnerSource, SubPartners,
 };
 pub use options::{DateCheck, LoadOptions};
 pub use starter::{Found, StarterError, starter};

@@ -10,17 +10,17 @@ use std::{
 use crate::{
     request::{OrgId, Period, ReportType},
     settings::{Discover, Settings},
-    yaml::Place,
+    yaml::SourcePlace,
 };
 
 /// A manifest without mistakes. Relative periods are resolved and partners files are read; only
-/// [`Source::Discovered`] is still open, since it asks the API.
+/// [`SubPartnerSource::Discovered`] is still open, since it asks the API.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
     /// The file it came from, as the user named it.
     pub path: PathBuf,
     /// What tells its file from others.
-    pub origin: Origin,
+    pub origin: ManifestSource,
     /// `name:`, or the file's stem.
     pub name: String,
     /// How to talk to the API, and how patiently.
@@ -32,14 +32,14 @@ pub struct Manifest {
     /// Every label of the manifest and its partners files, and the id that it means.
     pub labels: Labels,
     /// What is allowed in it and probably not meant, in the order found.
-    pub oddities: Vec<Oddity>,
+    pub oddities: Vec<PlanWarningSource>,
     /// Whether a period counts from `--as-of`.
     pub is_relative: bool,
 }
 
 /// Something that is allowed, and probably not meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Oddity {
+pub enum PlanWarningSource {
     /// An id that is not an organisation's, as far as can be told.
     NoOrganisation {
         /// As it is written, and sent.
@@ -47,14 +47,14 @@ pub enum Oddity {
         /// How that was seen: a clause.
         why: &'static str,
         /// Where it stands first.
-        place: Place,
+        place: SourcePlace,
     },
     /// An id that only the sandbox knows: no oddity in a rehearsal, and a mistake elsewhere.
     OfSandbox {
         /// Whose.
         id: OrgId,
         /// Where it stands first.
-        place: Place,
+        place: SourcePlace,
     },
     /// One id with two labels.
     TwoLabels {
@@ -65,7 +65,7 @@ pub enum Oddity {
         /// The other.
         other: Arc<str>,
         /// Where the other stands.
-        place: Place,
+        place: SourcePlace,
     },
     /// A partners file has columns that are not read.
     FurtherColumns {
@@ -86,26 +86,28 @@ impl Manifest {
         listed
             .flatten()
             .filter_map(|source| match source {
-                Source::Named(_) => None,
-                Source::Discovered(which) => Some(*which),
+                SubPartnerSource::Named(_) => None,
+                SubPartnerSource::Discovered(which) => Some(*which),
             })
             .collect()
     }
 }
 
 /// What it is about, where it stands.
-impl fmt::Display for Oddity {
+impl fmt::Display for PlanWarningSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Oddity::NoOrganisation { id, why, place } => write!(f, "{id} ({place}): {why}"),
-            Oddity::OfSandbox { id, place } => write!(f, "{id} ({place})"),
-            Oddity::TwoLabels {
+            PlanWarningSource::NoOrganisation { id, why, place } => {
+                write!(f, "{id} ({place}): {why}")
+            }
+            PlanWarningSource::OfSandbox { id, place } => write!(f, "{id} ({place})"),
+            PlanWarningSource::TwoLabels {
                 id,
                 first,
                 other,
                 place,
             } => write!(f, "{id} is {first:?} and {other:?} ({place})"),
-            Oddity::FurtherColumns { file, names } => {
+            PlanWarningSource::FurtherColumns { file, names } => {
                 write!(f, "{} in {}", names.join(", "), file.display())
             }
         }
@@ -114,7 +116,7 @@ impl fmt::Display for Oddity {
 
 /// The file that a manifest was read from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Origin {
+pub struct ManifestSource {
     /// The SHA-256 of its bytes, in hexadecimal digits.
     pub sha256: String,
     /// On which line each job begins, counted from 1; empty where the jobs were not read.
@@ -149,12 +151,12 @@ pub enum SubPartners {
     /// The partner itself: the job names no sub-partners.
     Own,
     /// The listed ones, in the order written. Never empty.
-    Listed(Vec<Source>),
+    Listed(Vec<SubPartnerSource>),
 }
 
 /// One entry of `sub_partners`; a partners file has become its lines.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Source {
+pub enum SubPartnerSource {
     /// A sub-partner by its id.
     Named(SubPartner),
     /// Whoever the API lists when the plan is made.

@@ -11,12 +11,12 @@ use std::{
 
 use super::{
     labels::LabelBook,
-    model::{Oddity, SubPartner},
+    model::{PlanWarningSource, SubPartner},
     names::{AS_TEXT, checked_id, checked_label},
 };
 use crate::{
     text::is_before_header,
-    yaml::{At, Mistake, Place, Quoted, ReadError, Sink, Source, nearest},
+    yaml::{Located, Mistake, Quoted, Sink, Source, SourceError, SourcePlace, nearest},
 };
 
 /// More is not an id and a label.
@@ -29,19 +29,19 @@ const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
 /// The partners files that a manifest names, each read once.
 #[derive(Default)]
 pub(super) struct PartnersFiles {
-    read: HashMap<PathBuf, Content>,
-    oddities: Vec<Oddity>,
+    read: HashMap<PathBuf, PartnersContent>,
+    oddities: Vec<PlanWarningSource>,
 }
 
 /// `Ok(None)`: the file's problems are reported, at the places in it. `Err`: it cannot be read, which is to be
 /// reported at each place that names it.
-type Content = Result<Option<Arc<[SubPartner]>>, Mistake>;
+type PartnersContent = Result<Option<Arc<[SubPartner]>>, Mistake>;
 
 impl PartnersFiles {
     /// The sub-partners of the file that `file` names: in the order written, each line once.
     pub(super) fn read(
         &mut self,
-        file: &At<PathBuf>,
+        file: &Located<PathBuf>,
         labels: &mut LabelBook,
         sink: &Sink,
     ) -> Option<Arc<[SubPartner]>> {
@@ -66,24 +66,24 @@ impl PartnersFiles {
     }
 
     /// What is odd about them.
-    pub(super) fn oddities(&mut self) -> Vec<Oddity> {
+    pub(super) fn oddities(&mut self) -> Vec<PlanWarningSource> {
         std::mem::take(&mut self.oddities)
     }
 }
 
 /// What to do about a file that cannot be read.
-fn help(why: &ReadError) -> Option<&'static str> {
+fn help(why: &SourceError) -> Option<&'static str> {
     match why {
-        ReadError::Io(e) if e.kind() == io::ErrorKind::NotFound => {
+        SourceError::Io(e) if e.kind() == io::ErrorKind::NotFound => {
             Some("paths are relative to the manifest's folder")
         }
-        ReadError::Binary(_) => {
+        SourceError::Binary(_) => {
             Some("open it in the spreadsheet, save it as CSV UTF-8, and name that file here")
         }
-        ReadError::Wide | ReadError::NotUtf8 { .. } => Some(
+        SourceError::Wide | SourceError::NotUtf8 { .. } => Some(
             "in the spreadsheet, save it as CSV UTF-8; plain CSV is in the computer's own encoding (ANSI) there",
         ),
-        ReadError::Io(_) | ReadError::Directory | ReadError::TooLarge => None,
+        SourceError::Io(_) | SourceError::Directory | SourceError::TooLarge => None,
     }
 }
 
@@ -92,7 +92,7 @@ fn partners(
     source: &Arc<Source>,
     sink: &Sink,
     labels: &mut LabelBook,
-    oddities: &mut Vec<Oddity>,
+    oddities: &mut Vec<PlanWarningSource>,
 ) -> Option<Vec<SubPartner>> {
     let header_at = header_at(source.text());
     let table = &source.text()[header_at..];
@@ -104,8 +104,8 @@ fn partners(
         .trim(csv::Trim::All)
         .from_reader(table.as_bytes());
     let mut record = csv::StringRecord::new();
-    let mut header: Option<Header> = None;
-    let mut lines = Lines {
+    let mut header: Option<PartnersHeader> = None;
+    let mut lines = PartnersLines {
         sink,
         labels,
         seen: HashSet::new(),
@@ -117,12 +117,12 @@ fn partners(
         if record.iter().all(str::is_empty) {
             continue;
         }
-        let line = Line::new((source, header_at), &record, separator);
+        let line = PartnersLine::new((source, header_at), &record, separator);
         match &header {
             None => {
-                let found = Header::read(&line, sink)?;
+                let found = PartnersHeader::read(&line, sink)?;
                 if !found.others.is_empty() {
-                    oddities.push(Oddity::FurtherColumns {
+                    oddities.push(PlanWarningSource::FurtherColumns {
                         file: source.path().to_owned(),
                         names: found.others.clone(),
                     });
@@ -191,14 +191,14 @@ fn id_said(cell: &str) -> Result<Cow<'_, str>, Mistake> {
 }
 
 /// A record and where it was written.
-struct Line<'a> {
+struct PartnersLine<'a> {
     source: &'a Arc<Source>,
     record: &'a csv::StringRecord,
     separator: u8,
     start: usize,
 }
 
-impl<'a> Line<'a> {
+impl<'a> PartnersLine<'a> {
     /// `begin`: where in the file the reader began.
     fn new(
         (source, begin): (&'a Arc<Source>, usize),
@@ -211,7 +211,7 @@ impl<'a> Line<'a> {
         let start = start.min(text.len());
         // The reader's position is before the line ends and empty lines that it skips.
         let skipped = text[start..].len() - text[start..].trim_start_matches(['\r', '\n']).len();
-        Line {
+        PartnersLine {
             source,
             record,
             separator,
@@ -223,7 +223,7 @@ impl<'a> Line<'a> {
         &self.source.text()[self.start..]
     }
 
-    fn place(&self) -> Place {
+    fn place(&self) -> SourcePlace {
         let end = self.raw().find(['\r', '\n']).unwrap_or(self.raw().len());
         self.source.place(self.start..self.start + end)
     }
@@ -232,7 +232,7 @@ impl<'a> Line<'a> {
         self.record.get(index).unwrap_or_default()
     }
 
-    fn cell_place(&self, index: usize) -> Place {
+    fn cell_place(&self, index: usize) -> SourcePlace {
         let span = cell_span(self.raw(), index, self.separator);
         self.source
             .place(self.start + span.start..self.start + span.end)
@@ -270,7 +270,7 @@ fn cell_span(line: &str, index: usize, separator: u8) -> Range<usize> {
 }
 
 /// Which column is what.
-struct Header {
+struct PartnersHeader {
     columns: usize,
     org_id: usize,
     label: Option<usize>,
@@ -278,8 +278,8 @@ struct Header {
     others: Vec<String>,
 }
 
-impl Header {
-    fn read(line: &Line<'_>, sink: &Sink) -> Option<Header> {
+impl PartnersHeader {
+    fn read(line: &PartnersLine<'_>, sink: &Sink) -> Option<PartnersHeader> {
         let names: Vec<String> = (line.record.iter())
             .map(|cell| said(cell).to_ascii_lowercase())
             .collect();
@@ -314,7 +314,7 @@ impl Header {
             sink.report::<()>(line.cell_place(index), mistake);
             sound = false;
         }
-        let header = Header {
+        let header = PartnersHeader {
             columns: line.record.len(),
             org_id: org_id?,
             label,
@@ -330,7 +330,7 @@ impl Header {
 }
 
 /// The lines below the header.
-struct Lines<'a> {
+struct PartnersLines<'a> {
     sink: &'a Sink,
     labels: &'a mut LabelBook,
     seen: HashSet<SubPartner>,
@@ -338,8 +338,8 @@ struct Lines<'a> {
     sound: bool,
 }
 
-impl Lines<'_> {
-    fn take(&mut self, header: &Header, line: &Line<'_>) {
+impl PartnersLines<'_> {
+    fn take(&mut self, header: &PartnersHeader, line: &PartnersLine<'_>) {
         match self.sub_partner(header, line) {
             Ok(sub_partner) => {
                 if self.seen.insert(sub_partner.clone()) {
@@ -355,9 +355,9 @@ impl Lines<'_> {
 
     fn sub_partner(
         &mut self,
-        header: &Header,
-        line: &Line<'_>,
-    ) -> Result<SubPartner, (Place, Mistake)> {
+        header: &PartnersHeader,
+        line: &PartnersLine<'_>,
+    ) -> Result<SubPartner, (SourcePlace, Mistake)> {
         let record = line.record;
         if let Some(open) = (0..record.len()).find(|cell| swallows(header, line, *cell)) {
             let mistake = Mistake::new("a quoted cell goes on over the end of the line")
@@ -416,7 +416,7 @@ impl Lines<'_> {
 
 /// Whether a cell of several lines may have taken in a sub-partner, since a quote is open. A label or a note may have
 /// several.
-fn swallows(header: &Header, line: &Line<'_>, cell: usize) -> bool {
+fn swallows(header: &PartnersHeader, line: &PartnersLine<'_>, cell: usize) -> bool {
     let is_read = cell == header.org_id;
     let separator = char::from(line.separator);
     let mut further = line.cell(cell).split(['\r', '\n']).skip(1);

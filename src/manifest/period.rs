@@ -10,8 +10,8 @@ use super::options::{DateCheck, LoadOptions};
 use crate::{
     request::{Month, Period, day},
     yaml::{
-        At, Form, Mapping, Mistake, Node, Place, Quoted, Sink, Text, any_of, at, form, keys,
-        mapping, nearest, required, text, which, words,
+        Form, Located, Mapping, Mistake, Node, Quoted, Sink, SourcePlace, Text, any_of, at, form,
+        keys, mapping, nearest, required, text, which, words,
     },
 };
 
@@ -28,9 +28,9 @@ keys! {
     #[derive(Debug, Clone)]
     pub(super) struct Days: "a period", "a mapping such as { start: 2026-10-01, end: 2026-10-15 }" {
         /// First day.
-        start: Option<At<NaiveDate>> = required(at(calendar_day()), "start: 2026-10-01"),
+        start: Option<Located<NaiveDate>> = required(at(calendar_day()), "start: 2026-10-01"),
         /// Last day, included.
-        end: Option<At<NaiveDate>> = required(at(calendar_day()), "end: 2026-10-31"),
+        end: Option<Located<NaiveDate>> = required(at(calendar_day()), "end: 2026-10-31"),
     }
 }
 
@@ -39,9 +39,9 @@ keys! {
     #[derive(Debug, Clone)]
     pub(super) struct MonthRange: "a period", "a mapping such as { from: 2026-01, to: 2026-09, every: month }" {
         /// First month.
-        from: Option<At<Month>> = required(at(calendar_month()), "from: 2026-01"),
+        from: Option<Located<Month>> = required(at(calendar_month()), "from: 2026-01"),
         /// Last month, included.
-        to: Option<At<Month>> = required(at(calendar_month()), "to: 2026-09"),
+        to: Option<Located<Month>> = required(at(calendar_month()), "to: 2026-09"),
         /// One period for each.
         every: Option<Every> = required(words("step of a period", [("month", Every::Month)]), "every: month"),
     }
@@ -57,7 +57,7 @@ enum Every {
 
 /// A month by its name.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Named {
+pub(super) enum NamedPeriod {
     /// The month before `--as-of`.
     Previous,
     Month(Month),
@@ -66,7 +66,7 @@ pub(super) enum Named {
 /// A billing period, or several, as it is written.
 #[derive(Debug, Clone)]
 pub(super) enum PeriodText {
-    Named(At<Named>),
+    Named(Located<NamedPeriod>),
     Days(Days),
     Months(MonthRange),
 }
@@ -97,13 +97,13 @@ pub(super) fn period(ranges: bool) -> impl Form<Value = PeriodText> {
     })
 }
 
-fn named() -> Text<Named> {
+fn named() -> Text<NamedPeriod> {
     text(
         EXPECTED,
         r"^(\d{4}-(0[1-9]|1[0-2])|previous-month)$",
         |text| match text.parse() {
-            Ok(month) => Ok(Named::Month(month)),
-            Err(_) if text == "previous-month" => Ok(Named::Previous),
+            Ok(month) => Ok(NamedPeriod::Month(month)),
+            Err(_) if text == "previous-month" => Ok(NamedPeriod::Previous),
             Err(_) => Err(no_period(text)),
         },
     )
@@ -149,8 +149,8 @@ fn calendar_month() -> Text<Month> {
 /// Periods, and where their first and their last day are written.
 struct Meant {
     periods: Vec<Period>,
-    start: Place,
-    end: Place,
+    start: SourcePlace,
+    end: SourcePlace,
 }
 
 impl PeriodText {
@@ -167,8 +167,8 @@ impl PeriodText {
     pub(super) fn is_relative(&self) -> bool {
         matches!(
             self,
-            PeriodText::Named(At {
-                value: Named::Previous,
+            PeriodText::Named(Located {
+                value: NamedPeriod::Previous,
                 ..
             })
         )
@@ -183,8 +183,8 @@ impl PeriodText {
         let (periods, start, end) = match self {
             PeriodText::Named(named) => {
                 let month = match named.value {
-                    Named::Month(month) => month,
-                    Named::Previous => match Month::of(options.as_of).previous() {
+                    NamedPeriod::Month(month) => month,
+                    NamedPeriod::Previous => match Month::of(options.as_of).previous() {
                         Some(month) => month,
                         // Before the calendar begins.
                         None => return named.report(sink, no_period("previous-month")),
@@ -218,8 +218,8 @@ impl PeriodText {
 
 /// Reports a last day or month that comes before the first.
 fn in_order<T: Ord + Display>(
-    (first_key, first): (&str, &At<T>),
-    (last_key, last): (&str, &At<T>),
+    (first_key, first): (&str, &Located<T>),
+    (last_key, last): (&str, &Located<T>),
     sink: &Sink,
 ) -> Option<()> {
     if first.value <= last.value {

@@ -70,8 +70,8 @@ pub fn starter(
         SubPartners::Listed(sources) => sources.as_slice(),
     });
     let ids = named.filter_map(|source| match source {
-        super::Source::Named(partner) => Some(partner.id.as_str()),
-        super::Source::Discovered(_) => None,
+        super::SubPartnerSource::Named(partner) => Some(partner.id.as_str()),
+        super::SubPartnerSource::Discovered(_) => None,
     });
     let is_meant = found.is_none_or(|found| ids.eq(found.active.iter().map(OrgId::as_str)));
     is_meant.then_some(text).ok_or(StarterError::Differs)
@@ -155,7 +155,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::manifest::{DateCheck, LoadOptions, Manifest, Origin, schema};
+    use crate::manifest::{DateCheck, LoadOptions, Manifest, ManifestSource, schema};
     use crate::request::Period;
 
     /// Every name of a key in a JSON Schema.
@@ -210,7 +210,7 @@ mod tests {
         let mut read = read.unwrap_or_else(|e| panic!("{e}\n{text}"));
         // What is not about what it says.
         read.path = "".into();
-        read.origin = Origin::default();
+        read.origin = ManifestSource::default();
         read.ledger = read.ledger.strip_prefix(folder.path()).unwrap().to_owned();
         let output = read.settings.collect.output.take();
         let output = output.map(|it| it.strip_prefix(folder.path()).unwrap().to_owned());

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     labels::LabelBook,
-    model::{Source, SubPartner},
+    model::{SubPartner, SubPartnerSource},
     names::{checked_id, checked_label},
     partners::PartnersFiles,
 };
@@ -15,8 +15,8 @@ use crate::{
     request::OrgId,
     settings::Discover,
     yaml::{
-        At, Form, Mapping, Mistake, Node, Quoted, Sink, Text, any_of, at, keys, mapping, or_none,
-        path, required, text, which, words,
+        Form, Located, Mapping, Mistake, Node, Quoted, Sink, Text, any_of, at, keys, mapping,
+        or_none, path, required, text, which, words,
     },
 };
 
@@ -28,9 +28,9 @@ keys! {
     #[derive(Debug, Clone)]
     pub(super) struct Labelled: "a sub-partner", "a mapping such as { id: ..., label: ... }" {
         /// The sub-partner's organisation id.
-        id: Option<At<OrgId>> = required(at(Id), "{ id: ..., label: ... }"),
+        id: Option<Located<OrgId>> = required(at(Id), "{ id: ..., label: ... }"),
         /// What people call it. One label never means two sub-partners.
-        label: Option<At<Arc<str>>> = or_none(at(label())),
+        label: Option<Located<Arc<str>>> = or_none(at(label())),
     }
 }
 
@@ -39,7 +39,7 @@ keys! {
     #[derive(Debug, Clone)]
     pub(super) struct InFile: "a sub-partner", "a mapping such as { file: partners.csv }" {
         /// A CSV file with the header `org_id` or `org_id,label`, relative to the manifest.
-        file: Option<At<PathBuf>> = required(at(path("the path of a partners file")), "file: partners.csv"),
+        file: Option<Located<PathBuf>> = required(at(path("the path of a partners file")), "file: partners.csv"),
     }
 }
 
@@ -59,7 +59,7 @@ keys! {
 /// One or more sub-partners, as they are written.
 #[derive(Debug, Clone)]
 pub(super) enum SubPartnerText {
-    Id(At<OrgId>),
+    Id(Located<OrgId>),
     Labelled(Labelled),
     InFile(InFile),
     Listed(Listed),
@@ -158,7 +158,7 @@ impl SubPartnerText {
     /// Adds every sub-partner that it names, in the order written, to `sources` and to the labels.
     pub(super) fn add_to(
         &self,
-        sources: &mut Vec<Source>,
+        sources: &mut Vec<SubPartnerSource>,
         labels: &mut LabelBook,
         partners: &mut PartnersFiles,
         sink: &Sink,
@@ -168,11 +168,11 @@ impl SubPartnerText {
             SubPartnerText::Labelled(Labelled { id, label }) => (id.as_ref()?, label.as_ref()),
             SubPartnerText::InFile(InFile { file }) => {
                 let lines = partners.read(file.as_ref()?, labels, sink)?;
-                sources.extend(lines.iter().cloned().map(Source::Named));
+                sources.extend(lines.iter().cloned().map(SubPartnerSource::Named));
                 return Some(());
             }
             SubPartnerText::Listed(Listed { discover }) => {
-                sources.push(Source::Discovered((*discover)?));
+                sources.push(SubPartnerSource::Discovered((*discover)?));
                 return Some(());
             }
         };
@@ -181,7 +181,7 @@ impl SubPartnerText {
             label: label.map(|label| Arc::clone(&label.value)),
         };
         labels.add(&sub_partner, label.map_or(&id.place, |label| &label.place));
-        sources.push(Source::Named(sub_partner));
+        sources.push(SubPartnerSource::Named(sub_partner));
         Some(())
     }
 }

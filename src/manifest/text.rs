@@ -6,8 +6,8 @@ use super::job::{Defaults, JobText};
 use crate::{
     settings::Settings,
     yaml::{
-        At, Form, Mistake, Node, Quoted, Text, at, checked_line, form, keys, line, list, mapping,
-        or, or_none, required, root_schema, spread, text,
+        Form, Located, Mistake, Node, Quoted, Text, at, checked_line, form, keys, line, list,
+        mapping, or, or_none, required, root_schema, spread, text,
     },
 };
 
@@ -28,11 +28,11 @@ keys! {
         pub(super) settings: Settings = spread(),
         /// The CSV file that report ids and failures are written to, relative to the manifest;
         /// if it is left out, the manifest's name with `.ledger.csv`.
-        pub(super) ledger: Option<At<String>> = or_none(at(ledger())),
+        pub(super) ledger: Option<Located<String>> = or_none(at(ledger())),
         /// Used by every job that does not say otherwise.
         pub(super) defaults: Defaults = or(mapping(), Defaults::default()),
         /// What to bill: each job is a product of sub-partners, periods and types.
-        pub(super) jobs: Option<Vec<At<JobText>>> = required(
+        pub(super) jobs: Option<Vec<Located<JobText>>> = required(
             list("a list of jobs", "name at least one job", at(mapping())),
             "jobs: [{ name: own, types: [PARTNER], periods: [previous-month] }]",
         ),

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::words;
 use crate::{
-    audit::{Agreement, Audit, Checked, Difference, Kind, Total},
+    audit::{Agreement, Audit, Checked, Difference, DifferenceKind, Total},
     ledger::neutralise,
     request::{OrgId, ReportType},
     text::one_line,
@@ -56,7 +56,7 @@ struct AuditJson<'a> {
 #[serde(rename = "Difference", deny_unknown_fields)]
 struct DifferenceJson<'a> {
     /// Its kind.
-    kind: Kind,
+    kind: DifferenceKind,
     /// The request that it is about.
     request_id: String,
     /// The row's report, or the listed one of a row without; null where there is none.
@@ -140,7 +140,7 @@ impl AuditView<'_> {
             out.push('\n');
         }
         out.push_str(&self.checked());
-        let mut counts: BTreeMap<Kind, usize> = BTreeMap::new();
+        let mut counts: BTreeMap<DifferenceKind, usize> = BTreeMap::new();
         for difference in &self.audit.differences {
             *counts.entry(difference.kind).or_default() += 1;
         }
@@ -166,8 +166,8 @@ impl AuditView<'_> {
 
     /// A line for each difference; those of which the same is to be said share one.
     fn differences(&self) -> String {
-        let mut lines: Vec<(Kind, String, Vec<String>)> = Vec::new();
-        let mut places: HashMap<(Kind, String), usize> = HashMap::new();
+        let mut lines: Vec<(DifferenceKind, String, Vec<String>)> = Vec::new();
+        let mut places: HashMap<(DifferenceKind, String), usize> = HashMap::new();
         for difference in &self.audit.differences {
             let key = (difference.kind, difference.advice());
             let place = *places.entry(key).or_insert_with(|| {
@@ -178,8 +178,8 @@ impl AuditView<'_> {
             let words = subject.split(' ').map(words::shortened);
             lines[place].2.push(words.collect::<Vec<_>>().join(" "));
         }
-        let mut shown: BTreeMap<Kind, usize> = BTreeMap::new();
-        let mut left: BTreeMap<Kind, usize> = BTreeMap::new();
+        let mut shown: BTreeMap<DifferenceKind, usize> = BTreeMap::new();
+        let mut left: BTreeMap<DifferenceKind, usize> = BTreeMap::new();
         let mut rows = Vec::new();
         for (kind, advice, subjects) in lines {
             let count = shown.entry(kind).or_default();
@@ -318,11 +318,12 @@ mod tests {
             what: what.to_owned(),
             remedy: Remedy::Collect,
         };
-        let gone = (0..12).map(|n| difference(Kind::Gone, None, &format!("report {n}")));
+        let gone = (0..12).map(|n| difference(DifferenceKind::Gone, None, &format!("report {n}")));
         let mut differences: Vec<Difference> = gone.collect();
         let changed = ["one", "two", "two", "two"];
-        differences
-            .extend(changed.map(|what| difference(Kind::FileChanged, Some("a/b.csv"), what)));
+        differences.extend(
+            changed.map(|what| difference(DifferenceKind::FileChanged, Some("a/b.csv"), what)),
+        );
         Audit {
             differences,
             checked: Checked {

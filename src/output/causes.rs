@@ -14,7 +14,7 @@ use crate::{
 
 /// Rows with one cause.
 #[derive(Debug)]
-pub struct Cause<'a> {
+pub struct CauseGroup<'a> {
     /// `error_code`, or a word of ours for what is not collected.
     pub code: &'a str,
     /// In the order of the ledger.
@@ -25,7 +25,7 @@ pub struct Cause<'a> {
 
 /// Which rows have one cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Alike {
+pub enum GroupBy {
     /// Those of one code, whatever was said: what people look at first.
     Code,
     /// Those of which the same was said, too. Each row in doubt names candidates of its own, so these are alike.
@@ -65,15 +65,15 @@ pub(super) fn uncollected(row: &Row) -> Option<(&str, String)> {
 /// The rows by cause, the most frequent first. `cause` gives a row's code and message; rows without are left out.
 pub fn causes<'a>(
     rows: impl IntoIterator<Item = &'a Row>,
-    alike: Alike,
+    alike: GroupBy,
     cause: impl Fn(&'a Row) -> Option<(&'a str, String)>,
-) -> Vec<Cause<'a>> {
+) -> Vec<CauseGroup<'a>> {
     let mut groups: HashMap<(&str, String), Vec<(&'a Row, String)>> = HashMap::new();
     for row in rows {
         let Some((code, message)) = cause(row) else {
             continue;
         };
-        let is_one = alike == Alike::Code || matches!(row.state, State::InDoubt { .. });
+        let is_one = alike == GroupBy::Code || matches!(row.state, State::InDoubt { .. });
         let key = match is_one {
             true => (code, String::new()),
             false => (code, message.clone()),
@@ -81,14 +81,14 @@ pub fn causes<'a>(
         groups.entry(key).or_default().push((row, message));
     }
     let groups = groups.into_iter();
-    let causes = groups.map(|((code, _), told)| Cause {
+    let causes = groups.map(|((code, _), told)| CauseGroup {
         code,
         messages: messages(&told),
         rows: told.into_iter().map(|(row, _)| row).collect(),
     });
-    let mut causes: Vec<Cause<'_>> = causes.collect();
+    let mut causes: Vec<CauseGroup<'_>> = causes.collect();
     causes.sort_by(|a, b| {
-        let order = |cause: &Cause<'_>| Reverse(cause.rows.len());
+        let order = |cause: &CauseGroup<'_>| Reverse(cause.rows.len());
         (order(a), a.code, a.message()).cmp(&(order(b), b.code, b.message()))
     });
     causes
@@ -146,7 +146,7 @@ impl Severity {
     }
 }
 
-impl Cause<'_> {
+impl CauseGroup<'_> {
     /// How many sub-partners it concerns; the partner itself is none.
     pub fn sub_partners(&self) -> usize {
         let partners = self
@@ -191,7 +191,7 @@ impl Cause<'_> {
         self.lines(str::to_owned)
     }
 
-    /// As [`Cause::said`], without what the ledger advises: where the commands to go on with follow.
+    /// As [`CauseGroup::said`], without what the ledger advises: where the commands to go on with follow.
     pub(super) fn said_briefly(&self) -> Vec<String> {
         let advice = match self.code {
             NOT_COLLECTED => "; `monthend ",

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::words;
 use crate::{
-    check::{Finding, Report, Subject, Unlisted, Verdict},
+    check::{CheckItem, CheckStatus, Checklist, Finding, Unlisted},
     text::one_line,
 };
 
@@ -17,7 +17,7 @@ const NAMED: usize = 5;
 
 /// A report to be shown.
 pub struct CheckView<'a> {
-    report: &'a Report,
+    report: &'a Checklist,
     /// `docs/exit-codes.md`
     exit_code: u8,
 }
@@ -41,7 +41,7 @@ struct CheckJson<'a> {
 #[serde(rename = "Check", deny_unknown_fields)]
 struct CheckLine<'a> {
     /// What.
-    check: Subject,
+    check: CheckItem,
     /// Whether it is there.
     status: Status,
     /// What was found, one line.
@@ -82,7 +82,7 @@ pub fn check_schema() -> Value {
 
 impl<'a> CheckView<'a> {
     /// Shows `report`, which means this exit code.
-    pub fn new(report: &'a Report, exit_code: u8) -> Self {
+    pub fn new(report: &'a Checklist, exit_code: u8) -> Self {
         CheckView { report, exit_code }
     }
 
@@ -162,11 +162,11 @@ fn name(unlisted: &Unlisted) -> String {
     }
 }
 
-fn word(verdict: Verdict) -> &'static str {
+fn word(verdict: CheckStatus) -> &'static str {
     match verdict {
-        Verdict::Ok => "ok",
-        Verdict::NotOk(_) => "NOT OK",
-        Verdict::Unknown => "unknown",
+        CheckStatus::Ok => "ok",
+        CheckStatus::NotOk(_) => "NOT OK",
+        CheckStatus::Unknown => "unknown",
     }
 }
 
@@ -174,9 +174,9 @@ fn check_line(finding: &Finding) -> CheckLine<'_> {
     CheckLine {
         check: finding.subject,
         status: match finding.verdict {
-            Verdict::Ok => Status::Ok,
-            Verdict::NotOk(_) => Status::NotOk,
-            Verdict::Unknown => Status::Unknown,
+            CheckStatus::Ok => Status::Ok,
+            CheckStatus::NotOk(_) => Status::NotOk,
+            CheckStatus::Unknown => Status::Unknown,
         },
         message: &finding.message,
         advice: Some(finding.advice.as_str()).filter(|advice| !advice.is_empty()),
@@ -193,17 +193,17 @@ fn unlisted_json(unlisted: &Unlisted) -> UnlistedJson<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::{Coverage, Failure};
+    use crate::check::{CheckFailure, Coverage};
 
-    fn report() -> Report {
-        let mut report = Report::default();
-        report.ok(Subject::Manifest, "2 jobs");
+    fn report() -> Checklist {
+        let mut report = Checklist::default();
+        report.ok(CheckItem::Manifest, "2 jobs");
         report.not_ok(
-            (Subject::Token, Failure::Stopped),
+            (CheckItem::Token, CheckFailure::Stopped),
             "refused:\u{1b}[2J",
             "get a new one",
         );
-        report.unknown(Subject::CreateReports, "cannot be tried", "");
+        report.unknown(CheckItem::CreateReports, "cannot be tried", "");
         report.coverage = Some(Coverage {
             in_no_job: (0..7).map(|n| format!("org{n}").parse().unwrap()).collect(),
             not_listed: vec![Unlisted {
@@ -232,7 +232,7 @@ warning: 1 sub-partner in the manifest and not listed for this token: have they 
     #[test]
     fn the_json_is_what_its_schema_says() {
         let validator = jsonschema::validator_for(&check_schema()).unwrap();
-        for report in [report(), Report::default()] {
+        for report in [report(), Checklist::default()] {
             let json = CheckView::new(&report, 3).json().unwrap();
             let json: Value = serde_json::from_str(&json).unwrap();
             let result = validator.validate(&json).map_err(|e| e.to_string());

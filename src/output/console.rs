@@ -62,7 +62,7 @@ pub fn start(
         LogFormat::Text => builder
             // The lines have colours of their own.
             .with_ansi(false)
-            .event_format(Lines {
+            .event_format(LineFormat {
                 paint: Paint::for_stderr(),
             })
             .finish()
@@ -368,11 +368,11 @@ impl Write for Stderr {
 }
 
 /// `warning: …`, `error: …`, or just the text.
-struct Lines {
+struct LineFormat {
     paint: Paint,
 }
 
-impl<S, N> FormatEvent<S, N> for Lines
+impl<S, N> FormatEvent<S, N> for LineFormat
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,

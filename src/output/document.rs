@@ -2,7 +2,9 @@
 
 use std::{error::Error, io, path::PathBuf};
 
-use super::{Ending, Reader, console, junit::junit, metrics::metrics, summary_json::summary_json};
+use super::{
+    Ending, Reporter, console, junit::junit, metrics::metrics, summary_json::summary_json,
+};
 use crate::{text::harmless_json, whole_file};
 
 /// What such a document is.
@@ -39,7 +41,7 @@ impl Document {
     }
 }
 
-impl Reader for Document {
+impl Reporter for Document {
     fn name(&self) -> String {
         match &self.place {
             Some(place) => place.display().to_string(),

@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::causes::{Alike, Cause, causes, failed};
+use super::causes::{CauseGroup, GroupBy, causes, failed};
 use crate::{
     history::Selected,
     ledger::{Row, State},
@@ -62,7 +62,8 @@ pub struct Ending<'a> {
 /// The selected rows by what became of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Standing {
+#[schemars(rename = "Standing")]
+pub struct StatusCounts {
     /// Their reports exist.
     pub created: usize,
     /// They failed, or await a decision.
@@ -90,13 +91,13 @@ pub(super) enum Collecting {
 
 impl<'a> Ending<'a> {
     /// The failed rows by cause, the most frequent first.
-    pub(super) fn failures(&self, alike: Alike) -> Vec<Cause<'a>> {
+    pub(super) fn failures(&self, alike: GroupBy) -> Vec<CauseGroup<'a>> {
         causes(self.rows.iter().copied(), alike, failed)
     }
 
     /// Where files were asked for: the created rows without one, by what the server said of the report, else
     /// `not_collected`.
-    pub(super) fn uncollected(&self, alike: Alike) -> Vec<Cause<'a>> {
+    pub(super) fn uncollected(&self, alike: GroupBy) -> Vec<CauseGroup<'a>> {
         causes(self.rows.iter().copied(), alike, |row| {
             let code = match &*row.collected.status {
                 "" => "not_collected",
@@ -112,8 +113,8 @@ impl<'a> Ending<'a> {
     }
 
     /// Counts the rows.
-    pub fn standing(&self) -> Standing {
-        let mut standing = Standing::default();
+    pub fn standing(&self) -> StatusCounts {
+        let mut standing = StatusCounts::default();
         for row in &self.rows {
             *match row.state {
                 State::Created(_) => &mut standing.created,

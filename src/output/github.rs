@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    Ending, Reader,
-    causes::{Alike, Cause},
+    Ending, Reporter,
+    causes::{CauseGroup, GroupBy},
     console, words,
     workflow_command::{annotation, is_on},
 };
@@ -26,14 +26,14 @@ impl GithubActions {
     }
 }
 
-impl Reader for GithubActions {
+impl Reporter for GithubActions {
     fn name(&self) -> String {
         "the step summary".to_owned()
     }
 
     fn end(&mut self, ending: &Ending<'_>) -> io::Result<()> {
-        let failures = ending.failures(Alike::Code);
-        let uncollected = ending.uncollected(Alike::Code);
+        let failures = ending.failures(GroupBy::Code);
+        let uncollected = ending.uncollected(GroupBy::Code);
         let about = ending.about;
         let file = in_workspace(&about.manifest_path);
         for failure in failures.iter().chain(&uncollected) {
@@ -68,7 +68,7 @@ fn in_workspace(path: &Path) -> String {
 }
 
 /// What failed, and for whom.
-fn sentence(failure: &Cause<'_>) -> String {
+fn sentence(failure: &CauseGroup<'_>) -> String {
     const NAMED: usize = 3;
     let names = failure.rows.iter().take(NAMED).map(|row| words::name(row));
     let names: Vec<String> = names.collect();
@@ -86,7 +86,11 @@ fn sentence(failure: &Cause<'_>) -> String {
 }
 
 /// The summary in Markdown: counts, and what failed.
-fn table(ending: &Ending<'_>, failures: &[Cause<'_>], uncollected: &[Cause<'_>]) -> String {
+fn table(
+    ending: &Ending<'_>,
+    failures: &[CauseGroup<'_>],
+    uncollected: &[CauseGroup<'_>],
+) -> String {
     let about = ending.about;
     let standing = ending.standing();
     let rehearsal = if about.rehearsal { " (SANDBOX)" } else { "" };

@@ -6,12 +6,12 @@ use chrono::DateTime;
 use proptest::prelude::*;
 
 use super::{
-    About, AuditView, Commands, Ending, ForPeople, LifeView, StatusView, Summary, causes::Alike,
+    About, AuditView, Commands, Ending, ForPeople, LifeView, StatusView, Summary, causes::GroupBy,
     color::Paint, junit::junit, metrics::metrics, summary_json::summary_json,
 };
 use crate::{
-    audit::{Audit, Checked, Difference, Kind, Remedy},
-    history::{Line, Selected, What},
+    audit::{Audit, Checked, Difference, DifferenceKind, Remedy},
+    history::{HistoryEvent, HistoryLine, Selected},
     ledger::{Counts, Ledger, Reason, Row},
     pacing::Stats,
     request::{Period, ReportType, Request},
@@ -105,7 +105,7 @@ proptest! {
         let json = serde_json::from_str(&summary_json(&ending).unwrap()).unwrap();
         prop_assert_eq!(schema.validate(&json).map_err(|e| e.to_string()), Ok(()));
         prop_assert_eq!(json["failures"][0]["message"].as_str(), Some(&*text));
-        prop_assert_eq!(json["failures"].as_array().unwrap().len(), ending.failures(Alike::Message).len());
+        prop_assert_eq!(json["failures"].as_array().unwrap().len(), ending.failures(GroupBy::Message).len());
 
         // Every line is a comment or one sample with its label closed.
         for line in metrics(&ending).unwrap().lines() {
@@ -126,7 +126,7 @@ fn shown_to_people(text: &str) -> Vec<String> {
     let status = StatusView::new("m.csv".to_owned(), &rows).table();
     let audit = Audit {
         differences: vec![Difference {
-            kind: Kind::NotCreated,
+            kind: DifferenceKind::NotCreated,
             request_id: rows[0].id(),
             report_id: None,
             file: Some(text.to_owned()),
@@ -137,16 +137,16 @@ fn shown_to_people(text: &str) -> Vec<String> {
         checked: Checked::default(),
         totals: Vec::new(),
     };
-    let failing = What::Failing {
+    let failing = HistoryEvent::Failing {
         failures: 1,
         error: text.to_owned(),
     };
-    let attempted = What::Failed {
+    let attempted = HistoryEvent::Failed {
         request_id: rows[0].id().to_string(),
         error_code: text.to_owned(),
         error: text.to_owned(),
     };
-    let lines = [failing, attempted].map(|what| Line {
+    let lines = [failing, attempted].map(|what| HistoryLine {
         at: DateTime::UNIX_EPOCH,
         run: "r".to_owned(),
         what,

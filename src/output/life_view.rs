@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::words;
 use crate::{
-    history::{Attempt, End, Line, Run, SeenReport, What},
+    history::{AttemptRecord, HistoryEvent, HistoryLine, Run, RunEnd, SeenReport},
     ledger::{Row, State},
     text::one_line,
 };
@@ -17,26 +17,26 @@ use crate::{
 pub struct LifeView<'a> {
     row: &'a Row,
     /// What is about the row, with the commands that it happened in and the pauses between its attempts.
-    lines: Vec<&'a Line>,
+    lines: Vec<&'a HistoryLine>,
 }
 
 impl<'a> LifeView<'a> {
     /// What `lines`, a ledger's history, says of `row`.
-    pub fn new(row: &'a Row, lines: &'a [Line]) -> Self {
+    pub fn new(row: &'a Row, lines: &'a [HistoryLine]) -> Self {
         let id = row.id().to_string();
-        let is_about = |line: &&Line| line.request_id() == Some(&id);
-        let about: Vec<&Line> = lines.iter().filter(is_about).collect();
+        let is_about = |line: &&HistoryLine| line.request_id() == Some(&id);
+        let about: Vec<&HistoryLine> = lines.iter().filter(is_about).collect();
         let runs: HashSet<&str> = about.iter().map(|line| &*line.run).collect();
         let first = about.iter().map(|line| line.at).min();
         let last = about.iter().map(|line| line.at).max();
-        let is_told = |line: &&Line| match line.what {
-            What::Run(_) | What::End(_) => runs.contains(&*line.run),
-            What::Pause { .. } | What::Failing { .. } => {
+        let is_told = |line: &&HistoryLine| match line.what {
+            HistoryEvent::Run(_) | HistoryEvent::End(_) => runs.contains(&*line.run),
+            HistoryEvent::Pause { .. } | HistoryEvent::Failing { .. } => {
                 runs.contains(&*line.run) && Some(line.at) >= first && Some(line.at) <= last
             }
             _ => is_about(line),
         };
-        let mut lines: Vec<&Line> = lines.iter().filter(is_told).collect();
+        let mut lines: Vec<&HistoryLine> = lines.iter().filter(is_told).collect();
         lines.sort_by_key(|line| line.at);
         LifeView { row, lines }
     }
@@ -66,7 +66,7 @@ impl<'a> LifeView<'a> {
 /// The JSON Schema (2020-12) of [`LifeView::json`], for `monthend schema life`.
 pub fn life_schema() -> Value {
     let generator = SchemaSettings::draft2020_12().into_generator();
-    let mut schema = generator.into_root_schema_for::<Vec<Line>>();
+    let mut schema = generator.into_root_schema_for::<Vec<HistoryLine>>();
     schema.insert("title".to_owned(), "monthend status --history".into());
     schema.to_value()
 }
@@ -80,12 +80,12 @@ fn duration(ms: u64) -> String {
 }
 
 /// What happened, on one line: the file may be anybody's work.
-fn sentence(what: &What) -> String {
+fn sentence(what: &HistoryEvent) -> String {
     one_line(&match what {
-        What::Run(run) => began(run),
-        What::End(end) => ended(end),
-        What::Attempt(attempt) => attempted(attempt),
-        What::Pause {
+        HistoryEvent::Run(run) => began(run),
+        HistoryEvent::End(end) => ended(end),
+        HistoryEvent::Attempt(attempt) => attempted(attempt),
+        HistoryEvent::Pause {
             reason,
             http_status,
             wait_ms,
@@ -95,40 +95,40 @@ fn sentence(what: &What) -> String {
             let wait = duration(*wait_ms);
             format!("the server asked for a pause of {wait}: {reason}{status}")
         }
-        What::Failing { failures, error } => {
+        HistoryEvent::Failing { failures, error } => {
             format!(
                 "{failures} requests in a row had failed, the last one: {error}; they were sent more slowly"
             )
         }
-        What::Adopted { report_id, .. } => {
+        HistoryEvent::Adopted { report_id, .. } => {
             format!("its report was found on the server: {report_id}")
         }
-        What::NotMade { .. } => {
+        HistoryEvent::NotMade { .. } => {
             "its report was not found on the server, so it was to be sent again".to_owned()
         }
-        What::NotLookedUp { error, .. } => {
+        HistoryEvent::NotLookedUp { error, .. } => {
             format!("it could not be looked up and stayed in doubt: {error}")
         }
-        What::Failed {
+        HistoryEvent::Failed {
             error_code, error, ..
         } => format!("it failed with {error_code}: {error}"),
-        What::Existing {
+        HistoryEvent::Existing {
             report_id: Some(id),
             ..
         } => format!("the server had a report for it already, which was taken: {id}"),
-        What::Existing {
+        HistoryEvent::Existing {
             report_id: None, ..
         } => "the server had reports already that could be its own; a person had to decide"
             .to_owned(),
-        What::Candidates { reports, .. } => {
+        HistoryEvent::Candidates { reports, .. } => {
             let shown: Vec<String> = reports.iter().map(candidate).collect();
             format!("reports that may be its own: {}", shown.join("; "))
         }
-        What::Recreate { replaced, .. } => format!(
+        HistoryEvent::Recreate { replaced, .. } => format!(
             "the server had failed to generate its report{}, which was discarded to be recreated",
             of(replaced.as_deref())
         ),
-        What::Resolve {
+        HistoryEvent::Resolve {
             report_id,
             replaced,
             reason,
@@ -147,7 +147,7 @@ fn sentence(what: &What) -> String {
                 .map_or_else(String::new, |why| format!("; {why}"));
             format!("resolved by hand: {decided}{discarded}{reason}")
         }
-        What::Collected {
+        HistoryEvent::Collected {
             file, rows, sha256, ..
         } => {
             let rows = rows.map_or_else(String::new, |rows| {
@@ -156,7 +156,7 @@ fn sentence(what: &What) -> String {
             });
             format!("its file was collected: {file}{rows}, SHA-256 {sha256}")
         }
-        What::NotCollected {
+        HistoryEvent::NotCollected {
             report_status,
             error,
             ..
@@ -210,14 +210,14 @@ fn began(run: &Run) -> String {
     )
 }
 
-fn ended(end: &End) -> String {
+fn ended(end: &RunEnd) -> String {
     match &end.reason {
         None => format!("it ended with exit code {}", end.exit_code),
         Some(reason) => format!("it ended with exit code {}: {reason}", end.exit_code),
     }
 }
 
-fn attempted(attempt: &Attempt) -> String {
+fn attempted(attempt: &AttemptRecord) -> String {
     let said = attempt.error.as_deref().or(attempt.error_code.as_deref());
     let said = said.map_or_else(String::new, |said| format!(": {said}"));
     let mut what = match (&*attempt.outcome, &attempt.report_id) {

@@ -10,13 +10,13 @@ use crate::{
 
 /// How many requests there are for each sub-partner in each period.
 #[derive(Debug)]
-pub(super) struct Matrix<'a> {
+pub(super) struct PlanMatrix<'a> {
     periods: Vec<&'a Period>,
-    lines: Vec<Line<'a>>,
+    lines: Vec<PlanMatrixRow<'a>>,
 }
 
 #[derive(Debug)]
-struct Line<'a> {
+struct PlanMatrixRow<'a> {
     who: String,
     cells: HashMap<&'a Period, usize>,
     failed: usize,
@@ -27,7 +27,7 @@ const WIDTH: usize = 100;
 /// Between two columns.
 const GAP: usize = 2;
 
-impl<'a> Matrix<'a> {
+impl<'a> PlanMatrix<'a> {
     /// `is_failed`: whether an earlier run failed at it. Those who failed come first, then the order of the plan. None
     /// where a list of at most `short` lines says it all, or the periods are too many for a table.
     pub(super) fn new(
@@ -36,7 +36,7 @@ impl<'a> Matrix<'a> {
         is_failed: impl Fn(&Planned) -> bool,
     ) -> Option<Self> {
         let mut places: HashMap<Option<&OrgId>, usize> = HashMap::new();
-        let mut matrix = Matrix {
+        let mut matrix = PlanMatrix {
             periods: Vec::new(),
             lines: Vec::new(),
         };
@@ -46,7 +46,7 @@ impl<'a> Matrix<'a> {
                 .entry(request.sub_partner.as_ref())
                 .or_insert_with(|| {
                     let org = request.sub_partner.as_ref().map(|org| org.as_str());
-                    matrix.lines.push(Line {
+                    matrix.lines.push(PlanMatrixRow {
                         who: words::shortened(planned.label.as_deref().or(org).unwrap_or("own")),
                         cells: HashMap::new(),
                         failed: 0,

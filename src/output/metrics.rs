@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use prometheus::{Counter, Gauge, GaugeVec, Opts, Registry, TextEncoder};
 
-use super::ending::{Ending, Standing};
+use super::ending::{Ending, StatusCounts};
 use crate::text::one_line;
 
 /// The figures in Prometheus' text format. Every sample has the label `manifest`.
@@ -15,7 +15,7 @@ pub(super) fn metrics(ending: &Ending<'_>) -> prometheus::Result<String> {
     let manifest = one_line(&ending.about.manifest);
     let labels = HashMap::from([("manifest".to_owned(), manifest)]);
     let registry = Registry::new_custom(None, Some(labels))?;
-    let Standing {
+    let StatusCounts {
         created,
         failed,
         pending,

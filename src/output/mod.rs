@@ -1,7 +1,7 @@
 //! What people and scripts read: plans, progress, summaries, counts.
 //!
 //! Results go to stdout and are stable; everything else goes to stderr through [`console`]. What is said while a run
-//! goes on comes from one stream of events: each output is one [`Reader`] in one file, and [`Readers`] is their list.
+//! goes on comes from one stream of events: each output is one [`Reporter`] in one file, and [`Reporters`] is their list.
 
 mod audit_view;
 mod causes;
@@ -23,8 +23,8 @@ mod next;
 mod people;
 mod plan_view;
 mod progress;
-mod readers;
 mod recorder;
+mod reporters;
 mod status_view;
 mod summary;
 mod summary_json;
@@ -36,12 +36,12 @@ mod wrap;
 mod hostile;
 
 pub use audit_view::{AuditView, audit_schema};
-pub use causes::{Alike, Cause, causes, failed_or_uncollected};
+pub use causes::{CauseGroup, GroupBy, causes, failed_or_uncollected};
 pub use check_view::{CheckView, check_schema};
 pub use color::Color;
 pub use decisions::{CandidateReport, DecisionCommands, Knowledge, UndecidedRow, decisions};
 pub use document::{Document, DocumentKind};
-pub use ending::{About, Ending, Standing};
+pub use ending::{About, Ending, StatusCounts};
 pub use github::GithubActions;
 pub use heading::{Workload, first_line};
 pub use life_view::{LifeView, life_schema};
@@ -49,8 +49,8 @@ pub use next::{Commands, Hint};
 pub use people::ForPeople;
 pub use plan_view::{Action, PlanView, Would, plan_schema};
 pub use progress::{Estimate, Left, Pace, Progress};
-pub use readers::{Reader, Readers};
-pub use recorder::History;
+pub use recorder::HistoryReporter;
+pub use reporters::{Reporter, Reporters};
 pub use status_view::{StatusView, status_schema};
 pub use summary::Summary;
 pub use summary_json::summary_schema;

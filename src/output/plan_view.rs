@@ -11,7 +11,7 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{matrix::Matrix, words};
+use super::{matrix::PlanMatrix, words};
 use crate::{
     ledger::{Ledger, Row, State, neutralise},
     plan::{Plan, Planned, Warning, time_to_send},
@@ -121,7 +121,7 @@ const SHOWN: usize = 10;
 /// A selected request.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename = "Request", deny_unknown_fields)]
-struct Line<'a> {
+struct PlanRow<'a> {
     /// Its name in the ledger.
     request_id: String,
     /// The job that names it first.
@@ -163,7 +163,7 @@ struct PlanJson<'a> {
     /// What is allowed and probably not meant.
     warnings: &'a [Warning],
     /// The selected requests in order.
-    rows: Vec<Line<'a>>,
+    rows: Vec<PlanRow<'a>>,
 }
 
 /// The JSON Schema (2020-12) of [`PlanView::json`], for `monthend schema plan`.
@@ -175,11 +175,11 @@ pub fn plan_schema() -> Value {
 }
 
 impl PlanView<'_> {
-    fn lines(&self) -> impl Iterator<Item = Line<'_>> {
+    fn lines(&self) -> impl Iterator<Item = PlanRow<'_>> {
         self.selected.iter().map(|planned| {
             let request = &planned.request;
             let row = self.ledger.get(planned.id);
-            Line {
+            PlanRow {
                 request_id: planned.id.to_string(),
                 job: &planned.job,
                 sub_partner: planned.label.as_deref(),
@@ -311,7 +311,7 @@ impl PlanView<'_> {
     /// By sub-partner and period, or the first requests one by one.
     fn requests(&self) -> String {
         let failed = |planned: &Planned| failed_before(self.ledger.get(planned.id));
-        if let Some(matrix) = Matrix::new(&self.selected, SHOWN, |p| failed(p).is_some()) {
+        if let Some(matrix) = PlanMatrix::new(&self.selected, SHOWN, |p| failed(p).is_some()) {
             let (mut table, more) = matrix.table(SHOWN);
             if more > 0 {
                 let more = words::count(more, "more sub-partner");

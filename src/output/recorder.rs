@@ -4,13 +4,13 @@ use std::{io, path::PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Ending, Reader, Standing};
+use super::{Ending, Reporter, StatusCounts};
 use crate::{
     api::Listed,
-    history::{self, Line, Run, SeenReport, What, append},
+    history::{self, HistoryEvent, HistoryLine, Run, SeenReport, append},
     ledger::{Row, State},
     runner::{Attempt, Event, EventKind, Fetched},
-    session::News,
+    session::SessionEvent,
     text::foreign,
 };
 
@@ -21,7 +21,7 @@ const SAME_PAUSE: TimeDelta = TimeDelta::milliseconds(500);
 
 /// Reads a command's events and adds them to the history beside its ledger.
 #[derive(Debug)]
-pub struct History {
+pub struct HistoryReporter {
     path: PathBuf,
     /// What tells this command's lines from those of others.
     run: String,
@@ -30,22 +30,22 @@ pub struct History {
     paused_until: Option<DateTime<Utc>>,
 }
 
-impl History {
+impl HistoryReporter {
     /// A history at `path` that goes on with a command that began at `at`. Nothing is written yet.
     pub fn new(path: PathBuf, run: String, at: DateTime<Utc>, began: Run) -> Self {
-        let mut history = History {
+        let mut history = HistoryReporter {
             path,
             run,
             lines: Vec::new(),
             paused_until: None,
         };
-        history.add(at, What::Run(began));
+        history.add(at, HistoryEvent::Run(began));
         history
     }
 
-    fn add(&mut self, at: DateTime<Utc>, what: What) {
+    fn add(&mut self, at: DateTime<Utc>, what: HistoryEvent) {
         // Nothing of a line can fail to be JSON.
-        let _ = Line::new(at, &self.run, what).write(&mut self.lines);
+        let _ = HistoryLine::new(at, &self.run, what).write(&mut self.lines);
     }
 
     fn write(&mut self) -> io::Result<()> {
@@ -55,9 +55,9 @@ impl History {
         }
     }
 
-    fn on_news(&mut self, at: DateTime<Utc>, news: &News) {
+    fn on_news(&mut self, at: DateTime<Utc>, news: &SessionEvent) {
         match news {
-            News::Paused {
+            SessionEvent::Paused {
                 status,
                 wait,
                 until,
@@ -74,7 +74,7 @@ impl History {
                     Some(429) => "the server's rate limit",
                     _ => "the server was busy",
                 };
-                let pause = What::Pause {
+                let pause = HistoryEvent::Pause {
                     reason: reason.to_owned(),
                     http_status: *status,
                     wait_ms: millis(*wait),
@@ -82,18 +82,18 @@ impl History {
                 };
                 self.add(at, pause);
             }
-            News::Failing { failures, cause } => {
+            SessionEvent::Failing { failures, cause } => {
                 let error = cause.text.clone();
                 let failures = *failures;
-                self.add(at, What::Failing { failures, error });
+                self.add(at, HistoryEvent::Failing { failures, error });
             }
             // Creates that are tried again stand in the history as attempts.
-            News::Retrying { .. } | News::Renewed => {}
+            SessionEvent::Retrying { .. } | SessionEvent::Renewed => {}
         }
     }
 }
 
-impl Reader for History {
+impl Reporter for HistoryReporter {
     fn name(&self) -> String {
         format!("the history {}", self.path.display())
     }
@@ -119,7 +119,7 @@ impl Reader for History {
     }
 
     fn end(&mut self, ending: &Ending<'_>) -> io::Result<()> {
-        let Standing {
+        let StatusCounts {
             created,
             failed,
             pending,
@@ -127,7 +127,7 @@ impl Reader for History {
             collected,
             ..
         } = ending.standing();
-        let end = history::End {
+        let end = history::RunEnd {
             exit_code: ending.exit_code,
             reason: ending.reason.clone(),
             created,
@@ -136,13 +136,13 @@ impl Reader for History {
             sending,
             collected,
         };
-        self.add(ending.ended_at, What::End(end));
+        self.add(ending.ended_at, HistoryEvent::End(end));
         self.write()
     }
 }
 
-fn attempted(attempt: &Attempt) -> What {
-    What::Attempt(history::Attempt {
+fn attempted(attempt: &Attempt) -> HistoryEvent {
+    HistoryEvent::Attempt(history::AttemptRecord {
         request_id: attempt.request.to_string(),
         attempt: attempt.number,
         latency_ms: millis(attempt.latency),
@@ -156,46 +156,46 @@ fn attempted(attempt: &Attempt) -> What {
 }
 
 /// What an event about one row says, where the history keeps it.
-fn what(kind: &EventKind) -> Option<What> {
+fn what(kind: &EventKind) -> Option<HistoryEvent> {
     let id = |row: &Row| row.id().to_string();
     let report_id = |row: &Row| row.state.report_id().map(ToString::to_string);
     let replaced = |row: &Row| row.replaces.last().map(ToString::to_string);
     Some(match kind {
-        EventKind::Settled(row) if !matches!(row.state, State::Created(_)) => What::Failed {
+        EventKind::Settled(row) if !matches!(row.state, State::Created(_)) => HistoryEvent::Failed {
             request_id: id(row),
             error_code: row.state.error_code().to_owned(),
             error: row.state.text(),
         },
-        EventKind::Adopted(row) => What::Adopted {
+        EventKind::Adopted(row) => HistoryEvent::Adopted {
             request_id: id(row),
             report_id: report_id(row).unwrap_or_default(),
         },
-        EventKind::NotMade(row) => What::NotMade {
+        EventKind::NotMade(row) => HistoryEvent::NotMade {
             request_id: id(row),
         },
-        EventKind::NotLookedUp(row) => What::NotLookedUp {
+        EventKind::NotLookedUp(row) => HistoryEvent::NotLookedUp {
             request_id: id(row),
             error: row.state.text(),
         },
-        EventKind::Candidates(request, reports) => What::Candidates {
+        EventKind::Candidates(request, reports) => HistoryEvent::Candidates {
             request_id: request.to_string(),
             reports: reports.iter().map(SeenReport::from).collect(),
         },
-        EventKind::Existing(row) => What::Existing {
+        EventKind::Existing(row) => HistoryEvent::Existing {
             request_id: id(row),
             report_id: report_id(row),
         },
-        EventKind::GivenUp(row) => What::Recreate {
+        EventKind::GivenUp(row) => HistoryEvent::Recreate {
             request_id: id(row),
             replaced: replaced(row),
         },
-        EventKind::Collected(row, Fetched::Now) => What::Collected {
+        EventKind::Collected(row, Fetched::Now) => HistoryEvent::Collected {
             request_id: id(row),
             file: row.collected.file.clone(),
             sha256: row.collected.sha256.clone(),
             rows: row.collected.rows,
         },
-        EventKind::NotCollected(row, _) => What::NotCollected {
+        EventKind::NotCollected(row, _) => HistoryEvent::NotCollected {
             request_id: id(row),
             report_status: row.collected.status.clone(),
             error: row.collected.error.clone(),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    causes::{Alike, Cause, causes, failed, uncollected},
+    causes::{CauseGroup, GroupBy, causes, failed, uncollected},
     words, wrap,
 };
 use crate::{
@@ -51,7 +51,7 @@ pub struct StatusView {
     /// Failed rows by their `error_code`.
     by_cause: BTreeMap<String, usize>,
     /// Those that failed most first.
-    sub_partners: Vec<SubPartner>,
+    sub_partners: Vec<SubPartnerCounts>,
     /// Causes with whom they concern and what was said.
     #[serde(skip)]
     concerned: Vec<Concern>,
@@ -72,7 +72,8 @@ struct Concern {
 /// One sub-partner's counts, or those of the partner itself.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-struct SubPartner {
+#[schemars(rename = "SubPartner")]
+struct SubPartnerCounts {
     /// Its id; null for the partner itself.
     sub_partner_org_id: Option<String>,
     /// Its label; null where it has none.
@@ -133,11 +134,11 @@ impl Statuses {
     }
 }
 
-impl SubPartner {
+impl SubPartnerCounts {
     /// Nothing counted yet.
     fn of(row: &Row) -> Self {
         let org_id = row.request().sub_partner.as_ref();
-        SubPartner {
+        SubPartnerCounts {
             sub_partner_org_id: org_id.map(ToString::to_string),
             sub_partner: row.label.as_deref().map(ToOwned::to_owned),
             statuses: Statuses::default(),
@@ -168,7 +169,7 @@ impl StatusView {
             let place = *places
                 .entry(row.request().sub_partner.as_ref())
                 .or_insert_with(|| {
-                    view.sub_partners.push(SubPartner::of(row));
+                    view.sub_partners.push(SubPartnerCounts::of(row));
                     view.sub_partners.len() - 1
                 });
             view.sub_partners[place].statuses.add(row);
@@ -189,13 +190,13 @@ impl StatusView {
         let undone = |s: &Statuses| (s.failed, s.sending, s.pending);
         view.sub_partners
             .sort_by_key(|partner| Reverse(undone(&partner.statuses)));
-        let concern = |cause: &Cause<'_>, said| Concern {
+        let concern = |cause: &CauseGroup<'_>, said| Concern {
             code: one_line(cause.code),
             whom: cause.whom(WIDTH - 16),
             said,
         };
         let causes_of = |cause: fn(&Row) -> Option<(&str, String)>| {
-            causes(rows.iter().copied(), Alike::Code, cause)
+            causes(rows.iter().copied(), GroupBy::Code, cause)
         };
         // The candidates of rows in doubt are shown by the command that decides them.
         let (concerned, uncollected) = (causes_of(failed), causes_of(uncollected));

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, path::Path, time::Duration};
 
 use super::{
-    causes::{Alike, Cause, causes, failed, failed_or_uncollected},
+    causes::{CauseGroup, GroupBy, causes, failed, failed_or_uncollected},
     color::Paint,
     console,
     next::{Commands, Hint, hints},
@@ -145,12 +145,12 @@ impl Summary<'_> {
         }
     }
 
-    fn causes(&self) -> Vec<Cause<'_>> {
+    fn causes(&self) -> Vec<CauseGroup<'_>> {
         let cause = match self.finished.counts.uncollected {
             0 => failed,
             _ => failed_or_uncollected,
         };
-        causes(self.selected.iter().copied(), Alike::Code, cause)
+        causes(self.selected.iter().copied(), GroupBy::Code, cause)
     }
 
     fn failures(&self, out: &mut ForPeople) {
@@ -168,7 +168,7 @@ impl Summary<'_> {
                 let _ = writeln!(out, "    to do: {advice}");
             }
         }
-        let more: &[Cause<'_>] = causes.get(CAUSES..).unwrap_or_default();
+        let more: &[CauseGroup<'_>] = causes.get(CAUSES..).unwrap_or_default();
         if !more.is_empty() {
             let requests: usize = more.iter().map(|cause| cause.rows.len()).sum();
             let _ = writeln!(

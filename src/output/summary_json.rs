@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    Ending, Standing,
-    causes::{self, Alike},
+    Ending, StatusCounts,
+    causes::{self, GroupBy},
 };
 use crate::ledger::{Row, State};
 
@@ -42,23 +42,24 @@ struct SummaryJson<'a> {
     /// Why it stopped early; null where it did not.
     reason: Option<&'a str>,
     /// The selected rows by what became of them.
-    counts: Standing,
+    counts: StatusCounts,
     /// The failed rows by cause, the most frequent first.
-    failures: Vec<Cause>,
+    failures: Vec<CauseJson>,
     /// Where files were asked for: the created rows without one, by cause.
-    uncollected: Vec<Cause>,
+    uncollected: Vec<CauseJson>,
     /// Rows that are not sent.
     pending: Vec<String>,
     /// Rows in doubt.
     sending: Vec<String>,
     /// What left, and what was waited for.
-    pace: Pace,
+    pace: PaceJson,
 }
 
 /// Rows with one cause.
 #[derive(Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Cause {
+#[schemars(rename = "Cause")]
+struct CauseJson {
     /// As in the ledger; of what is not collected: what the server said of the report, else `not_collected`.
     error_code: String,
     /// One line.
@@ -74,7 +75,8 @@ struct Cause {
 /// What left, and what was waited for.
 #[derive(Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Pace {
+#[schemars(rename = "Pace")]
+struct PaceJson {
     /// Requests that left, of all kinds.
     http_requests: u64,
     /// Those that the server let through its limits.
@@ -113,15 +115,19 @@ pub(super) fn summary_json(ending: &Ending<'_>) -> serde_json::Result<String> {
         exit_code: ending.exit_code,
         reason: ending.reason.as_deref(),
         counts: ending.standing(),
-        failures: ending.failures(Alike::Message).iter().map(cause).collect(),
+        failures: ending
+            .failures(GroupBy::Message)
+            .iter()
+            .map(cause)
+            .collect(),
         uncollected: ending
-            .uncollected(Alike::Message)
+            .uncollected(GroupBy::Message)
             .iter()
             .map(cause)
             .collect(),
         pending: ids(ending, |row| matches!(row.state, State::Pending { .. })),
         sending: ids(ending, |row| matches!(row.state, State::Sending { .. })),
-        pace: Pace {
+        pace: PaceJson {
             http_requests: pace.sent,
             accepted: pace.accepted,
             rate_limited: pace.rate_limited,
@@ -141,8 +147,8 @@ pub fn summary_schema() -> Value {
     schema.to_value()
 }
 
-fn cause(failure: &causes::Cause<'_>) -> Cause {
-    Cause {
+fn cause(failure: &causes::CauseGroup<'_>) -> CauseJson {
+    CauseJson {
         error_code: failure.code.to_owned(),
         message: failure.message().to_owned(),
         sub_partners: failure.sub_partners(),

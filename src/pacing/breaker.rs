@@ -50,7 +50,7 @@ pub enum Traffic {
 
 /// How a request failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
+pub enum ServerFailure {
     /// No connection, no answer in time, an error of the server.
     NoAnswer,
     /// A page in the place of an answer of the API.
@@ -138,12 +138,12 @@ impl Breaker {
     }
 
     /// A connection was refused, an answer did not come, it was a 5xx, or not the API's.
-    pub fn on_failure(&mut self, of: Traffic, how: Failure, now: Instant) {
+    pub fn on_failure(&mut self, of: Traffic, how: ServerFailure, now: Instant) {
         self.failures = self.failures.saturating_add(1);
         self.last_failure = Some(now);
         if of == Traffic::Create {
             self.of_creates = self.of_creates.saturating_add(1);
-            let page = u32::from(how == Failure::Page);
+            let page = u32::from(how == ServerFailure::Page);
             self.pages = self.pages.map(|pages| pages + page);
         }
     }
@@ -161,7 +161,7 @@ mod tests {
         for _ in 0..policy.max_consecutive_failures.get() {
             stages.push(breaker.stage());
             breaker.on_sent(Instant::now());
-            breaker.on_failure(Traffic::Other, Failure::NoAnswer, Instant::now());
+            breaker.on_failure(Traffic::Other, ServerFailure::NoAnswer, Instant::now());
             if let Some(at) = breaker.not_before() {
                 assert!(at > Instant::now());
                 tokio::time::sleep_until(at).await;
@@ -194,9 +194,9 @@ mod tests {
         let now = Instant::now();
         for said in said.chars() {
             match said {
-                'c' => breaker.on_failure(Traffic::Create, Failure::NoAnswer, now),
-                'p' => breaker.on_failure(Traffic::Create, Failure::Page, now),
-                'r' => breaker.on_failure(Traffic::Other, Failure::Page, now),
+                'c' => breaker.on_failure(Traffic::Create, ServerFailure::NoAnswer, now),
+                'p' => breaker.on_failure(Traffic::Create, ServerFailure::Page, now),
+                'r' => breaker.on_failure(Traffic::Other, ServerFailure::Page, now),
                 'C' => breaker.on_answer(Traffic::Create),
                 'R' => breaker.on_answer(Traffic::Other),
                 other => panic!("{other}"),
@@ -243,7 +243,7 @@ mod tests {
         };
         let mut breaker = Breaker::new(&policy);
         assert_eq!(breaker.stage(), Stage::Closed);
-        breaker.on_failure(Traffic::Other, Failure::NoAnswer, Instant::now());
+        breaker.on_failure(Traffic::Other, ServerFailure::NoAnswer, Instant::now());
         assert_eq!(breaker.stage(), Stage::Open);
     }
 }

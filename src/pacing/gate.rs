@@ -10,14 +10,14 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use super::{Breaker, Ceiling, Failure, Law, RateController, Stage, Traffic, Window};
+use super::{Breaker, Ceiling, PacePolicy, RateController, ServerFailure, Stage, Traffic, Window};
 use crate::settings::{Limits, RetryPolicy};
 
 /// Holds every request back until it may leave, in the order in which they came.
 ///
 /// A request passes in two steps. [`Gate::enter`] waits for a slot (`limits.concurrency`), for the end of every
 /// announced wait, for the ceiling, the learned pace and the breaker. A caller that then does something that
-/// takes time (making an intent durable) calls [`Pass::leave`] right before sending: it looks at the
+/// takes time (making an intent durable) calls [`Slot::leave`] right before sending: it looks at the
 /// announced waits once more, and keeps the ceiling for what really leaves, so that a slow disk cannot bunch
 /// requests that were let go one by one.
 ///
@@ -25,7 +25,7 @@ use crate::settings::{Limits, RetryPolicy};
 /// request goes ahead; each that the server takes lets two others follow, up to the full concurrency.
 #[derive(Debug)]
 pub struct Gate {
-    state: Mutex<State>,
+    state: Mutex<GateState>,
     /// Held by the one whose turn it is, in the order of arrival: only that one has to look again when something
     /// changes, however many wait behind it.
     ordinary: tokio::sync::Mutex<()>,
@@ -98,7 +98,7 @@ pub enum StopCause {
 
 /// A wait was announced after the request had been let go: it must not leave now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HeldBack;
+pub struct MustWait;
 
 /// What the gate counted.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -126,7 +126,7 @@ pub struct Stats {
 }
 
 #[derive(Debug)]
-struct State {
+struct GateState {
     concurrency: usize,
     in_flight: usize,
     /// How many may be in flight while sending gathers way.
@@ -145,7 +145,7 @@ struct State {
     not_before: Option<Instant>,
     entry: Ceiling,
     exit: Ceiling,
-    law: Box<dyn Law>,
+    law: Box<dyn PacePolicy>,
     breaker: Breaker,
     /// Rate limits without an announced wait, in a row.
     unannounced: u32,
@@ -162,11 +162,11 @@ impl Gate {
     }
 
     /// The same, with another law of the pace.
-    pub fn with_law(limits: &Limits, policy: &RetryPolicy, law: Box<dyn Law>) -> Self {
+    pub fn with_law(limits: &Limits, policy: &RetryPolicy, law: Box<dyn PacePolicy>) -> Self {
         // One of the burst is kept back: requests that left in time can arrive bunched by one.
         let kept_back = std::num::NonZeroU32::new(limits.burst.get() - 1).unwrap_or(limits.burst);
         Gate {
-            state: Mutex::new(State {
+            state: Mutex::new(GateState {
                 concurrency: limits.concurrency.get(),
                 in_flight: 0,
                 window: 1,
@@ -196,7 +196,7 @@ impl Gate {
     ///
     /// # Errors
     /// Nothing will leave any more.
-    pub async fn enter(&self, priority: Priority) -> Result<Pass<'_>, StopCause> {
+    pub async fn enter(&self, priority: Priority) -> Result<Slot<'_>, StopCause> {
         // Dropped from left to right: the turn is over before the next in line has its own.
         let _turn = match priority {
             Priority::Ordinary => {
@@ -215,7 +215,7 @@ impl Gate {
             match entered {
                 Ok(pauses) => {
                     let traffic = priority.traffic();
-                    return Ok(Pass {
+                    return Ok(Slot {
                         gate: self,
                         pauses,
                         traffic,
@@ -283,7 +283,7 @@ impl Gate {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, GateState> {
         self.state
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
@@ -296,7 +296,7 @@ enum Blocked {
     Until(Instant),
 }
 
-impl State {
+impl GateState {
     /// One look at everything: the pure step behind [`Gate::enter`]. Gives the number of waits so far.
     fn try_enter(&mut self, priority: Priority, policy: &RetryPolicy) -> Result<u64, Blocked> {
         let now = Instant::now();
@@ -430,8 +430,8 @@ impl State {
             }
             Feedback::Failed | Feedback::Page => {
                 let how = match feedback {
-                    Feedback::Page => Failure::Page,
-                    _ => Failure::NoAnswer,
+                    Feedback::Page => ServerFailure::Page,
+                    _ => ServerFailure::NoAnswer,
                 };
                 self.breaker.on_failure(traffic, how, now);
                 if self.breaker.stage() == Stage::Open {
@@ -511,25 +511,25 @@ impl Drop for Turn<'_> {
 /// Leave to send one request: it holds a slot until it is answered or dropped.
 #[derive(Debug)]
 #[must_use = "dropping it gives the slot back"]
-pub struct Pass<'g> {
+pub struct Slot<'g> {
     gate: &'g Gate,
     /// How many waits had been announced when it was given.
     pauses: u64,
     traffic: Traffic,
 }
 
-impl Pass<'_> {
+impl Slot<'_> {
     /// The last look before the request is handed to the HTTP client.
     ///
     /// # Errors
-    /// [`HeldBack`] where a wait was announced since [`Gate::enter`], or nothing may leave any more.
-    pub async fn leave(&self) -> Result<(), HeldBack> {
+    /// [`MustWait`] where a wait was announced since [`Gate::enter`], or nothing may leave any more.
+    pub async fn leave(&self) -> Result<(), MustWait> {
         loop {
             let wait = {
                 let mut state = self.gate.state();
                 // Also if that wait is over by now: all that were let go before it would leave together.
                 if state.pauses != self.pauses || state.stopped.is_some() {
-                    return Err(HeldBack);
+                    return Err(MustWait);
                 }
                 match state.exit.check() {
                     Ok(()) => {
@@ -553,7 +553,7 @@ impl Pass<'_> {
     }
 }
 
-impl Drop for Pass<'_> {
+impl Drop for Slot<'_> {
     fn drop(&mut self) {
         let mut state = self.gate.state();
         state.in_flight = state.in_flight.saturating_sub(1);

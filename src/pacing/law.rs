@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 /// What a server grants, learned from its answers. Pure: it is told what happened and when, and says when the next request
 /// may leave. A run goes by [`RateController`](super::RateController); `benches/pacing` puts others beside it.
-pub trait Law: Debug + Send {
+pub trait PacePolicy: Debug + Send {
     /// No request may leave before this time.
     fn not_before(&self, now: Instant) -> Instant;
 

@@ -30,13 +30,13 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Law, Window};
+use super::{PacePolicy, Window};
 
 /// The learned pace. Pure: it is told what happened and when, and says when the next request may leave.
 #[derive(Debug, Clone)]
 pub struct RateController {
-    known: Known,
-    first: First,
+    known: RateEstimate,
+    first: FirstMeasurement,
     cycle: Cycle,
     /// When requests left, oldest first, as far as the pace is concerned.
     sent: VecDeque<Instant>,
@@ -48,15 +48,15 @@ pub struct RateController {
 
 /// What is known of the limit.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Known {
+enum RateEstimate {
     Nothing,
     /// This many requests after each long wait, within its length.
     Quota(f64, Duration),
-    Pace(Pace),
+    Pace(LearnedPace),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Pace {
+struct LearnedPace {
     /// Requests per second right after the last cycle.
     base: f64,
     /// So many may leave together: the number of a window, else one.
@@ -75,7 +75,7 @@ struct Pace {
 
 /// What the first 429 told.
 #[derive(Debug, Clone, Copy)]
-struct First {
+struct FirstMeasurement {
     /// How many were accepted before it.
     number: f64,
     /// About as long as the server's memory: whole seconds.
@@ -106,7 +106,7 @@ struct Limited {
     /// The end of the wait, with those that others announced.
     until: Instant,
     /// What was known before it, and the pace at which it came.
-    before: Known,
+    before: RateEstimate,
     pace: Option<f64>,
 }
 
@@ -140,8 +140,8 @@ impl RateController {
     /// A controller that knows nothing yet.
     pub fn new() -> Self {
         RateController {
-            known: Known::Nothing,
-            first: First {
+            known: RateEstimate::Nothing,
+            first: FirstMeasurement {
                 number: 1.0,
                 span: Duration::from_secs(1),
                 burst: 1.0,
@@ -167,19 +167,21 @@ impl RateController {
         let wait = limited.until.saturating_duration_since(limited.at);
         let is_long = wait >= RateController::LONG;
         self.known = match limited.before {
-            Known::Pace(pace) if is_long && !pace.doubted => Known::Pace(Pace {
-                doubted: true,
-                ..pace
-            }),
-            _ if is_long => Known::Quota(count, active + wait),
-            Known::Nothing | Known::Quota(..) => {
-                let (first, guess) = First::of(count, active, limited.announced);
-                self.first = first;
-                Known::Pace(guess)
+            RateEstimate::Pace(pace) if is_long && !pace.doubted => {
+                RateEstimate::Pace(LearnedPace {
+                    doubted: true,
+                    ..pace
+                })
             }
-            Known::Pace(pace) => match self.cycle.quick_ones_after(&pace) {
-                RateController::IN_A_ROW.. => Known::Nothing,
-                quick => Known::Pace(Pace {
+            _ if is_long => RateEstimate::Quota(count, active + wait),
+            RateEstimate::Nothing | RateEstimate::Quota(..) => {
+                let (first, guess) = FirstMeasurement::of(count, active, limited.announced);
+                self.first = first;
+                RateEstimate::Pace(guess)
+            }
+            RateEstimate::Pace(pace) => match self.cycle.quick_ones_after(&pace) {
+                RateController::IN_A_ROW.. => RateEstimate::Nothing,
+                quick => RateEstimate::Pace(LearnedPace {
                     quick,
                     ..self.settle(&pace, limited, active, wait)
                 }),
@@ -188,8 +190,14 @@ impl RateController {
     }
 
     /// The pace after a 429 that came in spite of a learned pace.
-    fn settle(&self, before: &Pace, limited: Limited, active: Duration, wait: Duration) -> Pace {
-        let First {
+    fn settle(
+        &self,
+        before: &LearnedPace,
+        limited: Limited,
+        active: Duration,
+        wait: Duration,
+    ) -> LearnedPace {
+        let FirstMeasurement {
             number,
             span,
             burst,
@@ -210,7 +218,7 @@ impl RateController {
         // Too short to measure anything.
         let is_short = active < span || count < RateController::HANDFUL;
 
-        let mut after = Pace {
+        let mut after = LearnedPace {
             accepted: 0,
             ..*before
         };
@@ -266,9 +274,9 @@ impl Default for RateController {
     }
 }
 
-impl Law for RateController {
+impl PacePolicy for RateController {
     fn not_before(&self, now: Instant) -> Instant {
-        let Known::Pace(pace) = self.known else {
+        let RateEstimate::Pace(pace) = self.known else {
             return now;
         };
         let before = self.sent.len().checked_sub(pace.together);
@@ -279,7 +287,7 @@ impl Law for RateController {
     }
 
     fn most_in_flight(&self, in_flight: usize) -> usize {
-        let Known::Quota(quota, _) = self.known else {
+        let RateEstimate::Quota(quota, _) = self.known else {
             return usize::MAX;
         };
         let accepted = self.cycle.count as f64;
@@ -292,21 +300,21 @@ impl Law for RateController {
 
     fn pace(&self) -> Option<f64> {
         match self.known {
-            Known::Pace(pace) => Some(pace.now()),
-            Known::Nothing | Known::Quota(..) => None,
+            RateEstimate::Pace(pace) => Some(pace.now()),
+            RateEstimate::Nothing | RateEstimate::Quota(..) => None,
         }
     }
 
     fn measured(&self) -> Option<f64> {
         match self.known {
-            Known::Quota(quota, whole) => Some(quota / whole.as_secs_f64()),
-            Known::Pace(pace) if !pace.is_guess => Some(pace.base),
-            Known::Nothing | Known::Pace(_) => None,
+            RateEstimate::Quota(quota, whole) => Some(quota / whole.as_secs_f64()),
+            RateEstimate::Pace(pace) if !pace.is_guess => Some(pace.base),
+            RateEstimate::Nothing | RateEstimate::Pace(_) => None,
         }
     }
 
     fn window(&self) -> Option<Window> {
-        let Known::Quota(quota, length) = self.known else {
+        let RateEstimate::Quota(quota, length) = self.known else {
             return None;
         };
         let began = self.cycle.limited.map(|limited| limited.until);
@@ -324,7 +332,7 @@ impl Law for RateController {
     fn on_sent(&mut self, now: Instant) {
         self.cycle.start.get_or_insert(now);
         let mut slot = now;
-        if let Known::Pace(pace) = self.known {
+        if let RateEstimate::Pace(pace) = self.known {
             let (due, interval) = (self.not_before(now), pace.interval());
             self.held_back = now <= due + interval.mul_f64(pace.together as f64);
             if pace.together == 1 {
@@ -345,13 +353,13 @@ impl Law for RateController {
             return;
         }
         match &mut self.known {
-            Known::Pace(pace) => pace.accepted += u32::from(self.held_back),
-            Known::Quota(quota, _)
+            RateEstimate::Pace(pace) => pace.accepted += u32::from(self.held_back),
+            RateEstimate::Quota(quota, _)
                 if self.cycle.count as f64 > *quota + 5.0 * RateController::BEYOND =>
             {
-                self.known = Known::Nothing;
+                self.known = RateEstimate::Nothing;
             }
-            Known::Nothing | Known::Quota(..) => {}
+            RateEstimate::Nothing | RateEstimate::Quota(..) => {}
         }
     }
 
@@ -382,7 +390,7 @@ impl Law for RateController {
     }
 }
 
-impl Pace {
+impl LearnedPace {
     /// Requests per second.
     fn now(&self) -> f64 {
         self.base * (1.0 + RateController::RISE * (f64::from(self.accepted) / self.k).powi(2))
@@ -393,9 +401,9 @@ impl Pace {
     }
 }
 
-impl First {
+impl FirstMeasurement {
     /// What a first 429 tells that came `active` after the first request, and what is guessed by it.
-    fn of(number: f64, active: Duration, announced: Duration) -> (First, Pace) {
+    fn of(number: f64, active: Duration, announced: Duration) -> (FirstMeasurement, LearnedPace) {
         let second = Duration::from_secs(1);
         // Up to a second of a wait in whole seconds is rounding; of a date, which cannot be told from it, two.
         let is_whole = announced.subsec_nanos() == 0;
@@ -417,7 +425,7 @@ impl First {
         let base = number / over.as_secs_f64().max(1e-3);
         // Twice the base: that is what it is until the truth is known, give or take as much.
         let burst = (number - 2.0 * base * active.as_secs_f64()).max(1.0);
-        let guess = Pace {
+        let guess = LearnedPace {
             base: base.max(RateController::SLOWEST),
             together: 1,
             is_guess: true,
@@ -426,7 +434,7 @@ impl First {
             doubted: false,
             quick: 0,
         };
-        let first = First {
+        let first = FirstMeasurement {
             number,
             span,
             burst,
@@ -467,7 +475,7 @@ impl Cycle {
     }
 
     /// How many 429s in a row came quickly, with the one that ends this cycle.
-    fn quick_ones_after(&self, pace: &Pace) -> u32 {
+    fn quick_ones_after(&self, pace: &LearnedPace) -> u32 {
         match self.count < RateController::QUICK {
             true => pace.quick + 1,
             false => 0,

@@ -9,7 +9,7 @@ use foldhash::HashMap;
 
 use crate::{
     ledger::Row,
-    manifest::{Job, Manifest, Source, SubPartner, SubPartners},
+    manifest::{Job, Manifest, SubPartner, SubPartnerSource, SubPartners},
     request::{OrgId, Request, RequestId, RequestIds},
     settings::Discover,
 };
@@ -257,7 +257,7 @@ fn first_labels(manifest: &Manifest) -> HashMap<&OrgId, &Arc<str>> {
             continue;
         };
         for source in sources.iter() {
-            if let Source::Named(SubPartner {
+            if let SubPartnerSource::Named(SubPartner {
                 id,
                 label: Some(label),
             }) = source
@@ -305,8 +305,8 @@ fn sub_partners<'a>(
     };
     Box::new(sources.iter().flat_map(|source| {
         let (named, found) = match source {
-            Source::Named(partner) => (Some(partner.clone()), None),
-            Source::Discovered(which) => (None, discovered.get(which)),
+            SubPartnerSource::Named(partner) => (Some(partner.clone()), None),
+            SubPartnerSource::Discovered(which) => (None, discovered.get(which)),
         };
         let found = found.into_iter().flatten().map(|id| SubPartner {
             id: id.clone(),

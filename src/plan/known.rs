@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use crate::{
     ledger::Ledger,
-    manifest::{Manifest, Source, SubPartner, SubPartners},
+    manifest::{Manifest, SubPartner, SubPartnerSource, SubPartners},
     request::OrgId,
 };
 
@@ -33,7 +33,8 @@ pub fn take_known(
         let SubPartners::Listed(sources) = &mut job.sub_partners else {
             continue;
         };
-        let is_discovered = |source: &Source| matches!(source, Source::Discovered(_));
+        let is_discovered =
+            |source: &SubPartnerSource| matches!(source, SubPartnerSource::Discovered(_));
         let Some(place) = sources.iter().position(is_discovered) else {
             continue;
         };
@@ -50,7 +51,7 @@ pub fn take_known(
         }
         let named = known.into_iter().map(|id| {
             let label = None;
-            Source::Named(SubPartner { id, label })
+            SubPartnerSource::Named(SubPartner { id, label })
         });
         sources.splice(place..=place, named);
         sources.retain(|source| !is_discovered(source));

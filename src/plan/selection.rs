@@ -15,20 +15,20 @@ use crate::{
 
 /// `--sub-partner`: the sub-partner whose requests are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Who {
+pub enum SubPartnerSelector {
     /// `own`: the partner itself.
     Own,
     /// An organisation id or a label.
     Named(String),
 }
 
-impl FromStr for Who {
+impl FromStr for SubPartnerSelector {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
         Ok(match text.trim() {
-            "own" => Who::Own,
-            name => Who::Named(name.to_owned()),
+            "own" => SubPartnerSelector::Own,
+            name => SubPartnerSelector::Named(name.to_owned()),
         })
     }
 }
@@ -40,7 +40,7 @@ pub struct Selection {
     /// `--job`
     pub jobs: Vec<String>,
     /// `--sub-partner`
-    pub sub_partners: Vec<Who>,
+    pub sub_partners: Vec<SubPartnerSelector>,
     /// `--type`
     pub types: Vec<ReportType>,
     /// `--period`: periods that lie within.
@@ -116,7 +116,7 @@ fn instead(option: &str, suggestion: Option<&str>, there: &BTreeSet<String>) -> 
 }
 
 /// A request as selectors see it: what it is, and the names that people know it by.
-struct Candidate<'a> {
+struct Selectable<'a> {
     id: RequestId,
     request: &'a Request,
     job: &'a str,
@@ -124,9 +124,9 @@ struct Candidate<'a> {
     cause: &'a str,
 }
 
-impl<'a> From<&'a Planned> for Candidate<'a> {
+impl<'a> From<&'a Planned> for Selectable<'a> {
     fn from(planned: &'a Planned) -> Self {
-        Candidate {
+        Selectable {
             id: planned.id,
             request: &planned.request,
             job: &planned.job,
@@ -136,9 +136,9 @@ impl<'a> From<&'a Planned> for Candidate<'a> {
     }
 }
 
-impl<'a> From<&'a Row> for Candidate<'a> {
+impl<'a> From<&'a Row> for Selectable<'a> {
     fn from(row: &'a Row) -> Self {
-        Candidate {
+        Selectable {
             id: row.key(),
             request: row.request(),
             job: &row.job,
@@ -190,8 +190,8 @@ impl Selection {
             jobs: self.jobs_of(manifest, discovered),
             labels: labels(manifest),
         };
-        let planned = plan.requests().iter().map(Candidate::from);
-        let rows = ledger.rows().map(Candidate::from);
+        let planned = plan.requests().iter().map(Selectable::from);
+        let rows = ledger.rows().map(Selectable::from);
         matcher.check(planned, Some(rows))?;
         let nothing = SelectionError::NothingTogether;
         let selected = matcher.select(plan.requests().iter()).ok_or(nothing)?;
@@ -212,13 +212,13 @@ impl Selection {
             jobs: self.jobs_of(manifest, discovered),
             labels: labels(manifest),
         };
-        let ids = |all: &mut dyn Iterator<Item = Candidate<'_>>| -> RequestIds {
+        let ids = |all: &mut dyn Iterator<Item = Selectable<'_>>| -> RequestIds {
             let selected = all.filter(|c| matcher.matches(c) && self.is_in_share(c.request));
             selected.map(|c| c.id).collect()
         };
-        let planned = ids(&mut plan.requests().iter().map(Candidate::from));
+        let planned = ids(&mut plan.requests().iter().map(Selectable::from));
         if planned.is_empty() && !self.has_no_selector() {
-            ids(&mut ledger.rows().map(Candidate::from))
+            ids(&mut ledger.rows().map(Selectable::from))
         } else {
             planned
         }
@@ -248,8 +248,8 @@ impl Selection {
             .partition
             .is_some_and(|share| ledger.rows().all(|row| share.holds(row.request())));
         if !is_a_shares {
-            let rows = ledger.rows().map(Candidate::from);
-            matcher.check(rows, None::<std::iter::Empty<Candidate<'_>>>)?;
+            let rows = ledger.rows().map(Selectable::from);
+            matcher.check(rows, None::<std::iter::Empty<Selectable<'_>>>)?;
         }
         match matcher.select(ledger.rows()) {
             None if is_a_shares => Ok(Vec::new()),
@@ -290,7 +290,7 @@ impl Selection {
             labels: labels(manifest),
         };
         let is_meant = |row: &&Row| {
-            let candidate = Candidate::from(*row);
+            let candidate = Selectable::from(*row);
             matcher.matches(&candidate) && self.is_in_share(candidate.request)
         };
         ledger.rows().filter(is_meant).collect()
@@ -312,7 +312,7 @@ struct Matcher<'a> {
 }
 
 impl Matcher<'_> {
-    fn job(&self, name: &str, candidate: &Candidate<'_>) -> bool {
+    fn job(&self, name: &str, candidate: &Selectable<'_>) -> bool {
         candidate.job == name
             || self
                 .jobs
@@ -320,11 +320,11 @@ impl Matcher<'_> {
                 .is_some_and(|ids| ids.contains(&candidate.id))
     }
 
-    fn who(&self, who: &Who, candidate: &Candidate<'_>) -> bool {
+    fn who(&self, who: &SubPartnerSelector, candidate: &Selectable<'_>) -> bool {
         match (who, &candidate.request.sub_partner) {
-            (Who::Own, None) => true,
-            (Who::Own, Some(_)) | (Who::Named(_), None) => false,
-            (Who::Named(name), Some(org)) => {
+            (SubPartnerSelector::Own, None) => true,
+            (SubPartnerSelector::Own, Some(_)) | (SubPartnerSelector::Named(_), None) => false,
+            (SubPartnerSelector::Named(name), Some(org)) => {
                 candidate.label == Some(name)
                     || self.labels.get(name.as_str()) == Some(&org)
                     || name.parse().is_ok_and(|named: OrgId| named == *org)
@@ -332,7 +332,7 @@ impl Matcher<'_> {
         }
     }
 
-    fn matches(&self, c: &Candidate<'_>) -> bool {
+    fn matches(&self, c: &Selectable<'_>) -> bool {
         let s = self.selection;
         any(&s.jobs, |job| self.job(job, c))
             && any(&s.sub_partners, |who| self.who(who, c))
@@ -344,12 +344,12 @@ impl Matcher<'_> {
     /// What is selected of `all`, in order; `None` where selectors are given and nothing matches them, in any share.
     fn select<'c, T>(&self, all: impl Iterator<Item = &'c T>) -> Option<Vec<&'c T>>
     where
-        Candidate<'c>: From<&'c T>,
+        Selectable<'c>: From<&'c T>,
     {
         let mut together = self.selection.has_no_selector();
-        let matching = all.filter(|c| self.matches(&Candidate::from(*c)));
+        let matching = all.filter(|c| self.matches(&Selectable::from(*c)));
         let matching = matching.inspect(|_| together = true);
-        let is_in_share = |c: &&'c T| self.selection.is_in_share(Candidate::from(*c).request);
+        let is_in_share = |c: &&'c T| self.selection.is_in_share(Selectable::from(*c).request);
         let selected = matching.filter(is_in_share).collect();
         together.then_some(selected)
     }
@@ -357,16 +357,16 @@ impl Matcher<'_> {
     /// Each value on its own has to match one of `candidates`. Where these are a plan's, `rows` are those of the ledger.
     fn check<'c>(
         &self,
-        candidates: impl Iterator<Item = Candidate<'c>> + Clone,
-        rows: Option<impl Iterator<Item = Candidate<'c>> + Clone>,
+        candidates: impl Iterator<Item = Selectable<'c>> + Clone,
+        rows: Option<impl Iterator<Item = Selectable<'c>> + Clone>,
     ) -> Result<(), SelectionError> {
         let s = self.selection;
-        let all = |of: fn(&Candidate<'c>) -> String| {
+        let all = |of: fn(&Selectable<'c>) -> String| {
             let all = candidates.clone().map(|c| of(&c));
             all.filter(|value| !value.is_empty())
                 .collect::<BTreeSet<_>>()
         };
-        let is_missing = |is: &dyn Fn(&Candidate<'c>) -> bool| {
+        let is_missing = |is: &dyn Fn(&Selectable<'c>) -> bool| {
             if candidates.clone().any(|c| is(&c)) {
                 return None;
             }
@@ -393,8 +393,8 @@ impl Matcher<'_> {
         for who in &s.sub_partners {
             if let Some(place) = is_missing(&|c| self.who(who, c)) {
                 let value = match who {
-                    Who::Own => "own".to_owned(),
-                    Who::Named(name) => name.clone(),
+                    SubPartnerSelector::Own => "own".to_owned(),
+                    SubPartnerSelector::Named(name) => name.clone(),
                 };
                 let labels = all(|c| c.label.unwrap_or_default().to_owned());
                 return Err(SelectionError::MatchesNothing {

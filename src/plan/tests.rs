@@ -6,8 +6,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    ledger::{Ledger, Reading, Reason, Row, State},
-    manifest::{Exclusion, Job, Labels, Manifest, Oddity, Source, SubPartner, SubPartners},
+    ledger::{Ledger, LedgerRead, Reason, Row, State},
+    manifest::{
+        Exclusion, Job, Labels, Manifest, PlanWarningSource, SubPartner, SubPartnerSource,
+        SubPartners,
+    },
     request::{OrgId, Period, ReportType, Request, RequestIds},
     settings::{Discover, Settings},
 };
@@ -52,8 +55,8 @@ prop_compose! {
 
 fn arb_sub_partners() -> impl Strategy<Value = SubPartners> {
     let source = prop_oneof![
-        4 => (0..6usize).prop_map(|n| Source::Named(SubPartner { id: org(n), label: (n % 2 == 1).then(|| format!("Org {n}").into()) })),
-        1 => Just(Source::Discovered(Discover::Active)),
+        4 => (0..6usize).prop_map(|n| SubPartnerSource::Named(SubPartner { id: org(n), label: (n % 2 == 1).then(|| format!("Org {n}").into()) })),
+        1 => Just(SubPartnerSource::Discovered(Discover::Active)),
     ];
     prop_oneof![
         1 => Just(SubPartners::Own),
@@ -91,8 +94,8 @@ fn model(jobs: &[Job]) -> Vec<(Arc<str>, Request)> {
             SubPartners::Listed(sources) => sources
                 .iter()
                 .flat_map(|source| match source {
-                    Source::Named(partner) => vec![Some(partner.id.clone())],
-                    Source::Discovered(which) => {
+                    SubPartnerSource::Named(partner) => vec![Some(partner.id.clone())],
+                    SubPartnerSource::Discovered(which) => {
                         discovered()[which].iter().cloned().map(Some).collect()
                     }
                 })
@@ -182,17 +185,17 @@ proptest! {
         let before: HashSet<_> = ledger.rows().map(Row::id).collect();
         let planned: Vec<_> = plan.requests().iter().map(|p| p.id).collect();
         let selected = planned.iter().copied().collect();
-        let reading = Reading { ledger: ledger.clone(), ..Reading::default() };
-        let agenda = Agenda::to_run(reading, &plan, &selected).unwrap();
-        let after: Vec<_> = agenda.ledger.rows().map(Row::id).collect();
+        let reading = LedgerRead { ledger: ledger.clone(), ..LedgerRead::default() };
+        let work_list = WorkList::to_run(reading, &plan, &selected).unwrap();
+        let after: Vec<_> = work_list.ledger.rows().map(Row::id).collect();
         prop_assert_eq!(&after[..planned.len()], &planned[..]);
         prop_assert!(before.iter().all(|id| after.contains(id)));
         prop_assert_eq!(after.len(), planned.len() + strangers);
-        for (place, row) in agenda.ledger.places() {
+        for (place, row) in work_list.ledger.places() {
             let to_do = selected.contains(&row.id()) && !matches!(row.state, State::Created(_));
-            prop_assert_eq!(agenda.work.contains(&place), to_do);
+            prop_assert_eq!(work_list.work.contains(&place), to_do);
         }
-        prop_assert_eq!(agenda.work.len() + agenda.idle.skipped, planned.len());
+        prop_assert_eq!(work_list.work.len() + work_list.untouched.skipped, planned.len());
     }
 }
 
@@ -203,7 +206,7 @@ fn too_large_a_plan_is_refused_after_folding() {
         sub_partners: SubPartners::Listed(
             (0..4)
                 .map(|n| {
-                    Source::Named(SubPartner {
+                    SubPartnerSource::Named(SubPartner {
                         id: org(n),
                         label: None,
                     })
@@ -237,7 +240,7 @@ fn three_partners() -> (Manifest, Plan) {
         sub_partners: SubPartners::Listed(
             (1..4)
                 .map(|n| {
-                    Source::Named(SubPartner {
+                    SubPartnerSource::Named(SubPartner {
                         id: org(n),
                         label: None,
                     })
@@ -267,7 +270,7 @@ fn selectors_narrow_and_together_all_must_match() {
             .of_plan(&plan, &manifest, &discovered(), &Ledger::default())
             .map(|ids| ids.len())
     };
-    let who = |text: &str| text.parse::<Who>().unwrap();
+    let who = |text: &str| text.parse::<SubPartnerSelector>().unwrap();
     let base = Selection::default();
     for (selection, expected) in [
         (base.clone(), 16),
@@ -337,7 +340,7 @@ fn a_selector_that_matches_nothing_is_a_mistake() {
         "--job reseller matches nothing in the plan; did you mean \"resellers\"?"
     );
     let label = Selection {
-        sub_partners: vec![Who::Named("Org Tow".into())],
+        sub_partners: vec![SubPartnerSelector::Named("Org Tow".into())],
         ..base.clone()
     };
     assert_eq!(
@@ -345,7 +348,7 @@ fn a_selector_that_matches_nothing_is_a_mistake() {
         "--sub-partner Org Tow matches nothing in the plan; did you mean \"Org Two\"?"
     );
     let part = Selection {
-        sub_partners: vec![Who::Named("two".into())],
+        sub_partners: vec![SubPartnerSelector::Named("two".into())],
         ..base.clone()
     };
     assert_eq!(
@@ -362,7 +365,7 @@ fn a_selector_that_matches_nothing_is_a_mistake() {
     );
     let apart = Selection {
         jobs: vec!["own".into()],
-        sub_partners: vec![Who::Named("org1".into())],
+        sub_partners: vec![SubPartnerSelector::Named("org1".into())],
         ..base
     };
     assert_eq!(
@@ -376,20 +379,20 @@ fn a_selector_that_matches_nothing_is_a_mistake() {
 fn a_request_that_only_a_torn_line_speaks_of_is_in_doubt() {
     let (_, plan) = three_partners();
     let torn = plan.requests()[3].id;
-    let reading = || Reading {
+    let reading = || LedgerRead {
         unknown: [torn].into(),
-        ..Reading::default()
+        ..LedgerRead::default()
     };
     let selected = RequestIds::from_iter([plan.requests()[0].id]);
-    let agenda = Agenda::to_run(reading(), &plan, &selected).unwrap();
-    assert_eq!(agenda.ledger.get(torn).unwrap().state.word(), "sending");
-    assert_eq!(agenda.work.len(), 1);
+    let work_list = WorkList::to_run(reading(), &plan, &selected).unwrap();
+    assert_eq!(work_list.ledger.get(torn).unwrap().state.word(), "sending");
+    assert_eq!(work_list.work.len(), 1);
     assert_eq!(
-        Agenda::to_retry(reading(), &selected),
+        WorkList::to_retry(reading(), &selected),
         Err(UnknownRequest(torn))
     );
     assert_eq!(
-        Agenda::to_run(reading(), &Plan::default(), &selected),
+        WorkList::to_run(reading(), &Plan::default(), &selected),
         Err(UnknownRequest(torn))
     );
 }
@@ -403,7 +406,7 @@ const SPELLINGS: [&str; 3] = [
 
 fn spelled(texts: &[&str]) -> Manifest {
     let named = |text: &&str| {
-        Source::Named(SubPartner {
+        SubPartnerSource::Named(SubPartner {
             id: text.parse().unwrap(),
             label: None,
         })
@@ -427,7 +430,7 @@ fn an_organisation_in_several_spellings_is_planned_once() {
     assert!(plan.spellings().iter().all(|s| s.first == SPELLINGS[0]));
     for text in SPELLINGS {
         let selection = Selection {
-            sub_partners: vec![Who::Named(text.to_owned())],
+            sub_partners: vec![SubPartnerSelector::Named(text.to_owned())],
             ..Selection::default()
         };
         let manifest = spelled(&SPELLINGS[2..]);
@@ -461,11 +464,14 @@ fn a_row_of_another_spelling_is_the_requests_row() {
 
     let plan = Plan::expand(&spelled(&SPELLINGS[..1]), &discovered()).unwrap();
     let selected = plan.requests().iter().map(|planned| planned.id).collect();
-    let agenda = Agenda::to_run(reading, &plan, &selected).unwrap();
-    assert_eq!((agenda.ledger.len(), agenda.idle.skipped), (1, 1));
-    assert_eq!(agenda.work, []);
-    assert_eq!(agenda.ledger.rows().next().unwrap().id(), id);
-    assert_eq!(String::from_utf8(agenda.ledger.to_csv()).unwrap(), file);
+    let work_list = WorkList::to_run(reading, &plan, &selected).unwrap();
+    assert_eq!(
+        (work_list.ledger.len(), work_list.untouched.skipped),
+        (1, 1)
+    );
+    assert_eq!(work_list.work, []);
+    assert_eq!(work_list.ledger.rows().next().unwrap().id(), id);
+    assert_eq!(String::from_utf8(work_list.ledger.to_csv()).unwrap(), file);
 }
 
 fn today(utc: &str, local: &str) -> Today {
@@ -489,19 +495,19 @@ fn a_plan_is_warned_of_what_is_probably_not_meant() {
     manifest.is_relative = true;
     let source = crate::yaml::Source::from_bytes("m.yaml".as_ref(), b"a\nb\nc\nd\ne\n".to_vec());
     let source = source.unwrap();
-    let odd = |n: usize| Oddity::NoOrganisation {
+    let odd = |n: usize| PlanWarningSource::NoOrganisation {
         id: org(n),
         why: "it is a number",
         place: source.place(2 * n..2 * n + 1),
     };
     manifest.oddities = (0..5).map(odd).collect();
-    manifest.oddities.push(Oddity::TwoLabels {
+    manifest.oddities.push(PlanWarningSource::TwoLabels {
         id: "org1".parse().unwrap(),
         first: "Acme".into(),
         other: "Acme Ltd".into(),
         place: source.place(2..3),
     });
-    manifest.oddities.push(Oddity::FurtherColumns {
+    manifest.oddities.push(PlanWarningSource::FurtherColumns {
         file: "p.csv".into(),
         names: vec!["notes".to_owned(), "owner".to_owned()],
     });

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::Plan;
 use crate::{
-    manifest::{Manifest, Oddity},
+    manifest::{Manifest, PlanWarningSource},
     request::{Month, OrgId, Period, ReportType},
     settings::{Limits, Rate},
 };
@@ -79,13 +79,13 @@ const NAMED: usize = 3;
 /// All that `plan` and `run` warn of, each kind once, in the order of [`WarningKind`].
 pub fn warnings(manifest: &Manifest, plan: &Plan, today: Today) -> Vec<Warning> {
     let oddities = &manifest.oddities;
-    let odd = |is: fn(&Oddity) -> bool| oddities.iter().filter(move |oddity| is(oddity));
-    let ids = odd(|oddity| matches!(oddity, Oddity::NoOrganisation { .. }));
-    let labels = odd(|oddity| matches!(oddity, Oddity::TwoLabels { .. }));
-    let columns = odd(|oddity| matches!(oddity, Oddity::FurtherColumns { .. }));
+    let odd = |is: fn(&PlanWarningSource) -> bool| oddities.iter().filter(move |oddity| is(oddity));
+    let ids = odd(|oddity| matches!(oddity, PlanWarningSource::NoOrganisation { .. }));
+    let labels = odd(|oddity| matches!(oddity, PlanWarningSource::TwoLabels { .. }));
+    let columns = odd(|oddity| matches!(oddity, PlanWarningSource::FurtherColumns { .. }));
     let spellings = plan.spellings().iter();
     let spellings = spellings.map(|s| format!("{} is also written {}", s.first, s.other));
-    let mut kinds = Kinds::of(plan);
+    let mut kinds = PlannedPeriods::of(plan);
     let partial = kinds
         .periods
         .iter()
@@ -200,14 +200,14 @@ fn of_kind(
 }
 
 /// The periods of a plan, in order, and for which kind of request they are planned.
-struct Kinds<'a> {
+struct PlannedPeriods<'a> {
     periods: BTreeSet<Period>,
     by_kind: HashMap<(Option<&'a OrgId>, ReportType, bool), Vec<Period>>,
 }
 
-impl<'a> Kinds<'a> {
+impl<'a> PlannedPeriods<'a> {
     fn of(plan: &'a Plan) -> Self {
-        let mut kinds = Kinds {
+        let mut kinds = PlannedPeriods {
             periods: BTreeSet::new(),
             by_kind: HashMap::default(),
         };

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     ledger::{Row, State},
-    output::{self, Alike, failed_or_uncollected},
+    output::{self, GroupBy, failed_or_uncollected},
     text::one_line,
 };
 
@@ -19,7 +19,7 @@ const FIRST: usize = 20;
 const CAUSES: usize = 100;
 
 /// One cause of failures.
-pub(super) struct Cause {
+pub(super) struct PageCause {
     pub(super) code: String,
     pub(super) text: String,
     /// `12 requests of 4 sub-partners`
@@ -41,9 +41,9 @@ pub(super) struct Failed {
 }
 
 /// The causes, the most frequent first, and a sentence about those that are left out.
-pub(super) fn causes(sources: &Sources<'_>) -> (Vec<Cause>, String) {
+pub(super) fn causes(sources: &Sources<'_>) -> (Vec<PageCause>, String) {
     let rows = sources.ledger.rows();
-    let causes = output::causes(rows, Alike::Message, failed_or_uncollected);
+    let causes = output::causes(rows, GroupBy::Message, failed_or_uncollected);
     let mut room = OF_ALL;
     let shown = causes.iter().take(CAUSES).map(|of| {
         let cause = cause(of, SHOWN.min(room.max(FIRST)));
@@ -65,11 +65,11 @@ pub(super) fn causes(sources: &Sources<'_>) -> (Vec<Cause>, String) {
 }
 
 /// One cause, with so many of its requests at most.
-fn cause(of: &output::Cause<'_>, most: usize) -> Cause {
+fn cause(of: &output::CauseGroup<'_>, most: usize) -> PageCause {
     let rows = &of.rows;
     let tracking = |row: &Row| row.last_answer.tracking_id.as_deref().map(one_line);
     let requests = count(rows.len(), "request");
-    Cause {
+    PageCause {
         code: one_line(of.code),
         text: match rows[..] {
             // Each names candidates of its own.

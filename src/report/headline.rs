@@ -3,18 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    beside::{Beside, EarlierPart},
-    matrix::Standing,
+    comparison::{Comparison, EarlierPart},
+    matrix::CellStatus,
     sources::Sources,
     words::{count, grouped},
 };
 use crate::{
-    audit::{Agreement, Kind},
+    audit::{Agreement, DifferenceKind},
     request::Period,
 };
 
 /// One sentence.
-pub(super) struct Verdict {
+pub(super) struct Lead {
     pub(super) class: &'static str,
     pub(super) text: String,
 }
@@ -28,7 +28,7 @@ pub(super) struct Tile {
 }
 
 /// A part of the bar, in thousandths of its length.
-pub(super) struct Part {
+pub(super) struct BarSegment {
     pub(super) class: &'static str,
     pub(super) x: f64,
     pub(super) width: f64,
@@ -37,7 +37,7 @@ pub(super) struct Part {
 
 /// How many rows stand how, and what the files are like.
 pub(super) struct Headline {
-    counts: BTreeMap<Standing, usize>,
+    counts: BTreeMap<CellStatus, usize>,
     total: usize,
     /// Created reports that are not collected because the server could not generate them.
     server_failed: usize,
@@ -46,32 +46,32 @@ pub(super) struct Headline {
 }
 
 impl Headline {
-    pub(super) fn of(sources: &Sources<'_>, beside: &Beside) -> Self {
+    pub(super) fn of(sources: &Sources<'_>, beside: &Comparison) -> Self {
         let mut counts = BTreeMap::new();
         let mut server_failed = 0;
         for (place, row) in sources.ledger.rows().enumerate() {
-            let standing = Standing::of(row, beside.file_trouble(place));
+            let standing = CellStatus::of(row, beside.file_trouble(place));
             *counts.entry(standing).or_default() += 1;
             let is_lost = row.collected.status.eq_ignore_ascii_case("FAILED");
-            server_failed += usize::from(standing == Standing::Created && is_lost);
+            server_failed += usize::from(standing == CellStatus::Created && is_lost);
         }
         Headline {
             total: sources.ledger.len(),
             counts,
             server_failed,
-            missing: found(sources, Kind::FileMissing),
-            changed: found(sources, Kind::FileChanged),
+            missing: found(sources, DifferenceKind::FileMissing),
+            changed: found(sources, DifferenceKind::FileChanged),
         }
     }
 
-    fn count(&self, standing: Standing) -> usize {
+    fn count(&self, standing: CellStatus) -> usize {
         self.counts.get(&standing).copied().unwrap_or_default()
     }
 
     /// Everything on the page that is not as it should be, the worst first; good only where there is nothing.
-    pub(super) fn verdict(&self, sources: &Sources<'_>, earlier: Option<&EarlierPart>) -> Verdict {
+    pub(super) fn verdict(&self, sources: &Sources<'_>, earlier: Option<&EarlierPart>) -> Lead {
         let [_, _, _, created, failed, sending, pending] =
-            Standing::ALL.map(|standing| self.count(standing));
+            CellStatus::ALL.map(|standing| self.count(standing));
         let (vanished, dropped) = earlier.map_or((0, 0), |it| (it.vanished, it.dropped));
         let failed_of_all = format!("of {} failed", count(self.total, "request"));
         let wrong = [
@@ -80,7 +80,11 @@ impl Headline {
             (self.missing, "file", "missing"),
             (self.changed, "file", "changed"),
             (sums_that_differ(sources), "sum", "different"),
-            (found(sources, Kind::TotalsUnknown), "file", "without a sum"),
+            (
+                found(sources, DifferenceKind::TotalsUnknown),
+                "file",
+                "without a sum",
+            ),
             (vanished, "report", "vanished"),
             (dropped, "figure", "dropped"),
         ];
@@ -113,12 +117,12 @@ impl Headline {
             let text = format!("{reports} created and collected, and every file is unchanged.");
             ("good", text)
         };
-        Verdict { class, text }
+        Lead { class, text }
     }
 
     pub(super) fn tiles(&self, sources: &Sources<'_>, earlier: Option<&EarlierPart>) -> Vec<Tile> {
         let [collected, empty, spoiled, created, failed, sending, pending] =
-            Standing::ALL.map(|standing| self.count(standing));
+            CellStatus::ALL.map(|standing| self.count(standing));
         let tile = |class, name, figure: usize, note: String| Tile {
             class,
             name,
@@ -191,14 +195,14 @@ impl Headline {
         tiles
     }
 
-    pub(super) fn bar(&self) -> Vec<Part> {
+    pub(super) fn bar(&self) -> Vec<BarSegment> {
         let mut x = 0.0;
         let mut parts = Vec::new();
-        for standing in Standing::ALL {
+        for standing in CellStatus::ALL {
             let n = self.count(standing);
             if n > 0 {
                 let width = 1000.0 * n as f64 / self.total as f64;
-                parts.push(Part {
+                parts.push(BarSegment {
                     class: standing.class(),
                     x,
                     width,
@@ -212,7 +216,7 @@ impl Headline {
 }
 
 /// How many differences of a kind the rows have.
-fn found(sources: &Sources<'_>, kind: Kind) -> usize {
+fn found(sources: &Sources<'_>, kind: DifferenceKind) -> usize {
     let differences = sources.reviewed.differences.iter();
     differences.filter(|(_, found)| found.kind == kind).count()
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{
-    beside::Beside,
+    comparison::Comparison,
     link::link,
     sources::Sources,
     words::{count, who},
@@ -16,7 +16,7 @@ use crate::{
 
 /// How a row stands, as the page tells and colours it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Standing {
+pub(super) enum CellStatus {
     /// Collected, and it has rows.
     Collected,
     /// Collected, and it has none.
@@ -33,52 +33,52 @@ pub(super) enum Standing {
     Pending,
 }
 
-impl Standing {
-    pub(super) const ALL: [Standing; 7] = [
-        Standing::Collected,
-        Standing::Empty,
-        Standing::Spoiled,
-        Standing::Created,
-        Standing::Failed,
-        Standing::Sending,
-        Standing::Pending,
+impl CellStatus {
+    pub(super) const ALL: [CellStatus; 7] = [
+        CellStatus::Collected,
+        CellStatus::Empty,
+        CellStatus::Spoiled,
+        CellStatus::Created,
+        CellStatus::Failed,
+        CellStatus::Sending,
+        CellStatus::Pending,
     ];
 
     /// How `row` stands, whose file is in trouble or not.
     pub(super) fn of(row: &Row, file_trouble: Option<&str>) -> Self {
         match &row.state {
-            State::Created(_) if file_trouble.is_some() => Standing::Spoiled,
-            State::Created(_) if !row.is_collected() => Standing::Created,
-            State::Created(_) if row.collected.rows == Some(0) => Standing::Empty,
-            State::Created(_) => Standing::Collected,
-            State::Failed { .. } | State::InDoubt { .. } => Standing::Failed,
-            State::Sending { .. } => Standing::Sending,
-            State::Pending { .. } => Standing::Pending,
+            State::Created(_) if file_trouble.is_some() => CellStatus::Spoiled,
+            State::Created(_) if !row.is_collected() => CellStatus::Created,
+            State::Created(_) if row.collected.rows == Some(0) => CellStatus::Empty,
+            State::Created(_) => CellStatus::Collected,
+            State::Failed { .. } | State::InDoubt { .. } => CellStatus::Failed,
+            State::Sending { .. } => CellStatus::Sending,
+            State::Pending { .. } => CellStatus::Pending,
         }
     }
 
     /// Its class in style and script.
     pub(super) fn class(self) -> &'static str {
         match self {
-            Standing::Collected => "ok",
-            Standing::Empty => "empty",
-            Standing::Created => "made",
-            Standing::Spoiled | Standing::Failed => "failed",
-            Standing::Sending => "sending",
-            Standing::Pending => "pending",
+            CellStatus::Collected => "ok",
+            CellStatus::Empty => "empty",
+            CellStatus::Created => "made",
+            CellStatus::Spoiled | CellStatus::Failed => "failed",
+            CellStatus::Sending => "sending",
+            CellStatus::Pending => "pending",
         }
     }
 
     /// Its name for people.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Standing::Collected => "collected",
-            Standing::Empty => "empty",
-            Standing::Spoiled => "file changed or missing",
-            Standing::Created => "created, not collected",
-            Standing::Failed => "failed",
-            Standing::Sending => "in doubt",
-            Standing::Pending => "pending",
+            CellStatus::Collected => "collected",
+            CellStatus::Empty => "empty",
+            CellStatus::Spoiled => "file changed or missing",
+            CellStatus::Created => "created, not collected",
+            CellStatus::Failed => "failed",
+            CellStatus::Sending => "in doubt",
+            CellStatus::Pending => "pending",
         }
     }
 }
@@ -86,19 +86,19 @@ impl Standing {
 /// All reports.
 pub(super) struct Matrix {
     /// By period, then type.
-    pub(super) columns: Vec<Column>,
+    pub(super) columns: Vec<MatrixColumn>,
     /// In the order of the ledger.
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Vec<PartnerRow>,
 }
 
 /// The reports of one period and type.
-pub(super) struct Column {
+pub(super) struct MatrixColumn {
     pub(super) period: String,
     pub(super) kind: &'static str,
 }
 
 /// The reports of one sub-partner, with or without `internal`.
-pub(super) struct Line {
+pub(super) struct PartnerRow {
     pub(super) name: String,
     /// Its id, where the name is a label.
     pub(super) more: String,
@@ -118,18 +118,18 @@ pub(super) struct Cell {
 }
 
 impl Matrix {
-    pub(super) fn of(sources: &Sources<'_>, beside: &Beside) -> Self {
+    pub(super) fn of(sources: &Sources<'_>, beside: &Comparison) -> Self {
         let rows = || sources.ledger.rows();
         let column = |row: &Row| (row.request().period, row.request().report_type);
         let columns: BTreeSet<(Period, ReportType)> = rows().map(column).collect();
         let places: HashMap<_, usize> = columns.iter().enumerate().map(|(n, c)| (*c, n)).collect();
         let mut of: HashMap<(Option<&OrgId>, bool), usize> = HashMap::new();
-        let mut lines: Vec<Line> = Vec::new();
+        let mut lines: Vec<PartnerRow> = Vec::new();
         for (place, row) in rows().enumerate() {
             let request = row.request();
             let key = (request.sub_partner.as_ref(), request.internal);
             let line = *of.entry(key).or_insert_with(|| {
-                lines.push(Line {
+                lines.push(PartnerRow {
                     name: who(row),
                     more: more(row),
                     cells: columns.iter().map(|_| None).collect(),
@@ -138,7 +138,7 @@ impl Matrix {
             });
             lines[line].cells[places[&column(row)]] = Some(cell(sources, beside, place, row));
         }
-        let columns = columns.iter().map(|(period, kind)| Column {
+        let columns = columns.iter().map(|(period, kind)| MatrixColumn {
             period: period.to_string(),
             kind: kind.as_str(),
         });
@@ -156,29 +156,29 @@ fn more(row: &Row) -> String {
     org.unwrap_or_default()
 }
 
-fn cell(sources: &Sources<'_>, beside: &Beside, place: usize, row: &Row) -> Cell {
+fn cell(sources: &Sources<'_>, beside: &Comparison, place: usize, row: &Row) -> Cell {
     let trouble = beside.file_trouble(place);
-    let standing = Standing::of(row, trouble);
+    let standing = CellStatus::of(row, trouble);
     let text = match standing {
-        Standing::Collected => match row.collected.rows.map(usize::try_from) {
+        CellStatus::Collected => match row.collected.rows.map(usize::try_from) {
             Some(Ok(rows)) => count(rows, "row"),
             _ => "collected".to_owned(),
         },
-        Standing::Empty => "empty".to_owned(),
-        Standing::Spoiled => trouble.unwrap_or_default().to_owned(),
-        Standing::Created => match row.collected.status.as_str() {
+        CellStatus::Empty => "empty".to_owned(),
+        CellStatus::Spoiled => trouble.unwrap_or_default().to_owned(),
+        CellStatus::Created => match row.collected.status.as_str() {
             "" => "created".to_owned(),
             status => one_line(status),
         },
-        Standing::Failed => match row.state.error_code() {
+        CellStatus::Failed => match row.state.error_code() {
             "" => "failed".to_owned(),
             code => one_line(code),
         },
-        Standing::Sending => "in doubt".to_owned(),
-        Standing::Pending => "pending".to_owned(),
+        CellStatus::Sending => "in doubt".to_owned(),
+        CellStatus::Pending => "pending".to_owned(),
     };
     let file = &row.collected.file;
-    let is_collected = matches!(standing, Standing::Collected | Standing::Empty);
+    let is_collected = matches!(standing, CellStatus::Collected | CellStatus::Empty);
     let then = beside.then(place);
     Cell {
         class: standing.class(),

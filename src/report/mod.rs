@@ -8,8 +8,8 @@
 //!
 //! Foreign text (labels, errors, the server's words) is text in it and nothing else.
 
-mod beside;
 mod causes;
+mod comparison;
 mod headline;
 mod link;
 mod matrix;

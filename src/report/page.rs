@@ -7,12 +7,12 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    beside::{Beside, EarlierPart},
-    causes::{Cause, causes},
-    headline::{Headline, Part, Tile, Verdict, periods},
-    matrix::{Column, Line, Matrix, Standing},
+    causes::{PageCause, causes},
+    comparison::{Comparison, EarlierPart},
+    headline::{BarSegment, Headline, Lead, Tile, periods},
+    matrix::{CellStatus, Matrix, MatrixColumn, PartnerRow},
     sources::Sources,
-    sums::Sums,
+    sums::SumTable,
     timeline::Timeline,
     words::count,
 };
@@ -27,31 +27,31 @@ const SHOWN: usize = 500;
 /// What `templates/report/page.html` is given. It escapes all of it but style, script and policy, which are ours.
 #[derive(Template)]
 #[template(path = "report/page.html")]
-struct Page {
+struct ReportPage {
     policy: String,
     style: &'static str,
     script: &'static str,
     is_sandbox: bool,
     title: String,
     subtitle: String,
-    verdict: Verdict,
+    verdict: Lead,
     tiles: Vec<Tile>,
-    bar: Vec<Part>,
+    bar: Vec<BarSegment>,
     bar_label: String,
-    causes: Vec<Cause>,
+    causes: Vec<PageCause>,
     more_causes: String,
     earlier: Option<EarlierPart>,
-    sums: Option<Sums>,
+    sums: Option<SumTable>,
     timeline: Option<Timeline>,
     states: Vec<Choice>,
-    columns: Vec<Column>,
+    columns: Vec<MatrixColumn>,
     /// How wide the table is, for paper.
     width: &'static str,
     unit: &'static str,
-    lines: Vec<Line>,
+    lines: Vec<PartnerRow>,
     /// So many lines stand in a table; the others wait in a template for the script.
     shown: usize,
-    made: Made,
+    made: PageFacts,
 }
 
 /// A choice of the filter.
@@ -61,7 +61,7 @@ struct Choice {
 }
 
 /// How the page was made.
-struct Made {
+struct PageFacts {
     version: &'static str,
     facts: Vec<Fact>,
 }
@@ -77,7 +77,7 @@ struct Fact {
 /// # Errors
 /// None that these values could have; the type is the template's.
 pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
-    let beside = Beside::of(sources);
+    let beside = Comparison::of(sources);
     let earlier = EarlierPart::of(sources);
     let headline = Headline::of(sources, &beside);
     let (causes, more_causes) = causes(sources);
@@ -85,9 +85,9 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
     let bar = headline.bar();
     let bar_label: Vec<&str> = bar.iter().map(|part| part.title.as_str()).collect();
     // What is spoiled looks as what failed does.
-    let choices = Standing::ALL
+    let choices = CellStatus::ALL
         .into_iter()
-        .filter(|it| *it != Standing::Spoiled);
+        .filter(|it| *it != CellStatus::Spoiled);
     let standings = choices.map(|standing| Choice {
         class: standing.class(),
         name: standing.name(),
@@ -97,7 +97,7 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
         name: "dropped",
     });
     let title = sources.name.strip_suffix(".csv").unwrap_or(&sources.name);
-    Page {
+    ReportPage {
         policy: format!(
             "default-src 'none'; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'",
             hash(STYLE),
@@ -114,7 +114,7 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
         bar,
         causes,
         more_causes,
-        sums: Sums::of(sources),
+        sums: SumTable::of(sources),
         timeline: Timeline::of(sources),
         states: standings.chain(fell).collect(),
         width: match columns.len() {
@@ -153,7 +153,7 @@ fn subtitle(sources: &Sources<'_>) -> String {
     text
 }
 
-fn made(sources: &Sources<'_>) -> Made {
+fn made(sources: &Sources<'_>) -> PageFacts {
     let version = env!("CARGO_PKG_VERSION");
     let fact = |name, value: &str, is_code| Fact {
         name,
@@ -177,7 +177,7 @@ fn made(sources: &Sources<'_>) -> Made {
     if let Some(manifest) = &sources.manifest {
         facts.push(fact("Manifest", manifest, false));
     }
-    Made { version, facts }
+    PageFacts { version, facts }
 }
 
 /// As a Content-Security-Policy names an inline style or script (CSP Level 3, 2.3.1).

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     audit::{MaxDrop, Reviewed},
-    history::Line,
+    history::HistoryLine,
     ledger::Ledger,
     settings::Totals,
 };
@@ -33,7 +33,7 @@ pub struct Sources<'a> {
     /// What came of sums, files and the comparison.
     pub reviewed: &'a Reviewed,
     /// What the history beside the ledger says; nothing where there is none.
-    pub history: &'a [Line],
+    pub history: &'a [HistoryLine],
     /// The ledger that is compared with.
     pub earlier: Option<Earlier<'a>>,
     /// When the page is made.

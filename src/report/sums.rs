@@ -2,7 +2,7 @@
 
 use super::{sources::Sources, words::count};
 use crate::{
-    audit::{Agreement, Kind, Total},
+    audit::{Agreement, DifferenceKind, Total},
     output::listed,
     request::{OrgId, ReportType},
     text::one_line,
@@ -12,18 +12,18 @@ use crate::{
 const NAMES: usize = 100;
 
 /// The part of the page about sums.
-pub(super) struct Sums {
+pub(super) struct SumTable {
     pub(super) column: String,
     pub(super) lead: String,
     /// Why files have no sum.
     pub(super) unknown: Vec<String>,
     /// The columns of `by`, then the types.
     pub(super) columns: Vec<String>,
-    pub(super) lines: Vec<Line>,
+    pub(super) lines: Vec<SumRow>,
 }
 
 /// The sums that have to agree.
-pub(super) struct Line {
+pub(super) struct SumRow {
     pub(super) who: String,
     pub(super) period: String,
     pub(super) by: Vec<String>,
@@ -32,7 +32,7 @@ pub(super) struct Line {
     pub(super) result: &'static str,
 }
 
-impl Sums {
+impl SumTable {
     /// Those that differ come first. `None` where no totals are asked for.
     pub(super) fn of(sources: &Sources<'_>) -> Option<Self> {
         let totals = sources.totals?;
@@ -55,7 +55,7 @@ impl Sums {
         // Of many files the same is said once.
         let mut unknown: Vec<(String, Vec<String>)> = Vec::new();
         let all_found = reviewed.differences.iter().map(|(_, found)| found);
-        for found in all_found.filter(|found| found.kind == Kind::TotalsUnknown) {
+        for found in all_found.filter(|found| found.kind == DifferenceKind::TotalsUnknown) {
             let (advice, subject) = (found.advice(), found.subject.clone());
             match unknown.iter_mut().find(|(known, _)| *known == advice) {
                 Some((_, subjects)) => subjects.push(subject),
@@ -66,7 +66,7 @@ impl Sums {
         let unknown =
             unknown.map(|(advice, subjects)| format!("{}: {advice}", listed(subjects, NAMES)));
         let columns = totals.by.iter().map(|name| one_line(name));
-        Some(Sums {
+        Some(SumTable {
             column: totals.column.clone(),
             lead,
             unknown: unknown.collect(),
@@ -81,7 +81,7 @@ impl Sums {
     }
 }
 
-fn line(total: &Total, types: &[ReportType]) -> Line {
+fn line(total: &Total, types: &[ReportType]) -> SumRow {
     let label = total.label.as_deref().map(one_line);
     let who = label.or_else(|| total.sub_partner.as_ref().map(OrgId::to_string));
     let internal = if total.internal { " internal" } else { "" };
@@ -91,7 +91,7 @@ fn line(total: &Total, types: &[ReportType]) -> Line {
         Agreement::Differ => ("failed", "differ"),
         Agreement::Alone => ("none", "one only"),
     };
-    Line {
+    SumRow {
         who: who.unwrap_or_else(|| "own".to_owned()) + internal,
         period: total.period.to_string(),
         by: total.by.iter().map(|(_, value)| one_line(value)).collect(),

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::{
-    audit::{Difference, Files, Kind, MaxDrop, Previous, RecordedHashes, Review, Scope},
+    audit::{Difference, DifferenceKind, Files, MaxDrop, Previous, RecordedHashes, Review, Scope},
     ledger::{Ledger, Row},
     plan::Plan,
     request::{ReportType, Request, RequestIds},
@@ -122,7 +122,7 @@ proptest! {
 
         let is_good = audit.differences.is_empty() && now.rows().next().is_some();
         prop_assert_eq!(html.contains(r#"<p class="verdict good">"#), is_good);
-        for kind in [Kind::Dropped, Kind::Vanished] {
+        for kind in [DifferenceKind::Dropped, DifferenceKind::Vanished] {
             let word = kind.word();
             let marked = html.matches(&format!(r#"<th scope="row">{word}</th>"#)).count();
             prop_assert_eq!(marked, named(kind).len(), "{}: {:?}", word, named(kind));
@@ -131,7 +131,7 @@ proptest! {
                 prop_assert!(html.contains(&cell), "no {} in {}", cell, html);
             }
         }
-        prop_assert_eq!(html.matches(r#"class="fell""#).count(), named(Kind::Dropped).len());
+        prop_assert_eq!(html.matches(r#"class="fell""#).count(), named(DifferenceKind::Dropped).len());
     }
 
     /// A ledger beside itself has no difference: nothing in it ended before what is in it began.

@@ -11,12 +11,12 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use chrono::TimeDelta;
 
-use self::span::{Bin, FEW, Span, united};
+use self::span::{Bin, ChartSpan, FEW, united};
 use super::{
     sources::Sources,
     words::{count, grouped},
 };
-use crate::{history::Line, output::duration, text::one_line};
+use crate::{history::HistoryLine, output::duration, text::one_line};
 
 /// So many commands have a chart, the latest ones.
 const CHARTS: usize = 3;
@@ -91,11 +91,14 @@ pub(super) struct Figures {
 impl Timeline {
     /// `None` where the history tells of no create.
     pub(super) fn of(sources: &Sources<'_>) -> Option<Self> {
-        let mut commands: BTreeMap<&str, Vec<&Line>> = BTreeMap::new();
+        let mut commands: BTreeMap<&str, Vec<&HistoryLine>> = BTreeMap::new();
         for line in sources.history {
             commands.entry(&line.run).or_default().push(line);
         }
-        let mut spans: Vec<Span<'_>> = commands.values().filter_map(|of| Span::of(of)).collect();
+        let mut spans: Vec<ChartSpan<'_>> = commands
+            .values()
+            .filter_map(|of| ChartSpan::of(of))
+            .collect();
         if spans.is_empty() {
             return None;
         }
@@ -117,12 +120,12 @@ impl Timeline {
                 2 => "The other command that sent something".to_owned(),
                 n => format!("The other {} commands that sent something", n - 1),
             },
-            charts: spans.iter().map(Span::chart).collect(),
+            charts: spans.iter().map(ChartSpan::chart).collect(),
         })
     }
 }
 
-impl Span<'_> {
+impl ChartSpan<'_> {
     fn chart(&self) -> Chart {
         let (bins, step) = (self.bins(), self.step());
         let most = bins.iter().map(|bin| bin.sent).max().unwrap_or_default();

@@ -6,40 +6,40 @@ use tokio::time::Instant;
 
 use crate::{
     api::{Answer, Cause, Outcome, Refusal},
-    inventory::{Departure, Origin, QuestionKind},
+    inventory::{AttemptOrigin, Departure, QuestionKind},
     ledger::{LastAnswer, Reason, Row},
     request::ReportId,
-    session::{Again, Around, Tries},
+    session::{RetryContext, RetryDecision, TryCount},
 };
 
 /// What this run knows about a row beyond its line.
 #[derive(Debug, Clone)]
-pub(super) struct Progress {
+pub(super) struct RowProgress {
     /// Tries that count against `retry.max_attempts`.
-    pub(super) tries: Tries,
+    pub(super) tries: TryCount,
     /// What has to be found out before anything else happens to the row.
-    pub(super) open: Option<OpenQuestion>,
+    pub(super) open: Option<LookUpState>,
     /// The reports that a list showed before the last create left; `None` where nobody looked.
     pub(super) listed_before: Option<HashSet<ReportId>>,
     /// Whether a list before a create could not be had: it is asked for once, not before each create.
     pub(super) looked_in_vain: bool,
     /// Which process sent its earliest create whose outcome is unknown.
-    pub(super) origin: Origin,
+    pub(super) origin: AttemptOrigin,
     /// How that left, where it was this one.
     pub(super) sent: Option<Departure>,
 }
 
-impl Progress {
+impl RowProgress {
     /// Of a row as this process found it.
     pub(super) fn found(row: &Row) -> Self {
-        Progress {
-            tries: Tries::default(),
+        RowProgress {
+            tries: TryCount::default(),
             open: None,
             listed_before: None,
             looked_in_vain: false,
             origin: match row.state.intent() {
-                None => Origin::ThisProcess,
-                Some(_) => Origin::EarlierProcess,
+                None => AttemptOrigin::ThisProcess,
+                Some(_) => AttemptOrigin::EarlierProcess,
             },
             sent: None,
         }
@@ -48,7 +48,7 @@ impl Progress {
 
 /// What has to be found out on the server.
 #[derive(Debug, Clone)]
-pub(super) struct OpenQuestion {
+pub(super) struct LookUpState {
     pub(super) kind: QuestionKind,
     /// From when on `retry.settle` counts.
     pub(super) since: Instant,
@@ -62,7 +62,7 @@ pub(super) struct OpenQuestion {
 
 /// What comes next for a row whose line is durable.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Next {
+pub(super) enum NextStep {
     /// Nothing more in this run.
     Settled,
     /// Sent again as soon as the gate lets it, before those that were not sent yet.
@@ -78,7 +78,7 @@ pub(super) enum Next {
 /// The row after its create was answered, and what comes next. `before` is the row as it was before it was sent,
 /// `sent` as its intent says.
 ///
-/// How often it is tried again is the policy's ([`Tries`]); here is what becomes of the row:
+/// How often it is tried again is the policy's ([`TryCount`]); here is what becomes of the row:
 ///
 /// | outcome | sent again | not sent again |
 /// | --- | --- | --- |
@@ -89,10 +89,10 @@ pub(super) enum Next {
 pub(super) fn after_create(
     before: &Row,
     mut sent: Row,
-    progress: &mut Progress,
+    progress: &mut RowProgress,
     answer: Answer<ReportId>,
-    around: &Around<'_>,
-) -> (Row, Next) {
+    around: &RetryContext<'_>,
+) -> (Row, NextStep) {
     let cause = answer.outcome.cause().cloned().unwrap_or_default();
     sent.last_answer = LastAnswer {
         http_status: answer.notice.status,
@@ -106,7 +106,7 @@ pub(super) fn after_create(
     let reason = Reason::from(&cause);
     let again = progress.tries.after(&answer.outcome, around);
     match (answer.outcome, again) {
-        (Outcome::Done(id), _) => (sent.created(id), Next::Settled),
+        (Outcome::Done(id), _) => (sent.created(id), NextStep::Settled),
         (Outcome::InDoubt(doubt, _), _) => {
             let next = ask(progress, QuestionKind::WasItMade(doubt), cause);
             (sent.lost(doubt, reason), next)
@@ -115,14 +115,14 @@ pub(super) fn after_create(
             let next = ask(progress, QuestionKind::WhichExists, cause);
             (sent.waiting(reason, before.state.intent()), next)
         }
-        (Outcome::Refused(..) | Outcome::NotSent(_), Again::Never) => {
-            (sent.failed(reason), Next::Settled)
+        (Outcome::Refused(..) | Outcome::NotSent(_), RetryDecision::Never) => {
+            (sent.failed(reason), NextStep::Settled)
         }
         (Outcome::Refused(..) | Outcome::NotSent(_), again) => {
             let next = match again {
-                Again::AtOnce | Again::Never => Next::AtOnce,
-                Again::Last => Next::Last,
-                Again::After(wait) => Next::After(wait),
+                RetryDecision::AtOnce | RetryDecision::Never => NextStep::AtOnce,
+                RetryDecision::Last => NextStep::Last,
+                RetryDecision::After(wait) => NextStep::After(wait),
             };
             // Of what was refused or never left the outcome is known; an earlier create's may still not be.
             (sent.waiting(reason, before.state.intent()), next)
@@ -130,13 +130,13 @@ pub(super) fn after_create(
     }
 }
 
-fn ask(progress: &mut Progress, kind: QuestionKind, cause: Cause) -> Next {
-    progress.open = Some(OpenQuestion {
+fn ask(progress: &mut RowProgress, kind: QuestionKind, cause: Cause) -> NextStep {
+    progress.open = Some(LookUpState {
         kind,
         since: Instant::now(),
         looks: 0,
         read_anew: 0,
         cause,
     });
-    Next::LookUp
+    NextStep::LookUp
 }

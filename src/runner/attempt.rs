@@ -8,13 +8,13 @@ use tracing::{Instrument as _, field::Empty, trace_span};
 
 use super::{
     Attempt, EventKind,
-    after_create::{Next, Progress, after_create},
-    event::Watch,
+    after_create::{NextStep, RowProgress, after_create},
+    event::Emitter,
     stop::Stopping,
 };
 use crate::{
     api::{Answer, Api, Cause, Doubt, ListQuery, Outcome, Refusal},
-    inventory::{Departure, Evidence, Taken},
+    inventory::{Departure, Evidence, Ownership},
     ledger::{JournalError, Record, Row},
     request::{OrgId, ReportId, Request},
     session::{Halt, ReadError, Session},
@@ -31,12 +31,12 @@ pub enum BesideOthers {
 }
 
 /// What the scheduler shares with attempts and look-ups. Everything runs on one thread.
-pub(super) struct Context<'a, 's, A: Api> {
+pub(super) struct Shared<'a, 's, A: Api> {
     pub(super) session: &'a Session<'s, A>,
     pub(super) record: &'a Record<'a>,
     pub(super) stopping: &'a Stopping,
     pub(super) beside_others: BesideOthers,
-    pub(super) watch: &'a Watch<'a>,
+    pub(super) watch: &'a Emitter<'a>,
     /// What was learned about clocks and people.
     pub(super) evidence: Evidence,
     /// Reports that no row of the ledger holds and that are not free: what rows gave up, and what is on its way into
@@ -46,16 +46,16 @@ pub(super) struct Context<'a, 's, A: Api> {
     pub(super) candidates: RefCell<HashSet<ReportId>>,
 }
 
-impl<A: Api> Context<'_, '_, A> {
+impl<A: Api> Shared<'_, '_, A> {
     /// What other rows say of a report.
-    pub(super) fn taken(&self, id: &ReportId) -> Taken {
+    pub(super) fn taken(&self, id: &ReportId) -> Ownership {
         let ledger = self.record.ledger();
         let claimed = self.claimed.borrow();
         let by = match ledger.holder(id) {
             Some(place) => Some(&ledger.row(place).request().sub_partner),
             None => claimed.get(id),
         };
-        by.map_or(Taken::Free, |by| Taken::By(by.clone()))
+        by.map_or(Ownership::Free, |by| Ownership::By(by.clone()))
     }
 
     /// Takes a report for a row of `request`; false where a row has it already.
@@ -85,14 +85,14 @@ impl<A: Api> Context<'_, '_, A> {
 }
 
 /// How an attempt ended. A row that is given is what is known of it now, recorded or not.
-pub(super) enum Attempted {
+pub(super) enum AttemptResult {
     /// It never left: the run is over.
     NotLet(Row, Option<Halt>),
     /// A wait was announced between the intent and the send, or the server's time has to be asked for again; the row
     /// is pending.
     HeldBack(Row),
     /// It was answered, or its answer was lost; the row's line is durable.
-    Answered(Row, Next, Option<Halt>, Answered),
+    Answered(Row, NextStep, Option<Halt>, Answered),
     /// The ledger could not be written.
     Unrecorded(Row, JournalError),
 }
@@ -111,7 +111,7 @@ pub(super) enum Answered {
 
 /// Whether the server is asked first what is there for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LookFirst {
+pub(super) enum ListFirst {
     No,
     /// Nothing yet tells a new report from an older one, and answers are being lost, or nobody knows whose the token is.
     Yes,
@@ -119,44 +119,44 @@ pub(super) enum LookFirst {
 
 /// Takes one row through an attempt.
 pub(super) async fn attempt<A: Api>(
-    context: &Context<'_, '_, A>,
+    context: &Shared<'_, '_, A>,
     before: Row,
-    progress: &mut Progress,
-    look_first: LookFirst,
-) -> Attempted {
+    progress: &mut RowProgress,
+    look_first: ListFirst,
+) -> AttemptResult {
     let session = context.session;
     let is_unknown = progress.listed_before.is_none() && !progress.looked_in_vain;
-    if look_first == LookFirst::Yes && is_unknown {
+    if look_first == ListFirst::Yes && is_unknown {
         let listed = tokio::select! {
             biased;
-            () = context.stopping.wait() => return Attempted::NotLet(before, None),
+            () = context.stopping.wait() => return AttemptResult::NotLet(before, None),
             listed = Box::pin(list_for(context, before.request())) => listed,
         };
         match listed {
             Ok(ids) => progress.listed_before = Some(ids),
-            Err(ReadError::Halted(halt)) => return Attempted::NotLet(before, Some(halt)),
+            Err(ReadError::Halted(halt)) => return AttemptResult::NotLet(before, Some(halt)),
             // A doubt will have to do without.
             Err(ReadError::Failed(_)) => progress.looked_in_vain = true,
         }
     }
     let entered = tokio::select! {
         biased;
-        () = context.stopping.wait() => return Attempted::NotLet(before, None),
+        () = context.stopping.wait() => return AttemptResult::NotLet(before, None),
         entered = session.enter() => entered,
     };
     let permit = match entered {
         Ok(permit) => permit,
-        Err(halt) => return Attempted::NotLet(before, Some(halt)),
+        Err(halt) => return AttemptResult::NotLet(before, Some(halt)),
     };
 
     if session.has_lost_the_time() {
         // The intent would be dated by nobody's clock.
-        return Attempted::HeldBack(before);
+        return AttemptResult::HeldBack(before);
     }
     let mut sent = before.sent(session.server_now());
     if let Err(e) = context.record.announce(&mut sent).await {
         // It never left, and the disk may not hold the line.
-        return Attempted::Unrecorded(before, e);
+        return AttemptResult::Unrecorded(before, e);
     }
     let left = tokio::select! {
         biased;
@@ -166,8 +166,8 @@ pub(super) async fn attempt<A: Api>(
     if !left {
         let mut row = before.held_back();
         return match context.conclude(&mut row).await {
-            Ok(()) => Attempted::HeldBack(row),
-            Err(e) => Attempted::Unrecorded(row, e),
+            Ok(()) => AttemptResult::HeldBack(row),
+            Err(e) => AttemptResult::Unrecorded(row, e),
         };
     }
 
@@ -186,7 +186,7 @@ pub(super) async fn attempt<A: Api>(
     );
     let created = session.create(permit, sent.request()).instrument(span);
     let (mut answer, halt) = created.await;
-    believe(context, &mut answer, sent.request(), departure);
+    check_report_id(context, &mut answer, sent.request(), departure);
     let told = Attempt::new(&sent, wall, left.elapsed(), &answer);
     if matches!(answer.outcome, Outcome::Refused(..) | Outcome::NotSent(_)) {
         progress.sent = earliest;
@@ -198,14 +198,14 @@ pub(super) async fn attempt<A: Api>(
     let recorded = context.conclude(&mut row).await;
     context.emit(EventKind::Attempted(told));
     match recorded {
-        Ok(()) => Attempted::Answered(row, next, halt, answered),
-        Err(e) => Attempted::Unrecorded(row, e),
+        Ok(()) => AttemptResult::Answered(row, next, halt, answered),
+        Err(e) => AttemptResult::Unrecorded(row, e),
     }
 }
 
 /// The reports that a list shows for a request.
 async fn list_for<A: Api>(
-    context: &Context<'_, '_, A>,
+    context: &Shared<'_, '_, A>,
     request: &Request,
 ) -> Result<HashSet<ReportId>, ReadError> {
     let session = context.session;
@@ -216,8 +216,8 @@ async fn list_for<A: Api>(
 
 /// Takes a new report's id for its row. An id that another row has, or that was listed before as what another row could
 /// have, is a yes without an id of use: a proxy repeated an earlier answer.
-fn believe<A: Api>(
-    context: &Context<'_, '_, A>,
+fn check_report_id<A: Api>(
+    context: &Shared<'_, '_, A>,
     answer: &mut Answer<ReportId>,
     request: &Request,
     sent: Departure,

@@ -11,7 +11,7 @@ use crate::{
     ledger::{Counts, Record, Row},
     pacing::Stats,
     request::{ReportId, RequestId},
-    session::{News, Session},
+    session::{Session, SessionEvent},
 };
 
 /// Something happened.
@@ -63,7 +63,7 @@ pub enum EventKind {
     /// The file of a created row is in its place; its line is durable.
     Collected(Row, Fetched),
     /// A created row has no file in this run; it says why, and its line is durable.
-    NotCollected(Row, Missing),
+    NotCollected(Row, NotCollected),
     /// A report is in progress for much longer than others were.
     Lagging {
         /// Its row.
@@ -73,7 +73,7 @@ pub enum EventKind {
     },
     /// Something that concerns all requests together: a pause, a server that fails, a renewed token. Comes before
     /// [`EventKind::Started`] too, from what is read to prepare a run.
-    News(News),
+    News(SessionEvent),
     /// Nothing more is sent; requests in flight are waited for.
     Stopping(StopReason),
     /// The run is over.
@@ -91,7 +91,7 @@ pub enum Fetched {
 
 /// Why a created row has no file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missing {
+pub enum NotCollected {
     /// The server was waited for in vain; a later `collect` goes on from there.
     InProgress,
     /// The server could not make the report.
@@ -156,12 +156,12 @@ impl Attempt {
 }
 
 /// Who hears what happens, and since when it is told.
-pub(super) struct Watch<'a> {
+pub(super) struct Emitter<'a> {
     pub(super) began: Instant,
     pub(super) on_event: &'a dyn Fn(&Event),
 }
 
-impl Watch<'_> {
+impl Emitter<'_> {
     /// Tells what happened, with how far the run is.
     pub(super) fn tell<A: Api>(
         &self,

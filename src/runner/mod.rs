@@ -28,8 +28,8 @@ mod twins;
 mod tests;
 
 pub use attempt::BesideOthers;
-pub use event::{Attempt, Event, EventKind, Fetched, Missing};
+pub use event::{Attempt, Event, EventKind, Fetched, NotCollected};
 pub use max_failures::{MaxFailures, MaxFailuresError};
-pub use run::{Created, Finished, Setup, Unsaved, Workbench, run, run_with};
+pub use run::{Finished, NewReports, RunInput, Unsaved, Workbench, run, run_with};
 pub use scheduler::Creates;
 pub use stop::{DiskTrouble, Interrupt, Signal, StopReason, Stopping};

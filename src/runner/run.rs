@@ -6,21 +6,21 @@ use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     Event, EventKind, Interrupt, StopReason,
-    attempt::{BesideOthers, Context},
-    event::Watch,
+    attempt::{BesideOthers, Shared},
+    event::Emitter,
     scheduler::{Creates, Scheduler},
     stop::Stopping,
 };
 use crate::{
     api::{Api, Cause},
     inventory::Evidence,
-    ledger::{Counts, Disk, JournalError, Ledger, Place, Record, Row, State, journal},
+    ledger::{Counts, Disk, JournalError, Ledger, Record, Row, RowIndex, State, journal},
     pacing::Stats,
     session::Session,
 };
 
 /// What a run is given.
-pub struct Setup<'a, 's, A: Api, D> {
+pub struct RunInput<'a, 's, A: Api, D> {
     /// The conversation with the server.
     pub session: &'a Session<'s, A>,
     /// The rows: every one that the run is about stands in it, in the order in which it will be at rest.
@@ -29,10 +29,10 @@ pub struct Setup<'a, 's, A: Api, D> {
     pub disk: &'a D,
     /// Places in the ledger of the rows to bring to their end, in order. None of them is created, or awaits
     /// a decision.
-    pub work: Vec<Place>,
+    pub work: Vec<RowIndex>,
     /// Places of rows that were not selected and are in doubt, and that a row of `work` could be taken for: they are
     /// looked up too, and not counted.
-    pub doubts: Vec<Place>,
+    pub doubts: Vec<RowIndex>,
     /// Whether anything is sent.
     pub creates: Creates,
     /// Whether other runs may be sending at the same time.
@@ -89,7 +89,7 @@ pub struct Workbench<'r, 's, A: Api> {
     pub stopping: &'r Stopping,
     /// Signals.
     pub interrupt: &'r Interrupt,
-    watch: &'r Watch<'r>,
+    watch: &'r Emitter<'r>,
 }
 
 impl<A: Api> Workbench<'_, '_, A> {
@@ -105,22 +105,22 @@ impl<A: Api> Workbench<'_, '_, A> {
 }
 
 /// Places of the selected rows that a run creates, one by one; it ends with the creates.
-pub type Created = mpsc::UnboundedReceiver<Place>;
+pub type NewReports = mpsc::UnboundedReceiver<RowIndex>;
 
 /// Brings every row of `setup.work` to its end, or stops for a reason that is given.
 ///
 /// However it ends, the ledger is then at rest on the disk, or [`Finished::unsaved`] says what is missing there.
-pub async fn run<A: Api, D: Disk>(setup: Setup<'_, '_, A, D>) -> Finished {
+pub async fn run<A: Api, D: Disk>(setup: RunInput<'_, '_, A, D>) -> Finished {
     run_with(setup, async |_: Workbench<'_, '_, A>, _| Vec::new()).await
 }
 
 /// [`run`], with `beside` at work on the rows that are created already. It gives the rows whose last line is not on
 /// the disk. Whichever stops first stops the other.
 pub async fn run_with<A: Api, D: Disk>(
-    setup: Setup<'_, '_, A, D>,
-    beside: impl AsyncFnOnce(Workbench<'_, '_, A>, Created) -> Vec<Row>,
+    setup: RunInput<'_, '_, A, D>,
+    beside: impl AsyncFnOnce(Workbench<'_, '_, A>, NewReports) -> Vec<Row>,
 ) -> Finished {
-    let Setup {
+    let RunInput {
         session,
         ledger,
         disk,
@@ -167,11 +167,11 @@ pub async fn run_with<A: Api, D: Disk>(
         }
         on_event(event);
     };
-    let watch = Watch {
+    let watch = Emitter {
         began,
         on_event: &tell,
     };
-    let context = Context {
+    let context = Shared {
         session,
         record: &record,
         stopping: &stopping,

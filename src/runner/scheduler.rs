@@ -14,14 +14,14 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     EventKind, Interrupt, StopReason,
-    after_create::{Next, OpenQuestion, Progress},
-    attempt::{Answered, Attempted, Context, LookFirst, attempt},
+    after_create::{LookUpState, NextStep, RowProgress},
+    attempt::{Answered, AttemptResult, ListFirst, Shared, attempt},
     twins::Twins,
 };
 use crate::{
     api::{Api, Cause, ListQuery, Listed},
-    inventory::{QuestionKind, Seen},
-    ledger::{JournalError, Place, Row, State},
+    inventory::{Candidate, QuestionKind},
+    ledger::{JournalError, Row, RowIndex, State},
     request::{OrgId, Request},
     session::{Halt, ReadError},
 };
@@ -37,7 +37,7 @@ pub enum Creates {
 
 /// Which rows go first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
+enum Queue {
     /// Sent before and to be sent again.
     Again,
     /// Not sent yet.
@@ -50,23 +50,23 @@ enum Class {
 
 /// Holds what is known of every row that is not done with, and starts what may start.
 pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
-    context: &'c Context<'a, 's, A>,
+    context: &'c Shared<'a, 's, A>,
     concurrency: usize,
     all: usize,
     creates: Creates,
     /// Rows that were not selected: what is in doubt about them is found out, and they are not sent.
-    beside: HashSet<Place>,
+    unselected: HashSet<RowIndex>,
     /// Places of rows that may be sent now.
-    ready: BTreeSet<(Class, Place)>,
+    ready: BTreeSet<(Queue, RowIndex)>,
     /// Rows in a backoff, and when it ends.
-    delayed: BTreeSet<(Instant, Place)>,
+    delayed: BTreeSet<(Instant, RowIndex)>,
     /// Rows to look up, and when.
-    doubts: BTreeSet<(Instant, Place)>,
-    progress: HashMap<Place, Progress>,
+    doubts: BTreeSet<(Instant, RowIndex)>,
+    progress: HashMap<RowIndex, RowProgress>,
     /// How many attempts are under way.
     sending: usize,
     /// Waiting for a twin, by place.
-    twins: Twins<(Class, Place)>,
+    twins: Twins<(Queue, RowIndex)>,
     /// Answers 403 so far and whom they were about, while there was nothing else and nothing was ever created.
     forbidden: Option<(usize, HashSet<Option<OrgId>>)>,
     /// How many rows may fail in this run, and how many have.
@@ -106,37 +106,40 @@ enum FirstList {
 }
 
 /// What became of the rows beside what the ledger says.
-pub(super) struct Outcome {
+pub(super) struct SchedulerResult {
     pub(super) unrecorded: Vec<Row>,
     pub(super) not_looked_up: Vec<Cause>,
 }
 
 /// Something that was under way is done.
-enum Done {
-    FirstList(Place, Result<Option<Vec<Listed>>, Halt>),
+enum Completed {
+    FirstList(RowIndex, Result<Option<Vec<Listed>>, Halt>),
     /// A report that is surely ours was read.
     Witness(Result<(), ReadError>),
-    Attempt(Box<(Place, Progress, Attempted)>),
-    Look(Vec<Place>, Option<Result<Vec<Vec<Seen>>, ReadError>>),
+    Attempt(Box<(RowIndex, RowProgress, AttemptResult)>),
+    Look(
+        Vec<RowIndex>,
+        Option<Result<Vec<Vec<Candidate>>, ReadError>>,
+    ),
     /// A row's line that a look led to.
-    Recorded(Place, Box<Row>, Next, Result<(), JournalError>),
+    Recorded(RowIndex, Box<Row>, NextStep, Result<(), JournalError>),
 }
 
-type Work<'c> = FuturesUnordered<LocalBoxFuture<'c, Done>>;
+type Work<'c> = FuturesUnordered<LocalBoxFuture<'c, Completed>>;
 
 impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
     pub(super) fn new(
-        context: &'c Context<'a, 's, A>,
+        context: &'c Shared<'a, 's, A>,
         (concurrency, all): (usize, usize),
         creates: Creates,
-        beside: HashSet<Place>,
+        unselected: HashSet<RowIndex>,
     ) -> Self {
         Scheduler {
             context,
             concurrency,
             all,
             creates,
-            beside,
+            unselected,
             ready: BTreeSet::new(),
             delayed: BTreeSet::new(),
             doubts: BTreeSet::new(),
@@ -162,7 +165,11 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
     }
 
     /// Brings the rows at `work` to their end, or stops.
-    pub(super) async fn drive(mut self, work: &[Place], interrupt: &Interrupt) -> Outcome {
+    pub(super) async fn drive(
+        mut self,
+        work: &[RowIndex],
+        interrupt: &Interrupt,
+    ) -> SchedulerResult {
         self.begin(work);
         self.emit(EventKind::Started);
         let mut under_way: Work<'_> = FuturesUnordered::new();
@@ -190,7 +197,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                 // Collecting may be what stops the run.
                 () = self.context.stopping.wait(), if !stops => {}
                 Some(done) = under_way.next() => {
-                    self.sending -= usize::from(matches!(done, Done::Attempt(..)));
+                    self.sending -= usize::from(matches!(done, Completed::Attempt(..)));
                     self.on_done(done, &mut under_way);
                 }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
@@ -200,14 +207,14 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         if self.open == 0 {
             self.context.stopping.take_back_failures();
         }
-        Outcome {
+        SchedulerResult {
             unrecorded: self.unrecorded,
             not_looked_up: self.not_looked_up,
         }
     }
 
     /// Sorts the rows into those to send and those to look up.
-    fn begin(&mut self, work: &[Place]) {
+    fn begin(&mut self, work: &[RowIndex]) {
         self.open = work.len();
         let ledger = self.context.record.ledger();
         if ledger.report_ids().next().is_none() {
@@ -218,8 +225,8 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             let row = ledger.row(*place);
             let State::Sending { doubt, reason, .. } = &row.state else {
                 let class = match row.request().sub_partner {
-                    Some(_) => Class::Fresh,
-                    None => Class::Own,
+                    Some(_) => Queue::Fresh,
+                    None => Queue::Own,
                 };
                 self.ready.insert((class, *place));
                 continue;
@@ -239,8 +246,8 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                     ..Cause::default()
                 }
             };
-            let mut progress = Progress::found(row);
-            progress.open = Some(OpenQuestion {
+            let mut progress = RowProgress::found(row);
+            progress.open = Some(LookUpState {
                 kind: QuestionKind::WasItMade(doubt),
                 // However old the line is: the create may have been at work until the process that sent it died,
                 // and the computer's clock may have been set since.
@@ -255,7 +262,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
     }
 
     fn next_due(&self) -> Option<Instant> {
-        let first = |set: &BTreeSet<(Instant, Place)>| set.first().map(|(at, _)| *at);
+        let first = |set: &BTreeSet<(Instant, RowIndex)>| set.first().map(|(at, _)| *at);
         let alone = match self.first_create {
             FirstCreate::Alone(until) if !self.ready.is_empty() => Some(until),
             _ => None,
@@ -275,7 +282,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         let now = Instant::now();
         while let Some((at, place)) = self.delayed.first().copied().filter(|(at, _)| *at <= now) {
             self.delayed.remove(&(at, place));
-            self.ready.insert((Class::Again, place));
+            self.ready.insert((Queue::Again, place));
         }
         self.start_looks(now, under_way);
         if self.creates == Creates::None {
@@ -318,20 +325,20 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             let (evidence, token) = (&context.evidence, context.session.token_in_use());
             let is_lossy = self.had_doubts && !evidence.is_complete();
             let look_first = if is_lossy || evidence.is_unproven(token) {
-                LookFirst::Yes
+                ListFirst::Yes
             } else {
-                LookFirst::No
+                ListFirst::No
             };
             under_way.push(Box::pin(async move {
-                let mut progress = progress.unwrap_or_else(|| Progress::found(&row));
+                let mut progress = progress.unwrap_or_else(|| RowProgress::found(&row));
                 let attempted = attempt(context, row, &mut progress, look_first).await;
-                Done::Attempt(Box::new((place, progress, attempted)))
+                Completed::Attempt(Box::new((place, progress, attempted)))
             }));
         }
     }
 
     /// What the server has for the first request. Its clock has to be known before the first intent is dated by it.
-    fn ask_first_list(&self, place: Place) -> LocalBoxFuture<'c, Done> {
+    fn ask_first_list(&self, place: RowIndex) -> LocalBoxFuture<'c, Completed> {
         let context = self.context;
         let ledger = context.record.ledger();
         let request = ledger.row(place).request();
@@ -339,13 +346,13 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         Box::pin(async move {
             tokio::select! {
                 biased;
-                () = context.stopping.wait() => Done::FirstList(place, Ok(None)),
-                listed = context.session.first_list(&query) => Done::FirstList(place, listed),
+                () = context.stopping.wait() => Completed::FirstList(place, Ok(None)),
+                listed = context.session.first_list(&query) => Completed::FirstList(place, listed),
             }
         })
     }
 
-    fn on_first_list(&mut self, place: Place, listed: Option<Vec<Listed>>) {
+    fn on_first_list(&mut self, place: RowIndex, listed: Option<Vec<Listed>>) {
         self.first_list = FirstList::Had;
         let Some(listed) = listed else { return };
         let evidence = &self.context.evidence;
@@ -353,12 +360,12 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         let ids: HashSet<_> = listed.into_iter().map(|report| report.id).collect();
         let row = self.context.record.row(place);
         let progress = self.progress.entry(place);
-        let progress = progress.or_insert_with(|| Progress::found(&row));
+        let progress = progress.or_insert_with(|| RowProgress::found(&row));
         progress.listed_before = Some(ids);
     }
 
     /// Reads a report that is surely ours, early and once, so that doubts find clocks and people known.
-    fn ask_witness(&self) -> LocalBoxFuture<'c, Done> {
+    fn ask_witness(&self) -> LocalBoxFuture<'c, Completed> {
         let context = self.context;
         Box::pin(async move {
             let asked = tokio::select! {
@@ -366,24 +373,25 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                 () = context.stopping.wait() => Ok(()),
                 asked = context.evidence.ask_witness(context.session) => asked,
             };
-            Done::Witness(asked)
+            Completed::Witness(asked)
         })
     }
 
     /// Takes note of what is done.
-    fn on_done(&mut self, done: Done, under_way: &mut Work<'c>) {
-        self.asks_witness &= !matches!(done, Done::Witness(_));
+    fn on_done(&mut self, done: Completed, under_way: &mut Work<'c>) {
+        self.asks_witness &= !matches!(done, Completed::Witness(_));
         match done {
-            Done::FirstList(place, Ok(listed)) => self.on_first_list(place, listed),
-            Done::FirstList(_, Err(halt)) | Done::Witness(Err(ReadError::Halted(halt))) => {
+            Completed::FirstList(place, Ok(listed)) => self.on_first_list(place, listed),
+            Completed::FirstList(_, Err(halt))
+            | Completed::Witness(Err(ReadError::Halted(halt))) => {
                 self.stop(halt.into());
             }
             // Whoever needs what it would have taught asks again.
-            Done::Witness(Ok(()) | Err(ReadError::Failed(_))) => {}
-            Done::Attempt(done) => {
+            Completed::Witness(Ok(()) | Err(ReadError::Failed(_))) => {}
+            Completed::Attempt(done) => {
                 let (place, progress, attempted) = *done;
                 self.first_create = match (&attempted, self.first_create) {
-                    (Attempted::Answered(.., Answered::ByAPage), FirstCreate::Alone(_)) => {
+                    (AttemptResult::Answered(.., Answered::ByAPage), FirstCreate::Alone(_)) => {
                         FirstCreate::NotSent
                     }
                     _ => FirstCreate::Over,
@@ -396,16 +404,16 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                     under_way.push(self.ask_witness());
                 }
             }
-            Done::Look(_, None) => {}
-            Done::Look(places, Some(Err(error))) => {
+            Completed::Look(_, None) => {}
+            Completed::Look(places, Some(Err(error))) => {
                 self.on_not_looked_up(&places, &error, under_way);
             }
-            Done::Look(places, Some(Ok(found))) => {
+            Completed::Look(places, Some(Ok(found))) => {
                 for (place, seen) in places.into_iter().zip(found) {
                     under_way.extend(self.on_looked(place, seen));
                 }
             }
-            Done::Recorded(place, row, next, Ok(())) => {
+            Completed::Recorded(place, row, next, Ok(())) => {
                 match row.state {
                     State::Created(_) => self.emit(EventKind::Adopted((*row).clone())),
                     State::Pending { .. } => self.emit(EventKind::NotMade((*row).clone())),
@@ -413,22 +421,22 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                 }
                 self.proceed(place, &row, next);
             }
-            Done::Recorded(_, row, _, Err(error)) => self.on_unrecorded(*row, error),
+            Completed::Recorded(_, row, _, Err(error)) => self.on_unrecorded(*row, error),
         }
     }
 
-    fn on_attempted(&mut self, place: Place, progress: Progress, attempted: Attempted) {
+    fn on_attempted(&mut self, place: RowIndex, progress: RowProgress, attempted: AttemptResult) {
         self.progress.insert(place, progress);
         match attempted {
-            Attempted::NotLet(row, halt) => {
+            AttemptResult::NotLet(row, halt) => {
                 self.free(row.request());
                 if let Some(halt) = halt {
                     self.stop(halt.into());
                 }
             }
-            Attempted::HeldBack(row) => self.proceed(place, &row, Next::AtOnce),
-            Attempted::Unrecorded(row, error) => self.on_unrecorded(row, error),
-            Attempted::Answered(row, next, halt, answered) => {
+            AttemptResult::HeldBack(row) => self.proceed(place, &row, NextStep::AtOnce),
+            AttemptResult::Unrecorded(row, error) => self.on_unrecorded(row, error),
+            AttemptResult::Answered(row, next, halt, answered) => {
                 self.on_forbidden(&row, answered);
                 self.proceed(place, &row, next);
                 if let Some(halt) = halt {
@@ -439,10 +447,10 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
     }
 
     /// What comes next for a row whose line is durable.
-    fn proceed(&mut self, place: Place, row: &Row, next: Next) {
+    fn proceed(&mut self, place: RowIndex, row: &Row, next: NextStep) {
         let now = Instant::now();
         match next {
-            Next::LookUp => {
+            NextStep::LookUp => {
                 // Still in doubt, so its twins still wait.
                 if matches!(row.state, State::Sending { .. }) {
                     self.emit(EventKind::InDoubt(row.clone()));
@@ -450,15 +458,15 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                 self.doubts.insert((now, place));
                 return;
             }
-            Next::Settled => {
+            NextStep::Settled => {
                 self.progress.remove(&place);
                 self.emit(EventKind::Settled(row.clone()));
                 self.open -= 1;
                 self.on_settled(place, row);
             }
-            Next::AtOnce => drop(self.ready.insert((Class::Again, place))),
-            Next::Last => drop(self.ready.insert((Class::Last, place))),
-            Next::After(after) => {
+            NextStep::AtOnce => drop(self.ready.insert((Queue::Again, place))),
+            NextStep::Last => drop(self.ready.insert((Queue::Last, place))),
+            NextStep::After(after) => {
                 self.delayed.insert((now + after, place));
                 let row = row.clone();
                 self.emit(EventKind::Retrying { row, after });
@@ -468,8 +476,8 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
     }
 
     /// Counts failures: once there are as many as may be, nothing new is sent.
-    fn on_settled(&mut self, place: Place, row: &Row) {
-        if matches!(row.state, State::Created(_)) || self.beside.contains(&place) {
+    fn on_settled(&mut self, place: RowIndex, row: &Row) {
+        if matches!(row.state, State::Created(_)) || self.unselected.contains(&place) {
             return;
         }
         let (most, failures) = &mut self.failures;

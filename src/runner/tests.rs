@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-use super::after_create::{Next, Progress, after_create};
+use super::after_create::{NextStep, RowProgress, after_create};
 use crate::{
     api::{Answer, Cause, Doubt, Notice, Outcome, Refusal, WaitKind},
     inventory::QuestionKind,
     ledger::{LastAnswer, Reason, Row, State},
     pacing::Stage,
     request::{Period, ReportId, ReportType, Request},
-    session::Around,
+    session::RetryContext,
 };
 
 const BACKOFF: Duration = Duration::from_secs(7);
@@ -27,10 +27,10 @@ fn row() -> Row {
 /// The row after its next create was answered with `outcome`, and what comes next.
 fn after(
     before: &Row,
-    progress: &mut Progress,
+    progress: &mut RowProgress,
     outcome: Outcome<ReportId>,
-    around: &Around<'_>,
-) -> (Row, Next) {
+    around: &RetryContext<'_>,
+) -> (Row, NextStep) {
     let sent = before.sent(chrono::DateTime::from_timestamp(1_793_600_060, 0).unwrap());
     let status = match &outcome {
         Outcome::Done(_) => Some(200),
@@ -55,8 +55,8 @@ fn reason() -> Reason {
     Reason::from(&cause())
 }
 
-fn around(max_attempts: u32, stage: Stage, accepted: u64) -> Around<'static> {
-    Around {
+fn around(max_attempts: u32, stage: Stage, accepted: u64) -> RetryContext<'static> {
+    RetryContext {
         max_attempts,
         stage,
         accepted,
@@ -111,12 +111,16 @@ async fn every_outcome_leads_where_the_table_says() {
                 intent,
             };
             let (state, counts, next) = match &outcome {
-                Outcome::Done(id) => (State::Created(id.clone()), false, Next::Settled),
-                Outcome::Refused(R::Wait(_) | R::Unauthorized, _) => (waiting, false, Next::AtOnce),
-                Outcome::Refused(R::Locked, _) => (waiting, true, Next::After(BACKOFF)),
-                Outcome::Refused(R::Forbidden | R::Final, _) => (failed(), false, Next::Settled),
-                Outcome::Refused(R::Conflict, _) => (waiting, true, Next::LookUp),
-                Outcome::NotSent(_) => (waiting, stage == Stage::Closed, Next::After(BACKOFF)),
+                Outcome::Done(id) => (State::Created(id.clone()), false, NextStep::Settled),
+                Outcome::Refused(R::Wait(_) | R::Unauthorized, _) => {
+                    (waiting, false, NextStep::AtOnce)
+                }
+                Outcome::Refused(R::Locked, _) => (waiting, true, NextStep::After(BACKOFF)),
+                Outcome::Refused(R::Forbidden | R::Final, _) => {
+                    (failed(), false, NextStep::Settled)
+                }
+                Outcome::Refused(R::Conflict, _) => (waiting, true, NextStep::LookUp),
+                Outcome::NotSent(_) => (waiting, stage == Stage::Closed, NextStep::After(BACKOFF)),
                 Outcome::InDoubt(doubt, _) => {
                     let (doubt, reason) = (*doubt, reason().into());
                     let state = State::Sending {
@@ -124,10 +128,10 @@ async fn every_outcome_leads_where_the_table_says() {
                         reason,
                         intent,
                     };
-                    (state, true, Next::LookUp)
+                    (state, true, NextStep::LookUp)
                 }
             };
-            let mut progress = Progress::found(&row());
+            let mut progress = RowProgress::found(&row());
             let (row, came) = after(
                 &before,
                 &mut progress,
@@ -168,7 +172,7 @@ async fn every_outcome_leads_where_the_table_says() {
 #[tokio::test(start_paused = true)]
 async fn the_last_try_fails_what_may_not_be_sent_again() {
     for outcome in outcomes() {
-        let mut progress = Progress::found(&row());
+        let mut progress = RowProgress::found(&row());
         let last = around(1, Stage::Closed, 0);
         let (row, next) = after(&row(), &mut progress, outcome.clone(), &last);
         let gives_up = matches!(
@@ -176,9 +180,9 @@ async fn the_last_try_fails_what_may_not_be_sent_again() {
             Outcome::Refused(Refusal::Locked, _) | Outcome::NotSent(_)
         );
         if gives_up {
-            assert_eq!((row.state, next), (failed(), Next::Settled));
+            assert_eq!((row.state, next), (failed(), NextStep::Settled));
         } else if progress.tries.counted() > 0 {
-            assert_eq!(next, Next::LookUp, "{outcome:?}");
+            assert_eq!(next, NextStep::LookUp, "{outcome:?}");
         }
     }
 }
@@ -188,13 +192,17 @@ async fn the_last_try_fails_what_may_not_be_sent_again() {
 fn a_request_that_alone_is_busy_gives_up_at_last() {
     let busy = || Outcome::Refused(Refusal::Wait(WaitKind::Busy), cause());
     for (others, tries_after_ten) in [(true, 5), (false, 0)] {
-        let (mut row, mut progress) = (row(), Progress::found(&row()));
+        let (mut row, mut progress) = (row(), RowProgress::found(&row()));
         for number in 1..=10 {
             let accepted = if others { number } else { 0 };
             let around = around(8, Stage::Closed, accepted);
             let (waiting, next) = after(&row, &mut progress, busy(), &around);
             let counts = others && number >= 6;
-            let expected = if counts { Next::Last } else { Next::AtOnce };
+            let expected = if counts {
+                NextStep::Last
+            } else {
+                NextStep::AtOnce
+            };
             assert_eq!(
                 (next, waiting.state.word()),
                 (expected, "pending"),

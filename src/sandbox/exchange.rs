@@ -24,7 +24,7 @@ const MAX_BODY: usize = 1 << 20;
 
 /// What each handler of the API has.
 #[derive(Debug, Clone)]
-pub(super) struct Api {
+pub(super) struct SandboxApi {
     pub(super) world: Arc<World>,
     /// Turns true when the sandbox stops: whoever waits is cut off.
     pub(super) stopping: watch::Receiver<bool>,
@@ -32,7 +32,7 @@ pub(super) struct Api {
 
 /// Answers one request to the API.
 pub(super) async fn handle(
-    AxumState(mut api): AxumState<Api>,
+    AxumState(mut api): AxumState<SandboxApi>,
     ConnectInfo(link): ConnectInfo<Link>,
     request: HttpRequest,
 ) -> Response {
@@ -68,7 +68,7 @@ pub(super) async fn handle(
     }
 }
 
-impl Api {
+impl SandboxApi {
     /// Lets the model do it, step by step.
     async fn serve(&mut self, call: &Call) -> Ending {
         let world = Arc::clone(&self.world);

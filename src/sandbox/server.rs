@@ -10,7 +10,7 @@ use super::{
     config::SandboxConfig,
     connection::{Link, LinkedListener},
     error::SandboxError,
-    exchange::{self, Api},
+    exchange::{self, SandboxApi},
     files,
     journal::Journal,
     record::{Download, Exchange},
@@ -45,7 +45,7 @@ impl Sandbox {
         let world = Arc::new(World::new(config, api_origin, files_origin)?);
         let (stopping, stopped) = watch::channel(false);
 
-        let api = Api {
+        let api = SandboxApi {
             world: Arc::clone(&world),
             stopping: stopped.clone(),
         };

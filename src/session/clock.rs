@@ -38,14 +38,14 @@ pub enum ServerClock {
     #[default]
     Untold,
     /// An answer told it.
-    Told(Told),
+    Told(ServerTime),
     /// It was told once, and is being asked for again.
     Lost,
 }
 
 /// What an answer told.
 #[derive(Debug, Clone, Copy)]
-pub struct Told {
+pub struct ServerTime {
     date: DateTime<Utc>,
     at: Instant,
     wall: DateTime<Utc>,
@@ -54,7 +54,7 @@ pub struct Told {
 impl ServerClock {
     /// An answer that arrived at `at`, when the wall clock showed `wall`, was made at `date`.
     pub fn observe(&mut self, at: Instant, wall: DateTime<Utc>, date: DateTime<Utc>) {
-        *self = ServerClock::Told(Told { date, at, wall });
+        *self = ServerClock::Told(ServerTime { date, at, wall });
     }
 
     /// What was told counts no more; where anything was, nothing may be dated until it is told again.
@@ -91,7 +91,7 @@ impl ServerClock {
     }
 }
 
-impl Told {
+impl ServerTime {
     fn since(&self, at: Instant) -> Option<TimeDelta> {
         let since = at.saturating_duration_since(self.at);
         TimeDelta::from_std(since.min(Duration::from_secs(1 << 32))).ok()

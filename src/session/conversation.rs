@@ -10,13 +10,13 @@ use tokio::time::{Instant, sleep};
 use tracing::{Instrument as _, field::Empty, trace_span};
 
 use super::{
-    Again, Around, Backoff, Halt, Listener, News, Tries, WallClock,
-    in_flight::{Exchange, InFlight, Shared},
-    token::{Fault, Generation, TokenInForce, shows_taken},
+    Backoff, Halt, Listener, RetryContext, RetryDecision, SessionEvent, TryCount, WallClock,
+    in_flight::{Exchange, InFlight, SessionCore},
+    token::{CurrentToken, Generation, UnauthorizedCause, proves_accepted},
 };
 use crate::{
     api::{Answer, Api, Cause, LARGEST_PAGE, Notice, OnHead, Outcome, Refusal},
-    pacing::{Gate, HeldBack, Pass, Priority, Stage, StopCause},
+    pacing::{Gate, MustWait, Priority, Slot, Stage, StopCause},
     request::{ReportId, Request},
     settings::{Limits, RetryPolicy},
 };
@@ -26,8 +26,8 @@ pub struct Session<'a, A: Api> {
     api: &'a A,
     policy: RetryPolicy,
     backoff: Backoff,
-    pub(super) token: TokenInForce<A::Token>,
-    pub(super) shared: Shared<'a>,
+    pub(super) token: CurrentToken<A::Token>,
+    pub(super) shared: SessionCore<'a>,
     /// How many reports a list asks for on a page.
     pub(super) page_size: Cell<usize>,
     halted: RefCell<Option<Halt>>,
@@ -35,7 +35,7 @@ pub struct Session<'a, A: Api> {
 
 /// Leave to send one request with the token in force.
 pub struct Permit<'s, T> {
-    pass: Pass<'s>,
+    pass: Slot<'s>,
     token: T,
     generation: Generation,
 }
@@ -46,11 +46,11 @@ impl<T> Permit<'_, T> {
         self.generation
     }
 
-    /// The last look before the request leaves: see [`Pass::leave`].
+    /// The last look before the request leaves: see [`Slot::leave`].
     ///
     /// # Errors
     /// A wait was announced meanwhile.
-    pub async fn leave(&self) -> Result<(), HeldBack> {
+    pub async fn leave(&self) -> Result<(), MustWait> {
         self.pass.leave().await
     }
 }
@@ -69,8 +69,8 @@ impl<'a, A: Api> Session<'a, A> {
             api,
             policy: policy.clone(),
             backoff: Backoff::new(policy, seed),
-            token: TokenInForce::new(token),
-            shared: Shared {
+            token: CurrentToken::new(token),
+            shared: SessionCore {
                 gate: Gate::new(limits, policy),
                 clock,
                 listener,
@@ -98,9 +98,13 @@ impl<'a, A: Api> Session<'a, A> {
         &self.backoff
     }
 
-    /// What [`Tries`] has to know now of a request that left when the breaker was at `stage`.
-    pub fn around<'b>(&self, stage: Stage, backoff: &'b dyn Fn(u32) -> Duration) -> Around<'b> {
-        Around {
+    /// What [`TryCount`] has to know now of a request that left when the breaker was at `stage`.
+    pub fn around<'b>(
+        &self,
+        stage: Stage,
+        backoff: &'b dyn Fn(u32) -> Duration,
+    ) -> RetryContext<'b> {
+        RetryContext {
             max_attempts: self.policy.max_attempts.get(),
             stage,
             accepted: self.shared.gate.stats().accepted,
@@ -185,7 +189,7 @@ impl<'a, A: Api> Session<'a, A> {
             let (token, generation) = self.token.get();
             let Some(token) = token else {
                 drop(pass);
-                Box::pin(self.inquire(generation, &Cause::default())).await?;
+                Box::pin(self.resolve_unauthorized(generation, &Cause::default())).await?;
                 continue;
             };
             return Ok(Permit {
@@ -228,16 +232,16 @@ impl<'a, A: Api> Session<'a, A> {
         let in_flight = InFlight::new(&self.shared, pass, exchange);
         let mut answer = call(self.api, &token, &|notice| in_flight.head(notice)).await;
         in_flight.end(&answer);
-        if shows_taken(&answer.outcome) {
+        if proves_accepted(&answer.outcome) {
             self.token.taken(generation, left);
         }
         let Outcome::Refused(Refusal::Unauthorized, cause) = &answer.outcome else {
             return (answer, None);
         };
         // On the heap, as all that is rare and large: what is left is moved for each create.
-        match Box::pin(self.inquire(generation, cause)).await {
-            Ok(Fault::Token) => (answer, None),
-            Ok(Fault::Request) => {
+        match Box::pin(self.resolve_unauthorized(generation, cause)).await {
+            Ok(UnauthorizedCause::Token) => (answer, None),
+            Ok(UnauthorizedCause::Request) => {
                 answer.outcome = Outcome::Refused(Refusal::Final, cause.clone());
                 (answer, None)
             }
@@ -274,17 +278,17 @@ impl<'a, A: Api> Session<'a, A> {
     /// Whether to try again after `outcome`, by the policy; if so, waits as long as that takes.
     pub(super) async fn again<T>(
         &self,
-        tries: &mut Tries,
+        tries: &mut TryCount,
         outcome: &Outcome<T>,
         stage: Stage,
     ) -> bool {
         let backoff = |tries| self.backoff.after(tries);
         let around = self.around(stage, &backoff);
         let wait = match tries.after(outcome, &around) {
-            Again::Never => return false,
-            Again::AtOnce => return true,
-            Again::After(wait) => wait,
-            Again::Last => self.backoff.after(tries.counted()),
+            RetryDecision::Never => return false,
+            RetryDecision::AtOnce => return true,
+            RetryDecision::After(wait) => wait,
+            RetryDecision::Last => self.backoff.after(tries.counted()),
         };
         if let Some(cause) = outcome.cause() {
             self.tell_retry(cause, wait);
@@ -296,6 +300,6 @@ impl<'a, A: Api> Session<'a, A> {
     /// Says that something failed and will be tried again.
     pub(super) fn tell_retry(&self, cause: &Cause, after: Duration) {
         let cause = cause.clone();
-        (self.shared.listener)(&News::Retrying { cause, after });
+        (self.shared.listener)(&SessionEvent::Retrying { cause, after });
     }
 }

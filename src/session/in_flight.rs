@@ -9,14 +9,14 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 use tracing::{Span, trace};
 
-use super::{Listener, News, ServerClock, WallClock};
+use super::{Listener, ServerClock, SessionEvent, WallClock};
 use crate::{
     api::{Answer, Cause, Doubt, Notice, Outcome, WaitKind},
-    pacing::{Feedback, Gate, Pass},
+    pacing::{Feedback, Gate, Slot},
 };
 
 /// What all exchanges of a conversation share, and every answer may change.
-pub(super) struct Shared<'a> {
+pub(super) struct SessionCore<'a> {
     pub(super) gate: Gate,
     pub(super) clock: &'a dyn WallClock,
     pub(super) listener: &'a Listener<'a>,
@@ -27,7 +27,7 @@ pub(super) struct Shared<'a> {
     pub(super) last_failure: RefCell<Option<Cause>>,
 }
 
-impl Shared<'_> {
+impl SessionCore<'_> {
     pub(super) fn change_clock(&self, change: impl FnOnce(&mut ServerClock)) {
         let mut clock = self.server_clock.get();
         change(&mut clock);
@@ -46,8 +46,8 @@ pub(super) enum Exchange {
 /// One exchange that is under way. Its answer is heard once: when its head is here, or whole from an
 /// [`Api`](crate::api::Api) that tells no heads.
 pub(super) struct InFlight<'h, 'a> {
-    shared: &'h Shared<'a>,
-    pass: Pass<'h>,
+    shared: &'h SessionCore<'a>,
+    pass: Slot<'h>,
     exchange: Exchange,
     left: Instant,
     /// When the head of the answer was here, by both clocks.
@@ -59,7 +59,7 @@ pub(super) struct InFlight<'h, 'a> {
 }
 
 impl<'h, 'a> InFlight<'h, 'a> {
-    pub(super) fn new(shared: &'h Shared<'a>, pass: Pass<'h>, exchange: Exchange) -> Self {
+    pub(super) fn new(shared: &'h SessionCore<'a>, pass: Slot<'h>, exchange: Exchange) -> Self {
         InFlight {
             shared,
             pass,
@@ -95,7 +95,7 @@ impl<'h, 'a> InFlight<'h, 'a> {
         let after = gate.stats().paused_until;
         if let Some(until) = after.filter(|until| before.is_none_or(|before| *until > before)) {
             let wait = until.saturating_duration_since(Instant::now());
-            (shared.listener)(&News::Paused {
+            (shared.listener)(&SessionEvent::Paused {
                 status: notice.status,
                 wait,
                 until: shared.clock.now() + wait,
@@ -133,7 +133,7 @@ impl<'h, 'a> InFlight<'h, 'a> {
         }
         if let (Some(cause), Some(failures)) = (failed, self.worse.get()) {
             let cause = cause.clone();
-            (self.shared.listener)(&News::Failing { failures, cause });
+            (self.shared.listener)(&SessionEvent::Failing { failures, cause });
         }
     }
 

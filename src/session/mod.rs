@@ -3,17 +3,17 @@
 //!
 //! [`Session`] joins [`crate::api`] and [`crate::pacing`]. Reads (lists, gets, discovery) are tried again here
 //! until they are answered, since they change nothing. Creates are not: [`crate::runner`] decides about each, by
-//! the same policy ([`Tries`]).
+//! the same policy ([`TryCount`]).
 
 mod clock;
 mod conversation;
 mod discovery;
+mod events;
 mod in_flight;
-mod news;
 mod reads;
-mod renewal;
 mod retry;
 mod token;
+mod unauthorized;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +21,6 @@ mod tests;
 pub use clock::{JUMP, ServerClock, SystemClock, WallClock};
 pub use conversation::{Permit, Session};
 pub use discovery::{DiscoveryError, discover};
-pub use news::{Halt, Listener, News, ReadError};
-pub use retry::{Again, Around, Backoff, Tries};
+pub use events::{Halt, Listener, ReadError, SessionEvent};
+pub use retry::{Backoff, RetryContext, RetryDecision, TryCount};
 pub use token::Generation;

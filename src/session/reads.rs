@@ -6,7 +6,7 @@ use tokio::time::sleep;
 use tracing::{Instrument as _, field::Empty, trace_span};
 use url::Url;
 
-use super::{Halt, ReadError, ServerClock, Session, Tries, in_flight::Exchange};
+use super::{Halt, ReadError, ServerClock, Session, TryCount, in_flight::Exchange};
 use crate::{
     api::{Answer, Api, Cause, ListQuery, Listed, OnHead, Outcome, Page, Refusal},
     pacing::Priority,
@@ -114,7 +114,7 @@ impl<A: Api> Session<'_, A> {
     ///
     /// # Errors
     /// As [`Session::get`], at the first failure.
-    pub async fn glance(&self, id: &ReportId) -> Result<Option<Listed>, ReadError> {
+    pub async fn get_once(&self, id: &ReportId) -> Result<Option<Listed>, ReadError> {
         self.read(
             Exchange::Plain,
             async |api, token, on_head| api.get(token, id, on_head).await,
@@ -215,7 +215,7 @@ impl<A: Api> Session<'_, A> {
         call: impl AsyncFn(&A, &A::Token, &OnHead<'_>) -> Answer<T>,
         is_hopeless: impl Fn(&Cause) -> bool,
     ) -> Result<T, ReadError> {
-        let mut tries = Tries::default();
+        let mut tries = TryCount::default();
         loop {
             let permit = self.enter_as(Priority::Between).await;
             let permit = permit.map_err(ReadError::Halted)?;

@@ -14,7 +14,7 @@ const BUSY_FROM: u32 = 6;
 
 /// What follows an outcome.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Again {
+pub enum RetryDecision {
     /// Not sent again: it is done, it is refused for good, or the tries are used up.
     Never,
     /// As soon as the gate lets it.
@@ -27,7 +27,7 @@ pub enum Again {
 
 /// What is known around a request when its answer comes.
 #[derive(Clone, Copy)]
-pub struct Around<'a> {
+pub struct RetryContext<'a> {
     /// `retry.max_attempts`
     pub max_attempts: u32,
     /// How far the breaker was when the request left.
@@ -52,9 +52,9 @@ pub struct Around<'a> {
 /// | not sent | unless the breaker slows or probes: then it does the counting | after a backoff |
 /// | in doubt | yes | after a backoff: a create is looked for first |
 ///
-/// A try that counts and is the last of `max_attempts` is followed by [`Again::Never`].
+/// A try that counts and is the last of `max_attempts` is followed by [`RetryDecision::Never`].
 #[derive(Debug, Clone, Default)]
-pub struct Tries {
+pub struct TryCount {
     counted: u32,
     busy: u32,
     /// What the gate had accepted when the first busy answer came.
@@ -63,29 +63,35 @@ pub struct Tries {
     unauthorized: u32,
 }
 
-impl Tries {
+impl TryCount {
     /// Tries that counted so far.
     pub fn counted(&self) -> u32 {
         self.counted
     }
 
     /// Takes note of an outcome and says what follows it; see the table above.
-    pub fn after<T>(&mut self, outcome: &Outcome<T>, around: &Around<'_>) -> Again {
+    pub fn after<T>(&mut self, outcome: &Outcome<T>, around: &RetryContext<'_>) -> RetryDecision {
         let (counts, next) = self.judge(outcome, around);
         self.counted += u32::from(counts);
         if counts && self.counted >= around.max_attempts {
-            return Again::Never;
+            return RetryDecision::Never;
         }
         next
     }
 
-    fn judge<T>(&mut self, outcome: &Outcome<T>, around: &Around<'_>) -> (bool, Again) {
-        let backoff = || Again::After((around.backoff)(self.counted + 1));
+    fn judge<T>(
+        &mut self,
+        outcome: &Outcome<T>,
+        around: &RetryContext<'_>,
+    ) -> (bool, RetryDecision) {
+        let backoff = || RetryDecision::After((around.backoff)(self.counted + 1));
         match outcome {
             Outcome::Done(_) | Outcome::Refused(Refusal::Forbidden | Refusal::Final, _) => {
-                (false, Again::Never)
+                (false, RetryDecision::Never)
             }
-            Outcome::Refused(Refusal::Wait(WaitKind::RateLimit), _) => (false, Again::AtOnce),
+            Outcome::Refused(Refusal::Wait(WaitKind::RateLimit), _) => {
+                (false, RetryDecision::AtOnce)
+            }
             Outcome::Refused(Refusal::Wait(WaitKind::Busy), _) => {
                 if self.busy == 0 {
                     self.accepted_at_first_busy = around.accepted;
@@ -93,15 +99,15 @@ impl Tries {
                 self.busy += 1;
                 let others = around.accepted > self.accepted_at_first_busy;
                 match self.busy >= BUSY_FROM && others {
-                    true => (true, Again::Last),
-                    false => (false, Again::AtOnce),
+                    true => (true, RetryDecision::Last),
+                    false => (false, RetryDecision::AtOnce),
                 }
             }
             Outcome::Refused(Refusal::Unauthorized, _) => {
                 self.unauthorized += 1;
-                (self.unauthorized > 1, Again::AtOnce)
+                (self.unauthorized > 1, RetryDecision::AtOnce)
             }
-            Outcome::Refused(Refusal::Conflict, _) => (true, Again::Never),
+            Outcome::Refused(Refusal::Conflict, _) => (true, RetryDecision::Never),
             Outcome::Refused(Refusal::Locked, _) | Outcome::InDoubt(..) => (true, backoff()),
             Outcome::NotSent(_) => (around.stage == Stage::Closed, backoff()),
         }
@@ -178,20 +184,20 @@ mod tests {
                 "~~~x",
             ),
         ] {
-            let mut tries = Tries::default();
+            let mut tries = TryCount::default();
             let mut came_to = String::new();
             for accepted in 0..9 {
-                let around = Around {
+                let around = RetryContext {
                     max_attempts: 4,
                     stage,
                     accepted: if others { accepted } else { 0 },
                     backoff: &|_| Duration::ZERO,
                 };
                 came_to.push(match tries.after(&outcome, &around) {
-                    Again::AtOnce => '.',
-                    Again::After(_) => '~',
-                    Again::Last => '<',
-                    Again::Never => 'x',
+                    RetryDecision::AtOnce => '.',
+                    RetryDecision::After(_) => '~',
+                    RetryDecision::Last => '<',
+                    RetryDecision::Never => 'x',
                 });
                 if came_to.ends_with('x') {
                     break;
@@ -203,20 +209,23 @@ mod tests {
 
     #[test]
     fn only_tries_that_count_bring_the_end_closer() {
-        let around = Around {
+        let around = RetryContext {
             max_attempts: 2,
             stage: Stage::Closed,
             accepted: 0,
             backoff: &|_| Duration::ZERO,
         };
-        let mut tries = Tries::default();
+        let mut tries = TryCount::default();
         let limited: Outcome<()> =
             Outcome::Refused(Refusal::Wait(WaitKind::RateLimit), Cause::default());
         let lost: Outcome<()> = Outcome::InDoubt(Doubt::Open, Cause::default());
-        assert!(matches!(tries.after(&lost, &around), Again::After(_)));
-        assert_eq!(tries.after(&limited, &around), Again::AtOnce);
+        assert!(matches!(
+            tries.after(&lost, &around),
+            RetryDecision::After(_)
+        ));
+        assert_eq!(tries.after(&limited, &around), RetryDecision::AtOnce);
         assert_eq!(tries.counted(), 1);
-        assert_eq!(tries.after(&lost, &around), Again::Never);
+        assert_eq!(tries.after(&lost, &around), RetryDecision::Never);
     }
 
     #[test]

@@ -397,7 +397,7 @@ async fn a_wait_binds_from_the_moment_at_which_its_head_is_here() {
         limited
     };
     let news = RefCell::new(Vec::new());
-    let listener = |one: &News| news.borrow_mut().push((Instant::now(), one.clone()));
+    let listener = |one: &SessionEvent| news.borrow_mut().push((Instant::now(), one.clone()));
     let (limits, policy) = (unlimited(), RetryPolicy::default());
     let session = Session::new(&api, Some(0), (&limits, &policy), &Ahead, &listener, 7);
     let id = id();
@@ -420,7 +420,7 @@ async fn a_wait_binds_from_the_moment_at_which_its_head_is_here() {
     assert_eq!(news.len(), 1, "{news:?}");
     assert_eq!(news[0].0 - began, Duration::from_millis(10));
     let until = Ahead.now() - news[0].0.elapsed() + wait;
-    let paused = News::Paused {
+    let paused = SessionEvent::Paused {
         status: Some(429),
         wait,
         until,

@@ -7,13 +7,13 @@ use tokio::{sync::Mutex, time::Instant};
 use crate::api::{Doubt, Outcome, Refusal};
 
 /// The one place that knows which token is in force.
-pub(super) struct TokenInForce<T> {
-    state: RefCell<State<T>>,
+pub(super) struct CurrentToken<T> {
+    state: RefCell<TokenState<T>>,
     /// One at a time finds out whose fault a 401 is, and renews.
     pub(super) inquiry: Mutex<()>,
 }
 
-struct State<T> {
+struct TokenState<T> {
     /// `None` where only what it takes to get one was given.
     value: Option<T>,
     generation: Generation,
@@ -38,17 +38,17 @@ impl Generation {
 
 /// What a 401 was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum UnauthorizedCause {
     /// The token; there is a new one.
     Token,
     /// The request: the server takes the token for others.
     Request,
 }
 
-impl<T: Clone> TokenInForce<T> {
+impl<T: Clone> CurrentToken<T> {
     pub(super) fn new(value: Option<T>) -> Self {
-        TokenInForce {
-            state: RefCell::new(State {
+        CurrentToken {
+            state: RefCell::new(TokenState {
                 value,
                 generation: Generation::FIRST,
                 taken: None,
@@ -77,7 +77,7 @@ impl<T: Clone> TokenInForce<T> {
 
     pub(super) fn replace(&self, value: T) {
         let mut state = self.state.borrow_mut();
-        *state = State {
+        *state = TokenState {
             value: Some(value),
             generation: state.generation.next(),
             taken: None,
@@ -87,7 +87,7 @@ impl<T: Clone> TokenInForce<T> {
 
 /// Whether an outcome shows that the server took the token that came with the request. An error page and a
 /// rate limit may come from something in between that never looked at it.
-pub(super) fn shows_taken<T>(outcome: &Outcome<T>) -> bool {
+pub(super) fn proves_accepted<T>(outcome: &Outcome<T>) -> bool {
     matches!(
         outcome,
         Outcome::Done(_)

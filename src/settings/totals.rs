@@ -1,7 +1,7 @@
 //! `audit.totals`: which column of the collected files is summed up, and by what.
 
 use crate::yaml::{
-    At, Form, Mapping as _, Mistake, Node, Quoted, at, form, keys, line, list, mapping, or,
+    Form, Located, Mapping as _, Mistake, Node, Quoted, at, form, keys, line, list, mapping, or,
     required,
 };
 
@@ -21,7 +21,7 @@ keys! {
         /// The column of the collected files that is summed up.
         column: Option<String> = required(line("the name of a column"), "column: CONSUMPTION"),
         /// A sum for each value of these columns; one sum of all where it is left out.
-        by: Vec<At<String>> = or(
+        by: Vec<Located<String>> = or(
             list("a list of columns", "name a column, or leave `by` out", at(line("the name of a column"))),
             Vec::new(),
         ),

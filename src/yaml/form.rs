@@ -13,9 +13,9 @@ use super::{
     node::Node,
     problem::{Mistake, Sink},
     quote::Quoted,
-    source::Place,
+    source::SourcePlace,
     suggest::did_you_mean,
-    tree::Content,
+    tree::NodeContent,
 };
 
 /// A way to write values of one type.
@@ -42,12 +42,12 @@ pub(crate) trait Form {
 
 /// A value and where it was written.
 #[derive(Debug, Clone)]
-pub(crate) struct At<T> {
+pub(crate) struct Located<T> {
     pub(crate) value: T,
-    pub(crate) place: Place,
+    pub(crate) place: SourcePlace,
 }
 
-impl<T> At<T> {
+impl<T> Located<T> {
     /// Reports what is wrong with it.
     pub(crate) fn report<U>(&self, sink: &Sink, mistake: Mistake) -> Option<U> {
         sink.report(self.place.clone(), mistake)
@@ -55,19 +55,19 @@ impl<T> At<T> {
 }
 
 /// Keeps the place of what `form` reads.
-pub(crate) fn at<F: Form>(form: F) -> Located<F> {
-    Located(form)
+pub(crate) fn at<F: Form>(form: F) -> LocatedForm<F> {
+    LocatedForm(form)
 }
 
-pub(crate) struct Located<F>(F);
+pub(crate) struct LocatedForm<F>(F);
 
-impl<F: Form> Form for Located<F> {
-    type Value = At<F::Value>;
+impl<F: Form> Form for LocatedForm<F> {
+    type Value = Located<F::Value>;
 
     fn read(&self, node: Node<'_>) -> Option<Self::Value> {
         let value = self.0.read(node)?;
         let place = node.place();
-        Some(At { value, place })
+        Some(Located { value, place })
     }
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Value {
@@ -110,18 +110,18 @@ pub(crate) fn truth() -> impl Form<Value = bool> {
 }
 
 /// A whole number of `range`, which lies within `T`.
-pub(crate) fn whole<T>(range: RangeInclusive<u32>) -> Whole<T> {
-    Whole(range, PhantomData)
+pub(crate) fn whole<T>(range: RangeInclusive<u32>) -> WholeNumber<T> {
+    WholeNumber(range, PhantomData)
 }
 
-pub(crate) struct Whole<T>(RangeInclusive<u32>, PhantomData<T>);
+pub(crate) struct WholeNumber<T>(RangeInclusive<u32>, PhantomData<T>);
 
-impl<T: DeserializeOwned + Serialize> Form for Whole<T> {
+impl<T: DeserializeOwned + Serialize> Form for WholeNumber<T> {
     type Value = T;
 
     fn read(&self, node: Node<'_>) -> Option<T> {
-        let Whole(range, _) = self;
-        if !matches!(node.content(), Content::Number(_)) {
+        let WholeNumber(range, _) = self;
+        if !matches!(node.content(), NodeContent::Number(_)) {
             return node.report(node.unexpected("a whole number"));
         }
         let number = node.whole_number().and_then(|n| u32::try_from(n).ok());
@@ -180,7 +180,7 @@ impl<T> Form for Text<T> {
 
     fn read(&self, node: Node<'_>) -> Option<T> {
         let parsed = match node.content() {
-            Content::Number(_) if self.numbers => (self.parse)(&node.written()),
+            NodeContent::Number(_) if self.numbers => (self.parse)(&node.written()),
             _ => (self.parse)(node.text(self.expected)?),
         };
         parsed.map_err(|mistake| node.report::<()>(mistake)).ok()

@@ -9,7 +9,7 @@ use super::{
     problem::Mistake,
     quote::Quoted,
     suggest::{did_you_mean, nearest},
-    tree::Content,
+    tree::NodeContent,
 };
 
 /// Declares a mapping: its name in messages, an example of it, and its keys.
@@ -85,7 +85,7 @@ pub(crate) trait Mapping: Sized {
         };
         let mut keys = Keys {
             names: Vec::new(),
-            mode: Mode::Read {
+            mode: KeyMode::Read {
                 node,
                 owner: Self::OWNER,
                 entries: &entries,
@@ -119,7 +119,7 @@ pub(crate) trait Mapping: Sized {
     fn object(generator: &mut SchemaGenerator) -> Map<String, Value> {
         let mut keys = Keys {
             names: Vec::new(),
-            mode: Mode::Describe {
+            mode: KeyMode::Describe {
                 generator,
                 properties: Map::new(),
                 required: Vec::new(),
@@ -127,7 +127,7 @@ pub(crate) trait Mapping: Sized {
         };
         Self::visit(&mut keys);
         let mut object = Map::new();
-        if let Mode::Describe {
+        if let KeyMode::Describe {
             properties,
             required,
             ..
@@ -158,7 +158,7 @@ fn bare_key(
     let place = key.key_node.place();
     let text = place.source.text();
     let has_colon = text[place.span.end..].trim_start().starts_with(':');
-    if has_colon || !matches!(key.value.content(), Content::Nothing) {
+    if has_colon || !matches!(key.value.content(), NodeContent::Nothing) {
         return None;
     }
     if let Some((word, value)) = key.key.split_once([' ', ':'])
@@ -168,7 +168,7 @@ fn bare_key(
     }
     let (before, start) = (before?, before?.value.place());
     let value = text.get(start.span.start..place.span.end)?;
-    let is_meant = matches!(before.value.content(), Content::Text(_))
+    let is_meant = matches!(before.value.content(), NodeContent::Text(_))
         && text.get(start.span.end..place.span.start)?.trim() == ","
         && !value.contains(['"', '\'']);
     is_meant.then(|| format!("quote it: {}: \"{value}\"", before.key))
@@ -177,10 +177,10 @@ fn bare_key(
 /// Gives a mapping its keys.
 pub(crate) struct Keys<'k> {
     names: Vec<&'static str>,
-    mode: Mode<'k>,
+    mode: KeyMode<'k>,
 }
 
-enum Mode<'k> {
+enum KeyMode<'k> {
     /// All keys are left out.
     Absent,
     /// They are read from a mapping of the text.
@@ -203,7 +203,7 @@ impl Keys<'_> {
     pub(crate) fn absent() -> Self {
         Keys {
             names: Vec::new(),
-            mode: Mode::Absent,
+            mode: KeyMode::Absent,
         }
     }
 
@@ -224,13 +224,13 @@ impl Keys<'_> {
         form: &F,
         example: Option<&'static str>,
         default: Option<&F::Value>,
-    ) -> Given<F::Value> {
+    ) -> Field<F::Value> {
         let name = name.trim_start_matches("r#"); // `r#type` is the key `type`
         self.names.push(name);
         match &mut self.mode {
-            Mode::Absent => Ok(None),
-            Mode::Read { unread, .. } if unread.contains(&name) => Ok(None),
-            Mode::Read {
+            KeyMode::Absent => Ok(None),
+            KeyMode::Read { unread, .. } if unread.contains(&name) => Ok(None),
+            KeyMode::Read {
                 node,
                 owner,
                 entries,
@@ -240,7 +240,7 @@ impl Keys<'_> {
                 (None, Some(example)) => node.report(missing(owner, name, example)).ok_or(Wrong),
                 (None, None) => Ok(None),
             },
-            Mode::Describe {
+            KeyMode::Describe {
                 generator,
                 properties,
                 required,
@@ -265,7 +265,7 @@ pub(crate) fn missing(owner: &str, key: &str, example: &str) -> Mistake {
 }
 
 /// The value of a key that may be left out: `Ok(None)` where it is.
-pub(crate) type Given<T> = Result<Option<T>, Wrong>;
+pub(crate) type Field<T> = Result<Option<T>, Wrong>;
 
 /// A key is there, and what is wrong with its value is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -283,7 +283,7 @@ pub(crate) fn required<F: Form>(
 }
 
 /// A key that may be left out.
-pub(crate) fn optional<F: Form>(form: F) -> impl FnOnce(&mut Keys<'_>, Name) -> Given<F::Value> {
+pub(crate) fn optional<F: Form>(form: F) -> impl FnOnce(&mut Keys<'_>, Name) -> Field<F::Value> {
     move |keys, name| keys.one(name, &form, None, None)
 }
 

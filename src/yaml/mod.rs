@@ -18,10 +18,10 @@ mod tree;
 mod written;
 
 pub(crate) use form::{
-    At, Form, Text, at, checked_line, form, line, list, path, text, truth, whole, words,
+    Form, Located, Text, at, checked_line, form, line, list, path, text, truth, whole, words,
 };
 pub(crate) use mapping::{
-    Given, Keys, Mapping, any_of, keys, mapping, missing, optional, or, or_none, required,
+    Field, Keys, Mapping, any_of, keys, mapping, missing, optional, or, or_none, required,
     root_schema, spread, which,
 };
 pub(crate) use node::Node;
@@ -29,6 +29,6 @@ pub(crate) use problem::{Mistake, Sink};
 pub use problem::{Problem, Problems};
 pub(crate) use quote::Quoted;
 pub(crate) use source::Source;
-pub use source::{Place, ReadError};
+pub use source::{SourceError, SourcePlace};
 pub(crate) use suggest::{did_you_mean, nearest};
 pub(crate) use tree::Tree;

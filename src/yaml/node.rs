@@ -5,8 +5,8 @@ use std::path::Path;
 use super::{
     problem::{Mistake, Sink},
     quote::Quoted,
-    source::Place,
-    tree::{Content, NodeId, Tree},
+    source::SourcePlace,
+    tree::{NodeContent, NodeId, Tree},
 };
 
 /// A value, its place, and where to report what is wrong with it.
@@ -41,7 +41,7 @@ impl<'a> Node<'a> {
     }
 
     /// Where it was written: for an alias or a merged value, at its anchor.
-    pub(crate) fn place(self) -> Place {
+    pub(crate) fn place(self) -> SourcePlace {
         self.tree.place(self.id)
     }
 
@@ -60,20 +60,20 @@ impl<'a> Node<'a> {
         self.sink.report(self.place(), mistake)
     }
 
-    pub(super) fn content(self) -> &'a Content {
+    pub(super) fn content(self) -> &'a NodeContent {
         self.tree.content(self.id)
     }
 
     /// Whether it is a mapping.
     pub(crate) fn is_mapping(self) -> bool {
-        matches!(self.content(), Content::Mapping(_))
+        matches!(self.content(), NodeContent::Mapping(_))
     }
 
     /// Whether it is a text, a number or a truth value.
     pub(crate) fn is_scalar(self) -> bool {
         matches!(
             self.content(),
-            Content::Text(_) | Content::Number(_) | Content::Bool(_)
+            NodeContent::Text(_) | NodeContent::Number(_) | NodeContent::Bool(_)
         )
     }
 
@@ -88,8 +88,8 @@ impl<'a> Node<'a> {
     /// A text. What YAML takes for a number or a truth value is refused, with the advice to quote it.
     pub(crate) fn text(self, expected: &str) -> Option<&'a str> {
         match self.content() {
-            Content::Text(text) => Some(text),
-            Content::Number(_) | Content::Bool(_) => {
+            NodeContent::Text(text) => Some(text),
+            NodeContent::Number(_) | NodeContent::Bool(_) => {
                 let written = self.written();
                 let found = self.content().kind();
                 let mistake = Mistake::new(format!(
@@ -111,7 +111,7 @@ impl<'a> Node<'a> {
     /// `true` or `false`.
     pub(crate) fn bool(self) -> Option<bool> {
         match self.content() {
-            Content::Bool(value) => Some(*value),
+            NodeContent::Bool(value) => Some(*value),
             _ => self.report(self.unexpected("`true` or `false`")),
         }
     }
@@ -119,7 +119,7 @@ impl<'a> Node<'a> {
     /// A whole number that is not negative, if it is one.
     pub(crate) fn whole_number(self) -> Option<u64> {
         match self.content() {
-            Content::Number(number) => number.as_u64(),
+            NodeContent::Number(number) => number.as_u64(),
             _ => None,
         }
     }
@@ -127,18 +127,18 @@ impl<'a> Node<'a> {
     /// The items, if it is a list.
     pub(crate) fn items(self) -> Option<impl ExactSizeIterator<Item = Node<'a>>> {
         match self.content() {
-            Content::List(items) => Some(items.iter().map(move |id| self.part(*id, None))),
+            NodeContent::List(items) => Some(items.iter().map(move |id| self.part(*id, None))),
             _ => None,
         }
     }
 
     /// The entries, if it is a mapping.
     pub(crate) fn entries(self) -> Option<Vec<KeyValue<'a>>> {
-        let Content::Mapping(entries) = self.content() else {
+        let NodeContent::Mapping(entries) = self.content() else {
             return None;
         };
         let entries = entries.iter().filter_map(|entry| {
-            let Content::Text(key) = self.tree.content(entry.key) else {
+            let NodeContent::Text(key) = self.tree.content(entry.key) else {
                 return None; // the tree has texts only
             };
             Some(KeyValue {

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, path::Path, sync::Arc};
 
-use super::source::{Place, Source};
+use super::source::{Source, SourcePlace};
 
 /// How many problems are shown. A wrong column in a long partners file makes one per line.
 const MAX_SHOWN: usize = 50;
@@ -35,10 +35,10 @@ impl Mistake {
 /// Something wrong at one place of the manifest or of a partners file.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    place: Place,
+    place: SourcePlace,
     mistake: Mistake,
     /// The other place of a problem that two places make.
-    other: Option<Place>,
+    other: Option<SourcePlace>,
 }
 
 impl Problem {
@@ -72,11 +72,11 @@ impl Problem {
         self.mistake.help.as_deref()
     }
 
-    pub(crate) fn place(&self) -> &Place {
+    pub(crate) fn place(&self) -> &SourcePlace {
         &self.place
     }
 
-    pub(crate) fn other(&self) -> Option<&Place> {
+    pub(crate) fn other(&self) -> Option<&SourcePlace> {
         self.other.as_ref()
     }
 }
@@ -123,16 +123,26 @@ pub(crate) struct Sink(RefCell<Vec<Problem>>);
 
 impl Sink {
     /// Gives `None`, for readers that end with it.
-    pub(crate) fn report<T>(&self, place: Place, mistake: Mistake) -> Option<T> {
+    pub(crate) fn report<T>(&self, place: SourcePlace, mistake: Mistake) -> Option<T> {
         self.push(place, mistake, None)
     }
 
     /// Reports what two places make wrong together.
-    pub(crate) fn report_with<T>(&self, place: Place, mistake: Mistake, other: Place) -> Option<T> {
+    pub(crate) fn report_with<T>(
+        &self,
+        place: SourcePlace,
+        mistake: Mistake,
+        other: SourcePlace,
+    ) -> Option<T> {
         self.push(place, mistake, Some(other))
     }
 
-    fn push<T>(&self, place: Place, mistake: Mistake, other: Option<Place>) -> Option<T> {
+    fn push<T>(
+        &self,
+        place: SourcePlace,
+        mistake: Mistake,
+        other: Option<SourcePlace>,
+    ) -> Option<T> {
         self.0.borrow_mut().push(Problem {
             place,
             mistake,

@@ -6,7 +6,7 @@ use annotate_snippets::{
 
 use super::{
     problem::{Problem, Problems},
-    source::Place,
+    source::SourcePlace,
 };
 
 /// A line longer than this, in bytes, is not shown.
@@ -51,7 +51,7 @@ fn group(problem: &Problem) -> Group<'_> {
 
 fn snippet<'a>(
     group: Group<'a>,
-    place: &'a Place,
+    place: &'a SourcePlace,
     kind: AnnotationKind,
     label: Option<&'static str>,
 ) -> Group<'a> {

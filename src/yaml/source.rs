@@ -25,7 +25,7 @@ pub(crate) struct Source {
 
 /// Why a file cannot be read as text.
 #[derive(Debug, thiserror::Error)]
-pub enum ReadError {
+pub enum SourceError {
     /// The system refused.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -51,39 +51,39 @@ pub enum ReadError {
 
 impl Source {
     /// Reads a whole file, at most [`MAX_FILE_BYTES`].
-    pub(crate) fn read(path: &Path) -> Result<Arc<Self>, ReadError> {
+    pub(crate) fn read(path: &Path) -> Result<Arc<Self>, SourceError> {
         if path.is_dir() {
-            return Err(ReadError::Directory);
+            return Err(SourceError::Directory);
         }
         let bytes = read_regular(path, MAX_FILE_BYTES as u64);
         let bytes = bytes.map_err(|error| match error.kind() {
-            io::ErrorKind::FileTooLarge => ReadError::TooLarge,
-            _ => ReadError::Io(error),
+            io::ErrorKind::FileTooLarge => SourceError::TooLarge,
+            _ => SourceError::Io(error),
         });
         Source::from_bytes(path, bytes?)
     }
 
     /// Takes `bytes` for what `path` holds.
-    pub(crate) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Arc<Self>, ReadError> {
+    pub(crate) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Arc<Self>, SourceError> {
         if bytes.len() > MAX_FILE_BYTES {
-            return Err(ReadError::TooLarge);
+            return Err(SourceError::TooLarge);
         }
         if let Some(kind) = binary_kind(&bytes) {
-            return Err(ReadError::Binary(kind));
+            return Err(SourceError::Binary(kind));
         }
         if is_wide(&bytes) {
-            return Err(ReadError::Wide);
+            return Err(SourceError::Wide);
         }
         let sha256 = Sha256::digest(&bytes).into();
         let mut text = String::from_utf8(bytes).map_err(|error| {
             let good = error.utf8_error().valid_up_to();
             let newlines = error.as_bytes().iter().take(good);
-            ReadError::NotUtf8 {
+            SourceError::NotUtf8 {
                 line: 1 + newlines.filter(|byte| **byte == b'\n').count(),
             }
         })?;
         if text.contains('\0') {
-            return Err(ReadError::Binary("it holds NUL bytes"));
+            return Err(SourceError::Binary("it holds NUL bytes"));
         }
         if text.starts_with('\u{feff}') {
             text.drain(..'\u{feff}'.len_utf8());
@@ -116,14 +116,14 @@ impl Source {
     }
 
     /// A place in this file. `span` is in bytes; it is cut to the line that it starts on.
-    pub(crate) fn place(self: &Arc<Self>, span: Range<usize>) -> Place {
+    pub(crate) fn place(self: &Arc<Self>, span: Range<usize>) -> SourcePlace {
         let start = self.boundary(span.start);
         let end = self.boundary(span.end).max(start);
         let first_line = self.text[start..end]
             .split(['\n', '\r'])
             .next()
             .unwrap_or_default();
-        Place {
+        SourcePlace {
             source: Arc::clone(self),
             span: start..start + first_line.trim_end().len(),
         }
@@ -159,13 +159,13 @@ fn binary_kind(bytes: &[u8]) -> Option<&'static str> {
 
 /// A stretch of one line of a file.
 #[derive(Clone)]
-pub struct Place {
+pub struct SourcePlace {
     pub(crate) source: Arc<Source>,
     /// In bytes.
     pub(crate) span: Range<usize>,
 }
 
-impl Place {
+impl SourcePlace {
     /// The line, counted from 1.
     pub(crate) fn line(&self) -> usize {
         1 + self.before().matches('\n').count()
@@ -193,8 +193,8 @@ impl Place {
     }
 
     /// By file, then by position.
-    pub(crate) fn compare(&self, other: &Place) -> Ordering {
-        let key = |place: &Place| (place.span.start, place.span.end);
+    pub(crate) fn compare(&self, other: &SourcePlace) -> Ordering {
+        let key = |place: &SourcePlace| (place.span.start, place.span.end);
         let files = if Arc::ptr_eq(&self.source, &other.source) {
             Ordering::Equal
         } else {
@@ -208,23 +208,23 @@ impl Place {
     }
 }
 
-impl PartialEq for Place {
+impl PartialEq for SourcePlace {
     fn eq(&self, other: &Self) -> bool {
         self.compare(other).is_eq()
     }
 }
 
-impl Eq for Place {}
+impl Eq for SourcePlace {}
 
 /// `file:line:column`
-impl std::fmt::Display for Place {
+impl std::fmt::Display for SourcePlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let path = self.source.path.display();
         write!(f, "{path}:{}:{}", self.line(), self.column())
     }
 }
 
-impl std::fmt::Debug for Place {
+impl std::fmt::Debug for SourcePlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{self}")
     }
@@ -265,6 +265,6 @@ mod tests {
         }
         let large = vec![b'a'; MAX_FILE_BYTES + 1];
         let error = Source::from_bytes(Path::new("f"), large).unwrap_err();
-        assert!(matches!(error, ReadError::TooLarge));
+        assert!(matches!(error, SourceError::TooLarge));
     }
 }

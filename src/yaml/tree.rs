@@ -8,7 +8,7 @@ use serde_yaml::Number;
 use super::{
     problem::{Mistake, Sink},
     quote::Quoted,
-    source::{Place, Source},
+    source::{Source, SourcePlace},
     syntax::syntax,
     written::{Written, as_parsed},
 };
@@ -35,12 +35,12 @@ pub(crate) struct Tree {
 struct TreeNode {
     /// In bytes.
     span: Range<usize>,
-    content: Content,
+    content: NodeContent,
     weight: Weight,
 }
 
 /// What a node holds. An alias is the node that it stands for.
-pub(super) enum Content {
+pub(super) enum NodeContent {
     /// Nothing, `~` or `null`.
     Nothing,
     Bool(bool),
@@ -48,31 +48,31 @@ pub(super) enum Content {
     Text(String),
     List(Vec<NodeId>),
     /// Its own entries, then those that `<<` brings in; of several with one key the first counts.
-    Mapping(Vec<Entry>),
+    Mapping(Vec<MappingEntry>),
     /// Something with a `!tag`.
     Tagged,
     /// The key `<<`, unquoted.
     Merge,
 }
 
-impl Content {
+impl NodeContent {
     /// What kind of value it is, in messages.
     pub(super) fn kind(&self) -> &'static str {
         match self {
-            Content::Nothing => "nothing",
-            Content::Bool(_) => "a truth value",
-            Content::Number(_) => "a number",
-            Content::Text(_) | Content::Merge => "a text",
-            Content::List(_) => "a list",
-            Content::Mapping(_) => "a mapping",
-            Content::Tagged => "a value with a !tag",
+            NodeContent::Nothing => "nothing",
+            NodeContent::Bool(_) => "a truth value",
+            NodeContent::Number(_) => "a number",
+            NodeContent::Text(_) | NodeContent::Merge => "a text",
+            NodeContent::List(_) => "a list",
+            NodeContent::Mapping(_) => "a mapping",
+            NodeContent::Tagged => "a value with a !tag",
         }
     }
 }
 
 /// A key of a mapping, which is a text, and what it maps to.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry {
+pub(super) struct MappingEntry {
     pub(super) key: NodeId,
     pub(super) value: NodeId,
 }
@@ -120,7 +120,7 @@ impl Tree {
                     for open in builder
                         .open
                         .iter()
-                        .filter(|open| open.kind == Kind::Mapping)
+                        .filter(|open| open.kind == NodeKind::Mapping)
                     {
                         builder.entries(&open.parts); // for what it reports
                     }
@@ -148,7 +148,7 @@ impl Tree {
             root,
         };
         match tree.content(root) {
-            Content::Nothing => sink.report(tree.place(root), empty()),
+            NodeContent::Nothing => sink.report(tree.place(root), empty()),
             _ => Some(tree),
         }
     }
@@ -156,22 +156,24 @@ impl Tree {
     /// All texts that a key of this name maps to, wherever it stands.
     pub(crate) fn texts_of<'t>(&'t self, key: &'t str) -> impl Iterator<Item = &'t str> {
         let entries = self.nodes.iter().flat_map(|node| match &node.content {
-            Content::Mapping(entries) => entries.as_slice(),
+            NodeContent::Mapping(entries) => entries.as_slice(),
             _ => &[],
         });
         entries.filter_map(move |entry| {
             match (self.content(entry.key), self.content(entry.value)) {
-                (Content::Text(name), Content::Text(text)) if name == key => Some(text.as_str()),
+                (NodeContent::Text(name), NodeContent::Text(text)) if name == key => {
+                    Some(text.as_str())
+                }
                 _ => None,
             }
         })
     }
 
-    pub(super) fn content(&self, id: NodeId) -> &Content {
+    pub(super) fn content(&self, id: NodeId) -> &NodeContent {
         &self.nodes[id.0].content
     }
 
-    pub(super) fn place(&self, id: NodeId) -> Place {
+    pub(super) fn place(&self, id: NodeId) -> SourcePlace {
         self.source.place(self.nodes[id.0].span.clone())
     }
 }
@@ -210,13 +212,13 @@ struct Open {
     start: usize,
     anchor: usize,
     weight: Weight,
-    kind: Kind,
+    kind: NodeKind,
     /// Of a mapping: a key, its value, the next key...
     parts: Vec<NodeId>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum NodeKind {
     List,
     Mapping,
     Tagged,
@@ -257,7 +259,10 @@ impl Builder<'_> {
                 }
             }
             Event::Scalar(text, style, anchor, tag) => {
-                let mapping = self.open.last().filter(|open| open.kind == Kind::Mapping);
+                let mapping = self
+                    .open
+                    .last()
+                    .filter(|open| open.kind == NodeKind::Mapping);
                 let parts = mapping.map(|open| open.parts.as_slice());
                 let is_key = parts.is_some_and(|parts| parts.len() % 2 == 0);
                 let span = match parts.and_then(|parts| parts.last()) {
@@ -279,10 +284,10 @@ impl Builder<'_> {
                 self.put(target);
             }
             Event::SequenceStart(anchor, tag) => {
-                self.begin(span.start, anchor, tag.as_deref(), Kind::List)?;
+                self.begin(span.start, anchor, tag.as_deref(), NodeKind::List)?;
             }
             Event::MappingStart(anchor, tag) => {
-                self.begin(span.start, anchor, tag.as_deref(), Kind::Mapping)?;
+                self.begin(span.start, anchor, tag.as_deref(), NodeKind::Mapping)?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span.end)?,
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
@@ -295,7 +300,7 @@ impl Builder<'_> {
         start: usize,
         anchor: usize,
         tag: Option<&Tag>,
-        kind: Kind,
+        kind: NodeKind,
     ) -> Result<(), Stop> {
         if self.open.len() >= MAX_DEPTH {
             return Err(self.stop(start, too_deep()));
@@ -306,7 +311,7 @@ impl Builder<'_> {
             anchor,
             weight: SCALAR,
             kind: match tag {
-                Some(tag) if !tag.is_yaml_core_schema() => Kind::Tagged,
+                Some(tag) if !tag.is_yaml_core_schema() => NodeKind::Tagged,
                 _ => kind,
             },
             parts: Vec::new(),
@@ -319,9 +324,9 @@ impl Builder<'_> {
             return Ok(()); // the parser only closes what it has opened
         };
         let content = match open.kind {
-            Kind::List => Content::List(open.parts),
-            Kind::Mapping => Content::Mapping(self.entries(&open.parts)),
-            Kind::Tagged => Content::Tagged,
+            NodeKind::List => NodeContent::List(open.parts),
+            NodeKind::Mapping => NodeContent::Mapping(self.entries(&open.parts)),
+            NodeKind::Tagged => NodeContent::Tagged,
         };
         let weight = Weight {
             height: open.weight.height + 1,
@@ -336,7 +341,7 @@ impl Builder<'_> {
     fn push(
         &mut self,
         span: Range<usize>,
-        content: Content,
+        content: NodeContent,
         weight: Weight,
     ) -> Result<NodeId, Stop> {
         self.weigh(span.start, weight)?;
@@ -380,8 +385,8 @@ impl Builder<'_> {
         }
     }
 
-    /// See [`Content::Mapping`]; reports keys that are not texts or are given twice.
-    fn entries(&self, parts: &[NodeId]) -> Vec<Entry> {
+    /// See [`NodeContent::Mapping`]; reports keys that are not texts or are given twice.
+    fn entries(&self, parts: &[NodeId]) -> Vec<MappingEntry> {
         let mut seen = HashMap::with_capacity(parts.len() / 2);
         let mut entries = Vec::with_capacity(parts.len() / 2);
         let mut merged = Vec::new();
@@ -390,8 +395,8 @@ impl Builder<'_> {
             let (key, value) = (pair[0], pair[pair.len() - 1]);
             let content = self.content(key);
             let name = match content {
-                Content::Text(text) => text.as_str(),
-                Content::Merge => "<<",
+                NodeContent::Text(text) => text.as_str(),
+                NodeContent::Merge => "<<",
                 _ => {
                     let place = self.place(key);
                     let message = format!("the key {} is not a text", Quoted(place.text()));
@@ -407,15 +412,15 @@ impl Builder<'_> {
                     let (key, first) = (self.place(key), self.place(first));
                     self.sink.report_with::<()>(key, mistake, first);
                 }
-                (None, Content::Merge) => match self.content(value) {
-                    Content::List(items) => merged.extend_from_slice(items),
+                (None, NodeContent::Merge) => match self.content(value) {
+                    NodeContent::List(items) => merged.extend_from_slice(items),
                     _ => merged.push(value),
                 },
-                (None, _) => entries.push(Entry { key, value }),
+                (None, _) => entries.push(MappingEntry { key, value }),
             }
         }
         for node in merged {
-            if let Content::Mapping(others) = self.content(node) {
+            if let NodeContent::Mapping(others) = self.content(node) {
                 entries.extend_from_slice(others);
             } else {
                 let mistake = Mistake::new("`<<` takes a mapping or a list of mappings")
@@ -433,11 +438,11 @@ impl Builder<'_> {
         }
     }
 
-    fn content(&self, id: NodeId) -> &Content {
+    fn content(&self, id: NodeId) -> &NodeContent {
         &self.nodes[id.0].content
     }
 
-    fn place(&self, id: NodeId) -> Place {
+    fn place(&self, id: NodeId) -> SourcePlace {
         self.source.place(self.nodes[id.0].span.clone())
     }
 
@@ -448,21 +453,21 @@ impl Builder<'_> {
 }
 
 /// What YAML 1.2 makes of a scalar.
-fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, is_key: bool) -> Content {
+fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, is_key: bool) -> NodeContent {
     match tag {
         Some(tag) if tag.is_yaml_core_schema() && tag.suffix != "str" => {}
-        Some(tag) if !tag.is_yaml_core_schema() => return Content::Tagged,
+        Some(tag) if !tag.is_yaml_core_schema() => return NodeContent::Tagged,
         None if matches!(style, ScalarStyle::Plain) => {}
-        _ => return Content::Text(text.to_owned()),
+        _ => return NodeContent::Text(text.to_owned()),
     }
     match text {
-        "" | "~" | "null" | "Null" | "NULL" => Content::Nothing,
-        "true" | "True" | "TRUE" => Content::Bool(true),
-        "false" | "False" | "FALSE" => Content::Bool(false),
-        "<<" if is_key => Content::Merge,
+        "" | "~" | "null" | "Null" | "NULL" => NodeContent::Nothing,
+        "true" | "True" | "TRUE" => NodeContent::Bool(true),
+        "false" | "False" | "FALSE" => NodeContent::Bool(false),
+        "<<" if is_key => NodeContent::Merge,
         _ => match text.parse() {
-            Ok(number) => Content::Number(number),
-            Err(_) => Content::Text(text.to_owned()),
+            Ok(number) => NodeContent::Number(number),
+            Err(_) => NodeContent::Text(text.to_owned()),
         },
     }
 }

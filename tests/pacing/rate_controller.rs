@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use monthend::pacing::{Law as _, RateController};
+use monthend::pacing::{PacePolicy as _, RateController};
 use tokio::time::Instant;
 
 fn ms(millis: u64) -> Duration {

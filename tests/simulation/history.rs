@@ -12,9 +12,9 @@ use chrono::{DateTime, Utc};
 use monthend::{
     ledger::{Counts, Disk as _, Ledger, RepairKind, Row, State},
     request::{Period, ReportId, ReportType, Request, RequestId},
-    runner::{BesideOthers, Creates, Event, EventKind, Finished, Interrupt, Setup, Signal, run},
+    runner::{BesideOthers, Creates, Event, EventKind, Finished, Interrupt, RunInput, Signal, run},
     server_model::{Person, Shift},
-    session::{News, Session, WallClock as _},
+    session::{Session, SessionEvent, WallClock as _},
     settings::{Limits, Rate, RateUnit, RetryPolicy},
 };
 use tokio::{
@@ -316,9 +316,9 @@ impl<'w> History<'w> {
                 _ => work.push(place),
             }
         }
-        let on_news = |news: &News| {
+        let on_news = |news: &SessionEvent| {
             self.world.trace(|| format!("  {news:?}"));
-            if let News::Paused { until, .. } = news {
+            if let SessionEvent::Paused { until, .. } = news {
                 let wait = (*until - self.world.now()).to_std().unwrap_or_default();
                 let until = Instant::now() + wait;
                 self.pause
@@ -338,7 +338,7 @@ impl<'w> History<'w> {
         }
         let (signal, receiver) = watch::channel(None);
         let on_event = |event: &Event| self.on_event(event);
-        let running = run(Setup {
+        let running = run(RunInput {
             session: &session,
             ledger,
             disk: self.disk,

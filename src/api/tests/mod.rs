@@ -9,7 +9,7 @@ use super::{Notice, body, cause};
 /// One line for people from an error's body, for the fuzz target.
 pub(crate) fn error_text(status: u16, bytes: &[u8]) -> String {
     let headers = reqwest::header::HeaderMap::new();
-    let body = body::Body::new(bytes, body::BodyEnd::Whole, &headers);
+    let body = body::ResponseBody::new(bytes, body::BodyEnd::Whole, &headers);
     crate::text::hold("a-secret");
     cause::of_error(status, &Notice::default(), &body).text
 }

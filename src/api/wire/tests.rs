@@ -27,7 +27,7 @@ fn a_create_says_no_more_than_it_must() {
 
 #[test]
 fn a_created_report_needs_an_id() {
-    let id = |json: &str| read::<Report>(json).map(|report| report.id.to_string());
+    let id = |json: &str| read::<WireReport>(json).map(|report| report.id.to_string());
     assert_eq!(id(r#"{"new":[1],"id":"abc"}"#).as_deref(), Some("abc"));
     for json in [
         "",
@@ -56,7 +56,7 @@ fn listed_reports_are_read_leniently_but_for_their_id() {
         {"id":"b","tempDownloadURL":"https://h/x?Signature=s","errors":[{"code":7,"description":"no\n data"},{"code":"8"},{}],"created":"2026-10-01T00:00:00"},
         {"id":"c","billingStartDate":7,"billingEndDate":"äääää","type":"MONTH","created":"today","internal":"no","status":null,"category":1,"createdBy":{}}
     ]}"#;
-    let reports: Vec<Listed> = read::<Reports>(json)
+    let reports: Vec<Listed> = read::<WireReports>(json)
         .unwrap()
         .items
         .into_iter()
@@ -95,7 +95,7 @@ fn listed_reports_are_read_leniently_but_for_their_id() {
         r#"{"items":null}"#,
         "[]",
     ] {
-        assert!(read::<Reports>(json).is_none(), "{json}");
+        assert!(read::<WireReports>(json).is_none(), "{json}");
     }
 }
 
@@ -109,7 +109,7 @@ fn sub_partners_are_those_asked_for() {
             (Discover::Suspended, "s n"),
             (Discover::All, "a s n"),
         ] {
-            let page: SubPartners = read(&json).unwrap();
+            let page: WireSubPartners = read(&json).unwrap();
             assert!(!page.is_full());
             let orgs = page.only(which).unwrap();
             let ids: Vec<String> = orgs.iter().map(OrgId::to_string).collect();
@@ -117,11 +117,11 @@ fn sub_partners_are_those_asked_for() {
         }
     }
     for json in [r#"{"items":[{"orgId":7}]}"#, r#"{"items":[{}]}"#, "{}"] {
-        assert!(read::<SubPartners>(json).is_none(), "{json}");
+        assert!(read::<WireSubPartners>(json).is_none(), "{json}");
     }
     // One that nobody asked for does no harm.
     let json = r#"{"items":[{"orgId":"a"},{"orgId":"b c","provisioningState":"suspended"}]}"#;
-    let page = || read::<SubPartners>(json).unwrap();
+    let page = || read::<WireSubPartners>(json).unwrap();
     assert_eq!(page().only(Discover::Active).unwrap().len(), 1);
     let (id, _) = page().only(Discover::All).unwrap_err();
     assert_eq!(id, "b c");
@@ -172,7 +172,7 @@ proptest! {
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let text = String::from_utf8_lossy(&bytes);
-        let _ = (read::<Report>(&text).is_some(), read::<Reports>(&text).is_some());
+        let _ = (read::<WireReport>(&text).is_some(), read::<WireReports>(&text).is_some());
     }
 
     #[test]
@@ -182,6 +182,6 @@ proptest! {
             "category": text, "createdBy": text,
             "internal": text, "subPartnerOrgId": text, "status": text,
         });
-        prop_assert!(read::<Report>(&fields.to_string()).is_some());
+        prop_assert!(read::<WireReport>(&fields.to_string()).is_some());
     }
 }

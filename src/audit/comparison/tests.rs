@@ -31,8 +31,8 @@ fn row(request: Request, created: bool) -> Row {
     }
 }
 
-fn lay<'a>(now: &[Request], earlier: &'a [Row]) -> Beside<'a> {
-    Beside::lay(&now.iter().collect::<Vec<_>>(), now, earlier.iter())
+fn lay<'a>(now: &[Request], earlier: &'a [Row]) -> MonthPairs<'a> {
+    MonthPairs::lay(&now.iter().collect::<Vec<_>>(), now, earlier.iter())
 }
 
 #[test]
@@ -97,9 +97,12 @@ fn who_is_planned_for_another_period_or_was_never_created_has_not_vanished() {
     assert_eq!((beside.new, beside.pairs), (vec![0, 1], vec![]));
     // Whoever is planned and not selected has not vanished either.
     let selected = [&plan[0]];
-    let beside = Beside::lay(&selected, &plan, earlier.iter());
+    let beside = MonthPairs::lay(&selected, &plan, earlier.iter());
     assert_eq!(beside.vanished, expected);
-    assert_eq!(Beside::lay(&[], &plan, earlier.iter()).vanished.len(), 0);
+    assert_eq!(
+        MonthPairs::lay(&[], &plan, earlier.iter()).vanished.len(),
+        0
+    );
 }
 
 #[test]

@@ -5,9 +5,9 @@ use std::path::Path;
 use crate::{
     audit::{Audit, Difference, Remedy},
     cli::{
+        command_line::{CALENDAR, CommandLine, WHERE, quoted},
+        context::Context,
         drive::commands,
-        target::Target,
-        typed::{CALENDAR, Typed, WHERE, quoted},
     },
 };
 
@@ -15,14 +15,14 @@ use crate::{
 pub(super) fn next(
     audit: &Audit,
     folder: &Path,
-    target: &Target,
-    typed: &Typed,
+    context: &Context,
+    command_line: &CommandLine,
 ) -> Option<(&'static str, String)> {
     let is_for_a_command = |difference: &&Difference| !matches!(difference.remedy, Remedy::Look(_));
     let differences = audit.differences.iter().filter(is_for_a_command);
     let first = differences.min_by_key(|difference| difference.remedy)?;
-    let commands = commands(target, typed, None);
-    let run = || typed.next("run", &[&WHERE[..], &CALENDAR].concat());
+    let commands = commands(context, command_line, None);
+    let run = || command_line.next("run", &[&WHERE[..], &CALENDAR].concat());
     Some(match first.remedy {
         Remedy::Look(_) => return None,
         Remedy::Adopt => (

@@ -5,14 +5,14 @@ use std::{fs::OpenOptions, io, path::Path};
 use chrono::Utc;
 
 use crate::{
-    check::{Failure, Report, Subject},
+    check::{CheckFailure, CheckItem, Checklist},
     cli::{
+        context::{Context, real_ledger},
         error::CliError,
         exit::Exit,
         gone::trace_of,
         guard::refusal,
         room::{Room, existing, room_for, size},
-        target::{Target, real_ledger},
     },
     ledger::{Lock, read_file, refuse_mixing, refuse_second_name, refuse_unmerged},
     text::system_says,
@@ -20,52 +20,52 @@ use crate::{
 };
 
 /// Tries the ledger: the file, its folder, its lock, and rescued ones next to it. Gives the number of its rows.
-pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
-    let missing = |subject| (subject, Failure::Ledger);
-    let name = target.ledger.display();
-    let path = match real_ledger(&target.ledger) {
+pub(super) fn try_ledger(context: &Context, report: &mut Checklist) -> usize {
+    let missing = |subject| (subject, CheckFailure::Ledger);
+    let name = context.ledger.display();
+    let path = match real_ledger(&context.ledger) {
         Ok(path) => path,
         Err(error) => {
-            report.not_ok(missing(Subject::Ledger), error.to_string(), "");
+            report.not_ok(missing(CheckItem::Ledger), error.to_string(), "");
             return 0;
         }
     };
     let reading = read_file(&path).and_then(|reading| {
         refuse_second_name(&path)?;
         let ledger = reading.as_ref().map(|reading| &reading.ledger);
-        refuse_mixing(&path, ledger, target.is_rehearsal())?;
+        refuse_mixing(&path, ledger, context.is_rehearsal())?;
         Ok(reading)
     });
     let reading = reading.map_err(CliError::from);
-    let for_real = target.refuse_as_for_real();
-    let for_real = for_real.and_then(|()| target.refuse_gone_for_real());
+    let for_real = context.refuse_as_for_real();
+    let for_real = for_real.and_then(|()| context.refuse_gone_for_real());
     let reading = match for_real.and(reading) {
         Ok(reading) => reading,
         Err(error) => {
             let failure = match error.exit() {
-                Exit::Usage => Failure::Usage,
-                _ => Failure::Ledger,
+                Exit::Usage => CheckFailure::Usage,
+                _ => CheckFailure::Ledger,
             };
-            report.not_ok((Subject::Ledger, failure), error.text(), "");
+            report.not_ok((CheckItem::Ledger, failure), error.text(), "");
             return 0;
         }
     };
     let rows = reading.as_ref().map_or(0, |reading| reading.ledger.len());
     match (&reading, appendable(&path)) {
-        (None, _) => match trace_of(&target.ledger) {
+        (None, _) => match trace_of(&context.ledger) {
             None => report.ok(
-                Subject::Ledger,
+                CheckItem::Ledger,
                 format!("none at {name} yet: a run starts it"),
             ),
             Some(trace) => report.not_ok(
-                missing(Subject::Ledger),
+                missing(CheckItem::Ledger),
                 format!("there is none at {name}, but {trace}"),
                 "put it back; if it is lost: monthend run with --existing adopt",
             ),
         },
-        (Some(_), Ok(())) => report.ok(Subject::Ledger, format!("{name}, rows: {rows}")),
+        (Some(_), Ok(())) => report.ok(CheckItem::Ledger, format!("{name}, rows: {rows}")),
         (Some(_), Err(error)) => report.not_ok(
-            missing(Subject::Ledger),
+            missing(CheckItem::Ledger),
             format!("{name} cannot be written: {}", system_says(&error)),
             match error.kind() {
                 io::ErrorKind::ResourceBusy => String::new(), // the error says it
@@ -76,11 +76,11 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
     let folder = folder_of(&path);
     match try_folder(folder) {
         Ok(()) => report.ok(
-            Subject::LedgerFolder,
+            CheckItem::LedgerFolder,
             format!("{} can be written", folder.display()),
         ),
         Err(error) => report.not_ok(
-            missing(Subject::LedgerFolder),
+            missing(CheckItem::LedgerFolder),
             format!(
                 "{} cannot hold a ledger: {}",
                 folder.display(),
@@ -97,44 +97,47 @@ pub(super) fn try_ledger(target: &Target, report: &mut Report) -> usize {
         ),
     }
     match Lock::peek_holder(&path, Utc::now()) {
-        None => report.ok(Subject::Lock, "no run holds the ledger"),
+        None => report.ok(CheckItem::Lock, "no run holds the ledger"),
         Some(holder) => report.not_ok(
-            missing(Subject::Lock),
+            missing(CheckItem::Lock),
             format!("the ledger is in use by {holder}"),
             "wait until it has ended",
         ),
     }
     let ledger = reading.as_ref().map(|reading| &reading.ledger);
     match refuse_unmerged(&path, ledger) {
-        Ok(()) => report.ok(Subject::Rescued, "none to merge"),
-        Err(error) => report.not_ok(missing(Subject::Rescued), error.to_string(), ""),
+        Ok(()) => report.ok(CheckItem::Rescued, "none to merge"),
+        Err(error) => report.not_ok(missing(CheckItem::Rescued), error.to_string(), ""),
     }
     rows
 }
 
 /// Tries the folder of collected files, or where it would be made.
-pub(super) fn try_output(target: &Target, report: &mut Report) {
-    let output = target.output(None, &target.ledger);
+pub(super) fn try_output(context: &Context, report: &mut Checklist) {
+    let output = context.output(None, &context.ledger);
     let there = existing(&output);
     let tried = match there.is_dir() {
         true => try_folder(&there),
         false => Err(io::ErrorKind::NotADirectory.into()),
     };
-    if let Err(error) = target.refuse_output_as_for_real(None) {
-        let missing = (Subject::Output, Failure::Usage);
+    if let Err(error) = context.refuse_output_as_for_real(None) {
+        let missing = (CheckItem::Output, CheckFailure::Usage);
         let advice = "name another folder in collect.output or --output";
         return report.not_ok(missing, error.text(), advice);
     }
     match tried {
         Ok(()) if there == output => {
             report.ok(
-                Subject::Output,
+                CheckItem::Output,
                 format!("{} can be written", output.display()),
             );
         }
-        Ok(()) => report.ok(Subject::Output, format!("{} can be made", output.display())),
+        Ok(()) => report.ok(
+            CheckItem::Output,
+            format!("{} can be made", output.display()),
+        ),
         Err(error) => report.not_ok(
-            (Subject::Output, Failure::Usage),
+            (CheckItem::Output, CheckFailure::Usage),
             format!("{} cannot be written: {}", there.display(), refusal(&error)),
             format!(
                 "{}, or name another folder in collect.output or --output",
@@ -145,23 +148,23 @@ pub(super) fn try_output(target: &Target, report: &mut Report) {
 }
 
 /// Whether there is room for the lines of so many rows.
-pub(super) fn try_space(ledger: &Path, rows: usize, report: &mut Report) {
+pub(super) fn try_space(ledger: &Path, rows: usize, report: &mut Checklist) {
     let path = real_ledger(ledger).unwrap_or_else(|_| ledger.to_owned());
     match room_for(&path, rows) {
         Room::Short(shortage) => report.not_ok(
-            (Subject::DiskSpace, Failure::Ledger),
+            (CheckItem::DiskSpace, CheckFailure::Ledger),
             shortage.to_string(),
             "make room",
         ),
         Room::Enough { free, needed } => report.ok(
-            Subject::DiskSpace,
+            CheckItem::DiskSpace,
             format!(
                 "{} left; the ledger needs at most {}, plus the size of the report files",
                 size(free),
                 size(needed)
             ),
         ),
-        Room::Unknown => report.unknown(Subject::DiskSpace, "the system does not tell", ""),
+        Room::Unknown => report.unknown(CheckItem::DiskSpace, "the system does not tell", ""),
     }
 }
 

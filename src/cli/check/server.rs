@@ -6,7 +6,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 
 use crate::{
     api::{Api, Cause, ListQuery},
-    check::{Coverage, Failure, Report, Subject},
+    check::{CheckFailure, CheckItem, Checklist, Coverage},
     cli::{
         error::{CliError, is_proxy, stop_text},
         signals::Signals,
@@ -20,16 +20,16 @@ use crate::{
 };
 
 /// What of the server cannot be tried, and why.
-const OF_THE_SERVER: [Subject; 5] = [
-    Subject::Connection,
-    Subject::Tls,
-    Subject::Token,
-    Subject::ListReports,
-    Subject::ListSubPartners,
+const OF_THE_SERVER: [CheckItem; 5] = [
+    CheckItem::Connection,
+    CheckItem::Tls,
+    CheckItem::Token,
+    CheckItem::ListReports,
+    CheckItem::ListSubPartners,
 ];
 
 /// Everything of the server that nothing is said of yet cannot be tried.
-pub(super) fn unknown(why: &str, report: &mut Report) {
+pub(super) fn unknown(why: &str, report: &mut Checklist) {
     for subject in OF_THE_SERVER {
         let is_said = report.findings().iter().any(|f| f.subject == subject);
         if !is_said {
@@ -40,9 +40,9 @@ pub(super) fn unknown(why: &str, report: &mut Report) {
 }
 
 /// The right to create reports, which only creating one would tell.
-fn untried(report: &mut Report) {
+fn untried(report: &mut Checklist) {
     report.unknown(
-        Subject::CreateReports,
+        CheckItem::CreateReports,
         "cannot be tried without creating a report",
         "make sure that the token has the scope spark-admin:wholesale_billing_reports_write",
     );
@@ -58,7 +58,7 @@ pub(super) async fn ask<A: Api>(
     address: Option<&BaseUrl>,
     manifest: Option<&Manifest>,
     signals: &Signals,
-    report: &mut Report,
+    report: &mut Checklist,
 ) -> Result<usize, CliError> {
     tokio::select! {
         biased;
@@ -71,19 +71,19 @@ async fn ask_all<A: Api>(
     session: &Session<'_, A>,
     address: Option<&BaseUrl>,
     manifest: Option<&Manifest>,
-    report: &mut Report,
+    report: &mut Checklist,
 ) -> usize {
     let reports = session.first_listed(&ListQuery::default()).await;
     let is_reached = told_reached(&reports.as_ref().map(drop), address, report);
     if !is_reached {
         unknown("the server cannot be asked", report);
-        told_plan(manifest, &Lists::new(), report);
+        told_plan(manifest, &SubPartnerLists::new(), report);
         return 0;
     }
     match &reports {
-        Ok(_) => report.ok(Subject::ListReports, "allowed"),
+        Ok(_) => report.ok(CheckItem::ListReports, "allowed"),
         Err(error) => report.not_ok(
-            (Subject::ListReports, Failure::Stopped),
+            (CheckItem::ListReports, CheckFailure::Stopped),
             text(error),
             advice(error, "spark-admin:wholesale_billing_reports_read"),
         ),
@@ -104,7 +104,7 @@ async fn ask_all<A: Api>(
 fn told_reached(
     answer: &Result<(), &ReadError>,
     address: Option<&BaseUrl>,
-    report: &mut Report,
+    report: &mut Checklist,
 ) -> bool {
     let (host, is_secure, proxy) = match address {
         Some(address) => (
@@ -132,11 +132,11 @@ fn told_reached(
                 let message = format!("the server refused it: {}", cause.text);
                 (message, format!("get a new one, {renew}"))
             };
-            report.not_ok((Subject::Token, Failure::Stopped), message, advice);
+            report.not_ok((CheckItem::Token, CheckFailure::Stopped), message, advice);
             return false;
         }
         Err(ReadError::Halted(halt)) => {
-            let down = (Subject::Connection, Failure::Stopped);
+            let down = (CheckItem::Connection, CheckFailure::Stopped);
             report.not_ok(down, stop_text(&halt.clone().into()), "");
             return false;
         }
@@ -145,7 +145,7 @@ fn told_reached(
         Some(cause) if cause.http_status.is_none() => cause,
         Some(cause) if is_anothers(cause) => {
             report.not_ok(
-                (Subject::Connection, Failure::Stopped),
+                (CheckItem::Connection, CheckFailure::Stopped),
                 format!(
                     "something else answers in the place of {host}{by}: {}",
                     cause.text
@@ -158,16 +158,16 @@ fn told_reached(
             told_connected(host, &by, is_secure, report);
             match answered {
                 Some(cause) if !is_about_rights(cause) => {
-                    report.unknown(Subject::Token, "not tested: an earlier step failed", "");
+                    report.unknown(CheckItem::Token, "not tested: an earlier step failed", "");
                 }
-                _ => report.ok(Subject::Token, "the server takes it"),
+                _ => report.ok(CheckItem::Token, "the server takes it"),
             }
             return true;
         }
     };
     if cause.code == "tls" {
-        report.ok(Subject::Connection, format!("{host} can be reached{by}"));
-        let untrusted = (Subject::Tls, Failure::Stopped);
+        report.ok(CheckItem::Connection, format!("{host} can be reached{by}"));
+        let untrusted = (CheckItem::Tls, CheckFailure::Stopped);
         let advice = match cause.text.contains("api.ca_file") {
             true => "",
             false => "check that api.base_url names a server that speaks TLS, and the proxy",
@@ -180,15 +180,15 @@ fn told_reached(
         Some(_) => "check HTTPS_PROXY and NO_PROXY",
         None => "check api.base_url and the network; where only a proxy leads out, set HTTPS_PROXY",
     };
-    let down = (Subject::Connection, Failure::Stopped);
+    let down = (CheckItem::Connection, CheckFailure::Stopped);
     report.not_ok(down, format!("{host}{by}: {}", cause.text), advice);
     false
 }
 
-fn told_connected(host: &str, by: &str, is_secure: bool, report: &mut Report) {
-    report.ok(Subject::Connection, format!("{host} answers{by}"));
+fn told_connected(host: &str, by: &str, is_secure: bool, report: &mut Checklist) {
+    report.ok(CheckItem::Connection, format!("{host} answers{by}"));
     report.ok(
-        Subject::Tls,
+        CheckItem::Tls,
         match is_secure {
             true => "the certificate is trusted",
             false => "not used: the server is on this machine",
@@ -197,17 +197,17 @@ fn told_connected(host: &str, by: &str, is_secure: bool, report: &mut Report) {
 }
 
 /// The lists of sub-partners that could be had.
-type Lists = BTreeMap<Discover, Vec<OrgId>>;
+type SubPartnerLists = BTreeMap<Discover, Vec<OrgId>>;
 
 /// Asks for the sub-partners: those that the jobs want to know, and for the comparison.
 async fn ask_sub_partners<A: Api>(
     session: &Session<'_, A>,
     manifest: Option<&Manifest>,
-    report: &mut Report,
-) -> Lists {
+    report: &mut Checklist,
+) -> SubPartnerLists {
     const SCOPE: &str = "spark-admin:wholesale_sub_partners_read";
     let wanted = manifest.map(Manifest::discovers).unwrap_or_default();
-    let mut lists = Lists::new();
+    let mut lists = SubPartnerLists::new();
     let kinds = [Discover::Active, Discover::All].into_iter();
     for which in kinds.chain(wanted.iter().copied()) {
         if lists.contains_key(&which) {
@@ -217,29 +217,33 @@ async fn ask_sub_partners<A: Api>(
             Ok(listed) => drop(lists.insert(which, listed)),
             Err(error) if wanted.is_empty() => {
                 report.unknown(
-                    Subject::ListSubPartners,
+                    CheckItem::ListSubPartners,
                     format!("{}; optional", text(&error)),
                     format!("with the scope {SCOPE} check also finds sub-partners you forgot"),
                 );
-                return Lists::new();
+                return SubPartnerLists::new();
             }
             Err(error) => {
-                let refused = (Subject::ListSubPartners, Failure::Stopped);
+                let refused = (CheckItem::ListSubPartners, CheckFailure::Stopped);
                 report.not_ok(refused, text(&error), advice(&error, SCOPE));
-                return Lists::new();
+                return SubPartnerLists::new();
             }
         }
     }
     let active = lists.get(&Discover::Active).map_or(0, Vec::len);
     report.ok(
-        Subject::ListSubPartners,
+        CheckItem::ListSubPartners,
         format!("allowed; {active} are active"),
     );
     lists
 }
 
 /// Multiplies the jobs out, where everyone they mean is known.
-fn told_plan(manifest: Option<&Manifest>, lists: &Lists, report: &mut Report) -> usize {
+fn told_plan(
+    manifest: Option<&Manifest>,
+    lists: &SubPartnerLists,
+    report: &mut Checklist,
+) -> usize {
     let Some(manifest) = manifest else {
         return 0;
     };
@@ -247,7 +251,7 @@ fn told_plan(manifest: Option<&Manifest>, lists: &Lists, report: &mut Report) ->
     for which in manifest.discovers() {
         let Some(listed) = lists.get(&which) else {
             report.unknown(
-                Subject::Plan,
+                CheckItem::Plan,
                 "the jobs ask the API for its sub-partners",
                 "",
             );
@@ -255,7 +259,7 @@ fn told_plan(manifest: Option<&Manifest>, lists: &Lists, report: &mut Report) ->
         };
         if listed.is_empty() {
             let nobody = CliError::Nobody(which).to_string();
-            report.not_ok((Subject::Plan, Failure::Usage), nobody, "");
+            report.not_ok((CheckItem::Plan, CheckFailure::Usage), nobody, "");
             return 0;
         }
         discovered.insert(which, listed.clone());
@@ -263,11 +267,15 @@ fn told_plan(manifest: Option<&Manifest>, lists: &Lists, report: &mut Report) ->
     match Plan::expand(manifest, &discovered) {
         Ok(plan) => {
             let planned = plan.requests().len();
-            report.ok(Subject::Plan, count(planned, "request"));
+            report.ok(CheckItem::Plan, count(planned, "request"));
             planned
         }
         Err(error) => {
-            report.not_ok((Subject::Plan, Failure::Usage), error.to_string(), "");
+            report.not_ok(
+                (CheckItem::Plan, CheckFailure::Usage),
+                error.to_string(),
+                "",
+            );
             0
         }
     }

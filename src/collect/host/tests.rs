@@ -64,7 +64,7 @@ fn host() -> HttpHost {
 }
 
 /// All that comes, and what is said of it before.
-async fn fetch(served: &Served, resume: Option<&Resume>) -> Result<(Head, Vec<u8>), Trouble> {
+async fn fetch(served: &Served, resume: Option<&Resume>) -> Result<(Head, Vec<u8>), DownloadError> {
     let host = host();
     let (head, mut body) = host.open(&served.url, resume).await?;
     let mut all = Vec::new();
@@ -121,7 +121,7 @@ async fn what_is_packed_comes_whole_or_not_at_all() {
                     assert_eq!((head.length, head.version), (None, None), "{name}");
                     assert_eq!(head.retry_after, Some(Duration::from_secs(37)), "{name}");
                 }
-                Err(Trouble::Broken(why)) => {
+                Err(DownloadError::Broken(why)) => {
                     assert!(!is_whole, "{name}: {why}");
                     assert!(why.contains("its gzip data is damaged: "), "{name}: {why}");
                 }
@@ -143,7 +143,7 @@ async fn what_was_packed_well_is_unpacked_in_pieces() {
 #[tokio::test]
 async fn what_was_not_asked_for_is_no_file() {
     let served = serve(TABLE.to_vec(), "br", false).await;
-    let Err(Trouble::Final(why)) = fetch(&served, None).await else {
+    let Err(DownloadError::Final(why)) = fetch(&served, None).await else {
         panic!("it was taken")
     };
     assert!(why.contains("packed as br"), "{why}");
@@ -186,16 +186,24 @@ async fn a_name_with_a_private_address_is_refused() {
         (&["::ffff:192.168.1.1", "fd00::1"], None),
         (&[], Some(0)),
     ] {
-        let allowed = guarded(Reach::Public, addresses(found));
+        let allowed = guarded(AddressPolicy::Public, addresses(found));
         assert_eq!(allowed.ok().map(Iterator::count), expected, "{found:?}");
     }
-    let here = guarded(Reach::Local, addresses(&["127.0.0.1", "10.0.0.7"]));
+    let here = guarded(AddressPolicy::Local, addresses(&["127.0.0.1", "10.0.0.7"]));
     assert_eq!(here.unwrap().count(), 1);
 
     // And the client that is not proxied asks this one.
     let localhost = || "localhost".parse::<Name>().unwrap();
-    assert!(Guarded(Reach::Local).resolve(localhost()).await.is_ok());
-    let refused = Guarded(Reach::Public).resolve(localhost()).await.err();
+    assert!(
+        Guarded(AddressPolicy::Local)
+            .resolve(localhost())
+            .await
+            .is_ok()
+    );
+    let refused = Guarded(AddressPolicy::Public)
+        .resolve(localhost())
+        .await
+        .err();
     assert!(refused.unwrap().is::<Refused>());
 }
 

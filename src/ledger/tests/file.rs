@@ -158,7 +158,7 @@ async fn what_was_read_is_saved_where_the_file_was_changed_meanwhile() {
     fs::write(folder.ledger(), ledger([]).to_csv()).unwrap();
     let error = held.write(&sample(), at(9)).await.unwrap_err();
     let LedgerError::Tampered {
-        saved: Saved::Beside { rescued, .. },
+        saved: RescueResult::Beside { rescued, .. },
         ..
     } = &error
     else {

@@ -16,7 +16,9 @@ fn united(ledgers: &[&Ledger], prefer: Option<usize>) -> Result<Ledger, MergeErr
         .map(|n| format!("{n}.csv").into())
         .collect();
     let parts = ledgers.iter().zip(&names);
-    let parts: Vec<Part<'_>> = parts.map(|(ledger, name)| Part { name, ledger }).collect();
+    let parts: Vec<MergeInput<'_>> = parts
+        .map(|(ledger, name)| MergeInput { name, ledger })
+        .collect();
     merge(&parts, prefer)
 }
 

@@ -22,7 +22,7 @@ impl Place {
         }
     }
 
-    fn save(&self, ours: &Ledger) -> Saved {
+    fn save(&self, ours: &Ledger) -> RescueResult {
         save(&self.ledger, &ours.to_csv(), ours, at(0))
     }
 
@@ -42,15 +42,15 @@ impl Place {
 fn only_what_theirs_lacks_is_saved() {
     let place = Place::with(Some(&sample()));
     let some = ledger(sample().rows().take(3).cloned());
-    assert_eq!(place.save(&some), Saved::Nothing);
+    assert_eq!(place.save(&some), RescueResult::Nothing);
     let mut noted = some.rows().next().unwrap().clone();
     noted.extra = vec!["another note".to_owned()].into();
     assert!(
-        matches!(place.save(&ledger([noted])), Saved::Beside { .. }),
+        matches!(place.save(&ledger([noted])), RescueResult::Beside { .. }),
         "not even a note is lost"
     );
     fs::remove_file(&place.ledger).unwrap();
-    assert_eq!(place.save(&some), Saved::There);
+    assert_eq!(place.save(&some), RescueResult::There);
     assert_eq!(reading(&fs::read(&place.ledger).unwrap()).ledger, some);
 }
 
@@ -63,7 +63,7 @@ fn two_of_one_moment_do_not_overwrite_each_other() {
             &format!("Y2lz{number}"),
             5,
         )])) {
-            Saved::Beside { rescued, .. } => rescued,
+            RescueResult::Beside { rescued, .. } => rescued,
             other => panic!("{other:?}"),
         }
     });

@@ -145,7 +145,7 @@ proptest! {
     }
 }
 
-fn fixture(name: &str) -> Reading {
+fn fixture(name: &str) -> LedgerRead {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/spreadsheets");
     reading(&fs::read(folder.join(name)).unwrap())
 }

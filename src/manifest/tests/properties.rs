@@ -74,8 +74,8 @@ proptest! {
                 SubPartners::Own => prop_assert!(named.is_empty()),
                 SubPartners::Listed(sources) => {
                     let read: Vec<_> = sources.iter().map(|source| match source {
-                        Source::Named(s) => (s.id.to_string(), s.label.as_deref().map(str::to_owned)),
-                        Source::Discovered(which) => (format!("{which:?}"), None),
+                        SubPartnerSource::Named(s) => (s.id.to_string(), s.label.as_deref().map(str::to_owned)),
+                        SubPartnerSource::Discovered(which) => (format!("{which:?}"), None),
                     }).collect();
                     prop_assert_eq!(read, named);
                 }

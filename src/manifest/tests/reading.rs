@@ -9,8 +9,8 @@ fn id(text: &str) -> OrgId {
     text.parse().unwrap()
 }
 
-fn named(text: &str, label: Option<&str>) -> Source {
-    Source::Named(SubPartner {
+fn named(text: &str, label: Option<&str>) -> SubPartnerSource {
+    SubPartnerSource::Named(SubPartner {
         id: id(text),
         label: label.map(Into::into),
     })
@@ -79,7 +79,7 @@ fn the_full_example() {
                 named(acme, Some("Acme GmbH")),
                 named("b1", Some("Bolt")),
                 named("b2", None),
-                Source::Discovered(Discover::Active),
+                SubPartnerSource::Discovered(Discover::Active),
             ]),
             types: vec![ReportType::Customer, ReportType::User],
             internal: false,
@@ -196,8 +196,8 @@ fn partners_files_may_be_untidy() {
         let ids: Vec<_> = sources
             .iter()
             .map(|source| match source {
-                Source::Named(sub_partner) => sub_partner.id.as_str(),
-                Source::Discovered(_) => "?",
+                SubPartnerSource::Named(sub_partner) => sub_partner.id.as_str(),
+                SubPartnerSource::Discovered(_) => "?",
             })
             .collect();
         assert_eq!(ids, ["a", "b"], "{partners:?}");
@@ -342,9 +342,9 @@ fn a_table_is_no_manifest() {
         .with("p.csv", "label\torg_id\nx\ty\n")
         .with("sep.csv", "sep=;\r\n\r\nOrg_ID;Label\r\n");
     for (name, table) in [
-        ("l.csv", Table::Ledger),
-        ("p.csv", Table::Partners),
-        ("sep.csv", Table::Partners),
+        ("l.csv", WrongFile::Ledger),
+        ("p.csv", WrongFile::Partners),
+        ("sep.csv", WrongFile::Partners),
     ] {
         let error = Manifest::load(&folder.path(name), &options()).unwrap_err();
         assert!(

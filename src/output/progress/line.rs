@@ -11,7 +11,7 @@ use crate::{
 
 /// How a run stands.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Situation {
+pub(super) struct ProgressState {
     pub(super) counts: Counts,
     /// Requests that left and are not answered yet.
     pub(super) in_flight: usize,
@@ -32,14 +32,14 @@ pub(super) struct Situation {
 }
 
 /// The forms of one part of the line, the longest first, and how early it gives way to others: the lowest first.
-struct Part {
+struct LinePart {
     forms: Vec<String>,
     yields: u8,
-    look: Look,
+    look: Style,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
+enum Style {
     Plain,
     Bad,
     Waiting,
@@ -53,7 +53,7 @@ const WITH_A_BAR: usize = 50;
 /// What gives way up to this matters less than the bar.
 const PACE: u8 = 3;
 
-impl Situation {
+impl ProgressState {
     /// Whether files are being collected: they are what is counted then.
     pub(super) fn is_collecting(&self) -> bool {
         self.counts.collected + self.counts.uncollected > 0
@@ -82,7 +82,7 @@ impl Situation {
         // What is written into the last column makes some terminals begin a new line.
         let width = width.saturating_sub(1);
         let mut parts = self.parts();
-        let text = |parts: &[Part]| -> usize {
+        let text = |parts: &[LinePart]| -> usize {
             let shown = parts
                 .iter()
                 .map(|part| words::width(part.forms[0].as_str()));
@@ -100,7 +100,8 @@ impl Situation {
                 (false, true) => PACE,
                 (false, false) => break,
             };
-            let is_yielding = |part: &&mut Part| part.forms.len() > 1 && part.yields <= dispensable;
+            let is_yielding =
+                |part: &&mut LinePart| part.forms.len() > 1 && part.yields <= dispensable;
             match parts
                 .iter_mut()
                 .filter(is_yielding)
@@ -115,12 +116,12 @@ impl Situation {
         if room >= SHORTEST_BAR {
             shown.push(self.bar(room));
         }
-        for Part { forms, look, .. } in &parts {
+        for LinePart { forms, look, .. } in &parts {
             match (&*forms[0], look) {
                 ("", _) => {}
-                (text, Look::Plain) => shown.push(text.to_owned()),
-                (text, Look::Bad) => shown.push(paint.bad(text)),
-                (text, Look::Waiting) => shown.push(paint.waiting(text)),
+                (text, Style::Plain) => shown.push(text.to_owned()),
+                (text, Style::Bad) => shown.push(paint.bad(text)),
+                (text, Style::Waiting) => shown.push(paint.waiting(text)),
             }
         }
         match text(&parts) > width + BETWEEN.len() {
@@ -170,46 +171,50 @@ impl Situation {
         format!("{done} of {total} {what} ({share}%){colon}{parts}")
     }
 
-    fn parts(&self) -> Vec<Part> {
+    fn parts(&self) -> Vec<LinePart> {
         let counts = &self.counts;
         let (done, total) = self.done();
-        let part = |yields, forms: &[String], look| Part {
+        let part = |yields, forms: &[String], look| LinePart {
             forms: forms.to_vec(),
             yields,
             look,
         };
         let progress = format!("{}/{}", words::grouped(done), words::grouped(total));
-        let mut parts = vec![part(9, std::slice::from_ref(&progress), Look::Plain)];
+        let mut parts = vec![part(9, std::slice::from_ref(&progress), Style::Plain)];
         if self.is_collecting() {
-            parts[0] = part(9, &[format!("{progress} collected"), progress], Look::Plain);
+            parts[0] = part(
+                9,
+                &[format!("{progress} collected"), progress],
+                Style::Plain,
+            );
             if self.is_creating() {
                 let created = some(counts.created, "created");
-                parts.push(part(1, &[created, String::new()], Look::Plain));
+                parts.push(part(1, &[created, String::new()], Style::Plain));
             }
         } else {
             let before = counts.skipped + counts.adopted;
             let (before, shorter) = (some(before, "created before"), some(before, "before"));
-            parts.push(part(1, &[before, shorter, String::new()], Look::Plain));
+            parts.push(part(1, &[before, shorter, String::new()], Style::Plain));
         }
         let failed = some(counts.failed, "failed");
-        parts.push(part(7, &[failed, String::new()], Look::Bad));
+        parts.push(part(7, &[failed, String::new()], Style::Bad));
         let in_flight = some(self.in_flight, "in flight");
-        parts.push(part(2, &[in_flight, String::new()], Look::Plain));
+        parts.push(part(2, &[in_flight, String::new()], Style::Plain));
         let in_doubt = some(self.in_doubt, "in doubt");
-        parts.push(part(4, &[in_doubt, String::new()], Look::Waiting));
+        parts.push(part(4, &[in_doubt, String::new()], Style::Waiting));
         if self.stopping {
-            parts.push(part(8, &["stopping".to_owned()], Look::Waiting));
+            parts.push(part(8, &["stopping".to_owned()], Style::Waiting));
             return parts;
         }
         match self.paused() {
             None => {
                 let pace = self.pace_of();
                 let shorter = pace.split(" of ").next().unwrap_or_default().to_owned();
-                parts.push(part(PACE, &[pace, shorter, String::new()], Look::Plain));
+                parts.push(part(PACE, &[pace, shorter, String::new()], Style::Plain));
             }
             Some(paused) => {
                 let shorter = paused.split(" (").next().unwrap_or_default().to_owned();
-                parts.push(part(5, &[paused, shorter], Look::Waiting));
+                parts.push(part(5, &[paused, shorter], Style::Waiting));
             }
         }
         if let Some(left) = self.left {
@@ -220,7 +225,7 @@ impl Situation {
                 false => short.clone(),
             };
             let long = format!("{time} left");
-            parts.push(part(6, &[long, short, String::new()], Look::Plain));
+            parts.push(part(6, &[long, short, String::new()], Style::Plain));
         }
         parts
     }

@@ -12,15 +12,16 @@ use tokio::time::Instant;
 use tracing::info;
 
 use super::{
-    Estimate, Left, Pace, cadence::Cadence, estimate::left_of_files, line::Situation, told::Told,
+    Estimate, Left, Pace, announcer::Announcer, estimate::left_of_files, line::ProgressState,
+    log_interval::LogInterval,
 };
 use crate::{
     ledger::Counts,
-    output::{Reader, color::Paint, console},
+    output::{Reporter, color::Paint, console},
     pacing::Stats,
     request::RequestId,
     runner::{Event, EventKind},
-    session::News,
+    session::SessionEvent,
     settings::{Limits, RetryPolicy},
 };
 
@@ -29,7 +30,7 @@ const WORTH_SHOWING: Duration = Duration::from_secs(1);
 
 /// Reads a run's events and tells about them on stderr.
 pub struct Progress {
-    told: Told,
+    told: Announcer,
     screen: Screen,
     estimate: Estimate,
     /// When the run, or the collecting after it, began.
@@ -51,9 +52,9 @@ pub struct Progress {
 
 enum Screen {
     /// A line at the bottom, drawn anew.
-    Terminal(ProgressBar, Arc<Mutex<Option<Situation>>>),
+    Terminal(ProgressBar, Arc<Mutex<Option<ProgressState>>>),
     /// A line now and then.
-    Log(Cadence),
+    Log(LogInterval),
 }
 
 impl Progress {
@@ -62,10 +63,10 @@ impl Progress {
     pub fn new(quiet: bool, limits: &Limits, retry: &RetryPolicy, grace: Duration) -> Self {
         let screen = match !quiet && console::is_live() {
             true => terminal(),
-            false => Screen::Log(Cadence::default()),
+            false => Screen::Log(LogInterval::default()),
         };
         Progress {
-            told: Told::new(grace, retry.max_retry_after),
+            told: Announcer::new(grace, retry.max_retry_after),
             screen,
             estimate: Estimate {
                 ceiling: limits.rate,
@@ -95,7 +96,7 @@ impl Progress {
                 let situation = self.situation();
                 if let Screen::Log(cadence) = &mut self.screen {
                     let (done, total) = situation.done();
-                    *cadence = Cadence::new(done, total);
+                    *cadence = LogInterval::new(done, total);
                 }
             }
             EventKind::InDoubt(row) => drop(self.doubts.insert(row.id())),
@@ -104,7 +105,7 @@ impl Progress {
                 let is_of_this_run = self.doubts.remove(&row.id());
                 self.old_doubts -= usize::from(!is_of_this_run && self.old_doubts > 0);
             }
-            EventKind::News(News::Paused { status, .. }) => self.pause_status = *status,
+            EventKind::News(SessionEvent::Paused { status, .. }) => self.pause_status = *status,
             EventKind::Stopping(_) => self.stopping = true,
             _ => {}
         }
@@ -125,7 +126,7 @@ impl Progress {
         Some(until.saturating_duration_since(Instant::now()))
     }
 
-    fn situation(&self) -> Situation {
+    fn situation(&self) -> ProgressState {
         let counts = self.counts;
         let in_doubt = (self.doubts.len() + self.old_doubts).min(counts.sending);
         let limit = self
@@ -135,7 +136,7 @@ impl Progress {
         let pause = self.pause_left().filter(|left| *left >= WORTH_SHOWING);
         let is_too_long = pause.is_some_and(|left| left > self.longest_pause);
         let stopping = self.stopping || is_too_long;
-        let mut situation = Situation {
+        let mut situation = ProgressState {
             counts,
             in_flight: self.stats.in_flight,
             in_doubt,
@@ -156,7 +157,7 @@ impl Progress {
     }
 
     /// The time left: until the last create, and where files are collected until the last of those.
-    fn left(&self, situation: &Situation) -> Option<Left> {
+    fn left(&self, situation: &ProgressState) -> Option<Left> {
         let requests = situation.counts.pending + situation.counts.sending;
         let is_collecting = situation.is_collecting();
         let creates = match is_collecting && requests == 0 {
@@ -212,7 +213,7 @@ impl Progress {
     }
 }
 
-impl Reader for Progress {
+impl Reporter for Progress {
     fn name(&self) -> String {
         "progress".to_owned()
     }
@@ -255,7 +256,7 @@ impl fmt::Debug for Progress {
 
 /// The line is written whenever it is drawn, so that it fits a terminal that was resized meanwhile.
 fn terminal() -> Screen {
-    let shown: Arc<Mutex<Option<Situation>>> = Arc::default();
+    let shown: Arc<Mutex<Option<ProgressState>>> = Arc::default();
     let drawn = Arc::clone(&shown);
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
     let style = ProgressStyle::with_template("{line}").map(|style| {
@@ -271,7 +272,7 @@ fn terminal() -> Screen {
     Screen::Terminal(bar, shown)
 }
 
-fn lock(shown: &Mutex<Option<Situation>>) -> MutexGuard<'_, Option<Situation>> {
+fn lock(shown: &Mutex<Option<ProgressState>>) -> MutexGuard<'_, Option<ProgressState>> {
     shown
         .lock()
         .unwrap_or_else(|poisoned| poisoned.into_inner())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Left, line::Situation};
+use super::{Left, line::ProgressState};
 use crate::{
     ledger::Counts,
     output::{color::Paint, words},
@@ -16,8 +16,8 @@ fn seconds(n: u64) -> Duration {
 }
 
 /// A run of 110 requests, 24 of them created before, half an hour into it.
-fn running() -> Situation {
-    Situation {
+fn running() -> ProgressState {
+    ProgressState {
         counts: Counts {
             skipped: 24,
             created: 18,
@@ -38,8 +38,8 @@ fn running() -> Situation {
     }
 }
 
-fn moments() -> Vec<(&'static str, Situation)> {
-    let unlimited = || Situation {
+fn moments() -> Vec<(&'static str, ProgressState)> {
+    let unlimited = || ProgressState {
         ceiling: Rate::Unlimited,
         pace: Some(3.9),
         ..running()
@@ -47,7 +47,7 @@ fn moments() -> Vec<(&'static str, Situation)> {
     vec![
         (
             "the first second",
-            Situation {
+            ProgressState {
                 counts: Counts {
                     pending: 110,
                     ..Counts::default()
@@ -61,21 +61,21 @@ fn moments() -> Vec<(&'static str, Situation)> {
         ("at work", running()),
         (
             "no ceiling, nothing learned",
-            Situation {
+            ProgressState {
                 left: None,
                 ..unlimited()
             },
         ),
         (
             "a limit was learned",
-            Situation {
+            ProgressState {
                 learned: Some(3.8),
                 ..unlimited()
             },
         ),
         (
             "a pause",
-            Situation {
+            ProgressState {
                 pause: Some((seconds(43), Some(429))),
                 in_flight: 0,
                 ..running()
@@ -83,7 +83,7 @@ fn moments() -> Vec<(&'static str, Situation)> {
         ),
         (
             "two answers were lost",
-            Situation {
+            ProgressState {
                 in_flight: 0,
                 in_doubt: 2,
                 left: Some(Left::UpTo(seconds(60))),
@@ -92,7 +92,7 @@ fn moments() -> Vec<(&'static str, Situation)> {
         ),
         (
             "Ctrl-C",
-            Situation {
+            ProgressState {
                 stopping: true,
                 left: None,
                 ..running()
@@ -100,7 +100,7 @@ fn moments() -> Vec<(&'static str, Situation)> {
         ),
         (
             "creating and collecting",
-            Situation {
+            ProgressState {
                 counts: Counts {
                     collected: 31,
                     uncollected: 19,
@@ -117,7 +117,7 @@ fn moments() -> Vec<(&'static str, Situation)> {
         ),
         (
             "collecting, nothing has come yet",
-            Situation {
+            ProgressState {
                 counts: Counts {
                     uncollected: 86,
                     created: 86,
@@ -131,7 +131,7 @@ fn moments() -> Vec<(&'static str, Situation)> {
         ),
         (
             "collecting",
-            Situation {
+            ProgressState {
                 counts: Counts {
                     collected: 31,
                     uncollected: 55,
@@ -181,7 +181,7 @@ proptest! {
         width in 1usize..200,
     ) {
         let [skipped, adopted, created, failed, pending, sending, collected, uncollected] = counts;
-        let situation = Situation {
+        let situation = ProgressState {
             counts: Counts {
                 skipped, adopted, created, failed, pending, sending, collected, uncollected,
                 ..Counts::default()

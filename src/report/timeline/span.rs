@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::history::{Attempt, Line, What};
+use crate::history::{AttemptRecord, HistoryEvent, HistoryLine};
 
 /// So many stretches a chart has at most, give or take one.
 pub(super) const STRETCHES: i64 = 120;
@@ -19,11 +19,11 @@ pub(super) const FEW: i64 = 12;
 pub(super) type Stretch = (i64, i64);
 
 /// What one command did, in milliseconds since it began.
-pub(super) struct Span<'a> {
+pub(super) struct ChartSpan<'a> {
     pub(super) command: &'a str,
     pub(super) began: DateTime<Utc>,
     pub(super) length: i64,
-    pub(super) attempts: Vec<(i64, &'a Attempt)>,
+    pub(super) attempts: Vec<(i64, &'a AttemptRecord)>,
     /// In order, none overlapping another.
     pub(super) pauses: Vec<Stretch>,
 }
@@ -38,31 +38,33 @@ pub(super) struct Bin {
     pub(super) latencies: Vec<u64>,
 }
 
-impl<'a> Span<'a> {
+impl<'a> ChartSpan<'a> {
     /// Of the lines of one command; `None` where it sent nothing.
-    pub(super) fn of(lines: &[&'a Line]) -> Option<Self> {
+    pub(super) fn of(lines: &[&'a HistoryLine]) -> Option<Self> {
         // The file may be anybody's work: times that are none of this world only make an odd picture.
         let attempts = lines.iter().filter_map(|line| match &line.what {
-            What::Attempt(attempt) => Some((line.at, attempt)),
+            HistoryEvent::Attempt(attempt) => Some((line.at, attempt)),
             _ => None,
         });
-        let attempts: Vec<(DateTime<Utc>, &Attempt)> = attempts.collect();
+        let attempts: Vec<(DateTime<Utc>, &AttemptRecord)> = attempts.collect();
         let began = attempts.iter().map(|(at, _)| *at).min()?;
         let since = |at: DateTime<Utc>| (at - began).num_milliseconds();
-        let answered = |(at, attempt): &(DateTime<Utc>, &Attempt)| {
+        let answered = |(at, attempt): &(DateTime<Utc>, &AttemptRecord)| {
             let latency = i64::try_from(attempt.latency_ms).unwrap_or(i64::MAX);
             since(*at).saturating_add(latency.min(TimeDelta::days(1).num_milliseconds()))
         };
         let length = attempts.iter().map(answered).max()?;
         let pauses = lines.iter().filter_map(|line| match &line.what {
-            What::Pause { until, .. } => Some((since(line.at).max(0), since(*until).min(length))),
+            HistoryEvent::Pause { until, .. } => {
+                Some((since(line.at).max(0), since(*until).min(length)))
+            }
             _ => None,
         });
         let command = lines.iter().find_map(|line| match &line.what {
-            What::Run(run) => Some(&*run.command),
+            HistoryEvent::Run(run) => Some(&*run.command),
             _ => None,
         });
-        Some(Span {
+        Some(ChartSpan {
             command: command.unwrap_or("run"),
             began,
             length,

@@ -4,18 +4,18 @@ use chrono::DateTime;
 use proptest::prelude::*;
 
 use super::{span::STRETCHES, *};
-use crate::history::{Attempt, Line, What};
+use crate::history::{AttemptRecord, HistoryEvent, HistoryLine};
 
-fn line(ms: i64, what: What) -> Line {
-    Line::new(
+fn line(ms: i64, what: HistoryEvent) -> HistoryLine {
+    HistoryLine::new(
         DateTime::UNIX_EPOCH + TimeDelta::milliseconds(ms),
         "a",
         what,
     )
 }
 
-fn attempt(ms: i64, latency_ms: u64, status: u16) -> Line {
-    let attempt = Attempt {
+fn attempt(ms: i64, latency_ms: u64, status: u16) -> HistoryLine {
+    let attempt = AttemptRecord {
         request_id: "r0123456789abcdef".to_owned(),
         attempt: 1,
         latency_ms,
@@ -26,11 +26,11 @@ fn attempt(ms: i64, latency_ms: u64, status: u16) -> Line {
         error: None,
         tracking_id: None,
     };
-    line(ms, What::Attempt(attempt))
+    line(ms, HistoryEvent::Attempt(attempt))
 }
 
-fn pause(from: i64, to: i64) -> Line {
-    let pause = What::Pause {
+fn pause(from: i64, to: i64) -> HistoryLine {
+    let pause = HistoryEvent::Pause {
         reason: String::new(),
         http_status: Some(429),
         wait_ms: 0,
@@ -48,7 +48,7 @@ fn a_run_is_told_in_figures() {
         pause(10_460, 15_460),
         attempt(15_470, 1_530, 200),
     ];
-    let span = Span::of(&lines.iter().collect::<Vec<_>>()).unwrap();
+    let span = ChartSpan::of(&lines.iter().collect::<Vec<_>>()).unwrap();
     let chart = span.chart();
     assert_eq!(
         chart.said,
@@ -67,11 +67,11 @@ proptest! {
         pauses in prop::collection::vec((any::<i32>(), any::<i32>()), 0..50),
         scale in prop_oneof![Just(1), Just(1000), Just(1_000_000)],
     ) {
-        let mut lines: Vec<Line> = (attempts.iter())
+        let mut lines: Vec<HistoryLine> = (attempts.iter())
             .map(|(at, latency, status)| attempt(i64::from(*at) * scale, *latency, *status))
             .collect();
         lines.extend(pauses.iter().map(|(from, to)| pause(i64::from(*from), i64::from(*to))));
-        let span = Span::of(&lines.iter().collect::<Vec<_>>()).unwrap();
+        let span = ChartSpan::of(&lines.iter().collect::<Vec<_>>()).unwrap();
         let bins = span.bins();
         prop_assert!(bins.len() as i64 <= STRETCHES + 1);
         prop_assert_eq!(bins.iter().map(|bin| bin.sent).sum::<usize>(), attempts.len());

@@ -5,16 +5,19 @@ use std::{collections::BTreeMap, time::Duration};
 use futures::future::LocalBoxFuture;
 use tokio::time::Instant;
 
-use super::{Done, Scheduler, Work};
+use super::{Completed, Scheduler, Work};
 use crate::{
     api::{Api, Doubt},
-    inventory::{Finding, Origin, Question, QuestionKind, Seen, Sought, Taken, judge, look_up},
-    ledger::{Place, Reason, Row, State},
+    inventory::{
+        AttemptOrigin, Candidate, LookUpQuestion, LookUpResult, LookUpTarget, Ownership,
+        QuestionKind, judge, look_up,
+    },
+    ledger::{Reason, Row, RowIndex, State},
     request::{OrgId, Period, ReportId, Request},
     runner::{
         Creates, EventKind,
-        after_create::Next,
-        attempt::{BesideOthers, Context},
+        after_create::NextStep,
+        attempt::{BesideOthers, Shared},
     },
     session::ReadError,
 };
@@ -45,7 +48,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
     /// Looks for all rows that are due, those of one sub-partner and period with one list: an item of other days then
     /// contradicts what was asked for.
     pub(super) fn start_looks(&mut self, now: Instant, under_way: &mut Work<'c>) {
-        let mut due: BTreeMap<(Option<OrgId>, Period), Vec<Place>> = BTreeMap::new();
+        let mut due: BTreeMap<(Option<OrgId>, Period), Vec<RowIndex>> = BTreeMap::new();
         while let Some((at, place)) = self.doubts.first().copied().filter(|(at, _)| *at <= now) {
             self.doubts.remove(&(at, place));
             let ledger = self.context.record.ledger();
@@ -55,7 +58,8 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         }
         for ((org, _), places) in due {
             let (context, concurrency) = (self.context, self.concurrency);
-            let sought: Vec<Sought> = places.iter().map(|place| self.sought(*place)).collect();
+            let sought: Vec<LookUpTarget> =
+                places.iter().map(|place| self.sought(*place)).collect();
             // Whose reports could be taken for the partner's own.
             let known = match org {
                 Some(_) => Default::default(),
@@ -79,21 +83,21 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
                     () = context.stopping.wait() => None,
                     seen = looking => Some(seen),
                 };
-                Done::Look(places, seen)
+                Completed::Look(places, seen)
             }));
         }
     }
 
-    fn sought(&self, place: Place) -> Sought {
+    fn sought(&self, place: RowIndex) -> LookUpTarget {
         let ledger = self.context.record.ledger();
         let row = ledger.row(place);
         let progress = self.progress.get(&place);
         let settle = self.context.session.policy().settle;
-        Sought {
+        LookUpTarget {
             request: row.request().clone(),
             sent: progress.and_then(|progress| progress.sent),
             intent: row.state.intent(),
-            origin: progress.map_or(Origin::EarlierProcess, |progress| progress.origin),
+            origin: progress.map_or(AttemptOrigin::EarlierProcess, |progress| progress.origin),
             has_twins_elsewhere: row.request().sub_partner.is_none()
                 && self.context.beside_others == BesideOthers::Shares,
             settled: progress
@@ -106,7 +110,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
     /// report is that it means.
     pub(super) fn on_not_looked_up(
         &mut self,
-        places: &[Place],
+        places: &[RowIndex],
         error: &ReadError,
         under_way: &mut Work<'c>,
     ) {
@@ -127,25 +131,30 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
             let open = self.progress.get_mut(place).and_then(|p| p.open.as_mut());
             if let Some(open) = open.filter(|open| open.kind == QuestionKind::WhichExists) {
                 let failed = row.failed(Reason::from(&open.cause));
-                under_way.push(self.conclude(*place, failed, Next::Settled));
+                under_way.push(self.conclude(*place, failed, NextStep::Settled));
             }
         }
     }
 
     /// Records what a look-up led to.
-    fn conclude(&mut self, place: Place, mut row: Row, next: Next) -> LocalBoxFuture<'c, Done> {
+    fn conclude(
+        &mut self,
+        place: RowIndex,
+        mut row: Row,
+        next: NextStep,
+    ) -> LocalBoxFuture<'c, Completed> {
         if let Some(progress) = self.progress.get_mut(&place) {
             progress.open = None;
         }
         let context = self.context;
         Box::pin(async move {
             let recorded = context.conclude(&mut row).await;
-            Done::Recorded(place, Box::new(row), next, recorded)
+            Completed::Recorded(place, Box::new(row), next, recorded)
         })
     }
 
     /// Plans the next look-up; false where the last one was had.
-    fn look_again(&mut self, place: Place) -> bool {
+    fn look_again(&mut self, place: RowIndex) -> bool {
         let settle = self.context.session.policy().settle;
         let Some(question) = self.progress.get_mut(&place).and_then(|p| p.open.as_mut()) else {
             return false;
@@ -177,9 +186,9 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
     /// Judges what a look-up saw of one row.
     pub(super) fn on_looked(
         &mut self,
-        place: Place,
-        mut seen: Vec<Seen>,
-    ) -> Option<LocalBoxFuture<'c, Done>> {
+        place: RowIndex,
+        mut seen: Vec<Candidate>,
+    ) -> Option<LocalBoxFuture<'c, Completed>> {
         let row = self.context.record.row(place);
         let (has_rival, has_open_twin) = (self.has_rival(&row), self.has_open_twin(&row));
         let may_learn = self.may_learn();
@@ -190,11 +199,11 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         let org = row.request().sub_partner.as_ref();
         seen.retain_mut(|report| match self.context.taken(&report.id) {
             // What a row in doubt names may be that row's, until a person has decided.
-            Taken::Free => {
+            Ownership::Free => {
                 report.is_anothers |= self.context.candidates.borrow().contains(&report.id);
                 true
             }
-            Taken::By(by) => {
+            Ownership::By(by) => {
                 report.is_anothers = org.zip(by.as_ref()).is_some_and(|(org, by)| org != by);
                 report.is_anothers
             }
@@ -202,7 +211,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         let evidence = &self.context.evidence;
         let in_vain = seen.iter().any(|report| evidence.is_unread(&report.id));
         let reads_anew = in_vain && open.read_anew < READ_ANEW;
-        let question = Question {
+        let question = LookUpQuestion {
             kind: open.kind,
             origin: progress.origin,
             listed_before: progress.listed_before.as_ref(),
@@ -213,7 +222,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
             may_learn: may_learn || reads_anew,
         };
         let (row, next) = match judge(&question, &seen) {
-            Finding::LookAgain => {
+            LookUpResult::LookAgain => {
                 if !self.look_again(place) {
                     if let Some(open) = self.progress.get_mut(&place).and_then(|p| p.open.as_mut())
                     {
@@ -223,27 +232,29 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
                 }
                 return None;
             }
-            Finding::Adopt(id) => {
+            LookUpResult::Adopt(id) => {
                 self.context.take(&id, row.request());
-                (row.created(id), Next::Settled)
+                (row.created(id), NextStep::Settled)
             }
-            Finding::NotMade if self.beside.contains(&place) => (row.not_made(), Next::Settled),
-            Finding::NotMade
+            LookUpResult::NotMade if self.unselected.contains(&place) => {
+                (row.not_made(), NextStep::Settled)
+            }
+            LookUpResult::NotMade
                 if progress.tries.counted() < self.context.session.policy().max_attempts.get() =>
             {
                 progress.listed_before = Some(seen.into_iter().map(|seen| seen.id).collect());
-                (row.not_made(), Next::AtOnce)
+                (row.not_made(), NextStep::AtOnce)
             }
-            Finding::NotMade | Finding::NoneExists => {
-                (row.failed(Reason::from(&open.cause)), Next::Settled)
+            LookUpResult::NotMade | LookUpResult::NoneExists => {
+                (row.failed(Reason::from(&open.cause)), NextStep::Settled)
             }
-            Finding::Undecidable(candidates) => {
+            LookUpResult::Undecidable(candidates) => {
                 let known = &mut self.context.candidates.borrow_mut();
                 known.extend(candidates.iter().cloned());
                 let text = what_is_known(open.kind, &candidates);
                 let seen = evidence.candidates(&candidates);
                 self.context.emit(EventKind::Candidates(row.id(), seen));
-                (row.undecided(text, candidates), Next::Settled)
+                (row.undecided(text, candidates), NextStep::Settled)
             }
         };
         Some(self.conclude(place, row, next))
@@ -296,11 +307,14 @@ const EARLIER: usize = 3;
 /// Who left the doubts that an earlier process left: a report that the ledger holds tells. Only one that a create was
 /// answered with: what was found by `--existing` or after a 409 may be anyone's.
 async fn learn_of_earlier<A: Api>(
-    context: &Context<'_, '_, A>,
-    sought: &[Sought],
+    context: &Shared<'_, '_, A>,
+    sought: &[LookUpTarget],
 ) -> Result<(), ReadError> {
     let evidence = &context.evidence;
-    let matters = sought.iter().any(|s| s.origin == Origin::EarlierProcess) || !evidence.knows_us();
+    let matters = sought
+        .iter()
+        .any(|s| s.origin == AttemptOrigin::EarlierProcess)
+        || !evidence.knows_us();
     if !matters || evidence.knows_earlier() {
         return Ok(());
     }

@@ -10,7 +10,7 @@ use std::{
 use futures::StreamExt as _;
 use monthend::{
     output::{Estimate, Left, Pace},
-    pacing::{Feedback, Gate, Law, Priority, RateController, Stats, StopCause},
+    pacing::{Feedback, Gate, PacePolicy, Priority, RateController, Stats, StopCause},
     settings::{Limits, Rate, RateUnit, RetryPolicy},
 };
 use tokio::time::{Instant, sleep};
@@ -43,7 +43,7 @@ pub(crate) struct Scenario {
 }
 
 /// Makes a law that knows nothing yet.
-pub(crate) type NewLaw = fn() -> Box<dyn Law>;
+pub(crate) type NewLaw = fn() -> Box<dyn PacePolicy>;
 
 /// What somebody who watches is told.
 #[derive(Debug, Clone, Copy)]

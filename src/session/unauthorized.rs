@@ -7,8 +7,8 @@
 use tokio::time::Instant;
 
 use super::{
-    Halt, News, Session, Tries,
-    token::{Fault, Generation, shows_taken},
+    Halt, Session, SessionEvent, TryCount,
+    token::{Generation, UnauthorizedCause, proves_accepted},
 };
 use crate::{
     api::{Answer, Api, Cause, ListQuery, OnHead, Outcome, Refusal},
@@ -21,22 +21,26 @@ impl<A: Api> Session<'_, A> {
     ///
     /// # Errors
     /// Nothing leaves any more, or the credentials are refused for good.
-    pub(super) async fn inquire(&self, refused: Generation, cause: &Cause) -> Result<Fault, Halt> {
+    pub(super) async fn resolve_unauthorized(
+        &self,
+        refused: Generation,
+        cause: &Cause,
+    ) -> Result<UnauthorizedCause, Halt> {
         let since = Instant::now();
         let _one = self.token.inquiry.lock().await;
         self.go_on()?;
         let (value, generation) = self.token.get();
         if generation != refused {
-            return Ok(Fault::Token);
+            return Ok(UnauthorizedCause::Token);
         }
         let taken = self.token.last_taken();
         if taken > Some(since) {
-            return Ok(Fault::Request);
+            return Ok(UnauthorizedCause::Request);
         }
         let closed = self.shared.gate.close();
         if let Some(value) = &value {
             if self.is_taken(value, generation).await? {
-                return Ok(Fault::Request);
+                return Ok(UnauthorizedCause::Request);
             }
             if generation > Generation::FIRST && taken.is_none() {
                 return Err(self.halt(Halt::Credentials(cause.clone())));
@@ -47,8 +51,8 @@ impl<A: Api> Session<'_, A> {
             Err(halt) => return Err(self.halt(halt)),
         }
         drop(closed);
-        (self.shared.listener)(&News::Renewed);
-        Ok(Fault::Token)
+        (self.shared.listener)(&SessionEvent::Renewed);
+        Ok(UnauthorizedCause::Token)
     }
 
     /// Whether the server takes `token` for one of the two cheapest reads there are: the shortest list, and where lists
@@ -59,28 +63,28 @@ impl<A: Api> Session<'_, A> {
             let answer = api.list(token, &query, 1, None, on_head).await;
             answer.map(|_| ())
         };
-        let told = self.shows_taken_by(generation, list).await?;
+        let told = self.proves_accepted_by(generation, list).await?;
         if let (None, Ok(nobodys)) = (told, "no-such-report".parse()) {
             let get = async |api: &A, on_head: &OnHead<'_>| {
                 let answer = api.get(token, &nobodys, on_head).await;
                 answer.map(|_| ())
             };
-            return Ok(self.shows_taken_by(generation, get).await? == Some(true));
+            return Ok(self.proves_accepted_by(generation, get).await? == Some(true));
         }
         Ok(told == Some(true))
     }
 
     /// Whether `read` is taken or refused for its token; `None` where it fails.
-    async fn shows_taken_by(
+    async fn proves_accepted_by(
         &self,
         generation: Generation,
         read: impl AsyncFn(&A, &OnHead<'_>) -> Answer<()>,
     ) -> Result<Option<bool>, Halt> {
-        let mut tries = Tries::default();
+        let mut tries = TryCount::default();
         loop {
             let stage = self.shared.gate.stage();
             let (answer, left) = self.exchange(Priority::First, &read).await?;
-            if shows_taken(&answer.outcome) {
+            if proves_accepted(&answer.outcome) {
                 self.token.taken(generation, left);
                 return Ok(Some(true));
             }
@@ -94,7 +98,7 @@ impl<A: Api> Session<'_, A> {
     }
 
     async fn ask_for_token(&self, refused: Option<&A::Token>) -> Result<A::Token, Halt> {
-        let mut tries = Tries::default();
+        let mut tries = TryCount::default();
         loop {
             let stage = self.shared.gate.stage();
             let (answer, _) = self

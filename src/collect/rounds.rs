@@ -15,11 +15,11 @@ use std::{
 
 use tokio::time::Instant;
 
-use rows::{Rows, Step, Waiting};
+use rows::{Waiting, WaitingRows, WaitingStep};
 
 use crate::{
     api::{LARGEST_PAGE, ListQuery, Listed},
-    ledger::Place,
+    ledger::RowIndex,
     request::{OrgId, ReportId},
 };
 
@@ -44,16 +44,16 @@ pub(super) fn is_final(status: &str) -> bool {
 
 /// One list to ask for, and the rows that it answers for.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Question {
+pub(super) struct ListQuestion {
     pub(super) query: ListQuery,
-    rows: Vec<Place>,
+    rows: Vec<RowIndex>,
     /// Whether it is the list without `subPartnerOrgId` for everyone.
     is_wide: bool,
 }
 
 /// What a list without `subPartnerOrgId` has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scope {
+enum ListReach {
     Unknown,
     All,
     OwnOnly,
@@ -61,9 +61,9 @@ enum Scope {
 
 /// The rows that are waited for.
 #[derive(Debug)]
-pub(super) struct Watch {
-    rows: Rows,
-    scope: Scope,
+pub(super) struct Rounds {
+    rows: WaitingRows,
+    scope: ListReach,
     last_round: Option<Instant>,
     /// While creates need the gate too: how far requests are apart.
     apart: Option<Duration>,
@@ -80,12 +80,12 @@ pub(super) struct Watch {
     slowest: Option<Duration>,
 }
 
-impl Watch {
+impl Rounds {
     /// Waits for nothing yet.
     pub(super) fn new(now: Instant) -> Self {
-        Watch {
-            rows: Rows::new(now),
-            scope: Scope::Unknown,
+        Rounds {
+            rows: WaitingRows::new(now),
+            scope: ListReach::Unknown,
             last_round: None,
             apart: None,
             held_until: None,
@@ -100,7 +100,7 @@ impl Watch {
     /// Waits for one more report, which is `age` old at `now`. One that was made just now is not asked about at once.
     pub(super) fn add(
         &mut self,
-        place: Place,
+        place: RowIndex,
         id: ReportId,
         org: Option<OrgId>,
         (age, now): (Duration, Instant),
@@ -111,7 +111,7 @@ impl Watch {
             org,
             made: self.rows.made(age, now),
             due: now + soonest.saturating_sub(age),
-            step: Step::Waits,
+            step: WaitingStep::Waits,
             unlisted: 0,
             seen: false,
             missed: false,
@@ -134,12 +134,12 @@ impl Watch {
     }
 
     /// The rows that are still waited for.
-    pub(super) fn places(&self) -> impl Iterator<Item = Place> {
+    pub(super) fn places(&self) -> impl Iterator<Item = RowIndex> {
         self.rows.iter().map(|(place, _)| place)
     }
 
     /// How old a row's report is: as the server shows it, else by what the row says.
-    pub(super) fn age(&self, place: Place, now: Instant) -> Duration {
+    pub(super) fn age(&self, place: RowIndex, now: Instant) -> Duration {
         let row = self.rows.get(place);
         row.map_or(Duration::ZERO, |row| {
             self.rows.age(row.shown.unwrap_or(row.made), now)
@@ -147,7 +147,7 @@ impl Watch {
     }
 
     /// Whether a report takes much longer than others did, and then how old it is.
-    pub(super) fn lags(&self, place: Place, now: Instant) -> Option<Duration> {
+    pub(super) fn lags(&self, place: RowIndex, now: Instant) -> Option<Duration> {
         let row = self.rows.get(place).filter(|row| row.seen)?;
         let limit = self.slowest? * 3 + LONGEST;
         (self.rows.age(row.made, now) > limit).then(|| self.age(place, now))
@@ -176,25 +176,26 @@ impl Watch {
 
     /// The next row to be asked for by its id; it is under way then. The oldest first. One of which nothing is known
     /// waits while it is younger than those that took longer.
-    pub(super) fn next_ready(&mut self, now: Instant) -> Option<Place> {
+    pub(super) fn next_ready(&mut self, now: Instant) -> Option<RowIndex> {
         loop {
             let (place, row) = self.rows.next_ready()?;
             let age = self.rows.age(row.made, now);
-            let is_early = row.step == Step::Guess && !self.closing;
+            let is_early = row.step == WaitingStep::Guess && !self.closing;
             let early = self.estimate(now).saturating_sub(age);
             if !is_early || early.is_zero() {
-                self.rows.change(place, |row| row.step = Step::UnderWay);
+                self.rows
+                    .change(place, |row| row.step = WaitingStep::UnderWay);
                 return Some(place);
             }
             self.rows.change(place, |row| {
-                row.step = Step::Waits;
+                row.step = WaitingStep::Waits;
                 row.due = now + early.min(pause_at(age));
             });
         }
     }
 
     /// What to ask for now; `last` asks about all that still wait. Rows that are to be asked by their id become ready.
-    pub(super) fn round(&mut self, now: Instant, last: bool) -> Vec<Question> {
+    pub(super) fn round(&mut self, now: Instant, last: bool) -> Vec<ListQuestion> {
         if self.asking > 0 || (self.closing && !self.wide_done) {
             return Vec::new();
         }
@@ -203,9 +204,9 @@ impl Watch {
         if !is_due {
             return Vec::new();
         }
-        let mut groups: BTreeMap<Option<OrgId>, Vec<Place>> = BTreeMap::new();
+        let mut groups: BTreeMap<Option<OrgId>, Vec<RowIndex>> = BTreeMap::new();
         for (place, row) in self.rows.iter() {
-            if row.step == Step::Waits {
+            if row.step == WaitingStep::Waits {
                 groups.entry(row.org.clone()).or_default().push(place);
             }
         }
@@ -220,9 +221,9 @@ impl Watch {
                     asked.filter(|rows| rows.iter().any(|place| self.rows.is_due(*place, soon)));
                 let narrow = || asked.map(|rows| requests(rows.len())).sum::<u32>();
                 let lists = match self.scope {
-                    Scope::All => requests(all()),
-                    Scope::Unknown => requests(all()) + narrow(),
-                    Scope::OwnOnly => narrow(),
+                    ListReach::All => requests(all()),
+                    ListReach::Unknown => requests(all()) + narrow(),
+                    ListReach::OwnOnly => narrow(),
                 };
                 let until = earlier + apart.saturating_mul(lists.saturating_mul(SHARE));
                 if until > now {
@@ -232,16 +233,16 @@ impl Watch {
                 self.held_until = None;
             }
             self.last_round = Some(now);
-            let rows: Vec<Place> = groups.values().flatten().copied().collect();
+            let rows: Vec<RowIndex> = groups.values().flatten().copied().collect();
             self.rows.forget_missed();
             let is_wide = match self.scope {
-                Scope::All => rows.len() > 1,
-                Scope::Unknown => groups.len() > 1,
-                Scope::OwnOnly => false,
+                ListReach::All => rows.len() > 1,
+                ListReach::Unknown => groups.len() > 1,
+                ListReach::OwnOnly => false,
             };
             if is_wide {
                 self.asking = 1;
-                return vec![Question {
+                return vec![ListQuestion {
                     query: query(None),
                     rows,
                     is_wide: true,
@@ -251,13 +252,13 @@ impl Watch {
         self.wide_done = false;
         let mut questions = Vec::new();
         for (org, places) in groups {
-            let is_due = |place: &&Place| last || self.rows.is_due(**place, soon);
-            let due: Vec<Place> = places.iter().filter(is_due).copied().collect();
+            let is_due = |place: &&RowIndex| last || self.rows.is_due(**place, soon);
+            let due: Vec<RowIndex> = places.iter().filter(is_due).copied().collect();
             match (due.len(), places.len()) {
                 (0, _) => {}
                 // No list would spare us the question.
-                (_, 1) => self.set_step(due[0], Step::Guess),
-                _ => questions.push(Question {
+                (_, 1) => self.set_step(due[0], WaitingStep::Guess),
+                _ => questions.push(ListQuestion {
                     query: query(org),
                     rows: places,
                     is_wide: false,
@@ -272,18 +273,17 @@ impl Watch {
     /// is, as far as the server shows it. Gives the rows that are still in progress, with the server's word for it.
     pub(super) fn answered(
         &mut self,
-        question: &Question,
+        question: &ListQuestion,
         listed: Option<&[Listed]>,
         age: impl Fn(&Listed) -> Option<Duration>,
         now: Instant,
-    ) -> Vec<(Place, String)> {
+    ) -> Vec<(RowIndex, String)> {
         self.asking = self.asking.saturating_sub(1);
         let Some(listed) = listed else {
             match question.is_wide {
-                true => (self.scope, self.wide_done) = (Scope::OwnOnly, true),
-                false => {
-                    (question.rows.iter()).for_each(|place| self.set_step(*place, Step::Ready))
-                }
+                true => (self.scope, self.wide_done) = (ListReach::OwnOnly, true),
+                false => (question.rows.iter())
+                    .for_each(|place| self.set_step(*place, WaitingStep::Ready)),
             }
             return Vec::new();
         };
@@ -294,11 +294,12 @@ impl Watch {
             let rows = rows.filter_map(|place| self.rows.get(*place));
             let mut of_others = rows.filter(|row| row.org.is_some());
             if of_others.any(|row| shown.contains_key(&row.id)) {
-                self.scope = Scope::All;
+                self.scope = ListReach::All;
             }
         }
-        let has_all =
-            |org: &Option<OrgId>, scope| !question.is_wide || scope == Scope::All || org.is_none();
+        let has_all = |org: &Option<OrgId>, scope| {
+            !question.is_wide || scope == ListReach::All || org.is_none()
+        };
         let scope = self.scope;
         let (estimate, closing) = (self.estimate(now), self.closing);
         let mut in_progress = Vec::new();
@@ -306,7 +307,7 @@ impl Watch {
             let Some(row) = self.rows.get(*place) else {
                 continue;
             };
-            if row.step != Step::Waits {
+            if row.step != WaitingStep::Waits {
                 continue;
             }
             let since_made = self.rows.age(row.made, now);
@@ -314,7 +315,7 @@ impl Watch {
                 Some(report) => {
                     let status = report.status.as_deref().unwrap_or(IN_PROGRESS);
                     if is_final(status) {
-                        self.set_step(*place, Step::Ready);
+                        self.set_step(*place, WaitingStep::Ready);
                     } else {
                         in_progress.push((*place, status.to_owned()));
                         self.still_in_progress(*place, age(report), now, true);
@@ -329,27 +330,27 @@ impl Watch {
                     let due = now + pause_at(since_made);
                     self.rows.change(*place, |row| row.due = due);
                 }
-                None => self.set_step(*place, Step::Ready),
+                None => self.set_step(*place, WaitingStep::Ready),
             }
         }
         if question.is_wide {
-            self.wide_done = self.scope != Scope::All;
+            self.wide_done = self.scope != ListReach::All;
         }
         in_progress
     }
 
     /// A row that was asked for by its id is still in progress; `age` is how old its report is, as far as the server
     /// shows it.
-    pub(super) fn in_progress(&mut self, place: Place, age: Option<Duration>, now: Instant) {
+    pub(super) fn in_progress(&mut self, place: RowIndex, age: Option<Duration>, now: Instant) {
         self.rows.change(place, |row| {
-            row.step = Step::Waits;
+            row.step = WaitingStep::Waits;
             row.unlisted += 1;
         });
         self.still_in_progress(place, age, now, false);
     }
 
     /// A row needs nothing more.
-    pub(super) fn done(&mut self, place: Place, now: Instant) {
+    pub(super) fn done(&mut self, place: RowIndex, now: Instant) {
         if let Some(row) = self.rows.remove(place)
             && row.seen
         {
@@ -359,7 +360,7 @@ impl Watch {
         }
     }
 
-    fn set_step(&mut self, place: Place, step: Step) {
+    fn set_step(&mut self, place: RowIndex, step: WaitingStep) {
         self.rows.change(place, |row| row.step = step);
     }
 
@@ -373,7 +374,7 @@ impl Watch {
 
     fn still_in_progress(
         &mut self,
-        place: Place,
+        place: RowIndex,
         shown_age: Option<Duration>,
         now: Instant,
         is_listed: bool,
@@ -382,8 +383,8 @@ impl Watch {
             return;
         };
         let age = self.rows.age(row.made, now);
-        if row.missed && age >= YOUNG && self.scope == Scope::Unknown {
-            self.scope = Scope::OwnOnly;
+        if row.missed && age >= YOUNG && self.scope == ListReach::Unknown {
+            self.scope = ListReach::OwnOnly;
         }
         let mut pause = match self.typical {
             Some(typical) if typical > age => (typical - age).clamp(SHORTEST, LONGEST),

@@ -7,7 +7,7 @@ use super::{Column, lines::Separator};
 /// How a ledger is spelled where it is not in its own form: a spreadsheet has saved it. It is read all the same, and
 /// written in its own form before anything is appended.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Spelling {
+pub struct SpreadsheetFormat {
     /// Where it is not the comma.
     pub(super) separator: Option<Separator>,
     /// The first cell with a day or time that is not in ISO form: its line, its column and its text.
@@ -18,21 +18,21 @@ pub struct Spelling {
 
 /// How one row is spelled.
 #[derive(Debug, Default)]
-pub(super) struct Spelled {
+pub(super) struct RowFormat {
     /// Its first cell with a day or time that a spreadsheet has written in its own way.
     pub(super) sheet: Option<(Column, String)>,
     /// Whether its `updated_at` cannot be read; it is not needed.
     pub(super) lost_time: bool,
 }
 
-impl Spelling {
+impl SpreadsheetFormat {
     /// Whether the file is in its own form.
     pub fn is_own(&self) -> bool {
-        *self == Spelling::default()
+        *self == SpreadsheetFormat::default()
     }
 
     /// Takes note of a row's spelling.
-    pub(super) fn note(&mut self, line: u64, spelled: Spelled) {
+    pub(super) fn note(&mut self, line: u64, spelled: RowFormat) {
         if let (None, Some((column, text))) = (&self.first, spelled.sheet) {
             self.first = Some((line, column, crate::text::one_line(&text)));
         }
@@ -41,7 +41,7 @@ impl Spelling {
 }
 
 /// A clause, without a full stop.
-impl fmt::Display for Spelling {
+impl fmt::Display for SpreadsheetFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a spreadsheet has saved it")?;
         let mut signs = Vec::new();

@@ -3,18 +3,18 @@
 use std::collections::HashMap;
 
 use super::sources::Sources;
-use crate::audit::{Before, Difference, Kind};
+use crate::audit::{Before, Difference, DifferenceKind};
 
 /// By the places of the ledger's rows.
 #[derive(Debug, Default)]
-pub(super) struct Beside {
-    then: HashMap<usize, Then>,
+pub(super) struct Comparison {
+    then: HashMap<usize, EarlierFigure>,
     files: HashMap<usize, &'static str>,
 }
 
 /// What stands below a cell.
 #[derive(Debug)]
-pub(super) struct Then {
+pub(super) struct EarlierFigure {
     pub(super) text: String,
     /// Whether it is a difference (`dropped`).
     pub(super) fell: bool,
@@ -36,9 +36,9 @@ pub(super) struct EarlierPart {
     pub(super) new: usize,
 }
 
-impl Beside {
+impl Comparison {
     pub(super) fn of(sources: &Sources<'_>) -> Self {
-        let mut beside = Beside::default();
+        let mut beside = Comparison::default();
         let reviewed = sources.reviewed;
         for (place, before) in &reviewed.before {
             let text = match (before, sources.totals) {
@@ -47,20 +47,22 @@ impl Beside {
                 (Before::Figure(figure), None) => figure.clone(),
                 (Before::NoFigure(why), _) => format!("was: {}", why.word()),
             };
-            beside.then.insert(*place, Then { text, fell: false });
+            beside
+                .then
+                .insert(*place, EarlierFigure { text, fell: false });
         }
         for (place, difference) in &reviewed.differences {
             match difference.kind {
-                Kind::Dropped => {
+                DifferenceKind::Dropped => {
                     if let Some(then) = beside.then.get_mut(place) {
                         then.text = format!("dropped, {}", then.text);
                         then.fell = true;
                     }
                 }
-                Kind::FileMissing => {
+                DifferenceKind::FileMissing => {
                     beside.files.insert(*place, "file missing");
                 }
-                Kind::FileChanged => {
+                DifferenceKind::FileChanged => {
                     beside.files.insert(*place, "file changed");
                 }
                 _ => {}
@@ -69,7 +71,7 @@ impl Beside {
         beside
     }
 
-    pub(super) fn then(&self, place: usize) -> Option<&Then> {
+    pub(super) fn then(&self, place: usize) -> Option<&EarlierFigure> {
         self.then.get(&place)
     }
 
@@ -86,7 +88,7 @@ impl EarlierPart {
             .differences
             .iter()
             .map(|(_, difference)| difference);
-        let dropped = dropped.filter(|difference| difference.kind == Kind::Dropped);
+        let dropped = dropped.filter(|difference| difference.kind == DifferenceKind::Dropped);
         let differences: Vec<&Difference> = dropped.chain(&reviewed.vanished).collect();
         let marked = differences.iter().map(|difference| Marked {
             kind: difference.kind.word(),
@@ -114,8 +116,8 @@ impl EarlierPart {
                 earlier.max_drop
             ),
             name: earlier.name.clone(),
-            vanished: count(Kind::Vanished),
-            dropped: count(Kind::Dropped),
+            vanished: count(DifferenceKind::Vanished),
+            dropped: count(DifferenceKind::Dropped),
             new: before()
                 .filter(|before| **before == Before::Nothing)
                 .count(),

@@ -4,21 +4,21 @@ use super::Row;
 
 /// Where a row stands in one [`super::Ledger`]; of use there only, and until its rows are put in another order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Place(u32);
+pub struct RowIndex(u32);
 
-impl Place {
+impl RowIndex {
     /// The place of row number `n`, from 0.
     ///
     /// # Panics
     /// For more rows than memory holds today.
     #[expect(clippy::expect_used, reason = "four thousand million rows")]
     pub(super) fn at(n: usize) -> Self {
-        Place(u32::try_from(n).expect("fewer rows than that"))
+        RowIndex(u32::try_from(n).expect("fewer rows than that"))
     }
 
     /// The places of `len` rows.
-    pub(super) fn all(len: usize) -> impl Iterator<Item = Place> {
-        (0..len).map(Place::at)
+    pub(super) fn all(len: usize) -> impl Iterator<Item = RowIndex> {
+        (0..len).map(RowIndex::at)
     }
 
     /// The row that stands there.

@@ -5,23 +5,23 @@ use std::{cell::RefCell, path::Path};
 use chrono::{DateTime, Utc};
 use tracing::{info, warn};
 
-use super::{error::CliError, target::real_ledger};
+use super::{context::real_ledger, error::CliError};
 use crate::{
     ledger::{Ledger, LedgerFile, Lock, Pause},
     output::duration,
-    session::News,
+    session::SessionEvent,
     text::system_says,
 };
 
 /// A ledger under its lock. Dropping it releases the lock, however the command ends.
 #[derive(Debug)]
-pub(super) struct HeldLedger {
+pub(super) struct LockedLedger {
     pub(super) file: LedgerFile,
     /// Taken out only to be released.
     lock: RefCell<Option<Lock>>,
 }
 
-impl HeldLedger {
+impl LockedLedger {
     /// Takes the lock and reads the ledger.
     ///
     /// # Errors
@@ -35,7 +35,7 @@ impl HeldLedger {
             });
         }
         let (file, lock) = LedgerFile::hold(&path, Utc::now())?;
-        Ok(HeldLedger {
+        Ok(LockedLedger {
             file,
             lock: RefCell::new(Some(lock)),
         })
@@ -69,8 +69,8 @@ impl HeldLedger {
     }
 
     /// Keeps an announced pause for the next command.
-    pub(super) fn note_pause(&self, server: &str, news: &News) {
-        if let (News::Paused { until, wait, .. }, Some(lock)) =
+    pub(super) fn note_pause(&self, server: &str, news: &SessionEvent) {
+        if let (SessionEvent::Paused { until, wait, .. }, Some(lock)) =
             (news, self.lock.borrow_mut().as_mut())
         {
             let server = server.to_owned();
@@ -93,7 +93,7 @@ pub(super) fn missing_folder(ledger: &Path) -> Option<&Path> {
     (!folder.as_os_str().is_empty() && !folder.exists()).then_some(folder)
 }
 
-impl Drop for HeldLedger {
+impl Drop for LockedLedger {
     fn drop(&mut self) {
         if let Some(lock) = self.lock.take() {
             lock.release(Utc::now());

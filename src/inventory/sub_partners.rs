@@ -21,7 +21,7 @@ use crate::{
 ///
 /// # Errors
 /// The server cannot be asked, be it for its sub-partners or for their lists: then nothing is known.
-pub(super) async fn find_theirs<A: Api>(
+pub(super) async fn find_sub_partner_reports<A: Api>(
     session: &Session<'_, A>,
     evidence: &Evidence,
     query: &ListQuery,

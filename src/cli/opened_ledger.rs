@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::{
+    context::{RepairNote, real_ledger, tell_repairs},
     error::CliError,
     status::warn_where_refused,
-    target::{Then, real_ledger, tell_repairs},
 };
 use crate::{
     ledger::{Ledger, LedgerError, read_file_with_hash},
@@ -15,7 +15,7 @@ use crate::{
 
 /// A ledger, read without its lock.
 #[derive(Debug)]
-pub(super) struct ReadOnly {
+pub(super) struct OpenedLedger {
     pub(super) ledger: Ledger,
     /// Where it really lies. Absolute.
     pub(super) path: PathBuf,
@@ -25,7 +25,7 @@ pub(super) struct ReadOnly {
     pub(super) sha256: String,
 }
 
-impl ReadOnly {
+impl OpenedLedger {
     /// Reads the ledger at `path`.
     ///
     /// # Errors
@@ -34,7 +34,7 @@ impl ReadOnly {
         let missing = || LedgerError::Missing(path.to_owned());
         let real = real_ledger(path)?;
         let (reading, sha256) = read_file_with_hash(&real)?.ok_or_else(missing)?;
-        tell_repairs(path, &reading, Then::Past);
+        tell_repairs(path, &reading, RepairNote::Past);
         warn_where_refused(path, Some(&reading.ledger));
         let folder = folder_of(&real)
             .canonicalize()
@@ -43,7 +43,7 @@ impl ReadOnly {
                 path: path.to_owned(),
                 source,
             })?;
-        Ok(ReadOnly {
+        Ok(OpenedLedger {
             ledger: reading.ledger,
             path: folder.join(real.file_name().unwrap_or_default()),
             folder,
@@ -51,12 +51,12 @@ impl ReadOnly {
         })
     }
 
-    /// As [`ReadOnly::read`], to be compared with a rehearsal or with a real ledger.
+    /// As [`OpenedLedger::read`], to be compared with a rehearsal or with a real ledger.
     ///
     /// # Errors
     /// As there; or it is of the other kind.
     pub(super) fn to_compare_with(path: &Path, is_rehearsal: bool) -> Result<Self, CliError> {
-        let earlier = ReadOnly::read(path).map_err(|error| match error {
+        let earlier = OpenedLedger::read(path).map_err(|error| match error {
             CliError::Ledger(LedgerError::Missing(path)) => CliError::NoEarlier(path),
             error => error,
         })?;

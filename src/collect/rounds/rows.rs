@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use tokio::time::Instant;
 
 use crate::{
-    ledger::Place,
+    ledger::RowIndex,
     request::{OrgId, ReportId},
 };
 
@@ -19,12 +19,12 @@ pub(super) struct Waiting {
     pub(super) id: ReportId,
     pub(super) org: Option<OrgId>,
     /// As the row says.
-    pub(super) made: Made,
+    pub(super) made: CreatedAt,
     /// As the server shows it. People are told so, and nothing is planned by it: its clock may be set to anything.
-    pub(super) shown: Option<Made>,
+    pub(super) shown: Option<CreatedAt>,
     /// When it is to be asked about next, while it waits.
     pub(super) due: Instant,
-    pub(super) step: Step,
+    pub(super) step: WaitingStep,
     /// How often it was not listed as in progress and was so all the same.
     pub(super) unlisted: u32,
     /// It was seen in progress.
@@ -36,10 +36,10 @@ pub(super) struct Waiting {
 /// When a report was made, from when the waiting began: often before, and perhaps before this computer was started,
 /// where an [`Instant`] may end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Made(TimeDelta);
+pub(super) struct CreatedAt(TimeDelta);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum WaitingStep {
     Waits,
     /// To be asked for by its id: it may be ready.
     Ready,
@@ -50,22 +50,22 @@ pub(super) enum Step {
 
 /// All of them.
 #[derive(Debug)]
-pub(super) struct Rows {
+pub(super) struct WaitingRows {
     began: Instant,
-    all: BTreeMap<Place, Waiting>,
+    all: BTreeMap<RowIndex, Waiting>,
     /// Who waits, by when they are due.
-    by_due: BTreeSet<(Instant, Place)>,
+    by_due: BTreeSet<(Instant, RowIndex)>,
     /// Who waits, the oldest report first.
-    by_age: BTreeSet<(Made, Place)>,
+    by_age: BTreeSet<(CreatedAt, RowIndex)>,
     /// Who is to be asked for by their id, the oldest report first.
-    ready: BTreeSet<(Made, Place)>,
+    ready: BTreeSet<(CreatedAt, RowIndex)>,
     /// Who was seen in progress, the oldest report first.
-    seen: BTreeSet<(Made, Place)>,
+    seen: BTreeSet<(CreatedAt, RowIndex)>,
 }
 
-impl Rows {
+impl WaitingRows {
     pub(super) fn new(began: Instant) -> Self {
-        Rows {
+        WaitingRows {
             began,
             all: BTreeMap::new(),
             by_due: BTreeSet::new(),
@@ -76,9 +76,9 @@ impl Rows {
     }
 
     /// When a report was made that is `age` old at `now`.
-    pub(super) fn made(&self, age: Duration, now: Instant) -> Made {
+    pub(super) fn made(&self, age: Duration, now: Instant) -> CreatedAt {
         let age = TimeDelta::from_std(age).unwrap_or(TimeDelta::MAX);
-        Made(
+        CreatedAt(
             self.since_began(now)
                 .checked_sub(&age)
                 .unwrap_or(TimeDelta::MIN),
@@ -86,7 +86,7 @@ impl Rows {
     }
 
     /// How old a report is.
-    pub(super) fn age(&self, made: Made, now: Instant) -> Duration {
+    pub(super) fn age(&self, made: CreatedAt, now: Instant) -> Duration {
         let age = self.since_began(now).checked_sub(&made.0);
         age.map_or(Duration::MAX, |age| age.to_std().unwrap_or_default())
     }
@@ -99,33 +99,33 @@ impl Rows {
         self.all.is_empty()
     }
 
-    pub(super) fn get(&self, place: Place) -> Option<&Waiting> {
+    pub(super) fn get(&self, place: RowIndex) -> Option<&Waiting> {
         self.all.get(&place)
     }
 
     /// Whether a row is due by then.
-    pub(super) fn is_due(&self, place: Place, by: Instant) -> bool {
+    pub(super) fn is_due(&self, place: RowIndex, by: Instant) -> bool {
         self.get(place).is_some_and(|row| row.due <= by)
     }
 
     /// In the order of the ledger.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Place, &Waiting)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (RowIndex, &Waiting)> {
         self.all.iter().map(|(place, row)| (*place, row))
     }
 
-    pub(super) fn insert(&mut self, place: Place, row: Waiting) {
+    pub(super) fn insert(&mut self, place: RowIndex, row: Waiting) {
         self.index(place, &row);
         self.all.insert(place, row);
     }
 
-    pub(super) fn remove(&mut self, place: Place) -> Option<Waiting> {
+    pub(super) fn remove(&mut self, place: RowIndex) -> Option<Waiting> {
         let row = self.all.remove(&place)?;
         self.forget(place, &row);
         Some(row)
     }
 
     /// Changes a row, and where it stands in the orders.
-    pub(super) fn change(&mut self, place: Place, change: impl FnOnce(&mut Waiting)) {
+    pub(super) fn change(&mut self, place: RowIndex, change: impl FnOnce(&mut Waiting)) {
         if let Some(mut row) = self.remove(place) {
             change(&mut row);
             self.insert(place, row);
@@ -149,31 +149,31 @@ impl Rows {
     }
 
     /// Who is to be asked for by the id next: the oldest report.
-    pub(super) fn next_ready(&self) -> Option<(Place, &Waiting)> {
+    pub(super) fn next_ready(&self) -> Option<(RowIndex, &Waiting)> {
         let (_, place) = self.ready.first()?;
         self.get(*place).map(|row| (*place, row))
     }
 
     /// When the youngest report was made that was seen in progress.
-    pub(super) fn youngest_seen(&self) -> Option<Made> {
+    pub(super) fn youngest_seen(&self) -> Option<CreatedAt> {
         self.seen.last().map(|(made, _)| *made)
     }
 
-    fn index(&mut self, place: Place, row: &Waiting) {
+    fn index(&mut self, place: RowIndex, row: &Waiting) {
         match row.step {
-            Step::Waits => {
+            WaitingStep::Waits => {
                 self.by_due.insert((row.due, place));
                 self.by_age.insert((row.made, place));
             }
-            Step::Ready | Step::Guess => drop(self.ready.insert((row.made, place))),
-            Step::UnderWay => {}
+            WaitingStep::Ready | WaitingStep::Guess => drop(self.ready.insert((row.made, place))),
+            WaitingStep::UnderWay => {}
         }
         if row.seen {
             self.seen.insert((row.made, place));
         }
     }
 
-    fn forget(&mut self, place: Place, row: &Waiting) {
+    fn forget(&mut self, place: RowIndex, row: &Waiting) {
         self.by_due.remove(&(row.due, place));
         self.by_age.remove(&(row.made, place));
         self.ready.remove(&(row.made, place));

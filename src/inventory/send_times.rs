@@ -32,13 +32,13 @@ impl Departure {
 
 /// The latest creates of this process.
 #[derive(Debug, Default)]
-pub(super) struct Sent {
+pub(super) struct SendTimes {
     departures: HashMap<ReportId, Departure>,
     /// Oldest first.
     order: VecDeque<ReportId>,
 }
 
-impl Sent {
+impl SendTimes {
     /// The create that made this report left so.
     pub(super) fn insert(&mut self, id: ReportId, departure: Departure) {
         if self.order.len() == KEPT
@@ -70,7 +70,7 @@ mod tests {
             at: clocks.moment(Instant::now(), DateTime::<Utc>::UNIX_EPOCH),
             token: None,
         };
-        let mut sent = Sent::default();
+        let mut sent = SendTimes::default();
         let id = |n: usize| format!("id{n}").parse::<ReportId>().unwrap();
         for n in 0..=KEPT {
             sent.insert(id(n), departure);

@@ -7,7 +7,7 @@ use crate::pacing::{Gate, Idle};
 
 /// How many questions are under way, and the gate's idle time between them.
 #[derive(Debug)]
-pub(super) struct Asking<'g> {
+pub(super) struct IdleGuard<'g> {
     gate: &'g Gate,
     open: Cell<usize>,
     idle: RefCell<Option<Idle<'g>>>,
@@ -16,27 +16,27 @@ pub(super) struct Asking<'g> {
 /// A question under way, until it is dropped.
 #[derive(Debug)]
 #[must_use = "dropping it ends the question"]
-pub(super) struct Question<'a, 'g>(&'a Asking<'g>);
+pub(super) struct OpenRead<'a, 'g>(&'a IdleGuard<'g>);
 
-impl<'g> Asking<'g> {
+impl<'g> IdleGuard<'g> {
     pub(super) fn new(gate: &'g Gate) -> Self {
-        Asking {
+        IdleGuard {
             gate,
             open: Cell::new(0),
             idle: RefCell::new(Some(gate.idle())),
         }
     }
 
-    pub(super) fn begin(&self) -> Question<'_, 'g> {
+    pub(super) fn begin(&self) -> OpenRead<'_, 'g> {
         self.open.set(self.open.get() + 1);
         self.idle.take();
-        Question(self)
+        OpenRead(self)
     }
 }
 
-impl Drop for Question<'_, '_> {
+impl Drop for OpenRead<'_, '_> {
     fn drop(&mut self) {
-        let Asking { gate, open, idle } = self.0;
+        let IdleGuard { gate, open, idle } = self.0;
         open.set(open.get() - 1);
         if open.get() == 0 {
             idle.replace(Some(gate.idle()));

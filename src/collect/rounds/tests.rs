@@ -42,9 +42,9 @@ async fn wait_for_all(world: &World) -> Asked {
         ledger.fold(crate::ledger::Row::planned(request, "j".into(), None));
     }
     let id = |n: usize| -> ReportId { format!("id{n}").parse().unwrap() };
-    let mut watch = Watch::new(began);
-    let places: Vec<Place> = ledger.places().map(|(place, _)| place).collect();
-    let numbers: HashMap<Place, usize> = places.iter().copied().zip(0..).collect();
+    let mut watch = Rounds::new(began);
+    let places: Vec<RowIndex> = ledger.places().map(|(place, _)| place).collect();
+    let numbers: HashMap<RowIndex, usize> = places.iter().copied().zip(0..).collect();
     let (mut asked, mut created) = (Asked::default(), 0);
     while created < count || !watch.is_empty() {
         let now = Instant::now();

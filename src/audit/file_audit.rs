@@ -4,21 +4,21 @@
 use bigdecimal::BigDecimal;
 
 use super::{
-    comparison::Beside,
-    difference::{Difference, Kind},
-    figure::{NoFigure, figure},
+    audited_request::AuditedRequest,
+    comparison::MonthPairs,
+    difference::{Difference, DifferenceKind},
+    figure::{NoAmount, figure},
     files::{FileState, Files},
     outcome::Checked,
     previous::{Previous, dropped, vanished},
-    subject::Subject,
     totals::{Summed, Total, compare},
 };
 use crate::{ledger::Row, request::Request, settings::Totals};
 
 /// What is looked at, and how.
-pub(super) struct Examination<'a, 's> {
+pub(super) struct FileAudit<'a, 's> {
     /// In plan order.
-    pub(super) subjects: &'s [Subject<'a>],
+    pub(super) subjects: &'s [AuditedRequest<'a>],
     /// Where files lie; `None` where they are left out.
     pub(super) files: Option<Files<'s>>,
     /// What is summed up.
@@ -29,11 +29,11 @@ pub(super) struct Examination<'a, 's> {
 
 /// What came of it.
 #[derive(Debug, Default)]
-pub(super) struct Examined<'a> {
-    /// The differences of each subject, in the order of [`Kind`].
+pub(super) struct FileFindings<'a> {
+    /// The differences of each subject, in the order of [`DifferenceKind`].
     pub(super) found: Vec<Vec<Difference>>,
     /// The figure of each subject.
-    pub(super) figures: Vec<Result<BigDecimal, NoFigure>>,
+    pub(super) figures: Vec<Result<BigDecimal, NoAmount>>,
     /// What stands beside subjects in the earlier ledger.
     pub(super) pairs: Vec<Pair>,
     /// Places of subjects that have nothing there.
@@ -50,35 +50,35 @@ pub(super) struct Examined<'a> {
 #[derive(Debug)]
 pub(super) struct Pair {
     pub(super) place: usize,
-    pub(super) then: Result<BigDecimal, NoFigure>,
+    pub(super) then: Result<BigDecimal, NoAmount>,
 }
 
-impl<'a> Examination<'a, '_> {
+impl<'a> FileAudit<'a, '_> {
     /// Looks at every file once, with one row of it in memory. `planned` are the requests of the whole plan.
-    pub(super) fn run<'r>(&self, planned: impl IntoIterator<Item = &'r Request>) -> Examined<'a>
+    pub(super) fn run<'r>(&self, planned: impl IntoIterator<Item = &'r Request>) -> FileFindings<'a>
     where
         'a: 'r,
     {
-        let mut examined = Examined::default();
+        let mut examined = FileFindings::default();
         let mut summed = Vec::new();
         for (place, subject) in self.subjects.iter().enumerate() {
             let row = subject.row.filter(|_| subject.report().is_some());
             let file = row.zip(self.files);
             let file = file.map(|(row, files)| files.look(row, self.totals));
             let figure = row
-                .ok_or(NoFigure::NotCreated)
+                .ok_or(NoAmount::NotCreated)
                 .and_then(|row| figure(row, file.as_ref(), self.totals.into()));
             examined.figures.push(figure);
             let checked = &mut examined.checked;
             let (difference, sums) = match file {
                 None | Some(FileState::None) => (None, None),
                 Some(FileState::Missing(what, remedy)) => {
-                    let missing = subject.file_differs(Kind::FileMissing, what, remedy);
+                    let missing = subject.file_differs(DifferenceKind::FileMissing, what, remedy);
                     (Some(missing), None)
                 }
                 Some(FileState::Changed(what, remedy)) => {
                     checked.files += 1;
-                    let changed = subject.file_differs(Kind::FileChanged, what, remedy);
+                    let changed = subject.file_differs(DifferenceKind::FileChanged, what, remedy);
                     (Some(changed), None)
                 }
                 Some(FileState::Unchanged(sums)) => {
@@ -114,13 +114,13 @@ impl<'a> Examination<'a, '_> {
         &self,
         previous: &Previous<'a>,
         planned: impl IntoIterator<Item = &'r Request>,
-        examined: &mut Examined<'a>,
+        examined: &mut FileFindings<'a>,
     ) where
         'a: 'r,
     {
-        let request = |subject: &Subject<'a>| &subject.planned.request;
+        let request = |subject: &AuditedRequest<'a>| &subject.planned.request;
         let now: Vec<&'r Request> = self.subjects.iter().map(request).collect();
-        let beside = Beside::lay(&now, planned, previous.ledger.rows());
+        let beside = MonthPairs::lay(&now, planned, previous.ledger.rows());
         examined.new = beside.new;
         for (place, row) in beside.pairs {
             let then = previous.figure(row);

@@ -9,7 +9,7 @@ use crate::text::shell_path;
 
 /// What became of what we knew of a ledger that someone else has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Saved {
+pub enum RescueResult {
     /// Theirs holds all of it.
     Nothing,
     /// The ledger was gone, so it was put in its place.
@@ -25,18 +25,18 @@ pub enum Saved {
     Nowhere(String),
 }
 
-impl fmt::Display for Saved {
+impl fmt::Display for RescueResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Saved::Nothing => write!(f, "the file was left alone; nothing is lost"),
-            Saved::There => write!(f, "what this run knew was written there again"),
-            Saved::Beside { ledger, rescued } => write!(
+            RescueResult::Nothing => write!(f, "the file was left alone; nothing is lost"),
+            RescueResult::There => write!(f, "what this run knew was written there again"),
+            RescueResult::Beside { ledger, rescued } => write!(
                 f,
                 "the file was left alone. What this run knew is in {}; merge them with\n  {}",
                 rescued.display(),
                 merge_command(ledger, std::slice::from_ref(rescued))
             ),
-            Saved::Nowhere(why) => {
+            RescueResult::Nowhere(why) => {
                 write!(
                     f,
                     "the file was left alone; what this run knew could not be saved: {why}"

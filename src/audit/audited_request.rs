@@ -1,7 +1,7 @@
 //! One planned request, and how a difference of it is told.
 
 use super::{
-    difference::{Difference, Kind},
+    difference::{Difference, DifferenceKind},
     remedy::Remedy,
 };
 use crate::{
@@ -12,12 +12,12 @@ use crate::{
 
 /// One planned request, and its row where it has one.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Subject<'a> {
+pub(super) struct AuditedRequest<'a> {
     pub(super) planned: &'a Planned,
     pub(super) row: Option<&'a Row>,
 }
 
-impl<'a> Subject<'a> {
+impl<'a> AuditedRequest<'a> {
     /// The row's report.
     pub(super) fn report(&self) -> Option<&'a ReportId> {
         self.row.and_then(|row| row.state.report_id())
@@ -53,7 +53,7 @@ impl<'a> Subject<'a> {
     }
 
     /// A difference of its report.
-    pub(super) fn differs(&self, kind: Kind, what: String, remedy: Remedy) -> Difference {
+    pub(super) fn differs(&self, kind: DifferenceKind, what: String, remedy: Remedy) -> Difference {
         Difference {
             kind,
             request_id: self.id(),
@@ -66,7 +66,12 @@ impl<'a> Subject<'a> {
     }
 
     /// A difference of its file.
-    pub(super) fn file_differs(&self, kind: Kind, what: String, remedy: Remedy) -> Difference {
+    pub(super) fn file_differs(
+        &self,
+        kind: DifferenceKind,
+        what: String,
+        remedy: Remedy,
+    ) -> Difference {
         let file = self.row.map(|row| row.collected.file.clone());
         Difference {
             file: file.filter(|file| !file.is_empty()),

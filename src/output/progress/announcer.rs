@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tracing::{debug, info, warn};
 
-use super::grouped::{Grouped, Say};
+use super::repeat_limiter::{RepeatLimiter, RepeatNotice};
 use crate::{
     api::Cause,
     ledger::{Row, State},
@@ -13,7 +13,7 @@ use crate::{
     pacing::Stats,
     request::OrgId,
     runner::{Event, EventKind, Signal, StopReason},
-    session::News,
+    session::SessionEvent,
 };
 
 /// A shorter pause is over before it is read.
@@ -25,8 +25,8 @@ const LONG: Duration = Duration::from_secs(60);
 
 /// Says lines on stderr, of like ones a few and then sums.
 #[derive(Debug)]
-pub(super) struct Told {
-    grouped: Grouped<(&'static str, String), Option<OrgId>>,
+pub(super) struct Announcer {
+    grouped: RepeatLimiter<(&'static str, String), Option<OrgId>>,
     paused_until: Option<DateTime<Utc>>,
     /// Nothing more is sent: a pause is of no interest any more.
     stopping: bool,
@@ -36,10 +36,10 @@ pub(super) struct Told {
     longest: Duration,
 }
 
-impl Told {
+impl Announcer {
     pub(super) fn new(grace: Duration, longest: Duration) -> Self {
-        Told {
-            grouped: Grouped::new(),
+        Announcer {
+            grouped: RepeatLimiter::new(),
             paused_until: None,
             stopping: false,
             grace,
@@ -130,17 +130,19 @@ impl Told {
         let code = row.state.error_code();
         let whose = row.request().sub_partner.clone();
         match self.grouped.another_of(("failed", code.to_owned()), whose) {
-            Say::This => {
+            RepeatNotice::This => {
                 warn!(request_id = %row.id(), error_code = code, "{name}: {code}: {}", row.state.why());
             }
-            Say::Sum { more, all } => {
+            RepeatNotice::Sum { more, all } => {
                 warn!(
                     error_code = code,
                     count = all,
                     "{code}: {more} more failed, {all} in all"
                 );
             }
-            Say::Nothing => debug!(request_id = %row.id(), error_code = code, "{name}: {code}"),
+            RepeatNotice::Nothing => {
+                debug!(request_id = %row.id(), error_code = code, "{name}: {code}")
+            }
         }
     }
 
@@ -154,9 +156,11 @@ impl Told {
     ) {
         let name = words::name(row);
         match self.grouped.another(kind) {
-            Say::This => info!(request_id = %row.id(), "{}", line(&name)),
-            Say::Sum { more, all } => info!(count = all, "{more} more {sum}, {all} in all"),
-            Say::Nothing => debug!(request_id = %row.id(), "{}", line(&name)),
+            RepeatNotice::This => info!(request_id = %row.id(), "{}", line(&name)),
+            RepeatNotice::Sum { more, all } => {
+                info!(count = all, "{more} more {sum}, {all} in all")
+            }
+            RepeatNotice::Nothing => debug!(request_id = %row.id(), "{}", line(&name)),
         }
     }
 
@@ -167,9 +171,11 @@ impl Told {
             words::rounded(after.max(WORTH_SAYING))
         );
         let line = match self.grouped.again(("retrying", code.to_owned()), elapsed) {
-            Say::This => format!("{text}; {what_next}"),
-            Say::Sum { all, .. } => format!("{text}; {all} tries failed so far, {what_next}"),
-            Say::Nothing => return,
+            RepeatNotice::This => format!("{text}; {what_next}"),
+            RepeatNotice::Sum { all, .. } => {
+                format!("{text}; {all} tries failed so far, {what_next}")
+            }
+            RepeatNotice::Nothing => return,
         };
         match code {
             "connect" | "tls" | "timeout" => warn!(error_code = code, "{line}"),
@@ -178,25 +184,25 @@ impl Told {
     }
 
     /// Says what concerns all requests together.
-    fn news(&mut self, news: &News, elapsed: Duration) {
+    fn news(&mut self, news: &SessionEvent, elapsed: Duration) {
         match news {
-            News::Paused {
+            SessionEvent::Paused {
                 status,
                 wait,
                 until,
             } => self.paused(*status, *wait, *until),
-            News::Retrying { cause, after } => {
+            SessionEvent::Retrying { cause, after } => {
                 self.retrying(&cause.code, &without_stop(cause), *after, elapsed);
             }
-            News::Failing { failures, cause } => self.failing(*failures, cause, elapsed),
-            News::Renewed => info!("the access token was renewed"),
+            SessionEvent::Failing { failures, cause } => self.failing(*failures, cause, elapsed),
+            SessionEvent::Renewed => info!("the access token was renewed"),
         }
     }
 
     /// So many failed in a row that fewer are sent. A server that fails off and on comes here again and again.
     fn failing(&mut self, failures: u32, cause: &Cause, elapsed: Duration) {
         let key = ("failing", String::new());
-        if self.grouped.again(key, elapsed) == Say::Nothing {
+        if self.grouped.again(key, elapsed) == RepeatNotice::Nothing {
             return;
         }
         let text = without_stop(cause);
@@ -216,7 +222,7 @@ impl Told {
         self.paused_until = Some(until);
         let status = status.map_or_else(String::new, |status| status.to_string());
         let say = match wait >= LONG {
-            true => Say::This,
+            true => RepeatNotice::This,
             false => self.grouped.another(("paused", status.clone())),
         };
         let answered = match &*status {
@@ -224,16 +230,16 @@ impl Told {
             status => format!(" ({status})"),
         };
         match say {
-            Say::This => info!(
+            RepeatNotice::This => info!(
                 seconds = wait.as_secs_f64(),
                 "paused {}: the server asks for it{answered}; sending resumes at {}",
                 words::seconds(wait),
                 until.format("%H:%M:%S UTC")
             ),
-            Say::Sum { more, all } => {
+            RepeatNotice::Sum { more, all } => {
                 info!(count = all, "{more} more pauses{answered}, {all} in all");
             }
-            Say::Nothing => {}
+            RepeatNotice::Nothing => {}
         }
     }
 }

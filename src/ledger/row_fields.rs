@@ -4,22 +4,22 @@ use std::sync::Arc;
 
 use super::{
     Collected,
-    texts::Texts,
-    written::{WrittenDay, WrittenTime},
+    texts::SharedTexts,
+    written::{SheetDay, SheetTime},
 };
 use crate::request::{OrgId, ReportId, ReportType, RequestId};
 
 /// The parts of a row, as far as they were read; texts that few rows have are still those of the cells.
 #[derive(Debug)]
-pub(super) struct Draft<'t> {
-    pub(super) texts: &'t mut Texts,
+pub(super) struct RowFields<'t> {
+    pub(super) texts: &'t mut SharedTexts,
     pub(super) id: Option<RequestId>,
     pub(super) job: Arc<str>,
     pub(super) label: Option<Arc<str>>,
     pub(super) org: Option<OrgId>,
     pub(super) report_type: Option<ReportType>,
-    pub(super) start: Option<WrittenDay>,
-    pub(super) end: Option<WrittenDay>,
+    pub(super) start: Option<SheetDay>,
+    pub(super) end: Option<SheetDay>,
     pub(super) internal: Option<bool>,
     pub(super) status: &'t str,
     pub(super) report_id: Option<ReportId>,
@@ -28,17 +28,17 @@ pub(super) struct Draft<'t> {
     pub(super) error: &'t str,
     pub(super) tracking_id: &'t str,
     pub(super) attempts: Option<u32>,
-    pub(super) updated_at: Option<WrittenTime>,
+    pub(super) updated_at: Option<SheetTime>,
     pub(super) collected: Collected,
-    pub(super) intent_at: Option<WrittenTime>,
+    pub(super) intent_at: Option<SheetTime>,
     /// `updated_at` holds something that is no time. It is not needed.
     pub(super) lost_time: bool,
 }
 
-impl<'t> Draft<'t> {
+impl<'t> RowFields<'t> {
     /// Nothing read yet. What repeats on many rows is kept in `texts`.
-    pub(super) fn new(texts: &'t mut Texts) -> Self {
-        Draft {
+    pub(super) fn new(texts: &'t mut SharedTexts) -> Self {
+        RowFields {
             texts,
             id: None,
             job: Arc::default(),

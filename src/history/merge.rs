@@ -18,7 +18,7 @@ struct Stamp {
 ///
 /// # Errors
 /// The first that cannot be read, with what was wrong.
-pub fn unite(paths: &[PathBuf]) -> Result<Option<Vec<u8>>, (PathBuf, io::Error)> {
+pub fn merge(paths: &[PathBuf]) -> Result<Option<Vec<u8>>, (PathBuf, io::Error)> {
     let mut united = BTreeSet::new();
     for path in paths {
         let lines = file::lines(path).map_err(|e| (path.clone(), e))?;

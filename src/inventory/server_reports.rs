@@ -15,7 +15,7 @@ use super::{
     Evidence, Maker,
     look_up::in_full,
     matching::{common_query, fits},
-    own::find_theirs,
+    sub_partners::find_sub_partner_reports,
 };
 use crate::{
     api::{Api, LARGEST_PAGE, ListQuery, Listed},
@@ -25,7 +25,7 @@ use crate::{
 
 /// A request, and the report that its row has.
 #[derive(Debug, Clone, Copy)]
-pub struct Known<'a> {
+pub struct AuditedRow<'a> {
     /// The request.
     pub request: &'a Request,
     /// Its report's id, where the ledger has one.
@@ -39,7 +39,7 @@ const MORE_READS: u32 = 2;
 
 /// What the server holds for one request.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Held {
+pub struct ServerReports {
     /// The row's own report; `None` where the row has none, or the server neither lists it nor finds it by its id.
     pub own: Option<Listed>,
     /// Reports that could be the request's as well, and belong to no row.
@@ -58,10 +58,10 @@ pub struct Other {
 }
 
 /// A list of one sub-partner, or the one without, in one period.
-type Lists<'a> = HashMap<(Option<&'a OrgId>, Period), Vec<Listed>>;
+type ListedReports<'a> = HashMap<(Option<&'a OrgId>, Period), Vec<Listed>>;
 
 /// What was listed where `request` could be.
-fn shown<'l>(lists: &'l Lists<'_>, request: &'l Request) -> &'l [Listed] {
+fn shown<'l>(lists: &'l ListedReports<'_>, request: &'l Request) -> &'l [Listed] {
     let narrow = lists.get(&(request.sub_partner.as_ref(), request.period));
     let wide = || lists.get(&(None, request.period));
     narrow.or_else(wide).map_or(&[], Vec::as_slice)
@@ -75,11 +75,11 @@ fn shown<'l>(lists: &'l Lists<'_>, request: &'l Request) -> &'l [Listed] {
 pub async fn find_held<A: Api>(
     session: &Session<'_, A>,
     evidence: &Evidence,
-    asked: &[Known<'_>],
+    asked: &[AuditedRow<'_>],
     orgs: &BTreeSet<OrgId>,
     is_taken: impl Fn(&ReportId) -> bool,
     concurrency: usize,
-) -> Result<Vec<Held>, ReadError> {
+) -> Result<Vec<ServerReports>, ReadError> {
     let lists = lists(session, asked, &is_taken, concurrency).await?;
     // Each row's own report: what is listed was made, all others are asked for by their ids.
     let own = stream::iter(asked).map(async |known| {
@@ -139,7 +139,9 @@ pub async fn find_held<A: Api>(
     )
     .await?;
     let held = own.into_iter().zip(others);
-    Ok(held.map(|(own, others)| Held { own, others }).collect())
+    Ok(held
+        .map(|(own, others)| ServerReports { own, others })
+        .collect())
 }
 
 /// A report by its id; sought more than once while it is younger than `settle`.
@@ -164,11 +166,11 @@ async fn find<A: Api>(
 /// The lists that tell whose every report of `asked` is.
 async fn lists<'a, A: Api>(
     session: &Session<'_, A>,
-    asked: &[Known<'a>],
+    asked: &[AuditedRow<'a>],
     is_taken: &impl Fn(&ReportId) -> bool,
     concurrency: usize,
-) -> Result<Lists<'a>, ReadError> {
-    let mut by_period: BTreeMap<Period, Vec<Known<'a>>> = BTreeMap::new();
+) -> Result<ListedReports<'a>, ReadError> {
+    let mut by_period: BTreeMap<Period, Vec<AuditedRow<'a>>> = BTreeMap::new();
     for known in asked {
         by_period
             .entry(known.request.period)
@@ -181,12 +183,12 @@ async fn lists<'a, A: Api>(
         .iter()
         .map(|known| &known.request.sub_partner)
         .collect();
-    let pages = |known: &Vec<Known<'_>>| match known.len().div_ceil(LARGEST_PAGE) {
+    let pages = |known: &Vec<AuditedRow<'_>>| match known.len().div_ceil(LARGEST_PAGE) {
         1 => 1,
         several => 2 * several,
     };
     let is_worth_it = by_period.values().map(pages).sum::<usize>() < orgs.len();
-    let asks_own = |known: &[Known<'_>]| known.iter().any(|k| k.request.sub_partner.is_none());
+    let asks_own = |known: &[AuditedRow<'_>]| known.iter().any(|k| k.request.sub_partner.is_none());
     let wide = by_period
         .iter()
         .filter(|(_, known)| is_worth_it || asks_own(known));
@@ -203,7 +205,7 @@ async fn lists<'a, A: Api>(
             listed => Ok(((None, *period), listed?)),
         }
     });
-    let mut lists: Lists<'a> = wide.buffer_unordered(concurrency).try_collect().await?;
+    let mut lists: ListedReports<'a> = wide.buffer_unordered(concurrency).try_collect().await?;
 
     let mut narrow: BTreeMap<&OrgId, Vec<&Request>> = BTreeMap::new();
     for (period, known) in &by_period {
@@ -211,7 +213,7 @@ async fn lists<'a, A: Api>(
         let wide = lists.get(&(None, *period)).unwrap_or(&none);
         let ids: HashSet<&ReportId> = wide.iter().map(|report| &report.id).collect();
         let strangers: Vec<&Listed> = wide.iter().filter(|r| !is_taken(&r.id)).collect();
-        let mut by_org: BTreeMap<&OrgId, Vec<Known<'a>>> = BTreeMap::new();
+        let mut by_org: BTreeMap<&OrgId, Vec<AuditedRow<'a>>> = BTreeMap::new();
         for known in known {
             if let Some(org) = &known.request.sub_partner {
                 by_org.entry(org).or_default().push(*known);
@@ -221,7 +223,7 @@ async fn lists<'a, A: Api>(
             let mut reports = known.iter().filter_map(|known| known.report).peekable();
             let is_covered = reports.peek().is_some() && reports.all(|id| ids.contains(id));
             let may_be_theirs =
-                |known: &Known<'_>| strangers.iter().any(|report| fits(report, known.request));
+                |known: &AuditedRow<'_>| strangers.iter().any(|report| fits(report, known.request));
             if !is_covered || known.iter().any(may_be_theirs) {
                 let requests = known.iter().map(|known| known.request);
                 narrow.entry(org).or_default().extend(requests);
@@ -252,8 +254,8 @@ async fn lists<'a, A: Api>(
 async fn judge_own<A: Api>(
     session: &Session<'_, A>,
     evidence: &Evidence,
-    asked: &[Known<'_>],
-    lists: &Lists<'_>,
+    asked: &[AuditedRow<'_>],
+    lists: &ListedReports<'_>,
     others: &mut [Vec<Other>],
     orgs: &BTreeSet<OrgId>,
     concurrency: usize,
@@ -273,7 +275,8 @@ async fn judge_own<A: Api>(
             && let Some(query) = common_query(&[request])
         {
             let ids: Vec<ReportId> = others.iter().map(|other| other.report.id.clone()).collect();
-            match find_theirs(session, evidence, &query, &ids, orgs, concurrency).await {
+            match find_sub_partner_reports(session, evidence, &query, &ids, orgs, concurrency).await
+            {
                 Err(ReadError::Halted(halt)) => return Err(ReadError::Halted(halt)),
                 // Who the sub-partners are, or what they have, is not to be known.
                 Err(ReadError::Failed(_)) | Ok(()) => {}
@@ -290,7 +293,7 @@ async fn judge_own<A: Api>(
 /// Whether the list without sub-partner has left out a report that a sub-partner's list shows, and has none that one
 /// shows: only then what it has is the partner's own. That no list of a sub-partner has a report proves nothing: one
 /// that has left is in none.
-fn shows_only_own(lists: &Lists<'_>, period: Period) -> bool {
+fn shows_only_own(lists: &ListedReports<'_>, period: Period) -> bool {
     let Some(wide) = lists.get(&(None, period)) else {
         return false;
     };

@@ -8,7 +8,8 @@ use super::Coverage;
 /// What was tried, in the order in which a run needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Subject {
+#[schemars(rename = "Subject")]
+pub enum CheckItem {
     /// The manifest can be read and has no mistakes.
     Manifest,
     /// The ledger can be read and written, or there is none yet.
@@ -41,32 +42,32 @@ pub enum Subject {
     Plan,
 }
 
-impl Subject {
+impl CheckItem {
     /// As people read it.
     pub fn word(self) -> &'static str {
         match self {
-            Subject::Manifest => "manifest",
-            Subject::Ledger => "ledger",
-            Subject::LedgerFolder => "ledger's folder",
-            Subject::Lock => "lock",
-            Subject::Rescued => "rescued ledgers",
-            Subject::DiskSpace => "disk space",
-            Subject::Output => "folder for files",
-            Subject::Credentials => "credentials",
-            Subject::Connection => "connection",
-            Subject::Tls => "TLS",
-            Subject::Token => "token",
-            Subject::ListReports => "read reports",
-            Subject::CreateReports => "create reports",
-            Subject::ListSubPartners => "read sub-partners",
-            Subject::Plan => "plan",
+            CheckItem::Manifest => "manifest",
+            CheckItem::Ledger => "ledger",
+            CheckItem::LedgerFolder => "ledger's folder",
+            CheckItem::Lock => "lock",
+            CheckItem::Rescued => "rescued ledgers",
+            CheckItem::DiskSpace => "disk space",
+            CheckItem::Output => "folder for files",
+            CheckItem::Credentials => "credentials",
+            CheckItem::Connection => "connection",
+            CheckItem::Tls => "TLS",
+            CheckItem::Token => "token",
+            CheckItem::ListReports => "read reports",
+            CheckItem::CreateReports => "create reports",
+            CheckItem::ListSubPartners => "read sub-partners",
+            CheckItem::Plan => "plan",
         }
     }
 }
 
 /// How a run would end for want of this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Failure {
+pub enum CheckFailure {
     /// Exit code 3.
     Stopped,
     /// Exit code 4.
@@ -77,11 +78,11 @@ pub enum Failure {
 
 /// Whether it is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum CheckStatus {
     /// It is.
     Ok,
     /// It is not, and a run would end so.
-    NotOk(Failure),
+    NotOk(CheckFailure),
     /// Nobody can say, or nothing needs it.
     Unknown,
 }
@@ -90,9 +91,9 @@ pub enum Verdict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// What.
-    pub subject: Subject,
+    pub subject: CheckItem,
     /// Whether it is there.
-    pub verdict: Verdict,
+    pub verdict: CheckStatus,
     /// What was found, one line.
     pub message: String,
     /// What to do; empty where there is nothing to do.
@@ -101,28 +102,28 @@ pub struct Finding {
 
 /// Everything that was tried.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Report {
+pub struct Checklist {
     findings: Vec<Finding>,
     /// Who is billed, against who is there; `None` where it is not known who is there.
     pub coverage: Option<Coverage>,
 }
 
-impl Report {
+impl Checklist {
     /// `subject` is there.
-    pub fn ok(&mut self, subject: Subject, message: impl Into<String>) {
-        self.push(subject, Verdict::Ok, message.into(), String::new());
+    pub fn ok(&mut self, subject: CheckItem, message: impl Into<String>) {
+        self.push(subject, CheckStatus::Ok, message.into(), String::new());
     }
 
     /// `subject` is not there, and a run would end with `failure`.
     pub fn not_ok(
         &mut self,
-        (subject, failure): (Subject, Failure),
+        (subject, failure): (CheckItem, CheckFailure),
         message: impl Into<String>,
         advice: impl Into<String>,
     ) {
         self.push(
             subject,
-            Verdict::NotOk(failure),
+            CheckStatus::NotOk(failure),
             message.into(),
             advice.into(),
         );
@@ -131,14 +132,14 @@ impl Report {
     /// Nobody can say whether `subject` is there.
     pub fn unknown(
         &mut self,
-        subject: Subject,
+        subject: CheckItem,
         message: impl Into<String>,
         advice: impl Into<String>,
     ) {
-        self.push(subject, Verdict::Unknown, message.into(), advice.into());
+        self.push(subject, CheckStatus::Unknown, message.into(), advice.into());
     }
 
-    fn push(&mut self, subject: Subject, verdict: Verdict, message: String, advice: String) {
+    fn push(&mut self, subject: CheckItem, verdict: CheckStatus, message: String, advice: String) {
         self.findings.push(Finding {
             subject,
             verdict,
@@ -153,13 +154,13 @@ impl Report {
     }
 
     /// How a run would end: by the worst of what is missing, `None` where it could go on.
-    pub fn failure(&self) -> Option<Failure> {
+    pub fn failure(&self) -> Option<CheckFailure> {
         let failures = self
             .findings
             .iter()
             .filter_map(|finding| match finding.verdict {
-                Verdict::NotOk(failure) => Some(failure),
-                Verdict::Ok | Verdict::Unknown => None,
+                CheckStatus::NotOk(failure) => Some(failure),
+                CheckStatus::Ok | CheckStatus::Unknown => None,
             });
         failures.max()
     }
@@ -171,18 +172,18 @@ mod tests {
 
     #[test]
     fn a_run_ends_by_the_worst_that_is_missing() {
-        use Failure::{Ledger, Stopped, Usage};
+        use CheckFailure::{Ledger, Stopped, Usage};
         for (failures, worst) in [
             (&[][..], None),
             (&[Stopped], Some(Stopped)),
             (&[Ledger, Stopped], Some(Ledger)),
             (&[Stopped, Usage, Ledger], Some(Usage)),
         ] {
-            let mut report = Report::default();
-            report.ok(Subject::Manifest, "");
-            report.unknown(Subject::CreateReports, "", "");
+            let mut report = Checklist::default();
+            report.ok(CheckItem::Manifest, "");
+            report.unknown(CheckItem::CreateReports, "", "");
             for failure in failures {
-                report.not_ok((Subject::Ledger, *failure), "", "");
+                report.not_ok((CheckItem::Ledger, *failure), "", "");
             }
             assert_eq!(report.failure(), worst);
         }

@@ -3,29 +3,29 @@
 use chrono::Utc;
 
 use super::{
-    args::WorkArgs, connection::Connection, error::CliError, held::HeldLedger, outputs::Outputs,
-    signals::Signals, target::Target,
+    args::WorkArgs, connection::Connection, context::Context, error::CliError,
+    locked_ledger::LockedLedger, outputs::Outputs, signals::Signals,
 };
 use crate::{
     api::{Credentials, HttpApi},
     runner::Interrupt,
-    session::{News, Session},
+    session::{Session, SessionEvent},
 };
 
 /// Everything is there to begin with: settings, credentials, the ledger.
 pub(super) struct Door<'a> {
-    pub(super) target: &'a mut Target,
+    pub(super) context: &'a mut Context,
     pub(super) credentials: Credentials,
-    pub(super) held: &'a HeldLedger,
+    pub(super) locked: &'a LockedLedger,
     pub(super) signals: &'a Signals,
     pub(super) common: &'a WorkArgs,
     pub(super) outputs: &'a Outputs,
 }
 
 /// What a command works with.
-pub(super) struct Means<'a> {
-    pub(super) target: &'a Target,
-    pub(super) held: &'a HeldLedger,
+pub(super) struct RunContext<'a> {
+    pub(super) context: &'a Context,
+    pub(super) locked: &'a LockedLedger,
     pub(super) session: &'a Session<'a, HttpApi>,
     pub(super) outputs: &'a Outputs,
     pub(super) interrupt: Interrupt,
@@ -39,25 +39,25 @@ impl Door<'_> {
     /// There is no conversation to be had, and what `work` says.
     pub(super) async fn open<T>(
         self,
-        work: impl AsyncFnOnce(&Means<'_>) -> Result<T, CliError>,
+        work: impl AsyncFnOnce(&RunContext<'_>) -> Result<T, CliError>,
     ) -> Result<T, CliError> {
-        self.target.tell_server();
-        let (held, outputs) = (self.held, self.outputs);
-        let connection = Connection::open(self.target, self.credentials).await?;
-        let (target, server) = (&*self.target, &connection.server);
-        outputs.begin(target, held);
+        self.context.tell_server();
+        let (locked, outputs) = (self.locked, self.outputs);
+        let connection = Connection::open(self.context, self.credentials).await?;
+        let (context, server) = (&*self.context, &connection.server);
+        outputs.begin(context, locked);
         if self.common.forget_pause {
-            held.forget_pause(server);
+            locked.forget_pause(server);
         }
-        let listener = |news: &News| {
-            held.note_pause(server, news);
+        let listener = |news: &SessionEvent| {
+            locked.note_pause(server, news);
             outputs.readers.on_news(news, Utc::now());
         };
-        let session = connection.session(&target.settings, held.pause(server), &listener);
+        let session = connection.session(&context.settings, locked.pause(server), &listener);
         self.signals.end_in_order();
-        let means = Means {
-            target,
-            held,
+        let means = RunContext {
+            context,
+            locked,
             session: &session,
             outputs,
             interrupt: self.signals.interrupt(self.common.grace),

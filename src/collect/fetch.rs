@@ -10,17 +10,17 @@ use tracing::{Instrument as _, trace_span};
 
 use super::{
     Names, Overwrite,
-    asking::Asking,
-    content::{Content, NotATable},
+    content::{NotATable, TableShape},
     download::{NotFetched, Patience, fetch},
     files::{self, Put},
     host::Host,
-    part::{Part, Whole, blocking},
+    idle_guard::IdleGuard,
+    part_file::{CheckedFile, PartFile, blocking},
 };
 use crate::{
     api::{Api, DownloadUrl, Listed},
-    ledger::{Collected, JournalError, Obstacle, Place, Row},
-    runner::{DiskTrouble, Missing, Workbench},
+    ledger::{Collected, JournalError, Obstacle, Row, RowIndex},
+    runner::{DiskTrouble, NotCollected, Workbench},
     session::{Halt, ReadError},
     text::{one_line, system_says},
     whole_file,
@@ -31,7 +31,7 @@ const FAILED: &str = "FAILED";
 
 /// How files are brought.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Means {
+pub(super) struct FetchOptions {
     pub(super) overwrite: Overwrite,
     /// What is no table is taken all the same.
     pub(super) any_content: bool,
@@ -40,25 +40,25 @@ pub(super) struct Means {
 }
 
 /// What all rows share.
-pub(super) struct Carrier<'c, 'r, 's, A: Api, H> {
+pub(super) struct Fetcher<'c, 'r, 's, A: Api, H> {
     pub(super) bench: Workbench<'r, 's, A>,
     pub(super) host: &'c H,
     pub(super) names: Names,
-    pub(super) asking: &'c Asking<'r>,
-    pub(super) means: Means,
+    pub(super) asking: &'c IdleGuard<'r>,
+    pub(super) options: FetchOptions,
 }
 
 /// What became of a row.
 #[derive(Debug)]
-pub(super) enum Brought {
+pub(super) enum FetchResult {
     /// Its file is in its place.
     Collected {
         row: Box<Row>,
         /// What is in it.
-        content: Option<Content>,
+        content: Option<TableShape>,
     },
     /// It has no file, and the row says why.
-    Not(Box<Row>, Missing),
+    Not(Box<Row>, NotCollected),
     /// It is not ready; how old its report is, as far as the server shows it.
     InProgress(Option<Duration>),
     /// Nothing leaves any more.
@@ -75,24 +75,27 @@ pub(super) enum Brought {
 #[derive(Debug)]
 pub(super) struct ArrivedFile {
     row: Row,
-    part: Part,
-    whole: Whole,
+    part: PartFile,
+    whole: CheckedFile,
     place: PathBuf,
     /// As the ledger spells it.
     name: String,
 }
 
 /// Why there is no file for a report that is complete.
-enum Reason {
+enum FetchFailure {
     Says(String),
     Halted(Halt),
     Disk(DiskTrouble),
     Left,
 }
 
-impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
+impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
     /// What of a row's file is there already; `None` where it has to be fetched.
-    pub(super) async fn look(&self, place: Place) -> (Option<Brought>, Result<(), JournalError>) {
+    pub(super) async fn look(
+        &self,
+        place: RowIndex,
+    ) -> (Option<FetchResult>, Result<(), JournalError>) {
         let row = self.bench.record.row(place);
         let Some(path) = self.names.recorded(&row) else {
             return (None, Ok(()));
@@ -106,18 +109,18 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
                     row.collected.file,
                     system_says(&error)
                 );
-                return self.not(row, &why, Missing::Refused).await;
+                return self.not(row, &why, NotCollected::Refused).await;
             }
         };
         if found.sha256 != row.collected.sha256 {
-            if self.means.overwrite == Overwrite::All {
+            if self.options.overwrite == Overwrite::All {
                 return (None, Ok(()));
             }
             let why = format!(
                 "{} was changed on the disk; `monthend collect --force` replaces it with the server's report",
                 row.collected.file
             );
-            return self.not(row, &why, Missing::Refused).await;
+            return self.not(row, &why, NotCollected::Refused).await;
         }
         let collected = Collected {
             error: String::new(),
@@ -127,11 +130,11 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         let (row, recorded) = self.conclude(row, collected).await;
         let content = Some(found.content);
         let row = Box::new(row);
-        (Some(Brought::Collected { row, content }), recorded)
+        (Some(FetchResult::Collected { row, content }), recorded)
     }
 
     /// Keeps what the server said of a row's report in memory; the file gets it in the end.
-    pub(super) fn note_status(&self, place: Place, word: &str) {
+    pub(super) fn note_status(&self, place: RowIndex, word: &str) {
         let mut row = self.bench.record.row(place);
         let word = one_line(word);
         if row.collected.status != word {
@@ -141,27 +144,27 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
     }
 
     /// Asks for a row's report, and fetches its file where it is complete.
-    pub(super) async fn bring(&self, place: Place) -> (Brought, Result<(), JournalError>) {
+    pub(super) async fn bring(&self, place: RowIndex) -> (FetchResult, Result<(), JournalError>) {
         let mut row = self.bench.record.row(place);
         let report = match self.ask(&row).await {
             Ok(Some(report)) => report,
-            Ok(None) if self.is_young(&row) => return (Brought::InProgress(None), Ok(())),
+            Ok(None) if self.is_young(&row) => return (FetchResult::InProgress(None), Ok(())),
             Ok(None) => {
                 let why = format!(
                     "{}; `monthend resolve LEDGER --request {} --resend --replace` recreates it",
                     Obstacle::GONE,
                     row.id()
                 );
-                return settled(self.not(row, &why, Missing::Refused).await);
+                return settled(self.not(row, &why, NotCollected::Refused).await);
             }
-            Err(Reason::Says(why)) => {
-                return settled(self.not(row, &why, Missing::Refused).await);
+            Err(FetchFailure::Says(why)) => {
+                return settled(self.not(row, &why, NotCollected::Refused).await);
             }
             Err(reason) => return (reason.into(), Ok(())),
         };
         if !report.can_answer(row.request()) {
             let why = "the server's report has another type, period or sub-partner than this row";
-            return settled(self.not(row, why, Missing::Refused).await);
+            return settled(self.not(row, why, NotCollected::Refused).await);
         }
         row.collected.status = one_line(report.status.as_deref().unwrap_or_default());
         let status = row.collected.status.to_ascii_uppercase();
@@ -171,25 +174,25 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
                 "the server could not generate this report: {said}; \
                  `monthend retry --recreate-failed` recreates it"
             );
-            return settled(self.not(row, &why, Missing::Failed).await);
+            return settled(self.not(row, &why, NotCollected::Failed).await);
         }
         let age = self.age(&report);
         let url = match report.download {
             Some(url) if status == COMPLETED || status.is_empty() => url,
             _ => {
                 self.bench.record.keep(&row);
-                return (Brought::InProgress(age), Ok(()));
+                return (FetchResult::InProgress(age), Ok(()));
             }
         };
         let fetched = match self.fetch(row, url).await {
             Ok(fetched) => fetched,
-            Err((row, Reason::Says(why))) => {
-                return settled(self.not(*row, &why, Missing::Refused).await);
+            Err((row, FetchFailure::Says(why))) => {
+                return settled(self.not(*row, &why, NotCollected::Refused).await);
             }
             Err((_, reason)) => return (reason.into(), Ok(())),
         };
         match self.is_doubtful(&fetched).await {
-            true => (Brought::Odd(fetched), Ok(())),
+            true => (FetchResult::Odd(fetched), Ok(())),
             false => self.put(*fetched).await,
         }
     }
@@ -199,7 +202,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         let Some(name) = fetched.whole.content.only_cell() else {
             return false;
         };
-        if self.means.any_content {
+        if self.options.any_content {
             return false;
         }
         let others: Vec<PathBuf> = {
@@ -222,7 +225,10 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
     }
 
     /// Puts a file that has come in its place, or beside it where it is no table, and says so in its row.
-    pub(super) async fn put(&self, fetched: ArrivedFile) -> (Brought, Result<(), JournalError>) {
+    pub(super) async fn put(
+        &self,
+        fetched: ArrivedFile,
+    ) -> (FetchResult, Result<(), JournalError>) {
         let doubtful = self.is_doubtful(&fetched).await;
         let ArrivedFile {
             mut row,
@@ -234,25 +240,25 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         let only = whole.content.only_cell().filter(|_| doubtful);
         let only = only.map(|only| NotATable::OneCell(only.to_owned()));
         if let Some(flaw) = whole.content.flaw.as_ref().or(only.as_ref())
-            && !self.means.any_content
+            && !self.options.any_content
         {
             return match files::reject(&part, &place).await {
                 Ok(kept) => {
                     let kept = self.names.spelled(&kept);
                     let why = format!("no report: {flaw}; kept as {kept}");
-                    settled(self.not(row, &why, Missing::Refused).await)
+                    settled(self.not(row, &why, NotCollected::Refused).await)
                 }
                 Err(error) => self.unwritten(row, &name, &error).await,
             };
         }
         let ours = row.collected.sha256.clone();
-        match files::put(&part, &whole, &place, ours, self.means.overwrite).await {
+        match files::put(&part, &whole, &place, ours, self.options.overwrite).await {
             Ok(Put::There) => {}
             Ok(Put::InTheWay) => {
                 let why = format!(
                     "{name} is in the way: no row has this file; `monthend collect --force` overwrites it"
                 );
-                return settled(self.not(row, &why, Missing::Refused).await);
+                return settled(self.not(row, &why, NotCollected::Refused).await);
             }
             Err(error) => return self.unwritten(row, &name, &error).await,
         }
@@ -266,7 +272,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         let collected = Collected::clone(&row.collected);
         let (row, recorded) = self.conclude(row, collected).await;
         let (row, content) = (Box::new(row), Some(whole.content));
-        (Brought::Collected { row, content }, recorded)
+        (FetchResult::Collected { row, content }, recorded)
     }
 
     /// Its own disk does not take a row's file.
@@ -275,9 +281,9 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         row: Row,
         name: &str,
         error: &io::Error,
-    ) -> (Brought, Result<(), JournalError>) {
+    ) -> (FetchResult, Result<(), JournalError>) {
         match unwritable(name, error) {
-            Reason::Says(why) => settled(self.not(row, &why, Missing::Refused).await),
+            FetchFailure::Says(why) => settled(self.not(row, &why, NotCollected::Refused).await),
             reason => (reason.into(), Ok(())),
         }
     }
@@ -291,18 +297,18 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
     /// Notes that a row's report was waited for in vain. Its time stays: it says since when the report is waited for.
     pub(super) async fn still_in_progress(
         &self,
-        place: Place,
+        place: RowIndex,
         age: Duration,
-    ) -> (Row, Missing, Result<(), JournalError>) {
+    ) -> (Row, NotCollected, Result<(), JournalError>) {
         let mut row = self.bench.record.row(place);
-        let mut missing = Missing::InProgress;
+        let mut missing = NotCollected::InProgress;
         let why = match row.collected.status.as_str() {
             "" => format!(
                 "the server does not show this report yet{}",
                 Collected::WAITS
             ),
             done if done.eq_ignore_ascii_case(COMPLETED) => {
-                missing = Missing::Refused;
+                missing = NotCollected::Refused;
                 "the server says that it is complete and gives no address to fetch it from"
                     .to_owned()
             }
@@ -314,7 +320,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
                 if row.collected.is_in_progress() {
                     format!("{word} for {age}{}", Collected::WAITS)
                 } else {
-                    missing = Missing::Refused;
+                    missing = NotCollected::Refused;
                     format!(
                         "{word} for {age}: the server's word is not known here and may be final; `monthend collect` \
                          waits again, `monthend resolve LEDGER --request {} --resend --replace` recreates it",
@@ -328,20 +334,20 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         (row, missing, recorded)
     }
 
-    async fn ask(&self, row: &Row) -> Result<Option<Listed>, Reason> {
+    async fn ask(&self, row: &Row) -> Result<Option<Listed>, FetchFailure> {
         let Some(id) = row.state.report_id() else {
-            return Err(Reason::Left);
+            return Err(FetchFailure::Left);
         };
         let _asking = self.asking.begin();
         let read = tokio::select! {
             biased;
-            () = self.bench.stopping.wait() => return Err(Reason::Left),
+            () = self.bench.stopping.wait() => return Err(FetchFailure::Left),
             read = self.bench.session.get(id) => read,
         };
         read.map_err(|error| match error {
-            ReadError::Halted(halt) => Reason::Halted(halt),
+            ReadError::Halted(halt) => FetchFailure::Halted(halt),
             ReadError::Failed(cause) => {
-                Reason::Says(format!("the server could not be asked: {}", cause.text))
+                FetchFailure::Says(format!("the server could not be asked: {}", cause.text))
             }
         })
     }
@@ -358,7 +364,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         &self,
         row: Row,
         url: DownloadUrl,
-    ) -> Result<Box<ArrivedFile>, (Box<Row>, Reason)> {
+    ) -> Result<Box<ArrivedFile>, (Box<Row>, FetchFailure)> {
         let place = self.names.place(&row);
         let name = self.names.spelled(&place);
         match self.fetch_to(&row, &place, &name, url).await {
@@ -379,20 +385,22 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         place: &Path,
         name: &str,
         url: DownloadUrl,
-    ) -> Result<(Part, Whole), Reason> {
+    ) -> Result<(PartFile, CheckedFile), FetchFailure> {
         let disk = |error: io::Error| unwritable(name, &error);
         let folder = place.parent().unwrap_or(Path::new(".")).to_owned();
         blocking(move || whole_file::make_folder(&folder))
             .await
             .map_err(disk)?;
-        let mut part = Part::begin(place, row.id()).await.map_err(disk)?;
+        let mut part = PartFile::begin(place, row.id()).await.map_err(disk)?;
         let patience = Patience {
-            silence: self.means.silence,
+            silence: self.options.silence,
             longest_wait: self.bench.session.policy().max_retry_after,
         };
         let renew = async || {
             let fresh = self.ask(row).await?.and_then(|report| report.download);
-            fresh.ok_or_else(|| Reason::Says("the server gives no fresh address for it".to_owned()))
+            fresh.ok_or_else(|| {
+                FetchFailure::Says("the server gives no fresh address for it".to_owned())
+            })
         };
         let fetched = fetch(
             self.bench.session,
@@ -405,7 +413,7 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         .instrument(trace_span!("download", request_id = %row.id()))
         .await;
         let whole = fetched.map_err(|error| match error {
-            NotFetched::Host(why) => Reason::Says(why),
+            NotFetched::Host(why) => FetchFailure::Says(why),
             NotFetched::Api(reason) => reason,
             NotFetched::Disk(error) => disk(error),
         })?;
@@ -416,14 +424,14 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
         &self,
         row: Row,
         why: &str,
-        missing: Missing,
-    ) -> (Option<Brought>, Result<(), JournalError>) {
+        missing: NotCollected,
+    ) -> (Option<FetchResult>, Result<(), JournalError>) {
         let collected = Collected {
             error: one_line(why),
             ..Collected::clone(&row.collected)
         };
         let (row, recorded) = self.conclude(row, collected).await;
-        (Some(Brought::Not(row.into(), missing)), recorded)
+        (Some(FetchResult::Not(row.into(), missing)), recorded)
     }
 
     /// Writes the row, where that changes anything.
@@ -443,29 +451,29 @@ impl<A: Api, H: Host> Carrier<'_, '_, '_, A, H> {
 }
 
 /// Whether a file that cannot be written is this one's trouble, or that of all.
-fn unwritable(name: &str, error: &io::Error) -> Reason {
+fn unwritable(name: &str, error: &io::Error) -> FetchFailure {
     let why = format!("{name} cannot be written: {}", system_says(error));
     if files::takes_nothing(error) {
         let remedy = whole_file::remedy(error);
-        Reason::Disk(DiskTrouble { why, remedy })
+        FetchFailure::Disk(DiskTrouble { why, remedy })
     } else {
-        Reason::Says(why)
+        FetchFailure::Says(why)
     }
 }
 
 fn settled(
-    (brought, recorded): (Option<Brought>, Result<(), JournalError>),
-) -> (Brought, Result<(), JournalError>) {
-    (brought.unwrap_or(Brought::Left), recorded)
+    (brought, recorded): (Option<FetchResult>, Result<(), JournalError>),
+) -> (FetchResult, Result<(), JournalError>) {
+    (brought.unwrap_or(FetchResult::Left), recorded)
 }
 
-impl From<Reason> for Brought {
-    fn from(reason: Reason) -> Self {
+impl From<FetchFailure> for FetchResult {
+    fn from(reason: FetchFailure) -> Self {
         match reason {
-            Reason::Halted(halt) => Brought::Halted(halt),
-            Reason::Disk(why) => Brought::Disk(why),
+            FetchFailure::Halted(halt) => FetchResult::Halted(halt),
+            FetchFailure::Disk(why) => FetchResult::Disk(why),
             // Whoever has a row to write it in does not get here with words.
-            Reason::Left | Reason::Says(_) => Brought::Left,
+            FetchFailure::Left | FetchFailure::Says(_) => FetchResult::Left,
         }
     }
 }

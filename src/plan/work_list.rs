@@ -4,23 +4,23 @@ use std::collections::HashMap;
 
 use super::Plan;
 use crate::{
-    ledger::{Counts, Ledger, Place, Reading, State},
+    ledger::{Counts, Ledger, LedgerRead, RowIndex, State},
     request::{Request, RequestId, RequestIds},
 };
 
 /// The ledger of a run, with a row for each selected request, in the order that it has at rest; and the rows that
 /// are left to do.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Agenda {
+pub struct WorkList {
     /// The rows.
     pub ledger: Ledger,
     /// Places of the selected rows that are neither created nor waiting for a person's decision, in order.
-    pub work: Vec<Place>,
+    pub work: Vec<RowIndex>,
     /// Places of rows that are not selected, are in doubt, and are twins of a row of `work`. They have to be looked up
     /// before their twins are sent.
-    pub doubts: Vec<Place>,
+    pub doubts: Vec<RowIndex>,
     /// How the selected rows that are not worked on stand: created already, or waiting for a person's decision.
-    pub idle: Counts,
+    pub untouched: Counts,
 }
 
 /// The ledger ends in a torn line, and the plan does not have its request.
@@ -31,18 +31,18 @@ pub struct Agenda {
 )]
 pub struct UnknownRequest(pub RequestId);
 
-impl Agenda {
+impl WorkList {
     /// For `run`: every selected request of the plan gets a row. Planned rows come first, in plan order; the
     /// others keep their order after them.
     ///
     /// # Errors
     /// The ledger's torn line is of a request that the plan does not have.
     pub fn to_run(
-        reading: Reading,
+        reading: LedgerRead,
         plan: &Plan,
         selected: &RequestIds,
     ) -> Result<Self, UnknownRequest> {
-        let Reading {
+        let LedgerRead {
             mut ledger,
             mut unknown,
             ..
@@ -62,67 +62,68 @@ impl Agenda {
             return Err(UnknownRequest(id));
         }
         ledger.reorder(plan.requests().iter().map(|planned| planned.id));
-        Ok(Agenda::of(ledger, selected))
+        Ok(WorkList::of(ledger, selected))
     }
 
     /// For `retry`: the ledger's rows as they are.
     ///
     /// # Errors
     /// The ledger's torn line is of a request that only a plan can name.
-    pub fn to_retry(reading: Reading, selected: &RequestIds) -> Result<Self, UnknownRequest> {
+    pub fn to_retry(reading: LedgerRead, selected: &RequestIds) -> Result<Self, UnknownRequest> {
         match reading.unknown.first() {
             Some(id) => Err(UnknownRequest(*id)),
-            None => Ok(Agenda::of(reading.ledger, selected)),
+            None => Ok(WorkList::of(reading.ledger, selected)),
         }
     }
 
     /// For `collect`: nothing is created, and nothing looked up. Rows that are not created are not its business.
     pub fn to_collect(ledger: Ledger) -> Self {
-        Agenda {
+        WorkList {
             ledger,
-            ..Agenda::default()
+            ..WorkList::default()
         }
     }
 
     /// Takes the ledger and the rows in doubt, with their twins. If there are none it is `None`, and nothing is taken.
-    pub fn take_doubts(&mut self) -> Option<Agenda> {
+    pub fn take_doubts(&mut self) -> Option<WorkList> {
         let ledger = &self.ledger;
-        let is_in_doubt = |place: &Place| matches!(ledger.row(*place).state, State::Sending { .. });
-        let work: Vec<Place> = self.work.iter().copied().filter(is_in_doubt).collect();
+        let is_in_doubt =
+            |place: &RowIndex| matches!(ledger.row(*place).state, State::Sending { .. });
+        let work: Vec<RowIndex> = self.work.iter().copied().filter(is_in_doubt).collect();
         if work.is_empty() && self.doubts.is_empty() {
             return None;
         }
-        Some(Agenda {
+        Some(WorkList {
             ledger: std::mem::take(&mut self.ledger),
             work,
             doubts: self.doubts.clone(),
-            idle: self.idle,
+            untouched: self.untouched,
         })
     }
 
     /// What there is to do for the selected rows of `ledger`.
     pub fn of(ledger: Ledger, selected: &RequestIds) -> Self {
-        let mut agenda = Agenda::default();
+        let mut work_list = WorkList::default();
         for (place, row) in ledger.places() {
             if !selected.contains(&row.key()) {
                 continue;
             }
             match row.state {
-                State::Created(_) => agenda.idle.skipped += 1,
-                State::InDoubt { .. } => agenda.idle.failed += 1,
+                State::Created(_) => work_list.untouched.skipped += 1,
+                State::InDoubt { .. } => work_list.untouched.failed += 1,
                 State::Failed { .. } | State::Pending { .. } | State::Sending { .. } => {
-                    agenda.work.push(place);
+                    work_list.work.push(place);
                 }
             }
         }
-        agenda.doubts = doubts_beside(&ledger, &agenda.work, selected);
-        agenda.ledger = ledger;
-        agenda
+        work_list.doubts = doubts_beside(&ledger, &work_list.work, selected);
+        work_list.ledger = ledger;
+        work_list
     }
 }
 
 /// Rows in doubt that are not selected and are twins of a row of `work`.
-fn doubts_beside(ledger: &Ledger, work: &[Place], selected: &RequestIds) -> Vec<Place> {
+fn doubts_beside(ledger: &Ledger, work: &[RowIndex], selected: &RequestIds) -> Vec<RowIndex> {
     let mut by_kind: HashMap<_, Vec<&Request>> = HashMap::new();
     for place in work {
         let request = ledger.row(*place).request();

@@ -33,7 +33,7 @@ pub enum ReadError {
 
 /// Something that concerns all requests together.
 #[derive(Debug, Clone, PartialEq)]
-pub enum News {
+pub enum SessionEvent {
     /// A wait was announced: nothing leaves before `until` (local clock).
     Paused {
         /// The status that announced it.
@@ -61,5 +61,5 @@ pub enum News {
     Renewed,
 }
 
-/// Hears [`News`] as it comes. What it has to keep (a pause, for the next process) it keeps before it returns.
-pub type Listener<'a> = dyn Fn(&News) + 'a;
+/// Hears [`SessionEvent`] as it comes. What it has to keep (a pause, for the next process) it keeps before it returns.
+pub type Listener<'a> = dyn Fn(&SessionEvent) + 'a;

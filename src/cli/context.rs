@@ -11,8 +11,8 @@ use super::{
     guard::{Guard, GuardError, sandbox_state_of},
 };
 use crate::{
-    ledger::Reading,
-    manifest::{DateCheck, LoadOptions, Manifest, Oddity, Origin, RunSettings},
+    ledger::LedgerRead,
+    manifest::{DateCheck, LoadOptions, Manifest, ManifestSource, PlanWarningSource, RunSettings},
     output::{console, first_line},
     plan::{Partition, UnknownRequest},
     sandbox::SandboxConfig,
@@ -24,30 +24,30 @@ pub(super) use crate::ledger::real_ledger;
 
 /// Settings and ledger, with what the arguments override.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(super) struct Context {
     pub(super) settings: Settings,
     /// As it was given, for messages. [`real_ledger`] says where it really lies.
     pub(super) ledger: PathBuf,
     /// The manifest's ledger, of which a rehearsal or a share has one of its own.
     pub(super) plain_ledger: PathBuf,
     /// What names that no option gives have in addition: a rehearsal's and a share's files lie beside the real ones.
-    apart: Apart,
+    apart: NameSuffix,
     /// The manifest's path as it was given, and its name.
     pub(super) manifest: (PathBuf, String),
-    pub(super) origin: Origin,
+    pub(super) origin: ManifestSource,
     /// Set for a rehearsal against a sandbox in this process.
     pub(super) sandbox: Option<SandboxConfig>,
     /// The file that says what the sandbox is like.
     pub(super) sandbox_config: Option<PathBuf>,
 }
 
-impl Target {
+impl Context {
     /// For a command that needs the whole manifest.
     pub(super) fn with_manifest(
         args: &ManifestArgs,
         calendar: &CalendarArgs,
         share: Option<Partition>,
-    ) -> Result<(Target, Manifest), CliError> {
+    ) -> Result<(Context, Manifest), CliError> {
         let today: NaiveDate = Utc::now().date_naive();
         let options = LoadOptions {
             as_of: calendar.as_of(),
@@ -63,45 +63,46 @@ impl Target {
             settings: manifest.settings.clone(),
             ledger: manifest.ledger.clone(),
         };
-        let target = Target::new(args, read, share)?;
-        target.guard()?; // what a command keeps for the next one overwrites nothing either
-        if !target.is_rehearsal() {
-            let is_of_sandbox = |oddity: &&Oddity| matches!(oddity, Oddity::OfSandbox { .. });
-            let found: Vec<Oddity> = (manifest.oddities.iter().filter(is_of_sandbox))
+        let context = Context::new(args, read, share)?;
+        context.guard()?; // what a command keeps for the next one overwrites nothing either
+        if !context.is_rehearsal() {
+            let is_of_sandbox =
+                |oddity: &&PlanWarningSource| matches!(oddity, PlanWarningSource::OfSandbox { .. });
+            let found: Vec<PlanWarningSource> = (manifest.oddities.iter().filter(is_of_sandbox))
                 .cloned()
                 .collect();
             if !found.is_empty() {
                 return Err(CliError::OfSandbox(found));
             }
         }
-        Ok((target, manifest))
+        Ok((context, manifest))
     }
 
     /// For a command that takes its requests from the ledger.
     pub(super) fn with_settings(
         args: &ManifestArgs,
         share: Option<Partition>,
-    ) -> Result<Target, CliError> {
+    ) -> Result<Context, CliError> {
         let mut read = RunSettings::load(&args.manifest)?;
         let limits = &mut read.settings.limits;
         *limits = limits_of(limits, share);
-        Target::new(args, read, share)
+        Context::new(args, read, share)
     }
 
     /// For a command that is to write the manifest: the settings are the defaults.
-    pub(super) fn without_manifest(args: &ManifestArgs) -> Result<Target, CliError> {
+    pub(super) fn without_manifest(args: &ManifestArgs) -> Result<Context, CliError> {
         let read = RunSettings {
-            origin: Origin::default(),
+            origin: ManifestSource::default(),
             name: String::new(),
             settings: Settings::default(),
             ledger: args.manifest.with_extension("ledger.csv"),
         };
-        let target = Target::new(args, read, None)?;
-        Ok(target.forgetful())
+        let context = Context::new(args, read, None)?;
+        Ok(context.forgetful())
     }
 
     /// A sandbox that remembers what it was asked leaves a file; this one does not.
-    pub(super) fn forgetful(mut self) -> Target {
+    pub(super) fn forgetful(mut self) -> Context {
         if let Some(sandbox) = &mut self.sandbox {
             sandbox.state = None;
         }
@@ -208,7 +209,7 @@ impl Target {
         args: &ManifestArgs,
         read: RunSettings,
         share: Option<Partition>,
-    ) -> Result<Target, CliError> {
+    ) -> Result<Context, CliError> {
         let RunSettings {
             origin,
             name,
@@ -222,7 +223,7 @@ impl Target {
             // A rehearsal does not go there, but a variable that is wrong is wrong for it, too.
             None => settings.api.base_url = base_url_or(settings.api.base_url)?,
         }
-        let apart = Apart {
+        let apart = NameSuffix {
             sandbox: rehearsal.sandbox,
             share,
         };
@@ -243,7 +244,7 @@ impl Target {
         } else {
             None
         };
-        Ok(Target {
+        Ok(Context {
             settings,
             plain_ledger,
             apart,
@@ -270,7 +271,7 @@ pub(super) fn ledger_of(args: &StatusArgs, share: Option<Partition>) -> Result<P
         (manifest, named) => (manifest.or_else(|| variable("MONTHEND_MANIFEST")), named),
     };
     let Some(manifest) = manifest else {
-        let apart = Apart {
+        let apart = NameSuffix {
             sandbox: args.sandbox,
             share,
         };
@@ -300,15 +301,15 @@ pub(super) fn ledger_of_manifest(
             sandbox_mended: false,
         },
     };
-    let target = Target::with_settings(&manifest(sandbox), share)?;
+    let context = Context::with_settings(&manifest(sandbox), share)?;
     if !sandbox && ledger.is_none() {
-        let rehearsal = Target::with_settings(&manifest(true), share)?.ledger;
-        if is_newer(&rehearsal, &target.ledger) {
+        let rehearsal = Context::with_settings(&manifest(true), share)?.ledger;
+        if is_newer(&rehearsal, &context.ledger) {
             let path = rehearsal.display();
             info!("the last rehearsal has a ledger of its own, {path}; --sandbox shows it");
         }
     }
-    Ok(target.ledger)
+    Ok(context.ledger)
 }
 
 /// Whether the file `one` is there, and was changed after `other`, if that is there.
@@ -319,7 +320,7 @@ fn is_newer(one: &Path, other: &Path) -> bool {
 
 /// What becomes of the ledger that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Then {
+pub(super) enum RepairNote {
     /// It is written anew.
     Written,
     /// It is left for the next run.
@@ -329,15 +330,15 @@ pub(super) enum Then {
 }
 
 /// What a crash had left of the ledger, and how a spreadsheet has spelled it: a sentence for each.
-pub(super) fn repairs(ledger: &Path, reading: &Reading, then: Then) -> Vec<String> {
+pub(super) fn repairs(ledger: &Path, reading: &LedgerRead, then: RepairNote) -> Vec<String> {
     let ledger = ledger.display();
     let (repaired, written) = match then {
-        Then::Written => ("", ", and is written with commas and ISO dates again"),
-        Then::Left => (
+        RepairNote::Written => ("", ", and is written with commas and ISO dates again"),
+        RepairNote::Left => (
             "; the next run repairs it",
             ", and the next run writes it with commas and ISO dates again",
         ),
-        Then::Past => ("; the file is left as it is", ""),
+        RepairNote::Past => ("; the file is left as it is", ""),
     };
     let repairs = reading.repairs.iter();
     let mut found: Vec<String> = repairs
@@ -360,7 +361,7 @@ pub(super) fn tell(warnings: &[String]) {
 }
 
 /// Warns of what was found of the ledger at once.
-pub(super) fn tell_repairs(ledger: &Path, reading: &Reading, then: Then) {
+pub(super) fn tell_repairs(ledger: &Path, reading: &LedgerRead, then: RepairNote) {
     tell(&repairs(ledger, reading, then));
 }
 
@@ -404,15 +405,15 @@ pub(super) fn variable(name: &str) -> Option<PathBuf> {
 
 /// What keeps the files of a rehearsal, and those of each share, apart from the real ones.
 #[derive(Debug, Clone, Copy)]
-struct Apart {
+struct NameSuffix {
     sandbox: bool,
     share: Option<Partition>,
 }
 
-impl Apart {
+impl NameSuffix {
     /// The same where it is no rehearsal.
     fn for_real(self) -> Self {
-        Apart {
+        NameSuffix {
             sandbox: false,
             ..self
         }
@@ -475,10 +476,10 @@ mod tests {
             ("a/m.csv", (true, share), "a/m.sandbox.2-of-3.csv"),
             ("a/ledger", (false, share), "a/ledger.2-of-3.csv"),
         ] {
-            let apart = Apart { sandbox, share };
+            let apart = NameSuffix { sandbox, share };
             assert_eq!(apart.ledger(Path::new(ledger)), Path::new(expected));
         }
-        let apart = Apart {
+        let apart = NameSuffix {
             sandbox: true,
             share,
         };

@@ -4,12 +4,12 @@ use std::{collections::HashMap, hash::Hash, time::Duration};
 
 /// Counts like things and decides which of them are said: never more than ten lines of a kind.
 #[derive(Debug)]
-pub(super) struct Grouped<K, W = ()> {
-    seen: HashMap<K, Seen<W>>,
+pub(super) struct RepeatLimiter<K, W = ()> {
+    seen: HashMap<K, RepeatCount<W>>,
 }
 
 #[derive(Debug)]
-struct Seen<W> {
+struct RepeatCount<W> {
     /// Whose were said one by one.
     named: Vec<W>,
     all: usize,
@@ -21,7 +21,7 @@ struct Seen<W> {
 
 /// What to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Say {
+pub(super) enum RepeatNotice {
     /// The thing itself.
     This,
     /// How many more there were since the last line, and in all.
@@ -40,9 +40,9 @@ const MOST: u32 = 10;
 /// So many are said one by one.
 const EACH: usize = 3;
 
-impl<W> Default for Seen<W> {
+impl<W> Default for RepeatCount<W> {
     fn default() -> Self {
-        Seen {
+        RepeatCount {
             named: Vec::new(),
             all: 0,
             told: 0,
@@ -52,21 +52,21 @@ impl<W> Default for Seen<W> {
     }
 }
 
-impl<K: Eq + Hash, W: PartialEq> Grouped<K, W> {
+impl<K: Eq + Hash, W: PartialEq> RepeatLimiter<K, W> {
     pub(super) fn new() -> Self {
-        Grouped {
+        RepeatLimiter {
             seen: HashMap::new(),
         }
     }
 
     /// Another one of a kind, each of which is news: the first three are said, then a sum at 10, 30, 100, 300 and so on,
     /// where it stands for a few.
-    pub(super) fn another(&mut self, kind: K) -> Say {
+    pub(super) fn another(&mut self, kind: K) -> RepeatNotice {
         self.news(kind, |seen| seen.all <= EACH)
     }
 
-    /// As [`Grouped::another`], of what belongs to somebody: the first of each of the first three is said.
-    pub(super) fn another_of(&mut self, kind: K, whose: W) -> Say {
+    /// As [`RepeatLimiter::another`], of what belongs to somebody: the first of each of the first three is said.
+    pub(super) fn another_of(&mut self, kind: K, whose: W) -> RepeatNotice {
         self.news(kind, |seen| {
             let is_new = seen.named.len() < EACH && !seen.named.contains(&whose);
             if is_new {
@@ -76,47 +76,47 @@ impl<K: Eq + Hash, W: PartialEq> Grouped<K, W> {
         })
     }
 
-    fn news(&mut self, kind: K, is_said: impl FnOnce(&mut Seen<W>) -> bool) -> Say {
+    fn news(&mut self, kind: K, is_said: impl FnOnce(&mut RepeatCount<W>) -> bool) -> RepeatNotice {
         let seen = self.seen.entry(kind).or_default();
         seen.all += 1;
         if seen.lines >= MOST {
-            return Say::Nothing;
+            return RepeatNotice::Nothing;
         }
         if is_said(seen) {
             seen.say(Duration::ZERO);
-            return Say::This;
+            return RepeatNotice::This;
         }
         match seen.all {
-            all if is_round(all) && all - seen.told >= EACH => Say::Sum {
+            all if is_round(all) && all - seen.told >= EACH => RepeatNotice::Sum {
                 more: seen.say(Duration::ZERO),
                 all,
             },
-            _ => Say::Nothing,
+            _ => RepeatNotice::Nothing,
         }
     }
 
     /// The same thing once more, so long after the beginning: said at once, then a sum after 30 s, one minute, two, four
     /// and so on, as long as it goes on.
-    pub(super) fn again(&mut self, kind: K, elapsed: Duration) -> Say {
+    pub(super) fn again(&mut self, kind: K, elapsed: Duration) -> RepeatNotice {
         const FIRST: Duration = Duration::from_secs(30);
         let seen = self.seen.entry(kind).or_default();
         seen.all += 1;
         if seen.lines == 0 {
             seen.say(elapsed);
-            return Say::This;
+            return RepeatNotice::This;
         }
         let patience = FIRST * 2u32.pow(seen.lines.min(MOST) - 1);
         if seen.lines >= MOST || elapsed.saturating_sub(seen.at) < patience {
-            return Say::Nothing;
+            return RepeatNotice::Nothing;
         }
-        Say::Sum {
+        RepeatNotice::Sum {
             more: seen.say(elapsed),
             all: seen.all,
         }
     }
 }
 
-impl<W> Seen<W> {
+impl<W> RepeatCount<W> {
     /// Counts a line, and gives how many it stands for.
     fn say(&mut self, at: Duration) -> usize {
         let more = self.all - self.told;
@@ -140,40 +140,40 @@ mod tests {
 
     #[test]
     fn a_few_are_said_and_the_rest_is_summed_up() {
-        let mut grouped: Grouped<_> = Grouped::new();
-        let said: Vec<Say> = (0..100)
+        let mut grouped: RepeatLimiter<_> = RepeatLimiter::new();
+        let said: Vec<RepeatNotice> = (0..100)
             .map(|_| grouped.another("x"))
-            .filter(|s| *s != Say::Nothing)
+            .filter(|s| *s != RepeatNotice::Nothing)
             .collect();
-        let sum = |more, all| Say::Sum { more, all };
+        let sum = |more, all| RepeatNotice::Sum { more, all };
         assert_eq!(
             said,
             [
-                Say::This,
-                Say::This,
-                Say::This,
+                RepeatNotice::This,
+                RepeatNotice::This,
+                RepeatNotice::This,
                 sum(7, 10),
                 sum(20, 30),
                 sum(70, 100)
             ]
         );
-        assert_eq!(grouped.another("y"), Say::This);
+        assert_eq!(grouped.another("y"), RepeatNotice::This);
     }
 
     #[test]
     fn of_somebody_the_first_is_said() {
-        let mut grouped = Grouped::new();
+        let mut grouped = RepeatLimiter::new();
         // Ten of each.
-        let said: Vec<(usize, Say)> = (0..100)
+        let said: Vec<(usize, RepeatNotice)> = (0..100)
             .map(|n| (n, grouped.another_of("x", n / 10)))
-            .filter(|(_, say)| *say != Say::Nothing)
+            .filter(|(_, say)| *say != RepeatNotice::Nothing)
             .collect();
-        let sum = |more, all| Say::Sum { more, all };
+        let sum = |more, all| RepeatNotice::Sum { more, all };
         let expected = [
-            (0, Say::This),
+            (0, RepeatNotice::This),
             (9, sum(9, 10)),
-            (10, Say::This),
-            (20, Say::This),
+            (10, RepeatNotice::This),
+            (20, RepeatNotice::This),
             (29, sum(9, 30)),
             (99, sum(70, 100)),
         ];
@@ -182,20 +182,20 @@ mod tests {
 
     #[test]
     fn never_more_than_ten_lines_of_a_kind() {
-        let mut grouped: Grouped<_> = Grouped::new();
+        let mut grouped: RepeatLimiter<_> = RepeatLimiter::new();
         let by_count = (0..2_000_000)
-            .filter(|_| grouped.another("x") != Say::Nothing)
+            .filter(|_| grouped.another("x") != RepeatNotice::Nothing)
             .count();
         assert_eq!(by_count, 10);
-        let by_time =
-            (0..1_000_000).filter(|s| grouped.again("y", Duration::from_secs(*s)) != Say::Nothing);
+        let by_time = (0..1_000_000)
+            .filter(|s| grouped.again("y", Duration::from_secs(*s)) != RepeatNotice::Nothing);
         assert_eq!(by_time.count(), 10);
     }
 
     #[test]
     fn what_goes_on_is_said_again_ever_later() {
-        let mut grouped: Grouped<_> = Grouped::new();
-        let lines = |s: &u64| grouped.again("y", Duration::from_secs(*s)) != Say::Nothing;
+        let mut grouped: RepeatLimiter<_> = RepeatLimiter::new();
+        let lines = |s: &u64| grouped.again("y", Duration::from_secs(*s)) != RepeatNotice::Nothing;
         assert_eq!((0..300).filter(lines).collect::<Vec<_>>(), [0, 30, 90, 210]);
     }
 }

@@ -15,7 +15,7 @@ use crate::text::{shell_path, shell_word, typed_path};
 /// The command line as it was typed, to be typed again whole or in part. What came from the environment is still there
 /// next time and is left out.
 #[derive(Debug, Clone)]
-pub(super) struct Typed {
+pub(super) struct CommandLine {
     program: String,
     arguments: Vec<String>,
     matches: ArgMatches,
@@ -57,11 +57,11 @@ pub(super) const LEDGER: [&str; 7] = [
     "partition",
 ];
 
-impl Typed {
+impl CommandLine {
     /// `matches` is what clap made of the arguments of this process.
     pub(super) fn new(matches: ArgMatches) -> Self {
         let mut words = env::args_os().map(|word| quoted(&word));
-        Typed {
+        CommandLine {
             program: words.next().unwrap_or_else(|| "monthend".to_owned()),
             arguments: words.collect(),
             matches,
@@ -89,15 +89,18 @@ impl Typed {
 
     /// The values of an option that was typed.
     pub(super) fn values(&self, id: &str) -> Vec<String> {
-        let typed = self.matches.subcommand().map(|(_, typed)| typed);
-        let raw = typed.and_then(|typed| typed.try_get_raw(id).ok().flatten());
+        let command_line = self
+            .matches
+            .subcommand()
+            .map(|(_, command_line)| command_line);
+        let raw = command_line.and_then(|command_line| command_line.try_get_raw(id).ok().flatten());
         let values = raw.into_iter().flatten();
         values
             .map(|value| value.to_string_lossy().into_owned())
             .collect()
     }
 
-    /// As [`Typed::next`], but for one of the options.
+    /// As [`CommandLine::next`], but for one of the options.
     pub(super) fn without(&self, command: &str, kept: &[&str], left_out: &str) -> String {
         let kept: Vec<&str> = kept.iter().copied().filter(|id| *id != left_out).collect();
         self.next(command, &kept)
@@ -115,14 +118,14 @@ impl Typed {
 
     /// Whether an argument of the command was typed.
     pub(super) fn has(&self, id: &str) -> bool {
-        let typed = self.matches.subcommand();
-        typed.is_some_and(|(_, typed)| is_typed(typed, id))
+        let command_line = self.matches.subcommand();
+        command_line.is_some_and(|(_, command_line)| is_typed(command_line, id))
     }
 
     /// The run that makes the ledger that a command did not find; none where that is no manifest's ledger.
     pub(super) fn first_run(&self) -> Option<String> {
-        let (command, typed) = self.matches.subcommand()?;
-        let path = |id| typed.try_get_one::<PathBuf>(id).ok().flatten();
+        let (command, command_line) = self.matches.subcommand()?;
+        let path = |id| command_line.try_get_one::<PathBuf>(id).ok().flatten();
         match command {
             "retry" | "collect" => Some(self.next("run", &[&LEDGER[..], &CALENDAR].concat())),
             // They take a manifest in the place of a ledger.
@@ -136,7 +139,7 @@ impl Typed {
             }
             "report" => {
                 let named = path("ledger").filter(|named| is_manifest(named))?;
-                let sandbox = is_typed(typed, "sandbox").then(|| "--sandbox".to_owned());
+                let sandbox = is_typed(command_line, "sandbox").then(|| "--sandbox".to_owned());
                 let words = [typed_path(named)].into_iter().chain(sandbox);
                 Some(self.with("run", words))
             }
@@ -167,7 +170,7 @@ impl Typed {
     /// Another command on the same, with those of the options `kept` that it has.
     pub(super) fn next(&self, command: &str, kept: &[&str]) -> String {
         let cli = Cli::command();
-        let (Some(next), Some((_, typed))) =
+        let (Some(next), Some((_, command_line))) =
             (cli.find_subcommand(command), self.matches.subcommand())
         else {
             return self.with(command, []);
@@ -175,10 +178,10 @@ impl Typed {
         let mut words = vec![self.program.clone(), command.to_owned()];
         for argument in next.get_arguments() {
             let id = argument.get_id().as_str();
-            if !kept.contains(&id) || !is_typed(typed, id) {
+            if !kept.contains(&id) || !is_typed(command_line, id) {
                 continue;
             }
-            let values = typed.get_raw(id).into_iter().flatten();
+            let values = command_line.get_raw(id).into_iter().flatten();
             match argument.get_long() {
                 None => words.extend(values.map(|value| shell_path(Path::new(value)))),
                 Some(long) if argument.get_action().takes_values() => {
@@ -213,9 +216,9 @@ pub(super) fn quoted(word: &OsStr) -> String {
 mod tests {
     use super::*;
 
-    fn typed(arguments: &[&str]) -> Typed {
+    fn typed(arguments: &[&str]) -> CommandLine {
         let all = [&["monthend"], arguments].concat();
-        Typed {
+        CommandLine {
             program: "monthend".to_owned(),
             arguments: arguments
                 .iter()
@@ -227,7 +230,7 @@ mod tests {
 
     #[test]
     fn options_are_kept_with_their_quotes_and_left_out_where_they_say_something_else() {
-        let typed = typed(&[
+        let command_line = typed(&[
             "run",
             "my month.yaml",
             "--sandbox",
@@ -241,24 +244,24 @@ mod tests {
             "--existing=adopt",
         ]);
         assert_eq!(
-            typed.next("retry", &WHERE),
+            command_line.next("retry", &WHERE),
             "monthend retry 'my month.yaml' --ledger 'a b.csv' --sandbox --sub-partner 'Acme & Co' --type user --type CUSTOMER"
         );
         assert_eq!(
-            typed.again(),
+            command_line.again(),
             "monthend run 'my month.yaml' --sandbox -q --ledger='a b.csv' --type=user --type CUSTOMER \
              --sub-partner='Acme & Co' --as-of=2026-11-05 --existing=adopt"
         );
         assert_eq!(
-            typed.with("status", ["a b.csv".to_owned()]),
+            command_line.with("status", ["a b.csv".to_owned()]),
             "monthend status 'a b.csv'"
         );
     }
 
     #[test]
     fn what_looks_like_an_option_stays_a_name() {
-        let typed = typed(&["run", "--ledger=-l.csv", "--job=-x", "--", "-v.yaml"]);
-        let next = typed.next("retry", &WHERE);
+        let command_line = typed(&["run", "--ledger=-l.csv", "--job=-x", "--", "-v.yaml"]);
+        let next = command_line.next("retry", &WHERE);
         assert_eq!(next, "monthend retry ./-v.yaml --ledger=-l.csv --job=-x");
     }
 }

@@ -15,12 +15,12 @@ use crate::{
     ledger::Counts,
     pacing::Stats,
     runner::{Event, EventKind},
-    session::News,
+    session::SessionEvent,
     text::system_says,
 };
 
 /// Reads events and makes an output of them.
-pub trait Reader {
+pub trait Reporter {
     /// What it makes, for the warning if it fails.
     fn name(&self) -> String;
 
@@ -36,7 +36,7 @@ pub trait Reader {
     /// Called about twice a second while a run goes on, for what changes without an event.
     ///
     /// # Errors
-    /// As [`Reader::on_event`].
+    /// As [`Reporter::on_event`].
     fn tick(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -44,24 +44,24 @@ pub trait Reader {
     /// The last that it is told: how the command ended, whether well or not.
     ///
     /// # Errors
-    /// As [`Reader::on_event`].
+    /// As [`Reporter::on_event`].
     fn end(&mut self, _ending: &Ending<'_>) -> io::Result<()> {
         Ok(())
     }
 }
 
 /// All readers of one command. They read one stream of events: the runner's, with the session's news among them.
-pub struct Readers {
-    readers: RefCell<Vec<Box<dyn Reader>>>,
+pub struct Reporters {
+    readers: RefCell<Vec<Box<dyn Reporter>>>,
     /// What the last event of the runner said; news come in the same envelope.
     latest: Cell<(Counts, Stats)>,
     began: Cell<Option<Instant>>,
 }
 
-impl Readers {
+impl Reporters {
     /// The readers, in the order in which they are told.
-    pub fn new(readers: Vec<Box<dyn Reader>>) -> Self {
-        Readers {
+    pub fn new(readers: Vec<Box<dyn Reporter>>) -> Self {
+        Reporters {
             readers: RefCell::new(readers),
             latest: Cell::default(),
             began: Cell::default(),
@@ -69,7 +69,7 @@ impl Readers {
     }
 
     /// From now on `reader` is told too, after the others.
-    pub fn add(&self, reader: Box<dyn Reader>) {
+    pub fn add(&self, reader: Box<dyn Reporter>) {
         self.readers.borrow_mut().push(reader);
     }
 
@@ -83,7 +83,7 @@ impl Readers {
     }
 
     /// Tells news of the session, which came at `at`.
-    pub fn on_news(&self, news: &News, at: DateTime<Utc>) {
+    pub fn on_news(&self, news: &SessionEvent, at: DateTime<Utc>) {
         self.tell(EventKind::News(news.clone()), at);
     }
 
@@ -111,7 +111,7 @@ impl Readers {
     }
 
     /// A reader that fails is dropped: the run and the other readers go on without it.
-    fn each(&self, tell: impl Fn(&mut dyn Reader) -> io::Result<()>) {
+    fn each(&self, tell: impl Fn(&mut dyn Reporter) -> io::Result<()>) {
         let mut readers = self.readers.borrow_mut();
         readers.retain_mut(|reader| match tell(reader.as_mut()) {
             Ok(()) => true,
@@ -127,7 +127,7 @@ impl Readers {
     }
 }
 
-impl fmt::Debug for Readers {
+impl fmt::Debug for Reporters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let readers = self.readers.borrow();
         let names = readers.iter().map(|reader| reader.name());
@@ -147,7 +147,7 @@ mod tests {
         until: usize,
     }
 
-    impl Reader for Notes {
+    impl Reporter for Notes {
         fn name(&self) -> String {
             "notes".to_owned()
         }
@@ -178,18 +178,18 @@ mod tests {
     #[test]
     fn a_reader_that_fails_is_told_nothing_more_and_the_others_miss_nothing() {
         let [first, failing, last] = [(); 3].map(|()| Rc::<RefCell<Vec<String>>>::default());
-        let notes = |told: &Rc<_>, until| -> Box<dyn Reader> {
+        let notes = |told: &Rc<_>, until| -> Box<dyn Reporter> {
             let told = Rc::clone(told);
             Box::new(Notes { told, until })
         };
-        let readers = Readers::new(vec![
+        let readers = Reporters::new(vec![
             notes(&first, usize::MAX),
             notes(&failing, 2),
             notes(&last, usize::MAX),
         ]);
-        readers.on_news(&News::Renewed, DateTime::UNIX_EPOCH);
+        readers.on_news(&SessionEvent::Renewed, DateTime::UNIX_EPOCH);
         readers.on_event(&event(EventKind::Started, 3));
-        readers.on_news(&News::Renewed, DateTime::UNIX_EPOCH);
+        readers.on_news(&SessionEvent::Renewed, DateTime::UNIX_EPOCH);
         readers.on_event(&event(EventKind::Finished, 4));
         let all = [
             "News(Renewed) 0",

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-/// One line at each tenth; after the first minute at most one in [`Cadence::SPACING`], and none missing for longer than
-/// [`Cadence::LONGEST`].
+/// One line at each tenth; after the first minute at most one in [`LogInterval::SPACING`], and none missing for longer than
+/// [`LogInterval::LONGEST`].
 #[derive(Debug, Default)]
-pub(super) struct Cadence {
+pub(super) struct LogInterval {
     last: Duration,
     tenth: usize,
 }
 
-impl Cadence {
+impl LogInterval {
     const SPACING: Duration = Duration::from_secs(30);
     /// Some CI systems end a job that says nothing for ten minutes, and people worry after five.
     const LONGEST: Duration = Duration::from_secs(290);
@@ -18,7 +18,7 @@ impl Cadence {
 
     /// A cadence that begins with `done` of `total`, which is no news.
     pub(super) fn new(done: usize, total: usize) -> Self {
-        Cadence {
+        LogInterval {
             last: Duration::ZERO,
             tenth: tenth(done, total),
         }
@@ -29,8 +29,8 @@ impl Cadence {
     pub(super) fn is_due(&mut self, elapsed: Duration, done: usize, total: usize) -> bool {
         let tenth = tenth(done, total);
         let since = elapsed.saturating_sub(self.last);
-        let spaced = elapsed < Cadence::BEGINNING || since >= Cadence::SPACING;
-        let is_due = (tenth > self.tenth && tenth < 10 && spaced) || since >= Cadence::LONGEST;
+        let spaced = elapsed < LogInterval::BEGINNING || since >= LogInterval::SPACING;
+        let is_due = (tenth > self.tenth && tenth < 10 && spaced) || since >= LogInterval::LONGEST;
         if is_due {
             self.tenth = tenth.max(self.tenth);
             self.last = elapsed;
@@ -49,7 +49,7 @@ mod tests {
 
     /// When lines come in a run of `total` requests, `done(second)` of them done.
     fn lines(seconds: u64, total: usize, done: impl Fn(u64) -> usize) -> Vec<u64> {
-        let mut cadence = Cadence::new(0, total);
+        let mut cadence = LogInterval::new(0, total);
         let due = |second: &u64| cadence.is_due(Duration::from_secs(*second), done(*second), total);
         (0..seconds).filter(due).collect()
     }

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
 
 use super::{
-    content::{Content, Inspector},
+    content::{Inspector, TableShape},
     disk,
 };
 use crate::{request::RequestId, text::hexadecimal, whole_file::open_regular};
@@ -21,34 +21,34 @@ const BATCH: usize = if cfg!(test) { 256 } else { 256 * 1024 };
 
 /// What a whole file turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Whole {
+pub(super) struct CheckedFile {
     /// 64 hexadecimal digits.
     pub(super) sha256: String,
-    pub(super) content: Content,
+    pub(super) content: TableShape,
 }
 
 /// The file, as long as it lies under its name of `.<request_id>.part`. Dropped, it is gone.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct PartFile {
     path: PathBuf,
     /// `None` while bytes are on their way to the disk.
-    writer: Option<Writer>,
-    writing: Option<JoinHandle<io::Result<Writer>>>,
+    writer: Option<PartWriter>,
+    writing: Option<JoinHandle<io::Result<PartWriter>>>,
     batch: Vec<Bytes>,
     batched: usize,
     len: u64,
 }
 
 #[derive(Debug)]
-struct Writer {
+struct PartWriter {
     file: File,
     hash: Sha256,
     inspector: Inspector,
 }
 
-impl Writer {
+impl PartWriter {
     fn new(file: File) -> Self {
-        Writer {
+        PartWriter {
             file,
             hash: Sha256::new(),
             inspector: Inspector::default(),
@@ -68,7 +68,7 @@ pub(super) fn part_name(id: RequestId) -> String {
     format!(".{id}.part")
 }
 
-impl Part {
+impl PartFile {
     /// Begins the file for `place`, readable for its owner only. What a killed run left of it is gone.
     pub(super) async fn begin(place: &Path, id: RequestId) -> io::Result<Self> {
         let path = place.with_file_name(part_name(id));
@@ -85,9 +85,9 @@ impl Part {
             Ok((path, file))
         })
         .await?;
-        Ok(Part {
+        Ok(PartFile {
             path,
-            writer: Some(Writer::new(file)),
+            writer: Some(PartWriter::new(file)),
             writing: None,
             batch: Vec::new(),
             batched: 0,
@@ -129,17 +129,17 @@ impl Part {
             Ok(file)
         })
         .await?;
-        self.writer = Some(Writer::new(file));
+        self.writer = Some(PartWriter::new(file));
         Ok(())
     }
 
     /// All bytes are there: makes them durable.
-    pub(super) async fn finish(&mut self) -> io::Result<Whole> {
+    pub(super) async fn finish(&mut self) -> io::Result<CheckedFile> {
         self.flush().await?;
         let writer = self.writer().await?;
         blocking(move || {
             disk::flush(&writer.file)?;
-            Ok(Whole {
+            Ok(CheckedFile {
                 sha256: hexadecimal(&writer.hash.finalize()),
                 content: writer.inspector.finish(),
             })
@@ -160,7 +160,7 @@ impl Part {
         Ok(())
     }
 
-    async fn writer(&mut self) -> io::Result<Writer> {
+    async fn writer(&mut self) -> io::Result<PartWriter> {
         if let Some(writing) = self.writing.take() {
             return writing.await.map_err(io::Error::other)?;
         }
@@ -169,7 +169,7 @@ impl Part {
     }
 }
 
-impl Drop for Part {
+impl Drop for PartFile {
     fn drop(&mut self) {
         // After it was put in its place there is nothing under this name.
         let _ = fs::remove_file(&self.path);
@@ -184,7 +184,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 }
 
 /// What the file at `path` is; `None` where there is none.
-pub(super) fn look(path: &Path) -> io::Result<Option<Whole>> {
+pub(super) fn look(path: &Path) -> io::Result<Option<CheckedFile>> {
     use std::io::Read as _;
     let mut file = match open_regular(path) {
         Ok(file) => file,
@@ -202,7 +202,7 @@ pub(super) fn look(path: &Path) -> io::Result<Option<Whole>> {
             }
         }
     }
-    Ok(Some(Whole {
+    Ok(Some(CheckedFile {
         sha256: hexadecimal(&hash.finalize()),
         content: inspector.finish(),
     }))
