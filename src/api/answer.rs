@@ -114,6 +114,8 @@ pub struct Cause {
     pub text: String,
     /// `tracking_id`: the server's id for its support desk.
     pub tracking_id: Option<String>,
+    /// A report that the answer to a create named, though it cannot be the one: a person may know better.
+    pub report_id: Option<ReportId>,
 }
 
 /// What an answer's headers say about time and pace, and whose answer it is.

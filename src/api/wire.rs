@@ -114,6 +114,27 @@ pub(super) fn is_refusal(text: &str) -> bool {
         .is_some_and(|error| error.as_str().is_none_or(|code| !later.contains(&code)))
 }
 
+/// What a page says beside its items.
+#[derive(Deserialize)]
+struct WireErrors {
+    #[serde(default)]
+    error: Value,
+    #[serde(default)]
+    errors: Value,
+}
+
+/// Whether a page says that something went wrong: then nobody knows what is missing in it.
+pub(super) fn reports_errors(page: &str) -> bool {
+    let says = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Array(all) => !all.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Bool(true) | Value::Number(_) => true,
+    };
+    read(page).is_some_and(|WireErrors { error, errors }| says(&error) || says(&errors))
+}
+
 /// A page of reports. One item without a readable id makes the page unreadable: leaving it out could
 /// have its report made twice.
 #[derive(Deserialize)]
@@ -321,14 +342,15 @@ impl FromStr for WireDay {
     }
 }
 
-/// An RFC 3339 moment; without an offset it is taken for UTC.
+/// An RFC 3339 moment. One without an offset is the reading of nobody knows which clock, and counts as missing.
 struct WireTime(DateTime<Utc>);
 
 impl FromStr for WireTime {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        moment(text).map(WireTime).ok_or(())
+        let has_offset = DateTime::parse_from_rfc3339(text).is_ok();
+        moment(text).filter(|_| has_offset).map(WireTime).ok_or(())
     }
 }
 
@@ -343,12 +365,17 @@ impl FromStr for AnyCase {
     }
 }
 
-/// An id, which must be a `T`. One that could not be read in full is none, and neither is one that echoes a secret: it would
+/// An id, as text or as a whole number, which must be a `T`. One that could not be read in full is none, and neither is one that echoes a secret: it would
 /// be written into the ledger as it is.
 fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
-    id(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    let text = match Value::deserialize(deserializer)? {
+        Value::String(text) => text,
+        Value::Number(number) if number.is_u64() => number.to_string(),
+        _ => return Err(serde::de::Error::custom("it is no text")),
+    };
+    id(&text).map_err(serde::de::Error::custom)
 }
 
 fn id<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {

@@ -17,7 +17,7 @@ pub(crate) use org_id::is_spoilt_number;
 pub use org_id::{OrgId, OrgIdError};
 pub use period::{Month, MonthError, Period, PeriodError};
 pub(crate) use period::{day, spell_day};
-pub use person_id::PersonId;
+pub use person_id::{PersonId, PersonIdForm};
 pub use report_id::{ReportId, ReportIdError};
 pub use report_type::{ReportType, UnknownReportType};
 

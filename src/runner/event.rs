@@ -137,7 +137,7 @@ impl Attempt {
             Outcome::Done(id) => ("created", Some(id.clone()), None),
             Outcome::Refused(_, cause) => ("refused", None, Some(cause)),
             Outcome::NotSent(cause) => ("not_sent", None, Some(cause)),
-            Outcome::InDoubt(_, cause) => ("in_doubt", None, Some(cause)),
+            Outcome::InDoubt(_, cause) => ("in_doubt", cause.report_id.clone(), Some(cause)),
         };
         let said = cause.and_then(|cause| cause.tracking_id.as_ref());
         Attempt {

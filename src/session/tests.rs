@@ -157,6 +157,7 @@ fn cause(status: u16) -> Cause {
         code: "code".to_owned(),
         text: "text".to_owned(),
         tracking_id: None,
+        report_id: None,
     }
 }
 
