@@ -161,7 +161,7 @@ fn describe(status: u16, body: &ResponseBody) -> String {
 
 /// A text that was cut, without its last word: of a secret that was cut there, the rest would not be known as one.
 fn whole_words(text: &str) -> &str {
-    let kept = text.rsplit_once(char::is_whitespace);
+    let kept = text.rsplit_once(|c: char| c.is_whitespace() || c == '"');
     kept.map_or("", |(kept, _)| kept.trim_end())
 }
 
@@ -347,12 +347,22 @@ mod tests {
             (
                 b"{\"message\":\"x\"",
                 BodyEnd::TooLong,
-                "the server answered 502 with a body too long to read: {\"message\":\"x\"",
+                "the server answered 502 with a body too long to read: {\"message\":\"x",
             ),
             (
                 b"{\"mess",
                 BodyEnd::Broken,
-                "the server answered 502, but its body broke off: {\"mess",
+                "the server answered 502, but its body broke off: {",
+            ),
+            (
+                b"it says t0ken s3cr3t-w",
+                BodyEnd::TooLong,
+                "the server answered 502 with a body too long to read: it says t0ken",
+            ),
+            (
+                b"s3cr3t-w",
+                BodyEnd::Broken,
+                "the server answered 502, but its body broke off",
             ),
             (
                 b"",

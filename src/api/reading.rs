@@ -58,7 +58,10 @@ pub(super) fn judge<T>(
             return Answer { outcome, notice };
         }
         Err(Misread::NotThere) if body.is_page() => BodyContent::Page,
-        Err(Misread::NotThere) => BodyContent::Unreadable,
+        Err(Misread::NotThere) => {
+            notice.is_unread = success && !body.is_json();
+            BodyContent::Unreadable
+        }
         Err(Misread::Unusable(why)) => {
             let cause = cause::bad_response(status, &notice, foreign(&why));
             let outcome = Outcome::Refused(Refusal::Final, cause);
@@ -95,7 +98,13 @@ fn is_foreign(status: u16, body: &ResponseBody) -> bool {
 
 /// The id of the report that `request` asked for.
 pub(super) fn created(body: &str, request: &Request) -> Result<ReportId, Misread> {
-    let report: wire::WireReport = wire::read(body).ok_or(Misread::NotThere)?;
+    let Some(report) = wire::read::<wire::WireReport>(body) else {
+        let Some(id) = wire::number_as_id(body) else {
+            return Err(Misread::NotThere);
+        };
+        let why = format!("the server answered with the number {id} instead of the report's id");
+        return Err(Misread::Contradicts(why, Some(id)));
+    };
     let report = Listed::from(report);
     if report.can_answer(request) {
         return Ok(report.id);

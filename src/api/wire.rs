@@ -191,6 +191,12 @@ impl From<WireReport> for Listed {
     }
 }
 
+/// The number that stands where the id of a report should be.
+pub(super) fn number_as_id(report: &str) -> Option<ReportId> {
+    let report: Value = read(report)?;
+    report.get("id")?.as_u64()?.to_string().parse().ok()
+}
+
 /// A page of sub-partners: the API's schema calls the list `items`, its example `subPartners`.
 #[derive(Deserialize)]
 pub(super) struct WireSubPartners {
@@ -365,17 +371,12 @@ impl FromStr for AnyCase {
     }
 }
 
-/// An id, as text or as a whole number, which must be a `T`. One that could not be read in full is none, and neither is one that echoes a secret: it would
+/// An id, which must be a `T`. One that could not be read in full is none, and neither is one that echoes a secret: it would
 /// be written into the ledger as it is.
 fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
-    let text = match Value::deserialize(deserializer)? {
-        Value::String(text) => text,
-        Value::Number(number) if number.is_u64() => number.to_string(),
-        _ => return Err(serde::de::Error::custom("it is no text")),
-    };
-    id(&text).map_err(serde::de::Error::custom)
+    id(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
 fn id<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {

@@ -204,6 +204,7 @@ mod tests {
             code: "timeout".to_owned(),
             text: "text".to_owned(),
             tracking_id: Some("of the body".to_owned()),
+            report_id: None,
         };
         let in_head = || Some("of the head".to_owned());
         for (outcome, word, tracking_id) in [

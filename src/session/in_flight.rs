@@ -116,8 +116,7 @@ impl<'h, 'a> InFlight<'h, 'a> {
             *self.shared.last_failure.borrow_mut() = Some(cause.clone());
         }
         // A read whose 2xx cannot be read was not answered: nobody knows by whom it was not.
-        let is_unread = self.pass.traffic() == Traffic::Other
-            && matches!(outcome, Outcome::InDoubt(Doubt::SaidYes, _));
+        let is_unread = notice.is_unread && self.pass.traffic() == Traffic::Other;
         if notice.status.is_some() {
             self.head(notice);
             if !is_unread {
