@@ -43,7 +43,8 @@ pub struct SandboxConfig {
     /// the built-in `refused-400`, `refused-403` and `refused-404`.
     pub refuse: BTreeMap<String, RefusalStatus>,
     /// Nobody refuses any more: neither `refuse` nor the built-in ones.
-    pub mended: bool,
+    #[serde(alias = "mended")] // its earlier name
+    pub fixed: bool,
     /// What goes wrong; the first rule that matches counts.
     pub faults: Vec<FaultRule>,
     /// What stands in the reports' files.
@@ -66,7 +67,7 @@ impl SandboxConfig {
             reports: self.reports.clone(),
             sub_partners: self.sub_partners.clone(),
             refuse: self.refuse.clone(),
-            mended: self.mended,
+            fixed: self.fixed,
             faults: self.faults.clone(),
             contents: self.contents.clone(),
             downloads: self.downloads.clone(),

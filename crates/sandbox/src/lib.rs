@@ -5,7 +5,7 @@
 //! port. A state file lets reports outlive a process.
 //!
 //! A sub-partner whose organisation id, or what that decodes to, contains `refused-400`, `refused-401`, `refused-403`
-//! or `refused-404` always refuses, until `mended` is set. Everything else is in [`SandboxConfig`].
+//! or `refused-404` always refuses, until `fixed` is set. Everything else is in [`SandboxConfig`].
 
 mod call;
 mod clock;

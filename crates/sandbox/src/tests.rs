@@ -397,8 +397,8 @@ async fn partners_refuse_until_they_are_mended() {
     config
         .refuse
         .insert("acme".to_owned(), RefusalStatus::BadRequest);
-    for mended in [false, true] {
-        config.mended = mended;
+    for fixed in [false, true] {
+        config.fixed = fixed;
         let world = World::new(config.clone()).await;
         for (org, status) in [
             ("refused-401-x", 401),
@@ -408,7 +408,7 @@ async fn partners_refuse_until_they_are_mended() {
             ("b", 200),
         ] {
             let answer = world.create(&september(Some(org))).await.unwrap();
-            let expected = if mended { 200 } else { status };
+            let expected = if fixed { 200 } else { status };
             assert_eq!(answer.status().as_u16(), expected, "{org}");
         }
     }

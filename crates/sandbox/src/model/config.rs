@@ -40,7 +40,7 @@ pub struct ServerConfig {
     /// `refused-400`, `refused-403` and `refused-404`.
     pub refuse: BTreeMap<String, RefusalStatus>,
     /// Nobody refuses any more: neither `refuse` nor the built-in ones.
-    pub mended: bool,
+    pub fixed: bool,
     /// What goes wrong; the first rule that matches counts.
     pub faults: Vec<FaultRule>,
     /// What stands in the files.

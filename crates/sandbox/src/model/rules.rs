@@ -27,7 +27,7 @@ pub(super) fn refusal(
 
 /// How the sub-partner `org` refuses everything, if it does.
 fn sub_partners_refusal(config: &ServerConfig, org: &OrgId) -> Option<RefusalStatus> {
-    if config.mended {
+    if config.fixed {
         return None;
     }
     let mut configured = config.refuse.iter();
