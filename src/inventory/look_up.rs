@@ -234,6 +234,12 @@ fn seen_as<A: Api>(
         }
         AttemptOrigin::EarlierProcess => evidence.maker_before(report),
     };
+    let may_be_us = matches!(maker, Maker::Us | Maker::Unknown);
+    let age = match age {
+        // Its stamp alone, in a list alone, rules nothing out.
+        Age::Before if may_be_us && evidence.is_unread(&report.id) => Age::Unknown,
+        age => age,
+    };
     let tolerance = match maker {
         Maker::Us => STAMP_TOLERANCE,
         Maker::Other | Maker::Stranger | Maker::Unknown => 0,
