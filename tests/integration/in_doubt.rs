@@ -100,9 +100,7 @@ fn liar(lie: Lie) -> Canned {
             _ => created.to_rfc3339(),
         };
         let item = |id: &str, list: bool| {
-            let (_, created) = made
-                .iter()
-                .find(|(body, _)| is_lost(body) == is_lost(id))?;
+            let (_, created) = made.iter().find(|(body, _)| is_lost(body) == is_lost(id))?;
             let mut item = json!({ "id": id, "createdBy": "me", "created": stamp(*created) });
             match lie {
                 Lie::LocalTime if list => {
