@@ -114,6 +114,8 @@ pub struct Cause {
     pub text: String,
     /// `tracking_id`: the server's id for its support desk.
     pub tracking_id: Option<String>,
+    /// A report that the answer to a create named, though it cannot be the one: a person may know better.
+    pub report_id: Option<ReportId>,
 }
 
 /// What an answer's headers say about time and pace, and whose answer it is.
@@ -130,6 +132,8 @@ pub struct Notice {
     /// Whether this is certainly not the API's own answer, but that of a proxy or a sign-in page in between: known only
     /// once the body is read. A redirect, a 2xx with something else than JSON or with nothing, a 4xx with HTML.
     pub is_foreign: bool,
+    /// Whether it is a 2xx of which nothing can be read: its body broke off, is too long, or is broken JSON.
+    pub is_unread: bool,
 }
 
 /// Hears what the head of an answer says as soon as it is here: a wait that it announces binds from then on, while

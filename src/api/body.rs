@@ -48,13 +48,17 @@ impl ResponseBody {
     /// Whether it is something that the API never says in a 2xx: text that is no JSON. Of a body that was cut only
     /// markup is known to be none.
     pub(super) fn is_page(&self) -> bool {
-        let is_json = |text| serde_json::from_str::<IgnoredAny>(text).is_ok();
         let begins_as_json = |text: &str| text.starts_with(['{', '[']);
         match (self.text(), self.end) {
             (None | Some(""), _) => false,
             (Some(text), BodyEnd::Whole) => !begins_as_json(text) && !is_json(text),
             (Some(_), BodyEnd::TooLong | BodyEnd::Broken) => self.is_markup(),
         }
+    }
+
+    /// Whether it is a whole JSON text.
+    pub(super) fn is_json(&self) -> bool {
+        self.end == BodyEnd::Whole && self.text().is_some_and(is_json)
     }
 
     /// Whether there is nothing in it.
@@ -142,6 +146,10 @@ async fn fill(response: &mut Response, bytes: &mut Vec<u8>, size: usize) -> Body
             Err(_) => return BodyEnd::Broken,
         }
     }
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
 /// Whether a `Content-Encoding` is one that is taken off (RFC 9110, 8.4.1).

@@ -40,6 +40,7 @@ pub(super) fn of_error(status: u16, notice: &Notice, body: &ResponseBody) -> Cau
             .tracking_id
             .clone()
             .or_else(|| foreign_word(&said.tracking_id?)),
+        report_id: None,
     }
 }
 
@@ -100,6 +101,7 @@ pub(super) fn bad_response(status: u16, notice: &Notice, text: String) -> Cause 
         code: "bad_response".to_owned(),
         text,
         tracking_id: notice.tracking_id.clone(),
+        report_id: None,
     }
 }
 

@@ -39,6 +39,7 @@ pub(super) fn read(status: u16, headers: &HeaderMap, now: DateTime<Utc>) -> Noti
             .get("trackingid")
             .and_then(|id| foreign_word(id.to_str().ok()?)),
         is_foreign: false, // the body says it
+        is_unread: false,
     }
 }
 

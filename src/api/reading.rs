@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::{
-    Answer, Doubt, Listed, Notice, Outcome, Page, Refusal,
+    Answer, Cause, Doubt, Listed, Notice, Outcome, Page, Refusal,
     body::{BodyEnd, ResponseBody},
     cause,
     classify::{BodyContent, Classification, verdict},
@@ -23,6 +23,8 @@ use crate::{
 pub(super) enum Misread {
     /// What was asked for is not in the body.
     NotThere,
+    /// Something else is: why that is no answer, and of a create the id of the report.
+    Contradicts(String, Option<ReportId>),
     /// It is, but it is of no use, and asking again would give the same: why.
     Unusable(String),
     /// The server says no for good, whatever its status.
@@ -47,8 +49,19 @@ pub(super) fn judge<T>(
     };
     let contents = match found {
         Ok(found) => BodyContent::Wanted(found),
+        Err(Misread::Contradicts(why, report)) => {
+            let cause = Cause {
+                report_id: report,
+                ..cause::bad_response(status, &notice, foreign(&why))
+            };
+            let outcome = Outcome::InDoubt(Doubt::SaidYes, cause);
+            return Answer { outcome, notice };
+        }
         Err(Misread::NotThere) if body.is_page() => BodyContent::Page,
-        Err(Misread::NotThere) => BodyContent::Unreadable,
+        Err(Misread::NotThere) => {
+            notice.is_unread = success && !body.is_json();
+            BodyContent::Unreadable
+        }
         Err(Misread::Unusable(why)) => {
             let cause = cause::bad_response(status, &notice, foreign(&why));
             let outcome = Outcome::Refused(Refusal::Final, cause);
@@ -85,13 +98,23 @@ fn is_foreign(status: u16, body: &ResponseBody) -> bool {
 
 /// The id of the report that `request` asked for.
 pub(super) fn created(body: &str, request: &Request) -> Result<ReportId, Misread> {
-    let report: wire::WireReport = wire::read(body).ok_or(Misread::NotThere)?;
+    let Some(report) = wire::read::<wire::WireReport>(body) else {
+        let Some(id) = wire::number_as_id(body) else {
+            return Err(Misread::NotThere);
+        };
+        let why = format!("the server answered with the number {id} instead of the report's id");
+        return Err(Misread::Contradicts(why, Some(id)));
+    };
     let report = Listed::from(report);
-    // A proxy that repeats an earlier answer: another request's report is not this one's.
-    match report.can_answer(request) {
-        true => Ok(report.id),
-        false => Err(Misread::NotThere),
+    if report.can_answer(request) {
+        return Ok(report.id);
     }
+    // A proxy that repeats an earlier answer: another request's report is not this one's. Or it is, and shown wrongly.
+    let why = format!(
+        "the server answered with report {}, which shows another type, other dates, or another organisation than asked for",
+        report.id
+    );
+    Err(Misread::Contradicts(why, Some(report.id)))
 }
 
 /// What a read has is answered with 200 (API reference): 206 brings a part of it, and what something in between made of
@@ -123,10 +146,18 @@ pub(super) fn without_redirects<T>(answer: Answer<T>) -> Answer<T> {
     }
 }
 
-/// A single report.
-pub(super) fn report(_: &HeaderMap, body: &str) -> Result<Option<Listed>, Misread> {
+/// The report `id`.
+pub(super) fn report(body: &str, id: &ReportId) -> Result<Option<Listed>, Misread> {
     let report: wire::WireReport = wire::read(body).ok_or(Misread::NotThere)?;
-    Ok(Some(report.into()))
+    let report = Listed::from(report);
+    if report.id == *id {
+        return Ok(Some(report));
+    }
+    let why = format!(
+        "the server answered with report {} instead of {id}",
+        report.id
+    );
+    Err(Misread::Contradicts(why, None))
 }
 
 /// A single report. That the server has none is an answer too.
@@ -147,6 +178,9 @@ pub(super) fn page<B: DeserializeOwned, T>(
     base: &BaseUrl,
     read: impl FnOnce(B, &Url) -> Result<Page<T>, Misread>,
 ) -> Result<Page<T>, Misread> {
+    if wire::reports_errors(body) {
+        return Err(Misread::NotThere);
+    }
     let page = read(wire::read(body).ok_or(Misread::NotThere)?, url)?;
     let linked = next_page(headers, url, base);
     let linked = linked.map_err(|error| Misread::Unusable(error.to_string()))?;

@@ -275,6 +275,7 @@ fn refused(text: String) -> Cause {
         code: "http_401".to_owned(),
         text,
         tracking_id: None,
+        report_id: None,
     }
 }
 

@@ -24,6 +24,7 @@ pub(super) fn outcome<T>(error: &reqwest::Error, patience: Duration) -> Outcome<
         code: code.to_owned(),
         text: foreign(&said),
         tracking_id: None,
+        report_id: None,
     };
     let reason = innermost(error);
     // A builder's error: the request could not even be put together.

@@ -114,6 +114,27 @@ pub(super) fn is_refusal(text: &str) -> bool {
         .is_some_and(|error| error.as_str().is_none_or(|code| !later.contains(&code)))
 }
 
+/// What a page says beside its items.
+#[derive(Deserialize)]
+struct WireErrors {
+    #[serde(default)]
+    error: Value,
+    #[serde(default)]
+    errors: Value,
+}
+
+/// Whether a page says that something went wrong: then nobody knows what is missing in it.
+pub(super) fn reports_errors(page: &str) -> bool {
+    let says = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Array(all) => !all.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Bool(true) | Value::Number(_) => true,
+    };
+    read(page).is_some_and(|WireErrors { error, errors }| says(&error) || says(&errors))
+}
+
 /// A page of reports. One item without a readable id makes the page unreadable: leaving it out could
 /// have its report made twice.
 #[derive(Deserialize)]
@@ -168,6 +189,12 @@ impl From<WireReport> for Listed {
             errors: errors_text(&report.errors),
         }
     }
+}
+
+/// The number that stands where the id of a report should be.
+pub(super) fn number_as_id(report: &str) -> Option<ReportId> {
+    let report: Value = read(report)?;
+    report.get("id")?.as_u64()?.to_string().parse().ok()
 }
 
 /// A page of sub-partners: the API's schema calls the list `items`, its example `subPartners`.
@@ -321,14 +348,15 @@ impl FromStr for WireDay {
     }
 }
 
-/// An RFC 3339 moment; without an offset it is taken for UTC.
+/// An RFC 3339 moment. One without an offset is the reading of nobody knows which clock, and counts as missing.
 struct WireTime(DateTime<Utc>);
 
 impl FromStr for WireTime {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        moment(text).map(WireTime).ok_or(())
+        let has_offset = DateTime::parse_from_rfc3339(text).is_ok();
+        moment(text).filter(|_| has_offset).map(WireTime).ok_or(())
     }
 }
 

@@ -14,10 +14,11 @@ use tokio::time::Instant;
 
 use crate::session::JUMP;
 
-/// A report that is older by less than this is not surely older: several servers may stamp, each with a clock of its own.
-const MARGIN: TimeDelta = TimeDelta::seconds(10);
-/// The same for a create of an earlier process, which is dated by yet another clock.
-const MARGIN_BY_DATE: TimeDelta = TimeDelta::seconds(60);
+/// A report that is older by less than this is not surely older: several servers may stamp, each with a clock of its own,
+/// which may be off by minutes.
+pub(super) const MARGIN: TimeDelta = TimeDelta::minutes(5);
+/// What servers round stamps to, in seconds, the coarsest first.
+const GRAINS: [i64; 6] = [86_400, 3_600, 900, 300, 60, 1];
 /// How far a moment may be off that is known by the server's `Date`, which has whole seconds.
 const COARSE_DATE: TimeDelta = TimeDelta::seconds(3);
 /// Bounds further apart than this say too little about a report that is not surely older: one of our own, older by less
@@ -54,12 +55,16 @@ pub struct Clocks {
     /// What the stamping clock showed at `base`, at the least and at the most.
     least: Option<DateTime<Utc>>,
     most: Option<DateTime<Utc>>,
+    /// The finest grain of a stamp that was seen.
+    finest: Option<TimeDelta>,
 }
 
-/// How coarse a stamp is: some servers show whole seconds only.
-fn grain(stamp: DateTime<Utc>) -> TimeDelta {
-    match stamp.timestamp_subsec_nanos() {
-        0 => TimeDelta::seconds(1),
+/// How coarse a stamp may be: some servers show whole seconds, minutes or days only. A finer one that is round by chance
+/// counts as coarse.
+pub(super) fn grain(stamp: DateTime<Utc>) -> TimeDelta {
+    let is_round = |grain: &&i64| stamp.timestamp() % **grain == 0;
+    match GRAINS.iter().find(is_round) {
+        Some(seconds) if stamp.timestamp_subsec_nanos() == 0 => TimeDelta::seconds(*seconds),
         _ => TimeDelta::milliseconds(1),
     }
 }
@@ -78,6 +83,7 @@ impl Clocks {
             drift: None,
             least: None,
             most: None,
+            finest: None,
         }
     }
 
@@ -105,6 +111,8 @@ impl Clocks {
         {
             self.least = self.least.max(Some(least));
         }
+        let grain = grain(stamp);
+        self.finest = Some(self.finest.map_or(grain, |finest| finest.min(grain)));
     }
 
     /// A report that is surely ours has this stamp, and its create left at `sent`.
@@ -139,15 +147,18 @@ impl Clocks {
         };
         // Where several clocks stamp, the slowest of them has to be reckoned with.
         let least = self.most.map_or(least, |most| least.min(most));
-        let latest = stamp + grain(stamp) - least;
-        if latest + margin < moment.since_base {
+        if stamp + grain(stamp) - least + margin < moment.since_base {
             return Age::Before;
         }
-        if !self.are_calibrated() || latest + coarse < moment.since_base {
+        // Where other stamps are finer, this one is round by chance.
+        let fine = TimeDelta::seconds(1);
+        let grain = grain(stamp).min(self.finest.unwrap_or(fine).max(fine));
+        if !self.are_calibrated() || stamp + grain - least + coarse < moment.since_base {
             return Age::Unknown;
         }
         match self.most.map(|most| stamp - most.max(least)) {
             Some(earliest) if earliest >= moment.since_base => Age::After,
+            _ if grain > LOOSE => Age::Unknown,
             _ => Age::About,
         }
     }
@@ -158,11 +169,12 @@ impl Clocks {
     }
 
     /// The same against a create of an earlier process, which left when the clock behind the server's `Date` showed
-    /// `intent`. That clock shows `date` at `now`.
+    /// `intent`. That clock shows `date` at `now`. Several servers may date answers: `apart` is how far the one that is
+    /// asked now may be from the one that dated the intent.
     pub fn age_by_date(
         &self,
         stamp: DateTime<Utc>,
-        intent: DateTime<Utc>,
+        (intent, apart): (DateTime<Utc>, TimeDelta),
         (date, now): (DateTime<Utc>, Moment),
     ) -> Age {
         if intent - date > COARSE_DATE {
@@ -174,7 +186,7 @@ impl Clocks {
             since_base: now.since_base - ago,
             ..now
         };
-        self.compare(stamp, sent, (COARSE_DATE, MARGIN_BY_DATE))
+        self.compare(stamp, sent, (COARSE_DATE, MARGIN + apart))
     }
 }
 
@@ -227,7 +239,7 @@ mod tests {
         #[test]
         fn ours_is_never_before_and_old_ones_are(
             skew in -9_000.0..9_000.0f64, work in prop::collection::vec((0.0..20.0f64, 0.0..5.0f64), 1..6),
-            (old, last) in (60.0..900.0f64, 0.0..60.0f64), ready in prop::option::of(0.0..30.0f64),
+            (old, last) in (320.0..900.0f64, 0.0..60.0f64), ready in prop::option::of(0.0..30.0f64),
         ) {
             let mut desk = Desk::new();
             let mut now = 1_000.0;
@@ -265,13 +277,17 @@ mod tests {
     #[test]
     fn an_intent_that_seems_to_lie_a_little_ahead_has_just_left() {
         let (desk, _, now) = Desk::compared();
-        let age = |stamp, intent| {
+        let age_apart = |stamp, intent, apart| {
             let date = (at(2.0), now);
-            desk.clocks.age_by_date(at(stamp), at(intent), date)
+            (desk.clocks).age_by_date(at(stamp), (at(intent), apart), date)
         };
+        let age = |stamp, intent| age_apart(stamp, intent, TimeDelta::zero());
         for (intent, expected) in [(1.0, Age::After), (2.0, Age::About), (2.9, Age::About)] {
             assert_eq!(age(1.7, intent), expected, "{intent}");
-            assert_eq!(age(-70.0, intent), Age::Before, "{intent}");
+            assert_eq!(age(-310.0, intent), Age::Before, "{intent}");
+            let apart = TimeDelta::minutes(1);
+            assert_eq!(age_apart(-310.0, intent, apart), Age::Unknown, "{intent}");
+            assert_eq!(age_apart(-370.0, intent, apart), Age::Before, "{intent}");
         }
         assert_eq!(age(1.7, 5.5), Age::Unknown, "another clock");
     }
@@ -292,5 +308,38 @@ mod tests {
         assert_eq!(desk.clocks.age(at(3_602.0), later), Age::Unknown);
         desk.clocks.seen(at(3_603.0), later);
         assert_eq!(desk.clocks.age(at(1.2), later), Age::Before);
+    }
+
+    /// A server that rounds stamps down to the minute, the hour or the day: its stamp of our report may lie long before
+    /// our create.
+    #[test]
+    fn a_coarse_stamp_says_nothing_finer_than_it_is() {
+        let round = |second: f64, to: i64| {
+            let stamp = at(second).timestamp();
+            DateTime::from_timestamp(stamp - stamp % to, 0).unwrap()
+        };
+        for to in [60, 900, 3_600, 86_400] {
+            let mut desk = Desk::new();
+            for second in [1.0, 50.0, 100.0, 3_000.0] {
+                let (sent, seen) = (desk.moment(second), desk.moment(second + 1.0));
+                desk.clocks.seen(round(second, to), seen);
+                desk.clocks.made_after(round(second, to), sent);
+            }
+            let sent = desk.moment(90_000.0);
+            for after in [0.0, 20.0, 3_000.0] {
+                let age = desk.clocks.age(round(90_000.0 + after, to), sent);
+                assert!(
+                    matches!(age, Age::Unknown | Age::After),
+                    "{to} {after} {age:?}"
+                );
+                assert!(age == Age::Unknown || after > 0.0, "{to}");
+            }
+            let days_ago = round(-200_000.0, to);
+            assert_eq!(desk.clocks.age(days_ago, sent), Age::Before, "{to}");
+        }
+        // Among fine ones it is round by chance.
+        let (desk, sent, _) = Desk::compared();
+        let by_chance = round(60.0, 60);
+        assert_ne!(desk.clocks.age(by_chance, sent), Age::Unknown);
     }
 }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
 use super::{
@@ -41,9 +41,9 @@ struct Witness {
 #[derive(Debug)]
 pub struct Evidence {
     clocks: RefCell<Clocks>,
-    /// Who we are, by the token: who made the reports that this process made with it. Another token may belong to
-    /// another person.
-    us: RefCell<BTreeMap<Generation, PersonId>>,
+    /// Who we are, by the token: who made the reports that this process made with it, in each form that the server shows.
+    /// Another token may belong to another person.
+    us: RefCell<BTreeMap<Generation, BTreeSet<PersonId>>>,
     /// The token that the latest create went with.
     token: Cell<Generation>,
     /// Who made the reports that earlier processes left in the ledger.
@@ -278,7 +278,8 @@ impl Evidence {
         if let Some(token) = sent.and_then(|sent| sent.token)
             && let Some(by) = &report.created_by
         {
-            self.us.borrow_mut().insert(token, by.clone());
+            let mut us = self.us.borrow_mut();
+            us.entry(token).or_default().insert(by.clone());
         }
         let Some(stamp) = report.created else { return };
         let mut clocks = self.clocks.borrow_mut();
@@ -305,7 +306,7 @@ impl Evidence {
     pub(super) fn age_by_date(
         &self,
         stamp: DateTime<Utc>,
-        intent: DateTime<Utc>,
+        intent: (DateTime<Utc>, TimeDelta),
         date: (DateTime<Utc>, Moment),
     ) -> Age {
         self.clocks.borrow().age_by_date(stamp, intent, date)
@@ -319,28 +320,22 @@ impl Evidence {
             return Maker::Unknown;
         };
         match token.and_then(|token| us.get(&token)) {
-            Some(us) if us == by => Maker::Us,
-            Some(_) => Maker::Other,
-            None => {
-                let mut known = us.values().chain(&*earlier).peekable();
-                let is_stranger = known.peek().is_some() && known.all(|person| person != by);
-                if is_stranger {
-                    Maker::Stranger
-                } else {
-                    Maker::Unknown
-                }
-            }
+            Some(us) => who(by, us),
+            // Any person that is known may have had this token.
+            None => match who(by, us.values().flatten().chain(&*earlier)) {
+                Maker::Other => Maker::Stranger,
+                _ => Maker::Unknown,
+            },
         }
     }
 
     /// Who made a report: for a create of an earlier process, which may have been another person's.
     pub(super) fn maker_before(&self, report: &Listed) -> Maker {
         let (us, earlier) = (self.us.borrow(), self.earlier.borrow());
-        match &report.created_by {
-            Some(by) if us.values().any(|us| us == by) || earlier.contains(by) => Maker::Us,
-            Some(_) if !(us.is_empty() && earlier.is_empty()) => Maker::Other,
-            _ => Maker::Unknown,
-        }
+        let by = report.created_by.as_ref();
+        by.map_or(Maker::Unknown, |by| {
+            who(by, us.values().flatten().chain(&*earlier))
+        })
     }
 
     /// What a single read showed earlier, where asking again would hardly show more.
@@ -378,6 +373,21 @@ impl Evidence {
     pub(super) fn found_theirs(&self, ids: impl IntoIterator<Item = ReportId>) {
         self.theirs.borrow_mut().extend(ids);
     }
+}
+
+/// Whether `by` is one of these people. Somebody else is known only by an id of the same form: a server that shows an
+/// e-mail address in one place and an id in another shows one person twice.
+fn who<'p>(by: &PersonId, known: impl IntoIterator<Item = &'p PersonId>) -> Maker {
+    let mut found = Maker::Unknown;
+    for person in known {
+        if person == by {
+            return Maker::Us;
+        }
+        if person.form() == by.form() {
+            found = Maker::Other;
+        }
+    }
+    found
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     Departure, Evidence, Moment,
-    clocks::Age,
+    clocks::{Age, MARGIN, grain},
     judge::{AttemptOrigin, Candidate, Maker},
     matching::{Fit, common_query, fit},
     sub_partners::find_sub_partner_reports,
@@ -30,6 +30,8 @@ pub struct LookUpTarget {
     pub sent: Option<Departure>,
     /// The same by the server's clock, as the ledger says it.
     pub intent: Option<DateTime<Utc>>,
+    /// When its line was written, by the local clock of then.
+    pub written: Option<DateTime<Utc>>,
     /// Which process that create belongs to.
     pub origin: AttemptOrigin,
     /// Whether another run may be making a report that this request's list shows too.
@@ -88,7 +90,17 @@ pub async fn look_up<A: Api>(
             if !is_candidate || !ids.insert(report.id.clone()) {
                 continue;
             }
-            let report = in_full(session, evidence, report).await?;
+            let mut report = in_full(session, evidence, report).await?;
+            // No report is ruled out, and a request sent again, by what one answer alone shows.
+            let shown = seen_as(session, evidence, sought, &report, now);
+            let is_ruled_out = shown.age == Age::Before
+                || matches!(shown.maker, Maker::Other | Maker::Stranger)
+                || report
+                    .created
+                    .is_some_and(|stamp| grain(stamp) > TimeDelta::seconds(1));
+            if sought.settled && is_ruled_out {
+                report = confirmed(session, evidence, report).await?;
+            }
             if may_be_its(&&report) {
                 seen.push(report);
             }
@@ -100,7 +112,7 @@ pub async fn look_up<A: Api>(
         for (sought, reports) in sought.iter().zip(&found).filter(|(s, _)| s.settled) {
             for report in reports {
                 // Whoever made it, an older one needs no further look.
-                if seen(session, evidence, sought, report, now).age != Age::Before {
+                if seen_as(session, evidence, sought, report, now).age != Age::Before {
                     candidates.push(report.id.clone());
                 }
             }
@@ -121,7 +133,7 @@ pub async fn look_up<A: Api>(
     let judged = sought.iter().zip(found).map(|(sought, reports)| {
         let reports = reports.iter();
         let judged = reports.map(|report| {
-            let mut seen = seen(session, evidence, sought, report, now);
+            let mut seen = seen_as(session, evidence, sought, report, now);
             let own = sought.request.sub_partner.is_none();
             let is_told = told_apart && sought.settled && !sought.has_twins_elsewhere;
             seen.may_be_theirs = own && (!is_told || seen.maker == Maker::Unknown);
@@ -148,27 +160,56 @@ pub(super) async fn in_full<A: Api>(
     if listed.created.is_some() && listed.created_by.is_some() {
         return Ok(listed.clone());
     }
+    confirmed(session, evidence, listed.clone()).await
+}
+
+/// A listed report with what a single read shows of it. What the two contradict each other about is not known.
+async fn confirmed<A: Api>(
+    session: &Session<'_, A>,
+    evidence: &Evidence,
+    listed: Listed,
+) -> Result<Listed, ReadError> {
     if let Some(report) = evidence.details(&listed.id) {
         return Ok(report);
     }
     let Some(read) = evidence.single(session, &listed.id).await? else {
-        evidence.keep(listed);
-        return Ok(listed.clone());
+        return Ok(listed);
     };
     evidence.saw(&read, evidence.moment(session.now()));
     let report = Listed {
-        created: read.created.or(listed.created),
-        created_by: read.created_by.or_else(|| listed.created_by.clone()),
+        created: agreed_stamp(listed.created, read.created),
+        created_by: agreed(listed.created_by.clone(), read.created_by),
         category: listed.category.clone().or(read.category),
         internal: listed.internal.or(read.internal),
         sub_partner: listed.sub_partner.clone().or(read.sub_partner),
-        ..listed.clone()
+        ..listed
     };
     evidence.keep(&report);
     Ok(report)
 }
 
-fn seen<A: Api>(
+fn agreed<T: PartialEq>(listed: Option<T>, read: Option<T>) -> Option<T> {
+    match (listed, read) {
+        (Some(listed), Some(read)) => (listed == read).then_some(read),
+        (listed, read) => read.or(listed),
+    }
+}
+
+/// The finer of two stamps of one report, unless they are too far apart to be readings of one clock.
+fn agreed_stamp(
+    listed: Option<DateTime<Utc>>,
+    read: Option<DateTime<Utc>>,
+) -> Option<DateTime<Utc>> {
+    let (Some(listed), Some(read)) = (listed, read) else {
+        return read.or(listed);
+    };
+    let grains = [grain(listed), grain(read)];
+    let finer = if grains[0] < grains[1] { listed } else { read };
+    let apart = (listed - read).abs();
+    (apart <= MARGIN + grains[0].max(grains[1])).then_some(finer)
+}
+
+fn seen_as<A: Api>(
     session: &Session<'_, A>,
     evidence: &Evidence,
     sought: &LookUpTarget,
@@ -180,7 +221,10 @@ fn seen<A: Api>(
     let age = match (report.created, sought.origin, sought.sent, sought.intent) {
         (Some(stamp), AttemptOrigin::ThisProcess, Some(sent), _) => evidence.age(stamp, sent.at),
         (Some(stamp), AttemptOrigin::EarlierProcess, _, Some(intent)) => {
-            evidence.age_by_date(stamp, intent, date)
+            // How far the server's time was from the local one then, and is now: the same where one clock told it.
+            let then = sought.written.map_or(TimeDelta::days(1), |at| intent - at);
+            let apart = (then - (date.0 - session.now())).abs();
+            evidence.age_by_date(stamp, (intent, apart), date)
         }
         _ => Age::Unknown,
     };
@@ -189,6 +233,12 @@ fn seen<A: Api>(
             evidence.maker(report, sought.sent.and_then(|sent| sent.token))
         }
         AttemptOrigin::EarlierProcess => evidence.maker_before(report),
+    };
+    let may_be_us = matches!(maker, Maker::Us | Maker::Unknown);
+    let age = match age {
+        // Its stamp alone, in a list alone, rules nothing out.
+        Age::Before if may_be_us && evidence.is_unread(&report.id) => Age::Unknown,
+        age => age,
     };
     let tolerance = match maker {
         Maker::Us => STAMP_TOLERANCE,

@@ -250,6 +250,14 @@ impl Gate {
         }
     }
 
+    /// What was accepted for `retry.max_stall` was no progress: nothing leaves any more.
+    pub fn stall(&self) {
+        let since = self.policy.max_stall;
+        let stalled = StopCause::Stalled { since };
+        self.state().stopped.get_or_insert(stalled);
+        self.changed.notify_waiters();
+    }
+
     /// Why nothing leaves any more, once that is so.
     pub fn stopped(&self) -> Option<StopCause> {
         self.state().stopped
@@ -519,6 +527,11 @@ pub struct Slot<'g> {
 }
 
 impl Slot<'_> {
+    /// What the request is for.
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
     /// The last look before the request is handed to the HTTP client.
     ///
     /// # Errors

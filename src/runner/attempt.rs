@@ -235,7 +235,7 @@ fn check_report_id<A: Api>(
         http_status: answer.notice.status,
         code: "bad_response".to_owned(),
         text: format!("the server answered with report {id}, which belongs to another row"),
-        tracking_id: None,
+        ..Cause::default()
     };
     answer.outcome = Outcome::InDoubt(Doubt::SaidYes, cause);
 }

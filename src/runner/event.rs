@@ -137,7 +137,7 @@ impl Attempt {
             Outcome::Done(id) => ("created", Some(id.clone()), None),
             Outcome::Refused(_, cause) => ("refused", None, Some(cause)),
             Outcome::NotSent(cause) => ("not_sent", None, Some(cause)),
-            Outcome::InDoubt(_, cause) => ("in_doubt", None, Some(cause)),
+            Outcome::InDoubt(_, cause) => ("in_doubt", cause.report_id.clone(), Some(cause)),
         };
         let said = cause.and_then(|cause| cause.tracking_id.as_ref());
         Attempt {
@@ -204,6 +204,7 @@ mod tests {
             code: "timeout".to_owned(),
             text: "text".to_owned(),
             tracking_id: Some("of the body".to_owned()),
+            report_id: None,
         };
         let in_head = || Some("of the head".to_owned());
         for (outcome, word, tracking_id) in [

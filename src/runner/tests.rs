@@ -70,6 +70,7 @@ fn cause() -> Cause {
         code: "code".to_owned(),
         text: "text".to_owned(),
         tracking_id: None,
+        report_id: None,
     }
 }
 

@@ -12,7 +12,7 @@ use tracing::{Span, trace};
 use super::{Listener, ServerClock, SessionEvent, WallClock};
 use crate::{
     api::{Answer, Cause, Doubt, Notice, Outcome, WaitKind},
-    pacing::{Feedback, Gate, Slot},
+    pacing::{Feedback, Gate, Slot, Traffic},
 };
 
 /// What all exchanges of a conversation share, and every answer may change.
@@ -115,9 +115,13 @@ impl<'h, 'a> InFlight<'h, 'a> {
         if let Some(cause) = failed {
             *self.shared.last_failure.borrow_mut() = Some(cause.clone());
         }
+        // A read whose 2xx cannot be read was not answered: nobody knows by whom it was not.
+        let is_unread = notice.is_unread && self.pass.traffic() == Traffic::Other;
         if notice.status.is_some() {
             self.head(notice);
-            self.learn(notice);
+            if !is_unread {
+                self.learn(notice);
+            }
         }
         if !self.is_fed.get() {
             let is_doubt = matches!(outcome, Outcome::InDoubt(Doubt::Open, _));
@@ -125,6 +129,7 @@ impl<'h, 'a> InFlight<'h, 'a> {
                 notice,
                 match (notice.status, failed) {
                     (None, Some(_)) => Feedback::Failed,
+                    _ if is_unread => Feedback::Failed,
                     _ if notice.is_foreign && is_doubt => Feedback::Page,
                     _ if notice.is_foreign => Feedback::Failed,
                     _ => Feedback::Accepted,

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::{Instrument as _, field::Empty, trace_span};
 use url::Url;
 
@@ -16,6 +16,9 @@ use crate::{
 
 /// A list with more pages is taken for one that runs in a circle.
 const MAX_PAGES: usize = 10_000;
+
+/// A list with more entries is taken for one that never ends. The largest plan has half as many (`limits.max_requests`).
+const MAX_ITEMS: usize = 200_000;
 
 /// A list of several pages is read so often, until two readings agree.
 const READINGS: usize = 5;
@@ -256,7 +259,20 @@ impl<A: Api> Session<'_, A> {
     ) -> Result<(Vec<T>, usize), ReadError> {
         let (mut items, mut seen) = (Vec::new(), HashSet::new());
         let mut next: Option<Url> = None;
+        let begun = Instant::now();
+        let unusable = |text: String| {
+            Err(ReadError::Failed(Cause {
+                code: "bad_response".to_owned(),
+                text,
+                ..Cause::default()
+            }))
+        };
         loop {
+            // Each page is accepted; but pages without end are no progress.
+            if begun.elapsed() >= self.policy().max_stall {
+                self.shared.gate.stall();
+                self.go_on().map_err(ReadError::Halted)?;
+            }
             let read = self
                 .read(
                     exchange,
@@ -267,13 +283,14 @@ impl<A: Api> Session<'_, A> {
             items.extend(read.items);
             match read.next {
                 None => return Ok((items, seen.len() + 1)),
+                Some(_) if items.len() >= MAX_ITEMS => {
+                    return unusable(format!(
+                        "the server's list has more than {MAX_ITEMS} entries and does not end; tell its support desk"
+                    ));
+                }
                 Some(url) if seen.len() < MAX_PAGES && seen.insert(url.clone()) => next = Some(url),
                 Some(_) => {
-                    return Err(ReadError::Failed(Cause {
-                        code: "bad_response".to_owned(),
-                        text: "the server's pages run in a circle".to_owned(),
-                        ..Cause::default()
-                    }));
+                    return unusable("the server's pages run in a circle".to_owned());
                 }
             }
         }

@@ -30,6 +30,8 @@ struct Scripted {
     asked: Cell<u32>,
     /// Where each page leads.
     next: fn(usize) -> Option<usize>,
+    /// How many reports are on a page of a list.
+    fills: usize,
     /// The id for which no token is taken.
     forbidden: Option<ReportId>,
     /// How long the body of an answer takes after its head.
@@ -49,6 +51,7 @@ impl Scripted {
             reads: RefCell::default(),
             asked: Cell::new(0),
             next: |_| None,
+            fills: 0,
             forbidden: None,
             trickles: Duration::ZERO,
             most: usize::MAX,
@@ -104,7 +107,7 @@ impl Api for Scripted {
         }
         let page = next.map_or(0, |url| url.path()[1..].parse().unwrap());
         let next = (self.next)(page).map(|n| format!("http://model.invalid/{n}").parse().unwrap());
-        let items = Vec::new();
+        let items = (0..self.fills).map(|_| Listed::bare(id())).collect();
         self.read(*token, on_head, Page { items, next }).await
     }
 
@@ -157,6 +160,7 @@ fn cause(status: u16) -> Cause {
         code: "code".to_owned(),
         text: "text".to_owned(),
         tracking_id: None,
+        report_id: None,
     }
 }
 
@@ -329,6 +333,51 @@ async fn pages_that_run_in_a_circle_end() {
         Err(ReadError::Failed(cause)) => assert_eq!(cause.code, "bad_response"),
         other => panic!("{other:?}"),
     }
+}
+
+/// Each page leads to a new one: `fills` reports on each.
+async fn endless(fills: usize, max_stall: Duration) -> (Result<Vec<Listed>, ReadError>, u32) {
+    let mut api = Scripted::new();
+    (api.next, api.fills) = (|page| Some(page + 1), fills);
+    let policy = RetryPolicy {
+        max_stall,
+        ..RetryPolicy::default()
+    };
+    let limits = unlimited();
+    let session = Session::new(&api, Some(0), (&limits, &policy), &Ahead, &|_| {}, 7);
+    let listed = session.list(&ListQuery::default()).await;
+    (listed, api.asked.get())
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_without_end_are_no_progress() {
+    let since = Duration::from_secs(10);
+    let (listed, asked) = endless(0, since).await;
+    let stalled = Halt::Pacing(crate::pacing::StopCause::Stalled { since });
+    assert_eq!(listed, Err(ReadError::Halted(stalled)));
+    assert_eq!(asked, 1_000, "10 ms each");
+    match endless(10_000, Duration::from_secs(3_600)).await {
+        (Err(ReadError::Failed(cause)), 20) => {
+            assert!(cause.text.contains("more than 200000 entries"), "{cause:?}");
+        }
+        other => panic!("{:?} {}", other.0.map(|listed| listed.len()), other.1),
+    }
+}
+
+/// Heads that say 200, and bodies that break off: nobody knows what answers.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_is_no_answer() {
+    let unread = || {
+        let mut answer = answer(200, Outcome::InDoubt(Doubt::SaidYes, cause(200)));
+        answer.notice.is_unread = true;
+        answer
+    };
+    let api = Scripted::new();
+    api.reads.borrow_mut().extend((0..500).map(|_| unread()));
+    let failures = RetryPolicy::default().max_consecutive_failures.get();
+    let listed = session(&api).first_list(&ListQuery::default()).await;
+    let cause = cause(200);
+    assert_eq!(listed, Err(Halt::Down { failures, cause }));
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,9 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use monthend::sandbox::Endpoint;
+use serde_json::json;
 
-use crate::support::{Desk, Served, own, partner, partners, partners_with};
+use crate::support::{Asked, Canned, Desk, Reply, Served, own, partner, partners, partners_with};
 
 /// Answers that are lost although the report was made.
 const LOST: [&str; 12] = [
@@ -51,6 +53,120 @@ fn a_report_whose_answer_was_lost_is_adopted_not_made_again() {
                     assert_eq!(&ledger.lines[0]["intent_at"], "");
                 });
             }
+        }
+    });
+}
+
+/// How a server lies about the report whose answer was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lie {
+    /// `created` is rounded down to the day.
+    Day,
+    /// The list shows local time without an offset.
+    LocalTime,
+    /// It is stamped two minutes before it was made.
+    Behind,
+    /// The list shows an e-mail address in `createdBy`, the single read an id.
+    Mail,
+    /// The single read answers with an old report of somebody else.
+    Stray,
+    /// The list is empty, and says that something went wrong.
+    Errors,
+    /// The answer to the create has the id, and other dates; no list has it.
+    OtherDates,
+}
+
+/// Makes a PARTNER report, and a USER report whose answer is lost, with a lie.
+fn liar(lie: Lie) -> Canned {
+    let made = std::sync::Mutex::new(Vec::new());
+    Canned::new(move |asked, _| {
+        let mut made = made.lock().unwrap();
+        let is_lost = |text: &str| text.contains("USER");
+        if asked.is_create() {
+            let mut now = Utc::now();
+            if lie == Lie::Behind && is_lost(&asked.body) {
+                now -= TimeDelta::minutes(2);
+            }
+            made.push((asked.body.clone(), now));
+            let id = json!({ "id": "report-USER", "billingEndDate": "2026-10-01" });
+            let answer = match lie {
+                Lie::OtherDates => Reply::json(200, &id),
+                _ => Reply::json(500, &json!({})),
+            };
+            return is_lost(&asked.body).then_some(answer);
+        }
+        let stamp = |created: DateTime<Utc>| match lie {
+            Lie::Day => created.format("%Y-%m-%dT00:00:00Z").to_string(),
+            _ => created.to_rfc3339(),
+        };
+        let item = |id: &str, list: bool| {
+            let (_, created) = made.iter().find(|(body, _)| is_lost(body) == is_lost(id))?;
+            let mut item = json!({ "id": id, "createdBy": "me", "created": stamp(*created) });
+            match lie {
+                Lie::LocalTime if list => {
+                    let local = *created - TimeDelta::hours(8);
+                    item["created"] = json!(local.format("%Y-%m-%dT%H:%M:%S").to_string());
+                }
+                Lie::Mail if list => item["createdBy"] = json!("me@example.com"),
+                Lie::Stray if list => item = json!({ "id": id }),
+                Lie::Stray if is_lost(id) => {
+                    item =
+                        json!({ "id": "old", "createdBy": "x", "created": "2026-10-01T00:00:01Z" });
+                }
+                _ => {}
+            }
+            Some(item)
+        };
+        if asked.is_read() {
+            let id = asked.path().rsplit('/').next().unwrap();
+            return Some(Reply::json(200, &item(id, false)?));
+        }
+        match (lie, is_lost(&asked.target)) {
+            (_, false) | (Lie::OtherDates, _) => None,
+            (Lie::Errors, _) => Some(Reply::json(
+                200,
+                &json!({ "items": [], "errors": [{ "code": 5 }] }),
+            )),
+            _ => Some(Reply::json(
+                200,
+                &json!({ "items": [item("report-USER", true)?] }),
+            )),
+        }
+    })
+}
+
+/// No single thing that a server shows of a report leads to a second one.
+#[test]
+fn one_disputable_field_is_no_reason_to_send_again() {
+    std::thread::scope(|scope| {
+        for (lie, code, status) in [
+            (Lie::Day, 1, "failed"),
+            (Lie::LocalTime, 0, "created"),
+            (Lie::Behind, 1, "failed"),
+            (Lie::Mail, 1, "failed"),
+            (Lie::Stray, 1, "failed"),
+            (Lie::Errors, 3, "sending"),
+            (Lie::OtherDates, 1, "failed"),
+        ] {
+            scope.spawn(move || {
+                let server = liar(lie);
+                let desk = Desk::new();
+                let jobs = partners(["acme"], "PARTNER, USER", "2026-09");
+                let settings = "retry.settle: 1s\nretry.max_attempts: 2\nlimits.concurrency: 1";
+                desk.manifest_with(&server.url, settings, &jobs);
+                desk.converge().expect(code);
+                let creates = server.asked().into_iter().filter(Asked::is_create).count();
+                assert_eq!(creates, 2, "{lie:?}");
+                let ledger = desk.ledger().at_rest(2);
+                assert_eq!(&ledger.lines[1]["status"], status, "{lie:?}");
+                // A report that cannot be decided about is named.
+                let named = match status {
+                    "created" => "report_id",
+                    _ => "error",
+                };
+                let is_named = ledger.lines[1][named].contains("report-USER");
+                assert_eq!(is_named, lie != Lie::Errors, "{lie:?}");
+            });
         }
     });
 }

@@ -93,6 +93,17 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
     if is_own && shows_org && named.iter().any(|r| r.request.sub_partner.is_some()) {
         return Ok("in doubt: with an organisation that may be the partner's");
     }
+    if !history
+        .server
+        .traits
+        .config
+        .reports
+        .created_rounded_to
+        .0
+        .is_zero()
+    {
+        return Ok("in doubt: stamps to the minute, the hour or the day");
+    }
     let process = history.process.borrow();
     let earlier = process.doubts.contains_key(&row.id());
     if readable(history, &reports, row).is_empty() {

@@ -437,6 +437,7 @@ impl<'w> Server<'w> {
             code: code.to_owned(),
             text: format!("what a model says about {code}"),
             tracking_id: None,
+            report_id: None,
         };
         let outcome = match code {
             "connect" => Outcome::NotSent(cause),
@@ -448,6 +449,10 @@ impl<'w> Server<'w> {
         }
     }
 }
+
+/// What somebody else had made long before.
+const STRAY: &str =
+    r#"{"id": "a-stray", "created": "2026-10-01T00:00:01Z", "createdBy": "Nobody"}"#;
 
 fn base() -> BaseUrl {
     "http://127.0.0.1/v1".parse().unwrap()
@@ -538,7 +543,14 @@ impl Api for Server<'_> {
         self.world.step().await;
         self.world.trace(|| format!("get {id}"));
         let what = What::Get(id.as_str().to_owned());
-        let answer = self.exchange(Some(token), what, on_head, |_, wire| wire.report());
+        let strays = self.traits.strays && self.world.one_in(2);
+        let answer = self.exchange(Some(token), what, on_head, |_, mut wire| {
+            if strays && wire.status == 200 {
+                self.world.count("worse: another report's single read");
+                wire.body = STRAY.into();
+            }
+            wire.report(id)
+        });
         let answer = answer.await;
         let found = match &answer.outcome {
             Outcome::Done(found) => found.as_ref(),

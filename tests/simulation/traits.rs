@@ -45,6 +45,8 @@ pub(crate) struct ServerTraits {
     pub orgs: [&'static str; 3],
     /// Some of the reports that were there before are our own.
     pub own_old_reports: bool,
+    /// Half of the single reads are answered with an old report of somebody else, under another id.
+    pub strays: bool,
     /// The clock that stamps `created` minus the true time.
     pub offset: chrono::Duration,
     pub config: ServerConfig,
@@ -186,6 +188,7 @@ impl ServerTraits {
             disturbances: Disturbances::default(),
             orgs: ["orgA", "orgB", "orgC"],
             own_old_reports: false,
+            strays: false,
             offset: chrono::Duration::seconds(offset),
             config,
         }
@@ -336,6 +339,11 @@ impl ServerTraits {
             }
             "trickle" => self.faults.push(Misfortune::Trickle),
             "repeated" => self.faults.extend([Misfortune::Repeated; 3]),
+            "coarse_stamps" => {
+                reports.created_rounded_to =
+                    Span(Duration::from_secs(world.pick(&[60, 3_600, 86_400])));
+            }
+            "strays" => self.strays = true,
             "rival" => self.faults.extend([Misfortune::Rival; 3]),
             "other_category" => self.faults.extend([Misfortune::OtherCategory; 3]),
             "sub_partners_rival" => {
@@ -363,7 +371,7 @@ const REAL_ORGS: [&str; 3] = [
 ];
 
 /// The worlds that are not as the documentation has them; what each is stands in [`ServerTraits::turn_on`].
-pub(crate) const WORSE_WORLDS: [&str; 30] = [
+pub(crate) const WORSE_WORLDS: [&str; 32] = [
     "clocks",
     "gateway_clock",
     "dateless",
@@ -394,4 +402,6 @@ pub(crate) const WORSE_WORLDS: [&str; 30] = [
     "lists_in_part",
     "contradictions",
     "another_token",
+    "coarse_stamps",
+    "strays",
 ];

@@ -15,7 +15,7 @@ use std::fmt;
 pub use id::{RequestId, RequestIdError, RequestIds};
 pub use org_id::{OrgId, OrgIdError, is_spoilt_number};
 pub use period::{Month, MonthError, Period, PeriodError, day, spell_day};
-pub use person_id::PersonId;
+pub use person_id::{PersonId, PersonIdForm};
 pub use report_id::{ReportId, ReportIdError};
 pub use report_type::{ReportType, UnknownReportType};
 

@@ -18,6 +18,39 @@ pub struct PersonId(Box<str>);
 #[error("a person's id must not be empty")]
 pub struct PersonIdError;
 
+/// How a person's id is written. Ids of different forms may be one person's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PersonIdForm {
+    /// A UUID, by itself or within the API's own form.
+    Uuid,
+    /// An e-mail address.
+    Mail,
+    /// Words: a name.
+    Name,
+    /// Digits alone.
+    Number,
+    /// Anything else.
+    Opaque,
+}
+
+impl PersonId {
+    /// How it is written.
+    pub fn form(&self) -> PersonIdForm {
+        let text = &*self.0;
+        if text.len() == UUID_LEN && text.bytes().filter(|byte| *byte == b'-').count() == 4 {
+            PersonIdForm::Uuid
+        } else if text.contains('@') {
+            PersonIdForm::Mail
+        } else if text.contains(char::is_whitespace) {
+            PersonIdForm::Name
+        } else if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            PersonIdForm::Number
+        } else {
+            PersonIdForm::Opaque
+        }
+    }
+}
+
 impl fmt::Display for PersonId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -68,6 +101,16 @@ mod tests {
         assert_ne!(id("a/b"), id("b"));
         for nobody in ["", " ", "ciscospark://us/PEOPLE/"] {
             assert_eq!(nobody.parse::<PersonId>(), Err(PersonIdError));
+        }
+        for (text, form) in [
+            (uuid, PersonIdForm::Uuid),
+            (&BASE64_STANDARD.encode(&address), PersonIdForm::Uuid),
+            ("jo@example.com", PersonIdForm::Mail),
+            ("Jo Doe", PersonIdForm::Name),
+            ("4711", PersonIdForm::Number),
+            ("person-1", PersonIdForm::Opaque),
+        ] {
+            assert_eq!(id(text).form(), form, "{text}");
         }
     }
 }

@@ -81,7 +81,6 @@ fn listed_reports_are_read_leniently_but_for_their_id() {
                 ..bare("a")
             },
             Listed {
-                created: moment("2026-10-01T00:00:00Z"),
                 download: Some("https://h/x?Signature=s".parse().unwrap()),
                 errors: Some("7: no data; 8".to_owned()),
                 ..bare("b")

@@ -97,6 +97,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
             request: row.request().clone(),
             sent: progress.and_then(|progress| progress.sent),
             intent: row.state.intent(),
+            written: row.updated_at,
             origin: progress.map_or(AttemptOrigin::EarlierProcess, |progress| progress.origin),
             has_twins_elsewhere: row.request().sub_partner.is_none()
                 && self.context.beside_others == BesideOthers::Shares,
@@ -248,7 +249,12 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
             LookUpResult::NotMade | LookUpResult::NoneExists => {
                 (row.failed(Reason::from(&open.cause)), NextStep::Settled)
             }
-            LookUpResult::Undecidable(candidates) => {
+            LookUpResult::Undecidable(mut candidates) => {
+                // What the answer named all the same, no list need show.
+                let named = open.cause.report_id.filter(|id| {
+                    !candidates.contains(id) && self.context.taken(id) == Ownership::Free
+                });
+                candidates.extend(named);
                 let known = &mut self.context.candidates.borrow_mut();
                 known.extend(candidates.iter().cloned());
                 let text = what_is_known(open.kind, &candidates);

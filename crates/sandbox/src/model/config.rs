@@ -107,6 +107,8 @@ pub struct ReportsConfig {
     pub created_is: CreatedIs,
     /// `created` has whole seconds.
     pub created_in_whole_seconds: bool,
+    /// `created` is rounded down to a multiple of this: `1m` or `1d`, say.
+    pub created_rounded_to: Span,
     /// `created` is up to this much too early or too late, each report as the seed says: several machines stamp, each
     /// with a clock of its own.
     pub created_jitter: Span,
@@ -165,6 +167,7 @@ impl Default for ReportsConfig {
             shows_created_by: true,
             created_is: CreatedIs::Asked,
             created_in_whole_seconds: false,
+            created_rounded_to: Span::default(),
             created_jitter: Span::default(),
             shows_category: true,
             shows_internal: false,

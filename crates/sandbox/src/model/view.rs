@@ -1,6 +1,6 @@
 //! What one read sees of a report: whether it is there, and what is shown of it.
 
-use chrono::{DateTime, SecondsFormat, SubsecRound as _, Utc};
+use chrono::{DateTime, DurationRound as _, SecondsFormat, SubsecRound as _, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -167,6 +167,8 @@ impl<'a> View<'a> {
         } else {
             created
         };
+        let grain = TimeDelta::from_std(self.config.created_rounded_to.0).unwrap_or_default();
+        let created = created.duration_trunc(grain).unwrap_or(created); // none: as it is
         let text = created.to_rfc3339_opts(SecondsFormat::AutoSi, true);
         body.insert("created".to_owned(), json!(text));
         if self.config.shows_created_by && report.made + self.config.created_by_after.0 <= self.now
