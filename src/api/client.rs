@@ -156,7 +156,8 @@ impl Api for HttpApi {
     ) -> Answer<Option<Listed>> {
         let url = wire::report_url(self.reports.clone(), id);
         let request = self.read(url, token);
-        let answer = (self.transport).ask(request, REPORT, on_head, reading::report);
+        let read = |_: &_, body: &str| reading::report(body, id);
+        let answer = (self.transport).ask(request, REPORT, on_head, read);
         reading::none_where_gone(reading::of_read(answer.await))
     }
 

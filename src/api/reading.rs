@@ -123,10 +123,15 @@ pub(super) fn without_redirects<T>(answer: Answer<T>) -> Answer<T> {
     }
 }
 
-/// A single report.
-pub(super) fn report(_: &HeaderMap, body: &str) -> Result<Option<Listed>, Misread> {
+/// The report `id`. Another one is no answer: a proxy repeats what somebody else asked for.
+pub(super) fn report(body: &str, id: &ReportId) -> Result<Option<Listed>, Misread> {
     let report: wire::WireReport = wire::read(body).ok_or(Misread::NotThere)?;
-    Ok(Some(report.into()))
+    let report = Listed::from(report);
+    if report.id == *id {
+        Ok(Some(report))
+    } else {
+        Err(Misread::NotThere)
+    }
 }
 
 /// A single report. That the server has none is an answer too.

@@ -51,9 +51,10 @@ impl WireAnswer {
         }))
     }
 
-    /// To a single read.
-    pub fn report(self) -> Answer<Option<Listed>> {
-        reading::none_where_gone(reading::of_read(self.read("the report", reading::report)))
+    /// To a single read of the report `id`.
+    pub fn report(self, id: &ReportId) -> Answer<Option<Listed>> {
+        let answer = self.read("the report", |_, body| reading::report(body, id));
+        reading::none_where_gone(reading::of_read(answer))
     }
 
     /// To anything whose body is JSON.

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{
     Names, Overwrite,
     columns::CollectedHeaders,
+    download::HostPauses,
     fetch::{ArrivedFile, FetchOptions, FetchResult, Fetcher},
     files,
     host::Host,
@@ -107,6 +108,7 @@ pub async fn collect<A: Api, H: Host>(
         host: setup.host,
         names,
         asking: &asking,
+        pauses: HostPauses::default(),
         options: FetchOptions {
             overwrite: setup.overwrite,
             any_content: setup.any_content,

@@ -11,7 +11,7 @@ use tracing::{Instrument as _, trace_span};
 use super::{
     Names, Overwrite,
     content::{NotATable, TableShape},
-    download::{NotFetched, Patience, fetch},
+    download::{HostPauses, NotFetched, Patience, fetch},
     files::{self, Put},
     host::Host,
     idle_guard::IdleGuard,
@@ -45,6 +45,7 @@ pub(super) struct Fetcher<'c, 'r, 's, A: Api, H> {
     pub(super) host: &'c H,
     pub(super) names: Names,
     pub(super) asking: &'c IdleGuard<'r>,
+    pub(super) pauses: HostPauses,
     pub(super) options: FetchOptions,
 }
 
@@ -395,6 +396,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
         let patience = Patience {
             silence: self.options.silence,
             longest_wait: self.bench.session.policy().max_retry_after,
+            pauses: &self.pauses,
         };
         let renew = async || {
             let fresh = self.ask(row).await?.and_then(|report| report.download);

@@ -538,7 +538,7 @@ impl Api for Server<'_> {
         self.world.step().await;
         self.world.trace(|| format!("get {id}"));
         let what = What::Get(id.as_str().to_owned());
-        let answer = self.exchange(Some(token), what, on_head, |_, wire| wire.report());
+        let answer = self.exchange(Some(token), what, on_head, |_, wire| wire.report(id));
         let answer = answer.await;
         let found = match &answer.outcome {
             Outcome::Done(found) => found.as_ref(),
