@@ -1,7 +1,7 @@
 //! The collecting of one run: which rows are looked at, waited for and fetched, and what is counted and told.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     path::PathBuf,
     time::Duration,
 };
@@ -35,6 +35,8 @@ use crate::{
 pub struct CollectInput<'a, H> {
     /// Where the files come from.
     pub host: &'a H,
+    /// The hash of each request's file as the history has it last, by the request's id.
+    pub recorded: HashMap<String, String>,
     /// Places of the rows to collect that are created already.
     pub created: Vec<RowIndex>,
     /// The folder of the files, absolute.
@@ -107,6 +109,7 @@ pub async fn collect<A: Api, H: Host>(
         bench,
         host: setup.host,
         names,
+        recorded: setup.recorded,
         asking: &asking,
         pauses: HostPauses::default(),
         options: FetchOptions {
