@@ -149,10 +149,10 @@ pub(super) fn commands(
         None => command,
     };
     let retry = with_day(command_line.next("retry", &WHERE));
-    let is_fixed = !context.is_beside() || command_line.has("sandbox_mended");
+    let is_fixed = !context.is_beside() || command_line.has("sandbox_fixed");
     Commands {
         again: command_line.again(),
-        fixed: (!is_fixed).then_some(" --sandbox-mended"),
+        fixed: (!is_fixed).then_some(" --sandbox-fixed"),
         recreate: match command_line.has("collect") {
             true => format!("{retry} --recreate-failed"),
             false => format!("{retry} --recreate-failed --collect"),
