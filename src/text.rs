@@ -8,7 +8,7 @@ use std::{borrow::Cow, fmt::Write as _, io, path::Path};
 use chrono::{DateTime, Datelike as _, NaiveDateTime, Utc};
 use serde::{Deserialize as _, Deserializer};
 
-pub use secrets::{hold, hold_signature, holds_secret, masked};
+pub use secrets::{hold, hold_address, holds_secret, masked, without_cut_secret};
 
 /// The longest [`foreign`] text, in characters; longer ones end in an ellipsis.
 const LONGEST_LINE: usize = 300;

@@ -307,6 +307,26 @@ pub fn put_in_place(from: &Path, place: &Path) -> io::Result<()> {
     sync_folder(place)
 }
 
+/// Renames the file at `place` to `NAME.old`, or to the first of `NAME.old-1`, `NAME.old-2` and so on that nothing has. Gives
+/// that name.
+///
+/// # Errors
+/// What the system said.
+pub fn set_aside(place: &Path) -> io::Result<PathBuf> {
+    let mut names = (0_u32..).map(|n| {
+        let mut name = place.as_os_str().to_owned();
+        name.push(".old");
+        if n > 0 {
+            name.push(format!("-{n}"));
+        }
+        PathBuf::from(name)
+    });
+    let is_free = |name: &PathBuf| name.symlink_metadata().is_err();
+    let free = names.find(is_free).ok_or(io::ErrorKind::AlreadyExists)?;
+    fs::rename(place, &free)?;
+    Ok(free)
+}
+
 /// Whether the disk has no room.
 pub fn is_full(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};

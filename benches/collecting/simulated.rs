@@ -253,6 +253,7 @@ async fn play(partners: usize, is_wide: bool, way: Way, rate: Rate) -> Figures {
     let how = CollectInput {
         host: &world,
         created: Vec::new(),
+        recorded: std::collections::HashMap::new(),
         output: folder.path().join("reports"),
         ledger_folder: folder.path().to_owned(),
         wait: Duration::from_secs(1800),

@@ -11,6 +11,8 @@ use reqwest::{
 use serde::de::IgnoredAny;
 use tokio::io::AsyncReadExt as _;
 
+use crate::text::without_cut_secret;
+
 /// How a gzip member begins (RFC 1952, 2.3.1). No text does.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
@@ -31,6 +33,10 @@ impl ResponseBody {
         // Packed in a way that we do not know; but some proxies unpack, and leave the header as it is.
         let is_packed = named(CONTENT_ENCODING).is_some_and(|name| !is_known(name));
         let text = text.filter(|text| !is_packed || text.starts_with(['{', '[', '<']));
+        let text = match end {
+            BodyEnd::Whole => text,
+            BodyEnd::TooLong | BodyEnd::Broken => text.map(without_cut_secret),
+        };
         ResponseBody { text, end }
     }
 

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 use chrono::{DateTime, Utc};
 use url::Url;
 
-use crate::text::hold_signature;
+use crate::text::hold_address;
 
 /// A pre-signed address: whoever has it can read the file. So it is shown to nobody, not even by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
@@ -15,6 +15,11 @@ impl DownloadUrl {
     /// The address itself, for the one request that it is for.
     pub fn expose(&self) -> &Url {
         &self.0
+    }
+
+    /// Whether `other` leads to the same place, whatever is signed.
+    pub fn is_same_place(&self, other: &DownloadUrl) -> bool {
+        self.0.origin() == other.0.origin() && self.0.path() == other.0.path()
     }
 
     /// Until when it is good, as its `Expires` says (seconds since 1970); `None` where it does not say.
@@ -31,9 +36,8 @@ impl FromStr for DownloadUrl {
     type Err = url::ParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let url = text.trim().parse()?;
-        hold_signature(&url);
-        Ok(DownloadUrl(Arc::new(url)))
+        hold_address(text); // also where it is none that can be used
+        Ok(DownloadUrl(Arc::new(text.trim().parse()?)))
     }
 }
 

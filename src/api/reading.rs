@@ -146,7 +146,7 @@ pub(super) fn without_redirects<T>(answer: Answer<T>) -> Answer<T> {
     }
 }
 
-/// The report `id`.
+/// The report `id`. Another one is no answer: a proxy repeats what somebody else asked for.
 pub(super) fn report(body: &str, id: &ReportId) -> Result<Option<Listed>, Misread> {
     let report: wire::WireReport = wire::read(body).ok_or(Misread::NotThere)?;
     let report = Listed::from(report);

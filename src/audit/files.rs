@@ -68,6 +68,10 @@ impl Files<'_> {
         let input = match input {
             Ok(input) => input,
             Err(e) => match e.kind() {
+                io::ErrorKind::NotFound if path.is_symlink() => {
+                    let what = format!("a link that leads nowhere is in the place of {file}");
+                    return FileState::Missing(what, Remedy::Overwrite);
+                }
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
                     return FileState::Missing(format!("{file} is not there"), Remedy::Collect);
                 }
@@ -97,20 +101,23 @@ impl Files<'_> {
             let what = format!("the ledger has no hash of {file}");
             return FileState::Changed(what, Remedy::Overwrite);
         }
-        if !found.eq_ignore_ascii_case(known) {
-            let what = format!(
-                "{file} was changed: its SHA-256 is {found}, that of the ledger is {known}"
-            );
-            return FileState::Changed(what, Remedy::Overwrite);
+        let recorded = self.recorded.get(&row.id().to_string());
+        if collected.is_file(&found, recorded.map(String::as_str)) {
+            return FileState::Unchanged(sums);
         }
-        match self.recorded.get(&row.id().to_string()) {
-            Some(recorded) if !recorded.eq_ignore_ascii_case(known) => {
+        match recorded {
+            Some(recorded) if collected.is_file(&found, None) => {
                 let what = format!(
                     "{file} was collected with the SHA-256 {recorded}, as the history says, and the ledger has {known}"
                 );
                 FileState::Changed(what, Remedy::MoveAndCollect)
             }
-            _ => FileState::Unchanged(sums),
+            _ => {
+                let what = format!(
+                    "{file} was changed: its SHA-256 is {found}, that of the ledger is {known}"
+                );
+                FileState::Changed(what, Remedy::Overwrite)
+            }
         }
     }
 }

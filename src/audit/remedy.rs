@@ -1,6 +1,6 @@
 //! What to do about a difference.
 
-use crate::ledger::{Row, State};
+use crate::ledger::{Obstacle, Row, State};
 
 /// What to do about a difference. In the order of the work: reports are created before files are collected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -40,6 +40,23 @@ impl Remedy {
             Some(State::Sending { .. }) => Remedy::LookUp,
             Some(State::Pending { .. } | State::Created(_)) | None => Remedy::Run,
         }
+    }
+
+    /// How a report comes back of which the ledger knows that the server has no file.
+    pub(super) fn of_lost(row: &Row) -> Option<Self> {
+        match Obstacle::of(row)? {
+            Obstacle::Gone => Some(Remedy::Replace),
+            Obstacle::ServerFailed => Some(Remedy::Recreate),
+            Obstacle::UnknownStatus | Obstacle::OtherFile | Obstacle::Other => None,
+        }
+    }
+
+    /// Whether it takes a report that the server still has.
+    pub(super) fn is_download(self) -> bool {
+        matches!(
+            self,
+            Remedy::Collect | Remedy::Overwrite | Remedy::MoveAndCollect
+        )
     }
 
     /// A clause that says what to do.

@@ -9,6 +9,7 @@ use super::{
     files::Files,
     outcome::{Audit, Checked},
     previous::Previous,
+    remedy::Remedy,
     reports,
 };
 use crate::{
@@ -120,13 +121,25 @@ impl<'a> Scope<'a> {
                 kind,
                 Some(DifferenceKind::Gone | DifferenceKind::ServerFailed)
             );
+            // What cannot be downloaded any more has to be recreated first.
+            let recreate = match held {
+                Some(_) => report
+                    .as_ref()
+                    .filter(|_| is_lost)
+                    .map(|report| report.remedy),
+                None => subject.row.and_then(Remedy::of_lost),
+            };
             audit.differences.extend(report);
+            let mut of_files = Vec::new();
             if files.is_some() && subject.has_report_without_file() && !is_lost {
-                audit
-                    .differences
-                    .push(reports::not_collected(subject, held));
+                of_files.push(reports::not_collected(subject, held));
             }
-            audit.differences.extend(found);
+            of_files.extend(found);
+            for difference in &mut of_files {
+                let remedy = recreate.filter(|_| difference.remedy.is_download());
+                difference.remedy = remedy.unwrap_or(difference.remedy);
+            }
+            audit.differences.extend(of_files);
         }
         let vanished = examined.vanished.into_iter();
         audit

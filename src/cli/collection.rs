@@ -1,16 +1,21 @@
 //! From options to the collecting of a ledger's rows: what `collect`, `run --collect` and `retry --collect` share.
 
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use tracing::{info, warn};
 
-use super::{args::CollectArgs, context::Context, error::CliError, locked_ledger::LockedLedger};
+use super::{
+    args::CollectArgs, context::Context, error::CliError, locked_ledger::LockedLedger,
+    status::history_of,
+};
 use crate::{
     api::HttpApi,
-    collect::{self, CollectedFile, HttpHost, Overwrite, combine, set_aside, set_aside_name},
+    collect::{self, CollectedFile, HttpHost, Overwrite, combine, located, set_aside},
+    history::collected_hashes,
     ledger::{FileDisk, Ledger, Row, State},
     request::RequestIds,
     runner::{self, Finished, Workbench},
@@ -30,6 +35,8 @@ pub(super) struct Collection {
     any_content: bool,
     /// `--combine`
     combined: Option<PathBuf>,
+    /// What the history says of files.
+    recorded: HashMap<String, String>,
 }
 
 impl Collection {
@@ -62,6 +69,7 @@ impl Collection {
             },
             any_content: args.no_content_check,
             combined: args.combine.clone(),
+            recorded: collected_hashes(&history_of(&locked.file.path).lines),
         })
     }
 
@@ -78,6 +86,7 @@ impl Collection {
         let host = HttpHost::new(&settings.api);
         let how = collect::CollectInput {
             host: &host,
+            recorded: self.recorded.clone(),
             created: created.map(|(place, _)| place).collect(),
             output: self.output.clone(),
             ledger_folder: self.ledger_folder.clone(),
@@ -128,14 +137,31 @@ impl Collection {
                 warn!("{name} is incomplete: {missing} of {all} are missing");
             }
         }
-        for file in earlier {
-            let (file, old) = (file.display(), set_aside_name(&file));
+        for (file, old) in earlier {
+            let file = file.display();
             warn!(
                 "{file} was from an earlier run; it is now {}",
                 old.display()
             );
         }
         Ok(())
+    }
+
+    /// Says of the files of `selected` that lie in another folder than this one that they stay there.
+    pub(super) fn tell_elsewhere(&self, ledger: &Ledger, selected: &RequestIds) {
+        let rows = ledger.rows().filter(|row| selected.contains(&row.key()));
+        let files = rows.filter(|row| row.is_collected());
+        let places = files.map(|row| located(&self.ledger_folder, &row.collected.file));
+        let elsewhere: Vec<PathBuf> = places.filter(|it| !it.starts_with(&self.output)).collect();
+        if let Some(first) = elsewhere.first() {
+            let folder = first.ancestors().nth(3).unwrap_or(first); // PERIOD/TYPE/PARTNER.csv
+            info!(
+                "collected before, and not in {}: {} in {}; files keep their place",
+                self.output.display(),
+                count(elsewhere.len(), "file"),
+                folder.display()
+            );
+        }
     }
 
     fn parts<'l>(&self, ledger: &'l Ledger, requests: &RequestIds) -> Vec<CollectedFile<'l>> {

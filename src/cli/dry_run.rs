@@ -10,11 +10,12 @@ use super::{
     error::CliError,
     exit::Exit,
     plan::{show, show_run},
-    status::warn_where_refused,
+    status::{history_of, warn_where_refused},
     to_retry::to_retry,
 };
 use crate::{
     collect::hash_of,
+    history::collected_hashes,
     ledger::{Ledger, LedgerError, LedgerRead, Row, State, read_file, refuse_mixing},
     output::{Action, PlanView, Would},
     plan::{Plan, Selection},
@@ -69,7 +70,9 @@ pub(super) fn dry_run_of_collect(
     let ledger = reading.into_ledger(&context.ledger)?;
     let selected = selection.of_ledger(&ledger)?;
     let path = real_ledger(&context.ledger)?;
+    let recorded = collected_hashes(&history_of(&path).lines);
     let action = |row: &Row| {
+        let recorded = recorded.get(&row.id().to_string()).map(String::as_str);
         let collected = &row.collected;
         let file = folder_of(&path).join(&collected.file);
         let there = match collected.file.is_empty() {
@@ -77,7 +80,7 @@ pub(super) fn dry_run_of_collect(
             false => hash_of(&file),
         };
         match there {
-            Ok(Some(hash)) if hash == collected.sha256 => Action::Skip,
+            Ok(Some(hash)) if collected.is_file(&hash, recorded) => Action::Skip,
             Ok(Some(_)) | Err(_) if !args.collect.force => Action::Leave,
             Ok(_) | Err(_) => Action::Collect,
         }

@@ -10,7 +10,7 @@ use clap::{
 use tracing::warn;
 
 use super::args::{Cli, is_typed};
-use crate::text::one_line;
+use crate::text::{hold_address, one_line};
 
 /// Variables that are read where they are needed, and not by the argument parser.
 const READ_BY_HAND: [&str; 9] = [
@@ -48,6 +48,18 @@ pub(super) fn read_arguments() -> Result<(Cli, ArgMatches), Error> {
         cli.quiet = false; // what was typed counts before a variable
     }
     Ok((cli, matches))
+}
+
+/// From now on no text from outside shows the password of a proxy.
+pub(super) fn hold_proxies() {
+    let is_proxy = |name: &OsStr| {
+        name.to_string_lossy()
+            .to_ascii_lowercase()
+            .ends_with("_proxy")
+    };
+    for (_, address) in env::vars_os().filter(|(name, _)| is_proxy(name)) {
+        hold_address(&address.to_string_lossy());
+    }
 }
 
 /// The command line's definition, for this environment: what is empty or says no is not there, so nothing requires it

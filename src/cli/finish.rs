@@ -25,6 +25,9 @@ pub(super) fn finish(
     collection: Option<&Collection>,
 ) -> Result<Exit, CliError> {
     let (finished, selected) = (ended.finished, ended.selected);
+    if let Some(collection) = collection {
+        collection.tell_elsewhere(&finished.ledger, &selected);
+    }
     tell_end(&finished, means, &selected, is_outside);
     let to_combine = ended.to_combine.as_ref().unwrap_or(&selected);
     let combined = collection.map_or(Ok(()), |it| it.combine(&finished, to_combine));

@@ -147,9 +147,15 @@ impl Guard {
     /// # Errors
     /// One of these is a file that is read.
     pub(super) fn keep_ledger(&mut self, ledger: &Path) -> Result<(), GuardError> {
-        files_of_ledger(ledger)
-            .iter()
-            .try_for_each(|(what, path)| self.keep(what, path))
+        for (what, path) in files_of_ledger(ledger) {
+            self.keep(what, &path)?;
+            // What is no file at all is left alone, and told when it is to be written.
+            if what == HISTORY && path.is_file() {
+                let foreign = history::refuse_foreign(&path);
+                foreign.map_err(|why| GuardError::unwritable(what, &path, why))?;
+            }
+        }
+        Ok(())
     }
 
     /// What lies next to a ledger, which itself may be written.
@@ -310,6 +316,7 @@ impl Guard {
 }
 
 const LEDGER: &str = "the ledger";
+const HISTORY: &str = "the history of the ledger";
 
 /// A ledger and what lies next to it, or next to what it links to.
 fn files_of_ledger(ledger: &Path) -> [(&'static str, PathBuf); 4] {
@@ -317,7 +324,7 @@ fn files_of_ledger(ledger: &Path) -> [(&'static str, PathBuf); 4] {
     [
         (LEDGER, ledger.clone()),
         ("the lock of the ledger", Lock::path_of(&ledger)),
-        ("the history of the ledger", history::beside(&ledger)),
+        (HISTORY, history::beside(&ledger)),
         ("the sandbox's state", sandbox_state_of(&ledger)),
     ]
 }

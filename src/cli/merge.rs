@@ -17,15 +17,17 @@ use super::{
     missing_shares::MissingShares,
 };
 use crate::{
+    collect::{located, spelled},
     history,
     ledger::{
-        Ledger, LedgerError, LedgerFile, Lock, MergeInput, merge as unite, merged_name, real_path,
+        Ledger, LedgerError, LedgerFile, Lock, MergeInput, Row, RowIndex, merge as unite,
+        merged_name, real_path,
     },
     output::console,
     request::ReportId,
     sandbox::merge_states,
     text::{count, system_says},
-    whole_file,
+    whole_file::{self, folder_of},
 };
 
 /// Unites ledgers into one. All of them are held meanwhile, and those that are only read stay as they are.
@@ -57,7 +59,10 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
     let mut locks = Locks::default();
     let mut locked = locks.hold(parts.iter().map(|part| &part.real).chain([&output]))?;
     let ledgers = parts.iter().map(|part| read(&mut locked, part));
-    let ledgers = all(ledgers.collect())?;
+    let mut ledgers = all(ledgers.collect())?;
+    for (part, ledger) in parts.iter().zip(&mut ledgers) {
+        move_files(ledger, folder_of(&part.real), folder_of(&output));
+    }
     let named = parts.iter().zip(&ledgers).map(|(part, ledger)| MergeInput {
         name: &part.name,
         ledger,
@@ -155,6 +160,22 @@ fn read(locked: &mut [LedgerFile], part: &MergeSource) -> Result<Ledger, LedgerE
     reading.into_ledger(&part.name)
 }
 
+/// Spells the files of a ledger in the folder `from` as one in the folder `to` does. Both are absolute.
+fn move_files(ledger: &mut Ledger, from: &Path, to: &Path) {
+    if from == to {
+        return;
+    }
+    let is_collected = |(_, row): &(RowIndex, &Row)| !row.collected.file.is_empty();
+    let collected: Vec<RowIndex> = (ledger.places().filter(is_collected))
+        .map(|(place, _)| place)
+        .collect();
+    for place in collected {
+        let mut row = ledger.row(place).clone();
+        row.collected.file = spelled(&located(from, &row.collected.file), to);
+        ledger.replace(place, row);
+    }
+}
+
 /// Locks of several ledgers. Dropped, all are released.
 #[derive(Default)]
 struct Locks(Vec<Lock>);
@@ -213,7 +234,11 @@ fn unite_histories(parts: &[MergeSource], output: &Path) {
     let place = history::beside(output);
     let there = whole_file::read_regular(&place, united.len() as u64);
     let is_there = there.is_ok_and(|there| there == united);
-    if !is_there && let Err(e) = whole_file::replace(&place, &united) {
+    let replaced = || {
+        history::refuse_foreign(&place)?;
+        whole_file::replace(&place, &united)
+    };
+    if !is_there && let Err(e) = replaced() {
         warn!(
             "the history {} cannot be written ({})",
             place.display(),

@@ -69,6 +69,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run_command() -> Exit {
+    environment::hold_proxies();
     let (cli, command_line) = match environment::read_arguments() {
         Ok((cli, matches)) => (cli, CommandLine::new(matches)),
         Err(help_or_mistake) => return Exit::without_command(help_or_mistake),

@@ -1,7 +1,7 @@
 //! The collecting of one run: which rows are looked at, waited for and fetched, and what is counted and told.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     path::PathBuf,
     time::Duration,
 };
@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{
     Names, Overwrite,
     columns::CollectedHeaders,
+    download::HostPauses,
     fetch::{ArrivedFile, FetchOptions, FetchResult, Fetcher},
     files,
     host::Host,
@@ -34,6 +35,8 @@ use crate::{
 pub struct CollectInput<'a, H> {
     /// Where the files come from.
     pub host: &'a H,
+    /// The hash of each request's file as the history has it last, by the request's id.
+    pub recorded: HashMap<String, String>,
     /// Places of the rows to collect that are created already.
     pub created: Vec<RowIndex>,
     /// The folder of the files, absolute.
@@ -106,7 +109,9 @@ pub async fn collect<A: Api, H: Host>(
         bench,
         host: setup.host,
         names,
+        recorded: setup.recorded,
         asking: &asking,
+        pauses: HostPauses::default(),
         options: FetchOptions {
             overwrite: setup.overwrite,
             any_content: setup.any_content,

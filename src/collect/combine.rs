@@ -20,7 +20,7 @@ use crate::{
     request::{OrgId, Period, ReportType},
     table::{MOST_COLUMNS, Table},
     text::one_line,
-    whole_file::{NewFile, open_regular},
+    whole_file::{self, NewFile, open_regular},
 };
 
 /// The columns that stand before those of the files.
@@ -194,25 +194,27 @@ pub fn set_aside_name(file: &Path) -> PathBuf {
     name.into()
 }
 
-/// Gives the combined files of an earlier command, but for those that were `written` now, another name: each is `FILE.old`.
-/// Gives the files that were there.
+/// Gives the combined files of an earlier command, but for those that were `written` now, another name
+/// ([`whole_file::set_aside`]). Gives the files that were there, each with its new name.
 ///
 /// # Errors
 /// One cannot be renamed.
-pub fn set_aside(target: &Path, written: &[Combined]) -> Result<Vec<PathBuf>, CombineError> {
+pub fn set_aside(
+    target: &Path,
+    written: &[Combined],
+) -> Result<Vec<(PathBuf, PathBuf)>, CombineError> {
     let is_written = |file: &PathBuf| written.iter().any(|combined| combined.file == *file);
     let mut earlier = combined_files(target);
     earlier.retain(|file| file.is_file() && !is_written(file));
     // Next to files that are written now, what is no combined file is somebody else's.
     earlier.retain(|file| written.is_empty() || is_combined(file));
-    for file in &earlier {
-        let renamed = std::fs::rename(file, set_aside_name(file));
-        renamed.map_err(|source| CombineError::Write {
-            file: file.clone(),
-            source,
-        })?;
-    }
-    Ok(earlier)
+    let renamed = earlier
+        .into_iter()
+        .map(|file| match whole_file::set_aside(&file) {
+            Ok(name) => Ok((file, name)),
+            Err(source) => Err(CombineError::Write { file, source }),
+        });
+    renamed.collect()
 }
 
 /// Whether a file begins as combined files do.

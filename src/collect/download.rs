@@ -1,9 +1,10 @@
 //! One file, however often it breaks: fetched, taken up where it broke, or given up with a reason.
 
-use std::{collections::HashMap, future::Future, io, time::Duration};
+use std::{cell::RefCell, collections::HashMap, future::Future, io, time::Duration};
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::trace;
+use url::Origin;
 
 use super::{
     host::{DownloadError, Head, Host, Resume},
@@ -17,6 +18,14 @@ use crate::{
 
 /// A try that brought so many bytes has not failed: a large file over a bad line takes many.
 const PROGRESS: u64 = 1024 * 1024;
+/// A larger file is no report: the largest that are known have some GiB.
+const LARGEST: u64 = if cfg!(test) {
+    4096
+} else {
+    64 * 1024 * 1024 * 1024
+};
+/// A file that comes for longer than so many times `retry.max_stall` (a day, by default) has no end.
+const STALLS: u32 = 24;
 
 /// Why there is no file.
 #[derive(Debug)]
@@ -31,18 +40,58 @@ pub(super) enum NotFetched<E> {
 
 /// How patiently a file is fetched.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
+pub(super) struct Patience<'p> {
     /// Without a byte.
     pub(super) silence: Duration,
     /// The longest wait that the host may ask for.
     pub(super) longest_wait: Duration,
+    /// What hosts have asked for, whichever file it was about.
+    pub(super) pauses: &'p HostPauses,
+}
+
+/// Until when hosts want no request: a `Retry-After` is about the host, not about one file.
+#[derive(Debug, Default)]
+pub(super) struct HostPauses(RefCell<HashMap<Origin, Instant>>);
+
+impl HostPauses {
+    /// The head that announces the wait has arrived just now. A shorter wait than is known changes nothing.
+    fn announced(&self, url: &DownloadUrl, wait: Option<Duration>) {
+        if let Some(until) = wait.map(after) {
+            let mut pauses = self.0.borrow_mut();
+            let known = pauses.entry(url.expose().origin()).or_insert(until);
+            *known = until.max(*known);
+        }
+    }
+
+    /// Waits until the host of `url` may be asked.
+    ///
+    /// # Errors
+    /// That would take longer than `longest_wait`.
+    async fn pass(&self, url: &DownloadUrl, longest_wait: Duration) -> Result<(), DownloadError> {
+        loop {
+            let until = self.0.borrow().get(&url.expose().origin()).copied();
+            let Some(until) = until.filter(|until| *until > Instant::now()) else {
+                return Ok(());
+            };
+            if until - Instant::now() > longest_wait {
+                let why = "the download host asks for a longer wait than retry.max_retry_after";
+                return Err(DownloadError::Final(why.to_owned()));
+            }
+            sleep_until(until).await;
+        }
+    }
+}
+
+/// When so much time is over; beyond a year nothing is waited for.
+fn after(wait: Duration) -> Instant {
+    Instant::now() + wait.min(Duration::from_secs(366 * 24 * 3600))
 }
 
 /// Why a try ended without the whole file.
 enum Broke {
     /// The address is not good any more.
     Expired(u16),
-    Trouble(DownloadError, Option<Duration>),
+    Trouble(DownloadError),
     Disk(io::Error),
 }
 
@@ -50,14 +99,18 @@ enum Broke {
 pub(super) async fn fetch<A: Api, H: Host, E>(
     session: &Session<'_, A>,
     host: &H,
-    patience: Patience,
+    patience: Patience<'_>,
     mut url: DownloadUrl,
     renew: impl AsyncFn() -> Result<DownloadUrl, E>,
     part: &mut PartFile,
 ) -> Result<CheckedFile, NotFetched<E>> {
     let mut tries = TryCount::default();
     let mut fresh = 0;
-    let mut known = ToldBefore::default();
+    let mut known = ToldBefore {
+        end: after(session.policy().max_stall.saturating_mul(STALLS)),
+        version: None,
+        lengths: HashMap::new(),
+    };
     loop {
         let has_expired = url.expires().is_some_and(|end| end <= session.server_now());
         let had = part.len();
@@ -71,7 +124,7 @@ pub(super) async fn fetch<A: Api, H: Host, E>(
         };
         match broke {
             Broke::Disk(error) => return Err(NotFetched::Disk(error)),
-            Broke::Trouble(DownloadError::Final(why), _) => return Err(NotFetched::Host(why)),
+            Broke::Trouble(DownloadError::Final(why)) => return Err(NotFetched::Host(why)),
             Broke::Expired(status) => {
                 fresh += 1;
                 if fresh > session.policy().max_attempts.get() {
@@ -82,9 +135,14 @@ pub(super) async fn fetch<A: Api, H: Host, E>(
                 if fresh > 1 {
                     sleep(session.backoff().after(fresh - 1)).await;
                 }
-                url = renew().await.map_err(NotFetched::Api)?;
+                let renewed = renew().await.map_err(NotFetched::Api)?;
+                if !renewed.is_same_place(&url) {
+                    known.version = None; // a tag is good for one address (RFC 9110, 8.8.3)
+                    known.lengths.clear();
+                }
+                url = renewed;
             }
-            Broke::Trouble(trouble, wait) => {
+            Broke::Trouble(trouble) => {
                 if part.len() >= had + PROGRESS {
                     (tries, fresh) = (TryCount::default(), 0);
                 }
@@ -100,22 +158,16 @@ pub(super) async fn fetch<A: Api, H: Host, E>(
                     RetryDecision::After(backoff) => backoff,
                     _ => return Err(NotFetched::Host(why)),
                 };
-                match wait {
-                    Some(wait) if wait > patience.longest_wait => {
-                        return Err(NotFetched::Host(format!(
-                            "{why}; it asks for a longer wait"
-                        )));
-                    }
-                    wait => sleep(backoff.max(wait.unwrap_or_default())).await,
-                }
+                sleep(backoff).await;
             }
         }
     }
 }
 
 /// What earlier tries told of the file.
-#[derive(Default)]
 struct ToldBefore {
+    /// When it has to be there.
+    end: Instant,
     /// The [`Head::version`] of the bytes that are there, where their rest can be asked for.
     version: Option<String>,
     /// How long each version of the file was said to be, the first time.
@@ -145,7 +197,7 @@ impl ToldBefore {
 /// Asks once, and takes what comes.
 async fn try_once<H: Host>(
     host: &H,
-    patience: Patience,
+    patience: Patience<'_>,
     url: &DownloadUrl,
     known: &mut ToldBefore,
     part: &mut PartFile,
@@ -155,8 +207,13 @@ async fn try_once<H: Host>(
         from: part.len(),
         version,
     });
+    let passed = patience.pauses.pass(url, patience.longest_wait).await;
+    passed.map_err(Broke::Trouble)?;
     let opened = in_time(patience, host.open(url, resume.as_ref())).await;
-    let (head, mut body) = opened.map_err(|trouble| Broke::Trouble(trouble, None))?;
+    let (head, mut body) = opened.map_err(Broke::Trouble)?;
+    patience
+        .pauses
+        .announced(url, head.retry_after.filter(|_| head.status >= 300));
     // Never the address: it is signed.
     trace!(
         http_status = head.status,
@@ -170,12 +227,12 @@ async fn try_once<H: Host>(
         // Whatever it has, it is neither the whole nor the rest of what is there.
         200 | 206 | 416 => {
             known.version = None;
-            return Err(Broke::Trouble(answered(&head), head.retry_after));
+            return Err(Broke::Trouble(answered(&head)));
         }
-        408 | 429 | 500.. => return Err(Broke::Trouble(answered(&head), head.retry_after)),
+        408 | 429 | 500.. => return Err(Broke::Trouble(answered(&head))),
         status => {
             let why = format!("the download host answered {status}");
-            return Err(Broke::Trouble(DownloadError::Final(why), None));
+            return Err(Broke::Trouble(DownloadError::Final(why)));
         }
     };
     if !goes_on {
@@ -188,13 +245,17 @@ async fn try_once<H: Host>(
     let expected = rest_of.map(|part| part.total).or(head.length);
     if let Some(expected) = expected {
         let fits = known.announced(&head, expected);
-        fits.map_err(|trouble| Broke::Trouble(trouble, None))?;
+        fits.map_err(Broke::Trouble)?;
     }
     loop {
         match in_time(patience, host.next(&mut body)).await {
             Ok(Some(bytes)) => part.push(bytes).await.map_err(Broke::Disk)?,
             Ok(None) => break,
-            Err(trouble) => return Err(Broke::Trouble(trouble, None)),
+            Err(trouble) => return Err(Broke::Trouble(trouble)),
+        }
+        if part.len() > LARGEST || Instant::now() > known.end {
+            let why = format!("the file has no end: {} bytes came so far", part.len());
+            return Err(Broke::Trouble(DownloadError::Final(why)));
         }
     }
     match expected {
@@ -203,12 +264,12 @@ async fn try_once<H: Host>(
                 known.version = None; // more than all: not to be gone on with
             }
             let why = format!("{} of {expected} bytes came", part.len());
-            Err(Broke::Trouble(DownloadError::Broken(why), None))
+            Err(Broke::Trouble(DownloadError::Broken(why)))
         }
         None if head.ends_anywhere => {
             let why =
                 "the download host does not say how long the file is, so it may have broken off";
-            Err(Broke::Trouble(DownloadError::Final(why.to_owned()), None))
+            Err(Broke::Trouble(DownloadError::Final(why.to_owned())))
         }
         _ => Ok(()),
     }
@@ -219,7 +280,7 @@ fn answered(head: &Head) -> DownloadError {
 }
 
 async fn in_time<T>(
-    patience: Patience,
+    patience: Patience<'_>,
     work: impl Future<Output = Result<T, DownloadError>>,
 ) -> Result<T, DownloadError> {
     let late = |_| {

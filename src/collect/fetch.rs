@@ -1,6 +1,7 @@
 //! One row's file, from the server's word that it is ready to the line in the ledger.
 
 use std::{
+    collections::HashMap,
     io,
     path::{Path, PathBuf},
     time::Duration,
@@ -11,8 +12,8 @@ use tracing::{Instrument as _, trace_span};
 use super::{
     Names, Overwrite,
     content::{NotATable, TableShape},
-    download::{NotFetched, Patience, fetch},
-    files::{self, Put},
+    download::{HostPauses, NotFetched, Patience, fetch},
+    files::{self, InTheWay, Put},
     host::Host,
     idle_guard::IdleGuard,
     part_file::{CheckedFile, PartFile, blocking},
@@ -44,7 +45,10 @@ pub(super) struct Fetcher<'c, 'r, 's, A: Api, H> {
     pub(super) bench: Workbench<'r, 's, A>,
     pub(super) host: &'c H,
     pub(super) names: Names,
+    /// The hash of each request's file as the history has it last, by the request's id.
+    pub(super) recorded: HashMap<String, String>,
     pub(super) asking: &'c IdleGuard<'r>,
+    pub(super) pauses: HostPauses,
     pub(super) options: FetchOptions,
 }
 
@@ -103,6 +107,10 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
         let found = match files::look(path).await {
             Ok(Some(found)) => found,
             Ok(None) => return (None, Ok(())),
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+                let why = in_the_way(&row.collected.file, InTheWay::Folder);
+                return self.not(row, &why, NotCollected::Refused).await;
+            }
             Err(error) => {
                 let why = format!(
                     "{} cannot be read: {}",
@@ -112,14 +120,22 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
                 return self.not(row, &why, NotCollected::Refused).await;
             }
         };
-        if found.sha256 != row.collected.sha256 {
+        let recorded = self.recorded.get(&row.id().to_string());
+        if !row
+            .collected
+            .is_file(&found.sha256, recorded.map(String::as_str))
+        {
             if self.options.overwrite == Overwrite::All {
                 return (None, Ok(()));
             }
-            let why = format!(
-                "{} was changed on the disk; `monthend collect --force` replaces it with the server's report",
-                row.collected.file
-            );
+            let file = &row.collected.file;
+            let what = if row.collected.is_file(&found.sha256, None) {
+                format!("{file} is not the one that was collected, as the history says")
+            } else {
+                format!("{file} was changed on the disk")
+            };
+            let why =
+                format!("{what}; `monthend collect --force` replaces it with the server's report");
             return self.not(row, &why, NotCollected::Refused).await;
         }
         let collected = Collected {
@@ -242,10 +258,15 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
         if let Some(flaw) = whole.content.flaw.as_ref().or(only.as_ref())
             && !self.options.any_content
         {
-            return match files::reject(&part, &place).await {
-                Ok(kept) => {
+            return match files::reject(&part, &place, self.options.overwrite).await {
+                Ok((kept, is_kept)) => {
                     let kept = self.names.spelled(&kept);
-                    let why = format!("no report: {flaw}; kept as {kept}");
+                    let kept = if is_kept {
+                        format!("kept as {kept}")
+                    } else {
+                        format!("not kept, since {kept} is another file")
+                    };
+                    let why = format!("no report: {flaw}; {kept}");
                     settled(self.not(row, &why, NotCollected::Refused).await)
                 }
                 Err(error) => self.unwritten(row, &name, &error).await,
@@ -254,10 +275,8 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
         let ours = row.collected.sha256.clone();
         match files::put(&part, &whole, &place, ours, self.options.overwrite).await {
             Ok(Put::There) => {}
-            Ok(Put::InTheWay) => {
-                let why = format!(
-                    "{name} is in the way: no row has this file; `monthend collect --force` overwrites it"
-                );
+            Ok(Put::InTheWay(what)) => {
+                let why = in_the_way(&name, what);
                 return settled(self.not(row, &why, NotCollected::Refused).await);
             }
             Err(error) => return self.unwritten(row, &name, &error).await,
@@ -395,6 +414,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
         let patience = Patience {
             silence: self.options.silence,
             longest_wait: self.bench.session.policy().max_retry_after,
+            pauses: &self.pauses,
         };
         let renew = async || {
             let fresh = self.ask(row).await?.and_then(|report| report.download);
@@ -447,6 +467,22 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
             false => self.bench.record.conclude(&mut row).await,
         };
         (row, recorded)
+    }
+}
+
+/// Why a file cannot take its place, and what helps.
+fn in_the_way(name: &str, what: InTheWay) -> String {
+    match what {
+        InTheWay::Folder => format!(
+            "{} {name}; move it away, then `monthend collect` downloads it",
+            Obstacle::FOLDER
+        ),
+        InTheWay::NoFile => {
+            format!("{name} is a link or no file at all; `monthend collect --force` replaces it")
+        }
+        InTheWay::File => format!(
+            "{name} is in the way: no row has this file; `monthend collect --force` overwrites it"
+        ),
     }
 }
 

@@ -22,8 +22,19 @@ pub enum Overwrite {
 pub(super) enum Put {
     /// It is there.
     There,
-    /// Another file is in the way.
-    InTheWay,
+    /// Something else is in the way.
+    InTheWay(InTheWay),
+}
+
+/// What is in the way of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum InTheWay {
+    /// Nothing replaces a folder.
+    Folder,
+    /// A link, a pipe and the like.
+    NoFile,
+    /// A file that no row has.
+    File,
 }
 
 /// Puts the file in `part` at `place`. A file there is replaced if it has the same bytes, or the hash `ours`: it was
@@ -43,35 +54,55 @@ pub(super) async fn put(
     blocking(move || {
         let there = match fs::symlink_metadata(&place) {
             Ok(found) if found.is_file() => part_file::look(&place)?,
-            Ok(_) if overwrite == Overwrite::Ours => return Ok(Put::InTheWay),
+            Ok(found) if found.is_dir() => return Ok(Put::InTheWay(InTheWay::Folder)),
+            Ok(_) if overwrite == Overwrite::Ours => return Ok(Put::InTheWay(InTheWay::NoFile)),
             _ => None,
         };
         match there {
             Some(found)
                 if found.sha256 != sha256
-                    && found.sha256 != ours
+                    && !found.sha256.eq_ignore_ascii_case(&ours)
                     && overwrite == Overwrite::Ours =>
             {
-                return Ok(Put::InTheWay);
+                return Ok(Put::InTheWay(InTheWay::File));
             }
             // The same bytes are put over the same: durable, and the owner's alone.
             _ => {}
         }
         whole_file::put_in_place(&from, &place)?;
-        let _ = fs::remove_file(rejected(&place));
+        let rejected = rejected(&place);
+        if is_as(&rejected, &place) {
+            let _ = fs::remove_file(rejected);
+        }
         Ok(Put::There)
     })
     .await
 }
 
-/// Keeps a file that is no report beside its place.
-pub(super) async fn reject(part: &PartFile, place: &Path) -> io::Result<PathBuf> {
+/// Keeps a file that is no report beside its place: where, and whether it is kept. Somebody else's file is not replaced.
+pub(super) async fn reject(
+    part: &PartFile,
+    place: &Path,
+    overwrite: Overwrite,
+) -> io::Result<(PathBuf, bool)> {
     let (from, to) = (part.path().to_owned(), rejected(place));
     blocking(move || {
-        whole_file::put_in_place(&from, &to)?;
-        Ok(to)
+        let is_kept =
+            overwrite == Overwrite::All || fs::symlink_metadata(&to).is_err() || is_as(&to, &from);
+        if is_kept {
+            whole_file::put_in_place(&from, &to)?;
+        }
+        Ok((to, is_kept))
     })
     .await
+}
+
+/// Whether the file at `path` can be one that was kept here earlier: one with the permissions of `ours`, which are those
+/// of its owner alone.
+fn is_as(path: &Path, ours: &Path) -> bool {
+    let ours = fs::metadata(ours).map(|it| it.permissions());
+    fs::symlink_metadata(path)
+        .is_ok_and(|it| it.is_file() && ours.is_ok_and(|ours| it.permissions() == ours))
 }
 
 /// `PARTNER.csv.rejected`
@@ -82,9 +113,13 @@ fn rejected(place: &Path) -> PathBuf {
 }
 
 /// What lies at `path`; `None` where there is nothing, or no file.
+///
+/// # Errors
+/// It cannot be read; [`io::ErrorKind::IsADirectory`], of which nothing can take the place.
 pub(super) async fn look(path: PathBuf) -> io::Result<Option<CheckedFile>> {
     blocking(move || match fs::metadata(&path) {
         Ok(found) if found.is_file() => part_file::look(&path),
+        Ok(found) if found.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
         Ok(_) => Ok(None),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e),

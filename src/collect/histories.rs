@@ -447,6 +447,7 @@ impl History<'_> {
         };
         let how = CollectInput {
             host: self.server,
+            recorded: std::collections::HashMap::new(),
             created,
             output: self.output(),
             ledger_folder: self.folder.to_owned(),

@@ -21,7 +21,7 @@ use super::address::{AddressPolicy, Refused};
 use crate::{
     api::{DownloadUrl, HttpApiError, announced_wait, download_client},
     settings::ApiSettings,
-    text::{foreign, hold_signature},
+    text::{foreign, hold_address},
 };
 
 /// So many redirects within one host are followed.
@@ -272,14 +272,15 @@ impl Host for HttpHost {
         resume: Option<&Resume>,
     ) -> Result<(Head, DownloadBody), DownloadError> {
         let mut url = url.expose().clone();
+        let mut is_elsewhere = false;
         for _ in 0..=MOST_REDIRECTS {
             let response = self.ask(&url, resume).await?;
             if !response.status().is_redirection() {
                 let packing = Packing::of(response.headers())?;
-                return Ok((
-                    head(&response, packing),
-                    DownloadBody::new(response, packing),
-                ));
+                let mut head = head(&response, packing);
+                // The next request may be sent to another place, which may have the same tag for another file.
+                head.version = head.version.filter(|_| !is_elsewhere);
+                return Ok((head, DownloadBody::new(response, packing)));
             }
             let location = text(response.headers(), LOCATION);
             let Some(next) = location.and_then(|text| url.join(text).ok()) else {
@@ -288,13 +289,13 @@ impl Host for HttpHost {
                     "the download host answered {status} without saying where to"
                 )));
             };
+            hold_address(next.as_str());
             if next.origin() != url.origin() {
                 return Err(DownloadError::Final(
                     "the download host sends elsewhere; no other host is asked".to_owned(),
                 ));
             }
-            hold_signature(&next);
-            url = next;
+            (url, is_elsewhere) = (next, true);
         }
         Err(DownloadError::Final(
             "the download host sends from one address to the next".to_owned(),
@@ -347,17 +348,27 @@ fn head(response: &Response, packing: Packing) -> Head {
     let is_plain = packing == Packing::None;
     let version = only(headers, ETAG).filter(|tag| is_plain && tag.starts_with('"'));
     let length = text(headers, CONTENT_LENGTH).filter(|_| is_plain);
-    let is_framed = [CONTENT_LENGTH, TRANSFER_ENCODING]
-        .iter()
-        .any(|name| headers.contains_key(name));
     Head {
         status: response.status().as_u16(),
         length: length.and_then(|text| text.parse().ok()),
-        ends_anywhere: is_plain && !is_framed && response.version() < Version::HTTP_2,
+        ends_anywhere: !has_end(headers) && response.version() < Version::HTTP_2,
         version: version.map(str::to_owned),
         part: only(headers, CONTENT_RANGE).and_then(range),
         retry_after: announced_wait(headers),
     }
+}
+
+/// Whether a body has an end of its own, that is, a length or chunks. What it is packed in tells no end: there may be more
+/// members (RFC 9112, 6.3; RFC 1952, 2.2).
+fn has_end(headers: &HeaderMap) -> bool {
+    let codings = headers.get_all(TRANSFER_ENCODING).iter().next_back();
+    codings.map_or_else(
+        || headers.contains_key(CONTENT_LENGTH),
+        |codings| {
+            let last = codings.to_str().ok().and_then(|it| it.rsplit(',').next());
+            last.is_some_and(|last| last.trim().eq_ignore_ascii_case("chunked"))
+        },
+    )
 }
 
 /// `bytes FIRST-LAST/TOTAL`; the unit is written in any case.

@@ -43,4 +43,4 @@ pub use combine::{
 pub use content::{Inspector, NotATable, TableShape};
 pub use files::{Overwrite, hash_of};
 pub use host::{ByteRange, DownloadError, Head, Host, HttpHost, Resume};
-pub use names::{Names, is_collected_place};
+pub use names::{Names, is_collected_place, located, spelled};

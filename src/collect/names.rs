@@ -68,7 +68,7 @@ impl Names {
     /// Where the row's file lies, by its `report_file`.
     pub fn recorded(&self, row: &Row) -> Option<PathBuf> {
         let file = &row.collected.file;
-        (!file.is_empty()).then(|| plain(&self.ledger_folder.join(file)))
+        (!file.is_empty()).then(|| located(&self.ledger_folder, file))
     }
 
     /// Where the row's file belongs: the place that it has, as long as that is under the output folder, else a new
@@ -97,21 +97,28 @@ impl Names {
 
     /// How the ledger spells a path: relative to its folder, with `/`.
     pub fn spelled(&self, path: &Path) -> String {
-        let shared = path
-            .components()
-            .zip(self.ledger_folder.components())
-            .take_while(|(a, b)| a == b)
-            .count();
-        if shared == 0 {
-            return path.display().to_string(); // another drive
-        }
-        let up = self.ledger_folder.components().count() - shared;
-        let up = std::iter::repeat_n("..".into(), up);
-        let down = path.components().skip(shared);
-        let down = down.map(|part| part.as_os_str().to_string_lossy());
-        let parts: Vec<_> = up.chain(down).collect();
-        parts.join("/")
+        spelled(path, &self.ledger_folder)
     }
+}
+
+/// Where the file lies that a ledger in `ledger_folder` spells like this.
+pub fn located(ledger_folder: &Path, file: &str) -> PathBuf {
+    plain(&ledger_folder.join(file))
+}
+
+/// How a ledger in `folder` spells `path`, both absolute: relative to the folder, with `/`.
+pub fn spelled(path: &Path, folder: &Path) -> String {
+    let shared = path.components().zip(folder.components());
+    let shared = shared.take_while(|(a, b)| a == b).count();
+    if shared == 0 {
+        return path.display().to_string(); // another drive
+    }
+    let up = folder.components().count() - shared;
+    let up = std::iter::repeat_n("..".into(), up);
+    let down = path.components().skip(shared);
+    let down = down.map(|part| part.as_os_str().to_string_lossy());
+    let parts: Vec<_> = up.chain(down).collect();
+    parts.join("/")
 }
 
 fn key(path: &Path) -> String {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     ByteRange, DownloadError, Head, Host, Resume,
-    download::{NotFetched, Patience, fetch},
+    download::{HostPauses, NotFetched, Patience, fetch},
     part_file::{CheckedFile, PartFile},
 };
 use crate::{
@@ -64,6 +64,10 @@ enum Does {
     /// The version of the file, as much of it as it gives before the connection breaks, and whether it takes ranges.
     Gives(&'static str, &'static [u8], usize),
     Answers(u16),
+    /// It asks for a wait of so many seconds.
+    Waits(u64),
+    /// A byte now and then, for ever.
+    Drips,
     Refuses,
     Hangs,
     /// It says that so many bytes come, and fewer do.
@@ -77,8 +81,14 @@ struct Told {
     asked: RefCell<Vec<(String, Option<Resume>)>>,
 }
 
-/// What is still to come, and whether it breaks then.
-struct Body(Option<Bytes>, bool);
+/// What is still to come, and what then.
+struct Body(Option<Bytes>, Then);
+
+enum Then {
+    Ends,
+    Breaks,
+    Drips,
+}
 
 impl Host for Told {
     type Body = Body;
@@ -100,7 +110,15 @@ impl Host for Told {
             ..Head::default()
         };
         Ok(match does {
-            Does::Answers(code) => (status(code), Body(None, false)),
+            Does::Answers(code) => (status(code), Body(None, Then::Ends)),
+            Does::Waits(seconds) => {
+                let head = Head {
+                    retry_after: Some(Duration::from_secs(seconds)),
+                    ..status(429)
+                };
+                (head, Body(None, Then::Ends))
+            }
+            Does::Drips => (status(200), Body(None, Then::Drips)),
             Does::Refuses => return Err(DownloadError::NotConnected("refused".to_owned())),
             Does::Hangs => std::future::pending().await,
             Does::Lies(bytes, length) => {
@@ -108,7 +126,7 @@ impl Host for Told {
                     length: Some(length),
                     ..status(200)
                 };
-                (head, Body(Some(bytes.into()), false))
+                (head, Body(Some(bytes.into()), Then::Ends))
             }
             Does::Ignores(version, bytes) => {
                 let from = resume.map_or(0, |resume| resume.from as usize);
@@ -117,7 +135,8 @@ impl Host for Told {
                     part: part_from(from, bytes),
                     ..status(206)
                 };
-                (head, Body(Some(Bytes::from_static(&bytes[from..])), false))
+                let rest = Bytes::from_static(&bytes[from..]);
+                (head, Body(Some(rest), Then::Ends))
             }
             Does::Gives(version, bytes, until) => {
                 let from = resume.filter(|resume| resume.version == version);
@@ -131,16 +150,25 @@ impl Host for Told {
                 if from > 0 {
                     head.part = part_from(from, bytes);
                 }
-                (head, Body(Some(rest), until < bytes.len()))
+                let then = if until < bytes.len() {
+                    Then::Breaks
+                } else {
+                    Then::Ends
+                };
+                (head, Body(Some(rest), then))
             }
         })
     }
 
     async fn next(&self, body: &mut Body) -> Result<Option<Bytes>, DownloadError> {
-        match body.0.take() {
-            Some(bytes) if !bytes.is_empty() => Ok(Some(bytes)),
-            _ if body.1 => Err(DownloadError::Broken("reset".to_owned())),
-            _ => Ok(None),
+        match (body.0.take(), &body.1) {
+            (Some(bytes), _) if !bytes.is_empty() => Ok(Some(bytes)),
+            (_, Then::Breaks) => Err(DownloadError::Broken("reset".to_owned())),
+            (_, Then::Ends) => Ok(None),
+            (_, Then::Drips) => {
+                tokio::time::sleep(Duration::from_secs(50)).await;
+                Ok(Some(Bytes::from_static(b"1\n")))
+            }
         }
     }
 }
@@ -162,6 +190,10 @@ const TABLE: &[u8] = b"A,B\n1,2\n3,4\n";
 const OTHER: &[u8] = b"A,B\n9,9\n9,9\n";
 
 async fn fetched(does: &[Does], url: &str) -> Ended {
+    fetched_after(&HostPauses::default(), does, url).await
+}
+
+async fn fetched_after(pauses: &HostPauses, does: &[Does], url: &str) -> Ended {
     let folder = tempfile::tempdir().unwrap();
     let policy = RetryPolicy {
         max_attempts: 3.try_into().unwrap(),
@@ -194,6 +226,7 @@ async fn fetched(does: &[Does], url: &str) -> Ended {
     let patience = Patience {
         silence: Duration::from_secs(60),
         longest_wait: Duration::from_secs(900),
+        pauses,
     };
     let renewed = RefCell::new(0);
     let renew = async || -> Result<DownloadUrl, ()> {
@@ -295,6 +328,16 @@ async fn an_address_that_has_ended_is_asked_for_anew() {
         assert_eq!((rows(&ended), ended.renewed), (2, 1), "{status}");
         assert_eq!(ended.asked[1].0, "/fresh1");
     }
+    // What came from one place is gone on with there, and nowhere else, whatever tag another one has.
+    for (url, goes_on) in [("https://h/fresh1?s=1", true), ("https://h/a", false)] {
+        let does = [Gives("\"1\"", TABLE, 5), Answers(403), whole.clone()];
+        let ended = fetched(&does, url).await;
+        assert_eq!(
+            (rows(&ended), ended.asked[2].1.is_some()),
+            (2, goes_on),
+            "{url}"
+        );
+    }
     // Not even asked where it says so itself.
     let ended = fetched(std::slice::from_ref(&whole), "https://h/a?Expires=1").await;
     assert_eq!((rows(&ended), ended.renewed, ended.asked.len()), (2, 1, 1));
@@ -332,4 +375,33 @@ async fn what_may_pass_is_tried_as_often_as_the_policy_says() {
         let ended = fetched(&[Answers(status)], "https://h/a").await;
         assert!(ended.result.unwrap_err().contains(&status.to_string()));
     }
+}
+
+/// Whichever file the wait was announced for, and whatever became of that.
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_a_host_announces_binds_all_requests_to_it() {
+    let whole = [Does::Gives("\"1\"", TABLE, ALL)];
+    let pauses = HostPauses::default();
+    let ended = fetched_after(&pauses, &vec![Does::Waits(800); 3], "https://h/a").await;
+    assert!(ended.result.is_err() && ended.took >= Duration::from_secs(1600));
+    let ended = fetched_after(&pauses, &whole, "https://other/b").await;
+    assert!(ended.took < Duration::from_secs(1));
+    let ended = fetched_after(&pauses, &whole, "https://h/b?s=2").await;
+    assert!(ended.took >= Duration::from_secs(799), "{:?}", ended.took);
+    // More than `retry.max_retry_after` is not waited for, and the host is not asked.
+    let ended = fetched_after(&pauses, &[Does::Waits(901)], "https://h/a").await;
+    assert!(ended.result.unwrap_err().contains("longer wait"));
+    let ended = fetched_after(&pauses, &[], "https://h/b").await;
+    assert!(ended.result.unwrap_err().contains("longer wait"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_without_end_is_not_waited_for() {
+    static LONG: [u8; 5000] = [b'1'; 5000];
+    let ended = fetched(&[Does::Gives("\"1\"", &LONG, 5000)], "https://h/a").await;
+    assert!(ended.result.unwrap_err().contains("no end"));
+    let ended = fetched(&[Does::Drips], "https://h/a").await;
+    assert!(ended.result.unwrap_err().contains("no end"));
+    let day = Duration::from_secs(24 * 3600);
+    assert!(ended.took >= day && ended.took < 2 * day);
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::HistoryLine;
-use crate::whole_file::{open_regular, refuse_irregular, without_waiting};
+use crate::whole_file::{open_regular, refuse_irregular, without_links};
 
 /// Where the history of the ledger at `ledger` lies; that is the ledger itself, not a link to it.
 pub fn beside(ledger: &Path) -> PathBuf {
@@ -27,9 +27,10 @@ pub fn beside(ledger: &Path) -> PathBuf {
 /// # Errors
 /// It cannot be written, or is no file. Of `lines`, a part may be there then.
 pub fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
+    refuse_foreign(path)?;
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
-    without_waiting(&mut options);
+    without_links(&mut options);
     let mut file = options.open(path)?;
     refuse_irregular(&file.metadata()?)?;
     if file.seek(SeekFrom::End(0))? > 0 {
@@ -41,6 +42,31 @@ pub fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
         }
     }
     file.write_all(lines)
+}
+
+/// Makes sure that there is a history at `path`, or nothing: no other file is added to or replaced.
+///
+/// # Errors
+/// It is a link or another file, or cannot be read.
+pub fn refuse_foreign(path: &Path) -> io::Result<()> {
+    const BEGINS: &[u8] = b"{\"at\":";
+    let odd = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    if path.is_symlink() {
+        return odd("it is a link, and a history is a file of its own; move it away");
+    }
+    let mut start = Vec::new();
+    match open_regular(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file?.take(64 * 1024).read_to_end(&mut start)?,
+    };
+    // A crash may have torn or zeroed lines.
+    let is_empty = |byte: &u8| *byte == 0 || byte.is_ascii_whitespace();
+    let mut lines = start.split(|byte| matches!(byte, 0 | b'\n'));
+    if start.iter().all(is_empty) || lines.any(|line| line.starts_with(BEGINS)) {
+        Ok(())
+    } else {
+        odd("it is no history of a ledger; move it away")
+    }
 }
 
 /// What a history says.

@@ -11,7 +11,7 @@ mod merge;
 #[cfg(test)]
 mod tests;
 
-pub use file::{Read, append, beside, read};
+pub use file::{Read, append, beside, read, refuse_foreign};
 pub use line::{
     AttemptRecord, HistoryEvent, HistoryLine, Run, RunEnd, SeenReport, Selected, collected_hashes,
     reports_by_request, requests_created, schema,

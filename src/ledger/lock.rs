@@ -103,6 +103,10 @@ impl Lock {
             if !still_there(&file, &path) {
                 continue;
             }
+            if !is_ours(&mut file).map_err(failed)? {
+                let why = "it is no lock of this program; move it away";
+                return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, why)));
+            }
             let mut lock = Lock {
                 contents: read(&mut file).unwrap_or_default(),
                 file,
@@ -226,6 +230,20 @@ fn names_of(found: &Metadata) -> u64 {
 #[cfg(not(unix))]
 fn names_of(_: &Metadata) -> u64 {
     1
+}
+
+/// Whether a file is a lock, or what a crash made of one: it is written over and deleted.
+fn is_ours(file: &mut File) -> io::Result<bool> {
+    const BEGINS: &[u8] = b"{\"holder\":";
+    let mut start = Vec::new();
+    file.rewind()?;
+    file.take(4096).read_to_end(&mut start)?;
+    let is_written = |byte: &u8| *byte != 0 && !byte.is_ascii_whitespace();
+    let start = match start.iter().position(is_written) {
+        Some(first) => &start[first..],
+        None => return Ok(true),
+    };
+    Ok(start.starts_with(BEGINS) || BEGINS.starts_with(start))
 }
 
 fn read(file: &mut File) -> Option<LockContents> {

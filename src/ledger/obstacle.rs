@@ -20,6 +20,8 @@ pub enum Obstacle {
 impl Obstacle {
     /// How `report_error` begins where the report is gone.
     pub const GONE: &str = "the server does not have this report any more";
+    /// How `report_error` begins where a folder is in the place of the file: nothing replaces it.
+    pub const FOLDER: &str = "a folder is in the place of";
     /// The option that overwrites a file, as `report_error` names it.
     const FORCE: &str = "--force";
 

@@ -52,6 +52,13 @@ pub struct Collected {
 }
 
 impl Collected {
+    /// Whether a file with the SHA-256 `found` is the one that was collected: by this, and by what the history has
+    /// `recorded`, where it knows the file.
+    pub fn is_file(&self, found: &str, recorded: Option<&str>) -> bool {
+        let is_found = |known: &str| known.eq_ignore_ascii_case(found);
+        is_found(&self.sha256) && recorded.is_none_or(is_found)
+    }
+
     /// Whether the server's word is one of those for a report that it is at work on, or has said nothing.
     pub fn is_in_progress(&self) -> bool {
         self.is_one_of(["", "IN_PROGRESS", "REQUESTED"])

@@ -12,7 +12,7 @@ use crate::{
     history::SeenReport,
     ledger::{Row, State},
     request::ReportId,
-    text::{count, one_line},
+    text::{count, one_line, shell_word},
 };
 
 /// A row that a person may decide.
@@ -111,7 +111,17 @@ fn about(undecided: &UndecidedRow<'_>, commands: &DecisionCommands) -> String {
             }
             (None, Knowledge::Gone) => {}
             (None, _) => {
-                let _ = writeln!(out, "    if this is the one:\n      {decide} --adopt {id}");
+                // An id may begin as an option does.
+                let equals = if id.as_str().starts_with('-') {
+                    "="
+                } else {
+                    " "
+                };
+                let id = shell_word(id.as_str());
+                let _ = writeln!(
+                    out,
+                    "    if this is the one:\n      {decide} --adopt{equals}{id}"
+                );
             }
         }
     }
@@ -121,4 +131,40 @@ fn about(undecided: &UndecidedRow<'_>, commands: &DecisionCommands) -> String {
     };
     let _ = writeln!(out, "  {none}, to send it again:\n    {decide} --resend");
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::{Period, ReportType, Request};
+
+    #[test]
+    fn an_id_is_one_word_for_a_shell_and_no_option() {
+        let request = Request {
+            sub_partner: None,
+            report_type: ReportType::User,
+            period: Period::month(2026, 9).unwrap(),
+            internal: false,
+        };
+        let ids = ["Y2lz", "$(pwn)", "--resend", "a'b"].map(|id| id.parse::<ReportId>().unwrap());
+        let row = Row::planned(request, "j".into(), None);
+        let row = row.undecided("which?".to_owned(), ids.to_vec());
+        let candidates = ids.into_iter().map(|id| CandidateReport {
+            id,
+            knowledge: Knowledge::Nothing,
+            taken_by: None,
+        });
+        let undecided = UndecidedRow {
+            row: &row,
+            candidates: candidates.collect(),
+        };
+        let commands = DecisionCommands {
+            resolve: "resolve".to_owned(),
+            look_up: String::new(),
+        };
+        let text = decisions("l.csv", &[undecided], &commands);
+        let typed = text.lines().filter_map(|line| line.split_once("--adopt"));
+        let typed: Vec<&str> = typed.map(|(_, id)| id).collect();
+        assert_eq!(typed, [" Y2lz", " '$(pwn)'", "=--resend", " \"a'b\""]);
+    }
 }

@@ -198,7 +198,12 @@ fn to_collect(
         .next()
         .or(of(Obstacle::UnknownStatus).next());
     if is_first && !is_covered && (may_come.is_some() || hints.is_empty()) {
-        hints.push(Hint::new("to collect the rest", &commands.collect));
+        let is_blocked = |row: &Row| row.collected.error.contains(Obstacle::FOLDER);
+        let why = match of(Obstacle::Other).any(is_blocked) {
+            true => "to collect the rest, once the folder in the place of a file is moved away",
+            false => "to collect the rest",
+        };
+        hints.push(Hint::new(why, &commands.collect));
     }
     hints
 }

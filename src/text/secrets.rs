@@ -19,7 +19,8 @@ use base64::{
     Engine as _,
     prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD},
 };
-use url::Url;
+use percent_encoding::percent_decode_str;
+use url::form_urlencoded;
 
 use super::is_unseen;
 
@@ -46,14 +47,19 @@ struct KnownSecrets {
 }
 
 impl KnownSecrets {
-    fn insert(&mut self, form: &[u8]) {
-        let form = form.get(..LONGEST).unwrap_or(form).to_ascii_lowercase();
-        if form.len() < SHORTEST || !self.known.insert(form.clone().into()) {
-            return;
-        }
-        match form.first_chunk::<KEY>() {
-            Some(key) => self.long.entry(*key).or_default().push(form.into()),
-            None => self.short.push(form.into()),
+    /// Takes a form as texts are compared. Of a long one its end, too, so that it is found without its beginning.
+    fn insert(&mut self, form: &str) {
+        let form = Units::of(form).bytes;
+        let end = form.len().saturating_sub(LONGEST);
+        for piece in form.chunks(LONGEST).chain([&form[end..]]) {
+            let is_whole = form.len() <= LONGEST || piece.len() == LONGEST;
+            if piece.len() < SHORTEST || !is_whole || !self.known.insert(piece.into()) {
+                continue;
+            }
+            match piece.first_chunk::<KEY>() {
+                Some(key) => self.long.entry(*key).or_default().push(piece.into()),
+                None => self.short.push(piece.into()),
+            }
         }
     }
 
@@ -98,14 +104,13 @@ fn change_held(change: impl FnOnce(&mut KnownSecrets)) {
 /// From now on `secret` is in no text that passes through [`masked`]: neither as it is nor in base64, alone or as a part
 /// of something longer.
 pub fn hold(secret: &str) {
-    let secret = secret.as_bytes();
     if secret.len() < SHORTEST {
         return;
     }
     change_held(|held| {
         held.insert(secret);
         for before in 0..3 {
-            let bytes = [&[0; 3][..before], secret].concat();
+            let bytes = [&[0; 3][..before], secret.as_bytes()].concat();
             // Letters that depend on what stands before or behind it are left out.
             let (from, to) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
             for text in [
@@ -113,24 +118,42 @@ pub fn hold(secret: &str) {
                 BASE64_URL_SAFE_NO_PAD.encode(&bytes),
             ] {
                 // Short ones are other words too.
-                held.insert(
-                    text.as_bytes()
-                        .get(from..to)
-                        .filter(|form| form.len() >= KEY)
-                        .unwrap_or_default(),
-                );
+                let form = text.get(from..to).filter(|form| form.len() >= KEY);
+                held.insert(form.unwrap_or_default());
             }
         }
     });
 }
 
-/// From now on what makes `url` a signed one is in no text that passes through [`masked`].
-pub fn hold_signature(url: &Url) {
+/// From now on what makes `address` more than a place is in no text that passes through [`masked`]: its password, and its
+/// query without everyday parameters, as they stand there and decoded. It need not be a whole URL: `me:secret@proxy:3128`.
+pub fn hold_address(address: &str) {
+    let address = address.split('#').next().unwrap_or_default();
+    let (place, query) = address.split_once('?').unwrap_or((address, ""));
+    let authority = place.split_once("://").map_or(place, |(_, rest)| rest);
+    let authority = authority.split('/').next().unwrap_or_default();
+    if let Some((user_info, _)) = authority.rsplit_once('@') {
+        let decoded = percent_decode_str(user_info).decode_utf8_lossy();
+        for pair in [user_info, &decoded] {
+            hold(pair); // in base64 it is a header (RFC 7617, 2)
+            hold(pair.split_once(':').map_or(pair, |(_, password)| password));
+        }
+    }
+    let is_plain = |name: &str| PLAIN_PARAMETERS.contains(&&*name.to_ascii_lowercase());
     change_held(|held| {
-        for (name, value) in url.query_pairs() {
-            if !PLAIN_PARAMETERS.contains(&&*name.to_ascii_lowercase()) {
-                held.insert(value.as_bytes());
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            if !is_plain(&name) {
+                held.insert(&value);
             }
+        }
+        for part in query.split(['&', ';']) {
+            let value = match part.split_once('=') {
+                Some((name, value)) if !is_plain(name) => value,
+                None if part.len() >= SHORTEST_IN_ID && !is_plain(part) => part,
+                _ => continue,
+            };
+            held.insert(value);
+            held.insert(&percent_decode_str(value).decode_utf8_lossy());
         }
     });
 }
@@ -159,6 +182,29 @@ pub fn masked(text: &str) -> Cow<'_, str> {
     out.into()
 }
 
+/// A `text` that was cut at its end, without the beginning of a secret that may stand there.
+pub fn without_cut_secret(mut text: String) -> String {
+    // The escape of a character may be cut, too.
+    let last = text.char_indices().rev().take(6);
+    let escape = last.filter(|(_, c)| "%\\&".contains(*c)).last();
+    let mut read = Units::of(&text[..escape.map_or(text.len(), |(at, _)| at)]);
+    let mut end = text.len();
+    with_held(|held| {
+        let begins = |part: &[u8]| held.known.iter().any(|form| form.starts_with(part));
+        loop {
+            let from = read.bytes.len().saturating_sub(LONGEST);
+            let found = (from..read.bytes.len()).find(|at| begins(&read.bytes[*at..]));
+            end = found.map_or(end, |at| end.min(read.ranges[at].0));
+            match read.unescaped() {
+                Some(unescaped) => read = unescaped,
+                None => break,
+            }
+        }
+    });
+    text.truncate(end);
+    text
+}
+
 /// Where secrets stand in `text`: first byte, and the one behind the last.
 fn places(text: &str, shortest: usize) -> Vec<(usize, usize)> {
     with_held(|held| {
@@ -172,8 +218,8 @@ fn places(text: &str, shortest: usize) -> Vec<(usize, usize)> {
             while at < read.bytes.len() {
                 match held.longest_at(&read.bytes[at..], shortest) {
                     Some(length) => {
-                        let end = read.end_of_word(at, length);
-                        places.push((read.ranges[at].0, read.ranges[end - 1].1));
+                        let (start, end) = read.word_around(at, length);
+                        places.push((read.ranges[start].0, read.ranges[end - 1].1));
                         at = end;
                     }
                     None => at += 1,
@@ -207,18 +253,23 @@ impl Units {
         Units { bytes, ranges }
     }
 
-    /// Where the secret ends whose first `length` bytes stand at `at`: of a long one no more is remembered.
-    fn end_of_word(&self, at: usize, length: usize) -> usize {
-        let is_of_it = |end: usize| {
-            let byte = self.bytes[end];
-            let is_next = self.ranges[end].0 == self.ranges[end - 1].1;
-            is_next && (byte.is_ascii_alphanumeric() || b"-._~+/=%".contains(&byte))
-        };
-        let mut end = at + length;
-        while length == LONGEST && end < self.bytes.len() && is_of_it(end) {
+    /// From where to where the secret goes of which `length` bytes stand at `at`: of a long one they may be any part.
+    fn word_around(&self, at: usize, length: usize) -> (usize, usize) {
+        let is_of_it =
+            |byte: u8, marks: &[u8]| byte.is_ascii_alphanumeric() || marks.contains(&byte);
+        let are_next = |end: usize| self.ranges[end].0 == self.ranges[end - 1].1;
+        let (mut start, mut end) = (at, at + length);
+        if length < LONGEST {
+            return (start, end);
+        }
+        while end < self.bytes.len() && are_next(end) && is_of_it(self.bytes[end], b"-._~+/=%") {
             end += 1;
         }
-        end
+        // A `=` before it is that of a parameter.
+        while start > 0 && are_next(start) && is_of_it(self.bytes[start - 1], b"-._~+/%") {
+            start -= 1;
+        }
+        (start, end)
     }
 
     /// The same, read as `%2B`, `\u002b`, `\x2b`, `&#43;` or `&#x2b;` are meant; none where there is no such thing.
@@ -328,7 +379,7 @@ mod tests {
         let url = format!(
             "https://h.example/a.csv?Expires=1793600000&Signature=s3cr%7Etsig&Key-Pair-Id=KPAIR&X-Amz-Security-Token={long}"
         );
-        hold_signature(&url.parse().unwrap());
+        hold_address(&url);
         for (text, shown) in [
             ("of s3cr~tsig", "of [secret]"),
             ("of s3cr%7Etsig", "of [secret]"),
@@ -343,12 +394,96 @@ mod tests {
         }
     }
 
+    /// Whatever is not an everyday parameter, as a server may repeat it: as it was sent, or decoded.
+    #[test]
+    fn an_address_is_held_as_it_stands_and_decoded() {
+        for (address, echoes) in [
+            (
+                "https://h/x?Signature=ab+cdSIGN+ef",
+                &["ab+cdSIGN+ef", "ab cdSIGN ef"][..],
+            ),
+            ("https://h/x?BAREqueryT0ken", &["BAREqueryT0ken"]),
+            (
+                "https://h/x?a=1;Signature=SEMIT0ken",
+                &["SEMIT0ken", "a=1;Signature=SEMIT0ken"],
+            ),
+            (
+                "https://h/x?sig=abc%F6def%20SIGN",
+                &["abc%F6def%20SIGN", "abcödef SIGN", "abc%f6def%2520SIGN"],
+            ),
+            (
+                "https://h/x?s=%00zero%00SIGN",
+                &["%00zero%00SIGN", "zeroSIGN"],
+            ),
+            (
+                "https://h/x?s=ab%2Bcd%3D%3D#top",
+                &["ab+cd==", "ab%2bcd%3d%3d"],
+            ),
+            ("/relative?s=n0-address", &["n0-address"]),
+            (
+                "http://me:Pr0xy%40pw@h:1",
+                &["Pr0xy@pw", "Pr0xy%40pw", "bWU6UHIweHlAcHc="],
+            ),
+            ("me:s3cond:pw@h:1", &["s3cond:pw", "bWU6czNjb25kOnB3"]),
+            ("http://t0ken-as-user@h:1/", &["t0ken-as-user"]),
+        ] {
+            hold_address(address);
+            for echo in echoes {
+                let shown = masked(echo);
+                let rest: String = shown.replace(REDACTED, "");
+                assert!(
+                    shown.contains(REDACTED) && rest.len() < 14,
+                    "{address} {echo}: {shown}"
+                );
+            }
+        }
+        assert_eq!(masked("Expires=1, h/x, me, h:1"), "Expires=1, h/x, me, h:1");
+    }
+
+    #[test]
+    fn a_long_secret_is_found_without_its_beginning_or_its_end() {
+        let secret: String = (0..60).map(|n| format!("{n:03}")).collect();
+        hold(&secret);
+        for (from, to) in [(0, 180), (3, 180), (70, 180), (110, 180), (0, 70), (0, 177)] {
+            let echo = format!("token=...{} seen", &secret[from..to]);
+            assert_eq!(
+                masked(&echo).replace("...", ""),
+                "token=[secret] seen",
+                "{from}..{to}"
+            );
+        }
+    }
+
     #[test]
     fn a_short_secret_in_an_id_is_there_by_chance() {
         hold("tok-a");
         hold("tok-b-longer");
         assert!(!holds_secret("xtok-ax"));
         assert!(holds_secret("xtok-b-longerx"));
+    }
+
+    #[test]
+    fn half_a_secret_at_the_end_of_a_cut_text_goes() {
+        hold("s3cret+long/");
+        let long: String = (0..60).map(|n| format!("{n:03}")).collect();
+        hold(&long);
+        for (text, shown) in [
+            ("token s3cret+lo", "token "),
+            ("token=s3cre", "token="),
+            ("token s3cret%2", "token "),
+            ("token s3cret%2Blo", "token "),
+            (r"token s3cret\u002bl", "token "),
+            ("token s3cret+long/", "token "),
+            ("token S", "token "),
+            ("token s3cret-", "token s3cret-"),
+            ("half %", "half %"),
+            (&format!("of {}", &long[..60]), "of "),
+            ("", ""),
+        ] {
+            assert_eq!(without_cut_secret(text.to_owned()), shown, "{text}");
+        }
+        let cut = format!("of {}", &long[..177]);
+        assert_eq!(masked(&without_cut_secret(cut)), "of [secret]");
     }
 
     proptest! {

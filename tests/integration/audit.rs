@@ -644,3 +644,32 @@ fn rows_that_the_plan_does_not_have_are_named_in_a_note() {
         serde_json::json!([])
     );
 }
+
+/// A file that cannot be downloaded again is not to be collected: the next command gets on.
+#[test]
+fn a_missing_file_of_a_report_that_is_gone_is_no_work_for_collect() {
+    let desk = Desk::with(
+        "http://127.0.0.1:1",
+        &partners(["a", "b"], "USER", "2026-09"),
+    );
+    let monthend = |words: &[&str]| desk.monthend([words, &["m.yaml", "--sandbox"]].concat());
+    monthend(&["run", "--collect"]).expect(0);
+    fs::remove_file(desk.path("m.ledger.sandbox.csv.state")).unwrap();
+    let file = desk.ledger_at("m.ledger.sandbox.csv").lines[0]["report_file"].to_owned();
+    let id = desk.ledger_at("m.ledger.sandbox.csv").lines[0]["request_id"].to_owned();
+    let recreate = format!("--request {id} --resend --replace");
+    for changed in [false, true] {
+        match changed {
+            true => drop(desk.write(&file, "changed")),
+            false => fs::remove_file(desk.path(&file)).unwrap(),
+        }
+        monthend(&["audit"]).expect(1).shows(["gone", &recreate]);
+        let force = if changed { &["--force"][..] } else { &[] };
+        let collect = [&["collect"], force].concat();
+        monthend(&collect).expect(1).shows([&*recreate]);
+        monthend(&["audit", "--offline"])
+            .expect(1)
+            .shows([&*recreate]);
+        monthend(&["audit"]).expect(1).shows([&*recreate]);
+    }
+}

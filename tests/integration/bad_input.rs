@@ -379,8 +379,12 @@ fn a_ledger_in_use_is_left_to_who_holds_it() {
         r#"{"holder":{"pid":1,"since":"2026-01-01T00:00:00Z"},"pauses":[]}"#,
     );
     desk.converge().expect(0);
-    desk.write("m.ledger.csv.lock", "garbage");
+    desk.write("m.ledger.csv.lock", "{\"holder\":{\"pi\0\0");
     desk.converge().expect(0);
+    // What nobody could take for one is somebody else's.
+    desk.write("m.ledger.csv.lock", "my notes");
+    desk.converge().expect(4).says(["it is no lock"]);
+    assert_eq!(desk.read("m.ledger.csv.lock"), "my notes");
 }
 
 #[test]

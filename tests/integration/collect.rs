@@ -838,3 +838,110 @@ fn a_signal_ends_it_at_rest_and_it_goes_on_from_there() {
     collect(&desk).expect(0);
     assert_eq!(hold(&desk).len(), 2);
 }
+
+/// What was collected is what ledger and history say, whichever of them somebody has changed, and in whatever case.
+#[test]
+fn a_file_is_the_one_that_ledger_and_history_name() {
+    let (server, desk) = world("", &["a"], "USER");
+    run(&desk).expect(0);
+    let file = "m.ledger.reports/2026-09/USER/a.csv";
+    let original = desk.read("m.ledger.csv");
+    let sha256 = desk.ledger().lines[0]["report_sha256"].to_owned();
+    desk.write(
+        "m.ledger.csv",
+        original.replace(&sha256, &sha256.to_uppercase()),
+    );
+    collect(&desk).expect(0);
+    desk.monthend(["audit", "m.yaml"]).expect(0);
+    collect(&desk)
+        .arg("--dry-run")
+        .expect(0)
+        .shows(["download 0"]);
+
+    let theirs = format!("{}x,y,z,1\n", desk.read(file));
+    desk.write(
+        "m.ledger.csv",
+        original.replace(&sha256, &hash(theirs.as_bytes())),
+    );
+    desk.write(file, &theirs);
+    desk.monthend(["audit", "m.yaml"])
+        .expect(1)
+        .shows(["file_changed"]);
+    let ended = collect(&desk).arg("--combine=all.csv").expect(1);
+    ended.shows([file, "as the history says", "--combine all.csv --force"]);
+    assert!(!desk.has("all.csv") && desk.read(file) == theirs);
+    assert_eq!(server.downloads().len(), 1);
+    collect(&desk).arg("--force").expect(0);
+    assert_eq!(desk.ledger().lines[0]["report_sha256"], sha256);
+    desk.monthend(["audit", "m.yaml"]).expect(0);
+}
+
+/// What lies in the place of a file decides what helps, and each message leads on.
+#[test]
+fn folders_and_links_in_the_place_of_a_file_are_told_for_what_they_are() {
+    let (_server, desk) = world("", &["a"], "USER");
+    run(&desk).expect(0);
+    let file = "m.ledger.reports/2026-09/USER/a.csv";
+    let audit = || desk.monthend(["audit", "m.yaml", "--offline"]);
+    fs::remove_file(desk.path(file)).unwrap();
+    fs::create_dir(desk.path(file)).unwrap();
+    let moved = "once the folder in the place of a file is moved away";
+    for force in [&[][..], &["--force"]] {
+        let ended = collect(&desk).args(force.iter().copied()).expect(1);
+        ended.shows(["a folder is in the place of", moved]);
+    }
+    audit()
+        .expect(1)
+        .shows(["a folder is in the place of", "mv "]);
+    fs::remove_dir(desk.path(file)).unwrap();
+    std::os::unix::fs::symlink("nowhere", desk.path(file)).unwrap();
+    audit()
+        .expect(1)
+        .shows(["a link that leads nowhere", "--force"]);
+    let ended = collect(&desk).expect(1);
+    ended.shows(["a link or no file at all", "--force"]);
+    collect(&desk).arg("--force").expect(0);
+    assert_eq!(hold(&desk).len(), 1);
+    // A folder in the place of a file that no row has yet.
+    let (_server, desk) = world("", &["a"], "USER");
+    fs::create_dir_all(desk.path(file)).unwrap();
+    for force in [&[][..], &["--force"]] {
+        let ended = run(&desk)
+            .args(["--existing=ignore"])
+            .args(force.iter().copied());
+        ended.expect(1).shows(["a folder is in the place of"]);
+    }
+}
+
+/// A file keeps its place, and whoever names another folder is told.
+#[test]
+fn files_in_another_folder_are_named_and_stay() {
+    let (_server, desk) = world("", &["a", "b"], "USER");
+    run(&desk).expect(0);
+    let ended = collect(&desk).args(["--output", "other"]).expect(0);
+    ended.says(["2 files in", "m.ledger.reports", "keep their place"]);
+    let ended = collect(&desk).expect(0);
+    assert!(!ended.stderr.contains("keep their place"), "{ended}");
+}
+
+/// Neither replaced by what is no report, nor removed with the next success.
+#[test]
+fn a_rejected_file_of_somebody_else_stays() {
+    let config = "downloads: [{ org: bad, then: { kind: html } }]";
+    for kind in ["file", "link"] {
+        let (_server, desk) = world(config, &["bad"], "USER");
+        let folder = desk.path("m.ledger.reports/2026-09/USER");
+        fs::create_dir_all(&folder).unwrap();
+        let theirs = folder.join("bad.csv.rejected");
+        if kind == "file" {
+            fs::write(&theirs, "mine").unwrap();
+        } else {
+            std::os::unix::fs::symlink(desk.write("mine", "mine"), &theirs).unwrap();
+        }
+        run(&desk).expect(1).shows(["is another file"]);
+        assert_eq!(fs::read_to_string(&theirs).unwrap(), "mine");
+        collect(&desk).arg("--no-content-check").expect(0);
+        assert_eq!(fs::read_to_string(&theirs).unwrap(), "mine");
+        assert!(theirs.is_symlink() == (kind == "link"));
+    }
+}

@@ -179,6 +179,13 @@ fn a_file_that_lacks_reports_says_so_and_an_old_one_does_not_stay() {
     ended.says(["fin.csv was from an earlier run; it is now fin.csv.old"]);
     assert!(!desk.has("fin.csv"));
     assert_eq!(desk.read("fin.csv.old"), before);
+    // Nor is a file of that name lost, nor what a link of that name leads to.
+    std::os::unix::fs::symlink("nowhere", desk.path("fin.csv.old-1")).unwrap();
+    desk.write("fin.csv", "mine");
+    let ended = collect(&["--combine=fin.csv", "--sub-partner=bolt"]).expect(1);
+    ended.says(["it is now fin.csv.old-2"]);
+    assert_eq!(desk.read("fin.csv.old"), before);
+    assert_eq!(desk.read("fin.csv.old-2"), "mine");
 }
 
 /// One type is one file, two are two: whichever is written, none of the others passes for new.

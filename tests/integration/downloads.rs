@@ -1,7 +1,7 @@
 //! Hosts of files that contradict themselves: a file is recorded only where all that was announced of one version of it
 //! is there.
 
-use crate::support::{Asked, Canned, Desk, Reply, partners};
+use crate::support::{Asked, Canned, Desk, Reply, partners, report};
 
 /// Every row says which one it is, so that half of the file is a table as well.
 fn table() -> String {
@@ -198,6 +198,22 @@ fn a_whole_that_is_no_whole_is_asked_for_again() {
         let end = table[..table.len() / 2].rfind('\n').unwrap() + 1;
         Some(Reply::with(200, &["etag: \"1\""], &table[..end]))
     });
+    for headers in [
+        &["transfer-encoding: identity"][..],
+        &["transfer-encoding: chunked, gzip"],
+        &["transfer-encoding: identity", "content-length: 99999"],
+    ] {
+        collects(headers[0], false, |_| {
+            let table = table();
+            let end = table[..table.len() / 2].rfind('\n').unwrap() + 1;
+            Some(Reply::with(200, headers, &table[..end]))
+        });
+    }
+    // Of a packed body more may come, too. This is `gzip -n` of two lines.
+    let member: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xf3\x74\xd1\x71\xf6\xe5\x32\xd4\x31\xe4\x02\x00\x15\xc1\x5f\x7f\x0a\x00\x00\x00";
+    collects("gzip without an end", false, move |_| {
+        Some(Reply::with(200, &["content-encoding: gzip"], member))
+    });
     // Chunks have an end of their own.
     collects("chunks", true, |_| {
         let body = format!("{:x}\r\n{}\r\n0\r\n\r\n", table().len(), table());
@@ -207,6 +223,34 @@ fn a_whole_that_is_no_whole_is_asked_for_again() {
         let body = format!("{:x}\r\n{}\r\n", table().len(), table());
         Some(Reply::with(200, &["transfer-encoding: chunked"], body))
     });
+}
+
+/// A proxy repeats the answer that somebody else got, or a host mixes reports up.
+#[test]
+fn a_read_that_is_answered_with_another_report_is_no_answer() {
+    for status in ["COMPLETED", "FAILED"] {
+        let server = Canned::new(move |asked, address| {
+            let mut other = asked.is_read().then(|| report(asked, address))?;
+            other["id"] = "another-report".into();
+            other["status"] = status.into();
+            Some(Reply::json(200, &other))
+        });
+        let desk = Desk::new();
+        let jobs = partners(["a"], "USER", "2026-09");
+        desk.manifest_with(&server.url, "retry.max_attempts: 2", &jobs);
+        let collect = desk.converge().args(["--collect", "--wait=1s"]);
+        let ended = collect.expect(1);
+        let line = desk.ledger().lines[0].clone();
+        assert_eq!(&line["report_file"], "", "{ended}");
+        assert!(!line["report_error"].is_empty(), "{line:?}");
+        let retried = desk.retry().arg("--recreate-failed").run();
+        let creates = server
+            .asked()
+            .iter()
+            .filter(|asked| asked.is_create())
+            .count();
+        assert_eq!(creates, 1, "{retried}");
+    }
 }
 
 /// A host that does not know ranges answers with the whole: what was there is thrown away.

@@ -293,3 +293,42 @@ fn what_is_not_collected_is_told_without_addresses_and_tokens() {
         assert!(!text.contains(hidden), "{hidden}: {text}");
     }
 }
+
+/// Nobody's file is added to because of its name, nor what a link of that name leads to.
+#[test]
+fn a_file_that_is_no_history_stays_as_it_is() {
+    let server = Served::new("");
+    for kind in ["notes", "json", "link", "link to a history"] {
+        let desk = Desk::with(server.url(), &own("USER", "2026-08"));
+        let text = match kind {
+            "json" => "{\"mine\": 1}\n",
+            "link to a history" => "{\"at\":\"2026-11-01T00:00:00Z\"}\n",
+            _ => "my notes\n",
+        };
+        if kind.starts_with("link") {
+            desk.write("diary", text);
+            std::os::unix::fs::symlink("diary", desk.path(HISTORY)).unwrap();
+        } else {
+            desk.write(HISTORY, text);
+        }
+        let made = server.exchanges().len();
+        let commands = [
+            desk.converge(),
+            desk.converge().arg("--collect"),
+            desk.retry(),
+        ];
+        for command in commands {
+            command.expect(2).says([HISTORY, "nothing was done"]);
+        }
+        assert_eq!(
+            (desk.read(HISTORY), server.exchanges().len()),
+            (text.to_owned(), made)
+        );
+        // Merged into, it stays, too.
+        desk.converge().arg("--ledger=x.csv").expect(0);
+        let merge = desk.monthend(["merge", "x.csv", "-o", "m.ledger.csv"]);
+        merge.expect(0).says([HISTORY, "cannot be written"]);
+        assert_eq!(desk.read(HISTORY), text);
+        assert_eq!(desk.path(HISTORY).is_symlink(), kind.starts_with("link"));
+    }
+}

@@ -386,3 +386,51 @@ fn a_torn_line_about_nobody_known_survives_whoever_rewrites_the_ledger() {
     desk.monthend(["merge", "m.ledger.csv", "-o", "new.csv"])
         .expect(0);
 }
+
+/// `report_file` is relative to the ledger that it stands in, wherever that is merged to.
+#[test]
+fn files_are_found_from_where_the_output_lies() {
+    let server = Served::new("reports: { completes_after: 0s }");
+    let desk = Desk::with(server.url(), &own("PARTNER, USER", "2026-09"));
+    for (ledger, of_type) in [("a.csv", "PARTNER"), ("b.csv", "USER")] {
+        let run = desk.converge().args(["--collect", "--type", of_type]);
+        run.args(["--ledger", ledger]).expect(0);
+    }
+    fs::create_dir_all(desk.path("sub/deep")).unwrap();
+    fs::rename(desk.path("b.csv"), desk.path("sub/b.csv")).unwrap();
+    fs::rename(desk.path("b.reports"), desk.path("sub/b.reports")).unwrap();
+    symlink("sub/deep", desk.path("link")).unwrap();
+    let absolute = desk.path("sub/b.csv").display().to_string();
+    for (inputs, output, files) in [
+        (
+            ["a.csv", "sub/b.csv"],
+            "all.csv",
+            ["a.reports", "sub/b.reports"],
+        ),
+        (
+            ["./a.csv", &*absolute],
+            "sub/deep/all.csv",
+            ["../../a.reports", "../b.reports"],
+        ),
+        (
+            ["all.csv", "sub/deep/all.csv"],
+            "link/2.csv",
+            ["../../a.reports", "../b.reports"],
+        ),
+    ] {
+        let merge = [&["merge"], &inputs[..], &["-o", output]].concat();
+        desk.monthend(merge).expect(0);
+        let merged = desk.ledger_at(output);
+        let found = merged.column("report_file");
+        for (found, folder) in found.iter().zip(files) {
+            assert!(
+                found.starts_with(&format!("{folder}/2026-09/")),
+                "{output}: {found}"
+            );
+            let file = desk.path(output).canonicalize().unwrap();
+            assert!(file.parent().unwrap().join(found).is_file());
+        }
+        let audit = ["audit", "m.yaml", "--offline", "--ledger", output];
+        desk.monthend(audit).expect(0);
+    }
+}

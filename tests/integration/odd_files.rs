@@ -326,8 +326,12 @@ fn absurd_times_of_a_server_break_nothing() {
                 if asked.is_file() {
                     return None;
                 }
+                let id = match asked.is_read() {
+                    true => asked.path().rsplit('/').next().unwrap(),
+                    false => "x1",
+                };
                 let report = json!({
-                    "id": "x1", "created": created, "status": "COMPLETED", "type": "USER",
+                    "id": id, "created": created, "status": "COMPLETED", "type": "USER",
                     "billingStartDate": "2026-09-01", "billingEndDate": "2026-09-30",
                     "tempDownloadURL": format!("{address}/files/x.csv?Expires=99999999999999999&Signature=s"),
                 });

@@ -247,3 +247,24 @@ fn a_download_that_quotes_secrets_is_told_without_them() {
         assert!(!line["report_error"].is_empty(), "{line:?}");
     }
 }
+
+/// A proxy that reads along, as those of companies do, may repeat what it was sent.
+#[test]
+fn the_password_of_a_proxy_shows_nowhere() {
+    let server = Canned::new(|asked, _| {
+        let said = "you are me with s3cret:pr0xy (bWU6czNjcmV0OnByMHh5)";
+        let answer = json!({ "message": said, "trackingId": "s3cret:pr0xy" });
+        asked.is_create().then(|| Reply::json(400, &answer))
+    });
+    let desk = Desk::with(&server.url, &partners(["a"], "USER", "2026-09"));
+    for name in ["HTTPS_PROXY", "all_proxy"] {
+        let run = desk
+            .converge()
+            .env(name, "http://me:s3cret%3Apr0xy@127.0.0.1:1");
+        let ended = run.args(OUTPUTS).expect(1);
+        no_secret_shows(&desk, &ended);
+        for text in [&ended.stdout, &ended.stderr, &desk.read("m.ledger.csv")] {
+            assert!(!text.contains("pr0xy") && !text.contains("bWU6"), "{text}");
+        }
+    }
+}

@@ -211,9 +211,23 @@ fn a_lock_that_a_killed_process_left_does_not_block() {
     drop(Lock::take(&folder.ledger(), at(0)).unwrap());
     assert_eq!(folder.names(), ["l.csv.lock"]);
     Lock::take(&folder.ledger(), at(1)).unwrap().release(at(1));
-    for left in ["", "{", "{\"holder\":null}", "not json at all"] {
+    for left in ["", "{", "{\"holder\":null}", "{\"holder\":\0\0", "\0\0\n"] {
         fs::write(Lock::path_of(&folder.ledger()), left).unwrap();
         Lock::take(&folder.ledger(), at(2)).unwrap();
+    }
+}
+
+/// A lock is written over and deleted.
+#[test]
+fn a_file_of_somebody_else_is_no_lock() {
+    let folder = Folder::new();
+    let path = Lock::path_of(&folder.ledger());
+    for theirs in ["my notes\n", "holder", "{\"a\": 1}", "[1]", "\u{feff}notes"] {
+        fs::write(&path, theirs).unwrap();
+        let refused = Lock::take(&folder.ledger(), at(2)).unwrap_err().to_string();
+        assert!(refused.contains("l.csv.lock"), "{refused}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), theirs);
+        assert!(Lock::peek_holder(&folder.ledger(), at(2)).is_none());
     }
 }
 
