@@ -1,4 +1,4 @@
-//! Items of a list that contradict the query which the list answers.
+//! List items that contradict the query of the list.
 
 use chrono::Days;
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use super::report::{Origin, StoredReport};
 /// In which way an item contradicts its query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contradiction {
-    /// Its days are moments of another time zone: the first one is the day before.
+    /// Its days are in another time zone: the first one is the day before.
     Days,
     /// Its organisation is spelled in a way that is no form of an id.
     Organisation,
@@ -25,7 +25,7 @@ impl Contradiction {
     pub(super) fn of(report: &StoredReport) -> &'static [Self] {
         use Contradiction::{Days, EmptyCategory, Internal, Organisation, PaddedCategory};
         match (&report.request.sub_partner, report.origin) {
-            // That of somebody else would seem to be its twin, and nobody could tell.
+            // Otherwise it would look like its twin, and nothing could tell them apart.
             (_, Origin::Elsewhere) => &[Days, PaddedCategory],
             (Some(_), Origin::Create) => {
                 &[Days, Organisation, Internal, PaddedCategory, EmptyCategory]
@@ -34,12 +34,11 @@ impl Contradiction {
         }
     }
 
-    /// Whether the item means another report, for who believes it.
+    /// Whether a client that believes the item takes it for another report.
     pub fn is_of_another(self) -> bool {
         !matches!(self, Self::PaddedCategory | Self::EmptyCategory)
     }
 
-    /// Writes it into an item.
     pub(super) fn show(self, item: &mut Map<String, Value>, report: &StoredReport) {
         let request = &report.request;
         let mut set = |name: &str, value| drop(item.insert(name.to_owned(), value));

@@ -1,4 +1,4 @@
-//! What goes wrong, and when: rules chosen by the seed, not by accident.
+//! What goes wrong, and when: rules decided by the seed.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -157,16 +157,15 @@ pub enum Fault {
     EndToken {},
 }
 
-/// Whether and when the effect of a request takes place.
+/// Whether and when a request takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
     None,
-    /// So long after its time.
+    /// This long after its time.
     After(Duration),
 }
 
 impl Fault {
-    /// What becomes of the effect.
     pub(super) fn effect(&self) -> Effect {
         let (processed, late) = match self {
             Fault::Status {
@@ -196,7 +195,7 @@ impl Fault {
         }
     }
 
-    /// The status that it answers with, where it does.
+    /// The status of the answer, if it is an error.
     pub fn status(&self) -> Option<u16> {
         match self {
             Fault::Status { status, .. } | Fault::Trickle { status, .. } => Some(*status),
@@ -205,19 +204,17 @@ impl Fault {
     }
 }
 
-/// The wait that a `Retry-After` in seconds announces.
 pub(super) fn announced(retry_after: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(retry_after.parse().ok()?).ok()
 }
 
-/// The rules, with what they need to remember.
 #[derive(Debug)]
 pub(super) struct Faults {
     rules: Vec<FaultRule>,
     dice: Dice,
-    /// How often each request was tried; kept only where there are rules.
+    /// Tries of each request; counted only if there are rules.
     tries: HashMap<(Endpoint, String), u64>,
-    /// How often each endpoint was called since the start.
+    /// Calls of each endpoint since the start.
     calls: HashMap<Endpoint, u64>,
 }
 
@@ -231,19 +228,19 @@ impl Faults {
         }
     }
 
-    /// Whether tries have to be counted at all.
+    /// Whether tries have to be counted.
     pub(super) fn any(&self) -> bool {
         !self.rules.is_empty()
     }
 
-    /// Counts a try, and says which one it is of this request.
+    /// Returns the number of the try of this request, from 1.
     pub(super) fn count_try(&mut self, endpoint: Endpoint, key: String) -> u64 {
         let tries = self.tries.entry((endpoint, key)).or_default();
         *tries += 1;
         *tries
     }
 
-    /// What happens to this request at `now`, the `tries`-th time that it comes.
+    /// `tries`: the number of this try.
     pub(super) fn choose(&mut self, now: Duration, ask: &Ask, tries: u64) -> Option<Fault> {
         let number = self.calls.entry(ask.endpoint()).or_default();
         *number += 1;
@@ -262,7 +259,7 @@ impl Faults {
 }
 
 impl FaultMatch {
-    /// Whether a rule is for this request, but for chance; `number`: of the call of its endpoint.
+    /// Everything but `probability`. `number`: the number of the call of its endpoint.
     fn fits(&self, now: Duration, ask: &Ask, tries: u64, number: u64) -> bool {
         self.endpoint.is_none_or(|one| one == ask.endpoint())
             && self
