@@ -1,11 +1,10 @@
-//! What is wrong with a text that is no YAML, in words for someone who does not know YAML's grammar.
-//!
-//! The parser says which rule was broken (`did not find expected '-' indicator`). People want to know what they wrote.
+//! Syntax errors for people who do not know YAML's grammar: the parser only says which rule was broken (`did not find
+//! expected '-' indicator`).
 
 use super::{problem::Mistake, quote::Quoted};
 
-/// What the parser says begins or contains one of these, and what that means: what is wrong, and what would be right.
-/// The first that fits counts. An empty help is made of what stands before.
+/// Parts of the parser's message, the problem, and the help. The first that matches counts. An empty help is made from
+/// the text before the problem.
 const MEANINGS: &[(&[&str], &str, &str)] = &[
     (
         &["tab"],
@@ -102,14 +101,14 @@ const MEANINGS: &[(&[&str], &str, &str)] = &[
     ),
 ];
 
-/// What is said of a colon in the wrong place; often it is something else that is wrong.
+/// Messages about a colon; often something else is wrong.
 const COLON: &[&str] = &[
     "mapping values are not allowed",
     "':'",
     "mapping keys are not allowed",
 ];
 
-/// What the parser means by `info`, at the end of `before`.
+/// `info`: the parser's message; `before`: the text up to its place.
 pub(super) fn syntax(info: &str, before: &str) -> Mistake {
     let info = match COLON.iter().any(|part| info.contains(part)) {
         true if has_open_bracket(before) => "flow sequence",
@@ -131,20 +130,19 @@ pub(super) fn syntax(info: &str, before: &str) -> Mistake {
     Mistake::new(format!("this is not valid YAML: {what}")).help(help)
 }
 
-/// Whether more brackets were opened than closed, on the lines before the last one.
+/// Without the last line.
 fn has_open_bracket(before: &str) -> bool {
     let before = before.rsplit_once('\n').map_or("", |(before, _)| before);
     let count = |brackets: [char; 2]| before.matches(brackets).count();
     count(['[', '{']) > count([']', '}'])
 }
 
-/// Whether a line is nothing but a key.
 fn is_word(line: &str) -> bool {
     let word = line.trim_start_matches([' ', '-']);
     !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
-/// What to align with: the key above, as far as there is one.
+/// The key to align with, if there is one above.
 fn indentation(before: &str) -> String {
     let earlier = before.lines().rev().skip(1);
     let key = earlier
