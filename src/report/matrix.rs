@@ -14,22 +14,20 @@ use crate::{
     text::one_line,
 };
 
-/// How a row stands, as the page tells and colours it.
+/// The status of a row, as the page names and colours it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum CellStatus {
-    /// Collected, and it has rows.
+    /// Collected, with rows.
     Collected,
-    /// Collected, and it has none.
+    /// Collected, without rows.
     Empty,
-    /// Collected, and the file is missing by now, or was changed.
+    /// Collected, but the file is missing by now, or was changed.
     Spoiled,
-    /// There is a report, and no file.
+    /// A report without a file.
     Created,
-    /// There is none.
     Failed,
-    /// It is not known whether there is one.
+    /// In doubt.
     Sending,
-    /// It was not asked for yet.
     Pending,
 }
 
@@ -44,7 +42,6 @@ impl CellStatus {
         CellStatus::Pending,
     ];
 
-    /// How `row` stands, whose file is in trouble or not.
     pub(super) fn of(row: &Row, file_trouble: Option<&str>) -> Self {
         match &row.state {
             State::Created(_) if file_trouble.is_some() => CellStatus::Spoiled,
@@ -69,7 +66,6 @@ impl CellStatus {
         }
     }
 
-    /// Its name for people.
     pub(super) fn name(self) -> &'static str {
         match self {
             CellStatus::Collected => "collected",
@@ -83,7 +79,6 @@ impl CellStatus {
     }
 }
 
-/// All reports.
 pub(super) struct Matrix {
     /// By period, then type.
     pub(super) columns: Vec<MatrixColumn>,
@@ -91,7 +86,6 @@ pub(super) struct Matrix {
     pub(super) lines: Vec<PartnerRow>,
 }
 
-/// The reports of one period and type.
 pub(super) struct MatrixColumn {
     pub(super) period: String,
     pub(super) kind: &'static str,
@@ -100,20 +94,19 @@ pub(super) struct MatrixColumn {
 /// The reports of one sub-partner, with or without `internal`.
 pub(super) struct PartnerRow {
     pub(super) name: String,
-    /// Its id, where the name is a label.
+    /// Its id, if the name is a label.
     pub(super) more: String,
-    /// One for each column, where there is a row.
+    /// One for each column, if there is a row.
     pub(super) cells: Vec<Option<Cell>>,
 }
 
-/// One report.
 pub(super) struct Cell {
     pub(super) class: &'static str,
     pub(super) text: String,
     pub(super) link: Option<String>,
-    /// What it was before; empty where nothing is compared.
+    /// The earlier figure; empty without a comparison.
     pub(super) then: String,
-    /// Whether that is a difference.
+    /// Whether it is a difference.
     pub(super) fell: bool,
 }
 
@@ -149,7 +142,6 @@ impl Matrix {
     }
 }
 
-/// The id that stands below a label.
 fn more(row: &Row) -> String {
     let org = row.request().sub_partner.as_ref();
     let org = org.filter(|_| row.label.is_some()).map(OrgId::to_string);
