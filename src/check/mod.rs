@@ -1,6 +1,5 @@
-//! What a run will need, checked beforehand: `monthend check`. A [`Checklist`] has a [`Finding`] for each check, and
-//! the [`Coverage`]: sub-partners that no job bills, and ids that the token's account does not have. The checks
-//! themselves are in `cli`.
+//! What a run will need, checked beforehand (`monthend check`); and the [`Coverage`]: sub-partners that no job bills,
+//! and ids that the token's account does not have. The checks themselves are in `cli`.
 
 mod checklist;
 mod coverage;

@@ -86,7 +86,6 @@ pub(super) struct Jobs<'a> {
     pub(super) sink: &'a Sink,
     pub(super) partners: PartnersFiles,
     pub(super) labels: LabelBook,
-    /// Whether a period counts from `--as-of`.
     pub(super) is_relative: Cell<bool>,
 }
 
@@ -101,7 +100,6 @@ struct WithoutExclusions {
 }
 
 impl Jobs<'_> {
-    /// `None` if a problem is reported.
     pub(super) fn read(
         &mut self,
         jobs: Vec<Located<JobText>>,
@@ -157,7 +155,6 @@ impl Jobs<'_> {
     fn sub_partners(&mut self, listed: &[SubPartnerText]) -> SubPartners {
         let mut sources = Vec::with_capacity(listed.len());
         for text in listed {
-            // Problems are reported there.
             let _ = text.add_to(
                 &mut sources,
                 &mut self.labels,

@@ -83,7 +83,6 @@ impl LabelBook {
         &self.labels
     }
 
-    /// Reports labels with several ids, and returns the labels and the warnings.
     pub(super) fn report(self, sink: &Sink) -> (Labels, Vec<PlanWarningSource>) {
         for (place, mistake, first) in self.clashes {
             sink.report_with::<()>(place, mistake, first);

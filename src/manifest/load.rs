@@ -108,7 +108,6 @@ impl Manifest {
         Manifest::read(&source_at(path)?, options)
     }
 
-    /// As [`Manifest::load`], from a text in memory.
     pub(super) fn read(
         source: &Arc<Source>,
         options: &LoadOptions,
@@ -208,13 +207,11 @@ fn load<T>(
     }
 }
 
-/// The name of a manifest without `name:`.
 pub(super) fn stem(manifest: &Path) -> String {
     let stem = manifest.file_stem().unwrap_or(OsStr::new("manifest"));
     stem.to_string_lossy().into_owned()
 }
 
-/// Next to the manifest, and named after it.
 pub(super) fn default_ledger(manifest: &Path) -> PathBuf {
     let mut name = manifest
         .file_stem()

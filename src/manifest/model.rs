@@ -91,7 +91,6 @@ impl Manifest {
     }
 }
 
-/// Names the place, too.
 impl fmt::Display for PlanWarningSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,11 +1,8 @@
-//! Ids, labels and report types, wherever they are written.
-
 use crate::{
     request::{OrgId, OrgIdError, ReportType},
     yaml::{Form, Mistake, Quoted, checked_line, words},
 };
 
-/// The partner itself, in selections.
 pub(super) const OWN: &str = "own";
 
 /// For an id that a spreadsheet has changed.

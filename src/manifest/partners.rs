@@ -25,19 +25,16 @@ const COLUMNS: &[&str] = &["org_id", "label"];
 
 const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
 
-/// Each file is read once.
 #[derive(Default)]
 pub(super) struct PartnersFiles {
     read: HashMap<PathBuf, PartnersContent>,
     oddities: Vec<PlanWarningSource>,
 }
 
-/// `Ok(None)`: problems in the file are reported. `Err`: it cannot be read, which is reported at each place that names
-/// it.
+/// `Ok(None)`: problems are reported. `Err`: unreadable, to be reported at each place that names the file.
 type PartnersContent = Result<Option<Arc<[SubPartner]>>, Mistake>;
 
 impl PartnersFiles {
-    /// In the order written, each sub-partner once.
     pub(super) fn read(
         &mut self,
         file: &Located<PathBuf>,
@@ -148,7 +145,7 @@ fn header_at(text: &str) -> usize {
     before.map(str::len).sum()
 }
 
-/// The separator that makes `org_id` a column of the first line. With a decimal comma, spreadsheets write semicolons.
+/// The separator that makes `org_id` a column. With a decimal comma, spreadsheets write semicolons.
 fn separator(table: &str) -> u8 {
     let first = table.lines().next();
     let has_id = |separator: &u8| {
@@ -266,7 +263,6 @@ struct PartnersHeader {
     columns: usize,
     org_id: usize,
     label: Option<usize>,
-    /// Columns that are not read.
     others: Vec<String>,
 }
 
@@ -405,8 +401,7 @@ impl PartnersLines<'_> {
     }
 }
 
-/// Whether a cell of several lines may contain a sub-partner, because a quote is open. A label or a note may have
-/// several lines.
+/// Whether a cell of several lines may contain a sub-partner, because a quote is open.
 fn swallows(header: &PartnersHeader, line: &PartnersLine<'_>, cell: usize) -> bool {
     let is_read = cell == header.org_id;
     let separator = char::from(line.separator);

@@ -67,7 +67,6 @@ pub(super) enum PeriodText {
     Months(MonthRange),
 }
 
-/// `ranges`: whether it may stand for several periods.
 pub(super) fn period(ranges: bool) -> impl Form<Value = PeriodText> {
     let read = move |node: Node<'_>| {
         if !node.is_mapping() {
@@ -158,7 +157,6 @@ impl PeriodText {
         Some(meant.periods)
     }
 
-    /// Whether it counts from `--as-of`.
     pub(super) fn is_relative(&self) -> bool {
         matches!(
             self,
@@ -181,7 +179,6 @@ impl PeriodText {
                     NamedPeriod::Month(month) => month,
                     NamedPeriod::Previous => match Month::of(options.as_of).previous() {
                         Some(month) => month,
-                        // Before the calendar begins.
                         None => return named.report(sink, no_period("previous-month")),
                     },
                 };
@@ -227,7 +224,6 @@ fn in_order<T: Ord + Display>(
 }
 
 impl Meant {
-    /// The server's calendar rules.
     fn check(&self, today: NaiveDate, sink: &Sink) {
         let earliest = today
             .checked_sub_months(Months::new(12 * YEARS_BACK))

@@ -42,8 +42,7 @@ pub enum StarterError {
     Differs,
 }
 
-/// A first manifest, to be saved as `file`, for the month before `today`, with the sub-partners that were `found` or
-/// invented ones. It is read back before it is returned.
+/// A first manifest for the month before `today`, to be saved as `file`. It is read back before it is returned.
 pub fn starter(
     file: &Path,
     today: NaiveDate,
@@ -110,7 +109,6 @@ fn written(file: &Path, today: NaiveDate, found: Option<&Found>) -> String {
     format!("{}{sub_partners}{}", filled(&before), filled(after))
 }
 
-/// A YAML text on one line, quoted if necessary.
 fn yaml_text(text: &str) -> String {
     let written = serde_yaml::to_string(text).unwrap_or_default(); // a text can always be written
     match written.trim_end() {

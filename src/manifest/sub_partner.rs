@@ -125,8 +125,7 @@ fn id() -> Text<OrgId> {
     )
 }
 
-/// A file name where an id is expected: by its extension, or because the file exists. An organisation's id is never a
-/// file name.
+/// A file name where an id is expected: by its extension, or because the file exists.
 fn file_named(node: Node<'_>) -> Option<String> {
     const ENDINGS: [&str; 6] = [".csv", ".tsv", ".txt", ".xls", ".xlsx", ".ods"];
     if !node.is_scalar() {
@@ -150,7 +149,6 @@ fn label() -> Text<Arc<str>> {
 }
 
 impl SubPartnerText {
-    /// Adds its sub-partners, in the order written, to `sources` and to the labels.
     pub(super) fn add_to(
         &self,
         sources: &mut Vec<SubPartnerSource>,

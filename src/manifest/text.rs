@@ -37,7 +37,6 @@ keys! {
     }
 }
 
-/// The version of the manifest's form.
 #[derive(Debug, Clone)]
 pub(super) struct Version;
 

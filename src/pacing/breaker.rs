@@ -1,5 +1,3 @@
-//! Slows down for a broken server, then stops the run.
-
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -24,7 +22,7 @@ pub struct Breaker {
     max: u32,
     base_delay: Duration,
     failures: u32,
-    /// Of creates, whatever reads are answered.
+    /// Of creates only.
     of_creates: u32,
     /// Pages in place of answers to creates; `None` once the API has answered one.
     pages: Option<u32>,

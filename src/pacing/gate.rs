@@ -22,8 +22,7 @@ use crate::settings::{Limits, RetryPolicy};
 #[derive(Debug)]
 pub struct Gate {
     state: Mutex<GateState>,
-    /// Held by the first in the order of arrival: only this one checks again when something changes, however many wait
-    /// behind it.
+    /// Held by the first in the order of arrival: only this one checks again when something changes.
     ordinary: tokio::sync::Mutex<()>,
     between: tokio::sync::Mutex<()>,
     changed: Notify,
@@ -125,14 +124,11 @@ struct GateState {
     in_flight: usize,
     window: usize,
     closed: u32,
-    /// Requests that wait with [`Priority::First`].
     first: u32,
     ordinary: u32,
     /// `None` if none waits; else how many ordinary ones went before the first of them.
     between: Option<u32>,
-    /// Waits announced so far.
     pauses: u64,
-    /// End of the last announced wait.
     not_before: Option<Instant>,
     entry: Ceiling,
     exit: Ceiling,
@@ -280,7 +276,6 @@ impl Gate {
 
 enum Blocked {
     Stopped(StopCause),
-    /// Trying again earlier is useless, unless something changes.
     Until(Instant),
 }
 
@@ -359,8 +354,7 @@ impl GateState {
         }
     }
 
-    /// The announced wait. If it is missing or zero, our own backoff, the same for everyone: answers that were in
-    /// flight together count once.
+    /// If the announced wait is missing or zero, our own backoff, the same for all: answers in flight count once.
     fn wait_for(&mut self, announced: Option<Duration>, policy: &RetryPolicy) -> Duration {
         if let Some(wait) = announced.filter(|wait| !wait.is_zero()) {
             return wait;
@@ -461,7 +455,6 @@ impl Drop for Idle<'_> {
     }
 }
 
-/// A request that waits to enter, until this is dropped.
 struct Turn<'g> {
     gate: &'g Gate,
     priority: Priority,

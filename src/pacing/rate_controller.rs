@@ -38,7 +38,6 @@ pub struct RateController {
     first: FirstMeasurement,
     cycle: Cycle,
     sent: VecDeque<Instant>,
-    /// The pace delayed the last request that left.
     held_back: bool,
     busy_until: Option<Instant>,
 }
@@ -64,13 +63,11 @@ struct LearnedPace {
     accepted: u32,
     /// The last wait was a long one: the next long one counts.
     doubted: bool,
-    /// Quick 429s in a row.
     quick: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct FirstMeasurement {
-    /// Requests accepted before it.
     number: f64,
     /// About as long as the server's memory: whole seconds.
     span: Duration,
@@ -82,9 +79,7 @@ struct FirstMeasurement {
 struct Cycle {
     /// End of the wait before it, or the first request.
     start: Option<Instant>,
-    /// The wait before it.
     waited: Duration,
-    /// Times of accepted requests, oldest first.
     accepted: VecDeque<Instant>,
     /// Accepted in all: `accepted` drops the oldest.
     count: u64,
@@ -99,7 +94,6 @@ struct Limited {
     announced: Duration,
     /// The end of the wait, with those that others announced.
     until: Instant,
-    /// The estimate before it, and the pace at which it came.
     before: RateEstimate,
     pace: Option<f64>,
 }
@@ -182,7 +176,6 @@ impl RateController {
         };
     }
 
-    /// The pace after a 429 despite a learned pace.
     fn settle(
         &self,
         before: &LearnedPace,
@@ -247,7 +240,6 @@ impl RateController {
         after
     }
 
-    /// Begins a new cycle after a wait.
     fn end_wait(&mut self, now: Instant) {
         let Some(limited) = self.cycle.limited else {
             return;

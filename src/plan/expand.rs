@@ -203,8 +203,7 @@ impl Plan {
         }
     }
 
-    /// Organisations with several spellings in the manifest, its partners files or the API, in order. Their requests
-    /// are planned once.
+    /// Organisations with several spellings, in order. Their requests are planned once.
     pub fn spellings(&self) -> &[Spellings] {
         &self.spellings
     }
@@ -289,7 +288,6 @@ fn requests<'a>(
     })
 }
 
-/// In order; `None` for the partner itself.
 fn sub_partners<'a>(
     job: &'a Job,
     discovered: &'a Discovered,

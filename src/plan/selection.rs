@@ -112,7 +112,6 @@ fn instead(option: &str, suggestion: Option<&str>, there: &BTreeSet<String>) -> 
     }
 }
 
-/// A request as selectors see it.
 struct Selectable<'a> {
     id: RequestId,
     request: &'a Request,
@@ -170,8 +169,7 @@ impl Selection {
             .collect()
     }
 
-    /// The selected planned requests. The rows of `ledger` only serve suggestions. Fails if a selector, or all
-    /// together, match nothing in the plan.
+    /// The selected planned requests; `ledger` serves suggestions. Fails if a selector matches nothing.
     pub fn of_plan(
         &self,
         plan: &Plan,
@@ -192,8 +190,7 @@ impl Selection {
         Ok(selected.into_iter().map(|planned| planned.id).collect())
     }
 
-    /// The requests whose files are combined: the selected planned ones. Other rows count only if the selectors match
-    /// nothing else.
+    /// The requests whose files are combined: the planned ones; others only if nothing else matches.
     pub fn to_combine(
         &self,
         plan: &Plan,
@@ -218,8 +215,7 @@ impl Selection {
         }
     }
 
-    /// The selected rows; a job's requests are known by the `job` column only. Fails if a selector, or all together,
-    /// match nothing.
+    /// The selected rows. A job is known by the `job` column only. Fails if a selector matches nothing.
     pub fn of_ledger(&self, ledger: &Ledger) -> Result<RequestIds, SelectionError> {
         let rows = self.rows_of(ledger)?;
         Ok(rows.into_iter().map(Row::key).collect())
@@ -248,8 +244,7 @@ impl Selection {
 }
 
 impl Selection {
-    /// The selected rows of an earlier ledger, whatever their period. A job is known by the `job` column, a label also
-    /// from the manifest. An empty result is no mistake.
+    /// The selected rows of an earlier ledger, whatever their period. An empty result is no mistake.
     pub fn of_earlier(&self, earlier: &Ledger, manifest: &Manifest) -> RequestIds {
         let selection = Selection {
             periods: Vec::new(),

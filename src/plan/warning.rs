@@ -168,8 +168,7 @@ fn hours(time: Duration) -> String {
     }
 }
 
-/// One warning of all `subjects`, if there are any: `text` of their number, then the first of them. Only these become
-/// text, because finding a place takes time and there may be very many.
+/// Only the first `subjects` become text, because finding a place takes time and there may be very many.
 fn of_kind(
     kind: WarningKind,
     subjects: impl IntoIterator<Item: fmt::Display>,
@@ -194,7 +193,6 @@ fn of_kind(
     })
 }
 
-/// The periods of a plan, in order, by kind of request.
 struct PlannedPeriods<'a> {
     periods: BTreeSet<Period>,
     by_kind: HashMap<(Option<&'a OrgId>, ReportType, bool), Vec<Period>>,

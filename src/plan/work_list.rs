@@ -13,8 +13,7 @@ pub struct WorkList {
     pub ledger: Ledger,
     /// Selected rows that are neither created nor waiting for a decision, in order.
     pub work: Vec<RowIndex>,
-    /// Rows that are not selected, are in doubt, and are twins of a row of `work`: they are looked up before their
-    /// twins are sent.
+    /// Rows that are not selected, in doubt, and twins of a row of `work`: they are looked up first.
     pub doubts: Vec<RowIndex>,
     /// Selected rows that need nothing: created already, or waiting for a decision.
     pub untouched: Counts,
@@ -112,7 +111,6 @@ impl WorkList {
     }
 }
 
-/// Rows in doubt that are not selected and are twins of a row of `work`.
 fn doubts_beside(ledger: &Ledger, work: &[RowIndex], selected: &RequestIds) -> Vec<RowIndex> {
     let mut by_kind: HashMap<_, Vec<&Request>> = HashMap::new();
     for place in work {

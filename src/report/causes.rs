@@ -22,7 +22,6 @@ pub(super) struct PageCause {
     /// `12 requests of 4 sub-partners`
     pub(super) requests: String,
     pub(super) rows: Vec<Failed>,
-    /// The requests that are not in `rows`.
     pub(super) more: usize,
     pub(super) has_tracking: bool,
 }

@@ -15,7 +15,6 @@ pub(super) struct Comparison {
 #[derive(Debug)]
 pub(super) struct EarlierFigure {
     pub(super) text: String,
-    /// Whether it is a difference (`dropped`).
     pub(super) fell: bool,
 }
 

@@ -1,5 +1,3 @@
-//! The headline: a sentence, figures and a bar.
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{

@@ -10,8 +10,7 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// A relative link from the folder `from` to a file of a ledger in the folder `ledger`; both are absolute. `None` if
-/// the file's name is absolute or leads nowhere, or if it is on another drive.
+/// Both folders are absolute. `None` if the file's name is absolute or leads nowhere, or on another drive.
 pub(super) fn link(from: &Path, ledger: &Path, file: &str) -> Option<String> {
     let mut to = PathBuf::from(ledger);
     let mut goes_down = false;

@@ -14,10 +14,8 @@ use crate::{
     text::one_line,
 };
 
-/// The status of a row, as the page names and colours it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum CellStatus {
-    /// Collected, with rows.
     Collected,
     /// Collected, without rows.
     Empty,
@@ -54,7 +52,6 @@ impl CellStatus {
         }
     }
 
-    /// Its class in style and script.
     pub(super) fn class(self) -> &'static str {
         match self {
             CellStatus::Collected => "ok",
@@ -96,7 +93,6 @@ pub(super) struct PartnerRow {
     pub(super) name: String,
     /// Its id, if the name is a label.
     pub(super) more: String,
-    /// One for each column, if there is a row.
     pub(super) cells: Vec<Option<Cell>>,
 }
 
@@ -104,9 +100,7 @@ pub(super) struct Cell {
     pub(super) class: &'static str,
     pub(super) text: String,
     pub(super) link: Option<String>,
-    /// The earlier figure; empty without a comparison.
     pub(super) then: String,
-    /// Whether it is a difference.
     pub(super) fell: bool,
 }
 

@@ -13,7 +13,6 @@ pub(super) struct SumTable {
     pub(super) column: String,
     pub(super) lead: String,
     pub(super) unknown: Vec<String>,
-    /// The columns of `by`, then the types.
     pub(super) columns: Vec<String>,
     pub(super) lines: Vec<SumRow>,
 }

@@ -1,5 +1,4 @@
-//! The run over time: a chart for each command that sent something, from the history. The number of bins is limited,
-//! however long the history is.
+//! The run over time: a chart for each command that sent something, with a limited number of bins.
 
 mod span;
 
@@ -38,7 +37,6 @@ struct Panel {
 
 pub(super) struct Timeline {
     pub(super) lead: String,
-    /// The title of all charts but the first.
     pub(super) others: String,
     /// The one with most requests first.
     pub(super) charts: Vec<Chart>,
@@ -46,7 +44,6 @@ pub(super) struct Timeline {
 
 pub(super) struct Chart {
     pub(super) title: String,
-    /// What the picture shows, in a sentence.
     pub(super) said: String,
     pub(super) pauses: Vec<Bar>,
     pub(super) sent: Vec<Bar>,
@@ -83,7 +80,6 @@ pub(super) struct Figures {
 }
 
 impl Timeline {
-    /// `None` if the history has no create.
     pub(super) fn of(sources: &Sources<'_>) -> Option<Self> {
         let mut commands: BTreeMap<&str, Vec<&HistoryLine>> = BTreeMap::new();
         for line in sources.history {
@@ -257,7 +253,6 @@ impl ChartSpan<'_> {
 }
 
 impl Panel {
-    /// The end of a share of the whole height.
     fn at(&self, share: f64) -> f64 {
         self.bottom - share * (self.bottom - self.top)
     }

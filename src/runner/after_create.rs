@@ -12,10 +12,8 @@ use crate::{
     session::{RetryContext, RetryDecision, TryCount},
 };
 
-/// What this run knows about a row beyond its line.
 #[derive(Debug, Clone)]
 pub(super) struct RowProgress {
-    /// Tries that count against `retry.max_attempts`.
     pub(super) tries: TryCount,
     /// Must be answered before anything else happens to the row.
     pub(super) open: Option<LookUpState>,
@@ -30,7 +28,6 @@ pub(super) struct RowProgress {
 }
 
 impl RowProgress {
-    /// A row as this process found it.
     pub(super) fn found(row: &Row) -> Self {
         RowProgress {
             tries: TryCount::default(),
@@ -65,9 +62,7 @@ pub(super) enum NextStep {
     Settled,
     /// Sent again as soon as the gate allows it, before new rows.
     AtOnce,
-    /// Sent again after all others.
     Last,
-    /// Sent again after a backoff.
     After(Duration),
     LookUp,
 }

@@ -25,8 +25,7 @@ use crate::{
 pub enum BesideOthers {
     /// No other run.
     No,
-    /// Other partitions. The partner's own requests have twins among theirs, so a report that looks like the partner's
-    /// own may be one that another run has just created for a sub-partner.
+    /// Other partitions: a report that looks like the partner's own may be one that another run has just created.
     Shares,
 }
 
@@ -39,15 +38,13 @@ pub(super) struct Shared<'a, 's, A: Api> {
     pub(super) watch: &'a Emitter<'a>,
     /// What was learned about clocks and people.
     pub(super) evidence: Evidence,
-    /// Reports that are in no row of the ledger but not free: discarded by a row, or about to be recorded in one; with
-    /// their organisation.
+    /// Reports that are in no row but not free: discarded, or about to be recorded; with their organisation.
     pub(super) claimed: RefCell<HashMap<ReportId, Option<OrgId>>>,
     /// Reports that rows in doubt could have: a person decides.
     pub(super) candidates: RefCell<HashSet<ReportId>>,
 }
 
 impl<A: Api> Shared<'_, '_, A> {
-    /// What other rows say about a report.
     pub(super) fn taken(&self, id: &ReportId) -> Ownership {
         let ledger = self.record.ledger();
         let claimed = self.claimed.borrow();
@@ -91,7 +88,6 @@ pub(super) enum AttemptResult {
     HeldBack(Row),
     /// It was answered, or its answer was lost; the row's line is durable.
     Answered(Row, NextStep, Option<Halt>, Answered),
-    /// The ledger could not be written.
     Unrecorded(Row, JournalError),
 }
 
@@ -99,7 +95,6 @@ pub(super) enum AttemptResult {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answered {
     Forbidden,
-    /// A page in place of an API answer.
     ByAPage,
     Otherwise,
     NotAtAll,
@@ -109,8 +104,7 @@ pub(super) enum Answered {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ListFirst {
     No,
-    /// Nothing yet distinguishes a new report from an older one, and answers are being lost, or the token's owner is
-    /// unknown.
+    /// Nothing yet distinguishes a new report from an older one, and answers are lost or the token's owner is unknown.
     Yes,
 }
 

@@ -30,8 +30,7 @@ pub struct Event {
 /// What happened.
 #[derive(Debug, Clone)]
 pub enum EventKind {
-    /// Before the run: `--existing` found something for a row that was not sent. It is created now, or a person
-    /// decides.
+    /// Before the run: `--existing` found something for a row that was not sent.
     Existing(Row),
     /// The candidates of a row for the partner itself that waits for a decision.
     Candidates(RequestId, Vec<Listed>),
@@ -69,8 +68,7 @@ pub enum EventKind {
         /// Time since it was created.
         age: Duration,
     },
-    /// Something that concerns all requests. Also comes before [`EventKind::Started`], from the reads that prepare a
-    /// run.
+    /// Something about all requests. Also comes before [`EventKind::Started`], from the reads before a run.
     News(SessionEvent),
     /// Nothing more is sent; requests in flight are waited for.
     Stopping(StopReason),
@@ -124,7 +122,6 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The last attempt that `row` counted.
     pub(super) fn new(
         row: &Row,
         left_at: DateTime<Utc>,

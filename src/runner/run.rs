@@ -29,8 +29,7 @@ pub struct RunInput<'a, 's, A: Api, D> {
     pub disk: &'a D,
     /// The rows to bring to their end, in order. None is created or waits for a decision.
     pub work: Vec<RowIndex>,
-    /// Rows in doubt that were not selected and may be confused with a row of `work`: they are looked up, but not
-    /// counted.
+    /// Rows in doubt that were not selected and may be confused with a row of `work`: looked up, but not counted.
     pub doubts: Vec<RowIndex>,
     /// Whether anything is sent.
     pub creates: Creates,

@@ -41,7 +41,7 @@ enum Queue {
     /// Sent before, to be sent again.
     Again,
     Fresh,
-    /// The partner's own, not sent yet: lists may show the sub-partners' reports for them, and rows have those by then.
+    /// The partner's own: lists may show the sub-partners' reports for them, and rows have those by then.
     Own,
     Last,
 }
@@ -54,7 +54,6 @@ pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
     creates: Creates,
     /// Rows that were not selected: their doubts are resolved, but they are not sent.
     unselected: HashSet<RowIndex>,
-    /// Rows that may be sent now.
     ready: BTreeSet<(Queue, RowIndex)>,
     /// Rows in a backoff, and when it ends.
     delayed: BTreeSet<(Instant, RowIndex)>,
@@ -62,7 +61,6 @@ pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
     doubts: BTreeSet<(Instant, RowIndex)>,
     progress: HashMap<RowIndex, RowProgress>,
     sending: usize,
-    /// Rows that wait for a twin.
     twins: Twins<(Queue, RowIndex)>,
     /// Answers 403 and their organisations, as long as there was nothing else and nothing was ever created.
     forbidden: Option<(usize, HashSet<Option<OrgId>>)>,
@@ -84,7 +82,6 @@ pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FirstCreate {
     NotSent,
-    /// The others wait for its answer until then.
     Alone(Instant),
     Over,
 }
@@ -115,7 +112,6 @@ enum Completed {
         Vec<RowIndex>,
         Option<Result<Vec<Vec<Candidate>>, ReadError>>,
     ),
-    /// A row's line after a look-up.
     Recorded(RowIndex, Box<Row>, NextStep, Result<(), JournalError>),
 }
 
@@ -152,7 +148,6 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         }
     }
 
-    /// Nothing new is sent once this many rows have failed.
     pub(super) fn until(mut self, max_failures: Option<usize>) -> Self {
         self.failures.0 = max_failures;
         self
@@ -241,8 +236,8 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             let mut progress = RowProgress::found(row);
             progress.open = Some(LookUpState {
                 kind: QuestionKind::WasItMade(doubt),
-                // However old the line is: the create may have been at work until the process that sent it died, and
-                // the computer's clock may have been set since.
+                // However old the line is: its create may have been at work until the process died, and the clock may
+                // have been set.
                 since: now,
                 looks: 0,
                 read_anew: 0,
@@ -464,7 +459,6 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         self.free(row.request());
     }
 
-    /// Nothing new is sent after too many failures.
     fn on_settled(&mut self, place: RowIndex, row: &Row) {
         if matches!(row.state, State::Created(_)) || self.unselected.contains(&place) {
             return;
@@ -488,8 +482,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         self.stop(StopReason::Ledger(error));
     }
 
-    /// 403 on everything from the start is about the credentials, not about the rows (exit code 3). Checked while
-    /// nothing was ever created in this ledger.
+    /// 403 on everything from the start, with nothing ever created, is about the credentials (exit code 3).
     fn on_forbidden(&mut self, row: &Row, answered: Answered) {
         /// Answers and sub-partners, or the whole plan if that is less.
         const ENOUGH: (usize, usize) = (20, 3);

@@ -120,7 +120,6 @@ impl Stopping {
         is_news
     }
 
-    /// Removes failures as the reason to stop.
     pub(crate) fn take_back_failures(&self) {
         let mut reason = self.reason.borrow_mut();
         if matches!(*reason, Some(StopReason::TooManyFailures(_))) {

@@ -1,5 +1,3 @@
-//! The wall clock, and the server clock.
-
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -28,7 +28,6 @@ pub struct Session<'a, A: Api> {
     backoff: Backoff,
     pub(super) token: CurrentToken<A::Token>,
     pub(super) shared: SessionCore<'a>,
-    /// Reports per page of a list.
     pub(super) page_size: Cell<usize>,
     halted: RefCell<Option<Halt>>,
 }
@@ -124,7 +123,6 @@ impl<'a, A: Api> Session<'a, A> {
         self.told_time().unwrap_or_else(|| self.now())
     }
 
-    /// The server clock, if it is known.
     pub(super) fn told_time(&self) -> Option<DateTime<Utc>> {
         let clock = self.shared.server_clock.get();
         clock.now(Instant::now(), self.now())
@@ -169,7 +167,6 @@ impl<'a, A: Api> Session<'a, A> {
         self.enter_as(Priority::Ordinary).await
     }
 
-    /// [`Session::enter`] with this priority.
     pub(super) async fn enter_as(&self, priority: Priority) -> Result<Permit<'_, A::Token>, Halt> {
         loop {
             self.go_on()?;
@@ -208,7 +205,6 @@ impl<'a, A: Api> Session<'a, A> {
         .await
     }
 
-    /// One exchange with the current token.
     pub(super) async fn send<T>(
         &self,
         permit: Permit<'_, A::Token>,

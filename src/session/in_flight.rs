@@ -15,7 +15,6 @@ use crate::{
     pacing::{Feedback, Gate, Slot},
 };
 
-/// What all exchanges of a session share.
 pub(super) struct SessionCore<'a> {
     pub(super) gate: Gate,
     pub(super) clock: &'a dyn WallClock,
@@ -23,7 +22,6 @@ pub(super) struct SessionCore<'a> {
     pub(super) server_clock: Cell<ServerClock>,
     /// Answers from the API itself. Before the first one no create leaves: a sign-in page may answer.
     pub(super) answers: Cell<u64>,
-    /// The cause of the last failure.
     pub(super) last_failure: RefCell<Option<Cause>>,
 }
 
@@ -42,8 +40,7 @@ pub(super) enum Exchange {
     LongList,
 }
 
-/// One exchange in flight. Its answer counts once: when its head arrives, or completely from an
-/// [`Api`](crate::api::Api) without heads.
+/// One exchange in flight. Its answer counts once: when its head arrives, or completely if there was no head.
 pub(super) struct InFlight<'h, 'a> {
     shared: &'h SessionCore<'a>,
     pass: Slot<'h>,
@@ -51,7 +48,6 @@ pub(super) struct InFlight<'h, 'a> {
     left: Instant,
     /// When the head of the answer arrived, by both clocks.
     heard: Cell<Option<(Instant, DateTime<Utc>)>>,
-    /// Whether the gate got the feedback.
     is_fed: Cell<bool>,
     /// The failures in a row, if this one raised the breaker's stage.
     worse: Cell<Option<u32>>,
@@ -70,8 +66,7 @@ impl<'h, 'a> InFlight<'h, 'a> {
         }
     }
 
-    /// The head arrived. A wait that it announces counts from now. Whether the API answered, and not something in its
-    /// place, is only known at the end.
+    /// A wait counts from now. Whether the API itself answered is only known at the end.
     pub(super) fn head(&self, notice: &Notice) {
         if self.heard.get().is_some() {
             return;
@@ -135,8 +130,7 @@ impl<'h, 'a> InFlight<'h, 'a> {
         }
     }
 
-    /// Learns from answers of the API itself. A gateway sends its own pages and errors (408 and 499 after time-outs),
-    /// and has another clock.
+    /// A gateway sends its own pages and errors (408 and 499 after time-outs), and has another clock.
     fn learn(&self, notice: &Notice) {
         let is_apis = matches!(notice.status, Some(..=407 | 409..=498)) && !notice.is_foreign;
         let Some((at, wall)) = self.heard.get().filter(|_| is_apis) else {
@@ -185,7 +179,6 @@ fn tell<T>(answer: &Answer<T>, latency: Duration) {
     }
 }
 
-/// The feedback about the pace, as far as the head tells.
 fn feedback(notice: &Notice) -> Option<Feedback> {
     match (notice.wait_kind(), notice.status) {
         (Some(WaitKind::RateLimit), _) => Some(Feedback::RateLimited(notice.retry_after)),

@@ -224,7 +224,6 @@ impl<A: Api> Session<'_, A> {
         }
     }
 
-    /// All pages, and their number.
     async fn read_pages<T>(
         &self,
         exchange: Exchange,

@@ -15,8 +15,7 @@ struct TokenState<T> {
     /// `None` if only the means to get one were given.
     value: Option<T>,
     generation: Generation,
-    /// When the last request left that the server accepted with it. A renewed token that was never accepted is not
-    /// renewed again.
+    /// When the last accepted request left. A renewed token that was never accepted is not renewed again.
     taken: Option<Instant>,
 }
 
@@ -32,7 +31,6 @@ impl Generation {
     }
 }
 
-/// What a 401 was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum UnauthorizedCause {
     /// The token; there is a new one.

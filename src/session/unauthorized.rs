@@ -14,8 +14,7 @@ use crate::{
 };
 
 impl<A: Api> Session<'_, A> {
-    /// Resolves a 401 to a token of generation `refused`, and renews the token if it is the cause. Other tasks wait
-    /// meanwhile. Fails if nothing leaves any more, or the credentials are refused for good.
+    /// Renews the token if it is the cause; other tasks wait meanwhile. Fails if the session is over.
     pub(super) async fn resolve_unauthorized(
         &self,
         refused: Generation,
@@ -50,8 +49,8 @@ impl<A: Api> Session<'_, A> {
         Ok(UnauthorizedCause::Token)
     }
 
-    /// Tries the two cheapest reads: the shortest list and, if lists fail, a report that does not exist. If both fail,
-    /// the token counts as refused.
+    /// Tries the shortest list and, if lists fail, a report that does not exist. If both fail, the token counts as
+    /// refused.
     async fn is_taken(&self, token: &A::Token, generation: Generation) -> Result<bool, Halt> {
         let query = ListQuery::default();
         let list = async |api: &A, on_head: &OnHead<'_>| {

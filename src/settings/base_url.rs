@@ -7,8 +7,8 @@ use crate::{
     yaml::{Mistake, Text, checked_line},
 };
 
-/// The API's address. Always `https`, or `http` on a loopback host, because the token is sent there. No user, password,
-/// query or fragment, and no slash at the end.
+/// The API's address: `https`, or `http` on a loopback host, because the token is sent there. No user, password, query,
+/// fragment, or slash at the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(Url);
 

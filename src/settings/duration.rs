@@ -74,7 +74,6 @@ fn written_duration(duration: Duration) -> String {
     }
 }
 
-/// Whether `0s` is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Zero {
     Allowed,

@@ -3,8 +3,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use super::Limits;
 
 impl Limits {
-    /// The ceilings of one of `shares` runs at the same time, which together keep these; at least enough for one
-    /// request.
+    /// The ceilings of one of `shares` runs, which together keep these; at least enough for one request.
     pub fn share(&self, shares: NonZeroU32) -> Limits {
         let concurrency = self.concurrency.get() / shares.get() as usize;
         Limits {

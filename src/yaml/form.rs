@@ -21,7 +21,6 @@ use super::{
 pub(crate) trait Form {
     type Value;
 
-    /// Returns `None` after reporting a problem.
     fn read(&self, node: Node<'_>) -> Option<Self::Value>;
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Value;
@@ -44,7 +43,6 @@ pub(crate) struct Located<T> {
 }
 
 impl<T> Located<T> {
-    /// Reports a problem at its place.
     pub(crate) fn report<U>(&self, sink: &Sink, mistake: Mistake) -> Option<U> {
         sink.report(self.place.clone(), mistake)
     }
@@ -141,7 +139,6 @@ impl<T: DeserializeOwned + Serialize> Form for WholeNumber<T> {
     }
 }
 
-/// A text with its own grammar.
 pub(crate) struct Text<T> {
     /// For example "a duration such as 30s".
     pub(crate) expected: &'static str,
@@ -197,7 +194,6 @@ pub(crate) fn line(what: &'static str) -> impl Form<Value = String> {
     form(read, |_| json!({ "type": "string", "minLength": 1 }))
 }
 
-/// The rule of [`line`], for texts that are not YAML.
 pub(crate) fn checked_line<'a>(text: &'a str, what: &str) -> Result<&'a str, Mistake> {
     let text = text.trim();
     if text.is_empty() {

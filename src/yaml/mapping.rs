@@ -57,12 +57,10 @@ pub(crate) trait Mapping: Sized {
     const ABOUT: &'static str;
     /// The owner of these keys, in messages.
     const OWNER: &'static str;
-    /// What is expected in its place.
     const EXPECTED: &'static str;
     /// The problem with an empty mapping, if it is not allowed.
     const IF_EMPTY: Option<&'static str>;
 
-    /// Takes each of its keys from `keys`.
     fn visit(keys: &mut Keys<'_>) -> Self;
 
     fn names() -> Vec<&'static str> {
@@ -108,7 +106,6 @@ pub(crate) trait Mapping: Sized {
         }
     }
 
-    /// The schema of the object, without its definitions.
     fn object(generator: &mut SchemaGenerator) -> Map<String, Value> {
         let mut keys = Keys {
             names: Vec::new(),
@@ -141,8 +138,7 @@ pub(crate) trait Mapping: Sized {
     }
 }
 
-/// What a key of `{ ... }` without a colon means: `{ start: 2026-10-01, end 2026-10-15 }` lacks one, and in `{ label:
-/// Acme, Inc. }` the key `Inc.` belongs to the value before it.
+/// What a key of `{ ... }` without a colon means: in `{ label: Acme, Inc. }`, `Inc.` belongs to the value before it.
 fn bare_key(
     key: &KeyValue<'_>,
     before: Option<&KeyValue<'_>>,
@@ -204,7 +200,6 @@ impl Keys<'_> {
         take(self, (name, about))
     }
 
-    /// `example` shows how to write a required key.
     fn one<F: Form>(
         &mut self,
         (name, about): Name,
@@ -259,7 +254,6 @@ pub(crate) struct Wrong;
 
 type Name = (&'static str, &'static str);
 
-/// `example` shows how to write the key.
 pub(crate) fn required<F: Form>(
     form: F,
     example: &'static str,
@@ -271,7 +265,6 @@ pub(crate) fn optional<F: Form>(form: F) -> impl FnOnce(&mut Keys<'_>, Name) -> 
     move |keys, name| keys.one(name, &form, None, None)
 }
 
-/// A key with a default.
 pub(crate) fn or<F: Form>(
     form: F,
     default: F::Value,
@@ -306,8 +299,7 @@ pub(crate) fn mapping<T: Mapping>() -> impl Form<Value = T> {
     )
 }
 
-/// Which of several mappings a node is, by its keys: an index into `forms`. Keys of several of them are reported with
-/// `help`, and the result is `None`.
+/// The index in `forms` that the node's keys fit. Keys of several of them are reported with `help`.
 pub(crate) fn which(node: Node<'_>, forms: &[Vec<&'static str>], help: &str) -> Option<usize> {
     let keys: Vec<_> = node.entries()?.iter().map(|entry| entry.key).collect();
     let has = |names: &[&str]| keys.iter().any(|key| names.contains(key));

@@ -58,7 +58,6 @@ impl<'a> Node<'a> {
         matches!(self.content(), NodeContent::Mapping(_))
     }
 
-    /// A text, a number or a truth value.
     pub(crate) fn is_scalar(self) -> bool {
         matches!(
             self.content(),
@@ -66,7 +65,6 @@ impl<'a> Node<'a> {
         )
     }
 
-    /// The problem that something else was expected.
     pub(crate) fn unexpected(self, expected: &str) -> Mistake {
         Mistake::new(format!(
             "expected {expected}, found {}",
@@ -103,7 +101,6 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// `None` if it is negative or no whole number.
     pub(crate) fn whole_number(self) -> Option<u64> {
         match self.content() {
             NodeContent::Number(number) => number.as_u64(),

@@ -21,7 +21,6 @@ impl Mistake {
         }
     }
 
-    /// Adds one line on how to fix it.
     pub(crate) fn help(self, help: impl Into<String>) -> Self {
         Mistake {
             help: Some(help.into()),
@@ -35,7 +34,6 @@ impl Mistake {
 pub struct Problem {
     place: SourcePlace,
     mistake: Mistake,
-    /// The second place, if two places cause the problem together.
     other: Option<SourcePlace>,
 }
 
@@ -79,7 +77,6 @@ impl Problem {
     }
 }
 
-/// `file:line:column: what is wrong`, on one line.
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.place, self.message())?;

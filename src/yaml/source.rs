@@ -13,7 +13,6 @@ use crate::{text::hexadecimal, whole_file::read_regular};
 /// In bytes: the largest manifest or partners file.
 pub(crate) const MAX_FILE_BYTES: usize = 32 * 1024 * 1024;
 
-/// A text file, without a byte order mark.
 #[derive(Debug)]
 pub(crate) struct Source {
     path: PathBuf,
@@ -91,12 +90,10 @@ impl Source {
         }))
     }
 
-    /// The path as the user would name it.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Paths in the file are relative to this folder.
     pub(crate) fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
     }
@@ -123,7 +120,6 @@ impl Source {
         }
     }
 
-    /// The last start of a character at or before the byte `at`.
     fn boundary(&self, at: usize) -> usize {
         (0..=at.min(self.text.len()))
             .rev()
@@ -185,7 +181,6 @@ impl SourcePlace {
         (start, rest[..end].trim_end_matches('\r'))
     }
 
-    /// By file, then by position.
     pub(crate) fn compare(&self, other: &SourcePlace) -> Ordering {
         let key = |place: &SourcePlace| (place.span.start, place.span.end);
         let files = if Arc::ptr_eq(&self.source, &other.source) {
@@ -209,7 +204,6 @@ impl PartialEq for SourcePlace {
 
 impl Eq for SourcePlace {}
 
-/// `file:line:column`
 impl std::fmt::Display for SourcePlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let path = self.source.path.display();

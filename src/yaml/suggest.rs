@@ -1,5 +1,4 @@
-/// The candidate nearest to `text`, if it can be a slip: other case, or about one letter in three changed, swapped,
-/// missing or added.
+/// The nearest candidate, if it can be a slip: other case, or about one letter in three changed, swapped or missing.
 pub(crate) fn nearest<'c>(
     text: &str,
     candidates: impl IntoIterator<Item = &'c str>,

@@ -1,10 +1,8 @@
-//! Syntax errors for people who do not know YAML's grammar: the parser only says which rule was broken (`did not find
-//! expected '-' indicator`).
+//! Syntax errors in plain words: the parser only names the rule (`did not find expected '-' indicator`).
 
 use super::{problem::Mistake, quote::Quoted};
 
-/// Parts of the parser's message, the problem, and the help. The first that matches counts. An empty help is made from
-/// the text before the problem.
+/// Parts of the parser's message, the problem, and the help; if that is empty, it is made from the text before.
 const MEANINGS: &[(&[&str], &str, &str)] = &[
     (
         &["tab"],
@@ -108,7 +106,6 @@ const COLON: &[&str] = &[
     "mapping keys are not allowed",
 ];
 
-/// `info`: the parser's message; `before`: the text up to its place.
 pub(super) fn syntax(info: &str, before: &str) -> Mistake {
     let info = match COLON.iter().any(|part| info.contains(part)) {
         true if has_open_bracket(before) => "flow sequence",
@@ -142,7 +139,6 @@ fn is_word(line: &str) -> bool {
     !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
-/// The key to align with, if there is one above.
 fn indentation(before: &str) -> String {
     let earlier = before.lines().rev().skip(1);
     let key = earlier

@@ -45,9 +45,7 @@ pub(super) enum NodeContent {
     List(Vec<NodeId>),
     /// Its own entries, then those of `<<`; the first entry of a key counts.
     Mapping(Vec<MappingEntry>),
-    /// A value with a `!tag`.
     Tagged,
-    /// The key `<<`, unquoted.
     Merge,
 }
 
@@ -83,7 +81,6 @@ const SCALAR: Weight = Weight {
 };
 
 impl Tree {
-    /// Reads the only document of `source`.
     pub(crate) fn read(source: &Arc<Source>, sink: &Sink) -> Option<Tree> {
         let written = as_parsed(source.text());
         let text = match &written {
@@ -145,7 +142,6 @@ impl Tree {
         }
     }
 
-    /// All texts with this key, anywhere.
     pub(crate) fn texts_of<'t>(&'t self, key: &'t str) -> impl Iterator<Item = &'t str> {
         let entries = self.nodes.iter().flat_map(|node| match &node.content {
             NodeContent::Mapping(entries) => entries.as_slice(),
@@ -190,7 +186,6 @@ struct Builder<'a> {
     written: &'a Written,
     sink: &'a Sink,
     nodes: Vec<TreeNode>,
-    /// Lists and mappings that are not closed yet.
     open: Vec<Open>,
     /// `None` while the anchor's node is open.
     anchors: HashMap<usize, Option<NodeId>>,
@@ -346,7 +341,6 @@ impl Builder<'_> {
         Ok(id)
     }
 
-    /// Adds a node's weight to the list or mapping around it.
     fn weigh(&mut self, at: usize, weight: Weight) -> Result<(), Stop> {
         if self.open.len().saturating_add(weight.height) > MAX_DEPTH {
             return Err(self.stop(at, too_deep()));

@@ -45,8 +45,7 @@ impl Request {
         self.hash(self.sub_partner.as_ref().map_or("", OrgId::as_str))
     }
 
-    /// The same for this request and its twin with the other `internal`, and as stable as the id: it decides the
-    /// partition.
+    /// The same for this request and its twin with the other `internal`, and as stable: it decides the partition.
     pub fn share_key(&self) -> u64 {
         let org = self.sub_partner.as_ref().map_or("", OrgId::canonical);
         self.hash_with(org, false).0

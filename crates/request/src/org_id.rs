@@ -32,7 +32,6 @@ pub struct OrgId(Arc<Texts>);
 
 struct Texts {
     spelled: Box<str>,
-    /// The API's own form, if it differs from `spelled`.
     canonical: Option<Box<str>>,
 }
 
@@ -61,8 +60,7 @@ impl OrgId {
         text.starts_with(ReportId::SANDBOX_BASE64) && BASE64.decode(text).is_ok()
     }
 
-    /// Whether the text is an organisation's id: an address in base64, or a UUID. The server may accept other texts
-    /// too.
+    /// Whether the text is an organisation's id: an address in base64, or a UUID. The server may accept others.
     pub fn is_an_organisation(&self) -> bool {
         self.why_none().is_none()
     }

@@ -4,8 +4,7 @@ use base64::Engine as _;
 
 use super::org_id::{BASE64, UUID_LEN};
 
-/// The id of an administrator, as `createdBy` shows it. Two spellings of one person (padded, unpadded, the bare UUID)
-/// are equal.
+/// The id of an administrator, as `createdBy` shows it. Padded, unpadded and bare UUID, it is equal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PersonId(Box<str>);
 

@@ -21,8 +21,7 @@ impl ReportId {
     /// The longest id that is accepted, in bytes; real ones have about a hundred.
     pub const MAX_LEN: usize = 1024;
 
-    /// The decoded ids of the sandbox's reports and organisations begin with this, so that none is taken for a real
-    /// one.
+    /// The sandbox's decoded ids begin with this, so that none is taken for a real one.
     pub const SANDBOX_PREFIX: &str = "ciscospark://sandbox/";
 
     /// [`Self::SANDBOX_PREFIX`] in base64.

@@ -16,7 +16,6 @@ use crate::model::{
 
 pub(super) const BASE_PATH: &str = "/sandbox/v1";
 
-/// Names and values of a query or a form, in the order sent.
 pub(super) type Fields = Vec<(String, String)>;
 
 #[derive(Debug)]
@@ -43,12 +42,10 @@ pub(super) struct Call {
     pub(super) ask: Ask,
     path: String,
     query: Fields,
-    /// The origin that links begin with, as the client named it.
     origin: Option<String>,
 }
 
 impl Call {
-    /// Fails with 404 or 405 for a path or method that the API does not have.
     pub(super) fn read(parts: &Parts, body: &Bytes) -> Result<Self, Bad> {
         let headers = &parts.headers;
         let query = fields(parts.uri.query().unwrap_or("").as_bytes());
@@ -153,7 +150,6 @@ fn bearer(value: &str) -> Option<String> {
         .then(|| token.trim().to_owned())
 }
 
-/// Parameters of the media type are ignored.
 fn content_type_is(headers: &HeaderMap, media_type: &str) -> bool {
     headers
         .get(header::CONTENT_TYPE)
@@ -173,7 +169,7 @@ struct CreateBody {
     internal: Option<bool>,
 }
 
-/// Checks everything but the calendar rules; fails with 415 or 400.
+/// Checks everything but the calendar rules.
 fn read_create(headers: &HeaderMap, body: &Bytes) -> Result<Request, Bad> {
     if !content_type_is(headers, "application/json") {
         return Err(Bad::new(415, "The body must be application/json."));

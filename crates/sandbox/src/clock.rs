@@ -1,5 +1,4 @@
-//! A monotonic clock for limits, and a wall clock that moves with it. Both follow tokio's time, so that a paused
-//! runtime stops them.
+//! A monotonic clock and a wall clock. Both follow tokio's time, so that a paused runtime stops them.
 
 use std::time::Duration;
 

@@ -24,7 +24,6 @@ use tokio::{
 pub(super) struct Link(Arc<AtomicBool>);
 
 impl Link {
-    /// The next write resets the connection, so the handler's answer never leaves.
     pub(super) fn reset(&self) {
         self.0.store(true, Ordering::Release);
     }

@@ -25,7 +25,6 @@ const MAX_BODY: usize = 1 << 20;
 #[derive(Debug, Clone)]
 pub(super) struct SandboxApi {
     pub(super) world: Arc<World>,
-    /// Becomes true when the sandbox stops: waiting clients are cut off.
     pub(super) stopping: watch::Receiver<bool>,
 }
 
@@ -120,7 +119,6 @@ fn not_written(world: &World, error: &std::io::Error) -> Ending {
     )
 }
 
-/// Returns the exchange's index, if exchanges are recorded.
 fn note_arrival(world: &World, parts: &Parts, body: &Bytes, call: Option<&Call>) -> Option<usize> {
     if !world.config.record {
         return None;

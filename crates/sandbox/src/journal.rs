@@ -68,8 +68,7 @@ impl Beginning {
 
 pub(super) type Nonsense = Box<dyn std::error::Error + Send + Sync>;
 
-/// Passes each record of a state to `replay`, in order, and returns the length of all whole lines in bytes. `path` is
-/// for messages.
+/// Returns the length of all whole lines, in bytes. `path` is for messages.
 pub(super) fn records(
     path: &Path,
     bytes: &[u8],
@@ -108,7 +107,6 @@ pub(super) fn text_of(records: impl Iterator<Item = Record>) -> serde_json::Resu
 
 #[derive(Debug)]
 pub(super) enum Journal {
-    /// No state is kept.
     Forgetful,
     Open(StateFile),
     /// The sandbox has stopped: the file may belong to another one.
@@ -123,7 +121,7 @@ pub(super) struct StateFile {
 }
 
 impl Journal {
-    /// Opens or creates the file, and passes each record to `replay`. A record that `replay` refuses is damage.
+    /// A record that `replay` refuses is damage.
     pub(super) fn open(
         path: &Path,
         replay: impl FnMut(Record) -> Result<(), Nonsense>,
@@ -159,7 +157,7 @@ impl Journal {
         Ok(Journal::Open(state))
     }
 
-    /// When this returns, the next process will see the record. A record that fails counts as never written.
+    /// When this returns, the next process will see the record.
     pub(super) fn append(&mut self, record: &Record) -> io::Result<()> {
         match self {
             Journal::Forgetful => Ok(()),
@@ -187,8 +185,7 @@ impl StateFile {
     }
 }
 
-/// A child process holds all files of its parent for a moment while it starts, so the lock would outlast this handle,
-/// and the next sandbox would not get it.
+/// A child process holds its parent's files for a moment, so the lock would outlast this handle.
 impl Drop for StateFile {
     fn drop(&mut self) {
         let _ = self.file.unlock();

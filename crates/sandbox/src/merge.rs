@@ -61,7 +61,6 @@ pub fn merge_states(
     Ok(text.ok())
 }
 
-/// Deleted reports are left out.
 fn reports_of(path: &Path, bytes: &[u8]) -> Result<Vec<StoredReport>, StateError> {
     let mut reports: Vec<StoredReport> = Vec::new();
     records(path, bytes, |record| {

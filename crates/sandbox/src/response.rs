@@ -9,7 +9,6 @@ use futures::{Stream, StreamExt as _, stream};
 
 use crate::model::{Answer, Body, http_date};
 
-/// The number of parts of a slow body.
 const DROPS: u32 = 40;
 
 pub(super) fn response(answer: &Answer, link: Option<&[u8]>) -> Response {
@@ -66,7 +65,6 @@ fn http_body(body: Body, trickles: Duration) -> HttpBody {
     HttpBody::from_stream(stream::iter(all))
 }
 
-/// White space over `over`, then `bytes`.
 fn in_drops(bytes: Bytes, over: Duration) -> impl Stream<Item = io::Result<Bytes>> {
     let drops = stream::iter(0..DROPS).then(move |_| async move {
         tokio::time::sleep(over / DROPS).await;

@@ -1,5 +1,3 @@
-//! Starting and stopping: two ports on loopback, and their handle.
-
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use axum::Router;
@@ -18,7 +16,6 @@ use super::{
 };
 use crate::model::StoredReport;
 
-/// How long a stop waits for answers in flight.
 const STOP_GRACE: Duration = Duration::from_secs(1);
 
 /// The simulator of the API.

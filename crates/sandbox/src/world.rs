@@ -1,5 +1,4 @@
-//! The configuration, which never changes, and the server's state behind one lock, held for single steps that never
-//! wait for the network.
+//! Configuration and state of a sandbox. The lock is held for single steps that never wait for the network.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -83,7 +82,6 @@ impl World {
 }
 
 impl State {
-    /// Makes the server's records durable for the next process.
     pub(super) fn write(&mut self) -> std::io::Result<()> {
         let records = self.server.take_records();
         records

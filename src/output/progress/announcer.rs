@@ -25,7 +25,6 @@ const LONG: Duration = Duration::from_secs(60);
 pub(super) struct Announcer {
     grouped: RepeatLimiter<(&'static str, String), Option<OrgId>>,
     paused_until: Option<DateTime<Utc>>,
-    /// Nothing more is sent, so pauses do not matter.
     stopping: bool,
     /// `--grace`
     grace: Duration,
@@ -255,7 +254,6 @@ fn stopping(signal: Signal, grace: Duration, pace: &Stats) {
     }
 }
 
-/// The start of a sentence about what went wrong.
 fn said(row: &Row) -> String {
     let mut said = row.state.text();
     said.truncate(said.trim_end_matches('.').len());

@@ -1,5 +1,3 @@
-//! The progress line, in as much room as there is.
-
 use std::time::Duration;
 
 use super::Left;
@@ -13,7 +11,6 @@ use crate::{
 pub(super) struct ProgressState {
     pub(super) counts: Counts,
     pub(super) in_flight: usize,
-    /// Rows whose create left and that wait for a look-up.
     pub(super) in_doubt: usize,
     /// Requests per second lately.
     pub(super) pace: Option<f64>,
@@ -51,18 +48,15 @@ const WITH_A_BAR: usize = 50;
 const PACE: u8 = 3;
 
 impl ProgressState {
-    /// Files are counted then.
     pub(super) fn is_collecting(&self) -> bool {
         self.counts.collected + self.counts.uncollected > 0
     }
 
-    /// More files will come.
     pub(super) fn is_creating(&self) -> bool {
         self.counts.pending + self.counts.sending > 0
     }
 
-    /// Finished requests or files, and the total. A report that is not created yet counts as a file, or the total would
-    /// grow.
+    /// Finished requests or files, and the total, with reports that are not created yet, or it would grow.
     pub(super) fn done(&self) -> (usize, usize) {
         let counts = &self.counts;
         match self.is_collecting() {
@@ -74,7 +68,6 @@ impl ProgressState {
         }
     }
 
-    /// At most `width` columns.
     pub(super) fn on_a_terminal(&self, width: usize, paint: Paint) -> String {
         // Text in the last column makes some terminals begin a new line.
         let width = width.saturating_sub(1);

@@ -17,7 +17,6 @@ impl Pace {
     const SPAN: Duration = Duration::from_secs(60);
     /// In less time a pace means nothing.
     const SHORTEST: Duration = Duration::from_secs(2);
-    /// The least time between samples.
     const STEP: Duration = Duration::from_millis(250);
 
     /// Such a pause belongs to no limiter's rhythm, or to a window, which is measured elsewhere.

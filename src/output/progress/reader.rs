@@ -1,5 +1,3 @@
-//! The progress reporter: events to stderr, for people.
-
 use std::{
     collections::HashSet,
     fmt, io,
@@ -38,9 +36,7 @@ pub struct Progress {
     counts: Counts,
     stats: Stats,
     pace: Pace,
-    /// Of files.
     files: Pace,
-    /// Rows of this run that are in doubt.
     doubts: HashSet<RequestId>,
     /// Rows that an earlier run left in doubt, without an event so far.
     old_doubts: usize,
@@ -56,8 +52,7 @@ enum Screen {
 }
 
 impl Progress {
-    /// A line at the bottom if stderr is a terminal and output is allowed, else lines now and then. `grace`: how long
-    /// requests in flight have after a signal.
+    /// A line at the bottom of a terminal, else lines now and then. `grace`: `--grace`.
     pub fn new(quiet: bool, limits: &Limits, retry: &RetryPolicy, grace: Duration) -> Self {
         let screen = match !quiet && console::is_live() {
             true => terminal(),

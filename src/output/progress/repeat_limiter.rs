@@ -1,7 +1,6 @@
 use std::{collections::HashMap, hash::Hash, time::Duration};
 
-/// Decides which of many similar messages are written: a few, then sums, less and less often; never more than ten lines
-/// of a kind.
+/// Decides which of many similar messages are written: a few, then sums, less and less often.
 #[derive(Debug)]
 pub(super) struct RepeatLimiter<K, W = ()> {
     seen: HashMap<K, RepeatCount<W>>,
@@ -12,7 +11,6 @@ struct RepeatCount<W> {
     /// Owners whose messages were written one by one.
     named: Vec<W>,
     all: usize,
-    /// The count at the last line, and its time.
     told: usize,
     at: Duration,
     lines: u32,
@@ -29,9 +27,7 @@ pub(super) enum RepeatNotice {
     Nothing,
 }
 
-/// Per kind.
 const MOST: u32 = 10;
-/// These are written one by one.
 const EACH: usize = 3;
 
 impl<W> Default for RepeatCount<W> {
@@ -110,7 +106,6 @@ impl<K: Eq + Hash, W: PartialEq> RepeatLimiter<K, W> {
 }
 
 impl<W> RepeatCount<W> {
-    /// Counts a line, and returns how many messages it stands for.
     fn say(&mut self, at: Duration) -> usize {
         let more = self.all - self.told;
         (self.told, self.at, self.lines) = (self.all, at, self.lines + 1);

@@ -24,7 +24,6 @@ pub(super) struct ChartSpan<'a> {
     pub(super) began: DateTime<Utc>,
     pub(super) length: i64,
     pub(super) attempts: Vec<(i64, &'a AttemptRecord)>,
-    /// In order, without overlaps.
     pub(super) pauses: Vec<Stretch>,
 }
 
@@ -33,12 +32,10 @@ pub(super) struct Bin {
     pub(super) sent: usize,
     pub(super) limited: usize,
     pub(super) paused: i64,
-    /// In order.
     pub(super) latencies: Vec<u64>,
 }
 
 impl<'a> ChartSpan<'a> {
-    /// `None` if the command sent nothing.
     pub(super) fn of(lines: &[&'a HistoryLine]) -> Option<Self> {
         // Anyone may have edited the file: impossible times may only make an odd picture.
         let attempts = lines.iter().filter_map(|line| match &line.what {
@@ -72,7 +69,6 @@ impl<'a> ChartSpan<'a> {
         })
     }
 
-    /// The length of a bin.
     pub(super) fn step(&self) -> i64 {
         if self.length < FEW * 1000 {
             let short = SHORT.iter().rev().find(|step| self.length / **step >= FEW);

@@ -105,8 +105,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         }
     }
 
-    /// A look-up failed. If it was the last, a lost answer stays in doubt; but a 409 is an answer, whichever report it
-    /// means.
+    /// A lost answer stays in doubt after the last look-up; but a 409 is an answer, whichever report it means.
     pub(super) fn on_not_looked_up(
         &mut self,
         places: &[RowIndex],
@@ -180,7 +179,6 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
             || evidence.may_yet_learn(self.context.session.policy().settle)
     }
 
-    /// Judges the result of a look-up for one row.
     pub(super) fn on_looked(
         &mut self,
         place: RowIndex,
@@ -283,7 +281,6 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
     }
 }
 
-/// For the person who decides.
 fn what_is_known(kind: QuestionKind, candidates: &[ReportId]) -> String {
     let what = match kind {
         QuestionKind::WasItMade(Doubt::Open) => "the answer was lost",

@@ -146,7 +146,6 @@ impl Ask {
         }
     }
 
-    /// Whether the organisation of a create or a list, decoded or not, contains `text`.
     pub(super) fn org_contains(&self, text: &str) -> bool {
         let org = match &self.what {
             What::Create(request) => request.sub_partner.as_ref(),

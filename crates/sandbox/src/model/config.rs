@@ -1,5 +1,4 @@
-//! What a server is like: read from YAML by users of the sandbox, built in code by tests. The default is a server
-//! without faults, with a rate limit that a rehearsal reaches.
+//! What a server is like. The default is a server without faults, with a limit that a rehearsal reaches.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,4 @@
-//! The contents of a report's file: the same for the same seed and request, and the sums of one breakdown agree with
-//! the next.
+//! The contents of a report's file: the same for the same seed and request; breakdowns have the same sums.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -117,7 +116,6 @@ fn lines(dice: Dice, config: &ContentsConfig, request: &Request) -> Lines {
     lines
 }
 
-/// A cell with a comma or a quote needs quotes.
 fn cell(org: &str) -> String {
     if org.contains([',', '"']) {
         format!("\"{}\"", org.replace('"', "\"\""))

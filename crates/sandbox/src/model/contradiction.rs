@@ -1,5 +1,3 @@
-//! List items that contradict the query of the list.
-
 use chrono::Days;
 use serde_json::{Map, Value, json};
 
@@ -21,7 +19,6 @@ pub enum Contradiction {
 }
 
 impl Contradiction {
-    /// Those that a list can show of this report.
     pub(super) fn of(report: &StoredReport) -> &'static [Self] {
         use Contradiction::{Days, EmptyCategory, Internal, Organisation, PaddedCategory};
         match (&report.request.sub_partner, report.origin) {

@@ -1,5 +1,4 @@
-//! Repeatable chance: the same seed and question give the same answer. There is no state, so the order of questions
-//! does not matter.
+//! Repeatable chance: the same seed and question give the same answer, in any order of questions.
 
 use sha2::{Digest, Sha256};
 

@@ -43,7 +43,6 @@ pub struct Claim<'a> {
 }
 
 impl<'a> Claim<'a> {
-    /// The report id, if the signature is valid and has not expired.
     pub(super) fn holds(&self, dice: Dice, now: DateTime<Utc>) -> Option<&'a str> {
         let id = self.path.strip_prefix(FOLDER)?.strip_suffix(".csv")?;
         let expires: i64 = self.expires?.parse().ok()?;

@@ -1,5 +1,3 @@
-//! What goes wrong, and when: rules decided by the seed.
-
 use std::{collections::HashMap, time::Duration};
 
 use schemars::JsonSchema;
@@ -157,7 +155,6 @@ pub enum Fault {
     EndToken {},
 }
 
-/// Whether and when a request takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
     None,
@@ -214,7 +211,6 @@ pub(super) struct Faults {
     dice: Dice,
     /// Tries of each request; counted only if there are rules.
     tries: HashMap<(Endpoint, String), u64>,
-    /// Calls of each endpoint since the start.
     calls: HashMap<Endpoint, u64>,
 }
 
@@ -228,19 +224,16 @@ impl Faults {
         }
     }
 
-    /// Whether tries have to be counted.
     pub(super) fn any(&self) -> bool {
         !self.rules.is_empty()
     }
 
-    /// Returns the number of the try of this request, from 1.
     pub(super) fn count_try(&mut self, endpoint: Endpoint, key: String) -> u64 {
         let tries = self.tries.entry((endpoint, key)).or_default();
         *tries += 1;
         *tries
     }
 
-    /// `tries`: the number of this try.
     pub(super) fn choose(&mut self, now: Duration, ask: &Ask, tries: u64) -> Option<Fault> {
         let number = self.calls.entry(ask.endpoint()).or_default();
         *number += 1;

@@ -1,5 +1,5 @@
-//! Rate limits as pure state machines: no clock, no waiting, no I/O. They are exact (whole nanoseconds) and take
-//! amortised constant time. `now` is measured from any fixed origin and must not go backwards.
+//! Rate limits as pure state machines, exact to the nanosecond and in amortised constant time. `now` is measured from
+//! any fixed origin and must not go backwards.
 
 use std::{collections::VecDeque, num::NonZeroU32, time::Duration};
 

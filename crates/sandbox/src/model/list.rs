@@ -15,13 +15,11 @@ use super::{
 /// The API's maximum.
 const PAGE_CAP: usize = 100;
 
-/// `max`, within the configured maximum and the API's own.
 pub(super) fn page_size(max: Option<usize>, configured: usize) -> usize {
     let cap = configured.clamp(1, PAGE_CAP);
     max.map_or(cap, |max| max.clamp(1, cap))
 }
 
-/// Also returns the ids on the page.
 pub(super) fn page(store: &Store, view: View<'_>, ask: &ListAsk) -> (Reply, Vec<String>) {
     let config = view.config;
     if (config.list_504_above).is_some_and(|most| ask.max.unwrap_or(PAGE_CAP) > most) {

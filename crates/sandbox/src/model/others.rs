@@ -1,5 +1,3 @@
-//! What changes the server besides requests, and what can be inspected.
-
 use std::time::Duration;
 
 use super::{

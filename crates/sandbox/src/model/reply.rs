@@ -1,5 +1,3 @@
-//! Answers, the shapes of errors, and how an exchange ends without an answer.
-
 use std::{borrow::Cow, time::Duration};
 
 use chrono::{DateTime, Utc};

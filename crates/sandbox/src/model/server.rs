@@ -1,5 +1,3 @@
-//! The server's state, and the path of one request through it.
-
 use std::{
     collections::{HashMap, HashSet},
     time::Duration,
@@ -40,7 +38,6 @@ pub struct Server {
     pub(super) config: ServerConfig,
     pub(super) dice: Dice,
     started_at: DateTime<Utc>,
-    /// `http://host:port` of the downloads.
     files_origin: String,
     pub(super) store: Store,
     pub(super) tokens: Tokens,
@@ -49,13 +46,11 @@ pub struct Server {
     arrived: u64,
     /// Creates that have not taken effect yet.
     pub(super) at_work: Vec<Work>,
-    /// Requests for each report's file.
     pub(super) file_tries: HashMap<String, u64>,
     /// Results of creates that a client waits for, by the number of the visit.
     done: HashMap<u64, Reply>,
     /// Reports that creates were answered with, and when: a proxy may repeat such an answer.
     told: Vec<(Duration, String)>,
-    /// Cached lists, and since when.
     cached: HashMap<String, (Duration, Reply)>,
     pub(super) conflicts: HashSet<Request>,
     pub(super) records: Vec<Record>,
@@ -110,8 +105,7 @@ impl Server {
         self.started_at + now
     }
 
-    /// A request arrives. Its exchange goes on with [`Server::next`]. If the client leaves, the request takes effect
-    /// all the same.
+    /// A request arrives; [`Server::next`] goes on. If the client leaves, it takes effect all the same.
     pub fn receive(&mut self, now: Duration, ask: Ask, chance: Chance) -> Visit {
         self.advance(now);
         self.arrived += 1;
@@ -183,7 +177,6 @@ impl Server {
         }
     }
 
-    /// Applies what is due by `now`.
     pub(super) fn advance(&mut self, now: Duration) {
         loop {
             let due = self.at_work.iter().enumerate().filter(|(_, w)| w.at <= now);
@@ -365,8 +358,7 @@ impl Server {
         Reply::json(status, Value::Object(body))
     }
 
-    /// The id follows from seed, number and time: two servers of one seed that start at different times never give the
-    /// same id, just as real ones.
+    /// The id depends on the time, too: two servers of one seed that start at different times never share an id.
     pub(super) fn next_report(&self, request: Request, made: DateTime<Utc>) -> StoredReport {
         let number = self.store.next_number();
         let address = format!(

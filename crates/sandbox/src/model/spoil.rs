@@ -1,5 +1,3 @@
-//! What a fault makes of the answer to a request.
-
 use std::time::Duration;
 
 use serde_json::Value;
@@ -42,7 +40,6 @@ pub(super) fn ending(fault: Option<&Fault>, reply: Option<Reply>) -> Decided {
             trickles: over.0,
         },
         (Some(Fault::Hang { .. }), _) => Decided::Silence,
-        // No answer, so none is sent.
         (Some(Fault::Reset { .. } | Fault::Rival { .. }), _) | (_, None) => Decided::Cut,
         (Some(fault), Some(reply)) if reply.is_success() => spoilt(fault, reply).into(),
         (_, Some(reply)) => reply.into(),

@@ -17,7 +17,6 @@ use request::{Period, ReportType, Request};
 pub(super) enum Whose {
     Anyones,
     Own,
-    /// By [`org::meaning`].
     Of(String),
 }
 
@@ -50,7 +49,6 @@ impl Filter {
             && self.end.is_none_or(|day| day == request.period.end())
     }
 
-    /// The shelf with all possible matches, if type and period are given.
     fn shelf(&self) -> Option<Shelf> {
         let period = Period::new(self.start?, self.end?).ok()?;
         Some(Shelf {
@@ -78,7 +76,6 @@ pub(super) struct Store {
     /// Report `n` is at `n - 1`; `None` once deleted.
     reports: Vec<Option<StoredReport>>,
     by_id: HashMap<String, u64>,
-    /// Numbers in ascending order.
     shelves: HashMap<Shelf, Vec<u64>>,
     by_start: BTreeSet<(NaiveDate, u64)>,
 }

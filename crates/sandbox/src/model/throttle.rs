@@ -81,11 +81,9 @@ pub enum RetryAfterForm {
     Nonsense,
 }
 
-/// A wait as a 429 announces it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct WaitNotice {
     pub(super) header: Option<String>,
-    /// How long a client that understands the header waits.
     pub(super) announced: Option<Duration>,
 }
 
@@ -154,8 +152,7 @@ impl Throttle {
         }
     }
 
-    /// Admits one request at `now`, a monotonic time, or returns the wait that the server asks for. With a penalty, a
-    /// request during the wait makes it longer.
+    /// Admits one request at `now`, a monotonic time, or returns the wait, which a penalty makes longer.
     pub fn admit(&mut self, endpoint: Endpoint, now: Duration) -> Result<(), Duration> {
         let penalty = self.config.penalty;
         let lane = self.lane(endpoint);

@@ -7,12 +7,10 @@ use super::{
     dice::Dice,
 };
 
-/// The time on the network, both ways together.
 pub(super) fn latency(config: &LatencyConfig, dice: Dice, number: u64) -> Duration {
     config.fixed.0 + up_to(config.jitter.0, dice, "latency", number)
 }
 
-/// The time that the server works on a create.
 pub(super) fn work(config: &LatencyConfig, dice: Dice, number: u64) -> Duration {
     up_to(config.work.0, dice, "work", number)
 }

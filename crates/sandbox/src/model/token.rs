@@ -1,5 +1,3 @@
-//! The bearer token: expiry and renewal.
-
 use serde_json::json;
 
 use super::{ask::Renewal, config::TokenConfig, reply::Reply, report::Person};
@@ -40,7 +38,6 @@ impl Tokens {
         }
     }
 
-    /// Counts the request.
     pub(super) fn admits(&mut self, token: Option<&str>, expires_after: Option<u64>) -> bool {
         let ended = self.uses == u64::MAX || expires_after.is_some_and(|most| self.uses >= most);
         if token != Some(&self.access) || ended {
@@ -63,7 +60,6 @@ impl Tokens {
         self.uses = u64::MAX;
     }
 
-    /// The old access token ends.
     pub(super) fn renew(&mut self, form: &Renewal, rotate_refresh: bool) -> Reply {
         if form.grant_type.as_deref() != Some("refresh_token") {
             return Reply::error(400, "grant_type must be refresh_token.");

@@ -1,5 +1,3 @@
-//! What one read shows of a report, if anything.
-
 use chrono::{DateTime, SecondsFormat, SubsecRound as _, Utc};
 use serde_json::{Map, Value, json};
 
@@ -85,7 +83,6 @@ impl<'a> View<'a> {
         Value::Object(item)
     }
 
-    /// How lists contradict the query for this report.
     pub(super) fn contradiction(&self, report: &StoredReport) -> Option<Contradiction> {
         let dice = |purpose| self.dice.share(purpose, "", report.number);
         if dice("contradicts") >= self.config.contradicting {

@@ -27,7 +27,6 @@ pub enum Step {
 /// An exchange between its arrival and its end.
 #[derive(Debug)]
 pub struct Visit {
-    /// In the order of arrival, from 1.
     pub(super) number: u64,
     pub(super) ask: Ask,
     pub(super) fault: Option<Fault>,
