@@ -61,7 +61,6 @@ impl ExclusionText {
     }
 }
 
-/// A missing part is fine; one that could not be read is not.
 fn known<T>(part: Option<Option<T>>) -> Option<Option<T>> {
     part.map_or(Some(None), |part| part.map(Some))
 }

@@ -62,7 +62,6 @@ keys! {
     }
 }
 
-/// Counted from 1.
 pub(super) fn lines(jobs: &[Located<JobText>]) -> BTreeMap<Arc<str>, usize> {
     let lines = jobs.iter().filter_map(|job| {
         let name = job.value.name.as_ref()?;
@@ -175,7 +174,6 @@ impl Jobs<'_> {
         periods.flatten().collect()
     }
 
-    /// The job's value, else that of `defaults`; reported if both are missing.
     fn or_default<T: Clone>(
         &self,
         given: Field<T>,

@@ -6,7 +6,6 @@ use crate::{
     yaml::{Mistake, Quoted, Sink, SourcePlace},
 };
 
-/// Every label so far, its id, and where it was first given.
 #[derive(Default)]
 pub(super) struct LabelBook {
     labels: Labels,

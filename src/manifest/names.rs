@@ -5,7 +5,6 @@ use crate::{
 
 pub(super) const OWN: &str = "own";
 
-/// For an id that a spreadsheet has changed.
 pub(super) const AS_TEXT: &str =
     "in the spreadsheet, give the column the format text, then enter the id again";
 

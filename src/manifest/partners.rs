@@ -311,7 +311,6 @@ impl PartnersHeader {
         sound.then_some(header)
     }
 
-    /// The fewest cells of a line: trailing unread columns may be missing.
     fn fewest(&self) -> usize {
         1 + self.org_id.max(self.label.unwrap_or_default())
     }

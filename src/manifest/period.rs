@@ -148,7 +148,6 @@ struct Meant {
 }
 
 impl PeriodText {
-    /// Checked by the server's calendar rules.
     pub(super) fn periods(&self, options: &LoadOptions, sink: &Sink) -> Option<Vec<Period>> {
         let meant = self.meant(options, sink)?;
         if options.date_check == DateCheck::On {

@@ -15,7 +15,6 @@ use crate::{
 };
 
 const STARTER: &str = include_str!("starter.yaml");
-/// Around the invented sub-partners.
 const BEGIN: &str = "# <sub-partners>\n";
 const END: &str = "# </sub-partners>\n";
 const NO_NAMES: &str = "      # The API lists no names. Control Hub shows each organisation with the UUID behind its id; give it a label:

@@ -22,7 +22,6 @@ pub struct Breaker {
     max: u32,
     base_delay: Duration,
     failures: u32,
-    /// Of creates only.
     of_creates: u32,
     /// Pages in place of answers to creates; `None` once the API has answered one.
     pages: Option<u32>,

@@ -28,7 +28,6 @@ pub struct Planned {
     pub label: Option<Arc<str>>,
 }
 
-/// A row as its plan had it.
 impl From<&Row> for Planned {
     fn from(row: &Row) -> Self {
         Planned {
@@ -243,7 +242,6 @@ fn is_excluded(job: &Job, request: &Request) -> bool {
     })
 }
 
-/// The first label of each id.
 fn first_labels(manifest: &Manifest) -> HashMap<&OrgId, &Arc<str>> {
     let mut labels = HashMap::default();
     for job in &manifest.jobs {

@@ -217,7 +217,6 @@ impl<'a> PlannedPeriods<'a> {
         kinds
     }
 
-    /// Pairs of periods of one kind with days in common, each once, with the number of kinds.
     fn overlaps(&mut self) -> Vec<String> {
         let mut pairs: BTreeMap<(Period, Period), usize> = BTreeMap::new();
         for periods in self.by_kind.values_mut() {

@@ -35,7 +35,6 @@ pub(super) struct Failed {
     pub(super) id: String,
 }
 
-/// The most frequent first, and a sentence about those that are left out.
 pub(super) fn causes(sources: &Sources<'_>) -> (Vec<PageCause>, String) {
     let rows = sources.ledger.rows();
     let causes = output::causes(rows, GroupBy::Message, failed_or_uncollected);

@@ -34,7 +34,6 @@ pub(super) struct BarSegment {
 pub(super) struct Headline {
     counts: BTreeMap<CellStatus, usize>,
     total: usize,
-    /// Created reports without a file because the server could not generate them.
     server_failed: usize,
     missing: usize,
     changed: usize,
@@ -63,7 +62,6 @@ impl Headline {
         self.counts.get(&standing).copied().unwrap_or_default()
     }
 
-    /// Everything that is wrong, the worst first; good only if nothing is.
     pub(super) fn verdict(&self, sources: &Sources<'_>, earlier: Option<&EarlierPart>) -> Lead {
         let [_, _, _, created, failed, sending, pending] =
             CellStatus::ALL.map(|standing| self.count(standing));

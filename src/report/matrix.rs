@@ -21,7 +21,6 @@ pub(super) enum CellStatus {
     Empty,
     /// Collected, but the file is missing by now, or was changed.
     Spoiled,
-    /// A report without a file.
     Created,
     Failed,
     /// In doubt.
@@ -77,9 +76,7 @@ impl CellStatus {
 }
 
 pub(super) struct Matrix {
-    /// By period, then type.
     pub(super) columns: Vec<MatrixColumn>,
-    /// In the order of the ledger.
     pub(super) lines: Vec<PartnerRow>,
 }
 
@@ -88,10 +85,8 @@ pub(super) struct MatrixColumn {
     pub(super) kind: &'static str,
 }
 
-/// The reports of one sub-partner, with or without `internal`.
 pub(super) struct PartnerRow {
     pub(super) name: String,
-    /// Its id, if the name is a label.
     pub(super) more: String,
     pub(super) cells: Vec<Option<Cell>>,
 }

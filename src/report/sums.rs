@@ -27,7 +27,6 @@ pub(super) struct SumRow {
 }
 
 impl SumTable {
-    /// Sums that differ come first. `None` without totals.
     pub(super) fn of(sources: &Sources<'_>) -> Option<Self> {
         let totals = sources.totals?;
         let reviewed = sources.reviewed;

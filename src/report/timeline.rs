@@ -16,7 +16,6 @@ use super::{
 };
 use crate::{history::HistoryLine, output::duration, text::one_line};
 
-/// The latest commands.
 const CHARTS: usize = 3;
 /// Positions in a picture of 1000 by 240.
 const LEFT: f64 = 95.0;
@@ -38,7 +37,6 @@ struct Panel {
 pub(super) struct Timeline {
     pub(super) lead: String,
     pub(super) others: String,
-    /// The one with most requests first.
     pub(super) charts: Vec<Chart>,
 }
 
@@ -51,7 +49,6 @@ pub(super) struct Chart {
     pub(super) latencies: Vec<Bar>,
     pub(super) medians: Vec<Bar>,
     pub(super) times: Vec<Mark>,
-    /// The upper ends of the two scales.
     pub(super) most: String,
     pub(super) slowest: String,
     pub(super) figures: Vec<Figures>,

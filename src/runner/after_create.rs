@@ -55,10 +55,8 @@ pub(super) struct LookUpState {
     pub(super) cause: Cause,
 }
 
-/// What comes next for a row whose line is durable.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum NextStep {
-    /// Nothing more in this run.
     Settled,
     /// Sent again as soon as the gate allows it, before new rows.
     AtOnce,

@@ -36,7 +36,6 @@ pub(super) struct Shared<'a, 's, A: Api> {
     pub(super) stopping: &'a Stopping,
     pub(super) beside_others: BesideOthers,
     pub(super) watch: &'a Emitter<'a>,
-    /// What was learned about clocks and people.
     pub(super) evidence: Evidence,
     /// Reports that are in no row but not free: discarded, or about to be recorded; with their organisation.
     pub(super) claimed: RefCell<HashMap<ReportId, Option<OrgId>>>,
@@ -80,7 +79,6 @@ impl<A: Api> Shared<'_, '_, A> {
     }
 }
 
-/// How an attempt ended, with the row as known now, recorded or not.
 pub(super) enum AttemptResult {
     /// It never left: the run is over.
     NotLet(Row, Option<Halt>),
@@ -91,7 +89,6 @@ pub(super) enum AttemptResult {
     Unrecorded(Row, JournalError),
 }
 
-/// What rules across all rows need to know about an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answered {
     Forbidden,
@@ -100,7 +97,6 @@ pub(super) enum Answered {
     NotAtAll,
 }
 
-/// Whether to list the reports of a request before its create.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ListFirst {
     No,

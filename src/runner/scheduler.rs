@@ -38,7 +38,6 @@ pub enum Creates {
 /// In this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Queue {
-    /// Sent before, to be sent again.
     Again,
     Fresh,
     /// The partner's own: lists may show the sub-partners' reports for them, and rows have those by then.
@@ -46,7 +45,6 @@ enum Queue {
     Last,
 }
 
-/// Holds every row that still needs something, and starts what may start.
 pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
     context: &'c Shared<'a, 's, A>,
     concurrency: usize,
@@ -471,7 +469,6 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         }
     }
 
-    /// `request` is neither in flight nor in doubt any more: its twins may go.
     fn free(&mut self, request: &Request) {
         self.ready.extend(self.twins.end(request));
     }

@@ -90,7 +90,6 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Waits for a signal; for ever if none can come any more.
     pub(crate) async fn caught(&self) -> Signal {
         let mut signal = self.signal.clone();
         let caught = signal.wait_for(Option::is_some).await.ok().and_then(|s| *s);

@@ -145,7 +145,6 @@ impl<'a, A: Api> Session<'a, A> {
         })
     }
 
-    /// The halt for `cause`, with the cause of the last failure if that is why.
     fn stopped_by(&self, cause: StopCause) -> Halt {
         let last = self.shared.last_failure.borrow().clone();
         match (cause, last) {
@@ -263,7 +262,6 @@ impl<'a, A: Api> Session<'a, A> {
         }
     }
 
-    /// Whether to try again after `outcome`; if so, waits first.
     pub(super) async fn again<T>(
         &self,
         tries: &mut TryCount,

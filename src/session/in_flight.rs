@@ -46,7 +46,6 @@ pub(super) struct InFlight<'h, 'a> {
     pass: Slot<'h>,
     exchange: Exchange,
     left: Instant,
-    /// When the head of the answer arrived, by both clocks.
     heard: Cell<Option<(Instant, DateTime<Utc>)>>,
     is_fed: Cell<bool>,
     /// The failures in a row, if this one raised the breaker's stage.
@@ -157,7 +156,6 @@ impl<'h, 'a> InFlight<'h, 'a> {
     }
 }
 
-/// Logs how an exchange ended; the span around it has its subject.
 fn tell<T>(answer: &Answer<T>, latency: Duration) {
     let cause = answer.outcome.cause();
     let own = answer.notice.tracking_id.as_deref();

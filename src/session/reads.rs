@@ -185,7 +185,6 @@ impl<A: Api> Session<'_, A> {
         }
     }
 
-    /// One read, tried again by the policy, but not for failures that are hopeless.
     async fn read<T>(
         &self,
         exchange: Exchange,

@@ -33,7 +33,6 @@ impl Generation {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum UnauthorizedCause {
-    /// The token; there is a new one.
     Token,
     Request,
 }
@@ -55,7 +54,6 @@ impl<T: Clone> CurrentToken<T> {
         (state.value.clone(), state.generation)
     }
 
-    /// The server accepted a request that left at `left`.
     pub(super) fn taken(&self, generation: Generation, left: Instant) {
         let mut state = self.state.borrow_mut();
         if state.generation == generation {

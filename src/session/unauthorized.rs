@@ -68,7 +68,6 @@ impl<A: Api> Session<'_, A> {
         Ok(told == Some(true))
     }
 
-    /// Whether the token of `read` is accepted; `None` if it fails.
     async fn proves_accepted_by(
         &self,
         generation: Generation,

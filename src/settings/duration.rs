@@ -56,7 +56,6 @@ pub(super) fn digits(text: &str) -> Option<u64> {
         .flatten()
 }
 
-/// In whole milliseconds, largest units first, as [`duration_of`] reads it.
 fn written_duration(duration: Duration) -> String {
     let mut rest = duration.as_nanos();
     let mut text = String::new();

@@ -30,7 +30,6 @@ pub(crate) trait Form {
         node.written()
     }
 
-    /// The value as the schema shows it as a default, if at all.
     fn write(&self, _: &Self::Value) -> Option<Value> {
         None
     }
@@ -100,7 +99,6 @@ pub(crate) fn truth() -> impl Form<Value = bool> {
     form(|node| node.bool(), |_| json!({ "type": "boolean" }))
 }
 
-/// A whole number of `range`, which must be within `T`.
 pub(crate) fn whole<T>(range: RangeInclusive<u32>) -> WholeNumber<T> {
     WholeNumber(range, PhantomData)
 }
@@ -140,7 +138,6 @@ impl<T: DeserializeOwned + Serialize> Form for WholeNumber<T> {
 }
 
 pub(crate) struct Text<T> {
-    /// For example "a duration such as 30s".
     pub(crate) expected: &'static str,
     /// A regular expression, as exact as possible.
     pub(crate) pattern: &'static str,
@@ -150,7 +147,6 @@ pub(crate) struct Text<T> {
     pub(crate) numbers: bool,
 }
 
-/// A [`Text`] that the schema does not show as a default.
 pub(crate) fn text<T>(
     expected: &'static str,
     pattern: &'static str,

@@ -1,5 +1,3 @@
-//! Mappings whose keys are declared once.
-
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
@@ -55,7 +53,6 @@ pub(crate) use keys;
 pub(crate) trait Mapping: Sized {
     const NAME: &'static str;
     const ABOUT: &'static str;
-    /// The owner of these keys, in messages.
     const OWNER: &'static str;
     const EXPECTED: &'static str;
     /// The problem with an empty mapping, if it is not allowed.
@@ -245,7 +242,6 @@ pub(crate) fn missing(owner: &str, key: &str, example: &str) -> Mistake {
     Mistake::new(format!("{owner} has no `{key}`")).help(format!("write `{example}`"))
 }
 
-/// `Ok(None)`: the key is missing.
 pub(crate) type Field<T> = Result<Option<T>, Wrong>;
 
 /// The value has a problem, which is reported.
@@ -319,7 +315,6 @@ pub(crate) fn which(node: Node<'_>, forms: &[Vec<&'static str>], help: &str) -> 
     }
 }
 
-/// The schema of a value in one of `forms`, each with its description.
 pub(crate) fn any_of<'f>(forms: impl IntoIterator<Item = (&'f str, Value)>) -> Value {
     let forms: Vec<_> = forms
         .into_iter()

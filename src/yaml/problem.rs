@@ -111,12 +111,10 @@ impl Problems {
     }
 }
 
-/// Collects problems in any order. Shared by all readers of a manifest.
 #[derive(Debug, Default)]
 pub(crate) struct Sink(RefCell<Vec<Problem>>);
 
 impl Sink {
-    /// Returns `None`, the result of a reader that failed.
     pub(crate) fn report<T>(&self, place: SourcePlace, mistake: Mistake) -> Option<T> {
         self.push(place, mistake, None)
     }

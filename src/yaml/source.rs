@@ -172,7 +172,6 @@ impl SourcePlace {
         &self.source.text[self.span.clone()]
     }
 
-    /// The line of the file, and its first byte.
     pub(crate) fn whole_line(&self) -> (usize, &str) {
         let text = &self.source.text;
         let start = self.before().rfind('\n').map_or(0, |newline| newline + 1);

@@ -23,7 +23,6 @@ pub(crate) fn nearest<'c>(
         .map(|(_, candidate)| candidate)
 }
 
-/// One line of help: the nearest candidate, else all of them after `otherwise`.
 pub(crate) fn did_you_mean(text: &str, otherwise: &str, candidates: &[&str]) -> String {
     match nearest(text, candidates.iter().copied()) {
         Some(nearest) => format!("did you mean {nearest}?"),

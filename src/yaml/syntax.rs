@@ -99,7 +99,6 @@ const MEANINGS: &[(&[&str], &str, &str)] = &[
     ),
 ];
 
-/// Messages about a colon; often something else is wrong.
 const COLON: &[&str] = &[
     "mapping values are not allowed",
     "':'",
@@ -127,7 +126,6 @@ pub(super) fn syntax(info: &str, before: &str) -> Mistake {
     Mistake::new(format!("this is not valid YAML: {what}")).help(help)
 }
 
-/// Without the last line.
 fn has_open_bracket(before: &str) -> bool {
     let before = before.rsplit_once('\n').map_or("", |(before, _)| before);
     let count = |brackets: [char; 2]| before.matches(brackets).count();

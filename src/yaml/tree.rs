@@ -35,9 +35,7 @@ struct TreeNode {
     weight: Weight,
 }
 
-/// An alias is the node that it stands for.
 pub(super) enum NodeContent {
-    /// Nothing, `~` or `null`.
     Nothing,
     Bool(bool),
     Number(Number),
@@ -212,7 +210,6 @@ enum NodeKind {
 }
 
 impl Builder<'_> {
-    /// The byte of the character with this number, counted on from the last result.
     fn bytes(&mut self, character: usize) -> usize {
         let (from, byte) = self.cursor;
         let text = self.source.text();

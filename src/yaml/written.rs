@@ -17,7 +17,6 @@ const KEPT_AT: u32 = 0xe000;
 /// The first half of a pair in UTF-16.
 const HALVES: u32 = 0xd800;
 
-/// A changed text only if the parser refuses the original.
 pub(super) fn as_parsed(text: &str) -> Written {
     let may_differ = text.contains(":\t") || text.contains("\\u");
     if !may_differ || Parser::new_from_str(text).all(|event| event.is_ok()) {
@@ -59,7 +58,6 @@ pub(super) fn as_parsed(text: &str) -> Written {
     }
 }
 
-/// The halves of `\uD83D\uDE00` at the start of a text.
 fn pair(text: &str) -> Option<[u32; 2]> {
     let half = |text: &str| u32::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok();
     let halves = [half(text)?, half(text.get(6..)?)?];
@@ -67,7 +65,6 @@ fn pair(text: &str) -> Option<[u32; 2]> {
 }
 
 impl Written {
-    /// The scalar with its stored pairs restored.
     pub(super) fn restored<'t>(&self, text: &'t str, style: ScalarStyle) -> Cow<'t, str> {
         let kept = |c: char| matches!(u32::from(c), KEPT_AT..0xe800);
         if *self == Written::Plainly || style != ScalarStyle::DoubleQuoted || !text.contains(kept) {

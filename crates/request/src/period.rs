@@ -70,7 +70,6 @@ impl fmt::Display for Period {
     }
 }
 
-/// Reads `YYYY-MM` or `YYYY-MM-DD..YYYY-MM-DD`, the forms of `--period`.
 impl FromStr for Period {
     type Err = PeriodError;
 

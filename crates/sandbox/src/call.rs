@@ -1,5 +1,3 @@
-//! From an HTTP request to what the model is asked, and from a page's place to its `Link`.
-
 use axum::{
     body::Bytes,
     http::{HeaderMap, Method, header, request::Parts},
@@ -169,7 +167,6 @@ struct CreateBody {
     internal: Option<bool>,
 }
 
-/// Checks everything but the calendar rules.
 fn read_create(headers: &HeaderMap, body: &Bytes) -> Result<Request, Bad> {
     if !content_type_is(headers, "application/json") {
         return Err(Bad::new(415, "The body must be application/json."));

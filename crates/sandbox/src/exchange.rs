@@ -1,5 +1,3 @@
-//! One HTTP request through the sandbox: read, decide, wait, answer.
-
 use std::{sync::Arc, time::Duration};
 
 use axum::{

@@ -109,7 +109,6 @@ pub(super) fn text_of(records: impl Iterator<Item = Record>) -> serde_json::Resu
 pub(super) enum Journal {
     Forgetful,
     Open(StateFile),
-    /// The sandbox has stopped: the file may belong to another one.
     Closed,
 }
 

@@ -18,7 +18,6 @@ use crate::{
 const WORTH_SAYING: Duration = Duration::from_secs(1);
 /// A pause that ends only this much later than the last announced one is not announced again.
 const SAME_PAUSE: chrono::Duration = chrono::Duration::milliseconds(500);
-/// Each pause of this length is announced.
 const LONG: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
@@ -26,7 +25,6 @@ pub(super) struct Announcer {
     grouped: RepeatLimiter<(&'static str, String), Option<OrgId>>,
     paused_until: Option<DateTime<Utc>>,
     stopping: bool,
-    /// `--grace`
     grace: Duration,
     /// `retry.max_retry_after`: a longer pause ends the run.
     longest: Duration,
@@ -159,7 +157,6 @@ impl Announcer {
         }
     }
 
-    /// A failed request will be sent again. A cause that stops everything is a warning.
     fn retrying(&mut self, code: &str, text: &str, after: Duration, elapsed: Duration) {
         let what_next = format!(
             "trying again in {}",

@@ -27,7 +27,6 @@ pub enum Left {
 }
 
 impl Left {
-    /// The longer one; a bound stays a bound.
     pub(super) fn or_longer(self, other: Duration) -> Left {
         match self {
             Left::About(left) => Left::About(left.max(other)),
@@ -108,7 +107,6 @@ pub(super) fn left_of_files(files: usize, pace: &Pace) -> Option<Duration> {
     Some(duration(files as f64 / rate))
 }
 
-/// At most a year.
 fn duration(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds.clamp(0.0, 365.0 * 24.0 * 3600.0))
 }

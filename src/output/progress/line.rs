@@ -17,7 +17,6 @@ pub(super) struct ProgressState {
     /// Files per second lately.
     pub(super) files: Option<f64>,
     pub(super) ceiling: Rate,
-    /// The rate that the server was found to grant, if less than the ceiling.
     pub(super) learned: Option<f64>,
     /// The rest of an announced wait, and the status that announced it.
     pub(super) pause: Option<(Duration, Option<u16>)>,

@@ -23,7 +23,6 @@ use crate::{
     settings::{Limits, RetryPolicy},
 };
 
-/// A pause with less time left is not shown.
 const WORTH_SHOWING: Duration = Duration::from_secs(1);
 
 /// Reads a run's events and reports them on stderr.
@@ -31,7 +30,6 @@ pub struct Progress {
     told: Announcer,
     screen: Screen,
     estimate: Estimate,
-    /// The start of the run, or of the collecting after it.
     began: Option<Instant>,
     counts: Counts,
     stats: Stats,
@@ -41,7 +39,6 @@ pub struct Progress {
     /// Rows that an earlier run left in doubt, without an event so far.
     old_doubts: usize,
     pause_status: Option<u16>,
-    /// `retry.max_retry_after`: a longer pause ends the run.
     longest_pause: Duration,
     stopping: bool,
 }
@@ -224,7 +221,6 @@ impl Reporter for Progress {
         Ok(())
     }
 
-    /// Silence counts, too.
     fn tick(&mut self) -> io::Result<()> {
         self.look();
         self.show();

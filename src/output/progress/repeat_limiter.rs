@@ -8,7 +8,6 @@ pub(super) struct RepeatLimiter<K, W = ()> {
 
 #[derive(Debug)]
 struct RepeatCount<W> {
-    /// Owners whose messages were written one by one.
     named: Vec<W>,
     all: usize,
     told: usize,
@@ -113,7 +112,6 @@ impl<W> RepeatCount<W> {
     }
 }
 
-/// 10, 30, 100, 300, 1000 and so on.
 fn is_round(n: usize) -> bool {
     let mut power = 10;
     while power * 10 <= n {

@@ -150,7 +150,6 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         })
     }
 
-    /// Plans the next look-up; false after the last one.
     fn look_again(&mut self, place: RowIndex) -> bool {
         let settle = self.context.session.policy().settle;
         let Some(question) = self.progress.get_mut(&place).and_then(|p| p.open.as_mut()) else {

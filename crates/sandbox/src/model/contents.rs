@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use super::{dice::Dice, org};
 use request::{ReportType, Request};
 
-/// Users of one customer.
 const TEAM: u64 = 8;
 const SKUS: [(&str, &str); 4] = [
     ("A-CALL-ESS", "Webex Calling Essentials"),

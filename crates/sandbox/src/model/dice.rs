@@ -25,7 +25,6 @@ impl Dice {
         first
     }
 
-    /// At least 0 and less than 1.
     pub(crate) fn share(self, purpose: &str, subject: &str, number: u64) -> f64 {
         // A double holds exactly 53 bits.
         let bits = u128::from_be_bytes(self.bytes(purpose, subject, number)) >> 75;

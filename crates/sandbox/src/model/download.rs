@@ -12,7 +12,6 @@ use request::{ReportType, Request};
 const FOLDER: &str = "/wholesale/";
 const KEY_PAIR_ID: &str = "SANDBOXKEYPAIR";
 
-/// Path and query for the report's file, valid for a while and without a token.
 pub(super) fn signed_path(
     dice: Dice,
     report: &StoredReport,

@@ -158,7 +158,6 @@ pub enum Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
     None,
-    /// This long after its time.
     After(Duration),
 }
 

@@ -99,7 +99,6 @@ fn found<'a>(
     found.into_iter().map(|(_, report)| report).collect()
 }
 
-/// A text that sorts as the field does.
 fn key(view: View<'_>, sort_by: SortBy, report: &StoredReport) -> String {
     let period = report.request.period;
     match sort_by {

@@ -21,7 +21,6 @@ pub enum Spelling {
     Uuid,
 }
 
-/// `org`, decoded or not, contains `text`.
 pub(super) fn contains(org: &str, text: &str) -> bool {
     org.contains(text) || decoded(org).is_some_and(|decoded| decoded.contains(text))
 }
@@ -52,7 +51,6 @@ pub(super) fn spelled(org: &str, spelling: Spelling) -> String {
 const FOLDER: &str = "/ORGANIZATION/";
 
 struct Address {
-    /// `ciscospark://us/ORGANIZATION/`
     folder: String,
     uuid: String,
 }

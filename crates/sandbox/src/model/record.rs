@@ -1,5 +1,3 @@
-//! What happened, for a transport to keep from one process to the next.
-
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 

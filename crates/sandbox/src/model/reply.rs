@@ -159,7 +159,6 @@ pub struct Body {
 
 const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Gateway</title></head>\
     <body><h1>Something went wrong on the way</h1></body></html>\n";
-/// A huge body consists of many of these.
 static HUGE_CHUNK: [u8; 65_536] = [b'x'; 65_536];
 const HUGE_CHUNKS: usize = 800;
 const JSON: Option<&str> = Some("application/json");

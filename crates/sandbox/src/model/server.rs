@@ -44,7 +44,6 @@ pub struct Server {
     throttle: Throttle,
     pub(super) faults: Faults,
     arrived: u64,
-    /// Creates that have not taken effect yet.
     pub(super) at_work: Vec<Work>,
     pub(super) file_tries: HashMap<String, u64>,
     /// Results of creates that a client waits for, by the number of the visit.
@@ -405,7 +404,6 @@ impl Server {
         }
     }
 
-    /// The answer to an earlier create whose client has had time to read it.
     fn earlier_answer(&self, now: Duration, number: u64) -> Option<Reply> {
         let read = |(at, _): &&(Duration, String)| *at + TIME_TO_READ <= now;
         let earlier: Vec<&(Duration, String)> = self.told.iter().filter(read).collect();

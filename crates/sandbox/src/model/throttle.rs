@@ -1,5 +1,3 @@
-//! The rate limit as a server applies it: shared budgets, announced waits, and penalties.
-
 use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
 use chrono::{DateTime, Utc};

@@ -36,9 +36,7 @@ pub struct Visit {
 
 #[derive(Debug)]
 pub(super) enum Stage {
-    /// Takes effect at this time.
     Working { until: Duration },
-    /// Decided; ends at this time.
     Leaving { until: Duration, ending: Decided },
 }
 
