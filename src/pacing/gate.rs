@@ -29,7 +29,7 @@ pub struct Gate {
     policy: RetryPolicy,
 }
 
-/// At most this many requests that came later go first.
+/// This many ordinary requests may pass the first waiting read.
 const BETWEEN: u32 = 3;
 
 /// The order of requests.
@@ -72,7 +72,7 @@ pub enum Feedback {
 pub enum StopCause {
     /// The server asks for a longer wait than `retry.max_retry_after`; it ends at `until`.
     WaitTooLong {
-        /// The rest of the announced wait.
+        /// The announced wait, or the rest of it.
         wait: Duration,
         /// When it ends.
         until: Instant,

@@ -29,7 +29,7 @@ pub trait PacePolicy: Debug + Send {
     /// The server answered 429; nothing leaves before `until`.
     fn on_limited(&mut self, now: Instant, until: Instant);
 
-    /// The server asks for a wait that is not about its rate limit. The same wait counts once.
+    /// The server asks for a wait that is not about its rate limit: time stands still. The same wait counts once.
     fn on_busy(&mut self, now: Instant, until: Instant);
 }
 

@@ -14,13 +14,13 @@ use crate::{
     settings::Discover,
 };
 
-/// A list with more pages seems to be an endless circle.
+/// A list with more pages counts as endless.
 const MAX_PAGES: usize = 10_000;
 
 /// The most readings of a list with several pages, until two agree.
 const READINGS: usize = 5;
 
-/// After this many answers without a date the server seems to tell no time.
+/// After this many answers without a date, the local clock counts.
 const DATELESS: u32 = 4;
 
 /// The documentation of 504 says: "if your query uses max parameter, please try to reduce it".

@@ -4,7 +4,7 @@ use base64::Engine as _;
 
 use super::org_id::{BASE64, UUID_LEN};
 
-/// The id of an administrator, as `createdBy` shows it. Padded, unpadded and bare UUID, it is equal.
+/// The id of an administrator, as `createdBy` shows it. Its spellings are equal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PersonId(Box<str>);
 
