@@ -9,8 +9,8 @@ use std::{
 use super::journal::{StateError, records, text_of};
 use crate::model::{Origin, Record, StoredReport};
 
-/// A state with the reports of all `states`, by time; `None` if there is no state. A report that the configuration gave to
-/// several states is kept once, except that each one that `is_held` stays. Tokens and counted tries are left out.
+/// A state with the reports of all `states`, by time; `None` if there is no state. A report that the configuration gave
+/// to several states is kept once, except that each one that `is_held` stays. Tokens and counted tries are left out.
 pub fn merge_states(
     states: &[PathBuf],
     is_held: impl Fn(&str) -> bool,

@@ -24,6 +24,7 @@ pub(super) struct ChartSpan<'a> {
     pub(super) began: DateTime<Utc>,
     pub(super) length: i64,
     pub(super) attempts: Vec<(i64, &'a AttemptRecord)>,
+    /// In order, without overlaps.
     pub(super) pauses: Vec<Stretch>,
 }
 
@@ -32,6 +33,7 @@ pub(super) struct Bin {
     pub(super) sent: usize,
     pub(super) limited: usize,
     pub(super) paused: i64,
+    /// In order.
     pub(super) latencies: Vec<u64>,
 }
 

@@ -76,6 +76,7 @@ pub(super) struct Store {
     /// Report `n` is at `n - 1`; `None` once deleted.
     reports: Vec<Option<StoredReport>>,
     by_id: HashMap<String, u64>,
+    /// Numbers in ascending order.
     shelves: HashMap<Shelf, Vec<u64>>,
     by_start: BTreeSet<(NaiveDate, u64)>,
 }
