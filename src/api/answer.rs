@@ -1,5 +1,3 @@
-//! How one exchange with the API ended.
-
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -8,16 +6,16 @@ use url::Url;
 use super::DownloadUrl;
 use crate::request::{OrgId, PersonId, ReportId, ReportType, Request};
 
-/// One exchange: its outcome, and what the answer's headers say about time and pace.
+/// One exchange: its outcome, and what the headers say about time and pace.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer<T> {
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome<T>,
-    /// What the headers say; empty where no answer came.
+    /// The headers; empty without an answer.
     pub notice: Notice,
 }
 
-/// How an exchange ended: the one distinction on which "never lost, never twice" rests.
+/// How an exchange ended: "never lost, never sent twice" depends on this distinction.
 ///
 /// | outcome | the server | may be sent again |
 /// | --- | --- | --- |
@@ -33,13 +31,13 @@ pub enum Outcome<T> {
     Refused(Refusal, Cause),
     /// The connection was never made: name lookup, connect or TLS failed.
     NotSent(Cause),
-    /// Everything else: time-out or reset after bytes were written, 3xx, 408, 499, 5xx (but 503 with
-    /// `Retry-After`), or a 2xx that cannot be read or has no id.
+    /// Everything else: time-out or reset after bytes were written, 3xx, 408, 499, 5xx (but 503 with `Retry-After`), or
+    /// a 2xx that is unreadable or has no id.
     InDoubt(Doubt, Cause),
 }
 
 impl<T> Answer<T> {
-    /// The same answer about something else.
+    /// The same answer with another value.
     pub fn map<U>(self, to: impl FnOnce(T) -> U) -> Answer<U> {
         Answer {
             outcome: match self.outcome {
@@ -65,15 +63,15 @@ impl<T> Outcome<T> {
     }
 }
 
-/// Why the server refused, as far as it matters for what comes next.
+/// Why the server refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// 429, or 423 or 503 with a readable `Retry-After`: come back later; does not count as an attempt
-    /// (but see [`crate::session::TryCount`] for 423 and 503).
+    /// 429, or 423 or 503 with a readable `Retry-After`: does not count as a try, except in
+    /// [`crate::session::TryCount`].
     Wait(WaitKind),
-    /// 423 without `Retry-After`: come back later, at our own pace.
+    /// 423 without `Retry-After`: we choose the wait.
     Locked,
-    /// 401: the credentials are missing, wrong or have ended.
+    /// 401: the credentials are missing, wrong or expired.
     Unauthorized,
     /// 403: the credentials do not allow it.
     Forbidden,
@@ -92,21 +90,19 @@ pub enum WaitKind {
     Busy,
 }
 
-/// What kind of doubt an exchange left behind.
+/// Why an exchange is in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
-    /// No answer, an error that says nothing about processing, or a page in the place of an answer: the report may or may
-    /// not exist.
+    /// No answer, an error that says nothing about processing, or a page in place of an answer: the report may exist.
     Open,
-    /// A 2xx whose report id cannot be read: the report exists, so it is never made again.
+    /// A 2xx whose report id cannot be read: the report exists, so it is never created again.
     SaidYes,
 }
 
-/// Why a row failed or waits, in the words of the ledger's columns. Made from an answer or a transport
-/// error; holds no secret.
+/// Why a row failed or waits, in the words of the ledger's columns. Contains no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Cause {
-    /// `http_status`: of the answer, `None` where none came.
+    /// `http_status`; `None` without an answer.
     pub http_status: Option<u16>,
     /// `error_code`: the server's code, else one of our words (`docs/ledger.md`). Never empty.
     pub code: String,
@@ -118,29 +114,28 @@ pub struct Cause {
     pub report_id: Option<ReportId>,
 }
 
-/// What an answer's headers say about time and pace, and whose answer it is.
+/// What the headers say about time and pace.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Notice {
     /// `Date`, whole seconds, the server's clock.
     pub date: Option<DateTime<Utc>>,
-    /// `Retry-After` as a wait from the arrival of the answer; `None` where it is missing or nonsense.
+    /// `Retry-After`, from the arrival of the answer; `None` if missing or unreadable.
     pub retry_after: Option<Duration>,
-    /// The HTTP status, where an answer came.
+    /// The HTTP status, if there was an answer.
     pub status: Option<u16>,
     /// The server's tracking id.
     pub tracking_id: Option<String>,
-    /// Whether this is certainly not the API's own answer, but that of a proxy or a sign-in page in between: known only
-    /// once the body is read. A redirect, a 2xx with something else than JSON or with nothing, a 4xx with HTML.
+    /// Certainly not the API's own answer, but that of a proxy or a sign-in page: a redirect, a 2xx that is empty or
+    /// not JSON, a 4xx with HTML. Known only after the body is read.
     pub is_foreign: bool,
     /// Whether it is a 2xx of which nothing can be read: its body broke off, is too long, or is broken JSON.
     pub is_unread: bool,
 }
 
-/// Hears what the head of an answer says as soon as it is here: a wait that it announces binds from then on, while
-/// its body may take long.
+/// Receives the head of an answer as soon as it arrives: its wait counts from then on, while the body may take long.
 pub type OnHead<'a> = dyn Fn(&Notice) + 'a;
 
-/// A report as a list or a get shows it. Sources differ in what they show, so most of it is optional.
+/// A report as a list or a get shows it. Servers differ in what they show, so most fields are optional.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listed {
     /// Its id.
@@ -151,10 +146,9 @@ pub struct Listed {
     pub end: Option<NaiveDate>,
     /// Its type.
     pub report_type: Option<ReportType>,
-    /// `RECONCILIATION` or `POINT_IN_TIME`, as the server spells it; where it is missing the report counts as the
-    /// first (API reference).
+    /// `RECONCILIATION` or `POINT_IN_TIME`, as the server spells it; a missing one means the first (API reference).
     pub category: Option<String>,
-    /// When it was made, by the server's clock.
+    /// When it was created, by the server's clock.
     pub created: Option<DateTime<Utc>>,
     /// The id of the person whose token made it.
     pub created_by: Option<PersonId>,
@@ -162,16 +156,16 @@ pub struct Listed {
     pub internal: Option<bool>,
     /// Shown by some servers only.
     pub sub_partner: Option<OrgId>,
-    /// How far the server is with it, as it says.
+    /// The status, as the server spells it.
     pub status: Option<String>,
-    /// Where its file can be fetched, once it is complete.
+    /// Where its file can be downloaded, once it is complete.
     pub download: Option<DownloadUrl>,
-    /// Why its generation failed, one line.
+    /// Why its generation failed, in one line.
     pub errors: Option<String>,
 }
 
 impl Listed {
-    /// A report of which nothing but its id is shown.
+    /// A report of which only the id is known.
     pub fn bare(id: ReportId) -> Self {
         Listed {
             id,
@@ -189,8 +183,7 @@ impl Listed {
         }
     }
 
-    /// Whether it can be the report that `request` asks for, by its parameters. A parameter that the server does not
-    /// show rules nothing out.
+    /// Whether its parameters fit `request`. A parameter that the server does not show fits.
     pub fn can_answer(&self, request: &Request) -> bool {
         fn agrees<T: PartialEq>(shown: Option<&T>, asked: &T) -> bool {
             shown.is_none_or(|shown| shown == asked)
@@ -213,7 +206,7 @@ pub struct Page<T> {
     pub next: Option<Url>,
 }
 
-/// Which reports to list. A field that is `None` is not filtered by.
+/// Which reports to list. A field that is `None` does not filter.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct ListQuery {
     /// `subPartnerOrgId`; `None` sends none.

@@ -1,5 +1,3 @@
-//! Reading a body as it arrives, and no more of it than is needed.
-
 use std::time::Duration;
 
 use async_compression::tokio::bufread::GzipDecoder;
@@ -16,21 +14,18 @@ use crate::text::without_cut_secret;
 /// How a gzip member begins (RFC 1952, 2.3.1). No text does.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// A body as far as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ResponseBody {
-    /// `None` where it is no text.
+    /// `None` if it is not text.
     text: Option<String>,
-    /// Whether that is all of it.
     pub(super) end: BodyEnd,
 }
 
 impl ResponseBody {
-    /// The body that `bytes` are; `headers` may say how its text is written.
     pub(super) fn new(bytes: &[u8], end: BodyEnd, headers: &HeaderMap) -> Self {
         let named = |name| headers.get(name)?.to_str().ok();
         let text = decoded(bytes, named(CONTENT_TYPE).and_then(charset));
-        // Packed in a way that we do not know; but some proxies unpack, and leave the header as it is.
+        // Unknown compression; but some proxies decompress and leave the header as it is.
         let is_packed = named(CONTENT_ENCODING).is_some_and(|name| !is_known(name));
         let text = text.filter(|text| !is_packed || text.starts_with(['{', '[', '<']));
         let text = match end {
@@ -40,19 +35,18 @@ impl ResponseBody {
         ResponseBody { text, end }
     }
 
-    /// Its text without a byte order mark and without white space around it; `None` where it is no text.
+    /// Without a byte order mark and surrounding white space; `None` if it is not text.
     pub(super) fn text(&self) -> Option<&str> {
         let text = self.text.as_deref()?;
         Some(text.trim_start_matches('\u{feff}').trim())
     }
 
-    /// Whether it is an HTML page, or XML.
+    /// HTML or XML.
     pub(super) fn is_markup(&self) -> bool {
         self.text().is_some_and(|text| text.starts_with('<'))
     }
 
-    /// Whether it is something that the API never says in a 2xx: text that is no JSON. Of a body that was cut only
-    /// markup is known to be none.
+    /// Whether the API never sends it in a 2xx: text that is not JSON. A cut body is only recognised by markup.
     pub(super) fn is_page(&self) -> bool {
         let begins_as_json = |text: &str| text.starts_with(['{', '[']);
         match (self.text(), self.end) {
@@ -73,31 +67,25 @@ impl ResponseBody {
     }
 }
 
-/// How the reading ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BodyEnd {
-    /// The whole body is there.
     Whole,
-    /// There is more; the rest was left unread.
+    /// The rest was not read.
     TooLong,
     /// The connection broke, or the time was up.
     Broken,
 }
 
-/// How much of a body is read, and how long to wait for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Limits {
     /// In bytes.
     pub(super) size: usize,
-    /// From the arrival of the headers. `None`: the time-out of the whole exchange is enough.
+    /// From the arrival of the headers. `None`: only the time-out of the whole exchange counts.
     pub(super) patience: Option<Duration>,
 }
 
-/// Reads the body of `response` within `limits`. One that is packed with gzip is unpacked, whether its headers say so or
-/// not: who asks for nothing may get that (RFC 9110, 12.5.3).
-///
-/// Never fails: the status has arrived already, and it says more than the body. A response that is left
-/// before its end closes its connection, so that the rest costs nothing here.
+/// Reads the body within `limits`, and decompresses gzip whether it was declared or not (RFC 9110, 12.5.3). Never
+/// fails: the status is known and matters more. Dropping a response before its end closes its connection.
 pub(super) async fn read(response: &mut Response, limits: Limits) -> ResponseBody {
     let mut bytes = Vec::new();
     let all = fill(response, &mut bytes, limits.size);
@@ -119,7 +107,6 @@ pub(super) async fn read(response: &mut Response, limits: Limits) -> ResponseBod
     ResponseBody::new(&unpacked, end, response.headers())
 }
 
-/// Unpacks at most `size` bytes.
 async fn unpack(packed: &[u8], size: usize) -> (Vec<u8>, BodyEnd) {
     let mut decoder = GzipDecoder::new(packed);
     decoder.multiple_members(true);
@@ -166,7 +153,6 @@ fn is_known(coding: &str) -> bool {
         .any(|known| coding.trim().eq_ignore_ascii_case(known))
 }
 
-/// The `charset` of a `Content-Type`.
 fn charset(content_type: &str) -> Option<&'static Encoding> {
     let parameters = content_type.split(';').skip(1);
     let mut named = parameters.filter_map(|parameter| {
@@ -177,14 +163,12 @@ fn charset(content_type: &str) -> Option<&'static Encoding> {
     Encoding::for_label(named.next()?.as_bytes())
 }
 
-/// The text that `bytes` are, read as far as it can be; `None` where they are none.
-///
-/// JSON is UTF-8 (RFC 8259, 8.1), so what is UTF-8 is taken for that, whatever is declared. Of the rest counts what is
-/// declared, and without that the encoding that servers in the West use most.
+/// `None` if the bytes are not text. JSON is UTF-8 (RFC 8259, 8.1), so what is valid UTF-8 is read as that, whatever is
+/// declared; else the declared encoding counts, or the most common Western one.
 fn decoded(bytes: &[u8], declared: Option<&'static Encoding>) -> Option<String> {
     if let Some(wide) = wide(bytes, declared) {
         let (text, _) = wide.decode_with_bom_removal(bytes);
-        // Noise that begins as such a text does is none.
+        // Noise that begins like such a text is none.
         let begins = text.trim_start().chars().next();
         return begins
             .is_some_and(|c| c.is_ascii_graphic())
@@ -212,7 +196,7 @@ fn decoded(bytes: &[u8], declared: Option<&'static Encoding>) -> Option<String> 
     is_text.then(|| text.into_owned())
 }
 
-/// The encoding of a text in units of two bytes: by its mark, by what is declared, or by the zeros between its letters.
+/// The encoding of a text in units of two bytes: by its mark, by declaration, or by the zeros between its letters.
 fn wide(bytes: &[u8], declared: Option<&'static Encoding>) -> Option<&'static Encoding> {
     match bytes {
         [0xff, 0xfe, ..] => Some(UTF_16LE),

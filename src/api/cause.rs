@@ -7,10 +7,8 @@ use super::{
 };
 use crate::text::{foreign, foreign_word};
 
-/// The cause of an answer whose status is not 2xx.
-///
-/// The code is the server's where it gave one, else `redirect` for 3xx and `http_NNN` for the rest. A server's code
-/// that is one of our own words counts as none: a reader of the ledger would take it for ours.
+/// The cause of an answer other than 2xx. The code is the server's, else `redirect` for 3xx and `http_NNN` for the
+/// rest. A server's code that is one of our own words does not count: readers of the ledger would mistake it for ours.
 pub(super) fn of_error(status: u16, notice: &Notice, body: &ResponseBody) -> Cause {
     let said = error_body::read(status, body);
     let redirect = (300..=399).contains(&status);
@@ -44,7 +42,7 @@ pub(super) fn of_error(status: u16, notice: &Notice, body: &ResponseBody) -> Cau
     }
 }
 
-/// Whether a code is one that this program gives where the server gave none (`docs/ledger.md`, `error_code`).
+/// Codes that this program gives if the server gave none (`docs/ledger.md`, `error_code`).
 fn is_our_word(code: &str) -> bool {
     const WORDS: [&str; 7] = [
         "timeout",
@@ -58,9 +56,8 @@ fn is_our_word(code: &str) -> bool {
     WORDS.contains(&code) || code.starts_with("http_")
 }
 
-/// The cause of a 2xx that does not hold `wanted`.
-///
-/// Of what the body holds only words about an error are repeated, and the title of a page: the rest may be a secret.
+/// The cause of a 2xx without `wanted`. Only words about an error and the title of a page are repeated: the rest may be
+/// a secret.
 pub(super) fn of_unreadable(notice: &Notice, body: &ResponseBody, wanted: &str) -> Cause {
     let status = notice.status.unwrap_or_default(); // an answer always has one
     if body.is_page() {
@@ -89,12 +86,12 @@ pub(super) fn of_unreadable(notice: &Notice, body: &ResponseBody, wanted: &str) 
     bad_response(status, notice, foreign(&text))
 }
 
-/// The code of a page with a 2xx status: unlike `bad_response` it is no yes of the API.
+/// The code of a page with a 2xx status: unlike `bad_response` it is no success of the API.
 pub(crate) fn page_code(status: u16) -> String {
     format!("http_{status}")
 }
 
-/// A cause of our own for an answer that can be read and still does not help.
+/// A readable answer that is useless.
 pub(super) fn bad_response(status: u16, notice: &Notice, text: String) -> Cause {
     Cause {
         http_status: Some(status),

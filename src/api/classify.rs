@@ -1,30 +1,22 @@
-//! The one table that says what a status means for "may it be sent again".
-
 use super::{Doubt, Refusal, WaitKind};
 
-/// What a status, with what came along, says about processing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Classification<T> {
-    /// Processed, and what was asked for is there.
     Done(T),
-    /// Certainly not processed.
     Refused(Refusal),
-    /// May have been processed.
     InDoubt(Doubt),
 }
 
-/// What the body of a 2xx holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BodyContent<T> {
-    /// What was asked for.
     Wanted(T),
-    /// Something that a proxy or the sign-in page of a network says in the API's place: text that is not JSON.
+    /// Text that is not JSON, from a proxy or a sign-in page.
     Page,
     /// Anything else: it may be the API's.
     Unreadable,
 }
 
-/// Judges an answer. Total: every status has a verdict.
+/// The one table of what a status means for sending again. Total: every status has a verdict.
 ///
 /// | status | body | `Retry-After` | verdict |
 /// | --- | --- | --- | --- |
@@ -47,12 +39,11 @@ pub(super) enum BodyContent<T> {
 /// | anything else | any | any | `InDoubt(Open)` |
 ///
 /// A status that the API reference does not list says nothing about processing, so it leaves a doubt; but a 4xx is a
-/// refusal (RFC 9110, 15.5), except where a gateway makes it up because it gave up waiting (408, 499). A redirect
-/// may come after the work was done (303). A page instead of JSON is no yes of the API: it says as much as a 502.
+/// refusal (RFC 9110, 15.5), except after a gateway's time-out (408, 499). A redirect may come after the work was done
+/// (303). A page is no success of the API: it says as much as a 502.
 ///
-/// `contents`: whether the body holds what was asked for (of a create: a report id); only looked at for 2xx.
-/// `retry_after_readable`: a `Retry-After` that [`super::retry_after`] understands, zero and past dates included.
-/// For reads the same table serves; a read in doubt may simply be sent again.
+/// `contents`: whether the body has what was asked for (of a create: a report id); only used for 2xx.
+/// `retry_after_readable`: by [`super::retry_after`], zero and past dates included.
 pub(super) fn verdict<T>(
     status: u16,
     contents: BodyContent<T>,

@@ -1,5 +1,3 @@
-//! The real API over HTTP.
-
 use std::num::NonZeroUsize;
 
 use reqwest::{
@@ -45,23 +43,19 @@ const SUB_PARTNER_LIST: Wanted = Wanted {
     size: 16 * MIB,
 };
 
-/// The API at [`ApiSettings::base_url`].
-///
-/// Each call is one HTTP request, sent at most once; the token goes to the base URL's own origin only.
+/// The API at [`ApiSettings::base_url`]. Each call is one HTTP request, sent at most once; the token goes to the base
+/// URL's own origin only.
 #[derive(Debug)]
 pub struct HttpApi {
     transport: Transport,
     base: BaseUrl,
-    /// Where reports are made and listed, below `base`.
+    /// The URL of the reports, below `base`.
     reports: Url,
     tokens: TokenSource,
 }
 
 impl HttpApi {
     /// Sets up the client; sends nothing. Up to `concurrency` idle connections are kept.
-    ///
-    /// # Errors
-    /// [`HttpApiError`]: `api.ca_file` cannot be read or holds no certificates, or the client refuses it.
     pub fn new(
         settings: &ApiSettings,
         concurrency: NonZeroUsize,
@@ -85,14 +79,13 @@ impl HttpApi {
             .header(AUTHORIZATION, token.bearer())
     }
 
-    /// A request that changes nothing. An old answer from a cache must not be used: a report that is missing there
-    /// would be made again.
+    /// A cached answer must not be used: a report that it lacks would be created again.
     fn read(&self, url: Url, token: &Token) -> RequestBuilder {
         self.request(Method::GET, url, token)
             .header(CACHE_CONTROL, "no-cache")
     }
 
-    /// Asks for the page at `url`; `read` makes items and, where no `Link` says otherwise, the next page of a body.
+    /// `read` returns the items and, without a `Link`, the next page from the body.
     async fn page<B: serde::de::DeserializeOwned, T>(
         &self,
         token: &Token,

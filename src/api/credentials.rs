@@ -1,5 +1,3 @@
-//! Where the credentials come from: the environment, or files that it names.
-
 use std::{
     ffi::OsString,
     io,
@@ -11,7 +9,7 @@ use secrecy::SecretString;
 use super::token::{Token, TokenError, bare, secret};
 use crate::whole_file::read_regular;
 
-/// The longest secret, in bytes. A longer file is something else.
+/// In bytes. A longer file is something else.
 const MAX_SECRET: u64 = 64 * 1024;
 
 const ACCESS_TOKEN: &str = "WEBEX_ACCESS_TOKEN";
@@ -19,29 +17,29 @@ const CLIENT_ID: &str = "WEBEX_CLIENT_ID";
 const CLIENT_SECRET: &str = "WEBEX_CLIENT_SECRET";
 const REFRESH_TOKEN: &str = "WEBEX_REFRESH_TOKEN";
 
-/// What the API is asked with: an access token, a way to renew it, or both.
+/// An access token, the means to renew it, or both.
 #[derive(Debug)]
 pub struct Credentials {
     pub(super) token: Option<Token>,
-    /// Where `token` was read from, and may be read again.
+    /// The file of `token`, which may be read again.
     pub(super) token_file: Option<PathBuf>,
     pub(super) refresh: Option<Refresh>,
 }
 
-/// What OAuth wants for a new access token (RFC 6749, section 6).
+/// The input for a new access token (RFC 6749, section 6).
 #[derive(Debug, Clone)]
 pub(super) struct Refresh {
     pub(super) client_id: SecretString,
     pub(super) client_secret: SecretString,
     pub(super) token: SecretString,
-    /// Where a renewed refresh token is kept.
+    /// The file for a renewed refresh token.
     pub(super) token_file: Option<PathBuf>,
 }
 
-/// Why the environment gives no usable credentials. Never holds a secret.
+/// Why the environment has no usable credentials. Contains no secret.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialsError {
-    /// Neither an access token nor a way to get one.
+    /// Neither an access token nor the means to get one.
     #[error(
         "no credentials: set {ACCESS_TOKEN} or {ACCESS_TOKEN}_FILE, or all of {CLIENT_ID}, {CLIENT_SECRET} and \
          {REFRESH_TOKEN} (or their _FILE forms)"
@@ -50,13 +48,13 @@ pub enum CredentialsError {
     /// A variable and its `_FILE` form.
     #[error("{0} and {0}_FILE are both set; set only one of them")]
     BothForms(&'static str),
-    /// Some of what is needed to renew a token, but not all.
+    /// The means to renew a token are incomplete.
     #[error("to renew an access token, {} must be set too (or the _FILE form)", .missing.join(" and "))]
     Incomplete {
-        /// What is not there.
+        /// What is missing.
         missing: Vec<&'static str>,
     },
-    /// A variable whose text is no secret.
+    /// The value is no valid secret.
     #[error("the value of {0} cannot be used: {TokenError}")]
     Value(&'static str),
     /// A file that cannot be used.
@@ -66,19 +64,19 @@ pub enum CredentialsError {
         name: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The error.
         #[source]
         source: SecretFileError,
     },
 }
 
-/// Why a file holds no usable secret.
+/// Why a file has no usable secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretFileError {
     /// It cannot be read.
     #[error(transparent)]
     Io(io::Error),
-    /// A picture, or text as some shells of Windows write it.
+    /// Not UTF-8: a picture, or text from some Windows shells.
     #[error("it is not UTF-8; save it as plain text in UTF-8")]
     NotUtf8,
     /// Nothing but white space.
@@ -102,13 +100,8 @@ impl From<io::Error> for SecretFileError {
 }
 
 impl Credentials {
-    /// Reads the credentials through `lookup`, which gives a variable's value: `|name| std::env::var_os(name)`.
-    ///
-    /// A variable that is set to nothing, or to a pair of quotes, counts as not set: that is how CI systems show a secret
-    /// that is missing.
-    ///
-    /// # Errors
-    /// [`CredentialsError`]: none given, two forms of one, a part of what renewing needs, an unusable text or file.
+    /// Reads the credentials through `lookup`, for instance `|name| std::env::var_os(name)`. An empty variable or a
+    /// pair of quotes counts as unset: that is how CI systems show a missing secret.
     pub fn from_env(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, CredentialsError> {
         let find = |name| find(&lookup, name);
         let access = find(ACCESS_TOKEN)?;
@@ -130,13 +123,12 @@ impl Credentials {
         })
     }
 
-    /// The access token to begin with; `None` where one must be asked for first.
+    /// The first access token; `None` if it has to be requested.
     pub fn initial_token(&self) -> Option<Token> {
         self.token.clone()
     }
 }
 
-/// All three, or none.
 fn refresh(given: [Option<Given>; 3]) -> Result<Option<Refresh>, CredentialsError> {
     let names = [CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN];
     match given {
@@ -157,7 +149,6 @@ fn refresh(given: [Option<Given>; 3]) -> Result<Option<Refresh>, CredentialsErro
     }
 }
 
-/// A variable or the file that its `_FILE` form names.
 struct Given {
     name: &'static str,
     text: String,
@@ -214,7 +205,7 @@ fn find(
     }
 }
 
-/// The file that a variable names; quotes around its path are dropped where there is no file of that name.
+/// Quotes around the path are dropped if there is no such file.
 fn file_named(value: OsString) -> PathBuf {
     let path = PathBuf::from(&value);
     match value.to_str().map(bare) {
@@ -223,7 +214,7 @@ fn file_named(value: OsString) -> PathBuf {
     }
 }
 
-/// The text of a secret's file. Blocks.
+/// Blocks.
 pub(super) fn read_secret_file(path: &Path) -> Result<String, SecretFileError> {
     let bytes = read_regular(path, MAX_SECRET)?;
     let text = String::from_utf8(bytes).map_err(|_| SecretFileError::NotUtf8)?;

@@ -1,5 +1,3 @@
-//! The address that a report's file can be fetched from for a while.
-
 use std::{fmt, str::FromStr, sync::Arc};
 
 use chrono::{DateTime, Utc};
@@ -7,12 +5,12 @@ use url::Url;
 
 use crate::text::hold_address;
 
-/// A pre-signed address: whoever has it can read the file. So it is shown to nobody, not even by `Debug`.
+/// A pre-signed address, never shown, not even by `Debug`: whoever has it can read the file.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DownloadUrl(Arc<Url>);
 
 impl DownloadUrl {
-    /// The address itself, for the one request that it is for.
+    /// The address, for its one request.
     pub fn expose(&self) -> &Url {
         &self.0
     }

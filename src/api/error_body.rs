@@ -1,5 +1,3 @@
-//! What an error's body says, in whichever of the many shapes it comes.
-
 use serde_json::Value;
 
 use super::{
@@ -7,25 +5,21 @@ use super::{
     wire,
 };
 
-/// A body's own words, not cleaned yet.
+/// A body's own words, unescaped.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct ErrorBody {
-    /// The server's code for the error.
     pub(super) code: Option<String>,
-    /// What the server says, or a description of a body that says nothing. Never empty.
+    /// The server's words, or a description of a body without any. Never empty.
     pub(super) text: String,
-    /// The server's tracking id.
     pub(super) tracking_id: Option<String>,
 }
 
-/// Reads the body of an answer with an error `status`.
+/// Reads the body of an error answer. Known shapes: `{message, errors: [{description}], trackingId}`; `{error: {key,
+/// message: [{description, code}]}, trackingId}` and `error` as a list of such; `{errors: [{code, description}]}` with
+/// codes as numbers or texts; `errorCode`; `error` as a text; OAuth's `{error, error_description}` (RFC 6749, 5.2);
+/// other text; HTML; nothing.
 ///
-/// Shapes that are seen: `{message, errors: [{description}], trackingId}`;
-/// `{error: {key, message: [{description, code}]}, trackingId}` and `error` as a list of such;
-/// `{errors: [{code, description}]}` with codes as numbers or texts; `errorCode`; `error` as a text; OAuth's
-/// `{error, error_description}` (RFC 6749, 5.2); other text; HTML; nothing.
-///
-/// Of several codes the first counts, nested before outer. Descriptions are joined, each said once.
+/// The first code counts, nested before outer. Different descriptions are joined.
 pub(super) fn read(status: u16, body: &ResponseBody) -> ErrorBody {
     let words = Words::of(status, body);
     let text = match words.said.is_empty() {
@@ -39,13 +33,12 @@ pub(super) fn read(status: u16, body: &ResponseBody) -> ErrorBody {
     }
 }
 
-/// Reads what a 2xx says of an error, where it says anything: as [`read`], but nothing else in the body is repeated.
+/// The error in a 2xx, if any: as [`read`], but nothing else of the body is repeated.
 pub(super) fn in_a_success(status: u16, body: &ResponseBody) -> Option<ErrorBody> {
     let words = Words::of(status, body);
     (!words.said.is_empty()).then(|| read(status, body))
 }
 
-/// What was found in a JSON body.
 #[derive(Default)]
 struct Words {
     code: Option<String>,
@@ -104,7 +97,7 @@ impl Words {
         }
     }
 
-    /// `error.key` is a code of last resort, and none at all where it only repeats the status.
+    /// `error.key` is a code of last resort, and none if it only repeats the status.
     fn gather_key(&mut self, value: &Value, status: u16) {
         let errors = match &value["error"] {
             Value::Array(all) => all.as_slice(),
@@ -137,7 +130,6 @@ fn is_oauth_code(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
 }
 
-/// Describes a body without a message of its own.
 fn describe(status: u16, body: &ResponseBody) -> String {
     let text = body.text();
     let is_json = |text: &str| wire::read::<Value>(text).is_some();
@@ -167,7 +159,7 @@ fn whole_words(text: &str) -> &str {
 
 /// The title of an HTML page: what it says that it is.
 pub(super) fn title(page: &str) -> Option<&str> {
-    // Of the same length, whatever is in it.
+    // The lower-case text has the same length, whatever it contains.
     let lower = page.to_ascii_lowercase();
     let begin = lower.find("<title")?;
     let begin = begin + lower[begin..].find('>')? + 1;

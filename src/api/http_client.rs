@@ -1,4 +1,4 @@
-//! How the HTTP client is set up: what it may do by itself, and what it must not do.
+//! The HTTP client: what it may do by itself, and what it must not do.
 
 use std::{io, num::NonZeroUsize, path::PathBuf, time::Duration};
 
@@ -10,11 +10,11 @@ use reqwest::{
 
 use crate::{settings::ApiSettings, whole_file::read_regular};
 
-/// Idle connections are closed after this long. Servers close theirs after five seconds to some minutes;
-/// a request that meets such a close on its way is in doubt, while a new connection costs milliseconds.
+/// Servers close idle connections after five seconds to some minutes. A request that meets such a close is in doubt,
+/// while a new connection costs milliseconds.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// The longest file of certificates, in bytes: those that a system trusts have less than a megabyte together.
+/// In bytes: all certificates that a system trusts have less than a megabyte together.
 const LONGEST_PEM: u64 = 16 * 1024 * 1024;
 
 const USER_AGENT: &str = concat!("monthend/", env!("CARGO_PKG_VERSION"));
@@ -27,11 +27,11 @@ pub enum HttpApiError {
     CaFile {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The error.
         #[source]
         source: io::Error,
     },
-    /// `api.ca_file` holds something else.
+    /// `api.ca_file` has no certificates.
     #[error(
         "{path:?} (api.ca_file) holds no certificates; it must be a PEM file with at least one"
     )]
@@ -44,15 +44,13 @@ pub enum HttpApiError {
     Client(#[source] reqwest::Error),
 }
 
-/// Sets up the client.
-///
-/// It sends every request at most once: no redirects, no retries, not even of what HTTP/2 calls safe. (Only a
-/// request that was put on a dying pooled connection and of which no byte was written goes to another one.)
+/// The client sends every request at most once: no redirects, no retries, not even of what HTTP/2 calls safe. (Only a
+/// request of which no byte was written to a dying pooled connection goes to another one.)
 pub(super) fn build(
     settings: &ApiSettings,
     concurrency: NonZeroUsize,
 ) -> Result<Client, HttpApiError> {
-    // An error says that there is a provider already, which is as good.
+    // An error means that there is a provider already, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -80,11 +78,8 @@ pub(super) fn build(
     client.build().map_err(HttpApiError::Client)
 }
 
-/// Sets up a client for the host of the files, which `guard` completes. It unpacks nothing by itself. Its time is
-/// measured without a byte, not over the whole; roots of trust are read where `needs_roots`.
-///
-/// # Errors
-/// As [`build`].
+/// The client for the host of the files, completed by `guard`. It decompresses nothing by itself. Its time-out is
+/// between bytes, not for the whole; roots of trust are read if `needs_roots`.
 pub(crate) fn download_client(
     settings: &ApiSettings,
     needs_roots: bool,
@@ -110,8 +105,8 @@ pub(crate) fn download_client(
     guard(client).build().map_err(HttpApiError::Client)
 }
 
-/// A connect that hangs means "not sent". So its time-out must come before the one of the whole exchange, which
-/// would leave a doubt.
+/// A connect that hangs means "not sent". So its time-out must come before that of the whole exchange, which would
+/// leave a doubt.
 fn connect_timeout(settings: &ApiSettings) -> Duration {
     settings
         .connect_timeout

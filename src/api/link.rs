@@ -5,38 +5,27 @@ use url::Url;
 
 use crate::settings::BaseUrl;
 
-/// Why a `rel="next"` cannot be followed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum LinkError {
-    /// Not a URL.
     #[error("the server's link to the next page is not a URL")]
     NotAUrl,
-    /// The token must not go there.
     #[error(
         "the server's link to the next page leads to another server ({0}), where the token must not go"
     )]
     Elsewhere(String),
-    /// It is not known whether there is one.
+    /// There may be a next page.
     #[error(
         "the server's `Link` header could not be read in full, so it is not known whether this page is the last one"
     )]
     Unreadable,
-    /// Two pages cannot both be the next one.
     #[error("the server's `Link` header leads to more than one next page")]
     Several,
-    /// Following it would never end.
     #[error("the server's link to the next page leads to the same page again")]
     Loop,
 }
 
-/// The target of `rel="next"`, resolved against `page`, the URL that was asked.
-///
-/// Links with another `anchor` than the page are about something else and are passed over (RFC 8288, 3.2). `None` where
-/// there is no next page.
-///
-/// # Errors
-/// [`LinkError`] where there is a next page that must not or cannot be asked for, and where it cannot be known whether
-/// there is one.
+/// The target of `rel="next"`, resolved against `page`, the URL of the request. Links with another `anchor` are about
+/// something else (RFC 8288, 3.2). `None` without a next page.
 pub(super) fn next_page(
     headers: &HeaderMap,
     page: &Url,
@@ -65,10 +54,7 @@ pub(super) fn next_page(
     Ok(Some(next))
 }
 
-/// Whether the token may be sent to `url`.
-///
-/// # Errors
-/// [`LinkError::Elsewhere`] for another origin, and for a URL with a user of its own.
+/// Another origin is refused, and so is a URL with a user.
 pub(super) fn check_origin(url: &Url, base: &BaseUrl) -> Result<(), LinkError> {
     let anonymous = url.username().is_empty() && url.password().is_none();
     if base.is_origin_of(url) && anonymous {
@@ -77,16 +63,16 @@ pub(super) fn check_origin(url: &Url, base: &BaseUrl) -> Result<(), LinkError> {
     Err(LinkError::Elsewhere(url.origin().ascii_serialization()))
 }
 
-/// One link of a header: bytes, since the value of a parameter need not be text.
+/// Bytes, since a parameter's value need not be text.
 #[derive(Debug)]
 struct LinkValue<'a> {
     target: &'a [u8],
-    /// Of several only the first counts (RFC 8288, 3.3).
+    /// Only the first counts (RFC 8288, 3.3).
     rel: Option<Vec<u8>>,
     anchor: Option<Vec<u8>>,
 }
 
-/// All links of a header's value; `None` where a part of it is not understood (RFC 8288, 3; RFC 9110, 5.6).
+/// `None` if a part of the value is not understood (RFC 8288, 3; RFC 9110, 5.6).
 fn read_links(mut rest: &[u8]) -> Option<Vec<LinkValue<'_>>> {
     let mut links = Vec::new();
     loop {
@@ -106,7 +92,7 @@ fn read_links(mut rest: &[u8]) -> Option<Vec<LinkValue<'_>>> {
     }
 }
 
-/// The link that `rest` begins with, and what stands behind it: `<target>`, then `; name=value` as often as there is.
+/// The first link in `rest`, and the text after it: `<target>`, then any number of `; name=value`.
 fn read_link(rest: &[u8]) -> Option<(LinkValue<'_>, &[u8])> {
     let inner = rest.strip_prefix(b"<")?;
     let (target, mut rest) = split_at_first(inner, |byte| byte == b'>');
@@ -135,7 +121,7 @@ fn read_link(rest: &[u8]) -> Option<(LinkValue<'_>, &[u8])> {
     Some((link, rest))
 }
 
-/// The value of a parameter, quoted or not, and what stands behind it. In a quoted one a backslash quotes the next byte.
+/// The value of a parameter, quoted or not, and the text after it. In quotes, a backslash escapes the next byte.
 fn parameter_value(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let Some(mut quoted) = text.strip_prefix(b"\"") else {
         let ends = |byte: u8| byte.is_ascii_whitespace() || b"\"<>;,".contains(&byte);
@@ -160,13 +146,13 @@ fn split_at_first(bytes: &[u8], ends: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
     bytes.split_at(end.unwrap_or(bytes.len()))
 }
 
-/// Whether a byte may stand in the name of a parameter (RFC 9110, 5.6.2).
+/// A byte in the name of a parameter (RFC 9110, 5.6.2).
 fn is_in_a_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 impl LinkValue<'_> {
-    /// Whether it leads from `page` to the next one; `None` where it does not say what it leads to.
+    /// Whether it leads from `page` to the next one; `None` if it does not name its relation.
     fn leads_on(&self, page: &Url) -> Option<bool> {
         let rel = str::from_utf8(self.rel.as_deref()?).ok()?;
         let mut is_next = None;
@@ -176,7 +162,7 @@ impl LinkValue<'_> {
         Some(is_next? && self.is_about(page)?)
     }
 
-    /// Whether it is about the page itself; `None` where its anchor cannot be read.
+    /// Whether it is about the page itself; `None` if its anchor cannot be read.
     fn is_about(&self, page: &Url) -> Option<bool> {
         let Some(anchor) = &self.anchor else {
             return Some(true);
@@ -187,7 +173,7 @@ impl LinkValue<'_> {
     }
 }
 
-/// Whether a relation is `next`, as a word or as the URI that ends with it; `None` for what is no relation (RFC 8288,
+/// Whether a relation is `next`, as a word or as a URI that ends with it; `None` for what is no relation (RFC 8288,
 /// 3.3): it could be a misspelled `next`.
 fn is_relation_next(relation: &str) -> Option<bool> {
     if relation.contains(':') {

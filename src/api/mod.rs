@@ -43,20 +43,18 @@ use crate::{
     settings::Discover,
 };
 
-/// The most that the API gives on one page of a list, and what it gives where it is not asked for less.
+/// The most reports on a page of a list, and the default (API reference).
 pub const LARGEST_PAGE: usize = 100;
 
-/// The API as the session sees it: the narrow seam at which a simulated server takes the real one's place.
-///
-/// Each call is one exchange. None of them waits for a limit or tries again; none follows a redirect. `on_head` is
-/// told what the head of the answer says before its body is read; an implementation whose answers come in one piece
-/// need not call it, since the [`Answer`] says it again.
+/// The API as the session sees it; a simulated server can replace it. Each call is one exchange: no waiting for limits,
+/// no retries, no redirects. `on_head` receives the head before the body is read; without separate heads it need not be
+/// called.
 #[expect(
     async_fn_in_trait,
     reason = "driven on one thread, never as a trait object"
 )]
 pub trait Api {
-    /// What the calls are authorised with.
+    /// The access token.
     type Token: Clone;
 
     /// `POST /wholesale/billing/reports`.
@@ -67,8 +65,7 @@ pub trait Api {
         on_head: &OnHead<'_>,
     ) -> Answer<ReportId>;
 
-    /// `GET /wholesale/billing/reports`, the first page for `query` with at most `max` reports, or the page at
-    /// `next`, which knows its own size.
+    /// `GET /wholesale/billing/reports`: the first page for `query` with at most `max` reports, or the page at `next`.
     async fn list(
         &self,
         token: &Self::Token,
@@ -78,7 +75,7 @@ pub trait Api {
         on_head: &OnHead<'_>,
     ) -> Answer<Page<Listed>>;
 
-    /// `GET /wholesale/billing/reports/{id}`; `Done(None)` where the server has no such report (404, 410).
+    /// `GET /wholesale/billing/reports/{id}`; `Done(None)` if the server has no such report (404, 410).
     async fn get(
         &self,
         token: &Self::Token,
@@ -95,9 +92,8 @@ pub trait Api {
         on_head: &OnHead<'_>,
     ) -> Answer<Page<OrgId>>;
 
-    /// Gives a token to go on with after `refused` was answered with 401, or a first one where there was none.
-    /// Reads the token file again, or asks `POST /access_token`; `Refused` where there is no way. Called by one
-    /// renewal at a time.
+    /// A new token after a 401 for `refused`, or the first one: from the token file or `POST /access_token`; `Refused`
+    /// if there is neither. Called by one renewal at a time.
     async fn renew(
         &self,
         refused: Option<&Self::Token>,

@@ -1,5 +1,3 @@
-//! What an answer's headers say about time and pace.
-
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -13,8 +11,7 @@ use super::{
 use crate::text::foreign_word;
 
 impl Notice {
-    /// Whether the server asks us to come back later, and which way. Known from the head alone, by the one table of
-    /// what a status means.
+    /// Whether and why the server announces a wait, from the head alone.
     pub fn wait_kind(&self) -> Option<WaitKind> {
         match verdict(
             self.status?,
@@ -27,8 +24,7 @@ impl Notice {
     }
 }
 
-/// Reads the headers of an answer that arrived at `now` by our clock; durations in it are measured from the
-/// answer's own `Date` where it has one.
+/// `now`: when the answer arrived by our clock. Times are measured from the answer's own `Date` if it has one.
 pub(super) fn read(status: u16, headers: &HeaderMap, now: DateTime<Utc>) -> Notice {
     let date = date(headers);
     Notice {
@@ -43,8 +39,7 @@ pub(super) fn read(status: u16, headers: &HeaderMap, now: DateTime<Utc>) -> Noti
     }
 }
 
-/// The wait that an answer of any host announces which is here now: [`retry_after`], measured from the answer's own
-/// `Date` where it has one.
+/// The wait that an answer of any host announces, measured from the answer's own `Date` if it has one.
 pub(crate) fn announced_wait(headers: &HeaderMap) -> Option<Duration> {
     retry_after(headers, date(headers).unwrap_or_else(Utc::now))
 }

@@ -1,4 +1,4 @@
-//! What an answer means, once its bytes are here: by status, headers and body alone.
+//! What a complete answer means: from status, headers and body alone.
 
 use reqwest::header::HeaderMap;
 use serde::de::DeserializeOwned;
@@ -18,21 +18,20 @@ use crate::{
     text::foreign,
 };
 
-/// Why a 2xx cannot be used.
 #[derive(Debug)]
 pub(super) enum Misread {
-    /// What was asked for is not in the body.
+    /// The body lacks what was asked for.
     NotThere,
     /// Something else is: why that is no answer, and of a create the id of the report.
     Contradicts(String, Option<ReportId>),
     /// It is, but it is of no use, and asking again would give the same: why.
     Unusable(String),
-    /// The server says no for good, whatever its status.
+    /// A refusal for good, whatever the status.
     Refused,
 }
 
-/// Judges an answer by the table of [`verdict`]. `what`: the name of what was asked for, in messages; `read` sees
-/// the headers and the body of a 2xx.
+/// Judges an answer by the table of [`verdict`]. `what`: the name of what was asked for, in messages; `read` gets the
+/// headers and the body of a 2xx.
 pub(super) fn judge<T>(
     mut notice: Notice,
     headers: &HeaderMap,
@@ -96,7 +95,6 @@ fn is_foreign(status: u16, body: &ResponseBody) -> bool {
     }
 }
 
-/// The id of the report that `request` asked for.
 pub(super) fn created(body: &str, request: &Request) -> Result<ReportId, Misread> {
     let Some(report) = wire::read::<wire::WireReport>(body) else {
         let Some(id) = wire::number_as_id(body) else {
@@ -117,8 +115,7 @@ pub(super) fn created(body: &str, request: &Request) -> Result<ReportId, Misread
     Err(Misread::Contradicts(why, Some(report.id)))
 }
 
-/// What a read has is answered with 200 (API reference): 206 brings a part of it, and what something in between made of
-/// it comes with 203.
+/// A read is answered with 200 (API reference): 206 has only a part, and a proxy has changed a 203.
 pub(super) fn of_read<T>(answer: Answer<T>) -> Answer<T> {
     match (&answer.outcome, answer.notice.status) {
         (Outcome::Done(_), Some(status)) if status != 200 => {
@@ -133,7 +130,7 @@ pub(super) fn of_read<T>(answer: Answer<T>) -> Answer<T> {
     }
 }
 
-/// A redirect leaves no doubt about a request that changes nothing, and asking again would lead to the same redirect.
+/// A redirect leaves no doubt about a read, and asking again would give the same redirect.
 pub(super) fn without_redirects<T>(answer: Answer<T>) -> Answer<T> {
     match answer.outcome {
         Outcome::InDoubt(Doubt::Open, cause) if matches!(answer.notice.status, Some(300..=399)) => {
@@ -160,7 +157,7 @@ pub(super) fn report(body: &str, id: &ReportId) -> Result<Option<Listed>, Misrea
     Err(Misread::Contradicts(why, None))
 }
 
-/// A single report. That the server has none is an answer too.
+/// A missing report is an answer, too.
 pub(super) fn none_where_gone(mut answer: Answer<Option<Listed>>) -> Answer<Option<Listed>> {
     if matches!(answer.outcome, Outcome::Refused(Refusal::Final, _))
         && matches!(answer.notice.status, Some(404 | 410))
@@ -170,7 +167,7 @@ pub(super) fn none_where_gone(mut answer: Answer<Option<Listed>>) -> Answer<Opti
     answer
 }
 
-/// The page at `url`; `read` makes items and, where no `Link` says otherwise, the next page of a body.
+/// `read` returns the items and, without a `Link`, the next page from the body.
 pub(super) fn page<B: DeserializeOwned, T>(
     headers: &HeaderMap,
     body: &str,
@@ -190,7 +187,6 @@ pub(super) fn page<B: DeserializeOwned, T>(
     })
 }
 
-/// The items of a page of reports.
 pub(super) fn reports(reports: wire::WireReports, _: &Url) -> Result<Page<Listed>, Misread> {
     Ok(Page {
         items: reports.items.into_iter().map(Listed::from).collect(),
@@ -198,7 +194,7 @@ pub(super) fn reports(reports: wire::WireReports, _: &Url) -> Result<Page<Listed
     })
 }
 
-/// The sub-partners of a page that are of the kind asked for.
+/// Only those of the kind that was asked for.
 pub(super) fn sub_partners(
     which: Discover,
 ) -> impl FnOnce(wire::WireSubPartners, &Url) -> Result<Page<OrgId>, Misread> {

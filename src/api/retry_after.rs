@@ -1,26 +1,22 @@
-//! How long the server asks us to stay away.
-
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-/// No wait is longer: enough to stop any run, and safe to add to any clock.
+/// Long enough to stop any run, and safe to add to any clock.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// A number above this is a time: seconds since 1970. No server asks for a wait of thirty years.
+/// A larger number is a time in seconds since 1970: no server asks for a wait of thirty years.
 const SECONDS_SINCE_1970: f64 = 1e9;
-/// A number above this is a time in milliseconds.
+/// A larger number is a time in milliseconds.
 const MILLISECONDS_SINCE_1970: f64 = 1e12;
 
-/// The wait that `Retry-After` announces, from the arrival of the answer.
+/// The wait that `Retry-After` announces, from the arrival of the answer. Accepts whole or fractional seconds, an HTTP
+/// date in any of its three forms (RFC 9110, 10.2.3 and 5.6.7), or a number that is a time, as some gateways write it.
 ///
-/// Takes whole or fractional seconds, or an HTTP date in any of its three forms (RFC 9110, 10.2.3 and
-/// 5.6.7), or a number that is a time, as some gateways write it. A time is measured from `now`: the answer's own
-/// `Date` where it has one, so that a wrong clock here does
-/// not matter. One that has passed gives zero; more than [`LONGEST`] gives [`LONGEST`]. Of several
-/// headers, and of a list in one (`5, 5`, as proxies join them), the longest readable wait counts. `None` where none
-/// can be read.
+/// A time is measured from `now`, the answer's own `Date` if it has one, so that our clock does not matter. A past one
+/// gives zero; the maximum is [`LONGEST`]. Of several headers, and of a list in one (`5, 5`, as proxies join them), the
+/// longest readable wait counts. `None` if none is readable.
 pub(super) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     headers
         .get_all(RETRY_AFTER)
@@ -30,7 +26,7 @@ pub(super) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Dur
         .max()
 }
 
-/// The longest readable wait of a list. A date may have a comma of its own, behind the day of the week.
+/// A date may have its own comma, after the day of the week.
 fn longest(list: &str, now: DateTime<Utc>) -> Option<Duration> {
     let parts: Vec<&str> = list.split(',').map(str::trim).collect();
     let alone = parts.iter().filter_map(|part| wait(part, now));
@@ -54,15 +50,15 @@ fn wait(text: &str, now: DateTime<Utc>) -> Option<Duration> {
     Some(wait.map_or(LONGEST, |wait| wait.min(LONGEST)))
 }
 
-/// A number as servers write it: digits, optionally with a fraction.
+/// Digits, optionally with a fraction.
 fn number(text: &str) -> Option<f64> {
-    // Rust's own grammar for numbers is wider: signs, exponents, `inf`.
+    // Rust's grammar for numbers also allows signs, exponents and `inf`.
     let plain = text.starts_with(|c: char| c.is_ascii_digit())
         && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     plain.then(|| text.parse().ok()).flatten()
 }
 
-/// Seconds since 1970. A double holds them to the microsecond.
+/// A double is exact to the microsecond.
 fn seconds_of(time: DateTime<Utc>) -> f64 {
     time.timestamp_micros() as f64 / 1e6
 }

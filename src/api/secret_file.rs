@@ -1,18 +1,12 @@
-//! Replacing a secret's file so that a crash leaves the old or the new text, never neither.
-
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
     path::Path,
 };
 
-/// Puts `text` and a line feed into `path` atomically, readable by its owner only. Blocks.
-///
-/// A symbolic link stays one: the file that it leads to is replaced. A file that cannot be replaced, since it is mounted
-/// by itself or its folder is closed (as containers keep secrets), is written to in place, which a crash may cut.
-///
-/// # Errors
-/// Whatever the file system says; the old file is then still there.
+/// Writes `text` and a line feed to `path` atomically, readable by its owner only. Blocks. The target of a symbolic
+/// link is replaced. A file that cannot be replaced (mounted by itself, as containers keep secrets, or in a read-only
+/// folder) is overwritten in place, which a crash may cut. After an error the old file is still there.
 pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let path = fs::canonicalize(path)?;
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
@@ -29,10 +23,10 @@ pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
             | io::ErrorKind::ReadOnlyFilesystem => write_over(&path, text),
             _ => Err(error),
         });
-    // There is none where it was renamed; nothing more can be done about a leftover than to try.
+    // After a rename there is none; a leftover cannot be helped.
     let _ = fs::remove_file(&temporary);
     written?;
-    // The name, too, shall survive a power cut; where a folder cannot be synced it is not worth failing.
+    // The name should survive a power cut, too; a folder that cannot be synced is no reason to fail.
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
     Ok(())
 }

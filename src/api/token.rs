@@ -1,5 +1,3 @@
-//! A secret that goes into an `Authorization` header.
-
 use std::{fmt, sync::Arc};
 
 use reqwest::header::HeaderValue;
@@ -7,17 +5,17 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::text::hold;
 
-/// An access token. Cannot be printed; two are equal where their texts are. Cloning is cheap.
+/// An access token for an `Authorization` header. Cannot be printed; clones share their text.
 #[derive(Clone)]
 pub struct Token(Arc<TokenText>);
 
-/// What each request that goes with the token needs, made once.
+/// Prepared once for all requests with the token.
 struct TokenText {
     secret: SecretString,
     bearer: HeaderValue,
 }
 
-/// A text that cannot be a token or another secret: empty, or with a character that is not visible ASCII.
+/// Not a token or another secret: empty, or with a character that is not visible ASCII.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "it must be one word of visible ASCII characters, without white space or line breaks within"
@@ -25,11 +23,8 @@ struct TokenText {
 pub struct TokenError;
 
 impl Token {
-    /// Takes a token; white space around it (a file's last line feed) is dropped, and so are quotes and the `Bearer` of a
-    /// header that was copied as a whole.
-    ///
-    /// # Errors
-    /// [`TokenError`], which does not repeat the text.
+    /// White space around the token, quotes, and the `Bearer` of a copied header are dropped. The error does not repeat
+    /// the text.
     pub fn new(text: &str) -> Result<Self, TokenError> {
         let secret = secret(without_scheme(bare(text)))?;
         let mut bearer = HeaderValue::from_str(&format!("Bearer {}", secret.expose_secret()))
@@ -38,19 +33,17 @@ impl Token {
         Ok(Token(Arc::new(TokenText { secret, bearer })))
     }
 
-    /// The value of the `Authorization` header, marked as sensitive.
+    /// Marked as sensitive.
     pub(super) fn bearer(&self) -> HeaderValue {
         self.0.bearer.clone()
     }
 
-    /// The token itself.
     pub(super) fn expose(&self) -> &str {
         self.0.secret.expose_secret()
     }
 }
 
-/// Without what is put around it: white space, the mark that some editors put at the beginning of a file, and quotes, which
-/// `docker --env-file` and some editors of variables keep.
+/// Drops white space, a byte order mark, and quotes, which `docker --env-file` and some editors keep.
 pub(super) fn bare(text: &str) -> &str {
     const QUOTES: [(char, char); 3] = [('"', '"'), ('\'', '\''), ('“', '”')];
     let text = text.trim_start_matches('\u{feff}').trim();
@@ -59,7 +52,7 @@ pub(super) fn bare(text: &str) -> &str {
     unquoted.map_or(text, bare)
 }
 
-/// The token of `Bearer TOKEN` (RFC 6750, section 2.1; the scheme is written in any case).
+/// The token of `Bearer TOKEN` (RFC 6750, section 2.1; the scheme in any case).
 fn without_scheme(text: &str) -> &str {
     match text.split_once(char::is_whitespace) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token,
@@ -68,8 +61,8 @@ fn without_scheme(text: &str) -> &str {
     }
 }
 
-/// Any secret from the environment, a file or the token endpoint: one word, as it stands there. From here on no text from
-/// outside shows it.
+/// Any secret from the environment, a file or the token endpoint: one word. From here on, no text from outside shows
+/// it.
 pub(super) fn secret(text: &str) -> Result<SecretString, TokenError> {
     let text = bare(text);
     let good = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());

@@ -1,4 +1,4 @@
-//! Where access tokens come from once the server no longer takes the one in force.
+//! Where access tokens come from when the server refuses the current one.
 
 use std::{
     cell::RefCell,
@@ -21,7 +21,7 @@ use super::{
     wire,
 };
 
-/// How long a file of a few bytes may take.
+/// The time for a file of a few bytes.
 const DISK: Duration = Duration::from_secs(10);
 
 const NEW_TOKEN: Wanted = Wanted {
@@ -29,17 +29,17 @@ const NEW_TOKEN: Wanted = Wanted {
     size: 1024 * 1024,
 };
 
-/// How long another process may take to write down the refresh token that it has just got.
+/// The time for another process to store its new refresh token.
 const ANOTHERS: (u32, Duration) = (15, Duration::from_millis(200));
 
-/// Where tokens come from. The session knows which one is in force, and lets one renewal go on at a time.
+/// The session knows the current token, and allows one renewal at a time.
 #[derive(Debug)]
 pub(super) struct TokenSource {
     token_file: Option<PathBuf>,
     refresh: RefCell<Option<Refresh>>,
-    /// Never given again, so that a stale token file and a renewed token do not take turns.
+    /// Never returned again, so that an old token file and a renewed token do not alternate.
     refused: RefCell<Vec<Token>>,
-    /// Refresh tokens that were refused; many servers take each one once.
+    /// Refused refresh tokens; many servers accept each one only once.
     spent: RefCell<Vec<SecretString>>,
 }
 
@@ -53,9 +53,8 @@ impl TokenSource {
         }
     }
 
-    /// The token to go on with after `refused` was refused, or the first one.
-    ///
-    /// That of the token file if it has changed, else a new one from the token endpoint at `url`.
+    /// The token after `refused`, or the first one: from the token file if it has changed, else from the token endpoint
+    /// at `url`.
     pub(super) async fn next(
         &self,
         transport: &Transport,
@@ -104,8 +103,7 @@ impl TokenSource {
         Answer { outcome, notice }
     }
 
-    /// The server refused to renew the token. Another process may have done so a moment ago, with the same refresh token:
-    /// then its new one is asked with, at once.
+    /// Another process may just have renewed with the same refresh token: then its new one is used at once.
     async fn after_refusal(&self, refresh: Refresh, cause: Cause) -> Outcome<Token> {
         self.spent.borrow_mut().push(refresh.token.clone());
         match self.with_what_another_wrote(refresh, ANOTHERS.0).await {
@@ -117,11 +115,8 @@ impl TokenSource {
         }
     }
 
-    /// With the refresh token that stands in its file, where that is another one and was not refused; it is looked for so
-    /// many times.
-    ///
-    /// # Errors
-    /// There is none: `refresh` as it was.
+    /// Uses the refresh token from its file, if it is another one and was not refused. Returns `refresh` unchanged if
+    /// there is none.
     async fn with_what_another_wrote(
         &self,
         refresh: Refresh,
@@ -139,7 +134,7 @@ impl TokenSource {
                 let text = read_secret_file(&path).map_err(std::io::Error::other)?;
                 secret(&text).map_err(std::io::Error::other)
             });
-            // One that cannot be read any more is as good as one that has not changed.
+            // An unreadable file counts as unchanged.
             let Ok(token) = read.await else { continue };
             let same = |other: &SecretString| other.expose_secret() == token.expose_secret();
             if !same(&refresh.token) && !self.spent.borrow().iter().any(same) {
@@ -149,7 +144,6 @@ impl TokenSource {
         Err(refresh)
     }
 
-    /// There is nothing to renew the token with.
     fn no_way(&self) -> Cause {
         refused(match &self.token_file {
             None => "The token was refused. Set a new WEBEX_ACCESS_TOKEN.".to_owned(),
@@ -164,7 +158,7 @@ impl TokenSource {
         self.refused.borrow().contains(token)
     }
 
-    /// From now on the new refresh token counts; its file gets it too, for the next run.
+    /// The new refresh token also goes to its file, for the next run.
     async fn keep(&self, refresh: Refresh, token: SecretString) {
         if token.expose_secret() == refresh.token.expose_secret() {
             return;
@@ -192,7 +186,6 @@ impl TokenSource {
     }
 }
 
-/// What the token endpoint gave.
 struct Renewed {
     access: Token,
     refresh: Option<SecretString>,
@@ -214,7 +207,7 @@ async fn ask(
     let request = transport.client.post(url).form(&form);
     let read = |_: &HeaderMap, body: &str| {
         let Some(tokens) = wire::read::<wire::WireTokens>(body) else {
-            // Some servers say no with a status that says yes.
+            // Some servers refuse with a 2xx.
             return Err(match wire::is_refusal(body) {
                 true => Misread::Refused,
                 false => Misread::NotThere,
@@ -228,7 +221,7 @@ async fn ask(
     transport.ask(request, NEW_TOKEN, on_head, read).await
 }
 
-/// The token file's token, or `None` where there is no file or no token in it any more.
+/// `None` if there is no file or no token in it.
 async fn read_token(path: Option<PathBuf>) -> Option<Token> {
     let path = path?;
     let shown = path.display().to_string();
@@ -243,7 +236,7 @@ fn token_in(path: &Path) -> std::io::Result<Token> {
     Token::new(&text).map_err(std::io::Error::other)
 }
 
-/// What waits for a disk: a share that does not answer must not hold up the run for ever.
+/// A share that does not answer must not block the run for ever.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> std::io::Result<T> {
@@ -260,7 +253,7 @@ fn without_exchange(outcome: Outcome<Token>) -> Answer<Token> {
     }
 }
 
-/// What renewed it gave the token that was refused.
+/// The renewal returned the refused token.
 fn same_again() -> Cause {
     refused(
         "The token was refused, and renewing it gave the same one again. Authorise the integration anew \
@@ -279,7 +272,7 @@ fn refused(text: String) -> Cause {
     }
 }
 
-/// Nobody knows what the token endpoint said.
+/// The answer of the token endpoint is unknown.
 fn unanswered(cause: Cause) -> Cause {
     let text = format!(
         "the access token could not be renewed with WEBEX_REFRESH_TOKEN ({}); run the same command again to continue",
@@ -288,7 +281,7 @@ fn unanswered(cause: Cause) -> Cause {
     Cause { text, ..cause }
 }
 
-/// A token endpoint that says no for good has refused the credentials, whatever the status it uses.
+/// A final refusal of the token endpoint means the credentials, whatever its status.
 fn refused_renewal<T>(refusal: Refusal, cause: Cause) -> Outcome<T> {
     match refusal {
         Refusal::Wait(_) | Refusal::Locked => Outcome::Refused(refusal, cause),

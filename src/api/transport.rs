@@ -13,19 +13,17 @@ use super::{
     transport_error,
 };
 
-/// How much of an error's body is read, and how long it is waited for: its headers may say that we have
-/// to stay away, and the other requests must hear of it soon.
+/// The headers may announce a wait, which the other requests must learn soon.
 const ERROR_BODY: Limits = Limits {
     size: 64 * 1024,
     patience: Some(Duration::from_secs(2)),
 };
 
-/// What is asked for: its name in messages and its size.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted {
     /// As in "the server answered 200, but ... could not be read".
     pub(super) what: &'static str,
-    /// The largest body that is read, in bytes.
+    /// In bytes.
     pub(super) size: usize,
 }
 
@@ -38,17 +36,15 @@ impl Wanted {
     }
 }
 
-/// The HTTP client and how long it waits.
 #[derive(Debug)]
 pub(super) struct Transport {
     pub(super) client: Client,
-    /// Of a whole exchange; set in `client`, here for messages.
+    /// The time-out of a whole exchange; set in `client`, here for messages.
     pub(super) patience: Duration,
 }
 
 impl Transport {
-    /// Sends `request` and reads the answer with `read`, which sees the headers and the body of a 2xx. `on_head`
-    /// is told what the headers say before the body is read.
+    /// `read` gets the headers and the body of a 2xx; `on_head` gets the headers before the body is read.
     pub(super) async fn ask<T>(
         &self,
         request: RequestBuilder,

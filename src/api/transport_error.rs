@@ -1,11 +1,9 @@
-//! What a broken exchange means: whether the request was sent.
-
 use std::{error::Error, io, time::Duration};
 
 use super::{Cause, Doubt, Outcome};
 use crate::text::foreign;
 
-/// Judges an error of the HTTP client that came instead of an answer.
+/// What a transport error means: whether the request was sent.
 ///
 /// | where it broke | outcome | code |
 /// | --- | --- | --- |
@@ -13,10 +11,10 @@ use crate::text::foreign;
 /// | TLS handshake | `NotSent` | `tls` |
 /// | no answer in time | `InDoubt(Open)` | `timeout` |
 /// | a TLS alert once the connection stood | `InDoubt(Open)` | `tls` |
-/// | anything else: reset, closed, garbled, given up by HTTP/2 | `InDoubt(Open)` | `reset` |
+/// | anything else: reset, closed, garbled, dropped by HTTP/2 | `InDoubt(Open)` | `reset` |
 ///
-/// Only an error of the connector says that no byte of the request was written. A connection that closes
-/// while a request is handed to it does not (nor does HTTP/2's GOAWAY, as it surfaces here), so those are in doubt.
+/// Only an error of the connector proves that no byte of the request was written; a connection that closes during the
+/// hand-over (also by HTTP/2's GOAWAY) does not.
 pub(super) fn outcome<T>(error: &reqwest::Error, patience: Duration) -> Outcome<T> {
     let is_tls = is_tls(error);
     let cause = |code: &str, said: String| Cause {
@@ -27,7 +25,7 @@ pub(super) fn outcome<T>(error: &reqwest::Error, patience: Duration) -> Outcome<
         report_id: None,
     };
     let reason = innermost(error);
-    // A builder's error: the request could not even be put together.
+    // A builder's error: the request was never assembled.
     if error.is_connect() || error.is_builder() {
         let server = server(error);
         return Outcome::NotSent(if is_tls {
@@ -58,9 +56,7 @@ pub(super) fn outcome<T>(error: &reqwest::Error, patience: Duration) -> Outcome<
     )
 }
 
-/// Every error in the chain, the outermost first.
-///
-/// An `io::Error` hides what it wraps: its `source` is the source *of* that, so it is opened here.
+/// The outermost error first. The `source` of an `io::Error` skips the error inside, so that is added here.
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| cause_of(error))
 }
@@ -75,7 +71,6 @@ fn cause_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'st
     }
 }
 
-/// Host and port of the server that was meant.
 fn server(error: &reqwest::Error) -> String {
     let url = error.url();
     match url.and_then(|url| Some((url.host_str()?, url.port()))) {
@@ -85,7 +80,7 @@ fn server(error: &reqwest::Error) -> String {
     }
 }
 
-/// Why there is no connection, in plain words where they are known; systems say it in words of their own.
+/// In plain words, if the reason is known; systems word it differently.
 fn why_unreachable(error: &reqwest::Error) -> Option<&'static str> {
     // The connector's own words, as below.
     for error in chain(error) {
@@ -122,7 +117,6 @@ fn why_unreachable(error: &reqwest::Error) -> Option<&'static str> {
     kinds.last().and_then(word)
 }
 
-/// The advice for a certificate that is not trusted.
 fn advice(error: &reqwest::Error) -> &'static str {
     let untrusted = chain(error)
         .filter_map(|error| error.downcast_ref())
@@ -137,7 +131,7 @@ fn is_tls(error: &reqwest::Error) -> bool {
     chain(error).any(|error| error.is::<rustls::Error>())
 }
 
-/// The innermost error's words: the ones that say what happened. They hold no URL.
+/// The innermost error says what happened, and contains no URL.
 fn innermost(error: &reqwest::Error) -> String {
     chain(error)
         .skip(1) // the client's own error names the URL, query and all

@@ -1,4 +1,4 @@
-//! The API's JSON and queries, as serde sees them. Unknown fields are ignored.
+//! The API's JSON and queries. Unknown fields are ignored.
 
 use std::str::FromStr;
 
@@ -14,14 +14,14 @@ use crate::{
     text::{foreign, holds_secret, moment},
 };
 
-/// Reads a JSON text; what is broken within its strings is repaired. `None` for whatever is not a `T`.
+/// Broken strings are repaired. `None` if the text is no `T`.
 pub(super) fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
     let read = serde_json::from_str(text).ok();
     read.or_else(|| serde_json::from_str(&repaired(text)?).ok())
 }
 
-/// The text with what programs write into the strings of JSON and JSON does not have: halves of `\u` pairs (RFC 8259, 8.2),
-/// escapes that it does not know, control characters. `None` where that changes nothing.
+/// Repairs what programs write into strings although JSON forbids it: halves of `\u` pairs (RFC 8259, 8.2), unknown
+/// escapes, control characters. `None` without a change.
 fn repaired(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -69,7 +69,6 @@ fn repaired(text: &str) -> Option<String> {
     (out != text).then_some(out)
 }
 
-/// The body of a create.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct CreateBody<'a> {
@@ -95,7 +94,7 @@ impl<'a> From<&'a Request> for CreateBody<'a> {
     }
 }
 
-/// The answer of the token endpoint; may hold secrets, so it has no `Debug`.
+/// The answer of the token endpoint; may have secrets, so it has no `Debug`.
 #[derive(Deserialize)]
 pub(super) struct WireTokens {
     pub(super) access_token: String,
@@ -103,7 +102,7 @@ pub(super) struct WireTokens {
     pub(super) refresh_token: Option<String>,
 }
 
-/// Whether the token endpoint says no in a 2xx: `error` (RFC 6749, 5.2) or `errors`, unless that asks to come later.
+/// Whether a 2xx of the token endpoint is a refusal: `error` (RFC 6749, 5.2) or `errors`, unless it is temporary.
 pub(super) fn is_refusal(text: &str) -> bool {
     let later = ["temporarily_unavailable", "server_error"];
     let answer: Value = read(text).unwrap_or_default();
@@ -142,7 +141,7 @@ pub(super) struct WireReports {
     pub(super) items: Vec<WireReport>,
 }
 
-/// A report. Everything but its id is optional, and an optional part that cannot be read counts as missing.
+/// Everything but the id is optional, and an unreadable optional field counts as missing.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireReport {
@@ -213,15 +212,12 @@ struct WireSubPartner {
 }
 
 impl WireSubPartners {
-    /// Whether the page holds as many as were asked for, so that there may be more.
+    /// A full page: there may be more.
     pub(super) fn is_full(&self) -> bool {
         self.items.len() == LARGEST_PAGE
     }
 
-    /// Those that were asked for. An entry of another kind is left out; one that does not show its kind is kept.
-    ///
-    /// # Errors
-    /// An id that cannot be one, and why.
+    /// Drops entries of another kind; one that does not show its kind stays. The error: an invalid id, and why.
     pub(super) fn only(self, which: Discover) -> Result<Vec<OrgId>, (String, String)> {
         self.items
             .into_iter()
@@ -234,7 +230,7 @@ impl WireSubPartners {
     }
 }
 
-/// `provisioningState` as the API spells it; `None` asks for all.
+/// `provisioningState` as the API spells it; `None` for all.
 fn state(which: Discover) -> Option<&'static str> {
     match which {
         Discover::Active => Some("active"),
@@ -243,7 +239,7 @@ fn state(which: Discover) -> Option<&'static str> {
     }
 }
 
-/// The address of one report; whatever its id holds stays within one path segment.
+/// The id stays within one path segment, whatever it contains.
 pub(super) fn report_url(mut reports: Url, id: &ReportId) -> Url {
     if let Ok(mut path) = reports.path_segments_mut() {
         path.push(id.as_str()); // an http URL always has a path
@@ -251,7 +247,6 @@ pub(super) fn report_url(mut reports: Url, id: &ReportId) -> Url {
     reports
 }
 
-/// The first page of a list of reports, with at most `max` on each.
 pub(super) fn list_url(mut url: Url, query: &ListQuery, max: usize) -> Url {
     {
         let mut pairs = url.query_pairs_mut();
@@ -273,7 +268,6 @@ pub(super) fn list_url(mut url: Url, query: &ListQuery, max: usize) -> Url {
     url
 }
 
-/// The first page of a list of sub-partners.
 pub(super) fn sub_partners_url(mut url: Url, which: Discover) -> Url {
     {
         let mut pairs = url.query_pairs_mut();
@@ -285,10 +279,8 @@ pub(super) fn sub_partners_url(mut url: Url, which: Discover) -> Url {
     url
 }
 
-/// The page after the full page `url`, for a server that pages by `offset` instead of `Link` headers.
-///
-/// `None` where the URL has parameters that are not of [`sub_partners_url`] or this function: then the server
-/// pages in a way of its own, and its links are all there is.
+/// The page after the full page `url`, for a server that pages by `offset` and without `Link` headers. `None` if the
+/// URL has parameters that are not ours: then the server pages in its own way, and only its links count.
 pub(super) fn next_offset(url: &Url) -> Option<Url> {
     let is_offset = |name: &str| name == "offset";
     let ours = |name: &str| is_offset(name) || ["max", "provisioningState"].contains(&name);
@@ -312,7 +304,7 @@ pub(super) fn next_offset(url: &Url) -> Option<Url> {
     Some(next)
 }
 
-/// Why a generation failed: `errors`, an array of `{code, description}` (API reference), on one line.
+/// `errors`, an array of `{code, description}` (API reference), on one line.
 fn errors_text(errors: &Value) -> Option<String> {
     let said: Vec<String> = errors.as_array()?.iter().filter_map(error_text).collect();
     let line = foreign(&said.join("; "));
@@ -360,7 +352,7 @@ impl FromStr for WireTime {
     }
 }
 
-/// A report type in capitals or not.
+/// A report type in any case.
 struct AnyCase(ReportType);
 
 impl FromStr for AnyCase {
@@ -371,8 +363,7 @@ impl FromStr for AnyCase {
     }
 }
 
-/// An id, which must be a `T`. One that could not be read in full is none, and neither is one that echoes a secret: it would
-/// be written into the ledger as it is.
+/// An id is invalid if it could not be read completely, or if it echoes a secret, since it is written into the ledger.
 fn parsed<'de, D: Deserializer<'de>, T: FromStr<Err: std::fmt::Display>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -389,7 +380,7 @@ fn id<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|why: T::Err| why.to_string())
 }
 
-/// A `T` where there is a text that is one, else nothing.
+/// A `T`, or nothing for anything else.
 fn lenient<'de, D: Deserializer<'de>, T: FromStr>(deserializer: D) -> Result<Option<T>, D::Error> {
     let value = Value::deserialize(deserializer)?;
     Ok(value.as_str().and_then(|text| text.parse().ok()))

@@ -1,5 +1,3 @@
-//! Answers of servers that are called without a network.
-
 use chrono::{DateTime, Utc};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::de::IgnoredAny;
@@ -15,36 +13,35 @@ use crate::{
     settings::{BaseUrl, Discover},
 };
 
-/// An answer as it came over the wire, to be read as [`super::HttpApi`] reads it: a simulated server then meets the
-/// client's own judgement.
+/// An answer as bytes, to be read as [`super::HttpApi`] reads it: so a simulated server meets the real client's rules.
 #[derive(Debug, Clone)]
 pub struct WireAnswer {
     /// The HTTP status.
     pub status: u16,
-    /// Names and values; what cannot be a header is left out.
+    /// Names and values; invalid headers are ignored.
     pub headers: Vec<(&'static str, Vec<u8>)>,
     /// The body, as far as it came.
     pub body: Vec<u8>,
-    /// Whether the body came to its end.
+    /// Whether the body is complete.
     pub whole: bool,
     /// When the head arrived, by the client's clock.
     pub arrived: DateTime<Utc>,
 }
 
 impl WireAnswer {
-    /// To a create for `request`.
+    /// The answer to a create for `request`.
     pub fn created(self, request: &Request) -> Answer<ReportId> {
         self.read("the report's id", |_, body| reading::created(body, request))
     }
 
-    /// To a list: the page at `url`.
+    /// The answer to a list: the page at `url`.
     pub fn reports(self, url: &Url, base: &BaseUrl) -> Answer<Page<Listed>> {
         reading::of_read(self.read("the list of reports", |headers, body| {
             reading::page(headers, body, url, base, reading::reports)
         }))
     }
 
-    /// To a list of sub-partners: the page at `url`.
+    /// The answer to a list of sub-partners: the page at `url`.
     pub fn sub_partners(self, url: &Url, base: &BaseUrl, which: Discover) -> Answer<Page<OrgId>> {
         reading::of_read(self.read("the list of sub-partners", |headers, body| {
             reading::page(headers, body, url, base, reading::sub_partners(which))
@@ -57,7 +54,7 @@ impl WireAnswer {
         reading::none_where_gone(reading::of_read(read))
     }
 
-    /// To anything whose body is JSON.
+    /// Any answer whose body is JSON.
     pub fn json(self) -> Answer<()> {
         self.read("the answer", |_, body| {
             let any: Option<IgnoredAny> = super::wire::read(body);
@@ -65,7 +62,7 @@ impl WireAnswer {
         })
     }
 
-    /// What the head says: it is heard before the body is read.
+    /// The head, which is known before the body is read.
     pub fn notice(&self) -> Notice {
         notice::read(self.status, &self.header_map(), self.arrived)
     }

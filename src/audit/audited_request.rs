@@ -1,5 +1,3 @@
-//! One planned request, and how a difference of it is told.
-
 use super::{
     difference::{Difference, DifferenceKind},
     remedy::Remedy,
@@ -10,7 +8,7 @@ use crate::{
     request::{ReportId, RequestId},
 };
 
-/// One planned request, and its row where it has one.
+/// One planned request, and its row if it has one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AuditedRequest<'a> {
     pub(super) planned: &'a Planned,
@@ -18,18 +16,15 @@ pub(super) struct AuditedRequest<'a> {
 }
 
 impl<'a> AuditedRequest<'a> {
-    /// The row's report.
     pub(super) fn report(&self) -> Option<&'a ReportId> {
         self.row.and_then(|row| row.state.report_id())
     }
 
-    /// Whether there is a report, and no file of it in the ledger.
     pub(super) fn has_report_without_file(&self) -> bool {
         let row = self.row.filter(|_| self.report().is_some());
         row.is_some_and(|row| row.collected.file.is_empty())
     }
 
-    /// Whom it bills, as a person would say it.
     pub(super) fn who(&self) -> String {
         let org = self.planned.request.sub_partner.as_ref();
         match (&self.planned.label, org) {
@@ -39,7 +34,6 @@ impl<'a> AuditedRequest<'a> {
         }
     }
 
-    /// As a person would call it.
     fn name(&self) -> String {
         let request = &self.planned.request;
         let internal = if request.internal { " internal" } else { "" };
@@ -47,12 +41,11 @@ impl<'a> AuditedRequest<'a> {
         format!("{who} {report_type} {period}{internal}")
     }
 
-    /// The id that the ledger knows it by.
+    /// The id in the ledger.
     pub(super) fn id(&self) -> RequestId {
         self.row.map_or(self.planned.id, Row::id)
     }
 
-    /// A difference of its report.
     pub(super) fn differs(&self, kind: DifferenceKind, what: String, remedy: Remedy) -> Difference {
         Difference {
             kind,
@@ -65,7 +58,6 @@ impl<'a> AuditedRequest<'a> {
         }
     }
 
-    /// A difference of its file.
     pub(super) fn file_differs(
         &self,
         kind: DifferenceKind,

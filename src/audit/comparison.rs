@@ -1,7 +1,5 @@
-//! The latest reports beside those before them: who has vanished, and whose figures fell.
-//!
-//! One comparison serves `audit --previous` and the page of `monthend report`. It pairs requests with the rows of an
-//! earlier ledger and holds two figures against each other; where figures come from is told in [`super::figure`].
+//! Compares the latest reports with earlier ones: which are missing, and whose figures fell. Used by `audit --previous`
+//! and `monthend report`; [`super::figure`] defines the figures.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,8 +14,7 @@ use crate::{
     request::{OrgId, Period, ReportType, Request},
 };
 
-/// Whose reports are compared: those of one sub-partner (or the partner itself, `None`), type and `internal`. Spellings of
-/// one organisation are equal.
+/// One sub-partner (or the partner itself, `None`), type and `internal`. Spellings of one organisation are equal.
 type Whose<'a> = (Option<&'a OrgId>, ReportType, bool);
 
 fn whose(request: &Request) -> Whose<'_> {
@@ -30,26 +27,26 @@ fn whose(request: &Request) -> Whose<'_> {
     (sub_partner.as_ref(), *report_type, *internal)
 }
 
-/// The later of two periods is the one that ends later; of two with one end, the shorter.
+/// The later of two periods ends later; with the same end, it is the shorter one.
 fn age(period: Period) -> impl Ord {
     (period.end(), period.start())
 }
 
-/// Requests with what stands beside them in an earlier ledger.
+/// Requests with the rows of an earlier ledger.
 #[derive(Debug, Default)]
 pub struct MonthPairs<'a> {
-    /// Places in `now`, in their order, each with the earlier row that it is compared with: of everyone the latest
-    /// request, and the latest row whose period ended before that one began.
+    /// Indexes of `now`, in order, with their earlier rows: the latest request of each group, and the latest row whose
+    /// period ended before that one began.
     pub pairs: Vec<(usize, &'a Row)>,
-    /// Latest requests, by their places in `now`, that have no such row: they are new.
+    /// Indexes of latest requests without such a row: they are new.
     pub new: Vec<usize>,
-    /// The last created rows of those who are in no request any more, in the order of the earlier ledger.
+    /// The last created row of each group without a request, in the order of the earlier ledger.
     pub vanished: Vec<&'a Row>,
 }
 
 impl<'a> MonthPairs<'a> {
-    /// Lays the rows of an `earlier` ledger, which may be the same one, beside the requests of `now`. Whoever is in
-    /// `planned` has not vanished; `now` are those requests of it that are looked at.
+    /// Pairs the requests `now` with the rows of an `earlier` ledger, which may be the same one. A group in `planned`
+    /// has not vanished; `now` is a part of `planned`.
     pub fn lay<'n>(
         now: &[&'n Request],
         planned: impl IntoIterator<Item = &'n Request>,
@@ -111,7 +108,7 @@ impl<'a> MonthPairs<'a> {
     }
 }
 
-/// By how much a figure may fall and be no difference: `--max-drop`, from 0 % to 100 %.
+/// `--max-drop`: by how much a figure may fall, from 0 % to 100 %.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MaxDrop(BigDecimal);
 
@@ -121,8 +118,7 @@ pub struct MaxDrop(BigDecimal);
 pub struct MaxDropError;
 
 impl MaxDrop {
-    /// By how many per cent `now` is less than `then`, where that is more than is allowed. Of nothing, or less than
-    /// nothing, no percentage can be lost.
+    /// By how many per cent `now` is less than `then`, if that is too much. Zero or less cannot fall.
     pub fn exceeded(&self, then: &BigDecimal, now: &BigDecimal) -> Option<BigDecimal> {
         let zero = BigDecimal::default();
         if *then <= zero {
@@ -139,7 +135,7 @@ impl Default for MaxDrop {
     }
 }
 
-/// `50%`, `12.5%`; without the sign too.
+/// `50%`, `12.5%`; the sign is optional.
 impl FromStr for MaxDrop {
     type Err = MaxDropError;
 

@@ -1,5 +1,3 @@
-//! A difference, and of what kind it is.
-
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -41,7 +39,7 @@ pub enum DifferenceKind {
 }
 
 impl DifferenceKind {
-    /// Its name, in every output.
+    /// Its name in every output.
     pub fn word(self) -> &'static str {
         match self {
             DifferenceKind::Unknown => "unknown",
@@ -65,27 +63,28 @@ impl DifferenceKind {
 pub struct Difference {
     /// Its kind.
     pub kind: DifferenceKind,
-    /// The request that it is about; for [`DifferenceKind::Vanished`] that of the earlier ledger.
+    /// The request; for [`DifferenceKind::Vanished`] that of the earlier ledger.
     pub request_id: RequestId,
-    /// The row's report; for [`DifferenceKind::Unknown`] the one that the server lists, for [`DifferenceKind::Vanished`] that of then.
+    /// The row's report; for [`DifferenceKind::Unknown`] the listed one, for [`DifferenceKind::Vanished`] the earlier
+    /// one.
     pub report_id: Option<ReportId>,
-    /// The row's file as the ledger names it, where the difference is about a file.
+    /// The row's file in the ledger, if the difference is about a file.
     pub file: Option<String>,
-    /// Whom it is about: `Acme USER 2026-10`.
+    /// The request for people: `Acme USER 2026-10`.
     pub subject: String,
     /// What differs.
     pub what: String,
-    /// What to do about it.
+    /// How to resolve it.
     pub remedy: Remedy,
 }
 
 impl Difference {
-    /// All of it on one line.
+    /// All of it in one line.
     pub fn message(&self) -> String {
         format!("{}: {}", self.subject, self.advice())
     }
 
-    /// What differs and what to do, without whom it is about.
+    /// What differs and what to do, without the subject.
     pub fn advice(&self) -> String {
         let mark = if self.what.ends_with('?') { "" } else { ";" };
         format!("{}{mark} {}", self.what, self.remedy.advice())

@@ -1,4 +1,4 @@
-//! The one figure that a report is compared by.
+//! The one figure by which reports are compared.
 
 use std::fmt;
 
@@ -13,27 +13,27 @@ use crate::{
     settings::Totals,
 };
 
-/// Why a report has no figure, so that it cannot be compared.
+/// Why a report has no figure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoAmount {
     /// There is no report.
     NotCreated,
     /// There is no file.
     NotCollected,
-    /// The ledger names a file that is not there.
+    /// The file in the ledger is missing.
     FileMissing,
-    /// The file has other bytes than were collected.
+    /// The file has changed since it was collected.
     FileChanged,
-    /// The file has no sum: it lacks a column, or has a cell there that is no number.
+    /// The file has no sum: a column is missing, or a cell is no number.
     NoSum,
-    /// The ledger does not say how many rows the file has, as older versions did not.
+    /// The ledger of an older version does not count the file's rows.
     NoRows,
-    /// Sums are compared, and files are left out.
+    /// Sums are compared, but no files are read.
     NotRead,
 }
 
 impl NoAmount {
-    /// What stands in the place of the figure.
+    /// The word in place of the figure.
     pub fn word(&self) -> &'static str {
         match self {
             NoAmount::NotCreated => "no report",
@@ -52,7 +52,7 @@ impl NoAmount {
 pub enum Measure<'a> {
     /// The rows of the file: `report_rows`.
     Rows,
-    /// The sum of the column of this name.
+    /// The sum of this column.
     Sum(&'a str),
 }
 
@@ -62,7 +62,7 @@ impl<'a> From<Option<&'a Totals>> for Measure<'a> {
     }
 }
 
-/// What a figure is, in words: `20 rows`, `CONSUMPTION 10.5`.
+/// `20 rows`, `CONSUMPTION 10.5`
 pub(super) struct FigureText<'a>(pub(super) Measure<'a>, pub(super) &'a BigDecimal);
 
 impl fmt::Display for FigureText<'_> {
@@ -77,7 +77,7 @@ impl fmt::Display for FigureText<'_> {
     }
 }
 
-/// What became of a figure, with the difference: `594.22, was 619.12 (-24.9, -4 %)`. Of nothing there is no percentage.
+/// `594.22, was 619.12 (-24.9, -4 %)`; no percentage of zero.
 pub(super) fn change(then: &BigDecimal, now: Option<&BigDecimal>) -> String {
     let was = written(then);
     let Some(now) = now else {
@@ -102,12 +102,8 @@ pub(super) fn change(then: &BigDecimal, now: Option<&BigDecimal>) -> String {
     )
 }
 
-/// The figure of a row: the sum of `audit.totals` in its file, or without totals its number of rows. A report that is
-/// there and empty counts as 0, whatever columns it has. `file` is what the disk has of it; `None` where files are left
-/// out.
-///
-/// # Errors
-/// Why it has none.
+/// The figure of a row: the sum of `audit.totals` in its file, or without totals its number of rows. An empty report
+/// counts as 0, whatever its columns. `file`: `None` if files are not read.
 pub(super) fn figure(
     row: &Row,
     file: Option<&FileState>,

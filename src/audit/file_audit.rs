@@ -1,5 +1,4 @@
-//! What the disk says of requests and their rows, and of an earlier ledger: what `audit` and the page of
-//! `monthend report` have in common.
+//! The files of requests and of an earlier ledger: for `audit` and `monthend report`.
 
 use bigdecimal::BigDecimal;
 
@@ -15,38 +14,30 @@ use super::{
 };
 use crate::{ledger::Row, request::Request, settings::Totals};
 
-/// What is looked at, and how.
 pub(super) struct FileAudit<'a, 's> {
     /// In plan order.
     pub(super) subjects: &'s [AuditedRequest<'a>],
-    /// Where files lie; `None` where they are left out.
+    /// `None`: files are not read.
     pub(super) files: Option<Files<'s>>,
-    /// What is summed up.
     pub(super) totals: Option<&'s Totals>,
-    /// What is compared with.
     pub(super) previous: Option<&'s Previous<'a>>,
 }
 
-/// What came of it.
 #[derive(Debug, Default)]
 pub(super) struct FileFindings<'a> {
     /// The differences of each subject, in the order of [`DifferenceKind`].
     pub(super) found: Vec<Vec<Difference>>,
-    /// The figure of each subject.
     pub(super) figures: Vec<Result<BigDecimal, NoAmount>>,
-    /// What stands beside subjects in the earlier ledger.
+    /// Subjects with earlier rows.
     pub(super) pairs: Vec<Pair>,
-    /// Places of subjects that have nothing there.
+    /// Indexes of subjects without an earlier row.
     pub(super) new: Vec<usize>,
-    /// Whom the plan does not have any more.
+    /// Earlier rows whose sub-partner and type are not in the plan any more.
     pub(super) vanished: Vec<(&'a Row, Difference)>,
-    /// Every sum.
     pub(super) totals: Vec<Total>,
-    /// The part of it that is about files.
     pub(super) checked: Checked,
 }
 
-/// A subject and the figure of the earlier row that it is compared with.
 #[derive(Debug)]
 pub(super) struct Pair {
     pub(super) place: usize,
@@ -54,7 +45,7 @@ pub(super) struct Pair {
 }
 
 impl<'a> FileAudit<'a, '_> {
-    /// Looks at every file once, with one row of it in memory. `planned` are the requests of the whole plan.
+    /// Reads every file once, with one row of it in memory. `planned`: the requests of the whole plan.
     pub(super) fn run<'r>(&self, planned: impl IntoIterator<Item = &'r Request>) -> FileFindings<'a>
     where
         'a: 'r,

@@ -1,5 +1,3 @@
-//! What the disk means for a row's file.
-
 use std::{
     collections::HashMap,
     io::{self, Read},
@@ -19,33 +17,31 @@ use crate::{
     whole_file::open_regular,
 };
 
-/// The hash of each request's file as the history has it last, by the request's id.
+/// The last hash of each request's file in the history, by request id.
 pub type RecordedHashes = HashMap<String, String>;
 
-/// What became of the file that a row names.
 #[derive(Debug)]
 pub(super) enum FileState {
-    /// The row names none.
     None,
-    /// It is not there: how that is seen, and what to do.
+    /// How that is known, and what to do.
     Missing(String, Remedy),
-    /// It is not what was collected: how that is seen, and what to do.
+    /// How that is known, and what to do.
     Changed(String, Remedy),
-    /// It has the bytes that were collected; with its sums, or why it has none, where they are asked for.
+    /// With its sums, or why it has none, if they are asked for.
     Unchanged(Option<Result<Sums, String>>),
 }
 
-/// Where collected files lie, and what is known of them besides the ledger's cells.
+/// Where collected files are, and their hashes in the history.
 #[derive(Debug, Clone, Copy)]
 pub struct Files<'a> {
     /// The ledger's folder.
     pub folder: &'a Path,
-    /// What the ledger's history says of them.
+    /// The hashes in the ledger's history.
     pub recorded: &'a RecordedHashes,
 }
 
 impl Files<'_> {
-    /// Looks for the row's file, and reads it once to its end: for its hash, and for its sums.
+    /// Reads the row's file once, for its hash and its sums.
     pub(super) fn look(&self, row: &Row, totals: Option<&Totals>) -> FileState {
         let collected = &row.collected;
         if collected.file.is_empty() {
@@ -88,7 +84,7 @@ impl Files<'_> {
         };
         let sums = match totals.map(|totals| sum_up(&mut input, totals)).transpose() {
             Ok(sums) => sums,
-            // Too wide or too long for a table, which says nothing of its bytes.
+            // Too wide or too long for a table, but its bytes may be unchanged.
             Err(e) if e.kind() == io::ErrorKind::InvalidData => Some(Err(e.to_string())),
             Err(e) => return unreadable(e),
         };
@@ -122,7 +118,6 @@ impl Files<'_> {
     }
 }
 
-/// Hashes what is read by the way.
 struct HashedInput<R> {
     input: R,
     hash: Sha256,

@@ -1,14 +1,6 @@
-//! Every difference between plan, ledger, server and files; nothing is changed anywhere.
-//!
-//! - [`Scope`] is what is compared: the selected requests of a plan, with their rows;
-//! - [`Scope::ask`] asks the server what it holds for them, by way of [`crate::inventory`];
-//! - `reports` says what that means for each row's report, `files` what the disk means for its file;
-//! - `sums` and `totals` add up a column of the files and compare the sums of a sub-partner's reports;
-//! - `examine` goes through the files, for an audit and for the page of `monthend report` ([`Review`]);
-//! - `comparison` pairs requests with the rows of an earlier ledger, `figure` says what each is compared by, `previous` names
-//!   what vanished and what fell;
-//! - [`Remedy`] says what to do about a difference;
-//! - [`Audit`] is the result: differences of the kinds of [`DifferenceKind`], what was checked, and all sums.
+//! Every difference between plan, ledger, server and files; nothing is changed. [`Scope`] has the selected requests of
+//! a plan with their rows, [`Scope::ask`] asks the server about them, and [`Audit`] is the result; [`Review`] does
+//! without a server, for the page of `monthend report`. [`Remedy`] says what to do.
 
 mod audited_request;
 mod comparison;

@@ -1,5 +1,3 @@
-//! What an audit comes to.
-
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -27,11 +25,10 @@ pub struct Checked {
 /// The whole result.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Audit {
-    /// In plan order; of one request in the order of [`super::DifferenceKind`]. What vanished comes last, in the order of the earlier
-    /// ledger.
+    /// In plan order; of one request in the order of [`super::DifferenceKind`]. Vanished ones come last.
     pub differences: Vec<Difference>,
     /// How much was compared.
     pub checked: Checked,
-    /// Every sum, in plan order, then by the columns that they are for.
+    /// Every sum, in plan order, then by its columns.
     pub totals: Vec<Total>,
 }

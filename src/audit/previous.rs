@@ -1,4 +1,4 @@
-//! `vanished` and `dropped`: what an earlier ledger had, and today's plan and files do not have any more.
+//! `vanished` and `dropped`: what an earlier ledger has, and today's plan and files lack.
 
 use bigdecimal::{BigDecimal, RoundingMode};
 
@@ -18,30 +18,30 @@ use crate::{
     settings::Totals,
 };
 
-/// An earlier ledger, to be compared with.
+/// An earlier ledger to compare with.
 #[derive(Debug)]
 pub struct Previous<'a> {
     /// Its rows. It may be the ledger that is audited.
     pub ledger: &'a Ledger,
-    /// Those of its rows that may be named as vanished.
+    /// The rows that may be reported as vanished.
     pub selected: RequestIds,
-    /// Where its files lie; `None` where files are left out.
+    /// Where its files are; `None`: files are not read.
     pub files: Option<Files<'a>>,
     /// By how much a figure may fall.
     pub max_drop: &'a MaxDrop,
-    /// What is summed up; without it, rows are counted.
+    /// The columns to sum up; without them, rows are counted.
     pub totals: Option<&'a Totals>,
 }
 
 impl Previous<'_> {
-    /// The figure of one of its rows. Reads the file to its end.
+    /// Reads the file to its end.
     pub(super) fn figure(&self, row: &Row) -> Result<BigDecimal, NoAmount> {
         let file = self.files.map(|files| files.look(row, self.totals));
         figure(row, file.as_ref(), self.totals.into())
     }
 }
 
-/// The difference of a report whose figure is `now`, and was `then` in the `earlier` row, where it fell too much.
+/// `None` if the figure did not fall too much. `then` is that of the `earlier` row.
 pub(super) fn dropped(
     subject: &AuditedRequest<'_>,
     now: &BigDecimal,
@@ -50,7 +50,7 @@ pub(super) fn dropped(
     previous: &Previous<'_>,
 ) -> Option<Difference> {
     let lost = previous.max_drop.exceeded(then, now)?;
-    // Rounded down: 100 % is all of it.
+    // Rounded down: 100 % means everything.
     let lost = written(&lost.with_scale_round(1, RoundingMode::Down));
     let measure = Measure::from(previous.totals);
     let what = format!(
@@ -63,7 +63,7 @@ pub(super) fn dropped(
     Some(subject.file_differs(DifferenceKind::Dropped, what, Remedy::Look(look)))
 }
 
-/// The difference of a row of the earlier ledger whose sub-partner is not in the plan with its type any more.
+/// The row's sub-partner and type are not in the plan any more.
 pub(super) fn vanished(row: &Row, previous: &Previous<'_>) -> Difference {
     let figure = previous.figure(row);
     let figure = figure.map(|then| format!(" ({})", FigureText(previous.totals.into(), &then)));

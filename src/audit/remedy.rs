@@ -2,7 +2,7 @@
 
 use crate::ledger::{Obstacle, Row, State};
 
-/// What to do about a difference. In the order of the work: reports are created before files are collected.
+/// How to resolve a difference, in the order of the work: reports are created before files are collected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Remedy {
     /// `run --existing adopt`: the server has a report that the ledger lacks.
@@ -19,20 +19,20 @@ pub enum Remedy {
     CollectThenRecreate,
     /// `collect`.
     Collect,
-    /// `collect --force`: another file lies in its place.
+    /// `collect --force`: another file is in its place.
     Overwrite,
-    /// `collect`, once the file is out of the way: ledger and history disagree, so neither proves it.
+    /// `collect`, after moving the file: ledger and history disagree, so neither proves it.
     MoveAndCollect,
     /// `resolve`: the row is in doubt.
     Decide,
     /// `resolve --resend --replace`: the report is gone.
     Replace,
-    /// Nothing that a command could do.
+    /// No command helps.
     Look(&'static str),
 }
 
 impl Remedy {
-    /// How a request without a report comes by one.
+    /// For a request without a report.
     pub(super) fn of_missing(row: Option<&Row>) -> Self {
         match row.map(|row| &row.state) {
             Some(State::InDoubt { .. }) => Remedy::Decide,

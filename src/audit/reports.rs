@@ -1,5 +1,3 @@
-//! What the server's answer means for a row's report.
-
 use super::{
     audited_request::AuditedRequest,
     difference::{Difference, DifferenceKind},
@@ -12,8 +10,8 @@ use crate::{
     text::one_line,
 };
 
-/// The first kind of difference that applies, where one does. `twins` is how many of the others may be the report
-/// of a planned request that a list cannot tell from this one and that has none: so many are no second ones.
+/// The first kind of difference that applies. `twins`: how many of the others may belong to the twin with the other
+/// `internal`, which has no report; these are no duplicates.
 ///
 /// | row | server | |
 /// | --- | --- | --- |
@@ -74,7 +72,6 @@ pub(super) fn judge(
     })
 }
 
-/// The difference of a request without a report.
 pub(super) fn not_created(subject: &AuditedRequest<'_>) -> Difference {
     let remedy = Remedy::of_missing(subject.row);
     subject.differs(
@@ -91,7 +88,7 @@ fn is(status: Option<&str>, word: &str) -> bool {
     status.is_some_and(|status| status.eq_ignore_ascii_case(word))
 }
 
-/// The difference of a report without a file; `held` is what the server says of it, where it was asked.
+/// `held`: the server's answer about the report, if it was asked.
 pub(super) fn not_collected(
     subject: &AuditedRequest<'_>,
     held: Option<&ServerReports>,
@@ -120,7 +117,7 @@ pub(super) fn not_collected(
         let what = format!("{report} complete, and it is not collected{why}");
         (what, Remedy::Collect)
     } else if is(Some(status), FAILED) {
-        // Only where no server was asked: else it is another kind.
+        // Only without a server: else it is another kind.
         let what =
             format!("the server could not generate its report, and so it is not collected{why}");
         (what, Remedy::Recreate)
@@ -157,9 +154,8 @@ fn why_not_created(row: Option<&Row>) -> String {
     }
 }
 
-/// Ids, each with what is known of the report.
 fn list<'a>(subject: &AuditedRequest<'_>, others: impl Iterator<Item = &'a Other>) -> String {
-    // A list does not say whether internal organisations are included.
+    // A list does not show `internal`.
     let twin = match subject.planned.request.internal {
         false => "may be one with `internal`",
         true => "may be one without `internal`",

@@ -1,5 +1,3 @@
-//! An audit without a server: what the rows of a ledger come to, with their files and an earlier ledger.
-
 use super::{
     audited_request::AuditedRequest,
     difference::Difference,
@@ -15,40 +13,40 @@ use crate::{
     settings::Totals,
 };
 
-/// What is reviewed.
+/// An audit without a server: a ledger, its files and an earlier ledger.
 #[derive(Debug)]
 pub struct Review<'a> {
-    /// The ledger, which is taken for the plan too.
+    /// The ledger, which also serves as the plan.
     pub ledger: &'a Ledger,
     /// Where its files lie.
     pub files: Files<'a>,
-    /// What is summed up.
+    /// The columns to sum up.
     pub totals: Option<&'a Totals>,
-    /// What is compared with.
+    /// The earlier ledger.
     pub previous: Option<&'a Previous<'a>>,
 }
 
-/// What came of it. Places are those of the ledger's rows, in their order.
+/// The results. Indexes are those of the ledger's rows.
 #[derive(Debug, Default)]
 pub struct Reviewed {
-    /// Differences of files, sums, and with what was before, each with the place that it is about.
+    /// Differences of files, sums and earlier figures, each with the index of its row.
     pub differences: Vec<(usize, Difference)>,
-    /// What was before, for the rows that are compared.
+    /// The earlier figures of the rows that are compared.
     pub before: Vec<(usize, Before)>,
-    /// Whom the ledger does not have any more.
+    /// Rows of the earlier ledger whose sub-partner and type are missing.
     pub vanished: Vec<Difference>,
     /// Every sum, in the order of the rows.
     pub totals: Vec<Total>,
 }
 
-/// What stands beside a row in an earlier ledger.
+/// The earlier figure of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Before {
-    /// Nothing: it is new.
+    /// None: the row is new.
     Nothing,
-    /// A row with a figure: `594.22, was 619.12 (-24.9, -4 %)`, or only what it was.
+    /// `594.22, was 619.12 (-24.9, -4 %)`, or only the earlier figure.
     Figure(String),
-    /// A row that has no figure, and why.
+    /// The earlier row has no figure, and why.
     NoFigure(NoAmount),
 }
 

@@ -1,5 +1,3 @@
-//! What is compared, and the comparison from one end to the other.
-
 use std::collections::{BTreeSet, HashSet};
 
 use super::{
@@ -32,7 +30,7 @@ pub struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    /// The requests of `plan` that are `selected`.
+    /// The `selected` requests of `plan`.
     pub fn new(plan: &'a Plan, selected: &RequestIds, ledger: &'a Ledger) -> Self {
         let planned = plan.requests().iter();
         let subjects = planned
@@ -49,10 +47,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Asks the server what it holds for these requests, in their order.
-    ///
-    /// # Errors
-    /// The server cannot be asked.
+    /// Asks the server what it has for these requests, in their order.
     pub async fn ask<A: Api>(
         &self,
         session: &Session<'_, A>,
@@ -80,9 +75,8 @@ impl<'a> Scope<'a> {
         .await
     }
 
-    /// Names every difference. `held` is what [`Scope::ask`] gave; `None` where no server was asked, and then nothing that
-    /// only a server knows is looked for. Without `files`, no file is looked at, and none is missing. Reads each file
-    /// once, with one row of it in memory. `previous` is an earlier ledger.
+    /// Names every difference. `held`: the result of [`Scope::ask`]; without it, differences with the server are not
+    /// sought. Without `files`, no file is read, and none is missing. Reads each file once, with one row in memory.
     pub fn compare(
         &self,
         held: Option<&[ServerReports]>,
@@ -148,8 +142,7 @@ impl<'a> Scope<'a> {
         audit
     }
 
-    /// How many of the other reports may be that of the request that differs from this one by `internal` alone, since
-    /// that has none of its own.
+    /// How many of the others may belong to the twin with the other `internal`, if that has no report.
     fn may_be_a_twins(&self, subject: &AuditedRequest<'_>, held: &ServerReports) -> usize {
         let mut twin = subject.planned.request.clone();
         twin.internal = !twin.internal;

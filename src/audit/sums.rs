@@ -13,16 +13,13 @@ use crate::{settings::Totals, table::Table, text::one_line, yaml::did_you_mean};
 /// A sum for each combination of values of the columns `by`, in their order.
 pub(super) type Sums = BTreeMap<Vec<String>, BigDecimal>;
 
-/// An exponent beyond this is nobody's figure, and would take memory without end.
+/// A larger exponent is no real figure, and would need endless memory.
 const LARGEST_EXPONENT: u32 = 100;
-/// So much of a cell that is no number is shown.
+/// In characters: the part of a bad cell in a message.
 const SHOWN: usize = 40;
 
-/// Adds up the column that `totals` names, row by row: in memory are one row and the sums. An empty cell is 0, and so is
-/// a row that ends before the column. `Err` says why there is no sum, and how it would be right.
-///
-/// # Errors
-/// The file cannot be read.
+/// Adds up the column of `totals` row by row. An empty or missing cell is 0. The inner `Err` says why there is no sum,
+/// and how to fix it; the outer one, that the file cannot be read.
 pub(super) fn sum_up(input: impl Read, totals: &Totals) -> io::Result<Result<Sums, String>> {
     let mut table = Table::open(input)?;
     let column = match place(&table, &totals.column) {
@@ -58,7 +55,7 @@ pub(super) fn sum_up(input: impl Read, totals: &Totals) -> io::Result<Result<Sum
     Ok(Ok(sums))
 }
 
-/// Where the column stands; what could be meant where there is none of that name.
+/// The error suggests a similar name.
 fn place<R: Read>(table: &Table<R>, name: &str) -> Result<usize, String> {
     table.place(name).ok_or_else(|| {
         let columns = table.columns().iter().map(|column| one_line(column));
@@ -74,8 +71,8 @@ fn place<R: Read>(table: &Table<R>, name: &str) -> Result<usize, String> {
     })
 }
 
-/// A decimal number: digits with at most one point, a sign, an exponent of at most [`LARGEST_EXPONENT`]. Nothing is 0.
-/// Separators of thousands and decimal commas are not guessed at.
+/// A decimal number: digits with at most one point, a sign, an exponent of at most [`LARGEST_EXPONENT`]. Empty is 0.
+/// Separators of thousands and decimal commas are not guessed.
 fn number(text: &str) -> Option<BigDecimal> {
     if text.is_empty() {
         return Some(BigDecimal::default());
@@ -96,12 +93,11 @@ fn number(text: &str) -> Option<BigDecimal> {
         .flatten()
 }
 
-/// The sum of all of them.
 pub(super) fn total(sums: &Sums) -> BigDecimal {
     sums.values().sum()
 }
 
-/// A sum as people write it: no exponent, no zeros at its end.
+/// No exponent, no trailing zeros.
 pub(super) fn written(sum: &BigDecimal) -> String {
     sum.normalized().to_plain_string()
 }

@@ -1,4 +1,4 @@
-//! The sums of the reports of one sub-partner and period, held against each other.
+//! Compares the sums of the reports of one sub-partner and period.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ use crate::{
 /// of the columns `by`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Total {
-    /// The sub-partner's label, where it has one.
+    /// The sub-partner's label, if it has one.
     pub label: Option<String>,
     /// The sub-partner; `None` for the partner itself.
     pub sub_partner: Option<OrgId>,
@@ -28,7 +28,7 @@ pub struct Total {
     pub period: Period,
     /// Whether internal organisations are included.
     pub internal: bool,
-    /// The columns that it is summed up by, with their values.
+    /// The columns of `by`, with their values.
     pub by: Vec<(String, String)>,
     /// The sum of each type whose file has one, in plain decimals.
     pub sums: BTreeMap<ReportType, String>,
@@ -41,32 +41,30 @@ pub struct Total {
 pub enum Agreement {
     /// All are the same.
     Agree,
-    /// They are not.
+    /// They differ.
     Differ,
-    /// There is one only.
+    /// There is only one.
     Alone,
 }
 
-/// The sums of one unchanged file, or why it has none.
 pub(super) struct Summed<'a> {
-    /// Which of the subjects it is.
+    /// The index of the subject.
     pub(super) place: usize,
     pub(super) subject: AuditedRequest<'a>,
     pub(super) sums: Result<Sums, String>,
 }
 
-/// What came of comparing them.
 #[derive(Debug, Default)]
 pub(super) struct Compared {
     pub(super) totals: Vec<Total>,
-    /// With the places of the subjects that they are about.
+    /// With the indexes of their subjects.
     pub(super) differences: Vec<(usize, Difference)>,
     /// Groups with files of at least two types.
     pub(super) groups: usize,
 }
 
-/// Compares files of at least two types of one sub-partner, period and `internal`; one alone is only shown. `summed`
-/// stands in plan order.
+/// Compares files of at least two types of one sub-partner, period and `internal`; a single one is only shown. `summed`
+/// is in plan order.
 pub(super) fn compare(summed: &[Summed<'_>], totals: &Totals) -> Compared {
     let mut order = Vec::new();
     let mut groups: BTreeMap<_, Vec<&Summed<'_>>> = BTreeMap::new();
@@ -113,7 +111,7 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
     let mut differ = Vec::new();
     let zero = BigDecimal::default();
     for key in keys {
-        // What a file does not name, it has none of.
+        // A value that a file lacks has the sum 0.
         let sums = known
             .iter()
             .map(|(report_type, sums)| (*report_type, sums.get(key).unwrap_or(&zero)));
@@ -172,7 +170,7 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
     }
 }
 
-/// So many sums that differ are told; the table and the JSON have all.
+/// The most differing sums in a message; the table and the JSON have all.
 const TOLD: usize = 20;
 
 fn shortened(mut differ: Vec<String>) -> String {

@@ -1,5 +1,3 @@
-//! One thing that a run will need, and whether it is there.
-
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -43,7 +41,7 @@ pub enum CheckItem {
 }
 
 impl CheckItem {
-    /// As people read it.
+    /// The name for people.
     pub fn word(self) -> &'static str {
         match self {
             CheckItem::Manifest => "manifest",
@@ -65,7 +63,7 @@ impl CheckItem {
     }
 }
 
-/// How a run would end for want of this.
+/// How a run would end without it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CheckFailure {
     /// Exit code 3.
@@ -76,45 +74,45 @@ pub enum CheckFailure {
     Usage,
 }
 
-/// Whether it is there.
+/// The result of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CheckStatus {
-    /// It is.
+    /// A run will have it.
     Ok,
-    /// It is not, and a run would end so.
+    /// It is missing, and a run would end like this.
     NotOk(CheckFailure),
-    /// Nobody can say, or nothing needs it.
+    /// Not known, or not needed.
     Unknown,
 }
 
-/// One thing that was tried.
+/// One check and its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What.
+    /// What was checked.
     pub subject: CheckItem,
-    /// Whether it is there.
+    /// The result.
     pub verdict: CheckStatus,
-    /// What was found, one line.
+    /// What was found, in one line.
     pub message: String,
-    /// What to do; empty where there is nothing to do.
+    /// What to do; empty if there is nothing to do.
     pub advice: String,
 }
 
-/// Everything that was tried.
+/// All checks and their results.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Checklist {
     findings: Vec<Finding>,
-    /// Who is billed, against who is there; `None` where it is not known who is there.
+    /// The manifest's sub-partners compared with the account's; `None` if these are not known.
     pub coverage: Option<Coverage>,
 }
 
 impl Checklist {
-    /// `subject` is there.
+    /// `subject` is fine.
     pub fn ok(&mut self, subject: CheckItem, message: impl Into<String>) {
         self.push(subject, CheckStatus::Ok, message.into(), String::new());
     }
 
-    /// `subject` is not there, and a run would end with `failure`.
+    /// `subject` is missing, and a run would end with `failure`.
     pub fn not_ok(
         &mut self,
         (subject, failure): (CheckItem, CheckFailure),
@@ -129,7 +127,7 @@ impl Checklist {
         );
     }
 
-    /// Nobody can say whether `subject` is there.
+    /// It is not known whether `subject` is fine.
     pub fn unknown(
         &mut self,
         subject: CheckItem,
@@ -148,12 +146,12 @@ impl Checklist {
         });
     }
 
-    /// What was tried, in order.
+    /// All findings, in order.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
 
-    /// How a run would end: by the worst of what is missing, `None` where it could go on.
+    /// How a run would end, by the worst finding; `None` if it could go on.
     pub fn failure(&self) -> Option<CheckFailure> {
         let failures = self
             .findings

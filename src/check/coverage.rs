@@ -1,5 +1,3 @@
-//! Who is billed, against who is there.
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -11,28 +9,28 @@ use crate::{
     settings::Discover,
 };
 
-/// What a manifest's sub-partners and those of the token's account do not have in common.
+/// How the manifest's sub-partners differ from those of the token's account.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Coverage {
-    /// Active at the API, and in no job: reports that nobody asks for are money that nobody bills.
+    /// Active at the API, and in no job: nobody bills them.
     pub in_no_job: Vec<OrgId>,
-    /// In a job, and not listed for this token: perhaps it is another account's.
+    /// In a job, but not listed for this token: perhaps from another account.
     pub not_listed: Vec<Unlisted>,
-    /// How many sub-partners the manifest names by their ids.
+    /// Sub-partners that the manifest names by id.
     pub named: usize,
 }
 
 /// A sub-partner of the manifest that the API does not list.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unlisted {
-    /// As the manifest writes it.
+    /// As the manifest spells it.
     pub id: OrgId,
-    /// What the manifest calls it.
+    /// The manifest's label.
     pub label: Option<Arc<str>>,
 }
 
 impl Coverage {
-    /// Compares the jobs of `manifest` with whom the API lists: the active ones, and all.
+    /// Compares the jobs of `manifest` with the sub-partners that the API lists, the active ones and all.
     pub fn new(manifest: &Manifest, active: &[OrgId], all: &[OrgId]) -> Self {
         let mut named: BTreeMap<&OrgId, Option<&Arc<str>>> = BTreeMap::new();
         let mut has_all_active = false;
@@ -71,7 +69,7 @@ impl Coverage {
         }
     }
 
-    /// Whether none of the ids that the manifest names is listed: then it is probably another account's.
+    /// Whether none of the named ids is listed: the token probably belongs to another account.
     pub fn is_anothers(&self) -> bool {
         self.named > 0 && self.not_listed.len() == self.named
     }

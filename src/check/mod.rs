@@ -1,7 +1,5 @@
-//! What a run will need, found out before it: `monthend check`.
-//!
-//! A [`Checklist`] holds a [`Finding`] for each thing that was tried, and what is noticed besides ([`Coverage`]): sub-partners
-//! that no job bills, and ids that the token's account does not have. The trying itself is the command line's.
+//! What a run will need, checked beforehand (`monthend check`); and the [`Coverage`]: sub-partners that no job bills,
+//! and ids that the token's account does not have. The checks themselves are in `cli`.
 
 mod checklist;
 mod coverage;

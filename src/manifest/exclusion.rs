@@ -1,5 +1,3 @@
-//! The entries of `exclude`.
-
 use std::collections::{BTreeMap, HashSet};
 
 use super::{
@@ -13,7 +11,7 @@ use crate::{
     yaml::{Field, Located, Mistake, Quoted, Sink, at, keys, line, nearest, optional},
 };
 
-/// Similar labels are looked for among this many; in a long list it would take too long.
+/// In a longer list, searching for similar labels takes too long.
 const MAX_SUGGESTIONS: usize = 1000;
 
 keys! {
@@ -31,7 +29,6 @@ keys! {
     }
 }
 
-/// The sub-partners of a job that an exclusion may name.
 pub(super) struct Billed<'a> {
     own: bool,
     ids: HashSet<&'a str>,
@@ -42,8 +39,7 @@ pub(super) struct Billed<'a> {
 }
 
 impl ExclusionText {
-    /// What it means in a job that bills `billed`. If the job's sub-partners could not be read, that is `None`, and
-    /// nobody is reported as missing.
+    /// `billed`: `None` if the job's sub-partners could not be read; then no name is reported as missing.
     pub(super) fn read(
         self,
         billed: Option<&Billed<'_>>,
@@ -65,7 +61,6 @@ impl ExclusionText {
     }
 }
 
-/// A part that is missing is fine; one that could not be read is not.
 fn known<T>(part: Option<Option<T>>) -> Option<Option<T>> {
     part.map_or(Some(None), |part| part.map(Some))
 }
@@ -97,7 +92,7 @@ impl<'a> Billed<'a> {
         billed
     }
 
-    /// Labels first: a label that is the id of another sub-partner is a problem of its own.
+    /// Labels first: a label that is another sub-partner's id is reported elsewhere.
     fn find(&self, name: &str) -> Result<OrgId, Mistake> {
         if self.own {
             let message = "this job bills the partner itself and has no sub-partners to exclude";

@@ -1,5 +1,3 @@
-//! `defaults` and `jobs`.
-
 use std::{
     cell::Cell,
     collections::{BTreeMap, HashMap},
@@ -64,7 +62,6 @@ keys! {
     }
 }
 
-/// On which line each job begins, counted from 1.
 pub(super) fn lines(jobs: &[Located<JobText>]) -> BTreeMap<Arc<str>, usize> {
     let lines = jobs.iter().filter_map(|job| {
         let name = job.value.name.as_ref()?;
@@ -83,17 +80,15 @@ fn periods() -> impl Form<Value = Vec<PeriodText>> {
     list("a list of periods", if_empty, period(true))
 }
 
-/// What jobs mean, and what they share.
 pub(super) struct Jobs<'a> {
     pub(super) options: &'a LoadOptions,
     pub(super) sink: &'a Sink,
     pub(super) partners: PartnersFiles,
     pub(super) labels: LabelBook,
-    /// Whether a period counts from `--as-of`.
     pub(super) is_relative: Cell<bool>,
 }
 
-/// A job without its exclusions: they may name a label that a later job introduces.
+/// Exclusions may name a label of a later job, so they are read last.
 struct WithoutExclusions {
     name: Option<Arc<str>>,
     sub_partners: Option<SubPartners>,
@@ -104,7 +99,6 @@ struct WithoutExclusions {
 }
 
 impl Jobs<'_> {
-    /// All jobs, or `None` where something about them is reported.
     pub(super) fn read(
         &mut self,
         jobs: Vec<Located<JobText>>,
@@ -160,7 +154,6 @@ impl Jobs<'_> {
     fn sub_partners(&mut self, listed: &[SubPartnerText]) -> SubPartners {
         let mut sources = Vec::with_capacity(listed.len());
         for text in listed {
-            // What is wrong with one of them is reported.
             let _ = text.add_to(
                 &mut sources,
                 &mut self.labels,
@@ -171,7 +164,7 @@ impl Jobs<'_> {
         SubPartners::Listed(sources)
     }
 
-    /// It is shorter than what is written only if a problem is reported.
+    /// Shorter than what is written only if a problem is reported.
     fn periods(&self, periods: &[PeriodText]) -> Vec<Period> {
         if periods.iter().any(PeriodText::is_relative) {
             self.is_relative.set(true);
@@ -181,7 +174,6 @@ impl Jobs<'_> {
         periods.flatten().collect()
     }
 
-    /// What a job gives, or `defaults` does; reported where neither has it.
     fn or_default<T: Clone>(
         &self,
         given: Field<T>,
@@ -220,7 +212,6 @@ impl Jobs<'_> {
     }
 }
 
-/// A type that is named twice counts once.
 fn without_repetition(mut types: Vec<ReportType>) -> Vec<ReportType> {
     let mut seen = Vec::with_capacity(types.len());
     types.retain(|t| {

@@ -1,5 +1,3 @@
-//! Labels and ids of a manifest and its partners files: one label, one sub-partner.
-
 use std::{collections::HashMap, sync::Arc};
 
 use super::model::{Labels, PlanWarningSource, SubPartner};
@@ -8,19 +6,18 @@ use crate::{
     yaml::{Mistake, Quoted, Sink, SourcePlace},
 };
 
-/// Every label so far, the id that it means, and where it was first given.
 #[derive(Default)]
 pub(super) struct LabelBook {
     labels: Labels,
     places: HashMap<Arc<str>, SourcePlace>,
-    /// Labels whose second use with another id is to be reported: those places, and the id that it meant before.
+    /// The second place of a label with another id, the problem, and the first place.
     clashes: Vec<(SourcePlace, Mistake, SourcePlace)>,
     ids: HashMap<OrgId, Option<Arc<str>>>,
     oddities: Vec<PlanWarningSource>,
 }
 
 impl LabelBook {
-    /// Notes which id this label means. If another id has it already, [`LabelBook::report`] says so.
+    /// Clashes are reported later, by [`LabelBook::report`].
     pub(super) fn add(&mut self, sub_partner: &SubPartner, place: &SourcePlace) {
         self.note_oddities(sub_partner, place);
         let Some(label) = &sub_partner.label else {
@@ -81,12 +78,10 @@ impl LabelBook {
         }
     }
 
-    /// The labels so far.
     pub(super) fn labels(&self) -> &Labels {
         &self.labels
     }
 
-    /// Reports labels that do not tell one sub-partner from all others, and gives the labels and what is odd.
     pub(super) fn report(self, sink: &Sink) -> (Labels, Vec<PlanWarningSource>) {
         for (place, mistake, first) in self.clashes {
             sink.report_with::<()>(place, mistake, first);

@@ -1,5 +1,3 @@
-//! The entry points: a file's path in, a checked manifest or all of its problems out.
-
 use std::{
     cell::Cell,
     ffi::OsStr,
@@ -30,12 +28,12 @@ pub enum ManifestError {
     /// There is no such file.
     #[error("there is no manifest at {}; `monthend init {}` writes one", .0.display(), shell_path(.0))]
     Missing(PathBuf),
-    /// Another of the files that a run has to do with.
+    /// A ledger or a partners file instead of a manifest.
     #[error("{} is {}", path.display(), kind.instead(path))]
     ATable {
         /// The file.
         path: PathBuf,
-        /// Which.
+        /// Which one.
         kind: WrongFile,
     },
     /// The file cannot be read.
@@ -43,10 +41,10 @@ pub enum ManifestError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What was wrong.
+        /// The error.
         source: SourceError,
     },
-    /// The file was read, and something is wrong with what it says.
+    /// The file has problems.
     #[error("the manifest is invalid\n{}", .0.render(false))]
     Invalid(Problems),
 }
@@ -91,29 +89,25 @@ impl WrongFile {
     }
 }
 
-/// What `retry` needs of a manifest: everything but its jobs, which are not looked at.
+/// The manifest without its jobs, for `retry`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunSettings {
-    /// What tells its file from others.
+    /// The file that it was read from.
     pub origin: ManifestSource,
     /// `name:`, or the file's stem.
     pub name: String,
     /// `api`, `limits` and `retry`.
     pub settings: Settings,
-    /// Where the ledger lies: `ledger:` or `<manifest stem>.ledger.csv`, joined to the manifest's folder.
+    /// The ledger's path: `ledger:` or `<manifest stem>.ledger.csv`, in the manifest's folder.
     pub ledger: PathBuf,
 }
 
 impl Manifest {
-    /// Reads and checks the manifest at `path` and the partners files that it names.
-    ///
-    /// # Errors
-    /// [`ManifestError`]; where the file can be read at all, with every problem that was found.
+    /// Reads and checks the manifest at `path` and its partners files. The error holds all problems.
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Manifest, ManifestError> {
         Manifest::read(&source_at(path)?, options)
     }
 
-    /// As [`Manifest::load`], of a text that is there.
     pub(super) fn read(
         source: &Arc<Source>,
         options: &LoadOptions,
@@ -156,10 +150,7 @@ impl Manifest {
 }
 
 impl RunSettings {
-    /// Reads the manifest at `path` but for its jobs, defaults and partners files.
-    ///
-    /// # Errors
-    /// [`ManifestError`]; where the file can be read at all, with every problem that was found.
+    /// Reads the manifest at `path` without its jobs, defaults and partners files. The error holds all problems.
     pub fn load(path: &Path) -> Result<RunSettings, ManifestError> {
         load(&source_at(path)?, |source, sink| {
             let tree = Tree::read(source, sink)?;
@@ -193,7 +184,6 @@ fn source_at(path: &Path) -> Result<Arc<Source>, ManifestError> {
     })
 }
 
-/// What `read` makes of a manifest.
 fn load<T>(
     source: &Arc<Source>,
     read: impl FnOnce(&Arc<Source>, &Sink) -> Option<T>,
@@ -217,13 +207,11 @@ fn load<T>(
     }
 }
 
-/// What a manifest is called that does not say so.
 pub(super) fn stem(manifest: &Path) -> String {
     let stem = manifest.file_stem().unwrap_or(OsStr::new("manifest"));
     stem.to_string_lossy().into_owned()
 }
 
-/// The ledger of a manifest that names none: next to it, and called after it.
 pub(super) fn default_ledger(manifest: &Path) -> PathBuf {
     let mut name = manifest
         .file_stem()
@@ -233,7 +221,6 @@ pub(super) fn default_ledger(manifest: &Path) -> PathBuf {
     manifest.with_file_name(name)
 }
 
-/// The ledger's path; what is wrong with it is reported.
 fn ledger(given: Option<Located<String>>, manifest: &Source, sink: &Sink) -> PathBuf {
     let Some(written) = given else {
         return default_ledger(manifest.path());
@@ -257,7 +244,7 @@ fn ledger(given: Option<Located<String>>, manifest: &Source, sink: &Sink) -> Pat
     path
 }
 
-/// The files that a manifest names, read or not: no output may overwrite them.
+/// All files that a manifest names, read or not: no output may overwrite them.
 fn named_files(tree: &Tree, manifest: &Source) -> Vec<PathBuf> {
     let names = tree.texts_of("file");
     names.map(|name| manifest.folder().join(name)).collect()

@@ -1,9 +1,5 @@
-//! The manifest: YAML text to checked types, with every mistake located.
-//!
-//! [`Manifest::load`] finds all mistakes in one go. `text`, `job`, `sub_partner`, `period` and `exclusion` declare how
-//! a manifest is written, with `keys!` of the module `yaml`, and say what that means. `partners` reads the files that
-//! it names, and `labels` knows which label belongs to which sub-partner. The result has the types of `model` and of
-//! [`crate::settings`].
+//! The manifest: YAML text to checked types, with every problem located. The submodules declare how it is written, with
+//! `keys!` of the module `yaml`. [`Manifest::load`] finds all problems at once.
 
 mod exclusion;
 mod job;

@@ -1,5 +1,3 @@
-//! The checked manifest: what is left once every mistake has been reported.
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -13,25 +11,25 @@ use crate::{
     yaml::SourcePlace,
 };
 
-/// A manifest without mistakes. Relative periods are resolved and partners files are read; only
-/// [`SubPartnerSource::Discovered`] is still open, since it asks the API.
+/// A manifest without problems. Relative periods are resolved and partners files are read; only
+/// [`SubPartnerSource::Discovered`] is open, since it asks the API.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
-    /// The file it came from, as the user named it.
+    /// The file, as the user named it.
     pub path: PathBuf,
-    /// What tells its file from others.
+    /// The file that it was read from.
     pub origin: ManifestSource,
     /// `name:`, or the file's stem.
     pub name: String,
-    /// How to talk to the API, and how patiently.
+    /// All settings.
     pub settings: Settings,
-    /// Where the ledger lies: `ledger:` or `<manifest stem>.ledger.csv`, joined to the manifest's folder.
+    /// The ledger's path: `ledger:` or `<manifest stem>.ledger.csv`, in the manifest's folder.
     pub ledger: PathBuf,
     /// In the order written; never empty; names are unique.
     pub jobs: Vec<Job>,
-    /// Every label of the manifest and its partners files, and the id that it means.
+    /// Every label of the manifest and its partners files, with its id.
     pub labels: Labels,
-    /// What is allowed in it and probably not meant, in the order found.
+    /// Warnings, in the order found.
     pub oddities: Vec<PlanWarningSource>,
     /// Whether a period counts from `--as-of`.
     pub is_relative: bool,
@@ -40,36 +38,36 @@ pub struct Manifest {
 /// Something that is allowed, and probably not meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlanWarningSource {
-    /// An id that is not an organisation's, as far as can be told.
+    /// An id that is not an organisation's id, as far as we can tell.
     NoOrganisation {
         /// As it is written, and sent.
         id: OrgId,
-        /// How that was seen: a clause.
+        /// The reason: a clause.
         why: &'static str,
-        /// Where it stands first.
+        /// Where it is first written.
         place: SourcePlace,
     },
-    /// An id that only the sandbox knows: no oddity in a rehearsal, and a mistake elsewhere.
+    /// An id of the sandbox: fine in a rehearsal, a mistake elsewhere.
     OfSandbox {
-        /// Whose.
+        /// The id.
         id: OrgId,
-        /// Where it stands first.
+        /// Where it is first written.
         place: SourcePlace,
     },
     /// One id with two labels.
     TwoLabels {
-        /// Whose.
+        /// The id.
         id: OrgId,
-        /// The label that it was given first.
+        /// Its first label.
         first: Arc<str>,
-        /// The other.
+        /// Its second label.
         other: Arc<str>,
-        /// Where the other stands.
+        /// Where the second label is written.
         place: SourcePlace,
     },
     /// A partners file has columns that are not read.
     FurtherColumns {
-        /// Which file.
+        /// The file.
         file: PathBuf,
         /// Their names.
         names: Vec<String>,
@@ -77,7 +75,7 @@ pub enum PlanWarningSource {
 }
 
 impl Manifest {
-    /// The kinds of sub-partners that the API has to be asked for, in no order that matters.
+    /// The kinds of sub-partners to discover.
     pub fn discovers(&self) -> BTreeSet<Discover> {
         let listed = self.jobs.iter().filter_map(|job| match &job.sub_partners {
             SubPartners::Own => None,
@@ -93,7 +91,6 @@ impl Manifest {
     }
 }
 
-/// What it is about, where it stands.
 impl fmt::Display for PlanWarningSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -119,16 +116,16 @@ impl fmt::Display for PlanWarningSource {
 pub struct ManifestSource {
     /// The SHA-256 of its bytes, in hexadecimal digits.
     pub sha256: String,
-    /// On which line each job begins, counted from 1; empty where the jobs were not read.
+    /// The line of each job, counted from 1; empty if the jobs were not read.
     pub job_lines: BTreeMap<Arc<str>, usize>,
-    /// The files that it names with `file:`, joined to its folder, whether its jobs were read or not.
+    /// The files that it names with `file:`, relative to its folder, whether its jobs were read or not.
     pub files: Vec<PathBuf>,
 }
 
-/// Which organisation a label means. One label never means two.
+/// The organisation of each label.
 pub type Labels = BTreeMap<Arc<str>, OrgId>;
 
-/// A product of sub-partners, periods and types, less what is excluded.
+/// A product of sub-partners, periods and types, without the exclusions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Job {
     /// Unique in the manifest.
@@ -139,9 +136,9 @@ pub struct Job {
     pub types: Vec<ReportType>,
     /// Include internal organisations.
     pub internal: bool,
-    /// Never empty, in the order written; duplicates are folded by the plan.
+    /// Never empty, in the order written, perhaps with duplicates.
     pub periods: Vec<Period>,
-    /// What is left out.
+    /// The exclusions.
     pub exclude: Vec<Exclusion>,
 }
 
@@ -154,28 +151,28 @@ pub enum SubPartners {
     Listed(Vec<SubPartnerSource>),
 }
 
-/// One entry of `sub_partners`; a partners file has become its lines.
+/// One entry of `sub_partners`; a partners file is replaced by its lines.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SubPartnerSource {
     /// A sub-partner by its id.
     Named(SubPartner),
-    /// Whoever the API lists when the plan is made.
+    /// All that the API lists when the plan is made.
     Discovered(Discover),
 }
 
-/// A sub-partner as people and the API know it.
+/// A sub-partner.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SubPartner {
-    /// What the API takes.
+    /// The id that is sent.
     pub id: OrgId,
-    /// What people read, where the manifest or a partners file gives one. Never empty.
+    /// From the manifest or a partners file. Never empty.
     pub label: Option<Arc<str>>,
 }
 
-/// Requests of a job that are left out: those that match every part that is given.
+/// Requests of a job to leave out: those that match every given part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exclusion {
-    /// This sub-partner; labels have become ids.
+    /// This sub-partner; labels are resolved.
     pub sub_partner: Option<OrgId>,
     /// This type.
     pub report_type: Option<ReportType>,

@@ -1,18 +1,13 @@
-//! Ids, labels and report types, wherever they are written.
-
 use crate::{
     request::{OrgId, OrgIdError, ReportType},
     yaml::{Form, Mistake, Quoted, checked_line, words},
 };
 
-/// The word that stands for the partner itself in selections.
 pub(super) const OWN: &str = "own";
 
-/// What to do about an id of which a spreadsheet has made something else.
 pub(super) const AS_TEXT: &str =
     "in the spreadsheet, give the column the format text, then enter the id again";
 
-/// An id.
 pub(super) fn checked_id(text: &str) -> Result<OrgId, Mistake> {
     if text == OWN {
         return Err(
@@ -29,12 +24,11 @@ pub(super) fn checked_id(text: &str) -> Result<OrgId, Mistake> {
     })
 }
 
-/// A label, without blanks around it. `own` is one like any other, and selects nobody: the word is the partner's.
+/// `own` is an ordinary label, but cannot be selected: in selections it is the partner.
 pub(super) fn checked_label(text: &str) -> Result<&str, Mistake> {
     checked_line(text, "a label")
 }
 
-/// How a report type is written.
 pub(super) fn report_type() -> impl Form<Value = ReportType> {
     words("report type", ReportType::ALL.map(|t| (t.as_str(), t)))
 }

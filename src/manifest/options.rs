@@ -1,13 +1,11 @@
-//! What a manifest's meaning depends on besides its text.
-
 use chrono::NaiveDate;
 
-/// What is not in the file.
+/// What a manifest depends on besides its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoadOptions {
-    /// The day that relative periods count from.
+    /// Relative periods count from this day.
     pub as_of: NaiveDate,
-    /// The real day, UTC, which the server's calendar rules count from.
+    /// The real day, UTC: the server's calendar rules count from it.
     pub today: NaiveDate,
     /// Whether the calendar rules are checked.
     pub date_check: DateCheck,
@@ -16,8 +14,8 @@ pub struct LoadOptions {
 /// Whether periods have to keep the server's calendar rules: over, and not older than five years.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DateCheck {
-    /// They are.
+    /// Checked.
     On,
-    /// The judgement is left to the server.
+    /// Left to the server.
     Off,
 }

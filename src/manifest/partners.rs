@@ -19,26 +19,22 @@ use crate::{
     yaml::{Located, Mistake, Quoted, Sink, Source, SourceError, SourcePlace, nearest},
 };
 
-/// More is not an id and a label.
 const MAX_LINE_BYTES: usize = 16 * 1024;
 
 const COLUMNS: &[&str] = &["org_id", "label"];
 
 const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
 
-/// The partners files that a manifest names, each read once.
 #[derive(Default)]
 pub(super) struct PartnersFiles {
     read: HashMap<PathBuf, PartnersContent>,
     oddities: Vec<PlanWarningSource>,
 }
 
-/// `Ok(None)`: the file's problems are reported, at the places in it. `Err`: it cannot be read, which is to be
-/// reported at each place that names it.
+/// `Ok(None)`: problems are reported. `Err`: unreadable, to be reported at each place that names the file.
 type PartnersContent = Result<Option<Arc<[SubPartner]>>, Mistake>;
 
 impl PartnersFiles {
-    /// The sub-partners of the file that `file` names: in the order written, each line once.
     pub(super) fn read(
         &mut self,
         file: &Located<PathBuf>,
@@ -65,13 +61,11 @@ impl PartnersFiles {
         }
     }
 
-    /// What is odd about them.
     pub(super) fn oddities(&mut self) -> Vec<PlanWarningSource> {
         std::mem::take(&mut self.oddities)
     }
 }
 
-/// What to do about a file that cannot be read.
 fn help(why: &SourceError) -> Option<&'static str> {
     match why {
         SourceError::Io(e) if e.kind() == io::ErrorKind::NotFound => {
@@ -87,7 +81,6 @@ fn help(why: &SourceError) -> Option<&'static str> {
     }
 }
 
-/// Reads all lines; `None` where a problem is reported.
 fn partners(
     source: &Arc<Source>,
     sink: &Sink,
@@ -112,7 +105,7 @@ fn partners(
         partners: Vec::new(),
         sound: true,
     };
-    // Text in memory that is UTF-8, with lines of any length, is never an error for the reader.
+    // The reader cannot fail on UTF-8 in memory with lines of any length.
     while reader.read_record(&mut record).unwrap_or(false) {
         if record.iter().all(str::is_empty) {
             continue;
@@ -144,7 +137,7 @@ fn partners(
     lines.sound.then_some(lines.partners)
 }
 
-/// Where the header begins: behind empty lines and a spreadsheet's note on separators.
+/// After empty lines and a spreadsheet's `sep=` line.
 fn header_at(text: &str) -> usize {
     let before = text
         .split_inclusive('\n')
@@ -152,8 +145,7 @@ fn header_at(text: &str) -> usize {
     before.map(str::len).sum()
 }
 
-/// What stands between the cells: the sign that makes a column `org_id` of the first line. Where the decimal mark is a comma,
-/// spreadsheets write semicolons.
+/// The separator that makes `org_id` a column. With a decimal comma, spreadsheets write semicolons.
 fn separator(table: &str) -> u8 {
     let first = table.lines().next();
     let has_id = |separator: &u8| {
@@ -164,7 +156,7 @@ fn separator(table: &str) -> u8 {
     SEPARATORS.into_iter().find(has_id).unwrap_or(b',')
 }
 
-/// What a cell says: without what makes a text of it in a spreadsheet (`="…"`), and on one line.
+/// Without the `="…"` that makes it a text in a spreadsheet, and on one line.
 fn said(cell: &str) -> Cow<'_, str> {
     let text = cell
         .strip_prefix("=\"")
@@ -180,7 +172,7 @@ fn said(cell: &str) -> Cow<'_, str> {
     lines.join(" ").into()
 }
 
-/// An id, without the apostrophe that makes a text of it in a spreadsheet.
+/// Without the apostrophe that makes it a text in a spreadsheet.
 fn id_said(cell: &str) -> Result<Cow<'_, str>, Mistake> {
     let id = said(cell.strip_prefix('\'').unwrap_or(cell));
     if id.starts_with('=') {
@@ -190,7 +182,6 @@ fn id_said(cell: &str) -> Result<Cow<'_, str>, Mistake> {
     Ok(id)
 }
 
-/// A record and where it was written.
 struct PartnersLine<'a> {
     source: &'a Arc<Source>,
     record: &'a csv::StringRecord,
@@ -199,7 +190,7 @@ struct PartnersLine<'a> {
 }
 
 impl<'a> PartnersLine<'a> {
-    /// `begin`: where in the file the reader began.
+    /// `begin`: the reader's first byte in the file.
     fn new(
         (source, begin): (&'a Arc<Source>, usize),
         record: &'a csv::StringRecord,
@@ -239,7 +230,6 @@ impl<'a> PartnersLine<'a> {
     }
 }
 
-/// Where the cell with number `index` lies in a line, without blanks around it.
 fn cell_span(line: &str, index: usize, separator: u8) -> Range<usize> {
     let mut start = 0;
     let mut cell = 0;
@@ -269,12 +259,10 @@ fn cell_span(line: &str, index: usize, separator: u8) -> Range<usize> {
     start + blanks..start + text.trim_end().len().max(blanks)
 }
 
-/// Which column is what.
 struct PartnersHeader {
     columns: usize,
     org_id: usize,
     label: Option<usize>,
-    /// The names of columns that are not read.
     others: Vec<String>,
 }
 
@@ -323,13 +311,11 @@ impl PartnersHeader {
         sound.then_some(header)
     }
 
-    /// How many cells a line needs: those of further columns may be missing.
     fn fewest(&self) -> usize {
         1 + self.org_id.max(self.label.unwrap_or_default())
     }
 }
 
-/// The lines below the header.
 struct PartnersLines<'a> {
     sink: &'a Sink,
     labels: &'a mut LabelBook,
@@ -369,7 +355,7 @@ impl PartnersLines<'_> {
             let help = "write an id, and a label that people can read";
             return Err((line.place(), mistake.help(help)));
         }
-        // With the one column `org_id` the cell would pass for an id.
+        // With the one column `org_id`, the cell would be accepted as an id.
         if header.columns == 1 && line.cell(0).contains([',', ';', '\t']) {
             let mistake = Mistake::new("this line has several cells, the header has one")
                 .help("name the columns in the first line: `org_id;label`");
@@ -414,8 +400,7 @@ impl PartnersLines<'_> {
     }
 }
 
-/// Whether a cell of several lines may have taken in a sub-partner, since a quote is open. A label or a note may have
-/// several.
+/// Whether a cell of several lines may contain a sub-partner, because a quote is open.
 fn swallows(header: &PartnersHeader, line: &PartnersLine<'_>, cell: usize) -> bool {
     let is_read = cell == header.org_id;
     let separator = char::from(line.separator);

@@ -1,5 +1,3 @@
-//! The forms of a period.
-
 use std::fmt::Display;
 
 use chrono::{Months, NaiveDate};
@@ -20,7 +18,7 @@ const EXPECTED: &str =
 const FORMS: &str =
     "write { start: 2026-10-01, end: 2026-10-15 } or { from: 2026-01, to: 2026-09, every: month }";
 
-/// How far back the server goes (its help page: any day of the last five years).
+/// The server accepts any day of the last five years (its help page).
 const YEARS_BACK: u32 = 5;
 
 keys! {
@@ -55,7 +53,6 @@ enum Every {
     Month,
 }
 
-/// A month by its name.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum NamedPeriod {
     /// The month before `--as-of`.
@@ -63,7 +60,6 @@ pub(super) enum NamedPeriod {
     Month(Month),
 }
 
-/// A billing period, or several, as it is written.
 #[derive(Debug, Clone)]
 pub(super) enum PeriodText {
     Named(Located<NamedPeriod>),
@@ -71,7 +67,6 @@ pub(super) enum PeriodText {
     Months(MonthRange),
 }
 
-/// How a period is written; several of them where `ranges` may stand.
 pub(super) fn period(ranges: bool) -> impl Form<Value = PeriodText> {
     let read = move |node: Node<'_>| {
         if !node.is_mapping() {
@@ -146,7 +141,6 @@ fn calendar_month() -> Text<Month> {
     )
 }
 
-/// Periods, and where their first and their last day are written.
 struct Meant {
     periods: Vec<Period>,
     start: SourcePlace,
@@ -154,7 +148,6 @@ struct Meant {
 }
 
 impl PeriodText {
-    /// All periods that it stands for, checked by the server's calendar rules.
     pub(super) fn periods(&self, options: &LoadOptions, sink: &Sink) -> Option<Vec<Period>> {
         let meant = self.meant(options, sink)?;
         if options.date_check == DateCheck::On {
@@ -163,7 +156,6 @@ impl PeriodText {
         Some(meant.periods)
     }
 
-    /// Whether it counts from `--as-of`.
     pub(super) fn is_relative(&self) -> bool {
         matches!(
             self,
@@ -174,7 +166,7 @@ impl PeriodText {
         )
     }
 
-    /// The one period that it stands for, in an exclusion: the calendar rules do not matter there.
+    /// For an exclusion, where the calendar rules do not matter.
     pub(super) fn single(&self, options: &LoadOptions, sink: &Sink) -> Option<Period> {
         self.meant(options, sink)?.periods.pop()
     }
@@ -186,7 +178,6 @@ impl PeriodText {
                     NamedPeriod::Month(month) => month,
                     NamedPeriod::Previous => match Month::of(options.as_of).previous() {
                         Some(month) => month,
-                        // Before the calendar begins.
                         None => return named.report(sink, no_period("previous-month")),
                     },
                 };
@@ -216,7 +207,6 @@ impl PeriodText {
     }
 }
 
-/// Reports a last day or month that comes before the first.
 fn in_order<T: Ord + Display>(
     (first_key, first): (&str, &Located<T>),
     (last_key, last): (&str, &Located<T>),
@@ -233,7 +223,6 @@ fn in_order<T: Ord + Display>(
 }
 
 impl Meant {
-    /// The server's calendar rules: what breaks them is reported where it is written.
     fn check(&self, today: NaiveDate, sink: &Sink) {
         let earliest = today
             .checked_sub_months(Months::new(12 * YEARS_BACK))

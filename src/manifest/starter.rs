@@ -15,10 +15,8 @@ use crate::{
 };
 
 const STARTER: &str = include_str!("starter.yaml");
-/// Where the made-up sub-partners stand in it.
 const BEGIN: &str = "# <sub-partners>\n";
 const END: &str = "# </sub-partners>\n";
-/// Above what the API listed.
 const NO_NAMES: &str = "      # The API lists no names. Control Hub shows each organisation with the UUID behind its id; give it a label:
       # { id: ..., label: ... }
 ";
@@ -28,26 +26,22 @@ const NO_NAMES: &str = "      # The API lists no names. Control Hub shows each o
 pub struct Found {
     /// Billed.
     pub active: Vec<OrgId>,
-    /// Named, and left out.
+    /// Named, but not billed.
     pub suspended: Vec<OrgId>,
 }
 
-/// Why there is no manifest to begin with.
+/// Why no manifest can be written.
 #[derive(Debug, thiserror::Error)]
 pub enum StarterError {
-    /// A name of a file, or an id, that a manifest cannot have.
+    /// A file name or an id that a manifest cannot contain.
     #[error("it would be no manifest: {}", one_line(&.0.to_string()))]
     Invalid(#[from] ManifestError),
-    /// It was read again, and says something else.
+    /// It was read back, and differs.
     #[error("it would not name the sub-partners that the API lists; write one without --discover")]
     Differs,
 }
 
-/// A manifest to begin with, to be saved as `file`, for the month before `today`: with the sub-partners that were `found`,
-/// else with made-up ones. Its commented keys say what is in effect without them.
-///
-/// # Errors
-/// [`StarterError`]: what is written is read again before anybody gets it.
+/// A first manifest for the month before `today`, to be saved as `file`. It is read back before it is returned.
 pub fn starter(
     file: &Path,
     today: NaiveDate,
@@ -114,7 +108,6 @@ fn written(file: &Path, today: NaiveDate, found: Option<&Found>) -> String {
     format!("{}{sub_partners}{}", filled(&before), filled(after))
 }
 
-/// A text as YAML has to be given it on one line: in quotes where it would be something else without.
 fn yaml_text(text: &str) -> String {
     let written = serde_yaml::to_string(text).unwrap_or_default(); // a text can always be written
     match written.trim_end() {
@@ -123,12 +116,12 @@ fn yaml_text(text: &str) -> String {
     }
 }
 
-/// A text in double quotes: what JSON makes of it is YAML, too (YAML 1.2, 1.3).
+/// JSON's quoting is valid YAML (YAML 1.2, 1.3).
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// An id within `{ }`. One of an organisation has nothing that YAML could take for something else.
+/// An id within `{ }`. An organisation's id needs no quotes.
 fn id(org: &OrgId) -> String {
     if org.is_an_organisation() {
         org.to_string()

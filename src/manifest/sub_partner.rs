@@ -1,5 +1,3 @@
-//! The entries of `sub_partners`.
-
 use std::{path::PathBuf, sync::Arc};
 
 use schemars::SchemaGenerator;
@@ -56,7 +54,6 @@ keys! {
     }
 }
 
-/// One or more sub-partners, as they are written.
 #[derive(Debug, Clone)]
 pub(super) enum SubPartnerText {
     Id(Located<OrgId>),
@@ -65,7 +62,6 @@ pub(super) enum SubPartnerText {
     Listed(Listed),
 }
 
-/// How sub-partners are written.
 pub(super) struct SubPartnerForm;
 
 impl Form for SubPartnerForm {
@@ -100,7 +96,6 @@ impl Form for SubPartnerForm {
     }
 }
 
-/// How an organisation id is written.
 struct Id;
 
 impl Form for Id {
@@ -130,8 +125,7 @@ fn id() -> Text<OrgId> {
     )
 }
 
-/// The file that is named where an id is expected: by the end of its name, or because it is there. What means an
-/// organisation is an id, whatever files there are.
+/// A file name where an id is expected: by its extension, or because the file exists.
 fn file_named(node: Node<'_>) -> Option<String> {
     const ENDINGS: [&str; 6] = [".csv", ".tsv", ".txt", ".xls", ".xlsx", ".ods"];
     if !node.is_scalar() {
@@ -155,7 +149,6 @@ fn label() -> Text<Arc<str>> {
 }
 
 impl SubPartnerText {
-    /// Adds every sub-partner that it names, in the order written, to `sources` and to the labels.
     pub(super) fn add_to(
         &self,
         sources: &mut Vec<SubPartnerSource>,

@@ -1,5 +1,3 @@
-//! The manifest as it is written: its top level, and its schema.
-
 use serde_json::{Value, json};
 
 use super::job::{Defaults, JobText};
@@ -39,7 +37,6 @@ keys! {
     }
 }
 
-/// The one version of the manifest's form.
 #[derive(Debug, Clone)]
 pub(super) struct Version;
 

@@ -1,5 +1,3 @@
-//! Asks a broken server less and less often, then stops.
-
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -7,8 +5,8 @@ use tokio::time::Instant;
 use crate::settings::RetryPolicy;
 
 /// Counts refused connections, time-outs, 5xx and answers that are not the API's in a row
-/// (`retry.max_consecutive_failures`). Any other answer begins the row again; but a read that is answered says nothing
-/// about creates, whose failures are counted by themselves, too.
+/// (`retry.max_consecutive_failures`). Any other answer resets the count. Failures of creates are counted apart, too:
+/// an answered read says nothing about creates.
 ///
 /// | failures in a row, of `max` | stage | what leaves |
 /// | --- | --- | --- |
@@ -17,34 +15,28 @@ use crate::settings::RetryPolicy;
 /// | from two fifths | `Probing` | one at a time, `base_delay` after the last failure, a tenth more each time |
 /// | `max` | `Open` | nothing more: the run stops |
 ///
-/// As long as no create was answered by the API, three pages in the place of such answers are enough: each leaves a
-/// row in doubt.
-///
-/// With the defaults a server that is gone for about a minute does not stop a run, and one that never was
-/// there stops it in a little more.
+/// Until the API has answered a create, three pages in place of answers are enough: each leaves a row in doubt. With
+/// the defaults, a server that is down for about a minute does not stop a run.
 #[derive(Debug)]
 pub struct Breaker {
     max: u32,
     base_delay: Duration,
-    /// Of all traffic.
     failures: u32,
-    /// Of creates, whatever reads are answered with.
     of_creates: u32,
-    /// Pages in the place of answers to creates; `None` once one was answered by the API.
+    /// Pages in place of answers to creates; `None` once the API has answered one.
     pages: Option<u32>,
     last_failure: Option<Instant>,
     last_sent: Option<Instant>,
 }
 
-/// So many pages for creates are enough, before any was answered by the API.
 const PAGES: u32 = 3;
 
-/// What a request is for.
+/// The kind of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Traffic {
-    /// It asks for a report.
+    /// A create.
     Create,
-    /// It changes nothing, or renews the credentials.
+    /// A read, or a renewal of the token.
     Other,
 }
 
@@ -53,16 +45,16 @@ pub enum Traffic {
 pub enum ServerFailure {
     /// No connection, no answer in time, an error of the server.
     NoAnswer,
-    /// A page in the place of an answer of the API.
+    /// A page in place of an API answer.
     Page,
 }
 
-/// How far the breaker has gone.
+/// What the breaker allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// All is well.
+    /// Everything leaves.
     Closed,
-    /// Requests leave spaced out.
+    /// Requests leave with gaps.
     Slow,
     /// One request at a time.
     Probing,
@@ -84,12 +76,12 @@ impl Breaker {
         }
     }
 
-    /// Failures in a row: of all traffic, or of creates where these are more.
+    /// Failures in a row: of all traffic or of creates, whichever are more.
     pub fn failures(&self) -> u32 {
         self.failures.max(self.of_creates)
     }
 
-    /// How far it has gone.
+    /// The stage now.
     pub fn stage(&self) -> Stage {
         if self.pages >= Some(PAGES) {
             return Stage::Open;
@@ -107,7 +99,7 @@ impl Breaker {
         (self.max.saturating_mul(2)).div_ceil(5)
     }
 
-    /// No request may leave before this time; `None` if the breaker does not hold any back.
+    /// No request may leave before this time; `None` if the breaker does not delay any.
     pub fn not_before(&self) -> Option<Instant> {
         match self.stage() {
             Stage::Closed | Stage::Open => None,
@@ -125,7 +117,7 @@ impl Breaker {
         self.last_sent = Some(now);
     }
 
-    /// The API answered, whatever it said (but 5xx).
+    /// The API answered, with anything but 5xx.
     pub fn on_answer(&mut self, to: Traffic) {
         self.failures = 0;
         if to == Traffic::Create {
@@ -137,7 +129,7 @@ impl Breaker {
         }
     }
 
-    /// A connection was refused, an answer did not come, it was a 5xx, or not the API's.
+    /// A refused connection, a time-out, a 5xx, or an answer that is not the API's.
     pub fn on_failure(&mut self, of: Traffic, how: ServerFailure, now: Instant) {
         self.failures = self.failures.saturating_add(1);
         self.last_failure = Some(now);

@@ -1,5 +1,3 @@
-//! The operator's ceiling: `limits.rate` and `limits.burst`, kept by `governor`.
-
 use std::{num::NonZeroU32, time::Duration};
 
 use governor::{
@@ -12,18 +10,16 @@ use tokio::time::Instant;
 
 use crate::settings::Rate;
 
-/// At most `burst + rate * t` passes in any stretch of time `t`.
-///
-/// Never changed and never reset: what is learned about the server slows us further below it, so that the
-/// ceiling holds whatever is learned. Time is tokio's, so that simulated time moves it; for the same
-/// reason nothing of governor that sleeps by itself is used.
+/// The ceiling (`limits.rate`, `limits.burst`): at most `burst + rate * t` requests in any time `t`. Never changed or
+/// reset, so it holds whatever is learned about the server. Time is tokio's, so that simulated time moves it; nothing
+/// of `governor` that sleeps is used.
 #[derive(Debug)]
 pub struct Ceiling(Option<Limiter>);
 
 type Limiter = RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Duration>>;
 
 impl Ceiling {
-    /// A ceiling with a full burst at hand.
+    /// A ceiling with a full burst.
     pub fn new(rate: Rate, burst: NonZeroU32) -> Self {
         let Rate::Limited { count, per } = rate else {
             return Ceiling(None);
@@ -38,10 +34,7 @@ impl Ceiling {
         Ceiling(quota.map(|quota| RateLimiter::direct_with_clock(quota, TokioClock::new())))
     }
 
-    /// Takes one pass, or says when the next one will be there.
-    ///
-    /// # Errors
-    /// The instant from which it is worth asking again.
+    /// Takes one request from the budget, or returns when the next one will be allowed.
     pub fn check(&self) -> Result<(), Instant> {
         let Some(limiter) = &self.0 else {
             return Ok(());
@@ -53,7 +46,6 @@ impl Ceiling {
     }
 }
 
-/// Tokio's time as governor wants it: the duration since the limiter was made.
 #[derive(Debug, Clone)]
 struct TokioClock {
     origin: Instant,

@@ -1,5 +1,3 @@
-//! The gate that every request of the process passes.
-
 use std::{
     sync::{Mutex, MutexGuard},
     time::Duration,
@@ -13,40 +11,35 @@ use tokio::{
 use super::{Breaker, Ceiling, PacePolicy, RateController, ServerFailure, Stage, Traffic, Window};
 use crate::settings::{Limits, RetryPolicy};
 
-/// Holds every request back until it may leave, in the order in which they came.
+/// Holds every request back until it may leave, in the order of arrival.
 ///
-/// A request passes in two steps. [`Gate::enter`] waits for a slot (`limits.concurrency`), for the end of every
-/// announced wait, for the ceiling, the learned pace and the breaker. A caller that then does something that
-/// takes time (making an intent durable) calls [`Slot::leave`] right before sending: it looks at the
-/// announced waits once more, and keeps the ceiling for what really leaves, so that a slow disk cannot bunch
-/// requests that were let go one by one.
+/// [`Gate::enter`] waits for a slot (`limits.concurrency`), the end of every announced wait, the ceiling, the learned
+/// pace and the breaker. [`Slot::leave`], right before sending, checks the announced waits again, and keeps the ceiling
+/// for what really leaves: a slow disk, which makes intents durable in between, cannot bunch requests.
 ///
-/// An announced wait is an instant that only moves forward and ends by time alone. When it has ended, one
-/// request goes ahead; each that the server takes lets two others follow, up to the full concurrency.
+/// An announced wait only moves forward and ends by time alone. Then one request goes first; each that the server
+/// accepts lets two others follow, up to the full concurrency.
 #[derive(Debug)]
 pub struct Gate {
     state: Mutex<GateState>,
-    /// Held by the one whose turn it is, in the order of arrival: only that one has to look again when something
-    /// changes, however many wait behind it.
+    /// Held by the first in the order of arrival: only this one checks again when something changes.
     ordinary: tokio::sync::Mutex<()>,
-    /// The same for [`Priority::Between`].
     between: tokio::sync::Mutex<()>,
     changed: Notify,
     policy: RetryPolicy,
 }
 
-/// After so many others that wait at most one goes that came later.
+/// This many ordinary requests may pass the first waiting read.
 const BETWEEN: u32 = 3;
 
-/// Who goes first.
+/// The order of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Priority {
     /// In the order of arrival. For creates.
     Ordinary,
-    /// Among others that came before, after a few of them. For reads, which many creates that wait
-    /// already would hold up for long, and which must not hold up creates.
+    /// After at most a few ordinary requests. For reads: they must neither wait behind many creates nor delay them.
     Between,
-    /// Before all others, also while the gate is closed: the renewal of credentials.
+    /// First, also while the gate is closed: the renewal of the token.
     First,
 }
 
@@ -59,44 +52,44 @@ impl Priority {
     }
 }
 
-/// What an answer says about pace.
+/// What an answer says about the pace.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Feedback {
-    /// The server took the request or refused it for what it asks: it was let through.
+    /// The server let the request through its limits, even if it refused what it asks.
     Accepted,
-    /// 429, with the announced wait where there was one.
+    /// 429, with the announced wait if there was one.
     RateLimited(Option<Duration>),
     /// 423 or 503 with an announced wait.
     Busy(Duration),
     /// No connection, no answer in time, a 5xx, or an answer that is not the API's.
     Failed,
-    /// A page with a status that says yes or sends elsewhere, in the API's place.
+    /// A page with a 2xx or 3xx status in place of an API answer.
     Page,
 }
 
-/// Why nothing will leave any more.
+/// Why nothing leaves any more.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum StopCause {
     /// The server asks for a longer wait than `retry.max_retry_after`; it ends at `until`.
     WaitTooLong {
-        /// What was announced, or what is left of it.
+        /// The announced wait, or the rest of it.
         wait: Duration,
         /// When it ends.
         until: Instant,
     },
     /// `retry.max_consecutive_failures` in a row.
     ServerDown {
-        /// How many.
+        /// The number of failures.
         failures: u32,
     },
     /// Nothing was accepted for `retry.max_stall`.
     Stalled {
-        /// How long.
+        /// The time since the last accepted request.
         since: Duration,
     },
 }
 
-/// A wait was announced after the request had been let go: it must not leave now.
+/// A wait was announced after [`Gate::enter`]: the request must not leave now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MustWait;
 
@@ -109,19 +102,19 @@ pub struct Stats {
     pub accepted: u64,
     /// Answers 429.
     pub rate_limited: u64,
-    /// Waits that began with a 429. Those that were in flight together are one.
+    /// Waits that began with a 429. Those of requests that were in flight together count once.
     pub throttles: u64,
     /// Requests between [`Gate::enter`] and the end of their answer.
     pub in_flight: usize,
     /// Time spent in announced waits so far.
     pub paused: Duration,
-    /// The end of the announced wait, where one is in force.
+    /// The end of the announced wait, if one is in force.
     pub paused_until: Option<Instant>,
-    /// The pace in force that was learned, in requests per second.
+    /// The learned pace in requests per second, if one is in force.
     pub learned_pace: Option<f64>,
-    /// The rate that the server was last measured to grant, in requests per second.
+    /// The last measured rate that the server grants, in requests per second.
     pub measured_rate: Option<f64>,
-    /// The window that the server was found to keep, where it is one.
+    /// The server's window, if it keeps one.
     pub window: Option<Window>,
 }
 
@@ -129,19 +122,13 @@ pub struct Stats {
 struct GateState {
     concurrency: usize,
     in_flight: usize,
-    /// How many may be in flight while sending gathers way.
     window: usize,
-    /// Closed for all but the renewal of credentials.
     closed: u32,
-    /// How many wait that go before all others.
     first: u32,
-    /// How many ordinary ones wait.
     ordinary: u32,
-    /// Where the first of those between waits: how many ordinary ones have gone before it.
+    /// `None` if none waits; else how many ordinary ones went before the first of them.
     between: Option<u32>,
-    /// How many waits were announced so far.
     pauses: u64,
-    /// End of the last announced wait.
     not_before: Option<Instant>,
     entry: Ceiling,
     exit: Ceiling,
@@ -149,7 +136,7 @@ struct GateState {
     breaker: Breaker,
     /// Rate limits without an announced wait, in a row.
     unannounced: u32,
-    /// When the last request was accepted, or the first one came; moved on by the time that was idle by choice.
+    /// When the last request was accepted, or the first one came, plus the idle time since.
     last_accepted: Option<Instant>,
     stopped: Option<StopCause>,
     stats: Stats,
@@ -161,9 +148,9 @@ impl Gate {
         Gate::with_law(limits, policy, Box::new(RateController::new()))
     }
 
-    /// The same, with another law of the pace.
+    /// A gate with another pace policy.
     pub fn with_law(limits: &Limits, policy: &RetryPolicy, law: Box<dyn PacePolicy>) -> Self {
-        // One of the burst is kept back: requests that left in time can arrive bunched by one.
+        // One of the burst is reserved: requests that left in time can arrive bunched by one.
         let kept_back = std::num::NonZeroU32::new(limits.burst.get() - 1).unwrap_or(limits.burst);
         Gate {
             state: Mutex::new(GateState {
@@ -192,12 +179,9 @@ impl Gate {
         }
     }
 
-    /// Waits until a request may go on. Dropping the future gives its place up.
-    ///
-    /// # Errors
-    /// Nothing will leave any more.
+    /// Waits until a request may go on. Dropping the future frees its place.
     pub async fn enter(&self, priority: Priority) -> Result<Slot<'_>, StopCause> {
-        // Dropped from left to right: the turn is over before the next in line has its own.
+        // Dropped from left to right: the turn ends before the next in line begins its own.
         let _turn = match priority {
             Priority::Ordinary => {
                 let turn = Turn::begin(self, priority);
@@ -222,7 +206,7 @@ impl Gate {
                     });
                 }
                 Err(Blocked::Stopped(cause)) => return Err(cause),
-                // Woken early by a change or late by time: either way everything is looked at again.
+                // Woken by a change or by time: either way everything is checked again.
                 Err(Blocked::Until(at)) => {
                     let _ = timeout_at(at, changed).await;
                 }
@@ -230,13 +214,13 @@ impl Gate {
         }
     }
 
-    /// Takes over a wait that was announced to an earlier process, or by an answer that was no refusal.
+    /// Adopts a wait that was announced to an earlier process, or by an accepted answer.
     pub fn pause(&self, wait: Duration) {
         self.state().pause(wait, &self.policy);
         self.changed.notify_waiters();
     }
 
-    /// Lets nothing but [`Priority::First`] enter until the guard is dropped.
+    /// Only [`Priority::First`] enters until the guard is dropped.
     pub fn close(&self) -> Closed<'_> {
         self.state().closed += 1;
         Closed(self)
@@ -263,12 +247,12 @@ impl Gate {
         self.state().stopped
     }
 
-    /// How far the breaker has gone.
+    /// The breaker's stage.
     pub fn stage(&self) -> Stage {
         self.state().breaker.stage()
     }
 
-    /// Failures in a row, by the breaker's count.
+    /// The breaker's failures in a row.
     pub fn failures(&self) -> u32 {
         self.state().breaker.failures()
     }
@@ -300,12 +284,11 @@ impl Gate {
 
 enum Blocked {
     Stopped(StopCause),
-    /// Asking again before this is useless, unless something changes.
     Until(Instant),
 }
 
 impl GateState {
-    /// One look at everything: the pure step behind [`Gate::enter`]. Gives the number of waits so far.
+    /// The pure step of [`Gate::enter`]. Returns the number of waits so far.
     fn try_enter(&mut self, priority: Priority, policy: &RetryPolicy) -> Result<u64, Blocked> {
         let now = Instant::now();
         let stalled_at = *self.last_accepted.get_or_insert(now) + policy.max_stall;
@@ -347,7 +330,7 @@ impl GateState {
         if paced > now {
             return until(paced);
         }
-        // Last, since it takes a pass.
+        // Last, since it uses budget.
         if let Err(at) = self.entry.check() {
             return until(at);
         }
@@ -379,8 +362,7 @@ impl GateState {
         }
     }
 
-    /// The announced wait; where there is none, or one that asks to come back at once, our own backoff, the same
-    /// for everyone: answers that were in flight together count once.
+    /// If the announced wait is missing or zero, our own backoff, the same for all: answers in flight count once.
     fn wait_for(&mut self, announced: Option<Duration>, policy: &RetryPolicy) -> Duration {
         if let Some(wait) = announced.filter(|wait| !wait.is_zero()) {
             return wait;
@@ -395,7 +377,7 @@ impl GateState {
             .min(policy.max_delay)
     }
 
-    /// `pauses`: how many waits had been announced when the request was let go.
+    /// `pauses`: waits that had been announced when the request entered.
     fn answered(
         &mut self,
         feedback: Feedback,
@@ -419,7 +401,7 @@ impl GateState {
                 self.breaker.on_answer(traffic);
                 self.stats.rate_limited += 1;
                 let waiting = self.not_before.is_some_and(|at| at > now);
-                // Sent before a wait that is over by now: what led to it is known already.
+                // Sent before a wait that is over by now: its cause is known already.
                 let late = pauses != self.pauses && !waiting;
                 self.stats.throttles += u64::from(!waiting);
                 let wait = self.wait_for(announced, policy);
@@ -481,7 +463,6 @@ impl Drop for Idle<'_> {
     }
 }
 
-/// What waits to enter, until this is dropped.
 struct Turn<'g> {
     gate: &'g Gate,
     priority: Priority,
@@ -516,12 +497,11 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// Leave to send one request: it holds a slot until it is answered or dropped.
+/// Permission to send one request: it holds a slot until it is dropped.
 #[derive(Debug)]
 #[must_use = "dropping it gives the slot back"]
 pub struct Slot<'g> {
     gate: &'g Gate,
-    /// How many waits had been announced when it was given.
     pauses: u64,
     traffic: Traffic,
 }
@@ -540,7 +520,7 @@ impl Slot<'_> {
         loop {
             let wait = {
                 let mut state = self.gate.state();
-                // Also if that wait is over by now: all that were let go before it would leave together.
+                // Also if that wait is over by now: otherwise all that entered before it would leave together.
                 if state.pauses != self.pauses || state.stopped.is_some() {
                     return Err(MustWait);
                 }
@@ -556,8 +536,8 @@ impl Slot<'_> {
         }
     }
 
-    /// Tells what the answer says about pace: as soon as its head is here, and once. The slot is given back when
-    /// the pass is dropped.
+    /// What the answer says about the pace: once, as soon as its head arrives. The slot stays occupied until it is
+    /// dropped.
     pub fn answered(&self, feedback: Feedback) {
         self.gate
             .state()

@@ -1,8 +1,6 @@
-//! When a request may leave: one gate for all traffic of the process.
-//!
-//! [`Gate`] holds back every request until a slot is free, no announced wait is in force, the operator's
-//! ceiling ([`Ceiling`], over `governor`) lets it go, and the pace that was learned from the server's answers
-//! ([`RateController`], a [`PacePolicy`]) does too. [`Breaker`] slows and then stops a run whose server is down. Nothing here knows HTTP.
+//! When a request may leave. All traffic of the process passes one [`Gate`]: a free slot, no announced wait, the
+//! operator's [`Ceiling`], the learned pace ([`RateController`], a [`PacePolicy`]) and the [`Breaker`]. Nothing here
+//! knows HTTP.
 
 mod breaker;
 mod ceiling;

@@ -1,30 +1,29 @@
 //! The rate controller: what the server grants, learned from its answers.
 //!
-//! The limit is unpublished and of unknown kind: a token bucket, or so many requests in a window. A *cycle* lasts from the end
-//! of one announced wait to the 429 that announces the next. Each 429 teaches something:
+//! The limit is unpublished: a token bucket, or `n` requests in a window. A *cycle* lasts from the end of one announced
+//! wait to the 429 that announces the next.
 //!
-//! - **The first gives a number.** The server took `n` requests at once and asked to wait. Cycle and wait together are
-//!   about as long as its memory, `span`. So `n` in `span` is a first guess: right for a window, too low for a
-//!   bucket. From there the pace climbs.
-//! - **The next tells which it is.** Were as many accepted in the last `span` as at the very first, it is a window: from then
-//!   on `n` leave together, and the next `n` after `span`. Else it is a bucket: one that holds `b` grants `b + r * t`, and just
-//!   that from the moment at which we began to send faster than `r`. So `r` is the largest `(m - b) / t` over all
-//!   stretches `t` that end with the 429 and in which `m` were accepted; `b` is what it took at once at the very first.
-//! - **A later one takes a little off.** A window is measured again. Any other pace falls to what was accepted in the
-//!   last `span`, where that is less. All figures have a margin for [`RateController::JITTER`].
-//! - **Where a cycle was too short to measure anything**, a guess is halved, and any other pace falls by the margin. No pace falls
-//!   below what the whole cycle was granted, waits included.
-//! - **Five quick ones in a row** ([`RateController::QUICK`], [`RateController::IN_A_ROW`]) **mean that the pace is not the reason**: a
-//!   wrong one has been corrected by then. Being slower still would not help, so all is forgotten and learned anew.
+//! - **The first 429 gives a number.** The server accepted `n` requests and asked to wait. Cycle and wait together are
+//!   about as long as its memory, `span`. So `n` in `span` is a guess: right for a window, too low for a bucket.
+//! - **The next tells which it is.** If as many were accepted in the last `span` as at first, it is a window: `n` leave
+//!   together, and the next `n` after `span`. Else it is a bucket, which grants `b + r * t`: `b` is what it accepted at
+//!   once at first, and `r` is the largest `(m - b) / t` over all times `t` that end with the 429 and in which `m` were
+//!   accepted.
+//! - **A later one corrects.** A window is measured again. Any other pace falls to what was accepted in the last
+//!   `span`, if that is less. All figures have a margin for [`RateController::JITTER`].
+//! - **In a cycle that is too short to measure**, a guess is halved, and any other pace falls by the margin. No pace
+//!   falls below what the whole cycle was granted, waits included.
+//! - **[`RateController::IN_A_ROW`] quick ones** ([`RateController::QUICK`]) **mean that the pace is not the reason**:
+//!   a wrong one would have been corrected by then. So all is forgotten and learned again.
 //!
-//! **Rising.** Figures can be low, and limits change, so the pace rises with each request that was accepted since and
-//! that it held back: as `1 + RISE * (accepted / k)^2`, where `k` is `n` after a guess, and else what is sent in
-//! [`RateController::PROBE_EVERY`]. It does not rise while there is little to do, or while the operator's ceiling is lower.
+//! **Rising.** Figures can be low, and limits change, so the pace rises with each accepted request that it delayed: as
+//! `1 + RISE * (accepted / k)^2`, where `k` is `n` after a guess, and else what is sent in
+//! [`RateController::PROBE_EVERY`]. It does not rise while there is little to send, or while the ceiling is lower.
 //!
-//! **A long wait means a long window.** No bucket that takes many requests a second asks for [`RateController::LONG`] of
-//! silence, and what a window has left after it is known: `n` again. So the next `n` leave as fast as the ceiling allows,
-//! the last of them one at a time: each window costs one 429, which tells exactly when the next one begins. Where more than
-//! `n` are accepted after all the wait was a whim, and nothing is known. Where a pace is known, it takes two long waits in a row.
+//! **A long wait means a long window.** No fast bucket asks for [`RateController::LONG`] of silence. So the next `n`
+//! leave as fast as the ceiling allows, the last of them one at a time: each window costs one 429, which tells when the
+//! next one begins. If more than `n` are accepted, nothing is known. If a pace is known, it takes two long waits in a
+//! row.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -38,15 +37,11 @@ pub struct RateController {
     known: RateEstimate,
     first: FirstMeasurement,
     cycle: Cycle,
-    /// When requests left, oldest first, as far as the pace is concerned.
     sent: VecDeque<Instant>,
-    /// Whether the last request that left was held back by the pace.
     held_back: bool,
-    /// Until when a busy server has asked for a wait.
     busy_until: Option<Instant>,
 }
 
-/// What is known of the limit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum RateEstimate {
     Nothing,
@@ -59,28 +54,24 @@ enum RateEstimate {
 struct LearnedPace {
     /// Requests per second right after the last cycle.
     base: f64,
-    /// So many may leave together: the number of a window, else one.
+    /// How many may leave together: the quota of a window, else one.
     together: usize,
-    /// The base is a first guess.
     is_guess: bool,
-    /// After so many accepted requests the pace has risen by [`RateController::RISE`].
+    /// After this many accepted requests the pace has risen by [`RateController::RISE`].
     k: f64,
-    /// Accepted since, as far as the pace held them back.
+    /// Accepted since then, if the pace delayed them.
     accepted: u32,
-    /// Whether the last wait was a long one: the next long one counts.
+    /// The last wait was a long one: the next long one counts.
     doubted: bool,
-    /// How many 429s in a row came quickly.
     quick: u32,
 }
 
-/// What the first 429 told.
 #[derive(Debug, Clone, Copy)]
 struct FirstMeasurement {
-    /// How many were accepted before it.
     number: f64,
     /// About as long as the server's memory: whole seconds.
     span: Duration,
-    /// What the server took at once, apart from what it grants in any time.
+    /// What the server accepted at once, apart from its rate.
     burst: f64,
 }
 
@@ -88,11 +79,9 @@ struct FirstMeasurement {
 struct Cycle {
     /// End of the wait before it, or the first request.
     start: Option<Instant>,
-    /// The wait before it.
     waited: Duration,
-    /// When requests were accepted, oldest first.
     accepted: VecDeque<Instant>,
-    /// Accepted in all: `accepted` forgets the oldest.
+    /// Accepted in all: `accepted` drops the oldest.
     count: u64,
     /// The 429 that ended it, while its wait lasts: further ones belong to it.
     limited: Option<Limited>,
@@ -105,39 +94,37 @@ struct Limited {
     announced: Duration,
     /// The end of the wait, with those that others announced.
     until: Instant,
-    /// What was known before it, and the pace at which it came.
     before: RateEstimate,
     pace: Option<f64>,
 }
 
 impl RateController {
-    /// How much two requests can come closer to each other on the way. A 429 costs a window of a second, so a margin of
-    /// 3 % of it is cheaper than one 429 more in 30 s.
+    /// How much closer together two requests can arrive than they left. A 429 costs a window a second, so a margin of 3
+    /// % is cheaper than one more 429 in 30 s.
     pub const JITTER: Duration = Duration::from_millis(30);
-    /// How much the pace has risen after `k` accepted requests.
+    /// The rise of the pace after `k` accepted requests.
     pub const RISE: f64 = 0.02;
     /// A measured pace has risen by [`RateController::RISE`] after this time. A probe costs about a second.
     pub const PROBE_EVERY: Duration = Duration::from_secs(60);
-    /// A 429 came quickly after fewer requests than these.
+    /// A 429 after fewer requests is a quick one.
     pub const QUICK: u64 = 20;
-    /// Quick 429s in a row after which nothing is known any more.
+    /// This many quick 429s in a row reset the estimate.
     pub const IN_A_ROW: u32 = 5;
-    /// Fewer requests than these prove nothing.
+    /// Fewer requests prove nothing.
     pub const HANDFUL: f64 = 5.0;
-    /// Numbers that differ by no more than this share are the same, give or take one.
+    /// Numbers that differ by less than this share, or by one, are the same.
     pub const SAME: f64 = 0.1;
-    /// A wait that no fast bucket asks for.
+    /// No fast bucket asks for such a wait.
     pub const LONG: Duration = Duration::from_secs(8);
-    /// This share of a long window's number is sent freely, the rest one at a time.
+    /// This share of a long window's quota is sent freely, the rest one at a time.
     pub const FREELY: f64 = 0.98;
-    /// How many more than a long window's number are tried, one at a time.
+    /// This many more than a long window's quota are tried, one at a time.
     const BEYOND: f64 = 4.0;
-    /// No pace is slower than this, in requests per second: one in ten minutes.
+    /// In requests per second: one in ten minutes.
     const SLOWEST: f64 = 1.0 / 600.0;
-    /// How many requests are remembered.
     const REMEMBERED: usize = 4096;
 
-    /// A controller that knows nothing yet.
+    /// A controller without an estimate.
     pub fn new() -> Self {
         RateController {
             known: RateEstimate::Nothing,
@@ -153,13 +140,13 @@ impl RateController {
         }
     }
 
-    /// Learns from the cycle that a 429 has just ended; again when its wait is extended.
+    /// Learns from the cycle that a 429 ended; again when its wait is extended.
     fn measure(&mut self) {
         let (Some(limited), Some(start)) = (self.cycle.limited, self.cycle.start) else {
             return;
         };
         if self.cycle.count == 0 {
-            // Nothing was accepted, so there is nothing to measure: someone else had used the limit up.
+            // Nothing was accepted, so there is nothing to measure: another client had used the limit up.
             return;
         }
         let count = self.cycle.count as f64;
@@ -189,7 +176,6 @@ impl RateController {
         };
     }
 
-    /// The pace after a 429 that came in spite of a learned pace.
     fn settle(
         &self,
         before: &LearnedPace,
@@ -211,11 +197,10 @@ impl RateController {
 
         let same =
             number * (1.0 - RateController::SAME)..=number * (1.0 + RateController::SAME) + 1.0;
-        // A run that begins at the edge of a fixed window takes two of them at first: the number may be half as large.
+        // A run that begins at the edge of a fixed window gets two of them at first: the number may be half as large.
         let is_window = number >= RateController::HANDFUL
             && self.cycle.waited + active >= span
             && (number / 2.0..=*same.end()).contains(&recent);
-        // Too short to measure anything.
         let is_short = active < span || count < RateController::HANDFUL;
 
         let mut after = LearnedPace {
@@ -255,7 +240,6 @@ impl RateController {
         after
     }
 
-    /// Begins a new cycle where a wait has been served.
     fn end_wait(&mut self, now: Instant) {
         let Some(limited) = self.cycle.limited else {
             return;
@@ -294,7 +278,7 @@ impl PacePolicy for RateController {
         if accepted + (in_flight as f64) < quota * RateController::FREELY - 1.0 {
             return usize::MAX;
         }
-        // Past the edge, should there be none after all, they gather way again.
+        // After the edge, in case there is none, concurrency grows again.
         1 + (accepted - quota - RateController::BEYOND).max(0.0) as usize
     }
 
@@ -336,7 +320,7 @@ impl PacePolicy for RateController {
             let (due, interval) = (self.not_before(now), pace.interval());
             self.held_back = now <= due + interval.mul_f64(pace.together as f64);
             if pace.together == 1 {
-                // A request that comes late lets at most one other follow at once.
+                // After a late request at most one other may follow at once.
                 slot = due.max(now.checked_sub(interval).unwrap_or(now));
             }
         }
@@ -348,7 +332,7 @@ impl PacePolicy for RateController {
         self.cycle.count += 1;
         remember(&mut self.cycle.accepted, now);
         if self.cycle.limited.is_some() {
-            // It was sent before the 429 that has overtaken it.
+            // It was sent before the 429, whose answer overtook it.
             self.measure();
             return;
         }
@@ -365,7 +349,7 @@ impl PacePolicy for RateController {
 
     fn on_limited(&mut self, now: Instant, until: Instant) {
         let (before, pace) = (self.known, self.pace());
-        // Until something is accepted again, every further 429 belongs to the same wait.
+        // Until a request is accepted, every further 429 belongs to the same wait.
         let limited = self.cycle.limited.get_or_insert(Limited {
             at: now,
             announced: until.saturating_duration_since(now),
@@ -402,16 +386,16 @@ impl LearnedPace {
 }
 
 impl FirstMeasurement {
-    /// What a first 429 tells that came `active` after the first request, and what is guessed by it.
+    /// What a first 429, `active` after the first request, tells; and the guess from it.
     fn of(number: f64, active: Duration, announced: Duration) -> (FirstMeasurement, LearnedPace) {
         let second = Duration::from_secs(1);
-        // Up to a second of a wait in whole seconds is rounding; of a date, which cannot be told from it, two.
+        // A wait in whole seconds is rounded by up to a second; one from a date, which looks the same, by up to two.
         let is_whole = announced.subsec_nanos() == 0;
         let asked = match is_whole && announced <= 2 * second {
             true => announced.min(second),
             false => announced,
         };
-        // Windows are whole seconds long. An exact wait may lack what the first request took on its way.
+        // Windows are whole seconds long. An exact wait may lack the time of the first request on the network.
         let early = match is_whole {
             true => Duration::ZERO,
             false => second.mul_f64(RateController::SAME),
@@ -423,7 +407,7 @@ impl FirstMeasurement {
             false => span.min(active + asked),
         };
         let base = number / over.as_secs_f64().max(1e-3);
-        // Twice the base: that is what it is until the truth is known, give or take as much.
+        // Twice the base, since the true rate may be that high.
         let burst = (number - 2.0 * base * active.as_secs_f64()).max(1.0);
         let guess = LearnedPace {
             base: base.max(RateController::SLOWEST),
@@ -454,7 +438,6 @@ impl Cycle {
         }
     }
 
-    /// How many were accepted in the `span` that ends at `end`.
     fn accepted_within(&self, end: Instant, span: Duration) -> f64 {
         let since = |at: &&Instant| end.checked_duration_since(**at);
         let within = self
@@ -464,7 +447,7 @@ impl Cycle {
         within.count() as f64
     }
 
-    /// The rate of a bucket that holds `burst` and was found empty at `end`.
+    /// The rate of a bucket of size `burst` that was empty at `end`.
     fn grant(&self, end: Instant, burst: f64) -> f64 {
         let newest_first = self.accepted.iter().rev().enumerate();
         let rates = newest_first.map(|(before, at)| {
@@ -474,7 +457,6 @@ impl Cycle {
         rates.fold(0.0, f64::max)
     }
 
-    /// How many 429s in a row came quickly, with the one that ends this cycle.
     fn quick_ones_after(&self, pace: &LearnedPace) -> u32 {
         match self.count < RateController::QUICK {
             true => pace.quick + 1,

@@ -1,5 +1,3 @@
-//! Jobs to requests.
-
 use std::{
     collections::{BTreeMap, BTreeSet, hash_map::Entry},
     sync::Arc,
@@ -17,7 +15,7 @@ use crate::{
 /// The sub-partners that the API listed, for each of the manifest's `discover` values.
 pub type Discovered = BTreeMap<Discover, Vec<OrgId>>;
 
-/// One request of a plan, and who named it.
+/// One request of a plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Planned {
     /// Its id.
@@ -26,11 +24,10 @@ pub struct Planned {
     pub request: Request,
     /// The first job that names it.
     pub job: Arc<str>,
-    /// The sub-partner's label there, or anywhere in the manifest.
+    /// The label from that job, or from anywhere in the manifest.
     pub label: Option<Arc<str>>,
 }
 
-/// A row as the plan that made it had it.
 impl From<&Row> for Planned {
     fn from(row: &Row) -> Self {
         Planned {
@@ -47,11 +44,11 @@ impl From<&Row> for Planned {
 pub struct JobCount {
     /// The job.
     pub name: Arc<str>,
-    /// Requests that it is the first to name.
+    /// Requests that it names first.
     pub requests: usize,
-    /// Requests that it names again, after itself or an earlier job.
+    /// Requests that it repeats, of itself or an earlier job.
     pub folded: usize,
-    /// Requests that its `exclude` left out.
+    /// Requests that its `exclude` dropped.
     pub excluded: usize,
 }
 
@@ -63,19 +60,19 @@ pub struct Plan {
     spellings: Vec<Spellings>,
 }
 
-/// One organisation that is written in two ways.
+/// An organisation with two spellings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spellings {
-    /// As it is written first, and sent.
+    /// The first spelling, which is sent.
     pub first: String,
-    /// As it is written elsewhere.
+    /// The other spelling.
     pub other: String,
 }
 
 /// Why a manifest cannot become a plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// It has more requests than the manifest allows.
+    /// More requests than the manifest allows.
     #[error(
         "the plan has more than {max} requests; raise limits.max_requests if that is meant, \
          or narrow the jobs"
@@ -97,7 +94,7 @@ pub enum PlanError {
 }
 
 impl Planned {
-    /// Its row in a ledger that does not have it yet.
+    /// The row for a ledger that does not have it yet.
     pub fn row(&self) -> Row {
         Row::planned(
             self.request.clone(),
@@ -109,9 +106,6 @@ impl Planned {
 
 impl Plan {
     /// Multiplies out the jobs of `manifest`; `discovered` holds the sub-partners that the API listed.
-    ///
-    /// # Errors
-    /// The plan is larger than `limits.max_requests`.
     pub fn expand(manifest: &Manifest, discovered: &Discovered) -> Result<Self, PlanError> {
         let max = manifest.settings.limits.max_requests;
         let labels = first_labels(manifest);
@@ -167,7 +161,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The requests of `rows`, in order, as if they were planned.
+    /// A plan of `rows`, in order.
     pub fn of_rows<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Self {
         let mut plan = Plan::default();
         for row in rows {
@@ -208,8 +202,7 @@ impl Plan {
         }
     }
 
-    /// Organisations that the manifest, its partners files or the API write in more than one way, in order. Their
-    /// requests are planned once.
+    /// Organisations with several spellings, in order. Their requests are planned once.
     pub fn spellings(&self) -> &[Spellings] {
         &self.spellings
     }
@@ -224,13 +217,13 @@ impl Plan {
         &self.jobs
     }
 
-    /// How many times a request is named again.
+    /// How many requests are repeated.
     pub fn folded(&self) -> usize {
         self.jobs.iter().map(|job| job.folded).sum()
     }
 }
 
-/// The ids of all requests that `job` names, also those that an earlier job named first.
+/// All requests of `job`, also those that an earlier job named first.
 pub(super) fn named_by(job: &Job, discovered: &Discovered) -> RequestIds {
     requests(job, discovered)
         .filter(|(request, _)| !is_excluded(job, request))
@@ -249,7 +242,6 @@ fn is_excluded(job: &Job, request: &Request) -> bool {
     })
 }
 
-/// The label of each id; of several, the one that is written first.
 fn first_labels(manifest: &Manifest) -> HashMap<&OrgId, &Arc<str>> {
     let mut labels = HashMap::default();
     for job in &manifest.jobs {
@@ -294,7 +286,6 @@ fn requests<'a>(
     })
 }
 
-/// The sub-partners of a job in order; `None` for the partner itself.
 fn sub_partners<'a>(
     job: &'a Job,
     discovered: &'a Discovered,

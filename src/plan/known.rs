@@ -1,5 +1,3 @@
-//! `discover` without a server: whom the ledger knows.
-
 use std::{collections::HashSet, sync::Arc};
 
 use crate::{
@@ -8,7 +6,7 @@ use crate::{
     request::OrgId,
 };
 
-/// A job that discovers its sub-partners, and of which the ledger has no row. Exit code 2.
+/// The ledger has no row of a job that discovers its sub-partners. Exit code 2.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the job {job} discovers its sub-partners, and the ledger has no row of it to tell who they are; ask the server \
@@ -18,11 +16,8 @@ pub struct NobodyKnown {
     job: Arc<str>,
 }
 
-/// Puts in the place of each `discover` the sub-partners that `ledger` has in rows of that job, in any period. A job
-/// that `jobs` leaves out, where they name any, may have none. Gives the names of the jobs that discover.
-///
-/// # Errors
-/// The ledger has no row of such a job.
+/// Replaces each `discover` by the sub-partners in the ledger's rows of that job, of any period, and returns the names
+/// of these jobs. Fails without such a row, unless `jobs` names other jobs only.
 pub fn take_known(
     manifest: &mut Manifest,
     ledger: &Ledger,

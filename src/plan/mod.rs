@@ -1,7 +1,5 @@
-//! The plan: every request of a manifest, in order, each once.
-//!
-//! [`Plan::expand`] multiplies the jobs out and folds what is named twice. [`Selection`] narrows a plan or a
-//! ledger to what the command line asks for; [`take_known`] takes the ledger's sub-partners for those that a job discovers. A [`Partition`] is one of several shares of it. An [`WorkList`] says what is left to do. This module knows nothing of
+//! The plan: every request of a manifest, in order, each once ([`Plan::expand`]). [`Selection`] narrows a plan or a
+//! ledger; a [`Partition`] is one share of it; a [`WorkList`] has the rows still to do. This module knows nothing of
 //! sending.
 
 mod expand;

@@ -1,20 +1,17 @@
-//! One share of a plan, for runs that go on together on several machines (docs/splitting.md).
-
 use std::{fmt, num::NonZeroU32, str::FromStr};
 
 use crate::request::Request;
 
-/// `--partition K/N`: the K-th of N shares, K from 1.
-///
-/// A request belongs to a share by a hash of its sub-partner (by what the id means), type and period, and of nothing
-/// else: to the same one in every manifest, run and version. Twins with and without `internal` belong together.
+/// `--partition K/N`: the K-th of N shares, K from 1, for runs on several machines at the same time
+/// (docs/splitting.md). It depends on a hash of sub-partner (by meaning), type and period only: the same in every
+/// manifest, run and version, and for twins with and without `internal`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Partition {
     number: NonZeroU32,
     count: NonZeroU32,
 }
 
-/// A text that names no share.
+/// A text that is no partition.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PartitionError {
     /// It is not two whole numbers.
@@ -22,20 +19,20 @@ pub enum PartitionError {
         "{0:?} is not a valid share: write K/N, for instance 2/3 for the second of three shares"
     )]
     Unreadable(String),
-    /// There is no such share.
+    /// K is not between 1 and N.
     #[error("there is no share {0}: in K/N, K goes from 1 to N")]
     OutOfRange(String),
 }
 
 impl Partition {
-    /// Share `number`, from 1, of `count`; `None` where there is no such share.
+    /// Share `number`, from 1, of `count`; `None` if there is none.
     pub fn new(number: u32, count: u32) -> Option<Self> {
         let number = NonZeroU32::new(number)?;
         let count = NonZeroU32::new(count).filter(|count| number <= *count)?;
         Some(Partition { number, count })
     }
 
-    /// The share that an engine counts from 0 as its `index`-th of `count`.
+    /// The share that a CI engine counts from 0 as `index` of `count`.
     pub fn of_index(index: &str, count: &str) -> Option<Self> {
         Partition::new(whole(index)?.checked_add(1)?, whole(count)?)
     }
@@ -55,19 +52,19 @@ impl Partition {
         request.share_key() % u64::from(self.count.get()) == u64::from(self.number.get() - 1)
     }
 
-    /// What the names of its files have: `2-of-3`.
+    /// As file names contain it: `2-of-3`.
     pub fn in_names(self) -> String {
         format!("{}-of-{}", self.number, self.count)
     }
 
-    /// The share that the name of a ledger speaks of, and the name before it: `a.2-of-3.csv` is the second share of `a`.
+    /// The partition in a ledger's file name, and the name before it: `a.2-of-3.csv` is the second share of `a`.
     pub fn of_name(name: &str) -> Option<(&str, Partition)> {
         let (stem, share) = name.strip_suffix(".csv")?.rsplit_once('.')?;
         let (number, count) = share.split_once("-of-")?;
         Some((stem, Partition::new(whole(number)?, whole(count)?)?))
     }
 
-    /// All shares that there are beside this one, it included.
+    /// All shares, this one included.
     pub fn all(self) -> impl Iterator<Item = Partition> {
         let count = self.count;
         let numbers = (1..=count.get()).filter_map(NonZeroU32::new);
@@ -75,7 +72,6 @@ impl Partition {
     }
 }
 
-/// Digits and nothing else.
 fn whole(text: &str) -> Option<u32> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     text.parse().ok().filter(|_| digits)
@@ -92,7 +88,6 @@ impl FromStr for Partition {
     }
 }
 
-/// As it is written: `2/3`.
 impl fmt::Display for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.number, self.count)

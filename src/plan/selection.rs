@@ -1,5 +1,3 @@
-//! Narrowing a plan or a ledger to what the command line asks for (docs/commands.md).
-
 use std::{
     collections::{BTreeSet, HashMap},
     convert::Infallible,
@@ -13,7 +11,7 @@ use crate::{
     request::{OrgId, Period, ReportType, Request, RequestId, RequestIds},
 };
 
-/// `--sub-partner`: the sub-partner whose requests are meant.
+/// `--sub-partner`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubPartnerSelector {
     /// `own`: the partner itself.
@@ -33,8 +31,8 @@ impl FromStr for SubPartnerSelector {
     }
 }
 
-/// Which requests a command is for. Values of one option: any of them matches. Different options: all have to
-/// match. No option at all selects everything.
+/// Which requests a command is for (docs/commands.md). Values of one option: any of them matches. Different options:
+/// all have to match. No option selects everything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Selection {
     /// `--job`
@@ -43,37 +41,37 @@ pub struct Selection {
     pub sub_partners: Vec<SubPartnerSelector>,
     /// `--type`
     pub types: Vec<ReportType>,
-    /// `--period`: periods that lie within.
+    /// `--period`: periods within these.
     pub periods: Vec<Period>,
-    /// `--cause`: the row's `error_code`; what is only planned has none.
+    /// `--cause`: the row's `error_code`; a planned request has none.
     pub causes: Vec<String>,
-    /// `--partition`: of what all others select, one share. That may be empty.
+    /// `--partition`: one share of what the other options select. It may be empty.
     pub partition: Option<Partition>,
 }
 
 /// A selection that is a mistake. Exit code 2.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectionError {
-    /// One value matches nothing at all.
+    /// One value matches nothing.
     #[error("{option} {value} matches nothing{}{}", place.words(), instead(option, suggestion.as_deref(), there))]
     MatchesNothing {
         /// The option.
         option: &'static str,
         /// Its value.
         value: String,
-        /// The nearest value that would match.
+        /// The nearest value that matches.
         suggestion: Option<String>,
-        /// The values that would match, but for sub-partners.
+        /// The values that match, except sub-partners.
         there: BTreeSet<String>,
-        /// Where it was looked for.
+        /// Where it was searched.
         place: Searched,
     },
-    /// Each value matches something, but nothing matches them all.
+    /// Each value matches something, but nothing matches all.
     #[error("no request matches all of the selectors together")]
     NothingTogether,
 }
 
-/// Where a value was looked for that matches nothing.
+/// Where a value was searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Searched {
     /// In a ledger.
@@ -96,7 +94,6 @@ impl Searched {
     }
 }
 
-/// What would match: what was probably meant, else all that there is.
 fn instead(option: &str, suggestion: Option<&str>, there: &BTreeSet<String>) -> String {
     const NAMED: usize = 6;
     if let Some(meant) = suggestion {
@@ -106,7 +103,7 @@ fn instead(option: &str, suggestion: Option<&str>, there: &BTreeSet<String>) -> 
     let named: Vec<&str> = there.iter().take(NAMED).map(String::as_str).collect();
     let named = named.join(", ");
     match there.len() {
-        // Of these there are too many to be named, or none.
+        // Of these there are too many to list, or none.
         0 if what == "cause" => "; no row has a cause".to_owned(),
         0 => String::new(),
         1 => format!("; the only {what} is {named}"),
@@ -115,7 +112,6 @@ fn instead(option: &str, suggestion: Option<&str>, there: &BTreeSet<String>) -> 
     }
 }
 
-/// A request as selectors see it: what it is, and the names that people know it by.
 struct Selectable<'a> {
     id: RequestId,
     request: &'a Request,
@@ -149,7 +145,7 @@ impl<'a> From<&'a Row> for Selectable<'a> {
 }
 
 impl Selection {
-    /// Whether no selector is given; a share of everything is one of those.
+    /// `--partition` is not a selector.
     fn has_no_selector(&self) -> bool {
         let everything = Selection {
             partition: self.partition,
@@ -162,7 +158,6 @@ impl Selection {
         self.partition.is_none_or(|share| share.holds(request))
     }
 
-    /// The requests that each selected job names.
     fn jobs_of<'m>(
         &self,
         manifest: &'m Manifest,
@@ -174,10 +169,7 @@ impl Selection {
             .collect()
     }
 
-    /// The ids of the planned requests that are selected. The rows of `ledger` only tell what else could be meant.
-    ///
-    /// # Errors
-    /// A selector that matches nothing in the plan, or selectors that match nothing there together.
+    /// The selected planned requests; `ledger` serves suggestions. Fails if a selector matches nothing.
     pub fn of_plan(
         &self,
         plan: &Plan,
@@ -198,8 +190,7 @@ impl Selection {
         Ok(selected.into_iter().map(|planned| planned.id).collect())
     }
 
-    /// The ids of the requests whose files are combined: the planned ones that are selected. Rows that are not planned any more
-    /// are only meant where the selectors name nothing else.
+    /// The requests whose files are combined: the planned ones; others only if nothing else matches.
     pub fn to_combine(
         &self,
         plan: &Plan,
@@ -224,26 +215,20 @@ impl Selection {
         }
     }
 
-    /// The ids of the ledger's rows that are selected; a job's requests are known by the `job` column only.
-    ///
-    /// # Errors
-    /// A selector that matches no row, or selectors that match nothing together.
+    /// The selected rows. A job is known by the `job` column only. Fails if a selector matches nothing.
     pub fn of_ledger(&self, ledger: &Ledger) -> Result<RequestIds, SelectionError> {
         let rows = self.rows_of(ledger)?;
         Ok(rows.into_iter().map(Row::key).collect())
     }
 
     /// As [`Selection::of_ledger`]: the rows, in order.
-    ///
-    /// # Errors
-    /// As there.
     pub fn rows_of<'l>(&self, ledger: &'l Ledger) -> Result<Vec<&'l Row>, SelectionError> {
         let matcher = Matcher {
             selection: self,
             jobs: HashMap::new(),
             labels: HashMap::new(),
         };
-        // What a share's own ledger lacks may be in another's.
+        // What this partition's ledger lacks may be in another one's.
         let is_a_shares = self
             .partition
             .is_some_and(|share| ledger.rows().all(|row| share.holds(row.request())));
@@ -259,8 +244,7 @@ impl Selection {
 }
 
 impl Selection {
-    /// The ids of the rows of an earlier ledger that are selected, whatever their period: selectors speak of today's
-    /// requests. A job is known by the `job` column, a label also from the manifest. None is no mistake.
+    /// The selected rows of an earlier ledger, whatever their period. An empty result is no mistake.
     pub fn of_earlier(&self, earlier: &Ledger, manifest: &Manifest) -> RequestIds {
         let selection = Selection {
             periods: Vec::new(),
@@ -270,7 +254,7 @@ impl Selection {
         rows.into_iter().map(Row::key).collect()
     }
 
-    /// The selected rows of `ledger` that the plan does not have, in order.
+    /// The selected rows that the plan does not have, in order.
     pub fn leftover<'l>(
         &self,
         ledger: &'l Ledger,
@@ -297,7 +281,6 @@ impl Selection {
     }
 }
 
-/// The labels of the manifest, and the ids that they stand for.
 fn labels(manifest: &Manifest) -> HashMap<&str, &OrgId> {
     let labels = manifest.labels.iter();
     labels.map(|(label, id)| (&**label, id)).collect()
@@ -305,9 +288,7 @@ fn labels(manifest: &Manifest) -> HashMap<&str, &OrgId> {
 
 struct Matcher<'a> {
     selection: &'a Selection,
-    /// The requests that each selected job of the manifest names.
     jobs: HashMap<&'a str, RequestIds>,
-    /// Labels of the manifest, and the ids that they stand for.
     labels: HashMap<&'a str, &'a OrgId>,
 }
 
@@ -341,7 +322,7 @@ impl Matcher<'_> {
             && any(&s.causes, |cause| c.cause == cause)
     }
 
-    /// What is selected of `all`, in order; `None` where selectors are given and nothing matches them, in any share.
+    /// What is selected of `all`, in order; `None` if there are selectors and nothing matches them, in any share.
     fn select<'c, T>(&self, all: impl Iterator<Item = &'c T>) -> Option<Vec<&'c T>>
     where
         Selectable<'c>: From<&'c T>,
@@ -354,7 +335,8 @@ impl Matcher<'_> {
         together.then_some(selected)
     }
 
-    /// Each value on its own has to match one of `candidates`. Where these are a plan's, `rows` are those of the ledger.
+    /// Each value on its own has to match one of `candidates`. `rows`: those of the ledger, if the candidates are a
+    /// plan's.
     fn check<'c>(
         &self,
         candidates: impl Iterator<Item = Selectable<'c>> + Clone,
@@ -419,7 +401,7 @@ impl Matcher<'_> {
         }
         for period in &s.periods {
             if let Some(place) = is_missing(&|c| c.request.period.lies_within(*period)) {
-                // Of another month nobody meant this one.
+                // Nobody types one month and means another.
                 return Err(SelectionError::MatchesNothing {
                     option: "--period",
                     value: period.to_string(),
@@ -433,7 +415,7 @@ impl Matcher<'_> {
     }
 }
 
-/// The name that was probably meant: one that the text is a part of, else one that is a slip away.
+/// A name that contains the text, else one that is a slip away.
 fn meant<'n>(text: &str, names: &'n BTreeSet<String>) -> Option<&'n str> {
     let plain = |text: &str| text.to_lowercase();
     let wanted = plain(text);

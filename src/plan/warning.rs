@@ -1,5 +1,3 @@
-//! What is allowed in a plan and probably not meant.
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -54,7 +52,6 @@ pub struct Warning {
     pub message: String,
 }
 
-/// One line.
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
@@ -64,19 +61,17 @@ impl fmt::Display for Warning {
 /// The days that a plan was made on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Today {
-    /// In UTC, which the server goes by.
+    /// In UTC, as the server counts.
     pub utc: NaiveDate,
-    /// Where the user is. The same as `utc` where `--as-of` says what relative periods count from.
+    /// Where the user is. The same as `utc` if `--as-of` is given.
     pub local: NaiveDate,
 }
 
-/// A run that takes longer is warned of.
 const LONG: Duration = Duration::from_secs(60 * 60);
 
-/// How many things of a kind are named.
 const NAMED: usize = 3;
 
-/// All that `plan` and `run` warn of, each kind once, in the order of [`WarningKind`].
+/// All warnings of `plan` and `run`, each kind once, in the order of [`WarningKind`].
 pub fn warnings(manifest: &Manifest, plan: &Plan, today: Today) -> Vec<Warning> {
     let oddities = &manifest.oddities;
     let odd = |is: fn(&PlanWarningSource) -> bool| oddities.iter().filter(move |oddity| is(oddity));
@@ -143,7 +138,7 @@ pub fn warnings(manifest: &Manifest, plan: &Plan, today: Today) -> Vec<Warning> 
     .collect()
 }
 
-/// Warns of a run that sends `creates` requests for more than an hour.
+/// Warns if `creates` requests take more than an hour.
 pub fn long_run(limits: &Limits, creates: usize) -> Option<Warning> {
     let time = time_to_send(limits, creates)?;
     (time > LONG).then(|| Warning {
@@ -157,7 +152,7 @@ pub fn long_run(limits: &Limits, creates: usize) -> Option<Warning> {
     })
 }
 
-/// How long this many creates take at the configured rate; `None` if there is no rate.
+/// How long this many creates take at the configured rate; `None` without a rate.
 pub fn time_to_send(limits: &Limits, creates: usize) -> Option<Duration> {
     let Rate::Limited { .. } = limits.rate else {
         return None;
@@ -173,8 +168,7 @@ fn hours(time: Duration) -> String {
     }
 }
 
-/// One warning of all `subjects`, if there are any: `text` of their number, then the first of them. There may be very
-/// many, and to say where one stands takes time: only those that are named become text.
+/// Only the first `subjects` become text, because finding a place takes time and there may be very many.
 fn of_kind(
     kind: WarningKind,
     subjects: impl IntoIterator<Item: fmt::Display>,
@@ -199,7 +193,6 @@ fn of_kind(
     })
 }
 
-/// The periods of a plan, in order, and for which kind of request they are planned.
 struct PlannedPeriods<'a> {
     periods: BTreeSet<Period>,
     by_kind: HashMap<(Option<&'a OrgId>, ReportType, bool), Vec<Period>>,
@@ -224,12 +217,11 @@ impl<'a> PlannedPeriods<'a> {
         kinds
     }
 
-    /// Pairs of periods of one kind that have days in common, each pair once, with the number of kinds.
     fn overlaps(&mut self) -> Vec<String> {
         let mut pairs: BTreeMap<(Period, Period), usize> = BTreeMap::new();
         for periods in self.by_kind.values_mut() {
             periods.sort();
-            // In order of their beginnings, so that each is compared with the one that reaches furthest.
+            // In the order of their starts, so that each is compared with the one that ends last.
             let mut furthest: Option<Period> = None;
             for period in periods.iter() {
                 if let Some(before) = furthest

@@ -1,5 +1,3 @@
-//! What a run has to do: the plan against the ledger.
-
 use std::collections::HashMap;
 
 use super::Plan;
@@ -8,22 +6,20 @@ use crate::{
     request::{Request, RequestId, RequestIds},
 };
 
-/// The ledger of a run, with a row for each selected request, in the order that it has at rest; and the rows that
-/// are left to do.
+/// The ledger of a run, with a row for each selected request in its final order, and the rows still to do.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct WorkList {
     /// The rows.
     pub ledger: Ledger,
-    /// Places of the selected rows that are neither created nor waiting for a person's decision, in order.
+    /// Selected rows that are neither created nor waiting for a decision, in order.
     pub work: Vec<RowIndex>,
-    /// Places of rows that are not selected, are in doubt, and are twins of a row of `work`. They have to be looked up
-    /// before their twins are sent.
+    /// Rows that are not selected, in doubt, and twins of a row of `work`: they are looked up first.
     pub doubts: Vec<RowIndex>,
-    /// How the selected rows that are not worked on stand: created already, or waiting for a person's decision.
+    /// Selected rows that need nothing: created already, or waiting for a decision.
     pub untouched: Counts,
 }
 
-/// The ledger ends in a torn line, and the plan does not have its request.
+/// The ledger ends in a torn line whose request the plan does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the ledger ends in a torn line about {0}, and nothing else says what that is; `monthend run` with the manifest \
@@ -32,11 +28,7 @@ pub struct WorkList {
 pub struct UnknownRequest(pub RequestId);
 
 impl WorkList {
-    /// For `run`: every selected request of the plan gets a row. Planned rows come first, in plan order; the
-    /// others keep their order after them.
-    ///
-    /// # Errors
-    /// The ledger's torn line is of a request that the plan does not have.
+    /// For `run`: every selected request of the plan gets a row. Planned rows come first, in plan order.
     pub fn to_run(
         reading: LedgerRead,
         plan: &Plan,
@@ -66,9 +58,6 @@ impl WorkList {
     }
 
     /// For `retry`: the ledger's rows as they are.
-    ///
-    /// # Errors
-    /// The ledger's torn line is of a request that only a plan can name.
     pub fn to_retry(reading: LedgerRead, selected: &RequestIds) -> Result<Self, UnknownRequest> {
         match reading.unknown.first() {
             Some(id) => Err(UnknownRequest(*id)),
@@ -76,7 +65,7 @@ impl WorkList {
         }
     }
 
-    /// For `collect`: nothing is created, and nothing looked up. Rows that are not created are not its business.
+    /// For `collect`: nothing is created or looked up.
     pub fn to_collect(ledger: Ledger) -> Self {
         WorkList {
             ledger,
@@ -84,7 +73,7 @@ impl WorkList {
         }
     }
 
-    /// Takes the ledger and the rows in doubt, with their twins. If there are none it is `None`, and nothing is taken.
+    /// Takes the ledger and the rows in doubt, with their twins. `None` if there are none; then nothing is taken.
     pub fn take_doubts(&mut self) -> Option<WorkList> {
         let ledger = &self.ledger;
         let is_in_doubt =
@@ -122,7 +111,6 @@ impl WorkList {
     }
 }
 
-/// Rows in doubt that are not selected and are twins of a row of `work`.
 fn doubts_beside(ledger: &Ledger, work: &[RowIndex], selected: &RequestIds) -> Vec<RowIndex> {
     let mut by_kind: HashMap<_, Vec<&Request>> = HashMap::new();
     for place in work {

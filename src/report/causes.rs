@@ -1,5 +1,3 @@
-//! What went wrong, by cause.
-
 use super::{
     sources::Sources,
     words::{count, who},
@@ -10,27 +8,24 @@ use crate::{
     text::one_line,
 };
 
-/// So many requests of one cause stand on the page,
+/// The most requests of one cause on the page,
 const SHOWN: usize = 1_000;
-/// and so many of all; behind them only the first ones of each cause.
+/// and of all causes together; after these only the first ones of each cause.
 const OF_ALL: usize = 5_000;
 const FIRST: usize = 20;
-/// So many causes: if each request has a message of its own, nobody reads them here.
+/// The most causes: if each request has its own message, nobody reads them here.
 const CAUSES: usize = 100;
 
-/// One cause of failures.
 pub(super) struct PageCause {
     pub(super) code: String,
     pub(super) text: String,
     /// `12 requests of 4 sub-partners`
     pub(super) requests: String,
     pub(super) rows: Vec<Failed>,
-    /// So many more than `rows`.
     pub(super) more: usize,
     pub(super) has_tracking: bool,
 }
 
-/// One request that failed.
 pub(super) struct Failed {
     pub(super) who: String,
     pub(super) report_type: &'static str,
@@ -40,7 +35,6 @@ pub(super) struct Failed {
     pub(super) id: String,
 }
 
-/// The causes, the most frequent first, and a sentence about those that are left out.
 pub(super) fn causes(sources: &Sources<'_>) -> (Vec<PageCause>, String) {
     let rows = sources.ledger.rows();
     let causes = output::causes(rows, GroupBy::Message, failed_or_uncollected);
@@ -64,7 +58,6 @@ pub(super) fn causes(sources: &Sources<'_>) -> (Vec<PageCause>, String) {
     (shown, more)
 }
 
-/// One cause, with so many of its requests at most.
 fn cause(of: &output::CauseGroup<'_>, most: usize) -> PageCause {
     let rows = &of.rows;
     let tracking = |row: &Row| row.last_answer.tracking_id.as_deref().map(one_line);
@@ -72,7 +65,7 @@ fn cause(of: &output::CauseGroup<'_>, most: usize) -> PageCause {
     PageCause {
         code: one_line(of.code),
         text: match rows[..] {
-            // Each names candidates of its own.
+            // Each row names its own candidates.
             [row, ..] if matches!(row.state, State::InDoubt { .. }) => {
                 "a person has to decide (monthend resolve)".to_owned()
             }

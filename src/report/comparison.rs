@@ -1,32 +1,28 @@
-//! What the review said of each row: what was before, and what is wrong with its file.
+//! The results of the review for each row: the earlier figure, and problems of its file.
 
 use std::collections::HashMap;
 
 use super::sources::Sources;
 use crate::audit::{Before, Difference, DifferenceKind};
 
-/// By the places of the ledger's rows.
+/// By the index of the ledger's row.
 #[derive(Debug, Default)]
 pub(super) struct Comparison {
     then: HashMap<usize, EarlierFigure>,
     files: HashMap<usize, &'static str>,
 }
 
-/// What stands below a cell.
 #[derive(Debug)]
 pub(super) struct EarlierFigure {
     pub(super) text: String,
-    /// Whether it is a difference (`dropped`).
     pub(super) fell: bool,
 }
 
-/// A difference with the earlier ledger.
 pub(super) struct Marked {
     pub(super) kind: &'static str,
     pub(super) message: String,
 }
 
-/// The part of the page about the earlier ledger.
 pub(super) struct EarlierPart {
     pub(super) name: String,
     pub(super) lead: String,

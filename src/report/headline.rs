@@ -1,5 +1,3 @@
-//! The headline: how all of it stands, in a sentence, in figures and in a bar.
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
@@ -13,13 +11,11 @@ use crate::{
     request::Period,
 };
 
-/// One sentence.
 pub(super) struct Lead {
     pub(super) class: &'static str,
     pub(super) text: String,
 }
 
-/// One figure.
 pub(super) struct Tile {
     pub(super) class: &'static str,
     pub(super) name: &'static str,
@@ -27,7 +23,7 @@ pub(super) struct Tile {
     pub(super) note: String,
 }
 
-/// A part of the bar, in thousandths of its length.
+/// In thousandths of the bar's length.
 pub(super) struct BarSegment {
     pub(super) class: &'static str,
     pub(super) x: f64,
@@ -35,11 +31,9 @@ pub(super) struct BarSegment {
     pub(super) title: String,
 }
 
-/// How many rows stand how, and what the files are like.
 pub(super) struct Headline {
     counts: BTreeMap<CellStatus, usize>,
     total: usize,
-    /// Created reports that are not collected because the server could not generate them.
     server_failed: usize,
     missing: usize,
     changed: usize,
@@ -68,7 +62,6 @@ impl Headline {
         self.counts.get(&standing).copied().unwrap_or_default()
     }
 
-    /// Everything on the page that is not as it should be, the worst first; good only where there is nothing.
     pub(super) fn verdict(&self, sources: &Sources<'_>, earlier: Option<&EarlierPart>) -> Lead {
         let [_, _, _, created, failed, sending, pending] =
             CellStatus::ALL.map(|standing| self.count(standing));
@@ -215,7 +208,6 @@ impl Headline {
     }
 }
 
-/// How many differences of a kind the rows have.
 fn found(sources: &Sources<'_>, kind: DifferenceKind) -> usize {
     let differences = sources.reviewed.differences.iter();
     differences.filter(|(_, found)| found.kind == kind).count()
@@ -227,7 +219,6 @@ fn sums_that_differ(sources: &Sources<'_>) -> usize {
     differ.count()
 }
 
-/// The periods of a ledger, in words.
 pub(super) fn periods(sources: &Sources<'_>) -> String {
     const NAMED: usize = 4;
     let periods: BTreeSet<Period> = sources

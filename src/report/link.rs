@@ -1,20 +1,16 @@
-//! Links from the page to files, as it and they lie on the disk.
-
 use std::path::{Component, Path, PathBuf};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
-/// What may stand in a link as it is (RFC 3986, 2.3). All else is encoded: a colon would make a scheme of what stands
-/// before it, and browsers take a backslash for a slash.
+/// Characters that a link may contain as they are (RFC 3986, 2.3). A colon would make a scheme of the text before it,
+/// and browsers take a backslash for a slash.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// The way from the folder `from` to the file that a ledger in the folder `ledger` names, as a relative link. Both folders
-/// are absolute. `None` where there is none: the file's own name is absolute or leads nowhere, or it lies on another
-/// drive.
+/// Both folders are absolute. `None` if the file's name is absolute or leads nowhere, or on another drive.
 pub(super) fn link(from: &Path, ledger: &Path, file: &str) -> Option<String> {
     let mut to = PathBuf::from(ledger);
     let mut goes_down = false;

@@ -14,22 +14,17 @@ use crate::{
     text::one_line,
 };
 
-/// How a row stands, as the page tells and colours it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum CellStatus {
-    /// Collected, and it has rows.
     Collected,
-    /// Collected, and it has none.
+    /// Collected, without rows.
     Empty,
-    /// Collected, and the file is missing by now, or was changed.
+    /// Collected, but the file is missing by now, or was changed.
     Spoiled,
-    /// There is a report, and no file.
     Created,
-    /// There is none.
     Failed,
-    /// It is not known whether there is one.
+    /// In doubt.
     Sending,
-    /// It was not asked for yet.
     Pending,
 }
 
@@ -44,7 +39,6 @@ impl CellStatus {
         CellStatus::Pending,
     ];
 
-    /// How `row` stands, whose file is in trouble or not.
     pub(super) fn of(row: &Row, file_trouble: Option<&str>) -> Self {
         match &row.state {
             State::Created(_) if file_trouble.is_some() => CellStatus::Spoiled,
@@ -57,7 +51,6 @@ impl CellStatus {
         }
     }
 
-    /// Its class in style and script.
     pub(super) fn class(self) -> &'static str {
         match self {
             CellStatus::Collected => "ok",
@@ -69,7 +62,6 @@ impl CellStatus {
         }
     }
 
-    /// Its name for people.
     pub(super) fn name(self) -> &'static str {
         match self {
             CellStatus::Collected => "collected",
@@ -83,37 +75,27 @@ impl CellStatus {
     }
 }
 
-/// All reports.
 pub(super) struct Matrix {
-    /// By period, then type.
     pub(super) columns: Vec<MatrixColumn>,
-    /// In the order of the ledger.
     pub(super) lines: Vec<PartnerRow>,
 }
 
-/// The reports of one period and type.
 pub(super) struct MatrixColumn {
     pub(super) period: String,
     pub(super) kind: &'static str,
 }
 
-/// The reports of one sub-partner, with or without `internal`.
 pub(super) struct PartnerRow {
     pub(super) name: String,
-    /// Its id, where the name is a label.
     pub(super) more: String,
-    /// One for each column, where there is a row.
     pub(super) cells: Vec<Option<Cell>>,
 }
 
-/// One report.
 pub(super) struct Cell {
     pub(super) class: &'static str,
     pub(super) text: String,
     pub(super) link: Option<String>,
-    /// What it was before; empty where nothing is compared.
     pub(super) then: String,
-    /// Whether that is a difference.
     pub(super) fell: bool,
 }
 
@@ -149,7 +131,6 @@ impl Matrix {
     }
 }
 
-/// The id that stands below a label.
 fn more(row: &Row) -> String {
     let org = row.request().sub_partner.as_ref();
     let org = org.filter(|_| row.label.is_some()).map(OrgId::to_string);

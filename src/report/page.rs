@@ -1,5 +1,3 @@
-//! The page as a whole: its parts in the template, and the file.
-
 use std::{fmt::Write as _, io, path::Path};
 
 use askama::Template;
@@ -21,10 +19,10 @@ use crate::whole_file;
 const STYLE: &str = include_str!("../../templates/report/page.css");
 const SCRIPT: &str = include_str!("../../templates/report/page.js");
 
-/// Laying out more lines than this makes opening a page slow.
+/// More lines make the page slow to open.
 const SHOWN: usize = 500;
 
-/// What `templates/report/page.html` is given. It escapes all of it but style, script and policy, which are ours.
+/// `templates/report/page.html` escapes everything but style, script and policy, which are ours.
 #[derive(Template)]
 #[template(path = "report/page.html")]
 struct ReportPage {
@@ -45,22 +43,20 @@ struct ReportPage {
     timeline: Option<Timeline>,
     states: Vec<Choice>,
     columns: Vec<MatrixColumn>,
-    /// How wide the table is, for paper.
+    /// For printing.
     width: &'static str,
     unit: &'static str,
     lines: Vec<PartnerRow>,
-    /// So many lines stand in a table; the others wait in a template for the script.
+    /// Lines in a table; the others wait in a template for the script.
     shown: usize,
     made: PageFacts,
 }
 
-/// A choice of the filter.
 struct Choice {
     class: &'static str,
     name: &'static str,
 }
 
-/// How the page was made.
 struct PageFacts {
     version: &'static str,
     facts: Vec<Fact>,
@@ -72,10 +68,7 @@ struct Fact {
     is_code: bool,
 }
 
-/// The page as HTML, and nothing else that it would need.
-///
-/// # Errors
-/// None that these values could have; the type is the template's.
+/// The page as HTML. These values cannot fail; the error type is the template's.
 pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
     let beside = Comparison::of(sources);
     let earlier = EarlierPart::of(sources);
@@ -84,7 +77,7 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
     let Matrix { columns, lines } = Matrix::of(sources, &beside);
     let bar = headline.bar();
     let bar_label: Vec<&str> = bar.iter().map(|part| part.title.as_str()).collect();
-    // What is spoiled looks as what failed does.
+    // Spoiled files have the colour of failures.
     let choices = CellStatus::ALL
         .into_iter()
         .filter(|it| *it != CellStatus::Spoiled);
@@ -132,10 +125,7 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
     .render()
 }
 
-/// Writes the page to `place`: whole, or not at all.
-///
-/// # Errors
-/// What the system said.
+/// Writes the page to `place`: completely, or not at all.
 pub fn put(place: &Path, page: &str) -> io::Result<()> {
     whole_file::replace(place, page.as_bytes())
 }
@@ -145,7 +135,7 @@ fn subtitle(sources: &Sources<'_>) -> String {
     if !text.is_empty() {
         text.push_str(" · ");
     }
-    // Writing to a String does not fail.
+    // Writing to a String cannot fail.
     let _ = write!(text, "{}", count(sources.ledger.len(), "request"));
     if let Some(earlier) = &sources.earlier {
         let _ = write!(text, " · beside {}", earlier.name);
@@ -180,7 +170,7 @@ fn made(sources: &Sources<'_>) -> PageFacts {
     PageFacts { version, facts }
 }
 
-/// As a Content-Security-Policy names an inline style or script (CSP Level 3, 2.3.1).
+/// The form in a Content-Security-Policy (CSP Level 3, 2.3.1).
 fn hash(text: &str) -> String {
     format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(text)))
 }

@@ -1,5 +1,3 @@
-//! What a page is made from.
-
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
@@ -16,7 +14,7 @@ use crate::{
 pub struct Sources<'a> {
     /// The name of the ledger's file.
     pub name: String,
-    /// What it holds.
+    /// Its rows.
     pub ledger: &'a Ledger,
     /// The SHA-256 of its bytes, in hexadecimal digits.
     pub sha256: String,
@@ -26,21 +24,21 @@ pub struct Sources<'a> {
     pub page_folder: &'a Path,
     /// Whether the ledger is a rehearsal's.
     pub is_sandbox: bool,
-    /// The name of the manifest's file, where one was given.
+    /// The name of the manifest's file, if one was given.
     pub manifest: Option<String>,
-    /// What was summed up.
+    /// The columns to sum up.
     pub totals: Option<&'a Totals>,
-    /// What came of sums, files and the comparison.
+    /// The results of sums, files and the comparison.
     pub reviewed: &'a Reviewed,
-    /// What the history beside the ledger says; nothing where there is none.
+    /// The history next to the ledger; empty if there is none.
     pub history: &'a [HistoryLine],
-    /// The ledger that is compared with.
+    /// The ledger to compare with.
     pub earlier: Option<Earlier<'a>>,
     /// When the page is made.
     pub now: DateTime<Utc>,
 }
 
-/// A ledger that is compared with.
+/// A ledger to compare with.
 #[derive(Debug)]
 pub struct Earlier<'a> {
     /// The name of its file.

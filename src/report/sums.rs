@@ -1,5 +1,3 @@
-//! The sums of `audit.totals`.
-
 use super::{sources::Sources, words::count};
 use crate::{
     audit::{Agreement, DifferenceKind, Total},
@@ -8,21 +6,17 @@ use crate::{
     text::one_line,
 };
 
-/// About so many letters name the requests of one line.
+/// In characters: the names of the requests in one line.
 const NAMES: usize = 100;
 
-/// The part of the page about sums.
 pub(super) struct SumTable {
     pub(super) column: String,
     pub(super) lead: String,
-    /// Why files have no sum.
     pub(super) unknown: Vec<String>,
-    /// The columns of `by`, then the types.
     pub(super) columns: Vec<String>,
     pub(super) lines: Vec<SumRow>,
 }
 
-/// The sums that have to agree.
 pub(super) struct SumRow {
     pub(super) who: String,
     pub(super) period: String,
@@ -33,7 +27,6 @@ pub(super) struct SumRow {
 }
 
 impl SumTable {
-    /// Those that differ come first. `None` where no totals are asked for.
     pub(super) fn of(sources: &Sources<'_>) -> Option<Self> {
         let totals = sources.totals?;
         let reviewed = sources.reviewed;
@@ -52,7 +45,7 @@ impl SumTable {
                 }
             ),
         };
-        // Of many files the same is said once.
+        // The same problem of many files is written once.
         let mut unknown: Vec<(String, Vec<String>)> = Vec::new();
         let all_found = reviewed.differences.iter().map(|(_, found)| found);
         for found in all_found.filter(|found| found.kind == DifferenceKind::TotalsUnknown) {

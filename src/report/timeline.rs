@@ -1,6 +1,4 @@
-//! How it went over time: a chart for each command that sent something, from the history beside the ledger.
-//!
-//! A chart has so many stretches of time at most, however long the history is.
+//! The run over time: a chart for each command that sent something, with a limited number of bins.
 
 mod span;
 
@@ -18,9 +16,8 @@ use super::{
 };
 use crate::{history::HistoryLine, output::duration, text::one_line};
 
-/// So many commands have a chart, the latest ones.
 const CHARTS: usize = 3;
-/// Where things stand in a picture of 1000 by 240.
+/// Positions in a picture of 1000 by 240.
 const LEFT: f64 = 95.0;
 const WIDTH: f64 = 890.0;
 const SENT: Panel = Panel {
@@ -37,19 +34,14 @@ struct Panel {
     bottom: f64,
 }
 
-/// The part of the page about time.
 pub(super) struct Timeline {
     pub(super) lead: String,
-    /// What the charts behind the first one are.
     pub(super) others: String,
-    /// What sent most first.
     pub(super) charts: Vec<Chart>,
 }
 
-/// How one command went.
 pub(super) struct Chart {
     pub(super) title: String,
-    /// What the picture shows, in a sentence.
     pub(super) said: String,
     pub(super) pauses: Vec<Bar>,
     pub(super) sent: Vec<Bar>,
@@ -57,13 +49,11 @@ pub(super) struct Chart {
     pub(super) latencies: Vec<Bar>,
     pub(super) medians: Vec<Bar>,
     pub(super) times: Vec<Mark>,
-    /// What the upper ends of the two scales mean.
     pub(super) most: String,
     pub(super) slowest: String,
     pub(super) figures: Vec<Figures>,
 }
 
-/// A rectangle.
 pub(super) struct Bar {
     pub(super) x: String,
     pub(super) y: String,
@@ -71,14 +61,12 @@ pub(super) struct Bar {
     pub(super) height: String,
 }
 
-/// A text below the time axis.
 pub(super) struct Mark {
     pub(super) x: String,
     pub(super) anchor: &'static str,
     pub(super) text: String,
 }
 
-/// One stretch in figures.
 pub(super) struct Figures {
     pub(super) time: String,
     pub(super) sent: String,
@@ -89,7 +77,6 @@ pub(super) struct Figures {
 }
 
 impl Timeline {
-    /// `None` where the history tells of no create.
     pub(super) fn of(sources: &Sources<'_>) -> Option<Self> {
         let mut commands: BTreeMap<&str, Vec<&HistoryLine>> = BTreeMap::new();
         for line in sources.history {
@@ -105,7 +92,7 @@ impl Timeline {
         spans.sort_by_key(|span| Reverse(span.began));
         let all = spans.len();
         spans.truncate(CHARTS);
-        // What sent most is what one wants to see: the run, rather than what followed it.
+        // The run sent most; what followed it matters less.
         spans.sort_by_key(|span| Reverse(span.attempts.len()));
         Some(Timeline {
             lead: match all {
@@ -134,7 +121,7 @@ impl ChartSpan<'_> {
             .filter_map(Bin::slowest)
             .max()
             .unwrap_or_default();
-        // A single stretch must not fill the picture.
+        // A single bin must not fill the picture.
         let wide = WIDTH / bins.len().max(FEW as usize) as f64;
         let span = bins.len().max(FEW as usize) as f64 * step as f64;
         let x = |at: i64| LEFT + WIDTH * at as f64 / span;
@@ -159,7 +146,7 @@ impl ChartSpan<'_> {
             slowest: words_of(slowest),
             figures: Vec::new(),
         };
-        // What lies closer together than eyes can tell is one.
+        // Pauses too close together to be told apart are one.
         let close = span as i64 / 500;
         for (from, to) in united(self.pauses.clone(), close) {
             let width = (x(to) - x(from)).max(1.0);
@@ -187,7 +174,6 @@ impl ChartSpan<'_> {
         chart
     }
 
-    /// The picture in a sentence.
     fn said(&self, bins: &[Bin], step: i64, most: usize) -> String {
         let limited: usize = bins.iter().map(|bin| bin.limited).sum();
         let paused: i64 = bins.iter().map(|bin| bin.paused).sum();
@@ -221,7 +207,6 @@ impl ChartSpan<'_> {
         said + "."
     }
 
-    /// The times below the picture.
     fn times(&self, span: f64) -> Vec<Mark> {
         const QUARTERS: [(f64, &str); 5] = [
             (0.0, "start"),
@@ -265,7 +250,6 @@ impl ChartSpan<'_> {
 }
 
 impl Panel {
-    /// Where a share of the whole height ends.
     fn at(&self, share: f64) -> f64 {
         self.bottom - share * (self.bottom - self.top)
     }
@@ -292,6 +276,6 @@ fn words(ms: i64) -> String {
 }
 
 fn words_of(ms: u64) -> String {
-    // Nothing takes no time at all.
+    // Show at least 1 ms.
     duration(std::time::Duration::from_millis(ms.max(1)))
 }

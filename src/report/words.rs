@@ -1,10 +1,8 @@
-//! Numbers and names as the page has them.
-
 use crate::{ledger::Row, request::Request, text::one_line};
 
 pub(super) use crate::text::{count, grouped};
 
-/// Whom a row bills: label, id or `own`, with `internal` where that is meant.
+/// Label, id or `own`, then `internal` if it is set.
 pub(super) fn who(row: &Row) -> String {
     let request = row.request();
     let who = match (&row.label, &request.sub_partner) {
@@ -15,7 +13,6 @@ pub(super) fn who(row: &Row) -> String {
     who + internal(request)
 }
 
-/// ` internal`, or nothing.
 pub(super) fn internal(request: &Request) -> &'static str {
     if request.internal { " internal" } else { "" }
 }

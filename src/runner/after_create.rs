@@ -1,4 +1,4 @@
-//! What comes after the answer to a create: plain functions over values.
+//! What follows the answer to a create: pure functions.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -12,25 +12,22 @@ use crate::{
     session::{RetryContext, RetryDecision, TryCount},
 };
 
-/// What this run knows about a row beyond its line.
 #[derive(Debug, Clone)]
 pub(super) struct RowProgress {
-    /// Tries that count against `retry.max_attempts`.
     pub(super) tries: TryCount,
-    /// What has to be found out before anything else happens to the row.
+    /// Must be answered before anything else happens to the row.
     pub(super) open: Option<LookUpState>,
-    /// The reports that a list showed before the last create left; `None` where nobody looked.
+    /// The reports that a list showed before the last create left; `None` without such a list.
     pub(super) listed_before: Option<HashSet<ReportId>>,
-    /// Whether a list before a create could not be had: it is asked for once, not before each create.
+    /// The list before a create failed. It is requested once, not before each create.
     pub(super) looked_in_vain: bool,
-    /// Which process sent its earliest create whose outcome is unknown.
+    /// Which process sent the first of its creates whose outcome is unknown.
     pub(super) origin: AttemptOrigin,
-    /// How that left, where it was this one.
+    /// How that create left, if this process sent it.
     pub(super) sent: Option<Departure>,
 }
 
 impl RowProgress {
-    /// Of a row as this process found it.
     pub(super) fn found(row: &Row) -> Self {
         RowProgress {
             tries: TryCount::default(),
@@ -46,39 +43,30 @@ impl RowProgress {
     }
 }
 
-/// What has to be found out on the server.
 #[derive(Debug, Clone)]
 pub(super) struct LookUpState {
     pub(super) kind: QuestionKind,
-    /// From when on `retry.settle` counts.
+    /// `retry.settle` counts from here.
     pub(super) since: Instant,
-    /// Look-ups so far.
     pub(super) looks: u32,
-    /// Look-ups after the last one, because it read a report in vain.
+    /// Repeats of the last look-up, because it failed to read a report.
     pub(super) read_anew: u32,
-    /// What the row fails with where nothing is found and it may not be sent again.
+    /// The row's cause if nothing is found and it may not be sent again.
     pub(super) cause: Cause,
 }
 
-/// What comes next for a row whose line is durable.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum NextStep {
-    /// Nothing more in this run.
     Settled,
-    /// Sent again as soon as the gate lets it, before those that were not sent yet.
+    /// Sent again as soon as the gate allows it, before new rows.
     AtOnce,
-    /// Sent again after all others.
     Last,
-    /// Sent again after a backoff.
     After(Duration),
-    /// Looked up.
     LookUp,
 }
 
-/// The row after its create was answered, and what comes next. `before` is the row as it was before it was sent,
-/// `sent` as its intent says.
-///
-/// How often it is tried again is the policy's ([`TryCount`]); here is what becomes of the row:
+/// The row after its create was answered, and what comes next. `before`: the row before it was sent; `sent`: with its
+/// intent. [`TryCount`] decides whether it is tried again; this decides what becomes of the row:
 ///
 /// | outcome | sent again | not sent again |
 /// | --- | --- | --- |
@@ -124,7 +112,7 @@ pub(super) fn after_create(
                 RetryDecision::Last => NextStep::Last,
                 RetryDecision::After(wait) => NextStep::After(wait),
             };
-            // Of what was refused or never left the outcome is known; an earlier create's may still not be.
+            // The outcome of this create is known, but perhaps not that of an earlier one.
             (sent.waiting(reason, before.state.intent()), next)
         }
     }

@@ -1,4 +1,4 @@
-//! One attempt: gate, intent, create, result. The order of effects of the module's story, as straight code.
+//! One attempt: gate, intent, create, result, in the module's order of effects.
 
 use std::{cell::RefCell, collections::HashSet};
 
@@ -20,34 +20,30 @@ use crate::{
     session::{Halt, ReadError, Session},
 };
 
-/// Whether other runs may be sending requests of the same plan at the same time, on ledgers that this one does not see.
+/// Whether other runs may send requests of the same plan at the same time, on other ledgers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BesideOthers {
-    /// This is the only one.
+    /// No other run.
     No,
-    /// Each does a share. The partner's own requests have twins among those of the others, so a report that could be
-    /// the partner's own may be one that another run has just made for a sub-partner.
+    /// Other partitions: a report that looks like the partner's own may be one that another run has just created.
     Shares,
 }
 
-/// What the scheduler shares with attempts and look-ups. Everything runs on one thread.
+/// Shared by the scheduler, attempts and look-ups. Everything runs on one thread.
 pub(super) struct Shared<'a, 's, A: Api> {
     pub(super) session: &'a Session<'s, A>,
     pub(super) record: &'a Record<'a>,
     pub(super) stopping: &'a Stopping,
     pub(super) beside_others: BesideOthers,
     pub(super) watch: &'a Emitter<'a>,
-    /// What was learned about clocks and people.
     pub(super) evidence: Evidence,
-    /// Reports that no row of the ledger holds and that are not free: what rows gave up, and what is on its way into
-    /// a row, by whose it is.
+    /// Reports that are in no row but not free: discarded, or about to be recorded; with their organisation.
     pub(super) claimed: RefCell<HashMap<ReportId, Option<OrgId>>>,
-    /// Reports that rows in doubt could have: a person has to decide.
+    /// Reports that rows in doubt could have: a person decides.
     pub(super) candidates: RefCell<HashSet<ReportId>>,
 }
 
 impl<A: Api> Shared<'_, '_, A> {
-    /// What other rows say of a report.
     pub(super) fn taken(&self, id: &ReportId) -> Ownership {
         let ledger = self.record.ledger();
         let claimed = self.claimed.borrow();
@@ -58,7 +54,7 @@ impl<A: Api> Shared<'_, '_, A> {
         by.map_or(Ownership::Free, |by| Ownership::By(by.clone()))
     }
 
-    /// Takes a report for a row of `request`; false where a row has it already.
+    /// Claims a report for a row of `request`; false if a row has it already.
     pub(super) fn take(&self, id: &ReportId, request: &Request) -> bool {
         let is_free = self.record.ledger().holder(id).is_none();
         let mut claimed = self.claimed.borrow_mut();
@@ -69,7 +65,7 @@ impl<A: Api> Shared<'_, '_, A> {
         is_free
     }
 
-    /// Records what an effect led to. A report that the row holds from then on needs no claim any more.
+    /// Records the result. A report in the ledger needs no claim any more.
     pub(super) async fn conclude(&self, row: &mut Row) -> Result<(), JournalError> {
         let recorded = self.record.conclude(row).await;
         if let Some(id) = row.state.report_id() {
@@ -78,46 +74,36 @@ impl<A: Api> Shared<'_, '_, A> {
         recorded
     }
 
-    /// Tells those who watch.
     pub(super) fn emit(&self, kind: EventKind) {
         self.watch.tell(self.session, self.record, kind);
     }
 }
 
-/// How an attempt ended. A row that is given is what is known of it now, recorded or not.
 pub(super) enum AttemptResult {
     /// It never left: the run is over.
     NotLet(Row, Option<Halt>),
-    /// A wait was announced between the intent and the send, or the server's time has to be asked for again; the row
-    /// is pending.
+    /// A wait was announced between intent and send, or the server's clock must be read again; the row is pending.
     HeldBack(Row),
     /// It was answered, or its answer was lost; the row's line is durable.
     Answered(Row, NextStep, Option<Halt>, Answered),
-    /// The ledger could not be written.
     Unrecorded(Row, JournalError),
 }
 
-/// What the rules that look at all rows together need of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answered {
     Forbidden,
-    /// By a page, in the API's place.
     ByAPage,
-    /// The server answered something else.
     Otherwise,
-    /// There was no answer.
     NotAtAll,
 }
 
-/// Whether the server is asked first what is there for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ListFirst {
     No,
-    /// Nothing yet tells a new report from an older one, and answers are being lost, or nobody knows whose the token is.
+    /// Nothing yet distinguishes a new report from an older one, and answers are lost or the token's owner is unknown.
     Yes,
 }
 
-/// Takes one row through an attempt.
 pub(super) async fn attempt<A: Api>(
     context: &Shared<'_, '_, A>,
     before: Row,
@@ -135,7 +121,7 @@ pub(super) async fn attempt<A: Api>(
         match listed {
             Ok(ids) => progress.listed_before = Some(ids),
             Err(ReadError::Halted(halt)) => return AttemptResult::NotLet(before, Some(halt)),
-            // A doubt will have to do without.
+            // A doubt will have to be resolved without it.
             Err(ReadError::Failed(_)) => progress.looked_in_vain = true,
         }
     }
@@ -150,12 +136,12 @@ pub(super) async fn attempt<A: Api>(
     };
 
     if session.has_lost_the_time() {
-        // The intent would be dated by nobody's clock.
+        // No server clock could date the intent.
         return AttemptResult::HeldBack(before);
     }
     let mut sent = before.sent(session.server_now());
     if let Err(e) = context.record.announce(&mut sent).await {
-        // It never left, and the disk may not hold the line.
+        // It never left, and the disk may not have the line.
         return AttemptResult::Unrecorded(before, e);
     }
     let left = tokio::select! {
@@ -177,7 +163,7 @@ pub(super) async fn attempt<A: Api>(
     let departure = context.evidence.leaves(wall, permit.token());
     progress.sent = Some(earliest.map_or(departure, |earliest| earliest.and(departure)));
     let span = trace_span!(
-        // Shown with the session's exchanges, also where only those are.
+        // Shown with the session's exchanges, also if only those are.
         target: "monthend::session",
         "request",
         request_id = %sent.id(),
@@ -203,7 +189,6 @@ pub(super) async fn attempt<A: Api>(
     }
 }
 
-/// The reports that a list shows for a request.
 async fn list_for<A: Api>(
     context: &Shared<'_, '_, A>,
     request: &Request,
@@ -214,8 +199,8 @@ async fn list_for<A: Api>(
     Ok(listed.into_iter().map(|report| report.id).collect())
 }
 
-/// Takes a new report's id for its row. An id that another row has, or that was listed before as what another row could
-/// have, is a yes without an id of use: a proxy repeated an earlier answer.
+/// Claims a new report's id for its row. An id that another row has, or could have by an earlier list, is success
+/// without a usable id: a proxy repeated an earlier answer.
 fn check_report_id<A: Api>(
     context: &Shared<'_, '_, A>,
     answer: &mut Answer<ReportId>,

@@ -1,5 +1,3 @@
-//! What a run tells those who watch: complete enough that nobody has to ask back.
-
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -14,16 +12,16 @@ use crate::{
     session::{Session, SessionEvent},
 };
 
-/// Something happened.
+/// Something happened. An event is complete: a reporter needs nothing else.
 #[derive(Debug, Clone)]
 pub struct Event {
     /// When, by the local clock.
     pub at: DateTime<Utc>,
-    /// Since the run began.
+    /// Time since the run began.
     pub elapsed: Duration,
-    /// How far the run is, this event included.
+    /// The rows by status, this event included.
     pub counts: Counts,
-    /// What the gate has counted.
+    /// The gate's counts.
     pub pace: Stats,
     /// What happened.
     pub kind: EventKind,
@@ -32,47 +30,45 @@ pub struct Event {
 /// What happened.
 #[derive(Debug, Clone)]
 pub enum EventKind {
-    /// Before the run: what `--existing` found for a row that was not sent. It is created now, or a person has to
-    /// decide.
+    /// Before the run: `--existing` found something for a row that was not sent.
     Existing(Row),
-    /// What was seen of the reports that may be the own one of a row that is left to a person to decide.
+    /// The candidates of a row for the partner itself that waits for a decision.
     Candidates(RequestId, Vec<Listed>),
-    /// Before the run: the report of a row is discarded, since the server could not generate it.
+    /// Before the run: the row's report is discarded, since the server could not generate it.
     GivenUp(Row),
     /// The run begins.
     Started,
-    /// A create was answered, or its answer was lost. What this means for the row comes in an event of its own.
+    /// A create was answered, or its answer was lost. The result for the row comes in its own event.
     Attempted(Attempt),
-    /// A row is done with for this run; its line is durable.
+    /// The row needs nothing more in this run; its line is durable.
     Settled(Row),
-    /// A create came to nothing and will be tried again.
+    /// A create failed and will be sent again.
     Retrying {
         /// The row, with the cause.
         row: Row,
-        /// After how long at the earliest.
+        /// The least time until then.
         after: Duration,
     },
     /// A create's answer was lost; the row is looked up before anything else happens to it.
     InDoubt(Row),
-    /// The report of a row in doubt, or of one that the server says exists, was found; its line is durable.
+    /// The report of a row in doubt, or after a 409, was found; its line is durable.
     Adopted(Row),
-    /// The server did not make the report of a row in doubt: it is sent again.
+    /// The server did not create the report of a row in doubt: the request is sent again.
     NotMade(Row),
-    /// A doubt could not be looked up; its row stays `sending`.
+    /// A look-up failed; its row stays `sending`.
     NotLookedUp(Row),
     /// The file of a created row is in its place; its line is durable.
     Collected(Row, Fetched),
-    /// A created row has no file in this run; it says why, and its line is durable.
+    /// A created row gets no file in this run; its line, with the reason, is durable.
     NotCollected(Row, NotCollected),
     /// A report is in progress for much longer than others were.
     Lagging {
         /// Its row.
         row: Row,
-        /// Since it was made.
+        /// Time since it was created.
         age: Duration,
     },
-    /// Something that concerns all requests together: a pause, a server that fails, a renewed token. Comes before
-    /// [`EventKind::Started`] too, from what is read to prepare a run.
+    /// Something about all requests. Also comes before [`EventKind::Started`], from the reads before a run.
     News(SessionEvent),
     /// Nothing more is sent; requests in flight are waited for.
     Stopping(StopReason),
@@ -80,32 +76,32 @@ pub enum EventKind {
     Finished,
 }
 
-/// Whether a file that is in its place was fetched for it.
+/// Whether this run fetched the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fetched {
     /// In this run.
     Now,
-    /// It lay there already, as the ledger says.
+    /// It was there already, as the ledger says.
     Before,
 }
 
 /// Why a created row has no file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotCollected {
-    /// The server was waited for in vain; a later `collect` goes on from there.
+    /// Still in progress after the longest wait; a later `collect` continues.
     InProgress,
-    /// The server could not make the report.
+    /// The server could not generate the report.
     Failed,
-    /// It is not to be had, or not to be taken: the row says why.
+    /// It is unavailable or unacceptable: the row has the reason.
     Refused,
 }
 
-/// One create, from when it left to its answer.
+/// One create, from departure to answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {
-    /// Whose.
+    /// The request.
     pub request: RequestId,
-    /// Which one of this request, all runs together, from 1.
+    /// The number among all attempts of this request, all runs together, from 1.
     pub number: u32,
     /// When it was handed to the HTTP client, by the local clock.
     pub left_at: DateTime<Utc>,
@@ -115,18 +111,17 @@ pub struct Attempt {
     pub outcome: &'static str,
     /// The id that the answer gave.
     pub report_id: Option<ReportId>,
-    /// The status of the answer; none where none came.
+    /// The status of the answer; `None` without an answer.
     pub http_status: Option<u16>,
-    /// The server's code, or our word, as in the ledger; none where a report was created.
+    /// The server's code, or ours, as in the ledger; `None` if a report was created.
     pub error_code: Option<String>,
-    /// What went wrong, one line; none where a report was created.
+    /// What went wrong, in one line; `None` if a report was created.
     pub error: Option<String>,
     /// The server's id for its support desk.
     pub tracking_id: Option<String>,
 }
 
 impl Attempt {
-    /// The attempt that `row` counted last.
     pub(super) fn new(
         row: &Row,
         left_at: DateTime<Utc>,
@@ -155,14 +150,12 @@ impl Attempt {
     }
 }
 
-/// Who hears what happens, and since when it is told.
 pub(super) struct Emitter<'a> {
     pub(super) began: Instant,
     pub(super) on_event: &'a dyn Fn(&Event),
 }
 
 impl Emitter<'_> {
-    /// Tells what happened, with how far the run is.
     pub(super) fn tell<A: Api>(
         &self,
         session: &Session<'_, A>,

@@ -1,13 +1,11 @@
-//! After how many failures a run is to stop.
-
 use std::{num::NonZeroUsize, str::FromStr};
 
-/// `--max-failures`: a number of rows, or a share of the selected ones.
+/// `--max-failures`: after how many failed rows a run stops, as a number or a share of the selected rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MaxFailures {
-    /// So many rows.
+    /// A number of rows.
     Rows(NonZeroUsize),
-    /// So many percent, 1 to 100.
+    /// A percentage, 1 to 100.
     Percent(u8),
 }
 
@@ -17,7 +15,7 @@ pub enum MaxFailures {
 pub struct MaxFailuresError;
 
 impl MaxFailures {
-    /// How many rows that is where `selected` are selected: a share is rounded up.
+    /// The number of rows, of `selected` ones: a share is rounded up.
     pub fn rows(self, selected: usize) -> usize {
         match self {
             MaxFailures::Rows(rows) => rows.get(),
@@ -34,7 +32,7 @@ impl FromStr for MaxFailures {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let number = text.strip_suffix('%').unwrap_or(text);
-        // `parse` would take a sign.
+        // `parse` would accept a sign.
         if !number.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(MaxFailuresError);
         }

@@ -1,8 +1,6 @@
-//! Drives requests to their end: never lost, never twice.
-//!
-//! The scheduler decides which row goes next; an attempt takes one row through gate, intent, create and
-//! result; a look-up finds out what became of a create whose answer was lost. [`run`] brings a ledger from one
-//! state at rest to the next. Whoever watches gets [`Event`]s.
+//! Brings requests to their end: never lost, never sent twice. The scheduler chooses the next row; an attempt takes it
+//! through gate, intent, create and result; a look-up finds the report of a create whose answer was lost. Reporters get
+//! [`Event`]s.
 //!
 //! The order of effects is the guarantee:
 //!
@@ -12,8 +10,7 @@
 //! 4. the result's line is on the disk;
 //! 5. the result is reported.
 //!
-//! A create whose outcome is unknown is looked up before anything else happens to its row; [`crate::inventory`] says
-//! what a look-up means.
+//! A create whose outcome is unknown is looked up before anything else happens to its row ([`crate::inventory`]).
 
 mod after_create;
 mod attempt;

@@ -1,4 +1,4 @@
-//! One run, from a prepared ledger to a ledger at rest.
+//! One run, from a prepared ledger to its final form on the disk.
 
 use std::{cell::RefCell, collections::HashSet, io, pin::pin, sync::Arc, time::Duration};
 
@@ -19,35 +19,33 @@ use crate::{
     session::Session,
 };
 
-/// What a run is given.
+/// The input of a run.
 pub struct RunInput<'a, 's, A: Api, D> {
-    /// The conversation with the server.
+    /// The session.
     pub session: &'a Session<'s, A>,
-    /// The rows: every one that the run is about stands in it, in the order in which it will be at rest.
+    /// Every row that the run is about, in its final order.
     pub ledger: Ledger,
-    /// Where the ledger is kept. It holds `ledger` already.
+    /// Where the ledger is kept. It has `ledger` already.
     pub disk: &'a D,
-    /// Places in the ledger of the rows to bring to their end, in order. None of them is created, or awaits
-    /// a decision.
+    /// The rows to bring to their end, in order. None is created or waits for a decision.
     pub work: Vec<RowIndex>,
-    /// Places of rows that were not selected and are in doubt, and that a row of `work` could be taken for: they are
-    /// looked up too, and not counted.
+    /// Rows in doubt that were not selected and may be confused with a row of `work`: looked up, but not counted.
     pub doubts: Vec<RowIndex>,
     /// Whether anything is sent.
     pub creates: Creates,
-    /// Whether other runs may be sending at the same time.
+    /// Whether other runs may send at the same time.
     pub beside_others: BesideOthers,
-    /// How many requests there are in all, selected or not.
+    /// The number of requests, selected or not.
     pub all: usize,
-    /// How many selected rows need nothing, for the counts: created before, and waiting for a decision.
+    /// Selected rows that need nothing, for the counts: created before, or waiting for a decision.
     pub idle: Counts,
-    /// Nothing new is sent once so many rows of this run have failed.
+    /// Nothing new is sent once this many rows of the run have failed.
     pub max_failures: Option<usize>,
-    /// How many requests may be in flight together.
+    /// The most requests in flight.
     pub concurrency: usize,
     /// Signals.
     pub interrupt: Interrupt,
-    /// Hears what happens.
+    /// Receives each event.
     pub on_event: &'a dyn Fn(&Event),
 }
 
@@ -56,32 +54,32 @@ pub struct RunInput<'a, 's, A: Api, D> {
 pub struct Finished {
     /// Why it stopped early, if it did.
     pub stop: Option<StopReason>,
-    /// The selected rows by what became of them.
+    /// The selected rows by status.
     pub counts: Counts,
-    /// Why doubts could not be looked up, where that happened.
+    /// Why look-ups failed, if any did.
     pub not_looked_up: Vec<Cause>,
-    /// What the gate counted.
+    /// The gate's counts.
     pub pace: Stats,
-    /// How long it took.
+    /// The duration.
     pub elapsed: Duration,
-    /// The ledger as it is now, in memory.
+    /// The ledger now, in memory.
     pub ledger: Ledger,
-    /// Set where the file could not be brought to rest.
+    /// Set if the file could not be completed.
     pub unsaved: Option<Unsaved>,
 }
 
 /// A ledger that could not be written at the end of a run.
 #[derive(Debug)]
 pub struct Unsaved {
-    /// What the disk said.
+    /// The system's error.
     pub error: io::Error,
     /// Rows whose last line is not in the file.
     pub rows: Vec<Row>,
 }
 
-/// What all that works on the rows of one run shares. Everything runs on one thread.
+/// Shared by everything that works on the rows of one run, on one thread.
 pub struct Workbench<'r, 's, A: Api> {
-    /// The conversation with the server.
+    /// The session.
     pub session: &'r Session<'s, A>,
     /// The rows, and their lines on the disk.
     pub record: &'r Record<'r>,
@@ -98,24 +96,23 @@ impl<A: Api> Workbench<'_, '_, A> {
         self.watch.began.elapsed()
     }
 
-    /// Tells those who watch.
+    /// Emits an event.
     pub fn emit(&self, kind: EventKind) {
         self.watch.tell(self.session, self.record, kind);
     }
 }
 
-/// Places of the selected rows that a run creates, one by one; it ends with the creates.
+/// Selected rows that a run creates, one by one; it ends with the creates.
 pub type NewReports = mpsc::UnboundedReceiver<RowIndex>;
 
-/// Brings every row of `setup.work` to its end, or stops for a reason that is given.
-///
-/// However it ends, the ledger is then at rest on the disk, or [`Finished::unsaved`] says what is missing there.
+/// Brings every row of `setup.work` to its end, or stops for a reason. The ledger is then complete on the disk, or
+/// [`Finished::unsaved`] says what is missing.
 pub async fn run<A: Api, D: Disk>(setup: RunInput<'_, '_, A, D>) -> Finished {
     run_with(setup, async |_: Workbench<'_, '_, A>, _| Vec::new()).await
 }
 
-/// [`run`], with `beside` at work on the rows that are created already. It gives the rows whose last line is not on
-/// the disk. Whichever stops first stops the other.
+/// [`run`], with `beside` working on the created rows at the same time. `beside` returns the rows whose last line is
+/// not on the disk. If one of the two stops, so does the other.
 pub async fn run_with<A: Api, D: Disk>(
     setup: RunInput<'_, '_, A, D>,
     beside: impl AsyncFnOnce(Workbench<'_, '_, A>, NewReports) -> Vec<Row>,
@@ -204,7 +201,7 @@ pub async fn run_with<A: Api, D: Disk>(
     };
     let counts = record.counts();
     let ledger = record.into_ledger();
-    // Lines that nobody waits for any more: none may come after the file is brought to rest.
+    // No line may be written after the file is complete.
     let has_written = writing.await;
     let saved = match has_written {
         true => disk.replace_with(&mut ledger.chunks()).await,

@@ -1,4 +1,4 @@
-//! Which row goes next, what follows for it, and when a run is over.
+//! Which row goes next, and when a run is over.
 
 mod look_ups;
 
@@ -29,75 +29,66 @@ use crate::{
 /// Whether a run sends anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Creates {
-    /// All rows are brought to their end.
+    /// Brings all rows to their end.
     All,
-    /// What is in doubt is looked up, and nothing is sent.
+    /// Rows in doubt are looked up, and nothing is sent.
     None,
 }
 
-/// Which rows go first.
+/// In this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Queue {
-    /// Sent before and to be sent again.
     Again,
-    /// Not sent yet.
     Fresh,
-    /// The partner's own, not sent yet: lists may show the sub-partners' reports for them, and rows own those by then.
+    /// The partner's own: lists may show the sub-partners' reports for them, and rows have those by then.
     Own,
-    /// After all others.
     Last,
 }
 
-/// Holds what is known of every row that is not done with, and starts what may start.
 pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
     context: &'c Shared<'a, 's, A>,
     concurrency: usize,
     all: usize,
     creates: Creates,
-    /// Rows that were not selected: what is in doubt about them is found out, and they are not sent.
+    /// Rows that were not selected: their doubts are resolved, but they are not sent.
     unselected: HashSet<RowIndex>,
-    /// Places of rows that may be sent now.
     ready: BTreeSet<(Queue, RowIndex)>,
     /// Rows in a backoff, and when it ends.
     delayed: BTreeSet<(Instant, RowIndex)>,
     /// Rows to look up, and when.
     doubts: BTreeSet<(Instant, RowIndex)>,
     progress: HashMap<RowIndex, RowProgress>,
-    /// How many attempts are under way.
     sending: usize,
-    /// Waiting for a twin, by place.
     twins: Twins<(Queue, RowIndex)>,
-    /// Answers 403 so far and whom they were about, while there was nothing else and nothing was ever created.
+    /// Answers 403 and their organisations, as long as there was nothing else and nothing was ever created.
     forbidden: Option<(usize, HashSet<Option<OrgId>>)>,
     /// How many rows may fail in this run, and how many have.
     failures: (Option<usize>, usize),
-    /// How many rows are not done with.
+    /// How many rows still need something.
     open: usize,
     unrecorded: Vec<Row>,
     not_looked_up: Vec<Cause>,
     first_list: FirstList,
     first_create: FirstCreate,
-    /// Whether an answer was lost in this run.
     had_doubts: bool,
-    /// Whether a witness is being read: one at a time is enough.
+    /// A witness is being read: one at a time is enough.
     asks_witness: bool,
 }
 
-/// The first create leaves alone: what follows from its answer tells how far doubts of the others could be settled. So
-/// does the next one, where a page came in the place of an answer: each such page is a row in doubt.
+/// The first create leaves alone: its answer tells how far doubts of the others could be resolved. So does the next one
+/// after a page in place of an answer: each such page is a row in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FirstCreate {
     NotSent,
-    /// The others wait for its answer until then.
     Alone(Instant),
     Over,
 }
 
-/// So long the others wait for the answer to the first create.
+/// How long the others wait for the answer to the first create.
 const ALONE: Duration = Duration::from_secs(2);
 
-/// The list that a run begins with: it tells the server's time, and what is there for the first request. It is asked for
-/// again where the computer slept or its clock was set.
+/// The list request that each run sends first. Its `Date` header sets the server clock; its items existed before our
+/// first create. It is sent again after the computer slept or its clock was set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FirstList {
     NotAsked,
@@ -105,23 +96,20 @@ enum FirstList {
     Had,
 }
 
-/// What became of the rows beside what the ledger says.
 pub(super) struct SchedulerResult {
     pub(super) unrecorded: Vec<Row>,
     pub(super) not_looked_up: Vec<Cause>,
 }
 
-/// Something that was under way is done.
 enum Completed {
     FirstList(RowIndex, Result<Option<Vec<Listed>>, Halt>),
-    /// A report that is surely ours was read.
+    /// A report that is certainly ours was read.
     Witness(Result<(), ReadError>),
     Attempt(Box<(RowIndex, RowProgress, AttemptResult)>),
     Look(
         Vec<RowIndex>,
         Option<Result<Vec<Vec<Candidate>>, ReadError>>,
     ),
-    /// A row's line that a look led to.
     Recorded(RowIndex, Box<Row>, NextStep, Result<(), JournalError>),
 }
 
@@ -158,13 +146,11 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         }
     }
 
-    /// Once so many rows have failed, nothing new is sent.
     pub(super) fn until(mut self, max_failures: Option<usize>) -> Self {
         self.failures.0 = max_failures;
         self
     }
 
-    /// Brings the rows at `work` to their end, or stops.
     pub(super) async fn drive(
         mut self,
         work: &[RowIndex],
@@ -179,12 +165,12 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             self.start(&mut under_way);
             let stops = self.is_stopping();
             let is_still = under_way.is_empty() && (stops || self.next_due().is_none());
-            // Where no row is left, a witness that is still being read is of no use.
+            // Without rows, a witness that is still being read is useless.
             if is_still || self.open == 0 {
                 break;
             }
             let due = self.next_due().filter(|_| !stops);
-            // Who only waits for a list to settle is not held up by the server.
+            // Waiting for a list to settle is no stall of the server.
             let _idle = (under_way.is_empty() && !self.doubts.is_empty())
                 .then(|| self.context.session.gate().idle());
             tokio::select! {
@@ -194,7 +180,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                     self.stop(StopReason::Interrupted(signal));
                 }
                 () = sleep_until(grace.unwrap_or_else(Instant::now)), if grace.is_some() => break,
-                // Collecting may be what stops the run.
+                // Collecting may stop the run.
                 () = self.context.stopping.wait(), if !stops => {}
                 Some(done) = under_way.next() => {
                     self.sending -= usize::from(matches!(done, Completed::Attempt(..)));
@@ -203,7 +189,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
             }
         }
-        // What came to its end all the same was not stopped.
+        // Every row came to its end, so nothing was stopped.
         if self.open == 0 {
             self.context.stopping.take_back_failures();
         }
@@ -213,7 +199,6 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         }
     }
 
-    /// Sorts the rows into those to send and those to look up.
     fn begin(&mut self, work: &[RowIndex]) {
         self.open = work.len();
         let ledger = self.context.record.ledger();
@@ -249,8 +234,8 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             let mut progress = RowProgress::found(row);
             progress.open = Some(LookUpState {
                 kind: QuestionKind::WasItMade(doubt),
-                // However old the line is: the create may have been at work until the process that sent it died,
-                // and the computer's clock may have been set since.
+                // However old the line is: its create may have been at work until the process died, and the clock may
+                // have been set.
                 since: now,
                 looks: 0,
                 read_anew: 0,
@@ -274,7 +259,6 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             .min()
     }
 
-    /// Starts whatever may start now.
     fn start(&mut self, under_way: &mut Work<'c>) {
         if self.is_stopping() {
             return;
@@ -303,7 +287,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             }
             return;
         }
-        // The gate keeps the number in flight; as many again may be on their way to and from the disk.
+        // The gate limits requests in flight; as many again may be on their way to and from the disk.
         while self.sending < 2 * self.concurrency
             && !matches!(self.first_create, FirstCreate::Alone(_))
         {
@@ -337,7 +321,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         }
     }
 
-    /// What the server has for the first request. Its clock has to be known before the first intent is dated by it.
+    /// The server clock must be known before it dates the first intent.
     fn ask_first_list(&self, place: RowIndex) -> LocalBoxFuture<'c, Completed> {
         let context = self.context;
         let ledger = context.record.ledger();
@@ -364,7 +348,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         progress.listed_before = Some(ids);
     }
 
-    /// Reads a report that is surely ours, early and once, so that doubts find clocks and people known.
+    /// Reads a report that is certainly ours, early and once, so that clocks and people are known when doubts come.
     fn ask_witness(&self) -> LocalBoxFuture<'c, Completed> {
         let context = self.context;
         Box::pin(async move {
@@ -377,7 +361,6 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         })
     }
 
-    /// Takes note of what is done.
     fn on_done(&mut self, done: Completed, under_way: &mut Work<'c>) {
         self.asks_witness &= !matches!(done, Completed::Witness(_));
         match done {
@@ -386,7 +369,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             | Completed::Witness(Err(ReadError::Halted(halt))) => {
                 self.stop(halt.into());
             }
-            // Whoever needs what it would have taught asks again.
+            // It is read again when needed.
             Completed::Witness(Ok(()) | Err(ReadError::Failed(_))) => {}
             Completed::Attempt(done) => {
                 let (place, progress, attempted) = *done;
@@ -446,7 +429,6 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         }
     }
 
-    /// What comes next for a row whose line is durable.
     fn proceed(&mut self, place: RowIndex, row: &Row, next: NextStep) {
         let now = Instant::now();
         match next {
@@ -475,7 +457,6 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         self.free(row.request());
     }
 
-    /// Counts failures: once there are as many as may be, nothing new is sent.
     fn on_settled(&mut self, place: RowIndex, row: &Row) {
         if matches!(row.state, State::Created(_)) || self.unselected.contains(&place) {
             return;
@@ -488,7 +469,6 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         }
     }
 
-    /// A request is neither in flight nor in doubt any more: its twins may go.
     fn free(&mut self, request: &Request) {
         self.ready.extend(self.twins.end(request));
     }
@@ -499,9 +479,9 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         self.stop(StopReason::Ledger(error));
     }
 
-    /// 403 on everything from the start is about the credentials, not about the rows (exit code 3). Judged while nothing was ever created in this ledger.
+    /// 403 on everything from the start, with nothing ever created, is about the credentials (exit code 3).
     fn on_forbidden(&mut self, row: &Row, answered: Answered) {
-        /// So many answers, about so many sub-partners, or the whole plan where that is less.
+        /// Answers and sub-partners, or the whole plan if that is less.
         const ENOUGH: (usize, usize) = (20, 3);
         match (answered, &mut self.forbidden) {
             (Answered::Otherwise, forbidden) => *forbidden = None,

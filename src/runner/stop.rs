@@ -1,33 +1,31 @@
-//! Why a run ends before its work is done.
-
 use std::{cell::RefCell, time::Duration};
 
 use tokio::sync::{Notify, watch};
 
 use crate::{api::Cause, ledger::JournalError, pacing::StopCause, session::Halt};
 
-/// Why sending stopped. The first reason counts, but for the ledger's trouble, which outranks all, and a signal,
-/// which outranks what the server said (`docs/exit-codes.md`).
+/// Why sending stopped. The first reason counts, but a signal outranks what the server said, and a ledger error
+/// outranks all (`docs/exit-codes.md`).
 #[derive(Debug, Clone)]
 pub enum StopReason {
-    /// A wait that is too long, or nothing accepted for too long.
+    /// Too long a wait, or nothing accepted for too long.
     Pacing(StopCause),
-    /// So many requests in a row failed, and how the last of them did.
+    /// Too many requests in a row failed.
     Down {
-        /// How many.
+        /// The number of failures.
         failures: u32,
-        /// What the last one met.
+        /// The cause of the last one.
         cause: Cause,
     },
     /// The credentials were refused and cannot be renewed.
     Credentials(Cause),
     /// Everything was refused with 403 from the start: the token lacks a scope.
     Forbidden(String),
-    /// So many rows of this run have failed, and that is as many as may (`--max-failures`).
+    /// As many rows of this run have failed as `--max-failures` allows.
     TooManyFailures(usize),
     /// A signal.
     Interrupted(Signal),
-    /// The disk takes no more files.
+    /// No more files can be written.
     Output(DiskTrouble),
     /// The ledger could not be written.
     Ledger(JournalError),
@@ -36,9 +34,9 @@ pub enum StopReason {
 /// Why a file could not be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiskTrouble {
-    /// Which file, and what the system said.
+    /// The file, and the system's error.
     pub why: String,
-    /// What a person can do: `make room`.
+    /// What to do: `make room`.
     pub remedy: &'static str,
 }
 
@@ -56,7 +54,6 @@ impl StopReason {
         }
     }
 
-    /// Whether this reason takes the place of `other`.
     fn outranks(&self, other: &StopReason) -> bool {
         self.rank() > other.rank()
     }
@@ -72,7 +69,7 @@ impl From<Halt> for StopReason {
     }
 }
 
-/// The signals that end a run in good order.
+/// The signals that end a run cleanly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     /// SIGINT, Ctrl-C.
@@ -83,7 +80,7 @@ pub enum Signal {
     Hup,
 }
 
-/// Where a signal comes in, and how long requests in flight then have.
+/// The source of signals, and how long requests in flight have after one.
 #[derive(Debug, Clone)]
 pub struct Interrupt {
     /// `Some` from the first signal on.
@@ -93,7 +90,6 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Waits for a signal; for ever where none can come any more.
     pub(crate) async fn caught(&self) -> Signal {
         let mut signal = self.signal.clone();
         let caught = signal.wait_for(Option::is_some).await.ok().and_then(|s| *s);
@@ -104,7 +100,7 @@ impl Interrupt {
     }
 }
 
-/// Whether a run stops, and why: the one truth for all that works on its rows, creating and collecting alike.
+/// Whether a run stops, and why: shared by creating and collecting.
 #[derive(Debug, Default)]
 pub struct Stopping {
     reason: RefCell<Option<StopReason>>,
@@ -112,7 +108,7 @@ pub struct Stopping {
 }
 
 impl Stopping {
-    /// Stops for `reason`. False where it stops already for a reason that counts as much.
+    /// Returns false if it already stops for a reason of at least the same rank.
     pub(crate) fn stop(&self, reason: &StopReason) -> bool {
         let mut known = self.reason.borrow_mut();
         let is_news = (known.as_ref()).is_none_or(|known| reason.outranks(known));
@@ -123,7 +119,6 @@ impl Stopping {
         is_news
     }
 
-    /// Does not stop for failures after all.
     pub(crate) fn take_back_failures(&self) {
         let mut reason = self.reason.borrow_mut();
         if matches!(*reason, Some(StopReason::TooManyFailures(_))) {
@@ -131,17 +126,14 @@ impl Stopping {
         }
     }
 
-    /// Why the run stops, if it does.
     pub(crate) fn reason(&self) -> Option<StopReason> {
         self.reason.borrow().clone()
     }
 
-    /// Whether nothing more may begin.
     pub(crate) fn is_stopping(&self) -> bool {
         self.reason.borrow().is_some()
     }
 
-    /// Waits until the run stops.
     pub(crate) async fn wait(&self) {
         loop {
             let told = self.told.notified();

@@ -1,8 +1,6 @@
-//! While a request is in flight or in doubt, none of its twins is in flight (docs/guarantees.md, "Twins").
-//!
-//! Twins share type and period. Within such a group the partner's own requests exclude all others, and the
-//! requests of one sub-partner (with and without `internal`) exclude each other. So a group needs no list of its
-//! members: it counts who is busy, and keeps who has to wait.
+//! While a request is in flight or in doubt, none of its twins is in flight (docs/guarantees.md, "Twins"). Twins share
+//! type and period. In such a group the partner's own requests exclude all others, and the requests of one sub-partner
+//! exclude each other, so it is enough to count the busy ones and to queue those that wait.
 
 use std::collections::VecDeque;
 
@@ -10,7 +8,7 @@ use foldhash::HashMap;
 
 use crate::request::{OrgId, Period, ReportType, Request};
 
-/// Who is busy and who waits; `W` is what is given back when its turn comes.
+/// Who is busy and who waits; `W` is returned when its turn comes.
 #[derive(Debug)]
 pub(super) struct Twins<W> {
     groups: HashMap<(ReportType, Period), Group<W>>,
@@ -40,15 +38,13 @@ impl<W> Group<W> {
 }
 
 impl<W> Twins<W> {
-    /// Whether no twin of `request` is busy.
     pub(super) fn is_free_for(&self, request: &Request) -> bool {
         self.groups
             .get(&key(request))
             .is_none_or(|group| group.is_free_for(request))
     }
 
-    /// `request` is in flight or in doubt from now on. Counted: one that is in doubt by the ledger may have a
-    /// twin that is so too.
+    /// `request` is in flight or in doubt from now on. Counted, because the ledger may have a twin in doubt, too.
     pub(super) fn begin(&mut self, request: &Request) {
         let group = self.groups.entry(key(request)).or_insert_with(|| Group {
             busy: HashMap::default(),
@@ -57,15 +53,14 @@ impl<W> Twins<W> {
         *group.busy.entry(request.sub_partner.clone()).or_default() += 1;
     }
 
-    /// `request` has to wait for a twin.
     pub(super) fn wait(&mut self, request: Request, what: W) {
         if let Some(group) = self.groups.get_mut(&key(&request)) {
             group.waiting.push_back((request, what));
         }
     }
 
-    /// `request` is neither in flight nor in doubt any more. Gives back those that waited and need not any
-    /// longer, in the order in which they came; whoever is not begun at once has to ask again.
+    /// `request` is neither in flight nor in doubt any more. Returns those that can go now, in the order in which they
+    /// came; each must begin at once or ask again.
     pub(super) fn end(&mut self, request: &Request) -> Vec<W> {
         let key = key(request);
         let Some(group) = self.groups.get_mut(&key) else {

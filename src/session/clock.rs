@@ -1,15 +1,13 @@
-//! Wall clocks: ours, and what is known of the server's.
-
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
-/// A clock that moved this far against another was set, or the computer slept: the clock that waits are measured by
-/// stands still meanwhile, and the wall clock does not.
+/// A clock that moved this far against another was set, or the computer slept: then the monotonic clock stands still,
+/// and the wall clock does not.
 pub const JUMP: TimeDelta = TimeDelta::seconds(1);
 
-/// The local wall clock: a seam, so that tests set it.
+/// The local wall clock, so that tests can set it.
 pub trait WallClock {
     /// Now.
     fn now(&self) -> DateTime<Utc>;
@@ -25,25 +23,25 @@ impl WallClock for SystemClock {
     }
 }
 
-/// The server's clock, as its last `Date` header showed it.
+/// The server clock, from the last `Date` header.
 ///
-/// `Date` has whole seconds and was true when the answer was made, so what [`ServerClock::now`] gives is never
-/// later than the server's own clock: a report that is made after it has a `created` that is not before it.
+/// `Date` has whole seconds and is from before the answer left, so [`ServerClock::now`] is never later than the
+/// server's own clock: a report that is created after it has a `created` at or after it.
 ///
-/// Between two answers it goes on as the computer's clocks do. Once these disagree, it is not known any more: a clock
-/// that stood still for an hour would date an intent an hour too early.
+/// Between answers it advances with the computer's clocks. Once these disagree, it is unknown: a clock that stood still
+/// for an hour would date an intent an hour too early.
 #[derive(Debug, Clone, Copy, Default)]
 pub enum ServerClock {
-    /// No answer has told it, or the server does not tell it: the local clock counts.
+    /// No answer told it, or the server never does: the local clock counts.
     #[default]
     Untold,
     /// An answer told it.
     Told(ServerTime),
-    /// It was told once, and is being asked for again.
+    /// It was known once, and is being read again.
     Lost,
 }
 
-/// What an answer told.
+/// The time from one answer.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerTime {
     date: DateTime<Utc>,
@@ -52,26 +50,26 @@ pub struct ServerTime {
 }
 
 impl ServerClock {
-    /// An answer that arrived at `at`, when the wall clock showed `wall`, was made at `date`.
+    /// An answer that arrived at `at`, when the wall clock showed `wall`, was created at `date`.
     pub fn observe(&mut self, at: Instant, wall: DateTime<Utc>, date: DateTime<Utc>) {
         *self = ServerClock::Told(ServerTime { date, at, wall });
     }
 
-    /// What was told counts no more; where anything was, nothing may be dated until it is told again.
+    /// Drops the time; if there was one, nothing may be dated until the server tells it again.
     pub fn forget(&mut self) {
         if let ServerClock::Told(_) = self {
             *self = ServerClock::Lost;
         }
     }
 
-    /// The server was asked often enough: where it did not tell its time, the local clock counts.
+    /// The server was asked often enough without telling its time: the local clock counts.
     pub fn give_up(&mut self) {
         if let ServerClock::Lost = self {
             *self = ServerClock::Untold;
         }
     }
 
-    /// The server's time at `at`, when the wall clock shows `wall`. `None` if no answer told it, or it was lost.
+    /// The server's time at `at`, when the wall clock shows `wall`. `None` if it is unknown.
     pub fn now(&self, at: Instant, wall: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let ServerClock::Told(told) = self else {
             return None;
@@ -81,7 +79,7 @@ impl ServerClock {
         (!is_lost).then(|| told.date.checked_add_signed(since))?
     }
 
-    /// Whether an answer told the time once, and the computer's clocks disagree since.
+    /// Whether the time was known once, and the computer's clocks disagree since.
     pub fn is_lost(&self, at: Instant, wall: DateTime<Utc>) -> bool {
         match self {
             ServerClock::Untold => false,

@@ -1,4 +1,4 @@
-//! The conversation itself: leave to send, and one exchange with what follows from it for all others.
+//! The session: permission to send, and one exchange with its effects on all others.
 
 use std::{
     cell::{Cell, RefCell},
@@ -21,19 +21,18 @@ use crate::{
     settings::{Limits, RetryPolicy},
 };
 
-/// One conversation with one server.
+/// A session with one server.
 pub struct Session<'a, A: Api> {
     api: &'a A,
     policy: RetryPolicy,
     backoff: Backoff,
     pub(super) token: CurrentToken<A::Token>,
     pub(super) shared: SessionCore<'a>,
-    /// How many reports a list asks for on a page.
     pub(super) page_size: Cell<usize>,
     halted: RefCell<Option<Halt>>,
 }
 
-/// Leave to send one request with the token in force.
+/// Permission to send one request with the current token.
 pub struct Permit<'s, T> {
     pass: Slot<'s>,
     token: T,
@@ -41,22 +40,19 @@ pub struct Permit<'s, T> {
 }
 
 impl<T> Permit<'_, T> {
-    /// Which token the request goes with.
+    /// The token's generation.
     pub fn token(&self) -> Generation {
         self.generation
     }
 
-    /// The last look before the request leaves: see [`Slot::leave`].
-    ///
-    /// # Errors
-    /// A wait was announced meanwhile.
+    /// The last check before the request leaves: see [`Slot::leave`].
     pub async fn leave(&self) -> Result<(), MustWait> {
         self.pass.leave().await
     }
 }
 
 impl<'a, A: Api> Session<'a, A> {
-    /// A conversation that begins with `token`, or by asking for one.
+    /// A session that begins with `token`, or by requesting one.
     pub fn new(
         api: &'a A,
         token: Option<A::Token>,
@@ -88,17 +84,17 @@ impl<'a, A: Api> Session<'a, A> {
         &self.shared.gate
     }
 
-    /// How patiently to try.
+    /// The retry policy.
     pub fn policy(&self) -> &RetryPolicy {
         &self.policy
     }
 
-    /// How long to wait between tries.
+    /// The waits between tries.
     pub fn backoff(&self) -> &Backoff {
         &self.backoff
     }
 
-    /// What [`TryCount`] has to know now of a request that left when the breaker was at `stage`.
+    /// The context for [`TryCount`] of a request that left when the breaker was at `stage`.
     pub fn around<'b>(
         &self,
         stage: Stage,
@@ -112,7 +108,7 @@ impl<'a, A: Api> Session<'a, A> {
         }
     }
 
-    /// The token that a request would go with now.
+    /// The generation of the current token.
     pub fn token_in_use(&self) -> Generation {
         self.token.get().1
     }
@@ -122,24 +118,23 @@ impl<'a, A: Api> Session<'a, A> {
         self.shared.clock.now()
     }
 
-    /// The server's clock where an answer told it, else the local one.
+    /// The server clock if it is known, else the local one.
     pub fn server_now(&self) -> DateTime<Utc> {
         self.told_time().unwrap_or_else(|| self.now())
     }
 
-    /// The server's clock, where an answer told it.
     pub(super) fn told_time(&self) -> Option<DateTime<Utc>> {
         let clock = self.shared.server_clock.get();
         clock.now(Instant::now(), self.now())
     }
 
-    /// Whether the server's clock was known, and is not any more: the computer slept, or its clock was set.
+    /// Whether the server clock was known and is not any more: the computer slept, or its clock was set.
     pub fn has_lost_the_time(&self) -> bool {
         let clock = self.shared.server_clock.get();
         clock.is_lost(Instant::now(), self.now())
     }
 
-    /// Why nothing leaves any more, once that is so.
+    /// Why nothing leaves any more, if so.
     pub fn halted(&self) -> Option<Halt> {
         let halted = self.halted.borrow().clone();
         halted.or_else(|| {
@@ -150,7 +145,6 @@ impl<'a, A: Api> Session<'a, A> {
         })
     }
 
-    /// Why nothing leaves any more, with what the last request met where that is why.
     fn stopped_by(&self, cause: StopCause) -> Halt {
         let last = self.shared.last_failure.borrow().clone();
         match (cause, last) {
@@ -167,15 +161,11 @@ impl<'a, A: Api> Session<'a, A> {
         self.halted.borrow_mut().get_or_insert(halt).clone()
     }
 
-    /// Waits until a request may go on.
-    ///
-    /// # Errors
-    /// Nothing will leave any more.
+    /// Waits until a request may go on, or nothing will leave any more.
     pub async fn enter(&self) -> Result<Permit<'_, A::Token>, Halt> {
         self.enter_as(Priority::Ordinary).await
     }
 
-    /// [`Session::enter`] as one of those that go by `priority`.
     pub(super) async fn enter_as(&self, priority: Priority) -> Result<Permit<'_, A::Token>, Halt> {
         loop {
             self.go_on()?;
@@ -200,11 +190,9 @@ impl<'a, A: Api> Session<'a, A> {
         }
     }
 
-    /// Sends one create, once: whether it may be sent again is the caller's to decide, by its outcome. Where that is
-    /// [`Refusal::Unauthorized`] the token was at fault and has been renewed, or the halt says why not; a 401 that is
-    /// about the request is [`Refusal::Final`].
-    ///
-    /// [`Permit::leave`] has to have said yes just before.
+    /// Sends one create, once; the caller decides by the outcome whether to send it again. After
+    /// [`Refusal::Unauthorized`] the token has been renewed, or the halt says why not; a 401 about the request is
+    /// [`Refusal::Final`]. [`Permit::leave`] must have succeeded just before.
     pub async fn create(
         &self,
         permit: Permit<'_, A::Token>,
@@ -216,7 +204,6 @@ impl<'a, A: Api> Session<'a, A> {
         .await
     }
 
-    /// One exchange with the token in force.
     pub(super) async fn send<T>(
         &self,
         permit: Permit<'_, A::Token>,
@@ -238,7 +225,7 @@ impl<'a, A: Api> Session<'a, A> {
         let Outcome::Refused(Refusal::Unauthorized, cause) = &answer.outcome else {
             return (answer, None);
         };
-        // On the heap, as all that is rare and large: what is left is moved for each create.
+        // On the heap, since it is rare and large: the rest is moved for each create.
         match Box::pin(self.resolve_unauthorized(generation, cause)).await {
             Ok(UnauthorizedCause::Token) => (answer, None),
             Ok(UnauthorizedCause::Request) => {
@@ -249,7 +236,7 @@ impl<'a, A: Api> Session<'a, A> {
         }
     }
 
-    /// One exchange without the token in force, or about it. Gives the answer and when the request left.
+    /// One exchange without the current token, or about it. Returns the answer and when the request left.
     pub(super) async fn exchange<T>(
         &self,
         priority: Priority,
@@ -275,7 +262,6 @@ impl<'a, A: Api> Session<'a, A> {
         }
     }
 
-    /// Whether to try again after `outcome`, by the policy; if so, waits as long as that takes.
     pub(super) async fn again<T>(
         &self,
         tries: &mut TryCount,
@@ -297,7 +283,6 @@ impl<'a, A: Api> Session<'a, A> {
         true
     }
 
-    /// Says that something failed and will be tried again.
     pub(super) fn tell_retry(&self, cause: &Cause, after: Duration) {
         let cause = cause.clone();
         (self.shared.listener)(&SessionEvent::Retrying { cause, after });

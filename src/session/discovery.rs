@@ -1,21 +1,16 @@
-//! Asking the API for the sub-partners that a manifest's `discover` means.
-
 use super::{ReadError, Session};
 use crate::{api::Api, plan::Discovered, settings::Discover};
 
-/// Why the sub-partners are not known.
+/// Why the sub-partners are unknown.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DiscoveryError {
     /// The API has none of that kind, so the manifest bills nobody. Exit code 2.
     Nobody(Discover),
-    /// The API could not be asked. Exit code 3.
+    /// The API could not be read. Exit code 3.
     Read(ReadError),
 }
 
-/// Asks for each kind of sub-partner that is named, once.
-///
-/// # Errors
-/// See [`DiscoveryError`].
+/// Lists each kind of sub-partner that `discover` names, once.
 pub async fn discover<A: Api>(
     session: &Session<'_, A>,
     kinds: impl IntoIterator<Item = Discover>,

@@ -1,21 +1,19 @@
-//! What a conversation tells its owner: what concerns all requests together, and why it is over.
-
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use crate::{api::Cause, pacing::StopCause};
 
-/// Why the whole conversation is over.
+/// Why the session is over.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Halt {
     /// The gate lets nothing leave any more.
     Pacing(StopCause),
-    /// So many requests in a row failed (`retry.max_consecutive_failures`), and how the last of them did.
+    /// Too many requests in a row failed (`retry.max_consecutive_failures`).
     Down {
-        /// How many.
+        /// The number of failures.
         failures: u32,
-        /// What the last one met.
+        /// The cause of the last one.
         cause: Cause,
     },
     /// The credentials were refused and cannot be renewed.
@@ -27,7 +25,7 @@ pub enum Halt {
 pub enum ReadError {
     /// Nothing leaves any more.
     Halted(Halt),
-    /// The server refused it, or did not answer in all the tries.
+    /// The server refused it, or all tries failed.
     Failed(Cause),
 }
 
@@ -38,28 +36,28 @@ pub enum SessionEvent {
     Paused {
         /// The status that announced it.
         status: Option<u16>,
-        /// How long.
+        /// Its length.
         wait: Duration,
         /// When it ends.
         until: DateTime<Utc>,
     },
-    /// An exchange came to nothing and will be tried again.
+    /// An exchange failed and will be tried again.
     Retrying {
-        /// How it failed.
+        /// The cause.
         cause: Cause,
-        /// After how long at the earliest.
+        /// The least time until then.
         after: Duration,
     },
-    /// Requests fail one after the other: the breaker slows, or probes with one at a time.
+    /// Requests fail one after the other: the breaker slows down.
     Failing {
-        /// How many in a row.
+        /// The number in a row.
         failures: u32,
-        /// How the last one failed.
+        /// The cause of the last one.
         cause: Cause,
     },
     /// The credentials were renewed.
     Renewed,
 }
 
-/// Hears [`SessionEvent`] as it comes. What it has to keep (a pause, for the next process) it keeps before it returns.
+/// Receives each [`SessionEvent`]. It must store a pause for the next process before it returns.
 pub type Listener<'a> = dyn Fn(&SessionEvent) + 'a;

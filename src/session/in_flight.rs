@@ -1,4 +1,4 @@
-//! From the head of an answer to gate, clock and news, as soon as it is here.
+//! From the head of an answer to gate, clock and events, as soon as it arrives.
 
 use std::{
     cell::{Cell, RefCell},
@@ -15,15 +15,13 @@ use crate::{
     pacing::{Feedback, Gate, Slot, Traffic},
 };
 
-/// What all exchanges of a conversation share, and every answer may change.
 pub(super) struct SessionCore<'a> {
     pub(super) gate: Gate,
     pub(super) clock: &'a dyn WallClock,
     pub(super) listener: &'a Listener<'a>,
     pub(super) server_clock: Cell<ServerClock>,
-    /// How often the API itself has answered. Before that no create leaves: what answers may be a sign-in page.
+    /// Answers from the API itself. Before the first one no create leaves: a sign-in page may answer.
     pub(super) answers: Cell<u64>,
-    /// What the last request met that failed.
     pub(super) last_failure: RefCell<Option<Cause>>,
 }
 
@@ -35,26 +33,22 @@ impl SessionCore<'_> {
     }
 }
 
-/// What kind of exchange it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exchange {
     Plain,
-    /// A list that can be asked for in smaller pages: that it took too long says nothing about the server.
+    /// A list that can be requested in smaller pages: a time-out says nothing about the server.
     LongList,
 }
 
-/// One exchange that is under way. Its answer is heard once: when its head is here, or whole from an
-/// [`Api`](crate::api::Api) that tells no heads.
+/// One exchange in flight. Its answer counts once: when its head arrives, or completely if there was no head.
 pub(super) struct InFlight<'h, 'a> {
     shared: &'h SessionCore<'a>,
     pass: Slot<'h>,
     exchange: Exchange,
     left: Instant,
-    /// When the head of the answer was here, by both clocks.
     heard: Cell<Option<(Instant, DateTime<Utc>)>>,
-    /// Whether the gate knows what the answer says about pace.
     is_fed: Cell<bool>,
-    /// The failures in a row, if this one made the breaker slow or probe.
+    /// The failures in a row, if this one raised the breaker's stage.
     worse: Cell<Option<u32>>,
 }
 
@@ -71,8 +65,7 @@ impl<'h, 'a> InFlight<'h, 'a> {
         }
     }
 
-    /// The head of the answer is here. A wait that it announces counts from now. Whether the API answered, and not
-    /// something in its place, is known only at the end.
+    /// A wait counts from now. Whether the API itself answered is only known at the end.
     pub(super) fn head(&self, notice: &Notice) {
         if self.heard.get().is_some() {
             return;
@@ -84,7 +77,7 @@ impl<'h, 'a> InFlight<'h, 'a> {
         if let Some(feedback) = feedback {
             self.feed(notice, feedback);
         }
-        // Any answer may announce a wait, also one that was accepted.
+        // Any answer may announce a wait, also an accepted one.
         let is_kept = matches!(feedback, Some(Feedback::RateLimited(_) | Feedback::Busy(_)));
         if let Some(wait) = notice
             .retry_after
@@ -103,7 +96,6 @@ impl<'h, 'a> InFlight<'h, 'a> {
         }
     }
 
-    /// The exchange is over: its slot is free.
     pub(super) fn end<T>(self, answer: &Answer<T>) {
         tell(answer, self.left.elapsed());
         let (notice, outcome) = (&answer.notice, &answer.outcome);
@@ -142,8 +134,7 @@ impl<'h, 'a> InFlight<'h, 'a> {
         }
     }
 
-    /// What an answer of the API itself teaches. A gateway makes up pages and errors of its own (408 and 499 where it
-    /// gave up waiting), and its clock is another one.
+    /// A gateway sends its own pages and errors (408 and 499 after time-outs), and has another clock.
     fn learn(&self, notice: &Notice) {
         let is_apis = matches!(notice.status, Some(..=407 | 409..=498)) && !notice.is_foreign;
         let Some((at, wall)) = self.heard.get().filter(|_| is_apis) else {
@@ -164,13 +155,12 @@ impl<'h, 'a> InFlight<'h, 'a> {
         let gate = &self.shared.gate;
         let before = gate.stage();
         self.pass.answered(feedback);
-        // Others may be answered before the whole of this answer is here.
+        // Others may be answered before the whole of this answer arrives.
         let is_worse = gate.stage() > before;
         self.worse.set(is_worse.then(|| gate.failures()));
     }
 }
 
-/// Says at the highest level how an exchange ended. The span around it says what it was about.
 fn tell<T>(answer: &Answer<T>, latency: Duration) {
     let cause = answer.outcome.cause();
     let own = answer.notice.tracking_id.as_deref();
@@ -192,7 +182,6 @@ fn tell<T>(answer: &Answer<T>, latency: Duration) {
     }
 }
 
-/// What the head of an answer means for the pace, as far as that is known without the body.
 fn feedback(notice: &Notice) -> Option<Feedback> {
     match (notice.wait_kind(), notice.status) {
         (Some(WaitKind::RateLimit), _) => Some(Feedback::RateLimited(notice.retry_after)),

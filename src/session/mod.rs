@@ -1,9 +1,6 @@
-//! One conversation with the API: every exchange passes the gate, carries the token in force and teaches us
-//! the server's clock.
-//!
-//! [`Session`] joins [`crate::api`] and [`crate::pacing`]. Reads (lists, gets, discovery) are tried again here
-//! until they are answered, since they change nothing. Creates are not: [`crate::runner`] decides about each, by
-//! the same policy ([`TryCount`]).
+//! One session with the API: every exchange passes the gate, carries the current token and teaches us the server clock.
+//! [`Session`] tries reads again until they are answered, since they change nothing. For creates [`crate::runner`]
+//! decides, by the same policy ([`TryCount`]).
 
 mod clock;
 mod conversation;

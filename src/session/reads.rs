@@ -14,7 +14,7 @@ use crate::{
     settings::Discover,
 };
 
-/// A list with more pages is taken for one that runs in a circle.
+/// A list with more pages counts as endless.
 const MAX_PAGES: usize = 10_000;
 
 /// A list with more entries is taken for one that never ends. The largest plan has half as many (`limits.max_requests`).
@@ -23,26 +23,20 @@ const MAX_ITEMS: usize = 200_000;
 /// A list of several pages is read so often, until two readings agree.
 const READINGS: usize = 5;
 
-/// After so many answers without a date the server is taken for one that tells no time.
+/// After this many answers without a date, the local clock counts.
 const DATELESS: u32 = 4;
 
-/// Whether a cause says that a list of `max` on a page is more than the server can do in time. Its
-/// documentation of 504 says: "if your query uses max parameter, please try to reduce it".
+/// The documentation of 504 says: "if your query uses max parameter, please try to reduce it".
 fn is_too_long(cause: &Cause, max: usize) -> bool {
     max > 1 && cause.http_status == Some(504)
 }
 
 impl<A: Api> Session<'_, A> {
-    /// All reports that `query` lists.
+    /// All reports that `query` lists. Between two pages the list may shift and skip a report, so a list of several
+    /// pages is read again until two readings agree; one that never ends or never settles fails.
     ///
-    /// One page is consistent in itself. Between two pages the list may shift, and then it skips a report: a list of
-    /// several is read again until two readings agree.
-    ///
-    /// A server that cannot list so many in time is asked for half as many a page, down to one, for the rest of the
-    /// conversation. Half of what this list asked for: lists that fail together would otherwise race to one.
-    ///
-    /// # Errors
-    /// The server cannot be asked; a list that never ends, and one that changes with every reading.
+    /// After a 504 the page size is halved, down to one, for the rest of the session. Half of what this list asked for:
+    /// lists that fail together would otherwise go down to one at once.
     pub async fn list(&self, query: &ListQuery) -> Result<Vec<Listed>, ReadError> {
         let mut earlier: Option<HashSet<ReportId>> = None;
         for _ in 0..READINGS {
@@ -62,9 +56,6 @@ impl<A: Api> Session<'_, A> {
     }
 
     /// The first report of a list: enough to know that it can be read.
-    ///
-    /// # Errors
-    /// As [`Session::list`].
     pub async fn first_listed(&self, query: &ListQuery) -> Result<Option<Listed>, ReadError> {
         let page = self.read(
             Exchange::Plain,
@@ -74,7 +65,6 @@ impl<A: Api> Session<'_, A> {
         Ok(page.await?.items.into_iter().next())
     }
 
-    /// All pages of a list, and how many they were.
     async fn read_list(&self, query: &ListQuery) -> Result<(Vec<Listed>, usize), ReadError> {
         loop {
             let max = self.page_size.get();
@@ -100,10 +90,7 @@ impl<A: Api> Session<'_, A> {
         }
     }
 
-    /// One report; `None` where the server does not have it.
-    ///
-    /// # Errors
-    /// The server cannot be asked.
+    /// One report; `None` if the server does not have it.
     pub async fn get(&self, id: &ReportId) -> Result<Option<Listed>, ReadError> {
         self.read(
             Exchange::Plain,
@@ -113,10 +100,7 @@ impl<A: Api> Session<'_, A> {
         .await
     }
 
-    /// The same, asked once: for what a list has shown already, and a single read only adds to.
-    ///
-    /// # Errors
-    /// As [`Session::get`], at the first failure.
+    /// [`Session::get`] without retries: for a report from a list, to which a single read only adds.
     pub async fn get_once(&self, id: &ReportId) -> Result<Option<Listed>, ReadError> {
         self.read(
             Exchange::Plain,
@@ -127,9 +111,6 @@ impl<A: Api> Session<'_, A> {
     }
 
     /// All sub-partners of a kind.
-    ///
-    /// # Errors
-    /// As [`Session::list`].
     pub async fn sub_partners(&self, which: Discover) -> Result<Vec<OrgId>, ReadError> {
         let read = self.read_pages(
             Exchange::Plain,
@@ -139,14 +120,10 @@ impl<A: Api> Session<'_, A> {
         Ok(read.await?.0)
     }
 
-    /// A first look at what the server has for `query`, which also makes sure that the server's clock is known, where
-    /// the server tells it at all. Gives the reports where the whole list can be had. Any answer of the API below 500 is good
-    /// enough, but there has to be one: an intent that is dated by a local clock that runs ahead would make our own
-    /// report look older than it, and what answers in the API's place would put every create in doubt. Asks by one cheap
-    /// list, and where lists fail by a report that nobody has.
-    ///
-    /// # Errors
-    /// Nothing leaves any more. A server that never answers ends this, like everything, at the breaker.
+    /// A first list for `query`, which also sets the server clock, if the server tells it. Returns the reports if the
+    /// whole list could be read. Any answer of the API below 500 is enough, but there has to be one: an intent dated by
+    /// a fast local clock would make our own report look older than it, and a page in place of the API would put every
+    /// create in doubt. If lists fail, it reads a report that does not exist. It ends at the breaker at the latest.
     pub async fn first_list(&self, query: &ListQuery) -> Result<Option<Vec<Listed>>, Halt> {
         let Ok(nobodys) = "no-such-report".parse() else {
             return Ok(None); // it is a valid id
@@ -163,10 +140,10 @@ impl<A: Api> Session<'_, A> {
             if !wait.is_zero() {
                 sleep(wait).await;
             }
-            // The other kind of read is tried at once, then there is a wait.
+            // The other kind of read follows at once, then a wait.
             wait = match round {
                 0 => Duration::ZERO,
-                // Short ones: where nobody answers, the breaker makes them longer.
+                // Short waits: the breaker makes them longer for a dead server.
                 _ => self.backoff().after(round.min(2)),
             };
             let before = self.shared.answers.get();
@@ -201,7 +178,7 @@ impl<A: Api> Session<'_, A> {
         }
         self.shared.change_clock(ServerClock::give_up);
         match page {
-            // What was there before the first create is worth as much on the second page as on the first.
+            // Reports on later pages count as much as those on the first.
             Some(page) if page.next.is_some() => match self.list(query).await {
                 Ok(listed) => Ok(Some(listed)),
                 Err(ReadError::Failed(_)) => Ok(None),
@@ -211,7 +188,6 @@ impl<A: Api> Session<'_, A> {
         }
     }
 
-    /// One read, tried again by the policy; `is_hopeless` says which failures are not worth it.
     async fn read<T>(
         &self,
         exchange: Exchange,
@@ -238,7 +214,7 @@ impl<A: Api> Session<'_, A> {
             }
             return match answer.outcome {
                 Outcome::Done(value) => Ok(value),
-                // It is about tokens that ended, and no answer to what was asked.
+                // It is about expired tokens, and no answer to the request.
                 Outcome::Refused(Refusal::Unauthorized, cause) => Err(ReadError::Failed(Cause {
                     http_status: None,
                     ..cause
@@ -250,7 +226,6 @@ impl<A: Api> Session<'_, A> {
         }
     }
 
-    /// All pages of something, and how many they were.
     async fn read_pages<T>(
         &self,
         exchange: Exchange,

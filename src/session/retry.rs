@@ -8,16 +8,15 @@ use crate::{
     settings::RetryPolicy,
 };
 
-/// From this number of answers 423 or 503 with an announced wait on, each counts as a try, if others got through
-/// meanwhile.
+/// From this number on, an answer 423 or 503 with a wait counts as a try, if others were accepted meanwhile.
 const BUSY_FROM: u32 = 6;
 
 /// What follows an outcome.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RetryDecision {
-    /// Not sent again: it is done, it is refused for good, or the tries are used up.
+    /// Done, refused for good, or no tries left.
     Never,
-    /// As soon as the gate lets it.
+    /// As soon as the gate allows it.
     AtOnce,
     /// After this long.
     After(Duration),
@@ -25,14 +24,14 @@ pub enum RetryDecision {
     Last,
 }
 
-/// What is known around a request when its answer comes.
+/// The context of a request when its answer comes.
 #[derive(Clone, Copy)]
 pub struct RetryContext<'a> {
     /// `retry.max_attempts`
     pub max_attempts: u32,
-    /// How far the breaker was when the request left.
+    /// The breaker's stage when the request left.
     pub stage: Stage,
-    /// What the gate has accepted so far.
+    /// Requests that the gate has counted as accepted.
     pub accepted: u64,
     /// The wait after this many tries.
     pub backoff: &'a dyn Fn(u32) -> Duration,
@@ -57,9 +56,8 @@ pub struct RetryContext<'a> {
 pub struct TryCount {
     counted: u32,
     busy: u32,
-    /// What the gate had accepted when the first busy answer came.
+    /// Accepted requests when the first busy answer came.
     accepted_at_first_busy: u64,
-    /// Answers 401 so far.
     unauthorized: u32,
 }
 
@@ -69,7 +67,7 @@ impl TryCount {
         self.counted
     }
 
-    /// Takes note of an outcome and says what follows it; see the table above.
+    /// Counts an outcome and decides what follows, by the table above.
     pub fn after<T>(&mut self, outcome: &Outcome<T>, around: &RetryContext<'_>) -> RetryDecision {
         let (counts, next) = self.judge(outcome, around);
         self.counted += u32::from(counts);
@@ -114,8 +112,8 @@ impl TryCount {
     }
 }
 
-/// Exponential backoff with full jitter: before try `n + 1` a wait that is drawn evenly from zero to
-/// `min(max_delay, base_delay * 2^(n-1))`, so that those who failed together do not come back together.
+/// Exponential backoff with full jitter: before try `n + 1` a random wait from zero to `min(max_delay, base_delay *
+/// 2^(n-1))`, so that failed requests do not come back together.
 #[derive(Debug)]
 pub struct Backoff {
     base: Duration,

@@ -1,47 +1,39 @@
-//! The token in force.
-
 use std::cell::RefCell;
 
 use tokio::{sync::Mutex, time::Instant};
 
 use crate::api::{Doubt, Outcome, Refusal};
 
-/// The one place that knows which token is in force.
+/// The one place that knows the current token.
 pub(super) struct CurrentToken<T> {
     state: RefCell<TokenState<T>>,
-    /// One at a time finds out whose fault a 401 is, and renews.
+    /// One task at a time finds out what a 401 means, and renews.
     pub(super) inquiry: Mutex<()>,
 }
 
 struct TokenState<T> {
-    /// `None` where only what it takes to get one was given.
+    /// `None` if only the means to get one were given.
     value: Option<T>,
     generation: Generation,
-    /// When the last request left that the server took with it. One that was renewed and never taken is not renewed
-    /// again.
+    /// When the last accepted request left. A renewed token that was never accepted is not renewed again.
     taken: Option<Instant>,
 }
 
-/// How many tokens were in force before this one. Each may belong to another person.
+/// The number of earlier tokens in this session. Each may belong to another person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Generation(u32);
 
 impl Generation {
-    /// The token that the conversation began with.
     pub(crate) const FIRST: Generation = Generation(0);
 
-    /// Of the token after this one.
     pub(crate) fn next(self) -> Self {
         Generation(self.0 + 1)
     }
 }
 
-/// What a 401 was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum UnauthorizedCause {
-    /// The token; there is a new one.
     Token,
-    /// The request: the server takes the token for others.
     Request,
 }
 
@@ -62,7 +54,6 @@ impl<T: Clone> CurrentToken<T> {
         (state.value.clone(), state.generation)
     }
 
-    /// The server took a request that left at `left`.
     pub(super) fn taken(&self, generation: Generation, left: Instant) {
         let mut state = self.state.borrow_mut();
         if state.generation == generation {
@@ -70,7 +61,6 @@ impl<T: Clone> CurrentToken<T> {
         }
     }
 
-    /// When the last request left that the server took with the token in force.
     pub(super) fn last_taken(&self) -> Option<Instant> {
         self.state.borrow().taken
     }
@@ -85,8 +75,8 @@ impl<T: Clone> CurrentToken<T> {
     }
 }
 
-/// Whether an outcome shows that the server took the token that came with the request. An error page and a
-/// rate limit may come from something in between that never looked at it.
+/// Whether the server accepted the request's token. An error page and a rate limit may come from a proxy that never
+/// checked it.
 pub(super) fn proves_accepted<T>(outcome: &Outcome<T>) -> bool {
     matches!(
         outcome,

@@ -1,8 +1,6 @@
-//! What a 401 means, and the renewal of the token.
-//!
-//! A 401 is about the token, or about the one request (an organisation that this token may not act for). A read
-//! with the same token that leaves after the 401 tells which: where it is taken the request is refused for good,
-//! where it is not the token is renewed, once for all who wait.
+//! What a 401 means, and the renewal of the token. A 401 is about the token, or about the one request (an organisation
+//! for which the token may not act). A read with the same token after the 401 decides: if it is accepted the request is
+//! refused for good, if not the token is renewed, once for all who wait.
 
 use tokio::time::Instant;
 
@@ -16,11 +14,7 @@ use crate::{
 };
 
 impl<A: Api> Session<'_, A> {
-    /// Finds out what a 401 was about that came just now with a token of generation `refused`, and renews the token
-    /// where that is at fault. Whoever comes while this is under way waits for it.
-    ///
-    /// # Errors
-    /// Nothing leaves any more, or the credentials are refused for good.
+    /// Renews the token if it is the cause; other tasks wait meanwhile. Fails if the session is over.
     pub(super) async fn resolve_unauthorized(
         &self,
         refused: Generation,
@@ -55,8 +49,8 @@ impl<A: Api> Session<'_, A> {
         Ok(UnauthorizedCause::Token)
     }
 
-    /// Whether the server takes `token` for one of the two cheapest reads there are: the shortest list, and where lists
-    /// fail a report that nobody has. Where that cannot be known, it does not.
+    /// Tries the shortest list and, if lists fail, a report that does not exist. If both fail, the token counts as
+    /// refused.
     async fn is_taken(&self, token: &A::Token, generation: Generation) -> Result<bool, Halt> {
         let query = ListQuery::default();
         let list = async |api: &A, on_head: &OnHead<'_>| {
@@ -74,7 +68,6 @@ impl<A: Api> Session<'_, A> {
         Ok(told == Some(true))
     }
 
-    /// Whether `read` is taken or refused for its token; `None` where it fails.
     async fn proves_accepted_by(
         &self,
         generation: Generation,

@@ -1,5 +1,3 @@
-//! Where the API lives.
-
 use std::{fmt, str::FromStr};
 
 use url::{Host, Url};
@@ -9,10 +7,8 @@ use crate::{
     yaml::{Mistake, Text, checked_line},
 };
 
-/// The address that every API path is appended to.
-///
-/// Always `https`, or `http` on a loopback host: the bearer token goes there. No
-/// user, password, query or fragment, and no slash at the end.
+/// The API's address: `https`, or `http` on a loopback host, because the token is sent there. No user, password, query,
+/// fragment, or slash at the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(Url);
 
@@ -25,12 +21,12 @@ pub enum BaseUrlError {
     /// The scheme is neither `https` nor `http`.
     #[error("the scheme {0:?} is not supported; use https")]
     Scheme(String),
-    /// `http` to another machine would show the token to the network.
+    /// `http` to another machine would expose the token.
     #[error(
         "http is accepted for loopback hosts only (127.0.0.1, localhost, [::1]); use https for {0}"
     )]
     PlainHttp(String),
-    /// A user or password in the URL: credentials come from the environment or a file.
+    /// A user or password: credentials come from the environment or a file.
     #[error("a base URL must not hold a user or password")]
     Credentials,
     /// A query or a fragment, to which no path can be appended.
@@ -50,7 +46,7 @@ impl BaseUrl {
             .expect("a valid constant")
     }
 
-    /// The address of `path`, which has no slash at its beginning.
+    /// The address of `path`, which has no leading slash.
     pub fn join(&self, path: &str) -> Url {
         let mut url = self.0.clone();
         url.set_path(&format!("{}/{path}", self.0.path().trim_end_matches('/')));
@@ -67,7 +63,7 @@ impl BaseUrl {
         is_loopback(&self.0)
     }
 
-    /// Whether this is a sandbox of ours: its addresses are recognisable, as its report ids are.
+    /// Whether this is a sandbox of ours, by its path.
     pub fn is_sandbox(&self) -> bool {
         self.is_loopback() && self.0.path().starts_with("/sandbox/")
     }
@@ -106,7 +102,6 @@ impl FromStr for BaseUrl {
     }
 }
 
-/// How a base URL is written.
 pub(super) fn form() -> Text<BaseUrl> {
     Text {
         expected: "a URL",

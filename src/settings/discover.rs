@@ -1,5 +1,3 @@
-//! Which sub-partners are discovered.
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,13 +1,13 @@
-//! Durations as users write them: `200ms`, `1.5s`, `15m`, `1h30m`. One grammar for the manifest and the command line.
+//! Durations: `200ms`, `1.5s`, `15m`, `1h30m`. One grammar for the manifest and the command line.
 
 use std::time::Duration;
 
 use crate::yaml::{Mistake, Quoted, Text};
 
-/// The longest duration that is read: a year. A longer one is a slip, and would overflow clocks.
+/// A year. A longer one is a slip, and would overflow clocks.
 const MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 
-/// From large to small, with their nanoseconds.
+/// In nanoseconds, largest first.
 const UNITS: [(&str, u64); 4] = [
     ("h", 3_600_000_000_000),
     ("m", 60_000_000_000),
@@ -15,7 +15,7 @@ const UNITS: [(&str, u64); 4] = [
     ("ms", 1_000_000),
 ];
 
-/// Reads parts from large to small units, each unit at most once; only the last part may have a fraction.
+/// Largest unit first, each at most once; only the last part may have a fraction.
 pub(crate) fn duration_of(text: &str) -> Option<Duration> {
     let mut units = UNITS.iter();
     let mut rest = text;
@@ -33,7 +33,7 @@ pub(crate) fn duration_of(text: &str) -> Option<Duration> {
             return None;
         }
         let whole = digits(whole)?.checked_mul(*scale)?;
-        // Nine digits are a billionth; more would be lost anyway.
+        // Nine digits are nanoseconds.
         if fraction.len() > 9 {
             return None;
         }
@@ -50,14 +50,12 @@ pub(crate) fn duration_of(text: &str) -> Option<Duration> {
     }
 }
 
-/// A number that is nothing but digits.
 pub(super) fn digits(text: &str) -> Option<u64> {
     (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()))
         .then(|| text.parse().ok())
         .flatten()
 }
 
-/// Written as [`duration_of`] reads it: in whole milliseconds, the largest units first.
 fn written_duration(duration: Duration) -> String {
     let mut rest = duration.as_nanos();
     let mut text = String::new();
@@ -75,14 +73,12 @@ fn written_duration(duration: Duration) -> String {
     }
 }
 
-/// Whether `0s` makes sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Zero {
     Allowed,
     Refused,
 }
 
-/// How a duration is written.
 pub(super) fn duration(zero: Zero) -> Text<Duration> {
     Text {
         expected: "a duration such as 30s",

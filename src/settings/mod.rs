@@ -1,7 +1,5 @@
-//! The values that a manifest sets and that the API, the pace and the runner go by.
-//!
-//! Code that needs a setting takes it from here and knows nothing of manifests. Each value has one grammar and one
-//! default. A new key of `api`, `limits` or `retry` is one new line in `values`.
+//! The values that a manifest sets, for modules that know nothing of manifests. A new key of `api`, `limits` or `retry`
+//! is one new line in `values`.
 
 mod base_url;
 mod discover;

@@ -1,20 +1,18 @@
-//! Rates as users write them: `5/s`, `300/min`, `1000/h`, `unlimited`.
-
 use std::{num::NonZeroU32, str::FromStr, time::Duration};
 
 use super::duration::digits;
 use crate::yaml::{Mistake, Quoted, Text};
 
-/// `limits.rate`: the ceiling on requests that leave.
+/// `limits.rate`: the ceiling on requests that leave, as `5/s`, `300/min`, `1000/h` or `unlimited`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rate {
-    /// No ceiling but the server's own.
+    /// No ceiling.
     Unlimited,
     /// This many requests in each `per`.
     Limited {
-        /// How many.
+        /// The number of requests.
         count: NonZeroU32,
-        /// A second, a minute or an hour.
+        /// The unit of time.
         per: RateUnit,
     },
 }
@@ -51,7 +49,7 @@ impl RateUnit {
 }
 
 impl Rate {
-    /// What one of `shares` equal shares of it may send, rounded down; at least one request an hour.
+    /// One of `shares` equal shares, rounded down; at least one request an hour.
     pub fn share(self, shares: NonZeroU32) -> Rate {
         let Rate::Limited { count, per } = self else {
             return Rate::Unlimited;
@@ -81,7 +79,7 @@ impl Rate {
         least
     }
 
-    /// Requests per second, or `None` where there is no ceiling.
+    /// Requests per second, or `None` without a ceiling.
     pub fn per_second(self) -> Option<f64> {
         match self {
             Rate::Unlimited => None,
@@ -124,7 +122,6 @@ impl FromStr for Rate {
     }
 }
 
-/// How a rate is written.
 pub(super) fn form() -> Text<Rate> {
     Text {
         expected: "a rate such as 300/min",

@@ -1,12 +1,9 @@
-//! The ceilings of a run that does one share of a plan.
-
 use std::num::{NonZeroU32, NonZeroUsize};
 
 use super::Limits;
 
 impl Limits {
-    /// The ceilings of one of `shares` runs that go on together, so that all of them keep to these; never below what
-    /// keeps one request going.
+    /// The ceilings of one of `shares` runs, which together keep these; at least enough for one request.
     pub fn share(&self, shares: NonZeroU32) -> Limits {
         let concurrency = self.concurrency.get() / shares.get() as usize;
         Limits {

@@ -1,16 +1,14 @@
-//! `audit.totals`: which column of the collected files is summed up, and by what.
-
 use crate::yaml::{
     Form, Located, Mapping as _, Mistake, Node, Quoted, at, form, keys, line, list, mapping, or,
     required,
 };
 
-/// Which sums an audit compares. Webex publishes no column names, so the manifest gives them.
+/// `audit.totals`: which sums an audit compares. Webex publishes no column names, so the manifest names them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Totals {
-    /// The column that is summed up.
+    /// The column to sum up.
     pub column: String,
-    /// The columns whose values each get a sum of their own; empty for one sum of all.
+    /// One sum for each value of these columns; empty for one sum of all.
     pub by: Vec<String>,
 }
 
@@ -28,7 +26,6 @@ keys! {
     }
 }
 
-/// How totals are written.
 pub(super) fn totals() -> impl Form<Value = Totals> {
     form(read, |generator| mapping::<TotalsText>().schema(generator))
 }

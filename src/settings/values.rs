@@ -1,5 +1,3 @@
-//! The settings, with their defaults and how a manifest writes them. A new key is one new line here.
-
 use std::{
     num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,

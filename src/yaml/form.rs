@@ -1,4 +1,4 @@
-//! How values are written: for each form its reader and its JSON Schema.
+//! How values are written: each form has a reader and a JSON Schema.
 
 use std::{marker::PhantomData, ops::RangeInclusive, path::PathBuf};
 
@@ -18,29 +18,23 @@ use super::{
     tree::NodeContent,
 };
 
-/// A way to write values of one type.
 pub(crate) trait Form {
-    /// What is read.
     type Value;
 
-    /// Reads it; reports what is wrong and gives `None`.
     fn read(&self, node: Node<'_>) -> Option<Self::Value>;
 
-    /// The JSON Schema of what can be read.
     fn schema(&self, generator: &mut SchemaGenerator) -> Value;
 
-    /// What a value is to be written as in a list, where it stands in the place of one.
+    /// The advice for a single value where a list is expected.
     fn as_item(&self, node: Node<'_>) -> String {
         node.written()
     }
 
-    /// A value as it would be written, where the schema is to show it as a default.
     fn write(&self, _: &Self::Value) -> Option<Value> {
         None
     }
 }
 
-/// A value and where it was written.
 #[derive(Debug, Clone)]
 pub(crate) struct Located<T> {
     pub(crate) value: T,
@@ -48,13 +42,11 @@ pub(crate) struct Located<T> {
 }
 
 impl<T> Located<T> {
-    /// Reports what is wrong with it.
     pub(crate) fn report<U>(&self, sink: &Sink, mistake: Mistake) -> Option<U> {
         sink.report(self.place.clone(), mistake)
     }
 }
 
-/// Keeps the place of what `form` reads.
 pub(crate) fn at<F: Form>(form: F) -> LocatedForm<F> {
     LocatedForm(form)
 }
@@ -75,7 +67,6 @@ impl<F: Form> Form for LocatedForm<F> {
     }
 }
 
-/// A form made of its reader and its schema.
 pub(crate) fn form<T>(
     read: impl Fn(Node<'_>) -> Option<T>,
     schema: impl Fn(&mut SchemaGenerator) -> Value,
@@ -104,12 +95,10 @@ where
     }
 }
 
-/// `true` or `false`.
 pub(crate) fn truth() -> impl Form<Value = bool> {
     form(|node| node.bool(), |_| json!({ "type": "boolean" }))
 }
 
-/// A whole number of `range`, which lies within `T`.
 pub(crate) fn whole<T>(range: RangeInclusive<u32>) -> WholeNumber<T> {
     WholeNumber(range, PhantomData)
 }
@@ -148,19 +137,16 @@ impl<T: DeserializeOwned + Serialize> Form for WholeNumber<T> {
     }
 }
 
-/// A text with a grammar of its own.
 pub(crate) struct Text<T> {
-    /// Such as "a duration such as 30s".
     pub(crate) expected: &'static str,
-    /// A regular expression of what is accepted, as exact as it can be.
+    /// A regular expression, as exact as possible.
     pub(crate) pattern: &'static str,
     pub(crate) parse: fn(&str) -> Result<T, Mistake>,
     pub(crate) write: fn(&T) -> String,
-    /// A number in the text is parsed as well, since `parse` says better what it should look like.
+    /// Numbers are passed to `parse` too, since its message is better.
     pub(crate) numbers: bool,
 }
 
-/// A text that is not shown as a default, read by `parse`; see [`Text`].
 pub(crate) fn text<T>(
     expected: &'static str,
     pattern: &'static str,
@@ -195,7 +181,7 @@ impl<T> Form for Text<T> {
     }
 }
 
-/// A text on one line that is not empty and has no blanks around it. `what` names it in messages.
+/// A line of text: not empty, no blanks around it. `what` names it in messages.
 pub(crate) fn line(what: &'static str) -> impl Form<Value = String> {
     let read = move |node: Node<'_>| match checked_line(node.text(what)?, what) {
         Ok(line) => Some(line.to_owned()),
@@ -204,14 +190,13 @@ pub(crate) fn line(what: &'static str) -> impl Form<Value = String> {
     form(read, |_| json!({ "type": "string", "minLength": 1 }))
 }
 
-/// The rule behind [`line`], for texts that are not YAML.
 pub(crate) fn checked_line<'a>(text: &'a str, what: &str) -> Result<&'a str, Mistake> {
     let text = text.trim();
     if text.is_empty() {
         let mistake = Mistake::new(format!("{what} must not be empty"));
         return Err(mistake.help("write a text, or leave the key out"));
     }
-    // Control characters, line separators, and what turns the direction of text around.
+    // Control characters, line separators, and characters that change the direction of text.
     let is_control = |c: &char| {
         c.is_control()
             || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
@@ -225,7 +210,7 @@ pub(crate) fn checked_line<'a>(text: &'a str, what: &str) -> Result<&'a str, Mis
     }
 }
 
-/// A path, joined to the folder of the file that it is written in. `what` names it in messages.
+/// Relative to the file in which it is written. `what` names it in messages.
 pub(crate) fn path(what: &'static str) -> impl Form<Value = PathBuf> {
     form(
         move |node| Some(node.folder().join(line(what).read(node)?)),
@@ -233,7 +218,6 @@ pub(crate) fn path(what: &'static str) -> impl Form<Value = PathBuf> {
     )
 }
 
-/// One of a few words. `what` names it in messages.
 pub(crate) fn words<T: Copy + JsonSchema, const N: usize>(
     what: &'static str,
     words: [(&'static str, T); N],
@@ -250,7 +234,7 @@ pub(crate) fn words<T: Copy + JsonSchema, const N: usize>(
     form(read, |generator| generator.subschema_for::<T>().to_value())
 }
 
-/// A list that is not empty. Items with mistakes are left out. `if_empty` is the advice for an empty list.
+/// Not empty. Items with problems are dropped. `if_empty` is the advice for an empty list.
 pub(crate) fn list<F: Form>(expected: &'static str, if_empty: &'static str, item: F) -> List<F> {
     List {
         expected,

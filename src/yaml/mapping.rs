@@ -1,5 +1,3 @@
-//! Mappings whose keys are declared once.
-
 use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
@@ -12,11 +10,9 @@ use super::{
     tree::NodeContent,
 };
 
-/// Declares a mapping: its name in messages, an example of it, and its keys.
-///
-/// Each key is one line: documentation, name, type, and how it is written ([`required`], [`optional`],
-/// [`or`], [`or_none`] or [`spread`], with a [`Form`]). The struct, the reader, the defaults and the schema all come
-/// from that line, so that a new key needs no other edit.
+/// Declares a mapping: its name in messages, an example, and its keys. Each key is one line: documentation, name, type,
+/// and how it is written ([`required`], [`optional`], [`or`], [`or_none`] or [`spread`], with a [`Form`]). The struct,
+/// the reader, the defaults and the schema come from that line.
 macro_rules! keys {
     (
         $(#[doc = $about:literal])+
@@ -46,7 +42,6 @@ macro_rules! keys {
         }
 
         impl Default for $name {
-            /// What an empty mapping stands for.
             fn default() -> Self {
                 $crate::yaml::Mapping::visit(&mut $crate::yaml::Keys::absent())
             }
@@ -55,30 +50,23 @@ macro_rules! keys {
 }
 pub(crate) use keys;
 
-/// A mapping that [`keys!`] declares.
 pub(crate) trait Mapping: Sized {
-    /// Its name in the schema.
     const NAME: &'static str;
-    /// Its description in the schema.
     const ABOUT: &'static str;
-    /// What has these keys, in messages.
     const OWNER: &'static str;
-    /// What is expected where it may stand.
     const EXPECTED: &'static str;
-    /// What is wrong with a mapping without keys, where that is wrong.
+    /// The problem with an empty mapping, if it is not allowed.
     const IF_EMPTY: Option<&'static str>;
 
-    /// Takes each of its keys from `keys`, which reads them, describes them, or says that all are left out.
     fn visit(keys: &mut Keys<'_>) -> Self;
 
-    /// The names of its keys.
     fn names() -> Vec<&'static str> {
         let mut keys = Keys::absent();
         Self::visit(&mut keys);
         keys.names
     }
 
-    /// Reads it. The keys of `unread` may be there and are not looked at.
+    /// Keys in `unread` are allowed and ignored.
     fn read(node: Node<'_>, unread: &[&str]) -> Option<Self> {
         let Some(entries) = node.entries() else {
             return node.report(node.unexpected(Self::EXPECTED));
@@ -115,7 +103,6 @@ pub(crate) trait Mapping: Sized {
         }
     }
 
-    /// Its schema as an object, without what it refers to.
     fn object(generator: &mut SchemaGenerator) -> Map<String, Value> {
         let mut keys = Keys {
             names: Vec::new(),
@@ -148,8 +135,7 @@ pub(crate) trait Mapping: Sized {
     }
 }
 
-/// What is meant by a key of `{ ... }` without a colon: `{ start: 2026-10-01, end 2026-10-15 }` lacks it, and in
-/// `{ label: Acme, Inc. }` the key `Inc.` belongs to the value before it.
+/// What a key of `{ ... }` without a colon means: in `{ label: Acme, Inc. }`, `Inc.` belongs to the value before it.
 fn bare_key(
     key: &KeyValue<'_>,
     before: Option<&KeyValue<'_>>,
@@ -174,23 +160,19 @@ fn bare_key(
     is_meant.then(|| format!("quote it: {}: \"{value}\"", before.key))
 }
 
-/// Gives a mapping its keys.
 pub(crate) struct Keys<'k> {
     names: Vec<&'static str>,
     mode: KeyMode<'k>,
 }
 
 enum KeyMode<'k> {
-    /// All keys are left out.
     Absent,
-    /// They are read from a mapping of the text.
     Read {
         node: Node<'k>,
         owner: &'static str,
         entries: &'k [KeyValue<'k>],
         unread: &'k [&'k str],
     },
-    /// They are described, and left out.
     Describe {
         generator: &'k mut SchemaGenerator,
         properties: Map<String, Value>,
@@ -199,7 +181,6 @@ enum KeyMode<'k> {
 }
 
 impl Keys<'_> {
-    /// The keys of an empty mapping.
     pub(crate) fn absent() -> Self {
         Keys {
             names: Vec::new(),
@@ -207,7 +188,6 @@ impl Keys<'_> {
         }
     }
 
-    /// The value of one key, taken as [`required`] and the like say.
     pub(crate) fn key<T>(
         &mut self,
         name: &'static str,
@@ -217,7 +197,6 @@ impl Keys<'_> {
         take(self, (name, about))
     }
 
-    /// One key; `example` shows how to write it where it must be there.
     fn one<F: Form>(
         &mut self,
         (name, about): Name,
@@ -259,22 +238,18 @@ impl Keys<'_> {
     }
 }
 
-/// A mistake: a key is missing.
 pub(crate) fn missing(owner: &str, key: &str, example: &str) -> Mistake {
     Mistake::new(format!("{owner} has no `{key}`")).help(format!("write `{example}`"))
 }
 
-/// The value of a key that may be left out: `Ok(None)` where it is.
 pub(crate) type Field<T> = Result<Option<T>, Wrong>;
 
-/// A key is there, and what is wrong with its value is reported.
+/// The value has a problem, which is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Wrong;
 
-/// A key: its name, and what it is about.
 type Name = (&'static str, &'static str);
 
-/// A key that has to be there; `example` shows how to write it.
 pub(crate) fn required<F: Form>(
     form: F,
     example: &'static str,
@@ -282,12 +257,10 @@ pub(crate) fn required<F: Form>(
     move |keys, name| keys.one(name, &form, Some(example), None).ok().flatten()
 }
 
-/// A key that may be left out.
 pub(crate) fn optional<F: Form>(form: F) -> impl FnOnce(&mut Keys<'_>, Name) -> Field<F::Value> {
     move |keys, name| keys.one(name, &form, None, None)
 }
 
-/// A key that stands for `default` where it is left out.
 pub(crate) fn or<F: Form>(
     form: F,
     default: F::Value,
@@ -298,7 +271,7 @@ pub(crate) fn or<F: Form>(
     }
 }
 
-/// A key without a value of its own where it is left out.
+/// As [`optional`], but a value with a problem counts as missing, too.
 pub(crate) fn or_none<F: Form>(form: F) -> impl FnOnce(&mut Keys<'_>, Name) -> Option<F::Value> {
     move |keys, name| keys.one(name, &form, None, None).ok().flatten()
 }
@@ -308,7 +281,6 @@ pub(crate) fn spread<T: Mapping>() -> impl FnOnce(&mut Keys<'_>, Name) -> T {
     |keys, _| T::visit(keys)
 }
 
-/// The form of a mapping that [`keys!`] declares.
 pub(crate) fn mapping<T: Mapping>() -> impl Form<Value = T> {
     form(
         |node| T::read(node, &[]),
@@ -323,8 +295,7 @@ pub(crate) fn mapping<T: Mapping>() -> impl Form<Value = T> {
     )
 }
 
-/// Which of several mappings a node is, by its keys: its place in `forms`. If it has keys of several of them, that
-/// is reported with `help`, and the result is `None`.
+/// The index in `forms` that the node's keys fit. Keys of several of them are reported with `help`.
 pub(crate) fn which(node: Node<'_>, forms: &[Vec<&'static str>], help: &str) -> Option<usize> {
     let keys: Vec<_> = node.entries()?.iter().map(|entry| entry.key).collect();
     let has = |names: &[&str]| keys.iter().any(|key| names.contains(key));
@@ -332,7 +303,7 @@ pub(crate) fn which(node: Node<'_>, forms: &[Vec<&'static str>], help: &str) -> 
     match (fit.next(), fit.next()) {
         (Some(_), Some(_)) => node.report(Mistake::new("these keys do not go together").help(help)),
         (Some(form), None) => Some(form),
-        // A misspelled key says what is meant, too.
+        // A misspelled key decides, too.
         (None, _) => {
             let all = || forms.iter().flatten().copied();
             let meant: Vec<_> = keys.iter().filter_map(|key| nearest(key, all())).collect();
@@ -344,7 +315,6 @@ pub(crate) fn which(node: Node<'_>, forms: &[Vec<&'static str>], help: &str) -> 
     }
 }
 
-/// The schema of a value that has one of `forms`, each with its description.
 pub(crate) fn any_of<'f>(forms: impl IntoIterator<Item = (&'f str, Value)>) -> Value {
     let forms: Vec<_> = forms
         .into_iter()

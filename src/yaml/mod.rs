@@ -1,9 +1,6 @@
-//! YAML text to values that know where they were written, with every mistake located.
-//!
-//! A text goes through three steps. `source` reads a file; `tree` makes nodes of it, with aliases and merge keys
-//! resolved and scalars typed (`syntax` says what is wrong with a text that is no YAML); `node` reads one of them. What a mapping holds is declared once, by [`keys!`]: from
-//! that declaration come its type, its reader, its defaults and its JSON Schema. How a value is written is a
-//! [`Form`]. What is wrong goes to one [`Sink`] and comes out as [`Problems`]; `render` shows them.
+//! YAML text to values with their places, and every problem located. `source` reads a file, `tree` builds nodes with
+//! aliases and merge keys resolved, `node` reads one of them. [`keys!`] declares a mapping once; a [`Form`] reads a
+//! value. Problems go to one [`Sink`] and come out as [`Problems`].
 
 mod form;
 mod mapping;

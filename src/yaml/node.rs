@@ -1,5 +1,3 @@
-//! A value of a YAML text, and where it was written.
-
 use std::path::Path;
 
 use super::{
@@ -9,19 +7,15 @@ use super::{
     tree::{NodeContent, NodeId, Tree},
 };
 
-/// A value, its place, and where to report what is wrong with it.
-///
-/// The readers return `None` where they have reported a problem.
+/// A value, its place, and where to report problems with it. Readers return `None` after reporting one.
 #[derive(Clone, Copy)]
 pub(crate) struct Node<'a> {
     tree: &'a Tree,
     id: NodeId,
     sink: &'a Sink,
-    /// The key whose value it is.
     key: Option<&'a str>,
 }
 
-/// A key of a mapping and its value.
 #[derive(Clone, Copy)]
 pub(crate) struct KeyValue<'a> {
     pub(crate) key: &'a str,
@@ -30,7 +24,6 @@ pub(crate) struct KeyValue<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// The outermost value of a text.
     pub(crate) fn root(tree: &'a Tree, sink: &'a Sink) -> Self {
         Node {
             tree,
@@ -40,22 +33,19 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Where it was written: for an alias or a merged value, at its anchor.
+    /// For an alias or a merged value, the place of its anchor.
     pub(crate) fn place(self) -> SourcePlace {
         self.tree.place(self.id)
     }
 
-    /// The folder of the file that it is written in.
     pub(crate) fn folder(self) -> &'a Path {
         self.tree.source.folder()
     }
 
-    /// The key whose value it is, if it is one.
     pub(crate) fn key(self) -> Option<&'a str> {
         self.key
     }
 
-    /// Reports what is wrong with it.
     pub(crate) fn report<T>(self, mistake: Mistake) -> Option<T> {
         self.sink.report(self.place(), mistake)
     }
@@ -64,12 +54,10 @@ impl<'a> Node<'a> {
         self.tree.content(self.id)
     }
 
-    /// Whether it is a mapping.
     pub(crate) fn is_mapping(self) -> bool {
         matches!(self.content(), NodeContent::Mapping(_))
     }
 
-    /// Whether it is a text, a number or a truth value.
     pub(crate) fn is_scalar(self) -> bool {
         matches!(
             self.content(),
@@ -77,7 +65,6 @@ impl<'a> Node<'a> {
         )
     }
 
-    /// The mistake that something else was expected.
     pub(crate) fn unexpected(self, expected: &str) -> Mistake {
         Mistake::new(format!(
             "expected {expected}, found {}",
@@ -85,7 +72,7 @@ impl<'a> Node<'a> {
         ))
     }
 
-    /// A text. What YAML takes for a number or a truth value is refused, with the advice to quote it.
+    /// Numbers and truth values are refused, with the advice to quote them.
     pub(crate) fn text(self, expected: &str) -> Option<&'a str> {
         match self.content() {
             NodeContent::Text(text) => Some(text),
@@ -103,12 +90,10 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// As it is written in the file.
     pub(crate) fn written(self) -> String {
         self.place().text().to_owned()
     }
 
-    /// `true` or `false`.
     pub(crate) fn bool(self) -> Option<bool> {
         match self.content() {
             NodeContent::Bool(value) => Some(*value),
@@ -116,7 +101,6 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// A whole number that is not negative, if it is one.
     pub(crate) fn whole_number(self) -> Option<u64> {
         match self.content() {
             NodeContent::Number(number) => number.as_u64(),
@@ -124,7 +108,6 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The items, if it is a list.
     pub(crate) fn items(self) -> Option<impl ExactSizeIterator<Item = Node<'a>>> {
         match self.content() {
             NodeContent::List(items) => Some(items.iter().map(move |id| self.part(*id, None))),
@@ -132,7 +115,6 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The entries, if it is a mapping.
     pub(crate) fn entries(self) -> Option<Vec<KeyValue<'a>>> {
         let NodeContent::Mapping(entries) = self.content() else {
             return None;

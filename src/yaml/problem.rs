@@ -1,13 +1,11 @@
-//! What is wrong with a manifest, where, and what would be right.
-
 use std::{cell::RefCell, path::Path, sync::Arc};
 
 use super::source::{Source, SourcePlace};
 
-/// How many problems are shown. A wrong column in a long partners file makes one per line.
+/// A wrong column in a long partners file gives one problem per line.
 const MAX_SHOWN: usize = 50;
 
-/// What is wrong, and what would be right: a problem that has no place yet.
+/// What is wrong, and how to fix it: a problem without a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mistake {
     message: String,
@@ -23,7 +21,6 @@ impl Mistake {
         }
     }
 
-    /// With one line on what would be right.
     pub(crate) fn help(self, help: impl Into<String>) -> Self {
         Mistake {
             help: Some(help.into()),
@@ -32,12 +29,11 @@ impl Mistake {
     }
 }
 
-/// Something wrong at one place of the manifest or of a partners file.
+/// A problem at one place of the manifest or of a partners file.
 #[derive(Debug, Clone)]
 pub struct Problem {
     place: SourcePlace,
     mistake: Mistake,
-    /// The other place of a problem that two places make.
     other: Option<SourcePlace>,
 }
 
@@ -57,7 +53,7 @@ impl Problem {
         self.place.column()
     }
 
-    /// The offending text; empty where something is missing.
+    /// The text with the problem; empty if something is missing.
     pub fn text(&self) -> &str {
         self.place.text()
     }
@@ -67,7 +63,7 @@ impl Problem {
         &self.mistake.message
     }
 
-    /// What would be right, where the message does not say it.
+    /// How to fix it, if the message does not say it.
     pub fn help(&self) -> Option<&str> {
         self.mistake.help.as_deref()
     }
@@ -81,7 +77,6 @@ impl Problem {
     }
 }
 
-/// `file:line:column: what is wrong`, on one line.
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.place, self.message())?;
@@ -92,8 +87,7 @@ impl std::fmt::Display for Problem {
     }
 }
 
-/// All problems of a manifest, in order of position, those of the manifest before those of its partners
-/// files. Never empty.
+/// All problems of a manifest, by position, those of the manifest first. Never empty.
 #[derive(Debug, Clone)]
 pub struct Problems {
     shown: Vec<Problem>,
@@ -106,7 +100,7 @@ impl Problems {
         self.shown.iter()
     }
 
-    /// How many there are; [`Problems::iter`] may give fewer.
+    /// How many there are; [`Problems::iter`] may have fewer.
     pub fn total(&self) -> usize {
         self.total
     }
@@ -117,17 +111,14 @@ impl Problems {
     }
 }
 
-/// Takes problems as they are found, in any order. Shared by all readers of a manifest.
 #[derive(Debug, Default)]
 pub(crate) struct Sink(RefCell<Vec<Problem>>);
 
 impl Sink {
-    /// Gives `None`, for readers that end with it.
     pub(crate) fn report<T>(&self, place: SourcePlace, mistake: Mistake) -> Option<T> {
         self.push(place, mistake, None)
     }
 
-    /// Reports what two places make wrong together.
     pub(crate) fn report_with<T>(
         &self,
         place: SourcePlace,
@@ -151,7 +142,7 @@ impl Sink {
         None
     }
 
-    /// The problems, `main`'s first; `None` if there are none. What an anchor made several times is told once.
+    /// Problems of `main` first; `None` if there are none. What an anchor repeats is reported once.
     pub(crate) fn into_problems(self, main: &Arc<Source>) -> Option<Problems> {
         let mut problems = self.0.into_inner();
         let elsewhere = |problem: &Problem| !Arc::ptr_eq(&problem.place.source, main);

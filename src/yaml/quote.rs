@@ -1,11 +1,9 @@
-//! Text of unknown origin inside messages.
-
 use std::fmt;
 
-/// More of an offending text than this is not repeated in a message, in characters.
+/// In characters.
 const MAX_SHOWN: usize = 80;
 
-/// A text in quotes, control characters escaped, and cut where it is long.
+/// A text from outside: in quotes, control characters escaped, and cut if it is long.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Quoted<'_> {

@@ -1,5 +1,3 @@
-//! Problems as people read them: place, snippet, what is wrong, what would be right.
-
 use annotate_snippets::{
     Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, renderer::DecorStyle,
 };
@@ -9,11 +7,11 @@ use super::{
     source::SourcePlace,
 };
 
-/// A line longer than this, in bytes, is not shown.
+/// In bytes; a longer line is not shown.
 const MAX_LINE: usize = 2000;
 
 impl Problems {
-    /// All that are shown, each with the line that it is on, and how many more there are. Ends with a newline.
+    /// The problems, each with its line of the file, then how many more there are. Ends with a newline.
     pub fn render(&self, color: bool) -> String {
         let renderer = if color {
             Renderer::styled()

@@ -1,5 +1,3 @@
-//! Text files as people wrote them, and places in them.
-
 use std::{
     cmp::Ordering,
     io,
@@ -12,10 +10,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{text::hexadecimal, whole_file::read_regular};
 
-/// The largest manifest or partners file that is read, in bytes.
+/// In bytes: the largest manifest or partners file.
 pub(crate) const MAX_FILE_BYTES: usize = 32 * 1024 * 1024;
 
-/// A text file: where it came from and what it says, without a byte order mark.
 #[derive(Debug)]
 pub(crate) struct Source {
     path: PathBuf,
@@ -26,7 +23,7 @@ pub(crate) struct Source {
 /// Why a file cannot be read as text.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// The system refused.
+    /// The system's error.
     #[error("{0}")]
     Io(#[from] io::Error),
     /// A folder.
@@ -38,19 +35,18 @@ pub enum SourceError {
     /// UTF-16 or UTF-32, which some editors write.
     #[error("it is not UTF-8 but UTF-16 or UTF-32; save it as UTF-8")]
     Wide,
-    /// A PDF, a spreadsheet, a picture...
+    /// A PDF, a spreadsheet, a picture and so on.
     #[error("it is not a text file ({0})")]
     Binary(&'static str),
     /// Text in another encoding.
     #[error("line {line} is not UTF-8; save the file as UTF-8")]
     NotUtf8 {
-        /// The first line with a byte that does not fit.
+        /// The first line with an invalid byte.
         line: usize,
     },
 }
 
 impl Source {
-    /// Reads a whole file, at most [`MAX_FILE_BYTES`].
     pub(crate) fn read(path: &Path) -> Result<Arc<Self>, SourceError> {
         if path.is_dir() {
             return Err(SourceError::Directory);
@@ -63,7 +59,6 @@ impl Source {
         Source::from_bytes(path, bytes?)
     }
 
-    /// Takes `bytes` for what `path` holds.
     pub(crate) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Arc<Self>, SourceError> {
         if bytes.len() > MAX_FILE_BYTES {
             return Err(SourceError::TooLarge);
@@ -95,27 +90,23 @@ impl Source {
         }))
     }
 
-    /// The path as the user would name it.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The folder that paths in the file are relative to.
     pub(crate) fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new(""))
     }
 
-    /// The SHA-256 of its bytes, in hexadecimal digits.
     pub(crate) fn sha256(&self) -> String {
         hexadecimal(&self.sha256)
     }
 
-    /// What the file says.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    /// A place in this file. `span` is in bytes; it is cut to the line that it starts on.
+    /// `span` is in bytes; it is cut to the line on which it starts.
     pub(crate) fn place(self: &Arc<Self>, span: Range<usize>) -> SourcePlace {
         let start = self.boundary(span.start);
         let end = self.boundary(span.end).max(start);
@@ -129,7 +120,6 @@ impl Source {
         }
     }
 
-    /// The last beginning of a character that is not after the byte `at`.
     fn boundary(&self, at: usize) -> usize {
         (0..=at.min(self.text.len()))
             .rev()
@@ -140,7 +130,7 @@ impl Source {
 
 fn is_wide(bytes: &[u8]) -> bool {
     let marked = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
-    // Without a mark: ASCII letters in two or four bytes have a zero in each first or each second pair.
+    // Without a byte order mark: ASCII letters in two or four bytes have a zero in each first or each second pair.
     let unmarked = matches!(bytes, [0, x, 0, y, ..] | [x, 0, y, 0, ..] if *x != 0 && *y != 0);
     marked || unmarked || bytes.starts_with(&[0, 0, 0xfe, 0xff])
 }
@@ -166,24 +156,22 @@ pub struct SourcePlace {
 }
 
 impl SourcePlace {
-    /// The line, counted from 1.
+    /// Counted from 1.
     pub(crate) fn line(&self) -> usize {
         1 + self.before().matches('\n').count()
     }
 
-    /// The column in characters, counted from 1.
+    /// In characters, counted from 1.
     pub(crate) fn column(&self) -> usize {
         let before = self.before();
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         1 + before[line_start..].chars().count()
     }
 
-    /// What is written there.
     pub(crate) fn text(&self) -> &str {
         &self.source.text[self.span.clone()]
     }
 
-    /// The line that it lies on, and the byte that this line starts at.
     pub(crate) fn whole_line(&self) -> (usize, &str) {
         let text = &self.source.text;
         let start = self.before().rfind('\n').map_or(0, |newline| newline + 1);
@@ -192,7 +180,6 @@ impl SourcePlace {
         (start, rest[..end].trim_end_matches('\r'))
     }
 
-    /// By file, then by position.
     pub(crate) fn compare(&self, other: &SourcePlace) -> Ordering {
         let key = |place: &SourcePlace| (place.span.start, place.span.end);
         let files = if Arc::ptr_eq(&self.source, &other.source) {
@@ -216,7 +203,6 @@ impl PartialEq for SourcePlace {
 
 impl Eq for SourcePlace {}
 
-/// `file:line:column`
 impl std::fmt::Display for SourcePlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let path = self.source.path.display();

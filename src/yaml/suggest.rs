@@ -1,14 +1,11 @@
-//! What somebody may have meant.
-
-/// The candidate nearest to `text`, where one is near enough to be a slip: other case, or about one letter in
-/// three changed, swapped, missing or added.
+/// The nearest candidate, if it can be a slip: other case, or about one letter in three changed, swapped or missing.
 pub(crate) fn nearest<'c>(
     text: &str,
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<&'c str> {
     let text = plain(text);
     let length = text.chars().count();
-    // Too long for a slip, and the time for the distance grows with the product of the lengths.
+    // Too long for a slip, and the time grows with the product of the lengths.
     if length > 128 {
         return None;
     }
@@ -26,7 +23,6 @@ pub(crate) fn nearest<'c>(
         .map(|(_, candidate)| candidate)
 }
 
-/// One line of help: the candidate that may be meant, or all of them after `otherwise`.
 pub(crate) fn did_you_mean(text: &str, otherwise: &str, candidates: &[&str]) -> String {
     match nearest(text, candidates.iter().copied()) {
         Some(nearest) => format!("did you mean {nearest}?"),

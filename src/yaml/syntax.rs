@@ -1,11 +1,8 @@
-//! What is wrong with a text that is no YAML, in words for someone who does not know YAML's grammar.
-//!
-//! The parser says which rule was broken (`did not find expected '-' indicator`). People want to know what they wrote.
+//! Syntax errors in plain words: the parser only names the rule (`did not find expected '-' indicator`).
 
 use super::{problem::Mistake, quote::Quoted};
 
-/// What the parser says begins or contains one of these, and what that means: what is wrong, and what would be right.
-/// The first that fits counts. An empty help is made of what stands before.
+/// Parts of the parser's message, the problem, and the help; if that is empty, it is made from the text before.
 const MEANINGS: &[(&[&str], &str, &str)] = &[
     (
         &["tab"],
@@ -102,14 +99,12 @@ const MEANINGS: &[(&[&str], &str, &str)] = &[
     ),
 ];
 
-/// What is said of a colon in the wrong place; often it is something else that is wrong.
 const COLON: &[&str] = &[
     "mapping values are not allowed",
     "':'",
     "mapping keys are not allowed",
 ];
 
-/// What the parser means by `info`, at the end of `before`.
 pub(super) fn syntax(info: &str, before: &str) -> Mistake {
     let info = match COLON.iter().any(|part| info.contains(part)) {
         true if has_open_bracket(before) => "flow sequence",
@@ -131,20 +126,17 @@ pub(super) fn syntax(info: &str, before: &str) -> Mistake {
     Mistake::new(format!("this is not valid YAML: {what}")).help(help)
 }
 
-/// Whether more brackets were opened than closed, on the lines before the last one.
 fn has_open_bracket(before: &str) -> bool {
     let before = before.rsplit_once('\n').map_or("", |(before, _)| before);
     let count = |brackets: [char; 2]| before.matches(brackets).count();
     count(['[', '{']) > count([']', '}'])
 }
 
-/// Whether a line is nothing but a key.
 fn is_word(line: &str) -> bool {
     let word = line.trim_start_matches([' ', '-']);
     !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 
-/// What to align with: the key above, as far as there is one.
 fn indentation(before: &str) -> String {
     let earlier = before.lines().rev().skip(1);
     let key = earlier

@@ -1,5 +1,3 @@
-//! The nodes of a YAML text: their places, and what they hold.
-
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
@@ -13,19 +11,17 @@ use super::{
     written::{Written, as_parsed},
 };
 
-/// How deep lists and mappings may lie in each other, aliases followed. A manifest needs six levels.
+/// Aliases expanded. A manifest needs six levels.
 const MAX_DEPTH: usize = 64;
 
-/// How many nodes a text may have, aliases followed. A sub-partner with a label takes five.
+/// Aliases expanded. A sub-partner with a label takes five.
 const MAX_NODES: u64 = 2_000_000;
 
-/// The number of a node in its tree.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NodeId(usize);
 
-/// The one document of a file. Its size and depth with all aliases expanded are within limits.
-///
-/// The parser's events are used, and not `serde_yaml` alone, because they have places: docs/architecture.md says more.
+/// The one document of a file. Its size and depth with all aliases expanded are limited. It is built from the parser's
+/// events, which have places (docs/architecture.md).
 pub(crate) struct Tree {
     pub(super) source: Arc<Source>,
     nodes: Vec<TreeNode>,
@@ -39,24 +35,19 @@ struct TreeNode {
     weight: Weight,
 }
 
-/// What a node holds. An alias is the node that it stands for.
 pub(super) enum NodeContent {
-    /// Nothing, `~` or `null`.
     Nothing,
     Bool(bool),
     Number(Number),
     Text(String),
     List(Vec<NodeId>),
-    /// Its own entries, then those that `<<` brings in; of several with one key the first counts.
+    /// Its own entries, then those of `<<`; the first entry of a key counts.
     Mapping(Vec<MappingEntry>),
-    /// Something with a `!tag`.
     Tagged,
-    /// The key `<<`, unquoted.
     Merge,
 }
 
 impl NodeContent {
-    /// What kind of value it is, in messages.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             NodeContent::Nothing => "nothing",
@@ -70,17 +61,14 @@ impl NodeContent {
     }
 }
 
-/// A key of a mapping, which is a text, and what it maps to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MappingEntry {
     pub(super) key: NodeId,
     pub(super) value: NodeId,
 }
 
-/// The size of a node: itself and all that it holds, aliases followed.
 #[derive(Clone, Copy)]
 struct Weight {
-    /// Levels of lists and mappings.
     height: usize,
     nodes: u64,
 }
@@ -91,7 +79,6 @@ const SCALAR: Weight = Weight {
 };
 
 impl Tree {
-    /// Reads the only document of `source`; reports what is not YAML, and what must not be expanded.
     pub(crate) fn read(source: &Arc<Source>, sink: &Sink) -> Option<Tree> {
         let written = as_parsed(source.text());
         let text = match &written {
@@ -125,7 +112,7 @@ impl Tree {
                         builder.entries(&open.parts); // for what it reports
                     }
                     let (before, after) = source.text().split_at(at);
-                    // The parser has a limit of its own for `[` and `{` that it looks at ahead of its events.
+                    // The parser has its own limit for nested `[` and `{`.
                     let mistake = match error.info() {
                         "recursion limit exceeded" => too_deep(),
                         info => syntax(info, before),
@@ -153,7 +140,6 @@ impl Tree {
         }
     }
 
-    /// All texts that a key of this name maps to, wherever it stands.
     pub(crate) fn texts_of<'t>(&'t self, key: &'t str) -> impl Iterator<Item = &'t str> {
         let entries = self.nodes.iter().flat_map(|node| match &node.content {
             NodeContent::Mapping(entries) => entries.as_slice(),
@@ -190,7 +176,7 @@ fn too_deep() -> Mistake {
     .help("a manifest needs six levels")
 }
 
-/// Reading has to end here; the reason is reported.
+/// Reading must end; the reason is reported.
 struct Stop;
 
 struct Builder<'a> {
@@ -198,9 +184,8 @@ struct Builder<'a> {
     written: &'a Written,
     sink: &'a Sink,
     nodes: Vec<TreeNode>,
-    /// The lists and mappings that are not closed yet.
     open: Vec<Open>,
-    /// `None` where the anchor's node is still open.
+    /// `None` while the anchor's node is open.
     anchors: HashMap<usize, Option<NodeId>>,
     root: Option<NodeId>,
     documents: usize,
@@ -213,7 +198,7 @@ struct Open {
     anchor: usize,
     weight: Weight,
     kind: NodeKind,
-    /// Of a mapping: a key, its value, the next key...
+    /// Of a mapping: a key, its value, the next key and so on.
     parts: Vec<NodeId>,
 }
 
@@ -225,7 +210,6 @@ enum NodeKind {
 }
 
 impl Builder<'_> {
-    /// The byte of the character with this number, found from the one that was asked for last.
     fn bytes(&mut self, character: usize) -> usize {
         let (from, byte) = self.cursor;
         let text = self.source.text();
@@ -239,7 +223,7 @@ impl Builder<'_> {
                 .nth_back(from - character - 1)
                 .map_or(0, |(byte, _)| byte),
         };
-        // Beyond the end there is nothing to go on from.
+        // After the end there is nothing to count on from.
         if byte < text.len() {
             self.cursor = (character, byte);
         }
@@ -266,7 +250,7 @@ impl Builder<'_> {
                 let parts = mapping.map(|open| open.parts.as_slice());
                 let is_key = parts.is_some_and(|parts| parts.len() % 2 == 0);
                 let span = match parts.and_then(|parts| parts.last()) {
-                    // Nothing is written: the key is what people can see.
+                    // An empty value is shown at its key.
                     Some(key) if span.is_empty() && !is_key => self.nodes[key.0].span.clone(),
                     _ => span,
                 };
@@ -337,7 +321,6 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Adds a node to the list or mapping that it lies in.
     fn push(
         &mut self,
         span: Range<usize>,
@@ -355,7 +338,6 @@ impl Builder<'_> {
         Ok(id)
     }
 
-    /// Adds a node's weight to the list or mapping that it lies in.
     fn weigh(&mut self, at: usize, weight: Weight) -> Result<(), Stop> {
         if self.open.len().saturating_add(weight.height) > MAX_DEPTH {
             return Err(self.stop(at, too_deep()));
@@ -391,7 +373,7 @@ impl Builder<'_> {
         let mut entries = Vec::with_capacity(parts.len() / 2);
         let mut merged = Vec::new();
         for pair in parts.chunks(2) {
-            // A last key has no value only where the text ends in it, and then the entries do not matter.
+            // A last key has no value only if the text ends there, and then the entries are not used.
             let (key, value) = (pair[0], pair[pair.len() - 1]);
             let content = self.content(key);
             let name = match content {
@@ -432,7 +414,7 @@ impl Builder<'_> {
     }
 
     fn set_anchor(&mut self, anchor: usize, node: Option<NodeId>) {
-        // The parser numbers anchors from 1 and gives 0 for none.
+        // The parser numbers anchors from 1; 0 is none.
         if anchor != 0 {
             self.anchors.insert(anchor, node);
         }
@@ -452,7 +434,7 @@ impl Builder<'_> {
     }
 }
 
-/// What YAML 1.2 makes of a scalar.
+/// By the rules of YAML 1.2.
 fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, is_key: bool) -> NodeContent {
     match tag {
         Some(tag) if tag.is_yaml_core_schema() && tag.suffix != "str" => {}

@@ -1,28 +1,22 @@
-//! YAML as some libraries write it and our parser does not take it.
-//!
-//! A tab behind a colon is white space like another (YAML 1.2.2, 6.3). A character beyond U+FFFF may be written as a pair of
-//! escapes, as JSON does it, which YAML is to be able to hold (YAML 1.2.2, 1.2).
+//! Valid YAML that our parser refuses: a tab after a colon (YAML 1.2.2, 6.3), and a character beyond U+FFFF as a pair
+//! of escapes, as JSON writes it (YAML 1.2.2, 1.2).
 
 use std::borrow::Cow;
 
 use saphyr_parser::{Parser, ScalarStyle};
 
-/// What the parser is given.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Written {
-    /// The text as it stands.
     Plainly,
-    /// This one, in which each character stands where it stands in the text.
+    /// A changed text with every character at its old place.
     Otherwise(String),
 }
 
-/// Where halves of pairs are kept while the parser is at work, which takes none of their own: among the characters that
-/// mean nothing (U+E000 to U+E7FF).
+/// Halves of pairs are stored among the private characters U+E000 to U+E7FF, since the parser refuses halves.
 const KEPT_AT: u32 = 0xe000;
-/// The first half that there is.
+/// The first half of a pair in UTF-16.
 const HALVES: u32 = 0xd800;
 
-/// What to give to the parser for `text`: something else only where it does not take that.
 pub(super) fn as_parsed(text: &str) -> Written {
     let may_differ = text.contains(":\t") || text.contains("\\u");
     if !may_differ || Parser::new_from_str(text).all(|event| event.is_ok()) {
@@ -47,7 +41,7 @@ pub(super) fn as_parsed(text: &str) -> Written {
                     }
                     12
                 }
-                // The next character is what is escaped, also if it is a backslash.
+                // An escape takes the next character, even a backslash.
                 None => {
                     let length = from.chars().take(2).map(char::len_utf8).sum();
                     out.push_str(&from[..length]);
@@ -64,7 +58,6 @@ pub(super) fn as_parsed(text: &str) -> Written {
     }
 }
 
-/// The halves of `\uD83D\uDE00` at the beginning of a text.
 fn pair(text: &str) -> Option<[u32; 2]> {
     let half = |text: &str| u32::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok();
     let halves = [half(text)?, half(text.get(6..)?)?];
@@ -72,7 +65,6 @@ fn pair(text: &str) -> Option<[u32; 2]> {
 }
 
 impl Written {
-    /// A scalar that the parser gave, with the pairs that were kept elsewhere.
     pub(super) fn restored<'t>(&self, text: &'t str, style: ScalarStyle) -> Cow<'t, str> {
         let kept = |c: char| matches!(u32::from(c), KEPT_AT..0xe800);
         if *self == Written::Plainly || style != ScalarStyle::DoubleQuoted || !text.contains(kept) {
@@ -82,7 +74,7 @@ impl Written {
             let mut buffer = [0; 2];
             let units = c.encode_utf16(&mut buffer).to_vec();
             match kept(c) {
-                // 0x800 below.
+                // Stored 0x800 above the original.
                 true => vec![units[0] - 0x800],
                 false => units,
             }

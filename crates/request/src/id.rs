@@ -1,17 +1,11 @@
-//! The stable id of a request.
-
 use std::{fmt, str::FromStr};
 
 use sha2::{Digest, Sha256};
 
 use super::{OrgId, Request, spell_day};
 
-/// The ledger's `request_id`: `r` and 16 hexadecimal digits (docs/ledger.md).
-///
-/// # Canonical form
-///
-/// The digits are the first eight bytes of the SHA-256 of this text, in UTF-8, with a line feed after each
-/// line, the last one too:
+/// The ledger's `request_id` (docs/ledger.md): `r` and 16 hexadecimal digits, the first eight bytes of the SHA-256 of
+/// this UTF-8 text, with a line feed after each line:
 ///
 /// ```text
 /// monthend request
@@ -22,9 +16,8 @@ use super::{OrgId, Request, spell_day};
 /// internal=<true or false>
 /// ```
 ///
-/// The organisation's id stands in the API's own form, whatever the spelling ([`super::OrgId::canonical`]).
-/// No part can contain a line feed, so different requests have different texts. The form is frozen, because
-/// ledgers hold these ids: the same request has the same id in every manifest, run and version.
+/// The organisation's id is in its canonical form ([`super::OrgId::canonical`]). The form is frozen, because ledgers
+/// hold these ids.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(u64);
 
@@ -52,8 +45,7 @@ impl Request {
         self.hash(self.sub_partner.as_ref().map_or("", OrgId::as_str))
     }
 
-    /// A number that this request and its twin with the other `internal` have in common, and that is as stable as
-    /// ids are: what shares of a plan go by.
+    /// The same for this request and its twin with the other `internal`, and as stable: it decides the partition.
     pub fn share_key(&self) -> u64 {
         let org = self.sub_partner.as_ref().map_or("", OrgId::canonical);
         self.hash_with(org, false).0
@@ -84,7 +76,7 @@ impl Request {
     }
 }
 
-/// A set of ids. They are hashes already, and nobody from outside chooses them: a fast hasher will do.
+/// A set of ids. They are hashes already, and nobody outside chooses them: a fast hasher is enough.
 pub type RequestIds = foldhash::HashSet<RequestId>;
 
 /// A text that is not a request id.

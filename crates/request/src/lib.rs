@@ -1,7 +1,5 @@
-//! What is asked of the API: one [`Request`] is one billing report to create.
-//!
-//! Everything here is checked when it is made: there is no invalid [`OrgId`], [`Period`] or [`ReportType`].
-//! This crate knows nothing of files, the network or the clock.
+//! What is asked of the API: one [`Request`] is one billing report to create. Values are checked when they are made:
+//! there is no invalid [`OrgId`], [`Period`] or [`ReportType`].
 
 mod id;
 mod org_id;
@@ -19,9 +17,7 @@ pub use person_id::{PersonId, PersonIdForm};
 pub use report_id::{ReportId, ReportIdError};
 pub use report_type::{ReportType, UnknownReportType};
 
-/// One report to create: what identifies it, and nothing else.
-///
-/// Two requests that are equal are the same request, whatever job or manifest names them.
+/// One report to create. Two requests that are equal are the same request, whatever job or manifest names them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Request {
     /// The sub-partner, or `None` for the partner itself.
@@ -35,11 +31,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// Whether a list of reports cannot tell this request's report from `other`'s (docs/guarantees.md, "Twins").
-    ///
-    /// Twins are the same request with and without `internal`, and the partner's own request and a
-    /// sub-partner's of the same type and period: an item of a list says neither which sub-partner it belongs
-    /// to nor whether internal organisations are included. A request is not its own twin.
+    /// Whether a list of reports cannot tell this request's report from `other`'s (docs/guarantees.md, "Twins"): a list
+    /// item names neither the sub-partner nor `internal`. A request is not its own twin.
     pub fn is_twin_of(&self, other: &Request) -> bool {
         self != other
             && self.report_type == other.report_type

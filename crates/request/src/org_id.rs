@@ -1,5 +1,3 @@
-//! The id of an organisation.
-
 use std::{
     fmt,
     hash::{Hash, Hasher},
@@ -20,23 +18,20 @@ pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     NO_PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
-/// All ids of the API begin like this: `ciscospark:/` in base64.
+/// `ciscospark:/` in base64: all ids of the API begin with it.
 const BEGINNING: &str = "Y2lzY29zcGFyazov";
-/// What an organisation's id decodes to begins with this, and with `ciscospark://` and another region elsewhere.
+/// The decoded id of an organisation begins with this. Outside the US region, `us` is another word.
 const ADDRESS: &str = "ciscospark://us/ORGANIZATION/";
 
-/// The id of a sub-partner's organisation.
+/// The id of a sub-partner's organisation: visible ASCII text of up to [`OrgId::MAX_LEN`] characters.
 ///
-/// The API's own form is URL-safe base64, without padding, of a `ciscospark://` address. People and other tools
-/// also write it padded, or as the bare UUID that the address ends with. These are compared by what they mean:
-/// two spellings of one organisation are equal. Any other visible ASCII text up to [`OrgId::MAX_LEN`] characters
-/// is taken as it is. Cloning is cheap: clones share their texts.
+/// The API writes URL-safe base64, without padding, of a `ciscospark://` address. People also write it padded, or as
+/// the bare UUID at its end: spellings of one organisation are equal. Clones share their texts.
 #[derive(Clone)]
 pub struct OrgId(Arc<Texts>);
 
 struct Texts {
     spelled: Box<str>,
-    /// The API's own form, where that is another text.
     canonical: Option<Box<str>>,
 }
 
@@ -49,24 +44,23 @@ impl OrgId {
         &self.0.spelled
     }
 
-    /// The id in the API's own form, which all spellings share; as written where the text is no form of an
-    /// organisation's id.
+    /// The id in the API's own form, which all spellings share. A text that is no organisation's id stays as it is.
     pub fn canonical(&self) -> &str {
         self.0.canonical.as_ref().unwrap_or(&self.0.spelled)
     }
 
-    /// Whether it is written in that form.
+    /// Whether the id is written in that form.
     pub fn is_canonical(&self) -> bool {
         self.0.canonical.is_none()
     }
 
-    /// Whether the sandbox made this id, so that no real server knows it.
+    /// Whether the sandbox made this id. No real server knows it.
     pub fn is_from_sandbox(&self) -> bool {
         let text = self.canonical();
         text.starts_with(ReportId::SANDBOX_BASE64) && BASE64.decode(text).is_ok()
     }
 
-    /// Whether the text means an organisation: an address in base64, or a UUID. The server may take other texts too.
+    /// Whether the text is an organisation's id: an address in base64, or a UUID. The server may accept others.
     pub fn is_an_organisation(&self) -> bool {
         self.why_none().is_none()
     }
@@ -78,7 +72,7 @@ impl OrgId {
         is_uuid(uuid).then(|| uuid.to_owned())
     }
 
-    /// Why the text means no organisation, where it does not: a clause about it.
+    /// Why the text is not an organisation's id, as a clause; `None` if it is one.
     pub fn why_none(&self) -> Option<&'static str> {
         let text = self.canonical();
         let Ok(decoded) = BASE64.decode(text) else {
@@ -147,7 +141,6 @@ fn begins_a_uuid(text: &str) -> bool {
     })
 }
 
-/// The API's own form of `text`, if that is another spelling of it.
 fn canonical(text: &str) -> Option<Box<str>> {
     if is_uuid(text) {
         let address = format!("{ADDRESS}{}", text.to_ascii_lowercase());
@@ -160,7 +153,7 @@ fn canonical(text: &str) -> Option<Box<str>> {
 /// Why a text is not an organisation id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OrgIdError {
-    /// Nothing there.
+    /// Empty.
     #[error("an organisation id must not be empty")]
     Empty,
     /// More than [`OrgId::MAX_LEN`] characters.
@@ -169,12 +162,12 @@ pub enum OrgIdError {
     /// White space, a control character or a letter outside ASCII.
     #[error("an organisation id has only visible ASCII characters, not {0:?}")]
     BadCharacter(char),
-    /// What a spreadsheet shows of a long number: its digits are gone.
+    /// A long number as a spreadsheet shows it: its digits are lost.
     #[error("a spreadsheet has made a number of this id, and its digits are lost")]
     Spoilt,
 }
 
-/// Whether `text` is what spreadsheets make of a long number: `1.23E+10`, or `1,23E+10`.
+/// Whether `text` is what a spreadsheet makes of a long number: `1.23E+10`, or `1,23E+10`.
 pub fn is_spoilt_number(text: &str) -> bool {
     if !text.starts_with(|c: char| c.is_ascii_digit()) {
         return false; // what most ids are

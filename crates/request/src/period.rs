@@ -1,12 +1,8 @@
-//! Billing periods: inclusive ranges of calendar days.
-
 use std::{fmt, str::FromStr};
 
 use chrono::{Datelike, Days, Months, NaiveDate};
 
-/// An inclusive range of calendar days, `billingStartDate` to `billingEndDate`.
-///
-/// `start` is never after `end`. Whether the server takes such days is not checked here.
+/// An inclusive range of calendar days, `billingStartDate` to `billingEndDate`. `start` is never after `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Period {
     start: NaiveDate,
@@ -33,10 +29,7 @@ pub enum PeriodError {
 }
 
 impl Period {
-    /// The days from `start` to `end`, both included.
-    ///
-    /// # Errors
-    /// [`PeriodError::EndBeforeStart`].
+    /// The days from `start` to `end`, both included, or [`PeriodError::EndBeforeStart`].
     pub fn new(start: NaiveDate, end: NaiveDate) -> Result<Self, PeriodError> {
         if end < start {
             return Err(PeriodError::EndBeforeStart { start, end });
@@ -44,7 +37,7 @@ impl Period {
         Ok(Period { start, end })
     }
 
-    /// The whole month, or `None` where the calendar has no such month.
+    /// The whole month, or `None` if the calendar has no such month.
     pub fn month(year: i32, month: u32) -> Option<Self> {
         NaiveDate::from_ymd_opt(year, month, 1).map(|first| Month { first }.period())
     }
@@ -65,7 +58,7 @@ impl Period {
     }
 }
 
-/// `YYYY-MM-DD..YYYY-MM-DD`, or `YYYY-MM` where the period is exactly that month.
+/// `YYYY-MM-DD..YYYY-MM-DD`, or `YYYY-MM` if the period is exactly that month.
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let month = Month::of(self.start);
@@ -77,7 +70,6 @@ impl fmt::Display for Period {
     }
 }
 
-/// Reads `YYYY-MM` or `YYYY-MM-DD..YYYY-MM-DD`, the forms of `--period`.
 impl FromStr for Period {
     type Err = PeriodError;
 
@@ -105,7 +97,7 @@ pub fn day(text: &str) -> Result<NaiveDate, PeriodError> {
     read().ok_or_else(|| PeriodError::NotADay(text.to_owned()))
 }
 
-/// `YYYY-MM-DD`, what [`day`] reads: of the years that have four digits, and no others are read.
+/// `YYYY-MM-DD`, for years of four digits: [`day`] reads no others.
 pub fn spell_day(day: NaiveDate) -> [u8; 10] {
     let mut text = *b"0000-00-00";
     let year = day.year().rem_euclid(10_000).unsigned_abs();
@@ -138,13 +130,13 @@ impl Month {
         }
     }
 
-    /// The month before, or `None` at the calendar's beginning.
+    /// The month before, or `None` at the calendar's first month.
     pub fn previous(self) -> Option<Self> {
         let first = self.first.checked_sub_months(Months::new(1))?;
         Some(Month { first })
     }
 
-    /// The month after, or `None` at the calendar's end.
+    /// The month after, or `None` at the calendar's last month.
     pub fn next(self) -> Option<Self> {
         let first = self.first.checked_add_months(Months::new(1))?;
         Some(Month { first })

@@ -1,19 +1,14 @@
-//! The id of a person.
-
 use std::{fmt, str::FromStr};
 
 use base64::Engine as _;
 
 use super::org_id::{BASE64, UUID_LEN};
 
-/// The id of an administrator, as `createdBy` shows it.
-///
-/// The API's own form is base64 of a `ciscospark://` address that ends with a UUID. A list and a single read may spell it
-/// differently (padded, or as the bare UUID): two spellings of one person are equal.
+/// The id of an administrator, as `createdBy` shows it. Its spellings are equal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PersonId(Box<str>);
 
-/// A text without anything in it is nobody's id.
+/// A person's id must not be empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a person's id must not be empty")]
 pub struct PersonIdError;

@@ -1,5 +1,3 @@
-//! The id of a report.
-
 use std::{fmt, str::FromStr, sync::Arc};
 
 use base64::{
@@ -8,7 +6,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, general_purpose::PAD},
 };
 
-/// Reads ids with and without padding: the API shows both.
+/// The API shows ids with and without padding.
 const ID_BASE64: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent)
@@ -23,11 +21,10 @@ impl ReportId {
     /// The longest id that is accepted, in bytes; real ones have about a hundred.
     pub const MAX_LEN: usize = 1024;
 
-    /// The decoded ids of the sandbox begin with this, so that they are never taken for real ones: those of reports, and
-    /// those of its organisations.
+    /// The sandbox's decoded ids begin with this, so that none is taken for a real one.
     pub const SANDBOX_PREFIX: &str = "ciscospark://sandbox/";
 
-    /// What the ids of the sandbox begin with, as they are written: [`Self::SANDBOX_PREFIX`] in base64.
+    /// [`Self::SANDBOX_PREFIX`] in base64.
     pub(super) const SANDBOX_BASE64: &str = "Y2lzY29zcGFyazovL3NhbmRib3gv";
 
     /// The id's text.
@@ -35,8 +32,7 @@ impl ReportId {
         &self.0
     }
 
-    /// Whether the sandbox made this id: it is base64 of an address that begins with
-    /// [`Self::SANDBOX_PREFIX`].
+    /// Whether the sandbox made this id: the decoded text begins with [`Self::SANDBOX_PREFIX`].
     pub fn is_from_sandbox(&self) -> bool {
         self.0.starts_with(Self::SANDBOX_BASE64) && ID_BASE64.decode(self.0.as_bytes()).is_ok()
     }
@@ -45,7 +41,7 @@ impl ReportId {
 /// Why a text is not a report id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReportIdError {
-    /// Nothing there.
+    /// Empty.
     #[error("a report id must not be empty")]
     Empty,
     /// More than [`ReportId::MAX_LEN`] bytes.

@@ -1,5 +1,3 @@
-//! The three kinds of report.
-
 use std::{fmt, str::FromStr};
 
 use schemars::JsonSchema;

@@ -1,5 +1,3 @@
-//! From HTTP to what the model is asked, and from its places to the links that lead there.
-
 use axum::{
     body::Bytes,
     http::{HeaderMap, Method, header, request::Parts},
@@ -14,13 +12,10 @@ use crate::model::{
     Ask, Endpoint, ListAsk, Place, Renewal, Reply, ReportStatus, SortBy, SubPartnersAsk, What,
 };
 
-/// The path that every other one begins with.
 pub(super) const BASE_PATH: &str = "/sandbox/v1";
 
-/// The names and values of a query or a form, in the order sent.
 pub(super) type Fields = Vec<(String, String)>;
 
-/// What is no request: the status and the words of the answer.
 #[derive(Debug)]
 pub(super) struct Bad {
     status: u16,
@@ -40,21 +35,15 @@ impl From<Bad> for Reply {
     }
 }
 
-/// A request to the API.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) ask: Ask,
     path: String,
     query: Fields,
-    /// The address that links begin with, as the client named it.
     origin: Option<String>,
 }
 
 impl Call {
-    /// Reads a request.
-    ///
-    /// # Errors
-    /// The 404 or 405 for a path or method that the API does not have.
     pub(super) fn read(parts: &Parts, body: &Bytes) -> Result<Self, Bad> {
         let headers = &parts.headers;
         let query = fields(parts.uri.query().unwrap_or("").as_bytes());
@@ -91,8 +80,7 @@ impl Call {
         })
     }
 
-    /// The `Link` header that leads to the page after `reply` (RFC 8288): this query from there on. Some answers name
-    /// another relation first.
+    /// The `Link` header to the page after `reply` (RFC 8288). Some answers name another relation first.
     pub(super) fn link(
         &self,
         reply: &Reply,
@@ -118,7 +106,6 @@ impl Call {
     }
 }
 
-/// The value of the first field with this name.
 pub(super) fn field<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
     fields
         .iter()
@@ -161,7 +148,6 @@ fn bearer(value: &str) -> Option<String> {
         .then(|| token.trim().to_owned())
 }
 
-/// Whether the body is said to be of this media type, whatever its parameters.
 fn content_type_is(headers: &HeaderMap, media_type: &str) -> bool {
     headers
         .get(header::CONTENT_TYPE)
@@ -170,7 +156,6 @@ fn content_type_is(headers: &HeaderMap, media_type: &str) -> bool {
         .is_some_and(|value| value.trim().eq_ignore_ascii_case(media_type))
 }
 
-/// The body of a create, before it is checked.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct CreateBody {
@@ -182,10 +167,6 @@ struct CreateBody {
     internal: Option<bool>,
 }
 
-/// Reads the body of a create, all but the rules of the calendar.
-///
-/// # Errors
-/// The 415 or 400 that says what is wrong.
 fn read_create(headers: &HeaderMap, body: &Bytes) -> Result<Request, Bad> {
     if !content_type_is(headers, "application/json") {
         return Err(Bad::new(415, "The body must be application/json."));
@@ -299,7 +280,7 @@ fn day(name: &str, text: &str) -> Result<NaiveDate, Bad> {
     })
 }
 
-/// `YYYY-MM-DD` and nothing else: chrono by itself would take `2026-9-1`.
+/// `YYYY-MM-DD` only: chrono alone accepts `2026-9-1`.
 fn strict_day(text: &str) -> Option<NaiveDate> {
     let strict = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
     strict.then(|| text.parse().ok()).flatten()

@@ -1,11 +1,10 @@
-//! The sandbox's two clocks: a monotonic one for limits, and a wall clock that moves with it.
+//! A monotonic clock and a wall clock. Both follow tokio's time, so that a paused runtime stops them.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
-/// Both follow tokio's time, so that a paused runtime stops them together.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clock {
     began: Instant,
@@ -13,7 +12,6 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// A clock that shows `now` at this moment.
     pub(super) fn starting_at(now: DateTime<Utc>) -> Self {
         Clock {
             began: Instant::now(),
@@ -21,12 +19,10 @@ impl Clock {
         }
     }
 
-    /// Time since the clock was started.
     pub(super) fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 
-    /// The wall clock.
     pub(super) fn now(&self) -> DateTime<Utc> {
         self.began_at + self.elapsed()
     }

@@ -1,5 +1,3 @@
-//! What a sandbox is like: the server that it plays, and what it needs to serve.
-
 use std::{collections::BTreeMap, path::PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -56,7 +54,6 @@ pub struct SandboxConfig {
 }
 
 impl SandboxConfig {
-    /// The server that it plays.
     pub(super) fn server(&self) -> ServerConfig {
         ServerConfig {
             seed: self.seed,

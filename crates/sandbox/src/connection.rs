@@ -20,18 +20,15 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// A handler's hold on its connection.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Link(Arc<AtomicBool>);
 
 impl Link {
-    /// The next write resets the connection: whatever the handler answers now never leaves.
     pub(super) fn reset(&self) {
         self.0.store(true, Ordering::Release);
     }
 }
 
-/// Accepts connections that carry a [`Link`].
 #[derive(Debug)]
 pub(super) struct LinkedListener(pub(super) TcpListener);
 
@@ -53,7 +50,6 @@ impl Listener for LinkedListener {
     }
 }
 
-/// A TCP connection with its [`Link`].
 #[derive(Debug)]
 pub(super) struct LinkedStream {
     stream: TcpStream,
@@ -61,8 +57,7 @@ pub(super) struct LinkedStream {
 }
 
 impl LinkedStream {
-    /// # Errors
-    /// Once a reset was asked for. Without lingering, closing the socket sends RST and not FIN.
+    /// Fails after a reset was asked for. Without lingering, closing the socket sends RST and not FIN.
     fn check(&self) -> io::Result<()> {
         if !self.link.0.load(Ordering::Acquire) {
             return Ok(());

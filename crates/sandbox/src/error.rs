@@ -1,18 +1,16 @@
-//! Why a sandbox cannot start.
-
 use super::journal::StateError;
 
 /// Why a sandbox cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// A port that is taken, or not allowed.
+    /// A port is in use, or not allowed.
     #[error(
         "the sandbox cannot listen on 127.0.0.1:{port}; name another port, or 0 for a free one"
     )]
     Bind {
-        /// As configured.
+        /// The configured port.
         port: u16,
-        /// What the system says.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
@@ -22,11 +20,11 @@ pub enum SandboxError {
     /// The configured reports could not be written to the state file.
     #[error("the sandbox cannot write its existing reports to its state")]
     Existing {
-        /// What the system says.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
-    /// A value that makes no sense.
+    /// A value that is out of range.
     #[error("the sandbox configuration has a bad {key}")]
     Config {
         /// The key.

@@ -1,5 +1,3 @@
-//! The way of one HTTP request through the sandbox: read, handed to the model, waited for, answered.
-
 use std::{sync::Arc, time::Duration};
 
 use axum::{
@@ -19,18 +17,15 @@ use super::{
 };
 use crate::model::{Answer, Chance, Ending, Reply, Step};
 
-/// The largest body that is read; a create has about two hundred bytes.
+/// In bytes; a create has about two hundred.
 const MAX_BODY: usize = 1 << 20;
 
-/// What each handler of the API has.
 #[derive(Debug, Clone)]
 pub(super) struct SandboxApi {
     pub(super) world: Arc<World>,
-    /// Turns true when the sandbox stops: whoever waits is cut off.
     pub(super) stopping: watch::Receiver<bool>,
 }
 
-/// Answers one request to the API.
 pub(super) async fn handle(
     AxumState(mut api): AxumState<SandboxApi>,
     ConnectInfo(link): ConnectInfo<Link>,
@@ -69,7 +64,6 @@ pub(super) async fn handle(
 }
 
 impl SandboxApi {
-    /// Lets the model do it, step by step.
     async fn serve(&mut self, call: &Call) -> Ending {
         let world = Arc::clone(&self.world);
         let received = {
@@ -93,7 +87,6 @@ impl SandboxApi {
                 Ok(Step::End(ending)) => return ending,
                 Err(error) => return not_written(&world, &error),
             };
-            // Who waits when the sandbox stops is cut off.
             if tokio::time::timeout(wait, self.stopped()).await.is_ok() {
                 return Ending::Cut;
             }
@@ -101,12 +94,11 @@ impl SandboxApi {
     }
 
     async fn stopped(&mut self) {
-        // An error means that the sandbox is gone, which is as good.
+        // An error means that the sandbox is gone, which has the same effect.
         let _ = self.stopping.wait_for(|stopping| *stopping).await;
     }
 }
 
-/// An answer that the model has no part in.
 fn plain(world: &World, reply: Reply) -> Ending {
     Ending::Answer(Box::new(Answer {
         reply,
@@ -116,7 +108,7 @@ fn plain(world: &World, reply: Reply) -> Ending {
     }))
 }
 
-/// The answer when the state file cannot be written: what happened may be lost.
+/// The state file cannot be written, so what happened may be lost.
 fn not_written(world: &World, error: &std::io::Error) -> Ending {
     tracing::error!(%error, "the sandbox cannot write its state");
     plain(
@@ -125,7 +117,6 @@ fn not_written(world: &World, error: &std::io::Error) -> Ending {
     )
 }
 
-/// Notes the request where exchanges are recorded; gives its place among them.
 fn note_arrival(world: &World, parts: &Parts, body: &Bytes, call: Option<&Call>) -> Option<usize> {
     if !world.config.record {
         return None;

@@ -1,4 +1,4 @@
-//! The host of the downloads: parts of files (RFC 9110, 14), and what goes wrong with them.
+//! The host of the downloads: parts of files (RFC 9110, 14), and their faults.
 
 use std::{io, sync::Arc};
 
@@ -22,7 +22,6 @@ use crate::model::{Claim, DownloadFault, File};
 const DENIED: &str = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>";
 const PAGE: &str = "<!DOCTYPE html><html><body>Please sign in.</body></html>";
 
-/// Answers one request for a file.
 pub(super) async fn handle(
     AxumState(world): AxumState<Arc<World>>,
     request: HttpRequest,
@@ -45,7 +44,7 @@ pub(super) async fn handle(
     response
 }
 
-/// The file that a request may see. Like the real host, it does not say whether a file exists.
+/// Like the real host, it does not say whether a file exists.
 fn file_of(world: &World, request: &HttpRequest) -> Result<File, StatusCode> {
     if request.method() != Method::GET {
         return Err(StatusCode::METHOD_NOT_ALLOWED);
@@ -80,7 +79,7 @@ fn respond(file: &File, asked: &HeaderMap) -> Response {
         }
         Some(DownloadFault::Ragged {}) => bytes.extend_from_slice(b"1,2\n"),
         Some(DownloadFault::Zeros {}) => bytes.extend_from_slice(&[0; 40]),
-        // The version of before, so to speak.
+        // An older version of the file.
         Some(DownloadFault::Changed {}) => bytes.insert(0, b'X'),
         Some(DownloadFault::Cut {} | DownloadFault::Stall {}) | None => {}
     }
@@ -126,13 +125,12 @@ fn respond(file: &File, asked: &HeaderMap) -> Response {
     response
 }
 
-/// All of `bytes`, or half of it and then what the fault says.
 fn body(bytes: Bytes, fault: Option<&DownloadFault>) -> Body {
     let half = bytes.slice(..bytes.len().div_ceil(2));
     let half = stream::iter([Ok(half)]);
     match fault {
         Some(DownloadFault::Cut {} | DownloadFault::Changed {}) => {
-            // Without a turn of the scheduler in between, the half would never leave.
+            // Without a turn of the scheduler in between, the half is never sent.
             let end = stream::once(async {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
                 Err(io::Error::from(io::ErrorKind::UnexpectedEof))

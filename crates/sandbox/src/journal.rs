@@ -1,7 +1,5 @@
-//! What outlives a sandbox process: a file of JSON lines, one for each thing that happened.
-//!
-//! A line is written whole before the answer that tells of it leaves, so a torn last line tells of
-//! nothing that anybody has been told, and is dropped. The file is locked while a sandbox uses it.
+//! The state file: JSON lines, one for each thing that happened, locked while a sandbox uses it. A line is written
+//! whole before its answer leaves, so a torn last line is about nothing that a client knows, and is dropped.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -26,7 +24,7 @@ pub enum StateError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
@@ -37,13 +35,12 @@ pub enum StateError {
         path: PathBuf,
         /// Counted from 1.
         line: usize,
-        /// What is wrong with it.
+        /// What is wrong with the line.
         #[source]
         source: Nonsense,
     },
 }
 
-/// The first line.
 #[derive(Serialize, Deserialize)]
 struct Beginning {
     record: Beginner,
@@ -62,21 +59,16 @@ impl Beginning {
         version: VERSION,
     };
 
-    /// The bytes of the first line. A crash may have kept only some of them.
+    /// A crash may have kept only a part of these bytes.
     fn line() -> Vec<u8> {
         // Two plain fields can always be written.
         serde_json::to_vec(&Beginning::CURRENT).unwrap_or_default()
     }
 }
 
-/// What is wrong with a record.
 pub(super) type Nonsense = Box<dyn std::error::Error + Send + Sync>;
 
-/// Hands each record of a state to `replay`, in order, and gives the number of bytes up to the end of the last whole line;
-/// `path` is for messages.
-///
-/// # Errors
-/// A line makes no sense, or `replay` refuses it.
+/// Returns the length of all whole lines, in bytes. `path` is for messages.
 pub(super) fn records(
     path: &Path,
     bytes: &[u8],
@@ -102,10 +94,7 @@ pub(super) fn records(
     Ok(whole)
 }
 
-/// A state that holds `records`.
-///
-/// # Errors
-/// None that these values could have; the type is the JSON writer's.
+/// A state that holds `records`. These values cannot fail; the error type is the JSON writer's.
 pub(super) fn text_of(records: impl Iterator<Item = Record>) -> serde_json::Result<Vec<u8>> {
     let mut text = Beginning::line();
     text.push(b'\n');
@@ -116,18 +105,13 @@ pub(super) fn text_of(records: impl Iterator<Item = Record>) -> serde_json::Resu
     Ok(text)
 }
 
-/// Where records go.
 #[derive(Debug)]
 pub(super) enum Journal {
-    /// No state is kept.
     Forgetful,
-    /// To the state file.
     Open(StateFile),
-    /// Nowhere any more: the sandbox has stopped, and the file may be another's.
     Closed,
 }
 
-/// A state file, locked.
 #[derive(Debug)]
 pub(super) struct StateFile {
     file: File,
@@ -136,10 +120,7 @@ pub(super) struct StateFile {
 }
 
 impl Journal {
-    /// Opens or makes the file, and hands each of its records to `replay`, in order.
-    ///
-    /// # Errors
-    /// [`StateError`]; whatever `replay` refuses is damage.
+    /// A record that `replay` refuses is damage.
     pub(super) fn open(
         path: &Path,
         replay: impl FnMut(Record) -> Result<(), Nonsense>,
@@ -150,7 +131,7 @@ impl Journal {
         };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        // Whoever opens a pipe would wait for its other end.
+        // Opening a pipe would block until its other end is opened.
         if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
             let why = "it is not a regular file";
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, why)));
@@ -175,10 +156,7 @@ impl Journal {
         Ok(Journal::Open(state))
     }
 
-    /// Writes one record; once this returns, the next process will see it.
-    ///
-    /// # Errors
-    /// What the system says; the record then counts for nothing.
+    /// When this returns, the next process will see the record.
     pub(super) fn append(&mut self, record: &Record) -> io::Result<()> {
         match self {
             Journal::Forgetful => Ok(()),
@@ -206,15 +184,14 @@ impl StateFile {
     }
 }
 
-/// A process that is being started holds all files of the one that starts it for a moment: the lock would outlast the
-/// file's closing here, and the next sandbox would not get it.
+/// A child process holds its parent's files for a moment, so the lock would outlast this handle.
 impl Drop for StateFile {
     fn drop(&mut self) {
         let _ = self.file.unlock();
     }
 }
 
-/// The record of a line; `None` for the first one, which only says what the file is.
+/// `None` for the first line, which only identifies the file.
 fn read_line(index: usize, line: &[u8]) -> Result<Option<Record>, Nonsense> {
     if index > 0 {
         return Ok(Some(serde_json::from_slice(line)?));

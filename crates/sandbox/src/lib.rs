@@ -1,11 +1,8 @@
-//! The sandbox: the [model of the server](crate::model) on loopback, to rehearse a manifest before month-end, to
-//! exercise a pipeline, and to test against. It knows nothing of our client.
+//! The sandbox: the [model of the server](crate::model) on loopback, to rehearse a manifest, to exercise a pipeline,
+//! and to test against. Downloads come from a second port. A state file keeps reports from one process to the next.
 //!
-//! It reads HTTP, lets the model decide, waits, and writes HTTP or cuts the connection. Downloads come from a second
-//! port. A state file lets reports outlive a process.
-//!
-//! A sub-partner whose organisation id, or what that decodes to, contains `refused-400`, `refused-401`, `refused-403`
-//! or `refused-404` always refuses, until `fixed` is set. Everything else is in [`SandboxConfig`].
+//! A sub-partner whose organisation id, decoded or not, contains `refused-400`, `refused-401`, `refused-403` or
+//! `refused-404` always refuses, until `fixed` is set. Everything else is in [`SandboxConfig`].
 
 mod call;
 mod clock;

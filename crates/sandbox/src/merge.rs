@@ -1,4 +1,4 @@
-//! One sandbox of several: for ledgers of shares that were rehearsed each with a sandbox of its own, and merged.
+//! Merges sandboxes: for ledgers of partitions that were rehearsed one by one, and then merged.
 
 use std::{
     collections::HashSet,
@@ -9,12 +9,8 @@ use std::{
 use super::journal::{StateError, records, text_of};
 use crate::model::{Origin, Record, StoredReport};
 
-/// The state of a sandbox that has the reports of all `states`, in order of time. Of reports that the configuration gave
-/// to each of them there is one, and any that `is_held`. `None` where there is no state. Tokens and counted tries are
-/// left out: they begin again.
-///
-/// # Errors
-/// A state cannot be read, or is none.
+/// A state with the reports of all `states`, by time; `None` if there is no state. A report that the configuration gave
+/// to several states is kept once, except that each one that `is_held` stays. Tokens and counted tries are left out.
 pub fn merge_states(
     states: &[PathBuf],
     is_held: impl Fn(&str) -> bool,
@@ -36,7 +32,7 @@ pub fn merge_states(
         return Ok(None);
     }
     reports.sort_by(|a, b| (a.made, a.number, &a.id).cmp(&(b.made, b.number, &b.id)));
-    // What is held comes first among equals, so that its copies go.
+    // Held reports first, so that their copies are dropped.
     let (held, others): (Vec<_>, Vec<_>) = reports.into_iter().partition(|it| is_held(&it.id));
     let mut ids = HashSet::new();
     let mut given: Vec<StoredReport> = Vec::new();
@@ -65,7 +61,6 @@ pub fn merge_states(
     Ok(text.ok())
 }
 
-/// The reports that one state has, deleted ones left out.
 fn reports_of(path: &Path, bytes: &[u8]) -> Result<Vec<StoredReport>, StateError> {
     let mut reports: Vec<StoredReport> = Vec::new();
     records(path, bytes, |record| {

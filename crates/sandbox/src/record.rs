@@ -1,17 +1,17 @@
-//! What happened, for tests to look at. Kept in memory, and only where `record` is on.
+//! What happened, for tests to inspect. Kept in memory, only if `record` is on.
 
 use std::time::Duration;
 
 use crate::model::Endpoint;
 
-/// A request to the API and what became of it. Times are measured from the sandbox's start.
+/// A request to the API and its result. Times are measured from the sandbox's start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exchange {
-    /// When it had arrived whole.
+    /// When it had arrived completely.
     pub at: Duration,
-    /// When the answer, or the reset, was ready; `None` where the client left first or still waits.
+    /// When the answer, or the reset, was ready; `None` if the client left first or still waits.
     pub finished: Option<Duration>,
-    /// What was asked for; `None` for what the API does not have.
+    /// The endpoint; `None` if the API does not have it.
     pub endpoint: Option<Endpoint>,
     /// The HTTP method.
     pub method: String,
@@ -21,9 +21,9 @@ pub struct Exchange {
     pub body: String,
     /// The bearer token.
     pub token: Option<String>,
-    /// The answer's status; `None` where none was sent.
+    /// The answer's status; `None` if none was sent.
     pub status: Option<u16>,
-    /// The wait that the answer announced in a form that can be understood, from `finished` on.
+    /// The wait that the answer announced in an understandable form, from `finished` on.
     pub announced: Option<Duration>,
 }
 
@@ -34,9 +34,9 @@ pub struct Download {
     pub at: Duration,
     /// Path and query.
     pub target: String,
-    /// It carried an `Authorization` header: the token was shown to another host.
+    /// It carried an `Authorization` header: the token leaked to another host.
     pub leaked_authorization: bool,
-    /// `Range`, as it came.
+    /// `Range`, verbatim.
     pub range: Option<String>,
     /// The answer's status.
     pub status: u16,

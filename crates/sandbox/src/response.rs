@@ -1,5 +1,3 @@
-//! The model's answers as HTTP.
-
 use std::{io, time::Duration};
 
 use axum::{
@@ -11,13 +9,11 @@ use futures::{Stream, StreamExt as _, stream};
 
 use crate::model::{Answer, Body, http_date};
 
-/// In so many drops a body trickles.
 const DROPS: u32 = 40;
 
-/// `answer` as it leaves, with this `Link`.
 pub(super) fn response(answer: &Answer, link: Option<&[u8]>) -> Response {
     let body = answer.body();
-    // hyper puts a date of its own where there is none; an empty one is none to a reader.
+    // hyper adds its own date if there is none; readers ignore an empty one.
     let date = answer.date.map(http_date).unwrap_or_default();
     let reply = &answer.reply;
     let texts = [
@@ -55,7 +51,7 @@ fn http_body(body: Body, trickles: Duration) -> HttpBody {
         return HttpBody::from_stream(in_drops(bytes, trickles));
     }
     if body.promised.is_some() {
-        // Without a turn of the scheduler in between, the part would never leave.
+        // Without a turn of the scheduler in between, the part is never sent.
         let end = stream::once(async {
             tokio::task::yield_now().await;
             Err(io::Error::from(io::ErrorKind::UnexpectedEof))
@@ -69,7 +65,6 @@ fn http_body(body: Body, trickles: Duration) -> HttpBody {
     HttpBody::from_stream(stream::iter(all))
 }
 
-/// `bytes` behind white space that takes its time.
 fn in_drops(bytes: Bytes, over: Duration) -> impl Stream<Item = io::Result<Bytes>> {
     let drops = stream::iter(0..DROPS).then(move |_| async move {
         tokio::time::sleep(over / DROPS).await;

@@ -1,5 +1,3 @@
-//! Starting and stopping: two ports on loopback, and a handle that holds them.
-
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use axum::Router;
@@ -18,14 +16,13 @@ use super::{
 };
 use crate::model::StoredReport;
 
-/// How long a stop waits for answers that are on their way.
 const STOP_GRACE: Duration = Duration::from_secs(1);
 
 /// The simulator of the API.
 #[derive(Debug)]
 pub struct Sandbox;
 
-/// A sandbox that serves. Dropping it stops it without waiting.
+/// A running sandbox. Dropping it stops it without waiting.
 #[derive(Debug)]
 pub struct RunningSandbox {
     world: Arc<World>,
@@ -35,9 +32,6 @@ pub struct RunningSandbox {
 
 impl Sandbox {
     /// Serves until the handle is stopped or dropped. Needs a tokio runtime.
-    ///
-    /// # Errors
-    /// [`SandboxError`]: a port is taken, the state file is in use or damaged, a value makes no sense.
     pub async fn start(config: SandboxConfig) -> Result<RunningSandbox, SandboxError> {
         check(&config)?;
         let (api_listener, api_origin) = bind(config.port).await?;
@@ -65,7 +59,6 @@ impl Sandbox {
     }
 }
 
-/// Refuses statuses and shares that cannot be.
 fn check(config: &SandboxConfig) -> Result<(), SandboxError> {
     if let Some(status) = config
         .reports
@@ -124,7 +117,7 @@ fn serve(
 }
 
 impl RunningSandbox {
-    /// What the API's paths are appended to: `http://127.0.0.1:PORT/sandbox/v1`.
+    /// The API's base URL: `http://127.0.0.1:PORT/sandbox/v1`.
     pub fn base_url(&self) -> String {
         format!("{}{BASE_PATH}", self.world.api_origin)
     }
@@ -139,7 +132,7 @@ impl RunningSandbox {
         self.world.state().server.token().to_owned()
     }
 
-    /// All requests to the API in the order of their arrival; empty unless `record` is on.
+    /// All requests to the API in the order of arrival; empty unless `record` is on.
     pub fn exchanges(&self) -> Vec<Exchange> {
         self.world.state().exchanges.clone()
     }
@@ -149,13 +142,13 @@ impl RunningSandbox {
         self.world.state().downloads.clone()
     }
 
-    /// The reports that exist, in the order of making.
+    /// The reports that exist, in the order in which they were created.
     pub fn reports(&self) -> Vec<StoredReport> {
         let now = self.world.clock.elapsed();
         self.world.state().server.reports(now).cloned().collect()
     }
 
-    /// Stops serving: cuts off who waits, lets answers that are on their way leave, frees ports and state file.
+    /// Cuts off waiting clients, sends the answers in flight, and frees the ports and the state file.
     pub async fn stop(mut self) {
         let _ = self.stopping.send(true);
         for mut server in std::mem::take(&mut self.servers) {
@@ -163,7 +156,7 @@ impl RunningSandbox {
                 server.abort();
             }
         }
-        // A connection that outlasts the grace must not keep the file from the next sandbox.
+        // A connection that outlasts the grace period must not keep the file from the next sandbox.
         self.world.state().journal = Journal::Closed;
     }
 }

@@ -1,6 +1,4 @@
-//! All that a sandbox holds: its configuration, which never changes, and the server and its records behind one lock.
-//!
-//! The lock is held for single steps that never wait for the network.
+//! Configuration and state of a sandbox. The lock is held for single steps that never wait for the network.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -17,18 +15,15 @@ use request::{Period, Request};
 
 use crate::model::{ExistingReport, OtherReport, Server};
 
-/// What does not change while the sandbox runs, and the state.
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) config: SandboxConfig,
     pub(super) clock: Clock,
-    /// `http://host:port` of the API and of the downloads.
     pub(super) api_origin: String,
     pub(super) files_origin: String,
     state: Mutex<State>,
 }
 
-/// What changes.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) server: Server,
@@ -38,7 +33,6 @@ pub(super) struct State {
 }
 
 impl World {
-    /// A world as the configuration and the state file say.
     pub(super) fn new(
         config: SandboxConfig,
         api_origin: String,
@@ -81,14 +75,13 @@ impl World {
         })
     }
 
-    /// The state, for one step. A panic in another handler does not make it unusable: each step leaves it whole.
+    /// A panic in another handler does not poison the state: each step leaves it whole.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    /// Makes what happened in the server durable for the next process.
     pub(super) fn write(&mut self) -> std::io::Result<()> {
         let records = self.server.take_records();
         records

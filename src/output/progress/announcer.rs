@@ -1,5 +1,3 @@
-//! What is worth a line of its own while a run goes on.
-
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -18,19 +16,15 @@ use crate::{
 
 /// A shorter pause is over before it is read.
 const WORTH_SAYING: Duration = Duration::from_secs(1);
-/// If a pause ends only this much later than the one that was told, it is not told again.
+/// A pause that ends only this much later than the last announced one is not announced again.
 const SAME_PAUSE: chrono::Duration = chrono::Duration::milliseconds(500);
-/// Each pause as long as this is told.
 const LONG: Duration = Duration::from_secs(60);
 
-/// Says lines on stderr, of like ones a few and then sums.
 #[derive(Debug)]
 pub(super) struct Announcer {
     grouped: RepeatLimiter<(&'static str, String), Option<OrgId>>,
     paused_until: Option<DateTime<Utc>>,
-    /// Nothing more is sent: a pause is of no interest any more.
     stopping: bool,
-    /// `--grace`
     grace: Duration,
     /// `retry.max_retry_after`: a longer pause ends the run.
     longest: Duration,
@@ -122,7 +116,7 @@ impl Announcer {
 
     fn settled(&mut self, row: &Row) {
         if let State::Created(id) = &row.state {
-            // Nearly all rows come here, and nearly nobody wants to see them: the name is made only where it is shown.
+            // Nearly all rows come here, and almost none is shown: the name is built only if it is.
             debug!(request_id = %row.id(), report_id = %id, "{}: created {id}", words::name(row));
             return;
         }
@@ -146,7 +140,6 @@ impl Announcer {
         }
     }
 
-    /// A line about one of many rows.
     fn each(
         &mut self,
         kind: (&'static str, String),
@@ -164,7 +157,6 @@ impl Announcer {
         }
     }
 
-    /// Something came to nothing and is tried again. What keeps everything from getting through is a warning.
     fn retrying(&mut self, code: &str, text: &str, after: Duration, elapsed: Duration) {
         let what_next = format!(
             "trying again in {}",
@@ -183,7 +175,6 @@ impl Announcer {
         }
     }
 
-    /// Says what concerns all requests together.
     fn news(&mut self, news: &SessionEvent, elapsed: Duration) {
         match news {
             SessionEvent::Paused {
@@ -199,7 +190,7 @@ impl Announcer {
         }
     }
 
-    /// So many failed in a row that fewer are sent. A server that fails off and on comes here again and again.
+    /// Fewer requests are sent after failures in a row. A server that fails now and then comes here often.
     fn failing(&mut self, failures: u32, cause: &Cause, elapsed: Duration) {
         let key = ("failing", String::new());
         if self.grouped.again(key, elapsed) == RepeatNotice::Nothing {
@@ -244,7 +235,7 @@ impl Announcer {
     }
 }
 
-/// What a signal means: said at once, since nothing else may be seen to happen for a while.
+/// Written at once, since nothing else may happen for a while.
 fn stopping(signal: Signal, grace: Duration, pace: &Stats) {
     let again = match signal {
         Signal::Int => "; Ctrl-C again quits now",
@@ -260,7 +251,6 @@ fn stopping(signal: Signal, grace: Duration, pace: &Stats) {
     }
 }
 
-/// What went wrong, to be followed by more of the sentence.
 fn said(row: &Row) -> String {
     let mut said = row.state.text();
     said.truncate(said.trim_end_matches('.').len());

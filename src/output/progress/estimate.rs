@@ -1,5 +1,3 @@
-//! How long it will take.
-
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -10,7 +8,7 @@ use crate::{
     settings::Rate,
 };
 
-/// What an estimate goes by.
+/// What an estimate is based on.
 #[derive(Debug, Clone, Copy)]
 pub struct Estimate {
     /// `limits.rate`
@@ -19,17 +17,16 @@ pub struct Estimate {
     pub settle: Duration,
 }
 
-/// The time that is left.
+/// The remaining time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
-    /// About so long.
+    /// About this long.
     About(Duration),
-    /// At most so long: it is not known yet whether what is in doubt has to be sent again.
+    /// At most this long: requests in doubt may have to be sent again.
     UpTo(Duration),
 }
 
 impl Left {
-    /// The longer one; what is only a bound stays one.
     pub(super) fn or_longer(self, other: Duration) -> Left {
         match self {
             Left::About(left) => Left::About(left.max(other)),
@@ -40,12 +37,12 @@ impl Left {
 }
 
 impl Estimate {
-    /// How long `requests` more will take, of which `in_doubt` wait to be looked up. Nothing while there is no ceiling and
-    /// nothing was learned yet: a guess would be worth nothing.
+    /// How long `requests` more will take, of which `in_doubt` wait for a look-up. `None` without a ceiling and a
+    /// learned pace: a guess would be useless.
     ///
-    /// The rate is the lowest of three: the ceiling, what was learned of the server's limit, and what was accepted lately.
-    /// A server that keeps a window takes its number at once and then nothing: whole windows are counted. What is
-    /// left of an announced wait comes on top.
+    /// The rate is the lowest of three: ceiling, learned pace, and what was accepted lately. A server with a window
+    /// accepts its quota at once and then nothing, so whole windows are counted. The rest of an announced wait is
+    /// added.
     pub fn left(
         &self,
         requests: usize,
@@ -84,7 +81,7 @@ impl Estimate {
         now: Instant,
     ) -> Duration {
         let quota = window.quota.max(1.0);
-        // Within a window it goes as fast as the ceiling allows, or the way to the server.
+        // Within a window the ceiling, or the network, is the limit.
         let fast = self.ceiling.per_second().or(pace.now()).unwrap_or(quota);
         let fast = fast.max(quota / window.length.as_secs_f64());
         let free = match waiting.is_zero() {
@@ -104,13 +101,12 @@ impl Estimate {
     }
 }
 
-/// How long `files` more will take at the pace of the last minute; none before any has come.
+/// At the pace of the last minute; `None` before the first file.
 pub(super) fn left_of_files(files: usize, pace: &Pace) -> Option<Duration> {
     let rate = pace.lately().filter(|rate| *rate > 0.0)?;
     Some(duration(files as f64 / rate))
 }
 
-/// Longer than a year is no estimate.
 fn duration(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds.clamp(0.0, 365.0 * 24.0 * 3600.0))
 }

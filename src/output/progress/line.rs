@@ -1,5 +1,3 @@
-//! One line that says how a run stands, in as much room as there is.
-
 use std::time::Duration;
 
 use super::Left;
@@ -9,29 +7,24 @@ use crate::{
     settings::Rate,
 };
 
-/// How a run stands.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ProgressState {
     pub(super) counts: Counts,
-    /// Requests that left and are not answered yet.
     pub(super) in_flight: usize,
-    /// Rows whose create left and that are to be looked up.
     pub(super) in_doubt: usize,
     /// Requests per second lately.
     pub(super) pace: Option<f64>,
     /// Files per second lately.
     pub(super) files: Option<f64>,
     pub(super) ceiling: Rate,
-    /// The rate that the server was found to grant, where it is less than the ceiling.
     pub(super) learned: Option<f64>,
-    /// What is left of an announced wait, and the status that announced it.
+    /// The rest of an announced wait, and the status that announced it.
     pub(super) pause: Option<(Duration, Option<u16>)>,
     pub(super) left: Option<Left>,
-    /// Nothing is sent any more.
     pub(super) stopping: bool,
 }
 
-/// The forms of one part of the line, the longest first, and how early it gives way to others: the lowest first.
+/// The forms of one part of the line, longest first, and its priority: the lowest is shortened first.
 struct LinePart {
     forms: Vec<String>,
     yields: u8,
@@ -48,24 +41,21 @@ enum Style {
 const BETWEEN: &str = "  ";
 const LONGEST_BAR: usize = 24;
 const SHORTEST_BAR: usize = 8;
-/// From this width on there is a bar, at the cost of what matters less.
+/// From this width on there is a bar, in place of less important parts.
 const WITH_A_BAR: usize = 50;
-/// What gives way up to this matters less than the bar.
+/// Parts up to this priority matter less than the bar.
 const PACE: u8 = 3;
 
 impl ProgressState {
-    /// Whether files are being collected: they are what is counted then.
     pub(super) fn is_collecting(&self) -> bool {
         self.counts.collected + self.counts.uncollected > 0
     }
 
-    /// Whether reports are still to be created, so that more files will come.
     pub(super) fn is_creating(&self) -> bool {
         self.counts.pending + self.counts.sending > 0
     }
 
-    /// How far it is: requests that are done with, or files that are there, and of how many. A report that is not created
-    /// yet will be a file too: else the whole would grow.
+    /// Finished requests or files, and the total, with reports that are not created yet, or it would grow.
     pub(super) fn done(&self) -> (usize, usize) {
         let counts = &self.counts;
         match self.is_collecting() {
@@ -77,9 +67,8 @@ impl ProgressState {
         }
     }
 
-    /// The line for a terminal of `width` columns; never wider than that.
     pub(super) fn on_a_terminal(&self, width: usize, paint: Paint) -> String {
-        // What is written into the last column makes some terminals begin a new line.
+        // Text in the last column makes some terminals begin a new line.
         let width = width.saturating_sub(1);
         let mut parts = self.parts();
         let text = |parts: &[LinePart]| -> usize {
@@ -125,7 +114,7 @@ impl ProgressState {
             }
         }
         match text(&parts) > width + BETWEEN.len() {
-            // Not even the shortest forms fit: as much of them as there is room for, without colours.
+            // Not even the shortest forms fit: cut them, without colours.
             true => {
                 let forms = parts.iter().map(|part| &*part.forms[0]);
                 let forms: Vec<&str> = forms.filter(|form| !form.is_empty()).collect();
@@ -135,7 +124,6 @@ impl ProgressState {
         }
     }
 
-    /// The line for a log.
     pub(super) fn in_a_log(&self) -> String {
         let (done, total) = self.done();
         let share = (100 * done).checked_div(total).unwrap_or(100);
@@ -219,7 +207,7 @@ impl ProgressState {
         }
         if let Some(left) = self.left {
             let short = brief(left);
-            // How long the server takes for each file is its own affair.
+            // The server's time for a file cannot be estimated.
             let time = match self.is_collecting() {
                 true => said(left),
                 false => short.clone(),
@@ -236,8 +224,7 @@ impl ProgressState {
         format!("{}{}", "█".repeat(full), "░".repeat(room - full))
     }
 
-    /// `58/min of 60/min`; once only files are left, `38 files/min`: no ceiling counts them, and it is the server that makes
-    /// them.
+    /// `58/min of 60/min`; once only files are left, `38 files/min`: no ceiling counts them.
     fn pace_of(&self) -> String {
         if self.is_collecting() && !self.is_creating() {
             let files = self.files.filter(|files| *files > 0.0);
@@ -249,7 +236,7 @@ impl ProgressState {
                 None => "the server makes them".to_owned(),
             };
         }
-        // Over its first seconds a burst is faster than the ceiling, which is kept all the same.
+        // In its first seconds a burst exceeds the rate, within the ceiling.
         let most = self.ceiling.per_second().unwrap_or(f64::INFINITY);
         let pace = self.pace.filter(|pace| *pace > 0.0);
         let pace = pace.map(|pace| self.in_its_unit(pace.min(most)));
@@ -268,7 +255,7 @@ impl ProgressState {
         }
     }
 
-    /// A rate in the unit of the ceiling, or of what was learned of the limit, so that the two can be compared.
+    /// A rate in the unit of the ceiling, or of the learned limit, so that they can be compared.
     fn in_its_unit(&self, per_second: f64) -> String {
         let unit = match self.ceiling {
             Rate::Limited { per, .. } => per,

@@ -1,8 +1,6 @@
-//! When a log gets its next line about how far a run is.
-
 use std::time::Duration;
 
-/// One line at each tenth; after the first minute at most one in [`LogInterval::SPACING`], and none missing for longer than
+/// One line at each tenth; after the first minute at most one in [`LogInterval::SPACING`], and at least one in
 /// [`LogInterval::LONGEST`].
 #[derive(Debug, Default)]
 pub(super) struct LogInterval {
@@ -12,11 +10,10 @@ pub(super) struct LogInterval {
 
 impl LogInterval {
     const SPACING: Duration = Duration::from_secs(30);
-    /// Some CI systems end a job that says nothing for ten minutes, and people worry after five.
+    /// Some CI systems end a job that is silent for ten minutes, and people worry after five.
     const LONGEST: Duration = Duration::from_secs(290);
     const BEGINNING: Duration = Duration::from_secs(60);
 
-    /// A cadence that begins with `done` of `total`, which is no news.
     pub(super) fn new(done: usize, total: usize) -> Self {
         LogInterval {
             last: Duration::ZERO,
@@ -24,8 +21,7 @@ impl LogInterval {
         }
     }
 
-    /// Whether a line is due, so long after the beginning; if so it counts as said. The last tenth is not: what follows
-    /// it is the summary.
+    /// If so, it counts as written. The last tenth is never due: the summary follows.
     pub(super) fn is_due(&mut self, elapsed: Duration, done: usize, total: usize) -> bool {
         let tenth = tenth(done, total);
         let since = elapsed.saturating_sub(self.last);

@@ -1,8 +1,5 @@
-//! How far a run is: one line at the bottom of a terminal, else a line now and then.
-//!
-//! [`Progress`] reads the events. What is worth a line of its own is said by [`told`], like things [`grouped`]. How the
-//! run stands is a [`ProgressState`], which [`line`] puts into as much room as there is. [`pace`] measures how fast it goes,
-//! [`estimate`] says how long it will take, and [`cadence`] when a log gets its next line.
+//! How far a run is: one line at the bottom of a terminal, else a line now and then. [`Progress`] reads the events; the
+//! other files decide what gets a line of its own, and measure pace and remaining time.
 
 mod announcer;
 mod estimate;

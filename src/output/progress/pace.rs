@@ -1,12 +1,10 @@
-//! How fast a run goes.
-
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
 use crate::pacing::Stats;
 
-/// What was accepted lately, from looks at the gate's counts.
+/// Requests accepted lately, from samples of the gate's counts.
 #[derive(Debug, Default)]
 pub struct Pace {
     /// Time at work and number accepted, oldest first. A long pause is no time at work.
@@ -16,17 +14,15 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// How far back is looked.
     const SPAN: Duration = Duration::from_secs(60);
-    /// Over less time a pace says nothing.
+    /// In less time a pace means nothing.
     const SHORTEST: Duration = Duration::from_secs(2);
-    /// Between two looks that are kept.
     const STEP: Duration = Duration::from_millis(250);
 
-    /// A pause with so much left belongs to no limiter's rhythm, or to a window, which is known by itself.
+    /// Such a pause belongs to no limiter's rhythm, or to a window, which is measured elsewhere.
     const LONG_PAUSE: Duration = Duration::from_secs(5);
 
-    /// A look at what the gate has counted, so long after the beginning.
+    /// Takes a sample of the gate's counts.
     pub fn look(&mut self, elapsed: Duration, stats: &Stats) {
         let now = Instant::now();
         let is_idle = stats
@@ -35,7 +31,7 @@ impl Pace {
         self.add(elapsed, stats.accepted, is_idle);
     }
 
-    /// The same of anything that is counted; nothing is expected while it `is_idle`.
+    /// A sample of any count; `is_idle`: nothing is expected at the moment.
     pub(super) fn add(&mut self, elapsed: Duration, accepted: u64, is_idle: bool) {
         let since = elapsed.saturating_sub(self.last);
         self.last = elapsed;
@@ -58,7 +54,7 @@ impl Pace {
         self.over(Pace::SPAN)
     }
 
-    /// The same over the last ten seconds.
+    /// The same in the last ten seconds.
     pub fn now(&self) -> Option<f64> {
         self.over(Duration::from_secs(10))
     }

@@ -1,5 +1,3 @@
-//! The reader of a run's events that people watch.
-
 use std::{
     collections::HashSet,
     fmt, io,
@@ -25,41 +23,33 @@ use crate::{
     settings::{Limits, RetryPolicy},
 };
 
-/// A pause with less time left is not shown.
 const WORTH_SHOWING: Duration = Duration::from_secs(1);
 
-/// Reads a run's events and tells about them on stderr.
+/// Reads a run's events and reports them on stderr.
 pub struct Progress {
     told: Announcer,
     screen: Screen,
     estimate: Estimate,
-    /// When the run, or the collecting after it, began.
     began: Option<Instant>,
     counts: Counts,
     stats: Stats,
     pace: Pace,
-    /// Of files.
     files: Pace,
-    /// Rows of this run that are in doubt.
     doubts: HashSet<RequestId>,
-    /// Rows that an earlier run left in doubt and that nothing was heard of yet.
+    /// Rows that an earlier run left in doubt, without an event so far.
     old_doubts: usize,
     pause_status: Option<u16>,
-    /// `retry.max_retry_after`: a longer pause ends the run.
     longest_pause: Duration,
     stopping: bool,
 }
 
 enum Screen {
-    /// A line at the bottom, drawn anew.
     Terminal(ProgressBar, Arc<Mutex<Option<ProgressState>>>),
-    /// A line now and then.
     Log(LogInterval),
 }
 
 impl Progress {
-    /// One line at the bottom of the screen where stderr is a terminal and something may be shown, else lines now and
-    /// then. `grace`: how long requests in flight have after a signal.
+    /// A line at the bottom of a terminal, else lines now and then. `grace`: `--grace`.
     pub fn new(quiet: bool, limits: &Limits, retry: &RetryPolicy, grace: Duration) -> Self {
         let screen = match !quiet && console::is_live() {
             true => terminal(),
@@ -85,7 +75,6 @@ impl Progress {
         }
     }
 
-    /// Takes note of what an event means for how the run stands.
     fn note(&mut self, event: &Event) {
         (self.counts, self.stats) = (event.counts, event.pace);
         match &event.kind {
@@ -116,7 +105,7 @@ impl Progress {
         let Some(began) = self.began else { return };
         self.pace.look(began.elapsed(), &self.stats);
         let fetched = self.counts.collected - self.counts.kept.min(self.counts.collected);
-        // Before the first file comes the server is still making them: that says nothing of the pace.
+        // Before the first file the server is still generating them: that says nothing about the pace.
         self.files
             .add(began.elapsed(), fetched as u64, fetched == 0);
     }
@@ -156,7 +145,7 @@ impl Progress {
         situation
     }
 
-    /// The time left: until the last create, and where files are collected until the last of those.
+    /// Until the last create or, when collecting, the last file.
     fn left(&self, situation: &ProgressState) -> Option<Left> {
         let requests = situation.counts.pending + situation.counts.sending;
         let is_collecting = situation.is_collecting();
@@ -232,7 +221,6 @@ impl Reporter for Progress {
         Ok(())
     }
 
-    /// A quiet stretch shows too.
     fn tick(&mut self) -> io::Result<()> {
         self.look();
         self.show();
@@ -254,7 +242,7 @@ impl fmt::Debug for Progress {
     }
 }
 
-/// The line is written whenever it is drawn, so that it fits a terminal that was resized meanwhile.
+/// Formatted whenever it is drawn, so that it fits a terminal that was resized.
 fn terminal() -> Screen {
     let shown: Arc<Mutex<Option<ProgressState>>> = Arc::default();
     let drawn = Arc::clone(&shown);
@@ -263,7 +251,7 @@ fn terminal() -> Screen {
         style.with_key("line", move |_: &_, out: &mut dyn fmt::Write| {
             if let Some(situation) = &*lock(&drawn) {
                 let line = situation.on_a_terminal(console::width(), Paint::for_stderr());
-                // Writing to a String does not fail.
+                // Writing to a String cannot fail.
                 let _ = out.write_str(&line);
             }
         })

@@ -1,8 +1,6 @@
-//! Like things are said a few times, then summed up ever more seldom.
-
 use std::{collections::HashMap, hash::Hash, time::Duration};
 
-/// Counts like things and decides which of them are said: never more than ten lines of a kind.
+/// Decides which of many similar messages are written: a few, then sums, less and less often.
 #[derive(Debug)]
 pub(super) struct RepeatLimiter<K, W = ()> {
     seen: HashMap<K, RepeatCount<W>>,
@@ -10,34 +8,25 @@ pub(super) struct RepeatLimiter<K, W = ()> {
 
 #[derive(Debug)]
 struct RepeatCount<W> {
-    /// Whose were said one by one.
     named: Vec<W>,
     all: usize,
-    /// How many of them had been seen when the last line was said, and when that was.
     told: usize,
     at: Duration,
     lines: u32,
 }
 
-/// What to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RepeatNotice {
-    /// The thing itself.
     This,
-    /// How many more there were since the last line, and in all.
+    /// The messages since the last line, and in all.
     Sum {
-        /// Since the last line.
         more: usize,
-        /// From the beginning.
         all: usize,
     },
-    /// Nothing, this time.
     Nothing,
 }
 
-/// How many lines there are at most of one kind.
 const MOST: u32 = 10;
-/// So many are said one by one.
 const EACH: usize = 3;
 
 impl<W> Default for RepeatCount<W> {
@@ -59,13 +48,12 @@ impl<K: Eq + Hash, W: PartialEq> RepeatLimiter<K, W> {
         }
     }
 
-    /// Another one of a kind, each of which is news: the first three are said, then a sum at 10, 30, 100, 300 and so on,
-    /// where it stands for a few.
+    /// Each message is news: the first three are written, then a sum at 10, 30, 100, 300 and so on.
     pub(super) fn another(&mut self, kind: K) -> RepeatNotice {
         self.news(kind, |seen| seen.all <= EACH)
     }
 
-    /// As [`RepeatLimiter::another`], of what belongs to somebody: the first of each of the first three is said.
+    /// As [`RepeatLimiter::another`], by owner: the first of each of the first three is written.
     pub(super) fn another_of(&mut self, kind: K, whose: W) -> RepeatNotice {
         self.news(kind, |seen| {
             let is_new = seen.named.len() < EACH && !seen.named.contains(&whose);
@@ -95,8 +83,8 @@ impl<K: Eq + Hash, W: PartialEq> RepeatLimiter<K, W> {
         }
     }
 
-    /// The same thing once more, so long after the beginning: said at once, then a sum after 30 s, one minute, two, four
-    /// and so on, as long as it goes on.
+    /// The same message again: written at once, then a sum after 30 s, one minute, two, four and so on, as long as it
+    /// goes on.
     pub(super) fn again(&mut self, kind: K, elapsed: Duration) -> RepeatNotice {
         const FIRST: Duration = Duration::from_secs(30);
         let seen = self.seen.entry(kind).or_default();
@@ -117,7 +105,6 @@ impl<K: Eq + Hash, W: PartialEq> RepeatLimiter<K, W> {
 }
 
 impl<W> RepeatCount<W> {
-    /// Counts a line, and gives how many it stands for.
     fn say(&mut self, at: Duration) -> usize {
         let more = self.all - self.told;
         (self.told, self.at, self.lines) = (self.all, at, self.lines + 1);
@@ -125,7 +112,6 @@ impl<W> RepeatCount<W> {
     }
 }
 
-/// 10, 30, 100, 300, 1000 and so on.
 fn is_round(n: usize) -> bool {
     let mut power = 10;
     while power * 10 <= n {

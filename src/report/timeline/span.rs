@@ -1,34 +1,33 @@
-//! What one command did, and when: the history's lines, counted in stretches of time.
+//! What one command did, and when: the history's lines, counted in bins.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::history::{AttemptRecord, HistoryEvent, HistoryLine};
 
-/// So many stretches a chart has at most, give or take one.
+/// The most bins of a chart, give or take one.
 pub(super) const STRETCHES: i64 = 120;
-/// How long a stretch is, in seconds: the first of these that does,
+/// The length of a bin in seconds: the first of these that is long enough,
 const STEPS: [i64; 17] = [
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400,
 ];
-/// and in milliseconds where all was over within some seconds.
+/// and in milliseconds if all was over within some seconds.
 const SHORT: [i64; 4] = [20, 50, 100, 200];
-/// Less than this many stretches are no picture.
+/// Fewer bins are no picture.
 pub(super) const FEW: i64 = 12;
 
-/// From when on to when, in milliseconds since the beginning of a chart.
+/// From and to, in milliseconds since the chart's start.
 pub(super) type Stretch = (i64, i64);
 
-/// What one command did, in milliseconds since it began.
+/// In milliseconds since the command's start.
 pub(super) struct ChartSpan<'a> {
     pub(super) command: &'a str,
     pub(super) began: DateTime<Utc>,
     pub(super) length: i64,
     pub(super) attempts: Vec<(i64, &'a AttemptRecord)>,
-    /// In order, none overlapping another.
+    /// In order, without overlaps.
     pub(super) pauses: Vec<Stretch>,
 }
 
-/// What happened in one stretch of time.
 #[derive(Default)]
 pub(super) struct Bin {
     pub(super) sent: usize,
@@ -39,9 +38,8 @@ pub(super) struct Bin {
 }
 
 impl<'a> ChartSpan<'a> {
-    /// Of the lines of one command; `None` where it sent nothing.
     pub(super) fn of(lines: &[&'a HistoryLine]) -> Option<Self> {
-        // The file may be anybody's work: times that are none of this world only make an odd picture.
+        // Anyone may have edited the file: impossible times may only make an odd picture.
         let attempts = lines.iter().filter_map(|line| match &line.what {
             HistoryEvent::Attempt(attempt) => Some((line.at, attempt)),
             _ => None,
@@ -73,7 +71,6 @@ impl<'a> ChartSpan<'a> {
         })
     }
 
-    /// How long a stretch is.
     pub(super) fn step(&self) -> i64 {
         if self.length < FEW * 1000 {
             let short = SHORT.iter().rev().find(|step| self.length / **step >= FEW);
@@ -118,7 +115,7 @@ impl Bin {
     }
 }
 
-/// The same stretches in order, those one that overlap or lie no more than `gap` apart.
+/// Joins stretches that overlap or are at most `gap` apart.
 pub(super) fn united(mut stretches: Vec<Stretch>, gap: i64) -> Vec<Stretch> {
     stretches.sort_unstable();
     let mut all: Vec<Stretch> = Vec::new();

@@ -1,4 +1,4 @@
-//! Look-ups: when, for whom together, and what follows from what they show.
+//! Look-ups: when, for which rows together, and what follows.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -22,17 +22,17 @@ use crate::{
     session::ReadError,
 };
 
-/// When the look-ups begin, as shares of `retry.settle` after the answer was lost. The last one is at `settle`.
+/// When look-ups begin, as shares of `retry.settle` after the answer was lost. The last one is at `settle`.
 const LOOKS: [f64; 4] = [0.0, 0.15, 0.45, 1.0];
-/// The same for a 409: the report that the server means is listed already, or will be soon.
+/// The same for a 409: the existing report is listed already, or will be soon.
 const CONFLICT_LOOKS: [f64; 2] = [0.0, 1.0];
-/// Between look-ups that wait for what the rest of the run may teach about clocks and people.
+/// Between look-ups that wait until the run has learned more about clocks and people.
 const MAY_LEARN: Duration = Duration::from_secs(5);
 
-/// So often a last look-up is had again because it read a report in vain: one bad answer is to decide nothing.
+/// How often the last look-up is repeated because it failed to read a report: one bad answer must decide nothing.
 const READ_ANEW: u32 = 3;
 
-/// When look-up number `looks` begins after the answer was lost, and whether `settle` has passed then.
+/// When look-up number `looks` begins after the answer was lost, and whether `settle` has passed by then.
 fn schedule(kind: QuestionKind, looks: u32, settle: Duration) -> (Duration, bool) {
     let shares: &[f64] = match kind {
         QuestionKind::WasItMade(_) => &LOOKS,
@@ -45,8 +45,7 @@ fn schedule(kind: QuestionKind, looks: u32, settle: Duration) -> (Duration, bool
 }
 
 impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
-    /// Looks for all rows that are due, those of one sub-partner and period with one list: an item of other days then
-    /// contradicts what was asked for.
+    /// One list for all due rows of the same sub-partner and period: an item of other days then contradicts the query.
     pub(super) fn start_looks(&mut self, now: Instant, under_way: &mut Work<'c>) {
         let mut due: BTreeMap<(Option<OrgId>, Period), Vec<RowIndex>> = BTreeMap::new();
         while let Some((at, place)) = self.doubts.first().copied().filter(|(at, _)| *at <= now) {
@@ -60,7 +59,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
             let (context, concurrency) = (self.context, self.concurrency);
             let sought: Vec<LookUpTarget> =
                 places.iter().map(|place| self.sought(*place)).collect();
-            // Whose reports could be taken for the partner's own.
+            // These sub-partners' reports could be taken for the partner's own.
             let known = match org {
                 Some(_) => Default::default(),
                 None => {
@@ -107,8 +106,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         }
     }
 
-    /// A look-up could not be had. What the last one leaves open stays in doubt; but a 409 is an answer, whatever the
-    /// report is that it means.
+    /// A lost answer stays in doubt after the last look-up; but a 409 is an answer, whichever report it means.
     pub(super) fn on_not_looked_up(
         &mut self,
         places: &[RowIndex],
@@ -137,7 +135,6 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         }
     }
 
-    /// Records what a look-up led to.
     fn conclude(
         &mut self,
         place: RowIndex,
@@ -154,7 +151,6 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         })
     }
 
-    /// Plans the next look-up; false where the last one was had.
     fn look_again(&mut self, place: RowIndex) -> bool {
         let settle = self.context.session.policy().settle;
         let Some(question) = self.progress.get_mut(&place).and_then(|p| p.open.as_mut()) else {
@@ -164,7 +160,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
             return false;
         }
         question.looks += 1;
-        // A look-up that came late stands for those it overtook.
+        // A late look-up replaces those that it overtook.
         let now = Instant::now();
         let mut next = schedule(question.kind, question.looks, settle);
         while !next.1 && question.since + next.0 <= now {
@@ -175,8 +171,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         true
     }
 
-    /// Whether reports that this run has made, or has still to make, could teach what is not known about clocks and
-    /// people.
+    /// Whether reports of this run, created or still to come, could tell more about clocks and people.
     fn may_learn(&self) -> bool {
         let evidence = &self.context.evidence;
         let at_work = !self.ready.is_empty() || !self.delayed.is_empty() || self.sending > 0;
@@ -184,7 +179,6 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
             || evidence.may_yet_learn(self.context.session.policy().settle)
     }
 
-    /// Judges what a look-up saw of one row.
     pub(super) fn on_looked(
         &mut self,
         place: RowIndex,
@@ -196,10 +190,10 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         let settle = self.context.session.policy().settle;
         let progress = self.progress.get_mut(&place)?;
         let open = progress.open.clone()?;
-        // Others may have got theirs since the look-up began.
+        // Other rows may have got their reports since the look-up began.
         let org = row.request().sub_partner.as_ref();
         seen.retain_mut(|report| match self.context.taken(&report.id) {
-            // What a row in doubt names may be that row's, until a person has decided.
+            // A candidate of a row in doubt may be that row's, until a person has decided.
             Ownership::Free => {
                 report.is_anothers |= self.context.candidates.borrow().contains(&report.id);
                 true
@@ -266,8 +260,8 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         Some(self.conclude(place, row, next))
     }
 
-    /// Whether a report that fits this row may be a twin's: one that is in doubt too, in this run or left so by
-    /// another, or one that waits for a decision about a create that left after this row's first.
+    /// Whether a report that matches this row may be a twin's: one that is in doubt too, in this run or an earlier one,
+    /// or one that waits for a decision about a create that left after this row's first.
     fn has_rival(&self, row: &Row) -> bool {
         let ledger = self.context.record.ledger();
         ledger.rows().any(|other| {
@@ -282,7 +276,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         })
     }
 
-    /// Whether a list may show the report of this row's twin with the other `internal` as if it were this row's.
+    /// Whether a list may show the report of the twin with the other `internal` as if it were this row's.
     fn has_open_twin(&self, row: &Row) -> bool {
         let mut twin = row.request().clone();
         twin.internal = !twin.internal;
@@ -292,7 +286,6 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
     }
 }
 
-/// What a person is told who has to decide.
 fn what_is_known(kind: QuestionKind, candidates: &[ReportId]) -> String {
     let what = match kind {
         QuestionKind::WasItMade(Doubt::Open) => "the answer was lost",
@@ -307,11 +300,11 @@ fn what_is_known(kind: QuestionKind, candidates: &[ReportId]) -> String {
     }
 }
 
-/// So many reports of the ledger are asked who made them, the latest first.
+/// The latest reports of the ledger that are read to learn who created them.
 const EARLIER: usize = 3;
 
-/// Who left the doubts that an earlier process left: a report that the ledger holds tells. Only one that a create was
-/// answered with: what was found by `--existing` or after a 409 may be anyone's.
+/// Learns from a report in the ledger who sent the creates that an earlier process left in doubt. Only from one that a
+/// create was answered with: what `--existing` or a 409 found may be anyone's.
 async fn learn_of_earlier<A: Api>(
     context: &Shared<'_, '_, A>,
     sought: &[LookUpTarget],

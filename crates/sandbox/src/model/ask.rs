@@ -1,5 +1,3 @@
-//! One request to the API, read: what it asks for, and by what it is recognised when it comes again.
-
 use chrono::NaiveDate;
 
 use super::{endpoint::Endpoint, org, place::Place, reply::Reply};
@@ -29,13 +27,13 @@ pub enum What {
     Delete(String),
     /// A page of the list of sub-partners.
     SubPartners(SubPartnersAsk),
-    /// A new token.
+    /// A new access token.
     Renew(Renewal),
-    /// Something of this endpoint that cannot be read; once it is let in, it gets this answer.
+    /// An unreadable request to this endpoint, and the answer that it gets once it is admitted.
     Unreadable(Endpoint, Reply),
 }
 
-/// Which page of which reports. A field that is `None` is not filtered by.
+/// Which page of which reports. A field that is `None` does not filter.
 #[derive(Debug, Clone, Default)]
 pub struct ListAsk {
     /// `subPartnerOrgId`
@@ -50,13 +48,13 @@ pub struct ListAsk {
     pub status: Option<ReportStatus>,
     /// `sortBy`
     pub sort_by: SortBy,
-    /// `max`: items on the page at most.
+    /// `max`: the most items on a page.
     pub max: Option<usize>,
-    /// Where the page begins, as an earlier answer said; `None`: at the beginning.
+    /// Where the page begins; `None` for the first page.
     pub place: Option<Place>,
 }
 
-/// How far the server is with a report.
+/// The status of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReportStatus {
     /// `IN_PROGRESS`
@@ -85,7 +83,7 @@ impl ReportStatus {
     }
 }
 
-/// What a list is ordered by; reports that are equal in it are in the order of making.
+/// The order of a list; equal reports are in the order in which they were created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SortBy {
     /// `id`
@@ -102,7 +100,7 @@ pub enum SortBy {
 /// Which page of which sub-partners.
 #[derive(Debug, Clone, Default)]
 pub struct SubPartnersAsk {
-    /// `provisioningState`; any other word finds nobody.
+    /// `provisioningState`; an unknown word matches nothing.
     pub state: Option<String>,
     /// `offset`
     pub offset: usize,
@@ -137,7 +135,7 @@ impl Ask {
         }
     }
 
-    /// Equal for equal requests: what tries are counted by.
+    /// Equal for equal requests: tries are counted by it.
     pub(super) fn key(&self) -> String {
         match &self.what {
             What::Create(request) => request.to_string(),
@@ -148,7 +146,6 @@ impl Ask {
         }
     }
 
-    /// Whether the organisation of a create or a list, or what its id decodes to, contains `text`.
     pub(super) fn org_contains(&self, text: &str) -> bool {
         let org = match &self.what {
             What::Create(request) => request.sub_partner.as_ref(),
@@ -158,7 +155,6 @@ impl Ask {
         org.is_some_and(|org| org::contains(org.as_str(), text))
     }
 
-    /// The type that a create or a list names.
     pub(super) fn report_type(&self) -> Option<ReportType> {
         match &self.what {
             What::Create(request) => Some(request.report_type),

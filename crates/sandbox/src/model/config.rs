@@ -1,6 +1,4 @@
-//! What a server is like: read from YAML by users of the sandbox, built in code by tests.
-//!
-//! The default is a well-behaved server with a rate limit that a rehearsal meets.
+//! What a server is like. The default is a server without faults, with a limit that a rehearsal reaches.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +20,7 @@ use request::ReportType;
 /// Everything about a server.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ServerConfig {
-    /// What every choice made by chance, and every id, follows from.
+    /// The seed of every random choice and every id.
     pub seed: u64,
     /// How long an answer takes.
     pub latency: LatencyConfig,
@@ -36,16 +34,16 @@ pub struct ServerConfig {
     pub reports: ReportsConfig,
     /// Who is listed as a sub-partner.
     pub sub_partners: SubPartnersConfig,
-    /// Who always refuses, by a part of the organisation id or of what it decodes to, beside the built-in
-    /// `refused-400`, `refused-403` and `refused-404`.
+    /// Sub-partners that always refuse, by a part of the id (decoded or not), besides the built-in `refused-400`,
+    /// `refused-403` and `refused-404`.
     pub refuse: BTreeMap<String, RefusalStatus>,
-    /// Nobody refuses any more: neither `refuse` nor the built-in ones.
+    /// Nobody refuses: neither `refuse` nor the built-in ones count.
     pub fixed: bool,
-    /// What goes wrong; the first rule that matches counts.
+    /// Faults; the first rule that matches counts.
     pub faults: Vec<FaultRule>,
-    /// What stands in the files.
+    /// The contents of the files.
     pub contents: ContentsConfig,
-    /// What goes wrong with the files; the first rule that matches counts.
+    /// Faults of the files; the first rule that matches counts.
     pub downloads: Vec<DownloadRule>,
 }
 
@@ -356,7 +354,7 @@ pub enum RefusalStatus {
 }
 
 impl RefusalStatus {
-    /// The ways there are.
+    /// All of them.
     pub const ALL: [RefusalStatus; 4] = [
         RefusalStatus::BadRequest,
         RefusalStatus::Unauthorized,
@@ -364,7 +362,7 @@ impl RefusalStatus {
         RefusalStatus::NotFound,
     ];
 
-    /// As it is configured and answered.
+    /// The HTTP status.
     pub fn code(self) -> u16 {
         match self {
             RefusalStatus::BadRequest => 400,

@@ -1,4 +1,4 @@
-//! What stands in a report's file: the same for the same seed and request, and in one breakdown the sum of the next.
+//! The contents of a report's file: the same for the same seed and request; breakdowns have the same sums.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use super::{dice::Dice, org};
 use request::{ReportType, Request};
 
-/// Users of one customer.
 const TEAM: u64 = 8;
 const SKUS: [(&str, &str); 4] = [
     ("A-CALL-ESS", "Webex Calling Essentials"),
@@ -43,16 +42,14 @@ impl Default for ContentsConfig {
     }
 }
 
-/// Whether `request` is about one of `named`.
 pub(super) fn is_about(request: &Request, named: &[String]) -> bool {
     let org = request.sub_partner.as_ref();
     (named.iter()).any(|text| org.map_or(text == "own", |org| org::contains(org.as_str(), text)))
 }
 
-/// One line of a breakdown: whom it is about and which product, with users and hundredths of consumption.
+/// Organisation and product; then users, and consumption in hundredths.
 type Lines = BTreeMap<(String, usize), (u64, u64)>;
 
-/// The file of a report.
 pub(super) fn csv(dice: Dice, config: &ContentsConfig, request: &Request) -> String {
     let kind = request.report_type;
     let (columns, lacks) = match kind {
@@ -118,7 +115,6 @@ fn lines(dice: Dice, config: &ContentsConfig, request: &Request) -> Lines {
     lines
 }
 
-/// A cell of the CSV. An organisation id may hold a comma or a quote; a CSV cell then needs quotes.
 fn cell(org: &str) -> String {
     if org.contains([',', '"']) {
         format!("\"{}\"", org.replace('"', "\"\""))

@@ -1,5 +1,3 @@
-//! Items of a list that contradict the query which the list answers.
-
 use chrono::Days;
 use serde_json::{Map, Value, json};
 
@@ -8,7 +6,7 @@ use super::report::{Origin, StoredReport};
 /// In which way an item contradicts its query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contradiction {
-    /// Its days are moments of another time zone: the first one is the day before.
+    /// Its days are in another time zone: the first one is the day before.
     Days,
     /// Its organisation is spelled in a way that is no form of an id.
     Organisation,
@@ -21,11 +19,10 @@ pub enum Contradiction {
 }
 
 impl Contradiction {
-    /// Those that a list can show of this report.
     pub(super) fn of(report: &StoredReport) -> &'static [Self] {
         use Contradiction::{Days, EmptyCategory, Internal, Organisation, PaddedCategory};
         match (&report.request.sub_partner, report.origin) {
-            // That of somebody else would seem to be its twin, and nobody could tell.
+            // Otherwise it would look like its twin, and nothing could tell them apart.
             (_, Origin::Elsewhere) => &[Days, PaddedCategory],
             (Some(_), Origin::Create) => {
                 &[Days, Organisation, Internal, PaddedCategory, EmptyCategory]
@@ -34,12 +31,11 @@ impl Contradiction {
         }
     }
 
-    /// Whether the item means another report, for who believes it.
+    /// Whether a client that believes the item takes it for another report.
     pub fn is_of_another(self) -> bool {
         !matches!(self, Self::PaddedCategory | Self::EmptyCategory)
     }
 
-    /// Writes it into an item.
     pub(super) fn show(self, item: &mut Map<String, Value>, report: &StoredReport) {
         let request = &report.request;
         let mut set = |name: &str, value| drop(item.insert(name.to_owned(), value));

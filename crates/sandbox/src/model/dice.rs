@@ -1,8 +1,7 @@
-//! Chance that repeats itself: the same seed and the same question give the same answer.
+//! Repeatable chance: the same seed and question give the same answer, in any order of questions.
 
 use sha2::{Digest, Sha256};
 
-/// A source of choices. It has no state, so the order of questions does not matter.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Dice {
     seed: u64,
@@ -13,7 +12,7 @@ impl Dice {
         Dice { seed }
     }
 
-    /// Sixteen bytes for `subject` and `number`; `purpose` keeps different questions apart.
+    /// Sixteen bytes; `purpose` keeps different questions apart.
     pub(crate) fn bytes(self, purpose: &str, subject: &str, number: u64) -> [u8; 16] {
         let mut hash = Sha256::new();
         hash.update(self.seed.to_be_bytes());
@@ -26,14 +25,12 @@ impl Dice {
         first
     }
 
-    /// A share of one: at least 0 and less than 1.
     pub(crate) fn share(self, purpose: &str, subject: &str, number: u64) -> f64 {
-        // The upper 53 bits are what a double holds exactly.
+        // A double holds exactly 53 bits.
         let bits = u128::from_be_bytes(self.bytes(purpose, subject, number)) >> 75;
         bits as f64 / (1u64 << 53) as f64
     }
 
-    /// One of `choices`, or `None` where there are none.
     pub(crate) fn pick<'a, T>(
         self,
         purpose: &str,
@@ -48,7 +45,6 @@ impl Dice {
         choices.get(at as usize)
     }
 
-    /// A text in the form of a version 4 UUID.
     pub(crate) fn uuid(self, purpose: &str, subject: &str, number: u64) -> String {
         let n = u128::from_be_bytes(self.bytes(purpose, subject, number));
         let n = (n & !(0xf << 76)) | (0x4 << 76);

@@ -1,4 +1,4 @@
-//! Downloads: signed paths that end, and what goes wrong behind them.
+//! Downloads: signed paths that expire, and their faults.
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use chrono::{DateTime, Utc};
@@ -12,7 +12,6 @@ use request::{ReportType, Request};
 const FOLDER: &str = "/wholesale/";
 const KEY_PAIR_ID: &str = "SANDBOXKEYPAIR";
 
-/// Path and query under which the report can be fetched for a while, without a token.
 pub(super) fn signed_path(
     dice: Dice,
     report: &StoredReport,
@@ -31,7 +30,7 @@ fn signature(dice: Dice, id: &str, expires: i64) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(dice.bytes("signature", id, expires.cast_unsigned()))
 }
 
-/// What a request for a file shows as its right to it.
+/// The signed part of a request for a file.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim<'a> {
     /// The path, without the query.
@@ -43,7 +42,6 @@ pub struct Claim<'a> {
 }
 
 impl<'a> Claim<'a> {
-    /// The id of the report whose file may be seen, if any.
     pub(super) fn holds(&self, dice: Dice, now: DateTime<Utc>) -> Option<&'a str> {
         let id = self.path.strip_prefix(FOLDER)?.strip_suffix(".csv")?;
         let expires: i64 = self.expires?.parse().ok()?;
@@ -104,10 +102,10 @@ pub enum DownloadFault {
     },
 }
 
-/// A file, and what is to go wrong with it.
+/// A file, and its fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
-    /// All of it.
+    /// The whole file.
     pub csv: String,
     /// What happens to this request.
     pub fault: Option<DownloadFault>,

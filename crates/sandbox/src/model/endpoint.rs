@@ -1,5 +1,3 @@
-//! What can be asked of the API.
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,3 @@
-//! What goes wrong, and when: rules chosen by the seed, not by accident.
-
 use std::{collections::HashMap, time::Duration};
 
 use schemars::JsonSchema;
@@ -157,16 +155,13 @@ pub enum Fault {
     EndToken {},
 }
 
-/// Whether and when the effect of a request takes place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
     None,
-    /// So long after its time.
     After(Duration),
 }
 
 impl Fault {
-    /// What becomes of the effect.
     pub(super) fn effect(&self) -> Effect {
         let (processed, late) = match self {
             Fault::Status {
@@ -196,7 +191,7 @@ impl Fault {
         }
     }
 
-    /// The status that it answers with, where it does.
+    /// The status of the answer, if it is an error.
     pub fn status(&self) -> Option<u16> {
         match self {
             Fault::Status { status, .. } | Fault::Trickle { status, .. } => Some(*status),
@@ -205,19 +200,16 @@ impl Fault {
     }
 }
 
-/// The wait that a `Retry-After` in seconds announces.
 pub(super) fn announced(retry_after: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(retry_after.parse().ok()?).ok()
 }
 
-/// The rules, with what they need to remember.
 #[derive(Debug)]
 pub(super) struct Faults {
     rules: Vec<FaultRule>,
     dice: Dice,
-    /// How often each request was tried; kept only where there are rules.
+    /// Tries of each request; counted only if there are rules.
     tries: HashMap<(Endpoint, String), u64>,
-    /// How often each endpoint was called since the start.
     calls: HashMap<Endpoint, u64>,
 }
 
@@ -231,19 +223,16 @@ impl Faults {
         }
     }
 
-    /// Whether tries have to be counted at all.
     pub(super) fn any(&self) -> bool {
         !self.rules.is_empty()
     }
 
-    /// Counts a try, and says which one it is of this request.
     pub(super) fn count_try(&mut self, endpoint: Endpoint, key: String) -> u64 {
         let tries = self.tries.entry((endpoint, key)).or_default();
         *tries += 1;
         *tries
     }
 
-    /// What happens to this request at `now`, the `tries`-th time that it comes.
     pub(super) fn choose(&mut self, now: Duration, ask: &Ask, tries: u64) -> Option<Fault> {
         let number = self.calls.entry(ask.endpoint()).or_default();
         *number += 1;
@@ -262,7 +251,7 @@ impl Faults {
 }
 
 impl FaultMatch {
-    /// Whether a rule is for this request, but for chance; `number`: of the call of its endpoint.
+    /// Everything but `probability`. `number`: the number of the call of its endpoint.
     fn fits(&self, now: Duration, ask: &Ask, tries: u64, number: u64) -> bool {
         self.endpoint.is_none_or(|one| one == ask.endpoint())
             && self

@@ -1,7 +1,5 @@
-//! Rate limits as pure state machines over a monotonic time that is passed in: no clock, no waiting, no I/O.
-//!
-//! All of them are exact (whole nanoseconds) and take amortised constant time, so that a benchmark can
-//! drive them in simulated time. `now` is measured from any fixed origin and must not go backwards.
+//! Rate limits as pure state machines, exact to the nanosecond and in amortised constant time. `now` is measured from
+//! any fixed origin and must not go backwards.
 
 use std::{collections::VecDeque, num::NonZeroU32, time::Duration};
 
@@ -46,16 +44,16 @@ fn one_second() -> Span {
     Span(Duration::from_secs(1))
 }
 
-/// What is left of a limit, as a server may announce it.
+/// What remains of a limit, as a server may announce it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allowance {
     /// Requests in a full budget.
     pub limit: u32,
-    /// Requests that would be admitted right now.
+    /// Requests that would be admitted now.
     pub remaining: u32,
-    /// Until the budget is full again.
+    /// Time until the budget is full.
     pub reset: Duration,
-    /// The time in which a whole budget comes back.
+    /// Time in which a whole budget comes back.
     pub window: Duration,
 }
 
@@ -73,7 +71,7 @@ pub enum Limiter {
 }
 
 impl Limiter {
-    /// A limit with its whole budget left.
+    /// A limit with a full budget.
     pub fn new(config: LimiterConfig) -> Self {
         match config {
             LimiterConfig::Unlimited {} => Limiter::Unlimited,
@@ -89,10 +87,7 @@ impl Limiter {
         }
     }
 
-    /// Admits one request at `now`.
-    ///
-    /// # Errors
-    /// How long until one would be admitted, if no other came before it; a refusal uses nothing up.
+    /// Admits one request at `now`, or returns how long until one would be admitted. A refusal uses nothing.
     pub fn admit(&mut self, now: Duration) -> Result<(), Duration> {
         match self {
             Limiter::Unlimited => Ok(()),
@@ -102,7 +97,7 @@ impl Limiter {
         }
     }
 
-    /// What is left at `now`; `None` where there is no limit.
+    /// What remains at `now`; `None` without a limit.
     pub fn allowance(&self, now: Duration) -> Option<Allowance> {
         match self {
             Limiter::Unlimited => None,
@@ -113,10 +108,10 @@ impl Limiter {
     }
 }
 
-/// A token bucket, kept as the one instant at which it is full again (GCRA).
+/// A token bucket, kept as the one instant at which it is full (GCRA).
 #[derive(Debug, Clone)]
 pub struct TokenBucket {
-    /// Until one token comes back; rounded up, never zero.
+    /// Time until one token comes back; rounded up, never zero.
     interval: Duration,
     burst: u32,
     full_at: Duration,
@@ -159,12 +154,11 @@ impl TokenBucket {
     }
 }
 
-/// A counter that begins anew with each window.
+/// A counter that restarts with each window.
 #[derive(Debug, Clone)]
 pub struct FixedWindow {
     max: u32,
     window: Duration,
-    /// When the window of `used` began.
     began: Duration,
     used: u32,
 }

@@ -1,5 +1,3 @@
-//! How a `Link` to the next page is written.
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +23,7 @@ pub enum LinkForm {
 }
 
 impl LinkForm {
-    /// The header's value with a link to the next page at `url`, behind `before`.
+    /// The header's value: `before`, then a link to the next page at `url`.
     pub fn write(self, before: &str, url: &str) -> Vec<u8> {
         let text = match self {
             LinkForm::Plain => format!("{before}<{url}>; rel=\"next\""),

@@ -1,5 +1,3 @@
-//! Pages of the list of reports.
-
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
@@ -14,16 +12,14 @@ use super::{
     view::View,
 };
 
-/// The most that the API puts on a page.
+/// The API's maximum.
 const PAGE_CAP: usize = 100;
 
-/// How many items a page has: `max`, within the configured and the API's own cap.
 pub(super) fn page_size(max: Option<usize>, configured: usize) -> usize {
     let cap = configured.clamp(1, PAGE_CAP);
     max.map_or(cap, |max| max.clamp(1, cap))
 }
 
-/// The page that `ask` asks for, and the ids on it.
 pub(super) fn page(store: &Store, view: View<'_>, ask: &ListAsk) -> (Reply, Vec<String>) {
     let config = view.config;
     if (config.list_504_above).is_some_and(|most| ask.max.unwrap_or(PAGE_CAP) > most) {
@@ -71,7 +67,7 @@ pub(super) fn page(store: &Store, view: View<'_>, ask: &ListAsk) -> (Reply, Vec<
     (reply, page.iter().map(|report| report.id.clone()).collect())
 }
 
-/// What the list has behind `after`, in order: `most` of it and one more, where there is more.
+/// The items after `after`, in order: at most `most`, and one more if there is one.
 fn found<'a>(
     store: &'a Store,
     view: View<'_>,
@@ -84,7 +80,7 @@ fn found<'a>(
         view.lists(report) && ask.status.is_none_or(|one| one == view.status(report))
     };
     if ask.sort_by == SortBy::BillingStartDate {
-        // The cursor was read: its key is a day.
+        // The cursor was checked: its key is a day.
         let after = after.and_then(|(key, number)| Some((key.parse::<NaiveDate>().ok()?, number)));
         let found = store.by_start(filter, after);
         return found.filter(shown).take(most + 1).collect();
@@ -103,7 +99,6 @@ fn found<'a>(
     found.into_iter().map(|(_, report)| report).collect()
 }
 
-/// A text that sorts as the field does.
 fn key(view: View<'_>, sort_by: SortBy, report: &StoredReport) -> String {
     let period = report.request.period;
     match sort_by {

@@ -1,16 +1,12 @@
-//! One model of the API's server, for every transport.
-//!
-//! It is pure: no network, no clock, no chance of its own. [`Server::receive`] takes a request, and
-//! [`Server::next`] says step by step what becomes of the exchange: so long a wait, then an answer, a connection that
-//! is cut, or silence. The time is given with each call, and all that is left to chance follows from a seed.
+//! One model of the API's server, for every transport. It is pure: no network, no clock, no chance of its own.
 //!
 //! ```text
 //! Ask -> receive: token, limit, fault -> wait -> effect (store, list, view) -> spoil -> wait -> Ending
 //! ```
 //!
-//! What goes wrong is a [`Fault`], which either the rules of the configuration choose or the caller draws. What is
-//! merely unusual (clocks, lags, spellings) is configuration. The sandbox serves it over HTTP, the tests' simulation by
-//! function calls in simulated time.
+//! [`Server::receive`] takes a request, and [`Server::next`] returns one [`Step`] of its exchange after the other. What
+//! goes wrong is a [`Fault`], chosen by rules or drawn by the caller. What is merely unusual (clocks, lags, spellings)
+//! is configuration.
 
 mod ask;
 mod config;

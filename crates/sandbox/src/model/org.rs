@@ -1,5 +1,3 @@
-//! Organisation ids: one organisation has several spellings.
-
 use base64::prelude::{
     BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD, Engine as _,
 };
@@ -23,12 +21,11 @@ pub enum Spelling {
     Uuid,
 }
 
-/// Whether `org`, or the text that it is the base64 of, contains `text`.
 pub(super) fn contains(org: &str, text: &str) -> bool {
     org.contains(text) || decoded(org).is_some_and(|decoded| decoded.contains(text))
 }
 
-/// Equal for all spellings of one organisation; another text is only itself.
+/// Equal for all spellings of one organisation. Any other text is only equal to itself.
 pub(super) fn meaning(org: &OrgId) -> String {
     let text = org.as_str();
     match address(text) {
@@ -37,7 +34,7 @@ pub(super) fn meaning(org: &OrgId) -> String {
     }
 }
 
-/// `org` in the server's spelling; as it is where it is no organisation's UUID.
+/// A text that is no organisation's id stays as it is.
 pub(super) fn spelled(org: &str, spelling: Spelling) -> String {
     let Some(address) = address(org) else {
         return org.to_owned();
@@ -54,7 +51,6 @@ pub(super) fn spelled(org: &str, spelling: Spelling) -> String {
 const FOLDER: &str = "/ORGANIZATION/";
 
 struct Address {
-    /// `ciscospark://us/ORGANIZATION/`
     folder: String,
     uuid: String,
 }

@@ -1,5 +1,3 @@
-//! What others do to the server beside its clients' requests, and what can be looked at.
-
 use std::time::Duration;
 
 use super::{
@@ -14,7 +12,7 @@ use super::{
 use request::Request;
 
 impl Server {
-    /// A report comes about otherwise than by a create.
+    /// Adds a report that no create made.
     pub fn put(&mut self, other: OtherReport) {
         let mut report = self.next_report(other.request, other.made);
         if other.listed_at_once {
@@ -28,7 +26,7 @@ impl Server {
         });
     }
 
-    /// The client died: what it set going is done at `latest`, or not at all where `keep` says so.
+    /// The client died: its pending creates take effect by `latest`, or never if `keep` returns false.
     pub fn client_died(&mut self, now: Duration, latest: Duration, mut keep: impl FnMut() -> bool) {
         self.advance(now);
         self.at_work.retain_mut(|work| {
@@ -38,13 +36,13 @@ impl Server {
         });
     }
 
-    /// The reports that exist at `now`, in the order of making.
+    /// The reports that exist at `now`, in the order in which they were created.
     pub fn reports(&mut self, now: Duration) -> impl Iterator<Item = &StoredReport> {
         self.advance(now);
         self.store.iter()
     }
 
-    /// In which way lists contradict the query that has this report.
+    /// How lists contradict the query for this report.
     pub fn contradiction(&self, report: &StoredReport) -> Option<Contradiction> {
         self.view(report.made, 0).contradiction(report)
     }
@@ -54,7 +52,7 @@ impl Server {
         self.conflicts.contains(request)
     }
 
-    /// The file of a download that this claim has a right to.
+    /// The file that this claim gives access to.
     pub fn file(&mut self, now: Duration, claim: Claim<'_>) -> Option<File> {
         let id = claim.holds(self.dice, self.clock(now))?;
         let request = &self.store.get(id)?.request;
@@ -68,15 +66,12 @@ impl Server {
         })
     }
 
-    /// What happened since this was last asked, in order.
+    /// The records since the last call, in order.
     pub fn take_records(&mut self) -> Vec<Record> {
         std::mem::take(&mut self.records)
     }
 
-    /// Takes in what an earlier server of the same configuration has recorded.
-    ///
-    /// # Errors
-    /// A record that cannot be.
+    /// Replays the record of an earlier server with the same configuration; fails if it is impossible.
     pub fn replay(
         &mut self,
         record: Record,

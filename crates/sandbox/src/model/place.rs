@@ -1,11 +1,9 @@
-//! Pages: where one begins.
-
 /// Where a page begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// `cursor`: behind a certain item.
+    /// `cursor`: after this item.
     Cursor(String),
-    /// `offset`: behind so many items.
+    /// `offset`: after this many items.
     Offset(usize),
 }
 

@@ -1,5 +1,3 @@
-//! What happened, for a transport to keep from one process to the next.
-
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -24,16 +22,16 @@ pub enum Record {
     Renewed {
         /// The new one.
         access_token: String,
-        /// What the next one is renewed with.
+        /// The refresh token for the next renewal.
         refresh_token: String,
-        /// How many there were.
+        /// The number of renewals so far.
         renewals: u64,
     },
-    /// A request was tried; counted only where a fault may depend on it.
+    /// A request was tried; counted only if a fault may depend on it.
     Tried {
-        /// What was asked for.
+        /// The endpoint.
         endpoint: Endpoint,
-        /// By what it is recognised.
+        /// The key of the request.
         key: String,
     },
 }

@@ -1,5 +1,3 @@
-//! Answers: what they say, the shapes that errors take, and how an exchange ends otherwise.
-
 use std::{borrow::Cow, time::Duration};
 
 use chrono::{DateTime, Utc};
@@ -25,11 +23,11 @@ pub enum Ending {
 pub struct Answer {
     /// What it says.
     pub reply: Reply,
-    /// `Date`; `None` where it has none.
+    /// `Date`; `None` without one.
     pub date: Option<DateTime<Utc>>,
     /// `trackingid`
     pub tracking_id: String,
-    /// The head leaves at once, and the body takes this long; zero: it comes with the head.
+    /// How long the body takes after the head; zero if both come together.
     pub trickles: Duration,
 }
 
@@ -38,11 +36,11 @@ pub struct Answer {
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
-    /// `Retry-After`, as it is.
+    /// `Retry-After`, verbatim.
     pub retry_after: Option<String>,
-    /// What a client that understands the header will wait.
+    /// How long a client that understands the header waits.
     pub announced: Option<Duration>,
-    /// `Location`, as it is.
+    /// `Location`, verbatim.
     pub location: Option<String>,
     /// Where the next page of a list begins.
     pub next: Option<Place>,
@@ -66,7 +64,7 @@ pub enum Content {
         /// Its words.
         description: String,
     },
-    /// A page of a proxy where JSON should be.
+    /// A proxy's page where JSON should be.
     Page,
     /// JSON that ends in the middle: the connection closes before `Content-Length` is reached.
     CutShort(Value),
@@ -133,7 +131,7 @@ impl Reply {
         }
     }
 
-    /// With `Retry-After`, from the moment the answer leaves.
+    /// `announced` counts from the moment the answer leaves.
     pub(super) fn with_wait(mut self, header: Option<String>, announced: Option<Duration>) -> Self {
         self.retry_after = header;
         self.announced = announced;
@@ -151,17 +149,16 @@ impl Reply {
 pub struct Body {
     /// `Content-Type`
     pub media_type: Option<&'static str>,
-    /// What comes: `bytes` so many times over.
+    /// The bytes, repeated `times` times.
     pub bytes: Cow<'static, [u8]>,
-    /// How often.
+    /// How often `bytes` is repeated.
     pub times: usize,
-    /// What `Content-Length` promises where that is more than what comes: the connection then breaks.
+    /// `Content-Length`, if it promises more than what comes: the connection then breaks.
     pub promised: Option<usize>,
 }
 
 const PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Gateway</title></head>\
     <body><h1>Something went wrong on the way</h1></body></html>\n";
-/// 64 KiB, of which a huge body has many.
 static HUGE_CHUNK: [u8; 65_536] = [b'x'; 65_536];
 const HUGE_CHUNKS: usize = 800;
 const JSON: Option<&str> = Some("application/json");

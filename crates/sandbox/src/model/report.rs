@@ -1,5 +1,3 @@
-//! A report as the server has it.
-
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,30 +7,30 @@ use request::Request;
 /// A report that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredReport {
-    /// Its place in the order of making, from 1; never given twice.
+    /// Its number in the order of creation, from 1; never used twice.
     pub number: u64,
     /// Its id: URL-safe base64 without padding.
     pub id: String,
     /// What was asked for.
     pub request: Request,
-    /// When it was made, by the server's clock.
+    /// When it was created, by the server's clock.
     pub made: DateTime<Utc>,
-    /// From when on lists have it.
+    /// From when on lists show it.
     pub listed_from: DateTime<Utc>,
     /// What kind of report it is.
     pub category: Category,
     /// Whose token made it.
     pub by: Person,
-    /// Whether a create of this server's clients made it, or it came about in some other way.
+    /// Whether a create made it.
     pub origin: Origin,
 }
 
-/// A report that comes about otherwise than by a create.
+/// A report that no create made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OtherReport {
-    /// What it is a report of.
+    /// What it is about.
     pub request: Request,
-    /// When it was made, by the server's clock.
+    /// When it was created, by the server's clock.
     pub made: DateTime<Utc>,
     /// Lists have it at once, whatever their lag.
     pub listed_at_once: bool,

@@ -1,5 +1,3 @@
-//! What a create is refused for.
-
 use chrono::{DateTime, Months, Utc};
 
 use super::{
@@ -9,7 +7,6 @@ use super::{
 };
 use request::{OrgId, Period, Request};
 
-/// The refusal of a create at `now`, if it is refused for what it asks.
 pub(super) fn refusal(
     config: &ServerConfig,
     request: &Request,
@@ -25,7 +22,6 @@ pub(super) fn refusal(
     Some(Reply::error(status.code(), words))
 }
 
-/// How the sub-partner `org` refuses everything, if it does.
 fn sub_partners_refusal(config: &ServerConfig, org: &OrgId) -> Option<RefusalStatus> {
     if config.fixed {
         return None;
@@ -39,7 +35,7 @@ fn sub_partners_refusal(config: &ServerConfig, org: &OrgId) -> Option<RefusalSta
     })
 }
 
-/// The server's two rules: the end lies in the past, and the start at most five years back.
+/// The end lies in the past, and the start at most five years back.
 fn against_the_calendar(period: Period, now: DateTime<Utc>) -> Option<&'static str> {
     let today = now.date_naive();
     if period.end() >= today {

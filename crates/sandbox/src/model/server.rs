@@ -1,5 +1,3 @@
-//! The server: what it knows, and the way of one request through it.
-
 use std::{
     collections::{HashMap, HashSet},
     time::Duration,
@@ -31,7 +29,7 @@ use super::{
 };
 use request::{ReportId, Request};
 
-/// An answer takes less than this from the server to the one who asked.
+/// The longest way of an answer from the server to its client.
 const TIME_TO_READ: Duration = Duration::from_millis(50);
 
 /// A server. Each `now` is the time since it started, and never goes back.
@@ -39,42 +37,36 @@ const TIME_TO_READ: Duration = Duration::from_millis(50);
 pub struct Server {
     pub(super) config: ServerConfig,
     pub(super) dice: Dice,
-    /// By the clock that stamps `created`.
     started_at: DateTime<Utc>,
-    /// `http://host:port` of the downloads.
     files_origin: String,
     pub(super) store: Store,
     pub(super) tokens: Tokens,
     throttle: Throttle,
     pub(super) faults: Faults,
     arrived: u64,
-    /// Creates whose effect is still to come.
     pub(super) at_work: Vec<Work>,
-    /// How often each report's file was asked for.
     pub(super) file_tries: HashMap<String, u64>,
-    /// What creates came to that somebody waits for, by the number of their arrival.
+    /// Results of creates that a client waits for, by the number of the visit.
     done: HashMap<u64, Reply>,
-    /// The reports that creates were answered with, and when: a proxy may repeat such an answer.
+    /// Reports that creates were answered with, and when: a proxy may repeat such an answer.
     told: Vec<(Duration, String)>,
-    /// What a cache has of lists, and since when.
     cached: HashMap<String, (Duration, Reply)>,
     pub(super) conflicts: HashSet<Request>,
     pub(super) records: Vec<Record>,
 }
 
-/// A create that takes effect at a certain time, whether its client still waits or not.
+/// A create that takes effect at `at`, whether its client still waits or not.
 #[derive(Debug)]
 pub(super) struct Work {
     number: u64,
     request: Request,
-    /// Whose token came with it.
     by: Person,
     pub(super) at: Duration,
     pub(super) awaited: bool,
 }
 
 impl Server {
-    /// A server that starts at `started_at` by its own clock and sends downloads to `files_origin`.
+    /// A server that starts at `started_at` by its own clock, and whose downloads are at `files_origin`.
     pub fn new(config: ServerConfig, started_at: DateTime<Utc>, files_origin: String) -> Self {
         let dice = Dice::new(config.seed);
         Server {
@@ -97,7 +89,7 @@ impl Server {
         }
     }
 
-    /// What it is like.
+    /// Its configuration.
     pub fn config(&self) -> &ServerConfig {
         &self.config
     }
@@ -112,8 +104,7 @@ impl Server {
         self.started_at + now
     }
 
-    /// A request arrives. Its exchange then goes on with [`Server::next`]; where its client leaves, what it set going
-    /// takes place all the same.
+    /// A request arrives; [`Server::next`] goes on. If the client leaves, it takes effect all the same.
     pub fn receive(&mut self, now: Duration, ask: Ask, chance: Chance) -> Visit {
         self.advance(now);
         self.arrived += 1;
@@ -153,7 +144,7 @@ impl Server {
         }
     }
 
-    /// What comes next in the exchange: a wait, after which this is to be called again, or its end.
+    /// The next step of the exchange: a wait, after which this is called again, or its end.
     pub fn next(&mut self, now: Duration, visit: &mut Visit) -> Step {
         if let Stage::Working { until } = visit.stage {
             if now < until {
@@ -185,7 +176,6 @@ impl Server {
         }
     }
 
-    /// Does what was due since anyone looked.
     pub(super) fn advance(&mut self, now: Duration) {
         loop {
             let due = self.at_work.iter().enumerate().filter(|(_, w)| w.at <= now);
@@ -200,7 +190,7 @@ impl Server {
         }
     }
 
-    /// Lets a request in, and says what will go wrong with it. A renewal needs neither token nor budget.
+    /// Checks token and limit, and chooses the fault. A renewal needs neither token nor limit.
     fn admit(
         &mut self,
         now: Duration,
@@ -246,7 +236,6 @@ impl Server {
         Ok(fault)
     }
 
-    /// Does what was asked for, unless the fault prevents it; `None` where it has not been done.
     fn carry_out(&mut self, now: Duration, visit: &Visit) -> Option<Reply> {
         let fault = visit.fault.as_ref();
         if let What::Create(request) = &visit.ask.what {
@@ -338,7 +327,6 @@ impl Server {
         Reply::json(200, Value::Object(body))
     }
 
-    /// Makes a report, or says why not.
     fn create(&mut self, work: &Work) -> Reply {
         let request = &work.request;
         let now = self.clock(work.at);
@@ -369,8 +357,7 @@ impl Server {
         Reply::json(status, Value::Object(body))
     }
 
-    /// The report that a create would make now. Its id follows from the seed, its number and the time at which it is
-    /// made: two servers of one seed that start at different times never give the same id, as no real ones do.
+    /// The id depends on the time, too: two servers of one seed that start at different times never share an id.
     pub(super) fn next_report(&self, request: Request, made: DateTime<Utc>) -> StoredReport {
         let number = self.store.next_number();
         let address = format!(
@@ -417,7 +404,6 @@ impl Server {
         }
     }
 
-    /// What an earlier create was answered, whose client has had time to read it.
     fn earlier_answer(&self, now: Duration, number: u64) -> Option<Reply> {
         let read = |(at, _): &&(Duration, String)| *at + TIME_TO_READ <= now;
         let earlier: Vec<&(Duration, String)> = self.told.iter().filter(read).collect();

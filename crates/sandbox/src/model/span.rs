@@ -1,5 +1,3 @@
-//! Lengths of time as users write them: `250ms`, `10s`, `15m`, `1h`; and clocks that are ahead or behind by one.
-
 use std::{borrow::Cow, fmt, str::FromStr, time::Duration};
 
 use chrono::{DateTime, Utc};
@@ -10,14 +8,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Span(pub Duration);
 
-/// A text that is no length of time.
+/// A text that is not a length of time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is not a valid length of time; write a whole number and ms, s, m or h, for instance 250ms"
 )]
 pub struct SpanError(pub String);
 
-/// Longest first, so that the largest unit that fits is shown; with milliseconds in each.
+/// In milliseconds. Longest first, so that the largest unit that fits is shown.
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
 impl FromStr for Span {
@@ -46,17 +44,17 @@ impl fmt::Display for Span {
     }
 }
 
-/// How far one clock is ahead of another; behind it with a minus, as in `-500ms`.
+/// How far one clock is ahead of another; negative if it is behind, as in `-500ms`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Shift {
-    /// It is behind.
+    /// Whether it is behind.
     pub behind: bool,
     /// By how much.
     pub by: Span,
 }
 
 impl Shift {
-    /// What the shifted clock shows when the other shows `time`.
+    /// The time on the shifted clock when the other one shows `time`.
     pub fn of(self, time: DateTime<Utc>) -> DateTime<Utc> {
         if self.behind {
             time - self.by.0

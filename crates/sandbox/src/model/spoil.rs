@@ -1,5 +1,3 @@
-//! What a fault makes of the answer that a request would have got.
-
 use std::time::Duration;
 
 use serde_json::Value;
@@ -10,8 +8,7 @@ use super::{
     visit::Decided,
 };
 
-/// How an exchange with this fault ends. `reply`: to the processed request; `None` where it was not processed, or
-/// is not yet.
+/// `reply`: `None` if the request was not processed, or not yet.
 pub(super) fn ending(fault: Option<&Fault>, reply: Option<Reply>) -> Decided {
     match (fault, reply) {
         (
@@ -43,7 +40,6 @@ pub(super) fn ending(fault: Option<&Fault>, reply: Option<Reply>) -> Decided {
             trickles: over.0,
         },
         (Some(Fault::Hang { .. }), _) => Decided::Silence,
-        // Where nobody has an answer, nobody gets one.
         (Some(Fault::Reset { .. } | Fault::Rival { .. }), _) | (_, None) => Decided::Cut,
         (Some(fault), Some(reply)) if reply.is_success() => spoilt(fault, reply).into(),
         (_, Some(reply)) => reply.into(),
@@ -54,7 +50,6 @@ fn wait(retry_after: Option<&str>) -> Option<Duration> {
     announced(retry_after?)
 }
 
-/// A good answer, made worse.
 fn spoilt(fault: &Fault, mut reply: Reply) -> Reply {
     match (fault, reply.content) {
         (Fault::Html {}, _) => reply.content = Content::Page,

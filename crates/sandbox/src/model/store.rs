@@ -1,4 +1,4 @@
-//! The reports that exist, indexed so that a look-up costs what it returns and a full listing stays linear.
+//! The reports that exist, indexed: a look-up costs what it returns, and a full listing stays linear.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -13,23 +13,21 @@ use super::{
 };
 use request::{Period, ReportType, Request};
 
-/// Whose reports are wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Whose {
     Anyones,
     Own,
-    /// By what [`org::meaning`] says.
     Of(String),
 }
 
-/// The partner itself (`None`) or an organisation, whatever its spelling.
+/// The partner itself (`None`) or an organisation, by its meaning.
 type Owner = Option<String>;
 
 fn owner(request: &Request) -> Owner {
     request.sub_partner.as_ref().map(org::meaning)
 }
 
-/// What a list is filtered by, but for the status, which changes with time.
+/// All filters of a list but the status, which changes with time.
 #[derive(Debug, Clone)]
 pub(super) struct Filter {
     pub(super) whose: Whose,
@@ -51,7 +49,6 @@ impl Filter {
             && self.end.is_none_or(|day| day == request.period.end())
     }
 
-    /// The shelf that holds all that can match, where type and period are named.
     fn shelf(&self) -> Option<Shelf> {
         let period = Period::new(self.start?, self.end?).ok()?;
         Some(Shelf {
@@ -66,7 +63,7 @@ impl Filter {
     }
 }
 
-/// Reports of one type and period: everyone's (`None`) or one organisation's.
+/// Reports of one type and period, of all owners (`None`) or of one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Shelf {
     report_type: ReportType,
@@ -74,10 +71,9 @@ struct Shelf {
     whose: Option<Owner>,
 }
 
-/// All reports.
 #[derive(Debug, Default)]
 pub(super) struct Store {
-    /// The report numbered `n` is at `n - 1`; `None` once deleted.
+    /// Report `n` is at `n - 1`; `None` once deleted.
     reports: Vec<Option<StoredReport>>,
     by_id: HashMap<String, u64>,
     /// Numbers in ascending order.
@@ -86,12 +82,11 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// The number that the next report gets.
     pub(super) fn next_number(&self) -> u64 {
         self.reports.len() as u64 + 1
     }
 
-    /// Adds a report whose number is at least [`Store::next_number`].
+    /// The report's number is at least [`Store::next_number`].
     pub(super) fn insert(&mut self, report: StoredReport) {
         while self.next_number() < report.number {
             self.reports.push(None);
@@ -124,12 +119,10 @@ impl Store {
         self.numbered(*self.by_id.get(id)?)
     }
 
-    /// All reports in the order of making.
     pub(super) fn iter(&self) -> impl Iterator<Item = &StoredReport> {
         self.reports.iter().flatten()
     }
 
-    /// Whether a report for exactly this request exists.
     pub(super) fn has(&self, request: &Request) -> bool {
         let shelf = Shelf {
             report_type: request.report_type,
@@ -147,7 +140,7 @@ impl Store {
             })
     }
 
-    /// What `filter` admits, ordered by first day and then by number, behind the place `after`.
+    /// Ordered by first day, then by number, from after `after`.
     pub(super) fn by_start<'a>(
         &'a self,
         filter: &'a Filter,

@@ -1,5 +1,3 @@
-//! Pages of the list of sub-partners.
-
 use serde_json::{Value, json};
 
 use super::{
@@ -11,7 +9,6 @@ use super::{
     reply::Reply,
 };
 
-/// The page that `ask` asks for.
 pub(super) fn page(config: &SubPartnersConfig, ask: &SubPartnersAsk) -> Reply {
     let size = page_size(ask.max, config.page_size);
     let wanted = ask.state.as_deref();

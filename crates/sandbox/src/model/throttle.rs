@@ -1,6 +1,3 @@
-//! The rate limit as a server applies it: which requests share a budget, how it tells them to wait, and
-//! whether it punishes those that do not listen.
-
 use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
 use chrono::{DateTime, Utc};
@@ -82,17 +79,14 @@ pub enum RetryAfterForm {
     Nonsense,
 }
 
-/// A wait as a 429 announces it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct WaitNotice {
-    /// The value of `Retry-After`.
     pub(super) header: Option<String>,
-    /// What a client that understands the header will wait.
     pub(super) announced: Option<Duration>,
 }
 
 impl RetryAfterForm {
-    /// `wait` in this form, for an answer that leaves at `now` by the sandbox's clock.
+    /// `now`: by the clock of the answer's `Date`.
     pub(super) fn notice(self, wait: Duration, now: DateTime<Utc>) -> WaitNotice {
         let seconds = whole_seconds(wait).max(1);
         let (text, announced) = match self {
@@ -109,7 +103,7 @@ impl RetryAfterForm {
                 (format!("{:.2}", announced.as_secs_f64()), Some(announced))
             }
             RetryAfterForm::HttpDate => {
-                // Both dates are cut to whole seconds: one more covers what `Date` loses.
+                // Both dates are cut to whole seconds, so add the second that `Date` may lose.
                 let end = now + Duration::from_secs(seconds + 1);
                 (http_date(end), Some(Duration::from_secs(seconds + 1)))
             }
@@ -133,23 +127,22 @@ fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
-/// The running limit: one lane for all, or one for each endpoint.
+/// The running limit, with one budget for all endpoints or one for each.
 #[derive(Debug, Clone)]
 pub struct Throttle {
     config: RateLimitConfig,
-    /// The key is `None` where all endpoints share one.
+    /// The key is `None` if all endpoints share one.
     lanes: BTreeMap<Option<Endpoint>, Lane>,
 }
 
 #[derive(Debug, Clone)]
 struct Lane {
     limiter: Limiter,
-    /// End of the wait that was announced last.
     closed_until: Duration,
 }
 
 impl Throttle {
-    /// A throttle whose budgets are full.
+    /// A throttle with full budgets.
     pub fn new(config: RateLimitConfig) -> Self {
         Throttle {
             config,
@@ -157,10 +150,7 @@ impl Throttle {
         }
     }
 
-    /// Admits one request to `endpoint` at `now`, a monotonic time.
-    ///
-    /// # Errors
-    /// How long the server asks to stay away; with a penalty, coming earlier makes it longer.
+    /// Admits one request at `now`, a monotonic time, or returns the wait, which a penalty makes longer.
     pub fn admit(&mut self, endpoint: Endpoint, now: Duration) -> Result<(), Duration> {
         let penalty = self.config.penalty;
         let lane = self.lane(endpoint);
@@ -175,7 +165,7 @@ impl Throttle {
         })
     }
 
-    /// Notes that an answer announced a wait, which may be longer than the limit itself asked for.
+    /// An answer announced a wait, which may be longer than the limit requires.
     pub(super) fn announce(&mut self, endpoint: Endpoint, until: Duration) {
         let lane = self.lane(endpoint);
         lane.closed_until = lane.closed_until.max(until);

@@ -1,5 +1,3 @@
-//! How long an exchange takes, and what its answer's clock shows.
-
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -9,17 +7,14 @@ use super::{
     dice::Dice,
 };
 
-/// How long the exchange with this number is on its way, there and back.
 pub(super) fn latency(config: &LatencyConfig, dice: Dice, number: u64) -> Duration {
     config.fixed.0 + up_to(config.jitter.0, dice, "latency", number)
 }
 
-/// How long a create is worked on.
 pub(super) fn work(config: &LatencyConfig, dice: Dice, number: u64) -> Duration {
     up_to(config.work.0, dice, "work", number)
 }
 
-/// A time up to `most`.
 pub(super) fn up_to(most: Duration, dice: Dice, purpose: &str, number: u64) -> Duration {
     if most.is_zero() {
         return most; // asking the dice costs something
@@ -27,7 +22,7 @@ pub(super) fn up_to(most: Duration, dice: Dice, purpose: &str, number: u64) -> D
     most.mul_f64(dice.share(purpose, "", number))
 }
 
-/// `Date` of an answer that leaves when the clock of `created` shows `now`.
+/// `now`: by the clock that stamps `created`.
 pub(super) fn date(
     clocks: &ClocksConfig,
     dice: Dice,

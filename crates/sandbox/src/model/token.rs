@@ -1,10 +1,8 @@
-//! The bearer token: when it ends, and how it is renewed.
-
 use serde_json::json;
 
 use super::{ask::Renewal, config::TokenConfig, reply::Reply, report::Person};
 
-/// The token that a new server takes.
+/// The first access token.
 pub const ACCESS_TOKEN: &str = "sandbox-token";
 /// `client_id` for renewing it.
 pub const CLIENT_ID: &str = "sandbox-client-id";
@@ -13,12 +11,11 @@ pub const CLIENT_SECRET: &str = "sandbox-client-secret";
 /// The first `refresh_token`.
 pub const REFRESH_TOKEN: &str = "sandbox-refresh-token";
 
-/// Fourteen days less a second, as the real API says; when the model's tokens end is configured.
+/// Seconds: 14 days less a second, as the real API says. When the model's tokens end is configured.
 const EXPIRES_IN: u64 = 1_209_599;
-/// Ninety days.
+/// Seconds: 90 days.
 const REFRESH_EXPIRES_IN: u64 = 7_776_000;
 
-/// The tokens of the moment; earlier ones have ended.
 #[derive(Debug, Clone)]
 pub(super) struct Tokens {
     pub(super) access: String,
@@ -32,7 +29,6 @@ impl Tokens {
         Tokens::restored(ACCESS_TOKEN.to_owned(), REFRESH_TOKEN.to_owned(), 0)
     }
 
-    /// As they were when an earlier process ended.
     pub(super) fn restored(access: String, refresh: String, renewals: u64) -> Self {
         Tokens {
             access,
@@ -42,7 +38,6 @@ impl Tokens {
         }
     }
 
-    /// Whether a request with this token is let in; counts it.
     pub(super) fn admits(&mut self, token: Option<&str>, expires_after: Option<u64>) -> bool {
         let ended = self.uses == u64::MAX || expires_after.is_some_and(|most| self.uses >= most);
         if token != Some(&self.access) || ended {
@@ -52,7 +47,6 @@ impl Tokens {
         true
     }
 
-    /// Whose token it is.
     pub(super) fn person(&self, config: &TokenConfig) -> Person {
         if config.changes_person && self.renewals % 2 == 1 {
             Person::Successor
@@ -61,12 +55,11 @@ impl Tokens {
         }
     }
 
-    /// The token of the moment ends: only a renewal gives one that is taken.
+    /// Only a renewal gives a token that is accepted.
     pub(super) fn end(&mut self) {
         self.uses = u64::MAX;
     }
 
-    /// Gives a new access token and ends the old one, or says why not.
     pub(super) fn renew(&mut self, form: &Renewal, rotate_refresh: bool) -> Reply {
         if form.grant_type.as_deref() != Some("refresh_token") {
             return Reply::error(400, "grant_type must be refresh_token.");

@@ -14,19 +14,18 @@ use super::{
     timing,
 };
 
-/// One read, which one copy of the data answers.
+/// One read, answered by one replica.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct View<'a> {
     pub(super) config: &'a ReportsConfig,
     pub(super) dice: Dice,
     /// By the clock that stamps `created`.
     pub(super) now: DateTime<Utc>,
-    /// The state of the data that this copy has.
+    /// The replica's data are from this time.
     as_of: DateTime<Utc>,
 }
 
 impl<'a> View<'a> {
-    /// The view of the read with this `number`.
     pub(super) fn new(
         config: &'a ReportsConfig,
         dice: Dice,
@@ -46,12 +45,10 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether lists have it.
     pub(super) fn lists(&self, report: &StoredReport) -> bool {
         report.listed_from <= self.as_of
     }
 
-    /// Whether it is found by its id.
     pub(super) fn finds(&self, report: &StoredReport) -> bool {
         report.made + self.config.get_lag.0 <= self.as_of
     }
@@ -68,20 +65,18 @@ impl<'a> View<'a> {
         }
     }
 
-    /// What the answer to a create says of the new report.
     pub(super) fn new_report(&self, report: &StoredReport) -> Map<String, Value> {
         let mut body = self.basics(report);
         if report.request.internal {
             body.insert("internal".to_owned(), json!(true));
         }
-        // The API grows fields from time to time; clients must not mind.
+        // The API adds fields from time to time; clients must ignore them.
         if self.dice.share("unknown field", "", report.number) < 0.25 {
             body.insert("sandbox".to_owned(), json!({ "number": report.number }));
         }
         body
     }
 
-    /// What a list says of a report.
     pub(super) fn item(&self, report: &StoredReport) -> Value {
         let mut item = self.shown(report, self.config.list_shows_created);
         if let Some(contradiction) = self.contradiction(report) {
@@ -90,7 +85,6 @@ impl<'a> View<'a> {
         Value::Object(item)
     }
 
-    /// In which way lists contradict the query that has this report.
     pub(super) fn contradiction(&self, report: &StoredReport) -> Option<Contradiction> {
         let dice = |purpose| self.dice.share(purpose, "", report.number);
         if dice("contradicts") >= self.config.contradicting {
@@ -101,7 +95,6 @@ impl<'a> View<'a> {
         ways.get(way as usize).copied()
     }
 
-    /// What a single read says of a report, but for its download.
     pub(super) fn single(&self, report: &StoredReport) -> Map<String, Value> {
         let mut body = self.shown(report, self.config.get_shows_created);
         if self.status(report) == ReportStatus::Failed {

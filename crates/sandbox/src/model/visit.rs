@@ -1,5 +1,3 @@
-//! One exchange on its way through the server.
-
 use std::time::Duration;
 
 use super::{
@@ -8,19 +6,19 @@ use super::{
     reply::{Ending, Reply},
 };
 
-/// Who decides what goes wrong with a request.
+/// Who chooses the fault of a request.
 #[derive(Debug, Clone)]
 pub enum Chance {
     /// The rules of the configuration.
     Rules,
-    /// The caller, who has drawn it.
+    /// The caller has drawn it.
     Drawn(Option<Fault>),
 }
 
 /// What comes next in an exchange.
 #[derive(Debug, Clone)]
 pub enum Step {
-    /// Nothing, for so long.
+    /// A wait of this length.
     Wait(Duration),
     /// Its end.
     End(Ending),
@@ -29,7 +27,6 @@ pub enum Step {
 /// An exchange between its arrival and its end.
 #[derive(Debug)]
 pub struct Visit {
-    /// Its place in the order of arrival, from 1.
     pub(super) number: u64,
     pub(super) ask: Ask,
     pub(super) fault: Option<Fault>,
@@ -39,13 +36,10 @@ pub struct Visit {
 
 #[derive(Debug)]
 pub(super) enum Stage {
-    /// It takes effect at this time.
     Working { until: Duration },
-    /// It is decided, and ends at this time.
     Leaving { until: Duration, ending: Decided },
 }
 
-/// How it will end.
 #[derive(Debug)]
 pub(super) enum Decided {
     Reply { reply: Reply, trickles: Duration },
@@ -54,7 +48,7 @@ pub(super) enum Decided {
 }
 
 impl Visit {
-    /// Whether token and rate limit let it in.
+    /// Whether token and limit admitted it.
     pub fn is_admitted(&self) -> bool {
         self.admitted
     }
