@@ -14,7 +14,7 @@ use super::{
     converse::converse,
     error::CliError,
     exit::Exit,
-    gone::trace_of,
+    gone::{TraceSearch, trace_of},
     opened_ledger::OpenedLedger,
     plan::discovered,
     planning::Planning,
@@ -129,11 +129,31 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         previous.as_ref(),
     );
 
-    // A run that would create everything again is refused while there are traces of the ledger.
-    if trace.is_some() {
-        let differences = audit.differences.iter_mut();
-        let to_create = differences.filter(|difference| difference.remedy == Remedy::Run);
-        to_create.for_each(|difference| difference.remedy = Remedy::Adopt);
+    // A run that would create reports again is refused.
+    let search = TraceSearch {
+        context: &context,
+        plan: &plan,
+        selected: &selected,
+        reading: &reading,
+        share: selection.partition,
+        output: None,
+    };
+    let found = trace.is_none().then(|| search.run()).flatten();
+    if let Some(found) = &found {
+        found.warn(&context.ledger);
+    }
+    let trace = trace.or(found);
+    let merge = trace
+        .as_ref()
+        .and_then(|it| it.merge(&context.ledger, command_line));
+    if let Some(trace) = &trace {
+        let is_known = |id| trace.requests.is_empty() || trace.requests.contains(&id);
+        let to_create = (audit.differences.iter_mut())
+            .filter(|it| it.remedy == Remedy::Run && is_known(it.request_id));
+        to_create.for_each(|it| match merge {
+            Some(_) => it.remedy = Remedy::Merge,
+            None => it.remedy = Remedy::Adopt,
+        });
     }
 
     // The words.
@@ -151,7 +171,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         audit: &audit,
         is_offline: args.offline,
         notes: &notes,
-        next: next::next(&audit, folder, &context, command_line),
+        next: next::next(&audit, folder, &context, merge, command_line),
         exit_code: exit.code(),
     };
     show(&view, args.format)?;

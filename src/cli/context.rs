@@ -176,6 +176,12 @@ impl Context {
         }
     }
 
+    /// Whether the ledger has the name that the manifest gives it by its own.
+    pub(super) fn is_default_ledger(&self) -> bool {
+        let manifest = &self.manifest.0;
+        self.ledger == self.apart.ledger(&manifest.with_extension("ledger.csv"))
+    }
+
     /// In a rehearsal, the folder of collected files that a real run would have; none where it is the same.
     pub(super) fn output_for_real(&self, option: Option<&Path>) -> Option<PathBuf> {
         if option.is_some() || !self.apart.sandbox {

@@ -9,7 +9,7 @@ use super::{
     converse::converse,
     error::CliError,
     exit::Exit,
-    gone::trace_of,
+    gone::{TraceSearch, trace_of},
     locked_ledger::missing_folder,
     planning::Planning,
     results,
@@ -67,13 +67,6 @@ pub(super) async fn show_run(
         Discovered::new()
     };
     let ledger_exists = reading.is_some();
-    if let Some(trace) = trace_of(&context.ledger) {
-        let ledger = context.ledger.display();
-        warn!(
-            "there is no ledger at {ledger}, but {trace}: a run is refused unless --existing says what to do about the \
-             reports of the lost ledger"
-        );
-    }
     warn_where_refused(
         &context.ledger,
         reading.as_ref().map(|reading| &reading.ledger),
@@ -88,6 +81,18 @@ pub(super) async fn show_run(
         is_offline: false,
     };
     let (plan, ids) = planning.plan(&discovered)?;
+    let search = TraceSearch {
+        context: &context,
+        plan: &plan,
+        selected: &ids,
+        reading: &reading,
+        share: selection.partition,
+        output: None,
+    };
+    let trace = trace_of(&context.ledger).or_else(|| search.run());
+    if let Some(trace) = trace {
+        trace.warn(&context.ledger);
+    }
     let planned = plan.requests().iter();
     let selected: Vec<&Planned> = planned
         .filter(|planned| ids.contains(&planned.id))

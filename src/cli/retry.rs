@@ -11,6 +11,7 @@ use super::{
     error::CliError,
     exit::Exit,
     finish::{Ended, finish},
+    gone::TraceSearch,
     locked_ledger::LockedLedger,
     outputs::{Mode, OutputOptions, Outputs},
     run_context::{Door, RunContext},
@@ -21,7 +22,7 @@ use super::{
 use crate::{
     ledger::{LedgerError, Row},
     manifest::Manifest,
-    plan::Selection,
+    plan::{Plan, Selection},
     runner::{Creates, EventKind},
 };
 
@@ -91,6 +92,18 @@ async fn send_again(
     let work = async |means: &RunContext<'_>| {
         // The work.
         let selected = selection.of_ledger(&reading.ledger)?;
+        let search = TraceSearch {
+            context: means.context,
+            plan: &Plan::of_rows(reading.ledger.rows()),
+            selected: &selected,
+            reading: &reading,
+            share: selection.partition,
+            output: None,
+        };
+        let refused = search
+            .run()
+            .map(|trace| trace.refuse(&means.context.ledger));
+        refused.transpose()?;
         let repairs = repairs(&means.context.ledger, &reading, RepairNote::Written);
         let given_up = |row: &Row, now| {
             let readers = &means.outputs.readers;

@@ -10,6 +10,7 @@ use super::{
     context::{RepairNote, ledger_of, real_ledger, tell_repairs, variable},
     error::CliError,
     exit::Exit,
+    gone::forgotten_of_history,
     results,
 };
 use crate::{
@@ -28,6 +29,9 @@ pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> Result<Ex
     let reading = read_file(&real_ledger(&path)?)?.ok_or_else(missing)?;
     tell_repairs(&path, &reading, RepairNote::Left);
     warn_where_refused(&path, Some(&reading.ledger));
+    if let Some(trace) = forgotten_of_history(&path, &reading) {
+        trace.warn(&path);
+    }
     if let Some(request_id) = args.history {
         return history(args, &path, request_id, &reading.ledger);
     }

@@ -297,8 +297,8 @@ pub fn collected_hashes(lines: &[HistoryLine]) -> HashMap<String, String> {
     collected.collect()
 }
 
-/// How many requests the lines show a create, a report or a collected file of.
-pub fn requests_created(lines: &[HistoryLine]) -> usize {
+/// The requests that the lines show a create, a report or a collected file of.
+pub fn requests_created(lines: &[HistoryLine]) -> HashSet<&str> {
     let shown = lines.iter().filter_map(|line| match &line.what {
         HistoryEvent::Attempt(AttemptRecord { request_id, .. })
         | HistoryEvent::Adopted { request_id, .. }
@@ -311,10 +311,10 @@ pub fn requests_created(lines: &[HistoryLine]) -> usize {
             request_id,
             report_id: Some(_),
             ..
-        } => Some(request_id),
+        } => Some(request_id.as_str()),
         _ => None,
     });
-    shown.collect::<HashSet<_>>().len()
+    shown.collect()
 }
 
 /// The report that each request has by the lines, which are in order.
