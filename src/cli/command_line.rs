@@ -80,8 +80,7 @@ impl CommandLine {
     pub(super) fn for_real(&self) -> String {
         let kept = WHERE.into_iter().filter(|id| !REHEARSAL.contains(id));
         let run = self.next("run", &kept.chain(CALENDAR).collect::<Vec<_>>());
-        let collects = matches!(self.matches.subcommand(), Some(("collect", _)));
-        match collects {
+        match self.is("collect") {
             true => format!("{run} --collect"),
             false => run,
         }
@@ -120,6 +119,11 @@ impl CommandLine {
     pub(super) fn has(&self, id: &str) -> bool {
         let command_line = self.matches.subcommand();
         command_line.is_some_and(|(_, command_line)| is_typed(command_line, id))
+    }
+
+    /// Whether it is this command.
+    pub(super) fn is(&self, command: &str) -> bool {
+        self.matches.subcommand_name() == Some(command)
     }
 
     /// The run that makes the ledger that a command did not find; none where that is no manifest's ledger.

@@ -140,7 +140,7 @@ pub(super) fn shares_of(path: &Path) -> Option<LedgerTrace> {
 }
 
 /// The requests that `lines` of a history show a create of, and whose report the ledger does not have: it has no row of
-/// them, or one that a run would send, and that does not replace the report.
+/// them, or an older one that a run would send, and that does not replace the report.
 fn forgotten(reading: &LedgerRead, lines: &[HistoryLine]) -> RequestIds {
     let reports = history::reports_by_request(lines);
     let created = history::requests_created(lines).into_iter();
@@ -148,9 +148,10 @@ fn forgotten(reading: &LedgerRead, lines: &[HistoryLine]) -> RequestIds {
     let is_forgotten = |text: &str, id: RequestId| match reading.ledger.get(id) {
         None => is_new(reading, id),
         Some(row) => {
-            let replaced = |id: &&str| row.replaces.iter().any(|old| old.as_str() == *id);
+            let is_replaced = |id: &str| row.replaces.iter().any(|old| old.as_str() == id);
+            let is_newer = |at| row.updated_at.is_none_or(|then| then < at);
             let report = reports.get(text);
-            is_sent(Some(row)) && report.is_some_and(|id| !replaced(id))
+            is_sent(Some(row)) && report.is_some_and(|(id, at)| is_newer(*at) && !is_replaced(id))
         }
     };
     ids.filter(|(text, id)| is_forgotten(text, *id))
@@ -224,7 +225,9 @@ impl TraceSearch<'_> {
     fn of_others(&self, path: &Path, to_send: &[&Planned]) -> Option<LedgerTrace> {
         let is_other = |other: &PathBuf| {
             let same = fs::canonicalize(path).ok();
-            other != path && (same.is_none() || fs::canonicalize(other).ok() != same)
+            other != path
+                && is_of_rehearsals(other) == is_of_rehearsals(path)
+                && (same.is_none() || fs::canonicalize(other).ok() != same)
         };
         let known = ledgers_next_to(path).filter(is_other).filter_map(|other| {
             let ledger = read_file(&other).ok()??.ledger;
@@ -238,7 +241,7 @@ impl TraceSearch<'_> {
         let knowing = shares.iter().filter(|(_, requests)| !requests.is_empty());
         let counts: Vec<_> = knowing.map(|(other, _)| shares_in_all(other)).collect();
         shares.retain(|(other, _)| counts.contains(&shares_in_all(other)));
-        let is_meant = shares.is_empty() && !self.context.is_default_ledger();
+        let is_found = !shares.is_empty();
         if shares.is_empty() {
             let knowing = others
                 .into_iter()
@@ -251,11 +254,13 @@ impl TraceSearch<'_> {
             .collect();
         let others: Vec<PathBuf> = shares.into_iter().map(|(other, _)| other).collect();
         let reports = count(requests.len(), "report");
+        let is_renamed =
+            self.context.is_default_ledger() && others.iter().all(|it| lost_its_manifest(it));
         (!others.is_empty()).then(|| LedgerTrace {
             text: format!("{} {reports} of this plan", named(&others, "has", "have")),
             requests,
             others,
-            is_meant,
+            is_meant: !is_found && !is_renamed,
         })
     }
 
@@ -328,6 +333,23 @@ fn family(path: &Path) -> Option<(&Path, &str)> {
     let name = path.file_name()?.to_str()?;
     let stem = Partition::of_name(name).map(|(stem, _)| stem);
     Some((folder_of(path), stem.or(name.strip_suffix(".csv"))?))
+}
+
+/// Whether a ledger has the name of one of rehearsals: each of them has a server of its own.
+fn is_of_rehearsals(ledger: &Path) -> bool {
+    family(ledger).is_some_and(|(_, stem)| stem.ends_with(".sandbox"))
+}
+
+/// Whether a ledger is named by a manifest that is not there: it was renamed.
+fn lost_its_manifest(ledger: &Path) -> bool {
+    let Some((_, stem)) = family(ledger) else {
+        return false;
+    };
+    let stem = stem.strip_suffix(".sandbox").unwrap_or(stem);
+    let is_there =
+        |manifest: &str, form| ledger.with_file_name(format!("{manifest}.{form}")).exists();
+    let manifest = stem.strip_suffix(".ledger");
+    manifest.is_some_and(|it| !["yaml", "yml"].iter().any(|form| is_there(it, form)))
 }
 
 /// How many shares there are with this one; none where a ledger is not one of several.

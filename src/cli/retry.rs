@@ -13,7 +13,7 @@ use super::{
     finish::{Ended, finish},
     gone::TraceSearch,
     locked_ledger::LockedLedger,
-    outputs::{Mode, OutputOptions, Outputs},
+    outputs::{OutputOptions, Outputs},
     run_context::{Door, RunContext},
     signals::Signals,
     to_combine,
@@ -50,7 +50,6 @@ pub(super) async fn retry(
         format: args.format.summary_format().ok_or(CliError::CsvOfSummary)?,
         as_of: manifest.as_ref().map(|_| args.calendar.as_of()),
         is_relative: manifest.as_ref().is_some_and(|it| it.is_relative),
-        does: Mode::creates(args.and_collect.collect),
         collects: args.and_collect.if_wanted(),
     };
     let outputs = Outputs::prepare(&told, &context)?;

@@ -16,7 +16,7 @@ use super::{
     finish::{Ended, finish},
     gone::{TraceSearch, trace_of},
     locked_ledger::LockedLedger,
-    outputs::{Mode, OutputOptions, Outputs},
+    outputs::{OutputOptions, Outputs},
     plan::discovered,
     planning::Planning,
     run_context::{Door, RunContext},
@@ -55,7 +55,6 @@ pub(super) async fn run(
         format: args.format.summary_format().ok_or(CliError::CsvOfSummary)?,
         as_of: Some(args.calendar.as_of()),
         is_relative: manifest.is_relative,
-        does: Mode::creates(args.and_collect.collect),
         collects: args.and_collect.if_wanted(),
     };
     let outputs = Outputs::prepare(&told, &context)?;

@@ -317,8 +317,8 @@ pub fn requests_created(lines: &[HistoryLine]) -> HashSet<&str> {
     shown.collect()
 }
 
-/// The report that each request has by the lines, which are in order.
-pub fn reports_by_request(lines: &[HistoryLine]) -> HashMap<&str, &str> {
+/// The report that each request has by the lines, which are in order, and since when.
+pub fn reports_by_request(lines: &[HistoryLine]) -> HashMap<&str, (&str, DateTime<Utc>)> {
     let mut reports = HashMap::new();
     for line in lines {
         let (request_id, report_id) = match &line.what {
@@ -344,7 +344,7 @@ pub fn reports_by_request(lines: &[HistoryLine]) -> HashMap<&str, &str> {
             _ => continue,
         };
         match report_id {
-            Some(report_id) => reports.insert(request_id.as_str(), report_id),
+            Some(report_id) => reports.insert(request_id.as_str(), (report_id, line.at)),
             None => reports.remove(request_id.as_str()),
         };
     }

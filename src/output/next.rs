@@ -13,6 +13,8 @@ use crate::{
 pub struct Commands {
     /// The same again.
     pub again: String,
+    /// Bring what is neither created nor failed to its end.
+    pub unfinished: Hint,
     /// Send failed rows again.
     pub retry: String,
     /// Send all unfinished rows of the ledger again, whatever was selected.
@@ -66,8 +68,10 @@ pub(super) fn hints(
     if let Some(hint) = after_stop(finished, commands) {
         hints.push(hint);
     } else if counts.pending + counts.sending > 0 {
-        hints.push(Hint::new("to look them up again", &commands.again));
-        hints.push(Hint::new("or, to decide them by hand", &commands.resolve));
+        hints.push(commands.unfinished.clone());
+        if counts.sending > 0 {
+            hints.push(Hint::new("or, to decide them by hand", &commands.resolve));
+        }
     } else if selected.iter().any(|row| is_failed(row)) {
         hints.push(match commands.fixed {
             // In a rehearsal nobody can be asked to fix anything.
