@@ -84,6 +84,9 @@ pub enum PlanError {
         /// `limits.max_requests`
         max: usize,
     },
+    /// There is nothing to bill.
+    #[error("every request of the plan is excluded, so the manifest bills nobody; check `exclude`")]
+    AllExcluded,
     /// Two requests share an id. That is so rare that it is refused.
     #[error(
         "the requests `{first}` and `{second}` happen to have the same id; put one into another manifest"
@@ -163,6 +166,9 @@ impl Plan {
                 count.requests += 1;
             }
             plan.jobs.push(count);
+        }
+        if plan.requests.is_empty() && plan.jobs.iter().any(|job| job.excluded > 0) {
+            return Err(PlanError::AllExcluded);
         }
         Ok(plan)
     }
