@@ -149,6 +149,8 @@ const BY_HAND: [(Obstacle, &str); 2] = [
     ),
 ];
 
+const NOT_GENERATED: &str = "to recreate the reports that the server could not generate";
+
 /// What brings the missing files; each command once. `is_first`: nothing else has to be done before.
 fn to_collect(
     finished: &Finished,
@@ -161,9 +163,12 @@ fn to_collect(
         let is_missing =
             |row: &&Row| matches!(row.state, State::Created(_)) && row.collected.file.is_empty();
         let is_asked_for = is_first && counts.collected == 0;
-        return match is_asked_for && selected.iter().any(is_missing) {
-            true => vec![Hint::new("to download the reports", &commands.collect)],
-            false => Vec::new(),
+        let mut missing = selected.iter().copied().filter(|row| is_missing(&row));
+        let is_lost = |row: &Row| Obstacle::of(row) == Some(Obstacle::ServerFailed);
+        return match missing.clone().next().filter(|_| is_asked_for) {
+            Some(_) if missing.any(is_lost) => vec![Hint::new(NOT_GENERATED, &commands.recreate)],
+            Some(_) => vec![Hint::new("to download the reports", &commands.collect)],
+            None => Vec::new(),
         };
     }
     let of = |obstacle| {
@@ -172,10 +177,7 @@ fn to_collect(
     };
     let mut hints = Vec::new();
     if of(Obstacle::ServerFailed).next().is_some() {
-        hints.push(Hint::new(
-            "to recreate the reports that the server could not generate",
-            &commands.recreate,
-        ));
+        hints.push(Hint::new(NOT_GENERATED, &commands.recreate));
     }
     if of(Obstacle::OtherFile).next().is_some() {
         hints.push(Hint::new(
