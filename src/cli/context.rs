@@ -152,9 +152,16 @@ impl Context {
         }
     }
 
-    /// The first line of a command that makes nothing: that this is a rehearsal, where one was asked for.
-    pub(super) fn tell_rehearsal(&self) {
+    /// The first line of a command that asks nobody: that its ledger is that of rehearsals.
+    pub(super) fn tell_sandbox(&self) {
         if self.is_beside() {
+            self.tell_rehearsal();
+        }
+    }
+
+    /// The first line of a command that makes nothing: that this is a rehearsal, where it is one.
+    pub(super) fn tell_rehearsal(&self) {
+        if self.is_rehearsal() {
             console::always(&first_line(&self.settings.api.base_url, true));
         }
     }
