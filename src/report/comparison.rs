@@ -34,6 +34,8 @@ pub(super) struct EarlierPart {
     pub(super) vanished: usize,
     pub(super) dropped: usize,
     pub(super) new: usize,
+    /// Whether nothing was compared.
+    pub(super) is_empty: bool,
 }
 
 impl Comparison {
@@ -105,7 +107,10 @@ impl EarlierPart {
             0 => String::new(),
             n => format!(" Of {n} there was no figure then."),
         };
-        let nothing = match differences.is_empty() {
+        let compared = before()
+            .filter(|before| matches!(before, Before::Figure(_)))
+            .count();
+        let nothing = match differences.is_empty() && compared > 0 {
             true => " Nothing has vanished, and nothing fell by more than that.",
             false => "",
         };
@@ -115,6 +120,7 @@ impl EarlierPart {
                  began, by {measure}. It may fall by {}.{without}{nothing}",
                 earlier.max_drop
             ),
+            is_empty: compared == 0,
             name: earlier.name.clone(),
             vanished: count(DifferenceKind::Vanished),
             dropped: count(DifferenceKind::Dropped),

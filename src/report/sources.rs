@@ -28,6 +28,8 @@ pub struct Sources<'a> {
     pub is_sandbox: bool,
     /// The name of the manifest's file, where one was given.
     pub manifest: Option<String>,
+    /// How many requests of its plan the ledger does not have, where that is known.
+    pub not_in_ledger: usize,
     /// What was summed up.
     pub totals: Option<&'a Totals>,
     /// What came of sums, files and the comparison.

@@ -108,6 +108,7 @@ proptest! {
             page_folder: folder,
             is_sandbox: false,
             manifest: None,
+            not_in_ledger: 0,
             totals: totals.as_ref(),
             reviewed: &review.run(),
             history: &[],
