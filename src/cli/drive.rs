@@ -117,7 +117,18 @@ pub(super) async fn drive(
             }
         }
     };
-    Ok(ticking(readers, run).await)
+    let mut finished = ticking(readers, run).await;
+    if collection.is_some() {
+        // One that was interrupted has not looked at every row.
+        let rows = finished
+            .ledger
+            .rows()
+            .filter(|row| selected.contains(&row.key()));
+        let created = rows.filter(|row| matches!(row.state, State::Created(_)));
+        let left = created.filter(|row| !row.is_collected()).count();
+        finished.counts.uncollected = finished.counts.uncollected.max(left);
+    }
+    Ok(finished)
 }
 
 /// Does `work` while the readers show what changes without an event.
