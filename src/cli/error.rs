@@ -9,7 +9,7 @@ use super::{
     args::{MaxDropVariableError, PartitionArgsError, is_manifest},
     command_line::CommandLine,
     exit::Exit,
-    gone::{LedgerTrace, shares_of, trace_of},
+    gone::{LedgerTrace, files_of, shares_of, trace_of},
     guard::{GuardError, refusal},
     room::Shortage,
 };
@@ -309,7 +309,8 @@ impl CliError {
                 if let (Some(shares), Some(merge)) = (shares, merge) {
                     return format!(", but {shares}; this makes it of its shares:\n  {merge}");
                 }
-                match (command_line.first_run(), trace_of(path)) {
+                let trace = trace_of(path).or_else(|| files_of(path));
+                match (command_line.first_run(), trace) {
                     (None, None) => "; is the path right?".to_owned(),
                     (None, Some(trace)) => format!(", but {trace}: put the ledger back"),
                     (Some(run), None) => format!("; a run creates it:\n  {run}"),

@@ -11,7 +11,9 @@ use std::{
 
 use tracing::warn;
 
-use super::{command_line::CommandLine, context::Context, error::CliError};
+use super::{
+    command_line::CommandLine, context::Context, error::CliError, resolve_target::manifest_next_to,
+};
 use crate::{
     collect::Names,
     history::{self, HistoryLine},
@@ -126,6 +128,14 @@ pub(super) fn trace_of(path: &Path) -> Option<LedgerTrace> {
     close
         .exists()
         .then(|| LedgerTrace::of(format!("{} shows a closed month", close.display())))
+}
+
+/// The folder of collected files that the ledger at `path` has by default, where that is all there is.
+pub(super) fn files_of(path: &Path) -> Option<LedgerTrace> {
+    let folder = path.with_extension("reports");
+    let has_any = fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
+    let text = format!("{} has collected files", folder.display());
+    (has_any && !path.exists()).then(|| LedgerTrace::of(text))
 }
 
 /// The shares of the ledger at `path` that lie next to its place, where it is not there itself.
@@ -340,16 +350,11 @@ fn is_of_rehearsals(ledger: &Path) -> bool {
     family(ledger).is_some_and(|(_, stem)| stem.ends_with(".sandbox"))
 }
 
-/// Whether a ledger is named by a manifest that is not there: it was renamed.
+/// Whether a ledger has the name that manifests give, and none gives it: the manifest was renamed.
 fn lost_its_manifest(ledger: &Path) -> bool {
-    let Some((_, stem)) = family(ledger) else {
-        return false;
-    };
+    let stem = family(ledger).map_or("", |(_, stem)| stem);
     let stem = stem.strip_suffix(".sandbox").unwrap_or(stem);
-    let is_there =
-        |manifest: &str, form| ledger.with_file_name(format!("{manifest}.{form}")).exists();
-    let manifest = stem.strip_suffix(".ledger");
-    manifest.is_some_and(|it| !["yaml", "yml"].iter().any(|form| is_there(it, form)))
+    stem.ends_with(".ledger") && manifest_next_to(ledger).is_none()
 }
 
 /// How many shares there are with this one; none where a ledger is not one of several.

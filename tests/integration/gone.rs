@@ -115,6 +115,30 @@ fn collected_files_of_todays_plan_stop_a_run_too_and_those_of_others_do_not() {
     );
 }
 
+/// Ledger and history are gone: the files are enough for every command.
+#[test]
+fn files_alone_are_noticed_wherever_they_count() {
+    let server = served();
+    let desk = world(&server);
+    fs::remove_file(desk.path("moved.csv")).unwrap();
+    fs::remove_file(desk.path("m.ledger.history.jsonl")).unwrap();
+    let adopt = "run m.yaml --existing adopt";
+    desk.monthend(["status", "m.yaml"]).expect(4).says([adopt]);
+    desk.converge().expect(4).says([adopt]);
+    desk.monthend(["check", "m.yaml"])
+        .expect(4)
+        .shows(["5 more collected files"]);
+    desk.plan().expect(0).says(["5 more collected files"]);
+    desk.monthend(["audit", "m.yaml", "--offline"])
+        .expect(1)
+        .shows([adopt]);
+    // An empty file in its place knows nothing either.
+    desk.write("m.ledger.csv", "");
+    desk.monthend(["status", "m.yaml"])
+        .expect(4)
+        .says(["--existing adopt"]);
+}
+
 /// A history of a run that created nothing proves no ledger.
 #[test]
 fn a_history_counts_only_if_it_shows_a_create() {
