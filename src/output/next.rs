@@ -163,7 +163,7 @@ fn to_collect(
         let is_missing =
             |row: &&Row| matches!(row.state, State::Created(_)) && row.collected.file.is_empty();
         let is_asked_for = is_first && counts.collected == 0;
-        let mut missing = selected.iter().copied().filter(|row| is_missing(&row));
+        let mut missing = selected.iter().copied().filter(|row| is_missing(row));
         let is_lost = |row: &Row| Obstacle::of(row) == Some(Obstacle::ServerFailed);
         return match missing.clone().next().filter(|_| is_asked_for) {
             Some(_) if missing.any(is_lost) => vec![Hint::new(NOT_GENERATED, &commands.recreate)],

@@ -167,10 +167,18 @@ impl Plan {
             }
             plan.jobs.push(count);
         }
-        if plan.requests.is_empty() && plan.jobs.iter().any(|job| job.excluded > 0) {
-            return Err(PlanError::AllExcluded);
-        }
         Ok(plan)
+    }
+
+    /// The plan, if it bills anybody.
+    ///
+    /// # Errors
+    /// Every request is excluded.
+    pub fn not_empty(self) -> Result<Self, PlanError> {
+        match self.requests.is_empty() {
+            true => Err(PlanError::AllExcluded),
+            false => Ok(self),
+        }
     }
 
     /// The requests of `rows`, in order, as if they were planned.

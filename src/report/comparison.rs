@@ -103,7 +103,9 @@ impl EarlierPart {
             None => "the number of rows".to_owned(),
         };
         let without = before().filter(|before| matches!(before, Before::NoFigure(_)));
-        let without = match without.count() {
+        let without = without.count();
+        let is_uncompared = without > 0;
+        let without = match without {
             0 => String::new(),
             n => format!(" Of {n} there was no figure then."),
         };
@@ -120,7 +122,7 @@ impl EarlierPart {
                  began, by {measure}. It may fall by {}.{without}{nothing}",
                 earlier.max_drop
             ),
-            is_empty: compared == 0,
+            is_empty: compared == 0 && is_uncompared,
             name: earlier.name.clone(),
             vanished: count(DifferenceKind::Vanished),
             dropped: count(DifferenceKind::Dropped),

@@ -261,7 +261,7 @@ fn told_plan(
         }
         discovered.insert(which, listed.clone());
     }
-    match Plan::expand(manifest, &discovered) {
+    match Plan::expand(manifest, &discovered).and_then(Plan::not_empty) {
         Ok(plan) => {
             report.ok(CheckItem::Plan, count(plan.requests().len(), "request"));
             Some(plan)
