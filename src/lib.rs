@@ -33,6 +33,8 @@
 //! - [`sandbox`]: the same on loopback, to rehearse against;
 //! - [`cli`]: arguments, environment, wiring, exit codes.
 
+pub use ::{request, sandbox, sandbox::model as server_model};
+
 pub mod api;
 pub mod audit;
 pub mod check;
@@ -46,10 +48,7 @@ pub mod output;
 pub mod pacing;
 pub mod plan;
 pub mod report;
-pub mod request;
 pub mod runner;
-pub mod sandbox;
-pub mod server_model;
 pub mod session;
 pub mod settings;
 mod table;

@@ -509,8 +509,8 @@ pub(super) struct SandboxArgs {
     pub(super) state: Option<PathBuf>,
 
     /// Accept the sub-partners that were refused
-    #[arg(long, env = "MONTHEND_SANDBOX_MENDED")]
-    pub(super) mended: bool,
+    #[arg(long, alias = "mended", env = "MONTHEND_SANDBOX_FIXED")]
+    pub(super) fixed: bool,
 }
 
 #[derive(Debug, Args)]

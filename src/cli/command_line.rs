@@ -28,7 +28,7 @@ pub(super) const WHERE: [&str; 16] = [
     "base_url",
     "sandbox",
     "sandbox_config",
-    "sandbox_mended",
+    "sandbox_fixed",
     "job",
     "sub_partner",
     "report_type",
@@ -45,7 +45,7 @@ pub(super) const WHERE: [&str; 16] = [
 pub(super) const CALENDAR: [&str; 2] = ["as_of", "no_date_check"];
 
 /// What makes a rehearsal of a command.
-const REHEARSAL: [&str; 4] = ["ledger", "sandbox", "sandbox_config", "sandbox_mended"];
+const REHEARSAL: [&str; 4] = ["ledger", "sandbox", "sandbox_config", "sandbox_fixed"];
 /// What says which ledger a command works on, and where, whatever is selected.
 pub(super) const LEDGER: [&str; 7] = [
     "manifest",
@@ -53,7 +53,7 @@ pub(super) const LEDGER: [&str; 7] = [
     "base_url",
     "sandbox",
     "sandbox_config",
-    "sandbox_mended",
+    "sandbox_fixed",
     "partition",
 ];
 

@@ -247,7 +247,7 @@ impl Context {
         };
         let sandbox = if rehearsal.sandbox {
             let mut config = sandbox_config(rehearsal.sandbox_config.as_deref())?;
-            config.mended |= rehearsal.sandbox_mended;
+            config.fixed |= rehearsal.sandbox_fixed;
             config.port = 0;
             // Its reports outlive this command: the next one on the same ledger finds them.
             config
@@ -311,7 +311,7 @@ pub(super) fn ledger_of_manifest(
         sandbox: RehearsalArgs {
             sandbox,
             sandbox_config: None,
-            sandbox_mended: false,
+            sandbox_fixed: false,
         },
     };
     let context = Context::with_settings(&manifest(sandbox), share)?;

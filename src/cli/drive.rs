@@ -168,11 +168,11 @@ pub(super) fn commands(
         }
         false => (bare.clone(), Hint::new("to look them up again", &again)),
     };
-    let is_fixed = !context.is_beside() || command_line.has("sandbox_mended");
+    let is_fixed = !context.is_beside() || command_line.has("sandbox_fixed");
     Commands {
         again,
         unfinished,
-        fixed: (!is_fixed).then_some(" --sandbox-mended"),
+        fixed: (!is_fixed).then_some(" --sandbox-fixed"),
         recreate: match command_line.has("collect") {
             true => format!("{bare} --recreate-failed"),
             false => format!("{bare} --recreate-failed --collect"),

@@ -27,6 +27,9 @@ const READ_BY_HAND: [&str; 9] = [
 
 const PREFIX: &str = "MONTHEND_";
 
+/// Variables of an earlier name, and what they are called now. They count where the new one is not set.
+const RENAMED: [(&str, &str); 1] = [("MONTHEND_SANDBOX_MENDED", "MONTHEND_SANDBOX_FIXED")];
+
 /// Reads the arguments and the environment of this process.
 ///
 /// # Errors
@@ -54,9 +57,16 @@ fn adapted(command: Command) -> Command {
 }
 
 fn adapted_argument(argument: Arg) -> Arg {
-    let Some(name) = argument.get_env().map(OsStr::to_owned) else {
+    let Some(mut name) = argument.get_env().map(OsStr::to_owned) else {
         return argument;
     };
+    let mut argument = argument;
+    for (before, now) in RENAMED {
+        if name == now && env::var_os(now).is_none() && env::var_os(before).is_some() {
+            name = before.into();
+            argument = argument.env(before);
+        }
+    }
     let value = env::var_os(&name);
     let is_flag = !argument.get_action().takes_values();
     let counts = |value: &OsStr| !(is_empty(value) || is_flag && yes_or_no(value) == Some(false));
@@ -126,7 +136,7 @@ fn check(command: &Command, matches: &ArgMatches) -> Result<(), Error> {
     let is_rehearsal = || matches!(command_line.try_get_one::<bool>("sandbox"), Ok(Some(true)));
     for (id, long) in [
         ("sandbox_config", "--sandbox-config"),
-        ("sandbox_mended", "--sandbox-mended"),
+        ("sandbox_fixed", "--sandbox-fixed"),
     ] {
         if is_typed(command_line, id) && !is_rehearsal() {
             let mut error = Error::new(ErrorKind::MissingRequiredArgument).with_cmd(command);
@@ -172,6 +182,7 @@ pub(super) fn warn_of_unknown(command: &Command) {
         .flat_map(Command::get_arguments)
         .filter_map(Arg::get_env);
     known.extend(variables.map(|name| name.to_string_lossy().into_owned()));
+    known.extend(RENAMED.map(|(before, _)| before.to_owned()));
     for (name, value) in env::vars_os() {
         let name = name.to_string_lossy();
         if !name.starts_with(PREFIX) || known.contains(&*name) || is_empty(&value) {

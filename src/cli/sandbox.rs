@@ -17,7 +17,7 @@ pub(super) async fn sandbox(args: &SandboxArgs) -> Result<Exit, CliError> {
     let mut config = sandbox_config(args.config.as_deref())?;
     config.port = args.port.unwrap_or(config.port);
     config.state = args.state.clone().or(config.state);
-    config.mended |= args.mended;
+    config.fixed |= args.fixed;
     let mut guard = Guard::new();
     if let Some(file) = &args.config {
         guard.input("the sandbox's configuration", file);

@@ -15,7 +15,7 @@
 //! - **Where a cycle was too short to measure anything**, a guess is halved, and any other pace falls by the margin. No pace falls
 //!   below what the whole cycle was granted, waits included.
 //! - **Five quick ones in a row** ([`RateController::QUICK`], [`RateController::IN_A_ROW`]) **mean that the pace is not the reason**: a
-//!   wrong one has been mended by then. Being slower still would not help, so all is forgotten and learned anew.
+//!   wrong one has been corrected by then. Being slower still would not help, so all is forgotten and learned anew.
 //!
 //! **Rising.** Figures can be low, and limits change, so the pace rises with each request that was accepted since and
 //! that it held back: as `1 + RISE * (accepted / k)^2`, where `k` is `n` after a guess, and else what is sent in

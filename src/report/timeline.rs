@@ -105,7 +105,7 @@ impl Timeline {
         spans.sort_by_key(|span| Reverse(span.began));
         let all = spans.len();
         spans.truncate(CHARTS);
-        // What sent most is what one wants to see: the run, rather than what mended its rest.
+        // What sent most is what one wants to see: the run, rather than what followed it.
         spans.sort_by_key(|span| Reverse(span.attempts.len()));
         Some(Timeline {
             lead: match all {

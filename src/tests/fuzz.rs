@@ -1,13 +1,12 @@
-//! Fuzz targets for everything that is read from outside: manifests, ledgers, error bodies.
+//! Everything that is read from outside, mutated: manifests, ledgers, error bodies. `PROPTEST_CASES=100000` runs longer.
 //!
-//! Under `cargo test` each runs for a moment on random inputs; a coverage-guided run of one is
-//! `cargo bolero test tests::fuzz::ledger` (with `cargo install cargo-bolero` and a nightly toolchain). An input is an edit
-//! script over a file of `tests/corpus/`, or, where it is short, the text itself: near misses of valid files
-//! find more than noise.
+//! An input is an edit script over a file of `tests/corpus/`, or, where it is short, the text itself: near misses of
+//! valid files find more than noise.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf};
 
 use chrono::NaiveDate;
+use proptest::prelude::*;
 
 use crate::{
     api::tests::error_text,
@@ -17,8 +16,13 @@ use crate::{
     text::one_line,
 };
 
-/// For each target; a failing input is printed with the seed that repeats it.
-const TIME: Duration = Duration::from_secs(2);
+/// Calls `read` with the inputs of many scripts.
+fn for_each(target: &str, read: impl Fn(&[u8])) {
+    let seeds = seeds(target);
+    let config = ProptestConfig::with_cases(ProptestConfig::default().cases.max(2_000));
+    let scripts = prop::collection::vec(any::<u8>(), 0..64);
+    proptest!(config, |(script in scripts)| read(&input(&seeds, &script)));
+}
 
 /// Tokens that matter to some of the formats.
 const TOKENS: [&str; 24] = [
@@ -95,7 +99,6 @@ fn input(seeds: &[Vec<u8>], script: &[u8]) -> Vec<u8> {
 
 #[test]
 fn manifest() {
-    let seeds = seeds("manifest");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.yaml");
     let today = NaiveDate::from_ymd_opt(2026, 11, 3).unwrap();
@@ -104,8 +107,8 @@ fn manifest() {
         today,
         date_check: DateCheck::On,
     };
-    bolero::check!().with_test_time(TIME).for_each(|script| {
-        fs::write(&path, input(&seeds, script)).unwrap();
+    for_each("manifest", |text| {
+        fs::write(&path, text).unwrap();
         match Manifest::load(&path, &options) {
             Ok(mut manifest) => {
                 manifest.settings.limits.max_requests =
@@ -119,10 +122,8 @@ fn manifest() {
 
 #[test]
 fn ledger() {
-    let seeds = seeds("ledger");
-    bolero::check!().with_test_time(TIME).for_each(|script| {
-        let bytes = input(&seeds, script);
-        let Ok(reading) = ledger::read(&bytes, "l.csv".as_ref()) else {
+    for_each("ledger", |bytes| {
+        let Ok(reading) = ledger::read(bytes, "l.csv".as_ref()) else {
             return;
         };
         // Whatever was read is a ledger: written at rest it reads back to the same, with nothing to repair.
@@ -130,7 +131,7 @@ fn ledger() {
         let again = ledger::read(&at_rest, "l.csv".as_ref()).unwrap();
         assert_eq!(again.repairs, []);
         assert_eq!(again.ledger.to_csv(), at_rest);
-        let unquoted_input = unquoted(&bytes);
+        let unquoted_input = unquoted(bytes);
         for row in reading.ledger.rows() {
             assert_eq!(row.id(), row.request().id());
             if let Some(id) = row.state.report_id() {
@@ -149,9 +150,8 @@ fn unquoted(bytes: &[u8]) -> Vec<u8> {
 
 #[test]
 fn error_body() {
-    let seeds = seeds("error_body");
-    bolero::check!().with_test_time(TIME).for_each(|script| {
-        let text = error_text(502, &input(&seeds, script));
+    for_each("error_body", |body| {
+        let text = error_text(502, body);
         assert!(!text.is_empty());
         assert_eq!(text, one_line(&text));
     });

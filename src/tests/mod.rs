@@ -2,5 +2,7 @@
 
 mod fuzz;
 mod schemas;
+mod validator;
 
 pub(crate) use schemas::is_checked_in;
+pub(crate) use validator::Validator;

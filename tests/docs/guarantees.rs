@@ -11,7 +11,7 @@ use crate::{
 #[test]
 fn every_test_that_shows_a_world_is_there() {
     let mut files = Vec::new();
-    for folder in ["src", "tests"] {
+    for folder in ["src", "crates", "tests"] {
         files_below(Path::new(folder), &mut files);
     }
     files.retain(|path| path.extension().is_some_and(|e| e == "rs"));

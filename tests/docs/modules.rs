@@ -1,5 +1,5 @@
 //! The map's tables against the code: which module uses which, and where the outside world comes in. Text is enough for
-//! that: a path that begins with `crate::` or with the name of one of our crates says whom it leads to.
+//! that: a path that begins with `crate::`, or with the name of one of our crates, says whom it leads to.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,10 +14,15 @@ use crate::{
 
 const MAP: &str = "docs/architecture.md";
 
+/// The crates of `crates/`: modules of their own.
+const CRATES: [&str; 2] = ["request", "sandbox"];
+
 /// Each module's code, without comments and tests, by file.
 fn sources() -> BTreeMap<String, Vec<(PathBuf, String)>> {
     let mut files = Vec::new();
     files_below(Path::new("src"), &mut files);
+    files_below(Path::new("crates"), &mut files);
+    files.retain(|path| path.extension().is_some_and(|e| e == "rs"));
     let mut modules: BTreeMap<String, Vec<(PathBuf, String)>> = BTreeMap::new();
     for path in files {
         let name = path.iter().nth(1).unwrap().to_string_lossy().into_owned();
@@ -39,10 +44,11 @@ fn sources() -> BTreeMap<String, Vec<(PathBuf, String)>> {
     modules
 }
 
-/// The modules that `code` names after `crate::`, alone or in a list.
+/// The modules that `code` names after `crate::`, alone or in a list, and the crates.
 fn used(code: &str) -> BTreeSet<&str> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let mut names = BTreeSet::new();
+    let is_named = |name: &&str| is_named(code, &format!("{name}::"));
+    let mut names: BTreeSet<&str> = CRATES.into_iter().filter(is_named).collect();
     for rest in code.split("crate::").skip(1) {
         let Some(list) = rest.strip_prefix('{') else {
             names.extend(rest.split(|c| !is_word(c)).next());
@@ -98,6 +104,41 @@ fn the_modules_use_each_other_as_the_map_says() {
     let unknown = modules.symmetric_difference(&above);
     complaints.extend(unknown.map(|name| format!("`{name}` is not both a module and in {MAP}")));
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+}
+
+/// Whoever reads a name knows which type is meant.
+#[test]
+fn no_two_types_of_a_crate_share_a_name() {
+    let sources = sources();
+    let mut defined: BTreeMap<(&str, &str), Vec<&Path>> = BTreeMap::new();
+    for (module, files) in &sources {
+        let of_crate = CRATES.into_iter().find(|name| name == module);
+        for (path, code) in files {
+            for line in code.lines() {
+                let line = line.strip_prefix("pub").unwrap_or(line);
+                let line = line
+                    .split_once(") ")
+                    .map_or(line, |(scope, rest)| match scope {
+                        "(crate" | "(super" => rest,
+                        _ => line,
+                    });
+                let mut words = line.trim_start().split(|c: char| !c.is_alphanumeric());
+                let is_type = matches!(
+                    words.next(),
+                    Some("struct" | "enum" | "trait" | "type" | "union")
+                );
+                if let Some(name) = words
+                    .next()
+                    .filter(|_| is_type && !line.starts_with("    "))
+                {
+                    let key = (of_crate.unwrap_or("monthend"), name);
+                    defined.entry(key).or_default().push(path);
+                }
+            }
+        }
+    }
+    defined.retain(|_, places| places.len() > 1);
+    assert!(defined.is_empty(), "{defined:#?}");
 }
 
 #[test]

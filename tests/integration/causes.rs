@@ -80,10 +80,10 @@ fn a_cause_selects_the_rows_that_failed_for_it() {
         .expect(2)
         .says(["--cause http_4 matches nothing", "did you mean"]);
 
-    let mended = Served::new("mended: true");
-    desk.manifest(mended.url(), &own("PARTNER", "2026-09"));
+    let fixed = Served::new("fixed: true");
+    desk.manifest(fixed.url(), &own("PARTNER", "2026-09"));
     desk.retry().args(["--cause", &first]).expect(0);
-    assert_eq!(mended.creates().len(), of_first);
+    assert_eq!(fixed.creates().len(), of_first);
     assert_eq!(codes(&desk).len(), all - of_first);
     desk.plan().expect(0);
     desk.retry().expect(0);

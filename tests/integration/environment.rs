@@ -436,12 +436,12 @@ fn only_what_is_typed_needs_or_contradicts_something() {
     let verbose = desk.converge().env("MONTHEND_QUIET", "yes").arg("-v");
     assert!(verbose.expect(0).stderr.lines().count() > 2);
     plan().args(["-q", "-v"]).expect(2).says(["-q and -v"]);
-    plan().env("MONTHEND_SANDBOX_MENDED", "1").expect(0);
+    plan().env("MONTHEND_SANDBOX_FIXED", "1").expect(0);
     plan().env("MONTHEND_SANDBOX_CONFIG", "nowhere").expect(0);
     let alone = plan().arg("--sandbox-config=nowhere").expect(2);
     alone.says(["--sandbox"]);
     let rehearsal = plan().env("MONTHEND_SANDBOX", "on");
-    rehearsal.arg("--sandbox-mended").expect(0);
+    rehearsal.arg("--sandbox-fixed").expect(0);
     for (variable, value) in [
         ("MONTHEND_FORMAT", "jsn"),
         ("MONTHEND_GRACE", "soon"),

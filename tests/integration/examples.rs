@@ -73,7 +73,7 @@ fn every_example_plans_runs_and_is_mended() {
         assert_eq!(ended.code, Some(i32::from(failed > 0)), "{ended}");
         assert_eq!(rows.count("created") + failed, requests, "{ended}");
         in_sandbox("retry", manifest)
-            .arg("--sandbox-mended")
+            .arg("--sandbox-fixed")
             .expect(0);
         let rows = LedgerFile::read(&desk.path(&ledger)).at_rest(requests);
         assert_eq!(rows.count("created"), requests);

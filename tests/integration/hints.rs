@@ -86,7 +86,7 @@ fn what_failed_is_retried() {
     let ended = desk.converge().expect(1);
     let why = "to retry what failed, once the causes are fixed";
     let hints = are(&ended, &[(why, "retry m.yaml")]);
-    let fixed = Served::new("mended: true");
+    let fixed = Served::new("fixed: true");
     desk.manifest(fixed.url(), &jobs);
     let ended = hints[0].typed(&desk).expect(0);
     let download = [("to download the reports", "collect m.yaml")];
@@ -104,7 +104,7 @@ fn in_a_rehearsal_the_causes_are_fixed_by_an_option() {
     );
     let ended = rehearse(&desk, "run").expect(1);
     let why = "to retry what failed, with the causes fixed";
-    let hints = are(&ended, &[(why, "retry m.yaml --sandbox --sandbox-mended")]);
+    let hints = are(&ended, &[(why, "retry m.yaml --sandbox --sandbox-fixed")]);
     hints[0]
         .typed(&desk)
         .without("WEBEX_ACCESS_TOKEN")
@@ -364,7 +364,7 @@ fn a_retry_of_one_cause_goes_on_with_the_cause_that_there_is_now() {
     let desk = Desk::with(server.url(), &jobs);
     desk.converge().expect(1);
     let other = Served::new(
-        "mended: true\nfaults: [{ when: { endpoint: create, first: 1, last: 1 }, then: [{ kind: status, status: 403 }] },
+        "fixed: true\nfaults: [{ when: { endpoint: create, first: 1, last: 1 }, then: [{ kind: status, status: 403 }] },
         { when: { endpoint: create, first: 2 }, then: [] }]",
     );
     desk.manifest(other.url(), &jobs);
@@ -446,7 +446,7 @@ fn a_wait_that_is_too_long_a_limit_of_failures_and_a_signal_are_continued() {
     let ended = ended.says(["1 row failed, which is the --max-failures limit"]);
     let why = "to continue, once the causes are fixed";
     let hint = are(&ended, &[(why, "run m.yaml --max-failures=1")]).remove(0);
-    let fixed = Served::new("mended: true");
+    let fixed = Served::new("fixed: true");
     desk.manifest(fixed.url(), &jobs);
     hint.typed(&desk).expect(0);
 
@@ -529,7 +529,7 @@ fn rows_that_the_plan_does_not_have_are_sent_by_the_command_that_is_said() {
         &partners(["a", "refused-404"], "USER", SEPTEMBER),
     );
     desk.converge().expect(1);
-    let fixed = Served::new("mended: true");
+    let fixed = Served::new("fixed: true");
     desk.manifest(fixed.url(), &own("USER", SEPTEMBER));
     let ended = desk.converge().args(["--type=USER"]).expect(0);
     let hints = ended.hints();

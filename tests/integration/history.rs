@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs};
 
 use serde_json::Value;
 
-use crate::support::{Desk, Served, TOKEN, follows, own, partners};
+use crate::support::{Desk, Served, TOKEN, Validator, follows, own, partners};
 
 const HISTORY: &str = "m.ledger.history.jsonl";
 
@@ -12,11 +12,11 @@ const HISTORY: &str = "m.ledger.history.jsonl";
 fn lines(desk: &Desk, name: &str) -> Vec<Value> {
     let schema = include_str!("../../schemas/history.schema.json");
     let schema = serde_json::from_str(schema).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
+    let validator = Validator::new(&schema);
     let text = desk.read(name);
     let lines = text.lines().map(|line| {
         let line = serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}"));
-        let result = validator.validate(&line).map_err(|e| e.to_string());
+        let result = validator.validate(&line);
         assert_eq!(result, Ok(()), "{line}");
         line
     });

@@ -141,10 +141,10 @@ fn failures_are_named_and_retry_sends_exactly_what_is_left() {
             .all(|line| &line["attempts"] == "1")
     );
 
-    // The same rows against a server that is mended.
-    let mended = Served::new("mended: true");
-    desk.retry().arg("--base-url").arg(mended.url()).expect(0);
-    assert_eq!(mended.creates().len(), 4);
+    // The same rows against a server that is fixed.
+    let fixed = Served::new("fixed: true");
+    desk.retry().arg("--base-url").arg(fixed.url()).expect(0);
+    assert_eq!(fixed.creates().len(), 4);
     assert_eq!(desk.ledger().at_rest(8).count("created"), 8);
 }
 

@@ -36,7 +36,7 @@ fn run_retry_status_and_run_again_work_together() {
     desk.monthend(["status", "m.ledger.sandbox.csv"])
         .expect(0)
         .shows(["3 rows"]);
-    rehearse(&desk, "retry").arg("--sandbox-mended").expect(0);
+    rehearse(&desk, "retry").arg("--sandbox-fixed").expect(0);
     let again = rehearse(&desk, "run").expect(0);
     again.shows(["3  created before", "SANDBOX"]);
     let rows = desk.ledger_at("m.ledger.sandbox.csv").at_rest(3);
@@ -282,4 +282,28 @@ fn a_rehearsal_keeps_out_of_the_real_folder_of_files() {
             "s.yaml"
         ]
     );
+}
+
+/// Whoever wrote `--sandbox-mended` into a script need not change it.
+#[test]
+fn the_earlier_name_of_sandbox_fixed_still_counts() {
+    let desk = Desk::new();
+    desk.manifest(
+        "https://webexapis.com/v1",
+        &partners(["refused-404"], "USER", "2026-09"),
+    );
+    let run = || desk.monthend(["run", "m.yaml", "--sandbox"]);
+    run().expect(1);
+    let told = run().env("MONTHEND_SANDBOX_MENDED", "no").expect(1);
+    assert!(!told.stderr.contains("MENDED"), "{told}");
+    let retry = || desk.monthend(["retry", "m.yaml", "--sandbox"]);
+    retry().arg("--sandbox-mended").expect(0);
+    std::fs::remove_file(desk.path("m.ledger.sandbox.csv")).unwrap();
+    let run = run().args(["--existing", "ignore"]);
+    let told = run.env("MONTHEND_SANDBOX_MENDED", "yes").expect(0);
+    assert!(!told.stderr.contains("MENDED"), "{told}");
+    let both = retry()
+        .env("MONTHEND_SANDBOX_MENDED", "yes")
+        .env("MONTHEND_SANDBOX_FIXED", "maybe");
+    both.expect(2).says(["MONTHEND_SANDBOX_FIXED"]);
 }

@@ -106,9 +106,9 @@ fn notes_in_further_columns_are_kept() {
     desk.write("m.ledger.csv", to_csv(&records, "\r\n"));
     desk.retry().expect(1);
     desk.manifest("https://unused.example", &jobs());
-    let mended = Served::new("mended: true");
+    let fixed = Served::new("fixed: true");
     desk.manifest(
-        mended.url(),
+        fixed.url(),
         &(jobs() + &own("USER", "2026-08").replace("name: own", "name: more")),
     );
     desk.converge().expect(0);

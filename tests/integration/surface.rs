@@ -38,7 +38,7 @@ const COMMANDS: [&str; 27] = [
     "collect --quiet m.yaml --sandbox --combine all.csv",
     "retry --quiet m.yaml --sandbox",
     "resolve m.yaml --sandbox",
-    "retry --quiet m.yaml --sandbox --sandbox-mended --collect --combine all.csv",
+    "retry --quiet m.yaml --sandbox --sandbox-fixed --collect --combine all.csv",
     "audit m.yaml --sandbox",
     "audit m.yaml --sandbox --format json",
     "audit m.yaml --offline --sandbox",

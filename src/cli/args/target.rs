@@ -66,8 +66,13 @@ pub(crate) struct RehearsalArgs {
     pub(crate) sandbox_config: Option<PathBuf>,
 
     /// Rehearse with the refusals fixed
-    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX_MENDED")]
-    pub(crate) sandbox_mended: bool,
+    #[arg(
+        long,
+        alias = "sandbox-mended",
+        help_heading = "Rehearsal",
+        env = "MONTHEND_SANDBOX_FIXED"
+    )]
+    pub(crate) sandbox_fixed: bool,
 }
 
 /// Whether a path where a ledger is expected names a manifest.

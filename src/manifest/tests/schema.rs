@@ -8,8 +8,8 @@ use super::*;
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/manifest.schema.json");
 
-fn validator() -> jsonschema::Validator {
-    jsonschema::validator_for(&schema()).unwrap()
+fn validator() -> crate::tests::Validator {
+    crate::tests::Validator::new(&schema())
 }
 
 fn as_json(yaml: &str) -> Value {
@@ -34,9 +34,7 @@ fn the_checked_in_file_is_up_to_date() {
 
 #[test]
 fn the_full_example_fits() {
-    let result = validator()
-        .validate(&as_json(FULL))
-        .map_err(|e| e.to_string());
+    let result = validator().validate(&as_json(FULL));
     assert_eq!(result, Ok(()));
 }
 
@@ -90,7 +88,7 @@ fn bad_examples_are_refused_where_they_are_bad() {
         let error = validator()
             .validate(&manifest)
             .expect_err(&value.to_string());
-        assert_eq!(error.instance_path().as_str(), path, "{error}");
+        assert!(error.contains(&format!("at '{path}'")), "{error}");
     }
 }
 

@@ -14,6 +14,8 @@ mod served;
 mod small_disk;
 #[cfg(unix)]
 mod terminal;
+#[path = "../../../src/tests/validator.rs"]
+mod validator;
 mod xsd;
 
 pub(crate) use browser::Browser;
@@ -27,6 +29,7 @@ pub(crate) use redact::redact;
 pub(crate) use schema::follows;
 pub(crate) use served::{Apart, Served, TOKEN};
 pub(crate) use small_disk::{MountedFile, SmallDisk};
+pub(crate) use validator::Validator;
 pub(crate) use xsd::is_junit;
 
 use std::time::{Duration, Instant};

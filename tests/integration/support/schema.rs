@@ -1,8 +1,10 @@
-//! JSON that a command prints, held against the schema that is checked in.
+//! JSON that a command prints, checked by the schema that is checked in.
 
 use std::{fs, path::Path};
 
 use serde_json::Value;
+
+use super::Validator;
 
 /// Panics where `json` is not what `schemas/NAME.schema.json` says.
 #[track_caller]
@@ -10,6 +12,6 @@ pub(crate) fn follows(name: &str, json: &Value) {
     let schemas = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
     let schema = fs::read(schemas.join(format!("{name}.schema.json"))).unwrap();
     let schema = serde_json::from_slice(&schema).unwrap();
-    let result = jsonschema::validate(&schema, json).map_err(|e| e.to_string());
+    let result = Validator::new(&schema).validate(json);
     assert_eq!(result, Ok(()), "{json}");
 }

@@ -1,0 +1,157 @@
+//! The way of one HTTP request through the sandbox: read, handed to the model, waited for, answered.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    extract::{ConnectInfo, Request as HttpRequest, State as AxumState},
+    http::request::Parts,
+    response::Response,
+};
+use tokio::sync::watch;
+
+use super::{
+    call::{Bad, Call},
+    connection::Link,
+    record::Exchange,
+    response::response,
+    world::World,
+};
+use crate::model::{Answer, Chance, Ending, Reply, Step};
+
+/// The largest body that is read; a create has about two hundred bytes.
+const MAX_BODY: usize = 1 << 20;
+
+/// What each handler of the API has.
+#[derive(Debug, Clone)]
+pub(super) struct SandboxApi {
+    pub(super) world: Arc<World>,
+    /// Turns true when the sandbox stops: whoever waits is cut off.
+    pub(super) stopping: watch::Receiver<bool>,
+}
+
+/// Answers one request to the API.
+pub(super) async fn handle(
+    AxumState(mut api): AxumState<SandboxApi>,
+    ConnectInfo(link): ConnectInfo<Link>,
+    request: HttpRequest,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, MAX_BODY).await;
+    let world = Arc::clone(&api.world);
+    let call = match &body {
+        Ok(body) => Call::read(&parts, body),
+        Err(_) => Err(Bad::new(413, "The body is too large or broken.")),
+    };
+    let body = body.unwrap_or_default();
+    let slot = note_arrival(&world, &parts, &body, call.as_ref().ok());
+    let call = call.map_err(Reply::from);
+    let ending = match &call {
+        Err(reply) => plain(&world, reply.clone()),
+        Ok(call) => api.serve(call).await,
+    };
+    if let Ending::Silence = &ending {
+        api.stopped().await;
+    }
+    note_ending(&world, slot, &ending);
+    match (ending, &call) {
+        (Ending::Answer(answer), Ok(call)) => {
+            let with_first = answer.tracking_id.ends_with(['0', '2', '4', '6', '8']);
+            let link = call.link(&answer.reply, &world.api_origin, with_first);
+            response(&answer, link.as_deref())
+        }
+        (Ending::Answer(answer), Err(_)) => response(&answer, None),
+        (Ending::Cut | Ending::Silence, _) => {
+            link.reset();
+            Response::new(Body::empty())
+        }
+    }
+}
+
+impl SandboxApi {
+    /// Lets the model do it, step by step.
+    async fn serve(&mut self, call: &Call) -> Ending {
+        let world = Arc::clone(&self.world);
+        let received = {
+            let mut state = world.state();
+            let now = world.clock.elapsed();
+            let visit = state.server.receive(now, call.ask.clone(), Chance::Rules);
+            state.write().map(|()| visit)
+        };
+        let mut visit = match received {
+            Ok(visit) => visit,
+            Err(error) => return not_written(&world, &error),
+        };
+        loop {
+            let step = {
+                let mut state = world.state();
+                let step = state.server.next(world.clock.elapsed(), &mut visit);
+                state.write().map(|()| step)
+            };
+            let wait = match step {
+                Ok(Step::Wait(wait)) => wait,
+                Ok(Step::End(ending)) => return ending,
+                Err(error) => return not_written(&world, &error),
+            };
+            // Who waits when the sandbox stops is cut off.
+            if tokio::time::timeout(wait, self.stopped()).await.is_ok() {
+                return Ending::Cut;
+            }
+        }
+    }
+
+    async fn stopped(&mut self) {
+        // An error means that the sandbox is gone, which is as good.
+        let _ = self.stopping.wait_for(|stopping| *stopping).await;
+    }
+}
+
+/// An answer that the model has no part in.
+fn plain(world: &World, reply: Reply) -> Ending {
+    Ending::Answer(Box::new(Answer {
+        reply,
+        date: Some(world.clock.now()),
+        tracking_id: "SANDBOX".to_owned(),
+        trickles: Duration::ZERO,
+    }))
+}
+
+/// The answer when the state file cannot be written: what happened may be lost.
+fn not_written(world: &World, error: &std::io::Error) -> Ending {
+    tracing::error!(%error, "the sandbox cannot write its state");
+    plain(
+        world,
+        Reply::error(500, "The sandbox cannot write its state."),
+    )
+}
+
+/// Notes the request where exchanges are recorded; gives its place among them.
+fn note_arrival(world: &World, parts: &Parts, body: &Bytes, call: Option<&Call>) -> Option<usize> {
+    if !world.config.record {
+        return None;
+    }
+    let mut state = world.state();
+    state.exchanges.push(Exchange {
+        at: world.clock.elapsed(),
+        finished: None,
+        endpoint: call.map(|call| call.ask.endpoint()),
+        method: parts.method.to_string(),
+        target: parts.uri.to_string(),
+        body: String::from_utf8_lossy(body).into_owned(),
+        token: call.and_then(|call| call.ask.token.clone()),
+        status: None,
+        announced: None,
+    });
+    Some(state.exchanges.len() - 1)
+}
+
+fn note_ending(world: &World, slot: Option<usize>, ending: &Ending) {
+    let Some(slot) = slot else { return };
+    if let Some(exchange) = world.state().exchanges.get_mut(slot) {
+        exchange.finished = Some(world.clock.elapsed());
+        if let Ending::Answer(answer) = ending {
+            exchange.status = Some(answer.reply.status);
+            exchange.announced = answer.reply.announced;
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! What outlives a sandbox process: a file of JSON lines, one for each thing that happened.
+//!
+//! A line is written whole before the answer that tells of it leaves, so a torn last line tells of
+//! nothing that anybody has been told, and is dropped. The file is locked while a sandbox uses it.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Record;
+
+const VERSION: u32 = 1;
+
+/// Why a state file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// Another sandbox has it open.
+    #[error("the sandbox state {} is in use by another sandbox; stop that one or name another file", .0.display())]
+    InUse(PathBuf),
+    /// It cannot be opened, read or repaired.
+    #[error("the sandbox state {} cannot be used", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// A line that no sandbox of this version wrote.
+    #[error("the sandbox state {} makes no sense in line {line}; name another file, or delete this one", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        #[source]
+        source: Nonsense,
+    },
+}
+
+/// The first line.
+#[derive(Serialize, Deserialize)]
+struct Beginning {
+    record: Beginner,
+    version: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Beginner {
+    Sandbox,
+}
+
+impl Beginning {
+    const CURRENT: Beginning = Beginning {
+        record: Beginner::Sandbox,
+        version: VERSION,
+    };
+
+    /// The bytes of the first line. A crash may have kept only some of them.
+    fn line() -> Vec<u8> {
+        // Two plain fields can always be written.
+        serde_json::to_vec(&Beginning::CURRENT).unwrap_or_default()
+    }
+}
+
+/// What is wrong with a record.
+pub(super) type Nonsense = Box<dyn std::error::Error + Send + Sync>;
+
+/// Hands each record of a state to `replay`, in order, and gives the number of bytes up to the end of the last whole line;
+/// `path` is for messages.
+///
+/// # Errors
+/// A line makes no sense, or `replay` refuses it.
+pub(super) fn records(
+    path: &Path,
+    bytes: &[u8],
+    mut replay: impl FnMut(Record) -> Result<(), Nonsense>,
+) -> Result<usize, StateError> {
+    let whole = bytes
+        .iter()
+        .rposition(|b| *b == b'\n')
+        .map_or(0, |at| at + 1);
+    let damaged = |line, source| StateError::Damaged {
+        path: path.to_owned(),
+        line,
+        source,
+    };
+    if whole == 0 && !Beginning::line().starts_with(bytes) {
+        return Err(damaged(1, "not the state of a sandbox".into()));
+    }
+    for (index, line) in bytes[..whole].split_inclusive(|b| *b == b'\n').enumerate() {
+        read_line(index, line)
+            .and_then(|record| record.map_or(Ok(()), &mut replay))
+            .map_err(|source| damaged(index + 1, source))?;
+    }
+    Ok(whole)
+}
+
+/// A state that holds `records`.
+///
+/// # Errors
+/// None that these values could have; the type is the JSON writer's.
+pub(super) fn text_of(records: impl Iterator<Item = Record>) -> serde_json::Result<Vec<u8>> {
+    let mut text = Beginning::line();
+    text.push(b'\n');
+    for record in records {
+        serde_json::to_writer(&mut text, &record)?;
+        text.push(b'\n');
+    }
+    Ok(text)
+}
+
+/// Where records go.
+#[derive(Debug)]
+pub(super) enum Journal {
+    /// No state is kept.
+    Forgetful,
+    /// To the state file.
+    Open(StateFile),
+    /// Nowhere any more: the sandbox has stopped, and the file may be another's.
+    Closed,
+}
+
+/// A state file, locked.
+#[derive(Debug)]
+pub(super) struct StateFile {
+    file: File,
+    /// Bytes up to the end of the last whole line.
+    len: u64,
+}
+
+impl Journal {
+    /// Opens or makes the file, and hands each of its records to `replay`, in order.
+    ///
+    /// # Errors
+    /// [`StateError`]; whatever `replay` refuses is damage.
+    pub(super) fn open(
+        path: &Path,
+        replay: impl FnMut(Record) -> Result<(), Nonsense>,
+    ) -> Result<Self, StateError> {
+        let failed = |source| StateError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        // Whoever opens a pipe would wait for its other end.
+        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            let why = "it is not a regular file";
+            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, why)));
+        }
+        let mut file = options.open(path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StateError::InUse(path.to_owned())),
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(failed)?;
+        let whole = records(path, &bytes, replay)?;
+        let mut state = StateFile {
+            file,
+            len: whole as u64,
+        };
+        state.drop_torn_line().map_err(failed)?;
+        if whole == 0 {
+            state.append(&Beginning::CURRENT).map_err(failed)?;
+        }
+        Ok(Journal::Open(state))
+    }
+
+    /// Writes one record; once this returns, the next process will see it.
+    ///
+    /// # Errors
+    /// What the system says; the record then counts for nothing.
+    pub(super) fn append(&mut self, record: &Record) -> io::Result<()> {
+        match self {
+            Journal::Forgetful => Ok(()),
+            Journal::Open(file) => file.append(record),
+            Journal::Closed => Err(io::Error::other("the sandbox has stopped")),
+        }
+    }
+}
+
+impl StateFile {
+    fn append(&mut self, record: &impl Serialize) -> io::Result<()> {
+        let mut line = serde_json::to_vec(record)?;
+        line.push(b'\n');
+        if let Err(error) = self.file.write_all(&line) {
+            self.drop_torn_line()?;
+            return Err(error);
+        }
+        self.len += line.len() as u64;
+        Ok(())
+    }
+
+    fn drop_torn_line(&mut self) -> io::Result<()> {
+        self.file.set_len(self.len)?;
+        self.file.seek(SeekFrom::Start(self.len)).map(|_| ())
+    }
+}
+
+/// A process that is being started holds all files of the one that starts it for a moment: the lock would outlast the
+/// file's closing here, and the next sandbox would not get it.
+impl Drop for StateFile {
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
+/// The record of a line; `None` for the first one, which only says what the file is.
+fn read_line(index: usize, line: &[u8]) -> Result<Option<Record>, Nonsense> {
+    if index > 0 {
+        return Ok(Some(serde_json::from_slice(line)?));
+    }
+    match serde_json::from_slice(line)? {
+        Beginning {
+            version: VERSION, ..
+        } => Ok(None),
+        _ => Err("not the state of a sandbox of this version".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::Endpoint;
+
+    fn record(number: u64) -> Record {
+        Record::Tried {
+            endpoint: Endpoint::Create,
+            key: format!("request {number}\nwith \"quotes\""),
+        }
+    }
+
+    fn read(path: &Path) -> Result<(Journal, Vec<Record>), StateError> {
+        let mut records = Vec::new();
+        let journal = Journal::open(path, |record| {
+            records.push(record);
+            Ok(())
+        })?;
+        Ok((journal, records))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn any_cut_loses_the_torn_line_only(share in 0.0f64..=1.0) {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("state");
+            let (mut journal, _) = read(&path).unwrap();
+            for number in 0..5 {
+                journal.append(&record(number)).unwrap();
+            }
+            drop(journal);
+            let bytes = std::fs::read(&path).unwrap();
+            let cut = (bytes.len() as f64 * share) as usize;
+            std::fs::write(&path, &bytes[..cut]).unwrap();
+            let whole = bytes[..cut].iter().filter(|b| **b == b'\n').count();
+
+            let (mut journal, records) = read(&path).unwrap();
+            let expected: Vec<_> = (0..whole.saturating_sub(1) as u64).map(record).collect();
+            prop_assert_eq!(&records, &expected);
+            journal.append(&record(9)).unwrap();
+            drop(journal);
+            let (_, again) = read(&path).unwrap();
+            prop_assert_eq!(again.len(), expected.len() + 1);
+        }
+    }
+
+    #[test]
+    fn damage_inside_and_strange_files_are_refused_with_their_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state");
+        for (text, bad) in [
+            ("hello\n", 1),
+            ("{\"record\":\"sandbox\",\"version\":1}\n{oops\n{}\n", 2),
+            ("{\"record\":\"sandbox\",\"version\":9}\n", 1),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            match read(&path) {
+                Err(StateError::Damaged { line, .. }) => assert_eq!(line, bad, "{text}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn one_sandbox_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state");
+        let held = read(&path).unwrap();
+        assert!(matches!(read(&path), Err(StateError::InUse(_))));
+        drop(held);
+        assert!(read(&path).is_ok());
+    }
+}

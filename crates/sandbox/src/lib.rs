@@ -1,0 +1,41 @@
+//! The sandbox: the [model of the server](crate::model) on loopback, to rehearse a manifest before month-end, to
+//! exercise a pipeline, and to test against. It knows nothing of our client.
+//!
+//! It reads HTTP, lets the model decide, waits, and writes HTTP or cuts the connection. Downloads come from a second
+//! port. A state file lets reports outlive a process.
+//!
+//! A sub-partner whose organisation id, or what that decodes to, contains `refused-400`, `refused-401`, `refused-403`
+//! or `refused-404` always refuses, until `fixed` is set. Everything else is in [`SandboxConfig`].
+
+mod call;
+mod clock;
+mod config;
+mod connection;
+mod error;
+mod exchange;
+mod files;
+mod journal;
+mod merge;
+pub mod model;
+mod record;
+mod response;
+mod server;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+pub use crate::model::{
+    ACCESS_TOKEN, Allowance, CLIENT_ID, CLIENT_SECRET, ClocksConfig, ContentsConfig, CreatedIs,
+    DownloadFault, DownloadRule, Duplicates, Endpoint, Envelope, ErrorBody, ExistingReport, Fault,
+    FaultMatch, FaultRule, LatencyConfig, LimitScope, Limiter, LimiterConfig, ListWithoutOrg,
+    Paging, ProvisioningState, REFRESH_TOKEN, RateLimitConfig, RefusalStatus, ReportsConfig,
+    RetryAfterForm, Shift, Span, SpanError, Spelling, StoredReport, SubPartner, SubPartnersConfig,
+    TokenConfig,
+};
+pub use config::SandboxConfig;
+pub use error::SandboxError;
+pub use journal::StateError;
+pub use merge::merge_states;
+pub use record::{Download, Exchange};
+pub use server::{RunningSandbox, Sandbox};

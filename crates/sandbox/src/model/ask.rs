@@ -1,0 +1,169 @@
+//! One request to the API, read: what it asks for, and by what it is recognised when it comes again.
+
+use chrono::NaiveDate;
+
+use super::{endpoint::Endpoint, org, place::Place, reply::Reply};
+use request::{OrgId, ReportType, Request};
+
+/// A request to the API.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// The bearer token.
+    pub token: Option<String>,
+    /// It says `Cache-Control: no-cache`.
+    pub no_cache: bool,
+    /// What it asks for.
+    pub what: What,
+}
+
+/// What can be asked for.
+#[derive(Debug, Clone)]
+pub enum What {
+    /// A new report.
+    Create(Request),
+    /// A page of the list of reports.
+    List(ListAsk),
+    /// The report of this id.
+    Get(String),
+    /// That the report of this id be deleted.
+    Delete(String),
+    /// A page of the list of sub-partners.
+    SubPartners(SubPartnersAsk),
+    /// A new token.
+    Renew(Renewal),
+    /// Something of this endpoint that cannot be read; once it is let in, it gets this answer.
+    Unreadable(Endpoint, Reply),
+}
+
+/// Which page of which reports. A field that is `None` is not filtered by.
+#[derive(Debug, Clone, Default)]
+pub struct ListAsk {
+    /// `subPartnerOrgId`
+    pub org: Option<OrgId>,
+    /// `type`
+    pub report_type: Option<ReportType>,
+    /// `billingStartDate`
+    pub start: Option<NaiveDate>,
+    /// `billingEndDate`
+    pub end: Option<NaiveDate>,
+    /// `status`
+    pub status: Option<ReportStatus>,
+    /// `sortBy`
+    pub sort_by: SortBy,
+    /// `max`: items on the page at most.
+    pub max: Option<usize>,
+    /// Where the page begins, as an earlier answer said; `None`: at the beginning.
+    pub place: Option<Place>,
+}
+
+/// How far the server is with a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportStatus {
+    /// `IN_PROGRESS`
+    InProgress,
+    /// `COMPLETED`
+    Completed,
+    /// `FAILED`
+    Failed,
+}
+
+impl ReportStatus {
+    /// All of them.
+    pub const ALL: [ReportStatus; 3] = [
+        ReportStatus::InProgress,
+        ReportStatus::Completed,
+        ReportStatus::Failed,
+    ];
+
+    /// As the API spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ReportStatus::InProgress => "IN_PROGRESS",
+            ReportStatus::Completed => "COMPLETED",
+            ReportStatus::Failed => "FAILED",
+        }
+    }
+}
+
+/// What a list is ordered by; reports that are equal in it are in the order of making.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SortBy {
+    /// `id`
+    Id,
+    /// `billingStartDate`
+    #[default]
+    BillingStartDate,
+    /// `billingEndDate`
+    BillingEndDate,
+    /// `status`
+    Status,
+}
+
+/// Which page of which sub-partners.
+#[derive(Debug, Clone, Default)]
+pub struct SubPartnersAsk {
+    /// `provisioningState`; any other word finds nobody.
+    pub state: Option<String>,
+    /// `offset`
+    pub offset: usize,
+    /// `max`
+    pub max: Option<usize>,
+}
+
+/// The form that a token is renewed with.
+#[derive(Debug, Clone, Default)]
+pub struct Renewal {
+    /// `grant_type`
+    pub grant_type: Option<String>,
+    /// `client_id`
+    pub client_id: Option<String>,
+    /// `client_secret`
+    pub client_secret: Option<String>,
+    /// `refresh_token`
+    pub refresh_token: Option<String>,
+}
+
+impl Ask {
+    /// The operation.
+    pub fn endpoint(&self) -> Endpoint {
+        match &self.what {
+            What::Create(_) => Endpoint::Create,
+            What::List(_) => Endpoint::List,
+            What::Get(_) => Endpoint::Get,
+            What::Delete(_) => Endpoint::Delete,
+            What::SubPartners(_) => Endpoint::SubPartners,
+            What::Renew(_) => Endpoint::Token,
+            What::Unreadable(endpoint, _) => *endpoint,
+        }
+    }
+
+    /// Equal for equal requests: what tries are counted by.
+    pub(super) fn key(&self) -> String {
+        match &self.what {
+            What::Create(request) => request.to_string(),
+            What::List(list) => format!("{list:?}"),
+            What::Get(id) | What::Delete(id) => id.clone(),
+            What::SubPartners(page) => format!("{page:?}"),
+            What::Renew(_) | What::Unreadable(..) => String::new(),
+        }
+    }
+
+    /// Whether the organisation of a create or a list, or what its id decodes to, contains `text`.
+    pub(super) fn org_contains(&self, text: &str) -> bool {
+        let org = match &self.what {
+            What::Create(request) => request.sub_partner.as_ref(),
+            What::List(list) => list.org.as_ref(),
+            _ => None,
+        };
+        org.is_some_and(|org| org::contains(org.as_str(), text))
+    }
+
+    /// The type that a create or a list names.
+    pub(super) fn report_type(&self) -> Option<ReportType> {
+        match &self.what {
+            What::Create(request) => Some(request.report_type),
+            What::List(list) => list.report_type,
+            _ => None,
+        }
+    }
+}

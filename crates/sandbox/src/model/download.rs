@@ -1,0 +1,125 @@
+//! Downloads: signed paths that end, and what goes wrong behind them.
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use chrono::{DateTime, Utc};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{contents::is_about, dice::Dice, report::StoredReport, span::Span};
+use request::{ReportType, Request};
+
+const FOLDER: &str = "/wholesale/";
+const KEY_PAIR_ID: &str = "SANDBOXKEYPAIR";
+
+/// Path and query under which the report can be fetched for a while, without a token.
+pub(super) fn signed_path(
+    dice: Dice,
+    report: &StoredReport,
+    now: DateTime<Utc>,
+    good_for: Span,
+) -> String {
+    let expires = (now + good_for.0).timestamp();
+    let signature = signature(dice, &report.id, expires);
+    format!(
+        "{FOLDER}{}.csv?Expires={expires}&Signature={signature}&Key-Pair-Id={KEY_PAIR_ID}",
+        report.id
+    )
+}
+
+fn signature(dice: Dice, id: &str, expires: i64) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(dice.bytes("signature", id, expires.cast_unsigned()))
+}
+
+/// What a request for a file shows as its right to it.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    /// The path, without the query.
+    pub path: &'a str,
+    /// `Expires`
+    pub expires: Option<&'a str>,
+    /// `Signature`
+    pub signature: Option<&'a str>,
+}
+
+impl<'a> Claim<'a> {
+    /// The id of the report whose file may be seen, if any.
+    pub(super) fn holds(&self, dice: Dice, now: DateTime<Utc>) -> Option<&'a str> {
+        let id = self.path.strip_prefix(FOLDER)?.strip_suffix(".csv")?;
+        let expires: i64 = self.expires?.parse().ok()?;
+        let signed = self.signature? == signature(dice, id, expires);
+        (signed && expires >= now.timestamp()).then_some(id)
+    }
+}
+
+/// What goes wrong with the file of a report. The first rule that matches counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DownloadRule {
+    /// A part of the organisation's id or of what it decodes to; `own` is the partner itself; left out: everyone.
+    #[serde(default)]
+    pub org: Option<String>,
+    /// The report type.
+    #[serde(default, rename = "type")]
+    pub report_type: Option<ReportType>,
+    /// Only the first so many requests for the file of one report.
+    #[serde(default)]
+    pub tries: Option<u64>,
+    /// What happens.
+    pub then: DownloadFault,
+}
+
+/// What happens to a request for a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum DownloadFault {
+    /// It is answered with an error; 403 as one whose address has ended.
+    Status {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The connection breaks in the middle of what was asked for.
+    Cut {},
+    /// Nothing comes any more from the middle on.
+    Stall {},
+    /// The connection breaks in the middle, and the next request meets another version of the file.
+    Changed {},
+    /// A web page comes in its place.
+    Html {},
+    /// Nothing comes, with a good answer.
+    Empty {},
+    /// This text comes in its place.
+    Text {
+        /// The text.
+        text: String,
+    },
+    /// A row has fewer cells.
+    Ragged {},
+    /// A stretch of zeros.
+    Zeros {},
+    /// It is sent on to another address.
+    Redirect {
+        /// Where to.
+        location: String,
+    },
+}
+
+/// A file, and what is to go wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// All of it.
+    pub csv: String,
+    /// What happens to this request.
+    pub fault: Option<DownloadFault>,
+}
+
+impl DownloadRule {
+    pub(super) fn fits(&self, request: &Request, tries: u64) -> bool {
+        let named = self.org.as_slice();
+        (named.is_empty() || is_about(request, named))
+            && self
+                .report_type
+                .is_none_or(|kind| kind == request.report_type)
+            && self.tries.is_none_or(|most| tries <= most)
+    }
+}

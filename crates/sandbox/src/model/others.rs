@@ -1,0 +1,107 @@
+//! What others do to the server beside its clients' requests, and what can be looked at.
+
+use std::time::Duration;
+
+use super::{
+    contents,
+    contradiction::Contradiction,
+    download::{Claim, File},
+    record::Record,
+    report::{Origin, OtherReport, StoredReport},
+    server::Server,
+    token::Tokens,
+};
+use request::Request;
+
+impl Server {
+    /// A report comes about otherwise than by a create.
+    pub fn put(&mut self, other: OtherReport) {
+        let mut report = self.next_report(other.request, other.made);
+        if other.listed_at_once {
+            report.listed_from = report.made;
+        }
+        self.add(StoredReport {
+            category: other.category,
+            by: other.by,
+            origin: Origin::Elsewhere,
+            ..report
+        });
+    }
+
+    /// The client died: what it set going is done at `latest`, or not at all where `keep` says so.
+    pub fn client_died(&mut self, now: Duration, latest: Duration, mut keep: impl FnMut() -> bool) {
+        self.advance(now);
+        self.at_work.retain_mut(|work| {
+            work.at = work.at.min(latest);
+            work.awaited = false;
+            keep()
+        });
+    }
+
+    /// The reports that exist at `now`, in the order of making.
+    pub fn reports(&mut self, now: Duration) -> impl Iterator<Item = &StoredReport> {
+        self.advance(now);
+        self.store.iter()
+    }
+
+    /// In which way lists contradict the query that has this report.
+    pub fn contradiction(&self, report: &StoredReport) -> Option<Contradiction> {
+        self.view(report.made, 0).contradiction(report)
+    }
+
+    /// Whether a create for this request was refused as a duplicate.
+    pub fn had_conflict(&self, request: &Request) -> bool {
+        self.conflicts.contains(request)
+    }
+
+    /// The file of a download that this claim has a right to.
+    pub fn file(&mut self, now: Duration, claim: Claim<'_>) -> Option<File> {
+        let id = claim.holds(self.dice, self.clock(now))?;
+        let request = &self.store.get(id)?.request;
+        let tries = self.file_tries.entry(id.to_owned()).or_default();
+        *tries += 1;
+        let mut rules = self.config.downloads.iter();
+        let rule = rules.find(|rule| rule.fits(request, *tries));
+        Some(File {
+            csv: contents::csv(self.dice, &self.config.contents, request),
+            fault: rule.map(|rule| rule.then.clone()),
+        })
+    }
+
+    /// What happened since this was last asked, in order.
+    pub fn take_records(&mut self) -> Vec<Record> {
+        std::mem::take(&mut self.records)
+    }
+
+    /// Takes in what an earlier server of the same configuration has recorded.
+    ///
+    /// # Errors
+    /// A record that cannot be.
+    pub fn replay(
+        &mut self,
+        record: Record,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        match record {
+            Record::Made(made) => {
+                let mut report = StoredReport::try_from(made)?;
+                report.listed_from += self.list_lag(report.number);
+                if report.number < self.store.next_number() {
+                    return Err("a report out of order".into());
+                }
+                self.store.insert(report);
+            }
+            Record::Deleted { id } => {
+                self.store.remove(&id);
+            }
+            Record::Renewed {
+                access_token,
+                refresh_token,
+                renewals,
+            } => self.tokens = Tokens::restored(access_token, refresh_token, renewals),
+            Record::Tried { endpoint, key } => {
+                self.faults.count_try(endpoint, key);
+            }
+        }
+        Ok(())
+    }
+}
