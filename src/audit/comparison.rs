@@ -81,7 +81,7 @@ impl<'a> MonthPairs<'a> {
                     before.insert(key, row);
                 }
             } else if matches!(row.state, State::Created(_))
-                && period.end() < last.start()
+                && age(period) <= age(last)
                 && !planned.contains(&key)
                 && gone.get(&key).is_none_or(|(_, than)| is_later(than))
             {

@@ -5,6 +5,8 @@ use crate::ledger::{Obstacle, Row, State};
 /// How to resolve a difference, in the order of the work: reports are created before files are collected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Remedy {
+    /// `merge`: another ledger has its row.
+    Merge,
     /// `run --existing adopt`: the server has a report that the ledger lacks.
     Adopt,
     /// `run`: nothing was created yet.
@@ -62,6 +64,7 @@ impl Remedy {
     /// A clause that says what to do.
     pub fn advice(self) -> &'static str {
         match self {
+            Remedy::Merge => "`monthend merge` takes over its row from another ledger",
             Remedy::Adopt => "`monthend run --existing adopt` records it",
             Remedy::Run => "`monthend run` creates it",
             Remedy::LookUp => "`monthend run` looks it up",

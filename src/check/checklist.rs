@@ -18,6 +18,8 @@ pub enum CheckItem {
     Lock,
     /// No rescued ledger waits to be united with it.
     Rescued,
+    /// Nothing next to the ledger has reports of the plan that it lacks. Named only where that is not so.
+    KnownReports,
     /// There is room for what a run writes.
     DiskSpace,
     /// Collected files can be written.
@@ -49,6 +51,7 @@ impl CheckItem {
             CheckItem::LedgerFolder => "ledger's folder",
             CheckItem::Lock => "lock",
             CheckItem::Rescued => "rescued ledgers",
+            CheckItem::KnownReports => "known reports",
             CheckItem::DiskSpace => "disk space",
             CheckItem::Output => "folder for files",
             CheckItem::Credentials => "credentials",

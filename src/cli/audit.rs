@@ -14,23 +14,25 @@ use super::{
     converse::converse,
     error::CliError,
     exit::Exit,
-    gone::trace_of,
+    gone::{TraceSearch, forgotten_of_history, trace_of},
     opened_ledger::OpenedLedger,
     plan::discovered,
     planning::Planning,
     results,
     signals::Signals,
-    status::{history_of, warn_where_refused},
-    warnings::named_rows,
+    status::{history_of, warn_of_run, warn_where_refused},
+    warnings::{named_rows, relabelled},
 };
 use crate::{
     api::HttpApi,
-    audit::{Files, MaxDrop, Previous, RecordedHashes, Remedy, Scope},
+    audit::{Checked, Files, MaxDrop, Previous, RecordedHashes, Remedy, Scope},
     history::collected_hashes,
     inventory::ServerReports,
-    ledger::{Row, read_file, refuse_mixing},
+    ledger::{Ledger, LedgerError, Row, read_file, refuse_mixing, refuse_unmerged},
+    manifest::Manifest,
     output::AuditView,
-    plan::{Discovered, take_known},
+    plan::{Discovered, Plan, Selection, take_known},
+    request::RequestIds,
     session::{ReadError, Session},
     text::count,
 };
@@ -55,6 +57,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
     let known = reading.as_ref().map(|reading| &reading.ledger);
     refuse_mixing(&path, known, context.is_rehearsal())?;
     warn_where_refused(&context.ledger, known);
+    warn_of_run(&path);
     let trace = trace_of(&context.ledger);
     if reading.is_none() {
         let path = context.ledger.display();
@@ -116,7 +119,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
     let not_compared = RecordedHashes::new();
     let previous = earlier.as_ref().map(|earlier| Previous {
         ledger: &earlier.ledger,
-        selected: selection.of_earlier(&earlier.ledger, &manifest),
+        selected: earlier_rows(&selection, earlier, &manifest, (&plan, &path)),
         files: files(&earlier.folder, &not_compared),
         max_drop: &max_drop,
         totals: totals.as_ref(),
@@ -129,11 +132,31 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         previous.as_ref(),
     );
 
-    // A run that would create everything again is refused while there are traces of the ledger.
-    if trace.is_some() {
-        let differences = audit.differences.iter_mut();
-        let to_create = differences.filter(|difference| difference.remedy == Remedy::Run);
-        to_create.for_each(|difference| difference.remedy = Remedy::Adopt);
+    // A run that would create reports again is refused.
+    let search = TraceSearch {
+        context: &context,
+        plan: &plan,
+        selected: &selected,
+        reading: &reading,
+        share: selection.partition,
+        output: None,
+    };
+    let found = trace.is_none().then(|| search.run()).flatten();
+    if let Some(found) = &found {
+        found.warn(&context.ledger);
+    }
+    let trace = trace.or(found);
+    let merge = trace
+        .as_ref()
+        .and_then(|it| it.merge(&context.ledger, command_line));
+    if let Some(trace) = &trace {
+        let is_known = |id| trace.requests.is_empty() || trace.requests.contains(&id);
+        let to_create = (audit.differences.iter_mut())
+            .filter(|it| it.remedy == Remedy::Run && is_known(it.request_id));
+        to_create.for_each(|it| match merge {
+            Some(_) => it.remedy = Remedy::Merge,
+            None => it.remedy = Remedy::Adopt,
+        });
     }
 
     // The words.
@@ -143,19 +166,60 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         Exit::Failures
     };
     let mut notes = Vec::new();
+    let narrowed = command_line.narrowed_by_environment();
+    if !narrowed.is_empty() {
+        notes.push(format!(
+            "narrowed by the environment: {}",
+            narrowed.join(" ")
+        ));
+    }
     if args.offline {
         notes.extend(offline_notes(&discovering));
+        // Of a lost row nobody can say whom `discover` had found.
+        let lost = forgotten_of_history(&path, &reading).filter(|_| !discovering.is_empty());
+        notes.extend(lost.map(|lost| {
+            format!(
+                "{} lacks rows: {lost}; ask the server (without --offline)",
+                context.ledger.display()
+            )
+        }));
     }
+    notes.extend(
+        earlier
+            .as_ref()
+            .and_then(|it| incomparable_note(it, &audit.checked)),
+    );
+    notes.extend(relabelled(ledger, &plan));
     notes.extend(leftover_note(&selection.leftover(ledger, &plan, &manifest)));
     let view = AuditView {
         audit: &audit,
         is_offline: args.offline,
         notes: &notes,
-        next: next::next(&audit, folder, &context, command_line),
+        next: match to_merge_first(&path, Some(ledger), command_line) {
+            Some(merge) => Some(("to merge the rescued ledger first", merge)),
+            None => next::next(&audit, folder, &context, merge, command_line),
+        },
         exit_code: exit.code(),
     };
     show(&view, args.format)?;
     Ok(exit)
+}
+
+/// The command that every other one is refused without: a rescued ledger has what this one lacks.
+fn to_merge_first(
+    path: &Path,
+    ledger: Option<&Ledger>,
+    command_line: &CommandLine,
+) -> Option<String> {
+    let Err(LedgerError::Unmerged { path, rescued }) = refuse_unmerged(path, ledger) else {
+        return None;
+    };
+    let inputs = [&path]
+        .into_iter()
+        .chain(&rescued)
+        .map(|it| it.display().to_string());
+    let output = ["-o".to_owned(), path.display().to_string()];
+    Some(command_line.with("merge", inputs.chain(output)))
 }
 
 /// Asks the server for what it holds, until a signal comes.
@@ -188,6 +252,41 @@ fn offline_notes(discovering: &[Arc<str>]) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// The rows of an earlier ledger that may have vanished. Where it is the same file, rows of the plan's last period are no
+/// earlier ones, but left over.
+fn earlier_rows(
+    selection: &Selection,
+    earlier: &OpenedLedger,
+    manifest: &Manifest,
+    (plan, path): (&Plan, &Path),
+) -> RequestIds {
+    let mut selected = selection.of_earlier(&earlier.ledger, manifest);
+    let periods = plan.requests().iter().map(|planned| planned.request.period);
+    let last = periods.max_by_key(|period| (period.end(), period.start()));
+    if path.canonicalize().is_ok_and(|path| path == earlier.path) {
+        let is_earlier =
+            |row: &Row| last.is_some_and(|last| row.request().period.end() < last.start());
+        for row in earlier.ledger.rows().filter(|row| !is_earlier(row)) {
+            selected.remove(&row.key());
+        }
+    }
+    selected
+}
+
+/// That an earlier ledger told nothing, so that nothing which it could have told is missed.
+fn incomparable_note(earlier: &OpenedLedger, checked: &Checked) -> Option<String> {
+    let path = earlier.path.display();
+    if earlier.ledger.report_ids().next().is_none() {
+        return Some(format!(
+            "{path} has no created report: nothing was compared with it"
+        ));
+    }
+    (checked.compared == 0 && checked.incomparable > 0).then(|| {
+        let n = count(checked.incomparable, "report");
+        format!("nothing was compared with {path}: of {n} the figure is not known, now or then")
+    })
 }
 
 /// Rows that no audit of this plan looks at.

@@ -17,7 +17,7 @@ use super::{
     resolve_target::{of_manifest, target_of},
     results,
     signals::Signals,
-    status::{history_of, warn_where_refused},
+    status::{history_of, warn_of_run, warn_where_refused},
 };
 use crate::{
     api::HttpApi,
@@ -43,6 +43,7 @@ pub(super) async fn list(args: &ResolveArgs, command_line: &CommandLine) -> Resu
     let reading = read_file(&path)?.ok_or_else(missing)?;
     tell_repairs(&context.ledger, &reading, RepairNote::Left);
     warn_where_refused(&context.ledger, Some(&reading.ledger));
+    warn_of_run(&path);
     let ledger = &reading.ledger;
     let is_open = |row: &&Row| matches!(row.state, State::InDoubt { .. } | State::Sending { .. });
     let open: Vec<&Row> = ledger.rows().filter(is_open).collect();
@@ -75,6 +76,50 @@ pub(super) async fn list(args: &ResolveArgs, command_line: &CommandLine) -> Resu
     let name = context.ledger.display().to_string();
     results::table(&decisions(&name, &rows, &commands))?;
     Ok(Exit::Success)
+}
+
+/// Refuses a report that the server does not have, or that is not of the row's request. Where the server cannot be asked, a
+/// person's word counts.
+///
+/// # Errors
+/// Exit code 2, and a signal.
+pub(super) async fn refuse_other_report(
+    args: &ResolveArgs,
+    context: &mut Context,
+    path: &Path,
+    row: &Row,
+    id: &ReportId,
+) -> Result<(), CliError> {
+    let known = history_of(path);
+    let is_kept = (context.sandbox.as_ref())
+        .and_then(|sandbox| sandbox.state.as_ref())
+        .is_some_and(|state| state.exists());
+    let server = match is_kept {
+        true => Some(AskedServer::Named),
+        false => server(args, context, &known.lines),
+    };
+    let Some(server) = server else {
+        return Ok(());
+    };
+    let asked = Asked {
+        ledger: &Ledger::default(),
+        rows: &[&row.clone().undecided(String::new(), vec![id.clone()])],
+        path,
+        signals: &Signals::listen(),
+    };
+    let shown = asked.ask(context, server).await?;
+    let shown = shown.into_values().flatten().find(|(shown, _)| shown == id);
+    let why = match shown {
+        Some((_, None)) => "the server has no such report",
+        Some((_, Some(found))) if !found.can_answer(row.request()) => {
+            "it is of another type, period or sub-partner"
+        }
+        _ => return Ok(()),
+    };
+    let name = request_name(row);
+    Err(CliError::Unresolvable(format!(
+        "report {id} is not taken for {name}: {why}"
+    )))
 }
 
 /// Who is asked about candidates, and with whose credentials.

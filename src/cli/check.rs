@@ -21,6 +21,7 @@ use crate::{
     check::{CheckFailure, CheckItem, Checklist},
     manifest::Manifest,
     output::CheckView,
+    plan::Plan,
     session::Session,
     text::count,
 };
@@ -34,10 +35,19 @@ pub(super) async fn check(args: &CheckArgs, command_line: &CommandLine) -> Resul
     let mut report = Checklist::default();
     if let Some((mut context, manifest)) = read(args, command_line, &mut report)? {
         context.tell_rehearsal();
-        let rows = disk::try_ledger(&context, &mut report);
+        let reading = disk::try_ledger(&context, &mut report);
         disk::try_output(&context, &mut report);
-        let planned = ask(&mut context, manifest.as_ref(), &signals, &mut report).await?;
-        disk::try_space(&context.ledger, rows.max(planned), &mut report);
+        let plan = ask(&mut context, manifest.as_ref(), &signals, &mut report).await?;
+        let planned = plan.as_ref().map_or(0, |plan| plan.requests().len());
+        disk::try_space(
+            &context.ledger,
+            reading.ledger.len().max(planned),
+            &mut report,
+        );
+        if let Some(plan) = &plan {
+            let share = args.partition()?;
+            disk::try_known(&context, plan, (&reading, share), command_line, &mut report);
+        }
     }
     let exit = match report.failure() {
         None => Exit::Success,
@@ -80,31 +90,31 @@ fn read(
     Ok(settings.ok().map(|context| (context.forgetful(), None)))
 }
 
-/// Asks the server, if it can be asked. Gives the number of planned requests.
+/// Asks the server, if it can be asked. Gives the plan, where it is known.
 async fn ask(
     context: &mut Context,
     manifest: Option<&Manifest>,
     signals: &Signals,
     report: &mut Checklist,
-) -> Result<usize, CliError> {
+) -> Result<Option<Plan>, CliError> {
     let credentials = match credentials(context) {
         Ok(credentials) => credentials,
         Err(error) => {
             let missing = (CheckItem::Credentials, CheckFailure::Usage);
             report.not_ok(missing, error.text(), "");
             server::unknown("not tested: no credentials", report);
-            return Ok(0);
+            return Ok(None);
         }
     };
     report.ok(CheckItem::Credentials, "given");
     let Ok(ledger) = real_ledger(&context.ledger) else {
         server::unknown("not tested: the ledger is not where it should be", report);
-        return Ok(0);
+        return Ok(None);
     };
     limit_patience(&mut context.settings, LONGEST_WAIT);
     let is_in_process = context.sandbox.is_some();
     let address = (!is_in_process).then(|| context.settings.api.base_url.clone());
-    let mut planned = 0;
+    let mut planned = None;
     let asking = async |session: &Session<'_, HttpApi>| {
         planned = server::ask(session, address.as_ref(), manifest, signals, report).await?;
         Ok(())
@@ -114,7 +124,7 @@ async fn ask(
             let broken = (CheckItem::Tls, CheckFailure::Usage);
             report.not_ok(broken, super::error::chain(&error), "");
             server::unknown("the HTTP client cannot be set up", report);
-            Ok(0)
+            Ok(None)
         }
         asked => asked.map(|()| planned),
     }

@@ -12,7 +12,7 @@ use super::{
     exit::Exit,
     finish::{Ended, finish},
     locked_ledger::LockedLedger,
-    outputs::{Mode, OutputOptions, Outputs},
+    outputs::{OutputOptions, Outputs},
     run_context::{Door, RunContext},
     signals::Signals,
     to_combine,
@@ -21,6 +21,7 @@ use crate::{
     ledger::LedgerError,
     manifest::Manifest,
     plan::{Selection, WorkList},
+    request::RequestId,
     runner::Creates,
 };
 
@@ -48,7 +49,6 @@ pub(super) async fn collect(
         format: args.format.summary_format().ok_or(CliError::CsvOfSummary)?,
         as_of: manifest.as_ref().map(|_| args.calendar.as_of()),
         is_relative: manifest.as_ref().is_some_and(|it| it.is_relative),
-        does: Mode::Collects,
         collects: Some(&args.collect),
     };
     let outputs = Outputs::prepare(&told, &context)?;
@@ -95,12 +95,17 @@ async fn fetch(
         let to_combine =
             to_combine::requests(means.session, manifest, selection, &ledger, signals).await?;
         let rows = (ledger.len(), &selected);
-        let work_list = WorkList::to_collect(ledger);
+        let work_list = WorkList::to_collect(ledger, &selected);
         let finished = drive(work_list, Creates::None, rows, Some(&collection), means).await?;
 
-        // The words.
+        // The words. What the plan has and the ledger has not is not collected either.
+        let is_in_ledger = |id: &RequestId| finished.ledger.get(*id).is_some();
+        let lacks = to_combine.iter().flatten().any(|id| !is_in_ledger(id));
         let ended = Ended {
-            exit: Exit::of_collecting(&finished),
+            exit: match Exit::of_collecting(&finished) {
+                Exit::Success if lacks => Exit::Failures,
+                exit => exit,
+            },
             finished,
             selected,
             to_combine,

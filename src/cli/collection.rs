@@ -1,7 +1,7 @@
 //! From options to the collecting of a ledger's rows: what `collect`, `run --collect` and `retry --collect` share.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -130,7 +130,10 @@ impl Collection {
         let name = context.display();
         match (parts.len(), requests.len() - parts.len()) {
             _ if !is_over => warn!("the command stopped early, so {name} is not written"),
-            (0, _) => warn!("no file is collected, so {name} is not written"),
+            (0, _) => {
+                let why = none_of(&finished.ledger, requests);
+                warn!("{why}, so {name} is not written");
+            }
             (_, 0) => {}
             (_, missing) => {
                 let all = count(requests.len(), "report");
@@ -172,4 +175,20 @@ impl Collection {
         };
         ledger.rows().filter(is_collected).map(part).collect()
     }
+}
+
+/// Why none of `requests` is collected: perhaps the ledger is of another month.
+fn none_of(ledger: &Ledger, requests: &RequestIds) -> String {
+    let periods: BTreeSet<String> = (ledger.rows())
+        .map(|row| row.request().period.to_string())
+        .collect();
+    if periods.is_empty() || ledger.rows().any(|row| requests.contains(&row.key())) {
+        return "no file is collected".to_owned();
+    }
+    let (planned, periods) = (count(requests.len(), "request"), Vec::from_iter(periods));
+    format!(
+        "the ledger has none of the {planned} of the plan, but rows of {}: `monthend run` creates them, or --as-of names the \
+         day that the plan's periods count from",
+        periods.join(", ")
+    )
 }

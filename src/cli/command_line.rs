@@ -7,7 +7,7 @@ use std::{
 };
 
 use chrono::NaiveDate;
-use clap::{ArgMatches, CommandFactory as _};
+use clap::{ArgMatches, Command, CommandFactory as _, parser::ValueSource};
 
 use super::args::{Cli, is_manifest, is_typed};
 use crate::text::{shell_path, shell_word, typed_path};
@@ -80,8 +80,7 @@ impl CommandLine {
     pub(super) fn for_real(&self) -> String {
         let kept = WHERE.into_iter().filter(|id| !REHEARSAL.contains(id));
         let run = self.next("run", &kept.chain(CALENDAR).collect::<Vec<_>>());
-        let collects = matches!(self.matches.subcommand(), Some(("collect", _)));
-        match collects {
+        match self.is("collect") {
             true => format!("{run} --collect"),
             false => run,
         }
@@ -120,6 +119,43 @@ impl CommandLine {
     pub(super) fn has(&self, id: &str) -> bool {
         let command_line = self.matches.subcommand();
         command_line.is_some_and(|(_, command_line)| is_typed(command_line, id))
+    }
+
+    /// Whether it is this command.
+    pub(super) fn is(&self, command: &str) -> bool {
+        self.matches.subcommand_name() == Some(command)
+    }
+
+    /// What narrows the command without having been typed: `MONTHEND_SUB_PARTNER=Alder`.
+    pub(super) fn narrowed_by_environment(&self) -> Vec<String> {
+        const NARROW: [&str; 6] = [
+            "job",
+            "sub_partner",
+            "report_type",
+            "period",
+            "cause",
+            "no_files",
+        ];
+        let Some((command, matches)) = self.matches.subcommand() else {
+            return Vec::new();
+        };
+        let cli = Cli::command();
+        let arguments = cli
+            .find_subcommand(command)
+            .into_iter()
+            .flat_map(Command::get_arguments);
+        let narrow = arguments.filter(|argument| {
+            let id = argument.get_id().as_str();
+            let source = NARROW
+                .contains(&id)
+                .then(|| matches.value_source(id))
+                .flatten();
+            source == Some(ValueSource::EnvVariable)
+        });
+        let variables = narrow.filter_map(|argument| argument.get_env());
+        let set = variables.filter_map(|name| Some((name, env::var_os(name)?)));
+        set.map(|(name, value)| format!("{}={}", name.to_string_lossy(), quoted(&value)))
+            .collect()
     }
 
     /// The run that makes the ledger that a command did not find; none where that is no manifest's ledger.

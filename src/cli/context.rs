@@ -152,9 +152,16 @@ impl Context {
         }
     }
 
-    /// The first line of a command that makes nothing: that this is a rehearsal, where one was asked for.
-    pub(super) fn tell_rehearsal(&self) {
+    /// The first line of a command that asks nobody: that its ledger is that of rehearsals.
+    pub(super) fn tell_sandbox(&self) {
         if self.is_beside() {
+            self.tell_rehearsal();
+        }
+    }
+
+    /// The first line of a command that makes nothing: that this is a rehearsal, where it is one.
+    pub(super) fn tell_rehearsal(&self) {
+        if self.is_rehearsal() {
             console::always(&first_line(&self.settings.api.base_url, true));
         }
     }
@@ -174,6 +181,12 @@ impl Context {
             Some(path) => self.apart.folder(&path),
             None => reports_of(ledger),
         }
+    }
+
+    /// Whether the ledger has the name that the manifest gives it by its own.
+    pub(super) fn is_default_ledger(&self) -> bool {
+        let manifest = &self.manifest.0;
+        self.ledger == self.apart.ledger(&manifest.with_extension("ledger.csv"))
     }
 
     /// In a rehearsal, the folder of collected files that a real run would have; none where it is the same.

@@ -12,7 +12,6 @@ use super::{
     command_line::{CommandLine, LEDGER, WHERE},
     context::Context,
     error::{CliError, stop_text},
-    outputs::Mode,
     rescue::rescue,
     room::{Room, room_for},
     run_context::RunContext,
@@ -118,7 +117,18 @@ pub(super) async fn drive(
             }
         }
     };
-    Ok(ticking(readers, run).await)
+    let mut finished = ticking(readers, run).await;
+    if collection.is_some() {
+        // One that was interrupted has not looked at every row.
+        let rows = finished
+            .ledger
+            .rows()
+            .filter(|row| selected.contains(&row.key()));
+        let created = rows.filter(|row| matches!(row.state, State::Created(_)));
+        let left = created.filter(|row| !row.is_collected()).count();
+        finished.counts.uncollected = finished.counts.uncollected.max(left);
+    }
+    Ok(finished)
 }
 
 /// Does `work` while the readers show what changes without an event.
@@ -148,14 +158,24 @@ pub(super) fn commands(
         Some(day) => format!("{command} --as-of {day}"),
         None => command,
     };
-    let retry = with_day(command_line.next("retry", &WHERE));
+    let again = command_line.again();
+    let bare = with_day(command_line.next("retry", &WHERE));
+    let (retry, unfinished) = match command_line.is("collect") {
+        true => {
+            let retry = format!("{bare} --collect");
+            let why = "to create what is not created yet, and collect it";
+            (retry.clone(), Hint::new(why, retry))
+        }
+        false => (bare.clone(), Hint::new("to look them up again", &again)),
+    };
     let is_fixed = !context.is_beside() || command_line.has("sandbox_fixed");
     Commands {
-        again: command_line.again(),
+        again,
+        unfinished,
         fixed: (!is_fixed).then_some(" --sandbox-fixed"),
         recreate: match command_line.has("collect") {
-            true => format!("{retry} --recreate-failed"),
-            false => format!("{retry} --recreate-failed --collect"),
+            true => format!("{bare} --recreate-failed"),
+            false => format!("{bare} --recreate-failed --collect"),
         },
         retry,
         retry_all: command_line.next("retry", &LEDGER),
@@ -215,10 +235,7 @@ pub(super) fn tell_end(
     is_outside: impl Fn(&Row) -> bool,
 ) {
     let rows = || finished.ledger.rows();
-    let is_told = |row: &&Row| {
-        let is_created = matches!(row.state, State::Created(_));
-        selected.contains(&row.key()) && (means.outputs.does != Mode::Collects || is_created)
-    };
+    let is_told = |row: &&Row| selected.contains(&row.key());
     let selected: Vec<&Row> = rows().filter(is_told).collect();
     let commands = commands_for(means, &selected);
     let is_at_rest = (finished.unsaved.as_ref()).is_none_or(|unsaved| {

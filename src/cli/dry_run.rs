@@ -1,6 +1,6 @@
 //! `--dry-run`: what `run`, `retry` and `collect` would do. Reads only, without the lock.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::Path};
 
 use tracing::info;
 
@@ -31,6 +31,7 @@ pub(super) async fn dry_run_of_run(args: &RunArgs) -> Result<Exit, CliError> {
         &args.calendar,
         &common.selection,
         args.format.format(),
+        args.and_collect.if_wanted(),
     )
     .await?;
     Ok(done())
@@ -69,34 +70,42 @@ pub(super) fn dry_run_of_collect(
     let reading = read(context)?;
     let ledger = reading.into_ledger(&context.ledger)?;
     let selected = selection.of_ledger(&ledger)?;
+    let is_wanted =
+        |row: &&Row| selected.contains(&row.key()) && matches!(row.state, State::Created(_));
+    let rows: Vec<&Row> = ledger.rows().filter(is_wanted).collect();
     let path = real_ledger(&context.ledger)?;
-    let recorded = collected_hashes(&history_of(&path).lines);
+    let actions = collecting(rows.iter().copied(), &path, args.collect.force);
+    let format = args.format.format();
+    show_rows(rows, Would::collect(actions), &ledger, context, format)
+}
+
+/// What is done about the files of created `rows` of the ledger at `path`.
+pub(super) fn collecting<'r>(
+    rows: impl Iterator<Item = &'r Row>,
+    path: &Path,
+    is_forced: bool,
+) -> HashMap<RequestId, Action> {
+    let recorded = collected_hashes(&history_of(path).lines);
     let action = |row: &Row| {
         let recorded = recorded.get(&row.id().to_string()).map(String::as_str);
         let collected = &row.collected;
-        let file = folder_of(&path).join(&collected.file);
+        let file = folder_of(path).join(&collected.file);
         let there = match collected.file.is_empty() {
             true => Ok(None),
             false => hash_of(&file),
         };
         match there {
             Ok(Some(hash)) if collected.is_file(&hash, recorded) => Action::Skip,
-            Ok(Some(_)) | Err(_) if !args.collect.force => Action::Leave,
+            Ok(Some(_)) | Err(_) if !is_forced => Action::Leave,
             Ok(_) | Err(_) => Action::Collect,
         }
     };
-    let is_wanted =
-        |row: &&Row| selected.contains(&row.key()) && matches!(row.state, State::Created(_));
-    let rows: Vec<&Row> = ledger.rows().filter(is_wanted).collect();
-    let actions: HashMap<RequestId, Action> =
-        rows.iter().map(|row| (row.key(), action(row))).collect();
-    let format = args.format.format();
-    show_rows(rows, Would::collect(actions), &ledger, context, format)
+    rows.map(|row| (row.key(), action(row))).collect()
 }
 
 /// The ledger as it is.
 fn read(context: &Context) -> Result<LedgerRead, CliError> {
-    context.tell_rehearsal();
+    context.tell_sandbox();
     context.refuse_as_for_real()?;
     let path = real_ledger(&context.ledger)?;
     let missing = || LedgerError::Missing(context.ledger.clone());

@@ -9,7 +9,7 @@ use super::{
     args::{MaxDropVariableError, PartitionArgsError, is_manifest},
     command_line::CommandLine,
     exit::Exit,
-    gone::{LedgerTrace, trace_of},
+    gone::{LedgerTrace, files_of, shares_of, trace_of},
     guard::{GuardError, refusal},
     room::Shortage,
 };
@@ -83,6 +83,9 @@ pub(super) enum CliError {
     /// What it led to is still there.
     #[error("there is no ledger at {}, but {trace}: it was moved, renamed or lost; nothing was sent", ledger.display())]
     Gone { ledger: PathBuf, trace: LedgerTrace },
+    /// It is there, and knows less than what lies next to it.
+    #[error("{} lacks reports that exist: {trace}; nothing was sent", ledger.display())]
+    Forgotten { ledger: PathBuf, trace: LedgerTrace },
     /// Several ledgers at once.
     #[error("{}", lines(.0))]
     Ledgers(Vec<LedgerError>),
@@ -236,6 +239,7 @@ impl CliError {
             | CliError::Nobody(_) => Exit::Usage,
             CliError::Ledger(_)
             | CliError::Gone { .. }
+            | CliError::Forgotten { .. }
             | CliError::Combine(CombineError::Write { .. })
             | CliError::Ledgers(_)
             | CliError::Incomparable { .. }
@@ -271,15 +275,28 @@ impl CliError {
 
     /// What to do, where that depends on what was typed.
     fn way_on(&self, command_line: &CommandLine) -> String {
-        let adopt = |run: &str| {
+        let adopt = |it: &str, run: &str| {
             format!(
-                "; put it back, or name it with --ledger. If it is lost, this takes the reports that the server has (--existing \
+                "; put {it} back, or name it with --ledger. If it is lost, this takes the reports that the server has (--existing \
                  ignore creates all of them again):\n  {run} --existing adopt"
             )
         };
         match self {
             CliError::AsForReal(error) => error.way_on(command_line),
-            CliError::Gone { .. } => adopt(&command_line.again()),
+            CliError::Gone { .. } => adopt("it", &command_line.again()),
+            CliError::Forgotten { ledger, trace } => match trace.merge(ledger, command_line) {
+                Some(merge) => format!(
+                    "; this takes them over, then run again (or --existing adopt takes them from the server, and --existing \
+                     ignore creates them again):\n  {merge}"
+                ),
+                None => {
+                    let run = command_line.first_run();
+                    adopt(
+                        "the ledger that has them",
+                        &run.unwrap_or_else(|| command_line.again()),
+                    )
+                }
+            },
             CliError::NotPlanned {
                 as_of: Some(day), ..
             } => {
@@ -287,11 +304,17 @@ impl CliError {
                 format!("; with --as-of {day} the plan has it:\n  {again}")
             }
             CliError::Ledger(LedgerError::Missing(path)) => {
-                match (command_line.first_run(), trace_of(path)) {
+                let shares = shares_of(path);
+                let merge = shares.as_ref().and_then(|it| it.merge(path, command_line));
+                if let (Some(shares), Some(merge)) = (shares, merge) {
+                    return format!(", but {shares}; this makes it of its shares:\n  {merge}");
+                }
+                let trace = trace_of(path).or_else(|| files_of(path));
+                match (command_line.first_run(), trace) {
                     (None, None) => "; is the path right?".to_owned(),
                     (None, Some(trace)) => format!(", but {trace}: put the ledger back"),
                     (Some(run), None) => format!("; a run creates it:\n  {run}"),
-                    (Some(run), Some(trace)) => format!(", but {trace}{}", adopt(&run)),
+                    (Some(run), Some(trace)) => format!(", but {trace}{}", adopt("it", &run)),
                 }
             }
             CliError::NoRoom { .. } => format!(". Make room, then:\n  {}", command_line.again()),

@@ -92,7 +92,7 @@ pub(super) async fn prefer_known<A: Api>(
     {
         let row = work_list.ledger.row(*place);
         let known = reports.get(row.id().to_string().as_str());
-        let Some(known) = known.and_then(|id| id.parse::<ReportId>().ok()) else {
+        let Some(known) = known.and_then(|(id, _)| id.parse::<ReportId>().ok()) else {
             continue;
         };
         let is_there = match existing {

@@ -83,14 +83,13 @@ impl Exit {
         }
     }
 
-    /// What a finished `collect` means: rows that are not created are not its business.
+    /// What a finished `collect` means: it stops early for no row that is not created, and yet not all is collected.
     pub(super) fn of_collecting(finished: &Finished) -> Self {
-        match &finished.stop {
-            None if finished.unsaved.is_none() => match finished.counts.uncollected {
-                0 => Exit::Success,
-                _ => Exit::Failures,
-            },
-            _ => Exit::of(finished),
+        let counts = &finished.counts;
+        let is_whole = finished.stop.is_none() && finished.unsaved.is_none();
+        match is_whole && counts.pending + counts.sending > 0 {
+            true => Exit::Failures,
+            false => Exit::of(finished),
         }
     }
 }

@@ -1,30 +1,103 @@
-//! A ledger that is gone while what it led to is still there: a run without it would create every report again.
+//! Reports that the ledger does not know, though what lies next to it does: a run would create them again. The ledger may
+//! be gone, an older copy of it may lie in its place, or another ledger may have them.
 
 use std::{
     ffi::OsStr,
     fmt, fs,
     io::{BufRead as _, BufReader, Read as _},
+    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
 use tracing::warn;
 
+use super::{
+    command_line::CommandLine, context::Context, error::CliError, resolve_target::manifest_next_to,
+};
 use crate::{
     collect::Names,
-    history,
-    ledger::{Ledger, Row, is_header, read_file, real_ledger},
+    history::{self, HistoryLine},
+    ledger::{Ledger, LedgerRead, Row, State, is_header, read_file, real_ledger},
+    output::Action,
     plan::{Partition, Plan, Planned},
+    request::{RequestId, RequestIds},
     text::{count, system_says},
     whole_file::{folder_of, open_regular},
 };
 
-/// What shows that there was a ledger.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct LedgerTrace(String);
+/// What shows that there are reports which the ledger does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct LedgerTrace {
+    text: String,
+    /// The requests that it shows, where they are known.
+    pub(super) requests: RequestIds,
+    /// The ledgers that have them: merged into this one, nothing is lost.
+    others: Vec<PathBuf>,
+    /// Whether a run may go on: another ledger was named on purpose.
+    pub(super) is_meant: bool,
+}
+
+impl LedgerTrace {
+    fn of(text: String) -> Self {
+        LedgerTrace {
+            text,
+            ..LedgerTrace::default()
+        }
+    }
+
+    /// The command that takes over the rows of other ledgers into `ledger`; none where no ledger has them.
+    pub(super) fn merge(&self, ledger: &Path, command_line: &CommandLine) -> Option<String> {
+        let inputs = self.others.iter().map(|path| path.display().to_string());
+        let output = ["-o".to_owned(), ledger.display().to_string()];
+        let merge = command_line.with("merge", inputs.chain(output));
+        (!self.others.is_empty()).then_some(merge)
+    }
+
+    /// Refuses to create these reports again.
+    ///
+    /// # Errors
+    /// Exit code 4, unless another ledger was named on purpose.
+    pub(super) fn refuse(self, ledger: &Path) -> Result<(), CliError> {
+        let gone = ledger.to_owned();
+        if self.is_meant {
+            self.warn(ledger);
+            return Ok(());
+        }
+        Err(match self.others.is_empty() && !ledger.exists() {
+            true => CliError::Gone {
+                ledger: gone,
+                trace: self,
+            },
+            false => CliError::Forgotten {
+                ledger: gone,
+                trace: self,
+            },
+        })
+    }
+
+    /// Says what a run would do about it.
+    pub(super) fn warn(&self, ledger: &Path) {
+        let ledger = ledger.display();
+        let run = match self.is_meant {
+            true => {
+                "a run creates them again. Was the ledger or the manifest renamed? --ledger names a ledger, --existing \
+                 adopt takes the reports that the server has"
+            }
+            false => {
+                "a run is refused unless --existing says what to do about them (adopt takes them from the server)"
+            }
+        };
+        let merge = match self.others.is_empty() {
+            true => "",
+            false => "; `monthend merge` takes their rows over",
+        };
+        warn!("{ledger} lacks reports that exist: {self}; {run}{merge}");
+    }
+}
 
 impl fmt::Display for LedgerTrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -38,70 +111,268 @@ pub(super) fn trace_of(path: &Path) -> Option<LedgerTrace> {
     let name = history.display();
     match history::read(&history) {
         Ok(read) => {
-            let requests = history::requests_created(&read.lines);
+            let requests = history::requests_created(&read.lines).len();
             if requests > 0 {
                 let requests = count(requests, "request");
-                return Some(LedgerTrace(format!("{name} shows creates of {requests}")));
+                let text = format!("{name} shows creates of {requests}");
+                return Some(LedgerTrace::of(text));
             }
         }
         Err(e) if history.is_file() => {
             let why = system_says(&e);
-            return Some(LedgerTrace(format!("{name} cannot be read ({why})")));
+            return Some(LedgerTrace::of(format!("{name} cannot be read ({why})")));
         }
         Err(_) => {} // some other thing of that name shows nothing
     }
     let close = ledger.with_extension("close.json");
     close
         .exists()
-        .then(|| LedgerTrace(format!("{} shows a closed month", close.display())))
+        .then(|| LedgerTrace::of(format!("{} shows a closed month", close.display())))
 }
 
-/// The collected file of a request of `plan` that is there although no row has it: the ledger that had it is gone. Of a
-/// share, only its own requests count. `output` and `ledger_folder` are those of the run.
-pub(super) fn collected_file(
-    plan: &Plan,
-    share: Option<Partition>,
-    output: &Path,
-    ledger_folder: &Path,
-) -> Option<LedgerTrace> {
-    if !output.is_dir() {
-        return None;
-    }
-    let is_own = |planned: &&Planned| share.is_none_or(|share| share.holds(&planned.request));
-    let own = plan.requests().iter().filter(is_own);
-    let rows: Vec<Row> = own.map(Planned::row).collect();
-    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let names = Names::new(absolute(output), absolute(ledger_folder), rows.iter());
-    let mut places = rows.iter().map(|row| names.place(row));
-    let file = places.find(|place| place.exists())?;
-    Some(LedgerTrace(format!("{} is there", file.display())))
+/// The folder of collected files that the ledger at `path` has by default, where that is all there is.
+pub(super) fn files_of(path: &Path) -> Option<LedgerTrace> {
+    let folder = path.with_extension("reports");
+    let has_any = fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
+    let text = format!("{} has collected files", folder.display());
+    (has_any && !path.exists()).then(|| LedgerTrace::of(text))
 }
 
-/// Warns of another ledger in the folder that has reports for requests of `plan`: this one may have got a new name.
-pub(super) fn warn_of_another(ledger: &Path, plan: &Plan, is_rehearsal: bool) {
-    let Some((other, reports)) = another(ledger, plan, is_rehearsal) else {
-        return;
+/// The shares of the ledger at `path` that lie next to its place, where it is not there itself.
+pub(super) fn shares_of(path: &Path) -> Option<LedgerTrace> {
+    let is_share = |other: &PathBuf| other != path && family(other) == family(path);
+    let others: Vec<PathBuf> = ledgers_next_to(path).filter(is_share).collect();
+    (!path.exists() && !others.is_empty()).then(|| LedgerTrace {
+        text: format!("{} there", named(&others, "is", "are")),
+        others,
+        ..LedgerTrace::default()
+    })
+}
+
+/// The requests that `lines` of a history show a create of, and whose report the ledger does not have: it has no row of
+/// them, or an older one that a run would send, and that does not replace the report.
+fn forgotten(reading: &LedgerRead, lines: &[HistoryLine]) -> RequestIds {
+    let reports = history::reports_by_request(lines);
+    let created = history::requests_created(lines).into_iter();
+    let ids = created.filter_map(|text| Some((text, text.parse::<RequestId>().ok()?)));
+    let is_forgotten = |text: &str, id: RequestId| match reading.ledger.get(id) {
+        None => is_new(reading, id),
+        Some(row) => {
+            let is_replaced = |id: &str| row.replaces.iter().any(|old| old.as_str() == id);
+            let is_newer = |at| row.updated_at.is_none_or(|then| then < at);
+            let report = reports.get(text);
+            is_sent(Some(row)) && report.is_some_and(|(id, at)| is_newer(*at) && !is_replaced(id))
+        }
     };
-    let reports = count(reports, "report");
-    warn!(
-        "{} has {reports} of this plan, and the new ledger {} has none of them: they are created again. Was the ledger or the \
-         manifest renamed? --ledger names a ledger, --existing adopt takes the reports that the server has",
-        other.display(),
-        ledger.display()
-    );
+    ids.filter(|(text, id)| is_forgotten(text, *id))
+        .map(|(_, id)| id)
+        .collect()
 }
 
-fn another(ledger: &Path, plan: &Plan, is_rehearsal: bool) -> Option<(PathBuf, usize)> {
-    let entries = fs::read_dir(folder_of(ledger)).ok()?;
-    let paths = entries.flatten().map(|entry| entry.path());
+/// What the history next to the ledger at `path` knows and it does not, whatever is planned.
+pub(super) fn forgotten_of_history(path: &Path, reading: &LedgerRead) -> Option<LedgerTrace> {
+    let history = history::beside(&real_ledger(path).ok()?);
+    let lines = history::read(&history).unwrap_or_default().lines;
+    let requests = forgotten(reading, &lines);
+    of_history(&history, requests)
+}
+
+fn of_history(history: &Path, requests: RequestIds) -> Option<LedgerTrace> {
+    let n = count(requests.len(), "request");
+    let text = format!("{} shows creates of {n}", history.display());
+    (!requests.is_empty()).then_some(LedgerTrace {
+        text,
+        requests,
+        ..LedgerTrace::default()
+    })
+}
+
+/// Whether the ledger has no word of a request, not even a torn one.
+fn is_new(reading: &LedgerRead, id: RequestId) -> bool {
+    reading.ledger.get(id).is_none() && !reading.unknown.contains(&id)
+}
+
+fn is_sent(row: Option<&Row>) -> bool {
+    Action::for_row(row) == Action::Send
+}
+
+/// A plan, and the ledger that a run of it would go by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TraceSearch<'a> {
+    pub(super) context: &'a Context,
+    pub(super) plan: &'a Plan,
+    pub(super) selected: &'a RequestIds,
+    pub(super) reading: &'a LedgerRead,
+    pub(super) share: Option<Partition>,
+    /// `--output`
+    pub(super) output: Option<&'a Path>,
+}
+
+impl TraceSearch<'_> {
+    /// What shows reports of requests that a run would send: other ledgers in the folder, the history next to this one,
+    /// and collected files.
+    pub(super) fn run(&self) -> Option<LedgerTrace> {
+        let path = real_ledger(&self.context.ledger).ok()?;
+        let planned = self.plan.requests().iter();
+        let to_send: Vec<&Planned> = planned
+            .filter(|it| self.selected.contains(&it.id) && is_sent(self.reading.ledger.get(it.id)))
+            .collect();
+        if to_send.is_empty() {
+            return None;
+        }
+        let of_others = self.of_others(&path, &to_send);
+        if of_others.as_ref().is_some_and(|trace| !trace.is_meant) {
+            return of_others;
+        }
+        let known = forgotten_of_history(&path, self.reading).unwrap_or_default();
+        let requests = to_send.iter().map(|planned| planned.id);
+        let requests = requests.filter(|id| known.requests.contains(id)).collect();
+        of_history(&history::beside(&path), requests)
+            .or_else(|| self.of_files(&path))
+            .or(of_others)
+    }
+
+    fn of_others(&self, path: &Path, to_send: &[&Planned]) -> Option<LedgerTrace> {
+        let is_other = |other: &PathBuf| {
+            let same = fs::canonicalize(path).ok();
+            other != path
+                && is_of_rehearsals(other) == is_of_rehearsals(path)
+                && (same.is_none() || fs::canonicalize(other).ok() != same)
+        };
+        let known = ledgers_next_to(path).filter(is_other).filter_map(|other| {
+            let ledger = read_file(&other).ok()??.ledger;
+            let ids = to_send.iter().map(|planned| planned.id);
+            let requests: RequestIds = ids.filter(|id| self.is_known(&ledger, *id)).collect();
+            Some((other, requests))
+        });
+        let (mut shares, others): (Vec<_>, Vec<_>) =
+            known.partition(|(other, _)| family(other) == family(path));
+        // Of shares that belong together, those that have nothing are merged as well: then none is missing.
+        let knowing = shares.iter().filter(|(_, requests)| !requests.is_empty());
+        let counts: Vec<_> = knowing.map(|(other, _)| shares_in_all(other)).collect();
+        shares.retain(|(other, _)| counts.contains(&shares_in_all(other)));
+        let is_found = !shares.is_empty();
+        if shares.is_empty() {
+            let knowing = others
+                .into_iter()
+                .filter(|(_, requests)| !requests.is_empty());
+            shares.extend(knowing.max_by_key(|(_, requests)| requests.len()));
+        }
+        let requests: RequestIds = shares
+            .iter()
+            .flat_map(|(_, ids)| ids.iter().copied())
+            .collect();
+        let others: Vec<PathBuf> = shares.into_iter().map(|(other, _)| other).collect();
+        let reports = count(requests.len(), "report");
+        let is_renamed =
+            self.context.is_default_ledger() && others.iter().all(|it| lost_its_manifest(it));
+        (!others.is_empty()).then(|| LedgerTrace {
+            text: format!("{} {reports} of this plan", named(&others, "has", "have")),
+            requests,
+            others,
+            is_meant: !is_found && !is_renamed,
+        })
+    }
+
+    /// Whether another ledger has the report of a request, of a sandbox's in a rehearsal, else of a real one; for a request
+    /// that is new here, also whether one may exist.
+    fn is_known(&self, other: &Ledger, id: RequestId) -> bool {
+        let Some(theirs) = other.get(id) else {
+            return false;
+        };
+        let ours = self.reading.ledger.get(id);
+        match &theirs.state {
+            State::Created(report) => {
+                let is_replaced = ours.is_some_and(|row| row.replaces.contains(report));
+                report.is_from_sandbox() == self.context.is_rehearsal() && !is_replaced
+            }
+            State::Sending { .. } | State::InDoubt { .. } => is_new(self.reading, id),
+            State::Failed { .. } | State::Pending { .. } => false,
+        }
+    }
+
+    /// Of the ledger that is gone, all requests of the share count; of one that is there, the selected ones that it lacks.
+    fn of_files(&self, path: &Path) -> Option<LedgerTrace> {
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let output = absolute(&self.context.output(self.output, path));
+        if !output.is_dir() {
+            return None;
+        }
+        let is_own = |planned: &&Planned| self.share.is_none_or(|it| it.holds(&planned.request));
+        let new = (self.plan.requests().iter())
+            .filter(|planned| is_new(self.reading, planned.id))
+            .filter(is_own);
+        let new: Vec<Row> = new.map(Planned::row).collect();
+        let names = Names::new(
+            output,
+            absolute(folder_of(path)),
+            self.reading.ledger.rows().chain(&new),
+        );
+        let is_asked = |row: &&Row| !path.exists() || self.selected.contains(&row.key());
+        let there = new
+            .iter()
+            .filter(is_asked)
+            .filter(|row| names.place(row).exists());
+        let there: Vec<&Row> = there.collect();
+        let text = match *there.first()? {
+            first if there.len() == 1 => format!("{} is there", names.place(first).display()),
+            first => {
+                let more = count(there.len() - 1, "more collected file");
+                format!("{} is there, and {more}", names.place(first).display())
+            }
+        };
+        Some(LedgerTrace {
+            text,
+            requests: there.iter().map(|row| row.key()).collect(),
+            ..LedgerTrace::default()
+        })
+    }
+}
+
+/// The first of some ledgers, and how many there are, with a verb.
+fn named(paths: &[PathBuf], one: &str, several: &str) -> String {
+    let first = paths.first().map(|path| path.display().to_string());
+    match (first, paths.len()) {
+        (Some(first), 1) => format!("{first} {one}"),
+        (first, n) => format!("{} and {} more {several}", first.unwrap_or_default(), n - 1),
+    }
+}
+
+/// What a ledger and its shares have in common: their folder and the name without `K-of-N`.
+fn family(path: &Path) -> Option<(&Path, &str)> {
+    let name = path.file_name()?.to_str()?;
+    let stem = Partition::of_name(name).map(|(stem, _)| stem);
+    Some((folder_of(path), stem.or(name.strip_suffix(".csv"))?))
+}
+
+/// Whether a ledger has the name of one of rehearsals: each of them has a server of its own.
+fn is_of_rehearsals(ledger: &Path) -> bool {
+    family(ledger).is_some_and(|(_, stem)| stem.ends_with(".sandbox"))
+}
+
+/// Whether a ledger has the name that manifests give, and none gives it: the manifest was renamed.
+fn lost_its_manifest(ledger: &Path) -> bool {
+    let stem = family(ledger).map_or("", |(_, stem)| stem);
+    let stem = stem.strip_suffix(".sandbox").unwrap_or(stem);
+    stem.ends_with(".ledger") && manifest_next_to(ledger).is_none()
+}
+
+/// How many shares there are with this one; none where a ledger is not one of several.
+fn shares_in_all(ledger: &Path) -> Option<NonZeroU32> {
+    let name = ledger.file_name()?.to_str()?;
+    Some(Partition::of_name(name)?.1.count())
+}
+
+/// All files with the header of a ledger in the folder of `path`, by name.
+fn ledgers_next_to(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(folder_of(path)).into_iter().flatten();
+    let names = entries.flatten().map(|entry| entry.file_name());
+    let mut paths: Vec<PathBuf> = names.map(|name| path.with_file_name(name)).collect();
+    paths.sort();
     let is_table = |path: &PathBuf| path.extension() == Some(OsStr::new("csv"));
-    let ledgers = paths.filter(|path| is_table(path) && has_header(path));
-    let with_reports = ledgers.filter_map(|path| {
-        let read = read_file(&path).ok()??.ledger;
-        let reports = reports_of(&read, plan, is_rehearsal);
-        (reports > 0).then_some((path, reports))
-    });
-    with_reports.max_by_key(|(_, reports)| *reports)
+    paths
+        .into_iter()
+        .filter(move |path| is_table(path) && has_header(path))
 }
 
 /// Of a file that may be a ledger, so many bytes are looked at.
@@ -114,13 +385,4 @@ fn has_header(path: &Path) -> bool {
         start.read_until(b'\n', &mut line).is_ok()
     });
     read && is_header(&line)
-}
-
-/// How many requests of `plan` have a report in `ledger`, of a sandbox's in a rehearsal, else of a real one.
-fn reports_of(ledger: &Ledger, plan: &Plan, is_rehearsal: bool) -> usize {
-    let rows = plan.requests().iter().filter_map(|it| ledger.get(it.id));
-    let reports = rows.filter_map(|row| row.state.report_id());
-    reports
-        .filter(|id| id.is_from_sandbox() == is_rehearsal)
-        .count()
 }

@@ -55,6 +55,7 @@ mod warnings;
 use std::{process::ExitCode, time::Duration};
 
 use clap::CommandFactory as _;
+use tracing::info;
 
 use args::{Cli, Command};
 use command_line::CommandLine;
@@ -87,6 +88,10 @@ fn run_command() -> Exit {
             error.exit()
         }
     };
+    let narrowed = command_line.narrowed_by_environment();
+    if !narrowed.is_empty() && !command_line.is("audit") {
+        info!("narrowed by the environment: {}", narrowed.join(" "));
+    }
     if is_long {
         console::end_log(exit.code());
     }

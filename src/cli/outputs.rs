@@ -39,7 +39,6 @@ use crate::{
 pub(super) struct Outputs {
     pub(super) readers: Reporters,
     pub(super) command_line: CommandLine,
-    pub(super) does: Mode,
     /// The day that the next command needs, to combine the same files.
     pub(super) day_to_combine: Option<NaiveDate>,
     about: About,
@@ -64,25 +63,6 @@ enum FinalRows {
     Worked(Box<Finished>, RequestIds),
 }
 
-/// What a command does about reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
-    Creates,
-    CreatesAndCollects,
-    /// It has no word for rows that are not created.
-    Collects,
-}
-
-impl Mode {
-    /// What a command does that creates, and collects if it is told to.
-    pub(super) fn creates(and_collects: bool) -> Self {
-        match and_collects {
-            true => Mode::CreatesAndCollects,
-            false => Mode::Creates,
-        }
-    }
-}
-
 /// What a command is, for its outputs.
 pub(super) struct OutputOptions<'a> {
     pub(super) command: &'static str,
@@ -93,7 +73,6 @@ pub(super) struct OutputOptions<'a> {
     pub(super) as_of: Option<NaiveDate>,
     /// Whether periods of the manifest count from that day.
     pub(super) is_relative: bool,
-    pub(super) does: Mode,
     pub(super) format: SummaryFormat,
     /// How it collects; none if it does not.
     pub(super) collects: Option<&'a CollectArgs>,
@@ -116,7 +95,7 @@ impl Outputs {
             as_of: told.as_of,
             selection: selected(told.selection),
             rehearsal: context.is_rehearsal(),
-            collects: told.does != Mode::Creates,
+            collects: told.collects.is_some(),
             job_lines: context.origin.job_lines.clone(),
             began_at: Utc::now(),
         };
@@ -165,7 +144,6 @@ impl Outputs {
         Ok(Outputs {
             readers: Reporters::new(readers),
             command_line: told.command_line.clone(),
-            does: told.does,
             day_to_combine: told
                 .as_of
                 .filter(|_| told.is_relative && combined.is_some()),

@@ -3,13 +3,14 @@
 use tracing::{error, warn};
 
 use super::{
-    args::{CalendarArgs, ManifestArgs, PlanArgs, PlanFormat, SelectionArgs},
+    args::{CalendarArgs, CollectArgs, ManifestArgs, PlanArgs, PlanFormat, SelectionArgs},
     connection::credentials,
     context::{Context, RepairNote, real_ledger, tell_repairs},
     converse::converse,
+    dry_run::collecting,
     error::CliError,
     exit::Exit,
-    gone::trace_of,
+    gone::{TraceSearch, trace_of},
     locked_ledger::missing_folder,
     planning::Planning,
     results,
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::{
     api::{Api, HttpApi},
-    ledger::read_file,
+    ledger::{State, read_file},
     manifest::Manifest,
     output::{Action, PlanView, Would, console},
     plan::{Discovered, Planned},
@@ -28,7 +29,13 @@ use crate::{
 
 /// Shows what a manifest means, and what a run would do given the ledger.
 pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
-    let shown = show_run(&args.manifest, &args.calendar, &args.selection, args.format);
+    let shown = show_run(
+        &args.manifest,
+        &args.calendar,
+        &args.selection,
+        args.format,
+        None,
+    );
     let has_warnings = shown.await?;
     if args.strict && has_warnings {
         error!("the plan has warnings, and --strict takes them for errors");
@@ -38,17 +45,19 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
 }
 
 /// Shows what a run would do, and says whether it warned of anything. Writes nothing; asks only what `discover` needs.
+/// `collects`: how it collects, if it does.
 pub(super) async fn show_run(
     manifest: &ManifestArgs,
     calendar: &CalendarArgs,
     selection: &SelectionArgs,
     format: PlanFormat,
+    collects: Option<&CollectArgs>,
 ) -> Result<bool, CliError> {
     let signals = Signals::listen();
     let selection = selection.selection()?;
     let (context, manifest) = Context::with_manifest(manifest, calendar, selection.partition)?;
     let mut context = context.forgetful();
-    context.tell_rehearsal();
+    context.tell_sandbox();
     context.refuse_as_for_real()?;
     let ledger = real_ledger(&context.ledger)?;
     if let Some(folder) = missing_folder(&ledger) {
@@ -67,13 +76,6 @@ pub(super) async fn show_run(
         Discovered::new()
     };
     let ledger_exists = reading.is_some();
-    if let Some(trace) = trace_of(&context.ledger) {
-        let ledger = context.ledger.display();
-        warn!(
-            "there is no ledger at {ledger}, but {trace}: a run is refused unless --existing says what to do about the \
-             reports of the lost ledger"
-        );
-    }
     warn_where_refused(
         &context.ledger,
         reading.as_ref().map(|reading| &reading.ledger),
@@ -88,6 +90,18 @@ pub(super) async fn show_run(
         is_offline: false,
     };
     let (plan, ids) = planning.plan(&discovered)?;
+    let search = TraceSearch {
+        context: &context,
+        plan: &plan,
+        selected: &ids,
+        reading: &reading,
+        share: selection.partition,
+        output: None,
+    };
+    let trace = trace_of(&context.ledger).or_else(|| search.run());
+    if let Some(trace) = trace {
+        trace.warn(&context.ledger);
+    }
     let planned = plan.requests().iter();
     let selected: Vec<&Planned> = planned
         .filter(|planned| ids.contains(&planned.id))
@@ -99,7 +113,14 @@ pub(super) async fn show_run(
     let view = PlanView {
         name: &manifest.name,
         limits: &manifest.settings.limits,
-        would: Would::send("run"),
+        would: match collects {
+            Some(how) => {
+                let rows = reading.ledger.rows().filter(|row| ids.contains(&row.key()));
+                let created = rows.filter(|row| matches!(row.state, State::Created(_)));
+                Would::send_and_collect(collecting(created, &ledger, how.force))
+            }
+            None => Would::send("run"),
+        },
         warnings: &warnings,
         plan: &plan,
         selected,

@@ -26,7 +26,7 @@ impl Planning<'_> {
     /// # Errors
     /// The plan is too large, or the selection matches nothing in it.
     pub(super) fn plan(&self, discovered: &Discovered) -> Result<(Plan, RequestIds), CliError> {
-        let plan = Plan::expand(self.manifest, discovered)?;
+        let plan = Plan::expand(self.manifest, discovered)?.not_empty()?;
         let selected = (self.selection).of_plan(&plan, self.manifest, discovered, self.ledger);
         match selected {
             Ok(selected) => Ok((plan, selected)),

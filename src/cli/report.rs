@@ -7,6 +7,7 @@ use std::{
 };
 
 use chrono::Utc;
+use tracing::info;
 
 use super::{
     args::{ReportArgs, is_manifest},
@@ -21,8 +22,9 @@ use crate::{
     audit::{Files, MaxDrop, Previous, RecordedHashes, Review},
     history::collected_hashes,
     ledger::{Ledger, Row},
-    manifest::RunSettings,
+    manifest::{DateCheck, LoadOptions, Manifest, RunSettings},
     output::console,
+    plan::{Discovered, Plan, take_known},
     report::{self, Sources},
     whole_file::folder_of,
 };
@@ -96,6 +98,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         page_folder: &page_folder,
         is_sandbox,
         manifest: manifest.map(|path| name(path)),
+        not_in_ledger: manifest.map_or(0, |path| not_in_ledger(path, &ledger.ledger)),
         totals,
         reviewed: &reviewed,
         history: &history,
@@ -119,6 +122,32 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
     report::put(&args.output, &page).map_err(failed)?;
     console::say(format!("{}\n", args.output.display()));
     Ok(Exit::Success)
+}
+
+/// How many requests of the manifest's plan the ledger does not have. Which month is meant by relative periods, and whom
+/// `discover` finds, only the ledger tells here.
+fn not_in_ledger(manifest: &Path, ledger: &Ledger) -> usize {
+    let today = Utc::now().date_naive();
+    let options = LoadOptions {
+        as_of: today,
+        today,
+        date_check: DateCheck::Off,
+    };
+    let plan = Manifest::load(manifest, &options)
+        .ok()
+        .and_then(|mut manifest| {
+            take_known(&mut manifest, ledger, &[]).ok()?;
+            let plan = Plan::expand(&manifest, &Discovered::new()).ok()?;
+            (!manifest.is_relative).then_some(plan)
+        });
+    let Some(plan) = plan else {
+        info!("the page is about the ledger alone: its plan is not known");
+        return 0;
+    };
+    let planned = plan.requests().iter();
+    planned
+        .filter(|planned| ledger.get(planned.id).is_none())
+        .count()
 }
 
 /// Whether the ledger is a rehearsal's: by its reports, or while it has none, by the name that rehearsals give.

@@ -7,7 +7,7 @@ use tracing::warn;
 
 use super::{
     args::ResolveArgs,
-    candidates,
+    candidates::{self, refuse_other_report},
     command_line::{CommandLine, LEDGER},
     context::{Context, RepairNote, real_ledger, tell_repairs},
     error::CliError,
@@ -40,7 +40,7 @@ async fn decide(
     request: RequestId,
     command_line: &CommandLine,
 ) -> Result<Exit, CliError> {
-    let context = target_of(args)?;
+    let mut context = target_of(args)?;
     context.tell_rehearsal();
     let missing = || LedgerError::Missing(context.ledger.clone());
     // If there is no ledger, not even a lock is made.
@@ -57,6 +57,10 @@ async fn decide(
             "{why}. All rows to decide are listed by\n  {resolve}"
         ))
     })?;
+    if let Some(id) = &args.adopt {
+        let row = ledger.row(place);
+        refuse_other_report(args, &mut context, &locked.file.path, row, id).await?;
+    }
     let row = decided(ledger.row(place), args);
     let said = said(&row);
     ledger.replace(place, row);
@@ -181,12 +185,8 @@ fn next_steps(
 ) -> Vec<Hint> {
     let n = |is_it: fn(&State) -> bool| ledger.rows().filter(|row| is_it(&row.state)).count();
     let to_decide = n(State::is_in_doubt);
-    let to_send = n(|state| {
-        matches!(
-            state,
-            State::Pending { .. } | State::Sending { .. } | State::Failed { .. }
-        )
-    });
+    let to_send = n(|state| matches!(state, State::Pending { .. } | State::Failed { .. }));
+    let to_look_up = n(|state| matches!(state, State::Sending { .. }));
     let is_missing =
         |row: &Row| matches!(row.state, State::Created(_)) && row.collected.file.is_empty();
     let mut hints = Vec::new();
@@ -195,8 +195,13 @@ fn next_steps(
         let why = format!("to list what is still in doubt ({rows}), and decide");
         hints.push(Hint::new(why, command_line.next("resolve", &LEDGER)));
     }
-    if to_send > 0 {
-        let why = format!("to send {}", count(to_send, "row"));
+    let why = match (to_send, to_look_up) {
+        (0, 0) => None,
+        (n, 0) => Some(format!("to send {}", count(n, "row"))),
+        (0, n) => Some(format!("to look up {}", count(n, "row"))),
+        (n, m) => Some(format!("to send {}, and look up {m}", count(n, "row"))),
+    };
+    if let Some(why) = why {
         hints.push(Hint::new(
             why,
             of_manifest("retry", args, context, command_line),

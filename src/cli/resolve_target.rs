@@ -48,7 +48,7 @@ pub(super) fn of_manifest(
 }
 
 /// The manifest in the ledger's folder whose ledger it is, or whose rehearsals' ledger, as arguments.
-fn manifest_next_to(ledger: &Path) -> Option<Vec<String>> {
+pub(super) fn manifest_next_to(ledger: &Path) -> Option<Vec<String>> {
     let real = ledger.canonicalize().ok()?;
     let entries = fs::read_dir(folder_of(ledger)).ok()?;
     let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();

@@ -11,8 +11,9 @@ use super::{
     error::CliError,
     exit::Exit,
     finish::{Ended, finish},
+    gone::TraceSearch,
     locked_ledger::LockedLedger,
-    outputs::{Mode, OutputOptions, Outputs},
+    outputs::{OutputOptions, Outputs},
     run_context::{Door, RunContext},
     signals::Signals,
     to_combine,
@@ -21,7 +22,7 @@ use super::{
 use crate::{
     ledger::{LedgerError, Row},
     manifest::Manifest,
-    plan::Selection,
+    plan::{Plan, Selection},
     runner::{Creates, EventKind},
 };
 
@@ -49,7 +50,6 @@ pub(super) async fn retry(
         format: args.format.summary_format().ok_or(CliError::CsvOfSummary)?,
         as_of: manifest.as_ref().map(|_| args.calendar.as_of()),
         is_relative: manifest.as_ref().is_some_and(|it| it.is_relative),
-        does: Mode::creates(args.and_collect.collect),
         collects: args.and_collect.if_wanted(),
     };
     let outputs = Outputs::prepare(&told, &context)?;
@@ -91,6 +91,18 @@ async fn send_again(
     let work = async |means: &RunContext<'_>| {
         // The work.
         let selected = selection.of_ledger(&reading.ledger)?;
+        let search = TraceSearch {
+            context: means.context,
+            plan: &Plan::of_rows(reading.ledger.rows()),
+            selected: &selected,
+            reading: &reading,
+            share: selection.partition,
+            output: None,
+        };
+        let refused = search
+            .run()
+            .map(|trace| trace.refuse(&means.context.ledger));
+        refused.transpose()?;
         let repairs = repairs(&means.context.ledger, &reading, RepairNote::Written);
         let given_up = |row: &Row, now| {
             let readers = &means.outputs.readers;

@@ -14,9 +14,9 @@ use super::{
     existing,
     exit::Exit,
     finish::{Ended, finish},
-    gone::{collected_file, trace_of, warn_of_another},
+    gone::{TraceSearch, trace_of},
     locked_ledger::LockedLedger,
-    outputs::{Mode, OutputOptions, Outputs},
+    outputs::{OutputOptions, Outputs},
     plan::discovered,
     planning::Planning,
     run_context::{Door, RunContext},
@@ -30,7 +30,6 @@ use crate::{
     plan::{Plan, Selection, WorkList},
     request::RequestIds,
     runner::Creates,
-    whole_file::folder_of,
 };
 
 /// Converges: every selected request of the plan that is not created is sent, or looked up.
@@ -56,7 +55,6 @@ pub(super) async fn run(
         format: args.format.summary_format().ok_or(CliError::CsvOfSummary)?,
         as_of: Some(args.calendar.as_of()),
         is_relative: manifest.is_relative,
-        does: Mode::creates(args.and_collect.collect),
         collects: args.and_collect.if_wanted(),
     };
     let outputs = Outputs::prepare(&told, &context)?;
@@ -115,15 +113,19 @@ async fn converge(
             is_offline: false,
         };
         let (plan, selected) = planning.plan(&discovered)?;
-        if is_undecided {
-            let ledger = means.context.ledger.clone();
-            let output = args.and_collect.how.output.as_deref();
-            let output = means.context.output(output, &means.locked.file.path);
-            let folder = folder_of(&means.locked.file.path);
-            if let Some(trace) = collected_file(&plan, selection.partition, &output, folder) {
-                return Err(CliError::Gone { ledger, trace });
-            }
-            warn_of_another(&ledger, &plan, means.context.is_rehearsal());
+        if args.existing.is_none() {
+            let search = TraceSearch {
+                context: means.context,
+                plan: &plan,
+                selected: &selected,
+                reading: &reading,
+                share: selection.partition,
+                output: args.and_collect.how.output.as_deref(),
+            };
+            let refused = search
+                .run()
+                .map(|trace| trace.refuse(&means.context.ledger));
+            refused.transpose()?;
         }
         let work_list = WorkList::to_run(reading, &plan, &selected);
         if let Ok(work_list) = &work_list {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use chrono::Utc;
 use tracing::warn;
 
 use super::{
@@ -10,11 +11,14 @@ use super::{
     context::{RepairNote, ledger_of, real_ledger, tell_repairs, variable},
     error::CliError,
     exit::Exit,
+    gone::forgotten_of_history,
     results,
 };
 use crate::{
     history::{self, Read},
-    ledger::{Ledger, LedgerError, Row, read_file, real_path, refuse_second_name, refuse_unmerged},
+    ledger::{
+        Ledger, LedgerError, Lock, Row, read_file, real_path, refuse_second_name, refuse_unmerged,
+    },
     output::{LifeView, StatusView},
     request::RequestId,
     text::system_says,
@@ -28,6 +32,9 @@ pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> Result<Ex
     let reading = read_file(&real_ledger(&path)?)?.ok_or_else(missing)?;
     tell_repairs(&path, &reading, RepairNote::Left);
     warn_where_refused(&path, Some(&reading.ledger));
+    if let Some(trace) = forgotten_of_history(&path, &reading) {
+        trace.warn(&path);
+    }
     if let Some(request_id) = args.history {
         return history(args, &path, request_id, &reading.ledger);
     }
@@ -94,6 +101,16 @@ pub(super) fn history_of(ledger: &Path) -> Read {
         );
         Read::default()
     })
+}
+
+/// Says that a run goes on: what is found is of this moment, and a row in doubt may be one in flight.
+pub(super) fn warn_of_run(ledger: &Path) {
+    if let Some(holder) = Lock::peek_holder(ledger, Utc::now()) {
+        warn!(
+            "{} is in use by {holder}: rows that are `sending` may be in flight, and no command that writes works before it has ended",
+            ledger.display()
+        );
+    }
 }
 
 /// Says why a run would refuse the ledger at `path`: it has a second name, or a rescued ledger holds what it lacks. A

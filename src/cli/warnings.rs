@@ -39,8 +39,11 @@ pub(super) fn sends(ledger: &Ledger, work: &[RowIndex]) -> usize {
     work.iter().filter(is_sent).count()
 }
 
-/// Says which rows of the ledger the plan does not have any more.
+/// Says which rows of the ledger the plan does not have any more, or calls by another name.
 pub(super) fn tell_leftovers(ledger: &Ledger, plan: &Plan) {
+    if let Some(relabelled) = relabelled(ledger, plan) {
+        warn!("{relabelled}");
+    }
     let planned: RequestIds = plan.requests().iter().map(|planned| planned.id).collect();
     let leftovers: Vec<&Row> = (ledger.rows())
         .filter(|row| !planned.contains(&row.key()))
@@ -52,6 +55,25 @@ pub(super) fn tell_leftovers(ledger: &Ledger, plan: &Plan) {
             "the ledger has {rows} that the plan does not have, and they stay as they are: {names}"
         );
     }
+}
+
+/// That rows have another label in the ledger than in the plan, so that one name may mean two organisations.
+pub(super) fn relabelled(ledger: &Ledger, plan: &Plan) -> Option<String> {
+    let planned = plan.requests().iter();
+    let rows = planned.filter_map(|it| Some((it.label.as_deref()?, ledger.get(it.id)?)));
+    let is_other =
+        |(label, row): &(&str, &Row)| row.label.as_deref().is_some_and(|it| it != *label);
+    let (labels, rows): (Vec<&str>, Vec<&Row>) = rows.filter(is_other).unzip();
+    let (label, row) = (labels.first()?, rows.first()?);
+    Some(format!(
+        "{} in the ledger under another label than in the manifest: {} is {label} there. The ledger keeps its labels; \
+         `--sub-partner ID` means the same in both",
+        match rows.len() {
+            1 => "1 row is".to_owned(),
+            n => format!("{} are", count(n, "row")),
+        },
+        named_rows(&[row]),
+    ))
 }
 
 /// Some of the rows, and how many more there are.

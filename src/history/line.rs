@@ -297,8 +297,8 @@ pub fn collected_hashes(lines: &[HistoryLine]) -> HashMap<String, String> {
     collected.collect()
 }
 
-/// How many requests the lines show a create, a report or a collected file of.
-pub fn requests_created(lines: &[HistoryLine]) -> usize {
+/// The requests that the lines show a create, a report or a collected file of.
+pub fn requests_created(lines: &[HistoryLine]) -> HashSet<&str> {
     let shown = lines.iter().filter_map(|line| match &line.what {
         HistoryEvent::Attempt(AttemptRecord { request_id, .. })
         | HistoryEvent::Adopted { request_id, .. }
@@ -311,14 +311,14 @@ pub fn requests_created(lines: &[HistoryLine]) -> usize {
             request_id,
             report_id: Some(_),
             ..
-        } => Some(request_id),
+        } => Some(request_id.as_str()),
         _ => None,
     });
-    shown.collect::<HashSet<_>>().len()
+    shown.collect()
 }
 
-/// The report that each request has by the lines, which are in order.
-pub fn reports_by_request(lines: &[HistoryLine]) -> HashMap<&str, &str> {
+/// The report that each request has by the lines, which are in order, and since when.
+pub fn reports_by_request(lines: &[HistoryLine]) -> HashMap<&str, (&str, DateTime<Utc>)> {
     let mut reports = HashMap::new();
     for line in lines {
         let (request_id, report_id) = match &line.what {
@@ -344,7 +344,7 @@ pub fn reports_by_request(lines: &[HistoryLine]) -> HashMap<&str, &str> {
             _ => continue,
         };
         match report_id {
-            Some(report_id) => reports.insert(request_id.as_str(), report_id),
+            Some(report_id) => reports.insert(request_id.as_str(), (report_id, line.at)),
             None => reports.remove(request_id.as_str()),
         };
     }

@@ -46,7 +46,9 @@ impl Header {
         };
         let line = line.ok_or_else(|| {
             not_a_ledger(
-                "the file is empty; bring back a copy, or remove it to start anew".to_owned(),
+                "the file is empty; put a copy of it back. If it is lost, remove the file: `monthend run MANIFEST --existing adopt` takes \
+                 the reports that the server has"
+                    .to_owned(),
             )
         })?;
         let text = match std::str::from_utf8(line.bytes) {

@@ -191,6 +191,7 @@ fn summary(rows: &[Row], text: &str, paint: Paint) -> String {
     };
     let command = || "monthend".to_owned();
     let commands = Commands {
+        unfinished: super::next::Hint::new("to continue", command()),
         again: command(),
         retry: command(),
         recreate: command(),

@@ -13,6 +13,8 @@ use crate::{
 pub struct Commands {
     /// The same again.
     pub again: String,
+    /// Bring what is neither created nor failed to its end.
+    pub unfinished: Hint,
     /// Send failed rows again.
     pub retry: String,
     /// Send all unfinished rows of the ledger again, whatever was selected.
@@ -66,8 +68,10 @@ pub(super) fn hints(
     if let Some(hint) = after_stop(finished, commands) {
         hints.push(hint);
     } else if counts.pending + counts.sending > 0 {
-        hints.push(Hint::new("to look them up again", &commands.again));
-        hints.push(Hint::new("or, to decide them by hand", &commands.resolve));
+        hints.push(commands.unfinished.clone());
+        if counts.sending > 0 {
+            hints.push(Hint::new("or, to decide them by hand", &commands.resolve));
+        }
     } else if selected.iter().any(|row| is_failed(row)) {
         hints.push(match commands.fixed {
             // In a rehearsal nobody can be asked to fix anything.
@@ -145,6 +149,8 @@ const BY_HAND: [(Obstacle, &str); 2] = [
     ),
 ];
 
+const NOT_GENERATED: &str = "to recreate the reports that the server could not generate";
+
 /// What brings the missing files; each command once. `is_first`: nothing else has to be done before.
 fn to_collect(
     finished: &Finished,
@@ -157,9 +163,12 @@ fn to_collect(
         let is_missing =
             |row: &&Row| matches!(row.state, State::Created(_)) && row.collected.file.is_empty();
         let is_asked_for = is_first && counts.collected == 0;
-        return match is_asked_for && selected.iter().any(is_missing) {
-            true => vec![Hint::new("to download the reports", &commands.collect)],
-            false => Vec::new(),
+        let mut missing = selected.iter().copied().filter(|row| is_missing(row));
+        let is_lost = |row: &Row| Obstacle::of(row) == Some(Obstacle::ServerFailed);
+        return match missing.clone().next().filter(|_| is_asked_for) {
+            Some(_) if missing.any(is_lost) => vec![Hint::new(NOT_GENERATED, &commands.recreate)],
+            Some(_) => vec![Hint::new("to download the reports", &commands.collect)],
+            None => Vec::new(),
         };
     }
     let of = |obstacle| {
@@ -168,10 +177,7 @@ fn to_collect(
     };
     let mut hints = Vec::new();
     if of(Obstacle::ServerFailed).next().is_some() {
-        hints.push(Hint::new(
-            "to recreate the reports that the server could not generate",
-            &commands.recreate,
-        ));
+        hints.push(Hint::new(NOT_GENERATED, &commands.recreate));
     }
     if of(Obstacle::OtherFile).next().is_some() {
         hints.push(Hint::new(

@@ -62,10 +62,18 @@ impl Would {
         }
     }
 
+    /// What `run --collect` does: what is created already is collected as these say.
+    pub fn send_and_collect(actions: HashMap<RequestId, Action>) -> Self {
+        Would {
+            collects: Some(actions),
+            ..Would::send("run")
+        }
+    }
+
     fn action(&self, request: RequestId, row: Option<&Row>) -> Action {
-        match &self.collects {
-            Some(actions) => actions.get(&request).copied().unwrap_or(Action::Skip),
-            None => Action::for_row(row),
+        match (Action::for_row(row), &self.collects) {
+            (Action::Skip, Some(actions)) => actions.get(&request).copied().unwrap_or(Action::Skip),
+            (action, _) => action,
         }
     }
 }
@@ -370,17 +378,18 @@ impl PlanView<'_> {
                 words::grouped(self.plan.folded())
             );
         }
-        let (does, first, skipped) = match self.would.collects {
-            None => ("send", Action::Send, "skip {} created before"),
-            Some(_) => (
-                "wait for and download",
-                Action::Collect,
-                "skip {} collected before",
-            ),
+        let skipped = match self.would.collects {
+            None => "skip {} created before",
+            Some(_) => "skip {} collected before",
+        };
+        let (does, first) = match self.would.command {
+            "collect" => ("wait for and download", Action::Collect),
+            _ => ("send", Action::Send),
         };
         let (command, count) = (self.would.command, words::grouped(n(first)));
         let _ = write!(out, "\na {command} would {does} {count}");
-        for (action, what) in [
+        let rest = [
+            (Action::Collect, "wait for and download {} created before"),
             (Action::Skip, skipped),
             (Action::LookUp, "look up {} in doubt"),
             (Action::Decide, "leave {} to be decided by hand"),
@@ -388,8 +397,9 @@ impl PlanView<'_> {
                 Action::Leave,
                 "leave {} whose file was changed on the disk (--force replaces it)",
             ),
-        ] {
-            if n(action) > 0 {
+        ];
+        for (action, what) in rest {
+            if action != first && n(action) > 0 {
                 let _ = write!(out, ", {}", what.replace("{}", &words::grouped(n(action))));
             }
         }

@@ -81,6 +81,9 @@ pub enum PlanError {
         /// `limits.max_requests`
         max: usize,
     },
+    /// There is nothing to bill.
+    #[error("every request of the plan is excluded, so the manifest bills nobody; check `exclude`")]
+    AllExcluded,
     /// Two requests share an id. That is so rare that it is refused.
     #[error(
         "the requests `{first}` and `{second}` happen to have the same id; put one into another manifest"
@@ -159,6 +162,15 @@ impl Plan {
             plan.jobs.push(count);
         }
         Ok(plan)
+    }
+
+    /// The plan, if it bills anybody; else every request is excluded.
+    pub fn not_empty(self) -> Result<Self, PlanError> {
+        if self.requests.is_empty() {
+            Err(PlanError::AllExcluded)
+        } else {
+            Ok(self)
+        }
     }
 
     /// A plan of `rows`, in order.

@@ -65,10 +65,21 @@ impl WorkList {
         }
     }
 
-    /// For `collect`: nothing is created or looked up.
-    pub fn to_collect(ledger: Ledger) -> Self {
+    /// For `collect`: nothing is created, and nothing looked up. Selected rows that are not created stay as they are.
+    pub fn to_collect(ledger: Ledger, selected: &RequestIds) -> Self {
+        let n = |is_it: fn(&State) -> bool| {
+            let rows = ledger.rows().filter(|row| selected.contains(&row.key()));
+            rows.filter(|row| is_it(&row.state)).count()
+        };
+        let untouched = Counts {
+            failed: n(|it| matches!(it, State::Failed { .. } | State::InDoubt { .. })),
+            pending: n(|it| matches!(it, State::Pending { .. })),
+            sending: n(|it| matches!(it, State::Sending { .. })),
+            ..Counts::default()
+        };
         WorkList {
             ledger,
+            untouched,
             ..WorkList::default()
         }
     }

@@ -30,6 +30,8 @@ pub(super) struct EarlierPart {
     pub(super) vanished: usize,
     pub(super) dropped: usize,
     pub(super) new: usize,
+    /// Whether nothing was compared.
+    pub(super) is_empty: bool,
 }
 
 impl Comparison {
@@ -97,11 +99,16 @@ impl EarlierPart {
             None => "the number of rows".to_owned(),
         };
         let without = before().filter(|before| matches!(before, Before::NoFigure(_)));
-        let without = match without.count() {
+        let without = without.count();
+        let is_uncompared = without > 0;
+        let without = match without {
             0 => String::new(),
             n => format!(" Of {n} there was no figure then."),
         };
-        let nothing = match differences.is_empty() {
+        let compared = before()
+            .filter(|before| matches!(before, Before::Figure(_)))
+            .count();
+        let nothing = match differences.is_empty() && compared > 0 {
             true => " Nothing has vanished, and nothing fell by more than that.",
             false => "",
         };
@@ -111,6 +118,7 @@ impl EarlierPart {
                  began, by {measure}. It may fall by {}.{without}{nothing}",
                 earlier.max_drop
             ),
+            is_empty: compared == 0 && is_uncompared,
             name: earlier.name.clone(),
             vanished: count(DifferenceKind::Vanished),
             dropped: count(DifferenceKind::Dropped),

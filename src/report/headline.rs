@@ -84,6 +84,11 @@ impl Headline {
         let unfinished = [
             (pending + sending, "request", "not done yet"),
             (created - self.server_failed, "report", "not collected"),
+            (
+                sources.not_in_ledger,
+                "planned request",
+                "not in the ledger",
+            ),
         ];
         let told = |(n, what, how): &(usize, &str, &str)| {
             let n = if what.is_empty() {
@@ -96,12 +101,18 @@ impl Headline {
         let is_there = |(n, ..): &&(usize, &str, &str)| *n > 0;
         let all = wrong.iter().chain(&unfinished).filter(is_there);
         let all = all.map(told).collect::<Vec<_>>().join(", ");
+        let is_uncompared = earlier.is_some_and(|it| it.is_empty);
         let (class, text) = if wrong.iter().any(|it| is_there(&it)) {
             ("bad", format!("Not in order: {all}."))
         } else if !all.is_empty() {
             ("wait", format!("Not finished: {all}."))
         } else if self.total == 0 {
             ("wait", "The ledger has no requests.".to_owned())
+        } else if is_uncompared {
+            (
+                "wait",
+                "Not finished: nothing could be compared.".to_owned(),
+            )
         } else {
             let reports = match self.total {
                 1 => "The report is".to_owned(),

@@ -26,6 +26,8 @@ pub struct Sources<'a> {
     pub is_sandbox: bool,
     /// The name of the manifest's file, if one was given.
     pub manifest: Option<String>,
+    /// How many requests of its plan the ledger does not have, where that is known.
+    pub not_in_ledger: usize,
     /// The columns to sum up.
     pub totals: Option<&'a Totals>,
     /// The results of sums, files and the comparison.

@@ -8,7 +8,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::{
-    audit::{Difference, DifferenceKind, Files, MaxDrop, Previous, RecordedHashes, Review, Scope},
+    audit::{
+        Before, Difference, DifferenceKind, Files, MaxDrop, Previous, RecordedHashes, Review, Scope,
+    },
     ledger::{Ledger, Row},
     plan::Plan,
     request::{ReportType, Request, RequestIds},
@@ -100,6 +102,7 @@ proptest! {
             totals: totals.as_ref(),
             previous: Some(&previous),
         };
+        let reviewed = review.run();
         let html = page(&Sources {
             name: "now.csv".to_owned(),
             ledger: &now,
@@ -108,8 +111,9 @@ proptest! {
             page_folder: folder,
             is_sandbox: false,
             manifest: None,
+            not_in_ledger: 0,
             totals: totals.as_ref(),
-            reviewed: &review.run(),
+            reviewed: &reviewed,
             history: &[],
             earlier: Some(Earlier {
                 name: "then.csv".to_owned(),
@@ -120,7 +124,12 @@ proptest! {
         })
         .unwrap();
 
-        let is_good = audit.differences.is_empty() && now.rows().next().is_some();
+        let is_known = |before: &Before| matches!(before, Before::Figure(_));
+        let before = || reviewed.before.iter().map(|(_, before)| before);
+        let is_uncompared = before().any(|it| matches!(it, Before::NoFigure(_)))
+            && !before().any(is_known);
+        let is_good =
+            audit.differences.is_empty() && now.rows().next().is_some() && !is_uncompared;
         prop_assert_eq!(html.contains(r#"<p class="verdict good">"#), is_good);
         for kind in [DifferenceKind::Dropped, DifferenceKind::Vanished] {
             let word = kind.word();

@@ -381,6 +381,54 @@ fn an_empty_report_is_told_from_one_that_is_not_there() {
     assert_ne!(&rows[1]["report_rows"], "0");
 }
 
+/// What was not created, and what the ledger does not have, is not collected: no success, and a way to go on.
+#[test]
+fn a_collect_names_the_rows_that_are_not_created() {
+    let rules =
+        "faults: [{ when: { endpoint: create, org: odd }, then: [{ kind: status, status: 400 }] }]";
+    let (_server, desk) = world(rules, &["Acme", "odd"], "USER");
+    desk.converge().expect(1);
+    let ended = collect(&desk).expect(1);
+    let retry = "monthend retry m.yaml --collect";
+    let ended = ended.shows(["failed         1", "collected      1", retry]);
+    assert!(!ended.stdout.contains("for real"), "{ended}");
+    collect(&desk).arg("--sub-partner=Acme").expect(0);
+    let mut ledger = desk.ledger();
+    let odd = ledger
+        .lines
+        .iter()
+        .position(|line| line["status"] == *"failed");
+    for status in ["pending", "sending"] {
+        let cells = [
+            ("status", status),
+            ("error_code", ""),
+            ("error", ""),
+            ("http_status", ""),
+        ];
+        ledger.set(odd.unwrap(), &cells);
+        desk.write("m.ledger.csv", ledger.to_csv());
+        collect(&desk).expect(1).shows([status, retry]);
+    }
+}
+
+#[test]
+fn a_month_that_the_ledger_does_not_have_is_named_and_not_taken_for_collected() {
+    let (server, desk) = world("", &["Acme"], "USER");
+    run(&desk).expect(0);
+    desk.manifest(server.url(), &partners(["Acme"], "USER", "2026-08"));
+    let combine = || collect(&desk).arg("--combine=all.csv");
+    combine().expect(1).says([
+        "none of the 1 request of the plan",
+        "rows of 2026-09",
+        "monthend run",
+    ]);
+    desk.manifest(server.url(), &partners(["Acme", "Bolt"], "USER", SEPTEMBER));
+    combine()
+        .expect(1)
+        .says(["all.csv is incomplete: 1 of 2 reports are missing"]);
+    collect(&desk).expect(0);
+}
+
 #[test]
 fn a_file_that_was_changed_is_named_and_left_alone_until_force() {
     let (server, desk) = world("", &["a", "b"], "USER");

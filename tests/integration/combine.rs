@@ -124,7 +124,7 @@ fn every_command_puts_the_same_rows_into_the_file() {
     copy.lines
         .retain(|line| line["billing_start_date"] == *"2026-08-01");
     desk.write("m.ledger.csv", copy.to_csv());
-    let first = run().expect(0);
+    let first = run().arg("--existing=ignore").expect(0);
     let rows = desk.read("fin.csv");
     assert!(
         rows.contains("2026-09-01") && !rows.contains("2026-08-01"),

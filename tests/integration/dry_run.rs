@@ -128,6 +128,22 @@ fn a_dry_run_of_collect_shows_what_is_waited_for_and_downloaded() {
 
 /// An option that a command does not have is never advised as a value.
 #[test]
+fn a_dry_run_with_collect_shows_what_is_downloaded() {
+    let server = Served::new("reports: { completes_after: 0s }");
+    let desk = Desk::with(server.url(), &partners(["a", "b", "c"], "USER", "2026-09"));
+    desk.converge()
+        .args(["--collect", "--sub-partner=a", "--sub-partner=b"])
+        .expect(0);
+    fs::remove_file(desk.path("m.ledger.reports/2026-09/USER/b.csv")).unwrap();
+    let run = || dry(desk.converge()).arg("--collect");
+    let ended = run().arg("--format=csv").expect(0);
+    assert_eq!(actions(&ended.stdout), ["skip", "collect", "send"]);
+    run()
+        .expect(0)
+        .shows(["would send 1, wait for and download 1 created before, skip 1 collected"]);
+}
+
+#[test]
 fn an_option_of_another_command_is_told_as_such() {
     let desk = Desk::new();
     for (arguments, tip) in [

@@ -469,3 +469,28 @@ fn a_variable_that_means_nothing_is_named_and_not_its_value() {
     assert!(!ended.stderr.contains("a-secret-value"), "{ended}");
     assert!(!ended.stderr.contains("COLOUR"), "{ended}");
 }
+
+/// A variable that was left set is no silent selection.
+#[test]
+fn what_the_environment_leaves_out_is_said() {
+    let server = Served::new("reports: { completes_after: 0s }");
+    let desk = Desk::with(server.url(), &partners(["a", "b"], "USER", "2026-09"));
+    desk.converge().arg("--collect").expect(0);
+    let said = "narrowed by the environment: MONTHEND_NO_FILES=yes MONTHEND_SUB_PARTNER=a";
+    let audit = || {
+        let audit = desk
+            .monthend(["audit", "m.yaml"])
+            .env("MONTHEND_SUB_PARTNER", "a");
+        audit.env("MONTHEND_NO_FILES", "yes")
+    };
+    audit().expect(0).shows([said]);
+    let json = audit().arg("--format=json").expect(0).json();
+    assert!(
+        json["notes"].to_string().contains("MONTHEND_SUB_PARTNER=a"),
+        "{json}"
+    );
+    let run = desk.converge().env("MONTHEND_TYPE", "USER").expect(0);
+    run.says(["narrowed by the environment: MONTHEND_TYPE=USER"]);
+    let typed = desk.converge().arg("--type=USER").expect(0);
+    assert!(!typed.stderr.contains("narrowed"), "{typed}");
+}

@@ -271,6 +271,19 @@ fn what_the_server_could_not_generate_is_recreated() {
     hint.typed(&desk).expect(0);
 }
 
+/// A run that collects nothing knows it, too.
+#[test]
+fn a_run_without_collecting_does_not_advise_to_collect_what_has_failed() {
+    let server = Served::new("reports: { completes_after: 0s, fail_for: [b] }");
+    let desk = Desk::with(server.url(), &partners(["a", "b"], "USER", SEPTEMBER));
+    desk.converge().arg("--collect").expect(1);
+    let why = "to recreate the reports that the server could not generate";
+    are(
+        &desk.converge().expect(0),
+        &[(why, "retry m.yaml --recreate-failed --collect")],
+    );
+}
+
 /// A report that is gone never comes by collecting again.
 #[test]
 fn a_report_that_is_gone_is_recreated_step_by_step() {

@@ -1,6 +1,6 @@
 //! What `plan` and `run` warn of, and `--strict`.
 
-use crate::support::{Desk, Served, own, partner};
+use crate::support::{Desk, Served, own, partner, partners};
 
 const URL: &str = "https://webexapis.com/v1";
 
@@ -57,4 +57,32 @@ fn a_run_says_them_too_and_goes_on() {
     );
     desk.converge().run().says(["AcmeVoice (m.yaml:"]);
     assert_eq!(server.creates().len(), 1);
+}
+
+#[test]
+fn an_exclusion_of_everything_bills_nobody_and_is_an_error() {
+    let jobs = partners(["a"], "USER", "2026-09") + "    exclude: [{ type: USER }]\n";
+    let desk = Desk::with("https://webexapis.com/v1", &jobs);
+    desk.plan()
+        .expect(2)
+        .says(["every request of the plan is excluded"]);
+    desk.converge().expect(2);
+}
+
+/// One name for two organisations.
+#[test]
+fn a_label_that_is_another_in_the_ledger_is_named() {
+    let server = Served::new("");
+    let desk = Desk::with(server.url(), &partners(["a", "b"], "USER", "2026-09"));
+    desk.converge().expect(0);
+    let jobs = partners(["a", "b"], "USER", "2026-09");
+    let renamed = jobs.replace("label: a }", "label: b2 }");
+    assert_ne!(jobs, renamed);
+    desk.manifest(server.url(), &renamed);
+    let said = "in the ledger under another label than in the manifest: a USER 2026-09 is b2 there";
+    desk.plan().expect(0).says([said]);
+    desk.converge().expect(0).says([said]);
+    desk.monthend(["audit", "m.yaml", "--no-files"])
+        .expect(0)
+        .shows([said]);
 }

@@ -122,6 +122,23 @@ fn who_has_vanished_and_whose_rows_dropped_is_named() {
     ]);
 }
 
+/// An earlier collection of the same month, and one that has nothing.
+#[test]
+fn whoever_is_missing_since_the_same_month_is_named_and_an_empty_ledger_compares_nothing() {
+    let server = Served::new(READY);
+    let then = user(&["a", "gone"], "2026-10");
+    let desk = months(&server, &then, &user(&["a"], "2026-10"));
+    let found = told(&audit(&desk, &[], 1));
+    let vanished = "vanished gone USER 2026-10";
+    assert!(found.iter().any(|it| it.starts_with(vanished)), "{found:?}");
+    change(&desk, "then/", |ledger| ledger.lines.clear());
+    let notes = audit(&desk, &["--offline"], 0)["notes"].to_string();
+    assert!(
+        notes.contains("has no created report: nothing was compared"),
+        "{notes}"
+    );
+}
+
 /// docs/audit.md, "An earlier month": one case for each line of its table.
 #[test]
 fn each_case_of_the_page_comes_out_as_it_says() {

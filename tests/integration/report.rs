@@ -457,3 +457,29 @@ fn a_ledger_to_compare_with_that_is_missing_is_not_told_to_be_made() {
         );
     }
 }
+
+/// What is green is all of the plan, and a comparison that was one.
+#[test]
+fn a_part_of_the_plan_and_a_comparison_of_nothing_are_not_good() {
+    let server = Served::new(READY);
+    let desk = desk(&server);
+    let good = verdict(&desk, &["m.yaml"]);
+    assert!(good.1.starts_with("All 5 reports"), "{good:?}");
+    let more = partners(["Acme", "Bolt"], "PARTNER, CUSTOMER, USER", "2026-09");
+    desk.manifest(server.url(), &more);
+    let part = verdict(&desk, &["m.yaml"]);
+    assert_eq!(
+        part.1,
+        "Not finished: 3 planned requests not in the ledger."
+    );
+
+    let desk = months(&server, &own("USER", "2026-09"), &own("USER", "2026-10"));
+    let compare = ["m.ledger.csv", "--compare", "then/m.ledger.csv"];
+    assert!(verdict(&desk, &compare).1.starts_with("The report is"));
+    fs::remove_dir_all(desk.path("then/reports")).unwrap();
+    assert_eq!(
+        verdict(&desk, &compare).1,
+        "Not finished: nothing could be compared."
+    );
+    assert!(!desk.read("v.html").contains("nothing fell"));
+}

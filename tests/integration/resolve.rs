@@ -408,3 +408,40 @@ fn candidates_of_a_lost_ledger_are_listed() {
     let ended = list.expect(0).shows(["2 rows to decide", "created "]);
     assert!(!ended.stdout.contains("nothing is known"), "{ended}");
 }
+
+/// The server says whether there is such a report, and whose.
+#[test]
+fn only_a_report_of_the_request_can_be_adopted() {
+    let server = Served::new("");
+    let jobs = partners(["a", "b"], "USER", "2026-08, 2026-09");
+    let desk = Desk::with(server.url(), &jobs);
+    desk.converge().expect(0);
+    let mut ledger = desk.ledger();
+    let ids: Vec<String> = ledger
+        .lines
+        .iter()
+        .map(|line| line["report_id"].to_owned())
+        .collect();
+    let unknown = another_id(&ledger);
+    ledger.set(0, &IN_DOUBT);
+    ledger.set(1, &IN_DOUBT);
+    desk.write("m.ledger.csv", ledger.to_csv());
+    let row = ledger.lines[0]["request_id"].to_owned();
+    let adopt = |id: &str| desk.monthend(["resolve", "m.yaml", "--request", &row, "--adopt", id]);
+    adopt(&unknown)
+        .expect(2)
+        .says(["the server has no such report"]);
+    adopt(&ids[1])
+        .expect(2)
+        .says(["another type, period or sub-partner"]);
+    assert_eq!(desk.read("m.ledger.csv"), ledger.to_csv());
+    adopt(&ids[0]).expect(0);
+}
+
+#[test]
+fn what_is_next_tells_sending_from_looking_up() {
+    let (desk, mut ledger) = desk_with(&SENDING);
+    ledger.set(1, &SENDING);
+    desk.write("m.ledger.csv", ledger.to_csv());
+    resolve(&desk, &ledger, &["--resend"], 0).shows(["to send 1 row, and look up 1:"]);
+}

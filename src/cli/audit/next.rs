@@ -11,11 +11,13 @@ use crate::{
     },
 };
 
-/// What to type next, and why: what comes first in the order of the work. Nothing where no command helps.
+/// What to type next, and why: what comes first in the order of the work. Nothing where no command helps. `merge`: what takes
+/// over the rows that other ledgers have.
 pub(super) fn next(
     audit: &Audit,
     folder: &Path,
     context: &Context,
+    merge: Option<String>,
     command_line: &CommandLine,
 ) -> Option<(&'static str, String)> {
     let is_for_a_command = |difference: &&Difference| !matches!(difference.remedy, Remedy::Look(_));
@@ -25,6 +27,7 @@ pub(super) fn next(
     let run = || command_line.next("run", &[&WHERE[..], &CALENDAR].concat());
     Some(match first.remedy {
         Remedy::Look(_) => return None,
+        Remedy::Merge => ("to take over the rows of the other ledgers", merge?),
         Remedy::Adopt => (
             "to record the reports that the server already has",
             run() + " --existing adopt",

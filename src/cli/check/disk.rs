@@ -7,27 +7,29 @@ use chrono::Utc;
 use crate::{
     check::{CheckFailure, CheckItem, Checklist},
     cli::{
+        command_line::CommandLine,
         context::{Context, real_ledger},
         error::CliError,
         exit::Exit,
-        gone::trace_of,
+        gone::{TraceSearch, trace_of},
         guard::refusal,
         room::{Room, existing, room_for, size},
     },
-    ledger::{Lock, read_file, refuse_mixing, refuse_second_name, refuse_unmerged},
+    ledger::{LedgerRead, Lock, read_file, refuse_mixing, refuse_second_name, refuse_unmerged},
+    plan::{Partition, Plan},
     text::system_says,
     whole_file::{folder_of, refuse_mounted, remedy, try_folder},
 };
 
-/// Tries the ledger: the file, its folder, its lock, and rescued ones next to it. Gives the number of its rows.
-pub(super) fn try_ledger(context: &Context, report: &mut Checklist) -> usize {
+/// Tries the ledger: the file, its folder, its lock, and rescued ones next to it. Gives what it holds.
+pub(super) fn try_ledger(context: &Context, report: &mut Checklist) -> LedgerRead {
     let missing = |subject| (subject, CheckFailure::Ledger);
     let name = context.ledger.display();
     let path = match real_ledger(&context.ledger) {
         Ok(path) => path,
         Err(error) => {
             report.not_ok(missing(CheckItem::Ledger), error.to_string(), "");
-            return 0;
+            return LedgerRead::default();
         }
     };
     let reading = read_file(&path).and_then(|reading| {
@@ -47,7 +49,7 @@ pub(super) fn try_ledger(context: &Context, report: &mut Checklist) -> usize {
                 _ => CheckFailure::Ledger,
             };
             report.not_ok((CheckItem::Ledger, failure), error.text(), "");
-            return 0;
+            return LedgerRead::default();
         }
     };
     let rows = reading.as_ref().map_or(0, |reading| reading.ledger.len());
@@ -109,7 +111,48 @@ pub(super) fn try_ledger(context: &Context, report: &mut Checklist) -> usize {
         Ok(()) => report.ok(CheckItem::Rescued, "none to merge"),
         Err(error) => report.not_ok(missing(CheckItem::Rescued), error.to_string(), ""),
     }
-    rows
+    reading.unwrap_or_default()
+}
+
+/// Looks for reports of the plan that the ledger does not know.
+pub(super) fn try_known(
+    context: &Context,
+    plan: &Plan,
+    (reading, share): (&LedgerRead, Option<Partition>),
+    command_line: &CommandLine,
+    report: &mut Checklist,
+) {
+    if trace_of(&context.ledger).is_some() {
+        return; // it is said already
+    }
+    let planned = plan.requests().iter();
+    let own = planned.filter(|it| share.is_none_or(|share| share.holds(&it.request)));
+    let search = TraceSearch {
+        context,
+        plan,
+        selected: &own.map(|planned| planned.id).collect(),
+        reading,
+        share,
+        output: None,
+    };
+    let Some(trace) = search.run() else { return };
+    let advice = match trace.merge(&context.ledger, command_line) {
+        Some(merge) => format!("take them over: {merge}"),
+        None => {
+            "put back the ledger that has them; if it is lost: monthend run with --existing adopt"
+                .to_owned()
+        }
+    };
+    let name = context.ledger.display();
+    let message = format!("{name} lacks reports that exist: {trace}");
+    match trace.is_meant {
+        true => report.unknown(CheckItem::KnownReports, message, advice),
+        false => report.not_ok(
+            (CheckItem::KnownReports, CheckFailure::Ledger),
+            message,
+            advice,
+        ),
+    }
 }
 
 /// Tries the folder of collected files, or where it would be made.

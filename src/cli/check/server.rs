@@ -48,7 +48,7 @@ fn untried(report: &mut Checklist) {
     );
 }
 
-/// Asks for reports and sub-partners, and multiplies the jobs out. Gives the number of planned requests. `address`: `None`
+/// Asks for reports and sub-partners, and multiplies the jobs out. Gives the plan, where it is known. `address`: `None`
 /// where it is the sandbox of this process.
 ///
 /// # Errors
@@ -59,7 +59,7 @@ pub(super) async fn ask<A: Api>(
     manifest: Option<&Manifest>,
     signals: &Signals,
     report: &mut Checklist,
-) -> Result<usize, CliError> {
+) -> Result<Option<Plan>, CliError> {
     tokio::select! {
         biased;
         signal = signals.caught() => Err(CliError::Interrupted(signal)),
@@ -72,13 +72,12 @@ async fn ask_all<A: Api>(
     address: Option<&BaseUrl>,
     manifest: Option<&Manifest>,
     report: &mut Checklist,
-) -> usize {
+) -> Option<Plan> {
     let reports = session.first_listed(&ListQuery::default()).await;
     let is_reached = told_reached(&reports.as_ref().map(drop), address, report);
     if !is_reached {
         unknown("the server cannot be asked", report);
-        told_plan(manifest, &SubPartnerLists::new(), report);
-        return 0;
+        return told_plan(manifest, &SubPartnerLists::new(), report);
     }
     match &reports {
         Ok(_) => report.ok(CheckItem::ListReports, "allowed"),
@@ -243,10 +242,8 @@ fn told_plan(
     manifest: Option<&Manifest>,
     lists: &SubPartnerLists,
     report: &mut Checklist,
-) -> usize {
-    let Some(manifest) = manifest else {
-        return 0;
-    };
+) -> Option<Plan> {
+    let manifest = manifest?;
     let mut discovered = Discovered::new();
     for which in manifest.discovers() {
         let Some(listed) = lists.get(&which) else {
@@ -255,20 +252,19 @@ fn told_plan(
                 "the jobs ask the API for its sub-partners",
                 "",
             );
-            return 0;
+            return None;
         };
         if listed.is_empty() {
             let nobody = CliError::Nobody(which).to_string();
             report.not_ok((CheckItem::Plan, CheckFailure::Usage), nobody, "");
-            return 0;
+            return None;
         }
         discovered.insert(which, listed.clone());
     }
-    match Plan::expand(manifest, &discovered) {
+    match Plan::expand(manifest, &discovered).and_then(Plan::not_empty) {
         Ok(plan) => {
-            let planned = plan.requests().len();
-            report.ok(CheckItem::Plan, count(planned, "request"));
-            planned
+            report.ok(CheckItem::Plan, count(plan.requests().len(), "request"));
+            Some(plan)
         }
         Err(error) => {
             report.not_ok(
@@ -276,7 +272,7 @@ fn told_plan(
                 error.to_string(),
                 "",
             );
-            0
+            None
         }
     }
 }
