@@ -5,15 +5,11 @@
 use std::{fs, hint::black_box, path::Path};
 
 use divan::{Bencher, counter::ItemsCount};
-use monthend::{
-    api::WireAnswer,
-    ledger::{FileDisk, Ledger, Row, journal, read},
-    manifest::{DateCheck, LoadOptions, Manifest},
-    pacing::{Feedback, Gate, Priority},
-    plan::{Discovered, Plan},
-    request::{Period, ReportType, Request},
-    settings::{Limits, Rate, RetryPolicy},
+use monthend::testing::{
+    DateCheck, Discovered, Feedback, FileDisk, Gate, Ledger, Limits, LoadOptions, Manifest, Plan,
+    Priority, Rate, RetryPolicy, Row, WireAnswer, journal, read,
 };
+use request::{Period, ReportType, Request};
 
 fn main() {
     divan::main();
@@ -123,7 +119,7 @@ fn ledger_append(bencher: Bencher<'_, '_>, together: usize) {
     let disk = FileDisk::new(folder.path().join("l.csv"), None);
     let runtime = runtime();
     runtime
-        .block_on(monthend::ledger::Disk::replace(
+        .block_on(monthend::testing::Disk::replace(
             &disk,
             Ledger::default().to_csv(),
         ))

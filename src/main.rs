@@ -1,7 +1,7 @@
-//! The `monthend` command; see the library's `cli` module.
+//! The `monthend` command; see the library.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    monthend::cli::main()
+    monthend::main()
 }

@@ -6,15 +6,13 @@ use std::{cell::RefCell, collections::BTreeMap, io, path::Path, time::Duration};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::{StreamExt as _, stream::FuturesUnordered};
-use monthend::{
-    api::{Answer, Api, DownloadUrl, ListQuery, Listed, Notice, OnHead, Outcome, Page},
-    collect::{CollectInput, DownloadError, Head, Host, Overwrite, Resume, collect},
-    ledger::{Counts, Disk, Ledger, Row, RowIndex},
-    request::{OrgId, Period, ReportId, ReportType, Request},
-    runner::{self, BesideOthers, Creates, Event, Finished, Interrupt, NewReports, Workbench},
-    session::{Session, SessionEvent, WallClock},
-    settings::{Discover, Limits, Rate, RetryPolicy},
+use monthend::testing::{
+    Answer, Api, BesideOthers, CollectInput, Counts, Creates, Discover, Disk, DownloadError,
+    DownloadUrl, Event, Finished, Head, Host, Interrupt, Ledger, Limits, ListQuery, Listed,
+    NewReports, Notice, OnHead, Outcome, Overwrite, Page, Rate, Resume, RetryPolicy, Row, RowIndex,
+    RunInput, Session, SessionEvent, WallClock, Workbench, collect, run_with,
 };
+use request::{OrgId, Period, ReportId, ReportType, Request};
 use tokio::time::{Instant, sleep};
 use url::Url;
 
@@ -231,7 +229,7 @@ async fn play(partners: usize, is_wide: bool, way: Way, rate: Rate) -> Figures {
     let clock: &dyn WallClock = &world;
     let session = Session::new(&world, Some(()), (&limits, &policy), clock, &on_news, 7);
     let (_signal, signal) = tokio::sync::watch::channel(None);
-    let setup = runner::RunInput {
+    let setup = RunInput {
         session: &session,
         all: ledger.len(),
         work: ledger.places().map(|(place, _)| place).collect(),
@@ -262,15 +260,14 @@ async fn play(partners: usize, is_wide: bool, way: Way, rate: Rate) -> Figures {
         concurrency: limits.concurrency.get(),
         silence: Duration::from_secs(60),
     };
-    let finished =
-        runner::run_with(
-            setup,
-            async |bench: Workbench<'_, '_, World>, created| match way {
-                Way::Ours => collect(how, bench, created).await,
-                Way::Naive => poll_each(bench, created).await,
-            },
-        )
-        .await;
+    let finished = run_with(
+        setup,
+        async |bench: Workbench<'_, '_, World>, created| match way {
+            Way::Ours => collect(how, bench, created).await,
+            Way::Naive => poll_each(bench, created).await,
+        },
+    )
+    .await;
     assert_complete(&finished, folder.path(), way);
     Figures {
         asked: *world.asked.borrow(),

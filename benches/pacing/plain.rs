@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use monthend::pacing::{PacePolicy, Window};
+use monthend::testing::{PacePolicy, Window};
 use tokio::time::Instant;
 
 /// The shortest time over which a rate is measured.

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use url::Url;
 
 use super::DownloadUrl;
-use crate::request::{OrgId, PersonId, ReportId, ReportType, Request};
+use request::{OrgId, PersonId, ReportId, ReportType, Request};
 
 /// One exchange: its outcome, and what the headers say about time and pace.
 #[derive(Debug, Clone, PartialEq)]
@@ -214,7 +214,7 @@ pub struct ListQuery {
     /// `type`
     pub report_type: Option<ReportType>,
     /// `billingStartDate` and `billingEndDate`
-    pub period: Option<crate::request::Period>,
+    pub period: Option<request::Period>,
     /// `status`, as the API spells it
     pub status: Option<&'static str>,
 }

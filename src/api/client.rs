@@ -16,10 +16,10 @@ use super::{
     wire,
 };
 use crate::{
-    request::{OrgId, ReportId, Request},
     settings::{ApiSettings, BaseUrl, Discover},
     text::foreign,
 };
+use request::{OrgId, ReportId, Request};
 
 const REPORTS: &str = "wholesale/billing/reports";
 const SUB_PARTNERS: &str = "wholesale/subPartners";

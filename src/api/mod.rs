@@ -28,20 +28,18 @@ pub use answer::{
 };
 pub(crate) use cause::page_code;
 pub use client::HttpApi;
-pub use credentials::{Credentials, CredentialsError, SecretFileError};
+pub use credentials::{Credentials, CredentialsError};
 pub use download_url::DownloadUrl;
 pub use http_client::HttpApiError;
 pub(crate) use http_client::download_client;
 pub(crate) use notice::announced_wait;
-pub use token::{Token, TokenError};
+pub use token::Token;
 pub use wire_answer::WireAnswer;
 
 use url::Url;
 
-use crate::{
-    request::{OrgId, ReportId, Request},
-    settings::Discover,
-};
+use crate::settings::Discover;
+use request::{OrgId, ReportId, Request};
 
 /// The most reports on a page of a list, and the default (API reference).
 pub const LARGEST_PAGE: usize = 100;

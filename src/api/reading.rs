@@ -13,10 +13,10 @@ use super::{
     wire,
 };
 use crate::{
-    request::{OrgId, ReportId, Request},
     settings::{BaseUrl, Discover},
     text::foreign,
 };
+use request::{OrgId, ReportId, Request};
 
 #[derive(Debug)]
 pub(super) enum Misread {

@@ -9,10 +9,10 @@ use url::Url;
 
 use super::{DownloadUrl, LARGEST_PAGE, ListQuery, Listed};
 use crate::{
-    request::{OrgId, PersonId, ReportId, ReportType, Request},
     settings::Discover,
     text::{foreign, holds_secret, moment},
 };
+use request::{OrgId, PersonId, ReportId, ReportType, Request};
 
 /// Broken strings are repaired. `None` if the text is no `T`.
 pub(super) fn read<T: DeserializeOwned>(text: &str) -> Option<T> {

@@ -8,10 +8,8 @@ use super::{
     body::{BodyEnd, ResponseBody},
     notice, reading,
 };
-use crate::{
-    request::{OrgId, ReportId, Request},
-    settings::{BaseUrl, Discover},
-};
+use crate::settings::{BaseUrl, Discover};
+use request::{OrgId, ReportId, Request};
 
 /// An answer as bytes, to be read as [`super::HttpApi`] reads it: so a simulated server meets the real client's rules.
 #[derive(Debug, Clone)]

@@ -2,11 +2,8 @@ use super::{
     difference::{Difference, DifferenceKind},
     remedy::Remedy,
 };
-use crate::{
-    ledger::Row,
-    plan::Planned,
-    request::{ReportId, RequestId},
-};
+use crate::{ledger::Row, plan::Planned};
+use request::{ReportId, RequestId};
 
 /// One planned request, and its row if it has one.
 #[derive(Debug, Clone, Copy)]

@@ -9,10 +9,8 @@ use std::{
 
 use bigdecimal::BigDecimal;
 
-use crate::{
-    ledger::{Row, State},
-    request::{OrgId, Period, ReportType, Request},
-};
+use crate::ledger::{Row, State};
+use request::{OrgId, Period, ReportType, Request};
 
 /// One sub-partner (or the partner itself, `None`), type and `internal`. Spellings of one organisation are equal.
 type Whose<'a> = (Option<&'a OrgId>, ReportType, bool);

@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::remedy::Remedy;
-use crate::request::{ReportId, RequestId};
+use request::{ReportId, RequestId};
 
 /// What kind of difference it is (docs/audit.md).
 ///

@@ -12,7 +12,8 @@ use super::{
     previous::{Previous, dropped, vanished},
     totals::{Summed, Total, compare},
 };
-use crate::{ledger::Row, request::Request, settings::Totals};
+use crate::{ledger::Row, settings::Totals};
+use request::Request;
 
 pub(super) struct FileAudit<'a, 's> {
     /// In plan order.

@@ -20,9 +20,8 @@ mod totals;
 #[cfg(test)]
 mod tests;
 
-pub use comparison::{MaxDrop, MaxDropError, MonthPairs};
+pub use comparison::{MaxDrop, MaxDropError};
 pub use difference::{Difference, DifferenceKind};
-pub use figure::{Measure, NoAmount};
 pub use files::{Files, RecordedHashes};
 pub use outcome::{Audit, Checked};
 pub use previous::Previous;

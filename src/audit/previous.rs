@@ -14,9 +14,9 @@ use super::{
 use crate::{
     ledger::{Ledger, Row},
     plan::Planned,
-    request::RequestIds,
     settings::Totals,
 };
+use request::RequestIds;
 
 /// An earlier ledger to compare with.
 #[derive(Debug)]

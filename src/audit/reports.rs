@@ -6,9 +6,9 @@ use super::{
 use crate::{
     inventory::{Maker, Other, ServerReports},
     ledger::{Collected, Row, State},
-    request::ReportId,
     text::one_line,
 };
+use request::ReportId;
 
 /// The first kind of difference that applies. `twins`: how many of the others may belong to the twin with the other
 /// `internal`, which has no report; these are no duplicates.

@@ -15,10 +15,10 @@ use crate::{
     inventory::{AuditedRow, Evidence, ServerReports, find_held},
     ledger::{Ledger, Row},
     plan::Plan,
-    request::{OrgId, ReportId, RequestIds},
     session::{ReadError, Session},
     settings::Totals,
 };
+use request::{OrgId, ReportId, RequestIds};
 
 /// The selected requests of a plan, with their rows.
 #[derive(Debug)]

@@ -21,10 +21,10 @@ use crate::{
     ledger::{Collected, Ledger, Rare, Reason, Row},
     manifest::{Job, Manifest, SubPartner, SubPartnerSource, SubPartners},
     plan::{Discovered, Plan},
-    request::{OrgId, Period, ReportId, ReportType, Request, RequestId, RequestIds},
     session::{Session, SystemClock},
     settings::{Discover, Rate, Settings, Totals},
 };
+use request::{OrgId, Period, ReportId, ReportType, Request, RequestId, RequestIds};
 
 /// A report, and whose it is: no item of a list says that.
 #[derive(Debug, Clone)]

@@ -10,11 +10,8 @@ use super::{
     remedy::Remedy,
     sums::{Sums, written},
 };
-use crate::{
-    request::{OrgId, Period, ReportType},
-    settings::Totals,
-    text::one_line,
-};
+use crate::{settings::Totals, text::one_line};
+use request::{OrgId, Period, ReportType};
 
 /// Sums that have to agree: of one sub-partner (or the partner itself), period and `internal`, and of one value of each
 /// of the columns `by`.

@@ -5,9 +5,9 @@ use std::{
 
 use crate::{
     manifest::{Manifest, SubPartnerSource, SubPartners},
-    request::OrgId,
     settings::Discover,
 };
+use request::OrgId;
 
 /// How the manifest's sub-partners differ from those of the token's account.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

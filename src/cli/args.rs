@@ -33,8 +33,8 @@ use crate::{
         console::{LogFormat, Verbosity},
     },
     plan::{Selection, SubPartnerSelector},
-    request::{Period, ReportType, RequestId},
 };
+use request::{Period, ReportType, RequestId};
 
 /// Creates Webex wholesale billing reports in bulk from a manifest, and keeps a ledger of them.
 ///

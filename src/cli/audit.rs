@@ -32,10 +32,10 @@ use crate::{
     manifest::Manifest,
     output::AuditView,
     plan::{Discovered, Plan, Selection, take_known},
-    request::RequestIds,
     session::{ReadError, Session},
     text::count,
 };
+use request::RequestIds;
 
 /// Names every difference between plan, ledger, server and files. Reads only, without the lock.
 pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Result<Exit, CliError> {

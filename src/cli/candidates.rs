@@ -25,10 +25,10 @@ use crate::{
     inventory::{ShownCandidate, show_candidates},
     ledger::{Ledger, LedgerError, Row, State, read_file},
     output::{CandidateReport, DecisionCommands, Knowledge, UndecidedRow, decisions, request_name},
-    request::{ReportId, RequestId},
     session::{ReadError, Session},
     settings::BaseUrl,
 };
+use request::{ReportId, RequestId};
 
 /// No list is waited for longer: somebody looks on.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);

@@ -21,9 +21,9 @@ use crate::{
     ledger::LedgerError,
     manifest::Manifest,
     plan::{Selection, WorkList},
-    request::RequestId,
     runner::Creates,
 };
+use request::RequestId;
 
 /// Fetches the files of the ledger's created rows. The manifest's jobs are not looked at.
 pub(super) async fn collect(

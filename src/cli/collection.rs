@@ -17,11 +17,11 @@ use crate::{
     collect::{self, CollectedFile, HttpHost, Overwrite, combine, located, set_aside},
     history::collected_hashes,
     ledger::{FileDisk, Ledger, Row, State},
-    request::RequestIds,
     runner::{self, Finished, Workbench},
     settings::Settings,
     text::count,
 };
+use request::RequestIds;
 
 /// How files are collected, and where to.
 #[derive(Debug)]

@@ -9,10 +9,10 @@ use super::{context::Context, error::CliError};
 use crate::{
     api::{Credentials, HttpApi, Token},
     output::duration,
-    sandbox::{self, RunningSandbox, Sandbox},
     session::{Listener, Session, SystemClock},
     settings::Settings,
 };
+use sandbox::{self, RunningSandbox, Sandbox};
 
 /// A client with its credentials, and the sandbox that it talks to where this is a rehearsal.
 #[derive(Debug)]

@@ -15,10 +15,10 @@ use crate::{
     manifest::{DateCheck, LoadOptions, Manifest, ManifestSource, PlanWarningSource, RunSettings},
     output::{console, first_line},
     plan::{Partition, UnknownRequest},
-    sandbox::SandboxConfig,
     settings::{BaseUrl, Limits, Settings},
     whole_file::read_regular,
 };
+use sandbox::SandboxConfig;
 
 pub(super) use crate::ledger::real_ledger;
 

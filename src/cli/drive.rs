@@ -20,11 +20,11 @@ use crate::{
     ledger::{Ledger, Row, RowIndex, State, real_ledger},
     output::{Commands, Hint, Reporters, Summary, Workload, console},
     plan::WorkList,
-    request::{OrgId, RequestIds},
     runner::{self, BesideOthers, Creates, Event, Finished, RunInput},
     settings::Limits,
     text::{count, shell_word},
 };
+use request::{OrgId, RequestIds};
 
 /// Says on stderr how much there is to do.
 pub(super) fn tell_work(work_list: &WorkList, limits: &Limits) {

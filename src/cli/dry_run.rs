@@ -19,9 +19,9 @@ use crate::{
     ledger::{Ledger, LedgerError, LedgerRead, Row, State, read_file, refuse_mixing},
     output::{Action, PlanView, Would},
     plan::{Plan, Selection},
-    request::RequestId,
     whole_file::folder_of,
 };
+use request::RequestId;
 
 /// Shows what `run` would send or look up, as `plan` does.
 pub(super) async fn dry_run_of_run(args: &RunArgs) -> Result<Exit, CliError> {

@@ -22,12 +22,12 @@ use crate::{
     pacing::StopCause,
     plan::{NobodyKnown, PlanError, SelectionError, UnknownRequest},
     runner::{Signal, StopReason},
-    sandbox::SandboxError,
     session::{DiscoveryError, ReadError},
     settings::{BaseUrlError, Discover},
     text::{count, shell_path, without_details},
     whole_file::{is_full, remedy},
 };
+use sandbox::SandboxError;
 
 /// Everything that ends a command before a run has begun.
 #[derive(Debug, thiserror::Error)]

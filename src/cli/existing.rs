@@ -19,12 +19,12 @@ use crate::{
     ledger::{RowIndex, State},
     output::{Reporters, console, request_name},
     plan::{Plan, WorkList},
-    request::{ReportId, Request},
     runner::EventKind,
     session::{ReadError, Session},
     settings::Limits,
     text::count,
 };
+use request::{ReportId, Request};
 
 /// What the server holds for a row that is to be sent.
 pub(super) struct FoundReports {

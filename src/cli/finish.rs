@@ -3,7 +3,8 @@
 use super::{
     collection::Collection, drive::tell_end, error::CliError, exit::Exit, run_context::RunContext,
 };
-use crate::{ledger::Row, request::RequestIds, runner::Finished};
+use crate::{ledger::Row, runner::Finished};
+use request::RequestIds;
 
 /// How the work ended.
 pub(super) struct Ended {

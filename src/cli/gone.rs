@@ -20,10 +20,10 @@ use crate::{
     ledger::{Ledger, LedgerRead, Row, State, is_header, read_file, real_ledger},
     output::Action,
     plan::{Partition, Plan, Planned},
-    request::{RequestId, RequestIds},
     text::{count, system_says},
     whole_file::{folder_of, open_regular},
 };
+use request::{RequestId, RequestIds};
 
 /// What shows that there are reports which the ledger does not know.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -24,11 +24,11 @@ use crate::{
         merged_name, real_path,
     },
     output::console,
-    request::ReportId,
-    sandbox::merge_states,
     text::{count, system_says},
     whole_file::{self, folder_of},
 };
+use request::ReportId;
+use sandbox::merge_states;
 
 /// Unites ledgers into one. All of them are held meanwhile, and those that are only read stay as they are.
 pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {

@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{
     ledger::{Ledger, LedgerError, read_file_with_hash},
-    request::ReportId,
     whole_file::folder_of,
 };
+use request::ReportId;
 
 /// A ledger, read without its lock.
 #[derive(Debug)]

@@ -28,12 +28,12 @@ use crate::{
     },
     pacing::Stats,
     plan::{Selection, SubPartnerSelector},
-    request::RequestIds,
     runner::{Finished, MaxFailures},
     settings::Settings,
     text::system_says,
     whole_file::folder_of,
 };
+use request::RequestIds;
 
 /// The readers of one command, and what is known of its selected rows.
 pub(super) struct Outputs {

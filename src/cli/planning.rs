@@ -7,8 +7,8 @@ use crate::{
     ledger::{Ledger, Row},
     manifest::{DateCheck, LoadOptions, Manifest},
     plan::{Discovered, Plan, Selection, take_known},
-    request::{Period, RequestIds},
 };
+use request::{Period, RequestIds};
 
 /// What a plan is made of, but for the sub-partners that the API lists.
 pub(super) struct Planning<'a> {

@@ -20,9 +20,9 @@ use crate::{
     history::HistoryEvent,
     ledger::{Ledger, LedgerError, Row, RowIndex, State},
     output::{Hint, console, request_name},
-    request::{ReportId, RequestId},
     text::count,
 };
+use request::{ReportId, RequestId};
 
 /// Lists the rows that a person may decide, or decides one.
 pub(super) async fn resolve(

@@ -28,9 +28,9 @@ use crate::{
     ledger::{Ledger, Row, State},
     manifest::Manifest,
     plan::{Plan, Selection, WorkList},
-    request::RequestIds,
     runner::Creates,
 };
+use request::RequestIds;
 
 /// Converges: every selected request of the plan that is not created is sent, or looked up.
 pub(super) async fn run(

@@ -6,10 +6,8 @@ use super::{
     args::SandboxArgs, context::sandbox_config, error::CliError, exit::Exit, guard::Guard,
     signals::Signals,
 };
-use crate::{
-    output::console,
-    sandbox::{self, Sandbox},
-};
+use crate::output::console;
+use sandbox::{self, Sandbox};
 
 /// Serves the simulator until a signal comes. Being stopped is its proper end.
 pub(super) async fn sandbox(args: &SandboxArgs) -> Result<Exit, CliError> {

@@ -20,9 +20,9 @@ use crate::{
         Ledger, LedgerError, Lock, Row, read_file, real_path, refuse_second_name, refuse_unmerged,
     },
     output::{LifeView, StatusView},
-    request::RequestId,
     text::system_says,
 };
+use request::RequestId;
 
 /// Counts a ledger's rows. Reads only, without the lock.
 pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> Result<Exit, CliError> {

@@ -16,10 +16,10 @@ use crate::{
     ledger::{Ledger, State},
     manifest::Manifest,
     plan::{Plan, Selection},
-    request::RequestIds,
     session::Session,
     text::count,
 };
+use request::RequestIds;
 
 /// What the command works on; with the whole manifest where files are combined.
 ///

@@ -7,9 +7,9 @@ use super::args::RetryArgs;
 use crate::{
     ledger::{Ledger, LedgerRead, Row, RowIndex, State},
     plan::{UnknownRequest, WorkList},
-    request::RequestIds,
     text::count,
 };
+use request::RequestIds;
 
 /// What is left to do of the selected rows, and with `--recreate-failed`, of those whose report could not be made: each of
 /// these is told to `on_given_up`.

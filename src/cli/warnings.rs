@@ -9,9 +9,9 @@ use crate::{
     manifest::Manifest,
     output::request_name,
     plan::{Plan, Today, Warning, long_run, warnings},
-    request::RequestIds,
     text::count,
 };
+use request::RequestIds;
 
 /// All warnings of a plan of which `sends` requests would be sent, each told on stderr.
 pub(super) fn warn_of_plan(

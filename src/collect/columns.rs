@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use tracing::warn;
 
 use super::TableShape;
-use crate::{ledger::Row, request::ReportType};
+use crate::ledger::Row;
+use request::ReportType;
 
 /// The headers of what was collected.
 #[derive(Debug, Default)]

@@ -17,11 +17,11 @@ use csv::{ByteRecord, Terminator, Writer, WriterBuilder};
 
 use crate::{
     ledger::{Row, neutralise},
-    request::{OrgId, Period, ReportType},
     table::{MOST_COLUMNS, Table},
     text::one_line,
     whole_file::{self, NewFile, open_regular},
 };
+use request::{OrgId, Period, ReportType};
 
 /// The columns that stand before those of the files.
 const LEADING: [&str; 5] = [
@@ -424,7 +424,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::request::Request;
+    use request::Request;
 
     struct Desk {
         folder: TempDir,

@@ -23,19 +23,19 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    ByteRange, CollectInput, DownloadError, Head, Host, Overwrite, Resume, collect,
-    disk::simulated, names::Names,
+    CollectInput, DownloadError, Head, Host, Overwrite, Resume, collect, disk::simulated,
+    host::ByteRange, names::Names,
 };
 use crate::{
     api::{
         Answer, Api, Cause, Doubt, DownloadUrl, ListQuery, Listed, Notice, OnHead, Outcome, Page,
     },
     ledger::{self, Counts, Disk, Ledger, Row, State},
-    request::{OrgId, Period, ReportId, ReportType, Request, RequestId},
     runner::{self, BesideOthers, Creates, Event, Finished, Interrupt, Workbench},
     session::{Session, SessionEvent, WallClock},
     settings::{Discover, Limits, Rate, RetryPolicy},
 };
+use request::{OrgId, Period, ReportId, ReportType, Request, RequestId};
 
 const SEEDS: u64 = 40;
 /// A history that does not end in so many processes does not end.

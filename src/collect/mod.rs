@@ -34,13 +34,11 @@ mod histories;
 #[cfg(test)]
 mod tests;
 
-pub use address::{AddressPolicy, Refused};
 pub use collector::{CollectInput, collect};
 pub use combine::{
-    CollectedFile, CombineError, Combined, LackingColumn, combine, combined_files, set_aside,
-    set_aside_name,
+    CollectedFile, CombineError, combine, combined_files, set_aside, set_aside_name,
 };
-pub use content::{Inspector, NotATable, TableShape};
+pub use content::TableShape;
 pub use files::{Overwrite, hash_of};
-pub use host::{ByteRange, DownloadError, Head, Host, HttpHost, Resume};
+pub use host::{DownloadError, Head, Host, HttpHost, Resume};
 pub use names::{Names, is_collected_place, located, spelled};

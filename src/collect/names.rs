@@ -8,11 +8,8 @@ use std::{
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::{
-    ledger::Row,
-    request::{Period, ReportType, RequestId},
-    text::is_invisible,
-};
+use crate::{ledger::Row, text::is_invisible};
+use request::{Period, ReportType, RequestId};
 
 /// The most bytes of a label that a name takes. With `-internal`, the request's id and `.csv.rejected` it stays below
 /// the 143 bytes of the narrowest file systems in use (encrypted home folders).
@@ -208,7 +205,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::request::{Period, ReportType, Request};
+    use request::{Period, ReportType, Request};
 
     fn row(org: &str, label: &str, internal: bool) -> Row {
         let request = Request {

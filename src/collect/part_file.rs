@@ -14,7 +14,8 @@ use super::{
     content::{Inspector, TableShape},
     disk,
 };
-use crate::{request::RequestId, text::hexadecimal, whole_file::open_regular};
+use crate::{text::hexadecimal, whole_file::open_regular};
+use request::RequestId;
 
 /// So many bytes go to the disk at once, while the next ones come. The files of simulated histories are small.
 const BATCH: usize = if cfg!(test) { 256 } else { 256 * 1024 };

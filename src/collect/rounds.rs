@@ -20,8 +20,8 @@ use rows::{Waiting, WaitingRows, WaitingStep};
 use crate::{
     api::{LARGEST_PAGE, ListQuery, Listed},
     ledger::RowIndex,
-    request::{OrgId, ReportId},
 };
+use request::{OrgId, ReportId};
 
 /// Between two rounds of questions at least, and at most.
 const SHORTEST: Duration = Duration::from_secs(1);

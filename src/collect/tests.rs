@@ -6,17 +6,18 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
-    ByteRange, DownloadError, Head, Host, Resume,
+    DownloadError, Head, Host, Resume,
     download::{HostPauses, NotFetched, Patience, fetch},
+    host::ByteRange,
     part_file::{CheckedFile, PartFile},
 };
 use crate::{
     api::{Answer, Api, DownloadUrl, ListQuery, Listed, OnHead, Page},
     ledger::Row,
-    request::{OrgId, Period, ReportId, ReportType, Request},
     session::{Session, SystemClock},
     settings::{Discover, Limits, RetryPolicy},
 };
+use request::{OrgId, Period, ReportId, ReportType, Request};
 
 /// An API that nobody asks.
 struct Nobody;

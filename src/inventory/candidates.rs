@@ -3,9 +3,9 @@
 use super::matching::{common_query, fits};
 use crate::{
     api::{Api, Listed},
-    request::{ReportId, Request},
     session::{ReadError, Session},
 };
+use request::{ReportId, Request};
 
 /// A report that may be a request's, and what the server shows of it; `None` where it has no such report.
 pub type ShownCandidate = (ReportId, Option<Listed>);

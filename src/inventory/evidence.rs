@@ -17,9 +17,9 @@ use super::{
 };
 use crate::{
     api::{Api, Listed},
-    request::{PersonId, ReportId, Request},
     session::{Generation, ReadError, Session},
 };
+use request::{PersonId, ReportId, Request};
 
 /// So many reads of a witness at most, where nothing is in doubt that would need it.
 const UNASKED: u32 = 3;
@@ -393,7 +393,7 @@ fn who<'p>(by: &PersonId, known: impl IntoIterator<Item = &'p PersonId>) -> Make
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::{Period, ReportType};
+    use request::{Period, ReportType};
 
     fn by(id: &str, person: Option<&str>) -> Listed {
         Listed {

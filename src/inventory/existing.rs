@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{
     api::{Api, ListQuery, Listed},
-    request::{OrgId, Period, ReportId, ReportType, Request},
     session::{ReadError, Session},
 };
+use request::{OrgId, Period, ReportId, ReportType, Request};
 
 /// What the server holds for one request.
 #[derive(Debug, Clone, PartialEq, Eq)]

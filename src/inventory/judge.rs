@@ -41,7 +41,8 @@
 use std::collections::HashSet;
 
 use super::{Age, Fit};
-use crate::{api::Doubt, request::ReportId};
+use crate::api::Doubt;
+use request::ReportId;
 
 /// Which process sent the create that is in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,9 +13,9 @@ use super::{
 };
 use crate::{
     api::{Api, Cause, Listed},
-    request::{OrgId, ReportId, Request},
     session::{ReadError, Session},
 };
+use request::{OrgId, ReportId, Request};
 
 /// How many seconds before an intent our own report may be stamped if nobody has compared the two clocks: servers
 /// that date answers and stamp reports by different clocks are seldom further apart.

@@ -1,9 +1,7 @@
 //! Whether a report can be a request's, by what the server shows of it.
 
-use crate::{
-    api::{ListQuery, Listed},
-    request::{Period, Request},
-};
+use crate::api::{ListQuery, Listed};
+use request::{Period, Request};
 
 /// What a create makes; `category` of reports where the server shows it (API reference).
 const RECONCILIATION: &str = "RECONCILIATION";
@@ -117,7 +115,7 @@ pub(super) fn common_query(requests: &[&Request]) -> Option<ListQuery> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::ReportType;
+    use request::ReportType;
 
     fn request(org: Option<&str>) -> Request {
         Request {

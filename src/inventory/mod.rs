@@ -4,11 +4,11 @@
 //! which sub-partner a report belongs to nor whether internal organisations are included; lists lag; the clock that
 //! stamps a report need not be the one that dates answers. So nothing is assumed:
 //!
-//! - [`Clocks`] compare the clock that stamps reports with our own, by reports that are surely ours;
+//! - [`clocks`] compare the clock that stamps reports with our own, by reports that are surely ours;
 //! - [`Evidence`] keeps what this process has learned: clocks, who we are, what single reads showed;
-//! - [`look_up`] asks the server for all that could be a request's, and sets what could be the partner's own against
+//! - [`look_up()`] asks the server for all that could be a request's, and sets what could be the partner's own against
 //!   the sub-partners' lists;
-//! - [`judge`] says what a look-up means; its table is the rule;
+//! - [`judge()`] says what a look-up means; its table is the rule;
 //! - [`find_existing`] is the same for requests of which the ledger knows nothing;
 //! - [`show_candidates`] shows what may be the report of a row that a person decides;
 //! - [`find_held`] shows all that is there for rows of a ledger, for those who compare.
@@ -25,7 +25,7 @@ mod server_reports;
 mod sub_partners;
 
 pub use candidates::{ShownCandidate, show_candidates};
-pub use clocks::{Age, Clocks, Moment};
+pub use clocks::{Age, Moment};
 pub use evidence::Evidence;
 pub use existing::{Existing, find_existing};
 pub use judge::{

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use foldhash::HashMap;
 
 use super::clocks::Moment;
-use crate::{request::ReportId, session::Generation};
+use crate::session::Generation;
+use request::ReportId;
 
 /// So many are kept, so that a long run needs no more memory than a short one. What is in doubt is recent, and so are the
 /// reports that tell something of its time.

@@ -19,9 +19,9 @@ use super::{
 };
 use crate::{
     api::{Api, LARGEST_PAGE, ListQuery, Listed},
-    request::{OrgId, Period, ReportId, Request},
     session::{ReadError, Session},
 };
+use request::{OrgId, Period, ReportId, Request};
 
 /// A request, and the report that its row has.
 #[derive(Debug, Clone, Copy)]

@@ -10,10 +10,10 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use super::{Evidence, matching::contradicts};
 use crate::{
     api::{Api, ListQuery},
-    request::{OrgId, ReportId},
     session::{ReadError, Session},
     settings::Discover,
 };
+use request::{OrgId, ReportId};
 
 /// Finds out which of `candidates`, shown by a list without sub-partner filtered as `query`, are a sub-partner's. `known` are
 /// sub-partners that the ledger or the plan names; the API is asked for all others. That one is in no sub-partner's

@@ -11,7 +11,7 @@ use super::{
     texts::SharedTexts,
     written::{SheetDay, SheetTime, truth, whole},
 };
-use crate::request::{ReportId, ReportIdError, is_spoilt_number};
+use request::{ReportId, ReportIdError, is_spoilt_number};
 
 /// What is known of a column.
 pub(super) struct ColumnSpec {

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use crate::request::{ReportId, RequestId};
+use request::{ReportId, RequestId};
 
 /// Why ledgers cannot be united: all of it, in the order in which it was met.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

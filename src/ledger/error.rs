@@ -3,7 +3,8 @@
 use std::{io, path::PathBuf};
 
 use super::{Holder, MergeError, RescueResult, merge_command};
-use crate::{request::RequestId, text::system_says};
+use crate::text::system_says;
+use request::RequestId;
 
 /// Why a ledger cannot be used.
 #[derive(Debug, thiserror::Error)]

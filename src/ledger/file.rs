@@ -15,10 +15,8 @@ use super::{
     read::{read, read_from},
     refuse_unmerged, save,
 };
-use crate::{
-    request::OrgId,
-    whole_file::{folder_of, refuse_mounted, try_folder},
-};
+use crate::whole_file::{folder_of, refuse_mounted, try_folder};
+use request::OrgId;
 
 /// A ledger that this process holds: nobody else may run on it.
 #[derive(Debug)]

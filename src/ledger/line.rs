@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, SecondsFormat, Timelike as _, Utc};
 use memchr::{memchr2, memchr3};
 
 use super::cell::neutralise;
-use crate::request::{RequestId, spell_day};
+use request::{RequestId, spell_day};
 
 /// A line while its cells are written.
 pub(super) struct LineWriter<'o> {

@@ -13,10 +13,8 @@ use std::{
 };
 
 use super::{Conflict, Ledger, MergeError, Row, State};
-use crate::{
-    api::Doubt,
-    request::{ReportId, RequestId},
-};
+use crate::api::Doubt;
+use request::{ReportId, RequestId};
 
 /// One of the ledgers to unite, and what people call it.
 #[derive(Debug, Clone, Copy)]

@@ -2,14 +2,14 @@
 //!
 //! At rest it has one line per request. While a run goes on, lines are appended and the last one for a
 //! request wins; each is on the disk before the effect that it announces. Whatever a crash leaves of the
-//! end of the file can be read back (see [`read`]); any other damage is refused with its line.
+//! end of the file can be read back (see [`read()`]); any other damage is refused with its line.
 //!
-//! - [`Row`] and [`Ledger`] are the contents, [`read`] takes them from bytes, in blocks that are read side by side,
+//! - [`Row`] and [`Ledger`] are the contents, [`read()`] takes them from bytes, in blocks that are read side by side,
 //!   [`Ledger::to_csv`] gives bytes;
 //! - [`Disk`] is the file as the journal sees it, a seam at which a simulated disk can take its place;
 //! - [`Journal`] appends lines in groups, so that durability does not cost one flush per row;
 //! - [`LedgerFile`] is a ledger that this process holds, under the lock beside it;
-//! - [`merge`] unites ledgers, and what a run rescued beside its ledger has to be united before the next one.
+//! - [`merge()`] unites ledgers, and what a run rescued beside its ledger has to be united before the next one.
 //!
 //! Why a row failed, and what happens to it next, is not known here.
 
@@ -62,13 +62,13 @@ pub use error::LedgerError;
 pub use file::{LedgerFile, refuse_mixing};
 pub use header::is_header;
 pub use holder::Holder;
-pub use journal::{Journal, JournalError, JournalWriter, journal};
+pub use journal::{Journal, JournalError, journal};
 pub use lock::{Lock, Pause};
 pub use merge::{MergeInput, merge};
 pub use obstacle::Obstacle;
 pub use peek::{read_file, read_file_with_hash, real_ledger, real_path, refuse_second_name};
 pub use rare::{Empty, Rare};
-pub use read::{LedgerRead, Repair, RepairKind, read};
+pub use read::{LedgerRead, RepairKind, read};
 pub use record::{Counts, Record};
 pub use rescue_result::{RescueResult, merge_command};
 pub use rescued::{is_place_of_rescued, merged_name, refuse_unmerged, save};

@@ -8,10 +8,8 @@ use super::{
     state::{IN_DOUBT, read_candidates, read_error},
     written::{SheetDay, SheetTime},
 };
-use crate::{
-    api::{Doubt, page_code},
-    request::{Period, Request, RequestId},
-};
+use crate::api::{Doubt, page_code};
+use request::{Period, Request, RequestId};
 
 impl RowFields<'_> {
     /// What the row asks for, checked against its `request_id`.

@@ -5,7 +5,7 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
-use crate::request::ReportId;
+use request::ReportId;
 
 /// A `T` that is mostly empty: eight bytes then, and on the heap otherwise. Reads as a `T` either way.
 #[derive(Clone)]

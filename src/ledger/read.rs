@@ -26,7 +26,7 @@ use super::{
     lines::{LineEnding, RawLine, RawLines, Separator},
     spreadsheet_format::RowFormat,
 };
-use crate::request::{ReportId, RequestId};
+use request::{ReportId, RequestId};
 
 /// What was read.
 #[derive(Debug, Clone, PartialEq, Default)]

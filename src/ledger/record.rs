@@ -9,7 +9,7 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{Journal, JournalError, Ledger, Row, RowIndex, State};
-use crate::request::RequestId;
+use request::RequestId;
 
 /// The selected rows by what became of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -5,10 +5,8 @@ use std::{borrow::Cow, sync::Arc};
 use chrono::{DateTime, Utc};
 
 use super::{Empty, LastAnswer, Rare, Reason, State, state::spell_error};
-use crate::{
-    api::Doubt,
-    request::{ReportId, Request, RequestId},
-};
+use crate::api::Doubt;
+use request::{ReportId, Request, RequestId};
 
 /// A request's line. [`super::Column`] says which cells spell it.
 #[derive(Debug, Clone, PartialEq)]

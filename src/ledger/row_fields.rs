@@ -7,7 +7,7 @@ use super::{
     texts::SharedTexts,
     written::{SheetDay, SheetTime},
 };
-use crate::request::{OrgId, ReportId, ReportType, RequestId};
+use request::{OrgId, ReportId, ReportType, RequestId};
 
 /// The parts of a row, as far as they were read; texts that few rows have are still those of the cells.
 #[derive(Debug)]

@@ -3,10 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use super::{Empty, Rare};
-use crate::{
-    api::{Cause, Doubt},
-    request::ReportId,
-};
+use crate::api::{Cause, Doubt};
+use request::ReportId;
 
 /// What became of a request so far; `docs/ledger.md` describes the columns that spell it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Column, Row, RowIndex, State, column, index::Index, line::LineWriter};
-use crate::request::{ReportId, RequestId};
+use request::{ReportId, RequestId};
 
 /// Rows in order, one per request.
 #[derive(Debug, Clone)]

@@ -12,10 +12,8 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 
 use super::*;
-use crate::{
-    api::Doubt,
-    request::{Period, ReportType, Request},
-};
+use crate::api::Doubt;
+use request::{Period, ReportType, Request};
 
 fn at(second: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_793_600_000 + second, 0).unwrap()

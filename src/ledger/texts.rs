@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
 
-use crate::request::{OrgId, OrgIdError};
+use request::{OrgId, OrgIdError};
 
 /// The copies.
 #[derive(Debug, Default)]

@@ -47,7 +47,7 @@ impl SheetDay {
     /// # Errors
     /// It is none, in no country; the text says what would be right.
     pub(super) fn read(text: &str) -> Result<Self, &'static str> {
-        if let Ok(day) = crate::request::day(text) {
+        if let Ok(day) = request::day(text) {
             return Ok(SheetDay::Exact(day));
         }
         let spelled = plain(text);

@@ -6,10 +6,8 @@ use super::{
     options::LoadOptions,
     period::{PeriodText, period},
 };
-use crate::{
-    request::{OrgId, ReportType},
-    yaml::{Field, Located, Mistake, Quoted, Sink, at, keys, line, nearest, optional},
-};
+use crate::yaml::{Field, Located, Mistake, Quoted, Sink, at, keys, line, nearest, optional};
+use request::{OrgId, ReportType};
 
 /// In a longer list, searching for similar labels takes too long.
 const MAX_SUGGESTIONS: usize = 1000;

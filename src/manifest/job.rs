@@ -14,13 +14,11 @@ use super::{
     period::{PeriodText, period},
     sub_partner::{SubPartnerForm, SubPartnerText},
 };
-use crate::{
-    request::{Period, ReportType},
-    yaml::{
-        Field, Form, Located, Mapping, Mistake, Quoted, Sink, SourcePlace, at, keys, line, list,
-        mapping, missing, optional, required, truth,
-    },
+use crate::yaml::{
+    Field, Form, Located, Mapping, Mistake, Quoted, Sink, SourcePlace, at, keys, line, list,
+    mapping, missing, optional, required, truth,
 };
+use request::{Period, ReportType};
 
 keys! {
     /// Used by every job that does not say otherwise.

@@ -1,10 +1,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::model::{Labels, PlanWarningSource, SubPartner};
-use crate::{
-    request::OrgId,
-    yaml::{Mistake, Quoted, Sink, SourcePlace},
-};
+use crate::yaml::{Mistake, Quoted, Sink, SourcePlace};
+use request::OrgId;
 
 #[derive(Default)]
 pub(super) struct LabelBook {

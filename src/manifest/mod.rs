@@ -17,12 +17,13 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use crate::yaml::{Problem, Problems, SourceError, SourcePlace};
-pub use load::{ManifestError, RunSettings, WrongFile};
+pub use crate::yaml::Problem;
+pub use load::{ManifestError, RunSettings};
+#[cfg(test)]
+pub use model::{Exclusion, Labels};
 pub use model::{
-    Exclusion, Job, Labels, Manifest, ManifestSource, PlanWarningSource, SubPartner,
-    SubPartnerSource, SubPartners,
+    Job, Manifest, ManifestSource, PlanWarningSource, SubPartner, SubPartnerSource, SubPartners,
 };
 pub use options::{DateCheck, LoadOptions};
-pub use starter::{Found, StarterError, starter};
+pub use starter::{Found, starter};
 pub use text::schema;

@@ -6,10 +6,10 @@ use std::{
 };
 
 use crate::{
-    request::{OrgId, Period, ReportType},
     settings::{Discover, Settings},
     yaml::SourcePlace,
 };
+use request::{OrgId, Period, ReportType};
 
 /// A manifest without problems. Relative periods are resolved and partners files are read; only
 /// [`SubPartnerSource::Discovered`] is open, since it asks the API.

@@ -1,7 +1,5 @@
-use crate::{
-    request::{OrgId, OrgIdError, ReportType},
-    yaml::{Form, Mistake, Quoted, checked_line, words},
-};
+use crate::yaml::{Form, Mistake, Quoted, checked_line, words};
+use request::{OrgId, OrgIdError, ReportType};
 
 pub(super) const OWN: &str = "own";
 

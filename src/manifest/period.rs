@@ -5,13 +5,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::options::{DateCheck, LoadOptions};
-use crate::{
-    request::{Month, Period, day},
-    yaml::{
-        Form, Located, Mapping, Mistake, Node, Quoted, Sink, SourcePlace, Text, any_of, at, form,
-        keys, mapping, nearest, required, text, which, words,
-    },
+use crate::yaml::{
+    Form, Located, Mapping, Mistake, Node, Quoted, Sink, SourcePlace, Text, any_of, at, form, keys,
+    mapping, nearest, required, text, which, words,
 };
+use request::{Month, Period, day};
 
 const EXPECTED: &str =
     "a month such as 2026-10, previous-month, { start, end } or { from, to, every: month }";

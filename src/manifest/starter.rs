@@ -9,10 +9,10 @@ use super::{
     load::{default_ledger, stem},
 };
 use crate::{
-    request::{Month, OrgId},
     text::{one_line, shell_path},
     yaml::Source,
 };
+use request::{Month, OrgId};
 
 const STARTER: &str = include_str!("starter.yaml");
 const BEGIN: &str = "# <sub-partners>\n";
@@ -149,7 +149,7 @@ mod tests {
 
     use super::*;
     use crate::manifest::{DateCheck, LoadOptions, Manifest, ManifestSource, schema};
-    use crate::request::Period;
+    use request::Period;
 
     /// Every name of a key in a JSON Schema.
     fn keys(schema: &Value, found: &mut Vec<String>) {

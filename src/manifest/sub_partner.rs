@@ -10,13 +10,13 @@ use super::{
     partners::PartnersFiles,
 };
 use crate::{
-    request::OrgId,
     settings::Discover,
     yaml::{
         Form, Located, Mapping, Mistake, Node, Quoted, Sink, Text, any_of, at, keys, mapping,
         or_none, path, required, text, which, words,
     },
 };
+use request::OrgId;
 
 const FORMS: &str =
     "write an id, { id: ..., label: ... }, { file: partners.csv } or { discover: active }";

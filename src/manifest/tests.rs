@@ -12,8 +12,11 @@ use std::{fs, path::PathBuf};
 use chrono::NaiveDate;
 use tempfile::TempDir;
 
-use super::*;
-use crate::settings::{Discover, Settings, Totals};
+use super::{load::WrongFile, *};
+use crate::{
+    settings::{Discover, Settings, Totals},
+    yaml::Problems,
+};
 
 /// A folder with a manifest and its partners files.
 struct Folder {

@@ -10,9 +10,9 @@ use super::words;
 use crate::{
     audit::{Agreement, Audit, Checked, Difference, DifferenceKind, Total},
     ledger::neutralise,
-    request::{OrgId, ReportType},
     text::one_line,
 };
+use request::{OrgId, ReportType};
 
 /// So many lines of one kind are in the table; csv and json have all.
 const SHOWN: usize = 10;
@@ -306,7 +306,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::{audit::Remedy, request::RequestId};
+    use crate::audit::Remedy;
+    use request::RequestId;
 
     fn audit() -> Audit {
         let difference = |kind, file: Option<&str>, what: &str| Difference {

@@ -8,9 +8,9 @@ use std::{
 use super::words;
 use crate::{
     ledger::{Obstacle, Row, State},
-    request::OrgId,
     text::one_line,
 };
+use request::OrgId;
 
 /// Rows with one cause.
 #[derive(Debug)]

@@ -11,9 +11,9 @@ use super::{
 use crate::{
     history::SeenReport,
     ledger::{Row, State},
-    request::ReportId,
     text::{count, one_line, shell_word},
 };
+use request::ReportId;
 
 /// A row that a person may decide.
 #[derive(Debug)]
@@ -136,7 +136,7 @@ fn about(undecided: &UndecidedRow<'_>, commands: &DecisionCommands) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::{Period, ReportType, Request};
+    use request::{Period, ReportType, Request};
 
     #[test]
     fn an_id_is_one_word_for_a_shell_and_no_option() {

@@ -14,11 +14,11 @@ use crate::{
     history::{HistoryEvent, HistoryLine, Selected},
     ledger::{Counts, Ledger, Reason, Row},
     pacing::Stats,
-    request::{Period, ReportType, Request},
     runner::Finished,
     settings::Limits,
     text::is_invisible,
 };
+use request::{Period, ReportType, Request};
 
 const ALL: [ReportType; 3] = ReportType::ALL;
 

@@ -3,10 +3,8 @@
 use std::collections::HashMap;
 
 use super::words;
-use crate::{
-    plan::Planned,
-    request::{OrgId, Period},
-};
+use crate::plan::Planned;
+use request::{OrgId, Period};
 
 /// How many requests there are for each sub-partner in each period.
 #[derive(Debug)]

@@ -15,10 +15,10 @@ use super::{matrix::PlanMatrix, words};
 use crate::{
     ledger::{Ledger, Row, State, neutralise},
     plan::{Plan, Planned, Warning, time_to_send},
-    request::{RequestId, spell_day},
     settings::Limits,
     text::one_line,
 };
+use request::{RequestId, spell_day};
 
 /// What a run would do with a planned request, given the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]

@@ -10,6 +10,6 @@ mod rate_controller;
 
 pub use breaker::{Breaker, ServerFailure, Stage, Traffic};
 pub use ceiling::Ceiling;
-pub use gate::{Closed, Feedback, Gate, Idle, MustWait, Priority, Slot, Stats, StopCause};
+pub use gate::{Feedback, Gate, Idle, MustWait, Priority, Slot, Stats, StopCause};
 pub use law::{PacePolicy, Window};
 pub use rate_controller::RateController;

@@ -8,9 +8,9 @@ use foldhash::HashMap;
 use crate::{
     ledger::Row,
     manifest::{Job, Manifest, SubPartner, SubPartnerSource, SubPartners},
-    request::{OrgId, Request, RequestId, RequestIds},
     settings::Discover,
 };
+use request::{OrgId, Request, RequestId, RequestIds};
 
 /// The sub-partners that the API listed, for each of the manifest's `discover` values.
 pub type Discovered = BTreeMap<Discover, Vec<OrgId>>;

@@ -3,8 +3,8 @@ use std::{collections::HashSet, sync::Arc};
 use crate::{
     ledger::Ledger,
     manifest::{Manifest, SubPartner, SubPartnerSource, SubPartners},
-    request::OrgId,
 };
+use request::OrgId;
 
 /// The ledger has no row of a job that discovers its sub-partners. Exit code 2.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

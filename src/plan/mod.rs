@@ -12,9 +12,9 @@ mod work_list;
 #[cfg(test)]
 mod tests;
 
-pub use expand::{Discovered, JobCount, Plan, PlanError, Planned, Spellings};
+pub use expand::{Discovered, Plan, PlanError, Planned};
 pub use known::{NobodyKnown, take_known};
-pub use partition::{Partition, PartitionError};
-pub use selection::{Searched, Selection, SelectionError, SubPartnerSelector};
-pub use warning::{Today, Warning, WarningKind, long_run, time_to_send, warnings};
+pub use partition::Partition;
+pub use selection::{Selection, SelectionError, SubPartnerSelector};
+pub use warning::{Today, Warning, long_run, time_to_send, warnings};
 pub use work_list::{UnknownRequest, WorkList};

@@ -1,6 +1,6 @@
 use std::{fmt, num::NonZeroU32, str::FromStr};
 
-use crate::request::Request;
+use request::Request;
 
 /// `--partition K/N`: the K-th of N shares, K from 1, for runs on several machines at the same time
 /// (docs/splitting.md). It depends on a hash of sub-partner (by meaning), type and period only: the same in every
@@ -99,7 +99,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::request::{Period, ReportType};
+    use request::{Period, ReportType};
 
     fn request(number: u32, report_type: usize, internal: bool) -> Request {
         Request {

@@ -8,8 +8,8 @@ use super::{Discovered, Partition, Plan, Planned, expand::named_by};
 use crate::{
     ledger::{Ledger, Row},
     manifest::{Job, Manifest},
-    request::{OrgId, Period, ReportType, Request, RequestId, RequestIds},
 };
+use request::{OrgId, Period, ReportType, Request, RequestId, RequestIds};
 
 /// `--sub-partner`
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,16 +4,16 @@ use std::{collections::HashSet, path::PathBuf, sync::Arc};
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{warning::WarningKind, *};
 use crate::{
     ledger::{Ledger, LedgerRead, Reason, Row, State},
     manifest::{
         Exclusion, Job, Labels, Manifest, PlanWarningSource, SubPartner, SubPartnerSource,
         SubPartners,
     },
-    request::{OrgId, Period, ReportType, Request, RequestIds},
     settings::{Discover, Settings},
 };
+use request::{OrgId, Period, ReportType, Request, RequestIds};
 
 fn org(n: usize) -> OrgId {
     format!("org{n}").parse().unwrap()

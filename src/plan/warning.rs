@@ -12,9 +12,9 @@ use serde::Serialize;
 use super::Plan;
 use crate::{
     manifest::{Manifest, PlanWarningSource},
-    request::{Month, OrgId, Period, ReportType},
     settings::{Limits, Rate},
 };
+use request::{Month, OrgId, Period, ReportType};
 
 /// What kind of thing a plan is warned of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]

@@ -1,10 +1,8 @@
 use std::collections::HashMap;
 
 use super::Plan;
-use crate::{
-    ledger::{Counts, Ledger, LedgerRead, RowIndex, State},
-    request::{Request, RequestId, RequestIds},
-};
+use crate::ledger::{Counts, Ledger, LedgerRead, RowIndex, State};
+use request::{Request, RequestId, RequestIds};
 
 /// The ledger of a run, with a row for each selected request in its final order, and the rows still to do.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -6,10 +6,8 @@ use super::{
     sources::Sources,
     words::{count, grouped},
 };
-use crate::{
-    audit::{Agreement, DifferenceKind},
-    request::Period,
-};
+use crate::audit::{Agreement, DifferenceKind};
+use request::Period;
 
 pub(super) struct Lead {
     pub(super) class: &'static str,

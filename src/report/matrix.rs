@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     ledger::{Row, State},
-    request::{OrgId, Period, ReportType},
     text::one_line,
 };
+use request::{OrgId, Period, ReportType};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum CellStatus {

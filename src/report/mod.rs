@@ -1,4 +1,4 @@
-//! What a ledger holds, as one page of HTML that needs no network. [`Sources`] is all that it is made from; [`page`]
+//! What a ledger holds, as one page of HTML that needs no network. [`Sources`] is all that it is made from; [`page()`]
 //! fills `templates/report/page.html`, and [`put`] writes the file.
 //!
 //! Text from outside (labels, errors, the server's words) stays text: the template escapes it, and the page's

@@ -2,9 +2,9 @@ use super::{sources::Sources, words::count};
 use crate::{
     audit::{Agreement, DifferenceKind, Total},
     output::listed,
-    request::{OrgId, ReportType},
     text::one_line,
 };
+use request::{OrgId, ReportType};
 
 /// In characters: the names of the requests in one line.
 const NAMES: usize = 100;

@@ -13,10 +13,10 @@ use crate::{
     },
     ledger::{Ledger, Row},
     plan::Plan,
-    request::{ReportType, Request, RequestIds},
     settings::Totals,
     text::hexadecimal,
 };
+use request::{ReportType, Request, RequestIds};
 
 /// Of a row: whom, of which type, in which month, whether `internal`; and the figures in its file, where it has one.
 type Draft = ((u8, usize, u32, bool), Option<Vec<i8>>);

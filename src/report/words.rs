@@ -1,4 +1,5 @@
-use crate::{ledger::Row, request::Request, text::one_line};
+use crate::{ledger::Row, text::one_line};
+use request::Request;
 
 pub(super) use crate::text::{count, grouped};
 

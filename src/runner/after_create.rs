@@ -8,9 +8,9 @@ use crate::{
     api::{Answer, Cause, Outcome, Refusal},
     inventory::{AttemptOrigin, Departure, QuestionKind},
     ledger::{LastAnswer, Reason, Row},
-    request::ReportId,
     session::{RetryContext, RetryDecision, TryCount},
 };
+use request::ReportId;
 
 #[derive(Debug, Clone)]
 pub(super) struct RowProgress {

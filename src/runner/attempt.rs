@@ -16,9 +16,9 @@ use crate::{
     api::{Answer, Api, Cause, Doubt, ListQuery, Outcome, Refusal},
     inventory::{Departure, Evidence, Ownership},
     ledger::{JournalError, Record, Row},
-    request::{OrgId, ReportId, Request},
     session::{Halt, ReadError, Session},
 };
+use request::{OrgId, ReportId, Request};
 
 /// Whether other runs may send requests of the same plan at the same time, on other ledgers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,9 +8,9 @@ use crate::{
     api::{Answer, Api, Listed, Outcome},
     ledger::{Counts, Record, Row},
     pacing::Stats,
-    request::{ReportId, RequestId},
     session::{Session, SessionEvent},
 };
+use request::{ReportId, RequestId};
 
 /// Something happened. An event is complete: a reporter needs nothing else.
 #[derive(Debug, Clone)]
@@ -175,10 +175,8 @@ impl Emitter<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        api::{Cause, Doubt, Notice, Refusal},
-        request::{Period, ReportType, Request},
-    };
+    use crate::api::{Cause, Doubt, Notice, Refusal};
+    use request::{Period, ReportType, Request};
 
     /// Whatever came of a create, its attempt says it in the words of the ledger.
     #[test]

@@ -26,7 +26,7 @@ mod tests;
 
 pub use attempt::BesideOthers;
 pub use event::{Attempt, Event, EventKind, Fetched, NotCollected};
-pub use max_failures::{MaxFailures, MaxFailuresError};
+pub use max_failures::MaxFailures;
 pub use run::{Finished, NewReports, RunInput, Unsaved, Workbench, run, run_with};
 pub use scheduler::Creates;
-pub use stop::{DiskTrouble, Interrupt, Signal, StopReason, Stopping};
+pub use stop::{DiskTrouble, Interrupt, Signal, StopReason};

@@ -22,9 +22,9 @@ use crate::{
     api::{Api, Cause, ListQuery, Listed},
     inventory::{Candidate, QuestionKind},
     ledger::{JournalError, Row, RowIndex, State},
-    request::{OrgId, Request},
     session::{Halt, ReadError},
 };
+use request::{OrgId, Request};
 
 /// Whether a run sends anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

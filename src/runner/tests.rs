@@ -6,9 +6,9 @@ use crate::{
     inventory::QuestionKind,
     ledger::{LastAnswer, Reason, Row, State},
     pacing::Stage,
-    request::{Period, ReportId, ReportType, Request},
     session::RetryContext,
 };
+use request::{Period, ReportId, ReportType, Request};
 
 const BACKOFF: Duration = Duration::from_secs(7);
 

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use foldhash::HashMap;
 
-use crate::request::{OrgId, Period, ReportType, Request};
+use request::{OrgId, Period, ReportType, Request};
 
 /// Who is busy and who waits; `W` is returned when its turn comes.
 #[derive(Debug)]

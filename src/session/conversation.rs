@@ -17,9 +17,9 @@ use super::{
 use crate::{
     api::{Answer, Api, Cause, LARGEST_PAGE, Notice, OnHead, Outcome, Refusal},
     pacing::{Gate, MustWait, Priority, Slot, Stage, StopCause},
-    request::{ReportId, Request},
     settings::{Limits, RetryPolicy},
 };
+use request::{ReportId, Request};
 
 /// A session with one server.
 pub struct Session<'a, A: Api> {

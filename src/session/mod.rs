@@ -16,7 +16,7 @@ mod unauthorized;
 mod tests;
 
 pub use clock::{JUMP, ServerClock, SystemClock, WallClock};
-pub use conversation::{Permit, Session};
+pub use conversation::Session;
 pub use discovery::{DiscoveryError, discover};
 pub use events::{Halt, Listener, ReadError, SessionEvent};
 pub use retry::{Backoff, RetryContext, RetryDecision, TryCount};

@@ -10,9 +10,9 @@ use super::{Halt, ReadError, ServerClock, Session, TryCount, in_flight::Exchange
 use crate::{
     api::{Answer, Api, Cause, ListQuery, Listed, OnHead, Outcome, Page, Refusal},
     pacing::Priority,
-    request::{OrgId, ReportId},
     settings::Discover,
 };
+use request::{OrgId, ReportId};
 
 /// A list with more pages counts as endless.
 const MAX_PAGES: usize = 10_000;

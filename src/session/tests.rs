@@ -15,9 +15,9 @@ use crate::{
         Answer, Api, Cause, Doubt, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal,
         WaitKind,
     },
-    request::{OrgId, ReportId, Request},
     settings::{Discover, Limits, Rate, RetryPolicy},
 };
+use request::{OrgId, ReportId, Request};
 
 /// A server that takes one token and answers as it is told.
 struct Scripted {

@@ -12,6 +12,6 @@ mod values;
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use discover::Discover;
 pub(crate) use duration::duration_of;
-pub use rate::{NotARate, Rate, RateUnit};
+pub use rate::{Rate, RateUnit};
 pub use totals::Totals;
-pub use values::{ApiSettings, AuditSettings, CollectSettings, Limits, RetryPolicy, Settings};
+pub use values::{ApiSettings, Limits, RetryPolicy, Settings};

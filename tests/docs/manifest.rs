@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs};
 
 use chrono::NaiveDate;
-use monthend::manifest::{DateCheck, LoadOptions, Manifest};
+use monthend::testing::{DateCheck, LoadOptions, Manifest};
 use serde_json::Value;
 
 use crate::read;

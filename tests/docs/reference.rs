@@ -65,7 +65,7 @@ fn code(text: &str) -> String {
 
 /// All commands, without clap's own `help`.
 fn commands() -> Vec<Command> {
-    let mut all = monthend::cli::command();
+    let mut all = monthend::testing::command();
     all.build();
     let named = all
         .get_subcommands()
@@ -334,7 +334,7 @@ fn columns_of_the_ledger_are_listed() {
 
 #[test]
 fn exit_codes_are_those_of_the_help() {
-    let help = monthend::cli::command().render_help().to_string();
+    let help = monthend::testing::command().render_help().to_string();
     let page = crate::page::Table::read("docs/exit-codes.md", "code");
     let codes: Vec<&str> = page
         .columns("code", "meaning")

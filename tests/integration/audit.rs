@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use monthend::sandbox::Endpoint;
+use sandbox::Endpoint;
 use serde_json::Value;
 
 use crate::support::{Desk, LedgerFile, Served, TOKEN, follows, own, partners};

@@ -6,7 +6,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
 };
 
-use monthend::sandbox::Endpoint;
+use sandbox::Endpoint;
 
 use crate::support::{Desk, Ended, Monthend, Served, SmallDisk, own, partner, partners};
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use monthend::sandbox::Endpoint;
+use sandbox::Endpoint;
 use sha2::{Digest as _, Sha256};
 
 use crate::support::{

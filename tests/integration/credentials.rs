@@ -7,7 +7,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
 };
 
-use monthend::sandbox::{CLIENT_ID, CLIENT_SECRET, Endpoint, REFRESH_TOKEN};
+use sandbox::{CLIENT_ID, CLIENT_SECRET, Endpoint, REFRESH_TOKEN};
 
 use crate::support::{Desk, Ended, Monthend, Served, TOKEN, eventually, partners};
 

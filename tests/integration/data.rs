@@ -2,7 +2,7 @@
 
 use proptest::{prelude::*, test_runner::Config};
 
-use monthend::ledger::restore;
+use monthend::testing::restore;
 
 use crate::support::{Desk, Ended, Served, csv_cells, own};
 

@@ -1,6 +1,6 @@
 //! `discover`: asking the API for its sub-partners.
 
-use monthend::sandbox::Endpoint;
+use sandbox::Endpoint;
 
 use crate::support::{Desk, Served, partner};
 

@@ -345,7 +345,7 @@ fn commands(desk: &Desk) -> Vec<(&'static str, Monthend)> {
 
 /// The variables of a command's arguments, and whether each is a flag's.
 fn variables(command: &str) -> Vec<(String, bool)> {
-    let cli = monthend::cli::command();
+    let cli = monthend::testing::command();
     let sub = cli.find_subcommand(command).unwrap();
     let all = sub.get_arguments().chain(cli.get_arguments());
     let named = all.filter_map(|it| Some((it.get_env()?, !it.get_action().takes_values())));

@@ -244,7 +244,7 @@ fn a_file_that_lies_there_is_told_once() {
 /// Every way in which a report can fail to come: each is told, and nothing of an address or a token with it.
 #[test]
 fn what_is_not_collected_is_told_without_addresses_and_tokens() {
-    use monthend::sandbox::{CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN};
+    use sandbox::{CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN};
     let server = Served::new(
         "token: { expires_after: 9, rotate_refresh: true }\n\
          reports: { completes_after: 0s, fail_for: [broken], never_done_for: [slow] }\n\

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use monthend::sandbox::Endpoint;
+use sandbox::Endpoint;
 use serde_json::json;
 
 use crate::support::{Asked, Canned, Desk, Reply, Served, own, partner, partners, partners_with};

@@ -6,7 +6,7 @@ use std::{
 };
 
 use fastrand::Rng;
-use monthend::sandbox::Endpoint;
+use sandbox::Endpoint;
 
 use crate::support::{Apart, Desk, Served, eventually, own, partners, partners_with, seed};
 

@@ -1,6 +1,6 @@
 //! `-v`, `-vv` and `MONTHEND_LOG`: what is said about single exchanges, and what never is.
 
-use monthend::sandbox::{CLIENT_ID, CLIENT_SECRET, Endpoint, REFRESH_TOKEN};
+use sandbox::{CLIENT_ID, CLIENT_SECRET, Endpoint, REFRESH_TOKEN};
 use serde_json::Value;
 
 use crate::support::{Desk, Monthend, Served, TOKEN, partners};

@@ -2,7 +2,7 @@
 
 use std::{net::TcpListener, time::Duration};
 
-use monthend::sandbox::{Endpoint, Exchange};
+use sandbox::{Endpoint, Exchange};
 
 use crate::support::{Desk, Ended, Served, eventually, partners};
 

@@ -1,10 +1,7 @@
 //! The page of `monthend report` in a browser. Where there is none, these tests say so and are skipped.
 
-use monthend::{
-    ledger::{Ledger, Reason, Row},
-    request::{OrgId, ReportType, Request},
-    text::hexadecimal,
-};
+use monthend::testing::{Ledger, Reason, Row, hexadecimal};
+use request::{OrgId, ReportType, Request};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 

@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
-use monthend::{
-    sandbox::StoredReport,
-    server_model::{Category, Origin, Record},
-};
+use sandbox::StoredReport;
+use sandbox::model::{Category, Origin, Record};
 
 use crate::support::{
     Desk, LedgerFile,

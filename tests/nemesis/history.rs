@@ -3,10 +3,8 @@
 use std::{collections::BTreeMap, thread::sleep, time::Duration};
 
 use fastrand::Rng;
-use monthend::{
-    sandbox::{CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, StoredReport},
-    server_model::Origin,
-};
+use sandbox::model::Origin;
+use sandbox::{CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, StoredReport};
 
 use crate::{
     clock::Clock,

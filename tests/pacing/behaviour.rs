@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use monthend::{
-    pacing::{Feedback, StopCause},
-    settings::{Rate, RetryPolicy},
-};
+use monthend::testing::{Feedback, Rate, RetryPolicy, StopCause};
 
 use crate::simulator::{
     Scenario, ServerConfig, bound,
@@ -229,8 +226,8 @@ fn refusals_that_have_nothing_to_do_with_the_pace_do_not_stop_it() {
 /// new of the limit, though its own wait is kept.
 #[tokio::test(start_paused = true)]
 async fn a_429_that_comes_after_the_wait_that_it_belongs_to_teaches_nothing() {
-    use monthend::pacing::{Gate, Priority};
-    let limits = monthend::settings::Limits {
+    use monthend::testing::{Gate, Priority};
+    let limits = monthend::testing::Limits {
         rate: Rate::Unlimited,
         ..Default::default()
     };
@@ -260,15 +257,15 @@ async fn a_429_that_comes_after_the_wait_that_it_belongs_to_teaches_nothing() {
 /// `Retry-After: 0` with a 503, for ever: nobody is accepted, and nobody is hammered.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_says_come_back_at_once_is_left_in_peace() {
-    let gate = monthend::pacing::Gate::new(&Default::default(), &Default::default());
+    let gate = monthend::testing::Gate::new(&Default::default(), &Default::default());
     let began = tokio::time::Instant::now();
     for _ in 0..20 {
         let pass = gate
-            .enter(monthend::pacing::Priority::Ordinary)
+            .enter(monthend::testing::Priority::Ordinary)
             .await
             .unwrap();
         pass.leave().await.unwrap();
-        pass.answered(monthend::pacing::Feedback::Busy(Duration::ZERO));
+        pass.answered(monthend::testing::Feedback::Busy(Duration::ZERO));
     }
     assert!(
         began.elapsed() > Duration::from_secs(600),
@@ -280,7 +277,7 @@ async fn a_server_that_says_come_back_at_once_is_left_in_peace() {
 /// Waiting for `retry.settle` is our own choice, and no sign of a server that takes nothing.
 #[tokio::test(start_paused = true)]
 async fn idle_time_is_no_stall_but_every_other_wait_is() {
-    use monthend::pacing::{Feedback, Gate, Priority};
+    use monthend::testing::{Feedback, Gate, Priority};
     let policy = RetryPolicy::default();
     let gate = Gate::new(&Default::default(), &policy);
     let accepted = async || {

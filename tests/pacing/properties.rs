@@ -2,8 +2,9 @@
 
 use std::{num::NonZeroUsize, time::Duration};
 
-use monthend::{pacing::Feedback, sandbox::LimiterConfig, settings::Rate};
+use monthend::testing::{Feedback, Rate};
 use proptest::prelude::*;
+use sandbox::LimiterConfig;
 
 use crate::simulator::{
     Scenario, ServerConfig,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use monthend::pacing::{PacePolicy as _, RateController};
+use monthend::testing::{PacePolicy as _, RateController};
 use tokio::time::Instant;
 
 fn ms(millis: u64) -> Duration {

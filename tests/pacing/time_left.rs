@@ -1,6 +1,6 @@
 //! The time left that a run shows, against what it then takes: the figures of `docs/pacing.md`.
 
-use monthend::output::Left;
+use monthend::testing::Left;
 
 use crate::simulator::reference::{Configured, references, scenario};
 

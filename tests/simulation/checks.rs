@@ -2,11 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use monthend::{
-    ledger::{Ledger, Row, State},
-    request::{ReportId, Request},
-    runner::Finished,
-};
+use monthend::testing::{Finished, Ledger, Row, State};
+use request::{ReportId, Request};
 
 use super::{doubts, history::History, server::Report};
 

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, io, time::Duration};
 
-use monthend::ledger::Disk;
+use monthend::testing::Disk;
 
 use super::world::World;
 

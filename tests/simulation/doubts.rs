@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use monthend::{
-    ledger::{Row, State},
-    request::ReportId,
-    server_model::{Person, RefusalStatus},
-};
+use monthend::testing::{Row, State};
+use request::ReportId;
+use sandbox::model::{Person, RefusalStatus};
 
 use tokio::time::Instant;
 

@@ -9,14 +9,13 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use monthend::{
-    ledger::{Counts, Disk as _, Ledger, RepairKind, Row, State},
-    request::{Period, ReportId, ReportType, Request, RequestId},
-    runner::{BesideOthers, Creates, Event, EventKind, Finished, Interrupt, RunInput, Signal, run},
-    server_model::{Person, Shift},
-    session::{Session, SessionEvent, WallClock as _},
-    settings::{Limits, Rate, RateUnit, RetryPolicy},
+use monthend::testing::{
+    BesideOthers, Counts, Creates, Disk as _, Event, EventKind, Finished, Interrupt, Ledger,
+    Limits, Rate, RateUnit, RepairKind, RetryPolicy, Row, RunInput, Session, SessionEvent, Signal,
+    State, WallClock as _, run,
 };
+use request::{Period, ReportId, ReportType, Request, RequestId};
+use sandbox::model::{Person, Shift};
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
@@ -393,7 +392,7 @@ impl<'w> History<'w> {
         };
         self.world
             .trace(|| String::from_utf8_lossy(&bytes).replace('\0', "~"));
-        let reading = match monthend::ledger::read(&bytes, "ledger".as_ref()) {
+        let reading = match monthend::testing::read(&bytes, "ledger".as_ref()) {
             Ok(reading) => reading,
             Err(e) => {
                 self.world
@@ -538,7 +537,7 @@ impl<'w> History<'w> {
     /// The process is over: which rows it left to a person without having said so.
     fn left_to_a_person(&self) {
         let contents = self.disk.contents().unwrap_or_default();
-        let Ok(reading) = monthend::ledger::read(&contents, "ledger".as_ref()) else {
+        let Ok(reading) = monthend::testing::read(&contents, "ledger".as_ref()) else {
             return;
         };
         for row in reading.ledger.rows() {

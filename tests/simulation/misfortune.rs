@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use monthend::server_model::{Ask, Category, Endpoint, ErrorBody, Fault, LinkForm, Person, Span};
+use sandbox::model::{Ask, Category, Endpoint, ErrorBody, Fault, LinkForm, Person, Span};
 
 use super::{traits::ServerTraits, world::World};
 

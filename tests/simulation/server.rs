@@ -11,17 +11,15 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use monthend::{
-    api::{
-        Answer, Api, Cause, Doubt, ListQuery, Listed, Notice, OnHead, Outcome, Page, WireAnswer,
-    },
-    request::{OrgId, ReportId, Request},
-    server_model::{
-        self, Ask, Category, Chance, Content, Contradiction, CreatedIs, Ending, ListAsk, Origin,
-        OtherReport, Person, Place, REFRESH_TOKEN, Record, Renewal, Step, StoredReport,
-        SubPartnersAsk, Visit, What, http_date,
-    },
-    settings::{BaseUrl, Discover},
+use monthend::testing::{
+    Answer, Api, BaseUrl, Cause, Discover, Doubt, ListQuery, Listed, Notice, OnHead, Outcome, Page,
+    WireAnswer,
+};
+use request::{OrgId, ReportId, Request};
+use sandbox::model::{
+    self, Ask, Category, Chance, Content, Contradiction, CreatedIs, Ending, ListAsk, Origin,
+    OtherReport, Person, Place, REFRESH_TOKEN, Record, Renewal, Step, StoredReport, SubPartnersAsk,
+    Visit, What, http_date,
 };
 use tokio::time::{Instant, sleep};
 use url::Url;
@@ -65,7 +63,7 @@ pub(crate) struct Server<'w> {
     world: &'w World,
     disk: &'w ModelDisk<'w>,
     pub traits: ServerTraits,
-    model: RefCell<server_model::Server>,
+    model: RefCell<model::Server>,
     /// What the client knows of announced waits.
     paused_until: Cell<Option<Instant>>,
     /// Requests whose creates left the client.
@@ -87,7 +85,7 @@ pub(crate) struct Server<'w> {
 impl<'w> Server<'w> {
     pub(crate) fn new(world: &'w World, disk: &'w ModelDisk<'w>, traits: ServerTraits) -> Self {
         let started_at = world.now_true() + traits.offset;
-        let model = server_model::Server::new(traits.config.clone(), started_at, String::new());
+        let model = model::Server::new(traits.config.clone(), started_at, String::new());
         Server {
             world,
             disk,
@@ -292,7 +290,7 @@ impl<'w> Server<'w> {
             return;
         }
         let durable = self.disk.durable();
-        let Ok(reading) = monthend::ledger::read(&durable, "durable".as_ref()) else {
+        let Ok(reading) = monthend::testing::read(&durable, "durable".as_ref()) else {
             return; // a failed flush left a hole; the run is about to stop
         };
         let mut rows = reading.ledger.rows();
@@ -318,7 +316,7 @@ impl<'w> Server<'w> {
         token: Option<&String>,
         what: What,
         on_head: &OnHead<'_>,
-        read: impl FnOnce(&server_model::Answer, WireAnswer) -> Answer<T>,
+        read: impl FnOnce(&model::Answer, WireAnswer) -> Answer<T>,
     ) -> Answer<T> {
         self.check_leave("a request");
         let (left, patience) = (Instant::now(), self.traits.request_timeout);
@@ -339,7 +337,7 @@ impl<'w> Server<'w> {
             What::Create(request) => Some(request.clone()),
             _ => None,
         };
-        if let (Some(request), Some(server_model::Fault::Repeat { .. })) = (&request, &fault) {
+        if let (Some(request), Some(model::Fault::Repeat { .. })) = (&request, &fault) {
             self.misled.borrow_mut().insert(request.clone());
         }
         let mut visit = (self.model.borrow_mut()).receive(self.now(), ask, Chance::Drawn(fault));
@@ -381,9 +379,9 @@ impl<'w> Server<'w> {
     /// An answer comes to the client now.
     async fn hear<T>(
         &self,
-        answer: server_model::Answer,
+        answer: model::Answer,
         on_head: &OnHead<'_>,
-        read: impl FnOnce(&server_model::Answer, WireAnswer) -> Answer<T>,
+        read: impl FnOnce(&model::Answer, WireAnswer) -> Answer<T>,
     ) -> Answer<T> {
         let reply = &answer.reply;
         if let Some(wait) = reply.announced {
@@ -591,8 +589,8 @@ impl Api for Server<'_> {
         let text = |text: &str| Some(text.to_owned());
         let what = What::Renew(Renewal {
             grant_type: text("refresh_token"),
-            client_id: text(server_model::CLIENT_ID),
-            client_secret: text(server_model::CLIENT_SECRET),
+            client_id: text(model::CLIENT_ID),
+            client_secret: text(model::CLIENT_SECRET),
             refresh_token: text(REFRESH_TOKEN),
         });
         self.exchange(None, what, on_head, |answer, wire| {

@@ -2,13 +2,11 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use monthend::{
-    request::OrgId,
-    server_model::{
-        ClocksConfig, CreatedIs, Duplicates, LatencyConfig, LimitScope, LimiterConfig,
-        ListWithoutOrg, Paging, ProvisioningState, RateLimitConfig, RefusalStatus, ReportsConfig,
-        RetryAfterForm, ServerConfig, Shift, Span, Spelling, SubPartner, SubPartnersConfig,
-    },
+use request::OrgId;
+use sandbox::model::{
+    ClocksConfig, CreatedIs, Duplicates, LatencyConfig, LimitScope, LimiterConfig, ListWithoutOrg,
+    Paging, ProvisioningState, RateLimitConfig, RefusalStatus, ReportsConfig, RetryAfterForm,
+    ServerConfig, Shift, Span, Spelling, SubPartner, SubPartnersConfig,
 };
 
 use super::{

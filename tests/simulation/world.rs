@@ -7,7 +7,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use monthend::session::WallClock;
+use monthend::testing::WallClock;
 use tokio::{
     sync::Notify,
     time::{Instant, sleep},

@@ -15,9 +15,9 @@ use crate::{
         Answer, Api as _, Cause, Credentials, Doubt, HttpApi, HttpApiError, ListQuery, Listed,
         Notice, Outcome, Page, Refusal, Token, WaitKind, http_client,
     },
-    request::{Period, ReportId, ReportType, Request},
     settings::{ApiSettings, Discover},
 };
+use request::{Period, ReportId, ReportType, Request};
 
 const CREATED: &str = r#"{"id":"report-1","new":1}"#;
 

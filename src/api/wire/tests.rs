@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::request::Period;
+use request::Period;
 
 fn request(org: Option<&str>, internal: bool) -> Request {
     Request {

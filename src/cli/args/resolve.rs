@@ -9,12 +9,8 @@ use super::{
     partition::{PartitionArgs, PartitionArgsError},
     target::{ManifestArgs, RehearsalArgs},
 };
-use crate::{
-    plan::Partition,
-    request::{ReportId, RequestId},
-    settings::BaseUrl,
-    text::one_line,
-};
+use crate::{plan::Partition, settings::BaseUrl, text::one_line};
+use request::{ReportId, RequestId};
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("decision"))]

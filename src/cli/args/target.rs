@@ -82,5 +82,5 @@ pub(crate) fn is_manifest(path: &Path) -> bool {
 }
 
 fn day(text: &str) -> Result<NaiveDate, String> {
-    crate::request::day(text).map_err(|_| "write a day as YYYY-MM-DD: 2026-11-24".to_owned())
+    request::day(text).map_err(|_| "write a day as YYYY-MM-DD: 2026-11-24".to_owned())
 }

@@ -13,11 +13,11 @@ use crate::{
     },
     manifest::Manifest,
     plan::{Discovered, Plan},
-    request::OrgId,
     session::{Halt, ReadError, Session},
     settings::{BaseUrl, Discover},
     text::count,
 };
+use request::OrgId;
 
 /// What of the server cannot be tried, and why.
 const OF_THE_SERVER: [CheckItem; 5] = [

@@ -8,10 +8,8 @@ use std::{
 use chrono::TimeDelta;
 use tokio::time::Instant;
 
-use crate::{
-    ledger::RowIndex,
-    request::{OrgId, ReportId},
-};
+use crate::ledger::RowIndex;
+use request::{OrgId, ReportId};
 
 /// What is known of a row whose report is not there yet.
 #[derive(Debug)]

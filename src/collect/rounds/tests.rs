@@ -33,10 +33,10 @@ async fn wait_for_all(world: &World) -> Asked {
     let made_at = |n: usize| began + world.apart * n as u32;
     let mut ledger = crate::ledger::Ledger::default();
     for n in 0..count {
-        let request = crate::request::Request {
+        let request = request::Request {
             sub_partner: Some(format!("org{}", n % world.partners).parse().unwrap()),
-            report_type: crate::request::ReportType::User,
-            period: crate::request::Period::month(2000 + (n / world.partners) as i32, 1).unwrap(),
+            report_type: request::ReportType::User,
+            period: request::Period::month(2000 + (n / world.partners) as i32, 1).unwrap(),
             internal: false,
         };
         ledger.fold(crate::ledger::Row::planned(request, "j".into(), None));

@@ -8,7 +8,7 @@ use std::{
 use proptest::prelude::*;
 
 use super::{round_trip::arb_row, *};
-use crate::request::{ReportId, RequestId};
+use request::{ReportId, RequestId};
 
 /// Unites ledgers called 0.csv, 1.csv and so on.
 fn united(ledgers: &[&Ledger], prefer: Option<usize>) -> Result<Ledger, MergeError> {

@@ -8,7 +8,7 @@ use super::written::{
     IdText, JobText, ManifestText, MonthText, MonthsText, NamedText, PeriodText, SubPartnerText,
 };
 use super::*;
-use crate::request::{Period, ReportType};
+use request::{Period, ReportType};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::request::{OrgId, Period, ReportType};
+use request::{OrgId, Period, ReportType};
 
 fn id(text: &str) -> OrgId {
     text.parse().unwrap()

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::{request::ReportType, settings::Discover};
+use crate::settings::Discover;
+use request::ReportType;
 
 /// Which wholesale billing reports are created at the Webex API, and how.
 #[derive(Debug, Clone, Serialize)]

@@ -9,10 +9,10 @@ use crate::{
     ledger::{Row, State},
     output::words,
     pacing::Stats,
-    request::OrgId,
     runner::{Event, EventKind, Signal, StopReason},
     session::SessionEvent,
 };
+use request::OrgId;
 
 /// A shorter pause is over before it is read.
 const WORTH_SAYING: Duration = Duration::from_secs(1);

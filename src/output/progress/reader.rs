@@ -17,11 +17,11 @@ use crate::{
     ledger::Counts,
     output::{Reporter, color::Paint, console},
     pacing::Stats,
-    request::RequestId,
     runner::{Event, EventKind},
     session::SessionEvent,
     settings::{Limits, RetryPolicy},
 };
+use request::RequestId;
 
 const WORTH_SHOWING: Duration = Duration::from_secs(1);
 

@@ -13,7 +13,6 @@ use crate::{
         QuestionKind, judge, look_up,
     },
     ledger::{Reason, Row, RowIndex, State},
-    request::{OrgId, Period, ReportId, Request},
     runner::{
         Creates, EventKind,
         after_create::NextStep,
@@ -21,6 +20,7 @@ use crate::{
     },
     session::ReadError,
 };
+use request::{OrgId, Period, ReportId, Request};
 
 /// When look-ups begin, as shares of `retry.settle` after the answer was lost. The last one is at `settle`.
 const LOOKS: [f64; 4] = [0.0, 0.15, 0.45, 1.0];

@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-use monthend::sandbox::{CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN};
+use sandbox::{CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN};
 use serde_yaml::Value;
 
 use crate::support::{Desk, Served};

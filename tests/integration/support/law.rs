@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use monthend::{
-    sandbox::StoredReport,
-    server_model::{Category, Origin},
-};
+use sandbox::StoredReport;
+use sandbox::model::{Category, Origin};
 
 use super::{LedgerFile, ledger::Line};
 

@@ -8,19 +8,17 @@ use std::{
     sync::LazyLock,
 };
 
-use monthend::{
-    sandbox::{
-        Download, Endpoint, Exchange, RateLimitConfig, RunningSandbox, Sandbox, SandboxConfig,
-        StoredReport,
-    },
-    server_model::Origin,
+use sandbox::model::Origin;
+use sandbox::{
+    Download, Endpoint, Exchange, RateLimitConfig, RunningSandbox, Sandbox, SandboxConfig,
+    StoredReport,
 };
 use tokio::runtime::Runtime;
 
 use super::{LedgerFile, breaches};
 
 /// The token that a new sandbox takes.
-pub(crate) const TOKEN: &str = monthend::sandbox::ACCESS_TOKEN;
+pub(crate) const TOKEN: &str = sandbox::ACCESS_TOKEN;
 
 /// All sandboxes of this process run here.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {

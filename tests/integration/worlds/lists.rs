@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use monthend::sandbox::Endpoint;
+use sandbox::Endpoint;
 
 use super::{LOSSY, many};
 use crate::support::{Desk, Served, partner, partners};

@@ -1,6 +1,6 @@
 //! Reports that others make, of another category, for another organisation or under another spelling.
 
-use monthend::sandbox::{CLIENT_ID, CLIENT_SECRET, Endpoint, REFRESH_TOKEN};
+use sandbox::{CLIENT_ID, CLIENT_SECRET, Endpoint, REFRESH_TOKEN};
 
 use super::many;
 use crate::support::{Desk, Served, own, partner, partners};

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use monthend::{
-    sandbox::{Limiter, LimiterConfig},
-    settings::Limits,
-};
+use monthend::testing::Limits;
+use sandbox::{Limiter, LimiterConfig};
 
 /// The time that the server's limit makes unavoidable for so many requests: each is sent the moment it
 /// would be admitted, by someone who knows the limit and is no distance away.

@@ -8,10 +8,9 @@ use std::{
 };
 
 use futures::StreamExt as _;
-use monthend::{
-    output::{Estimate, Left, Pace},
-    pacing::{Feedback, Gate, PacePolicy, Priority, RateController, Stats, StopCause},
-    settings::{Limits, Rate, RateUnit, RetryPolicy},
+use monthend::testing::{
+    Estimate, Feedback, Gate, Left, Limits, Pace, PacePolicy, Priority, Rate, RateController,
+    RateUnit, RetryPolicy, Stats, StopCause,
 };
 use tokio::time::{Instant, sleep};
 

@@ -1,7 +1,7 @@
 //! A simulator of runs against rate limits, in simulated time: thousands of requests in milliseconds, the same
 //! ones for the same seed.
 //!
-//! The real [`Gate`](monthend::pacing::Gate) is driven as the runner drives it ([`Scenario`]), against the
+//! The real [`Gate`](monthend::testing::Gate) is driven as the runner drives it ([`Scenario`]), against the
 //! sandbox's limiters behind a network that takes its time ([`ServerConfig`]). What happened is a [`client::Trace`].
 //! [`bound`] says what no client could have done better.
 

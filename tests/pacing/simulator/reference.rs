@@ -2,7 +2,8 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use monthend::{sandbox::LimiterConfig, settings::Rate};
+use monthend::testing::Rate;
+use sandbox::LimiterConfig;
 
 use super::{
     Scenario, ServerConfig, bound,

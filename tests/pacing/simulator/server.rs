@@ -2,10 +2,8 @@
 
 use std::{num::NonZeroU32, ops::Range, time::Duration};
 
-use monthend::{
-    pacing::Feedback,
-    sandbox::{Limiter, LimiterConfig, Span},
-};
+use monthend::testing::Feedback;
+use sandbox::{Limiter, LimiterConfig, Span};
 
 /// How a 429 announces its wait; what a client makes of the header is what counts here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
