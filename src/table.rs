@@ -6,25 +6,21 @@ use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
 
 use crate::text::grouped;
 
-/// More columns has no sheet of a spreadsheet, and no report. A header with more is none, and would take memory without
-/// end.
+/// As many as a spreadsheet's sheet has. A header with more is none, and would take memory without end.
 pub(crate) const MOST_COLUMNS: usize = 16_384;
-/// No row is longer, in bytes; one that is begins with a quote that is never closed, and takes in the rest of its file.
+/// In bytes. A longer row begins with a quote that is never closed, and takes in the rest of its file.
 pub(crate) const LONGEST_ROW: u64 = 1024 * 1024;
 
-/// A table that is read from its beginning to its end, one row in memory at a time. Webex does not publish the columns
-/// of its files, so they are known by the header alone.
+/// Read once, one row in memory at a time. Webex does not publish the columns of its files, so the header alone tells
+/// them.
 pub(crate) struct Table<R> {
     columns: Vec<String>,
     reader: Reader<Rationed<R>>,
 }
 
 impl<R: Read> Table<R> {
-    /// Reads the header. A file without any has no columns.
-    ///
-    /// # Errors
-    /// `input` cannot be read; of the kind `InvalidData` where it has more than [`MOST_COLUMNS`] or a header longer than
-    /// [`LONGEST_ROW`].
+    /// Reads the header; a file without one has no columns. `InvalidData` where it has more than [`MOST_COLUMNS`] or is
+    /// longer than [`LONGEST_ROW`].
     pub(crate) fn open(input: R) -> io::Result<Self> {
         let mut builder = ReaderBuilder::new();
         builder.has_headers(false).flexible(true);
@@ -46,20 +42,18 @@ impl<R: Read> Table<R> {
         Ok(table)
     }
 
-    /// The names of its columns, in order. A name may stand there twice.
+    /// In order. A name may stand there twice.
     pub(crate) fn columns(&self) -> &[String] {
         &self.columns
     }
 
-    /// Where the column `name` stands: the first, where there are several.
+    /// The index of the first column `name`.
     pub(crate) fn place(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column == name)
     }
 
-    /// Reads the next row, which may have more or fewer cells than the header; `false` at the end.
-    ///
-    /// # Errors
-    /// The file cannot be read; of the kind `InvalidData` where the row is longer than [`LONGEST_ROW`].
+    /// Reads the next row, which may have more or fewer cells than the header; `false` at the end. `InvalidData` where
+    /// it is longer than [`LONGEST_ROW`].
     pub(crate) fn next(&mut self, row: &mut ByteRecord) -> io::Result<bool> {
         self.reader.get_mut().left = LONGEST_ROW;
         self.reader
@@ -71,13 +65,12 @@ impl<R: Read> Table<R> {
     }
 }
 
-/// What is wrong with a header of so many columns.
 pub(crate) fn too_many_columns(columns: u64) -> String {
     let (columns, most) = (grouped(columns), grouped(MOST_COLUMNS as u64));
     format!("its header has {columns} columns, and at most {most} are read")
 }
 
-/// What is wrong with a row, `0` the header, that is too long.
+/// `row` 0 is the header.
 pub(crate) fn too_long(row: u64) -> String {
     let what = match row {
         0 => "its header".to_owned(),
@@ -114,7 +107,6 @@ impl<R: Read> Read for Rationed<R> {
 mod tests {
     use super::*;
 
-    /// The columns and the number of rows, or why it is no table.
     fn read(file: &str) -> Result<(usize, u64), String> {
         let said = |e: io::Error| e.to_string();
         let mut table = Table::open(file.as_bytes()).map_err(said)?;
@@ -140,7 +132,6 @@ mod tests {
             let why = read(&file).unwrap_err();
             assert!(why.contains("longer than 1 MiB"), "{why}");
         }
-        // As many rows as one likes.
         assert_eq!(read(&"1,2\n".repeat(1_000_000)), Ok((2, 999_999)));
     }
 }

@@ -1,5 +1,4 @@
-//! Text in its one form: foreign text made harmless (what a terminal, an editor or a ledger's cell must not get), numbers
-//! and hashes as they are written everywhere.
+//! Foreign text made harmless, and numbers and hashes as they are written everywhere.
 
 mod secrets;
 
@@ -10,14 +9,13 @@ use serde::{Deserialize as _, Deserializer};
 
 pub use secrets::{hold, hold_address, holds_secret, masked, without_cut_secret};
 
-/// The longest [`foreign`] text, in characters; longer ones end in an ellipsis.
+/// In characters; longer [`foreign`] texts end in an ellipsis.
 const LONGEST_LINE: usize = 300;
-/// The longest [`foreign_word`], in characters; real codes and ids of tracking have fewer than a hundred.
+/// In characters; real codes and tracking ids have fewer than a hundred.
 const LONGEST_WORD: usize = 128;
 
-/// Text that comes from outside, such as from a server or a library, on one short line: without any secret that this
-/// process ever held ([`masked`]), and without what makes an address more than a place: its user, its password and its
-/// query. Empty only where nothing else is left.
+/// Text from a server or a library on one short line: without secrets ([`masked`]), and without user, password and
+/// query of addresses. Empty only where nothing else is left.
 pub fn foreign(text: &str) -> String {
     let line = one_line(&masked(text));
     let words = line.split(' ').map(place_only);
@@ -25,7 +23,7 @@ pub fn foreign(text: &str) -> String {
     shorten(words.join(" "))
 }
 
-/// A code or an id that comes from outside: one word, or `None` where the text is anything else or holds a secret.
+/// A code or an id from outside: one word, or `None` where it is anything else or holds a secret.
 pub fn foreign_word(text: &str) -> Option<String> {
     let word = text.trim();
     let fits = is_word(word) && word.chars().count() <= LONGEST_WORD && foreign(word) == word;
@@ -42,8 +40,8 @@ fn shorten(mut line: String) -> String {
     line
 }
 
-/// A word without user, password and query, where it is an address. One without scheme and host (`/a.csv?Signature=x`)
-/// is known by its parameters. It may be encoded, as in a parameter of another one.
+/// An address without user, password and query. One without scheme and host (`/a.csv?Signature=x`) is known by its
+/// parameters; it may be encoded, as in a parameter of another one.
 fn place_only(word: &str) -> Cow<'_, str> {
     let lower = word.to_ascii_lowercase();
     let after = |text: &str, marks: [&str; 2]| {
@@ -99,8 +97,7 @@ pub fn without_users(text: &str) -> Cow<'_, str> {
     if out == text { text.into() } else { out.into() }
 }
 
-/// `text` as it may be shown on a terminal: its lines stay, and whatever could move the cursor, change colours or hide
-/// what stands around it is left out.
+/// For a terminal: lines stay, and what could move the cursor, change colours or hide text is left out.
 pub fn shown(text: &str) -> Cow<'_, str> {
     let is_kept = |c: char| c == '\n' || c == '\t' || !(c.is_control() || is_invisible(c));
     if text.chars().all(is_kept) {
@@ -110,8 +107,7 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     kept.into()
 }
 
-/// `text` on one line: control characters and white space of every kind become one blank, what cannot be seen but
-/// changes how the text around it looks is dropped. There is no blank at either end.
+/// Control characters and white space become single blanks, with none at either end; invisible characters are dropped.
 pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     let mut gap = false;
@@ -129,8 +125,8 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
-/// A moment as RFC 3339 writes it; one without an offset is in UTC. `None` for what is none. So is one whose year has not
-/// four digits (RFC 3339, 1): it could not be written again, and what is computed with it could leave the calendar.
+/// RFC 3339; without an offset it is UTC. `None` where the year has not four digits (RFC 3339, 1): it could not be
+/// written again, and sums with it could leave the calendar.
 pub fn moment(text: &str) -> Option<DateTime<Utc>> {
     let read = DateTime::parse_from_rfc3339(text).map(|moment| moment.to_utc());
     let read = read.or_else(|_| text.parse().map(|local: NaiveDateTime| local.and_utc()));
@@ -138,16 +134,12 @@ pub fn moment(text: &str) -> Option<DateTime<Utc>> {
         .filter(|moment| (0..=9999).contains(&moment.year()))
 }
 
-/// Reads a [`moment`] of a file.
-///
-/// # Errors
-/// It is none.
 pub fn read_moment<'de, D: Deserializer<'de>>(from: D) -> Result<DateTime<Utc>, D::Error> {
     let text = String::deserialize(from)?;
     moment(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no time")))
 }
 
-/// A number as people read it: `1,234,567`.
+/// `1,234,567`.
 pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
@@ -166,7 +158,7 @@ pub fn count(n: usize, what: &str) -> String {
     format!("{} {what}{s}", grouped(n as u64))
 }
 
-/// JSON in which nothing is a workflow command of GitHub Actions (`##[` anywhere in a line); it means the same.
+/// JSON of the same meaning without workflow commands of GitHub Actions (`##[` anywhere in a line).
 pub fn harmless_json(json: &str) -> Cow<'_, str> {
     if json.contains("##[") {
         json.replace("##[", r"#\u0023[").into()
@@ -175,19 +167,19 @@ pub fn harmless_json(json: &str) -> Cow<'_, str> {
     }
 }
 
-/// A path as a command has to be given it: one that looks like an option (`-v.yaml`) is none with its folder.
+/// A path as a command takes it: one that looks like an option (`-v.yaml`) gets its folder.
 pub fn typed_path(path: &Path) -> String {
     let text = path.to_string_lossy();
     let folder = if text.starts_with('-') { "./" } else { "" };
     format!("{folder}{text}")
 }
 
-/// As [`typed_path`], as a shell has to be given it.
+/// As [`typed_path`], quoted for a shell.
 pub fn shell_path(path: &Path) -> String {
     shell_word(&typed_path(path))
 }
 
-/// A word as a shell has to be given it.
+/// Quoted for a shell.
 pub fn shell_word(word: &str) -> String {
     match shlex::try_quote(word) {
         Ok(quoted) => quoted.into_owned(),
@@ -196,13 +188,12 @@ pub fn shell_word(word: &str) -> String {
     }
 }
 
-/// What the system says, for people; see [`without_details`].
+/// An error of the system, for people; see [`without_details`].
 pub fn system_says(error: &io::Error) -> String {
     without_details(&error.to_string())
 }
 
-/// `text` without the numbers of the system's errors (` (os error 30)`), and without the temporary names under which files
-/// are written first (` at path "…"`).
+/// `text` without ` (os error 30)`, and without temporary names (` at path "…"`).
 pub fn without_details(text: &str) -> String {
     let mut text = text.to_owned();
     for (begin, end) in [(" (os error ", ")"), (" at path \"", "\"")] {
@@ -217,7 +208,7 @@ pub fn without_details(text: &str) -> String {
     text
 }
 
-/// Bytes as lower-case hexadecimal digits: how hashes are written.
+/// In lower case, as hashes are written.
 pub fn hexadecimal(bytes: &[u8]) -> String {
     let mut digits = String::with_capacity(2 * bytes.len());
     for byte in bytes {
@@ -227,13 +218,13 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
     digits
 }
 
-/// Whether `text` is one visible word: without a blank, and [`one_line`] would not change it.
+/// One visible word: no blank, and [`one_line`] would not change it.
 pub fn is_word(text: &str) -> bool {
     !text.is_empty() && !text.contains(is_unseen)
 }
 
-/// Whether a line of a CSV file has no cell with anything in it, or is a spreadsheet's note on separators (`sep=;`): what
-/// may stand before the header.
+/// What may stand before the header of a CSV file: a line of empty cells, or a spreadsheet's note on separators
+/// (`sep=;`).
 pub fn is_before_header(line: &str) -> bool {
     let line = line.trim_start_matches('\u{feff}').trim();
     let line = line.strip_prefix('"').unwrap_or(line);
@@ -245,14 +236,13 @@ pub fn is_before_header(line: &str) -> bool {
         .all(|c| c.is_whitespace() || ",;|\"".contains(c))
 }
 
-/// What a reader sees nothing of: control characters, white space, and what is [`is_invisible`].
+/// Control characters, white space and [`is_invisible`] ones.
 fn is_unseen(c: char) -> bool {
     c.is_control() || c.is_whitespace() || is_invisible(c)
 }
 
-/// Characters that are not seen and may change how text around them looks: those of Unicode's property
-/// `Default_Ignorable_Code_Point` (`DerivedCoreProperties.txt`: joiners, fillers, variation selectors, bidirectional
-/// controls, tags), and the marks of interlinear annotations. (Line and paragraph separators are white space.)
+/// Unicode's `Default_Ignorable_Code_Point` (`DerivedCoreProperties.txt`: joiners, fillers, variation selectors,
+/// bidirectional controls, tags), and the marks of interlinear annotations.
 pub fn is_invisible(c: char) -> bool {
     matches!(
         c,

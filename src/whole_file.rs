@@ -1,10 +1,6 @@
-//! Files that appear whole: written beside their place, made durable, then renamed. And files that are read: regular
-//! ones, of a size that can be.
-//!
-//! Whoever looks finds the old file or the new one, never a part, whatever crashes when.
-//!
-//! Permissions and owners are a courtesy to file systems that have them: where they are refused, files are written all
-//! the same. What cannot be done without is tried by [`try_folder`] before it is needed.
+//! Files that appear whole: written beside their place, made durable, then renamed, so a crash leaves the old file or
+//! the new one. Permissions and owners are kept where the file system takes them; [`try_folder`] tries early what is
+//! needed.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -18,10 +14,10 @@ use std::{
 use rustix::fs::OFlags;
 use tempfile::{Builder, NamedTempFile};
 
-/// What stands around the random part of an unfinished file's name.
+/// The end of an unfinished file's name, behind its random part.
 const SUFFIX: &str = ".new";
 
-/// A file that is being written, beside its place and under a name of its own. If it is dropped, the file is deleted.
+/// A file that is being written beside its place. If it is dropped, it is deleted.
 #[derive(Debug)]
 pub struct NewFile {
     file: NamedTempFile,
@@ -29,11 +25,8 @@ pub struct NewFile {
 }
 
 impl NewFile {
-    /// Begins a file that will lie at `place`. It gets the permissions and, where the system lets us, the owner of the
-    /// file that is there now. What a process that was killed left of such a file is deleted.
-    ///
-    /// # Errors
-    /// The folder is missing or cannot be written; the file that is there cannot be replaced ([`refuse_mounted`]).
+    /// Takes the permissions and, where the system lets us, the owner of the file at `place`, which must be replaceable
+    /// ([`refuse_mounted`]). Deletes what a killed process left of such a file.
     pub fn begin(place: &Path) -> io::Result<Self> {
         refuse_mounted(place)?;
         let prefix = unfinished(place);
@@ -60,9 +53,6 @@ impl NewFile {
     }
 
     /// Lets nobody but its owner read it.
-    ///
-    /// # Errors
-    /// What the system said.
     pub fn for_its_owner_only(&self) -> io::Result<()> {
         #[cfg(unix)]
         {
@@ -73,19 +63,13 @@ impl NewFile {
         Ok(())
     }
 
-    /// Makes it durable and puts it in its place, over what is there.
-    ///
-    /// # Errors
-    /// What the system said; the old file is untouched then, unless only its folder could not be flushed.
+    /// Makes it durable and replaces `place`. After an error the old file is untouched, unless only its folder could
+    /// not be flushed.
     pub fn put_in_place(self) -> io::Result<()> {
         self.put_in_place_if(|| Ok(())).map(|_| ())
     }
 
-    /// As [`NewFile::put_in_place`], if `may` agrees at the last moment: what it looks at can hardly change between its
-    /// look and the renaming. Gives the file.
-    ///
-    /// # Errors
-    /// What `may` said; as [`NewFile::put_in_place`].
+    /// As [`NewFile::put_in_place`], if `may` agrees just before the renaming.
     pub fn put_in_place_if(self, may: impl FnOnce() -> io::Result<()>) -> io::Result<File> {
         self.file.as_file().sync_all()?;
         may()?;
@@ -105,10 +89,7 @@ impl Write for NewFile {
     }
 }
 
-/// Gives a file its permissions. Where the file system has none (CIFS, exFAT), one warning says so.
-///
-/// # Errors
-/// What the system said, but for that.
+/// Where the file system has no permissions (CIFS, exFAT), one warning says so.
 fn set_permissions(file: &File, place: &Path, to: fs::Permissions) -> io::Result<()> {
     static TOLD: Once = Once::new();
     if file.metadata().is_ok_and(|it| it.permissions() == to) {
@@ -128,16 +109,13 @@ fn set_permissions(file: &File, place: &Path, to: fs::Permissions) -> io::Result
     }
 }
 
-/// Whether an error says that the file system does not have what was asked for.
+/// Whether the file system does not have what was asked for.
 fn is_beyond(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
     matches!(error.kind(), InvalidInput | PermissionDenied | Unsupported)
 }
 
-/// The file at `place` is a mount of its own, as containers make them of single files: nothing can take its place.
-///
-/// # Errors
-/// It is.
+/// Containers mount single files: nothing can take the place of such a file.
 pub fn refuse_mounted(place: &Path) -> io::Result<()> {
     if is_mounted(place) {
         return Err(io::Error::new(
@@ -162,11 +140,8 @@ fn is_mounted(_: &Path) -> bool {
     false
 }
 
-/// Tries in `folder` what a ledger needs: files that can be written, made durable, locked and put in the place of
-/// others. Nothing of it stays.
-///
-/// # Errors
-/// What the system said.
+/// Tries in `folder` what a ledger needs: files that can be written, made durable, locked and renamed over others.
+/// Leaves nothing there.
 pub fn try_folder(folder: &Path) -> io::Result<()> {
     let new = || Builder::new().prefix(".monthend.").tempfile_in(folder);
     let (old, mut new) = (new()?, new()?);
@@ -179,12 +154,8 @@ pub fn try_folder(folder: &Path) -> io::Result<()> {
     place.close()
 }
 
-/// Opens the file at `path` to be read, or what a link there leads to. Whoever opens a pipe or a device may wait for
-/// ever, and what is read there may have no end; so only a regular file is opened, at each time anew: it may have become
-/// something else since the last look.
-///
-/// # Errors
-/// What the system said; it is no regular file, in words that say what it is.
+/// Opens only a regular file, or a link to one: opening a pipe or a device may wait for ever, and what is read there
+/// may have no end. It is looked at each time, since it may have changed.
 pub fn open_regular(path: &Path) -> io::Result<File> {
     refuse_irregular(&fs::metadata(path)?)?;
     let mut options = OpenOptions::new();
@@ -195,10 +166,7 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// All bytes of the regular file at `path`, which has at most `limit` of them.
-///
-/// # Errors
-/// As [`open_regular`]; [`io::ErrorKind::FileTooLarge`] where it is longer.
+/// At most `limit` bytes; [`io::ErrorKind::FileTooLarge`] where it is longer.
 pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let file = open_regular(path)?;
     let too_large = || {
@@ -219,7 +187,7 @@ pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whoever opens a pipe would wait for its other end; of a regular file this changes nothing (POSIX, `open`).
+/// Opening a pipe would wait for its other end; of a regular file this changes nothing (POSIX, `open`).
 pub(crate) fn without_waiting(options: &mut OpenOptions) {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(options, WITHOUT_WAITING.bits().cast_signed());
@@ -241,10 +209,7 @@ pub(crate) fn without_links(options: &mut OpenOptions) {
 #[cfg(unix)]
 const WITHOUT_WAITING: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
 
-/// Refuses what is no regular file.
-///
-/// # Errors
-/// Says what it is.
+/// The error says what it is.
 pub(crate) fn refuse_irregular(found: &fs::Metadata) -> io::Result<()> {
     if found.is_file() {
         return Ok(());
@@ -276,7 +241,7 @@ fn special(_: &fs::Metadata) -> &'static str {
     "something else"
 }
 
-/// How the names of unfinished files for `place` begin: nobody else's do.
+/// The beginning of names of unfinished files for `place`; no other file has it.
 fn unfinished(place: &Path) -> OsString {
     let mut prefix = OsString::from(".");
     prefix.push(place.file_name().unwrap_or_default());
@@ -284,7 +249,7 @@ fn unfinished(place: &Path) -> OsString {
     prefix
 }
 
-/// Deletes the unfinished files that nobody is writing: whoever writes one holds its lock.
+/// Deletes unfinished files without a lock: nobody is writing these.
 fn sweep(folder: &Path, prefix: &OsStr) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -298,20 +263,13 @@ fn sweep(folder: &Path, prefix: &OsStr) {
     }
 }
 
-/// Gives the file at `from`, which is whole and durable, the name `place`, over what is there, and makes that durable.
-///
-/// # Errors
-/// What the system said.
+/// Renames `from`, which is whole and durable, over `place`, and makes that durable.
 pub fn put_in_place(from: &Path, place: &Path) -> io::Result<()> {
     fs::rename(from, place)?;
     sync_folder(place)
 }
 
-/// Renames the file at `place` to `NAME.old`, or to the first of `NAME.old-1`, `NAME.old-2` and so on that nothing has. Gives
-/// that name.
-///
-/// # Errors
-/// What the system said.
+/// Renames the file to `NAME.old`, or to the first free one of `NAME.old-1`, `NAME.old-2` and so on. Gives that name.
 pub fn set_aside(place: &Path) -> io::Result<PathBuf> {
     let mut names = (0_u32..).map(|n| {
         let mut name = place.as_os_str().to_owned();
@@ -327,7 +285,6 @@ pub fn set_aside(place: &Path) -> io::Result<PathBuf> {
     Ok(free)
 }
 
-/// Whether the disk has no room.
 pub fn is_full(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
@@ -344,10 +301,7 @@ pub fn remedy(error: &io::Error) -> &'static str {
     }
 }
 
-/// Makes the folder at `path` and those above it, durably, where they are missing.
-///
-/// # Errors
-/// What the system said.
+/// Makes the folder and those above it, durably, where they are missing.
 pub fn make_folder(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -361,10 +315,7 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Puts `contents` in the place of the file at `place`, whole or not at all. A device is written to, and stays.
-///
-/// # Errors
-/// As [`NewFile::begin`] and [`NewFile::put_in_place`]; a full disk.
+/// Replaces the file at `place`, whole or not at all. A device is written to, and stays.
 pub fn replace(place: &Path, contents: &[u8]) -> io::Result<()> {
     if is_device(place) {
         return OpenOptions::new()
@@ -377,10 +328,7 @@ pub fn replace(place: &Path, contents: &[u8]) -> io::Result<()> {
     file.put_in_place()
 }
 
-/// Puts `contents` into a new file at `place`, whole or not at all, and never over one that is there.
-///
-/// # Errors
-/// As [`replace`]; `AlreadyExists` where something is there, however short a time before.
+/// Makes a new file, whole or not at all; `AlreadyExists` where something is there, however short a time before.
 pub fn create(place: &Path, contents: &[u8]) -> io::Result<()> {
     let mut new = NewFile::begin(place)?;
     new.write_all(contents)?;
@@ -400,7 +348,7 @@ pub fn create(place: &Path, contents: &[u8]) -> io::Result<()> {
     sync_folder(place)
 }
 
-/// Whether `path` is a device that takes what is written to it, such as a terminal.
+/// A device takes what is written to it, as a terminal does.
 #[cfg(unix)]
 pub fn is_device(path: &Path) -> bool {
     use std::os::unix::fs::FileTypeExt as _;
@@ -408,7 +356,6 @@ pub fn is_device(path: &Path) -> bool {
         .is_ok_and(|there| there.file_type().is_char_device())
 }
 
-/// Whether `path` is a device: elsewhere no file is.
 #[cfg(not(unix))]
 pub fn is_device(_: &Path) -> bool {
     false
@@ -426,7 +373,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The folder that a file lies in, as its path says: `.` where that is a name only.
+/// `.` where `path` is only a name.
 pub fn folder_of(path: &Path) -> &Path {
     path.parent()
         .filter(|folder| !folder.as_os_str().is_empty())

@@ -92,7 +92,6 @@ Exit codes: 0 everything selected is created, and collected where asked for; 1 a
 3 stopped early, rows left to do; 4 ledger trouble; 130, 143, 129 interrupted.";
 
 impl Cli {
-    /// What the options ask for.
     pub(super) fn verbosity(&self) -> Option<Verbosity> {
         match (self.quiet, self.verbose) {
             (true, _) => Some(Verbosity::Quiet),
@@ -138,7 +137,6 @@ pub(super) enum Command {
 }
 
 impl Command {
-    /// Whether it goes on for a while, so that somebody may follow its log.
     pub(super) fn is_long(&self) -> bool {
         matches!(
             self,
@@ -200,7 +198,6 @@ pub(super) struct AndCollectArgs {
 }
 
 impl AndCollectArgs {
-    /// How the reports are collected, where they are.
     pub(super) fn if_wanted(&self) -> Option<&CollectArgs> {
         self.collect.then_some(&self.how)
     }
@@ -249,14 +246,12 @@ pub(super) struct CollectCommandArgs {
     #[command(flatten)]
     pub(super) format: WorkFormatArgs,
 
-    // For --combine, which takes the rows that `run` would. Accepted without it, for scripts that give every command the
-    // same options.
+    // For --combine. Accepted without it, for scripts that give every command the same options.
     #[command(flatten)]
     pub(super) calendar: CalendarArgs,
 }
 
 impl RetryArgs {
-    /// Which rows: by what they are, and by what became of them.
     pub(super) fn selection(&self) -> Result<Selection, PartitionArgsError> {
         Ok(Selection {
             causes: self.cause.cause.clone(),
@@ -382,10 +377,6 @@ pub(super) struct SelectionArgs {
 }
 
 impl SelectionArgs {
-    /// What the options select.
-    ///
-    /// # Errors
-    /// It is not clear which share of a partition is meant.
     pub(super) fn selection(&self) -> Result<Selection, PartitionArgsError> {
         Ok(Selection {
             jobs: self.job.clone(),
@@ -448,7 +439,6 @@ pub(super) struct StatusArgs {
 }
 
 impl StatusArgs {
-    /// Which rows: by what they are, and by what became of them.
     pub(super) fn selection(&self) -> Result<Selection, PartitionArgsError> {
         Ok(Selection {
             causes: self.cause.cause.clone(),
@@ -461,7 +451,7 @@ impl StatusArgs {
         format_or(self.format, PlanFormat::Table)
     }
 
-    /// How a row's life looks; none for a format that it does not have.
+    /// None for a format that a row's life does not have.
     pub(super) fn life_format(&self) -> Option<SummaryFormat> {
         without_csv(self.format, self.format())
     }
@@ -542,14 +532,13 @@ pub(super) enum SchemaKind {
     Check,
 }
 
-/// Whether an argument was typed, and does not come from the environment or a default.
+/// Neither the environment nor a default counts.
 pub(super) fn is_typed(matches: &ArgMatches, id: &str) -> bool {
     // Asking for an argument that the command does not have would be a panic.
     matches.try_contains_id(id).is_ok()
         && matches.value_source(id) == Some(ValueSource::CommandLine)
 }
 
-/// A duration in the manifest's form.
 fn duration(text: &str) -> Result<Duration, String> {
     crate::settings::duration_of(text)
         .ok_or_else(|| "write a number with its unit: 5s, 500ms, 2m".to_owned())

@@ -1,5 +1,3 @@
-//! `monthend audit`
-
 mod next;
 
 use std::{path::Path, sync::Arc};
@@ -37,7 +35,7 @@ use crate::{
 };
 use request::RequestIds;
 
-/// Names every difference between plan, ledger, server and files. Reads only, without the lock.
+/// Reads only, without the lock.
 pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Result<Exit, CliError> {
     let signals = Signals::listen();
     let selection = args.selection.selection()?;
@@ -51,7 +49,6 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         Some(credentials(&context)?)
     };
 
-    // The ledger.
     let path = real_ledger(&context.ledger)?;
     let reading = read_file(&path)?;
     let known = reading.as_ref().map(|reading| &reading.ledger);
@@ -75,7 +72,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         Vec::new()
     };
 
-    // What can be wrong with the earlier ledger is said before the server is asked.
+    // What is wrong with the earlier ledger is said before the server is asked.
     let earlier = (args.previous.previous.as_deref())
         .map(|path| OpenedLedger::to_compare_with(path, context.is_rehearsal()))
         .transpose()?;
@@ -84,7 +81,6 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         None => MaxDrop::default(),
     };
 
-    // The plan, and the server where it is asked.
     let planning = Planning {
         manifest: &manifest,
         calendar: &args.calendar,
@@ -111,7 +107,6 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         }
     };
 
-    // The files.
     signals.end_at_once();
     let recorded = collected_hashes(&history_of(&path).lines);
     let folder = path.parent().unwrap_or(Path::new(""));
@@ -132,7 +127,6 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         previous.as_ref(),
     );
 
-    // A run that would create reports again is refused.
     let search = TraceSearch {
         context: &context,
         plan: &plan,
@@ -159,7 +153,6 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         });
     }
 
-    // The words.
     let exit = if audit.differences.is_empty() {
         Exit::Success
     } else {
@@ -175,7 +168,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
     }
     if args.offline {
         notes.extend(offline_notes(&discovering));
-        // Of a lost row nobody can say whom `discover` had found.
+        // Of a lost row nobody can say which sub-partner `discover` had found.
         let lost = forgotten_of_history(&path, &reading).filter(|_| !discovering.is_empty());
         notes.extend(lost.map(|lost| {
             format!(
@@ -205,7 +198,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
     Ok(exit)
 }
 
-/// The command that every other one is refused without: a rescued ledger has what this one lacks.
+/// Every other command is refused until this one is done: a rescued ledger has what this ledger lacks.
 fn to_merge_first(
     path: &Path,
     ledger: Option<&Ledger>,
@@ -222,7 +215,6 @@ fn to_merge_first(
     Some(command_line.with("merge", inputs.chain(output)))
 }
 
-/// Asks the server for what it holds, until a signal comes.
 async fn ask(
     scope: &Scope<'_>,
     session: &Session<'_, HttpApi>,
@@ -239,7 +231,7 @@ async fn ask(
     }
 }
 
-/// What an audit without a server leaves out, and whom it takes for the sub-partners that jobs discover.
+/// What an audit without a server leaves out, and which sub-partners it takes for discovered ones.
 fn offline_notes(discovering: &[Arc<str>]) -> Vec<String> {
     let mut notes = vec![
         "offline: no server was asked; gone, server_failed, duplicate and unknown were not looked for".to_owned(),
@@ -254,8 +246,8 @@ fn offline_notes(discovering: &[Arc<str>]) -> Vec<String> {
     notes
 }
 
-/// The rows of an earlier ledger that may have vanished. Where it is the same file, rows of the plan's last period are no
-/// earlier ones, but left over.
+/// Rows of an earlier ledger that may have vanished. In the same file, rows of the plan's last period are left over,
+/// not earlier.
 fn earlier_rows(
     selection: &Selection,
     earlier: &OpenedLedger,
@@ -275,7 +267,7 @@ fn earlier_rows(
     selected
 }
 
-/// That an earlier ledger told nothing, so that nothing which it could have told is missed.
+/// Said where an earlier ledger tells nothing, so that nobody takes that for good news.
 fn incomparable_note(earlier: &OpenedLedger, checked: &Checked) -> Option<String> {
     let path = earlier.path.display();
     if earlier.ledger.report_ids().next().is_none() {
@@ -289,7 +281,6 @@ fn incomparable_note(earlier: &OpenedLedger, checked: &Checked) -> Option<String
     })
 }
 
-/// Rows that no audit of this plan looks at.
 fn leftover_note(rows: &[&Row]) -> Option<String> {
     let names = named_rows(rows);
     match rows.len() {

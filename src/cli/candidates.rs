@@ -1,4 +1,4 @@
-//! `monthend resolve` without `--request`: the rows that a person may decide, and what is known of their candidates.
+//! `monthend resolve` without `--request`: the rows that a person may decide, with their candidates.
 
 use std::{collections::HashMap, path::Path, time::Duration};
 
@@ -30,10 +30,9 @@ use crate::{
 };
 use request::{ReportId, RequestId};
 
-/// No list is waited for longer: somebody looks on.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// Lists them. Reads only, without the lock.
+/// Reads only, without the lock.
 pub(super) async fn list(args: &ResolveArgs, command_line: &CommandLine) -> Result<Exit, CliError> {
     let signals = Signals::listen();
     let mut context = target_of(args)?;
@@ -78,11 +77,8 @@ pub(super) async fn list(args: &ResolveArgs, command_line: &CommandLine) -> Resu
     Ok(Exit::Success)
 }
 
-/// Refuses a report that the server does not have, or that is not of the row's request. Where the server cannot be asked, a
+/// Refuses a report that the server does not have, or that is of another request. Where the server cannot be asked, a
 /// person's word counts.
-///
-/// # Errors
-/// Exit code 2, and a signal.
 pub(super) async fn refuse_other_report(
     args: &ResolveArgs,
     context: &mut Context,
@@ -122,15 +118,13 @@ pub(super) async fn refuse_other_report(
     )))
 }
 
-/// Who is asked about candidates, and with whose credentials.
 enum AskedServer {
-    /// The one that the manifest or the options name.
     Named,
-    /// The one of the last run. A sandbox gets no other token than its own.
+    /// Of the last run. A sandbox gets no other token than its own.
     OfHistory(BaseUrl),
 }
 
-/// A rehearsal's sandbox lives in its command alone, so what a run recorded is all there is.
+/// A rehearsal's sandbox lives in its command alone, so only records are left of it.
 fn server(args: &ResolveArgs, context: &Context, lines: &[HistoryLine]) -> Option<AskedServer> {
     if context.sandbox.is_some() {
         return None;
@@ -148,7 +142,6 @@ fn server(args: &ResolveArgs, context: &Context, lines: &[HistoryLine]) -> Optio
     runs.map(AskedServer::OfHistory).next()
 }
 
-/// What is asked about.
 struct Asked<'a> {
     ledger: &'a Ledger,
     rows: &'a [&'a Row],
@@ -157,10 +150,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// What the server shows of the candidates of each row. Where it cannot be asked, what a run recorded is enough.
-    ///
-    /// # Errors
-    /// A signal.
+    /// What the server shows of each row's candidates. Where it cannot be asked, what a run recorded is enough.
     async fn ask(
         &self,
         context: &mut Context,
@@ -232,13 +222,12 @@ impl Asked<'_> {
     }
 }
 
-/// The row that has a report, or discarded it, as people call it.
+/// The name of the row that has this report, or discarded it.
 fn taken_by(ledger: &Ledger, id: &ReportId) -> Option<String> {
     let has_it = |row: &&Row| row.state.report_id() == Some(id) || row.replaces.contains(id);
     ledger.rows().find(has_it).map(request_name)
 }
 
-/// What runs recorded of candidates.
 struct Recorded<'a>(HashMap<&'a str, (&'a SeenReport, DateTime<Utc>)>);
 
 impl<'a> Recorded<'a> {

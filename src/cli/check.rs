@@ -1,5 +1,3 @@
-//! `monthend check`
-
 mod disk;
 mod server;
 
@@ -26,10 +24,9 @@ use crate::{
     text::count,
 };
 
-/// A check does not wait for what a run would wait for.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// Tries what a run will need, and sends no create. Changes nothing on the disk.
+/// Sends no create, and changes nothing on the disk.
 pub(super) async fn check(args: &CheckArgs, command_line: &CommandLine) -> Result<Exit, CliError> {
     let signals = Signals::listen();
     let mut report = Checklist::default();
@@ -63,7 +60,7 @@ pub(super) async fn check(args: &CheckArgs, command_line: &CommandLine) -> Resul
     Ok(exit)
 }
 
-/// The settings, and the whole manifest where it has no mistakes: with mistakes in its jobs all else can be tried.
+/// The settings, and the whole manifest where it has no mistakes: else all but its jobs can be tried.
 fn read(
     args: &CheckArgs,
     command_line: &CommandLine,
@@ -90,7 +87,6 @@ fn read(
     Ok(settings.ok().map(|context| (context.forgetful(), None)))
 }
 
-/// Asks the server, if it can be asked. Gives the plan, where it is known.
 async fn ask(
     context: &mut Context,
     manifest: Option<&Manifest>,

@@ -1,5 +1,3 @@
-//! `monthend collect`
-
 use super::{
     args::CollectCommandArgs,
     collection::Collection,
@@ -25,13 +23,13 @@ use crate::{
 };
 use request::RequestId;
 
-/// Fetches the files of the ledger's created rows. The manifest's jobs are not looked at.
+/// The manifest's jobs are not looked at.
 pub(super) async fn collect(
     args: &CollectCommandArgs,
     quiet: bool,
     command_line: &CommandLine,
 ) -> Result<Exit, CliError> {
-    // Settings and credentials: whatever is wrong is found before the next thing is touched.
+    // Whatever is wrong with settings and credentials is found before the ledger is touched.
     let signals = Signals::listen();
     let selection = args.common.selection.selection()?;
     let how = Some(&args.collect);
@@ -67,7 +65,7 @@ async fn fetch(
     let credentials = credentials(&context)?;
     context.refuse_as_for_real()?;
 
-    // The ledger. Where there is none, not even a lock is made.
+    // Where there is no ledger, not even a lock is made.
     let missing = || LedgerError::Missing(context.ledger.clone());
     if !real_ledger(&context.ledger)?.exists() {
         return Err(missing().into());
@@ -80,7 +78,6 @@ async fn fetch(
     let ledger = reading.into_ledger(&context.ledger)?;
     let collection = Collection::prepare(&args.collect, &context, &locked)?;
 
-    // The server, and what is done with it.
     let door = Door {
         context: &mut context,
         credentials,
@@ -90,7 +87,6 @@ async fn fetch(
         outputs,
     };
     let work = async |means: &RunContext<'_>| {
-        // The work.
         tell(&repairs);
         let to_combine =
             to_combine::requests(means.session, manifest, selection, &ledger, signals).await?;
@@ -98,7 +94,7 @@ async fn fetch(
         let work_list = WorkList::to_collect(ledger, &selected);
         let finished = drive(work_list, Creates::None, rows, Some(&collection), means).await?;
 
-        // The words. What the plan has and the ledger has not is not collected either.
+        // A planned request that the ledger lacks is not collected either.
         let is_in_ledger = |id: &RequestId| finished.ledger.get(*id).is_some();
         let lacks = to_combine.iter().flatten().any(|id| !is_in_ledger(id));
         let ended = Ended {

@@ -1,4 +1,4 @@
-//! From options to the collecting of a ledger's rows: what `collect`, `run --collect` and `retry --collect` share.
+//! Collecting a ledger's rows: what `collect`, `run --collect` and `retry --collect` share.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -23,7 +23,6 @@ use crate::{
 };
 use request::RequestIds;
 
-/// How files are collected, and where to.
 #[derive(Debug)]
 pub(super) struct Collection {
     /// Absolute.
@@ -33,18 +32,14 @@ pub(super) struct Collection {
     wait: Duration,
     overwrite: Overwrite,
     any_content: bool,
-    /// `--combine`
     combined: Option<PathBuf>,
-    /// What the history says of files.
+    /// The hashes of files by the history.
     recorded: HashMap<String, String>,
 }
 
 impl Collection {
-    /// Reads options, environment and manifest. That files can be written there is known already ([`Outputs::prepare`]).
-    ///
-    /// # Errors
-    /// An output is one of the files that rows of `ledger` have already, or the working folder is gone: exit code 2,
-    /// before anything is sent.
+    /// Refuses outputs that are collected files already (exit code 2). [`Outputs::prepare`] has tried that files can be
+    /// written.
     ///
     /// [`Outputs::prepare`]: super::outputs::Outputs::prepare
     pub(super) fn prepare(
@@ -73,7 +68,7 @@ impl Collection {
         })
     }
 
-    /// Does the run of `setup`, and beside it collects the selected rows that are created, before it and in it.
+    /// Runs `setup`, and beside it collects the selected created rows.
     pub(super) async fn run(
         &self,
         setup: runner::RunInput<'_, '_, HttpApi, FileDisk>,
@@ -102,11 +97,8 @@ impl Collection {
         .await
     }
 
-    /// Writes what `--combine` asks for, of the collected files of `requests`; nothing after a run that stopped early. A file
-    /// of an earlier run is not left in the place of one that is not written.
-    ///
-    /// # Errors
-    /// A file cannot be read or written.
+    /// For `--combine`; nothing after a run that stopped early. A combined file of an earlier run is set aside where
+    /// none is written.
     pub(super) fn combine(
         &self,
         finished: &Finished,
@@ -150,7 +142,7 @@ impl Collection {
         Ok(())
     }
 
-    /// Says of the files of `selected` that lie in another folder than this one that they stay there.
+    /// The files of `selected` that lie in another folder stay there.
     pub(super) fn tell_elsewhere(&self, ledger: &Ledger, selected: &RequestIds) {
         let rows = ledger.rows().filter(|row| selected.contains(&row.key()));
         let files = rows.filter(|row| row.is_collected());
@@ -177,7 +169,7 @@ impl Collection {
     }
 }
 
-/// Why none of `requests` is collected: perhaps the ledger is of another month.
+/// Perhaps the ledger is of another month.
 fn none_of(ledger: &Ledger, requests: &RequestIds) -> String {
     let periods: BTreeSet<String> = (ledger.rows())
         .map(|row| row.request().period.to_string())

@@ -12,8 +12,8 @@ use clap::{ArgMatches, Command, CommandFactory as _, parser::ValueSource};
 use super::args::{Cli, is_manifest, is_typed};
 use crate::text::{shell_path, shell_word, typed_path};
 
-/// The command line as it was typed, to be typed again whole or in part. What came from the environment is still there
-/// next time and is left out.
+/// The command line, to be typed again whole or in part. What came from the environment is still there next time and is
+/// left out.
 #[derive(Debug, Clone)]
 pub(super) struct CommandLine {
     program: String,
@@ -21,7 +21,7 @@ pub(super) struct CommandLine {
     matches: ArgMatches,
 }
 
-/// What says what a command works on, and where: by the names of `args`.
+/// The arguments that name what a command works on, by their names in `args`.
 pub(super) const WHERE: [&str; 16] = [
     "manifest",
     "ledger",
@@ -41,12 +41,10 @@ pub(super) const WHERE: [&str; 16] = [
     "no_content_check",
 ];
 
-/// What says how a manifest's periods are read.
 pub(super) const CALENDAR: [&str; 2] = ["as_of", "no_date_check"];
 
-/// What makes a rehearsal of a command.
 const REHEARSAL: [&str; 4] = ["ledger", "sandbox", "sandbox_config", "sandbox_fixed"];
-/// What says which ledger a command works on, and where, whatever is selected.
+/// The arguments that name a ledger, whatever is selected.
 pub(super) const LEDGER: [&str; 7] = [
     "manifest",
     "ledger",
@@ -58,7 +56,6 @@ pub(super) const LEDGER: [&str; 7] = [
 ];
 
 impl CommandLine {
-    /// `matches` is what clap made of the arguments of this process.
     pub(super) fn new(matches: ArgMatches) -> Self {
         let mut words = env::args_os().map(|word| quoted(&word));
         CommandLine {
@@ -68,7 +65,7 @@ impl CommandLine {
         }
     }
 
-    /// The same command, but for what discards a wait: the next one may have to be kept.
+    /// Without what discards a wait: the next one may have to be kept.
     pub(super) fn again(&self) -> String {
         let kept = self.arguments.iter().map(String::as_str);
         let kept = kept.filter(|word| *word != "--forget-pause");
@@ -76,7 +73,6 @@ impl CommandLine {
         words.join(" ")
     }
 
-    /// The real run that a rehearsal was for.
     pub(super) fn for_real(&self) -> String {
         let kept = WHERE.into_iter().filter(|id| !REHEARSAL.contains(id));
         let run = self.next("run", &kept.chain(CALENDAR).collect::<Vec<_>>());
@@ -86,7 +82,7 @@ impl CommandLine {
         }
     }
 
-    /// The values of an option that was typed.
+    /// Typed values only.
     pub(super) fn values(&self, id: &str) -> Vec<String> {
         let command_line = self
             .matches
@@ -105,7 +101,7 @@ impl CommandLine {
         self.next(command, &kept)
     }
 
-    /// The same command, with relative periods counted from `day`.
+    /// With relative periods counted from `day`.
     pub(super) fn again_as_of(&self, day: NaiveDate) -> String {
         let mut arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
         if let Some(place) = arguments.iter().position(|word| *word == "--as-of") {
@@ -115,18 +111,17 @@ impl CommandLine {
         format!("{} {} --as-of {day}", self.program, arguments.join(" "))
     }
 
-    /// Whether an argument of the command was typed.
+    /// Typed ones only.
     pub(super) fn has(&self, id: &str) -> bool {
         let command_line = self.matches.subcommand();
         command_line.is_some_and(|(_, command_line)| is_typed(command_line, id))
     }
 
-    /// Whether it is this command.
     pub(super) fn is(&self, command: &str) -> bool {
         self.matches.subcommand_name() == Some(command)
     }
 
-    /// What narrows the command without having been typed: `MONTHEND_SUB_PARTNER=Alder`.
+    /// Variables that narrow the command, as `MONTHEND_SUB_PARTNER=Alder`.
     pub(super) fn narrowed_by_environment(&self) -> Vec<String> {
         const NARROW: [&str; 6] = [
             "job",
@@ -158,7 +153,7 @@ impl CommandLine {
             .collect()
     }
 
-    /// The run that makes the ledger that a command did not find; none where that is no manifest's ledger.
+    /// The run that makes the missing ledger; none where it is no manifest's ledger.
     pub(super) fn first_run(&self) -> Option<String> {
         let (command, command_line) = self.matches.subcommand()?;
         let path = |id| command_line.try_get_one::<PathBuf>(id).ok().flatten();
@@ -198,12 +193,11 @@ impl CommandLine {
             .join(" ")
     }
 
-    /// A path as a shell has to be given it.
     pub(super) fn word(path: &std::path::Path) -> String {
         quoted(path.as_os_str())
     }
 
-    /// Another command on the same, with those of the options `kept` that it has.
+    /// Another command on the same, with those of the options `kept` that were typed.
     pub(super) fn next(&self, command: &str, kept: &[&str]) -> String {
         let cli = Cli::command();
         let (Some(next), Some((_, command_line))) =
@@ -230,14 +224,13 @@ impl CommandLine {
     }
 }
 
-/// An option with its value, which may begin as an option does.
+/// With `=`, since a value may begin as an option does.
 fn option(long: &str, value: &OsStr) -> String {
     let value = quoted(value);
     let between = if value.starts_with('-') { "=" } else { " " };
     format!("--{long}{between}{value}")
 }
 
-/// A word as a shell has to be given it.
 pub(super) fn quoted(word: &OsStr) -> String {
     let word = word.to_string_lossy();
     match word.split_once('=') {

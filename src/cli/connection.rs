@@ -1,5 +1,3 @@
-//! From settings and environment to a conversation with a server.
-
 use std::{env, ffi::OsString};
 
 use chrono::{DateTime, Utc};
@@ -14,22 +12,18 @@ use crate::{
 };
 use sandbox::{self, RunningSandbox, Sandbox};
 
-/// A client with its credentials, and the sandbox that it talks to where this is a rehearsal.
 #[derive(Debug)]
 pub(super) struct Connection {
     api: HttpApi,
-    /// What it begins with; `None` where it has to ask for one first.
+    /// `None` where it has to ask for one first.
     token: Option<Token>,
-    /// What pauses are remembered under.
+    /// The key of remembered pauses.
     pub(super) server: String,
-    /// Kept alive: dropping it stops it.
+    /// Dropping it stops it.
     _sandbox: Option<RunningSandbox>,
 }
 
-/// Reads the credentials from the environment, or those of the sandbox for a rehearsal.
-///
-/// # Errors
-/// None are given, or they make no sense: exit code 2, before anything else is touched.
+/// From the environment, or those of the sandbox for a rehearsal.
 pub(super) fn credentials(context: &Context) -> Result<Credentials, CliError> {
     Ok(match context.sandbox {
         None => Credentials::from_env(|name| env::var_os(name))?,
@@ -37,16 +31,12 @@ pub(super) fn credentials(context: &Context) -> Result<Credentials, CliError> {
     })
 }
 
-/// Those of a sandbox.
-///
-/// # Errors
-/// None: they are complete.
 pub(super) fn credentials_of_sandbox() -> Result<Credentials, CliError> {
     Ok(Credentials::from_env(sandbox_credentials)?)
 }
 
 impl Connection {
-    /// Makes the client; starts the sandbox where one is asked for. Nothing is sent yet.
+    /// Starts the sandbox where one is asked for. Nothing is sent yet.
     pub(super) async fn open(
         context: &mut Context,
         credentials: Credentials,
@@ -70,7 +60,7 @@ impl Connection {
         })
     }
 
-    /// A conversation that keeps the `pause` that an earlier command was told about.
+    /// Keeps the `pause` that an earlier command was told about.
     pub(super) fn session<'a>(
         &'a self,
         settings: &Settings,
@@ -97,7 +87,7 @@ impl Connection {
     }
 }
 
-/// The sandbox's own credentials, so that a rehearsal can renew a token too.
+/// So that a rehearsal can renew a token too.
 fn sandbox_credentials(name: &str) -> Option<OsString> {
     let value = match name {
         "WEBEX_ACCESS_TOKEN" => sandbox::ACCESS_TOKEN,

@@ -1,4 +1,4 @@
-//! What a command works on: which settings, which server, which ledger.
+//! What a command works on: settings, server, ledger.
 
 use std::path::{Path, PathBuf};
 
@@ -22,22 +22,19 @@ use sandbox::SandboxConfig;
 
 pub(super) use crate::ledger::real_ledger;
 
-/// Settings and ledger, with what the arguments override.
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) settings: Settings,
-    /// As it was given, for messages. [`real_ledger`] says where it really lies.
+    /// As given, for messages. [`real_ledger`] says where it really lies.
     pub(super) ledger: PathBuf,
-    /// The manifest's ledger, of which a rehearsal or a share has one of its own.
+    /// The manifest's ledger, beside which a rehearsal or a share has its own.
     pub(super) plain_ledger: PathBuf,
-    /// What names that no option gives have in addition: a rehearsal's and a share's files lie beside the real ones.
+    /// Keeps default names of a rehearsal's and a share's files apart from the real ones.
     apart: NameSuffix,
-    /// The manifest's path as it was given, and its name.
+    /// The path as given, and the name.
     pub(super) manifest: (PathBuf, String),
     pub(super) origin: ManifestSource,
-    /// Set for a rehearsal against a sandbox in this process.
     pub(super) sandbox: Option<SandboxConfig>,
-    /// The file that says what the sandbox is like.
     pub(super) sandbox_config: Option<PathBuf>,
 }
 
@@ -89,7 +86,7 @@ impl Context {
         Context::new(args, read, share)
     }
 
-    /// For a command that is to write the manifest: the settings are the defaults.
+    /// For the command that writes the manifest: default settings.
     pub(super) fn without_manifest(args: &ManifestArgs) -> Result<Context, CliError> {
         let read = RunSettings {
             origin: ManifestSource::default(),
@@ -101,7 +98,7 @@ impl Context {
         Ok(context.forgetful())
     }
 
-    /// A sandbox that remembers what it was asked leaves a file; this one does not.
+    /// A sandbox that writes no state file.
     pub(super) fn forgetful(mut self) -> Context {
         if let Some(sandbox) = &mut self.sandbox {
             sandbox.state = None;
@@ -109,11 +106,8 @@ impl Context {
         self
     }
 
-    /// What a command reads, and what it keeps next to its ledger. In a rehearsal and in a share the ledger of the manifest
-    /// is one of the files that are read.
-    ///
-    /// # Errors
-    /// What it keeps would overwrite what it reads.
+    /// Guards what the command reads and what it keeps next to its ledger. A rehearsal and a share only read the
+    /// manifest's ledger.
     pub(super) fn guard(&self) -> Result<Guard, GuardError> {
         let mut guard = Guard::new();
         guard.manifest(&self.manifest.0, &self.origin, &self.settings);
@@ -136,13 +130,11 @@ impl Context {
         self.sandbox.is_some() || self.settings.api.base_url.is_sandbox()
     }
 
-    /// Whether this is a rehearsal against a sandbox of its own.
     pub(super) fn is_beside(&self) -> bool {
         self.apart.sandbox
     }
 
-    /// The first line on stderr: the server, or that this is a rehearsal. That is said under `--quiet` too: a variable
-    /// that was left set must not look like a month that was billed.
+    /// The first line on stderr, under `--quiet` too: a variable that was left set must not look like a real run.
     pub(super) fn tell_server(&self) {
         console::begin_log();
         let line = first_line(&self.settings.api.base_url, self.is_rehearsal());
@@ -152,27 +144,27 @@ impl Context {
         }
     }
 
-    /// The first line of a command that asks nobody: that its ledger is that of rehearsals.
+    /// The first line of a command that asks no server.
     pub(super) fn tell_sandbox(&self) {
         if self.is_beside() {
             self.tell_rehearsal();
         }
     }
 
-    /// The first line of a command that makes nothing: that this is a rehearsal, where it is one.
+    /// The first line of a command that creates nothing.
     pub(super) fn tell_rehearsal(&self) {
         if self.is_rehearsal() {
             console::always(&first_line(&self.settings.api.base_url, true));
         }
     }
 
-    /// Whether another run may be sending other shares of the plan at the same time.
+    /// Another run may be sending other shares of the plan meanwhile.
     pub(super) fn is_a_share(&self) -> bool {
         self.apart.share.is_some()
     }
 
-    /// The folder of collected files: `option`, else MONTHEND_OUTPUT or the manifest's `collect.output`, which a
-    /// rehearsal and a share leave alone (`X.sandbox`, `X.2-of-3`), else the path of the ledger with `.reports`.
+    /// The folder of collected files: `option`, else MONTHEND_OUTPUT or the manifest's `collect.output` with the suffix
+    /// of a rehearsal or share, else the ledger's path with `.reports`.
     pub(super) fn output(&self, option: Option<&Path>, ledger: &Path) -> PathBuf {
         if let Some(path) = option {
             return path.to_owned();
@@ -189,7 +181,7 @@ impl Context {
         self.ledger == self.apart.ledger(&manifest.with_extension("ledger.csv"))
     }
 
-    /// In a rehearsal, the folder of collected files that a real run would have; none where it is the same.
+    /// In a rehearsal, the folder of a real run; none where it is the same.
     pub(super) fn output_for_real(&self, option: Option<&Path>) -> Option<PathBuf> {
         if option.is_some() || !self.apart.sandbox {
             return None;
@@ -200,7 +192,7 @@ impl Context {
         }
     }
 
-    /// In a rehearsal with a ledger of its own: the one that a real run would have.
+    /// In a rehearsal with a ledger of its own, the ledger of a real run.
     pub(super) fn ledger_for_real(&self) -> Option<PathBuf> {
         let is_apart = self.apart.sandbox && self.ledger == self.apart.ledger(&self.plain_ledger);
         is_apart.then(|| self.apart.for_real().ledger(&self.plain_ledger))
@@ -210,7 +202,7 @@ impl Context {
         variable("MONTHEND_OUTPUT").or_else(|| self.settings.collect.output.clone())
     }
 
-    /// A torn line of the ledger about a request that nobody can name.
+    /// A torn line about a request that nobody can name.
     pub(super) fn torn_line(&self, source: UnknownRequest) -> CliError {
         CliError::TornLine {
             path: self.ledger.clone(),
@@ -233,7 +225,7 @@ impl Context {
         match &args.base_url {
             Some(_) if rehearsal.sandbox => return Err(CliError::SandboxAndServer),
             Some(url) => settings.api.base_url = url.clone(),
-            // A rehearsal does not go there, but a variable that is wrong is wrong for it, too.
+            // A wrong variable is an error in a rehearsal too, though that does not use it.
             None => settings.api.base_url = base_url_or(settings.api.base_url)?,
         }
         let apart = NameSuffix {
@@ -249,7 +241,7 @@ impl Context {
             let mut config = sandbox_config(rehearsal.sandbox_config.as_deref())?;
             config.fixed |= rehearsal.sandbox_fixed;
             config.port = 0;
-            // Its reports outlive this command: the next one on the same ledger finds them.
+            // The next rehearsal on the same ledger finds the reports of this one.
             config
                 .state
                 .get_or_insert_with(|| sandbox_state_of(&ledger));
@@ -270,10 +262,6 @@ impl Context {
     }
 }
 
-/// The ledger that `status` is to show: the one that is named, else that of the manifest.
-///
-/// # Errors
-/// Nothing is named, or the manifest cannot be read.
 pub(super) fn ledger_of(args: &StatusArgs, share: Option<Partition>) -> Result<PathBuf, CliError> {
     let (manifest, ledger) = match (args.ledger.clone(), args.named.clone()) {
         (Some(path), None) if !is_manifest(&path) => return Ok(path),
@@ -295,9 +283,6 @@ pub(super) fn ledger_of(args: &StatusArgs, share: Option<Partition>) -> Result<P
 }
 
 /// The ledger of `manifest`, or that of its rehearsals; `ledger`: the one that an option names.
-///
-/// # Errors
-/// The manifest cannot be read.
 pub(super) fn ledger_of_manifest(
     manifest: &Path,
     ledger: Option<PathBuf>,
@@ -325,24 +310,22 @@ pub(super) fn ledger_of_manifest(
     Ok(context.ledger)
 }
 
-/// Whether the file `one` is there, and was changed after `other`, if that is there.
+/// Whether `one` was changed after `other`. A missing `other` is older.
 fn is_newer(one: &Path, other: &Path) -> bool {
     let changed = |path: &Path| path.metadata().and_then(|found| found.modified()).ok();
     changed(one).is_some_and(|one| changed(other).is_none_or(|other| one > other))
 }
 
-/// What becomes of the ledger that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RepairNote {
-    /// It is written anew.
     Written,
-    /// It is left for the next run.
+    /// For the next run to write.
     Left,
-    /// It is an earlier one, that no run writes any more.
+    /// An earlier ledger, which no run writes any more.
     Past,
 }
 
-/// What a crash had left of the ledger, and how a spreadsheet has spelled it: a sentence for each.
+/// What a crash left of the ledger, and what a spreadsheet changed: a sentence for each.
 pub(super) fn repairs(ledger: &Path, reading: &LedgerRead, then: RepairNote) -> Vec<String> {
     let ledger = ledger.display();
     let (repaired, written) = match then {
@@ -366,22 +349,19 @@ pub(super) fn repairs(ledger: &Path, reading: &LedgerRead, then: RepairNote) -> 
     found
 }
 
-/// Warns of each.
 pub(super) fn tell(warnings: &[String]) {
     for warning in warnings {
         warn!("{warning}");
     }
 }
 
-/// Warns of what was found of the ledger at once.
 pub(super) fn tell_repairs(ledger: &Path, reading: &LedgerRead, then: RepairNote) {
     tell(&repairs(ledger, reading, then));
 }
 
-/// The longest configuration of a sandbox, in bytes.
+/// In bytes.
 const LONGEST_CONFIG: u64 = 16 * 1024 * 1024;
 
-/// What a sandbox is like, from a file or by default.
 pub(super) fn sandbox_config(path: Option<&Path>) -> Result<SandboxConfig, CliError> {
     let Some(path) = path else {
         return Ok(SandboxConfig::default());
@@ -394,7 +374,7 @@ pub(super) fn sandbox_config(path: Option<&Path>) -> Result<SandboxConfig, CliEr
     serde_yaml::from_slice(&text).map_err(|e| failed(e.to_string()))
 }
 
-/// The ceilings of a run: of all its requests, or of one share.
+/// The ceilings of all requests, or of one share.
 fn limits_of(limits: &Limits, share: Option<Partition>) -> Limits {
     match share {
         Some(share) => limits.share(share.count()),
@@ -402,7 +382,6 @@ fn limits_of(limits: &Limits, share: Option<Partition>) -> Limits {
     }
 }
 
-/// The address that the environment gives, else `other`.
 fn base_url_or(other: BaseUrl) -> Result<BaseUrl, CliError> {
     match std::env::var("MONTHEND_BASE_URL") {
         Ok(text) if !text.is_empty() => Ok(text.parse()?),
@@ -410,13 +389,12 @@ fn base_url_or(other: BaseUrl) -> Result<BaseUrl, CliError> {
     }
 }
 
-/// A variable that names a path, if it is set to something.
 pub(super) fn variable(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os(name).filter(|path| !path.is_empty())?;
     Some(path.into())
 }
 
-/// What keeps the files of a rehearsal, and those of each share, apart from the real ones.
+/// Keeps the files of a rehearsal, and those of each share, apart from the real ones.
 #[derive(Debug, Clone, Copy)]
 struct NameSuffix {
     sandbox: bool,
@@ -424,7 +402,6 @@ struct NameSuffix {
 }
 
 impl NameSuffix {
-    /// The same where it is no rehearsal.
     fn for_real(self) -> Self {
         NameSuffix {
             sandbox: false,
@@ -456,7 +433,7 @@ impl NameSuffix {
     }
 }
 
-/// The folder of collected files where nothing names one.
+/// The default folder of collected files.
 fn reports_of(ledger: &Path) -> PathBuf {
     match ledger.extension() {
         Some(extension) if extension == "csv" => ledger.with_extension("reports"),
@@ -464,7 +441,7 @@ fn reports_of(ledger: &Path) -> PathBuf {
     }
 }
 
-/// A name with something at its end; a slash at the end of a folder's name is none of it.
+/// A slash at the end of a folder's name is no part of it.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.components().as_path().as_os_str().to_owned();
     name.push(suffix);

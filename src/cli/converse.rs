@@ -1,5 +1,4 @@
-//! A conversation of a command that only reads: it does not hold the ledger, but keeps the pauses that are noted beside
-//! it, and notes those that it is told of.
+//! The connection of commands that only read: they do not hold the ledger, but keep and note the pauses beside it.
 
 use std::{cell::RefCell, num::NonZeroU32, path::Path, time::Duration};
 
@@ -16,7 +15,7 @@ use crate::{
     settings::Settings,
 };
 
-/// Tries less often and waits shorter than a run: somebody looks on.
+/// Fewer tries and shorter waits than in a run: somebody looks on.
 pub(super) fn limit_patience(settings: &mut Settings, longest_wait: Duration) {
     let retry = &mut settings.retry;
     retry.max_attempts = const { NonZeroU32::new(2).unwrap() };
@@ -24,10 +23,7 @@ pub(super) fn limit_patience(settings: &mut Settings, longest_wait: Duration) {
     retry.max_retry_after = retry.max_retry_after.min(longest_wait);
 }
 
-/// Opens a conversation for `ask`; `ledger` is the real one. From here on the first signal ends it in good order.
-///
-/// # Errors
-/// There is no conversation to be had, and what `ask` says.
+/// `ledger` is the real path. From here on the first signal ends `ask` in good order.
 pub(super) async fn converse<T>(
     context: &mut Context,
     credentials: Credentials,
@@ -48,7 +44,7 @@ pub(super) async fn converse<T>(
         signals.end_in_order();
         ask(&session).await
     };
-    // Noted for the next command, unless a run holds the lock: it will be told by the server itself.
+    // Noted for the next command, unless a run holds the lock: the server will tell that run itself.
     if let Some((since, until)) = announced.into_inner()
         && let Ok(mut lock) = Lock::take(ledger, Utc::now())
     {

@@ -1,5 +1,3 @@
-//! `monthend completions` and `monthend man`: what comes from the command line's own definition.
-
 use clap::CommandFactory as _;
 
 use super::{
@@ -9,7 +7,6 @@ use super::{
 };
 use crate::output::console;
 
-/// Prints what a shell needs to complete commands and options.
 pub(super) fn completions(args: &CompletionsArgs) -> Result<Exit, CliError> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "monthend", &mut text);
@@ -17,7 +14,6 @@ pub(super) fn completions(args: &CompletionsArgs) -> Result<Exit, CliError> {
     Ok(Exit::Success)
 }
 
-/// Writes the manual pages, one for each command.
 pub(super) fn man(args: &ManArgs) -> Result<Exit, CliError> {
     let failed = |why| CliError::Output {
         path: args.folder.clone(),

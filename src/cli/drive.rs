@@ -1,4 +1,4 @@
-//! From an agenda to the end of a run: what `run` and `retry` have in common.
+//! From a work list to the end of a run: what `run` and `retry` have in common.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -26,7 +26,6 @@ use crate::{
 };
 use request::{OrgId, RequestIds};
 
-/// Says on stderr how much there is to do.
 pub(super) fn tell_work(work_list: &WorkList, limits: &Limits) {
     let is_in_doubt = |place: &&RowIndex| {
         let row = work_list.ledger.row(**place);
@@ -43,10 +42,6 @@ pub(super) fn tell_work(work_list: &WorkList, limits: &Limits) {
     info!("{}", workload.line(limits));
 }
 
-/// Makes sure that the disk has room for the lines of a run on `ledger`.
-///
-/// # Errors
-/// It has not. Nothing was sent.
 pub(super) fn require_room(
     ledger: &Ledger,
     selected: &RequestIds,
@@ -61,8 +56,8 @@ pub(super) fn require_room(
     }
 }
 
-/// Brings the ledger in order on the disk, then its rows to their end; with `collection`, the selected ones that are
-/// created to theirs. `all`: how many requests there are, selected or not.
+/// Repairs the ledger on the disk, then sends its rows; `collection` collects the selected ones. `all`: the number of
+/// requests, selected or not.
 pub(super) async fn drive(
     work_list: WorkList,
     creates: Creates,
@@ -119,7 +114,7 @@ pub(super) async fn drive(
     };
     let mut finished = ticking(readers, run).await;
     if collection.is_some() {
-        // One that was interrupted has not looked at every row.
+        // A run that was interrupted has not looked at every row.
         let rows = finished
             .ledger
             .rows()
@@ -131,7 +126,6 @@ pub(super) async fn drive(
     Ok(finished)
 }
 
-/// Does `work` while the readers show what changes without an event.
 async fn ticking<T>(readers: &Reporters, work: impl Future<Output = T>) -> T {
     let ticks = async {
         let mut every = interval(Duration::from_millis(500));
@@ -147,7 +141,7 @@ async fn ticking<T>(readers: &Reporters, work: impl Future<Output = T>) -> T {
     }
 }
 
-/// How to go on, by what was typed. `day`: what `--combine` counts relative periods from.
+/// Next commands by what was typed. `day`: what `--combine` counts relative periods from.
 pub(super) fn commands(
     context: &Context,
     command_line: &CommandLine,
@@ -188,8 +182,8 @@ pub(super) fn commands(
     }
 }
 
-/// [`commands`] for rows that are not as they were when the command was typed: `--cause` names what they failed with then,
-/// and a real server has none of the sandbox's sub-partners.
+/// [`commands`] for rows that have changed since the command was typed: `--cause` names their old codes, and a real
+/// server has none of the sandbox's sub-partners.
 fn commands_for(means: &RunContext<'_>, rows: &[&Row]) -> Commands {
     let (context, command_line) = (means.context, &means.outputs.command_line);
     let mut commands = commands(context, command_line, means.outputs.day_to_combine);
@@ -227,7 +221,6 @@ fn commands_for(means: &RunContext<'_>, rows: &[&Row]) -> Commands {
     commands
 }
 
-/// Says how a run ended: what is missing on the disk, why it stopped, and the summary on stdout.
 pub(super) fn tell_end(
     finished: &Finished,
     means: &RunContext<'_>,

@@ -23,7 +23,6 @@ use crate::{
 };
 use request::RequestId;
 
-/// Shows what `run` would send or look up, as `plan` does.
 pub(super) async fn dry_run_of_run(args: &RunArgs) -> Result<Exit, CliError> {
     let common = &args.common;
     show_run(
@@ -37,7 +36,6 @@ pub(super) async fn dry_run_of_run(args: &RunArgs) -> Result<Exit, CliError> {
     Ok(done())
 }
 
-/// Shows the rows that `retry` would send or look up.
 pub(super) fn dry_run_of_retry(
     args: &RetryArgs,
     context: &Context,
@@ -61,7 +59,6 @@ pub(super) fn dry_run_of_retry(
     )
 }
 
-/// Shows the reports that `collect` would wait for and download.
 pub(super) fn dry_run_of_collect(
     args: &CollectCommandArgs,
     context: &Context,
@@ -79,7 +76,6 @@ pub(super) fn dry_run_of_collect(
     show_rows(rows, Would::collect(actions), &ledger, context, format)
 }
 
-/// What is done about the files of created `rows` of the ledger at `path`.
 pub(super) fn collecting<'r>(
     rows: impl Iterator<Item = &'r Row>,
     path: &Path,
@@ -103,7 +99,6 @@ pub(super) fn collecting<'r>(
     rows.map(|row| (row.key(), action(row))).collect()
 }
 
-/// The ledger as it is.
 fn read(context: &Context) -> Result<LedgerRead, CliError> {
     context.tell_sandbox();
     context.refuse_as_for_real()?;
@@ -116,7 +111,6 @@ fn read(context: &Context) -> Result<LedgerRead, CliError> {
     Ok(reading)
 }
 
-/// Shows what would be done about `rows` of the ledger.
 fn show_rows<'r>(
     rows: impl IntoIterator<Item = &'r Row>,
     would: Would,

@@ -12,7 +12,7 @@ use tracing::warn;
 use super::args::{Cli, is_typed};
 use crate::text::{hold_address, one_line};
 
-/// Variables that are read where they are needed, and not by the argument parser.
+/// Variables that the argument parser does not read.
 const READ_BY_HAND: [&str; 9] = [
     "MONTHEND_BASE_URL",
     "MONTHEND_FORMAT",
@@ -27,13 +27,10 @@ const READ_BY_HAND: [&str; 9] = [
 
 const PREFIX: &str = "MONTHEND_";
 
-/// Variables of an earlier name, and what they are called now. They count where the new one is not set.
+/// Old and new name. The old one counts where the new one is not set.
 const RENAMED: [(&str, &str); 1] = [("MONTHEND_SANDBOX_MENDED", "MONTHEND_SANDBOX_FIXED")];
 
-/// Reads the arguments and the environment of this process.
-///
-/// # Errors
-/// What is wrong with them, or the help that they ask for.
+/// Help is an error, as in clap.
 pub(super) fn read_arguments() -> Result<(Cli, ArgMatches), Error> {
     let command = adapted(Cli::command());
     let matches = command.clone().try_get_matches()?;
@@ -62,8 +59,7 @@ pub(super) fn hold_proxies() {
     }
 }
 
-/// The command line's definition, for this environment: what is empty or says no is not there, so nothing requires it
-/// and nothing conflicts with it.
+/// Removes variables that are empty or say no, so that nothing requires them and nothing conflicts with them.
 fn adapted(command: Command) -> Command {
     command.mut_args(adapted_argument).mut_subcommands(adapted)
 }
@@ -106,7 +102,6 @@ fn yes_or_no(value: &OsStr) -> Option<bool> {
     }
 }
 
-/// Reads the variable of a flag.
 #[derive(Debug, Clone, Copy)]
 struct YesOrNo;
 
@@ -138,9 +133,6 @@ fn refusal(command: &Command, text: &str) -> Error {
 }
 
 /// What the parser cannot see: options that need others, and a variable that it does not read.
-///
-/// # Errors
-/// A usage error, as the parser's own.
 fn check(command: &Command, matches: &ArgMatches) -> Result<(), Error> {
     let Some((name, command_line)) = matches.subcommand() else {
         return Ok(());
@@ -171,7 +163,7 @@ fn check(command: &Command, matches: &ArgMatches) -> Result<(), Error> {
     Ok(())
 }
 
-/// The variable that a wrong value came from, where no option was typed.
+/// None where an option was typed.
 pub(super) fn variable_of(command: &Command, error: &Error) -> Option<String> {
     let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidArg) else {
         return None;
@@ -186,7 +178,7 @@ pub(super) fn variable_of(command: &Command, error: &Error) -> Option<String> {
     (!is_typed && env::var_os(&name).is_some()).then_some(name)
 }
 
-/// Warns of each variable with our prefix that means nothing, and says which one may have been meant; never what it says.
+/// Warns of each unknown variable with our prefix, and says which one may have been meant; never its value.
 pub(super) fn warn_of_unknown(command: &Command) {
     let mut known: BTreeSet<String> = READ_BY_HAND.map(str::to_owned).into();
     let all = std::iter::once(command).chain(command.get_subcommands());

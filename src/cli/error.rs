@@ -1,5 +1,3 @@
-//! Why a command could not do its work.
-
 use std::{io, path::PathBuf};
 
 use chrono::NaiveDate;
@@ -29,7 +27,7 @@ use crate::{
 };
 use sandbox::SandboxError;
 
-/// Everything that ends a command before a run has begun.
+/// What ends a command before its run has begun.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CliError {
     #[error(transparent)]
@@ -58,7 +56,7 @@ pub(super) enum CliError {
     Plan(#[from] PlanError),
     #[error(transparent)]
     Selection(#[from] SelectionError),
-    /// A selection that matches nothing in the plan; `as_of` is a day on which it would.
+    /// The selection matches nothing in the plan; it would on the day `as_of`.
     #[error("{source}")]
     NotPlanned {
         source: SelectionError,
@@ -80,13 +78,12 @@ pub(super) enum CliError {
     Client(#[from] HttpApiError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// What it led to is still there.
+    /// The ledger is gone, and something shows that it was there.
     #[error("there is no ledger at {}, but {trace}: it was moved, renamed or lost; nothing was sent", ledger.display())]
     Gone { ledger: PathBuf, trace: LedgerTrace },
-    /// It is there, and knows less than what lies next to it.
+    /// The ledger is there, and lacks what lies next to it.
     #[error("{} lacks reports that exist: {trace}; nothing was sent", ledger.display())]
     Forgotten { ledger: PathBuf, trace: LedgerTrace },
-    /// Several ledgers at once.
     #[error("{}", lines(.0))]
     Ledgers(Vec<LedgerError>),
     #[error("{}: {source}", path.display())]
@@ -96,7 +93,7 @@ pub(super) enum CliError {
     },
     #[error("the folder {} does not exist; make it, or put the ledger {} elsewhere", folder.display(), ledger.display())]
     NoFolder { ledger: PathBuf, folder: PathBuf },
-    /// The disk has less room than the ledger may need. Nothing was sent.
+    /// Nothing was sent.
     #[error("{shortage}; nothing was sent")]
     NoRoom { shortage: Shortage },
     #[error(transparent)]
@@ -122,7 +119,7 @@ pub(super) enum CliError {
     /// No run would make it.
     #[error("there is no ledger at {} to compare with; is the path right?", .0.display())]
     NoEarlier(PathBuf),
-    /// What a rehearsal ends with because a real run would.
+    /// A rehearsal ends as the real run would.
     #[error("{0} (a real run would end with this, and so its rehearsal does)")]
     AsForReal(Box<CliError>),
     #[error("{} holds reports of {holds}: a rehearsal and real reports are not compared", path.display())]
@@ -148,7 +145,6 @@ fn new_file(error: &io::Error) -> String {
     }
 }
 
-/// How many ids an error names.
 const NAMED: usize = 3;
 
 fn of_sandbox(ids: &[PlanWarningSource]) -> String {
@@ -260,7 +256,6 @@ impl CliError {
         }
     }
 
-    /// Says on stderr what happened.
     pub(super) fn report(&self, command_line: &CommandLine) {
         if let CliError::Manifest(ManifestError::Invalid(problems)) = self {
             for problem in problems.iter() {
@@ -273,7 +268,6 @@ impl CliError {
         }
     }
 
-    /// What to do, where that depends on what was typed.
     fn way_on(&self, command_line: &CommandLine) -> String {
         let adopt = |it: &str, run: &str| {
             format!(
@@ -329,7 +323,7 @@ impl CliError {
         }
     }
 
-    /// What happened, on one line where it is not several things.
+    /// On one line, where it is not several errors.
     pub(super) fn text(&self) -> String {
         match self {
             CliError::Ledger(error) => of_ledger(error),
@@ -338,7 +332,7 @@ impl CliError {
     }
 }
 
-/// An error with its causes, each said once: some errors name theirs already. What only the system needs is left out.
+/// An error with its causes, each said once, without details that only the system needs.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -352,7 +346,6 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     without_details(&text)
 }
 
-/// Why a run stopped, and what to do.
 pub(super) fn stop_text(reason: &StopReason) -> String {
     use crate::output::duration;
     match reason {
@@ -374,7 +367,7 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
             "the server accepted nothing for {} (retry.max_stall); run the same command again to continue",
             duration(*since)
         ),
-        // What names a variable says what to do already.
+        // A cause that names a variable says what to do.
         StopReason::Credentials(cause) if cause.text.contains("WEBEX_") => cause.text.clone(),
         StopReason::Credentials(cause) => format!(
             "the server refused the token: {}; set a new WEBEX_ACCESS_TOKEN",
@@ -399,7 +392,6 @@ pub(super) fn stop_text(reason: &StopReason) -> String {
     }
 }
 
-/// Why a run stopped after so many failures in a row: what the last of them met says what is to be done.
 fn down_text(failures: u32, cause: Option<&Cause>) -> String {
     let text = cause.map_or("", |cause| cause.text.trim_end_matches('.'));
     match cause.map(|cause| (cause.http_status, is_proxy(cause))) {
@@ -424,7 +416,7 @@ fn down_text(failures: u32, cause: Option<&Cause>) -> String {
     }
 }
 
-/// Whether a proxy stands in the way, and not the server.
+/// Whether a proxy fails, and not the server.
 pub(super) fn is_proxy(cause: &Cause) -> bool {
     cause.http_status.is_none() && cause.text.contains("HTTPS_PROXY")
 }

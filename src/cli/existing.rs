@@ -26,17 +26,15 @@ use crate::{
 };
 use request::{ReportId, Request};
 
-/// What the server holds for a row that is to be sent.
 pub(super) struct FoundReports {
     place: RowIndex,
     existing: Existing,
-    /// What was seen of them, where it is not clear which is the row's.
+    /// Filled where it is not clear which is the row's.
     seen: Vec<Listed>,
 }
 
-/// The rows to be sent for which the server holds something, and what. Rows in doubt are not asked about here: they
-/// are looked up before, by a stricter rule. A report may belong to any request of `plan` or the ledger that it fits,
-/// whatever is selected.
+/// Rows in doubt are looked up before, by a stricter rule. A report may belong to any request of `plan` or the ledger
+/// that it fits, whatever is selected.
 pub(super) async fn find<A: Api>(
     session: &Session<'_, A>,
     work_list: &WorkList,
@@ -76,8 +74,8 @@ pub(super) async fn find<A: Api>(
     Ok(found.collect())
 }
 
-/// The history next to a lost ledger says which report a request had: where lists leave that open, and where they show a
-/// newer one too. It counts only for reports that the server still has.
+/// The history of a lost ledger decides between several reports, and against newer ones, if the server still has its
+/// report.
 pub(super) async fn prefer_known<A: Api>(
     session: &Session<'_, A>,
     work_list: &WorkList,
@@ -118,7 +116,6 @@ fn refused(error: ReadError) -> CliError {
     }
 }
 
-/// `--existing stop`
 pub(super) fn tell(
     work_list: &WorkList,
     found: &[FoundReports],
@@ -152,7 +149,6 @@ pub(super) fn tell(
     Exit::Failures
 }
 
-/// `--existing adopt`
 pub(super) fn adopt(work_list: &mut WorkList, found: Vec<FoundReports>, readers: &Reporters) {
     let (mut adopted, mut unclear) = (0, 0);
     for report in found {
@@ -177,7 +173,7 @@ pub(super) fn adopt(work_list: &mut WorkList, found: Vec<FoundReports>, readers:
         readers.tell(EventKind::Existing(row.clone()), now);
         work_list.ledger.replace(report.place, row);
     }
-    // What is neither sent nor looked up any more: created, or for a person to decide.
+    // Created rows, and those for a person to decide, leave the work list.
     let ledger = &work_list.ledger;
     work_list.work.retain(|place| {
         let state = &ledger.row(*place).state;

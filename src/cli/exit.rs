@@ -12,7 +12,6 @@ use super::{args::Cli, environment};
 use crate::runner::{Finished, Signal, StopReason};
 use crate::{output::console, text::without_user};
 
-/// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
     /// Every selected request is created, or there was nothing to do.
@@ -25,14 +24,12 @@ pub(super) enum Exit {
     Stopped,
     /// The ledger is in use, not one, damaged, or cannot be written.
     Ledger,
-    /// A signal.
     Interrupted(Signal),
     /// A fault of our own or of the machine, such as a result that cannot be written.
     Fault,
 }
 
 impl Exit {
-    /// The code itself.
     pub(super) fn code(self) -> u8 {
         match self {
             Exit::Success => 0,
@@ -47,7 +44,7 @@ impl Exit {
         }
     }
 
-    /// Prints what clap says instead of running a command. Help and version are results, all else is a usage error.
+    /// Help and version are results, all else is a usage error.
     pub(super) fn without_command(said: clap::Error) -> Self {
         let said = &with_fitting_tips(said);
         if said.use_stderr() {
@@ -63,7 +60,7 @@ impl Exit {
         }
     }
 
-    /// What a finished run means. Where several apply: ledger, signal, stopped, failures.
+    /// Where several apply: ledger, signal, stopped, failures.
     pub(super) fn of(finished: &Finished) -> Self {
         let counts = &finished.counts;
         match &finished.stop {
@@ -83,7 +80,7 @@ impl Exit {
         }
     }
 
-    /// What a finished `collect` means: it stops early for no row that is not created, and yet not all is collected.
+    /// `collect` does not stop early for rows that are not created, and yet not all is collected.
     pub(super) fn of_collecting(finished: &Finished) -> Self {
         let counts = &finished.counts;
         let is_whole = finished.stop.is_none() && finished.unsaved.is_none();
@@ -94,8 +91,7 @@ impl Exit {
     }
 }
 
-/// What clap says, which quotes the value that is wrong: an address with a user and a password, perhaps, with its scheme
-/// or without.
+/// Clap quotes the wrong value, which may be an address with a user and a password, with its scheme or without.
 fn mistake(said: &clap::Error) -> String {
     let text = said.render().to_string();
     match said.get(ContextKind::InvalidValue) {
@@ -106,7 +102,7 @@ fn mistake(said: &clap::Error) -> String {
     }
 }
 
-/// Of an option that the command does not have: whose it is, instead of the advice to pass it as a value.
+/// Says which command has the option, instead of the advice to pass it as a value.
 fn with_fitting_tips(mut said: clap::Error) -> clap::Error {
     let Some(ContextValue::String(unknown)) = said.get(ContextKind::InvalidArg) else {
         return said;
@@ -144,7 +140,6 @@ fn with_fitting_tips(mut said: clap::Error) -> clap::Error {
     said
 }
 
-/// What to say where a command lacks its manifest.
 fn no_manifest(said: &clap::Error) -> Option<String> {
     let ContextValue::Strings(missing) = said.get(ContextKind::InvalidArg)? else {
         return None;

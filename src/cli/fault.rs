@@ -9,14 +9,10 @@ use std::{
 use super::exit::Exit;
 use crate::{output::console, text::one_line};
 
-/// So many pipes must be had beside what is open at the start: files, connections and what waits for them.
+/// Pipes for files, connections and what waits for them, beside what is open at the start.
 const PIPES: usize = 16;
 
-/// Tries whether this machine has what every command needs that talks to a server: later, in the middle of a run, there
-/// would be no good end.
-///
-/// # Errors
-/// It has not; in words that say what to do.
+/// Tries what every command needs that talks to a server: in the middle of a run there would be no good end.
 pub(super) fn try_machine() -> io::Result<()> {
     let pipes: io::Result<Vec<_>> = (0..PIPES).map(|_| io::pipe()).collect();
     pipes.map_err(|e| {
@@ -32,8 +28,7 @@ pub(super) fn try_machine() -> io::Result<()> {
     })
 }
 
-/// Runs `command`. A panic in it is said in plain words and is a fault, whatever the command was at: the ledger is on the
-/// disk line by line.
+/// A panic is a fault, said in plain words: the ledger is on the disk line by line.
 pub(super) fn contained(command: impl FnOnce() -> Exit) -> Exit {
     panic::set_hook(Box::new(say));
     panic::catch_unwind(AssertUnwindSafe(command)).unwrap_or(Exit::Fault)

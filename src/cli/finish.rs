@@ -6,19 +6,14 @@ use super::{
 use crate::{ledger::Row, runner::Finished};
 use request::RequestIds;
 
-/// How the work ended.
 pub(super) struct Ended {
     pub(super) finished: Finished,
     pub(super) exit: Exit,
     pub(super) selected: RequestIds,
-    /// The requests whose files are combined; none: the selected ones.
+    /// None: the selected ones.
     pub(super) to_combine: Option<RequestIds>,
 }
 
-/// The end of the work: the words, the files that are made of all files, and what the outputs are told.
-///
-/// # Errors
-/// Files cannot be combined.
 pub(super) fn finish(
     ended: Ended,
     means: &RunContext<'_>,

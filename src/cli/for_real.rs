@@ -1,4 +1,4 @@
-//! A rehearsal fails where the real run would: it looks at the real ledger and the real folder of files, and changes
+//! A rehearsal fails where the real run would: it reads the real ledger and the real folder of files, and changes
 //! neither.
 
 use std::{io, path::Path};
@@ -14,10 +14,6 @@ use super::{
 use crate::ledger::{read_file, refuse_mixing, refuse_unmerged};
 
 impl Context {
-    /// Refuses in a rehearsal what a real run would refuse of its ledger.
-    ///
-    /// # Errors
-    /// As a real run: the ledger is none, cannot be read, has to be merged first, or is a file of another purpose.
     pub(super) fn refuse_as_for_real(&self) -> Result<(), CliError> {
         match self.ledger_for_real() {
             Some(ledger) => self.look_at(&ledger).map_err(as_for_real),
@@ -42,10 +38,6 @@ impl Context {
         Ok(refuse_unmerged(&path, rows)?)
     }
 
-    /// Refuses a rehearsal of a run that would be refused because its ledger is gone.
-    ///
-    /// # Errors
-    /// As a real run.
     pub(super) fn refuse_gone_for_real(&self) -> Result<(), CliError> {
         let Some(ledger) = self.ledger_for_real() else {
             return Ok(());
@@ -56,10 +48,6 @@ impl Context {
         }
     }
 
-    /// Refuses in a rehearsal a folder of files that a real run could not make.
-    ///
-    /// # Errors
-    /// A file lies where the folder, or one above it, would be.
     pub(super) fn refuse_output_as_for_real(&self, option: Option<&Path>) -> Result<(), CliError> {
         let Some(path) = self.output_for_real(option) else {
             return Ok(());

@@ -1,5 +1,5 @@
-//! Reports that the ledger does not know, though what lies next to it does: a run would create them again. The ledger may
-//! be gone, an older copy of it may lie in its place, or another ledger may have them.
+//! Reports that the ledger lacks and that files next to it show: a run would create them again. The ledger may be gone,
+//! an older copy may lie in its place, or another ledger may have them.
 
 use std::{
     ffi::OsStr,
@@ -25,15 +25,15 @@ use crate::{
 };
 use request::{RequestId, RequestIds};
 
-/// What shows that there are reports which the ledger does not know.
+/// What shows reports that the ledger lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct LedgerTrace {
     text: String,
-    /// The requests that it shows, where they are known.
+    /// Empty where they are not known.
     pub(super) requests: RequestIds,
-    /// The ledgers that have them: merged into this one, nothing is lost.
+    /// Ledgers that have them: merged into this one, nothing is lost.
     others: Vec<PathBuf>,
-    /// Whether a run may go on: another ledger was named on purpose.
+    /// A run may go on: another ledger was named on purpose.
     pub(super) is_meant: bool,
 }
 
@@ -45,7 +45,7 @@ impl LedgerTrace {
         }
     }
 
-    /// The command that takes over the rows of other ledgers into `ledger`; none where no ledger has them.
+    /// None where no ledger has the rows.
     pub(super) fn merge(&self, ledger: &Path, command_line: &CommandLine) -> Option<String> {
         let inputs = self.others.iter().map(|path| path.display().to_string());
         let output = ["-o".to_owned(), ledger.display().to_string()];
@@ -53,9 +53,6 @@ impl LedgerTrace {
         (!self.others.is_empty()).then_some(merge)
     }
 
-    /// Refuses to create these reports again.
-    ///
-    /// # Errors
     /// Exit code 4, unless another ledger was named on purpose.
     pub(super) fn refuse(self, ledger: &Path) -> Result<(), CliError> {
         let gone = ledger.to_owned();
@@ -75,7 +72,6 @@ impl LedgerTrace {
         })
     }
 
-    /// Says what a run would do about it.
     pub(super) fn warn(&self, ledger: &Path) {
         let ledger = ledger.display();
         let run = match self.is_meant {
@@ -101,7 +97,7 @@ impl fmt::Display for LedgerTrace {
     }
 }
 
-/// What lies next to the place of the ledger at `path` and shows that it was there; none where it is still there.
+/// What shows that a ledger was at `path`; none where it is still there.
 pub(super) fn trace_of(path: &Path) -> Option<LedgerTrace> {
     let ledger = real_ledger(path).ok()?;
     if ledger.exists() {
@@ -130,7 +126,7 @@ pub(super) fn trace_of(path: &Path) -> Option<LedgerTrace> {
         .then(|| LedgerTrace::of(format!("{} shows a closed month", close.display())))
 }
 
-/// The folder of collected files that the ledger at `path` has by default, where that is all there is.
+/// The default folder of collected files, where that is all there is.
 pub(super) fn files_of(path: &Path) -> Option<LedgerTrace> {
     let folder = path.with_extension("reports");
     let has_any = fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
@@ -138,7 +134,6 @@ pub(super) fn files_of(path: &Path) -> Option<LedgerTrace> {
     (has_any && !path.exists()).then(|| LedgerTrace::of(text))
 }
 
-/// The shares of the ledger at `path` that lie next to its place, where it is not there itself.
 pub(super) fn shares_of(path: &Path) -> Option<LedgerTrace> {
     let is_share = |other: &PathBuf| other != path && family(other) == family(path);
     let others: Vec<PathBuf> = ledgers_next_to(path).filter(is_share).collect();
@@ -149,8 +144,8 @@ pub(super) fn shares_of(path: &Path) -> Option<LedgerTrace> {
     })
 }
 
-/// The requests that `lines` of a history show a create of, and whose report the ledger does not have: it has no row of
-/// them, or an older one that a run would send, and that does not replace the report.
+/// Requests that `lines` show a create of, and whose report the ledger lacks: it has no row of them, or an older one
+/// that a run would send and that does not replace the report.
 fn forgotten(reading: &LedgerRead, lines: &[HistoryLine]) -> RequestIds {
     let reports = history::reports_by_request(lines);
     let created = history::requests_created(lines).into_iter();
@@ -169,7 +164,7 @@ fn forgotten(reading: &LedgerRead, lines: &[HistoryLine]) -> RequestIds {
         .collect()
 }
 
-/// What the history next to the ledger at `path` knows and it does not, whatever is planned.
+/// What the history shows and the ledger lacks, whatever is planned.
 pub(super) fn forgotten_of_history(path: &Path, reading: &LedgerRead) -> Option<LedgerTrace> {
     let history = history::beside(&real_ledger(path).ok()?);
     let lines = history::read(&history).unwrap_or_default().lines;
@@ -187,7 +182,7 @@ fn of_history(history: &Path, requests: RequestIds) -> Option<LedgerTrace> {
     })
 }
 
-/// Whether the ledger has no word of a request, not even a torn one.
+/// The ledger does not name the request, not even in a torn line.
 fn is_new(reading: &LedgerRead, id: RequestId) -> bool {
     reading.ledger.get(id).is_none() && !reading.unknown.contains(&id)
 }
@@ -196,7 +191,6 @@ fn is_sent(row: Option<&Row>) -> bool {
     Action::for_row(row) == Action::Send
 }
 
-/// A plan, and the ledger that a run of it would go by.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TraceSearch<'a> {
     pub(super) context: &'a Context,
@@ -204,13 +198,12 @@ pub(super) struct TraceSearch<'a> {
     pub(super) selected: &'a RequestIds,
     pub(super) reading: &'a LedgerRead,
     pub(super) share: Option<Partition>,
-    /// `--output`
     pub(super) output: Option<&'a Path>,
 }
 
 impl TraceSearch<'_> {
-    /// What shows reports of requests that a run would send: other ledgers in the folder, the history next to this one,
-    /// and collected files.
+    /// Reports of requests that a run would send: in other ledgers of the folder, in the history, and as collected
+    /// files.
     pub(super) fn run(&self) -> Option<LedgerTrace> {
         let path = real_ledger(&self.context.ledger).ok()?;
         let planned = self.plan.requests().iter();
@@ -247,7 +240,7 @@ impl TraceSearch<'_> {
         });
         let (mut shares, others): (Vec<_>, Vec<_>) =
             known.partition(|(other, _)| family(other) == family(path));
-        // Of shares that belong together, those that have nothing are merged as well: then none is missing.
+        // Empty shares of a set are merged as well: then none is missing.
         let knowing = shares.iter().filter(|(_, requests)| !requests.is_empty());
         let counts: Vec<_> = knowing.map(|(other, _)| shares_in_all(other)).collect();
         shares.retain(|(other, _)| counts.contains(&shares_in_all(other)));
@@ -274,8 +267,8 @@ impl TraceSearch<'_> {
         })
     }
 
-    /// Whether another ledger has the report of a request, of a sandbox's in a rehearsal, else of a real one; for a request
-    /// that is new here, also whether one may exist.
+    /// Whether another ledger has the report, a sandbox's in a rehearsal, else a real one; for a request that is new
+    /// here, also whether one may exist.
     fn is_known(&self, other: &Ledger, id: RequestId) -> bool {
         let Some(theirs) = other.get(id) else {
             return false;
@@ -291,7 +284,7 @@ impl TraceSearch<'_> {
         }
     }
 
-    /// Of the ledger that is gone, all requests of the share count; of one that is there, the selected ones that it lacks.
+    /// Where the ledger is gone, all requests of the share count; else the selected ones that it lacks.
     fn of_files(&self, path: &Path) -> Option<LedgerTrace> {
         let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let output = absolute(&self.context.output(self.output, path));
@@ -329,7 +322,6 @@ impl TraceSearch<'_> {
     }
 }
 
-/// The first of some ledgers, and how many there are, with a verb.
 fn named(paths: &[PathBuf], one: &str, several: &str) -> String {
     let first = paths.first().map(|path| path.display().to_string());
     match (first, paths.len()) {
@@ -338,32 +330,32 @@ fn named(paths: &[PathBuf], one: &str, several: &str) -> String {
     }
 }
 
-/// What a ledger and its shares have in common: their folder and the name without `K-of-N`.
+/// What a ledger and its shares have in common: the folder, and the name without `K-of-N`.
 fn family(path: &Path) -> Option<(&Path, &str)> {
     let name = path.file_name()?.to_str()?;
     let stem = Partition::of_name(name).map(|(stem, _)| stem);
     Some((folder_of(path), stem.or(name.strip_suffix(".csv"))?))
 }
 
-/// Whether a ledger has the name of one of rehearsals: each of them has a server of its own.
+/// Each ledger of rehearsals has a server of its own.
 fn is_of_rehearsals(ledger: &Path) -> bool {
     family(ledger).is_some_and(|(_, stem)| stem.ends_with(".sandbox"))
 }
 
-/// Whether a ledger has the name that manifests give, and none gives it: the manifest was renamed.
+/// A default name without its manifest, which was renamed.
 fn lost_its_manifest(ledger: &Path) -> bool {
     let stem = family(ledger).map_or("", |(_, stem)| stem);
     let stem = stem.strip_suffix(".sandbox").unwrap_or(stem);
     stem.ends_with(".ledger") && manifest_next_to(ledger).is_none()
 }
 
-/// How many shares there are with this one; none where a ledger is not one of several.
+/// The N of `K-of-N`.
 fn shares_in_all(ledger: &Path) -> Option<NonZeroU32> {
     let name = ledger.file_name()?.to_str()?;
     Some(Partition::of_name(name)?.1.count())
 }
 
-/// All files with the header of a ledger in the folder of `path`, by name.
+/// By name.
 fn ledgers_next_to(path: &Path) -> impl Iterator<Item = PathBuf> {
     let entries = fs::read_dir(folder_of(path)).into_iter().flatten();
     let names = entries.flatten().map(|entry| entry.file_name());
@@ -375,7 +367,7 @@ fn ledgers_next_to(path: &Path) -> impl Iterator<Item = PathBuf> {
         .filter(move |path| is_table(path) && has_header(path))
 }
 
-/// Of a file that may be a ledger, so many bytes are looked at.
+/// In bytes.
 const LONGEST_HEADER: u64 = 64 * 1024;
 
 fn has_header(path: &Path) -> bool {

@@ -1,7 +1,6 @@
 //! No output overwrites an input, a file that the tool owns, or another output, by whatever path it is named.
 //!
-//! [`Guard`] lists the files of one command. Each option that writes goes through it before anything is sent: its file
-//! must be another than all of these, and it must be possible to write it.
+//! Each option that writes goes through [`Guard`] before anything is sent.
 
 use std::{
     env,
@@ -31,13 +30,12 @@ const CREDENTIALS: [&str; 4] = [
     "WEBEX_REFRESH_TOKEN_FILE",
 ];
 
-/// The variable that names the file that GitHub Actions shows with a step.
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 
-/// Why a file cannot be an output. Exit code 2; nothing was sent.
+/// Exit code 2; nothing was sent.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum GuardError {
-    /// It is needed as something else.
+    /// It is used as something else.
     #[error("{output} cannot be {}: it is {other}; nothing was done, name another file", path.display())]
     Taken {
         /// The option, or what it is for.
@@ -45,7 +43,6 @@ pub(super) enum GuardError {
         path: PathBuf,
         other: String,
     },
-    /// It cannot be written.
     #[error("{output} cannot write {}: {}; nothing was done", path.display(), refusal(why))]
     Unwritable {
         output: String,
@@ -72,7 +69,7 @@ impl GuardError {
     }
 }
 
-/// Why a file cannot be written, without the name under which it would have been written first.
+/// Without the temporary name under which it would have been written first.
 pub(super) fn refusal(error: &io::Error) -> String {
     if error.kind() == io::ErrorKind::NotFound {
         return "its folder does not exist".to_owned();
@@ -80,15 +77,13 @@ pub(super) fn refusal(error: &io::Error) -> String {
     system_says(error)
 }
 
-/// The files of one command.
 #[derive(Debug)]
 pub(super) struct Guard {
     files: Vec<GuardedFile>,
-    /// The files that options name, to be compared with collected files once the ledger is read.
+    /// Compared with collected files once the ledger is read.
     outputs: Vec<(String, RealFile)>,
 }
 
-/// A file, and what it is, for messages: `the ledger`.
 #[derive(Debug, Clone)]
 struct GuardedFile {
     what: String,
@@ -96,7 +91,7 @@ struct GuardedFile {
 }
 
 impl Guard {
-    /// The credentials, which every command may read.
+    /// Begins with the credentials, which every command may read.
     pub(super) fn new() -> Self {
         let mut guard = Guard {
             files: Vec::new(),
@@ -110,16 +105,14 @@ impl Guard {
         guard
     }
 
-    /// A file that is read.
     pub(super) fn input(&mut self, what: &str, path: &Path) {
-        // What leads nowhere is told when it is read.
+        // A path that leads nowhere is an error when it is read.
         if let Ok(real) = RealFile::at(path) {
             let what = what.to_owned();
             self.files.push(GuardedFile { what, real });
         }
     }
 
-    /// A manifest, and what it names.
     pub(super) fn manifest(
         &mut self,
         manifest: &Path,
@@ -142,14 +135,11 @@ impl Guard {
         }
     }
 
-    /// The ledger of the command, and what is kept next to it.
-    ///
-    /// # Errors
-    /// One of these is a file that is read.
+    /// The ledger that the command writes, and what is kept next to it: none of these may be an input.
     pub(super) fn keep_ledger(&mut self, ledger: &Path) -> Result<(), GuardError> {
         for (what, path) in files_of_ledger(ledger) {
             self.keep(what, &path)?;
-            // What is no file at all is left alone, and told when it is to be written.
+            // What is no file at all is an error when it is to be written.
             if what == HISTORY && path.is_file() {
                 let foreign = history::refuse_foreign(&path);
                 foreign.map_err(|why| GuardError::unwritable(what, &path, why))?;
@@ -167,10 +157,6 @@ impl Guard {
         }
     }
 
-    /// Makes sure that `path` is none of these files.
-    ///
-    /// # Errors
-    /// It is one.
     pub(super) fn refuse(&self, option: &str, path: &Path) -> Result<(), GuardError> {
         match RealFile::at(path) {
             Ok(real) => self.refuse_taken(option, path, &real),
@@ -179,9 +165,6 @@ impl Guard {
     }
 
     /// A file that the command keeps for itself.
-    ///
-    /// # Errors
-    /// It is one of the others.
     pub(super) fn keep(&mut self, what: &str, path: &Path) -> Result<(), GuardError> {
         let Ok(real) = RealFile::at(path) else {
             return Ok(()); // a link that leads nowhere is refused when it is opened
@@ -192,10 +175,7 @@ impl Guard {
         Ok(())
     }
 
-    /// The file that GitHub Actions shows with a step. That it cannot be written is no reason to stop.
-    ///
-    /// # Errors
-    /// It is a file of another purpose.
+    /// For GitHub Actions. That it cannot be written is no reason to stop.
     pub(super) fn step_summary(&mut self) -> Result<(), GuardError> {
         match variable(STEP_SUMMARY) {
             None => Ok(()),
@@ -203,11 +183,8 @@ impl Guard {
         }
     }
 
-    /// Takes `path` for the output that `option` names, and gives the place that it leads to. A file that is there stays as
+    /// Takes `path` for the output that `option` names, and gives the place that it leads to. An existing file stays as
     /// it is for now.
-    ///
-    /// # Errors
-    /// It is a file of another purpose, or cannot be written.
     pub(super) fn output(&mut self, option: &str, path: &Path) -> Result<PathBuf, GuardError> {
         let unwritable = |why| GuardError::unwritable(option, path, why);
         if path.as_os_str() == "-" {
@@ -229,10 +206,7 @@ impl Guard {
         Ok(place)
     }
 
-    /// As [`Guard::output`], for what may go to a device, too: what is written there overwrites nothing.
-    ///
-    /// # Errors
-    /// As there.
+    /// As [`Guard::output`]; may be a device, where nothing is overwritten.
     pub(super) fn document(&mut self, option: &str, path: &Path) -> Result<PathBuf, GuardError> {
         let device = path.canonicalize().ok().filter(|path| is_device(path));
         match device {
@@ -242,9 +216,6 @@ impl Guard {
     }
 
     /// Takes `folder` for collected files, and makes it: after all other outputs, so that it takes no place of theirs.
-    ///
-    /// # Errors
-    /// It is a file of another purpose, such a file lies where a collected one would go, or nothing can be written there.
     pub(super) fn folder(&self, option: &str, folder: &Path) -> Result<(), GuardError> {
         let unwritable = |why| GuardError::unwritable(option, folder, why);
         let real = RealFile::at(folder).map_err(unwritable)?;
@@ -260,8 +231,7 @@ impl Guard {
         try_folder(folder).map_err(unwritable)
     }
 
-    /// Whether one of the outputs may be a collected file: that takes a file that exists, and has a second name or lies where
-    /// collected files do.
+    /// Whether an output may be a collected file: it exists, and has a second link or lies where collected files do.
     pub(super) fn may_be_collected(&self) -> bool {
         let has_place = |path: &Path| {
             let output = path.ancestors().nth(3);
@@ -271,11 +241,7 @@ impl Guard {
         outputs.any(|(_, it)| it.there.is_some() && (it.has_links() || has_place(&it.path)))
     }
 
-    /// Compares the outputs with the files that were collected for the rows of `ledger`, whose `report_file` is relative to
-    /// `ledger_folder`.
-    ///
-    /// # Errors
-    /// One of the outputs is one of these files.
+    /// No output may be a collected file of `ledger`, whose `report_file` is relative to `ledger_folder`.
     pub(super) fn spare_collected(
         &self,
         ledger: &Ledger,
@@ -318,7 +284,7 @@ impl Guard {
 const LEDGER: &str = "the ledger";
 const HISTORY: &str = "the history of the ledger";
 
-/// A ledger and what lies next to it, or next to what it links to.
+/// A ledger and what lies next to it; links are followed.
 fn files_of_ledger(ledger: &Path) -> [(&'static str, PathBuf); 4] {
     let ledger = RealFile::at(ledger).map_or_else(|_| ledger.to_owned(), |real| real.path);
     [
@@ -329,14 +295,14 @@ fn files_of_ledger(ledger: &Path) -> [(&'static str, PathBuf); 4] {
     ]
 }
 
-/// Where the sandbox keeps its reports between the commands on one ledger.
+/// The sandbox keeps its reports there between the commands on one ledger.
 pub(super) fn sandbox_state_of(ledger: &Path) -> PathBuf {
     let mut name = ledger.as_os_str().to_owned();
     name.push(".state");
     name.into()
 }
 
-/// Whether a file is one of the tool's by what is in it: the ledger of another month, say.
+/// A file of the tool by its content, such as the ledger of another month.
 fn owned_by_content(path: &Path) -> Option<&'static str> {
     const ENOUGH: u64 = 4096;
     let file = open_regular(path).ok()?;
@@ -359,7 +325,7 @@ fn owned_by_content(path: &Path) -> Option<&'static str> {
     None
 }
 
-/// Tries whether a file can be written; one that is there stays as it is.
+/// An existing file stays as it is.
 fn try_file(place: &Path) -> io::Result<()> {
     if let Ok(there) = place.metadata() {
         if there.is_dir() {
@@ -373,7 +339,7 @@ fn try_file(place: &Path) -> io::Result<()> {
     NewFile::begin(place).map(drop)
 }
 
-/// Makes a folder, and a file in it for a moment.
+/// Makes the folder, and a file in it for a moment.
 fn try_folder(folder: &Path) -> io::Result<()> {
     make_folder(folder)?;
     tempfile::Builder::new()
@@ -382,7 +348,6 @@ fn try_folder(folder: &Path) -> io::Result<()> {
         .close()
 }
 
-/// What an environment variable says, if it is set to something.
 fn variable(name: &str) -> Option<std::ffi::OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
@@ -396,16 +361,15 @@ struct RealFile {
 }
 
 impl RealFile {
-    /// # Errors
-    /// It is a link that leads nowhere, or cannot be looked at.
+    /// An error where it is a link that leads nowhere, or cannot be looked at.
     fn at(path: &Path) -> io::Result<Self> {
         let path = real_path(path)?;
         let there = path.metadata().ok();
         Ok(RealFile { path, there })
     }
 
-    /// Whether both are one file. A hard link is the same file. Of files that do not exist yet nobody knows whether their
-    /// folder tells case and Unicode forms apart: they count as one.
+    /// A hard link is the same file. Names of new files count as one even if only case or Unicode form differ: a folder
+    /// may not tell them apart.
     fn is_same(&self, other: &RealFile) -> bool {
         match (&self.there, &other.there) {
             (Some(one), Some(other_there)) => {
@@ -437,7 +401,7 @@ impl RealFile {
     }
 }
 
-/// The path that `path` leads to, as far as it exists.
+/// As far as the path exists.
 fn real_path(path: &Path) -> io::Result<PathBuf> {
     if let Ok(real) = path.canonicalize() {
         return Ok(real);

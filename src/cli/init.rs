@@ -1,5 +1,3 @@
-//! `monthend init`
-
 use std::io;
 
 use chrono::Utc;
@@ -18,7 +16,6 @@ use crate::{
     whole_file,
 };
 
-/// Writes a manifest to begin with, where no file is yet.
 pub(super) async fn init(args: &InitArgs) -> Result<Exit, CliError> {
     let signals = Signals::listen();
     let failed = |why| CliError::NewManifest {
@@ -26,7 +23,7 @@ pub(super) async fn init(args: &InitArgs) -> Result<Exit, CliError> {
         why,
     };
     if args.file.symlink_metadata().is_ok() {
-        // Before anybody is asked; whoever comes between is noticed below.
+        // Before anybody is asked; a file that appears later is noticed below.
         return Err(failed(io::ErrorKind::AlreadyExists.into()));
     }
     let found = match args.discover {
@@ -50,7 +47,6 @@ pub(super) async fn init(args: &InitArgs) -> Result<Exit, CliError> {
     Ok(Exit::Success)
 }
 
-/// Asks the API for its sub-partners.
 async fn find(args: &InitArgs, signals: &Signals) -> Result<Found, CliError> {
     let mut context = Context::without_manifest(&args.manifest())?;
     let credentials = credentials(&context)?;

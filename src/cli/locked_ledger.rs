@@ -1,5 +1,3 @@
-//! The ledger that a command holds, from its lock to its release.
-
 use std::{cell::RefCell, path::Path};
 
 use chrono::{DateTime, Utc};
@@ -22,10 +20,6 @@ pub(super) struct LockedLedger {
 }
 
 impl LockedLedger {
-    /// Takes the lock and reads the ledger.
-    ///
-    /// # Errors
-    /// In use, no ledger, damaged, or a place where none can be.
     pub(super) fn take(ledger: &Path) -> Result<Self, CliError> {
         let path = real_ledger(ledger)?;
         if let Some(folder) = missing_folder(&path) {
@@ -41,17 +35,16 @@ impl LockedLedger {
         })
     }
 
-    /// Puts `ledger` on the disk, whole. A file that holds it already is left alone.
+    /// Writes nothing where the file holds `ledger` already.
     pub(super) async fn write(&self, ledger: &Ledger) -> Result<(), CliError> {
         Ok(self.file.write(ledger, Utc::now()).await?)
     }
 
-    /// Until when `server` wants no request, by what an earlier command was told.
+    /// Until when `server` wants no request, as announced to an earlier command.
     pub(super) fn pause(&self, server: &str) -> Option<DateTime<Utc>> {
         self.lock.borrow().as_ref()?.pause(server)
     }
 
-    /// Discards the wait that an earlier command was told about, and says so.
     pub(super) fn forget_pause(&self, server: &str) {
         let mut lock = self.lock.borrow_mut();
         match lock.as_mut().map(|lock| lock.forget_pause(server)) {
@@ -68,7 +61,6 @@ impl LockedLedger {
         }
     }
 
-    /// Keeps an announced pause for the next command.
     pub(super) fn note_pause(&self, server: &str, news: &SessionEvent) {
         if let (SessionEvent::Paused { until, wait, .. }, Some(lock)) =
             (news, self.lock.borrow_mut().as_mut())
@@ -87,7 +79,7 @@ impl LockedLedger {
     }
 }
 
-/// The folder that a ledger would lie in, where it is not there.
+/// The folder of the ledger, where it is missing.
 pub(super) fn missing_folder(ledger: &Path) -> Option<&Path> {
     let folder = ledger.parent()?;
     (!folder.as_os_str().is_empty() && !folder.exists()).then_some(folder)
@@ -101,7 +93,6 @@ impl Drop for LockedLedger {
     }
 }
 
-/// Notes a pause beside the ledger that is locked.
 pub(super) fn remember(lock: &mut Lock, pause: Pause) {
     if let Err(e) = lock.remember(pause) {
         warn!(

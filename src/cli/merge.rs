@@ -1,5 +1,3 @@
-//! `monthend merge`
-
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
@@ -30,7 +28,7 @@ use crate::{
 use request::ReportId;
 use sandbox::merge_states;
 
-/// Unites ledgers into one. All of them are held meanwhile, and those that are only read stay as they are.
+/// Merges ledgers into one. All are locked meanwhile, and the inputs stay as they are.
 pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
     let output = real_path(&args.output)?;
     let parts = parts(args, &output)?;
@@ -91,17 +89,13 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
     Ok(Exit::Success)
 }
 
-/// One of the ledgers to unite.
 struct MergeSource {
-    /// As it was given: for words.
+    /// As given, for messages.
     name: PathBuf,
     real: PathBuf,
 }
 
-/// The ledgers in their order, each once. The output is one of them where it is there: the first, unless it is named.
-///
-/// # Errors
-/// Everything that is not there.
+/// In their order, each once. An output that exists is one of them: the first, unless it is named.
 fn parts(args: &MergeArgs, output: &Path) -> Result<Vec<MergeSource>, CliError> {
     let given = args.ledgers.iter().map(|name| {
         let real = real_path(name)?;
@@ -129,7 +123,6 @@ fn parts(args: &MergeArgs, output: &Path) -> Result<Vec<MergeSource>, CliError> 
     Ok(parts)
 }
 
-/// All values, or everything that is wrong.
 fn all<T>(results: Vec<Result<T, LedgerError>>) -> Result<Vec<T>, CliError> {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     for result in results {
@@ -149,7 +142,7 @@ fn find<'a>(locked: &'a mut [LedgerFile], real: &Path) -> Result<&'a mut LedgerF
     file.ok_or_else(|| LedgerError::Missing(real.to_owned()))
 }
 
-/// What a part holds, to be written: what only a torn line says must not be lost.
+/// What only a torn line says must not be lost.
 fn read(locked: &mut [LedgerFile], part: &MergeSource) -> Result<Ledger, LedgerError> {
     let missing = || LedgerError::Missing(part.name.clone());
     let reading = find(locked, &part.real)?
@@ -160,7 +153,7 @@ fn read(locked: &mut [LedgerFile], part: &MergeSource) -> Result<Ledger, LedgerE
     reading.into_ledger(&part.name)
 }
 
-/// Spells the files of a ledger in the folder `from` as one in the folder `to` does. Both are absolute.
+/// Makes file paths relative to `to` instead of `from`. Both are absolute.
 fn move_files(ledger: &mut Ledger, from: &Path, to: &Path) {
     if from == to {
         return;
@@ -176,16 +169,12 @@ fn move_files(ledger: &mut Ledger, from: &Path, to: &Path) {
     }
 }
 
-/// Locks of several ledgers. Dropped, all are released.
+/// Dropped, all are released.
 #[derive(Default)]
 struct Locks(Vec<Lock>);
 
 impl Locks {
-    /// Holds every ledger once, in the order of their paths and up to the first that is in use: of two commands that
-    /// want the same ones, one gets all.
-    ///
-    /// # Errors
-    /// The one that is in use, or everything that is unreadable or no ledger.
+    /// Locks every ledger once, in the order of their paths: of two commands that want the same ones, one gets all.
     fn hold<'p>(
         &mut self,
         paths: impl Iterator<Item = &'p PathBuf>,
@@ -216,7 +205,7 @@ impl Drop for Locks {
     }
 }
 
-/// Unites what lies beside the ledgers. Whatever is wrong with a history, the ledgers are united all the same.
+/// Whatever is wrong with a history, the ledgers are merged all the same.
 fn unite_histories(parts: &[MergeSource], output: &Path) {
     let beside = parts.iter().map(|part| history::beside(&part.real));
     let united = match history::merge(&beside.collect::<Vec<_>>()) {
@@ -247,7 +236,7 @@ fn unite_histories(parts: &[MergeSource], output: &Path) {
     }
 }
 
-/// Merges the sandboxes that the ledgers were rehearsed with, so that the next rehearsal finds the reports of all.
+/// So that the next rehearsal finds the reports of all.
 fn merge_sandboxes(parts: &[MergeSource], output: &Path, united: &Ledger) {
     let place = sandbox_state_of(output);
     let states: Vec<PathBuf> = (parts.iter().map(|part| sandbox_state_of(&part.real)))
@@ -270,7 +259,7 @@ fn merge_sandboxes(parts: &[MergeSource], output: &Path, united: &Ledger) {
     }
 }
 
-/// A rescued ledger has done its work. Where it keeps its name it holds nothing new, and stops nobody.
+/// A rescued ledger is done with. Where it keeps its name it holds nothing new, and stops nobody.
 fn put_away(rescued: &Path, merged: &Path) {
     if merged.exists() {
         return;

@@ -1,4 +1,4 @@
-//! Ledgers of a partitioned run that are not there to be united: by their names, `NAME.K-of-N.csv`.
+//! Shares that are missing in a merge, by the names of the others: `NAME.K-of-N.csv`.
 
 use std::{
     collections::BTreeMap,
@@ -8,20 +8,17 @@ use std::{
 
 use crate::plan::Partition;
 
-/// So many of the missing ledgers are named.
 const NAMED: usize = 5;
 
-/// One set of shares, of which some are missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MissingShares {
-    /// The names of the first of them.
     named: Vec<PathBuf>,
     missing: usize,
     count: u32,
 }
 
 impl MissingShares {
-    /// What is missing of the sets that `ledgers` begin, each set by itself.
+    /// One for each incomplete set of shares.
     pub(super) fn among<'p>(ledgers: impl Iterator<Item = &'p Path>) -> Vec<MissingShares> {
         let mut sets: BTreeMap<(PathBuf, u32), Vec<Partition>> = BTreeMap::new();
         for ledger in ledgers {

@@ -1,9 +1,4 @@
-//! The command line: arguments, environment, wiring, exit codes.
-//!
-//! One file per command, and each command is one page: settings, credentials, ledger, server, plan, work, words.
-//! `context` says what a command works on, `locked` holds its ledger, `work` is the door to its server and lists the readers
-//! of its events (`converse` is that of commands that only read), and `drive` is what `run` and `retry` share. `planning` makes the
-//! plan and its selection; `for_real` ends a rehearsal as the real run would.
+//! The command line: arguments, environment, exit codes, and one file per command.
 
 mod args;
 mod audit;
@@ -64,7 +59,7 @@ use exit::Exit;
 
 use crate::output::console::{self, LogFilter};
 
-/// Runs the command that the arguments name, and gives its exit code (docs/exit-codes.md).
+/// Exit codes: docs/exit-codes.md.
 pub fn main() -> ExitCode {
     fault::contained(run_command).into()
 }
@@ -130,8 +125,8 @@ const FOR_EVER: Duration = Duration::from_secs(366 * 24 * 3600);
 
 fn run_async(command: impl Future<Output = Result<Exit, CliError>>) -> Result<Exit, CliError> {
     fault::try_machine().map_err(CliError::Runtime)?;
-    // One thread for the wire: handing each exchange to another and back costs more than the exchange itself. Whoever waits
-    // for the disk stays, once there is one: a second one may not be had later.
+    // One thread for the wire: handing each exchange to another and back costs more than the exchange itself. A thread
+    // for the disk is kept, once there is one: a second one may not be had later.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .thread_keep_alive(FOR_EVER)
@@ -139,7 +134,7 @@ fn run_async(command: impl Future<Output = Result<Exit, CliError>>) -> Result<Ex
         .map_err(CliError::Runtime)?;
     drop(runtime.spawn_blocking(|| ()));
     let result = runtime.block_on(command);
-    // A reader that hangs (a name lookup, say) must not keep the process.
+    // A thread that hangs (in a name lookup, say) must not keep the process.
     runtime.shutdown_background();
     result
 }

@@ -13,23 +13,19 @@ use crate::{
 };
 use request::ReportId;
 
-/// A ledger, read without its lock.
+/// Read without the lock.
 #[derive(Debug)]
 pub(super) struct OpenedLedger {
     pub(super) ledger: Ledger,
-    /// Where it really lies. Absolute.
+    /// Absolute; links are followed.
     pub(super) path: PathBuf,
-    /// The folder in which it really lies. Its files are named from there.
+    /// The folder of `path`. File paths are relative to it.
     pub(super) folder: PathBuf,
-    /// The SHA-256 of its bytes.
+    /// Of its bytes.
     pub(super) sha256: String,
 }
 
 impl OpenedLedger {
-    /// Reads the ledger at `path`.
-    ///
-    /// # Errors
-    /// It is not there, or no ledger.
     pub(super) fn read(path: &Path) -> Result<Self, CliError> {
         let missing = || LedgerError::Missing(path.to_owned());
         let real = real_ledger(path)?;
@@ -51,10 +47,7 @@ impl OpenedLedger {
         })
     }
 
-    /// As [`OpenedLedger::read`], to be compared with a rehearsal or with a real ledger.
-    ///
-    /// # Errors
-    /// As there; or it is of the other kind.
+    /// Both are of rehearsals, or both are real.
     pub(super) fn to_compare_with(path: &Path, is_rehearsal: bool) -> Result<Self, CliError> {
         let earlier = OpenedLedger::read(path).map_err(|error| match error {
             CliError::Ledger(LedgerError::Missing(path)) => CliError::NoEarlier(path),

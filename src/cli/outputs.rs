@@ -1,4 +1,4 @@
-//! What a command tells beside its work: the readers of its events, and what they are told of its end.
+//! The outputs of a command beside its work.
 
 use std::{
     cell::{OnceCell, RefCell},
@@ -35,16 +35,13 @@ use crate::{
 };
 use request::RequestIds;
 
-/// The readers of one command, and what is known of its selected rows.
 pub(super) struct Outputs {
     pub(super) readers: Reporters,
     pub(super) command_line: CommandLine,
     /// The day that the next command needs, to combine the same files.
     pub(super) day_to_combine: Option<NaiveDate>,
     about: About,
-    /// What stdout gets at the end.
     pub(super) format: SummaryFormat,
-    /// `--max-failures`
     pub(super) max_failures: Option<MaxFailures>,
     history: bool,
     /// The API; of a sandbox, where it listens.
@@ -52,18 +49,13 @@ pub(super) struct Outputs {
     rows: RefCell<FinalRows>,
 }
 
-/// The selected rows, as far as they are known.
 #[derive(Debug)]
 enum FinalRows {
-    /// It is not known which they are.
     Unknown,
-    /// The work has not begun.
     Waiting(Vec<Row>),
-    /// After the work.
     Worked(Box<Finished>, RequestIds),
 }
 
-/// What a command is, for its outputs.
 pub(super) struct OutputOptions<'a> {
     pub(super) command: &'static str,
     pub(super) common: &'a WorkArgs,
@@ -71,19 +63,16 @@ pub(super) struct OutputOptions<'a> {
     pub(super) quiet: bool,
     pub(super) command_line: &'a CommandLine,
     pub(super) as_of: Option<NaiveDate>,
-    /// Whether periods of the manifest count from that day.
+    /// Whether the manifest has relative periods.
     pub(super) is_relative: bool,
     pub(super) format: SummaryFormat,
-    /// How it collects; none if it does not.
+    /// None: it does not collect.
     pub(super) collects: Option<&'a CollectArgs>,
 }
 
 impl Outputs {
-    /// All readers of a command's events, in the order in which they are told. That of the history comes last, once the
-    /// ledger is held ([`Outputs::begin`]).
-    ///
-    /// # Errors
-    /// A file cannot be written, or would overwrite another: exit code 2, before anything is sent.
+    /// Makes all reporters but that of the history, which comes last, once the ledger is held ([`Outputs::begin`]).
+    /// Refuses files that would overwrite others: exit code 2, before anything is sent.
     pub(super) fn prepare(told: &OutputOptions<'_>, context: &Context) -> Result<Self, CliError> {
         let (manifest_path, manifest) = context.manifest.clone();
         let about = About {
@@ -156,13 +145,11 @@ impl Outputs {
         })
     }
 
-    /// How long the command has been at work.
     pub(super) fn elapsed(&self) -> Duration {
         let elapsed = Utc::now() - self.about.began_at;
         elapsed.to_std().unwrap_or_default()
     }
 
-    /// The ledger is held, and the server is known.
     pub(super) fn begin(&self, context: &Context, locked: &LockedLedger) {
         let base_url = context.settings.api.base_url.to_string();
         let base_url = self.base_url.get_or_init(|| base_url);
@@ -185,18 +172,16 @@ impl Outputs {
         self.readers.add(Box::new(history));
     }
 
-    /// The command ends before its work: these rows were selected, and nothing was done about them.
     pub(super) fn waiting(&self, ledger: &Ledger, selected: &RequestIds) {
         let rows = ledger.rows().filter(|row| selected.contains(&row.key()));
         *self.rows.borrow_mut() = FinalRows::Waiting(rows.cloned().collect());
     }
 
-    /// The work is done.
     pub(super) fn worked(&self, finished: Finished, selected: RequestIds) {
         *self.rows.borrow_mut() = FinalRows::Worked(Box::new(finished), selected);
     }
 
-    /// Tells every reader how the command ended, and passes that on.
+    /// Tells every reporter, and passes `result` on.
     pub(super) fn end(self, result: Result<Exit, CliError>) -> Result<Exit, CliError> {
         let exit = match &result {
             Ok(exit) => *exit,
@@ -226,7 +211,7 @@ impl Outputs {
     }
 }
 
-/// Adds one line to the history of the ledger at `path`, for a command that does one thing. Where that fails it says so.
+/// For a command that does one thing. A failure is a warning.
 pub(super) fn add_to_history(path: &Path, at: DateTime<Utc>, what: HistoryEvent) {
     let path = history::beside(path);
     let mut line = Vec::new();
@@ -241,7 +226,6 @@ pub(super) fn add_to_history(path: &Path, at: DateTime<Utc>, what: HistoryEvent)
     }
 }
 
-/// A text that no other command has.
 fn run_id() -> String {
     format!("{:016x}", fastrand::u64(..))
 }

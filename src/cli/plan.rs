@@ -1,5 +1,3 @@
-//! `monthend plan`
-
 use tracing::{error, warn};
 
 use super::{
@@ -27,7 +25,6 @@ use crate::{
     session::{Session, discover},
 };
 
-/// Shows what a manifest means, and what a run would do given the ledger.
 pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
     let shown = show_run(
         &args.manifest,
@@ -44,8 +41,8 @@ pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
     Ok(Exit::Success)
 }
 
-/// Shows what a run would do, and says whether it warned of anything. Writes nothing; asks only what `discover` needs.
-/// `collects`: how it collects, if it does.
+/// Says whether it warned of anything. Writes nothing; asks only what `discover` needs. `collects`: none where nothing
+/// is collected.
 pub(super) async fn show_run(
     manifest: &ManifestArgs,
     calendar: &CalendarArgs,
@@ -132,7 +129,6 @@ pub(super) async fn show_run(
     Ok(!warnings.is_empty())
 }
 
-/// Writes a plan to stdout.
 pub(super) fn show(view: &PlanView<'_>, format: PlanFormat) -> Result<(), CliError> {
     match format {
         PlanFormat::Table => results::table(&view.table()),
@@ -141,7 +137,6 @@ pub(super) fn show(view: &PlanView<'_>, format: PlanFormat) -> Result<(), CliErr
     }
 }
 
-/// Asks for the sub-partners that the manifest discovers, until a signal comes.
 pub(super) async fn discovered<A: Api>(
     session: &Session<'_, A>,
     manifest: &Manifest,

@@ -1,4 +1,4 @@
-//! From a manifest to its plan and what is selected of it: the same for `plan`, `run` and `audit`.
+//! From a manifest to its plan and the selection: the same for `plan`, `run` and `audit`.
 
 use chrono::{Days, NaiveDate, Utc};
 
@@ -21,10 +21,7 @@ pub(super) struct Planning<'a> {
 }
 
 impl Planning<'_> {
-    /// The plan, and the ids of its selected requests.
-    ///
-    /// # Errors
-    /// The plan is too large, or the selection matches nothing in it.
+    /// The ids are those of the selected requests.
     pub(super) fn plan(&self, discovered: &Discovered) -> Result<(Plan, RequestIds), CliError> {
         let plan = Plan::expand(self.manifest, discovered)?.not_empty()?;
         let selected = (self.selection).of_plan(&plan, self.manifest, discovered, self.ledger);
@@ -37,8 +34,8 @@ impl Planning<'_> {
         }
     }
 
-    /// A day that relative periods could count from so that the selection matches: the day after one of the periods that
-    /// are selected, or that the ledger has. It is tried out, so that it works as it is printed.
+    /// A day on which the selection matches something: after a selected period, or after one of the ledger. It is tried
+    /// out.
     fn other_day(&self, discovered: &Discovered) -> Option<NaiveDate> {
         if !self.manifest.is_relative {
             return None;

@@ -1,5 +1,3 @@
-//! `monthend report`
-
 use std::{
     ffi::OsStr,
     io,
@@ -29,7 +27,7 @@ use crate::{
     whole_file::folder_of,
 };
 
-/// Writes one page about a ledger. Reads only, without the lock; asks no server.
+/// Reads only, without the lock; asks no server.
 pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
     let failed = |why| CliError::Page {
         path: args.output.clone(),
@@ -60,7 +58,6 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         None => MaxDrop::default(),
     };
 
-    // The figures.
     let recorded = collected_hashes(&history);
     let not_compared = RecordedHashes::new();
     let previous = earlier.as_ref().map(|earlier| Previous {
@@ -84,7 +81,6 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
     };
     let reviewed = review.run();
 
-    // The page.
     let name = |path: &Path| {
         let name = path.file_name().unwrap_or(path.as_os_str());
         name.to_string_lossy().into_owned()
@@ -107,7 +103,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
             .zip(args.compare.as_deref())
             .map(|(earlier, path)| {
                 report::Earlier {
-                    // As it was given, since both may have one name; but nobody has to see where a home lies.
+                    // As given, since both may have one name; but nobody has to see where a home lies.
                     name: match path.is_absolute() {
                         true => name(path),
                         false => path.display().to_string(),
@@ -124,8 +120,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
     Ok(Exit::Success)
 }
 
-/// How many requests of the manifest's plan the ledger does not have. Which month is meant by relative periods, and whom
-/// `discover` finds, only the ledger tells here.
+/// Requests of the plan that the ledger lacks. Relative periods and discovered sub-partners are those of the ledger.
 fn not_in_ledger(manifest: &Path, ledger: &Ledger) -> usize {
     let today = Utc::now().date_naive();
     let options = LoadOptions {
@@ -150,14 +145,13 @@ fn not_in_ledger(manifest: &Path, ledger: &Ledger) -> usize {
         .count()
 }
 
-/// Whether the ledger is a rehearsal's: by its reports, or while it has none, by the name that rehearsals give.
+/// By the ledger's reports, or while it has none, by the name that rehearsals give.
 fn is_rehearsal(ledger: &Ledger, path: &Path) -> bool {
     let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
     ledger.report_ids().any(|id| id.is_from_sandbox())
         || (ledger.report_ids().next().is_none() && name.contains(".sandbox."))
 }
 
-/// Makes sure that the page overwrites nothing.
 fn guard(
     output: &Path,
     manifest: Option<(&Path, &RunSettings)>,

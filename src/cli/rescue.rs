@@ -1,4 +1,4 @@
-//! Saves what is known if the ledger cannot be written: nothing may be lost.
+//! Saves what would be lost where the ledger cannot be written.
 
 use std::path::Path;
 
@@ -12,8 +12,8 @@ use crate::{
     text::{count, system_says},
 };
 
-/// Saves `ledger` next to its file where someone else touched that, or prints the rows that are missing in it. Gives
-/// whether the next command may begin as things stand.
+/// Saves `ledger` next to its file where someone else changed that, or prints the missing rows. Gives whether the next
+/// command can begin without a repair by hand.
 pub(super) fn rescue(path: &Path, ledger: &Ledger, unsaved: &Unsaved, now: DateTime<Utc>) -> bool {
     let tampered = unsaved.error.get_ref().is_some_and(|e| e.is::<Tampered>());
     if tampered {
@@ -41,7 +41,6 @@ pub(super) fn rescue(path: &Path, ledger: &Ledger, unsaved: &Unsaved, now: DateT
     true
 }
 
-/// Rows as they would stand in the file.
 fn print<'r>(ledger: &Ledger, rows: impl IntoIterator<Item = &'r Row>) {
     for row in rows {
         console::print_rows(&ledger.line(row));

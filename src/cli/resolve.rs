@@ -1,5 +1,3 @@
-//! `monthend resolve`
-
 use std::path::Path;
 
 use chrono::Utc;
@@ -24,7 +22,6 @@ use crate::{
 };
 use request::{ReportId, RequestId};
 
-/// Lists the rows that a person may decide, or decides one.
 pub(super) async fn resolve(
     args: &ResolveArgs,
     command_line: &CommandLine,
@@ -43,7 +40,7 @@ async fn decide(
     let mut context = target_of(args)?;
     context.tell_rehearsal();
     let missing = || LedgerError::Missing(context.ledger.clone());
-    // If there is no ledger, not even a lock is made.
+    // Where there is no ledger, not even a lock is made.
     if !real_ledger(&context.ledger)?.exists() {
         return Err(missing().into());
     }
@@ -77,7 +74,6 @@ async fn decide(
     Ok(Exit::Success)
 }
 
-/// Adds the decision to the history.
 fn note(path: &Path, row: &Row, args: &ResolveArgs) {
     let replaced = row.replaces.last().filter(|_| args.replace);
     let what = HistoryEvent::Resolve {
@@ -89,7 +85,7 @@ fn note(path: &Path, row: &Row, args: &ResolveArgs) {
     add_to_history(path, Utc::now(), what);
 }
 
-/// The row that is to be decided, or why that is not for a person to say.
+/// An error where the row is not for a person to decide.
 fn open_row(ledger: &Ledger, request: RequestId, args: &ResolveArgs) -> Result<RowIndex, String> {
     let Some(place) = ledger.place(request) else {
         return Err(format!("{request}: the ledger has no such request"));
@@ -175,8 +171,7 @@ fn said(row: &Row) -> String {
     }
 }
 
-/// What is left to do in the ledger, and how: what is to be sent, what is to be decided, and when neither is left, what is
-/// to be collected.
+/// What is to be sent, what is to be decided, and when neither is left, what is to be collected.
 fn next_steps(
     ledger: &Ledger,
     args: &ResolveArgs,

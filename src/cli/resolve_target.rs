@@ -10,7 +10,7 @@ use super::{
 };
 use crate::whole_file::folder_of;
 
-/// The ledger that is meant, and the settings that go with it; without a manifest these are the defaults.
+/// Without a manifest the settings are the defaults.
 pub(super) fn target_of(args: &ResolveArgs) -> Result<Context, CliError> {
     let share = args.partition()?;
     if is_manifest(&args.place) {
@@ -26,7 +26,7 @@ pub(super) fn target_of(args: &ResolveArgs) -> Result<Context, CliError> {
     }
 }
 
-/// A command that takes the manifest of the ledger: the one that was named, or one next to the ledger.
+/// A command on the ledger's manifest: the one that was named, or one next to the ledger.
 pub(super) fn of_manifest(
     command: &str,
     args: &ResolveArgs,
@@ -38,7 +38,6 @@ pub(super) fn of_manifest(
     }
     match manifest_next_to(&context.ledger) {
         Some(words) => command_line.with(command, words),
-        // It cannot be told which manifest that is.
         None => format!(
             "{} --ledger {}",
             command_line.with(command, ["MANIFEST".to_owned()]),

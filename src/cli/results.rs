@@ -1,22 +1,17 @@
-//! Results on stdout, as views make them.
-
 use std::io;
 
 use super::error::CliError;
 use crate::output::console;
 
-/// Text for people.
 pub(super) fn table(text: &str) -> Result<(), CliError> {
     console::print(text).map_err(CliError::Stdout)
 }
 
-/// A table for scripts.
 pub(super) fn csv(table: csv::Result<String>) -> Result<(), CliError> {
     let table = table.map_err(|e| CliError::Stdout(io::Error::other(e)))?;
     Ok(console::print_csv(&table)?)
 }
 
-/// An object for scripts.
 pub(super) fn json(json: serde_json::Result<String>) -> Result<(), CliError> {
     let json = json.map_err(|e| CliError::Stdout(e.into()))?;
     console::print_json(&json).map_err(CliError::Stdout)

@@ -1,5 +1,3 @@
-//! `monthend retry`
-
 use super::{
     args::RetryArgs,
     collection::Collection,
@@ -26,13 +24,13 @@ use crate::{
     runner::{Creates, EventKind},
 };
 
-/// Sends the ledger's rows that are failed, pending or sending. The manifest's jobs are not looked at.
+/// The manifest's jobs are not looked at.
 pub(super) async fn retry(
     args: &RetryArgs,
     quiet: bool,
     command_line: &CommandLine,
 ) -> Result<Exit, CliError> {
-    // Settings and credentials: whatever is wrong is found before the next thing is touched.
+    // Whatever is wrong with settings and credentials is found before the ledger is touched.
     let signals = Signals::listen();
     let selection = args.selection()?;
     let how = args.and_collect.if_wanted();
@@ -68,7 +66,6 @@ async fn send_again(
     let credentials = credentials(&context)?;
     context.refuse_as_for_real()?;
 
-    // The ledger.
     let mut locked = LockedLedger::take(&context.ledger)?;
     locked.file.refuse_mixing(context.is_rehearsal())?;
     let missing = || LedgerError::Missing(context.ledger.clone());
@@ -79,7 +76,6 @@ async fn send_again(
         .map(|how| Collection::prepare(how, &context, &locked))
         .transpose()?;
 
-    // The server, and what is done with it.
     let door = Door {
         context: &mut context,
         credentials,
@@ -89,7 +85,6 @@ async fn send_again(
         outputs,
     };
     let work = async |means: &RunContext<'_>| {
-        // The work.
         let selected = selection.of_ledger(&reading.ledger)?;
         let search = TraceSearch {
             context: means.context,
@@ -121,7 +116,6 @@ async fn send_again(
         let rows = (all, &selected);
         let finished = drive(work_list, Creates::All, rows, collection.as_ref(), means).await?;
 
-        // The words.
         let ended = Ended {
             exit: Exit::of(&finished),
             finished,

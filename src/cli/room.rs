@@ -7,12 +7,10 @@ use std::{
 
 use crate::whole_file::folder_of;
 
-/// What a row may take while a run goes on: its lines in the journal, and its line in the new file next to it.
+/// A row's lines in the journal, and its line in the new file next to it.
 const BYTES_OF_A_ROW: u64 = 4096;
-/// For all that has no rows.
 const BYTES_OF_THE_REST: u64 = 64 << 10;
 
-/// The disk has less room than a run may need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Shortage {
     folder: PathBuf,
@@ -32,7 +30,6 @@ impl fmt::Display for Shortage {
     }
 }
 
-/// How much room there is for a ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Room {
     Enough {
@@ -44,7 +41,7 @@ pub(super) enum Room {
     Unknown,
 }
 
-/// Whether there is room for the lines of so many rows of the ledger that really lies at `ledger`.
+/// For the lines of so many rows; `ledger` is the real path.
 pub(super) fn room_for(ledger: &Path, rows: usize) -> Room {
     let needed = BYTES_OF_THE_REST + BYTES_OF_A_ROW * rows as u64;
     let folder = folder_of(ledger);
@@ -59,7 +56,7 @@ pub(super) fn room_for(ledger: &Path, rows: usize) -> Room {
     }
 }
 
-/// `path`, or the nearest above it that is there.
+/// `path`, or the nearest folder above it that exists.
 pub(super) fn existing(path: &Path) -> PathBuf {
     let above = path
         .ancestors()
@@ -70,7 +67,7 @@ pub(super) fn existing(path: &Path) -> PathBuf {
         .map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
-/// How many bytes this user may still write there.
+/// In bytes, for this user.
 #[cfg(unix)]
 fn available(folder: &Path) -> Option<u64> {
     let space = rustix::fs::statvfs(folder).ok()?;

@@ -1,5 +1,3 @@
-//! `monthend run`
-
 use tracing::info;
 
 use super::{
@@ -32,13 +30,13 @@ use crate::{
 };
 use request::RequestIds;
 
-/// Converges: every selected request of the plan that is not created is sent, or looked up.
+/// Sends, or looks up, every selected request of the plan that is not created.
 pub(super) async fn run(
     args: &RunArgs,
     quiet: bool,
     command_line: &CommandLine,
 ) -> Result<Exit, CliError> {
-    // Settings and credentials: whatever is wrong is found before the next thing is touched.
+    // Whatever is wrong with settings and credentials is found before the ledger is touched.
     if args.format.dry_run {
         return dry_run_of_run(args).await;
     }
@@ -72,7 +70,6 @@ async fn converge(
     let credentials = credentials(&context)?;
     context.refuse_as_for_real()?;
 
-    // The ledger.
     let mut locked = LockedLedger::take(&context.ledger)?;
     locked.file.refuse_mixing(context.is_rehearsal())?;
     let reading = locked.file.reading.take();
@@ -90,7 +87,6 @@ async fn converge(
         .map(|how| Collection::prepare(how, &context, &locked))
         .transpose()?;
 
-    // The server, and what is done with it.
     let door = Door {
         context: &mut context,
         credentials,
@@ -100,7 +96,6 @@ async fn converge(
         outputs,
     };
     let work = async |means: &RunContext<'_>| {
-        // The plan.
         let discovered = discovered(means.session, manifest, signals).await?;
         let is_new = reading.is_none();
         let reading = reading.unwrap_or_default();
@@ -145,7 +140,7 @@ async fn converge(
             if !work_list.work.is_empty() {
                 require_room(&work_list.ledger, &selected, means)?;
             }
-            // What is in doubt comes first: its report must not be taken for its twin's.
+            // Rows in doubt come first: their reports must not be taken for their twins'.
             if let Some(doubts) = work_list.take_doubts() {
                 let looked_up = drive(doubts, Creates::None, (all, &selected), None, means).await?;
                 if looked_up.stop.is_some() || looked_up.unsaved.is_some() {
@@ -174,13 +169,12 @@ async fn converge(
             existing::adopt(&mut work_list, found, &means.outputs.readers);
         }
 
-        // The work. The plan is not needed any more, and is as large as a third of the rows.
+        // The plan is as large as a third of the rows, and not needed any more.
         let outside = left_outside(&work_list.ledger, &plan);
         drop(plan);
         let rows = (all, &selected);
         let finished = drive(work_list, Creates::All, rows, collection.as_ref(), means).await?;
 
-        // The words.
         let is_left =
             |row: &Row| outside.contains(&row.key()) && !matches!(row.state, State::Created(_));
         let ended = Ended {
@@ -194,7 +188,7 @@ async fn converge(
     door.open(work).await
 }
 
-/// The unfinished rows that the plan does not have: planned rows stand before all others.
+/// Unfinished rows that the plan does not have: planned rows stand before all others.
 fn left_outside(ledger: &Ledger, plan: &Plan) -> RequestIds {
     let planned = plan.requests().iter().map(|planned| planned.id);
     let others = ledger.rows().skip(ledger.places_of(planned).count());

@@ -1,4 +1,4 @@
-//! The one door through which a command that holds its ledger reaches the server, and what it works with then.
+//! How a command that holds its ledger reaches the server, and what it works with then.
 
 use chrono::Utc;
 
@@ -12,7 +12,7 @@ use crate::{
     session::{Session, SessionEvent},
 };
 
-/// Everything is there to begin with: settings, credentials, the ledger.
+/// Everything that must be there to begin: settings, credentials, the ledger.
 pub(super) struct Door<'a> {
     pub(super) context: &'a mut Context,
     pub(super) credentials: Credentials,
@@ -22,7 +22,6 @@ pub(super) struct Door<'a> {
     pub(super) outputs: &'a Outputs,
 }
 
-/// What a command works with.
 pub(super) struct RunContext<'a> {
     pub(super) context: &'a Context,
     pub(super) locked: &'a LockedLedger,
@@ -32,11 +31,8 @@ pub(super) struct RunContext<'a> {
 }
 
 impl Door<'_> {
-    /// Opens the conversation and does `work` in it. What comes up meanwhile goes to the readers, and announced pauses
-    /// are kept beside the ledger at once. From here on the first signal ends the command in good order.
-    ///
-    /// # Errors
-    /// There is no conversation to be had, and what `work` says.
+    /// Connects and does `work`. Events go to the reporters, and announced pauses are kept beside the ledger at once.
+    /// From here on the first signal ends the command in good order.
     pub(super) async fn open<T>(
         self,
         work: impl AsyncFnOnce(&RunContext<'_>) -> Result<T, CliError>,

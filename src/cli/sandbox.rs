@@ -1,5 +1,3 @@
-//! `monthend sandbox`
-
 use tracing::info;
 
 use super::{
@@ -9,7 +7,7 @@ use super::{
 use crate::output::console;
 use sandbox::{self, Sandbox};
 
-/// Serves the simulator until a signal comes. Being stopped is its proper end.
+/// Until a signal comes, which is success.
 pub(super) async fn sandbox(args: &SandboxArgs) -> Result<Exit, CliError> {
     let signals = Signals::listen();
     let mut config = sandbox_config(args.config.as_deref())?;

@@ -1,5 +1,3 @@
-//! `monthend schema`
-
 use super::{
     args::{SchemaArgs, SchemaKind},
     error::CliError,
@@ -13,7 +11,6 @@ use crate::{
     },
 };
 
-/// Prints a schema.
 pub(super) fn schema(args: &SchemaArgs) -> Result<Exit, CliError> {
     let text = match args.which {
         SchemaKind::Manifest => serde_json::to_string_pretty(&manifest::schema()),

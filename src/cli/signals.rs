@@ -1,5 +1,5 @@
-//! Signals: as long as nothing was sent, the first ends the process; from then on it ends the command in good order,
-//! and the second ends the process. They are heard on a thread of their own, whatever the command's thread is at.
+//! As long as nothing was sent, the first signal ends the process; from then on it ends the command in good order, and
+//! the second ends the process. They are heard on a thread of their own, whatever the command's thread is at.
 
 use std::{
     sync::{
@@ -17,7 +17,6 @@ use crate::{
     runner::{Interrupt, Signal},
 };
 
-/// What was caught, from [`Signals::listen`] on.
 #[derive(Debug, Clone)]
 pub(super) struct Signals {
     caught: watch::Receiver<Option<Signal>>,
@@ -25,8 +24,8 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Listens from now on. A start that hangs in a read (a share that does not answer)
-    /// cannot end in good order, and needs no order: a signal ends the process at once.
+    /// A start that hangs in a read (a share that does not answer) cannot end in good order: a signal ends the process
+    /// at once.
     pub(super) fn listen() -> Self {
         let (sender, caught) = watch::channel(None);
         let in_order = Arc::new(AtomicBool::new(false));
@@ -64,17 +63,16 @@ impl Signals {
         Signals { caught, in_order }
     }
 
-    /// From now on the first signal only says that the command is to end.
+    /// From now on the first signal only ends the command.
     pub(super) fn end_in_order(&self) {
         self.in_order.store(true, Ordering::SeqCst);
     }
 
-    /// From now on a signal ends the process at once again: nothing is left that needs an order.
+    /// From now on a signal ends the process at once again.
     pub(super) fn end_at_once(&self) {
         self.in_order.store(false, Ordering::SeqCst);
     }
 
-    /// Waits for the first signal.
     pub(super) async fn caught(&self) -> Signal {
         let mut caught = self.caught.clone();
         let signal = caught.wait_for(Option::is_some).await.ok().and_then(|s| *s);
@@ -84,7 +82,7 @@ impl Signals {
         }
     }
 
-    /// How a run is told, and how long requests in flight then have.
+    /// `grace`: for requests in flight.
     pub(super) fn interrupt(&self, grace: Duration) -> Interrupt {
         Interrupt {
             signal: self.caught.clone(),
@@ -127,7 +125,7 @@ fn listen(heard: impl Fn(Signal) + Clone + Send + 'static) {
 #[cfg(unix)]
 const SIGXFSZ: i32 = 25;
 
-/// The signals that were ignored when we were started, one bit each; none where the system does not tell.
+/// Signals that were ignored when we were started, one bit each; 0 where the system does not tell.
 #[cfg(unix)]
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

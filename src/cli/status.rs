@@ -1,5 +1,3 @@
-//! `monthend status`
-
 use std::path::Path;
 
 use chrono::Utc;
@@ -24,7 +22,7 @@ use crate::{
 };
 use request::RequestId;
 
-/// Counts a ledger's rows. Reads only, without the lock.
+/// Reads only, without the lock.
 pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> Result<Exit, CliError> {
     let selection = args.selection()?;
     let path = ledger_of(args, selection.partition)?;
@@ -62,7 +60,6 @@ pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> Result<Ex
     Ok(Exit::Success)
 }
 
-/// Tells one row's life.
 fn history(
     args: &StatusArgs,
     path: &Path,
@@ -89,8 +86,7 @@ fn history(
     Ok(Exit::Success)
 }
 
-/// What the history of a ledger says; `ledger` is its real path. One that cannot be read is as good as none, but for a
-/// warning.
+/// `ledger` is the real path. A history that cannot be read is a warning, and empty.
 pub(super) fn history_of(ledger: &Path) -> Read {
     let path = history::beside(ledger);
     history::read(&path).unwrap_or_else(|e| {
@@ -103,7 +99,7 @@ pub(super) fn history_of(ledger: &Path) -> Read {
     })
 }
 
-/// Says that a run goes on: what is found is of this moment, and a row in doubt may be one in flight.
+/// A run goes on: counts are of this moment, and a row in doubt may be in flight.
 pub(super) fn warn_of_run(ledger: &Path) {
     if let Some(holder) = Lock::peek_holder(ledger, Utc::now()) {
         warn!(
@@ -113,8 +109,8 @@ pub(super) fn warn_of_run(ledger: &Path) {
     }
 }
 
-/// Says why a run would refuse the ledger at `path`: it has a second name, or a rescued ledger holds what it lacks. A
-/// command that only reads goes on.
+/// A run would refuse the ledger at `path`, which has a second name or lacks what a rescued ledger holds. A command
+/// that only reads goes on.
 pub(super) fn warn_where_refused(path: &Path, ledger: Option<&Ledger>) {
     let known = real_path(path).and_then(|path| {
         refuse_second_name(&path)?;

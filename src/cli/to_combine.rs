@@ -1,5 +1,5 @@
-//! Whose files `collect` and `retry` combine: those of the requests that `run` would take, so that all of them write the
-//! same rows. For that alone they read the manifest's jobs.
+//! Which files `collect` and `retry` combine: those of the requests that `run` would take. For that alone they read the
+//! manifest's jobs.
 
 use tracing::info;
 
@@ -21,10 +21,7 @@ use crate::{
 };
 use request::RequestIds;
 
-/// What the command works on; with the whole manifest where files are combined.
-///
-/// # Errors
-/// The manifest cannot be read.
+/// With the whole manifest where files are combined.
 pub(super) fn target(
     args: &ManifestArgs,
     calendar: &CalendarArgs,
@@ -39,10 +36,7 @@ pub(super) fn target(
     }
 }
 
-/// The requests whose files are combined; none without a manifest.
-///
-/// # Errors
-/// The sub-partners that the manifest discovers cannot be asked for, or the plan is too large.
+/// None without a manifest.
 pub(super) async fn requests<A: Api>(
     session: &Session<'_, A>,
     manifest: Option<&Manifest>,

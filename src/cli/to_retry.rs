@@ -1,5 +1,3 @@
-//! Which rows `retry` is about.
-
 use chrono::{DateTime, Utc};
 use tracing::info;
 
@@ -11,11 +9,8 @@ use crate::{
 };
 use request::RequestIds;
 
-/// What is left to do of the selected rows, and with `--recreate-failed`, of those whose report could not be made: each of
-/// these is told to `on_given_up`.
-///
-/// # Errors
-/// The ledger's torn line is of a request that only a plan can name.
+/// The unfinished selected rows, and with `--recreate-failed` those whose report could not be generated, which
+/// `on_given_up` gets.
 pub(super) fn to_retry(
     mut reading: LedgerRead,
     selected: &RequestIds,
@@ -30,7 +25,6 @@ pub(super) fn to_retry(
     Ok(work_list)
 }
 
-/// Says why there is nothing to do, where that is so.
 fn tell_nothing_to_do(work_list: &WorkList) {
     if !work_list.work.is_empty() {
         return;
@@ -44,7 +38,7 @@ fn tell_nothing_to_do(work_list: &WorkList) {
     );
 }
 
-/// Gives up the reports of `selected` that the server could not make, as `resolve --resend --replace` does.
+/// Discards the reports of `selected` that the server could not generate, as `resolve --resend --replace` does.
 fn give_up_failed(
     ledger: &mut Ledger,
     selected: &RequestIds,

@@ -1,5 +1,3 @@
-//! What `plan` and `run` warn of.
-
 use chrono::{Local, Utc};
 use tracing::{info, warn};
 
@@ -13,7 +11,7 @@ use crate::{
 };
 use request::RequestIds;
 
-/// All warnings of a plan of which `sends` requests would be sent, each told on stderr.
+/// `sends`: how many requests would be sent.
 pub(super) fn warn_of_plan(
     manifest: &Manifest,
     plan: &Plan,
@@ -33,13 +31,13 @@ pub(super) fn warn_of_plan(
     found
 }
 
-/// How many of the rows at `work` are sent first thing, not looked up.
+/// How many rows are sent without a look-up.
 pub(super) fn sends(ledger: &Ledger, work: &[RowIndex]) -> usize {
     let is_sent = |place: &&RowIndex| !matches!(ledger.row(**place).state, State::Sending { .. });
     work.iter().filter(is_sent).count()
 }
 
-/// Says which rows of the ledger the plan does not have any more, or calls by another name.
+/// Rows that the plan no longer has, or calls by another name.
 pub(super) fn tell_leftovers(ledger: &Ledger, plan: &Plan) {
     if let Some(relabelled) = relabelled(ledger, plan) {
         warn!("{relabelled}");
@@ -57,7 +55,7 @@ pub(super) fn tell_leftovers(ledger: &Ledger, plan: &Plan) {
     }
 }
 
-/// That rows have another label in the ledger than in the plan, so that one name may mean two organisations.
+/// Rows have another label in the ledger than in the plan: one name may mean two organisations.
 pub(super) fn relabelled(ledger: &Ledger, plan: &Plan) -> Option<String> {
     let planned = plan.requests().iter();
     let rows = planned.filter_map(|it| Some((it.label.as_deref()?, ledger.get(it.id)?)));
@@ -76,7 +74,6 @@ pub(super) fn relabelled(ledger: &Ledger, plan: &Plan) -> Option<String> {
     ))
 }
 
-/// Some of the rows, and how many more there are.
 pub(super) fn named_rows(rows: &[&Row]) -> String {
     const NAMED: usize = 3;
     let named = rows.iter().take(NAMED).map(|row| request_name(row));

@@ -1,4 +1,4 @@
-//! The file of a history: adding to it, and reading what is left of it.
+//! The file of a history.
 
 use std::{
     fs::OpenOptions,
@@ -9,7 +9,7 @@ use std::{
 use super::HistoryLine;
 use crate::whole_file::{open_regular, refuse_irregular, without_links};
 
-/// Where the history of the ledger at `ledger` lies; that is the ledger itself, not a link to it.
+/// `ledger` is the ledger itself, not a link to it.
 pub fn beside(ledger: &Path) -> PathBuf {
     match ledger.extension() {
         Some(extension) if extension == "csv" => ledger.with_extension("history.jsonl"),
@@ -21,11 +21,8 @@ pub fn beside(ledger: &Path) -> PathBuf {
     }
 }
 
-/// Adds whole `lines` at the end of the history at `path`, which is made where it is missing. Behind a line that a crash
-/// has torn they begin on a line of their own.
-///
-/// # Errors
-/// It cannot be written, or is no file. Of `lines`, a part may be there then.
+/// Appends whole `lines`, which begin on a line of their own behind one that a crash has torn. After an error a part of
+/// `lines` may be there.
 pub fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
     refuse_foreign(path)?;
     let mut options = OpenOptions::new();
@@ -44,10 +41,7 @@ pub fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
     file.write_all(lines)
 }
 
-/// Makes sure that there is a history at `path`, or nothing: no other file is added to or replaced.
-///
-/// # Errors
-/// It is a link or another file, or cannot be read.
+/// No other file is added to or replaced, and no link is followed; nothing at `path` is fine.
 pub fn refuse_foreign(path: &Path) -> io::Result<()> {
     const BEGINS: &[u8] = b"{\"at\":";
     let odd = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
@@ -69,19 +63,15 @@ pub fn refuse_foreign(path: &Path) -> io::Result<()> {
     }
 }
 
-/// What a history says.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Read {
-    /// Its lines, in the order of the file.
+    /// In the order of the file.
     pub lines: Vec<HistoryLine>,
-    /// How many lines could not be read: torn, or of a kind that this version does not know.
+    /// Torn, or of a kind that this version does not know.
     pub unreadable: usize,
 }
 
-/// Reads the history at `path`; a missing one says nothing.
-///
-/// # Errors
-/// It cannot be read at all, or is no file.
+/// A missing file is empty.
 pub fn read(path: &Path) -> io::Result<Read> {
     let mut history = Read::default();
     for line in lines(path)? {
@@ -93,7 +83,7 @@ pub fn read(path: &Path) -> io::Result<Read> {
     Ok(history)
 }
 
-/// The lines of the file as they stand, empty ones left out. What is not UTF-8 is shown as such.
+/// As they stand, without empty ones. What is not UTF-8 is shown as such.
 pub(super) fn lines(path: &Path) -> io::Result<Vec<String>> {
     let mut bytes = Vec::new();
     match open_regular(path) {

@@ -244,7 +244,7 @@ pub struct SeenReport {
 }
 
 impl HistoryLine {
-    /// What happened in the command `run`, to the millisecond.
+    /// `at` is cut to milliseconds.
     pub fn new(at: DateTime<Utc>, run: &str, what: HistoryEvent) -> Self {
         HistoryLine {
             at: at.trunc_subsecs(3),
@@ -253,7 +253,6 @@ impl HistoryLine {
         }
     }
 
-    /// The request that it is about, where it is about one.
     pub fn request_id(&self) -> Option<&str> {
         match &self.what {
             HistoryEvent::Attempt(AttemptRecord { request_id, .. })
@@ -274,10 +273,7 @@ impl HistoryLine {
         }
     }
 
-    /// Writes the line, its line feed included.
-    ///
-    /// # Errors
-    /// None that these values could have; the type is the JSON writer's.
+    /// With its line feed.
     pub fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
         let json = serde_json::to_string(self)?;
         out.extend_from_slice(harmless_json(&json).as_bytes());
@@ -286,7 +282,7 @@ impl HistoryLine {
     }
 }
 
-/// The hash of each request's file as it was collected last, by the request's id.
+/// By request id, as collected last.
 pub fn collected_hashes(lines: &[HistoryLine]) -> HashMap<String, String> {
     let collected = lines.iter().filter_map(|line| match &line.what {
         HistoryEvent::Collected {
@@ -297,7 +293,7 @@ pub fn collected_hashes(lines: &[HistoryLine]) -> HashMap<String, String> {
     collected.collect()
 }
 
-/// The requests that the lines show a create, a report or a collected file of.
+/// Requests with a create, a report or a collected file in the lines.
 pub fn requests_created(lines: &[HistoryLine]) -> HashSet<&str> {
     let shown = lines.iter().filter_map(|line| match &line.what {
         HistoryEvent::Attempt(AttemptRecord { request_id, .. })

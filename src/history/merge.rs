@@ -1,4 +1,4 @@
-//! One history of several: for `monthend merge`.
+//! Merges histories, for `monthend merge`.
 
 use std::{collections::BTreeSet, io, path::PathBuf};
 
@@ -7,17 +7,14 @@ use serde::Deserialize;
 
 use super::file;
 
-/// All that uniting needs to know of a line: kinds of later versions are kept as they are.
+/// All that a merge needs of a line: kinds of later versions are kept as they are.
 #[derive(Deserialize)]
 struct Stamp {
     at: DateTime<Utc>,
 }
 
-/// The lines of all histories at `paths`, each once, in order of time; `None` where there is no line at all. Torn lines
-/// are left out. To unite the result with any of them again changes nothing.
-///
-/// # Errors
-/// The first that cannot be read, with what was wrong.
+/// The lines of all histories, each once, in order of time, without torn ones; `None` where there is none. Merging the
+/// result again changes nothing.
 pub fn merge(paths: &[PathBuf]) -> Result<Option<Vec<u8>>, (PathBuf, io::Error)> {
     let mut united = BTreeSet::new();
     for path in paths {

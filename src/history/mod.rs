@@ -1,8 +1,5 @@
-//! The history of a ledger: what happened to each row, run after run.
-//!
-//! It lies beside the ledger as `NAME.history.jsonl` ([`beside`]), one JSON object a line ([`HistoryLine`]). It is written for
-//! auditors and never needed to go on: whatever is wrong with it, a run goes on as if it were not there. Lines that
-//! cannot be read are skipped, and lines are only ever added, so what is there stays as it was written.
+//! The history of a ledger, `NAME.history.jsonl` ([`beside`]): one JSON object a line ([`HistoryLine`]). It is for
+//! auditors, and no run depends on it. Lines that cannot be read are skipped; lines are only ever added.
 
 mod file;
 mod line;

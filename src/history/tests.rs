@@ -1,5 +1,3 @@
-//! Histories as files: what is added is there, and nothing that was there is lost.
-
 use std::{fs, path::Path, slice};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -43,7 +41,7 @@ fn what_a_crash_tore_spoils_one_line() {
     let history = read(&path).unwrap();
     let expected = [whole[0].clone(), whole[1].clone(), whole[0].clone()];
     assert_eq!((&*history.lines, history.unreadable), (&expected[..], 1));
-    // Lines of later versions are no trouble either.
+    // Lines of later versions are kept.
     append(
         &path,
         b"{\"at\":\"2026-11-01T00:00:00Z\",\"run\":\"x\",\"kind\":\"new\"}\n\xff\n",
@@ -181,7 +179,6 @@ fn the_checked_in_schema_is_up_to_date() {
 }
 
 proptest! {
-    /// Whatever is in them, in whatever order and how often.
     #[test]
     fn uniting_loses_nothing_and_can_be_repeated(
         first in prop::collection::vec((0..5_i64, 0..3_u8), 0..8),

@@ -1,5 +1,3 @@
-//! An audit, for people and for scripts.
-
 use std::collections::{BTreeMap, HashMap};
 
 use schemars::{JsonSchema, generate::SchemaSettings};
@@ -14,22 +12,17 @@ use crate::{
 };
 use request::{OrgId, ReportType};
 
-/// So many lines of one kind are in the table; csv and json have all.
+/// Lines of one kind in the table; csv and json have all.
 const SHOWN: usize = 10;
-/// About so many columns name the requests of one line.
+/// Columns for the names of the requests on one line.
 const NAMES: usize = 60;
 
-/// An audit to be shown.
 pub struct AuditView<'a> {
-    /// What it came to.
     pub audit: &'a Audit,
-    /// Whether no server was asked.
     pub is_offline: bool,
-    /// What else there is to know: no differences.
+    /// What is worth knowing and is no difference.
     pub notes: &'a [String],
-    /// What to type next, and why, where there is something.
     pub next: Option<(&'static str, String)>,
-    /// How the command ends: docs/exit-codes.md.
     pub exit_code: u8,
 }
 
@@ -87,7 +80,6 @@ struct TotalJson<'a> {
     sums: BTreeMap<&'static str, &'a str>,
 }
 
-/// The JSON Schema (2020-12) of [`AuditView::json`], for `monthend schema audit`.
 pub fn audit_schema() -> Value {
     let generator = SchemaSettings::draft2020_12().into_generator();
     let mut schema = generator.into_root_schema_for::<AuditJson<'_>>();
@@ -96,10 +88,6 @@ pub fn audit_schema() -> Value {
 }
 
 impl AuditView<'_> {
-    /// For scripts: all of it.
-    ///
-    /// # Errors
-    /// None that these values could have; the type is the JSON writer's.
     pub fn json(&self) -> serde_json::Result<String> {
         let audit = AuditJson {
             differences: self.audit.differences.iter().map(difference_json).collect(),
@@ -112,10 +100,6 @@ impl AuditView<'_> {
         Ok(serde_json::to_string_pretty(&audit)? + "\n")
     }
 
-    /// One line per difference, for scripts.
-    ///
-    /// # Errors
-    /// None that a String could have; the type is the CSV writer's.
     pub fn csv(&self) -> csv::Result<String> {
         let mut out = csv::Writer::from_writer(Vec::new());
         out.write_record(["kind", "request_id", "report_id", "file", "message"])?;
@@ -132,7 +116,6 @@ impl AuditView<'_> {
         words::csv_text(out)
     }
 
-    /// For people: differences, sums, how much was compared, and what to do next.
     pub fn table(&self) -> String {
         let mut out = self.differences();
         if !self.audit.totals.is_empty() {
@@ -164,7 +147,7 @@ impl AuditView<'_> {
         out
     }
 
-    /// A line for each difference; those of which the same is to be said share one.
+    /// A line for each difference; those with the same message share one.
     fn differences(&self) -> String {
         let mut lines: Vec<(DifferenceKind, String, Vec<String>)> = Vec::new();
         let mut places: HashMap<(DifferenceKind, String), usize> = HashMap::new();
@@ -267,7 +250,6 @@ fn total_json(total: &Total) -> TotalJson<'_> {
     }
 }
 
-/// All sums side by side, a column for each type that has any.
 fn sums(totals: &[Total]) -> String {
     let has = |report_type: &ReportType| {
         totals

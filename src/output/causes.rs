@@ -1,4 +1,4 @@
-//! Rows that came to nothing, by cause: whom it concerns and what to do.
+//! Rows that failed or are not collected, by cause: which sub-partners, and what to do.
 
 use std::{
     cmp::Reverse,
@@ -12,33 +12,27 @@ use crate::{
 };
 use request::OrgId;
 
-/// Rows with one cause.
 #[derive(Debug)]
 pub struct CauseGroup<'a> {
     /// `error_code`, or a word of ours for what is not collected.
     pub code: &'a str,
-    /// In the order of the ledger.
     pub rows: Vec<&'a Row>,
-    /// What is said, and of how many rows; the worst first, then the most frequent. Never empty.
+    /// Each message with the number of its rows; the worst first, then the most frequent. Never empty.
     messages: Vec<(String, usize)>,
 }
 
-/// Which rows have one cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GroupBy {
-    /// Those of one code, whatever was said: what people look at first.
     Code,
-    /// Those of which the same was said, too. Each row in doubt names candidates of its own, so these are alike.
+    /// By code and message. Each row in doubt names candidates of its own, so these share one group.
     Message,
 }
 
-/// So many messages of one cause are told, each on its line.
+/// Messages shown of one cause.
 const MESSAGES: usize = 4;
 
-/// The cause that created reports are not collected.
 const NOT_COLLECTED: &str = "not collected";
 
-/// Why there is no report for certain: code and message of a failed row.
 pub(super) fn failed(row: &Row) -> Option<(&str, String)> {
     match &row.state {
         State::Failed { reason, .. } => Some((&reason.code, reason.text.clone())),
@@ -47,7 +41,6 @@ pub(super) fn failed(row: &Row) -> Option<(&str, String)> {
     }
 }
 
-/// As `failed`, and why a created report is not collected.
 pub fn failed_or_uncollected(row: &Row) -> Option<(&str, String)> {
     match &row.state {
         State::Created(_) if !row.collected.error.is_empty() => {
@@ -57,12 +50,11 @@ pub fn failed_or_uncollected(row: &Row) -> Option<(&str, String)> {
     }
 }
 
-/// Why a created report is not collected; none of a row that failed.
 pub(super) fn uncollected(row: &Row) -> Option<(&str, String)> {
     failed_or_uncollected(row).filter(|(code, _)| *code == NOT_COLLECTED)
 }
 
-/// The rows by cause, the most frequent first. `cause` gives a row's code and message; rows without are left out.
+/// The most frequent cause first. `cause` gives a row's code and message; rows without are left out.
 pub fn causes<'a>(
     rows: impl IntoIterator<Item = &'a Row>,
     alike: GroupBy,
@@ -94,8 +86,7 @@ pub fn causes<'a>(
     causes
 }
 
-/// Each message once, with the number of its rows; the worst first. How long reports are waited for is told once: their
-/// times differ by seconds.
+/// The worst first. How long reports are waited for is said once: their times differ by seconds.
 fn messages(told: &[(&Row, String)]) -> Vec<(String, usize)> {
     let mut messages: Vec<(Severity, &str, usize)> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
@@ -118,15 +109,13 @@ fn messages(told: &[(&Row, String)]) -> Vec<(String, usize)> {
         .collect()
 }
 
-/// How bad it is that a row came to nothing, the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Severity {
     /// The server could not generate the report: no waiting helps.
     Lost,
-    /// The server's word for it is not known, and may be final.
+    /// A report status that we do not know, and that may be final.
     Unknown,
     Other,
-    /// The report is not ready.
     Waiting,
 }
 
@@ -147,7 +136,7 @@ impl Severity {
 }
 
 impl CauseGroup<'_> {
-    /// How many sub-partners it concerns; the partner itself is none.
+    /// Without the partner itself.
     pub fn sub_partners(&self) -> usize {
         let partners = self
             .rows
@@ -181,17 +170,15 @@ impl CauseGroup<'_> {
         format!("{numbers}: {}", words::listed(named.collect(), room))
     }
 
-    /// The worst that is said.
     pub fn message(&self) -> &str {
         self.messages.first().map_or("", |(text, _)| text)
     }
 
-    /// What is said, a line for each message, the worst first.
     pub(super) fn said(&self) -> Vec<String> {
         self.lines(str::to_owned)
     }
 
-    /// As [`CauseGroup::said`], without what the ledger advises: where the commands to go on with follow.
+    /// As [`CauseGroup::said`], without the advice: for where commands follow.
     pub(super) fn said_briefly(&self) -> Vec<String> {
         let advice = match self.code {
             NOT_COLLECTED => "; `monthend ",
@@ -225,7 +212,6 @@ impl CauseGroup<'_> {
         lines
     }
 
-    /// What to do about it, where that is known.
     pub(super) fn advice(&self) -> Option<&'static str> {
         Some(match self.code {
             "http_400" | "http_404" => "check the id and the period in the manifest, then retry",

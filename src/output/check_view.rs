@@ -1,5 +1,3 @@
-//! What `check` found, for people and for scripts.
-
 use std::fmt::Write as _;
 
 use schemars::{JsonSchema, generate::SchemaSettings};
@@ -12,13 +10,11 @@ use crate::{
     text::one_line,
 };
 
-/// So many sub-partners are named in the table; json has all.
+/// Sub-partners named in the table; json has all.
 const NAMED: usize = 5;
 
-/// A report to be shown.
 pub struct CheckView<'a> {
     report: &'a Checklist,
-    /// `docs/exit-codes.md`
     exit_code: u8,
 }
 
@@ -72,7 +68,6 @@ struct UnlistedJson<'a> {
     sub_partner: Option<&'a str>,
 }
 
-/// The JSON Schema (2020-12) of [`CheckView::json`], for `monthend schema check`.
 pub fn check_schema() -> Value {
     let generator = SchemaSettings::draft2020_12().into_generator();
     let mut schema = generator.into_root_schema_for::<CheckJson<'_>>();
@@ -81,15 +76,10 @@ pub fn check_schema() -> Value {
 }
 
 impl<'a> CheckView<'a> {
-    /// Shows `report`, which means this exit code.
     pub fn new(report: &'a Checklist, exit_code: u8) -> Self {
         CheckView { report, exit_code }
     }
 
-    /// For scripts: all of it.
-    ///
-    /// # Errors
-    /// None that these values could have; the type is the JSON writer's.
     pub fn json(&self) -> serde_json::Result<String> {
         let coverage = self.report.coverage.as_ref();
         let json = CheckJson {
@@ -101,7 +91,6 @@ impl<'a> CheckView<'a> {
         Ok(serde_json::to_string_pretty(&json)? + "\n")
     }
 
-    /// For people: one line each, and what to do.
     pub fn table(&self) -> String {
         let rows = self.report.findings().iter().map(|finding| {
             let message = one_line(&finding.message);
@@ -137,7 +126,6 @@ impl<'a> CheckView<'a> {
     }
 }
 
-/// One line with a count and the first names.
 fn warn(out: &mut String, who: Vec<String>, what: &str) {
     if who.is_empty() {
         return;

@@ -1,4 +1,4 @@
-//! Stderr: log lines and the progress bar share it, stdout is for results.
+//! Stderr, which log lines and the progress bar share, and stdout for results.
 
 use std::{
     borrow::Cow,
@@ -35,13 +35,10 @@ use crate::{
     text::{harmless_json, shown, system_says, without_users},
 };
 
-/// `--log-format`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum LogFormat {
-    /// Lines for people.
     #[default]
     Text,
-    /// One JSON object per line.
     Json,
 }
 
@@ -57,10 +54,8 @@ pub fn start(
         .with_max_level(LevelFilter::TRACE)
         .with_writer(Stderr);
     let targets = filter.targets(verbosity);
-    // A second start, as in tests, keeps the first one's settings.
     let _ = match format {
         LogFormat::Text => builder
-            // The lines have colours of their own.
             .with_ansi(false)
             .event_format(LineFormat {
                 paint: Paint::for_stderr(),
@@ -80,56 +75,48 @@ pub fn start(
     };
 }
 
-/// Says a line that is no warning and is said under `--quiet` too.
+/// Logs a line that `--quiet` does not hide.
 pub fn always(line: &str) {
     info!(target: ALWAYS, "{line}");
 }
 
-/// Whether stderr takes colours.
 pub fn is_colorful() -> bool {
     Paint::for_stderr().is_on()
 }
 
-/// Whether stderr is a terminal on which a line can be drawn again and again.
 pub(super) fn is_live() -> bool {
     io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// How many columns the terminal has that stderr is, now.
 pub(super) fn width() -> usize {
     let size = ::console::Term::stderr().size_checked();
     size.map_or(80, |(_, columns)| usize::from(columns))
 }
 
-/// How many columns the terminal has that stdout is, now; none where it is something else.
+/// None where stdout is no terminal.
 pub(super) fn width_of_results() -> Option<usize> {
     let size = ::console::Term::stdout().size_checked();
     size.map(|(_, columns)| usize::from(columns))
 }
 
-/// Whether the lines that people read begin with the time.
 static IS_LOG: AtomicBool = AtomicBool::new(false);
-/// What [`start`] was told.
 static STARTED: OnceLock<(LogFormat, Option<Verbosity>)> = OnceLock::new();
 
-/// From now on lines come over a long time: where stderr is no terminal, each begins with the time of day (UTC), unless
-/// there are only warnings.
+/// Where stderr is no terminal, each line begins with the time of day (UTC) from now on, unless there are only
+/// warnings.
 pub fn begin_log() {
     let is_quiet = matches!(STARTED.get(), Some((_, Some(Verbosity::Quiet))));
     IS_LOG.store(!is_quiet && !io::stderr().is_terminal(), Ordering::Relaxed);
 }
 
-/// The last line of a JSON log says that it is the last, and how the command ended. People see it by other signs.
+/// The last line of a JSON log gives the exit code.
 pub fn end_log(exit_code: u8) {
     if matches!(STARTED.get(), Some((LogFormat::Json, _))) {
         info!(exit_code, "end");
     }
 }
 
-/// Writes text for people to stdout. A reader that has gone away is no failure.
-///
-/// # Errors
-/// Stdout cannot be written for another reason (a full disk behind a redirection).
+/// Writes to stdout. A reader that has gone away is no failure; a full disk behind a redirection is.
 pub fn print(text: impl Into<ForPeople>) -> io::Result<()> {
     let text = text.into().to_string();
     if github::is_on() {
@@ -139,41 +126,29 @@ pub fn print(text: impl Into<ForPeople>) -> io::Result<()> {
     }
 }
 
-/// Writes JSON to stdout, as [`print()`]; on a terminal without what JSON does not escape.
-///
-/// # Errors
-/// As there.
+/// As [`print()`]; on a terminal without what JSON does not escape.
 pub fn print_json(json: &str) -> io::Result<()> {
     let json = harmless_json(json);
     write_out(for_stream(&io::stdout(), &json).as_bytes())
 }
 
-/// Why a table was not written to stdout.
 #[derive(Debug, thiserror::Error)]
 pub enum CsvError {
-    /// GitHub Actions would take one of its lines for a command. Nothing was written.
     #[error(
         "GitHub Actions would take line {0} of this CSV for a command, so it is not printed; write it to a file \
          (add > FILE.csv to the command), or use --format json"
     )]
     StartsCommand(usize),
-    /// Stdout cannot be written.
     #[error("cannot write to stdout: {0}")]
     Io(#[from] io::Error),
 }
 
-/// Writes a CSV table to stdout, as [`print()`], byte for byte; on a terminal without what acts on it.
-///
-/// # Errors
-/// As there; under GitHub Actions, a line that would be a command.
+/// As [`print()`], byte for byte; on a terminal without what acts on it, and under GitHub Actions without workflow
+/// commands.
 pub fn print_csv(table: &str) -> Result<(), CsvError> {
     print_csv_with(|out| out.write_all(table.as_bytes()))
 }
 
-/// As [`print_csv`], for what is written piece by piece.
-///
-/// # Errors
-/// As there, and what `write` says.
 pub fn print_csv_with(
     write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
 ) -> Result<(), CsvError> {
@@ -191,7 +166,7 @@ pub fn print_csv_with(
     }
 }
 
-/// Data as they are; on a terminal, where people read them, as harmless as text for people.
+/// Data as they are; on a terminal as harmless as text for people.
 fn for_stream<'a>(stream: &impl IsTerminal, data: &'a str) -> Cow<'a, str> {
     if stream.is_terminal() {
         shown(data)
@@ -200,7 +175,7 @@ fn for_stream<'a>(stream: &impl IsTerminal, data: &'a str) -> Cow<'a, str> {
     }
 }
 
-/// Whether a stream is redirected to a file: nobody reads commands there.
+/// Nothing takes lines of a file for workflow commands.
 #[cfg(unix)]
 fn is_file(stream: &impl std::os::fd::AsFd) -> bool {
     rustix::fs::fstat(stream)
@@ -224,26 +199,24 @@ fn unless_gone(written: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Writes to stdout what a command says after its work. If it cannot be written there is a warning and nothing else: it
-/// changes neither what was done nor how the command ends.
+/// Writes to stdout once the work is done. A failure is a warning: it changes no exit code.
 pub fn say(text: impl Into<ForPeople>) {
     if let Err(e) = print(text) {
         warn!("cannot write to stdout: {}", system_says(&e));
     }
 }
 
-/// Writes an error to stderr before logging has begun.
+/// For errors before logging has begun.
 pub fn complain(text: &str) {
     let text = harmless(text);
     let text = match text.strip_prefix("error:") {
         Some(rest) => format!("{}{rest}", Paint::for_stderr().bad("error:")),
         None => text,
     };
-    // Stderr never fails.
     let _ = Stderr.write(text.as_bytes());
 }
 
-/// Logs an error that ends in an excerpt of a file, which `render` gives in colours or without.
+/// Logs an error with an excerpt of a file; `render` takes whether it is coloured.
 pub fn error_with_excerpt(heading: &str, render: impl FnOnce(bool) -> String) {
     let is_text = matches!(STARTED.get(), Some((LogFormat::Text, _)));
     if !is_text || !is_colorful() || github::is_on() || !tracing::enabled!(Level::ERROR) {
@@ -252,11 +225,10 @@ pub fn error_with_excerpt(heading: &str, render: impl FnOnce(bool) -> String) {
     }
     error!("{heading}");
     let excerpt = on_stderr(&colours_only(&render(true)));
-    // Stderr never fails.
     let _ = Stderr.write(format!("{excerpt}\n").as_bytes());
 }
 
-/// Writes rows of a ledger to stderr, byte for byte, but for a terminal.
+/// Writes ledger rows to stderr, byte for byte, but for a terminal.
 pub fn print_rows(rows: &[u8]) {
     let rows = String::from_utf8_lossy(rows);
     let rows = for_stream(&io::stderr(), &rows);
@@ -264,12 +236,12 @@ pub fn print_rows(rows: &[u8]) {
     let _ = io::stderr().write_all(rows.as_bytes());
 }
 
-/// What is said on stderr: it may quote files and arguments. (What servers say is without secrets when it gets here.)
+/// Text from servers has no secrets when it gets here.
 fn harmless(text: &str) -> String {
     shown(&without_users(text)).into_owned()
 }
 
-/// The library that shows excerpts replaces control characters; whatever it lets through is left out, but for colours.
+/// The library that shows excerpts replaces control characters; what it lets through is dropped, but for colours.
 fn colours_only(text: &str) -> String {
     let mut pieces = text.split('\u{1b}');
     let mut out = harmless(pieces.next().unwrap_or_default());
@@ -283,7 +255,6 @@ fn colours_only(text: &str) -> String {
     out
 }
 
-/// Sentences end between words where a terminal would end them anywhere.
 fn on_stderr(text: &str) -> String {
     if io::stderr().is_terminal() {
         wrap::sentences(text, width())
@@ -292,13 +263,10 @@ fn on_stderr(text: &str) -> String {
     }
 }
 
-/// Writes an annotation of GitHub Actions: one line, a workflow command as it stands.
 pub(super) fn annotate(annotation: &str) {
-    // Stderr never fails.
     let _ = Stderr.write(format!("{}\n", harmless(annotation)).as_bytes());
 }
 
-/// Under GitHub Actions, shows what is wrong with a manifest at its place.
 pub fn annotate_problem(problem: &Problem) {
     if github::is_on() {
         let file = problem.file().display().to_string();
@@ -309,7 +277,6 @@ pub fn annotate_problem(problem: &Problem) {
 
 static BAR: OnceLock<Mutex<Option<Shown>>> = OnceLock::new();
 
-/// A bar on the screen, and a terminal that does not write below it.
 struct Shown(ProgressBar, Option<Unechoed>);
 
 fn bar() -> MutexGuard<'static, Option<Shown>> {
@@ -317,13 +284,12 @@ fn bar() -> MutexGuard<'static, Option<Shown>> {
     bar.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// Log lines appear above this bar from now on; `None` ends that.
+/// Log lines appear above this bar; `None` ends that.
 pub(super) fn set_bar(new: Option<ProgressBar>) {
     *bar() = new.map(|bar| Shown(bar, Unechoed::begin()));
 }
 
-/// Takes the bar off the screen before the process ends in the middle of a run. A bar that is just being drawn stays:
-/// the terminal may be the reason why nothing ends.
+/// For an end in the middle of a run. A bar that is being drawn stays: the terminal may be why nothing ends.
 pub fn clear_bar() {
     if let Some(Ok(mut bar)) = BAR.get().map(|bar| bar.try_lock())
         && let Some(Shown(bar, _unechoed)) = bar.take()
@@ -332,9 +298,7 @@ pub fn clear_bar() {
     }
 }
 
-/// Stderr, with the bar taken out of the way while a line is written.
-///
-/// It never fails: a stderr that is full or gone must not end a run, and whoever logs could only complain on stderr.
+/// Stderr, with the bar out of the way. It never fails: a full stderr must not end a run.
 struct Stderr;
 
 impl<'a> MakeWriter<'a> for Stderr {
@@ -367,7 +331,6 @@ impl Write for Stderr {
     }
 }
 
-/// `warning: …`, `error: …`, or just the text.
 struct LineFormat {
     paint: Paint,
 }
@@ -389,7 +352,6 @@ where
         if let Some(span) = context.lookup_current().filter(|_| level == Level::TRACE)
             && let Some(fields) = span.extensions().get::<FormattedFields<N>>()
         {
-            // Which request it is about.
             let about = format!("{} {}", span.name(), fields.fields);
             let _ = write!(message.text, " [{}]", about.trim_end());
         }
@@ -416,8 +378,7 @@ where
     }
 }
 
-/// Beside a JSON log: an annotation of GitHub Actions for each line that is worth one. A text log has them in place of
-/// the lines.
+/// Beside a JSON log. A text log has annotations in place of its lines.
 struct Annotations;
 
 impl<S: Subscriber> Layer<S> for Annotations {
@@ -432,7 +393,6 @@ impl<S: Subscriber> Layer<S> for Annotations {
     }
 }
 
-/// The level of an annotation of GitHub Actions, for what is worth one.
 fn annotated(level: Level) -> Option<&'static str> {
     match level {
         Level::ERROR => Some("error"),
@@ -441,7 +401,6 @@ fn annotated(level: Level) -> Option<&'static str> {
     }
 }
 
-/// The message alone; its fields are for machines.
 #[derive(Default)]
 struct Message {
     text: String,

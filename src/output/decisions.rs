@@ -1,4 +1,4 @@
-//! The rows that a person may decide, each with the reports that may be its own, and how to decide.
+//! The rows that a person may decide, with their candidates.
 
 use std::fmt::Write as _;
 
@@ -15,49 +15,36 @@ use crate::{
 };
 use request::ReportId;
 
-/// A row that a person may decide.
 #[derive(Debug)]
 pub struct UndecidedRow<'a> {
-    /// The row.
     pub row: &'a Row,
-    /// The reports that may be its own.
     pub candidates: Vec<CandidateReport>,
 }
 
-/// A report that may be a row's own.
 #[derive(Debug, Clone)]
 pub struct CandidateReport {
-    /// Its id.
     pub id: ReportId,
-    /// What is known of it.
     pub knowledge: Knowledge,
-    /// The row that has it by now, or discarded it, as people call it.
+    /// The name of the row that has it by now, or discarded it.
     pub taken_by: Option<String>,
 }
 
-/// What is known of a report.
 #[derive(Debug, Clone)]
 pub enum Knowledge {
-    /// What the server shows now.
     Shown(SeenReport),
-    /// What it showed to the run that left the row to a person, and when that was.
+    /// The server showed it, at this time, to the run that left the row to a person.
     Recorded(SeenReport, DateTime<Utc>),
-    /// The server has no such report now.
     Gone,
-    /// Nothing.
     Nothing,
 }
 
-/// Commands about the same ledger, as they have to be typed.
 #[derive(Debug, Clone)]
 pub struct DecisionCommands {
-    /// Decides a row, up to `--request`.
+    /// `monthend resolve`, up to `--request`.
     pub resolve: String,
-    /// Looks up what is in doubt.
     pub look_up: String,
 }
 
-/// All of them, for people.
 pub fn decisions(ledger: &str, rows: &[UndecidedRow<'_>], commands: &DecisionCommands) -> String {
     if rows.is_empty() {
         return format!("nothing to decide: no row of {ledger} is in doubt\n");

@@ -7,18 +7,13 @@ use super::{
 };
 use crate::{text::harmless_json, whole_file};
 
-/// What such a document is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DocumentKind {
-    /// `--junit`
     Junit,
-    /// `--summary-json`, `--format json`
     Summary,
-    /// `--metrics`
     Metrics,
 }
 
-/// A document about how a command ended, and where it goes.
 #[derive(Debug)]
 pub struct Document {
     kind: DocumentKind,
@@ -27,7 +22,6 @@ pub struct Document {
 }
 
 impl Document {
-    /// A document for a file, which appears whole in the place of what is there.
     pub fn file(kind: DocumentKind, place: PathBuf) -> Self {
         Document {
             kind,
@@ -35,7 +29,6 @@ impl Document {
         }
     }
 
-    /// A document for stdout.
     pub fn stdout(kind: DocumentKind) -> Self {
         Document { kind, place: None }
     }

@@ -1,17 +1,15 @@
-//! The `^C` that a terminal writes when Ctrl-C is typed would push the line at the bottom up by one, where nothing erases
-//! it. So it is turned off while that line is there.
+//! The `^C` that a terminal echoes would push the bottom line up by one, where nothing erases it: echo is off
+//! meanwhile.
 
 #[cfg(unix)]
 pub(super) use unix::Unechoed;
 
-/// Elsewhere terminals write nothing.
 #[cfg(not(unix))]
 #[derive(Debug)]
 pub(super) struct Unechoed;
 
 #[cfg(not(unix))]
 impl Unechoed {
-    /// Nothing to turn off.
     pub(super) fn begin() -> Option<Self> {
         None
     }
@@ -26,12 +24,12 @@ mod unix {
         termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr},
     };
 
-    /// Control characters are not shown on the terminal that stderr is, until this is dropped.
+    /// The terminal that is stderr echoes no control characters until this is dropped.
     #[derive(Debug)]
     pub(in crate::output) struct Unechoed(Termios);
 
     impl Unechoed {
-        /// None where stderr is no terminal, or somebody else's at the moment.
+        /// None where stderr is no terminal, or belongs to another process group at the moment.
         pub(in crate::output) fn begin() -> Option<Self> {
             let before = tcgetattr(io::stderr()).ok()?;
             let mut modes = before.clone();

@@ -1,4 +1,4 @@
-//! How a command ended: complete enough that no output has to ask back.
+//! How a command ended, for all outputs.
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
@@ -13,49 +13,34 @@ use crate::{
     pacing::Stats,
 };
 
-/// What is known of a command before its work.
 #[derive(Debug, Clone)]
 pub struct About {
-    /// `run`, `retry` or `collect`.
     pub command: &'static str,
-    /// The manifest's name.
     pub manifest: String,
-    /// The manifest, as it was given.
     pub manifest_path: PathBuf,
-    /// Of the manifest's bytes, in hexadecimal digits.
     pub manifest_sha256: String,
-    /// The ledger, as it was given.
     pub ledger: PathBuf,
-    /// The day that relative periods count from, where that matters.
+    /// The day that relative periods count from.
     pub as_of: Option<NaiveDate>,
-    /// The selectors as they were given.
     pub selection: Selected,
-    /// Whether the reports are a sandbox's.
     pub rehearsal: bool,
-    /// Whether files were asked for.
     pub collects: bool,
-    /// On which line of the manifest each job begins, where its jobs were read.
+    /// The first line of each job in the manifest, where its jobs were read.
     pub job_lines: BTreeMap<Arc<str>, usize>,
-    /// When it began, by the local clock.
+    /// By the local clock.
     pub began_at: DateTime<Utc>,
 }
 
-/// How a command ended.
 #[derive(Debug)]
 pub struct Ending<'a> {
-    /// What was known before.
     pub about: &'a About,
-    /// The API; of a sandbox, where it listened.
     pub base_url: &'a str,
-    /// When, by the local clock.
+    /// By the local clock.
     pub ended_at: DateTime<Utc>,
-    /// See docs/exit-codes.md.
     pub exit_code: u8,
-    /// Why it stopped early, one line.
     pub reason: Option<String>,
-    /// The selected rows in the ledger's order, as they are now; none where it ended before they were known.
+    /// In ledger order; none where the command ended before they were known.
     pub rows: Vec<&'a Row>,
-    /// What the gate counted.
     pub pace: Stats,
 }
 
@@ -78,25 +63,21 @@ pub struct StatusCounts {
     pub empty: usize,
 }
 
-/// Whether the report of a row is collected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Collecting {
-    /// It is, or there is nothing to collect.
     Done,
-    /// It was not tried, or the server still makes it.
+    /// Not tried, or the server still generates it.
     Waiting,
-    /// It cannot be had: the row says why.
     Failed,
 }
 
 impl<'a> Ending<'a> {
-    /// The failed rows by cause, the most frequent first.
+    /// The most frequent first.
     pub(super) fn failures(&self, alike: GroupBy) -> Vec<CauseGroup<'a>> {
         causes(self.rows.iter().copied(), alike, failed)
     }
 
-    /// Where files were asked for: the created rows without one, by what the server said of the report, else
-    /// `not_collected`.
+    /// Empty unless files were asked for. By report status, else `not_collected`.
     pub(super) fn uncollected(&self, alike: GroupBy) -> Vec<CauseGroup<'a>> {
         causes(self.rows.iter().copied(), alike, |row| {
             let code = match &*row.collected.status {
@@ -112,7 +93,6 @@ impl<'a> Ending<'a> {
         })
     }
 
-    /// Counts the rows.
     pub fn standing(&self) -> StatusCounts {
         let mut standing = StatusCounts::default();
         for row in &self.rows {
@@ -130,7 +110,6 @@ impl<'a> Ending<'a> {
         standing
     }
 
-    /// How far the report of a created row is, where files were asked for.
     pub(super) fn collecting(&self, row: &Row) -> Collecting {
         if !self.about.collects || !matches!(row.state, State::Created(_)) || row.is_collected() {
             return Collecting::Done;

@@ -15,12 +15,10 @@ use super::{
 };
 use crate::text::one_line;
 
-/// Writes annotations and the step summary at the end of a command.
 #[derive(Debug)]
 pub struct GithubActions;
 
 impl GithubActions {
-    /// For a step of a workflow; elsewhere there is nothing to write.
     pub fn if_on() -> Option<Self> {
         is_on().then_some(GithubActions)
     }
@@ -67,7 +65,6 @@ fn in_workspace(path: &Path) -> String {
     inner.unwrap_or(path).display().to_string()
 }
 
-/// What failed, and for whom.
 fn sentence(failure: &CauseGroup<'_>) -> String {
     const NAMED: usize = 3;
     let names = failure.rows.iter().take(NAMED).map(|row| words::name(row));
@@ -85,7 +82,6 @@ fn sentence(failure: &CauseGroup<'_>) -> String {
     ))
 }
 
-/// The summary in Markdown: counts, and what failed.
 fn table(
     ending: &Ending<'_>,
     failures: &[CauseGroup<'_>],
@@ -131,7 +127,6 @@ fn table(
     out
 }
 
-/// Foreign text in a cell of a table: text and nothing else, and not more of it than people read.
 fn cell(text: &str) -> String {
     const MOST: usize = 300;
     let line = one_line(text);
@@ -142,7 +137,6 @@ fn cell(text: &str) -> String {
             break;
         }
         match c {
-            // Whatever Markdown or HTML could make of it.
             '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '+' | '-' | '!'
             | '|' | '~' | '@' | ':' | '$' => {
                 out.push_str(&format!("&#{};", u32::from(c)));

@@ -1,5 +1,3 @@
-//! The first lines of a run: whether it is a rehearsal, which server, how much there is to do.
-
 use std::fmt::Write as _;
 
 use super::words;
@@ -8,7 +6,7 @@ use crate::{
     settings::{BaseUrl, Limits},
 };
 
-/// The first line: it names the server, or says that this is a rehearsal, whatever its ledger is called.
+/// Names the server, or says that this is a rehearsal, whatever the ledger is called.
 pub fn first_line(server: &BaseUrl, is_rehearsal: bool) -> String {
     match is_rehearsal {
         true => "SANDBOX: a rehearsal; no real reports are made".to_owned(),
@@ -16,18 +14,12 @@ pub fn first_line(server: &BaseUrl, is_rehearsal: bool) -> String {
     }
 }
 
-/// What there is to do.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Workload {
-    /// To be sent.
     pub to_send: usize,
-    /// In doubt, to be looked up.
     pub to_look_up: usize,
-    /// Created before.
     pub created: usize,
-    /// Reports that were there and were taken.
     pub adopted: usize,
-    /// Waiting for a decision.
     pub undecided: usize,
 }
 

@@ -22,7 +22,6 @@ use request::{Period, ReportType, Request};
 
 const ALL: [ReportType; 3] = ReportType::ALL;
 
-/// What breaks formats, in whatever mixture.
 fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("]]>".to_owned()),
@@ -52,7 +51,6 @@ fn about(manifest: &str) -> About {
     }
 }
 
-/// A row of each state.
 fn rows(text: &str) -> Vec<Row> {
     let row = |report_type| {
         let request = Request {
@@ -107,7 +105,6 @@ proptest! {
         prop_assert_eq!(json["failures"][0]["message"].as_str(), Some(&*text));
         prop_assert_eq!(json["failures"].as_array().unwrap().len(), ending.failures(GroupBy::Message).len());
 
-        // Every line is a comment or one sample with its label closed.
         for line in metrics(&ending).unwrap().lines() {
             let is_sample = line.starts_with("monthend_") && line.contains("manifest=\"");
             prop_assert!(line.starts_with("# ") || is_sample, "{}", line);
@@ -119,8 +116,7 @@ proptest! {
     }
 }
 
-/// `text` where it is all there is, and where it stands in every place of a row, as it is shown to people. The lines that
-/// are there in any case are as many as with other texts.
+/// `text` alone, and in every place of a row. The fixed lines are as many as with other texts.
 fn shown_to_people(text: &str) -> Vec<String> {
     let rows = rows(text);
     let status = StatusView::new("m.csv".to_owned(), &rows).table();
@@ -219,8 +215,7 @@ fn summary(rows: &[Row], text: &str, paint: Paint) -> String {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// What people are shown has lines and tabs, and nothing else that acts on a terminal; and no text makes a line of its
-    /// own, which could be taken for ours.
+    /// Lines and tabs stay, nothing else acts on a terminal; no text makes a line that could be taken for ours.
     #[test]
     fn no_text_acts_on_a_terminal(text in hostile()) {
         let acts = |c: char| c != '\n' && c != '\t' && (c.is_control() || is_invisible(c));
@@ -228,7 +223,6 @@ proptest! {
         for text in &shown {
             prop_assert!(!text.contains(acts), "{:.9999?}", text);
         }
-        // Long messages are wrapped, and a summary names a path as it is.
         let short: String = text.chars().take(20).collect();
         let lines = |shown: Vec<String>| shown[..3].iter().map(|text| text.lines().count()).collect::<Vec<_>>();
         prop_assert_eq!(lines(shown_to_people(&short)), lines(shown_to_people("!")));

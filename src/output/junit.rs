@@ -14,12 +14,8 @@ use crate::{
     text::one_line,
 };
 
-/// The rows as JUnit XML, which GitLab, Jenkins and others read: `failure` for what failed, `skipped` for what is not
-/// done. It is valid by the schema that Jenkins' xUnit plugin holds files against, junit-10.xsd, which refuses what it
-/// does not know: so the ids stand in `system-out`, where pipelines show them, and not as properties.
-///
-/// # Errors
-/// None that these values could have; the type is the XML writer's.
+/// JUnit XML as GitLab and Jenkins read it. Ids stand in `system-out`: the schema of Jenkins' xUnit plugin
+/// (junit-10.xsd) has no properties there.
 pub(super) fn junit(ending: &Ending<'_>) -> Result<String, Box<dyn Error + Send + Sync>> {
     let about = ending.about;
     let mut suite = TestSuite::new(text(&about.manifest));
@@ -46,7 +42,7 @@ pub(super) fn junit(ending: &Ending<'_>) -> Result<String, Box<dyn Error + Send 
     without_count(&report.to_string()?)
 }
 
-/// Drops the attribute `skipped` of `testsuites`, which the schema lacks there; the suite has it.
+/// The schema has no `skipped` on `testsuites`; the suite has it.
 fn without_count(xml: &str) -> Result<String, Box<dyn Error + Send + Sync>> {
     let mut reader = Reader::from_str(xml);
     let mut writer = Writer::new(Vec::with_capacity(xml.len()));

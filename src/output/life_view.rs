@@ -1,4 +1,4 @@
-//! The life of one row in plain sentences: its history, and how it stands now.
+//! The life of one row in plain sentences: its history, and its state now.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -13,15 +13,13 @@ use crate::{
     text::one_line,
 };
 
-/// The life of one row.
 pub struct LifeView<'a> {
     row: &'a Row,
-    /// What is about the row, with the commands that it happened in and the pauses between its attempts.
+    /// Of this row, with its commands and the pauses between its attempts.
     lines: Vec<&'a HistoryLine>,
 }
 
 impl<'a> LifeView<'a> {
-    /// What `lines`, a ledger's history, says of `row`.
     pub fn new(row: &'a Row, lines: &'a [HistoryLine]) -> Self {
         let id = row.id().to_string();
         let is_about = |line: &&HistoryLine| line.request_id() == Some(&id);
@@ -41,7 +39,6 @@ impl<'a> LifeView<'a> {
         LifeView { row, lines }
     }
 
-    /// For people.
     pub fn text(&self) -> String {
         let mut out = format!("{}  {}\n", self.row.id(), one_line(&words::name(self.row)));
         if self.lines.is_empty() {
@@ -54,16 +51,11 @@ impl<'a> LifeView<'a> {
         out
     }
 
-    /// For scripts: the lines of the history as they are, in order of time.
-    ///
-    /// # Errors
-    /// None that these values could have; the type is the JSON writer's.
     pub fn json(&self) -> serde_json::Result<String> {
         Ok(serde_json::to_string_pretty(&self.lines)? + "\n")
     }
 }
 
-/// The JSON Schema (2020-12) of [`LifeView::json`], for `monthend schema life`.
 pub fn life_schema() -> Value {
     let generator = SchemaSettings::draft2020_12().into_generator();
     let mut schema = generator.into_root_schema_for::<Vec<HistoryLine>>();
@@ -79,7 +71,7 @@ fn duration(ms: u64) -> String {
     words::duration(Duration::from_millis(ms))
 }
 
-/// What happened, on one line: the file may be anybody's work.
+/// On one line: anybody can write the file.
 fn sentence(what: &HistoryEvent) -> String {
     one_line(&match what {
         HistoryEvent::Run(run) => began(run),

@@ -1,23 +1,16 @@
-//! What is said on stderr: by the options, and by `MONTHEND_LOG`.
-
 use std::{env, str::FromStr};
 
 use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
 
-/// All that this program says has a target below this one. What libraries say may hold signed addresses and tokens, so
-/// nothing opens it.
+/// The target of all our events. Libraries may log signed addresses and tokens, so nothing opens them.
 const OURS: &str = "monthend";
-/// What is said under this target is said also where only warnings are.
+/// Said even where only warnings are.
 pub(super) const ALWAYS: &str = "monthend::always";
 
-/// How much is said on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
-    /// Warnings and errors.
     Quiet,
-    /// Every retry and every report too.
     Verbose,
-    /// Every exchange too.
     Everything,
 }
 
@@ -31,15 +24,12 @@ impl Verbosity {
     }
 }
 
-/// `MONTHEND_LOG`: a level, or levels of single modules of this program, such as `info,monthend::session=trace`.
+/// A level, or levels of our modules, such as `info,monthend::session=trace`.
 #[derive(Debug, Clone, Default)]
 pub struct LogFilter(Targets);
 
 impl LogFilter {
-    /// What the environment says; nothing where it is not set, or empty.
-    ///
-    /// # Errors
-    /// It is no filter.
+    /// Empty where `MONTHEND_LOG` is not set, or empty.
     pub fn of_environment() -> Result<Self, LogFilterError> {
         let text = env::var_os("MONTHEND_LOG").unwrap_or_default();
         let text = text.to_string_lossy();
@@ -49,7 +39,7 @@ impl LogFilter {
         }
     }
 
-    /// The filter where an option asks for `verbosity`, or none does: then what stands here without a module counts.
+    /// An option counts before a level without a module.
     pub(super) fn targets(&self, verbosity: Option<Verbosity>) -> Targets {
         let general = match verbosity {
             Some(verbosity) => verbosity.level(),
@@ -77,7 +67,6 @@ impl FromStr for LogFilter {
     }
 }
 
-/// `MONTHEND_LOG` is no filter.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "MONTHEND_LOG: {text:?} is not a valid filter ({why}); write a level (error, warn, info, debug, trace, off), or levels of modules: info,monthend::session=trace"
@@ -108,7 +97,7 @@ mod tests {
         assert!(!opens("info", None, session, Level::DEBUG));
         assert!(!opens("warn", None, session, Level::INFO));
         assert!(opens("off", None, ALWAYS, Level::INFO));
-        // An option counts before the environment, as everywhere; what is said of a module adds to it.
+        // An option counts before the environment; a module's level adds to it.
         assert!(opens(
             "warn",
             Some(Verbosity::Verbose),

@@ -6,7 +6,6 @@ use super::words;
 use crate::plan::Planned;
 use request::{OrgId, Period};
 
-/// How many requests there are for each sub-partner in each period.
 #[derive(Debug)]
 pub(super) struct PlanMatrix<'a> {
     periods: Vec<&'a Period>,
@@ -20,14 +19,13 @@ struct PlanMatrixRow<'a> {
     failed: usize,
 }
 
-/// A table this wide fits most terminals.
+/// Fits most terminals.
 const WIDTH: usize = 100;
-/// Between two columns.
 const GAP: usize = 2;
 
 impl<'a> PlanMatrix<'a> {
-    /// `is_failed`: whether an earlier run failed at it. Those who failed come first, then the order of the plan. None
-    /// where a list of at most `short` lines says it all, or the periods are too many for a table.
+    /// `is_failed`: an earlier run failed at it; such sub-partners come first. None where a list of at most `short`
+    /// lines says it all, or there are too many periods.
     pub(super) fn new(
         planned: &[&'a Planned],
         short: usize,
@@ -78,7 +76,7 @@ impl<'a> PlanMatrix<'a> {
         names.unwrap_or(0) + periods.sum::<usize>() + last
     }
 
-    /// The table, with its first `most` lines, and how many more there are.
+    /// The table with its first `most` lines, and how many more there are.
     pub(super) fn table(&self, most: usize) -> (String, usize) {
         let has_failed = self.lines.iter().any(|line| line.failed > 0);
         let periods: Vec<String> = self.periods.iter().map(ToString::to_string).collect();

@@ -7,10 +7,7 @@ use prometheus::{Counter, Gauge, GaugeVec, Opts, Registry, TextEncoder};
 use super::ending::{Ending, StatusCounts};
 use crate::text::one_line;
 
-/// The figures in Prometheus' text format. Every sample has the label `manifest`.
-///
-/// # Errors
-/// None that these values could have; the type is the library's.
+/// Every sample has the label `manifest`.
 pub(super) fn metrics(ending: &Ending<'_>) -> prometheus::Result<String> {
     let manifest = one_line(&ending.about.manifest);
     let labels = HashMap::from([("manifest".to_owned(), manifest)]);

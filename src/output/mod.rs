@@ -1,7 +1,5 @@
-//! What people and scripts read: plans, progress, summaries, counts.
-//!
-//! Results go to stdout and are stable; everything else goes to stderr through [`console`]. What is said while a run
-//! goes on comes from one stream of events: each output is one [`Reporter`] in one file, and [`Reporters`] is their list.
+//! What people and scripts read. Results go to stdout and are stable; all else goes to stderr through [`console`]. Each
+//! output is one [`Reporter`] of a run's events.
 
 mod audit_view;
 mod causes;

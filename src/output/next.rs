@@ -1,5 +1,3 @@
-//! The commands to go on with.
-
 use crate::{
     ledger::{Obstacle, Row, State, Tampered},
     pacing::StopCause,
@@ -8,42 +6,29 @@ use crate::{
     whole_file::remedy,
 };
 
-/// Commands about the same ledger and selection, as they have to be typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commands {
-    /// The same again.
     pub again: String,
-    /// Bring what is neither created nor failed to its end.
     pub unfinished: Hint,
-    /// Send failed rows again.
     pub retry: String,
-    /// Send all unfinished rows of the ledger again, whatever was selected.
+    /// For all unfinished rows of the ledger, whatever was selected.
     pub retry_all: String,
-    /// Recreate what the server could not generate, and collect it.
     pub recreate: String,
-    /// Download the files.
     pub collect: String,
-    /// Show the ledger.
     pub status: String,
-    /// List the rows that a person may decide.
     pub resolve: String,
-    /// In a rehearsal, the option with which what was refused is accepted; none where it is typed already.
+    /// In a rehearsal: the option that fixes what was refused; none where it is typed already.
     pub fixed: Option<&'static str>,
-    /// After a rehearsal, what is next for real.
     pub for_real: Option<Hint>,
 }
 
-/// A command, and what it is for. It gets on from where things stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hint {
-    /// Such as `to retry what failed`.
     pub why: String,
-    /// As it has to be typed.
     pub command: String,
 }
 
 impl Hint {
-    /// A hint.
     pub fn new(why: impl Into<String>, command: impl Into<String>) -> Self {
         Hint {
             why: why.into(),
@@ -52,8 +37,7 @@ impl Hint {
     }
 }
 
-/// What to type next, and why, the most important first; nothing where all is done. `is_at_rest`: the ledger on the
-/// disk needs no hand.
+/// The most important first; none where all is done. `is_at_rest`: the ledger on the disk needs no repair by hand.
 pub(super) fn hints(
     finished: &Finished,
     selected: &[&Row],
@@ -102,7 +86,6 @@ pub(super) fn hints(
     }
 }
 
-/// How to continue where the command stopped early.
 fn after_stop(finished: &Finished, commands: &Commands) -> Option<Hint> {
     let again = |why: &str| Hint::new(why, &commands.again);
     let after = |remedy: &str, command: &str| Hint::new(format!("{remedy}, then"), command);
@@ -137,7 +120,7 @@ fn is_failed(row: &Row) -> bool {
     matches!(row.state, State::Failed { .. })
 }
 
-/// What a person has to say about one report at a time.
+/// What a person has to do about one report at a time.
 const BY_HAND: [(Obstacle, &str); 2] = [
     (
         Obstacle::Gone,
@@ -151,7 +134,7 @@ const BY_HAND: [(Obstacle, &str); 2] = [
 
 const NOT_GENERATED: &str = "to recreate the reports that the server could not generate";
 
-/// What brings the missing files; each command once. `is_first`: nothing else has to be done before.
+/// Each command once. `is_first`: nothing else has to be done before.
 fn to_collect(
     finished: &Finished,
     selected: &[&Row],

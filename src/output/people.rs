@@ -1,12 +1,11 @@
-//! Text for people: whatever is put into it is made harmless for a terminal, and colours come from nowhere else.
+//! Text for people, harmless for a terminal; colours come from nowhere else.
 
 use std::fmt::{self, Display};
 
 use super::{color::Paint, wrap};
 use crate::text::shown;
 
-/// What is written to stdout for people. Text from outside that stands in it cannot act on their terminal: there is no
-/// way into it but through [`shown`].
+/// Text for stdout. The only way into it is [`shown`], so text from outside cannot act on the terminal.
 #[derive(Debug)]
 pub struct ForPeople {
     text: String,
@@ -14,7 +13,6 @@ pub struct ForPeople {
 }
 
 impl ForPeople {
-    /// Nothing yet.
     pub(super) fn new(paint: Paint) -> Self {
         ForPeople {
             text: String::new(),
@@ -22,12 +20,10 @@ impl ForPeople {
         }
     }
 
-    /// Adds `text`, painted.
     pub(super) fn painted(&mut self, how: fn(Paint, &str) -> String, text: &str) {
         self.text.push_str(&how(self.paint, &shown(text)));
     }
 
-    /// Each line as lines of at most `width` columns; see [`wrap::wrapped`].
     pub(super) fn wrapped(self, width: usize) -> Self {
         let lines = self.text.lines();
         ForPeople {

@@ -1,5 +1,3 @@
-//! A plan, for people and for scripts.
-
 use std::{
     collections::{BTreeMap, HashMap},
     fmt::Write as _,
@@ -38,23 +36,19 @@ pub enum Action {
     Leave,
 }
 
-/// What a command would do with each request.
 #[derive(Debug, Clone)]
 pub struct Would {
-    /// `run`, `retry` or `collect`.
     command: &'static str,
     /// What is collected, where nothing is sent.
     collects: Option<HashMap<RequestId, Action>>,
 }
 
 impl Would {
-    /// What the command does that sends what is not created.
     pub fn send(command: &'static str) -> Self {
         let collects = None;
         Would { command, collects }
     }
 
-    /// What `collect` does with each of these.
     pub fn collect(actions: HashMap<RequestId, Action>) -> Self {
         Would {
             command: "collect",
@@ -62,7 +56,7 @@ impl Would {
         }
     }
 
-    /// What `run --collect` does: what is created already is collected as these say.
+    /// Created rows are collected as `actions` say.
     pub fn send_and_collect(actions: HashMap<RequestId, Action>) -> Self {
         Would {
             collects: Some(actions),
@@ -79,7 +73,6 @@ impl Would {
 }
 
 impl Action {
-    /// What a run would do with a request that has this row, or none.
     pub fn for_row(row: Option<&Row>) -> Self {
         match row.map(|row| &row.state) {
             None | Some(State::Pending { .. } | State::Failed { .. }) => Action::Send,
@@ -101,29 +94,19 @@ impl Action {
     }
 }
 
-/// A plan against a ledger.
 pub struct PlanView<'a> {
-    /// The name of the manifest.
     pub name: &'a str,
-    /// How fast it is sent.
     pub limits: &'a Limits,
-    /// What would be done.
     pub would: Would,
-    /// What is allowed in it and probably not meant.
     pub warnings: &'a [Warning],
-    /// All of it.
     pub plan: &'a Plan,
-    /// The selected requests, in order.
     pub selected: Vec<&'a Planned>,
-    /// What is done already.
     pub ledger: &'a Ledger,
-    /// Whether there is a ledger yet, and where.
     pub ledger_path: String,
-    /// See above.
     pub ledger_exists: bool,
 }
 
-/// How many requests the table shows.
+/// Requests shown in the table.
 const SHOWN: usize = 10;
 
 /// A selected request.
@@ -174,7 +157,6 @@ struct PlanJson<'a> {
     rows: Vec<PlanRow<'a>>,
 }
 
-/// The JSON Schema (2020-12) of [`PlanView::json`], for `monthend schema plan`.
 pub fn plan_schema() -> Value {
     let generator = SchemaSettings::draft2020_12().into_generator();
     let mut schema = generator.into_root_schema_for::<PlanJson<'_>>();
@@ -214,10 +196,6 @@ impl PlanView<'_> {
         actions
     }
 
-    /// Writes one line per selected request, for scripts.
-    ///
-    /// # Errors
-    /// What `out` says.
     pub fn csv(&self, out: &mut dyn io::Write) -> io::Result<()> {
         self.write_csv(out).map_err(|e| match e.into_kind() {
             csv::ErrorKind::Io(e) => e,
@@ -261,10 +239,6 @@ impl PlanView<'_> {
         Ok(out.flush()?)
     }
 
-    /// The whole plan as one JSON object.
-    ///
-    /// # Errors
-    /// None that these values could have; the type is the JSON writer's.
     pub fn json(&self) -> serde_json::Result<String> {
         let actions = self.actions();
         let plan = PlanJson {
@@ -285,7 +259,6 @@ impl PlanView<'_> {
         time_to_send(self.limits, creates)
     }
 
-    /// What people read: jobs, the first requests, totals.
     pub fn table(&self) -> String {
         let mut out = String::new();
         let mut selected: BTreeMap<&str, usize> = BTreeMap::new();
@@ -316,7 +289,6 @@ impl PlanView<'_> {
         out
     }
 
-    /// By sub-partner and period, or the first requests one by one.
     fn requests(&self) -> String {
         let failed = |planned: &Planned| failed_before(self.ledger.get(planned.id));
         if let Some(matrix) = PlanMatrix::new(&self.selected, SHOWN, |p| failed(p).is_some()) {
@@ -436,7 +408,6 @@ impl PlanView<'_> {
     }
 }
 
-/// The cause of a row that failed and would be sent again.
 fn failed_before(row: Option<&Row>) -> Option<&str> {
     match &row?.state {
         State::Failed { reason, .. } => Some(&reason.code),

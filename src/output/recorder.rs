@@ -1,4 +1,4 @@
-//! The history of a ledger, written while a command goes on.
+//! Writes the history of a ledger while a command goes on.
 
 use std::{io, path::PathBuf};
 
@@ -14,24 +14,21 @@ use crate::{
     text::foreign,
 };
 
-/// So much is kept in memory at most: what is not written when the process dies is lost.
+/// Bytes kept in memory at most: what is not written when the process dies is lost.
 const BUFFER: usize = 64 * 1024;
-/// If a pause ends only this much later than the one that was told, it is the same.
+/// Answers that were in flight together announce one pause with slightly different ends.
 const SAME_PAUSE: TimeDelta = TimeDelta::milliseconds(500);
 
-/// Reads a command's events and adds them to the history beside its ledger.
 #[derive(Debug)]
 pub struct HistoryReporter {
     path: PathBuf,
-    /// What tells this command's lines from those of others.
+    /// Tells this command's lines from those of others.
     run: String,
-    /// Lines that are not written yet.
     lines: Vec<u8>,
     paused_until: Option<DateTime<Utc>>,
 }
 
 impl HistoryReporter {
-    /// A history at `path` that goes on with a command that began at `at`. Nothing is written yet.
     pub fn new(path: PathBuf, run: String, at: DateTime<Utc>, began: Run) -> Self {
         let mut history = HistoryReporter {
             path,
@@ -44,7 +41,7 @@ impl HistoryReporter {
     }
 
     fn add(&mut self, at: DateTime<Utc>, what: HistoryEvent) {
-        // Nothing of a line can fail to be JSON.
+        // A line always serialises.
         let _ = HistoryLine::new(at, &self.run, what).write(&mut self.lines);
     }
 
@@ -62,7 +59,6 @@ impl HistoryReporter {
                 wait,
                 until,
             } => {
-                // Answers that were in flight together announce the same pause.
                 if self
                     .paused_until
                     .is_some_and(|known| *until < known + SAME_PAUSE)
@@ -87,7 +83,7 @@ impl HistoryReporter {
                 let failures = *failures;
                 self.add(at, HistoryEvent::Failing { failures, error });
             }
-            // Creates that are tried again stand in the history as attempts.
+            // Repeated creates stand in the history as attempts.
             SessionEvent::Retrying { .. } | SessionEvent::Renewed => {}
         }
     }
@@ -155,7 +151,6 @@ fn attempted(attempt: &Attempt) -> HistoryEvent {
     })
 }
 
-/// What an event about one row says, where the history keeps it.
 fn what(kind: &EventKind) -> Option<HistoryEvent> {
     let id = |row: &Row| row.id().to_string();
     let report_id = |row: &Row| row.state.report_id().map(ToString::to_string);
@@ -200,9 +195,9 @@ fn what(kind: &EventKind) -> Option<HistoryEvent> {
             report_status: row.collected.status.clone(),
             error: row.collected.error.clone(),
         },
-        // Each of these is followed by another line about the same row, or concerns all rows.
+        // Another line about the same row follows, or they concern all rows.
         EventKind::Settled(_)
-        // What a file holds that lay there already was told by the run that brought it.
+        // Said by the run that downloaded it.
         | EventKind::Collected(_, Fetched::Before)
         | EventKind::Attempted(_)
         | EventKind::Started

@@ -1,4 +1,4 @@
-//! The readers of a run's events.
+//! The outputs of a run, fed by its events.
 
 use std::{
     cell::{Cell, RefCell},
@@ -19,47 +19,34 @@ use crate::{
     text::system_says,
 };
 
-/// Reads events and makes an output of them.
 pub trait Reporter {
-    /// What it makes, for the warning if it fails.
+    /// For the warning if it fails.
     fn name(&self) -> String;
 
-    /// Reads one event, in the order in which they happen. Quick: the run waits meanwhile. Who only writes down how a
-    /// command ended needs none.
-    ///
-    /// # Errors
-    /// The output cannot be made. The reader is not told anything more then.
+    /// In the order of events. Quick: the run waits meanwhile. After an error it is called no more.
     fn on_event(&mut self, _event: &Event) -> io::Result<()> {
         Ok(())
     }
 
-    /// Called about twice a second while a run goes on, for what changes without an event.
-    ///
-    /// # Errors
-    /// As [`Reporter::on_event`].
+    /// About twice a second, for what changes without an event.
     fn tick(&mut self) -> io::Result<()> {
         Ok(())
     }
 
-    /// The last that it is told: how the command ended, whether well or not.
-    ///
-    /// # Errors
-    /// As [`Reporter::on_event`].
     fn end(&mut self, _ending: &Ending<'_>) -> io::Result<()> {
         Ok(())
     }
 }
 
-/// All readers of one command. They read one stream of events: the runner's, with the session's news among them.
+/// All reporters of one command: events of the runner, with the session's among them.
 pub struct Reporters {
     readers: RefCell<Vec<Box<dyn Reporter>>>,
-    /// What the last event of the runner said; news come in the same envelope.
+    /// Of the last event of the runner; the session's events repeat them.
     latest: Cell<(Counts, Stats)>,
     began: Cell<Option<Instant>>,
 }
 
 impl Reporters {
-    /// The readers, in the order in which they are told.
     pub fn new(readers: Vec<Box<dyn Reporter>>) -> Self {
         Reporters {
             readers: RefCell::new(readers),
@@ -68,12 +55,10 @@ impl Reporters {
         }
     }
 
-    /// From now on `reader` is told too, after the others.
     pub fn add(&self, reader: Box<dyn Reporter>) {
         self.readers.borrow_mut().push(reader);
     }
 
-    /// Tells an event of the runner.
     pub fn on_event(&self, event: &Event) {
         self.latest.set((event.counts, event.pace));
         if matches!(event.kind, EventKind::Started) {
@@ -82,12 +67,10 @@ impl Reporters {
         self.each(|reader| reader.on_event(event));
     }
 
-    /// Tells news of the session, which came at `at`.
     pub fn on_news(&self, news: &SessionEvent, at: DateTime<Utc>) {
         self.tell(EventKind::News(news.clone()), at);
     }
 
-    /// Tells what happened at `at` outside the runner, in the runner's envelope.
     pub fn tell(&self, kind: EventKind, at: DateTime<Utc>) {
         let (counts, pace) = self.latest.get();
         let event = Event {
@@ -100,17 +83,15 @@ impl Reporters {
         self.each(|reader| reader.on_event(&event));
     }
 
-    /// Lets each reader show what changes without an event.
     pub fn tick(&self) {
         self.each(|reader| reader.tick());
     }
 
-    /// Tells how the command ended.
     pub fn end(&self, ending: &Ending<'_>) {
         self.each(|reader| reader.end(ending));
     }
 
-    /// A reader that fails is dropped: the run and the other readers go on without it.
+    /// A reporter that fails is dropped: the run and the others go on.
     fn each(&self, tell: impl Fn(&mut dyn Reporter) -> io::Result<()>) {
         let mut readers = self.readers.borrow_mut();
         readers.retain_mut(|reader| match tell(reader.as_mut()) {
@@ -141,7 +122,6 @@ mod tests {
 
     use super::*;
 
-    /// Notes what it is told, and fails from its `until`-th event on.
     struct Notes {
         told: Rc<RefCell<Vec<String>>>,
         until: usize,

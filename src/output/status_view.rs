@@ -1,5 +1,3 @@
-//! What a ledger holds, counted.
-
 use std::{cmp::Reverse, collections::BTreeMap, fmt::Write as _};
 
 use foldhash::HashMap;
@@ -85,7 +83,6 @@ struct SubPartnerCounts {
     who: String,
 }
 
-/// The JSON Schema (2020-12) of [`StatusView::json`], for `monthend schema status`.
 pub fn status_schema() -> Value {
     let generator = SchemaSettings::draft2020_12().into_generator();
     let mut schema = generator.into_root_schema_for::<StatusView>();
@@ -93,9 +90,8 @@ pub fn status_schema() -> Value {
     schema.to_value()
 }
 
-/// No line is wider, but for long names.
+/// In columns, but for long names.
 const WIDTH: usize = 100;
-/// The columns of the table.
 const COLUMNS: [&str; 6] = [
     "CREATED",
     "COLLECTED",
@@ -104,7 +100,6 @@ const COLUMNS: [&str; 6] = [
     "PENDING",
     "SENDING",
 ];
-/// How many sub-partners the table shows.
 const SHOWN: usize = 10;
 
 impl Statuses {
@@ -121,7 +116,7 @@ impl Statuses {
         }
     }
 
-    /// In the order of the table's columns.
+    /// In the order of [`COLUMNS`].
     fn counts(&self) -> [usize; COLUMNS.len()] {
         [
             self.created,
@@ -135,7 +130,6 @@ impl Statuses {
 }
 
 impl SubPartnerCounts {
-    /// Nothing counted yet.
     fn of(row: &Row) -> Self {
         let org_id = row.request().sub_partner.as_ref();
         SubPartnerCounts {
@@ -148,7 +142,6 @@ impl SubPartnerCounts {
 }
 
 impl StatusView {
-    /// Counts `rows`.
     pub fn new<'a>(ledger: String, rows: impl IntoIterator<Item = &'a Row>) -> Self {
         let mut view = StatusView {
             ledger,
@@ -198,7 +191,7 @@ impl StatusView {
         let causes_of = |cause: fn(&Row) -> Option<(&str, String)>| {
             causes(rows.iter().copied(), GroupBy::Code, cause)
         };
-        // The candidates of rows in doubt are shown by the command that decides them.
+        // `monthend resolve` shows the candidates of rows in doubt.
         let (concerned, uncollected) = (causes_of(failed), causes_of(uncollected));
         let concerned = concerned.iter();
         let concerned = concerned.map(|cause| concern(cause, cause.said_briefly()));
@@ -210,18 +203,11 @@ impl StatusView {
         view
     }
 
-    /// For scripts.
-    ///
-    /// # Errors
-    /// None that these values could have; the type is the JSON writer's.
     pub fn json(&self) -> serde_json::Result<String> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
-    /// For spreadsheets: a line for each count, of all rows and by each of type, period, cause and sub-partner.
-    ///
-    /// # Errors
-    /// None that a String could have; the type is the CSV writer's.
+    /// A line for each count, of all rows and by each of type, period, cause and sub-partner.
     pub fn csv(&self) -> csv::Result<String> {
         let mut out = csv::Writer::from_writer(Vec::new());
         out.write_record([
@@ -271,7 +257,6 @@ impl StatusView {
         words::csv_text(out)
     }
 
-    /// For people.
     pub fn table(&self) -> String {
         let header = |first| [&[first], &COLUMNS[..]].concat();
         let row = |name: &str, statuses: &Statuses| {
@@ -320,7 +305,7 @@ impl StatusView {
     }
 }
 
-/// Lines below a heading. None is cut off: at its end it says what to do.
+/// None is cut off: what to do stands at its end.
 fn indented(lines: &[String]) -> String {
     let lines = lines.iter();
     let lines = lines.map(|line| wrap::wrapped(&format!("  {line}"), WIDTH));

@@ -1,5 +1,3 @@
-//! How a run ended, in words.
-
 use std::{fmt::Write as _, path::Path, time::Duration};
 
 use super::{
@@ -18,35 +16,28 @@ use crate::{
     text::one_line,
 };
 
-/// The end of a run, for people. It fits one screen of 24 lines and 100 columns, but for long paths.
+/// Fits one screen of 24 lines and 100 columns, but for long paths.
 pub struct Summary<'a> {
-    /// How it ended.
     pub finished: &'a Finished,
-    /// Selected rows of the ledger, whose failures are named.
     pub selected: Vec<&'a Row>,
-    /// Unfinished rows of the ledger that the plan does not have any more.
+    /// Unfinished rows that the plan no longer has.
     pub outside: Vec<&'a Row>,
-    /// Where the ledger lies.
     pub ledger: &'a Path,
-    /// `limits`, for the pace and the hint.
     pub limits: &'a Limits,
-    /// Whether the reports are a sandbox's.
     pub is_rehearsal: bool,
-    /// From the first look at the server to the end.
+    /// Since the command began.
     pub elapsed: Duration,
-    /// How to go on.
     pub commands: &'a Commands,
-    /// Whether the ledger on the disk needs no hand before the next command.
+    /// The ledger on the disk needs no repair by hand.
     pub is_at_rest: bool,
 }
 
-/// How many causes are told, each on two or three lines.
+/// Causes shown, each on two or three lines.
 const CAUSES: usize = 4;
-/// How wide it is at most, and where it is read on no terminal.
+/// In columns; on no terminal exactly.
 const WIDTH: usize = 100;
 
 impl Summary<'_> {
-    /// The text for stdout.
     pub fn text(&self) -> ForPeople {
         let width = console::width_of_results().map_or(WIDTH, |width| width.min(WIDTH));
         self.painted(Paint::for_stdout(), width)
@@ -59,14 +50,13 @@ impl Summary<'_> {
         for hint in self.hints() {
             let why = wrap::wrapped(&format!("{}:", hint.why), width);
             let _ = write!(out, "\n{why}\n  ");
-            // Not broken: it is to be copied.
             out.painted(Paint::strong, &hint.command);
             let _ = writeln!(out);
         }
         out
     }
 
-    /// The commands to go on with, and those that show what has no room here.
+    /// With those that show what has no room here.
     fn hints(&self) -> Vec<Hint> {
         let mut all = hints(
             self.finished,
@@ -137,7 +127,6 @@ impl Summary<'_> {
         }
     }
 
-    /// Reports that are there and empty are told apart from those that are not there.
     fn empty(&self) -> String {
         match self.finished.counts.empty {
             0 => String::new(),
@@ -241,8 +230,8 @@ impl Summary<'_> {
     }
 }
 
-/// The ceiling that would have spared most of the 429s. Only where the limit was met again and again and measured in
-/// between, and where it is clearly lower than the present ceiling: else something other than the ceiling was the cause.
+/// The ceiling that would have spared most of the 429s, if it is clearly below the present one and the limit was met
+/// and measured again and again: else the ceiling was not the cause.
 fn rate_advice(pace: &Stats, ceiling: Rate) -> Option<f64> {
     const THROTTLES: u64 = 3;
     const ACCEPTED: u64 = 50;

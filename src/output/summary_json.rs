@@ -91,10 +91,6 @@ struct PaceJson {
     measured_per_second: Option<f64>,
 }
 
-/// The summary as one JSON object.
-///
-/// # Errors
-/// None that these values could have; the type is the JSON writer's.
 pub(super) fn summary_json(ending: &Ending<'_>) -> serde_json::Result<String> {
     let about = ending.about;
     let elapsed = (ending.ended_at - about.began_at).to_std();
@@ -139,7 +135,6 @@ pub(super) fn summary_json(ending: &Ending<'_>) -> serde_json::Result<String> {
     Ok(serde_json::to_string_pretty(&summary)? + "\n")
 }
 
-/// The JSON Schema (2020-12) of what `run --summary-json` writes, for `monthend schema summary`.
 pub fn summary_schema() -> Value {
     let generator = SchemaSettings::draft2020_12().into_generator();
     let mut schema = generator.into_root_schema_for::<SummaryJson<'_>>();

@@ -1,5 +1,3 @@
-//! Numbers and times in words.
-
 use std::time::Duration;
 
 use comfy_table::{Table, presets::NOTHING};
@@ -17,10 +15,6 @@ pub(super) fn grouped(n: usize) -> String {
     text::grouped(n as u64)
 }
 
-/// The lines that a CSV writer has been given.
-///
-/// # Errors
-/// None that a buffer in memory could have; the type is the CSV writer's.
 pub(super) fn csv_text(lines: csv::Writer<Vec<u8>>) -> csv::Result<String> {
     let bytes = (lines.into_inner()).map_err(|e| csv::Error::from(e.into_error()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -68,19 +62,17 @@ pub(super) fn about(d: Duration) -> String {
     }
 }
 
-/// How many columns of a terminal a text takes.
 pub(super) fn width(text: &str) -> usize {
     console::measure_text_width(text)
 }
 
-/// A rate in the manifest's form, in the smallest unit that gives a number of three digits or so: `228/min`.
-/// Rounded down: what it says was granted.
+/// A rate in the manifest's form, in the smallest unit that gives some three digits: `228/min`. Rounded down: the
+/// server granted it.
 pub(super) fn rate(per_second: f64) -> String {
     let (count, unit) = rate_parts(per_second);
     format!("{count}/{unit}")
 }
 
-/// As [`rate`], the number and its unit.
 pub(super) fn rate_parts(per_second: f64) -> (f64, &'static str) {
     let unit = rate_unit(per_second);
     let count = (per_second * unit.duration().as_secs_f64())
@@ -89,7 +81,6 @@ pub(super) fn rate_parts(per_second: f64) -> (f64, &'static str) {
     (count, unit.as_str())
 }
 
-/// The smallest unit in which a rate is a number of some size.
 pub(super) fn rate_unit(per_second: f64) -> RateUnit {
     let units = [RateUnit::Second, RateUnit::Minute, RateUnit::Hour];
     units
@@ -98,7 +89,7 @@ pub(super) fn rate_unit(per_second: f64) -> RateUnit {
         .unwrap_or(RateUnit::Hour)
 }
 
-/// Columns side by side, without lines; the numbered ones flush right. A cell is one line, whatever stands in it.
+/// Columns without lines; the numbered ones flush right. A cell is one line, whatever stands in it.
 pub(super) fn columns(header: &[&str], rows: Vec<Vec<String>>, right: &[usize]) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(header.to_vec());
@@ -121,7 +112,6 @@ pub(super) fn columns(header: &[&str], rows: Vec<Vec<String>>, right: &[usize]) 
     lines.join("\n") + "\n"
 }
 
-/// On one line. Long ids are recognised by their ends.
 pub(super) fn shortened(who: &str) -> String {
     const MOST: usize = 44;
     let who = one_line(who);
@@ -134,7 +124,7 @@ pub(super) fn shortened(who: &str) -> String {
     format!("{head}…{tail}")
 }
 
-/// `a, b, c and 12 more`: as many as `room` columns take, and one in any case.
+/// `a, b, c and 12 more` in `room` columns, but never without one name.
 pub(crate) fn listed(names: Vec<String>, room: usize) -> String {
     let all = names.len();
     let mut out = String::new();
@@ -153,7 +143,7 @@ pub(crate) fn listed(names: Vec<String>, room: usize) -> String {
     out
 }
 
-/// Whose a row is, as a person would say it.
+/// The sub-partner's label or id, or words for the partner itself.
 pub(super) fn who(row: &Row) -> String {
     match (&row.label, &row.request().sub_partner) {
         (Some(label), _) => shortened(label),
@@ -162,7 +152,6 @@ pub(super) fn who(row: &Row) -> String {
     }
 }
 
-/// A row as a person would call it.
 pub(crate) fn name(row: &Row) -> String {
     let (who, request) = (who(row), row.request());
     let internal = if request.internal { " internal" } else { "" };

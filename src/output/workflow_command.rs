@@ -1,16 +1,13 @@
-//! Workflow commands of GitHub Actions, and foreign text that starts none.
-//!
-//! A runner takes every line of a step's output that begins with `::`, blanks before it or not, for a command, and
-//! `##[` anywhere in a line for one of an older form.
+//! Workflow commands of GitHub Actions. A runner takes each output line that begins with `::`, after blanks or not, for
+//! a command, and `##[` anywhere in a line for one of an older form.
 
 use std::{borrow::Cow, env};
 
-/// Whether this is a step of a workflow.
 pub(super) fn is_on() -> bool {
     env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
 }
 
-/// `text` so that none of its lines is a command.
+/// `text` without workflow commands.
 pub(super) fn harmless(text: &str) -> Cow<'_, str> {
     let is_command = |line: &str| line.trim_start().starts_with("::");
     if !text.contains("##[") && !text.split(['\n', '\r']).any(is_command) {
@@ -25,7 +22,7 @@ pub(super) fn harmless(text: &str) -> Cow<'_, str> {
     lines.collect::<String>().replace("##[", "# #[").into()
 }
 
-/// The first line, counted from 1, that would be a command.
+/// Counted from 1.
 pub(super) fn command_in(bytes: &[u8]) -> Option<usize> {
     let is_command = |line: &[u8]| {
         let line = String::from_utf8_lossy(line);
@@ -38,7 +35,7 @@ pub(super) fn command_in(bytes: &[u8]) -> Option<usize> {
     Some(before.iter().filter(|byte| **byte == b'\n').count() + 1)
 }
 
-/// One line that makes an annotation: `level` is `error` or `warning`; `place`: a file, and a line of it.
+/// `level`: `error` or `warning`; `place`: a file, and a line of it.
 pub(super) fn annotation(level: &str, place: Option<(&str, usize)>, text: &str) -> String {
     let place = place.map_or_else(String::new, |(file, line)| {
         format!(" file={},line={line}", property(file))
@@ -46,7 +43,7 @@ pub(super) fn annotation(level: &str, place: Option<(&str, usize)>, text: &str) 
     format!("::{level}{place}::{}", data(text))
 }
 
-/// How a command's text is spelled (actions/toolkit, `command.ts`).
+/// Escapes as actions/toolkit does (`command.ts`).
 fn data(text: &str) -> String {
     let text = text.replace('%', "%25").replace('\r', "%0D");
     text.replace('\n', "%0A").replace("##[", "# #[")

@@ -1,11 +1,10 @@
-//! Lines that end between words, where a terminal would end them anywhere.
+//! Wraps lines between words, where a terminal would break them anywhere.
 
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
-/// How much further in the rest of a line begins.
 const HANG: usize = 2;
 
-/// `line` as lines of at most `width` columns. A longer word, such as a path, stays whole: half of it cannot be copied.
+/// `width` in columns. A longer word, such as a path, stays whole: half of it cannot be copied.
 pub(super) fn wrapped(line: &str, width: usize) -> String {
     let indent = line.len() - line.trim_start_matches(' ').len();
     let rest = " ".repeat(indent + HANG);
@@ -18,8 +17,7 @@ pub(super) fn wrapped(line: &str, width: usize) -> String {
     textwrap::fill(line, options)
 }
 
-/// As [`wrapped`], for each line that is a sentence. What is indented is to be copied as it stands, or shows a place in a
-/// file.
+/// Wraps sentences. Indented lines are to be copied as they stand, or show a place in a file.
 pub(super) fn sentences(text: &str, width: usize) -> String {
     let lines = text.split('\n').map(|line| match line.starts_with(' ') {
         true => line.to_owned(),
@@ -46,7 +44,6 @@ mod tests {
             wrapped("at /a/path/of/many/parts now", 8),
             "at\n  /a/path/of/many/parts\n  now"
         );
-        // Colours take no room.
         assert_eq!(
             wrapped("\u{1b}[33mwarning:\u{1b}[0m now", 12),
             "\u{1b}[33mwarning:\u{1b}[0m now"
@@ -54,7 +51,6 @@ mod tests {
     }
 
     proptest! {
-        /// No word is lost or broken, and a line that is too wide is one word.
         #[test]
         fn every_word_stays_whole(text in "[a-z\u{e4}\u{65e5} ]{0,80}", width in 1usize..40) {
             let wrapped = wrapped(&text, width);

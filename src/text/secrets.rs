@@ -1,7 +1,5 @@
-//! Every secret that this process ever held, and text from outside without them.
-//!
-//! A server can echo what it was sent, and somebody else's answer can quote what we were given long ago. So there is
-//! one list for the whole process: a token that was renewed stays in it.
+//! Every secret that this process ever held, and text from outside without them. One list for the whole process, since
+//! a server can echo what it was sent long ago: a token that was renewed stays in it.
 
 #[cfg(test)]
 use std::cell::RefCell;
@@ -24,20 +22,19 @@ use url::form_urlencoded;
 
 use super::is_unseen;
 
-/// A shorter text, in bytes, is no secret, and taking it out would spoil words that have nothing to do with it.
+/// In bytes. A shorter text is no secret, and taking it out would spoil unrelated words.
 const SHORTEST: usize = 4;
-/// In an id, letters without meaning, a shorter secret is there by chance.
+/// In bytes. In an id a shorter secret is there by chance.
 const SHORTEST_IN_ID: usize = 8;
-/// So many bytes of a secret are remembered; the rest of its word goes with them.
+/// Bytes of a secret that are remembered; the rest of its word goes with them.
 const LONGEST: usize = 64;
-/// So many bytes find a secret.
+/// Bytes that find a secret.
 const KEY: usize = 8;
-/// What stands where a secret was.
 const REDACTED: &str = "[secret]";
 /// Parameters of a signed address whose values are no secrets, and look like other numbers and words.
 const PLAIN_PARAMETERS: [&str; 4] = ["expires", "key-pair-id", "x-amz-date", "x-amz-expires"];
 
-/// What is looked for: secrets and their other forms, in lower case.
+/// Secrets and their other forms, in lower case.
 #[derive(Default)]
 struct KnownSecrets {
     known: HashSet<Box<[u8]>>,
@@ -101,8 +98,7 @@ fn change_held(change: impl FnOnce(&mut KnownSecrets)) {
     HELD.with_borrow_mut(change);
 }
 
-/// From now on `secret` is in no text that passes through [`masked`]: neither as it is nor in base64, alone or as a part
-/// of something longer.
+/// From now on no text that passes through [`masked`] has `secret`, as it is or in base64, alone or as a part.
 pub fn hold(secret: &str) {
     if secret.len() < SHORTEST {
         return;
@@ -125,8 +121,8 @@ pub fn hold(secret: &str) {
     });
 }
 
-/// From now on what makes `address` more than a place is in no text that passes through [`masked`]: its password, and its
-/// query without everyday parameters, as they stand there and decoded. It need not be a whole URL: `me:secret@proxy:3128`.
+/// Holds what makes `address` more than a place: its password, and its query without everyday parameters, as they stand
+/// there and decoded. It need not be a whole URL: `me:secret@proxy:3128`.
 pub fn hold_address(address: &str) {
     let address = address.split('#').next().unwrap_or_default();
     let (place, query) = address.split_once('?').unwrap_or((address, ""));
@@ -158,7 +154,7 @@ pub fn hold_address(address: &str) {
     });
 }
 
-/// Whether a word that is to be kept as it is, such as an id, holds a secret.
+/// For words that are kept as they are, such as ids.
 pub fn holds_secret(word: &str) -> bool {
     !places(word, SHORTEST_IN_ID).is_empty()
 }
@@ -205,7 +201,7 @@ pub fn without_cut_secret(mut text: String) -> String {
     text
 }
 
-/// Where secrets stand in `text`: first byte, and the one behind the last.
+/// The ranges of secrets in `text`, in bytes.
 fn places(text: &str, shortest: usize) -> Vec<(usize, usize)> {
     with_held(|held| {
         let mut places = Vec::new();
@@ -234,7 +230,7 @@ fn places(text: &str, shortest: usize) -> Vec<(usize, usize)> {
     })
 }
 
-/// A text as it is compared: in lower case, without what is not seen, with the bytes that each unit stands for.
+/// A text as it is compared: in lower case, without invisible characters, with the range of each unit.
 struct Units {
     bytes: Vec<u8>,
     ranges: Vec<(usize, usize)>,
@@ -253,7 +249,7 @@ impl Units {
         Units { bytes, ranges }
     }
 
-    /// From where to where the secret goes of which `length` bytes stand at `at`: of a long one they may be any part.
+    /// The whole secret of which `length` bytes stand at `at`: of a long one they may be any part.
     fn word_around(&self, at: usize, length: usize) -> (usize, usize) {
         let is_of_it =
             |byte: u8, marks: &[u8]| byte.is_ascii_alphanumeric() || marks.contains(&byte);
@@ -272,7 +268,7 @@ impl Units {
         (start, end)
     }
 
-    /// The same, read as `%2B`, `\u002b`, `\x2b`, `&#43;` or `&#x2b;` are meant; none where there is no such thing.
+    /// Decodes `%2B`, `\u002b`, `\x2b`, `&#43;` and `&#x2b;`; none where there is none of these.
     fn unescaped(&self) -> Option<Self> {
         let (mut bytes, mut ranges, mut at) = (Vec::new(), Vec::new(), 0);
         let mut found = false;
@@ -290,7 +286,7 @@ impl Units {
     }
 }
 
-/// The ASCII character that is escaped at the beginning of `bytes`, and in how many of them.
+/// The ASCII character that is escaped at the beginning of `bytes`, and the length of its escape.
 fn escaped(bytes: &[u8]) -> Option<(u8, usize)> {
     let number = |from: usize, to: usize, radix| {
         let digits = std::str::from_utf8(bytes.get(from..to)?).ok()?;
@@ -347,7 +343,6 @@ mod tests {
         ] {
             assert_eq!(masked(text), line, "{text:?}");
         }
-        // What somebody has put there to try it out.
         hold("abc");
         hold("");
         assert_eq!(masked("the abc"), "the abc");

@@ -32,12 +32,10 @@ pub(crate) enum CheckFormat {
 }
 
 impl CheckArgs {
-    /// The share whose ledger and limits are tried.
     pub(crate) fn partition(&self) -> Result<Option<Partition>, PartitionArgsError> {
         self.partition.partition()
     }
 
-    /// How it looks.
     pub(crate) fn format(&self) -> CheckFormat {
         format_or(self.format, CheckFormat::Table)
     }

@@ -24,7 +24,7 @@ pub(crate) struct PreviousArgs {
     pub(crate) max_drop: MaxDropArgs,
 }
 
-/// What the option is called, in both commands, that names the earlier ledger.
+/// The option of `audit` and `report` that names the earlier ledger.
 pub(crate) const EARLIER: &str = "earlier";
 
 /// `--max-drop`
@@ -42,7 +42,6 @@ pub(crate) struct MaxDropArgs {
     max_drop: Option<MaxDrop>,
 }
 
-/// The variable is no percentage.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("MONTHEND_MAX_DROP is {text:?}: {source}")]
 pub(crate) struct MaxDropVariableError {

@@ -27,7 +27,7 @@ pub(crate) struct InitArgs {
 }
 
 impl InitArgs {
-    /// What `run` would be given to reach the same API.
+    /// The arguments with which `run` reaches the same API.
     pub(crate) fn manifest(&self) -> ManifestArgs {
         ManifestArgs {
             manifest: self.file.clone(),

@@ -37,7 +37,7 @@ pub(crate) struct OutputArgs {
     pub(crate) metrics: Option<PathBuf>,
 
     /// Send nothing new once so many rows of this run have failed: a number, or a share of the selected rows such as 5%
-    // `-1` is read by the same eyes as all other values.
+    // Negative values get the same error as other wrong ones.
     #[arg(
         long,
         env = "MONTHEND_MAX_FAILURES",
@@ -88,12 +88,11 @@ pub(crate) enum SummaryFormat {
 }
 
 impl WorkFormatArgs {
-    /// How what a dry run shows looks.
     pub(crate) fn format(&self) -> PlanFormat {
         format_or(self.format, PlanFormat::Table)
     }
 
-    /// How the summary looks where it is no dry run; none for a format that a summary does not have.
+    /// None for a format that a summary does not have.
     pub(crate) fn summary_format(&self) -> Option<SummaryFormat> {
         without_csv(self.format, self.format())
     }
@@ -106,7 +105,7 @@ pub(crate) fn format_or<F: ValueEnum>(option: Option<F>, default: F) -> F {
     option.or_else(named).unwrap_or(default)
 }
 
-/// A format of what is no list of rows: none where csv was typed; the variable is no mistake.
+/// None where csv was typed; the variable is no mistake.
 pub(crate) fn without_csv(typed: Option<PlanFormat>, format: PlanFormat) -> Option<SummaryFormat> {
     match (typed, format) {
         (Some(PlanFormat::Csv), _) => None,

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::plan::Partition;
 
-/// The variables of engines that count from 0: which share, and of how many.
+/// For engines that count from 0.
 const INDEX: &str = "MONTHEND_PARTITION_INDEX";
 const COUNT: &str = "MONTHEND_PARTITION_COUNT";
 
@@ -24,7 +24,7 @@ pub(crate) struct PartitionArgs {
     partition: Option<Partition>,
 }
 
-/// Why it is not known which share is meant. Exit code 2.
+/// Exit code 2.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PartitionArgsError {
     #[error("{INDEX} and {COUNT} belong together, and only {0} is set")]
@@ -43,7 +43,6 @@ pub(crate) enum PartitionArgsError {
 }
 
 impl PartitionArgs {
-    /// The share that option or environment name, if one.
     pub(crate) fn partition(&self) -> Result<Option<Partition>, PartitionArgsError> {
         let counted = counted(|name| env::var_os(name))?;
         match (self.partition, counted) {
@@ -55,7 +54,7 @@ impl PartitionArgs {
     }
 }
 
-/// The share that an engine counts. A variable that is empty is not set: so engines write what they do not know.
+/// Engines write an empty variable for what they do not know: it is not set.
 fn counted(
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Option<Partition>, PartitionArgsError> {

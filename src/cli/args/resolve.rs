@@ -66,12 +66,11 @@ pub(crate) struct ResolveArgs {
 }
 
 impl ResolveArgs {
-    /// The share whose ledger is meant.
     pub(crate) fn partition(&self) -> Result<Option<Partition>, PartitionArgsError> {
         self.share.partition()
     }
 
-    /// What `run` would be given to work on the same ledger.
+    /// The arguments with which `run` works on the same ledger.
     pub(crate) fn manifest(&self) -> ManifestArgs {
         ManifestArgs {
             manifest: self.place.clone(),

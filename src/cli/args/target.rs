@@ -42,7 +42,6 @@ pub(crate) struct CalendarArgs {
 }
 
 impl CalendarArgs {
-    /// The day that relative periods count from.
     pub(crate) fn as_of(&self) -> NaiveDate {
         self.as_of.unwrap_or_else(|| Utc::now().date_naive())
     }
@@ -75,7 +74,6 @@ pub(crate) struct RehearsalArgs {
     pub(crate) sandbox_fixed: bool,
 }
 
-/// Whether a path where a ledger is expected names a manifest.
 pub(crate) fn is_manifest(path: &Path) -> bool {
     let extension = path.extension().unwrap_or_default();
     extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml")

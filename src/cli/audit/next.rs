@@ -1,5 +1,3 @@
-//! The command to go on with after an audit.
-
 use std::path::Path;
 
 use crate::{
@@ -11,8 +9,7 @@ use crate::{
     },
 };
 
-/// What to type next, and why: what comes first in the order of the work. Nothing where no command helps. `merge`: what takes
-/// over the rows that other ledgers have.
+/// The most urgent command, and why; none where no command helps. `merge`: takes over the rows of other ledgers.
 pub(super) fn next(
     audit: &Audit,
     folder: &Path,
@@ -65,7 +62,7 @@ pub(super) fn next(
                 format!("mv {} && {}", moved.join(" "), commands.collect),
             )
         }
-        // Which of its candidates is the row's, no command can know.
+        // No command can know which candidate is the row's report.
         Remedy::Decide => (
             "to see the rows in doubt with the candidates, and decide",
             commands.resolve,

@@ -1,4 +1,4 @@
-//! What a run needs of the disk. Whatever is made to try it is gone at once.
+//! What a run needs of the disk. Whatever is made to try it is deleted at once.
 
 use std::{fs::OpenOptions, io, path::Path};
 
@@ -21,7 +21,7 @@ use crate::{
     whole_file::{folder_of, refuse_mounted, remedy, try_folder},
 };
 
-/// Tries the ledger: the file, its folder, its lock, and rescued ones next to it. Gives what it holds.
+/// The file, its folder, its lock, and rescued ledgers next to it.
 pub(super) fn try_ledger(context: &Context, report: &mut Checklist) -> LedgerRead {
     let missing = |subject| (subject, CheckFailure::Ledger);
     let name = context.ledger.display();
@@ -114,7 +114,6 @@ pub(super) fn try_ledger(context: &Context, report: &mut Checklist) -> LedgerRea
     reading.unwrap_or_default()
 }
 
-/// Looks for reports of the plan that the ledger does not know.
 pub(super) fn try_known(
     context: &Context,
     plan: &Plan,
@@ -155,7 +154,7 @@ pub(super) fn try_known(
     }
 }
 
-/// Tries the folder of collected files, or where it would be made.
+/// The folder of collected files, or where it would be made.
 pub(super) fn try_output(context: &Context, report: &mut Checklist) {
     let output = context.output(None, &context.ledger);
     let there = existing(&output);
@@ -190,7 +189,6 @@ pub(super) fn try_output(context: &Context, report: &mut Checklist) {
     }
 }
 
-/// Whether there is room for the lines of so many rows.
 pub(super) fn try_space(ledger: &Path, rows: usize, report: &mut Checklist) {
     let path = real_ledger(ledger).unwrap_or_else(|_| ledger.to_owned());
     match room_for(&path, rows) {

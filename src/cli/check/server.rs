@@ -19,7 +19,6 @@ use crate::{
 };
 use request::OrgId;
 
-/// What of the server cannot be tried, and why.
 const OF_THE_SERVER: [CheckItem; 5] = [
     CheckItem::Connection,
     CheckItem::Tls,
@@ -28,7 +27,6 @@ const OF_THE_SERVER: [CheckItem; 5] = [
     CheckItem::ListSubPartners,
 ];
 
-/// Everything of the server that nothing is said of yet cannot be tried.
 pub(super) fn unknown(why: &str, report: &mut Checklist) {
     for subject in OF_THE_SERVER {
         let is_said = report.findings().iter().any(|f| f.subject == subject);
@@ -39,7 +37,7 @@ pub(super) fn unknown(why: &str, report: &mut Checklist) {
     untried(report);
 }
 
-/// The right to create reports, which only creating one would tell.
+/// Only a create would tell the right to create reports.
 fn untried(report: &mut Checklist) {
     report.unknown(
         CheckItem::CreateReports,
@@ -48,11 +46,8 @@ fn untried(report: &mut Checklist) {
     );
 }
 
-/// Asks for reports and sub-partners, and multiplies the jobs out. Gives the plan, where it is known. `address`: `None`
-/// where it is the sandbox of this process.
-///
-/// # Errors
-/// A signal.
+/// Asks for reports and sub-partners. Gives the plan where it is known. `address`: `None` for the sandbox of this
+/// process. Only a signal is an error.
 pub(super) async fn ask<A: Api>(
     session: &Session<'_, A>,
     address: Option<&BaseUrl>,
@@ -99,7 +94,7 @@ async fn ask_all<A: Api>(
     told_plan(manifest, &lists, report)
 }
 
-/// Whether the server can be reached and takes the token, by the answer to a first read. Says so.
+/// By the answer to the first read: whether the server can be reached and takes the token.
 fn told_reached(
     answer: &Result<(), &ReadError>,
     address: Option<&BaseUrl>,
@@ -119,12 +114,12 @@ fn told_reached(
     };
     let cause = match answer {
         Ok(()) => None,
-        // However patient a run is: what stands in the way is the same.
+        // However patient a run is, the cause is the same.
         Err(ReadError::Failed(cause) | ReadError::Halted(Halt::Down { cause, .. })) => Some(cause),
         Err(ReadError::Halted(Halt::Credentials(cause))) => {
             told_connected(host, &by, is_secure, report);
             let renew = "or give what is needed to renew it (docs/commands.md, \"Credentials\")";
-            // What names a variable says already what to do with it.
+            // An error that names a variable says what to do with it.
             let (message, advice) = if cause.text.contains("WEBEX_") {
                 (cause.text.clone(), renew.to_owned())
             } else {
@@ -195,10 +190,9 @@ fn told_connected(host: &str, by: &str, is_secure: bool, report: &mut Checklist)
     );
 }
 
-/// The lists of sub-partners that could be had.
 type SubPartnerLists = BTreeMap<Discover, Vec<OrgId>>;
 
-/// Asks for the sub-partners: those that the jobs want to know, and for the comparison.
+/// For the jobs that discover sub-partners, and for the comparison.
 async fn ask_sub_partners<A: Api>(
     session: &Session<'_, A>,
     manifest: Option<&Manifest>,
@@ -237,7 +231,6 @@ async fn ask_sub_partners<A: Api>(
     lists
 }
 
-/// Multiplies the jobs out, where everyone they mean is known.
 fn told_plan(
     manifest: Option<&Manifest>,
     lists: &SubPartnerLists,
@@ -277,12 +270,12 @@ fn told_plan(
     }
 }
 
-/// Whether an answer is not the API's: a page with a status that says yes, or one that sends elsewhere.
+/// Not the API's answer: a page with a status of success, or a redirect.
 fn is_anothers(cause: &Cause) -> bool {
     matches!(cause.http_status, Some(200..=399)) && cause.code != "bad_response"
 }
 
-/// Whether an answer is about what the token may do, so that the token itself was taken.
+/// About what the token may do, so the token itself was taken.
 fn is_about_rights(cause: &Cause) -> bool {
     cause.http_status == Some(403)
 }
@@ -305,7 +298,7 @@ fn advice(error: &ReadError, scope: &str) -> String {
     }
 }
 
-/// Where requests to the API leave through, without a password that may stand in it.
+/// Without the password that may stand in it.
 fn proxy_for(address: &BaseUrl) -> Option<String> {
     if address.is_loopback() {
         return None;

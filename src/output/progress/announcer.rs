@@ -16,7 +16,7 @@ use request::OrgId;
 
 /// A shorter pause is over before it is read.
 const WORTH_SAYING: Duration = Duration::from_secs(1);
-/// A pause that ends only this much later than the last announced one is not announced again.
+/// Answers that were in flight together announce one pause with slightly different ends.
 const SAME_PAUSE: chrono::Duration = chrono::Duration::milliseconds(500);
 const LONG: Duration = Duration::from_secs(60);
 
@@ -190,7 +190,7 @@ impl Announcer {
         }
     }
 
-    /// Fewer requests are sent after failures in a row. A server that fails now and then comes here often.
+    /// A server that fails now and then comes here often.
     fn failing(&mut self, failures: u32, cause: &Cause, elapsed: Duration) {
         let key = ("failing", String::new());
         if self.grouped.again(key, elapsed) == RepeatNotice::Nothing {
@@ -204,7 +204,6 @@ impl Announcer {
     }
 
     fn paused(&mut self, status: Option<u16>, wait: Duration, until: DateTime<Utc>) {
-        // Answers that were in flight together announce the same pause.
         let known = self.paused_until;
         let is_known = known.is_some_and(|known| until < known + SAME_PAUSE);
         if self.stopping || is_known || !(WORTH_SAYING..=self.longest).contains(&wait) {
@@ -235,7 +234,7 @@ impl Announcer {
     }
 }
 
-/// Written at once, since nothing else may happen for a while.
+/// At once, since nothing else may happen for a while.
 fn stopping(signal: Signal, grace: Duration, pace: &Stats) {
     let again = match signal {
         Signal::Int => "; Ctrl-C again quits now",

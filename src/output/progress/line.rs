@@ -12,19 +12,17 @@ pub(super) struct ProgressState {
     pub(super) counts: Counts,
     pub(super) in_flight: usize,
     pub(super) in_doubt: usize,
-    /// Requests per second lately.
     pub(super) pace: Option<f64>,
-    /// Files per second lately.
     pub(super) files: Option<f64>,
     pub(super) ceiling: Rate,
     pub(super) learned: Option<f64>,
-    /// The rest of an announced wait, and the status that announced it.
+    /// The rest of an announced wait, and the HTTP status that announced it.
     pub(super) pause: Option<(Duration, Option<u16>)>,
     pub(super) left: Option<Left>,
     pub(super) stopping: bool,
 }
 
-/// The forms of one part of the line, longest first, and its priority: the lowest is shortened first.
+/// One part in its forms, longest first. The part of the lowest priority is shortened first.
 struct LinePart {
     forms: Vec<String>,
     yields: u8,
@@ -41,9 +39,8 @@ enum Style {
 const BETWEEN: &str = "  ";
 const LONGEST_BAR: usize = 24;
 const SHORTEST_BAR: usize = 8;
-/// From this width on there is a bar, in place of less important parts.
+/// From this width on there is a bar, in place of the parts up to [`PACE`].
 const WITH_A_BAR: usize = 50;
-/// Parts up to this priority matter less than the bar.
 const PACE: u8 = 3;
 
 impl ProgressState {
@@ -55,7 +52,7 @@ impl ProgressState {
         self.counts.pending + self.counts.sending > 0
     }
 
-    /// Finished requests or files, and the total, with reports that are not created yet, or it would grow.
+    /// The total has reports that are not created yet, or it would grow.
     pub(super) fn done(&self) -> (usize, usize) {
         let counts = &self.counts;
         match self.is_collecting() {
@@ -255,7 +252,7 @@ impl ProgressState {
         }
     }
 
-    /// A rate in the unit of the ceiling, or of the learned limit, so that they can be compared.
+    /// In the unit of the ceiling, or of the learned limit, so that they can be compared.
     fn in_its_unit(&self, per_second: f64) -> String {
         let unit = match self.ceiling {
             Rate::Limited { per, .. } => per,

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-/// One line at each tenth; after the first minute at most one in [`LogInterval::SPACING`], and at least one in
-/// [`LogInterval::LONGEST`].
+/// A line at each tenth; after the first minute at least [`LogInterval::SPACING`] and at most [`LogInterval::LONGEST`]
+/// apart.
 #[derive(Debug, Default)]
 pub(super) struct LogInterval {
     last: Duration,
@@ -57,7 +57,6 @@ mod tests {
             lines(50, 50, steady),
             (1..10).map(|n| 5 * n).collect::<Vec<_>>()
         );
-        // Ten minutes: a tenth is a minute.
         assert_eq!(
             lines(600, 600, steady),
             (1..10).map(|n| 60 * n).collect::<Vec<_>>()
@@ -66,7 +65,6 @@ mod tests {
 
     #[test]
     fn never_dense_after_the_first_minute_and_never_silent() {
-        // Everything comes within a minute of the third one.
         let late = |second: u64| 10 * second.saturating_sub(120).min(60) as usize;
         let said = lines(3600, 600, late);
         assert!(
@@ -78,7 +76,6 @@ mod tests {
             all.windows(2).all(|pair| pair[1] - pair[0] < 300),
             "{all:?}"
         );
-        // A run that hangs.
         assert_eq!(lines(900, 10, |_| 0), [290, 580, 870]);
     }
 }

@@ -1,5 +1,4 @@
-//! How far a run is: one line at the bottom of a terminal, else a line now and then. [`Progress`] reads the events; the
-//! other files decide what gets a line of its own, and measure pace and remaining time.
+//! How far a run is: one line at the bottom of a terminal, else a line now and then.
 
 mod announcer;
 mod estimate;

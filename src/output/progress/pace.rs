@@ -7,7 +7,7 @@ use crate::pacing::Stats;
 /// Requests accepted lately, from samples of the gate's counts.
 #[derive(Debug, Default)]
 pub struct Pace {
-    /// Time at work and number accepted, oldest first. A long pause is no time at work.
+    /// Working time and number accepted, oldest first. A long pause is no working time.
     looks: VecDeque<(Duration, u64)>,
     at_work: Duration,
     last: Duration,
@@ -19,7 +19,7 @@ impl Pace {
     const SHORTEST: Duration = Duration::from_secs(2);
     const STEP: Duration = Duration::from_millis(250);
 
-    /// Such a pause belongs to no limiter's rhythm, or to a window, which is measured elsewhere.
+    /// A longer pause belongs to no limiter's rhythm, or to a window, which is measured elsewhere.
     const LONG_PAUSE: Duration = Duration::from_secs(5);
 
     /// Takes a sample of the gate's counts.
@@ -31,7 +31,7 @@ impl Pace {
         self.add(elapsed, stats.accepted, is_idle);
     }
 
-    /// A sample of any count; `is_idle`: nothing is expected at the moment.
+    /// `is_idle`: nothing is expected at the moment.
     pub(super) fn add(&mut self, elapsed: Duration, accepted: u64, is_idle: bool) {
         let since = elapsed.saturating_sub(self.last);
         self.last = elapsed;
@@ -90,7 +90,6 @@ mod tests {
             pace.add(at(1000 * n), 4 * n, false);
         }
         assert_eq!(pace.lately(), Some(4.0));
-        // A pause of an hour.
         pace.add(at(3_800_000), 800, true);
         assert_eq!(pace.lately(), Some(4.0));
         for n in 1..=60 {

@@ -25,7 +25,6 @@ use request::RequestId;
 
 const WORTH_SHOWING: Duration = Duration::from_secs(1);
 
-/// Reads a run's events and reports them on stderr.
 pub struct Progress {
     told: Announcer,
     screen: Screen,
@@ -49,7 +48,6 @@ enum Screen {
 }
 
 impl Progress {
-    /// A line at the bottom of a terminal, else lines now and then. `grace`: `--grace`.
     pub fn new(quiet: bool, limits: &Limits, retry: &RetryPolicy, grace: Duration) -> Self {
         let screen = match !quiet && console::is_live() {
             true => terminal(),
@@ -105,7 +103,7 @@ impl Progress {
         let Some(began) = self.began else { return };
         self.pace.look(began.elapsed(), &self.stats);
         let fetched = self.counts.collected - self.counts.kept.min(self.counts.collected);
-        // Before the first file the server is still generating them: that says nothing about the pace.
+        // Before the first file the server is still generating: that says nothing about the pace.
         self.files
             .add(began.elapsed(), fetched as u64, fetched == 0);
     }
@@ -242,7 +240,7 @@ impl fmt::Debug for Progress {
     }
 }
 
-/// Formatted whenever it is drawn, so that it fits a terminal that was resized.
+/// Formatted at each drawing, so that it fits a resized terminal.
 fn terminal() -> Screen {
     let shown: Arc<Mutex<Option<ProgressState>>> = Arc::default();
     let drawn = Arc::clone(&shown);
@@ -251,7 +249,6 @@ fn terminal() -> Screen {
         style.with_key("line", move |_: &_, out: &mut dyn fmt::Write| {
             if let Some(situation) = &*lock(&drawn) {
                 let line = situation.on_a_terminal(console::width(), Paint::for_stderr());
-                // Writing to a String cannot fail.
                 let _ = out.write_str(&line);
             }
         })

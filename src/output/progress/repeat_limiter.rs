@@ -18,7 +18,7 @@ struct RepeatCount<W> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RepeatNotice {
     This,
-    /// The messages since the last line, and in all.
+    /// `more`: since the last line.
     Sum {
         more: usize,
         all: usize,
@@ -48,7 +48,7 @@ impl<K: Eq + Hash, W: PartialEq> RepeatLimiter<K, W> {
         }
     }
 
-    /// Each message is news: the first three are written, then a sum at 10, 30, 100, 300 and so on.
+    /// The first three are written, then a sum at 10, 30, 100, 300 and so on.
     pub(super) fn another(&mut self, kind: K) -> RepeatNotice {
         self.news(kind, |seen| seen.all <= EACH)
     }
@@ -83,8 +83,7 @@ impl<K: Eq + Hash, W: PartialEq> RepeatLimiter<K, W> {
         }
     }
 
-    /// The same message again: written at once, then a sum after 30 s, one minute, two, four and so on, as long as it
-    /// goes on.
+    /// The same message again: written at once, then a sum after 30 s, 1 min, 2, 4 and so on.
     pub(super) fn again(&mut self, kind: K, elapsed: Duration) -> RepeatNotice {
         const FIRST: Duration = Duration::from_secs(30);
         let seen = self.seen.entry(kind).or_default();
@@ -149,7 +148,6 @@ mod tests {
     #[test]
     fn of_somebody_the_first_is_said() {
         let mut grouped = RepeatLimiter::new();
-        // Ten of each.
         let said: Vec<(usize, RepeatNotice)> = (0..100)
             .map(|n| (n, grouped.another_of("x", n / 10)))
             .filter(|(_, say)| *say != RepeatNotice::Nothing)
