@@ -1,11 +1,9 @@
-//! Which addresses a file may be fetched from. The server names them, so they are not trusted: an address within our
-//! own network must not be asked on its word.
+//! Which addresses a file may be fetched from: the server, which is not trusted, must not make us ask our own network.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-/// Which hosts a download may go to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressPolicy {
     /// Hosts of the public internet, by https.
@@ -14,25 +12,18 @@ pub enum AddressPolicy {
     Local,
 }
 
-/// Why an address is refused. Without the address: it is a secret.
+/// Without the address: it is a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// Neither https, nor http on this machine where the API is.
     #[error("the server gave a download address that is not https; it is not asked")]
     Scheme,
-    /// A user name or password in it.
     #[error("the server gave a download address with a user name in it; it is not asked")]
     Credentials,
-    /// An address within a private network.
     #[error("the server gave a download address within a private network; it is not asked")]
     Private,
 }
 
 impl AddressPolicy {
-    /// Whether `url` may be asked, as far as it says so itself.
-    ///
-    /// # Errors
-    /// Why not.
     pub fn check(self, url: &Url) -> Result<(), Refused> {
         let named_local = matches!(url.host(), Some(Host::Domain(name)) if is_localhost(name));
         let ip = match url.host() {
@@ -56,7 +47,6 @@ impl AddressPolicy {
         Ok(())
     }
 
-    /// Whether a machine at `ip` may be asked.
     pub fn allows(self, ip: IpAddr) -> bool {
         let ip = unmapped(ip);
         is_public(ip) || (self == AddressPolicy::Local && ip.is_loopback())
@@ -68,8 +58,7 @@ fn is_localhost(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// The IPv4 address that an IPv6 one stands for: mapped (RFC 4291, 2.5.5), or behind NAT64 (RFC 6052) or 6to4
-/// (RFC 3056).
+/// The IPv4 address that an IPv6 one stands for: mapped (RFC 4291, 2.5.5), NAT64 (RFC 6052) or 6to4 (RFC 3056).
 fn unmapped(ip: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = ip else { return ip };
     let s = v6.segments();
@@ -87,7 +76,7 @@ fn unmapped(ip: IpAddr) -> IpAddr {
     }
 }
 
-/// Whether an address is one of the internet: none of the special-purpose ones (RFC 6890).
+/// None of the special-purpose addresses (RFC 6890).
 fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => is_public_v4(ip),

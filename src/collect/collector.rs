@@ -1,4 +1,4 @@
-//! The collecting of one run: which rows are looked at, waited for and fetched, and what is counted and told.
+//! Which rows are checked, waited for and fetched in one run.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -35,32 +35,31 @@ use crate::{
 pub struct CollectInput<'a, H> {
     /// Where the files come from.
     pub host: &'a H,
-    /// The hash of each request's file as the history has it last, by the request's id.
+    /// The last hash of each request's file in the history, by `request_id`.
     pub recorded: HashMap<String, String>,
-    /// Places of the rows to collect that are created already.
+    /// Rows to collect that are created already.
     pub created: Vec<RowIndex>,
     /// The folder of the files, absolute.
     pub output: PathBuf,
     /// The folder of the ledger, absolute.
     pub ledger_folder: PathBuf,
-    /// How long reports are waited for, from the last create on, or from the beginning.
+    /// How long to wait for reports, from the last create on, or from the beginning.
     pub wait: Duration,
     /// What is overwritten.
     pub overwrite: Overwrite,
-    /// Whether what is no table is taken all the same.
+    /// Whether what is no table is accepted.
     pub any_content: bool,
-    /// How many rows may be under way together.
+    /// How many rows may be in work together.
     pub concurrency: usize,
-    /// Without a byte for so long, a download has broken.
+    /// A download without a byte for so long has broken.
     pub silence: Duration,
 }
 
-/// So many rows are written together, with one wait for the disk, when nothing is waited for any more.
+/// Rows that are written together, with one wait for the disk, when the wait is over.
 const LEFT_TOGETHER: usize = 256;
-/// So many files that lie there already are read at the same time.
+/// Existing files that are read at the same time.
 const LOOKS: usize = 4;
 
-/// Something that was under way is done.
 enum CollectStep {
     Looked(RowIndex, Option<FetchResult>, Result<(), JournalError>),
     Listed(ListQuestion, Result<Vec<Listed>, ReadError>),
@@ -69,29 +68,28 @@ enum CollectStep {
 
 struct Collector<'c, 'r, 's, A: Api, H> {
     carrier: &'c Fetcher<'c, 'r, 's, A, H>,
-    /// Rows whose files may lie there already.
+    /// Rows whose files may exist already.
     unseen: VecDeque<RowIndex>,
     looking: usize,
     watch: Rounds,
     columns: CollectedHeaders,
-    /// Files that came and may be no tables: what the others of their type have decides, once they are there.
+    /// Files that may be no tables: the columns of others of their type decide, once they are there.
     odd: Vec<(RowIndex, Box<ArrivedFile>)>,
-    /// Rows under way.
     busy: usize,
     concurrency: usize,
     wait: Duration,
     /// When the last row was created, or this began.
     last_created: Instant,
-    /// Creating goes on: more rows may come.
+    /// More rows may come.
     is_creating: bool,
-    /// The last questions were asked: nothing is waited for any more.
+    /// The last round has begun: nothing is waited for any more.
     is_over: bool,
     unrecorded: Vec<Row>,
     told: HashSet<RowIndex>,
 }
 
-/// Brings the file of every row of `setup.created`, and of those that are created meanwhile, to its place, or says in
-/// the row why not. Gives the rows whose last line is not on the disk.
+/// Brings the file of every created row to its place, or says in the row why not. Returns the rows whose last line is
+/// not on the disk.
 pub async fn collect<A: Api, H: Host>(
     setup: CollectInput<'_, H>,
     bench: Workbench<'_, '_, A>,
@@ -161,7 +159,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
                     is_caught = true;
                     self.stop(StopReason::Interrupted(signal));
                 }
-                // Whatever the reason: files that are being fetched have that long, and are fetched again later.
+                // However the run was stopped: downloads get this long, and the next command fetches them again.
                 () = bench.stopping.wait(), if grace.is_none() => {
                     grace = Some(Instant::now() + bench.interrupt.grace);
                 }
@@ -188,7 +186,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
         self.unrecorded
     }
 
-    /// Nothing more comes: begins to decide about files that may be no tables. False where there are none.
+    /// Decides about files that may be no tables. False where there are none.
     fn decide(&mut self, under_way: &mut CollectWork<'c>) -> bool {
         let carrier = self.carrier;
         if carrier.bench.stopping.is_stopping() {
@@ -205,7 +203,6 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
         odd > 0
     }
 
-    /// Takes rows that are to be collected.
     fn expect(&mut self, places: impl IntoIterator<Item = RowIndex>) {
         let before = self.unseen.len();
         self.unseen.extend(places);
@@ -216,24 +213,22 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
             .count(|counts| counts.uncollected += more);
     }
 
-    /// When waiting ends; it has no end while rows may still be created.
+    /// None while rows may still be created.
     fn deadline(&self) -> Option<Instant> {
         (!self.is_creating).then(|| self.last_created + self.wait)
     }
 
-    /// When there is something to ask.
     fn next_due(&self) -> Option<Instant> {
         let due = self.watch.next_due().into_iter().chain(self.deadline());
         due.min()
             .filter(|_| !self.is_looking() && !self.watch.is_asking())
     }
 
-    /// What is there already needs no question.
+    /// What exists already needs no request.
     fn is_looking(&self) -> bool {
         self.looking > 0 || !self.unseen.is_empty()
     }
 
-    /// Starts what may start.
     fn start(&mut self, under_way: &mut CollectWork<'c>) {
         let carrier = self.carrier;
         let bench = &carrier.bench;
@@ -279,7 +274,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
         }
     }
 
-    /// While creates need the gate too: how far requests are apart.
+    /// While creates need the gate too: the time between two requests.
     fn apart(&self) -> Option<Duration> {
         let bench = &self.carrier.bench;
         let sent = bench.session.gate().stats().sent;
@@ -394,7 +389,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
         });
     }
 
-    /// Says of the rest that it is not ready.
+    /// Records that the remaining rows are not ready.
     async fn leave(&mut self) {
         let places: Vec<RowIndex> = self.watch.places().collect();
         let now = Instant::now();

@@ -1,4 +1,4 @@
-//! Which columns the files of a type have: vendors add and rename them, and people have to hear of it.
+//! Which columns the files of a type have: vendors add and rename them.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,6 @@ use super::TableShape;
 use crate::ledger::Row;
 use request::ReportType;
 
-/// The headers of what was collected.
 #[derive(Debug, Default)]
 pub(super) struct CollectedHeaders {
     /// By type and header, the files that have it.
@@ -26,7 +25,7 @@ impl CollectedHeaders {
         files.push(row.collected.file.clone());
     }
 
-    /// Names the files that differ from most of their type, and those that are not UTF-8: one line each kind.
+    /// Reports files that differ from most of their type, and those that are not UTF-8: one line each kind.
     pub(super) fn tell(&self) {
         for kind in ReportType::ALL {
             let of_kind = self.headers.iter().filter(|((found, _), _)| *found == kind);

@@ -1,7 +1,5 @@
-//! `--combine`: one table of all collected files of a type.
-//!
-//! The files are read twice, first their headers and then their rows, and one row is in memory at a time. The columns
-//! are those of all files, by name, in order of first appearance; before them stands whose report a row is of.
+//! `--combine`: one table of all collected files of a type. Files are read twice, headers then rows, with one row in
+//! memory. Columns are united by name, in order of first appearance.
 
 use std::{
     borrow::Cow,
@@ -23,7 +21,7 @@ use crate::{
 };
 use request::{OrgId, Period, ReportType};
 
-/// The columns that stand before those of the files.
+/// The columns that say whose report a row is of.
 const LEADING: [&str; 5] = [
     "sub_partner",
     "sub_partner_org_id",
@@ -32,41 +30,28 @@ const LEADING: [&str; 5] = [
     "internal",
 ];
 
-/// A collected file, and whose it is.
 #[derive(Debug, Clone)]
 pub struct CollectedFile<'a> {
-    /// The row of the ledger.
     pub row: &'a Row,
-    /// Where its file lies.
     pub file: PathBuf,
 }
 
-/// A file that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Combined {
-    /// Where it lies.
     pub file: PathBuf,
-    /// What type its reports have.
     pub report_type: ReportType,
-    /// How many files are in it.
     pub files: usize,
-    /// How many rows it has below its header.
     pub rows: u64,
-    /// The periods of the files, in order.
     pub periods: Vec<String>,
-    /// Columns that some of the files lack, in the order of the columns.
     pub lacking: Vec<LackingColumn>,
-    /// Files of which some row has more cells than the header: the surplus has no column, and is left out.
+    /// Files in which some row has more cells than the header: these cells are left out.
     pub too_wide: Vec<PathBuf>,
 }
 
-/// A column that some files lack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LackingColumn {
     column: String,
-    /// How many files lack it.
     files: usize,
-    /// The first of them, as many as are named.
     first: Vec<PathBuf>,
 }
 
@@ -80,7 +65,7 @@ impl LackingColumn {
 }
 
 impl Combined {
-    /// What people should know of it, a line each: columns that some files lack, and cells that were left out.
+    /// One line each: columns that some files lack, and cells that were left out.
     pub fn notes(&self) -> Vec<String> {
         let name = self.report_type;
         let all = self.files;
@@ -121,7 +106,6 @@ impl fmt::Display for Combined {
 /// So many files are named in one line.
 const NAMED: usize = 3;
 
-/// The first of `files`, which are the first of `all`.
 fn first(files: &[PathBuf], all: usize) -> String {
     let named = files
         .iter()
@@ -134,38 +118,21 @@ fn first(files: &[PathBuf], all: usize) -> String {
     text
 }
 
-/// Why a file could not be written. What was there before is untouched.
+/// What was there before is untouched.
 #[derive(Debug, thiserror::Error)]
 pub enum CombineError {
-    /// A collected file.
     #[error("cannot read {}", file.display())]
-    Read {
-        /// Which one.
-        file: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Together they have more columns than a table.
+    Read { file: PathBuf, source: io::Error },
     #[error(
         "the {0} files have more than {MOST_COLUMNS} columns between them, and no table has so many"
     )]
     TooManyColumns(ReportType),
-    /// The file that is to be written.
     #[error("cannot write {}", file.display())]
-    Write {
-        /// Which one.
-        file: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    Write { file: PathBuf, source: io::Error },
 }
 
-/// Writes `target`, or one file beside it for each type where `parts` have several. The rows stand in the order of
-/// `parts`. Each file appears whole; a new one is
-/// readable for its owner only, one that was there keeps its permissions.
-///
-/// # Errors
-/// A file cannot be read, or one cannot be written. Files of other types may have been written.
+/// Writes `target`, or one file beside it for each type where `parts` have several. Each file appears whole; an error
+/// may leave those of other types.
 pub fn combine(target: &Path, parts: &[CollectedFile<'_>]) -> Result<Vec<Combined>, CombineError> {
     let mut types: Vec<ReportType> = Vec::new();
     for part in parts {
@@ -187,18 +154,14 @@ pub fn combine(target: &Path, parts: &[CollectedFile<'_>]) -> Result<Vec<Combine
     combined.collect()
 }
 
-/// The name that an earlier combined file gets where it is not written again: it would look like a new one.
+/// The name of an earlier combined file that is not written again: it would look like a new one.
 pub fn set_aside_name(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".old");
     name.into()
 }
 
-/// Gives the combined files of an earlier command, but for those that were `written` now, another name
-/// ([`whole_file::set_aside`]). Gives the files that were there, each with its new name.
-///
-/// # Errors
-/// One cannot be renamed.
+/// Renames combined files that were not `written` now. Returns old and new names.
 pub fn set_aside(
     target: &Path,
     written: &[Combined],
@@ -217,7 +180,6 @@ pub fn set_aside(
     renamed.collect()
 }
 
-/// Whether a file begins as combined files do.
 fn is_combined(file: &Path) -> bool {
     let table = open_regular(file).map(Table::open);
     table.is_ok_and(|table| {
@@ -312,16 +274,14 @@ fn one_type(
     Ok(combined)
 }
 
-/// The periods of the files, each once and in order.
 fn periods(parts: &[&CollectedFile<'_>]) -> Vec<String> {
     let periods: BTreeSet<Period> = parts.iter().map(|part| part.row.request().period).collect();
     periods.iter().map(ToString::to_string).collect()
 }
 
-/// A column: its name, and which of the columns of that name it is, from 0.
+/// Its name, and which of the columns of that name it is, from 0.
 type CombinedColumn = (String, usize);
 
-/// The columns of all files, each once.
 #[derive(Default)]
 struct CombinedColumns {
     names: Vec<CombinedColumn>,
@@ -344,7 +304,6 @@ impl CombinedColumns {
         places.collect()
     }
 
-    /// All of them, before any file is known to lack one.
     fn nowhere_lacking(&self) -> Vec<LackingColumn> {
         let columns = self.names.iter().map(|(name, _)| LackingColumn {
             column: name.clone(),

@@ -1,4 +1,4 @@
-//! Whether what came is a table, seen piece by piece while it streams by.
+//! Checks, while a file streams by, whether it is a table.
 
 use csv_core::{ReadFieldResult, Reader};
 
@@ -7,65 +7,48 @@ use crate::{
     text::one_line,
 };
 
-/// A cell that is longer than this is read on without being kept: headers are short.
+/// A longer cell is read on without being kept: headers are short.
 const LONGEST_NAME: usize = 4 * 1024;
-/// More columns than this are counted, and their names are not kept.
+/// Further columns are counted, and their names are not kept.
 const MOST_NAMES: usize = 1_000;
-/// So many bytes of names are kept: each file that is collected has its own.
+/// Bytes of names that are kept of each file.
 const LONGEST_NAMES: usize = 64 * 1024;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// Why a file is no table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotATable {
-    /// Nothing, or only blanks.
     #[error("it is empty, without even a header")]
     Empty,
-    /// It begins as web pages and XML do.
     #[error("it is a web page or XML and not CSV")]
     Markup,
-    /// It begins as JSON does.
     #[error("it is JSON and not CSV")]
     Json,
-    /// A zero byte, which no text has.
     #[error("it holds zero bytes, which no CSV text has")]
     ZeroBytes,
-    /// More columns than any table.
     #[error("{}", too_many_columns(*.0))]
     TooWide(u64),
-    /// A row, from 1, or the header, 0, that is longer than any.
+    /// From 1; 0 is the header.
     #[error("{}", too_long(*.0))]
     TooLong(u64),
-    /// A row of another width.
     #[error("row {row} has {cells} cells, and the header has {header}")]
-    Ragged {
-        /// Which one, from 1, the header not counted.
-        row: u64,
-        /// Its cells.
-        cells: u64,
-        /// The header's.
-        header: u64,
-    },
-    /// One line with one cell: a header, if other files have that column, else what somebody says in a file's place.
+    Ragged { row: u64, cells: u64, header: u64 },
+    /// One line with one cell: a header if other files have that column, else an error text in a file's place.
     #[error("it is one line of text, {0:?}, and no other file of this type has such a column")]
     OneCell(String),
 }
 
-/// What is known of a file once all of it was seen.
+/// What a whole file turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TableShape {
-    /// Rows without the header.
     pub rows: u64,
-    /// The names in the header, as far as they are text.
     pub columns: Vec<String>,
-    /// Whether all of it is UTF-8.
     pub is_utf8: bool,
-    /// What speaks against its being a table: the first such thing.
+    /// The first reason why it is no table.
     pub flaw: Option<NotATable>,
 }
 
 impl TableShape {
-    /// The only cell of a file that has no more: whether that is a column's name, other files tell.
+    /// The only cell of a file that has no more: other files tell whether that is a column's name.
     pub fn only_cell(&self) -> Option<&str> {
         match (&*self.columns, self.rows, &self.flaw) {
             ([name], 0, None) => Some(name),
@@ -74,16 +57,14 @@ impl TableShape {
     }
 }
 
-/// Reads a file that comes in pieces.
 pub struct Inspector {
     reader: Box<Reader>,
     utf8: Utf8,
     /// The first bytes, until it is known what they begin.
     start: Option<Vec<u8>>,
     cell: Vec<u8>,
-    /// Of the record that is being read.
     cells: u64,
-    /// Its bytes, as far as they are no quotes and separators.
+    /// Bytes of the record without quotes and separators.
     length: u64,
     /// Bytes of the names that are kept.
     named: usize,
@@ -112,7 +93,6 @@ impl Default for Inspector {
 }
 
 impl Inspector {
-    /// Takes the next piece.
     pub fn take(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
@@ -143,7 +123,6 @@ impl Inspector {
         }
     }
 
-    /// The end of the file.
     pub fn finish(mut self) -> TableShape {
         if self.start.is_some() {
             self.object(NotATable::Empty);
@@ -158,7 +137,6 @@ impl Inspector {
         }
     }
 
-    /// The first objection counts.
     fn object(&mut self, flaw: NotATable) {
         self.flaw.get_or_insert(flaw);
     }
@@ -226,7 +204,7 @@ impl std::fmt::Debug for Inspector {
     }
 }
 
-/// Whether bytes that come in pieces are UTF-8: a character may be cut between two of them.
+/// Whether bytes are UTF-8: a character may be cut between two pieces.
 #[derive(Debug, Default)]
 struct Utf8 {
     rest: Vec<u8>,
@@ -239,7 +217,7 @@ impl Utf8 {
             return;
         }
         let mut bytes = bytes;
-        // At most three bytes of a character that is not whole yet.
+        // At most three bytes of an incomplete character.
         while !self.rest.is_empty() && !bytes.is_empty() {
             self.rest.push(bytes[0]);
             bytes = &bytes[1..];

@@ -1,7 +1,4 @@
-//! The disk under files that are being fetched: work that waits for it is done where it holds up nobody.
-//!
-//! Tests of this crate get one that fills up, that forgets in a power cut what was not flushed, and whose work comes in an
-//! order that repeats.
+//! The disk under files that are being fetched. Tests get one that fills up and that forgets what was not flushed.
 
 use std::{
     fs::File,
@@ -10,25 +7,22 @@ use std::{
 
 use tokio::task::JoinHandle;
 
-/// Does work that waits for the disk, while others go on.
 pub(super) fn beside<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> JoinHandle<io::Result<T>> {
     #[cfg(not(test))]
     return tokio::task::spawn_blocking(work);
-    // A thread would be done sooner or later, as it likes.
+    // A thread would be done at an unpredictable time.
     #[cfg(test)]
     tokio::spawn(async move { work() })
 }
 
-/// Writes all of `bytes` at the file's end.
 pub(super) fn write(file: &mut File, bytes: &[u8]) -> io::Result<()> {
     #[cfg(test)]
     simulated::write()?;
     file.write_all(bytes)
 }
 
-/// Makes the file's bytes durable.
 pub(super) fn flush(file: &File) -> io::Result<()> {
     file.sync_all()?;
     #[cfg(test)]

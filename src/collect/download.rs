@@ -1,4 +1,4 @@
-//! One file, however often it breaks: fetched, taken up where it broke, or given up with a reason.
+//! Fetches one file, resuming it where it broke.
 
 use std::{cell::RefCell, collections::HashMap, future::Future, io, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{
     session::{RetryContext, RetryDecision, Session, TryCount},
 };
 
-/// A try that brought so many bytes has not failed: a large file over a bad line takes many.
+/// Bytes with which a try has not failed: a large file over a bad line takes many.
 const PROGRESS: u64 = 1024 * 1024;
 /// A larger file is no report: the largest that are known have some GiB.
 const LARGEST: u64 = if cfg!(test) {
@@ -24,37 +24,29 @@ const LARGEST: u64 = if cfg!(test) {
 } else {
     64 * 1024 * 1024 * 1024
 };
-/// A file that comes for longer than so many times `retry.max_stall` (a day, by default) has no end.
+/// A file that takes longer than so many times `retry.max_stall` (a day, by default) has no end.
 const STALLS: u32 = 24;
 
-/// Why there is no file.
 #[derive(Debug)]
 pub(super) enum NotFetched<E> {
-    /// The host does not give it: why, one line.
     Host(String),
-    /// The API could not be asked for a fresh address.
     Api(E),
-    /// Our own disk.
     Disk(io::Error),
 }
 
-/// How patiently a file is fetched.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience<'p> {
-    /// Without a byte.
     pub(super) silence: Duration,
-    /// The longest wait that the host may ask for.
     pub(super) longest_wait: Duration,
-    /// What hosts have asked for, whichever file it was about.
     pub(super) pauses: &'p HostPauses,
 }
 
-/// Until when hosts want no request: a `Retry-After` is about the host, not about one file.
+/// Pauses of hosts: a `Retry-After` is about the host, not about one file.
 #[derive(Debug, Default)]
 pub(super) struct HostPauses(RefCell<HashMap<Origin, Instant>>);
 
 impl HostPauses {
-    /// The head that announces the wait has arrived just now. A shorter wait than is known changes nothing.
+    /// The wait counts from now; one that ends before a known one changes nothing.
     fn announced(&self, url: &DownloadUrl, wait: Option<Duration>) {
         if let Some(until) = wait.map(after) {
             let mut pauses = self.0.borrow_mut();
@@ -63,10 +55,7 @@ impl HostPauses {
         }
     }
 
-    /// Waits until the host of `url` may be asked.
-    ///
-    /// # Errors
-    /// That would take longer than `longest_wait`.
+    /// Waits until the host of `url` may be asked; fails where that takes longer than `longest_wait`.
     async fn pass(&self, url: &DownloadUrl, longest_wait: Duration) -> Result<(), DownloadError> {
         loop {
             let until = self.0.borrow().get(&url.expose().origin()).copied();
@@ -82,14 +71,12 @@ impl HostPauses {
     }
 }
 
-/// When so much time is over; beyond a year nothing is waited for.
+/// At most a year, so that the addition cannot overflow.
 fn after(wait: Duration) -> Instant {
     Instant::now() + wait.min(Duration::from_secs(366 * 24 * 3600))
 }
 
-/// Why a try ended without the whole file.
 enum Broke {
-    /// The address is not good any more.
     Expired(u16),
     Trouble(DownloadError),
     Disk(io::Error),
@@ -164,21 +151,16 @@ pub(super) async fn fetch<A: Api, H: Host, E>(
     }
 }
 
-/// What earlier tries told of the file.
 struct ToldBefore {
-    /// When it has to be there.
     end: Instant,
-    /// The [`Head::version`] of the bytes that are there, where their rest can be asked for.
+    /// The [`Head::version`] of the bytes in the part file, where their rest can be requested.
     version: Option<String>,
-    /// How long each version of the file was said to be, the first time.
+    /// The length that each version was first said to have.
     lengths: HashMap<String, u64>,
 }
 
 impl ToldBefore {
-    /// Takes note of a whole file of so many bytes.
-    ///
-    /// # Errors
-    /// This version was said to have another length: one of the two is not the file.
+    /// Fails where this version was said to have another length: one of the two is not the file.
     fn announced(&mut self, head: &Head, length: u64) -> Result<(), DownloadError> {
         let Some(version) = &head.version else {
             return Ok(());
@@ -194,7 +176,6 @@ impl ToldBefore {
     }
 }
 
-/// Asks once, and takes what comes.
 async fn try_once<H: Host>(
     host: &H,
     patience: Patience<'_>,
@@ -222,9 +203,9 @@ async fn try_once<H: Host>(
     let goes_on = match head.status {
         200 if head.part.is_none_or(|part| part.is_whole()) => false,
         206 if resume.as_ref().is_some_and(|resume| head.continues(resume)) => true,
-        // Or not there yet: some hosts have a file a moment later than the API says.
+        // Some hosts have a file a moment later than the API says.
         403 | 404 | 410 => return Err(Broke::Expired(head.status)),
-        // Whatever it has, it is neither the whole nor the rest of what is there.
+        // The answer is neither the whole file nor the rest of what is there.
         200 | 206 | 416 => {
             known.version = None;
             return Err(Broke::Trouble(answered(&head)));
@@ -292,7 +273,6 @@ async fn in_time<T>(
     timeout(patience.silence, work).await.map_err(late)?
 }
 
-/// In the words of the one policy of tries.
 fn outcome(trouble: DownloadError) -> Outcome<()> {
     let cause = |text| Cause {
         code: "reset".to_owned(),

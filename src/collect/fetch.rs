@@ -1,4 +1,4 @@
-//! One row's file, from the server's word that it is ready to the line in the ledger.
+//! Fetches one row's file, once the server says that it is ready.
 
 use std::{
     collections::HashMap,
@@ -30,52 +30,42 @@ use crate::{
 const COMPLETED: &str = "COMPLETED";
 const FAILED: &str = "FAILED";
 
-/// How files are brought.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FetchOptions {
     pub(super) overwrite: Overwrite,
-    /// What is no table is taken all the same.
     pub(super) any_content: bool,
-    /// Without a byte for so long, a download has broken.
+    /// A download without a byte for so long has broken.
     pub(super) silence: Duration,
 }
 
-/// What all rows share.
 pub(super) struct Fetcher<'c, 'r, 's, A: Api, H> {
     pub(super) bench: Workbench<'r, 's, A>,
     pub(super) host: &'c H,
     pub(super) names: Names,
-    /// The hash of each request's file as the history has it last, by the request's id.
+    /// The last hash of each request's file in the history, by `request_id`.
     pub(super) recorded: HashMap<String, String>,
     pub(super) asking: &'c IdleGuard<'r>,
     pub(super) pauses: HostPauses,
     pub(super) options: FetchOptions,
 }
 
-/// What became of a row.
 #[derive(Debug)]
 pub(super) enum FetchResult {
-    /// Its file is in its place.
     Collected {
         row: Box<Row>,
-        /// What is in it.
         content: Option<TableShape>,
     },
-    /// It has no file, and the row says why.
     Not(Box<Row>, NotCollected),
-    /// It is not ready; how old its report is, as far as the server shows it.
+    /// Not ready; the age of the report, where the server shows it.
     InProgress(Option<Duration>),
-    /// Nothing leaves any more.
     Halted(Halt),
-    /// The disk takes nothing more.
+    /// The disk accepts nothing more.
     Disk(DiskTrouble),
-    /// Its file has come, and whether it is a table is for those to tell that are still to come.
+    /// Whether the file is a table depends on files that are still to come.
     Odd(Box<ArrivedFile>),
-    /// It was given up before anything was done.
     Left,
 }
 
-/// A row's file that has come, and is not in its place yet.
 #[derive(Debug)]
 pub(super) struct ArrivedFile {
     row: Row,
@@ -86,7 +76,7 @@ pub(super) struct ArrivedFile {
     name: String,
 }
 
-/// Why there is no file for a report that is complete.
+/// Why a complete report has no file.
 enum FetchFailure {
     Says(String),
     Halted(Halt),
@@ -95,7 +85,7 @@ enum FetchFailure {
 }
 
 impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
-    /// What of a row's file is there already; `None` where it has to be fetched.
+    /// `None` where the file has to be fetched.
     pub(super) async fn look(
         &self,
         place: RowIndex,
@@ -149,7 +139,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
         (Some(FetchResult::Collected { row, content }), recorded)
     }
 
-    /// Keeps what the server said of a row's report in memory; the file gets it in the end.
+    /// Keeps a report status in memory; the final rewrite has it.
     pub(super) fn note_status(&self, place: RowIndex, word: &str) {
         let mut row = self.bench.record.row(place);
         let word = one_line(word);
@@ -159,7 +149,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
         }
     }
 
-    /// Asks for a row's report, and fetches its file where it is complete.
+    /// Reads a row's report, and fetches its file where it is complete.
     pub(super) async fn bring(&self, place: RowIndex) -> (FetchResult, Result<(), JournalError>) {
         let mut row = self.bench.record.row(place);
         let report = match self.ask(&row).await {
@@ -213,7 +203,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
         }
     }
 
-    /// Whether a file is one cell that no other file of its type has as a column.
+    /// Whether the file is one cell that no other file of its type has as a column.
     async fn is_doubtful(&self, fetched: &ArrivedFile) -> bool {
         let Some(name) = fetched.whole.content.only_cell() else {
             return false;
@@ -240,7 +230,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
         true
     }
 
-    /// Puts a file that has come in its place, or beside it where it is no table, and says so in its row.
+    /// Puts a file in its place, or beside it where it is no table, and records that in its row.
     pub(super) async fn put(
         &self,
         fetched: ArrivedFile,
@@ -294,7 +284,6 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
         (FetchResult::Collected { row, content }, recorded)
     }
 
-    /// Its own disk does not take a row's file.
     async fn unwritten(
         &self,
         row: Row,
@@ -307,13 +296,12 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
         }
     }
 
-    /// How old a report is, by the server's own clock, where it shows when it was made.
     pub(super) fn age(&self, report: &Listed) -> Option<Duration> {
         let age = self.bench.session.server_now() - report.created?;
         age.to_std().ok()
     }
 
-    /// Notes that a row's report was waited for in vain. Its time stays: it says since when the report is waited for.
+    /// Records that a report was not ready in time. `updated_at` stays: it says since when the report is waited for.
     pub(super) async fn still_in_progress(
         &self,
         place: RowIndex,
@@ -371,14 +359,14 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
         })
     }
 
-    /// Whether a report may not be found yet because it was made just now.
+    /// Whether a report may not be found yet because it was created just now.
     fn is_young(&self, row: &Row) -> bool {
         let settle = self.bench.session.policy().settle;
         let age = row.updated_at.map(|at| self.bench.session.now() - at);
         age.is_some_and(|age| age.to_std().is_ok_and(|age| age < settle))
     }
 
-    /// Fetches the file at `url`, for the row's place. The row comes back where there is none.
+    /// Returns the row where there is no file.
     async fn fetch(
         &self,
         row: Row,
@@ -454,7 +442,6 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
         (Some(FetchResult::Not(row.into(), missing)), recorded)
     }
 
-    /// Writes the row, where that changes anything.
     async fn conclude(&self, mut row: Row, to: Collected) -> (Row, Result<(), JournalError>) {
         row.collected = to.into();
         let is_known = {
@@ -486,7 +473,7 @@ fn in_the_way(name: &str, what: InTheWay) -> String {
     }
 }
 
-/// Whether a file that cannot be written is this one's trouble, or that of all.
+/// Whether a write error is about this file or the whole disk.
 fn unwritable(name: &str, error: &io::Error) -> FetchFailure {
     let why = format!("{name} cannot be written: {}", system_says(error));
     if files::takes_nothing(error) {
@@ -508,7 +495,7 @@ impl From<FetchFailure> for FetchResult {
         match reason {
             FetchFailure::Halted(halt) => FetchResult::Halted(halt),
             FetchFailure::Disk(why) => FetchResult::Disk(why),
-            // Whoever has a row to write it in does not get here with words.
+            // These were already written in the row.
             FetchFailure::Left | FetchFailure::Says(_) => FetchResult::Left,
         }
     }

@@ -1,4 +1,4 @@
-//! Files under their final names: whole, the owner's alone, and nobody else's overwritten.
+//! Files under their final names: whole, readable by their owner only, and nobody else's overwritten.
 
 use std::{
     fs, io,
@@ -8,37 +8,31 @@ use std::{
 use super::part_file::{self, CheckedFile, PartFile, blocking};
 use crate::whole_file;
 
-/// What a file is replaced by.
+/// What a collected file may replace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overwrite {
-    /// Only what is known for ours.
+    /// Only files that are known to be ours.
     Ours,
     /// Whatever lies there (`--force`).
     All,
 }
 
-/// What became of a file that was to be put in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Put {
-    /// It is there.
     There,
-    /// Something else is in the way.
     InTheWay(InTheWay),
 }
 
-/// What is in the way of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum InTheWay {
     /// Nothing replaces a folder.
     Folder,
     /// A link, a pipe and the like.
     NoFile,
-    /// A file that no row has.
     File,
 }
 
-/// Puts the file in `part` at `place`. A file there is replaced if it has the same bytes, or the hash `ours`: it was
-/// put there for the same row.
+/// A file at `place` is replaced if it has the same bytes, or the hash `ours`: it was put there for the same row.
 pub(super) async fn put(
     part: &PartFile,
     whole: &CheckedFile,
@@ -66,7 +60,7 @@ pub(super) async fn put(
             {
                 return Ok(Put::InTheWay(InTheWay::File));
             }
-            // The same bytes are put over the same: durable, and the owner's alone.
+            // Equal bytes are replaced too: this makes them durable, and readable by their owner only.
             _ => {}
         }
         whole_file::put_in_place(&from, &place)?;
@@ -79,7 +73,7 @@ pub(super) async fn put(
     .await
 }
 
-/// Keeps a file that is no report beside its place: where, and whether it is kept. Somebody else's file is not replaced.
+/// Keeps a file that is no report beside its place: returns where, and whether. Somebody else's file is not replaced.
 pub(super) async fn reject(
     part: &PartFile,
     place: &Path,
@@ -97,8 +91,7 @@ pub(super) async fn reject(
     .await
 }
 
-/// Whether the file at `path` can be one that was kept here earlier: one with the permissions of `ours`, which are those
-/// of its owner alone.
+/// Whether the file can be one that was kept here earlier: it has the permissions of `ours`, its owner's alone.
 fn is_as(path: &Path, ours: &Path) -> bool {
     let ours = fs::metadata(ours).map(|it| it.permissions());
     fs::symlink_metadata(path)
@@ -112,10 +105,7 @@ fn rejected(place: &Path) -> PathBuf {
     name.into()
 }
 
-/// What lies at `path`; `None` where there is nothing, or no file.
-///
-/// # Errors
-/// It cannot be read; [`io::ErrorKind::IsADirectory`], of which nothing can take the place.
+/// `None` where there is nothing, or no file. [`io::ErrorKind::IsADirectory`] for a folder.
 pub(super) async fn look(path: PathBuf) -> io::Result<Option<CheckedFile>> {
     blocking(move || match fs::metadata(&path) {
         Ok(found) if found.is_file() => part_file::look(&path),
@@ -127,10 +117,7 @@ pub(super) async fn look(path: PathBuf) -> io::Result<Option<CheckedFile>> {
     .await
 }
 
-/// The SHA-256 of the file at `path`, 64 hexadecimal digits; `None` where there is no file.
-///
-/// # Errors
-/// It cannot be read.
+/// In 64 hexadecimal digits; `None` where there is no file.
 pub fn hash_of(path: &Path) -> io::Result<Option<String>> {
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return Ok(None);
@@ -138,12 +125,12 @@ pub fn hash_of(path: &Path) -> io::Result<Option<String>> {
     Ok(part_file::look(path)?.map(|found| found.sha256))
 }
 
-/// Whether the disk takes no file at all any more.
+/// Whether the disk accepts no file at all any more.
 pub(super) fn takes_nothing(error: &io::Error) -> bool {
     whole_file::is_full(error) || error.kind() == io::ErrorKind::ReadOnlyFilesystem
 }
 
-/// Deletes what a killed run left of unfinished files of these requests: `output/PERIOD/TYPE/.<request_id>.part`.
+/// Deletes what a killed run left of these requests: `output/PERIOD/TYPE/.<request_id>.part`.
 pub(super) fn sweep(output: &Path, is_ours: impl Fn(&str) -> bool) {
     let folders = |path: &Path| -> Vec<PathBuf> {
         let entries = fs::read_dir(path).into_iter().flatten().flatten();

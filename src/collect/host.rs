@@ -1,4 +1,4 @@
-//! The host of the files, over HTTP: no credentials, and no other host on its word.
+//! The host of the files, over HTTP: sends no credentials, and follows no redirect to another host.
 
 use std::{cell::OnceCell, fmt, io, net::SocketAddr, time::Duration};
 
@@ -24,33 +24,31 @@ use crate::{
     text::{foreign, hold_address},
 };
 
-/// So many redirects within one host are followed.
+/// Redirects that are followed within one host.
 const MOST_REDIRECTS: usize = 4;
-/// So many bytes at most are unpacked at a time, however well they were packed.
+/// Bytes that are unpacked at a time, however well they were packed.
 const PIECE: usize = 128 * 1024;
 
-/// What the head of an answer says.
+/// The head of an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Head {
     /// The HTTP status.
     pub status: u16,
-    /// How many bytes come, where that is known: not of a body that is unpacked on the way.
+    /// Bytes to come, where known: not of a packed body.
     pub length: Option<u64>,
-    /// Whether the body ends where the connection does (RFC 9112, 6.3): whether it broke off before, nobody knows.
+    /// The body ends where the connection does (RFC 9112, 6.3), so it may have been cut.
     pub ends_anywhere: bool,
-    /// What tells this version of the file from others, where it can: a strong `ETag`. None of a body that is
-    /// unpacked on the way: its rest cannot be asked for.
+    /// A strong `ETag`, where there is one. None of a packed body: its rest cannot be requested.
     pub version: Option<String>,
-    /// Of a part: which one.
+    /// Of a partial answer.
     pub part: Option<ByteRange>,
     /// How long to stay away.
     pub retry_after: Option<Duration>,
 }
 
 impl Head {
-    /// Whether this is the rest that `resume` asks for, as far as the head tells. A part that does not say of which
-    /// version it is may be of another (RFC 9110, 15.3.7: whoever tells the version of the whole tells that of a part),
-    /// and one that ends before the whole does is no rest.
+    /// Whether this is the rest that `resume` asks for. A part without its version may be of another one (RFC 9110,
+    /// 15.3.7), and one that ends before the whole does is not the rest.
     pub fn continues(&self, resume: &Resume) -> bool {
         let Some(part) = self.part else { return false };
         let length = part.total.checked_sub(resume.from);
@@ -61,14 +59,11 @@ impl Head {
     }
 }
 
-/// A part of a file, as `Content-Range` tells it (RFC 9110, 14.4). One that does not tell all of this is none.
+/// A complete `Content-Range` (RFC 9110, 14.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ByteRange {
-    /// Its first byte, from 0.
     pub(super) first: u64,
-    /// Its last byte.
     pub(super) last: u64,
-    /// How many bytes the whole file has.
     pub(super) total: u64,
 }
 
@@ -79,7 +74,6 @@ impl ByteRange {
         is_one.then_some(ByteRange { first, last, total })
     }
 
-    /// Whether it is all of the file.
     pub fn is_whole(&self) -> bool {
         self.first == 0 && self.reaches_the_end()
     }
@@ -101,11 +95,11 @@ pub struct Resume {
 /// Why there is no answer, or not all of it. One line each, without the address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DownloadError {
-    /// It would be the same again.
+    /// A retry would give the same.
     Final(String),
     /// No connection.
     NotConnected(String),
-    /// It broke.
+    /// The answer broke off.
     Broken(String),
 }
 
@@ -118,24 +112,17 @@ pub trait Host {
     /// An answer whose body is still to come.
     type Body;
 
-    /// Asks for the file at `url`, or for the rest of it.
-    ///
-    /// # Errors
-    /// There is no answer.
+    /// Requests the file at `url`, or the rest of it.
     async fn open(
         &self,
         url: &DownloadUrl,
         resume: Option<&Resume>,
     ) -> Result<(Head, Self::Body), DownloadError>;
 
-    /// The next bytes of a body; `None` at its end, if that is where it was said to be.
-    ///
-    /// # Errors
-    /// It broke.
+    /// The next bytes of a body; `None` at its announced end, an error where it breaks off before.
     async fn next(&self, body: &mut Self::Body) -> Result<Option<Bytes>, DownloadError>;
 }
 
-/// The real one.
 #[derive(Debug)]
 pub struct HttpHost {
     settings: ApiSettings,
@@ -148,7 +135,7 @@ pub struct HttpHost {
 }
 
 impl HttpHost {
-    /// Sets up nothing yet: a client reads the system's certificates, which takes long.
+    /// Builds no client yet: reading the system's certificates takes long.
     pub fn new(settings: &ApiSettings) -> Self {
         HttpHost {
             settings: settings.clone(),
@@ -163,14 +150,13 @@ impl HttpHost {
         }
     }
 
-    /// Whether `url` is reached through a proxy: the peer is then the proxy's, which may be a private one.
+    /// Through a proxy the peer is the proxy, which may have a private address.
     fn is_proxied(&self, url: &Url) -> bool {
         let uri = url.as_str().parse::<http::Uri>();
         let is_here = self.reach == AddressPolicy::Local && is_loopback(url);
         !is_here && uri.is_ok_and(|uri| self.proxies.intercept(&uri).is_some())
     }
 
-    /// The client for `url`, and whether it goes through a proxy.
     fn client(&self, url: &Url) -> Result<(&Client, bool), DownloadError> {
         let proxied = self.is_proxied(url);
         let is_https = url.scheme() == "https";
@@ -212,7 +198,6 @@ impl HttpHost {
     }
 }
 
-/// How the bytes of a body are packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Packing {
     None,
@@ -235,8 +220,8 @@ impl Packing {
     }
 }
 
-/// The bytes of a file, unpacked. A packed body may have several members one after another (RFC 1952, 2.2), and ends
-/// where its last one does: one that is cut, or whose check sum is wrong, is an error and no end.
+/// A packed body may have several members (RFC 1952, 2.2); one that is cut, or has a wrong checksum, is an error and no
+/// end.
 pub struct DownloadBody(BoxStream<'static, io::Result<Bytes>>);
 
 impl DownloadBody {
@@ -278,7 +263,7 @@ impl Host for HttpHost {
             if !response.status().is_redirection() {
                 let packing = Packing::of(response.headers())?;
                 let mut head = head(&response, packing);
-                // The next request may be sent to another place, which may have the same tag for another file.
+                // The next request may go to another place, which may have the same tag for another file.
                 head.version = head.version.filter(|_| !is_elsewhere);
                 return Ok((head, DownloadBody::new(response, packing)));
             }
@@ -307,7 +292,7 @@ impl Host for HttpHost {
     }
 }
 
-/// Looks names up, and knows only addresses that may be asked.
+/// Resolves names to addresses that the policy allows.
 struct Guarded(AddressPolicy);
 
 impl Resolve for Guarded {
@@ -321,7 +306,7 @@ impl Resolve for Guarded {
     }
 }
 
-/// Those of the addresses that a name has which may be asked.
+/// The addresses of a name that may be asked.
 fn guarded(reach: AddressPolicy, found: Vec<SocketAddr>) -> Result<Addrs, Refused> {
     let any = !found.is_empty();
     let allowed: Vec<SocketAddr> = (found.into_iter())
@@ -337,7 +322,7 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
 
-/// The value of a header that must not say two things.
+/// The value of a header that must not be given twice.
 fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     let is_one = headers.get_all(&name).iter().count() == 1;
     text(headers, name).filter(|_| is_one)
@@ -358,8 +343,7 @@ fn head(response: &Response, packing: Packing) -> Head {
     }
 }
 
-/// Whether a body has an end of its own, that is, a length or chunks. What it is packed in tells no end: there may be more
-/// members (RFC 9112, 6.3; RFC 1952, 2.2).
+/// Whether a length or chunks tell the body's end. Its packing does not: more members may follow (RFC 9112, 6.3).
 fn has_end(headers: &HeaderMap) -> bool {
     let codings = headers.get_all(TRANSFER_ENCODING).iter().next_back();
     codings.map_or_else(
@@ -371,7 +355,7 @@ fn has_end(headers: &HeaderMap) -> bool {
     )
 }
 
-/// `bytes FIRST-LAST/TOTAL`; the unit is written in any case.
+/// `bytes FIRST-LAST/TOTAL`, the unit in any case.
 fn range(text: &str) -> Option<ByteRange> {
     let (unit, range) = text.split_once(' ')?;
     let (range, total) = range.split_once('/')?;
@@ -386,7 +370,7 @@ fn range(text: &str) -> Option<ByteRange> {
     range.filter(|_| unit.eq_ignore_ascii_case("bytes"))
 }
 
-/// What the client says, without the address.
+/// Without the address.
 fn trouble(error: &reqwest::Error) -> DownloadError {
     let (reason, was_refused) = innermost(error);
     if was_refused {
@@ -398,7 +382,7 @@ fn trouble(error: &reqwest::Error) -> DownloadError {
     }
 }
 
-/// What is wrong with a body: its connection, or what it is packed in.
+/// A body fails by its connection, or by its packing.
 fn broken(error: &io::Error) -> DownloadError {
     let cause = error.get_ref();
     match cause.and_then(|cause| cause.downcast_ref::<reqwest::Error>()) {
@@ -410,11 +394,11 @@ fn broken(error: &io::Error) -> DownloadError {
     }
 }
 
-/// The cause of all causes, on one line, and whether we refused an address ourselves.
+/// The innermost cause on one line, and whether we refused an address ourselves.
 fn innermost(error: &(dyn std::error::Error + 'static)) -> (String, bool) {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let was_refused = causes.clone().any(|cause| cause.is::<Refused>());
-    // The first says the address.
+    // The outermost one has the address.
     let reason = causes
         .skip(usize::from(error.is::<reqwest::Error>()))
         .last();

@@ -1,11 +1,9 @@
-//! Whether the server is being asked anything. While only files are fetched, or nothing but time is waited for, nothing
-//! is held up by the server, however long that takes.
+//! The gate is idle while no request to the API is in flight, however long files take.
 
 use std::cell::{Cell, RefCell};
 
 use crate::pacing::{Gate, Idle};
 
-/// How many questions are under way, and the gate's idle time between them.
 #[derive(Debug)]
 pub(super) struct IdleGuard<'g> {
     gate: &'g Gate,
@@ -13,7 +11,7 @@ pub(super) struct IdleGuard<'g> {
     idle: RefCell<Option<Idle<'g>>>,
 }
 
-/// A question under way, until it is dropped.
+/// Lasts until it is dropped.
 #[derive(Debug)]
 #[must_use = "dropping it ends the question"]
 pub(super) struct OpenRead<'a, 'g>(&'a IdleGuard<'g>);

@@ -1,18 +1,11 @@
-//! Collecting: from created reports to checked files on disk.
-//!
-//! For every row the server is asked until its report is complete or has failed (`waiting`: as few requests as the
-//! API's filters allow), then its file is fetched from the address that the server gives (`download`: another host,
-//! no credentials, taken up where it broke), looked at while it streams by (`content`), and put in its place
-//! (`files`, `names`). The order of effects is the promise:
+//! Collecting: from created reports to checked files on disk. The order of effects is the promise:
 //!
 //! 1. the bytes are in `.<request_id>.part`, hashed and counted as they came;
 //! 2. they are on the disk (fsync), and the file gets its final name;
 //! 3. the row's line says so.
 //!
-//! `combine` makes one table of all files of a type afterwards.
-//!
-//! So what lies under a final name is whole. A crash between the second and the third step leaves a file that no row
-//! owns: the next run finds that its bytes are the report's, and takes it.
+//! So a file under a final name is whole. A crash between 2 and 3 leaves a file that no row owns: the next run finds
+//! that its bytes are the report's, and keeps it.
 
 mod address;
 mod collector;

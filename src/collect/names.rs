@@ -1,4 +1,4 @@
-//! What a collected file is called: `PERIOD/TYPE/PARTNER.csv` under the output folder.
+//! What a collected file is called.
 
 use std::{
     collections::HashMap,
@@ -11,20 +11,19 @@ use unicode_normalization::UnicodeNormalization as _;
 use crate::{ledger::Row, text::is_invisible};
 use request::{Period, ReportType, RequestId};
 
-/// The most bytes of a label that a name takes. With `-internal`, the request's id and `.csv.rejected` it stays below
-/// the 143 bytes of the narrowest file systems in use (encrypted home folders).
+/// Bytes of a label in a name: with all that is added to it, it stays below the 143 bytes of the narrowest file systems
+/// in use (encrypted home folders).
 const LONGEST: usize = 100;
 
-/// Where the rows' files lie, and which names are taken.
 #[derive(Debug)]
 pub struct Names {
     output: PathBuf,
     ledger_folder: PathBuf,
-    /// Whose a path is, by what is left of it where case and Unicode form are ignored.
+    /// By [`folded`] path.
     owners: HashMap<String, RequestId>,
 }
 
-/// Whether `path` is one that a collected file may get under the folder `output`: `PERIOD/TYPE/` and a name.
+/// Whether a collected file may get `path`: `PERIOD/TYPE/` and a name under the folder `output`.
 pub fn is_collected_place(output: &Path, path: &Path) -> bool {
     let Ok(inside) = path.strip_prefix(output) else {
         return false;
@@ -37,8 +36,7 @@ pub fn is_collected_place(output: &Path, path: &Path) -> bool {
 }
 
 impl Names {
-    /// Names under `output` for the rows of a ledger in `ledger_folder`; both are absolute. The files that `rows` have
-    /// already are theirs, `own.csv` is the partner's own, and of others that would clash the first has the name.
+    /// Both folders are absolute. Of files that clash, the first gets the name.
     pub fn new<'r>(
         output: PathBuf,
         ledger_folder: PathBuf,
@@ -62,14 +60,12 @@ impl Names {
         names
     }
 
-    /// Where the row's file lies, by its `report_file`.
     pub fn recorded(&self, row: &Row) -> Option<PathBuf> {
         let file = &row.collected.file;
         (!file.is_empty()).then(|| located(&self.ledger_folder, file))
     }
 
-    /// Where the row's file belongs: the place that it has, as long as that is under the output folder, else a new
-    /// one that no other row has.
+    /// The place that the row has, as long as that is under the output folder, else a new one that no other row has.
     pub fn place(&self, row: &Row) -> PathBuf {
         if let Some(path) = self.recorded(row)
             && path.starts_with(&self.output)
@@ -92,7 +88,6 @@ impl Names {
         }
     }
 
-    /// How the ledger spells a path: relative to its folder, with `/`.
     pub fn spelled(&self, path: &Path) -> String {
         spelled(path, &self.ledger_folder)
     }
@@ -122,7 +117,6 @@ fn key(path: &Path) -> String {
     folded(&path.to_string_lossy())
 }
 
-/// `path` without `.` and `..`, by its text alone.
 fn plain(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
@@ -137,7 +131,7 @@ fn plain(path: &Path) -> PathBuf {
     out
 }
 
-/// What is left of a name where case and Unicode form are ignored. Upper case first: `ß` and `SS` are one there.
+/// Ignores case and Unicode form. Upper case first: `ß` and `SS` are one there.
 fn folded(name: &str) -> String {
     let decomposed: String = name.nfkd().collect();
     decomposed.to_uppercase().to_lowercase().nfkd().collect()
@@ -164,14 +158,14 @@ fn cut(text: &str) -> &str {
     &text[..end]
 }
 
-/// A name that every file system takes, and that means nothing to any of them. Windows forbids the most.
+/// A name that every file system allows, and that has no special meaning. Windows forbids the most.
 fn safe(text: &str) -> String {
     let composed = text.nfc().map(|c| {
         let forbidden = c.is_control() || is_invisible(c) || r#"<>:"/\|?*"#.contains(c);
         if forbidden { '_' } else { c }
     });
     let mut name: String = composed.collect();
-    // Dots and blanks at the end are dropped by Windows, and a dot at the beginning hides a file.
+    // Windows drops dots and blanks at the end, and a dot at the beginning hides a file.
     let end = name.trim_end_matches(['.', ' ']).len();
     name.replace_range(end.., &"_".repeat(name.len() - end));
     if name.starts_with(['.', ' ', '~', '-']) {
@@ -188,7 +182,6 @@ fn safe(text: &str) -> String {
     name
 }
 
-/// Whether Windows has a device of this name.
 fn is_device(name: &str) -> bool {
     let upper = name.to_uppercase();
     if ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"].contains(&upper.as_str()) {

@@ -1,4 +1,4 @@
-//! A file that is being fetched: written beside its place, hashed and looked at as it comes.
+//! A file that is being fetched: written beside its place, hashed and checked as it comes.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -17,10 +17,9 @@ use super::{
 use crate::{text::hexadecimal, whole_file::open_regular};
 use request::RequestId;
 
-/// So many bytes go to the disk at once, while the next ones come. The files of simulated histories are small.
+/// Bytes that go to the disk at once, while the next ones come. The files of simulated histories are small.
 const BATCH: usize = if cfg!(test) { 256 } else { 256 * 1024 };
 
-/// What a whole file turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CheckedFile {
     /// 64 hexadecimal digits.
@@ -28,7 +27,7 @@ pub(super) struct CheckedFile {
     pub(super) content: TableShape,
 }
 
-/// The file, as long as it lies under its name of `.<request_id>.part`. Dropped, it is gone.
+/// Under its name of `.<request_id>.part`; deleted when dropped.
 #[derive(Debug)]
 pub(super) struct PartFile {
     path: PathBuf,
@@ -64,13 +63,12 @@ impl PartWriter {
     }
 }
 
-/// The name of a request's unfinished file.
 pub(super) fn part_name(id: RequestId) -> String {
     format!(".{id}.part")
 }
 
 impl PartFile {
-    /// Begins the file for `place`, readable for its owner only. What a killed run left of it is gone.
+    /// Begins the file for `place`, readable by its owner only, without what a killed run left of it.
     pub(super) async fn begin(place: &Path, id: RequestId) -> io::Result<Self> {
         let path = place.with_file_name(part_name(id));
         let (path, file) = blocking(move || {
@@ -96,17 +94,14 @@ impl PartFile {
         })
     }
 
-    /// Where it lies.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How many bytes it has.
     pub(super) fn len(&self) -> u64 {
         self.len
     }
 
-    /// Takes the next bytes.
     pub(super) async fn push(&mut self, bytes: Bytes) -> io::Result<()> {
         self.len += bytes.len() as u64;
         self.batched += bytes.len();
@@ -117,7 +112,6 @@ impl PartFile {
         }
     }
 
-    /// Begins again, without any bytes.
     pub(super) async fn restart(&mut self) -> io::Result<()> {
         self.batch.clear();
         (self.batched, self.len) = (0, 0);
@@ -172,19 +166,17 @@ impl PartFile {
 
 impl Drop for PartFile {
     fn drop(&mut self) {
-        // After it was put in its place there is nothing under this name.
+        // Once the file is in its place there is nothing under this name.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// Runs what waits for the disk where it holds up nobody.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     disk::beside(work).await.map_err(io::Error::other)?
 }
 
-/// What the file at `path` is; `None` where there is none.
 pub(super) fn look(path: &Path) -> io::Result<Option<CheckedFile>> {
     use std::io::Read as _;
     let mut file = match open_regular(path) {

@@ -1,10 +1,7 @@
-//! Which reports are ready, with few questions.
-//!
-//! A list of what is in progress (`status=IN_PROGRESS`, up to 100 on a page) answers for many reports at once: who is
-//! not on it is ready, has failed, or is not listed yet, and is then asked for by its id, which is needed anyway for
-//! the address of its file. Whether a list without `subPartnerOrgId` has the sub-partners' reports too is not
-//! documented: as soon as one is seen there, that one list answers for all. Where a list would answer for one report
-//! only, its id is asked at once. How long to wait is learned from how long the first ones took.
+//! Finds out with few requests which reports are ready. A list with `status=IN_PROGRESS` answers for many rows: one
+//! that is missing there is ready, has failed, or is not listed yet, and is read by its id, which its download address
+//! needs anyway. Whether a list without `subPartnerOrgId` has the sub-partners' reports is not documented: once it
+//! shows one, it answers for all.
 
 mod rows;
 
@@ -23,35 +20,29 @@ use crate::{
 };
 use request::{OrgId, ReportId};
 
-/// Between two rounds of questions at least, and at most.
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
-/// While creates need the gate too, of so many requests that leave at most one is a list.
+/// While creates need the gate too, at most one of so many requests is a list.
 const SHARE: u32 = 16;
-/// Who would be asked about so soon after a round is asked about in it.
+/// Rows that are due so soon after a round join it.
 const SLACK: Duration = Duration::from_millis(500);
-/// A report younger than this may not be listed yet: its absence proves nothing about what lists have.
+/// A younger report may not be listed yet: its absence proves nothing about what lists have.
 const YOUNG: Duration = Duration::from_secs(10);
-/// The filter that makes lists short.
 pub(super) const IN_PROGRESS: &str = "IN_PROGRESS";
 
-/// Whether a status is one that a report ends with.
 pub(super) fn is_final(status: &str) -> bool {
     ["COMPLETED", "FAILED"]
         .iter()
         .any(|last| status.eq_ignore_ascii_case(last))
 }
 
-/// One list to ask for, and the rows that it answers for.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ListQuestion {
     pub(super) query: ListQuery,
     rows: Vec<RowIndex>,
-    /// Whether it is the list without `subPartnerOrgId` for everyone.
     is_wide: bool,
 }
 
-/// What a list without `subPartnerOrgId` has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ListReach {
     Unknown,
@@ -59,29 +50,27 @@ enum ListReach {
     OwnOnly,
 }
 
-/// The rows that are waited for.
 #[derive(Debug)]
 pub(super) struct Rounds {
     rows: WaitingRows,
     scope: ListReach,
     last_round: Option<Instant>,
-    /// While creates need the gate too: how far requests are apart.
+    /// While creates need the gate too: the time between two requests.
     apart: Option<Duration>,
-    /// The next round would ask for more lists than it may before then.
+    /// Until then the next round would request more lists than allowed.
     held_until: Option<Instant>,
-    /// The wide list of this round was answered, and the narrow ones are to be asked.
+    /// The wide list of this round was answered, and the narrow ones are to be requested.
     wide_done: bool,
     asking: usize,
     /// The last round has begun.
     closing: bool,
-    /// The lowest age at which a report was found ready that had been in progress before.
+    /// The lowest age at which a report became ready that had been in progress before.
     typical: Option<Duration>,
     /// The highest age of such a report.
     slowest: Option<Duration>,
 }
 
 impl Rounds {
-    /// Waits for nothing yet.
     pub(super) fn new(now: Instant) -> Self {
         Rounds {
             rows: WaitingRows::new(now),
@@ -97,7 +86,7 @@ impl Rounds {
         }
     }
 
-    /// Waits for one more report, which is `age` old at `now`. One that was made just now is not asked about at once.
+    /// Adds a report that is `age` old at `now`. One that was created just now is not due at once.
     pub(super) fn add(
         &mut self,
         place: RowIndex,
@@ -120,7 +109,7 @@ impl Rounds {
         self.rows.insert(place, waiting);
     }
 
-    /// While creates need the gate too, `apart` is how far requests are apart: lists are then asked for less often.
+    /// While creates need the gate too, lists are requested less often; `apart` is the time between two requests.
     pub(super) fn set_apart(&mut self, apart: Option<Duration>, now: Instant) {
         match apart {
             Some(_) => drop(self.last_round.get_or_insert(now)),
@@ -133,12 +122,11 @@ impl Rounds {
         self.rows.is_empty()
     }
 
-    /// The rows that are still waited for.
     pub(super) fn places(&self) -> impl Iterator<Item = RowIndex> {
         self.rows.iter().map(|(place, _)| place)
     }
 
-    /// How old a row's report is: as the server shows it, else by what the row says.
+    /// By the server's stamp, else by the row.
     pub(super) fn age(&self, place: RowIndex, now: Instant) -> Duration {
         let row = self.rows.get(place);
         row.map_or(Duration::ZERO, |row| {
@@ -146,20 +134,18 @@ impl Rounds {
         })
     }
 
-    /// Whether a report takes much longer than others did, and then how old it is.
+    /// The age of a report that takes much longer than others did.
     pub(super) fn lags(&self, place: RowIndex, now: Instant) -> Option<Duration> {
         let row = self.rows.get(place).filter(|row| row.seen)?;
         let limit = self.slowest? * 3 + LONGEST;
         (self.rows.age(row.made, now) > limit).then(|| self.age(place, now))
     }
 
-    /// Whether questions are open.
     pub(super) fn is_asking(&self) -> bool {
         self.asking > 0 || self.wide_done
     }
 
-    /// When there is something to ask; never while questions are open. While creates need the gate too, the oldest
-    /// report says when: it is the likeliest to be ready.
+    /// Never while lists are in flight. While creates need the gate too, the oldest report decides.
     pub(super) fn next_due(&self) -> Option<Instant> {
         if self.asking > 0 {
             return None;
@@ -174,8 +160,7 @@ impl Rounds {
         Some(self.held_until.map_or(due, |until| due.max(until)))
     }
 
-    /// The next row to be asked for by its id; it is under way then. The oldest first. One of which nothing is known
-    /// waits while it is younger than those that took longer.
+    /// The oldest row first. One that was never seen waits while it is younger than those that took longer.
     pub(super) fn next_ready(&mut self, now: Instant) -> Option<RowIndex> {
         loop {
             let (place, row) = self.rows.next_ready()?;
@@ -194,7 +179,7 @@ impl Rounds {
         }
     }
 
-    /// What to ask for now; `last` asks about all that still wait. Rows that are to be asked by their id become ready.
+    /// `last` asks about all rows. Rows that are to be read by id become ready.
     pub(super) fn round(&mut self, now: Instant, last: bool) -> Vec<ListQuestion> {
         if self.asking > 0 || (self.closing && !self.wide_done) {
             return Vec::new();
@@ -256,7 +241,7 @@ impl Rounds {
             let due: Vec<RowIndex> = places.iter().filter(is_due).copied().collect();
             match (due.len(), places.len()) {
                 (0, _) => {}
-                // No list would spare us the question.
+                // No list would spare us the read.
                 (_, 1) => self.set_step(due[0], WaitingStep::Guess),
                 _ => questions.push(ListQuestion {
                     query: query(org),
@@ -269,8 +254,8 @@ impl Rounds {
         questions
     }
 
-    /// The answer to a question; `None` where there was none, and the ids have to be asked. `age` is how old a report
-    /// is, as far as the server shows it. Gives the rows that are still in progress, with the server's word for it.
+    /// `None` where the list failed, and the ids have to be read. Returns the rows still in progress, with their
+    /// status.
     pub(super) fn answered(
         &mut self,
         question: &ListQuestion,
@@ -339,8 +324,6 @@ impl Rounds {
         in_progress
     }
 
-    /// A row that was asked for by its id is still in progress; `age` is how old its report is, as far as the server
-    /// shows it.
     pub(super) fn in_progress(&mut self, place: RowIndex, age: Option<Duration>, now: Instant) {
         self.rows.change(place, |row| {
             row.step = WaitingStep::Waits;
@@ -349,7 +332,6 @@ impl Rounds {
         self.still_in_progress(place, age, now, false);
     }
 
-    /// A row needs nothing more.
     pub(super) fn done(&mut self, place: RowIndex, now: Instant) {
         if let Some(row) = self.rows.remove(place)
             && row.seen
@@ -364,8 +346,8 @@ impl Rounds {
         self.rows.change(place, |row| row.step = step);
     }
 
-    /// How long a report takes, as far as is known: as the first that was ready, or longer than the youngest that
-    /// was not. One that hangs does not hold up the others for long.
+    /// As the first that was ready, or longer than the youngest that was not: one that hangs does not delay the others
+    /// for long.
     fn estimate(&self, now: Instant) -> Duration {
         let youngest = self.rows.youngest_seen();
         let youngest = youngest.map(|made| self.rows.age(made, now).min(LONGEST));
@@ -407,7 +389,7 @@ impl Rounds {
     }
 }
 
-/// How many requests a list of so many reports takes: one of several pages is read until two readings agree.
+/// A list of several pages is read until two readings agree.
 fn requests(reports: usize) -> u32 {
     let pages = u32::try_from(reports.div_ceil(LARGEST_PAGE)).unwrap_or(u32::MAX);
     if pages > 1 {
@@ -417,7 +399,6 @@ fn requests(reports: usize) -> u32 {
     }
 }
 
-/// The wait until the next question about a report of this age.
 fn pause_at(age: Duration) -> Duration {
     (age / 4).clamp(SHORTEST, LONGEST)
 }

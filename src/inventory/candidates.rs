@@ -1,4 +1,4 @@
-//! What the server shows now of the reports that may be a row's own: for a person who decides.
+//! Shows a person who decides what the server has of the reports that may be a row's own.
 
 use super::matching::{common_query, fits};
 use crate::{
@@ -7,14 +7,11 @@ use crate::{
 };
 use request::{ReportId, Request};
 
-/// A report that may be a request's, and what the server shows of it; `None` where it has no such report.
+/// `None` where the server has no such report.
 pub type ShownCandidate = (ReportId, Option<Listed>);
 
-/// The reports that a run `named` for `request`, and those that the sub-partner's list shows for it now, but for what
-/// `is_taken`. Of the partner itself only those that were named: its list may show the sub-partners' reports too.
-///
-/// # Errors
-/// The server cannot be asked about a single report either.
+/// What a run `named` for `request`, and what the sub-partner's list shows for it. For the partner itself only the
+/// named ones: its list may show the sub-partners' reports too.
 pub async fn show_candidates<A: Api>(
     session: &Session<'_, A>,
     request: &Request,
@@ -28,7 +25,7 @@ pub async fn show_candidates<A: Api>(
     };
     let (listed, refusal) = match listed {
         Ok(listed) => (listed, None),
-        // Who may not list reports may read one.
+        // A person who may not list reports may still read one.
         Err(ReadError::Failed(cause)) if !named.is_empty() => (Vec::new(), Some(cause)),
         Err(error) => return Err(error),
     };

@@ -1,28 +1,19 @@
-//! How old a report is, by clocks that are compared instead of trusted.
-//!
-//! `created` is stamped by a clock of the server that we never see. What is known of it comes from reports:
-//!
-//! - whoever sees a stamp at some moment knows that the clock had shown it by then;
-//! - a report that is surely ours was stamped after its create left.
-//!
-//! Both hold whether `created` says when a report was asked for or when it was ready. Together they bound the clock
-//! from two sides, as tightly as a create and a read follow one another. Between them a report is as old as its
-//! stamp says; outside, it is of unknown age, and an unknown age is no reason for anything.
+//! How old a report is, by clocks that are compared instead of trusted: a stamp that was seen bounds the stamping clock
+//! from one side, a stamp of our own report, which came after its create left, from the other. Where the bounds do not
+//! tell an age, it is unknown, and no reason for anything.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
 use crate::session::JUMP;
 
-/// A report that is older by less than this is not surely older: several servers may stamp, each with a clock of its own,
-/// which may be off by minutes.
+/// Less than this is not surely older: several servers may stamp, with clocks that differ by minutes.
 pub(super) const MARGIN: TimeDelta = TimeDelta::minutes(5);
 /// What servers round stamps to, in seconds, the coarsest first.
 const GRAINS: [i64; 6] = [86_400, 3_600, 900, 300, 60, 1];
-/// How far a moment may be off that is known by the server's `Date`, which has whole seconds.
+/// The error of a moment known by the server's `Date`, which has whole seconds.
 const COARSE_DATE: TimeDelta = TimeDelta::seconds(3);
-/// Bounds further apart than this say too little about a report that is not surely older: one of our own, older by less
-/// than their distance, could be taken for the new one.
+/// Bounds further apart than this say too little: an older report of our own could be mistaken for the new one.
 const LOOSE: TimeDelta = TimeDelta::seconds(30);
 
 /// An instant of this process, comparable as long as its clocks ran undisturbed.
@@ -32,35 +23,31 @@ pub struct Moment {
     since_base: TimeDelta,
 }
 
-/// When a report was made, against a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Age {
-    /// Surely before it.
     Before,
     /// As far as the clocks were compared, not before it.
     About,
     /// Surely stamped after it. Where a stamp says when a report was ready, it may have been asked for before.
     After,
-    /// Nobody can say: the clocks could not be compared, or it is a little older.
+    /// The clocks could not be compared, or the report is only a little older.
     Unknown,
 }
 
-/// What is known of the clock that stamps reports.
 #[derive(Debug)]
 pub struct Clocks {
     base: Instant,
     era: u32,
     /// Wall clock minus monotonic clock, when last looked at.
     drift: Option<TimeDelta>,
-    /// What the stamping clock showed at `base`, at the least and at the most.
+    /// The bounds of what the stamping clock showed at `base`.
     least: Option<DateTime<Utc>>,
     most: Option<DateTime<Utc>>,
     /// The finest grain of a stamp that was seen.
     finest: Option<TimeDelta>,
 }
 
-/// How coarse a stamp may be: some servers show whole seconds, minutes or days only. A finer one that is round by chance
-/// counts as coarse.
+/// How coarse a stamp may be. A finer one that is round by chance counts as coarse.
 pub(super) fn grain(stamp: DateTime<Utc>) -> TimeDelta {
     let is_round = |grain: &&i64| stamp.timestamp() % **grain == 0;
     match GRAINS.iter().find(is_round) {
@@ -75,7 +62,6 @@ fn between(from: Instant, to: Instant) -> TimeDelta {
 }
 
 impl Clocks {
-    /// Nothing is known yet at `now`.
     pub fn new(now: Instant) -> Self {
         Clocks {
             base: now,
@@ -87,8 +73,7 @@ impl Clocks {
         }
     }
 
-    /// The moment `now`, when the wall clock shows `wall`. To be called at whatever is to be compared: a jump of the
-    /// wall clock against the monotonic one (which stands still while a computer sleeps) begins a new era.
+    /// To be called at whatever is compared: a jump of the wall clock against the monotonic one begins a new era.
     pub fn moment(&mut self, now: Instant, wall: DateTime<Utc>) -> Moment {
         let drift = wall - DateTime::UNIX_EPOCH - between(self.base, now);
         if let Some(before) = self.drift
@@ -104,7 +89,6 @@ impl Clocks {
         }
     }
 
-    /// A report with this stamp was seen at `at`: its clock had shown it by then.
     pub fn seen(&mut self, stamp: DateTime<Utc>, at: Moment) {
         if at.era == self.era
             && let Some(least) = stamp.checked_sub_signed(at.since_base)
@@ -124,18 +108,17 @@ impl Clocks {
         }
     }
 
-    /// Whether both bounds are known, and so close that an age is known to some seconds.
+    /// Whether the bounds are so close that an age is known to some seconds.
     pub fn are_calibrated(&self) -> bool {
         self.uncertainty().is_some_and(|off| off <= LOOSE)
     }
 
-    /// How far apart the bounds are. They can be the wrong way round, where several clocks stamp.
+    /// The distance of the bounds, which can be the wrong way round where several clocks stamp.
     fn uncertainty(&self) -> Option<TimeDelta> {
         Some((self.most? - self.least?).abs())
     }
 
-    /// When a report with this stamp was made, against `moment`, which may be off by `coarse`. A report that is older by
-    /// more than `margin` is surely older.
+    /// A report older by more than `margin` is surely older.
     fn compare(
         &self,
         stamp: DateTime<Utc>,
@@ -145,7 +128,7 @@ impl Clocks {
         let (Some(least), true) = (self.least, moment.era == self.era) else {
             return Age::Unknown;
         };
-        // Where several clocks stamp, the slowest of them has to be reckoned with.
+        // Where several clocks stamp, the slowest of them counts.
         let least = self.most.map_or(least, |most| least.min(most));
         if stamp + grain(stamp) - least + margin < moment.since_base {
             return Age::Before;
@@ -163,14 +146,13 @@ impl Clocks {
         }
     }
 
-    /// When a report with this stamp was made, against a create of this process that left at `sent`.
+    /// For a create of this process that left at `sent`.
     pub fn age(&self, stamp: DateTime<Utc>, sent: Moment) -> Age {
         self.compare(stamp, sent, (TimeDelta::zero(), MARGIN))
     }
 
-    /// The same against a create of an earlier process, which left when the clock behind the server's `Date` showed
-    /// `intent`. That clock shows `date` at `now`. Several servers may date answers: `apart` is how far the one that is
-    /// asked now may be from the one that dated the intent.
+    /// For a create of an earlier process, which left when the server's `Date` was `intent`. `apart` is how far the
+    /// clocks of two servers that date answers may differ.
     pub fn age_by_date(
         &self,
         stamp: DateTime<Utc>,

@@ -1,5 +1,3 @@
-//! What this process has learned about clocks and people, and what single reads showed.
-
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -21,10 +19,10 @@ use crate::{
 };
 use request::{PersonId, ReportId, Request};
 
-/// So many reads of a witness at most, where nothing is in doubt that would need it.
+/// Reads of a witness at most, where nothing is in doubt that would need it.
 const UNASKED: u32 = 3;
 
-/// What a single read did not show is asked for again only after this long.
+/// A single read that did not show everything is repeated only after this long.
 const STALE: Duration = Duration::from_millis(300);
 
 /// A report that this process surely made.
@@ -33,37 +31,33 @@ struct Witness {
     id: ReportId,
     request: Request,
     made: Instant,
-    /// When it was read last, whether or not that told anything.
     asked: Option<Instant>,
 }
 
-/// Everything that decides whose a report is, beside the report itself. One for each run.
+/// What decides whose a report is, beside the report itself. One for each run.
 #[derive(Debug)]
 pub struct Evidence {
     clocks: RefCell<Clocks>,
-    /// Who we are, by the token: who made the reports that this process made with it, in each form that the server shows.
-    /// Another token may belong to another person.
+    /// In each form that the server shows; another token may belong to another person.
     us: RefCell<BTreeMap<Generation, BTreeSet<PersonId>>>,
-    /// The token that the latest create went with.
+    /// The token of the latest create.
     token: Cell<Generation>,
     /// Who made the reports that earlier processes left in the ledger.
     earlier: RefCell<BTreeSet<PersonId>>,
-    /// Whether a report that is still in progress was seen with a stamp: `created` says when it was asked for.
+    /// A report in progress was seen with a stamp: `created` says when it was asked for.
     stamped_when_asked: Cell<bool>,
-    /// How the latest creates left that reports of this process were made by.
     sent: RefCell<SendTimes>,
-    /// The latest that was made with each token.
+    /// The latest report that was made with each token.
     witnesses: RefCell<BTreeMap<Generation, Witness>>,
     asked: Cell<u32>,
-    /// Whether the last single read was tried in vain.
+    /// The last single read failed.
     in_vain: Cell<bool>,
-    /// Reports whose last single read was tried in vain.
+    /// Reports whose last single read failed.
     unread: RefCell<HashSet<ReportId>>,
-    /// What single reads showed of reports, and when.
     details: RefCell<HashMap<ReportId, (Listed, Instant)>>,
     /// Reports that are a sub-partner's, though a list without sub-partner shows them.
     theirs: RefCell<HashSet<ReportId>>,
-    /// What was seen last of reports that may be a row's own: for a person who decides.
+    /// What was last seen of reports that may be a row's own: for a person who decides.
     candidates: RefCell<HashMap<ReportId, Listed>>,
 }
 
@@ -88,12 +82,10 @@ impl Default for Evidence {
 }
 
 impl Evidence {
-    /// This moment, when the wall clock shows `wall`.
     pub fn moment(&self, wall: DateTime<Utc>) -> Moment {
         self.clocks.borrow_mut().moment(Instant::now(), wall)
     }
 
-    /// A create leaves now, when the wall clock shows `wall`, with this token.
     pub fn leaves(&self, wall: DateTime<Utc>, token: Generation) -> Departure {
         if self.token.replace(token) != token {
             self.asked.set(0);
@@ -104,7 +96,6 @@ impl Evidence {
         }
     }
 
-    /// A create for `request` that left so was answered with this report's id.
     pub fn made(&self, id: ReportId, request: Request, sent: Departure) {
         self.sent.borrow_mut().insert(id.clone(), sent);
         let witness = Witness {
@@ -117,14 +108,13 @@ impl Evidence {
         witnesses.extend(sent.token.map(|token| (token, witness)));
     }
 
-    /// Whether a report that this process has made may still tell what is not known: reads may find it, and show all
-    /// of it, only `settle` after it was made.
+    /// Reads may show all of a report only `settle` after it was made.
     pub fn may_yet_learn(&self, settle: Duration) -> bool {
         let untold = |w: &Witness| w.asked.is_none_or(|asked| asked < w.made + settle);
         self.telling_witnesses().iter().any(|(_, w)| untold(w))
     }
 
-    /// The reports whose reads could teach something: whose their tokens are, and of the latest what the clocks show.
+    /// Reports whose reads could teach something: whose each token is, and from the latest what the clocks show.
     fn telling_witnesses(&self) -> Vec<(Generation, Witness)> {
         let (us, witnesses) = (self.us.borrow(), self.witnesses.borrow());
         let latest = witnesses.keys().next_back();
@@ -136,8 +126,7 @@ impl Evidence {
             .collect()
     }
 
-    /// Whether a read of a report that is surely ours would teach something now, in a run that has nothing in doubt
-    /// yet: clocks are best compared while a report is fresh.
+    /// Whether to read a witness although nothing is in doubt yet: clocks are best compared while a report is fresh.
     pub fn wants_witness(&self) -> bool {
         self.asked.get() < UNASKED && !self.telling_witnesses().is_empty()
     }
@@ -147,17 +136,13 @@ impl Evidence {
         self.knows_us() && self.is_calibrated()
     }
 
-    /// Whether the clock that stamps reports was compared with ours.
     pub(super) fn is_calibrated(&self) -> bool {
         self.clocks.borrow().are_calibrated()
     }
 
-    /// Reads a report that is surely ours, to learn who we are and what the clocks show, where that is not known.
-    ///
-    /// # Errors
-    /// The server cannot be asked.
+    /// Reads a report that is surely ours, where that could teach who we are or what the clocks show.
     pub async fn ask_witness<A: Api>(&self, session: &Session<'_, A>) -> Result<(), ReadError> {
-        // The one that was asked longest ago: one that never tells anything holds up no other.
+        // The one that was read longest ago, so that one that never tells anything does not block the others.
         let telling = self.telling_witnesses().into_iter();
         let Some((token, witness)) = telling.min_by_key(|(_, witness)| witness.asked) else {
             return Ok(());
@@ -176,7 +161,7 @@ impl Evidence {
         Ok(())
     }
 
-    /// A report that is surely `request`'s, by itself, and where that does not tell who made it, as a list shows it.
+    /// By a single read, and where that does not tell who made it, in a list.
     async fn read<A: Api>(
         &self,
         session: &Session<'_, A>,
@@ -200,11 +185,7 @@ impl Evidence {
         Ok(found)
     }
 
-    /// A single read, which only adds to what lists show: that it fails is no answer. Once one was tried in vain, the
-    /// others are tried once each.
-    ///
-    /// # Errors
-    /// Nothing leaves any more.
+    /// A single read only adds to what lists show, so its failure is no error.
     pub(super) async fn single<A: Api>(
         &self,
         session: &Session<'_, A>,
@@ -227,7 +208,6 @@ impl Evidence {
         }
     }
 
-    /// Whether the last single read of this report was tried in vain: the next one may tell more.
     pub fn is_unread(&self, id: &ReportId) -> bool {
         self.unread.borrow().contains(id)
     }
@@ -242,10 +222,7 @@ impl Evidence {
         self.us.borrow().contains_key(&self.token.get())
     }
 
-    /// Reads a report that a create of an earlier process was answered with, to learn who that was.
-    ///
-    /// # Errors
-    /// The server cannot be asked.
+    /// Reads a report of an earlier process, to learn who made it.
     pub async fn ask_earlier<A: Api>(
         &self,
         session: &Session<'_, A>,
@@ -258,12 +235,12 @@ impl Evidence {
         Ok(())
     }
 
-    /// Whether `token` has taken the place of another, and nothing was made with it yet that would tell whose it is.
+    /// Whether `token` has replaced another, and no report made with it tells whose it is.
     pub fn is_unproven(&self, token: Generation) -> bool {
         token > Generation::FIRST && !self.witnesses.borrow().contains_key(&token)
     }
 
-    /// A list shows these now, when the wall clock shows `wall`. Gives this moment.
+    /// A list shows these now; `wall` is the wall clock.
     pub fn saw_all(&self, listed: &[Listed], wall: DateTime<Utc>) -> Moment {
         let now = self.moment(wall);
         for report in listed {
@@ -272,7 +249,7 @@ impl Evidence {
         now
     }
 
-    /// A report was seen at `at`, in a list or by itself. One that is surely ours tells more than others.
+    /// A report that is surely ours tells more than others.
     pub(super) fn saw(&self, report: &Listed, at: Moment) {
         let sent = self.sent.borrow().get(&report.id);
         if let Some(token) = sent.and_then(|sent| sent.token)
@@ -297,12 +274,12 @@ impl Evidence {
         self.stamped_when_asked.get()
     }
 
-    /// When a report with this stamp was made, against a create that left at `sent`.
+    /// For a create of this process that left at `sent`.
     pub(super) fn age(&self, stamp: DateTime<Utc>, sent: Moment) -> Age {
         self.clocks.borrow().age(stamp, sent)
     }
 
-    /// The same against a create of an earlier process, by what the server's `Date` showed when it left and shows now.
+    /// For a create of an earlier process, by the server's `Date` then and now.
     pub(super) fn age_by_date(
         &self,
         stamp: DateTime<Utc>,
@@ -312,8 +289,7 @@ impl Evidence {
         self.clocks.borrow().age_by_date(stamp, intent, date)
     }
 
-    /// Who made a report: for a create of this process that went with `token`. Until a report that was made with it was
-    /// seen, it may be anyone's: that of a person who had another token of this or an earlier process, or a stranger's.
+    /// For a create of this process that went with `token`: until a report made with it was seen, it may be anyone's.
     pub(super) fn maker(&self, report: &Listed, token: Option<Generation>) -> Maker {
         let (us, earlier) = (self.us.borrow(), self.earlier.borrow());
         let Some(by) = &report.created_by else {
@@ -321,7 +297,7 @@ impl Evidence {
         };
         match token.and_then(|token| us.get(&token)) {
             Some(us) => who(by, us),
-            // Any person that is known may have had this token.
+            // Any known person may have had this token.
             None => match who(by, us.values().flatten().chain(&*earlier)) {
                 Maker::Other => Maker::Stranger,
                 _ => Maker::Unknown,
@@ -329,7 +305,7 @@ impl Evidence {
         }
     }
 
-    /// Who made a report: for a create of an earlier process, which may have been another person's.
+    /// For a create of an earlier process, which may have been another person's.
     pub(super) fn maker_before(&self, report: &Listed) -> Maker {
         let (us, earlier) = (self.us.borrow(), self.earlier.borrow());
         let by = report.created_by.as_ref();
@@ -338,7 +314,7 @@ impl Evidence {
         })
     }
 
-    /// What a single read showed earlier, where asking again would hardly show more.
+    /// What a recent or complete single read showed.
     pub(super) fn details(&self, id: &ReportId) -> Option<Listed> {
         let details = self.details.borrow();
         let (report, read) = details.get(id)?;
@@ -346,24 +322,21 @@ impl Evidence {
         (is_complete || read.elapsed() < STALE).then(|| report.clone())
     }
 
-    /// Keeps what a single read showed.
     pub(super) fn keep(&self, report: &Listed) {
         let mut details = self.details.borrow_mut();
         details.insert(report.id.clone(), (report.clone(), Instant::now()));
     }
 
-    /// Whether a report of a list without sub-partner is known to be a sub-partner's.
     pub(super) fn is_theirs(&self, id: &ReportId) -> bool {
         self.theirs.borrow().contains(id)
     }
 
-    /// A report may be a row's own: what is seen of it is kept for a person who decides.
+    /// Keeps what is seen of a candidate, for a person who decides.
     pub(super) fn saw_candidate(&self, report: &Listed) {
         let mut candidates = self.candidates.borrow_mut();
         candidates.insert(report.id.clone(), report.clone());
     }
 
-    /// What was seen of these reports, as far as anything was.
     pub fn candidates(&self, ids: &[ReportId]) -> Vec<Listed> {
         let candidates = self.candidates.borrow();
         let seen = ids.iter().filter_map(|id| candidates.get(id));
@@ -375,8 +348,8 @@ impl Evidence {
     }
 }
 
-/// Whether `by` is one of these people. Somebody else is known only by an id of the same form: a server that shows an
-/// e-mail address in one place and an id in another shows one person twice.
+/// Only an id of the same form proves somebody else: a server may show an e-mail address in one place and an id in
+/// another.
 fn who<'p>(by: &PersonId, known: impl IntoIterator<Item = &'p PersonId>) -> Maker {
     let mut found = Maker::Unknown;
     for person in known {

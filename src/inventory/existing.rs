@@ -1,8 +1,6 @@
-//! What the server already holds for requests of which the ledger knows nothing: for a ledger that was lost.
-//!
-//! One list per sub-partner and period, so that an item of other days contradicts its query and is noticed. Reports of any
-//! person are taken: a lost ledger may have been a colleague's. What cannot be told apart is unclear together, whatever
-//! is asked about.
+//! What the server already holds for requests that the ledger does not have. One list per sub-partner and period, so
+//! that an item of other days contradicts its query. Reports of any person count: a lost ledger may have been a
+//! colleague's.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -19,23 +17,15 @@ use crate::{
 };
 use request::{OrgId, Period, ReportId, ReportType, Request};
 
-/// What the server holds for one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Existing {
-    /// Nothing.
     None,
-    /// This report, the newest where there are several.
     Newest(ReportId),
-    /// Reports of which it cannot be known which belongs to the request, or whether one does.
+    /// It cannot be known which of these belongs to the request, or whether one does.
     Unclear(Vec<ReportId>),
 }
 
-/// Asks the server what it holds for `asked`; the answers are in their order. `all` are the requests that anyone knows of,
-/// in the plan or the ledger, those of `asked` among them: a report may belong to any that it fits. `is_taken` says
-/// which reports belong to rows, or were given up.
-///
-/// # Errors
-/// The server cannot be asked.
+/// In the order of `asked`; `all` are the requests of plan and ledger, since a report may belong to any that it fits.
 pub async fn find_existing<A: Api>(
     session: &Session<'_, A>,
     evidence: &Evidence,
@@ -68,7 +58,7 @@ pub async fn find_existing<A: Api>(
             continue;
         };
         let has_twin = alike.get(&key(request)).is_some_and(|n| *n > 1);
-        // What shows the opposite of `internal` is the twin's, where anyone knows of one.
+        // A report that shows the opposite of `internal` is the twin's, where there is a twin.
         let contradicts = |report: &Listed| match fit(report, request, query) {
             Fit::Contradicts => true,
             Fit::OtherInternal => !has_twin,
@@ -90,8 +80,8 @@ pub async fn find_existing<A: Api>(
                     .await?;
             }
             candidates.retain(|report| !evidence.is_theirs(&report.id));
-            // Whether the list shows only the partner's own is not documented, and no reading of lists can prove it:
-            // they lag, and a sub-partner that has left is in none.
+            // Whether the list shows only the partner's own is not documented, and a sub-partner that has left is in
+            // none.
             unclear |= !candidates.is_empty();
         }
         candidates
@@ -102,7 +92,7 @@ pub async fn find_existing<A: Api>(
     Ok(found)
 }
 
-/// What a list can tell apart once it is known whose report it is: requests with the same key are twins.
+/// Requests with the same key are twins: a list cannot tell their reports apart.
 fn key(request: &Request) -> (Option<&OrgId>, ReportType, Period) {
     (
         request.sub_partner.as_ref(),

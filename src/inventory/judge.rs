@@ -44,25 +44,20 @@ use super::{Age, Fit};
 use crate::api::Doubt;
 use request::ReportId;
 
-/// Which process sent the create that is in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptOrigin {
-    /// This one.
     ThisProcess,
-    /// One before it, perhaps another person's.
+    /// It may have been another person's.
     EarlierProcess,
 }
 
-/// Who made a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Maker {
-    /// The person whose token the create went with; for an earlier process anyone whose token this one has sent, or whose
-    /// reports the ledger holds.
+    /// The person whose token the create went with; for an earlier process anyone whose token this one has sent, or
+    /// whose reports the ledger holds.
     Us,
-    /// Somebody else.
     Other,
-    /// Nobody whose token this process has sent, or whose reports the ledger holds, while we do not know who we are with
-    /// the token of the create.
+    /// None of these people, while we do not know who we are with the token of the create.
     Stranger,
     /// The server does not show it, or we do not know who we are.
     Unknown,
@@ -71,66 +66,56 @@ pub enum Maker {
 /// A report that could be a request's, as a look-up saw it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
-    /// Its id.
     pub id: ReportId,
-    /// When it was made, against the create that is in doubt.
+    /// Against the create that is in doubt.
     pub age: Age,
-    /// Who made it.
     pub maker: Maker,
-    /// It is sought for the partner itself and may be a sub-partner's.
+    /// The request is the partner's own, and the report may be a sub-partner's.
     pub may_be_theirs: bool,
     /// Another sub-partner's row has it, though this one's list shows it.
     pub is_anothers: bool,
-    /// What it is to the request by what its item shows: never another's.
+    /// By what its item shows; never [`Fit::Other`].
     pub fit: Fit,
-    /// Taken at their word, its stamp is not before the intent; where we made it, at most a minute.
+    /// By its stamp alone, it is not before the intent; where we made it, at most a minute.
     pub since_by_its_stamp: bool,
     /// The server's stamps say when a report was asked for.
     pub stamped_when_asked: bool,
 }
 
-/// What has to be found out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QuestionKind {
-    /// Was this create processed?
     WasItMade(Doubt),
     /// Which report does the server mean by 409?
     WhichExists,
 }
 
-/// A question, and what is known beside the reports.
 #[derive(Debug, Clone)]
 pub struct LookUpQuestion<'a> {
-    /// What is asked.
     pub kind: QuestionKind,
-    /// Whose create it is about.
     pub origin: AttemptOrigin,
-    /// What a list showed before the last create left; `None` where nobody looked.
+    /// What a list showed before the last create left; `None` where there was none.
     pub listed_before: Option<&'a HashSet<ReportId>>,
-    /// Whether it is the partner's own request.
+    /// The request is the partner's own.
     pub is_own: bool,
-    /// Whether one of its twins is in doubt too.
+    /// One of its twins is in doubt too.
     pub has_rival: bool,
-    /// Whether the plan has the same request with the other `internal`, and no report of it is known.
+    /// The plan has the same request with the other `internal`, and no report of it is known.
     pub has_open_twin: bool,
-    /// Whether `retry.settle` has passed.
+    /// `retry.settle` has passed.
     pub settled: bool,
-    /// Whether this run may still learn about clocks and people.
+    /// This run may still learn about clocks and people.
     pub may_learn: bool,
 }
 
-/// What a look-up means for a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LookUpResult {
-    /// This report is its own.
     Adopt(ReportId),
-    /// Nothing can be said yet.
     LookAgain,
-    /// The server did not make it: it may be sent again.
+    /// It may be sent again.
     NotMade,
-    /// The server refused it for a report that is not listed.
+    /// The server refused the create for a report that is not listed.
     NoneExists,
-    /// A person has to decide; these could be it.
+    /// A person has to decide between these.
     Undecidable(Vec<ReportId>),
 }
 
@@ -142,7 +127,6 @@ enum CandidateVerdict {
     NobodyCanSay,
 }
 
-/// Judges one look-up; see the tables above.
 pub fn judge(question: &LookUpQuestion<'_>, seen: &[Candidate]) -> LookUpResult {
     match question.kind {
         QuestionKind::WasItMade(doubt) => was_it_made(question, doubt, seen),

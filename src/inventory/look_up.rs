@@ -1,5 +1,3 @@
-//! Asking the server for everything that could be a request's report.
-
 use std::collections::{BTreeSet, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,47 +15,35 @@ use crate::{
 };
 use request::{OrgId, ReportId, Request};
 
-/// How many seconds before an intent our own report may be stamped if nobody has compared the two clocks: servers
-/// that date answers and stamp reports by different clocks are seldom further apart.
+/// Seconds that our report may be stamped before the intent where the clocks were not compared.
 const STAMP_TOLERANCE: i64 = 10;
 
-/// A request whose report is sought, and what is known of its create.
 #[derive(Debug, Clone)]
 pub struct LookUpTarget {
-    /// The request.
     pub request: Request,
-    /// How its earliest create whose outcome is unknown left, where this process sent it.
+    /// The earliest create in doubt, where this process sent it.
     pub sent: Option<Departure>,
-    /// The same by the server's clock, as the ledger says it.
+    /// The same by the server's clock, from the ledger.
     pub intent: Option<DateTime<Utc>>,
-    /// When its line was written, by the local clock of then.
+    /// `updated_at`, by the local clock of then.
     pub written: Option<DateTime<Utc>>,
-    /// Which process that create belongs to.
     pub origin: AttemptOrigin,
-    /// Whether another run may be making a report that this request's list shows too.
+    /// Another run may be making a report that this request's list shows too.
     pub has_twins_elsewhere: bool,
-    /// Whether `retry.settle` has passed: lists show by now what there is.
+    /// `retry.settle` has passed: lists show by now what there is.
     pub settled: bool,
 }
 
-/// What other rows say of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ownership {
-    /// It is no row's.
     Free,
     /// A row of this sub-partner, or of the partner itself, has it; or a row gave it up.
     By(Option<OrgId>),
 }
 
-/// Looks for several requests of one sub-partner with one list. Gives what could be each one's, in their order.
-///
-/// `taken` says which reports other rows have, or gave up: these are candidates for no row. But a report that this
-/// sub-partner's list shows and another sub-partner's row has is a contradiction (a proxy gave that row this one's
-/// answer): it is named, so that the request is not sent again. What is listed was made, whatever a single read says.
-/// `known` and `concurrency` are for the partner's own requests, which are set against the sub-partners' lists.
-///
-/// # Errors
-/// The server cannot be asked.
+/// With one list for several requests of one sub-partner. A report that is `taken` is no candidate; but one that
+/// another sub-partner's row has is named, so that the request is not sent again: a proxy may have given that row this
+/// one's answer.
 pub async fn look_up<A: Api>(
     session: &Session<'_, A>,
     evidence: &Evidence,
@@ -91,7 +77,7 @@ pub async fn look_up<A: Api>(
                 continue;
             }
             let mut report = in_full(session, evidence, report).await?;
-            // No report is ruled out, and a request sent again, by what one answer alone shows.
+            // No single answer rules out a report: the request would be sent again.
             let shown = seen_as(session, evidence, sought, &report, now);
             let is_ruled_out = shown.age == Age::Before
                 || matches!(shown.maker, Maker::Other | Maker::Stranger)
@@ -111,7 +97,7 @@ pub async fn look_up<A: Api>(
         let mut candidates = Vec::new();
         for (sought, reports) in sought.iter().zip(&found).filter(|(s, _)| s.settled) {
             for report in reports {
-                // Whoever made it, an older one needs no further look.
+                // Whoever made it, an older one needs no further check.
                 if seen_as(session, evidence, sought, report, now).age != Age::Before {
                     candidates.push(report.id.clone());
                 }
@@ -122,7 +108,7 @@ pub async fn look_up<A: Api>(
                 .await;
         match told {
             Ok(()) => told_apart = true,
-            // Who may not read them has to decide without; a server in trouble can be asked again.
+            // Without permission to read them the look-up has to do without; other failures may pass.
             Err(ReadError::Failed(cause)) if is_refusal(&cause) => {}
             Err(error) => return Err(error),
         }
@@ -163,7 +149,7 @@ pub(super) async fn in_full<A: Api>(
     confirmed(session, evidence, listed.clone()).await
 }
 
-/// A listed report with what a single read shows of it. What the two contradict each other about is not known.
+/// A listed report, without what a single read contradicts.
 async fn confirmed<A: Api>(
     session: &Session<'_, A>,
     evidence: &Evidence,
@@ -221,7 +207,7 @@ fn seen_as<A: Api>(
     let age = match (report.created, sought.origin, sought.sent, sought.intent) {
         (Some(stamp), AttemptOrigin::ThisProcess, Some(sent), _) => evidence.age(stamp, sent.at),
         (Some(stamp), AttemptOrigin::EarlierProcess, _, Some(intent)) => {
-            // How far the server's time was from the local one then, and is now: the same where one clock told it.
+            // The difference of server time and local time, then and now: the same where one clock dated both.
             let then = sought.written.map_or(TimeDelta::days(1), |at| intent - at);
             let apart = (then - (date.0 - session.now())).abs();
             evidence.age_by_date(stamp, (intent, apart), date)
@@ -236,7 +222,7 @@ fn seen_as<A: Api>(
     };
     let may_be_us = matches!(maker, Maker::Us | Maker::Unknown);
     let age = match age {
-        // Its stamp alone, in a list alone, rules nothing out.
+        // Its stamp in a list alone rules nothing out.
         Age::Before if may_be_us && evidence.is_unread(&report.id) => Age::Unknown,
         age => age,
     };

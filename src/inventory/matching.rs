@@ -1,27 +1,21 @@
-//! Whether a report can be a request's, by what the server shows of it.
-
 use crate::api::{ListQuery, Listed};
 use request::{Period, Request};
 
-/// What a create makes; `category` of reports where the server shows it (API reference).
+/// The `category` of what a create makes (API reference).
 const RECONCILIATION: &str = "RECONCILIATION";
-/// A report whose generation failed is of no use to anyone.
 const FAILED: &str = "FAILED";
 
-/// What a listed report is to a request, by what the list shows of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fit {
-    /// It can be the request's.
     Fits,
-    /// It differs in `internal` alone, which no query names and of which no page of the API says what an item shows.
+    /// It differs in `internal` alone; no source says what an item shows of that.
     OtherInternal,
-    /// It contradicts the query that the list answers. Nobody can say whose it is.
+    /// It contradicts the query that the list answers: nobody can say whose it is.
     Contradicts,
-    /// It is another request's.
     Other,
 }
 
-/// What a report is to `request`, in the answer to `query`, which lists the request's reports among others.
+/// `report` is in the answer to `query`, which lists the request's reports among others.
 pub(super) fn fit(report: &Listed, request: &Request, query: &ListQuery) -> Fit {
     let spelling = spelling_of_category(report.category.as_deref().unwrap_or_default());
     let types = agrees(report.report_type, request.report_type);
@@ -41,7 +35,6 @@ pub(super) fn fit(report: &Listed, request: &Request, query: &ListQuery) -> Fit 
     }
 }
 
-/// Whether a report can be this request's.
 pub(super) fn fits(report: &Listed, request: &Request) -> bool {
     fit(report, request, &ListQuery::of(request)) == Fit::Fits
 }
@@ -65,14 +58,13 @@ fn shows_days(report: &Listed, period: Period) -> bool {
     agrees(report.start, period.start()) && agrees(report.end, period.end())
 }
 
-/// How the category of what a create makes is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CategorySpelling {
-    /// As the API does, whatever the case and the space around it; or it is missing.
+    /// As in the API reference, whatever the case and surrounding space; or missing.
     Exact,
     /// With other marks in it.
     Odd,
-    /// It is another category: its reports have the same type and dates, and no create of ours makes them.
+    /// A category that has the same types and dates, and that no create of ours makes.
     Other,
 }
 
@@ -88,18 +80,15 @@ fn spelling_of_category(category: &str) -> CategorySpelling {
     }
 }
 
-/// Whether its generation failed, as the server says.
 pub(super) fn has_failed(report: &Listed) -> bool {
     report.status.as_deref() == Some(FAILED)
 }
 
-/// Whether it is there for someone to use, or has failed: not in progress any more.
 pub(super) fn is_over(report: &Listed) -> bool {
     matches!(report.status.as_deref(), Some("COMPLETED" | FAILED))
 }
 
-/// One list that shows the reports of all `requests`: filtered by what they have in common. They share their
-/// sub-partner.
+/// One list that shows the reports of all `requests`, which share their sub-partner.
 pub(super) fn common_query(requests: &[&Request]) -> Option<ListQuery> {
     let (first, rest) = requests.split_first()?;
     let same_type = rest.iter().all(|r| r.report_type == first.report_type);

@@ -1,5 +1,3 @@
-//! How creates left, by the reports that they made.
-
 use std::collections::VecDeque;
 
 use foldhash::HashMap;
@@ -8,21 +6,19 @@ use super::clocks::Moment;
 use crate::session::Generation;
 use request::ReportId;
 
-/// So many are kept, so that a long run needs no more memory than a short one. What is in doubt is recent, and so are the
-/// reports that tell something of its time.
+/// Bounds the memory of a long run. What is in doubt is recent, and so are the reports that tell something of its time.
 const KEPT: usize = 10_000;
 
 /// How a create of this process left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Departure {
-    /// When.
     pub at: Moment,
-    /// With which token; `None` of several creates that went with more than one.
+    /// `None` for several creates with more than one token.
     pub token: Option<Generation>,
 }
 
 impl Departure {
-    /// Of this create, whose outcome is unknown, and a later one for the same request together.
+    /// Combines a create in doubt with a later one for the same request.
     pub fn and(self, later: Departure) -> Departure {
         Departure {
             token: self.token.filter(|_| self.token == later.token),
@@ -31,7 +27,6 @@ impl Departure {
     }
 }
 
-/// The latest creates of this process.
 #[derive(Debug, Default)]
 pub(super) struct SendTimes {
     departures: HashMap<ReportId, Departure>,
@@ -40,7 +35,6 @@ pub(super) struct SendTimes {
 }
 
 impl SendTimes {
-    /// The create that made this report left so.
     pub(super) fn insert(&mut self, id: ReportId, departure: Departure) {
         if self.order.len() == KEPT
             && let Some(oldest) = self.order.pop_front()
@@ -51,7 +45,6 @@ impl SendTimes {
         self.departures.insert(id, departure);
     }
 
-    /// How the create left that made this report.
     pub(super) fn get(&self, id: &ReportId) -> Option<Departure> {
         self.departures.get(id).copied()
     }

@@ -1,9 +1,6 @@
-//! What the server holds for requests of which the ledger knows something: each row's own report, and others.
-//!
-//! One list without sub-partner for each period comes first. Whether it shows the sub-partners' reports is not
-//! documented, so it counts for a sub-partner only where it shows every report that the ledger has of it: then ten pages
-//! can stand for a thousand lists. Where it holds a report that no row has, whose that is says only the sub-partners' own
-//! lists, and those who could be meant are asked.
+//! What the server holds for rows of the ledger. Whether a list without sub-partner shows the sub-partners' reports is
+//! not documented, so it counts for a sub-partner only where it shows every report that the ledger has of it: then ten
+//! pages can stand for a thousand lists. Whose an unknown report is, only the sub-partners' own lists say.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -23,55 +20,44 @@ use crate::{
 };
 use request::{OrgId, Period, ReportId, Request};
 
-/// A request, and the report that its row has.
 #[derive(Debug, Clone, Copy)]
 pub struct AuditedRow<'a> {
-    /// The request.
     pub request: &'a Request,
-    /// Its report's id, where the ledger has one.
     pub report: Option<&'a ReportId>,
-    /// Since when the ledger says so, by the local clock.
+    /// Since when the ledger has it, by the local clock.
     pub since: Option<DateTime<Utc>>,
 }
 
-/// So many reads more for a report that is not found and may be new: reads lag, and not all alike.
+/// Further reads of a report that is not found and may be new: reads lag, and not all alike.
 const MORE_READS: u32 = 2;
 
-/// What the server holds for one request.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ServerReports {
-    /// The row's own report; `None` where the row has none, or the server neither lists it nor finds it by its id.
+    /// `None` where the row has none, or the server neither lists it nor finds it by its id.
     pub own: Option<Listed>,
     /// Reports that could be the request's as well, and belong to no row.
     pub others: Vec<Other>,
 }
 
-/// A report that belongs to no row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Other {
-    /// The report.
     pub report: Listed,
-    /// Whether it was made by whoever made the reports of the ledger.
+    /// Compared with the makers of the ledger's reports.
     pub maker: Maker,
-    /// For the partner's own request: it may be a sub-partner's.
+    /// The request is the partner's own, and the report may be a sub-partner's.
     pub may_be_theirs: bool,
 }
 
-/// A list of one sub-partner, or the one without, in one period.
+/// By sub-partner (`None` for a list without one) and period.
 type ListedReports<'a> = HashMap<(Option<&'a OrgId>, Period), Vec<Listed>>;
 
-/// What was listed where `request` could be.
 fn shown<'l>(lists: &'l ListedReports<'_>, request: &'l Request) -> &'l [Listed] {
     let narrow = lists.get(&(request.sub_partner.as_ref(), request.period));
     let wide = || lists.get(&(None, request.period));
     narrow.or_else(wide).map_or(&[], Vec::as_slice)
 }
 
-/// Asks the server what it holds for `asked`; the answers are in their order. `orgs` are all sub-partners that plan or
-/// ledger name. `is_taken` says which reports belong to rows, or were given up.
-///
-/// # Errors
-/// The server cannot be asked.
+/// In the order of `asked`. `orgs` are all sub-partners of plan and ledger; `is_taken`: a row has it, or gave it up.
 pub async fn find_held<A: Api>(
     session: &Session<'_, A>,
     evidence: &Evidence,
@@ -81,7 +67,7 @@ pub async fn find_held<A: Api>(
     concurrency: usize,
 ) -> Result<Vec<ServerReports>, ReadError> {
     let lists = lists(session, asked, &is_taken, concurrency).await?;
-    // Each row's own report: what is listed was made, all others are asked for by their ids.
+    // What is listed was made; all others are read by id.
     let own = stream::iter(asked).map(async |known| {
         let Some(id) = known.report else {
             return Ok(None);
@@ -96,7 +82,6 @@ pub async fn find_held<A: Api>(
     });
     let own: Vec<_> = own.buffered(concurrency).try_collect().await?;
 
-    // What could be its own as well.
     let mut listed = Vec::with_capacity(asked.len());
     for known in asked {
         let mut found: Vec<Listed> = Vec::new();
@@ -144,7 +129,7 @@ pub async fn find_held<A: Api>(
         .collect())
 }
 
-/// A report by its id; sought more than once while it is younger than `settle`.
+/// Repeated while the report is younger than `settle`.
 async fn find<A: Api>(
     session: &Session<'_, A>,
     id: &ReportId,
@@ -163,7 +148,6 @@ async fn find<A: Api>(
     Ok(found)
 }
 
-/// The lists that tell whose every report of `asked` is.
 async fn lists<'a, A: Api>(
     session: &Session<'_, A>,
     asked: &[AuditedRow<'a>],
@@ -177,8 +161,8 @@ async fn lists<'a, A: Api>(
             .or_default()
             .push(*known);
     }
-    // Lists without sub-partner have to be worth it: where the partner's own are not asked about, they must take fewer
-    // requests than those which they can stand for. A list of several pages is read twice.
+    // Lists without sub-partner must take fewer requests than those they can stand for, unless the partner's own
+    // requests need them.
     let orgs: HashSet<_> = asked
         .iter()
         .map(|known| &known.request.sub_partner)
@@ -250,7 +234,7 @@ async fn lists<'a, A: Api>(
     Ok(lists)
 }
 
-/// Takes from the others of the partner's own requests what is a sub-partner's, and says of the rest whether it may be.
+/// Removes sub-partners' reports from those of the partner's own requests, and marks what may be one.
 async fn judge_own<A: Api>(
     session: &Session<'_, A>,
     evidence: &Evidence,
@@ -269,7 +253,7 @@ async fn judge_own<A: Api>(
             continue;
         }
         let shows_all = !shows_only_own(lists, request.period);
-        // Of a row that has a report, nothing more is said of what may be a sub-partner's.
+        // A row that has a report needs no search for what may be a sub-partner's.
         if shows_all
             && known.report.is_none()
             && let Some(query) = common_query(&[request])
@@ -278,7 +262,7 @@ async fn judge_own<A: Api>(
             match find_sub_partner_reports(session, evidence, &query, &ids, orgs, concurrency).await
             {
                 Err(ReadError::Halted(halt)) => return Err(ReadError::Halted(halt)),
-                // Who the sub-partners are, or what they have, is not to be known.
+                // The sub-partners, or what they have, cannot be known.
                 Err(ReadError::Failed(_)) | Ok(()) => {}
             }
         }
@@ -290,9 +274,8 @@ async fn judge_own<A: Api>(
     Ok(())
 }
 
-/// Whether the list without sub-partner has left out a report that a sub-partner's list shows, and has none that one
-/// shows: only then what it has is the partner's own. That no list of a sub-partner has a report proves nothing: one
-/// that has left is in none.
+/// Only where the list lacks a report of a sub-partner's list, and has none of one, it has the partner's own alone: a
+/// sub-partner that has left is in no list.
 fn shows_only_own(lists: &ListedReports<'_>, period: Period) -> bool {
     let Some(wide) = lists.get(&(None, period)) else {
         return false;

@@ -1,7 +1,5 @@
-//! The partner's own reports, told from the sub-partners'.
-//!
-//! Whether a list without sub-partner shows the sub-partners' reports too is not documented, and an item does not say
-//! whose it is. So what could be the partner's own is set against what the sub-partners' lists show.
+//! Tells the partner's own reports from the sub-partners'. Whether a list without sub-partner shows those too is not
+//! documented, and an item does not say whose it is: so it is compared with the sub-partners' lists.
 
 use std::collections::BTreeSet;
 
@@ -15,12 +13,8 @@ use crate::{
 };
 use request::{OrgId, ReportId};
 
-/// Finds out which of `candidates`, shown by a list without sub-partner filtered as `query`, are a sub-partner's. `known` are
-/// sub-partners that the ledger or the plan names; the API is asked for all others. That one is in no sub-partner's
-/// list is said of this moment only: lists lag.
-///
-/// # Errors
-/// The server cannot be asked, be it for its sub-partners or for their lists: then nothing is known.
+/// `known` are sub-partners of plan or ledger; the API is asked for all others. A report in no sub-partner's list may
+/// appear there later: lists lag.
 pub(super) async fn find_sub_partner_reports<A: Api>(
     session: &Session<'_, A>,
     evidence: &Evidence,

@@ -1,4 +1,4 @@
-//! The blocks of a file, read on all cores at once and taken in order.
+//! Reads the blocks of a file on all cores, and takes them in order.
 
 use std::{
     io::Read,
@@ -17,11 +17,9 @@ use super::{
     line_reader::{BlockRead, LineReader},
 };
 
-/// A block, as far as one can say what it says without the others.
+/// What one block says without the others.
 pub(super) enum Piece {
-    /// One of whole records.
     Read(BlockRead),
-    /// The rest of the file.
     Rest(Block),
 }
 
@@ -36,14 +34,10 @@ impl Piece {
 
 /// More threads would wait for the one that takes the pieces.
 const MOST_THREADS: usize = 4;
-/// How many pieces may wait to be taken, so that nobody stands still while another has no processor.
+/// How many pieces may wait to be taken, so that every thread has work.
 const AHEAD: usize = 16;
 
-/// Reads all of `blocks` and gives the pieces to `take`, in order. What is read ahead takes a few blocks of memory. A file of
-/// one block needs no threads.
-///
-/// # Errors
-/// The file's, and what `take` says: then nothing more is read.
+/// A file of one block needs no threads. After an error nothing more is read.
 pub(super) fn read_ahead<R: Read + Send>(
     mut blocks: Blocks<'_, R>,
     header: &Header,
@@ -76,7 +70,7 @@ pub(super) fn read_ahead<R: Read + Send>(
     })
 }
 
-/// Where there are no threads to be had.
+/// Where no threads can be started.
 fn read_here<R: Read>(
     source: &Mutex<Option<Blocks<'_, R>>>,
     header: &Header,
@@ -97,10 +91,9 @@ fn read_here<R: Read>(
     Ok(())
 }
 
-/// A piece that some thread is reading.
 type Coming = Receiver<Result<Piece, LedgerError>>;
 
-/// Reads one block after the other. While a thread takes a block from the source, it also takes its place in the queue.
+/// A thread that takes a block from the source also takes its place in the queue, so that pieces stay in order.
 fn read_blocks<R: Read>(
     source: &Mutex<Option<Blocks<'_, R>>>,
     header: &Header,

@@ -1,17 +1,12 @@
-//! A cell that cannot be what its column says.
-
 use std::fmt;
 
 use crate::text::one_line;
 
-/// A cell that cannot be what its column says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadCell {
-    /// The name of its column.
     pub column: &'static str,
-    /// Its text, shortened.
+    /// Shortened.
     pub text: String,
-    /// What would be right.
     pub why: String,
 }
 

@@ -1,4 +1,4 @@
-//! A ledger's bytes in blocks, so that a large file need not be in memory and its blocks can be read side by side.
+//! A ledger's bytes in blocks, so that a large file need not be in memory and its blocks can be read in parallel.
 
 use std::{
     io::{self, Read},
@@ -14,25 +14,22 @@ use super::{
 };
 use crate::text::is_before_header;
 
-/// How many bytes of the file a block has, or more where one record is longer.
+/// Bytes of the file; a block is longer where one record is.
 pub(super) const SIZE: usize = 1 << 18;
 
-/// The file behind what was given out of it.
 pub(super) struct Blocks<'p, R> {
     source: R,
-    /// For messages.
     path: &'p Path,
     size: usize,
     separator: Separator,
-    /// What was read and not given out; a record begins with its first byte.
+    /// Read and not given out; begins with a record.
     pending: Vec<u8>,
-    /// The line of that record.
     number: u64,
-    /// Whether nothing is left in `source`.
+    /// Nothing is left in `source`.
     is_at_end: bool,
 }
 
-/// A stretch of the file that begins with a record.
+/// Begins with a record.
 pub(super) struct Block {
     /// The line of its first record, from 1.
     pub(super) number: u64,
@@ -44,7 +41,7 @@ pub(super) struct Block {
 pub(super) enum BlockKind {
     /// Records that a line feed ends, and no zero byte.
     Whole,
-    /// All the rest of the file: its last lines, and from where zero bytes stand, everything.
+    /// The last lines of the file, and all that follows a zero byte.
     Rest,
 }
 
@@ -61,10 +58,6 @@ impl<'p, R: Read> Blocks<'p, R> {
         }
     }
 
-    /// Takes the header, which is the first record.
-    ///
-    /// # Errors
-    /// It is no ledger's, or the file cannot be read.
     pub(super) fn header(&mut self) -> Result<Header, LedgerError> {
         self.fill()?;
         let bytes = &self.pending[..];
@@ -87,10 +80,7 @@ impl<'p, R: Read> Blocks<'p, R> {
         self.is_at_end
     }
 
-    /// The next block; the rest of the file is the last one.
-    ///
-    /// # Errors
-    /// The file cannot be read.
+    /// The rest of the file is the last block.
     pub(super) fn next(&mut self) -> Result<Block, LedgerError> {
         let whole = self.fill()?;
         let (kind, rest) = match self.is_at_end {
@@ -107,7 +97,7 @@ impl<'p, R: Read> Blocks<'p, R> {
         })
     }
 
-    /// Reads on until there is a block, and tells how many bytes its whole records have.
+    /// Reads on until there is a block. Returns how many bytes its whole records have.
     fn fill(&mut self) -> Result<usize, LedgerError> {
         let mut wanted = self.size;
         loop {
@@ -141,7 +131,7 @@ impl<'p, R: Read> Blocks<'p, R> {
     }
 }
 
-/// How many bytes the records at the beginning of `bytes` have that are ended by a line feed.
+/// How many bytes of `bytes` are records that a line feed ends.
 fn whole(bytes: &[u8], separator: Separator) -> usize {
     if memchr(b'"', bytes).is_none() {
         return memrchr(b'\n', bytes).map_or(0, |at| at + 1);

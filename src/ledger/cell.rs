@@ -1,13 +1,9 @@
-//! Text that is safe in a cell.
-
 use std::borrow::Cow;
 
-/// Characters that make a spreadsheet take a cell for a formula when it begins with one of them. The wide
-/// forms are taken for their narrow twins by some.
+/// A spreadsheet takes a cell that begins with one of these for a formula. Some read wide forms as ASCII.
 const FORMULA_STARTS: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠'];
 
-/// Puts a `'` before text that a spreadsheet would run as a formula, and before text that [`restore`] would
-/// otherwise take for such.
+/// Puts a `'` before text that a spreadsheet would run as a formula, or that [`restore`] would take for such.
 pub fn neutralise(text: &str) -> Cow<'_, str> {
     if is_formula(text.trim_start_matches('\'')) {
         Cow::Owned(format!("'{text}"))
@@ -16,7 +12,7 @@ pub fn neutralise(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The text that [`neutralise`] was given. Text that was never neutralised is returned as it is.
+/// Undoes [`neutralise`]; other text stays as it is.
 pub fn restore(cell: &str) -> &str {
     match cell.strip_prefix('\'') {
         Some(text) if is_formula(text.trim_start_matches('\'')) => text,

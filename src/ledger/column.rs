@@ -1,7 +1,5 @@
-//! The ledger's columns: one table of name, documentation, schema, writer and reader.
-//!
-//! To add a column, add one entry at the end of the table, for a field of [`Row`]. Files without the column are
-//! read all the same, and get it with their next rewrite.
+//! The ledger's columns: one table of name, documentation, schema, writer and reader. A new column is one entry at its
+//! end, for a field of [`Row`]; files without it are read all the same, and get it with their next rewrite.
 
 use super::{
     BadCell, Row,
@@ -13,44 +11,37 @@ use super::{
 };
 use request::{ReportId, ReportIdError, is_spoilt_number};
 
-/// What is known of a column.
 pub(super) struct ColumnSpec {
-    /// Its name in the header.
     pub(super) name: &'static str,
-    /// What it holds, for the schema and the reference.
+    /// For the schema and the reference.
     pub(super) doc: &'static str,
-    /// Whether a file without it can be a ledger.
     pub(super) need: Need,
-    /// Its type in the words of a Frictionless Table Schema.
     pub(super) kind: &'static str,
-    /// Its constraints in the same words, as JSON; empty for none.
+    /// Frictionless constraints as JSON; empty for none.
     pub(super) constraints: &'static str,
-    /// Writes the cell.
     pub(super) write: fn(&Row, &mut LineWriter<'_>),
-    /// Takes a cell that is not empty; the error says what would be right.
+    /// Reads a cell that is not empty; the error says what would be right.
     pub(super) read: for<'t> fn(&mut RowFields<'t>, &'t str) -> Result<(), String>,
 }
 
-/// Whether a file without a column can be a ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Need {
     /// It says what a request is, or what became of it.
     Required,
-    /// It may be missing: an older version did not write it, or a person has deleted it.
+    /// An older version did not write it, or a person may have deleted it.
     Optional,
 }
 use Need::{Optional, Required};
 
 macro_rules! columns {
     ($($column:ident: $name:literal, $need:ident, $kind:literal, $constraints:literal, $doc:literal, $write:expr, $read:expr;)+) => {
-        /// A column of the ledger, in the ledger's order.
+        /// In the ledger's order.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Column {
             $(#[doc = $doc] $column,)+
         }
 
         impl Column {
-            /// All of them, in the ledger's order.
             pub const ALL: [Column; [$($name),+].len()] = [$(Column::$column),+];
         }
 
@@ -164,12 +155,10 @@ columns! {
 }
 
 impl Column {
-    /// Its name in the header.
     pub fn name(self) -> &'static str {
         self.entry().name
     }
 
-    /// Whether a file without this column is no ledger.
     pub fn is_required(self) -> bool {
         self.entry().need == Required
     }
@@ -189,11 +178,7 @@ pub(super) fn write(row: &Row, line: &mut LineWriter<'_>) {
     }
 }
 
-/// Reads the cells of `columns`; `cell_of` gives a column's raw text, empty where the line has none. What repeats on many
-/// rows is kept in `texts`.
-///
-/// # Errors
-/// The first cell that cannot be, with what would be right.
+/// `cell_of` gives a column's raw text, empty where the line has none. The error is the first wrong cell.
 pub(super) fn read<'a>(
     columns: impl IntoIterator<Item = Column>,
     texts: &'a mut SharedTexts,

@@ -1,45 +1,36 @@
-//! Why ledgers cannot be united.
+//! Why ledgers cannot be merged.
 
 use std::{fmt, path::PathBuf};
 
 use request::{ReportId, RequestId};
 
-/// Why ledgers cannot be united: all of it, in the order in which it was met.
+/// All conflicts, in the order in which they were found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the ledgers cannot be united, and nothing was written{}", lines(.0))]
 pub struct MergeError(pub Vec<Conflict>);
 
-/// Something that only a person can decide.
+/// Only a person can decide these.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Conflict {
     /// A request has two reports.
     Reports {
-        /// Which request.
         request: RequestId,
-        /// In words.
         what: String,
-        /// The reports, and which ledger holds each.
         held: Vec<(ReportId, PathBuf)>,
     },
     /// Two requests have the same report.
     Owners {
-        /// Which report.
         report: ReportId,
-        /// The requests, and a ledger that says so.
         rows: Vec<(RequestId, PathBuf)>,
     },
     /// Two requests have the same file.
     Files {
-        /// `report_file`
         file: String,
-        /// The requests, and a ledger that says so.
         rows: Vec<(RequestId, PathBuf)>,
     },
     /// Some ledgers are rehearsals, others are not.
     Rehearsal {
-        /// Those that hold reports of the sandbox.
         sandbox: Vec<PathBuf>,
-        /// Those that hold reports of a real server.
         real: Vec<PathBuf>,
     },
 }

@@ -1,5 +1,3 @@
-//! The ledger's file as the journal sees it.
-
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Write as _},
@@ -18,8 +16,7 @@ use crate::whole_file::{NewFile, open_regular, refuse_irregular, without_waiting
     reason = "driven on one thread, never as a trait object"
 )]
 pub trait Disk {
-    /// Puts `contents` in the file's place, whole or not at all, and durably: after a crash either the old
-    /// file or the new one is there.
+    /// Durably replaces the file as a whole: after a crash either the old file or the new one is there.
     async fn replace(&self, contents: Vec<u8>) -> io::Result<()>;
 
     /// [`Disk::replace`] with contents that come in pieces.
@@ -27,14 +24,13 @@ pub trait Disk {
         self.replace(pieces.collect::<Vec<_>>().concat()).await
     }
 
-    /// Fails where the file is no longer what was last read or written: for whoever has nothing to write.
+    /// Fails where the file is no longer what was last read or written: for a command that has nothing to write.
     async fn look(&self) -> io::Result<()> {
         Ok(())
     }
 
-    /// Writes `bytes` at the file's end, in one piece. Not durable before [`Disk::sync`].
-    ///
-    /// After an error nothing of `bytes` counts as written, and the next append goes to where this one began.
+    /// Writes `bytes` at the file's end, in one piece; not durable before [`Disk::sync`]. After an error none of
+    /// `bytes` counts as written, and the next append begins where this one did.
     async fn append(&self, bytes: Vec<u8>) -> io::Result<()>;
 
     /// Makes everything appended so far durable.
@@ -59,38 +55,38 @@ struct OpenFile {
     file: Option<File>,
 }
 
-/// What the file was when we last read or wrote it. Whoever changes it meanwhile is noticed by this.
+/// What the file was when this process last read or wrote it, to notice changes by others.
 #[derive(Debug, Clone)]
 enum KnownContents {
-    /// There was none.
     Absent,
-    /// It was read: its bytes are compared, since nothing else is certain about what others write. `compared`: its trace
-    /// when that was done last.
+    /// Its bytes are compared, since nothing else is certain about what others write. `compared`: its stamp when that
+    /// was last done.
     Read {
         contents: Sha256,
         compared: Option<FileStamp>,
     },
-    /// We wrote it. As long as its trace is the same, its bytes are compared only before it is replaced.
-    Written { trace: FileStamp, contents: Sha256 },
+    /// While its stamp is the same, its bytes are compared only before it is replaced.
+    Written {
+        trace: FileStamp,
+        contents: Sha256,
+    },
 }
 
-/// What a write of anybody's changes.
+/// What every write changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct FileStamp {
     len: u64,
     modified: Option<SystemTime>,
-    /// When anything about the file changed, which nobody can set back, where files have that.
+    /// The file's change time (ctime), which nobody can set back; only some file systems have it.
     changed: Option<(i64, i64)>,
-    /// Device and number, where files have them.
+    /// Device and inode, where files have them.
     identity: Option<(u64, u64)>,
 }
 
-/// How closely a file is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LookDepth {
-    /// Its trace: before each line, and where there is nothing to write.
+    /// The stamp: before each line, and where there is nothing to write.
     Trace,
-    /// Its bytes: before it is replaced.
     Bytes,
 }
 
@@ -127,7 +123,6 @@ fn identity(_: &fs::Metadata) -> Option<(u64, u64)> {
     None // an open file cannot be replaced there
 }
 
-/// The digest of a file's bytes, from where it is read to its end.
 fn digest_of(mut file: &File) -> io::Result<Sha256> {
     let (mut digest, mut piece) = (Sha256::new(), vec![0; 1 << 16]);
     loop {
@@ -141,12 +136,12 @@ fn digest_of(mut file: &File) -> io::Result<Sha256> {
 }
 
 impl FileDisk {
-    /// The file at `path`, which held `contents` when it was read, or was not there.
+    /// The file at `path`; `contents` is what was read from it, `None` where it was not there.
     pub fn new(path: PathBuf, contents: Option<&[u8]>) -> Self {
         FileDisk::of(path, contents.map(Sha256::new_with_prefix))
     }
 
-    /// As [`FileDisk::new`], of the digest of those contents.
+    /// As [`FileDisk::new`], with the digest of the contents.
     pub(super) fn of(path: PathBuf, contents: Option<Sha256>) -> Self {
         let known = contents.map_or(KnownContents::Absent, |contents| KnownContents::Read {
             contents,
@@ -159,7 +154,7 @@ impl FileDisk {
         })))
     }
 
-    /// Whether the file is exactly these pieces. If it is, it has to be read again only where its trace is another.
+    /// Whether the file is exactly these pieces. If so, it is read again only when its stamp changes.
     pub(super) fn holds(&self, pieces: impl Iterator<Item = Vec<u8>>) -> io::Result<bool> {
         let mut inner = lock(&self.0);
         let mut file = open_regular(&inner.path)?;
@@ -203,7 +198,7 @@ impl Disk for FileDisk {
     }
 
     async fn replace_with(&self, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> io::Result<()> {
-        // On this thread, which has nothing else to do meanwhile: the pieces are made of what it holds.
+        // Not on another thread: this one has nothing else to do, and holds what the pieces are made of.
         lock(&self.0).replace(pieces)
     }
 
@@ -220,7 +215,6 @@ impl Disk for FileDisk {
     }
 
     async fn append_and_sync(&self, bytes: Vec<u8>) -> io::Result<()> {
-        // One way to the thread and back.
         self.run(move |inner| {
             inner.append(&bytes)?;
             inner.sync()
@@ -243,7 +237,7 @@ impl OpenFile {
         self.open(digest, &FileStamp::of(&new.metadata()?))
     }
 
-    /// Opens the file that we have just put in its place, where that was `written`.
+    /// Opens the file that was just put in its place, where its stamp is `written`.
     fn open(&mut self, contents: Sha256, written: &FileStamp) -> io::Result<()> {
         let file = self.append_to()?;
         let trace = FileStamp::of(&file.metadata()?);
@@ -255,7 +249,7 @@ impl OpenFile {
         Ok(())
     }
 
-    /// Opens the file that was read, and looks whether it is still the same: this very file is appended to.
+    /// Checks that the file opened for appending is the one that was read.
     fn open_again(&mut self, contents: Sha256) -> io::Result<()> {
         let file = self.append_to()?;
         let trace = FileStamp::of(&file.metadata()?);
@@ -299,7 +293,7 @@ impl OpenFile {
             *trace = FileStamp::of(&file.metadata()?);
             return Err(e);
         }
-        // Somebody may have come between our look and our write, which then went to a file that has no name any more.
+        // If somebody replaced the file between check and write, the line went to a file without a name.
         let after = FileStamp::of(&fs::metadata(&self.path).map_err(deleted)?);
         if after.identity != trace.identity {
             return Err(tampered("replaced"));
@@ -316,7 +310,6 @@ impl OpenFile {
         self.file.as_ref().map_or(Ok(()), File::sync_data)
     }
 
-    /// Whether the file is still what we know of it.
     fn unchanged(&mut self, look: LookDepth) -> io::Result<()> {
         let found = match fs::metadata(&self.path) {
             Ok(found) => Some(found),
@@ -358,7 +351,7 @@ impl OpenFile {
     }
 }
 
-/// Somebody deletes it between two looks of ours.
+/// Somebody deleted the file between two of our checks.
 fn deleted(error: io::Error) -> io::Error {
     match error.kind() {
         io::ErrorKind::NotFound => tampered("deleted"),
@@ -370,7 +363,6 @@ fn tampered(what: &'static str) -> io::Error {
     io::Error::other(Tampered(what))
 }
 
-/// Carried by the [`io::Error`] of a file that someone else touched: what happened to it.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the file was {0} by someone else")]
 pub(crate) struct Tampered(pub(crate) &'static str);

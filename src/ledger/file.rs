@@ -1,5 +1,3 @@
-//! A ledger on the disk that this process holds.
-
 use std::{
     cell::RefCell,
     io,
@@ -18,26 +16,20 @@ use super::{
 use crate::whole_file::{folder_of, refuse_mounted, try_folder};
 use request::OrgId;
 
-/// A ledger that this process holds: nobody else may run on it.
+/// A ledger that this process has locked.
 #[derive(Debug)]
 pub struct LedgerFile {
-    /// Where it lies; a symbolic link has been followed, so that a rewrite does not replace the link.
+    /// A symbolic link has been followed, so that a rewrite does not replace the link.
     pub path: PathBuf,
-    /// What the file held; `None` where it is new.
     pub reading: Option<LedgerRead>,
-    /// The file, for the journal.
     pub disk: FileDisk,
     /// The bytes of `reading`, until the file is written.
     as_read: RefCell<Option<Vec<u8>>>,
 }
 
 impl LedgerFile {
-    /// Puts `ledger` in the file's place, the first time that this process writes. A file that is exactly this
-    /// already is left alone.
-    ///
-    /// # Errors
-    /// [`LedgerError::Tampered`] where someone else changed the file since it was read: it is left as it is, and what
-    /// was read is saved beside it.
+    /// Replaces the file at the first write, unless it is exactly `ledger`. Where someone else changed it since it was
+    /// read, it stays, and what was read is saved beside it.
     pub async fn write(&self, ledger: &Ledger, now: DateTime<Utc>) -> Result<(), LedgerError> {
         if self.disk.holds(ledger.chunks()).unwrap_or(false) {
             self.as_read.take();
@@ -67,10 +59,7 @@ impl LedgerFile {
         }
     }
 
-    /// Makes sure that the file can be replaced at the end: before the first line is appended.
-    ///
-    /// # Errors
-    /// [`LedgerError::Io`], with what the system said.
+    /// Checks before the first line is appended that the file can be replaced at the end.
     pub fn try_folder(&self) -> Result<(), LedgerError> {
         try_folder(folder_of(&self.path)).map_err(|source| LedgerError::Io {
             doing: "replace the ledger",
@@ -80,18 +69,12 @@ impl LedgerFile {
     }
 
     /// Refuses to mix reports of the sandbox with those of a real server.
-    ///
-    /// # Errors
-    /// [`LedgerError::Rehearsal`].
     pub fn refuse_mixing(&self, is_rehearsal: bool) -> Result<(), LedgerError> {
         let ledger = self.reading.as_ref().map(|reading| &reading.ledger);
         refuse_mixing(&self.path, ledger, is_rehearsal)
     }
 
-    /// Takes the lock and reads the file, to go on with it. The ledger is held for as long as the lock is.
-    ///
-    /// # Errors
-    /// In use, unreadable, no ledger, or one that has to be united with what an earlier run rescued.
+    /// Takes the lock and reads the file. A rescued ledger has to be merged first.
     pub fn hold(path: &Path, now: DateTime<Utc>) -> Result<(Self, Lock), LedgerError> {
         let (held, lock) = LedgerFile::take(path, now)?;
         let ledger = held.reading.as_ref().map(|reading| &reading.ledger);
@@ -104,10 +87,7 @@ impl LedgerFile {
         }
     }
 
-    /// As [`LedgerFile::hold`], also where a rescued ledger lies beside it: to unite them.
-    ///
-    /// # Errors
-    /// In use, unreadable, no ledger, or one of several names.
+    /// As [`LedgerFile::hold`], but for merging: a rescued ledger may lie beside it.
     pub fn take(path: &Path, now: DateTime<Utc>) -> Result<(Self, Lock), LedgerError> {
         let path = real_path(path)?;
         refuse_mounted(&path).map_err(|source| LedgerError::Io {
@@ -151,7 +131,6 @@ impl LedgerFile {
     }
 }
 
-/// A file whose bytes are kept while they are read.
 struct Kept<R> {
     source: R,
     bytes: Vec<u8>,
@@ -166,9 +145,6 @@ impl<R: io::Read> io::Read for Kept<R> {
 }
 
 /// Refuses to mix reports of the sandbox with those of a real server; `ledger` is what the file at `path` holds.
-///
-/// # Errors
-/// [`LedgerError::Rehearsal`].
 pub fn refuse_mixing(
     path: &Path,
     ledger: Option<&Ledger>,

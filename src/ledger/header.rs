@@ -1,5 +1,3 @@
-//! The first line of a ledger: which cell belongs to which column.
-
 use std::{borrow::Cow, path::Path};
 
 use super::{
@@ -11,19 +9,14 @@ use super::{
     written::{SheetDay, SheetTime},
 };
 
-/// Which cell of a line belongs to which column.
 pub(super) struct Header {
-    /// What stands between cells.
     pub(super) separator: Separator,
-    /// Where each of our columns stands, `None` where an older version did not write it.
+    /// `None` where an older version did not write the column.
     ours: [Option<usize>; Column::ALL.len()],
-    /// Where the others stand, and their names.
     extra: Vec<(usize, String)>,
-    /// How many cells it has.
     pub(super) len: usize,
 }
 
-/// The columns that a header of a ledger must have, and `line` has not.
 fn missing_columns(line: &str, separator: Separator) -> Vec<&'static str> {
     let names = cells(line, separator);
     let required = Column::ALL.into_iter().filter(|c| c.is_required());
@@ -31,7 +24,6 @@ fn missing_columns(line: &str, separator: Separator) -> Vec<&'static str> {
     missing.map(Column::name).collect()
 }
 
-/// Whether the first line of a file makes it a ledger.
 pub fn is_header(line: &[u8]) -> bool {
     let line = String::from_utf8_lossy(line);
     let line = line.trim_start_matches('\u{feff}').trim_end();
@@ -92,7 +84,7 @@ impl Header {
         self.extra.iter().map(|(_, name)| name.clone()).collect()
     }
 
-    /// Spreadsheets may leave out empty cells at a line's end; nothing before these may be missing.
+    /// The fewest cells a whole line has: spreadsheets may leave out empty ones after these columns.
     pub(super) fn fewest(&self) -> usize {
         [Column::Status, Column::ReportId, Column::Attempts]
             .into_iter()
@@ -101,13 +93,12 @@ impl Header {
             .map_or(self.len, |last| last + 1)
     }
 
-    /// Whether a record has no cell with anything in it.
     pub(super) fn is_blank(&self, record: &[u8]) -> bool {
         let is_empty = |byte: &u8| matches!(byte, b'"' | b' ') || *byte == self.separator as u8;
         record.iter().all(is_empty)
     }
 
-    /// The cells of a record; empty ones that a spreadsheet has added at its end are left out.
+    /// Leaves out empty cells that a spreadsheet has added at the end.
     pub(super) fn cells<'t>(&self, text: &'t str) -> Vec<Cow<'t, str>> {
         let mut cells = cells(text, self.separator);
         while cells.len() > self.len && cells.last().is_some_and(|cell| cell.is_empty()) {
@@ -116,7 +107,6 @@ impl Header {
         cells
     }
 
-    /// The row that `cells` make, and how a spreadsheet wrote them.
     pub(super) fn row(
         &self,
         cells: &[Cow<'_, str>],
@@ -135,7 +125,6 @@ impl Header {
         Ok((draft.into_row(extra.collect())?, spelled))
     }
 
-    /// Whether a line with these cells has one of this column.
     pub(super) fn has(&self, cells: &[Cow<'_, str>], column: Column) -> bool {
         self.ours[column as usize].is_some_and(|place| place < cells.len())
     }

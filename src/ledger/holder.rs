@@ -1,5 +1,3 @@
-//! Who holds a ledger.
-
 use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -7,12 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::read_moment;
 
-/// Who holds a ledger, as far as the lock file tells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// Its process id.
     pub pid: u32,
-    /// Since when.
     #[serde(deserialize_with = "read_moment")]
     pub since: DateTime<Utc>,
 }

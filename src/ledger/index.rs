@@ -1,4 +1,4 @@
-//! Where the row of an id stands, in five bytes a row: the ids themselves stand in the rows.
+//! Finds the row of an id in five bytes a row: the ids themselves stand in the rows.
 
 use std::hash::{BuildHasher as _, Hash};
 
@@ -7,7 +7,6 @@ use hashbrown::{HashTable, hash_table::Entry};
 
 use super::{Row, RowIndex};
 
-/// Rows by an id that each has, or may have.
 #[derive(Debug, Clone)]
 pub(super) struct Index<I> {
     places: HashTable<RowIndex>,
@@ -22,13 +21,12 @@ impl<I: Hash + Eq> Index<I> {
         }
     }
 
-    /// Where the row of `id` stands.
     pub(super) fn find(&self, id: &I, rows: &[Row]) -> Option<RowIndex> {
         let is_it = |place: &RowIndex| (self.id_of)(place.of(rows)) == Some(id);
         self.places.find(hash(id), is_it).copied()
     }
 
-    /// Takes note of the row at `place`, where it has an id; the first row of an id keeps it.
+    /// The first row of an id keeps it.
     pub(super) fn insert(&mut self, place: RowIndex, rows: &[Row]) {
         let Some(id) = (self.id_of)(place.of(rows)) else {
             return;
@@ -40,13 +38,12 @@ impl<I: Hash + Eq> Index<I> {
         }
     }
 
-    /// Makes room for `more` rows.
     pub(super) fn reserve(&mut self, more: usize, rows: &[Row]) {
         let hash_of = |place: &RowIndex| (self.id_of)(place.of(rows)).map_or(0, hash);
         self.places.reserve(more, hash_of);
     }
 
-    /// Forgets the row at `place`, before it changes.
+    /// To be called before the row changes.
     pub(super) fn remove(&mut self, place: RowIndex, rows: &[Row]) {
         if let Some(id) = (self.id_of)(place.of(rows))
             && let Ok(entry) = self.places.find_entry(hash(id), |known| *known == place)
@@ -55,7 +52,6 @@ impl<I: Hash + Eq> Index<I> {
         }
     }
 
-    /// Takes note of all rows anew.
     pub(super) fn rebuild(&mut self, rows: &[Row]) {
         self.places.clear();
         for place in RowIndex::all(rows.len()) {

@@ -1,4 +1,4 @@
-//! One line of the file, written cell by cell: CSV as RFC 4180 has it, ended by LF.
+//! One line of the file, written cell by cell: CSV by RFC 4180, ended by LF.
 
 use std::{fmt::Display, io::Write as _};
 
@@ -8,14 +8,13 @@ use memchr::{memchr2, memchr3};
 use super::cell::neutralise;
 use request::{RequestId, spell_day};
 
-/// A line while its cells are written.
 pub(super) struct LineWriter<'o> {
     out: &'o mut Vec<u8>,
     is_begun: bool,
 }
 
 impl<'o> LineWriter<'o> {
-    /// A line at the end of `out`.
+    /// Appends to `out`.
     pub(super) fn new(out: &'o mut Vec<u8>) -> Self {
         LineWriter {
             out,
@@ -30,25 +29,22 @@ impl<'o> LineWriter<'o> {
         self.is_begun = true;
     }
 
-    /// A word or a number of ours, which no reader takes for anything else.
+    /// For words and numbers of ours that never need quotes.
     pub(super) fn plain(&mut self, word: impl Display) {
         self.begin_cell();
         let _ = write!(self.out, "{word}"); // writing to memory does not fail
     }
 
-    /// As [`LineWriter::plain`], spelled already.
     pub(super) fn word(&mut self, word: &str) {
         self.begin_cell();
         self.out.extend_from_slice(word.as_bytes());
     }
 
-    /// The id of a request.
     pub(super) fn id(&mut self, id: RequestId) {
         self.begin_cell();
         self.out.extend_from_slice(&id.spell());
     }
 
-    /// A value that may be missing.
     pub(super) fn optional(&mut self, value: Option<impl Display>) {
         match value {
             Some(value) => self.plain(value),
@@ -56,12 +52,12 @@ impl<'o> LineWriter<'o> {
         }
     }
 
-    /// Text from outside: no spreadsheet takes it for a formula.
+    /// For text from outside: no spreadsheet takes it for a formula.
     pub(super) fn text(&mut self, text: &str) {
         self.raw(&neutralise(text));
     }
 
-    /// Text as it stands, in quotes where it needs them.
+    /// Quoted where needed.
     pub(super) fn raw(&mut self, text: &str) {
         let bytes = text.as_bytes();
         if memchr3(b',', b'"', b'\n', bytes).is_none() && memchr2(b'\r', 0, bytes).is_none() {
@@ -80,13 +76,12 @@ impl<'o> LineWriter<'o> {
         self.out.push(b'"');
     }
 
-    /// `YYYY-MM-DD`
     pub(super) fn day(&mut self, day: NaiveDate) {
         self.begin_cell();
         self.out.extend_from_slice(&spell_day(day));
     }
 
-    /// A moment to the millisecond, UTC; nothing where there is none.
+    /// To the millisecond, UTC.
     pub(super) fn time(&mut self, time: Option<DateTime<Utc>>) {
         self.begin_cell();
         let Some(time) = time else { return };
@@ -114,7 +109,6 @@ impl<'o> LineWriter<'o> {
         self.out.push(b'Z');
     }
 
-    /// The end of the line.
     pub(super) fn end(self) {
         self.out.push(b'\n');
     }

@@ -1,4 +1,4 @@
-//! Lines to rows, each by itself: what the other lines say is not known here, so any thread can do it.
+//! Turns lines into rows, each without the others, so any thread can do it.
 
 use memchr::memchr;
 
@@ -11,17 +11,15 @@ use super::{
     texts::SharedTexts,
 };
 
-/// Reads lines below one header.
 pub(super) struct LineReader<'h> {
     pub(super) header: &'h Header,
     pub(super) texts: SharedTexts,
 }
 
-/// What a block of whole records says.
 pub(super) struct BlockRead {
-    /// How many bytes it has.
+    /// The length of the block.
     pub(super) bytes: usize,
-    /// Its rows as far as all is well, each with the number of its line.
+    /// The rows before `wrong`, each with the number of its line.
     pub(super) rows: Vec<(u64, Row, RowFormat)>,
     /// The line that is wrong, and why.
     pub(super) wrong: Option<(u64, String)>,
@@ -58,10 +56,7 @@ impl<'h> LineReader<'h> {
         }
     }
 
-    /// The row of a line that no crash has damaged; none of one without anything in it.
-    ///
-    /// # Errors
-    /// What is wrong with it.
+    /// Reads a line that no crash has damaged; a blank one is no row.
     pub(super) fn whole(&mut self, line: &RawLine<'_>) -> Result<Option<(Row, RowFormat)>, String> {
         if self.header.is_blank(line.bytes) {
             return Ok(None); // no damage: spreadsheets write rows of empty cells, too
@@ -72,13 +67,12 @@ impl<'h> LineReader<'h> {
         }
     }
 
-    /// Whether the line of another row stands within a cell of this record, and what is wrong then: no crash leaves that,
-    /// and the row would be lost.
+    /// Whether another row's line stands within a cell of this record: no crash leaves that, and the row would be lost.
     pub(super) fn swallows(&mut self, line: &RawLine<'_>) -> Option<String> {
         memchr(b'\n', line.bytes)?;
         let mut breaks = line.bytes.iter().enumerate().filter(|(_, b)| **b == b'\n');
         let first = breaks.next()?;
-        // Where a note stands first, what follows its line breaks looks like a row: the same one.
+        // Where a note is the first column, what follows its line breaks looks like the same row.
         let own = self.row(line).ok().map(|(row, _)| row.id());
         let breaks = std::iter::once(first).chain(breaks);
         for ((at, _), number) in breaks.zip(line.number + 1..) {
@@ -93,15 +87,11 @@ impl<'h> LineReader<'h> {
         None
     }
 
-    /// The row that a line's cells make.
-    ///
-    /// # Errors
-    /// What is wrong with them.
     pub(super) fn row(&mut self, line: &RawLine<'_>) -> Result<(Row, RowFormat), String> {
         let text = std::str::from_utf8(line.bytes)
             .map_err(|_| "not UTF-8; save the file as CSV with commas (UTF-8)".to_owned())?;
         let cells = self.header.cells(text);
-        // Of a torn line that has fewer the last one may be cut, and still look right.
+        // In a torn line with fewer cells the last one may be cut, and still look right.
         let fewest = match line.end {
             LineEnding::LineFeed => self.header.fewest(),
             LineEnding::Torn | LineEnding::Zeros => self.header.len,
@@ -119,5 +109,5 @@ impl<'h> LineReader<'h> {
     }
 }
 
-/// What a line usually has, in bytes, or more.
+/// Bytes of a usual line, or more.
 const USUAL: usize = 200;

@@ -1,4 +1,4 @@
-//! Bytes to records and their cells.
+//! Splits bytes into records, and records into cells.
 
 use std::{borrow::Cow, fmt};
 
@@ -6,7 +6,7 @@ use memchr::{memchr, memchr_iter, memchr2};
 
 use super::Column;
 
-/// What stands between the cells of a line: a comma, and in what spreadsheets save, also others.
+/// A comma; spreadsheets also save others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Separator {
@@ -29,7 +29,7 @@ impl fmt::Display for Separator {
     }
 }
 
-/// A stretch of the file: one record, or one run of zero bytes.
+/// One record, or one run of zero bytes.
 pub(super) struct RawLine<'a> {
     /// Of its first line; a quoted cell may hold line feeds, so a record can take several.
     pub(super) number: u64,
@@ -39,17 +39,14 @@ pub(super) struct RawLine<'a> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LineEnding {
-    /// A line feed (not part of `bytes`, nor is a carriage return before it).
+    /// The line feed, and a carriage return before it, is not part of `bytes`.
     LineFeed,
     /// The end of the file, or zero bytes.
     Torn,
-    /// The record is no record but zero bytes.
     Zeros,
 }
 
-/// Splits bytes into records, minding quotes, and runs of zero bytes.
 pub(super) struct RawLines<'a> {
-    /// What stands between cells.
     separator: Separator,
     rest: &'a [u8],
     number: u64,
@@ -58,7 +55,6 @@ pub(super) struct RawLines<'a> {
 }
 
 impl<'a> RawLines<'a> {
-    /// The records of `bytes`, the first of which is on line `number`.
     pub(super) fn new(bytes: &'a [u8], separator: Separator, number: u64) -> Self {
         RawLines {
             separator,
@@ -78,17 +74,17 @@ impl<'a> RawLines<'a> {
         self.number
     }
 
-    /// The last record once more, only as far as its first line feed, whatever the quotes say.
+    /// The last record again, only as far as its first line feed, whatever the quotes say.
     pub(super) fn shorten(&mut self) -> RawLine<'a> {
         (self.rest, self.number) = self.last;
         self.record(false)
     }
 
-    /// The next record; `quotes`: whether line feeds within quotes belong to it.
+    /// `quotes`: whether line feeds within quotes belong to the record.
     fn record(&mut self, quotes: bool) -> RawLine<'a> {
         let number = self.number;
         self.last = (self.rest, number);
-        // Most records are one line without quotes: its end is found without looking at each byte.
+        // Most records are one line without quotes: the end is found without looking at each byte.
         if let Some(at) = memchr(b'\n', self.rest)
             && let line = &self.rest[..at]
             && memchr2(b'"', 0, line).is_none()
@@ -147,9 +143,8 @@ impl<'a> Iterator for RawLines<'a> {
 /// Where in a cell a byte stands. A quote opens a quoted cell only as its first byte (RFC 4180).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Within {
-    /// Before its first byte.
     Start,
-    /// In one without quotes, or behind them.
+    /// Without quotes, or behind them.
     Plain,
     Quotes,
     /// Behind a quote that ends the quotes, unless another one follows.
@@ -168,8 +163,7 @@ impl Within {
     }
 }
 
-/// The cells of one record. Read here and not by `csv`, which builds a table anew for each reader: one per line took
-/// longer than all the rest, and this way records and cells are split by the same rule.
+/// Not by `csv`, which builds a table for each reader: one per line took longer than all the rest.
 pub(super) fn cells(record: &str, separator: Separator) -> Vec<Cow<'_, str>> {
     let mut cells = Vec::with_capacity(Column::ALL.len() + 1);
     if memchr(b'"', record.as_bytes()).is_none() {

@@ -1,4 +1,4 @@
-//! One run at a time: the lock beside the ledger, and what it remembers for the next process.
+//! The lock beside the ledger, and what it remembers for the next process.
 
 use std::{
     fs::{File, Metadata, OpenOptions, TryLockError},
@@ -15,25 +15,25 @@ use crate::{
     whole_file::{refuse_irregular, without_links},
 };
 
-/// A wait that a server announced, kept so that the next process keeps it too.
+/// A wait that a server announced, kept so that the next process observes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
-    /// Which server: a base URL.
+    /// Its base URL.
     pub server: String,
     /// When it was announced, by the local clock.
     #[serde(default, deserialize_with = "read_moment")]
     pub since: DateTime<Utc>,
-    /// No request leaves before this, by the local clock.
+    /// By the local clock.
     #[serde(deserialize_with = "read_moment")]
     pub until: DateTime<Utc>,
 }
 
 impl Pause {
-    /// A pause binds the next process for this long at most: a server that asks for years shuts no ledger.
+    /// The longest that a pause binds the next process: a server that asks for years blocks no ledger.
     pub const LONGEST: TimeDelta = TimeDelta::hours(24);
 
-    /// The same pause for a process that begins at `now`: never longer than it was announced, nor than
-    /// [`Pause::LONGEST`]. A clock that was set back meanwhile does not say how much of it is over, so it begins again.
+    /// The pause for a process that begins at `now`, at most [`Pause::LONGEST`]. If the clock was set back, nobody
+    /// knows how much of it is over, so it begins again.
     fn seen_at(self, now: DateTime<Utc>) -> Self {
         let (since, wait) = if self.since > now {
             (now, self.until - self.since)
@@ -57,8 +57,8 @@ struct LockContents {
     pauses: Vec<Pause>,
 }
 
-/// The lock on a ledger, `<ledger>.lock`. Released when dropped, or when the process ends in whatever way: the
-/// operating system's lock counts, not the file, so a file that a killed process left does not block.
+/// The lock on a ledger, `<ledger>.lock`. The operating system's lock counts, not the file, so a file that a killed
+/// process left does not block.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
@@ -67,17 +67,13 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Where the lock of the ledger at `ledger` lies.
     pub fn path_of(ledger: &Path) -> PathBuf {
         let mut path = ledger.as_os_str().to_owned();
         path.push(".lock");
         path.into()
     }
 
-    /// Takes the lock of the ledger at `ledger`, at once or not at all.
-    ///
-    /// # Errors
-    /// [`LedgerError::InUse`] with the holder, [`LedgerError::Io`] where the lock file cannot be made.
+    /// Takes the lock at once or not at all.
     pub fn take(ledger: &Path, now: DateTime<Utc>) -> Result<Self, LedgerError> {
         let path = Self::path_of(ledger);
         let failed = |source| LedgerError::Io {
@@ -99,7 +95,7 @@ impl Lock {
                 }
                 Err(TryLockError::Error(e)) => return Err(failed(e)),
             }
-            // The holder before us may have removed the file between our open and our lock.
+            // The last holder may have removed the file between our open and our lock.
             if !still_there(&file, &path) {
                 continue;
             }
@@ -127,10 +123,10 @@ impl Lock {
         }
     }
 
-    /// Who holds the ledger at `ledger` now, for a command that only reads. No file is made.
+    /// For a command that only reads; makes no file.
     pub fn peek_holder(ledger: &Path, now: DateTime<Utc>) -> Option<Holder> {
         let mut file = open(&Self::path_of(ledger), OpenOptions::new().read(true)).ok()?;
-        // Shared, and given back at once: two that look do not see each other.
+        // A shared lock, released at once: two readers do not block each other.
         match file.try_lock_shared() {
             Err(TryLockError::WouldBlock) => Some(holder(&mut file, now)),
             Ok(()) | Err(TryLockError::Error(_)) => None,
@@ -145,16 +141,12 @@ impl Lock {
         pauses.filter(|p| p.server == server).map(|p| p.until).max()
     }
 
-    /// Until when `server` wants no request, by what an earlier process was told.
+    /// The end of the pause that `server` announced to an earlier process.
     pub fn pause(&self, server: &str) -> Option<DateTime<Utc>> {
         let pauses = self.contents.pauses.iter();
         pauses.filter(|p| p.server == server).map(|p| p.until).max()
     }
 
-    /// Remembers that a server announced a wait. A shorter one than is known changes nothing.
-    ///
-    /// # Errors
-    /// What the disk said.
     pub fn remember(&mut self, pause: Pause) -> io::Result<()> {
         if self
             .pause(&pause.server)
@@ -167,17 +159,14 @@ impl Lock {
         self.write()
     }
 
-    /// Forgets the wait that `server` announced to an earlier process. Gives its end, where there was one.
-    ///
-    /// # Errors
-    /// What the disk said: the next process would find it again.
+    /// Returns the end of the pause that `server` announced to an earlier process, and forgets it.
     pub fn forget_pause(&mut self, server: &str) -> io::Result<Option<DateTime<Utc>>> {
         let known = self.pause(server);
         self.contents.pauses.retain(|p| p.server != server);
         self.write().map(|()| known)
     }
 
-    /// Releases the lock; the file stays only where a pause still binds the next process.
+    /// The file stays only where a pause still binds the next process.
     pub fn release(mut self, now: DateTime<Utc>) {
         self.contents.holder = None;
         self.contents.pauses.retain(|pause| pause.until > now);
@@ -203,7 +192,7 @@ impl Lock {
     }
 }
 
-/// Opens a lock. A link is not followed, and another name of some other file is not used: that file would be written over.
+/// Follows no link and refuses a hard link of another file: it would be written over.
 fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let odd = |what: &str| {
         let why = format!("it is {what}, and a lock is a file of its own; move it away");

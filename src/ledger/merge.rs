@@ -1,10 +1,5 @@
-//! The union of ledgers: every request once, with the most that any of them knows of it.
-//!
-//! The rules are in `docs/ledger.md`. The union does not depend on the order or the grouping of the ledgers, but for
-//! the order of rows and columns, which stand as in the ledgers, one after another.
-//!
-//! Paths in `report_file` are compared as they stand: whoever unites ledgers of several folders has to make them
-//! relative to one folder first.
+//! Merges ledgers; the rules are in `docs/ledger.md`. The result does not depend on the order of the ledgers, except
+//! for the order of rows and columns. Callers have to make the paths in `report_file` relative to one folder first.
 
 use std::{
     cmp::Ordering,
@@ -16,20 +11,13 @@ use super::{Conflict, Ledger, MergeError, Row, State};
 use crate::api::Doubt;
 use request::{ReportId, RequestId};
 
-/// One of the ledgers to unite, and what people call it.
 #[derive(Debug, Clone, Copy)]
 pub struct MergeInput<'a> {
-    /// Its file, for messages.
     pub name: &'a Path,
-    /// Its contents.
     pub ledger: &'a Ledger,
 }
 
-/// Unites `parts`. Where two of them hold different reports for one request, the part at place `prefer` decides, and
-/// the row says that it replaces the others.
-///
-/// # Errors
-/// Everything that a person has to decide.
+/// Where ledgers hold different reports for one request, the one at index `prefer` decides.
 pub fn merge(parts: &[MergeInput<'_>], prefer: Option<usize>) -> Result<Ledger, MergeError> {
     let mut conflicts: Vec<Conflict> = rehearsal(parts).into_iter().collect();
     let columns = MergedColumns::of(parts);
@@ -68,14 +56,12 @@ pub fn merge(parts: &[MergeInput<'_>], prefer: Option<usize>) -> Result<Ledger, 
     }
 }
 
-/// What one ledger says of a request.
 #[derive(Debug, Clone, Copy)]
 struct SourceRow<'a> {
     part: usize,
     row: &'a Row,
 }
 
-/// A row that holds a report.
 #[derive(Debug, Clone, Copy)]
 struct ReportOwner<'a> {
     part: usize,
@@ -83,10 +69,7 @@ struct ReportOwner<'a> {
     id: &'a ReportId,
 }
 
-/// One row from all that is known of its request, but for the user's own cells.
-///
-/// # Errors
-/// The rows that hold its different reports.
+/// The user's own cells are left out. The error is the rows that hold different reports.
 fn merge_row<'a>(
     group: &[SourceRow<'a>],
     prefer: Option<usize>,
@@ -123,7 +106,7 @@ fn merge_row<'a>(
                 .collect());
         }
     };
-    // What gives a report up is never given up itself all the way round, so one stands: see `gives_up`.
+    // Rows cannot give each other up in a circle, so one stands: see `gives_up`.
     let best = best.unwrap_or(group[0].row);
     let mut row = best.clone();
     let rows = || group.iter().map(|known| known.row);
@@ -149,9 +132,8 @@ fn merge_row<'a>(
     Ok(row)
 }
 
-/// Whether `later` says that a person gave up the report that `row` holds, and not the other way round.
-///
-/// Each step leads to a later line or to a row that gives nothing up, so there is no circle of these.
+/// Whether `later` says that a person gave up the report of `row`, and not the other way round. Each step leads to a
+/// later line or to a row that gives nothing up, so there is no circle of these.
 fn gives_up(later: &Row, row: &Row) -> bool {
     let Some(id) = row.state.report_id() else {
         return false;
@@ -162,8 +144,7 @@ fn gives_up(later: &Row, row: &Row) -> bool {
         && (later.updated_at > row.updated_at || (others.is_some() && row.replaces.is_empty()))
 }
 
-/// The order in which rows of one request count; the greatest does. Of what is united cell by cell nothing counts,
-/// so that the order of the ledgers does not either.
+/// The greatest row counts. What is merged cell by cell is ignored here, so that the order of ledgers does not matter.
 fn precedence(a: &Row, b: &Row) -> Ordering {
     if a == b {
         return Ordering::Equal;
@@ -196,7 +177,7 @@ fn precedence(a: &Row, b: &Row) -> Ordering {
         .then_with(|| line(a).cmp(&line(b)))
 }
 
-/// Lists as one: as they are where all that are not empty are the same, else everything in them, in its own order.
+/// The list itself where all that are not empty are the same, else the sorted union.
 fn all_of<T: Ord>(lists: impl IntoIterator<Item = Vec<T>>) -> Vec<T> {
     let mut lists = lists.into_iter().filter(|list| !list.is_empty());
     let Some(first) = lists.next() else {
@@ -215,14 +196,14 @@ fn all_of<T: Ord>(lists: impl IntoIterator<Item = Vec<T>>) -> Vec<T> {
     }
 }
 
-/// The user's columns of all parts.
+/// The user's columns of all inputs.
 struct MergedColumns {
     names: Vec<String>,
-    /// For each part, where each of its columns stands.
+    /// For each input, where each of its columns stands.
     places: Vec<Vec<usize>>,
 }
 
-/// What stands between the notes of several ledgers.
+/// Between the notes of several ledgers.
 const BETWEEN: &str = " | ";
 
 impl MergedColumns {
@@ -247,7 +228,7 @@ impl MergedColumns {
         MergedColumns { names, places }
     }
 
-    /// The cells of one request: a note that stands in one ledger is kept, different ones stand side by side.
+    /// A note of one ledger is kept; different notes stand side by side.
     fn notes(&self, group: &[SourceRow<'_>]) -> Vec<String> {
         let mut cells = vec![Vec::new(); self.names.len()];
         for known in group {
@@ -264,7 +245,7 @@ impl MergedColumns {
     }
 }
 
-/// Sandbox's reports beside a real server's, given up or candidates though they may be.
+/// Counts reports that were given up and candidates, too.
 fn rehearsal(parts: &[MergeInput<'_>]) -> Option<Conflict> {
     let holding = |sandbox: bool| -> Vec<PathBuf> {
         let is_such = |part: &&MergeInput<'_>| {

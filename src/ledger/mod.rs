@@ -1,17 +1,6 @@
-//! The ledger: a CSV file with one row per request, and the record of everything that was sent.
-//!
-//! At rest it has one line per request. While a run goes on, lines are appended and the last one for a
-//! request wins; each is on the disk before the effect that it announces. Whatever a crash leaves of the
-//! end of the file can be read back (see [`read()`]); any other damage is refused with its line.
-//!
-//! - [`Row`] and [`Ledger`] are the contents, [`read()`] takes them from bytes, in blocks that are read side by side,
-//!   [`Ledger::to_csv`] gives bytes;
-//! - [`Disk`] is the file as the journal sees it, a seam at which a simulated disk can take its place;
-//! - [`Journal`] appends lines in groups, so that durability does not cost one flush per row;
-//! - [`LedgerFile`] is a ledger that this process holds, under the lock beside it;
-//! - [`merge()`] unites ledgers, and what a run rescued beside its ledger has to be united before the next one.
-//!
-//! Why a row failed, and what happens to it next, is not known here.
+//! The ledger: a CSV file with one row per request, and the record of everything that was sent. During a run lines are
+//! appended, the last one for a request wins, and each is durable before the effect that it announces. The damage that
+//! a crash can leave at the end is repaired (see [`read()`]); any other is refused with its line.
 
 mod ahead;
 mod bad_cell;

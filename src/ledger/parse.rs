@@ -1,5 +1,3 @@
-//! What the cells of a row make together, checked.
-
 use chrono::{Datelike as _, NaiveDate};
 
 use super::{
@@ -12,10 +10,6 @@ use crate::api::{Doubt, page_code};
 use request::{Period, Request, RequestId};
 
 impl RowFields<'_> {
-    /// What the row asks for, checked against its `request_id`.
-    ///
-    /// # Errors
-    /// A part that is missing or wrong, or an id that does not fit the others.
     pub(super) fn request(&self) -> Result<(RequestId, Request), BadCell> {
         fn need<T>(part: Option<T>, column: Column, why: &str) -> Result<T, BadCell> {
             part.ok_or_else(|| BadCell::new(column.name(), "", why))
@@ -71,14 +65,10 @@ impl RowFields<'_> {
         }
     }
 
-    /// The row that the parts make.
-    ///
-    /// # Errors
-    /// Parts that do not fit each other.
     pub(super) fn into_row(self, extra: Vec<String>) -> Result<Row, BadCell> {
         let (id, request) = self.request()?;
         let period = request.period;
-        // How a spreadsheet orders the parts of a day is the same for the times of a row.
+        // A spreadsheet orders the parts of a day in the same way in all cells of a row.
         let orders = |day: &Option<SheetDay>, is: NaiveDate| {
             (day.as_ref()).map_or([true; 3], |day| day.orders_of(is))
         };

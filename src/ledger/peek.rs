@@ -1,4 +1,4 @@
-//! A ledger on the disk, looked at without holding it.
+//! Looks at a ledger without holding it.
 
 use std::{
     fs::{self, File},
@@ -14,11 +14,8 @@ use crate::{
     whole_file::{folder_of, open_regular},
 };
 
-/// Where the ledger at `path` really lies: a link and what it leads to are one ledger, with one lock. The file need
-/// not be there yet.
-///
-/// # Errors
-/// [`LedgerError::DeadLink`]: a new ledger in the link's place would know nothing of what was made.
+/// Follows a link; the file need not exist yet. A link that leads nowhere is an error: a new ledger in its place would
+/// forget what was created.
 pub fn real_path(path: &Path) -> Result<PathBuf, LedgerError> {
     match fs::canonicalize(path) {
         Ok(real) => Ok(real),
@@ -36,10 +33,7 @@ pub fn real_path(path: &Path) -> Result<PathBuf, LedgerError> {
     }
 }
 
-/// Refuses a file with more than one name (hard links): to replace it under one of them would make two ledgers of it.
-///
-/// # Errors
-/// [`LedgerError::SecondName`].
+/// Refuses a file with hard links: replacing it under one name would make two ledgers of it.
 pub fn refuse_second_name(path: &Path) -> Result<(), LedgerError> {
     match fs::metadata(path).map_or(1, |found| names_of(&found)) {
         0 | 1 => Ok(()),
@@ -60,12 +54,7 @@ fn names_of(_: &fs::Metadata) -> u64 {
     1 // not to be known there
 }
 
-/// Where the ledger at `path` really lies, so that a link and its target are one ledger: the lock, the journal and
-/// what is remembered for the next command lie beside this.
-///
-/// # Errors
-/// It is a link that leads nowhere, as where a share is not mounted: a new ledger in its place would forget
-/// everything that was made.
+/// Where to put what belongs beside the ledger, such as the lock. Fails for a link that leads nowhere.
 pub fn real_ledger(path: &Path) -> Result<PathBuf, LedgerError> {
     match path.is_symlink() {
         true => real_path(path),
@@ -73,20 +62,14 @@ pub fn real_ledger(path: &Path) -> Result<PathBuf, LedgerError> {
     }
 }
 
-/// Reads the ledger at `path`, without a lock. `None` where there is no file.
-///
-/// # Errors
-/// The file cannot be read or is no ledger.
+/// Takes no lock. `None` where there is no file.
 pub fn read_file(path: &Path) -> Result<Option<LedgerRead>, LedgerError> {
     let file = open(path)?;
     file.map(|file| read_from(&file, len_of(&file), path, SIZE))
         .transpose()
 }
 
-/// As [`read_file`], with the SHA-256 of the bytes that were read, in hexadecimal digits.
-///
-/// # Errors
-/// As [`read_file`].
+/// As [`read_file`], with the SHA-256 of the bytes, in hexadecimal digits.
 pub fn read_file_with_hash(path: &Path) -> Result<Option<(LedgerRead, String)>, LedgerError> {
     let Some(file) = open(path)? else {
         return Ok(None);
@@ -97,7 +80,6 @@ pub fn read_file_with_hash(path: &Path) -> Result<Option<(LedgerRead, String)>, 
     Ok(Some((reading, hexadecimal(&file.digest.finalize()))))
 }
 
-/// The file at `path`; `None` where there is none.
 pub(super) fn open(path: &Path) -> Result<Option<File>, LedgerError> {
     match open_regular(path) {
         Ok(file) => Ok(Some(file)),
@@ -114,7 +96,7 @@ pub(super) fn open(path: &Path) -> Result<Option<File>, LedgerError> {
     }
 }
 
-/// About how many bytes a file has, to make room for them.
+/// About how many bytes a file has, to reserve room.
 pub(super) fn len_of(file: &File) -> usize {
     let len = file.metadata().map_or(0, |found| found.len());
     usize::try_from(len).unwrap_or_default()
@@ -123,7 +105,6 @@ pub(super) fn len_of(file: &File) -> usize {
 /// A file whose bytes are hashed while they are read.
 pub(super) struct HashingReader<R> {
     source: R,
-    /// Of the bytes that were read.
     pub(super) digest: Sha256,
 }
 

@@ -1,5 +1,3 @@
-//! What few rows have, so that it costs the others no more than an empty pointer.
-
 use std::{
     fmt,
     ops::{Deref, DerefMut},
@@ -7,16 +5,13 @@ use std::{
 
 use request::ReportId;
 
-/// A `T` that is mostly empty: eight bytes then, and on the heap otherwise. Reads as a `T` either way.
+/// A `T` that few rows have: eight bytes while it is empty, on the heap otherwise.
 #[derive(Clone)]
 pub struct Rare<T>(Option<Box<T>>);
 
-/// A value that can be empty, and what it is then.
 pub trait Empty: Default + PartialEq + 'static {
-    /// The empty value.
     fn empty() -> &'static Self;
 
-    /// Whether it is that.
     fn is_empty(&self) -> bool;
 }
 

@@ -1,11 +1,10 @@
 //! Bytes to a [`Ledger`]: what a crash may leave is repaired, any other damage is refused.
 //!
-//! Appended lines are made durable in groups, so a crash or power cut can damage only what came after the
-//! last durable point, at the file's end: the last line can be torn, and where the file system had grown the
-//! file before writing its blocks, stretches of zero bytes can stand there, with whole lines after them.
-//! Zero bytes never occur in a ledger, so they show such a stretch. Every row stands in the file before the
-//! first line is appended, so a line after a stretch can only repeat a known request; a new one there means that
-//! the damage is older than the run, and it is refused.
+//! Lines become durable in groups, so a crash can damage only what follows the last durable point: the last line can be
+//! torn, and where the file system had grown the file before writing its blocks, stretches of zero bytes can stand
+//! there, with whole lines after them. A ledger has no zero bytes otherwise. Every row stands in the file before the
+//! first line is appended, so a line after such a stretch can only repeat a known request; a new one is older damage,
+//! and refused.
 
 use std::{
     borrow::Cow,
@@ -28,25 +27,20 @@ use super::{
 };
 use request::{ReportId, RequestId};
 
-/// What was read.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LedgerRead {
     /// The rows, folded.
     pub ledger: Ledger,
-    /// What was repaired, in the order of the file. Empty for a ledger that was closed properly.
+    /// In the order of the file. Empty for a ledger that was closed properly.
     pub repairs: Vec<Repair>,
-    /// Requests whose only trace is a torn line that does not even say what they ask for. They are in
-    /// doubt; whoever knows the request (the plan) has to say what it is.
+    /// Requests whose only trace is a torn line that does not say what they ask for. They are in doubt until the plan
+    /// says what they are.
     pub unknown: BTreeSet<RequestId>,
-    /// How a spreadsheet has spelled the file.
     pub spelling: SpreadsheetFormat,
 }
 
 impl LedgerRead {
-    /// The rows, to be written by someone who knows of no request but these.
-    ///
-    /// # Errors
-    /// [`LedgerError::Unnamed`]: a torn line is the only trace of another request, and would be lost.
+    /// For a command without a plan: fails where a torn line is the only trace of a request, which would be lost.
     pub fn into_ledger(self, path: &Path) -> Result<Ledger, LedgerError> {
         match self.unknown.first() {
             Some(request) => Err(LedgerError::Unnamed {
@@ -58,12 +52,10 @@ impl LedgerRead {
     }
 }
 
-/// Something that a crash had left, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repair {
     /// The line, from 1.
     pub line: u64,
-    /// What was found.
     pub kind: RepairKind,
 }
 
@@ -74,7 +66,7 @@ pub enum RepairKind {
     WholeLine,
     /// A torn line from which the status and report id could be read.
     Kept(RequestId),
-    /// A torn line that says only which request it was about, where no earlier line says more: in doubt.
+    /// A torn line that says only its request, where no earlier line says more: in doubt.
     InDoubt(RequestId),
     /// A torn line about a request of which an earlier line says more.
     Superseded(RequestId),
@@ -104,18 +96,11 @@ impl fmt::Display for Repair {
 }
 
 /// Reads a ledger's bytes. `path` is for messages only.
-///
-/// # Errors
-/// [`LedgerError::NotALedger`] where the header is not a ledger's, [`LedgerError::Damaged`] with the line for
-/// damage that no crash leaves.
 pub fn read(bytes: &[u8], path: &Path) -> Result<LedgerRead, LedgerError> {
     read_from(bytes, bytes.len(), path, blocks::SIZE)
 }
 
-/// As [`read`], from where the bytes come, about `len` of them, in blocks of `size` bytes.
-///
-/// # Errors
-/// As there, and [`LedgerError::Io`].
+/// `len`: about how many bytes come; `size`: bytes of a block.
 pub(super) fn read_from(
     source: impl Read + Send,
     len: usize,
@@ -146,25 +131,23 @@ pub(super) fn read_from(
 
 struct LedgerReader<'a> {
     path: &'a Path,
-    /// About how many bytes the file has.
+    /// Estimated bytes of the file.
     len: usize,
     reading: LedgerRead,
     lines: LineReader<'a>,
     after_zeros: bool,
-    /// The latest intent of the lines that a run appended. A torn line came after them, so its own was not
-    /// earlier.
+    /// The latest intent of the appended lines. A torn line came after them, so its own was not earlier.
     last_intent: Option<DateTime<Utc>>,
-    /// The line that names the report of a row first, by the row's place; 0 where it has none.
+    /// The line that names the report of a row first, by the row's index; 0 where it has none.
     named_on: Vec<u32>,
-    /// Reports that rows held before, which requests' they were, and the lines that named them first.
+    /// Reports that rows held before, with their requests and the lines that named them first.
     released: HashMap<ReportId, (RequestId, u32)>,
 }
 
 impl LedgerReader<'_> {
-    /// Takes what a block of whole records says.
     fn block(&mut self, block: BlockRead) -> Result<(), LedgerError> {
         if self.reading.ledger.is_empty() {
-            // The other blocks are like the first one, and a little room to spare costs less than to find out late.
+            // Estimated from the first block; reserving a little more costs less than growing.
             let rows = self.len / block.bytes * block.rows.len();
             self.reading.ledger.reserve(rows + rows / 16);
         }
@@ -177,11 +160,11 @@ impl LedgerReader<'_> {
         }
     }
 
-    /// Takes the rest of the file, where a crash may have left something.
+    /// The rest of the file, where a crash may have left something.
     fn rest(&mut self, rest: &Block) -> Result<(), LedgerError> {
         let mut lines = RawLines::new(&rest.bytes, self.lines.header.separator, rest.number);
         while let Some(line) = lines.next() {
-            // Zeros may have taken the quote that the rest of a line is within: it must not take in whole ones.
+            // Zeros may have hidden a quote: the rest of that line must not take in whole ones.
             let broken =
                 self.after_zeros && line.end != LineEnding::Zeros && self.lines.row(&line).is_err();
             self.take(&if broken { lines.shorten() } else { line })?;
@@ -206,7 +189,7 @@ impl LedgerReader<'_> {
         }
     }
 
-    /// Takes a line without a line feed, or one that comes after zero bytes.
+    /// A line without a line feed, or one that comes after zero bytes.
     fn take_damaged(&mut self, line: &RawLine<'_>) -> Result<(), LedgerError> {
         let number = line.number;
         if self.lines.header.is_blank(line.bytes) {
@@ -229,7 +212,6 @@ impl LedgerReader<'_> {
         Ok(())
     }
 
-    /// Folds a line that makes a row.
     fn whole(
         &mut self,
         number: u64,
@@ -258,7 +240,7 @@ impl LedgerReader<'_> {
         }
         if end == LineEnding::Torn {
             if let Some(earlier) = earlier {
-                // The last cell may be cut: a note somewhere, an intent to nothing.
+                // The last cell, a note or an intent, may be cut.
                 row.extra.clone_from(&earlier.extra);
                 row.state
                     .set_intent(row.state.intent().or(earlier.state.intent()));
@@ -274,8 +256,8 @@ impl LedgerReader<'_> {
         Ok(())
     }
 
-    /// One report for one row, and one row for one report: no run writes anything else. `place` is that of the row's
-    /// request. Tells whether this is the first line to name the row's report.
+    /// No run writes one report for two rows, or two for one. Returns whether this line is the first to name the
+    /// report.
     fn check_report(
         &mut self,
         number: u64,
@@ -314,11 +296,9 @@ impl LedgerReader<'_> {
         Ok(holder.is_none())
     }
 
-    /// Keeps what a torn line says (docs/ledger.md): complete up to `report_id`, that counts; less, and
-    /// the row is in doubt unless an earlier line says more.
-    ///
-    /// # Errors
-    /// Its whole cells do not fit each other: a tear does not do that.
+    /// Keeps what a torn line says (docs/ledger.md): complete up to `report_id`, that counts; otherwise the row is in
+    /// doubt unless an earlier line says more. Whole cells that do not fit each other are an error: a tear does not do
+    /// that.
     fn salvage(&mut self, line: &RawLine<'_>) -> Result<RepairKind, LedgerError> {
         let bytes = line.bytes;
         let valid = match std::str::from_utf8(bytes) {
@@ -372,8 +352,8 @@ impl LedgerReader<'_> {
         Ok(RepairKind::InDoubt(id))
     }
 
-    /// Folds a torn line that is complete up to its report id; false where even that does not make a row, or
-    /// where it failed and does not say with what: that could be `in_doubt`, which is never sent again by itself.
+    /// Folds a torn line that is complete up to its report id. False where that makes no row, or a failed one without
+    /// its error code: that could be `in_doubt`, which is never sent again by itself.
     fn keep(&mut self, whole: &[Cow<'_, str>], number: u64) -> bool {
         let Ok((mut row, spelled)) = self.lines.header.row(whole, &mut self.lines.texts) else {
             return false;

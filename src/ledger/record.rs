@@ -1,5 +1,3 @@
-//! A ledger while it is worked on: what is known in memory, what is on the disk, and how far the work is.
-
 use std::{
     cell::{Cell, Ref, RefCell},
     collections::HashSet,
@@ -16,29 +14,29 @@ use request::RequestId;
 pub struct Counts {
     /// Created before this run.
     pub skipped: usize,
-    /// Made by somebody else before this run, and taken for the rows (`--existing adopt`).
+    /// Created by somebody else before this run (`--existing adopt`).
     pub adopted: usize,
     /// Created in this run.
     pub created: usize,
-    /// Failed, those that await a decision included.
+    /// Failed, or `in_doubt`.
     pub failed: usize,
     /// Not sent, or known not to have been processed.
     pub pending: usize,
     /// In doubt.
     pub sending: usize,
-    /// Of the created ones, those whose file is there; 0 where nothing is collected.
+    /// Created rows with a file; 0 where nothing is collected.
     pub collected: usize,
-    /// Of those, the ones whose file has a header only.
+    /// Collected rows whose file has a header only.
     pub empty: usize,
-    /// Of the collected ones, those whose file lay there before this run.
+    /// Collected rows whose file lay there before this run.
     pub kept: usize,
-    /// Of the created ones, those that are to be collected and are not, or not yet.
+    /// Created rows that are to be collected and are not yet.
     pub uncollected: usize,
-    /// Of the uncollected ones, those whose report was waited for in vain.
+    /// Uncollected rows whose report was not ready in time.
     pub in_progress: usize,
-    /// Of the uncollected ones, those whose report the server could not make.
+    /// Uncollected rows whose report the server could not generate.
     pub server_failed: usize,
-    /// Of the uncollected ones, those that were not to be had or not to be taken, for a reason that the row says.
+    /// Other uncollected rows; the row says why.
     pub refused: usize,
 }
 
@@ -48,12 +46,12 @@ impl Counts {
         self.done() + self.pending + self.sending
     }
 
-    /// Those that this run is done with.
+    /// Rows that this run is done with.
     pub fn done(&self) -> usize {
         self.skipped + self.adopted + self.created + self.failed
     }
 
-    /// The count that a row in `state` belongs to, where it was not created before this run.
+    /// The count for `state`, of a row that was not created before this run.
     pub fn of(&mut self, state: &State) -> &mut usize {
         match state {
             State::Created(_) => &mut self.created,
@@ -64,10 +62,8 @@ impl Counts {
     }
 }
 
-/// Keeps a ledger in memory and its file in step. Everything runs on one thread.
-///
-/// What announces an effect is recorded before it ([`Record::announce`]), what an effect led to after it
-/// ([`Record::conclude`]).
+/// Keeps a ledger in memory and its file in step, on one thread. An effect is announced before it
+/// ([`Record::announce`]), its result recorded after it ([`Record::conclude`]).
 pub struct Record<'a> {
     ledger: RefCell<Ledger>,
     journal: Journal,
@@ -78,8 +74,7 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// A record that begins with `ledger`, which the file behind `journal` holds already. `counts` has all selected
-    /// rows; of those that are worked on, `uncounted` are none of them. `now` is the local clock, for `updated_at`.
+    /// The file behind `journal` holds `ledger` already; `now` is the local clock, for `updated_at`.
     pub fn new(
         ledger: Ledger,
         journal: Journal,
@@ -96,32 +91,25 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The ledger as it is known now.
     pub fn ledger(&self) -> Ref<'_, Ledger> {
         self.ledger.borrow()
     }
 
-    /// The row at `place` as it is known now.
     pub fn row(&self, place: RowIndex) -> Row {
         self.ledger.borrow().row(place).clone()
     }
 
-    /// How far the selected rows are.
     pub fn counts(&self) -> Counts {
         self.counts.get()
     }
 
-    /// Counts what became of the report of a created row.
     pub fn count(&self, change: impl FnOnce(&mut Counts)) {
         let mut counts = self.counts.get();
         change(&mut counts);
         self.counts.set(counts);
     }
 
-    /// Puts `row`'s line on the disk, then takes it into the ledger: until it is durable, nothing it announces happens.
-    ///
-    /// # Errors
-    /// The line is not durable, and the ledger does not know it.
+    /// Makes `row`'s line durable, then updates the ledger: nothing happens before it was announced.
     pub async fn announce(&self, row: &mut Row) -> Result<(), JournalError> {
         let line = self.line(row);
         self.journal.append(line).await?;
@@ -129,11 +117,7 @@ impl<'a> Record<'a> {
         Ok(())
     }
 
-    /// Takes `row` into the ledger, then puts its line on the disk: whatever becomes of the wait for the disk, the
-    /// ledger that is written at the end knows it.
-    ///
-    /// # Errors
-    /// The line is not durable.
+    /// Updates the ledger, then makes the line durable: the final rewrite has the row even if this append fails.
     pub async fn conclude(&self, row: &mut Row) -> Result<(), JournalError> {
         let line = self.line(row);
         self.keep(row);
@@ -141,9 +125,6 @@ impl<'a> Record<'a> {
     }
 
     /// [`Record::conclude`] for a row to which nothing has happened: its time stays.
-    ///
-    /// # Errors
-    /// The line is not durable.
     pub async fn note(&self, row: &Row) -> Result<(), JournalError> {
         let line = self.ledger.borrow().line(row);
         self.keep(row);
@@ -155,7 +136,7 @@ impl<'a> Record<'a> {
         self.ledger.borrow().line(row)
     }
 
-    /// Takes `row` into the ledger in memory only.
+    /// Updates the ledger in memory only.
     pub fn keep(&self, row: &Row) {
         let mut ledger = self.ledger.borrow_mut();
         if !self.uncounted.contains(&row.id()) {
@@ -173,7 +154,7 @@ impl<'a> Record<'a> {
         ledger.fold(row.clone());
     }
 
-    /// The ledger, once nothing is worked on any more. Closes the journal.
+    /// Closes the journal.
     pub fn into_ledger(self) -> Ledger {
         self.ledger.into_inner()
     }

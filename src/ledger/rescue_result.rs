@@ -1,5 +1,3 @@
-//! What is said of a ledger that was rescued.
-
 use std::{
     fmt,
     path::{Path, PathBuf},
@@ -7,18 +5,15 @@ use std::{
 
 use crate::text::shell_path;
 
-/// What became of what we knew of a ledger that someone else has changed.
+/// What became of our rows where someone else has changed the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RescueResult {
-    /// Theirs holds all of it.
+    /// The ledger there has all of it.
     Nothing,
-    /// The ledger was gone, so it was put in its place.
+    /// The ledger was deleted, so ours took its place.
     There,
-    /// It lies beside theirs.
     Beside {
-        /// Theirs.
         ledger: PathBuf,
-        /// Ours.
         rescued: PathBuf,
     },
     /// It could not be written.
@@ -46,7 +41,6 @@ impl fmt::Display for RescueResult {
     }
 }
 
-/// The command that merges the ledger at `path` with `rescued`, as a shell takes it.
 pub fn merge_command(path: &Path, rescued: &[PathBuf]) -> String {
     let ledger = path.exists().then_some(path);
     let parts = ledger

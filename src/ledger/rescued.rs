@@ -1,5 +1,4 @@
-//! Ledgers that were rescued: what a run knew is saved beside its ledger where someone else has changed that, and has
-//! to be united with it before anything more is sent.
+//! Rescued ledgers: a run's rows, saved beside a ledger that someone else has changed.
 
 use std::{
     fs, io,
@@ -11,8 +10,8 @@ use chrono::{DateTime, Utc};
 use super::{Ledger, LedgerError, MergeInput, RescueResult, Row, merge, peek::read_file};
 use crate::{text::system_says, whole_file};
 
-/// Saves what we know of the ledger at `path`, `contents` as bytes and `known` as rows, where someone else has changed
-/// or deleted that: in its place where it is gone, else beside it under a name of `now`, unless theirs lacks nothing.
+/// Saves our ledger at `path` where someone deleted it; else beside it, unless the ledger there lacks nothing.
+/// `contents` and `known` are the same as bytes and as rows.
 pub fn save(path: &Path, contents: &[u8], known: &Ledger, now: DateTime<Utc>) -> RescueResult {
     let put = |to: &Path| -> io::Result<()> {
         fs::create_dir_all(whole_file::folder_of(to))?;
@@ -33,7 +32,7 @@ pub fn save(path: &Path, contents: &[u8], known: &Ledger, now: DateTime<Utc>) ->
     }
 }
 
-/// Whether uniting `known` with the ledger that lies at `path` would change nothing at all.
+/// Whether merging `known` into the ledger at `path` would change nothing at all.
 fn lacks_nothing(path: &Path, known: &Ledger) -> bool {
     let Ok(Some(theirs)) = read_file(path) else {
         return false;
@@ -50,7 +49,7 @@ fn free_name(path: &Path, now: DateTime<Utc>) -> PathBuf {
     names.find(|name| !name.exists()).unwrap_or_default()
 }
 
-/// What a rescued ledger of the ledger at `path` is called once it was united with it; `None` where `rescued` is none.
+/// The name of `rescued` once it was merged; `None` where it is no rescued ledger of the one at `path`.
 pub fn merged_name(path: &Path, rescued: &Path) -> Option<PathBuf> {
     let same_folder = path.parent() == rescued.parent();
     let name = rescued.file_name()?.to_str()?;
@@ -58,25 +57,24 @@ pub fn merged_name(path: &Path, rescued: &Path) -> Option<PathBuf> {
     is_one.then(|| rescued.with_extension("merged.csv"))
 }
 
-/// Whether `name` is that of a ledger rescued from the one at `path`, and not united with it yet.
+/// Whether `name` is that of a rescued ledger that was not merged yet.
 fn is_rescued(path: &Path, name: &str) -> bool {
     after_prefix(path, name)
         .is_some_and(|rest| rest.ends_with(".csv") && !rest.ends_with(".merged.csv"))
 }
 
-/// Whether `place` is named as what is rescued from the ledger at `path` is, united with it or not.
+/// Whether `place` has the name of a rescued ledger, merged or not.
 pub fn is_place_of_rescued(path: &Path, place: &Path) -> bool {
     let name = place.file_name().unwrap_or_default().to_string_lossy();
     path.parent() == place.parent() && after_prefix(path, &name).is_some()
 }
 
-/// What follows in a name after that of the ledger at `path` and the word for what was rescued from it.
 fn after_prefix<'n>(path: &Path, name: &'n str) -> Option<&'n str> {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     name.strip_prefix(&*stem)?.strip_prefix(".rescued-")
 }
 
-/// Those of the ledger at `path`, oldest first.
+/// Oldest first.
 fn beside(path: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(whole_file::folder_of(path)) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -93,11 +91,7 @@ fn beside(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Refuses to go on with a ledger beside which a rescued one lies that holds a row, a status, a report id or an intent
-/// which this one lacks. `path` is its real one, `ledger` what it holds, if it is there.
-///
-/// # Errors
-/// [`LedgerError::Unmerged`] with what to do; a rescued file that cannot be read, or is none.
+/// Refuses a ledger while a rescued one beside it has a row, status, report id or intent that it lacks.
 pub fn refuse_unmerged(path: &Path, ledger: Option<&Ledger>) -> Result<(), LedgerError> {
     let files = beside(path).map_err(|source| LedgerError::Io {
         doing: "look for rescued ledgers beside",
@@ -127,8 +121,7 @@ pub fn refuse_unmerged(path: &Path, ledger: Option<&Ledger>) -> Result<(), Ledge
     }
 }
 
-/// Whether uniting `rescued` with `ledger` would change what happens next. What cannot be united is for a person to
-/// decide, and so counts.
+/// Whether merging would change what happens next. A conflict counts: a person has to decide it.
 fn adds(ledger: &Ledger, rescued: &Ledger) -> bool {
     let name = Path::new("");
     let parts = [ledger, rescued].map(|ledger| MergeInput { name, ledger });

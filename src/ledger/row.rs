@@ -1,5 +1,3 @@
-//! One line of the ledger, and how it goes from state to state.
-
 use std::{borrow::Cow, sync::Arc};
 
 use chrono::{DateTime, Utc};
@@ -8,61 +6,57 @@ use super::{Empty, LastAnswer, Rare, Reason, State, state::spell_error};
 use crate::api::Doubt;
 use request::{ReportId, Request, RequestId};
 
-/// A request's line. [`super::Column`] says which cells spell it.
+/// A request's line; [`super::Column`] spells its cells.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     pub(super) id: RequestId,
     pub(super) request: Request,
-    /// The job that named it first.
+    /// The first job that named it.
     pub job: Arc<str>,
-    /// The label people read, where there is one.
+    /// For people.
     pub label: Option<Arc<str>>,
     /// What became of it.
     pub state: State,
-    /// Reports that a person gave up for it: they are nobody's candidates any more.
+    /// Reports that a person gave up for it: no longer candidates of any row.
     pub replaces: Rare<Vec<ReportId>>,
-    /// The last answer to a create; none while one is under way.
+    /// The last answer to a create; none while one is in flight.
     pub last_answer: LastAnswer,
-    /// Creates that left us, all runs together.
+    /// Creates sent, all runs together.
     pub attempts: u32,
-    /// When the line was written, by the local clock.
+    /// By the local clock.
     pub updated_at: Option<DateTime<Utc>>,
-    /// Where its report is on disk.
+    /// The columns `report_…`.
     pub collected: Rare<Collected>,
     /// Cells of columns that are not ours, in [`super::Ledger::extra_columns`]' order.
     pub extra: Rare<Vec<String>>,
 }
 
-/// What is known of the report and its file: the columns `report_…`, as they stand.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Collected {
-    /// What the server said last of the report; empty where it was never asked.
+    /// The report status; empty where it was never read.
     pub status: String,
-    /// The collected file, relative to the ledger's folder, with `/`; empty until it is whole under that name.
+    /// Relative to the ledger's folder, with `/`; empty until the file is whole under that name.
     pub file: String,
-    /// The SHA-256 of that file, 64 hexadecimal digits. Without a file: that of the report which the row gave up, so
-    /// that its file is known for ours.
+    /// 64 hexadecimal digits. Without a file: that of a report which the row gave up, whose file stays known for ours.
     pub sha256: String,
     /// Why a created report is not collected, one line; empty where it is, or where nothing was tried.
     pub error: String,
-    /// The rows of the file without its header; 0 is a report that is there and empty.
+    /// Without the header; 0 is an empty report.
     pub rows: Option<u64>,
 }
 
 impl Collected {
-    /// Whether a file with the SHA-256 `found` is the one that was collected: by this, and by what the history has
-    /// `recorded`, where it knows the file.
+    /// Whether SHA-256 `found` is that of the collected file, also by what the history has `recorded`.
     pub fn is_file(&self, found: &str, recorded: Option<&str>) -> bool {
         let is_found = |known: &str| known.eq_ignore_ascii_case(found);
         is_found(&self.sha256) && recorded.is_none_or(is_found)
     }
 
-    /// Whether the server's word is one of those for a report that it is at work on, or has said nothing.
     pub fn is_in_progress(&self) -> bool {
         self.is_one_of(["", "IN_PROGRESS", "REQUESTED"])
     }
 
-    /// Whether the server's word is one that the API reference does not have. It may be final.
+    /// Whether the API reference does not have the status. It may be final.
     pub fn is_unknown(&self) -> bool {
         !self.is_in_progress() && !self.is_one_of(["COMPLETED", "FAILED"])
     }
@@ -76,12 +70,12 @@ impl Collected {
     /// How [`Collected::error`] ends where the report is only not ready yet.
     pub const WAITS: &str = "; `monthend collect` waits again";
 
-    /// Whether the report was waited for in vain, and nothing worse is known of it.
+    /// Whether the report was not ready in time, and nothing worse is known of it.
     pub fn is_waiting(&self) -> bool {
         self.error.ends_with(Collected::WAITS)
     }
 
-    /// [`Collected::error`] without what it advises to do.
+    /// [`Collected::error`] without its advice.
     pub fn why_not(&self) -> &str {
         self.error.split("; `monthend ").next().unwrap_or_default()
     }
@@ -115,7 +109,7 @@ impl Row {
         }
     }
 
-    /// A row that a file calls `id`: an older version may have hashed another spelling of the organisation.
+    /// `id` as the file has it: an older version may have hashed another spelling of the organisation.
     pub(super) fn read_as(id: RequestId, request: Request) -> Self {
         Row {
             id,
@@ -137,12 +131,12 @@ impl Row {
         &self.request
     }
 
-    /// The request's id as the file spells it: an older version hashed the organisation's id as it was written.
+    /// The id as the file spells it: an older version hashed the organisation's id as it was written.
     pub fn id(&self) -> RequestId {
         self.id
     }
 
-    /// The request's id, whatever spelling the file has: what plans and selections know it by.
+    /// The id by which plans and selections know the request, whatever the file's spelling.
     pub fn key(&self) -> RequestId {
         match &self.request.sub_partner {
             Some(org) if !org.is_canonical() => self.request.id(),
@@ -150,7 +144,7 @@ impl Row {
         }
     }
 
-    /// Whether its report is collected: a file is there under its name, and nothing was found wrong with it since.
+    /// Whether its file is in place, and nothing was found wrong with it since.
     pub fn is_collected(&self) -> bool {
         let Collected { file, error, .. } = &*self.collected;
         matches!(self.state, State::Created(_)) && !file.is_empty() && error.is_empty()
@@ -171,10 +165,10 @@ impl Row {
     }
 }
 
-/// The transitions. Each gives the row as it is afterwards; whoever records it sets `updated_at`.
+/// The transitions; whoever records the new row sets `updated_at`.
 impl Row {
-    /// A create is about to leave at `now`, by the server's clock where that is known. The earliest intent whose
-    /// outcome is unknown stays.
+    /// A create is about to leave at `now`, by the server's clock where that is known. The earliest intent in doubt
+    /// stays.
     pub fn sent(&self, now: DateTime<Utc>) -> Row {
         Row {
             state: State::Sending {
@@ -196,7 +190,7 @@ impl Row {
         }
     }
 
-    /// It came to nothing.
+    /// The request failed.
     pub fn failed(self, reason: Reason) -> Row {
         Row {
             state: State::Failed {
@@ -207,8 +201,8 @@ impl Row {
         }
     }
 
-    /// It was certainly not processed this time, and will be sent again. An earlier create may still be, so `intent`
-    /// is that of the row before it was sent.
+    /// It was certainly not processed this time, and will be sent again. An earlier create may still be, so `intent` is
+    /// that of the row before it was sent.
     pub fn waiting(self, reason: impl Into<Rare<Reason>>, intent: Option<DateTime<Utc>>) -> Row {
         Row {
             state: State::Pending {
@@ -253,7 +247,7 @@ impl Row {
         self.waiting(reason, intent)
     }
 
-    /// Its intent was announced and it was held back before it left: as it was before, and to be sent.
+    /// Its create was announced and never left: it is as before, and to be sent.
     pub fn held_back(self) -> Row {
         let intent = self.state.intent();
         match &self.state {
@@ -277,8 +271,7 @@ impl Row {
         }
     }
 
-    /// A person gives its report up: it is to be made anew, and the old one is nobody's candidate any more. Its file
-    /// stays known by its hash.
+    /// A person gives its report up: it is to be recreated, and its file stays known by its hash.
     pub fn given_up(self) -> Row {
         let mut replaces = self.replaces.clone();
         replaces.extend(self.state.report_id().cloned());
@@ -293,8 +286,8 @@ impl Row {
         }
     }
 
-    /// A person says that it is to be sent. What they ruled out must not be found again, so no intent stays, and not
-    /// even the status of the last answer: a 2xx would say that a report exists.
+    /// A person says that it is to be sent. No intent stays, so that what they ruled out is not found again, nor the
+    /// last status: a 2xx would say that a report exists.
     pub fn to_be_sent(self) -> Row {
         Row {
             state: State::planned(),

@@ -1,5 +1,3 @@
-//! The parts of a row while its cells are read.
-
 use std::sync::Arc;
 
 use super::{
@@ -9,7 +7,7 @@ use super::{
 };
 use request::{OrgId, ReportId, ReportType, RequestId};
 
-/// The parts of a row, as far as they were read; texts that few rows have are still those of the cells.
+/// The parts of a row while its cells are read; rare texts still borrow from the cells.
 #[derive(Debug)]
 pub(super) struct RowFields<'t> {
     pub(super) texts: &'t mut SharedTexts,
@@ -31,12 +29,11 @@ pub(super) struct RowFields<'t> {
     pub(super) updated_at: Option<SheetTime>,
     pub(super) collected: Collected,
     pub(super) intent_at: Option<SheetTime>,
-    /// `updated_at` holds something that is no time. It is not needed.
+    /// `updated_at`, which is not needed, holds something that is no time.
     pub(super) lost_time: bool,
 }
 
 impl<'t> RowFields<'t> {
-    /// Nothing read yet. What repeats on many rows is kept in `texts`.
     pub(super) fn new(texts: &'t mut SharedTexts) -> Self {
         RowFields {
             texts,

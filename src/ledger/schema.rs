@@ -1,5 +1,3 @@
-//! The ledger described as a Frictionless Table Schema, for tools that check CSV files.
-
 use serde_json::{Value, json};
 
 use super::Column;

@@ -1,5 +1,3 @@
-//! What became of a request, and how that is spelled in a row's cells.
-
 use chrono::{DateTime, Utc};
 
 use super::{Empty, Rare};
@@ -9,36 +7,34 @@ use request::ReportId;
 /// What became of a request so far; `docs/ledger.md` describes the columns that spell it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// Planned and not sent, or safely known not to have been processed.
+    /// Not sent, or safely known not to have been processed.
     Pending {
         /// Why it waits, where it was sent before.
         reason: Rare<Reason>,
-        /// When an earlier create left whose report may still appear, by the server's clock.
+        /// By the server's clock: when an earlier create left whose report may still appear.
         intent: Option<DateTime<Utc>>,
     },
     /// In doubt: a create may have reached the server.
     Sending {
-        /// What kind of doubt it is.
+        /// Why it is in doubt.
         doubt: Doubt,
-        /// How the answer was lost; empty while the create is under way.
+        /// How the answer was lost; empty while the create is in flight.
         reason: Rare<Reason>,
-        /// When the earliest create whose outcome is unknown left, by the server's clock. Only damage to the file
-        /// takes it away.
+        /// When the earliest create in doubt left, by the server's clock. Only damage to the file takes it away.
         intent: Option<DateTime<Utc>>,
     },
-    /// The report exists, and this is its id.
+    /// The report exists.
     Created(ReportId),
     /// It came to nothing.
     Failed {
         /// What went wrong.
         reason: Rare<Reason>,
-        /// Of another ledger that was united with this one, where an earlier create left whose report may still
-        /// appear; a failure that a run sees settles the row.
+        /// Set only by a merge: another ledger has a create whose report may still appear.
         intent: Option<DateTime<Utc>>,
     },
-    /// It cannot be known whether a report was made for it, or which: a person has to decide.
+    /// A person has to decide whether a report was made for it, or which.
     InDoubt {
-        /// What is known, as a sentence.
+        /// One sentence.
         text: Rare<String>,
         /// The reports that could be its own.
         candidates: Rare<Vec<ReportId>>,
@@ -56,12 +52,10 @@ pub struct Reason {
     pub text: String,
 }
 
-/// The last answer to a create of the row: `http_status` and `tracking_id`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LastAnswer {
-    /// Its status, where there was an answer.
     pub http_status: Option<u16>,
-    /// The server's id of it, for its support desk.
+    /// For the server's support desk.
     pub tracking_id: Option<Box<str>>,
 }
 
@@ -90,15 +84,14 @@ impl From<&Cause> for Reason {
 
 /// The `error_code` of a row that only a person can decide.
 pub(super) const IN_DOUBT: &str = "in_doubt";
-/// What stands before the ids of the candidates in `error`.
+/// Before the ids of the candidates in `error`.
 const CANDIDATES: &str = "; decide with `monthend resolve` between: ";
-/// What stands there without any.
 const NO_CANDIDATES: &str = "; decide with `monthend resolve`";
-/// What stands before the ids that a row gave up.
+/// Before the ids that a row gave up.
 const REPLACES: &str = "replaces ";
 
 impl State {
-    /// The word in the `status` column.
+    /// The `status` column.
     pub fn word(&self) -> &'static str {
         match self {
             State::Created(_) => "created",
@@ -116,7 +109,7 @@ impl State {
         }
     }
 
-    /// The report's id, where there is one.
+    /// The report that the row holds.
     pub fn report_id(&self) -> Option<&ReportId> {
         match self {
             State::Created(id) => Some(id),
@@ -124,7 +117,7 @@ impl State {
         }
     }
 
-    /// When the earliest create left whose outcome is unknown.
+    /// When the earliest create in doubt left.
     pub fn intent(&self) -> Option<DateTime<Utc>> {
         match self {
             State::Pending { intent, .. }
@@ -135,7 +128,6 @@ impl State {
         }
     }
 
-    /// Sets what [`State::intent`] gives, where a line of the row could leave it open.
     pub(super) fn set_intent(&mut self, to: Option<DateTime<Utc>>) {
         match self {
             State::Pending { intent, .. }
@@ -161,7 +153,7 @@ impl State {
         }
     }
 
-    /// What went wrong, one line, without what a person has to decide between.
+    /// `error` without the reports that a person has to decide between.
     pub fn why(&self) -> String {
         match self {
             State::InDoubt { text, .. } => String::clone(text),
@@ -177,7 +169,7 @@ impl State {
         }
     }
 
-    /// What went wrong, one line: `error` without what a row replaces.
+    /// `error` without what a row replaces.
     pub fn text(&self) -> String {
         match self {
             State::Pending { reason, .. }
@@ -207,7 +199,7 @@ pub(super) fn spell_error(replaces: &[ReportId], text: String) -> String {
     }
 }
 
-/// Takes [`spell_error`] apart.
+/// The inverse of [`spell_error`].
 pub(super) fn read_error(error: &str) -> (Vec<ReportId>, &str) {
     let Some(rest) = error.strip_prefix(REPLACES) else {
         return (Vec::new(), error);
@@ -219,7 +211,6 @@ pub(super) fn read_error(error: &str) -> (Vec<ReportId>, &str) {
     }
 }
 
-/// Takes the text of [`State::InDoubt`] apart.
 pub(super) fn read_candidates(text: &str) -> (String, Vec<ReportId>) {
     if let Some((text, ids)) = text.split_once(CANDIDATES)
         && let Some(ids) = read_list(ids)
@@ -235,8 +226,7 @@ fn list(ids: &[ReportId]) -> String {
     ids.join(", ")
 }
 
-/// The ids of [`list`]; `None` where it is none. An id that holds a comma or a semicolon cannot be told apart from
-/// two; Webex ids are base64 and hold neither.
+/// `None` where `text` is no list. Webex ids are base64, so none holds a comma or a semicolon.
 fn read_list(text: &str) -> Option<Vec<ReportId>> {
     text.split(", ").map(|id| id.parse().ok()).collect()
 }

@@ -1,5 +1,3 @@
-//! The ledger's contents in memory.
-
 use std::collections::HashMap;
 
 use super::{Column, Row, RowIndex, State, column, index::Index, line::LineWriter};
@@ -49,7 +47,7 @@ impl Ledger {
         &self.extra_columns
     }
 
-    /// Drops columns without a name that no row has anything in: spreadsheets add them.
+    /// Drops columns without name or content: spreadsheets add them.
     pub(super) fn drop_empty_columns(&mut self) {
         for n in (0..self.extra_columns.len()).rev() {
             let is_empty = |row: &Row| row.extra.get(n).is_none_or(String::is_empty);
@@ -83,10 +81,7 @@ impl Ledger {
         self.rows.is_empty()
     }
 
-    /// The row at `place`.
-    ///
-    /// # Panics
-    /// Where there is none: places come from this ledger.
+    /// Panics where `place` is not of this ledger.
     pub fn row(&self, place: RowIndex) -> &Row {
         place.of(&self.rows)
     }
@@ -96,14 +91,13 @@ impl Ledger {
         (self.places.find(&id, &self.rows)).or_else(|| self.respelled.get(&id).copied())
     }
 
-    /// Where the row of the request of `row` stands, whichever id the two have.
+    /// By either id of the row.
     pub(super) fn place_of(&self, row: &Row) -> Option<RowIndex> {
         let (id, key) = (row.id(), row.key());
         (self.place(id)).or_else(|| (key != id).then(|| self.place(key)).flatten())
     }
 
-    /// As [`Ledger::place`]. Rows mostly stand in the order in which they are asked for: the one after `last` is looked at
-    /// first.
+    /// As [`Ledger::place`], looking first at the row after `last`: rows mostly stand in the order of the plan.
     pub fn place_after(&self, last: Option<RowIndex>, id: RequestId) -> Option<RowIndex> {
         let next = last.map_or(0, |last| last.index() + 1);
         match self.rows.get(next) {
@@ -140,20 +134,20 @@ impl Ledger {
         self.holders.find(report, &self.rows)
     }
 
-    /// Makes room for `more` rows.
+    /// Reserves room.
     pub fn reserve(&mut self, more: usize) {
         self.rows.reserve_exact(more);
         self.places.reserve(more, &self.rows);
         self.holders.reserve(more, &self.rows);
     }
 
-    /// Takes a later line: it replaces the request's row where one stands, else it comes last. A report id that
-    /// stands is never emptied: a created row stays created. Whoever gives an id up uses [`Ledger::replace`].
+    /// Takes a later line: it replaces the request's row, else it comes last. A report id is never emptied this way; to
+    /// give one up, use [`Ledger::replace`].
     pub fn fold(&mut self, row: Row) {
         self.fold_at(self.place_of(&row), row);
     }
 
-    /// As [`Ledger::fold`], where [`Ledger::place_of`] was asked already. Gives the row's place.
+    /// As [`Ledger::fold`], where [`Ledger::place_of`] is already known.
     pub(super) fn fold_at(&mut self, place: Option<RowIndex>, mut row: Row) -> RowIndex {
         let Some(place) = place else {
             let place = RowIndex::at(self.rows.len());
@@ -173,10 +167,7 @@ impl Ledger {
         place
     }
 
-    /// Puts `row` in the place of the row of its request, also where that loses a report id: a person said so.
-    ///
-    /// # Panics
-    /// Where the request has no row.
+    /// Replaces the row at `place` even where that loses a report id: a person said so.
     pub fn replace(&mut self, place: RowIndex, row: Row) {
         let before = self.row(place);
         let (id, same_id) = (before.id(), before.id() == row.id());
@@ -196,7 +187,6 @@ impl Ledger {
         }
     }
 
-    /// Takes note of the ids of the row at `place`.
     fn note(&mut self, place: RowIndex) {
         self.places.insert(place, &self.rows);
         self.holders.insert(place, &self.rows);
@@ -206,7 +196,7 @@ impl Ledger {
         }
     }
 
-    /// Puts the rows of `order` first, in that order; all others keep their places after them.
+    /// Puts the rows of `order` first; all others keep their order after them.
     pub fn reorder(&mut self, order: impl IntoIterator<Item = RequestId>) {
         let mut is_placed = vec![false; self.rows.len()];
         let mut places = Vec::with_capacity(self.rows.len());
@@ -239,7 +229,7 @@ impl Ledger {
         self.chunks().collect::<Vec<_>>().concat()
     }
 
-    /// The file at rest, in pieces.
+    /// [`Ledger::to_csv`] in pieces.
     pub fn chunks(&self) -> impl Iterator<Item = Vec<u8>> {
         let mut out = Vec::new();
         let mut header = LineWriter::new(&mut out);
@@ -260,7 +250,7 @@ impl Ledger {
         std::iter::once(out).chain(rows)
     }
 
-    /// One row as a line of this file, its line feed included.
+    /// With its line feed.
     pub fn line(&self, row: &Row) -> Vec<u8> {
         let mut out = Vec::with_capacity(LINE);
         self.write(row, &mut out);
@@ -277,7 +267,6 @@ impl Ledger {
     }
 }
 
-/// What a line mostly takes, in bytes.
+/// Bytes of a usual line.
 const LINE: usize = 384;
-/// How many lines are made at once.
 const CHUNK: usize = 512;

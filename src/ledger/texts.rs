@@ -6,16 +6,14 @@ use foldhash::{HashMap, HashSet};
 
 use request::{OrgId, OrgIdError};
 
-/// The copies.
 #[derive(Debug, Default)]
 pub(super) struct SharedTexts {
     words: HashSet<Arc<str>>,
-    /// By how they are spelled: spellings of one organisation are equal.
+    /// By spelling: different spellings of one organisation are equal.
     orgs: HashMap<Box<str>, OrgId>,
 }
 
 impl SharedTexts {
-    /// The copy of `text`.
     pub(super) fn word(&mut self, text: &str) -> Arc<str> {
         if let Some(known) = self.words.get(text) {
             return Arc::clone(known);
@@ -25,10 +23,6 @@ impl SharedTexts {
         new
     }
 
-    /// The organisation that is spelled `text`.
-    ///
-    /// # Errors
-    /// It is none.
     pub(super) fn org(&mut self, text: &str) -> Result<OrgId, OrgIdError> {
         if let Some(known) = self.orgs.get(text) {
             return Ok(known.clone());

@@ -1,8 +1,5 @@
-//! Cells as spreadsheets write them: days, times, numbers and truth values.
-//!
-//! A spreadsheet writes a day in the way of its user's country: `9/1/2026`, `01/09/2026`, `01.09.26`, `2026/9/1`. What
-//! such a cell means is not certain until something else says it; for a row of a ledger its `request_id` does, since it
-//! is a hash of the days.
+//! Days, times, numbers and truth values as spreadsheets write them, in the way of their user's country: `9/1/2026`,
+//! `01/09/2026`, `01.09.26`, `2026/9/1`. What a day means is proven by the `request_id` of its row, a hash of the days.
 
 use std::str::FromStr;
 
@@ -10,7 +7,6 @@ use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveDateTime, NaiveTime,
 
 use crate::text::moment;
 
-/// The orders in which the parts of a day stand.
 const ORDERS: [Order; 3] = [Order::Year, Order::Day, Order::Month];
 
 /// Which part of a day comes first; the others follow as they do in some country.
@@ -27,25 +23,22 @@ pub(super) type Allowed = [bool; ORDERS.len()];
 /// The years that a day without one may be of: LibreOffice writes `9月1日` in its Japanese locale.
 const YEARS: std::ops::RangeInclusive<i32> = 2015..=2049;
 
-/// A day as a cell has it.
 #[derive(Debug)]
 pub(super) enum SheetDay {
-    /// `YYYY-MM-DD`
     Exact(NaiveDate),
-    /// As a spreadsheet wrote it: the days that it can mean, by the order of its parts.
+    /// The days that it can mean, by the order of its parts.
     Sheet {
         text: String,
         by_order: [Option<NaiveDate>; ORDERS.len()],
     },
-    /// Without a year.
-    Yearless { text: String, days: Vec<NaiveDate> },
+    Yearless {
+        text: String,
+        days: Vec<NaiveDate>,
+    },
 }
 
 impl SheetDay {
-    /// Reads a day.
-    ///
-    /// # Errors
-    /// It is none, in no country; the text says what would be right.
+    /// The error says what would be right.
     pub(super) fn read(text: &str) -> Result<Self, &'static str> {
         if let Ok(day) = request::day(text) {
             return Ok(SheetDay::Exact(day));
@@ -83,7 +76,6 @@ impl SheetDay {
         }
     }
 
-    /// Every day that it can mean.
     pub(super) fn days(&self) -> Vec<NaiveDate> {
         match self {
             SheetDay::Exact(day) => vec![*day],
@@ -101,21 +93,15 @@ impl SheetDay {
     }
 }
 
-/// A point in time as a cell has it.
 #[derive(Debug)]
 pub(super) enum SheetTime {
-    /// RFC 3339.
     Exact(DateTime<Utc>),
-    /// As a spreadsheet wrote it, in UTC, since it stood so in the cell: by the order of its parts. What the spreadsheet
-    /// left out of the time counts as zero.
+    /// In UTC, as the cell had it, by the order of its parts. A part that is missing counts as zero.
     Sheet([Option<DateTime<Utc>>; ORDERS.len()]),
 }
 
 impl SheetTime {
-    /// Reads a time.
-    ///
-    /// # Errors
-    /// It is none; the text says what would be right.
+    /// The error says what would be right.
     pub(super) fn read(text: &str) -> Result<Self, &'static str> {
         if let Some(time) = moment(text) {
             return Ok(SheetTime::Exact(time));
@@ -127,9 +113,8 @@ impl SheetTime {
         }
     }
 
-    /// The time: of those that are in an order that the row's days allow, and after `ended`, the last of them, the
-    /// earliest. Nothing is asked of the server for days that are not over, and of an intent the earliest is the safe
-    /// side: more reports are looked at before a request is sent again.
+    /// The earliest time in an order that the row's days allow and after `ended`, the last of them: nothing is sent for
+    /// days that are not over, and an earlier intent is safer, since more reports are looked at before a resend.
     pub(super) fn earliest(&self, allowed: Allowed, ended: NaiveDate) -> Option<DateTime<Utc>> {
         let by_order = match self {
             SheetTime::Exact(time) => return Some(*time),
@@ -145,16 +130,13 @@ impl SheetTime {
     }
 }
 
-/// A whole number: `3`, and as spreadsheets write it, `3.0`, `3,00`, `1,234`, `1.234` or `1 234`.
-///
-/// # Errors
-/// It is none; the text says what would be right.
+/// A whole number, also as spreadsheets write it: `3.0`, `3,00`, `1,234`, `1.234` or `1 234`.
 pub(super) fn whole<N: FromStr>(text: &str) -> Result<N, &'static str> {
     let refused = |_| "write a whole number, or nothing";
     if let Ok(number) = text.parse() {
         return Ok(number);
     }
-    // A fraction of three zeros is taken for thousands: spreadsheets show two by default.
+    // Three zeros are thousands: spreadsheets show two decimals by default.
     let is_fraction = |zeros: &str| matches!(zeros, "0" | "00");
     let text = match text.rsplit_once(['.', ',']) {
         Some((whole, zeros)) if is_fraction(zeros) => whole,
@@ -170,10 +152,7 @@ pub(super) fn whole<N: FromStr>(text: &str) -> Result<N, &'static str> {
     }
 }
 
-/// A truth value, in any case: `true`, or a spreadsheet's word for it.
-///
-/// # Errors
-/// It is none; the text says what would be right.
+/// In any case: `true`, or a spreadsheet's word for it.
 pub(super) fn truth(text: &str) -> Result<bool, &'static str> {
     const TRUE: [&str; 6] = ["true", "1", "wahr", "vrai", "verdadero", "vero"];
     const FALSE: [&str; 5] = ["false", "0", "falsch", "faux", "falso"];
@@ -229,7 +208,6 @@ fn year_of(text: &str) -> Option<i32> {
     }
 }
 
-/// One or two digits.
 fn number(text: &str) -> Option<u32> {
     let is_short = is_digits(text) && text.len() <= 2;
     text.parse().ok().filter(|_| is_short)
@@ -252,7 +230,7 @@ fn time_of_day(text: &str) -> Option<NaiveTime> {
     read.find_map(Result::ok)
 }
 
-/// The number that a spreadsheet keeps for a time: days since the end of 1899, shown where a cell has no format of a day.
+/// Days since the end of 1899: what a spreadsheet shows where a cell has no format of a day.
 fn serial(text: &str) -> Option<NaiveDateTime> {
     let (days, fraction) = text.split_once(['.', ',']).unwrap_or((text, "0"));
     if days.len() != 5 || !is_digits(days) || !is_digits(fraction) {

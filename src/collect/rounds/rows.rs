@@ -1,4 +1,4 @@
-//! The rows that are waited for, in every order in which one is looked for: nothing is searched, however many wait.
+//! The rows that are waited for, sorted by all that is looked for, so that nothing is searched however many wait.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,53 +11,48 @@ use tokio::time::Instant;
 use crate::ledger::RowIndex;
 use request::{OrgId, ReportId};
 
-/// What is known of a row whose report is not there yet.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) id: ReportId,
     pub(super) org: Option<OrgId>,
-    /// As the row says.
+    /// By the row.
     pub(super) made: CreatedAt,
-    /// As the server shows it. People are told so, and nothing is planned by it: its clock may be set to anything.
+    /// By the server's stamp. Shown to people only: that clock may be set to anything.
     pub(super) shown: Option<CreatedAt>,
     /// When it is to be asked about next, while it waits.
     pub(super) due: Instant,
     pub(super) step: WaitingStep,
-    /// How often it was not listed as in progress and was so all the same.
+    /// How often it was in progress although the list lacked it.
     pub(super) unlisted: u32,
-    /// It was seen in progress.
     pub(super) seen: bool,
     /// The last wide list lacked it.
     pub(super) missed: bool,
 }
 
-/// When a report was made, from when the waiting began: often before, and perhaps before this computer was started,
-/// where an [`Instant`] may end.
+/// Relative to when the waiting began: often before this computer was started, where an [`Instant`] may end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct CreatedAt(TimeDelta);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WaitingStep {
     Waits,
-    /// To be asked for by its id: it may be ready.
+    /// To be read by its id: it may be ready.
     Ready,
-    /// To be asked for by its id, since no list would say more.
+    /// To be read by its id, since no list would say more.
     Guess,
     UnderWay,
 }
 
-/// All of them.
 #[derive(Debug)]
 pub(super) struct WaitingRows {
     began: Instant,
     all: BTreeMap<RowIndex, Waiting>,
-    /// Who waits, by when they are due.
     by_due: BTreeSet<(Instant, RowIndex)>,
-    /// Who waits, the oldest report first.
+    /// The oldest report first.
     by_age: BTreeSet<(CreatedAt, RowIndex)>,
-    /// Who is to be asked for by their id, the oldest report first.
+    /// Rows to be read by id, the oldest report first.
     ready: BTreeSet<(CreatedAt, RowIndex)>,
-    /// Who was seen in progress, the oldest report first.
+    /// Rows seen in progress, the oldest report first.
     seen: BTreeSet<(CreatedAt, RowIndex)>,
 }
 
@@ -73,7 +68,6 @@ impl WaitingRows {
         }
     }
 
-    /// When a report was made that is `age` old at `now`.
     pub(super) fn made(&self, age: Duration, now: Instant) -> CreatedAt {
         let age = TimeDelta::from_std(age).unwrap_or(TimeDelta::MAX);
         CreatedAt(
@@ -83,7 +77,6 @@ impl WaitingRows {
         )
     }
 
-    /// How old a report is.
     pub(super) fn age(&self, made: CreatedAt, now: Instant) -> Duration {
         let age = self.since_began(now).checked_sub(&made.0);
         age.map_or(Duration::MAX, |age| age.to_std().unwrap_or_default())
@@ -101,7 +94,6 @@ impl WaitingRows {
         self.all.get(&place)
     }
 
-    /// Whether a row is due by then.
     pub(super) fn is_due(&self, place: RowIndex, by: Instant) -> bool {
         self.get(place).is_some_and(|row| row.due <= by)
     }
@@ -122,7 +114,6 @@ impl WaitingRows {
         Some(row)
     }
 
-    /// Changes a row, and where it stands in the orders.
     pub(super) fn change(&mut self, place: RowIndex, change: impl FnOnce(&mut Waiting)) {
         if let Some(mut row) = self.remove(place) {
             change(&mut row);
@@ -130,29 +121,24 @@ impl WaitingRows {
         }
     }
 
-    /// A new wide list is asked for: nobody is missing on it yet.
     pub(super) fn forget_missed(&mut self) {
         self.all.values_mut().for_each(|row| row.missed = false);
     }
 
-    /// When the first of those who wait is due.
     pub(super) fn first_due(&self) -> Option<Instant> {
         self.by_due.first().map(|(due, _)| *due)
     }
 
-    /// When the oldest report of those who wait is due.
     pub(super) fn oldest_due(&self) -> Option<Instant> {
         let (_, place) = self.by_age.first()?;
         self.get(*place).map(|row| row.due)
     }
 
-    /// Who is to be asked for by the id next: the oldest report.
     pub(super) fn next_ready(&self) -> Option<(RowIndex, &Waiting)> {
         let (_, place) = self.ready.first()?;
         self.get(*place).map(|row| (*place, row))
     }
 
-    /// When the youngest report was made that was seen in progress.
     pub(super) fn youngest_seen(&self) -> Option<CreatedAt> {
         self.seen.last().map(|(made, _)| *made)
     }
