@@ -23,7 +23,6 @@ pub(super) struct RowProgress {
     pub(super) looked_in_vain: bool,
     /// Which process sent the first of its creates whose outcome is unknown.
     pub(super) origin: AttemptOrigin,
-    /// How that create left, if this process sent it.
     pub(super) sent: Option<Departure>,
 }
 
@@ -65,8 +64,8 @@ pub(super) enum NextStep {
     LookUp,
 }
 
-/// The row after its create was answered, and what comes next. `before`: the row before it was sent; `sent`: with its
-/// intent. [`TryCount`] decides whether it is tried again; this decides what becomes of the row:
+/// [`TryCount`] decides whether a request is sent again; this decides what becomes of the row (`before` it was sent;
+/// `sent`: with its intent):
 ///
 /// | outcome | sent again | not sent again |
 /// | --- | --- | --- |

@@ -64,7 +64,6 @@ pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
     forbidden: Option<(usize, HashSet<Option<OrgId>>)>,
     /// How many rows may fail in this run, and how many have.
     failures: (Option<usize>, usize),
-    /// How many rows still need something.
     open: usize,
     unrecorded: Vec<Row>,
     not_looked_up: Vec<Cause>,
@@ -75,8 +74,7 @@ pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
     asks_witness: bool,
 }
 
-/// The first create leaves alone: its answer tells how far doubts of the others could be resolved. So does the next one
-/// after a page in place of an answer: each such page is a row in doubt.
+/// The first create leaves alone, and so does the next one after a page: each page is a row in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FirstCreate {
     NotSent,
@@ -103,7 +101,6 @@ pub(super) struct SchedulerResult {
 
 enum Completed {
     FirstList(RowIndex, Result<Option<Vec<Listed>>, Halt>),
-    /// A report that is certainly ours was read.
     Witness(Result<(), ReadError>),
     Attempt(Box<(RowIndex, RowProgress, AttemptResult)>),
     Look(
