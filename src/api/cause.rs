@@ -1,5 +1,3 @@
-//! From an answer to the words of the ledger: code, text, tracking id.
-
 use super::{
     Cause, Notice,
     body::{BodyEnd, ResponseBody},

@@ -45,6 +45,7 @@ pub enum CredentialsError {
     BothForms(&'static str),
     #[error("to renew an access token, {} must be set too (or the _FILE form)", .missing.join(" and "))]
     Incomplete {
+        /// The variables.
         missing: Vec<&'static str>,
     },
     #[error("the value of {0} cannot be used: {TokenError}")]
@@ -195,7 +196,6 @@ fn file_named(value: OsString) -> PathBuf {
     }
 }
 
-/// Blocks.
 pub(super) fn read_secret_file(path: &Path) -> Result<String, SecretFileError> {
     let bytes = read_regular(path, MAX_SECRET)?;
     let text = String::from_utf8(bytes).map_err(|_| SecretFileError::NotUtf8)?;

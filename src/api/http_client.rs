@@ -1,5 +1,3 @@
-//! The HTTP client: what it may do by itself, and what it must not do.
-
 use std::{io, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use reqwest::{

@@ -90,7 +90,6 @@ fn read_links(mut rest: &[u8]) -> Option<Vec<LinkValue<'_>>> {
     }
 }
 
-/// Returns the text after the link, too: `<target>`, then any number of `; name=value`.
 fn read_link(rest: &[u8]) -> Option<(LinkValue<'_>, &[u8])> {
     let inner = rest.strip_prefix(b"<")?;
     let (target, mut rest) = split_at_first(inner, |byte| byte == b'>');

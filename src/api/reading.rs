@@ -25,7 +25,6 @@ pub(super) enum Misread {
     Contradicts(String, Option<ReportId>),
     /// It is, but it is of no use, and asking again would give the same: why.
     Unusable(String),
-    /// A refusal for good, whatever the status.
     Refused,
 }
 

@@ -1,5 +1,3 @@
-//! Where access tokens come from when the server refuses the current one.
-
 use std::{
     cell::RefCell,
     path::{Path, PathBuf},

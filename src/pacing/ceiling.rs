@@ -19,7 +19,6 @@ pub struct Ceiling(Option<Limiter>);
 type Limiter = RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Duration>>;
 
 impl Ceiling {
-    /// A ceiling with a full burst.
     pub fn new(rate: Rate, burst: NonZeroU32) -> Self {
         let Rate::Limited { count, per } = rate else {
             return Ceiling(None);

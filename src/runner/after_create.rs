@@ -1,5 +1,3 @@
-//! What follows the answer to a create: pure functions.
-
 use std::{collections::HashSet, time::Duration};
 
 use tokio::time::Instant;

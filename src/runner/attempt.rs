@@ -1,5 +1,3 @@
-//! One attempt: gate, intent, create, result, in the module's order of effects.
-
 use std::{cell::RefCell, collections::HashSet};
 
 use foldhash::HashMap;

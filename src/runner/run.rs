@@ -1,5 +1,3 @@
-//! One run, from a prepared ledger to its final form on the disk.
-
 use std::{cell::RefCell, collections::HashSet, io, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{sync::mpsc, time::Instant};
