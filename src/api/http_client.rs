@@ -28,6 +28,7 @@ pub enum HttpApiError {
         "{path:?} (api.ca_file) holds no certificates; it must be a PEM file with at least one"
     )]
     NoCertificates {
+        /// `api.ca_file`
         path: PathBuf,
     },
     #[error("the HTTP client cannot be set up")]

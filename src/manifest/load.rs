@@ -28,11 +28,13 @@ pub enum ManifestError {
     Missing(PathBuf),
     #[error("{} is {}", path.display(), kind.instead(path))]
     ATable {
+        /// As the user named it.
         path: PathBuf,
         kind: WrongFile,
     },
     #[error("cannot read the manifest {}: {source}", path.display())]
     Unreadable {
+        /// As the user named it.
         path: PathBuf,
         source: SourceError,
     },

@@ -68,6 +68,7 @@ pub enum PlanError {
          or narrow the jobs"
     )]
     TooLarge {
+        /// `limits.max_requests`
         max: usize,
     },
     #[error("every request of the plan is excluded, so the manifest bills nobody; check `exclude`")]
@@ -77,6 +78,7 @@ pub enum PlanError {
         "the requests `{first}` and `{second}` happen to have the same id; put one into another manifest"
     )]
     IdCollision {
+        /// Planned before `second`.
         first: Request,
         second: Request,
     },

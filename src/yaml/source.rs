@@ -34,6 +34,7 @@ pub enum SourceError {
     Binary(&'static str),
     #[error("line {line} is not UTF-8; save the file as UTF-8")]
     NotUtf8 {
+        /// The first with an invalid byte.
         line: usize,
     },
 }
