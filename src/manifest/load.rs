@@ -42,7 +42,6 @@ pub enum ManifestError {
     Invalid(Problems),
 }
 
-/// A CSV file, known by its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WrongFile {
     Ledger,
@@ -137,7 +136,7 @@ impl Manifest {
 }
 
 impl RunSettings {
-    /// Reads the manifest at `path` without its jobs, defaults and partners files. The error holds all problems.
+    /// As [`Manifest::load`], but without jobs, defaults and partners files.
     pub fn load(path: &Path) -> Result<RunSettings, ManifestError> {
         load(&source_at(path)?, |source, sink| {
             let tree = Tree::read(source, sink)?;

@@ -134,7 +134,6 @@ pub enum SubPartners {
 #[derive(Debug, Clone, PartialEq)]
 pub enum SubPartnerSource {
     Named(SubPartner),
-    /// All that the API lists when the plan is made.
     Discovered(Discover),
 }
 

@@ -23,7 +23,6 @@ const NO_NAMES: &str = "      # The API lists no names. Control Hub shows each o
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Found {
-    /// Billed.
     pub active: Vec<OrgId>,
     /// Named, but not billed.
     pub suspended: Vec<OrgId>,

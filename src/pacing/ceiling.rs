@@ -33,7 +33,7 @@ impl Ceiling {
         Ceiling(quota.map(|quota| RateLimiter::direct_with_clock(quota, TokioClock::new())))
     }
 
-    /// Takes one request from the budget, or returns when the next one will be allowed.
+    /// The error: when the next request will be allowed.
     pub fn check(&self) -> Result<(), Instant> {
         let Some(limiter) = &self.0 else {
             return Ok(());

@@ -62,8 +62,7 @@ pub(super) enum NextStep {
     LookUp,
 }
 
-/// [`TryCount`] decides whether a request is sent again; this decides what becomes of the row (`before` it was sent;
-/// `sent`: with its intent):
+/// Whether it is sent again, [`TryCount`] decides. `before`: the row before it was sent; `sent`: with its intent.
 ///
 /// | outcome | sent again | not sent again |
 /// | --- | --- | --- |

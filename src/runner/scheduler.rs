@@ -53,9 +53,7 @@ pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
     /// Rows that were not selected: their doubts are resolved, but they are not sent.
     unselected: HashSet<RowIndex>,
     ready: BTreeSet<(Queue, RowIndex)>,
-    /// Rows in a backoff, and when it ends.
     delayed: BTreeSet<(Instant, RowIndex)>,
-    /// Rows to look up, and when.
     doubts: BTreeSet<(Instant, RowIndex)>,
     progress: HashMap<RowIndex, RowProgress>,
     sending: usize,
@@ -82,7 +80,6 @@ enum FirstCreate {
     Over,
 }
 
-/// How long the others wait for the answer to the first create.
 const ALONE: Duration = Duration::from_secs(2);
 
 /// The list request that each run sends first. Its `Date` header sets the server clock; its items existed before our
@@ -231,8 +228,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             let mut progress = RowProgress::found(row);
             progress.open = Some(LookUpState {
                 kind: QuestionKind::WasItMade(doubt),
-                // However old the line is: its create may have been at work until the process died, and the clock may
-                // have been set.
+                // However old the line is: the process may have died much later, and the clock may have been set.
                 since: now,
                 looks: 0,
                 read_anew: 0,
@@ -366,7 +362,6 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             | Completed::Witness(Err(ReadError::Halted(halt))) => {
                 self.stop(halt.into());
             }
-            // It is read again when needed.
             Completed::Witness(Ok(()) | Err(ReadError::Failed(_))) => {}
             Completed::Attempt(done) => {
                 let (place, progress, attempted) = *done;

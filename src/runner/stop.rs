@@ -7,7 +7,6 @@ use crate::{api::Cause, ledger::JournalError, pacing::StopCause, session::Halt};
 /// The first reason counts, but a signal outranks the server's, and a ledger error all (`docs/exit-codes.md`).
 #[derive(Debug, Clone)]
 pub enum StopReason {
-    /// Too long a wait, or nothing accepted for too long.
     Pacing(StopCause),
     Down {
         failures: u32,
@@ -16,7 +15,6 @@ pub enum StopReason {
     Credentials(Cause),
     /// Everything was refused with 403 from the start: the token lacks a scope.
     Forbidden(String),
-    /// As many rows of this run have failed as `--max-failures` allows.
     TooManyFailures(usize),
     Interrupted(Signal),
     Output(DiskTrouble),
@@ -25,7 +23,6 @@ pub enum StopReason {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiskTrouble {
-    /// The file, and the system's error.
     pub why: String,
     /// What to do: `make room`.
     pub remedy: &'static str,
@@ -91,7 +88,6 @@ impl Interrupt {
     }
 }
 
-/// Whether a run stops, and why: shared by creating and collecting.
 #[derive(Debug, Default)]
 pub struct Stopping {
     reason: RefCell<Option<StopReason>>,

@@ -54,7 +54,6 @@ pub(crate) trait Mapping: Sized {
     const ABOUT: &'static str;
     const OWNER: &'static str;
     const EXPECTED: &'static str;
-    /// The problem with an empty mapping, if it is not allowed.
     const IF_EMPTY: Option<&'static str>;
 
     fn visit(keys: &mut Keys<'_>) -> Self;

@@ -1,5 +1,4 @@
-//! YAML text to values with their places: [`keys!`] declares a mapping, a [`Form`] reads a value, a [`Sink`] takes
-//! problems.
+//! YAML text to values with their places: [`keys!`] declares a mapping, and a [`Form`] reads one value.
 
 mod form;
 mod mapping;

@@ -36,7 +36,6 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// The file, as the user named it or as the manifest names it.
     pub fn file(&self) -> &Path {
         self.place.source.path()
     }

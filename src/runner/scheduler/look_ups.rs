@@ -32,7 +32,6 @@ const MAY_LEARN: Duration = Duration::from_secs(5);
 /// How often the last look-up is repeated because it failed to read a report: one bad answer must decide nothing.
 const READ_ANEW: u32 = 3;
 
-/// When look-up number `looks` begins after the answer was lost, and whether `settle` has passed by then.
 fn schedule(kind: QuestionKind, looks: u32, settle: Duration) -> (Duration, bool) {
     let shares: &[f64] = match kind {
         QuestionKind::WasItMade(_) => &LOOKS,
@@ -260,8 +259,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         Some(self.conclude(place, row, next))
     }
 
-    /// A rival is in doubt too, in this run or an earlier one, or waits for a decision about a create sent after this
-    /// one.
+    /// A rival is in doubt too, or waits for a decision about a create sent after this one.
     fn has_rival(&self, row: &Row) -> bool {
         let ledger = self.context.record.ledger();
         ledger.rows().any(|other| {
