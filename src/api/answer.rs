@@ -31,8 +31,7 @@ pub enum Outcome<T> {
     Refused(Refusal, Cause),
     /// The connection was never made: name lookup, connect or TLS failed.
     NotSent(Cause),
-    /// Everything else: time-out or reset after bytes were written, 3xx, 408, 499, 5xx (but 503 with `Retry-After`), or
-    /// a 2xx that is unreadable or has no id.
+    /// Everything else, also a 2xx that is unreadable or has no id.
     InDoubt(Doubt, Cause),
 }
 
@@ -63,30 +62,21 @@ impl<T> Outcome<T> {
     }
 }
 
-/// Why the server refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// 429, or 423 or 503 with a readable `Retry-After`: does not count as a try, except in
-    /// [`crate::session::TryCount`].
+    /// 429, or 423 or 503 with a readable `Retry-After`.
     Wait(WaitKind),
     /// 423 without `Retry-After`: we choose the wait.
     Locked,
-    /// 401: the credentials are missing, wrong or expired.
     Unauthorized,
-    /// 403: the credentials do not allow it.
     Forbidden,
-    /// 409: a report like this may exist already.
     Conflict,
-    /// Any other 4xx: sending it again would change nothing.
     Final,
 }
 
-/// Which status announced a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitKind {
-    /// 429: the rate limit.
     RateLimit,
-    /// 423 or 503 with `Retry-After`: the resource or the server is busy.
     Busy,
 }
 
@@ -125,8 +115,7 @@ pub struct Notice {
     pub status: Option<u16>,
     /// The server's tracking id.
     pub tracking_id: Option<String>,
-    /// Certainly not the API's own answer, but that of a proxy or a sign-in page: a redirect, a 2xx that is empty or
-    /// not JSON, a 4xx with HTML. Known only after the body is read.
+    /// A proxy's answer or a sign-in page: a redirect, a 2xx that is empty or not JSON, a 4xx with HTML.
     pub is_foreign: bool,
     /// Whether it is a 2xx of which nothing can be read: its body broke off, is too long, or is broken JSON.
     pub is_unread: bool,

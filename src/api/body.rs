@@ -41,7 +41,6 @@ impl ResponseBody {
         Some(text.trim_start_matches('\u{feff}').trim())
     }
 
-    /// HTML or XML.
     pub(super) fn is_markup(&self) -> bool {
         self.text().is_some_and(|text| text.starts_with('<'))
     }
@@ -56,12 +55,10 @@ impl ResponseBody {
         }
     }
 
-    /// Whether it is a whole JSON text.
     pub(super) fn is_json(&self) -> bool {
         self.end == BodyEnd::Whole && self.text().is_some_and(is_json)
     }
 
-    /// Whether there is nothing in it.
     pub(super) fn is_empty(&self) -> bool {
         self.end == BodyEnd::Whole && self.text() == Some("")
     }
@@ -70,7 +67,6 @@ impl ResponseBody {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BodyEnd {
     Whole,
-    /// The rest was not read.
     TooLong,
     /// The connection broke, or the time was up.
     Broken,
@@ -84,8 +80,7 @@ pub(super) struct Limits {
     pub(super) patience: Option<Duration>,
 }
 
-/// Reads the body within `limits`, and decompresses gzip whether it was declared or not (RFC 9110, 12.5.3). Never
-/// fails: the status is known and matters more. Dropping a response before its end closes its connection.
+/// Decompresses gzip whether it was declared or not (RFC 9110, 12.5.3). Never fails: the status matters more.
 pub(super) async fn read(response: &mut Response, limits: Limits) -> ResponseBody {
     let mut bytes = Vec::new();
     let all = fill(response, &mut bytes, limits.size);
@@ -163,8 +158,7 @@ fn charset(content_type: &str) -> Option<&'static Encoding> {
     Encoding::for_label(named.next()?.as_bytes())
 }
 
-/// `None` if the bytes are not text. JSON is UTF-8 (RFC 8259, 8.1), so what is valid UTF-8 is read as that, whatever is
-/// declared; else the declared encoding counts, or the most common Western one.
+/// JSON is UTF-8 (RFC 8259, 8.1), so valid UTF-8 counts whatever is declared; else the declared encoding does.
 fn decoded(bytes: &[u8], declared: Option<&'static Encoding>) -> Option<String> {
     if let Some(wide) = wide(bytes, declared) {
         let (text, _) = wide.decode_with_bom_removal(bytes);

@@ -1,5 +1,3 @@
-//! From an answer to the words of the ledger: code, text, tracking id.
-
 use super::{
     Cause, Notice,
     body::{BodyEnd, ResponseBody},
@@ -7,8 +5,7 @@ use super::{
 };
 use crate::text::{foreign, foreign_word};
 
-/// The cause of an answer other than 2xx. The code is the server's, else `redirect` for 3xx and `http_NNN` for the
-/// rest. A server's code that is one of our own words does not count: readers of the ledger would mistake it for ours.
+/// A server's code that is one of our own words does not count: readers of the ledger would mistake it for ours.
 pub(super) fn of_error(status: u16, notice: &Notice, body: &ResponseBody) -> Cause {
     let said = error_body::read(status, body);
     let redirect = (300..=399).contains(&status);
@@ -56,8 +53,7 @@ fn is_our_word(code: &str) -> bool {
     WORDS.contains(&code) || code.starts_with("http_")
 }
 
-/// The cause of a 2xx without `wanted`. Only words about an error and the title of a page are repeated: the rest may be
-/// a secret.
+/// Repeats only words about an error and the title of a page: the rest may be a secret.
 pub(super) fn of_unreadable(notice: &Notice, body: &ResponseBody, wanted: &str) -> Cause {
     let status = notice.status.unwrap_or_default(); // an answer always has one
     if body.is_page() {
@@ -91,7 +87,6 @@ pub(crate) fn page_code(status: u16) -> String {
     format!("http_{status}")
 }
 
-/// A readable answer that is useless.
 pub(super) fn bad_response(status: u16, notice: &Notice, text: String) -> Cause {
     Cause {
         http_status: Some(status),

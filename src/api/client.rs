@@ -43,19 +43,16 @@ const SUB_PARTNER_LIST: Wanted = Wanted {
     size: 16 * MIB,
 };
 
-/// The API at [`ApiSettings::base_url`]. Each call is one HTTP request, sent at most once; the token goes to the base
-/// URL's own origin only.
+/// Each call is one HTTP request, sent at most once; the token goes to the base URL's own origin only.
 #[derive(Debug)]
 pub struct HttpApi {
     transport: Transport,
     base: BaseUrl,
-    /// The URL of the reports, below `base`.
     reports: Url,
     tokens: TokenSource,
 }
 
 impl HttpApi {
-    /// Sets up the client; sends nothing. Up to `concurrency` idle connections are kept.
     pub fn new(
         settings: &ApiSettings,
         concurrency: NonZeroUsize,
@@ -85,7 +82,6 @@ impl HttpApi {
             .header(CACHE_CONTROL, "no-cache")
     }
 
-    /// `read` returns the items and, without a `Link`, the next page from the body.
     async fn page<B: serde::de::DeserializeOwned, T>(
         &self,
         token: &Token,

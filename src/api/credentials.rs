@@ -17,11 +17,9 @@ const CLIENT_ID: &str = "WEBEX_CLIENT_ID";
 const CLIENT_SECRET: &str = "WEBEX_CLIENT_SECRET";
 const REFRESH_TOKEN: &str = "WEBEX_REFRESH_TOKEN";
 
-/// An access token, the means to renew it, or both.
 #[derive(Debug)]
 pub struct Credentials {
     pub(super) token: Option<Token>,
-    /// The file of `token`, which may be read again.
     pub(super) token_file: Option<PathBuf>,
     pub(super) refresh: Option<Refresh>,
 }
@@ -32,60 +30,45 @@ pub(super) struct Refresh {
     pub(super) client_id: SecretString,
     pub(super) client_secret: SecretString,
     pub(super) token: SecretString,
-    /// The file for a renewed refresh token.
     pub(super) token_file: Option<PathBuf>,
 }
 
-/// Why the environment has no usable credentials. Contains no secret.
+/// Contains no secret.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialsError {
-    /// Neither an access token nor the means to get one.
     #[error(
         "no credentials: set {ACCESS_TOKEN} or {ACCESS_TOKEN}_FILE, or all of {CLIENT_ID}, {CLIENT_SECRET} and \
          {REFRESH_TOKEN} (or their _FILE forms)"
     )]
     NoneGiven,
-    /// A variable and its `_FILE` form.
     #[error("{0} and {0}_FILE are both set; set only one of them")]
     BothForms(&'static str),
-    /// The means to renew a token are incomplete.
     #[error("to renew an access token, {} must be set too (or the _FILE form)", .missing.join(" and "))]
     Incomplete {
-        /// What is missing.
+        /// The variables.
         missing: Vec<&'static str>,
     },
-    /// The value is no valid secret.
     #[error("the value of {0} cannot be used: {TokenError}")]
     Value(&'static str),
-    /// A file that cannot be used.
     #[error("{}, which {name}_FILE names, cannot be used", path.display())]
     File {
-        /// The variable, without `_FILE`.
         name: &'static str,
-        /// The file.
         path: PathBuf,
-        /// The error.
         #[source]
         source: SecretFileError,
     },
 }
 
-/// Why a file has no usable secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretFileError {
-    /// It cannot be read.
     #[error(transparent)]
     Io(io::Error),
-    /// Not UTF-8: a picture, or text from some Windows shells.
     #[error("it is not UTF-8; save it as plain text in UTF-8")]
     NotUtf8,
-    /// Nothing but white space.
     #[error("it is empty")]
     Empty,
-    /// Longer than any secret.
     #[error("it is too long for a token")]
     TooLong,
-    /// Not one word.
     #[error(transparent)]
     Token(#[from] TokenError),
 }
@@ -100,8 +83,7 @@ impl From<io::Error> for SecretFileError {
 }
 
 impl Credentials {
-    /// Reads the credentials through `lookup`, for instance `|name| std::env::var_os(name)`. An empty variable or a
-    /// pair of quotes counts as unset: that is how CI systems show a missing secret.
+    /// An empty variable or a pair of quotes counts as unset: that is how CI systems show a missing secret.
     pub fn from_env(lookup: impl Fn(&str) -> Option<OsString>) -> Result<Self, CredentialsError> {
         let find = |name| find(&lookup, name);
         let access = find(ACCESS_TOKEN)?;
@@ -123,7 +105,7 @@ impl Credentials {
         })
     }
 
-    /// The first access token; `None` if it has to be requested.
+    /// `None` if it has to be requested.
     pub fn initial_token(&self) -> Option<Token> {
         self.token.clone()
     }
@@ -214,7 +196,6 @@ fn file_named(value: OsString) -> PathBuf {
     }
 }
 
-/// Blocks.
 pub(super) fn read_secret_file(path: &Path) -> Result<String, SecretFileError> {
     let bytes = read_regular(path, MAX_SECRET)?;
     let text = String::from_utf8(bytes).map_err(|_| SecretFileError::NotUtf8)?;

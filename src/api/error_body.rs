@@ -5,7 +5,6 @@ use super::{
     wire,
 };
 
-/// A body's own words, unescaped.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct ErrorBody {
     pub(super) code: Option<String>,
@@ -14,12 +13,10 @@ pub(super) struct ErrorBody {
     pub(super) tracking_id: Option<String>,
 }
 
-/// Reads the body of an error answer. Known shapes: `{message, errors: [{description}], trackingId}`; `{error: {key,
-/// message: [{description, code}]}, trackingId}` and `error` as a list of such; `{errors: [{code, description}]}` with
-/// codes as numbers or texts; `errorCode`; `error` as a text; OAuth's `{error, error_description}` (RFC 6749, 5.2);
-/// other text; HTML; nothing.
-///
-/// The first code counts, nested before outer. Different descriptions are joined.
+/// Known shapes: `{message, errors: [{description}], trackingId}`; `{error: {key, message: [{description, code}]},
+/// trackingId}` and `error` as a list of such; `{errors: [{code, description}]}` with codes as numbers or texts;
+/// `errorCode`; `error` as a text; OAuth's `{error, error_description}` (RFC 6749, 5.2); other text; HTML; nothing. The
+/// first code counts, nested before outer. Different descriptions are joined.
 pub(super) fn read(status: u16, body: &ResponseBody) -> ErrorBody {
     let words = Words::of(status, body);
     let text = match words.said.is_empty() {
@@ -157,7 +154,6 @@ fn whole_words(text: &str) -> &str {
     kept.map_or("", |(kept, _)| kept.trim_end())
 }
 
-/// The title of an HTML page: what it says that it is.
 pub(super) fn title(page: &str) -> Option<&str> {
     // The lower-case text has the same length, whatever it contains.
     let lower = page.to_ascii_lowercase();

@@ -1,5 +1,3 @@
-//! The HTTP client: what it may do by itself, and what it must not do.
-
 use std::{io, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use reqwest::{
@@ -10,8 +8,7 @@ use reqwest::{
 
 use crate::{settings::ApiSettings, whole_file::read_regular};
 
-/// Servers close idle connections after five seconds to some minutes. A request that meets such a close is in doubt,
-/// while a new connection costs milliseconds.
+/// Servers close idle connections after five seconds or more; a request that meets such a close is in doubt.
 const IDLE: Duration = Duration::from_secs(4);
 
 /// In bytes: all certificates that a system trusts have less than a megabyte together.
@@ -19,27 +16,21 @@ const LONGEST_PEM: u64 = 16 * 1024 * 1024;
 
 const USER_AGENT: &str = concat!("monthend/", env!("CARGO_PKG_VERSION"));
 
-/// Why there is no client.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpApiError {
-    /// `api.ca_file` cannot be read.
     #[error("the certificates in {path:?} (api.ca_file) cannot be read")]
     CaFile {
-        /// The file.
         path: PathBuf,
-        /// The error.
         #[source]
         source: io::Error,
     },
-    /// `api.ca_file` has no certificates.
     #[error(
         "{path:?} (api.ca_file) holds no certificates; it must be a PEM file with at least one"
     )]
     NoCertificates {
-        /// The file.
+        /// `api.ca_file`
         path: PathBuf,
     },
-    /// The client refuses its settings, for instance a certificate.
     #[error("the HTTP client cannot be set up")]
     Client(#[source] reqwest::Error),
 }
@@ -78,8 +69,7 @@ pub(super) fn build(
     client.build().map_err(HttpApiError::Client)
 }
 
-/// The client for the host of the files, completed by `guard`. It decompresses nothing by itself. Its time-out is
-/// between bytes, not for the whole; roots of trust are read if `needs_roots`.
+/// Decompresses nothing. The time-out is between bytes, not for the whole; roots of trust are read if `needs_roots`.
 pub(crate) fn download_client(
     settings: &ApiSettings,
     needs_roots: bool,
@@ -105,8 +95,7 @@ pub(crate) fn download_client(
     guard(client).build().map_err(HttpApiError::Client)
 }
 
-/// A connect that hangs means "not sent". So its time-out must come before that of the whole exchange, which would
-/// leave a doubt.
+/// A connect that hangs means "not sent", so it has to end before the whole exchange does, which would be a doubt.
 fn connect_timeout(settings: &ApiSettings) -> Duration {
     settings
         .connect_timeout

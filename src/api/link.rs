@@ -13,7 +13,6 @@ pub(super) enum LinkError {
         "the server's link to the next page leads to another server ({0}), where the token must not go"
     )]
     Elsewhere(String),
-    /// There may be a next page.
     #[error(
         "the server's `Link` header could not be read in full, so it is not known whether this page is the last one"
     )]
@@ -24,8 +23,7 @@ pub(super) enum LinkError {
     Loop,
 }
 
-/// The target of `rel="next"`, resolved against `page`, the URL of the request. Links with another `anchor` are about
-/// something else (RFC 8288, 3.2). `None` without a next page.
+/// Resolved against `page`, the URL of the request. Links with another `anchor` do not count (RFC 8288, 3.2).
 pub(super) fn next_page(
     headers: &HeaderMap,
     page: &Url,
@@ -92,7 +90,6 @@ fn read_links(mut rest: &[u8]) -> Option<Vec<LinkValue<'_>>> {
     }
 }
 
-/// The first link in `rest`, and the text after it: `<target>`, then any number of `; name=value`.
 fn read_link(rest: &[u8]) -> Option<(LinkValue<'_>, &[u8])> {
     let inner = rest.strip_prefix(b"<")?;
     let (target, mut rest) = split_at_first(inner, |byte| byte == b'>');
@@ -152,7 +149,7 @@ fn is_in_a_token(byte: u8) -> bool {
 }
 
 impl LinkValue<'_> {
-    /// Whether it leads from `page` to the next one; `None` if it does not name its relation.
+    /// `None` if the link does not name its relation.
     fn leads_on(&self, page: &Url) -> Option<bool> {
         let rel = str::from_utf8(self.rel.as_deref()?).ok()?;
         let mut is_next = None;
@@ -162,7 +159,6 @@ impl LinkValue<'_> {
         Some(is_next? && self.is_about(page)?)
     }
 
-    /// Whether it is about the page itself; `None` if its anchor cannot be read.
     fn is_about(&self, page: &Url) -> Option<bool> {
         let Some(anchor) = &self.anchor else {
             return Some(true);
@@ -173,8 +169,7 @@ impl LinkValue<'_> {
     }
 }
 
-/// Whether a relation is `next`, as a word or as a URI that ends with it; `None` for what is no relation (RFC 8288,
-/// 3.3): it could be a misspelled `next`.
+/// `None` for what is no relation (RFC 8288, 3.3): it could be a misspelled `next`.
 fn is_relation_next(relation: &str) -> Option<bool> {
     if relation.contains(':') {
         let word = relation.rsplit(['/', '#', ':']).next()?;

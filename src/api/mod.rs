@@ -44,9 +44,8 @@ use request::{OrgId, ReportId, Request};
 /// The most reports on a page of a list, and the default (API reference).
 pub const LARGEST_PAGE: usize = 100;
 
-/// The API as the session sees it; a simulated server can replace it. Each call is one exchange: no waiting for limits,
-/// no retries, no redirects. `on_head` receives the head before the body is read; without separate heads it need not be
-/// called.
+/// The API as the session sees it. Each call is one exchange: no waiting for limits, no retries, no redirects.
+/// `on_head` receives the head before the body is read.
 #[expect(
     async_fn_in_trait,
     reason = "driven on one thread, never as a trait object"
@@ -90,8 +89,7 @@ pub trait Api {
         on_head: &OnHead<'_>,
     ) -> Answer<Page<OrgId>>;
 
-    /// A new token after a 401 for `refused`, or the first one: from the token file or `POST /access_token`; `Refused`
-    /// if there is neither. Called by one renewal at a time.
+    /// A new token after a 401 for `refused`, or the first one; `Refused` if there is no source of tokens.
     async fn renew(
         &self,
         refused: Option<&Self::Token>,

@@ -39,7 +39,6 @@ pub(super) fn read(status: u16, headers: &HeaderMap, now: DateTime<Utc>) -> Noti
     }
 }
 
-/// The wait that an answer of any host announces, measured from the answer's own `Date` if it has one.
 pub(crate) fn announced_wait(headers: &HeaderMap) -> Option<Duration> {
     retry_after(headers, date(headers).unwrap_or_else(Utc::now))
 }

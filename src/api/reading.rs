@@ -20,18 +20,15 @@ use request::{OrgId, ReportId, Request};
 
 #[derive(Debug)]
 pub(super) enum Misread {
-    /// The body lacks what was asked for.
     NotThere,
     /// Something else is: why that is no answer, and of a create the id of the report.
     Contradicts(String, Option<ReportId>),
     /// It is, but it is of no use, and asking again would give the same: why.
     Unusable(String),
-    /// A refusal for good, whatever the status.
     Refused,
 }
 
-/// Judges an answer by the table of [`verdict`]. `what`: the name of what was asked for, in messages; `read` gets the
-/// headers and the body of a 2xx.
+/// By the table of [`verdict`]. `what` names in messages what was asked for; `read` gets headers and body of a 2xx.
 pub(super) fn judge<T>(
     mut notice: Notice,
     headers: &HeaderMap,
@@ -84,7 +81,6 @@ pub(super) fn judge<T>(
     Answer { outcome, notice }
 }
 
-/// See [`Notice::is_foreign`].
 fn is_foreign(status: u16, body: &ResponseBody) -> bool {
     match status {
         204 | 205 => false, // they have no body
@@ -143,7 +139,7 @@ pub(super) fn without_redirects<T>(answer: Answer<T>) -> Answer<T> {
     }
 }
 
-/// The report `id`. Another one is no answer: a proxy repeats what somebody else asked for.
+/// Another report is no answer: a proxy repeats the answer to another client.
 pub(super) fn report(body: &str, id: &ReportId) -> Result<Option<Listed>, Misread> {
     let report: wire::WireReport = wire::read(body).ok_or(Misread::NotThere)?;
     let report = Listed::from(report);
@@ -157,7 +153,6 @@ pub(super) fn report(body: &str, id: &ReportId) -> Result<Option<Listed>, Misrea
     Err(Misread::Contradicts(why, None))
 }
 
-/// A missing report is an answer, too.
 pub(super) fn none_where_gone(mut answer: Answer<Option<Listed>>) -> Answer<Option<Listed>> {
     if matches!(answer.outcome, Outcome::Refused(Refusal::Final, _))
         && matches!(answer.notice.status, Some(404 | 410))
@@ -194,7 +189,6 @@ pub(super) fn reports(reports: wire::WireReports, _: &Url) -> Result<Page<Listed
     })
 }
 
-/// Only those of the kind that was asked for.
 pub(super) fn sub_partners(
     which: Discover,
 ) -> impl FnOnce(wire::WireSubPartners, &Url) -> Result<Page<OrgId>, Misread> {

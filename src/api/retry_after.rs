@@ -8,15 +8,11 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// A larger number is a time in seconds since 1970: no server asks for a wait of thirty years.
 const SECONDS_SINCE_1970: f64 = 1e9;
-/// A larger number is a time in milliseconds.
 const MILLISECONDS_SINCE_1970: f64 = 1e12;
 
-/// The wait that `Retry-After` announces, from the arrival of the answer. Accepts whole or fractional seconds, an HTTP
-/// date in any of its three forms (RFC 9110, 10.2.3 and 5.6.7), or a number that is a time, as some gateways write it.
-///
-/// A time is measured from `now`, the answer's own `Date` if it has one, so that our clock does not matter. A past one
-/// gives zero; the maximum is [`LONGEST`]. Of several headers, and of a list in one (`5, 5`, as proxies join them), the
-/// longest readable wait counts. `None` if none is readable.
+/// Accepts whole or fractional seconds, an HTTP date in any of its three forms (RFC 9110, 10.2.3 and 5.6.7), or a
+/// number that is a time, as some gateways write it. A time is measured from `now`, the answer's own `Date` if it has
+/// one. A past one gives zero. Of several values (`5, 5`, as proxies join them) the longest readable one counts.
 pub(super) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     headers
         .get_all(RETRY_AFTER)
@@ -50,7 +46,6 @@ fn wait(text: &str, now: DateTime<Utc>) -> Option<Duration> {
     Some(wait.map_or(LONGEST, |wait| wait.min(LONGEST)))
 }
 
-/// Digits, optionally with a fraction.
 fn number(text: &str) -> Option<f64> {
     // Rust's grammar for numbers also allows signs, exponents and `inf`.
     let plain = text.starts_with(|c: char| c.is_ascii_digit())

@@ -4,8 +4,7 @@ use std::{
     path::Path,
 };
 
-/// Writes `text` and a line feed to `path` atomically, readable by its owner only. Blocks. The target of a symbolic
-/// link is replaced. A file that cannot be replaced (mounted by itself, as containers keep secrets, or in a read-only
+/// Atomic, readable by the owner only; blocks. A file that cannot be replaced (mounted by itself, or in a read-only
 /// folder) is overwritten in place, which a crash may cut. After an error the old file is still there.
 pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let path = fs::canonicalize(path)?;

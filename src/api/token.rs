@@ -5,17 +5,15 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::text::hold;
 
-/// An access token for an `Authorization` header. Cannot be printed; clones share their text.
+/// Cannot be printed; clones share their text.
 #[derive(Clone)]
 pub struct Token(Arc<TokenText>);
 
-/// Prepared once for all requests with the token.
 struct TokenText {
     secret: SecretString,
     bearer: HeaderValue,
 }
 
-/// Not a token or another secret: empty, or with a character that is not visible ASCII.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "it must be one word of visible ASCII characters, without white space or line breaks within"
@@ -23,8 +21,7 @@ struct TokenText {
 pub struct TokenError;
 
 impl Token {
-    /// White space around the token, quotes, and the `Bearer` of a copied header are dropped. The error does not repeat
-    /// the text.
+    /// Drops white space, quotes, and the `Bearer` of a copied header. The error does not repeat the text.
     pub fn new(text: &str) -> Result<Self, TokenError> {
         let secret = secret(without_scheme(bare(text)))?;
         let mut bearer = HeaderValue::from_str(&format!("Bearer {}", secret.expose_secret()))
@@ -33,7 +30,6 @@ impl Token {
         Ok(Token(Arc::new(TokenText { secret, bearer })))
     }
 
-    /// Marked as sensitive.
     pub(super) fn bearer(&self) -> HeaderValue {
         self.0.bearer.clone()
     }
@@ -61,8 +57,7 @@ fn without_scheme(text: &str) -> &str {
     }
 }
 
-/// Any secret from the environment, a file or the token endpoint: one word. From here on, no text from outside shows
-/// it.
+/// Any secret is one word. From here on, no text from outside shows it.
 pub(super) fn secret(text: &str) -> Result<SecretString, TokenError> {
     let text = bare(text);
     let good = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());

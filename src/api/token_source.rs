@@ -1,5 +1,3 @@
-//! Where access tokens come from when the server refuses the current one.
-
 use std::{
     cell::RefCell,
     path::{Path, PathBuf},
@@ -53,8 +51,7 @@ impl TokenSource {
         }
     }
 
-    /// The token after `refused`, or the first one: from the token file if it has changed, else from the token endpoint
-    /// at `url`.
+    /// From the token file if it has changed, else from the token endpoint at `url`.
     pub(super) async fn next(
         &self,
         transport: &Transport,
@@ -115,8 +112,7 @@ impl TokenSource {
         }
     }
 
-    /// Uses the refresh token from its file, if it is another one and was not refused. Returns `refresh` unchanged if
-    /// there is none.
+    /// Returns `refresh` unchanged if its file has no other token, or a refused one.
     async fn with_what_another_wrote(
         &self,
         refresh: Refresh,
@@ -221,7 +217,6 @@ async fn ask(
     transport.ask(request, NEW_TOKEN, on_head, read).await
 }
 
-/// `None` if there is no file or no token in it.
 async fn read_token(path: Option<PathBuf>) -> Option<Token> {
     let path = path?;
     let shown = path.display().to_string();
@@ -253,7 +248,6 @@ fn without_exchange(outcome: Outcome<Token>) -> Answer<Token> {
     }
 }
 
-/// The renewal returned the refused token.
 fn same_again() -> Cause {
     refused(
         "The token was refused, and renewing it gave the same one again. Authorise the integration anew \
@@ -272,7 +266,6 @@ fn refused(text: String) -> Cause {
     }
 }
 
-/// The answer of the token endpoint is unknown.
 fn unanswered(cause: Cause) -> Cause {
     let text = format!(
         "the access token could not be renewed with WEBEX_REFRESH_TOKEN ({}); run the same command again to continue",

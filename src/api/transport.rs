@@ -44,7 +44,6 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    /// `read` gets the headers and the body of a 2xx; `on_head` gets the headers before the body is read.
     pub(super) async fn ask<T>(
         &self,
         request: RequestBuilder,

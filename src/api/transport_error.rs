@@ -80,9 +80,7 @@ fn server(error: &reqwest::Error) -> String {
     }
 }
 
-/// In plain words, if the reason is known; systems word it differently.
 fn why_unreachable(error: &reqwest::Error) -> Option<&'static str> {
-    // The connector's own words, as below.
     for error in chain(error) {
         match error.to_string().strip_prefix("tunnel error: ") {
             Some("proxy authorization required") => {

@@ -20,8 +20,7 @@ pub(super) fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
     read.or_else(|| serde_json::from_str(&repaired(text)?).ok())
 }
 
-/// Repairs what programs write into strings although JSON forbids it: halves of `\u` pairs (RFC 8259, 8.2), unknown
-/// escapes, control characters. `None` without a change.
+/// Repairs what JSON forbids in strings: halves of `\u` pairs (RFC 8259, 8.2), unknown escapes, control characters.
 fn repaired(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -94,7 +93,7 @@ impl<'a> From<&'a Request> for CreateBody<'a> {
     }
 }
 
-/// The answer of the token endpoint; may have secrets, so it has no `Debug`.
+/// No `Debug`: it may have secrets.
 #[derive(Deserialize)]
 pub(super) struct WireTokens {
     pub(super) access_token: String,
@@ -113,7 +112,6 @@ pub(super) fn is_refusal(text: &str) -> bool {
         .is_some_and(|error| error.as_str().is_none_or(|code| !later.contains(&code)))
 }
 
-/// What a page says beside its items.
 #[derive(Deserialize)]
 struct WireErrors {
     #[serde(default)]
@@ -122,7 +120,7 @@ struct WireErrors {
     errors: Value,
 }
 
-/// Whether a page says that something went wrong: then nobody knows what is missing in it.
+/// An error leaves unknown what the page lacks.
 pub(super) fn reports_errors(page: &str) -> bool {
     let says = |value: &Value| match value {
         Value::Null | Value::Bool(false) => false,
@@ -134,8 +132,7 @@ pub(super) fn reports_errors(page: &str) -> bool {
     read(page).is_some_and(|WireErrors { error, errors }| says(&error) || says(&errors))
 }
 
-/// A page of reports. One item without a readable id makes the page unreadable: leaving it out could
-/// have its report made twice.
+/// One item without a readable id makes the page unreadable: leaving it out could have its report created twice.
 #[derive(Deserialize)]
 pub(super) struct WireReports {
     pub(super) items: Vec<WireReport>,
@@ -190,7 +187,6 @@ impl From<WireReport> for Listed {
     }
 }
 
-/// The number that stands where the id of a report should be.
 pub(super) fn number_as_id(report: &str) -> Option<ReportId> {
     let report: Value = read(report)?;
     report.get("id")?.as_u64()?.to_string().parse().ok()
@@ -212,12 +208,11 @@ struct WireSubPartner {
 }
 
 impl WireSubPartners {
-    /// A full page: there may be more.
     pub(super) fn is_full(&self) -> bool {
         self.items.len() == LARGEST_PAGE
     }
 
-    /// Drops entries of another kind; one that does not show its kind stays. The error: an invalid id, and why.
+    /// An entry that does not show its kind stays. The error: an invalid id, and why.
     pub(super) fn only(self, which: Discover) -> Result<Vec<OrgId>, (String, String)> {
         self.items
             .into_iter()
@@ -230,7 +225,6 @@ impl WireSubPartners {
     }
 }
 
-/// `provisioningState` as the API spells it; `None` for all.
 fn state(which: Discover) -> Option<&'static str> {
     match which {
         Discover::Active => Some("active"),
@@ -279,8 +273,7 @@ pub(super) fn sub_partners_url(mut url: Url, which: Discover) -> Url {
     url
 }
 
-/// The page after the full page `url`, for a server that pages by `offset` and without `Link` headers. `None` if the
-/// URL has parameters that are not ours: then the server pages in its own way, and only its links count.
+/// `None` if the URL has other parameters than ours: then the server pages in its own way, and only its links count.
 pub(super) fn next_offset(url: &Url) -> Option<Url> {
     let is_offset = |name: &str| name == "offset";
     let ours = |name: &str| is_offset(name) || ["max", "provisioningState"].contains(&name);
@@ -326,7 +319,6 @@ fn error_text(error: &Value) -> Option<String> {
     }
 }
 
-/// A day, or the day of a moment.
 struct WireDay(NaiveDate);
 
 impl FromStr for WireDay {
@@ -340,7 +332,7 @@ impl FromStr for WireDay {
     }
 }
 
-/// An RFC 3339 moment. One without an offset is the reading of nobody knows which clock, and counts as missing.
+/// A moment without an offset is from an unknown clock, and counts as missing.
 struct WireTime(DateTime<Utc>);
 
 impl FromStr for WireTime {
@@ -352,7 +344,6 @@ impl FromStr for WireTime {
     }
 }
 
-/// A report type in any case.
 struct AnyCase(ReportType);
 
 impl FromStr for AnyCase {
@@ -380,7 +371,6 @@ fn id<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|why: T::Err| why.to_string())
 }
 
-/// A `T`, or nothing for anything else.
 fn lenient<'de, D: Deserializer<'de>, T: FromStr>(deserializer: D) -> Result<Option<T>, D::Error> {
     let value = Value::deserialize(deserializer)?;
     Ok(value.as_str().and_then(|text| text.parse().ok()))

@@ -5,7 +5,6 @@ use super::{
 use crate::{ledger::Row, plan::Planned};
 use request::{ReportId, RequestId};
 
-/// One planned request, and its row if it has one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AuditedRequest<'a> {
     pub(super) planned: &'a Planned,

@@ -1,5 +1,4 @@
-//! Compares the latest reports with earlier ones: which are missing, and whose figures fell. Used by `audit --previous`
-//! and `monthend report`; [`super::figure`] defines the figures.
+//! Compares the latest reports with earlier ones, for `audit --previous` and `monthend report`.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -30,21 +29,18 @@ fn age(period: Period) -> impl Ord {
     (period.end(), period.start())
 }
 
-/// Requests with the rows of an earlier ledger.
 #[derive(Debug, Default)]
 pub struct MonthPairs<'a> {
-    /// Indexes of `now`, in order, with their earlier rows: the latest request of each group, and the latest row whose
-    /// period ended before that one began.
+    /// Indexes of `now`, in order: the latest request of each group, and the latest row before its period.
     pub pairs: Vec<(usize, &'a Row)>,
-    /// Indexes of latest requests without such a row: they are new.
+    /// Indexes of latest requests without such a row.
     pub new: Vec<usize>,
     /// The last created row of each group without a request, in the order of the earlier ledger.
     pub vanished: Vec<&'a Row>,
 }
 
 impl<'a> MonthPairs<'a> {
-    /// Pairs the requests `now` with the rows of an `earlier` ledger, which may be the same one. A group in `planned`
-    /// has not vanished; `now` is a part of `planned`.
+    /// A group in `planned` has not vanished; `now` is a part of `planned`.
     pub fn lay<'n>(
         now: &[&'n Request],
         planned: impl IntoIterator<Item = &'n Request>,
@@ -110,7 +106,6 @@ impl<'a> MonthPairs<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MaxDrop(BigDecimal);
 
-/// A text that is no percentage.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("write a percentage from 0% to 100%: 50%, 12.5%")]
 pub struct MaxDropError;
@@ -133,7 +128,6 @@ impl Default for MaxDrop {
     }
 }
 
-/// `50%`, `12.5%`; the sign is optional.
 impl FromStr for MaxDrop {
     type Err = MaxDropError;
 

@@ -39,7 +39,6 @@ pub enum DifferenceKind {
 }
 
 impl DifferenceKind {
-    /// Its name in every output.
     pub fn word(self) -> &'static str {
         match self {
             DifferenceKind::Unknown => "unknown",
@@ -58,33 +57,26 @@ impl DifferenceKind {
     }
 }
 
-/// One difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// Its kind.
     pub kind: DifferenceKind,
-    /// The request; for [`DifferenceKind::Vanished`] that of the earlier ledger.
+    /// For [`DifferenceKind::Vanished`], that of the earlier ledger.
     pub request_id: RequestId,
-    /// The row's report; for [`DifferenceKind::Unknown`] the listed one, for [`DifferenceKind::Vanished`] the earlier
-    /// one.
+    /// For [`DifferenceKind::Unknown`] the listed report, for [`DifferenceKind::Vanished`] the earlier one.
     pub report_id: Option<ReportId>,
-    /// The row's file in the ledger, if the difference is about a file.
+    /// If the difference is about a file.
     pub file: Option<String>,
-    /// The request for people: `Acme USER 2026-10`.
+    /// As people read it: `Acme USER 2026-10`.
     pub subject: String,
-    /// What differs.
     pub what: String,
-    /// How to resolve it.
     pub remedy: Remedy,
 }
 
 impl Difference {
-    /// All of it in one line.
     pub fn message(&self) -> String {
         format!("{}: {}", self.subject, self.advice())
     }
 
-    /// What differs and what to do, without the subject.
     pub fn advice(&self) -> String {
         let mark = if self.what.ends_with('?') { "" } else { ";" };
         format!("{}{mark} {}", self.what, self.remedy.advice())

@@ -13,18 +13,12 @@ use crate::{
     settings::Totals,
 };
 
-/// Why a report has no figure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoAmount {
-    /// There is no report.
     NotCreated,
-    /// There is no file.
     NotCollected,
-    /// The file in the ledger is missing.
     FileMissing,
-    /// The file has changed since it was collected.
     FileChanged,
-    /// The file has no sum: a column is missing, or a cell is no number.
     NoSum,
     /// The ledger of an older version does not count the file's rows.
     NoRows,
@@ -33,7 +27,6 @@ pub enum NoAmount {
 }
 
 impl NoAmount {
-    /// The word in place of the figure.
     pub fn word(&self) -> &'static str {
         match self {
             NoAmount::NotCreated => "no report",
@@ -47,12 +40,9 @@ impl NoAmount {
     }
 }
 
-/// What a figure counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure<'a> {
-    /// The rows of the file: `report_rows`.
     Rows,
-    /// The sum of this column.
     Sum(&'a str),
 }
 
@@ -62,7 +52,6 @@ impl<'a> From<Option<&'a Totals>> for Measure<'a> {
     }
 }
 
-/// `20 rows`, `CONSUMPTION 10.5`
 pub(super) struct FigureText<'a>(pub(super) Measure<'a>, pub(super) &'a BigDecimal);
 
 impl fmt::Display for FigureText<'_> {
@@ -102,8 +91,7 @@ pub(super) fn change(then: &BigDecimal, now: Option<&BigDecimal>) -> String {
     )
 }
 
-/// The figure of a row: the sum of `audit.totals` in its file, or without totals its number of rows. An empty report
-/// counts as 0, whatever its columns. `file`: `None` if files are not read.
+/// An empty report counts as 0, whatever its columns. `file`: `None` if files are not read.
 pub(super) fn figure(
     row: &Row,
     file: Option<&FileState>,

@@ -29,11 +29,9 @@ pub(super) struct FileFindings<'a> {
     /// The differences of each subject, in the order of [`DifferenceKind`].
     pub(super) found: Vec<Vec<Difference>>,
     pub(super) figures: Vec<Result<BigDecimal, NoAmount>>,
-    /// Subjects with earlier rows.
     pub(super) pairs: Vec<Pair>,
     /// Indexes of subjects without an earlier row.
     pub(super) new: Vec<usize>,
-    /// Earlier rows whose sub-partner and type are not in the plan any more.
     pub(super) vanished: Vec<(&'a Row, Difference)>,
     pub(super) totals: Vec<Total>,
     pub(super) checked: Checked,

@@ -17,7 +17,7 @@ use crate::{
     whole_file::open_regular,
 };
 
-/// The last hash of each request's file in the history, by request id.
+/// By request id.
 pub type RecordedHashes = HashMap<String, String>;
 
 #[derive(Debug)]
@@ -25,23 +25,18 @@ pub(super) enum FileState {
     None,
     /// How that is known, and what to do.
     Missing(String, Remedy),
-    /// How that is known, and what to do.
     Changed(String, Remedy),
     /// With its sums, or why it has none, if they are asked for.
     Unchanged(Option<Result<Sums, String>>),
 }
 
-/// Where collected files are, and their hashes in the history.
 #[derive(Debug, Clone, Copy)]
 pub struct Files<'a> {
-    /// The ledger's folder.
     pub folder: &'a Path,
-    /// The hashes in the ledger's history.
     pub recorded: &'a RecordedHashes,
 }
 
 impl Files<'_> {
-    /// Reads the row's file once, for its hash and its sums.
     pub(super) fn look(&self, row: &Row, totals: Option<&Totals>) -> FileState {
         let collected = &row.collected;
         if collected.file.is_empty() {

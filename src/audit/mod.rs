@@ -1,6 +1,4 @@
-//! Every difference between plan, ledger, server and files; nothing is changed. [`Scope`] has the selected requests of
-//! a plan with their rows, [`Scope::ask`] asks the server about them, and [`Audit`] is the result; [`Review`] does
-//! without a server, for the page of `monthend report`. [`Remedy`] says what to do.
+//! Every difference between plan, ledger, server and files; nothing is changed.
 
 mod audited_request;
 mod comparison;

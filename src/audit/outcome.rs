@@ -22,12 +22,10 @@ pub struct Checked {
     pub incomparable: usize,
 }
 
-/// The whole result.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Audit {
     /// In plan order; of one request in the order of [`super::DifferenceKind`]. Vanished ones come last.
     pub differences: Vec<Difference>,
-    /// How much was compared.
     pub checked: Checked,
     /// Every sum, in plan order, then by its columns.
     pub totals: Vec<Total>,

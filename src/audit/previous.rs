@@ -18,23 +18,20 @@ use crate::{
 };
 use request::RequestIds;
 
-/// An earlier ledger to compare with.
 #[derive(Debug)]
 pub struct Previous<'a> {
-    /// Its rows. It may be the ledger that is audited.
+    /// May be the ledger that is audited.
     pub ledger: &'a Ledger,
     /// The rows that may be reported as vanished.
     pub selected: RequestIds,
     /// Where its files are; `None`: files are not read.
     pub files: Option<Files<'a>>,
-    /// By how much a figure may fall.
     pub max_drop: &'a MaxDrop,
-    /// The columns to sum up; without them, rows are counted.
+    /// `None`: rows are counted.
     pub totals: Option<&'a Totals>,
 }
 
 impl Previous<'_> {
-    /// Reads the file to its end.
     pub(super) fn figure(&self, row: &Row) -> Result<BigDecimal, NoAmount> {
         let file = self.files.map(|files| files.look(row, self.totals));
         figure(row, file.as_ref(), self.totals.into())
@@ -63,7 +60,6 @@ pub(super) fn dropped(
     Some(subject.file_differs(DifferenceKind::Dropped, what, Remedy::Look(look)))
 }
 
-/// The row's sub-partner and type are not in the plan any more.
 pub(super) fn vanished(row: &Row, previous: &Previous<'_>) -> Difference {
     let figure = previous.figure(row);
     let figure = figure.map(|then| format!(" ({})", FigureText(previous.totals.into(), &then)));

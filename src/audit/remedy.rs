@@ -1,40 +1,28 @@
-//! What to do about a difference.
-
 use crate::ledger::{Obstacle, Row, State};
 
 /// How to resolve a difference, in the order of the work: reports are created before files are collected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Remedy {
-    /// `merge`: another ledger has its row.
     Merge,
-    /// `run --existing adopt`: the server has a report that the ledger lacks.
     Adopt,
-    /// `run`: nothing was created yet.
     Run,
-    /// `run`, which looks up a create that was sent.
     LookUp,
-    /// `retry`: it failed.
     Retry,
     /// `retry --recreate-failed`: the ledger knows that the report has FAILED.
     Recreate,
     /// `collect`, which records that the report has FAILED, and then [`Remedy::Recreate`].
     CollectThenRecreate,
-    /// `collect`.
     Collect,
-    /// `collect --force`: another file is in its place.
     Overwrite,
     /// `collect`, after moving the file: ledger and history disagree, so neither proves it.
     MoveAndCollect,
-    /// `resolve`: the row is in doubt.
     Decide,
     /// `resolve --resend --replace`: the report is gone.
     Replace,
-    /// No command helps.
     Look(&'static str),
 }
 
 impl Remedy {
-    /// For a request without a report.
     pub(super) fn of_missing(row: Option<&Row>) -> Self {
         match row.map(|row| &row.state) {
             Some(State::InDoubt { .. }) => Remedy::Decide,
@@ -61,7 +49,6 @@ impl Remedy {
         )
     }
 
-    /// A clause that says what to do.
     pub fn advice(self) -> &'static str {
         match self {
             Remedy::Merge => "`monthend merge` takes over its row from another ledger",

@@ -18,40 +18,31 @@ use crate::{
 pub struct Review<'a> {
     /// The ledger, which also serves as the plan.
     pub ledger: &'a Ledger,
-    /// Where its files lie.
     pub files: Files<'a>,
-    /// The columns to sum up.
     pub totals: Option<&'a Totals>,
-    /// The earlier ledger.
     pub previous: Option<&'a Previous<'a>>,
 }
 
-/// The results. Indexes are those of the ledger's rows.
+/// Indexes are those of the ledger's rows.
 #[derive(Debug, Default)]
 pub struct Reviewed {
-    /// Differences of files, sums and earlier figures, each with the index of its row.
+    /// Of files, sums and earlier figures.
     pub differences: Vec<(usize, Difference)>,
-    /// The earlier figures of the rows that are compared.
     pub before: Vec<(usize, Before)>,
-    /// Rows of the earlier ledger whose sub-partner and type are missing.
     pub vanished: Vec<Difference>,
-    /// Every sum, in the order of the rows.
+    /// In the order of the rows.
     pub totals: Vec<Total>,
 }
 
-/// The earlier figure of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Before {
-    /// None: the row is new.
     Nothing,
     /// `594.22, was 619.12 (-24.9, -4 %)`, or only the earlier figure.
     Figure(String),
-    /// The earlier row has no figure, and why.
     NoFigure(NoAmount),
 }
 
 impl Review<'_> {
-    /// Reads every file once.
     pub fn run(&self) -> Reviewed {
         let planned: Vec<Planned> = self.ledger.rows().map(Planned::from).collect();
         let rows = self.ledger.rows();

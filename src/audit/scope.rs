@@ -20,7 +20,6 @@ use crate::{
 };
 use request::{OrgId, ReportId, RequestIds};
 
-/// The selected requests of a plan, with their rows.
 #[derive(Debug)]
 pub struct Scope<'a> {
     plan: &'a Plan,
@@ -30,7 +29,6 @@ pub struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    /// The `selected` requests of `plan`.
     pub fn new(plan: &'a Plan, selected: &RequestIds, ledger: &'a Ledger) -> Self {
         let planned = plan.requests().iter();
         let subjects = planned
@@ -47,7 +45,6 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Asks the server what it has for these requests, in their order.
     pub async fn ask<A: Api>(
         &self,
         session: &Session<'_, A>,
@@ -75,8 +72,8 @@ impl<'a> Scope<'a> {
         .await
     }
 
-    /// Names every difference. `held`: the result of [`Scope::ask`]; without it, differences with the server are not
-    /// sought. Without `files`, no file is read, and none is missing. Reads each file once, with one row in memory.
+    /// `held`: the result of [`Scope::ask`]; without it, differences with the server are not sought. Without `files`,
+    /// no file is read.
     pub fn compare(
         &self,
         held: Option<&[ServerReports]>,

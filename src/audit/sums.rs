@@ -18,8 +18,7 @@ const LARGEST_EXPONENT: u32 = 100;
 /// In characters: the part of a bad cell in a message.
 const SHOWN: usize = 40;
 
-/// Adds up the column of `totals` row by row. An empty or missing cell is 0. The inner `Err` says why there is no sum,
-/// and how to fix it; the outer one, that the file cannot be read.
+/// An empty or missing cell is 0. The inner `Err` says why there is no sum, the outer one why the file is unreadable.
 pub(super) fn sum_up(input: impl Read, totals: &Totals) -> io::Result<Result<Sums, String>> {
     let mut table = Table::open(input)?;
     let column = match place(&table, &totals.column) {
@@ -55,7 +54,6 @@ pub(super) fn sum_up(input: impl Read, totals: &Totals) -> io::Result<Result<Sum
     Ok(Ok(sums))
 }
 
-/// The error suggests a similar name.
 fn place<R: Read>(table: &Table<R>, name: &str) -> Result<usize, String> {
     table.place(name).ok_or_else(|| {
         let columns = table.columns().iter().map(|column| one_line(column));
@@ -71,8 +69,7 @@ fn place<R: Read>(table: &Table<R>, name: &str) -> Result<usize, String> {
     })
 }
 
-/// A decimal number: digits with at most one point, a sign, an exponent of at most [`LARGEST_EXPONENT`]. Empty is 0.
-/// Separators of thousands and decimal commas are not guessed.
+/// Digits with at most one point, a sign, an exponent. Separators of thousands and decimal commas are not guessed.
 fn number(text: &str) -> Option<BigDecimal> {
     if text.is_empty() {
         return Some(BigDecimal::default());

@@ -13,34 +13,23 @@ use super::{
 use crate::{settings::Totals, text::one_line};
 use request::{OrgId, Period, ReportType};
 
-/// Sums that have to agree: of one sub-partner (or the partner itself), period and `internal`, and of one value of each
-/// of the columns `by`.
+/// Of one sub-partner (or the partner itself), period and `internal`, and of one value of each of the columns `by`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Total {
-    /// The sub-partner's label, if it has one.
     pub label: Option<String>,
-    /// The sub-partner; `None` for the partner itself.
     pub sub_partner: Option<OrgId>,
-    /// The days.
     pub period: Period,
-    /// Whether internal organisations are included.
     pub internal: bool,
-    /// The columns of `by`, with their values.
     pub by: Vec<(String, String)>,
-    /// The sum of each type whose file has one, in plain decimals.
+    /// Of each type whose file has a sum, in plain decimals.
     pub sums: BTreeMap<ReportType, String>,
-    /// Whether they agree.
     pub agreement: Agreement,
 }
 
-/// Whether sums agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Agreement {
-    /// All are the same.
     Agree,
-    /// They differ.
     Differ,
-    /// There is only one.
     Alone,
 }
 
@@ -60,8 +49,7 @@ pub(super) struct Compared {
     pub(super) groups: usize,
 }
 
-/// Compares files of at least two types of one sub-partner, period and `internal`; a single one is only shown. `summed`
-/// is in plan order.
+/// A single file is only shown. `summed` is in plan order.
 pub(super) fn compare(summed: &[Summed<'_>], totals: &Totals) -> Compared {
     let mut order = Vec::new();
     let mut groups: BTreeMap<_, Vec<&Summed<'_>>> = BTreeMap::new();

@@ -43,7 +43,6 @@ pub enum CheckItem {
 }
 
 impl CheckItem {
-    /// The name for people.
     pub fn word(self) -> &'static str {
         match self {
             CheckItem::Manifest => "manifest",
@@ -77,31 +76,23 @@ pub enum CheckFailure {
     Usage,
 }
 
-/// The result of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CheckStatus {
-    /// A run will have it.
     Ok,
-    /// It is missing, and a run would end like this.
     NotOk(CheckFailure),
     /// Not known, or not needed.
     Unknown,
 }
 
-/// One check and its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What was checked.
     pub subject: CheckItem,
-    /// The result.
     pub verdict: CheckStatus,
-    /// What was found, in one line.
     pub message: String,
     /// What to do; empty if there is nothing to do.
     pub advice: String,
 }
 
-/// All checks and their results.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Checklist {
     findings: Vec<Finding>,
@@ -110,12 +101,10 @@ pub struct Checklist {
 }
 
 impl Checklist {
-    /// `subject` is fine.
     pub fn ok(&mut self, subject: CheckItem, message: impl Into<String>) {
         self.push(subject, CheckStatus::Ok, message.into(), String::new());
     }
 
-    /// `subject` is missing, and a run would end with `failure`.
     pub fn not_ok(
         &mut self,
         (subject, failure): (CheckItem, CheckFailure),
@@ -130,7 +119,6 @@ impl Checklist {
         );
     }
 
-    /// It is not known whether `subject` is fine.
     pub fn unknown(
         &mut self,
         subject: CheckItem,
@@ -149,7 +137,6 @@ impl Checklist {
         });
     }
 
-    /// All findings, in order.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }

@@ -20,12 +20,10 @@ pub struct Coverage {
     pub named: usize,
 }
 
-/// A sub-partner of the manifest that the API does not list.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unlisted {
     /// As the manifest spells it.
     pub id: OrgId,
-    /// The manifest's label.
     pub label: Option<Arc<str>>,
 }
 

@@ -1,5 +1,4 @@
-//! What a run will need, checked beforehand (`monthend check`); and the [`Coverage`]: sub-partners that no job bills,
-//! and ids that the token's account does not have. The checks themselves are in `cli`.
+//! What a run will need, checked beforehand (`monthend check`). The checks themselves are in `cli`.
 
 mod checklist;
 mod coverage;

@@ -22,39 +22,29 @@ use crate::{
     },
 };
 
-/// Why there is no manifest.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    /// There is no such file.
     #[error("there is no manifest at {}; `monthend init {}` writes one", .0.display(), shell_path(.0))]
     Missing(PathBuf),
-    /// A ledger or a partners file instead of a manifest.
     #[error("{} is {}", path.display(), kind.instead(path))]
     ATable {
-        /// The file.
+        /// As the user named it.
         path: PathBuf,
-        /// Which one.
         kind: WrongFile,
     },
-    /// The file cannot be read.
     #[error("cannot read the manifest {}: {source}", path.display())]
     Unreadable {
-        /// The file.
+        /// As the user named it.
         path: PathBuf,
-        /// The error.
         source: SourceError,
     },
-    /// The file has problems.
     #[error("the manifest is invalid\n{}", .0.render(false))]
     Invalid(Problems),
 }
 
-/// A CSV file, known by its header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WrongFile {
-    /// It has a column `request_id`.
     Ledger,
-    /// It has a column `org_id`.
     Partners,
 }
 
@@ -92,13 +82,9 @@ impl WrongFile {
 /// The manifest without its jobs, for `retry`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunSettings {
-    /// The file that it was read from.
     pub origin: ManifestSource,
-    /// `name:`, or the file's stem.
     pub name: String,
-    /// `api`, `limits` and `retry`.
     pub settings: Settings,
-    /// The ledger's path: `ledger:` or `<manifest stem>.ledger.csv`, in the manifest's folder.
     pub ledger: PathBuf,
 }
 
@@ -150,7 +136,7 @@ impl Manifest {
 }
 
 impl RunSettings {
-    /// Reads the manifest at `path` without its jobs, defaults and partners files. The error holds all problems.
+    /// As [`Manifest::load`], but without jobs, defaults and partners files.
     pub fn load(path: &Path) -> Result<RunSettings, ManifestError> {
         load(&source_at(path)?, |source, sink| {
             let tree = Tree::read(source, sink)?;

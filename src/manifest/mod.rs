@@ -1,5 +1,4 @@
-//! The manifest: YAML text to checked types, with every problem located. The submodules declare how it is written, with
-//! `keys!` of the module `yaml`. [`Manifest::load`] finds all problems at once.
+//! The manifest: YAML text to checked types, with every problem located. Each file declares its part with `keys!`.
 
 mod exclusion;
 mod job;

@@ -11,8 +11,7 @@ use crate::{
 };
 use request::{OrgId, Period, ReportType};
 
-/// A manifest without problems. Relative periods are resolved and partners files are read; only
-/// [`SubPartnerSource::Discovered`] is open, since it asks the API.
+/// A manifest without problems. Only [`SubPartnerSource::Discovered`] is open, since it asks the API.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
     /// The file, as the user named it.
@@ -40,36 +39,23 @@ pub struct Manifest {
 pub enum PlanWarningSource {
     /// An id that is not an organisation's id, as far as we can tell.
     NoOrganisation {
-        /// As it is written, and sent.
         id: OrgId,
-        /// The reason: a clause.
         why: &'static str,
-        /// Where it is first written.
         place: SourcePlace,
     },
     /// An id of the sandbox: fine in a rehearsal, a mistake elsewhere.
     OfSandbox {
-        /// The id.
         id: OrgId,
-        /// Where it is first written.
         place: SourcePlace,
     },
-    /// One id with two labels.
     TwoLabels {
-        /// The id.
         id: OrgId,
-        /// Its first label.
         first: Arc<str>,
-        /// Its second label.
         other: Arc<str>,
-        /// Where the second label is written.
         place: SourcePlace,
     },
-    /// A partners file has columns that are not read.
     FurtherColumns {
-        /// The file.
         file: PathBuf,
-        /// Their names.
         names: Vec<String>,
     },
 }
@@ -111,10 +97,8 @@ impl fmt::Display for PlanWarningSource {
     }
 }
 
-/// The file that a manifest was read from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ManifestSource {
-    /// The SHA-256 of its bytes, in hexadecimal digits.
     pub sha256: String,
     /// The line of each job, counted from 1; empty if the jobs were not read.
     pub job_lines: BTreeMap<Arc<str>, usize>,
@@ -122,7 +106,6 @@ pub struct ManifestSource {
     pub files: Vec<PathBuf>,
 }
 
-/// The organisation of each label.
 pub type Labels = BTreeMap<Arc<str>, OrgId>;
 
 /// A product of sub-partners, periods and types, without the exclusions.
@@ -130,19 +113,15 @@ pub type Labels = BTreeMap<Arc<str>, OrgId>;
 pub struct Job {
     /// Unique in the manifest.
     pub name: Arc<str>,
-    /// The sub-partners that it bills.
     pub sub_partners: SubPartners,
     /// Never empty, no duplicates, in the order written.
     pub types: Vec<ReportType>,
-    /// Include internal organisations.
     pub internal: bool,
     /// Never empty, in the order written, perhaps with duplicates.
     pub periods: Vec<Period>,
-    /// The exclusions.
     pub exclude: Vec<Exclusion>,
 }
 
-/// The sub-partners that a job bills.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SubPartners {
     /// The partner itself: the job names no sub-partners.
@@ -154,16 +133,12 @@ pub enum SubPartners {
 /// One entry of `sub_partners`; a partners file is replaced by its lines.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SubPartnerSource {
-    /// A sub-partner by its id.
     Named(SubPartner),
-    /// All that the API lists when the plan is made.
     Discovered(Discover),
 }
 
-/// A sub-partner.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SubPartner {
-    /// The id that is sent.
     pub id: OrgId,
     /// From the manifest or a partners file. Never empty.
     pub label: Option<Arc<str>>,
@@ -172,9 +147,7 @@ pub struct SubPartner {
 /// Requests of a job to leave out: those that match every given part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exclusion {
-    /// This sub-partner; labels are resolved.
     pub sub_partner: Option<OrgId>,
-    /// This type.
     pub report_type: Option<ReportType>,
     /// Exactly this period.
     pub period: Option<Period>,

@@ -400,7 +400,6 @@ impl PartnersLines<'_> {
     }
 }
 
-/// Whether a cell of several lines may contain a sub-partner, because a quote is open.
 fn swallows(header: &PartnersHeader, line: &PartnersLine<'_>, cell: usize) -> bool {
     let is_read = cell == header.org_id;
     let separator = char::from(line.separator);

@@ -21,22 +21,17 @@ const NO_NAMES: &str = "      # The API lists no names. Control Hub shows each o
       # { id: ..., label: ... }
 ";
 
-/// Sub-partners that the API lists.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Found {
-    /// Billed.
     pub active: Vec<OrgId>,
     /// Named, but not billed.
     pub suspended: Vec<OrgId>,
 }
 
-/// Why no manifest can be written.
 #[derive(Debug, thiserror::Error)]
 pub enum StarterError {
-    /// A file name or an id that a manifest cannot contain.
     #[error("it would be no manifest: {}", one_line(&.0.to_string()))]
     Invalid(#[from] ManifestError),
-    /// It was read back, and differs.
     #[error("it would not name the sub-partners that the API lists; write one without --discover")]
     Differs,
 }

@@ -9,7 +9,6 @@ use crate::{
     },
 };
 
-/// The JSON Schema (2020-12) of a manifest, for editors and `monthend schema manifest`.
 pub fn schema() -> Value {
     root_schema::<ManifestText>("monthend manifest")
 }

@@ -31,39 +31,29 @@ pub struct Breaker {
 
 const PAGES: u32 = 3;
 
-/// The kind of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Traffic {
-    /// A create.
     Create,
     /// A read, or a renewal of the token.
     Other,
 }
 
-/// How a request failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServerFailure {
-    /// No connection, no answer in time, an error of the server.
     NoAnswer,
     /// A page in place of an API answer.
     Page,
 }
 
-/// What the breaker allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// Everything leaves.
     Closed,
-    /// Requests leave with gaps.
     Slow,
-    /// One request at a time.
     Probing,
-    /// The run stops.
     Open,
 }
 
 impl Breaker {
-    /// A closed breaker.
     pub fn new(policy: &RetryPolicy) -> Self {
         Breaker {
             max: policy.max_consecutive_failures.get(),
@@ -81,7 +71,6 @@ impl Breaker {
         self.failures.max(self.of_creates)
     }
 
-    /// The stage now.
     pub fn stage(&self) -> Stage {
         if self.pages >= Some(PAGES) {
             return Stage::Open;
@@ -99,7 +88,7 @@ impl Breaker {
         (self.max.saturating_mul(2)).div_ceil(5)
     }
 
-    /// No request may leave before this time; `None` if the breaker does not delay any.
+    /// `None` if the breaker does not delay any request.
     pub fn not_before(&self) -> Option<Instant> {
         match self.stage() {
             Stage::Closed | Stage::Open => None,
@@ -112,7 +101,6 @@ impl Breaker {
         }
     }
 
-    /// A request leaves.
     pub fn on_sent(&mut self, now: Instant) {
         self.last_sent = Some(now);
     }
@@ -129,7 +117,6 @@ impl Breaker {
         }
     }
 
-    /// A refused connection, a time-out, a 5xx, or an answer that is not the API's.
     pub fn on_failure(&mut self, of: Traffic, how: ServerFailure, now: Instant) {
         self.failures = self.failures.saturating_add(1);
         self.last_failure = Some(now);

@@ -19,7 +19,6 @@ pub struct Ceiling(Option<Limiter>);
 type Limiter = RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Duration>>;
 
 impl Ceiling {
-    /// A ceiling with a full burst.
     pub fn new(rate: Rate, burst: NonZeroU32) -> Self {
         let Rate::Limited { count, per } = rate else {
             return Ceiling(None);
@@ -34,7 +33,7 @@ impl Ceiling {
         Ceiling(quota.map(|quota| RateLimiter::direct_with_clock(quota, TokioClock::new())))
     }
 
-    /// Takes one request from the budget, or returns when the next one will be allowed.
+    /// The error: when the next request will be allowed.
     pub fn check(&self) -> Result<(), Instant> {
         let Some(limiter) = &self.0 else {
             return Ok(());

@@ -14,11 +14,9 @@ use crate::settings::{Limits, RetryPolicy};
 /// Holds every request back until it may leave, in the order of arrival.
 ///
 /// [`Gate::enter`] waits for a slot (`limits.concurrency`), the end of every announced wait, the ceiling, the learned
-/// pace and the breaker. [`Slot::leave`], right before sending, checks the announced waits again, and keeps the ceiling
-/// for what really leaves: a slow disk, which makes intents durable in between, cannot bunch requests.
-///
-/// An announced wait only moves forward and ends by time alone. Then one request goes first; each that the server
-/// accepts lets two others follow, up to the full concurrency.
+/// pace and the breaker. [`Slot::leave`], right before sending, checks again: a slow disk, which makes intents durable
+/// in between, cannot bunch requests. After an announced wait one request goes first; each that the server accepts lets
+/// two others follow, up to the full concurrency.
 #[derive(Debug)]
 pub struct Gate {
     state: Mutex<GateState>,
@@ -434,7 +432,6 @@ impl GateState {
     }
 }
 
-/// Keeps a gate closed; see [`Gate::close`].
 #[derive(Debug)]
 #[must_use = "dropping it opens the gate"]
 pub struct Closed<'g>(&'g Gate);
@@ -446,7 +443,6 @@ impl Drop for Closed<'_> {
     }
 }
 
-/// A time without anything to send; see [`Gate::idle`].
 #[derive(Debug)]
 #[must_use = "dropping it ends the idle time"]
 pub struct Idle<'g> {
@@ -497,7 +493,6 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// Permission to send one request: it holds a slot until it is dropped.
 #[derive(Debug)]
 #[must_use = "dropping it gives the slot back"]
 pub struct Slot<'g> {
@@ -507,14 +502,10 @@ pub struct Slot<'g> {
 }
 
 impl Slot<'_> {
-    /// What the request is for.
     pub fn traffic(&self) -> Traffic {
         self.traffic
     }
 
-    /// The last look before the request is handed to the HTTP client.
-    ///
-    /// # Errors
     /// [`MustWait`] where a wait was announced since [`Gate::enter`], or nothing may leave any more.
     pub async fn leave(&self) -> Result<(), MustWait> {
         loop {
@@ -536,8 +527,7 @@ impl Slot<'_> {
         }
     }
 
-    /// What the answer says about the pace: once, as soon as its head arrives. The slot stays occupied until it is
-    /// dropped.
+    /// Once, as soon as the head of the answer arrives. The slot stays occupied until it is dropped.
     pub fn answered(&self, feedback: Feedback) {
         self.gate
             .state()

@@ -2,8 +2,7 @@ use std::{fmt::Debug, time::Duration};
 
 use tokio::time::Instant;
 
-/// What a server grants, learned from its answers. Pure: it is told what happened and when. A run uses
-/// [`RateController`](super::RateController); `benches/pacing` compares others with it.
+/// What a server grants, learned from its answers; pure. `benches/pacing` compares policies.
 pub trait PacePolicy: Debug + Send {
     /// No request may leave before this time.
     fn not_before(&self, now: Instant) -> Instant;

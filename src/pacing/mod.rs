@@ -1,6 +1,4 @@
-//! When a request may leave. All traffic of the process passes one [`Gate`]: a free slot, no announced wait, the
-//! operator's [`Ceiling`], the learned pace ([`RateController`], a [`PacePolicy`]) and the [`Breaker`]. Nothing here
-//! knows HTTP.
+//! When a request may leave: all traffic of the process passes one [`Gate`]. Nothing here knows HTTP.
 
 mod breaker;
 mod ceiling;

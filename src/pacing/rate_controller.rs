@@ -3,27 +3,22 @@
 //! The limit is unpublished: a token bucket, or `n` requests in a window. A *cycle* lasts from the end of one announced
 //! wait to the 429 that announces the next.
 //!
-//! - **The first 429 gives a number.** The server accepted `n` requests and asked to wait. Cycle and wait together are
-//!   about as long as its memory, `span`. So `n` in `span` is a guess: right for a window, too low for a bucket.
-//! - **The next tells which it is.** If as many were accepted in the last `span` as at first, it is a window: `n` leave
-//!   together, and the next `n` after `span`. Else it is a bucket, which grants `b + r * t`: `b` is what it accepted at
-//!   once at first, and `r` is the largest `(m - b) / t` over all times `t` that end with the 429 and in which `m` were
-//!   accepted.
-//! - **A later one corrects.** A window is measured again. Any other pace falls to what was accepted in the last
-//!   `span`, if that is less. All figures have a margin for [`RateController::JITTER`].
-//! - **In a cycle that is too short to measure**, a guess is halved, and any other pace falls by the margin. No pace
-//!   falls below what the whole cycle was granted, waits included.
-//! - **[`RateController::IN_A_ROW`] quick ones** ([`RateController::QUICK`]) **mean that the pace is not the reason**:
-//!   a wrong one would have been corrected by then. So all is forgotten and learned again.
-//!
-//! **Rising.** Figures can be low, and limits change, so the pace rises with each accepted request that it delayed: as
-//! `1 + RISE * (accepted / k)^2`, where `k` is `n` after a guess, and else what is sent in
-//! [`RateController::PROBE_EVERY`]. It does not rise while there is little to send, or while the ceiling is lower.
-//!
-//! **A long wait means a long window.** No fast bucket asks for [`RateController::LONG`] of silence. So the next `n`
-//! leave as fast as the ceiling allows, the last of them one at a time: each window costs one 429, which tells when the
-//! next one begins. If more than `n` are accepted, nothing is known. If a pace is known, it takes two long waits in a
-//! row.
+//! - **First 429.** `n` accepted requests in `span`, about as long as cycle and wait together, are a guess: right for a
+//!   window, too low for a bucket.
+//! - **Next 429.** If as many were accepted in the last `span`, it is a window: `n` leave together, and the next `n`
+//!   after `span`. Else it is a bucket, which grants `b + r * t`: `b` is what it accepted at once at first, and `r` is
+//!   the largest `(m - b) / t` over all times `t` that end with the 429 and in which `m` were accepted.
+//! - **Later ones.** A window is measured again. Any other pace falls to what was accepted in the last `span`, if that
+//!   is less. All figures have a margin for [`RateController::JITTER`].
+//! - **A cycle that is too short to measure.** A guess is halved, and any other pace falls by the margin, but not below
+//!   what the whole cycle was granted, waits included.
+//! - **[`RateController::IN_A_ROW`] quick ones** ([`RateController::QUICK`]) would have corrected a wrong pace: all is
+//!   forgotten and learned again.
+//! - **Rising.** With each accepted request that it delayed, the pace rises as `1 + RISE * (accepted / k)^2`, where `k`
+//!   is `n` after a guess, and else what is sent in [`RateController::PROBE_EVERY`]; not while the ceiling is lower.
+//! - **A long wait** ([`RateController::LONG`]) means a long window: the next `n` leave as fast as the ceiling allows,
+//!   the last of them one at a time. If more are accepted, nothing is known. If a pace is known, it takes two such
+//!   waits.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -31,7 +26,7 @@ use tokio::time::Instant;
 
 use super::{PacePolicy, Window};
 
-/// The learned pace. Pure: it is told what happened and when, and says when the next request may leave.
+/// Pure: it is told what happened and when, and says when the next request may leave.
 #[derive(Debug, Clone)]
 pub struct RateController {
     known: RateEstimate,
@@ -99,8 +94,7 @@ struct Limited {
 }
 
 impl RateController {
-    /// How much closer together two requests can arrive than they left. A 429 costs a window a second, so a margin of 3
-    /// % is cheaper than one more 429 in 30 s.
+    /// How much closer together two requests can arrive than they left.
     pub const JITTER: Duration = Duration::from_millis(30);
     /// The rise of the pace after `k` accepted requests.
     pub const RISE: f64 = 0.02;

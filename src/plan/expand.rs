@@ -15,12 +15,9 @@ use request::{OrgId, Request, RequestId, RequestIds};
 /// The sub-partners that the API listed, for each of the manifest's `discover` values.
 pub type Discovered = BTreeMap<Discover, Vec<OrgId>>;
 
-/// One request of a plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Planned {
-    /// Its id.
     pub id: RequestId,
-    /// The report to create.
     pub request: Request,
     /// The first job that names it.
     pub job: Arc<str>,
@@ -39,16 +36,13 @@ impl From<&Row> for Planned {
     }
 }
 
-/// What one job adds to a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobCount {
-    /// The job.
     pub name: Arc<str>,
     /// Requests that it names first.
     pub requests: usize,
     /// Requests that it repeats, of itself or an earlier job.
     pub folded: usize,
-    /// Requests that its `exclude` dropped.
     pub excluded: usize,
 }
 
@@ -60,19 +54,15 @@ pub struct Plan {
     spellings: Vec<Spellings>,
 }
 
-/// An organisation with two spellings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spellings {
-    /// The first spelling, which is sent.
+    /// This one is sent.
     pub first: String,
-    /// The other spelling.
     pub other: String,
 }
 
-/// Why a manifest cannot become a plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// More requests than the manifest allows.
     #[error(
         "the plan has more than {max} requests; raise limits.max_requests if that is meant, \
          or narrow the jobs"
@@ -81,23 +71,20 @@ pub enum PlanError {
         /// `limits.max_requests`
         max: usize,
     },
-    /// There is nothing to bill.
     #[error("every request of the plan is excluded, so the manifest bills nobody; check `exclude`")]
     AllExcluded,
-    /// Two requests share an id. That is so rare that it is refused.
+    /// So rare that it is refused.
     #[error(
         "the requests `{first}` and `{second}` happen to have the same id; put one into another manifest"
     )]
     IdCollision {
-        /// One of them.
+        /// Planned before `second`.
         first: Request,
-        /// The other.
         second: Request,
     },
 }
 
 impl Planned {
-    /// The row for a ledger that does not have it yet.
     pub fn row(&self) -> Row {
         Row::planned(
             self.request.clone(),

@@ -6,7 +6,6 @@ use crate::{
 };
 use request::OrgId;
 
-/// The ledger has no row of a job that discovers its sub-partners. Exit code 2.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the job {job} discovers its sub-partners, and the ledger has no row of it to tell who they are; ask the server \

@@ -1,6 +1,4 @@
-//! The plan: every request of a manifest, in order, each once ([`Plan::expand`]). [`Selection`] narrows a plan or a
-//! ledger; a [`Partition`] is one share of it; a [`WorkList`] has the rows still to do. This module knows nothing of
-//! sending.
+//! The plan: every request of a manifest, in order, each once; selections and shares of it, and the rows still to do.
 
 mod expand;
 mod known;

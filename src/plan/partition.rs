@@ -2,24 +2,20 @@ use std::{fmt, num::NonZeroU32, str::FromStr};
 
 use request::Request;
 
-/// `--partition K/N`: the K-th of N shares, K from 1, for runs on several machines at the same time
-/// (docs/splitting.md). It depends on a hash of sub-partner (by meaning), type and period only: the same in every
-/// manifest, run and version, and for twins with and without `internal`.
+/// `--partition K/N` (docs/splitting.md), by a hash of sub-partner (by meaning), type and period only: the same in
+/// every manifest, run and version, and for twins with and without `internal`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Partition {
     number: NonZeroU32,
     count: NonZeroU32,
 }
 
-/// A text that is no partition.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PartitionError {
-    /// It is not two whole numbers.
     #[error(
         "{0:?} is not a valid share: write K/N, for instance 2/3 for the second of three shares"
     )]
     Unreadable(String),
-    /// K is not between 1 and N.
     #[error("there is no share {0}: in K/N, K goes from 1 to N")]
     OutOfRange(String),
 }
@@ -37,17 +33,14 @@ impl Partition {
         Partition::new(whole(index)?.checked_add(1)?, whole(count)?)
     }
 
-    /// Which share it is, from 1.
     pub fn number(&self) -> NonZeroU32 {
         self.number
     }
 
-    /// How many shares there are.
     pub fn count(self) -> NonZeroU32 {
         self.count
     }
 
-    /// Whether a request belongs to this share.
     pub fn holds(self, request: &Request) -> bool {
         request.share_key() % u64::from(self.count.get()) == u64::from(self.number.get() - 1)
     }
@@ -64,7 +57,6 @@ impl Partition {
         Some((stem, Partition::new(whole(number)?, whole(count)?)?))
     }
 
-    /// All shares, this one included.
     pub fn all(self) -> impl Iterator<Item = Partition> {
         let count = self.count;
         let numbers = (1..=count.get()).filter_map(NonZeroU32::new);

@@ -11,10 +11,8 @@ use crate::{
 };
 use request::{OrgId, Period, ReportType, Request, RequestId, RequestIds};
 
-/// `--sub-partner`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubPartnerSelector {
-    /// `own`: the partner itself.
     Own,
     /// An organisation id or a label.
     Named(String),
@@ -35,11 +33,8 @@ impl FromStr for SubPartnerSelector {
 /// all have to match. No option selects everything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Selection {
-    /// `--job`
     pub jobs: Vec<String>,
-    /// `--sub-partner`
     pub sub_partners: Vec<SubPartnerSelector>,
-    /// `--type`
     pub types: Vec<ReportType>,
     /// `--period`: periods within these.
     pub periods: Vec<Period>,
@@ -49,36 +44,25 @@ pub struct Selection {
     pub partition: Option<Partition>,
 }
 
-/// A selection that is a mistake. Exit code 2.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectionError {
-    /// One value matches nothing.
     #[error("{option} {value} matches nothing{}{}", place.words(), instead(option, suggestion.as_deref(), there))]
     MatchesNothing {
-        /// The option.
         option: &'static str,
-        /// Its value.
         value: String,
-        /// The nearest value that matches.
         suggestion: Option<String>,
         /// The values that match, except sub-partners.
         there: BTreeSet<String>,
-        /// Where it was searched.
         place: Searched,
     },
-    /// Each value matches something, but nothing matches all.
     #[error("no request matches all of the selectors together")]
     NothingTogether,
 }
 
-/// Where a value was searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Searched {
-    /// In a ledger.
     Ledger,
-    /// In a plan.
     Plan,
-    /// In a plan; the ledger has rows that match.
     PlanAndFoundInLedger,
 }
 
@@ -221,7 +205,6 @@ impl Selection {
         Ok(rows.into_iter().map(Row::key).collect())
     }
 
-    /// As [`Selection::of_ledger`]: the rows, in order.
     pub fn rows_of<'l>(&self, ledger: &'l Ledger) -> Result<Vec<&'l Row>, SelectionError> {
         let matcher = Matcher {
             selection: self,
@@ -254,7 +237,6 @@ impl Selection {
         rows.into_iter().map(Row::key).collect()
     }
 
-    /// The selected rows that the plan does not have, in order.
     pub fn leftover<'l>(
         &self,
         ledger: &'l Ledger,
@@ -335,8 +317,7 @@ impl Matcher<'_> {
         together.then_some(selected)
     }
 
-    /// Each value on its own has to match one of `candidates`. `rows`: those of the ledger, if the candidates are a
-    /// plan's.
+    /// Each value on its own has to match one of `candidates`. `rows`: the ledger's, if the candidates are a plan's.
     fn check<'c>(
         &self,
         candidates: impl Iterator<Item = Selectable<'c>> + Clone,

@@ -58,7 +58,6 @@ impl fmt::Display for Warning {
     }
 }
 
-/// The days that a plan was made on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Today {
     /// In UTC, as the server counts.
@@ -138,7 +137,6 @@ pub fn warnings(manifest: &Manifest, plan: &Plan, today: Today) -> Vec<Warning> 
     .collect()
 }
 
-/// Warns if `creates` requests take more than an hour.
 pub fn long_run(limits: &Limits, creates: usize) -> Option<Warning> {
     let time = time_to_send(limits, creates)?;
     (time > LONG).then(|| Warning {
@@ -152,7 +150,7 @@ pub fn long_run(limits: &Limits, creates: usize) -> Option<Warning> {
     })
 }
 
-/// How long this many creates take at the configured rate; `None` without a rate.
+/// `None` without a rate.
 pub fn time_to_send(limits: &Limits, creates: usize) -> Option<Duration> {
     let Rate::Limited { .. } = limits.rate else {
         return None;

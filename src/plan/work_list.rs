@@ -7,7 +7,6 @@ use request::{Request, RequestId, RequestIds};
 /// The ledger of a run, with a row for each selected request in its final order, and the rows still to do.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct WorkList {
-    /// The rows.
     pub ledger: Ledger,
     /// Selected rows that are neither created nor waiting for a decision, in order.
     pub work: Vec<RowIndex>,
@@ -17,7 +16,6 @@ pub struct WorkList {
     pub untouched: Counts,
 }
 
-/// The ledger ends in a torn line whose request the plan does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the ledger ends in a torn line about {0}, and nothing else says what that is; `monthend run` with the manifest \
@@ -99,7 +97,6 @@ impl WorkList {
         })
     }
 
-    /// What there is to do for the selected rows of `ledger`.
     pub fn of(ledger: Ledger, selected: &RequestIds) -> Self {
         let mut work_list = WorkList::default();
         for (place, row) in ledger.places() {

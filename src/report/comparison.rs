@@ -30,7 +30,6 @@ pub(super) struct EarlierPart {
     pub(super) vanished: usize,
     pub(super) dropped: usize,
     pub(super) new: usize,
-    /// Whether nothing was compared.
     pub(super) is_empty: bool,
 }
 

@@ -1,8 +1,6 @@
-//! What a ledger holds, as one page of HTML that needs no network. [`Sources`] is all that it is made from; [`page()`]
-//! fills `templates/report/page.html`, and [`put`] writes the file.
-//!
-//! Text from outside (labels, errors, the server's words) stays text: the template escapes it, and the page's
-//! Content-Security-Policy allows our style and script by their hashes, and nothing else.
+//! What a ledger holds, as one page of HTML that needs no network. Text from outside (labels, errors, the server's
+//! words) stays text: the template escapes it, and the page's Content-Security-Policy allows our style and script by
+//! their hashes, and nothing else.
 
 mod causes;
 mod comparison;

@@ -68,7 +68,7 @@ struct Fact {
     is_code: bool,
 }
 
-/// The page as HTML. These values cannot fail; the error type is the template's.
+/// These values cannot fail; the error type is the template's.
 pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
     let beside = Comparison::of(sources);
     let earlier = EarlierPart::of(sources);
@@ -125,7 +125,6 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
     .render()
 }
 
-/// Writes the page to `place`: completely, or not at all.
 pub fn put(place: &Path, page: &str) -> io::Result<()> {
     whole_file::replace(place, page.as_bytes())
 }

@@ -1,5 +1,3 @@
-//! What follows the answer to a create: pure functions.
-
 use std::{collections::HashSet, time::Duration};
 
 use tokio::time::Instant;
@@ -23,7 +21,6 @@ pub(super) struct RowProgress {
     pub(super) looked_in_vain: bool,
     /// Which process sent the first of its creates whose outcome is unknown.
     pub(super) origin: AttemptOrigin,
-    /// How that create left, if this process sent it.
     pub(super) sent: Option<Departure>,
 }
 
@@ -65,8 +62,7 @@ pub(super) enum NextStep {
     LookUp,
 }
 
-/// The row after its create was answered, and what comes next. `before`: the row before it was sent; `sent`: with its
-/// intent. [`TryCount`] decides whether it is tried again; this decides what becomes of the row:
+/// Whether it is sent again, [`TryCount`] decides. `before`: the row before it was sent; `sent`: with its intent.
 ///
 /// | outcome | sent again | not sent again |
 /// | --- | --- | --- |

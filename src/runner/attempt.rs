@@ -1,5 +1,3 @@
-//! One attempt: gate, intent, create, result, in the module's order of effects.
-
 use std::{cell::RefCell, collections::HashSet};
 
 use foldhash::HashMap;
@@ -29,7 +27,7 @@ pub enum BesideOthers {
     Shares,
 }
 
-/// Shared by the scheduler, attempts and look-ups. Everything runs on one thread.
+/// Everything runs on one thread.
 pub(super) struct Shared<'a, 's, A: Api> {
     pub(super) session: &'a Session<'s, A>,
     pub(super) record: &'a Record<'a>,
@@ -65,7 +63,7 @@ impl<A: Api> Shared<'_, '_, A> {
         is_free
     }
 
-    /// Records the result. A report in the ledger needs no claim any more.
+    /// A report in the ledger needs no claim any more.
     pub(super) async fn conclude(&self, row: &mut Row) -> Result<(), JournalError> {
         let recorded = self.record.conclude(row).await;
         if let Some(id) = row.state.report_id() {
@@ -84,7 +82,6 @@ pub(super) enum AttemptResult {
     NotLet(Row, Option<Halt>),
     /// A wait was announced between intent and send, or the server's clock must be read again; the row is pending.
     HeldBack(Row),
-    /// It was answered, or its answer was lost; the row's line is durable.
     Answered(Row, NextStep, Option<Halt>, Answered),
     Unrecorded(Row, JournalError),
 }
@@ -199,8 +196,7 @@ async fn list_for<A: Api>(
     Ok(listed.into_iter().map(|report| report.id).collect())
 }
 
-/// Claims a new report's id for its row. An id that another row has, or could have by an earlier list, is success
-/// without a usable id: a proxy repeated an earlier answer.
+/// An id that another row has, or could have by an earlier list, is not usable: a proxy repeated an earlier answer.
 fn check_report_id<A: Api>(
     context: &Shared<'_, '_, A>,
     answer: &mut Answer<ReportId>,

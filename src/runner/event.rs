@@ -76,48 +76,36 @@ pub enum EventKind {
     Finished,
 }
 
-/// Whether this run fetched the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fetched {
-    /// In this run.
     Now,
-    /// It was there already, as the ledger says.
     Before,
 }
 
-/// Why a created row has no file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotCollected {
     /// Still in progress after the longest wait; a later `collect` continues.
     InProgress,
-    /// The server could not generate the report.
     Failed,
-    /// It is unavailable or unacceptable: the row has the reason.
     Refused,
 }
 
-/// One create, from departure to answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {
-    /// The request.
     pub request: RequestId,
-    /// The number among all attempts of this request, all runs together, from 1.
+    /// Among all attempts of this request, all runs together, from 1.
     pub number: u32,
-    /// When it was handed to the HTTP client, by the local clock.
+    /// By the local clock.
     pub left_at: DateTime<Utc>,
     /// From then until the answer was read, or nothing more was expected.
     pub latency: Duration,
     /// `created`; `refused`: certainly not processed; `not_sent`: the server never saw it; `in_doubt`.
     pub outcome: &'static str,
-    /// The id that the answer gave.
     pub report_id: Option<ReportId>,
-    /// The status of the answer; `None` without an answer.
     pub http_status: Option<u16>,
-    /// The server's code, or ours, as in the ledger; `None` if a report was created.
+    /// The server's or ours, as in the ledger; `None` if a report was created.
     pub error_code: Option<String>,
-    /// What went wrong, in one line; `None` if a report was created.
     pub error: Option<String>,
-    /// The server's id for its support desk.
     pub tracking_id: Option<String>,
 }
 

@@ -3,19 +3,17 @@ use std::{num::NonZeroUsize, str::FromStr};
 /// `--max-failures`: after how many failed rows a run stops, as a number or a share of the selected rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MaxFailures {
-    /// A number of rows.
     Rows(NonZeroUsize),
-    /// A percentage, 1 to 100.
+    /// 1 to 100.
     Percent(u8),
 }
 
-/// A text that is neither.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("write a number of rows from 1, or a share of them from 1% to 100%")]
 pub struct MaxFailuresError;
 
 impl MaxFailures {
-    /// The number of rows, of `selected` ones: a share is rounded up.
+    /// A share is rounded up.
     pub fn rows(self, selected: usize) -> usize {
         match self {
             MaxFailures::Rows(rows) => rows.get(),

@@ -1,8 +1,4 @@
-//! Brings requests to their end: never lost, never sent twice. The scheduler chooses the next row; an attempt takes it
-//! through gate, intent, create and result; a look-up finds the report of a create whose answer was lost. Reporters get
-//! [`Event`]s.
-//!
-//! The order of effects is the guarantee:
+//! Brings requests to their end: never lost, never sent twice. The order of effects is the guarantee:
 //!
 //! 1. the gate lets the request go, and none of its twins is in flight or in doubt;
 //! 2. the row's `sending` line, with `intent_at`, is on the disk;

@@ -1,5 +1,3 @@
-//! One run, from a prepared ledger to its final form on the disk.
-
 use std::{cell::RefCell, collections::HashSet, io, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{sync::mpsc, time::Instant};
@@ -68,10 +66,8 @@ pub struct Finished {
     pub unsaved: Option<Unsaved>,
 }
 
-/// A ledger that could not be written at the end of a run.
 #[derive(Debug)]
 pub struct Unsaved {
-    /// The system's error.
     pub error: io::Error,
     /// Rows whose last line is not in the file.
     pub rows: Vec<Row>,
@@ -105,14 +101,13 @@ impl<A: Api> Workbench<'_, '_, A> {
 /// Selected rows that a run creates, one by one; it ends with the creates.
 pub type NewReports = mpsc::UnboundedReceiver<RowIndex>;
 
-/// Brings every row of `setup.work` to its end, or stops for a reason. The ledger is then complete on the disk, or
-/// [`Finished::unsaved`] says what is missing.
+/// Brings every row of `setup.work` to its end, or stops for a reason.
 pub async fn run<A: Api, D: Disk>(setup: RunInput<'_, '_, A, D>) -> Finished {
     run_with(setup, async |_: Workbench<'_, '_, A>, _| Vec::new()).await
 }
 
-/// [`run`], with `beside` working on the created rows at the same time. `beside` returns the rows whose last line is
-/// not on the disk. If one of the two stops, so does the other.
+/// [`run`], while `beside` works on the created rows and returns those whose last line is not on the disk. If one of
+/// the two stops, so does the other.
 pub async fn run_with<A: Api, D: Disk>(
     setup: RunInput<'_, '_, A, D>,
     beside: impl AsyncFnOnce(Workbench<'_, '_, A>, NewReports) -> Vec<Row>,

@@ -53,9 +53,7 @@ pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
     /// Rows that were not selected: their doubts are resolved, but they are not sent.
     unselected: HashSet<RowIndex>,
     ready: BTreeSet<(Queue, RowIndex)>,
-    /// Rows in a backoff, and when it ends.
     delayed: BTreeSet<(Instant, RowIndex)>,
-    /// Rows to look up, and when.
     doubts: BTreeSet<(Instant, RowIndex)>,
     progress: HashMap<RowIndex, RowProgress>,
     sending: usize,
@@ -64,7 +62,6 @@ pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
     forbidden: Option<(usize, HashSet<Option<OrgId>>)>,
     /// How many rows may fail in this run, and how many have.
     failures: (Option<usize>, usize),
-    /// How many rows still need something.
     open: usize,
     unrecorded: Vec<Row>,
     not_looked_up: Vec<Cause>,
@@ -75,8 +72,7 @@ pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
     asks_witness: bool,
 }
 
-/// The first create leaves alone: its answer tells how far doubts of the others could be resolved. So does the next one
-/// after a page in place of an answer: each such page is a row in doubt.
+/// The first create leaves alone, and so does the next one after a page: each page is a row in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FirstCreate {
     NotSent,
@@ -84,7 +80,6 @@ enum FirstCreate {
     Over,
 }
 
-/// How long the others wait for the answer to the first create.
 const ALONE: Duration = Duration::from_secs(2);
 
 /// The list request that each run sends first. Its `Date` header sets the server clock; its items existed before our
@@ -103,7 +98,6 @@ pub(super) struct SchedulerResult {
 
 enum Completed {
     FirstList(RowIndex, Result<Option<Vec<Listed>>, Halt>),
-    /// A report that is certainly ours was read.
     Witness(Result<(), ReadError>),
     Attempt(Box<(RowIndex, RowProgress, AttemptResult)>),
     Look(
@@ -234,8 +228,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             let mut progress = RowProgress::found(row);
             progress.open = Some(LookUpState {
                 kind: QuestionKind::WasItMade(doubt),
-                // However old the line is: its create may have been at work until the process died, and the clock may
-                // have been set.
+                // However old the line is: the process may have died much later, and the clock may have been set.
                 since: now,
                 looks: 0,
                 read_anew: 0,
@@ -369,7 +362,6 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             | Completed::Witness(Err(ReadError::Halted(halt))) => {
                 self.stop(halt.into());
             }
-            // It is read again when needed.
             Completed::Witness(Ok(()) | Err(ReadError::Failed(_))) => {}
             Completed::Attempt(done) => {
                 let (place, progress, attempted) = *done;

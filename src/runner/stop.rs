@@ -4,37 +4,25 @@ use tokio::sync::{Notify, watch};
 
 use crate::{api::Cause, ledger::JournalError, pacing::StopCause, session::Halt};
 
-/// Why sending stopped. The first reason counts, but a signal outranks what the server said, and a ledger error
-/// outranks all (`docs/exit-codes.md`).
+/// The first reason counts, but a signal outranks the server's, and a ledger error all (`docs/exit-codes.md`).
 #[derive(Debug, Clone)]
 pub enum StopReason {
-    /// Too long a wait, or nothing accepted for too long.
     Pacing(StopCause),
-    /// Too many requests in a row failed.
     Down {
-        /// The number of failures.
         failures: u32,
-        /// The cause of the last one.
         cause: Cause,
     },
-    /// The credentials were refused and cannot be renewed.
     Credentials(Cause),
     /// Everything was refused with 403 from the start: the token lacks a scope.
     Forbidden(String),
-    /// As many rows of this run have failed as `--max-failures` allows.
     TooManyFailures(usize),
-    /// A signal.
     Interrupted(Signal),
-    /// No more files can be written.
     Output(DiskTrouble),
-    /// The ledger could not be written.
     Ledger(JournalError),
 }
 
-/// Why a file could not be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiskTrouble {
-    /// The file, and the system's error.
     pub why: String,
     /// What to do: `make room`.
     pub remedy: &'static str,
@@ -100,7 +88,6 @@ impl Interrupt {
     }
 }
 
-/// Whether a run stops, and why: shared by creating and collecting.
 #[derive(Debug, Default)]
 pub struct Stopping {
     reason: RefCell<Option<StopReason>>,

@@ -1,6 +1,6 @@
-//! While a request is in flight or in doubt, none of its twins is in flight (docs/guarantees.md, "Twins"). Twins share
-//! type and period. In such a group the partner's own requests exclude all others, and the requests of one sub-partner
-//! exclude each other, so it is enough to count the busy ones and to queue those that wait.
+//! While a request is in flight or in doubt, none of its twins is in flight (docs/guarantees.md, "Twins"). Within a
+//! type and period, the partner's own requests exclude all others, and the requests of one sub-partner each other: it
+//! is enough to count the busy ones and to queue those that wait.
 
 use std::collections::VecDeque;
 
@@ -59,8 +59,7 @@ impl<W> Twins<W> {
         }
     }
 
-    /// `request` is neither in flight nor in doubt any more. Returns those that can go now, in the order in which they
-    /// came; each must begin at once or ask again.
+    /// Returns those that can go now, in the order in which they came; each must begin at once or ask again.
     pub(super) fn end(&mut self, request: &Request) -> Vec<W> {
         let key = key(request);
         let Some(group) = self.groups.get_mut(&key) else {

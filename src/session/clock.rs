@@ -3,8 +3,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
-/// A clock that moved this far against another was set, or the computer slept: then the monotonic clock stands still,
-/// and the wall clock does not.
+/// When two clocks differ by this much, one was set, or the computer slept and only the wall clock went on.
 pub const JUMP: TimeDelta = TimeDelta::seconds(1);
 
 /// The local wall clock, so that tests can set it.
@@ -13,7 +12,6 @@ pub trait WallClock {
     fn now(&self) -> DateTime<Utc>;
 }
 
-/// The computer's clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -23,25 +21,19 @@ impl WallClock for SystemClock {
     }
 }
 
-/// The server clock, from the last `Date` header.
-///
-/// `Date` has whole seconds and is from before the answer left, so [`ServerClock::now`] is never later than the
-/// server's own clock: a report that is created after it has a `created` at or after it.
-///
-/// Between answers it advances with the computer's clocks. Once these disagree, it is unknown: a clock that stood still
-/// for an hour would date an intent an hour too early.
+/// The server clock, from the last `Date` header, which has whole seconds and is from before the answer left: so a
+/// report that is created after [`ServerClock::now`] has a `created` at or after it. Once the computer's own clocks
+/// disagree, it is unknown: a clock that stood still for an hour would date an intent an hour too early.
 #[derive(Debug, Clone, Copy, Default)]
 pub enum ServerClock {
     /// No answer told it, or the server never does: the local clock counts.
     #[default]
     Untold,
-    /// An answer told it.
     Told(ServerTime),
     /// It was known once, and is being read again.
     Lost,
 }
 
-/// The time from one answer.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerTime {
     date: DateTime<Utc>,

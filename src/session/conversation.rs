@@ -1,5 +1,3 @@
-//! The session: permission to send, and one exchange with its effects on all others.
-
 use std::{
     cell::{Cell, RefCell},
     time::Duration,
@@ -32,7 +30,6 @@ pub struct Session<'a, A: Api> {
     halted: RefCell<Option<Halt>>,
 }
 
-/// Permission to send one request with the current token.
 pub struct Permit<'s, T> {
     pass: Slot<'s>,
     token: T,
@@ -40,12 +37,10 @@ pub struct Permit<'s, T> {
 }
 
 impl<T> Permit<'_, T> {
-    /// The token's generation.
     pub fn token(&self) -> Generation {
         self.generation
     }
 
-    /// The last check before the request leaves: see [`Slot::leave`].
     pub async fn leave(&self) -> Result<(), MustWait> {
         self.pass.leave().await
     }
@@ -190,9 +185,8 @@ impl<'a, A: Api> Session<'a, A> {
         }
     }
 
-    /// Sends one create, once; the caller decides by the outcome whether to send it again. After
-    /// [`Refusal::Unauthorized`] the token has been renewed, or the halt says why not; a 401 about the request is
-    /// [`Refusal::Final`]. [`Permit::leave`] must have succeeded just before.
+    /// Sends one create, once. After [`Refusal::Unauthorized`] the token has been renewed, or the halt says why not; a
+    /// 401 about the request is [`Refusal::Final`]. [`Permit::leave`] must have succeeded just before.
     pub async fn create(
         &self,
         permit: Permit<'_, A::Token>,

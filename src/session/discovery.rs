@@ -1,7 +1,6 @@
 use super::{ReadError, Session};
 use crate::{api::Api, plan::Discovered, settings::Discover};
 
-/// Why the sub-partners are unknown.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DiscoveryError {
     /// The API has none of that kind, so the manifest bills nobody. Exit code 2.
@@ -10,7 +9,6 @@ pub enum DiscoveryError {
     Read(ReadError),
 }
 
-/// Lists each kind of sub-partner that `discover` names, once.
 pub async fn discover<A: Api>(
     session: &Session<'_, A>,
     kinds: impl IntoIterator<Item = Discover>,

@@ -4,26 +4,20 @@ use chrono::{DateTime, Utc};
 
 use crate::{api::Cause, pacing::StopCause};
 
-/// Why the session is over.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Halt {
-    /// The gate lets nothing leave any more.
     Pacing(StopCause),
     /// Too many requests in a row failed (`retry.max_consecutive_failures`).
     Down {
-        /// The number of failures.
         failures: u32,
-        /// The cause of the last one.
         cause: Cause,
     },
     /// The credentials were refused and cannot be renewed.
     Credentials(Cause),
 }
 
-/// Why a read failed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReadError {
-    /// Nothing leaves any more.
     Halted(Halt),
     /// The server refused it, or all tries failed.
     Failed(Cause),

@@ -1,6 +1,4 @@
 //! One session with the API: every exchange passes the gate, carries the current token and teaches us the server clock.
-//! [`Session`] tries reads again until they are answered, since they change nothing. For creates [`crate::runner`]
-//! decides, by the same policy ([`TryCount`]).
 
 mod clock;
 mod conversation;

@@ -1,5 +1,3 @@
-//! Reads: tried again until they are answered, since they change nothing.
-
 use std::{collections::HashSet, time::Duration};
 
 use tokio::time::{Instant, sleep};
@@ -17,7 +15,7 @@ use request::{OrgId, ReportId};
 /// A list with more pages counts as endless.
 const MAX_PAGES: usize = 10_000;
 
-/// A list with more entries is taken for one that never ends. The largest plan has half as many (`limits.max_requests`).
+/// The same for entries. The largest plan has half as many (`limits.max_requests`).
 const MAX_ITEMS: usize = 200_000;
 
 /// A list of several pages is read so often, until two readings agree.
@@ -32,11 +30,9 @@ fn is_too_long(cause: &Cause, max: usize) -> bool {
 }
 
 impl<A: Api> Session<'_, A> {
-    /// All reports that `query` lists. Between two pages the list may shift and skip a report, so a list of several
-    /// pages is read again until two readings agree; one that never ends or never settles fails.
-    ///
-    /// After a 504 the page size is halved, down to one, for the rest of the session. Half of what this list asked for:
-    /// lists that fail together would otherwise go down to one at once.
+    /// All reports that `query` lists. Between two pages a list may shift and skip a report, so a list of several pages
+    /// is read again until two readings agree. After a 504 the page size is halved for the rest of the session: half of
+    /// what this list asked for, or lists that fail together would go down to one at once.
     pub async fn list(&self, query: &ListQuery) -> Result<Vec<Listed>, ReadError> {
         let mut earlier: Option<HashSet<ReportId>> = None;
         for _ in 0..READINGS {
@@ -120,10 +116,9 @@ impl<A: Api> Session<'_, A> {
         Ok(read.await?.0)
     }
 
-    /// A first list for `query`, which also sets the server clock, if the server tells it. Returns the reports if the
-    /// whole list could be read. Any answer of the API below 500 is enough, but there has to be one: an intent dated by
-    /// a fast local clock would make our own report look older than it, and a page in place of the API would put every
-    /// create in doubt. If lists fail, it reads a report that does not exist. It ends at the breaker at the latest.
+    /// A first list for `query`, which also sets the server clock. Any answer of the API below 500 is enough, but there
+    /// has to be one: an intent dated by a fast local clock would make our own report look older, and a page in place
+    /// of the API would put every create in doubt. If lists fail, it reads a report that does not exist.
     pub async fn first_list(&self, query: &ListQuery) -> Result<Option<Vec<Listed>>, Halt> {
         let Ok(nobodys) = "no-such-report".parse() else {
             return Ok(None); // it is a valid id

@@ -11,29 +11,21 @@ use crate::{
 /// From this number on, an answer 423 or 503 with a wait counts as a try, if others were accepted meanwhile.
 const BUSY_FROM: u32 = 6;
 
-/// What follows an outcome.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum RetryDecision {
-    /// Done, refused for good, or no tries left.
     Never,
     /// As soon as the gate allows it.
     AtOnce,
-    /// After this long.
     After(Duration),
     /// After all others.
     Last,
 }
 
-/// The context of a request when its answer comes.
 #[derive(Clone, Copy)]
 pub struct RetryContext<'a> {
-    /// `retry.max_attempts`
     pub max_attempts: u32,
-    /// The breaker's stage when the request left.
     pub stage: Stage,
-    /// Requests that the gate has counted as accepted.
     pub accepted: u64,
-    /// The wait after this many tries.
     pub backoff: &'a dyn Fn(u32) -> Duration,
 }
 
@@ -62,12 +54,10 @@ pub struct TryCount {
 }
 
 impl TryCount {
-    /// Tries that counted so far.
     pub fn counted(&self) -> u32 {
         self.counted
     }
 
-    /// Counts an outcome and decides what follows, by the table above.
     pub fn after<T>(&mut self, outcome: &Outcome<T>, around: &RetryContext<'_>) -> RetryDecision {
         let (counts, next) = self.judge(outcome, around);
         self.counted += u32::from(counts);
@@ -131,7 +121,6 @@ impl Backoff {
         }
     }
 
-    /// The wait after `tries` failed ones.
     pub fn after(&self, tries: u32) -> Duration {
         let doublings = tries.saturating_sub(1).min(31);
         let most = self.base.saturating_mul(1 << doublings).min(self.max);

@@ -75,8 +75,7 @@ impl<T: Clone> CurrentToken<T> {
     }
 }
 
-/// Whether the server accepted the request's token. An error page and a rate limit may come from a proxy that never
-/// checked it.
+/// An error page or a rate limit may come from a proxy that never checked the token.
 pub(super) fn proves_accepted<T>(outcome: &Outcome<T>) -> bool {
     matches!(
         outcome,

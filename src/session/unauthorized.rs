@@ -49,8 +49,7 @@ impl<A: Api> Session<'_, A> {
         Ok(UnauthorizedCause::Token)
     }
 
-    /// Tries the shortest list and, if lists fail, a report that does not exist. If both fail, the token counts as
-    /// refused.
+    /// Tries the shortest list, then a report that does not exist; if both fail, the token counts as refused.
     async fn is_taken(&self, token: &A::Token, generation: Generation) -> Result<bool, Halt> {
         let query = ListQuery::default();
         let list = async |api: &A, on_head: &OnHead<'_>| {

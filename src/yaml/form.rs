@@ -25,7 +25,6 @@ pub(crate) trait Form {
 
     fn schema(&self, generator: &mut SchemaGenerator) -> Value;
 
-    /// The advice for a single value where a list is expected.
     fn as_item(&self, node: Node<'_>) -> String {
         node.written()
     }

@@ -11,8 +11,7 @@ use super::{
 };
 
 /// Declares a mapping: its name in messages, an example, and its keys. Each key is one line: documentation, name, type,
-/// and how it is written ([`required`], [`optional`], [`or`], [`or_none`] or [`spread`], with a [`Form`]). The struct,
-/// the reader, the defaults and the schema come from that line.
+/// and how it is written. The struct, the reader, the defaults and the schema come from that line.
 macro_rules! keys {
     (
         $(#[doc = $about:literal])+
@@ -55,7 +54,6 @@ pub(crate) trait Mapping: Sized {
     const ABOUT: &'static str;
     const OWNER: &'static str;
     const EXPECTED: &'static str;
-    /// The problem with an empty mapping, if it is not allowed.
     const IF_EMPTY: Option<&'static str>;
 
     fn visit(keys: &mut Keys<'_>) -> Self;
@@ -244,7 +242,6 @@ pub(crate) fn missing(owner: &str, key: &str, example: &str) -> Mistake {
 
 pub(crate) type Field<T> = Result<Option<T>, Wrong>;
 
-/// The value has a problem, which is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Wrong;
 
@@ -332,7 +329,6 @@ fn described(about: &str, schema: Value) -> Map<String, Value> {
     described
 }
 
-/// The JSON Schema (2020-12) of a text that is a mapping.
 pub(crate) fn root_schema<T: Mapping>(title: &str) -> Value {
     let mut generator = SchemaGenerator::new(schemars::generate::SchemaSettings::draft2020_12());
     let mut schema = Map::new();

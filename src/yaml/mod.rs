@@ -1,6 +1,4 @@
-//! YAML text to values with their places, and every problem located. `source` reads a file, `tree` builds nodes with
-//! aliases and merge keys resolved, `node` reads one of them. [`keys!`] declares a mapping once; a [`Form`] reads a
-//! value. Problems go to one [`Sink`] and come out as [`Problems`].
+//! YAML text to values with their places: [`keys!`] declares a mapping, and a [`Form`] reads one value.
 
 mod form;
 mod mapping;

@@ -5,7 +5,6 @@ use super::source::{Source, SourcePlace};
 /// A wrong column in a long partners file gives one problem per line.
 const MAX_SHOWN: usize = 50;
 
-/// What is wrong, and how to fix it: a problem without a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mistake {
     message: String,
@@ -29,7 +28,6 @@ impl Mistake {
     }
 }
 
-/// A problem at one place of the manifest or of a partners file.
 #[derive(Debug, Clone)]
 pub struct Problem {
     place: SourcePlace,
@@ -38,32 +36,29 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// The file, as the user named it or as the manifest names it.
     pub fn file(&self) -> &Path {
         self.place.source.path()
     }
 
-    /// The line, counted from 1.
+    /// Counted from 1.
     pub fn line(&self) -> usize {
         self.place.line()
     }
 
-    /// The column in characters, counted from 1.
+    /// In characters, counted from 1.
     pub fn column(&self) -> usize {
         self.place.column()
     }
 
-    /// The text with the problem; empty if something is missing.
+    /// Empty if something is missing.
     pub fn text(&self) -> &str {
         self.place.text()
     }
 
-    /// What is wrong, in one line.
     pub fn message(&self) -> &str {
         &self.mistake.message
     }
 
-    /// How to fix it, if the message does not say it.
     pub fn help(&self) -> Option<&str> {
         self.mistake.help.as_deref()
     }
@@ -95,7 +90,6 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// The first problems.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Problem> {
         self.shown.iter()
     }
@@ -105,7 +99,6 @@ impl Problems {
         self.total
     }
 
-    /// How many [`Problems::iter`] leaves out.
     pub fn left_out(&self) -> usize {
         self.total - self.shown.len()
     }

@@ -20,28 +20,21 @@ pub(crate) struct Source {
     sha256: [u8; 32],
 }
 
-/// Why a file cannot be read as text.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// The system's error.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// A folder.
     #[error("it is a directory, not a file")]
     Directory,
-    /// More than 32 MiB.
     #[error("it is larger than {} MiB", MAX_FILE_BYTES / 1024 / 1024)]
     TooLarge,
-    /// UTF-16 or UTF-32, which some editors write.
     #[error("it is not UTF-8 but UTF-16 or UTF-32; save it as UTF-8")]
     Wide,
-    /// A PDF, a spreadsheet, a picture and so on.
     #[error("it is not a text file ({0})")]
     Binary(&'static str),
-    /// Text in another encoding.
     #[error("line {line} is not UTF-8; save the file as UTF-8")]
     NotUtf8 {
-        /// The first line with an invalid byte.
+        /// The first with an invalid byte.
         line: usize,
     },
 }
@@ -147,7 +140,6 @@ fn binary_kind(bytes: &[u8]) -> Option<&'static str> {
     .find_map(|(magic, kind)| bytes.starts_with(magic).then_some(kind))
 }
 
-/// A stretch of one line of a file.
 #[derive(Clone)]
 pub struct SourcePlace {
     pub(crate) source: Arc<Source>,

@@ -20,8 +20,8 @@ const MAX_NODES: u64 = 2_000_000;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NodeId(usize);
 
-/// The one document of a file. Its size and depth with all aliases expanded are limited. It is built from the parser's
-/// events, which have places (docs/architecture.md).
+/// One document, limited in size and depth with all aliases expanded. It is built from the parser's events, which have
+/// places (docs/architecture.md).
 pub(crate) struct Tree {
     pub(super) source: Arc<Source>,
     nodes: Vec<TreeNode>,
@@ -176,7 +176,6 @@ fn too_deep() -> Mistake {
     .help("a manifest needs six levels")
 }
 
-/// Reading must end; the reason is reported.
 struct Stop;
 
 struct Builder<'a> {

@@ -1,5 +1,4 @@
-//! What is asked of the API: one [`Request`] is one billing report to create. Values are checked when they are made:
-//! there is no invalid [`OrgId`], [`Period`] or [`ReportType`].
+//! What is asked of the API: one [`Request`] is one billing report to create. Values are checked when they are made.
 
 mod id;
 mod org_id;
@@ -31,8 +30,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Whether a list of reports cannot tell this request's report from `other`'s (docs/guarantees.md, "Twins"): a list
-    /// item names neither the sub-partner nor `internal`. A request is not its own twin.
+    /// Whether a list of reports cannot tell the two apart (docs/guarantees.md, "Twins").
     pub fn is_twin_of(&self, other: &Request) -> bool {
         self != other
             && self.report_type == other.report_type

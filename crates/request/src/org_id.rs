@@ -23,10 +23,8 @@ const BEGINNING: &str = "Y2lzY29zcGFyazov";
 /// The decoded id of an organisation begins with this. Outside the US region, `us` is another word.
 const ADDRESS: &str = "ciscospark://us/ORGANIZATION/";
 
-/// The id of a sub-partner's organisation: visible ASCII text of up to [`OrgId::MAX_LEN`] characters.
-///
-/// The API writes URL-safe base64, without padding, of a `ciscospark://` address. People also write it padded, or as
-/// the bare UUID at its end: spellings of one organisation are equal. Clones share their texts.
+/// The id of a sub-partner's organisation. The API writes URL-safe base64, without padding, of a `ciscospark://`
+/// address; people also write it padded, or as the bare UUID: spellings of one organisation are equal.
 #[derive(Clone)]
 pub struct OrgId(Arc<Texts>);
 

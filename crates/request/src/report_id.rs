@@ -24,7 +24,6 @@ impl ReportId {
     /// The sandbox's decoded ids begin with this, so that none is taken for a real one.
     pub const SANDBOX_PREFIX: &str = "ciscospark://sandbox/";
 
-    /// [`Self::SANDBOX_PREFIX`] in base64.
     pub(super) const SANDBOX_BASE64: &str = "Y2lzY29zcGFyazovL3NhbmRib3gv";
 
     /// The id's text.

@@ -80,7 +80,7 @@ impl Call {
         })
     }
 
-    /// The `Link` header to the page after `reply` (RFC 8288). Some answers name another relation first.
+    /// RFC 8288. Some answers name another relation first.
     pub(super) fn link(
         &self,
         reply: &Reply,

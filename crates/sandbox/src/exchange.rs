@@ -108,7 +108,6 @@ fn plain(world: &World, reply: Reply) -> Ending {
     }))
 }
 
-/// The state file cannot be written, so what happened may be lost.
 fn not_written(world: &World, error: &std::io::Error) -> Ending {
     tracing::error!(%error, "the sandbox cannot write its state");
     plain(

@@ -1,5 +1,4 @@
-//! The state file: JSON lines, one for each thing that happened, locked while a sandbox uses it. A line is written
-//! whole before its answer leaves, so a torn last line is about nothing that a client knows, and is dropped.
+//! The state file: JSON lines, locked while a sandbox uses it. A torn last line is about nothing that a client knows.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -59,7 +58,6 @@ impl Beginning {
         version: VERSION,
     };
 
-    /// A crash may have kept only a part of these bytes.
     fn line() -> Vec<u8> {
         // Two plain fields can always be written.
         serde_json::to_vec(&Beginning::CURRENT).unwrap_or_default()
@@ -115,7 +113,6 @@ pub(super) enum Journal {
 #[derive(Debug)]
 pub(super) struct StateFile {
     file: File,
-    /// Bytes up to the end of the last whole line.
     len: u64,
 }
 

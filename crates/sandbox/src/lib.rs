@@ -1,8 +1,6 @@
-//! The sandbox: the [model of the server](crate::model) on loopback, to rehearse a manifest, to exercise a pipeline,
-//! and to test against. Downloads come from a second port. A state file keeps reports from one process to the next.
-//!
-//! A sub-partner whose organisation id, decoded or not, contains `refused-400`, `refused-401`, `refused-403` or
-//! `refused-404` always refuses, until `fixed` is set. Everything else is in [`SandboxConfig`].
+//! The sandbox: the [model of the server](crate::model) on loopback, and downloads from a second port. A sub-partner
+//! whose organisation id, decoded or not, contains `refused-400`, `refused-401`, `refused-403` or `refused-404` always
+//! refuses, until `fixed` is set. Everything else is in [`SandboxConfig`].
 
 mod call;
 mod clock;

@@ -1,5 +1,3 @@
-//! Merges sandboxes: for ledgers of partitions that were rehearsed one by one, and then merged.
-
 use std::{
     collections::HashSet,
     fs, io,
@@ -9,8 +7,7 @@ use std::{
 use super::journal::{StateError, records, text_of};
 use crate::model::{Origin, Record, StoredReport};
 
-/// A state with the reports of all `states`, by time; `None` if there is no state. A report that the configuration gave
-/// to several states is kept once, except that each one that `is_held` stays. Tokens and counted tries are left out.
+/// A state with the reports of all `states`; one that several of them were configured with only once, unless `is_held`.
 pub fn merge_states(
     states: &[PathBuf],
     is_held: impl Fn(&str) -> bool,

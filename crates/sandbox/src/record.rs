@@ -1,5 +1,3 @@
-//! What happened, for tests to inspect. Kept in memory, only if `record` is on.
-
 use std::time::Duration;
 
 use crate::model::Endpoint;

@@ -1,4 +1,4 @@
-//! Configuration and state of a sandbox. The lock is held for single steps that never wait for the network.
+//! The lock is held for single steps that never wait for the network.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -32,7 +32,6 @@ const MAY_LEARN: Duration = Duration::from_secs(5);
 /// How often the last look-up is repeated because it failed to read a report: one bad answer must decide nothing.
 const READ_ANEW: u32 = 3;
 
-/// When look-up number `looks` begins after the answer was lost, and whether `settle` has passed by then.
 fn schedule(kind: QuestionKind, looks: u32, settle: Duration) -> (Duration, bool) {
     let shares: &[f64] = match kind {
         QuestionKind::WasItMade(_) => &LOOKS,
@@ -260,8 +259,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         Some(self.conclude(place, row, next))
     }
 
-    /// Whether a report that matches this row may be a twin's: one that is in doubt too, in this run or an earlier one,
-    /// or one that waits for a decision about a create that left after this row's first.
+    /// A rival is in doubt too, or waits for a decision about a create sent after this one.
     fn has_rival(&self, row: &Row) -> bool {
         let ledger = self.context.record.ledger();
         ledger.rows().any(|other| {
@@ -303,8 +301,7 @@ fn what_is_known(kind: QuestionKind, candidates: &[ReportId]) -> String {
 /// The latest reports of the ledger that are read to learn who created them.
 const EARLIER: usize = 3;
 
-/// Learns from a report in the ledger who sent the creates that an earlier process left in doubt. Only from one that a
-/// create was answered with: what `--existing` or a 409 found may be anyone's.
+/// Only from a report that answered a create: what `--existing` or a 409 found may be anyone's.
 async fn learn_of_earlier<A: Api>(
     context: &Shared<'_, '_, A>,
     sought: &[LookUpTarget],

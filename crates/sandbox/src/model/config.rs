@@ -1,5 +1,3 @@
-//! What a server is like. The default is a server without faults, with a limit that a rehearsal reaches.
-
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
@@ -34,8 +32,7 @@ pub struct ServerConfig {
     pub reports: ReportsConfig,
     /// Who is listed as a sub-partner.
     pub sub_partners: SubPartnersConfig,
-    /// Sub-partners that always refuse, by a part of the id (decoded or not), besides the built-in `refused-400`,
-    /// `refused-403` and `refused-404`.
+    /// Sub-partners that always refuse, by a part of the id (decoded or not); some are built in.
     pub refuse: BTreeMap<String, RefusalStatus>,
     /// Nobody refuses: neither `refuse` nor the built-in ones count.
     pub fixed: bool,

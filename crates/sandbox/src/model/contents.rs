@@ -47,7 +47,6 @@ pub(super) fn is_about(request: &Request, named: &[String]) -> bool {
     (named.iter()).any(|text| org.map_or(text == "own", |org| org::contains(org.as_str(), text)))
 }
 
-/// Organisation and product; then users, and consumption in hundredths.
 type Lines = BTreeMap<(String, usize), (u64, u64)>;
 
 pub(super) fn csv(dice: Dice, config: &ContentsConfig, request: &Request) -> String {

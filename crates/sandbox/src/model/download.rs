@@ -1,5 +1,3 @@
-//! Downloads: signed paths that expire, and their faults.
-
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use chrono::{DateTime, Utc};
 

@@ -1,5 +1,4 @@
-//! Rate limits as pure state machines, exact to the nanosecond and in amortised constant time. `now` is measured from
-//! any fixed origin and must not go backwards.
+//! Rate limits, exact to the nanosecond. `now` is measured from any fixed origin and must not go backwards.
 
 use std::{collections::VecDeque, num::NonZeroU32, time::Duration};
 

@@ -12,7 +12,6 @@ use super::{
     view::View,
 };
 
-/// The API's maximum.
 const PAGE_CAP: usize = 100;
 
 pub(super) fn page_size(max: Option<usize>, configured: usize) -> usize {
@@ -67,7 +66,6 @@ pub(super) fn page(store: &Store, view: View<'_>, ask: &ListAsk) -> (Reply, Vec<
     (reply, page.iter().map(|report| report.id.clone()).collect())
 }
 
-/// The items after `after`, in order: at most `most`, and one more if there is one.
 fn found<'a>(
     store: &'a Store,
     view: View<'_>,

@@ -3,10 +3,6 @@
 //! ```text
 //! Ask -> receive: token, limit, fault -> wait -> effect (store, list, view) -> spoil -> wait -> Ending
 //! ```
-//!
-//! [`Server::receive`] takes a request, and [`Server::next`] returns one [`Step`] of its exchange after the other. What
-//! goes wrong is a [`Fault`], chosen by rules or drawn by the caller. What is merely unusual (clocks, lags, spellings)
-//! is configuration.
 
 mod ask;
 mod config;

@@ -35,7 +35,6 @@ fn sub_partners_refusal(config: &ServerConfig, org: &OrgId) -> Option<RefusalSta
     })
 }
 
-/// The end lies in the past, and the start at most five years back.
 fn against_the_calendar(period: Period, now: DateTime<Utc>) -> Option<&'static str> {
     let today = now.date_naive();
     if period.end() >= today {

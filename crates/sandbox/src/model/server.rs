@@ -55,7 +55,6 @@ pub struct Server {
     pub(super) records: Vec<Record>,
 }
 
-/// A create that takes effect at `at`, whether its client still waits or not.
 #[derive(Debug)]
 pub(super) struct Work {
     number: u64,
@@ -190,7 +189,6 @@ impl Server {
         }
     }
 
-    /// Checks token and limit, and chooses the fault. A renewal needs neither token nor limit.
     fn admit(
         &mut self,
         now: Duration,

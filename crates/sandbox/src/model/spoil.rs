@@ -8,7 +8,6 @@ use super::{
     visit::Decided,
 };
 
-/// `reply`: `None` if the request was not processed, or not yet.
 pub(super) fn ending(fault: Option<&Fault>, reply: Option<Reply>) -> Decided {
     match (fault, reply) {
         (

@@ -63,7 +63,6 @@ impl Filter {
     }
 }
 
-/// Reports of one type and period, of all owners (`None`) or of one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Shelf {
     report_type: ReportType,
@@ -86,7 +85,6 @@ impl Store {
         self.reports.len() as u64 + 1
     }
 
-    /// The report's number is at least [`Store::next_number`].
     pub(super) fn insert(&mut self, report: StoredReport) {
         while self.next_number() < report.number {
             self.reports.push(None);
@@ -140,7 +138,6 @@ impl Store {
             })
     }
 
-    /// Ordered by first day, then by number, from after `after`.
     pub(super) fn by_start<'a>(
         &'a self,
         filter: &'a Filter,

@@ -131,7 +131,6 @@ fn whole_seconds(wait: Duration) -> u64 {
 #[derive(Debug, Clone)]
 pub struct Throttle {
     config: RateLimitConfig,
-    /// The key is `None` if all endpoints share one.
     lanes: BTreeMap<Option<Endpoint>, Lane>,
 }
 
@@ -165,7 +164,6 @@ impl Throttle {
         })
     }
 
-    /// An answer announced a wait, which may be longer than the limit requires.
     pub(super) fn announce(&mut self, endpoint: Endpoint, until: Duration) {
         let lane = self.lane(endpoint);
         lane.closed_until = lane.closed_until.max(until);

@@ -55,7 +55,6 @@ impl Tokens {
         }
     }
 
-    /// Only a renewal gives a token that is accepted.
     pub(super) fn end(&mut self) {
         self.uses = u64::MAX;
     }

@@ -1,5 +1,3 @@
-//! What one read sees of a report: whether it is there, and what is shown of it.
-
 use chrono::{DateTime, DurationRound as _, SecondsFormat, SubsecRound as _, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
