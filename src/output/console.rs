@@ -37,8 +37,10 @@ use crate::{
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum LogFormat {
+    /// Lines for people.
     #[default]
     Text,
+    /// One JSON object per line.
     Json,
 }
 
