@@ -102,6 +102,9 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
     {
         return Ok("in doubt: stamps to the minute, the hour or the day");
     }
+    if history.server.traits.strays {
+        return Ok("in doubt: single reads that are another report's");
+    }
     let process = history.process.borrow();
     let earlier = process.doubts.contains_key(&row.id());
     if readable(history, &reports, row).is_empty() {
@@ -118,11 +121,8 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
         return Ok("in doubt: another person's, after an earlier process");
     }
     let apart = history.server.traits.config.reports.created_jitter.0 * 2;
-    let margin = apart
-        + match earlier {
-            true => Duration::from_secs(65),
-            false => Duration::from_secs(11),
-        };
+    // A stamp that is up to so much older proves nothing: it may be another clock's.
+    let margin = apart + Duration::from_secs(5 * 60 + 5);
     let left = history.server.first_left(row.request());
     let is_little_older = |report: &&Report| {
         let made = report.stored.made;
