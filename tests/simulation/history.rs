@@ -457,7 +457,12 @@ impl<'w> History<'w> {
                 // The event comes after the answer was written: what it says of durations does not say when.
                 let row = self.plan.iter().find(|row| row.id() == attempt.request);
                 let left = row.and_then(|row| self.server.last_left(row.request()));
-                if let Some((id, left)) = attempt.report_id.clone().zip(left) {
+                // An id that contradicts the request is told, too; it is nobody's yet.
+                let created = attempt
+                    .report_id
+                    .clone()
+                    .filter(|_| attempt.outcome == "created");
+                if let Some((id, left)) = created.zip(left) {
                     self.process.borrow_mut().answered.insert(id, left);
                 }
             }
