@@ -54,7 +54,9 @@ async fn decide(
             "{why}. All rows to decide are listed by\n  {resolve}"
         ))
     })?;
-    if let Some(id) = &args.adopt {
+    // What the row itself names was seen in its lists: the server may show it wrongly, and a person may know better.
+    let is_candidate = |id: &&ReportId| ledger.row(place).error().contains(id.as_str());
+    if let Some(id) = args.adopt.as_ref().filter(|id| !is_candidate(id)) {
         let row = ledger.row(place);
         refuse_other_report(args, &mut context, &locked.file.path, row, id).await?;
     }
