@@ -5,7 +5,8 @@
 use std::cell::RefCell;
 use std::{
     borrow::Cow,
-    collections::{HashMap, HashSet},
+    collections::BTreeSet,
+    ops::Bound::{Included, Unbounded},
 };
 #[cfg(not(test))]
 use std::{
@@ -28,20 +29,15 @@ const SHORTEST: usize = 4;
 const SHORTEST_IN_ID: usize = 8;
 /// Bytes of a secret that are remembered; the rest of its word goes with them.
 const LONGEST: usize = 64;
-/// Bytes that find a secret.
-const KEY: usize = 8;
+/// In bytes. A shorter part in base64 is another word, too.
+const SHORTEST_IN_BASE64: usize = 8;
 const REDACTED: &str = "[secret]";
 /// Parameters of a signed address whose values are no secrets, and look like other numbers and words.
 const PLAIN_PARAMETERS: [&str; 4] = ["expires", "key-pair-id", "x-amz-date", "x-amz-expires"];
 
-/// Secrets and their other forms, in lower case.
+/// Secrets and their other forms, in lower case, in order: forms that begin alike stand together.
 #[derive(Default)]
-struct KnownSecrets {
-    known: HashSet<Box<[u8]>>,
-    /// By their first [`KEY`] bytes.
-    long: HashMap<[u8; KEY], Vec<Box<[u8]>>>,
-    short: Vec<Box<[u8]>>,
-}
+struct KnownSecrets(BTreeSet<Box<[u8]>>);
 
 impl KnownSecrets {
     /// Takes a form as texts are compared. Of a long one its end, too, so that it is found without its beginning.
@@ -50,24 +46,34 @@ impl KnownSecrets {
         let end = form.len().saturating_sub(LONGEST);
         for piece in form.chunks(LONGEST).chain([&form[end..]]) {
             let is_whole = form.len() <= LONGEST || piece.len() == LONGEST;
-            if piece.len() < SHORTEST || !is_whole || !self.known.insert(piece.into()) {
-                continue;
-            }
-            match piece.first_chunk::<KEY>() {
-                Some(key) => self.long.entry(*key).or_default().push(piece.into()),
-                None => self.short.push(piece.into()),
+            if piece.len() >= SHORTEST && is_whole {
+                self.0.insert(piece.into());
             }
         }
     }
 
     /// How many of `bytes`, in lower case, are a secret of at least `shortest` bytes from the first one on.
     fn longest_at(&self, bytes: &[u8], shortest: usize) -> Option<usize> {
-        let long = bytes
-            .first_chunk::<KEY>()
-            .and_then(|key| self.long.get(key));
-        let forms = long.into_iter().flatten().chain(&self.short);
-        let found = forms.filter(|form| form.len() >= shortest && bytes.starts_with(form));
-        found.map(|form| form.len()).max()
+        let mut rest = &bytes[..bytes.len().min(LONGEST)];
+        while rest.len() >= shortest {
+            let last = self
+                .0
+                .range::<[u8], _>((Unbounded, Included(rest)))
+                .next_back()?;
+            if rest.starts_with(last) {
+                return Some(last.len()).filter(|length| *length >= shortest);
+            }
+            // What `rest` begins with stands before `last`, which then begins with it, too.
+            let shared = rest.iter().zip(last).take_while(|(a, b)| a == b);
+            rest = &rest[..shared.count()];
+        }
+        None
+    }
+
+    /// Whether one of them begins with `part`.
+    fn any_begins_with(&self, part: &[u8]) -> bool {
+        let next = self.0.range::<[u8], _>((Included(part), Unbounded)).next();
+        next.is_some_and(|form| form.starts_with(part))
     }
 }
 
@@ -114,7 +120,9 @@ pub fn hold(secret: &str) {
                 BASE64_URL_SAFE_NO_PAD.encode(&bytes),
             ] {
                 // Short ones are other words too.
-                let form = text.get(from..to).filter(|form| form.len() >= KEY);
+                let form = text
+                    .get(from..to)
+                    .filter(|form| form.len() >= SHORTEST_IN_BASE64);
                 held.insert(form.unwrap_or_default());
             }
         }
@@ -186,10 +194,10 @@ pub fn without_cut_secret(mut text: String) -> String {
     let mut read = Units::of(&text[..escape.map_or(text.len(), |(at, _)| at)]);
     let mut end = text.len();
     with_held(|held| {
-        let begins = |part: &[u8]| held.known.iter().any(|form| form.starts_with(part));
         loop {
             let from = read.bytes.len().saturating_sub(LONGEST);
-            let found = (from..read.bytes.len()).find(|at| begins(&read.bytes[*at..]));
+            let found =
+                (from..read.bytes.len()).find(|at| held.any_begins_with(&read.bytes[*at..]));
             end = found.map_or(end, |at| end.min(read.ranges[at].0));
             match read.unescaped() {
                 Some(unescaped) => read = unescaped,
@@ -205,7 +213,7 @@ pub fn without_cut_secret(mut text: String) -> String {
 fn places(text: &str, shortest: usize) -> Vec<(usize, usize)> {
     with_held(|held| {
         let mut places = Vec::new();
-        if held.known.is_empty() {
+        if held.0.is_empty() {
             return places;
         }
         let mut read = Units::of(text);
