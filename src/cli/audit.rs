@@ -207,12 +207,7 @@ fn to_merge_first(
     let Err(LedgerError::Unmerged { path, rescued }) = refuse_unmerged(path, ledger) else {
         return None;
     };
-    let inputs = [&path]
-        .into_iter()
-        .chain(&rescued)
-        .map(|it| it.display().to_string());
-    let output = ["-o".to_owned(), path.display().to_string()];
-    Some(command_line.with("merge", inputs.chain(output)))
+    Some(command_line.merge([&path].into_iter().chain(&rescued), &path))
 }
 
 async fn ask(

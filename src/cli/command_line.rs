@@ -134,19 +134,18 @@ impl CommandLine {
         let Some((command, matches)) = self.matches.subcommand() else {
             return Vec::new();
         };
+        let is_narrow = |id: &str| {
+            NARROW.contains(&id) && matches.value_source(id) == Some(ValueSource::EnvVariable)
+        };
+        if !matches.ids().any(|id| is_narrow(id.as_str())) {
+            return Vec::new(); // the usual case: the definition of all commands need not be built
+        }
         let cli = Cli::command();
         let arguments = cli
             .find_subcommand(command)
             .into_iter()
             .flat_map(Command::get_arguments);
-        let narrow = arguments.filter(|argument| {
-            let id = argument.get_id().as_str();
-            let source = NARROW
-                .contains(&id)
-                .then(|| matches.value_source(id))
-                .flatten();
-            source == Some(ValueSource::EnvVariable)
-        });
+        let narrow = arguments.filter(|argument| is_narrow(argument.get_id().as_str()));
         let variables = narrow.filter_map(|argument| argument.get_env());
         let set = variables.filter_map(|name| Some((name, env::var_os(name)?)));
         set.map(|(name, value)| format!("{}={}", name.to_string_lossy(), quoted(&value)))
@@ -176,6 +175,17 @@ impl CommandLine {
             }
             _ => None,
         }
+    }
+
+    /// The command that merges `inputs` into `output`.
+    pub(super) fn merge<'p>(
+        &self,
+        inputs: impl IntoIterator<Item = &'p PathBuf>,
+        output: &Path,
+    ) -> String {
+        let inputs = inputs.into_iter().map(|path| path.display().to_string());
+        let output = ["-o".to_owned(), output.display().to_string()];
+        self.with("merge", inputs.chain(output))
     }
 
     /// Another command on `arguments`, which are quoted where that is needed.

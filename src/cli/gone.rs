@@ -47,45 +47,36 @@ impl LedgerTrace {
 
     /// None where no ledger has the rows.
     pub(super) fn merge(&self, ledger: &Path, command_line: &CommandLine) -> Option<String> {
-        let inputs = self.others.iter().map(|path| path.display().to_string());
-        let output = ["-o".to_owned(), ledger.display().to_string()];
-        let merge = command_line.with("merge", inputs.chain(output));
-        (!self.others.is_empty()).then_some(merge)
+        (!self.others.is_empty()).then(|| command_line.merge(&self.others, ledger))
     }
 
     /// Exit code 4, unless another ledger was named on purpose.
-    pub(super) fn refuse(self, ledger: &Path) -> Result<(), CliError> {
-        let gone = ledger.to_owned();
+    fn refuse(self, ledger: &Path) -> Result<(), CliError> {
         if self.is_meant {
             self.warn(ledger);
             return Ok(());
         }
-        Err(match self.others.is_empty() && !ledger.exists() {
-            true => CliError::Gone {
-                ledger: gone,
-                trace: self,
-            },
-            false => CliError::Forgotten {
-                ledger: gone,
-                trace: self,
-            },
+        let is_gone = self.others.is_empty() && !ledger.exists();
+        let (ledger, trace) = (ledger.to_owned(), self);
+        Err(if is_gone {
+            CliError::Gone { ledger, trace }
+        } else {
+            CliError::Forgotten { ledger, trace }
         })
     }
 
     pub(super) fn warn(&self, ledger: &Path) {
         let ledger = ledger.display();
-        let run = match self.is_meant {
-            true => {
-                "a run creates them again. Was the ledger or the manifest renamed? --ledger names a ledger, --existing \
-                 adopt takes the reports that the server has"
-            }
-            false => {
-                "a run is refused unless --existing says what to do about them (adopt takes them from the server)"
-            }
+        let run = if self.is_meant {
+            "a run creates them again. Was the ledger or the manifest renamed? --ledger names a ledger, --existing adopt \
+             takes the reports that the server has"
+        } else {
+            "a run is refused unless --existing says what to do about them (adopt takes them from the server)"
         };
-        let merge = match self.others.is_empty() {
-            true => "",
-            false => "; `monthend merge` takes their rows over",
+        let merge = if self.others.is_empty() {
+            ""
+        } else {
+            "; `monthend merge` takes their rows over"
         };
         warn!("{ledger} lacks reports that exist: {self}; {run}{merge}");
     }
@@ -225,9 +216,15 @@ impl TraceSearch<'_> {
             .or(of_others)
     }
 
+    /// Refuses to create these reports again; see [`LedgerTrace::refuse`].
+    pub(super) fn refuse(&self) -> Result<(), CliError> {
+        self.run()
+            .map_or(Ok(()), |trace| trace.refuse(&self.context.ledger))
+    }
+
     fn of_others(&self, path: &Path, to_send: &[&Planned]) -> Option<LedgerTrace> {
+        let same = fs::canonicalize(path).ok();
         let is_other = |other: &PathBuf| {
-            let same = fs::canonicalize(path).ok();
             other != path
                 && is_of_rehearsals(other) == is_of_rehearsals(path)
                 && (same.is_none() || fs::canonicalize(other).ok() != same)
@@ -344,9 +341,9 @@ fn is_of_rehearsals(ledger: &Path) -> bool {
 
 /// A default name without its manifest, which was renamed.
 fn lost_its_manifest(ledger: &Path) -> bool {
-    let stem = family(ledger).map_or("", |(_, stem)| stem);
-    let stem = stem.strip_suffix(".sandbox").unwrap_or(stem);
-    stem.ends_with(".ledger") && manifest_next_to(ledger).is_none()
+    let name = family(ledger).map_or("", |(_, stem)| stem);
+    let name = name.strip_suffix(".sandbox").unwrap_or(name);
+    name.ends_with(".ledger") && manifest_next_to(ledger).is_none()
 }
 
 /// The N of `K-of-N`.

@@ -86,18 +86,15 @@ async fn send_again(
     };
     let work = async |means: &RunContext<'_>| {
         let selected = selection.of_ledger(&reading.ledger)?;
-        let search = TraceSearch {
+        TraceSearch {
             context: means.context,
             plan: &Plan::of_rows(reading.ledger.rows()),
             selected: &selected,
             reading: &reading,
             share: selection.partition,
             output: None,
-        };
-        let refused = search
-            .run()
-            .map(|trace| trace.refuse(&means.context.ledger));
-        refused.transpose()?;
+        }
+        .refuse()?;
         let repairs = repairs(&means.context.ledger, &reading, RepairNote::Written);
         let given_up = |row: &Row, now| {
             let readers = &means.outputs.readers;

@@ -109,18 +109,15 @@ async fn converge(
         };
         let (plan, selected) = planning.plan(&discovered)?;
         if args.existing.is_none() {
-            let search = TraceSearch {
+            TraceSearch {
                 context: means.context,
                 plan: &plan,
                 selected: &selected,
                 reading: &reading,
                 share: selection.partition,
                 output: args.and_collect.how.output.as_deref(),
-            };
-            let refused = search
-                .run()
-                .map(|trace| trace.refuse(&means.context.ledger));
-            refused.transpose()?;
+            }
+            .refuse()?;
         }
         let work_list = WorkList::to_run(reading, &plan, &selected);
         if let Ok(work_list) = &work_list {
