@@ -269,16 +269,22 @@ pub fn put_in_place(from: &Path, place: &Path) -> io::Result<()> {
     sync_folder(place)
 }
 
+/// `NAME.old`: where [`set_aside`] puts a file if nothing is there.
+pub fn old_name(place: &Path) -> PathBuf {
+    let mut name = place.as_os_str().to_owned();
+    name.push(".old");
+    name.into()
+}
+
 /// Renames the file to `NAME.old`, or to the first free one of `NAME.old-1`, `NAME.old-2` and so on. Gives that name.
 pub fn set_aside(place: &Path) -> io::Result<PathBuf> {
-    let mut names = (0_u32..).map(|n| {
-        let mut name = place.as_os_str().to_owned();
-        name.push(".old");
-        if n > 0 {
-            name.push(format!("-{n}"));
-        }
+    let old = old_name(place);
+    let numbered = (1_u32..).map(|n| {
+        let mut name = old.as_os_str().to_owned();
+        name.push(format!("-{n}"));
         PathBuf::from(name)
     });
+    let mut names = std::iter::once(old.clone()).chain(numbered);
     let is_free = |name: &PathBuf| name.symlink_metadata().is_err();
     let free = names.find(is_free).ok_or(io::ErrorKind::AlreadyExists)?;
     fs::rename(place, &free)?;

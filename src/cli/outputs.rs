@@ -19,7 +19,7 @@ use super::{
     locked_ledger::LockedLedger,
 };
 use crate::{
-    collect::{combined_files, set_aside_name},
+    collect::combined_files,
     history::{self, HistoryEvent, HistoryLine, Run, Selected},
     ledger::{Ledger, Row, read_file},
     output::{
@@ -31,7 +31,7 @@ use crate::{
     runner::{Finished, MaxFailures},
     settings::Settings,
     text::system_says,
-    whole_file::folder_of,
+    whole_file::{folder_of, old_name},
 };
 use request::RequestIds;
 
@@ -95,7 +95,7 @@ impl Outputs {
         let combined = told.collects.and_then(|how| how.combine.as_deref());
         for file in combined.into_iter().flat_map(combined_files) {
             guard.output("--combine", &file)?;
-            guard.refuse("--combine", &set_aside_name(&file))?;
+            guard.refuse("--combine", &old_name(&file))?;
         }
         let outputs = &told.common.outputs;
         for (option, kind, path) in [

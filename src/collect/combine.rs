@@ -154,13 +154,6 @@ pub fn combine(target: &Path, parts: &[CollectedFile<'_>]) -> Result<Vec<Combine
     combined.collect()
 }
 
-/// The name of an earlier combined file that is not written again: it would look like a new one.
-pub fn set_aside_name(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".old");
-    name.into()
-}
-
 /// Renames combined files that were not `written` now. Returns old and new names.
 pub fn set_aside(
     target: &Path,

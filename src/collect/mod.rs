@@ -28,9 +28,7 @@ mod histories;
 mod tests;
 
 pub use collector::{CollectInput, collect};
-pub use combine::{
-    CollectedFile, CombineError, combine, combined_files, set_aside, set_aside_name,
-};
+pub use combine::{CollectedFile, CombineError, combine, combined_files, set_aside};
 pub use content::TableShape;
 pub use files::{Overwrite, hash_of};
 pub use host::{DownloadError, Head, Host, HttpHost, Resume};
