@@ -1,5 +1,4 @@
 use std::{
-    collections::HashMap,
     io::{self, Read},
     path::Path,
 };
@@ -11,14 +10,11 @@ use super::{
     sums::{Sums, sum_up},
 };
 use crate::{
-    ledger::Row,
+    ledger::{RecordedHashes, Row},
     settings::Totals,
     text::{hexadecimal, one_line, system_says},
     whole_file::open_regular,
 };
-
-/// By request id.
-pub type RecordedHashes = HashMap<String, String>;
 
 #[derive(Debug)]
 pub(super) enum FileState {
@@ -92,8 +88,8 @@ impl Files<'_> {
             let what = format!("the ledger has no hash of {file}");
             return FileState::Changed(what, Remedy::Overwrite);
         }
-        let recorded = self.recorded.get(&row.id().to_string());
-        if collected.is_file(&found, recorded.map(String::as_str)) {
+        let recorded = self.recorded.get(&row.id());
+        if collected.is_file(&found, recorded) {
             return FileState::Unchanged(sums);
         }
         match recorded {

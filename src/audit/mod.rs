@@ -20,7 +20,7 @@ mod tests;
 
 pub use comparison::{MaxDrop, MaxDropError};
 pub use difference::{Difference, DifferenceKind};
-pub use files::{Files, RecordedHashes};
+pub use files::Files;
 pub use outcome::{Audit, Checked};
 pub use previous::Previous;
 pub use remedy::Remedy;

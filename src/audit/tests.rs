@@ -18,7 +18,7 @@ use super::*;
 use crate::{
     api::{Answer, Api, Cause, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal},
     inventory::ServerReports,
-    ledger::{Collected, Ledger, Rare, Reason, Row},
+    ledger::{Collected, Ledger, Rare, Reason, RecordedHashes, Row},
     manifest::{Job, Manifest, SubPartner, SubPartnerSource, SubPartners},
     plan::{Discovered, Plan},
     session::{Session, SystemClock},
@@ -267,7 +267,7 @@ impl World {
         };
         let row = &self.rows[place];
         let recorded = row.collected.sha256.clone();
-        self.recorded.insert(row.id().to_string(), recorded);
+        self.recorded.insert(row.id(), recorded);
     }
 
     fn report(&mut self, place: usize) -> &mut Made {

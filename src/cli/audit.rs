@@ -18,15 +18,14 @@ use super::{
     planning::Planning,
     results,
     signals::Signals,
-    status::{history_of, warn_of_run, warn_where_refused},
+    status::{history_of, recorded_hashes, warn_of_run, warn_where_refused},
     warnings::{named_rows, relabelled},
 };
 use crate::{
     api::HttpApi,
-    audit::{Checked, Files, MaxDrop, Previous, RecordedHashes, Remedy, Scope},
-    history::collected_hashes,
+    audit::{Checked, Files, MaxDrop, Previous, Remedy, Scope},
     inventory::ServerReports,
-    ledger::{Ledger, LedgerError, Row, read_file, refuse_mixing, refuse_unmerged},
+    ledger::{Ledger, LedgerError, RecordedHashes, Row, read_file, refuse_mixing, refuse_unmerged},
     manifest::Manifest,
     output::AuditView,
     plan::{Discovered, Plan, Selection, take_known},
@@ -108,7 +107,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
     };
 
     signals.end_at_once();
-    let recorded = collected_hashes(&history_of(&path).lines);
+    let recorded = recorded_hashes(&history_of(&path).lines);
     let folder = path.parent().unwrap_or(Path::new(""));
     let files = |folder, recorded| (!args.no_files).then_some(Files { folder, recorded });
     let not_compared = RecordedHashes::new();

@@ -1,7 +1,7 @@
 //! Collecting a ledger's rows: what `collect`, `run --collect` and `retry --collect` share.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -9,14 +9,16 @@ use std::{
 use tracing::{info, warn};
 
 use super::{
-    args::CollectArgs, context::Context, error::CliError, locked_ledger::LockedLedger,
-    status::history_of,
+    args::CollectArgs,
+    context::Context,
+    error::CliError,
+    locked_ledger::LockedLedger,
+    status::{history_of, recorded_hashes},
 };
 use crate::{
     api::HttpApi,
     collect::{self, CollectedFile, HttpHost, Overwrite, combine, located, set_aside},
-    history::collected_hashes,
-    ledger::{FileDisk, Ledger, Row, State},
+    ledger::{FileDisk, Ledger, RecordedHashes, Row, State},
     runner::{self, Finished, Workbench},
     settings::Settings,
     text::count,
@@ -34,7 +36,7 @@ pub(super) struct Collection {
     any_content: bool,
     combined: Option<PathBuf>,
     /// The hashes of files by the history.
-    recorded: HashMap<String, String>,
+    recorded: RecordedHashes,
 }
 
 impl Collection {
@@ -64,7 +66,7 @@ impl Collection {
             },
             any_content: args.no_content_check,
             combined: args.combine.clone(),
-            recorded: collected_hashes(&history_of(&locked.file.path).lines),
+            recorded: recorded_hashes(&history_of(&locked.file.path).lines),
         })
     }
 

@@ -10,12 +10,11 @@ use super::{
     error::CliError,
     exit::Exit,
     plan::{show, show_run},
-    status::{history_of, warn_where_refused},
+    status::{history_of, recorded_hashes, warn_where_refused},
     to_retry::to_retry,
 };
 use crate::{
     collect::hash_of,
-    history::collected_hashes,
     ledger::{Ledger, LedgerError, LedgerRead, Row, State, read_file, refuse_mixing},
     output::{Action, PlanView, Would},
     plan::{Plan, Selection},
@@ -81,9 +80,9 @@ pub(super) fn collecting<'r>(
     path: &Path,
     is_forced: bool,
 ) -> HashMap<RequestId, Action> {
-    let recorded = collected_hashes(&history_of(path).lines);
+    let recorded = recorded_hashes(&history_of(path).lines);
     let action = |row: &Row| {
-        let recorded = recorded.get(&row.id().to_string()).map(String::as_str);
+        let recorded = recorded.get(&row.id());
         let collected = &row.collected;
         let file = folder_of(path).join(&collected.file);
         let there = match collected.file.is_empty() {

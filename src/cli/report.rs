@@ -14,12 +14,11 @@ use super::{
     exit::Exit,
     guard::Guard,
     opened_ledger::OpenedLedger,
-    status::history_of,
+    status::{history_of, recorded_hashes},
 };
 use crate::{
-    audit::{Files, MaxDrop, Previous, RecordedHashes, Review},
-    history::collected_hashes,
-    ledger::{Ledger, Row},
+    audit::{Files, MaxDrop, Previous, Review},
+    ledger::{Ledger, RecordedHashes, Row},
     manifest::{DateCheck, LoadOptions, Manifest, RunSettings},
     output::console,
     plan::{Discovered, Plan, take_known},
@@ -58,7 +57,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         None => MaxDrop::default(),
     };
 
-    let recorded = collected_hashes(&history);
+    let recorded = recorded_hashes(&history);
     let not_compared = RecordedHashes::new();
     let previous = earlier.as_ref().map(|earlier| Previous {
         ledger: &earlier.ledger,

@@ -13,9 +13,10 @@ use super::{
     results,
 };
 use crate::{
-    history::{self, Read},
+    history::{self, HistoryLine, Read},
     ledger::{
-        Ledger, LedgerError, Lock, Row, read_file, real_path, refuse_second_name, refuse_unmerged,
+        Ledger, LedgerError, Lock, RecordedHashes, Row, read_file, real_path, refuse_second_name,
+        refuse_unmerged,
     },
     output::{LifeView, StatusView},
     text::system_says,
@@ -97,6 +98,13 @@ pub(super) fn history_of(ledger: &Path) -> Read {
         );
         Read::default()
     })
+}
+
+/// The hashes of collected files in `lines` of a history; an id that is none belongs to no row.
+pub(super) fn recorded_hashes(lines: &[HistoryLine]) -> RecordedHashes {
+    let hashes = history::collected_hashes(lines).into_iter();
+    let known = hashes.filter_map(|(id, sha256)| Some((id.parse().ok()?, sha256)));
+    known.collect()
 }
 
 /// A run goes on: counts are of this moment, and a row in doubt may be in flight.

@@ -1,7 +1,7 @@
 //! Which rows are checked, waited for and fetched in one run.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashSet, VecDeque},
     path::PathBuf,
     time::Duration,
 };
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     api::{Api, Listed},
-    ledger::{JournalError, Row, RowIndex},
+    ledger::{JournalError, RecordedHashes, Row, RowIndex},
     runner::{EventKind, Fetched, NewReports, NotCollected, StopReason, Workbench},
     session::ReadError,
 };
@@ -36,7 +36,7 @@ pub struct CollectInput<'a, H> {
     /// Where the files come from.
     pub host: &'a H,
     /// The last hash of each request's file in the history, by `request_id`.
-    pub recorded: HashMap<String, String>,
+    pub recorded: RecordedHashes,
     /// Rows to collect that are created already.
     pub created: Vec<RowIndex>,
     /// The folder of the files, absolute.

@@ -18,12 +18,6 @@ use crate::{
 
 /// Bytes with which a try has not failed: a large file over a bad line takes many.
 const PROGRESS: u64 = 1024 * 1024;
-/// A larger file is no report: the largest that are known have some GiB.
-const LARGEST: u64 = if cfg!(test) {
-    4096
-} else {
-    64 * 1024 * 1024 * 1024
-};
 /// A file that takes longer than so many times `retry.max_stall` (a day, by default) has no end.
 const STALLS: u32 = 24;
 
@@ -36,6 +30,8 @@ pub(super) enum NotFetched<E> {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience<'p> {
+    /// In bytes: a larger file has no end.
+    pub(super) largest: u64,
     pub(super) silence: Duration,
     pub(super) longest_wait: Duration,
     pub(super) pauses: &'p HostPauses,
@@ -234,7 +230,7 @@ async fn try_once<H: Host>(
             Ok(None) => break,
             Err(trouble) => return Err(Broke::Trouble(trouble)),
         }
-        if part.len() > LARGEST || Instant::now() > known.end {
+        if part.len() > patience.largest || Instant::now() > known.end {
             let why = format!("the file has no end: {} bytes came so far", part.len());
             return Err(Broke::Trouble(DownloadError::Final(why)));
         }

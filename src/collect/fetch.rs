@@ -1,7 +1,6 @@
 //! Fetches one row's file, once the server says that it is ready.
 
 use std::{
-    collections::HashMap,
     io,
     path::{Path, PathBuf},
     time::Duration,
@@ -20,13 +19,15 @@ use super::{
 };
 use crate::{
     api::{Api, DownloadUrl, Listed},
-    ledger::{Collected, JournalError, Obstacle, Row, RowIndex},
+    ledger::{Collected, JournalError, Obstacle, RecordedHashes, Row, RowIndex},
     runner::{DiskTrouble, NotCollected, Workbench},
     session::{Halt, ReadError},
     text::{one_line, system_says},
     whole_file,
 };
 
+/// In bytes. A larger file is no report: the largest that are known have some GiB.
+const LARGEST: u64 = 64 * 1024 * 1024 * 1024;
 const COMPLETED: &str = "COMPLETED";
 const FAILED: &str = "FAILED";
 
@@ -43,7 +44,7 @@ pub(super) struct Fetcher<'c, 'r, 's, A: Api, H> {
     pub(super) host: &'c H,
     pub(super) names: Names,
     /// The last hash of each request's file in the history, by `request_id`.
-    pub(super) recorded: HashMap<String, String>,
+    pub(super) recorded: RecordedHashes,
     pub(super) asking: &'c IdleGuard<'r>,
     pub(super) pauses: HostPauses,
     pub(super) options: FetchOptions,
@@ -110,11 +111,8 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
                 return self.not(row, &why, NotCollected::Refused).await;
             }
         };
-        let recorded = self.recorded.get(&row.id().to_string());
-        if !row
-            .collected
-            .is_file(&found.sha256, recorded.map(String::as_str))
-        {
+        let recorded = self.recorded.get(&row.id());
+        if !row.collected.is_file(&found.sha256, recorded) {
             if self.options.overwrite == Overwrite::All {
                 return (None, Ok(()));
             }
@@ -400,6 +398,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
             .map_err(disk)?;
         let mut part = PartFile::begin(place, row.id()).await.map_err(disk)?;
         let patience = Patience {
+            largest: LARGEST,
             silence: self.options.silence,
             longest_wait: self.bench.session.policy().max_retry_after,
             pauses: &self.pauses,

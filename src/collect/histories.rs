@@ -30,7 +30,7 @@ use crate::{
     api::{
         Answer, Api, Cause, Doubt, DownloadUrl, ListQuery, Listed, Notice, OnHead, Outcome, Page,
     },
-    ledger::{self, Counts, Disk, Ledger, Row, State},
+    ledger::{self, Counts, Disk, Ledger, RecordedHashes, Row, State},
     runner::{self, BesideOthers, Creates, Event, Finished, Interrupt, Workbench},
     session::{Session, SessionEvent, WallClock},
     settings::{Discover, Limits, Rate, RetryPolicy},
@@ -447,7 +447,7 @@ impl History<'_> {
         };
         let how = CollectInput {
             host: self.server,
-            recorded: std::collections::HashMap::new(),
+            recorded: RecordedHashes::new(),
             created,
             output: self.output(),
             ledger_folder: self.folder.to_owned(),

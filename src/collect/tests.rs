@@ -225,6 +225,7 @@ async fn fetched_after(pauses: &HostPauses, does: &[Does], url: &str) -> Ended {
         .await
         .unwrap();
     let patience = Patience {
+        largest: 4096,
         silence: Duration::from_secs(60),
         longest_wait: Duration::from_secs(900),
         pauses,

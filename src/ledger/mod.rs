@@ -61,7 +61,7 @@ pub use read::{LedgerRead, RepairKind, read};
 pub use record::{Counts, Record};
 pub use rescue_result::{RescueResult, merge_command};
 pub use rescued::{is_place_of_rescued, merged_name, refuse_unmerged, save};
-pub use row::{Collected, Row};
+pub use row::{Collected, RecordedHashes, Row};
 pub use row_index::RowIndex;
 pub use schema::table_schema;
 pub use spreadsheet_format::SpreadsheetFormat;

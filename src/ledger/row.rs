@@ -1,4 +1,4 @@
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
 
@@ -45,11 +45,14 @@ pub struct Collected {
     pub rows: Option<u64>,
 }
 
+/// The SHA-256 of collected files, as the history has them.
+pub type RecordedHashes = HashMap<RequestId, String>;
+
 impl Collected {
     /// Whether SHA-256 `found` is that of the collected file, also by what the history has `recorded`.
-    pub fn is_file(&self, found: &str, recorded: Option<&str>) -> bool {
+    pub fn is_file(&self, found: &str, recorded: Option<&String>) -> bool {
         let is_found = |known: &str| known.eq_ignore_ascii_case(found);
-        is_found(&self.sha256) && recorded.is_none_or(is_found)
+        is_found(&self.sha256) && recorded.is_none_or(|known| is_found(known))
     }
 
     pub fn is_in_progress(&self) -> bool {

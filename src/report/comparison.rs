@@ -97,19 +97,17 @@ impl EarlierPart {
             Some(totals) => format!("the sum of {}", totals.column),
             None => "the number of rows".to_owned(),
         };
-        let without = before().filter(|before| matches!(before, Before::NoFigure(_)));
-        let without = without.count();
-        let is_uncompared = without > 0;
-        let without = match without {
+        let count_before = |is_it: fn(&Before) -> bool| before().filter(|it| is_it(it)).count();
+        let uncompared = count_before(|it| matches!(it, Before::NoFigure(_)));
+        let compared = count_before(|it| matches!(it, Before::Figure(_)));
+        let without = match uncompared {
             0 => String::new(),
             n => format!(" Of {n} there was no figure then."),
         };
-        let compared = before()
-            .filter(|before| matches!(before, Before::Figure(_)))
-            .count();
-        let nothing = match differences.is_empty() && compared > 0 {
-            true => " Nothing has vanished, and nothing fell by more than that.",
-            false => "",
+        let nothing = if differences.is_empty() && compared > 0 {
+            " Nothing has vanished, and nothing fell by more than that."
+        } else {
+            ""
         };
         Some(EarlierPart {
             lead: format!(
@@ -117,13 +115,11 @@ impl EarlierPart {
                  began, by {measure}. It may fall by {}.{without}{nothing}",
                 earlier.max_drop
             ),
-            is_empty: compared == 0 && is_uncompared,
+            is_empty: compared == 0 && uncompared > 0,
             name: earlier.name.clone(),
             vanished: count(DifferenceKind::Vanished),
             dropped: count(DifferenceKind::Dropped),
-            new: before()
-                .filter(|before| **before == Before::Nothing)
-                .count(),
+            new: count_before(|it| *it == Before::Nothing),
             marked: marked.collect(),
         })
     }

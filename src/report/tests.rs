@@ -8,10 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::{
-    audit::{
-        Before, Difference, DifferenceKind, Files, MaxDrop, Previous, RecordedHashes, Review, Scope,
-    },
-    ledger::{Ledger, Row},
+    audit::{Before, Difference, DifferenceKind, Files, MaxDrop, Previous, Review, Scope},
+    ledger::{Ledger, RecordedHashes, Row},
     plan::Plan,
     settings::Totals,
     text::hexadecimal,

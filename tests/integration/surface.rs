@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::support::{Desk, redact};
+use crate::support::{Desk, after, redact};
 
 const JOBS: &str = "  - name: own
     types: [PARTNER]
@@ -96,7 +96,9 @@ fn unmeasured(text: &str) -> String {
         |word: &str| word.contains(|c: char| c.is_ascii_digit()) && word.chars().all(is_mark);
     let mut lines = Vec::new();
     for line in text.lines() {
-        let line = without_tracking_ids(line);
+        // The server counts its answers, and how many there are depends on when reports are ready.
+        let line = line.replace("SANDBOX_", "[TRACKING-ID]");
+        let line = after(&line, "[TRACKING-ID]", |c| c.is_ascii_digit(), "");
         if !MEASURED.iter().any(|word| line.contains(word)) {
             lines.push(line);
             continue;
@@ -107,15 +109,4 @@ fn unmeasured(text: &str) -> String {
         lines.push(words.collect::<Vec<_>>().join(" "));
     }
     lines.join("\n")
-}
-
-/// The server counts its answers, and how many there are depends on when reports are ready.
-fn without_tracking_ids(line: &str) -> String {
-    let mut parts = line.split("SANDBOX_");
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        out += "[TRACKING-ID]";
-        out += part.trim_start_matches(|c: char| c.is_ascii_digit());
-    }
-    out
 }

@@ -25,7 +25,7 @@ pub(crate) use desk::Desk;
 pub(crate) use jobs::{own, partner, partners, partners_with};
 pub(crate) use law::breaches;
 pub(crate) use ledger::{COLUMNS, LedgerFile, Line, csv_cells, to_csv};
-pub(crate) use redact::redact;
+pub(crate) use redact::{after, redact};
 pub(crate) use schema::follows;
 pub(crate) use served::{Apart, Served, TOKEN};
 pub(crate) use small_disk::{MountedFile, SmallDisk};

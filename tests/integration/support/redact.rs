@@ -30,7 +30,12 @@ pub(crate) fn redact(desk: &Desk, text: &str) -> String {
 }
 
 /// What follows `marker` for as long as `belongs` says so.
-fn after(line: &str, marker: &str, belongs: impl Fn(char) -> bool, placeholder: &str) -> String {
+pub(crate) fn after(
+    line: &str,
+    marker: &str,
+    belongs: impl Fn(char) -> bool,
+    placeholder: &str,
+) -> String {
     let mut out = String::new();
     let mut rest = line;
     while let Some(at) = rest.find(marker) {
