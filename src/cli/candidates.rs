@@ -90,9 +90,10 @@ pub(super) async fn refuse_other_report(
     let is_kept = (context.sandbox.as_ref())
         .and_then(|sandbox| sandbox.state.as_ref())
         .is_some_and(|state| state.exists());
-    let server = match is_kept {
-        true => Some(AskedServer::Named),
-        false => server(args, context, &known.lines),
+    let server = if is_kept {
+        Some(AskedServer::Named)
+    } else {
+        server(args, context, &known.lines)
     };
     let Some(server) = server else {
         return Ok(());

@@ -154,13 +154,12 @@ pub(super) fn commands(
     };
     let again = command_line.again();
     let bare = with_day(command_line.next("retry", &WHERE));
-    let (retry, unfinished) = match command_line.is("collect") {
-        true => {
-            let retry = format!("{bare} --collect");
-            let why = "to create what is not created yet, and collect it";
-            (retry.clone(), Hint::new(why, retry))
-        }
-        false => (bare.clone(), Hint::new("to look them up again", &again)),
+    let (retry, unfinished) = if command_line.is("collect") {
+        let retry = format!("{bare} --collect");
+        let why = "to create what is not created yet, and collect it";
+        (retry.clone(), Hint::new(why, retry))
+    } else {
+        (bare.clone(), Hint::new("to look them up again", &again))
     };
     let is_fixed = !context.is_beside() || command_line.has("sandbox_fixed");
     Commands {

@@ -84,9 +84,10 @@ impl Exit {
     pub(super) fn of_collecting(finished: &Finished) -> Self {
         let counts = &finished.counts;
         let is_whole = finished.stop.is_none() && finished.unsaved.is_none();
-        match is_whole && counts.pending + counts.sending > 0 {
-            true => Exit::Failures,
-            false => Exit::of(finished),
+        if is_whole && counts.pending + counts.sending > 0 {
+            Exit::Failures
+        } else {
+            Exit::of(finished)
         }
     }
 }

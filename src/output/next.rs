@@ -188,9 +188,10 @@ fn to_collect(
         .or(of(Obstacle::UnknownStatus).next());
     if is_first && !is_covered && (may_come.is_some() || hints.is_empty()) {
         let is_blocked = |row: &Row| row.collected.error.contains(Obstacle::FOLDER);
-        let why = match of(Obstacle::Other).any(is_blocked) {
-            true => "to collect the rest, once the folder in the place of a file is moved away",
-            false => "to collect the rest",
+        let why = if of(Obstacle::Other).any(is_blocked) {
+            "to collect the rest, once the folder in the place of a file is moved away"
+        } else {
+            "to collect the rest"
         };
         hints.push(Hint::new(why, &commands.collect));
     }

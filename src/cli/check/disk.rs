@@ -144,13 +144,11 @@ pub(super) fn try_known(
     };
     let name = context.ledger.display();
     let message = format!("{name} lacks reports that exist: {trace}");
-    match trace.is_meant {
-        true => report.unknown(CheckItem::KnownReports, message, advice),
-        false => report.not_ok(
-            (CheckItem::KnownReports, CheckFailure::Ledger),
-            message,
-            advice,
-        ),
+    if trace.is_meant {
+        report.unknown(CheckItem::KnownReports, message, advice);
+    } else {
+        let lacking = (CheckItem::KnownReports, CheckFailure::Ledger);
+        report.not_ok(lacking, message, advice);
     }
 }
 
