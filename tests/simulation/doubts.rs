@@ -122,7 +122,13 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
     }
     let apart = history.server.traits.config.reports.created_jitter.0 * 2;
     // A stamp that is up to so much older proves nothing: it may be another clock's.
-    let margin = apart + Duration::from_secs(5 * 60 + 5);
+    let mut margin = apart + Duration::from_secs(5 * 60 + 5);
+    let first = (history.server).first_left_since(row.request(), history.world.start());
+    if let (true, Some(first)) = (earlier, first) {
+        // The next process cannot tell whether the local clock was set, or another server dated the create.
+        let set_by = history.world.was_set_by(first);
+        margin += set_by.to_std().unwrap_or_default();
+    }
     let left = history.server.first_left(row.request());
     let is_little_older = |report: &&Report| {
         let made = report.stored.made;

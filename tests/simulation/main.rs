@@ -7,6 +7,7 @@
 //! ```text
 //! MONTHEND_SIM_SEED=4711 cargo test --test simulation -- --nocapture     one history, told step by step
 //! MONTHEND_SIM_SEEDS=1000000 cargo test --test simulation -- --nocapture  many more than usual
+//! MONTHEND_SIM_FROM=50000 cargo test --test simulation -- --nocapture  from this seed on
 //! MONTHEND_SIM_WORLDS=clocks,rival cargo test --test simulation -- --nocapture  only in these worlds, see [`traits`]
 //! ```
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -69,7 +70,8 @@ fn no_history_loses_doubles_or_mixes_up_a_report() {
     let seeds = variable("MONTHEND_SIM_SEEDS").unwrap_or(SEEDS);
     let enough = variable("MONTHEND_SIM_ENOUGH").unwrap_or(ENOUGH);
     let began = Instant::now();
-    let next = AtomicU64::new(0);
+    let from = variable("MONTHEND_SIM_FROM").unwrap_or(0);
+    let next = AtomicU64::new(from);
     let totals = Mutex::new((Tally::new(), Vec::new()));
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {
@@ -79,7 +81,7 @@ fn no_history_loses_doubles_or_mixes_up_a_report() {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     let failed = totals.lock().unwrap().1.len();
-                    if seed >= seeds || failed as u64 >= enough {
+                    if seed >= from + seeds || failed as u64 >= enough {
                         break;
                     }
                     let began = Instant::now();
@@ -100,7 +102,7 @@ fn no_history_loses_doubles_or_mixes_up_a_report() {
     });
     let (tally, failures) = totals.into_inner().unwrap();
     let seconds = began.elapsed().as_secs_f64();
-    let played = next.into_inner().min(seeds);
+    let played = next.into_inner().min(from + seeds) - from;
     println!(
         "{played} histories in {seconds:.1} s, {:.0} a second",
         played as f64 / seconds

@@ -32,6 +32,8 @@ pub(crate) struct World {
     start: Instant,
     /// How far the local wall clock is from the true time.
     wall_shift: Cell<chrono::Duration>,
+    /// When the local clock was set, and by how much.
+    set: RefCell<Vec<(Instant, chrono::Duration)>>,
     /// How long the computer has slept: its monotonic clock stood still, and everybody else's went on.
     slept: Cell<Duration>,
     disturbances: Cell<Disturbances>,
@@ -54,6 +56,7 @@ impl World {
             dice: RefCell::new(fastrand::Rng::with_seed(seed)),
             start: Instant::now(),
             wall_shift: Cell::new(chrono::Duration::zero()),
+            set: RefCell::default(),
             slept: Cell::default(),
             disturbances: Cell::default(),
             disturbed: RefCell::default(),
@@ -98,7 +101,20 @@ impl World {
 
     /// Someone sets the computer's clock.
     pub(crate) fn set_wall_clock(&self, shift: chrono::Duration) {
-        self.wall_shift.set(shift);
+        let before = self.wall_shift.replace(shift);
+        let by = (shift - before).abs();
+        self.set.borrow_mut().push((Instant::now(), by));
+    }
+
+    pub(crate) fn start(&self) -> Instant {
+        self.start
+    }
+
+    /// How far the local clock was set altogether since then, also between processes.
+    pub(crate) fn was_set_by(&self, since: Instant) -> chrono::Duration {
+        let set = self.set.borrow();
+        let since_then = set.iter().filter(|(at, _)| *at >= since);
+        since_then.map(|(_, by)| *by).sum()
     }
 
     /// From now on the computer's clocks are disturbed so.
