@@ -9,25 +9,19 @@
 
 mod api;
 mod audit;
-mod check;
 mod cli;
 mod collect;
-mod history;
+mod files;
 mod inventory;
 mod ledger;
 mod manifest;
 mod output;
-mod pacing;
 mod plan;
-mod report;
-mod runner;
-mod session;
-mod settings;
-mod table;
+mod reconcile;
+mod run;
+mod sending;
 pub mod testing;
 mod text;
-mod whole_file;
-mod yaml;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 pub use crate::{
     api::{
-        Answer, Api, Cause, Doubt, DownloadUrl, ListQuery, Listed, Notice, OnHead, Outcome, Page,
+        Answer, Api, Cause, DownloadUrl, ListQuery, Listed, Notice, OnHead, Outcome, Page,
         WireAnswer,
     },
     cli::command,
@@ -11,15 +11,20 @@ pub use crate::{
         Counts, Disk, FileDisk, Ledger, Reason, RepairKind, Row, RowIndex, State, journal, read,
         restore,
     },
-    manifest::{DateCheck, LoadOptions, Manifest},
+    manifest::{
+        BaseUrl, DateCheck, Discover, Discovered, Limits, LoadOptions, Manifest, Rate, RateUnit,
+        RetryPolicy,
+    },
     output::{Estimate, Left, Pace},
-    pacing::{Feedback, Gate, PacePolicy, Priority, RateController, Stats, StopCause, Window},
-    plan::{Discovered, Plan},
-    runner::{
+    plan::Plan,
+    run::{
         BesideOthers, Creates, Event, EventKind, Finished, Interrupt, NewReports, RunInput, Signal,
         Workbench, run, run_with,
     },
-    session::{Session, SessionEvent, WallClock},
-    settings::{BaseUrl, Discover, Limits, Rate, RateUnit, RetryPolicy},
+    sending::{
+        Feedback, Gate, PacePolicy, Priority, RateController, Session, SessionEvent, Stats,
+        StopCause, WallClock, Window,
+    },
     text::hexadecimal,
 };
+pub use request::Doubt;

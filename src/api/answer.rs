@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use url::Url;
 
 use super::DownloadUrl;
-use request::{OrgId, PersonId, ReportId, ReportType, Request};
+use request::{Doubt, OrgId, PersonId, ReportId, ReportType, Request};
 
 /// One exchange: its outcome, and what the headers say about time and pace.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,15 +78,6 @@ pub enum Refusal {
 pub enum WaitKind {
     RateLimit,
     Busy,
-}
-
-/// Why an exchange is in doubt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doubt {
-    /// No answer, an error that says nothing about processing, or a page in place of an answer: the report may exist.
-    Open,
-    /// A 2xx whose report id cannot be read: the report exists, so it is never created again.
-    SaidYes,
 }
 
 /// Why a row failed or waits, in the words of the ledger's columns. Contains no secret.

@@ -4,6 +4,7 @@ use super::{
     error_body,
 };
 use crate::text::{foreign, foreign_word};
+use request::page_code;
 
 /// A server's code that is one of our own words does not count: readers of the ledger would mistake it for ours.
 pub(super) fn of_error(status: u16, notice: &Notice, body: &ResponseBody) -> Cause {
@@ -80,11 +81,6 @@ pub(super) fn of_unreadable(notice: &Notice, body: &ResponseBody, wanted: &str) 
     };
     let text = format!("the server answered {status}, but {wanted} could not be read: {why}");
     bad_response(status, notice, foreign(&text))
-}
-
-/// The code of a page with a 2xx status: unlike `bad_response` it is no success of the API.
-pub(crate) fn page_code(status: u16) -> String {
-    format!("http_{status}")
 }
 
 pub(super) fn bad_response(status: u16, notice: &Notice, text: String) -> Cause {

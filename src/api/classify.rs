@@ -1,4 +1,5 @@
-use super::{Doubt, Refusal, WaitKind};
+use super::{Refusal, WaitKind};
+use request::Doubt;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Classification<T> {

@@ -16,7 +16,7 @@ use super::{
     wire,
 };
 use crate::{
-    settings::{ApiSettings, BaseUrl, Discover},
+    manifest::{ApiSettings, BaseUrl, Discover},
     text::foreign,
 };
 use request::{OrgId, ReportId, Request};

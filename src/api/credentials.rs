@@ -7,7 +7,7 @@ use std::{
 use secrecy::SecretString;
 
 use super::token::{Token, TokenError, bare, secret};
-use crate::whole_file::read_regular;
+use crate::files::read_regular;
 
 /// In bytes. A longer file is something else.
 const MAX_SECRET: u64 = 64 * 1024;

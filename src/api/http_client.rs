@@ -6,7 +6,7 @@ use reqwest::{
     redirect,
 };
 
-use crate::{settings::ApiSettings, whole_file::read_regular};
+use crate::{files::read_regular, manifest::ApiSettings};
 
 /// Servers close idle connections after five seconds or more; a request that meets such a close is in doubt.
 const IDLE: Duration = Duration::from_secs(4);

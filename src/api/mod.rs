@@ -24,9 +24,8 @@ mod wire;
 mod wire_answer;
 
 pub use answer::{
-    Answer, Cause, Doubt, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal, WaitKind,
+    Answer, Cause, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal, WaitKind,
 };
-pub(crate) use cause::page_code;
 pub use client::HttpApi;
 pub use credentials::{Credentials, CredentialsError};
 pub use download_url::DownloadUrl;
@@ -38,7 +37,7 @@ pub use wire_answer::WireAnswer;
 
 use url::Url;
 
-use crate::settings::Discover;
+use crate::manifest::Discover;
 use request::{OrgId, ReportId, Request};
 
 /// The most reports on a page of a list, and the default (API reference).

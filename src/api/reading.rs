@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::{
-    Answer, Cause, Doubt, Listed, Notice, Outcome, Page, Refusal,
+    Answer, Cause, Listed, Notice, Outcome, Page, Refusal,
     body::{BodyEnd, ResponseBody},
     cause,
     classify::{BodyContent, Classification, verdict},
@@ -13,10 +13,10 @@ use super::{
     wire,
 };
 use crate::{
-    settings::{BaseUrl, Discover},
+    manifest::{BaseUrl, Discover},
     text::foreign,
 };
-use request::{OrgId, ReportId, Request};
+use request::{Doubt, OrgId, ReportId, Request};
 
 #[derive(Debug)]
 pub(super) enum Misread {

@@ -1,7 +1,8 @@
 use std::{error::Error, io, time::Duration};
 
-use super::{Cause, Doubt, Outcome};
+use super::{Cause, Outcome};
 use crate::text::foreign;
+use request::Doubt;
 
 /// What a transport error means: whether the request was sent.
 ///

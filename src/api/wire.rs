@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{DownloadUrl, LARGEST_PAGE, ListQuery, Listed};
 use crate::{
-    settings::Discover,
+    manifest::Discover,
     text::{foreign, holds_secret, moment},
 };
 use request::{OrgId, PersonId, ReportId, ReportType, Request};

@@ -8,7 +8,7 @@ use super::{
     body::{BodyEnd, ResponseBody},
     notice, reading,
 };
-use crate::settings::{BaseUrl, Discover};
+use crate::manifest::{BaseUrl, Discover};
 use request::{OrgId, ReportId, Request};
 
 /// An answer as bytes, to be read as [`super::HttpApi`] reads it: so a simulated server meets the real client's rules.

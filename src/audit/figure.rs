@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     ledger::{Row, State},
-    settings::Totals,
+    manifest::Totals,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use super::{
     previous::{Previous, dropped, vanished},
     totals::{Summed, Total, compare},
 };
-use crate::{ledger::Row, settings::Totals};
+use crate::{ledger::Row, manifest::Totals};
 use request::Request;
 
 pub(super) struct FileAudit<'a, 's> {

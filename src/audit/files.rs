@@ -10,10 +10,10 @@ use super::{
     sums::{Sums, sum_up},
 };
 use crate::{
+    files::open_regular,
     ledger::{RecordedHashes, Row},
-    settings::Totals,
+    manifest::Totals,
     text::{hexadecimal, one_line, system_says},
-    whole_file::open_regular,
 };
 
 #[derive(Debug)]

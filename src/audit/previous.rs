@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     ledger::{Ledger, Row},
+    manifest::Totals,
     plan::Planned,
-    settings::Totals,
 };
 use request::RequestIds;
 

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     ledger::{Ledger, Row},
+    manifest::Totals,
     plan::Planned,
-    settings::Totals,
 };
 
 /// An audit without a server: a ledger, its files and an earlier ledger.

@@ -14,9 +14,9 @@ use crate::{
     api::Api,
     inventory::{AuditedRow, Evidence, ServerReports, find_held},
     ledger::{Ledger, Row},
+    manifest::Totals,
     plan::Plan,
-    session::{ReadError, Session},
-    settings::Totals,
+    sending::{ReadError, Session},
 };
 use request::{OrgId, ReportId, RequestIds};
 

@@ -8,7 +8,11 @@ use std::{
 use bigdecimal::BigDecimal;
 use csv::ByteRecord;
 
-use crate::{settings::Totals, table::Table, text::one_line, yaml::did_you_mean};
+use crate::{
+    manifest::{Totals, did_you_mean},
+    reconcile::Table,
+    text::one_line,
+};
 
 /// A sum for each combination of values of the columns `by`, in their order.
 pub(super) type Sums = BTreeMap<Vec<String>, BigDecimal>;

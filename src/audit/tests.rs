@@ -19,10 +19,12 @@ use crate::{
     api::{Answer, Api, Cause, ListQuery, Listed, Notice, OnHead, Outcome, Page, Refusal},
     inventory::ServerReports,
     ledger::{Collected, Ledger, Rare, Reason, RecordedHashes, Row},
-    manifest::{Job, Manifest, SubPartner, SubPartnerSource, SubPartners},
-    plan::{Discovered, Plan},
-    session::{Session, SystemClock},
-    settings::{Discover, Rate, Settings, Totals},
+    manifest::{
+        Discover, Discovered, Job, Manifest, Rate, Settings, SubPartner, SubPartnerSource,
+        SubPartners, Totals,
+    },
+    plan::Plan,
+    sending::{Session, SystemClock},
 };
 use request::{OrgId, Period, ReportId, ReportType, Request, RequestId, RequestIds};
 

@@ -10,7 +10,7 @@ use super::{
     remedy::Remedy,
     sums::{Sums, written},
 };
-use crate::{settings::Totals, text::one_line};
+use crate::{manifest::Totals, text::one_line};
 use request::{OrgId, Period, ReportType};
 
 /// Of one sub-partner (or the partner itself), period and `internal`, and of one value of each of the columns `by`.

@@ -540,7 +540,7 @@ pub(super) fn is_typed(matches: &ArgMatches, id: &str) -> bool {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    crate::settings::duration_of(text)
+    crate::manifest::duration_of(text)
         .ok_or_else(|| "write a number with its unit: 5s, 500ms, 2m".to_owned())
 }
 

@@ -26,10 +26,10 @@ use crate::{
     audit::{Checked, Files, MaxDrop, Previous, Remedy, Scope},
     inventory::ServerReports,
     ledger::{Ledger, LedgerError, RecordedHashes, Row, read_file, refuse_mixing, refuse_unmerged},
-    manifest::Manifest,
+    manifest::{Discovered, Manifest},
     output::AuditView,
-    plan::{Discovered, Plan, Selection, take_known},
-    session::{ReadError, Session},
+    plan::{Plan, Selection, take_known},
+    sending::{ReadError, Session},
     text::count,
 };
 use request::RequestIds;

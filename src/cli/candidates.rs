@@ -21,12 +21,15 @@ use super::{
 };
 use crate::{
     api::HttpApi,
-    history::{HistoryEvent, HistoryLine, SeenReport},
     inventory::{ShownCandidate, show_candidates},
     ledger::{Ledger, LedgerError, Row, State, read_file},
-    output::{CandidateReport, DecisionCommands, Knowledge, UndecidedRow, decisions, request_name},
-    session::{ReadError, Session},
-    settings::BaseUrl,
+    manifest::BaseUrl,
+    output::{
+        CandidateReport, DecisionCommands, Knowledge, UndecidedRow, decisions,
+        history::{HistoryEvent, HistoryLine, SeenReport},
+        request_name,
+    },
+    sending::{ReadError, Session},
 };
 use request::{ReportId, RequestId};
 
@@ -269,7 +272,11 @@ fn candidates(
     };
     let shown = shown.iter().map(|(id, found)| {
         let knowledge = match found {
-            Some(found) => Knowledge::Shown(found.into()),
+            Some(found) => {
+                let by = found.created_by.as_ref();
+                let status = found.status.as_deref();
+                Knowledge::Shown(SeenReport::new(&found.id, found.created, by, status))
+            }
             None => Knowledge::Gone,
         };
         report(id, knowledge)

@@ -16,11 +16,10 @@ use super::{
 };
 use crate::{
     api::HttpApi,
-    check::{CheckFailure, CheckItem, Checklist},
     manifest::Manifest,
-    output::CheckView,
+    output::{CheckFailure, CheckItem, CheckView, Checklist},
     plan::Plan,
-    session::Session,
+    sending::Session,
     text::count,
 };
 

@@ -19,7 +19,7 @@ use crate::{
     ledger::LedgerError,
     manifest::Manifest,
     plan::{Selection, WorkList},
-    runner::Creates,
+    run::Creates,
 };
 use request::RequestId;
 

@@ -19,8 +19,8 @@ use crate::{
     api::HttpApi,
     collect::{self, CollectedFile, HttpHost, Overwrite, combine, located, set_aside},
     ledger::{FileDisk, Ledger, RecordedHashes, Row, State},
-    runner::{self, Finished, Workbench},
-    settings::Settings,
+    manifest::Settings,
+    run::{self, Finished, Workbench},
     text::count,
 };
 use request::RequestIds;
@@ -73,7 +73,7 @@ impl Collection {
     /// Runs `setup`, and beside it collects the selected created rows.
     pub(super) async fn run(
         &self,
-        setup: runner::RunInput<'_, '_, HttpApi, FileDisk>,
+        setup: run::RunInput<'_, '_, HttpApi, FileDisk>,
         selected: &RequestIds,
         settings: &Settings,
     ) -> Finished {
@@ -93,7 +93,7 @@ impl Collection {
             concurrency: settings.limits.concurrency.get(),
             silence: settings.api.request_timeout,
         };
-        runner::run_with(setup, async |bench: Workbench<'_, '_, HttpApi>, created| {
+        run::run_with(setup, async |bench: Workbench<'_, '_, HttpApi>, created| {
             collect::collect(how, bench, created).await
         })
         .await

@@ -6,9 +6,9 @@ use tracing::info;
 use super::{context::Context, error::CliError};
 use crate::{
     api::{Credentials, HttpApi, Token},
+    manifest::Settings,
     output::duration,
-    session::{Listener, Session, SystemClock},
-    settings::Settings,
+    sending::{Listener, Session, SystemClock},
 };
 use sandbox::{self, RunningSandbox, Sandbox};
 

@@ -11,12 +11,14 @@ use super::{
     guard::{Guard, GuardError, sandbox_state_of},
 };
 use crate::{
+    files::read_regular,
     ledger::LedgerRead,
-    manifest::{DateCheck, LoadOptions, Manifest, ManifestSource, PlanWarningSource, RunSettings},
+    manifest::{
+        BaseUrl, DateCheck, Limits, LoadOptions, Manifest, ManifestSource, PlanWarningSource,
+        RunSettings, Settings,
+    },
     output::{console, first_line},
     plan::{Partition, UnknownRequest},
-    settings::{BaseUrl, Limits, Settings},
-    whole_file::read_regular,
 };
 use sandbox::SandboxConfig;
 

@@ -11,8 +11,8 @@ use super::{
 use crate::{
     api::{Credentials, HttpApi},
     ledger::{Lock, Pause},
-    session::{Session, SessionEvent},
-    settings::Settings,
+    manifest::Settings,
+    sending::{Session, SessionEvent},
 };
 
 /// Fewer tries and shorter waits than in a run: somebody looks on.

@@ -18,10 +18,10 @@ use super::{
 };
 use crate::{
     ledger::{Ledger, Row, RowIndex, State, real_ledger},
+    manifest::Limits,
     output::{Commands, Hint, Reporters, Summary, Workload, console},
     plan::WorkList,
-    runner::{self, BesideOthers, Creates, Event, Finished, RunInput},
-    settings::Limits,
+    run::{self, BesideOthers, Creates, Event, Finished, RunInput},
     text::{count, shell_word},
 };
 use request::{OrgId, RequestIds};
@@ -105,7 +105,7 @@ pub(super) async fn drive(
     };
     let run = async {
         match collection {
-            None => runner::run(setup).await,
+            None => run::run(setup).await,
             Some(collection) => {
                 let settings = &means.context.settings;
                 collection.run(setup, selected, settings).await

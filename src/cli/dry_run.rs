@@ -15,10 +15,10 @@ use super::{
 };
 use crate::{
     collect::hash_of,
+    files::folder_of,
     ledger::{Ledger, LedgerError, LedgerRead, Row, State, read_file, refuse_mixing},
     output::{Action, PlanView, Would},
     plan::{Plan, Selection},
-    whole_file::folder_of,
 };
 use request::RequestId;
 

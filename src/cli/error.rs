@@ -14,16 +14,14 @@ use super::{
 use crate::{
     api::{Cause, CredentialsError, HttpApiError},
     collect::CombineError,
+    files::{is_full, remedy},
     ledger::{LedgerError, Pause},
-    manifest::{ManifestError, PlanWarningSource},
+    manifest::{BaseUrlError, Discover, ManifestError, PlanWarningSource},
     output::console::{self, CsvError, LogFilterError},
-    pacing::StopCause,
     plan::{NobodyKnown, PlanError, SelectionError, UnknownRequest},
-    runner::{Signal, StopReason},
-    session::{DiscoveryError, ReadError},
-    settings::{BaseUrlError, Discover},
+    run::{Signal, StopReason},
+    sending::{DiscoveryError, ReadError, StopCause},
     text::{count, shell_path, without_details},
-    whole_file::{is_full, remedy},
 };
 use sandbox::SandboxError;
 

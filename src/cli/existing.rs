@@ -14,14 +14,13 @@ use super::{
 };
 use crate::{
     api::{Api, Listed},
-    history,
     inventory::{Evidence, Existing, find_existing},
     ledger::{RowIndex, State},
-    output::{Reporters, console, request_name},
+    manifest::Limits,
+    output::{Reporters, console, history, request_name},
     plan::{Plan, WorkList},
-    runner::EventKind,
-    session::{ReadError, Session},
-    settings::Limits,
+    run::EventKind,
+    sending::{ReadError, Session},
     text::count,
 };
 use request::{ReportId, Request};

@@ -9,7 +9,7 @@ use clap::{
 };
 
 use super::{args::Cli, environment};
-use crate::runner::{Finished, Signal, StopReason};
+use crate::run::{Finished, Signal, StopReason};
 use crate::{output::console, text::without_user};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

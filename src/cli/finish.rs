@@ -3,7 +3,7 @@
 use super::{
     collection::Collection, drive::tell_end, error::CliError, exit::Exit, run_context::RunContext,
 };
-use crate::{ledger::Row, runner::Finished};
+use crate::{ledger::Row, run::Finished};
 use request::RequestIds;
 
 pub(super) struct Ended {

@@ -16,12 +16,14 @@ use super::{
 };
 use crate::{
     collect::Names,
-    history::{self, HistoryLine},
+    files::{folder_of, open_regular},
     ledger::{Ledger, LedgerRead, Row, State, is_header, read_file, real_ledger},
-    output::Action,
+    output::{
+        Action,
+        history::{self, HistoryLine},
+    },
     plan::{Partition, Plan, Planned},
     text::{count, system_says},
-    whole_file::{folder_of, open_regular},
 };
 use request::{RequestId, RequestIds};
 

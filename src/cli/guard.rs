@@ -14,12 +14,11 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::{
     collect::is_collected_place,
-    history,
+    files::{NewFile, folder_of, is_device, make_folder, open_regular},
     ledger::{Ledger, Lock, Row, is_header, is_place_of_rescued},
-    manifest::ManifestSource,
-    settings::Settings,
+    manifest::{ManifestSource, Settings},
+    output::history,
     text::system_says,
-    whole_file::{NewFile, folder_of, is_device, make_folder, open_regular},
 };
 
 /// Variables that name a file of credentials.

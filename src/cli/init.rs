@@ -8,12 +8,11 @@ use super::{
 };
 use crate::{
     api::HttpApi,
-    manifest::{Found, starter},
+    files,
+    manifest::{Discover, Found, starter},
     output::console,
-    session::{DiscoveryError, ReadError, Session},
-    settings::Discover,
+    sending::{DiscoveryError, ReadError, Session},
     text::shell_path,
-    whole_file,
 };
 
 pub(super) async fn init(args: &InitArgs) -> Result<Exit, CliError> {
@@ -33,7 +32,7 @@ pub(super) async fn init(args: &InitArgs) -> Result<Exit, CliError> {
     let name = args.file.display().to_string();
     let text = starter(&args.file, Utc::now().date_naive(), found.as_ref());
     let text = text.map_err(|why| failed(io::Error::other(why)))?;
-    whole_file::create(&args.file, text.as_bytes()).map_err(failed)?;
+    files::create(&args.file, text.as_bytes()).map_err(failed)?;
     let found = found.map_or_else(String::new, |found| {
         format!(
             " with the API's sub-partners, {} of them active",

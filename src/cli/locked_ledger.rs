@@ -7,7 +7,7 @@ use super::{context::real_ledger, error::CliError};
 use crate::{
     ledger::{Ledger, LedgerFile, Lock, Pause},
     output::duration,
-    session::SessionEvent,
+    sending::SessionEvent,
     text::system_says,
 };
 

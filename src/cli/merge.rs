@@ -16,14 +16,13 @@ use super::{
 };
 use crate::{
     collect::{located, spelled},
-    history,
+    files::{self, folder_of},
     ledger::{
         Ledger, LedgerError, LedgerFile, Lock, MergeInput, Row, RowIndex, merge as unite,
         merged_name, real_path,
     },
-    output::console,
+    output::{console, history},
     text::{count, system_says},
-    whole_file::{self, folder_of},
 };
 use request::ReportId;
 use sandbox::merge_states;
@@ -221,11 +220,11 @@ fn unite_histories(parts: &[MergeSource], output: &Path) {
         }
     };
     let place = history::beside(output);
-    let there = whole_file::read_regular(&place, united.len() as u64);
+    let there = files::read_regular(&place, united.len() as u64);
     let is_there = there.is_ok_and(|there| there == united);
     let replaced = || {
         history::refuse_foreign(&place)?;
-        whole_file::replace(&place, &united)
+        files::replace(&place, &united)
     };
     if !is_there && let Err(e) = replaced() {
         warn!(
@@ -247,7 +246,7 @@ fn merge_sandboxes(parts: &[MergeSource], output: &Path, united: &Ledger) {
     }
     let locked: HashSet<&str> = united.report_ids().map(ReportId::as_str).collect();
     let written = match merge_states(&states, |id| locked.contains(id)) {
-        Ok(Some(state)) => whole_file::replace(&place, &state).map_err(|e| e.to_string()),
+        Ok(Some(state)) => files::replace(&place, &state).map_err(|e| e.to_string()),
         Ok(None) => Ok(()),
         Err(e) => Err(chain(&e)),
     };

@@ -8,8 +8,8 @@ use super::{
     status::warn_where_refused,
 };
 use crate::{
+    files::folder_of,
     ledger::{Ledger, LedgerError, read_file_with_hash},
-    whole_file::folder_of,
 };
 use request::ReportId;
 

@@ -20,18 +20,18 @@ use super::{
 };
 use crate::{
     collect::combined_files,
-    history::{self, HistoryEvent, HistoryLine, Run, Selected},
+    files::{folder_of, old_name},
     ledger::{Ledger, Row, read_file},
+    manifest::Settings,
     output::{
         About, Document, DocumentKind, Ending, GithubActions, HistoryReporter, Progress, Reporter,
         Reporters,
+        history::{self, HistoryEvent, HistoryLine, Run, Selected},
     },
-    pacing::Stats,
     plan::{Selection, SubPartnerSelector},
-    runner::{Finished, MaxFailures},
-    settings::Settings,
+    run::{Finished, MaxFailures},
+    sending::Stats,
     text::system_says,
-    whole_file::{folder_of, old_name},
 };
 use request::RequestIds;
 

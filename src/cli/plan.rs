@@ -19,10 +19,10 @@ use super::{
 use crate::{
     api::{Api, HttpApi},
     ledger::{State, read_file},
-    manifest::Manifest,
+    manifest::{Discovered, Manifest},
     output::{Action, PlanView, Would, console},
-    plan::{Discovered, Planned},
-    session::{Session, discover},
+    plan::Planned,
+    sending::{Session, discover},
 };
 
 pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {

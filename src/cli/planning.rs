@@ -5,8 +5,8 @@ use chrono::{Days, NaiveDate, Utc};
 use super::{args::CalendarArgs, error::CliError};
 use crate::{
     ledger::{Ledger, Row},
-    manifest::{DateCheck, LoadOptions, Manifest},
-    plan::{Discovered, Plan, Selection, take_known},
+    manifest::{DateCheck, Discovered, LoadOptions, Manifest},
+    plan::{Plan, Selection, take_known},
 };
 use request::{Period, RequestIds};
 

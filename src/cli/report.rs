@@ -18,12 +18,14 @@ use super::{
 };
 use crate::{
     audit::{Files, MaxDrop, Previous, Review},
+    files::folder_of,
     ledger::{Ledger, RecordedHashes, Row},
-    manifest::{DateCheck, LoadOptions, Manifest, RunSettings},
-    output::console,
-    plan::{Discovered, Plan, take_known},
-    report::{self, Sources},
-    whole_file::folder_of,
+    manifest::{DateCheck, Discovered, LoadOptions, Manifest, RunSettings},
+    output::{
+        console,
+        page::{self, Sources},
+    },
+    plan::{Plan, take_known},
 };
 
 /// Reads only, without the lock; asks no server.
@@ -101,7 +103,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
             .as_ref()
             .zip(args.compare.as_deref())
             .map(|(earlier, path)| {
-                report::Earlier {
+                page::Earlier {
                     // As given, since both may have one name; but nobody has to see where a home lies.
                     name: match path.is_absolute() {
                         true => name(path),
@@ -113,8 +115,8 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
             }),
         now: Utc::now(),
     };
-    let page = report::page(&sources).map_err(|e| failed(io::Error::other(e)))?;
-    report::put(&args.output, &page).map_err(failed)?;
+    let page = page::page(&sources).map_err(|e| failed(io::Error::other(e)))?;
+    page::put(&args.output, &page).map_err(failed)?;
     console::say(format!("{}\n", args.output.display()));
     Ok(Exit::Success)
 }

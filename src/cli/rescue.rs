@@ -8,7 +8,7 @@ use tracing::{error, warn};
 use crate::{
     ledger::{Ledger, RescueResult, Row, Tampered, save},
     output::console,
-    runner::Unsaved,
+    run::Unsaved,
     text::{count, system_says},
 };
 

@@ -15,9 +15,8 @@ use super::{
     resolve_target::{of_manifest, target_of},
 };
 use crate::{
-    history::HistoryEvent,
     ledger::{Ledger, LedgerError, Row, RowIndex, State},
-    output::{Hint, console, request_name},
+    output::{Hint, console, history::HistoryEvent, request_name},
     text::count,
 };
 use request::{ReportId, RequestId};

@@ -8,7 +8,7 @@ use super::{
     context::Context,
     error::CliError,
 };
-use crate::whole_file::folder_of;
+use crate::files::folder_of;
 
 /// Without a manifest the settings are the defaults.
 pub(super) fn target_of(args: &ResolveArgs) -> Result<Context, CliError> {

@@ -21,7 +21,7 @@ use crate::{
     ledger::{LedgerError, Row},
     manifest::Manifest,
     plan::{Plan, Selection},
-    runner::{Creates, EventKind},
+    run::{Creates, EventKind},
 };
 
 /// The manifest's jobs are not looked at.

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::whole_file::folder_of;
+use crate::files::folder_of;
 
 /// A row's lines in the journal, and its line in the new file next to it.
 const BYTES_OF_A_ROW: u64 = 4096;

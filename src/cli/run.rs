@@ -22,11 +22,11 @@ use super::{
     warnings::{sends, tell_leftovers, warn_of_plan},
 };
 use crate::{
-    history,
     ledger::{Ledger, Row, State},
     manifest::Manifest,
+    output::history,
     plan::{Plan, Selection, WorkList},
-    runner::Creates,
+    run::Creates,
 };
 use request::RequestIds;
 

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     api::{Credentials, HttpApi},
-    runner::Interrupt,
-    session::{Session, SessionEvent},
+    run::Interrupt,
+    sending::{Session, SessionEvent},
 };
 
 /// Everything that must be there to begin: settings, credentials, the ledger.

@@ -4,9 +4,9 @@ use super::{
     exit::Exit,
 };
 use crate::{
-    history, ledger, manifest,
+    ledger, manifest,
     output::{
-        audit_schema, check_schema, console, life_schema, plan_schema, status_schema,
+        audit_schema, check_schema, console, history, life_schema, plan_schema, status_schema,
         summary_schema,
     },
 };

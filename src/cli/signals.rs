@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::exit::Exit;
 use crate::{
     output::console,
-    runner::{Interrupt, Signal},
+    run::{Interrupt, Signal},
 };
 
 #[derive(Debug, Clone)]

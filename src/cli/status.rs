@@ -13,12 +13,14 @@ use super::{
     results,
 };
 use crate::{
-    history::{self, HistoryLine, Read},
     ledger::{
         Ledger, LedgerError, Lock, RecordedHashes, Row, read_file, real_path, refuse_second_name,
         refuse_unmerged,
     },
-    output::{LifeView, StatusView},
+    output::{
+        LifeView, StatusView,
+        history::{self, HistoryLine, Read},
+    },
     text::system_says,
 };
 use request::RequestId;

@@ -16,7 +16,7 @@ use crate::{
     ledger::{Ledger, State},
     manifest::Manifest,
     plan::{Plan, Selection},
-    session::Session,
+    sending::Session,
     text::count,
 };
 use request::RequestIds;

@@ -18,17 +18,17 @@ use super::{
     columns::CollectedHeaders,
     download::HostPauses,
     fetch::{ArrivedFile, FetchOptions, FetchResult, Fetcher},
-    files,
     host::Host,
     idle_guard::IdleGuard,
     part_file::part_name,
+    place,
     rounds::{ListQuestion, Rounds},
 };
 use crate::{
     api::{Api, Listed},
     ledger::{JournalError, RecordedHashes, Row, RowIndex},
-    runner::{EventKind, Fetched, NewReports, NotCollected, StopReason, Workbench},
-    session::ReadError,
+    run::{EventKind, Fetched, NewReports, NotCollected, StopReason, Workbench},
+    sending::ReadError,
 };
 
 /// How a run collects.
@@ -101,7 +101,7 @@ pub async fn collect<A: Api, H: Host>(
         let names = Names::new(setup.output.clone(), setup.ledger_folder, ledger.rows());
         (move |name: &str| parts.contains(name), names)
     };
-    files::sweep(&setup.output, is_part);
+    place::sweep(&setup.output, is_part);
     let asking = IdleGuard::new(bench.session.gate());
     let carrier = Fetcher {
         bench,

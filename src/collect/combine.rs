@@ -14,10 +14,10 @@ use std::{
 use csv::{ByteRecord, Terminator, Writer, WriterBuilder};
 
 use crate::{
+    files::{self, NewFile, open_regular},
     ledger::{Row, neutralise},
-    table::{MOST_COLUMNS, Table},
+    reconcile::{MOST_COLUMNS, Table},
     text::one_line,
-    whole_file::{self, NewFile, open_regular},
 };
 use request::{OrgId, Period, ReportType};
 
@@ -166,7 +166,7 @@ pub fn set_aside(
     earlier.retain(|file| written.is_empty() || is_combined(file));
     let renamed = earlier
         .into_iter()
-        .map(|file| match whole_file::set_aside(&file) {
+        .map(|file| match files::set_aside(&file) {
             Ok(name) => Ok((file, name)),
             Err(source) => Err(CombineError::Write { file, source }),
         });

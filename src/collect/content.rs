@@ -3,7 +3,7 @@
 use csv_core::{ReadFieldResult, Reader};
 
 use crate::{
-    table::{LONGEST_ROW, MOST_COLUMNS, too_long, too_many_columns},
+    reconcile::{LONGEST_ROW, MOST_COLUMNS, too_long, too_many_columns},
     text::one_line,
 };
 

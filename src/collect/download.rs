@@ -11,10 +11,10 @@ use super::{
     part_file::{CheckedFile, PartFile},
 };
 use crate::{
-    api::{Api, Cause, Doubt, DownloadUrl, Outcome},
-    pacing::Stage,
-    session::{RetryContext, RetryDecision, Session, TryCount},
+    api::{Api, Cause, DownloadUrl, Outcome},
+    sending::{RetryContext, RetryDecision, Session, Stage, TryCount},
 };
+use request::Doubt;
 
 /// Bytes with which a try has not failed: a large file over a bad line takes many.
 const PROGRESS: u64 = 1024 * 1024;

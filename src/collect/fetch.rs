@@ -12,18 +12,18 @@ use super::{
     Names, Overwrite,
     content::{NotATable, TableShape},
     download::{HostPauses, NotFetched, Patience, fetch},
-    files::{self, InTheWay, Put},
     host::Host,
     idle_guard::IdleGuard,
     part_file::{CheckedFile, PartFile, blocking},
+    place::{self, InTheWay, Put},
 };
 use crate::{
     api::{Api, DownloadUrl, Listed},
+    files,
     ledger::{Collected, JournalError, Obstacle, RecordedHashes, Row, RowIndex},
-    runner::{DiskTrouble, NotCollected, Workbench},
-    session::{Halt, ReadError},
+    run::{DiskTrouble, NotCollected, Workbench},
+    sending::{Halt, ReadError},
     text::{one_line, system_says},
-    whole_file,
 };
 
 /// In bytes. A larger file is no report: the largest that are known have some GiB.
@@ -95,7 +95,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
         let Some(path) = self.names.recorded(&row) else {
             return (None, Ok(()));
         };
-        let found = match files::look(path).await {
+        let found = match place::look(path).await {
             Ok(Some(found)) => found,
             Ok(None) => return (None, Ok(())),
             Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
@@ -218,7 +218,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
             rows.filter_map(|row| self.names.recorded(row)).collect()
         };
         for other in others {
-            if let Ok(Some(other)) = files::look(other).await
+            if let Ok(Some(other)) = place::look(other).await
                 && other.content.only_cell().is_none()
                 && other.content.columns.iter().any(|column| column == name)
             {
@@ -246,7 +246,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
         if let Some(flaw) = whole.content.flaw.as_ref().or(only.as_ref())
             && !self.options.any_content
         {
-            return match files::reject(&part, &place, self.options.overwrite).await {
+            return match place::reject(&part, &place, self.options.overwrite).await {
                 Ok((kept, is_kept)) => {
                     let kept = self.names.spelled(&kept);
                     let kept = if is_kept {
@@ -261,7 +261,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
             };
         }
         let ours = row.collected.sha256.clone();
-        match files::put(&part, &whole, &place, ours, self.options.overwrite).await {
+        match place::put(&part, &whole, &place, ours, self.options.overwrite).await {
             Ok(Put::There) => {}
             Ok(Put::InTheWay(what)) => {
                 let why = in_the_way(&name, what);
@@ -393,7 +393,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
     ) -> Result<(PartFile, CheckedFile), FetchFailure> {
         let disk = |error: io::Error| unwritable(name, &error);
         let folder = place.parent().unwrap_or(Path::new(".")).to_owned();
-        blocking(move || whole_file::make_folder(&folder))
+        blocking(move || files::make_folder(&folder))
             .await
             .map_err(disk)?;
         let mut part = PartFile::begin(place, row.id()).await.map_err(disk)?;
@@ -475,8 +475,8 @@ fn in_the_way(name: &str, what: InTheWay) -> String {
 /// Whether a write error is about this file or the whole disk.
 fn unwritable(name: &str, error: &io::Error) -> FetchFailure {
     let why = format!("{name} cannot be written: {}", system_says(error));
-    if files::takes_nothing(error) {
-        let remedy = whole_file::remedy(error);
+    if place::takes_nothing(error) {
+        let remedy = files::remedy(error);
         FetchFailure::Disk(DiskTrouble { why, remedy })
     } else {
         FetchFailure::Says(why)

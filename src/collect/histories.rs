@@ -27,14 +27,13 @@ use super::{
     host::ByteRange, names::Names,
 };
 use crate::{
-    api::{
-        Answer, Api, Cause, Doubt, DownloadUrl, ListQuery, Listed, Notice, OnHead, Outcome, Page,
-    },
+    api::{Answer, Api, Cause, DownloadUrl, ListQuery, Listed, Notice, OnHead, Outcome, Page},
     ledger::{self, Counts, Disk, Ledger, RecordedHashes, Row, State},
-    runner::{self, BesideOthers, Creates, Event, Finished, Interrupt, Workbench},
-    session::{Session, SessionEvent, WallClock},
-    settings::{Discover, Limits, Rate, RetryPolicy},
+    manifest::{Discover, Limits, Rate, RetryPolicy},
+    run::{self, BesideOthers, Creates, Event, Finished, Interrupt, Workbench},
+    sending::{Session, SessionEvent, WallClock},
 };
+use request::Doubt;
 use request::{OrgId, Period, ReportId, ReportType, Request, RequestId};
 
 const SEEDS: u64 = 40;
@@ -427,7 +426,7 @@ impl History<'_> {
         );
         let (_signal, signal) = tokio::sync::watch::channel(None);
         let on_event = |event: &Event| self.world.say(|| format!("{:?}", event.kind));
-        let setup = runner::RunInput {
+        let setup = run::RunInput {
             session: &session,
             all: ledger.len(),
             ledger,
@@ -457,7 +456,7 @@ impl History<'_> {
             concurrency: 4,
             silence: Duration::from_secs(60),
         };
-        let run = runner::run_with(
+        let run = run::run_with(
             setup,
             async |bench: Workbench<'_, '_, Server<'_>>, created| {
                 collect(how, bench, created).await

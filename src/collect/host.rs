@@ -20,7 +20,7 @@ use url::Url;
 use super::address::{AddressPolicy, Refused};
 use crate::{
     api::{DownloadUrl, HttpApiError, announced_wait, download_client},
-    settings::ApiSettings,
+    manifest::ApiSettings,
     text::{foreign, hold_address},
 };
 

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use crate::pacing::{Gate, Idle};
+use crate::sending::{Gate, Idle};
 
 #[derive(Debug)]
 pub(super) struct IdleGuard<'g> {

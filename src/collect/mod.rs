@@ -15,11 +15,11 @@ mod content;
 mod disk;
 mod download;
 mod fetch;
-mod files;
 mod host;
 mod idle_guard;
 mod names;
 mod part_file;
+mod place;
 mod rounds;
 
 #[cfg(test)]
@@ -30,6 +30,6 @@ mod tests;
 pub use collector::{CollectInput, collect};
 pub use combine::{CollectedFile, CombineError, combine, combined_files, set_aside};
 pub use content::TableShape;
-pub use files::{Overwrite, hash_of};
 pub use host::{DownloadError, Head, Host, HttpHost, Resume};
 pub use names::{Names, is_collected_place, located, spelled};
+pub use place::{Overwrite, hash_of};

@@ -14,7 +14,7 @@ use super::{
     content::{Inspector, TableShape},
     disk,
 };
-use crate::{text::hexadecimal, whole_file::open_regular};
+use crate::{files::open_regular, text::hexadecimal};
 use request::RequestId;
 
 /// Bytes that go to the disk at once, while the next ones come. The files of simulated histories are small.

@@ -14,8 +14,8 @@ use super::{
 use crate::{
     api::{Answer, Api, DownloadUrl, ListQuery, Listed, OnHead, Page},
     ledger::Row,
-    session::{Session, SystemClock},
-    settings::{Discover, Limits, RetryPolicy},
+    manifest::{Discover, Limits, RetryPolicy},
+    sending::{Session, SystemClock},
 };
 use request::{OrgId, Period, ReportId, ReportType, Request};
 
@@ -200,7 +200,7 @@ async fn fetched_after(pauses: &HostPauses, does: &[Does], url: &str) -> Ended {
         max_attempts: 3.try_into().unwrap(),
         ..RetryPolicy::default()
     };
-    let listener = |_: &crate::session::SessionEvent| {};
+    let listener = |_: &crate::sending::SessionEvent| {};
     let limits = Limits::default();
     let session = Session::new(
         &Nobody,

@@ -3,7 +3,7 @@
 use super::matching::{common_query, fits};
 use crate::{
     api::{Api, Listed},
-    session::{ReadError, Session},
+    sending::{ReadError, Session},
 };
 use request::{ReportId, Request};
 

@@ -5,7 +5,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
-use crate::session::JUMP;
+use crate::sending::JUMP;
 
 /// Less than this is not surely older: several servers may stamp, with clocks that differ by minutes.
 pub(super) const MARGIN: TimeDelta = TimeDelta::minutes(5);

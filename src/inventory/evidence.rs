@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     api::{Api, Listed},
-    session::{Generation, ReadError, Session},
+    sending::{Generation, ReadError, Session},
 };
 use request::{PersonId, ReportId, Request};
 

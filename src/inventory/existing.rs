@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     api::{Api, ListQuery, Listed},
-    session::{ReadError, Session},
+    sending::{ReadError, Session},
 };
 use request::{OrgId, Period, ReportId, ReportType, Request};
 

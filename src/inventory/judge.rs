@@ -41,7 +41,7 @@
 use std::collections::HashSet;
 
 use super::{Age, Fit};
-use crate::api::Doubt;
+use request::Doubt;
 use request::ReportId;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

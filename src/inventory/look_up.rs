@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     api::{Api, Cause, Listed},
-    session::{ReadError, Session},
+    sending::{ReadError, Session},
 };
 use request::{OrgId, ReportId, Request};
 

@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use foldhash::HashMap;
 
 use super::clocks::Moment;
-use crate::session::Generation;
+use crate::sending::Generation;
 use request::ReportId;
 
 /// Bounds the memory of a long run. What is in doubt is recent, and so are the reports that tell something of its time.

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     api::{Api, LARGEST_PAGE, ListQuery, Listed},
-    session::{ReadError, Session},
+    sending::{ReadError, Session},
 };
 use request::{OrgId, Period, ReportId, Request};
 

@@ -8,8 +8,8 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use super::{Evidence, matching::contradicts};
 use crate::{
     api::{Api, ListQuery},
-    session::{ReadError, Session},
-    settings::Discover,
+    manifest::Discover,
+    sending::{ReadError, Session},
 };
 use request::{OrgId, ReportId};
 

@@ -8,7 +8,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use crate::whole_file::{NewFile, open_regular, refuse_irregular, without_waiting};
+use crate::files::{NewFile, open_regular, refuse_irregular, without_waiting};
 
 /// Durable storage of one file: the seam at which a simulated disk takes the file system's place.
 #[expect(

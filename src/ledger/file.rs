@@ -13,7 +13,7 @@ use super::{
     read::{read, read_from},
     refuse_unmerged, save,
 };
-use crate::whole_file::{folder_of, refuse_mounted, try_folder};
+use crate::files::{folder_of, refuse_mounted, try_folder};
 use request::OrgId;
 
 /// A ledger that this process has locked.

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Holder, LedgerError};
 use crate::{
+    files::{refuse_irregular, without_links},
     text::read_moment,
-    whole_file::{refuse_irregular, without_links},
 };
 
 /// A wait that a server announced, kept so that the next process observes it.

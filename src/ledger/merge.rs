@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{Conflict, Ledger, MergeError, Row, State};
-use crate::api::Doubt;
+use request::Doubt;
 use request::{ReportId, RequestId};
 
 #[derive(Debug, Clone, Copy)]

@@ -6,7 +6,7 @@ use super::{
     state::{IN_DOUBT, read_candidates, read_error},
     written::{SheetDay, SheetTime},
 };
-use crate::api::{Doubt, page_code};
+use request::{Doubt, page_code};
 use request::{Period, Request, RequestId};
 
 impl RowFields<'_> {

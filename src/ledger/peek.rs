@@ -10,8 +10,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{LedgerError, LedgerRead, blocks::SIZE, read::read_from};
 use crate::{
+    files::{folder_of, open_regular},
     text::hexadecimal,
-    whole_file::{folder_of, open_regular},
 };
 
 /// Follows a link; the file need not exist yet. A link that leads nowhere is an error: a new ledger in its place would

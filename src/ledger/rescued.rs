@@ -8,14 +8,14 @@ use std::{
 use chrono::{DateTime, Utc};
 
 use super::{Ledger, LedgerError, MergeInput, RescueResult, Row, merge, peek::read_file};
-use crate::{text::system_says, whole_file};
+use crate::{files, text::system_says};
 
 /// Saves our ledger at `path` where someone deleted it; else beside it, unless the ledger there lacks nothing.
 /// `contents` and `known` are the same as bytes and as rows.
 pub fn save(path: &Path, contents: &[u8], known: &Ledger, now: DateTime<Utc>) -> RescueResult {
     let put = |to: &Path| -> io::Result<()> {
-        fs::create_dir_all(whole_file::folder_of(to))?;
-        whole_file::replace(to, contents)
+        fs::create_dir_all(files::folder_of(to))?;
+        files::replace(to, contents)
     };
     let (to, saved) = match path.exists() {
         true if lacks_nothing(path, known) => return RescueResult::Nothing,
@@ -76,7 +76,7 @@ fn after_prefix<'n>(path: &Path, name: &'n str) -> Option<&'n str> {
 
 /// Oldest first.
 fn beside(path: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(whole_file::folder_of(path)) {
+    let entries = match fs::read_dir(files::folder_of(path)) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };

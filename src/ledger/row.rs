@@ -3,7 +3,7 @@ use std::{borrow::Cow, collections::HashMap, sync::Arc};
 use chrono::{DateTime, Utc};
 
 use super::{Empty, LastAnswer, Rare, Reason, State, state::spell_error};
-use crate::api::Doubt;
+use request::Doubt;
 use request::{ReportId, Request, RequestId};
 
 /// A request's line; [`super::Column`] spells its cells.

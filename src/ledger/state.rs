@@ -1,8 +1,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{Empty, Rare};
-use crate::api::{Cause, Doubt};
-use request::ReportId;
+use request::{Doubt, ReportId};
 
 /// What became of a request so far; `docs/ledger.md` describes the columns that spell it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,15 +69,6 @@ impl Empty for Reason {
 
     fn is_empty(&self) -> bool {
         self.code.is_empty() && self.text.is_empty()
-    }
-}
-
-impl From<&Cause> for Reason {
-    fn from(cause: &Cause) -> Self {
-        Reason {
-            code: cause.code.clone(),
-            text: cause.text.clone(),
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 
 use super::*;
-use crate::api::Doubt;
+use request::Doubt;
 use request::{Period, ReportType, Request};
 
 fn at(second: i64) -> DateTime<Utc> {

@@ -6,7 +6,9 @@ use super::{
     options::LoadOptions,
     period::{PeriodText, period},
 };
-use crate::yaml::{Field, Located, Mistake, Quoted, Sink, at, keys, line, nearest, optional};
+use crate::manifest::yaml::{
+    Field, Located, Mistake, Quoted, Sink, at, keys, line, nearest, optional,
+};
 use request::{OrgId, ReportType};
 
 /// In a longer list, searching for similar labels takes too long.

@@ -14,7 +14,7 @@ use super::{
     period::{PeriodText, period},
     sub_partner::{SubPartnerForm, SubPartnerText},
 };
-use crate::yaml::{
+use crate::manifest::yaml::{
     Field, Form, Located, Mapping, Mistake, Quoted, Sink, SourcePlace, at, keys, line, list,
     mapping, missing, optional, required, truth,
 };

@@ -1,7 +1,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::model::{Labels, PlanWarningSource, SubPartner};
-use crate::yaml::{Mistake, Quoted, Sink, SourcePlace};
+use crate::manifest::yaml::{Mistake, Quoted, Sink, SourcePlace};
 use request::OrgId;
 
 #[derive(Default)]

@@ -15,11 +15,13 @@ use super::{
     text::ManifestText,
 };
 use crate::{
-    settings::Settings,
-    text::{is_before_header, shell_path},
-    yaml::{
-        Located, Mapping as _, Mistake, Node, Problems, Quoted, Sink, Source, SourceError, Tree,
+    manifest::{
+        settings::Settings,
+        yaml::{
+            Located, Mapping as _, Mistake, Node, Problems, Quoted, Sink, Source, SourceError, Tree,
+        },
     },
+    text::{is_before_header, shell_path},
 };
 
 #[derive(Debug, thiserror::Error)]

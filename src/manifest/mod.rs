@@ -9,14 +9,15 @@ mod names;
 mod options;
 mod partners;
 mod period;
+mod settings;
 mod starter;
 mod sub_partner;
 mod text;
+mod yaml;
 
 #[cfg(test)]
 mod tests;
 
-pub use crate::yaml::Problem;
 pub use load::{ManifestError, RunSettings};
 #[cfg(test)]
 pub use model::{Exclusion, Labels};
@@ -24,5 +25,14 @@ pub use model::{
     Job, Manifest, ManifestSource, PlanWarningSource, SubPartner, SubPartnerSource, SubPartners,
 };
 pub use options::{DateCheck, LoadOptions};
+pub(crate) use settings::duration_of;
+pub use settings::{
+    ApiSettings, BaseUrl, BaseUrlError, Discover, Discovered, Limits, Rate, RateUnit, RetryPolicy,
+    Settings, Totals,
+};
 pub use starter::{Found, starter};
 pub use text::schema;
+pub use yaml::Problem;
+#[cfg(test)]
+pub(crate) use yaml::Source;
+pub(crate) use yaml::did_you_mean;

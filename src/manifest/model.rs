@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::{
+use crate::manifest::{
     settings::{Discover, Settings},
     yaml::SourcePlace,
 };

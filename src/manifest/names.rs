@@ -1,4 +1,4 @@
-use crate::yaml::{Form, Mistake, Quoted, checked_line, words};
+use crate::manifest::yaml::{Form, Mistake, Quoted, checked_line, words};
 use request::{OrgId, OrgIdError, ReportType};
 
 pub(super) const OWN: &str = "own";

@@ -15,8 +15,8 @@ use super::{
     names::{AS_TEXT, checked_id, checked_label},
 };
 use crate::{
+    manifest::yaml::{Located, Mistake, Quoted, Sink, Source, SourceError, SourcePlace, nearest},
     text::is_before_header,
-    yaml::{Located, Mistake, Quoted, Sink, Source, SourceError, SourcePlace, nearest},
 };
 
 const MAX_LINE_BYTES: usize = 16 * 1024;

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::options::{DateCheck, LoadOptions};
-use crate::yaml::{
+use crate::manifest::yaml::{
     Form, Located, Mapping, Mistake, Node, Quoted, Sink, SourcePlace, Text, any_of, at, form, keys,
     mapping, nearest, required, text, which, words,
 };

@@ -9,8 +9,8 @@ use super::{
     load::{default_ledger, stem},
 };
 use crate::{
+    manifest::yaml::Source,
     text::{one_line, shell_path},
-    yaml::Source,
 };
 use request::{Month, OrgId};
 

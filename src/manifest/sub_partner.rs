@@ -9,7 +9,7 @@ use super::{
     names::{checked_id, checked_label},
     partners::PartnersFiles,
 };
-use crate::{
+use crate::manifest::{
     settings::Discover,
     yaml::{
         Form, Located, Mapping, Mistake, Node, Quoted, Sink, Text, any_of, at, keys, mapping,

@@ -13,7 +13,7 @@ use chrono::NaiveDate;
 use tempfile::TempDir;
 
 use super::{load::WrongFile, *};
-use crate::{
+use crate::manifest::{
     settings::{Discover, Settings, Totals},
     yaml::Problems,
 };

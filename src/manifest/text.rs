@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::job::{Defaults, JobText};
-use crate::{
+use crate::manifest::{
     settings::Settings,
     yaml::{
         Form, Located, Mistake, Node, Quoted, Text, at, checked_line, form, keys, line, list,

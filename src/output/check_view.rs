@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::words;
 use crate::{
-    check::{CheckItem, CheckStatus, Checklist, Finding, Unlisted},
+    output::{CheckItem, CheckStatus, Checklist, Finding, Unlisted},
     text::one_line,
 };
 
@@ -181,7 +181,7 @@ fn unlisted_json(unlisted: &Unlisted) -> UnlistedJson<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::{CheckFailure, Coverage};
+    use crate::output::{CheckFailure, Coverage};
 
     fn report() -> Checklist {
         let mut report = Checklist::default();

@@ -9,8 +9,8 @@ use super::{
     words,
 };
 use crate::{
-    history::SeenReport,
     ledger::{Row, State},
+    output::history::SeenReport,
     text::{count, one_line, shell_word},
 };
 use request::ReportId;

@@ -5,7 +5,7 @@ use std::{error::Error, io, path::PathBuf};
 use super::{
     Ending, Reporter, console, junit::junit, metrics::metrics, summary_json::summary_json,
 };
-use crate::{text::harmless_json, whole_file};
+use crate::{files, text::harmless_json};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DocumentKind {
@@ -55,7 +55,7 @@ impl Reporter for Document {
             DocumentKind::Metrics => metrics(ending).map_err(other),
         }?;
         match &self.place {
-            Some(place) => whole_file::replace(place, text.as_bytes()),
+            Some(place) => files::replace(place, text.as_bytes()),
             None => console::print_json(&text),
         }
     }

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::causes::{CauseGroup, GroupBy, causes, failed};
 use crate::{
-    history::Selected,
     ledger::{Row, State},
-    pacing::Stats,
+    output::history::Selected,
+    sending::Stats,
 };
 
 #[derive(Debug, Clone)]

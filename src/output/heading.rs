@@ -2,8 +2,8 @@ use std::fmt::Write as _;
 
 use super::words;
 use crate::{
+    manifest::{BaseUrl, Limits},
     plan::time_to_send,
-    settings::{BaseUrl, Limits},
 };
 
 /// Names the server, or says that this is a rehearsal, whatever the ledger is called.

@@ -11,11 +11,11 @@ use super::{
 };
 use crate::{
     audit::{Audit, Checked, Difference, DifferenceKind, Remedy},
-    history::{HistoryEvent, HistoryLine, Selected},
     ledger::{Counts, Ledger, Reason, Row},
-    pacing::Stats,
-    runner::Finished,
-    settings::Limits,
+    manifest::Limits,
+    output::history::{HistoryEvent, HistoryLine, Selected},
+    run::Finished,
+    sending::Stats,
     text::is_invisible,
 };
 use request::{Period, ReportType, Request};

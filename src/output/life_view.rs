@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::words;
 use crate::{
-    history::{AttemptRecord, HistoryEvent, HistoryLine, Run, RunEnd, SeenReport},
     ledger::{Row, State},
+    output::history::{AttemptRecord, HistoryEvent, HistoryLine, Run, RunEnd, SeenReport},
     text::one_line,
 };
 

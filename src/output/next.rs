@@ -1,9 +1,9 @@
 use crate::{
+    files::remedy,
     ledger::{Obstacle, Row, State, Tampered},
-    pacing::StopCause,
-    runner::{Finished, StopReason},
+    run::{Finished, StopReason},
+    sending::StopCause,
     text::count,
-    whole_file::remedy,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use serde_json::Value;
 use super::{matrix::PlanMatrix, words};
 use crate::{
     ledger::{Ledger, Row, State, neutralise},
+    manifest::Limits,
     plan::{Plan, Planned, Warning, time_to_send},
-    settings::Limits,
     text::one_line,
 };
 use request::{RequestId, spell_day};

@@ -6,12 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Ending, Reporter, StatusCounts};
 use crate::{
-    api::Listed,
-    history::{self, HistoryEvent, HistoryLine, Run, SeenReport, append},
     ledger::{Row, State},
-    runner::{Attempt, Event, EventKind, Fetched},
-    session::SessionEvent,
-    text::foreign,
+    output::history::{self, HistoryEvent, HistoryLine, Run, SeenReport, append},
+    run::{Attempt, Event, EventKind, Fetched},
+    sending::SessionEvent,
 };
 
 /// Bytes kept in memory at most: what is not written when the process dies is lost.
@@ -174,7 +172,13 @@ fn what(kind: &EventKind) -> Option<HistoryEvent> {
         },
         EventKind::Candidates(request, reports) => HistoryEvent::Candidates {
             request_id: request.to_string(),
-            reports: reports.iter().map(SeenReport::from).collect(),
+            reports: reports
+                .iter()
+                .map(|report| {
+                    let by = report.created_by.as_ref();
+                    SeenReport::new(&report.id, report.created, by, report.status.as_deref())
+                })
+                .collect(),
         },
         EventKind::Existing(row) => HistoryEvent::Existing {
             request_id: id(row),
@@ -208,20 +212,6 @@ fn what(kind: &EventKind) -> Option<HistoryEvent> {
         | EventKind::Stopping(_)
         | EventKind::Finished => return None,
     })
-}
-
-impl From<&Listed> for SeenReport {
-    fn from(report: &Listed) -> Self {
-        SeenReport {
-            report_id: report.id.to_string(),
-            created: report.created,
-            created_by: report
-                .created_by
-                .as_ref()
-                .map(|id| foreign(&id.to_string())),
-            status: report.status.clone(),
-        }
-    }
 }
 
 fn millis(duration: std::time::Duration) -> u64 {

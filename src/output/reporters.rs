@@ -13,9 +13,8 @@ use tracing::warn;
 use super::Ending;
 use crate::{
     ledger::Counts,
-    pacing::Stats,
-    runner::{Event, EventKind},
-    session::SessionEvent,
+    run::{Event, EventKind},
+    sending::{SessionEvent, Stats},
     text::system_says,
 };
 

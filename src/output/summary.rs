@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     ledger::Row,
-    pacing::Stats,
-    runner::Finished,
-    settings::{Limits, Rate},
+    manifest::{Limits, Rate},
+    run::Finished,
+    sending::Stats,
     text::one_line,
 };
 

@@ -4,7 +4,7 @@ use comfy_table::{Table, presets::NOTHING};
 
 use crate::{
     ledger::Row,
-    settings::RateUnit,
+    manifest::RateUnit,
     text::{self, one_line},
 };
 

@@ -1,5 +1,5 @@
 use std::{
-    collections::{BTreeMap, BTreeSet, hash_map::Entry},
+    collections::{BTreeSet, hash_map::Entry},
     sync::Arc,
 };
 
@@ -7,13 +7,9 @@ use foldhash::HashMap;
 
 use crate::{
     ledger::Row,
-    manifest::{Job, Manifest, SubPartner, SubPartnerSource, SubPartners},
-    settings::Discover,
+    manifest::{Discovered, Job, Manifest, SubPartner, SubPartnerSource, SubPartners},
 };
 use request::{OrgId, Request, RequestId, RequestIds};
-
-/// The sub-partners that the API listed, for each of the manifest's `discover` values.
-pub type Discovered = BTreeMap<Discover, Vec<OrgId>>;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Planned {

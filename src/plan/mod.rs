@@ -10,7 +10,7 @@ mod work_list;
 #[cfg(test)]
 mod tests;
 
-pub use expand::{Discovered, Plan, PlanError, Planned};
+pub use expand::{Plan, PlanError, Planned};
 pub use known::{NobodyKnown, take_known};
 pub use partition::Partition;
 pub use selection::{Selection, SelectionError, SubPartnerSelector};

@@ -4,10 +4,10 @@ use std::{
     str::FromStr,
 };
 
-use super::{Discovered, Partition, Plan, Planned, expand::named_by};
+use super::{Partition, Plan, Planned, expand::named_by};
 use crate::{
     ledger::{Ledger, Row},
-    manifest::{Job, Manifest},
+    manifest::{Discovered, Job, Manifest},
 };
 use request::{OrgId, Period, ReportType, Request, RequestId, RequestIds};
 

@@ -8,10 +8,9 @@ use super::{warning::WarningKind, *};
 use crate::{
     ledger::{Ledger, LedgerRead, Reason, Row, State},
     manifest::{
-        Exclusion, Job, Labels, Manifest, PlanWarningSource, SubPartner, SubPartnerSource,
-        SubPartners,
+        Discover, Discovered, Exclusion, Job, Labels, Manifest, PlanWarningSource, Settings,
+        Source, SubPartner, SubPartnerSource, SubPartners,
     },
-    settings::{Discover, Settings},
 };
 use request::{OrgId, Period, ReportType, Request, RequestIds};
 
@@ -493,7 +492,7 @@ fn a_plan_is_warned_of_what_is_probably_not_meant() {
         days("2026-11-01..2026-12-31"),
     ];
     manifest.is_relative = true;
-    let source = crate::yaml::Source::from_bytes("m.yaml".as_ref(), b"a\nb\nc\nd\ne\n".to_vec());
+    let source = Source::from_bytes("m.yaml".as_ref(), b"a\nb\nc\nd\ne\n".to_vec());
     let source = source.unwrap();
     let odd = |n: usize| PlanWarningSource::NoOrganisation {
         id: org(n),

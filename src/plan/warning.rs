@@ -10,10 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Plan;
-use crate::{
-    manifest::{Manifest, PlanWarningSource},
-    settings::{Limits, Rate},
-};
+use crate::manifest::{Limits, Manifest, PlanWarningSource, Rate};
 use request::{Month, OrgId, Period, ReportType};
 
 /// What kind of thing a plan is warned of.

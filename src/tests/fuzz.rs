@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use crate::{
     api::tests::error_text,
     ledger,
-    manifest::{DateCheck, LoadOptions, Manifest},
-    plan::{Discovered, Plan},
+    manifest::{DateCheck, Discovered, LoadOptions, Manifest},
+    plan::Plan,
     text::one_line,
 };
 

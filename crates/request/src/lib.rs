@@ -1,5 +1,6 @@
 //! What is asked of the API: one [`Request`] is one billing report to create. Values are checked when they are made.
 
+mod doubt;
 mod id;
 mod org_id;
 mod period;
@@ -9,6 +10,7 @@ mod report_type;
 
 use std::fmt;
 
+pub use doubt::{Doubt, page_code};
 pub use id::{RequestId, RequestIdError, RequestIds};
 pub use org_id::{OrgId, OrgIdError, is_spoilt_number};
 pub use period::{Month, MonthError, Period, PeriodError, day, spell_day};

@@ -12,11 +12,12 @@ use url::Url;
 use super::canned_server::{CannedServer, Reply, Then};
 use crate::{
     api::{
-        Answer, Api as _, Cause, Credentials, Doubt, HttpApi, HttpApiError, ListQuery, Listed,
-        Notice, Outcome, Page, Refusal, Token, WaitKind, http_client,
+        Answer, Api as _, Cause, Credentials, HttpApi, HttpApiError, ListQuery, Listed, Notice,
+        Outcome, Page, Refusal, Token, WaitKind, http_client,
     },
-    settings::{ApiSettings, Discover},
+    manifest::{ApiSettings, Discover},
 };
+use request::Doubt;
 use request::{Period, ReportId, ReportType, Request};
 
 const CREATED: &str = r#"{"id":"report-1","new":1}"#;

@@ -3,7 +3,7 @@ use std::{num::NonZeroUsize, time::Duration};
 use super::canned_server::{CannedServer, Reply, Then};
 use crate::{
     api::{Api as _, Credentials, HttpApi, Outcome, Refusal, Token},
-    settings::ApiSettings,
+    manifest::ApiSettings,
 };
 
 const TRIO: [(&str, &str); 3] = [

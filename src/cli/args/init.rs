@@ -6,7 +6,7 @@ use clap::Args;
 use clap_complete::Shell;
 
 use super::target::{ManifestArgs, RehearsalArgs};
-use crate::settings::BaseUrl;
+use crate::manifest::BaseUrl;
 
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::runner::MaxFailures;
+use crate::run::MaxFailures;
 
 /// What `run`, `retry` and `collect` write for machines, and what makes them stop early.
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use super::{
     partition::{PartitionArgs, PartitionArgsError},
     target::{ManifestArgs, RehearsalArgs},
 };
-use crate::{plan::Partition, settings::BaseUrl, text::one_line};
+use crate::{manifest::BaseUrl, plan::Partition, text::one_line};
 use request::{ReportId, RequestId};
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use chrono::{NaiveDate, Utc};
 use clap::Args;
 
-use crate::settings::BaseUrl;
+use crate::manifest::BaseUrl;
 
 #[derive(Debug, Args)]
 pub(crate) struct ManifestArgs {

@@ -5,7 +5,6 @@ use std::{fs::OpenOptions, io, path::Path};
 use chrono::Utc;
 
 use crate::{
-    check::{CheckFailure, CheckItem, Checklist},
     cli::{
         command_line::CommandLine,
         context::{Context, real_ledger},
@@ -15,10 +14,11 @@ use crate::{
         guard::refusal,
         room::{Room, existing, room_for, size},
     },
+    files::{folder_of, refuse_mounted, remedy, try_folder},
     ledger::{LedgerRead, Lock, read_file, refuse_mixing, refuse_second_name, refuse_unmerged},
+    output::{CheckFailure, CheckItem, Checklist},
     plan::{Partition, Plan},
     text::system_says,
-    whole_file::{folder_of, refuse_mounted, remedy, try_folder},
 };
 
 /// The file, its folder, its lock, and rescued ledgers next to it.

@@ -6,15 +6,14 @@ use hyper_util::client::proxy::matcher::Matcher;
 
 use crate::{
     api::{Api, Cause, ListQuery},
-    check::{CheckFailure, CheckItem, Checklist, Coverage},
     cli::{
         error::{CliError, is_proxy, stop_text},
         signals::Signals,
     },
-    manifest::Manifest,
-    plan::{Discovered, Plan},
-    session::{Halt, ReadError, Session},
-    settings::{BaseUrl, Discover},
+    manifest::{BaseUrl, Discover, Discovered, Manifest},
+    output::{CheckFailure, CheckItem, Checklist, Coverage},
+    plan::Plan,
+    sending::{Halt, ReadError, Session},
     text::count,
 };
 use request::OrgId;

@@ -5,12 +5,10 @@ use tracing::{debug, info, warn};
 
 use super::repeat_limiter::{RepeatLimiter, RepeatNotice};
 use crate::{
-    api::Cause,
     ledger::{Row, State},
     output::words,
-    pacing::Stats,
-    runner::{Event, EventKind, Signal, StopReason},
-    session::SessionEvent,
+    run::{Event, EventKind, Signal, StopReason},
+    sending::{SessionEvent, Stats},
 };
 use request::OrgId;
 
@@ -183,20 +181,21 @@ impl Announcer {
                 until,
             } => self.paused(*status, *wait, *until),
             SessionEvent::Retrying { cause, after } => {
-                self.retrying(&cause.code, &without_stop(cause), *after, elapsed);
+                self.retrying(&cause.code, without_stop(&cause.text), *after, elapsed);
             }
-            SessionEvent::Failing { failures, cause } => self.failing(*failures, cause, elapsed),
+            SessionEvent::Failing { failures, cause } => {
+                self.failing(*failures, without_stop(&cause.text), elapsed)
+            }
             SessionEvent::Renewed => info!("the access token was renewed"),
         }
     }
 
     /// A server that fails now and then comes here often.
-    fn failing(&mut self, failures: u32, cause: &Cause, elapsed: Duration) {
+    fn failing(&mut self, failures: u32, text: &str, elapsed: Duration) {
         let key = ("failing", String::new());
         if self.grouped.again(key, elapsed) == RepeatNotice::Nothing {
             return;
         }
-        let text = without_stop(cause);
         match failures {
             1 => warn!("a request failed ({text}); sending more slowly"),
             n => warn!("{n} requests in a row failed (the last one: {text}); sending more slowly"),
@@ -256,6 +255,6 @@ fn said(row: &Row) -> String {
     said
 }
 
-fn without_stop(cause: &Cause) -> String {
-    cause.text.trim_end_matches('.').to_owned()
+fn without_stop(text: &str) -> &str {
+    text.trim_end_matches('.')
 }

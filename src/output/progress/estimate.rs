@@ -4,8 +4,8 @@ use tokio::time::Instant;
 
 use super::Pace;
 use crate::{
-    pacing::{Stats, Window},
-    settings::Rate,
+    manifest::Rate,
+    sending::{Stats, Window},
 };
 
 /// What an estimate is based on.

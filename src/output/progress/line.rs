@@ -3,8 +3,8 @@ use std::time::Duration;
 use super::Left;
 use crate::{
     ledger::Counts,
+    manifest::Rate,
     output::{color::Paint, words},
-    settings::Rate,
 };
 
 #[derive(Debug, Clone, PartialEq)]

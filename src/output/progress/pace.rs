@@ -2,7 +2,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::pacing::Stats;
+use crate::sending::Stats;
 
 /// Requests accepted lately, from samples of the gate's counts.
 #[derive(Debug, Default)]

@@ -15,11 +15,10 @@ use super::{
 };
 use crate::{
     ledger::Counts,
+    manifest::{Limits, RetryPolicy},
     output::{Reporter, color::Paint, console},
-    pacing::Stats,
-    runner::{Event, EventKind},
-    session::SessionEvent,
-    settings::{Limits, RetryPolicy},
+    run::{Event, EventKind},
+    sending::{SessionEvent, Stats},
 };
 use request::RequestId;
 

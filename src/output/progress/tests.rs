@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::{Left, line::ProgressState};
 use crate::{
     ledger::Counts,
+    manifest::Rate,
     output::{color::Paint, words},
-    settings::Rate,
 };
 
 fn seconds(n: u64) -> Duration {

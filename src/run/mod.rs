@@ -1,0 +1,28 @@
+//! Brings requests to their end: never lost, never sent twice. The order of effects is the guarantee:
+//!
+//! 1. the gate lets the request go, and none of its twins is in flight or in doubt;
+//! 2. the row's `sending` line, with `intent_at`, is on the disk;
+//! 3. the gate is asked once more, and the create leaves;
+//! 4. the result's line is on the disk;
+//! 5. the result is reported.
+//!
+//! A create whose outcome is unknown is looked up before anything else happens to its row ([`crate::inventory`]).
+
+mod after_create;
+mod attempt;
+mod drive;
+mod event;
+mod max_failures;
+mod scheduler;
+mod stop;
+mod twins;
+
+#[cfg(test)]
+mod tests;
+
+pub use attempt::BesideOthers;
+pub use drive::{Finished, NewReports, RunInput, Unsaved, Workbench, run, run_with};
+pub use event::{Attempt, Event, EventKind, Fetched, NotCollected};
+pub use max_failures::MaxFailures;
+pub use scheduler::Creates;
+pub use stop::{DiskTrouble, Interrupt, Signal, StopReason};
