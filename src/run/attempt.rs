@@ -14,7 +14,7 @@ use crate::{
     api::{Answer, Api, Cause, ListQuery, Outcome, Refusal},
     inventory::{Departure, Evidence, Ownership},
     ledger::{JournalError, Record, Row},
-    sending::{Halt, ReadError, Session},
+    sending::{EXCHANGES, Halt, ReadError, Session},
 };
 use request::Doubt;
 use request::{OrgId, ReportId, Request};
@@ -161,8 +161,7 @@ pub(super) async fn attempt<A: Api>(
     let departure = context.evidence.leaves(wall, permit.token());
     progress.sent = Some(earliest.map_or(departure, |earliest| earliest.and(departure)));
     let span = trace_span!(
-        // Shown with the session's exchanges, also if only those are.
-        target: "monthend::session",
+        target: EXCHANGES,
         "request",
         request_id = %sent.id(),
         attempt = sent.attempts,

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 use tracing::{Span, trace};
 
-use super::{Listener, ServerClock, SessionEvent, WallClock};
+use super::{EXCHANGES, Listener, ServerClock, SessionEvent, WallClock};
 use crate::{
     api::{Answer, Cause, Notice, Outcome, WaitKind},
     sending::{Feedback, Gate, Slot, Traffic},
@@ -173,10 +173,12 @@ fn tell<T>(answer: &Answer<T>, latency: Duration) {
     let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
     match answer.notice.status {
         Some(status) => trace!(
+            target: EXCHANGES,
             http_status = status,
             error_code, latency_ms, "answered {status}{code} after {latency_ms} ms"
         ),
         None => trace!(
+            target: EXCHANGES,
             error_code,
             latency_ms, "no answer:{code} after {latency_ms} ms"
         ),

@@ -16,6 +16,9 @@ mod session;
 mod token;
 mod unauthorized;
 
+/// Opens the log of single exchanges (`MONTHEND_LOG`): people write it, so it is not the name of a module.
+pub const EXCHANGES: &str = "monthend::session";
+
 #[cfg(test)]
 mod tests;
 

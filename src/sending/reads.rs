@@ -4,7 +4,7 @@ use tokio::time::{Instant, sleep};
 use tracing::{Instrument as _, field::Empty, trace_span};
 use url::Url;
 
-use super::{Halt, ReadError, ServerClock, Session, TryCount, in_flight::Exchange};
+use super::{EXCHANGES, Halt, ReadError, ServerClock, Session, TryCount, in_flight::Exchange};
 use crate::{
     api::{Answer, Api, Cause, ListQuery, Listed, OnHead, Outcome, Page, Refusal},
     manifest::Discover,
@@ -197,7 +197,7 @@ impl<A: Api> Session<'_, A> {
                 continue;
             }
             let stage = self.shared.gate.stage();
-            let span = trace_span!("read", tracking_id = Empty);
+            let span = trace_span!(target: EXCHANGES, "read", tracking_id = Empty);
             let sent = self.send(permit, exchange, &call).instrument(span);
             let (answer, halt) = sent.await;
             if let Some(halt) = halt {

@@ -8,7 +8,8 @@ use tokio::time::{Instant, sleep};
 use tracing::{Instrument as _, field::Empty, trace_span};
 
 use super::{
-    Backoff, Halt, Listener, RetryContext, RetryDecision, SessionEvent, TryCount, WallClock,
+    Backoff, EXCHANGES, Halt, Listener, RetryContext, RetryDecision, SessionEvent, TryCount,
+    WallClock,
     in_flight::{Exchange, InFlight, SessionCore},
     token::{CurrentToken, Generation, UnauthorizedCause, proves_accepted},
 };
@@ -248,7 +249,7 @@ impl<'a, A: Api> Session<'a, A> {
             }
             let left = Instant::now();
             let in_flight = InFlight::new(&self.shared, pass, Exchange::Plain);
-            let span = trace_span!("credentials", tracking_id = Empty);
+            let span = trace_span!(target: EXCHANGES, "credentials", tracking_id = Empty);
             let on_head = |notice: &Notice| in_flight.head(notice);
             let answer = call(self.api, &on_head).instrument(span.clone()).await;
             span.in_scope(|| in_flight.end(&answer));
