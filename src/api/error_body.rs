@@ -19,9 +19,10 @@ pub(super) struct ErrorBody {
 /// first code counts, nested before outer. Different descriptions are joined.
 pub(super) fn read(status: u16, body: &ResponseBody) -> ErrorBody {
     let words = Words::of(status, body);
-    let text = match words.said.is_empty() {
-        false => words.said.join("; "),
-        true => describe(status, body),
+    let text = if words.said.is_empty() {
+        describe(status, body)
+    } else {
+        words.said.join("; ")
     };
     ErrorBody {
         code: words.code.or(words.outer_code),

@@ -88,9 +88,10 @@ pub(crate) fn download_client(
         .pool_idle_timeout(IDLE)
         .read_timeout(settings.request_timeout)
         .connect_timeout(settings.connect_timeout);
-    let client = match needs_roots {
-        true => client.tls_certs_merge(roots),
-        false => client.tls_certs_only(roots),
+    let client = if needs_roots {
+        client.tls_certs_merge(roots)
+    } else {
+        client.tls_certs_only(roots)
     };
     guard(client).build().map_err(HttpApiError::Client)
 }

@@ -69,9 +69,12 @@ pub(super) fn judge<T>(
             return Answer { outcome, notice };
         }
     };
-    let cause = || match success {
-        true => cause::of_unreadable(&notice, body, what),
-        false => cause::of_error(status, &notice, body),
+    let cause = || {
+        if success {
+            cause::of_unreadable(&notice, body, what)
+        } else {
+            cause::of_error(status, &notice, body)
+        }
     };
     let outcome = match verdict(status, contents, notice.retry_after.is_some()) {
         Classification::Done(found) => Outcome::Done(found),

@@ -204,9 +204,10 @@ async fn ask(
     let read = |_: &HeaderMap, body: &str| {
         let Some(tokens) = wire::read::<wire::WireTokens>(body) else {
             // Some servers refuse with a 2xx.
-            return Err(match wire::is_refusal(body) {
-                true => Misread::Refused,
-                false => Misread::NotThere,
+            return Err(if wire::is_refusal(body) {
+                Misread::Refused
+            } else {
+                Misread::NotThere
             });
         };
         Ok(Renewed {

@@ -36,9 +36,10 @@ pub(super) fn outcome<T>(error: &reqwest::Error, patience: Duration) -> Outcome<
                 format!("no secure connection to {server} ({reason}){advice}"),
             )
         } else {
-            let why = match error.is_timeout() {
-                true => "no answer in time".to_owned(),
-                false => why_unreachable(error).map_or(reason, str::to_owned),
+            let why = if error.is_timeout() {
+                "no answer in time".to_owned()
+            } else {
+                why_unreachable(error).map_or(reason, str::to_owned)
             };
             cause("connect", format!("cannot reach {server} ({why})"))
         });
@@ -120,9 +121,10 @@ fn advice(error: &reqwest::Error) -> &'static str {
     let untrusted = chain(error)
         .filter_map(|error| error.downcast_ref())
         .any(|error| matches!(error, rustls::Error::InvalidCertificate(_)));
-    match untrusted {
-        true => "; name the file of your own certificate authority in api.ca_file",
-        false => "",
+    if untrusted {
+        "; name the file of your own certificate authority in api.ca_file"
+    } else {
+        ""
     }
 }
 

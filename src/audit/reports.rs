@@ -156,9 +156,10 @@ fn why_not_created(row: Option<&Row>) -> String {
 
 fn list<'a>(subject: &AuditedRequest<'_>, others: impl Iterator<Item = &'a Other>) -> String {
     // A list does not show `internal`.
-    let twin = match subject.planned.request.internal {
-        false => "may be one with `internal`",
-        true => "may be one without `internal`",
+    let twin = if subject.planned.request.internal {
+        "may be one without `internal`"
+    } else {
+        "may be one with `internal`"
     };
     let others = others.map(|other| {
         let status = other.report.status.as_deref();
@@ -171,9 +172,10 @@ fn list<'a>(subject: &AuditedRequest<'_>, others: impl Iterator<Item = &'a Other
             .flatten()
             .collect();
         let id = one_line(other.report.id.as_str());
-        match notes.is_empty() {
-            true => id,
-            false => format!("{id} ({})", notes.join(", ")),
+        if notes.is_empty() {
+            id
+        } else {
+            format!("{id} ({})", notes.join(", "))
         }
     });
     others.collect::<Vec<_>>().join(", ")

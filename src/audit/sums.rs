@@ -63,12 +63,11 @@ fn place<R: Read>(table: &Table<R>, name: &str) -> Result<usize, String> {
         let columns = table.columns().iter().map(|column| one_line(column));
         let columns: Vec<String> = columns.filter(|column| !column.is_empty()).collect();
         let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-        match columns.is_empty() {
-            true => format!("it has no column {name}, and no other"),
-            false => {
-                let help = did_you_mean(name, "its columns are", &columns);
-                format!("it has no column {name}; {help}")
-            }
+        if columns.is_empty() {
+            format!("it has no column {name}, and no other")
+        } else {
+            let help = did_you_mean(name, "its columns are", &columns);
+            format!("it has no column {name}; {help}")
         }
     })
 }

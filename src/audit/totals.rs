@@ -177,8 +177,9 @@ fn told(by: &[(String, String)], sums: &BTreeMap<ReportType, String>) -> String 
         .iter()
         .map(|(report_type, sum)| format!("{report_type} {sum}"))
         .collect();
-    match by.is_empty() {
-        true => sums.join(", "),
-        false => format!("{}: {}", by.join(", "), sums.join(", ")),
+    if by.is_empty() {
+        sums.join(", ")
+    } else {
+        format!("{}: {}", by.join(", "), sums.join(", "))
     }
 }

@@ -164,9 +164,10 @@ impl Asked<'_> {
             AskedServer::OfHistory(url) => {
                 let is_sandbox = url.is_sandbox();
                 context.settings.api.base_url = url;
-                match is_sandbox {
-                    true => credentials_of_sandbox(),
-                    false => credentials(context),
+                if is_sandbox {
+                    credentials_of_sandbox()
+                } else {
+                    credentials(context)
                 }
             }
             AskedServer::Named => credentials(context),

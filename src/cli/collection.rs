@@ -60,9 +60,10 @@ impl Collection {
             output: absolute(&output).map_err(failed)?,
             ledger_folder: ledger.parent().unwrap_or(Path::new("/")).to_owned(),
             wait: args.wait.unwrap_or(context.settings.collect.wait),
-            overwrite: match args.force {
-                true => Overwrite::All,
-                false => Overwrite::Ours,
+            overwrite: if args.force {
+                Overwrite::All
+            } else {
+                Overwrite::Ours
             },
             any_content: args.no_content_check,
             combined: args.combine.clone(),

@@ -76,9 +76,10 @@ impl CommandLine {
     pub(super) fn for_real(&self) -> String {
         let kept = WHERE.into_iter().filter(|id| !REHEARSAL.contains(id));
         let run = self.next("run", &kept.chain(CALENDAR).collect::<Vec<_>>());
-        match self.is("collect") {
-            true => format!("{run} --collect"),
-            false => run,
+        if self.is("collect") {
+            format!("{run} --collect")
+        } else {
+            run
         }
     }
 

@@ -140,9 +140,10 @@ impl Context {
     pub(super) fn tell_server(&self) {
         console::begin_log();
         let line = first_line(&self.settings.api.base_url, self.is_rehearsal());
-        match self.is_rehearsal() {
-            true => console::always(&line),
-            false => info!("{line}"),
+        if self.is_rehearsal() {
+            console::always(&line)
+        } else {
+            info!("{line}")
         }
     }
 

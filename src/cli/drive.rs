@@ -76,9 +76,12 @@ pub(super) async fn drive(
         require_room(&ledger, selected, means)?;
     }
     let written = locked.write(&ledger).await;
-    let tried = written.and_then(|()| match work.is_empty() {
-        true => Ok(()),
-        false => Ok(locked.file.try_folder()?),
+    let tried = written.and_then(|()| {
+        if work.is_empty() {
+            Ok(())
+        } else {
+            Ok(locked.file.try_folder()?)
+        }
     });
     tried.inspect_err(|_| means.outputs.waiting(&ledger, selected))?;
     let on_event = |event: &Event| readers.on_event(event);
@@ -89,9 +92,10 @@ pub(super) async fn drive(
         work,
         doubts,
         creates,
-        beside_others: match means.context.is_a_share() {
-            true => BesideOthers::Shares,
-            false => BesideOthers::No,
+        beside_others: if means.context.is_a_share() {
+            BesideOthers::Shares
+        } else {
+            BesideOthers::No
         },
         all,
         idle,
@@ -166,9 +170,10 @@ pub(super) fn commands(
         again,
         unfinished,
         fixed: (!is_fixed).then_some(" --sandbox-fixed"),
-        recreate: match command_line.has("collect") {
-            true => format!("{bare} --recreate-failed"),
-            false => format!("{bare} --recreate-failed --collect"),
+        recreate: if command_line.has("collect") {
+            format!("{bare} --recreate-failed")
+        } else {
+            format!("{bare} --recreate-failed --collect")
         },
         retry,
         retry_all: command_line.next("retry", &LEDGER),

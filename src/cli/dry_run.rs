@@ -85,9 +85,10 @@ pub(super) fn collecting<'r>(
         let recorded = recorded.get(&row.id());
         let collected = &row.collected;
         let file = folder_of(path).join(&collected.file);
-        let there = match collected.file.is_empty() {
-            true => Ok(None),
-            false => hash_of(&file),
+        let there = if collected.file.is_empty() {
+            Ok(None)
+        } else {
+            hash_of(&file)
         };
         match there {
             Ok(Some(hash)) if collected.is_file(&hash, recorded) => Action::Skip,

@@ -25,9 +25,10 @@ pub(super) async fn init(args: &InitArgs) -> Result<Exit, CliError> {
         // Before anybody is asked; a file that appears later is noticed below.
         return Err(failed(io::ErrorKind::AlreadyExists.into()));
     }
-    let found = match args.discover {
-        true => Some(find(args, &signals).await?),
-        false => None,
+    let found = if args.discover {
+        Some(find(args, &signals).await?)
+    } else {
+        None
     };
     let name = args.file.display().to_string();
     let text = starter(&args.file, Utc::now().date_naive(), found.as_ref());
@@ -58,9 +59,10 @@ async fn find(args: &InitArgs, signals: &Signals) -> Result<Found, CliError> {
         }
     };
     let found = converse(&mut context, credentials, &ledger, signals, ask).await?;
-    match found.active.is_empty() {
-        true => Err(CliError::Nobody(Discover::Active)),
-        false => Ok(found),
+    if found.active.is_empty() {
+        Err(CliError::Nobody(Discover::Active))
+    } else {
+        Ok(found)
     }
 }
 

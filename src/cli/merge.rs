@@ -98,12 +98,13 @@ struct MergeSource {
 fn parts(args: &MergeArgs, output: &Path) -> Result<Vec<MergeSource>, CliError> {
     let given = args.ledgers.iter().map(|name| {
         let real = real_path(name)?;
-        match real.exists() {
-            true => Ok(MergeSource {
+        if real.exists() {
+            Ok(MergeSource {
                 name: name.clone(),
                 real,
-            }),
-            false => Err(LedgerError::Missing(name.clone())),
+            })
+        } else {
+            Err(LedgerError::Missing(name.clone()))
         }
     });
     let mut parts: Vec<MergeSource> = Vec::new();
@@ -130,9 +131,10 @@ fn all<T>(results: Vec<Result<T, LedgerError>>) -> Result<Vec<T>, CliError> {
             Err(e) => bad.push(e),
         }
     }
-    match bad.is_empty() {
-        true => Ok(good),
-        false => Err(CliError::Ledgers(bad)),
+    if bad.is_empty() {
+        Ok(good)
+    } else {
+        Err(CliError::Ledgers(bad))
     }
 }
 

@@ -57,9 +57,10 @@ impl OpenedLedger {
         if earlier.ledger.report_ids().any(is_other) {
             return Err(CliError::Incomparable {
                 path: path.to_owned(),
-                holds: match is_rehearsal {
-                    true => "a real server",
-                    false => "the sandbox",
+                holds: if is_rehearsal {
+                    "a real server"
+                } else {
+                    "the sandbox"
                 },
             });
         }

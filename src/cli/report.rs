@@ -34,12 +34,13 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         path: args.output.clone(),
         why,
     };
-    let (ledger_path, manifest) = match is_manifest(&args.ledger) {
-        true => (
+    let (ledger_path, manifest) = if is_manifest(&args.ledger) {
+        (
             ledger_of_manifest(&args.ledger, None, args.sandbox, None)?,
             Some(args.manifest.as_ref().unwrap_or(&args.ledger)),
-        ),
-        false => (args.ledger.clone(), args.manifest.as_ref()),
+        )
+    } else {
+        (args.ledger.clone(), args.manifest.as_ref())
     };
     let settings = manifest.map(|path| RunSettings::load(path)).transpose()?;
     let totals = settings
@@ -105,9 +106,10 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
             .map(|(earlier, path)| {
                 page::Earlier {
                     // As given, since both may have one name; but nobody has to see where a home lies.
-                    name: match path.is_absolute() {
-                        true => name(path),
-                        false => path.display().to_string(),
+                    name: if path.is_absolute() {
+                        name(path)
+                    } else {
+                        path.display().to_string()
                     },
                     sha256: earlier.sha256.clone(),
                     max_drop: &max_drop,

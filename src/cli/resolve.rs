@@ -139,9 +139,10 @@ fn adoptable(ledger: &Ledger, id: &ReportId) -> Result<(), String> {
         ));
     }
     if locked.any(|(_, locked)| locked.is_from_sandbox() != id.is_from_sandbox()) {
-        let server = match id.is_from_sandbox() {
-            true => "real server",
-            false => "sandbox",
+        let server = if id.is_from_sandbox() {
+            "real server"
+        } else {
+            "sandbox"
         };
         return Err(format!(
             "\"{id}\" is not a report id of the {server} that this ledger's reports are from"

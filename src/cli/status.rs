@@ -47,9 +47,10 @@ pub(super) fn status(args: &StatusArgs, command_line: &CommandLine) -> Result<Ex
             let mut table = view.table();
             if has_doubts {
                 let is_named = args.ledger.is_some() || variable("MONTHEND_MANIFEST").is_some();
-                let resolve = match is_named {
-                    true => command_line.next("resolve", &LEDGER),
-                    false => command_line.with("resolve", [path.display().to_string()]),
+                let resolve = if is_named {
+                    command_line.next("resolve", &LEDGER)
+                } else {
+                    command_line.with("resolve", [path.display().to_string()])
                 };
                 table.push_str(&format!(
                     "\nto see the rows in doubt with the candidates, and decide:\n  {resolve}\n"

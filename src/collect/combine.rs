@@ -143,9 +143,10 @@ pub fn combine(target: &Path, parts: &[CollectedFile<'_>]) -> Result<Vec<Combine
     }
     let several = types.len() > 1;
     let combined = types.into_iter().map(|report_type| {
-        let file = match several {
-            true => of_type(target, report_type),
-            false => target.to_owned(),
+        let file = if several {
+            of_type(target, report_type)
+        } else {
+            target.to_owned()
         };
         let parts = parts.iter();
         let parts = parts.filter(|part| part.row.request().report_type == report_type);

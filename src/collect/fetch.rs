@@ -195,9 +195,10 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
             }
             Err((_, reason)) => return (reason.into(), Ok(())),
         };
-        match self.is_doubtful(&fetched).await {
-            true => (FetchResult::Odd(fetched), Ok(())),
-            false => self.put(*fetched).await,
+        if self.is_doubtful(&fetched).await {
+            (FetchResult::Odd(fetched), Ok(()))
+        } else {
+            self.put(*fetched).await
         }
     }
 
@@ -448,9 +449,10 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
             let known = ledger.get(row.id());
             known.is_some_and(|known| known.collected == row.collected)
         };
-        let recorded = match is_known {
-            true => Ok(()),
-            false => self.bench.record.conclude(&mut row).await,
+        let recorded = if is_known {
+            Ok(())
+        } else {
+            self.bench.record.conclude(&mut row).await
         };
         (row, recorded)
     }

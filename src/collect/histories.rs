@@ -128,9 +128,10 @@ struct Server<'w> {
 
 impl Server<'_> {
     fn status(&self, report: &Report) -> &'static str {
-        match report.made.elapsed() >= report.takes {
-            true => "COMPLETED",
-            false => "IN_PROGRESS",
+        if report.made.elapsed() >= report.takes {
+            "COMPLETED"
+        } else {
+            "IN_PROGRESS"
         }
     }
 
@@ -159,9 +160,10 @@ impl Server<'_> {
             text: "lost".to_owned(),
             ..Cause::default()
         };
-        let outcome = match self.world.fails(8) {
-            true => Outcome::InDoubt(Doubt::Open, lost),
-            false => Outcome::Done(what()),
+        let outcome = if self.world.fails(8) {
+            Outcome::InDoubt(Doubt::Open, lost)
+        } else {
+            Outcome::Done(what())
         };
         let notice = Notice {
             date: Some(self.world.now()),
@@ -329,9 +331,10 @@ impl Host for Server<'_> {
             self.world.lies(&mut head, &mut rest);
         }
         let breaks = !rest.is_empty() && self.world.fails(3);
-        let until = match breaks {
-            true => self.world.below(rest.len() as u64) as usize,
-            false => rest.len(),
+        let until = if breaks {
+            self.world.below(rest.len() as u64) as usize
+        } else {
+            rest.len()
         };
         self.world
             .say(|| format!("{id}: version {version} from {from}, breaks: {breaks}"));
@@ -557,9 +560,10 @@ impl History<'_> {
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
-                match path.is_dir() {
-                    true => folders.push(path),
-                    false => found += 1,
+                if path.is_dir() {
+                    folders.push(path)
+                } else {
+                    found += 1
                 }
             }
         }

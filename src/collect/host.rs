@@ -139,9 +139,10 @@ impl HttpHost {
     pub fn new(settings: &ApiSettings) -> Self {
         HttpHost {
             settings: settings.clone(),
-            reach: match settings.base_url.is_loopback() {
-                true => AddressPolicy::Local,
-                false => AddressPolicy::Public,
+            reach: if settings.base_url.is_loopback() {
+                AddressPolicy::Local
+            } else {
+                AddressPolicy::Public
             },
             proxies: Matcher::from_system(),
             plain: OnceCell::new(),
@@ -168,9 +169,12 @@ impl HttpHost {
         if let Some(client) = cell.get() {
             return Ok((client, proxied));
         }
-        let guard = |client: ClientBuilder| match proxied {
-            true => client,
-            false => client.no_proxy().dns_resolver(Guarded(self.reach)),
+        let guard = |client: ClientBuilder| {
+            if proxied {
+                client
+            } else {
+                client.no_proxy().dns_resolver(Guarded(self.reach))
+            }
         };
         let client = download_client(&self.settings, is_https, guard);
         let client = client.map_err(|e: HttpApiError| DownloadError::Final(e.to_string()))?;
@@ -312,9 +316,10 @@ fn guarded(reach: AddressPolicy, found: Vec<SocketAddr>) -> Result<Addrs, Refuse
     let allowed: Vec<SocketAddr> = (found.into_iter())
         .filter(|addr| reach.allows(addr.ip()))
         .collect();
-    match any && allowed.is_empty() {
-        true => Err(Refused::Private),
-        false => Ok(Box::new(allowed.into_iter())),
+    if any && allowed.is_empty() {
+        Err(Refused::Private)
+    } else {
+        Ok(Box::new(allowed.into_iter()))
     }
 }
 

@@ -106,9 +106,10 @@ impl PartFile {
         self.len += bytes.len() as u64;
         self.batched += bytes.len();
         self.batch.push(bytes);
-        match self.batched < BATCH {
-            true => Ok(()),
-            false => self.flush().await,
+        if self.batched < BATCH {
+            Ok(())
+        } else {
+            self.flush().await
         }
     }
 

@@ -265,10 +265,10 @@ impl Rounds {
     ) -> Vec<(RowIndex, String)> {
         self.asking = self.asking.saturating_sub(1);
         let Some(listed) = listed else {
-            match question.is_wide {
-                true => (self.scope, self.wide_done) = (ListReach::OwnOnly, true),
-                false => (question.rows.iter())
-                    .for_each(|place| self.set_step(*place, WaitingStep::Ready)),
+            if question.is_wide {
+                (self.scope, self.wide_done) = (ListReach::OwnOnly, true)
+            } else {
+                (question.rows.iter()).for_each(|place| self.set_step(*place, WaitingStep::Ready))
             }
             return Vec::new();
         };

@@ -191,16 +191,18 @@ impl Evidence {
         session: &Session<'_, A>,
         id: &ReportId,
     ) -> Result<Option<Listed>, ReadError> {
-        let read = match self.in_vain.get() {
-            true => session.get_once(id).await,
-            false => session.get(id).await,
+        let read = if self.in_vain.get() {
+            session.get_once(id).await
+        } else {
+            session.get(id).await
         };
         let in_vain = matches!(read, Err(ReadError::Failed(_)));
         self.in_vain.set(in_vain);
         let mut unread = self.unread.borrow_mut();
-        match in_vain {
-            true => unread.insert(id.clone()),
-            false => unread.remove(id),
+        if in_vain {
+            unread.insert(id.clone())
+        } else {
+            unread.remove(id)
         };
         match read {
             Err(ReadError::Failed(_)) => Ok(None),

@@ -83,9 +83,10 @@ impl<'p, R: Read> Blocks<'p, R> {
     /// The rest of the file is the last block.
     pub(super) fn next(&mut self) -> Result<Block, LedgerError> {
         let whole = self.fill()?;
-        let (kind, rest) = match self.is_at_end {
-            true => (BlockKind::Rest, Vec::new()),
-            false => (BlockKind::Whole, self.pending.split_off(whole)),
+        let (kind, rest) = if self.is_at_end {
+            (BlockKind::Rest, Vec::new())
+        } else {
+            (BlockKind::Whole, self.pending.split_off(whole))
         };
         let bytes = std::mem::replace(&mut self.pending, rest);
         let number = self.number;

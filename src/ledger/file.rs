@@ -50,9 +50,10 @@ impl LedgerFile {
                 let known = self.as_read.take().unwrap_or_default();
                 let rows = read(&known, &path).map(|reading| reading.ledger);
                 let rows = rows.unwrap_or_default(); // it was read before
-                let saved = match known.is_empty() {
-                    true => RescueResult::Nothing,
-                    false => save(&path, &known, &rows, now),
+                let saved = if known.is_empty() {
+                    RescueResult::Nothing
+                } else {
+                    save(&path, &known, &rows, now)
                 };
                 Err(LedgerError::Tampered { path, what, saved })
             }
@@ -152,9 +153,10 @@ pub fn refuse_mixing(
 ) -> Result<(), LedgerError> {
     let mut ids = ledger.into_iter().flat_map(Ledger::report_ids);
     let mut rows = ledger.into_iter().flat_map(Ledger::rows);
-    let (held, wanted) = match is_rehearsal {
-        false => ("reports of the sandbox", "a real server"),
-        true => ("reports of a real server", "the sandbox"),
+    let (held, wanted) = if is_rehearsal {
+        ("reports of a real server", "the sandbox")
+    } else {
+        ("reports of the sandbox", "a real server")
     };
     if ids.any(|id| id.is_from_sandbox() != is_rehearsal) {
         return Err(LedgerError::Rehearsal {

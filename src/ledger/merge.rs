@@ -50,9 +50,10 @@ pub fn merge(parts: &[MergeInput<'_>], prefer: Option<usize>) -> Result<Ledger, 
         }
     }
     conflicts.extend(shared(parts, &ledger));
-    match conflicts.is_empty() {
-        true => Ok(ledger),
-        false => Err(MergeError(conflicts)),
+    if conflicts.is_empty() {
+        Ok(ledger)
+    } else {
+        Err(MergeError(conflicts))
     }
 }
 
@@ -184,15 +185,14 @@ fn all_of<T: Ord>(lists: impl IntoIterator<Item = Vec<T>>) -> Vec<T> {
         return Vec::new();
     };
     let others: Vec<Vec<T>> = lists.filter(|list| *list != first).collect();
-    match others.is_empty() {
-        true => first,
-        false => {
-            let all: BTreeSet<T> = first
-                .into_iter()
-                .chain(others.into_iter().flatten())
-                .collect();
-            all.into_iter().collect()
-        }
+    if others.is_empty() {
+        first
+    } else {
+        let all: BTreeSet<T> = first
+            .into_iter()
+            .chain(others.into_iter().flatten())
+            .collect();
+        all.into_iter().collect()
     }
 }
 

@@ -56,9 +56,10 @@ fn names_of(_: &fs::Metadata) -> u64 {
 
 /// Where to put what belongs beside the ledger, such as the lock. Fails for a link that leads nowhere.
 pub fn real_ledger(path: &Path) -> Result<PathBuf, LedgerError> {
-    match path.is_symlink() {
-        true => real_path(path),
-        false => Ok(path.to_owned()), // messages name it as it was given
+    if path.is_symlink() {
+        real_path(path)
+    } else {
+        Ok(path.to_owned())
     }
 }
 

@@ -112,12 +112,13 @@ pub fn refuse_unmerged(path: &Path, ledger: Option<&Ledger>) -> Result<(), Ledge
             unmerged.push(file);
         }
     }
-    match unmerged.is_empty() {
-        true => Ok(()),
-        false => Err(LedgerError::Unmerged {
+    if unmerged.is_empty() {
+        Ok(())
+    } else {
+        Err(LedgerError::Unmerged {
             path: path.to_owned(),
             rescued: unmerged,
-        }),
+        })
     }
 }
 

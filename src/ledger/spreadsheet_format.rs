@@ -47,9 +47,10 @@ impl fmt::Display for SpreadsheetFormat {
             let lost = self.lost;
             signs.push(format!("what updated_at is on {lost} lines cannot be read"));
         }
-        match signs.is_empty() {
-            true => Ok(()),
-            false => write!(f, " ({})", signs.join("; ")),
+        if signs.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " ({})", signs.join("; "))
         }
     }
 }

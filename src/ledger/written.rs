@@ -60,11 +60,12 @@ impl SheetDay {
             }
             _ => Vec::new(),
         };
-        match days.is_empty() {
-            true => Err(
+        if days.is_empty() {
+            Err(
                 "there is no such day; write YYYY-MM-DD (in a spreadsheet, give the column the format yyyy-mm-dd)",
-            ),
-            false => Ok(SheetDay::Yearless { text: owned, days }),
+            )
+        } else {
+            Ok(SheetDay::Yearless { text: owned, days })
         }
     }
 
@@ -107,9 +108,10 @@ impl SheetTime {
             return Ok(SheetTime::Exact(time));
         }
         let by_order = sheet_time(&plain(text)).map(|time| time.map(|time| time.and_utc()));
-        match by_order.iter().any(Option::is_some) {
-            true => Ok(SheetTime::Sheet(by_order)),
-            false => Err("write a time like 2026-11-01T09:30:00Z, or nothing"),
+        if by_order.iter().any(Option::is_some) {
+            Ok(SheetTime::Sheet(by_order))
+        } else {
+            Err("write a time like 2026-11-01T09:30:00Z, or nothing")
         }
     }
 
@@ -146,9 +148,10 @@ pub(super) fn whole<N: FromStr>(text: &str) -> Result<N, &'static str> {
         .split(['.', ',', ' ', '\u{a0}', '\u{202f}', '\'', '’'])
         .collect();
     let is_grouped = groups.iter().skip(1).all(|group| group.len() == 3);
-    match is_grouped && groups.iter().all(|group| is_digits(group)) {
-        true => groups.concat().parse().map_err(refused),
-        false => text.parse().map_err(refused),
+    if is_grouped && groups.iter().all(|group| is_digits(group)) {
+        groups.concat().parse().map_err(refused)
+    } else {
+        text.parse().map_err(refused)
     }
 }
 

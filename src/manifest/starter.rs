@@ -219,9 +219,12 @@ mod tests {
                 && word.chars().all(|c| c.is_lowercase() || c == '_')
         };
         let uncommented = |text: &str| {
-            let lines = text.lines().map(|line| match is_key(line) {
-                true => line.replacen("# ", "", 1) + "\n",
-                false => line.to_owned() + "\n",
+            let lines = text.lines().map(|line| {
+                if is_key(line) {
+                    line.replacen("# ", "", 1) + "\n"
+                } else {
+                    line.to_owned() + "\n"
+                }
             });
             lines.collect::<String>()
         };

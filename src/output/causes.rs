@@ -66,9 +66,10 @@ pub fn causes<'a>(
             continue;
         };
         let is_one = alike == GroupBy::Code || matches!(row.state, State::InDoubt { .. });
-        let key = match is_one {
-            true => (code, String::new()),
-            false => (code, message.clone()),
+        let key = if is_one {
+            (code, String::new())
+        } else {
+            (code, message.clone())
         };
         groups.entry(key).or_default().push((row, message));
     }

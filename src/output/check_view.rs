@@ -97,9 +97,10 @@ impl<'a> CheckView<'a> {
             vec![
                 finding.subject.word().to_owned(),
                 word(finding.verdict).to_owned(),
-                match finding.advice.is_empty() {
-                    true => message,
-                    false => format!("{}; {}", message.trim_end_matches('.'), finding.advice),
+                if finding.advice.is_empty() {
+                    message
+                } else {
+                    format!("{}; {}", message.trim_end_matches('.'), finding.advice)
                 },
             ]
         });
@@ -112,13 +113,10 @@ impl<'a> CheckView<'a> {
                 "active at the API and in no job, so without a report",
             );
             let unlisted = coverage.not_listed.iter().map(name);
-            let what = match coverage.is_anothers() {
-                true => {
-                    "in the manifest, and the API lists none of them: is this the right account's token?"
-                }
-                false => {
-                    "in the manifest and not listed for this token: have they left, or are they another account's?"
-                }
+            let what = if coverage.is_anothers() {
+                "in the manifest, and the API lists none of them: is this the right account's token?"
+            } else {
+                "in the manifest and not listed for this token: have they left, or are they another account's?"
             };
             warn(&mut out, unlisted.collect(), what);
         }

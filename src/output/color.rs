@@ -67,9 +67,10 @@ impl Paint {
 
     /// `code`: an SGR parameter (ECMA-48, 8.3.117).
     fn with(self, code: &str, text: &str) -> String {
-        match self.0 && !text.is_empty() {
-            true => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
-            false => text.to_owned(),
+        if self.0 && !text.is_empty() {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
         }
     }
 }

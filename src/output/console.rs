@@ -358,15 +358,16 @@ where
             let _ = write!(message.text, " [{}]", about.trim_end());
         }
         message.text = harmless(&message.text);
-        let text = match github::is_on() {
-            false => message.text,
-            true => match annotated(level).filter(|_| !message.is_about_a_row) {
+        let text = if github::is_on() {
+            match annotated(level).filter(|_| !message.is_about_a_row) {
                 // Of rows that failed, each cause gets one in the end.
                 Some(level) => {
                     return writeln!(writer, "{}", github::annotation(level, None, &message.text));
                 }
                 None => github::harmless(&message.text).into_owned(),
-            },
+            }
+        } else {
+            message.text
         };
         if IS_LOG.load(Ordering::Relaxed) {
             write!(writer, "{} ", Utc::now().format("%H:%M:%S"))?;

@@ -112,9 +112,10 @@ fn about(undecided: &UndecidedRow<'_>, commands: &DecisionCommands) -> String {
             }
         }
     }
-    let none = match candidates.is_empty() {
-        true => "if it has no report",
-        false => "if none of them is the one",
+    let none = if candidates.is_empty() {
+        "if it has no report"
+    } else {
+        "if none of them is the one"
     };
     let _ = writeln!(out, "  {none}, to send it again:\n    {decide} --resend");
     out

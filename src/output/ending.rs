@@ -116,9 +116,10 @@ impl<'a> Ending<'a> {
         }
         let is_over = !row.collected.is_in_progress();
         let is_tried = !row.collected.error.is_empty();
-        match is_tried && (is_over || row.collected.status.is_empty()) {
-            true => Collecting::Failed,
-            false => Collecting::Waiting,
+        if is_tried && (is_over || row.collected.status.is_empty()) {
+            Collecting::Failed
+        } else {
+            Collecting::Waiting
         }
     }
 }

@@ -8,9 +8,10 @@ use crate::{
 
 /// Names the server, or says that this is a rehearsal, whatever the ledger is called.
 pub fn first_line(server: &BaseUrl, is_rehearsal: bool) -> String {
-    match is_rehearsal {
-        true => "SANDBOX: a rehearsal; no real reports are made".to_owned(),
-        false => format!("server {server}"),
+    if is_rehearsal {
+        "SANDBOX: a rehearsal; no real reports are made".to_owned()
+    } else {
+        format!("server {server}")
     }
 }
 

@@ -153,9 +153,10 @@ fn sentence(what: &HistoryEvent) -> String {
             error,
             ..
         } => {
-            let status = match report_status.is_empty() {
-                true => String::new(),
-                false => format!(" (the server says {report_status})"),
+            let status = if report_status.is_empty() {
+                String::new()
+            } else {
+                format!(" (the server says {report_status})")
             };
             format!("its file was not collected: {error}{status}")
         }

@@ -80,9 +80,10 @@ pub(super) fn hints(
     if finished.stop.is_none() {
         hints.extend(to_collect(finished, selected, commands, hints.is_empty()));
     }
-    match hints.is_empty() {
-        true => commands.for_real.clone().into_iter().collect(),
-        false => hints,
+    if hints.is_empty() {
+        commands.for_real.clone().into_iter().collect()
+    } else {
+        hints
     }
 }
 
@@ -91,9 +92,10 @@ fn after_stop(finished: &Finished, commands: &Commands) -> Option<Hint> {
     let after = |remedy: &str, command: &str| Hint::new(format!("{remedy}, then"), command);
     if let Some(unsaved) = &finished.unsaved {
         let is_tampered = unsaved.error.get_ref().is_some_and(|e| e.is::<Tampered>());
-        return Some(match is_tampered {
-            true => again("to continue"),
-            false => after(remedy(&unsaved.error), &commands.again),
+        return Some(if is_tampered {
+            again("to continue")
+        } else {
+            after(remedy(&unsaved.error), &commands.again)
         });
     }
     Some(match finished.stop.as_ref()? {

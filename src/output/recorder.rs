@@ -44,9 +44,10 @@ impl HistoryReporter {
     }
 
     fn write(&mut self) -> io::Result<()> {
-        match self.lines.is_empty() {
-            true => Ok(()),
-            false => append(&self.path, &std::mem::take(&mut self.lines)),
+        if self.lines.is_empty() {
+            Ok(())
+        } else {
+            append(&self.path, &std::mem::take(&mut self.lines))
         }
     }
 
@@ -102,9 +103,10 @@ impl Reporter for HistoryReporter {
                 }
             }
         }
-        match self.lines.len() < BUFFER {
-            true => Ok(()),
-            false => self.write(),
+        if self.lines.len() < BUFFER {
+            Ok(())
+        } else {
+            self.write()
         }
     }
 

@@ -134,9 +134,10 @@ mod tests {
         fn on_event(&mut self, event: &Event) -> io::Result<()> {
             let mut told = self.told.borrow_mut();
             told.push(format!("{:?} {}", event.kind, event.counts.created));
-            match told.len() < self.until {
-                true => Ok(()),
-                false => Err(io::ErrorKind::StorageFull.into()),
+            if told.len() < self.until {
+                Ok(())
+            } else {
+                Err(io::ErrorKind::StorageFull.into())
             }
         }
     }

@@ -13,12 +13,13 @@ pub(super) fn harmless(text: &str) -> Cow<'_, str> {
     if !text.contains("##[") && !text.split(['\n', '\r']).any(is_command) {
         return Cow::Borrowed(text);
     }
-    let lines = text
-        .split_inclusive(['\n', '\r'])
-        .map(|line| match is_command(line) {
-            true => line.replacen("::", ": :", 1),
-            false => line.to_owned(),
-        });
+    let lines = text.split_inclusive(['\n', '\r']).map(|line| {
+        if is_command(line) {
+            line.replacen("::", ": :", 1)
+        } else {
+            line.to_owned()
+        }
+    });
     lines.collect::<String>().replace("##[", "# #[").into()
 }
 

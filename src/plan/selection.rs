@@ -403,9 +403,10 @@ fn meant<'n>(text: &str, names: &'n BTreeSet<String>) -> Option<&'n str> {
     let distances = names.iter().filter_map(|name| {
         let name_is = plain(name);
         let is_part = wanted.len() > 2 && name_is.contains(&wanted);
-        let distance = match is_part {
-            true => 0,
-            false => strsim::damerau_levenshtein(&wanted, &name_is),
+        let distance = if is_part {
+            0
+        } else {
+            strsim::damerau_levenshtein(&wanted, &name_is)
         };
         (distance <= 1 + wanted.len() / 4).then_some((distance, name.as_str()))
     });

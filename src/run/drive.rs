@@ -197,9 +197,10 @@ pub async fn run_with<A: Api, D: Disk>(
     let ledger = record.into_ledger();
     // No line may be written after the file is complete.
     let has_written = writing.await;
-    let saved = match has_written {
-        true => disk.replace_with(&mut ledger.chunks()).await,
-        false => disk.look().await, // it is at rest, as it was given, if nobody else came
+    let saved = if has_written {
+        disk.replace_with(&mut ledger.chunks()).await
+    } else {
+        disk.look().await
     };
     let stop = match (stopping.reason(), &saved) {
         (stop @ Some(StopReason::Ledger(_)), _) | (stop, Ok(())) => stop,

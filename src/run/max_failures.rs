@@ -34,12 +34,11 @@ impl FromStr for MaxFailures {
         if !number.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(MaxFailuresError);
         }
-        match number.len() == text.len() {
-            true => number.parse().ok().map(MaxFailures::Rows),
-            false => {
-                let percent = number.parse().ok().filter(|n| (1..=100).contains(n));
-                percent.map(MaxFailures::Percent)
-            }
+        if number.len() == text.len() {
+            number.parse().ok().map(MaxFailures::Rows)
+        } else {
+            let percent = number.parse().ok().filter(|n| (1..=100).contains(n));
+            percent.map(MaxFailures::Percent)
         }
         .ok_or(MaxFailuresError)
     }

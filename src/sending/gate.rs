@@ -405,9 +405,10 @@ impl GateState {
                 let wait = self.wait_for(announced, policy);
                 self.pause(wait, policy);
                 let until = self.not_before.unwrap_or(now);
-                match late {
-                    true => self.law.on_busy(now, until),
-                    false => self.law.on_limited(now, until),
+                if late {
+                    self.law.on_busy(now, until)
+                } else {
+                    self.law.on_limited(now, until)
                 }
             }
             Feedback::Busy(announced) => {

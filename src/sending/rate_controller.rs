@@ -211,16 +211,18 @@ impl RateController {
             after.is_guess = false;
             number / span.as_secs_f64()
         } else if is_short {
-            match before.is_guess {
-                true => lately.max(by_cycle).max(pace / 2.0),
-                false => pace,
+            if before.is_guess {
+                lately.max(by_cycle).max(pace / 2.0)
+            } else {
+                pace
             }
         } else {
             after.together = 1;
             after.is_guess = false;
-            match before.is_guess {
-                true => self.cycle.grant(limited.at, burst).max(by_cycle),
-                false => lately.max(by_cycle),
+            if before.is_guess {
+                self.cycle.grant(limited.at, burst).max(by_cycle)
+            } else {
+                lately.max(by_cycle)
             }
         };
         let length = span.as_secs_f64();
@@ -385,20 +387,23 @@ impl FirstMeasurement {
         let second = Duration::from_secs(1);
         // A wait in whole seconds is rounded by up to a second; one from a date, which looks the same, by up to two.
         let is_whole = announced.subsec_nanos() == 0;
-        let asked = match is_whole && announced <= 2 * second {
-            true => announced.min(second),
-            false => announced,
+        let asked = if is_whole && announced <= 2 * second {
+            announced.min(second)
+        } else {
+            announced
         };
         // Windows are whole seconds long. An exact wait may lack the time of the first request on the network.
-        let early = match is_whole {
-            true => Duration::ZERO,
-            false => second.mul_f64(RateController::SAME),
+        let early = if is_whole {
+            Duration::ZERO
+        } else {
+            second.mul_f64(RateController::SAME)
         };
         let span = Duration::from_secs((active + asked + early).as_secs()).max(second);
-        let over = match is_whole {
-            true => span,
+        let over = if is_whole {
+            span
+        } else {
             // Exact; a bucket's may be short.
-            false => span.min(active + asked),
+            span.min(active + asked)
         };
         let base = number / over.as_secs_f64().max(1e-3);
         // Twice the base, since the true rate may be that high.
@@ -452,9 +457,10 @@ impl Cycle {
     }
 
     fn quick_ones_after(&self, pace: &LearnedPace) -> u32 {
-        match self.count < RateController::QUICK {
-            true => pace.quick + 1,
-            false => 0,
+        if self.count < RateController::QUICK {
+            pace.quick + 1
+        } else {
+            0
         }
     }
 }

@@ -86,9 +86,10 @@ impl TryCount {
                 }
                 self.busy += 1;
                 let others = around.accepted > self.accepted_at_first_busy;
-                match self.busy >= BUSY_FROM && others {
-                    true => (true, RetryDecision::Last),
-                    false => (false, RetryDecision::AtOnce),
+                if self.busy >= BUSY_FROM && others {
+                    (true, RetryDecision::Last)
+                } else {
+                    (false, RetryDecision::AtOnce)
                 }
             }
             Outcome::Refused(Refusal::Unauthorized, _) => {

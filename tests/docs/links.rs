@@ -89,9 +89,10 @@ pub(crate) fn files_below(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(root().join(folder)).unwrap() {
         let entry = entry.unwrap();
         let path = folder.join(entry.file_name());
-        match entry.file_type().unwrap().is_dir() {
-            true => files_below(&path, files),
-            false => files.push(path),
+        if entry.file_type().unwrap().is_dir() {
+            files_below(&path, files)
+        } else {
+            files.push(path)
         }
     }
 }

@@ -10,13 +10,13 @@ use crate::{read, root};
 
 /// How long things took differs from run to run.
 fn without_figures(line: &str) -> String {
-    match line.starts_with("elapsed") {
-        true => line
-            .split_whitespace()
+    if line.starts_with("elapsed") {
+        line.split_whitespace()
             .filter(|word| !word.contains(|c: char| c.is_ascii_digit()))
             .filter(|word| !["s", "s,", "ms", "ms,"].contains(word))
-            .collect(),
-        false => line.trim_end().to_owned(),
+            .collect()
+    } else {
+        line.trim_end().to_owned()
     }
 }
 

@@ -57,9 +57,10 @@ fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String
 }
 
 fn code(text: &str) -> String {
-    match text.is_empty() {
-        true => String::new(),
-        false => format!("`{text}`"),
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!("`{text}`")
     }
 }
 
@@ -133,13 +134,14 @@ impl Entry {
         // What an option does by hand, its help says in clap's manner: `[env: NAME=] [default: VALUE]`.
         let (help, default) = without_note(&help, "default: ");
         let (mut meaning, variable) = without_note(&help, "env: ");
-        let values: Vec<String> = match takes_value {
-            true => argument
+        let values: Vec<String> = if takes_value {
+            argument
                 .get_possible_values()
                 .iter()
                 .map(|v| code(v.get_name()))
-                .collect(),
-            false => Vec::new(),
+                .collect()
+        } else {
+            Vec::new()
         };
         if !values.is_empty() {
             let _ = write!(meaning, "; {}", values.join(", "));
@@ -196,9 +198,10 @@ fn options_are_listed() {
             .iter()
             .filter(|(option, _)| option.heading == heading)
             .map(|(option, users)| {
-                let users = match users.len() == commands.len() {
-                    true => "all".to_owned(),
-                    false => users.join(", "),
+                let users = if users.len() == commands.len() {
+                    "all".to_owned()
+                } else {
+                    users.join(", ")
                 };
                 vec![
                     option.spelling.clone(),

@@ -313,9 +313,10 @@ fn a_report_without_a_file_is_a_difference_complete_or_not() {
         );
         let found = audit(&desk, &["--offline"], 1);
         assert_eq!(kinds(&found), ["not_collected"; 2]);
-        let known = match collects {
-            true => "its report was, when the server was last asked, not complete (IN_PROGRESS)",
-            false => "it is not known whether its report is complete",
+        let known = if collects {
+            "its report was, when the server was last asked, not complete (IN_PROGRESS)"
+        } else {
+            "it is not known whether its report is complete"
         };
         assert!(said(&found)[0].contains(known), "{found:#}");
         assert_eq!(kinds(&audit(&desk, &["--no-files"], 0)), [""; 0]);
@@ -659,9 +660,10 @@ fn a_missing_file_of_a_report_that_is_gone_is_no_work_for_collect() {
     let id = desk.ledger_at("m.ledger.sandbox.csv").lines[0]["request_id"].to_owned();
     let recreate = format!("--request {id} --resend --replace");
     for changed in [false, true] {
-        match changed {
-            true => drop(desk.write(&file, "changed")),
-            false => fs::remove_file(desk.path(&file)).unwrap(),
+        if changed {
+            drop(desk.write(&file, "changed"))
+        } else {
+            fs::remove_file(desk.path(&file)).unwrap()
         }
         monthend(&["audit"]).expect(1).shows(["gone", &recreate]);
         let force = if changed { &["--force"][..] } else { &[] };

@@ -42,12 +42,15 @@ fn every_example_plans_runs_and_is_mended() {
         let text = desk.read(manifest);
         let unhurried: String = text
             .lines()
-            .map(|line| match line.trim_start().starts_with("rate:") {
-                true => format!(
-                    "{}rate: unlimited\n",
-                    &line[..line.len() - line.trim_start().len()]
-                ),
-                false => format!("{line}\n"),
+            .map(|line| {
+                if line.trim_start().starts_with("rate:") {
+                    format!(
+                        "{}rate: unlimited\n",
+                        &line[..line.len() - line.trim_start().len()]
+                    )
+                } else {
+                    format!("{line}\n")
+                }
             })
             .collect();
         desk.write(manifest, unhurried);

@@ -326,9 +326,10 @@ fn absurd_times_of_a_server_break_nothing() {
                 if asked.is_file() {
                     return None;
                 }
-                let id = match asked.is_read() {
-                    true => asked.path().rsplit('/').next().unwrap(),
-                    false => "x1",
+                let id = if asked.is_read() {
+                    asked.path().rsplit('/').next().unwrap()
+                } else {
+                    "x1"
                 };
                 let report = json!({
                     "id": id, "created": created, "status": "COMPLETED", "type": "USER",

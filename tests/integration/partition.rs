@@ -384,18 +384,15 @@ fn a_doubt_about_the_partners_own_request_is_for_a_person() {
         let row = (ledger.lines.iter())
             .find(|row| row["request_id"] == own[0])
             .unwrap();
-        match made {
-            true => {
-                ended.expect(1);
-                assert_eq!(&row["error_code"], "in_doubt");
-                let named = |id: &String| row["error"].contains(id.as_str());
-                assert!(server.report_ids().iter().any(named), "{row:?}");
-                assert_eq!(server.creates().len(), ledger.lines.len());
-            }
-            false => {
-                ended.expect(0);
-                assert_eq!(ledger.report_ids(), server.report_ids());
-            }
+        if made {
+            ended.expect(1);
+            assert_eq!(&row["error_code"], "in_doubt");
+            let named = |id: &String| row["error"].contains(id.as_str());
+            assert!(server.report_ids().iter().any(named), "{row:?}");
+            assert_eq!(server.creates().len(), ledger.lines.len());
+        } else {
+            ended.expect(0);
+            assert_eq!(ledger.report_ids(), server.report_ids());
         }
     }
 }

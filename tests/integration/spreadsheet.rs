@@ -226,9 +226,12 @@ fn a_ledger_from_another_country_is_read_and_written_in_its_own_form_again() {
     for (separator, german) in [(";", true), ("\t", false)] {
         let (server, desk) = finished();
         let original = desk.read("m.ledger.csv");
-        let saved = saved_abroad(&original, separator, |year, month, day| match german {
-            true => format!("{day}.{month}.{year}"),
-            false => format!("{}/{}/{}", month.trim_start_matches('0'), day, &year[2..]),
+        let saved = saved_abroad(&original, separator, |year, month, day| {
+            if german {
+                format!("{day}.{month}.{year}")
+            } else {
+                format!("{}/{}/{}", month.trim_start_matches('0'), day, &year[2..])
+            }
         });
         assert!(!saved.contains("2026-09-01"), "{saved}");
         desk.write("m.ledger.csv", &saved);

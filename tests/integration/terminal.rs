@@ -5,9 +5,12 @@ use crate::support::{Desk, Served, partners};
 /// Many sub-partners; each that `refused` names is refused.
 fn many(count: usize, refused: usize) -> String {
     let names: Vec<String> = (0..count)
-        .map(|n| match n >= count - refused {
-            true => format!("refused-403-{n}"),
-            false => format!("p{n}"),
+        .map(|n| {
+            if n >= count - refused {
+                format!("refused-403-{n}")
+            } else {
+                format!("p{n}")
+            }
         })
         .collect();
     partners(names.iter().map(String::as_str), "USER", "2026-09")

@@ -196,9 +196,10 @@ impl History<'_> {
         }
         let fate = rng.u8(0..13);
         let is_set = rng.u8(0..6) == 0;
-        let after = match rng.bool() {
-            true => Duration::from_millis(rng.u64(1..150)),
-            false => Duration::from_millis(rng.u64(1..1500)),
+        let after = if rng.bool() {
+            Duration::from_millis(rng.u64(1..150))
+        } else {
+            Duration::from_millis(rng.u64(1..1500))
         };
         let command = renewable(command).arg(format!("--grace={}ms", rng.u64(1..600)));
         let shown = command.to_string();
@@ -299,9 +300,10 @@ impl History<'_> {
                 Some(0) => {
                     let ledger = self.desk.ledger();
                     let done = ledger.count("created") == ledger.lines.len();
-                    return match done {
-                        true => Ok(()),
-                        false => Err(format!("exit code 0, and not done: {ledger:#?}")),
+                    return if done {
+                        Ok(())
+                    } else {
+                        Err(format!("exit code 0, and not done: {ledger:#?}"))
                     };
                 }
                 Some(1) => self.lost = false,

@@ -94,9 +94,10 @@ impl Plan {
             format!("sub_partner: {}, ", partner(org))
         });
         let by = ["us", "colleague"][rng.usize(0..2)];
-        let category = match category && rng.u8(0..3) == 0 {
-            true => ", category: point_in_time",
-            false => "",
+        let category = if category && rng.u8(0..3) == 0 {
+            ", category: point_in_time"
+        } else {
+            ""
         };
         let report_type = self.types[rng.usize(0..self.types.len())];
         let age = ["3m", "10m", "2h", "40h"][rng.usize(0..4)];
@@ -200,10 +201,11 @@ reports: {{ list_lag: {}, list_lag_jitter: {}, get_lag: {}, replica_lag: {}, sta
             one(&["0ms", "0ms", "200ms"]),
             list_shows_created,
             one(&["0ms", "200ms", "500ms"]),
-            match self.shifts() {
-                true => one(&["2", "1"]),
-                false => one(&["100", "100", "3", "1"]),
-            },
+            if self.shifts() {
+one(&["2", "1"])
+} else {
+one(&["100", "100", "3", "1"])
+},
         );
         if rng.u8(0..8) == 0 {
             yaml += &format!(", list_504_above: {}", [40, 10, 1][rng.usize(0..3)]);
@@ -327,9 +329,10 @@ reports: {{ list_lag: {}, list_lag_jitter: {}, get_lag: {}, replica_lag: {}, sta
             .iter()
             .map(|org| format!("    - {{ org_id: {} }}\n", partner(org)))
             .collect();
-        let existing = match self.existing.is_empty() {
-            true => String::new(),
-            false => format!("existing:\n{}", self.existing),
+        let existing = if self.existing.is_empty() {
+            String::new()
+        } else {
+            format!("existing:\n{}", self.existing)
         };
         format!(
             ", shows_created_by: {}, shows_category: {}{} }}\nseed: {}\nsub_partners:\n  list:\n{orgs}{existing}",

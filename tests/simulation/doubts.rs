@@ -46,9 +46,10 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
     let conflict = text.starts_with("the server says that the report exists");
     let is_own = row.request().sub_partner.is_none();
     if named.is_empty() {
-        return match said_yes {
-            true => Ok("in doubt: a 2xx without an id, and nothing listed"),
-            false => Err("it names nothing".to_owned()),
+        return if said_yes {
+            Ok("in doubt: a 2xx without an id, and nothing listed")
+        } else {
+            Err("it names nothing".to_owned())
         };
     }
     if named

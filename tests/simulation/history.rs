@@ -411,9 +411,10 @@ impl<'w> History<'w> {
         for row in &self.plan {
             if ledger.get(row.id()).is_none() {
                 let row = row.clone();
-                ledger.fold(match reading.unknown.contains(&row.id()) {
-                    true => row.doubted(None),
-                    false => row,
+                ledger.fold(if reading.unknown.contains(&row.id()) {
+                    row.doubted(None)
+                } else {
+                    row
                 });
             }
         }

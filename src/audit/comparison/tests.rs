@@ -25,9 +25,10 @@ fn request(who: Option<&str>, report_type: ReportType, period: &str, internal: b
 
 fn row(request: Request, created: bool) -> Row {
     let row = Row::planned(request, "j".into(), None);
-    match created {
-        true => row.created("report".parse().unwrap()),
-        false => row,
+    if created {
+        row.created("report".parse().unwrap())
+    } else {
+        row
     }
 }
 

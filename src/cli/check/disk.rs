@@ -156,9 +156,10 @@ pub(super) fn try_known(
 pub(super) fn try_output(context: &Context, report: &mut Checklist) {
     let output = context.output(None, &context.ledger);
     let there = existing(&output);
-    let tried = match there.is_dir() {
-        true => try_folder(&there),
-        false => Err(io::ErrorKind::NotADirectory.into()),
+    let tried = if there.is_dir() {
+        try_folder(&there)
+    } else {
+        Err(io::ErrorKind::NotADirectory.into())
     };
     if let Err(error) = context.refuse_output_as_for_real(None) {
         let missing = (CheckItem::Output, CheckFailure::Usage);

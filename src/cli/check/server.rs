@@ -161,9 +161,10 @@ fn told_reached(
     if cause.code == "tls" {
         report.ok(CheckItem::Connection, format!("{host} can be reached{by}"));
         let untrusted = (CheckItem::Tls, CheckFailure::Stopped);
-        let advice = match cause.text.contains("api.ca_file") {
-            true => "",
-            false => "check that api.base_url names a server that speaks TLS, and the proxy",
+        let advice = if cause.text.contains("api.ca_file") {
+            ""
+        } else {
+            "check that api.base_url names a server that speaks TLS, and the proxy"
         };
         report.not_ok(untrusted, &*cause.text, advice);
         return false;
@@ -182,9 +183,10 @@ fn told_connected(host: &str, by: &str, is_secure: bool, report: &mut Checklist)
     report.ok(CheckItem::Connection, format!("{host} answers{by}"));
     report.ok(
         CheckItem::Tls,
-        match is_secure {
-            true => "the certificate is trusted",
-            false => "not used: the server is on this machine",
+        if is_secure {
+            "the certificate is trusted"
+        } else {
+            "not used: the server is on this machine"
         },
     );
 }

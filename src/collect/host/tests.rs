@@ -28,14 +28,15 @@ async fn serve(gives: Vec<u8>, encoding: &'static str, chunked: bool) -> Served 
     let log = Arc::clone(&asked);
     let answer = move |headers: Headers| async move {
         log.lock().unwrap().push(headers);
-        let body = match chunked {
-            true => Sent::from_stream(futures::stream::iter(
+        let body = if chunked {
+            Sent::from_stream(futures::stream::iter(
                 gives
                     .chunks(7)
                     .map(|c| Ok::<_, io::Error>(c.to_vec()))
                     .collect::<Vec<_>>(),
-            )),
-            false => Sent::from(gives),
+            ))
+        } else {
+            Sent::from(gives)
         };
         Answer::builder()
             .header(header::CONTENT_ENCODING, encoding)

@@ -81,9 +81,10 @@ async fn wait_for_all(world: &World) -> Asked {
         {
             asked.gets += 1;
             advance(Duration::from_millis(10)).await;
-            match made_at(numbers[&place]).elapsed() >= world.takes {
-                true => watch.done(place, Instant::now()),
-                false => watch.in_progress(place, None, Instant::now()),
+            if made_at(numbers[&place]).elapsed() >= world.takes {
+                watch.done(place, Instant::now())
+            } else {
+                watch.in_progress(place, None, Instant::now())
             }
         }
         let next = (created < count).then(|| made_at(created));

@@ -66,9 +66,10 @@ fn arb_habits() -> impl Strategy<Value = Habits> {
                     separator,
                     calendar,
                     truths,
-                    quotes: match always {
-                        true => csv::QuoteStyle::Always,
-                        false => csv::QuoteStyle::Necessary,
+                    quotes: if always {
+                        csv::QuoteStyle::Always
+                    } else {
+                        csv::QuoteStyle::Necessary
                     },
                     crlf,
                     mark,
@@ -88,9 +89,10 @@ impl Habits {
         let mut out = csv::WriterBuilder::new()
             .delimiter(self.separator)
             .quote_style(self.quotes)
-            .terminator(match self.crlf {
-                true => csv::Terminator::CRLF,
-                false => csv::Terminator::Any(b'\n'),
+            .terminator(if self.crlf {
+                csv::Terminator::CRLF
+            } else {
+                csv::Terminator::Any(b'\n')
             })
             .from_writer(format!("{mark}{}", self.before).into_bytes());
         let padding = || std::iter::repeat_n(String::new(), self.padding.0);

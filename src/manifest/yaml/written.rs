@@ -52,9 +52,10 @@ pub(super) fn as_parsed(text: &str) -> Written {
         rest = &from[taken..];
     }
     out.push_str(rest);
-    match out == text {
-        true => Written::Plainly,
-        false => Written::Otherwise(out),
+    if out == text {
+        Written::Plainly
+    } else {
+        Written::Otherwise(out)
     }
 }
 
@@ -73,10 +74,11 @@ impl Written {
         let units = text.chars().flat_map(|c| {
             let mut buffer = [0; 2];
             let units = c.encode_utf16(&mut buffer).to_vec();
-            match kept(c) {
+            if kept(c) {
                 // Stored 0x800 above the original.
-                true => vec![units[0] - 0x800],
-                false => units,
+                vec![units[0] - 0x800]
+            } else {
+                units
             }
         });
         let chars = char::decode_utf16(units.collect::<Vec<u16>>());

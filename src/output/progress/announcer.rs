@@ -210,9 +210,10 @@ impl Announcer {
         }
         self.paused_until = Some(until);
         let status = status.map_or_else(String::new, |status| status.to_string());
-        let say = match wait >= LONG {
-            true => RepeatNotice::This,
-            false => self.grouped.another(("paused", status.clone())),
+        let say = if wait >= LONG {
+            RepeatNotice::This
+        } else {
+            self.grouped.another(("paused", status.clone()))
         };
         let answered = match &*status {
             "" => String::new(),

@@ -60,9 +60,10 @@ impl Estimate {
             _ if to_send > 0.0 => waiting + duration(to_send / self.rate(stats, pace)?),
             _ => waiting,
         };
-        Some(match in_doubt > 0 && left < self.settle {
-            true => Left::UpTo(self.settle),
-            false => Left::About(left),
+        Some(if in_doubt > 0 && left < self.settle {
+            Left::UpTo(self.settle)
+        } else {
+            Left::About(left)
         })
     }
 
@@ -84,17 +85,19 @@ impl Estimate {
         // Within a window the ceiling, or the network, is the limit.
         let fast = self.ceiling.per_second().or(pace.now()).unwrap_or(quota);
         let fast = fast.max(quota / window.length.as_secs_f64());
-        let free = match waiting.is_zero() {
-            true => (quota - window.used).max(0.0),
-            false => 0.0,
+        let free = if waiting.is_zero() {
+            (quota - window.used).max(0.0)
+        } else {
+            0.0
         };
         if requests <= free {
             return duration(requests / fast);
         }
         let rest = requests - free;
-        let next = match waiting.is_zero() {
-            true => (window.began + window.length).saturating_duration_since(now),
-            false => waiting,
+        let next = if waiting.is_zero() {
+            (window.began + window.length).saturating_duration_since(now)
+        } else {
+            waiting
         };
         let whole = ((rest - 1.0) / quota).floor();
         next + window.length.mul_f64(whole) + duration((rest - whole * quota) / fast)

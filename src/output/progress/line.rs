@@ -55,12 +55,11 @@ impl ProgressState {
     /// The total has reports that are not created yet, or it would grow.
     pub(super) fn done(&self) -> (usize, usize) {
         let counts = &self.counts;
-        match self.is_collecting() {
-            true => {
-                let to_come = counts.uncollected + counts.pending + counts.sending;
-                (counts.collected, counts.collected + to_come)
-            }
-            false => (counts.done(), counts.total()),
+        if self.is_collecting() {
+            let to_come = counts.uncollected + counts.pending + counts.sending;
+            (counts.collected, counts.collected + to_come)
+        } else {
+            (counts.done(), counts.total())
         }
     }
 
@@ -110,14 +109,13 @@ impl ProgressState {
                 (text, Style::Waiting) => shown.push(paint.waiting(text)),
             }
         }
-        match text(&parts) > width + BETWEEN.len() {
+        if text(&parts) > width + BETWEEN.len() {
             // Not even the shortest forms fit: cut them, without colours.
-            true => {
-                let forms = parts.iter().map(|part| &*part.forms[0]);
-                let forms: Vec<&str> = forms.filter(|form| !form.is_empty()).collect();
-                forms.join(" ").chars().take(width).collect()
-            }
-            false => shown.join(BETWEEN),
+            let forms = parts.iter().map(|part| &*part.forms[0]);
+            let forms: Vec<&str> = forms.filter(|form| !form.is_empty()).collect();
+            forms.join(" ").chars().take(width).collect()
+        } else {
+            shown.join(BETWEEN)
         }
     }
 
@@ -126,19 +124,16 @@ impl ProgressState {
         let share = (100 * done).checked_div(total).unwrap_or(100);
         let mut parts = Vec::new();
         let counts = &self.counts;
-        let what = match self.is_collecting() {
-            true => {
-                if self.is_creating() {
-                    parts.push(some(counts.created, "created"));
-                }
-                "collected"
+        let what = if self.is_collecting() {
+            if self.is_creating() {
+                parts.push(some(counts.created, "created"));
             }
-            false => {
-                parts.push(format!("{} created", words::grouped(counts.created)));
-                parts.push(some(counts.adopted, "adopted"));
-                parts.push(some(counts.skipped, "created before"));
-                "done"
-            }
+            "collected"
+        } else {
+            parts.push(format!("{} created", words::grouped(counts.created)));
+            parts.push(some(counts.adopted, "adopted"));
+            parts.push(some(counts.skipped, "created before"));
+            "done"
         };
         parts.push(some(counts.failed, "failed"));
         parts.push(some(self.in_flight, "in flight"));
@@ -205,9 +200,10 @@ impl ProgressState {
         if let Some(left) = self.left {
             let short = brief(left);
             // The server's time for a file cannot be estimated.
-            let time = match self.is_collecting() {
-                true => said(left),
-                false => short.clone(),
+            let time = if self.is_collecting() {
+                said(left)
+            } else {
+                short.clone()
             };
             let long = format!("{time} left");
             parts.push(part(6, &[long, short, String::new()], Style::Plain));

@@ -48,9 +48,10 @@ enum Screen {
 
 impl Progress {
     pub fn new(quiet: bool, limits: &Limits, retry: &RetryPolicy, grace: Duration) -> Self {
-        let screen = match !quiet && console::is_live() {
-            true => terminal(),
-            false => Screen::Log(LogInterval::default()),
+        let screen = if !quiet && console::is_live() {
+            terminal()
+        } else {
+            Screen::Log(LogInterval::default())
         };
         Progress {
             told: Announcer::new(grace, retry.max_retry_after),
@@ -146,9 +147,10 @@ impl Progress {
     fn left(&self, situation: &ProgressState) -> Option<Left> {
         let requests = situation.counts.pending + situation.counts.sending;
         let is_collecting = situation.is_collecting();
-        let creates = match is_collecting && requests == 0 {
-            true => None,
-            false => (self.estimate).left(requests, situation.in_doubt, &self.stats, &self.pace),
+        let creates = if is_collecting && requests == 0 {
+            None
+        } else {
+            (self.estimate).left(requests, situation.in_doubt, &self.stats, &self.pace)
         };
         if !is_collecting {
             return creates;

@@ -193,10 +193,11 @@ proptest! {
             ceiling: per_minute.map_or(Rate::Unlimited, |n| format!("{n}/min").parse().unwrap()),
             learned,
             pause: pause.map(|(left, status)| (seconds(left), status)),
-            left: left.map(|(left, up_to)| match up_to {
-                true => Left::UpTo(seconds(left)),
-                false => Left::About(seconds(left)),
-            }),
+            left: left.map(|(left, up_to)| if up_to {
+Left::UpTo(seconds(left))
+} else {
+Left::About(seconds(left))
+}),
             stopping,
         };
         let line = situation.on_a_terminal(width, Paint::NONE);

@@ -266,10 +266,13 @@ impl Server {
             What::Create(_) => return None, // above
             What::List(list) => self.list(now, visit, list),
             What::Get(id) => self.get(self.view(self.clock(now), visit.number), id),
-            What::Delete(id) => match self.delete(id) {
-                true => Reply::nothing(204),
-                false => no_such_report(),
-            },
+            What::Delete(id) => {
+                if self.delete(id) {
+                    Reply::nothing(204)
+                } else {
+                    no_such_report()
+                }
+            }
             What::SubPartners(ask) => sub_partners::page(&self.config.sub_partners, ask),
             What::Renew(form) => {
                 let reply = (self.tokens).renew(form, self.config.token.rotate_refresh);
