@@ -48,10 +48,7 @@ fn checked_out(folder: &str) -> Option<String> {
     }
     for name in ["HEAD", "logs/HEAD"] {
         let path = git(&["rev-parse", "--git-path", name])?;
-        println!(
-            "cargo::rerun-if-changed={}",
-            Path::new(folder).join(path).display()
-        );
+        println!("cargo::rerun-if-changed={}", Path::new(folder).join(path).display());
     }
     git(&["rev-parse", "--short=12", "HEAD"])
 }

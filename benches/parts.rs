@@ -50,21 +50,13 @@ fn runtime() -> tokio::runtime::Runtime {
 fn expand(bencher: Bencher<'_, '_>) {
     let folder = tempfile::tempdir().unwrap();
     let partners: String = (0..1000).map(|n| format!("org{n},Partner {n}\n")).collect();
-    fs::write(
-        folder.path().join("p.csv"),
-        format!("org_id,label\n{partners}"),
-    )
-    .unwrap();
+    fs::write(folder.path().join("p.csv"), format!("org_id,label\n{partners}")).unwrap();
     let text = "version: 1\nname: n\njobs:\n  - name: partners\n    sub_partners: [{ file: p.csv }]\n    \
                 types: [PARTNER, CUSTOMER, USER]\n    periods: [{ from: 2026-01, to: 2026-10, every: month }]\n";
     let path = folder.path().join("m.yaml");
     fs::write(&path, text).unwrap();
     let day = chrono::NaiveDate::from_ymd_opt(2026, 11, 1).unwrap();
-    let options = LoadOptions {
-        as_of: day,
-        today: day,
-        date_check: DateCheck::Off,
-    };
+    let options = LoadOptions { as_of: day, today: day, date_check: DateCheck::Off };
     let manifest = Manifest::load(&path, &options).unwrap();
     bencher
         .counter(ItemsCount::new(30_000u32))
@@ -104,12 +96,9 @@ fn ledger_fold(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn ledger_compact(bencher: Bencher<'_, '_>) {
     let ledger = ledger();
-    bencher.counter(ItemsCount::new(ROWS)).bench(|| {
-        black_box(&ledger)
-            .chunks()
-            .map(|piece| piece.len())
-            .sum::<usize>()
-    });
+    bencher
+        .counter(ItemsCount::new(ROWS))
+        .bench(|| black_box(&ledger).chunks().map(|piece| piece.len()).sum::<usize>());
 }
 
 /// Groups of durable lines, on the disk of the temporary folder.
@@ -118,12 +107,7 @@ fn ledger_append(bencher: Bencher<'_, '_>, together: usize) {
     let folder = tempfile::tempdir().unwrap();
     let disk = FileDisk::new(folder.path().join("l.csv"), None);
     let runtime = runtime();
-    runtime
-        .block_on(monthend::testing::Disk::replace(
-            &disk,
-            Ledger::default().to_csv(),
-        ))
-        .unwrap();
+    runtime.block_on(monthend::testing::Disk::replace(&disk, Ledger::default().to_csv())).unwrap();
     let line = Ledger::default().line(&created(7));
     bencher.counter(ItemsCount::new(together)).bench(|| {
         runtime.block_on(async {
@@ -152,19 +136,14 @@ fn error_body(bencher: Bencher<'_, '_>) {
         arrived: chrono::DateTime::UNIX_EPOCH,
     };
     let request = request(7);
-    bencher
-        .with_inputs(|| answer.clone())
-        .bench_values(|answer| answer.created(&request));
+    bencher.with_inputs(|| answer.clone()).bench_values(|answer| answer.created(&request));
 }
 
 /// One request through the gate, with others behind it.
 #[divan::bench(args = [0, 64])]
 fn gate(bencher: Bencher<'_, '_>, waiting: usize) {
-    let limits = Limits {
-        rate: Rate::Unlimited,
-        concurrency: 1.try_into().unwrap(),
-        ..Limits::default()
-    };
+    let limits =
+        Limits { rate: Rate::Unlimited, concurrency: 1.try_into().unwrap(), ..Limits::default() };
     let (runtime, policy) = (runtime(), RetryPolicy::default());
     bencher.counter(ItemsCount::new(1 + waiting)).bench(|| {
         runtime.block_on(async {

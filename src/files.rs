@@ -46,10 +46,7 @@ impl NewFile {
             set_permissions(file.as_file(), place, old.permissions())?;
             keep_owner(file.as_file(), &old);
         }
-        Ok(NewFile {
-            file,
-            place: place.to_owned(),
-        })
+        Ok(NewFile { file, place: place.to_owned() })
     }
 
     /// Lets nobody but its owner read it.
@@ -169,12 +166,8 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
 /// At most `limit` bytes; [`io::ErrorKind::FileTooLarge`] where it is longer.
 pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let file = open_regular(path)?;
-    let too_large = || {
-        io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            format!("it is larger than {limit} bytes"),
-        )
-    };
+    let too_large =
+        || io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {limit} bytes"));
     if file.metadata()?.len() > limit {
         return Err(too_large());
     }
@@ -214,11 +207,7 @@ pub(crate) fn refuse_irregular(found: &fs::Metadata) -> io::Result<()> {
     if found.is_file() {
         return Ok(());
     }
-    let kind = if found.is_dir() {
-        "a folder"
-    } else {
-        special(found)
-    };
+    let kind = if found.is_dir() { "a folder" } else { special(found) };
     let why = format!("it is {kind}, and must be a regular file");
     Err(io::Error::new(io::ErrorKind::InvalidInput, why))
 }
@@ -324,10 +313,7 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
 /// Replaces the file at `place`, whole or not at all. A device is written to, and stays.
 pub fn replace(place: &Path, contents: &[u8]) -> io::Result<()> {
     if is_device(place) {
-        return OpenOptions::new()
-            .write(true)
-            .open(place)?
-            .write_all(contents);
+        return OpenOptions::new().write(true).open(place)?.write_all(contents);
     }
     let mut file = NewFile::begin(place)?;
     file.write_all(contents)?;
@@ -342,10 +328,7 @@ pub fn create(place: &Path, contents: &[u8]) -> io::Result<()> {
     match new.file.persist_noclobber(place) {
         // It takes a kind of renaming, or hard links, that not every file system has.
         Err(e) if is_beyond(&e.error) && !place.exists() => {
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .open(place)?;
+            let mut file = OpenOptions::new().write(true).create_new(true).open(place)?;
             file.write_all(contents)?;
             file.sync_all()?;
         }
@@ -358,8 +341,7 @@ pub fn create(place: &Path, contents: &[u8]) -> io::Result<()> {
 #[cfg(unix)]
 pub fn is_device(path: &Path) -> bool {
     use std::os::unix::fs::FileTypeExt as _;
-    path.metadata()
-        .is_ok_and(|there| there.file_type().is_char_device())
+    path.metadata().is_ok_and(|there| there.file_type().is_char_device())
 }
 
 #[cfg(not(unix))]
@@ -381,9 +363,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 
 /// `.` where `path` is only a name.
 pub fn folder_of(path: &Path) -> &Path {
-    path.parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A run as root must not take a file away from its owner. Anyone else owns what they write.
@@ -402,9 +382,8 @@ mod tests {
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();
-        let mut names: Vec<String> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -442,20 +421,13 @@ mod tests {
     #[test]
     fn a_neighbour_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let theirs = [
-            "a.csv.new",
-            ".a.csv.backup.new",
-            ".b.csv.monthend-abcdef.new",
-        ];
+        let theirs = ["a.csv.new", ".a.csv.backup.new", ".b.csv.monthend-abcdef.new"];
         for name in theirs {
             fs::write(folder.path().join(name), "theirs").unwrap();
         }
         replace(&folder.path().join("a.csv"), b"ours").unwrap();
         for name in theirs {
-            assert_eq!(
-                fs::read_to_string(folder.path().join(name)).unwrap(),
-                "theirs"
-            );
+            assert_eq!(fs::read_to_string(folder.path().join(name)).unwrap(), "theirs");
         }
     }
 

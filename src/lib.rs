@@ -2,10 +2,7 @@
 //!
 //! A YAML manifest lists sub-partners, report types and periods. The runner creates one report for each combination,
 //! within the server's limits, and keeps a CSV ledger that says how each ended. docs/architecture.md has the map.
-#![allow(
-    rustdoc::private_intra_doc_links,
-    reason = "whoever reads these pages works on the code"
-)]
+#![allow(rustdoc::private_intra_doc_links, reason = "whoever reads these pages works on the code")]
 
 mod api;
 mod audit;

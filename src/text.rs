@@ -45,9 +45,7 @@ fn shorten(mut line: String) -> String {
 fn place_only(word: &str) -> Cow<'_, str> {
     let lower = word.to_ascii_lowercase();
     let after = |text: &str, marks: [&str; 2]| {
-        let found = marks
-            .iter()
-            .filter_map(|mark| Some((text.find(mark)?, mark.len())));
+        let found = marks.iter().filter_map(|mark| Some((text.find(mark)?, mark.len())));
         found.min()
     };
     let authority = after(&lower, ["://", "%3a%2f%2f"]).map(|(at, length)| at + length);
@@ -71,10 +69,7 @@ pub fn without_user(address: &str) -> Cow<'_, str> {
     let Some(user) = address.rfind('@') else {
         return address.into();
     };
-    let start = address
-        .find("://")
-        .map_or(0, |at| at + "://".len())
-        .min(user);
+    let start = address.find("://").map_or(0, |at| at + "://".len()).min(user);
     format!("{}[secret]{}", &address[..start], &address[user..]).into()
 }
 
@@ -87,11 +82,7 @@ pub fn without_users(text: &str) -> Cow<'_, str> {
     for piece in pieces {
         let host = &piece[..piece.find(is_end).unwrap_or(piece.len())];
         let rest = host.rfind('@').map_or(piece, |user| &piece[user..]);
-        let hidden = if rest.len() < piece.len() {
-            "[secret]"
-        } else {
-            ""
-        };
+        let hidden = if rest.len() < piece.len() { "[secret]" } else { "" };
         out.extend([SCHEME, hidden, rest]);
     }
     if out == text { text.into() } else { out.into() }
@@ -130,8 +121,7 @@ pub fn one_line(text: &str) -> String {
 pub fn moment(text: &str) -> Option<DateTime<Utc>> {
     let read = DateTime::parse_from_rfc3339(text).map(|moment| moment.to_utc());
     let read = read.or_else(|_| text.parse().map(|local: NaiveDateTime| local.and_utc()));
-    read.ok()
-        .filter(|moment| (0..=9999).contains(&moment.year()))
+    read.ok().filter(|moment| (0..=9999).contains(&moment.year()))
 }
 
 pub fn read_moment<'de, D: Deserializer<'de>>(from: D) -> Result<DateTime<Utc>, D::Error> {
@@ -160,11 +150,7 @@ pub fn count(n: usize, what: &str) -> String {
 
 /// JSON of the same meaning without workflow commands of GitHub Actions (`##[` anywhere in a line).
 pub fn harmless_json(json: &str) -> Cow<'_, str> {
-    if json.contains("##[") {
-        json.replace("##[", r"#\u0023[").into()
-    } else {
-        json.into()
-    }
+    if json.contains("##[") { json.replace("##[", r"#\u0023[").into() } else { json.into() }
 }
 
 /// A path as a command takes it: one that looks like an option (`-v.yaml`) gets its folder.
@@ -228,12 +214,9 @@ pub fn is_word(text: &str) -> bool {
 pub fn is_before_header(line: &str) -> bool {
     let line = line.trim_start_matches('\u{feff}').trim();
     let line = line.strip_prefix('"').unwrap_or(line);
-    let note = line
-        .get(..4)
-        .filter(|word| word.eq_ignore_ascii_case("sep="));
+    let note = line.get(..4).filter(|word| word.eq_ignore_ascii_case("sep="));
     let rest = &line[note.map_or(0, str::len)..];
-    rest.chars()
-        .all(|c| c.is_whitespace() || ",;|\"".contains(c))
+    rest.chars().all(|c| c.is_whitespace() || ",;|\"".contains(c))
 }
 
 /// Control characters, white space and [`is_invisible`] ones.
@@ -328,18 +311,12 @@ mod tests {
                 "PUT https://h.example/a.csv?Expires=1&Signature=x failed",
                 "PUT https://h.example/a.csv failed",
             ),
-            (
-                "(https://u:p@h.example:8/a#b?c)",
-                "(https://h.example:8/a#b",
-            ),
+            ("(https://u:p@h.example:8/a#b?c)", "(https://h.example:8/a#b"),
             ("https://u:p@h.example?a", "https://h.example"),
             ("https://h.example/a@b", "https://h.example/a@b"),
             ("ftp://u@h/?q", "ftp://h/"),
             ("get /a.csv?Signature=x, then", "get /a.csv then"),
-            (
-                "to=https%3A%2F%2Fh%2Fa.csv%3FSignature%3Dx&b",
-                "to=https%3A%2F%2Fh%2Fa.csv",
-            ),
+            ("to=https%3A%2F%2Fh%2Fa.csv%3FSignature%3Dx&b", "to=https%3A%2F%2Fh%2Fa.csv"),
             ("is it right? a=b", "is it right? a=b"),
             ("why?! mail a@b.c", "why?! mail a@b.c"),
             ("://", "://"),
@@ -372,10 +349,7 @@ mod tests {
     #[test]
     fn lines_that_are_shown_cannot_act_on_a_terminal() {
         assert_eq!(shown("a\tb\n c\n"), "a\tb\n c\n");
-        assert_eq!(
-            shown("a\r\u{1b}]0;x\u{7}b\u{9b}2Jc\u{202e}\n"),
-            "a]0;xb2Jc\n"
-        );
+        assert_eq!(shown("a\r\u{1b}]0;x\u{7}b\u{9b}2Jc\u{202e}\n"), "a]0;xb2Jc\n");
     }
 
     #[test]
@@ -383,18 +357,12 @@ mod tests {
         let full = io::Error::from(io::ErrorKind::StorageFull);
         assert_eq!(system_says(&full), full.to_string());
         for (text, said) in [
-            (
-                "Read-only file system (os error 30)",
-                "Read-only file system",
-            ),
+            ("Read-only file system (os error 30)", "Read-only file system"),
             (
                 "Read-only file system (os error 30) at path \"/tmp/.monthend.x\"",
                 "Read-only file system",
             ),
-            (
-                "a: No such file (os error 2), b: Denied (os error 13)",
-                "a: No such file, b: Denied",
-            ),
+            ("a: No such file (os error 2), b: Denied (os error 13)", "a: No such file, b: Denied"),
             ("it is a folder (os error ", "it is a folder (os error "),
         ] {
             assert_eq!(system_says(&io::Error::other(text)), said);

@@ -32,8 +32,7 @@ impl Desk {
     fn table(&self, bytes: usize) -> PathBuf {
         let path = self.folder.join("served.csv");
         let mut out = BufWriter::new(File::create(&path).unwrap());
-        out.write_all(b"ORG,CUSTOMER,SUBSCRIPTION,SKU,DAY,CONSUMPTION\n")
-            .unwrap();
+        out.write_all(b"ORG,CUSTOMER,SUBSCRIPTION,SKU,DAY,CONSUMPTION\n").unwrap();
         let (mut written, mut n) = (0, 0_u64);
         while written < bytes {
             let row = format!(
@@ -56,9 +55,8 @@ impl Desk {
         let partners: String = (0..reports.div_ceil(10))
             .map(|n| format!("      - {{ id: partner{n:04}, label: P{n:04} }}\n"))
             .collect();
-        let periods: String = (1..=10.min(reports))
-            .map(|month| format!("      - 2025-{month:02}\n"))
-            .collect();
+        let periods: String =
+            (1..=10.min(reports)).map(|month| format!("      - 2025-{month:02}\n")).collect();
         let manifest = format!(
             "version: 1\nname: bench\napi: {{ base_url: '{url}/v1' }}\nlimits: {{ rate: unlimited }}\njobs:\n  \
              - name: all\n    types: [USER]\n    sub_partners:\n{partners}    periods:\n{periods}"
@@ -171,13 +169,10 @@ pub(crate) fn small() {
     let desk = Desk::new("small");
     let url = serve(desk.table(2_000), LATENCY);
     desk.created(&url, SMALL);
-    let urls: String = (0..SMALL)
-        .map(|n| format!("url = {url}/{n}.csv\noutput = one-{n}.csv\n"))
-        .collect();
+    let urls: String =
+        (0..SMALL).map(|n| format!("url = {url}/{n}.csv\noutput = one-{n}.csv\n")).collect();
     fs::write(desk.folder.join("urls"), urls).unwrap();
-    let theirs = desk
-        .shell("curl --silent --fail --config urls")
-        .as_secs_f64();
+    let theirs = desk.shell("curl --silent --fail --config urls").as_secs_f64();
     let (ours, most) = desk.monthend(&["collect"]);
     let ours = ours.as_secs_f64();
     println!("\n| files | latency | collect | one after another | ratio | most memory |");

@@ -28,11 +28,7 @@ const REPORTS: &str = "/v1/wholesale/billing/reports";
 pub(crate) fn serve(file: PathBuf, latency: Duration) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let server = Arc::new(Server {
-        file,
-        latency,
-        reports: Mutex::default(),
-    });
+    let server = Arc::new(Server { file, latency, reports: Mutex::default() });
     thread::spawn(move || {
         for stream in listener.incoming() {
             let server = Arc::clone(&server);

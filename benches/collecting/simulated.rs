@@ -74,11 +74,7 @@ impl World {
         sleep(LATENCY / 2).await;
         let outcome = Outcome::Done(what());
         sleep(LATENCY / 2).await;
-        let notice = Notice {
-            date: Some(self.now()),
-            status: Some(200),
-            ..Notice::default()
-        };
+        let notice = Notice { date: Some(self.now()), status: Some(200), ..Notice::default() };
         Answer { outcome, notice }
     }
 }
@@ -123,10 +119,7 @@ impl Api for World {
             let has_more = items.len() > PAGE;
             items.truncate(PAGE);
             let next = format!("https://server.example/{}", from + PAGE);
-            Page {
-                items,
-                next: has_more.then(|| next.parse().unwrap()),
-            }
+            Page { items, next: has_more.then(|| next.parse().unwrap()) }
         })
         .await
     }
@@ -160,10 +153,7 @@ impl Host for World {
         _: Option<&Resume>,
     ) -> Result<(Head, Self::Body), DownloadError> {
         sleep(LATENCY).await;
-        let head = Head {
-            status: 200,
-            ..Head::default()
-        };
+        let head = Head { status: 200, ..Head::default() };
         Ok((head, Some(Bytes::from_static(b"A,B\n1,2\n"))))
     }
 
@@ -220,10 +210,7 @@ async fn play(partners: usize, is_wide: bool, way: Way, rate: Rate) -> Figures {
         ledger.fold(Row::planned(request, "j".into(), None));
     }
     let policy = RetryPolicy::default();
-    let limits = Limits {
-        rate,
-        ..Limits::default()
-    };
+    let limits = Limits { rate, ..Limits::default() };
     let on_news = |_: &SessionEvent| {};
     let on_event = |_: &Event| {};
     let clock: &dyn WallClock = &world;
@@ -241,10 +228,7 @@ async fn play(partners: usize, is_wide: bool, way: Way, rate: Rate) -> Figures {
         idle: Counts::default(),
         max_failures: None,
         concurrency: limits.concurrency.get(),
-        interrupt: Interrupt {
-            signal,
-            grace: Duration::from_secs(1),
-        },
+        interrupt: Interrupt { signal, grace: Duration::from_secs(1) },
         on_event: &on_event,
     };
     let folder = tempfile::tempdir().unwrap();
@@ -260,31 +244,20 @@ async fn play(partners: usize, is_wide: bool, way: Way, rate: Rate) -> Figures {
         concurrency: limits.concurrency.get(),
         silence: Duration::from_secs(60),
     };
-    let finished = run_with(
-        setup,
-        async |bench: Workbench<'_, '_, World>, created| match way {
-            Way::Ours => collect(how, bench, created).await,
-            Way::Naive => poll_each(bench, created).await,
-        },
-    )
+    let finished = run_with(setup, async |bench: Workbench<'_, '_, World>, created| match way {
+        Way::Ours => collect(how, bench, created).await,
+        Way::Naive => poll_each(bench, created).await,
+    })
     .await;
     assert_complete(&finished, folder.path(), way);
-    Figures {
-        asked: *world.asked.borrow(),
-        took: finished.elapsed,
-    }
+    Figures { asked: *world.asked.borrow(), took: finished.elapsed }
 }
 
 fn assert_complete(finished: &Finished, folder: &Path, way: Way) {
     assert!(finished.stop.is_none());
     assert_eq!(finished.counts.created, REPORTS);
     if matches!(way, Way::Ours) {
-        assert_eq!(
-            finished.counts.collected,
-            REPORTS,
-            "in {}",
-            folder.display()
-        );
+        assert_eq!(finished.counts.collected, REPORTS, "in {}", folder.display());
     }
 }
 
@@ -350,11 +323,7 @@ pub(crate) fn table() {
         println!(
             "| {partners} x {} | {} | {} | {} | {} | {} | {:.2} | {:.0} s | {:.0} s | {:.0} s |",
             REPORTS / partners,
-            if is_wide {
-                "has all"
-            } else {
-                "has the partner's own"
-            },
+            if is_wide { "has all" } else { "has the partner's own" },
             match (way, rate) {
                 (Way::Ours, _) => "`run --collect`",
                 (Way::Naive, Rate::Unlimited) => "each by its id every 10 s, at no limit",

@@ -72,15 +72,10 @@ fn main() {
     head("server", "rate", "ratio");
     for reference in references() {
         let what = |configured: Configured| format!("{} | {}", reference.name, configured.name());
-        for configured in [
-            Configured::Equal,
-            Configured::Half,
-            Configured::FourTimes,
-            Configured::Unlimited,
-        ] {
-            row(&what(configured), RATIO, 15, |seed| {
-                scenario(&reference, configured, 1000, seed)
-            });
+        for configured in
+            [Configured::Equal, Configured::Half, Configured::FourTimes, Configured::Unlimited]
+        {
+            row(&what(configured), RATIO, 15, |seed| scenario(&reference, configured, 1000, seed));
         }
         row(&what(Configured::FourTimes), RATIO, 5, |seed| {
             scenario(&reference, Configured::FourTimes, 10_000, seed)
@@ -92,9 +87,7 @@ fn main() {
         for form in RetryAfter::ALL {
             let what = format!("{} | {}", reference.name, form.name());
             for requests in [600, 300] {
-                row(&what, RATIO, 15, |seed| {
-                    announcing(&reference, form, requests, seed)
-                });
+                row(&what, RATIO, 15, |seed| announcing(&reference, form, requests, seed));
             }
         }
     }
@@ -103,9 +96,7 @@ fn main() {
     for share in [0.04, 0.25] {
         for form in [RetryAfter::Zero, RetryAfter::WholeSeconds] {
             let what = format!("{} % | {}", share * 100.0, form.name());
-            row(&what, SECONDS, 15, |seed| {
-                refusing_at_random(share, form, 300, seed)
-            });
+            row(&what, SECONDS, 15, |seed| refusing_at_random(share, form, 300, seed));
         }
     }
 }

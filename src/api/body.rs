@@ -86,19 +86,13 @@ pub(super) async fn read(response: &mut Response, limits: Limits) -> ResponseBod
     let all = fill(response, &mut bytes, limits.size);
     let end = match limits.patience {
         None => all.await,
-        Some(patience) => tokio::time::timeout(patience, all)
-            .await
-            .unwrap_or(BodyEnd::Broken),
+        Some(patience) => tokio::time::timeout(patience, all).await.unwrap_or(BodyEnd::Broken),
     };
     if !bytes.starts_with(&GZIP) {
         return ResponseBody::new(&bytes, end, response.headers());
     }
     let (unpacked, unpacked_end) = unpack(&bytes, limits.size).await;
-    let end = if end == BodyEnd::Whole {
-        unpacked_end
-    } else {
-        end
-    };
+    let end = if end == BodyEnd::Whole { unpacked_end } else { end };
     ResponseBody::new(&unpacked, end, response.headers())
 }
 
@@ -107,10 +101,7 @@ async fn unpack(packed: &[u8], size: usize) -> (Vec<u8>, BodyEnd) {
     decoder.multiple_members(true);
     let mut bytes = Vec::new();
     let most = u64::try_from(size).unwrap_or(u64::MAX);
-    let read = decoder
-        .take(most.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .await;
+    let read = decoder.take(most.saturating_add(1)).read_to_end(&mut bytes).await;
     let end = match read {
         Err(_) => BodyEnd::Broken,
         Ok(_) if bytes.len() > size => BodyEnd::TooLong,
@@ -143,9 +134,7 @@ fn is_json(text: &str) -> bool {
 /// Whether a `Content-Encoding` is one that is taken off (RFC 9110, 8.4.1).
 fn is_known(coding: &str) -> bool {
     let known = ["", "identity", "gzip", "x-gzip"];
-    known
-        .iter()
-        .any(|known| coding.trim().eq_ignore_ascii_case(known))
+    known.iter().any(|known| coding.trim().eq_ignore_ascii_case(known))
 }
 
 fn charset(content_type: &str) -> Option<&'static Encoding> {
@@ -164,9 +153,7 @@ fn decoded(bytes: &[u8], declared: Option<&'static Encoding>) -> Option<String> 
         let (text, _) = wide.decode_with_bom_removal(bytes);
         // Noise that begins like such a text is none.
         let begins = text.trim_start().chars().next();
-        return begins
-            .is_some_and(|c| c.is_ascii_graphic())
-            .then(|| text.into_owned());
+        return begins.is_some_and(|c| c.is_ascii_graphic()).then(|| text.into_owned());
     }
     let error = match std::str::from_utf8(bytes) {
         Ok(text) => return Some(text.to_owned()),
@@ -176,10 +163,8 @@ fn decoded(bytes: &[u8], declared: Option<&'static Encoding>) -> Option<String> 
     if error.error_len().is_none() {
         return Some(whole.into_owned()); // cut within its last character
     }
-    let is_utf8 = |text: &str| {
-        text.chars()
-            .any(|c| !c.is_ascii() && c != char::REPLACEMENT_CHARACTER)
-    };
+    let is_utf8 =
+        |text: &str| text.chars().any(|c| !c.is_ascii() && c != char::REPLACEMENT_CHARACTER);
     let lossy = String::from_utf8_lossy(bytes);
     if is_utf8(&lossy) {
         return Some(lossy.into_owned());
@@ -215,31 +200,16 @@ mod tests {
 
     #[test]
     fn text_is_read_in_whatever_it_is_written() {
-        let wide: Vec<u8> = "{\"ü\"}"
-            .encode_utf16()
-            .flat_map(u16::to_le_bytes)
-            .collect();
+        let wide: Vec<u8> = "{\"ü\"}".encode_utf16().flat_map(u16::to_le_bytes).collect();
         let marked = [b"\xff\xfe".to_vec(), wide.clone()].concat();
         for (bytes, content_type, text) in [
             ("Süd".as_bytes(), "", Some("Süd")),
-            (
-                "Süd".as_bytes(),
-                "text/plain; charset=iso-8859-1",
-                Some("Süd"),
-            ),
+            ("Süd".as_bytes(), "text/plain; charset=iso-8859-1", Some("Süd")),
             (b"\xef\xbb\xbf Nord\r\n", "", Some("Nord")),
-            (
-                b"S\xfcd",
-                "application/json; charset=ISO-8859-1",
-                Some("Süd"),
-            ),
+            (b"S\xfcd", "application/json; charset=ISO-8859-1", Some("Süd")),
             (b"S\xfcd", "application/json", Some("Süd")),
             (b"S\xfcd", "application/json; charset=utf-8", Some("Süd")),
-            (
-                b"S\xfcd \x80",
-                "text/html; charset=\"windows-1252\"",
-                Some("Süd €"),
-            ),
+            (b"S\xfcd \x80", "text/html; charset=\"windows-1252\"", Some("Süd €")),
             (b"\xa4", "text/plain;charset=iso-8859-15", Some("€")),
             (b"\x8e", "text/plain;charset=macintosh", Some("é")),
             ("Süd \u{fffd}".as_bytes(), "", Some("Süd \u{fffd}")),
@@ -288,10 +258,7 @@ mod tests {
         assert_eq!((&bytes[..], end), (&b"{\"id\":\"a\"}"[..], BodyEnd::Whole));
         let twice = [&packed[..], &packed[..]].concat();
         assert_eq!(unpack(&twice, 100).await.0.len(), 20);
-        assert_eq!(
-            unpack(packed, 4).await,
-            (b"{\"id".to_vec(), BodyEnd::TooLong)
-        );
+        assert_eq!(unpack(packed, 4).await, (b"{\"id".to_vec(), BodyEnd::TooLong));
         assert_eq!(unpack(&packed[..20], 100).await.1, BodyEnd::Broken);
     }
 }

@@ -13,9 +13,7 @@ pub(super) fn of_error(status: u16, notice: &Notice, body: &ResponseBody) -> Cau
     let code = if redirect {
         Some("redirect".to_owned())
     } else {
-        said.code
-            .and_then(|code| foreign_word(&code))
-            .filter(|code| !is_our_word(code))
+        said.code.and_then(|code| foreign_word(&code)).filter(|code| !is_our_word(code))
     };
     let text = if redirect {
         format!(
@@ -32,25 +30,15 @@ pub(super) fn of_error(status: u16, notice: &Notice, body: &ResponseBody) -> Cau
         } else {
             text
         },
-        tracking_id: notice
-            .tracking_id
-            .clone()
-            .or_else(|| foreign_word(&said.tracking_id?)),
+        tracking_id: notice.tracking_id.clone().or_else(|| foreign_word(&said.tracking_id?)),
         report_id: None,
     }
 }
 
 /// Codes that this program gives if the server gave none (`docs/ledger.md`, `error_code`).
 fn is_our_word(code: &str) -> bool {
-    const WORDS: [&str; 7] = [
-        "timeout",
-        "connect",
-        "tls",
-        "reset",
-        "redirect",
-        "bad_response",
-        "in_doubt",
-    ];
+    const WORDS: [&str; 7] =
+        ["timeout", "connect", "tls", "reset", "redirect", "bad_response", "in_doubt"];
     WORDS.contains(&code) || code.starts_with("http_")
 }
 
@@ -58,20 +46,14 @@ fn is_our_word(code: &str) -> bool {
 pub(super) fn of_unreadable(notice: &Notice, body: &ResponseBody, wanted: &str) -> Cause {
     let status = notice.status.unwrap_or_default(); // an answer always has one
     if body.is_page() {
-        let title = body
-            .text()
-            .filter(|_| body.is_markup())
-            .and_then(error_body::title);
+        let title = body.text().filter(|_| body.is_markup()).and_then(error_body::title);
         let what = match (body.is_markup(), title) {
             (true, Some(title)) => format!("a web page ({title})"),
             (true, None) => "a web page".to_owned(),
             (false, _) => "text".to_owned(),
         };
         let text = format!("the answer was {what} with status {status}, not the API's JSON");
-        return Cause {
-            code: page_code(status),
-            ..bad_response(status, notice, foreign(&text))
-        };
+        return Cause { code: page_code(status), ..bad_response(status, notice, foreign(&text)) };
     }
     let why = match (error_body::in_a_success(status, body), body.end) {
         (Some(said), _) => said.text,
@@ -124,10 +106,7 @@ mod tests {
 
     #[test]
     fn nothing_dangerous_gets_through() {
-        let echo = cause(
-            400,
-            r#"{"message":"Bearer t0ken\n\u001b[2J","trackingId":"t0ken"}"#,
-        );
+        let echo = cause(400, r#"{"message":"Bearer t0ken\n\u001b[2J","trackingId":"t0ken"}"#);
         assert_eq!(echo.text, "Bearer [secret] [2J");
         assert_eq!(echo.tracking_id, None);
         assert_eq!(

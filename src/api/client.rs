@@ -26,22 +26,10 @@ const SUB_PARTNERS: &str = "wholesale/subPartners";
 const ACCESS_TOKEN: &str = "access_token";
 
 const MIB: usize = 1024 * 1024;
-const REPORT_ID: Wanted = Wanted {
-    what: "the report's id",
-    size: MIB,
-};
-const REPORT: Wanted = Wanted {
-    what: "the report",
-    size: MIB,
-};
-const REPORT_LIST: Wanted = Wanted {
-    what: "the list of reports",
-    size: 16 * MIB,
-};
-const SUB_PARTNER_LIST: Wanted = Wanted {
-    what: "the list of sub-partners",
-    size: 16 * MIB,
-};
+const REPORT_ID: Wanted = Wanted { what: "the report's id", size: MIB };
+const REPORT: Wanted = Wanted { what: "the report", size: MIB };
+const REPORT_LIST: Wanted = Wanted { what: "the list of reports", size: 16 * MIB };
+const SUB_PARTNER_LIST: Wanted = Wanted { what: "the list of sub-partners", size: 16 * MIB };
 
 /// Each call is one HTTP request, sent at most once; the token goes to the base URL's own origin only.
 #[derive(Debug)]
@@ -70,16 +58,12 @@ impl HttpApi {
     }
 
     fn request(&self, method: Method, url: Url, token: &Token) -> RequestBuilder {
-        self.transport
-            .client
-            .request(method, url)
-            .header(AUTHORIZATION, token.bearer())
+        self.transport.client.request(method, url).header(AUTHORIZATION, token.bearer())
     }
 
     /// A cached answer must not be used: a report that it lacks would be created again.
     fn read(&self, url: Url, token: &Token) -> RequestBuilder {
-        self.request(Method::GET, url, token)
-            .header(CACHE_CONTROL, "no-cache")
+        self.request(Method::GET, url, token).header(CACHE_CONTROL, "no-cache")
     }
 
     async fn page<B: serde::de::DeserializeOwned, T>(
@@ -98,11 +82,9 @@ impl HttpApi {
             return Answer { outcome, notice };
         }
         let request = self.read(url.clone(), token);
-        let answer = self
-            .transport
-            .ask(request, wanted, on_head, |headers, body| {
-                reading::page(headers, body, &url, &self.base, read)
-            });
+        let answer = self.transport.ask(request, wanted, on_head, |headers, body| {
+            reading::page(headers, body, &url, &self.base, read)
+        });
         reading::of_read(answer.await)
     }
 }
@@ -166,10 +148,6 @@ impl Api for HttpApi {
 
     async fn renew(&self, refused: Option<&Token>, on_head: &OnHead<'_>) -> Answer<Token> {
         let url = self.base.join(ACCESS_TOKEN);
-        reading::without_redirects(
-            self.tokens
-                .next(&self.transport, url, refused, on_head)
-                .await,
-        )
+        reading::without_redirects(self.tokens.next(&self.transport, url, refused, on_head).await)
     }
 }

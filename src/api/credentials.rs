@@ -98,11 +98,7 @@ impl Credentials {
             }
             None => (None, None),
         };
-        Ok(Credentials {
-            token,
-            token_file,
-            refresh,
-        })
+        Ok(Credentials { token, token_file, refresh })
     }
 
     /// `None` if it has to be requested.
@@ -145,11 +141,9 @@ impl Given {
     fn fault(&self, error: TokenError) -> CredentialsError {
         match &self.file {
             None => CredentialsError::Value(self.name),
-            Some(path) => CredentialsError::File {
-                name: self.name,
-                path: path.clone(),
-                source: error.into(),
-            },
+            Some(path) => {
+                CredentialsError::File { name: self.name, path: path.clone(), source: error.into() }
+            }
         }
     }
 }
@@ -164,23 +158,13 @@ fn find(
         (None, None) => Ok(None),
         (Some(_), Some(_)) => Err(CredentialsError::BothForms(name)),
         (Some(value), None) => {
-            let text = value
-                .into_string()
-                .map_err(|_| CredentialsError::Value(name))?;
-            Ok(Some(Given {
-                name,
-                text,
-                file: None,
-            }))
+            let text = value.into_string().map_err(|_| CredentialsError::Value(name))?;
+            Ok(Some(Given { name, text, file: None }))
         }
         (None, Some(path)) => {
             let path = file_named(path);
             match read_secret_file(&path) {
-                Ok(text) => Ok(Some(Given {
-                    name,
-                    text,
-                    file: Some(path),
-                })),
+                Ok(text) => Ok(Some(Given { name, text, file: Some(path) })),
                 Err(source) => Err(CredentialsError::File { name, path, source }),
             }
         }
@@ -211,10 +195,7 @@ mod tests {
 
     fn from(variables: &[(&str, &str)]) -> Result<Credentials, CredentialsError> {
         Credentials::from_env(|name| {
-            variables
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| value.into())
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into())
         })
     }
 
@@ -241,27 +222,12 @@ mod tests {
         for (variables, token) in [
             (&[("WEBEX_ACCESS_TOKEN", " direct\n")][..], "direct"),
             (&[("WEBEX_ACCESS_TOKEN_FILE", path)], "from-file"),
-            (
-                &[
-                    ("WEBEX_ACCESS_TOKEN", ""),
-                    ("WEBEX_ACCESS_TOKEN_FILE", path),
-                ],
-                "from-file",
-            ),
+            (&[("WEBEX_ACCESS_TOKEN", ""), ("WEBEX_ACCESS_TOKEN_FILE", path)], "from-file"),
             (&[("WEBEX_ACCESS_TOKEN", "\"direct\"")], "direct"),
-            (
-                &[
-                    ("WEBEX_ACCESS_TOKEN", "''"),
-                    ("WEBEX_ACCESS_TOKEN_FILE", &quoted),
-                ],
-                "from-file",
-            ),
+            (&[("WEBEX_ACCESS_TOKEN", "''"), ("WEBEX_ACCESS_TOKEN_FILE", &quoted)], "from-file"),
         ] {
             let credentials = from(variables).unwrap();
-            assert_eq!(
-                credentials.initial_token(),
-                Some(Token::new(token).unwrap())
-            );
+            assert_eq!(credentials.initial_token(), Some(Token::new(token).unwrap()));
         }
     }
 
@@ -280,31 +246,19 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             path.to_str().unwrap().to_owned()
         };
-        let (empty, binary, two) = (
-            file("empty", b" \n"),
-            file("binary", b"\xff"),
-            file("two", b"hush hush\n"),
-        );
+        let (empty, binary, two) =
+            (file("empty", b" \n"), file("binary", b"\xff"), file("two", b"hush hush\n"));
         let long = file("long", &[b'x'; 70_000]);
         for (variables, parts) in [
             (&[][..], &["no credentials", "WEBEX_ACCESS_TOKEN_FILE"][..]),
             (&[("WEBEX_ACCESS_TOKEN", "")], &["no credentials"]),
             (&[("WEBEX_ACCESS_TOKEN", "\"\"")], &["no credentials"]),
             (
-                &[
-                    ("WEBEX_ACCESS_TOKEN", "hush"),
-                    ("WEBEX_ACCESS_TOKEN_FILE", "x"),
-                ],
+                &[("WEBEX_ACCESS_TOKEN", "hush"), ("WEBEX_ACCESS_TOKEN_FILE", "x")],
                 &["WEBEX_ACCESS_TOKEN and WEBEX_ACCESS_TOKEN_FILE are both"],
             ),
-            (
-                &[("WEBEX_ACCESS_TOKEN", "hush hush")],
-                &["WEBEX_ACCESS_TOKEN", "one word"],
-            ),
-            (
-                &[("WEBEX_ACCESS_TOKEN", "hush\nhush")],
-                &["WEBEX_ACCESS_TOKEN"],
-            ),
+            (&[("WEBEX_ACCESS_TOKEN", "hush hush")], &["WEBEX_ACCESS_TOKEN", "one word"]),
+            (&[("WEBEX_ACCESS_TOKEN", "hush\nhush")], &["WEBEX_ACCESS_TOKEN"]),
             (&[("WEBEX_ACCESS_TOKEN", "hüsh")], &["WEBEX_ACCESS_TOKEN"]),
             (
                 &[("WEBEX_ACCESS_TOKEN_FILE", "/no/such/file")],
@@ -324,10 +278,7 @@ mod tests {
             for part in parts {
                 assert!(message.contains(part), "{message:?} lacks {part:?}");
             }
-            assert!(
-                !message.contains("hush") && !message.contains("hüsh"),
-                "{message}"
-            );
+            assert!(!message.contains("hush") && !message.contains("hüsh"), "{message}");
         }
     }
 

@@ -22,10 +22,8 @@ impl DownloadUrl {
 
     /// Until when it is good, as its `Expires` says (seconds since 1970); `None` where it does not say.
     pub fn expires(&self) -> Option<DateTime<Utc>> {
-        let (_, text) = self
-            .0
-            .query_pairs()
-            .find(|(name, _)| name.eq_ignore_ascii_case("expires"))?;
+        let (_, text) =
+            self.0.query_pairs().find(|(name, _)| name.eq_ignore_ascii_case("expires"))?;
         DateTime::from_timestamp(text.parse().ok()?, 0)
     }
 }
@@ -51,9 +49,8 @@ mod tests {
 
     #[test]
     fn it_says_until_when_it_is_good_and_shows_nothing_else() {
-        let url: DownloadUrl = "https://h.example/a.csv?Expires=1793600000&Signature=s3cr3t"
-            .parse()
-            .unwrap();
+        let url: DownloadUrl =
+            "https://h.example/a.csv?Expires=1793600000&Signature=s3cr3t".parse().unwrap();
         assert_eq!(url.expires(), DateTime::from_timestamp(1_793_600_000, 0));
         assert_eq!(format!("{url:?}"), "DownloadUrl([secret])");
         let silent: DownloadUrl = "https://h.example/a.csv?Expires=soon".parse().unwrap();

@@ -19,16 +19,8 @@ pub(super) struct ErrorBody {
 /// first code counts, nested before outer. Different descriptions are joined.
 pub(super) fn read(status: u16, body: &ResponseBody) -> ErrorBody {
     let words = Words::of(status, body);
-    let text = if words.said.is_empty() {
-        describe(status, body)
-    } else {
-        words.said.join("; ")
-    };
-    ErrorBody {
-        code: words.code.or(words.outer_code),
-        text,
-        tracking_id: words.tracking_id,
-    }
+    let text = if words.said.is_empty() { describe(status, body) } else { words.said.join("; ") };
+    ErrorBody { code: words.code.or(words.outer_code), text, tracking_id: words.tracking_id }
 }
 
 /// The error in a 2xx, if any: as [`read`], but nothing else of the body is repeated.
@@ -60,13 +52,7 @@ impl Words {
             Value::String(text) => self.say(text),
             Value::Array(all) => all.iter().for_each(|one| self.gather(one)),
             Value::Object(fields) => {
-                for key in [
-                    "message",
-                    "error_description",
-                    "description",
-                    "detail",
-                    "errors",
-                ] {
+                for key in ["message", "error_description", "description", "detail", "errors"] {
                     if let Some(inner) = fields.get(key) {
                         self.gather(inner);
                     }
@@ -197,54 +183,24 @@ mod tests {
                 "a; b; c",
                 None,
             ),
-            (
-                r#"{"error":{"key":"quota","message":"No more"}}"#,
-                Some("quota"),
-                "No more",
-                None,
-            ),
-            (
-                r#"{"error":{"key":"400","message":"No"}}"#,
-                None,
-                "No",
-                None,
-            ),
-            (
-                r#"{"errors":[{"code":2024,"description":"Nope"}]}"#,
-                Some("2024"),
-                "Nope",
-                None,
-            ),
-            (
-                r#"{"errorCode":"E-9","message":"Nope"}"#,
-                Some("E-9"),
-                "Nope",
-                None,
-            ),
+            (r#"{"error":{"key":"quota","message":"No more"}}"#, Some("quota"), "No more", None),
+            (r#"{"error":{"key":"400","message":"No"}}"#, None, "No", None),
+            (r#"{"errors":[{"code":2024,"description":"Nope"}]}"#, Some("2024"), "Nope", None),
+            (r#"{"errorCode":"E-9","message":"Nope"}"#, Some("E-9"), "Nope", None),
             (
                 r#"{"errorCode":25008}"#,
                 Some("25008"),
                 "the server answered 400 with JSON that holds no message",
                 None,
             ),
-            (
-                r#"{"error":"Something broke"}"#,
-                None,
-                "Something broke",
-                None,
-            ),
+            (r#"{"error":"Something broke"}"#, None, "Something broke", None),
             (
                 r#"{"error":"invalid_grant","error_description":"It has expired"}"#,
                 Some("invalid_grant"),
                 "It has expired",
                 None,
             ),
-            (
-                r#"{"error":"invalid_grant"}"#,
-                Some("invalid_grant"),
-                "invalid_grant",
-                None,
-            ),
+            (r#"{"error":"invalid_grant"}"#, Some("invalid_grant"), "invalid_grant", None),
             (r#"{"errors":["one","two"]}"#, None, "one; two", None),
             ("\u{feff}{\"message\":\"marked\"}", None, "marked", None),
             (r#""just text""#, None, "just text", None),
@@ -255,12 +211,7 @@ mod tests {
                 None,
             ),
             ("", None, "the server answered 400 without a message", None),
-            (
-                " \r\n",
-                None,
-                "the server answered 400 without a message",
-                None,
-            ),
+            (" \r\n", None, "the server answered 400 without a message", None),
             (
                 "<html><body>502</body></html>",
                 None,
@@ -274,18 +225,8 @@ mod tests {
                 None,
             ),
             ("null", None, "the server answered 400: null", None),
-            (
-                r#"{"message":"half \ud83d a pair"}"#,
-                None,
-                "half \u{fffd} a pair",
-                None,
-            ),
-            (
-                r#"{"message":"a pair \ud83d\ude00"}"#,
-                None,
-                "a pair 😀",
-                None,
-            ),
+            (r#"{"message":"half \ud83d a pair"}"#, None, "half \u{fffd} a pair", None),
+            (r#"{"message":"a pair \ud83d\ude00"}"#, None, "a pair 😀", None),
             (
                 r#"{"message":"\ude00\ud83d the wrong way"}"#,
                 None,
@@ -293,18 +234,8 @@ mod tests {
                 None,
             ),
             (r#"{"message":"cut \ud83"}"#, None, "cut \u{fffd}d83", None),
-            (
-                r#"{"message":"C:\dates \'x\' \\ \"y\""}"#,
-                None,
-                "C:dates 'x' \\ \"y\"",
-                None,
-            ),
-            (
-                "{\"message\":\"two\nlines\tand a tab\"}",
-                None,
-                "two lines and a tab",
-                None,
-            ),
+            (r#"{"message":"C:\dates \'x\' \\ \"y\""}"#, None, "C:dates 'x' \\ \"y\"", None),
+            ("{\"message\":\"two\nlines\tand a tab\"}", None, "two lines and a tab", None),
             (
                 r#"{"message":"not closed"#,
                 None,
@@ -338,31 +269,15 @@ mod tests {
                 BodyEnd::TooLong,
                 "the server answered 502 with a body too long to read: {\"message\":\"x",
             ),
-            (
-                b"{\"mess",
-                BodyEnd::Broken,
-                "the server answered 502, but its body broke off: {",
-            ),
+            (b"{\"mess", BodyEnd::Broken, "the server answered 502, but its body broke off: {"),
             (
                 b"it says t0ken s3cr3t-w",
                 BodyEnd::TooLong,
                 "the server answered 502 with a body too long to read: it says t0ken",
             ),
-            (
-                b"s3cr3t-w",
-                BodyEnd::Broken,
-                "the server answered 502, but its body broke off",
-            ),
-            (
-                b"",
-                BodyEnd::Broken,
-                "the server answered 502, but its body broke off",
-            ),
-            (
-                b"<html>",
-                BodyEnd::TooLong,
-                "the server answered 502 with an HTML page",
-            ),
+            (b"s3cr3t-w", BodyEnd::Broken, "the server answered 502, but its body broke off"),
+            (b"", BodyEnd::Broken, "the server answered 502, but its body broke off"),
+            (b"<html>", BodyEnd::TooLong, "the server answered 502 with an HTML page"),
         ] {
             let body = ResponseBody::new(bytes, end, &HeaderMap::new());
             assert_eq!(read(502, &body).text, text);

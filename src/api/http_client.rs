@@ -88,19 +88,14 @@ pub(crate) fn download_client(
         .pool_idle_timeout(IDLE)
         .read_timeout(settings.request_timeout)
         .connect_timeout(settings.connect_timeout);
-    let client = if needs_roots {
-        client.tls_certs_merge(roots)
-    } else {
-        client.tls_certs_only(roots)
-    };
+    let client =
+        if needs_roots { client.tls_certs_merge(roots) } else { client.tls_certs_only(roots) };
     guard(client).build().map_err(HttpApiError::Client)
 }
 
 /// A connect that hangs means "not sent", so it has to end before the whole exchange does, which would be a doubt.
 fn connect_timeout(settings: &ApiSettings) -> Duration {
-    settings
-        .connect_timeout
-        .min(settings.request_timeout * 9 / 10)
+    settings.connect_timeout.min(settings.request_timeout * 9 / 10)
 }
 
 fn certificates(path: PathBuf) -> Result<Vec<Certificate>, HttpApiError> {

@@ -94,11 +94,8 @@ fn read_link(rest: &[u8]) -> Option<(LinkValue<'_>, &[u8])> {
     let inner = rest.strip_prefix(b"<")?;
     let (target, mut rest) = split_at_first(inner, |byte| byte == b'>');
     rest = rest.strip_prefix(b">")?.trim_ascii_start();
-    let mut link = LinkValue {
-        target: (!target.contains(&b'<')).then_some(target)?,
-        rel: None,
-        anchor: None,
-    };
+    let mut link =
+        LinkValue { target: (!target.contains(&b'<')).then_some(target)?, rel: None, anchor: None };
     while let [b';', after @ ..] = rest {
         let (name, after) = split_at_first(after.trim_ascii_start(), |byte| !is_in_a_token(byte));
         rest = after.trim_ascii_start();
@@ -176,10 +173,7 @@ fn is_relation_next(relation: &str) -> Option<bool> {
         return Some(word.eq_ignore_ascii_case("next"));
     }
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
-    relation
-        .bytes()
-        .all(is_word)
-        .then(|| relation.eq_ignore_ascii_case("next"))
+    relation.bytes().all(is_word).then(|| relation.eq_ignore_ascii_case("next"))
 }
 
 #[cfg(test)]
@@ -228,9 +222,7 @@ mod tests {
         }
         assert_eq!(
             read(&[r#"<?ids=1,2;3>; rel="next""#]),
-            Ok(Some(
-                "http://127.0.0.1:8080/v1/reports?ids=1,2;3".to_owned()
-            ))
+            Ok(Some("http://127.0.0.1:8080/v1/reports?ids=1,2;3".to_owned()))
         );
     }
 
@@ -281,26 +273,13 @@ mod tests {
     #[test]
     fn the_token_stays_at_home() {
         for (link, origin) in [
-            (
-                "<http://127.0.0.1:8081/v1/reports?p=2>; rel=next",
-                "http://127.0.0.1:8081",
-            ),
-            (
-                "<https://127.0.0.1:8080/v1/reports?p=2>; rel=next",
-                "https://127.0.0.1:8080",
-            ),
+            ("<http://127.0.0.1:8081/v1/reports?p=2>; rel=next", "http://127.0.0.1:8081"),
+            ("<https://127.0.0.1:8080/v1/reports?p=2>; rel=next", "https://127.0.0.1:8080"),
             ("<//evil.example/v1>; rel=next", "http://evil.example"),
-            (
-                "<http://me:pw@127.0.0.1:8080/v1?p=2>; rel=next",
-                "http://127.0.0.1:8080",
-            ),
+            ("<http://me:pw@127.0.0.1:8080/v1?p=2>; rel=next", "http://127.0.0.1:8080"),
             ("<data:,x>; rel=next", "null"),
         ] {
-            assert_eq!(
-                read(&[link]),
-                Err(LinkError::Elsewhere(origin.to_owned())),
-                "{link}"
-            );
+            assert_eq!(read(&[link]), Err(LinkError::Elsewhere(origin.to_owned())), "{link}");
         }
         assert_eq!(read(&["<http://[>; rel=next"]), Err(LinkError::NotAUrl));
         assert_eq!(read(&["<?max=100>; rel=next"]), Err(LinkError::Loop));

@@ -45,10 +45,7 @@ pub const LARGEST_PAGE: usize = 100;
 
 /// The API as the session sees it. Each call is one exchange: no waiting for limits, no retries, no redirects.
 /// `on_head` receives the head before the body is read.
-#[expect(
-    async_fn_in_trait,
-    reason = "driven on one thread, never as a trait object"
-)]
+#[expect(async_fn_in_trait, reason = "driven on one thread, never as a trait object")]
 pub trait Api {
     /// The access token.
     type Token: Clone;

@@ -13,11 +13,7 @@ use crate::text::foreign_word;
 impl Notice {
     /// Whether and why the server announces a wait, from the head alone.
     pub fn wait_kind(&self) -> Option<WaitKind> {
-        match verdict(
-            self.status?,
-            BodyContent::<()>::Unreadable,
-            self.retry_after.is_some(),
-        ) {
+        match verdict(self.status?, BodyContent::<()>::Unreadable, self.retry_after.is_some()) {
             Classification::Refused(Refusal::Wait(kind)) => Some(kind),
             _ => None,
         }
@@ -31,9 +27,7 @@ pub(super) fn read(status: u16, headers: &HeaderMap, now: DateTime<Utc>) -> Noti
         date,
         retry_after: retry_after(headers, date.unwrap_or(now)),
         status: Some(status),
-        tracking_id: headers
-            .get("trackingid")
-            .and_then(|id| foreign_word(id.to_str().ok()?)),
+        tracking_id: headers.get("trackingid").and_then(|id| foreign_word(id.to_str().ok()?)),
         is_foreign: false, // the body says it
         is_unread: false,
     }
@@ -45,9 +39,7 @@ pub(crate) fn announced_wait(headers: &HeaderMap) -> Option<Duration> {
 
 fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
     let text = headers.get(DATE)?.to_str().ok()?;
-    httpdate::parse_http_date(text.trim())
-        .ok()
-        .map(DateTime::from)
+    httpdate::parse_http_date(text.trim()).ok().map(DateTime::from)
 }
 
 #[cfg(test)]
@@ -79,9 +71,6 @@ mod tests {
 
         headers.insert(DATE, value("yesterday"));
         let notice = read(429, &headers, ours);
-        assert_eq!(
-            (notice.date, notice.retry_after),
-            (None, Some(Duration::from_secs(9)))
-        );
+        assert_eq!((notice.date, notice.retry_after), (None, Some(Duration::from_secs(9))));
     }
 }

@@ -46,10 +46,8 @@ pub(super) fn judge<T>(
     let contents = match found {
         Ok(found) => BodyContent::Wanted(found),
         Err(Misread::Contradicts(why, report)) => {
-            let cause = Cause {
-                report_id: report,
-                ..cause::bad_response(status, &notice, foreign(&why))
-            };
+            let cause =
+                Cause { report_id: report, ..cause::bad_response(status, &notice, foreign(&why)) };
             let outcome = Outcome::InDoubt(Doubt::SaidYes, cause);
             return Answer { outcome, notice };
         }
@@ -120,10 +118,7 @@ pub(super) fn of_read<T>(answer: Answer<T>) -> Answer<T> {
         (Outcome::Done(_), Some(status)) if status != 200 => {
             let text = format!("the server answered {status}, which is no whole answer to a read");
             let cause = cause::bad_response(status, &answer.notice, text);
-            Answer {
-                outcome: Outcome::InDoubt(Doubt::SaidYes, cause),
-                ..answer
-            }
+            Answer { outcome: Outcome::InDoubt(Doubt::SaidYes, cause), ..answer }
         }
         _ => without_redirects(answer),
     }
@@ -133,10 +128,7 @@ pub(super) fn of_read<T>(answer: Answer<T>) -> Answer<T> {
 pub(super) fn without_redirects<T>(answer: Answer<T>) -> Answer<T> {
     match answer.outcome {
         Outcome::InDoubt(Doubt::Open, cause) if matches!(answer.notice.status, Some(300..=399)) => {
-            Answer {
-                outcome: Outcome::Refused(Refusal::Final, cause),
-                ..answer
-            }
+            Answer { outcome: Outcome::Refused(Refusal::Final, cause), ..answer }
         }
         _ => answer,
     }
@@ -149,10 +141,7 @@ pub(super) fn report(body: &str, id: &ReportId) -> Result<Option<Listed>, Misrea
     if report.id == *id {
         return Ok(Some(report));
     }
-    let why = format!(
-        "the server answered with report {} instead of {id}",
-        report.id
-    );
+    let why = format!("the server answered with report {} instead of {id}", report.id);
     Err(Misread::Contradicts(why, None))
 }
 
@@ -179,17 +168,11 @@ pub(super) fn page<B: DeserializeOwned, T>(
     let page = read(wire::read(body).ok_or(Misread::NotThere)?, url)?;
     let linked = next_page(headers, url, base);
     let linked = linked.map_err(|error| Misread::Unusable(error.to_string()))?;
-    Ok(Page {
-        next: linked.or(page.next),
-        ..page
-    })
+    Ok(Page { next: linked.or(page.next), ..page })
 }
 
 pub(super) fn reports(reports: wire::WireReports, _: &Url) -> Result<Page<Listed>, Misread> {
-    Ok(Page {
-        items: reports.items.into_iter().map(Listed::from).collect(),
-        next: None,
-    })
+    Ok(Page { items: reports.items.into_iter().map(Listed::from).collect(), next: None })
 }
 
 pub(super) fn sub_partners(

@@ -26,9 +26,7 @@ pub(super) fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Dur
 fn longest(list: &str, now: DateTime<Utc>) -> Option<Duration> {
     let parts: Vec<&str> = list.split(',').map(str::trim).collect();
     let alone = parts.iter().filter_map(|part| wait(part, now));
-    let dates = parts
-        .windows(2)
-        .filter_map(|pair| wait(&pair.join(", "), now));
+    let dates = parts.windows(2).filter_map(|pair| wait(&pair.join(", "), now));
     alone.chain(dates).max()
 }
 
@@ -130,10 +128,7 @@ mod tests {
         ] {
             headers.insert(RETRY_AFTER, HeaderValue::from_static(text));
             let wait = retry_after(&headers, now).unwrap();
-            assert!(
-                (wait.as_secs_f64() - seconds).abs() < 1e-6,
-                "{text}: {wait:?}"
-            );
+            assert!((wait.as_secs_f64() - seconds).abs() < 1e-6, "{text}: {wait:?}");
         }
         headers.insert(RETRY_AFTER, HeaderValue::from_static("1000000000000"));
         assert_eq!(retry_after(&headers, now), Some(LONGEST), "the year 33658");
@@ -142,10 +137,7 @@ mod tests {
     #[test]
     fn the_longest_readable_header_counts() {
         assert_eq!(read(&[]), None);
-        assert_eq!(
-            read(&[b"1", b"soon", b"30", b"5", b"\xff"]),
-            Some(Duration::from_secs(30))
-        );
+        assert_eq!(read(&[b"1", b"soon", b"30", b"5", b"\xff"]), Some(Duration::from_secs(30)));
     }
 
     proptest! {

@@ -14,13 +14,14 @@ pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let mut temporary = name.to_owned();
     temporary.push(format!(".{}.new", std::process::id()));
     let temporary = folder.join(temporary);
-    let written = write_new(&temporary, text)
-        .and_then(|()| fs::rename(&temporary, &path))
-        .or_else(|error| match error.kind() {
-            io::ErrorKind::ResourceBusy
-            | io::ErrorKind::PermissionDenied
-            | io::ErrorKind::ReadOnlyFilesystem => write_over(&path, text),
-            _ => Err(error),
+    let written =
+        write_new(&temporary, text).and_then(|()| fs::rename(&temporary, &path)).or_else(|error| {
+            match error.kind() {
+                io::ErrorKind::ResourceBusy
+                | io::ErrorKind::PermissionDenied
+                | io::ErrorKind::ReadOnlyFilesystem => write_over(&path, text),
+                _ => Err(error),
+            }
         });
     // After a rename there is none; a leftover cannot be helped.
     let _ = fs::remove_file(&temporary);

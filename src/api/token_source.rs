@@ -22,10 +22,7 @@ use super::{
 /// The time for a file of a few bytes.
 const DISK: Duration = Duration::from_secs(10);
 
-const NEW_TOKEN: Wanted = Wanted {
-    what: "the new access token",
-    size: 1024 * 1024,
-};
+const NEW_TOKEN: Wanted = Wanted { what: "the new access token", size: 1024 * 1024 };
 
 /// The time for another process to store its new refresh token.
 const ANOTHERS: (u32, Duration) = (15, Duration::from_millis(200));
@@ -69,10 +66,7 @@ impl TokenSource {
         let Some(refresh) = self.refresh.borrow().clone() else {
             return without_exchange(Outcome::Refused(Refusal::Unauthorized, self.no_way()));
         };
-        let refresh = self
-            .with_what_another_wrote(refresh, 1)
-            .await
-            .unwrap_or_else(|it| it);
+        let refresh = self.with_what_another_wrote(refresh, 1).await.unwrap_or_else(|it| it);
         let Answer { outcome, notice } = ask(transport, url, &refresh, on_head).await;
         let outcome = match outcome {
             Outcome::Done(renewed) => {
@@ -160,10 +154,7 @@ impl TokenSource {
             return;
         }
         let path = refresh.token_file.clone();
-        *self.refresh.borrow_mut() = Some(Refresh {
-            token: token.clone(),
-            ..refresh
-        });
+        *self.refresh.borrow_mut() = Some(Refresh { token: token.clone(), ..refresh });
         let Some(path) = path else {
             tracing::warn!(
                 "the server gave a new refresh token, so the one in WEBEX_REFRESH_TOKEN may be spent; \
@@ -204,11 +195,7 @@ async fn ask(
     let read = |_: &HeaderMap, body: &str| {
         let Some(tokens) = wire::read::<wire::WireTokens>(body) else {
             // Some servers refuse with a 2xx.
-            return Err(if wire::is_refusal(body) {
-                Misread::Refused
-            } else {
-                Misread::NotThere
-            });
+            return Err(if wire::is_refusal(body) { Misread::Refused } else { Misread::NotThere });
         };
         Ok(Renewed {
             access: Token::new(&tokens.access_token).map_err(|_| Misread::NotThere)?,
@@ -243,10 +230,7 @@ async fn blocking<T: Send + 'static>(
 }
 
 fn without_exchange(outcome: Outcome<Token>) -> Answer<Token> {
-    Answer {
-        outcome,
-        notice: Notice::default(),
-    }
+    Answer { outcome, notice: Notice::default() }
 }
 
 fn same_again() -> Cause {
@@ -281,11 +265,7 @@ fn refused_renewal<T>(refusal: Refusal, cause: Cause) -> Outcome<T> {
         Refusal::Wait(_) | Refusal::Locked => Outcome::Refused(refusal, cause),
         Refusal::Unauthorized | Refusal::Forbidden | Refusal::Conflict | Refusal::Final => {
             let is_said = cause.code.starts_with("http_") || cause.text.contains(&cause.code);
-            let code = if is_said {
-                ""
-            } else {
-                &format!("{}: ", cause.code)
-            };
+            let code = if is_said { "" } else { &format!("{}: ", cause.code) };
             let text = format!(
                 "the access token could not be renewed ({code}{}); check WEBEX_CLIENT_ID, WEBEX_CLIENT_SECRET and \
                  WEBEX_REFRESH_TOKEN (or their _FILE forms)",

@@ -14,10 +14,7 @@ use super::{
 };
 
 /// The headers may announce a wait, which the other requests must learn soon.
-const ERROR_BODY: Limits = Limits {
-    size: 64 * 1024,
-    patience: Some(Duration::from_secs(2)),
-};
+const ERROR_BODY: Limits = Limits { size: 64 * 1024, patience: Some(Duration::from_secs(2)) };
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted {
@@ -29,10 +26,7 @@ pub(super) struct Wanted {
 
 impl Wanted {
     fn limits(self) -> Limits {
-        Limits {
-            size: self.size,
-            patience: None,
-        }
+        Limits { size: self.size, patience: None }
     }
 }
 

@@ -31,10 +31,7 @@ pub(super) fn outcome<T>(error: &reqwest::Error, patience: Duration) -> Outcome<
         let server = server(error);
         return Outcome::NotSent(if is_tls {
             let advice = advice(error);
-            cause(
-                "tls",
-                format!("no secure connection to {server} ({reason}){advice}"),
-            )
+            cause("tls", format!("no secure connection to {server} ({reason}){advice}"))
         } else {
             let why = if error.is_timeout() {
                 "no answer in time".to_owned()
@@ -50,10 +47,7 @@ pub(super) fn outcome<T>(error: &reqwest::Error, patience: Duration) -> Outcome<
             cause("timeout", format!("no answer within {patience:?}"))
         } else {
             let code = if is_tls { "tls" } else { "reset" };
-            cause(
-                code,
-                format!("the connection broke before an answer came: {reason}"),
-            )
+            cause(code, format!("the connection broke before an answer came: {reason}"))
         },
     )
 }
@@ -64,10 +58,7 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
 }
 
 fn cause_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
-    match error
-        .downcast_ref::<io::Error>()
-        .and_then(|io| io.get_ref())
-    {
+    match error.downcast_ref::<io::Error>().and_then(|io| io.get_ref()) {
         Some(wrapped) => Some(wrapped),
         None => error.source(),
     }
@@ -121,11 +112,7 @@ fn advice(error: &reqwest::Error) -> &'static str {
     let untrusted = chain(error)
         .filter_map(|error| error.downcast_ref())
         .any(|error| matches!(error, rustls::Error::InvalidCertificate(_)));
-    if untrusted {
-        "; name the file of your own certificate authority in api.ca_file"
-    } else {
-        ""
-    }
+    if untrusted { "; name the file of your own certificate authority in api.ca_file" } else { "" }
 }
 
 fn is_tls(error: &reqwest::Error) -> bool {
@@ -137,8 +124,5 @@ fn innermost(error: &reqwest::Error) -> String {
     chain(error)
         .skip(1) // the client's own error names the URL, query and all
         .last()
-        .map_or_else(
-            || "for a reason the client does not tell".to_owned(),
-            ToString::to_string,
-        )
+        .map_or_else(|| "for a reason the client does not tell".to_owned(), ToString::to_string)
 }

@@ -107,9 +107,7 @@ pub(super) fn is_refusal(text: &str) -> bool {
     let answer: Value = read(text).unwrap_or_default();
     let error = [&answer["error"], &answer["errors"]];
     let mut error = error.into_iter().filter(|error| !error.is_null());
-    error
-        .next()
-        .is_some_and(|error| error.as_str().is_none_or(|code| !later.contains(&code)))
+    error.next().is_some_and(|error| error.as_str().is_none_or(|code| !later.contains(&code)))
 }
 
 #[derive(Deserialize)]
@@ -284,11 +282,8 @@ pub(super) fn next_offset(url: &Url) -> Option<Url> {
         Some((_, text)) => text.parse().ok()?,
         None => 0,
     };
-    let others: Vec<_> = url
-        .query_pairs()
-        .into_owned()
-        .filter(|(name, _)| !is_offset(name))
-        .collect();
+    let others: Vec<_> =
+        url.query_pairs().into_owned().filter(|(name, _)| !is_offset(name)).collect();
     let mut next = url.clone();
     next.query_pairs_mut()
         .clear()
@@ -310,10 +305,7 @@ fn error_text(error: &Value) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     };
-    match (
-        word("code"),
-        word("description").or_else(|| word("message")),
-    ) {
+    match (word("code"), word("description").or_else(|| word("message"))) {
         (Some(code), Some(text)) => Some(format!("{code}: {text}")),
         (code, text) => text.or(code),
     }
@@ -326,9 +318,7 @@ impl FromStr for WireDay {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let day = text.get(..10).ok_or(())?;
-        NaiveDate::parse_from_str(day, "%Y-%m-%d")
-            .map(WireDay)
-            .map_err(drop)
+        NaiveDate::parse_from_str(day, "%Y-%m-%d").map(WireDay).map_err(drop)
     }
 }
 

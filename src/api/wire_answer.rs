@@ -81,11 +81,7 @@ impl WireAnswer {
         read: impl FnOnce(&HeaderMap, &str) -> Result<T, reading::Misread>,
     ) -> Answer<T> {
         let (headers, notice) = (self.header_map(), self.notice());
-        let end = if self.whole {
-            BodyEnd::Whole
-        } else {
-            BodyEnd::Broken
-        };
+        let end = if self.whole { BodyEnd::Whole } else { BodyEnd::Broken };
         let body = ResponseBody::new(&self.body, end, &headers);
         reading::judge(notice, &headers, &body, what, read)
     }

@@ -15,12 +15,7 @@ use request::{OrgId, Period, ReportType, Request};
 type Whose<'a> = (Option<&'a OrgId>, ReportType, bool);
 
 fn whose(request: &Request) -> Whose<'_> {
-    let Request {
-        sub_partner,
-        report_type,
-        internal,
-        ..
-    } = request;
+    let Request { sub_partner, report_type, internal, .. } = request;
     (sub_partner.as_ref(), *report_type, *internal)
 }
 
@@ -48,18 +43,12 @@ impl<'a> MonthPairs<'a> {
     ) -> Self {
         let mut latest: HashMap<Whose<'_>, (usize, Period)> = HashMap::new();
         for (place, request) in now.iter().enumerate() {
-            let found = latest
-                .entry(whose(request))
-                .or_insert((place, request.period));
+            let found = latest.entry(whose(request)).or_insert((place, request.period));
             if age(request.period) > age(found.1) {
                 *found = (place, request.period);
             }
         }
-        let Some(last) = now
-            .iter()
-            .map(|request| request.period)
-            .max_by_key(|p| age(*p))
-        else {
+        let Some(last) = now.iter().map(|request| request.period).max_by_key(|p| age(*p)) else {
             return MonthPairs::default();
         };
         let planned: HashSet<Whose<'_>> = planned.into_iter().map(whose).collect();
@@ -83,10 +72,8 @@ impl<'a> MonthPairs<'a> {
             }
         }
 
-        let mut compared: Vec<(usize, Whose<'_>)> = latest
-            .into_iter()
-            .map(|(key, (place, _))| (place, key))
-            .collect();
+        let mut compared: Vec<(usize, Whose<'_>)> =
+            latest.into_iter().map(|(key, (place, _))| (place, key)).collect();
         compared.sort_by_key(|(place, _)| *place);
         let mut beside = MonthPairs::default();
         for (place, key) in compared {

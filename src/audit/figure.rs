@@ -84,11 +84,7 @@ pub(super) fn change(then: &BigDecimal, now: Option<&BigDecimal>) -> String {
     } else {
         String::new()
     };
-    format!(
-        "{}, was {was} ({}{percent})",
-        written(now),
-        signed(&difference)
-    )
+    format!("{}, was {was} ({}{percent})", written(now), signed(&difference))
 }
 
 /// An empty report counts as 0, whatever its columns. `file`: `None` if files are not read.

@@ -80,11 +80,7 @@ impl<'a> FileAudit<'a, '_> {
             };
             examined.found.push(difference.into_iter().collect());
             let subject = *subject;
-            summed.extend(sums.map(|sums| Summed {
-                place,
-                subject,
-                sums,
-            }));
+            summed.extend(sums.map(|sums| Summed { place, subject, sums }));
         }
         if let Some(totals) = self.totals {
             let compared = compare(&summed, totals);

@@ -69,10 +69,7 @@ impl Files<'_> {
                 _ => return unreadable(e),
             },
         };
-        let mut input = HashedInput {
-            input,
-            hash: Sha256::new(),
-        };
+        let mut input = HashedInput { input, hash: Sha256::new() };
         let sums = match totals.map(|totals| sum_up(&mut input, totals)).transpose() {
             Ok(sums) => sums,
             // Too wide or too long for a table, but its bytes may be unchanged.

@@ -68,10 +68,7 @@ pub(super) fn vanished(row: &Row, previous: &Previous<'_>) -> Difference {
         figure.unwrap_or_default()
     );
     let planned = Planned::from(row);
-    let subject = AuditedRequest {
-        planned: &planned,
-        row: Some(row),
-    };
+    let subject = AuditedRequest { planned: &planned, row: Some(row) };
     let look = "if it is still billed, add it to the manifest";
     subject.differs(DifferenceKind::Vanished, what, Remedy::Look(look))
 }

@@ -43,10 +43,7 @@ impl Remedy {
 
     /// Whether it takes a report that the server still has.
     pub(super) fn is_download(self) -> bool {
-        matches!(
-            self,
-            Remedy::Collect | Remedy::Overwrite | Remedy::MoveAndCollect
-        )
+        matches!(self, Remedy::Collect | Remedy::Overwrite | Remedy::MoveAndCollect)
     }
 
     pub fn advice(self) -> &'static str {

@@ -74,11 +74,7 @@ pub(super) fn judge(
 
 pub(super) fn not_created(subject: &AuditedRequest<'_>) -> Difference {
     let remedy = Remedy::of_missing(subject.row);
-    subject.differs(
-        DifferenceKind::NotCreated,
-        why_not_created(subject.row),
-        remedy,
-    )
+    subject.differs(DifferenceKind::NotCreated, why_not_created(subject.row), remedy)
 }
 
 const FAILED: &str = "FAILED";
@@ -105,11 +101,7 @@ pub(super) fn not_collected(
         None => "its report was, when the server was last asked,",
     };
     let why = known.map_or("", Collected::why_not);
-    let why = if why.is_empty() {
-        String::new()
-    } else {
-        format!(" ({why})")
-    };
+    let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
     let (what, remedy) = if status.is_empty() {
         let what = "it is not known whether its report is complete, and it is not collected";
         (what.to_owned(), Remedy::Collect)
@@ -134,9 +126,7 @@ fn why_not_created(row: Option<&Row>) -> String {
         return "it has no row in the ledger".to_owned();
     };
     let (word, text) = match &row.state {
-        State::InDoubt {
-            text, candidates, ..
-        } => {
+        State::InDoubt { text, candidates, .. } => {
             let ids: Vec<&str> = candidates.iter().map(ReportId::as_str).collect();
             let ids = if ids.is_empty() {
                 String::new()
@@ -167,16 +157,9 @@ fn list<'a>(subject: &AuditedRequest<'_>, others: impl Iterator<Item = &'a Other
         let foreign = (other.maker == Maker::Other).then_some("made by someone else");
         let twin = other.report.internal.is_none().then_some(twin);
         let theirs = other.may_be_theirs.then_some("may be a sub-partner's");
-        let notes: Vec<&str> = [failed, foreign, theirs, twin]
-            .into_iter()
-            .flatten()
-            .collect();
+        let notes: Vec<&str> = [failed, foreign, theirs, twin].into_iter().flatten().collect();
         let id = one_line(other.report.id.as_str());
-        if notes.is_empty() {
-            id
-        } else {
-            format!("{id} ({})", notes.join(", "))
-        }
+        if notes.is_empty() { id } else { format!("{id} ({})", notes.join(", ")) }
     });
     others.collect::<Vec<_>>().join(", ")
 }

@@ -47,10 +47,7 @@ impl Review<'_> {
         let planned: Vec<Planned> = self.ledger.rows().map(Planned::from).collect();
         let rows = self.ledger.rows();
         let subjects: Vec<AuditedRequest<'_>> = (planned.iter().zip(rows))
-            .map(|(planned, row)| AuditedRequest {
-                planned,
-                row: Some(row),
-            })
+            .map(|(planned, row)| AuditedRequest { planned, row: Some(row) })
             .collect();
         let examination = FileAudit {
             subjects: &subjects,
@@ -59,10 +56,7 @@ impl Review<'_> {
             previous: self.previous,
         };
         let examined = examination.run(self.ledger.rows().map(Row::request));
-        let new = examined
-            .new
-            .into_iter()
-            .map(|place| (place, Before::Nothing));
+        let new = examined.new.into_iter().map(|place| (place, Before::Nothing));
         let figures = &examined.figures;
         let pairs = examined.pairs.into_iter().map(|pair| {
             let before = match pair.then {

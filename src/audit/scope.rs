@@ -33,10 +33,7 @@ impl<'a> Scope<'a> {
         let planned = plan.requests().iter();
         let subjects = planned
             .filter(|planned| selected.contains(&planned.id))
-            .map(|planned| AuditedRequest {
-                planned,
-                row: ledger.get(planned.id),
-            });
+            .map(|planned| AuditedRequest { planned, row: ledger.get(planned.id) });
         Scope {
             plan,
             planned: plan.requests().iter().map(|planned| planned.id).collect(),
@@ -81,19 +78,11 @@ impl<'a> Scope<'a> {
         totals: Option<&Totals>,
         previous: Option<&Previous<'_>>,
     ) -> Audit {
-        let examination = FileAudit {
-            subjects: &self.subjects,
-            files,
-            totals,
-            previous,
-        };
+        let examination = FileAudit { subjects: &self.subjects, files, totals, previous };
         let planned = self.plan.requests().iter();
         let examined = examination.run(planned.map(|planned| &planned.request));
         let mut audit = Audit {
-            checked: Checked {
-                requests: self.subjects.len(),
-                ..examined.checked
-            },
+            checked: Checked { requests: self.subjects.len(), ..examined.checked },
             totals: examined.totals,
             ..Audit::default()
         };
@@ -102,22 +91,13 @@ impl<'a> Scope<'a> {
             let held = held.and_then(|held| held.get(place));
             let report = match held {
                 Some(held) => reports::judge(subject, held, self.may_be_a_twins(subject, held)),
-                None => subject
-                    .report()
-                    .is_none()
-                    .then(|| reports::not_created(subject)),
+                None => subject.report().is_none().then(|| reports::not_created(subject)),
             };
             let kind = report.as_ref().map(|difference| difference.kind);
-            let is_lost = matches!(
-                kind,
-                Some(DifferenceKind::Gone | DifferenceKind::ServerFailed)
-            );
+            let is_lost = matches!(kind, Some(DifferenceKind::Gone | DifferenceKind::ServerFailed));
             // What cannot be downloaded any more has to be recreated first.
             let recreate = match held {
-                Some(_) => report
-                    .as_ref()
-                    .filter(|_| is_lost)
-                    .map(|report| report.remedy),
+                Some(_) => report.as_ref().filter(|_| is_lost).map(|report| report.remedy),
                 None => subject.row.and_then(Remedy::of_lost),
             };
             audit.differences.extend(report);
@@ -133,9 +113,7 @@ impl<'a> Scope<'a> {
             audit.differences.extend(of_files);
         }
         let vanished = examined.vanished.into_iter();
-        audit
-            .differences
-            .extend(vanished.map(|(_, difference)| difference));
+        audit.differences.extend(vanished.map(|(_, difference)| difference));
         audit
     }
 
@@ -146,10 +124,7 @@ impl<'a> Scope<'a> {
         let id = twin.id();
         let row = self.ledger.get(id);
         let has_report = row.is_some_and(|row| row.state.report_id().is_some());
-        let fits = held
-            .others
-            .iter()
-            .any(|other| other.report.can_answer(&twin));
+        let fits = held.others.iter().any(|other| other.report.can_answer(&twin));
         usize::from(fits && self.planned.contains(&id) && !has_report)
     }
 }

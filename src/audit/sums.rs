@@ -45,9 +45,7 @@ pub(super) fn sum_up(input: impl Read, totals: &Totals) -> io::Result<Result<Sum
         let Some(number) = number(cell.trim()) else {
             let shown: String = one_line(&cell).chars().take(SHOWN).collect();
             let name = &totals.column;
-            return Ok(Err(format!(
-                "{name} is not a number in row {line}: {shown:?}"
-            )));
+            return Ok(Err(format!("{name} is not a number in row {line}: {shown:?}")));
         };
         let key = by.iter().map(|place| {
             let cell = row.get(*place).unwrap_or_default();
@@ -88,9 +86,7 @@ fn number(text: &str) -> Option<BigDecimal> {
         || (whole.is_empty() && digits(fraction));
     let exponent_fits = digits(unsigned(exponent))
         && (unsigned(exponent).parse::<u32>()).is_ok_and(|size| size <= LARGEST_EXPONENT);
-    (is_number && exponent_fits)
-        .then(|| text.parse().ok())
-        .flatten()
+    (is_number && exponent_fits).then(|| text.parse().ok()).flatten()
 }
 
 pub(super) fn total(sums: &Sums) -> BigDecimal {
@@ -109,10 +105,7 @@ mod tests {
     use super::*;
 
     fn totals(column: &str, by: &[&str]) -> Totals {
-        Totals {
-            column: column.to_owned(),
-            by: by.iter().map(ToString::to_string).collect(),
-        }
+        Totals { column: column.to_owned(), by: by.iter().map(ToString::to_string).collect() }
     }
 
     fn sums(file: &str, column: &str, by: &[&str]) -> Result<Vec<(String, String)>, String> {
@@ -143,11 +136,7 @@ mod tests {
                 "123456789012345678901234567890.000000000000000000001",
             ),
         ] {
-            assert_eq!(
-                number(text).as_ref().map(written).as_deref(),
-                Some(value),
-                "{text}"
-            );
+            assert_eq!(number(text).as_ref().map(written).as_deref(), Some(value), "{text}");
         }
         for text in [
             "n/a",
@@ -184,19 +173,10 @@ mod tests {
     fn a_column_is_summed_by_the_values_of_others() {
         let file = "\u{feff}NAME, SKU ,Q\r\nAnn,A,0.1\r\nBo,B,\r\nCy,A,0.2\r\nDi,A\r\n,,-1\r\n";
         assert_eq!(sums(file, "Q", &[]), pairs(&[("", "-0.7")]));
-        assert_eq!(
-            sums(file, "Q", &["SKU"]),
-            pairs(&[("", "-1"), ("A", "0.3"), ("B", "0")])
-        );
+        assert_eq!(sums(file, "Q", &["SKU"]), pairs(&[("", "-1"), ("A", "0.3"), ("B", "0")]));
         assert_eq!(
             sums(file, "Q", &["SKU", "NAME"]),
-            pairs(&[
-                ("/", "-1"),
-                ("A/Ann", "0.1"),
-                ("A/Cy", "0.2"),
-                ("A/Di", "0"),
-                ("B/Bo", "0")
-            ])
+            pairs(&[("/", "-1"), ("A/Ann", "0.1"), ("A/Cy", "0.2"), ("A/Di", "0"), ("B/Bo", "0")])
         );
         assert_eq!(sums("Q\n", "Q", &[]), pairs(&[("", "0")]));
         assert_eq!(sums("Q,S\n", "Q", &["S"]), pairs(&[]));
@@ -211,20 +191,10 @@ mod tests {
                 vec![],
                 "no column CONSUMPTON; did you mean CONSUMPTION?",
             ),
-            (
-                "A,B\n1,2\n",
-                "QUANTITY",
-                vec![],
-                "no column QUANTITY; its columns are A, B",
-            ),
+            ("A,B\n1,2\n", "QUANTITY", vec![], "no column QUANTITY; its columns are A, B"),
             ("A,B\n1,2\n", "A", vec!["b"], "no column b; did you mean B?"),
             ("", "A", vec![], "no column A, and no other"),
-            (
-                "A\n1\n\u{1b}[31mx\n",
-                "A",
-                vec![],
-                "A is not a number in row 2: \"[31mx\"",
-            ),
+            ("A\n1\n\u{1b}[31mx\n", "A", vec![], "A is not a number in row 2: \"[31mx\""),
         ] {
             let said = sums(file, column, &by).unwrap_err();
             assert!(said.contains(why), "{said}");

@@ -52,18 +52,12 @@ struct Server {
 }
 
 fn done<T>(value: T) -> Answer<T> {
-    Answer {
-        outcome: Outcome::Done(value),
-        notice: Notice::default(),
-    }
+    Answer { outcome: Outcome::Done(value), notice: Notice::default() }
 }
 
 impl Server {
     fn shown(&self, made: &Made) -> Listed {
-        Listed {
-            internal: self.shows_more.then_some(made.internal),
-            ..made.report.clone()
-        }
+        Listed { internal: self.shows_more.then_some(made.internal), ..made.report.clone() }
     }
 }
 
@@ -92,20 +86,12 @@ impl Api for Server {
             let period = |period: Period| {
                 made.report.start == Some(period.start()) && made.report.end == Some(period.end())
             };
-            let report_type = query
-                .report_type
-                .is_none_or(|t| made.report.report_type == Some(t));
+            let report_type = query.report_type.is_none_or(|t| made.report.report_type == Some(t));
             whose && report_type && query.period.is_none_or(period)
         };
-        let all: Vec<Listed> = self
-            .reports
-            .iter()
-            .filter(is_asked)
-            .map(|m| self.shown(m))
-            .collect();
-        let next = format!("http://model.invalid/{}", from + max)
-            .parse()
-            .unwrap();
+        let all: Vec<Listed> =
+            self.reports.iter().filter(is_asked).map(|m| self.shown(m)).collect();
+        let next = format!("http://model.invalid/{}", from + max).parse().unwrap();
         done(Page {
             next: (all.len() > from + max).then_some(next),
             items: all.into_iter().skip(from).take(max).collect(),
@@ -116,10 +102,7 @@ impl Api for Server {
         self.asked.set(self.asked.get() + 1);
         let left = self.lags.get();
         self.lags.set(left.saturating_sub(1));
-        let made = self
-            .reports
-            .iter()
-            .find(|made| left == 0 && made.report.id == *id);
+        let made = self.reports.iter().find(|made| left == 0 && made.report.id == *id);
         done(made.map(|made| self.shown(made)))
     }
 
@@ -132,19 +115,13 @@ impl Api for Server {
     ) -> Answer<Page<OrgId>> {
         self.asked.set(self.asked.get() + 1);
         if self.refuses_partners {
-            let cause = Cause {
-                http_status: Some(404),
-                ..Cause::default()
-            };
+            let cause = Cause { http_status: Some(404), ..Cause::default() };
             return Answer {
                 outcome: Outcome::Refused(Refusal::Final, cause),
                 notice: Notice::default(),
             };
         }
-        done(Page {
-            items: self.partners.clone(),
-            next: None,
-        })
+        done(Page { items: self.partners.clone(), next: None })
     }
 
     async fn renew(&self, _: Option<&()>, _: &OnHead<'_>) -> Answer<()> {
@@ -189,10 +166,7 @@ fn made(request: &Request, id: ReportId) -> Made {
 
 fn job(name: &str, partners: usize, internal: bool, periods: &[&str]) -> Job {
     let listed = (1..=partners).map(|n| {
-        SubPartnerSource::Named(SubPartner {
-            id: org(n),
-            label: (n == 1).then(|| "Acme".into()),
-        })
+        SubPartnerSource::Named(SubPartner { id: org(n), label: (n == 1).then(|| "Acme".into()) })
     });
     Job {
         name: name.into(),
@@ -202,10 +176,7 @@ fn job(name: &str, partners: usize, internal: bool, periods: &[&str]) -> Job {
         },
         types: ReportType::ALL.to_vec(),
         internal,
-        periods: periods
-            .iter()
-            .map(|period| period.parse().unwrap())
-            .collect(),
+        periods: periods.iter().map(|period| period.parse().unwrap()).collect(),
         exclude: Vec::new(),
     }
 }
@@ -229,18 +200,12 @@ impl World {
             rows: Vec::new(),
             recorded: RecordedHashes::new(),
             server: Server::default(),
-            totals: Totals {
-                column: "Q".to_owned(),
-                by: vec!["SKU".to_owned()],
-            },
+            totals: Totals { column: "Q".to_owned(), by: vec!["SKU".to_owned()] },
             plan,
         };
         for (n, planned) in world.plan.requests().iter().enumerate() {
             let report = id(format!("report-{n}"));
-            world
-                .server
-                .reports
-                .push(made(&planned.request, report.clone()));
+            world.server.reports.push(made(&planned.request, report.clone()));
             let row = Row::planned(planned.request.clone(), "j".into(), planned.label.clone());
             world.rows.push(row.created(report));
         }
@@ -298,10 +263,7 @@ impl World {
     fn audit_offline(&self) -> Audit {
         let mut ledger = Ledger::default();
         self.rows.iter().for_each(|row| ledger.fold(row.clone()));
-        let files = Files {
-            folder: self.folder.path(),
-            recorded: &self.recorded,
-        };
+        let files = Files { folder: self.folder.path(), recorded: &self.recorded };
         let all = self.all();
         let scope = Scope::new(&self.plan, &all, &ledger);
         scope.compare(None, Some(files), Some(&self.totals), None)
@@ -320,11 +282,7 @@ impl World {
     }
 
     fn all(&self) -> RequestIds {
-        self.plan
-            .requests()
-            .iter()
-            .map(|planned| planned.id)
-            .collect()
+        self.plan.requests().iter().map(|planned| planned.id).collect()
     }
 
     fn audit(&self) -> Audit {
@@ -333,11 +291,7 @@ impl World {
 
     fn found(&self) -> BTreeSet<(DifferenceKind, RequestId)> {
         let audit = self.audit();
-        let found: BTreeSet<_> = audit
-            .differences
-            .iter()
-            .map(|d| (d.kind, d.request_id))
-            .collect();
+        let found: BTreeSet<_> = audit.differences.iter().map(|d| (d.kind, d.request_id)).collect();
         assert_eq!(found.len(), audit.differences.len(), "{audit:#?}");
         found
     }
@@ -396,10 +350,7 @@ fn plant(world: &mut World, plant: Plant, place: usize) -> Option<DifferenceKind
     let request = world.request(place);
     let unmade = |row: &Row| {
         let planned = Row::planned(row.request().clone(), "j".into(), None);
-        planned.failed(Reason {
-            code: "x".to_owned(),
-            text: "refused".to_owned(),
-        })
+        planned.failed(Reason { code: "x".to_owned(), text: "refused".to_owned() })
     };
     match plant {
         Plant::Nothing => None,
@@ -465,10 +416,7 @@ fn plant(world: &mut World, plant: Plant, place: usize) -> Option<DifferenceKind
             of_the_moment.report.category = Some("POINT_IN_TIME".to_owned());
             let given_up = made(&request, id(format!("given-up-{place}")));
             world.rows[place].replaces.push(given_up.report.id.clone());
-            world
-                .server
-                .reports
-                .extend([failed, of_the_moment, given_up]);
+            world.server.reports.extend([failed, of_the_moment, given_up]);
             None
         }
     }
@@ -583,22 +531,14 @@ fn a_report_that_a_twin_lacks_is_no_second_one() {
     assert!(world.request(plain).is_twin_of(&world.request(twin)));
     let row = &world.rows[twin];
     world.rows[twin] = Row::planned(row.request().clone(), "j".into(), None);
-    assert_eq!(
-        world.found(),
-        BTreeSet::from([(DifferenceKind::Unknown, world.id(twin))])
-    );
+    assert_eq!(world.found(), BTreeSet::from([(DifferenceKind::Unknown, world.id(twin))]));
     let said = &world.audit().differences[0].what;
-    assert!(
-        said.ends_with("lists report-21 (may be one without `internal`)"),
-        "{said}"
-    );
+    assert!(said.ends_with("lists report-21 (may be one without `internal`)"), "{said}");
     // Two are one too many, whosever they are.
     let second = made(&world.request(plain), id("second"));
     world.server.reports.push(second);
-    let expected = [
-        (DifferenceKind::Duplicate, world.id(plain)),
-        (DifferenceKind::Unknown, world.id(twin)),
-    ];
+    let expected =
+        [(DifferenceKind::Duplicate, world.id(plain)), (DifferenceKind::Unknown, world.id(twin))];
     assert_eq!(world.found(), BTreeSet::from(expected));
 }
 
@@ -609,10 +549,7 @@ fn what_may_be_a_sub_partners_is_no_second_report_of_ours() {
     let mut world = world();
     let second = made(&world.request(0), id("second"));
     world.server.reports.push(second);
-    assert_eq!(
-        world.found(),
-        BTreeSet::from([(DifferenceKind::Duplicate, world.id(0))])
-    );
+    assert_eq!(world.found(), BTreeSet::from([(DifferenceKind::Duplicate, world.id(0))]));
     world.server.lists_all = true;
     assert_eq!(world.found(), BTreeSet::new());
     // Of a row that has no report all are named, with what they may be, also where nobody knows the sub-partners.
@@ -620,15 +557,9 @@ fn what_may_be_a_sub_partners_is_no_second_report_of_ours() {
     world.rows[0] = Row::planned(world.request(0), "j".into(), None);
     for refuses_partners in [false, true] {
         world.server.refuses_partners = refuses_partners;
-        assert_eq!(
-            world.found(),
-            BTreeSet::from([(DifferenceKind::Unknown, world.id(0))])
-        );
+        assert_eq!(world.found(), BTreeSet::from([(DifferenceKind::Unknown, world.id(0))]));
         let said = &world.audit().differences[0].what;
-        assert!(
-            said.contains("second (may be a sub-partner's, may be one"),
-            "{said}"
-        );
+        assert!(said.contains("second (may be a sub-partner's, may be one"), "{said}");
     }
 }
 
@@ -653,20 +584,11 @@ fn what_someone_else_made_is_shown_as_such() {
 fn a_new_report_is_sought_more_than_once_before_it_is_gone() {
     let mut world = world();
     world.report(4).org = Some(org(8)); // it is in no list that is asked for
-    for (age, lags, gone) in [
-        (5, 2, false),
-        (5, 3, true),
-        (3_600, 0, false),
-        (3_600, 1, true),
-    ] {
+    for (age, lags, gone) in [(5, 2, false), (5, 3, true), (3_600, 0, false), (3_600, 1, true)] {
         world.server.lags.set(lags);
         world.rows[4].updated_at = Some(Utc::now() - TimeDelta::seconds(age));
         let expected = gone.then_some((DifferenceKind::Gone, world.id(4)));
-        assert_eq!(
-            world.found(),
-            BTreeSet::from_iter(expected),
-            "{age} s, {lags} reads"
-        );
+        assert_eq!(world.found(), BTreeSet::from_iter(expected), "{age} s, {lags} reads");
     }
 }
 
@@ -682,14 +604,7 @@ fn only_what_is_selected_is_compared() {
     assert_eq!((audit.checked.requests, audit.checked.files), (2, 1));
     let audit = world.audit_of(&selected, None);
     assert_eq!(audit.differences, []);
-    assert_eq!(
-        (
-            audit.checked.reports,
-            audit.checked.files,
-            audit.totals.len()
-        ),
-        (2, 0, 0)
-    );
+    assert_eq!((audit.checked.reports, audit.checked.files, audit.totals.len()), (2, 0, 0));
 }
 
 #[test]
@@ -706,13 +621,8 @@ fn sums_that_differ_are_told_with_whom_and_how_much() {
     // A file without the column is no zero, and the others still agree.
     world.collect(4, "SKU,Qty\nA,1\n");
     let audit = world.audit();
-    let [unknown] = &audit.differences[..] else {
-        panic!("{audit:#?}")
-    };
-    assert_eq!(
-        (unknown.kind, unknown.request_id),
-        (DifferenceKind::TotalsUnknown, world.id(4))
-    );
+    let [unknown] = &audit.differences[..] else { panic!("{audit:#?}") };
+    assert_eq!((unknown.kind, unknown.request_id), (DifferenceKind::TotalsUnknown, world.id(4)));
     assert_eq!(unknown.file.as_deref(), Some("4.csv"));
     assert_eq!(unknown.what, "it has no column Q; its columns are SKU, Qty");
     assert_eq!(audit.checked.totals, 8);
@@ -749,16 +659,8 @@ fn an_audit_without_a_server_compares_all_else() {
     let audit = world.audit_offline();
     let found = audit.differences.iter().map(|d| (d.kind, d.request_id));
     assert_eq!(found.collect::<Vec<_>>(), expected);
-    let not_collected = audit
-        .differences
-        .iter()
-        .find(|d| d.kind == DifferenceKind::NotCollected);
-    assert!(
-        not_collected
-            .unwrap()
-            .what
-            .contains("it is not known whether")
-    );
+    let not_collected = audit.differences.iter().find(|d| d.kind == DifferenceKind::NotCollected);
+    assert!(not_collected.unwrap().what.contains("it is not known whether"));
     assert_eq!(world.server.asked.get(), 0);
 }
 
@@ -822,14 +724,7 @@ fn lists_are_used_well() {
         let audit = world.audit_of(&world.all(), None);
         assert_eq!(audit.differences, []);
         let asked = world.server.asked.get();
-        assert!(
-            asked <= most,
-            "{} rows took {asked} requests",
-            world.rows.len()
-        );
-        println!(
-            "{} rows, all in one list: {lists_all}: {asked} requests",
-            world.rows.len()
-        );
+        assert!(asked <= most, "{} rows took {asked} requests", world.rows.len());
+        println!("{} rows, all in one list: {lists_all}: {asked} requests", world.rows.len());
     }
 }

@@ -55,11 +55,7 @@ pub(super) fn compare(summed: &[Summed<'_>], totals: &Totals) -> Compared {
     let mut groups: BTreeMap<_, Vec<&Summed<'_>>> = BTreeMap::new();
     for file in summed {
         let request = &file.subject.planned.request;
-        let key = (
-            request.sub_partner.as_ref(),
-            request.period,
-            request.internal,
-        );
+        let key = (request.sub_partner.as_ref(), request.period, request.internal);
         groups.entry(key).or_insert_with(|| {
             order.push(key);
             Vec::new()
@@ -97,9 +93,8 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
     let zero = BigDecimal::default();
     for key in keys {
         // A value that a file lacks has the sum 0.
-        let sums = known
-            .iter()
-            .map(|(report_type, sums)| (*report_type, sums.get(key).unwrap_or(&zero)));
+        let sums =
+            known.iter().map(|(report_type, sums)| (*report_type, sums.get(key).unwrap_or(&zero)));
         let sums: Vec<(ReportType, &BigDecimal)> = sums.collect();
         let agreement = match sums.as_slice() {
             [] | [_] => Agreement::Alone,
@@ -108,10 +103,8 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
         };
         let by: Vec<(String, String)> =
             totals.by.iter().cloned().zip(key.iter().cloned()).collect();
-        let sums: BTreeMap<ReportType, String> = sums
-            .into_iter()
-            .map(|(report_type, sum)| (report_type, written(sum)))
-            .collect();
+        let sums: BTreeMap<ReportType, String> =
+            sums.into_iter().map(|(report_type, sum)| (report_type, written(sum))).collect();
         if agreement == Agreement::Differ {
             differ.push(told(&by, &sums));
         }
@@ -128,27 +121,15 @@ fn compare_group(files: &[&Summed<'_>], totals: &Totals, compared: &mut Compared
     }
     if !differ.is_empty() {
         let planned = first.subject.planned;
-        let internal = if planned.request.internal {
-            " internal"
-        } else {
-            ""
-        };
-        let what = format!(
-            "the sums of {} differ: {}",
-            totals.column,
-            shortened(differ)
-        );
+        let internal = if planned.request.internal { " internal" } else { "" };
+        let what = format!("the sums of {} differ: {}", totals.column, shortened(differ));
         let look = "compare them with the invoice, and ask whoever sends it";
         let difference =
             (first.subject).differs(DifferenceKind::TotalsDiffer, what, Remedy::Look(look));
         compared.differences.push((
             first.place,
             Difference {
-                subject: format!(
-                    "{} {}{internal}",
-                    first.subject.who(),
-                    planned.request.period
-                ),
+                subject: format!("{} {}{internal}", first.subject.who(), planned.request.period),
                 ..difference
             },
         ));
@@ -169,17 +150,9 @@ fn shortened(mut differ: Vec<String>) -> String {
 
 /// `SKU A: PARTNER 30.6, CUSTOMER 30.8, USER 30.6`
 fn told(by: &[(String, String)], sums: &BTreeMap<ReportType, String>) -> String {
-    let by: Vec<String> = by
-        .iter()
-        .map(|(name, value)| format!("{name} {}", one_line(value)))
-        .collect();
-    let sums: Vec<String> = sums
-        .iter()
-        .map(|(report_type, sum)| format!("{report_type} {sum}"))
-        .collect();
-    if by.is_empty() {
-        sums.join(", ")
-    } else {
-        format!("{}: {}", by.join(", "), sums.join(", "))
-    }
+    let by: Vec<String> =
+        by.iter().map(|(name, value)| format!("{name} {}", one_line(value))).collect();
+    let sums: Vec<String> =
+        sums.iter().map(|(report_type, sum)| format!("{report_type} {sum}")).collect();
+    if by.is_empty() { sums.join(", ") } else { format!("{}: {}", by.join(", "), sums.join(", ")) }
 }

@@ -47,13 +47,7 @@ pub(super) struct Cli {
     pub(super) command: Command,
 
     /// Say only warnings and errors on stderr
-    #[arg(
-        long,
-        short,
-        global = true,
-        help_heading = "Messages",
-        env = "MONTHEND_QUIET"
-    )]
+    #[arg(long, short, global = true, help_heading = "Messages", env = "MONTHEND_QUIET")]
     pub(super) quiet: bool,
 
     /// Say more on stderr: every retry and every report; -vv: every exchange, too. MONTHEND_LOG sets it per module
@@ -138,10 +132,7 @@ pub(super) enum Command {
 
 impl Command {
     pub(super) fn is_long(&self) -> bool {
-        matches!(
-            self,
-            Command::Run(_) | Command::Retry(_) | Command::Collect(_)
-        )
+        matches!(self, Command::Run(_) | Command::Retry(_) | Command::Collect(_))
     }
 }
 
@@ -226,12 +217,7 @@ pub(super) struct CollectArgs {
 
     /// Write the rows of all collected files into one CSV file; into one for each type (FILE-user and so on) where
     /// there are several
-    #[arg(
-        long,
-        help_heading = "Collecting",
-        env = "MONTHEND_COMBINE",
-        value_name = "FILE"
-    )]
+    #[arg(long, help_heading = "Collecting", env = "MONTHEND_COMBINE", value_name = "FILE")]
     pub(super) combine: Option<PathBuf>,
 }
 
@@ -253,10 +239,7 @@ pub(super) struct CollectCommandArgs {
 
 impl RetryArgs {
     pub(super) fn selection(&self) -> Result<Selection, PartitionArgsError> {
-        Ok(Selection {
-            causes: self.cause.cause.clone(),
-            ..self.common.selection.selection()?
-        })
+        Ok(Selection { causes: self.cause.cause.clone(), ..self.common.selection.selection()? })
     }
 }
 
@@ -336,21 +319,11 @@ pub(super) struct MergeArgs {
 #[derive(Debug, Args)]
 pub(super) struct SelectionArgs {
     /// Requests that this job names
-    #[arg(
-        long,
-        help_heading = "Selection",
-        env = "MONTHEND_JOB",
-        value_name = "NAME"
-    )]
+    #[arg(long, help_heading = "Selection", env = "MONTHEND_JOB", value_name = "NAME")]
     job: Vec<String>,
 
     /// Requests of this sub-partner: its id, its label, or `own` for the partner itself
-    #[arg(
-        long,
-        help_heading = "Selection",
-        env = "MONTHEND_SUB_PARTNER",
-        value_name = "WHO"
-    )]
+    #[arg(long, help_heading = "Selection", env = "MONTHEND_SUB_PARTNER", value_name = "WHO")]
     sub_partner: Vec<SubPartnerSelector>,
 
     /// Requests of this type
@@ -364,12 +337,7 @@ pub(super) struct SelectionArgs {
     report_type: Vec<TypeArg>,
 
     /// Requests whose period lies within: 2026-09, or 2026-09-01..2026-09-15
-    #[arg(
-        long,
-        help_heading = "Selection",
-        env = "MONTHEND_PERIOD",
-        value_name = "PERIOD"
-    )]
+    #[arg(long, help_heading = "Selection", env = "MONTHEND_PERIOD", value_name = "PERIOD")]
     period: Vec<Period>,
 
     #[command(flatten)]
@@ -440,10 +408,7 @@ pub(super) struct StatusArgs {
 
 impl StatusArgs {
     pub(super) fn selection(&self) -> Result<Selection, PartitionArgsError> {
-        Ok(Selection {
-            causes: self.cause.cause.clone(),
-            ..self.selection.selection()?
-        })
+        Ok(Selection { causes: self.cause.cause.clone(), ..self.selection.selection()? })
     }
 
     /// The option, else the environment variable. A format there that only other commands have is no mistake.

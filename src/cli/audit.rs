@@ -42,11 +42,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         Context::with_manifest(&args.manifest, &args.calendar, selection.partition)?;
     context.tell_rehearsal();
     context.refuse_as_for_real()?;
-    let credentials = if args.offline {
-        None
-    } else {
-        Some(credentials(&context)?)
-    };
+    let credentials = if args.offline { None } else { Some(credentials(&context)?) };
 
     let path = real_ledger(&context.ledger)?;
     let reading = read_file(&path)?;
@@ -57,19 +53,14 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
     let trace = trace_of(&context.ledger);
     if reading.is_none() {
         let path = context.ledger.display();
-        let trace = trace
-            .as_ref()
-            .map_or_else(String::new, |trace| format!(", but {trace}"));
+        let trace = trace.as_ref().map_or_else(String::new, |trace| format!(", but {trace}"));
         warn!("there is no ledger at {path}{trace}: every planned report counts as missing");
     }
     let reading = reading.unwrap_or_default();
     tell_repairs(&context.ledger, &reading, RepairNote::Left);
     let ledger = &reading.ledger;
-    let discovering = if args.offline {
-        take_known(&mut manifest, ledger, &selection.jobs)?
-    } else {
-        Vec::new()
-    };
+    let discovering =
+        if args.offline { take_known(&mut manifest, ledger, &selection.jobs)? } else { Vec::new() };
 
     // What is wrong with the earlier ledger is said before the server is asked.
     let earlier = (args.previous.previous.as_deref())
@@ -139,9 +130,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         found.warn(&context.ledger);
     }
     let trace = trace.or(found);
-    let merge = trace
-        .as_ref()
-        .and_then(|it| it.merge(&context.ledger, command_line));
+    let merge = trace.as_ref().and_then(|it| it.merge(&context.ledger, command_line));
     if let Some(trace) = &trace {
         let is_known = |id| trace.requests.is_empty() || trace.requests.contains(&id);
         let to_create = (audit.differences.iter_mut())
@@ -152,18 +141,11 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
         });
     }
 
-    let exit = if audit.differences.is_empty() {
-        Exit::Success
-    } else {
-        Exit::Failures
-    };
+    let exit = if audit.differences.is_empty() { Exit::Success } else { Exit::Failures };
     let mut notes = Vec::new();
     let narrowed = command_line.narrowed_by_environment();
     if !narrowed.is_empty() {
-        notes.push(format!(
-            "narrowed by the environment: {}",
-            narrowed.join(" ")
-        ));
+        notes.push(format!("narrowed by the environment: {}", narrowed.join(" ")));
     }
     if args.offline {
         notes.extend(offline_notes(&discovering));
@@ -176,11 +158,7 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
             )
         }));
     }
-    notes.extend(
-        earlier
-            .as_ref()
-            .and_then(|it| incomparable_note(it, &audit.checked)),
-    );
+    notes.extend(earlier.as_ref().and_then(|it| incomparable_note(it, &audit.checked)));
     notes.extend(relabelled(ledger, &plan));
     notes.extend(leftover_note(&selection.leftover(ledger, &plan, &manifest)));
     let view = AuditView {
@@ -265,9 +243,7 @@ fn earlier_rows(
 fn incomparable_note(earlier: &OpenedLedger, checked: &Checked) -> Option<String> {
     let path = earlier.path.display();
     if earlier.ledger.report_ids().next().is_none() {
-        return Some(format!(
-            "{path} has no created report: nothing was compared with it"
-        ));
+        return Some(format!("{path} has no created report: nothing was compared with it"));
     }
     (checked.compared == 0 && checked.incomparable > 0).then(|| {
         let n = count(checked.incomparable, "report");
@@ -279,14 +255,10 @@ fn leftover_note(rows: &[&Row]) -> Option<String> {
     let names = named_rows(rows);
     match rows.len() {
         0 => None,
-        1 => Some(format!(
-            "1 row of the ledger is not in the plan and not compared: {names}"
-        )),
+        1 => Some(format!("1 row of the ledger is not in the plan and not compared: {names}")),
         n => {
             let rows = count(n, "row");
-            Some(format!(
-                "{rows} of the ledger are not in the plan and not compared: {names}"
-            ))
+            Some(format!("{rows} of the ledger are not in the plan and not compared: {names}"))
         }
     }
 }

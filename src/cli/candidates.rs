@@ -54,12 +54,7 @@ pub(super) async fn list(args: &ResolveArgs, command_line: &CommandLine) -> Resu
     let server = server(args, &context, &known.lines);
     let shown = match server {
         Some(server) if !open.is_empty() => {
-            let asked = Asked {
-                ledger,
-                rows: &open,
-                path: &path,
-                signals: &signals,
-            };
+            let asked = Asked { ledger, rows: &open, path: &path, signals: &signals };
             asked.ask(&mut context, server).await?
         }
         _ => HashMap::new(),
@@ -93,11 +88,8 @@ pub(super) async fn refuse_other_report(
     let is_kept = (context.sandbox.as_ref())
         .and_then(|sandbox| sandbox.state.as_ref())
         .is_some_and(|state| state.exists());
-    let server = if is_kept {
-        Some(AskedServer::Named)
-    } else {
-        server(args, context, &known.lines)
-    };
+    let server =
+        if is_kept { Some(AskedServer::Named) } else { server(args, context, &known.lines) };
     let Some(server) = server else {
         return Ok(());
     };
@@ -117,9 +109,7 @@ pub(super) async fn refuse_other_report(
         _ => return Ok(()),
     };
     let name = request_name(row);
-    Err(CliError::Unresolvable(format!(
-        "report {id} is not taken for {name}: {why}"
-    )))
+    Err(CliError::Unresolvable(format!("report {id} is not taken for {name}: {why}")))
 }
 
 enum AskedServer {
@@ -164,21 +154,14 @@ impl Asked<'_> {
             AskedServer::OfHistory(url) => {
                 let is_sandbox = url.is_sandbox();
                 context.settings.api.base_url = url;
-                if is_sandbox {
-                    credentials_of_sandbox()
-                } else {
-                    credentials(context)
-                }
+                if is_sandbox { credentials_of_sandbox() } else { credentials(context) }
             }
             AskedServer::Named => credentials(context),
         };
         let credentials = match credentials {
             Ok(credentials) => credentials,
             Err(error) => {
-                info!(
-                    "the server is not asked about the candidates: {}",
-                    error.text()
-                );
+                info!("the server is not asked about the candidates: {}", error.text());
                 return Ok(HashMap::new());
             }
         };
@@ -194,10 +177,7 @@ impl Asked<'_> {
         match converse(context, credentials, self.path, self.signals, ask).await {
             Err(interrupted @ CliError::Interrupted(_)) => Err(interrupted),
             Err(error) => {
-                warn!(
-                    "the server cannot be asked about the candidates: {}",
-                    error.text()
-                );
+                warn!("the server cannot be asked about the candidates: {}", error.text());
                 Ok(HashMap::new())
             }
             Ok(Ok(shown)) => Ok(shown),

@@ -35,11 +35,7 @@ pub(super) async fn check(args: &CheckArgs, command_line: &CommandLine) -> Resul
         disk::try_output(&context, &mut report);
         let plan = ask(&mut context, manifest.as_ref(), &signals, &mut report).await?;
         let planned = plan.as_ref().map_or(0, |plan| plan.requests().len());
-        disk::try_space(
-            &context.ledger,
-            reading.ledger.len().max(planned),
-            &mut report,
-        );
+        disk::try_space(&context.ledger, reading.ledger.len().max(planned), &mut report);
         if let Some(plan) = &plan {
             let share = args.partition()?;
             disk::try_known(&context, plan, (&reading, share), command_line, &mut report);

@@ -50,21 +50,14 @@ impl Collection {
         locked: &LockedLedger,
     ) -> Result<Self, CliError> {
         let output = context.output(args.output.as_deref(), &locked.file.path);
-        let failed = |why| CliError::Output {
-            path: output.clone(),
-            why,
-        };
+        let failed = |why| CliError::Output { path: output.clone(), why };
         let absolute = |path: &Path| std::path::absolute(path);
         let ledger = absolute(&locked.file.path).map_err(failed)?;
         Ok(Collection {
             output: absolute(&output).map_err(failed)?,
             ledger_folder: ledger.parent().unwrap_or(Path::new("/")).to_owned(),
             wait: args.wait.unwrap_or(context.settings.collect.wait),
-            overwrite: if args.force {
-                Overwrite::All
-            } else {
-                Overwrite::Ours
-            },
+            overwrite: if args.force { Overwrite::All } else { Overwrite::Ours },
             any_content: args.no_content_check,
             combined: args.combine.clone(),
             recorded: recorded_hashes(&history_of(&locked.file.path).lines),
@@ -111,11 +104,7 @@ impl Collection {
             return Ok(());
         };
         let is_over = finished.stop.is_none() && finished.unsaved.is_none();
-        let parts = if is_over {
-            self.parts(&finished.ledger, requests)
-        } else {
-            Vec::new()
-        };
+        let parts = if is_over { self.parts(&finished.ledger, requests) } else { Vec::new() };
         let combined = combine(context, &parts)?;
         for file in &combined {
             file.notes().iter().for_each(|note| warn!("{note}"));
@@ -137,10 +126,7 @@ impl Collection {
         }
         for (file, old) in earlier {
             let file = file.display();
-            warn!(
-                "{file} was from an earlier run; it is now {}",
-                old.display()
-            );
+            warn!("{file} was from an earlier run; it is now {}", old.display());
         }
         Ok(())
     }
@@ -174,9 +160,8 @@ impl Collection {
 
 /// Perhaps the ledger is of another month.
 fn none_of(ledger: &Ledger, requests: &RequestIds) -> String {
-    let periods: BTreeSet<String> = (ledger.rows())
-        .map(|row| row.request().period.to_string())
-        .collect();
+    let periods: BTreeSet<String> =
+        (ledger.rows()).map(|row| row.request().period.to_string()).collect();
     if periods.is_empty() || ledger.rows().any(|row| requests.contains(&row.key())) {
         return "no file is collected".to_owned();
     }

@@ -45,15 +45,8 @@ pub(super) const CALENDAR: [&str; 2] = ["as_of", "no_date_check"];
 
 const REHEARSAL: [&str; 4] = ["ledger", "sandbox", "sandbox_config", "sandbox_fixed"];
 /// The arguments that name a ledger, whatever is selected.
-pub(super) const LEDGER: [&str; 7] = [
-    "manifest",
-    "ledger",
-    "base_url",
-    "sandbox",
-    "sandbox_config",
-    "sandbox_fixed",
-    "partition",
-];
+pub(super) const LEDGER: [&str; 7] =
+    ["manifest", "ledger", "base_url", "sandbox", "sandbox_config", "sandbox_fixed", "partition"];
 
 impl CommandLine {
     pub(super) fn new(matches: ArgMatches) -> Self {
@@ -76,24 +69,15 @@ impl CommandLine {
     pub(super) fn for_real(&self) -> String {
         let kept = WHERE.into_iter().filter(|id| !REHEARSAL.contains(id));
         let run = self.next("run", &kept.chain(CALENDAR).collect::<Vec<_>>());
-        if self.is("collect") {
-            format!("{run} --collect")
-        } else {
-            run
-        }
+        if self.is("collect") { format!("{run} --collect") } else { run }
     }
 
     /// Typed values only.
     pub(super) fn values(&self, id: &str) -> Vec<String> {
-        let command_line = self
-            .matches
-            .subcommand()
-            .map(|(_, command_line)| command_line);
+        let command_line = self.matches.subcommand().map(|(_, command_line)| command_line);
         let raw = command_line.and_then(|command_line| command_line.try_get_raw(id).ok().flatten());
         let values = raw.into_iter().flatten();
-        values
-            .map(|value| value.to_string_lossy().into_owned())
-            .collect()
+        values.map(|value| value.to_string_lossy().into_owned()).collect()
     }
 
     /// As [`CommandLine::next`], but for one of the options.
@@ -124,14 +108,8 @@ impl CommandLine {
 
     /// Variables that narrow the command, as `MONTHEND_SUB_PARTNER=Alder`.
     pub(super) fn narrowed_by_environment(&self) -> Vec<String> {
-        const NARROW: [&str; 6] = [
-            "job",
-            "sub_partner",
-            "report_type",
-            "period",
-            "cause",
-            "no_files",
-        ];
+        const NARROW: [&str; 6] =
+            ["job", "sub_partner", "report_type", "period", "cause", "no_files"];
         let Some((command, matches)) = self.matches.subcommand() else {
             return Vec::new();
         };
@@ -142,15 +120,11 @@ impl CommandLine {
             return Vec::new(); // the usual case: the definition of all commands need not be built
         }
         let cli = Cli::command();
-        let arguments = cli
-            .find_subcommand(command)
-            .into_iter()
-            .flat_map(Command::get_arguments);
+        let arguments = cli.find_subcommand(command).into_iter().flat_map(Command::get_arguments);
         let narrow = arguments.filter(|argument| is_narrow(argument.get_id().as_str()));
         let variables = narrow.filter_map(|argument| argument.get_env());
         let set = variables.filter_map(|name| Some((name, env::var_os(name)?)));
-        set.map(|(name, value)| format!("{}={}", name.to_string_lossy(), quoted(&value)))
-            .collect()
+        set.map(|(name, value)| format!("{}={}", name.to_string_lossy(), quoted(&value))).collect()
     }
 
     /// The run that makes the missing ledger; none where it is no manifest's ledger.
@@ -197,11 +171,7 @@ impl CommandLine {
     ) -> String {
         let words = [self.program.clone(), command.to_owned()];
         let arguments = arguments.into_iter().map(|word| quoted(OsStr::new(&word)));
-        words
-            .into_iter()
-            .chain(arguments)
-            .collect::<Vec<_>>()
-            .join(" ")
+        words.into_iter().chain(arguments).collect::<Vec<_>>().join(" ")
     }
 
     pub(super) fn word(path: &std::path::Path) -> String {
@@ -260,10 +230,7 @@ mod tests {
         let all = [&["monthend"], arguments].concat();
         CommandLine {
             program: "monthend".to_owned(),
-            arguments: arguments
-                .iter()
-                .map(|word| quoted(OsStr::new(word)))
-                .collect(),
+            arguments: arguments.iter().map(|word| quoted(OsStr::new(word))).collect(),
             matches: Cli::command().try_get_matches_from(all).unwrap(),
         }
     }

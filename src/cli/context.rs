@@ -48,11 +48,8 @@ impl Context {
         share: Option<Partition>,
     ) -> Result<(Context, Manifest), CliError> {
         let today: NaiveDate = Utc::now().date_naive();
-        let options = LoadOptions {
-            as_of: calendar.as_of(),
-            today,
-            date_check: DateCheck::from(calendar),
-        };
+        let options =
+            LoadOptions { as_of: calendar.as_of(), today, date_check: DateCheck::from(calendar) };
         let mut manifest = Manifest::load(&args.manifest, &options)?;
         let limits = &mut manifest.settings.limits;
         *limits = limits_of(limits, share);
@@ -67,9 +64,8 @@ impl Context {
         if !context.is_rehearsal() {
             let is_of_sandbox =
                 |oddity: &&PlanWarningSource| matches!(oddity, PlanWarningSource::OfSandbox { .. });
-            let found: Vec<PlanWarningSource> = (manifest.oddities.iter().filter(is_of_sandbox))
-                .cloned()
-                .collect();
+            let found: Vec<PlanWarningSource> =
+                (manifest.oddities.iter().filter(is_of_sandbox)).cloned().collect();
             if !found.is_empty() {
                 return Err(CliError::OfSandbox(found));
             }
@@ -140,11 +136,7 @@ impl Context {
     pub(super) fn tell_server(&self) {
         console::begin_log();
         let line = first_line(&self.settings.api.base_url, self.is_rehearsal());
-        if self.is_rehearsal() {
-            console::always(&line)
-        } else {
-            info!("{line}")
-        }
+        if self.is_rehearsal() { console::always(&line) } else { info!("{line}") }
     }
 
     /// The first line of a command that asks no server.
@@ -207,10 +199,7 @@ impl Context {
 
     /// A torn line about a request that nobody can name.
     pub(super) fn torn_line(&self, source: UnknownRequest) -> CliError {
-        CliError::TornLine {
-            path: self.ledger.clone(),
-            source,
-        }
+        CliError::TornLine { path: self.ledger.clone(), source }
     }
 
     fn new(
@@ -218,12 +207,7 @@ impl Context {
         read: RunSettings,
         share: Option<Partition>,
     ) -> Result<Context, CliError> {
-        let RunSettings {
-            origin,
-            name,
-            mut settings,
-            ledger,
-        } = read;
+        let RunSettings { origin, name, mut settings, ledger } = read;
         let rehearsal = &args.sandbox;
         match &args.base_url {
             Some(_) if rehearsal.sandbox => return Err(CliError::SandboxAndServer),
@@ -231,10 +215,7 @@ impl Context {
             // A wrong variable is an error in a rehearsal too, though that does not use it.
             None => settings.api.base_url = base_url_or(settings.api.base_url)?,
         }
-        let apart = NameSuffix {
-            sandbox: rehearsal.sandbox,
-            share,
-        };
+        let apart = NameSuffix { sandbox: rehearsal.sandbox, share };
         let plain_ledger = variable("MONTHEND_LEDGER").unwrap_or(ledger);
         let ledger = match &args.ledger {
             Some(path) => path.clone(),
@@ -245,9 +226,7 @@ impl Context {
             config.fixed |= rehearsal.sandbox_fixed;
             config.port = 0;
             // The next rehearsal on the same ledger finds the reports of this one.
-            config
-                .state
-                .get_or_insert_with(|| sandbox_state_of(&ledger));
+            config.state.get_or_insert_with(|| sandbox_state_of(&ledger));
             Some(config)
         } else {
             None
@@ -275,10 +254,7 @@ pub(super) fn ledger_of(args: &StatusArgs, share: Option<Partition>) -> Result<P
         (manifest, named) => (manifest.or_else(|| variable("MONTHEND_MANIFEST")), named),
     };
     let Some(manifest) = manifest else {
-        let apart = NameSuffix {
-            sandbox: args.sandbox,
-            share,
-        };
+        let apart = NameSuffix { sandbox: args.sandbox, share };
         let ledger = variable("MONTHEND_LEDGER").ok_or(CliError::NoLedgerNamed)?;
         return Ok(apart.ledger(&ledger));
     };
@@ -296,11 +272,7 @@ pub(super) fn ledger_of_manifest(
         manifest: manifest.to_owned(),
         ledger: ledger.clone(),
         base_url: None,
-        sandbox: RehearsalArgs {
-            sandbox,
-            sandbox_config: None,
-            sandbox_fixed: false,
-        },
+        sandbox: RehearsalArgs { sandbox, sandbox_config: None, sandbox_fixed: false },
     };
     let context = Context::with_settings(&manifest(sandbox), share)?;
     if !sandbox && ledger.is_none() {
@@ -340,14 +312,11 @@ pub(super) fn repairs(ledger: &Path, reading: &LedgerRead, then: RepairNote) -> 
         RepairNote::Past => ("; the file is left as it is", ""),
     };
     let repairs = reading.repairs.iter();
-    let mut found: Vec<String> = repairs
-        .map(|repair| format!("{ledger}: {repair}{repaired}"))
-        .collect();
+    let mut found: Vec<String> =
+        repairs.map(|repair| format!("{ledger}: {repair}{repaired}")).collect();
     if !reading.spelling.is_own() {
         let spelling = &reading.spelling;
-        found.push(format!(
-            "{ledger}: {spelling}; it is read all the same{written}"
-        ));
+        found.push(format!("{ledger}: {spelling}; it is read all the same{written}"));
     }
     found
 }
@@ -369,10 +338,7 @@ pub(super) fn sandbox_config(path: Option<&Path>) -> Result<SandboxConfig, CliEr
     let Some(path) = path else {
         return Ok(SandboxConfig::default());
     };
-    let failed = |why: String| CliError::SandboxConfig {
-        path: path.to_owned(),
-        why,
-    };
+    let failed = |why: String| CliError::SandboxConfig { path: path.to_owned(), why };
     let text = read_regular(path, LONGEST_CONFIG).map_err(|e| failed(e.to_string()))?;
     serde_yaml::from_slice(&text).map_err(|e| failed(e.to_string()))
 }
@@ -406,10 +372,7 @@ struct NameSuffix {
 
 impl NameSuffix {
     fn for_real(self) -> Self {
-        NameSuffix {
-            sandbox: false,
-            ..self
-        }
+        NameSuffix { sandbox: false, ..self }
     }
 
     /// `NAME.csv` becomes `NAME.sandbox.csv`, `NAME.2-of-3.csv` or `NAME.sandbox.2-of-3.csv`.
@@ -472,13 +435,7 @@ mod tests {
             let apart = NameSuffix { sandbox, share };
             assert_eq!(apart.ledger(Path::new(ledger)), Path::new(expected));
         }
-        let apart = NameSuffix {
-            sandbox: true,
-            share,
-        };
-        assert_eq!(
-            apart.folder(Path::new("a/x")),
-            Path::new("a/x.sandbox.2-of-3")
-        );
+        let apart = NameSuffix { sandbox: true, share };
+        assert_eq!(apart.folder(Path::new("a/x")), Path::new("a/x.sandbox.2-of-3"));
     }
 }

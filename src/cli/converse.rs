@@ -49,14 +49,7 @@ pub(super) async fn converse<T>(
         && let Ok(mut lock) = Lock::take(ledger, Utc::now())
     {
         let server = connection.server.clone();
-        remember(
-            &mut lock,
-            Pause {
-                server,
-                since,
-                until,
-            },
-        );
+        remember(&mut lock, Pause { server, since, until });
         lock.release(Utc::now());
     }
     found

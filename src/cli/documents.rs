@@ -15,10 +15,7 @@ pub(super) fn completions(args: &CompletionsArgs) -> Result<Exit, CliError> {
 }
 
 pub(super) fn man(args: &ManArgs) -> Result<Exit, CliError> {
-    let failed = |why| CliError::Output {
-        path: args.folder.clone(),
-        why,
-    };
+    let failed = |why| CliError::Output { path: args.folder.clone(), why };
     std::fs::create_dir_all(&args.folder).map_err(failed)?;
     clap_mangen::generate_to(Cli::command(), &args.folder).map_err(failed)?;
     Ok(Exit::Success)

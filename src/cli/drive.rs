@@ -65,24 +65,14 @@ pub(super) async fn drive(
     collection: Option<&Collection>,
     means: &RunContext<'_>,
 ) -> Result<Finished, CliError> {
-    let WorkList {
-        ledger,
-        work,
-        doubts,
-        untouched: idle,
-    } = work_list;
+    let WorkList { ledger, work, doubts, untouched: idle } = work_list;
     let (locked, readers) = (means.locked, &means.outputs.readers);
     if !work.is_empty() {
         require_room(&ledger, selected, means)?;
     }
     let written = locked.write(&ledger).await;
-    let tried = written.and_then(|()| {
-        if work.is_empty() {
-            Ok(())
-        } else {
-            Ok(locked.file.try_folder()?)
-        }
-    });
+    let tried =
+        written.and_then(|()| if work.is_empty() { Ok(()) } else { Ok(locked.file.try_folder()?) });
     tried.inspect_err(|_| means.outputs.waiting(&ledger, selected))?;
     let on_event = |event: &Event| readers.on_event(event);
     let setup = RunInput {
@@ -99,10 +89,7 @@ pub(super) async fn drive(
         },
         all,
         idle,
-        max_failures: means
-            .outputs
-            .max_failures
-            .map(|most| most.rows(selected.len())),
+        max_failures: means.outputs.max_failures.map(|most| most.rows(selected.len())),
         concurrency: means.context.settings.limits.concurrency.get(),
         interrupt: means.interrupt.clone(),
         on_event: &on_event,
@@ -119,10 +106,7 @@ pub(super) async fn drive(
     let mut finished = ticking(readers, run).await;
     if collection.is_some() {
         // A run that was interrupted has not looked at every row.
-        let rows = finished
-            .ledger
-            .rows()
-            .filter(|row| selected.contains(&row.key()));
+        let rows = finished.ledger.rows().filter(|row| selected.contains(&row.key()));
         let created = rows.filter(|row| matches!(row.state, State::Created(_)));
         let left = created.filter(|row| !row.is_collected()).count();
         finished.counts.uncollected = finished.counts.uncollected.max(left);
@@ -209,9 +193,7 @@ fn commands_for(means: &RunContext<'_>, rows: &[&Row]) -> Commands {
             commands.retry = retry;
         }
     }
-    let orgs = rows
-        .iter()
-        .filter_map(|row| row.request().sub_partner.as_ref());
+    let orgs = rows.iter().filter_map(|row| row.request().sub_partner.as_ref());
     if orgs.into_iter().any(OrgId::is_from_sandbox) {
         let manifest = context.manifest.0.with_extension("real.yaml");
         commands.for_real = commands.for_real.filter(|_| !manifest.exists()).map(|_| {
@@ -236,12 +218,7 @@ pub(super) fn tell_end(
     let selected: Vec<&Row> = rows().filter(is_told).collect();
     let commands = commands_for(means, &selected);
     let is_at_rest = (finished.unsaved.as_ref()).is_none_or(|unsaved| {
-        rescue(
-            &means.locked.file.path,
-            &finished.ledger,
-            unsaved,
-            Utc::now(),
-        )
+        rescue(&means.locked.file.path, &finished.ledger, unsaved, Utc::now())
     });
     let summary = Summary {
         finished,

@@ -44,18 +44,9 @@ pub(super) fn dry_run_of_retry(
     let selected = selection.of_ledger(&reading.ledger)?;
     let work_list =
         to_retry(reading, &selected, args, |_, _| {}).map_err(|e| context.torn_line(e))?;
-    let rows = work_list
-        .work
-        .iter()
-        .map(|place| work_list.ledger.row(*place));
+    let rows = work_list.work.iter().map(|place| work_list.ledger.row(*place));
     let would = Would::send("retry");
-    show_rows(
-        rows,
-        would,
-        &work_list.ledger,
-        context,
-        args.format.format(),
-    )
+    show_rows(rows, would, &work_list.ledger, context, args.format.format())
 }
 
 pub(super) fn dry_run_of_collect(
@@ -85,11 +76,7 @@ pub(super) fn collecting<'r>(
         let recorded = recorded.get(&row.id());
         let collected = &row.collected;
         let file = folder_of(path).join(&collected.file);
-        let there = if collected.file.is_empty() {
-            Ok(None)
-        } else {
-            hash_of(&file)
-        };
+        let there = if collected.file.is_empty() { Ok(None) } else { hash_of(&file) };
         match there {
             Ok(Some(hash)) if collected.is_file(&hash, recorded) => Action::Skip,
             Ok(Some(_)) | Err(_) if !is_forced => Action::Leave,

@@ -49,11 +49,7 @@ pub(super) fn read_arguments() -> Result<(Cli, ArgMatches), Error> {
 
 /// From now on no text from outside shows the password of a proxy.
 pub(super) fn hold_proxies() {
-    let is_proxy = |name: &OsStr| {
-        name.to_string_lossy()
-            .to_ascii_lowercase()
-            .ends_with("_proxy")
-    };
+    let is_proxy = |name: &OsStr| name.to_string_lossy().to_ascii_lowercase().ends_with("_proxy");
     for (_, address) in env::vars_os().filter(|(name, _)| is_proxy(name)) {
         hold_address(&address.to_string_lossy());
     }
@@ -78,11 +74,7 @@ fn adapted_argument(argument: Arg) -> Arg {
     let value = env::var_os(&name);
     let is_flag = !argument.get_action().takes_values();
     let counts = |value: &OsStr| !(is_empty(value) || is_flag && yes_or_no(value) == Some(false));
-    let argument = if is_flag {
-        argument.value_parser(YesOrNo)
-    } else {
-        argument
-    };
+    let argument = if is_flag { argument.value_parser(YesOrNo) } else { argument };
     if value.is_none_or(|value| counts(&value)) {
         argument
     } else {
@@ -138,10 +130,8 @@ fn check(command: &Command, matches: &ArgMatches) -> Result<(), Error> {
         return Ok(());
     };
     let is_rehearsal = || matches!(command_line.try_get_one::<bool>("sandbox"), Ok(Some(true)));
-    for (id, long) in [
-        ("sandbox_config", "--sandbox-config"),
-        ("sandbox_fixed", "--sandbox-fixed"),
-    ] {
+    for (id, long) in [("sandbox_config", "--sandbox-config"), ("sandbox_fixed", "--sandbox-fixed")]
+    {
         if is_typed(command_line, id) && !is_rehearsal() {
             let mut error = Error::new(ErrorKind::MissingRequiredArgument).with_cmd(command);
             let needed = ContextValue::Strings(vec![format!("--sandbox (for {long})")]);
@@ -182,9 +172,7 @@ pub(super) fn variable_of(command: &Command, error: &Error) -> Option<String> {
 pub(super) fn warn_of_unknown(command: &Command) {
     let mut known: BTreeSet<String> = READ_BY_HAND.map(str::to_owned).into();
     let all = std::iter::once(command).chain(command.get_subcommands());
-    let variables = all
-        .flat_map(Command::get_arguments)
-        .filter_map(Arg::get_env);
+    let variables = all.flat_map(Command::get_arguments).filter_map(Arg::get_env);
     known.extend(variables.map(|name| name.to_string_lossy().into_owned()));
     known.extend(RENAMED.map(|(before, _)| before.to_owned()));
     for (name, value) in env::vars_os() {

@@ -56,10 +56,7 @@ pub(super) enum CliError {
     Selection(#[from] SelectionError),
     /// The selection matches nothing in the plan; it would on the day `as_of`.
     #[error("{source}")]
-    NotPlanned {
-        source: SelectionError,
-        as_of: Option<NaiveDate>,
-    },
+    NotPlanned { source: SelectionError, as_of: Option<NaiveDate> },
     #[error(transparent)]
     NobodyKnown(#[from] NobodyKnown),
     #[error(transparent)]
@@ -85,10 +82,7 @@ pub(super) enum CliError {
     #[error("{}", lines(.0))]
     Ledgers(Vec<LedgerError>),
     #[error("{}: {source}", path.display())]
-    TornLine {
-        path: PathBuf,
-        source: UnknownRequest,
-    },
+    TornLine { path: PathBuf, source: UnknownRequest },
     #[error("the folder {} does not exist; make it, or put the ledger {} elsewhere", folder.display(), ledger.display())]
     NoFolder { ledger: PathBuf, folder: PathBuf },
     /// Nothing was sent.
@@ -146,11 +140,7 @@ fn new_file(error: &io::Error) -> String {
 const NAMED: usize = 3;
 
 fn of_sandbox(ids: &[PlanWarningSource]) -> String {
-    let named: Vec<String> = ids
-        .iter()
-        .take(NAMED)
-        .map(PlanWarningSource::to_string)
-        .collect();
+    let named: Vec<String> = ids.iter().take(NAMED).map(PlanWarningSource::to_string).collect();
     let more = match ids.len().saturating_sub(NAMED) {
         0 => String::new(),
         n => format!(" and {n} more"),
@@ -283,15 +273,10 @@ impl CliError {
                 ),
                 None => {
                     let run = command_line.first_run();
-                    adopt(
-                        "the ledger that has them",
-                        &run.unwrap_or_else(|| command_line.again()),
-                    )
+                    adopt("the ledger that has them", &run.unwrap_or_else(|| command_line.again()))
                 }
             },
-            CliError::NotPlanned {
-                as_of: Some(day), ..
-            } => {
+            CliError::NotPlanned { as_of: Some(day), .. } => {
                 let again = command_line.again_as_of(*day);
                 format!("; with --as-of {day} the plan has it:\n  {again}")
             }

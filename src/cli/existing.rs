@@ -43,14 +43,11 @@ pub(super) async fn find<A: Api>(
 ) -> Result<Vec<FoundReports>, CliError> {
     let ledger = &work_list.ledger;
     let places = work_list.work.iter().copied();
-    let places: Vec<RowIndex> = places
-        .filter(|place| !matches!(ledger.row(*place).state, State::Sending { .. }))
-        .collect();
+    let places: Vec<RowIndex> =
+        places.filter(|place| !matches!(ledger.row(*place).state, State::Sending { .. })).collect();
     let asked: Vec<&Request> = places.iter().map(|p| ledger.row(*p).request()).collect();
     let planned = plan.requests().iter().map(|planned| &planned.request);
-    let all: Vec<&Request> = planned
-        .chain(ledger.rows().map(|row| row.request()))
-        .collect();
+    let all: Vec<&Request> = planned.chain(ledger.rows().map(|row| row.request())).collect();
     let given_up = ledger.rows().flat_map(|row| &row.replaces);
     let taken: HashSet<&ReportId> = ledger.report_ids().chain(given_up).collect();
     let is_taken = |id: &ReportId| taken.contains(id);
@@ -83,10 +80,7 @@ pub(super) async fn prefer_known<A: Api>(
 ) -> Result<(), CliError> {
     let read = history::read(history).unwrap_or_default(); // it is never needed
     let reports = history::reports_by_request(&read.lines);
-    for FoundReports {
-        place, existing, ..
-    } in found
-    {
+    for FoundReports { place, existing, .. } in found {
         let row = work_list.ledger.row(*place);
         let known = reports.get(row.id().to_string().as_str());
         let Some(known) = known.and_then(|(id, _)| id.parse::<ReportId>().ok()) else {
@@ -192,8 +186,5 @@ pub(super) fn adopt(work_list: &mut WorkList, found: Vec<FoundReports>, readers:
 }
 
 fn list(ids: &[ReportId]) -> String {
-    ids.iter()
-        .map(|id| id.as_str())
-        .collect::<Vec<_>>()
-        .join(", ")
+    ids.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ")
 }

@@ -40,9 +40,8 @@ fn say(panic: &PanicHookInfo<'_>) {
     let text = payload.downcast_ref::<&str>().copied();
     let what = text.or(payload.downcast_ref::<String>().map(String::as_str));
     let what = what.unwrap_or("no reason given");
-    let place = panic
-        .location()
-        .map_or_else(String::new, |at| format!(" ({}:{})", at.file(), at.line()));
+    let place =
+        panic.location().map_or_else(String::new, |at| format!(" ({}:{})", at.file(), at.line()));
     console::complain(&format!(
         "error: a fault of monthend itself: {}{place}\nNothing that was written is lost. Run the same command again; if it comes again, report this line.\n",
         one_line(what)

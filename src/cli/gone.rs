@@ -41,10 +41,7 @@ pub(super) struct LedgerTrace {
 
 impl LedgerTrace {
     fn of(text: String) -> Self {
-        LedgerTrace {
-            text,
-            ..LedgerTrace::default()
-        }
+        LedgerTrace { text, ..LedgerTrace::default() }
     }
 
     /// None where no ledger has the rows.
@@ -75,11 +72,8 @@ impl LedgerTrace {
         } else {
             "a run is refused unless --existing says what to do about them (adopt takes them from the server)"
         };
-        let merge = if self.others.is_empty() {
-            ""
-        } else {
-            "; `monthend merge` takes their rows over"
-        };
+        let merge =
+            if self.others.is_empty() { "" } else { "; `monthend merge` takes their rows over" };
         warn!("{ledger} lacks reports that exist: {self}; {run}{merge}");
     }
 }
@@ -114,9 +108,7 @@ pub(super) fn trace_of(path: &Path) -> Option<LedgerTrace> {
         Err(_) => {} // some other thing of that name shows nothing
     }
     let close = ledger.with_extension("close.json");
-    close
-        .exists()
-        .then(|| LedgerTrace::of(format!("{} shows a closed month", close.display())))
+    close.exists().then(|| LedgerTrace::of(format!("{} shows a closed month", close.display())))
 }
 
 /// The default folder of collected files, where that is all there is.
@@ -152,9 +144,7 @@ fn forgotten(reading: &LedgerRead, lines: &[HistoryLine]) -> RequestIds {
             is_sent(Some(row)) && report.is_some_and(|(id, at)| is_newer(*at) && !is_replaced(id))
         }
     };
-    ids.filter(|(text, id)| is_forgotten(text, *id))
-        .map(|(_, id)| id)
-        .collect()
+    ids.filter(|(text, id)| is_forgotten(text, *id)).map(|(_, id)| id).collect()
 }
 
 /// What the history shows and the ledger lacks, whatever is planned.
@@ -168,11 +158,7 @@ pub(super) fn forgotten_of_history(path: &Path, reading: &LedgerRead) -> Option<
 fn of_history(history: &Path, requests: RequestIds) -> Option<LedgerTrace> {
     let n = count(requests.len(), "request");
     let text = format!("{} shows creates of {n}", history.display());
-    (!requests.is_empty()).then_some(LedgerTrace {
-        text,
-        requests,
-        ..LedgerTrace::default()
-    })
+    (!requests.is_empty()).then_some(LedgerTrace { text, requests, ..LedgerTrace::default() })
 }
 
 /// The ledger does not name the request, not even in a torn line.
@@ -213,15 +199,12 @@ impl TraceSearch<'_> {
         let known = forgotten_of_history(&path, self.reading).unwrap_or_default();
         let requests = to_send.iter().map(|planned| planned.id);
         let requests = requests.filter(|id| known.requests.contains(id)).collect();
-        of_history(&history::beside(&path), requests)
-            .or_else(|| self.of_files(&path))
-            .or(of_others)
+        of_history(&history::beside(&path), requests).or_else(|| self.of_files(&path)).or(of_others)
     }
 
     /// Refuses to create these reports again; see [`LedgerTrace::refuse`].
     pub(super) fn refuse(&self) -> Result<(), CliError> {
-        self.run()
-            .map_or(Ok(()), |trace| trace.refuse(&self.context.ledger))
+        self.run().map_or(Ok(()), |trace| trace.refuse(&self.context.ledger))
     }
 
     fn of_others(&self, path: &Path, to_send: &[&Planned]) -> Option<LedgerTrace> {
@@ -245,15 +228,10 @@ impl TraceSearch<'_> {
         shares.retain(|(other, _)| counts.contains(&shares_in_all(other)));
         let is_found = !shares.is_empty();
         if shares.is_empty() {
-            let knowing = others
-                .into_iter()
-                .filter(|(_, requests)| !requests.is_empty());
+            let knowing = others.into_iter().filter(|(_, requests)| !requests.is_empty());
             shares.extend(knowing.max_by_key(|(_, requests)| requests.len()));
         }
-        let requests: RequestIds = shares
-            .iter()
-            .flat_map(|(_, ids)| ids.iter().copied())
-            .collect();
+        let requests: RequestIds = shares.iter().flat_map(|(_, ids)| ids.iter().copied()).collect();
         let others: Vec<PathBuf> = shares.into_iter().map(|(other, _)| other).collect();
         let reports = count(requests.len(), "report");
         let is_renamed =
@@ -295,16 +273,10 @@ impl TraceSearch<'_> {
             .filter(|planned| is_new(self.reading, planned.id))
             .filter(is_own);
         let new: Vec<Row> = new.map(Planned::row).collect();
-        let names = Names::new(
-            output,
-            absolute(folder_of(path)),
-            self.reading.ledger.rows().chain(&new),
-        );
+        let names =
+            Names::new(output, absolute(folder_of(path)), self.reading.ledger.rows().chain(&new));
         let is_asked = |row: &&Row| !path.exists() || self.selected.contains(&row.key());
-        let there = new
-            .iter()
-            .filter(is_asked)
-            .filter(|row| names.place(row).exists());
+        let there = new.iter().filter(is_asked).filter(|row| names.place(row).exists());
         let there: Vec<&Row> = there.collect();
         let text = match *there.first()? {
             first if there.len() == 1 => format!("{} is there", names.place(first).display()),
@@ -361,9 +333,7 @@ fn ledgers_next_to(path: &Path) -> impl Iterator<Item = PathBuf> {
     let mut paths: Vec<PathBuf> = names.map(|name| path.with_file_name(name)).collect();
     paths.sort();
     let is_table = |path: &PathBuf| path.extension() == Some(OsStr::new("csv"));
-    paths
-        .into_iter()
-        .filter(move |path| is_table(path) && has_header(path))
+    paths.into_iter().filter(move |path| is_table(path) && has_header(path))
 }
 
 /// In bytes.

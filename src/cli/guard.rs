@@ -43,11 +43,7 @@ pub(super) enum GuardError {
         other: String,
     },
     #[error("{output} cannot write {}: {}; nothing was done", path.display(), refusal(why))]
-    Unwritable {
-        output: String,
-        path: PathBuf,
-        why: io::Error,
-    },
+    Unwritable { output: String, path: PathBuf, why: io::Error },
 }
 
 impl GuardError {
@@ -60,11 +56,7 @@ impl GuardError {
     }
 
     fn unwritable(output: &str, path: &Path, why: io::Error) -> Self {
-        GuardError::Unwritable {
-            output: output.to_owned(),
-            path: path.to_owned(),
-            why,
-        }
+        GuardError::Unwritable { output: output.to_owned(), path: path.to_owned(), why }
     }
 }
 
@@ -92,10 +84,7 @@ struct GuardedFile {
 impl Guard {
     /// Begins with the credentials, which every command may read.
     pub(super) fn new() -> Self {
-        let mut guard = Guard {
-            files: Vec::new(),
-            outputs: Vec::new(),
-        };
+        let mut guard = Guard { files: Vec::new(), outputs: Vec::new() };
         for name in CREDENTIALS {
             if let Some(path) = variable(name) {
                 guard.input(&format!("the file of {name}"), Path::new(&path));
@@ -341,10 +330,7 @@ fn try_file(place: &Path) -> io::Result<()> {
 /// Makes the folder, and a file in it for a moment.
 fn try_folder(folder: &Path) -> io::Result<()> {
     make_folder(folder)?;
-    tempfile::Builder::new()
-        .prefix(".monthend.")
-        .tempfile_in(folder)?
-        .close()
+    tempfile::Builder::new().prefix(".monthend.").tempfile_in(folder)?.close()
 }
 
 fn variable(name: &str) -> Option<std::ffi::OsString> {

@@ -17,28 +17,18 @@ use crate::{
 
 pub(super) async fn init(args: &InitArgs) -> Result<Exit, CliError> {
     let signals = Signals::listen();
-    let failed = |why| CliError::NewManifest {
-        path: args.file.clone(),
-        why,
-    };
+    let failed = |why| CliError::NewManifest { path: args.file.clone(), why };
     if args.file.symlink_metadata().is_ok() {
         // Before anybody is asked; a file that appears later is noticed below.
         return Err(failed(io::ErrorKind::AlreadyExists.into()));
     }
-    let found = if args.discover {
-        Some(find(args, &signals).await?)
-    } else {
-        None
-    };
+    let found = if args.discover { Some(find(args, &signals).await?) } else { None };
     let name = args.file.display().to_string();
     let text = starter(&args.file, Utc::now().date_naive(), found.as_ref());
     let text = text.map_err(|why| failed(io::Error::other(why)))?;
     files::create(&args.file, text.as_bytes()).map_err(failed)?;
     let found = found.map_or_else(String::new, |found| {
-        format!(
-            " with the API's sub-partners, {} of them active",
-            found.active.len()
-        )
+        format!(" with the API's sub-partners, {} of them active", found.active.len())
     });
     console::say(format!(
         "wrote {name}{found}; try it with: monthend run {} --sandbox\n",
@@ -59,11 +49,7 @@ async fn find(args: &InitArgs, signals: &Signals) -> Result<Found, CliError> {
         }
     };
     let found = converse(&mut context, credentials, &ledger, signals, ask).await?;
-    if found.active.is_empty() {
-        Err(CliError::Nobody(Discover::Active))
-    } else {
-        Ok(found)
-    }
+    if found.active.is_empty() { Err(CliError::Nobody(Discover::Active)) } else { Ok(found) }
 }
 
 async fn ask(session: &Session<'_, HttpApi>) -> Result<Found, ReadError> {

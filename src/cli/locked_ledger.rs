@@ -29,10 +29,7 @@ impl LockedLedger {
             });
         }
         let (file, lock) = LedgerFile::hold(&path, Utc::now())?;
-        Ok(LockedLedger {
-            file,
-            lock: RefCell::new(Some(lock)),
-        })
+        Ok(LockedLedger { file, lock: RefCell::new(Some(lock)) })
     }
 
     /// Writes nothing where the file holds `ledger` already.
@@ -67,14 +64,7 @@ impl LockedLedger {
         {
             let server = server.to_owned();
             let (since, until) = (*until - *wait, *until);
-            remember(
-                lock,
-                Pause {
-                    server,
-                    since,
-                    until,
-                },
-            );
+            remember(lock, Pause { server, since, until });
         }
     }
 }
@@ -95,9 +85,6 @@ impl Drop for LockedLedger {
 
 pub(super) fn remember(lock: &mut Lock, pause: Pause) {
     if let Err(e) = lock.remember(pause) {
-        warn!(
-            "the pause could not be noted for the next run: {}",
-            system_says(&e)
-        );
+        warn!("the pause could not be noted for the next run: {}", system_says(&e));
     }
 }

@@ -60,14 +60,10 @@ pub(super) async fn merge(args: &MergeArgs) -> Result<Exit, CliError> {
     for (part, ledger) in parts.iter().zip(&mut ledgers) {
         move_files(ledger, folder_of(&part.real), folder_of(&output));
     }
-    let named = parts.iter().zip(&ledgers).map(|(part, ledger)| MergeInput {
-        name: &part.name,
-        ledger,
-    });
+    let named =
+        parts.iter().zip(&ledgers).map(|(part, ledger)| MergeInput { name: &part.name, ledger });
     let united = unite(&named.collect::<Vec<_>>(), prefer).map_err(LedgerError::from)?;
-    find(&mut locked, &output)?
-        .write(&united, Utc::now())
-        .await?;
+    find(&mut locked, &output)?.write(&united, Utc::now()).await?;
 
     if !args.history.no_history {
         unite_histories(&parts, &output);
@@ -99,10 +95,7 @@ fn parts(args: &MergeArgs, output: &Path) -> Result<Vec<MergeSource>, CliError> 
     let given = args.ledgers.iter().map(|name| {
         let real = real_path(name)?;
         if real.exists() {
-            Ok(MergeSource {
-                name: name.clone(),
-                real,
-            })
+            Ok(MergeSource { name: name.clone(), real })
         } else {
             Err(LedgerError::Missing(name.clone()))
         }
@@ -110,10 +103,7 @@ fn parts(args: &MergeArgs, output: &Path) -> Result<Vec<MergeSource>, CliError> 
     let mut parts: Vec<MergeSource> = Vec::new();
     let given = all(given.collect())?;
     if output.exists() && !given.iter().any(|part| part.real == output) {
-        parts.push(MergeSource {
-            name: args.output.clone(),
-            real: output.to_owned(),
-        });
+        parts.push(MergeSource { name: args.output.clone(), real: output.to_owned() });
     }
     for part in given {
         if !parts.iter().any(|known| known.real == part.real) {
@@ -131,11 +121,7 @@ fn all<T>(results: Vec<Result<T, LedgerError>>) -> Result<Vec<T>, CliError> {
             Err(e) => bad.push(e),
         }
     }
-    if bad.is_empty() {
-        Ok(good)
-    } else {
-        Err(CliError::Ledgers(bad))
-    }
+    if bad.is_empty() { Ok(good) } else { Err(CliError::Ledgers(bad)) }
 }
 
 fn find<'a>(locked: &'a mut [LedgerFile], real: &Path) -> Result<&'a mut LedgerFile, LedgerError> {
@@ -146,10 +132,7 @@ fn find<'a>(locked: &'a mut [LedgerFile], real: &Path) -> Result<&'a mut LedgerF
 /// What only a torn line says must not be lost.
 fn read(locked: &mut [LedgerFile], part: &MergeSource) -> Result<Ledger, LedgerError> {
     let missing = || LedgerError::Missing(part.name.clone());
-    let reading = find(locked, &part.real)?
-        .reading
-        .take()
-        .ok_or_else(missing)?;
+    let reading = find(locked, &part.real)?.reading.take().ok_or_else(missing)?;
     tell_repairs(&part.name, &reading, RepairNote::Written);
     reading.into_ledger(&part.name)
 }
@@ -160,9 +143,8 @@ fn move_files(ledger: &mut Ledger, from: &Path, to: &Path) {
         return;
     }
     let is_collected = |(_, row): &(RowIndex, &Row)| !row.collected.file.is_empty();
-    let collected: Vec<RowIndex> = (ledger.places().filter(is_collected))
-        .map(|(place, _)| place)
-        .collect();
+    let collected: Vec<RowIndex> =
+        (ledger.places().filter(is_collected)).map(|(place, _)| place).collect();
     for place in collected {
         let mut row = ledger.row(place).clone();
         row.collected.file = spelled(&located(from, &row.collected.file), to);
@@ -229,11 +211,7 @@ fn unite_histories(parts: &[MergeSource], output: &Path) {
         files::replace(&place, &united)
     };
     if !is_there && let Err(e) = replaced() {
-        warn!(
-            "the history {} cannot be written ({})",
-            place.display(),
-            system_says(&e)
-        );
+        warn!("the history {} cannot be written ({})", place.display(), system_says(&e));
     }
 }
 
@@ -266,10 +244,6 @@ fn put_away(rescued: &Path, merged: &Path) {
         return;
     }
     if let Err(e) = std::fs::rename(rescued, merged) {
-        warn!(
-            "{} could not be renamed: {}",
-            rescued.display(),
-            system_says(&e)
-        );
+        warn!("{} could not be renamed: {}", rescued.display(), system_says(&e));
     }
 }

@@ -39,11 +39,7 @@ impl MissingShares {
                 name.push(format!(".{}.csv", share.in_names()));
                 name.into()
             });
-            Some(MissingShares {
-                named: named.collect(),
-                missing,
-                count,
-            })
+            Some(MissingShares { named: named.collect(), missing, count })
         });
         missing.filter(|set| set.missing > 0).collect()
     }
@@ -51,11 +47,7 @@ impl MissingShares {
 
 impl fmt::Display for MissingShares {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named: Vec<String> = self
-            .named
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect();
+        let named: Vec<String> = self.named.iter().map(|path| path.display().to_string()).collect();
         write!(
             f,
             "of {} shares, {} not among these ledgers: {}",
@@ -102,12 +94,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named_set_by_set() {
-        let said = told(&[
-            "d/a.1-of-3.csv",
-            "d/a.3-of-3.csv",
-            "a.1-of-2.csv",
-            "a.1-of-2.csv",
-        ]);
+        let said = told(&["d/a.1-of-3.csv", "d/a.3-of-3.csv", "a.1-of-2.csv", "a.1-of-2.csv"]);
         assert_eq!(said.len(), 2);
         assert!(
             said[0].starts_with("of 2 shares, one is not among these ledgers: a.2-of-2.csv;"),

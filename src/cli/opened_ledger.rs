@@ -32,13 +32,11 @@ impl OpenedLedger {
         let (reading, sha256) = read_file_with_hash(&real)?.ok_or_else(missing)?;
         tell_repairs(path, &reading, RepairNote::Past);
         warn_where_refused(path, Some(&reading.ledger));
-        let folder = folder_of(&real)
-            .canonicalize()
-            .map_err(|source| LedgerError::Io {
-                doing: "find the folder of",
-                path: path.to_owned(),
-                source,
-            })?;
+        let folder = folder_of(&real).canonicalize().map_err(|source| LedgerError::Io {
+            doing: "find the folder of",
+            path: path.to_owned(),
+            source,
+        })?;
         Ok(OpenedLedger {
             ledger: reading.ledger,
             path: folder.join(real.file_name().unwrap_or_default()),
@@ -57,11 +55,7 @@ impl OpenedLedger {
         if earlier.ledger.report_ids().any(is_other) {
             return Err(CliError::Incomparable {
                 path: path.to_owned(),
-                holds: if is_rehearsal {
-                    "a real server"
-                } else {
-                    "the sandbox"
-                },
+                holds: if is_rehearsal { "a real server" } else { "the sandbox" },
             });
         }
         Ok(earlier)

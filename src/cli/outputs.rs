@@ -100,11 +100,7 @@ impl Outputs {
         let outputs = &told.common.outputs;
         for (option, kind, path) in [
             ("--junit", DocumentKind::Junit, &outputs.junit),
-            (
-                "--summary-json",
-                DocumentKind::Summary,
-                &outputs.summary_json,
-            ),
+            ("--summary-json", DocumentKind::Summary, &outputs.summary_json),
             ("--metrics", DocumentKind::Metrics, &outputs.metrics),
         ] {
             if let Some(path) = path {
@@ -133,9 +129,7 @@ impl Outputs {
         Ok(Outputs {
             readers: Reporters::new(readers),
             command_line: told.command_line.clone(),
-            day_to_combine: told
-                .as_of
-                .filter(|_| told.is_relative && combined.is_some()),
+            day_to_combine: told.as_of.filter(|_| told.is_relative && combined.is_some()),
             about,
             format,
             max_failures: told.common.outputs.max_failures,
@@ -218,11 +212,7 @@ pub(super) fn add_to_history(path: &Path, at: DateTime<Utc>, what: HistoryEvent)
     let written = HistoryLine::new(at, &run_id(), what).write(&mut line);
     let written = written.map_err(io::Error::from);
     if let Err(e) = written.and_then(|()| history::append(&path, &line)) {
-        warn!(
-            "the history {} cannot be written ({})",
-            path.display(),
-            system_says(&e)
-        );
+        warn!("the history {} cannot be written ({})", path.display(), system_says(&e));
     }
 }
 
@@ -231,14 +221,7 @@ fn run_id() -> String {
 }
 
 fn selected(selection: &Selection) -> Selected {
-    let Selection {
-        jobs,
-        sub_partners,
-        types,
-        periods,
-        causes,
-        partition,
-    } = selection;
+    let Selection { jobs, sub_partners, types, periods, causes, partition } = selection;
     let who = |who: &SubPartnerSelector| match who {
         SubPartnerSelector::Own => "own".to_owned(),
         SubPartnerSelector::Named(name) => name.clone(),

@@ -26,13 +26,7 @@ use crate::{
 };
 
 pub(super) async fn plan(args: &PlanArgs) -> Result<Exit, CliError> {
-    let shown = show_run(
-        &args.manifest,
-        &args.calendar,
-        &args.selection,
-        args.format,
-        None,
-    );
+    let shown = show_run(&args.manifest, &args.calendar, &args.selection, args.format, None);
     let has_warnings = shown.await?;
     if args.strict && has_warnings {
         error!("the plan has warnings, and --strict takes them for errors");
@@ -73,10 +67,7 @@ pub(super) async fn show_run(
         Discovered::new()
     };
     let ledger_exists = reading.is_some();
-    warn_where_refused(
-        &context.ledger,
-        reading.as_ref().map(|reading| &reading.ledger),
-    );
+    warn_where_refused(&context.ledger, reading.as_ref().map(|reading| &reading.ledger));
     let reading = reading.unwrap_or_default();
     tell_repairs(&context.ledger, &reading, RepairNote::Left);
     let planning = Planning {
@@ -100,9 +91,7 @@ pub(super) async fn show_run(
         trace.warn(&context.ledger);
     }
     let planned = plan.requests().iter();
-    let selected: Vec<&Planned> = planned
-        .filter(|planned| ids.contains(&planned.id))
-        .collect();
+    let selected: Vec<&Planned> = planned.filter(|planned| ids.contains(&planned.id)).collect();
     let is_sent = |p: &&&Planned| Action::for_row(reading.ledger.get(p.id)) == Action::Send;
     let sends = selected.iter().filter(is_sent).count();
     let warnings = warn_of_plan(&manifest, &plan, calendar, sends);

@@ -27,10 +27,7 @@ impl Planning<'_> {
         let selected = (self.selection).of_plan(&plan, self.manifest, discovered, self.ledger);
         match selected {
             Ok(selected) => Ok((plan, selected)),
-            Err(source) => Err(CliError::NotPlanned {
-                source,
-                as_of: self.other_day(discovered),
-            }),
+            Err(source) => Err(CliError::NotPlanned { source, as_of: self.other_day(discovered) }),
         }
     }
 
@@ -72,10 +69,6 @@ impl Planning<'_> {
 
 impl From<&CalendarArgs> for DateCheck {
     fn from(calendar: &CalendarArgs) -> Self {
-        if calendar.no_date_check {
-            DateCheck::Off
-        } else {
-            DateCheck::On
-        }
+        if calendar.no_date_check { DateCheck::Off } else { DateCheck::On }
     }
 }

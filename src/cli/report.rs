@@ -30,10 +30,7 @@ use crate::{
 
 /// Reads only, without the lock; asks no server.
 pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
-    let failed = |why| CliError::Page {
-        path: args.output.clone(),
-        why,
-    };
+    let failed = |why| CliError::Page { path: args.output.clone(), why };
     let (ledger_path, manifest) = if is_manifest(&args.ledger) {
         (
             ledger_of_manifest(&args.ledger, None, args.sandbox, None)?,
@@ -43,9 +40,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         (args.ledger.clone(), args.manifest.as_ref())
     };
     let settings = manifest.map(|path| RunSettings::load(path)).transpose()?;
-    let totals = settings
-        .as_ref()
-        .and_then(|read| read.settings.audit.totals.as_ref());
+    let totals = settings.as_ref().and_then(|read| read.settings.audit.totals.as_ref());
     let ledger = OpenedLedger::read(&ledger_path)?;
     let is_sandbox = is_rehearsal(&ledger.ledger, &ledger_path);
     let history = history_of(&ledger.path).lines;
@@ -65,19 +60,13 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
     let previous = earlier.as_ref().map(|earlier| Previous {
         ledger: &earlier.ledger,
         selected: earlier.ledger.rows().map(Row::key).collect(),
-        files: Some(Files {
-            folder: &earlier.folder,
-            recorded: &not_compared,
-        }),
+        files: Some(Files { folder: &earlier.folder, recorded: &not_compared }),
         max_drop: &max_drop,
         totals,
     });
     let review = Review {
         ledger: &ledger.ledger,
-        files: Files {
-            folder: &ledger.folder,
-            recorded: &recorded,
-        },
+        files: Files { folder: &ledger.folder, recorded: &recorded },
         totals,
         previous: previous.as_ref(),
     };
@@ -100,21 +89,14 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
         totals,
         reviewed: &reviewed,
         history: &history,
-        earlier: earlier
-            .as_ref()
-            .zip(args.compare.as_deref())
-            .map(|(earlier, path)| {
-                page::Earlier {
-                    // As given, since both may have one name; but nobody has to see where a home lies.
-                    name: if path.is_absolute() {
-                        name(path)
-                    } else {
-                        path.display().to_string()
-                    },
-                    sha256: earlier.sha256.clone(),
-                    max_drop: &max_drop,
-                }
-            }),
+        earlier: earlier.as_ref().zip(args.compare.as_deref()).map(|(earlier, path)| {
+            page::Earlier {
+                // As given, since both may have one name; but nobody has to see where a home lies.
+                name: if path.is_absolute() { name(path) } else { path.display().to_string() },
+                sha256: earlier.sha256.clone(),
+                max_drop: &max_drop,
+            }
+        }),
         now: Utc::now(),
     };
     let page = page::page(&sources).map_err(|e| failed(io::Error::other(e)))?;
@@ -126,26 +108,18 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
 /// Requests of the plan that the ledger lacks. Relative periods and discovered sub-partners are those of the ledger.
 fn not_in_ledger(manifest: &Path, ledger: &Ledger) -> usize {
     let today = Utc::now().date_naive();
-    let options = LoadOptions {
-        as_of: today,
-        today,
-        date_check: DateCheck::Off,
-    };
-    let plan = Manifest::load(manifest, &options)
-        .ok()
-        .and_then(|mut manifest| {
-            take_known(&mut manifest, ledger, &[]).ok()?;
-            let plan = Plan::expand(&manifest, &Discovered::new()).ok()?;
-            (!manifest.is_relative).then_some(plan)
-        });
+    let options = LoadOptions { as_of: today, today, date_check: DateCheck::Off };
+    let plan = Manifest::load(manifest, &options).ok().and_then(|mut manifest| {
+        take_known(&mut manifest, ledger, &[]).ok()?;
+        let plan = Plan::expand(&manifest, &Discovered::new()).ok()?;
+        (!manifest.is_relative).then_some(plan)
+    });
     let Some(plan) = plan else {
         info!("the page is about the ledger alone: its plan is not known");
         return 0;
     };
     let planned = plan.requests().iter();
-    planned
-        .filter(|planned| ledger.get(planned.id).is_none())
-        .count()
+    planned.filter(|planned| ledger.get(planned.id).is_none()).count()
 }
 
 /// By the ledger's reports, or while it has none, by the name that rehearsals give.

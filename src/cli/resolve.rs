@@ -49,9 +49,7 @@ async fn decide(
     let mut ledger = reading.into_ledger(&context.ledger)?;
     let place = open_row(&ledger, request, args).map_err(|why| {
         let resolve = command_line.next("resolve", &LEDGER);
-        CliError::Unresolvable(format!(
-            "{why}. All rows to decide are listed by\n  {resolve}"
-        ))
+        CliError::Unresolvable(format!("{why}. All rows to decide are listed by\n  {resolve}"))
     })?;
     // What the row itself names was seen in its lists: the server may show it wrongly, and a person may know better.
     let is_candidate = |id: &&ReportId| ledger.row(place).error().contains(id.as_str());
@@ -122,28 +120,16 @@ fn open_row(ledger: &Ledger, request: RequestId, args: &ResolveArgs) -> Result<R
 
 /// Whether a report may be taken for a row that has none.
 fn adoptable(ledger: &Ledger, id: &ReportId) -> Result<(), String> {
-    let mut locked = ledger
-        .rows()
-        .filter_map(|row| Some((row, row.state.report_id()?)));
+    let mut locked = ledger.rows().filter_map(|row| Some((row, row.state.report_id()?)));
     if let Some((other, _)) = locked.clone().find(|(_, locked)| *locked == id) {
-        return Err(format!(
-            "report {id} belongs to {} already",
-            request_name(other)
-        ));
+        return Err(format!("report {id} belongs to {} already", request_name(other)));
     }
     let mut discarded = ledger.rows().filter(|row| row.replaces.contains(id));
     if let Some(other) = discarded.next() {
-        return Err(format!(
-            "report {id} was discarded for {}",
-            request_name(other)
-        ));
+        return Err(format!("report {id} was discarded for {}", request_name(other)));
     }
     if locked.any(|(_, locked)| locked.is_from_sandbox() != id.is_from_sandbox()) {
-        let server = if id.is_from_sandbox() {
-            "real server"
-        } else {
-            "sandbox"
-        };
+        let server = if id.is_from_sandbox() { "real server" } else { "sandbox" };
         return Err(format!(
             "\"{id}\" is not a report id of the {server} that this ledger's reports are from"
         ));
@@ -199,10 +185,7 @@ fn next_steps(
         (n, m) => Some(format!("to send {}, and look up {m}", count(n, "row"))),
     };
     if let Some(why) = why {
-        hints.push(Hint::new(
-            why,
-            of_manifest("retry", args, context, command_line),
-        ));
+        hints.push(Hint::new(why, of_manifest("retry", args, context, command_line)));
     }
     if hints.is_empty() && ledger.rows().any(is_missing) {
         let collect = of_manifest("collect", args, context, command_line);

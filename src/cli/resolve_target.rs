@@ -62,10 +62,7 @@ pub(super) fn manifest_next_to(ledger: &Path) -> Option<Vec<String>> {
                 manifest: manifest.clone(),
                 ledger: None,
                 base_url: None,
-                sandbox: RehearsalArgs {
-                    sandbox,
-                    ..RehearsalArgs::default()
-                },
+                sandbox: RehearsalArgs { sandbox, ..RehearsalArgs::default() },
             };
             let its = Context::with_settings(&args, None).map(|context| context.ledger);
             if its.is_ok_and(|its| its.canonicalize().is_ok_and(|its| its == real)) {

@@ -72,9 +72,8 @@ async fn send_again(
     let reading = locked.file.reading.take().ok_or_else(missing)?;
 
     let collection = args.and_collect.if_wanted();
-    let collection = collection
-        .map(|how| Collection::prepare(how, &context, &locked))
-        .transpose()?;
+    let collection =
+        collection.map(|how| Collection::prepare(how, &context, &locked)).transpose()?;
 
     let door = Door {
         context: &mut context,
@@ -113,12 +112,7 @@ async fn send_again(
         let rows = (all, &selected);
         let finished = drive(work_list, Creates::All, rows, collection.as_ref(), means).await?;
 
-        let ended = Ended {
-            exit: Exit::of(&finished),
-            finished,
-            selected,
-            to_combine,
-        };
+        let ended = Ended { exit: Exit::of(&finished), finished, selected, to_combine };
         finish(ended, means, |_| false, collection.as_ref())
     };
     door.open(work).await

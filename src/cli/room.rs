@@ -46,11 +46,9 @@ pub(super) fn room_for(ledger: &Path, rows: usize) -> Room {
     let needed = BYTES_OF_THE_REST + BYTES_OF_A_ROW * rows as u64;
     let folder = folder_of(ledger);
     match available(&existing(folder)) {
-        Some(free) if free < needed => Room::Short(Shortage {
-            folder: folder.to_owned(),
-            free,
-            needed,
-        }),
+        Some(free) if free < needed => {
+            Room::Short(Shortage { folder: folder.to_owned(), free, needed })
+        }
         Some(free) => Room::Enough { free, needed },
         None => Room::Unknown,
     }
@@ -58,13 +56,9 @@ pub(super) fn room_for(ledger: &Path, rows: usize) -> Room {
 
 /// `path`, or the nearest folder above it that exists.
 pub(super) fn existing(path: &Path) -> PathBuf {
-    let above = path
-        .ancestors()
-        .filter(|above| !above.as_os_str().is_empty());
+    let above = path.ancestors().filter(|above| !above.as_os_str().is_empty());
     let mut there = above.filter(|above| above.exists());
-    there
-        .next()
-        .map_or_else(|| PathBuf::from("."), Path::to_owned)
+    there.next().map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
 /// In bytes, for this user.
@@ -99,12 +93,9 @@ mod tests {
 
     #[test]
     fn sizes_read_well() {
-        for (bytes, text) in [
-            (0, "0 KiB"),
-            (348_160, "340 KiB"),
-            (12 << 20, "12 MiB"),
-            (3 << 40, "3072 GiB"),
-        ] {
+        for (bytes, text) in
+            [(0, "0 KiB"), (348_160, "340 KiB"), (12 << 20, "12 MiB"), (3 << 40, "3072 GiB")]
+        {
             assert_eq!(size(bytes), text);
         }
     }

@@ -83,9 +83,8 @@ async fn converge(
     }
 
     let collection = args.and_collect.if_wanted();
-    let collection = collection
-        .map(|how| Collection::prepare(how, &context, &locked))
-        .transpose()?;
+    let collection =
+        collection.map(|how| Collection::prepare(how, &context, &locked)).transpose()?;
 
     let door = Door {
         context: &mut context,
@@ -142,12 +141,7 @@ async fn converge(
                 let looked_up = drive(doubts, Creates::None, (all, &selected), None, means).await?;
                 if looked_up.stop.is_some() || looked_up.unsaved.is_some() {
                     let exit = Exit::of(&looked_up);
-                    let ended = Ended {
-                        finished: looked_up,
-                        exit,
-                        selected,
-                        to_combine: None,
-                    };
+                    let ended = Ended { finished: looked_up, exit, selected, to_combine: None };
                     return finish(ended, means, |_| false, None);
                 }
                 work_list = WorkList::of(looked_up.ledger, &selected);
@@ -174,12 +168,7 @@ async fn converge(
 
         let is_left =
             |row: &Row| outside.contains(&row.key()) && !matches!(row.state, State::Created(_));
-        let ended = Ended {
-            exit: Exit::of(&finished),
-            finished,
-            selected,
-            to_combine: None,
-        };
+        let ended = Ended { exit: Exit::of(&finished), finished, selected, to_combine: None };
         finish(ended, means, is_left, collection.as_ref())
     };
     door.open(work).await

@@ -42,9 +42,7 @@ impl Signals {
         };
         let (ready, is_ready) = std::sync::mpsc::channel::<()>();
         let hearing = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_io()
-                .build();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
             if let Ok(runtime) = runtime {
                 runtime.block_on(async {
                     listen(heard);
@@ -53,11 +51,7 @@ impl Signals {
                 });
             }
         };
-        if std::thread::Builder::new()
-            .name("signals".to_owned())
-            .spawn(hearing)
-            .is_ok()
-        {
+        if std::thread::Builder::new().name("signals".to_owned()).spawn(hearing).is_ok() {
             let _ = is_ready.recv(); // ends once it listens
         }
         Signals { caught, in_order }
@@ -84,10 +78,7 @@ impl Signals {
 
     /// `grace`: for requests in flight.
     pub(super) fn interrupt(&self, grace: Duration) -> Interrupt {
-        Interrupt {
-            signal: self.caught.clone(),
-            grace,
-        }
+        Interrupt { signal: self.caught.clone(), grace }
     }
 }
 
@@ -130,8 +121,7 @@ const SIGXFSZ: i32 = 25;
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .unwrap_or(0)
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
 /// Ctrl-C is all there is.

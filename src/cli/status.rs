@@ -94,11 +94,7 @@ fn history(
 pub(super) fn history_of(ledger: &Path) -> Read {
     let path = history::beside(ledger);
     history::read(&path).unwrap_or_else(|e| {
-        warn!(
-            "the history {} cannot be read ({})",
-            path.display(),
-            system_says(&e)
-        );
+        warn!("the history {} cannot be read ({})", path.display(), system_says(&e));
         Read::default()
     })
 }

@@ -58,9 +58,6 @@ fn give_up_failed(
         ledger.replace(*place, row);
     }
     if !failed.is_empty() {
-        info!(
-            "reports that the server could not generate, to be recreated: {}",
-            failed.len()
-        );
+        info!("reports that the server could not generate, to be recreated: {}", failed.len());
     }
 }

@@ -43,9 +43,8 @@ pub(super) fn tell_leftovers(ledger: &Ledger, plan: &Plan) {
         warn!("{relabelled}");
     }
     let planned: RequestIds = plan.requests().iter().map(|planned| planned.id).collect();
-    let leftovers: Vec<&Row> = (ledger.rows())
-        .filter(|row| !planned.contains(&row.key()))
-        .collect();
+    let leftovers: Vec<&Row> =
+        (ledger.rows()).filter(|row| !planned.contains(&row.key())).collect();
     if !leftovers.is_empty() {
         let rows = count(leftovers.len(), "row");
         let names = named_rows(&leftovers);

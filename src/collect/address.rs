@@ -118,21 +118,13 @@ mod tests {
     fn only_the_internet_is_asked_and_this_machine_where_the_api_is_here() {
         use Refused::{Credentials, Private, Scheme};
         for (url, public, local) in [
-            (
-                "https://x.webexcontent.com/a.csv?Signature=s",
-                Ok(()),
-                Ok(()),
-            ),
+            ("https://x.webexcontent.com/a.csv?Signature=s", Ok(()), Ok(())),
             ("https://93.184.216.34/a", Ok(()), Ok(())),
             ("http://x.webexcontent.com/a", Err(Scheme), Err(Scheme)),
             ("ftp://x.webexcontent.com/a", Err(Scheme), Err(Scheme)),
             ("file:///etc/passwd", Err(Scheme), Err(Scheme)),
             ("data:text/csv,a", Err(Scheme), Err(Scheme)),
-            (
-                "https://u:p@x.webexcontent.com/a",
-                Err(Credentials),
-                Err(Credentials),
-            ),
+            ("https://u:p@x.webexcontent.com/a", Err(Credentials), Err(Credentials)),
             ("http://127.0.0.1:8/a", Err(Scheme), Ok(())),
             ("http://localhost:8/a", Err(Scheme), Ok(())),
             ("http://[::1]:8/a", Err(Scheme), Ok(())),
@@ -157,11 +149,7 @@ mod tests {
             assert_eq!(AddressPolicy::Local.check(&parsed), local, "{url}");
         }
         for (ip, local) in [("127.0.0.1", true), ("10.1.2.3", false), ("8.8.8.8", true)] {
-            assert_eq!(
-                AddressPolicy::Local.allows(ip.parse().unwrap()),
-                local,
-                "{ip}"
-            );
+            assert_eq!(AddressPolicy::Local.allows(ip.parse().unwrap()), local, "{ip}");
         }
     }
 }

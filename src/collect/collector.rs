@@ -207,10 +207,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
         let before = self.unseen.len();
         self.unseen.extend(places);
         let more = self.unseen.len() - before;
-        self.carrier
-            .bench
-            .record
-            .count(|counts| counts.uncollected += more);
+        self.carrier.bench.record.count(|counts| counts.uncollected += more);
     }
 
     /// None while rows may still be created.
@@ -220,8 +217,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
 
     fn next_due(&self) -> Option<Instant> {
         let due = self.watch.next_due().into_iter().chain(self.deadline());
-        due.min()
-            .filter(|_| !self.is_looking() && !self.watch.is_asking())
+        due.min().filter(|_| !self.is_looking() && !self.watch.is_asking())
     }
 
     /// What exists already needs no request.

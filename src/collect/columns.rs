@@ -29,9 +29,7 @@ impl CollectedHeaders {
     pub(super) fn tell(&self) {
         for kind in ReportType::ALL {
             let of_kind = self.headers.iter().filter(|((found, _), _)| *found == kind);
-            let mut of_kind: Vec<_> = of_kind
-                .map(|((_, header), files)| (header, files))
-                .collect();
+            let mut of_kind: Vec<_> = of_kind.map(|((_, header), files)| (header, files)).collect();
             of_kind.sort_by_key(|(_, files)| std::cmp::Reverse(files.len()));
             let Some(((usual, _), others)) = of_kind.split_first() else {
                 continue;
@@ -39,11 +37,7 @@ impl CollectedHeaders {
             for (header, files) in others {
                 let differences = differences(usual, header);
                 let (file, more) = (&files[0], files.len() - 1);
-                let more = if more > 0 {
-                    format!(" and {more} more")
-                } else {
-                    String::new()
-                };
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
                 warn!(
                     "{file}{more}: the columns differ from those of other {kind} reports: {differences}"
                 );

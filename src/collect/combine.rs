@@ -22,13 +22,8 @@ use crate::{
 use request::{OrgId, Period, ReportType};
 
 /// The columns that say whose report a row is of.
-const LEADING: [&str; 5] = [
-    "sub_partner",
-    "sub_partner_org_id",
-    "period_start",
-    "period_end",
-    "internal",
-];
+const LEADING: [&str; 5] =
+    ["sub_partner", "sub_partner_org_id", "period_start", "period_end", "internal"];
 
 #[derive(Debug, Clone)]
 pub struct CollectedFile<'a> {
@@ -87,12 +82,7 @@ impl Combined {
 
 impl fmt::Display for Combined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Combined {
-            report_type,
-            files,
-            rows,
-            ..
-        } = self;
+        let Combined { report_type, files, rows, .. } = self;
         let plural = if *files == 1 { "" } else { "s" };
         write!(
             f,
@@ -107,10 +97,7 @@ impl fmt::Display for Combined {
 const NAMED: usize = 3;
 
 fn first(files: &[PathBuf], all: usize) -> String {
-    let named = files
-        .iter()
-        .take(NAMED)
-        .map(|file| file.display().to_string());
+    let named = files.iter().take(NAMED).map(|file| file.display().to_string());
     let mut text = named.collect::<Vec<_>>().join(", ");
     if all > NAMED {
         text.push_str(&format!(" and {} more", all - NAMED));
@@ -143,11 +130,7 @@ pub fn combine(target: &Path, parts: &[CollectedFile<'_>]) -> Result<Vec<Combine
     }
     let several = types.len() > 1;
     let combined = types.into_iter().map(|report_type| {
-        let file = if several {
-            of_type(target, report_type)
-        } else {
-            target.to_owned()
-        };
+        let file = if several { of_type(target, report_type) } else { target.to_owned() };
         let parts = parts.iter();
         let parts = parts.filter(|part| part.row.request().report_type == report_type);
         one_type(&file, report_type, &parts.collect::<Vec<_>>())
@@ -165,12 +148,10 @@ pub fn set_aside(
     earlier.retain(|file| file.is_file() && !is_written(file));
     // Next to files that are written now, what is no combined file is somebody else's.
     earlier.retain(|file| written.is_empty() || is_combined(file));
-    let renamed = earlier
-        .into_iter()
-        .map(|file| match files::set_aside(&file) {
-            Ok(name) => Ok((file, name)),
-            Err(source) => Err(CombineError::Write { file, source }),
-        });
+    let renamed = earlier.into_iter().map(|file| match files::set_aside(&file) {
+        Ok(name) => Ok((file, name)),
+        Err(source) => Err(CombineError::Write { file, source }),
+    });
     renamed.collect()
 }
 
@@ -211,17 +192,13 @@ fn one_type(
             return Err(CombineError::TooManyColumns(report_type));
         }
     }
-    let failed = |source: io::Error| CombineError::Write {
-        file: file.to_owned(),
-        source,
-    };
+    let failed = |source: io::Error| CombineError::Write { file: file.to_owned(), source };
     let new = NewFile::begin(file).map_err(failed)?;
     if is_new {
         new.for_its_owner_only().map_err(failed)?;
     }
-    let mut out = WriterBuilder::new()
-        .terminator(Terminator::Any(b'\n'))
-        .from_writer(BufWriter::new(new));
+    let mut out =
+        WriterBuilder::new().terminator(Terminator::Any(b'\n')).from_writer(BufWriter::new(new));
     let mut combined = Combined {
         file: file.to_owned(),
         report_type,
@@ -231,10 +208,7 @@ fn one_type(
         lacking: columns.nowhere_lacking(),
         too_wide: Vec::new(),
     };
-    let names = columns
-        .names
-        .iter()
-        .map(|(name, _)| harmless(name.as_bytes()));
+    let names = columns.names.iter().map(|(name, _)| harmless(name.as_bytes()));
     write(&mut out, leading_names().chain(names)).map_err(failed)?;
     for part in parts {
         let mut table = open(part)?;
@@ -324,27 +298,18 @@ fn open(part: &CollectedFile<'_>) -> Result<Table<File>, CombineError> {
 }
 
 fn unreadable(part: &CollectedFile<'_>, source: io::Error) -> CombineError {
-    CombineError::Read {
-        file: part.file.clone(),
-        source,
-    }
+    CombineError::Read { file: part.file.clone(), source }
 }
 
 fn leading_names<'a>() -> impl Iterator<Item = Cow<'a, [u8]>> {
-    LEADING
-        .into_iter()
-        .map(|name| Cow::Borrowed(name.as_bytes()))
+    LEADING.into_iter().map(|name| Cow::Borrowed(name.as_bytes()))
 }
 
 fn leading(row: &Row) -> [String; 5] {
     let request = row.request();
     [
         row.label.as_deref().unwrap_or_default().to_owned(),
-        request
-            .sub_partner
-            .as_ref()
-            .map_or("", OrgId::as_str)
-            .to_owned(),
+        request.sub_partner.as_ref().map_or("", OrgId::as_str).to_owned(),
         request.period.start().to_string(),
         request.period.end().to_string(),
         request.internal.to_string(),
@@ -385,9 +350,7 @@ mod tests {
 
     impl Desk {
         fn new() -> Self {
-            Desk {
-                folder: tempfile::tempdir().unwrap(),
-            }
+            Desk { folder: tempfile::tempdir().unwrap() }
         }
 
         fn path(&self, name: &str) -> PathBuf {
@@ -417,21 +380,13 @@ mod tests {
     #[test]
     fn columns_are_united_by_name_and_files_that_lack_some_are_named() {
         let desk = Desk::new();
-        let (acme, own) = (
-            row(Some("a1"), Some("=Acme"), ReportType::User),
-            row(None, None, ReportType::User),
-        );
+        let (acme, own) =
+            (row(Some("a1"), Some("=Acme"), ReportType::User), row(None, None, ReportType::User));
         let first = desk.file("1.csv", "\u{feff}NAME,SKU\r\nAnn,=1+1\r\n\"B, C\",-5\r\n");
         let second = desk.file("2.csv", "SKU,PRICE,NAME,SKU\nx,1,Dee,y\nz,2\n");
         let parts = [
-            CollectedFile {
-                row: &acme,
-                file: first.clone(),
-            },
-            CollectedFile {
-                row: &own,
-                file: second.clone(),
-            },
+            CollectedFile { row: &acme, file: first.clone() },
+            CollectedFile { row: &own, file: second.clone() },
         ];
         let combined = combine(&desk.path("all.csv"), &parts).unwrap();
         assert_eq!(
@@ -447,58 +402,35 @@ mod tests {
         assert_eq!(
             combined[0].notes(),
             [
-                format!(
-                    "1 of 2 USER files lack the column PRICE: {}",
-                    first.display()
-                ),
+                format!("1 of 2 USER files lack the column PRICE: {}", first.display()),
                 format!("1 of 2 USER files lack the column SKU: {}", first.display()),
             ]
         );
         assert_eq!(combined[0].too_wide, [""; 0].map(PathBuf::from));
         let notes = combined[0].notes();
-        assert!(
-            notes[0].starts_with("1 of 2 USER files lack the column PRICE: "),
-            "{notes:?}"
-        );
+        assert!(notes[0].starts_with("1 of 2 USER files lack the column PRICE: "), "{notes:?}");
         assert!(notes[0].ends_with("1.csv"), "{notes:?}");
         let said = combined[0].to_string();
-        assert!(
-            said.starts_with("USER: 4 rows of 2 files are in "),
-            "{said}"
-        );
+        assert!(said.starts_with("USER: 4 rows of 2 files are in "), "{said}");
     }
 
     #[test]
     fn several_types_get_a_file_each() {
         let desk = Desk::new();
-        let (user, partner) = (
-            row(Some("a1"), None, ReportType::User),
-            row(Some("a1"), None, ReportType::Partner),
-        );
+        let (user, partner) =
+            (row(Some("a1"), None, ReportType::User), row(Some("a1"), None, ReportType::Partner));
         let parts = [
-            CollectedFile {
-                row: &user,
-                file: desk.file("u.csv", "A\n1\n"),
-            },
-            CollectedFile {
-                row: &partner,
-                file: desk.file("p.csv", "B\n"),
-            },
+            CollectedFile { row: &user, file: desk.file("u.csv", "A\n1\n") },
+            CollectedFile { row: &partner, file: desk.file("p.csv", "B\n") },
         ];
         let combined = combine(&desk.path("all.of.it.csv"), &parts).unwrap();
         let names: Vec<_> = combined.iter().map(|c| c.file.clone()).collect();
-        assert_eq!(
-            names,
-            ["all.of.it-user.csv", "all.of.it-partner.csv"].map(|n| desk.path(n))
-        );
+        assert_eq!(names, ["all.of.it-user.csv", "all.of.it-partner.csv"].map(|n| desk.path(n)));
         assert!(
             desk.read("all.of.it-user.csv")
                 .ends_with(",internal,A\n,a1,2026-10-01,2026-10-31,false,1\n")
         );
-        assert!(
-            desk.read("all.of.it-partner.csv")
-                .ends_with(",internal,B\n")
-        );
+        assert!(desk.read("all.of.it-partner.csv").ends_with(",internal,B\n"));
         assert!(!desk.path("all.of.it.csv").exists());
     }
 
@@ -508,14 +440,8 @@ mod tests {
         let acme = row(Some("a1"), Some("Müller"), ReportType::User);
         let wide = desk.file("w.csv", b"A,B\n1,2,3\n\xff\xfe,=\xff\n");
         let parts = [
-            CollectedFile {
-                row: &acme,
-                file: wide.clone(),
-            },
-            CollectedFile {
-                row: &acme,
-                file: desk.file("e.csv", ""),
-            },
+            CollectedFile { row: &acme, file: wide.clone() },
+            CollectedFile { row: &acme, file: desk.file("e.csv", "") },
         ];
         let combined = combine(&desk.path("all.csv"), &parts).unwrap();
         assert_eq!(combined[0].too_wide, [wide]);
@@ -530,14 +456,8 @@ mod tests {
     fn a_file_appears_whole_or_not_at_all_and_is_its_owners() {
         let desk = Desk::new();
         let acme = row(Some("a1"), None, ReportType::User);
-        let there = CollectedFile {
-            row: &acme,
-            file: desk.file("1.csv", "A\n1\n"),
-        };
-        let gone = CollectedFile {
-            row: &acme,
-            file: desk.path("gone.csv"),
-        };
+        let there = CollectedFile { row: &acme, file: desk.file("1.csv", "A\n1\n") };
+        let gone = CollectedFile { row: &acme, file: desk.path("gone.csv") };
         let target = desk.file("all.csv", "earlier");
         let error = combine(&target, &[there.clone(), gone]).unwrap_err();
         assert!(error.to_string().ends_with("gone.csv"), "{error}");
@@ -548,10 +468,7 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            let mode = fs::metadata(desk.path("new.csv"))
-                .unwrap()
-                .permissions()
-                .mode();
+            let mode = fs::metadata(desk.path("new.csv")).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
     }

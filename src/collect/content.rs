@@ -188,11 +188,7 @@ impl Inspector {
                 self.object(NotATable::TooWide(cells));
             }
         } else if cells != self.width {
-            self.object(NotATable::Ragged {
-                row: self.records,
-                cells,
-                header: self.width,
-            });
+            self.object(NotATable::Ragged { row: self.records, cells, header: self.width });
         }
         self.records += 1;
     }
@@ -256,11 +252,7 @@ mod tests {
 
     #[test]
     fn a_table_is_told_from_what_is_none() {
-        let ragged = |row, cells| NotATable::Ragged {
-            row,
-            cells,
-            header: 2,
-        };
+        let ragged = |row, cells| NotATable::Ragged { row, cells, header: 2 };
         for (bytes, rows, flaw) in [
             (&b"A,B\n1,2\n3,4\n"[..], 2, None),
             (b"A,B\r\n1,2\r\n", 1, None),
@@ -284,15 +276,9 @@ mod tests {
         }
         let wide = "x,".repeat(MOST_COLUMNS) + "x\n";
         let columns = MOST_COLUMNS as u64 + 1;
-        assert_eq!(
-            content(wide.as_bytes()).flaw,
-            Some(NotATable::TooWide(columns))
-        );
+        assert_eq!(content(wide.as_bytes()).flaw, Some(NotATable::TooWide(columns)));
         let open_quote = format!("A,B\n1,2\n1,\"{}", "2\n".repeat(LONGEST_ROW as usize));
-        assert_eq!(
-            content(open_quote.as_bytes()).flaw,
-            Some(NotATable::TooLong(2))
-        );
+        assert_eq!(content(open_quote.as_bytes()).flaw, Some(NotATable::TooLong(2)));
         let long = "x".repeat(LONGEST_ROW as usize + 1);
         assert_eq!(content(long.as_bytes()).flaw, Some(NotATable::TooLong(0)));
         let found = content(b"\xef\xbb\xbfA,\"B \n C\"\nM\xfcller,2\n");
@@ -314,15 +300,9 @@ mod tests {
 
     #[test]
     fn marks_of_byte_order_in_pieces() {
-        for text in [
-            "\u{feff}\u{feff}\r",
-            "\u{feff}\u{feff}A,B\n1,2\n",
-            "\u{feff}\r",
-        ] {
+        for text in ["\u{feff}\u{feff}\r", "\u{feff}\u{feff}A,B\n1,2\n", "\u{feff}\r"] {
             let mut inspector = Inspector::default();
-            text.as_bytes()
-                .iter()
-                .for_each(|byte| inspector.take(&[*byte]));
+            text.as_bytes().iter().for_each(|byte| inspector.take(&[*byte]));
             assert_eq!(inspector.finish(), content(text.as_bytes()), "{text:?}");
         }
     }

@@ -180,22 +180,14 @@ async fn try_once<H: Host>(
     part: &mut PartFile,
 ) -> Result<(), Broke> {
     let version = known.version.clone().filter(|_| part.len() > 0);
-    let resume = version.map(|version| Resume {
-        from: part.len(),
-        version,
-    });
+    let resume = version.map(|version| Resume { from: part.len(), version });
     let passed = patience.pauses.pass(url, patience.longest_wait).await;
     passed.map_err(Broke::Trouble)?;
     let opened = in_time(patience, host.open(url, resume.as_ref())).await;
     let (head, mut body) = opened.map_err(Broke::Trouble)?;
-    patience
-        .pauses
-        .announced(url, head.retry_after.filter(|_| head.status >= 300));
+    patience.pauses.announced(url, head.retry_after.filter(|_| head.status >= 300));
     // Never the address: it is signed.
-    trace!(
-        http_status = head.status,
-        "the download host answered {}", head.status
-    );
+    trace!(http_status = head.status, "the download host answered {}", head.status);
     let goes_on = match head.status {
         200 if head.part.is_none_or(|part| part.is_whole()) => false,
         206 if resume.as_ref().is_some_and(|resume| head.continues(resume)) => true,
@@ -261,20 +253,13 @@ async fn in_time<T>(
     work: impl Future<Output = Result<T, DownloadError>>,
 ) -> Result<T, DownloadError> {
     let late = |_| {
-        DownloadError::Broken(format!(
-            "the download host sent nothing for {:?}",
-            patience.silence
-        ))
+        DownloadError::Broken(format!("the download host sent nothing for {:?}", patience.silence))
     };
     timeout(patience.silence, work).await.map_err(late)?
 }
 
 fn outcome(trouble: DownloadError) -> Outcome<()> {
-    let cause = |text| Cause {
-        code: "reset".to_owned(),
-        text,
-        ..Cause::default()
-    };
+    let cause = |text| Cause { code: "reset".to_owned(), text, ..Cause::default() };
     match trouble {
         DownloadError::NotConnected(text) => Outcome::NotSent(cause(text)),
         DownloadError::Broken(text) | DownloadError::Final(text) => {

@@ -103,11 +103,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
                 return self.not(row, &why, NotCollected::Refused).await;
             }
             Err(error) => {
-                let why = format!(
-                    "{} cannot be read: {}",
-                    row.collected.file,
-                    system_says(&error)
-                );
+                let why = format!("{} cannot be read: {}", row.collected.file, system_says(&error));
                 return self.not(row, &why, NotCollected::Refused).await;
             }
         };
@@ -235,13 +231,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
         fetched: ArrivedFile,
     ) -> (FetchResult, Result<(), JournalError>) {
         let doubtful = self.is_doubtful(&fetched).await;
-        let ArrivedFile {
-            mut row,
-            part,
-            whole,
-            place,
-            name,
-        } = fetched;
+        let ArrivedFile { mut row, part, whole, place, name } = fetched;
         let only = whole.content.only_cell().filter(|_| doubtful);
         let only = only.map(|only| NotATable::OneCell(only.to_owned()));
         if let Some(flaw) = whole.content.flaw.as_ref().or(only.as_ref())
@@ -309,10 +299,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
         let mut row = self.bench.record.row(place);
         let mut missing = NotCollected::InProgress;
         let why = match row.collected.status.as_str() {
-            "" => format!(
-                "the server does not show this report yet{}",
-                Collected::WAITS
-            ),
+            "" => format!("the server does not show this report yet{}", Collected::WAITS),
             done if done.eq_ignore_ascii_case(COMPLETED) => {
                 missing = NotCollected::Refused;
                 "the server says that it is complete and gives no address to fetch it from"
@@ -374,13 +361,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
         let place = self.names.place(&row);
         let name = self.names.spelled(&place);
         match self.fetch_to(&row, &place, &name, url).await {
-            Ok((part, whole)) => Ok(Box::new(ArrivedFile {
-                row,
-                part,
-                whole,
-                place,
-                name,
-            })),
+            Ok((part, whole)) => Ok(Box::new(ArrivedFile { row, part, whole, place, name })),
             Err(reason) => Err((Box::new(row), reason)),
         }
     }
@@ -394,9 +375,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
     ) -> Result<(PartFile, CheckedFile), FetchFailure> {
         let disk = |error: io::Error| unwritable(name, &error);
         let folder = place.parent().unwrap_or(Path::new(".")).to_owned();
-        blocking(move || files::make_folder(&folder))
-            .await
-            .map_err(disk)?;
+        blocking(move || files::make_folder(&folder)).await.map_err(disk)?;
         let mut part = PartFile::begin(place, row.id()).await.map_err(disk)?;
         let patience = Patience {
             largest: LARGEST,
@@ -410,16 +389,9 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
                 FetchFailure::Says("the server gives no fresh address for it".to_owned())
             })
         };
-        let fetched = fetch(
-            self.bench.session,
-            self.host,
-            patience,
-            url,
-            renew,
-            &mut part,
-        )
-        .instrument(trace_span!("download", request_id = %row.id()))
-        .await;
+        let fetched = fetch(self.bench.session, self.host, patience, url, renew, &mut part)
+            .instrument(trace_span!("download", request_id = %row.id()))
+            .await;
         let whole = fetched.map_err(|error| match error {
             NotFetched::Host(why) => FetchFailure::Says(why),
             NotFetched::Api(reason) => reason,
@@ -434,10 +406,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
         why: &str,
         missing: NotCollected,
     ) -> (Option<FetchResult>, Result<(), JournalError>) {
-        let collected = Collected {
-            error: one_line(why),
-            ..Collected::clone(&row.collected)
-        };
+        let collected = Collected { error: one_line(why), ..Collected::clone(&row.collected) };
         let (row, recorded) = self.conclude(row, collected).await;
         (Some(FetchResult::Not(row.into(), missing)), recorded)
     }
@@ -449,11 +418,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
             let known = ledger.get(row.id());
             known.is_some_and(|known| known.collected == row.collected)
         };
-        let recorded = if is_known {
-            Ok(())
-        } else {
-            self.bench.record.conclude(&mut row).await
-        };
+        let recorded = if is_known { Ok(()) } else { self.bench.record.conclude(&mut row).await };
         (row, recorded)
     }
 }

@@ -128,20 +128,14 @@ struct Server<'w> {
 
 impl Server<'_> {
     fn status(&self, report: &Report) -> &'static str {
-        if report.made.elapsed() >= report.takes {
-            "COMPLETED"
-        } else {
-            "IN_PROGRESS"
-        }
+        if report.made.elapsed() >= report.takes { "COMPLETED" } else { "IN_PROGRESS" }
     }
 
     fn listed(&self, id: &ReportId, report: &Report, is_single: bool) -> Listed {
         let status = self.status(report);
         let address = || {
             let expires = self.world.now().timestamp() + 20;
-            format!("https://files.example/{id}?Expires={expires}")
-                .parse()
-                .unwrap()
+            format!("https://files.example/{id}?Expires={expires}").parse().unwrap()
         };
         Listed {
             start: Some(report.request.period.start()),
@@ -155,11 +149,8 @@ impl Server<'_> {
 
     async fn answer<T>(&self, what: impl FnOnce() -> T) -> Answer<T> {
         self.world.passes(200).await;
-        let lost = Cause {
-            code: "timeout".to_owned(),
-            text: "lost".to_owned(),
-            ..Cause::default()
-        };
+        let lost =
+            Cause { code: "timeout".to_owned(), text: "lost".to_owned(), ..Cause::default() };
         let outcome = if self.world.fails(8) {
             Outcome::InDoubt(Doubt::Open, lost)
         } else {
@@ -193,15 +184,9 @@ impl Api for Server<'_> {
                 .then(|| made + takes + Duration::from_millis(self.world.below(3_000))),
         };
         reports.insert(id.clone(), report);
-        let notice = Notice {
-            date: Some(self.world.now()),
-            status: Some(200),
-            ..Notice::default()
-        };
-        Answer {
-            outcome: Outcome::Done(id),
-            notice,
-        }
+        let notice =
+            Notice { date: Some(self.world.now()), status: Some(200), ..Notice::default() };
+        Answer { outcome: Outcome::Done(id), notice }
     }
 
     async fn list(
@@ -223,15 +208,9 @@ impl Api for Server<'_> {
                     && query.status.is_none_or(|asked| asked == word)
                     && report.made.elapsed() >= self.lag
             });
-            shown
-                .map(|(id, report)| self.listed(id, report, false))
-                .collect()
+            shown.map(|(id, report)| self.listed(id, report, false)).collect()
         };
-        self.answer(|| Page {
-            items: items(),
-            next: None,
-        })
-        .await
+        self.answer(|| Page { items: items(), next: None }).await
     }
 
     async fn get(&self, (): &(), id: &ReportId, _: &OnHead<'_>) -> Answer<Option<Listed>> {
@@ -282,15 +261,9 @@ impl Host for Server<'_> {
         let id: ReportId = url.expose().path()[1..].parse().unwrap();
         *self.asked.borrow_mut().entry(id.clone()).or_default() += 1;
         self.world.passes(500).await;
-        let status = |status| Head {
-            status,
-            ..Head::default()
-        };
+        let status = |status| Head { status, ..Head::default() };
         let nothing = |code| {
-            let body = Body {
-                rest: Bytes::new(),
-                breaks: false,
-            };
+            let body = Body { rest: Bytes::new(), breaks: false };
             Ok((status(code), body))
         };
         if url.expires().is_some_and(|end| end <= self.world.now()) {
@@ -313,15 +286,9 @@ impl Host for Server<'_> {
         // A host that knows no `If-Range` gives the rest of what it has now.
         let knows = !self.world.fails(5);
         let from = resume.filter(|resume| !knows || resume.version == tag);
-        let from = from
-            .map_or(0, |resume| resume.from as usize)
-            .min(bytes.len());
+        let from = from.map_or(0, |resume| resume.from as usize).min(bytes.len());
         let (total, rest) = (bytes.len() as u64, Bytes::copy_from_slice(&bytes[from..]));
-        let mut head = Head {
-            length: Some(rest.len() as u64),
-            version: Some(tag),
-            ..status(200)
-        };
+        let mut head = Head { length: Some(rest.len() as u64), version: Some(tag), ..status(200) };
         let mut rest = rest;
         if from > 0 {
             head.part = ByteRange::new(from as u64, total - 1, total);
@@ -331,13 +298,8 @@ impl Host for Server<'_> {
             self.world.lies(&mut head, &mut rest);
         }
         let breaks = !rest.is_empty() && self.world.fails(3);
-        let until = if breaks {
-            self.world.below(rest.len() as u64) as usize
-        } else {
-            rest.len()
-        };
-        self.world
-            .say(|| format!("{id}: version {version} from {from}, breaks: {breaks}"));
+        let until = if breaks { self.world.below(rest.len() as u64) as usize } else { rest.len() };
+        self.world.say(|| format!("{id}: version {version} from {from}, breaks: {breaks}"));
         let rest = rest.slice(..until);
         Ok((head, Body { rest, breaks }))
     }
@@ -441,10 +403,7 @@ impl History<'_> {
             idle,
             max_failures: None,
             concurrency: 4,
-            interrupt: Interrupt {
-                signal,
-                grace: Duration::from_secs(1),
-            },
+            interrupt: Interrupt { signal, grace: Duration::from_secs(1) },
             on_event: &on_event,
         };
         let how = CollectInput {
@@ -459,12 +418,9 @@ impl History<'_> {
             concurrency: 4,
             silence: Duration::from_secs(60),
         };
-        let run = run::run_with(
-            setup,
-            async |bench: Workbench<'_, '_, Server<'_>>, created| {
-                collect(how, bench, created).await
-            },
-        );
+        let run = run::run_with(setup, async |bench: Workbench<'_, '_, Server<'_>>, created| {
+            collect(how, bench, created).await
+        });
         let mut run = pin!(run);
         let mut left = steps;
         poll_fn(|context| {
@@ -560,11 +516,7 @@ impl History<'_> {
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path)
-                } else {
-                    found += 1
-                }
+                if path.is_dir() { folders.push(path) } else { found += 1 }
             }
         }
         assert_eq!(found, made, "files that no row has");
@@ -619,28 +571,20 @@ async fn play(seed: u64, tells: bool) {
     let history = History {
         world: &world,
         server: &server,
-        paper: &Paper {
-            world: &world,
-            bytes: ledger.to_csv().into(),
-        },
+        paper: &Paper { world: &world, bytes: ledger.to_csv().into() },
         folder: folder.path(),
         policy: RetryPolicy {
             max_attempts: 4.try_into().unwrap(),
             settle: Duration::from_secs(10),
             ..RetryPolicy::default()
         },
-        limits: Limits {
-            rate: Rate::Unlimited,
-            ..Limits::default()
-        },
+        limits: Limits { rate: Rate::Unlimited, ..Limits::default() },
         seed,
     };
     // What an earlier process left half done is nobody's.
     let row = ledger.rows().next().unwrap();
     let names = Names::new(history.output(), folder.path().to_owned(), ledger.rows());
-    let left = names
-        .place(row)
-        .with_file_name(super::part_file::part_name(row.id()));
+    let left = names.place(row).with_file_name(super::part_file::part_name(row.id()));
     std::fs::create_dir_all(left.parent().unwrap()).unwrap();
     std::fs::write(left, "ID,VER").unwrap();
     history.play().await;

@@ -104,10 +104,7 @@ pub enum DownloadError {
 }
 
 /// Where files come from: the seam at which a simulated host takes the real one's place.
-#[expect(
-    async_fn_in_trait,
-    reason = "driven on one thread, never as a trait object"
-)]
+#[expect(async_fn_in_trait, reason = "driven on one thread, never as a trait object")]
 pub trait Host {
     /// An answer whose body is still to come.
     type Body;
@@ -170,11 +167,7 @@ impl HttpHost {
             return Ok((client, proxied));
         }
         let guard = |client: ClientBuilder| {
-            if proxied {
-                client
-            } else {
-                client.no_proxy().dns_resolver(Guarded(self.reach))
-            }
+            if proxied { client } else { client.no_proxy().dns_resolver(Guarded(self.reach)) }
         };
         let client = download_client(&self.settings, is_https, guard);
         let client = client.map_err(|e: HttpApiError| DownloadError::Final(e.to_string()))?;
@@ -286,9 +279,7 @@ impl Host for HttpHost {
             }
             (url, is_elsewhere) = (next, true);
         }
-        Err(DownloadError::Final(
-            "the download host sends from one address to the next".to_owned(),
-        ))
+        Err(DownloadError::Final("the download host sends from one address to the next".to_owned()))
     }
 
     async fn next(&self, body: &mut DownloadBody) -> Result<Option<Bytes>, DownloadError> {
@@ -313,9 +304,8 @@ impl Resolve for Guarded {
 /// The addresses of a name that may be asked.
 fn guarded(reach: AddressPolicy, found: Vec<SocketAddr>) -> Result<Addrs, Refused> {
     let any = !found.is_empty();
-    let allowed: Vec<SocketAddr> = (found.into_iter())
-        .filter(|addr| reach.allows(addr.ip()))
-        .collect();
+    let allowed: Vec<SocketAddr> =
+        (found.into_iter()).filter(|addr| reach.allows(addr.ip())).collect();
     if any && allowed.is_empty() {
         Err(Refused::Private)
     } else {
@@ -404,9 +394,7 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> (String, bool) {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let was_refused = causes.clone().any(|cause| cause.is::<Refused>());
     // The outermost one has the address.
-    let reason = causes
-        .skip(usize::from(error.is::<reqwest::Error>()))
-        .last();
+    let reason = causes.skip(usize::from(error.is::<reqwest::Error>())).last();
     let reason = reason.map_or("no reason given".to_owned(), ToString::to_string);
     (foreign(&reason), was_refused)
 }

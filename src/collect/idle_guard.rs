@@ -18,11 +18,7 @@ pub(super) struct OpenRead<'a, 'g>(&'a IdleGuard<'g>);
 
 impl<'g> IdleGuard<'g> {
     pub(super) fn new(gate: &'g Gate) -> Self {
-        IdleGuard {
-            gate,
-            open: Cell::new(0),
-            idle: RefCell::new(Some(gate.idle())),
-        }
+        IdleGuard { gate, open: Cell::new(0), idle: RefCell::new(Some(gate.idle())) }
     }
 
     pub(super) fn begin(&self) -> OpenRead<'_, 'g> {

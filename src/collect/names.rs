@@ -42,11 +42,7 @@ impl Names {
         ledger_folder: PathBuf,
         rows: impl Iterator<Item = &'r Row> + Clone,
     ) -> Self {
-        let mut names = Names {
-            output,
-            ledger_folder,
-            owners: HashMap::new(),
-        };
+        let mut names = Names { output, ledger_folder, owners: HashMap::new() };
         for row in rows.clone() {
             if let Some(path) = names.recorded(row) {
                 names.owners.entry(key(&path)).or_insert(row.id());
@@ -73,10 +69,8 @@ impl Names {
             return path;
         }
         let request = row.request();
-        let folder = self
-            .output
-            .join(request.period.to_string())
-            .join(request.report_type.as_str());
+        let folder =
+            self.output.join(request.period.to_string()).join(request.report_type.as_str());
         let mut stem = stem(row);
         loop {
             let path = folder.join(format!("{stem}.csv"));
@@ -207,11 +201,7 @@ mod tests {
             period: Period::month(2026, 10).unwrap(),
             internal,
         };
-        Row::planned(
-            request,
-            "job".into(),
-            Some(label).filter(|l| !l.is_empty()).map(Into::into),
-        )
+        Row::planned(request, "job".into(), Some(label).filter(|l| !l.is_empty()).map(Into::into))
     }
 
     fn names(rows: &[Row]) -> Names {
@@ -246,17 +236,10 @@ mod tests {
             (".hidden", "_hidden.csv"),
             ("-rf", "_rf.csv"),
         ] {
-            assert_eq!(
-                file(&names(&[]), &row("org", label, false)),
-                name,
-                "{label:?}"
-            );
+            assert_eq!(file(&names(&[]), &row("org", label, false)), name, "{label:?}");
         }
         let long = "x".repeat(300);
-        assert_eq!(
-            file(&names(&[]), &row("org", &long, false)).len(),
-            LONGEST + 4
-        );
+        assert_eq!(file(&names(&[]), &row("org", &long, false)).len(), LONGEST + 4);
         assert_eq!(file(&names(&[]), &row("", "", true)), "own-internal.csv");
         assert_eq!(file(&names(&[]), &row("org", "", false)), "org.csv");
     }
@@ -300,12 +283,7 @@ mod tests {
     #[test]
     fn a_path_that_leads_elsewhere_is_not_written_to() {
         let names = names(&[]);
-        for elsewhere in [
-            "../x.csv",
-            "/etc/x.csv",
-            "l.reports/../../x.csv",
-            "other/x.csv",
-        ] {
+        for elsewhere in ["../x.csv", "/etc/x.csv", "l.reports/../../x.csv", "other/x.csv"] {
             let mut row = row("org", "Acme", false);
             row.collected.file = elsewhere.to_owned();
             assert!(names.place(&row).starts_with("/d/l.reports"), "{elsewhere}");

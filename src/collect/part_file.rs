@@ -48,11 +48,7 @@ struct PartWriter {
 
 impl PartWriter {
     fn new(file: File) -> Self {
-        PartWriter {
-            file,
-            hash: Sha256::new(),
-            inspector: Inspector::default(),
-        }
+        PartWriter { file, hash: Sha256::new(), inspector: Inspector::default() }
     }
 
     fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -106,11 +102,7 @@ impl PartFile {
         self.len += bytes.len() as u64;
         self.batched += bytes.len();
         self.batch.push(bytes);
-        if self.batched < BATCH {
-            Ok(())
-        } else {
-            self.flush().await
-        }
+        if self.batched < BATCH { Ok(()) } else { self.flush().await }
     }
 
     pub(super) async fn restart(&mut self) -> io::Result<()> {
@@ -196,8 +188,5 @@ pub(super) fn look(path: &Path) -> io::Result<Option<CheckedFile>> {
             }
         }
     }
-    Ok(Some(CheckedFile {
-        sha256: hexadecimal(&hash.finalize()),
-        content: inspector.finish(),
-    }))
+    Ok(Some(CheckedFile { sha256: hexadecimal(&hash.finalize()), content: inspector.finish() }))
 }

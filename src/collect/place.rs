@@ -40,11 +40,7 @@ pub(super) async fn put(
     ours: String,
     overwrite: Overwrite,
 ) -> io::Result<Put> {
-    let (from, place, sha256) = (
-        part.path().to_owned(),
-        place.to_owned(),
-        whole.sha256.clone(),
-    );
+    let (from, place, sha256) = (part.path().to_owned(), place.to_owned(), whole.sha256.clone());
     blocking(move || {
         let there = match fs::symlink_metadata(&place) {
             Ok(found) if found.is_file() => part_file::look(&place)?,
@@ -136,10 +132,8 @@ pub(super) fn sweep(output: &Path, is_ours: impl Fn(&str) -> bool) {
         let entries = fs::read_dir(path).into_iter().flatten().flatten();
         entries.map(|entry| entry.path()).collect()
     };
-    for file in folders(output)
-        .iter()
-        .flat_map(|period| folders(period))
-        .flat_map(|kind| folders(&kind))
+    for file in
+        folders(output).iter().flat_map(|period| folders(period)).flat_map(|kind| folders(&kind))
     {
         let name = file.file_name().and_then(|name| name.to_str());
         if name.is_some_and(&is_ours) {

@@ -31,9 +31,7 @@ const YOUNG: Duration = Duration::from_secs(10);
 pub(super) const IN_PROGRESS: &str = "IN_PROGRESS";
 
 pub(super) fn is_final(status: &str) -> bool {
-    ["COMPLETED", "FAILED"]
-        .iter()
-        .any(|last| status.eq_ignore_ascii_case(last))
+    ["COMPLETED", "FAILED"].iter().any(|last| status.eq_ignore_ascii_case(last))
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -129,9 +127,7 @@ impl Rounds {
     /// By the server's stamp, else by the row.
     pub(super) fn age(&self, place: RowIndex, now: Instant) -> Duration {
         let row = self.rows.get(place);
-        row.map_or(Duration::ZERO, |row| {
-            self.rows.age(row.shown.unwrap_or(row.made), now)
-        })
+        row.map_or(Duration::ZERO, |row| self.rows.age(row.shown.unwrap_or(row.made), now))
     }
 
     /// The age of a report that takes much longer than others did.
@@ -168,8 +164,7 @@ impl Rounds {
             let is_early = row.step == WaitingStep::Guess && !self.closing;
             let early = self.estimate(now).saturating_sub(age);
             if !is_early || early.is_zero() {
-                self.rows
-                    .change(place, |row| row.step = WaitingStep::UnderWay);
+                self.rows.change(place, |row| row.step = WaitingStep::UnderWay);
                 return Some(place);
             }
             self.rows.change(place, |row| {
@@ -227,11 +222,7 @@ impl Rounds {
             };
             if is_wide {
                 self.asking = 1;
-                return vec![ListQuestion {
-                    query: query(None),
-                    rows,
-                    is_wide: true,
-                }];
+                return vec![ListQuestion { query: query(None), rows, is_wide: true }];
             }
         }
         self.wide_done = false;
@@ -243,11 +234,9 @@ impl Rounds {
                 (0, _) => {}
                 // No list would spare us the read.
                 (_, 1) => self.set_step(due[0], WaitingStep::Guess),
-                _ => questions.push(ListQuestion {
-                    query: query(org),
-                    rows: places,
-                    is_wide: false,
-                }),
+                _ => {
+                    questions.push(ListQuestion { query: query(org), rows: places, is_wide: false })
+                }
             }
         }
         self.asking = questions.len();
@@ -373,9 +362,7 @@ impl Rounds {
             _ => pause_at(age),
         };
         if !is_listed {
-            pause = pause
-                .max(SHORTEST * 2u32.pow(row.unlisted.min(6)))
-                .min(LONGEST);
+            pause = pause.max(SHORTEST * 2u32.pow(row.unlisted.min(6))).min(LONGEST);
         }
         let shown = shown_age.map(|age| self.rows.made(age, now));
         self.rows.change(place, |row| {
@@ -392,11 +379,7 @@ impl Rounds {
 /// A list of several pages is read until two readings agree.
 fn requests(reports: usize) -> u32 {
     let pages = u32::try_from(reports.div_ceil(LARGEST_PAGE)).unwrap_or(u32::MAX);
-    if pages > 1 {
-        pages.saturating_mul(2)
-    } else {
-        1
-    }
+    if pages > 1 { pages.saturating_mul(2) } else { 1 }
 }
 
 fn pause_at(age: Duration) -> Duration {
@@ -404,11 +387,7 @@ fn pause_at(age: Duration) -> Duration {
 }
 
 fn query(sub_partner: Option<OrgId>) -> ListQuery {
-    ListQuery {
-        sub_partner,
-        status: Some(IN_PROGRESS),
-        ..ListQuery::default()
-    }
+    ListQuery { sub_partner, status: Some(IN_PROGRESS), ..ListQuery::default() }
 }
 
 #[cfg(test)]

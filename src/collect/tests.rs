@@ -101,32 +101,19 @@ impl Host for Told {
     ) -> Result<(Head, Body), DownloadError> {
         let asked = (url.expose().path().to_owned(), resume.cloned());
         self.asked.borrow_mut().push(asked);
-        let does = self
-            .does
-            .borrow_mut()
-            .pop_front()
-            .expect("more requests than told");
-        let status = |status| Head {
-            status,
-            ..Head::default()
-        };
+        let does = self.does.borrow_mut().pop_front().expect("more requests than told");
+        let status = |status| Head { status, ..Head::default() };
         Ok(match does {
             Does::Answers(code) => (status(code), Body(None, Then::Ends)),
             Does::Waits(seconds) => {
-                let head = Head {
-                    retry_after: Some(Duration::from_secs(seconds)),
-                    ..status(429)
-                };
+                let head = Head { retry_after: Some(Duration::from_secs(seconds)), ..status(429) };
                 (head, Body(None, Then::Ends))
             }
             Does::Drips => (status(200), Body(None, Then::Drips)),
             Does::Refuses => return Err(DownloadError::NotConnected("refused".to_owned())),
             Does::Hangs => std::future::pending().await,
             Does::Lies(bytes, length) => {
-                let head = Head {
-                    length: Some(length),
-                    ..status(200)
-                };
+                let head = Head { length: Some(length), ..status(200) };
                 (head, Body(Some(bytes.into()), Then::Ends))
             }
             Does::Ignores(version, bytes) => {
@@ -151,11 +138,7 @@ impl Host for Told {
                 if from > 0 {
                     head.part = part_from(from, bytes);
                 }
-                let then = if until < bytes.len() {
-                    Then::Breaks
-                } else {
-                    Then::Ends
-                };
+                let then = if until < bytes.len() { Then::Breaks } else { Then::Ends };
                 (head, Body(Some(rest), then))
             }
         })
@@ -196,24 +179,12 @@ async fn fetched(does: &[Does], url: &str) -> Ended {
 
 async fn fetched_after(pauses: &HostPauses, does: &[Does], url: &str) -> Ended {
     let folder = tempfile::tempdir().unwrap();
-    let policy = RetryPolicy {
-        max_attempts: 3.try_into().unwrap(),
-        ..RetryPolicy::default()
-    };
+    let policy = RetryPolicy { max_attempts: 3.try_into().unwrap(), ..RetryPolicy::default() };
     let listener = |_: &crate::sending::SessionEvent| {};
     let limits = Limits::default();
-    let session = Session::new(
-        &Nobody,
-        Some(()),
-        (&limits, &policy),
-        &SystemClock,
-        &listener,
-        7,
-    );
-    let host = Told {
-        does: RefCell::new(does.iter().cloned().collect()),
-        asked: RefCell::default(),
-    };
+    let session = Session::new(&Nobody, Some(()), (&limits, &policy), &SystemClock, &listener, 7);
+    let host =
+        Told { does: RefCell::new(does.iter().cloned().collect()), asked: RefCell::default() };
     let request = Request {
         sub_partner: None,
         report_type: ReportType::User,
@@ -221,9 +192,7 @@ async fn fetched_after(pauses: &HostPauses, does: &[Does], url: &str) -> Ended {
         internal: false,
     };
     let id = Row::planned(request, "j".into(), None).id();
-    let mut part = PartFile::begin(&folder.path().join("own.csv"), id)
-        .await
-        .unwrap();
+    let mut part = PartFile::begin(&folder.path().join("own.csv"), id).await.unwrap();
     let patience = Patience {
         largest: 4096,
         silence: Duration::from_secs(60),
@@ -233,9 +202,7 @@ async fn fetched_after(pauses: &HostPauses, does: &[Does], url: &str) -> Ended {
     let renewed = RefCell::new(0);
     let renew = async || -> Result<DownloadUrl, ()> {
         *renewed.borrow_mut() += 1;
-        Ok(format!("https://h/fresh{}", renewed.borrow())
-            .parse()
-            .unwrap())
+        Ok(format!("https://h/fresh{}", renewed.borrow()).parse().unwrap())
     };
     let began = Instant::now();
     let url = url.parse().unwrap();
@@ -253,17 +220,8 @@ async fn fetched_after(pauses: &HostPauses, does: &[Does], url: &str) -> Ended {
         assert_eq!(whole.sha256, hash, "the hash of other bytes");
     }
     drop(part);
-    assert_eq!(
-        std::fs::read_dir(folder.path()).unwrap().count(),
-        0,
-        "a part is left"
-    );
-    Ended {
-        result,
-        asked: host.asked.into_inner(),
-        took,
-        renewed: renewed.into_inner(),
-    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "a part is left");
+    Ended { result, asked: host.asked.into_inner(), took, renewed: renewed.into_inner() }
 }
 
 fn rows(ended: &Ended) -> u64 {
@@ -275,33 +233,23 @@ const ALL: usize = TABLE.len();
 #[tokio::test(start_paused = true)]
 async fn it_goes_on_where_it_broke_and_only_in_the_same_version() {
     use Does::Gives;
-    let ended = fetched(
-        &[Gives("\"1\"", TABLE, 5), Gives("\"1\"", TABLE, ALL)],
-        "https://h/a",
-    )
-    .await;
+    let ended =
+        fetched(&[Gives("\"1\"", TABLE, 5), Gives("\"1\"", TABLE, ALL)], "https://h/a").await;
     assert_eq!(rows(&ended), 2);
     assert_eq!(ended.asked[0].1, None);
     let resume = ended.asked[1].1.clone().unwrap();
     assert_eq!((resume.from, &*resume.version), (5, "\"1\""));
 
     // Another version begins again, and nothing of the first is left in it.
-    let ended = fetched(
-        &[Gives("\"1\"", TABLE, 5), Gives("\"2\"", OTHER, ALL)],
-        "https://h/a",
-    )
-    .await;
+    let ended =
+        fetched(&[Gives("\"1\"", TABLE, 5), Gives("\"2\"", OTHER, ALL)], "https://h/a").await;
     let other = fetched(&[Gives("\"2\"", OTHER, ALL)], "https://h/a").await;
     assert_eq!(ended.result, other.result);
 
     // A rest that is of another version, or does not say of which, is no rest: all of it is asked for.
     for rest in [Some("\"2\""), None] {
         let ended = fetched(
-            &[
-                Gives("\"1\"", TABLE, 5),
-                Does::Ignores(rest, OTHER),
-                Gives("\"2\"", OTHER, ALL),
-            ],
+            &[Gives("\"1\"", TABLE, 5), Does::Ignores(rest, OTHER), Gives("\"2\"", OTHER, ALL)],
             "https://h/a",
         )
         .await;
@@ -310,14 +258,9 @@ async fn it_goes_on_where_it_broke_and_only_in_the_same_version() {
     }
 
     // A host that does not say which version it is gives all of it again.
-    let ended = fetched(
-        &[
-            Does::Lies(&TABLE[..5], ALL as u64),
-            Gives("\"1\"", TABLE, ALL),
-        ],
-        "https://h/a",
-    )
-    .await;
+    let ended =
+        fetched(&[Does::Lies(&TABLE[..5], ALL as u64), Gives("\"1\"", TABLE, ALL)], "https://h/a")
+            .await;
     assert_eq!((rows(&ended), &ended.asked[1].1), (2, &None));
 }
 
@@ -334,11 +277,7 @@ async fn an_address_that_has_ended_is_asked_for_anew() {
     for (url, goes_on) in [("https://h/fresh1?s=1", true), ("https://h/a", false)] {
         let does = [Gives("\"1\"", TABLE, 5), Answers(403), whole.clone()];
         let ended = fetched(&does, url).await;
-        assert_eq!(
-            (rows(&ended), ended.asked[2].1.is_some()),
-            (2, goes_on),
-            "{url}"
-        );
+        assert_eq!((rows(&ended), ended.asked[2].1.is_some()), (2, goes_on), "{url}");
     }
     // Not even asked where it says so itself.
     let ended = fetched(std::slice::from_ref(&whole), "https://h/a?Expires=1").await;
@@ -353,20 +292,9 @@ async fn an_address_that_has_ended_is_asked_for_anew() {
 async fn what_may_pass_is_tried_as_often_as_the_policy_says() {
     use Does::{Answers, Gives, Hangs, Lies, Refuses};
     let whole = Gives("\"1\"", TABLE, ALL);
-    for trouble in [
-        Answers(500),
-        Answers(503),
-        Answers(429),
-        Refuses,
-        Hangs,
-        Lies(TABLE, 99),
-    ] {
+    for trouble in [Answers(500), Answers(503), Answers(429), Refuses, Hangs, Lies(TABLE, 99)] {
         let twice = [trouble.clone(), trouble.clone(), whole.clone()];
-        assert_eq!(
-            rows(&fetched(&twice, "https://h/a").await),
-            2,
-            "{trouble:?}"
-        );
+        assert_eq!(rows(&fetched(&twice, "https://h/a").await), 2, "{trouble:?}");
         let ended = fetched(&vec![trouble.clone(); 9], "https://h/a").await;
         assert!(ended.result.is_err());
         assert_eq!(ended.asked.len(), 3, "{trouble:?}");

@@ -63,14 +63,7 @@ fn between(from: Instant, to: Instant) -> TimeDelta {
 
 impl Clocks {
     pub fn new(now: Instant) -> Self {
-        Clocks {
-            base: now,
-            era: 0,
-            drift: None,
-            least: None,
-            most: None,
-            finest: None,
-        }
+        Clocks { base: now, era: 0, drift: None, least: None, most: None, finest: None }
     }
 
     /// To be called at whatever is compared: a jump of the wall clock against the monotonic one begins a new era.
@@ -83,10 +76,7 @@ impl Clocks {
             (self.least, self.most) = (None, None);
         }
         self.drift = Some(drift);
-        Moment {
-            era: self.era,
-            since_base: between(self.base, now),
-        }
+        Moment { era: self.era, since_base: between(self.base, now) }
     }
 
     pub fn seen(&mut self, stamp: DateTime<Utc>, at: Moment) {
@@ -164,10 +154,7 @@ impl Clocks {
         }
         // Each process reads whole seconds of that clock, so a create that has just left may seem to be still ahead.
         let ago = (date - intent).max(TimeDelta::zero());
-        let sent = Moment {
-            since_base: now.since_base - ago,
-            ..now
-        };
+        let sent = Moment { since_base: now.since_base - ago, ..now };
         self.compare(stamp, sent, (COARSE_DATE, MARGIN + apart))
     }
 }
@@ -193,11 +180,7 @@ mod tests {
     impl Desk {
         fn new() -> Self {
             let base = Instant::now();
-            Desk {
-                base,
-                clocks: Clocks::new(base),
-                wall_jump: 0.0,
-            }
+            Desk { base, clocks: Clocks::new(base), wall_jump: 0.0 }
         }
 
         /// A desk that has compared clocks by a report stamped at 1.5, with the moments at which its create left and it was seen.
@@ -279,11 +262,7 @@ mod tests {
     fn a_suspended_computer_begins_anew() {
         let (mut desk, sent, _) = Desk::compared();
         assert_eq!(desk.clocks.age(at(1.2), sent), Age::About);
-        assert_eq!(
-            desk.clocks.age(at(0.2), sent),
-            Age::Unknown,
-            "a little older"
-        );
+        assert_eq!(desk.clocks.age(at(0.2), sent), Age::Unknown, "a little older");
         desk.wall_jump = 3_600.0;
         let later = desk.moment(3.0);
         assert_eq!(desk.clocks.age(at(1.2), sent), Age::Unknown);
@@ -310,10 +289,7 @@ mod tests {
             let sent = desk.moment(90_000.0);
             for after in [0.0, 20.0, 3_000.0] {
                 let age = desk.clocks.age(round(90_000.0 + after, to), sent);
-                assert!(
-                    matches!(age, Age::Unknown | Age::After),
-                    "{to} {after} {age:?}"
-                );
+                assert!(matches!(age, Age::Unknown | Age::After), "{to} {after} {age:?}");
                 assert!(age == Age::Unknown || after > 0.0, "{to}");
             }
             let days_ago = round(-200_000.0, to);

@@ -90,20 +90,12 @@ impl Evidence {
         if self.token.replace(token) != token {
             self.asked.set(0);
         }
-        Departure {
-            at: self.moment(wall),
-            token: Some(token),
-        }
+        Departure { at: self.moment(wall), token: Some(token) }
     }
 
     pub fn made(&self, id: ReportId, request: Request, sent: Departure) {
         self.sent.borrow_mut().insert(id.clone(), sent);
-        let witness = Witness {
-            id,
-            request,
-            made: Instant::now(),
-            asked: None,
-        };
+        let witness = Witness { id, request, made: Instant::now(), asked: None };
         let mut witnesses = self.witnesses.borrow_mut();
         witnesses.extend(sent.token.map(|token| (token, witness)));
     }
@@ -121,9 +113,7 @@ impl Evidence {
         let may_tell =
             |token| !us.contains_key(token) || Some(token) == latest && !self.is_calibrated();
         let telling = witnesses.iter().filter(|(token, _)| may_tell(token));
-        telling
-            .map(|(token, witness)| (*token, witness.clone()))
-            .collect()
+        telling.map(|(token, witness)| (*token, witness.clone())).collect()
     }
 
     /// Whether to read a witness although nothing is in doubt yet: clocks are best compared while a report is fresh.
@@ -172,9 +162,7 @@ impl Evidence {
         if let Some(report) = &found {
             self.saw(report, self.moment(session.now()));
         }
-        if found
-            .as_ref()
-            .is_none_or(|report| report.created_by.is_none())
+        if found.as_ref().is_none_or(|report| report.created_by.is_none())
             && let Some(query) = common_query(&[request])
         {
             let listed = session.list(&query).await?;
@@ -191,11 +179,8 @@ impl Evidence {
         session: &Session<'_, A>,
         id: &ReportId,
     ) -> Result<Option<Listed>, ReadError> {
-        let read = if self.in_vain.get() {
-            session.get_once(id).await
-        } else {
-            session.get(id).await
-        };
+        let read =
+            if self.in_vain.get() { session.get_once(id).await } else { session.get(id).await };
         let in_vain = matches!(read, Err(ReadError::Failed(_)));
         self.in_vain.set(in_vain);
         let mut unread = self.unread.borrow_mut();
@@ -311,9 +296,7 @@ impl Evidence {
     pub(super) fn maker_before(&self, report: &Listed) -> Maker {
         let (us, earlier) = (self.us.borrow(), self.earlier.borrow());
         let by = report.created_by.as_ref();
-        by.map_or(Maker::Unknown, |by| {
-            who(by, us.values().flatten().chain(&*earlier))
-        })
+        by.map_or(Maker::Unknown, |by| who(by, us.values().flatten().chain(&*earlier)))
     }
 
     /// What a recent or complete single read showed.
@@ -397,16 +380,8 @@ mod tests {
         assert_eq!(makers(Some(first)), [Unknown; 4]);
         for (number, (person, before, after)) in [
             ("alice", [Unknown; 4], [Us, Other, Other, Unknown]),
-            (
-                "bob",
-                [Unknown, Stranger, Stranger, Unknown],
-                [Other, Us, Other, Unknown],
-            ),
-            (
-                "alice",
-                [Unknown, Unknown, Stranger, Unknown],
-                [Us, Other, Other, Unknown],
-            ),
+            ("bob", [Unknown, Stranger, Stranger, Unknown], [Other, Us, Other, Unknown]),
+            ("alice", [Unknown, Unknown, Stranger, Unknown], [Us, Other, Other, Unknown]),
         ]
         .into_iter()
         .enumerate()

@@ -84,9 +84,7 @@ pub async fn find_existing<A: Api>(
             // none.
             unclear |= !candidates.is_empty();
         }
-        candidates
-            .iter()
-            .for_each(|report| evidence.saw_candidate(report));
+        candidates.iter().for_each(|report| evidence.saw_candidate(report));
         found.push(choose(session, candidates, unclear).await?);
     }
     Ok(found)
@@ -94,11 +92,7 @@ pub async fn find_existing<A: Api>(
 
 /// Requests with the same key are twins: a list cannot tell their reports apart.
 fn key(request: &Request) -> (Option<&OrgId>, ReportType, Period) {
-    (
-        request.sub_partner.as_ref(),
-        request.report_type,
-        request.period,
-    )
+    (request.sub_partner.as_ref(), request.report_type, request.period)
 }
 
 async fn choose<A: Api>(
@@ -117,10 +111,7 @@ async fn choose<A: Api>(
     for report in &candidates {
         let created = match report.created {
             Some(created) => Some(created),
-            None => session
-                .get(&report.id)
-                .await?
-                .and_then(|details| details.created),
+            None => session.get(&report.id).await?.and_then(|details| details.created),
         };
         let Some(created) = created else {
             return Ok(Existing::Unclear(ids()));

@@ -163,9 +163,7 @@ fn was_it_made(question: &LookUpQuestion<'_>, doubt: Doubt, seen: &[Candidate]) 
 }
 
 fn which_exists(question: &LookUpQuestion<'_>, seen: &[Candidate]) -> LookUpResult {
-    let mut possible = seen
-        .iter()
-        .filter(|report| report.fit != Fit::OtherInternal);
+    let mut possible = seen.iter().filter(|report| report.fit != Fit::OtherInternal);
     if let (Some(only), None) = (possible.next(), possible.next())
         && only.fit == Fit::Fits
         && !(question.has_rival || question.is_own || only.is_anothers)
@@ -194,11 +192,7 @@ fn verdict(
     let may_be_us = matches!(report.maker, Maker::Us | Maker::Unknown);
     if report.age == Age::Before {
         // Its stamp says that it was there when a list did not show it: one of the two is wrong.
-        return if is_new && may_be_us {
-            NobodyCanSay
-        } else {
-            NotOurs
-        };
+        return if is_new && may_be_us { NobodyCanSay } else { NotOurs };
     }
     let earlier = question.origin == AttemptOrigin::EarlierProcess;
     match report.maker {
@@ -267,11 +261,8 @@ mod tests {
             .skip(2)
             .map_while(|line| line.strip_prefix("//! | "))
             .map(|row| {
-                let cells: Vec<String> = row
-                    .trim_end_matches(" |")
-                    .split(" | ")
-                    .map(str::to_owned)
-                    .collect();
+                let cells: Vec<String> =
+                    row.trim_end_matches(" |").split(" | ").map(str::to_owned).collect();
                 cells.try_into().unwrap()
             })
             .collect()
@@ -284,16 +275,11 @@ mod tests {
         assert_eq!(table.len(), 12);
         let id: ReportId = "one".parse().unwrap();
         let (listed, not_listed) = (HashSet::from([id]), HashSet::new());
-        for (before, name) in [
-            (Some(&listed), "yes"),
-            (Some(&not_listed), "no"),
-            (None, "unknown"),
-        ] {
+        for (before, name) in [(Some(&listed), "yes"), (Some(&not_listed), "no"), (None, "unknown")]
+        {
             for (age, age_name) in AGES.iter().zip(["before", "about", "after", "unknown"]) {
                 for (maker, maker_name) in
-                    MAKERS
-                        .iter()
-                        .zip(["us", "another person", "a stranger", "unknown"])
+                    MAKERS.iter().zip(["us", "another person", "a stranger", "unknown"])
                 {
                     let names = |cell: &str, name: &str| {
                         cell == "any" || cell.split(", ").any(|c| c == name)
@@ -314,10 +300,8 @@ mod tests {
                             [(false, false), (true, false), (false, true), (true, true)]
                         {
                             for end in [false, true] {
-                                let question = LookUpQuestion {
-                                    listed_before: before,
-                                    ..question(origin)
-                                };
+                                let question =
+                                    LookUpQuestion { listed_before: before, ..question(origin) };
                                 let report = Candidate {
                                     since_by_its_stamp: by_stamp,
                                     stamped_when_asked: asked,
@@ -372,15 +356,9 @@ mod tests {
     fn what_another_sub_partners_row_has_is_for_a_person() {
         for age in [Age::About, Age::After, Age::Unknown] {
             for maker in [Maker::Us, Maker::Unknown] {
-                let report = Candidate {
-                    is_anothers: true,
-                    ..seen(age, maker)
-                };
+                let report = Candidate { is_anothers: true, ..seen(age, maker) };
                 let named = LookUpResult::Undecidable(vec![report.id.clone()]);
-                assert_eq!(
-                    judge(&question(AttemptOrigin::ThisProcess), &[report]),
-                    named
-                );
+                assert_eq!(judge(&question(AttemptOrigin::ThisProcess), &[report]), named);
             }
         }
     }
@@ -396,10 +374,7 @@ mod tests {
                         stamped_when_asked: true,
                         ..seen(age, maker)
                     };
-                    assert_ne!(
-                        verdict(&question(origin), &report, true),
-                        CandidateVerdict::Ours
-                    );
+                    assert_ne!(verdict(&question(origin), &report, true), CandidateVerdict::Ours);
                     let exists = LookUpQuestion {
                         kind: QuestionKind::WhichExists,
                         is_own: true,
@@ -415,10 +390,7 @@ mod tests {
     /// What several reports come to, before and after `settle`.
     #[test]
     fn reports_together_mean_what_the_table_says() {
-        let named = |id: &str, seen: Candidate| Candidate {
-            id: id.parse().unwrap(),
-            ..seen
-        };
+        let named = |id: &str, seen: Candidate| Candidate { id: id.parse().unwrap(), ..seen };
         let ours = named("ours", seen(Age::After, Maker::Us));
         let ours2 = named("ours2", seen(Age::About, Maker::Us));
         let old = named("old", seen(Age::Before, Maker::Us));
@@ -441,10 +413,7 @@ mod tests {
         ] {
             let reports: Vec<Candidate> = reports.into_iter().cloned().collect();
             for (settled, expected) in [(false, &early), (true, &late)] {
-                let mut question = LookUpQuestion {
-                    settled,
-                    ..question(origin)
-                };
+                let mut question = LookUpQuestion { settled, ..question(origin) };
                 assert_eq!(judge(&question, &reports), *expected, "{reports:?}");
                 question.has_rival = true;
                 let rival = judge(&question, &reports);
@@ -454,17 +423,10 @@ mod tests {
                 assert_ne!(said_yes, LookUpResult::NotMade, "a 2xx is never sent again");
             }
         }
-        let waits = LookUpQuestion {
-            may_learn: true,
-            ..question(T)
-        };
+        let waits = LookUpQuestion { may_learn: true, ..question(T) };
         let stranger = named("stranger", seen(Age::After, Maker::Stranger));
         for report in [open, stranger] {
-            assert_eq!(
-                judge(&waits, &[report]),
-                again(),
-                "first what can be learned"
-            );
+            assert_eq!(judge(&waits, &[report]), again(), "first what can be learned");
         }
         assert_eq!(judge(&waits, &[]), LookUpResult::NotMade);
     }
@@ -493,41 +455,24 @@ mod tests {
         }
         // Where nobody knows who made the other one, either may be ours.
         let before = HashSet::new();
-        let unknown = LookUpQuestion {
-            listed_before: Some(&before),
-            ..question(AttemptOrigin::ThisProcess)
-        };
-        let both = [
-            seen(Age::Unknown, Maker::Unknown),
-            odd(Age::Unknown, Maker::Unknown),
-        ];
-        assert_eq!(
-            judge(&unknown, &both[..1]),
-            LookUpResult::Adopt(ours.id.clone())
-        );
+        let unknown =
+            LookUpQuestion { listed_before: Some(&before), ..question(AttemptOrigin::ThisProcess) };
+        let both = [seen(Age::Unknown, Maker::Unknown), odd(Age::Unknown, Maker::Unknown)];
+        assert_eq!(judge(&unknown, &both[..1]), LookUpResult::Adopt(ours.id.clone()));
         assert!(matches!(
             judge(&unknown, &both),
             LookUpResult::Undecidable(named) if named.len() == 2
         ));
-        let exists = LookUpQuestion {
-            kind: QuestionKind::WhichExists,
-            ..unknown
-        };
+        let exists = LookUpQuestion { kind: QuestionKind::WhichExists, ..unknown };
         for seen in [&both[..], &both[1..]] {
             assert!(matches!(
                 judge(&exists, seen),
                 LookUpResult::Undecidable(named) if named.len() == seen.len()
             ));
         }
-        let twins = Candidate {
-            fit: Fit::OtherInternal,
-            ..both[1].clone()
-        };
+        let twins = Candidate { fit: Fit::OtherInternal, ..both[1].clone() };
         let [fitting, _] = both;
-        assert_eq!(
-            judge(&exists, &[fitting, twins.clone()]),
-            LookUpResult::Adopt(ours.id)
-        );
+        assert_eq!(judge(&exists, &[fitting, twins.clone()]), LookUpResult::Adopt(ours.id));
         let named = LookUpResult::Undecidable(vec![twins.id.clone()]);
         assert_eq!(judge(&exists, &[twins]), named);
     }
@@ -540,18 +485,12 @@ mod tests {
             ..question(AttemptOrigin::ThisProcess)
         };
         let one = seen(Age::Before, Maker::Other);
-        let two = Candidate {
-            id: "two".parse().unwrap(),
-            ..one.clone()
-        };
+        let two = Candidate { id: "two".parse().unwrap(), ..one.clone() };
         let adopt = LookUpResult::Adopt(one.id.clone());
         assert_eq!(judge(&exists(false), std::slice::from_ref(&one)), adopt);
         assert_eq!(judge(&exists(false), &[]), LookUpResult::LookAgain);
         for (settled, finding) in [(false, &LookUpResult::LookAgain), (true, &adopt)] {
-            let twin = LookUpQuestion {
-                has_open_twin: true,
-                ..exists(settled)
-            };
+            let twin = LookUpQuestion { has_open_twin: true, ..exists(settled) };
             assert_eq!(judge(&twin, std::slice::from_ref(&one)), *finding);
         }
         assert_eq!(judge(&exists(true), &[]), LookUpResult::NoneExists);

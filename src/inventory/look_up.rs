@@ -81,9 +81,7 @@ pub async fn look_up<A: Api>(
             let shown = seen_as(session, evidence, sought, &report, now);
             let is_ruled_out = shown.age == Age::Before
                 || matches!(shown.maker, Maker::Other | Maker::Stranger)
-                || report
-                    .created
-                    .is_some_and(|stamp| grain(stamp) > TimeDelta::seconds(1));
+                || report.created.is_some_and(|stamp| grain(stamp) > TimeDelta::seconds(1));
             if sought.settled && is_ruled_out {
                 report = confirmed(session, evidence, report).await?;
             }

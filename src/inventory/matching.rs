@@ -28,11 +28,7 @@ pub(super) fn fit(report: &Listed, request: &Request, query: &ListQuery) -> Fit 
     if !(types && days && org && spelling == CategorySpelling::Exact) {
         return Fit::Contradicts;
     }
-    if agrees(report.internal, request.internal) {
-        Fit::Fits
-    } else {
-        Fit::OtherInternal
-    }
+    if agrees(report.internal, request.internal) { Fit::Fits } else { Fit::OtherInternal }
 }
 
 pub(super) fn fits(report: &Listed, request: &Request) -> bool {
@@ -41,9 +37,7 @@ pub(super) fn fits(report: &Listed, request: &Request) -> bool {
 
 /// Whether an item shows something else than what the list was asked for.
 pub(super) fn contradicts(report: &Listed, query: &ListQuery) -> bool {
-    let types = query
-        .report_type
-        .is_none_or(|t| agrees(report.report_type, t));
+    let types = query.report_type.is_none_or(|t| agrees(report.report_type, t));
     let days = query.period.is_none_or(|period| shows_days(report, period));
     let orgs =
         (query.sub_partner.as_ref()).is_none_or(|org| agrees(report.sub_partner.as_ref(), org));
@@ -126,30 +120,18 @@ mod tests {
         let acme = request(Some("acme"));
         let day = |text: &str| Some(text.parse().unwrap());
         let narrow = ListQuery::of(&acme);
-        let wide = ListQuery {
-            sub_partner: acme.sub_partner.clone(),
-            ..ListQuery::default()
-        };
+        let wide = ListQuery { sub_partner: acme.sub_partner.clone(), ..ListQuery::default() };
         let everywhere = [Fit::Fits; 2];
         for (report, [in_narrow, in_wide]) in [
             (listed(|_| {}), everywhere),
             (listed(|r| r.start = day("2026-09-01")), everywhere),
-            (
-                listed(|r| r.start = day("2026-08-31")),
-                [Fit::Contradicts, Fit::Other],
-            ),
-            (
-                listed(|r| r.end = day("2026-10-01")),
-                [Fit::Contradicts, Fit::Other],
-            ),
+            (listed(|r| r.start = day("2026-08-31")), [Fit::Contradicts, Fit::Other]),
+            (listed(|r| r.end = day("2026-10-01")), [Fit::Contradicts, Fit::Other]),
             (
                 listed(|r| r.report_type = Some(ReportType::Customer)),
                 [Fit::Contradicts, Fit::Other],
             ),
-            (
-                listed(|r| r.sub_partner = Some("ACME".parse().unwrap())),
-                [Fit::Contradicts; 2],
-            ),
+            (listed(|r| r.sub_partner = Some("ACME".parse().unwrap())), [Fit::Contradicts; 2]),
             (listed(|r| r.internal = Some(true)), [Fit::OtherInternal; 2]),
             (
                 listed(|r| (r.internal, r.end) = (Some(true), day("2026-10-01"))),

@@ -20,10 +20,7 @@ pub struct Departure {
 impl Departure {
     /// Combines a create in doubt with a later one for the same request.
     pub fn and(self, later: Departure) -> Departure {
-        Departure {
-            token: self.token.filter(|_| self.token == later.token),
-            ..self
-        }
+        Departure { token: self.token.filter(|_| self.token == later.token), ..self }
     }
 }
 
@@ -71,10 +68,6 @@ mod tests {
         }
         assert_eq!(sent.departures.len(), KEPT);
         assert_eq!(sent.get(&id(0)), None);
-        assert!(
-            [1, KEPT]
-                .iter()
-                .all(|n| sent.get(&id(*n)) == Some(departure))
-        );
+        assert!([1, KEPT].iter().all(|n| sent.get(&id(*n)) == Some(departure)));
     }
 }

@@ -72,10 +72,7 @@ pub async fn find_held<A: Api>(
         let Some(id) = known.report else {
             return Ok(None);
         };
-        match shown(&lists, known.request)
-            .iter()
-            .find(|report| report.id == *id)
-        {
+        match shown(&lists, known.request).iter().find(|report| report.id == *id) {
             Some(report) => Ok(Some(report.clone())),
             None => find(session, id, known.since).await,
         }
@@ -96,9 +93,7 @@ pub async fn find_held<A: Api>(
         }
         listed.push(found);
     }
-    let of_ledger = asked
-        .iter()
-        .find_map(|known| Some((known.report?, known.request)));
+    let of_ledger = asked.iter().find_map(|known| Some((known.report?, known.request)));
     if let Some((id, request)) = of_ledger
         && listed.iter().any(|found| !found.is_empty())
     {
@@ -109,24 +104,11 @@ pub async fn find_held<A: Api>(
         may_be_theirs: false,
         report,
     };
-    let others = listed
-        .into_iter()
-        .map(|found| found.into_iter().map(other).collect());
+    let others = listed.into_iter().map(|found| found.into_iter().map(other).collect());
     let mut others: Vec<Vec<Other>> = others.collect();
-    judge_own(
-        session,
-        evidence,
-        asked,
-        &lists,
-        &mut others,
-        orgs,
-        concurrency,
-    )
-    .await?;
+    judge_own(session, evidence, asked, &lists, &mut others, orgs, concurrency).await?;
     let held = own.into_iter().zip(others);
-    Ok(held
-        .map(|(own, others)| ServerReports { own, others })
-        .collect())
+    Ok(held.map(|(own, others)| ServerReports { own, others }).collect())
 }
 
 /// Repeated while the report is younger than `settle`.
@@ -156,33 +138,22 @@ async fn lists<'a, A: Api>(
 ) -> Result<ListedReports<'a>, ReadError> {
     let mut by_period: BTreeMap<Period, Vec<AuditedRow<'a>>> = BTreeMap::new();
     for known in asked {
-        by_period
-            .entry(known.request.period)
-            .or_default()
-            .push(*known);
+        by_period.entry(known.request.period).or_default().push(*known);
     }
     // Lists without sub-partner must take fewer requests than those they can stand for, unless the partner's own
     // requests need them.
-    let orgs: HashSet<_> = asked
-        .iter()
-        .map(|known| &known.request.sub_partner)
-        .collect();
+    let orgs: HashSet<_> = asked.iter().map(|known| &known.request.sub_partner).collect();
     let pages = |known: &Vec<AuditedRow<'_>>| match known.len().div_ceil(LARGEST_PAGE) {
         1 => 1,
         several => 2 * several,
     };
     let is_worth_it = by_period.values().map(pages).sum::<usize>() < orgs.len();
     let asks_own = |known: &[AuditedRow<'_>]| known.iter().any(|k| k.request.sub_partner.is_none());
-    let wide = by_period
-        .iter()
-        .filter(|(_, known)| is_worth_it || asks_own(known));
+    let wide = by_period.iter().filter(|(_, known)| is_worth_it || asks_own(known));
     let wide = stream::iter(wide).map(async |(period, known)| {
         let requests: Vec<&Request> = known.iter().map(|known| known.request).collect();
         let query = common_query(&requests).unwrap_or_default();
-        let query = ListQuery {
-            sub_partner: None,
-            ..query
-        };
+        let query = ListQuery { sub_partner: None, ..query };
         match session.list(&query).await {
             // Long lists fail where short ones do not, such as those that change while they are read.
             Err(ReadError::Failed(_)) if !asks_own(known) => Ok(((None, *period), Vec::new())),
@@ -223,11 +194,7 @@ async fn lists<'a, A: Api>(
     });
     let narrow: Vec<_> = narrow.buffer_unordered(concurrency).try_collect().await?;
     for (org, requests, listed) in narrow {
-        for period in requests
-            .into_iter()
-            .map(|r| r.period)
-            .collect::<BTreeSet<_>>()
-        {
+        for period in requests.into_iter().map(|r| r.period).collect::<BTreeSet<_>>() {
             lists.insert((Some(org), period), listed.clone());
         }
     }
@@ -284,9 +251,6 @@ fn shows_only_own(lists: &ListedReports<'_>, period: Period) -> bool {
     let of_period =
         |report: &&Listed| report.start == Some(period.start()) && report.end == Some(period.end());
     let narrow = lists.iter().filter(|((org, _), _)| org.is_some());
-    let mut theirs = narrow
-        .flat_map(|(_, reports)| reports)
-        .filter(of_period)
-        .peekable();
+    let mut theirs = narrow.flat_map(|(_, reports)| reports).filter(of_period).peekable();
     theirs.peek().is_some() && theirs.all(|report| !wide.contains(&report.id))
 }

@@ -29,10 +29,7 @@ pub(super) async fn find_sub_partner_reports<A: Api>(
     let mut partners = known.clone();
     partners.extend(session.sub_partners(Discover::All).await?);
     let lists = stream::iter(partners).map(async |partner| {
-        let query = ListQuery {
-            sub_partner: Some(partner),
-            ..query.clone()
-        };
+        let query = ListQuery { sub_partner: Some(partner), ..query.clone() };
         let mut listed = session.list(&query).await?;
         listed.retain(|report| !contradicts(report, &query));
         Ok(listed)

@@ -76,9 +76,7 @@ fn read_here<R: Read>(
     header: &Header,
     mut take: impl FnMut(Piece) -> Result<(), LedgerError>,
 ) -> Result<(), LedgerError> {
-    let mut source = source
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut source = source.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let mut reader = LineReader::new(header);
     while let Some(blocks) = &mut *source {
         let block = blocks.next()?;
@@ -101,9 +99,7 @@ fn read_blocks<R: Read>(
 ) {
     let mut reader = LineReader::new(header);
     loop {
-        let mut source = source
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut source = source.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let Some(blocks) = &mut *source else { return };
         let block = blocks.next();
         let kind = block.as_ref().map_or(BlockKind::Rest, |block| block.kind);

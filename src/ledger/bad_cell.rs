@@ -17,11 +17,7 @@ impl BadCell {
         if shown.chars().count() > SHOWN {
             shown = shown.chars().take(SHOWN - 1).chain(['…']).collect();
         }
-        BadCell {
-            column,
-            text: shown,
-            why: why.to_string(),
-        }
+        BadCell { column, text: shown, why: why.to_string() }
     }
 }
 

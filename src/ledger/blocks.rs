@@ -91,11 +91,7 @@ impl<'p, R: Read> Blocks<'p, R> {
         let bytes = std::mem::replace(&mut self.pending, rest);
         let number = self.number;
         self.number += memchr_iter(b'\n', &bytes).count() as u64;
-        Ok(Block {
-            number,
-            bytes,
-            kind,
-        })
+        Ok(Block { number, bytes, kind })
     }
 
     /// Reads on until there is a block. Returns how many bytes its whole records have.
@@ -139,10 +135,7 @@ fn whole(bytes: &[u8], separator: Separator) -> usize {
     }
     let mut lines = RawLines::new(bytes, separator, 1);
     let mut whole = 0;
-    while lines
-        .next()
-        .is_some_and(|line| line.end == LineEnding::LineFeed)
-    {
+    while lines.next().is_some_and(|line| line.end == LineEnding::LineFeed) {
         whole = bytes.len() - lines.rest().len();
     }
     whole

@@ -225,7 +225,7 @@ fn set<T, E: ToString>(
 fn report(text: &str) -> Result<ReportId, String> {
     if is_spoilt_number(text) {
         return Err(
-            "a spreadsheet has made a number of this id; restore the cell from a copy".to_owned(),
+            "a spreadsheet has made a number of this id; restore the cell from a copy".to_owned()
         );
     }
     text.parse().map_err(|e: ReportIdError| e.to_string())

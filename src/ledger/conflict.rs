@@ -13,36 +13,19 @@ pub struct MergeError(pub Vec<Conflict>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Conflict {
     /// A request has two reports.
-    Reports {
-        request: RequestId,
-        what: String,
-        held: Vec<(ReportId, PathBuf)>,
-    },
+    Reports { request: RequestId, what: String, held: Vec<(ReportId, PathBuf)> },
     /// Two requests have the same report.
-    Owners {
-        report: ReportId,
-        rows: Vec<(RequestId, PathBuf)>,
-    },
+    Owners { report: ReportId, rows: Vec<(RequestId, PathBuf)> },
     /// Two requests have the same file.
-    Files {
-        file: String,
-        rows: Vec<(RequestId, PathBuf)>,
-    },
+    Files { file: String, rows: Vec<(RequestId, PathBuf)> },
     /// Some ledgers are rehearsals, others are not.
-    Rehearsal {
-        sandbox: Vec<PathBuf>,
-        real: Vec<PathBuf>,
-    },
+    Rehearsal { sandbox: Vec<PathBuf>, real: Vec<PathBuf> },
 }
 
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Conflict::Reports {
-                request,
-                what,
-                held,
-            } => {
+            Conflict::Reports { request, what, held } => {
                 write!(f, "{request} ({what}) has different reports: ")?;
                 list(f, held, "in")?;
                 write!(f, "; --prefer LEDGER says whose counts")

@@ -11,10 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::files::{NewFile, open_regular, refuse_irregular, without_waiting};
 
 /// Durable storage of one file: the seam at which a simulated disk takes the file system's place.
-#[expect(
-    async_fn_in_trait,
-    reason = "driven on one thread, never as a trait object"
-)]
+#[expect(async_fn_in_trait, reason = "driven on one thread, never as a trait object")]
 pub trait Disk {
     /// Durably replaces the file as a whole: after a crash either the old file or the new one is there.
     async fn replace(&self, contents: Vec<u8>) -> io::Result<()>;
@@ -147,11 +144,7 @@ impl FileDisk {
             contents,
             compared: None,
         });
-        FileDisk(Arc::new(Mutex::new(OpenFile {
-            path,
-            known,
-            file: None,
-        })))
+        FileDisk(Arc::new(Mutex::new(OpenFile { path, known, file: None })))
     }
 
     /// Whether the file is exactly these pieces. If so, it is read again only when its stamp changes.
@@ -186,15 +179,12 @@ impl FileDisk {
 }
 
 fn lock(inner: &Mutex<OpenFile>) -> MutexGuard<'_, OpenFile> {
-    inner
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
+    inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 impl Disk for FileDisk {
     async fn replace(&self, contents: Vec<u8>) -> io::Result<()> {
-        self.run(move |inner| inner.replace(&mut std::iter::once(contents)))
-            .await
+        self.run(move |inner| inner.replace(&mut std::iter::once(contents))).await
     }
 
     async fn replace_with(&self, pieces: &mut dyn Iterator<Item = Vec<u8>>) -> io::Result<()> {

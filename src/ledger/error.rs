@@ -11,11 +11,7 @@ pub enum LedgerError {
     #[error("there is no ledger at {}", .0.display())]
     Missing(PathBuf),
     #[error("cannot {doing} {}: {}", path.display(), system_says(source))]
-    Io {
-        doing: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
+    Io { doing: &'static str, path: PathBuf, source: io::Error },
     #[error("{} is not a ledger: {why}", path.display())]
     NotALedger { path: PathBuf, why: String },
     /// No crash can have left this line.
@@ -29,11 +25,7 @@ pub enum LedgerError {
     #[error("{} is in use by another run: {holder}; wait until it has ended, then try again", path.display())]
     InUse { path: PathBuf, holder: Holder },
     #[error("{} was {what} by someone else after it was read; nothing was sent, and {saved}", path.display())]
-    Tampered {
-        path: PathBuf,
-        what: &'static str,
-        saved: RescueResult,
-    },
+    Tampered { path: PathBuf, what: &'static str, saved: RescueResult },
     #[error(
         "{} is a link to {}, which is not there; nothing was sent. Mount the share that it is on, or remove the link to \
          start a new ledger", path.display(), target.display()
@@ -57,26 +49,16 @@ pub enum LedgerError {
          Nothing is sent until they are merged with\n  {}",
         path.display(), names(rescued), merge_command(path, rescued)
     )]
-    Unmerged {
-        path: PathBuf,
-        rescued: Vec<PathBuf>,
-    },
+    Unmerged { path: PathBuf, rescued: Vec<PathBuf> },
     #[error(
         "{source}\n  It was saved next to {} by an earlier run, and may hold what that lacks: repair it, or move it \
          away where it is not needed", path.display()
     )]
-    Rescued {
-        path: PathBuf,
-        source: Box<LedgerError>,
-    },
+    Rescued { path: PathBuf, source: Box<LedgerError> },
     #[error(transparent)]
     Merge(#[from] MergeError),
     #[error("{} holds {held} and this run is for {wanted}: use another ledger (--ledger)", path.display())]
-    Rehearsal {
-        path: PathBuf,
-        held: &'static str,
-        wanted: &'static str,
-    },
+    Rehearsal { path: PathBuf, held: &'static str, wanted: &'static str },
 }
 
 fn names(paths: &[PathBuf]) -> String {

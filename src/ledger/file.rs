@@ -41,11 +41,7 @@ impl LedgerFile {
         };
         let path = self.path.clone();
         match source.get_ref().and_then(|e| e.downcast_ref::<Tampered>()) {
-            None => Err(LedgerError::Io {
-                doing: "write the ledger",
-                path,
-                source,
-            }),
+            None => Err(LedgerError::Io { doing: "write the ledger", path, source }),
             Some(Tampered(what)) => {
                 let known = self.as_read.take().unwrap_or_default();
                 let rows = read(&known, &path).map(|reading| reading.ledger);
@@ -118,10 +114,7 @@ impl LedgerFile {
         };
         refuse_second_name(&path)?;
         let len = len_of(&file);
-        let mut file = Kept {
-            source: HashingReader::new(file),
-            bytes: Vec::with_capacity(len),
-        };
+        let mut file = Kept { source: HashingReader::new(file), bytes: Vec::with_capacity(len) };
         let reading = read_from(&mut file, len, &path, SIZE)?;
         Ok(LedgerFile {
             disk: FileDisk::of(path.clone(), Some(file.source.digest)),
@@ -159,11 +152,7 @@ pub fn refuse_mixing(
         ("reports of the sandbox", "a real server")
     };
     if ids.any(|id| id.is_from_sandbox() != is_rehearsal) {
-        return Err(LedgerError::Rehearsal {
-            path: path.to_owned(),
-            held,
-            wanted,
-        });
+        return Err(LedgerError::Rehearsal { path: path.to_owned(), held, wanted });
     }
     // A rehearsal that created nothing has left only these.
     let is_nobody =

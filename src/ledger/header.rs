@@ -32,10 +32,7 @@ pub fn is_header(line: &[u8]) -> bool {
 
 impl Header {
     pub(super) fn read(line: Option<RawLine<'_>>, path: &Path) -> Result<Self, LedgerError> {
-        let not_a_ledger = |why: String| LedgerError::NotALedger {
-            path: path.to_owned(),
-            why,
-        };
+        let not_a_ledger = |why: String| LedgerError::NotALedger { path: path.to_owned(), why };
         let line = line.ok_or_else(|| {
             not_a_ledger(
                 "the file is empty; put a copy of it back. If it is lost, remove the file: `monthend run MANIFEST --existing adopt` takes \
@@ -56,10 +53,7 @@ impl Header {
             .unwrap_or(Separator::Comma); // there are some
         let missing = missing_columns(text, separator);
         if !missing.is_empty() {
-            return Err(not_a_ledger(format!(
-                "its first line lacks {}",
-                missing.join(", ")
-            )));
+            return Err(not_a_ledger(format!("its first line lacks {}", missing.join(", "))));
         }
         let names = cells(text, separator);
         let mut header = Header {
@@ -113,9 +107,7 @@ impl Header {
         texts: &mut SharedTexts,
     ) -> Result<(Row, RowFormat), BadCell> {
         let extra = self.extra.iter().map(|(place, _)| {
-            cells
-                .get(*place)
-                .map_or_else(String::new, |cell| super::restore(cell).to_owned())
+            cells.get(*place).map_or_else(String::new, |cell| super::restore(cell).to_owned())
         });
         let draft = column::read(Column::ALL, texts, |column| self.cell(cells, column))?;
         let spelled = RowFormat {
@@ -130,9 +122,7 @@ impl Header {
     }
 
     pub(super) fn cell<'c>(&self, cells: &'c [Cow<'_, str>], column: Column) -> &'c str {
-        self.ours[column as usize]
-            .and_then(|place| cells.get(place))
-            .map_or("", |cell| cell)
+        self.ours[column as usize].and_then(|place| cells.get(place)).map_or("", |cell| cell)
     }
 }
 

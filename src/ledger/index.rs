@@ -15,10 +15,7 @@ pub(super) struct Index<I> {
 
 impl<I: Hash + Eq> Index<I> {
     pub(super) fn new(id_of: fn(&Row) -> Option<&I>) -> Self {
-        Index {
-            places: HashTable::new(),
-            id_of,
-        }
+        Index { places: HashTable::new(), id_of }
     }
 
     pub(super) fn find(&self, id: &I, rows: &[Row]) -> Option<RowIndex> {

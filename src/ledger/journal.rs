@@ -38,9 +38,7 @@ impl Journal {
     pub async fn append(&self, line: Vec<u8>) -> Result<(), JournalError> {
         let (durable, done) = oneshot::channel();
         let gone = || JournalError(Arc::new(io::Error::other("the ledger is closed")));
-        self.0
-            .send(JournalLine { line, durable })
-            .map_err(|_| gone())?;
+        self.0.send(JournalLine { line, durable }).map_err(|_| gone())?;
         done.await.map_err(|_| gone())?
     }
 }

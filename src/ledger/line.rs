@@ -16,10 +16,7 @@ pub(super) struct LineWriter<'o> {
 impl<'o> LineWriter<'o> {
     /// Appends to `out`.
     pub(super) fn new(out: &'o mut Vec<u8>) -> Self {
-        LineWriter {
-            out,
-            is_begun: false,
-        }
+        LineWriter { out, is_begun: false }
     }
 
     fn begin_cell(&mut self) {
@@ -94,17 +91,12 @@ impl<'o> LineWriter<'o> {
         }
         self.out.extend_from_slice(&spell_day(time.date_naive()));
         let two = |n: u32| [b'0' + (n / 10) as u8, b'0' + (n % 10) as u8];
-        let parts = [
-            (b'T', time.hour()),
-            (b':', time.minute()),
-            (b':', time.second()),
-        ];
+        let parts = [(b'T', time.hour()), (b':', time.minute()), (b':', time.second())];
         for (mark, part) in parts {
             self.out.push(mark);
             self.out.extend_from_slice(&two(part));
         }
-        self.out
-            .extend_from_slice(&[b'.', b'0' + (millis / 100) as u8]);
+        self.out.extend_from_slice(&[b'.', b'0' + (millis / 100) as u8]);
         self.out.extend_from_slice(&two(millis % 100));
         self.out.push(b'Z');
     }

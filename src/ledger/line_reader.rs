@@ -27,10 +27,7 @@ pub(super) struct BlockRead {
 
 impl<'h> LineReader<'h> {
     pub(super) fn new(header: &'h Header) -> Self {
-        LineReader {
-            header,
-            texts: SharedTexts::default(),
-        }
+        LineReader { header, texts: SharedTexts::default() }
     }
 
     /// Reads whole records, none of which a crash has damaged.
@@ -49,11 +46,7 @@ impl<'h> LineReader<'h> {
                 }
             }
         }
-        BlockRead {
-            bytes: bytes.len(),
-            rows,
-            wrong,
-        }
+        BlockRead { bytes: bytes.len(), rows, wrong }
     }
 
     /// Reads a line that no crash has damaged; a blank one is no row.
@@ -103,9 +96,7 @@ impl<'h> LineReader<'h> {
                 self.header.len
             ));
         }
-        self.header
-            .row(&cells, &mut self.texts)
-            .map_err(|bad| bad.to_string())
+        self.header.row(&cells, &mut self.texts).map_err(|bad| bad.to_string())
     }
 }
 

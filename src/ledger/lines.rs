@@ -56,12 +56,7 @@ pub(super) struct RawLines<'a> {
 
 impl<'a> RawLines<'a> {
     pub(super) fn new(bytes: &'a [u8], separator: Separator, number: u64) -> Self {
-        RawLines {
-            separator,
-            rest: bytes,
-            number,
-            last: (bytes, number),
-        }
+        RawLines { separator, rest: bytes, number, last: (bytes, number) }
     }
 
     /// What follows the last record.
@@ -112,11 +107,7 @@ impl<'a> RawLines<'a> {
             None => (self.rest, LineEnding::Torn, &self.rest[self.rest.len()..]),
         };
         self.rest = rest;
-        RawLine {
-            number,
-            bytes: bytes.strip_suffix(b"\r").unwrap_or(bytes),
-            end,
-        }
+        RawLine { number, bytes: bytes.strip_suffix(b"\r").unwrap_or(bytes), end }
     }
 }
 
@@ -130,11 +121,7 @@ impl<'a> Iterator for RawLines<'a> {
             let zeros = self.rest.iter().take_while(|b| **b == 0).count();
             let (bytes, rest) = self.rest.split_at(zeros);
             self.rest = rest;
-            return Some(RawLine {
-                number,
-                bytes,
-                end: LineEnding::Zeros,
-            });
+            return Some(RawLine { number, bytes, end: LineEnding::Zeros });
         }
         Some(self.record(true))
     }

@@ -42,11 +42,7 @@ impl Pause {
         } else {
             (self.since, self.until - self.since)
         };
-        Pause {
-            until: since + wait.clamp(TimeDelta::zero(), Self::LONGEST),
-            since,
-            ..self
-        }
+        Pause { until: since + wait.clamp(TimeDelta::zero(), Self::LONGEST), since, ..self }
     }
 }
 
@@ -76,11 +72,8 @@ impl Lock {
     /// Takes the lock at once or not at all.
     pub fn take(ledger: &Path, now: DateTime<Utc>) -> Result<Self, LedgerError> {
         let path = Self::path_of(ledger);
-        let failed = |source| LedgerError::Io {
-            doing: "make the lock",
-            path: path.clone(),
-            source,
-        };
+        let failed =
+            |source| LedgerError::Io { doing: "make the lock", path: path.clone(), source };
         loop {
             let mut options = OpenOptions::new();
             options.read(true).write(true).create(true).truncate(false);
@@ -103,20 +96,10 @@ impl Lock {
                 let why = "it is no lock of this program; move it away";
                 return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, why)));
             }
-            let mut lock = Lock {
-                contents: read(&mut file).unwrap_or_default(),
-                file,
-                path: path.clone(),
-            };
-            lock.contents.holder = Some(Holder {
-                pid: std::process::id(),
-                since: now,
-            });
-            let pauses = lock
-                .contents
-                .pauses
-                .drain(..)
-                .map(|pause| pause.seen_at(now));
+            let mut lock =
+                Lock { contents: read(&mut file).unwrap_or_default(), file, path: path.clone() };
+            lock.contents.holder = Some(Holder { pid: std::process::id(), since: now });
+            let pauses = lock.contents.pauses.drain(..).map(|pause| pause.seen_at(now));
             lock.contents.pauses = pauses.filter(|pause| pause.until > now).collect();
             lock.write().map_err(failed)?;
             return Ok(lock);
@@ -148,10 +131,7 @@ impl Lock {
     }
 
     pub fn remember(&mut self, pause: Pause) -> io::Result<()> {
-        if self
-            .pause(&pause.server)
-            .is_some_and(|until| until >= pause.until)
-        {
+        if self.pause(&pause.server).is_some_and(|until| until >= pause.until) {
             return Ok(());
         }
         self.contents.pauses.retain(|p| p.server != pause.server);
@@ -243,9 +223,7 @@ fn read(file: &mut File) -> Option<LockContents> {
 }
 
 fn holder(file: &mut File, now: DateTime<Utc>) -> Holder {
-    read(file)
-        .and_then(|contents| contents.holder)
-        .unwrap_or(Holder { pid: 0, since: now })
+    read(file).and_then(|contents| contents.holder).unwrap_or(Holder { pid: 0, since: now })
 }
 
 #[cfg(unix)]

@@ -50,11 +50,7 @@ pub fn merge(parts: &[MergeInput<'_>], prefer: Option<usize>) -> Result<Ledger, 
         }
     }
     conflicts.extend(shared(parts, &ledger));
-    if conflicts.is_empty() {
-        Ok(ledger)
-    } else {
-        Err(MergeError(conflicts))
-    }
+    if conflicts.is_empty() { Ok(ledger) } else { Err(MergeError(conflicts)) }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -84,27 +80,17 @@ fn merge_row<'a>(
         .iter()
         .filter_map(|known| {
             let id = known.row.state.report_id()?;
-            Some(ReportOwner {
-                part: known.part,
-                row: known.row,
-                id,
-            })
+            Some(ReportOwner { part: known.part, row: known.row, id })
         })
         .collect();
     let reports: BTreeSet<&ReportId> = owners.iter().map(|owner| owner.id).collect();
     let preferred = owners.iter().find(|owner| Some(owner.part) == prefer);
     let best = match (reports.len() > 1, preferred) {
-        (false, _) => standing
-            .iter()
-            .map(|k| k.row)
-            .max_by(|a, b| precedence(a, b)),
+        (false, _) => standing.iter().map(|k| k.row).max_by(|a, b| precedence(a, b)),
         (true, Some(owner)) => Some(owner.row),
         (true, None) => {
             let mut seen = BTreeSet::new();
-            return Err(owners
-                .into_iter()
-                .filter(|owner| seen.insert(owner.id))
-                .collect());
+            return Err(owners.into_iter().filter(|owner| seen.insert(owner.id)).collect());
         }
     };
     // Rows cannot give each other up in a circle, so one stands: see `gives_up`.
@@ -117,16 +103,9 @@ fn merge_row<'a>(
         State::Failed { intent: kept, .. } => *kept = intent,
         state => state.set_intent(intent),
     }
-    let own = row
-        .state
-        .report_id()
-        .filter(|id| !best.replaces.contains(id))
-        .cloned();
-    let beaten: Vec<ReportId> = reports
-        .into_iter()
-        .filter(|id| Some(*id) != own.as_ref())
-        .cloned()
-        .collect();
+    let own = row.state.report_id().filter(|id| !best.replaces.contains(id)).cloned();
+    let beaten: Vec<ReportId> =
+        reports.into_iter().filter(|id| Some(*id) != own.as_ref()).cloned().collect();
     let replaces = rows().map(|row| row.replaces.to_vec());
     row.replaces = all_of(replaces.chain([beaten])).into();
     row.replaces.retain(|id| Some(id) != own.as_ref());
@@ -154,10 +133,7 @@ fn precedence(a: &Row, b: &Row) -> Ordering {
         State::Created(_) => 5,
         State::InDoubt { .. } => 4,
         // The server said yes once: that is never sent again, whatever a later answer said.
-        State::Sending {
-            doubt: Doubt::SaidYes,
-            ..
-        } => 3,
+        State::Sending { doubt: Doubt::SaidYes, .. } => 3,
         State::Sending { .. } => 2,
         State::Failed { .. } => 1,
         State::Pending { .. } => 0,
@@ -173,9 +149,7 @@ fn precedence(a: &Row, b: &Row) -> Ordering {
         }
         Ledger::default().line(&row)
     };
-    (status(a), a.updated_at)
-        .cmp(&(status(b), b.updated_at))
-        .then_with(|| line(a).cmp(&line(b)))
+    (status(a), a.updated_at).cmp(&(status(b), b.updated_at)).then_with(|| line(a).cmp(&line(b)))
 }
 
 /// The list itself where all that are not empty are the same, else the sorted union.
@@ -188,10 +162,7 @@ fn all_of<T: Ord>(lists: impl IntoIterator<Item = Vec<T>>) -> Vec<T> {
     if others.is_empty() {
         first
     } else {
-        let all: BTreeSet<T> = first
-            .into_iter()
-            .chain(others.into_iter().flatten())
-            .collect();
+        let all: BTreeSet<T> = first.into_iter().chain(others.into_iter().flatten()).collect();
         all.into_iter().collect()
     }
 }
@@ -238,10 +209,7 @@ impl MergedColumns {
                 }
             }
         }
-        cells
-            .into_iter()
-            .map(|notes| all_of(notes).join(BETWEEN))
-            .collect()
+        cells.into_iter().map(|notes| all_of(notes).join(BETWEEN)).collect()
     }
 }
 

@@ -22,18 +22,9 @@ impl RowFields<'_> {
         )?;
         let start = need(self.start.as_ref(), Column::BillingStartDate, DAY)?;
         let end = need(self.end.as_ref(), Column::BillingEndDate, DAY)?;
-        let report_type = need(
-            self.report_type,
-            Column::Type,
-            "write PARTNER, CUSTOMER or USER",
-        )?;
+        let report_type = need(self.report_type, Column::Type, "write PARTNER, CUSTOMER or USER")?;
         let internal = need(self.internal, Column::Internal, "write true or false")?;
-        let of = |period| Request {
-            sub_partner: self.org.clone(),
-            report_type,
-            period,
-            internal,
-        };
+        let of = |period| Request { sub_partner: self.org.clone(), report_type, period, internal };
         let fits = |request: &Request| id == request.id() || id == request.id_as_spelled();
         if let (SheetDay::Exact(start), SheetDay::Exact(end)) = (start, end) {
             let period = Period::new(*start, *end)
@@ -72,17 +63,11 @@ impl RowFields<'_> {
         let orders = |day: &Option<SheetDay>, is: NaiveDate| {
             (day.as_ref()).map_or([true; 3], |day| day.orders_of(is))
         };
-        let (first, last) = (
-            orders(&self.start, period.start()),
-            orders(&self.end, period.end()),
-        );
+        let (first, last) = (orders(&self.start, period.start()), orders(&self.end, period.end()));
         let allowed = std::array::from_fn(|n| first[n] && last[n]);
         let time = |time: Option<SheetTime>| time?.earliest(allowed, period.end());
         let (replaces, text) = read_error(self.error);
-        let reason = Rare::from(Reason {
-            code: self.code.to_owned(),
-            text: text.to_owned(),
-        });
+        let reason = Rare::from(Reason { code: self.code.to_owned(), text: text.to_owned() });
         let intent = time(self.intent_at);
         let state = match (self.status, self.report_id) {
             ("created", Some(id)) => State::Created(id),
@@ -103,11 +88,7 @@ impl RowFields<'_> {
             },
             ("failed", None) if reason.code == IN_DOUBT => {
                 let (text, candidates) = read_candidates(&reason.text);
-                State::InDoubt {
-                    text: text.into(),
-                    candidates: candidates.into(),
-                    intent,
-                }
+                State::InDoubt { text: text.into(), candidates: candidates.into(), intent }
             }
             ("failed", None) => State::Failed { reason, intent },
             (word @ ("failed" | "pending" | "sending"), Some(id)) => {

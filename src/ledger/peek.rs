@@ -37,10 +37,7 @@ pub fn real_path(path: &Path) -> Result<PathBuf, LedgerError> {
 pub fn refuse_second_name(path: &Path) -> Result<(), LedgerError> {
     match fs::metadata(path).map_or(1, |found| names_of(&found)) {
         0 | 1 => Ok(()),
-        names => Err(LedgerError::SecondName {
-            path: path.to_owned(),
-            names,
-        }),
+        names => Err(LedgerError::SecondName { path: path.to_owned(), names }),
     }
 }
 
@@ -56,18 +53,13 @@ fn names_of(_: &fs::Metadata) -> u64 {
 
 /// Where to put what belongs beside the ledger, such as the lock. Fails for a link that leads nowhere.
 pub fn real_ledger(path: &Path) -> Result<PathBuf, LedgerError> {
-    if path.is_symlink() {
-        real_path(path)
-    } else {
-        Ok(path.to_owned())
-    }
+    if path.is_symlink() { real_path(path) } else { Ok(path.to_owned()) }
 }
 
 /// Takes no lock. `None` where there is no file.
 pub fn read_file(path: &Path) -> Result<Option<LedgerRead>, LedgerError> {
     let file = open(path)?;
-    file.map(|file| read_from(&file, len_of(&file), path, SIZE))
-        .transpose()
+    file.map(|file| read_from(&file, len_of(&file), path, SIZE)).transpose()
 }
 
 /// As [`read_file`], with the SHA-256 of the bytes, in hexadecimal digits.
@@ -85,15 +77,12 @@ pub(super) fn open(path: &Path) -> Result<Option<File>, LedgerError> {
     match open_regular(path) {
         Ok(file) => Ok(Some(file)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(e) if e.kind() == io::ErrorKind::InvalidInput => Err(LedgerError::NotALedger {
-            path: path.to_owned(),
-            why: e.to_string(),
-        }),
-        Err(source) => Err(LedgerError::Io {
-            doing: "read the ledger",
-            path: path.to_owned(),
-            source,
-        }),
+        Err(e) if e.kind() == io::ErrorKind::InvalidInput => {
+            Err(LedgerError::NotALedger { path: path.to_owned(), why: e.to_string() })
+        }
+        Err(source) => {
+            Err(LedgerError::Io { doing: "read the ledger", path: path.to_owned(), source })
+        }
     }
 }
 
@@ -111,10 +100,7 @@ pub(super) struct HashingReader<R> {
 
 impl<R> HashingReader<R> {
     pub(super) fn new(source: R) -> Self {
-        HashingReader {
-            source,
-            digest: Sha256::new(),
-        }
+        HashingReader { source, digest: Sha256::new() }
     }
 }
 

@@ -43,10 +43,7 @@ impl LedgerRead {
     /// For a command without a plan: fails where a torn line is the only trace of a request, which would be lost.
     pub fn into_ledger(self, path: &Path) -> Result<Ledger, LedgerError> {
         match self.unknown.first() {
-            Some(request) => Err(LedgerError::Unnamed {
-                path: path.to_owned(),
-                request: *request,
-            }),
+            Some(request) => Err(LedgerError::Unnamed { path: path.to_owned(), request: *request }),
             None => Ok(self.ledger),
         }
     }
@@ -79,16 +76,12 @@ impl fmt::Display for Repair {
         let line = self.line;
         match self.kind {
             RepairKind::WholeLine => write!(f, "line {line} lacked its line feed"),
-            RepairKind::Kept(id) => write!(
-                f,
-                "line {line} is torn; status and report id of {id} were kept"
-            ),
+            RepairKind::Kept(id) => {
+                write!(f, "line {line} is torn; status and report id of {id} were kept")
+            }
             RepairKind::InDoubt(id) => write!(f, "line {line} is torn; {id} is in doubt"),
             RepairKind::Superseded(id) => {
-                write!(
-                    f,
-                    "line {line} is torn; an earlier line says what became of {id}"
-                )
+                write!(f, "line {line} is torn; an earlier line says what became of {id}")
             }
             RepairKind::Dropped => write!(f, "line {line} is torn and says nothing; dropped"),
         }
@@ -221,17 +214,12 @@ impl LedgerReader<'_> {
     ) -> Result<(), LedgerError> {
         self.after_zeros = false;
         self.reading.spelling.note(number, spelled);
-        let zeros_before = self
-            .reading
-            .repairs
-            .iter()
-            .any(|r| r.kind == RepairKind::Dropped);
+        let zeros_before = self.reading.repairs.iter().any(|r| r.kind == RepairKind::Dropped);
         let place = self.reading.ledger.place_of(&row);
         if zeros_before && place.is_none() {
-            return Err(self.damaged(
-                number,
-                "rows before this line were overwritten with zero bytes",
-            ));
+            return Err(
+                self.damaged(number, "rows before this line were overwritten with zero bytes")
+            );
         }
         let names_first = self.check_report(number, &row, place)?;
         let earlier = place.map(|place| self.reading.ledger.row(place));
@@ -242,8 +230,7 @@ impl LedgerReader<'_> {
             if let Some(earlier) = earlier {
                 // The last cell, a note or an intent, may be cut.
                 row.extra.clone_from(&earlier.extra);
-                row.state
-                    .set_intent(row.state.intent().or(earlier.state.intent()));
+                row.state.set_intent(row.state.intent().or(earlier.state.intent()));
             }
             self.repaired(number, RepairKind::WholeLine);
         }
@@ -308,12 +295,7 @@ impl LedgerReader<'_> {
         // The last cell may be cut; all before it are whole.
         let mut whole = self.lines.header.cells(valid);
         whole.pop();
-        let Ok(id) = self
-            .lines
-            .header
-            .cell(&whole, Column::RequestId)
-            .parse::<RequestId>()
-        else {
+        let Ok(id) = self.lines.header.cell(&whole, Column::RequestId).parse::<RequestId>() else {
             return Ok(RepairKind::Dropped);
         };
         let has = |column: &Column| self.lines.header.has(&whole, *column);
@@ -389,10 +371,6 @@ impl LedgerReader<'_> {
     }
 
     fn damaged(&self, line: u64, why: &str) -> LedgerError {
-        LedgerError::Damaged {
-            path: self.path.to_owned(),
-            line,
-            why: why.to_owned(),
-        }
+        LedgerError::Damaged { path: self.path.to_owned(), line, why: why.to_owned() }
     }
 }

@@ -82,13 +82,7 @@ impl<'a> Record<'a> {
         uncounted: HashSet<RequestId>,
         now: &'a dyn Fn() -> DateTime<Utc>,
     ) -> Self {
-        Record {
-            ledger: RefCell::new(ledger),
-            journal,
-            counts: Cell::new(counts),
-            uncounted,
-            now,
-        }
+        Record { ledger: RefCell::new(ledger), journal, counts: Cell::new(counts), uncounted, now }
     }
 
     pub fn ledger(&self) -> Ref<'_, Ledger> {

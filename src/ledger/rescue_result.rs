@@ -32,10 +32,7 @@ impl fmt::Display for RescueResult {
                 merge_command(ledger, std::slice::from_ref(rescued))
             ),
             RescueResult::Nowhere(why) => {
-                write!(
-                    f,
-                    "the file was left alone; what this run knew could not be saved: {why}"
-                )
+                write!(f, "the file was left alone; what this run knew could not be saved: {why}")
             }
         }
     }
@@ -43,9 +40,7 @@ impl fmt::Display for RescueResult {
 
 pub fn merge_command(path: &Path, rescued: &[PathBuf]) -> String {
     let ledger = path.exists().then_some(path);
-    let parts = ledger
-        .into_iter()
-        .chain(rescued.iter().map(PathBuf::as_path));
+    let parts = ledger.into_iter().chain(rescued.iter().map(PathBuf::as_path));
     let parts: Vec<String> = parts.map(shell_path).collect();
     format!("monthend merge {} -o {}", parts.join(" "), shell_path(path))
 }

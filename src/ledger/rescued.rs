@@ -115,10 +115,7 @@ pub fn refuse_unmerged(path: &Path, ledger: Option<&Ledger>) -> Result<(), Ledge
     if unmerged.is_empty() {
         Ok(())
     } else {
-        Err(LedgerError::Unmerged {
-            path: path.to_owned(),
-            rescued: unmerged,
-        })
+        Err(LedgerError::Unmerged { path: path.to_owned(), rescued: unmerged })
     }
 }
 
@@ -132,12 +129,7 @@ fn adds(ledger: &Ledger, rescued: &Ledger) -> bool {
     let what_counts = |row: &Row| {
         let state = &row.state;
         // `in_doubt` is a failure by its status, and yet never sent again.
-        (
-            state.word(),
-            state.is_in_doubt(),
-            state.report_id().cloned(),
-            state.intent(),
-        )
+        (state.word(), state.is_in_doubt(), state.report_id().cloned(), state.intent())
     };
     united.rows().any(|row| {
         let known = ledger.get(row.request().id());

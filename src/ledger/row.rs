@@ -65,9 +65,7 @@ impl Collected {
     }
 
     fn is_one_of<const N: usize>(&self, words: [&str; N]) -> bool {
-        words
-            .iter()
-            .any(|word| self.status.eq_ignore_ascii_case(word))
+        words.iter().any(|word| self.status.eq_ignore_ascii_case(word))
     }
 
     /// How [`Collected::error`] ends where the report is only not ready yet.
@@ -105,11 +103,7 @@ impl Empty for Collected {
 impl Row {
     /// A request that is planned and not sent.
     pub fn planned(request: Request, job: Arc<str>, label: Option<Arc<str>>) -> Self {
-        Row {
-            job,
-            label,
-            ..Row::read_as(request.id(), request)
-        }
+        Row { job, label, ..Row::read_as(request.id(), request) }
     }
 
     /// `id` as the file has it: an older version may have hashed another spelling of the organisation.
@@ -187,43 +181,24 @@ impl Row {
 
     /// The report exists.
     pub fn created(self, id: ReportId) -> Row {
-        Row {
-            state: State::Created(id),
-            ..self
-        }
+        Row { state: State::Created(id), ..self }
     }
 
     /// The request failed.
     pub fn failed(self, reason: Reason) -> Row {
-        Row {
-            state: State::Failed {
-                reason: reason.into(),
-                intent: None,
-            },
-            ..self
-        }
+        Row { state: State::Failed { reason: reason.into(), intent: None }, ..self }
     }
 
     /// It was certainly not processed this time, and will be sent again. An earlier create may still be, so `intent` is
     /// that of the row before it was sent.
     pub fn waiting(self, reason: impl Into<Rare<Reason>>, intent: Option<DateTime<Utc>>) -> Row {
-        Row {
-            state: State::Pending {
-                reason: reason.into(),
-                intent,
-            },
-            ..self
-        }
+        Row { state: State::Pending { reason: reason.into(), intent }, ..self }
     }
 
     /// The answer to its create was lost.
     pub fn lost(self, doubt: Doubt, reason: Reason) -> Row {
         Row {
-            state: State::Sending {
-                doubt,
-                reason: reason.into(),
-                intent: self.state.intent(),
-            },
+            state: State::Sending { doubt, reason: reason.into(), intent: self.state.intent() },
             ..self
         }
     }
@@ -281,10 +256,7 @@ impl Row {
         let sha256 = self.collected.sha256.clone();
         Row {
             replaces,
-            collected: Rare::from(Collected {
-                sha256,
-                ..Collected::default()
-            }),
+            collected: Rare::from(Collected { sha256, ..Collected::default() }),
             ..self.to_be_sent()
         }
     }
@@ -292,11 +264,7 @@ impl Row {
     /// A person says that it is to be sent. No intent stays, so that what they ruled out is not found again, nor the
     /// last status: a 2xx would say that a report exists.
     pub fn to_be_sent(self) -> Row {
-        Row {
-            state: State::planned(),
-            last_answer: LastAnswer::default(),
-            ..self
-        }
+        Row { state: State::planned(), last_answer: LastAnswer::default(), ..self }
     }
 }
 

@@ -47,10 +47,6 @@ impl fmt::Display for SpreadsheetFormat {
             let lost = self.lost;
             signs.push(format!("what updated_at is on {lost} lines cannot be read"));
         }
-        if signs.is_empty() {
-            Ok(())
-        } else {
-            write!(f, " ({})", signs.join("; "))
-        }
+        if signs.is_empty() { Ok(()) } else { write!(f, " ({})", signs.join("; ")) }
     }
 }

@@ -60,10 +60,7 @@ pub struct LastAnswer {
 
 impl Empty for Reason {
     fn empty() -> &'static Self {
-        static EMPTY: Reason = Reason {
-            code: String::new(),
-            text: String::new(),
-        };
+        static EMPTY: Reason = Reason { code: String::new(), text: String::new() };
         &EMPTY
     }
 
@@ -93,10 +90,7 @@ impl State {
 
     /// A request that is planned and was never sent.
     pub fn planned() -> Self {
-        State::Pending {
-            reason: Rare::default(),
-            intent: None,
-        }
+        State::Pending { reason: Rare::default(), intent: None }
     }
 
     /// The report that the row holds.
@@ -165,14 +159,10 @@ impl State {
             State::Pending { reason, .. }
             | State::Sending { reason, .. }
             | State::Failed { reason, .. } => reason.text.clone(),
-            State::InDoubt {
-                text, candidates, ..
-            } if candidates.is_empty() => {
+            State::InDoubt { text, candidates, .. } if candidates.is_empty() => {
                 format!("{text}{NO_CANDIDATES}")
             }
-            State::InDoubt {
-                text, candidates, ..
-            } => {
+            State::InDoubt { text, candidates, .. } => {
                 format!("{text}{CANDIDATES}{}", list(candidates))
             }
             State::Created(_) => String::new(),

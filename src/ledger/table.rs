@@ -36,10 +36,7 @@ impl PartialEq for Ledger {
 impl Ledger {
     /// A ledger without rows whose header ends with `extra_columns`.
     pub fn new(extra_columns: Vec<String>) -> Self {
-        Ledger {
-            extra_columns,
-            ..Ledger::default()
-        }
+        Ledger { extra_columns, ..Ledger::default() }
     }
 
     /// Columns that are not ours, kept through rewrites.
@@ -209,9 +206,7 @@ impl Ledger {
             return; // as they stand
         }
         let mut moved: Vec<Option<Row>> = self.rows.drain(..).map(Some).collect();
-        let rows = places
-            .iter()
-            .filter_map(|place| moved[place.index()].take());
+        let rows = places.iter().filter_map(|place| moved[place.index()].take());
         self.rows.extend(rows);
         let mut now_at = vec![RowIndex::at(0); places.len()];
         for (n, before) in places.iter().enumerate() {

@@ -43,10 +43,7 @@ fn pending(number: u32) -> Row {
 fn with(mut row: Row, state: State, second: i64) -> Row {
     row.attempts = 11;
     if matches!(state, State::Failed { .. }) {
-        row.last_answer = LastAnswer {
-            http_status: Some(400),
-            tracking_id: Some("track".into()),
-        };
+        row.last_answer = LastAnswer { http_status: Some(400), tracking_id: Some("track".into()) };
     }
     row.state = state;
     row.updated_at = Some(at(second));
@@ -58,30 +55,21 @@ fn created(row: Row, id: &str, second: i64) -> Row {
 }
 
 fn failed(row: Row, second: i64) -> Row {
-    let reason = Rare::from(Reason {
-        code: "1001".to_owned(),
-        text: "no, \"never\"".to_owned(),
-    });
+    let reason = Rare::from(Reason { code: "1001".to_owned(), text: "no, \"never\"".to_owned() });
     let intent = None;
     with(row, State::Failed { reason, intent }, second)
 }
 
 fn sending(row: Row, second: i64) -> Row {
-    let state = State::Sending {
-        doubt: Doubt::Open,
-        reason: Rare::default(),
-        intent: Some(at(second)),
-    };
+    let state =
+        State::Sending { doubt: Doubt::Open, reason: Rare::default(), intent: Some(at(second)) };
     with(row, state, second)
 }
 
 fn in_doubt(row: Row, intent: i64, second: i64) -> Row {
     let state = State::InDoubt {
         text: "the answer was lost, \"who knows\"".to_owned().into(),
-        candidates: ["Y2lzA", "=Y2lzB"]
-            .iter()
-            .map(|id| id.parse().unwrap())
-            .collect(),
+        candidates: ["Y2lzA", "=Y2lzB"].iter().map(|id| id.parse().unwrap()).collect(),
         intent: Some(at(intent)),
     };
     with(row, state, second)

@@ -47,10 +47,7 @@ impl SheetDay {
         let owned = text.to_owned();
         let by_order = sheet_time(&spelled).map(|time| time.map(|time| time.date()));
         if by_order.iter().any(Option::is_some) {
-            return Ok(SheetDay::Sheet {
-                text: owned,
-                by_order,
-            });
+            return Ok(SheetDay::Sheet { text: owned, by_order });
         }
         let days = match spelled.split_once('-') {
             Some((month, day)) if text.contains('月') => {
@@ -126,9 +123,7 @@ impl SheetTime {
         let pairs = by_order.iter().zip(allowed);
         let fitting = pairs.filter_map(|(time, allowed)| (*time).filter(|_| allowed));
         let is_later = |time: &DateTime<Utc>| time.date_naive() > ended;
-        (fitting.clone().filter(is_later).min())
-            .or_else(|| fitting.min())
-            .or_else(|| all().min())
+        (fitting.clone().filter(is_later).min()).or_else(|| fitting.min()).or_else(|| all().min())
     }
 }
 
@@ -144,9 +139,7 @@ pub(super) fn whole<N: FromStr>(text: &str) -> Result<N, &'static str> {
         Some((whole, zeros)) if is_fraction(zeros) => whole,
         _ => text,
     };
-    let groups: Vec<&str> = text
-        .split(['.', ',', ' ', '\u{a0}', '\u{202f}', '\'', '’'])
-        .collect();
+    let groups: Vec<&str> = text.split(['.', ',', ' ', '\u{a0}', '\u{202f}', '\'', '’']).collect();
     let is_grouped = groups.iter().skip(1).all(|group| group.len() == 3);
     if is_grouped && groups.iter().all(|group| is_digits(group)) {
         groups.concat().parse().map_err(refused)
@@ -170,10 +163,7 @@ pub(super) fn truth(text: &str) -> Result<bool, &'static str> {
 /// `text` with one kind of sign between its numbers: `2026. 9. 1.` and `2026年9月1日` are `2026.9.1` and `2026-9-1`.
 fn plain(text: &str) -> String {
     let text = text.trim().replace(['年', '月', '日'], "-");
-    let text = text
-        .replacen(". ", ".", 2)
-        .replace(". ", " ")
-        .replace("- ", " ");
+    let text = text.replacen(". ", ".", 2).replace(". ", " ").replace("- ", " ");
     text.trim_end_matches(['-', '.']).to_owned()
 }
 
@@ -227,9 +217,7 @@ fn time_of_day(text: &str) -> Option<NaiveTime> {
         return Some(NaiveTime::MIN);
     }
     let forms = ["%H:%M:%S%.f", "%H:%M", "%I:%M:%S%.f %p", "%I:%M %p"];
-    let mut read = forms
-        .iter()
-        .map(|form| NaiveTime::parse_from_str(&text, form));
+    let mut read = forms.iter().map(|form| NaiveTime::parse_from_str(&text, form));
     read.find_map(Result::ok)
 }
 
@@ -244,9 +232,7 @@ fn serial(text: &str) -> Option<NaiveDateTime> {
     let seconds = format!("0.{fraction}").parse::<f64>().ok()? * 86_400.0;
     let seconds = seconds.clamp(0.0, 86_399.0) as u32; // whole ones: not later than it was
     let time = NaiveTime::from_num_seconds_from_midnight_opt(seconds, 0)?;
-    (2000..2100)
-        .contains(&day.year())
-        .then(|| day.and_time(time))
+    (2000..2100).contains(&day.year()).then(|| day.and_time(time))
 }
 
 #[cfg(test)]
@@ -255,9 +241,8 @@ mod tests {
 
     fn days(text: &str) -> Vec<String> {
         let days = SheetDay::read(text).map(|day| day.days());
-        let mut days: Vec<String> = (days.unwrap_or_default().iter())
-            .map(NaiveDate::to_string)
-            .collect();
+        let mut days: Vec<String> =
+            (days.unwrap_or_default().iter()).map(NaiveDate::to_string).collect();
         days.sort();
         days.dedup();
         days
@@ -293,28 +278,12 @@ mod tests {
     fn a_time_is_read_in_the_order_of_the_days_and_after_them() {
         let ended = NaiveDate::from_ymd_opt(2026, 9, 30).unwrap();
         for (text, allowed, means) in [
-            (
-                "2026-11-01T09:30:15.250Z",
-                [true; 3],
-                "2026-11-01 09:30:15.250 UTC",
-            ),
-            (
-                "1/11/2026 9:30",
-                [false, true, false],
-                "2026-11-01 09:30:00 UTC",
-            ),
-            (
-                "11/1/2026 9:30:15 PM",
-                [false, false, true],
-                "2026-11-01 21:30:15 UTC",
-            ),
+            ("2026-11-01T09:30:15.250Z", [true; 3], "2026-11-01 09:30:15.250 UTC"),
+            ("1/11/2026 9:30", [false, true, false], "2026-11-01 09:30:00 UTC"),
+            ("11/1/2026 9:30:15 PM", [false, false, true], "2026-11-01 21:30:15 UTC"),
             ("11/12/2026 9:30", [true; 3], "2026-11-12 09:30:00 UTC"),
             ("1/11/2026 9:30", [true; 3], "2026-11-01 09:30:00 UTC"),
-            (
-                "01.11.26 09:30",
-                [false, true, true],
-                "2026-11-01 09:30:00 UTC",
-            ),
+            ("01.11.26 09:30", [false, true, true], "2026-11-01 09:30:00 UTC"),
             ("46327.396006944", [true; 3], "2026-11-01 09:30:14 UTC"),
             ("2026/11/1", [true; 3], "2026-11-01 00:00:00 UTC"),
         ] {
@@ -344,12 +313,9 @@ mod tests {
         ] {
             assert_eq!(whole::<u32>(text).map_err(drop), means, "{text}");
         }
-        for (text, means) in [
-            ("TRUE", Ok(true)),
-            ("Falsch", Ok(false)),
-            ("0", Ok(false)),
-            ("yes", Err(())),
-        ] {
+        for (text, means) in
+            [("TRUE", Ok(true)), ("Falsch", Ok(false)), ("0", Ok(false)), ("yes", Err(()))]
+        {
             assert_eq!(truth(text).map_err(drop), means, "{text}");
         }
     }

@@ -48,9 +48,7 @@ impl ExclusionText {
     ) -> Option<Exclusion> {
         let sub_partner = self.sub_partner.ok()?.map(|name| {
             let found = billed?.find(&name.value);
-            found
-                .map_err(|mistake| name.report::<()>(sink, mistake))
-                .ok()
+            found.map_err(|mistake| name.report::<()>(sink, mistake)).ok()
         });
         let period = self.period.ok()?.map(|period| period.single(options, sink));
         Some(Exclusion {
@@ -71,13 +69,8 @@ impl<'a> Billed<'a> {
             SubPartners::Own => (true, [].as_slice()),
             SubPartners::Listed(sources) => (false, sources.as_slice()),
         };
-        let mut billed = Billed {
-            own,
-            ids: HashSet::new(),
-            labels: BTreeMap::new(),
-            discovers: false,
-            all,
-        };
+        let mut billed =
+            Billed { own, ids: HashSet::new(), labels: BTreeMap::new(), discovers: false, all };
         for source in sources {
             match source {
                 SubPartnerSource::Named(sub_partner) => {

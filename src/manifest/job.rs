@@ -152,12 +152,7 @@ impl Jobs<'_> {
     fn sub_partners(&mut self, listed: &[SubPartnerText]) -> SubPartners {
         let mut sources = Vec::with_capacity(listed.len());
         for text in listed {
-            let _ = text.add_to(
-                &mut sources,
-                &mut self.labels,
-                &mut self.partners,
-                self.sink,
-            );
+            let _ = text.add_to(&mut sources, &mut self.labels, &mut self.partners, self.sink);
         }
         SubPartners::Listed(sources)
     }

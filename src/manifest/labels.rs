@@ -23,8 +23,7 @@ impl LabelBook {
         };
         match self.labels.get(label) {
             None => {
-                self.labels
-                    .insert(Arc::clone(label), sub_partner.id.clone());
+                self.labels.insert(Arc::clone(label), sub_partner.id.clone());
                 self.places.insert(Arc::clone(label), place.clone());
             }
             Some(first) if *first == sub_partner.id => {}
@@ -36,8 +35,7 @@ impl LabelBook {
                 ))
                 .help("give each sub-partner a label of its own, or correct the id");
                 if let Some(first_place) = self.places.get(label) {
-                    self.clashes
-                        .push((place.clone(), mistake, first_place.clone()));
+                    self.clashes.push((place.clone(), mistake, first_place.clone()));
                 }
             }
         }
@@ -55,10 +53,8 @@ impl LabelBook {
                 });
             }
             if id.is_from_sandbox() {
-                self.oddities.push(PlanWarningSource::OfSandbox {
-                    id: id.clone(),
-                    place: place.clone(),
-                });
+                self.oddities
+                    .push(PlanWarningSource::OfSandbox { id: id.clone(), place: place.clone() });
             }
             return;
         };
@@ -86,9 +82,7 @@ impl LabelBook {
         }
         for (label, id) in &self.labels {
             let is_id = id.as_str() != &**label
-                && label
-                    .parse::<OrgId>()
-                    .is_ok_and(|other| self.ids.contains_key(&other));
+                && label.parse::<OrgId>().is_ok_and(|other| self.ids.contains_key(&other));
             if is_id && let Some(place) = self.places.get(label) {
                 let mistake = Mistake::new(format!(
                     "the label {} is the id of another sub-partner",

@@ -53,9 +53,7 @@ pub enum WrongFile {
 impl WrongFile {
     fn of(text: &str) -> Option<WrongFile> {
         let mut lines = text.lines();
-        let header = lines
-            .find(|line| !is_before_header(line))
-            .unwrap_or_default();
+        let header = lines.find(|line| !is_before_header(line)).unwrap_or_default();
         let mut columns = header
             .split([',', ';', '\t'])
             .map(|name| name.trim().trim_matches('"').to_ascii_lowercase());
@@ -165,10 +163,7 @@ fn source_at(path: &Path) -> Result<Arc<Source>, ManifestError> {
         SourceError::Io(e) if e.kind() == io::ErrorKind::NotFound => {
             ManifestError::Missing(path.to_owned())
         }
-        source => ManifestError::Unreadable {
-            path: path.to_owned(),
-            source,
-        },
+        source => ManifestError::Unreadable { path: path.to_owned(), source },
     })
 }
 
@@ -185,10 +180,7 @@ fn load<T>(
     match sink.into_problems(source) {
         Some(problems) => Err(ManifestError::Invalid(problems)),
         None => {
-            #[expect(
-                clippy::expect_used,
-                reason = "a reader that gives nothing has reported why"
-            )]
+            #[expect(clippy::expect_used, reason = "a reader that gives nothing has reported why")]
             let loaded = loaded.expect("a manifest without problems is read");
             Ok(loaded)
         }
@@ -201,10 +193,7 @@ pub(super) fn stem(manifest: &Path) -> String {
 }
 
 pub(super) fn default_ledger(manifest: &Path) -> PathBuf {
-    let mut name = manifest
-        .file_stem()
-        .unwrap_or(OsStr::new("manifest"))
-        .to_owned();
+    let mut name = manifest.file_stem().unwrap_or(OsStr::new("manifest")).to_owned();
     name.push(".ledger.csv");
     manifest.with_file_name(name)
 }
@@ -220,10 +209,8 @@ fn ledger(given: Option<Located<String>>, manifest: &Source, sink: &Sink) -> Pat
         || path.is_dir();
     if names_a_folder {
         let path = path.display().to_string();
-        let mistake = Mistake::new(format!(
-            "the ledger cannot be {}: it is a folder",
-            Quoted(&path)
-        ));
+        let mistake =
+            Mistake::new(format!("the ledger cannot be {}: it is a folder", Quoted(&path)));
         written.report::<()>(
             sink,
             mistake.help("name a CSV file of its own, relative to the manifest"),

@@ -84,12 +84,9 @@ impl fmt::Display for PlanWarningSource {
                 write!(f, "{id} ({place}): {why}")
             }
             PlanWarningSource::OfSandbox { id, place } => write!(f, "{id} ({place})"),
-            PlanWarningSource::TwoLabels {
-                id,
-                first,
-                other,
-                place,
-            } => write!(f, "{id} is {first:?} and {other:?} ({place})"),
+            PlanWarningSource::TwoLabels { id, first, other, place } => {
+                write!(f, "{id} is {first:?} and {other:?} ({place})")
+            }
             PlanWarningSource::FurtherColumns { file, names } => {
                 write!(f, "{} in {}", names.join(", "), file.display())
             }

@@ -8,10 +8,8 @@ pub(super) const AS_TEXT: &str =
 
 pub(super) fn checked_id(text: &str) -> Result<OrgId, Mistake> {
     if text == OWN {
-        return Err(
-            Mistake::new("`own` is no id: it stands for the partner itself")
-                .help("to bill the partner itself, leave `sub_partners` out"),
-        );
+        return Err(Mistake::new("`own` is no id: it stands for the partner itself")
+            .help("to bill the partner itself, leave `sub_partners` out"));
     }
     text.parse().map_err(|error| {
         let help = match error {

@@ -98,13 +98,8 @@ fn partners(
         .from_reader(table.as_bytes());
     let mut record = csv::StringRecord::new();
     let mut header: Option<PartnersHeader> = None;
-    let mut lines = PartnersLines {
-        sink,
-        labels,
-        seen: HashSet::new(),
-        partners: Vec::new(),
-        sound: true,
-    };
+    let mut lines =
+        PartnersLines { sink, labels, seen: HashSet::new(), partners: Vec::new(), sound: true };
     // The reader cannot fail on UTF-8 in memory with lines of any length.
     while reader.read_record(&mut record).unwrap_or(false) {
         if record.iter().all(str::is_empty) {
@@ -139,9 +134,7 @@ fn partners(
 
 /// After empty lines and a spreadsheet's `sep=` line.
 fn header_at(text: &str) -> usize {
-    let before = text
-        .split_inclusive('\n')
-        .take_while(|line| is_before_header(line));
+    let before = text.split_inclusive('\n').take_while(|line| is_before_header(line));
     before.map(str::len).sum()
 }
 
@@ -158,12 +151,8 @@ fn separator(table: &str) -> u8 {
 
 /// Without the `="…"` that makes it a text in a spreadsheet, and on one line.
 fn said(cell: &str) -> Cow<'_, str> {
-    let text = cell
-        .strip_prefix("=\"")
-        .and_then(|cell| cell.strip_suffix('"'));
-    let text = text.map_or(Cow::Borrowed(cell), |text| {
-        text.trim().replace("\"\"", "\"").into()
-    });
+    let text = cell.strip_prefix("=\"").and_then(|cell| cell.strip_suffix('"'));
+    let text = text.map_or(Cow::Borrowed(cell), |text| text.trim().replace("\"\"", "\"").into());
     if !text.contains(['\r', '\n']) {
         return text;
     }
@@ -202,12 +191,7 @@ impl<'a> PartnersLine<'a> {
         let start = start.min(text.len());
         // The reader's position is before the line ends and empty lines that it skips.
         let skipped = text[start..].len() - text[start..].trim_start_matches(['\r', '\n']).len();
-        PartnersLine {
-            source,
-            record,
-            separator,
-            start: start + skipped,
-        }
+        PartnersLine { source, record, separator, start: start + skipped }
     }
 
     fn raw(&self) -> &'a str {
@@ -225,8 +209,7 @@ impl<'a> PartnersLine<'a> {
 
     fn cell_place(&self, index: usize) -> SourcePlace {
         let span = cell_span(self.raw(), index, self.separator);
-        self.source
-            .place(self.start + span.start..self.start + span.end)
+        self.source.place(self.start + span.start..self.start + span.end)
     }
 }
 
@@ -268,9 +251,8 @@ struct PartnersHeader {
 
 impl PartnersHeader {
     fn read(line: &PartnersLine<'_>, sink: &Sink) -> Option<PartnersHeader> {
-        let names: Vec<String> = (line.record.iter())
-            .map(|cell| said(cell).to_ascii_lowercase())
-            .collect();
+        let names: Vec<String> =
+            (line.record.iter()).map(|cell| said(cell).to_ascii_lowercase()).collect();
         let position = |name: &str| names.iter().position(|cell| cell == name);
         let (org_id, label) = (position("org_id"), position("label"));
         let near = |cell| nearest(cell, COLUMNS.iter().copied());
@@ -284,11 +266,7 @@ impl PartnersHeader {
         for (index, cell) in line.record.iter().enumerate() {
             let mistake = if !COLUMNS.contains(&&*names[index]) {
                 if near(cell) != Some("org_id") || org_id.is_some() {
-                    others.extend(
-                        Some(cell)
-                            .filter(|name| !name.is_empty())
-                            .map(str::to_owned),
-                    );
+                    others.extend(Some(cell).filter(|name| !name.is_empty()).map(str::to_owned));
                     continue;
                 }
                 let message = format!("{} is not a valid column of a partners file", Quoted(cell));
@@ -302,12 +280,7 @@ impl PartnersHeader {
             sink.report::<()>(line.cell_place(index), mistake);
             sound = false;
         }
-        let header = PartnersHeader {
-            columns: line.record.len(),
-            org_id: org_id?,
-            label,
-            others,
-        };
+        let header = PartnersHeader { columns: line.record.len(), org_id: org_id?, label, others };
         sound.then_some(header)
     }
 
@@ -361,10 +334,7 @@ impl PartnersLines<'_> {
                 .help("name the columns in the first line: `org_id;label`");
             return Err((line.place(), mistake));
         }
-        let is_too_long = record
-            .iter()
-            .skip(header.columns)
-            .any(|cell| !cell.is_empty());
+        let is_too_long = record.iter().skip(header.columns).any(|cell| !cell.is_empty());
         if record.len() < header.fewest() || is_too_long {
             let cells = match record.len() {
                 1 => "1 cell".to_owned(),
@@ -392,10 +362,7 @@ impl PartnersLines<'_> {
             _ => None,
         };
         let sub_partner = SubPartner { id, label };
-        self.labels.add(
-            &sub_partner,
-            &line.cell_place(header.label.unwrap_or(header.org_id)),
-        );
+        self.labels.add(&sub_partner, &line.cell_place(header.label.unwrap_or(header.org_id)));
         Ok(sub_partner)
     }
 }

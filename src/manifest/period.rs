@@ -91,15 +91,11 @@ pub(super) fn period(ranges: bool) -> impl Form<Value = PeriodText> {
 }
 
 fn named() -> Text<NamedPeriod> {
-    text(
-        EXPECTED,
-        r"^(\d{4}-(0[1-9]|1[0-2])|previous-month)$",
-        |text| match text.parse() {
-            Ok(month) => Ok(NamedPeriod::Month(month)),
-            Err(_) if text == "previous-month" => Ok(NamedPeriod::Previous),
-            Err(_) => Err(no_period(text)),
-        },
-    )
+    text(EXPECTED, r"^(\d{4}-(0[1-9]|1[0-2])|previous-month)$", |text| match text.parse() {
+        Ok(month) => Ok(NamedPeriod::Month(month)),
+        Err(_) if text == "previous-month" => Ok(NamedPeriod::Previous),
+        Err(_) => Err(no_period(text)),
+    })
 }
 
 fn no_period(text: &str) -> Mistake {
@@ -108,9 +104,7 @@ fn no_period(text: &str) -> Mistake {
         return mistake.help("did you mean previous-month?");
     }
     if day(text).is_ok() {
-        return mistake.help(format!(
-            "for this one day, write {{ start: {text}, end: {text} }}"
-        ));
+        return mistake.help(format!("for this one day, write {{ start: {text}, end: {text} }}"));
     }
     mistake.help(
         "write a month (2026-10), previous-month, { start: 2026-10-01, end: 2026-10-15 } or { from: 2026-01, to: 2026-09, every: month }",
@@ -127,16 +121,12 @@ fn calendar_day() -> Text<NaiveDate> {
 }
 
 fn calendar_month() -> Text<Month> {
-    text(
-        "a month such as 2026-10",
-        r"^\d{4}-(0[1-9]|1[0-2])$",
-        |text| {
-            text.parse().map_err(|_| {
-                Mistake::new(format!("{} is not a calendar month", Quoted(text)))
-                    .help("write YYYY-MM, for instance 2026-10")
-            })
-        },
-    )
+    text("a month such as 2026-10", r"^\d{4}-(0[1-9]|1[0-2])$", |text| {
+        text.parse().map_err(|_| {
+            Mistake::new(format!("{} is not a calendar month", Quoted(text)))
+                .help("write YYYY-MM, for instance 2026-10")
+        })
+    })
 }
 
 struct Meant {
@@ -155,13 +145,7 @@ impl PeriodText {
     }
 
     pub(super) fn is_relative(&self) -> bool {
-        matches!(
-            self,
-            PeriodText::Named(Located {
-                value: NamedPeriod::Previous,
-                ..
-            })
-        )
+        matches!(self, PeriodText::Named(Located { value: NamedPeriod::Previous, .. }))
     }
 
     /// For an exclusion, where the calendar rules do not matter.
@@ -197,11 +181,7 @@ impl PeriodText {
                 (periods, &from.place, &to.place)
             }
         };
-        Some(Meant {
-            periods,
-            start: start.clone(),
-            end: end.clone(),
-        })
+        Some(Meant { periods, start: start.clone(), end: end.clone() })
     }
 }
 
@@ -222,9 +202,8 @@ fn in_order<T: Ord + Display>(
 
 impl Meant {
     fn check(&self, today: NaiveDate, sink: &Sink) {
-        let earliest = today
-            .checked_sub_months(Months::new(12 * YEARS_BACK))
-            .unwrap_or(NaiveDate::MIN);
+        let earliest =
+            today.checked_sub_months(Months::new(12 * YEARS_BACK)).unwrap_or(NaiveDate::MIN);
         if let Some(first) = self.periods.first()
             && first.start() < earliest
         {

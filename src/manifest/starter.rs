@@ -43,15 +43,8 @@ pub fn starter(
     found: Option<&Found>,
 ) -> Result<String, StarterError> {
     let text = written(file, today, found);
-    let options = LoadOptions {
-        as_of: today,
-        today,
-        date_check: DateCheck::On,
-    };
-    let unreadable = |source| ManifestError::Unreadable {
-        path: file.to_owned(),
-        source,
-    };
+    let options = LoadOptions { as_of: today, today, date_check: DateCheck::On };
+    let unreadable = |source| ManifestError::Unreadable { path: file.to_owned(), source };
     let source = Source::from_bytes(file, text.clone().into()).map_err(unreadable)?;
     let read = Manifest::read(&source, &options)?;
     let named = read.jobs.iter().flat_map(|job| match &job.sub_partners {
@@ -88,11 +81,7 @@ fn written(file: &Path, today: NaiveDate, found: Option<&Found>) -> String {
         yaml_text(&name.to_string_lossy())
     };
     let this_month = Month::of(today);
-    let month = this_month
-        .previous()
-        .unwrap_or(this_month)
-        .period()
-        .to_string();
+    let month = this_month.previous().unwrap_or(this_month).period().to_string();
     let filled = |text: &str| {
         text.replace("{month}", &month)
             .replace("{file}", &one_line(&shell_path(file)))
@@ -118,18 +107,11 @@ fn quoted(text: &str) -> String {
 
 /// An id within `{ }`. An organisation's id needs no quotes.
 fn id(org: &OrgId) -> String {
-    if org.is_an_organisation() {
-        org.to_string()
-    } else {
-        quoted(org.as_str())
-    }
+    if org.is_an_organisation() { org.to_string() } else { quoted(org.as_str()) }
 }
 
 fn listed(found: &Found) -> String {
-    let uuid = |org: &OrgId| {
-        org.uuid()
-            .map_or(String::new(), |uuid| format!("   # {uuid}"))
-    };
+    let uuid = |org: &OrgId| org.uuid().map_or(String::new(), |uuid| format!("   # {uuid}"));
     let active = found.active.iter();
     let active = active.map(|org| format!("      - {{ id: {} }}{}\n", id(org), uuid(org)));
     let suspended = found.suspended.iter();
@@ -173,10 +155,7 @@ mod tests {
                 "the starter manifest does not name {key}"
             );
         }
-        assert!(
-            !text.contains("{file}") && !text.contains("<sub-partners>"),
-            "{text}"
-        );
+        assert!(!text.contains("{file}") && !text.contains("<sub-partners>"), "{text}");
     }
 
     fn today() -> NaiveDate {
@@ -189,11 +168,7 @@ mod tests {
         let path = folder.path().join(file);
         let text = edit(&starter(&path, today(), None).unwrap());
         std::fs::write(&path, &text).unwrap();
-        let options = LoadOptions {
-            as_of: today(),
-            today: today(),
-            date_check: DateCheck::On,
-        };
+        let options = LoadOptions { as_of: today(), today: today(), date_check: DateCheck::On };
         let read = Manifest::load(&path, &options);
         let mut read = read.unwrap_or_else(|e| panic!("{e}\n{text}"));
         // What is not about what it says.
@@ -259,10 +234,7 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("give it a label"), "{text}");
-        assert!(
-            !text.contains("label: Acme Voice }\n") && !text.contains("made-up"),
-            "{text}"
-        );
+        assert!(!text.contains("label: Acme Voice }\n") && !text.contains("made-up"), "{text}");
     }
 
     /// What an API lists is text from outside: it cannot say more than an id.
@@ -327,19 +299,11 @@ mod tests {
         ] {
             starter(Path::new(name), today(), None).unwrap();
         }
-        for name in [
-            "a\nb.yaml",
-            "a\njobs: [].yaml",
-            "\u{1b}]0;x\u{7}.yaml",
-            "a\u{85}b",
-        ] {
+        for name in ["a\nb.yaml", "a\njobs: [].yaml", "\u{1b}]0;x\u{7}.yaml", "a\u{85}b"] {
             let written = starter(Path::new(name), today(), None);
             let text =
                 written.map(|text| text.lines().filter(|line| line.contains("jobs")).count());
-            assert!(
-                text.as_ref().is_err() || text.is_ok_and(|jobs| jobs == 1),
-                "{name:?}"
-            );
+            assert!(text.as_ref().is_err() || text.is_ok_and(|jobs| jobs == 1), "{name:?}");
         }
     }
 

@@ -118,11 +118,7 @@ impl Form for Id {
 }
 
 fn id() -> Text<OrgId> {
-    text(
-        "an id, { id, label }, { file } or { discover }",
-        r"^[!-~]{1,512}$",
-        checked_id,
-    )
+    text("an id, { id, label }, { file } or { discover }", r"^[!-~]{1,512}$", checked_id)
 }
 
 /// A file name where an id is expected: by its extension, or because the file exists.
@@ -142,10 +138,7 @@ fn file_named(node: Node<'_>) -> Option<String> {
 }
 
 fn label() -> Text<Arc<str>> {
-    Text {
-        numbers: false,
-        ..text("a label", r"\S", |text| checked_label(text).map(Arc::from))
-    }
+    Text { numbers: false, ..text("a label", r"\S", |text| checked_label(text).map(Arc::from)) }
 }
 
 impl SubPartnerText {
@@ -169,10 +162,8 @@ impl SubPartnerText {
                 return Some(());
             }
         };
-        let sub_partner = SubPartner {
-            id: id.value.clone(),
-            label: label.map(|label| Arc::clone(&label.value)),
-        };
+        let sub_partner =
+            SubPartner { id: id.value.clone(), label: label.map(|label| Arc::clone(&label.value)) };
         labels.add(&sub_partner, label.map_or(&id.place, |label| &label.place));
         sources.push(SubPartnerSource::Named(sub_partner));
         Some(())

@@ -25,9 +25,7 @@ struct Folder {
 
 impl Folder {
     fn new(manifest: &str) -> Self {
-        let folder = Folder {
-            dir: tempfile::tempdir().unwrap(),
-        };
+        let folder = Folder { dir: tempfile::tempdir().unwrap() };
         folder.with("october.yaml", manifest)
     }
 
@@ -54,10 +52,7 @@ impl Folder {
     /// `problems`, one line each, without the folder's path.
     fn messages(&self) -> Vec<String> {
         let folder = format!("{}/", self.dir.path().display());
-        self.problems()
-            .iter()
-            .map(|problem| problem.to_string().replace(&folder, ""))
-            .collect()
+        self.problems().iter().map(|problem| problem.to_string().replace(&folder, "")).collect()
     }
 }
 
@@ -66,11 +61,7 @@ fn day(text: &str) -> NaiveDate {
 }
 
 fn options() -> LoadOptions {
-    LoadOptions {
-        as_of: day("2026-11-03"),
-        today: day("2026-11-05"),
-        date_check: DateCheck::On,
-    }
+    LoadOptions { as_of: day("2026-11-03"), today: day("2026-11-05"), date_check: DateCheck::On }
 }
 
 const FULL: &str = r#"version: 1

@@ -57,8 +57,6 @@ fn ledger() -> Text<String> {
     const WHAT: &str = "the path of a CSV file";
     Text {
         numbers: false,
-        ..text(WHAT, r"[^/\s]$", |text| {
-            checked_line(text, WHAT).map(str::to_owned)
-        })
+        ..text(WHAT, r"[^/\s]$", |text| checked_line(text, WHAT).map(str::to_owned))
     }
 }

@@ -172,10 +172,7 @@ impl AuditView<'_> {
                 continue;
             }
             let subjects = words::listed(subjects, NAMES);
-            rows.push(vec![
-                kind.word().to_owned(),
-                format!("{subjects}: {}", one_line(&advice)),
-            ]);
+            rows.push(vec![kind.word().to_owned(), format!("{subjects}: {}", one_line(&advice))]);
         }
         if rows.is_empty() {
             return String::new();
@@ -183,23 +180,14 @@ impl AuditView<'_> {
         let mut out = words::columns(&["DIFFERENCE", "WHAT"], rows, &[]);
         for (kind, count) in left {
             let (more, kind) = (words::grouped(count), kind.word());
-            out.push_str(&format!(
-                "… and {more} more {kind} (--format csv shows all)\n"
-            ));
+            out.push_str(&format!("… and {more} more {kind} (--format csv shows all)\n"));
         }
         out + "\n"
     }
 
     fn checked(&self) -> String {
-        let Checked {
-            requests,
-            reports,
-            files,
-            empty,
-            totals,
-            compared,
-            incomparable,
-        } = self.audit.checked;
+        let Checked { requests, reports, files, empty, totals, compared, incomparable } =
+            self.audit.checked;
         let mut checked = vec![
             words::count(requests, "request"),
             words::count(reports, "report"),
@@ -241,25 +229,18 @@ fn total_json(total: &Total) -> TotalJson<'_> {
         period_start: total.period.start().to_string(),
         period_end: total.period.end().to_string(),
         internal: total.internal,
-        by: by
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect(),
-        sums: sums
-            .map(|(report_type, sum)| (report_type.as_str(), sum.as_str()))
-            .collect(),
+        by: by.map(|(name, value)| (name.as_str(), value.as_str())).collect(),
+        sums: sums.map(|(report_type, sum)| (report_type.as_str(), sum.as_str())).collect(),
     }
 }
 
 fn sums(totals: &[Total]) -> String {
-    let has = |report_type: &ReportType| {
-        totals
-            .iter()
-            .any(|total| total.sums.contains_key(report_type))
-    };
+    let has =
+        |report_type: &ReportType| totals.iter().any(|total| total.sums.contains_key(report_type));
     let types: Vec<ReportType> = ReportType::ALL.into_iter().filter(|t| has(t)).collect();
-    let by: Vec<String> = totals.first().map_or(Vec::new(), |total| {
-        total.by.iter().map(|(name, _)| one_line(name)).collect()
-    });
+    let by: Vec<String> = totals
+        .first()
+        .map_or(Vec::new(), |total| total.by.iter().map(|(name, _)| one_line(name)).collect());
     let mut header = vec!["SUB-PARTNER", "PERIOD"];
     header.extend(by.iter().map(String::as_str));
     let first_sum = header.len();
@@ -268,9 +249,7 @@ fn sums(totals: &[Total]) -> String {
     header.push("");
     let rows = totals.iter().map(|total| {
         let who = total.label.as_deref();
-        let who = who
-            .or(total.sub_partner.as_ref().map(OrgId::as_str))
-            .unwrap_or("own");
+        let who = who.or(total.sub_partner.as_ref().map(OrgId::as_str)).unwrap_or("own");
         let internal = if total.internal { " internal" } else { "" };
         let mut cells = vec![words::shortened(who), format!("{}{internal}", total.period)];
         cells.extend(total.by.iter().map(|(_, value)| one_line(value)));
@@ -334,13 +313,7 @@ mod tests {
     }
 
     fn view<'a>(audit: &'a Audit, notes: &'a [String]) -> AuditView<'a> {
-        AuditView {
-            audit,
-            is_offline: false,
-            notes,
-            next: None,
-            exit_code: 1,
-        }
+        AuditView { audit, is_offline: false, notes, next: None, exit_code: 1 }
     }
 
     #[test]

@@ -66,11 +66,7 @@ pub fn causes<'a>(
             continue;
         };
         let is_one = alike == GroupBy::Code || matches!(row.state, State::InDoubt { .. });
-        let key = if is_one {
-            (code, String::new())
-        } else {
-            (code, message.clone())
-        };
+        let key = if is_one { (code, String::new()) } else { (code, message.clone()) };
         groups.entry(key).or_default().push((row, message));
     }
     let groups = groups.into_iter();
@@ -105,9 +101,7 @@ fn messages(told: &[(&Row, String)]) -> Vec<(String, usize)> {
     }
     messages.sort_by_key(|(severity, message, n)| (*severity, Reverse(*n), *message));
     let messages = messages.into_iter();
-    messages
-        .map(|(_, message, n)| (message.to_owned(), n))
-        .collect()
+    messages.map(|(_, message, n)| (message.to_owned(), n)).collect()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -139,10 +133,7 @@ impl Severity {
 impl CauseGroup<'_> {
     /// Without the partner itself.
     pub fn sub_partners(&self) -> usize {
-        let partners = self
-            .rows
-            .iter()
-            .filter_map(|row| row.request().sub_partner.as_ref());
+        let partners = self.rows.iter().filter_map(|row| row.request().sub_partner.as_ref());
         partners.collect::<HashSet<_>>().len()
     }
 
@@ -164,9 +155,7 @@ impl CauseGroup<'_> {
             0 => requests,
             n => format!("{}, {requests}", words::count(n, "sub-partner")),
         };
-        let named = concerned
-            .into_iter()
-            .map(|(_, name, n)| format!("{name} ({n})"));
+        let named = concerned.into_iter().map(|(_, name, n)| format!("{name} ({n})"));
         let room = width.saturating_sub(words::width(&numbers) + 2);
         format!("{numbers}: {}", words::listed(named.collect(), room))
     }

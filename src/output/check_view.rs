@@ -107,11 +107,7 @@ impl<'a> CheckView<'a> {
         let mut out = words::columns(&["WHAT", "", "FOUND, AND WHAT TO DO"], rows.collect(), &[]);
         if let Some(coverage) = &self.report.coverage {
             let orgs = coverage.in_no_job.iter().map(|org| org.to_string());
-            warn(
-                &mut out,
-                orgs.collect(),
-                "active at the API and in no job, so without a report",
-            );
+            warn(&mut out, orgs.collect(), "active at the API and in no job, so without a report");
             let unlisted = coverage.not_listed.iter().map(name);
             let what = if coverage.is_anothers() {
                 "in the manifest, and the API lists none of them: is this the right account's token?"
@@ -131,10 +127,7 @@ fn warn(out: &mut String, who: Vec<String>, what: &str) {
     let named: Vec<&str> = who.iter().take(NAMED).map(String::as_str).collect();
     let more = match who.len().saturating_sub(NAMED) {
         0 => String::new(),
-        more => format!(
-            " and {} more (--format json names all)",
-            words::grouped(more)
-        ),
+        more => format!(" and {} more (--format json names all)", words::grouped(more)),
     };
     let count = words::count(who.len(), "sub-partner");
     let named = named.join(", ");
@@ -192,10 +185,7 @@ mod tests {
         report.unknown(CheckItem::CreateReports, "cannot be tried", "");
         report.coverage = Some(Coverage {
             in_no_job: (0..7).map(|n| format!("org{n}").parse().unwrap()).collect(),
-            not_listed: vec![Unlisted {
-                id: "gone".parse().unwrap(),
-                label: Some("Acme".into()),
-            }],
+            not_listed: vec![Unlisted { id: "gone".parse().unwrap(), label: Some("Acme".into()) }],
             named: 2,
         });
         report

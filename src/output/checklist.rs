@@ -111,12 +111,7 @@ impl Checklist {
         message: impl Into<String>,
         advice: impl Into<String>,
     ) {
-        self.push(
-            subject,
-            CheckStatus::NotOk(failure),
-            message.into(),
-            advice.into(),
-        );
+        self.push(subject, CheckStatus::NotOk(failure), message.into(), advice.into());
     }
 
     pub fn unknown(
@@ -129,12 +124,7 @@ impl Checklist {
     }
 
     fn push(&mut self, subject: CheckItem, verdict: CheckStatus, message: String, advice: String) {
-        self.findings.push(Finding {
-            subject,
-            verdict,
-            message,
-            advice,
-        });
+        self.findings.push(Finding { subject, verdict, message, advice });
     }
 
     pub fn findings(&self) -> &[Finding] {
@@ -143,13 +133,10 @@ impl Checklist {
 
     /// How a run would end, by the worst finding; `None` if it could go on.
     pub fn failure(&self) -> Option<CheckFailure> {
-        let failures = self
-            .findings
-            .iter()
-            .filter_map(|finding| match finding.verdict {
-                CheckStatus::NotOk(failure) => Some(failure),
-                CheckStatus::Ok | CheckStatus::Unknown => None,
-            });
+        let failures = self.findings.iter().filter_map(|finding| match finding.verdict {
+            CheckStatus::NotOk(failure) => Some(failure),
+            CheckStatus::Ok | CheckStatus::Unknown => None,
+        });
         failures.max()
     }
 }

@@ -52,16 +52,12 @@ pub fn start(
 ) {
     color.choose();
     let _ = STARTED.set((format, verbosity));
-    let builder = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::TRACE)
-        .with_writer(Stderr);
+    let builder = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(Stderr);
     let targets = filter.targets(verbosity);
     let _ = match format {
         LogFormat::Text => builder
             .with_ansi(false)
-            .event_format(LineFormat {
-                paint: Paint::for_stderr(),
-            })
+            .event_format(LineFormat { paint: Paint::for_stderr() })
             .finish()
             .with(targets)
             .try_init(),
@@ -170,11 +166,7 @@ pub fn print_csv_with(
 
 /// Data as they are; on a terminal as harmless as text for people.
 fn for_stream<'a>(stream: &impl IsTerminal, data: &'a str) -> Cow<'a, str> {
-    if stream.is_terminal() {
-        shown(data)
-    } else {
-        data.into()
-    }
+    if stream.is_terminal() { shown(data) } else { data.into() }
 }
 
 /// Nothing takes lines of a file for workflow commands.
@@ -258,11 +250,7 @@ fn colours_only(text: &str) -> String {
 }
 
 fn on_stderr(text: &str) -> String {
-    if io::stderr().is_terminal() {
-        wrap::sentences(text, width())
-    } else {
-        text.to_owned()
-    }
+    if io::stderr().is_terminal() { wrap::sentences(text, width()) } else { text.to_owned() }
 }
 
 pub(super) fn annotate(annotation: &str) {

@@ -48,17 +48,13 @@ impl Coverage {
         }
         let listed: BTreeSet<&OrgId> = all.iter().chain(active).collect();
         let active: BTreeSet<&OrgId> = active.iter().collect();
-        let in_no_job = active
-            .into_iter()
-            .filter(|org| !has_all_active && !named.contains_key(org));
+        let in_no_job =
+            active.into_iter().filter(|org| !has_all_active && !named.contains_key(org));
         let not_listed = named.iter().filter(|(org, _)| !listed.contains(*org));
         Coverage {
             in_no_job: in_no_job.cloned().collect(),
             not_listed: not_listed
-                .map(|(org, label)| Unlisted {
-                    id: (*org).clone(),
-                    label: label.cloned(),
-                })
+                .map(|(org, label)| Unlisted { id: (*org).clone(), label: label.cloned() })
                 .collect(),
             named: named.len(),
         }

@@ -71,18 +71,10 @@ fn about(undecided: &UndecidedRow<'_>, commands: &DecisionCommands) -> String {
         let _ = writeln!(out, "  sent {}", time(intent));
     }
     if is_sending {
-        let _ = writeln!(
-            out,
-            "  to look it up on the server:\n    {}",
-            commands.look_up
-        );
+        let _ = writeln!(out, "  to look it up on the server:\n    {}", commands.look_up);
     }
     for candidate in candidates {
-        let CandidateReport {
-            id,
-            knowledge,
-            taken_by,
-        } = candidate;
+        let CandidateReport { id, knowledge, taken_by } = candidate;
         let known = match knowledge {
             Knowledge::Shown(report) => facts(report),
             Knowledge::Recorded(report, at) => {
@@ -99,24 +91,15 @@ fn about(undecided: &UndecidedRow<'_>, commands: &DecisionCommands) -> String {
             (None, Knowledge::Gone) => {}
             (None, _) => {
                 // An id may begin as an option does.
-                let equals = if id.as_str().starts_with('-') {
-                    "="
-                } else {
-                    " "
-                };
+                let equals = if id.as_str().starts_with('-') { "=" } else { " " };
                 let id = shell_word(id.as_str());
-                let _ = writeln!(
-                    out,
-                    "    if this is the one:\n      {decide} --adopt{equals}{id}"
-                );
+                let _ =
+                    writeln!(out, "    if this is the one:\n      {decide} --adopt{equals}{id}");
             }
         }
     }
-    let none = if candidates.is_empty() {
-        "if it has no report"
-    } else {
-        "if none of them is the one"
-    };
+    let none =
+        if candidates.is_empty() { "if it has no report" } else { "if none of them is the one" };
     let _ = writeln!(out, "  {none}, to send it again:\n    {decide} --resend");
     out
 }
@@ -142,14 +125,8 @@ mod tests {
             knowledge: Knowledge::Nothing,
             taken_by: None,
         });
-        let undecided = UndecidedRow {
-            row: &row,
-            candidates: candidates.collect(),
-        };
-        let commands = DecisionCommands {
-            resolve: "resolve".to_owned(),
-            look_up: String::new(),
-        };
+        let undecided = UndecidedRow { row: &row, candidates: candidates.collect() };
+        let commands = DecisionCommands { resolve: "resolve".to_owned(), look_up: String::new() };
         let text = decisions("l.csv", &[undecided], &commands);
         let typed = text.lines().filter_map(|line| line.split_once("--adopt"));
         let typed: Vec<&str> = typed.map(|(_, id)| id).collect();

@@ -23,10 +23,7 @@ pub struct Document {
 
 impl Document {
     pub fn file(kind: DocumentKind, place: PathBuf) -> Self {
-        Document {
-            kind,
-            place: Some(place),
-        }
+        Document { kind, place: Some(place) }
     }
 
     pub fn stdout(kind: DocumentKind) -> Self {

@@ -35,11 +35,7 @@ impl Reporter for GithubActions {
         let about = ending.about;
         let file = in_workspace(&about.manifest_path);
         for failure in failures.iter().chain(&uncollected) {
-            let job = failure
-                .rows
-                .first()
-                .map(|row| &*row.job)
-                .unwrap_or_default();
+            let job = failure.rows.first().map(|row| &*row.job).unwrap_or_default();
             let line = about.job_lines.get(job);
             let place = line.map(|line| (&*file, *line));
             console::annotate(&annotation("error", place, &sentence(failure)));
@@ -58,10 +54,7 @@ impl Reporter for GithubActions {
 fn in_workspace(path: &Path) -> String {
     let workspace = env::var_os("GITHUB_WORKSPACE").unwrap_or_default();
     let whole = std::path::absolute(path).unwrap_or_default();
-    let inner = whole
-        .strip_prefix(&workspace)
-        .ok()
-        .filter(|_| !workspace.is_empty());
+    let inner = whole.strip_prefix(&workspace).ok().filter(|_| !workspace.is_empty());
     inner.unwrap_or(path).display().to_string()
 }
 
@@ -119,10 +112,8 @@ fn table(
             words::grouped(failure.rows.len()),
         ));
     }
-    let reason = ending
-        .reason
-        .as_deref()
-        .map_or_else(String::new, |reason| format!(": {}", cell(reason)));
+    let reason =
+        ending.reason.as_deref().map_or_else(String::new, |reason| format!(": {}", cell(reason)));
     out.push_str(&format!("\nexit code {}{reason}\n\n", ending.exit_code));
     out
 }

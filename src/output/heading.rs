@@ -27,13 +27,7 @@ pub struct Workload {
 impl Workload {
     /// `110 requests: 86 to send, 24 created before; about 1m 26s at 60/min`
     pub fn line(&self, limits: &Limits) -> String {
-        let Workload {
-            to_send,
-            to_look_up,
-            created,
-            adopted,
-            undecided,
-        } = *self;
+        let Workload { to_send, to_look_up, created, adopted, undecided } = *self;
         let all = to_send + to_look_up + created + adopted + undecided;
         let mut parts = Vec::new();
         for (n, what) in [
@@ -73,20 +67,10 @@ mod tests {
             burst: 1.try_into().unwrap(),
             ..Limits::default()
         };
-        let work = |to_send, created| Workload {
-            to_send,
-            created,
-            ..Workload::default()
-        };
+        let work = |to_send, created| Workload { to_send, created, ..Workload::default() };
         for (work, line) in [
-            (
-                work(87, 24),
-                "111 requests: 87 to send, 24 created before; about 1m 26s at 60/min",
-            ),
-            (
-                work(1, 0),
-                "1 request: 1 to send; less than a second at 60/min",
-            ),
+            (work(87, 24), "111 requests: 87 to send, 24 created before; about 1m 26s at 60/min"),
+            (work(1, 0), "1 request: 1 to send; less than a second at 60/min"),
             (work(0, 1200), "1,200 requests: 1,200 created before"),
             (work(0, 0), "0 requests"),
         ] {

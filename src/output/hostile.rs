@@ -63,15 +63,8 @@ fn rows(text: &str) -> Vec<Row> {
         row.collected.error = text.to_owned();
         row
     };
-    let reason = Reason {
-        code: text.to_owned(),
-        text: text.to_owned(),
-    };
-    vec![
-        row(ALL[0]).failed(reason),
-        row(ALL[1]).created("Y2lz".parse().unwrap()),
-        row(ALL[2]),
-    ]
+    let reason = Reason { code: text.to_owned(), text: text.to_owned() };
+    vec![row(ALL[0]).failed(reason), row(ALL[1]).created("Y2lz".parse().unwrap()), row(ALL[2])]
 }
 
 fn ending<'a>(about: &'a About, rows: &'a [Row], reason: &str) -> Ending<'a> {
@@ -133,10 +126,7 @@ fn shown_to_people(text: &str) -> Vec<String> {
         checked: Checked::default(),
         totals: Vec::new(),
     };
-    let failing = HistoryEvent::Failing {
-        failures: 1,
-        error: text.to_owned(),
-    };
+    let failing = HistoryEvent::Failing { failures: 1, error: text.to_owned() };
     let attempted = HistoryEvent::Failed {
         request_id: rows[0].id().to_string(),
         error_code: text.to_owned(),
@@ -148,17 +138,10 @@ fn shown_to_people(text: &str) -> Vec<String> {
         what,
     });
     let notes = [text.to_owned()];
-    let view = AuditView {
-        audit: &audit,
-        is_offline: true,
-        notes: &notes,
-        next: None,
-        exit_code: 1,
-    };
+    let view =
+        AuditView { audit: &audit, is_offline: true, notes: &notes, next: None, exit_code: 1 };
     let tables = [status, view.table(), LifeView::new(&rows[0], &lines).text()];
-    let mut shown = tables
-        .map(|table| ForPeople::from(table).to_string())
-        .to_vec();
+    let mut shown = tables.map(|table| ForPeople::from(table).to_string()).to_vec();
     let summary = |paint| summary(&rows, text, paint);
     let (plain, colourful) = (summary(Paint::NONE), summary(Paint::ALL));
     assert_eq!(console::strip_ansi_codes(&colourful), plain);
@@ -173,12 +156,7 @@ fn summary(rows: &[Row], text: &str, paint: Paint) -> String {
     }
     let finished = Finished {
         stop: None,
-        counts: Counts {
-            created: 1,
-            failed: 2,
-            uncollected: 1,
-            ..Counts::default()
-        },
+        counts: Counts { created: 1, failed: 2, uncollected: 1, ..Counts::default() },
         not_looked_up: Vec::new(),
         pace: Stats::default(),
         elapsed: Duration::ZERO,

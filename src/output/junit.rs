@@ -30,9 +30,8 @@ pub(super) fn junit(ending: &Ending<'_>) -> Result<String, Box<dyn Error + Send 
         let mut case = TestCase::new(text(&name), status(ending, row));
         case.set_classname(text(&row.job));
         let report = row.state.report_id();
-        let report = report.map_or_else(String::new, |id| {
-            format!("\nreport_id {}", one_line(id.as_str()))
-        });
+        let report =
+            report.map_or_else(String::new, |id| format!("\nreport_id {}", one_line(id.as_str())));
         case.set_system_out(format!("request_id {}{report}", row.id()));
         suite.add_test_case(case);
     }

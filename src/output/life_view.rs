@@ -77,12 +77,7 @@ fn sentence(what: &HistoryEvent) -> String {
         HistoryEvent::Run(run) => began(run),
         HistoryEvent::End(end) => ended(end),
         HistoryEvent::Attempt(attempt) => attempted(attempt),
-        HistoryEvent::Pause {
-            reason,
-            http_status,
-            wait_ms,
-            ..
-        } => {
+        HistoryEvent::Pause { reason, http_status, wait_ms, .. } => {
             let status = http_status.map_or_else(String::new, |status| format!(" ({status})"));
             let wait = duration(*wait_ms);
             format!("the server asked for a pause of {wait}: {reason}{status}")
@@ -101,17 +96,16 @@ fn sentence(what: &HistoryEvent) -> String {
         HistoryEvent::NotLookedUp { error, .. } => {
             format!("it could not be looked up and stayed in doubt: {error}")
         }
-        HistoryEvent::Failed {
-            error_code, error, ..
-        } => format!("it failed with {error_code}: {error}"),
-        HistoryEvent::Existing {
-            report_id: Some(id),
-            ..
-        } => format!("the server had a report for it already, which was taken: {id}"),
-        HistoryEvent::Existing {
-            report_id: None, ..
-        } => "the server had reports already that could be its own; a person had to decide"
-            .to_owned(),
+        HistoryEvent::Failed { error_code, error, .. } => {
+            format!("it failed with {error_code}: {error}")
+        }
+        HistoryEvent::Existing { report_id: Some(id), .. } => {
+            format!("the server had a report for it already, which was taken: {id}")
+        }
+        HistoryEvent::Existing { report_id: None, .. } => {
+            "the server had reports already that could be its own; a person had to decide"
+                .to_owned()
+        }
         HistoryEvent::Candidates { reports, .. } => {
             let shown: Vec<String> = reports.iter().map(candidate).collect();
             format!("reports that may be its own: {}", shown.join("; "))
@@ -120,12 +114,7 @@ fn sentence(what: &HistoryEvent) -> String {
             "the server had failed to generate its report{}, which was discarded to be recreated",
             of(replaced.as_deref())
         ),
-        HistoryEvent::Resolve {
-            report_id,
-            replaced,
-            reason,
-            ..
-        } => {
+        HistoryEvent::Resolve { report_id, replaced, reason, .. } => {
             let decided = match report_id {
                 Some(id) => format!("report {id}"),
                 None => "to be sent again".to_owned(),
@@ -134,25 +123,17 @@ fn sentence(what: &HistoryEvent) -> String {
                 Some(id) => format!(", report {id} was discarded"),
                 None => String::new(),
             };
-            let reason = reason
-                .as_ref()
-                .map_or_else(String::new, |why| format!("; {why}"));
+            let reason = reason.as_ref().map_or_else(String::new, |why| format!("; {why}"));
             format!("resolved by hand: {decided}{discarded}{reason}")
         }
-        HistoryEvent::Collected {
-            file, rows, sha256, ..
-        } => {
+        HistoryEvent::Collected { file, rows, sha256, .. } => {
             let rows = rows.map_or_else(String::new, |rows| {
                 let rows = usize::try_from(rows).unwrap_or(usize::MAX);
                 format!(", {}", words::count(rows, "row"))
             });
             format!("its file was collected: {file}{rows}, SHA-256 {sha256}")
         }
-        HistoryEvent::NotCollected {
-            report_status,
-            error,
-            ..
-        } => {
+        HistoryEvent::NotCollected { report_status, error, .. } => {
             let status = if report_status.is_empty() {
                 String::new()
             } else {
@@ -188,17 +169,13 @@ fn of(id: Option<&str>) -> String {
 
 fn began(run: &Run) -> String {
     let rehearsal = if run.rehearsal { ", a rehearsal" } else { "" };
-    let as_of = run
-        .as_of
-        .map_or_else(String::new, |day| format!(", as of {day}"));
+    let as_of = run.as_of.map_or_else(String::new, |day| format!(", as of {day}"));
     format!(
         "monthend {} {} began: manifest {} ({}), {}{as_of}{rehearsal}",
         run.version,
         run.command,
         run.manifest,
-        run.manifest_sha256
-            .get(..12)
-            .unwrap_or(&run.manifest_sha256),
+        run.manifest_sha256.get(..12).unwrap_or(&run.manifest_sha256),
         run.base_url,
     )
 }
@@ -221,10 +198,7 @@ fn attempted(attempt: &AttemptRecord) -> String {
     };
     let more = [
         attempt.http_status.map(|status| format!("HTTP {status}")),
-        attempt
-            .tracking_id
-            .as_ref()
-            .map(|id| format!("tracking id {id}")),
+        attempt.tracking_id.as_ref().map(|id| format!("tracking id {id}")),
     ];
     let more: Vec<String> = more.into_iter().flatten().collect();
     if !more.is_empty() {
@@ -235,10 +209,7 @@ fn attempted(attempt: &AttemptRecord) -> String {
 }
 
 fn now(row: &Row) -> String {
-    let attempts = words::count(
-        usize::try_from(row.attempts).unwrap_or(usize::MAX),
-        "attempt",
-    );
+    let attempts = words::count(usize::try_from(row.attempts).unwrap_or(usize::MAX), "attempt");
     let collected = &row.collected;
     match &row.state {
         State::Created(id) if !collected.error.is_empty() => {
@@ -253,11 +224,7 @@ fn now(row: &Row) -> String {
         State::Created(id) => format!("created, report {id}"),
         state => {
             let said = state.text();
-            let said = if said.is_empty() {
-                said
-            } else {
-                format!(": {said}")
-            };
+            let said = if said.is_empty() { said } else { format!(": {said}") };
             format!("{}{said} ({attempts})", state.word())
         }
     }

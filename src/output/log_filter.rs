@@ -59,10 +59,7 @@ impl FromStr for LogFilter {
     fn from_str(text: &str) -> Result<Self, LogFilterError> {
         match text.parse() {
             Ok(targets) => Ok(LogFilter(targets)),
-            Err(why) => Err(LogFilterError {
-                text: text.to_owned(),
-                why,
-            }),
+            Err(why) => Err(LogFilterError { text: text.to_owned(), why }),
         }
     }
 }
@@ -98,29 +95,15 @@ mod tests {
         assert!(!opens("warn", None, session, Level::INFO));
         assert!(opens("off", None, ALWAYS, Level::INFO));
         // An option counts before the environment; a module's level adds to it.
-        assert!(opens(
-            "warn",
-            Some(Verbosity::Verbose),
-            session,
-            Level::DEBUG
-        ));
-        assert!(!opens(
-            "trace",
-            Some(Verbosity::Quiet),
-            session,
-            Level::INFO
-        ));
+        assert!(opens("warn", Some(Verbosity::Verbose), session, Level::DEBUG));
+        assert!(!opens("trace", Some(Verbosity::Quiet), session, Level::INFO));
         assert!(opens(
             "warn,monthend::session=debug",
             Some(Verbosity::Quiet),
             session,
             Level::DEBUG
         ));
-        for filter in [
-            "trace",
-            "hyper_util=trace,trace",
-            "hyper_util::client=trace",
-        ] {
+        for filter in ["trace", "hyper_util=trace,trace", "hyper_util::client=trace"] {
             for library in ["hyper_util::client::legacy", "reqwest", "rustls"] {
                 assert!(
                     !opens(filter, Some(Verbosity::Everything), library, Level::ERROR),

@@ -32,23 +32,18 @@ impl<'a> PlanMatrix<'a> {
         is_failed: impl Fn(&Planned) -> bool,
     ) -> Option<Self> {
         let mut places: HashMap<Option<&OrgId>, usize> = HashMap::new();
-        let mut matrix = PlanMatrix {
-            periods: Vec::new(),
-            lines: Vec::new(),
-        };
+        let mut matrix = PlanMatrix { periods: Vec::new(), lines: Vec::new() };
         for planned in planned {
             let request = &planned.request;
-            let place = *places
-                .entry(request.sub_partner.as_ref())
-                .or_insert_with(|| {
-                    let org = request.sub_partner.as_ref().map(|org| org.as_str());
-                    matrix.lines.push(PlanMatrixRow {
-                        who: words::shortened(planned.label.as_deref().or(org).unwrap_or("own")),
-                        cells: HashMap::new(),
-                        failed: 0,
-                    });
-                    matrix.lines.len() - 1
+            let place = *places.entry(request.sub_partner.as_ref()).or_insert_with(|| {
+                let org = request.sub_partner.as_ref().map(|org| org.as_str());
+                matrix.lines.push(PlanMatrixRow {
+                    who: words::shortened(planned.label.as_deref().or(org).unwrap_or("own")),
+                    cells: HashMap::new(),
+                    failed: 0,
                 });
+                matrix.lines.len() - 1
+            });
             let line = &mut matrix.lines[place];
             *line.cells.entry(&request.period).or_default() += 1;
             line.failed += usize::from(is_failed(planned));
@@ -56,22 +51,15 @@ impl<'a> PlanMatrix<'a> {
                 matrix.periods.push(&request.period);
             }
         }
-        matrix
-            .periods
-            .sort_by_key(|period| (period.start(), period.end()));
-        matrix
-            .lines
-            .sort_by_key(|line| std::cmp::Reverse(line.failed));
+        matrix.periods.sort_by_key(|period| (period.start(), period.end()));
+        matrix.lines.sort_by_key(|line| std::cmp::Reverse(line.failed));
         let is_denser = planned.len() > short && 2 * matrix.lines.len() <= planned.len();
         (is_denser && matrix.width() <= WIDTH).then_some(matrix)
     }
 
     fn width(&self) -> usize {
         let names = self.lines.iter().map(|line| words::width(&line.who)).max();
-        let periods = self
-            .periods
-            .iter()
-            .map(|period| period.to_string().len() + GAP);
+        let periods = self.periods.iter().map(|period| period.to_string().len() + GAP);
         let last = "FAILED".len() + "ALL".len() + 2 * GAP;
         names.unwrap_or(0) + periods.sum::<usize>() + last
     }

@@ -12,42 +12,21 @@ pub(super) fn metrics(ending: &Ending<'_>) -> prometheus::Result<String> {
     let manifest = one_line(&ending.about.manifest);
     let labels = HashMap::from([("manifest".to_owned(), manifest)]);
     let registry = Registry::new_custom(None, Some(labels))?;
-    let StatusCounts {
-        created,
-        failed,
-        pending,
-        sending,
-        collected,
-        empty,
-    } = ending.standing();
+    let StatusCounts { created, failed, pending, sending, collected, empty } = ending.standing();
     let requests = GaugeVec::new(
-        Opts::new(
-            "monthend_requests",
-            "Selected requests of the last run by their status.",
-        ),
+        Opts::new("monthend_requests", "Selected requests of the last run by their status."),
         &["status"],
     )?;
-    for (status, n) in [
-        ("created", created),
-        ("failed", failed),
-        ("pending", pending),
-        ("sending", sending),
-    ] {
+    for (status, n) in
+        [("created", created), ("failed", failed), ("pending", pending), ("sending", sending)]
+    {
         requests.with_label_values(&[status]).set(n as f64);
     }
     registry.register(Box::new(requests))?;
     let pace = &ending.pace;
     for (name, help, value) in [
-        (
-            "monthend_http_requests_total",
-            "Requests that left in the last run.",
-            pace.sent as f64,
-        ),
-        (
-            "monthend_rate_limited_total",
-            "Answers 429 in the last run.",
-            pace.rate_limited as f64,
-        ),
+        ("monthend_http_requests_total", "Requests that left in the last run.", pace.sent as f64),
+        ("monthend_rate_limited_total", "Answers 429 in the last run.", pace.rate_limited as f64),
         (
             "monthend_paused_seconds_total",
             "Time in pauses that the server asked for in the last run.",

@@ -30,10 +30,7 @@ pub struct Hint {
 
 impl Hint {
     pub fn new(why: impl Into<String>, command: impl Into<String>) -> Self {
-        Hint {
-            why: why.into(),
-            command: command.into(),
-        }
+        Hint { why: why.into(), command: command.into() }
     }
 }
 
@@ -63,10 +60,7 @@ pub(super) fn hints(
                 "to retry what failed, with the causes fixed",
                 format!("{}{fixed}", commands.retry),
             ),
-            None => Hint::new(
-                "to retry what failed, once the causes are fixed",
-                &commands.retry,
-            ),
+            None => Hint::new("to retry what failed, once the causes are fixed", &commands.retry),
         });
     }
     let in_doubt = selected.iter().filter(|row| row.state.is_in_doubt());
@@ -80,11 +74,7 @@ pub(super) fn hints(
     if finished.stop.is_none() {
         hints.extend(to_collect(finished, selected, commands, hints.is_empty()));
     }
-    if hints.is_empty() {
-        commands.for_real.clone().into_iter().collect()
-    } else {
-        hints
-    }
+    if hints.is_empty() { commands.for_real.clone().into_iter().collect() } else { hints }
 }
 
 fn after_stop(finished: &Finished, commands: &Commands) -> Option<Hint> {
@@ -124,14 +114,8 @@ fn is_failed(row: &Row) -> bool {
 
 /// What a person has to do about one report at a time.
 const BY_HAND: [(Obstacle, &str); 2] = [
-    (
-        Obstacle::Gone,
-        "to recreate the report that is gone from the server",
-    ),
-    (
-        Obstacle::UnknownStatus,
-        "to recreate the report whose status may be final",
-    ),
+    (Obstacle::Gone, "to recreate the report that is gone from the server"),
+    (Obstacle::UnknownStatus, "to recreate the report whose status may be final"),
 ];
 
 const NOT_GENERATED: &str = "to recreate the reports that the server could not generate";
@@ -185,9 +169,7 @@ fn to_collect(
             ));
         }
     }
-    let may_come = of(Obstacle::Other)
-        .next()
-        .or(of(Obstacle::UnknownStatus).next());
+    let may_come = of(Obstacle::Other).next().or(of(Obstacle::UnknownStatus).next());
     if is_first && !is_covered && (may_come.is_some() || hints.is_empty()) {
         let is_blocked = |row: &Row| row.collected.error.contains(Obstacle::FOLDER);
         let why = if of(Obstacle::Other).any(is_blocked) {

@@ -14,10 +14,7 @@ pub struct ForPeople {
 
 impl ForPeople {
     pub(super) fn new(paint: Paint) -> Self {
-        ForPeople {
-            text: String::new(),
-            paint,
-        }
+        ForPeople { text: String::new(), paint }
     }
 
     pub(super) fn painted(&mut self, how: fn(Paint, &str) -> String, text: &str) {
@@ -26,12 +23,7 @@ impl ForPeople {
 
     pub(super) fn wrapped(self, width: usize) -> Self {
         let lines = self.text.lines();
-        ForPeople {
-            text: lines
-                .map(|line| wrap::wrapped(line, width) + "\n")
-                .collect(),
-            ..self
-        }
+        ForPeople { text: lines.map(|line| wrap::wrapped(line, width) + "\n").collect(), ..self }
     }
 }
 
@@ -44,10 +36,7 @@ impl fmt::Write for ForPeople {
 
 impl From<&str> for ForPeople {
     fn from(text: &str) -> Self {
-        ForPeople {
-            text: shown(text).into_owned(),
-            paint: Paint::NONE,
-        }
+        ForPeople { text: shown(text).into_owned(), paint: Paint::NONE }
     }
 }
 

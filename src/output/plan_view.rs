@@ -50,18 +50,12 @@ impl Would {
     }
 
     pub fn collect(actions: HashMap<RequestId, Action>) -> Self {
-        Would {
-            command: "collect",
-            collects: Some(actions),
-        }
+        Would { command: "collect", collects: Some(actions) }
     }
 
     /// Created rows are collected as `actions` say.
     pub fn send_and_collect(actions: HashMap<RequestId, Action>) -> Self {
-        Would {
-            collects: Some(actions),
-            ..Would::send("run")
-        }
+        Would { collects: Some(actions), ..Would::send("run") }
     }
 
     fn action(&self, request: RequestId, row: Option<&Row>) -> Action {
@@ -204,9 +198,7 @@ impl PlanView<'_> {
     }
 
     fn write_csv(&self, out: &mut dyn io::Write) -> csv::Result<()> {
-        let mut out = csv::WriterBuilder::new()
-            .buffer_capacity(1 << 16)
-            .from_writer(out);
+        let mut out = csv::WriterBuilder::new().buffer_capacity(1 << 16).from_writer(out);
         out.write_record([
             "request_id",
             "job",
@@ -267,16 +259,14 @@ impl PlanView<'_> {
         }
         let all = self.selected.len() == self.plan.requests().len();
         let jobs = self.plan.jobs().iter();
-        let jobs = jobs
-            .filter(|job| all || selected.contains_key(&*job.name))
-            .map(|job| {
-                vec![
-                    job.name.to_string(),
-                    words::grouped(selected.get(&*job.name).copied().unwrap_or_default()),
-                    words::grouped(job.folded),
-                    words::grouped(job.excluded),
-                ]
-            });
+        let jobs = jobs.filter(|job| all || selected.contains_key(&*job.name)).map(|job| {
+            vec![
+                job.name.to_string(),
+                words::grouped(selected.get(&*job.name).copied().unwrap_or_default()),
+                words::grouped(job.folded),
+                words::grouped(job.excluded),
+            ]
+        });
         out.push_str(&words::columns(
             &["JOB", "REQUESTS", "NAMED TWICE", "EXCLUDED"],
             jobs.collect(),
@@ -301,10 +291,7 @@ impl PlanView<'_> {
         }
         let first = self.lines().zip(&self.selected).take(SHOWN);
         let first = first.map(|(line, planned)| {
-            let who = line
-                .sub_partner
-                .or(line.sub_partner_org_id)
-                .unwrap_or("own");
+            let who = line.sub_partner.or(line.sub_partner_org_id).unwrap_or("own");
             let internal = if line.internal { " internal" } else { "" };
             let mut would = line.action.word().replace('_', " ");
             if let Some(code) = failed(planned) {
@@ -344,11 +331,7 @@ impl PlanView<'_> {
             let _ = write!(out, " selected of {}", words::grouped(all));
         }
         if self.plan.folded() > 0 {
-            let _ = write!(
-                out,
-                "; {} named twice, sent once",
-                words::grouped(self.plan.folded())
-            );
+            let _ = write!(out, "; {} named twice, sent once", words::grouped(self.plan.folded()));
         }
         let skipped = match self.would.collects {
             None => "skip {} created before",
@@ -365,10 +348,7 @@ impl PlanView<'_> {
             (Action::Skip, skipped),
             (Action::LookUp, "look up {} in doubt"),
             (Action::Decide, "leave {} to be decided by hand"),
-            (
-                Action::Leave,
-                "leave {} whose file was changed on the disk (--force replaces it)",
-            ),
+            (Action::Leave, "leave {} whose file was changed on the disk (--force replaces it)"),
         ];
         for (action, what) in rest {
             if action != first && n(action) > 0 {
@@ -387,22 +367,13 @@ impl PlanView<'_> {
         }
         let failed: usize = before.values().sum();
         if failed > 0 {
-            let causes = before
-                .iter()
-                .map(|(code, n)| format!("{} {}", one_line(code), words::grouped(*n)));
+            let causes =
+                before.iter().map(|(code, n)| format!("{} {}", one_line(code), words::grouped(*n)));
             let causes: Vec<String> = causes.collect();
-            let _ = write!(
-                out,
-                "\n{} failed before: {}",
-                words::grouped(failed),
-                causes.join(", ")
-            );
+            let _ =
+                write!(out, "\n{} failed before: {}", words::grouped(failed), causes.join(", "));
         }
-        let exists = if self.ledger_exists {
-            ""
-        } else {
-            " (not there yet)"
-        };
+        let exists = if self.ledger_exists { "" } else { " (not there yet)" };
         let _ = writeln!(out, "\nledger {}{exists}", self.ledger_path);
         out
     }

@@ -28,12 +28,7 @@ pub struct HistoryReporter {
 
 impl HistoryReporter {
     pub fn new(path: PathBuf, run: String, at: DateTime<Utc>, began: Run) -> Self {
-        let mut history = HistoryReporter {
-            path,
-            run,
-            lines: Vec::new(),
-            paused_until: None,
-        };
+        let mut history = HistoryReporter { path, run, lines: Vec::new(), paused_until: None };
         history.add(at, HistoryEvent::Run(began));
         history
     }
@@ -53,15 +48,8 @@ impl HistoryReporter {
 
     fn on_news(&mut self, at: DateTime<Utc>, news: &SessionEvent) {
         match news {
-            SessionEvent::Paused {
-                status,
-                wait,
-                until,
-            } => {
-                if self
-                    .paused_until
-                    .is_some_and(|known| *until < known + SAME_PAUSE)
-                {
+            SessionEvent::Paused { status, wait, until } => {
+                if self.paused_until.is_some_and(|known| *until < known + SAME_PAUSE) {
                     return;
                 }
                 self.paused_until = Some(*until);
@@ -103,11 +91,7 @@ impl Reporter for HistoryReporter {
                 }
             }
         }
-        if self.lines.len() < BUFFER {
-            Ok(())
-        } else {
-            self.write()
-        }
+        if self.lines.len() < BUFFER { Ok(()) } else { self.write() }
     }
 
     fn tick(&mut self) -> io::Result<()> {
@@ -115,14 +99,7 @@ impl Reporter for HistoryReporter {
     }
 
     fn end(&mut self, ending: &Ending<'_>) -> io::Result<()> {
-        let StatusCounts {
-            created,
-            failed,
-            pending,
-            sending,
-            collected,
-            ..
-        } = ending.standing();
+        let StatusCounts { created, failed, pending, sending, collected, .. } = ending.standing();
         let end = history::RunEnd {
             exit_code: ending.exit_code,
             reason: ending.reason.clone(),

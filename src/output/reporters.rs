@@ -134,11 +134,7 @@ mod tests {
         fn on_event(&mut self, event: &Event) -> io::Result<()> {
             let mut told = self.told.borrow_mut();
             told.push(format!("{:?} {}", event.kind, event.counts.created));
-            if told.len() < self.until {
-                Ok(())
-            } else {
-                Err(io::ErrorKind::StorageFull.into())
-            }
+            if told.len() < self.until { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
         }
     }
 
@@ -146,10 +142,7 @@ mod tests {
         Event {
             at: DateTime::UNIX_EPOCH,
             elapsed: Duration::ZERO,
-            counts: Counts {
-                created,
-                ..Counts::default()
-            },
+            counts: Counts { created, ..Counts::default() },
             pace: Stats::default(),
             kind,
         }
@@ -171,12 +164,7 @@ mod tests {
         readers.on_event(&event(EventKind::Started, 3));
         readers.on_news(&SessionEvent::Renewed, DateTime::UNIX_EPOCH);
         readers.on_event(&event(EventKind::Finished, 4));
-        let all = [
-            "News(Renewed) 0",
-            "Started 3",
-            "News(Renewed) 3",
-            "Finished 4",
-        ];
+        let all = ["News(Renewed) 0", "Started 3", "News(Renewed) 3", "Finished 4"];
         assert_eq!(*first.borrow(), all);
         assert_eq!(*last.borrow(), all);
         assert_eq!(*failing.borrow(), all[..2]);

@@ -92,14 +92,7 @@ pub fn status_schema() -> Value {
 
 /// In columns, but for long names.
 const WIDTH: usize = 100;
-const COLUMNS: [&str; 6] = [
-    "CREATED",
-    "COLLECTED",
-    "EMPTY",
-    "FAILED",
-    "PENDING",
-    "SENDING",
-];
+const COLUMNS: [&str; 6] = ["CREATED", "COLLECTED", "EMPTY", "FAILED", "PENDING", "SENDING"];
 const SHOWN: usize = 10;
 
 impl Statuses {
@@ -118,14 +111,7 @@ impl Statuses {
 
     /// In the order of [`COLUMNS`].
     fn counts(&self) -> [usize; COLUMNS.len()] {
-        [
-            self.created,
-            self.collected,
-            self.empty,
-            self.failed,
-            self.pending,
-            self.sending,
-        ]
+        [self.created, self.collected, self.empty, self.failed, self.pending, self.sending]
     }
 }
 
@@ -159,12 +145,10 @@ impl StatusView {
         let mut types: BTreeMap<_, Statuses> = BTreeMap::new();
         let mut periods: BTreeMap<_, Statuses> = BTreeMap::new();
         for row in &rows {
-            let place = *places
-                .entry(row.request().sub_partner.as_ref())
-                .or_insert_with(|| {
-                    view.sub_partners.push(SubPartnerCounts::of(row));
-                    view.sub_partners.len() - 1
-                });
+            let place = *places.entry(row.request().sub_partner.as_ref()).or_insert_with(|| {
+                view.sub_partners.push(SubPartnerCounts::of(row));
+                view.sub_partners.len() - 1
+            });
             view.sub_partners[place].statuses.add(row);
             view.total += 1;
             view.by_status.add(row);
@@ -181,8 +165,7 @@ impl StatusView {
         view.by_type = types.iter().map(|(t, s)| (t.to_string(), *s)).collect();
         view.by_period = periods.iter().map(|(p, s)| (p.to_string(), *s)).collect();
         let undone = |s: &Statuses| (s.failed, s.sending, s.pending);
-        view.sub_partners
-            .sort_by_key(|partner| Reverse(undone(&partner.statuses)));
+        view.sub_partners.sort_by_key(|partner| Reverse(undone(&partner.statuses)));
         let concern = |cause: &CauseGroup<'_>, said| Concern {
             code: one_line(cause.code),
             whom: cause.whom(WIDTH - 16),
@@ -197,9 +180,7 @@ impl StatusView {
         let concerned = concerned.map(|cause| concern(cause, cause.said_briefly()));
         view.concerned = concerned.collect();
         let uncollected = uncollected.iter();
-        view.uncollected = uncollected
-            .map(|cause| concern(cause, cause.said()))
-            .collect();
+        view.uncollected = uncollected.map(|cause| concern(cause, cause.said())).collect();
         view
     }
 
@@ -222,14 +203,7 @@ impl StatusView {
             "empty",
         ])?;
         let mut line = |by: &str, name: &str, org_id: &str, s: &Statuses| {
-            let counts = [
-                s.created,
-                s.failed,
-                s.pending,
-                s.sending,
-                s.collected,
-                s.empty,
-            ];
+            let counts = [s.created, s.failed, s.pending, s.sending, s.collected, s.empty];
             let (name, org_id) = (neutralise(name), neutralise(org_id));
             let cells = [by.to_owned(), name.into_owned(), org_id.into_owned()];
             out.write_record(cells.into_iter().chain(counts.map(|n| n.to_string())))
@@ -242,10 +216,7 @@ impl StatusView {
             line("period", name, "", statuses)?;
         }
         for (name, failed) in &self.by_cause {
-            let failed = Statuses {
-                failed: *failed,
-                ..Statuses::default()
-            };
+            let failed = Statuses { failed: *failed, ..Statuses::default() };
             line("cause", name, "", &failed)?;
         }
         for partner in &self.sub_partners {
@@ -260,20 +231,13 @@ impl StatusView {
     pub fn table(&self) -> String {
         let header = |first| [&[first], &COLUMNS[..]].concat();
         let row = |name: &str, statuses: &Statuses| {
-            [
-                vec![name.to_owned()],
-                statuses.counts().map(words::grouped).to_vec(),
-            ]
-            .concat()
+            [vec![name.to_owned()], statuses.counts().map(words::grouped).to_vec()].concat()
         };
         let right: Vec<usize> = (1..=COLUMNS.len()).collect();
         let block = |first, rows: Vec<Vec<String>>| words::columns(&header(first), rows, &right);
         let lines =
             |of: &BTreeMap<String, Statuses>| of.iter().map(|(name, s)| row(name, s)).collect();
-        let mut out = block(
-            "ALL",
-            vec![row(&words::count(self.total, "row"), &self.by_status)],
-        );
+        let mut out = block("ALL", vec![row(&words::count(self.total, "row"), &self.by_status)]);
         out.push('\n');
         out.push_str(&block("TYPE", lines(&self.by_type)));
         out.push('\n');
@@ -294,11 +258,7 @@ impl StatusView {
             let _ = writeln!(out, "{code}  {whom}\n{}", indented(said));
         }
         for Concern { whom, said, .. } in &self.uncollected {
-            let _ = writeln!(
-                out,
-                "\nCREATED AND NOT COLLECTED\n{whom}\n{}",
-                indented(said)
-            );
+            let _ = writeln!(out, "\nCREATED AND NOT COLLECTED\n{whom}\n{}", indented(said));
         }
         let _ = writeln!(out, "\nledger {}", self.ledger);
         out

@@ -58,17 +58,9 @@ impl Summary<'_> {
 
     /// With those that show what has no room here.
     fn hints(&self) -> Vec<Hint> {
-        let mut all = hints(
-            self.finished,
-            &self.selected,
-            self.commands,
-            self.is_at_rest,
-        );
+        let mut all = hints(self.finished, &self.selected, self.commands, self.is_at_rest);
         if self.is_at_rest && !self.outside.is_empty() {
-            all.push(Hint::new(
-                "to send what is left alone",
-                &self.commands.retry_all,
-            ));
+            all.push(Hint::new("to send what is left alone", &self.commands.retry_all));
         }
         if self.causes().len() > CAUSES {
             all.push(Hint::new("to see all causes", &self.commands.status));
@@ -85,10 +77,7 @@ impl Summary<'_> {
             let _ = writeln!(out, "{advice}");
         }
         if self.is_rehearsal {
-            out.painted(
-                Paint::strong,
-                "SANDBOX: a rehearsal; no real reports were made",
-            );
+            out.painted(Paint::strong, "SANDBOX: a rehearsal; no real reports were made");
             let _ = writeln!(out);
         }
     }
@@ -106,11 +95,7 @@ impl Summary<'_> {
                     _ => Paint::plain,
                 };
                 out.painted(how, &format!("{name:<9}"));
-                let note = if note.is_empty() {
-                    String::new()
-                } else {
-                    format!("  {note}")
-                };
+                let note = if note.is_empty() { String::new() } else { format!("  {note}") };
                 let _ = writeln!(out, "{:>7}{note}", words::grouped(n));
             }
         };
@@ -196,19 +181,13 @@ impl Summary<'_> {
             let is_above = |ceiling: &f64| rate > *ceiling;
             let _ = match self.limits.rate.per_second().filter(is_above) {
                 None => write!(out, " ({} on average)", words::rate(rate)),
-                Some(_) => write!(
-                    out,
-                    " (at {} after a burst of {})",
-                    self.limits.rate, self.limits.burst
-                ),
+                Some(_) => {
+                    write!(out, " (at {} after a burst of {})", self.limits.rate, self.limits.burst)
+                }
             };
         }
         if pace.rate_limited > 0 {
-            let _ = write!(
-                out,
-                ", {} answered 429",
-                words::grouped(count(pace.rate_limited))
-            );
+            let _ = write!(out, ", {} answered 429", words::grouped(count(pace.rate_limited)));
         }
         if pace.paused.as_secs() > 0 {
             let _ = write!(out, ", paused for {}", words::duration(pace.paused));
@@ -237,9 +216,7 @@ fn rate_advice(pace: &Stats, ceiling: Rate) -> Option<f64> {
     const ACCEPTED: u64 = 50;
     const CLEARLY: f64 = 0.95;
     let measured = pace.measured_rate?;
-    let is_lower = ceiling
-        .per_second()
-        .is_none_or(|ceiling| measured < CLEARLY * ceiling);
+    let is_lower = ceiling.per_second().is_none_or(|ceiling| measured < CLEARLY * ceiling);
     (pace.throttles >= THROTTLES && pace.accepted >= ACCEPTED && is_lower).then_some(measured)
 }
 
@@ -267,35 +244,8 @@ mod tests {
         assert_eq!(rate_advice(&often, ceiling("60/min")), None);
         assert_eq!(rate_advice(&often, ceiling("230/min")), None);
         // One long wait is no limit, and neither are 429s among a handful of requests.
-        assert_eq!(
-            rate_advice(
-                &Stats {
-                    throttles: 1,
-                    ..often
-                },
-                Rate::Unlimited
-            ),
-            None
-        );
-        assert_eq!(
-            rate_advice(
-                &Stats {
-                    accepted: 20,
-                    ..often
-                },
-                Rate::Unlimited
-            ),
-            None
-        );
-        assert_eq!(
-            rate_advice(
-                &Stats {
-                    measured_rate: None,
-                    ..often
-                },
-                Rate::Unlimited
-            ),
-            None
-        );
+        assert_eq!(rate_advice(&Stats { throttles: 1, ..often }, Rate::Unlimited), None);
+        assert_eq!(rate_advice(&Stats { accepted: 20, ..often }, Rate::Unlimited), None);
+        assert_eq!(rate_advice(&Stats { measured_rate: None, ..often }, Rate::Unlimited), None);
     }
 }

@@ -111,16 +111,8 @@ pub(super) fn summary_json(ending: &Ending<'_>) -> serde_json::Result<String> {
         exit_code: ending.exit_code,
         reason: ending.reason.as_deref(),
         counts: ending.standing(),
-        failures: ending
-            .failures(GroupBy::Message)
-            .iter()
-            .map(cause)
-            .collect(),
-        uncollected: ending
-            .uncollected(GroupBy::Message)
-            .iter()
-            .map(cause)
-            .collect(),
+        failures: ending.failures(GroupBy::Message).iter().map(cause).collect(),
+        uncollected: ending.uncollected(GroupBy::Message).iter().map(cause).collect(),
         pending: ids(ending, |row| matches!(row.state, State::Pending { .. })),
         sending: ids(ending, |row| matches!(row.state, State::Sending { .. })),
         pace: PaceJson {
@@ -148,11 +140,7 @@ fn cause(failure: &causes::CauseGroup<'_>) -> CauseJson {
         message: failure.message().to_owned(),
         sub_partners: failure.sub_partners(),
         requests: failure.rows.len(),
-        request_ids: failure
-            .rows
-            .iter()
-            .map(|row| row.id().to_string())
-            .collect(),
+        request_ids: failure.rows.iter().map(|row| row.id().to_string()).collect(),
     }
 }
 

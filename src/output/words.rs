@@ -75,9 +75,7 @@ pub(super) fn rate(per_second: f64) -> String {
 
 pub(super) fn rate_parts(per_second: f64) -> (f64, &'static str) {
     let unit = rate_unit(per_second);
-    let count = (per_second * unit.duration().as_secs_f64())
-        .floor()
-        .max(1.0);
+    let count = (per_second * unit.duration().as_secs_f64()).floor().max(1.0);
     (count, unit.as_str())
 }
 
@@ -93,11 +91,7 @@ pub(super) fn rate_unit(per_second: f64) -> RateUnit {
 pub(super) fn columns(header: &[&str], rows: Vec<Vec<String>>, right: &[usize]) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(header.to_vec());
-    let cells = |row: Vec<String>| {
-        row.into_iter()
-            .map(|cell| one_line(&cell))
-            .collect::<Vec<_>>()
-    };
+    let cells = |row: Vec<String>| row.into_iter().map(|cell| one_line(&cell)).collect::<Vec<_>>();
     table.add_rows(rows.into_iter().map(cells));
     for (place, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
@@ -105,10 +99,7 @@ pub(super) fn columns(header: &[&str], rows: Vec<Vec<String>>, right: &[usize]) 
             column.set_cell_alignment(comfy_table::CellAlignment::Right);
         }
     }
-    let lines: Vec<String> = table
-        .lines()
-        .map(|line| line.trim_end().to_owned())
-        .collect();
+    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.join("\n") + "\n"
 }
 
@@ -134,11 +125,7 @@ pub(crate) fn listed(names: Vec<String>, room: usize) -> String {
         if n > 0 && needed > room {
             return out + &rest;
         }
-        out = if n == 0 {
-            name.clone()
-        } else {
-            format!("{out}, {name}")
-        };
+        out = if n == 0 { name.clone() } else { format!("{out}, {name}") };
     }
     out
 }
@@ -184,12 +171,9 @@ mod tests {
         }
         assert_eq!(about(Duration::ZERO), "less than a second");
         assert_eq!(about(Duration::from_secs(200)), "about 3m 20s");
-        for (per_second, text) in [
-            (20.0, "20/s"),
-            (3.8, "228/min"),
-            (0.1, "360/h"),
-            (0.0001, "1/h"),
-        ] {
+        for (per_second, text) in
+            [(20.0, "20/s"), (3.8, "228/min"), (0.1, "360/h"), (0.0001, "1/h")]
+        {
             assert_eq!(rate(per_second), text);
         }
     }

@@ -13,13 +13,9 @@ pub(super) fn harmless(text: &str) -> Cow<'_, str> {
     if !text.contains("##[") && !text.split(['\n', '\r']).any(is_command) {
         return Cow::Borrowed(text);
     }
-    let lines = text.split_inclusive(['\n', '\r']).map(|line| {
-        if is_command(line) {
-            line.replacen("::", ": :", 1)
-        } else {
-            line.to_owned()
-        }
-    });
+    let lines = text
+        .split_inclusive(['\n', '\r'])
+        .map(|line| if is_command(line) { line.replacen("::", ": :", 1) } else { line.to_owned() });
     lines.collect::<String>().replace("##[", "# #[").into()
 }
 
@@ -38,9 +34,8 @@ pub(super) fn command_in(bytes: &[u8]) -> Option<usize> {
 
 /// `level`: `error` or `warning`; `place`: a file, and a line of it.
 pub(super) fn annotation(level: &str, place: Option<(&str, usize)>, text: &str) -> String {
-    let place = place.map_or_else(String::new, |(file, line)| {
-        format!(" file={},line={line}", property(file))
-    });
+    let place = place
+        .map_or_else(String::new, |(file, line)| format!(" file={},line={line}", property(file)));
     format!("::{level}{place}::{}", data(text))
 }
 
@@ -66,10 +61,7 @@ mod tests {
             annotation("error", Some(("a,b:c.yaml", 7)), "100%\n::warning::x"),
             "::error file=a%2Cb%3Ac.yaml,line=7::100%25%0A::warning::x"
         );
-        assert_eq!(
-            harmless("a ::x\n  ::error::y\n::z"),
-            "a ::x\n  : :error::y\n: :z"
-        );
+        assert_eq!(harmless("a ::x\n  ::error::y\n::z"), "a ::x\n  : :error::y\n: :z");
         assert_eq!(harmless("x ##[add-path]y"), "x # #[add-path]y");
     }
 

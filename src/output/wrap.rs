@@ -19,13 +19,9 @@ pub(super) fn wrapped(line: &str, width: usize) -> String {
 
 /// Wraps sentences. Indented lines are to be copied as they stand, or show a place in a file.
 pub(super) fn sentences(text: &str, width: usize) -> String {
-    let lines = text.split('\n').map(|line| {
-        if line.starts_with(' ') {
-            line.to_owned()
-        } else {
-            wrapped(line, width)
-        }
-    });
+    let lines = text
+        .split('\n')
+        .map(|line| if line.starts_with(' ') { line.to_owned() } else { wrapped(line, width) });
     lines.collect::<Vec<_>>().join("\n")
 }
 

@@ -82,11 +82,7 @@ pub enum PlanError {
 
 impl Planned {
     pub fn row(&self) -> Row {
-        Row::planned(
-            self.request.clone(),
-            Arc::clone(&self.job),
-            self.label.clone(),
-        )
+        Row::planned(self.request.clone(), Arc::clone(&self.job), self.label.clone())
     }
 }
 
@@ -99,12 +95,8 @@ impl Plan {
         let mut plan = Plan::default();
         let mut spelled: HashMap<OrgId, BTreeSet<String>> = HashMap::default();
         for job in &manifest.jobs {
-            let mut count = JobCount {
-                name: Arc::clone(&job.name),
-                requests: 0,
-                folded: 0,
-                excluded: 0,
-            };
+            let mut count =
+                JobCount { name: Arc::clone(&job.name), requests: 0, folded: 0, excluded: 0 };
             for (request, label) in requests(job, discovered) {
                 if is_excluded(job, &request) {
                     count.excluded += 1;
@@ -134,12 +126,7 @@ impl Plan {
                 free.insert(plan.requests.len());
                 let named = || request.sub_partner.as_ref().and_then(|org| labels.get(org));
                 let label = label.or_else(|| named().map(|label| Arc::clone(label)));
-                plan.requests.push(Planned {
-                    id,
-                    request,
-                    job: Arc::clone(&job.name),
-                    label,
-                });
+                plan.requests.push(Planned { id, request, job: Arc::clone(&job.name), label });
                 count.requests += 1;
             }
             plan.jobs.push(count);
@@ -149,11 +136,7 @@ impl Plan {
 
     /// The plan, if it bills anybody; else every request is excluded.
     pub fn not_empty(self) -> Result<Self, PlanError> {
-        if self.requests.is_empty() {
-            Err(PlanError::AllExcluded)
-        } else {
-            Ok(self)
-        }
+        if self.requests.is_empty() { Err(PlanError::AllExcluded) } else { Ok(self) }
     }
 
     /// A plan of `rows`, in order.
@@ -188,10 +171,7 @@ impl Plan {
         if first.as_str() == org.as_str() || known.contains(org.as_str()) {
             return;
         }
-        self.spellings.push(Spellings {
-            first: first.to_string(),
-            other: org.to_string(),
-        });
+        self.spellings.push(Spellings { first: first.to_string(), other: org.to_string() });
         if let Some(known) = spelled.get_mut(org) {
             known.insert(org.to_string());
         }
@@ -244,11 +224,7 @@ fn first_labels(manifest: &Manifest) -> HashMap<&OrgId, &Arc<str>> {
             continue;
         };
         for source in sources.iter() {
-            if let SubPartnerSource::Named(SubPartner {
-                id,
-                label: Some(label),
-            }) = source
-            {
+            if let SubPartnerSource::Named(SubPartner { id, label: Some(label) }) = source {
                 labels.entry(id).or_insert(label);
             }
         }
@@ -294,10 +270,8 @@ fn sub_partners<'a>(
             SubPartnerSource::Named(partner) => (Some(partner.clone()), None),
             SubPartnerSource::Discovered(which) => (None, discovered.get(which)),
         };
-        let found = found.into_iter().flatten().map(|id| SubPartner {
-            id: id.clone(),
-            label: None,
-        });
+        let found =
+            found.into_iter().flatten().map(|id| SubPartner { id: id.clone(), label: None });
         named.into_iter().chain(found).map(Some)
     }))
 }

@@ -169,20 +169,13 @@ mod tests {
         for text in ["0/3", "4/3", "1/0", "0/0", "4294967297/3"] {
             assert!(text.parse::<Partition>().is_err(), "{text}");
         }
-        for text in [
-            "", "a/b", "1", "1/", "/3", "1/2/3", "-1/3", "+1/3", "1.0/3", "1 /3",
-        ] {
+        for text in ["", "a/b", "1", "1/", "/3", "1/2/3", "-1/3", "+1/3", "1.0/3", "1 /3"] {
             let unreadable = PartitionError::Unreadable(text.to_owned());
             assert_eq!(text.parse::<Partition>(), Err(unreadable));
         }
-        for name in [
-            "a.csv",
-            "a.0-of-3.csv",
-            "a.4-of-3.csv",
-            "a.2-of-3",
-            "2-of-3.csv",
-            "a.b-of-c.csv",
-        ] {
+        for name in
+            ["a.csv", "a.0-of-3.csv", "a.4-of-3.csv", "a.2-of-3", "2-of-3.csv", "a.b-of-c.csv"]
+        {
             assert_eq!(Partition::of_name(name), None, "{name}");
         }
     }

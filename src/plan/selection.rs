@@ -131,10 +131,7 @@ impl<'a> From<&'a Row> for Selectable<'a> {
 impl Selection {
     /// `--partition` is not a selector.
     fn has_no_selector(&self) -> bool {
-        let everything = Selection {
-            partition: self.partition,
-            ..Selection::default()
-        };
+        let everything = Selection { partition: self.partition, ..Selection::default() };
         *self == everything
     }
 
@@ -149,8 +146,7 @@ impl Selection {
     ) -> HashMap<&'m str, RequestIds> {
         let is_selected = |job: &&Job| self.jobs.iter().any(|name| *name == *job.name);
         let jobs = manifest.jobs.iter().filter(is_selected);
-        jobs.map(|job| (&*job.name, named_by(job, discovered)))
-            .collect()
+        jobs.map(|job| (&*job.name, named_by(job, discovered))).collect()
     }
 
     /// The selected planned requests; `ledger` serves suggestions. Fails if a selector matches nothing.
@@ -206,15 +202,10 @@ impl Selection {
     }
 
     pub fn rows_of<'l>(&self, ledger: &'l Ledger) -> Result<Vec<&'l Row>, SelectionError> {
-        let matcher = Matcher {
-            selection: self,
-            jobs: HashMap::new(),
-            labels: HashMap::new(),
-        };
+        let matcher = Matcher { selection: self, jobs: HashMap::new(), labels: HashMap::new() };
         // What this partition's ledger lacks may be in another one's.
-        let is_a_shares = self
-            .partition
-            .is_some_and(|share| ledger.rows().all(|row| share.holds(row.request())));
+        let is_a_shares =
+            self.partition.is_some_and(|share| ledger.rows().all(|row| share.holds(row.request())));
         if !is_a_shares {
             let rows = ledger.rows().map(Selectable::from);
             matcher.check(rows, None::<std::iter::Empty<Selectable<'_>>>)?;
@@ -229,10 +220,7 @@ impl Selection {
 impl Selection {
     /// The selected rows of an earlier ledger, whatever their period. An empty result is no mistake.
     pub fn of_earlier(&self, earlier: &Ledger, manifest: &Manifest) -> RequestIds {
-        let selection = Selection {
-            periods: Vec::new(),
-            ..self.clone()
-        };
+        let selection = Selection { periods: Vec::new(), ..self.clone() };
         let rows = selection.matching_rows(earlier, manifest);
         rows.into_iter().map(Row::key).collect()
     }
@@ -250,11 +238,7 @@ impl Selection {
     }
 
     fn matching_rows<'l>(&self, ledger: &'l Ledger, manifest: &Manifest) -> Vec<&'l Row> {
-        let matcher = Matcher {
-            selection: self,
-            jobs: HashMap::new(),
-            labels: labels(manifest),
-        };
+        let matcher = Matcher { selection: self, jobs: HashMap::new(), labels: labels(manifest) };
         let is_meant = |row: &&Row| {
             let candidate = Selectable::from(*row);
             matcher.matches(&candidate) && self.is_in_share(candidate.request)
@@ -276,11 +260,7 @@ struct Matcher<'a> {
 
 impl Matcher<'_> {
     fn job(&self, name: &str, candidate: &Selectable<'_>) -> bool {
-        candidate.job == name
-            || self
-                .jobs
-                .get(name)
-                .is_some_and(|ids| ids.contains(&candidate.id))
+        candidate.job == name || self.jobs.get(name).is_some_and(|ids| ids.contains(&candidate.id))
     }
 
     fn who(&self, who: &SubPartnerSelector, candidate: &Selectable<'_>) -> bool {
@@ -326,8 +306,7 @@ impl Matcher<'_> {
         let s = self.selection;
         let all = |of: fn(&Selectable<'c>) -> String| {
             let all = candidates.clone().map(|c| of(&c));
-            all.filter(|value| !value.is_empty())
-                .collect::<BTreeSet<_>>()
+            all.filter(|value| !value.is_empty()).collect::<BTreeSet<_>>()
         };
         let is_missing = |is: &dyn Fn(&Selectable<'c>) -> bool| {
             if candidates.clone().any(|c| is(&c)) {
@@ -403,11 +382,7 @@ fn meant<'n>(text: &str, names: &'n BTreeSet<String>) -> Option<&'n str> {
     let distances = names.iter().filter_map(|name| {
         let name_is = plain(name);
         let is_part = wanted.len() > 2 && name_is.contains(&wanted);
-        let distance = if is_part {
-            0
-        } else {
-            strsim::damerau_levenshtein(&wanted, &name_is)
-        };
+        let distance = if is_part { 0 } else { strsim::damerau_levenshtein(&wanted, &name_is) };
         (distance <= 1 + wanted.len() / 4).then_some((distance, name.as_str()))
     });
     distances.min().map(|(_, name)| name)

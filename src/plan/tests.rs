@@ -70,16 +70,14 @@ fn arb_jobs() -> impl Strategy<Value = Vec<Job>> {
     let job = (arb_sub_partners(), types, periods, exclude, any::<bool>());
     prop::collection::vec(job, 1..4).prop_map(|jobs| {
         let jobs = jobs.into_iter().enumerate();
-        jobs.map(
-            |(i, (sub_partners, types, periods, exclude, internal))| Job {
-                name: format!("job{i}").into(),
-                sub_partners,
-                types,
-                internal,
-                periods,
-                exclude,
-            },
-        )
+        jobs.map(|(i, (sub_partners, types, periods, exclude, internal))| Job {
+            name: format!("job{i}").into(),
+            sub_partners,
+            types,
+            internal,
+            periods,
+            exclude,
+        })
         .collect()
     })
 }
@@ -204,12 +202,7 @@ fn too_large_a_plan_is_refused_after_folding() {
         name: name.into(),
         sub_partners: SubPartners::Listed(
             (0..4)
-                .map(|n| {
-                    SubPartnerSource::Named(SubPartner {
-                        id: org(n),
-                        label: None,
-                    })
-                })
+                .map(|n| SubPartnerSource::Named(SubPartner { id: org(n), label: None }))
                 .collect(),
         ),
         types: ReportType::ALL.to_vec(),
@@ -219,18 +212,9 @@ fn too_large_a_plan_is_refused_after_folding() {
     };
     let mut manifest = manifest(vec![job("a"), job("b")]);
     manifest.settings.limits.max_requests = 12;
-    assert_eq!(
-        Plan::expand(&manifest, &discovered())
-            .unwrap()
-            .requests()
-            .len(),
-        12
-    );
+    assert_eq!(Plan::expand(&manifest, &discovered()).unwrap().requests().len(), 12);
     manifest.settings.limits.max_requests = 11;
-    assert_eq!(
-        Plan::expand(&manifest, &discovered()),
-        Err(PlanError::TooLarge { max: 11 })
-    );
+    assert_eq!(Plan::expand(&manifest, &discovered()), Err(PlanError::TooLarge { max: 11 }));
 }
 
 fn three_partners() -> (Manifest, Plan) {
@@ -238,12 +222,7 @@ fn three_partners() -> (Manifest, Plan) {
         name: "resellers".into(),
         sub_partners: SubPartners::Listed(
             (1..4)
-                .map(|n| {
-                    SubPartnerSource::Named(SubPartner {
-                        id: org(n),
-                        label: None,
-                    })
-                })
+                .map(|n| SubPartnerSource::Named(SubPartner { id: org(n), label: None }))
                 .collect(),
         ),
         types: vec![ReportType::User, ReportType::Customer],
@@ -251,11 +230,7 @@ fn three_partners() -> (Manifest, Plan) {
         periods: vec![month(1), "2026-02-01..2026-02-10".parse().unwrap()],
         exclude: vec![],
     };
-    let own = Job {
-        name: "own".into(),
-        sub_partners: SubPartners::Own,
-        ..job.clone()
-    };
+    let own = Job { name: "own".into(), sub_partners: SubPartners::Own, ..job.clone() };
     let manifest = manifest(vec![own, job]);
     let plan = Plan::expand(&manifest, &discovered()).unwrap();
     (manifest, plan)
@@ -265,42 +240,16 @@ fn three_partners() -> (Manifest, Plan) {
 fn selectors_narrow_and_together_all_must_match() {
     let (manifest, plan) = three_partners();
     let select = |selection: &Selection| {
-        selection
-            .of_plan(&plan, &manifest, &discovered(), &Ledger::default())
-            .map(|ids| ids.len())
+        selection.of_plan(&plan, &manifest, &discovered(), &Ledger::default()).map(|ids| ids.len())
     };
     let who = |text: &str| text.parse::<SubPartnerSelector>().unwrap();
     let base = Selection::default();
     for (selection, expected) in [
         (base.clone(), 16),
-        (
-            Selection {
-                sub_partners: vec![who("own")],
-                ..base.clone()
-            },
-            4,
-        ),
-        (
-            Selection {
-                sub_partners: vec![who("org1"), who("Org Two")],
-                ..base.clone()
-            },
-            8,
-        ),
-        (
-            Selection {
-                types: vec![ReportType::User],
-                ..base.clone()
-            },
-            8,
-        ),
-        (
-            Selection {
-                periods: vec![month(2)],
-                ..base.clone()
-            },
-            8,
-        ),
+        (Selection { sub_partners: vec![who("own")], ..base.clone() }, 4),
+        (Selection { sub_partners: vec![who("org1"), who("Org Two")], ..base.clone() }, 8),
+        (Selection { types: vec![ReportType::User], ..base.clone() }, 8),
+        (Selection { periods: vec![month(2)], ..base.clone() }, 8),
         (
             Selection {
                 periods: vec![month(2)],
@@ -310,13 +259,7 @@ fn selectors_narrow_and_together_all_must_match() {
             },
             1,
         ),
-        (
-            Selection {
-                jobs: vec!["own".into(), "resellers".into()],
-                ..base.clone()
-            },
-            16,
-        ),
+        (Selection { jobs: vec!["own".into(), "resellers".into()], ..base.clone() }, 16),
     ] {
         assert_eq!(select(&selection), Ok(expected), "{selection:?}");
     }
@@ -330,10 +273,7 @@ fn a_selector_that_matches_nothing_is_a_mistake() {
         selected.unwrap_err().to_string()
     };
     let base = Selection::default();
-    let job = Selection {
-        jobs: vec!["reseller".into()],
-        ..base.clone()
-    };
+    let job = Selection { jobs: vec!["reseller".into()], ..base.clone() };
     assert_eq!(
         select(job),
         "--job reseller matches nothing in the plan; did you mean \"resellers\"?"
@@ -346,18 +286,13 @@ fn a_selector_that_matches_nothing_is_a_mistake() {
         select(label),
         "--sub-partner Org Tow matches nothing in the plan; did you mean \"Org Two\"?"
     );
-    let part = Selection {
-        sub_partners: vec![SubPartnerSelector::Named("two".into())],
-        ..base.clone()
-    };
+    let part =
+        Selection { sub_partners: vec![SubPartnerSelector::Named("two".into())], ..base.clone() };
     assert_eq!(
         select(part),
         "--sub-partner two matches nothing in the plan; did you mean \"Org Two\"?"
     );
-    let day = Selection {
-        periods: vec![month(7)],
-        ..base.clone()
-    };
+    let day = Selection { periods: vec![month(7)], ..base.clone() };
     assert_eq!(
         select(day),
         "--period 2026-07 matches nothing in the plan; the periods are 2026-01, 2026-02-01..2026-02-10"
@@ -367,10 +302,7 @@ fn a_selector_that_matches_nothing_is_a_mistake() {
         sub_partners: vec![SubPartnerSelector::Named("org1".into())],
         ..base
     };
-    assert_eq!(
-        select(apart),
-        "no request matches all of the selectors together"
-    );
+    assert_eq!(select(apart), "no request matches all of the selectors together");
 }
 
 /// A torn line's request keeps its doubt when the plan can name it, and stops the run when nobody can.
@@ -378,22 +310,13 @@ fn a_selector_that_matches_nothing_is_a_mistake() {
 fn a_request_that_only_a_torn_line_speaks_of_is_in_doubt() {
     let (_, plan) = three_partners();
     let torn = plan.requests()[3].id;
-    let reading = || LedgerRead {
-        unknown: [torn].into(),
-        ..LedgerRead::default()
-    };
+    let reading = || LedgerRead { unknown: [torn].into(), ..LedgerRead::default() };
     let selected = RequestIds::from_iter([plan.requests()[0].id]);
     let work_list = WorkList::to_run(reading(), &plan, &selected).unwrap();
     assert_eq!(work_list.ledger.get(torn).unwrap().state.word(), "sending");
     assert_eq!(work_list.work.len(), 1);
-    assert_eq!(
-        WorkList::to_retry(reading(), &selected),
-        Err(UnknownRequest(torn))
-    );
-    assert_eq!(
-        WorkList::to_run(reading(), &Plan::default(), &selected),
-        Err(UnknownRequest(torn))
-    );
+    assert_eq!(WorkList::to_retry(reading(), &selected), Err(UnknownRequest(torn)));
+    assert_eq!(WorkList::to_run(reading(), &Plan::default(), &selected), Err(UnknownRequest(torn)));
 }
 
 /// The API's own form, the same padded, and the bare UUID.
@@ -405,10 +328,7 @@ const SPELLINGS: [&str; 3] = [
 
 fn spelled(texts: &[&str]) -> Manifest {
     let named = |text: &&str| {
-        SubPartnerSource::Named(SubPartner {
-            id: text.parse().unwrap(),
-            label: None,
-        })
+        SubPartnerSource::Named(SubPartner { id: text.parse().unwrap(), label: None })
     };
     manifest(vec![Job {
         name: "one".into(),
@@ -454,30 +374,21 @@ fn a_row_of_another_spelling_is_the_requests_row() {
     let mut ledger = Ledger::default();
     ledger.fold(row);
     let ours = String::from_utf8(ledger.to_csv()).unwrap();
-    let file = ours.replace(
-        &ledger.rows().next().unwrap().id().to_string(),
-        &id.to_string(),
-    );
+    let file = ours.replace(&ledger.rows().next().unwrap().id().to_string(), &id.to_string());
     let reading = crate::ledger::read(file.as_bytes(), "l.csv".as_ref()).unwrap();
     assert_eq!(reading.ledger.rows().next().unwrap().id(), id);
 
     let plan = Plan::expand(&spelled(&SPELLINGS[..1]), &discovered()).unwrap();
     let selected = plan.requests().iter().map(|planned| planned.id).collect();
     let work_list = WorkList::to_run(reading, &plan, &selected).unwrap();
-    assert_eq!(
-        (work_list.ledger.len(), work_list.untouched.skipped),
-        (1, 1)
-    );
+    assert_eq!((work_list.ledger.len(), work_list.untouched.skipped), (1, 1));
     assert_eq!(work_list.work, []);
     assert_eq!(work_list.ledger.rows().next().unwrap().id(), id);
     assert_eq!(String::from_utf8(work_list.ledger.to_csv()).unwrap(), file);
 }
 
 fn today(utc: &str, local: &str) -> Today {
-    Today {
-        utc: utc.parse().unwrap(),
-        local: local.parse().unwrap(),
-    }
+    Today { utc: utc.parse().unwrap(), local: local.parse().unwrap() }
 }
 
 /// Every kind of warning once, in its words.
@@ -533,10 +444,7 @@ fn a_plan_is_warned_of_what_is_probably_not_meant() {
     let mut plain = spelled(&SPELLINGS[..1]);
     plain.jobs[0].periods = vec![days("2026-09")];
     let plan = Plan::expand(&plain, &discovered()).unwrap();
-    assert_eq!(
-        warnings(&plain, &plan, today("2026-11-01", "2026-10-31")),
-        []
-    );
+    assert_eq!(warnings(&plain, &plan, today("2026-11-01", "2026-10-31")), []);
 }
 
 #[test]
@@ -547,10 +455,7 @@ fn a_run_of_more_than_an_hour_is_warned_of() {
     assert_eq!(long_run(&limits, burst + 600), None);
     let warning = long_run(&limits, burst + 1250).unwrap();
     assert_eq!(warning.kind, WarningKind::LongRun);
-    assert!(
-        warning.message.contains("more than 2 hours at 10/min"),
-        "{warning}"
-    );
+    assert!(warning.message.contains("more than 2 hours at 10/min"), "{warning}");
     limits.rate = "unlimited".parse().unwrap();
     assert_eq!(long_run(&limits, 1_000_000), None);
 }
@@ -567,11 +472,7 @@ fn periods_of_other_kinds_do_not_overlap() {
         ..spelled(&[SPELLINGS[0]]).jobs.remove(0)
     };
     manifest.jobs = vec![
-        job(
-            "quarter",
-            false,
-            &["2026-07-01..2026-09-30", "2026-07", "2026-09"],
-        ),
+        job("quarter", false, &["2026-07-01..2026-09-30", "2026-07", "2026-09"]),
         job("internal", true, &["2026-08"]),
     ];
     let plan = Plan::expand(&manifest, &discovered()).unwrap();

@@ -77,16 +77,10 @@ pub fn warnings(manifest: &Manifest, plan: &Plan, today: Today) -> Vec<Warning> 
     let spellings = plan.spellings().iter();
     let spellings = spellings.map(|s| format!("{} is also written {}", s.first, s.other));
     let mut kinds = PlannedPeriods::of(plan);
-    let partial = kinds
-        .periods
-        .iter()
-        .filter(|period| !is_whole_months(**period));
+    let partial = kinds.periods.iter().filter(|period| !is_whole_months(**period));
     let partial: Vec<String> = partial.map(Period::to_string).collect();
     let yesterday = today.utc.pred_opt();
-    let ended = kinds
-        .periods
-        .iter()
-        .filter(|period| Some(period.end()) == yesterday);
+    let ended = kinds.periods.iter().filter(|period| Some(period.end()) == yesterday);
     let ended: Vec<String> = ended.map(Period::to_string).collect();
     let overlaps = kinds.overlaps();
     let months = (Month::of(today.utc), Month::of(today.local));
@@ -170,11 +164,7 @@ fn of_kind(
     text: impl FnOnce(usize) -> String,
 ) -> Option<Warning> {
     let mut subjects = subjects.into_iter();
-    let named: Vec<String> = subjects
-        .by_ref()
-        .take(NAMED)
-        .map(|s| s.to_string())
-        .collect();
+    let named: Vec<String> = subjects.by_ref().take(NAMED).map(|s| s.to_string()).collect();
     let others = subjects.count();
     let count = named.len() + others;
     let more = match others {
@@ -195,17 +185,10 @@ struct PlannedPeriods<'a> {
 
 impl<'a> PlannedPeriods<'a> {
     fn of(plan: &'a Plan) -> Self {
-        let mut kinds = PlannedPeriods {
-            periods: BTreeSet::new(),
-            by_kind: HashMap::default(),
-        };
+        let mut kinds = PlannedPeriods { periods: BTreeSet::new(), by_kind: HashMap::default() };
         for planned in plan.requests() {
             let request = &planned.request;
-            let kind = (
-                request.sub_partner.as_ref(),
-                request.report_type,
-                request.internal,
-            );
+            let kind = (request.sub_partner.as_ref(), request.report_type, request.internal);
             kinds.periods.insert(request.period);
             kinds.by_kind.entry(kind).or_default().push(request.period);
         }

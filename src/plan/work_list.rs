@@ -30,11 +30,7 @@ impl WorkList {
         plan: &Plan,
         selected: &RequestIds,
     ) -> Result<Self, UnknownRequest> {
-        let LedgerRead {
-            mut ledger,
-            mut unknown,
-            ..
-        } = reading;
+        let LedgerRead { mut ledger, mut unknown, .. } = reading;
         let mut last = None;
         for planned in plan.requests() {
             let in_doubt = unknown.remove(&planned.id);
@@ -73,11 +69,7 @@ impl WorkList {
             sending: n(|it| matches!(it, State::Sending { .. })),
             ..Counts::default()
         };
-        WorkList {
-            ledger,
-            untouched,
-            ..WorkList::default()
-        }
+        WorkList { ledger, untouched, ..WorkList::default() }
     }
 
     /// Takes the ledger and the rows in doubt, with their twins. `None` if there are none; then nothing is taken.

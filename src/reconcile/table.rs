@@ -24,14 +24,9 @@ impl<R: Read> Table<R> {
     pub(crate) fn open(input: R) -> io::Result<Self> {
         let mut builder = ReaderBuilder::new();
         builder.has_headers(false).flexible(true);
-        let reader = builder.buffer_capacity(1 << 16).from_reader(Rationed {
-            input,
-            left: LONGEST_ROW,
-        });
-        let mut table = Table {
-            columns: Vec::new(),
-            reader,
-        };
+        let reader =
+            builder.buffer_capacity(1 << 16).from_reader(Rationed { input, left: LONGEST_ROW });
+        let mut table = Table { columns: Vec::new(), reader };
         let mut header = ByteRecord::new();
         table.next(&mut header)?;
         if header.len() > MOST_COLUMNS {
@@ -56,12 +51,10 @@ impl<R: Read> Table<R> {
     /// it is longer than [`LONGEST_ROW`].
     pub(crate) fn next(&mut self, row: &mut ByteRecord) -> io::Result<bool> {
         self.reader.get_mut().left = LONGEST_ROW;
-        self.reader
-            .read_byte_record(row)
-            .map_err(|e| match e.into_kind() {
-                ErrorKind::Io(e) => e,
-                other => io::Error::other(format!("{other:?}")), // a flexible reader has no others
-            })
+        self.reader.read_byte_record(row).map_err(|e| match e.into_kind() {
+            ErrorKind::Io(e) => e,
+            other => io::Error::other(format!("{other:?}")), // a flexible reader has no others
+        })
     }
 }
 

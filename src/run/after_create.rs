@@ -80,9 +80,7 @@ pub(super) fn after_create(
     let cause = answer.outcome.cause().cloned().unwrap_or_default();
     sent.last_answer = LastAnswer {
         http_status: answer.notice.status,
-        tracking_id: (cause.tracking_id.clone())
-            .or(answer.notice.tracking_id)
-            .map(Into::into),
+        tracking_id: (cause.tracking_id.clone()).or(answer.notice.tracking_id).map(Into::into),
     };
     if matches!(answer.outcome, Outcome::NotSent(_)) {
         sent.attempts = before.attempts;
@@ -115,21 +113,13 @@ pub(super) fn after_create(
 }
 
 fn ask(progress: &mut RowProgress, kind: QuestionKind, cause: Cause) -> NextStep {
-    progress.open = Some(LookUpState {
-        kind,
-        since: Instant::now(),
-        looks: 0,
-        read_anew: 0,
-        cause,
-    });
+    progress.open =
+        Some(LookUpState { kind, since: Instant::now(), looks: 0, read_anew: 0, cause });
     NextStep::LookUp
 }
 
 impl From<&Cause> for Reason {
     fn from(cause: &Cause) -> Self {
-        Reason {
-            code: cause.code.clone(),
-            text: cause.text.clone(),
-        }
+        Reason { code: cause.code.clone(), text: cause.text.clone() }
     }
 }

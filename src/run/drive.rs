@@ -158,10 +158,7 @@ pub async fn run_with<A: Api, D: Disk>(
         }
         on_event(event);
     };
-    let watch = Emitter {
-        began,
-        on_event: &tell,
-    };
+    let watch = Emitter { began, on_event: &tell };
     let context = Shared {
         session,
         record: &record,
@@ -197,11 +194,8 @@ pub async fn run_with<A: Api, D: Disk>(
     let ledger = record.into_ledger();
     // No line may be written after the file is complete.
     let has_written = writing.await;
-    let saved = if has_written {
-        disk.replace_with(&mut ledger.chunks()).await
-    } else {
-        disk.look().await
-    };
+    let saved =
+        if has_written { disk.replace_with(&mut ledger.chunks()).await } else { disk.look().await };
     let stop = match (stopping.reason(), &saved) {
         (stop @ Some(StopReason::Ledger(_)), _) | (stop, Ok(())) => stop,
         (_, Err(e)) => Some(StopReason::Ledger(JournalError(Arc::new(io::Error::new(
@@ -216,10 +210,9 @@ pub async fn run_with<A: Api, D: Disk>(
         pace: session.gate().stats(),
         elapsed: began.elapsed(),
         ledger,
-        unsaved: saved.err().map(|error| Unsaved {
-            error,
-            rows: [outcome.unrecorded, unrecorded].concat(),
-        }),
+        unsaved: saved
+            .err()
+            .map(|error| Unsaved { error, rows: [outcome.unrecorded, unrecorded].concat() }),
     };
     on_event(&Event {
         at: session.now(),

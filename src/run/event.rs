@@ -189,17 +189,9 @@ mod tests {
         for (outcome, word, tracking_id) in [
             (Outcome::Done(id.clone()), "created", None),
             (Outcome::Done(id.clone()), "created", in_head()),
-            (
-                Outcome::Refused(Refusal::Final, cause.clone()),
-                "refused",
-                in_head(),
-            ),
+            (Outcome::Refused(Refusal::Final, cause.clone()), "refused", in_head()),
             (Outcome::NotSent(cause.clone()), "not_sent", None),
-            (
-                Outcome::InDoubt(Doubt::Open, cause.clone()),
-                "in_doubt",
-                None,
-            ),
+            (Outcome::InDoubt(Doubt::Open, cause.clone()), "in_doubt", None),
         ] {
             let is_created = matches!(outcome, Outcome::Done(_));
             let notice = Notice {

@@ -61,14 +61,8 @@ mod tests {
             let max: MaxFailures = text.parse().unwrap();
             assert_eq!(max.rows(selected), rows, "{text} of {selected}");
         }
-        for text in [
-            "", "0", "-1", "+1", "101%", "0%", "%", "x", "1.5", "5 %", "300%",
-        ] {
-            assert_eq!(
-                text.parse::<MaxFailures>(),
-                Err(MaxFailuresError),
-                "{text:?}"
-            );
+        for text in ["", "0", "-1", "+1", "101%", "0%", "%", "x", "1.5", "5 %", "300%"] {
+            assert_eq!(text.parse::<MaxFailures>(), Err(MaxFailuresError), "{text:?}");
         }
     }
 }

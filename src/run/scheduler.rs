@@ -100,10 +100,7 @@ enum Completed {
     FirstList(RowIndex, Result<Option<Vec<Listed>>, Halt>),
     Witness(Result<(), ReadError>),
     Attempt(Box<(RowIndex, RowProgress, AttemptResult)>),
-    Look(
-        Vec<RowIndex>,
-        Option<Result<Vec<Vec<Candidate>>, ReadError>>,
-    ),
+    Look(Vec<RowIndex>, Option<Result<Vec<Vec<Candidate>>, ReadError>>),
     Recorded(RowIndex, Box<Row>, NextStep, Result<(), JournalError>),
 }
 
@@ -187,10 +184,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         if self.open == 0 {
             self.context.stopping.take_back_failures();
         }
-        SchedulerResult {
-            unrecorded: self.unrecorded,
-            not_looked_up: self.not_looked_up,
-        }
+        SchedulerResult { unrecorded: self.unrecorded, not_looked_up: self.not_looked_up }
     }
 
     fn begin(&mut self, work: &[RowIndex]) {
@@ -219,11 +213,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                     ..Cause::default()
                 }
             } else {
-                Cause {
-                    code: reason.code.clone(),
-                    text: reason.text.clone(),
-                    ..Cause::default()
-                }
+                Cause { code: reason.code.clone(), text: reason.text.clone(), ..Cause::default() }
             };
             let mut progress = RowProgress::found(row);
             progress.open = Some(LookUpState {
@@ -245,11 +235,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             FirstCreate::Alone(until) if !self.ready.is_empty() => Some(until),
             _ => None,
         };
-        first(&self.delayed)
-            .into_iter()
-            .chain(first(&self.doubts))
-            .chain(alone)
-            .min()
+        first(&self.delayed).into_iter().chain(first(&self.doubts)).chain(alone).min()
     }
 
     fn start(&mut self, under_way: &mut Work<'c>) {

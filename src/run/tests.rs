@@ -37,18 +37,12 @@ fn after(
         Outcome::Refused(..) => Some(418),
         Outcome::NotSent(_) | Outcome::InDoubt(..) => None,
     };
-    let notice = Notice {
-        status,
-        ..Notice::default()
-    };
+    let notice = Notice { status, ..Notice::default() };
     after_create(before, sent, progress, Answer { outcome, notice }, around)
 }
 
 fn failed() -> State {
-    State::Failed {
-        reason: reason().into(),
-        intent: None,
-    }
+    State::Failed { reason: reason().into(), intent: None }
 }
 
 fn reason() -> Reason {
@@ -56,12 +50,7 @@ fn reason() -> Reason {
 }
 
 fn around(max_attempts: u32, stage: Stage, accepted: u64) -> RetryContext<'static> {
-    RetryContext {
-        max_attempts,
-        stage,
-        accepted,
-        backoff: &|_| BACKOFF,
-    }
+    RetryContext { max_attempts, stage, accepted, backoff: &|_| BACKOFF }
 }
 
 fn cause() -> Cause {
@@ -107,10 +96,7 @@ async fn every_outcome_leads_where_the_table_says() {
         for outcome in outcomes() {
             let before = row();
             let intent = before.state.intent();
-            let waiting = State::Pending {
-                reason: reason().into(),
-                intent,
-            };
+            let waiting = State::Pending { reason: reason().into(), intent };
             let (state, counts, next) = match &outcome {
                 Outcome::Done(id) => (State::Created(id.clone()), false, NextStep::Settled),
                 Outcome::Refused(R::Wait(_) | R::Unauthorized, _) => {
@@ -124,21 +110,12 @@ async fn every_outcome_leads_where_the_table_says() {
                 Outcome::NotSent(_) => (waiting, stage == Stage::Closed, NextStep::After(BACKOFF)),
                 Outcome::InDoubt(doubt, _) => {
                     let (doubt, reason) = (*doubt, reason().into());
-                    let state = State::Sending {
-                        doubt,
-                        reason,
-                        intent,
-                    };
+                    let state = State::Sending { doubt, reason, intent };
                     (state, true, NextStep::LookUp)
                 }
             };
             let mut progress = RowProgress::found(&row());
-            let (row, came) = after(
-                &before,
-                &mut progress,
-                outcome.clone(),
-                &around(8, stage, 0),
-            );
+            let (row, came) = after(&before, &mut progress, outcome.clone(), &around(8, stage, 0));
             assert_eq!((&row.state, &came), (&state, &next), "{outcome:?}");
             let counted = progress.tries.counted();
             assert_eq!(counted, u32::from(counts), "{outcome:?} {stage:?}");
@@ -149,10 +126,7 @@ async fn every_outcome_leads_where_the_table_says() {
                 Outcome::Refused(..) => Some(418),
                 Outcome::NotSent(_) | Outcome::InDoubt(..) => None,
             };
-            let expected = LastAnswer {
-                http_status: status,
-                tracking_id: None,
-            };
+            let expected = LastAnswer { http_status: status, tracking_id: None };
             assert_eq!(row.last_answer, expected, "{outcome:?}");
             let asked = progress.open.map(|q| (q.kind, q.looks, q.cause));
             let expected = match &outcome {
@@ -160,11 +134,7 @@ async fn every_outcome_leads_where_the_table_says() {
                 Outcome::InDoubt(doubt, _) => Some(QuestionKind::WasItMade(*doubt)),
                 _ => None,
             };
-            assert_eq!(
-                asked,
-                expected.map(|kind| (kind, 0, cause())),
-                "{outcome:?}"
-            );
+            assert_eq!(asked, expected.map(|kind| (kind, 0, cause())), "{outcome:?}");
         }
     }
 }
@@ -176,10 +146,8 @@ async fn the_last_try_fails_what_may_not_be_sent_again() {
         let mut progress = RowProgress::found(&row());
         let last = around(1, Stage::Closed, 0);
         let (row, next) = after(&row(), &mut progress, outcome.clone(), &last);
-        let gives_up = matches!(
-            outcome,
-            Outcome::Refused(Refusal::Locked, _) | Outcome::NotSent(_)
-        );
+        let gives_up =
+            matches!(outcome, Outcome::Refused(Refusal::Locked, _) | Outcome::NotSent(_));
         if gives_up {
             assert_eq!((row.state, next), (failed(), NextStep::Settled));
         } else if progress.tries.counted() > 0 {
@@ -199,16 +167,8 @@ fn a_request_that_alone_is_busy_gives_up_at_last() {
             let around = around(8, Stage::Closed, accepted);
             let (waiting, next) = after(&row, &mut progress, busy(), &around);
             let counts = others && number >= 6;
-            let expected = if counts {
-                NextStep::Last
-            } else {
-                NextStep::AtOnce
-            };
-            assert_eq!(
-                (next, waiting.state.word()),
-                (expected, "pending"),
-                "{number}"
-            );
+            let expected = if counts { NextStep::Last } else { NextStep::AtOnce };
+            assert_eq!((next, waiting.state.word()), (expected, "pending"), "{number}");
             row = waiting;
         }
         assert_eq!(progress.tries.counted(), tries_after_ten);

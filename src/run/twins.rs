@@ -22,9 +22,7 @@ struct Group<W> {
 
 impl<W> Default for Twins<W> {
     fn default() -> Self {
-        Twins {
-            groups: HashMap::default(),
-        }
+        Twins { groups: HashMap::default() }
     }
 }
 
@@ -39,17 +37,15 @@ impl<W> Group<W> {
 
 impl<W> Twins<W> {
     pub(super) fn is_free_for(&self, request: &Request) -> bool {
-        self.groups
-            .get(&key(request))
-            .is_none_or(|group| group.is_free_for(request))
+        self.groups.get(&key(request)).is_none_or(|group| group.is_free_for(request))
     }
 
     /// `request` is in flight or in doubt from now on. Counted, because the ledger may have a twin in doubt, too.
     pub(super) fn begin(&mut self, request: &Request) {
-        let group = self.groups.entry(key(request)).or_insert_with(|| Group {
-            busy: HashMap::default(),
-            waiting: VecDeque::new(),
-        });
+        let group = self
+            .groups
+            .entry(key(request))
+            .or_insert_with(|| Group { busy: HashMap::default(), waiting: VecDeque::new() });
         *group.busy.entry(request.sub_partner.clone()).or_default() += 1;
     }
 
@@ -72,9 +68,8 @@ impl<W> Twins<W> {
             }
         }
         let waiting = std::mem::take(&mut group.waiting);
-        let (free, still): (VecDeque<_>, VecDeque<_>) = waiting
-            .into_iter()
-            .partition(|(request, _)| group.is_free_for(request));
+        let (free, still): (VecDeque<_>, VecDeque<_>) =
+            waiting.into_iter().partition(|(request, _)| group.is_free_for(request));
         group.waiting = still;
         if group.busy.is_empty() && group.waiting.is_empty() {
             self.groups.remove(&key);

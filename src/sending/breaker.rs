@@ -149,14 +149,7 @@ mod tests {
         assert_eq!(breaker.stage(), Stage::Open);
         assert!(stages.is_sorted());
         let count = |stage| stages.iter().filter(|s| **s == stage).count();
-        assert_eq!(
-            (
-                count(Stage::Closed),
-                count(Stage::Slow),
-                count(Stage::Probing)
-            ),
-            (10, 10, 30)
-        );
+        assert_eq!((count(Stage::Closed), count(Stage::Slow), count(Stage::Probing)), (10, 10, 30));
         breaker.on_answer(Traffic::Other);
         assert_eq!(breaker.stage(), Stage::Closed);
         assert_eq!(breaker.not_before(), None);

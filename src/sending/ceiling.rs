@@ -52,9 +52,7 @@ struct TokioClock {
 
 impl TokioClock {
     fn new() -> Self {
-        TokioClock {
-            origin: Instant::now(),
-        }
+        TokioClock { origin: Instant::now() }
     }
 }
 
@@ -113,10 +111,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_announced_instant_is_worth_waiting_for() {
-        let rate = Rate::Limited {
-            count: 7.try_into().unwrap(),
-            per: RateUnit::Second,
-        };
+        let rate = Rate::Limited { count: 7.try_into().unwrap(), per: RateUnit::Second };
         let ceiling = Ceiling::new(rate, 1.try_into().unwrap());
         for _ in 0..50 {
             if let Err(at) = ceiling.check() {

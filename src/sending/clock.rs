@@ -105,10 +105,7 @@ mod tests {
             // The computer slept; its clock was set back, or on.
             .chain([(1, 3_600, false), (90, 0, false), (90, 200, false)])
         {
-            let (at, wall) = (
-                at + Duration::from_secs(mono),
-                wall + TimeDelta::seconds(local),
-            );
+            let (at, wall) = (at + Duration::from_secs(mono), wall + TimeDelta::seconds(local));
             let now = known.then(|| date + TimeDelta::seconds(mono as i64));
             assert_eq!(clock.now(at, wall), now, "{mono} {local}");
             assert_eq!(clock.is_lost(at, wall), !known, "{mono} {local}");

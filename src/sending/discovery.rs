@@ -18,10 +18,7 @@ pub async fn discover<A: Api>(
 ) -> Result<Discovered, DiscoveryError> {
     let mut found = Discovered::new();
     for which in kinds {
-        let listed = session
-            .sub_partners(which)
-            .await
-            .map_err(DiscoveryError::Read)?;
+        let listed = session.sub_partners(which).await.map_err(DiscoveryError::Read)?;
         if listed.is_empty() {
             return Err(DiscoveryError::Nobody(which));
         }

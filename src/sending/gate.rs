@@ -197,11 +197,7 @@ impl Gate {
             match entered {
                 Ok(pauses) => {
                     let traffic = priority.traffic();
-                    return Ok(Slot {
-                        gate: self,
-                        pauses,
-                        traffic,
-                    });
+                    return Ok(Slot { gate: self, pauses, traffic });
                 }
                 Err(Blocked::Stopped(cause)) => return Err(cause),
                 // Woken by a change or by time: either way everything is checked again.
@@ -226,10 +222,7 @@ impl Gate {
 
     /// The caller has nothing to send by its own choice: until the guard is dropped, time does not count as a stall.
     pub fn idle(&self) -> Idle<'_> {
-        Idle {
-            gate: self,
-            since: Instant::now(),
-        }
+        Idle { gate: self, since: Instant::now() }
     }
 
     /// What was accepted for `retry.max_stall` was no progress: nothing leaves any more.
@@ -259,9 +252,7 @@ impl Gate {
     pub fn stats(&self) -> Stats {
         let state = self.state();
         let now = Instant::now();
-        let left = state
-            .not_before
-            .map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
+        let left = state.not_before.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
         Stats {
             paused: state.stats.paused.saturating_sub(left),
             paused_until: state.not_before.filter(|at| *at > now),
@@ -274,9 +265,7 @@ impl Gate {
     }
 
     fn state(&self) -> MutexGuard<'_, GateState> {
-        self.state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -291,9 +280,7 @@ impl GateState {
         let now = Instant::now();
         let stalled_at = *self.last_accepted.get_or_insert(now) + policy.max_stall;
         if self.stopped.is_none() && now >= stalled_at {
-            self.stopped = Some(StopCause::Stalled {
-                since: policy.max_stall,
-            });
+            self.stopped = Some(StopCause::Stalled { since: policy.max_stall });
         }
         if let Some(cause) = self.stopped {
             return Err(Blocked::Stopped(cause));
@@ -355,8 +342,7 @@ impl GateState {
             self.pauses += 1;
         }
         if wait > policy.max_retry_after {
-            self.stopped
-                .get_or_insert(StopCause::WaitTooLong { wait, until });
+            self.stopped.get_or_insert(StopCause::WaitTooLong { wait, until });
         }
     }
 
@@ -369,10 +355,7 @@ impl GateState {
             self.unannounced = (self.unannounced + 1).min(16);
         }
         let doublings = self.unannounced.max(1) - 1;
-        policy
-            .base_delay
-            .saturating_mul(1 << doublings)
-            .min(policy.max_delay)
+        policy.base_delay.saturating_mul(1 << doublings).min(policy.max_delay)
     }
 
     /// `pauses`: waits that had been announced when the request entered.
@@ -405,11 +388,7 @@ impl GateState {
                 let wait = self.wait_for(announced, policy);
                 self.pause(wait, policy);
                 let until = self.not_before.unwrap_or(now);
-                if late {
-                    self.law.on_busy(now, until)
-                } else {
-                    self.law.on_limited(now, until)
-                }
+                if late { self.law.on_busy(now, until) } else { self.law.on_limited(now, until) }
             }
             Feedback::Busy(announced) => {
                 self.breaker.on_answer(traffic);
@@ -425,8 +404,7 @@ impl GateState {
                 self.breaker.on_failure(traffic, how, now);
                 if self.breaker.stage() == Stage::Open {
                     let failures = self.breaker.failures();
-                    self.stopped
-                        .get_or_insert(StopCause::ServerDown { failures });
+                    self.stopped.get_or_insert(StopCause::ServerDown { failures });
                 }
             }
         }
@@ -530,9 +508,7 @@ impl Slot<'_> {
 
     /// Once, as soon as the head of the answer arrives. The slot stays occupied until it is dropped.
     pub fn answered(&self, feedback: Feedback) {
-        self.gate
-            .state()
-            .answered(feedback, (self.pauses, self.traffic), &self.gate.policy);
+        self.gate.state().answered(feedback, (self.pauses, self.traffic), &self.gate.policy);
         self.gate.changed.notify_waiters();
     }
 }

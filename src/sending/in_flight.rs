@@ -80,10 +80,7 @@ impl<'h, 'a> InFlight<'h, 'a> {
         }
         // Any answer may announce a wait, also an accepted one.
         let is_kept = matches!(feedback, Some(Feedback::RateLimited(_) | Feedback::Busy(_)));
-        if let Some(wait) = notice
-            .retry_after
-            .filter(|wait| !is_kept && !wait.is_zero())
-        {
+        if let Some(wait) = notice.retry_after.filter(|wait| !is_kept && !wait.is_zero()) {
             gate.pause(wait);
         }
         let after = gate.stats().paused_until;
@@ -143,8 +140,7 @@ impl<'h, 'a> InFlight<'h, 'a> {
         };
         self.shared.answers.set(self.shared.answers.get() + 1);
         if let Some(date) = notice.date {
-            self.shared
-                .change_clock(|clock| clock.observe(at, wall, date));
+            self.shared.change_clock(|clock| clock.observe(at, wall, date));
         }
     }
 

@@ -122,11 +122,7 @@ impl RateController {
     pub fn new() -> Self {
         RateController {
             known: RateEstimate::Nothing,
-            first: FirstMeasurement {
-                number: 1.0,
-                span: Duration::from_secs(1),
-                burst: 1.0,
-            },
+            first: FirstMeasurement { number: 1.0, span: Duration::from_secs(1), burst: 1.0 },
             cycle: Cycle::new(None, Duration::ZERO),
             sent: VecDeque::new(),
             held_back: false,
@@ -149,10 +145,7 @@ impl RateController {
         let is_long = wait >= RateController::LONG;
         self.known = match limited.before {
             RateEstimate::Pace(pace) if is_long && !pace.doubted => {
-                RateEstimate::Pace(LearnedPace {
-                    doubted: true,
-                    ..pace
-                })
+                RateEstimate::Pace(LearnedPace { doubted: true, ..pace })
             }
             _ if is_long => RateEstimate::Quota(count, active + wait),
             RateEstimate::Nothing | RateEstimate::Quota(..) => {
@@ -177,11 +170,7 @@ impl RateController {
         active: Duration,
         wait: Duration,
     ) -> LearnedPace {
-        let FirstMeasurement {
-            number,
-            span,
-            burst,
-        } = self.first;
+        let FirstMeasurement { number, span, burst } = self.first;
         let count = self.cycle.count as f64;
         let recent = self.cycle.accepted_within(limited.at, span);
         let lately = recent / span.as_secs_f64();
@@ -197,25 +186,14 @@ impl RateController {
             && (number / 2.0..=*same.end()).contains(&recent);
         let is_short = active < span || count < RateController::HANDFUL;
 
-        let mut after = LearnedPace {
-            accepted: 0,
-            ..*before
-        };
+        let mut after = LearnedPace { accepted: 0, ..*before };
         let figure = if is_window {
-            let number = if same.contains(&recent) {
-                number
-            } else {
-                recent
-            };
+            let number = if same.contains(&recent) { number } else { recent };
             after.together = number as usize;
             after.is_guess = false;
             number / span.as_secs_f64()
         } else if is_short {
-            if before.is_guess {
-                lately.max(by_cycle).max(pace / 2.0)
-            } else {
-                pace
-            }
+            if before.is_guess { lately.max(by_cycle).max(pace / 2.0) } else { pace }
         } else {
             after.together = 1;
             after.is_guess = false;
@@ -261,9 +239,7 @@ impl PacePolicy for RateController {
         };
         let before = self.sent.len().checked_sub(pace.together);
         let before = before.and_then(|index| self.sent.get(index));
-        before.map_or(now, |at| {
-            *at + pace.interval().mul_f64(pace.together as f64)
-        })
+        before.map_or(now, |at| *at + pace.interval().mul_f64(pace.together as f64))
     }
 
     fn most_in_flight(&self, in_flight: usize) -> usize {
@@ -387,17 +363,10 @@ impl FirstMeasurement {
         let second = Duration::from_secs(1);
         // A wait in whole seconds is rounded by up to a second; one from a date, which looks the same, by up to two.
         let is_whole = announced.subsec_nanos() == 0;
-        let asked = if is_whole && announced <= 2 * second {
-            announced.min(second)
-        } else {
-            announced
-        };
+        let asked =
+            if is_whole && announced <= 2 * second { announced.min(second) } else { announced };
         // Windows are whole seconds long. An exact wait may lack the time of the first request on the network.
-        let early = if is_whole {
-            Duration::ZERO
-        } else {
-            second.mul_f64(RateController::SAME)
-        };
+        let early = if is_whole { Duration::ZERO } else { second.mul_f64(RateController::SAME) };
         let span = Duration::from_secs((active + asked + early).as_secs()).max(second);
         let over = if is_whole {
             span
@@ -417,32 +386,19 @@ impl FirstMeasurement {
             doubted: false,
             quick: 0,
         };
-        let first = FirstMeasurement {
-            number,
-            span,
-            burst,
-        };
+        let first = FirstMeasurement { number, span, burst };
         (first, guess)
     }
 }
 
 impl Cycle {
     fn new(start: Option<Instant>, waited: Duration) -> Self {
-        Cycle {
-            start,
-            waited,
-            accepted: VecDeque::new(),
-            count: 0,
-            limited: None,
-        }
+        Cycle { start, waited, accepted: VecDeque::new(), count: 0, limited: None }
     }
 
     fn accepted_within(&self, end: Instant, span: Duration) -> f64 {
         let since = |at: &&Instant| end.checked_duration_since(**at);
-        let within = self
-            .accepted
-            .iter()
-            .filter(|at| since(at).is_some_and(|ago| ago < span));
+        let within = self.accepted.iter().filter(|at| since(at).is_some_and(|ago| ago < span));
         within.count() as f64
     }
 
@@ -457,11 +413,7 @@ impl Cycle {
     }
 
     fn quick_ones_after(&self, pace: &LearnedPace) -> u32 {
-        if self.count < RateController::QUICK {
-            pace.quick + 1
-        } else {
-            0
-        }
+        if self.count < RateController::QUICK { pace.quick + 1 } else { 0 }
     }
 }
 

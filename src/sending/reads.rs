@@ -210,10 +210,9 @@ impl<A: Api> Session<'_, A> {
             return match answer.outcome {
                 Outcome::Done(value) => Ok(value),
                 // It is about expired tokens, and no answer to the request.
-                Outcome::Refused(Refusal::Unauthorized, cause) => Err(ReadError::Failed(Cause {
-                    http_status: None,
-                    ..cause
-                })),
+                Outcome::Refused(Refusal::Unauthorized, cause) => {
+                    Err(ReadError::Failed(Cause { http_status: None, ..cause }))
+                }
                 Outcome::Refused(_, cause)
                 | Outcome::NotSent(cause)
                 | Outcome::InDoubt(_, cause) => Err(ReadError::Failed(cause)),

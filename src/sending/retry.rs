@@ -144,12 +144,7 @@ mod tests {
         // `.` at once, `~` after a backoff, `<` last, `x` never.
         for (outcome, stage, others, expected) in [
             (Outcome::Done(()), Stage::Closed, true, "x"),
-            (
-                refused(Refusal::Wait(WaitKind::RateLimit)),
-                Stage::Closed,
-                true,
-                ".........",
-            ),
+            (refused(Refusal::Wait(WaitKind::RateLimit)), Stage::Closed, true, "........."),
             (busy.clone(), Stage::Closed, true, ".....<<<x"),
             (busy, Stage::Closed, false, "........."),
             (refused(Refusal::Locked), Stage::Closed, true, "~~~x"),
@@ -160,18 +155,8 @@ mod tests {
             (not_sent.clone(), Stage::Closed, true, "~~~x"),
             (not_sent.clone(), Stage::Slow, true, "~~~~~~~~~"),
             (not_sent, Stage::Probing, true, "~~~~~~~~~"),
-            (
-                Outcome::InDoubt(Doubt::Open, Cause::default()),
-                Stage::Probing,
-                true,
-                "~~~x",
-            ),
-            (
-                Outcome::InDoubt(Doubt::SaidYes, Cause::default()),
-                Stage::Closed,
-                true,
-                "~~~x",
-            ),
+            (Outcome::InDoubt(Doubt::Open, Cause::default()), Stage::Probing, true, "~~~x"),
+            (Outcome::InDoubt(Doubt::SaidYes, Cause::default()), Stage::Closed, true, "~~~x"),
         ] {
             let mut tries = TryCount::default();
             let mut came_to = String::new();
@@ -208,10 +193,7 @@ mod tests {
         let limited: Outcome<()> =
             Outcome::Refused(Refusal::Wait(WaitKind::RateLimit), Cause::default());
         let lost: Outcome<()> = Outcome::InDoubt(Doubt::Open, Cause::default());
-        assert!(matches!(
-            tries.after(&lost, &around),
-            RetryDecision::After(_)
-        ));
+        assert!(matches!(tries.after(&lost, &around), RetryDecision::After(_)));
         assert_eq!(tries.after(&limited, &around), RetryDecision::AtOnce);
         assert_eq!(tries.counted(), 1);
         assert_eq!(tries.after(&lost, &around), RetryDecision::Never);
@@ -221,18 +203,10 @@ mod tests {
     fn doubles_up_to_the_most_and_is_spread_evenly() {
         let backoff = Backoff::new(&RetryPolicy::default(), 7);
         for (tries, most) in [(1, 1.0), (2, 2.0), (3, 4.0), (7, 60.0), (400, 60.0)] {
-            let drawn: Vec<f64> = (0..500)
-                .map(|_| backoff.after(tries).as_secs_f64())
-                .collect();
+            let drawn: Vec<f64> = (0..500).map(|_| backoff.after(tries).as_secs_f64()).collect();
             let mean = drawn.iter().sum::<f64>() / 500.0;
-            assert!(
-                drawn.iter().all(|d| (0.0..=most).contains(d)),
-                "after {tries}"
-            );
-            assert!(
-                (mean / most - 0.5).abs() < 0.06,
-                "after {tries}: mean {mean} of {most}"
-            );
+            assert!(drawn.iter().all(|d| (0.0..=most).contains(d)), "after {tries}");
+            assert!((mean / most - 0.5).abs() < 0.06, "after {tries}: mean {mean} of {most}");
         }
     }
 }

@@ -133,12 +133,7 @@ impl<'a, A: Api> Session<'a, A> {
     /// Why nothing leaves any more, if so.
     pub fn halted(&self) -> Option<Halt> {
         let halted = self.halted.borrow().clone();
-        halted.or_else(|| {
-            self.shared
-                .gate
-                .stopped()
-                .map(|cause| self.stopped_by(cause))
-        })
+        halted.or_else(|| self.shared.gate.stopped().map(|cause| self.stopped_by(cause)))
     }
 
     fn stopped_by(&self, cause: StopCause) -> Halt {
@@ -165,12 +160,8 @@ impl<'a, A: Api> Session<'a, A> {
     pub(super) async fn enter_as(&self, priority: Priority) -> Result<Permit<'_, A::Token>, Halt> {
         loop {
             self.go_on()?;
-            let pass = self
-                .shared
-                .gate
-                .enter(priority)
-                .await
-                .map_err(|cause| self.stopped_by(cause))?;
+            let pass =
+                self.shared.gate.enter(priority).await.map_err(|cause| self.stopped_by(cause))?;
             self.go_on()?;
             let (token, generation) = self.token.get();
             let Some(token) = token else {
@@ -178,11 +169,7 @@ impl<'a, A: Api> Session<'a, A> {
                 Box::pin(self.resolve_unauthorized(generation, &Cause::default())).await?;
                 continue;
             };
-            return Ok(Permit {
-                pass,
-                token,
-                generation,
-            });
+            return Ok(Permit { pass, token, generation });
         }
     }
 
@@ -205,11 +192,7 @@ impl<'a, A: Api> Session<'a, A> {
         exchange: Exchange,
         call: impl AsyncFn(&A, &A::Token, &OnHead<'_>) -> Answer<T>,
     ) -> (Answer<T>, Option<Halt>) {
-        let Permit {
-            pass,
-            token,
-            generation,
-        } = permit;
+        let Permit { pass, token, generation } = permit;
         let left = Instant::now();
         let in_flight = InFlight::new(&self.shared, pass, exchange);
         let mut answer = call(self.api, &token, &|notice| in_flight.head(notice)).await;
@@ -238,12 +221,8 @@ impl<'a, A: Api> Session<'a, A> {
         call: impl AsyncFn(&A, &OnHead<'_>) -> Answer<T>,
     ) -> Result<(Answer<T>, Instant), Halt> {
         loop {
-            let pass = self
-                .shared
-                .gate
-                .enter(priority)
-                .await
-                .map_err(|cause| self.stopped_by(cause))?;
+            let pass =
+                self.shared.gate.enter(priority).await.map_err(|cause| self.stopped_by(cause))?;
             if pass.leave().await.is_err() {
                 continue;
             }

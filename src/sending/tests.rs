@@ -145,10 +145,7 @@ impl Api for Scripted {
         };
         let status = match &outcome {
             Outcome::Done(_) => 200,
-            other => other
-                .cause()
-                .and_then(|cause| cause.http_status)
-                .unwrap_or(0),
+            other => other.cause().and_then(|cause| cause.http_status).unwrap_or(0),
         };
         answer(status, outcome)
     }
@@ -196,10 +193,7 @@ impl WallClock for Ahead {
 }
 
 fn unlimited() -> Limits {
-    Limits {
-        rate: Rate::Unlimited,
-        ..Limits::default()
-    }
+    Limits { rate: Rate::Unlimited, ..Limits::default() }
 }
 
 fn session(api: &Scripted) -> Session<'_, Scripted> {
@@ -238,11 +232,7 @@ async fn a_refused_renewal_halts_everything() {
     let session = session(&api);
     let (halt, id) = (Halt::Credentials(cause(400)), id());
     let got = join_all([&id; 20].map(|id| session.get(id))).await;
-    assert!(
-        got.iter()
-            .all(|g| *g == Err(ReadError::Halted(halt.clone()))),
-        "{got:?}"
-    );
+    assert!(got.iter().all(|g| *g == Err(ReadError::Halted(halt.clone()))), "{got:?}");
     assert_eq!((api.renewed.get(), session.halted()), (1, Some(halt)));
     let asked = api.asked.get();
     assert!(session.enter().await.is_err());
@@ -322,11 +312,7 @@ async fn pages_that_run_in_a_circle_end() {
     let mut api = Scripted::new();
     api.next = |page| (page < 3).then_some(page + 1);
     assert_eq!(session(&api).list(&ListQuery::default()).await, Ok(vec![]));
-    assert_eq!(
-        api.asked.get(),
-        2 * 4,
-        "read again until two readings agree"
-    );
+    assert_eq!(api.asked.get(), 2 * 4, "read again until two readings agree");
 
     api.next = |page| Some((page + 1) % 3);
     match session(&api).list(&ListQuery::default()).await {
@@ -339,10 +325,7 @@ async fn pages_that_run_in_a_circle_end() {
 async fn endless(fills: usize, max_stall: Duration) -> (Result<Vec<Listed>, ReadError>, u32) {
     let mut api = Scripted::new();
     (api.next, api.fills) = (|page| Some(page + 1), fills);
-    let policy = RetryPolicy {
-        max_stall,
-        ..RetryPolicy::default()
-    };
+    let policy = RetryPolicy { max_stall, ..RetryPolicy::default() };
     let limits = unlimited();
     let session = Session::new(&api, Some(0), (&limits, &policy), &Ahead, &|_| {}, 7);
     let listed = session.list(&ListQuery::default()).await;
@@ -401,10 +384,7 @@ async fn a_server_that_never_answers_ends_the_question_at_the_breaker() {
     let failures = RetryPolicy::default().max_consecutive_failures.get();
     assert_eq!(
         session(&api).first_list(&ListQuery::default()).await,
-        Err(Halt::Down {
-            failures,
-            cause: no_answer().outcome.cause().unwrap().clone()
-        })
+        Err(Halt::Down { failures, cause: no_answer().outcome.cause().unwrap().clone() })
     );
     assert_eq!(api.asked.get(), failures);
 }
@@ -419,9 +399,7 @@ async fn a_401_for_one_request_only_is_its_own_and_renews_nothing() {
     // The very first request, so that nobody was accepted before; then many together.
     let failed = Err(ReadError::Failed(cause(401)));
     assert_eq!(session.get(&forbidden).await, failed);
-    let ids: Vec<ReportId> = (0..60)
-        .map(|n| format!("id-{n}").parse().unwrap())
-        .collect();
+    let ids: Vec<ReportId> = (0..60).map(|n| format!("id-{n}").parse().unwrap()).collect();
     let others = join_all(ids.iter().map(|id| session.get(id)));
     let refused = join_all([&forbidden; 20].map(|id| session.get(id)));
     let (others, refused) = futures::join!(others, refused);
@@ -469,11 +447,7 @@ async fn a_wait_binds_from_the_moment_at_which_its_head_is_here() {
     assert_eq!(news.len(), 1, "{news:?}");
     assert_eq!(news[0].0 - began, Duration::from_millis(10));
     let until = Ahead.now() - news[0].0.elapsed() + wait;
-    let paused = SessionEvent::Paused {
-        status: Some(429),
-        wait,
-        until,
-    };
+    let paused = SessionEvent::Paused { status: Some(429), wait, until };
     assert_eq!(news[0].1, paused);
 }
 
@@ -503,10 +477,7 @@ async fn lists_that_fail_together_halve_once() {
     let listed = join_all([&query; 8].map(|query| session.list(query))).await;
     assert!(listed.iter().all(|listed| *listed == Ok(vec![])));
     let sizes = api.sizes.take();
-    assert!(
-        sizes.iter().all(|size| [100, 50].contains(size)),
-        "{sizes:?}"
-    );
+    assert!(sizes.iter().all(|size| [100, 50].contains(size)), "{sizes:?}");
     assert_eq!(sizes[..8], [100; 8]);
 }
 
@@ -553,9 +524,6 @@ async fn the_servers_time_is_learned_where_lists_fail() {
     let session = session(&api);
     let began = Instant::now();
     assert_eq!(session.first_list(&ListQuery::default()).await, Ok(None));
-    assert_eq!(
-        session.server_now(),
-        server_time() + (began.elapsed() - Duration::from_millis(20))
-    );
+    assert_eq!(session.server_now(), server_time() + (began.elapsed() - Duration::from_millis(20)));
     assert!(began.elapsed() < Duration::from_secs(2));
 }

@@ -41,11 +41,7 @@ pub(super) enum UnauthorizedCause {
 impl<T: Clone> CurrentToken<T> {
     pub(super) fn new(value: Option<T>) -> Self {
         CurrentToken {
-            state: RefCell::new(TokenState {
-                value,
-                generation: Generation::FIRST,
-                taken: None,
-            }),
+            state: RefCell::new(TokenState { value, generation: Generation::FIRST, taken: None }),
             inquiry: Mutex::new(()),
         }
     }
@@ -68,11 +64,8 @@ impl<T: Clone> CurrentToken<T> {
 
     pub(super) fn replace(&self, value: T) {
         let mut state = self.state.borrow_mut();
-        *state = TokenState {
-            value: Some(value),
-            generation: state.generation.next(),
-            taken: None,
-        };
+        *state =
+            TokenState { value: Some(value), generation: state.generation.next(), taken: None };
     }
 }
 

@@ -94,9 +94,7 @@ impl<A: Api> Session<'_, A> {
         loop {
             let stage = self.shared.gate.stage();
             let (answer, _) = self
-                .exchange(Priority::First, async |api, on_head| {
-                    api.renew(refused, on_head).await
-                })
+                .exchange(Priority::First, async |api, on_head| api.renew(refused, on_head).await)
                 .await?;
             let for_good = matches!(answer.outcome, Outcome::Refused(Refusal::Unauthorized, _));
             if !for_good && self.again(&mut tries, &answer.outcome, stage).await {

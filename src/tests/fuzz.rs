@@ -53,13 +53,9 @@ const TOKENS: [&str; 24] = [
 ];
 
 fn seeds(target: &str) -> Vec<Vec<u8>> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/corpus")
-        .join(target);
-    let mut files: Vec<PathBuf> = fs::read_dir(folder)
-        .unwrap()
-        .map(|f| f.unwrap().path())
-        .collect();
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(target);
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|f| f.unwrap().path()).collect();
     files.sort();
     files.iter().map(|file| fs::read(file).unwrap()).collect()
 }
@@ -102,11 +98,7 @@ fn manifest() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m.yaml");
     let today = NaiveDate::from_ymd_opt(2026, 11, 3).unwrap();
-    let options = LoadOptions {
-        as_of: today,
-        today,
-        date_check: DateCheck::On,
-    };
+    let options = LoadOptions { as_of: today, today, date_check: DateCheck::On };
     for_each("manifest", |text| {
         fs::write(&path, text).unwrap();
         match Manifest::load(&path, &options) {

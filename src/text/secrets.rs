@@ -56,10 +56,7 @@ impl KnownSecrets {
     fn longest_at(&self, bytes: &[u8], shortest: usize) -> Option<usize> {
         let mut rest = &bytes[..bytes.len().min(LONGEST)];
         while rest.len() >= shortest {
-            let last = self
-                .0
-                .range::<[u8], _>((Unbounded, Included(rest)))
-                .next_back()?;
+            let last = self.0.range::<[u8], _>((Unbounded, Included(rest))).next_back()?;
             if rest.starts_with(last) {
                 return Some(last.len()).filter(|length| *length >= shortest);
             }
@@ -115,14 +112,11 @@ pub fn hold(secret: &str) {
             let bytes = [&[0; 3][..before], secret.as_bytes()].concat();
             // Letters that depend on what stands before or behind it are left out.
             let (from, to) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
-            for text in [
-                BASE64_STANDARD_NO_PAD.encode(&bytes),
-                BASE64_URL_SAFE_NO_PAD.encode(&bytes),
-            ] {
+            for text in
+                [BASE64_STANDARD_NO_PAD.encode(&bytes), BASE64_URL_SAFE_NO_PAD.encode(&bytes)]
+            {
                 // Short ones are other words too.
-                let form = text
-                    .get(from..to)
-                    .filter(|form| form.len() >= SHORTEST_IN_BASE64);
+                let form = text.get(from..to).filter(|form| form.len() >= SHORTEST_IN_BASE64);
                 held.insert(form.unwrap_or_default());
             }
         }
@@ -343,10 +337,7 @@ mod tests {
             ("Zm9%2Fo.b4r_ zm9/o.b4r_", "[secret] zm9/o.b4r_"),
             ("Zm9%252Fo.b4r_", "[secret]"),
             ("the s3cre-t, s3", "the s3cre-t, s3"),
-            (
-                "%zz &#; &#999; \\u00zz \\u00",
-                "%zz &#; &#999; \\u00zz \\u00",
-            ),
+            ("%zz &#; &#999; \\u00zz \\u00", "%zz &#; &#999; \\u00zz \\u00"),
             ("ä s3cret ö 日", "ä [secret] ö 日"),
         ] {
             assert_eq!(masked(text), line, "{text:?}");
@@ -363,10 +354,9 @@ mod tests {
         for before in ["", "a", "id", "an-id:", "four"] {
             for behind in ["", "x", "xy", ":xyz"] {
                 let text = format!("{before}{secret}{behind}");
-                for packed in [
-                    BASE64_STANDARD_NO_PAD.encode(&text),
-                    BASE64_URL_SAFE_NO_PAD.encode(&text),
-                ] {
+                for packed in
+                    [BASE64_STANDARD_NO_PAD.encode(&text), BASE64_URL_SAFE_NO_PAD.encode(&text)]
+                {
                     let shown = masked(&packed);
                     assert!(shown.contains(REDACTED), "{text}: {shown}");
                     assert!(shown.len() < REDACTED.len() + 16, "{text}: {shown}");
@@ -401,32 +391,17 @@ mod tests {
     #[test]
     fn an_address_is_held_as_it_stands_and_decoded() {
         for (address, echoes) in [
-            (
-                "https://h/x?Signature=ab+cdSIGN+ef",
-                &["ab+cdSIGN+ef", "ab cdSIGN ef"][..],
-            ),
+            ("https://h/x?Signature=ab+cdSIGN+ef", &["ab+cdSIGN+ef", "ab cdSIGN ef"][..]),
             ("https://h/x?BAREqueryT0ken", &["BAREqueryT0ken"]),
-            (
-                "https://h/x?a=1;Signature=SEMIT0ken",
-                &["SEMIT0ken", "a=1;Signature=SEMIT0ken"],
-            ),
+            ("https://h/x?a=1;Signature=SEMIT0ken", &["SEMIT0ken", "a=1;Signature=SEMIT0ken"]),
             (
                 "https://h/x?sig=abc%F6def%20SIGN",
                 &["abc%F6def%20SIGN", "abcödef SIGN", "abc%f6def%2520SIGN"],
             ),
-            (
-                "https://h/x?s=%00zero%00SIGN",
-                &["%00zero%00SIGN", "zeroSIGN"],
-            ),
-            (
-                "https://h/x?s=ab%2Bcd%3D%3D#top",
-                &["ab+cd==", "ab%2bcd%3d%3d"],
-            ),
+            ("https://h/x?s=%00zero%00SIGN", &["%00zero%00SIGN", "zeroSIGN"]),
+            ("https://h/x?s=ab%2Bcd%3D%3D#top", &["ab+cd==", "ab%2bcd%3d%3d"]),
             ("/relative?s=n0-address", &["n0-address"]),
-            (
-                "http://me:Pr0xy%40pw@h:1",
-                &["Pr0xy@pw", "Pr0xy%40pw", "bWU6UHIweHlAcHc="],
-            ),
+            ("http://me:Pr0xy%40pw@h:1", &["Pr0xy@pw", "Pr0xy%40pw", "bWU6UHIweHlAcHc="]),
             ("me:s3cond:pw@h:1", &["s3cond:pw", "bWU6czNjb25kOnB3"]),
             ("http://t0ken-as-user@h:1/", &["t0ken-as-user"]),
         ] {
@@ -434,10 +409,7 @@ mod tests {
             for echo in echoes {
                 let shown = masked(echo);
                 let rest: String = shown.replace(REDACTED, "");
-                assert!(
-                    shown.contains(REDACTED) && rest.len() < 14,
-                    "{address} {echo}: {shown}"
-                );
+                assert!(shown.contains(REDACTED) && rest.len() < 14, "{address} {echo}: {shown}");
             }
         }
         assert_eq!(masked("Expires=1, h/x, me, h:1"), "Expires=1, h/x, me, h:1");
@@ -449,11 +421,7 @@ mod tests {
         hold(&secret);
         for (from, to) in [(0, 180), (3, 180), (70, 180), (110, 180), (0, 70), (0, 177)] {
             let echo = format!("token=...{} seen", &secret[from..to]);
-            assert_eq!(
-                masked(&echo).replace("...", ""),
-                "token=[secret] seen",
-                "{from}..{to}"
-            );
+            assert_eq!(masked(&echo).replace("...", ""), "token=[secret] seen", "{from}..{to}");
         }
     }
 

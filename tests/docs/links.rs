@@ -9,10 +9,7 @@ use crate::{page::quoted, pages, read, root};
 
 /// A page without its blocks of code.
 fn prose(text: &str) -> String {
-    text.split("\n```")
-        .step_by(2)
-        .collect::<Vec<_>>()
-        .join("\n")
+    text.split("\n```").step_by(2).collect::<Vec<_>>().join("\n")
 }
 
 /// The names that a page's headings can be linked by, as GitHub makes them.
@@ -22,9 +19,7 @@ fn anchors(text: &str) -> Vec<String> {
     headings
         .map(|line| {
             let heading = line.trim_start_matches('#').trim().to_lowercase();
-            let kept = heading
-                .chars()
-                .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+            let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
             kept.collect::<String>().replace(' ', "-")
         })
         .collect()
@@ -35,11 +30,7 @@ fn every_link_of_a_page_leads_somewhere() {
     let mut broken = Vec::new();
     for page in pages() {
         let text = prose(&read(&page));
-        for link in text
-            .split("](")
-            .skip(1)
-            .filter_map(|rest| rest.split(')').next())
-        {
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             if link.contains("://") {
                 continue;
             }
@@ -60,15 +51,8 @@ fn every_link_of_a_page_leads_somewhere() {
 
 #[test]
 fn every_path_that_a_page_names_is_there() {
-    const FOLDERS: [&str; 7] = [
-        "src/",
-        "tests/",
-        "docs/",
-        "schemas/",
-        "examples/",
-        "benches/",
-        ".ci/",
-    ];
+    const FOLDERS: [&str; 7] =
+        ["src/", "tests/", "docs/", "schemas/", "examples/", "benches/", ".ci/"];
     let mut missing = Vec::new();
     for page in pages() {
         let text = prose(&read(&page));

@@ -26,10 +26,7 @@ fn keys(place: &str, value: &Value, found: &mut BTreeSet<String>) {
 #[test]
 fn the_manifest_that_is_shown_names_every_key_and_default() {
     let page = read("docs/manifest.md");
-    let text = page
-        .split("```yaml\n")
-        .find(|block| block.starts_with("version:"))
-        .unwrap();
+    let text = page.split("```yaml\n").find(|block| block.starts_with("version:")).unwrap();
     let text = text.split("```").next().unwrap();
     // One key is shown as a comment: the file that it names would have to be there.
     let text = text.replace("# ca_file", "ca_file");
@@ -39,11 +36,7 @@ fn the_manifest_that_is_shown_names_every_key_and_default() {
     fs::write(desk.path().join("partners.csv"), "org_id,label\nabc,Abc\n").unwrap();
     fs::write(desk.path().join("company-root.pem"), "").unwrap();
     let day = NaiveDate::from_ymd_opt(2026, 11, 2).unwrap();
-    let options = LoadOptions {
-        as_of: day,
-        today: day,
-        date_check: DateCheck::On,
-    };
+    let options = LoadOptions { as_of: day, today: day, date_check: DateCheck::On };
     Manifest::load(&path, &options).unwrap();
 
     let shown: Value = serde_yaml::from_str(&text).unwrap();

@@ -36,10 +36,7 @@ fn sources() -> BTreeMap<String, Vec<(PathBuf, String)>> {
         let code = text.split("\n#[cfg(test)]\nmod ").next().unwrap().lines();
         let code = code.filter(|line| !line.trim_start().starts_with("//"));
         let code: Vec<&str> = code.collect();
-        modules
-            .entry(module)
-            .or_default()
-            .push((path, code.join("\n")));
+        modules.entry(module).or_default().push((path, code.join("\n")));
     }
     modules
 }
@@ -116,21 +113,14 @@ fn no_two_types_of_a_crate_share_a_name() {
         for (path, code) in files {
             for line in code.lines() {
                 let line = line.strip_prefix("pub").unwrap_or(line);
-                let line = line
-                    .split_once(") ")
-                    .map_or(line, |(scope, rest)| match scope {
-                        "(crate" | "(super" => rest,
-                        _ => line,
-                    });
+                let line = line.split_once(") ").map_or(line, |(scope, rest)| match scope {
+                    "(crate" | "(super" => rest,
+                    _ => line,
+                });
                 let mut words = line.trim_start().split(|c: char| !c.is_alphanumeric());
-                let is_type = matches!(
-                    words.next(),
-                    Some("struct" | "enum" | "trait" | "type" | "union")
-                );
-                if let Some(name) = words
-                    .next()
-                    .filter(|_| is_type && !line.starts_with("    "))
-                {
+                let is_type =
+                    matches!(words.next(), Some("struct" | "enum" | "trait" | "type" | "union"));
+                if let Some(name) = words.next().filter(|_| is_type && !line.starts_with("    ")) {
                     let key = (of_crate.unwrap_or("monthend"), name);
                     defined.entry(key).or_default().push(path);
                 }

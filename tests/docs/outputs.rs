@@ -27,9 +27,9 @@ fn fits(shown: &[String], lines: &[String]) -> bool {
         Some((first, rest)) if first == "…" => {
             (0..=lines.len()).any(|skipped| fits(rest, &lines[skipped..]))
         }
-        Some((first, rest)) => lines
-            .split_first()
-            .is_some_and(|(line, lines)| first == line && fits(rest, lines)),
+        Some((first, rest)) => {
+            lines.split_first().is_some_and(|(line, lines)| first == line && fits(rest, lines))
+        }
     }
 }
 
@@ -38,10 +38,7 @@ fn monthend(command: &str, folder: &Path) -> Output {
     let mut monthend = Command::new(env!("CARGO_BIN_EXE_monthend"));
     monthend.args(command.split(' ')).current_dir(folder);
     for (name, _) in env::vars_os() {
-        if name
-            .to_str()
-            .is_some_and(|name| name.starts_with("MONTHEND_"))
-        {
+        if name.to_str().is_some_and(|name| name.starts_with("MONTHEND_")) {
             monthend.env_remove(name);
         }
     }
@@ -87,23 +84,14 @@ fn the_quick_start_has_the_rows_that_the_readme_shows() {
     let planned = String::from_utf8(monthend(plan, desk.path()).stdout).unwrap();
     let readme = read("README.md");
     let requests = planned.lines().count() - 1;
-    assert!(
-        readme.contains(&format!("creates {requests} reports")),
-        "{requests}"
-    );
-    let shown = readme
-        .lines()
-        .filter(|line| line.starts_with('r') && line.contains("  created  "));
+    assert!(readme.contains(&format!("creates {requests} reports")), "{requests}");
+    let shown = readme.lines().filter(|line| line.starts_with('r') && line.contains("  created  "));
     let mut rows = 0;
     for row in shown {
         let (id, rest) = row.split_once("  ").unwrap();
         let planned = planned.lines().find(|line| line.starts_with(id)).unwrap();
         let (cells, _) = rest.split_once("  created  ").unwrap();
-        for cell in cells
-            .split("  ")
-            .map(str::trim)
-            .filter(|cell| !cell.is_empty())
-        {
+        for cell in cells.split("  ").map(str::trim).filter(|cell| !cell.is_empty()) {
             assert!(planned.contains(cell), "{cell} / {planned}");
         }
         rows += 1;

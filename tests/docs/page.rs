@@ -16,10 +16,7 @@ impl Table {
         let header = lines
             .find(|cells| cells.first().is_some_and(|cell| cell == first))
             .unwrap_or_else(|| panic!("{page} has no table that begins with {first:?}"));
-        let rows = lines
-            .skip(1)
-            .take_while(|cells| !cells.is_empty())
-            .collect();
+        let rows = lines.skip(1).take_while(|cells| !cells.is_empty()).collect();
         Table { header, rows }
     }
 
@@ -30,22 +27,14 @@ impl Table {
             found.unwrap_or_else(|| panic!("no column {name:?} among {:?}", self.header))
         };
         let (a, b) = (place(a), place(b));
-        self.rows
-            .iter()
-            .map(|row| (row[a].as_str(), row[b].as_str()))
-            .collect()
+        self.rows.iter().map(|row| (row[a].as_str(), row[b].as_str())).collect()
     }
 }
 
 fn cells(line: &str) -> Vec<String> {
-    let inner = line
-        .strip_prefix('|')
-        .and_then(|line| line.strip_suffix('|'));
+    let inner = line.strip_prefix('|').and_then(|line| line.strip_suffix('|'));
     inner.map_or_else(Vec::new, |inner| {
-        inner
-            .split('|')
-            .map(|cell| cell.trim().to_owned())
-            .collect()
+        inner.split('|').map(|cell| cell.trim().to_owned()).collect()
     })
 }
 

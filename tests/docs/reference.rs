@@ -20,34 +20,22 @@ static WRITING: Mutex<()> = Mutex::new(());
 fn is_up_to_date(page: &str, name: &str, content: &str) {
     let _one = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let text = read(page);
-    let (begin, end) = (
-        format!("<!-- generated: {name} -->\n"),
-        format!("<!-- end of {name} -->"),
-    );
+    let (begin, end) = (format!("<!-- generated: {name} -->\n"), format!("<!-- end of {name} -->"));
     let (before, rest) = text.split_once(&begin).unwrap();
     let (present, after) = rest.split_once(&end).unwrap();
     let wanted = format!("\n{content}\n");
     if std::env::var_os("MONTHEND_BLESS").is_some() {
-        std::fs::write(
-            root().join(page),
-            format!("{before}{begin}{wanted}{end}{after}"),
-        )
-        .unwrap();
+        std::fs::write(root().join(page), format!("{before}{begin}{wanted}{end}{after}")).unwrap();
     } else {
-        assert_eq!(
-            present, wanted,
-            "{page}: MONTHEND_BLESS=1 cargo test --test docs"
-        );
+        assert_eq!(present, wanted, "{page}: MONTHEND_BLESS=1 cargo test --test docs");
     }
 }
 
 /// A table in Markdown.
 fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let line = |cells: Vec<String>| {
-        let cells: Vec<String> = cells
-            .iter()
-            .map(|cell| cell.replace('|', "\\|").replace('\n', " "))
-            .collect();
+        let cells: Vec<String> =
+            cells.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect();
         format!("| {} |\n", cells.join(" | "))
     };
     let mut text = line(header.iter().map(|&cell| cell.to_owned()).collect());
@@ -57,20 +45,14 @@ fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String
 }
 
 fn code(text: &str) -> String {
-    if text.is_empty() {
-        String::new()
-    } else {
-        format!("`{text}`")
-    }
+    if text.is_empty() { String::new() } else { format!("`{text}`") }
 }
 
 /// All commands, without clap's own `help`.
 fn commands() -> Vec<Command> {
     let mut all = monthend::testing::command();
     all.build();
-    let named = all
-        .get_subcommands()
-        .filter(|command| command.get_name() != "help");
+    let named = all.get_subcommands().filter(|command| command.get_name() != "help");
     named.cloned().collect()
 }
 
@@ -84,11 +66,7 @@ fn commands_are_listed() {
         let about = command.get_about().map(ToString::to_string);
         vec![code(&usage), about.unwrap_or_default()]
     });
-    is_up_to_date(
-        "docs/commands.md",
-        "commands",
-        &table(&["command", "does"], rows),
-    );
+    is_up_to_date("docs/commands.md", "commands", &table(&["command", "does"], rows));
 }
 
 fn value_of(argument: &Arg) -> String {
@@ -117,29 +95,18 @@ struct Entry {
 impl Entry {
     fn of(argument: &Arg) -> Self {
         let takes_value = argument.get_action().takes_values();
-        let value = if takes_value {
-            value_of(argument)
-        } else {
-            String::new()
-        };
+        let value = if takes_value { value_of(argument) } else { String::new() };
         let spelling = match (argument.get_short(), argument.get_long()) {
             (_, None) => value,
             (None, Some(long)) => format!("--{long} {value}"),
             (Some(short), Some(long)) => format!("-{short}, --{long} {value}"),
         };
-        let help = argument
-            .get_help()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
         // What an option does by hand, its help says in clap's manner: `[env: NAME=] [default: VALUE]`.
         let (help, default) = without_note(&help, "default: ");
         let (mut meaning, variable) = without_note(&help, "env: ");
         let values: Vec<String> = if takes_value {
-            argument
-                .get_possible_values()
-                .iter()
-                .map(|v| code(v.get_name()))
-                .collect()
+            argument.get_possible_values().iter().map(|v| code(v.get_name())).collect()
         } else {
             Vec::new()
         };
@@ -173,9 +140,7 @@ fn options_are_listed() {
     let commands = commands();
     let mut options: Vec<(Entry, Vec<&str>)> = Vec::new();
     for command in &commands {
-        let arguments = command
-            .get_arguments()
-            .filter(|argument| !argument.is_hide_set());
+        let arguments = command.get_arguments().filter(|argument| !argument.is_hide_set());
         for argument in arguments.filter(|a| !["help", "version"].contains(&a.get_id().as_str())) {
             let option = Entry::of(argument);
             match options.iter_mut().find(|(known, _)| *known == option) {
@@ -194,28 +159,20 @@ fn options_are_listed() {
     }
     let mut text = String::new();
     for heading in headings {
-        let rows = options
-            .iter()
-            .filter(|(option, _)| option.heading == heading)
-            .map(|(option, users)| {
-                let users = if users.len() == commands.len() {
-                    "all".to_owned()
-                } else {
-                    users.join(", ")
-                };
+        let rows = options.iter().filter(|(option, _)| option.heading == heading).map(
+            |(option, users)| {
+                let users =
+                    if users.len() == commands.len() { "all".to_owned() } else { users.join(", ") };
                 vec![
                     option.spelling.clone(),
                     option.variable.clone(),
                     users,
                     option.meaning.clone(),
                 ]
-            });
-        let rows = table(&["option", "environment", "commands", "meaning"], rows);
-        let _ = write!(
-            text,
-            "{}### {heading}\n\n{rows}",
-            if text.is_empty() { "" } else { "\n" }
+            },
         );
+        let rows = table(&["option", "environment", "commands", "meaning"], rows);
+        let _ = write!(text, "{}### {heading}\n\n{rows}", if text.is_empty() { "" } else { "\n" });
     }
     is_up_to_date("docs/commands.md", "options", &text);
 }
@@ -228,21 +185,15 @@ struct Keys<'a> {
 
 impl Keys<'_> {
     fn resolved<'v>(&'v self, node: &'v Value) -> &'v Value {
-        let name = node["$ref"]
-            .as_str()
-            .and_then(|path| path.strip_prefix("#/$defs/"));
+        let name = node["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/"));
         name.map_or(node, |name| &self.schema["$defs"][name])
     }
 
     /// Adds all keys below `node`, which stands at `place`.
     fn add(&mut self, place: &str, node: &Value) {
         let node = self.resolved(node).clone();
-        let required: Vec<&str> = node["required"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
+        let required: Vec<&str> =
+            node["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         for (key, value) in node["properties"].as_object().into_iter().flatten() {
             let key_place = match place {
                 "" => key.clone(),
@@ -250,12 +201,7 @@ impl Keys<'_> {
             };
             let target = self.resolved(value);
             let about = [value, target].map(|v| v["description"].as_str());
-            let about = about
-                .into_iter()
-                .flatten()
-                .next()
-                .unwrap_or_default()
-                .to_owned();
+            let about = about.into_iter().flatten().next().unwrap_or_default().to_owned();
             let default = value.get("default").or_else(|| target.get("default"));
             let default = match (default, required.contains(&key.as_str())) {
                 (Some(Value::String(text)), _) => code(text),
@@ -291,11 +237,7 @@ impl Keys<'_> {
 
 /// The words that a value may be.
 fn values_of(node: &Value) -> Option<String> {
-    let forms = node["oneOf"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|form| &form["const"]);
+    let forms = node["oneOf"].as_array().into_iter().flatten().map(|form| &form["const"]);
     let words: Vec<String> = node["enum"]
         .as_array()
         .into_iter()
@@ -309,16 +251,9 @@ fn values_of(node: &Value) -> Option<String> {
 #[test]
 fn keys_of_the_manifest_are_listed() {
     let schema: Value = serde_json::from_str(&read("schemas/manifest.schema.json")).unwrap();
-    let mut keys = Keys {
-        schema: &schema,
-        rows: Vec::new(),
-    };
+    let mut keys = Keys { schema: &schema, rows: Vec::new() };
     keys.add("", &schema);
-    is_up_to_date(
-        "docs/manifest.md",
-        "keys",
-        &table(&["key", "default", "meaning"], keys.rows),
-    );
+    is_up_to_date("docs/manifest.md", "keys", &table(&["key", "default", "meaning"], keys.rows));
 }
 
 #[test]
@@ -328,11 +263,7 @@ fn columns_of_the_ledger_are_listed() {
         let text = |key: &str| field[key].as_str().unwrap_or_default().to_owned();
         vec![code(&text("name")), text("type"), text("description")]
     });
-    is_up_to_date(
-        "docs/ledger.md",
-        "columns",
-        &table(&["column", "type", "holds"], rows),
-    );
+    is_up_to_date("docs/ledger.md", "columns", &table(&["column", "type", "holds"], rows));
 }
 
 #[test]

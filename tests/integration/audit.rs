@@ -33,29 +33,20 @@ fn lay(desk: &Desk, ledger: &mut LedgerFile, place: usize, content: &str) {
 
 fn audit(desk: &Desk, args: &[&str], code: i32) -> Value {
     let command = desk.monthend(["audit", "m.yaml", "--format", "json"]);
-    let ended = args
-        .iter()
-        .fold(command, |command, arg| command.arg(*arg))
-        .expect(code);
+    let ended = args.iter().fold(command, |command, arg| command.arg(*arg)).expect(code);
     serde_json::from_str(&ended.stdout).unwrap_or_else(|e| panic!("{e}: {ended}"))
 }
 
 fn kinds(audit: &Value) -> Vec<&str> {
     let differences = audit["differences"].as_array().unwrap().iter();
-    differences
-        .map(|difference| difference["kind"].as_str().unwrap())
-        .collect()
+    differences.map(|difference| difference["kind"].as_str().unwrap()).collect()
 }
 
 #[test]
 fn what_agrees_has_no_difference_and_nothing_is_changed() {
     let server = Served::new(READY);
     let desk = desk(&server);
-    let (ledger, files, sent) = (
-        desk.read("m.ledger.csv"),
-        desk.files(),
-        server.exchanges().len(),
-    );
+    let (ledger, files, sent) = (desk.read("m.ledger.csv"), desk.files(), server.exchanges().len());
     let found = audit(&desk, &[], 0);
     assert_eq!(kinds(&found), [""; 0]);
     assert_eq!(found["checked"]["requests"], 6);
@@ -66,19 +57,10 @@ fn what_agrees_has_no_difference_and_nothing_is_changed() {
     assert!(ended.stdout.ends_with("no differences\n"), "{ended}");
     assert!(ended.stdout.contains("Acme"), "{ended}");
     assert_eq!((desk.read("m.ledger.csv"), desk.files()), (ledger, files));
-    let reads = [
-        Some(Endpoint::List),
-        Some(Endpoint::Get),
-        Some(Endpoint::SubPartners),
-    ];
+    let reads = [Some(Endpoint::List), Some(Endpoint::Get), Some(Endpoint::SubPartners)];
     let exchanges = server.exchanges();
     let asked = &exchanges[sent..];
-    assert!(
-        asked
-            .iter()
-            .all(|exchange| reads.contains(&exchange.endpoint)),
-        "{asked:#?}"
-    );
+    assert!(asked.iter().all(|exchange| reads.contains(&exchange.endpoint)), "{asked:#?}");
     assert!(asked.len() <= 4, "two audits took {} requests", asked.len());
 }
 
@@ -89,20 +71,10 @@ fn files_that_are_missing_changed_or_never_collected_are_named() {
     fs::remove_file(desk.path("reports/0.csv")).unwrap();
     desk.write("reports/4.csv", "NAME,SKU,CONSUMPTION\n");
     let mut ledger = desk.ledger();
-    ledger.set(
-        5,
-        &[
-            ("report_file", ""),
-            ("report_sha256", ""),
-            ("report_rows", ""),
-        ],
-    );
+    ledger.set(5, &[("report_file", ""), ("report_sha256", ""), ("report_rows", "")]);
     desk.write("m.ledger.csv", ledger.to_csv());
     let found = audit(&desk, &[], 1);
-    assert_eq!(
-        kinds(&found),
-        ["file_missing", "file_changed", "not_collected"]
-    );
+    assert_eq!(kinds(&found), ["file_missing", "file_changed", "not_collected"]);
     let missing = &found["differences"][0];
     assert_eq!(missing["request_id"], ledger.lines[0]["request_id"]);
     assert_eq!(missing["report_id"], ledger.lines[0]["report_id"]);
@@ -115,18 +87,9 @@ fn files_that_are_missing_changed_or_never_collected_are_named() {
     assert_eq!(found["checked"]["files"], 4);
     assert_eq!(found["checked"]["totals"], 1);
     assert_eq!(kinds(&audit(&desk, &["--no-files"], 0)), [""; 0]);
-    assert_eq!(
-        kinds(&audit(&desk, &["--type", "USER"], 1)),
-        ["not_collected"]
-    );
-    let csv = desk
-        .monthend(["audit", "m.yaml", "--format", "csv"])
-        .expect(1)
-        .stdout;
-    assert!(
-        csv.starts_with("kind,request_id,report_id,file,message\nfile_missing,r"),
-        "{csv}"
-    );
+    assert_eq!(kinds(&audit(&desk, &["--type", "USER"], 1)), ["not_collected"]);
+    let csv = desk.monthend(["audit", "m.yaml", "--format", "csv"]).expect(1).stdout;
+    assert!(csv.starts_with("kind,request_id,report_id,file,message\nfile_missing,r"), "{csv}");
     assert_eq!(csv.lines().count(), 4);
 }
 
@@ -139,10 +102,7 @@ fn reports_that_nobody_knows_are_gone_failed_or_second_are_named() {
     let ledger = desk.ledger();
     // One line is lost; one names a report that was deleted; one request was made once more by another desk.
     let mut records = ledger.records();
-    let id = records[0]
-        .iter()
-        .position(|name| name == "report_id")
-        .unwrap();
+    let id = records[0].iter().position(|name| name == "report_id").unwrap();
     let other = Desk::with(server.url(), &partners(["c"], "USER", "2026-09"));
     other.converge().expect(0);
     let second = other.ledger().lines[0]["report_id"].to_owned();
@@ -152,28 +112,13 @@ fn reports_that_nobody_knows_are_gone_failed_or_second_are_named() {
     records.remove(1);
     desk.write("m.ledger.csv", crate::support::to_csv(&records, "\n"));
     let found = audit(&desk, &[], 1);
-    let all = [
-        "unknown",
-        "gone",
-        "duplicate",
-        "not_collected",
-        "server_failed",
-    ];
+    let all = ["unknown", "gone", "duplicate", "not_collected", "server_failed"];
     assert_eq!(kinds(&found), all, "{found:#}");
     let said = |place: usize| found["differences"][place]["message"].as_str().unwrap();
-    assert_eq!(
-        found["differences"][0]["report_id"],
-        ledger.lines[0]["report_id"]
-    );
-    assert!(
-        said(0).starts_with("a USER 2026-09: it has no row in the ledger"),
-        "{found:#}"
-    );
+    assert_eq!(found["differences"][0]["report_id"], ledger.lines[0]["report_id"]);
+    assert!(said(0).starts_with("a USER 2026-09: it has no row in the ledger"), "{found:#}");
     assert!(said(2).contains(&second), "{found:#}");
-    assert_eq!(
-        found["differences"][2]["report_id"],
-        ledger.lines[2]["report_id"]
-    );
+    assert_eq!(found["differences"][2]["report_id"], ledger.lines[2]["report_id"]);
 }
 
 #[test]
@@ -219,10 +164,7 @@ fn what_keeps_an_audit_from_its_work_has_its_exit_code() {
     audit().without("WEBEX_ACCESS_TOKEN").expect(2);
     audit().arg("--sub-partner").arg("nobody").expect(2);
     audit().env("WEBEX_ACCESS_TOKEN", "wrong").expect(3);
-    let ended = audit()
-        .arg("--base-url")
-        .arg("http://127.0.0.1:9/v1")
-        .expect(4);
+    let ended = audit().arg("--base-url").arg("http://127.0.0.1:9/v1").expect(4);
     assert!(ended.stderr.contains("reports of the sandbox"), "{ended}");
     server.stop();
     audit().expect(3);
@@ -232,10 +174,7 @@ fn what_keeps_an_audit_from_its_work_has_its_exit_code() {
 
 #[test]
 fn a_rehearsal_is_audited_against_its_own_sandbox() {
-    let desk = Desk::with(
-        "https://webexapis.com/v1",
-        &partners(["a", "b"], "USER", "2026-09"),
-    );
+    let desk = Desk::with("https://webexapis.com/v1", &partners(["a", "b"], "USER", "2026-09"));
     let sandboxed = |command: &str| desk.monthend([command, "m.yaml", "--sandbox"]);
     sandboxed("run").expect(0);
     sandboxed("audit").arg("--no-files").expect(0);
@@ -244,10 +183,7 @@ fn a_rehearsal_is_audited_against_its_own_sandbox() {
 #[test]
 fn what_was_collected_agrees_until_someone_touches_it() {
     let server = Served::new(READY);
-    let desk = Desk::with(
-        server.url(),
-        &partners(["a", "b"], "CUSTOMER, USER", "2026-09"),
-    );
+    let desk = Desk::with(server.url(), &partners(["a", "b"], "CUSTOMER, USER", "2026-09"));
     desk.converge().arg("--collect").expect(0);
     let found = audit(&desk, &[], 0);
     assert_eq!(kinds(&found), [""; 0]);
@@ -265,11 +201,7 @@ fn collected_files_are_added_up() {
     let config = "{ reports: { completes_after: 0s }, contents: { off_for: [wrong], renamed_for: [other] } }";
     let server = Served::new(config);
     let jobs = own("PARTNER, CUSTOMER, USER", "2026-09")
-        + &partners(
-            ["a", "wrong", "other"],
-            "PARTNER, CUSTOMER, USER",
-            "2026-09",
-        )
+        + &partners(["a", "wrong", "other"], "PARTNER, CUSTOMER, USER", "2026-09")
         + TOTALS;
     let desk = Desk::with(server.url(), &jobs);
     desk.converge().arg("--collect").expect(0);
@@ -280,10 +212,7 @@ fn collected_files_are_added_up() {
         said(0).starts_with("wrong 2026-09: the sums of CONSUMPTION differ: SKU "),
         "{found:#}"
     );
-    assert!(
-        said(1).starts_with("other USER 2026-09: it has no column CONSUMPTION"),
-        "{found:#}"
-    );
+    assert!(said(1).starts_with("other USER 2026-09: it has no column CONSUMPTION"), "{found:#}");
     assert_eq!(found["checked"]["totals"], 4);
     assert_eq!(kinds(&audit(&desk, &["--sub-partner", "own"], 0)), [""; 0]);
 }
@@ -296,8 +225,7 @@ fn a_report_without_a_file_is_a_difference_complete_or_not() {
     desk.converge().expect(0);
     let said = |found: &Value| -> Vec<String> {
         let all = found["differences"].as_array().unwrap().iter();
-        all.map(|d| d["message"].as_str().unwrap().to_owned())
-            .collect()
+        all.map(|d| d["message"].as_str().unwrap().to_owned()).collect()
     };
     // Never asked for, and asked for in vain.
     for collects in [false, true] {
@@ -331,9 +259,7 @@ fn an_audit_without_a_server_needs_no_token_and_says_what_it_leaves_out() {
     desk.converge().arg("--collect").expect(0);
     server.stop();
     let offline = |code| {
-        let command = desk
-            .monthend(["audit", "m.yaml"])
-            .without("WEBEX_ACCESS_TOKEN");
+        let command = desk.monthend(["audit", "m.yaml"]).without("WEBEX_ACCESS_TOKEN");
         command.env("MONTHEND_OFFLINE", "1").expect(code)
     };
     let files = desk.files();
@@ -351,10 +277,7 @@ fn an_audit_without_a_server_needs_no_token_and_says_what_it_leaves_out() {
     let hash = |text: &str| {
         use sha2::{Digest as _, Sha256};
         let digest = Sha256::digest(text);
-        digest
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect::<String>()
+        digest.iter().map(|b| format!("{b:02x}")).collect::<String>()
     };
     let collected = ledger.lines[2]["report_sha256"].to_owned();
     ledger.set(2, &[("report_sha256", &hash("SKU\n2\n"))]);
@@ -364,21 +287,12 @@ fn an_audit_without_a_server_needs_no_token_and_says_what_it_leaves_out() {
     follows("audit", &found);
     assert_eq!(found["offline"], true);
     assert_eq!(found["exit_code"], 1);
-    assert_eq!(
-        kinds(&found),
-        ["file_missing", "file_changed", "file_changed"]
-    );
+    assert_eq!(kinds(&found), ["file_missing", "file_changed", "file_changed"]);
     let said = found["differences"][2]["message"].as_str().unwrap();
-    assert!(
-        said.contains(&collected) && said.contains("as the history says"),
-        "{said}"
-    );
+    assert!(said.contains(&collected) && said.contains("as the history says"), "{said}");
     // No history: only the ledger's hash counts.
     fs::remove_file(desk.path("m.ledger.history.jsonl")).unwrap();
-    assert_eq!(
-        kinds(&audit(&desk, &["--offline"], 1)),
-        ["file_missing", "file_changed"]
-    );
+    assert_eq!(kinds(&audit(&desk, &["--offline"], 1)), ["file_missing", "file_changed"]);
     assert_eq!(desk.files(), files, "nothing is made, not even a lock");
     offline(1).shows(["file_missing"]);
 }
@@ -392,20 +306,10 @@ fn a_hash_that_the_history_does_not_know_is_named_and_shown() {
     let mut ledger = desk.ledger();
     let (id, collected) = {
         let line = &ledger.lines[0];
-        (
-            line["request_id"].to_owned(),
-            line["report_sha256"].to_owned(),
-        )
+        (line["request_id"].to_owned(), line["report_sha256"].to_owned())
     };
-    let life = || {
-        desk.monthend(["status", "m.ledger.csv", "--history", &id])
-            .expect(0)
-    };
-    assert_eq!(
-        life().stdout.matches(&collected).count(),
-        2,
-        "when it was collected, and now"
-    );
+    let life = || desk.monthend(["status", "m.ledger.csv", "--history", &id]).expect(0);
+    assert_eq!(life().stdout.matches(&collected).count(), 2, "when it was collected, and now");
     desk.lay("", &mut ledger, 0, "SKU\n1\n");
     desk.write("m.ledger.csv", ledger.to_csv());
     assert_eq!(kinds(&audit(&desk, &[], 1)), ["file_changed"]);
@@ -432,10 +336,7 @@ fn follow(desk: &Desk, most: usize) {
             .env("MONTHEND_NO_DATE_CHECK", "1")
             .output()
             .unwrap();
-        assert!(
-            matches!(typed.status.code(), Some(0 | 1)),
-            "{command}: {typed:?}"
-        );
+        assert!(matches!(typed.status.code(), Some(0 | 1)), "{command}: {typed:?}");
     }
 }
 
@@ -451,21 +352,12 @@ fn the_command_at_the_end_makes_progress() {
     let found = audit(&desk, &[], 1);
     assert_eq!(
         kinds(&found),
-        [
-            "not_collected",
-            "not_collected",
-            "not_collected",
-            "not_collected",
-            "not_created"
-        ]
+        ["not_collected", "not_collected", "not_collected", "not_collected", "not_created"]
     );
     let ended = desk.monthend(["audit", "m.yaml"]).expect(1);
     let last = ended.stdout.lines().last().unwrap();
     assert!(last.ends_with("monthend retry m.yaml"), "{ended}");
-    desk.manifest(
-        server.url(),
-        &partners(["a", "b", "c", "d"], "USER", "2026-09"),
-    );
+    desk.manifest(server.url(), &partners(["a", "b", "c", "d"], "USER", "2026-09"));
     follow(&desk, 1);
     assert_eq!(kinds(&audit(&desk, &[], 0)), [""; 0]);
 
@@ -559,12 +451,8 @@ fn a_row_in_doubt_is_shown_before_it_is_decided() {
     let mut ledger = desk.ledger();
     let text =
         "it cannot be known which is its own; decide with `monthend resolve` between: one, two";
-    let cells = [
-        ("status", "failed"),
-        ("report_id", ""),
-        ("error_code", "in_doubt"),
-        ("error", text),
-    ];
+    let cells =
+        [("status", "failed"), ("report_id", ""), ("error_code", "in_doubt"), ("error", text)];
     ledger.set(0, &cells);
     desk.write("m.ledger.csv", ledger.to_csv());
     let before = desk.read("m.ledger.csv");
@@ -588,11 +476,8 @@ fn a_column_that_no_file_has_is_one_line_of_the_table() {
     let desk = Desk::with(server.url(), &jobs);
     desk.converge().arg("--collect").expect(0);
     let ended = desk.monthend(["audit", "m.yaml", "--offline"]).expect(1);
-    let lines: Vec<&str> = ended
-        .stdout
-        .lines()
-        .filter(|line| line.starts_with("totals_unknown"))
-        .collect();
+    let lines: Vec<&str> =
+        ended.stdout.lines().filter(|line| line.starts_with("totals_unknown")).collect();
     // Two types have other columns to offer.
     assert!(lines.len() <= 2, "{ended}");
     assert!(
@@ -605,20 +490,14 @@ fn a_column_that_no_file_has_is_one_line_of_the_table() {
     page.expect(0);
     let page = desk.read("p.html");
     assert!(page.matches("it has no column AMOUNT").count() <= 2);
-    assert!(
-        page.contains("Not in order: 12 files without a sum."),
-        "{page}"
-    );
+    assert!(page.contains("Not in order: 12 files without a sum."), "{page}");
 }
 
 /// Rows that the manifest does not name any more are in no comparison, and are named all the same.
 #[test]
 fn rows_that_the_plan_does_not_have_are_named_in_a_note() {
     let server = Served::new(READY);
-    let desk = Desk::with(
-        server.url(),
-        &partners(["a", "Huber"], "USER", "2026-08, 2026-09"),
-    );
+    let desk = Desk::with(server.url(), &partners(["a", "Huber"], "USER", "2026-08, 2026-09"));
     desk.converge().arg("--collect").expect(0);
     desk.manifest(server.url(), &partners(["a"], "USER", "2026-09"));
     let ended = desk.monthend(["audit", "m.yaml"]).expect(0);
@@ -629,19 +508,12 @@ fn rows_that_the_plan_does_not_have_are_named_in_a_note() {
     ]);
     let found = audit(&desk, &["--period=2026-09"], 0);
     let note = found["notes"][0].as_str().unwrap();
-    assert!(
-        note.contains("1 row ") && note.ends_with("Huber USER 2026-09"),
-        "{note}"
-    );
+    assert!(note.contains("1 row ") && note.ends_with("Huber USER 2026-09"), "{note}");
     let csv = desk.monthend(["audit", "m.yaml", "--format=csv"]).expect(0);
     assert!(!csv.stderr.contains("warning"), "{csv}");
     csv.says(["Huber USER 2026-08"]);
     assert_eq!(
-        audit(
-            &desk,
-            &["--type=USER", "--period=2026-09", "--sub-partner=a"],
-            0
-        )["notes"],
+        audit(&desk, &["--type=USER", "--period=2026-09", "--sub-partner=a"], 0)["notes"],
         serde_json::json!([])
     );
 }
@@ -649,10 +521,7 @@ fn rows_that_the_plan_does_not_have_are_named_in_a_note() {
 /// A file that cannot be downloaded again is not to be collected: the next command gets on.
 #[test]
 fn a_missing_file_of_a_report_that_is_gone_is_no_work_for_collect() {
-    let desk = Desk::with(
-        "http://127.0.0.1:1",
-        &partners(["a", "b"], "USER", "2026-09"),
-    );
+    let desk = Desk::with("http://127.0.0.1:1", &partners(["a", "b"], "USER", "2026-09"));
     let monthend = |words: &[&str]| desk.monthend([words, &["m.yaml", "--sandbox"]].concat());
     monthend(&["run", "--collect"]).expect(0);
     fs::remove_file(desk.path("m.ledger.sandbox.csv.state")).unwrap();
@@ -669,9 +538,7 @@ fn a_missing_file_of_a_report_that_is_gone_is_no_work_for_collect() {
         let force = if changed { &["--force"][..] } else { &[] };
         let collect = [&["collect"], force].concat();
         monthend(&collect).expect(1).shows([&*recreate]);
-        monthend(&["audit", "--offline"])
-            .expect(1)
-            .shows([&*recreate]);
+        monthend(&["audit", "--offline"]).expect(1).shows([&*recreate]);
         monthend(&["audit"]).expect(1).shows([&*recreate]);
     }
 }

@@ -11,10 +11,7 @@ fn refused(manifest: &[u8], says: &[&str]) {
     let desk = Desk::new();
     desk.write("m.yaml", manifest);
     let files = desk.files();
-    for command in [
-        desk.plan(),
-        desk.converge().arg("--base-url").arg(server.url()),
-    ] {
+    for command in [desk.plan(), desk.converge().arg("--base-url").arg(server.url())] {
         let ended = command.expect(2);
         assert!(ended.stdout.is_empty(), "{ended}");
         ended.says(says.iter().copied());
@@ -30,21 +27,16 @@ fn a_manifest_that_is_none() {
     refused(b"%PDF-1.7\n\x00\xff\xfe", &["m.yaml"]);
     refused(b"[1, 2]\n", &["m.yaml:1"]);
     refused(b"version: 1\n\tname: x\n", &["not valid YAML", "tab"]);
-    refused(
-        b"version: 1\nname: a\nname: b\njobs: []\n",
-        &["m.yaml:3", "name"],
-    );
+    refused(b"version: 1\nname: a\nname: b\njobs: []\n", &["m.yaml:3", "name"]);
 }
 
 #[test]
 fn a_manifest_that_cannot_be_read() {
     let desk = Desk::new();
     fs::create_dir(desk.path("folder")).unwrap();
-    for (path, said) in [
-        ("none.yaml", "none.yaml"),
-        ("folder", "folder"),
-        ("folder/none/m.yaml", "m.yaml"),
-    ] {
+    for (path, said) in
+        [("none.yaml", "none.yaml"), ("folder", "folder"), ("folder/none/m.yaml", "m.yaml")]
+    {
         for command in ["plan", "run", "retry"] {
             let ended = desk.monthend([command, path]).expect(2);
             assert!(ended.stdout.is_empty(), "{ended}");
@@ -72,14 +64,8 @@ fn single_mistakes() {
     for (job, says) in [
         ("periods: [2026-02-30]", "2026-02-30"),
         ("periods: [2026-13]", "2026-13"),
-        (
-            "periods: [{ start: 2026-02-30, end: 2026-03-01 }]",
-            "2026-02-30",
-        ),
-        (
-            "periods: [{ start: 2026-03-02, end: 2026-03-01 }]",
-            "2026-03-01",
-        ),
+        ("periods: [{ start: 2026-02-30, end: 2026-03-01 }]", "2026-02-30"),
+        ("periods: [{ start: 2026-03-02, end: 2026-03-01 }]", "2026-03-01"),
         ("periods: [2999-01]", "2999-01"),
         ("periods: [2001-01]", "2001-01"),
         ("periods: []", "periods"),
@@ -87,43 +73,25 @@ fn single_mistakes() {
         ("periods: [2026-09], types: [CUSTOMERS]", "CUSTOMER"),
         ("periods: [2026-09], types: USER, internal: maybe", "maybe"),
         ("periods: [2026-09], sub_partners: []", "sub_partners"),
-        (
-            "periods: [2026-09], sub_partners: [{ file: no-such.csv }]",
-            "no-such.csv",
-        ),
-        (
-            "periods: [2026-09], sub_partners: [{ discover: everyone }]",
-            "everyone",
-        ),
-        (
-            "periods: [2026-09], sub_partners: [{ id: a, label: x }, { id: b, label: x }]",
-            "label",
-        ),
+        ("periods: [2026-09], sub_partners: [{ file: no-such.csv }]", "no-such.csv"),
+        ("periods: [2026-09], sub_partners: [{ discover: everyone }]", "everyone"),
+        ("periods: [2026-09], sub_partners: [{ id: a, label: x }, { id: b, label: x }]", "label"),
         ("periods: [2026-09], sub_parnters: [a]", "sub_partners"),
         ("types: [USER]", "periods"),
     ] {
         let server = Served::new("");
         let desk = Desk::new();
         desk.write("m.yaml", with_job(job));
-        let command = desk
-            .plan()
-            .without("MONTHEND_NO_DATE_CHECK")
-            .arg("--base-url")
-            .arg(server.url());
+        let command =
+            desk.plan().without("MONTHEND_NO_DATE_CHECK").arg("--base-url").arg(server.url());
         let ended = command.expect(2);
-        assert!(
-            ended.stdout.is_empty() && ended.stderr.contains("m.yaml:4:"),
-            "{job}: {ended}"
-        );
+        assert!(ended.stdout.is_empty() && ended.stderr.contains("m.yaml:4:"), "{job}: {ended}");
         ended.says([says]);
     }
     for (settings, says) in [
         ("api: { base_url: http://example.com/v1 }", "loopback"),
         ("api: { base_url: ftp://example.com }", "https"),
-        (
-            "api: { base_url: 'https://user:pass@example.com' }",
-            "user or password",
-        ),
+        ("api: { base_url: 'https://user:pass@example.com' }", "user or password"),
         ("api: { base_url: nonsense }", "https://webexapis.com/v1"),
         ("limits: { rate: 5 }", "rate"),
         ("limits: { rate: 0/min }", "0/min"),
@@ -135,10 +103,7 @@ fn single_mistakes() {
         ("ledger: 7", "ledger"),
         ("token: hush", "token"),
     ] {
-        let text = format!(
-            "version: 1\nname: x\n{settings}\njobs:\n{}",
-            own("USER", "2026-09")
-        );
+        let text = format!("version: 1\nname: x\n{settings}\njobs:\n{}", own("USER", "2026-09"));
         refused(text.as_bytes(), &["m.yaml:3:", says]);
     }
     refused(
@@ -170,10 +135,7 @@ fn the_calendar_rules_count_from_the_real_day() {
 #[test]
 fn all_mistakes_are_told_in_one_go() {
     let desk = Desk::new();
-    desk.write(
-        "partners.csv",
-        "org_id,label\nabc,One\n,Two\nde f,Three\nabc,Four\n",
-    );
+    desk.write("partners.csv", "org_id,label\nabc,One\n,Two\nde f,Three\nabc,Four\n");
     desk.write(
         "m.yaml",
         "\
@@ -213,11 +175,7 @@ fn a_bomb_of_aliases_and_deep_nesting_are_refused_in_bounded_time() {
         bomb += &format!("a{n}: &a{n} [{}]\n", [before.as_str(); 10].join(", "));
     }
     refused(bomb.as_bytes(), &["m.yaml"]);
-    let deep = format!(
-        "version: 1\nname: x\njobs: {}{}\n",
-        "[".repeat(20_000),
-        "]".repeat(20_000)
-    );
+    let deep = format!("version: 1\nname: x\njobs: {}{}\n", "[".repeat(20_000), "]".repeat(20_000));
     refused(deep.as_bytes(), &["m.yaml"]);
 }
 
@@ -232,17 +190,12 @@ fn without_credentials_nothing_is_made() {
         (&[("WEBEX_ACCESS_TOKEN", "")], "WEBEX_ACCESS_TOKEN"),
         (&[("WEBEX_ACCESS_TOKEN_FILE", "none")], "none"),
         (&[("WEBEX_ACCESS_TOKEN_FILE", "empty")], "empty"),
-        (
-            &[("WEBEX_ACCESS_TOKEN", "t"), ("WEBEX_CLIENT_ID", "c")],
-            "WEBEX_CLIENT_SECRET",
-        ),
+        (&[("WEBEX_ACCESS_TOKEN", "t"), ("WEBEX_CLIENT_ID", "c")], "WEBEX_CLIENT_SECRET"),
     ];
     for (variables, said) in cases {
         for command in [desk.converge(), desk.retry()] {
             let command = command.without("WEBEX_ACCESS_TOKEN");
-            let command = variables
-                .iter()
-                .fold(command, |c, (name, value)| c.env(name, *value));
+            let command = variables.iter().fold(command, |c, (name, value)| c.env(name, *value));
             command.expect(2).says([said]);
         }
     }
@@ -265,27 +218,11 @@ fn a_file_that_is_no_ledger_is_never_overwritten() {
     let line = good.lines().nth(1).unwrap();
     let id = &line[..17];
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
-        (
-            "a PDF",
-            b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n".to_vec(),
-            "is not a ledger",
-        ),
+        ("a PDF", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n".to_vec(), "is not a ledger"),
         ("nothing", Vec::new(), "empty"),
-        (
-            "another CSV",
-            b"name,amount\nacme,12\n".to_vec(),
-            "is not a ledger",
-        ),
-        (
-            "prose",
-            b"Dear all,\nplease find attached\n".to_vec(),
-            "is not a ledger",
-        ),
-        (
-            "another separator",
-            good.replace(',', "|").into_bytes(),
-            "lacks request_id",
-        ),
+        ("another CSV", b"name,amount\nacme,12\n".to_vec(), "is not a ledger"),
+        ("prose", b"Dear all,\nplease find attached\n".to_vec(), "is not a ledger"),
+        ("another separator", good.replace(',', "|").into_bytes(), "lacks request_id"),
         (
             "a date that does not fit",
             changed("2026-09-01", "02.09.2026").into_bytes(),
@@ -296,11 +233,7 @@ fn a_file_that_is_no_ledger_is_never_overwritten() {
             changed(id, "r0123456789abcdef").into_bytes(),
             "m.ledger.csv:2",
         ),
-        (
-            "an unknown status",
-            changed(",created,", ",done,").into_bytes(),
-            "m.ledger.csv:2",
-        ),
+        ("an unknown status", changed(",created,", ",done,").into_bytes(), "m.ledger.csv:2"),
         (
             "a created row without id",
             changed(line.split(',').nth(9).unwrap(), "").into_bytes(),
@@ -311,11 +244,7 @@ fn a_file_that_is_no_ledger_is_never_overwritten() {
             format!("{good}{}\n{line}\n", &line[..30]).into_bytes(),
             "m.ledger.csv:3",
         ),
-        (
-            "Latin-1",
-            [good.as_bytes(), b"r\xe9sum\xe9,x\n"].concat(),
-            "m.ledger.csv:3",
-        ),
+        ("Latin-1", [good.as_bytes(), b"r\xe9sum\xe9,x\n"].concat(), "m.ledger.csv:3"),
     ];
     for (what, bytes, said) in cases {
         desk.write("m.ledger.csv", &bytes);
@@ -323,11 +252,7 @@ fn a_file_that_is_no_ledger_is_never_overwritten() {
             let ended = command.expect(4);
             assert!(ended.stderr.contains(said), "{what}: {ended}");
         }
-        assert_eq!(
-            fs::read(desk.path("m.ledger.csv")).unwrap(),
-            bytes,
-            "{what}"
-        );
+        assert_eq!(fs::read(desk.path("m.ledger.csv")).unwrap(), bytes, "{what}");
     }
     assert_eq!(server.exchanges().len(), sent);
     assert_eq!(desk.files(), ["good.csv", "m.ledger.csv", "m.yaml"]);
@@ -338,10 +263,7 @@ fn a_file_that_is_no_ledger_is_never_overwritten() {
         command.expect(4).says(["m.ledger.csv"]);
     }
     assert_eq!(server.exchanges().len(), sent);
-    desk.converge()
-        .arg("--ledger=no/such/folder/l.csv")
-        .expect(4)
-        .says(["no/such/folder"]);
+    desk.converge().arg("--ledger=no/such/folder/l.csv").expect(4).says(["no/such/folder"]);
     assert_eq!(server.exchanges().len(), sent);
 }
 
@@ -349,10 +271,8 @@ fn a_file_that_is_no_ledger_is_never_overwritten() {
 fn a_ledger_in_use_is_left_to_who_holds_it() {
     let server = Served::new("latency: { fixed: 50ms }");
     let names: Vec<String> = (0..60).map(|n| format!("p{n}")).collect();
-    let desk = Desk::with(
-        server.url(),
-        &partners(names.iter().map(String::as_str), "USER", "2026-09"),
-    );
+    let desk =
+        Desk::with(server.url(), &partners(names.iter().map(String::as_str), "USER", "2026-09"));
     let mut running = desk.converge().start();
     crate::support::eventually("it runs", || server.creates().len() > 3);
     let holder = format!("process {}", running.pid());
@@ -366,10 +286,7 @@ fn a_ledger_in_use_is_left_to_who_holds_it() {
     }
     // The same file by another name is the same ledger.
     std::os::unix::fs::symlink("m.ledger.csv", desk.path("link.csv")).unwrap();
-    desk.converge()
-        .arg("--ledger=link.csv")
-        .expect(4)
-        .says(["in use"]);
+    desk.converge().arg("--ledger=link.csv").expect(4).says(["in use"]);
     assert!(!running.is_over(), "it held the ledger all the time");
     running.wait().expect(0);
     assert_eq!(server.creates().len(), 60);
@@ -408,9 +325,7 @@ fn http_is_for_loopback_only() {
         let ended = command.arg("--base-url=http://webexapis.com/v1").expect(2);
         ended.says(["http is accepted for loopback hosts only", "webexapis.com"]);
     }
-    desk.converge()
-        .env("MONTHEND_BASE_URL", "http://10.0.0.1/v1")
-        .expect(2);
+    desk.converge().env("MONTHEND_BASE_URL", "http://10.0.0.1/v1").expect(2);
     assert_eq!(desk.files(), ["m.yaml"]);
 }
 
@@ -429,47 +344,17 @@ fn a_file_in_the_place_of_an_id_is_told_with_what_to_write() {
         desk.plan()
     };
     for (written, advised) in [
-        (
-            "sub_partners: partners.csv",
-            "write sub_partners: [{ file: partners.csv }]",
-        ),
-        (
-            "sub_partners: PARTNERS.CSV",
-            "write sub_partners: [{ file: PARTNERS.CSV }]",
-        ),
-        (
-            "sub_partners: 'gone.txt'",
-            "write sub_partners: [{ file: 'gone.txt' }]",
-        ),
-        (
-            "sub_partners: two words.xlsx",
-            "write sub_partners: [{ file: two words.xlsx }]",
-        ),
-        (
-            "sub_partners: named-like-an-id",
-            "write sub_partners: [{ file: named-like-an-id }]",
-        ),
-        (
-            "sub_partners: { file: partners.csv }",
-            "write sub_partners: [{ file: partners.csv }]",
-        ),
-        (
-            "sub_partners: [partners.csv]",
-            "write { file: partners.csv }",
-        ),
+        ("sub_partners: partners.csv", "write sub_partners: [{ file: partners.csv }]"),
+        ("sub_partners: PARTNERS.CSV", "write sub_partners: [{ file: PARTNERS.CSV }]"),
+        ("sub_partners: 'gone.txt'", "write sub_partners: [{ file: 'gone.txt' }]"),
+        ("sub_partners: two words.xlsx", "write sub_partners: [{ file: two words.xlsx }]"),
+        ("sub_partners: named-like-an-id", "write sub_partners: [{ file: named-like-an-id }]"),
+        ("sub_partners: { file: partners.csv }", "write sub_partners: [{ file: partners.csv }]"),
+        ("sub_partners: [partners.csv]", "write { file: partners.csv }"),
         ("sub_partners: [gone.csv]", "write { file: gone.csv }"),
-        (
-            "sub_partners: [lists/gone.tsv]",
-            "write { file: lists/gone.tsv }",
-        ),
-        (
-            "sub_partners: [named-like-an-id]",
-            "write { file: named-like-an-id }",
-        ),
-        (
-            "sub_partners: [{ id: partners.csv, label: x }]",
-            "write { file: partners.csv }",
-        ),
+        ("sub_partners: [lists/gone.tsv]", "write { file: lists/gone.tsv }"),
+        ("sub_partners: [named-like-an-id]", "write { file: named-like-an-id }"),
+        ("sub_partners: [{ id: partners.csv, label: x }]", "write { file: partners.csv }"),
     ] {
         let ended = with(written).expect(2);
         let ended = ended.says([advised]);
@@ -483,8 +368,6 @@ fn a_file_in_the_place_of_an_id_is_told_with_what_to_write() {
     with(&format!("sub_partners: [{uuid}, {id}]")).expect(0);
     let opaque = with("sub_partners: [opaque-1, csv]").expect(0);
     opaque.says(["opaque-1", "neither such an id nor a UUID"]);
-    with("sub_partners: opaque-1")
-        .expect(2)
-        .says(["write sub_partners: [opaque-1]"]);
+    with("sub_partners: opaque-1").expect(2).says(["write sub_partners: [opaque-1]"]);
     assert!(server.exchanges().is_empty());
 }

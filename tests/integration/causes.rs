@@ -35,32 +35,16 @@ fn a_dry_run_shows_what_would_be_sent_and_changes_nothing() {
     }
     let json = dry().env("MONTHEND_FORMAT", "json").expect(0).json();
     follows("plan", &json);
-    assert_eq!(
-        (json["manifest"].as_str(), &json["requests"]),
-        (Some("test"), &3.into())
-    );
-    dry()
-        .expect(0)
-        .shows(["a retry would send 3", "3 failed before"]);
+    assert_eq!((json["manifest"].as_str(), &json["requests"]), (Some("test"), &3.into()));
+    dry().expect(0).shows(["a retry would send 3", "3 failed before"]);
     let cause = codes(&desk)[0].clone();
-    let one = dry()
-        .arg("--cause")
-        .arg(&cause)
-        .arg("--format=json")
-        .expect(0)
-        .json();
+    let one = dry().arg("--cause").arg(&cause).arg("--format=json").expect(0).json();
     let rows = one["rows"].as_array().unwrap();
-    assert!(
-        !rows.is_empty() && rows.iter().all(|row| row["error_code"] == *cause),
-        "{one}"
-    );
+    assert!(!rows.is_empty() && rows.iter().all(|row| row["error_code"] == *cause), "{one}");
     assert_eq!(server.creates().len(), sent);
     assert_eq!((desk.read("m.ledger.csv"), desk.files()), (before, files));
     // It is an option of the dry run.
-    desk.retry()
-        .arg("--format=csv")
-        .expect(2)
-        .says(["--dry-run"]);
+    desk.retry().arg("--format=csv").expect(2).says(["--dry-run"]);
 }
 
 #[test]
@@ -70,10 +54,7 @@ fn a_cause_selects_the_rows_that_failed_for_it() {
     let (all, first) = (codes(&desk).len(), codes(&desk)[0].clone());
     let of_first = count(&first);
     assert!(of_first > 0 && of_first < all);
-    let counted = desk
-        .status()
-        .args(["--cause", &first, "--format=json"])
-        .expect(0);
+    let counted = desk.status().args(["--cause", &first, "--format=json"]).expect(0);
     assert_eq!(counted.json()["total"], of_first);
     desk.retry()
         .args(["--cause", "http_4"])
@@ -88,17 +69,13 @@ fn a_cause_selects_the_rows_that_failed_for_it() {
     desk.plan().expect(0);
     desk.retry().expect(0);
     assert_eq!(codes(&desk), [""; 0]);
-    desk.retry()
-        .expect(0)
-        .says(["nothing to retry", "created by `monthend run`"]);
+    desk.retry().expect(0).says(["nothing to retry", "created by `monthend run`"]);
 }
 
 #[test]
 fn a_plan_says_which_rows_failed_before() {
     let (_server, desk) = finished();
-    desk.plan()
-        .expect(0)
-        .shows(["a run would send 3", "3 failed before: "]);
+    desk.plan().expect(0).shows(["a run would send 3", "3 failed before: "]);
     let json = desk.plan().arg("--format=json").expect(0).json();
     let rows = json["rows"].as_array().unwrap();
     let failed = rows.iter().filter(|row| !row["error_code"].is_null());

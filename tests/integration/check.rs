@@ -52,10 +52,7 @@ fn all_is_well_and_nothing_is_made() {
         server.url(),
         &(own("PARTNER", "2026-09") + &partners(["a", "b"], "USER", "2026-09")),
     );
-    let before = fs::metadata(desk.path("m.yaml"))
-        .unwrap()
-        .modified()
-        .unwrap();
+    let before = fs::metadata(desk.path("m.yaml")).unwrap().modified().unwrap();
     let ended = checked(&desk).expect(0);
     for what in [
         "manifest",
@@ -81,13 +78,7 @@ fn all_is_well_and_nothing_is_made() {
     assert_eq!(json["not_listed"].as_array().unwrap().len(), 0);
     assert!(server.creates().is_empty() && !server.at(Endpoint::List).is_empty());
     assert_eq!(desk.files(), ["m.yaml"]);
-    assert_eq!(
-        fs::metadata(desk.path("m.yaml"))
-            .unwrap()
-            .modified()
-            .unwrap(),
-        before
-    );
+    assert_eq!(fs::metadata(desk.path("m.yaml")).unwrap().modified().unwrap(), before);
     // Once there is a ledger too, and for people.
     desk.converge().expect(0);
     let files = desk.files();
@@ -100,10 +91,7 @@ fn all_is_well_and_nothing_is_made() {
 #[test]
 fn a_rehearsal_is_checked_without_a_trace() {
     let desk = Desk::with("https://webexapis.com/v1", &own("PARTNER", "2026-09"));
-    let ended = checked(&desk)
-        .arg("--sandbox")
-        .without("WEBEX_ACCESS_TOKEN")
-        .expect(0);
+    let ended = checked(&desk).arg("--sandbox").without("WEBEX_ACCESS_TOKEN").expect(0);
     assert!(ended.stdout.contains("the sandbox answers"), "{ended}");
     assert_eq!(desk.files(), ["m.yaml"]);
 }
@@ -139,9 +127,7 @@ fn who_is_billed_is_compared_with_who_is_there() {
 fn a_token_that_is_refused_or_missing_is_named() {
     let server = served("");
     let desk = Desk::with(server.url(), &own("PARTNER", "2026-09"));
-    let refused = checked(&desk)
-        .env("WEBEX_ACCESS_TOKEN", "expired-secret")
-        .run();
+    let refused = checked(&desk).env("WEBEX_ACCESS_TOKEN", "expired-secret").run();
     let refused = only_fails(refused, 3, "token");
     assert!(!refused.stdout.contains("expired-secret"));
     assert_eq!(status(&refused, "connection"), "ok");
@@ -166,19 +152,13 @@ fn a_scope_counts_where_a_job_needs_it() {
     let all = "  - name: all\n    sub_partners: [{ discover: active }]\n    types: [USER]\n    periods: [2026-09]\n";
     desk.manifest(server.url(), all);
     let needed = only_fails(checked(&desk).run(), 3, "list_sub_partners");
-    assert!(
-        needed.stdout.contains("wholesale_sub_partners_read"),
-        "{needed}"
-    );
+    assert!(needed.stdout.contains("wholesale_sub_partners_read"), "{needed}");
     assert_eq!(status(&needed, "plan"), "unknown");
 
     let server = refuse("list");
     desk.manifest(server.url(), &partners(["a"], "USER", "2026-09"));
     let reports = only_fails(checked(&desk).run(), 3, "list_reports");
-    assert!(
-        reports.stdout.contains("wholesale_billing_reports_read"),
-        "{reports}"
-    );
+    assert!(reports.stdout.contains("wholesale_billing_reports_read"), "{reports}");
     assert_eq!(status(&reports, "token"), "ok");
 }
 
@@ -196,14 +176,10 @@ fn without_network_it_ends_soon_and_says_what_could_be_tried() {
     // Names are looked up and proxies are used as a run does; neither of these is there.
     let address = "--base-url=https://no-such-host.invalid/v1";
     only_fails(checked(&desk).arg(address).run(), 3, "connection");
-    let proxied = checked(&desk)
-        .arg(address)
-        .env("HTTPS_PROXY", "http://user:pass-word@127.0.0.1:9");
+    let proxied =
+        checked(&desk).arg(address).env("HTTPS_PROXY", "http://user:pass-word@127.0.0.1:9");
     let proxied = only_fails(proxied.run(), 3, "connection");
-    assert!(
-        proxied.stdout.contains("through the proxy 127.0.0.1"),
-        "{proxied}"
-    );
+    assert!(proxied.stdout.contains("through the proxy 127.0.0.1"), "{proxied}");
     assert!(!proxied.stdout.contains("pass-word"), "{proxied}");
     assert_eq!(desk.files(), ["m.yaml"]);
 }
@@ -229,10 +205,7 @@ fn a_proxy_that_refuses_is_named() {
     for (proxy, says) in [
         (proxy("407"), "407: the proxy wants"),
         (proxy("403"), "the proxy refuses"),
-        (
-            "http://127.0.0.1:9".to_owned(),
-            "no connection to the proxy",
-        ),
+        ("http://127.0.0.1:9".to_owned(), "no connection to the proxy"),
     ] {
         for failures in [1, 50] {
             let settings = format!("retry.max_consecutive_failures: {failures}");
@@ -243,10 +216,7 @@ fn a_proxy_that_refuses_is_named() {
             let ended = only_fails(ended, 3, "connection");
             assert!(ended.stdout.contains(says), "{ended}");
             let run = desk.converge().env("HTTPS_PROXY", &proxy).expect(3);
-            assert!(
-                run.stderr.contains(says) && !run.stderr.contains("is down"),
-                "{run}"
-            );
+            assert!(run.stderr.contains(says) && !run.stderr.contains("is down"), "{run}");
             assert_eq!(desk.ledger().at_rest(1).count("pending"), 1);
             fs::remove_file(desk.path("m.ledger.csv")).unwrap();
         }
@@ -260,10 +230,7 @@ fn a_wait_that_the_server_asks_for_is_not_waited_for() {
     );
     let desk = Desk::with(server.url(), &partners(["a"], "USER", "2026-09"));
     let ended = checked(&desk).run().expect(3);
-    assert!(
-        ended.took.as_secs() < 20 && ended.stdout.contains("wait"),
-        "{ended}"
-    );
+    assert!(ended.took.as_secs() < 20 && ended.stdout.contains("wait"), "{ended}");
 }
 
 #[test]
@@ -295,9 +262,7 @@ fn folders_that_cannot_be_written_are_named() {
     let server = served("");
     let desk = Desk::with(server.url(), &own("PARTNER", "2026-09"));
     desk.write("file", "");
-    let text = desk
-        .read("m.yaml")
-        .replace("name: test", "name: test\ncollect: { output: file }");
+    let text = desk.read("m.yaml").replace("name: test", "name: test\ncollect: { output: file }");
     desk.write("m.yaml", text);
     only_fails(checked(&desk).run(), 2, "output");
     fs::create_dir(desk.path("read-only")).unwrap();
@@ -306,10 +271,7 @@ fn folders_that_cannot_be_written_are_named() {
     if fs::write(folder.join("x"), "").is_ok() {
         return;
     }
-    let ended = checked(&desk)
-        .arg("--ledger=read-only/l.csv")
-        .run()
-        .expect(2);
+    let ended = checked(&desk).arg("--ledger=read-only/l.csv").run().expect(2);
     assert_eq!(status(&ended, "ledger_folder"), "not_ok");
 }
 
@@ -333,11 +295,7 @@ fn the_worst_counts() {
     let server = served("");
     let desk = Desk::with(server.url(), &own("PARTNER", "2026-09"));
     desk.write("other.csv", "a,b\n");
-    let refused = || {
-        checked(&desk)
-            .arg("--ledger=other.csv")
-            .env("WEBEX_ACCESS_TOKEN", "expired")
-    };
+    let refused = || checked(&desk).arg("--ledger=other.csv").env("WEBEX_ACCESS_TOKEN", "expired");
     refused().expect(4);
     refused().env("MONTHEND_AS_OF", "never").expect(2);
     refused().without("WEBEX_ACCESS_TOKEN").expect(2);
@@ -365,19 +323,12 @@ fn a_full_disk_is_found() {
     };
     let check = || {
         let ledger = checked(&desk).env("MONTHEND_LEDGER", "small/m.csv");
-        ledger.env(
-            "MONTHEND_OUTPUT",
-            desk.path("reports").display().to_string(),
-        )
+        ledger.env("MONTHEND_OUTPUT", desk.path("reports").display().to_string())
     };
     check().expect(0);
     disk.fill();
     let ended = check().expect(4);
     assert_eq!(status(&ended, "ledger_folder"), "not_ok");
     assert_eq!(status(&ended, "disk_space"), "not_ok");
-    assert_eq!(
-        fs::read_dir(desk.path("small")).unwrap().count(),
-        1,
-        "{ended}"
-    );
+    assert_eq!(fs::read_dir(desk.path("small")).unwrap().count(), 1, "{ended}");
 }

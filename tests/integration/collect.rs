@@ -44,11 +44,7 @@ fn files(desk: &Desk) -> BTreeSet<String> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).into_iter().flatten() {
             let path = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path, found)
-            } else {
-                found.push(path)
-            }
+            if path.is_dir() { walk(&path, found) } else { found.push(path) }
         }
     }
     let mut found = Vec::new();
@@ -167,11 +163,7 @@ fn what_breaks_is_taken_up_or_begun_again() {
 
 #[test]
 fn a_host_that_stalls_is_left_after_its_time_without_a_byte() {
-    let (server, desk) = world(
-        "downloads: [{ tries: 1, then: { kind: stall } }]",
-        &["a"],
-        "USER",
-    );
+    let (server, desk) = world("downloads: [{ tries: 1, then: { kind: stall } }]", &["a"], "USER");
     let jobs = partners(["a"], "USER", SEPTEMBER);
     desk.manifest_with(server.url(), "api.request_timeout: 500ms", &jobs);
     run(&desk).expect(0);
@@ -217,9 +209,7 @@ fn a_single_cell_is_a_header_where_others_of_its_type_have_that_column() {
   - { org: full, type: USER, then: { kind: text, text: \"COUNT\\n1\\n\" } }";
     for order in [["hollow", "full"], ["full", "hollow"]] {
         let (server, desk) = world(config, &order, "USER");
-        run(&desk)
-            .expect(0)
-            .shows(["collected      2", "1 report without any row"]);
+        run(&desk).expect(0).shows(["collected      2", "1 report without any row"]);
         assert_eq!(server.downloads().len(), 2, "each is fetched once");
         assert_eq!(&desk.ledger().of("hollow")[0]["report_rows"], "0");
     }
@@ -242,18 +232,12 @@ fn a_single_cell_is_a_header_where_others_of_its_type_have_that_column() {
 /// A word that the API reference does not have is kept, and the advice fits if it is final.
 #[test]
 fn an_unknown_status_is_named_as_such() {
-    for (word, is_known) in [
-        ("CANCELLED", false),
-        ("deleted ", false),
-        ("REQUESTED", true),
-    ] {
+    for (word, is_known) in [("CANCELLED", false), ("deleted ", false), ("REQUESTED", true)] {
         let server = Served::new(&format!(
             "reports: {{ completes_after: 0s, never_done_for: [a, b], never_done_word: '{word}' }}"
         ));
         let desk = Desk::with(server.url(), &partners(["a", "b"], "USER", SEPTEMBER));
-        let ran = run(&desk)
-            .args(["--wait", "0s", "--junit", "j.xml"])
-            .expect(1);
+        let ran = run(&desk).args(["--wait", "0s", "--junit", "j.xml"]).expect(1);
         let told = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
         let times = |text| told.matches(text).count();
         assert_eq!(times("not known here"), usize::from(!is_known), "{told}");
@@ -322,22 +306,12 @@ fn a_proxy_is_asked_for_public_hosts_and_for_no_private_ones() {
             Some("CONNECT files.invalid:443 HTTP/1.1"),
             "no connection to the download host",
         ),
-        (
-            "https://files.invalid",
-            "files.invalid",
-            None,
-            "no connection to the download host",
-        ),
+        ("https://files.invalid", "files.invalid", None, "no connection to the download host"),
         ("https://10.0.0.1", "", None, NONE),
         ("https://[fd00::1]", "", None, NONE),
         ("https://169.254.169.254", "169.254.169.254", None, NONE),
         ("http://files.invalid", "", None, "is not https"),
-        (
-            "https://me@files.invalid",
-            "",
-            None,
-            "with a user name in it",
-        ),
+        ("https://me@files.invalid", "", None, "with a user name in it"),
     ] {
         let config =
             format!("{{ reports: {{ completes_after: 0s, download_origin: '{origin}' }} }}");
@@ -359,24 +333,15 @@ fn a_proxy_is_asked_for_public_hosts_and_for_no_private_ones() {
     }
     let (_server, desk) = world("", &["a"], "USER");
     let proxy = Proxy::start();
-    run(&desk)
-        .env("HTTP_PROXY", &proxy.url)
-        .env("ALL_PROXY", &proxy.url)
-        .expect(0);
+    run(&desk).env("HTTP_PROXY", &proxy.url).env("ALL_PROXY", &proxy.url).expect(0);
     assert_eq!(hold(&desk).len(), 1);
     assert!(proxy.asked.try_recv().is_err());
 }
 
 #[test]
 fn an_empty_report_is_told_from_one_that_is_not_there() {
-    let (_server, desk) = world(
-        "contents: { empty_for: [hollow] }",
-        &["hollow", "b"],
-        "USER",
-    );
-    run(&desk)
-        .expect(0)
-        .shows(["collected      2", "1 report without any row"]);
+    let (_server, desk) = world("contents: { empty_for: [hollow] }", &["hollow", "b"], "USER");
+    run(&desk).expect(0).shows(["collected      2", "1 report without any row"]);
     let rows = hold(&desk);
     assert_eq!(&rows[0]["report_rows"], "0");
     assert_ne!(&rows[1]["report_rows"], "0");
@@ -395,17 +360,9 @@ fn a_collect_names_the_rows_that_are_not_created() {
     assert!(!ended.stdout.contains("for real"), "{ended}");
     collect(&desk).arg("--sub-partner=Acme").expect(0);
     let mut ledger = desk.ledger();
-    let odd = ledger
-        .lines
-        .iter()
-        .position(|line| line["status"] == *"failed");
+    let odd = ledger.lines.iter().position(|line| line["status"] == *"failed");
     for status in ["pending", "sending"] {
-        let cells = [
-            ("status", status),
-            ("error_code", ""),
-            ("error", ""),
-            ("http_status", ""),
-        ];
+        let cells = [("status", status), ("error_code", ""), ("error", ""), ("http_status", "")];
         ledger.set(odd.unwrap(), &cells);
         desk.write("m.ledger.csv", ledger.to_csv());
         collect(&desk).expect(1).shows([status, retry]);
@@ -424,9 +381,7 @@ fn a_month_that_the_ledger_does_not_have_is_named_and_not_taken_for_collected() 
         "monthend run",
     ]);
     desk.manifest(server.url(), &partners(["Acme", "Bolt"], "USER", SEPTEMBER));
-    combine()
-        .expect(1)
-        .says(["all.csv is incomplete: 1 of 2 reports are missing"]);
+    combine().expect(1).says(["all.csv is incomplete: 1 of 2 reports are missing"]);
     collect(&desk).expect(0);
 }
 
@@ -438,9 +393,7 @@ fn a_file_that_was_changed_is_named_and_left_alone_until_force() {
     let mut theirs = desk.read(file);
     theirs.push_str("a note\n");
     desk.write(file, &theirs);
-    collect(&desk)
-        .expect(1)
-        .shows(["changed on the disk", file]);
+    collect(&desk).expect(1).shows(["changed on the disk", file]);
     assert_eq!(desk.read(file), theirs);
     assert_eq!(server.downloads().len(), 2);
     collect(&desk).arg("--force").expect(0);
@@ -491,12 +444,7 @@ fn a_file_in_the_way_is_taken_where_its_bytes_are_the_reports() {
     // As after a crash between the name and the line.
     let forget = || {
         let mut ledger = desk.ledger();
-        let cells = [
-            "report_status",
-            "report_file",
-            "report_sha256",
-            "report_rows",
-        ];
+        let cells = ["report_status", "report_file", "report_sha256", "report_rows"];
         ledger.set(0, &cells.map(|column| (column, "")));
         desk.write("m.ledger.csv", ledger.to_csv());
     };
@@ -538,10 +486,7 @@ fn files_are_fetched_while_others_are_still_created() {
     let last_create = server.creates().iter().map(|create| create.at).max();
     let early = server.downloads();
     let early = early.iter().filter(|file| Some(file.at) < last_create);
-    assert!(
-        early.count() >= 5,
-        "none was fetched before the last create"
-    );
+    assert!(early.count() >= 5, "none was fetched before the last create");
     // Polls do not hold creates up: few of the requests are lists.
     let lists = server.at(Endpoint::List).len();
     assert!(lists <= 14, "{lists} lists");
@@ -573,16 +518,10 @@ fn a_sub_partner_that_is_called_own_clashes_with_nobody() {
     let ledger = desk.ledger();
     let file = |line: &Line| line["report_file"].to_owned();
     let theirs = ledger.of("own")[0].clone();
-    let ours = ledger
-        .lines
-        .iter()
-        .find(|l| l["sub_partner_org_id"].is_empty());
+    let ours = ledger.lines.iter().find(|l| l["sub_partner_org_id"].is_empty());
     assert_eq!(file(ours.unwrap()), "m.ledger.reports/2026-09/USER/own.csv");
     let id = &theirs["request_id"];
-    assert_eq!(
-        file(&theirs),
-        format!("m.ledger.reports/2026-09/USER/own-{id}.csv")
-    );
+    assert_eq!(file(&theirs), format!("m.ledger.reports/2026-09/USER/own-{id}.csv"));
     fs::remove_file(desk.path(&file(ours.unwrap()))).unwrap();
     fs::remove_file(desk.path(&file(&theirs))).unwrap();
     collect(&desk).arg("--sub-partner=own").expect(0);
@@ -616,9 +555,7 @@ fn a_report_grows_older_from_one_collect_to_the_next() {
     for _ in 0..3 {
         collect(&desk).arg("--wait=1s").expect(1);
         let line = desk.ledger().at_rest(1).lines[0].clone();
-        let age = line["report_error"]
-            .strip_prefix("IN_PROGRESS for ")
-            .unwrap();
+        let age = line["report_error"].strip_prefix("IN_PROGRESS for ").unwrap();
         ages.push(age.split(' ').next().unwrap().parse::<u32>().unwrap());
         assert_eq!(line["updated_at"], made_at);
     }
@@ -641,21 +578,15 @@ fn what_the_server_could_not_make_is_made_anew_when_a_person_says_so() {
     let desk = Desk::new();
     let state = desk.path("state");
     let config = |more: &str| {
-        let more = format!(
-            "state: '{}'\nreports: {{ completes_after: 0s{more} }}",
-            state.display()
-        );
+        let more =
+            format!("state: '{}'\nreports: {{ completes_after: 0s{more} }}", state.display());
         Served::new(&more)
     };
     let mut server = config(", fail_for: [b]");
     let jobs = partners(["a", "b"], "USER", SEPTEMBER);
     desk.manifest(server.url(), &jobs);
-    run(&desk)
-        .expect(1)
-        .shows(["could not be generated", "--recreate-failed"]);
-    desk.status()
-        .expect(0)
-        .shows(["CREATED AND NOT COLLECTED", "could not be generated"]);
+    run(&desk).expect(1).shows(["could not be generated", "--recreate-failed"]);
+    desk.status().expect(0).shows(["CREATED AND NOT COLLECTED", "could not be generated"]);
     let old = desk.ledger().of("b")[0].clone();
     assert_eq!(&old["report_status"], "FAILED");
     assert!(old["report_error"].contains("2001"), "{old:?}");
@@ -667,10 +598,7 @@ fn what_the_server_could_not_make_is_made_anew_when_a_person_says_so() {
 
     let server = config("");
     desk.manifest(server.url(), &jobs);
-    desk.retry()
-        .arg("--recreate-failed")
-        .arg("--collect")
-        .expect(0);
+    desk.retry().arg("--recreate-failed").arg("--collect").expect(0);
     assert_eq!(server.creates().len(), 1);
     let new = desk.ledger().of("b")[0].clone();
     assert_ne!(new["report_id"], old["report_id"]);
@@ -694,12 +622,7 @@ fn a_report_is_replaced_with_its_file() {
     let given_up = desk.ledger().at_rest(1).lines[0].clone();
     assert_eq!(&given_up["status"], "pending");
     assert_eq!(given_up["error"], format!("replaces {}", &old["report_id"]));
-    for column in [
-        "report_status",
-        "report_file",
-        "report_error",
-        "report_rows",
-    ] {
+    for column in ["report_status", "report_file", "report_error", "report_rows"] {
         assert_eq!(&given_up[column], "", "{column}");
     }
     run(&desk).expect(0);
@@ -709,9 +632,7 @@ fn a_report_is_replaced_with_its_file() {
     assert_eq!(server.reports().len(), 2);
     // Back again: what was given up is nobody's any more.
     let back = format!("--adopt={}", &old["report_id"]);
-    resolve(&[&back, "--replace"])
-        .expect(2)
-        .says(["was discarded for a USER 2026-09"]);
+    resolve(&[&back, "--replace"]).expect(2).says(["was discarded for a USER 2026-09"]);
 }
 
 /// A disk that fills: nothing half-written has a final name, and the next run goes on.
@@ -735,10 +656,7 @@ fn a_folder_that_cannot_be_written_is_told_before_anything_is_sent() {
         let code = command.arg("--output=file/reports").run().code;
         assert!([Some(2), Some(4)].contains(&code), "{code:?}"); // no ledger for `collect`
     }
-    run(&desk)
-        .arg("--output=file/reports")
-        .expect(2)
-        .says(["file/reports"]);
+    run(&desk).arg("--output=file/reports").expect(2).says(["file/reports"]);
     assert_eq!(server.exchanges().len(), 0);
     collect(&desk).expect(4);
     assert!(!desk.has("m.ledger.csv"));
@@ -747,24 +665,12 @@ fn a_folder_that_cannot_be_written_is_told_before_anything_is_sent() {
 #[test]
 fn labels_of_every_kind_become_files_within_the_folder() {
     let server = Served::new(AT_ONCE);
-    let labels = [
-        "../../x",
-        "CON",
-        "🎉",
-        "Straße",
-        "STRASSE",
-        &"x".repeat(300),
-        "..",
-        "a/b",
-    ];
+    let labels = ["../../x", "CON", "🎉", "Straße", "STRASSE", &"x".repeat(300), "..", "a/b"];
     let listed: String = labels
         .iter()
         .enumerate()
         .map(|(n, label)| {
-            format!(
-                "      - {{ id: {}, label: '{label}' }}\n",
-                partner(&n.to_string())
-            )
+            format!("      - {{ id: {}, label: '{label}' }}\n", partner(&n.to_string()))
         })
         .collect();
     let jobs = format!(
@@ -775,10 +681,8 @@ fn labels_of_every_kind_become_files_within_the_folder() {
     run(&desk).expect(0);
     let rows = hold(&desk);
     assert_eq!(rows.len(), labels.len() + 1);
-    let folded: BTreeSet<String> = rows
-        .iter()
-        .map(|row| row["report_file"].to_uppercase())
-        .collect();
+    let folded: BTreeSet<String> =
+        rows.iter().map(|row| row["report_file"].to_uppercase()).collect();
     assert_eq!(folded.len(), rows.len());
     for row in &rows {
         let name = row["report_file"].strip_prefix("m.ledger.reports/2026-09/USER/");
@@ -796,12 +700,8 @@ fn a_rehearsal_collects_beside_the_real_reports() {
         "s.yaml",
         "rate_limit: { limiter: { kind: unlimited } }\nreports: { check_calendar: false, completes_after: 0s }\n",
     );
-    let rehearse = || {
-        run(&desk)
-            .arg("--sandbox")
-            .arg("--sandbox-config=s.yaml")
-            .without("WEBEX_ACCESS_TOKEN")
-    };
+    let rehearse =
+        || run(&desk).arg("--sandbox").arg("--sandbox-config=s.yaml").without("WEBEX_ACCESS_TOKEN");
     rehearse().expect(0);
     assert!(desk.has("real.sandbox/2026-09/USER/a.csv") && !desk.has("real"));
     rehearse().env("MONTHEND_OUTPUT", "env").expect(0);
@@ -823,9 +723,7 @@ fn killed_at_any_point_it_goes_on() {
              downloads: [{ tries: 1, org: b, then: { kind: cut } }]\n",
         );
         let server = Apart::start(&config, &desk.path("state"));
-        let names: Vec<String> = (0..12)
-            .map(|n| format!("{}{n}", ["a", "b"][n % 2]))
-            .collect();
+        let names: Vec<String> = (0..12).map(|n| format!("{}{n}", ["a", "b"][n % 2])).collect();
         let jobs = partners(names.iter().map(String::as_str), "USER", SEPTEMBER);
         desk.manifest(&server.url, &jobs);
         desk.converge().expect(0);
@@ -854,11 +752,7 @@ fn eventually_or(most: Duration, mut is_so: impl FnMut() -> bool) {
 #[track_caller]
 fn whole_under_final_names(desk: &Desk) {
     for file in files(desk) {
-        if file
-            .rsplit('/')
-            .next()
-            .is_some_and(|name| name.starts_with('.'))
-        {
+        if file.rsplit('/').next().is_some_and(|name| name.starts_with('.')) {
             continue;
         }
         let text = desk.read(&file);
@@ -896,26 +790,15 @@ fn a_file_is_the_one_that_ledger_and_history_name() {
     let file = "m.ledger.reports/2026-09/USER/a.csv";
     let original = desk.read("m.ledger.csv");
     let sha256 = desk.ledger().lines[0]["report_sha256"].to_owned();
-    desk.write(
-        "m.ledger.csv",
-        original.replace(&sha256, &sha256.to_uppercase()),
-    );
+    desk.write("m.ledger.csv", original.replace(&sha256, &sha256.to_uppercase()));
     collect(&desk).expect(0);
     desk.monthend(["audit", "m.yaml"]).expect(0);
-    collect(&desk)
-        .arg("--dry-run")
-        .expect(0)
-        .shows(["download 0"]);
+    collect(&desk).arg("--dry-run").expect(0).shows(["download 0"]);
 
     let theirs = format!("{}x,y,z,1\n", desk.read(file));
-    desk.write(
-        "m.ledger.csv",
-        original.replace(&sha256, &hash(theirs.as_bytes())),
-    );
+    desk.write("m.ledger.csv", original.replace(&sha256, &hash(theirs.as_bytes())));
     desk.write(file, &theirs);
-    desk.monthend(["audit", "m.yaml"])
-        .expect(1)
-        .shows(["file_changed"]);
+    desk.monthend(["audit", "m.yaml"]).expect(1).shows(["file_changed"]);
     let ended = collect(&desk).arg("--combine=all.csv").expect(1);
     ended.shows([file, "as the history says", "--combine all.csv --force"]);
     assert!(!desk.has("all.csv") && desk.read(file) == theirs);
@@ -939,14 +822,10 @@ fn folders_and_links_in_the_place_of_a_file_are_told_for_what_they_are() {
         let ended = collect(&desk).args(force.iter().copied()).expect(1);
         ended.shows(["a folder is in the place of", moved]);
     }
-    audit()
-        .expect(1)
-        .shows(["a folder is in the place of", "mv "]);
+    audit().expect(1).shows(["a folder is in the place of", "mv "]);
     fs::remove_dir(desk.path(file)).unwrap();
     std::os::unix::fs::symlink("nowhere", desk.path(file)).unwrap();
-    audit()
-        .expect(1)
-        .shows(["a link that leads nowhere", "--force"]);
+    audit().expect(1).shows(["a link that leads nowhere", "--force"]);
     let ended = collect(&desk).expect(1);
     ended.shows(["a link or no file at all", "--force"]);
     collect(&desk).arg("--force").expect(0);
@@ -955,9 +834,7 @@ fn folders_and_links_in_the_place_of_a_file_are_told_for_what_they_are() {
     let (_server, desk) = world("", &["a"], "USER");
     fs::create_dir_all(desk.path(file)).unwrap();
     for force in [&[][..], &["--force"]] {
-        let ended = run(&desk)
-            .args(["--existing=ignore"])
-            .args(force.iter().copied());
+        let ended = run(&desk).args(["--existing=ignore"]).args(force.iter().copied());
         ended.expect(1).shows(["a folder is in the place of"]);
     }
 }

@@ -4,49 +4,33 @@ use std::fs;
 
 use crate::support::{Desk, Ended, LedgerFile, Served, csv_cells, own, partner, partners};
 
-const LEADING: [&str; 5] = [
-    "sub_partner",
-    "sub_partner_org_id",
-    "period_start",
-    "period_end",
-    "internal",
-];
+const LEADING: [&str; 5] =
+    ["sub_partner", "sub_partner_org_id", "period_start", "period_end", "internal"];
 
 #[test]
 fn every_row_of_every_collected_file_is_in_the_file_of_its_type() {
     let server = Served::new("reports: { completes_after: 0s }");
     let jobs = own("USER", "2026-09") + &partners(["=a", "b"], "CUSTOMER, USER", "2026-09");
     let desk = Desk::with(server.url(), &jobs);
-    let ended = desk
-        .converge()
-        .arg("--collect")
-        .arg("--combine")
-        .arg("all.csv")
-        .expect(0);
+    let ended = desk.converge().arg("--collect").arg("--combine").arg("all.csv").expect(0);
     assert!(ended.stderr.contains("USER"), "{ended}");
     assert!(!desk.has("all.csv"));
     let ledger = desk.ledger();
-    for (name, report_type, files) in [
-        ("all-customer.csv", "CUSTOMER", 2),
-        ("all-user.csv", "USER", 3),
-    ] {
+    for (name, report_type, files) in
+        [("all-customer.csv", "CUSTOMER", 2), ("all-user.csv", "USER", 3)]
+    {
         let combined = csv_cells(&desk.read(name));
         assert_eq!(combined[0][..5], LEADING);
         let mut expected = Vec::new();
-        let lines = ledger
-            .lines
-            .iter()
-            .filter(|line| &line["type"] == report_type);
+        let lines = ledger.lines.iter().filter(|line| &line["type"] == report_type);
         assert_eq!(lines.clone().count(), files);
         for line in lines {
             let file = csv_cells(&desk.read(&line["report_file"]));
             assert_eq!(combined[0][5..], file[0], "they have the same columns");
             for row in &file[1..] {
                 // As the ledger has it, with the apostrophe before `=a`.
-                let mut cells = vec![
-                    line["sub_partner"].to_owned(),
-                    line["sub_partner_org_id"].to_owned(),
-                ];
+                let mut cells =
+                    vec![line["sub_partner"].to_owned(), line["sub_partner_org_id"].to_owned()];
                 cells.extend(["2026-09-01", "2026-09-30", "false"].map(str::to_owned));
                 cells.extend(row.clone());
                 expected.push(cells);
@@ -59,14 +43,7 @@ fn every_row_of_every_collected_file_is_in_the_file_of_its_type() {
 
     // One type is one file, and what is there is replaced.
     desk.write("all.csv", "earlier");
-    let again = desk.monthend([
-        "collect",
-        "m.yaml",
-        "--type",
-        "USER",
-        "--combine",
-        "all.csv",
-    ]);
+    let again = desk.monthend(["collect", "m.yaml", "--type", "USER", "--combine", "all.csv"]);
     again.expect(0);
     assert_eq!(desk.read("all.csv"), users);
 }
@@ -77,12 +54,7 @@ fn a_file_that_cannot_be_written_is_known_before_anything_is_sent() {
     let desk = Desk::with(server.url(), &partners(["a"], "USER", "2026-09"));
     fs::create_dir(desk.path("folder")).unwrap();
     for file in ["no/such/folder/all.csv", "folder"] {
-        let ended = desk
-            .converge()
-            .arg("--collect")
-            .arg("--combine")
-            .arg(file)
-            .expect(2);
+        let ended = desk.converge().arg("--collect").arg("--combine").arg(file).expect(2);
         assert!(ended.stderr.contains(file), "{ended}");
     }
     assert_eq!(server.creates().len(), 0);
@@ -105,9 +77,7 @@ fn every_command_puts_the_same_rows_into_the_file() {
     };
     let desk = Desk::with(server.url(), &jobs(&["a", "mistake"]));
     let as_of = |day: &str| format!("--as-of={day}");
-    desk.converge()
-        .args(["--collect", &as_of("2026-09-02")])
-        .expect(0);
+    desk.converge().args(["--collect", &as_of("2026-09-02")]).expect(0);
     desk.manifest(server.url(), &jobs(&["a", "b"]));
     let run = || {
         let run = desk.converge();
@@ -121,43 +91,27 @@ fn every_command_puts_the_same_rows_into_the_file() {
     assert!(command.join(" ").ends_with("--as-of 2026-10-02"), "{ended}");
     desk.manifest(server.url(), &jobs(&["a", "b"]));
     let mut copy = LedgerFile::read(&desk.path("m.ledger.csv"));
-    copy.lines
-        .retain(|line| line["billing_start_date"] == *"2026-08-01");
+    copy.lines.retain(|line| line["billing_start_date"] == *"2026-08-01");
     desk.write("m.ledger.csv", copy.to_csv());
     let first = run().arg("--existing=ignore").expect(0);
     let rows = desk.read("fin.csv");
-    assert!(
-        rows.contains("2026-09-01") && !rows.contains("2026-08-01"),
-        "{first}"
-    );
+    assert!(rows.contains("2026-09-01") && !rows.contains("2026-08-01"), "{first}");
     assert!(!rows.contains("mistake"));
     let ended = desk.monthend(command).expect(0);
-    ended.says([
-        "--combine leaves out 3 reports that the plan does not have",
-        "mistake",
-    ]);
+    ended.says(["--combine leaves out 3 reports that the plan does not have", "mistake"]);
     assert_eq!(desk.read("fin.csv"), rows);
     let day = as_of("2026-10-02");
     let again = ["--collect", "--combine=fin.csv", &day];
     desk.retry().args(again).expect(0);
     assert_eq!(desk.read("fin.csv"), rows);
     // A selection that names nothing else means the rows that are left over.
-    let earlier = [
-        "collect",
-        "m.yaml",
-        "--combine=august.csv",
-        "--period=2026-08",
-        &day,
-    ];
+    let earlier = ["collect", "m.yaml", "--combine=august.csv", "--period=2026-08", &day];
     desk.monthend(earlier).expect(0);
     let august = desk.read("august.csv");
     assert!(august.contains("mistake") && !august.contains("2026-09-01"));
     // Plan and run say that there are more rows.
     for command in [desk.plan().arg(&day), desk.converge().arg(&day)] {
-        command.expect(0).says([
-            "the ledger has 3 rows that the plan does not have",
-            "mistake",
-        ]);
+        command.expect(0).says(["the ledger has 3 rows that the plan does not have", "mistake"]);
     }
 }
 
@@ -192,10 +146,7 @@ fn a_file_that_lacks_reports_says_so_and_an_old_one_does_not_stay() {
 #[test]
 fn files_of_other_types_do_not_stay_either() {
     let server = Served::new("reports: { completes_after: 0s }");
-    let desk = Desk::with(
-        server.url(),
-        &partners(["acme"], "CUSTOMER, USER", "2026-09"),
-    );
+    let desk = Desk::with(server.url(), &partners(["acme"], "CUSTOMER, USER", "2026-09"));
     let run = |words: &[&str]| {
         let all = desk.converge().args(["--collect", "--combine=all.csv"]);
         all.args(words.iter().copied()).expect(0)

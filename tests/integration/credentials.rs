@@ -56,21 +56,13 @@ fn a_401_for_one_organisation_only_fails_its_row_and_renews_nothing() {
         let names = ["p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9"];
         let desk = Desk::with(server.url(), &partners(names, "USER", "2026-09"));
         let command = desk.converge();
-        let command = if can_renew {
-            renewable(command)
-        } else {
-            command
-        };
+        let command = if can_renew { renewable(command) } else { command };
         command.expect(1);
         let ledger = desk.ledger().at_rest(10);
         assert_eq!(ledger.count("created"), 9);
         let refused = ledger.of("p0")[0];
         assert_eq!(
-            (
-                &refused["status"],
-                &refused["error_code"],
-                &refused["http_status"]
-            ),
+            (&refused["status"], &refused["error_code"], &refused["http_status"]),
             ("failed", "http_401", "401")
         );
         assert_eq!(server.at(Endpoint::Token).len(), 0, "nothing is renewed");
@@ -89,15 +81,8 @@ fn a_token_that_ends_stops_the_run_where_it_cannot_be_renewed() {
     let ledger = desk.ledger().at_rest(60);
     assert_eq!(ledger.count("created") + ledger.count("pending"), 60);
     assert!(ledger.count("created") >= 5);
-    let refused = server
-        .exchanges()
-        .iter()
-        .filter(|e| e.status == Some(401))
-        .count();
-    assert!(
-        (1..=8).contains(&refused),
-        "no more than were in flight: {refused}"
-    );
+    let refused = server.exchanges().iter().filter(|e| e.status == Some(401)).count();
+    assert!((1..=8).contains(&refused), "no more than were in flight: {refused}");
 }
 
 #[test]
@@ -105,29 +90,21 @@ fn a_token_that_ends_is_renewed_once_for_all() {
     let server =
         Served::new("token: { expires_after: 20, rotate_refresh: true }\nlatency: { fixed: 5ms }");
     let desk = Desk::with(server.url(), &many(70));
-    let ended = renewable(desk.converge())
-        .arg("-v")
-        .arg("--log-format=json")
-        .expect(0);
+    let ended = renewable(desk.converge()).arg("-v").arg("--log-format=json").expect(0);
     shows_no_secret(&desk, &ended, &[]);
     ended.says(["the access token was renewed", "WEBEX_REFRESH_TOKEN_FILE"]);
     assert_eq!(desk.ledger().at_rest(70).count("created"), 70);
     server.nothing_twice();
     // 71 requests at least, twenty for each token.
     let renewals = server.at(Endpoint::Token).len();
-    assert!(
-        (3..=5).contains(&renewals),
-        "one for each token that ended: {renewals}"
-    );
+    assert!((3..=5).contains(&renewals), "one for each token that ended: {renewals}");
 }
 
 #[test]
 fn what_renews_a_token_is_enough_to_begin_with() {
     let server = Served::new("");
     let desk = Desk::with(server.url(), &many(5));
-    renewable(desk.converge())
-        .without("WEBEX_ACCESS_TOKEN")
-        .expect(0);
+    renewable(desk.converge()).without("WEBEX_ACCESS_TOKEN").expect(0);
     assert_eq!(server.at(Endpoint::Token).len(), 1);
     assert!(server.exchanges().iter().all(|e| e.status == Some(200)));
 }
@@ -136,11 +113,8 @@ fn what_renews_a_token_is_enough_to_begin_with() {
 fn a_renewed_refresh_token_is_kept_in_its_file_for_the_next_run() {
     let server = Served::new("token: { expires_after: 20, rotate_refresh: true }");
     let desk = Desk::with(server.url(), &many(30));
-    for (name, secret) in [
-        ("id", CLIENT_ID),
-        ("secret", CLIENT_SECRET),
-        ("refresh", REFRESH_TOKEN),
-    ] {
+    for (name, secret) in [("id", CLIENT_ID), ("secret", CLIENT_SECRET), ("refresh", REFRESH_TOKEN)]
+    {
         fs::set_permissions(
             desk.write(name, format!("{secret}\n")),
             fs::Permissions::from_mode(0o640),
@@ -160,22 +134,12 @@ fn a_renewed_refresh_token_is_kept_in_its_file_for_the_next_run() {
     let renewed = desk.read("refresh");
     let renewals = server.at(Endpoint::Token).len();
     assert_eq!(renewed.trim(), format!("{REFRESH_TOKEN}-{}", renewals + 1));
-    let mode = fs::metadata(desk.path("refresh"))
-        .unwrap()
-        .permissions()
-        .mode();
+    let mode = fs::metadata(desk.path("refresh")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    assert_eq!(
-        desk.read("id"),
-        format!("{CLIENT_ID}\n"),
-        "only what changed is written"
-    );
+    assert_eq!(desk.read("id"), format!("{CLIENT_ID}\n"), "only what changed is written");
     // The first refresh token is spent by now: only the one in the file still works.
     from_files("2.csv").expect(0);
-    assert_eq!(
-        desk.files(),
-        ["1.csv", "2.csv", "id", "m.yaml", "refresh", "secret"]
-    );
+    assert_eq!(desk.files(), ["1.csv", "2.csv", "id", "m.yaml", "refresh", "secret"]);
 }
 
 /// `docker --env-file` keeps quotes.
@@ -187,10 +151,7 @@ fn quotes_around_a_secret_are_no_part_of_it() {
         .env("WEBEX_ACCESS_TOKEN", format!("\"Bearer {TOKEN}\""))
         .env("WEBEX_CLIENT_ID", format!("'{CLIENT_ID}'"))
         .env("WEBEX_CLIENT_SECRET", format!("\"{CLIENT_SECRET}\""))
-        .env(
-            "WEBEX_REFRESH_TOKEN",
-            format!("\u{feff}\"{REFRESH_TOKEN}\"\n"),
-        )
+        .env("WEBEX_REFRESH_TOKEN", format!("\u{feff}\"{REFRESH_TOKEN}\"\n"))
         .expect(0);
     assert!(!server.at(Endpoint::Token).is_empty());
     desk.write("token", format!("\"{TOKEN}\"\r\n"));
@@ -224,10 +185,7 @@ fn a_refresh_that_fails_stops_at_once() {
 fn a_wrong_token_stops_with_every_row_pending() {
     let server = Served::new("");
     let desk = Desk::with(server.url(), &many(40));
-    let ended = desk
-        .converge()
-        .env("WEBEX_ACCESS_TOKEN", "hush-wrong")
-        .expect(3);
+    let ended = desk.converge().env("WEBEX_ACCESS_TOKEN", "hush-wrong").expect(3);
     shows_no_secret(&desk, &ended, &[]);
     assert_eq!(desk.ledger().at_rest(40).count("pending"), 40);
     assert!(server.exchanges().len() <= 8);
@@ -268,11 +226,7 @@ fn a_token_file_is_read_again_when_the_token_ends() {
     renewed_elsewhere(&server);
     let ended = running.wait().expect(0);
     shows_no_secret(&desk, &ended, &["token"]);
-    assert_eq!(
-        server.at(Endpoint::Token).len(),
-        1,
-        "only the other's renewal"
-    );
+    assert_eq!(server.at(Endpoint::Token).len(), 1, "only the other's renewal");
     assert!(server.exchanges().iter().any(|e| e.status == Some(401)));
     assert_eq!(desk.ledger().at_rest(100).count("created"), 100);
     server.nothing_twice();
@@ -292,10 +246,7 @@ fn a_403_on_everything_from_the_start_is_about_the_token() {
     ]);
     let ledger = desk.ledger().at_rest(60);
     let (failed, pending) = (ledger.count("failed"), ledger.count("pending"));
-    assert!(
-        (20..=40).contains(&failed) && failed + pending == 60,
-        "{failed} {pending}"
-    );
+    assert!((20..=40).contains(&failed) && failed + pending == 60, "{failed} {pending}");
     assert_eq!(
         server.creates().len(),
         failed,
@@ -328,10 +279,8 @@ fn secrets_show_nowhere_whatever_goes_wrong() {
     );
     let desk = Desk::with(server.url(), &many(60));
     for format in ["text", "json"] {
-        let ended = renewable(desk.converge())
-            .arg("-v")
-            .arg(format!("--log-format={format}"))
-            .run();
+        let ended =
+            renewable(desk.converge()).arg("-v").arg(format!("--log-format={format}")).run();
         assert!(matches!(ended.code, Some(0 | 1 | 3)), "{ended}");
         shows_no_secret(&desk, &ended, &[]);
     }

@@ -13,10 +13,7 @@ fn many(count: usize) -> String {
 #[track_caller]
 fn no_id_is_lost(server: &Served, texts: &[String], ended: &Ended) {
     for id in server.report_ids() {
-        assert!(
-            texts.iter().any(|text| text.contains(&id)),
-            "{id} is lost: {ended}"
-        );
+        assert!(texts.iter().any(|text| text.contains(&id)), "{id} is lost: {ended}");
     }
 }
 
@@ -34,9 +31,7 @@ fn in_mid_run(what: impl Fn(&Desk)) -> (Served, Desk, Ended) {
 
 fn texts(desk: &Desk) -> Vec<String> {
     let names = desk.files();
-    let csv = names
-        .iter()
-        .filter(|name| name.contains(".csv") && !name.ends_with(".lock"));
+    let csv = names.iter().filter(|name| name.contains(".csv") && !name.ends_with(".lock"));
     csv.map(|name| desk.read(name)).collect()
 }
 
@@ -61,11 +56,7 @@ fn a_ledger_that_is_replaced_is_left_and_the_own_one_saved_beside_it() {
     });
     assert_eq!(desk.read("m.ledger.csv"), other, "not ours to overwrite");
     no_id_is_lost(&server, &texts(&desk), &ended);
-    let saved = desk
-        .files()
-        .into_iter()
-        .find(|name| name.contains("rescued"))
-        .unwrap();
+    let saved = desk.files().into_iter().find(|name| name.contains("rescued")).unwrap();
     ended.says(["replaced", saved.as_str()]);
     // With the saved one a run goes on.
     desk.ledger_at(&saved).at_rest(150);
@@ -120,10 +111,7 @@ fn a_full_disk_stops_the_run_and_loses_no_id() {
 fn a_disk_that_is_full_from_the_start_stops_before_anything_is_sent() {
     let server = Served::new("");
     let desk = Desk::with(server.url(), &many(150));
-    desk.converge()
-        .after("ulimit -f 4")
-        .expect(4)
-        .says(["m.ledger.csv"]);
+    desk.converge().after("ulimit -f 4").expect(4).says(["m.ledger.csv"]);
     assert!(server.creates().is_empty());
     assert!(!desk.has("m.ledger.csv"), "no half ledger is left");
     desk.converge().expect(0);
@@ -148,10 +136,7 @@ fn a_torn_last_line_loses_nothing() {
         ],
     );
     let before = before.to_csv();
-    for cut in (0..=created.len())
-        .step_by(9)
-        .chain([16, 17, 18, created.len() - 1])
-    {
+    for cut in (0..=created.len()).step_by(9).chain([16, 17, 18, created.len() - 1]) {
         desk.write("m.ledger.csv", before.clone() + &created[..cut]);
         desk.status().expect(0).shows(["3 rows"]);
         desk.converge().expect(0);
@@ -174,10 +159,7 @@ fn what_cannot_be_read_is_left_to_a_person() {
     let ended = desk.converge().expect(1);
     ended.shows(["in_doubt"]);
     let ledger = desk.ledger().at_rest(3);
-    assert!(
-        ledger.lines[2]["error"].contains(&lost),
-        "the candidate is named"
-    );
+    assert!(ledger.lines[2]["error"].contains(&lost), "the candidate is named");
     assert_eq!(server.creates().len(), 3, "and nothing is made again");
 }
 
@@ -208,15 +190,8 @@ fn the_ledger_keeps_its_permissions_and_a_link_stays_one() {
     std::os::unix::fs::symlink("real/l.csv", desk.path("m.ledger.csv")).unwrap();
     desk.manifest(server.url(), &many(3));
     desk.converge().expect(0);
-    assert!(
-        fs::symlink_metadata(desk.path("m.ledger.csv"))
-            .unwrap()
-            .is_symlink()
-    );
+    assert!(fs::symlink_metadata(desk.path("m.ledger.csv")).unwrap().is_symlink());
     desk.ledger_at("real/l.csv").at_rest(3);
-    let mode = fs::metadata(desk.path("real/l.csv"))
-        .unwrap()
-        .permissions()
-        .mode();
+    let mode = fs::metadata(desk.path("real/l.csv")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o640);
 }

@@ -37,10 +37,7 @@ fn starts_a_command(text: &str) -> bool {
 /// What a command prints as data, here and in a step of a workflow.
 fn both(desk: &Desk, words: &[&str]) -> (Ended, Ended) {
     let command = || desk.monthend(words.iter().copied());
-    (
-        command().expect(0),
-        command().env("GITHUB_ACTIONS", "true").run(),
-    )
+    (command().expect(0), command().env("GITHUB_ACTIONS", "true").run())
 }
 
 proptest! {
@@ -89,15 +86,9 @@ fn a_table_in_a_file_is_written_as_it_is() {
         "http://127.0.0.1:9",
         &own("USER", "2026-09").replace("name: own", "name: \"a ##[b]\""),
     );
-    let refused = desk
-        .plan()
-        .arg("--format=csv")
-        .env("GITHUB_ACTIONS", "true");
+    let refused = desk.plan().arg("--format=csv").env("GITHUB_ACTIONS", "true");
     refused.expect(2).says(["> FILE.csv"]);
-    let to_file = desk
-        .plan()
-        .arg("--format=csv")
-        .env("GITHUB_ACTIONS", "true");
+    let to_file = desk.plan().arg("--format=csv").env("GITHUB_ACTIONS", "true");
     to_file.after("exec > plan.csv").expect(0);
     let here = desk.plan().arg("--format=csv").expect(0);
     assert_eq!(desk.read("plan.csv"), here.stdout);
@@ -109,13 +100,8 @@ fn no_json_starts_a_command() {
     let server = Served::new("");
     let desk = Desk::with(server.url(), &own("USER", "2026-09"));
     let manifest = desk.read("m.yaml");
-    desk.write(
-        "m.yaml",
-        manifest.replace("name: test", "name: \"a ##[error]b\""),
-    );
-    let ended = desk
-        .converge()
-        .args(["--summary-json=s.json", "--log-format=json", "-vv"]);
+    desk.write("m.yaml", manifest.replace("name: test", "name: \"a ##[error]b\""));
+    let ended = desk.converge().args(["--summary-json=s.json", "--log-format=json", "-vv"]);
     let ended = ended.expect(0);
     let [summary, history] = ["s.json", "m.ledger.history.jsonl"].map(|file| desk.read(file));
     for text in [&summary, &history] {

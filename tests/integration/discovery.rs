@@ -9,15 +9,10 @@ fn server(envelope: &str, more: &str) -> Served {
     let entry = |name: &str, state: &str| {
         format!("    - {{ org_id: {}, state: {state} }}\n", partner(name))
     };
-    let list: String = [
-        ("a", "active"),
-        ("b", "suspended"),
-        ("c", "active"),
-        ("d", "active"),
-        ("e", "suspended"),
-    ]
-    .map(|(name, state)| entry(name, state))
-    .concat();
+    let list: String =
+        [("a", "active"), ("b", "suspended"), ("c", "active"), ("d", "active"), ("e", "suspended")]
+            .map(|(name, state)| entry(name, state))
+            .concat();
     Served::new(&format!(
         "sub_partners:\n  envelope: {envelope}\n  page_size: 2\n  list:\n{list}{more}"
     ))
@@ -43,10 +38,8 @@ fn everyone_of_the_kind_is_found_whatever_the_shape_of_the_answer() {
 
             let plan = desk.plan().arg("--format=json").expect(0).json();
             let rows = plan["rows"].as_array().unwrap();
-            let planned: Vec<_> = rows
-                .iter()
-                .map(|row| row["sub_partner_org_id"].as_str().unwrap())
-                .collect();
+            let planned: Vec<_> =
+                rows.iter().map(|row| row["sub_partner_org_id"].as_str().unwrap()).collect();
             assert_eq!(planned, expected, "{which} under {envelope}");
             assert!(server.creates().is_empty());
             assert_eq!(
@@ -161,10 +154,7 @@ fn discovery_survives_a_server_that_stumbles() {
 #[test]
 fn who_is_new_among_the_discovered_is_added_by_the_next_run() {
     let (few, many) = (
-        Served::new(&format!(
-            "sub_partners: {{ list: [{{ org_id: {} }}] }}",
-            partner("c")
-        )),
+        Served::new(&format!("sub_partners: {{ list: [{{ org_id: {} }}] }}", partner("c"))),
         server("items", ""),
     );
     let desk = Desk::with(few.url(), &job("active"));
@@ -172,10 +162,7 @@ fn who_is_new_among_the_discovered_is_added_by_the_next_run() {
     desk.converge().arg("--base-url").arg(many.url()).expect(0);
     assert_eq!(many.creates().len(), 2);
     let ledger = desk.ledger().at_rest(3);
-    assert_eq!(
-        ledger.column("sub_partner_org_id"),
-        ["a", "c", "d"].map(partner)
-    );
+    assert_eq!(ledger.column("sub_partner_org_id"), ["a", "c", "d"].map(partner));
 }
 
 /// Without a server, `discover` means whom the ledger has in rows of the job.
@@ -185,9 +172,7 @@ fn an_audit_without_a_server_takes_whom_the_ledger_has() {
     let own = crate::support::own("USER", "2026-09");
     let desk = Desk::with(server.url(), &(own.clone() + &job("active")));
     let audit = |args: &[&str]| {
-        let audit = desk
-            .monthend(["audit", "m.yaml", "--offline"])
-            .without("WEBEX_ACCESS_TOKEN");
+        let audit = desk.monthend(["audit", "m.yaml", "--offline"]).without("WEBEX_ACCESS_TOKEN");
         audit.args(args.iter().copied())
     };
     // No row of the job: who it is about is not known.
@@ -205,15 +190,10 @@ fn an_audit_without_a_server_takes_whom_the_ledger_has() {
         "`discover` means the sub-partners that the ledger has in rows of the job: found\n",
     ]);
     let json = audit(&["--format=json"]).expect(0).json();
-    assert!(
-        json["notes"][1].as_str().unwrap().contains("found"),
-        "{json}"
-    );
+    assert!(json["notes"][1].as_str().unwrap().contains("found"), "{json}");
     // Another month for the same ones: they are known, and nothing is created for them.
     let next = job("active").replace("2026-09", "2026-09, 2026-10");
     desk.manifest(server.url(), &(own + &next));
-    audit(&[])
-        .expect(1)
-        .shows(["3 differences: 3 not_created\n"]);
+    audit(&[]).expect(1).shows(["3 differences: 3 not_created\n"]);
     audit(&["--period=2026-09"]).expect(0);
 }

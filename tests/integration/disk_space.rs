@@ -30,9 +30,7 @@ fn a_run_refuses_what_check_refuses() {
     let said = "left in small, and the ledger may need 464 KiB";
     check.expect(4).shows([said, "make room"]);
     for more in ["--existing=adopt", "--collect"] {
-        let run = desk
-            .converge()
-            .args(["--ledger=small/m.csv", "--output=out", more]);
+        let run = desk.converge().args(["--ledger=small/m.csv", "--output=out", more]);
         let run = if more == "--collect" {
             run
         } else {
@@ -41,12 +39,7 @@ fn a_run_refuses_what_check_refuses() {
         let ended = run.expect(4);
         let ended = ended.says([said, "nothing was sent. Make room, then:"]);
         is_for_people(&ended);
-        assert!(
-            ended
-                .hint()
-                .arguments()
-                .contains(&"--ledger=small/m.csv".to_owned())
-        );
+        assert!(ended.hint().arguments().contains(&"--ledger=small/m.csv".to_owned()));
     }
     assert!(server.creates().is_empty());
     assert!(!desk.has("small/m.csv"));
@@ -97,10 +90,7 @@ fn files_that_find_no_room_are_collected_by_the_command_that_is_said() {
     };
     fs::create_dir(desk.path("small/out")).unwrap();
     disk.fill();
-    let ended = desk
-        .converge()
-        .args(["--collect", "--output=small/out"])
-        .expect(4);
+    let ended = desk.converge().args(["--collect", "--output=small/out"]).expect(4);
     is_for_people(&ended);
     let ended = ended.says(["No space left on device; make room"]);
     assert_eq!(ended.hint().why, "make room, then");
@@ -133,17 +123,12 @@ fn a_folder_that_can_only_be_read_is_not_one_that_is_missing() {
         "small/l.csv.lock: Read-only file system; make",
         "make the file system writable, or name another ledger (--ledger)",
     ]);
-    let output = desk
-        .converge()
-        .args(["--collect", "--output=small/x"])
-        .expect(2);
+    let output = desk.converge().args(["--collect", "--output=small/x"]).expect(2);
     is_for_people(&output);
     let junit = desk.converge().arg("--junit=nowhere/x.xml").expect(2);
     is_for_people(&junit);
     junit.says(["nowhere/x.xml: its folder does not exist; nothing was done"]);
     // What only reads is none the worse for it.
-    desk.monthend(["resolve", "small/m.csv"])
-        .expect(0)
-        .shows(["nothing to decide"]);
+    desk.monthend(["resolve", "small/m.csv"]).expect(0).shows(["nothing to decide"]);
     desk.monthend(["status", "small/m.csv"]).expect(0);
 }

@@ -25,10 +25,7 @@ fn whole() -> Reply {
 /// Ten bytes where the rest was asked for, and what they are said to be: `FIRST`, `TEN` (the last of them), `LAST` and
 /// `TOTAL` stand for numbers.
 fn ten_bytes(asked: &Asked, range: &str) -> Reply {
-    let first = asked
-        .header("range")
-        .trim_start_matches("bytes=")
-        .trim_end_matches('-');
+    let first = asked.header("range").trim_start_matches("bytes=").trim_end_matches('-');
     let first: usize = first.parse().unwrap();
     let whole = table();
     let range = range
@@ -55,11 +52,8 @@ fn collects(
     heals: bool,
     answers: impl Fn(&Asked) -> Option<Reply> + Send + Sync + 'static,
 ) {
-    let server = Canned::new(move |asked, _| {
-        asked
-            .is_file()
-            .then(|| answers(asked).unwrap_or_else(whole))
-    });
+    let server =
+        Canned::new(move |asked, _| asked.is_file().then(|| answers(asked).unwrap_or_else(whole)));
     let desk = Desk::new();
     let settings = "retry.max_attempts: 4";
     desk.manifest_with(&server.url, settings, &partners(["a"], "USER", "2026-09"));
@@ -108,11 +102,7 @@ fn a_part_counts_only_where_it_is_the_rest_of_the_same_file() {
             });
             scope.spawn(move || {
                 collects(range, false, move |asked| {
-                    Some(if is_rest(asked) {
-                        ten_bytes(asked, range)
-                    } else {
-                        half()
-                    })
+                    Some(if is_rest(asked) { ten_bytes(asked, range) } else { half() })
                 });
             });
         }
@@ -159,29 +149,16 @@ fn a_whole_that_is_no_whole_is_asked_for_again() {
             Box::new(part(206, "content-range: bytes 0-29/30"))
                 as Box<dyn Fn() -> Reply + Send + Sync>,
         ),
-        (
-            "206 of more",
-            Box::new(part(206, "content-range: bytes 0-29/16670")),
-        ),
+        ("206 of more", Box::new(part(206, "content-range: bytes 0-29/16670"))),
         ("206 without a range", Box::new(part(206, "x: y"))),
-        (
-            "200 of a part",
-            Box::new(part(200, "content-range: bytes 0-29/16670")),
-        ),
-        (
-            "416 at first",
-            Box::new(part(416, "content-range: bytes */16670")),
-        ),
+        ("200 of a part", Box::new(part(200, "content-range: bytes 0-29/16670"))),
+        ("416 at first", Box::new(part(416, "content-range: bytes */16670"))),
     ] {
         collects(name, true, move |asked| (asked.before == 0).then(&first));
     }
     for (name, status, range) in [
         ("206 always", 206, "content-range: bytes 0-29/30"),
-        (
-            "200 of a part, always",
-            200,
-            "content-range: bytes 0-29/16670",
-        ),
+        ("200 of a part, always", 200, "content-range: bytes 0-29/16670"),
     ] {
         collects(name, false, move |_| Some(part(status, range)()));
     }
@@ -244,11 +221,7 @@ fn a_read_that_is_answered_with_another_report_is_no_answer() {
         assert_eq!(&line["report_file"], "", "{ended}");
         assert!(!line["report_error"].is_empty(), "{line:?}");
         let retried = desk.retry().arg("--recreate-failed").run();
-        let creates = server
-            .asked()
-            .iter()
-            .filter(|asked| asked.is_create())
-            .count();
+        let creates = server.asked().iter().filter(|asked| asked.is_create()).count();
         assert_eq!(creates, 1, "{retried}");
     }
 }
@@ -256,9 +229,7 @@ fn a_read_that_is_answered_with_another_report_is_no_answer() {
 /// A host that does not know ranges answers with the whole: what was there is thrown away.
 #[test]
 fn a_whole_in_place_of_the_rest_begins_again() {
-    collects("200 for a range", true, |asked| {
-        (asked.before < 2).then(half)
-    });
+    collects("200 for a range", true, |asked| (asked.before < 2).then(half));
     collects("without a version", true, |asked| {
         let length = format!("content-length: {}", table().len());
         (asked.before < 2).then(|| Reply::with(200, &[&length], &table()[..40]))
@@ -291,12 +262,7 @@ fn a_header_or_a_row_without_end_is_no_table() {
         assert!(ended.stdout.contains("not collected"), "{ended}");
         let line = desk.ledger().lines[0].clone();
         assert!(line["report_error"].contains(says), "{line:?}");
-        let forced = [
-            "collect",
-            "m.yaml",
-            "--no-content-check",
-            "--combine=all.csv",
-        ];
+        let forced = ["collect", "m.yaml", "--no-content-check", "--combine=all.csv"];
         let ended = small(desk.monthend(forced)).expect(1);
         assert!(
             ended.stderr.contains("cannot read") && ended.stderr.contains(&says[says.len() - 5..]),

@@ -9,17 +9,10 @@ fn the_base_url_comes_from_option_then_environment_then_manifest() {
     let asked = || [&in_manifest, &in_environment, &as_option].map(|s| s.creates().len());
     desk.converge().arg("--ledger=1.csv").expect(0);
     assert_eq!(asked(), [1, 0, 0]);
-    let from_environment = || {
-        desk.converge()
-            .env("MONTHEND_BASE_URL", in_environment.url())
-    };
+    let from_environment = || desk.converge().env("MONTHEND_BASE_URL", in_environment.url());
     from_environment().arg("--ledger=2.csv").expect(0);
     assert_eq!(asked(), [1, 1, 0]);
-    from_environment()
-        .arg("--ledger=3.csv")
-        .arg("--base-url")
-        .arg(as_option.url())
-        .expect(0);
+    from_environment().arg("--ledger=3.csv").arg("--base-url").arg(as_option.url()).expect(0);
     assert_eq!(asked(), [1, 1, 1]);
 }
 
@@ -28,9 +21,7 @@ fn the_ledger_lies_where_it_is_said_to() {
     let server = Served::new("");
     let desk = Desk::with(server.url(), &own("USER", "2026-09"));
     desk.converge().expect(0);
-    desk.converge()
-        .env("MONTHEND_LEDGER", "by-environment.csv")
-        .expect(0);
+    desk.converge().env("MONTHEND_LEDGER", "by-environment.csv").expect(0);
     desk.converge()
         .env("MONTHEND_LEDGER", "by-environment.csv")
         .arg("--ledger=by-option.csv")
@@ -38,17 +29,11 @@ fn the_ledger_lies_where_it_is_said_to() {
     std::fs::create_dir(desk.path("below")).unwrap();
     std::fs::write(
         desk.path("below/n.yaml"),
-        desk.read("m.yaml")
-            .replace("name: test", "name: test\nledger: ../by-manifest.csv"),
+        desk.read("m.yaml").replace("name: test", "name: test\nledger: ../by-manifest.csv"),
     )
     .unwrap();
     desk.monthend(["run", "below/n.yaml"]).expect(0);
-    for name in [
-        "m.ledger.csv",
-        "by-environment.csv",
-        "by-option.csv",
-        "by-manifest.csv",
-    ] {
+    for name in ["m.ledger.csv", "by-environment.csv", "by-option.csv", "by-manifest.csv"] {
         desk.ledger_at(name).at_rest(1);
     }
 }
@@ -78,17 +63,9 @@ fn every_option_of_a_ci_job_has_a_variable() {
     let ended = ci("run").expect(0);
     // The server is a sandbox, and that is said in any case.
     let said: Vec<&str> = ended.stderr.lines().collect();
-    assert!(
-        matches!(said[..], [line] if line.contains("SANDBOX")),
-        "{ended}"
-    );
+    assert!(matches!(said[..], [line] if line.contains("SANDBOX")), "{ended}");
     ci("retry").expect(0);
-    assert_eq!(
-        desk.ledger_at("ci.csv")
-            .at_rest(1)
-            .column("billing_start_date"),
-        ["2026-02-01"]
-    );
+    assert_eq!(desk.ledger_at("ci.csv").at_rest(1).column("billing_start_date"), ["2026-02-01"]);
 }
 
 /// One variable for all commands: what one of them cannot show is no mistake there, unless it is asked for itself.
@@ -129,11 +106,7 @@ fn a_format_that_only_other_commands_have_is_no_mistake() {
         assert!(of("json").starts_with('{'));
     }
     let as_csv = || desk.status().env("MONTHEND_FORMAT", "csv");
-    let json = desk
-        .status()
-        .env("MONTHEND_FORMAT", "json")
-        .expect(0)
-        .json();
+    let json = desk.status().env("MONTHEND_FORMAT", "json").expect(0).json();
     assert_eq!(json["total"], 1);
     assert_eq!(as_csv().arg("--format=json").expect(0).json(), json);
 }
@@ -157,10 +130,7 @@ fn switches_in_the_environment_can_be_off() {
 #[test]
 fn quiet_says_warnings_and_errors_only() {
     let server = Served::new("");
-    let desk = Desk::with(
-        server.url(),
-        &partners(["good", "refused-403"], "USER", "2026-09"),
-    );
+    let desk = Desk::with(server.url(), &partners(["good", "refused-403"], "USER", "2026-09"));
     let ended = desk.converge().arg("--quiet").expect(1);
     assert!(!ended.stdout.is_empty(), "the summary is a result: {ended}");
     let mut lines = ended.stderr.lines();
@@ -176,10 +146,8 @@ fn json_logs_are_json_on_every_line_whatever_happens() {
     let server = Served::new(
         "faults: [{ when: { endpoint: create, first: 1, last: 2 }, then: [{ kind: reset, processed: true }] }, { when: { endpoint: create, first: 4, last: 4 }, then: [{ kind: status, status: 429, retry_after: '0' }] }]",
     );
-    let desk = Desk::with(
-        server.url(),
-        &partners(["a", "b", "refused-404", "c"], "USER", "2026-09"),
-    );
+    let desk =
+        Desk::with(server.url(), &partners(["a", "b", "refused-404", "c"], "USER", "2026-09"));
     let json = |mut args: Vec<&str>, code| {
         args.push("--log-format=json");
         desk.monthend(args).expect(code)
@@ -218,16 +186,11 @@ fn no_escape_sequences_where_there_is_no_terminal() {
         "https://webexapis.com/v1",
         &own("USER", "2026-09").replace("2026-09", "2026-19"),
     );
-    for command in [
-        desk.plan(),
-        desk.plan().env("NO_COLOR", "1"),
-        desk.plan().env("TERM", "xterm-256color"),
-    ] {
+    for command in
+        [desk.plan(), desk.plan().env("NO_COLOR", "1"), desk.plan().env("TERM", "xterm-256color")]
+    {
         let ended = command.expect(2);
-        assert!(
-            !ended.stderr.contains('\u{1b}') && ended.stderr.contains("2026-19"),
-            "{ended}"
-        );
+        assert!(!ended.stderr.contains('\u{1b}') && ended.stderr.contains("2026-19"), "{ended}");
     }
 }
 
@@ -235,21 +198,14 @@ fn no_escape_sequences_where_there_is_no_terminal() {
 #[test]
 fn no_color_is_kept_on_a_terminal() {
     let desk = Desk::with("https://webexapis.com/v1", &own("USER", "2026-19"));
-    let has_script = std::process::Command::new("script")
-        .arg("--version")
-        .output()
-        .is_ok();
+    let has_script = std::process::Command::new("script").arg("--version").output().is_ok();
     if !has_script {
         return;
     }
     let on_a_terminal = |no_color: Option<&str>| {
         let mut command = std::process::Command::new("script");
         command
-            .args([
-                "-qec",
-                &format!("{} plan m.yaml", env!("CARGO_BIN_EXE_monthend")),
-                "/dev/null",
-            ])
+            .args(["-qec", &format!("{} plan m.yaml", env!("CARGO_BIN_EXE_monthend")), "/dev/null"])
             .current_dir(desk.folder())
             .env_remove("NO_COLOR")
             .env("TERM", "xterm-256color")
@@ -260,14 +216,8 @@ fn no_color_is_kept_on_a_terminal() {
         String::from_utf8_lossy(&command.output().unwrap().stdout).into_owned()
     };
     let (with, without) = (on_a_terminal(None), on_a_terminal(Some("1")));
-    assert!(
-        with.contains("2026-19") && with.contains('\u{1b}'),
-        "{with:?}"
-    );
-    assert!(
-        without.contains("2026-19") && !without.contains('\u{1b}'),
-        "{without:?}"
-    );
+    assert!(with.contains("2026-19") && with.contains('\u{1b}'), "{with:?}");
+    assert!(without.contains("2026-19") && !without.contains('\u{1b}'), "{without:?}");
 }
 
 #[test]
@@ -276,11 +226,7 @@ fn a_reader_of_stdout_that_went_away_is_no_failure() {
     let desk = Desk::with(server.url(), &own("USER", "2026-09"));
     desk.converge().into_closed_pipe().expect(0);
     desk.ledger().at_rest(1);
-    for command in [
-        desk.plan(),
-        desk.status(),
-        desk.monthend(["schema", "manifest"]),
-    ] {
+    for command in [desk.plan(), desk.status(), desk.monthend(["schema", "manifest"])] {
         let ended = command.into_closed_pipe().expect(0);
         assert!(ended.stderr.is_empty(), "{ended}");
     }
@@ -290,26 +236,16 @@ fn a_reader_of_stdout_that_went_away_is_no_failure() {
 #[test]
 fn results_go_to_stdout_and_all_else_to_stderr() {
     let server = Served::new("");
-    let desk = Desk::with(
-        server.url(),
-        &partners(["good", "refused-404"], "USER", "2026-09"),
-    );
+    let desk = Desk::with(server.url(), &partners(["good", "refused-404"], "USER", "2026-09"));
     let ended = desk.converge().expect(1);
     assert!(
         ended.stdout.contains("created") && !ended.stdout.contains("starts a new one"),
         "{ended}"
     );
     assert!(!ended.stderr.contains("elapsed"), "{ended}");
-    for command in [
-        desk.plan(),
-        desk.status(),
-        desk.monthend(["schema", "ledger"]),
-    ] {
+    for command in [desk.plan(), desk.status(), desk.monthend(["schema", "ledger"])] {
         let ended = command.expect(0);
-        assert!(
-            !ended.stdout.is_empty() && ended.stderr.is_empty(),
-            "{ended}"
-        );
+        assert!(!ended.stdout.is_empty() && ended.stderr.is_empty(), "{ended}");
     }
 }
 
@@ -322,12 +258,7 @@ fn commands(desk: &Desk) -> Vec<(&'static str, Monthend)> {
         &["run", "m.yaml"],
         &["retry", "m.yaml"],
         &["collect", "m.yaml", "--wait=0s"],
-        &[
-            "resolve",
-            "m.ledger.csv",
-            "--request=r0000000000000000",
-            "--resend",
-        ],
+        &["resolve", "m.ledger.csv", "--request=r0000000000000000", "--resend"],
         &["merge", "m.ledger.csv", "-o", "m.ledger.csv"],
         &["audit", "m.yaml"],
         &["report", "m.ledger.csv", "-o", "page.html"],
@@ -349,9 +280,7 @@ fn variables(command: &str) -> Vec<(String, bool)> {
     let sub = cli.find_subcommand(command).unwrap();
     let all = sub.get_arguments().chain(cli.get_arguments());
     let named = all.filter_map(|it| Some((it.get_env()?, !it.get_action().takes_values())));
-    named
-        .map(|(name, is_flag)| (name.to_str().unwrap().to_owned(), is_flag))
-        .collect()
+    named.map(|(name, is_flag)| (name.to_str().unwrap().to_owned(), is_flag)).collect()
 }
 
 /// What a command did, but for times.
@@ -478,17 +407,12 @@ fn what_the_environment_leaves_out_is_said() {
     desk.converge().arg("--collect").expect(0);
     let said = "narrowed by the environment: MONTHEND_NO_FILES=yes MONTHEND_SUB_PARTNER=a";
     let audit = || {
-        let audit = desk
-            .monthend(["audit", "m.yaml"])
-            .env("MONTHEND_SUB_PARTNER", "a");
+        let audit = desk.monthend(["audit", "m.yaml"]).env("MONTHEND_SUB_PARTNER", "a");
         audit.env("MONTHEND_NO_FILES", "yes")
     };
     audit().expect(0).shows([said]);
     let json = audit().arg("--format=json").expect(0).json();
-    assert!(
-        json["notes"].to_string().contains("MONTHEND_SUB_PARTNER=a"),
-        "{json}"
-    );
+    assert!(json["notes"].to_string().contains("MONTHEND_SUB_PARTNER=a"), "{json}");
     let run = desk.converge().env("MONTHEND_TYPE", "USER").expect(0);
     run.says(["narrowed by the environment: MONTHEND_TYPE=USER"]);
     let typed = desk.converge().arg("--type=USER").expect(0);

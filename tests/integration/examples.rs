@@ -44,10 +44,7 @@ fn every_example_plans_runs_and_is_mended() {
             .lines()
             .map(|line| {
                 if line.trim_start().starts_with("rate:") {
-                    format!(
-                        "{}rate: unlimited\n",
-                        &line[..line.len() - line.trim_start().len()]
-                    )
+                    format!("{}rate: unlimited\n", &line[..line.len() - line.trim_start().len()])
                 } else {
                     format!("{line}\n")
                 }
@@ -75,13 +72,9 @@ fn every_example_plans_runs_and_is_mended() {
         let failed = rows.count("failed");
         assert_eq!(ended.code, Some(i32::from(failed > 0)), "{ended}");
         assert_eq!(rows.count("created") + failed, requests, "{ended}");
-        in_sandbox("retry", manifest)
-            .arg("--sandbox-fixed")
-            .expect(0);
+        in_sandbox("retry", manifest).arg("--sandbox-fixed").expect(0);
         let rows = LedgerFile::read(&desk.path(&ledger)).at_rest(requests);
         assert_eq!(rows.count("created"), requests);
-        in_sandbox("run", manifest)
-            .expect(0)
-            .shows(["created before"]);
+        in_sandbox("run", manifest).expect(0).shows(["created before"]);
     }
 }

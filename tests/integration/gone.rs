@@ -37,9 +37,7 @@ fn a_run_without_the_ledger_of_its_history_is_refused_and_its_advice_recovers_ev
         let run = desk.converge();
         let run = if quiet { run.arg("-q") } else { run };
         let asked = server.exchanges().len();
-        let ended = run
-            .expect(4)
-            .says(["m.ledger.history.jsonl shows creates of 6 requests"]);
+        let ended = run.expect(4).says(["m.ledger.history.jsonl shows creates of 6 requests"]);
         assert_eq!(server.exchanges().len(), asked, "{ended}");
         assert!(!desk.has("m.ledger.csv"));
     }
@@ -69,11 +67,7 @@ fn no_message_about_a_lost_ledger_suggests_a_bare_run() {
         &["status", "m.ledger.csv"],
     ] {
         let ended = desk.monthend(words.iter().copied()).expect(4);
-        for line in ended
-            .stderr
-            .lines()
-            .filter(|line| line.contains("monthend run"))
-        {
+        for line in ended.stderr.lines().filter(|line| line.contains("monthend run")) {
             assert!(line.contains("--existing adopt"), "{ended}");
         }
         assert!(ended.stderr.contains("history.jsonl"), "{ended}");
@@ -87,19 +81,13 @@ fn no_message_about_a_lost_ledger_suggests_a_bare_run() {
 fn collected_files_of_todays_plan_stop_a_run_too_and_those_of_others_do_not() {
     let server = served();
     let desk = Desk::with(server.url(), &jobs());
-    desk.converge()
-        .args(["--collect", "--output=common"])
-        .expect(0);
+    desk.converge().args(["--collect", "--output=common"]).expect(0);
     // Another month and another partner share the folder.
     let [other, stranger] = ["2026-08", "2026-09"].map(|month| partners(["Cog"], "USER", month));
     desk.manifest(server.url(), &other);
-    desk.converge()
-        .args(["--ledger=august.csv", "--collect", "--output=common"])
-        .expect(0);
+    desk.converge().args(["--ledger=august.csv", "--collect", "--output=common"]).expect(0);
     desk.manifest(server.url(), &stranger);
-    desk.converge()
-        .args(["--ledger=cog.csv", "--collect", "--output=common"])
-        .expect(0);
+    desk.converge().args(["--ledger=cog.csv", "--collect", "--output=common"]).expect(0);
     // Without ledger and history, the files are all that is left.
     desk.manifest(server.url(), &jobs());
     fs::remove_file(desk.path("m.ledger.csv")).unwrap();
@@ -109,10 +97,7 @@ fn collected_files_of_todays_plan_stop_a_run_too_and_those_of_others_do_not() {
     run().expect(4).says(["common/2026-09/", "is there"]);
     assert_eq!(server.creates().len(), made);
     run().arg("--existing=ignore").expect(0);
-    assert!(
-        server.creates().len() > made,
-        "to ignore them is a decision"
-    );
+    assert!(server.creates().len() > made, "to ignore them is a decision");
 }
 
 /// Ledger and history are gone: the files are enough for every command.
@@ -125,18 +110,12 @@ fn files_alone_are_noticed_wherever_they_count() {
     let adopt = "run m.yaml --existing adopt";
     desk.monthend(["status", "m.yaml"]).expect(4).says([adopt]);
     desk.converge().expect(4).says([adopt]);
-    desk.monthend(["check", "m.yaml"])
-        .expect(4)
-        .shows(["5 more collected files"]);
+    desk.monthend(["check", "m.yaml"]).expect(4).shows(["5 more collected files"]);
     desk.plan().expect(0).says(["5 more collected files"]);
-    desk.monthend(["audit", "m.yaml", "--offline"])
-        .expect(1)
-        .shows([adopt]);
+    desk.monthend(["audit", "m.yaml", "--offline"]).expect(1).shows([adopt]);
     // An empty file in its place knows nothing either.
     desk.write("m.ledger.csv", "");
-    desk.monthend(["status", "m.yaml"])
-        .expect(4)
-        .says(["--existing adopt"]);
+    desk.monthend(["status", "m.yaml"]).expect(4).says(["--existing adopt"]);
 }
 
 /// A history of a run that created nothing proves no ledger.
@@ -144,9 +123,7 @@ fn files_alone_are_noticed_wherever_they_count() {
 fn a_history_counts_only_if_it_shows_a_create() {
     let server = served();
     let desk = Desk::with(server.url(), &jobs());
-    desk.converge()
-        .env("WEBEX_ACCESS_TOKEN", "wrong-token")
-        .expect(3);
+    desk.converge().env("WEBEX_ACCESS_TOKEN", "wrong-token").expect(3);
     assert!(desk.has("m.ledger.history.jsonl"));
     let shows = desk.read("m.ledger.history.jsonl").contains("\"attempt\"");
     fs::remove_file(desk.path("m.ledger.csv")).unwrap();
@@ -167,25 +144,15 @@ fn a_ledger_that_knows_less_than_its_history_is_refused_wherever_it_counts() {
         desk.write("m.ledger.csv", lines.join("\n") + "\n");
         let made = server.creates().len();
         let lost = format!("m.ledger.history.jsonl shows creates of {}", 7 - keep);
-        desk.converge()
-            .expect(4)
-            .says([lost.as_str(), "--existing adopt"]);
+        desk.converge().expect(4).says([lost.as_str(), "--existing adopt"]);
         desk.plan().expect(0).says([lost.as_str()]);
-        desk.monthend(["status", "m.yaml"])
-            .expect(0)
-            .says([lost.as_str()]);
+        desk.monthend(["status", "m.yaml"]).expect(0).says([lost.as_str()]);
         let check = desk.monthend(["check", "m.yaml"]).expect(4);
         check.shows([lost.as_str()]);
-        let audit = desk
-            .monthend(["audit", "m.yaml", "--offline", "--no-files"])
-            .expect(1);
-        audit
-            .says([lost.as_str()])
-            .shows(["m.yaml --existing adopt"]);
+        let audit = desk.monthend(["audit", "m.yaml", "--offline", "--no-files"]).expect(1);
+        audit.says([lost.as_str()]).shows(["m.yaml --existing adopt"]);
         // What is selected is known, or the history has nothing of it.
-        desk.converge()
-            .arg("--job=own")
-            .expect(if keep == 4 { 0 } else { 4 });
+        desk.converge().arg("--job=own").expect(if keep == 4 { 0 } else { 4 });
         assert_eq!(server.creates().len(), made);
         let refused = desk.converge().expect(4);
         desk.monthend(suggested(&refused)).expect(0);
@@ -207,21 +174,12 @@ fn a_row_that_failed_before_its_report_was_created_is_not_sent_again() {
     desk.write("m.ledger.csv", older);
     for words in [["run", "m.yaml"], ["retry", "m.yaml"]] {
         let refused = desk.monthend(words).expect(4);
-        assert_eq!(
-            suggested(&refused),
-            ["run", "m.yaml", "--existing", "adopt"]
-        );
+        assert_eq!(suggested(&refused), ["run", "m.yaml", "--existing", "adopt"]);
     }
     let id = desk.ledger().lines[0]["request_id"].to_owned();
     desk.converge().arg("--existing=adopt").expect(0);
     // A report that a person had discarded is no reason to refuse.
-    let discard = [
-        "resolve",
-        "m.ledger.csv",
-        "--resend",
-        "--replace",
-        "--no-history",
-    ];
+    let discard = ["resolve", "m.ledger.csv", "--resend", "--replace", "--no-history"];
     desk.monthend(discard).args(["--request", &id]).expect(0);
     desk.converge().expect(0);
 }
@@ -231,36 +189,22 @@ fn shares_that_nobody_has_merged_are_named_with_the_command_that_merges_them() {
     let server = served();
     let desk = Desk::with(server.url(), &jobs());
     for number in 1..=3 {
-        desk.converge()
-            .arg(format!("--partition={number}/3"))
-            .expect(0);
+        desk.converge().arg(format!("--partition={number}/3")).expect(0);
     }
     let made = server.creates().len();
     assert_eq!(made, 6);
     let merge = "monthend merge m.ledger.1-of-3.csv m.ledger.2-of-3.csv m.ledger.3-of-3.csv -o m.ledger.csv";
-    for words in [
-        &["status", "m.yaml"][..],
-        &["retry", "m.yaml"],
-        &["run", "m.yaml"],
-    ] {
+    for words in [&["status", "m.yaml"][..], &["retry", "m.yaml"], &["run", "m.yaml"]] {
         desk.monthend(words.iter().copied()).expect(4).says([merge]);
     }
     desk.monthend(["check", "m.yaml"]).expect(4).shows([merge]);
     desk.plan().expect(0).says(["monthend merge"]);
-    desk.monthend(["audit", "m.yaml", "--offline"])
-        .expect(1)
-        .shows([merge]);
-    desk.converge()
-        .arg("--partition=1/2")
-        .expect(4)
-        .says(["-o m.ledger.1-of-2.csv"]);
+    desk.monthend(["audit", "m.yaml", "--offline"]).expect(1).shows([merge]);
+    desk.converge().arg("--partition=1/2").expect(4).says(["-o m.ledger.1-of-2.csv"]);
     desk.monthend(merge.split(' ').skip(1)).expect(0);
     desk.converge().expect(0);
     // A whole ledger followed by a share.
-    desk.converge()
-        .arg("--partition=2/4")
-        .expect(4)
-        .says(["monthend merge m.ledger"]);
+    desk.converge().arg("--partition=2/4").expect(4).says(["monthend merge m.ledger"]);
     assert_eq!(server.creates().len(), made);
     // Another month has other requests.
     desk.manifest(server.url(), &own("USER", "2026-08"));
@@ -286,9 +230,6 @@ fn another_ledger_with_the_same_requests_is_named_even_under_quiet() {
     assert_eq!(server.creates().len(), 6);
     // Who names another ledger may mean it.
     let meant = run().arg("--ledger=again.csv").expect(0);
-    meant.says([
-        "v2.ledger.csv has 6 reports of this plan",
-        "--existing adopt",
-    ]);
+    meant.says(["v2.ledger.csv has 6 reports of this plan", "--existing adopt"]);
     assert_eq!(server.creates().len(), 12);
 }

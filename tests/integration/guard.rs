@@ -23,25 +23,13 @@ fn world(server: &Served) -> Desk {
     desk.write("refresh", "a-refresh-token");
     desk.write("earlier.yaml", desk.read("m.yaml"));
     desk.write("root.pem", "certificates");
-    desk.write(
-        "ca.yaml",
-        desk.read("m.yaml")
-            .replacen("api:\n", "api:\n  ca_file: root.pem\n", 1),
-    );
+    desk.write("ca.yaml", desk.read("m.yaml").replacen("api:\n", "api:\n  ca_file: root.pem\n", 1));
     let user = |manifest: &str| desk.monthend(["run", manifest, "--type=USER", "--collect"]);
     user("m.yaml").expect(0);
     user("earlier.yaml").arg("--sub-partner=Acme").expect(0);
-    desk.converge()
-        .args(["--sandbox", "--sandbox-config=sandbox.yaml", "--type=USER"])
-        .expect(0);
-    desk.write(
-        "m.ledger.rescued-20260901T000000000Z.csv",
-        desk.read("m.ledger.csv"),
-    );
-    desk.write(
-        "m.ledger.csv.lock",
-        fs::read(desk.path("m.ledger.csv.lock")).unwrap_or_default(),
-    );
+    desk.converge().args(["--sandbox", "--sandbox-config=sandbox.yaml", "--type=USER"]).expect(0);
+    desk.write("m.ledger.rescued-20260901T000000000Z.csv", desk.read("m.ledger.csv"));
+    desk.write("m.ledger.csv.lock", fs::read(desk.path("m.ledger.csv.lock")).unwrap_or_default());
     fs::create_dir(desk.path("folder")).unwrap();
     desk
 }
@@ -117,14 +105,8 @@ fn name(desk: &Desk, file: &str, naming: Naming, ending: &str) -> String {
 }
 
 /// The options that write, of the commands on a manifest.
-const OPTIONS: [&str; 6] = [
-    "--ledger",
-    "--output",
-    "--combine",
-    "--junit",
-    "--summary-json",
-    "--metrics",
-];
+const OPTIONS: [&str; 6] =
+    ["--ledger", "--output", "--combine", "--junit", "--summary-json", "--metrics"];
 
 /// All files below a folder with their bytes.
 fn bytes(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -142,17 +124,9 @@ fn bytes(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 /// A command on the manifest that knows every file in the world.
 fn on_manifest(desk: &Desk, command: &str, file: &str) -> Monthend {
-    let manifest = if file == "root.pem" {
-        "ca.yaml"
-    } else {
-        "m.yaml"
-    };
+    let manifest = if file == "root.pem" { "ca.yaml" } else { "m.yaml" };
     let monthend = desk.monthend([command, manifest]);
-    let monthend = if command == "collect" {
-        monthend
-    } else {
-        monthend.arg("--collect")
-    };
+    let monthend = if command == "collect" { monthend } else { monthend.arg("--collect") };
     with_credentials(monthend)
 }
 
@@ -178,11 +152,7 @@ fn refused(desk: &Desk, server: &Served, monthend: Monthend) -> Ended {
         if is_lock && !ended.stderr.contains("the lock of the ledger") {
             continue;
         }
-        assert!(
-            after.get(path) == Some(content),
-            "{} has changed\n{ended}",
-            path.display()
-        );
+        assert!(after.get(path) == Some(content), "{} has changed\n{ended}", path.display());
     }
     assert_eq!(server.exchanges().len(), asked, "{ended}");
     ended
@@ -231,11 +201,7 @@ fn no_page_merge_or_state_overwrites_what_people_own() {
     for naming in NAMINGS {
         for file in FILES {
             let path = name(&desk, file, naming, "");
-            let manifest = if file == "root.pem" {
-                "ca.yaml"
-            } else {
-                "m.yaml"
-            };
+            let manifest = if file == "root.pem" { "ca.yaml" } else { "m.yaml" };
             let page = desk.monthend(["report", "m.ledger.csv", "--manifest", manifest]);
             let page = page.args(["--compare", "earlier.ledger.csv", "-o", &path]);
             // The page is not made from the configuration, and no rehearsal is named.
@@ -329,15 +295,9 @@ fn a_device_stays_one() {
         Path::new("/dev/null").metadata().unwrap().len() == 0
             && !Path::new("/dev/null").metadata().unwrap().is_file()
     };
-    desk.monthend(["report", "m.ledger.csv", "-o", "/dev/null"])
-        .expect(0);
-    desk.converge()
-        .args(["--type=USER", "--junit=/dev/null"])
-        .expect(0);
-    desk.converge()
-        .args(["--collect", "--combine=/dev/null"])
-        .expect(2);
-    desk.monthend(["merge", "m.ledger.csv", "-o", "/dev/null"])
-        .expect(4);
+    desk.monthend(["report", "m.ledger.csv", "-o", "/dev/null"]).expect(0);
+    desk.converge().args(["--type=USER", "--junit=/dev/null"]).expect(0);
+    desk.converge().args(["--collect", "--combine=/dev/null"]).expect(2);
+    desk.monthend(["merge", "m.ledger.csv", "-o", "/dev/null"]).expect(4);
     assert!(null(), "/dev/null was replaced");
 }

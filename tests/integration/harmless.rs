@@ -57,10 +57,7 @@ fn looks(what: &str, command: impl Fn() -> Monthend, is_for_people: bool) -> Str
     let (_, _, raw) = command().arg("--color=never").on_a_terminal(30).end();
     is_harmless(what, &raw);
     // What cannot be read as arguments says nothing of colours.
-    assert!(
-        raw.contains("--help") || !raw.contains("\u{1b}[3"),
-        "{what}: {raw:?}"
-    );
+    assert!(raw.contains("--help") || !raw.contains("\u{1b}[3"), "{what}: {raw:?}");
     let ended = command().run();
     assert!(!ended.stderr.contains('\u{1b}'), "{what}: {ended}");
     if is_for_people {
@@ -106,9 +103,7 @@ fn no_cell_of_a_ledger_acts_on_a_terminal() {
     by_mail(&desk);
     let copy = desk.read("m.ledger.csv");
     desk.write("copy.csv", &copy);
-    let ids: Vec<String> = (csv_cells(&copy)[1..].iter())
-        .map(|record| record[0].clone())
-        .collect();
+    let ids: Vec<String> = (csv_cells(&copy)[1..].iter()).map(|record| record[0].clone()).collect();
     let status = |args: &'static [&'static str]| desk.status().args(args.iter().copied());
     let raw = looks("status", || status(&[]), true);
     assert!(raw.contains(LEFT), "{raw:?}");
@@ -119,75 +114,32 @@ fn no_cell_of_a_ledger_acts_on_a_terminal() {
     ] {
         looks(what, || status(args), false);
     }
-    looks(
-        "status --history",
-        || status(&["--history"]).arg(&ids[1]),
-        true,
-    );
+    looks("status --history", || status(&["--history"]).arg(&ids[1]), true);
     looks("plan", || desk.plan(), true);
-    looks(
-        "plan --format csv",
-        || desk.plan().arg("--format=csv"),
-        false,
-    );
+    looks("plan --format csv", || desk.plan().arg("--format=csv"), false);
     looks("audit", || desk.monthend(["audit", "m.yaml"]), true);
     looks("retry --dry-run", || desk.retry().arg("--dry-run"), true);
     looks(
         "resolve",
-        || {
-            desk.monthend(["resolve", "m.ledger.csv", "--resend", "--request"])
-                .arg(&ids[0])
-        },
+        || desk.monthend(["resolve", "m.ledger.csv", "--resend", "--request"]).arg(&ids[0]),
         true,
     );
-    looks(
-        "merge",
-        || desk.monthend(["merge", "copy.csv", "m.ledger.csv", "-o", "out.csv"]),
-        true,
-    );
-    looks(
-        "report",
-        || desk.monthend(["report", "m.ledger.csv", "-o", "p.html"]),
-        true,
-    );
-    looks(
-        "collect",
-        || desk.monthend(["collect", "m.yaml", "--wait=0s", "-vv"]),
-        true,
-    );
-    looks(
-        "retry",
-        || desk.retry().args(["-vv", "--collect", "--wait=0s"]),
-        true,
-    );
-    looks(
-        "a JSON log",
-        || {
-            desk.retry()
-                .args(["-vv", "--log-format=json", "--format=json"])
-        },
-        false,
-    );
+    looks("merge", || desk.monthend(["merge", "copy.csv", "m.ledger.csv", "-o", "out.csv"]), true);
+    looks("report", || desk.monthend(["report", "m.ledger.csv", "-o", "p.html"]), true);
+    looks("collect", || desk.monthend(["collect", "m.yaml", "--wait=0s", "-vv"]), true);
+    looks("retry", || desk.retry().args(["-vv", "--collect", "--wait=0s"]), true);
+    looks("a JSON log", || desk.retry().args(["-vv", "--log-format=json", "--format=json"]), false);
 
     // Data for programs stay as they are.
     desk.write("m.ledger.csv", &copy);
     let json = desk.status().arg("--format=json").expect(0).stdout;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let labels = json["sub_partners"].as_array().unwrap();
-    assert!(
-        labels
-            .iter()
-            .all(|label| label["sub_partner"].as_str().unwrap().contains(ESCAPES))
-    );
+    assert!(labels.iter().all(|label| label["sub_partner"].as_str().unwrap().contains(ESCAPES)));
     let csv = desk.status().arg("--format=csv").expect(0).stdout;
-    let named: Vec<Vec<String>> = csv_cells(&csv)
-        .into_iter()
-        .filter(|cells| cells[0] == "sub_partner")
-        .collect();
-    assert!(
-        named.iter().all(|cells| cells[1].contains(ESCAPES)),
-        "{csv:?}"
-    );
+    let named: Vec<Vec<String>> =
+        csv_cells(&csv).into_iter().filter(|cells| cells[0] == "sub_partner").collect();
+    assert!(named.iter().all(|cells| cells[1].contains(ESCAPES)), "{csv:?}");
 }
 
 const ESCAPES_AGAIN: &str = "\u{1b}]0;owned\u{7}";
@@ -203,10 +155,7 @@ fn nothing_that_is_typed_or_named_acts_on_a_terminal() {
     desk.write("q.yaml", manifest.replace("jobs:\n", "jobs:\n  - { name: x, sub_partners: [{ file: p.csv }], types: [USER], periods: [2026-09] }\n"));
     desk.write(
         "r.yaml",
-        manifest.replace(
-            "name: test",
-            &format!("name: \"te\u{85}st\"\nfoo{ESCAPES}: 1"),
-        ),
+        manifest.replace("name: test", &format!("name: \"te\u{85}st\"\nfoo{ESCAPES}: 1")),
     );
     desk.write("l.csv", format!("{ESCAPES},b\n1,2\n"));
     for args in [
@@ -221,24 +170,12 @@ fn nothing_that_is_typed_or_named_acts_on_a_terminal() {
         &["plan", "m.yaml", "--base-url", ESCAPES],
         &[ESCAPES],
         &["resolve", "m.yaml", "--request", ESCAPES],
-        &[
-            "run",
-            "m.yaml",
-            "--ledger",
-            ESCAPES,
-            "--sandbox",
-            "--max-failures",
-            ESCAPES,
-        ],
+        &["run", "m.yaml", "--ledger", ESCAPES, "--sandbox", "--max-failures", ESCAPES],
     ] {
         let said = format!("{args:?}");
         looks(&said, || desk.monthend(args.iter().copied()), true);
     }
-    looks(
-        "an environment",
-        || desk.plan().env("MONTHEND_LOG", ESCAPES),
-        true,
-    );
+    looks("an environment", || desk.plan().env("MONTHEND_LOG", ESCAPES), true);
 }
 
 /// Servers and their errors.
@@ -276,14 +213,10 @@ fn an_address_with_a_password_is_refused_without_it() {
             let ended = command.expect(2);
             assert!(!ended.stderr.contains("s3same"), "{address}: {ended}");
         }
-        let manifest = desk
-            .read("m.yaml")
-            .replace("http://127.0.0.1:1", &format!("\"{address}\""));
+        let manifest = desk.read("m.yaml").replace("http://127.0.0.1:1", &format!("\"{address}\""));
         desk.write("n.yaml", manifest);
         for color in ["never", "always"] {
-            let ended = desk
-                .monthend(["plan", "n.yaml", "--color", color])
-                .expect(2);
+            let ended = desk.monthend(["plan", "n.yaml", "--color", color]).expect(2);
             assert!(ended.stderr.contains("base_url"), "{address}: {ended}");
             if address.contains("://") {
                 assert!(!ended.stderr.contains("s3same"), "{address}: {ended}");

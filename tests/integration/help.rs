@@ -21,9 +21,7 @@ const COMMANDS: [&str; 15] = [
 ];
 
 fn help(desk: &Desk, args: &[&str]) -> String {
-    let command = desk
-        .monthend(args.to_vec())
-        .without("MONTHEND_NO_DATE_CHECK");
+    let command = desk.monthend(args.to_vec()).without("MONTHEND_NO_DATE_CHECK");
     let ended = command.expect(0);
     assert!(ended.stderr.is_empty(), "{ended}");
     redact(desk, &ended.stdout)
@@ -51,10 +49,7 @@ fn every_command_explains_itself() {
 fn no_secret_of_the_environment_is_shown() {
     let desk = Desk::new();
     for command in COMMANDS {
-        let ended = desk
-            .monthend([command, "--help"])
-            .env("WEBEX_ACCESS_TOKEN", "hush")
-            .expect(0);
+        let ended = desk.monthend([command, "--help"]).env("WEBEX_ACCESS_TOKEN", "hush").expect(0);
         assert!(!ended.stdout.contains("hush"), "{ended}");
     }
 }
@@ -72,22 +67,13 @@ fn what_is_not_understood_is_a_usage_error() {
         &["run", "m.yaml", "--grace", "10"],
         &["run", "m.yaml", "--type", "users"],
         &["run", "m.yaml", "--period", "2026-13"],
-        &[
-            "run",
-            "m.yaml",
-            "--sandbox",
-            "--base-url",
-            "https://example.com",
-        ],
+        &["run", "m.yaml", "--sandbox", "--base-url", "https://example.com"],
         &["run", "m.yaml", "--quiet", "--verbose"],
         &["plan", "m.yaml", "--format", "xml"],
         &["schema", "summery"],
     ] {
         let ended = desk.monthend(args.to_vec()).expect(2);
-        assert!(
-            ended.stdout.is_empty() && !ended.stderr.is_empty(),
-            "{ended}"
-        );
+        assert!(ended.stdout.is_empty() && !ended.stderr.is_empty(), "{ended}");
     }
     assert!(desk.files().is_empty());
 }
@@ -106,9 +92,6 @@ fn the_version_and_the_schemas_are_there() {
     }
     let ledger = desk.monthend(["schema", "ledger"]).expect(0).json();
     let fields = ledger["fields"].as_array().unwrap();
-    let names: Vec<&str> = fields
-        .iter()
-        .filter_map(|field| field["name"].as_str())
-        .collect();
+    let names: Vec<&str> = fields.iter().filter_map(|field| field["name"].as_str()).collect();
     assert_eq!(names.join(","), crate::support::COLUMNS);
 }

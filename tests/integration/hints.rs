@@ -7,8 +7,7 @@ use crate::support::{Desk, Ended, Hint, LedgerFile, Served, own, partner, partne
 const SEPTEMBER: &str = "2026-09";
 
 fn rehearse(desk: &Desk, command: &str) -> crate::support::Monthend {
-    desk.monthend([command, "m.yaml", "--sandbox"])
-        .without("WEBEX_ACCESS_TOKEN")
+    desk.monthend([command, "m.yaml", "--sandbox"]).without("WEBEX_ACCESS_TOKEN")
 }
 
 #[track_caller]
@@ -21,17 +20,9 @@ fn is(hint: &Hint, why: &str, command: &str) {
 #[track_caller]
 fn are(ended: &Ended, expected: &[(&str, &str)]) -> Vec<Hint> {
     let hints = ended.hints();
-    let shown = hints
-        .iter()
-        .map(|hint| (hint.why.clone(), hint.arguments().join(" ")));
-    let expected = expected
-        .iter()
-        .map(|(why, command)| ((*why).to_owned(), (*command).to_owned()));
-    assert_eq!(
-        shown.collect::<Vec<_>>(),
-        expected.collect::<Vec<_>>(),
-        "{ended}"
-    );
+    let shown = hints.iter().map(|hint| (hint.why.clone(), hint.arguments().join(" ")));
+    let expected = expected.iter().map(|(why, command)| ((*why).to_owned(), (*command).to_owned()));
+    assert_eq!(shown.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{ended}");
     hints
 }
 
@@ -58,10 +49,8 @@ fn every_hint_is_typed_in_a_test() {
             let beginnings = ["Hint::new(", "again(", "after("];
             for call in beginnings.iter().flat_map(|call| text.split(call).skip(1)) {
                 let call = call.trim_start();
-                let literal = (call.strip_prefix("format!("))
-                    .unwrap_or(call)
-                    .trim_start()
-                    .strip_prefix('"');
+                let literal =
+                    (call.strip_prefix("format!(")).unwrap_or(call).trim_start().strip_prefix('"');
                 if let Some(why) = literal.and_then(|rest| rest.split(['"', '{']).next()) {
                     whys.push(why.trim().to_owned());
                 }
@@ -71,10 +60,7 @@ fn every_hint_is_typed_in_a_test() {
     whys.retain(|why| !why.is_empty());
     assert!(whys.len() > 15, "{whys:?}");
     for why in whys {
-        assert!(
-            tests.contains(&why),
-            "no test types the command said with {why:?}"
-        );
+        assert!(tests.contains(&why), "no test types the command said with {why:?}");
     }
 }
 
@@ -90,10 +76,7 @@ fn what_failed_is_retried() {
     desk.manifest(fixed.url(), &jobs);
     let ended = hints[0].typed(&desk).expect(0);
     let download = [("to download the reports", "collect m.yaml")];
-    are(&ended, &download)[0]
-        .typed(&desk)
-        .arg("--wait=0s")
-        .run();
+    are(&ended, &download)[0].typed(&desk).arg("--wait=0s").run();
 }
 
 #[test]
@@ -105,18 +88,11 @@ fn in_a_rehearsal_the_causes_are_fixed_by_an_option() {
     let ended = rehearse(&desk, "run").expect(1);
     let why = "to retry what failed, with the causes fixed";
     let hints = are(&ended, &[(why, "retry m.yaml --sandbox --sandbox-fixed")]);
-    hints[0]
-        .typed(&desk)
-        .without("WEBEX_ACCESS_TOKEN")
-        .expect(0);
+    hints[0].typed(&desk).without("WEBEX_ACCESS_TOKEN").expect(0);
     let stopped = rehearse(&desk, "run").args(["--ledger=l.csv", "--max-failures=1"]);
     let ended = stopped.run();
     let again = ended.hints().remove(0);
-    let code = if ended.code == Some(3) {
-        "to continue, with the causes fixed"
-    } else {
-        why
-    };
+    let code = if ended.code == Some(3) { "to continue, with the causes fixed" } else { why };
     assert_eq!(again.why, code, "{ended}");
     again.typed(&desk).without("WEBEX_ACCESS_TOKEN").expect(0);
 }
@@ -141,20 +117,14 @@ fn doubts_are_listed_and_every_command_of_the_list_gets_on() {
 
     let listed = hints[1].typed(&desk).expect(0);
     let commands = listed.hints();
-    let adopt: Vec<&Hint> = commands
-        .iter()
-        .filter(|it| it.why == "if this is the one")
-        .collect();
+    let adopt: Vec<&Hint> = commands.iter().filter(|it| it.why == "if this is the one").collect();
     let resend: Vec<&Hint> = (commands.iter())
         .filter(|it| it.why == "if none of them is the one, to send it again")
         .collect();
     assert_eq!((adopt.len(), resend.len()), (4, 2), "{listed}");
     let decided = adopt[0].typed(&desk).expect(0);
     let next = [
-        (
-            "to list what is still in doubt (1 row), and decide",
-            "resolve m.yaml",
-        ),
+        ("to list what is still in doubt (1 row), and decide", "resolve m.yaml"),
         ("to send 2 rows", "retry m.yaml"),
     ];
     are(&decided, &next)[0].typed(&desk).expect(0);
@@ -190,16 +160,11 @@ fn what_could_not_be_looked_up_is_looked_up_again_or_decided() {
     );
     let desk = Desk::with(server.url(), &partners(["a"], "USER", SEPTEMBER));
     let ended = desk.converge().expect(3);
-    let said = [
-        ("to look them up again", "run m.yaml"),
-        ("or, to decide them by hand", "resolve m.yaml"),
-    ];
+    let said =
+        [("to look them up again", "run m.yaml"), ("or, to decide them by hand", "resolve m.yaml")];
     let hints = are(&ended, &said);
     let listed = hints[1].typed(&desk).expect(0);
-    listed.shows([
-        "no look-up has decided this row",
-        "to look it up on the server:",
-    ]);
+    listed.shows(["no look-up has decided this row", "to look it up on the server:"]);
     let mut looked_up = hints[0].typed(&desk).run();
     while looked_up.code == Some(3) {
         looked_up = hints[0].typed(&desk).run();
@@ -224,10 +189,7 @@ fn a_file_that_was_changed_is_replaced_by_the_command_that_is_said() {
     let (_server, desk) = collected("");
     let file = "m.ledger.reports/2026-09/USER/a.csv";
     let whole = desk.read(file);
-    for command in [
-        desk.monthend(["collect", "m.yaml"]),
-        desk.converge().arg("--collect"),
-    ] {
+    for command in [desk.monthend(["collect", "m.yaml"]), desk.converge().arg("--collect")] {
         desk.write(file, whole.clone() + "a note\n");
         let ended = command.expect(1);
         let ended = ended.shows([file, "was changed on the disk"]);
@@ -255,9 +217,7 @@ fn what_the_server_could_not_generate_is_recreated() {
     let state = desk.path("state");
     let config = |more: &str| {
         let state = state.display();
-        Served::new(&format!(
-            "state: '{state}'\nreports: {{ completes_after: 0s{more} }}"
-        ))
+        Served::new(&format!("state: '{state}'\nreports: {{ completes_after: 0s{more} }}"))
     };
     let mut server = config(", fail_for: [b]");
     let jobs = partners(["a", "b"], "USER", SEPTEMBER);
@@ -278,10 +238,7 @@ fn a_run_without_collecting_does_not_advise_to_collect_what_has_failed() {
     let desk = Desk::with(server.url(), &partners(["a", "b"], "USER", SEPTEMBER));
     desk.converge().arg("--collect").expect(1);
     let why = "to recreate the reports that the server could not generate";
-    are(
-        &desk.converge().expect(0),
-        &[(why, "retry m.yaml --recreate-failed --collect")],
-    );
+    are(&desk.converge().expect(0), &[(why, "retry m.yaml --recreate-failed --collect")]);
 }
 
 /// A report that is gone never comes by collecting again.
@@ -292,21 +249,15 @@ fn a_report_that_is_gone_is_recreated_step_by_step() {
     for place in 0..2 {
         let id = &ledger.lines[place]["report_id"];
         let gone = format!("{}AAAAAAA{}", &id[..id.len() - 8], ["Q", "g"][place]);
-        let cells = [
-            ("report_id", &*gone),
-            ("report_file", ""),
-            ("updated_at", "2026-10-01T00:00:00Z"),
-        ];
+        let cells =
+            [("report_id", &*gone), ("report_file", ""), ("updated_at", "2026-10-01T00:00:00Z")];
         ledger.set(place, &cells);
     }
     desk.write("m.ledger.csv", ledger.to_csv());
     fs::remove_dir_all(desk.path("m.ledger.reports")).unwrap();
     let mut ended = desk.monthend(["collect", "m.yaml"]).expect(1);
     for (why, place) in [
-        (
-            "to recreate the report that is gone from the server (the first of 2)",
-            0,
-        ),
+        ("to recreate the report that is gone from the server (the first of 2)", 0),
         ("to recreate the report that is gone from the server", 1),
     ] {
         let request = &ledger.lines[place]["request_id"];
@@ -332,10 +283,7 @@ fn a_report_with_an_unknown_status_is_waited_for_or_recreated() {
     let request = desk.ledger().of("odd")[0]["request_id"].to_owned();
     let recreate = format!("resolve m.yaml --request {request} --resend --replace");
     let said = [
-        (
-            "to recreate the report whose status may be final",
-            &*recreate,
-        ),
+        ("to recreate the report whose status may be final", &*recreate),
         ("to collect the rest", "collect m.yaml"),
     ];
     let hints = are(&ended, &said);
@@ -402,14 +350,9 @@ fn a_run_that_stopped_goes_on() {
     // A token that is refused, and one that may not create.
     let server = Served::new("");
     let desk = Desk::with(server.url(), &jobs);
-    let ended = desk
-        .converge()
-        .env("WEBEX_ACCESS_TOKEN", "refused")
-        .expect(3);
+    let ended = desk.converge().env("WEBEX_ACCESS_TOKEN", "refused").expect(3);
     let why = "to continue, with a token that the server accepts";
-    are(&ended, &[(why, "run m.yaml")])[0]
-        .typed(&desk)
-        .expect(0);
+    are(&ended, &[(why, "run m.yaml")])[0].typed(&desk).expect(0);
     let forbidden = Served::new(
         "faults: [{ when: { endpoint: create, first: 1, last: 40 }, then: [{ kind: status, status: 403 }] }]",
     );
@@ -458,9 +401,7 @@ fn a_wait_that_is_too_long_a_limit_of_failures_and_a_signal_are_continued() {
     crate::support::eventually("it sends", || !server.creates().is_empty());
     running.signal("INT");
     let ended = running.wait().expect(130);
-    are(&ended, &[("to continue", "run m.yaml")])[0]
-        .typed(&desk)
-        .expect(0);
+    are(&ended, &[("to continue", "run m.yaml")])[0].typed(&desk).expect(0);
 }
 
 #[test]
@@ -477,10 +418,7 @@ fn after_a_rehearsal_the_real_run_does_what_was_rehearsed() {
     let ended = collect.typed(&desk).without("WEBEX_ACCESS_TOKEN").expect(0);
     let for_real = are(&ended, &[("for real", "run m.yaml --collect")]).remove(0);
     let ended = rehearse("run").arg("--collect").expect(0);
-    are(
-        &ended,
-        &[("for real", "run m.yaml --as-of 2026-11-02 --collect")],
-    );
+    are(&ended, &[("for real", "run m.yaml --as-of 2026-11-02 --collect")]);
     for_real.typed(&desk).expect(0);
     assert!(desk.has("m.ledger.reports/2026-09/USER/a.csv"));
 }
@@ -497,9 +435,7 @@ fn a_rehearsal_with_the_sandboxs_sub_partners_is_followed_by_a_manifest() {
     let why = "for real, begin with a manifest of your own sub-partners";
     let hint = are(&ended, &[(why, "init m.real.yaml --discover")]).remove(0);
     let server = Served::new("");
-    hint.typed(&desk)
-        .env("MONTHEND_BASE_URL", server.url())
-        .expect(0);
+    hint.typed(&desk).env("MONTHEND_BASE_URL", server.url()).expect(0);
     assert!(desk.has("m.real.yaml"));
 }
 
@@ -511,10 +447,7 @@ fn reports_that_exist_are_taken_or_created_again() {
     let ended = desk.converge().arg("--existing=stop").expect(1);
     let said = [
         ("to take them", "run m.yaml --existing adopt"),
-        (
-            "to create others all the same",
-            "run m.yaml --existing ignore",
-        ),
+        ("to create others all the same", "run m.yaml --existing ignore"),
     ];
     let hints = are(&ended, &said);
     hints[0].typed(&desk).expect(0);
@@ -524,10 +457,7 @@ fn reports_that_exist_are_taken_or_created_again() {
 #[test]
 fn rows_that_the_plan_does_not_have_are_sent_by_the_command_that_is_said() {
     let server = Served::new("");
-    let desk = Desk::with(
-        server.url(),
-        &partners(["a", "refused-404"], "USER", SEPTEMBER),
-    );
+    let desk = Desk::with(server.url(), &partners(["a", "refused-404"], "USER", SEPTEMBER));
     desk.converge().expect(1);
     let fixed = Served::new("fixed: true");
     desk.manifest(fixed.url(), &own("USER", SEPTEMBER));

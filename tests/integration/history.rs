@@ -46,27 +46,14 @@ fn each_run_attempt_and_pause_has_its_line() {
     assert_eq!(run["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(run["manifest_sha256"].as_str().unwrap().len(), 64);
     let end = told.last().unwrap();
-    assert_eq!(
-        (&end["kind"], &end["exit_code"]),
-        (&"end".into(), &1.into())
-    );
+    assert_eq!((&end["kind"], &end["exit_code"]), (&"end".into(), &1.into()));
     assert_eq!(end["created"], 1);
-    let ids: BTreeSet<&str> = told
-        .iter()
-        .map(|line| line["run"].as_str().unwrap())
-        .collect();
+    let ids: BTreeSet<&str> = told.iter().map(|line| line["run"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), 1);
     let attempts = of_kind(&told, "attempt");
-    let created = attempts
-        .iter()
-        .find(|line| line["outcome"] == "created")
-        .unwrap();
+    let created = attempts.iter().find(|line| line["outcome"] == "created").unwrap();
     let ledger = desk.ledger();
-    let row = ledger
-        .lines
-        .iter()
-        .find(|row| row.0["status"] == "created")
-        .unwrap();
+    let row = ledger.lines.iter().find(|row| row.0["status"] == "created").unwrap();
     assert_eq!(created["report_id"], row.0["report_id"].as_str());
     assert_eq!(created["tracking_id"], row.0["tracking_id"].as_str());
     assert!(created["latency_ms"].as_u64().is_some());
@@ -75,10 +62,7 @@ fn each_run_attempt_and_pause_has_its_line() {
 
     // A second run sends the failed row again, and a finished one adds nothing but itself.
     let before = told.len();
-    desk.converge()
-        .arg("--job=partners")
-        .arg("--sub-partner=good")
-        .expect(0);
+    desk.converge().arg("--job=partners").arg("--sub-partner=good").expect(0);
     let told = lines(&desk, HISTORY);
     assert_eq!(told.len(), before + 2);
 }
@@ -93,37 +77,24 @@ fn a_row_s_life_is_told_in_sentences() {
         row.unwrap()["request_id"].to_owned()
     };
     let (created, failed) = (of("created"), of("failed"));
-    desk.status()
-        .arg(format!("--history={created}"))
-        .expect(0)
-        .shows([
-            "good USER 2026-08",
-            " run began: manifest test (",
-            "attempt 1 left; after ",
-            "the server created report ",
-            "it ended with exit code 1",
-            "now: created, report ",
-        ]);
-    desk.status()
-        .arg(format!("--history={failed}"))
-        .expect(0)
-        .shows([
-            "the server refused it: ",
-            "it failed with ",
-            "now: failed: ",
-        ]);
-    let json = desk
-        .status()
-        .arg(format!("--history={failed}"))
-        .arg("--format=json")
-        .expect(0)
-        .json();
+    desk.status().arg(format!("--history={created}")).expect(0).shows([
+        "good USER 2026-08",
+        " run began: manifest test (",
+        "attempt 1 left; after ",
+        "the server created report ",
+        "it ended with exit code 1",
+        "now: created, report ",
+    ]);
+    desk.status().arg(format!("--history={failed}")).expect(0).shows([
+        "the server refused it: ",
+        "it failed with ",
+        "now: failed: ",
+    ]);
+    let json =
+        desk.status().arg(format!("--history={failed}")).arg("--format=json").expect(0).json();
     assert!(json.as_array().unwrap().len() > 3);
     follows("life", &json);
-    desk.status()
-        .arg("--history=r0000000000000000")
-        .expect(2)
-        .says(["no such request"]);
+    desk.status().arg("--history=r0000000000000000").expect(2).says(["no such request"]);
     fs::remove_file(desk.path(HISTORY)).unwrap();
     desk.status()
         .arg(format!("--history={created}"))
@@ -137,14 +108,8 @@ fn what_people_decide_is_in_it() {
     let desk = Desk::with(server.url(), &partners(["good"], "USER", "2026-08"));
     desk.converge().expect(0);
     let row = desk.ledger().lines[0].clone();
-    let resolve = [
-        "resolve",
-        "m.ledger.csv",
-        "--request",
-        &row.0["request_id"],
-        "--resend",
-        "--replace",
-    ];
+    let resolve =
+        ["resolve", "m.ledger.csv", "--request", &row.0["request_id"], "--resend", "--replace"];
     desk.monthend(resolve).expect(0);
     let told = lines(&desk, HISTORY);
     let decided = of_kind(&told, "resolve");
@@ -179,17 +144,10 @@ fn nothing_depends_on_it() {
             _ => link("no/such/folder/h", &desk),
         }
         let ended = desk.converge().arg("--quiet").expect(0);
-        let told = ended
-            .stderr
-            .lines()
-            .filter(|line| !line.starts_with("SANDBOX"));
+        let told = ended.stderr.lines().filter(|line| !line.starts_with("SANDBOX"));
         assert_eq!(told.count(), warnings, "{ended}");
         if warnings > 0 {
-            ended.says([
-                "the history ",
-                " cannot be written (",
-                "the run goes on without it",
-            ]);
+            ended.says(["the history ", " cannot be written (", "the run goes on without it"]);
         } else {
             let text = desk.read(HISTORY);
             assert_eq!(text.lines().count(), 1 + 4, "{text}");
@@ -204,10 +162,7 @@ fn merge_unites_histories() {
     let desk = Desk::with(server.url(), &own("PARTNER, USER", "2026-08"));
     for (name, of_type) in [("1.csv", "PARTNER"), ("2.csv", "USER")] {
         let ledger = format!("--ledger={name}");
-        desk.converge()
-            .arg(ledger)
-            .arg(format!("--type={of_type}"))
-            .expect(0);
+        desk.converge().arg(ledger).arg(format!("--type={of_type}")).expect(0);
     }
     let merge = ["merge", "1.csv", "2.csv", "-o", "all.csv"];
     desk.monthend(merge).expect(0);
@@ -275,20 +230,12 @@ fn what_is_not_collected_is_told_without_addresses_and_tokens() {
         .iter()
         .map(|line| line["request_id"].as_str().unwrap())
         .collect();
-    let expected: BTreeSet<&str> = ledger.lines[1..]
-        .iter()
-        .map(|line| &line["request_id"])
-        .collect();
+    let expected: BTreeSet<&str> =
+        ledger.lines[1..].iter().map(|line| &line["request_id"]).collect();
     assert_eq!(not, expected);
     let text = desk.read(HISTORY);
     let secrets = [TOKEN, CLIENT_SECRET, REFRESH_TOKEN, "Bearer"];
-    let addresses = [
-        "Signature",
-        "Expires",
-        "Key-Pair-Id",
-        ".csv?",
-        "/wholesale/",
-    ];
+    let addresses = ["Signature", "Expires", "Key-Pair-Id", ".csv?", "/wholesale/"];
     for hidden in secrets.iter().chain(&addresses) {
         assert!(!text.contains(hidden), "{hidden}: {text}");
     }
@@ -312,18 +259,11 @@ fn a_file_that_is_no_history_stays_as_it_is() {
             desk.write(HISTORY, text);
         }
         let made = server.exchanges().len();
-        let commands = [
-            desk.converge(),
-            desk.converge().arg("--collect"),
-            desk.retry(),
-        ];
+        let commands = [desk.converge(), desk.converge().arg("--collect"), desk.retry()];
         for command in commands {
             command.expect(2).says([HISTORY, "nothing was done"]);
         }
-        assert_eq!(
-            (desk.read(HISTORY), server.exchanges().len()),
-            (text.to_owned(), made)
-        );
+        assert_eq!((desk.read(HISTORY), server.exchanges().len()), (text.to_owned(), made));
         // Merged into, it stays, too.
         desk.converge().arg("--ledger=x.csv").expect(0);
         let merge = desk.monthend(["merge", "x.csv", "-o", "m.ledger.csv"]);

@@ -43,9 +43,7 @@ fn a_report_whose_answer_was_lost_is_adopted_not_made_again() {
                     let server = first_try(fault, &format!("reports: {{ list_lag: {list_lag} }}"));
                     let desk = Desk::new();
                     desk.manifest_with(server.url(), "retry.settle: 1s", &one());
-                    desk.converge()
-                        .expect(0)
-                        .says(["checking whether the report exists"]);
+                    desk.converge().expect(0).says(["checking whether the report exists"]);
                     let ledger = desk.ledger().at_rest(1);
                     assert_eq!(server.creates().len(), 1, "{fault} {list_lag}");
                     assert_eq!(ledger.report_ids(), server.report_ids());
@@ -123,14 +121,10 @@ fn liar(lie: Lie) -> Canned {
         }
         match (lie, is_lost(&asked.target)) {
             (_, false) | (Lie::OtherDates, _) => None,
-            (Lie::Errors, _) => Some(Reply::json(
-                200,
-                &json!({ "items": [], "errors": [{ "code": 5 }] }),
-            )),
-            _ => Some(Reply::json(
-                200,
-                &json!({ "items": [item("report-USER", true)?] }),
-            )),
+            (Lie::Errors, _) => {
+                Some(Reply::json(200, &json!({ "items": [], "errors": [{ "code": 5 }] })))
+            }
+            _ => Some(Reply::json(200, &json!({ "items": [item("report-USER", true)?] }))),
         }
     })
 }
@@ -186,11 +180,9 @@ fn a_create_that_times_out_is_looked_for() {
 #[test]
 fn what_was_not_made_is_sent_again_only_after_settle() {
     std::thread::scope(|scope| {
-        for fault in [
-            "{ kind: reset }",
-            "{ kind: status, status: 500 }",
-            "{ kind: status, status: 503 }",
-        ] {
+        for fault in
+            ["{ kind: reset }", "{ kind: status, status: 500 }", "{ kind: status, status: 503 }"]
+        {
             scope.spawn(move || {
                 let settle = Duration::from_millis(600);
                 let server = first_try(fault, "");
@@ -199,10 +191,7 @@ fn what_was_not_made_is_sent_again_only_after_settle() {
                 desk.converge().expect(0);
                 let creates = server.creates();
                 assert_eq!(creates.len(), 2, "{fault}");
-                assert!(
-                    creates[1].at - creates[0].finished.unwrap() >= settle,
-                    "{creates:?}"
-                );
+                assert!(creates[1].at - creates[0].finished.unwrap() >= settle, "{creates:?}");
                 let looks = server.at(Endpoint::List);
                 assert!(
                     looks.iter().any(|l| l.at > creates[0].at + settle),
@@ -223,14 +212,8 @@ fn others_go_on_while_one_settles() {
     );
     let names: Vec<String> = (0..30).map(|n| format!("p{n}")).collect();
     let desk = Desk::new();
-    let all = ["doubtful"]
-        .into_iter()
-        .chain(names.iter().map(String::as_str));
-    desk.manifest_with(
-        server.url(),
-        "retry.settle: 700ms",
-        &partners(all, "USER", "2026-09"),
-    );
+    let all = ["doubtful"].into_iter().chain(names.iter().map(String::as_str));
+    desk.manifest_with(server.url(), "retry.settle: 700ms", &partners(all, "USER", "2026-09"));
     desk.converge().expect(0);
     let bodies = server.bodies();
     assert_eq!(bodies.len(), 32);
@@ -247,9 +230,7 @@ fn never_sent_again(desk: &Desk, server: &Served) {
     assert_eq!(server.creates().len(), sent);
     assert_eq!(desk.read("m.ledger.csv"), before);
     desk.status().expect(0).shows(["in_doubt"]);
-    desk.plan()
-        .expect(0)
-        .shows(["leave 1 to be decided by hand"]);
+    desk.plan().expect(0).shows(["leave 1 to be decided by hand"]);
 }
 
 #[test]
@@ -289,18 +270,11 @@ fn where_the_server_does_not_tell_which_report_is_ours_a_person_decides() {
             "faults: [{{ when: {{ endpoint: create, org: acme, tries: 1 }}, then: [{fault}] }}]
 reports: {{ get_shows_created: false, list_shows_created: false }}\n{existing}"
         ));
-        let desk = Desk::with(
-            server.url(),
-            &partners(["first", "acme"], "USER", "2026-09"),
-        );
+        let desk = Desk::with(server.url(), &partners(["first", "acme"], "USER", "2026-09"));
         desk.converge().expect(1);
         let ledger = desk.ledger().at_rest(2);
         let line = ledger.of("acme")[0];
-        assert_eq!(
-            (&line["status"], &line["error_code"]),
-            ("failed", "in_doubt"),
-            "{fault}"
-        );
+        assert_eq!((&line["status"], &line["error_code"]), ("failed", "in_doubt"), "{fault}");
         let mut ids = server.report_ids();
         ids.retain(|id| *id != ledger.of("first")[0]["report_id"]);
         assert_eq!(ids.len(), candidates);
@@ -317,10 +291,7 @@ fn reports_that_were_made_earlier_are_not_adopted() {
         "existing: [{{ sub_partner: {}, type: USER, start: 2026-09-01, end: 2026-09-30, age: 1h }}]",
         partner("acme")
     );
-    for (fault, creates) in [
-        ("{ kind: reset, processed: true }", 1),
-        ("{ kind: reset }", 2),
-    ] {
+    for (fault, creates) in [("{ kind: reset, processed: true }", 1), ("{ kind: reset }", 2)] {
         let server = first_try(fault, &existing);
         let desk = Desk::with(server.url(), &one());
         desk.converge().expect(0);
@@ -339,10 +310,7 @@ fn what_was_there_before_the_first_row_is_known_from_all_pages() {
         "{{ sub_partner: {}, type: USER, start: 2026-09-01, end: 2026-09-30, age: 1h }}",
         partner("acme")
     );
-    for (fault, creates) in [
-        ("{ kind: reset, processed: true }", 1),
-        ("{ kind: reset }", 2),
-    ] {
+    for (fault, creates) in [("{ kind: reset, processed: true }", 1), ("{ kind: reset }", 2)] {
         for page_size in [1, 2, 100] {
             let more =
                 format!("reports: {{ page_size: {page_size} }}\nexisting: [{old}, {old}, {old}]");
@@ -365,20 +333,14 @@ fn where_the_server_refuses_a_duplicate_the_existing_report_is_recorded() {
         );
         format!("existing: [{}]\n", vec![one; count].join(", "))
     };
-    let server = Served::new(&format!(
-        "{}reports: {{ duplicates: conflict }}",
-        existing(1)
-    ));
+    let server = Served::new(&format!("{}reports: {{ duplicates: conflict }}", existing(1)));
     let desk = Desk::with(server.url(), &one());
     desk.converge().expect(0);
     assert_eq!(desk.ledger().at_rest(1).report_ids(), server.report_ids());
     assert_eq!(server.creates().len(), 1);
 
     // Two that fit: a person decides.
-    let server = Served::new(&format!(
-        "{}reports: {{ duplicates: conflict }}",
-        existing(2)
-    ));
+    let server = Served::new(&format!("{}reports: {{ duplicates: conflict }}", existing(2)));
     let desk = Desk::with(server.url(), &one());
     desk.converge().expect(1);
     let ledger = desk.ledger().at_rest(1);
@@ -389,18 +351,13 @@ fn where_the_server_refuses_a_duplicate_the_existing_report_is_recorded() {
     never_sent_again(&desk, &server);
 
     // None is listed: the server's own words.
-    let server = Served::new(&format!(
-        "{}reports: {{ duplicates: conflict, list_lag: 96h }}",
-        existing(1)
-    ));
+    let server =
+        Served::new(&format!("{}reports: {{ duplicates: conflict, list_lag: 96h }}", existing(1)));
     let desk = Desk::with(server.url(), &one());
     desk.converge().expect(1);
     let ledger = desk.ledger().at_rest(1);
     assert_eq!(
-        (
-            &ledger.lines[0]["error_code"],
-            &ledger.lines[0]["http_status"]
-        ),
+        (&ledger.lines[0]["error_code"], &ledger.lines[0]["http_status"]),
         ("http_409", "409")
     );
     assert!(ledger.lines[0]["error"].contains("exists already"));
@@ -432,10 +389,7 @@ fn twins_each_get_their_own_report() {
         let ledger = desk.ledger().at_rest(14);
         assert_eq!(made.len(), 14);
         for line in &ledger.lines {
-            assert_eq!(
-                made[&line["report_id"]], line["request_id"],
-                "a twin's report: {line:?}"
-            );
+            assert_eq!(made[&line["report_id"]], line["request_id"], "a twin's report: {line:?}");
         }
     }
 }
@@ -452,29 +406,21 @@ faults:
     ));
     desk.manifest(server.url(), &partners(["acme", "beta"], "USER", "2026-09"));
     let ended = desk.converge().expect(3);
-    ended
-        .says(["could not be looked up"])
-        .shows(["sending", "in doubt", "to look them up again:"]);
+    ended.says(["could not be looked up"]).shows(["sending", "in doubt", "to look them up again:"]);
     let ledger = desk.ledger().at_rest(2);
     let intent = ledger.of("acme")[0]["intent_at"].to_owned();
     for command in [desk.converge(), desk.retry()] {
         command.expect(3);
         let ledger = desk.ledger().at_rest(2);
         let acme = ledger.of("acme")[0];
-        assert_eq!(
-            (&acme["status"], &acme["intent_at"]),
-            ("sending", intent.as_str())
-        );
+        assert_eq!((&acme["status"], &acme["intent_at"]), ("sending", intent.as_str()));
     }
     assert_eq!(server.creates().len(), 2);
     let made = server.report_ids();
     server.stop();
 
     let server = Served::new(&format!("state: {state}"));
-    desk.converge()
-        .arg("--base-url")
-        .arg(server.url())
-        .expect(0);
+    desk.converge().arg("--base-url").arg(server.url()).expect(0);
     assert!(server.creates().is_empty());
     assert_eq!(desk.ledger().at_rest(2).report_ids(), made);
 }

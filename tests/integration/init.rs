@@ -9,20 +9,12 @@ use crate::support::{Asked, Canned, Desk, Reply, Served, csv_cells, partner};
 #[test]
 fn a_starter_runs_as_it_is_in_the_sandbox() {
     let desk = Desk::new();
-    let init = desk
-        .monthend(["init"])
-        .without("WEBEX_ACCESS_TOKEN")
-        .expect(0);
-    init.shows([
-        "wrote month-end.yaml",
-        "monthend run month-end.yaml --sandbox",
-    ]);
+    let init = desk.monthend(["init"]).without("WEBEX_ACCESS_TOKEN").expect(0);
+    init.shows(["wrote month-end.yaml", "monthend run month-end.yaml --sandbox"]);
     assert_eq!(desk.files(), ["month-end.yaml"]);
     let rehearse = |command: &str| {
         let command = desk.monthend([command, "month-end.yaml", "--sandbox"]);
-        command
-            .without("WEBEX_ACCESS_TOKEN")
-            .without("MONTHEND_NO_DATE_CHECK")
+        command.without("WEBEX_ACCESS_TOKEN").without("MONTHEND_NO_DATE_CHECK")
     };
     rehearse("plan").expect(0);
     rehearse("check").expect(0);
@@ -40,18 +32,14 @@ fn nothing_that_is_there_is_written_over() {
     symlink("nowhere", desk.path("link.yaml")).unwrap();
     std::fs::create_dir(desk.path("folder")).unwrap();
     for file in ["month-end.yaml", "link.yaml", "folder"] {
-        desk.monthend(["init", file])
-            .expect(2)
-            .says([file, "the file exists"]);
+        desk.monthend(["init", file]).expect(2).says([file, "the file exists"]);
     }
     // Not even asked for its sub-partners.
     let server = Served::new("");
     let discover = desk.monthend(["init", "--discover", "--base-url", server.url()]);
     discover.expect(2);
     assert!(server.exchanges().is_empty());
-    desk.monthend(["init", "no/folder/m.yaml"])
-        .expect(2)
-        .says(["its folder does not exist"]);
+    desk.monthend(["init", "no/folder/m.yaml"]).expect(2).says(["its folder does not exist"]);
     assert_eq!(desk.read("month-end.yaml"), "mine");
     assert_eq!(desk.files(), ["folder", "link.yaml", "month-end.yaml"]);
 }
@@ -61,16 +49,8 @@ fn many_at_once_make_one_file() {
     let desk = Desk::new();
     let starts: Vec<_> = (0..6).map(|_| desk.monthend(["init"]).start()).collect();
     let codes: Vec<_> = starts.into_iter().map(|start| start.wait().code).collect();
-    assert_eq!(
-        codes.iter().filter(|code| **code == Some(0)).count(),
-        1,
-        "{codes:?}"
-    );
-    assert_eq!(
-        codes.iter().filter(|code| **code == Some(2)).count(),
-        5,
-        "{codes:?}"
-    );
+    assert_eq!(codes.iter().filter(|code| **code == Some(0)).count(), 1, "{codes:?}");
+    assert_eq!(codes.iter().filter(|code| **code == Some(2)).count(), 5, "{codes:?}");
     assert_eq!(desk.files(), ["month-end.yaml"]);
 }
 
@@ -82,33 +62,20 @@ fn the_api_tells_who_the_sub_partners_are() {
     ));
     let desk = Desk::new();
     let discover = || desk.monthend(["init", "m.yaml", "--discover", "--base-url", server.url()]);
-    discover()
-        .without("WEBEX_ACCESS_TOKEN")
-        .expect(2)
-        .says(["no credentials"]);
+    discover().without("WEBEX_ACCESS_TOKEN").expect(2).says(["no credentials"]);
     discover().env("WEBEX_ACCESS_TOKEN", "expired").expect(3);
     assert!(desk.files().is_empty());
     discover().expect(0).shows(["1 of them active"]);
     assert_eq!(desk.files(), ["m.yaml"]);
     let plan = desk.monthend(["plan", "m.yaml", "--format=csv"]).expect(0);
-    assert!(
-        plan.stdout.contains(&a) && !plan.stdout.contains(&b),
-        "{plan}"
-    );
-    assert!(
-        desk.read("m.yaml")
-            .contains(&format!("# - {{ id: {b} }}   # suspended"))
-    );
+    assert!(plan.stdout.contains(&a) && !plan.stdout.contains(&b), "{plan}");
+    assert!(desk.read("m.yaml").contains(&format!("# - {{ id: {b} }}   # suspended")));
     assert!(server.creates().is_empty());
 
     let nobody = Served::new("sub_partners: { list: [] }");
-    desk.monthend(["init", "n.yaml", "--discover", "--base-url", nobody.url()])
-        .expect(2);
+    desk.monthend(["init", "n.yaml", "--discover", "--base-url", nobody.url()]).expect(2);
     let rehearsal = desk.monthend(["init", "r.yaml", "--discover", "--sandbox"]);
-    rehearsal
-        .without("WEBEX_ACCESS_TOKEN")
-        .expect(0)
-        .shows(["6 of them active"]);
+    rehearsal.without("WEBEX_ACCESS_TOKEN").expect(0).shows(["6 of them active"]);
     assert_eq!(desk.files(), ["m.yaml", "r.yaml"]);
 }
 
@@ -125,10 +92,7 @@ fn completions_and_manual_pages_know_every_command() {
     desk.monthend(["man", "share/man/man1"]).expect(0);
     for page in ["monthend.1", "monthend-run.1", "monthend-check.1"] {
         let text = desk.read(&format!("share/man/man1/{page}"));
-        assert!(
-            text.starts_with(".ie") && text.contains(".TH monthend"),
-            "{page}: {text}"
-        );
+        assert!(text.starts_with(".ie") && text.contains(".TH monthend"), "{page}: {text}");
     }
 }
 
@@ -168,13 +132,8 @@ fn ids_that_yaml_would_take_for_something_else_are_ids() {
             .any(|cells| cells[3].trim_start_matches('\'') == id.trim_start_matches('\''));
         assert!(is_there, "{id}: {plan}");
     }
-    desk.monthend(["run", "m.yaml", "--base-url", &server.url])
-        .expect(0);
-    let creates: Vec<_> = server
-        .asked()
-        .into_iter()
-        .filter(Asked::is_create)
-        .collect();
+    desk.monthend(["run", "m.yaml", "--base-url", &server.url]).expect(0);
+    let creates: Vec<_> = server.asked().into_iter().filter(Asked::is_create).collect();
     let sent = |id: &str| {
         let body = format!("\"subPartnerOrgId\":{}", json!(id));
         creates.iter().any(|create| create.body.contains(&body))
@@ -192,11 +151,7 @@ fn ids_that_no_manifest_can_have_write_none() {
         });
         let desk = Desk::new();
         let init = desk.monthend(["init", "m.yaml", "--discover", "--base-url", &server.url]);
-        let (code, says) = if id == "own" {
-            (2, "`own` is no id")
-        } else {
-            (3, "cannot be used")
-        };
+        let (code, says) = if id == "own" { (2, "`own` is no id") } else { (3, "cannot be used") };
         init.expect(code).says([says]);
         assert!(desk.files().is_empty(), "{id:?}");
     }
@@ -215,7 +170,5 @@ fn a_manifest_that_is_called_like_an_option_can_be_typed() {
     for name in ["a\nb.yaml", "a\njobs: [x].yaml"] {
         desk.monthend(["init", name]).expect(2);
     }
-    desk.monthend(["status", "--", "-w.yaml"])
-        .expect(2)
-        .says(["`monthend init ./-w.yaml`"]);
+    desk.monthend(["status", "--", "-w.yaml"]).expect(2).says(["`monthend init ./-w.yaml`"]);
 }

@@ -38,9 +38,7 @@ fn made(desk: &Desk) -> BTreeMap<String, Vec<String>> {
         let text = |name: &str| record[name].as_str().unwrap_or_default().to_owned();
         if record.get("start").is_some() {
             let asked = ["sub_partner", "type", "start", "end"].map(text).join(" ");
-            made.entry(format!("{asked} {}", record["internal"]))
-                .or_default()
-                .push(text("id"));
+            made.entry(format!("{asked} {}", record["internal"])).or_default().push(text("id"));
         }
     }
     made
@@ -159,10 +157,8 @@ fn a_server_that_is_killed_too_is_survived() {
 fn whatever_the_server_saw_stands_in_the_ledger_of_a_killed_run() {
     let server = Served::new("latency: { fixed: 20ms }");
     let names: Vec<String> = (0..200).map(|n| format!("p{n}")).collect();
-    let desk = Desk::with(
-        server.url(),
-        &partners(names.iter().map(String::as_str), "USER", "2026-09"),
-    );
+    let desk =
+        Desk::with(server.url(), &partners(names.iter().map(String::as_str), "USER", "2026-09"));
     let mut running = desk.converge().start();
     eventually("it runs", || server.reports().len() > 30);
     assert!(running.kill());
@@ -178,11 +174,7 @@ fn whatever_the_server_saw_stands_in_the_ledger_of_a_killed_run() {
             (line["status"].to_owned(), line["intent_at"].to_owned()),
         );
     }
-    assert_eq!(
-        last.len(),
-        200,
-        "the whole plan stands there from the beginning"
-    );
+    assert_eq!(last.len(), 200, "the whole plan stands there from the beginning");
     for org in seen {
         let (status, intent) = &last[&org];
         assert!(
@@ -192,9 +184,6 @@ fn whatever_the_server_saw_stands_in_the_ledger_of_a_killed_run() {
     }
     desk.converge().expect(0);
     server.nothing_twice();
-    assert!(
-        server.at(Endpoint::List).len() > 1,
-        "those in doubt were looked for"
-    );
+    assert!(server.at(Endpoint::List).len() > 1, "those in doubt were looked for");
     assert_eq!(desk.ledger().at_rest(200).report_ids(), server.report_ids());
 }

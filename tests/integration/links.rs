@@ -22,12 +22,7 @@ fn a_link_that_leads_nowhere_is_refused_and_kept() {
     desk.converge().arg("--ledger=share/l.csv").expect(0);
     let (made, seen) = (server.report_ids(), server.exchanges().len());
     fs::rename(desk.path("share"), desk.path("unmounted")).unwrap();
-    let resolve = [
-        "resolve",
-        "m.ledger.csv",
-        "--resend",
-        "--request=r0123456789abcdef",
-    ];
+    let resolve = ["resolve", "m.ledger.csv", "--resend", "--request=r0123456789abcdef"];
     for command in [
         desk.converge(),
         desk.converge().arg("--existing=adopt"),
@@ -37,11 +32,7 @@ fn a_link_that_leads_nowhere_is_refused_and_kept() {
         desk.monthend(resolve),
     ] {
         let ended = command.expect(4);
-        ended.says([
-            "m.ledger.csv is a link to share/l.csv",
-            "nothing was sent",
-            "Mount",
-        ]);
+        ended.says(["m.ledger.csv is a link to share/l.csv", "nothing was sent", "Mount"]);
         assert_eq!(desk.files(), ["m.ledger.csv", "m.yaml", "unmounted"]);
     }
     assert_eq!(server.exchanges().len(), seen);
@@ -60,20 +51,11 @@ fn a_link_and_its_target_are_one_ledger_with_one_lock() {
     // Something to do, and time to do it.
     let slow = Served::new("latency: { fixed: 30s }");
     desk.manifest(slow.url(), &partners(["a", "b"], "USER", "2026-09"));
-    for (first, second) in [
-        ("m.ledger.csv", "share/l.csv"),
-        ("share/l.csv", "m.ledger.csv"),
-    ] {
+    for (first, second) in [("m.ledger.csv", "share/l.csv"), ("share/l.csv", "m.ledger.csv")] {
         let seen = slow.exchanges().len();
         let running = desk.converge().arg("--ledger").arg(first).start();
-        eventually("it holds the ledger and asks", || {
-            slow.exchanges().len() > seen
-        });
-        desk.converge()
-            .arg("--ledger")
-            .arg(second)
-            .expect(4)
-            .says(["in use by another run"]);
+        eventually("it holds the ledger and asks", || slow.exchanges().len() > seen);
+        desk.converge().arg("--ledger").arg(second).expect(4).says(["in use by another run"]);
         assert!(!desk.has("m.ledger.csv.lock"));
         running.signal("INT");
         running.wait().expect(130);
@@ -99,14 +81,7 @@ fn a_ledger_with_a_second_name_is_refused_by_all_who_write() {
     desk.write("other.csv", format!("{}\n", crate::support::COLUMNS));
     for ledger in ["m.ledger.csv", "copy/l.csv", "link.csv"] {
         let named = |command: &str| desk.monthend([command, "m.yaml", "--ledger", ledger]);
-        let resolve = [
-            "resolve",
-            ledger,
-            "--resend",
-            "--replace",
-            "--request",
-            &*request,
-        ];
+        let resolve = ["resolve", ledger, "--resend", "--replace", "--request", &*request];
         for command in [
             named("run"),
             named("run").arg("--existing=adopt"),
@@ -126,9 +101,7 @@ fn a_ledger_with_a_second_name_is_refused_by_all_who_write() {
         assert_eq!(desk.read("m.ledger.csv"), before);
     }
     assert_eq!(server.exchanges().len(), seen);
-    desk.monthend(["check", "m.yaml"])
-        .expect(4)
-        .shows(["2 names of one file"]);
+    desk.monthend(["check", "m.yaml"]).expect(4).shows(["2 names of one file"]);
     fs::remove_file(desk.path("copy/l.csv")).unwrap();
     desk.converge().expect(0);
     server.all_ours(&desk.ledger().at_rest(2));
@@ -196,9 +169,7 @@ fn a_ledger_that_is_a_pipe_is_refused_at_once() {
     let made = Command::new("mkfifo").arg(desk.path("pipe.csv")).status();
     assert!(made.is_ok_and(|s| s.success()));
     let ended = desk.converge().arg("--ledger=pipe.csv").run();
-    ended
-        .expect(4)
-        .says(["pipe.csv is not a ledger: it is a pipe, and must be a regular file"]);
+    ended.expect(4).says(["pipe.csv is not a ledger: it is a pipe, and must be a regular file"]);
     assert!(server.exchanges().is_empty());
 }
 
@@ -218,9 +189,7 @@ fn a_ledger_that_is_mounted_by_itself_is_refused_before_anything_is_sent() {
     let Some(mounted) = mounted else { return };
     let collect = desk.monthend(["collect", "m.yaml"]);
     for command in [desk.converge(), desk.retry(), collect] {
-        command
-            .expect(4)
-            .says(["mounted by itself", "mount its folder"]);
+        command.expect(4).says(["mounted by itself", "mount its folder"]);
     }
     let check = desk.monthend(["check", "m.yaml"]).expect(4);
     assert!(check.stdout.contains("mount its folder"), "{check}");
@@ -233,9 +202,7 @@ fn a_ledger_that_is_mounted_by_itself_is_refused_before_anything_is_sent() {
     let place = desk.path("summary.json");
     desk.write("host/s.json", "");
     let other = MountedFile::mount(desk.path("host/s.json"), place).unwrap();
-    let command = desk
-        .converge()
-        .args(["--ledger=new.csv", "--summary-json=summary.json"]);
+    let command = desk.converge().args(["--ledger=new.csv", "--summary-json=summary.json"]);
     command.expect(2).says(["summary.json", "mount its folder"]);
     drop((mounted, other));
     assert!(server.exchanges().len() > seen, "check has asked");

@@ -28,11 +28,9 @@ fn collecting(desk: &Desk) -> Monthend {
 
 #[test]
 fn no_secret_and_no_signed_address_at_any_level() {
-    for (log, options) in [
-        ("trace", &["-vv"][..]),
-        (ALL, &[]),
-        (ALL, &["-vv", "--log-format=json"]),
-    ] {
+    for (log, options) in
+        [("trace", &["-vv"][..]), (ALL, &[]), (ALL, &["-vv", "--log-format=json"])]
+    {
         let (server, desk) = world();
         let command = collecting(&desk).env("MONTHEND_LOG", log);
         let command = options.iter().fold(command, |all, one| all.arg(*one));
@@ -61,10 +59,8 @@ fn each_create_is_a_span_with_its_request_its_attempt_and_its_tracking_id() {
     let ended = desk.converge().args(["-vv", "--log-format=json"]).expect(0);
     let lines = ended.stderr.lines();
     let lines: Vec<Value> = lines.map(|l| serde_json::from_str(l).unwrap()).collect();
-    let creates: Vec<&Value> = lines
-        .iter()
-        .filter(|line| line["span"]["name"] == "request")
-        .collect();
+    let creates: Vec<&Value> =
+        lines.iter().filter(|line| line["span"]["name"] == "request").collect();
     let id = desk.ledger().lines[0]["request_id"].to_owned();
     assert_eq!(creates.len(), 2, "{ended}");
     for (create, (attempt, status)) in creates.iter().zip([(1, 429), (2, 200)]) {
@@ -75,10 +71,7 @@ fn each_create_is_a_span_with_its_request_its_attempt_and_its_tracking_id() {
         assert!(!tracked.is_empty());
     }
     let text = desk.converge().args(["-vv", "--ledger=2.csv"]).expect(0);
-    assert!(
-        text.stderr.contains(&format!("[request request_id={id} ")),
-        "{text}"
-    );
+    assert!(text.stderr.contains(&format!("[request request_id={id} ")), "{text}");
 }
 
 #[test]
@@ -88,10 +81,7 @@ fn the_environment_opens_modules_and_an_option_counts_before_its_level() {
     let desk = Desk::with(server.url(), &jobs);
     let exchanges = |log: &str, options: &[&str]| {
         let command = desk.converge().env("MONTHEND_LOG", log);
-        let ended = options
-            .iter()
-            .fold(command, |all, one| all.arg(*one))
-            .expect(1);
+        let ended = options.iter().fold(command, |all, one| all.arg(*one)).expect(1);
         ended.stderr.contains("answered ")
     };
     assert!(exchanges("monthend::session=trace", &[]));
@@ -99,9 +89,7 @@ fn the_environment_opens_modules_and_an_option_counts_before_its_level() {
     assert!(!exchanges("trace", &["-q"]));
     assert!(!exchanges("", &["-v"]));
     assert!(!exchanges("hyper=trace", &[]));
-    let one = desk
-        .converge()
-        .env("MONTHEND_LOG", "monthend::session=trace");
+    let one = desk.converge().env("MONTHEND_LOG", "monthend::session=trace");
     one.expect(1).says(["[request request_id="]);
 }
 

@@ -26,11 +26,7 @@ fn too_few_open_files_are_noticed_before_anything_is_sent() {
     }
     assert!(server.exchanges().is_empty());
     assert_eq!(desk.files(), ["m.yaml"]);
-    let ended = desk
-        .converge()
-        .arg("--collect")
-        .after("ulimit -n 40")
-        .expect(0);
+    let ended = desk.converge().arg("--collect").after("ulimit -n 40").expect(0);
     assert!(!ended.stderr.contains("fault"), "{ended}");
 }
 
@@ -56,12 +52,8 @@ fn a_second_thread_that_cannot_be_had_is_no_panic() {
     let desk = Desk::with(server.url(), &partners(["a", "b"], "USER", "2026-09"));
     let (source, library) = (desk.write("threads.c", NO_THREADS), desk.path("threads.so"));
     let mut compiler = Command::new("cc");
-    let compiled = compiler
-        .args(["-shared", "-fPIC", "-o"])
-        .arg(&library)
-        .arg(source)
-        .arg("-ldl")
-        .status();
+    let compiled =
+        compiler.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl").status();
     if !compiled.is_ok_and(|status| status.success()) {
         println!("skipped: there is no C compiler");
         return;
@@ -69,9 +61,7 @@ fn a_second_thread_that_cannot_be_had_is_no_panic() {
     let library = library.display().to_string();
     for from in 1..=6 {
         let with = |command: crate::support::Monthend| {
-            command
-                .env("LD_PRELOAD", &library)
-                .env("NO_THREAD_FROM", from.to_string())
+            command.env("LD_PRELOAD", &library).env("NO_THREAD_FROM", from.to_string())
         };
         let ended = with(desk.converge()).run();
         let code = ended.code;

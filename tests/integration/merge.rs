@@ -8,10 +8,7 @@ use crate::support::{Desk, Served, eventually, own, partners};
 fn billed(server: &Served, names: &[&str]) -> Desk {
     let desk = Desk::new();
     for name in names {
-        desk.manifest(
-            server.url(),
-            &partners([*name, "shared"], "USER", "2026-09"),
-        );
+        desk.manifest(server.url(), &partners([*name, "shared"], "USER", "2026-09"));
         let run = desk.converge().arg(format!("--ledger={name}.csv"));
         run.arg(format!("--sub-partner={name}")).expect(0);
     }
@@ -38,27 +35,15 @@ fn shares_become_one_ledger() {
     let desk = billed(&server, &["a", "b", "c"]);
     let before = texts(&desk);
     let merge = ["merge", "b.csv", "a.csv", "c.csv", "-o", "all.csv"];
-    desk.monthend(merge)
-        .expect(0)
-        .shows(["all.csv", "3 rows", "3 ledgers"]);
+    desk.monthend(merge).expect(0).shows(["all.csv", "3 rows", "3 ledgers"]);
     let all = desk.ledger_at("all.csv").at_rest(3);
-    assert_eq!(
-        all.column("sub_partner"),
-        ["b", "a", "c"],
-        "as in the files, one after another"
-    );
+    assert_eq!(all.column("sub_partner"), ["b", "a", "c"], "as in the files, one after another");
     assert_eq!(all.report_ids(), server.report_ids());
     let mut after = texts(&desk);
     after.retain(|(name, _)| name != "all.csv");
-    assert_eq!(
-        after, before,
-        "what was only read stays, and no lock is left"
-    );
+    assert_eq!(after, before, "what was only read stays, and no lock is left");
     // The next run puts them in plan order, and makes what is missing.
-    desk.manifest(
-        server.url(),
-        &partners(["a", "b", "c", "d"], "USER", "2026-09"),
-    );
+    desk.manifest(server.url(), &partners(["a", "b", "c", "d"], "USER", "2026-09"));
     desk.converge().arg("--ledger=all.csv").expect(0);
     let all = desk.ledger_at("all.csv").at_rest(4);
     assert_eq!(all.column("sub_partner"), ["a", "b", "c", "d"]);
@@ -78,27 +63,18 @@ fn a_ledger_united_with_itself_stays_as_it_is() {
     let before = desk.read("m.ledger.csv");
     for parts in [
         &["m.ledger.csv"][..],
-        &[
-            "m.ledger.csv",
-            "./m.ledger.csv",
-            "far/link.csv",
-            "far/../m.ledger.csv",
-        ],
+        &["m.ledger.csv", "./m.ledger.csv", "far/link.csv", "far/../m.ledger.csv"],
     ] {
         for output in ["m.ledger.csv", "far/link.csv", "copy.csv"] {
             let merge = [&["merge"], parts, &["-o", output]].concat();
-            desk.monthend(merge)
-                .expect(0)
-                .shows(["4 rows", "1 ledger\n"]);
+            desk.monthend(merge).expect(0).shows(["4 rows", "1 ledger\n"]);
             assert_eq!(desk.read(output), before, "{parts:?} {output}");
             let _ = fs::remove_file(desk.path("copy.csv"));
         }
     }
     assert!(desk.path("far/link.csv").is_symlink());
     fs::copy(desk.path("m.ledger.csv"), desk.path("copy.csv")).unwrap();
-    desk.monthend(["merge", "copy.csv", "-o", "m.ledger.csv"])
-        .expect(0)
-        .shows(["2 ledgers"]);
+    desk.monthend(["merge", "copy.csv", "-o", "m.ledger.csv"]).expect(0).shows(["2 ledgers"]);
     assert_eq!(desk.read("m.ledger.csv"), before);
 }
 
@@ -120,40 +96,16 @@ fn two_reports_for_one_request_are_named_and_a_person_decides() {
     desk.converge().expect(0);
     desk.converge().arg("--ledger=other.csv").expect(0);
     let (ours, theirs) = (desk.ledger(), desk.ledger_at("other.csv"));
-    let named = ours
-        .column("report_id")
-        .into_iter()
-        .chain(theirs.column("report_id"));
+    let named = ours.column("report_id").into_iter().chain(theirs.column("report_id"));
     let named =
-        named
-            .chain(ours.column("request_id"))
-            .chain(["m.ledger.csv", "other.csv", "--prefer"]);
-    refused(
-        &desk,
-        &["m.ledger.csv", "other.csv", "-o", "new.csv"],
-        named,
-    );
-    desk.monthend([
-        "merge",
-        "m.ledger.csv",
-        "other.csv",
-        "-o",
-        "new.csv",
-        "--prefer",
-        "m.yaml",
-    ])
-    .expect(2)
-    .says(["m.yaml"]);
+        named.chain(ours.column("request_id")).chain(["m.ledger.csv", "other.csv", "--prefer"]);
+    refused(&desk, &["m.ledger.csv", "other.csv", "-o", "new.csv"], named);
+    desk.monthend(["merge", "m.ledger.csv", "other.csv", "-o", "new.csv", "--prefer", "m.yaml"])
+        .expect(2)
+        .says(["m.yaml"]);
     assert!(!desk.has("new.csv"));
-    let merge = [
-        "merge",
-        "m.ledger.csv",
-        "other.csv",
-        "-o",
-        "m.ledger.csv",
-        "--prefer",
-        "./other.csv",
-    ];
+    let merge =
+        ["merge", "m.ledger.csv", "other.csv", "-o", "m.ledger.csv", "--prefer", "./other.csv"];
     desk.monthend(merge).expect(0);
     let found = desk.ledger().at_rest(2);
     assert_eq!(found.column("report_id"), theirs.column("report_id"));
@@ -162,8 +114,7 @@ fn two_reports_for_one_request_are_named_and_a_person_decides() {
     }
     // Decided once and for all.
     let once = desk.read("m.ledger.csv");
-    desk.monthend(["merge", "m.ledger.csv", "other.csv", "-o", "m.ledger.csv"])
-        .expect(0);
+    desk.monthend(["merge", "m.ledger.csv", "other.csv", "-o", "m.ledger.csv"]).expect(0);
     assert_eq!(desk.read("m.ledger.csv"), once);
     desk.converge().expect(0);
     assert_eq!(server.creates().len(), 4, "and nothing is sent for it");
@@ -213,38 +164,20 @@ fn what_cannot_be_one_ledger_is_refused_whole() {
         &["a.csv", "list.csv", "empty.csv", "-o", "new.csv"],
         ["list.csv", "empty.csv", "not a ledger"],
     );
-    refused(
-        &desk,
-        &["a.csv", "-o", "list.csv"],
-        ["list.csv", "not a ledger"],
-    );
+    refused(&desk, &["a.csv", "-o", "list.csv"], ["list.csv", "not a ledger"]);
     refused(
         &desk,
         &["a.csv", "nowhere.csv", "far/off.csv", "-o", "a.csv"],
         ["nowhere.csv", "far/off.csv"],
     );
-    refused(
-        &desk,
-        &["nowhere.csv", "-o", "nowhere.csv"],
-        ["nowhere.csv"],
-    );
-    refused(
-        &desk,
-        &["a.csv", "-o", "no/folder/new.csv"],
-        ["no/folder/new.csv"],
-    );
+    refused(&desk, &["nowhere.csv", "-o", "nowhere.csv"], ["nowhere.csv"]);
+    refused(&desk, &["a.csv", "-o", "no/folder/new.csv"], ["no/folder/new.csv"]);
     symlink("unmounted/l.csv", desk.path("dead.csv")).unwrap();
     for args in [["a.csv", "-o", "dead.csv"], ["dead.csv", "-o", "a.csv"]] {
-        desk.monthend([&["merge"][..], &args].concat())
-            .expect(4)
-            .says(["dead.csv", "link"]);
+        desk.monthend([&["merge"][..], &args].concat()).expect(4).says(["dead.csv", "link"]);
     }
     assert!(desk.path("dead.csv").is_symlink());
-    for usage in [
-        &["merge"][..],
-        &["merge", "a.csv"],
-        &["merge", "-o", "new.csv"],
-    ] {
+    for usage in [&["merge"][..], &["merge", "a.csv"], &["merge", "-o", "new.csv"]] {
         desk.monthend(usage.to_vec()).expect(2);
     }
 }
@@ -259,15 +192,12 @@ fn a_ledger_that_a_run_holds_is_not_united() {
     eventually("it asks", || !slow.exchanges().is_empty());
     for output in ["a.csv", "new.csv", "b.csv"] {
         let merge = ["merge", "a.csv", "b.csv", "-o", output];
-        desk.monthend(merge)
-            .expect(4)
-            .says(["b.csv is in use", &running.pid().to_string()]);
+        desk.monthend(merge).expect(4).says(["b.csv is in use", &running.pid().to_string()]);
         assert!(!desk.has("new.csv") && !desk.has("a.csv.lock"));
     }
     running.kill();
     server.stop();
-    desk.monthend(["merge", "a.csv", "b.csv", "-o", "a.csv"])
-        .expect(0);
+    desk.monthend(["merge", "a.csv", "b.csv", "-o", "a.csv"]).expect(0);
 }
 
 #[test]
@@ -278,10 +208,7 @@ fn two_merges_of_the_same_ledgers_do_not_wait_for_each_other() {
         let merges = [["a.csv", "b.csv", "a.csv"], ["b.csv", "a.csv", "b.csv"]];
         let started = merges.map(|[x, y, out]| desk.monthend(["merge", x, y, "-o", out]).start());
         let codes = started.map(|running| running.wait().code.unwrap());
-        assert!(
-            codes.contains(&0) && codes.iter().all(|code| [0, 4].contains(code)),
-            "{codes:?}"
-        );
+        assert!(codes.contains(&0) && codes.iter().all(|code| [0, 4].contains(code)), "{codes:?}");
     }
     desk.monthend(["merge", "a.csv", "-o", "b.csv"]).expect(0);
     for name in ["a.csv", "b.csv"] {
@@ -293,13 +220,9 @@ fn two_merges_of_the_same_ledgers_do_not_wait_for_each_other() {
 fn what_cannot_be_said_changes_nothing() {
     let server = Served::new("");
     let desk = billed(&server, &["a", "b"]);
-    desk.monthend(["merge", "a.csv", "-o", "b.csv"])
-        .into_closed_pipe()
-        .expect(0);
+    desk.monthend(["merge", "a.csv", "-o", "b.csv"]).into_closed_pipe().expect(0);
     desk.ledger_at("b.csv").at_rest(2);
-    desk.monthend(["merge", "b.csv", "-o", "c.csv"])
-        .after("exec >/dev/full")
-        .expect(0);
+    desk.monthend(["merge", "b.csv", "-o", "c.csv"]).after("exec >/dev/full").expect(0);
     desk.ledger_at("c.csv").at_rest(2);
 }
 
@@ -308,35 +231,15 @@ fn a_full_disk_leaves_everything_as_it_was() {
     let server = Served::new("");
     let desk = Desk::new();
     let names: Vec<String> = (0..40).map(|n| format!("p{n}")).collect();
-    desk.manifest(
-        server.url(),
-        &partners(names.iter().map(String::as_str), "USER", "2026-09"),
-    );
+    desk.manifest(server.url(), &partners(names.iter().map(String::as_str), "USER", "2026-09"));
     desk.converge().expect(0);
     let ours = desk.read("m.ledger.csv");
-    let half: String = ours
-        .lines()
-        .take(20)
-        .map(|line| format!("{line}\n"))
-        .collect();
-    fs::rename(
-        desk.path("m.ledger.csv"),
-        desk.path("m.ledger.rescued-1.csv"),
-    )
-    .unwrap();
+    let half: String = ours.lines().take(20).map(|line| format!("{line}\n")).collect();
+    fs::rename(desk.path("m.ledger.csv"), desk.path("m.ledger.rescued-1.csv")).unwrap();
     desk.write("m.ledger.csv", half);
     let before = texts(&desk);
-    let merge = [
-        "merge",
-        "m.ledger.csv",
-        "m.ledger.rescued-1.csv",
-        "-o",
-        "m.ledger.csv",
-    ];
-    desk.monthend(merge)
-        .after("trap '' XFSZ; ulimit -f 4")
-        .expect(4)
-        .says(["m.ledger.csv"]);
+    let merge = ["merge", "m.ledger.csv", "m.ledger.rescued-1.csv", "-o", "m.ledger.csv"];
+    desk.monthend(merge).after("trap '' XFSZ; ulimit -f 4").expect(4).says(["m.ledger.csv"]);
     assert_eq!(texts(&desk), before, "the rescued one keeps its name");
     desk.monthend(merge).expect(0);
     assert_eq!(desk.ledger().at_rest(40).report_ids(), server.report_ids());
@@ -360,18 +263,11 @@ fn a_torn_line_about_nobody_known_survives_whoever_rewrites_the_ledger() {
         ],
     );
     let ours = server.report_ids();
-    desk.write(
-        "m.ledger.csv",
-        ledger.to_csv() + &format!("{},par", &lost["request_id"]),
-    );
+    desk.write("m.ledger.csv", ledger.to_csv() + &format!("{},par", &lost["request_id"]));
     let rid = &ledger.lines[0]["request_id"];
     fs::copy(desk.path("m.ledger.csv"), desk.path("copy.csv")).unwrap();
     let says = || ["m.ledger.csv", &lost["request_id"], "monthend run"];
-    refused(
-        &desk,
-        &["copy.csv", "m.ledger.csv", "-o", "m.ledger.csv"],
-        says(),
-    );
+    refused(&desk, &["copy.csv", "m.ledger.csv", "-o", "m.ledger.csv"], says());
     refused(&desk, &["m.ledger.csv", "-o", "new.csv"], says());
     let before = desk.read("m.ledger.csv");
     for decision in ["--resend", &format!("--adopt={}", ours[0])] {
@@ -383,8 +279,7 @@ fn a_torn_line_about_nobody_known_survives_whoever_rewrites_the_ledger() {
     desk.converge().expect(1);
     desk.ledger().at_rest(3);
     assert_eq!(server.creates().len(), 3, "and nothing is made again");
-    desk.monthend(["merge", "m.ledger.csv", "-o", "new.csv"])
-        .expect(0);
+    desk.monthend(["merge", "m.ledger.csv", "-o", "new.csv"]).expect(0);
 }
 
 /// `report_file` is relative to the ledger that it stands in, wherever that is merged to.
@@ -402,31 +297,16 @@ fn files_are_found_from_where_the_output_lies() {
     symlink("sub/deep", desk.path("link")).unwrap();
     let absolute = desk.path("sub/b.csv").display().to_string();
     for (inputs, output, files) in [
-        (
-            ["a.csv", "sub/b.csv"],
-            "all.csv",
-            ["a.reports", "sub/b.reports"],
-        ),
-        (
-            ["./a.csv", &*absolute],
-            "sub/deep/all.csv",
-            ["../../a.reports", "../b.reports"],
-        ),
-        (
-            ["all.csv", "sub/deep/all.csv"],
-            "link/2.csv",
-            ["../../a.reports", "../b.reports"],
-        ),
+        (["a.csv", "sub/b.csv"], "all.csv", ["a.reports", "sub/b.reports"]),
+        (["./a.csv", &*absolute], "sub/deep/all.csv", ["../../a.reports", "../b.reports"]),
+        (["all.csv", "sub/deep/all.csv"], "link/2.csv", ["../../a.reports", "../b.reports"]),
     ] {
         let merge = [&["merge"], &inputs[..], &["-o", output]].concat();
         desk.monthend(merge).expect(0);
         let merged = desk.ledger_at(output);
         let found = merged.column("report_file");
         for (found, folder) in found.iter().zip(files) {
-            assert!(
-                found.starts_with(&format!("{folder}/2026-09/")),
-                "{output}: {found}"
-            );
+            assert!(found.starts_with(&format!("{folder}/2026-09/")), "{output}: {found}");
             let file = desk.path(output).canonicalize().unwrap();
             assert!(file.parent().unwrap().join(found).is_file());
         }

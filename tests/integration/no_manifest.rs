@@ -14,18 +14,9 @@ fn a_folder_and_a_file_of_two_gigabytes_are_refused_at_once() {
     let huge = File::create(desk.path("huge.yaml")).unwrap();
     huge.set_len(2 << 30).unwrap();
     for command in COMMANDS {
-        for (name, why) in [
-            ("folder.yaml", "directory"),
-            ("huge.yaml", "larger than 32 MiB"),
-        ] {
-            let ended = desk
-                .monthend([command, name])
-                .after("ulimit -v 1000000")
-                .expect(2);
-            assert!(
-                ended.stderr.contains(name) && ended.stderr.contains(why),
-                "{ended}"
-            );
+        for (name, why) in [("folder.yaml", "directory"), ("huge.yaml", "larger than 32 MiB")] {
+            let ended = desk.monthend([command, name]).after("ulimit -v 1000000").expect(2);
+            assert!(ended.stderr.contains(name) && ended.stderr.contains(why), "{ended}");
             assert!(ended.took < Duration::from_secs(10), "{ended}");
         }
     }

@@ -47,19 +47,11 @@ fn only_regular_files_are_read() {
     let desk = Desk::with(server.url(), &jobs);
     let manifest = desk.read("m.yaml");
     for (file, kind) in odd(&desk) {
-        for name in [
-            "ACCESS_TOKEN",
-            "CLIENT_ID",
-            "CLIENT_SECRET",
-            "REFRESH_TOKEN",
-        ] {
+        for name in ["ACCESS_TOKEN", "CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN"] {
             let run = desk.converge().without("WEBEX_ACCESS_TOKEN");
             refused(run.env(&format!("WEBEX_{name}_FILE"), &file), 2, kind);
         }
-        desk.write(
-            "ca.yaml",
-            manifest.replace("api:\n", &format!("api:\n  ca_file: {file}\n")),
-        );
+        desk.write("ca.yaml", manifest.replace("api:\n", &format!("api:\n  ca_file: {file}\n")));
         refused(desk.monthend(["run", "ca.yaml"]), 2, kind);
         let from_file = format!(
             "jobs:\n  - {{ name: x, sub_partners: [{{ file: {file} }}], types: [USER], periods: [2026-09] }}\n"
@@ -69,24 +61,13 @@ fn only_regular_files_are_read() {
         refused(desk.monthend(["plan", "partners.yaml"]), 2, kind);
         for command in ["plan", "run", "retry", "collect", "check"] {
             let ended = desk.monthend([command, &file]).run();
-            assert!(
-                ended.code == Some(2) && ended.took < AT_ONCE,
-                "{command} {kind}: {ended}"
-            );
+            assert!(ended.code == Some(2) && ended.took < AT_ONCE, "{command} {kind}: {ended}");
         }
-        refused(
-            desk.converge()
-                .args(["--sandbox", "--sandbox-config", &file]),
-            2,
-            kind,
-        );
+        refused(desk.converge().args(["--sandbox", "--sandbox-config", &file]), 2, kind);
         refused(desk.monthend(["sandbox", "--config", &file]), 2, kind);
         for command in ["run", "plan", "retry", "collect"] {
             let ended = desk.monthend([command, "m.yaml", "--ledger", &file]).run();
-            assert!(
-                ended.code == Some(4) && ended.took < AT_ONCE,
-                "{command} {kind}: {ended}"
-            );
+            assert!(ended.code == Some(4) && ended.took < AT_ONCE, "{command} {kind}: {ended}");
         }
     }
     assert!(server.exchanges().is_empty());
@@ -97,28 +78,17 @@ fn only_regular_files_are_read() {
 fn what_is_too_large_is_not_read() {
     let desk = Desk::with("http://127.0.0.1:1", &partners(["a"], "USER", "2026-09"));
     // Without any blocks on the disk.
-    let large = |name: &str| {
-        fs::File::create(desk.path(name))
-            .unwrap()
-            .set_len(1 << 40)
-            .unwrap()
-    };
+    let large = |name: &str| fs::File::create(desk.path(name)).unwrap().set_len(1 << 40).unwrap();
     for name in ["token", "big.yaml", "ca.pem", "config.yaml"] {
         large(name);
     }
-    let ca = desk
-        .read("m.yaml")
-        .replace("api:\n", "api:\n  ca_file: ca.pem\n");
+    let ca = desk.read("m.yaml").replace("api:\n", "api:\n  ca_file: ca.pem\n");
     desk.write("ca.yaml", ca);
     for command in [
-        desk.plan()
-            .arg("--sandbox")
-            .args(["--sandbox-config", "config.yaml"]),
+        desk.plan().arg("--sandbox").args(["--sandbox-config", "config.yaml"]),
         desk.monthend(["plan", "big.yaml"]),
         desk.monthend(["run", "ca.yaml"]),
-        desk.converge()
-            .without("WEBEX_ACCESS_TOKEN")
-            .env("WEBEX_ACCESS_TOKEN_FILE", "token"),
+        desk.converge().without("WEBEX_ACCESS_TOKEN").env("WEBEX_ACCESS_TOKEN_FILE", "token"),
     ] {
         let ended = command.expect(2);
         assert!(ended.took < AT_ONCE, "{ended}");
@@ -185,14 +155,7 @@ fn a_lock_that_is_a_link_is_refused_and_its_target_untouched() {
             desk.converge(),
             desk.retry(),
             desk.monthend(["collect", "m.yaml"]),
-            desk.monthend([
-                "resolve",
-                "m.ledger.csv",
-                "--resend",
-                "--replace",
-                "--request",
-                &id,
-            ]),
+            desk.monthend(["resolve", "m.ledger.csv", "--resend", "--replace", "--request", &id]),
             desk.monthend(["merge", "copy.csv", "-o", "m.ledger.csv"]),
         ] {
             let ended = command.expect(4);
@@ -204,11 +167,7 @@ fn a_lock_that_is_a_link_is_refused_and_its_target_untouched() {
         }
         desk.status().expect(0);
         desk.plan().expect(0);
-        assert_eq!(
-            fs::read_to_string(&precious).unwrap(),
-            "precious\n",
-            "{kind}"
-        );
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "precious\n", "{kind}");
         assert!(!desk.has("new"), "{kind}");
         assert!(lock.symlink_metadata().is_ok(), "{kind}");
         let _ = fs::remove_dir(&lock);
@@ -231,11 +190,7 @@ fn absurd_times_break_nothing() {
         "-1",
         "",
     ];
-    let all = || {
-        TIMES
-            .iter()
-            .flat_map(|a| TIMES.iter().map(move |b| (*a, *b)))
-    };
+    let all = || TIMES.iter().flat_map(|a| TIMES.iter().map(move |b| (*a, *b)));
     let server = Served::new("");
     let desk = Desk::with(server.url(), &partners(["a"], "USER", "2026-09"));
     desk.converge().expect(0);
@@ -244,10 +199,7 @@ fn absurd_times_break_nothing() {
     for (since, until) in all() {
         let pause = json!({ "server": url, "since": since, "until": until });
         let holder = json!({ "pid": 1, "since": since });
-        desk.write(
-            "m.ledger.csv.lock",
-            json!({ "holder": holder, "pauses": [pause] }).to_string(),
-        );
+        desk.write("m.ledger.csv.lock", json!({ "holder": holder, "pauses": [pause] }).to_string());
         for command in [desk.plan(), desk.status(), desk.converge()] {
             let ended = command.run();
             assert_eq!(ended.code, Some(0), "{since} {until}: {ended}");
@@ -260,10 +212,7 @@ fn absurd_times_break_nothing() {
     let lines = all().map(|(at, until)| {
         format!("{{\"at\":\"{at}\",\"run\":\"x\",\"kind\":\"pause\",\"reason\":\"r\",\"http_status\":429,\"wait_ms\":18446744073709551615,\"until\":\"{until}\"}}\n")
     });
-    desk.write(
-        "m.ledger.history.jsonl",
-        history + &lines.collect::<String>(),
-    );
+    desk.write("m.ledger.history.jsonl", history + &lines.collect::<String>());
     for command in [
         desk.status().args(["--history", &id]),
         desk.status().args(["--history", &id, "--format=json"]),
@@ -278,19 +227,12 @@ fn absurd_times_break_nothing() {
         for column in ["updated_at", "intent_at"] {
             desk.write("m.ledger.csv", &ledger);
             let mut odd = desk.ledger();
-            let status = if column == "intent_at" {
-                "sending"
-            } else {
-                "failed"
-            };
+            let status = if column == "intent_at" { "sending" } else { "failed" };
             odd.set(0, &[(column, time), ("status", status), ("report_id", "")]);
             desk.write("m.ledger.csv", odd.to_csv());
             for command in [desk.status(), desk.plan(), desk.converge(), desk.converge()] {
                 let ended = command.run();
-                assert!(
-                    matches!(ended.code, Some(0 | 1 | 4)),
-                    "{column} {time}: {ended}"
-                );
+                assert!(matches!(ended.code, Some(0 | 1 | 4)), "{column} {time}: {ended}");
             }
         }
     }
@@ -326,11 +268,8 @@ fn absurd_times_of_a_server_break_nothing() {
                 if asked.is_file() {
                     return None;
                 }
-                let id = if asked.is_read() {
-                    asked.path().rsplit('/').next().unwrap()
-                } else {
-                    "x1"
-                };
+                let id =
+                    if asked.is_read() { asked.path().rsplit('/').next().unwrap() } else { "x1" };
                 let report = json!({
                     "id": id, "created": created, "status": "COMPLETED", "type": "USER",
                     "billingStartDate": "2026-09-01", "billingEndDate": "2026-09-30",
@@ -346,15 +285,9 @@ fn absurd_times_of_a_server_break_nothing() {
             });
             let desk = Desk::with(&server.url, &partners(["a"], "USER", "2026-09"));
             let ended = desk.converge().args(["--collect", "--wait=1s"]).run();
-            assert!(
-                matches!(ended.code, Some(0 | 1)),
-                "{created} {date}: {ended}"
-            );
+            assert!(matches!(ended.code, Some(0 | 1)), "{created} {date}: {ended}");
             let ended = desk.monthend(["audit", "m.yaml"]).run();
-            assert!(
-                matches!(ended.code, Some(0 | 1)),
-                "{created} {date}: {ended}"
-            );
+            assert!(matches!(ended.code, Some(0 | 1)), "{created} {date}: {ended}");
         }
     }
 }

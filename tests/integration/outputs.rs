@@ -18,10 +18,7 @@ fn world(config: &str) -> (Served, Desk) {
 }
 
 fn with_all(desk: &Desk, command: &str) -> Monthend {
-    ALL.iter()
-        .fold(desk.monthend([command, "m.yaml"]), |command, option| {
-            command.arg(*option)
-        })
+    ALL.iter().fold(desk.monthend([command, "m.yaml"]), |command, option| command.arg(*option))
 }
 
 /// The three outputs, held against each other and against the ledger: (created, failed, pending, sending).
@@ -34,12 +31,7 @@ fn complete(desk: &Desk, exit_code: i32) -> [usize; 4] {
     let xml = desk.read("j.xml");
     is_junit(&xml);
     let document = roxmltree::Document::parse(&xml).unwrap();
-    let all = |tag: &str| {
-        document
-            .descendants()
-            .filter(|node| node.has_tag_name(tag))
-            .count()
-    };
+    let all = |tag: &str| document.descendants().filter(|node| node.has_tag_name(tag)).count();
     assert_eq!(all("testcase"), ledger.lines.len());
     assert_eq!(all("failure"), counts[1]);
     assert_eq!(all("skipped"), counts[2] + counts[3]);
@@ -50,11 +42,7 @@ fn complete(desk: &Desk, exit_code: i32) -> [usize; 4] {
         assert_eq!(summary["counts"][*status], count, "{status}");
         let sample =
             format!("monthend_requests{{status=\"{status}\",manifest=\"test\"}} {count}\n");
-        assert!(
-            desk.read("m.prom").contains(&sample),
-            "{sample}{}",
-            desk.read("m.prom")
-        );
+        assert!(desk.read("m.prom").contains(&sample), "{sample}{}", desk.read("m.prom"));
     }
     let ended = format!("monthend_last_run_exit_code{{manifest=\"test\"}} {exit_code}\n");
     assert!(desk.read("m.prom").contains(&ended));
@@ -80,10 +68,7 @@ fn they_say_what_the_ledger_says() {
     assert_eq!(ended.stdout, desk.read("s.json"));
     assert_eq!(summary(&ended.stdout)["command"], "retry");
     // A format that only other commands have is no mistake in the environment.
-    desk.converge()
-        .env("MONTHEND_FORMAT", "csv")
-        .expect(1)
-        .shows(["created"]);
+    desk.converge().env("MONTHEND_FORMAT", "csv").expect(1).shows(["created"]);
     desk.converge().arg("--format=csv").expect(2);
 }
 
@@ -104,10 +89,7 @@ fn they_are_complete_after_an_early_stop() {
     refused.expect(3);
     assert_eq!(complete(&desk, 3), [0, 0, 4, 0]);
     assert!(
-        summary(&desk.read("s.json"))["reason"]
-            .as_str()
-            .unwrap()
-            .contains("token was refused")
+        summary(&desk.read("s.json"))["reason"].as_str().unwrap().contains("token was refused")
     );
 }
 
@@ -115,28 +97,17 @@ fn they_are_complete_after_an_early_stop() {
 fn too_many_failures_stop_a_run() {
     let (server, desk) = world("");
     let who = ["refused-404", "refused-400", "a", "b", "c", "d", "e", "f"];
-    desk.manifest_with(
-        server.url(),
-        "limits.concurrency: 1",
-        &partners(who, "USER", "2026-08"),
-    );
-    with_all(&desk, "run")
-        .arg("--max-failures=2")
-        .expect(3)
-        .says(["--max-failures"]);
+    desk.manifest_with(server.url(), "limits.concurrency: 1", &partners(who, "USER", "2026-08"));
+    with_all(&desk, "run").arg("--max-failures=2").expect(3).says(["--max-failures"]);
     let [created, failed, pending, sending] = complete(&desk, 3);
     assert_eq!((failed, sending, created + pending), (2, 0, 6));
     assert!(pending > 0);
     // Failures of earlier runs are none of this one, and where nothing was left it is 1.
     with_all(&desk, "run").arg("--max-failures=50%").expect(1);
     assert_eq!(complete(&desk, 1), [6, 2, 0, 0]);
-    with_all(&desk, "run")
-        .env("MONTHEND_MAX_FAILURES", "2")
-        .expect(1);
+    with_all(&desk, "run").env("MONTHEND_MAX_FAILURES", "2").expect(1);
     for bad in ["0", "-1", "101%", "x", ""] {
-        desk.converge()
-            .arg(format!("--max-failures={bad}"))
-            .expect(2);
+        desk.converge().arg(format!("--max-failures={bad}")).expect(2);
         desk.converge().arg("--max-failures").arg(bad).expect(2);
     }
 }
@@ -150,9 +121,7 @@ fn a_place_that_cannot_be_is_told_before_anything_is_sent() {
     desk.write("there.xml", "theirs");
     fs::hard_link(desk.path("there.xml"), desk.path("hard.xml")).unwrap();
     let refused = |args: &[&str]| -> Ended {
-        let command = args
-            .iter()
-            .fold(desk.converge(), |command, arg| command.arg(*arg));
+        let command = args.iter().fold(desk.converge(), |command, arg| command.arg(*arg));
         command.expect(2)
     };
     for path in [
@@ -170,11 +139,7 @@ fn a_place_that_cannot_be_is_told_before_anything_is_sent() {
             refused(&[option, path]).says([path, "nothing was done"]);
         }
     }
-    for [one, other] in [
-        ["a", "./a"],
-        ["a", "folder/../a"],
-        ["there.xml", "hard.xml"],
-    ] {
+    for [one, other] in [["a", "./a"], ["a", "folder/../a"], ["there.xml", "hard.xml"]] {
         refused(&["--junit", one, "--metrics", other]).says(["it is the file of --junit"]);
     }
     refused(&["--junit=out.csv", "--combine=out.csv", "--collect"]);
@@ -191,20 +156,10 @@ fn a_place_that_cannot_be_is_told_before_anything_is_sent() {
 #[test]
 fn a_full_disk_changes_nothing_else() {
     let (_server, desk) = world("");
-    let full = [
-        "--junit=/dev/full",
-        "--metrics=/dev/full",
-        "--summary-json=s.json",
-    ];
-    let command = full
-        .iter()
-        .fold(desk.converge(), |command, arg| command.arg(*arg));
+    let full = ["--junit=/dev/full", "--metrics=/dev/full", "--summary-json=s.json"];
+    let command = full.iter().fold(desk.converge(), |command, arg| command.arg(*arg));
     let ended = command.arg("--quiet").expect(1);
-    assert_eq!(
-        ended.stderr.matches("/dev/full cannot be written").count(),
-        2,
-        "{ended}"
-    );
+    assert_eq!(ended.stderr.matches("/dev/full cannot be written").count(), 2, "{ended}");
     assert_eq!(summary(&desk.read("s.json"))["exit_code"], 1);
     assert_eq!(desk.ledger().count("created"), 2);
 }
@@ -217,36 +172,23 @@ fn github_gets_annotations_and_a_table_and_no_commands() {
     let jobs = jobs.replace("label: good", "label: \"::add-mask::g\"");
     desk.manifest(_server.url(), &jobs);
     let github = |command: Monthend| {
-        command.env("GITHUB_ACTIONS", "true").env(
-            "GITHUB_STEP_SUMMARY",
-            desk.path("step.md").display().to_string(),
-        )
+        command
+            .env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_STEP_SUMMARY", desk.path("step.md").display().to_string())
     };
     let ended = github(desk.converge().arg("--verbose")).expect(1);
     let commands = |text: &str| -> Vec<String> {
-        let lines = text
-            .lines()
-            .filter(|line| line.trim_start().starts_with("::"));
+        let lines = text.lines().filter(|line| line.trim_start().starts_with("::"));
         lines.map(str::to_owned).collect()
     };
     let told = commands(&ended.stderr);
-    let line = desk
-        .read("m.yaml")
-        .lines()
-        .position(|line| line.contains("name: partners"))
-        .unwrap()
-        + 1;
+    let line =
+        desk.read("m.yaml").lines().position(|line| line.contains("name: partners")).unwrap() + 1;
     assert_eq!(told.len(), 1, "{ended}");
-    assert!(
-        told[0].starts_with(&format!("::error file=m.yaml,line={line}::")),
-        "{told:?}"
-    );
+    assert!(told[0].starts_with(&format!("::error file=m.yaml,line={line}::")), "{told:?}");
     assert_eq!(commands(&ended.stdout), [""; 0]);
     let step = desk.read("step.md");
-    assert!(
-        step.contains("| created | 1 |") && !step.contains("x | y"),
-        "{step}"
-    );
+    assert!(step.contains("| created | 1 |") && !step.contains("x | y"), "{step}");
     // Again: the table is appended. Tables hold labels too.
     github(desk.plan()).expect(0);
     github(desk.converge()).expect(1);
@@ -255,24 +197,17 @@ fn github_gets_annotations_and_a_table_and_no_commands() {
     // What is wrong with a manifest is shown at its place.
     desk.write("m.yaml", "version: 1\njobs: []\nsurprise: 1\n");
     let told = commands(&github(desk.converge()).expect(2).stderr);
-    assert!(
-        told.iter()
-            .any(|line| line.starts_with("::error file=m.yaml,line=3::")),
-        "{told:?}"
-    );
+    assert!(told.iter().any(|line| line.starts_with("::error file=m.yaml,line=3::")), "{told:?}");
 }
 
 /// What became of each row by the JUnit file: sub-partner, and `failure`, `skipped` or nothing.
 fn cases(xml: &str) -> BTreeMap<String, String> {
     is_junit(xml);
     let document = roxmltree::Document::parse(xml).unwrap();
-    let cases = document
-        .descendants()
-        .filter(|node| node.has_tag_name("testcase"));
+    let cases = document.descendants().filter(|node| node.has_tag_name("testcase"));
     let outcome = |case: roxmltree::Node<'_, '_>| {
         let tags = case.children().map(|n| n.tag_name().name().to_owned());
-        tags.filter(|tag| tag == "failure" || tag == "skipped")
-            .collect()
+        tags.filter(|tag| tag == "failure" || tag == "skipped").collect()
     };
     let name = |case: roxmltree::Node<'_, '_>| {
         let name = case.attribute("name").unwrap();
@@ -307,10 +242,7 @@ fn a_report_that_is_not_collected_failed_or_is_still_to_come() {
             _ => told.arg("--collect"),
         };
         told.env("GITHUB_ACTIONS", "true")
-            .env(
-                "GITHUB_STEP_SUMMARY",
-                desk.path("step.md").display().to_string(),
-            )
+            .env("GITHUB_STEP_SUMMARY", desk.path("step.md").display().to_string())
             .expect(1);
         assert_eq!(cases(&desk.read("j.xml")), expected("failure"), "{command}");
         let told = summary(&desk.read("s.json"));
@@ -326,10 +258,7 @@ fn a_report_that_is_not_collected_failed_or_is_still_to_come() {
             .collect();
         let of = [("COMPLETED", 1), ("FAILED", 1), ("IN_PROGRESS", 1)];
         assert_eq!(causes, BTreeMap::from(of), "{command}");
-        assert!(
-            desk.read("m.prom")
-                .contains("status=\"created\",manifest=\"test\"} 4\n")
-        );
+        assert!(desk.read("m.prom").contains("status=\"created\",manifest=\"test\"} 4\n"));
         let step = desk.read("step.md");
         assert!(step.contains("| collected | 1 |"), "{step}");
         assert!(step.contains("| IN&#95;PROGRESS |"), "{step}");
@@ -341,10 +270,7 @@ fn a_report_that_is_not_collected_failed_or_is_still_to_come() {
         (name.to_owned(), outcome.to_owned())
     }));
     assert_eq!(cases(&desk.read("j.xml")), expected);
-    assert_eq!(
-        summary(&desk.read("s.json"))["uncollected"],
-        serde_json::json!([])
-    );
+    assert_eq!(summary(&desk.read("s.json"))["uncollected"], serde_json::json!([]));
 }
 
 /// What lies on the disk of the outputs stays as it is; the run goes on, and ends as it would have.
@@ -364,11 +290,7 @@ fn a_disk_that_fills_in_mid_run_changes_nothing_else() {
     desk.write("small/m.prom", "before");
     symlink("small/h.jsonl", desk.path("m.ledger.history.jsonl")).unwrap();
     let options = ["--junit=small/j.xml", "--metrics=small/m.prom", "--quiet"];
-    let running = desk
-        .converge()
-        .args(options)
-        .arg("--summary-json=s.json")
-        .start();
+    let running = desk.converge().args(options).arg("--summary-json=s.json").start();
     eventually("something is under way", || !server.creates().is_empty());
     disk.fill();
     let ended = running.wait().expect(1);
@@ -391,18 +313,9 @@ fn github_gets_warnings_beside_a_json_log() {
     fs::create_dir(desk.path("m.ledger.history.jsonl")).unwrap();
     let manifest = desk.read("m.yaml").replace("name: test", "name: \"##[x]\"");
     desk.write("m.yaml", manifest);
-    let ended = desk
-        .converge()
-        .args(["--log-format=json", "-vv"])
-        .env("GITHUB_ACTIONS", "true")
-        .expect(1);
-    let lines = |begin: &str| {
-        ended
-            .stderr
-            .lines()
-            .filter(|l| l.starts_with(begin))
-            .count()
-    };
+    let ended =
+        desk.converge().args(["--log-format=json", "-vv"]).env("GITHUB_ACTIONS", "true").expect(1);
+    let lines = |begin: &str| ended.stderr.lines().filter(|l| l.starts_with(begin)).count();
     assert_eq!(lines("::warning::the history "), 1, "{ended}");
     assert_eq!(lines("::error file="), 2, "{ended}");
     let logged = ended.stderr.lines().filter(|line| !line.starts_with("::"));

@@ -18,10 +18,7 @@ fn no_send_in_a_pause(exchanges: &[Exchange]) {
         };
         for other in exchanges {
             let is_within = other.at > said_at + ON_ITS_WAY && other.at < said_at + wait;
-            assert!(
-                !is_within,
-                "{other:?} came within the pause of {throttled:?}"
-            );
+            assert!(!is_within, "{other:?} came within the pause of {throttled:?}");
         }
     }
 }
@@ -39,21 +36,12 @@ fn many(count: usize) -> String {
 fn limiters_of_every_kind_and_form_are_met_and_kept() {
     let limits = [
         ("{ kind: token_bucket, rate: 15, burst: 4 }", "fractional"),
-        (
-            "{ kind: fixed_window, max: 8, window: 600ms }",
-            "fractional",
-        ),
-        (
-            "{ kind: sliding_window, max: 8, window: 600ms }",
-            "fractional",
-        ),
+        ("{ kind: fixed_window, max: 8, window: 600ms }", "fractional"),
+        ("{ kind: sliding_window, max: 8, window: 600ms }", "fractional"),
         ("{ kind: token_bucket, rate: 15, burst: 4 }", "zero"),
         ("{ kind: token_bucket, rate: 15, burst: 4 }", "missing"),
         ("{ kind: token_bucket, rate: 15, burst: 4 }", "nonsense"),
-        (
-            "{ kind: fixed_window, max: 10, window: 1s }",
-            "whole_seconds",
-        ),
+        ("{ kind: fixed_window, max: 10, window: 1s }", "whole_seconds"),
         ("{ kind: fixed_window, max: 10, window: 1s }", "http_date"),
     ];
     std::thread::scope(|scope| {
@@ -64,11 +52,7 @@ fn limiters_of_every_kind_and_form_are_met_and_kept() {
                 ));
                 let desk = Desk::with(server.url(), &many(30));
                 desk.converge().expect(0);
-                assert_eq!(
-                    desk.ledger().at_rest(30).count("created"),
-                    30,
-                    "{limiter} {form}"
-                );
+                assert_eq!(desk.ledger().at_rest(30).count("created"), 30, "{limiter} {form}");
                 server.nothing_twice();
                 let exchanges = server.exchanges();
                 no_send_in_a_pause(&exchanges);
@@ -94,11 +78,7 @@ fn waited(retry_after: Option<&str>) -> Duration {
     assert_eq!(desk.ledger().at_rest(1).count("created"), 1);
     if let Some(date) = retry_after.filter(|value| value.contains("00:00:02")) {
         // The server's clock began with it, at midnight: two seconds past that, by its own clock.
-        assert!(
-            creates[1].at >= Duration::from_secs(2),
-            "{date}: {:?}",
-            creates[1].at
-        );
+        assert!(creates[1].at >= Duration::from_secs(2), "{date}: {:?}", creates[1].at);
     }
     creates[1].at - creates[0].finished.unwrap()
 }
@@ -128,10 +108,7 @@ fn a_retry_after_is_understood_in_every_form() {
             scope.spawn(move || {
                 let waited = waited(retry_after);
                 let generous = Duration::from_secs(20);
-                assert!(
-                    waited >= least && waited < generous,
-                    "{retry_after:?}: {waited:?}"
-                );
+                assert!(waited >= least && waited < generous, "{retry_after:?}: {waited:?}");
             });
         }
     });
@@ -169,14 +146,9 @@ fn stops_and_stays_away(status: u16, retry_after: &str) {
     let ledger = desk.ledger().at_rest(30);
     assert_eq!((ledger.count("created"), ledger.count("pending")), (2, 28));
     let seen = server.exchanges().len();
-    assert!(
-        server.creates().len() <= 4,
-        "nothing leaves but what was in flight"
-    );
+    assert!(server.creates().len() <= 4, "nothing leaves but what was in flight");
     for command in [desk.converge(), desk.retry()] {
-        command
-            .expect(3)
-            .says(["run the same command again to continue after"]);
+        command.expect(3).says(["run the same command again to continue after"]);
     }
     assert_eq!(server.exchanges().len(), seen, "a second run sends nothing");
     // The pause is this server's; another one is not kept waiting for it.
@@ -198,16 +170,9 @@ fn a_wait_of_years_is_let_go_of_by_option_or_variable() {
     desk.retry().expect(3).says(bound);
     assert_eq!(server.exchanges().len(), seen, "nothing was sent meanwhile");
     // What is typed again keeps the wait that came now.
-    let again = desk
-        .converge()
-        .arg("--forget-pause")
-        .expect(3)
-        .says(["--forget-pause: "]);
+    let again = desk.converge().arg("--forget-pause").expect(3).says(["--forget-pause: "]);
     let hint = again.stdout.lines().find(|line| line.contains("monthend"));
-    assert!(
-        hint.is_some_and(|line| !line.contains("--forget-pause")),
-        "{again}"
-    );
+    assert!(hint.is_some_and(|line| !line.contains("--forget-pause")), "{again}");
     desk.retry().env("MONTHEND_FORGET_PAUSE", "1").expect(3);
     desk.converge().arg("--forget-pause").expect(0);
     assert_eq!(desk.ledger().at_rest(3).count("created"), 3);
@@ -250,19 +215,14 @@ fn a_pause_binds_the_next_process() {
     let desk = Desk::with(server.url(), &many(6));
     let mut running = desk.converge().start();
     eventually("the pause is announced", || {
-        server
-            .creates()
-            .iter()
-            .any(|e| e.finished.is_some() && e.status == Some(429))
+        server.creates().iter().any(|e| e.finished.is_some() && e.status == Some(429))
     });
     // It is noted before anything else happens; how soon is for the machine to say.
     eventually("the pause is noted", || {
         desk.has("m.ledger.csv.lock") && desk.read("m.ledger.csv.lock").contains("until")
     });
     assert!(running.kill());
-    desk.converge()
-        .expect(0)
-        .says(["the server asked an earlier run for a pause"]);
+    desk.converge().expect(0).says(["the server asked an earlier run for a pause"]);
     no_send_in_a_pause(&server.exchanges());
     server.nothing_twice();
     assert_eq!(desk.ledger().at_rest(6).count("created"), 6);
@@ -296,26 +256,15 @@ fn one_sub_partner_that_is_always_busy_does_not_stop_the_others() {
 fn the_ceiling_is_kept_however_fast_the_server_is() {
     let server = Served::new("");
     let desk = Desk::new();
-    desk.manifest_with(
-        server.url(),
-        "limits.rate: 50/s\nlimits.burst: 5",
-        &many(40),
-    );
+    desk.manifest_with(server.url(), "limits.rate: 50/s\nlimits.burst: 5", &many(40));
     desk.converge().expect(0);
-    let times: Vec<Duration> = server
-        .exchanges()
-        .iter()
-        .map(|exchange| exchange.at)
-        .collect();
+    let times: Vec<Duration> = server.exchanges().iter().map(|exchange| exchange.at).collect();
     for (first, from) in times.iter().enumerate() {
         for (last, to) in times.iter().enumerate().skip(first) {
             // They are counted where they arrive, some milliseconds after they left.
             let stretch = (*to + ON_ITS_WAY - *from).as_secs_f64();
             let allowed = 5.0 + 50.0 * stretch;
-            assert!(
-                (last - first + 1) as f64 <= allowed,
-                "{first}..={last} within {stretch}"
-            );
+            assert!((last - first + 1) as f64 <= allowed, "{first}..={last} within {stretch}");
         }
     }
 }
@@ -341,17 +290,11 @@ fn where_no_server_is_the_breaker_stops_the_run() {
     gave_up(desk.converge().run());
     let ledger = desk.ledger().at_rest(10);
     assert_eq!(ledger.count("pending"), 10);
-    assert!(
-        ledger.lines.iter().all(|line| &line["attempts"] == "0"),
-        "nothing ever left"
-    );
+    assert!(ledger.lines.iter().all(|line| &line["attempts"] == "0"), "nothing ever left");
     gave_up(desk.retry().run());
 
     let server = Served::new("");
-    desk.converge()
-        .arg("--base-url")
-        .arg(server.url())
-        .expect(0);
+    desk.converge().arg("--base-url").arg(server.url()).expect(0);
     assert_eq!(desk.ledger().at_rest(10).count("created"), 10);
 }
 
@@ -359,22 +302,14 @@ fn where_no_server_is_the_breaker_stops_the_run() {
 fn a_server_that_breaks_down_stops_the_run() {
     let mut server = Served::new("latency: { fixed: 10ms }");
     let desk = Desk::new();
-    desk.manifest_with(
-        server.url(),
-        "retry.max_consecutive_failures: 10",
-        &many(200),
-    );
+    desk.manifest_with(server.url(), "retry.max_consecutive_failures: 10", &many(200));
     let running = desk.converge().start();
     eventually("it runs", || server.creates().len() >= 20);
     server.stop();
     gave_up(running.wait());
     let ledger = desk.ledger().at_rest(200);
     assert!(ledger.count("created") >= 10 && ledger.count("pending") > 0);
-    assert_eq!(
-        ledger.count("failed"),
-        0,
-        "it is the server's fault, not the rows'"
-    );
+    assert_eq!(ledger.count("failed"), 0, "it is the server's fault, not the rows'");
 }
 
 #[test]
@@ -389,11 +324,7 @@ fn a_server_that_answers_nothing_but_errors_stops_the_run() {
         &many(30),
     );
     gave_up(desk.converge().run());
-    assert!(
-        server.exchanges().len() <= 10 + 8,
-        "not hammered: {}",
-        server.exchanges().len()
-    );
+    assert!(server.exchanges().len() <= 10 + 8, "not hammered: {}", server.exchanges().len());
     assert_eq!(desk.ledger().at_rest(30).count("created"), 0);
 }
 
@@ -405,23 +336,14 @@ fn a_redirect_is_not_followed() {
         let server = Served::new(&format!(
             "faults: [{{ when: {{ org: moved, endpoint: create }}, then: [{{ kind: status, status: {status}, location: '{target}' }}] }}]"
         ));
-        let desk = Desk::with(
-            server.url(),
-            &partners(["moved", "here"], "USER", "2026-09"),
-        );
+        let desk = Desk::with(server.url(), &partners(["moved", "here"], "USER", "2026-09"));
         desk.converge().expect(1);
         let ledger = desk.ledger().at_rest(2);
         let moved = ledger.of("moved")[0];
-        assert_eq!(
-            (&moved["status"], &moved["error_code"]),
-            ("failed", "redirect")
-        );
+        assert_eq!((&moved["status"], &moved["error_code"]), ("failed", "redirect"));
         assert_eq!(ledger.count("created"), 1);
     }
-    assert!(
-        elsewhere.exchanges().is_empty(),
-        "the token was shown to another host"
-    );
+    assert!(elsewhere.exchanges().is_empty(), "the token was shown to another host");
 }
 
 #[test]
@@ -444,26 +366,18 @@ fn errors_of_every_shape_become_one_honest_line() {
         .collect();
     let server = Served::new(&format!("faults:\n{rules}"));
     let names = shapes.map(|shape| format!("shape-{shape}."));
-    let desk = Desk::with(
-        server.url(),
-        &partners(names.iter().map(String::as_str), "USER", "2026-09"),
-    );
+    let desk =
+        Desk::with(server.url(), &partners(names.iter().map(String::as_str), "USER", "2026-09"));
     let ended = desk.converge().expect(1);
     let ledger = desk.ledger().at_rest(shapes.len());
     assert_eq!(ledger.count("failed"), shapes.len());
     for line in &ledger.lines {
         let error = &line["error"];
-        assert!(
-            error.chars().count() <= 400 && !error.chars().any(char::is_control),
-            "{error:?}"
-        );
+        assert!(error.chars().count() <= 400 && !error.chars().any(char::is_control), "{error:?}");
         assert!(!error.starts_with(['=', '+', '-', '@']), "{error:?}");
         assert_eq!(&line["http_status"], "400");
     }
-    assert!(
-        !ended.stderr.contains('\u{1b}') && !ended.stdout.contains('\u{1b}'),
-        "{ended}"
-    );
+    assert!(!ended.stderr.contains('\u{1b}') && !ended.stdout.contains('\u{1b}'), "{ended}");
     let code = |shape: &str| ledger.of(&format!("shape-{shape}."))[0]["error_code"].to_owned();
     assert_eq!(
         (code("coded"), code("coded_text"), code("html")),

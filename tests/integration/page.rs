@@ -47,18 +47,16 @@ fn page(desk: &Desk, labels: impl Iterator<Item = String>) {
         for (column, kind) in ReportType::ALL.into_iter().enumerate() {
             let row = row(place, &label, kind);
             ledger.fold(match (place % 50, column) {
-                (7, 1) => row.failed(Reason {
-                    code: "http_403".to_owned(),
-                    text: HOSTILE[1].to_owned(),
-                }),
+                (7, 1) => {
+                    row.failed(Reason { code: "http_403".to_owned(), text: HOSTILE[1].to_owned() })
+                }
                 (9, 2) => row,
                 _ => collected(row, (place * 37 % 1_000) as u64),
             });
         }
     }
     desk.write("m.csv", ledger.to_csv());
-    desk.monthend(["report", "m.csv", "-o", "page.html"])
-        .expect(0);
+    desk.monthend(["report", "m.csv", "-o", "page.html"]).expect(0);
 }
 
 /// Types into the search field, or chooses.
@@ -79,10 +77,8 @@ fn the_page_is_quiet_and_hostile_text_is_text() {
         return;
     };
     let desk = Desk::new();
-    let labels = HOSTILE
-        .map(str::to_owned)
-        .into_iter()
-        .chain((4..60).map(|n| format!("Partner {n}")));
+    let labels =
+        HOSTILE.map(str::to_owned).into_iter().chain((4..60).map(|n| format!("Partner {n}")));
     page(&desk, labels);
     browser.open(&desk.path("page.html"));
     assert_eq!(browser.complaints(), [""; 0]);
@@ -102,10 +98,7 @@ fn the_page_is_quiet_and_hostile_text_is_text() {
     );
     browser.eval("new Promise((done) => setTimeout(done, 50))");
     assert_eq!(browser.eval("window.hurt === undefined"), true);
-    assert!(
-        !browser.complaints().is_empty(),
-        "the policy forbids nothing"
-    );
+    assert!(!browser.complaints().is_empty(), "the policy forbids nothing");
 }
 
 #[test]
@@ -117,10 +110,7 @@ fn lines_are_searched_filtered_and_sorted() {
     page(&desk, (0..240).map(|n| format!("Partner {n:03}")));
     browser.open(&desk.path("page.html"));
     assert_eq!(browser.eval(COUNT), "240 of 240 lines");
-    assert_eq!(
-        browser.eval("document.querySelectorAll('.grid tbody tr').length"),
-        100
-    );
+    assert_eq!(browser.eval("document.querySelectorAll('.grid tbody tr').length"), 100);
     browser.eval("document.querySelector('[data-on]').click()");
     assert_eq!(browser.eval(FIRST), "Partner 100");
     // By name, by id, and by nothing that is there.
@@ -158,30 +148,15 @@ fn lines_are_searched_filtered_and_sorted() {
     let down = browser.eval(figures);
     assert_eq!(
         down[0],
-        "999 rows".replace(
-            "999",
-            &(0..240).map(|n| n * 37 % 1_000).max().unwrap().to_string()
-        )
+        "999 rows".replace("999", &(0..240).map(|n| n * 37 % 1_000).max().unwrap().to_string())
     );
-    assert_eq!(
-        browser.eval("document.querySelectorAll('[aria-sort=descending]').length"),
-        1
-    );
+    assert_eq!(browser.eval("document.querySelectorAll('[aria-sort=descending]').length"), 1);
     // On paper stands everything.
     browser.eval("window.dispatchEvent(new Event('beforeprint'))");
-    assert_eq!(
-        browser.eval("document.querySelectorAll('.grid tbody tr').length"),
-        240
-    );
-    assert_eq!(
-        browser.eval("document.querySelectorAll('details:not([open])').length"),
-        0
-    );
+    assert_eq!(browser.eval("document.querySelectorAll('.grid tbody tr').length"), 240);
+    assert_eq!(browser.eval("document.querySelectorAll('details:not([open])').length"), 0);
     browser.eval("window.dispatchEvent(new Event('afterprint'))");
-    assert_eq!(
-        browser.eval("document.querySelectorAll('.grid tbody tr').length"),
-        100
-    );
+    assert_eq!(browser.eval("document.querySelectorAll('.grid tbody tr').length"), 100);
     assert_eq!(browser.complaints(), [""; 0]);
 }
 

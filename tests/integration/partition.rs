@@ -8,18 +8,9 @@ use crate::support::{
 
 fn jobs() -> String {
     own("USER, CUSTOMER", "2026-09")
-        + &partners(
-            ["a", "b", "c", "d", "e"],
-            "USER, CUSTOMER",
-            "2026-08, 2026-09",
-        )
-        + &partners_with(
-            ["a", "b", "c", "d", "e"],
-            "USER",
-            "2026-09",
-            "internal: true",
-        )
-        .replace("name: partners", "name: internal")
+        + &partners(["a", "b", "c", "d", "e"], "USER, CUSTOMER", "2026-08, 2026-09")
+        + &partners_with(["a", "b", "c", "d", "e"], "USER", "2026-09", "internal: true")
+            .replace("name: partners", "name: internal")
 }
 
 /// How many requests [`jobs`] come to.
@@ -77,17 +68,8 @@ fn all_shares_together_are_the_plan_and_become_the_ledger_of_the_whole_run() {
             merge.push(name);
         }
         let unique: BTreeSet<&String> = seen.iter().collect();
-        assert_eq!(
-            (seen.len(), unique.len()),
-            (ALL, ALL),
-            "disjoint and complete"
-        );
-        let merged = desk.monthend(
-            merge
-                .iter()
-                .map(String::as_str)
-                .chain(["-o", "m.ledger.csv"]),
-        );
+        assert_eq!((seen.len(), unique.len()), (ALL, ALL), "disjoint and complete");
+        let merged = desk.monthend(merge.iter().map(String::as_str).chain(["-o", "m.ledger.csv"]));
         let ended = merged.expect(0);
         assert!(!ended.stderr.contains("shares"), "{ended}");
         let united = desk.ledger().at_rest(ALL);
@@ -111,8 +93,7 @@ fn twins_with_and_without_internal_are_in_one_share() {
         let records = csv_cells(&plan.stdout).into_iter().skip(1);
         let twins = records.filter(|cells| cells[4] == "USER" && cells[5] == "2026-09-01");
         let whom = twins.filter(|cells| !cells[2].is_empty());
-        whom.map(|cells| (cells[2].clone(), cells[7].clone()))
-            .collect::<Vec<_>>()
+        whom.map(|cells| (cells[2].clone(), cells[7].clone())).collect::<Vec<_>>()
     };
     for number in 1..=3 {
         let twins = cells(number);
@@ -129,11 +110,7 @@ fn a_share_that_was_killed_runs_again_alone() {
     let server = Served::new("latency: { fixed: 30ms }");
     let desk = Desk::new();
     // Without the partner's own: a doubt about those would be for a person.
-    let jobs = jobs()
-        .split_once("  - name: partners")
-        .unwrap()
-        .1
-        .to_owned();
+    let jobs = jobs().split_once("  - name: partners").unwrap().1.to_owned();
     let jobs = format!("  - name: partners{jobs}");
     desk.manifest_with(server.url(), "limits.concurrency: 4", &jobs);
     share(desk.converge(), 1, 2).expect(0);
@@ -144,13 +121,7 @@ fn a_share_that_was_killed_runs_again_alone() {
     assert!(running.kill(), "it was still at work");
     share(desk.converge(), 2, 2).expect(0);
     assert_eq!(desk.read("m.ledger.1-of-2.csv"), others);
-    let merge = [
-        "merge",
-        "m.ledger.1-of-2.csv",
-        "m.ledger.2-of-2.csv",
-        "-o",
-        "all.csv",
-    ];
+    let merge = ["merge", "m.ledger.1-of-2.csv", "m.ledger.2-of-2.csv", "-o", "all.csv"];
     desk.monthend(merge).expect(0);
     let all = desk.ledger_at("all.csv").at_rest(ALL - 2);
     assert_eq!(all.count("created"), ALL - 2);
@@ -161,9 +132,7 @@ fn a_share_that_was_killed_runs_again_alone() {
 fn an_empty_share_is_no_failure_and_has_a_ledger_of_its_header() {
     let server = Served::new("");
     let desk = Desk::with(server.url(), &partners(["a"], "USER", "2026-09"));
-    let empty = (1..=2)
-        .find(|number| planned(share(desk.plan(), *number, 2)).is_empty())
-        .unwrap();
+    let empty = (1..=2).find(|number| planned(share(desk.plan(), *number, 2)).is_empty()).unwrap();
     share(desk.converge(), empty, 2).expect(0);
     let name = format!("m.ledger.{empty}-of-2.csv");
     desk.ledger_at(&name).at_rest(0);
@@ -174,13 +143,7 @@ fn an_empty_share_is_no_failure_and_has_a_ledger_of_its_header() {
     assert!(server.creates().is_empty());
     let full = 3 - empty;
     share(desk.converge(), full, 2).expect(0);
-    let merge = [
-        "merge",
-        "m.ledger.1-of-2.csv",
-        "m.ledger.2-of-2.csv",
-        "-o",
-        "all.csv",
-    ];
+    let merge = ["merge", "m.ledger.1-of-2.csv", "m.ledger.2-of-2.csv", "-o", "all.csv"];
     desk.monthend(merge).expect(0).shows(["1 row", "2 ledgers"]);
 }
 
@@ -189,25 +152,14 @@ fn selectors_count_for_the_whole_plan_and_a_share_may_lack_what_they_select() {
     let server = Served::new("");
     let desk = Desk::with(server.url(), &jobs());
     for number in 1..=3 {
-        let one = |command| {
-            share(command, number, 3)
-                .arg("--sub-partner=a")
-                .arg("--type=CUSTOMER")
-        };
+        let one = |command| share(command, number, 3).arg("--sub-partner=a").arg("--type=CUSTOMER");
         one(desk.converge()).expect(0);
         one(desk.retry()).expect(0);
-        share(desk.converge(), number, 3)
-            .arg("--sub-partner=nobody")
-            .expect(2);
+        share(desk.converge(), number, 3).arg("--sub-partner=nobody").expect(2);
         share(desk.plan(), number, 3).arg("--job=nothing").expect(2);
     }
-    let rows: usize = (1..=3)
-        .map(|n| {
-            desk.ledger_at(&format!("m.ledger.{n}-of-3.csv"))
-                .lines
-                .len()
-        })
-        .sum();
+    let rows: usize =
+        (1..=3).map(|n| desk.ledger_at(&format!("m.ledger.{n}-of-3.csv")).lines.len()).sum();
     assert_eq!(rows, 2);
     // A ledger of everything is judged as a whole, whatever share of it is asked for.
     desk.converge().arg("--ledger=whole.csv").expect(0);
@@ -216,9 +168,7 @@ fn selectors_count_for_the_whole_plan_and_a_share_may_lack_what_they_select() {
     let shown: u64 = (1..=3)
         .map(|number| {
             let status = share(desk.monthend(["status", "whole.csv"]), number, 3);
-            status.arg("--format=json").expect(0).json()["total"]
-                .as_u64()
-                .unwrap()
+            status.arg("--format=json").expect(0).json()["total"].as_u64().unwrap()
         })
         .sum();
     assert_eq!(shown, ALL as u64);
@@ -242,17 +192,13 @@ fn what_is_no_share_is_a_usage_error_before_anything_is_touched() {
         command.env("MONTHEND_PARTITION_COUNT", count)
     };
     for (index, count) in [("3", "3"), ("-1", "3"), ("0", "0"), ("one", "3")] {
-        counted(index, count)
-            .expect(2)
-            .says(["MONTHEND_PARTITION_INDEX"]);
+        counted(index, count).expect(2).says(["MONTHEND_PARTITION_INDEX"]);
     }
     desk.converge()
         .env("MONTHEND_PARTITION_INDEX", "1")
         .expect(2)
         .says(["MONTHEND_PARTITION_COUNT"]);
-    share(counted("0", "3"), 2, 3)
-        .expect(2)
-        .says(["say share 1/3", "says 2/3"]);
+    share(counted("0", "3"), 2, 3).expect(2).says(["say share 1/3", "says 2/3"]);
     assert_eq!(desk.files(), ["m.yaml"]);
     assert!(server.exchanges().is_empty());
     // Both forms may be there where they agree.
@@ -296,18 +242,11 @@ fn each_share_has_its_files_apart_unless_an_option_says_where() {
         .arg("--output=by-option")
         .expect(0);
     let rehearsal = |command: Monthend| {
-        command
-            .arg("--sandbox")
-            .without("WEBEX_ACCESS_TOKEN")
-            .without("MONTHEND_NO_DATE_CHECK")
+        command.arg("--sandbox").without("WEBEX_ACCESS_TOKEN").without("MONTHEND_NO_DATE_CHECK")
     };
     rehearsal(one(desk.converge())).expect(0);
-    rehearsal(desk.converge())
-        .env("MONTHEND_LEDGER", "rehearsed.csv")
-        .expect(0);
-    rehearsal(desk.converge())
-        .arg("--ledger=as-it-stands.csv")
-        .expect(0);
+    rehearsal(desk.converge()).env("MONTHEND_LEDGER", "rehearsed.csv").expect(0);
+    rehearsal(desk.converge()).arg("--ledger=as-it-stands.csv").expect(0);
     let mut files = desk.files();
     files.retain(|name| !name.ends_with(".state"));
     assert_eq!(
@@ -329,10 +268,7 @@ fn each_share_has_its_files_apart_unless_an_option_says_where() {
     let merge = ["merge", "by-manifest.1-of-1.csv", "-o", "by-manifest.csv"];
     desk.monthend(merge).expect(0);
     let united = desk.ledger_at("by-manifest.csv").at_rest(1);
-    assert_eq!(
-        united.column("report_file"),
-        ["files.1-of-1/2026-09/USER/a.csv"]
-    );
+    assert_eq!(united.column("report_file"), ["files.1-of-1/2026-09/USER/a.csv"]);
     let audit = desk.monthend(["audit", "m.yaml"]).run();
     assert!(!audit.stdout.contains("file_"), "{audit}");
 }
@@ -351,10 +287,7 @@ fn the_limits_are_divided() {
     let (requests, whole) = seconds(desk.plan());
     assert!((whole - (requests - 1.0) / 5.0).abs() < 1e-6, "{whole}");
     let (requests, third) = seconds(share(desk.plan(), 1, 3));
-    assert!(
-        (third - (requests - 1.0) / (5.0 / 3.0)).abs() < 1e-6,
-        "{third}"
-    );
+    assert!((third - (requests - 1.0) / (5.0 / 3.0)).abs() < 1e-6, "{third}");
     share(desk.plan(), 1, 3).expect(0).shows(["100/min"]);
 }
 
@@ -362,10 +295,7 @@ fn the_limits_are_divided() {
 /// taken for the partner's own, and what is not there is sent again.
 #[test]
 fn a_doubt_about_the_partners_own_request_is_for_a_person() {
-    for (fault, made) in [
-        ("{ kind: reset, processed: true }", true),
-        ("{ kind: reset }", false),
-    ] {
+    for (fault, made) in [("{ kind: reset, processed: true }", true), ("{ kind: reset }", false)] {
         // Who we are and what the clocks show is known from the others: of a run that is alone it would be adopted.
         let server = Served::new(&format!(
             "faults: [{{ when: {{ endpoint: create, type: USER, tries: 1 }}, then: [{fault}] }}]"
@@ -381,9 +311,7 @@ fn a_doubt_about_the_partners_own_request_is_for_a_person() {
         let ended: Ended = share(desk.converge(), number, 2).run();
         let ledger = desk.ledger_at(&format!("m.ledger.{number}-of-2.csv"));
         assert!(ledger.lines.len() > 1, "{ledger:?}");
-        let row = (ledger.lines.iter())
-            .find(|row| row["request_id"] == own[0])
-            .unwrap();
+        let row = (ledger.lines.iter()).find(|row| row["request_id"] == own[0]).unwrap();
         if made {
             ended.expect(1);
             assert_eq!(&row["error_code"], "in_doubt");
@@ -404,13 +332,7 @@ fn merge_names_a_share_that_is_missing() {
     for number in [1, 3] {
         share(desk.converge(), number, 3).expect(0);
     }
-    let merge = [
-        "merge",
-        "m.ledger.1-of-3.csv",
-        "m.ledger.3-of-3.csv",
-        "-o",
-        "m.ledger.csv",
-    ];
+    let merge = ["merge", "m.ledger.1-of-3.csv", "m.ledger.3-of-3.csv", "-o", "m.ledger.csv"];
     desk.monthend(merge)
         .expect(0)
         .says(["of 3 shares, one is not among these ledgers: m.ledger.2-of-3.csv"]);
@@ -435,9 +357,7 @@ fn rehearsed_shares_are_one_rehearsal_once_they_are_merged() {
          existing: [{ type: USER, start: 2026-07-01, end: 2026-07-31, age: 1h }]\n",
     );
     let rehearse = |args: &[&str]| {
-        let command = desk
-            .monthend(args.iter().copied())
-            .without("WEBEX_ACCESS_TOKEN");
+        let command = desk.monthend(args.iter().copied()).without("WEBEX_ACCESS_TOKEN");
         command.args(["--sandbox", "--sandbox-config=s.yaml"])
     };
     let shares: Vec<_> = (1..=3)
@@ -446,13 +366,10 @@ fn rehearsed_shares_are_one_rehearsal_once_they_are_merged() {
     for running in shares {
         running.wait().expect(0);
     }
-    let mut names: Vec<String> = (1..=3)
-        .map(|n| format!("m.ledger.sandbox.{n}-of-3.csv"))
-        .collect();
+    let mut names: Vec<String> =
+        (1..=3).map(|n| format!("m.ledger.sandbox.{n}-of-3.csv")).collect();
     let merge = |names: &[String], output: &str| {
-        let command = desk
-            .monthend(["merge".to_owned()])
-            .args(names.iter().cloned());
+        let command = desk.monthend(["merge".to_owned()]).args(names.iter().cloned());
         command.args(["-o", output]).expect(0);
     };
     merge(&names, "m.ledger.sandbox.csv");
@@ -471,18 +388,10 @@ fn rehearsed_shares_are_one_rehearsal_once_they_are_merged() {
     // Under other names, and in two steps.
     names.truncate(2);
     merge(&names, "two.csv");
-    merge(
-        &[
-            "two.csv".to_owned(),
-            "m.ledger.sandbox.3-of-3.csv".to_owned(),
-        ],
-        "all.csv",
-    );
+    merge(&["two.csv".to_owned(), "m.ledger.sandbox.3-of-3.csv".to_owned()], "all.csv");
     rehearse(&["audit", "m.yaml", "--ledger=all.csv"]).expect(0);
     // A state that is none spoils no merge.
     desk.write("m.ledger.sandbox.1-of-3.csv.state", "nonsense\n");
-    let ended = desk
-        .monthend(["merge", "m.ledger.sandbox.1-of-3.csv", "-o", "one.csv"])
-        .expect(0);
+    let ended = desk.monthend(["merge", "m.ledger.sandbox.1-of-3.csv", "-o", "one.csv"]).expect(0);
     ended.says(["warning: the sandboxes of these ledgers could not be merged"]);
 }

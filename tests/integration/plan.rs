@@ -5,15 +5,14 @@ use crate::support::{Desk, Served, csv_cells, follows, own, partners, partners_w
 const URL: &str = "https://webexapis.com/v1";
 
 fn jobs() -> String {
-    own(
-        "PARTNER, CUSTOMER",
-        "{ from: 2025-11, to: 2026-02, every: month }",
-    ) + &partners_with(
-        ["acme", "=HYPERLINK()", "beta"],
-        "CUSTOMER, USER",
-        "2026-02, {start: 2026-02-01, end: 2026-02-14}",
-        "exclude: [{ sub_partner: beta, type: USER, period: 2026-02 }]",
-    ) + &own("PARTNER", "2026-01").replace("name: own", "name: again")
+    own("PARTNER, CUSTOMER", "{ from: 2025-11, to: 2026-02, every: month }")
+        + &partners_with(
+            ["acme", "=HYPERLINK()", "beta"],
+            "CUSTOMER, USER",
+            "2026-02, {start: 2026-02-01, end: 2026-02-14}",
+            "exclude: [{ sub_partner: beta, type: USER, period: 2026-02 }]",
+        )
+        + &own("PARTNER", "2026-01").replace("name: own", "name: again")
 }
 
 #[test]
@@ -51,11 +50,7 @@ fn a_plan_for_scripts_is_the_same_plan() {
                 other => other.to_string(),
             };
             // In CSV, what a spreadsheet would run as a formula is text.
-            let expected = if value.starts_with('=') {
-                format!("'{value}")
-            } else {
-                value
-            };
+            let expected = if value.starts_with('=') { format!("'{value}") } else { value };
             assert_eq!(*cell, expected, "{name}");
         }
     }
@@ -66,20 +61,14 @@ fn a_plan_says_what_a_run_would_do_given_the_ledger() {
     let server = Served::new(
         "faults: [{ when: { endpoint: create, org: doubtful }, then: [{ kind: no_id }] }, { when: { endpoint: list }, then: [{ kind: status, status: 404 }] }]",
     );
-    let desk = Desk::with(
-        server.url(),
-        &partners(["good", "refused-404", "doubtful"], "USER", "2026-09"),
-    );
+    let desk =
+        Desk::with(server.url(), &partners(["good", "refused-404", "doubtful"], "USER", "2026-09"));
     // The doubt cannot be looked up, so the row stays `sending`.
     desk.converge().expect(3);
     let sent = server.exchanges().len();
     desk.manifest(
         server.url(),
-        &partners(
-            ["good", "refused-404", "doubtful", "new"],
-            "USER",
-            "2026-09",
-        ),
+        &partners(["good", "refused-404", "doubtful", "new"], "USER", "2026-09"),
     );
     let plan = desk.plan().arg("--format=json").expect(0).json();
     let actions: Vec<_> = plan["rows"]
@@ -89,9 +78,7 @@ fn a_plan_says_what_a_run_would_do_given_the_ledger() {
         .map(|row| row["action"].as_str().unwrap())
         .collect();
     assert_eq!(actions, ["skip", "send", "look_up", "send"]);
-    desk.plan()
-        .expect(0)
-        .shows(["a run would send 2, skip 1 created before, look up 1 in doubt"]);
+    desk.plan().expect(0).shows(["a run would send 2, skip 1 created before, look up 1 in doubt"]);
     assert_eq!(server.exchanges().len(), sent, "a plan sends nothing");
 }
 
@@ -99,10 +86,8 @@ fn a_plan_says_what_a_run_would_do_given_the_ledger() {
 fn a_plan_reads_a_ledger_that_a_run_holds() {
     let server = Served::new("latency: { fixed: 30ms }");
     let names: Vec<String> = (0..40).map(|n| format!("p{n}")).collect();
-    let desk = Desk::with(
-        server.url(),
-        &partners(names.iter().map(String::as_str), "USER", "2026-09"),
-    );
+    let desk =
+        Desk::with(server.url(), &partners(names.iter().map(String::as_str), "USER", "2026-09"));
     let mut running = desk.converge().start();
     crate::support::eventually("some are made", || server.reports().len() > 5);
     desk.plan().expect(0).shows(["40 requests", "skip"]);
@@ -120,27 +105,15 @@ fn relative_periods_count_from_as_of() {
         ("2024-03-31", "2024-02-01", "2024-02-29"),
         ("2025-03-01", "2025-02-01", "2025-02-28"),
     ] {
-        let plan = desk
-            .plan()
-            .arg("--format=json")
-            .arg("--as-of")
-            .arg(as_of)
-            .expect(0)
-            .json();
+        let plan = desk.plan().arg("--format=json").arg("--as-of").arg(as_of).expect(0).json();
         assert_eq!(plan["rows"][0]["billing_start_date"], start, "{as_of}");
         assert_eq!(plan["rows"][0]["billing_end_date"], end, "{as_of}");
-        desk.plan()
-            .env("MONTHEND_AS_OF", as_of)
-            .expect(0)
-            .shows([start, end]);
+        desk.plan().env("MONTHEND_AS_OF", as_of).expect(0).shows([start, end]);
     }
     // Without it: from today.
     let first = chrono::Datelike::with_day(&chrono::Utc::now().date_naive(), 1).unwrap();
     let end = first.pred_opt().unwrap().to_string();
-    desk.plan()
-        .without("MONTHEND_NO_DATE_CHECK")
-        .expect(0)
-        .shows([end.as_str()]);
+    desk.plan().without("MONTHEND_NO_DATE_CHECK").expect(0).shows([end.as_str()]);
 }
 
 #[test]
@@ -155,13 +128,5 @@ fn the_same_request_has_the_same_id_everywhere() {
         .replace("name: partners", "name: renamed");
     assert_eq!(one, id(&relabelled));
     assert_ne!(one, id(&partners(["acme"], "CUSTOMER", "2026-09")));
-    assert_ne!(
-        one,
-        id(&partners_with(
-            ["acme"],
-            "USER",
-            "2026-09",
-            "internal: true"
-        ))
-    );
+    assert_ne!(one, id(&partners_with(["acme"], "USER", "2026-09", "internal: true")));
 }

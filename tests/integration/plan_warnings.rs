@@ -14,13 +14,8 @@ fn warnings_are_told_shown_and_fatal_only_where_asked_for() {
         "  - name: odd\n    sub_partners: [{listed}]\n    types: [USER]\n    periods: [2026-09, {{ start: 2026-09-01, end: 2026-09-15 }}]\n"
     );
     desk.manifest_with(URL, "limits.rate: 1/h\nlimits.burst: 1", &jobs);
-    let kinds = [
-        "no_organisation",
-        "two_labels",
-        "partial_month",
-        "overlapping_periods",
-        "long_run",
-    ];
+    let kinds =
+        ["no_organisation", "two_labels", "partial_month", "overlapping_periods", "long_run"];
     let plan = desk.plan().expect(0).says([
         "AcmeVoice (m.yaml:",
         "\"Acme\" and \"Acme Ltd\"",
@@ -28,16 +23,9 @@ fn warnings_are_told_shown_and_fatal_only_where_asked_for() {
         "5 hours at 1/h",
     ]);
     assert_eq!(plan.stderr.lines().count(), kinds.len(), "{plan}");
-    let json = desk
-        .plan()
-        .args(["--format=json", "--quiet"])
-        .expect(0)
-        .json();
+    let json = desk.plan().args(["--format=json", "--quiet"]).expect(0).json();
     let warnings = json["warnings"].as_array().unwrap();
-    let found: Vec<&str> = warnings
-        .iter()
-        .map(|w| w["kind"].as_str().unwrap())
-        .collect();
+    let found: Vec<&str> = warnings.iter().map(|w| w["kind"].as_str().unwrap()).collect();
     assert_eq!(found, kinds);
     assert_eq!(warnings[0]["count"], 2);
     let strict = desk.plan().arg("--strict").expect(2).says(["--strict"]);
@@ -63,9 +51,7 @@ fn a_run_says_them_too_and_goes_on() {
 fn an_exclusion_of_everything_bills_nobody_and_is_an_error() {
     let jobs = partners(["a"], "USER", "2026-09") + "    exclude: [{ type: USER }]\n";
     let desk = Desk::with("https://webexapis.com/v1", &jobs);
-    desk.plan()
-        .expect(2)
-        .says(["every request of the plan is excluded"]);
+    desk.plan().expect(2).says(["every request of the plan is excluded"]);
     desk.converge().expect(2);
 }
 
@@ -82,7 +68,5 @@ fn a_label_that_is_another_in_the_ledger_is_named() {
     let said = "in the ledger under another label than in the manifest: a USER 2026-09 is b2 there";
     desk.plan().expect(0).says([said]);
     desk.converge().expect(0).says([said]);
-    desk.monthend(["audit", "m.yaml", "--no-files"])
-        .expect(0)
-        .shows([said]);
+    desk.monthend(["audit", "m.yaml", "--no-files"]).expect(0).shows([said]);
 }

@@ -40,24 +40,13 @@ fn change(desk: &Desk, folder: &str, change: impl FnOnce(&mut LedgerFile)) {
 
 /// Another file for a row.
 fn lay(desk: &Desk, folder: &str, place: usize, content: &str) {
-    change(desk, folder, |ledger| {
-        desk.lay(folder, ledger, place, content)
-    });
+    change(desk, folder, |ledger| desk.lay(folder, ledger, place, content));
 }
 
 #[track_caller]
 fn audit(desk: &Desk, args: &[&str], code: i32) -> Value {
-    let all = [
-        "audit",
-        "m.yaml",
-        "--format",
-        "json",
-        "--previous",
-        "then/m.ledger.csv",
-    ];
-    desk.monthend(all.iter().chain(args).copied())
-        .expect(code)
-        .json()
+    let all = ["audit", "m.yaml", "--format", "json", "--previous", "then/m.ledger.csv"];
+    desk.monthend(all.iter().chain(args).copied()).expect(code).json()
 }
 
 /// Kind and message of each difference, without what to do.
@@ -92,20 +81,11 @@ fn who_has_vanished_and_whose_rows_dropped_is_named() {
         ]
     );
     let earlier = desk.ledger_at("then/m.ledger.csv");
-    assert_eq!(
-        found["differences"][2]["request_id"],
-        earlier.lines[4]["request_id"]
-    );
-    assert_eq!(
-        found["differences"][2]["report_id"],
-        earlier.lines[4]["report_id"]
-    );
+    assert_eq!(found["differences"][2]["request_id"], earlier.lines[4]["request_id"]);
+    assert_eq!(found["differences"][2]["report_id"], earlier.lines[4]["report_id"]);
     assert_eq!(found["differences"][0]["file"], "reports/2.csv");
     assert_eq!(
-        (
-            &found["checked"]["compared"],
-            &found["checked"]["incomparable"]
-        ),
+        (&found["checked"]["compared"], &found["checked"]["incomparable"]),
         (&3.into(), &0.into())
     );
     assert_eq!(told(&audit(&desk, &["--max-drop", "60%"], 1)).len(), 2);
@@ -133,10 +113,7 @@ fn whoever_is_missing_since_the_same_month_is_named_and_an_empty_ledger_compares
     assert!(found.iter().any(|it| it.starts_with(vanished)), "{found:?}");
     change(&desk, "then/", |ledger| ledger.lines.clear());
     let notes = audit(&desk, &["--offline"], 0)["notes"].to_string();
-    assert!(
-        notes.contains("has no created report: nothing was compared"),
-        "{notes}"
-    );
+    assert!(notes.contains("has no created report: nothing was compared"), "{notes}");
 }
 
 /// docs/audit.md, "An earlier month": one case for each line of its table.
@@ -161,11 +138,7 @@ fn each_case_of_the_page_comes_out_as_it_says() {
         let desk = months(&server, &then, &(now.clone() + totals));
         lay(&desk, "then/", 1, &rows(0));
         lay(&desk, "", 2, "Other\n");
-        let none = [
-            ("report_file", ""),
-            ("report_sha256", ""),
-            ("report_rows", ""),
-        ];
+        let none = [("report_file", ""), ("report_sha256", ""), ("report_rows", "")];
         change(&desk, "then/", |ledger| ledger.set(3, &none));
         std::fs::remove_file(desk.path("then/reports/4.csv")).unwrap();
         desk.write("then/reports/5.csv", rows(100));
@@ -173,12 +146,8 @@ fn each_case_of_the_page_comes_out_as_it_says() {
         change(&desk, "", |ledger| ledger.set(7, &none));
         change(&desk, "then/", |ledger| {
             ledger.set(8, &none);
-            let failed = [
-                ("status", "failed"),
-                ("report_id", ""),
-                ("error_code", "x"),
-                ("error", "y"),
-            ];
+            let failed =
+                [("status", "failed"), ("report_id", ""), ("error_code", "x"), ("error", "y")];
             ledger.set(8, &failed);
         });
         let found = audit(&desk, &[], 1);
@@ -202,18 +171,12 @@ fn each_case_of_the_page_comes_out_as_it_says() {
 #[test]
 fn sums_are_compared_where_the_manifest_asks_for_them() {
     let server = Served::new(READY);
-    let desk = months(
-        &server,
-        &user(&["a", "b"], "2026-09"),
-        &(user(&["a", "b"], "2026-10") + TOTALS),
-    );
+    let desk =
+        months(&server, &user(&["a", "b"], "2026-09"), &(user(&["a", "b"], "2026-10") + TOTALS));
     lay(&desk, "", 0, "SKU,Q\nA,3.25\nB,1\n"); // fewer rows, and less
     lay(&desk, "", 1, "SKU,Q\nC,10\n"); // fewer rows, and as much
     let found = audit(&desk, &[], 1);
-    assert_eq!(
-        told(&found),
-        ["dropped a USER 2026-10: Q 4.25; 2026-09 had Q 10 (57.5 % less)"]
-    );
+    assert_eq!(told(&found), ["dropped a USER 2026-10: Q 4.25; 2026-09 had Q 10 (57.5 % less)"]);
     // Without the files there are no sums.
     assert_eq!(told(&audit(&desk, &["--no-files"], 0)), [""; 0]);
 }
@@ -234,14 +197,8 @@ fn whoever_an_id_means_is_compared() {
     lay(&desk, "", 1, &rows(1));
     let found = told(&audit(&desk, &[], 1));
     assert_eq!(found.len(), 2, "{found:#?}");
-    assert!(
-        found[0].starts_with(&format!("dropped {uuid} USER 2026-10: 1 row; ")),
-        "{found:#?}"
-    );
-    assert!(
-        found[1].starts_with("vanished i USER 2026-09 internal: "),
-        "{found:#?}"
-    );
+    assert!(found[0].starts_with(&format!("dropped {uuid} USER 2026-10: 1 row; ")), "{found:#?}");
+    assert!(found[1].starts_with("vanished i USER 2026-09 internal: "), "{found:#?}");
 }
 
 #[test]
@@ -249,10 +206,7 @@ fn the_same_ledger_may_hold_the_earlier_month() {
     let server = Served::new(READY);
     let desk = Desk::with(server.url(), &user(&["a", "gone"], "2026-09"));
     desk.converge().expect(0);
-    desk.manifest(
-        server.url(),
-        &user(&["a", "b"], "2026-08, 2026-09, 2026-10"),
-    );
+    desk.manifest(server.url(), &user(&["a", "b"], "2026-08, 2026-09, 2026-10"));
     desk.converge().expect(0);
     change(&desk, "", |ledger| {
         for place in 0..ledger.lines.len() {
@@ -283,19 +237,13 @@ fn what_cannot_be_the_earlier_ledger_is_refused() {
     let server = Served::new(READY);
     let desk = months(&server, &user(&["a"], "2026-09"), &user(&["a"], "2026-10"));
     let audit = |args: &[&str]| desk.monthend(["audit", "m.yaml"].iter().chain(args).copied());
-    audit(&["--previous", "missing.csv"])
-        .expect(4)
-        .says(["there is no ledger at missing.csv"]);
+    audit(&["--previous", "missing.csv"]).expect(4).says(["there is no ledger at missing.csv"]);
     audit(&["--previous", "m.yaml"]).expect(4);
     audit(&["--previous", "then/m.ledger.csv", "--max-drop", "150%"])
         .expect(2)
         .says(["write a percentage from 0% to 100%"]);
     audit(&["--max-drop", "10%"]).expect(2).says(["--previous"]);
     // A real month is not compared with a rehearsal.
-    change(&desk, "then/", |ledger| {
-        ledger.set(0, &[("report_id", "cmVhbA")])
-    });
-    audit(&["--previous", "then/m.ledger.csv"])
-        .expect(4)
-        .says(["holds reports of a real server"]);
+    change(&desk, "then/", |ledger| ledger.set(0, &[("report_id", "cmVhbA")]));
+    audit(&["--previous", "then/m.ledger.csv"]).expect(4).says(["holds reports of a real server"]);
 }

@@ -8,14 +8,10 @@ use crate::support::{Desk, Served, TOKEN, own, partners};
 fn blocks(heading: &str) -> Vec<String> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/recipes.md");
     let page = fs::read_to_string(page).unwrap();
-    let section = page
-        .split("\n## ")
-        .find(|section| section.starts_with(heading));
+    let section = page.split("\n## ").find(|section| section.starts_with(heading));
     let section = section.unwrap_or_else(|| panic!("no recipe {heading:?}"));
     let blocks = section.split("```sh\n").skip(1);
-    blocks
-        .map(|rest| rest.split("\n```\n").next().unwrap().to_owned())
-        .collect()
+    blocks.map(|rest| rest.split("\n```\n").next().unwrap().to_owned()).collect()
 }
 
 /// A desk with `october.yaml`, the binary, and stand-ins for programs: each writes its arguments and stdin to a file.
@@ -24,10 +20,8 @@ fn desk(server: &Served) -> Desk {
         server.url(),
         &(own("PARTNER", "2026-10") + &partners(["a", "b"], "USER", "2026-10")),
     );
-    let manifest = desk.read("m.yaml").replace(
-        "name: test",
-        "name: october-2026\nledger: october.ledger.csv",
-    );
+    let manifest =
+        desk.read("m.yaml").replace("name: test", "name: october-2026\nledger: october.ledger.csv");
     desk.write("october.yaml", manifest);
     fs::remove_file(desk.path("m.yaml")).unwrap();
     fs::create_dir(desk.path("bin")).unwrap();
@@ -35,10 +29,7 @@ fn desk(server: &Served) -> Desk {
     for name in ["curl", "mail", "rclone"] {
         let out = desk.path(&format!("{name}.said"));
         let read = if name == "rclone" { "" } else { "cat" };
-        let script = format!(
-            "#!/bin/sh\n{{ echo \"$@\"; {read}\n}} >'{}'\n",
-            out.display()
-        );
+        let script = format!("#!/bin/sh\n{{ echo \"$@\"; {read}\n}} >'{}'\n", out.display());
         let path = desk.write(&format!("bin/{name}"), script);
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
@@ -59,10 +50,7 @@ fn shell(desk: &Desk, folder: &str, script: &str) -> (i32, String) {
         .output()
         .unwrap();
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-    println!(
-        "$ {script}\n{stdout}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    println!("$ {script}\n{stdout}{}", String::from_utf8_lossy(&output.stderr));
     (output.status.code().unwrap(), stdout)
 }
 
@@ -104,19 +92,13 @@ fn a_message_is_sent_when_a_run_ends() {
         fs::remove_file(desk.path("october.yaml")).unwrap();
         assert_eq!(shell(&desk, "", chat).0, 2);
         let said = desk.read("curl.said");
-        assert!(
-            said.contains("**month-end october.yaml**: exit code 2"),
-            "{said}"
-        );
+        assert!(said.contains("**month-end october.yaml**: exit code 2"), "{said}");
         assert!(!said.contains("created"), "{said}");
     }
     let desk = desk(&server);
     assert_eq!(shell(&desk, "", mail).0, 1);
     let said = desk.read("mail.said");
-    assert!(
-        said.contains("month-end: exit code 1 billing@example.com"),
-        "{said}"
-    );
+    assert!(said.contains("month-end: exit code 1 billing@example.com"), "{said}");
     assert!(said.contains("failed"), "{said}");
     let all_well = Served::new("");
     let desk = self::desk(&all_well);
@@ -135,10 +117,7 @@ fn files_are_copied_once_they_are_whole() {
     assert_eq!(shell(&desk, "", block).0, 0);
     assert!(desk.has("october.ledger.reports/2026-10/USER/a.csv"));
     let said = desk.read("rclone.said");
-    assert!(
-        said.contains("october.ledger.reports billing:month-end/october"),
-        "{said}"
-    );
+    assert!(said.contains("october.ledger.reports billing:month-end/october"), "{said}");
 }
 
 #[test]
@@ -175,18 +154,13 @@ fn several_accounts_run_side_by_side() {
 fn another_machine_goes_on() {
     let server = Served::new("");
     let desk = desk(&server);
-    desk.monthend(["run", "october.yaml", "--collect", "--type=PARTNER"])
-        .expect(0);
+    desk.monthend(["run", "october.yaml", "--collect", "--type=PARTNER"]).expect(0);
     let [here, there] = &blocks("Moving to another machine")[..] else {
         panic!("two steps");
     };
     assert_eq!(shell(&desk, "", here).0, 0);
     fs::create_dir(desk.path("there")).unwrap();
-    fs::rename(
-        desk.path("october.tar.gz"),
-        desk.path("there/october.tar.gz"),
-    )
-    .unwrap();
+    fs::rename(desk.path("october.tar.gz"), desk.path("there/october.tar.gz")).unwrap();
     assert_eq!(shell(&desk, "there", there).0, 0);
     let moved = desk.ledger_at("there/october.ledger.csv").at_rest(3);
     assert_eq!(moved.report_ids(), server.report_ids());
@@ -215,9 +189,7 @@ fn a_proxy_and_an_authority_are_tried() {
     let desk = desk(&server);
     let make = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -subj /CN=company -outform der -out company-root.cer";
     assert_eq!(shell(&desk, "", make).0, 0);
-    let text = desk
-        .read("october.yaml")
-        .replace("api:\n", "api:\n  ca_file: company-root.pem\n");
+    let text = desk.read("october.yaml").replace("api:\n", "api:\n  ca_file: company-root.pem\n");
     desk.write("october.yaml", text);
     let [block] = &blocks("A corporate proxy")[..] else {
         panic!("one recipe");

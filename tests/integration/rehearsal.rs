@@ -19,23 +19,12 @@ fn desk(jobs: &str) -> Desk {
 
 #[test]
 fn run_retry_status_and_run_again_work_together() {
-    let desk = desk(&partners(
-        ["good", "refused-403", "refused-404"],
-        "USER",
-        "2026-09",
-    ));
-    rehearse(&desk, "plan")
-        .expect(0)
-        .shows(["m.ledger.sandbox.csv"]);
+    let desk = desk(&partners(["good", "refused-403", "refused-404"], "USER", "2026-09"));
+    rehearse(&desk, "plan").expect(0).shows(["m.ledger.sandbox.csv"]);
     rehearse(&desk, "run").expect(1);
-    assert!(
-        !desk.has("m.ledger.csv"),
-        "a rehearsal never touches the real ledger"
-    );
+    assert!(!desk.has("m.ledger.csv"), "a rehearsal never touches the real ledger");
     rehearse(&desk, "retry").expect(1);
-    desk.monthend(["status", "m.ledger.sandbox.csv"])
-        .expect(0)
-        .shows(["3 rows"]);
+    desk.monthend(["status", "m.ledger.sandbox.csv"]).expect(0).shows(["3 rows"]);
     rehearse(&desk, "retry").arg("--sandbox-fixed").expect(0);
     let again = rehearse(&desk, "run").expect(0);
     again.shows(["3  created before", "SANDBOX"]);
@@ -47,11 +36,7 @@ fn run_retry_status_and_run_again_work_together() {
 fn a_rate_limit_is_met_and_kept() {
     let desk = Desk::with(
         "https://webexapis.com/v1",
-        &partners(
-            ["a", "b", "c", "d", "e"],
-            "USER, CUSTOMER, PARTNER",
-            "previous-month",
-        ),
+        &partners(["a", "b", "c", "d", "e"], "USER, CUSTOMER, PARTNER", "previous-month"),
     );
     let command = desk
         .monthend(["run", "m.yaml", "--sandbox"])
@@ -75,10 +60,7 @@ fn reports_of_the_sandbox_and_of_a_real_server_do_not_mix() {
     }
 
     let mut real = LedgerFile::read(&desk.path("m.ledger.csv"));
-    real.set(
-        0,
-        &[("report_id", "Y2lzY29zcGFyazovL3VzL0JJTExJTkdfUkVQT1JULzE")],
-    );
+    real.set(0, &[("report_id", "Y2lzY29zcGFyazovL3VzL0JJTExJTkdfUkVQT1JULzE")]);
     desk.write("m.ledger.csv", real.to_csv());
     let server = Served::new("");
     for command in [
@@ -96,12 +78,7 @@ fn reports_of_the_sandbox_and_of_a_real_server_do_not_mix() {
 #[test]
 fn a_bad_sandbox_configuration_is_a_usage_error() {
     let desk = desk(&own("USER", "2026-09"));
-    for bad in [
-        "prot: 1",
-        "faults: 7",
-        "[",
-        "faults: [{ then: [{ kind: status, status: 99 }] }]",
-    ] {
+    for bad in ["prot: 1", "faults: 7", "[", "faults: [{ then: [{ kind: status, status: 99 }] }]"] {
         desk.write("s.yaml", bad);
         rehearse(&desk, "run").expect(2);
         desk.monthend(["sandbox", "--config=s.yaml"]).expect(2);
@@ -125,47 +102,23 @@ fn a_rehearsal_fails_where_the_real_run_does() {
         real.read("m.ledger.csv")
     };
     /// What it is called, variables, the exit code, what is said, and what lies on the desk: the text is a ledger.
-    type Case<'a> = (
-        &'a str,
-        &'a [(&'a str, &'a str)],
-        i32,
-        &'a str,
-        fn(&Desk, &str),
-    );
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], i32, &'a str, fn(&Desk, &str));
     let cases: [Case<'_>; 13] = [
-        (
-            "a folder",
-            &[("MONTHEND_LEDGER", "ledger/")],
-            4,
-            "is not a ledger",
-            |desk, _| {
-                std::fs::create_dir(desk.path("ledger")).unwrap();
-            },
-        ),
-        (
-            "a folder by its name",
-            &[],
-            4,
-            "is not a ledger",
-            |desk, _| {
-                std::fs::create_dir(desk.path("m.ledger.csv")).unwrap();
-            },
-        ),
+        ("a folder", &[("MONTHEND_LEDGER", "ledger/")], 4, "is not a ledger", |desk, _| {
+            std::fs::create_dir(desk.path("ledger")).unwrap();
+        }),
+        ("a folder by its name", &[], 4, "is not a ledger", |desk, _| {
+            std::fs::create_dir(desk.path("m.ledger.csv")).unwrap();
+        }),
         ("no ledger", &[], 4, "is not a ledger", |desk, _| {
             desk.write("m.ledger.csv", "notes\n");
         }),
         ("damage", &[], 4, "m.ledger.csv", |desk, text| {
             desk.write("m.ledger.csv", text.replace("created", "creatd"));
         }),
-        (
-            "a link that leads nowhere",
-            &[],
-            4,
-            "m.ledger.csv",
-            |desk, _| {
-                std::os::unix::fs::symlink("/nowhere/l.csv", desk.path("m.ledger.csv")).unwrap();
-            },
-        ),
+        ("a link that leads nowhere", &[], 4, "m.ledger.csv", |desk, _| {
+            std::os::unix::fs::symlink("/nowhere/l.csv", desk.path("m.ledger.csv")).unwrap();
+        }),
         (
             "a folder that is missing",
             &[("MONTHEND_LEDGER", "no/l.csv")],
@@ -238,9 +191,7 @@ fn a_rehearsal_fails_where_the_real_run_does() {
         prepare(&desk, &real_reports);
         let before = desk.files();
         let with = |command: crate::support::Monthend| {
-            variables
-                .iter()
-                .fold(command, |command, (name, value)| command.env(name, *value))
+            variables.iter().fold(command, |command, (name, value)| command.env(name, *value))
         };
         // The address is nobody's: whatever is asked of it fails otherwise.
         let real = match what {
@@ -266,21 +217,12 @@ fn a_rehearsal_fails_where_the_real_run_does() {
 #[test]
 fn a_rehearsal_keeps_out_of_the_real_folder_of_files() {
     let desk = desk(&own("USER", "2026-09"));
-    desk.write(
-        "s.yaml",
-        "reports: { completes_after: 0s, check_calendar: false }\n",
-    );
+    desk.write("s.yaml", "reports: { completes_after: 0s, check_calendar: false }\n");
     let run = rehearse(&desk, "run").arg("--collect");
     run.env("MONTHEND_OUTPUT", "files/").expect(0);
     assert_eq!(
         desk.files(),
-        [
-            "files.sandbox",
-            "m.ledger.sandbox.csv",
-            "m.ledger.sandbox.csv.state",
-            "m.yaml",
-            "s.yaml"
-        ]
+        ["files.sandbox", "m.ledger.sandbox.csv", "m.ledger.sandbox.csv.state", "m.yaml", "s.yaml"]
     );
 }
 
@@ -288,10 +230,7 @@ fn a_rehearsal_keeps_out_of_the_real_folder_of_files() {
 #[test]
 fn the_earlier_name_of_sandbox_fixed_still_counts() {
     let desk = Desk::new();
-    desk.manifest(
-        "https://webexapis.com/v1",
-        &partners(["refused-404"], "USER", "2026-09"),
-    );
+    desk.manifest("https://webexapis.com/v1", &partners(["refused-404"], "USER", "2026-09"));
     let run = || desk.monthend(["run", "m.yaml", "--sandbox"]);
     run().expect(1);
     let told = run().env("MONTHEND_SANDBOX_MENDED", "no").expect(1);
@@ -302,8 +241,6 @@ fn the_earlier_name_of_sandbox_fixed_still_counts() {
     let run = run().args(["--existing", "ignore"]);
     let told = run.env("MONTHEND_SANDBOX_MENDED", "yes").expect(0);
     assert!(!told.stderr.contains("MENDED"), "{told}");
-    let both = retry()
-        .env("MONTHEND_SANDBOX_MENDED", "yes")
-        .env("MONTHEND_SANDBOX_FIXED", "maybe");
+    let both = retry().env("MONTHEND_SANDBOX_MENDED", "yes").env("MONTHEND_SANDBOX_FIXED", "maybe");
     both.expect(2).says(["MONTHEND_SANDBOX_FIXED"]);
 }

@@ -37,10 +37,7 @@ fn a_page_is_written_whole_and_says_how_it_was_made() {
     let digest = {
         use sha2::{Digest as _, Sha256};
         let digest = Sha256::digest(&before);
-        digest
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect::<String>()
+        digest.iter().map(|b| format!("{b:02x}")).collect::<String>()
     };
     for part in [
         "<title>SANDBOX m.ledger · monthend</title>",
@@ -57,18 +54,14 @@ fn a_page_is_written_whole_and_says_how_it_was_made() {
         let markup = page.split("<style>").next().unwrap().to_owned()
             + page.split("</style>").nth(1).unwrap();
         let markup = markup.split("<script>").next().unwrap();
-        let found = markup
-            .split('<')
-            .any(|tag| tag.split('>').next().unwrap().contains(outside));
+        let found = markup.split('<').any(|tag| tag.split('>').next().unwrap().contains(outside));
         assert!(!found, "{outside:?} in a tag");
     }
     // Links lead from the page's own place.
     fs::create_dir(desk.path("pages")).unwrap();
-    desk.monthend(["report", "m.ledger.csv", "--output", "pages/p.html"])
-        .expect(0);
+    desk.monthend(["report", "m.ledger.csv", "--output", "pages/p.html"]).expect(0);
     assert!(
-        desk.read("pages/p.html")
-            .contains(r#"href="../m.ledger.reports/2026-09/USER/Acme.csv""#)
+        desk.read("pages/p.html").contains(r#"href="../m.ledger.reports/2026-09/USER/Acme.csv""#)
     );
 }
 
@@ -115,20 +108,13 @@ fn foreign_text_is_text() {
     ledger.set(0, &failed);
     ledger.set(0, &[("tracking_id", evil), ("error_code", evil)]);
     desk.write("m.ledger.csv", ledger.to_csv());
-    desk.monthend(["report", "m.ledger.csv", "-o", "p.html"])
-        .expect(0);
+    desk.monthend(["report", "m.ledger.csv", "-o", "p.html"]).expect(0);
     let page = desk.read("p.html");
     assert_eq!(page.matches("<script").count(), 1);
     assert_eq!(page.matches("</script").count(), 1);
     assert_eq!(page.matches("<img").count(), 0);
-    assert!(
-        page.contains("&#60;img src=x onerror=alert(2)&#62;"),
-        "{page}"
-    );
-    assert!(
-        page.contains("Not in order: 1 of 1 request failed."),
-        "{page}"
-    );
+    assert!(page.contains("&#60;img src=x onerror=alert(2)&#62;"), "{page}");
+    assert!(page.contains("Not in order: 1 of 1 request failed."), "{page}");
 }
 
 /// What `audit --previous` names is what the page marks.
@@ -147,43 +133,23 @@ fn the_page_marks_what_an_audit_names() {
     let earlier = "then/m.ledger.csv";
     for (audited, shown) in [
         (vec![], vec!["--manifest", "m.yaml"]),
-        (
-            vec!["--max-drop", "70%"],
-            vec!["--manifest", "m.yaml", "--max-drop", "70%"],
-        ),
+        (vec!["--max-drop", "70%"], vec!["--manifest", "m.yaml", "--max-drop", "70%"]),
     ] {
         let audit = ["audit", "m.yaml", "--format", "json", "--previous", earlier];
-        let audit = desk
-            .monthend(audit.iter().chain(&audited).copied())
-            .expect(1)
-            .json();
-        let report = [
-            "report",
-            "m.ledger.csv",
-            "-o",
-            "p.html",
-            "--compare",
-            earlier,
-        ];
-        desk.monthend(report.iter().chain(&shown).copied())
-            .expect(0);
+        let audit = desk.monthend(audit.iter().chain(&audited).copied()).expect(1).json();
+        let report = ["report", "m.ledger.csv", "-o", "p.html", "--compare", earlier];
+        desk.monthend(report.iter().chain(&shown).copied()).expect(0);
         let page = desk.read("p.html");
         let all = audit["differences"].as_array().unwrap();
         let of = |kind: &str| all.iter().filter(|d| d["kind"] == kind).count();
-        for difference in all
-            .iter()
-            .filter(|d| d["kind"] == "dropped" || d["kind"] == "vanished")
-        {
+        for difference in all.iter().filter(|d| d["kind"] == "dropped" || d["kind"] == "vanished") {
             let message = difference["message"].as_str().unwrap();
             assert!(page.contains(&format!("<td>{message}</td>")), "{message}");
         }
         assert!(of("dropped") > 0 && of("vanished") == 2, "{audit:#}");
         assert_eq!(page.matches(r#"class="fell""#).count(), of("dropped"));
         assert_eq!(page.matches(r#"<th scope="row">vanished</th>"#).count(), 2);
-        assert_eq!(
-            page.matches(r#"<td class="failed">differ</td>"#).count(),
-            of("totals_differ")
-        );
+        assert_eq!(page.matches(r#"<td class="failed">differ</td>"#).count(), of("totals_differ"));
         for part in [
             "<small>new</small>",
             "dropped, Q 0, was 10 (-10, -100 %)",
@@ -194,30 +160,15 @@ fn the_page_marks_what_an_audit_names() {
         }
     }
     // Without a manifest the rows are compared.
-    desk.monthend([
-        "report",
-        "m.ledger.csv",
-        "-o",
-        "p.html",
-        "--compare",
-        earlier,
-    ])
-    .expect(0);
+    desk.monthend(["report", "m.ledger.csv", "-o", "p.html", "--compare", earlier]).expect(0);
     let page = desk.read("p.html");
     assert!(
         page.contains("1 row; 2026-09 had 10 rows (90 % less)") && !page.contains("Sums of"),
         "{page}"
     );
     // A ledger beside itself has nothing that ended before.
-    desk.monthend([
-        "report",
-        "m.ledger.csv",
-        "-o",
-        "p.html",
-        "--compare",
-        "m.ledger.csv",
-    ])
-    .expect(0);
+    desk.monthend(["report", "m.ledger.csv", "-o", "p.html", "--compare", "m.ledger.csv"])
+        .expect(0);
     assert_eq!(desk.read("p.html").matches(r#"class="fell""#).count(), 0);
 }
 
@@ -229,45 +180,24 @@ fn what_keeps_a_page_from_being_written_has_its_exit_code() {
         |ledger: &str, args: &[&str]| desk.monthend(["report", ledger].iter().chain(args).copied());
     report("missing.csv", &["-o", "p.html"]).expect(4);
     report("m.ledger.csv", &[]).expect(2);
-    report("m.ledger.csv", &["-o", "no/such/folder.html"])
-        .expect(2)
-        .says(["no/such/folder.html"]);
+    report("m.ledger.csv", &["-o", "no/such/folder.html"]).expect(2).says(["no/such/folder.html"]);
     report("m.ledger.csv", &["-o", "."]).expect(2);
-    report(
-        "m.ledger.csv",
-        &["-o", "p.html", "--compare", "missing.csv"],
-    )
-    .expect(4);
-    report(
-        "m.ledger.csv",
-        &["-o", "p.html", "--manifest", "missing.yaml"],
-    )
-    .expect(2);
+    report("m.ledger.csv", &["-o", "p.html", "--compare", "missing.csv"]).expect(4);
+    report("m.ledger.csv", &["-o", "p.html", "--manifest", "missing.yaml"]).expect(2);
     report("m.ledger.csv", &["-o", "p.html", "--max-drop", "10%"]).expect(2);
     // The variable is no mistake where nothing is compared; else it has to be a percentage.
-    report("m.ledger.csv", &["-o", "v.html"])
-        .env("MONTHEND_MAX_DROP", "10%")
-        .expect(0);
-    report(
-        "m.ledger.csv",
-        &["-o", "v.html", "--compare", "m.ledger.csv"],
-    )
-    .env("MONTHEND_MAX_DROP", "much")
-    .expect(2)
-    .says(["MONTHEND_MAX_DROP is \"much\""]);
+    report("m.ledger.csv", &["-o", "v.html"]).env("MONTHEND_MAX_DROP", "10%").expect(0);
+    report("m.ledger.csv", &["-o", "v.html", "--compare", "m.ledger.csv"])
+        .env("MONTHEND_MAX_DROP", "much")
+        .expect(2)
+        .says(["MONTHEND_MAX_DROP is \"much\""]);
     desk.write("notes.txt", "no ledger\n");
     report("notes.txt", &["-o", "p.html"]).expect(4);
     assert!(!desk.has("p.html"));
     // Never over what it is made from, whatever that is called.
     std::os::unix::fs::symlink(desk.path("m.ledger.csv"), desk.path("link.html")).unwrap();
     let file = desk.ledger().lines[0]["report_file"].to_owned();
-    for output in [
-        "m.ledger.csv",
-        "./m.ledger.csv",
-        "link.html",
-        "m.yaml",
-        &file,
-    ] {
+    for output in ["m.ledger.csv", "./m.ledger.csv", "link.html", "m.yaml", &file] {
         let before = desk.read(output);
         let ended = report("m.ledger.csv", &["-o", output, "--manifest", "m.yaml"]).expect(2);
         ended.says(["--output cannot be"]);
@@ -281,9 +211,7 @@ fn what_keeps_a_page_from_being_written_has_its_exit_code() {
         "m.ledger.rescued-20261001T000000Z.csv",
     ] {
         let before = fs::read(desk.path(output)).ok();
-        report("m.ledger.csv", &["-o", output])
-            .expect(2)
-            .says(["--output cannot be"]);
+        report("m.ledger.csv", &["-o", output]).expect(2).says(["--output cannot be"]);
         assert_eq!(fs::read(desk.path(output)).ok(), before, "{output}");
     }
     // What is no input may be replaced.
@@ -294,9 +222,7 @@ fn what_keeps_a_page_from_being_written_has_its_exit_code() {
 
 /// The first sentence of a page, with the class of its paragraph.
 fn verdict(desk: &Desk, args: &[&str]) -> (String, String) {
-    let report = desk
-        .monthend(["report", "-o", "v.html"])
-        .args(args.iter().copied());
+    let report = desk.monthend(["report", "-o", "v.html"]).args(args.iter().copied());
     report.without("WEBEX_ACCESS_TOKEN").expect(0);
     let page = desk.read("v.html");
     let (_, rest) = page.split_once("<p class=\"verdict ").unwrap();
@@ -311,11 +237,7 @@ fn the_first_sentence_tells_the_worst_of_everything_on_the_page() {
     let server = Served::new(READY);
     let desk = desk(&server);
     let said = |args: &[&str], class: &str, text: &str| {
-        assert_eq!(
-            verdict(&desk, args),
-            (class.to_owned(), text.to_owned()),
-            "{args:?}"
-        );
+        assert_eq!(verdict(&desk, args), (class.to_owned(), text.to_owned()), "{args:?}");
     };
     let good = "All 5 reports are created and collected, and every file is unchanged.";
     for args in [&["m.yaml"][..], &["m.ledger.csv"]] {
@@ -348,10 +270,7 @@ fn the_first_sentence_tells_the_worst_of_everything_on_the_page() {
     desk.write("m.ledger.csv", sums.to_csv());
     let (class, text) = verdict(&desk, &["m.yaml"]);
     assert_eq!(class, "bad");
-    assert!(
-        text.starts_with("Not in order: ") && text.contains(" different"),
-        "{text}"
-    );
+    assert!(text.starts_with("Not in order: ") && text.contains(" different"), "{text}");
     said(&["m.ledger.csv"], "good", good);
     desk.write("m.ledger.csv", &untouched);
 
@@ -365,14 +284,8 @@ fn the_first_sentence_tells_the_worst_of_everything_on_the_page() {
     earlier.lay("", &mut now, 0, "SKU,Q\nA,1\n");
     earlier.write("m.ledger.csv", now.to_csv());
     assert_eq!(
-        verdict(
-            &earlier,
-            &["m.ledger.csv", "--compare", "then/m.ledger.csv"]
-        ),
-        (
-            "bad".to_owned(),
-            "Not in order: 1 report vanished, 1 figure dropped.".to_owned()
-        )
+        verdict(&earlier, &["m.ledger.csv", "--compare", "then/m.ledger.csv"]),
+        ("bad".to_owned(), "Not in order: 1 report vanished, 1 figure dropped.".to_owned())
     );
     let page = earlier.read("v.html");
     assert!(page.contains("dropped, 1, was 10 (-9, -90 %)"), "{page}");
@@ -381,37 +294,17 @@ fn the_first_sentence_tells_the_worst_of_everything_on_the_page() {
 
     // Rows: nothing collected, some of it, nothing at all.
     let mut bare = desk.ledger();
-    let none = [
-        ("report_file", ""),
-        ("report_sha256", ""),
-        ("report_rows", ""),
-        ("report_status", ""),
-    ];
+    let none =
+        [("report_file", ""), ("report_sha256", ""), ("report_rows", ""), ("report_status", "")];
     bare.set(0, &none);
     desk.write("m.ledger.csv", bare.to_csv());
-    said(
-        &["m.ledger.csv"],
-        "wait",
-        "Not finished: 1 report not collected.",
-    );
+    said(&["m.ledger.csv"], "wait", "Not finished: 1 report not collected.");
     (1..5).for_each(|place| bare.set(place, &none));
     desk.write("m.ledger.csv", bare.to_csv());
-    said(
-        &["m.ledger.csv"],
-        "wait",
-        "Not finished: 5 reports not collected.",
-    );
+    said(&["m.ledger.csv"], "wait", "Not finished: 5 reports not collected.");
     bare.set(0, &[("report_status", "FAILED")]);
     bare.set(1, &[("status", "pending"), ("report_id", "")]);
-    bare.set(
-        2,
-        &[
-            ("status", "failed"),
-            ("report_id", ""),
-            ("error_code", "x"),
-            ("error", "y"),
-        ],
-    );
+    bare.set(2, &[("status", "failed"), ("report_id", ""), ("error_code", "x"), ("error", "y")]);
     desk.write("m.ledger.csv", bare.to_csv());
     said(
         &["m.ledger.csv"],
@@ -432,23 +325,15 @@ fn a_ledger_to_compare_with_that_is_missing_is_not_told_to_be_made() {
     let mut said = Vec::new();
     for args in [
         &["report", "m.yaml", "-o", "p.html", "--compare", "old.csv"][..],
-        &[
-            "report",
-            "m.ledger.csv",
-            "-o",
-            "p.html",
-            "--compare",
-            "old.csv",
-        ],
+        &["report", "m.ledger.csv", "-o", "p.html", "--compare", "old.csv"],
         &["audit", "m.yaml", "--previous", "old.csv"],
         &["audit", "m.yaml", "--offline", "--previous", "old.csv"],
     ] {
         let ended = desk.monthend(args.iter().copied()).expect(4);
         said.push(ended.stderr.lines().last().unwrap().to_owned());
     }
-    let variable = desk
-        .monthend(["report", "m.yaml", "-o", "p.html"])
-        .env("MONTHEND_COMPARE", "old.csv");
+    let variable =
+        desk.monthend(["report", "m.yaml", "-o", "p.html"]).env("MONTHEND_COMPARE", "old.csv");
     said.push(variable.expect(4).stderr.lines().last().unwrap().to_owned());
     for line in said {
         assert!(
@@ -468,18 +353,12 @@ fn a_part_of_the_plan_and_a_comparison_of_nothing_are_not_good() {
     let more = partners(["Acme", "Bolt"], "PARTNER, CUSTOMER, USER", "2026-09");
     desk.manifest(server.url(), &more);
     let part = verdict(&desk, &["m.yaml"]);
-    assert_eq!(
-        part.1,
-        "Not finished: 3 planned requests not in the ledger."
-    );
+    assert_eq!(part.1, "Not finished: 3 planned requests not in the ledger.");
 
     let desk = months(&server, &own("USER", "2026-09"), &own("USER", "2026-10"));
     let compare = ["m.ledger.csv", "--compare", "then/m.ledger.csv"];
     assert!(verdict(&desk, &compare).1.starts_with("The report is"));
     fs::remove_dir_all(desk.path("then/reports")).unwrap();
-    assert_eq!(
-        verdict(&desk, &compare).1,
-        "Not finished: nothing could be compared."
-    );
+    assert_eq!(verdict(&desk, &compare).1, "Not finished: nothing could be compared.");
     assert!(!desk.read("v.html").contains("nothing fell"));
 }

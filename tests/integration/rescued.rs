@@ -20,22 +20,13 @@ fn rescued(desk: &Desk) -> Vec<String> {
 /// The command that was named, its arguments.
 #[track_caller]
 fn named(ended: &Ended) -> Vec<String> {
-    let line = ended
-        .stderr
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("monthend merge "));
+    let line = ended.stderr.lines().find_map(|line| line.trim().strip_prefix("monthend merge "));
     let line = line.unwrap_or_else(|| panic!("no command is named: {ended}"));
-    std::iter::once("merge")
-        .chain(line.split(' '))
-        .map(str::to_owned)
-        .collect()
+    std::iter::once("merge").chain(line.split(' ')).map(str::to_owned).collect()
 }
 
 fn texts(desk: &Desk) -> Vec<(String, String)> {
-    let files = desk
-        .files()
-        .into_iter()
-        .filter(|name| !name.ends_with(".lock"));
+    let files = desk.files().into_iter().filter(|name| !name.ends_with(".lock"));
     files.map(|name| (name.clone(), desk.read(&name))).collect()
 }
 
@@ -43,10 +34,7 @@ fn texts(desk: &Desk) -> Vec<(String, String)> {
 #[track_caller]
 fn no_id_is_lost(server: &Served, desk: &Desk) {
     for id in server.report_ids() {
-        assert!(
-            texts(desk).iter().any(|(_, text)| text.contains(&id)),
-            "{id} is lost"
-        );
+        assert!(texts(desk).iter().any(|(_, text)| text.contains(&id)), "{id} is lost");
     }
 }
 
@@ -80,10 +68,7 @@ fn a_spreadsheet_that_saves_an_old_copy_makes_nothing_twice() {
     );
     desk.monthend(named(&stopped)).expect(0);
     assert_eq!(rescued(&desk), [""; 0]);
-    assert!(
-        desk.has(&saved[0].replace(".csv", ".merged.csv")),
-        "it is not lost either"
-    );
+    assert!(desk.has(&saved[0].replace(".csv", ".merged.csv")), "it is not lost either");
     desk.ledger().at_rest(60);
 
     desk.converge().expect(0);
@@ -97,20 +82,14 @@ fn a_spreadsheet_that_saves_an_old_copy_makes_nothing_twice() {
 #[test]
 fn whoever_would_write_ends_with_4_and_whoever_reads_warns() {
     let server = Served::new("");
-    let desk = Desk::with(
-        server.url(),
-        &partners(["a", "b", "refused-404"], "USER", "2026-09"),
-    );
+    let desk = Desk::with(server.url(), &partners(["a", "b", "refused-404"], "USER", "2026-09"));
     desk.converge().expect(1);
     let whole = desk.ledger();
     let rid = whole.lines[2]["request_id"].to_owned();
     let mut old = whole.clone();
     old.set(0, &[("status", "pending"), ("report_id", "")]);
     old.set(2, &[("error_code", "in_doubt")]);
-    for (n, contents) in [whole.to_csv(), whole.to_csv(), old.to_csv()]
-        .iter()
-        .enumerate()
-    {
+    for (n, contents) in [whole.to_csv(), whole.to_csv(), old.to_csv()].iter().enumerate() {
         desk.write(&format!("m.ledger.rescued-{n}.csv"), contents);
     }
     desk.write("m.ledger.csv", old.to_csv());
@@ -118,21 +97,11 @@ fn whoever_would_write_ends_with_4_and_whoever_reads_warns() {
     let before = texts(&desk);
     let resolve = ["resolve", "m.ledger.csv", "--request", &rid, "--resend"];
     let paths = |names: &[&str]| {
-        names
-            .iter()
-            .map(|name| desk.path(name).display().to_string())
-            .collect::<Vec<_>>()
+        names.iter().map(|name| desk.path(name).display().to_string()).collect::<Vec<_>>()
     };
-    let command = paths(&[
-        "m.ledger.csv",
-        "m.ledger.rescued-0.csv",
-        "m.ledger.rescued-1.csv",
-    ])
-    .join(" ");
-    let command = format!(
-        "monthend merge {command} -o {}\n",
-        desk.path("m.ledger.csv").display()
-    );
+    let command =
+        paths(&["m.ledger.csv", "m.ledger.rescued-0.csv", "m.ledger.rescued-1.csv"]).join(" ");
+    let command = format!("monthend merge {command} -o {}\n", desk.path("m.ledger.csv").display());
     for (writes, code) in [
         (desk.converge(), 4),
         (desk.converge().arg("--existing=adopt"), 4),
@@ -141,13 +110,8 @@ fn whoever_would_write_ends_with_4_and_whoever_reads_warns() {
         (desk.plan(), 0),
         (desk.status(), 0),
     ] {
-        writes
-            .expect(code)
-            .says([command.as_str(), "m.ledger.csv lacks what is in"]);
-        assert_eq!(
-            (server.exchanges().len(), texts(&desk)),
-            (sent, before.clone())
-        );
+        writes.expect(code).says([command.as_str(), "m.ledger.csv lacks what is in"]);
+        assert_eq!((server.exchanges().len(), texts(&desk)), (sent, before.clone()));
     }
     let command = named(&desk.converge().expect(4));
     desk.monthend(command).expect(0);
@@ -164,22 +128,15 @@ fn a_rescued_file_that_cannot_be_read_is_named() {
     let desk = Desk::with(server.url(), &many(2));
     for contents in ["", "eggs,milk\n", "\u{0}\u{0}"] {
         desk.write("m.ledger.rescued-1.csv", contents);
-        desk.converge()
-            .expect(4)
-            .says(["m.ledger.rescued-1.csv is not a ledger", "move it away"]);
-        desk.plan()
-            .expect(0)
-            .says(["m.ledger.rescued-1.csv is not a ledger"]);
+        desk.converge().expect(4).says(["m.ledger.rescued-1.csv is not a ledger", "move it away"]);
+        desk.plan().expect(0).says(["m.ledger.rescued-1.csv is not a ledger"]);
     }
     fs::remove_file(desk.path("m.ledger.rescued-1.csv")).unwrap();
     fs::create_dir(desk.path("m.ledger.rescued-1.csv")).unwrap();
     desk.converge().expect(4).says(["m.ledger.rescued-1.csv"]);
     assert!(server.exchanges().is_empty() && !desk.has("m.ledger.csv"));
-    fs::rename(
-        desk.path("m.ledger.rescued-1.csv"),
-        desk.path("m.ledger.rescued-1.merged.csv"),
-    )
-    .unwrap();
+    fs::rename(desk.path("m.ledger.rescued-1.csv"), desk.path("m.ledger.rescued-1.merged.csv"))
+        .unwrap();
     desk.converge().expect(0);
 }
 
@@ -189,18 +146,10 @@ fn a_rescued_ledger_without_its_ledger_stops_a_new_one() {
     let server = Served::new("");
     let desk = Desk::with(server.url(), &many(3));
     desk.converge().expect(0);
-    fs::rename(
-        desk.path("m.ledger.csv"),
-        desk.path("m.ledger.rescued-1.csv"),
-    )
-    .unwrap();
+    fs::rename(desk.path("m.ledger.csv"), desk.path("m.ledger.rescued-1.csv")).unwrap();
     desk.retry().expect(4);
     let ended = desk.converge().expect(4);
-    assert_eq!(
-        named(&ended).len(),
-        4,
-        "there is only one to take from: {ended}"
-    );
+    assert_eq!(named(&ended).len(), 4, "there is only one to take from: {ended}");
     desk.monthend(named(&ended)).expect(0);
     desk.converge().expect(0);
     assert_eq!(server.creates().len(), 3);
@@ -236,18 +185,11 @@ fn it_lies_beside_the_links_target() {
     symlink("share/real.csv", desk.path("m.ledger.csv")).unwrap();
     let running = desk.converge().start();
     eventually("it runs", || server.reports().len() > 10);
-    fs::write(
-        desk.path("share/real.csv"),
-        crate::support::COLUMNS.to_owned() + "\n",
-    )
-    .unwrap();
+    fs::write(desk.path("share/real.csv"), crate::support::COLUMNS.to_owned() + "\n").unwrap();
     running.wait().expect(4);
     assert!(desk.path("m.ledger.csv").is_symlink());
     assert_eq!(rescued(&desk), [""; 0]);
-    for args in [
-        ["m.yaml"].to_vec(),
-        ["m.yaml", "--ledger=share/real.csv"].to_vec(),
-    ] {
+    for args in [["m.yaml"].to_vec(), ["m.yaml", "--ledger=share/real.csv"].to_vec()] {
         let ended = desk.monthend([vec!["run"], args].concat()).expect(4);
         ended.says(["share/real.rescued-"]);
     }
@@ -301,11 +243,8 @@ fn slow_start(which: SlowStart) -> (Served, Desk, Running) {
     (server, desk, running)
 }
 
-const SLOW_STARTS: [SlowStart; 3] = [
-    SlowStart::Discovery,
-    SlowStart::List,
-    SlowStart::ListOfOldRows,
-];
+const SLOW_STARTS: [SlowStart; 3] =
+    [SlowStart::Discovery, SlowStart::List, SlowStart::ListOfOldRows];
 
 fn clock_back(path: &Path, to: &Path) {
     let done = Command::new("touch").arg("-r").arg(to).arg(path).status();
@@ -322,8 +261,7 @@ fn an_edit_while_a_run_starts_is_noticed_before_anything_is_sent() {
             |desk| {
                 let mut ledger = desk.ledger();
                 let mut line = ledger.lines[0].clone();
-                line.0
-                    .insert("report_id".to_owned(), "Y2lzYnloYW5k".to_owned());
+                line.0.insert("report_id".to_owned(), "Y2lzYnloYW5k".to_owned());
                 ledger.lines[0] = line;
                 desk.write("m.ledger.csv", ledger.to_csv());
             },
@@ -369,11 +307,7 @@ fn an_edit_while_a_run_starts_is_noticed_before_anything_is_sent() {
             },
             1,
         ),
-        (
-            "gone",
-            |desk| fs::remove_file(desk.path("m.ledger.csv")).unwrap(),
-            0,
-        ),
+        ("gone", |desk| fs::remove_file(desk.path("m.ledger.csv")).unwrap(), 0),
     ];
     std::thread::scope(|scope| {
         for (what, edit, saved) in edits {
@@ -395,10 +329,7 @@ fn an_edit_while_a_run_starts_is_noticed_before_anything_is_sent() {
                     assert_eq!(names.len(), saved, "{what}, {slow:?}: {ended}");
                     for name in &names {
                         assert_eq!(desk.ledger_at(name), before, "{what}, {slow:?}: as it was");
-                        assert!(
-                            ended.stderr.contains(name.as_str()),
-                            "{what}, {slow:?}: {ended}"
-                        );
+                        assert!(ended.stderr.contains(name.as_str()), "{what}, {slow:?}: {ended}");
                     }
                     no_id_is_lost(&server, &desk);
                 });
@@ -419,12 +350,7 @@ fn an_id_entered_by_hand_while_a_run_starts_counts() {
                 let mut ledger = desk.ledger();
                 ledger.set(
                     2,
-                    &[
-                        ("status", "created"),
-                        ("report_id", ID),
-                        ("error_code", ""),
-                        ("error", ""),
-                    ],
+                    &[("status", "created"), ("report_id", ID), ("error_code", ""), ("error", "")],
                 );
                 desk.write("m.ledger.csv", ledger.to_csv());
                 let ended = running.wait().expect(4);
@@ -438,11 +364,7 @@ fn an_id_entered_by_hand_while_a_run_starts_counts() {
                     .bodies()
                     .into_iter()
                     .filter(|body| body["subPartnerOrgId"] == line["sub_partner_org_id"]);
-                assert_eq!(
-                    again.count(),
-                    1,
-                    "{slow:?}: sent only before it was entered"
-                );
+                assert_eq!(again.count(), 1, "{slow:?}: sent only before it was entered");
             });
         }
     });
@@ -499,16 +421,9 @@ faults: [{ when: { endpoint: create, org: p39, tries: 1 }, then: [{ kind: reset 
         let sent = server.creates().len();
         let ended = running.wait().expect(4);
         if at_the_end {
-            assert_eq!(
-                server.creates().len(),
-                sent,
-                "nothing more is sent: {ended}"
-            );
+            assert_eq!(server.creates().len(), sent, "nothing more is sent: {ended}");
         }
-        assert!(
-            desk.read("m.ledger.csv").contains(",PARTNERS,"),
-            "theirs is left: {ended}"
-        );
+        assert!(desk.read("m.ledger.csv").contains(",PARTNERS,"), "theirs is left: {ended}");
         assert_eq!(rescued(&desk).len(), 1, "{ended}");
         no_id_is_lost(&server, &desk);
     }
@@ -524,13 +439,9 @@ fn two_reports_of_one_request_are_for_a_person_to_decide() {
     desk.converge().arg("--existing=ignore").expect(0);
     fs::rename(desk.path("other.csv"), desk.path("m.ledger.rescued-1.csv")).unwrap();
     let ended = desk.converge().expect(4);
-    desk.monthend(named(&ended))
-        .expect(4)
-        .says(["--prefer LEDGER"]);
+    desk.monthend(named(&ended)).expect(4).says(["--prefer LEDGER"]);
     assert_eq!(rescued(&desk), ["m.ledger.rescued-1.csv"]);
-    let merge = named(&ended)
-        .into_iter()
-        .chain(["--prefer=m.ledger.csv".to_owned()]);
+    let merge = named(&ended).into_iter().chain(["--prefer=m.ledger.csv".to_owned()]);
     desk.monthend(merge).expect(0);
     desk.converge().expect(0);
     assert_eq!(server.creates().len(), 2);

@@ -76,11 +76,7 @@ fn a_row_in_doubt_is_decided_either_way() {
             ["status", "report_id", "error_code", "error", "intent_at"].map(|c| &row[c]),
             ["created", &id, "", "", ""]
         );
-        assert_eq!(
-            desk.files(),
-            ["m.ledger.csv", "m.yaml"],
-            "the lock is released"
-        );
+        assert_eq!(desk.files(), ["m.ledger.csv", "m.yaml"], "the lock is released");
     }
 }
 
@@ -96,9 +92,7 @@ fn a_doubt_whose_lists_are_refused_comes_to_an_end() {
     desk.converge().expect(3);
     let ledger = desk.ledger().at_rest(1);
     assert_eq!(ledger.count("sending"), 1);
-    let [made] = &server.report_ids()[..] else {
-        panic!("one was made")
-    };
+    let [made] = &server.report_ids()[..] else { panic!("one was made") };
     resolve(&desk, &ledger, &["--adopt", made], 0);
     desk.converge().expect(0);
     assert_eq!(server.creates().len(), 1);
@@ -109,14 +103,7 @@ fn what_is_not_in_doubt_is_not_for_a_person_to_decide() {
     for (cells, word) in [
         (&[("job", "partners")][..], "created"),
         (&[("status", "pending"), ("report_id", "")], "pending"),
-        (
-            &[
-                ("status", "failed"),
-                ("report_id", ""),
-                ("error_code", "http_404"),
-            ],
-            "failed",
-        ),
+        (&[("status", "failed"), ("report_id", ""), ("error_code", "http_404")], "failed"),
     ] {
         let (desk, before) = desk_with(cells);
         let text = desk.read("m.ledger.csv");
@@ -125,13 +112,7 @@ fn what_is_not_in_doubt_is_not_for_a_person_to_decide() {
     }
     let (desk, before) = desk_with(&SENDING);
     let text = desk.read("m.ledger.csv");
-    resolve(
-        &desk,
-        &before,
-        &["--adopt", &before.lines[1]["report_id"]],
-        2,
-    )
-    .says(["belongs to"]);
+    resolve(&desk, &before, &["--adopt", &before.lines[1]["report_id"]], 2).says(["belongs to"]);
     resolve(&desk, &before, &["--adopt", "Y2lzY29"], 2)
         .says([r#""Y2lzY29" is not a report id of the sandbox"#]);
     assert_eq!(desk.read("m.ledger.csv"), text);
@@ -201,16 +182,10 @@ fn rows_in_doubt_are_listed_with_what_is_known_of_their_candidates() {
     assert_eq!(candidates.len(), 2);
     let shows_all = |ended: Ended| {
         let ended = ended.shows(["1 row to decide in m.ledger.csv", &row["request_id"]]);
-        assert!(
-            ended.stdout.lines().any(of_fernhill),
-            "by its label: {ended}"
-        );
+        assert!(ended.stdout.lines().any(of_fernhill), "by its label: {ended}");
         for report in &candidates {
             let lines: Vec<&str> = ended.stdout.lines().collect();
-            let place = lines
-                .iter()
-                .position(|line| line.ends_with(&report.id))
-                .unwrap();
+            let place = lines.iter().position(|line| line.ends_with(&report.id)).unwrap();
             assert!(lines[place + 1].contains("created 2"), "{ended}");
             assert!(lines[place + 1].contains(" by "), "{ended}");
         }
@@ -247,29 +222,21 @@ fn a_listing_takes_no_lock_and_changes_nothing() {
     desk.write("m.ledger.csv.lock", "");
     let lock = std::fs::File::open(desk.path("m.ledger.csv.lock")).unwrap();
     lock.lock().unwrap();
-    desk.monthend(["resolve", "m.yaml"])
-        .expect(0)
-        .shows(["1 row to decide"]);
+    desk.monthend(["resolve", "m.yaml"]).expect(0).shows(["1 row to decide"]);
     let row = desk.ledger().of("Fernhill")[0]["request_id"].to_owned();
     let decide = desk.monthend(["resolve", "m.yaml", "--resend", "--request", &row]);
-    decide
-        .expect(4)
-        .says(["in use by", "wait until it has ended"]);
+    decide.expect(4).says(["in use by", "wait until it has ended"]);
 }
 
 #[test]
 fn there_may_be_nothing_to_decide_and_no_ledger() {
     let (desk, _) = desk_with(&[("job", "partners")]);
     for path in ["m.yaml", "m.ledger.csv"] {
-        let ended = desk
-            .monthend(["resolve", path])
-            .without("WEBEX_ACCESS_TOKEN");
+        let ended = desk.monthend(["resolve", path]).without("WEBEX_ACCESS_TOKEN");
         let ended = ended.expect(0);
         ended.shows(["nothing to decide: no row of m.ledger.csv is in doubt"]);
     }
-    desk.monthend(["resolve", "none.csv"])
-        .expect(4)
-        .says(["is the path right?"]);
+    desk.monthend(["resolve", "none.csv"]).expect(4).says(["is the path right?"]);
     std::fs::remove_file(desk.path("m.ledger.csv")).unwrap();
     std::fs::remove_file(desk.path("m.ledger.history.jsonl")).unwrap();
     let ended = desk.monthend(["resolve", "m.yaml"]).expect(4);
@@ -278,14 +245,9 @@ fn there_may_be_nothing_to_decide_and_no_ledger() {
         (&["--adopt=Y2lz"][..], "--request"),
         (&["--reason=x"], "--request"),
         (&["--request=r0123456789abcdef"], "--adopt"),
-        (
-            &["--request=r0123456789abcdef", "--resend", "--reason= "],
-            "write why",
-        ),
+        (&["--request=r0123456789abcdef", "--resend", "--reason= "], "write why"),
     ] {
-        let resolve = desk
-            .monthend(["resolve", "m.yaml"])
-            .args(arguments.iter().copied());
+        let resolve = desk.monthend(["resolve", "m.yaml"]).args(arguments.iter().copied());
         resolve.expect(2).says([said]);
     }
 }
@@ -294,15 +256,10 @@ fn there_may_be_nothing_to_decide_and_no_ledger() {
 #[test]
 fn a_row_that_is_still_looked_up_is_listed_too() {
     let (desk, ledger) = desk_with(&SENDING);
-    let ended = desk
-        .monthend(["resolve", "m.ledger.csv"])
-        .without("WEBEX_ACCESS_TOKEN");
+    let ended = desk.monthend(["resolve", "m.ledger.csv"]).without("WEBEX_ACCESS_TOKEN");
     let ended = ended.expect(0);
-    let ended = ended.shows([
-        "a USER 2026-09",
-        "no look-up has decided this row",
-        "sent 2026-10-01",
-    ]);
+    let ended =
+        ended.shows(["a USER 2026-09", "no look-up has decided this row", "sent 2026-10-01"]);
     let hints = ended.hints();
     assert_eq!(hints[0].arguments(), ["retry", "m.yaml"]);
     let resend = ["--request", &ledger.lines[0]["request_id"], "--resend"];
@@ -311,10 +268,8 @@ fn a_row_that_is_still_looked_up_is_listed_too() {
 
 #[test]
 fn the_rehearsals_rows_are_decided_without_a_token() {
-    let desk = Desk::with(
-        "https://webexapis.com/v1",
-        &partners(["first", "doubtful"], "USER", "2026-09"),
-    );
+    let desk =
+        Desk::with("https://webexapis.com/v1", &partners(["first", "doubtful"], "USER", "2026-09"));
     desk.write(
         "s.yaml",
         "reports: { check_calendar: false, get_shows_created: false, list_shows_created: false }\n\
@@ -329,28 +284,18 @@ fn the_rehearsals_rows_are_decided_without_a_token() {
     let list = ended.hint();
     assert_eq!(list.arguments(), ["resolve", "m.yaml", "--sandbox"]);
     let listed = list.typed(&desk).without("WEBEX_ACCESS_TOKEN").expect(0);
-    let listed = listed
-        .says(["SANDBOX"])
-        .shows(["to decide in m.ledger.sandbox.csv", "as of 2"]);
+    let listed = listed.says(["SANDBOX"]).shows(["to decide in m.ledger.sandbox.csv", "as of 2"]);
     let adopt = &listed.hints()[0];
     let decided = adopt.typed(&desk).without("WEBEX_ACCESS_TOKEN");
     let decided = decided.arg("--reason=seen in Control Hub\nby Jo").expect(0);
     let decided = decided.shows(["doubtful USER 2026-09 is created, with report "]);
     assert!(!decided.stdout.contains(&partner("doubtful")), "{decided}");
-    assert_eq!(
-        decided.hint().arguments(),
-        ["collect", "m.yaml", "--sandbox"]
-    );
+    assert_eq!(decided.hint().arguments(), ["collect", "m.yaml", "--sandbox"]);
     let ledger = desk.ledger_at("m.ledger.sandbox.csv");
     let request = &ledger.of("doubtful")[0]["request_id"];
     let history = desk.read("m.ledger.sandbox.history.jsonl");
-    assert!(
-        history.contains("\"reason\":\"seen in Control Hub by Jo\""),
-        "{history}"
-    );
-    let life = desk
-        .monthend(["status", "m.ledger.sandbox.csv", "--history", request])
-        .expect(0);
+    assert!(history.contains("\"reason\":\"seen in Control Hub by Jo\""), "{history}");
+    let life = desk.monthend(["status", "m.ledger.sandbox.csv", "--history", request]).expect(0);
     life.shows([
         "reports that may be its own: ",
         "resolved by hand: report ",
@@ -364,28 +309,18 @@ fn the_rehearsals_rows_are_decided_without_a_token() {
 fn a_candidate_that_is_taken_is_named_and_not_offered() {
     let (_server, desk) = listed();
     let mut ledger = desk.ledger();
-    let fernhill = ledger
-        .lines
-        .iter()
-        .position(|line| &line["sub_partner"] == "Fernhill")
-        .unwrap();
+    let fernhill = ledger.lines.iter().position(|line| &line["sub_partner"] == "Fernhill").unwrap();
     let error = ledger.lines[fernhill]["error"].to_owned();
     let id = error.rsplit(' ').next().unwrap().to_owned();
     ledger.set(1 - fernhill, &[("report_id", &id)]);
     desk.write("m.ledger.csv", ledger.to_csv());
     let ended = desk.monthend(["resolve", "m.yaml"]).expect(0);
     let ended = ended.shows(["it belongs to Cedarline USER 2026-09"]);
-    let offered = ended
-        .hints()
-        .iter()
-        .filter(|it| it.arguments().contains(&id))
-        .count();
+    let offered = ended.hints().iter().filter(|it| it.arguments().contains(&id)).count();
     assert_eq!(offered, 0, "{ended}");
     let row = ledger.lines[fernhill]["request_id"].to_owned();
     let adopt = desk.monthend(["resolve", "m.yaml", "--request", &row, "--adopt", &id]);
-    adopt
-        .expect(2)
-        .says(["belongs to Cedarline USER 2026-09 already"]);
+    adopt.expect(2).says(["belongs to Cedarline USER 2026-09 already"]);
 }
 
 /// What `--existing adopt` cannot tell apart, the listing shows as well.
@@ -398,13 +333,9 @@ fn candidates_of_a_lost_ledger_are_listed() {
     let text = desk.read("m.yaml");
     let head = text.split("jobs:\n").next().unwrap().to_owned();
     desk.write("m.yaml", format!("{head}jobs:\n{twins}"));
-    let run = desk
-        .converge()
-        .args(["--existing=adopt", "--ledger=new.csv"]);
+    let run = desk.converge().args(["--existing=adopt", "--ledger=new.csv"]);
     run.expect(1);
-    let list = desk
-        .monthend(["resolve", "new.csv"])
-        .without("WEBEX_ACCESS_TOKEN");
+    let list = desk.monthend(["resolve", "new.csv"]).without("WEBEX_ACCESS_TOKEN");
     let ended = list.expect(0).shows(["2 rows to decide", "created "]);
     assert!(!ended.stdout.contains("nothing is known"), "{ended}");
 }
@@ -417,23 +348,15 @@ fn only_a_report_of_the_request_can_be_adopted() {
     let desk = Desk::with(server.url(), &jobs);
     desk.converge().expect(0);
     let mut ledger = desk.ledger();
-    let ids: Vec<String> = ledger
-        .lines
-        .iter()
-        .map(|line| line["report_id"].to_owned())
-        .collect();
+    let ids: Vec<String> = ledger.lines.iter().map(|line| line["report_id"].to_owned()).collect();
     let unknown = another_id(&ledger);
     ledger.set(0, &IN_DOUBT);
     ledger.set(1, &IN_DOUBT);
     desk.write("m.ledger.csv", ledger.to_csv());
     let row = ledger.lines[0]["request_id"].to_owned();
     let adopt = |id: &str| desk.monthend(["resolve", "m.yaml", "--request", &row, "--adopt", id]);
-    adopt(&unknown)
-        .expect(2)
-        .says(["the server has no such report"]);
-    adopt(&ids[1])
-        .expect(2)
-        .says(["another type, period or sub-partner"]);
+    adopt(&unknown).expect(2).says(["the server has no such report"]);
+    adopt(&ids[1]).expect(2).says(["another type, period or sub-partner"]);
     assert_eq!(desk.read("m.ledger.csv"), ledger.to_csv());
     adopt(&ids[0]).expect(0);
 }

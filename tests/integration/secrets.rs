@@ -30,9 +30,7 @@ fn quoted() -> String {
 }
 
 fn command(command: Monthend) -> Monthend {
-    let command = CLIENT
-        .iter()
-        .fold(command, |command, (name, value)| command.env(name, *value));
+    let command = CLIENT.iter().fold(command, |command, (name, value)| command.env(name, *value));
     command.env("WEBEX_ACCESS_TOKEN", TOKENS[0])
 }
 
@@ -51,10 +49,7 @@ fn shows_none(what: &str, text: &str) {
         "tsig",
         "0thersig",
     ] {
-        assert!(
-            !lower.contains(&secret.to_lowercase()),
-            "{secret} in {what}: {text}"
-        );
+        assert!(!lower.contains(&secret.to_lowercase()), "{secret} in {what}: {text}");
     }
 }
 
@@ -65,10 +60,7 @@ fn no_secret_shows(desk: &Desk, ended: &Ended) {
     for entry in std::fs::read_dir(desk.folder()).unwrap() {
         let path = entry.unwrap().path();
         if path.is_file() {
-            shows_none(
-                &path.display().to_string(),
-                &std::fs::read_to_string(&path).unwrap(),
-            );
+            shows_none(&path.display().to_string(), &std::fs::read_to_string(&path).unwrap());
         }
     }
 }
@@ -91,14 +83,8 @@ fn renewing(answers: impl Fn(&Asked, &str) -> Option<Reply> + Send + Sync + 'sta
     })
 }
 
-const OUTPUTS: [&str; 6] = [
-    "-vv",
-    "--junit",
-    "j.xml",
-    "--summary-json",
-    "s.json",
-    "--metrics=m.prom",
-];
+const OUTPUTS: [&str; 6] =
+    ["-vv", "--junit", "j.xml", "--summary-json", "s.json", "--metrics=m.prom"];
 
 /// Wherever a report can say something, and whatever: the row says it, without the secrets.
 #[test]
@@ -119,9 +105,7 @@ fn a_report_that_quotes_secrets_is_told_without_them() {
             Some(Reply::json(200, &report))
         });
         let desk = Desk::with(&server.url, &partners(["a"], "USER", "2026-09"));
-        let run = command(desk.converge())
-            .args(["--collect", "--wait=1s"])
-            .args(OUTPUTS);
+        let run = command(desk.converge()).args(["--collect", "--wait=1s"]).args(OUTPUTS);
         let ended = run.run();
         no_secret_shows(&desk, &ended);
         if field == "errors" || field == "status" {
@@ -161,10 +145,7 @@ fn an_error_that_quotes_secrets_is_told_without_them() {
         let desk = Desk::with(&server.url, &partners(["a"], "USER", "2026-09"));
         let ended = command(desk.converge()).args(OUTPUTS).expect(1);
         no_secret_shows(&desk, &ended);
-        assert!(
-            desk.ledger().lines[0]["error"].contains("worker 7"),
-            "{ended}"
-        );
+        assert!(desk.ledger().lines[0]["error"].contains("worker 7"), "{ended}");
     }
 }
 
@@ -204,10 +185,7 @@ fn an_id_that_is_a_secret_is_no_id() {
 
     let server = renewing(|asked, _| {
         let list = json!({ "items": [{ "orgId": TOKENS[1], "provisioningState": "active" }] });
-        asked
-            .path()
-            .ends_with("/subPartners")
-            .then(|| Reply::json(200, &list))
+        asked.path().ends_with("/subPartners").then(|| Reply::json(200, &list))
     });
     let job = "  - { name: all, sub_partners: [{ discover: active }], types: [USER], periods: [2026-09] }\n";
     let desk = Desk::with(&server.url, job);
@@ -232,11 +210,7 @@ fn a_download_that_quotes_secrets_is_told_without_them() {
                 let echo = "content-encoding: of n3wsecret and 0thersig";
                 return Some(Reply::with(200, &[echo, "content-length: 0"], ""));
             }
-            let status = if header.starts_with("location") {
-                302
-            } else {
-                200
-            };
+            let status = if header.starts_with("location") { 302 } else { 200 };
             Some(Reply::with(status, &[header, "content-length: 0"], ""))
         });
         let desk = Desk::with(&server.url, &partners(["a"], "USER", "2026-09"));
@@ -258,9 +232,7 @@ fn the_password_of_a_proxy_shows_nowhere() {
     });
     let desk = Desk::with(&server.url, &partners(["a"], "USER", "2026-09"));
     for name in ["HTTPS_PROXY", "all_proxy"] {
-        let run = desk
-            .converge()
-            .env(name, "http://me:s3cret%3Apr0xy@127.0.0.1:1");
+        let run = desk.converge().env(name, "http://me:s3cret%3Apr0xy@127.0.0.1:1");
         let ended = run.args(OUTPUTS).expect(1);
         no_secret_shows(&desk, &ended);
         for text in [&ended.stdout, &ended.stderr, &desk.read("m.ledger.csv")] {

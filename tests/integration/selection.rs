@@ -23,28 +23,8 @@ const SELECTIONS: [(&[&str], usize); 12] = [
     (&["--type", "PARTNER", "--type", "CUSTOMER"], 5),
     (&["--period", "2026-08"], 4),
     (&["--period", "2026-08-01..2026-09-30"], 10),
-    (
-        &[
-            "--type",
-            "user",
-            "--sub-partner",
-            "beta",
-            "--period",
-            "2026-09",
-        ],
-        1,
-    ),
-    (
-        &[
-            "--job",
-            "partners",
-            "--sub-partner",
-            "acme",
-            "--type",
-            "USER",
-        ],
-        2,
-    ),
+    (&["--type", "user", "--sub-partner", "beta", "--period", "2026-09"], 1),
+    (&["--job", "partners", "--sub-partner", "acme", "--type", "USER"], 2),
 ];
 
 #[test]
@@ -58,10 +38,7 @@ fn plan_and_run_select_the_same() {
             .expect(0)
             .json();
         assert_eq!(plan["requests"], count, "{options:?}");
-        options
-            .iter()
-            .fold(desk.converge(), |c, o| c.arg(*o))
-            .expect(0);
+        options.iter().fold(desk.converge(), |c, o| c.arg(*o)).expect(0);
         let ledger = desk.ledger().at_rest(count);
         let planned: Vec<&str> = plan["rows"]
             .as_array()
@@ -78,12 +55,7 @@ fn plan_and_run_select_the_same() {
 fn an_organisation_id_selects_as_its_label_does() {
     let desk = Desk::with("https://webexapis.com/v1", &jobs());
     let plan = |who: String| {
-        desk.plan()
-            .arg("--format=csv")
-            .arg("--sub-partner")
-            .arg(who)
-            .expect(0)
-            .stdout
+        desk.plan().arg("--format=csv").arg("--sub-partner").arg(who).expect(0).stdout
     };
     assert_eq!(plan("acme".into()), plan(partner("acme")));
 }
@@ -100,12 +72,7 @@ fn what_is_not_selected_stays_as_it_is() {
     let order: Vec<String> = ledger
         .lines
         .iter()
-        .map(|l| {
-            format!(
-                "{} {} {}",
-                &l["sub_partner"], &l["billing_start_date"], &l["type"]
-            )
-        })
+        .map(|l| format!("{} {} {}", &l["sub_partner"], &l["billing_start_date"], &l["type"]))
         .collect();
     assert_eq!(
         order,
@@ -127,18 +94,11 @@ fn retry_selects_among_the_ledgers_rows() {
     let server = Served::new("");
     let desk = Desk::with(
         server.url(),
-        &partners(
-            ["refused-403", "refused-404", "good"],
-            "USER, CUSTOMER",
-            "2026-09",
-        ),
+        &partners(["refused-403", "refused-404", "good"], "USER, CUSTOMER", "2026-09"),
     );
     desk.converge().expect(1);
     let sent = server.creates().len();
-    desk.retry()
-        .arg("--sub-partner=refused-404")
-        .arg("--type=USER")
-        .expect(1);
+    desk.retry().arg("--sub-partner=refused-404").arg("--type=USER").expect(1);
     assert_eq!(server.creates().len(), sent + 1);
     // Failures that are not selected do not count.
     desk.retry().arg("--sub-partner=good").expect(0);
@@ -155,19 +115,13 @@ fn a_selector_that_matches_nothing_is_a_usage_error_everywhere() {
     for (options, said) in [
         (&["--job", "ownn"][..], "did you mean \"own\"?"),
         (&["--sub-partner", "acne"], "did you mean \"acme\"?"),
-        (
-            &["--sub-partner", "nobody-at-all"],
-            "--sub-partner nobody-at-all matches nothing",
-        ),
+        (&["--sub-partner", "nobody-at-all"], "--sub-partner nobody-at-all matches nothing"),
         (&["--period", "2026-07"], "--period 2026-07"),
         (
             &["--job", "own", "--type", "CUSTOMER"],
             "no request matches all of the selectors together",
         ),
-        (
-            &["--type", "USER", "--job", "own", "--job", "gone"],
-            "--job gone matches nothing",
-        ),
+        (&["--type", "USER", "--job", "own", "--job", "gone"], "--job gone matches nothing"),
     ] {
         for command in [desk.plan(), desk.converge(), desk.retry(), desk.status()] {
             let ended = options.iter().fold(command, |c, o| c.arg(*o)).expect(2);
@@ -197,15 +151,10 @@ fn what_only_the_ledger_has_is_a_usage_error_for_what_works_on_the_plan() {
         (&["--type=CUSTOMER"], "the only type is USER"),
         (&["--job=partners"], "the only job is own"),
         // One value that matches does not make up for one that does not.
-        (
-            &["--period=2026-09", "--period=2026-08"],
-            "--period 2026-08",
-        ),
+        (&["--period=2026-09", "--period=2026-08"], "--period 2026-08"),
     ] {
         for command in ["plan", "run", "audit"] {
-            let ended = desk
-                .monthend([command, "m.yaml"])
-                .args(options.iter().copied());
+            let ended = desk.monthend([command, "m.yaml"]).args(options.iter().copied());
             ended.expect(2).says([said]);
             let offline = desk.monthend(["audit", "m.yaml", "--offline"]);
             offline.args(options.iter().copied()).expect(2).says([said]);
@@ -229,15 +178,11 @@ fn what_only_the_ledger_has_is_a_usage_error_for_what_works_on_the_plan() {
 fn a_job_that_is_folded_into_another_selects_what_it_names() {
     let server = Served::new("reports: { completes_after: 0s }");
     let desk = Desk::with(server.url(), &jobs());
-    desk.converge()
-        .arg("--job=again")
-        .arg("--collect")
-        .expect(0);
+    desk.converge().arg("--job=again").arg("--collect").expect(0);
     let audit = desk.monthend(["audit", "m.yaml", "--job=again", "--format=json"]);
     assert_eq!(audit.expect(0).json()["checked"]["requests"], 2);
     // The ledger knows it by the first job's name.
-    desk.monthend(["audit", "m.yaml", "--job=partners"])
-        .expect(1);
+    desk.monthend(["audit", "m.yaml", "--job=partners"]).expect(1);
 }
 
 /// The day that is named works as it is printed.
@@ -248,10 +193,7 @@ fn a_month_of_the_past_is_found_by_the_day_that_is_named() {
                 - { name: fixed, types: [PARTNER], periods: [2026-05] }\n";
     let desk = Desk::with(server.url(), jobs);
     for day in ["2026-09-14", "2026-10-01"] {
-        desk.converge()
-            .arg(format!("--as-of={day}"))
-            .arg("--collect")
-            .expect(0);
+        desk.converge().arg(format!("--as-of={day}")).arg("--collect").expect(0);
     }
     let sent = server.creates().len();
     for (options, day) in [
@@ -259,10 +201,7 @@ fn a_month_of_the_past_is_found_by_the_day_that_is_named() {
         (&["--period=2026-08-01..2026-09-15"], Some("2026-09-16")),
         // What matches in each way alone, and not together.
         (&["--job=monthly", "--period=2026-08"], Some("2026-09-01")),
-        (
-            &["--sub-partner=b1", "--period=2026-08", "--period=2026-05"],
-            Some("2026-09-01"),
-        ),
+        (&["--sub-partner=b1", "--period=2026-08", "--period=2026-05"], Some("2026-09-01")),
         // A month that the ledger does not have.
         (&["--period=2026-02"], Some("2026-03-01")),
         // No day makes these match.
@@ -292,10 +231,7 @@ fn a_month_of_the_past_is_found_by_the_day_that_is_named() {
     }
     assert_eq!(server.creates().len(), sent);
     // A month that is not over is no help while the calendar is checked.
-    let next = desk
-        .plan()
-        .without("MONTHEND_NO_DATE_CHECK")
-        .arg("--period=2126-08");
+    let next = desk.plan().without("MONTHEND_NO_DATE_CHECK").arg("--period=2126-08");
     let ended = next.arg("--as-of=2026-10-07").expect(2);
     assert!(!ended.stderr.contains("with --as-of"), "{ended}");
 }

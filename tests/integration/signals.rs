@@ -35,11 +35,7 @@ fn a_run_ends_in_good_order_and_the_next_one_goes_on() {
         ended.says(["interrupted; run the same command again to continue"]);
         let ledger = desk.ledger().at_rest(150);
         // What was in flight had the time to finish.
-        assert_eq!(
-            (ledger.count("sending"), ledger.count("failed")),
-            (0, 0),
-            "{signal}"
-        );
+        assert_eq!((ledger.count("sending"), ledger.count("failed")), (0, 0), "{signal}");
         assert_eq!(ledger.report_ids(), server.report_ids());
         let made = server.reports().len();
         assert!(ledger.count("pending") == 150 - made && made < 150);
@@ -68,8 +64,7 @@ fn a_long_pause_does_not_delay_the_reaction() {
         let seen = server.exchanges().len();
         let running = desk.converge().start();
         eventually("it holds the ledger", || {
-            desk.read("m.ledger.csv.lock")
-                .contains(&running.pid().to_string())
+            desk.read("m.ledger.csv.lock").contains(&running.pid().to_string())
         });
         assert!(ended_by(running, signal, code) < AT_ONCE);
         assert_eq!(server.exchanges().len(), seen);
@@ -82,9 +77,7 @@ fn settling_a_doubt_does_not_delay_the_reaction() {
     let desk = Desk::new();
     desk.manifest_with(server.url(), "retry.settle: 10m", &many(3));
     let running = desk.converge().start();
-    eventually("all are in doubt", || {
-        server.creates().len() == 3 && server.exchanges().len() >= 6
-    });
+    eventually("all are in doubt", || server.creates().len() == 3 && server.exchanges().len() >= 6);
     assert!(ended_by(running, "INT", 130) < AT_ONCE);
     let ledger = desk.ledger().at_rest(3);
     assert_eq!(ledger.count("sending"), 3);
@@ -94,11 +87,7 @@ fn settling_a_doubt_does_not_delay_the_reaction() {
     eventually("it looks", || server.exchanges().len() > seen);
     assert!(ended_by(running, "TERM", 143) < AT_ONCE);
     assert_eq!(server.creates().len(), 3);
-    desk.manifest_with(
-        server.url(),
-        "retry.settle: 50ms\nretry.max_attempts: 1",
-        &many(3),
-    );
+    desk.manifest_with(server.url(), "retry.settle: 50ms\nretry.max_attempts: 1", &many(3));
     desk.converge().run();
     server.nothing_twice();
 }
@@ -109,11 +98,7 @@ fn a_backoff_and_discovery_are_cut_short_too() {
         "faults: [{ when: { endpoint: create }, then: [{ kind: status, status: 423 }] }]",
     );
     let desk = Desk::new();
-    desk.manifest_with(
-        locked.url(),
-        "retry.base_delay: 10m\nretry.max_delay: 10m",
-        &many(3),
-    );
+    desk.manifest_with(locked.url(), "retry.base_delay: 10m\nretry.max_delay: 10m", &many(3));
     let running = desk.converge().start();
     eventually("all are refused", || locked.creates().len() == 3);
     assert!(ended_by(running, "INT", 130) < AT_ONCE);
@@ -189,10 +174,7 @@ fn a_start_that_hangs_ends_by_the_first_signal() {
             let before = server.exchanges().len();
             let running = desk.monthend([command, "m.yaml"]).start();
             eventually("it asks", || server.exchanges().len() > before);
-            assert!(
-                ended_by(running, signal, code) < AT_ONCE,
-                "{command} {signal}"
-            );
+            assert!(ended_by(running, signal, code) < AT_ONCE, "{command} {signal}");
         }
     }
     assert!(server.creates().is_empty());
@@ -216,8 +198,5 @@ fn the_sandbox_ends_by_a_signal_as_it_should() {
     std::thread::sleep(Duration::from_millis(300));
     running.signal("TERM");
     let ended = running.wait().expect(0);
-    assert!(
-        ended.stdout.starts_with("http://127.0.0.1:") && ended.took < PATIENCE,
-        "{ended}"
-    );
+    assert!(ended.stdout.starts_with("http://127.0.0.1:") && ended.took < PATIENCE, "{ended}");
 }

@@ -38,18 +38,13 @@ fn what_a_spreadsheet_saves_works_on() {
     desk.converge().expect(1);
     assert_eq!(server.creates().len(), sent + 1, "only the failed one");
     let text = desk.read("m.ledger.csv");
-    assert!(
-        !text.contains('\r') && !text.starts_with('\u{feff}'),
-        "at rest in its own form again"
-    );
+    assert!(!text.contains('\r') && !text.starts_with('\u{feff}'), "at rest in its own form again");
     let ledger = desk.ledger().at_rest(4);
     let before = csv_cells(&original);
     for (place, name) in before[0].iter().enumerate() {
         if !["attempts", "updated_at", "tracking_id"].contains(&name.as_str()) {
-            let cells: Vec<&str> = before[1..]
-                .iter()
-                .map(|record| record[place].as_str())
-                .collect();
+            let cells: Vec<&str> =
+                before[1..].iter().map(|record| record[place].as_str()).collect();
             assert_eq!(ledger.column(name), cells, "{name}");
         }
     }
@@ -73,13 +68,8 @@ fn what_stands_before_the_header_is_passed_over() {
     }
     let broken = desk.read("m.ledger.csv").replacen("created", "made", 1);
     desk.write("m.ledger.csv", format!("sep=,\n\n{broken}"));
-    let line = 3 + broken
-        .lines()
-        .position(|line| line.contains("made"))
-        .unwrap();
-    desk.status()
-        .expect(4)
-        .says([&*format!("m.ledger.csv:{line}:")]);
+    let line = 3 + broken.lines().position(|line| line.contains("made")).unwrap();
+    desk.status().expect(4).says([&*format!("m.ledger.csv:{line}:")]);
 }
 
 #[test]
@@ -113,17 +103,9 @@ fn notes_in_further_columns_are_kept() {
     );
     desk.converge().expect(0);
     let ledger = desk.ledger().at_rest(5);
-    assert!(
-        ledger
-            .header
-            .ends_with(&["notes".to_owned(), "checked".to_owned()])
-    );
+    assert!(ledger.header.ends_with(&["notes".to_owned(), "checked".to_owned()]));
     let notes = ["asked Anna", "'=SUM(A1:A9)", "a, \"b\"\nc", "", ""];
-    assert_eq!(
-        ledger.column("notes"),
-        notes,
-        "what would run as a formula is text"
-    );
+    assert_eq!(ledger.column("notes"), notes, "what would run as a formula is text");
     assert_eq!(ledger.column("checked"), ["x", "x", "x", "x", ""]);
 }
 
@@ -132,12 +114,7 @@ fn labels_that_a_spreadsheet_would_run_are_text_and_still_labels() {
     let (_server, desk) = finished();
     let ledger = desk.ledger().at_rest(4);
     assert_eq!(ledger.lines[3]["sub_partner"], *"'-1+1");
-    let counted = desk
-        .status()
-        .arg("--format=json")
-        .arg("--sub-partner=-1+1")
-        .expect(0)
-        .json();
+    let counted = desk.status().arg("--format=json").arg("--sub-partner=-1+1").expect(0).json();
     assert_eq!(counted["total"], 1);
 }
 
@@ -169,11 +146,7 @@ fn columns_may_stand_in_another_order() {
 fn rows_that_a_person_sorted_are_put_back_in_plan_order() {
     let (_server, desk) = finished();
     let mut ledger = desk.ledger();
-    let order: Vec<String> = ledger
-        .column("request_id")
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let order: Vec<String> = ledger.column("request_id").into_iter().map(str::to_owned).collect();
     ledger.lines.reverse();
     desk.write("m.ledger.csv", ledger.to_csv());
     desk.converge().expect(1);
@@ -191,15 +164,9 @@ fn a_row_that_a_person_removed_is_made_again_only_by_run() {
     assert_eq!(server.creates().len(), sent + 1, "the failed one");
     desk.ledger().at_rest(3);
     // The history has its report, so a person says that another one is meant.
-    desk.converge()
-        .expect(4)
-        .says(["shows creates of 1 request"]);
+    desk.converge().expect(4).says(["shows creates of 1 request"]);
     desk.converge().arg("--existing=ignore").expect(1);
-    assert_eq!(
-        server.creates().len(),
-        sent + 3,
-        "the failed one, and the one that is gone"
-    );
+    assert_eq!(server.creates().len(), sent + 3, "the failed one, and the one that is gone");
     desk.ledger().at_rest(4);
 }
 
@@ -244,9 +211,7 @@ fn a_ledger_from_another_country_is_read_and_written_in_its_own_form_again() {
         desk.plan().expect(0).says(["a spreadsheet has saved it"]);
         assert_eq!(desk.read("m.ledger.csv"), saved, "these only read");
         let sent = server.creates().len();
-        desk.converge()
-            .expect(1)
-            .says(["with commas and ISO dates again"]);
+        desk.converge().expect(1).says(["with commas and ISO dates again"]);
         assert_eq!(server.creates().len(), sent + 1, "only the failed one");
         let ledger = desk.ledger().at_rest(4);
         let before = csv_cells(&original);
@@ -264,15 +229,11 @@ fn a_ledger_from_another_country_is_read_and_written_in_its_own_form_again() {
 #[test]
 fn a_date_that_cannot_be_is_refused_with_its_line() {
     let (server, desk) = finished();
-    let text = desk
-        .read("m.ledger.csv")
-        .replacen("2026-09-30", "29.09.2026", 2);
+    let text = desk.read("m.ledger.csv").replacen("2026-09-30", "29.09.2026", 2);
     desk.write("m.ledger.csv", &text);
     let sent = server.creates().len();
     for command in [desk.status(), desk.plan(), desk.converge(), desk.retry()] {
-        command
-            .expect(4)
-            .says(["m.ledger.csv:2: ", "29.09.2026", "format yyyy-mm-dd"]);
+        command.expect(4).says(["m.ledger.csv:2: ", "29.09.2026", "format yyyy-mm-dd"]);
     }
     assert_eq!(server.creates().len(), sent);
     assert_eq!(desk.read("m.ledger.csv"), text);
@@ -289,9 +250,7 @@ fn a_partners_file_from_a_spreadsheet_is_read() {
         "p.csv",
         format!("\u{feff}org_id;label;notes\r\n{a};\"Acme; Inc\";call them\r\n;;\r\n{b};own;\r\n"),
     );
-    desk.converge()
-        .expect(0)
-        .says(["org_id and label", "notes in p.csv"]);
+    desk.converge().expect(0).says(["org_id and label", "notes in p.csv"]);
     let ledger = desk.ledger().at_rest(2);
     assert_eq!(ledger.column("sub_partner"), ["Acme; Inc", "own"]);
     desk.write(
@@ -302,17 +261,10 @@ fn a_partners_file_from_a_spreadsheet_is_read() {
     let cells = csv_cells(&plan.stdout);
     let column = |name: &str| cells[0].iter().position(|cell| cell == name).unwrap();
     let (id, label) = (column("sub_partner_org_id"), column("sub_partner"));
-    let read: Vec<_> = cells[1..]
-        .iter()
-        .map(|row| (&*row[id], &*row[label]))
-        .collect();
+    let read: Vec<_> = cells[1..].iter().map(|row| (&*row[id], &*row[label])).collect();
     assert_eq!(read, [(&*a, "Acme Inc"), (&*b, "own")]);
     desk.write("p.csv", "org_id,label\n=CONCAT(A1;B1),X\n");
-    desk.plan()
-        .expect(2)
-        .says(["p.csv:2:1", "formula", "format text"]);
+    desk.plan().expect(2).says(["p.csv:2:1", "formula", "format text"]);
     desk.write("p.csv", "org_id,label\n1.23E+10,X\n");
-    desk.plan()
-        .expect(2)
-        .says(["p.csv:2:1", "1.23E+10", "format text"]);
+    desk.plan().expect(2).says(["p.csv:2:1", "1.23E+10", "format text"]);
 }

@@ -7,23 +7,13 @@ use crate::support::{Desk, Served, csv_cells, follows, own, partners, redact};
 fn mixed() -> (Served, Desk) {
     let server = Served::new("");
     let jobs = own("PARTNER", "2026-08")
-        + &partners(
-            ["good", "refused-404", "refused-400"],
-            "CUSTOMER, USER",
-            "2026-08, 2026-09",
-        );
+        + &partners(["good", "refused-404", "refused-400"], "CUSTOMER, USER", "2026-08, 2026-09");
     let desk = Desk::with(server.url(), &jobs);
     desk.converge().expect(1);
     let mut ledger = desk.ledger();
     ledger.set(1, &[("status", "pending"), ("report_id", "")]);
-    ledger.set(
-        2,
-        &[
-            ("status", "sending"),
-            ("report_id", ""),
-            ("intent_at", "2026-10-01T00:00:00Z"),
-        ],
-    );
+    ledger
+        .set(2, &[("status", "sending"), ("report_id", ""), ("intent_at", "2026-10-01T00:00:00Z")]);
     desk.write("m.ledger.csv", ledger.to_csv());
     (server, desk)
 }
@@ -99,9 +89,7 @@ fn a_selection_counts_its_rows_only() {
 #[test]
 fn it_needs_a_ledger_and_changes_nothing() {
     let (_server, desk) = mixed();
-    desk.monthend(["status", "no.csv"])
-        .expect(4)
-        .says(["there is no ledger at no.csv"]);
+    desk.monthend(["status", "no.csv"]).expect(4).says(["there is no ledger at no.csv"]);
     // A line that a crash tore is read as a run would repair it, and left.
     let mut text = desk.read("m.ledger.csv");
     text.truncate(text.len() - 1);
@@ -109,12 +97,7 @@ fn it_needs_a_ledger_and_changes_nothing() {
     let ended = desk.status().expect(0);
     ended.says(["the next run repairs it"]).shows(["13 rows"]);
     assert_eq!(desk.read("m.ledger.csv"), text);
-    assert_eq!(
-        desk.files(),
-        ["m.ledger.csv", "m.yaml"],
-        "{}",
-        redact(&desk, "")
-    );
+    assert_eq!(desk.files(), ["m.ledger.csv", "m.yaml"], "{}", redact(&desk, ""));
 }
 
 /// A manifest stands for its ledger, or for that of its rehearsals.
@@ -123,28 +106,16 @@ fn a_manifest_stands_for_its_ledger() {
     let (_server, desk) = mixed();
     let total = |command: crate::support::Monthend| {
         let json = command.arg("--format=json").expect(0).json();
-        (
-            json["total"].as_u64().unwrap(),
-            json["ledger"].as_str().unwrap().to_owned(),
-        )
+        (json["total"].as_u64().unwrap(), json["ledger"].as_str().unwrap().to_owned())
     };
     let real = (13, "m.ledger.csv".to_owned());
     assert_eq!(total(desk.monthend(["status", "m.yaml"])), real);
-    desk.monthend(["status", "m.yaml", "--sandbox"])
-        .expect(4)
-        .says(["m.ledger.sandbox.csv"]);
-    desk.monthend(["run", "m.yaml", "--sandbox", "--job=own"])
-        .expect(0);
+    desk.monthend(["status", "m.yaml", "--sandbox"]).expect(4).says(["m.ledger.sandbox.csv"]);
+    desk.monthend(["run", "m.yaml", "--sandbox", "--job=own"]).expect(0);
     let rehearsed = (1, "m.ledger.sandbox.csv".to_owned());
+    assert_eq!(total(desk.monthend(["status", "m.yaml", "--sandbox"])), rehearsed);
     assert_eq!(
-        total(desk.monthend(["status", "m.yaml", "--sandbox"])),
-        rehearsed
-    );
-    assert_eq!(
-        total(
-            desk.monthend(["status", "m.yaml"])
-                .env("MONTHEND_SANDBOX", "true")
-        ),
+        total(desk.monthend(["status", "m.yaml"]).env("MONTHEND_SANDBOX", "true")),
         rehearsed
     );
     desk.monthend(["status", "m.yaml"])
@@ -160,24 +131,14 @@ fn a_manifest_stands_for_its_ledger() {
     status().expect(2).says(["name the ledger or the manifest"]);
     assert_eq!(total(status().env("MONTHEND_MANIFEST", "m.yaml")), real);
     assert_eq!(total(status().env("MONTHEND_LEDGER", "m.ledger.csv")), real);
-    let sandbox = status()
-        .env("MONTHEND_LEDGER", "m.ledger.csv")
-        .arg("--sandbox");
+    let sandbox = status().env("MONTHEND_LEDGER", "m.ledger.csv").arg("--sandbox");
     assert_eq!(total(sandbox), rehearsed);
     assert_eq!(total(status().args(["--ledger", "m.ledger.csv"])), real);
-    assert_eq!(
-        total(desk.status().env("MONTHEND_MANIFEST", "gone.yaml")),
-        real
-    );
+    assert_eq!(total(desk.status().env("MONTHEND_MANIFEST", "gone.yaml")), real);
     let other = desk.monthend(["status", "m.yaml", "--ledger", "m.ledger.sandbox.csv"]);
     assert_eq!(total(other), rehearsed);
-    desk.status()
-        .args(["--ledger", "m.ledger.csv"])
-        .expect(2)
-        .says(["two ledgers"]);
-    desk.monthend(["status", "gone.yaml"])
-        .expect(2)
-        .says(["gone.yaml"]);
+    desk.status().args(["--ledger", "m.ledger.csv"]).expect(2).says(["two ledgers"]);
+    desk.monthend(["status", "gone.yaml"]).expect(2).says(["gone.yaml"]);
 }
 
 /// Whoever looks after a run has to see that files are missing: 13 reports that are created look finished.
@@ -185,10 +146,7 @@ fn a_manifest_stands_for_its_ledger() {
 fn what_is_collected_is_counted_everywhere() {
     let config = "{ reports: { completes_after: 0s, never_done_for: [slow] }, contents: { empty_for: [empty] } }";
     let server = Served::new(config);
-    let desk = Desk::with(
-        server.url(),
-        &partners(["a", "empty", "slow"], "USER", "2026-09"),
-    );
+    let desk = Desk::with(server.url(), &partners(["a", "empty", "slow"], "USER", "2026-09"));
     let counts = |text: &str| -> Vec<usize> {
         let json: Value = serde_json::from_str(text).unwrap();
         let of = |counts: &Value| {
@@ -206,22 +164,14 @@ fn what_is_collected_is_counted_everywhere() {
         first.to_vec()
     };
     let status = || desk.status().arg("--format=json").expect(0).stdout;
-    let run = desk
-        .converge()
-        .args(["--format=json", "--metrics=m.prom"])
-        .expect(0);
+    let run = desk.converge().args(["--format=json", "--metrics=m.prom"]).expect(0);
     assert_eq!(counts(&run.stdout), [3, 0, 0]);
     assert_eq!(counts(&status()), [3, 0, 0]);
     desk.status().expect(0).shows([
         "CREATED  COLLECTED  EMPTY  FAILED  PENDING  SENDING\n3 rows        3          0      0  ",
     ]);
-    let collect = desk.monthend([
-        "collect",
-        "m.yaml",
-        "--wait=0s",
-        "--format=json",
-        "--metrics=m.prom",
-    ]);
+    let collect =
+        desk.monthend(["collect", "m.yaml", "--wait=0s", "--format=json", "--metrics=m.prom"]);
     assert_eq!(counts(&collect.expect(1).stdout), [3, 2, 1]);
     // A command that creates nothing counts what is there.
     let run = desk.converge().arg("--format=json").expect(0);
@@ -236,17 +186,7 @@ fn what_is_collected_is_counted_everywhere() {
         assert!(metrics.contains(sample), "{sample}{metrics}");
     }
     let csv = csv_cells(&desk.status().arg("--format=csv").expect(0).stdout);
-    assert_eq!(
-        csv[0][3..],
-        [
-            "created",
-            "failed",
-            "pending",
-            "sending",
-            "collected",
-            "empty"
-        ]
-    );
+    assert_eq!(csv[0][3..], ["created", "failed", "pending", "sending", "collected", "empty"]);
     assert_eq!(csv[1][3..], ["3", "0", "0", "0", "2", "1"]);
 }
 
@@ -257,10 +197,7 @@ fn the_worst_message_comes_first_and_each_has_its_line() {
     let server = Served::new(config);
     let names = ["slow-1", "slow-2", "slow-3", "broken", "changed"];
     let desk = Desk::with(server.url(), &partners(names, "USER", "2026-09"));
-    desk.converge()
-        .arg("--collect")
-        .arg("--sub-partner=changed")
-        .expect(0);
+    desk.converge().arg("--collect").arg("--sub-partner=changed").expect(0);
     let changed = desk.ledger().lines[0]["report_file"].to_owned();
     desk.write(&changed, "SKU\n1\n");
     let ended = desk.converge().args(["--collect", "--wait=0s"]).expect(1);
@@ -275,10 +212,8 @@ fn the_worst_message_comes_first_and_each_has_its_line() {
             .iter()
             .position(|line| line.starts_with("1 request: ") && line.contains(&changed))
             .unwrap();
-        let waits = lines
-            .iter()
-            .position(|line| line.starts_with("3 requests: IN_PROGRESS for "))
-            .unwrap();
+        let waits =
+            lines.iter().position(|line| line.starts_with("3 requests: IN_PROGRESS for ")).unwrap();
         assert!(lost < other && other < waits, "{text}");
         assert!(!text.contains('…'), "an instruction is cut off: {text}");
         assert!(text.contains("--force"), "{text}");

@@ -92,9 +92,7 @@ fn a_result_that_cannot_be_written_is_a_fault() {
         ended.says(["cannot write to stdout"]);
     }
     for args in [&["--help"][..], &["run", "--help"], &["--version"]] {
-        desk.monthend(args.to_vec())
-            .after("exec >/dev/full")
-            .expect(70);
+        desk.monthend(args.to_vec()).after("exec >/dev/full").expect(70);
         desk.monthend(args.to_vec()).into_closed_pipe().expect(0);
     }
 }
@@ -102,14 +100,8 @@ fn a_result_that_cannot_be_written_is_a_fault() {
 #[test]
 fn what_was_done_counts_though_it_cannot_be_said() {
     let server = Served::new("");
-    let desk = Desk::with(
-        server.url(),
-        &partners(["a", "refused-404"], "USER", "2026-09"),
-    );
-    desk.converge()
-        .after("exec >/dev/full")
-        .expect(1)
-        .says(["cannot write to stdout"]);
+    let desk = Desk::with(server.url(), &partners(["a", "refused-404"], "USER", "2026-09"));
+    desk.converge().after("exec >/dev/full").expect(1).says(["cannot write to stdout"]);
     desk.converge().into_closed_pipe().expect(1);
     desk.converge()
         .arg("--existing=stop")
@@ -119,14 +111,7 @@ fn what_was_done_counts_though_it_cannot_be_said() {
     assert!(!desk.has("new.csv"));
 
     let mut ledger = desk.ledger();
-    ledger.set(
-        0,
-        &[
-            ("status", "failed"),
-            ("report_id", ""),
-            ("error_code", "in_doubt"),
-        ],
-    );
+    ledger.set(0, &[("status", "failed"), ("report_id", ""), ("error_code", "in_doubt")]);
     let id = ledger.lines[0]["request_id"].to_owned();
     desk.write("m.ledger.csv", ledger.to_csv());
     desk.monthend(["resolve", "m.ledger.csv", "--resend", "--request"])

@@ -77,9 +77,7 @@ fn list(desk: &Desk, folder: &str, files: &mut Vec<String>) {
         let entry = entry.unwrap();
         let name = format!("{folder}{}", entry.file_name().into_string().unwrap());
         // The others are records of moments, and have tests of their own.
-        let is_told = [".csv", ".json", ".yaml"]
-            .iter()
-            .any(|end| name.ends_with(end));
+        let is_told = [".csv", ".json", ".yaml"].iter().any(|end| name.ends_with(end));
         if entry.file_type().unwrap().is_dir() {
             list(desk, &format!("{name}/"), files);
         } else if is_told {
@@ -103,9 +101,7 @@ fn unmeasured(text: &str) -> String {
             lines.push(line);
             continue;
         }
-        let words = line
-            .split(' ')
-            .map(|word| if number(word) { "[N]" } else { word });
+        let words = line.split(' ').map(|word| if number(word) { "[N]" } else { word });
         lines.push(words.collect::<Vec<_>>().join(" "));
     }
     lines.join("\n")

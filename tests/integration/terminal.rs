@@ -5,13 +5,7 @@ use crate::support::{Desk, Served, partners};
 /// Many sub-partners; each that `refused` names is refused.
 fn many(count: usize, refused: usize) -> String {
     let names: Vec<String> = (0..count)
-        .map(|n| {
-            if n >= count - refused {
-                format!("refused-403-{n}")
-            } else {
-                format!("p{n}")
-            }
-        })
+        .map(|n| if n >= count - refused { format!("refused-403-{n}") } else { format!("p{n}") })
         .collect();
     partners(names.iter().map(String::as_str), "USER", "2026-09")
 }
@@ -30,19 +24,10 @@ fn a_run_shows_how_far_it_is_and_leaves_only_words() {
     let (code, screen, _) = terminal.end();
     assert_eq!(code, Some(0));
     assert!(screen[0].starts_with("SANDBOX"), "{screen:#?}");
-    assert!(
-        screen[1].starts_with("120 requests: 120 to send"),
-        "{screen:#?}"
-    );
+    assert!(screen[1].starts_with("120 requests: 120 to send"), "{screen:#?}");
     assert!(!screen.iter().any(|line| has_bar(line)), "{screen:#?}");
-    assert!(
-        screen.iter().any(|line| line == "created      120"),
-        "{screen:#?}"
-    );
-    assert!(
-        screen.last().unwrap().ends_with("monthend collect m.yaml"),
-        "{screen:#?}"
-    );
+    assert!(screen.iter().any(|line| line == "created      120"), "{screen:#?}");
+    assert!(screen.last().unwrap().ends_with("monthend collect m.yaml"), "{screen:#?}");
 }
 
 #[test]
@@ -68,10 +53,8 @@ fn a_narrow_terminal_still_says_how_far_it_is() {
     let server = Served::new("latency: { fixed: 50ms }");
     let desk = Desk::with(server.url(), &many(120, 0));
     for columns in [30, 12] {
-        let terminal = desk
-            .converge()
-            .arg(format!("--ledger={columns}.csv"))
-            .on_a_terminal(columns);
+        let terminal =
+            desk.converge().arg(format!("--ledger={columns}.csv")).on_a_terminal(columns);
         terminal.until("the number", |line| line.contains("/120"));
         assert_eq!(terminal.end().0, Some(0));
     }
@@ -84,13 +67,8 @@ fn a_pause_counts_down_with_its_reason() {
     );
     let desk = Desk::with(server.url(), &many(20, 0));
     let terminal = desk.converge().on_a_terminal(100);
-    for seconds in [
-        "paused 3 s (rate limit, 429)",
-        "paused 2 s (rate limit, 429)",
-    ] {
-        terminal.until(seconds, |line| {
-            line.contains(seconds) && line.contains("/20")
-        });
+    for seconds in ["paused 3 s (rate limit, 429)", "paused 2 s (rate limit, 429)"] {
+        terminal.until(seconds, |line| line.contains(seconds) && line.contains("/20"));
     }
     assert_eq!(terminal.end().0, Some(0));
 }
@@ -102,17 +80,10 @@ fn like_failures_are_few_lines_and_the_summary_says_whom_they_concern() {
     let (code, screen, raw) = desk.converge().on_a_terminal(100).end();
     assert_eq!(code, Some(1));
     assert!(raw.matches("warning:").count() <= 10, "{raw}");
-    let cause = screen
-        .iter()
-        .find(|line| line.contains("40 sub-partners, 40 requests: refused-403-"));
-    assert!(
-        cause.is_some_and(|line| line.contains("http_403")),
-        "{screen:#?}"
-    );
-    assert!(
-        screen.last().unwrap().ends_with("monthend retry m.yaml"),
-        "{screen:#?}"
-    );
+    let cause =
+        screen.iter().find(|line| line.contains("40 sub-partners, 40 requests: refused-403-"));
+    assert!(cause.is_some_and(|line| line.contains("http_403")), "{screen:#?}");
+    assert!(screen.last().unwrap().ends_with("monthend retry m.yaml"), "{screen:#?}");
 }
 
 #[test]
@@ -129,23 +100,14 @@ fn no_word_is_broken_at_the_edge() {
         "USER 2026-09: http_403: This sub-partner refuses billing reports. warning:",
     ];
     // On the narrow screen what was logged has scrolled away by the end.
-    for (columns, sentences) in [
-        (60, [&results[..], &logged].concat()),
-        (30, results.to_vec()),
-    ] {
+    for (columns, sentences) in [(60, [&results[..], &logged].concat()), (30, results.to_vec())] {
         let command = desk.converge().arg(format!("--ledger={columns}.csv"));
         let (code, screen, _) = command.on_a_terminal(columns).end();
         assert_eq!(code, Some(1));
-        let words: Vec<&str> = screen
-            .iter()
-            .flat_map(|line| line.split_whitespace())
-            .collect();
+        let words: Vec<&str> = screen.iter().flat_map(|line| line.split_whitespace()).collect();
         let words = words.join(" ");
         for sentence in sentences {
-            assert!(
-                words.contains(sentence),
-                "{sentence:?} at {columns} columns: {screen:#?}"
-            );
+            assert!(words.contains(sentence), "{sentence:?} at {columns} columns: {screen:#?}");
         }
     }
 }
@@ -157,20 +119,13 @@ fn ctrl_c_says_what_is_waited_for_and_leaves_no_bar() {
     let terminal = desk.converge().on_a_terminal(100);
     terminal.until("a bar", |line| has_bar(line) && line.contains("in flight"));
     terminal.types("\u{3}");
-    let line = terminal.until("Stopping", |line| {
-        line.contains("Stopping: waiting up to 10 s for ")
-    });
-    assert!(
-        line.contains("request") && line.contains("; Ctrl-C again quits now."),
-        "{line:?}"
-    );
+    let line =
+        terminal.until("Stopping", |line| line.contains("Stopping: waiting up to 10 s for "));
+    assert!(line.contains("request") && line.contains("; Ctrl-C again quits now."), "{line:?}");
     let (code, screen, _) = terminal.end();
     assert_eq!(code, Some(130));
     assert!(!screen.iter().any(|line| has_bar(line)), "{screen:#?}");
-    assert!(
-        screen.last().unwrap().ends_with("monthend run m.yaml"),
-        "{screen:#?}"
-    );
+    assert!(screen.last().unwrap().ends_with("monthend run m.yaml"), "{screen:#?}");
 }
 
 #[test]
@@ -193,10 +148,7 @@ fn a_dumb_terminal_gets_plain_lines() {
     let desk = Desk::with(server.url(), &many(30, 2));
     let (code, screen, raw) = desk.converge().env("TERM", "dumb").on_a_terminal(80).end();
     assert_eq!(code, Some(1));
-    assert!(
-        !raw.contains('\u{1b}') && !screen.iter().any(|line| has_bar(line)),
-        "{raw:?}"
-    );
+    assert!(!raw.contains('\u{1b}') && !screen.iter().any(|line| has_bar(line)), "{raw:?}");
 }
 
 #[test]
@@ -225,18 +177,11 @@ fn colours_can_be_turned_off_and_on() {
 fn a_server_that_cannot_be_reached_is_told_at_once() {
     let mut server = Served::new("");
     let desk = Desk::new();
-    desk.manifest_with(
-        server.url(),
-        "retry.base_delay: 3s\nretry.max_delay: 3s",
-        &many(3, 0),
-    );
+    desk.manifest_with(server.url(), "retry.base_delay: 3s\nretry.max_delay: 3s", &many(3, 0));
     server.stop();
     let terminal = desk.converge().on_a_terminal(100);
     let line = terminal.until("why", |line| line.contains("cannot reach 127.0.0.1:"));
-    assert!(
-        line.contains("(connection refused); trying again in "),
-        "{line:?}"
-    );
+    assert!(line.contains("(connection refused); trying again in "), "{line:?}");
     terminal.types("\u{3}");
     assert_eq!(terminal.end().0, Some(130));
 }

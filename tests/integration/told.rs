@@ -17,9 +17,8 @@ fn a_server_that_fails_off_and_on_is_told_once() {
         &jobs,
     );
     let ended = desk.converge().run();
-    let lines: Vec<&str> = (ended.stderr.lines())
-        .filter(|line| line.contains("sending more slowly"))
-        .collect();
+    let lines: Vec<&str> =
+        (ended.stderr.lines()).filter(|line| line.contains("sending more slowly")).collect();
     assert_eq!(lines.len(), 1, "{ended}");
     assert!(
         lines[0].contains(" requests in a row failed (the last one: ")
@@ -66,11 +65,7 @@ fn an_average_above_the_ceiling_is_explained() {
     let desk = Desk::new();
     let names: Vec<String> = (0..36).map(|n| format!("p{n}")).collect();
     let jobs = partners(names.iter().map(String::as_str), "USER", "2026-09");
-    desk.manifest_with(
-        server.url(),
-        "limits.rate: 300/min\nlimits.burst: 10",
-        &jobs,
-    );
+    desk.manifest_with(server.url(), "limits.rate: 300/min\nlimits.burst: 10", &jobs);
     let ended = desk.converge().expect(0);
     ended.shows([" sent (at 300/min after a burst of 10)"]);
 }

@@ -3,8 +3,7 @@
 use crate::support::{Desk, Monthend, Served, own, partners};
 
 fn rehearse(desk: &Desk, command: &str) -> Monthend {
-    desk.monthend([command, "m.yaml", "--sandbox"])
-        .without("WEBEX_ACCESS_TOKEN")
+    desk.monthend([command, "m.yaml", "--sandbox"]).without("WEBEX_ACCESS_TOKEN")
 }
 
 /// A manifest as `init --discover --sandbox` writes it is for rehearsals only.
@@ -40,11 +39,7 @@ fn a_retry_for_a_real_server_refuses_rows_of_the_sandbox() {
     rehearse(&desk, "run").expect(0);
     let mut ledger = desk.ledger_at("m.ledger.sandbox.csv");
     for place in 0..ledger.lines.len() {
-        let cells = [
-            ("status", "pending"),
-            ("report_id", ""),
-            ("http_status", ""),
-        ];
+        let cells = [("status", "pending"), ("report_id", ""), ("http_status", "")];
         ledger.set(place, &cells);
     }
     desk.write("m.ledger.csv", ledger.to_csv());
@@ -68,9 +63,7 @@ fn a_rehearsal_leaves_the_server_of_the_environment_alone() {
     typed.expect(2).says(["which is meant?"]);
     let typed = desk.converge().arg("--base-url=https://example.com/v1");
     let typed = typed.env("MONTHEND_SANDBOX", "true");
-    typed
-        .expect(2)
-        .says(["MONTHEND_SANDBOX", "which is meant?"]);
+    typed.expect(2).says(["MONTHEND_SANDBOX", "which is meant?"]);
     let wrong = desk.converge().env("MONTHEND_BASE_URL", "example.com");
     wrong.expect(2).says(["MONTHEND_BASE_URL", "is not a URL"]);
 }
@@ -127,10 +120,7 @@ fn the_wrong_kind_of_file_is_told_with_the_right_one() {
     }
     for command in ["plan", "run", "retry"] {
         let ended = desk.monthend([command, "none.yaml"]).expect(2);
-        ended.says([
-            "there is no manifest at none.yaml",
-            "monthend init none.yaml",
-        ]);
+        ended.says(["there is no manifest at none.yaml", "monthend init none.yaml"]);
     }
 }
 
@@ -140,12 +130,7 @@ fn a_command_without_a_manifest_says_how_to_get_one() {
     for command in ["plan", "run", "retry", "collect", "audit", "check"] {
         let ended = desk.monthend([command]).expect(2);
         let usage = format!("Usage: monthend {command} <MANIFEST>");
-        ended.says([
-            "no manifest is named",
-            &usage,
-            "monthend init",
-            "MONTHEND_MANIFEST",
-        ]);
+        ended.says(["no manifest is named", &usage, "monthend init", "MONTHEND_MANIFEST"]);
     }
 }
 
@@ -176,10 +161,9 @@ fn a_token_file_may_be_what_an_editor_or_a_person_makes_of_it() {
     let server = Served::new("");
     let desk = Desk::with(server.url(), &own("USER", "2026-09"));
     let token = crate::support::TOKEN;
-    for (name, text) in [
-        ("mark", format!("\u{feff}{token}\r\n")),
-        ("header", format!("Bearer {token}\n")),
-    ] {
+    for (name, text) in
+        [("mark", format!("\u{feff}{token}\r\n")), ("header", format!("Bearer {token}\n"))]
+    {
         desk.write(name, text);
         let run = desk.converge().without("WEBEX_ACCESS_TOKEN");
         let run = run.env("WEBEX_ACCESS_TOKEN_FILE", name);
@@ -187,9 +171,7 @@ fn a_token_file_may_be_what_an_editor_or_a_person_makes_of_it() {
     }
     desk.write("two", "one two\n");
     for command in ["run", "check"] {
-        let command = desk
-            .monthend([command, "m.yaml"])
-            .without("WEBEX_ACCESS_TOKEN");
+        let command = desk.monthend([command, "m.yaml"]).without("WEBEX_ACCESS_TOKEN");
         let ended = command.env("WEBEX_ACCESS_TOKEN_FILE", "two").expect(2);
         let said = format!("{}{}", ended.stdout, ended.stderr);
         assert!(said.contains("one word") && said.contains("two"), "{ended}");
@@ -197,20 +179,14 @@ fn a_token_file_may_be_what_an_editor_or_a_person_makes_of_it() {
     // A refused token is named by where it came from.
     desk.write("old", "refused\n");
     let run = desk.converge().without("WEBEX_ACCESS_TOKEN");
-    let run = run
-        .env("WEBEX_ACCESS_TOKEN_FILE", "old")
-        .arg("--ledger=old.csv");
+    let run = run.env("WEBEX_ACCESS_TOKEN_FILE", "old").arg("--ledger=old.csv");
     run.expect(3)
         .says(["The token in old was refused. Put a new one there (WEBEX_ACCESS_TOKEN_FILE)."]);
-    let check = desk
-        .monthend(["check", "m.yaml"])
-        .without("WEBEX_ACCESS_TOKEN");
+    let check = desk.monthend(["check", "m.yaml"]).without("WEBEX_ACCESS_TOKEN");
     let check = check.env("WEBEX_ACCESS_TOKEN_FILE", "old").expect(3);
     let check = check.shows(["Put a new one there (WEBEX_ACCESS_TOKEN_FILE); or give what is"]);
     assert_eq!(check.stdout.matches("refused").count(), 1, "{check}");
-    let check = desk
-        .monthend(["check", "m.yaml"])
-        .env("WEBEX_ACCESS_TOKEN", "refused");
+    let check = desk.monthend(["check", "m.yaml"]).env("WEBEX_ACCESS_TOKEN", "refused");
     let check = check.expect(3);
     assert!(!check.stdout.contains(".;"), "{check}");
 }

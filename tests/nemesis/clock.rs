@@ -30,9 +30,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn new(desk: &Desk) -> Self {
-        let clock = Clock {
-            file: desk.path("clock"),
-        };
+        let clock = Clock { file: desk.path("clock") };
         clock.set(0);
         clock
     }

@@ -18,23 +18,19 @@ pub(crate) const HISTORY: &str = "m.ledger.history.jsonl";
 
 /// All reports that the server ever had, by the state file that it keeps.
 pub(crate) fn record(desk: &Desk) -> Vec<StoredReport> {
-    let made = all_records(desk)
-        .into_iter()
-        .filter_map(|record| match record {
-            Record::Made(made) => Some(StoredReport::try_from(made).unwrap()),
-            Record::Deleted { .. } | Record::Renewed { .. } | Record::Tried { .. } => None,
-        });
+    let made = all_records(desk).into_iter().filter_map(|record| match record {
+        Record::Made(made) => Some(StoredReport::try_from(made).unwrap()),
+        Record::Deleted { .. } | Record::Renewed { .. } | Record::Tried { .. } => None,
+    });
     made.collect()
 }
 
 /// The ids of those that are gone.
 fn deleted(desk: &Desk) -> BTreeSet<String> {
-    let deleted = all_records(desk)
-        .into_iter()
-        .filter_map(|record| match record {
-            Record::Deleted { id } => Some(id),
-            Record::Made(_) | Record::Renewed { .. } | Record::Tried { .. } => None,
-        });
+    let deleted = all_records(desk).into_iter().filter_map(|record| match record {
+        Record::Deleted { id } => Some(id),
+        Record::Made(_) | Record::Renewed { .. } | Record::Tried { .. } => None,
+    });
     deleted.collect()
 }
 

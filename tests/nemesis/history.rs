@@ -179,11 +179,7 @@ impl History<'_> {
         let before = (at_rest == Some(true)).then(|| self.desk.read(LEDGER));
         let rng = &mut self.rng;
         let retry = !self.lost && self.desk.has(LEDGER) && rng.u8(0..4) == 0;
-        let mut command = if retry {
-            self.desk.retry()
-        } else {
-            self.desk.converge()
-        };
+        let mut command = if retry { self.desk.retry() } else { self.desk.converge() };
         let mut whole = !retry;
         if !retry && (self.lost || rng.u8(0..5) == 0) {
             command = command.arg("--existing=adopt");

@@ -24,10 +24,7 @@ mod copies;
 mod hands;
 mod history;
 mod meddling;
-#[expect(
-    dead_code,
-    reason = "shared with the integration tests, which need more of it"
-)]
+#[expect(dead_code, reason = "shared with the integration tests, which need more of it")]
 #[expect(unused_imports, reason = "the same")]
 #[path = "../integration/support/mod.rs"]
 mod support;
@@ -137,10 +134,7 @@ fn no_mix_of_misfortunes_doubles_loses_or_mixes_up_a_report() {
         }
     });
     let played = next.into_inner().min(seeds);
-    println!(
-        "{played} histories from seed {from} in {:?}\n{tally}",
-        began.elapsed()
-    );
+    println!("{played} histories from seed {from} in {:?}\n{tally}", began.elapsed());
     let failures = failures.into_inner().unwrap();
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
 }

@@ -54,13 +54,8 @@ impl History<'_> {
         before: Option<&str>,
     ) -> Option<Meddled> {
         let rng = &mut self.rng;
-        let deeds = [
-            Deed::Touches,
-            Deed::Replaces,
-            Deed::Replaces,
-            Deed::Overwrites,
-            Deed::Deletes,
-        ];
+        let deeds =
+            [Deed::Touches, Deed::Replaces, Deed::Replaces, Deed::Overwrites, Deed::Deletes];
         let deed = deeds[rng.usize(0..deeds.len())];
         let (read_after, at) = (rng.u64(0..100), rng.u64(1..150));
         let [read_after, at] = [read_after, at].map(Duration::from_millis);

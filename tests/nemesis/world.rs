@@ -14,12 +14,8 @@ pub(crate) const SETTLE: Duration = Duration::from_millis(700);
 const TYPES: [&str; 3] = ["PARTNER", "CUSTOMER", "USER"];
 
 /// The periods that a plan can grow by.
-const PERIODS: [&str; 4] = [
-    "2026-09",
-    "2026-08",
-    "2026-07",
-    "{ start: 2026-06-01, end: 2026-06-15 }",
-];
+const PERIODS: [&str; 4] =
+    ["2026-09", "2026-08", "2026-07", "{ start: 2026-06-01, end: 2026-06-15 }"];
 
 /// What the manifest asks for.
 #[derive(Debug)]
@@ -55,14 +51,7 @@ impl Plan {
             jobs += &own(&types.join(", "), "PERIODS");
             selectors.push("--job=own".to_owned());
         }
-        Plan {
-            jobs,
-            periods: 1,
-            selectors,
-            orgs,
-            types,
-            has_own,
-        }
+        Plan { jobs, periods: 1, selectors, orgs, types, has_own }
     }
 
     /// Two selectors that share all of it out, twins together: one for each of two people.
@@ -75,8 +64,7 @@ impl Plan {
 
     /// What stands under `jobs:` now.
     pub(crate) fn jobs(&self) -> String {
-        self.jobs
-            .replace("PERIODS", &PERIODS[..self.periods].join(", "))
+        self.jobs.replace("PERIODS", &PERIODS[..self.periods].join(", "))
     }
 
     /// Another period is asked for from now on, where there is one.
@@ -90,15 +78,12 @@ impl Plan {
             org if org < orgs => org,
             _ => self.orgs.len(),
         };
-        let org = self.orgs.get(org).map_or(String::new(), |org| {
-            format!("sub_partner: {}, ", partner(org))
-        });
+        let org = self
+            .orgs
+            .get(org)
+            .map_or(String::new(), |org| format!("sub_partner: {}, ", partner(org)));
         let by = ["us", "colleague"][rng.usize(0..2)];
-        let category = if category && rng.u8(0..3) == 0 {
-            ", category: point_in_time"
-        } else {
-            ""
-        };
+        let category = if category && rng.u8(0..3) == 0 { ", category: point_in_time" } else { "" };
         let report_type = self.types[rng.usize(0..self.types.len())];
         let age = ["3m", "10m", "2h", "40h"][rng.usize(0..4)];
         format!(
@@ -130,10 +115,7 @@ impl Nature {
         }
         set("list_without_org", ["all", "own"][rng.usize(0..2)]);
         set("created_is", ["asked", "asked", "ready"][rng.usize(0..3)]);
-        set(
-            "shows_internal",
-            ["false", "false", "true"][rng.usize(0..3)],
-        );
+        set("shows_internal", ["false", "false", "true"][rng.usize(0..3)]);
         if rng.u8(0..4) == 0 {
             set("shows_org", ["as_given", "padded", "uuid"][rng.usize(0..3)]);
         }
@@ -156,13 +138,7 @@ impl Nature {
         };
         let existing = (0..existing).map(|_| plan.existing(rng, orgs, shows_category));
         let existing = existing.collect();
-        Nature {
-            seed: rng.u32(..),
-            shows_created_by,
-            shows_category,
-            fixed,
-            existing,
-        }
+        Nature { seed: rng.u32(..), shows_created_by, shows_category, fixed, existing }
     }
 
     /// Whether a report that is deleted between two pages of a list shifts the rest.
@@ -299,9 +275,7 @@ one(&["100", "100", "3", "1"])
             // With a twin where there are any: of a request that nobody plans lists do not tell whose it is.
             let org = partner(&plan.orgs[0]);
             for processed in [true, false] {
-                faults.push(format!(
-                    "{{ kind: rival, by: colleague, processed: {processed} }}"
-                ));
+                faults.push(format!("{{ kind: rival, by: colleague, processed: {processed} }}"));
                 faults.push(format!(
                     "{{ kind: rival, by: colleague, org: {org}, processed: {processed} }}"
                 ));
@@ -309,9 +283,7 @@ one(&["100", "100", "3", "1"])
         }
         if self.shows_category {
             for by in ["us", "colleague"] {
-                faults.push(format!(
-                    "{{ kind: rival, by: {by}, category: point_in_time }}"
-                ));
+                faults.push(format!("{{ kind: rival, by: {by}, category: point_in_time }}"));
             }
         }
         one_of(rng, &faults)
@@ -324,11 +296,8 @@ one(&["100", "100", "3", "1"])
 
     /// Ends `reports:`, and what all servers have in common.
     fn common(&self, plan: &Plan) -> String {
-        let orgs: String = plan
-            .orgs
-            .iter()
-            .map(|org| format!("    - {{ org_id: {} }}\n", partner(org)))
-            .collect();
+        let orgs: String =
+            plan.orgs.iter().map(|org| format!("    - {{ org_id: {} }}\n", partner(org))).collect();
         let existing = if self.existing.is_empty() {
             String::new()
         } else {

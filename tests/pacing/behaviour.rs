@@ -48,11 +48,7 @@ fn every_form_of_retry_after_will_do() {
                 / bound::of_server(limiter, Duration::ZERO, 600).as_secs_f64();
             let limited = trace.limited() as f64 / 0.6;
             // A date is rounded twice: it costs a second more with each 429.
-            let allowed = if form == RetryAfter::HttpDate {
-                1.35
-            } else {
-                1.25
-            };
+            let allowed = if form == RetryAfter::HttpDate { 1.35 } else { 1.25 };
             // Waits of a tenth of a second cost little time, so coming down from a pace that is far too fast takes
             // more of them.
             assert!(
@@ -69,43 +65,25 @@ fn one_long_wait_early_in_a_run_does_not_make_it_slow() {
     let early = Duration::from_millis(100)..Duration::from_millis(130);
     scenario.server.misfortunes = vec![Misfortune::Throttled(early, secs(30))];
     let trace = scenario.run();
-    assert!(
-        trace.makespan < secs(30) + secs(50).mul_f64(1.15),
-        "{:?}",
-        trace.makespan
-    );
+    assert!(trace.makespan < secs(30) + secs(50).mul_f64(1.15), "{:?}", trace.makespan);
 }
 
 #[test]
 fn one_long_wait_late_in_a_run_changes_little() {
     let mut scenario = unlimited(ServerConfig::new(token_bucket(20, 10)));
-    scenario.server.misfortunes = vec![Misfortune::Throttled(
-        secs(25)..secs(25) + Duration::from_millis(60),
-        secs(30),
-    )];
+    scenario.server.misfortunes =
+        vec![Misfortune::Throttled(secs(25)..secs(25) + Duration::from_millis(60), secs(30))];
     let trace = scenario.run();
-    assert!(
-        trace.makespan < secs(30) + secs(50).mul_f64(1.15),
-        "{:?}",
-        trace.makespan
-    );
+    assert!(trace.makespan < secs(30) + secs(50).mul_f64(1.15), "{:?}", trace.makespan);
     assert!(trace.limited() < 25, "{}", trace.limited());
 }
 
 #[test]
 fn a_raised_limit_is_found_and_a_lowered_one_kept() {
     for (limiter, raised, lowered) in [
-        (
-            token_bucket(20, 10),
-            token_bucket(60, 10),
-            token_bucket(5, 10),
-        ),
+        (token_bucket(20, 10), token_bucket(60, 10), token_bucket(5, 10)),
         (fixed_window(20, 1), fixed_window(60, 1), fixed_window(5, 1)),
-        (
-            sliding_window(20, 1),
-            sliding_window(60, 1),
-            sliding_window(5, 1),
-        ),
+        (sliding_window(20, 1), sliding_window(60, 1), sliding_window(5, 1)),
     ] {
         let mut scenario = unlimited(ServerConfig::new(limiter));
         scenario.requests = 15_000;
@@ -121,10 +99,7 @@ fn a_raised_limit_is_found_and_a_lowered_one_kept() {
         scenario.server.changes = Some((secs(60), lowered));
         let trace = scenario.run();
         let kept = accepted_rate(&trace, 80, 160);
-        assert!(
-            kept > 3.0,
-            "{limiter:?}: {kept}/s after the limit was lowered to 5/s"
-        );
+        assert!(kept > 3.0, "{limiter:?}: {kept}/s after the limit was lowered to 5/s");
         assert!(trace.limited() < 60, "{limiter:?}: {}", trace.limited());
     }
 }
@@ -144,10 +119,8 @@ fn a_busy_server_is_left_alone_and_then_used_gently_and_fully() {
 #[test]
 fn a_server_that_never_accepts_stops_the_run() {
     let mut scenario = unlimited(ServerConfig::new(token_bucket(20, 10)));
-    scenario.server.misfortunes = vec![Misfortune::Throttled(
-        Duration::ZERO..Duration::MAX,
-        secs(60),
-    )];
+    scenario.server.misfortunes =
+        vec![Misfortune::Throttled(Duration::ZERO..Duration::MAX, secs(60))];
     let trace = scenario.run();
     assert!(matches!(trace.stopped, Some(StopCause::Stalled { .. })));
     let stall = scenario.policy.max_stall;
@@ -165,10 +138,7 @@ fn a_server_that_is_gone_is_not_hammered() {
     scenario.server.misfortunes = vec![Misfortune::Down(secs(10)..Duration::MAX)];
     let trace = scenario.run();
     let most = RetryPolicy::default().max_consecutive_failures.get();
-    assert_eq!(
-        trace.stopped,
-        Some(StopCause::ServerDown { failures: most })
-    );
+    assert_eq!(trace.stopped, Some(StopCause::ServerDown { failures: most }));
     let failed = trace.count(|feedback| *feedback == Feedback::Failed);
     assert!(failed <= most as usize + 1, "{failed}");
     assert!(trace.makespan > secs(60), "{:?}", trace.makespan);
@@ -196,10 +166,8 @@ fn a_wait_beyond_the_limit_stops_the_run_at_once() {
 fn little_work_does_not_drive_the_pace_up() {
     // The ceiling is below what the server grants, so nothing is learned from being accepted.
     let mut scenario = Scenario::new(ServerConfig::new(token_bucket(20, 10)), client::rate(600));
-    scenario.server.misfortunes = vec![Misfortune::Throttled(
-        secs(5)..secs(5) + Duration::from_millis(60),
-        secs(1),
-    )];
+    scenario.server.misfortunes =
+        vec![Misfortune::Throttled(secs(5)..secs(5) + Duration::from_millis(60), secs(1))];
     scenario.requests = 3000;
     let trace = scenario.run();
     let pace = trace.stats.learned_pace.unwrap();
@@ -227,10 +195,7 @@ fn refusals_that_have_nothing_to_do_with_the_pace_do_not_stop_it() {
 #[tokio::test(start_paused = true)]
 async fn a_429_that_comes_after_the_wait_that_it_belongs_to_teaches_nothing() {
     use monthend::testing::{Gate, Priority};
-    let limits = monthend::testing::Limits {
-        rate: Rate::Unlimited,
-        ..Default::default()
-    };
+    let limits = monthend::testing::Limits { rate: Rate::Unlimited, ..Default::default() };
     let gate = Gate::new(&limits, &RetryPolicy::default());
     let accepted = async || {
         let pass = gate.enter(Priority::Ordinary).await.unwrap();
@@ -260,18 +225,11 @@ async fn a_server_that_says_come_back_at_once_is_left_in_peace() {
     let gate = monthend::testing::Gate::new(&Default::default(), &Default::default());
     let began = tokio::time::Instant::now();
     for _ in 0..20 {
-        let pass = gate
-            .enter(monthend::testing::Priority::Ordinary)
-            .await
-            .unwrap();
+        let pass = gate.enter(monthend::testing::Priority::Ordinary).await.unwrap();
         pass.leave().await.unwrap();
         pass.answered(monthend::testing::Feedback::Busy(Duration::ZERO));
     }
-    assert!(
-        began.elapsed() > Duration::from_secs(600),
-        "{:?}",
-        began.elapsed()
-    );
+    assert!(began.elapsed() > Duration::from_secs(600), "{:?}", began.elapsed());
 }
 
 /// Waiting for `retry.settle` is our own choice, and no sign of a server that takes nothing.

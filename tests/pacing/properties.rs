@@ -25,10 +25,7 @@ fn limiters() -> impl Strategy<Value = LimiterConfig> {
 }
 
 fn rates() -> impl Strategy<Value = Rate> {
-    prop_oneof![
-        Just(Rate::Unlimited),
-        (60u32..12_000).prop_map(client::rate),
-    ]
+    prop_oneof![Just(Rate::Unlimited), (60u32..12_000).prop_map(client::rate),]
 }
 
 prop_compose! {
@@ -94,13 +91,10 @@ fn above_the_ceiling(scenario: &Scenario, departures: &[Duration]) -> Option<(Du
     let rate = scenario.limits.rate.per_second()?;
     let burst = f64::from(scenario.limits.burst.get());
     departures.iter().enumerate().find_map(|(first, from)| {
-        departures[first..]
-            .iter()
-            .enumerate()
-            .find_map(|(more, to)| {
-                let allowed = burst + rate * (*to - *from).as_secs_f64();
-                ((more + 1) as f64 > allowed + 1e-6).then_some((*from, *to))
-            })
+        departures[first..].iter().enumerate().find_map(|(more, to)| {
+            let allowed = burst + rate * (*to - *from).as_secs_f64();
+            ((more + 1) as f64 > allowed + 1e-6).then_some((*from, *to))
+        })
     })
 }
 
@@ -111,11 +105,7 @@ fn herd(trace: &Trace) -> usize {
         let later = |at: &Duration| *at >= end;
         let answered = trace.sent.iter().filter(|sent| sent.left >= end);
         let first_answer = answered.map(|sent| sent.answered).min().unwrap_or(end);
-        trace
-            .departures()
-            .iter()
-            .filter(|left| later(left) && **left < first_answer)
-            .count()
+        trace.departures().iter().filter(|left| later(left) && **left < first_answer).count()
     })
     .max()
     .unwrap_or(0)

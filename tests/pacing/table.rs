@@ -7,16 +7,11 @@ use crate::simulator::{
 
 /// The worst of each figure over some seeds.
 fn worst(server: &str, configured: Configured, requests: u32) -> Figures {
-    let reference = references()
-        .into_iter()
-        .find(|reference| reference.name.starts_with(server))
-        .unwrap();
+    let reference =
+        references().into_iter().find(|reference| reference.name.starts_with(server)).unwrap();
     let all = (0..3).map(|seed| figures(&scenario(&reference, configured, requests, seed)));
-    all.reduce(|a, b| Figures {
-        ratio: a.ratio.max(b.ratio),
-        limited: a.limited.max(b.limited),
-    })
-    .unwrap()
+    all.reduce(|a, b| Figures { ratio: a.ratio.max(b.ratio), limited: a.limited.max(b.limited) })
+        .unwrap()
 }
 
 #[test]
@@ -56,20 +51,13 @@ fn a_ceiling_that_is_too_high_or_missing_is_found_out() {
 
 #[test]
 fn a_long_run_loses_little() {
-    for (server, ratio) in [
-        ("token bucket", 1.05),
-        ("fixed window, 300", 1.05),
-        ("sliding window, 300", 1.05),
-    ] {
-        let reference = references()
-            .into_iter()
-            .find(|reference| reference.name.starts_with(server))
-            .unwrap();
+    for (server, ratio) in
+        [("token bucket", 1.05), ("fixed window, 300", 1.05), ("sliding window, 300", 1.05)]
+    {
+        let reference =
+            references().into_iter().find(|reference| reference.name.starts_with(server)).unwrap();
         let figures = figures(&scenario(&reference, Configured::FourTimes, 10_000, 1));
-        assert!(
-            figures.ratio <= ratio && figures.limited <= 8.0,
-            "{server}: {figures:?}"
-        );
+        assert!(figures.ratio <= ratio && figures.limited <= 8.0, "{server}: {figures:?}");
     }
 }
 
@@ -88,12 +76,7 @@ fn short_runs_lose_a_tenth_and_a_fifth_where_waits_are_dates() {
             let mut ratios: Vec<f64> = runs.map(|figures| figures.ratio).collect();
             ratios.sort_by(f64::total_cmp);
             let median = ratios[ratios.len() / 2];
-            assert!(
-                median <= allowed,
-                "{}, {}: {median:.3}",
-                reference.name,
-                form.name()
-            );
+            assert!(median <= allowed, "{}, {}: {median:.3}", reference.name, form.name());
         }
     }
 }

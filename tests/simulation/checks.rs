@@ -12,9 +12,7 @@ pub(crate) fn nothing_lost(history: &History<'_>, ledger: &Ledger) {
     for (row, id) in history.written.borrow().iter() {
         let found = ledger.get(*row).and_then(|row| row.state.report_id());
         if found != Some(id) {
-            history
-                .world
-                .fail(format!("{row} was reported as {id} and is now {found:?}"));
+            history.world.fail(format!("{row} was reported as {id} and is now {found:?}"));
         }
     }
     for row in &history.plan {
@@ -22,9 +20,7 @@ pub(crate) fn nothing_lost(history: &History<'_>, ledger: &Ledger) {
         if now.is_none_or(|now| {
             now.extra != row.extra || now.label != row.label || now.job != row.job
         }) {
-            history
-                .world
-                .fail(format!("{row:?} lost its note, label or job: {now:?}"));
+            history.world.fail(format!("{row:?} lost its note, label or job: {now:?}"));
         }
     }
     // Whatever a run has found in the file must stay.
@@ -65,9 +61,7 @@ pub(crate) fn at_rest(history: &History<'_>, ledger: &Ledger) {
     }
     let contents = history.disk.contents().unwrap_or_default();
     if contents != ledger.to_csv() {
-        history
-            .world
-            .fail("the file at rest is not the ledger in memory".to_owned());
+        history.world.fail("the file at rest is not the ledger in memory".to_owned());
     }
     let mut owners: HashMap<&ReportId, &Row> = HashMap::new();
     for row in ledger.rows() {
@@ -75,9 +69,7 @@ pub(crate) fn at_rest(history: &History<'_>, ledger: &Ledger) {
             && !history.torn.borrow().contains(&row.id())
         {
             let request = row.request();
-            history
-                .world
-                .fail(format!("the intent of {request} is lost"));
+            history.world.fail(format!("the intent of {request} is lost"));
         }
         let Some(id) = row.state.report_id() else {
             continue;
@@ -114,16 +106,9 @@ pub(crate) fn after_run(history: &History<'_>, finished: &Finished) {
             State::Sending { .. } => 3,
         }] += 1;
     }
-    let told = [
-        counts.created + counts.skipped,
-        counts.failed,
-        counts.pending,
-        counts.sending,
-    ];
+    let told = [counts.created + counts.skipped, counts.failed, counts.pending, counts.sending];
     if told != counted {
-        history.world.fail(format!(
-            "the run counts {told:?}, and there are {counted:?}"
-        ));
+        history.world.fail(format!("the run counts {told:?}, and there are {counted:?}"));
     }
 }
 
@@ -139,9 +124,7 @@ pub(crate) fn at_the_end(history: &History<'_>, finished: &Finished) {
     }
     for (request, made) in &ours {
         if made.len() > 1 {
-            history
-                .world
-                .fail(format!("{request} was made {} times", made.len()));
+            history.world.fail(format!("{request} was made {} times", made.len()));
         }
     }
     for row in finished.ledger.rows() {
@@ -163,9 +146,7 @@ pub(crate) fn at_the_end(history: &History<'_>, finished: &Finished) {
             }
         };
         if let Some(failure) = failure {
-            history
-                .world
-                .fail(format!("{request} {failure}: {row:?}; made: {made:?}"));
+            history.world.fail(format!("{request} {failure}: {row:?}; made: {made:?}"));
         }
     }
 }

@@ -42,42 +42,28 @@ enum State {
 
 impl<'w> ModelDisk<'w> {
     pub(crate) fn new(world: &'w World, traits: DiskTraits) -> Self {
-        ModelDisk {
-            world,
-            traits,
-            file: RefCell::new(None),
-        }
+        ModelDisk { world, traits, file: RefCell::new(None) }
     }
 
     /// What a reader sees now.
     pub(crate) fn contents(&self) -> Option<Vec<u8>> {
         let file = self.file.borrow();
-        Some(
-            file.as_ref()?
-                .iter()
-                .flat_map(|p| p.bytes.clone())
-                .collect(),
-        )
+        Some(file.as_ref()?.iter().flat_map(|p| p.bytes.clone()).collect())
     }
 
     /// What a power cut would leave at the least.
     pub(crate) fn durable(&self) -> Vec<u8> {
         let file = self.file.borrow();
         let pieces = file.iter().flatten();
-        pieces
-            .filter(|p| p.state == State::Durable)
-            .flat_map(|p| p.bytes.clone())
-            .collect()
+        pieces.filter(|p| p.state == State::Durable).flat_map(|p| p.bytes.clone()).collect()
     }
 
     /// The power goes off: of what is not durable, blocks are lost as the disk likes.
     pub(crate) fn cut_power(&self) {
         let mut file = self.file.borrow_mut();
         let Some(pieces) = file.as_mut() else { return };
-        let durable_to = pieces
-            .iter()
-            .rposition(|p| p.state == State::Durable)
-            .map_or(0, |last| last + 1);
+        let durable_to =
+            pieces.iter().rposition(|p| p.state == State::Durable).map_or(0, |last| last + 1);
         let block = [7, 64, 512][self.world.below(3) as usize];
         for piece in pieces.iter_mut().filter(|p| p.state != State::Durable) {
             for block in piece.bytes.chunks_mut(block) {
@@ -93,20 +79,14 @@ impl<'w> ModelDisk<'w> {
             self.world.count("disk: end torn");
             tail.truncate(self.world.below(tail.len() as u32 + 1) as usize);
         }
-        pieces.push(Piece {
-            bytes: tail,
-            state: State::Written,
-        });
+        pieces.push(Piece { bytes: tail, state: State::Written });
     }
 
     /// The next process finds the file as it is now.
     pub(crate) fn settle(&self) {
         if let Some(pieces) = self.file.borrow_mut().as_mut() {
             let bytes = pieces.iter().flat_map(|p| p.bytes.clone()).collect();
-            *pieces = vec![Piece {
-                bytes,
-                state: State::Durable,
-            }];
+            *pieces = vec![Piece { bytes, state: State::Durable }];
         }
     }
 
@@ -126,8 +106,7 @@ impl<'w> ModelDisk<'w> {
                 continue; // what is left is not the id any more
             }
             if cell.ends_with(',') && !new.contains(&format!(",created,{cell}")) {
-                self.world
-                    .fail(format!("the id {cell} is lost in a rewrite"));
+                self.world.fail(format!("the id {cell} is lost in a rewrite"));
             }
         }
     }
@@ -137,9 +116,7 @@ impl<'w> ModelDisk<'w> {
     }
 
     async fn takes_time(&self) {
-        self.world
-            .passes(self.world.up_to(self.traits.latency))
-            .await;
+        self.world.passes(self.world.up_to(self.traits.latency)).await;
     }
 }
 
@@ -150,10 +127,8 @@ impl Disk for ModelDisk<'_> {
             return Err(io::ErrorKind::StorageFull.into());
         }
         self.check_ids(&contents);
-        let earlier = self.file.replace(Some(vec![Piece {
-            bytes: contents,
-            state: State::Durable,
-        }]));
+        let earlier =
+            self.file.replace(Some(vec![Piece { bytes: contents, state: State::Durable }]));
         // Until the folder is flushed, a crash may bring the old file back.
         let back = self.world.one_in(2).then_some(earlier);
         let guard = Undo { disk: self, back };
@@ -172,10 +147,7 @@ impl Disk for ModelDisk<'_> {
             let Some(pieces) = file.as_mut() else {
                 return Err(io::ErrorKind::NotFound.into());
             };
-            pieces.push(Piece {
-                bytes,
-                state: State::Written,
-            });
+            pieces.push(Piece { bytes, state: State::Written });
         }
         self.takes_time().await;
         Ok(())
@@ -186,11 +158,7 @@ impl Disk for ModelDisk<'_> {
         let failed = self.goes_wrong(self.traits.failing_sync, "disk: flush failed");
         for piece in self.file.borrow_mut().iter_mut().flatten() {
             if piece.state == State::Written {
-                piece.state = if failed {
-                    State::Abandoned
-                } else {
-                    State::Durable
-                };
+                piece.state = if failed { State::Abandoned } else { State::Durable };
             }
         }
         if failed {

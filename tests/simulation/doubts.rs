@@ -27,10 +27,7 @@ const LONG: Duration = Duration::from_secs(10);
 
 /// Why nobody could decide `row`, which has just been left to a person; else what would have told.
 pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, String> {
-    let State::InDoubt {
-        text, candidates, ..
-    } = &row.state
-    else {
+    let State::InDoubt { text, candidates, .. } = &row.state else {
         return Err("it is not".to_owned());
     };
     if history.torn.borrow().contains(&row.id()) {
@@ -52,10 +49,7 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
             Err("it names nothing".to_owned())
         };
     }
-    if named
-        .iter()
-        .any(|report| history.server.contradicts(report))
-    {
+    if named.iter().any(|report| history.server.contradicts(report)) {
         return Ok("in doubt: an item of a list contradicts its query");
     }
     if conflict {
@@ -69,38 +63,23 @@ pub(crate) fn why(history: &History<'_>, row: &Row) -> Result<&'static str, Stri
     // The last look may have read it before it was all there, or in vain.
     let settled = history.process.borrow().settled.get(&row.id()).copied();
     let long_ago = |report: &&Report| match history.server.reads(&report.id).last() {
-        Some(Reading {
-            at, told: false, ..
-        }) => at.elapsed() > LONG || settled.is_some_and(|settled| *at + STALE >= settled),
+        Some(Reading { at, told: false, .. }) => {
+            at.elapsed() > LONG || settled.is_some_and(|settled| *at + STALE >= settled)
+        }
         _ => false,
     };
-    if named
-        .iter()
-        .any(|report| !history.server.tells(report) || long_ago(report))
-    {
+    if named.iter().any(|report| !history.server.tells(report) || long_ago(report)) {
         return Ok("in doubt: not shown who made it, or when");
     }
     let refusals = &history.server.traits.config.refuse;
-    if is_own
-        && refusals
-            .values()
-            .any(|refusal| *refusal == RefusalStatus::Unauthorized)
-    {
+    if is_own && refusals.values().any(|refusal| *refusal == RefusalStatus::Unauthorized) {
         return Ok("in doubt: perhaps a sub-partner's, whose list is refused");
     }
     let shows_org = history.server.traits.config.reports.shows_org.is_some();
     if is_own && shows_org && named.iter().any(|r| r.request.sub_partner.is_some()) {
         return Ok("in doubt: with an organisation that may be the partner's");
     }
-    if !history
-        .server
-        .traits
-        .config
-        .reports
-        .created_rounded_to
-        .0
-        .is_zero()
-    {
+    if !history.server.traits.config.reports.created_rounded_to.0.is_zero() {
         return Ok("in doubt: stamps to the minute, the hour or the day");
     }
     if history.server.traits.strays {
@@ -224,9 +203,6 @@ fn was_told(history: &History<'_>, report: &Report) -> bool {
 /// Whether a twin of `row` is in doubt, and rightly.
 pub(crate) fn twin_is_in_doubt(history: &History<'_>, row: &Row) -> bool {
     let undecided = history.undecided.borrow();
-    let mut twins = history
-        .plan
-        .iter()
-        .filter(|other| other.request().is_twin_of(row.request()));
+    let mut twins = history.plan.iter().filter(|other| other.request().is_twin_of(row.request()));
     twins.any(|twin| matches!(undecided.get(&twin.id()), Some(Ok(_))))
 }

@@ -54,10 +54,7 @@ pub(crate) fn play(seed: u64, tracing: bool) -> Outcome {
         let rows = plan(&world, settings.server.orgs);
         let mut history = History::new(seed, &world, &disk, &server, rows, settings);
         history.play().await;
-        Outcome {
-            failure: world.failure(),
-            tally: world.tally(),
-        }
+        Outcome { failure: world.failure(), tally: world.tally() }
     })
 }
 
@@ -110,10 +107,7 @@ pub(crate) fn decided_by_a_person(seed: u64, apart: Shift) -> [usize; 2] {
         for report in server.reports().into_iter().filter(|report| report.ours) {
             *made.entry(report.request).or_default() += 1;
         }
-        [
-            in_doubt.count(),
-            made.values().filter(|made| **made > 1).count(),
-        ]
+        [in_doubt.count(), made.values().filter(|made| **made > 1).count()]
     })
 }
 
@@ -194,9 +188,7 @@ impl Process {
                 .map(|row| (row.id(), row.attempts))
                 .collect(),
             began: Some(Instant::now()),
-            settled: (ledger.rows())
-                .map(|row| (row.id(), Instant::now() + settle))
-                .collect(),
+            settled: (ledger.rows()).map(|row| (row.id(), Instant::now() + settle)).collect(),
         }
     }
 }
@@ -242,8 +234,7 @@ impl<'w> History<'w> {
                 self.world.below(most)
             });
             let calm = self.world.is_calm() && steps.is_none();
-            self.world
-                .trace(|| format!("RUN {number}, crash after {steps:?}, calm: {calm}"));
+            self.world.trace(|| format!("RUN {number}, crash after {steps:?}, calm: {calm}"));
             self.world.boot(steps);
             let finished = tokio::select! {
                 biased;
@@ -291,8 +282,7 @@ impl<'w> History<'w> {
             }
             self.between_runs().await;
         }
-        self.world
-            .fail(format!("it does not end in {MOST_RUNS} runs"));
+        self.world.fail(format!("it does not end in {MOST_RUNS} runs"));
     }
 
     /// One process: reads the ledger, makes it complete, runs.
@@ -320,8 +310,7 @@ impl<'w> History<'w> {
             if let SessionEvent::Paused { until, .. } = news {
                 let wait = (*until - self.world.now()).to_std().unwrap_or_default();
                 let until = Instant::now() + wait;
-                self.pause
-                    .set(Some(self.pause.get().map_or(until, |at| at.max(until))));
+                self.pause.set(Some(self.pause.get().map_or(until, |at| at.max(until))));
             }
         };
         let session = Session::new(
@@ -371,8 +360,7 @@ impl<'w> History<'w> {
             finished = running => finished,
             () = interrupting => unreachable!(),
         };
-        self.world
-            .trace(|| format!("END {:?} {:?}", finished.stop, finished.counts));
+        self.world.trace(|| format!("END {:?} {:?}", finished.stop, finished.counts));
         for row in finished.ledger.rows() {
             self.note_anothers(row); // also what the disk did not take
         }
@@ -390,13 +378,11 @@ impl<'w> History<'w> {
             }
             return Some(ledger);
         };
-        self.world
-            .trace(|| String::from_utf8_lossy(&bytes).replace('\0', "~"));
+        self.world.trace(|| String::from_utf8_lossy(&bytes).replace('\0', "~"));
         let reading = match monthend::testing::read(&bytes, "ledger".as_ref()) {
             Ok(reading) => reading,
             Err(e) => {
-                self.world
-                    .fail(format!("a crash left what is refused: {e}"));
+                self.world.fail(format!("a crash left what is refused: {e}"));
                 return None;
             }
         };
@@ -427,12 +413,7 @@ impl<'w> History<'w> {
         match &event.kind {
             EventKind::Settled(row) => {
                 self.world.trace(|| {
-                    format!(
-                        "  settled {} {:?} {:?}",
-                        row.request(),
-                        row.state,
-                        row.last_answer
-                    )
+                    format!("  settled {} {:?} {:?}", row.request(), row.state, row.last_answer)
                 });
                 if matches!(row.state, State::InDoubt { .. }) {
                     let why = doubts::why(self, row);
@@ -441,8 +422,7 @@ impl<'w> History<'w> {
                 }
                 if let Some(id) = row.state.report_id() {
                     if !self.known.borrow().contains(id) {
-                        self.world
-                            .fail(format!("no event tells where {id} came from"));
+                        self.world.fail(format!("no event tells where {id} came from"));
                     }
                     self.written.borrow_mut().insert(row.id(), id.clone());
                 }
@@ -459,10 +439,7 @@ impl<'w> History<'w> {
                 let row = self.plan.iter().find(|row| row.id() == attempt.request);
                 let left = row.and_then(|row| self.server.last_left(row.request()));
                 // An id that contradicts the request is told, too; it is nobody's yet.
-                let created = attempt
-                    .report_id
-                    .clone()
-                    .filter(|_| attempt.outcome == "created");
+                let created = attempt.report_id.clone().filter(|_| attempt.outcome == "created");
                 if let Some((id, left)) = created.zip(left) {
                     self.process.borrow_mut().answered.insert(id, left);
                 }
@@ -510,9 +487,7 @@ impl<'w> History<'w> {
             }
             self.world.count("decided by a person");
             let is_free = |id: &ReportId| ledger.report_ids().all(|held| held != id);
-            let of_it = reports
-                .iter()
-                .filter(|report| report.request == *row.request());
+            let of_it = reports.iter().filter(|report| report.request == *row.request());
             let ours = of_it.clone().find(|report| report.ours);
             if ours.is_some_and(|report| !is_free(&report.id)) {
                 let mut misled = ledger.rows().map(Row::request);
@@ -520,8 +495,7 @@ impl<'w> History<'w> {
                 if self.server.traits.keeps_settle
                     && !misled.any(|request| self.server.was_misled(request))
                 {
-                    self.world
-                        .fail(format!("another row has the report of {row:?}"));
+                    self.world.fail(format!("another row has the report of {row:?}"));
                 }
                 self.world.count("no end: another row was given its report");
                 return false;
@@ -574,8 +548,7 @@ impl<'w> History<'w> {
         let paused = self.pause.get().is_some_and(|at| at > Instant::now());
         if self.settings.clock_is_set && !paused && self.world.one_in(4) {
             let seconds = self.world.pick(&[-7200, -30, 0, 30, 7200]);
-            self.world
-                .set_wall_clock(chrono::Duration::seconds(seconds));
+            self.world.set_wall_clock(chrono::Duration::seconds(seconds));
         }
     }
 
@@ -584,9 +557,7 @@ impl<'w> History<'w> {
         self.server.forget_sent();
         self.world.boot(None);
         if self.run(true).await.is_none() {
-            return self
-                .world
-                .fail("a run of a finished plan came to nothing".to_owned());
+            return self.world.fail("a run of a finished plan came to nothing".to_owned());
         }
         for request in self.server.sent() {
             if !failed.contains(&request.id()) {
@@ -628,9 +599,7 @@ fn plan(world: &World, [a, b, c]: [&str; 3]) -> Vec<Row> {
     let periods = 1 + world.below(2);
     for _ in 0..=world.below(12) {
         let request = Request {
-            sub_partner: world
-                .pick(&orgs[..orgs_used])
-                .map(|org| org.parse().unwrap()),
+            sub_partner: world.pick(&orgs[..orgs_used]).map(|org| org.parse().unwrap()),
             report_type: world.pick(&ReportType::ALL[..types_used]),
             period: Period::month(2026, 9 + world.below(periods)).unwrap(),
             internal: world.one_in(2),
@@ -638,18 +607,11 @@ fn plan(world: &World, [a, b, c]: [&str; 3]) -> Vec<Row> {
         if rows.iter().any(|row| *row.request() == request) {
             continue;
         }
-        let label = request
-            .sub_partner
-            .as_ref()
-            .map(|_| Arc::from(world.pick(&labels)));
+        let label = request.sub_partner.as_ref().map(|_| Arc::from(world.pick(&labels)));
         let job = world.pick(&["own", "re\"sellers", "month, end"]);
         let mut row = Row::planned(request, job.into(), label);
-        row.extra = vec![
-            world
-                .pick(&["", "a note", "a \"note\",\nof two lines"])
-                .to_owned(),
-        ]
-        .into();
+        row.extra =
+            vec![world.pick(&["", "a note", "a \"note\",\nof two lines"]).to_owned()].into();
         rows.push(row);
     }
     rows
@@ -671,14 +633,8 @@ fn settings(world: &World, seed: u64) -> Settings {
         limits: Limits {
             rate: world.pick(&[
                 Rate::Unlimited,
-                Rate::Limited {
-                    count: NonZeroU32::new(300).unwrap(),
-                    per: RateUnit::Minute,
-                },
-                Rate::Limited {
-                    count: NonZeroU32::new(2).unwrap(),
-                    per: RateUnit::Second,
-                },
+                Rate::Limited { count: NonZeroU32::new(300).unwrap(), per: RateUnit::Minute },
+                Rate::Limited { count: NonZeroU32::new(2).unwrap(), per: RateUnit::Second },
             ]),
             burst: NonZeroU32::new(1 + world.below(10)).unwrap(),
             concurrency: NonZeroUsize::new(1 + world.below(6) as usize).unwrap(),

@@ -103,10 +103,7 @@ fn no_history_loses_doubles_or_mixes_up_a_report() {
     let (tally, failures) = totals.into_inner().unwrap();
     let seconds = began.elapsed().as_secs_f64();
     let played = next.into_inner().min(from + seeds) - from;
-    println!(
-        "{played} histories in {seconds:.1} s, {:.0} a second",
-        played as f64 / seconds
-    );
+    println!("{played} histories in {seconds:.1} s, {:.0} a second", played as f64 / seconds);
     for (name, count) in tally {
         println!("{count:>9} {name}");
     }
@@ -142,10 +139,7 @@ fn of_a_thousand_rows_a_person_decides_fewer_than_five() {
 fn a_seed_tells_the_same_history_every_time() {
     for seed in 0..20 {
         let [mut first, mut second] = [Tally::new(), Tally::new()];
-        assert_eq!(
-            failure_of(seed, false, &mut first),
-            failure_of(seed, false, &mut second)
-        );
+        assert_eq!(failure_of(seed, false, &mut first), failure_of(seed, false, &mut second));
         assert_eq!(first, second, "seed {seed}");
     }
 }

@@ -240,29 +240,22 @@ impl Misfortune {
             Misfortune::RateLimited => refusal(429, Some(wait)),
             Misfortune::RateLimitedNoWait => refusal(429, None),
             Misfortune::WaitTooLong => refusal(429, Some("3600")),
-            Misfortune::Unreadable if endpoint == Endpoint::Create => world.pick(&[
-                Fault::Html {},
-                Fault::Empty {},
-                Fault::NoId {},
-                Fault::Truncated {},
-            ]),
+            Misfortune::Unreadable if endpoint == Endpoint::Create => {
+                world.pick(&[Fault::Html {}, Fault::Empty {}, Fault::NoId {}, Fault::Truncated {}])
+            }
             Misfortune::Unreadable => {
                 world.pick(&[Fault::Html {}, Fault::Empty {}, Fault::Truncated {}])
             }
             Misfortune::TokenEnds => Fault::EndToken {},
             Misfortune::RenewalFails => refusal(400, None),
-            Misfortune::DoneWithWait => Fault::Wait {
-                retry_after: wait.to_owned(),
-            },
+            Misfortune::DoneWithWait => Fault::Wait { retry_after: wait.to_owned() },
             Misfortune::OddStatus => error(world.pick(&[303, 499, 520, 529, 598]), None),
             Misfortune::Trickle => Fault::Trickle {
                 status: 429,
                 retry_after: Some("5".to_owned()),
                 over: Span(Duration::from_secs(4)),
             },
-            Misfortune::Repeated => Fault::Repeat {
-                processed: world.one_in(2),
-            },
+            Misfortune::Repeated => Fault::Repeat { processed: world.one_in(2) },
             Misfortune::Rival => rival(Person::Colleague, Category::Reconciliation, None),
             Misfortune::OtherCategory => {
                 let by = world.pick(&[Person::Us, Person::Colleague]);

@@ -144,10 +144,8 @@ impl<'w> Server<'w> {
     /// All reports that ever were, also those that somebody has deleted.
     pub(crate) fn reports(&self) -> Vec<Report> {
         let mut model = self.model.borrow_mut();
-        let stored: HashMap<String, StoredReport> = model
-            .reports(self.now())
-            .map(|report| (report.id.clone(), report.clone()))
-            .collect();
+        let stored: HashMap<String, StoredReport> =
+            model.reports(self.now()).map(|report| (report.id.clone(), report.clone())).collect();
         let mut ever = self.ever.borrow_mut();
         for record in model.take_records() {
             let Record::Made(made) = record else { continue };
@@ -229,11 +227,7 @@ impl<'w> Server<'w> {
     }
 
     fn tells_all(&self, report: &Report) -> bool {
-        let (config, now, made) = (
-            &self.traits.config.reports,
-            self.clock(),
-            report.stored.made,
-        );
+        let (config, now, made) = (&self.traits.config.reports, self.clock(), report.stored.made);
         let ready = match config.created_is {
             CreatedIs::Asked => made,
             CreatedIs::Ready => made + config.completes_after.0,
@@ -273,8 +267,7 @@ impl<'w> Server<'w> {
     fn check_leave(&self, what: &str) {
         if let Some(until) = self.paused_until() {
             let left = until - Instant::now();
-            self.world
-                .fail(format!("{what} left {left:?} before the end of a pause"));
+            self.world.fail(format!("{what} left {left:?} before the end of a pause"));
         }
     }
 
@@ -282,8 +275,7 @@ impl<'w> Server<'w> {
     fn check_create(&self, request: &Request) {
         for other in self.flying.borrow().iter() {
             if other.is_twin_of(request) || other == request {
-                self.world
-                    .fail(format!("{request} left while {other} was in flight"));
+                self.world.fail(format!("{request} left while {other} was in flight"));
             }
         }
         if !self.world.one_in(4) {
@@ -296,17 +288,12 @@ impl<'w> Server<'w> {
         let mut rows = reading.ledger.rows();
         match rows.clone().find(|row| row.request() == request) {
             Some(row) if row.state.word() == "sending" && row.state.intent().is_some() => {}
-            row => self
-                .world
-                .fail(format!("{request} left, and durable is {row:?}")),
+            row => self.world.fail(format!("{request} left, and durable is {row:?}")),
         }
         let twin =
             rows.find(|row| row.request().is_twin_of(request) && row.state.word() == "sending");
         if let Some(twin) = twin {
-            self.world.fail(format!(
-                "{request} left while {} was in doubt",
-                twin.request()
-            ));
+            self.world.fail(format!("{request} left while {} was in doubt", twin.request()));
         }
     }
 
@@ -320,11 +307,7 @@ impl<'w> Server<'w> {
     ) -> Answer<T> {
         self.check_leave("a request");
         let (left, patience) = (Instant::now(), self.traits.request_timeout);
-        let ask = Ask {
-            token: token.cloned(),
-            no_cache: NO_CACHE,
-            what,
-        };
+        let ask = Ask { token: token.cloned(), no_cache: NO_CACHE, what };
         let fault = match self.draw(&ask) {
             Drawn::NotReached => {
                 self.world.passes(self.traits.way(self.world)).await;
@@ -386,9 +369,7 @@ impl<'w> Server<'w> {
         let reply = &answer.reply;
         if let Some(wait) = reply.announced {
             let until = Instant::now() + wait;
-            self.paused_until.set(Some(
-                self.paused_until.get().map_or(until, |at| at.max(until)),
-            ));
+            self.paused_until.set(Some(self.paused_until.get().map_or(until, |at| at.max(until))));
         }
         let arrived = self.world.now_true();
         let texts = [
@@ -398,9 +379,8 @@ impl<'w> Server<'w> {
             ("location", reply.location.clone()),
         ];
         let texts = texts.into_iter();
-        let mut headers: Vec<(&str, Vec<u8>)> = texts
-            .filter_map(|(name, text)| Some((name, text?.into_bytes())))
-            .collect();
+        let mut headers: Vec<(&str, Vec<u8>)> =
+            texts.filter_map(|(name, text)| Some((name, text?.into_bytes()))).collect();
         headers.extend(reply.next.as_ref().map(|place| {
             let url = format!("?{}={}", place.name(), place.value());
             ("link", reply.link_form.write("", &url))
@@ -441,10 +421,7 @@ impl<'w> Server<'w> {
             "connect" => Outcome::NotSent(cause),
             _ => Outcome::InDoubt(Doubt::Open, cause),
         };
-        Answer {
-            outcome,
-            notice: Notice::default(),
-        }
+        Answer { outcome, notice: Notice::default() }
     }
 }
 
@@ -479,9 +456,7 @@ impl Api for Server<'_> {
         self.check_create(request);
         self.sent.borrow_mut().insert(request.clone());
         let now = self.clock();
-        (self.first_left.borrow_mut())
-            .entry(request.clone())
-            .or_insert(now);
+        (self.first_left.borrow_mut()).entry(request.clone()).or_insert(now);
         (self.left.borrow_mut().entry(request.clone()))
             .or_default()
             .push((Instant::now(), token.clone()));
@@ -506,8 +481,7 @@ impl Api for Server<'_> {
         on_head: &OnHead<'_>,
     ) -> Answer<Page<Listed>> {
         self.world.step().await;
-        self.world
-            .trace(|| format!("list {query:?} {:?}", next.and_then(Url::query)));
+        self.world.trace(|| format!("list {query:?} {:?}", next.and_then(Url::query)));
         let what = What::List(ListAsk {
             org: query.sub_partner.clone(),
             report_type: query.report_type,
@@ -519,9 +493,8 @@ impl Api for Server<'_> {
         });
         let first = base().join("wholesale/billing/reports");
         let page = next.unwrap_or(&first);
-        let answer = self.exchange(Some(token), what, on_head, |_, wire| {
-            wire.reports(page, &base())
-        });
+        let answer =
+            self.exchange(Some(token), what, on_head, |_, wire| wire.reports(page, &base()));
         let answer = answer.await;
         if let Outcome::Done(page) = &answer.outcome {
             let whole = next.is_none() && page.next.is_none();
@@ -571,16 +544,11 @@ impl Api for Server<'_> {
             Some(Place::Offset(offset)) => offset,
             _ => 0,
         };
-        let what = What::SubPartners(SubPartnersAsk {
-            offset,
-            ..SubPartnersAsk::default()
-        });
+        let what = What::SubPartners(SubPartnersAsk { offset, ..SubPartnersAsk::default() });
         let page = base().join("wholesale/subPartners");
         let page = next.unwrap_or(&page);
-        self.exchange(Some(token), what, on_head, |_, wire| {
-            wire.sub_partners(page, &base(), which)
-        })
-        .await
+        self.exchange(Some(token), what, on_head, |_, wire| wire.sub_partners(page, &base(), which))
+            .await
     }
 
     async fn renew(&self, refused: Option<&String>, on_head: &OnHead<'_>) -> Answer<String> {

@@ -61,11 +61,7 @@ impl ServerTraits {
         let share = f64::from(19 - 2 * self.lag_tenths.min(8)) / 20.0;
         let most = self.settle.mul_f64(share);
         // As late as it can be, half of the time.
-        if world.one_in(2) {
-            most
-        } else {
-            world.up_to(most)
-        }
+        if world.one_in(2) { most } else { world.up_to(most) }
     }
 
     /// The longest from the arrival of a create to its effect.
@@ -140,11 +136,7 @@ impl ServerTraits {
                 penalty: None,
             },
             reports: ReportsConfig {
-                duplicates: if world.one_in(3) {
-                    Duplicates::Conflict
-                } else {
-                    Duplicates::Allow
-                },
+                duplicates: if world.one_in(3) { Duplicates::Conflict } else { Duplicates::Allow },
                 list_without_org: if world.one_in(2) {
                     ListWithoutOrg::All
                 } else {
@@ -198,10 +190,7 @@ impl ServerTraits {
         let named = std::env::var("MONTHEND_SIM_WORLDS").unwrap_or_else(|_| "all".to_owned());
         for name in named.split(',') {
             let known = matches!(name, "all" | "none") || WORSE_WORLDS.contains(&name);
-            assert!(
-                known,
-                "there is no world {name}; there are {WORSE_WORLDS:?}"
-            );
+            assert!(known, "there is no world {name}; there are {WORSE_WORLDS:?}");
         }
         for name in WORSE_WORLDS {
             let always = named.split(',').any(|one| one == name);
@@ -225,16 +214,10 @@ impl ServerTraits {
         (traits.refused, traits.outage) = (Vec::new(), None);
         traits.offset = chrono::Duration::zero();
         let partners = (0..500).map(|n| format!("org{n:03}"));
-        let list = partners.map(|org_id| SubPartner {
-            org_id,
-            state: ProvisioningState::Active,
-        });
+        let list = partners.map(|org_id| SubPartner { org_id, state: ProvisioningState::Active });
         traits.config = ServerConfig {
             seed,
-            clocks: ClocksConfig {
-                date_ahead: apart,
-                ..ClocksConfig::default()
-            },
+            clocks: ClocksConfig { date_ahead: apart, ..ClocksConfig::default() },
             reports: ReportsConfig {
                 check_calendar: false,
                 list_lag: Span(Duration::from_secs(18)),
@@ -326,8 +309,7 @@ impl ServerTraits {
             "odd_status" => self.faults.extend([Misfortune::OddStatus; 3]),
             "lists_in_part" => {
                 self.faults.extend([Misfortune::Part; 3]);
-                self.faults
-                    .extend([Misfortune::OddLink, Misfortune::BrokenLink].repeat(2));
+                self.faults.extend([Misfortune::OddLink, Misfortune::BrokenLink].repeat(2));
                 reports.page_size = world.pick(&[1, 2]);
             }
             "contradictions" => reports.contradicting = world.pick(&[0.2, 0.6]),
@@ -354,10 +336,8 @@ impl ServerTraits {
 }
 
 fn sub_partners(orgs: &[&str]) -> Vec<SubPartner> {
-    let partner = |org: &&str| SubPartner {
-        org_id: (*org).to_owned(),
-        state: ProvisioningState::Active,
-    };
+    let partner =
+        |org: &&str| SubPartner { org_id: (*org).to_owned(), state: ProvisioningState::Active };
     orgs.iter().map(partner).collect()
 }
 

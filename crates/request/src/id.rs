@@ -91,9 +91,7 @@ impl FromStr for RequestId {
         text.strip_prefix('r')
             .filter(|digits| {
                 digits.len() == 16
-                    && digits
-                        .bytes()
-                        .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+                    && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
             })
             .and_then(|digits| u64::from_str_radix(digits, 16).ok())
             .map(RequestId)
@@ -130,9 +128,7 @@ mod tests {
         };
         let sub = Request {
             sub_partner: Some(
-                "Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi81MmNmNTc2ZA"
-                    .parse()
-                    .unwrap(),
+                "Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi81MmNmNTc2ZA".parse().unwrap(),
             ),
             report_type: ReportType::User,
             internal: true,

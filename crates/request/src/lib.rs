@@ -73,11 +73,8 @@ mod tests {
     #[test]
     fn twins_are_what_a_list_cannot_tell_apart() {
         let (own, own_internal) = (request(None, false), request(None, true));
-        let (a, a_internal, b) = (
-            request(Some("a"), false),
-            request(Some("a"), true),
-            request(Some("b"), false),
-        );
+        let (a, a_internal, b) =
+            (request(Some("a"), false), request(Some("a"), true), request(Some("b"), false));
         for (x, y, twins) in [
             (&own, &own_internal, true),
             (&own, &a, true),
@@ -91,10 +88,7 @@ mod tests {
             assert_eq!(x.is_twin_of(y), twins, "{x} / {y}");
             assert_eq!(y.is_twin_of(x), twins, "{y} / {x}");
         }
-        let other_type = Request {
-            report_type: ReportType::Partner,
-            ..own.clone()
-        };
+        let other_type = Request { report_type: ReportType::Partner, ..own.clone() };
         assert!(!own.is_twin_of(&other_type));
     }
 }

@@ -14,10 +14,8 @@ use base64::{
 use super::ReportId;
 
 /// Writes without padding, reads both forms.
-pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &URL_SAFE,
-    NO_PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
+pub(super) const BASE64: GeneralPurpose =
+    GeneralPurpose::new(&URL_SAFE, NO_PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent));
 /// `ciscospark:/` in base64: all ids of the API begin with it.
 const BEGINNING: &str = "Y2lzY29zcGFyazov";
 /// The decoded id of an organisation begins with this. Outside the US region, `us` is another word.
@@ -195,10 +193,7 @@ impl FromStr for OrgId {
         if is_spoilt_number(text) {
             return Err(OrgIdError::Spoilt);
         }
-        Ok(OrgId(Arc::new(Texts {
-            spelled: text.into(),
-            canonical: canonical(text),
-        })))
+        Ok(OrgId(Arc::new(Texts { spelled: text.into(), canonical: canonical(text) })))
     }
 }
 

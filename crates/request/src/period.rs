@@ -148,10 +148,7 @@ impl Month {
             .next()
             .and_then(|next| next.first.checked_sub_days(Days::new(1)))
             .unwrap_or(NaiveDate::MAX);
-        Period {
-            start: self.first,
-            end,
-        }
+        Period { start: self.first, end }
     }
 }
 
@@ -165,9 +162,7 @@ impl FromStr for Month {
     type Err = MonthError;
 
     fn from_str(text: &str) -> Result<Self, MonthError> {
-        day(&format!("{text}-01"))
-            .map(Month::of)
-            .map_err(|_| MonthError(text.to_owned()))
+        day(&format!("{text}-01")).map(Month::of).map_err(|_| MonthError(text.to_owned()))
     }
 }
 
@@ -194,22 +189,10 @@ mod tests {
 
     #[test]
     fn loose_forms_are_refused() {
-        for text in [
-            "2026-13",
-            "2026-1",
-            "26-01",
-            "2026",
-            "2026-01-01",
-            "",
-            " 2026-01",
-        ] {
+        for text in ["2026-13", "2026-1", "26-01", "2026", "2026-01-01", "", " 2026-01"] {
             assert!(text.parse::<Month>().is_err(), "{text}");
         }
-        for text in [
-            "2026-02-30..2026-03-01",
-            "2026-03-02..2026-03-01",
-            "2026-3-1..2026-3-2",
-        ] {
+        for text in ["2026-02-30..2026-03-01", "2026-03-02..2026-03-01", "2026-3-1..2026-3-2"] {
             assert!(text.parse::<Period>().is_err(), "{text}");
         }
         let part: Period = "2026-10-01..2026-10-15".parse().unwrap();

@@ -60,9 +60,7 @@ impl FromStr for PersonId {
         let decoded = BASE64.decode(text).ok();
         let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
         let address = decoded.as_deref().unwrap_or(text);
-        let end = address
-            .strip_prefix("ciscospark://")
-            .and_then(|path| path.rsplit('/').next());
+        let end = address.strip_prefix("ciscospark://").and_then(|path| path.rsplit('/').next());
         match end.unwrap_or(text) {
             "" => Err(PersonIdError),
             uuid if uuid.len() == UUID_LEN => Ok(PersonId(uuid.to_ascii_lowercase().into())),

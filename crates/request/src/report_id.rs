@@ -82,21 +82,14 @@ mod tests {
 
     #[test]
     fn sandbox_ids_are_recognised_with_and_without_padding() {
-        for address in [
-            "ciscospark://sandbox/BILLING_REPORT/1",
-            "ciscospark://sandbox/BILLING_REPORT/12",
-        ] {
-            for id in [
-                BASE64_URL_SAFE.encode(address),
-                BASE64_URL_SAFE_NO_PAD.encode(address),
-            ] {
+        for address in
+            ["ciscospark://sandbox/BILLING_REPORT/1", "ciscospark://sandbox/BILLING_REPORT/12"]
+        {
+            for id in [BASE64_URL_SAFE.encode(address), BASE64_URL_SAFE_NO_PAD.encode(address)] {
                 assert!(id.parse::<ReportId>().unwrap().is_from_sandbox(), "{id}");
             }
         }
-        for real in [
-            "Y2lzY29zcGFyazovL3VzL0JJTExJTkdfUkVQT1JULzViOGQ1MThhLThmMDA",
-            "not base64!",
-        ] {
+        for real in ["Y2lzY29zcGFyazovL3VzL0JJTExJTkdfUkVQT1JULzViOGQ1MThhLThmMDA", "not base64!"] {
             let id: ReportId = real.replace(' ', "").parse().unwrap();
             assert!(!id.is_from_sandbox(), "{id}");
         }

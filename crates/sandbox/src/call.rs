@@ -97,20 +97,14 @@ impl Call {
             }
             format!("{origin}{}?{}", self.path, text.finish())
         };
-        let first = if with_first {
-            format!("<{}>; rel=\"first\", ", url(None))
-        } else {
-            String::new()
-        };
+        let first =
+            if with_first { format!("<{}>; rel=\"first\", ", url(None)) } else { String::new() };
         Some(reply.link_form.write(&first, &url(Some(&place.value()))))
     }
 }
 
 pub(super) fn field<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
-    fields
-        .iter()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.as_str())
+    fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
 pub(super) fn fields(text: &[u8]) -> Fields {
@@ -143,9 +137,7 @@ fn no_such_resource() -> Bad {
 
 fn bearer(value: &str) -> Option<String> {
     let (scheme, token) = value.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| token.trim().to_owned())
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
 }
 
 fn content_type_is(headers: &HeaderMap, media_type: &str) -> bool {
@@ -202,9 +194,7 @@ fn read_list(query: &Fields) -> Result<ListAsk, Bad> {
         Some("id") => SortBy::Id,
         Some("status") => SortBy::Status,
         Some(_) => {
-            return Err(bad(
-                "sortBy must be id, billingStartDate, billingEndDate or status.",
-            ));
+            return Err(bad("sortBy must be id, billingStartDate, billingEndDate or status."));
         }
     };
     let place = match (field(query, "cursor"), read_offset(query)?) {
@@ -273,11 +263,8 @@ fn bad(description: &str) -> Bad {
 }
 
 fn day(name: &str, text: &str) -> Result<NaiveDate, Bad> {
-    strict_day(text).ok_or_else(|| {
-        bad(&format!(
-            "{name} must be a calendar day in the form YYYY-MM-DD."
-        ))
-    })
+    strict_day(text)
+        .ok_or_else(|| bad(&format!("{name} must be a calendar day in the form YYYY-MM-DD.")))
 }
 
 /// `YYYY-MM-DD` only: chrono alone accepts `2026-9-1`.
@@ -292,6 +279,5 @@ fn required_day(name: &str, text: Option<&str>) -> Result<NaiveDate, Bad> {
 }
 
 fn known_type(text: &str) -> Result<ReportType, Bad> {
-    text.parse()
-        .map_err(|_| bad("type must be PARTNER, CUSTOMER or USER."))
+    text.parse().map_err(|_| bad("type must be PARTNER, CUSTOMER or USER."))
 }

@@ -13,10 +13,7 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn starting_at(now: DateTime<Utc>) -> Self {
-        Clock {
-            began: Instant::now(),
-            began_at: now,
-        }
+        Clock { began: Instant::now(), began_at: now }
     }
 
     pub(super) fn elapsed(&self) -> Duration {

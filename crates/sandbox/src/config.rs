@@ -81,10 +81,7 @@ mod tests {
         let empty: SandboxConfig = serde_yaml::from_str("{}").unwrap();
         assert_eq!(empty, SandboxConfig::default());
         let shown = serde_yaml::to_string(&empty).unwrap();
-        assert_eq!(
-            serde_yaml::from_str::<SandboxConfig>(&shown).unwrap(),
-            empty
-        );
+        assert_eq!(serde_yaml::from_str::<SandboxConfig>(&shown).unwrap(), empty);
         for bad in ["prot: 1", "refuse: {x: 500}", "latency: {fixed: 5}"] {
             assert!(serde_yaml::from_str::<SandboxConfig>(bad).is_err(), "{bad}");
         }

@@ -40,9 +40,6 @@ impl SandboxError {
         key: &'static str,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        SandboxError::Config {
-            key,
-            source: source.into(),
-        }
+        SandboxError::Config { key, source: source.into() }
     }
 }

@@ -110,10 +110,7 @@ fn plain(world: &World, reply: Reply) -> Ending {
 
 fn not_written(world: &World, error: &std::io::Error) -> Ending {
     tracing::error!(%error, "the sandbox cannot write its state");
-    plain(
-        world,
-        Reply::error(500, "The sandbox cannot write its state."),
-    )
+    plain(world, Reply::error(500, "The sandbox cannot write its state."))
 }
 
 fn note_arrival(world: &World, parts: &Parts, body: &Bytes, call: Option<&Call>) -> Option<usize> {

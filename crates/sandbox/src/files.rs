@@ -83,26 +83,13 @@ fn respond(file: &File, asked: &HeaderMap) -> Response {
         Some(DownloadFault::Changed {}) => bytes.insert(0, b'X'),
         Some(DownloadFault::Cut {} | DownloadFault::Stall {}) | None => {}
     }
-    let version = format!(
-        "\"{}\"",
-        BASE64_STANDARD_NO_PAD.encode(Sha256::digest(&bytes))
-    );
+    let version = format!("\"{}\"", BASE64_STANDARD_NO_PAD.encode(Sha256::digest(&bytes)));
     let total = bytes.len();
-    let text = |name| {
-        asked
-            .get(name)
-            .and_then(|value: &HeaderValue| value.to_str().ok())
-    };
+    let text = |name| asked.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let is_current = text(header::IF_RANGE).is_none_or(|known| known == version);
     let from = text(header::RANGE)
         .filter(|_| is_current)
-        .and_then(|range| {
-            range
-                .strip_prefix("bytes=")?
-                .strip_suffix('-')?
-                .parse()
-                .ok()
-        });
+        .and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
     if from.is_some_and(|from: usize| from >= total) {
         return plain(StatusCode::RANGE_NOT_SATISFIABLE, "application/xml", DENIED);
     }

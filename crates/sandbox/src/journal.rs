@@ -53,10 +53,7 @@ enum Beginner {
 }
 
 impl Beginning {
-    const CURRENT: Beginning = Beginning {
-        record: Beginner::Sandbox,
-        version: VERSION,
-    };
+    const CURRENT: Beginning = Beginning { record: Beginner::Sandbox, version: VERSION };
 
     fn line() -> Vec<u8> {
         // Two plain fields can always be written.
@@ -72,15 +69,8 @@ pub(super) fn records(
     bytes: &[u8],
     mut replay: impl FnMut(Record) -> Result<(), Nonsense>,
 ) -> Result<usize, StateError> {
-    let whole = bytes
-        .iter()
-        .rposition(|b| *b == b'\n')
-        .map_or(0, |at| at + 1);
-    let damaged = |line, source| StateError::Damaged {
-        path: path.to_owned(),
-        line,
-        source,
-    };
+    let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+    let damaged = |line, source| StateError::Damaged { path: path.to_owned(), line, source };
     if whole == 0 && !Beginning::line().starts_with(bytes) {
         return Err(damaged(1, "not the state of a sandbox".into()));
     }
@@ -122,10 +112,7 @@ impl Journal {
         path: &Path,
         replay: impl FnMut(Record) -> Result<(), Nonsense>,
     ) -> Result<Self, StateError> {
-        let failed = |source| StateError::Io {
-            path: path.to_owned(),
-            source,
-        };
+        let failed = |source| StateError::Io { path: path.to_owned(), source };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         // Opening a pipe would block until its other end is opened.
@@ -142,10 +129,7 @@ impl Journal {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed)?;
         let whole = records(path, &bytes, replay)?;
-        let mut state = StateFile {
-            file,
-            len: whole as u64,
-        };
+        let mut state = StateFile { file, len: whole as u64 };
         state.drop_torn_line().map_err(failed)?;
         if whole == 0 {
             state.append(&Beginning::CURRENT).map_err(failed)?;
@@ -194,9 +178,7 @@ fn read_line(index: usize, line: &[u8]) -> Result<Option<Record>, Nonsense> {
         return Ok(Some(serde_json::from_slice(line)?));
     }
     match serde_json::from_slice(line)? {
-        Beginning {
-            version: VERSION, ..
-        } => Ok(None),
+        Beginning { version: VERSION, .. } => Ok(None),
         _ => Err("not the state of a sandbox of this version".into()),
     }
 }

@@ -17,10 +17,7 @@ pub fn merge_states(
     for path in states {
         let bytes = match fs::read(path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-            read => read.map_err(|source| StateError::Io {
-                path: path.clone(),
-                source,
-            })?,
+            read => read.map_err(|source| StateError::Io { path: path.clone(), source })?,
         };
         found = true;
         reports.extend(reports_of(path, &bytes)?);

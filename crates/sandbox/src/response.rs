@@ -18,10 +18,7 @@ pub(super) fn response(answer: &Answer, link: Option<&[u8]>) -> Response {
     let reply = &answer.reply;
     let texts = [
         (header::DATE, Some(date.as_str())),
-        (
-            HeaderName::from_static("trackingid"),
-            Some(answer.tracking_id.as_str()),
-        ),
+        (HeaderName::from_static("trackingid"), Some(answer.tracking_id.as_str())),
         (header::RETRY_AFTER, reply.retry_after.as_deref()),
         (header::LOCATION, reply.location.as_deref()),
         (header::CONTENT_TYPE, body.media_type),
@@ -34,10 +31,7 @@ pub(super) fn response(answer: &Answer, link: Option<&[u8]>) -> Response {
     if let Some(link) = link.and_then(|link| HeaderValue::from_bytes(link).ok()) {
         headers.insert(header::LINK, link);
     }
-    for (name, value) in texts
-        .into_iter()
-        .chain([(header::CONTENT_LENGTH, length.as_deref())])
-    {
+    for (name, value) in texts.into_iter().chain([(header::CONTENT_LENGTH, length.as_deref())]) {
         if let Some(value) = value.and_then(|text| HeaderValue::from_str(text).ok()) {
             headers.insert(name, value);
         }

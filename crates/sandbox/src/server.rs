@@ -39,32 +39,18 @@ impl Sandbox {
         let world = Arc::new(World::new(config, api_origin, files_origin)?);
         let (stopping, stopped) = watch::channel(false);
 
-        let api = SandboxApi {
-            world: Arc::clone(&world),
-            stopping: stopped.clone(),
-        };
+        let api = SandboxApi { world: Arc::clone(&world), stopping: stopped.clone() };
         let api = Router::new().fallback(exchange::handle).with_state(api);
-        let files = Router::new()
-            .fallback(files::handle)
-            .with_state(Arc::clone(&world));
-        let servers = vec![
-            serve(api_listener, api, stopped.clone()),
-            serve(files_listener, files, stopped),
-        ];
-        Ok(RunningSandbox {
-            world,
-            stopping,
-            servers,
-        })
+        let files = Router::new().fallback(files::handle).with_state(Arc::clone(&world));
+        let servers =
+            vec![serve(api_listener, api, stopped.clone()), serve(files_listener, files, stopped)];
+        Ok(RunningSandbox { world, stopping, servers })
     }
 }
 
 fn check(config: &SandboxConfig) -> Result<(), SandboxError> {
-    if let Some(status) = config
-        .reports
-        .accepted_with
-        .iter()
-        .find(|status| !(200..300).contains(*status))
+    if let Some(status) =
+        config.reports.accepted_with.iter().find(|status| !(200..300).contains(*status))
     {
         return Err(SandboxError::config(
             "accepted_with",
@@ -92,9 +78,7 @@ fn check(config: &SandboxConfig) -> Result<(), SandboxError> {
 
 async fn bind(port: u16) -> Result<(TcpListener, String), SandboxError> {
     let failed = |source| SandboxError::Bind { port, source };
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-        .await
-        .map_err(failed)?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, format!("http://{address}")))
 }

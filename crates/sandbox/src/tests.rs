@@ -11,11 +11,7 @@ use crate::model::{Category, Person};
 fn client() -> Client {
     // Fails from the second time on, when one is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .unwrap()
+    Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
 fn calm() -> SandboxConfig {
@@ -28,10 +24,7 @@ fn calm() -> SandboxConfig {
 }
 
 fn faulty(when: FaultMatch, then: Vec<Fault>) -> SandboxConfig {
-    SandboxConfig {
-        faults: vec![FaultRule { when, then }],
-        ..calm()
-    }
+    SandboxConfig { faults: vec![FaultRule { when, then }], ..calm() }
 }
 
 /// A sandbox with a client in front of it.
@@ -42,10 +35,7 @@ struct World {
 
 impl World {
     async fn new(config: SandboxConfig) -> Self {
-        World {
-            sandbox: Sandbox::start(config).await.unwrap(),
-            client: client(),
-        }
+        World { sandbox: Sandbox::start(config).await.unwrap(), client: client() }
     }
 
     fn url(&self, path: &str) -> String {
@@ -66,12 +56,7 @@ impl World {
     }
 
     async fn get_url(&self, url: &str) -> Response {
-        self.client
-            .get(url)
-            .bearer_auth(self.sandbox.token())
-            .send()
-            .await
-            .unwrap()
+        self.client.get(url).bearer_auth(self.sandbox.token()).send().await.unwrap()
     }
 
     async fn made(&self, body: &Value) -> String {
@@ -130,12 +115,7 @@ async fn a_report_is_made_completed_downloaded_and_deleted() {
     assert!(date.starts_with("Tue, 03 Nov 2026 10:0"), "{date}");
     let report: Value = answer.json().await.unwrap();
     assert_eq!(report["status"], "COMPLETED");
-    assert!(
-        report["created"]
-            .as_str()
-            .unwrap()
-            .starts_with("2026-11-03T10:0")
-    );
+    assert!(report["created"].as_str().unwrap().starts_with("2026-11-03T10:0"));
 
     let url = report["tempDownloadURL"].as_str().unwrap();
     assert!(url.starts_with(world.sandbox.files_origin()));
@@ -144,12 +124,8 @@ async fn a_report_is_made_completed_downloaded_and_deleted() {
     let forged = url.replace("Expires=1", "Expires=2");
     let forged = world.get_url(&forged).await;
     assert_eq!(forged.status(), StatusCode::FORBIDDEN);
-    let leaks: Vec<_> = world
-        .sandbox
-        .downloads()
-        .iter()
-        .map(|d| (d.status, d.leaked_authorization))
-        .collect();
+    let leaks: Vec<_> =
+        world.sandbox.downloads().iter().map(|d| (d.status, d.leaked_authorization)).collect();
     assert_eq!(leaks, [(200, false), (403, true)]);
 
     let delete = world.client.delete(world.url(&path));
@@ -204,10 +180,7 @@ async fn bad_requests_are_refused_in_webex_words() {
         assert_eq!(error["trackingId"], tracking);
     }
     let url = world.url("wholesale/billing/reports");
-    for (media_type, status) in [
-        ("text/plain", 415),
-        ("application/json; charset=utf-8", 400),
-    ] {
+    for (media_type, status) in [("text/plain", 415), ("application/json; charset=utf-8", 400)] {
         let post = world.client.post(&url).bearer_auth(ACCESS_TOKEN);
         let post = post.header("content-type", media_type).body("{oops");
         assert_eq!(post.send().await.unwrap().status(), status);
@@ -225,16 +198,11 @@ async fn bad_requests_are_refused_in_webex_words() {
     assert!(world.sandbox.reports().is_empty());
 
     let lenient = SandboxConfig {
-        reports: ReportsConfig {
-            check_calendar: false,
-            ..ReportsConfig::default()
-        },
+        reports: ReportsConfig { check_calendar: false, ..ReportsConfig::default() },
         ..calm()
     };
     let world = World::new(lenient).await;
-    world
-        .made(&with("billingEndDate", json!("2030-01-01")))
-        .await;
+    world.made(&with("billingEndDate", json!("2030-01-01"))).await;
 }
 
 #[tokio::test]
@@ -252,10 +220,7 @@ async fn lists_are_filtered_sorted_and_paged() {
 
     let period = "type=USER&billingStartDate=2026-09-01&billingEndDate=2026-09-30";
     let of_a = world.listed(&format!("{period}&subPartnerOrgId=a")).await;
-    assert_eq!(
-        of_a.concat(),
-        [&ids[1], &ids[3], &ids[4]].map(String::clone)
-    );
+    assert_eq!(of_a.concat(), [&ids[1], &ids[3], &ids[4]].map(String::clone));
     assert_eq!(world.listed(period).await.concat(), ids);
     assert!(world.listed("status=COMPLETED").await.concat().is_empty());
     assert!(world.listed("type=PARTNER").await.concat().is_empty());
@@ -300,18 +265,8 @@ async fn undocumented_ways_of_listing_are_configurable() {
     tokio::time::resume();
     assert_eq!(world.listed("").await.concat(), [existing, own.clone()]);
 
-    let list: Value = world
-        .get("wholesale/billing/reports")
-        .await
-        .json()
-        .await
-        .unwrap();
-    assert!(
-        list["items"][0]["created"]
-            .as_str()
-            .unwrap()
-            .starts_with("2026-11-02")
-    );
+    let list: Value = world.get("wholesale/billing/reports").await.json().await.unwrap();
+    assert!(list["items"][0]["created"].as_str().unwrap().starts_with("2026-11-02"));
     let one = world.get(&format!("wholesale/billing/reports/{own}")).await;
     let one: Value = one.json().await.unwrap();
     assert!(one.get("created").is_none(), "{one}");
@@ -319,10 +274,7 @@ async fn undocumented_ways_of_listing_are_configurable() {
 
 #[tokio::test]
 async fn sub_partners_are_paged_under_either_name() {
-    for (envelope, key) in [
-        (Envelope::Items, "items"),
-        (Envelope::SubPartners, "subPartners"),
-    ] {
+    for (envelope, key) in [(Envelope::Items, "items"), (Envelope::SubPartners, "subPartners")] {
         let mut config = calm();
         config.sub_partners.envelope = envelope;
         let world = World::new(config).await;
@@ -341,11 +293,8 @@ async fn sub_partners_are_paged_under_either_name() {
 #[tokio::test]
 async fn a_token_ends_and_is_renewed() {
     let mut config = calm();
-    config.token = TokenConfig {
-        expires_after: Some(1),
-        rotate_refresh: true,
-        ..TokenConfig::default()
-    };
+    config.token =
+        TokenConfig { expires_after: Some(1), rotate_refresh: true, ..TokenConfig::default() };
     let world = World::new(config).await;
     world.made(&september(None)).await;
     assert_eq!(world.create(&september(None)).await.unwrap().status(), 401);
@@ -394,9 +343,7 @@ async fn a_limit_is_kept_and_told() {
 async fn partners_refuse_until_they_are_mended() {
     let encoded = "Y2lzY29zcGFyazovL3VzL09SR0FOSVpBVElPTi9yZWZ1c2VkLTQwNC0x"; // …/refused-404-1
     let mut config = calm();
-    config
-        .refuse
-        .insert("acme".to_owned(), RefusalStatus::BadRequest);
+    config.refuse.insert("acme".to_owned(), RefusalStatus::BadRequest);
     for fixed in [false, true] {
         config.fixed = fixed;
         let world = World::new(config.clone()).await;
@@ -436,39 +383,11 @@ async fn every_fault_loses_the_answer_its_own_way() {
     let cases: [(Fault, usize, Expected); 9] = [
         (status(false), 0, |s| matches!(s, Ok((502, _)))),
         (status(true), 1, |s| matches!(s, Ok((502, _)))),
-        (
-            Fault::Reset {
-                processed: false,
-                late: Span::default(),
-            },
-            0,
-            |s| s.is_err(),
-        ),
-        (
-            Fault::Reset {
-                processed: true,
-                late: Span::default(),
-            },
-            1,
-            |s| s.is_err(),
-        ),
-        (
-            Fault::Slow {
-                delay: "5ms".parse().unwrap(),
-            },
-            1,
-            |s| matches!(s, Ok((200, _))),
-        ),
-        (
-            Fault::Html {},
-            1,
-            |s| matches!(s, Ok((200, b)) if b.starts_with(b"<!DOCTYPE")),
-        ),
-        (
-            Fault::Empty {},
-            1,
-            |s| matches!(s, Ok((200, b)) if b.is_empty()),
-        ),
+        (Fault::Reset { processed: false, late: Span::default() }, 0, |s| s.is_err()),
+        (Fault::Reset { processed: true, late: Span::default() }, 1, |s| s.is_err()),
+        (Fault::Slow { delay: "5ms".parse().unwrap() }, 1, |s| matches!(s, Ok((200, _)))),
+        (Fault::Html {}, 1, |s| matches!(s, Ok((200, b)) if b.starts_with(b"<!DOCTYPE"))),
+        (Fault::Empty {}, 1, |s| matches!(s, Ok((200, b)) if b.is_empty())),
         (
             Fault::NoId {},
             1,
@@ -502,10 +421,7 @@ async fn a_truncated_answer_begins_before_it_ends() {
 async fn stopping_ends_a_hang() {
     let world = World::new(faulty(
         FaultMatch::default(),
-        vec![Fault::Hang {
-            processed: true,
-            late: Span::default(),
-        }],
+        vec![Fault::Hang { processed: true, late: Span::default() }],
     ))
     .await;
     let World { sandbox, client } = world;
@@ -557,10 +473,7 @@ async fn errors_come_in_every_shape() {
 
 #[tokio::test]
 async fn faults_follow_the_seed_alone() {
-    let when = FaultMatch {
-        probability: Some(0.5),
-        ..FaultMatch::default()
-    };
+    let when = FaultMatch { probability: Some(0.5), ..FaultMatch::default() };
     let mut runs = Vec::new();
     for seed in [1, 1, 2] {
         let mut config = faulty(when.clone(), vec![Fault::Empty {}, Fault::NoId {}]);
@@ -579,18 +492,9 @@ async fn faults_follow_the_seed_alone() {
 #[tokio::test]
 async fn the_state_outlives_the_sandbox() {
     let dir = tempfile::tempdir().unwrap();
-    let once = FaultMatch {
-        tries: Some(1),
-        endpoint: Some(Endpoint::Create),
-        ..FaultMatch::default()
-    };
-    let mut config = faulty(
-        once,
-        vec![Fault::Reset {
-            processed: true,
-            late: Span::default(),
-        }],
-    );
+    let once =
+        FaultMatch { tries: Some(1), endpoint: Some(Endpoint::Create), ..FaultMatch::default() };
+    let mut config = faulty(once, vec![Fault::Reset { processed: true, late: Span::default() }]);
     config.state = Some(dir.path().join("october.sandbox.csv.state"));
 
     let first = World::new(config.clone()).await;
@@ -598,13 +502,9 @@ async fn the_state_outlives_the_sandbox() {
     first.made(&september(None)).await;
     let before = first.sandbox.reports();
     let second = Sandbox::start(config.clone()).await;
-    assert!(matches!(
-        second,
-        Err(SandboxError::State(StateError::InUse(_)))
-    ));
-    let gone = first
-        .client
-        .delete(first.url(&format!("wholesale/billing/reports/{}", before[0].id)));
+    assert!(matches!(second, Err(SandboxError::State(StateError::InUse(_)))));
+    let gone =
+        first.client.delete(first.url(&format!("wholesale/billing/reports/{}", before[0].id)));
     let gone = gone.bearer_auth(ACCESS_TOKEN).send().await.unwrap();
     assert_eq!(gone.status(), 204);
     first.sandbox.stop().await;
@@ -621,10 +521,7 @@ async fn nonsense_in_the_configuration_is_refused() {
     config.reports.accepted_with = vec![404];
     assert!(matches!(
         Sandbox::start(config).await,
-        Err(SandboxError::Config {
-            key: "accepted_with",
-            ..
-        })
+        Err(SandboxError::Config { key: "accepted_with", .. })
     ));
 }
 
@@ -662,9 +559,7 @@ async fn a_list_asked_for_with_no_cache_is_fresh() {
     world.made(&september(None)).await;
     assert!(world.listed("").await.concat().is_empty());
     let get = world.client.get(world.url("wholesale/billing/reports?"));
-    let get = get
-        .bearer_auth(ACCESS_TOKEN)
-        .header("cache-control", "no-cache");
+    let get = get.bearer_auth(ACCESS_TOKEN).header("cache-control", "no-cache");
     let fresh: Value = get.send().await.unwrap().json().await.unwrap();
     assert_eq!(fresh["items"].as_array().unwrap().len(), 1);
 }

@@ -62,17 +62,9 @@ impl World {
                     by: existing.by,
                 });
             }
-            state
-                .write()
-                .map_err(|source| SandboxError::Existing { source })?;
+            state.write().map_err(|source| SandboxError::Existing { source })?;
         }
-        Ok(World {
-            config,
-            clock,
-            api_origin,
-            files_origin,
-            state: Mutex::new(state),
-        })
+        Ok(World { config, clock, api_origin, files_origin, state: Mutex::new(state) })
     }
 
     /// A panic in another handler does not poison the state: each step leaves it whole.
@@ -84,9 +76,7 @@ impl World {
 impl State {
     pub(super) fn write(&mut self) -> std::io::Result<()> {
         let records = self.server.take_records();
-        records
-            .iter()
-            .try_for_each(|record| self.journal.append(record))
+        records.iter().try_for_each(|record| self.journal.append(record))
     }
 }
 
@@ -94,10 +84,7 @@ fn existing_request(existing: &ExistingReport) -> Result<Request, SandboxError> 
     let sub_partner = existing
         .sub_partner
         .as_deref()
-        .map(|text| {
-            text.parse()
-                .map_err(|e| SandboxError::config("sub_partner", e))
-        })
+        .map(|text| text.parse().map_err(|e| SandboxError::config("sub_partner", e)))
         .transpose()?;
     Ok(Request {
         sub_partner,

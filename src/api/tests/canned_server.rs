@@ -35,10 +35,7 @@ pub(super) enum Then {
 
 impl Reply {
     pub(super) fn raw(text: &str, then: Then) -> Self {
-        Reply {
-            bytes: text.into(),
-            then,
-        }
+        Reply { bytes: text.into(), then }
     }
 
     /// A whole answer; `headers` are lines that each end in CRLF.
@@ -50,10 +47,7 @@ impl Reply {
     pub(super) fn bytes(status: u16, headers: &str, body: &[u8]) -> Self {
         let length = body.len();
         let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n{headers}\r\n");
-        Reply {
-            bytes: [head.as_bytes(), body].concat(),
-            then: Then::KeepOpen,
-        }
+        Reply { bytes: [head.as_bytes(), body].concat(), then: Then::KeepOpen }
     }
 }
 
@@ -77,12 +71,7 @@ impl CannedServer {
         let replies: Arc<[Reply]> = replies.into().into();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(
-                    stream,
-                    replies.clone(),
-                    requests.clone(),
-                    flooded.clone(),
-                ));
+                tokio::spawn(serve(stream, replies.clone(), requests.clone(), flooded.clone()));
             }
         });
         server

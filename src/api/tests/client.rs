@@ -127,14 +127,8 @@ async fn a_page_is_no_yes_of_the_api() {
             Reply::json(202, "", "<html><title>Sign in</title></html>"),
             "a web page (Sign in) with status 202",
         ),
-        (
-            Reply::json(200, "", "Please sign in"),
-            "text with status 200",
-        ),
-        (
-            Reply::raw(cut, Then::Close),
-            "a web page (Sign in) with status 200",
-        ),
+        (Reply::json(200, "", "Please sign in"), "text with status 200"),
+        (Reply::raw(cut, Then::Close), "a web page (Sign in) with status 200"),
     ] {
         let (answer, _server) = create_at(reply).await;
         assert!(answer.notice.is_foreign);
@@ -178,17 +172,10 @@ async fn packed_answers_are_read_whether_they_were_asked_for_or_not() {
         ),
     ] {
         let (answer, _server) = create_at(Reply::bytes(200, header, bytes)).await;
-        assert_eq!(
-            answer.outcome,
-            Outcome::Done(id.parse().unwrap()),
-            "{header}"
-        );
+        assert_eq!(answer.outcome, Outcome::Done(id.parse().unwrap()), "{header}");
     }
     let (answer, _server) = create_at(Reply::bytes(200, "", &packed[..20])).await;
-    assert!(matches!(
-        answer.outcome,
-        Outcome::InDoubt(Doubt::SaidYes, _)
-    ));
+    assert!(matches!(answer.outcome, Outcome::InDoubt(Doubt::SaidYes, _)));
 }
 
 /// The server's reason reaches the ledger, whatever it is written in.
@@ -331,10 +318,7 @@ async fn a_kept_connection_that_closes_under_a_request_is_not_tried_again() {
     .await;
     let api = api(&server);
     assert!(matches!(create(&api).await.outcome, Outcome::Done(_)));
-    assert!(matches!(
-        create(&api).await.outcome,
-        Outcome::InDoubt(Doubt::Open, _)
-    ));
+    assert!(matches!(create(&api).await.outcome, Outcome::InDoubt(Doubt::Open, _)));
     assert_eq!(server.requests().len(), 2);
     assert!(matches!(create(&api).await.outcome, Outcome::Done(_)));
     assert_eq!(server.requests().len(), 3);
@@ -356,10 +340,7 @@ async fn silence_is_a_doubt() {
     let half = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{";
     let server = CannedServer::start([Reply::raw(half, Then::Hang)]).await;
     let api = api_at(&server.base_url(), Duration::from_millis(80));
-    assert!(matches!(
-        create(&api).await.outcome,
-        Outcome::InDoubt(Doubt::SaidYes, _)
-    ));
+    assert!(matches!(create(&api).await.outcome, Outcome::InDoubt(Doubt::SaidYes, _)));
 }
 
 #[tokio::test]
@@ -380,10 +361,7 @@ async fn what_never_connected_was_not_sent() {
 #[tokio::test]
 async fn a_failed_handshake_was_not_sent() {
     for (reply, code) in [
-        (
-            Reply::raw("HTTP/1.1 400 Bad Request\r\n\r\n", Then::Close),
-            "tls",
-        ),
+        (Reply::raw("HTTP/1.1 400 Bad Request\r\n\r\n", Then::Close), "tls"),
         (Reply::raw("", Then::Close), "connect"),
         (Reply::raw("", Then::Hang), "connect"),
     ] {
@@ -406,25 +384,10 @@ async fn refusals_carry_their_cause() {
         (403, "", Refusal::Forbidden, None),
         (409, "", Refusal::Conflict, None),
         (423, "", Refusal::Locked, None),
-        (
-            423,
-            "retry-after: 0\r\n",
-            Refusal::Wait(WaitKind::Busy),
-            Some(0),
-        ),
+        (423, "retry-after: 0\r\n", Refusal::Wait(WaitKind::Busy), Some(0)),
         (429, "", Refusal::Wait(WaitKind::RateLimit), None),
-        (
-            429,
-            "retry-after: 7\r\n",
-            Refusal::Wait(WaitKind::RateLimit),
-            Some(7),
-        ),
-        (
-            503,
-            "retry-after: 7\r\n",
-            Refusal::Wait(WaitKind::Busy),
-            Some(7),
-        ),
+        (429, "retry-after: 7\r\n", Refusal::Wait(WaitKind::RateLimit), Some(7)),
+        (503, "retry-after: 7\r\n", Refusal::Wait(WaitKind::Busy), Some(7)),
     ] {
         let (answer, _server) = create_at(Reply::json(status, headers, body)).await;
         let cause = Cause {
@@ -467,11 +430,7 @@ async fn the_head_is_heard_before_the_body_is_read() {
     assert_eq!(heard[0].1, answer.notice, "the body adds nothing");
     assert_eq!(heard[0].1.wait_kind(), Some(WaitKind::RateLimit));
     assert_eq!(heard[0].1.retry_after, Some(Duration::from_secs(7)));
-    assert!(
-        heard[0].0 + later / 2 < answered,
-        "{:?} {answered:?}",
-        heard[0].0
-    );
+    assert!(heard[0].0 + later / 2 < answered, "{:?} {answered:?}", heard[0].0);
 }
 
 #[tokio::test]
@@ -502,11 +461,7 @@ async fn redirects_are_not_followed() {
         }
         assert_eq!(server.requests().len(), 1);
         // A read changes nothing, and would be sent elsewhere again.
-        match api(&server)
-            .get(&token(), &"a".parse().unwrap(), &|_| {})
-            .await
-            .outcome
-        {
+        match api(&server).get(&token(), &"a".parse().unwrap(), &|_| {}).await.outcome {
             Outcome::Refused(Refusal::Final, cause) => assert_eq!(cause.code, "redirect"),
             other => panic!("{other:?}"),
         }
@@ -518,11 +473,7 @@ async fn redirects_are_not_followed() {
 async fn lists_are_followed_page_by_page_and_only_at_home() {
     let elsewhere = CannedServer::start([Reply::json(200, "", "{}")]).await;
     let server = CannedServer::start([
-        Reply::json(
-            200,
-            "link: <?cursor=2>; rel=\"next\"\r\n",
-            r#"{"items":[{"id":"a"}]}"#,
-        ),
+        Reply::json(200, "link: <?cursor=2>; rel=\"next\"\r\n", r#"{"items":[{"id":"a"}]}"#),
         Reply::json(200, "", r#"{"items":[{"id":"b"}]}"#),
         Reply::json(
             200,
@@ -534,19 +485,14 @@ async fn lists_are_followed_page_by_page_and_only_at_home() {
     let api = api(&server);
     let query = ListQuery::default();
     let first = listed(api.list(&token(), &query, 100, None, &|_| {}).await.outcome);
-    let second = api
-        .list(&token(), &query, 100, first.next.as_ref(), &|_| {})
-        .await;
+    let second = api.list(&token(), &query, 100, first.next.as_ref(), &|_| {}).await;
     let second = listed(second.outcome);
     assert_eq!((second.items[0].id.as_str(), &second.next), ("b", &None));
     assert!(server.requests()[0].starts_with("GET /v1/wholesale/billing/reports?max=100 "));
     assert!(server.requests()[1].starts_with("GET /v1/wholesale/billing/reports?cursor=2 "));
     // What a cache kept is no answer to "was it made?".
     for request in server.requests() {
-        assert!(
-            request.contains("\r\ncache-control: no-cache\r\n"),
-            "{request}"
-        );
+        assert!(request.contains("\r\ncache-control: no-cache\r\n"), "{request}");
     }
 
     let foreign: Url = elsewhere.base_url().parse().unwrap();
@@ -571,14 +517,8 @@ async fn a_report_that_is_gone_is_an_answer() {
     let (api, id) = (api(&server), "a/b".parse().unwrap());
     let found = api.get(&token(), &id, &|_| {}).await.outcome;
     assert!(matches!(found, Outcome::Done(Some(report)) if report.id == id));
-    assert_eq!(
-        api.get(&token(), &id, &|_| {}).await.outcome,
-        Outcome::Done(None)
-    );
-    assert_eq!(
-        api.get(&token(), &id, &|_| {}).await.outcome,
-        Outcome::Done(None)
-    );
+    assert_eq!(api.get(&token(), &id, &|_| {}).await.outcome, Outcome::Done(None));
+    assert_eq!(api.get(&token(), &id, &|_| {}).await.outcome, Outcome::Done(None));
     assert!(matches!(
         api.get(&token(), &id, &|_| {}).await.outcome,
         Outcome::Refused(Refusal::Forbidden, _)
@@ -596,17 +536,12 @@ async fn sub_partners_are_paged_by_offset_where_no_link_says_so() {
     .await;
     let api = api(&server);
     let which = Discover::Active;
-    let Outcome::Done(first) = api
-        .sub_partners(&token(), which, None, &|_| {})
-        .await
-        .outcome
+    let Outcome::Done(first) = api.sub_partners(&token(), which, None, &|_| {}).await.outcome
     else {
         panic!("no page")
     };
     assert_eq!(first.items.len(), 100);
-    let last = api
-        .sub_partners(&token(), which, first.next.as_ref(), &|_| {})
-        .await;
+    let last = api.sub_partners(&token(), which, first.next.as_ref(), &|_| {}).await;
     assert!(matches!(last.outcome, Outcome::Done(page) if page.next.is_none()));
     assert!(server.requests()[1].contains("?max=100&provisioningState=active&offset=100 "));
 }
@@ -627,16 +562,10 @@ fn a_ca_file_must_hold_certificates() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");
     let set_up = |path: &std::path::Path| {
-        let settings = ApiSettings {
-            ca_file: Some(path.to_owned()),
-            ..ApiSettings::default()
-        };
+        let settings = ApiSettings { ca_file: Some(path.to_owned()), ..ApiSettings::default() };
         http_client::build(&settings, NonZeroUsize::MIN)
     };
     assert!(matches!(set_up(&path), Err(HttpApiError::CaFile { .. })));
     std::fs::write(&path, "not PEM").unwrap();
-    assert!(matches!(
-        set_up(&path),
-        Err(HttpApiError::NoCertificates { .. })
-    ));
+    assert!(matches!(set_up(&path), Err(HttpApiError::NoCertificates { .. })));
 }

@@ -43,16 +43,10 @@ fn tokens(access: &str, refresh: &str) -> Reply {
 async fn what_renews_is_enough_to_begin_with() {
     let server = CannedServer::start([tokens("first", "next"), tokens("second", "next")]).await;
     let api = api(&server, &TRIO);
-    assert_eq!(
-        api.renew(None, &|_| {}).await.outcome,
-        Outcome::Done(token("first"))
-    );
+    assert_eq!(api.renew(None, &|_| {}).await.outcome, Outcome::Done(token("first")));
     assert_eq!(server.requests().len(), 1);
     let sent = &server.requests()[0];
-    assert!(
-        sent.starts_with("POST /v1/access_token HTTP/1.1\r\n"),
-        "{sent}"
-    );
+    assert!(sent.starts_with("POST /v1/access_token HTTP/1.1\r\n"), "{sent}");
     assert!(!sent.to_lowercase().contains("authorization"), "{sent}");
     assert!(sent.ends_with(
         "\r\n\r\ngrant_type=refresh_token&client_id=the-id&client_secret=the-secret&refresh_token=the%2Frefresh"
@@ -81,10 +75,7 @@ async fn a_changed_token_file_comes_first_and_a_stale_one_never_again() {
     std::fs::remove_file(&file).unwrap();
     // The server gives the refused token once more.
     let outcome = renew(&api, "again").await;
-    assert!(
-        matches!(outcome, Outcome::Refused(Refusal::Unauthorized, _)),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome, Outcome::Refused(Refusal::Unauthorized, _)), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -93,16 +84,9 @@ async fn a_new_refresh_token_is_kept_in_its_file() {
     let file = folder.path().join("refresh");
     std::fs::write(&file, "old-refresh\n").unwrap();
     let server = CannedServer::start([tokens("first", "new-refresh")]).await;
-    let variables = [
-        TRIO[0],
-        TRIO[1],
-        ("WEBEX_REFRESH_TOKEN_FILE", file.to_str().unwrap()),
-    ];
+    let variables = [TRIO[0], TRIO[1], ("WEBEX_REFRESH_TOKEN_FILE", file.to_str().unwrap())];
     let api = api(&server, &variables);
-    assert_eq!(
-        api.renew(None, &|_| {}).await.outcome,
-        Outcome::Done(token("first"))
-    );
+    assert_eq!(api.renew(None, &|_| {}).await.outcome, Outcome::Done(token("first")));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "new-refresh\n");
 }
 
@@ -114,11 +98,7 @@ async fn a_refresh_token_that_another_process_has_renewed_is_read_again() {
     std::fs::write(&file, "first-refresh\n").unwrap();
     let spent = Reply::json(400, "", r#"{"error":"invalid_grant"}"#);
     let server = CannedServer::start([spent.clone(), tokens("good", "third-refresh"), spent]).await;
-    let variables = [
-        TRIO[0],
-        TRIO[1],
-        ("WEBEX_REFRESH_TOKEN_FILE", file.to_str().unwrap()),
-    ];
+    let variables = [TRIO[0], TRIO[1], ("WEBEX_REFRESH_TOKEN_FILE", file.to_str().unwrap())];
     let api = api(&server, &variables);
     let written = file.clone();
     let other = tokio::spawn(async move {
@@ -127,10 +107,7 @@ async fn a_refresh_token_that_another_process_has_renewed_is_read_again() {
     });
     // Refused, and to be asked again: then with what the other has written.
     let first = api.renew(None, &|_| {}).await.outcome;
-    assert!(
-        matches!(first, Outcome::Refused(Refusal::Wait(_), _)),
-        "{first:?}"
-    );
+    assert!(matches!(first, Outcome::Refused(Refusal::Wait(_), _)), "{first:?}");
     other.await.unwrap();
     let second = api.renew(None, &|_| {}).await.outcome;
     assert_eq!(second, Outcome::Done(token("good")));
@@ -142,10 +119,7 @@ async fn a_refresh_token_that_another_process_has_renewed_is_read_again() {
     // What another wrote before this one asks is asked with from the beginning; what is refused too is refused.
     std::fs::write(&file, "fourth-refresh\n").unwrap();
     let refused = renew(&api, "good").await;
-    assert!(
-        matches!(refused, Outcome::Refused(Refusal::Unauthorized, _)),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Outcome::Refused(Refusal::Unauthorized, _)), "{refused:?}");
     let sent = server.requests();
     assert!(sent[2].ends_with("&refresh_token=fourth-refresh"));
     assert_eq!(sent.len(), 3);
@@ -160,10 +134,7 @@ async fn a_no_with_the_status_of_a_yes_is_a_no() {
             "(invalid_grant: It has ended)",
         ),
         (r#"{"error":"invalid_client"}"#, "(invalid_client)"),
-        (
-            r#"{"errors":[{"description":"No such token"}]}"#,
-            "(No such token)",
-        ),
+        (r#"{"errors":[{"description":"No such token"}]}"#, "(No such token)"),
     ] {
         let server = CannedServer::start([Reply::json(200, "", body)]).await;
         let outcome = api(&server, &TRIO).renew(None, &|_| {}).await.outcome;
@@ -198,15 +169,9 @@ async fn a_refused_renewal_names_the_variables_and_no_secret() {
     variables.push(("WEBEX_ACCESS_TOKEN", "one"));
     match renew(&api(&server, &variables), "one").await {
         Outcome::Refused(Refusal::Unauthorized, cause) => {
-            assert_eq!(
-                (cause.http_status, cause.code.as_str()),
-                (Some(400), "invalid_grant")
-            );
+            assert_eq!((cause.http_status, cause.code.as_str()), (Some(400), "invalid_grant"));
             assert!(cause.text.contains("WEBEX_CLIENT_SECRET"), "{cause:?}");
-            assert!(
-                cause.text.contains("[secret] and [secret] ([secret])"),
-                "{cause:?}"
-            );
+            assert!(cause.text.contains("[secret] and [secret] ([secret])"), "{cause:?}");
         }
         other => panic!("{other:?}"),
     }
@@ -218,21 +183,12 @@ async fn a_renewal_that_may_work_later_is_not_a_refusal_of_the_credentials() {
         (Reply::json(429, "", ""), "Refused(Wait(RateLimit)"),
         (Reply::json(500, "", ""), "InDoubt(Open"),
         (Reply::raw("", Then::Close), "InDoubt(Open"),
-        (
-            Reply::json(200, "", r#"{"access_token":"se cret"}"#),
-            "InDoubt(SaidYes",
-        ),
-        (
-            Reply::json(200, "", r#"{"error":"temporarily_unavailable"}"#),
-            "InDoubt(SaidYes",
-        ),
+        (Reply::json(200, "", r#"{"access_token":"se cret"}"#), "InDoubt(SaidYes"),
+        (Reply::json(200, "", r#"{"error":"temporarily_unavailable"}"#), "InDoubt(SaidYes"),
         (Reply::json(200, "", "<html>"), "InDoubt(Open"),
     ] {
         let server = CannedServer::start([reply]).await;
-        let outcome = format!(
-            "{:?}",
-            api(&server, &TRIO).renew(None, &|_| {}).await.outcome
-        );
+        let outcome = format!("{:?}", api(&server, &TRIO).renew(None, &|_| {}).await.outcome);
         assert!(outcome.starts_with(good), "{outcome}");
         assert!(!outcome.contains("se cret"), "{outcome}");
     }

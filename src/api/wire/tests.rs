@@ -56,12 +56,8 @@ fn listed_reports_are_read_leniently_but_for_their_id() {
         {"id":"b","tempDownloadURL":"https://h/x?Signature=s","errors":[{"code":7,"description":"no\n data"},{"code":"8"},{}],"created":"2026-10-01T00:00:00"},
         {"id":"c","billingStartDate":7,"billingEndDate":"äääää","type":"MONTH","created":"today","internal":"no","status":null,"category":1,"createdBy":{}}
     ]}"#;
-    let reports: Vec<Listed> = read::<WireReports>(json)
-        .unwrap()
-        .items
-        .into_iter()
-        .map(Listed::from)
-        .collect();
+    let reports: Vec<Listed> =
+        read::<WireReports>(json).unwrap().items.into_iter().map(Listed::from).collect();
     let bare = |id: &str| Listed::bare(id.parse().unwrap());
     let moment = |text: &str| Some(text.parse().unwrap());
     let period = Period::month(2026, 9).unwrap();
@@ -88,12 +84,7 @@ fn listed_reports_are_read_leniently_but_for_their_id() {
             bare("c"),
         ]
     );
-    for json in [
-        r#"{"items":[{"id":"a"},{}]}"#,
-        "{}",
-        r#"{"items":null}"#,
-        "[]",
-    ] {
+    for json in [r#"{"items":[{"id":"a"},{}]}"#, "{}", r#"{"items":null}"#, "[]"] {
         assert!(read::<WireReports>(json).is_none(), "{json}");
     }
 }
@@ -103,11 +94,9 @@ fn sub_partners_are_those_asked_for() {
     let entries = r#"[{"orgId":"a","provisioningState":"active"},{"orgId":"s","provisioningState":"SUSPENDED"},{"orgId":"n"}]"#;
     for key in ["items", "subPartners"] {
         let json = format!(r#"{{"{key}":{entries}}}"#);
-        for (which, found) in [
-            (Discover::Active, "a n"),
-            (Discover::Suspended, "s n"),
-            (Discover::All, "a s n"),
-        ] {
+        for (which, found) in
+            [(Discover::Active, "a n"), (Discover::Suspended, "s n"), (Discover::All, "a s n")]
+        {
             let page: WireSubPartners = read(&json).unwrap();
             assert!(!page.is_full());
             let orgs = page.only(which).unwrap();
@@ -146,20 +135,14 @@ fn queries_name_what_is_asked_for() {
     let first = sub_partners_url(url.clone(), Discover::Active);
     assert_eq!(first.query(), Some("max=100&provisioningState=active"));
     let second = next_offset(&first).unwrap();
-    assert_eq!(
-        second.query(),
-        Some("max=100&provisioningState=active&offset=100")
-    );
+    assert_eq!(second.query(), Some("max=100&provisioningState=active&offset=100"));
     assert_eq!(
         next_offset(&second).unwrap().query(),
         Some("max=100&provisioningState=active&offset=200")
     );
     let foreign: Url = "http://127.0.0.1/v1/x?cursor=abc".parse().unwrap();
     assert_eq!(next_offset(&foreign), None);
-    assert_eq!(
-        sub_partners_url(url, Discover::All).query(),
-        Some("max=100")
-    );
+    assert_eq!(sub_partners_url(url, Discover::All).query(), Some("max=100"));
 }
 
 proptest! {

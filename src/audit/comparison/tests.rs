@@ -25,11 +25,7 @@ fn request(who: Option<&str>, report_type: ReportType, period: &str, internal: b
 
 fn row(request: Request, created: bool) -> Row {
     let row = Row::planned(request, "j".into(), None);
-    if created {
-        row.created("report".parse().unwrap())
-    } else {
-        row
-    }
+    if created { row.created("report".parse().unwrap()) } else { row }
 }
 
 fn lay<'a>(now: &[Request], earlier: &'a [Row]) -> MonthPairs<'a> {
@@ -50,22 +46,12 @@ fn the_latest_is_compared_with_the_latest_that_was_over() {
     ];
     let earlier = earlier.map(|period| row(user(period), true));
     let beside = lay(&now, &earlier);
-    let pairs: Vec<(usize, Period)> = beside
-        .pairs
-        .iter()
-        .map(|(place, row)| (*place, row.request().period))
-        .collect();
+    let pairs: Vec<(usize, Period)> =
+        beside.pairs.iter().map(|(place, row)| (*place, row.request().period)).collect();
     assert_eq!(pairs, [(1, days("2026-09"))]);
-    assert!(
-        beside.new.is_empty() && beside.vanished.is_empty(),
-        "{beside:?}"
-    );
+    assert!(beside.new.is_empty() && beside.vanished.is_empty(), "{beside:?}");
     // Of periods that end on one day, the shorter.
-    let earlier = [
-        "2026-09-16..2026-09-30",
-        "2026-09",
-        "2026-07-01..2026-09-30",
-    ];
+    let earlier = ["2026-09-16..2026-09-30", "2026-09", "2026-07-01..2026-09-30"];
     let earlier = earlier.map(|period| row(user(period), true));
     let beside = lay(&now, &earlier);
     assert_eq!(beside.pairs[0].1, &earlier[0]);
@@ -80,14 +66,8 @@ fn who_is_planned_for_another_period_or_was_never_created_has_not_vanished() {
         row(user("today", "2026-10"), true),
         row(user("gone", "2026-08"), true),
         row(user("gone", "2026-09"), false),
-        row(
-            request(Some("stays"), ReportType::User, "2026-09", true),
-            true,
-        ),
-        row(
-            request(Some("stays"), ReportType::Partner, "2026-09", false),
-            true,
-        ),
+        row(request(Some("stays"), ReportType::User, "2026-09", true), true),
+        row(request(Some("stays"), ReportType::Partner, "2026-09", false), true),
         row(request(None, ReportType::User, "2026-09", false), true),
     ];
     let plan = [user("new", "2026-10"), user("stays", "2026-08")];
@@ -100,10 +80,7 @@ fn who_is_planned_for_another_period_or_was_never_created_has_not_vanished() {
     let selected = [&plan[0]];
     let beside = MonthPairs::lay(&selected, &plan, earlier.iter());
     assert_eq!(beside.vanished, expected);
-    assert_eq!(
-        MonthPairs::lay(&[], &plan, earlier.iter()).vanished.len(),
-        0
-    );
+    assert_eq!(MonthPairs::lay(&[], &plan, earlier.iter()).vanished.len(), 0);
 }
 
 #[test]
@@ -115,12 +92,7 @@ fn a_drop_is_counted_of_what_was_there() {
         ("100%", "10", "0", None),
         ("100%", "10", "-1", Some("110")),
         ("0%", "10", "10", None),
-        (
-            "0%",
-            "10",
-            "9.9999999999999999999999",
-            Some("0.000000000000000000001"),
-        ),
+        ("0%", "10", "9.9999999999999999999999", Some("0.000000000000000000001")),
         ("12.5 %", "8", "7", None),
         ("12.5%", "8", "6.9", Some("13.75")),
         ("50%", "10", "1000", None),

@@ -10,40 +10,20 @@ use crate::run::MaxFailures;
 #[derive(Debug, Args)]
 pub(crate) struct OutputArgs {
     /// Write the selected rows as JUnit XML
-    #[arg(
-        long,
-        help_heading = "Outputs",
-        env = "MONTHEND_JUNIT",
-        value_name = "FILE"
-    )]
+    #[arg(long, help_heading = "Outputs", env = "MONTHEND_JUNIT", value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
 
     /// Write the summary as JSON
-    #[arg(
-        long,
-        help_heading = "Outputs",
-        env = "MONTHEND_SUMMARY_JSON",
-        value_name = "FILE"
-    )]
+    #[arg(long, help_heading = "Outputs", env = "MONTHEND_SUMMARY_JSON", value_name = "FILE")]
     pub(crate) summary_json: Option<PathBuf>,
 
     /// Write figures for Prometheus, in its text format
-    #[arg(
-        long,
-        help_heading = "Outputs",
-        env = "MONTHEND_METRICS",
-        value_name = "FILE"
-    )]
+    #[arg(long, help_heading = "Outputs", env = "MONTHEND_METRICS", value_name = "FILE")]
     pub(crate) metrics: Option<PathBuf>,
 
     /// Send nothing new once so many rows of this run have failed: a number, or a share of the selected rows such as 5%
     // Negative values get the same error as other wrong ones.
-    #[arg(
-        long,
-        env = "MONTHEND_MAX_FAILURES",
-        value_name = "N|P%",
-        allow_hyphen_values = true
-    )]
+    #[arg(long, env = "MONTHEND_MAX_FAILURES", value_name = "N|P%", allow_hyphen_values = true)]
     pub(crate) max_failures: Option<MaxFailures>,
 
     #[command(flatten)]

@@ -15,12 +15,7 @@ const COUNT: &str = "MONTHEND_PARTITION_COUNT";
 pub(crate) struct PartitionArgs {
     /// One share of several: 2/3 is the second of three, with a ledger of its own (NAME.2-of-3.csv). Where jobs are
     /// counted from 0: MONTHEND_PARTITION_INDEX and MONTHEND_PARTITION_COUNT
-    #[arg(
-        long,
-        help_heading = "Selection",
-        env = "MONTHEND_PARTITION",
-        value_name = "K/N"
-    )]
+    #[arg(long, help_heading = "Selection", env = "MONTHEND_PARTITION", value_name = "K/N")]
     partition: Option<Partition>,
 }
 
@@ -36,10 +31,7 @@ pub(crate) enum PartitionArgsError {
     #[error(
         "{INDEX} and {COUNT} say share {counted}, --partition (or MONTHEND_PARTITION) says {given}; which is it?"
     )]
-    Disagree {
-        given: Partition,
-        counted: Partition,
-    },
+    Disagree { given: Partition, counted: Partition },
 }
 
 impl PartitionArgs {
@@ -96,18 +88,10 @@ mod tests {
         assert_eq!(read(Some(""), Some(" ")).unwrap(), None);
         assert_eq!(read(Some("0"), Some("3")).unwrap().unwrap(), "1/3");
         assert_eq!(read(Some("2"), Some("3")).unwrap().unwrap(), "3/3");
-        for (index, count) in [
-            ("3", "3"),
-            ("-1", "3"),
-            ("0", "0"),
-            ("a", "3"),
-            ("4294967295", "3"),
-        ] {
+        for (index, count) in [("3", "3"), ("-1", "3"), ("0", "0"), ("a", "3"), ("4294967295", "3")]
+        {
             let refused = read(Some(index), Some(count)).unwrap_err();
-            assert!(
-                matches!(refused, PartitionArgsError::NoShare { .. }),
-                "{index} {count}"
-            );
+            assert!(matches!(refused, PartitionArgsError::NoShare { .. }), "{index} {count}");
         }
         for (index, count) in [(Some("0"), None), (None, Some("3")), (Some("0"), Some(""))] {
             let refused = read(index, count).unwrap_err();

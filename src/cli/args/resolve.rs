@@ -34,12 +34,7 @@ pub(crate) struct ResolveArgs {
     pub(crate) request: Option<RequestId>,
 
     /// The row's report is this one
-    #[arg(
-        long,
-        value_name = "REPORT_ID",
-        group = "decision",
-        requires = "request"
-    )]
+    #[arg(long, value_name = "REPORT_ID", group = "decision", requires = "request")]
     pub(crate) adopt: Option<ReportId>,
 
     /// The row has no report: the next run sends the request again
@@ -76,10 +71,7 @@ impl ResolveArgs {
             manifest: self.place.clone(),
             ledger: self.named.clone(),
             base_url: self.base_url.clone(),
-            sandbox: RehearsalArgs {
-                sandbox: self.sandbox,
-                ..RehearsalArgs::default()
-            },
+            sandbox: RehearsalArgs { sandbox: self.sandbox, ..RehearsalArgs::default() },
         }
     }
 }

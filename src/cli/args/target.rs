@@ -56,12 +56,7 @@ pub(crate) struct RehearsalArgs {
     pub(crate) sandbox: bool,
 
     /// How the simulator behaves: a YAML file
-    #[arg(
-        long,
-        help_heading = "Rehearsal",
-        env = "MONTHEND_SANDBOX_CONFIG",
-        value_name = "FILE"
-    )]
+    #[arg(long, help_heading = "Rehearsal", env = "MONTHEND_SANDBOX_CONFIG", value_name = "FILE")]
     pub(crate) sandbox_config: Option<PathBuf>,
 
     /// Rehearse with the refusals fixed

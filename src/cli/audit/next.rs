@@ -25,33 +25,24 @@ pub(super) fn next(
     Some(match first.remedy {
         Remedy::Look(_) => return None,
         Remedy::Merge => ("to take over the rows of the other ledgers", merge?),
-        Remedy::Adopt => (
-            "to record the reports that the server already has",
-            run() + " --existing adopt",
-        ),
+        Remedy::Adopt => {
+            ("to record the reports that the server already has", run() + " --existing adopt")
+        }
         Remedy::Run => ("to create what is missing", run()),
         Remedy::LookUp => ("to look up what is in doubt", run()),
         Remedy::Retry => match commands.fixed {
-            Some(fixed) => (
-                "to retry what failed, with the causes fixed",
-                commands.retry + fixed,
-            ),
-            None => (
-                "to retry what failed, once the causes are fixed",
-                commands.retry,
-            ),
+            Some(fixed) => ("to retry what failed, with the causes fixed", commands.retry + fixed),
+            None => ("to retry what failed, once the causes are fixed", commands.retry),
         },
-        Remedy::Recreate => (
-            "to recreate the reports that the server could not generate",
-            commands.recreate,
-        ),
+        Remedy::Recreate => {
+            ("to recreate the reports that the server could not generate", commands.recreate)
+        }
         Remedy::CollectThenRecreate | Remedy::Collect => {
             ("to collect what is missing", commands.collect)
         }
-        Remedy::Overwrite => (
-            "to download changed files again, over what lies there",
-            commands.collect + " --force",
-        ),
+        Remedy::Overwrite => {
+            ("to download changed files again, over what lies there", commands.collect + " --force")
+        }
         Remedy::MoveAndCollect => {
             let file = folder.join(first.file.as_deref().unwrap_or_default());
             let mut away = file.clone().into_os_string();
@@ -63,16 +54,12 @@ pub(super) fn next(
             )
         }
         // No command can know which candidate is the row's report.
-        Remedy::Decide => (
-            "to see the rows in doubt with the candidates, and decide",
-            commands.resolve,
-        ),
+        Remedy::Decide => {
+            ("to see the rows in doubt with the candidates, and decide", commands.resolve)
+        }
         Remedy::Replace => (
             "to have the first report that is gone created again by the next run",
-            format!(
-                "{} --request {} --resend --replace",
-                commands.resolve, first.request_id
-            ),
+            format!("{} --request {} --resend --replace", commands.resolve, first.request_id),
         ),
     })
 }

@@ -55,10 +55,7 @@ pub(super) fn try_ledger(context: &Context, report: &mut Checklist) -> LedgerRea
     let rows = reading.as_ref().map_or(0, |reading| reading.ledger.len());
     match (&reading, appendable(&path)) {
         (None, _) => match trace_of(&context.ledger) {
-            None => report.ok(
-                CheckItem::Ledger,
-                format!("none at {name} yet: a run starts it"),
-            ),
+            None => report.ok(CheckItem::Ledger, format!("none at {name} yet: a run starts it")),
             Some(trace) => report.not_ok(
                 missing(CheckItem::Ledger),
                 format!("there is none at {name}, but {trace}"),
@@ -77,24 +74,15 @@ pub(super) fn try_ledger(context: &Context, report: &mut Checklist) -> LedgerRea
     }
     let folder = folder_of(&path);
     match try_folder(folder) {
-        Ok(()) => report.ok(
-            CheckItem::LedgerFolder,
-            format!("{} can be written", folder.display()),
-        ),
+        Ok(()) => {
+            report.ok(CheckItem::LedgerFolder, format!("{} can be written", folder.display()))
+        }
         Err(error) => report.not_ok(
             missing(CheckItem::LedgerFolder),
-            format!(
-                "{} cannot hold a ledger: {}",
-                folder.display(),
-                refusal(&error)
-            ),
+            format!("{} cannot hold a ledger: {}", folder.display(), refusal(&error)),
             format!(
                 "{}, or put the ledger elsewhere (--ledger)",
-                if folder.exists() {
-                    remedy(&error)
-                } else {
-                    "make it"
-                }
+                if folder.exists() { remedy(&error) } else { "make it" }
             ),
         ),
     }
@@ -156,11 +144,8 @@ pub(super) fn try_known(
 pub(super) fn try_output(context: &Context, report: &mut Checklist) {
     let output = context.output(None, &context.ledger);
     let there = existing(&output);
-    let tried = if there.is_dir() {
-        try_folder(&there)
-    } else {
-        Err(io::ErrorKind::NotADirectory.into())
-    };
+    let tried =
+        if there.is_dir() { try_folder(&there) } else { Err(io::ErrorKind::NotADirectory.into()) };
     if let Err(error) = context.refuse_output_as_for_real(None) {
         let missing = (CheckItem::Output, CheckFailure::Usage);
         let advice = "name another folder in collect.output or --output";
@@ -168,22 +153,13 @@ pub(super) fn try_output(context: &Context, report: &mut Checklist) {
     }
     match tried {
         Ok(()) if there == output => {
-            report.ok(
-                CheckItem::Output,
-                format!("{} can be written", output.display()),
-            );
+            report.ok(CheckItem::Output, format!("{} can be written", output.display()));
         }
-        Ok(()) => report.ok(
-            CheckItem::Output,
-            format!("{} can be made", output.display()),
-        ),
+        Ok(()) => report.ok(CheckItem::Output, format!("{} can be made", output.display())),
         Err(error) => report.not_ok(
             (CheckItem::Output, CheckFailure::Usage),
             format!("{} cannot be written: {}", there.display(), refusal(&error)),
-            format!(
-                "{}, or name another folder in collect.output or --output",
-                remedy(&error)
-            ),
+            format!("{}, or name another folder in collect.output or --output", remedy(&error)),
         ),
     }
 }

@@ -83,11 +83,9 @@ async fn ask_all<A: Api>(
     }
     untried(report);
     let lists = ask_sub_partners(session, manifest, report).await;
-    if let (Some(manifest), Some(active), Some(all)) = (
-        manifest,
-        lists.get(&Discover::Active),
-        lists.get(&Discover::All),
-    ) {
+    if let (Some(manifest), Some(active), Some(all)) =
+        (manifest, lists.get(&Discover::Active), lists.get(&Discover::All))
+    {
         report.coverage = Some(Coverage::new(manifest, active, all));
     }
     told_plan(manifest, &lists, report)
@@ -139,10 +137,7 @@ fn told_reached(
         Some(cause) if is_anothers(cause) => {
             report.not_ok(
                 (CheckItem::Connection, CheckFailure::Stopped),
-                format!(
-                    "something else answers in the place of {host}{by}: {}",
-                    cause.text
-                ),
+                format!("something else answers in the place of {host}{by}: {}", cause.text),
                 "sign in to the network, or check the proxy and api.base_url",
             );
             return false;
@@ -225,10 +220,7 @@ async fn ask_sub_partners<A: Api>(
         }
     }
     let active = lists.get(&Discover::Active).map_or(0, Vec::len);
-    report.ok(
-        CheckItem::ListSubPartners,
-        format!("allowed; {active} are active"),
-    );
+    report.ok(CheckItem::ListSubPartners, format!("allowed; {active} are active"));
     lists
 }
 
@@ -241,11 +233,7 @@ fn told_plan(
     let mut discovered = Discovered::new();
     for which in manifest.discovers() {
         let Some(listed) = lists.get(&which) else {
-            report.unknown(
-                CheckItem::Plan,
-                "the jobs ask the API for its sub-partners",
-                "",
-            );
+            report.unknown(CheckItem::Plan, "the jobs ask the API for its sub-partners", "");
             return None;
         };
         if listed.is_empty() {
@@ -261,11 +249,7 @@ fn told_plan(
             Some(plan)
         }
         Err(error) => {
-            report.not_ok(
-                (CheckItem::Plan, CheckFailure::Usage),
-                error.to_string(),
-                "",
-            );
+            report.not_ok((CheckItem::Plan, CheckFailure::Usage), error.to_string(), "");
             None
         }
     }

@@ -30,10 +30,7 @@ async fn serve(gives: Vec<u8>, encoding: &'static str, chunked: bool) -> Served 
         log.lock().unwrap().push(headers);
         let body = if chunked {
             Sent::from_stream(futures::stream::iter(
-                gives
-                    .chunks(7)
-                    .map(|c| Ok::<_, io::Error>(c.to_vec()))
-                    .collect::<Vec<_>>(),
+                gives.chunks(7).map(|c| Ok::<_, io::Error>(c.to_vec())).collect::<Vec<_>>(),
             ))
         } else {
             Sent::from(gives)
@@ -51,10 +48,7 @@ async fn serve(gives: Vec<u8>, encoding: &'static str, chunked: bool) -> Served 
     tokio::spawn(
         async move { axum::serve(listener, Router::new().route("/a.csv", get(answer))).await },
     );
-    Served {
-        url: url.parse().unwrap(),
-        asked,
-    }
+    Served { url: url.parse().unwrap(), asked }
 }
 
 fn host() -> HttpHost {
@@ -78,10 +72,7 @@ async fn fetch(served: &Served, resume: Option<&Resume>) -> Result<(Head, Vec<u8
 
 async fn packed(bytes: &[u8]) -> Vec<u8> {
     let mut packed = Vec::new();
-    GzipEncoder::new(bytes)
-        .read_to_end(&mut packed)
-        .await
-        .unwrap();
+    GzipEncoder::new(bytes).read_to_end(&mut packed).await.unwrap();
     packed
 }
 
@@ -98,11 +89,7 @@ async fn what_is_packed_comes_whole_or_not_at_all() {
     for (name, gives, is_whole) in [
         ("as it is", whole.clone(), true),
         ("of two members", members.concat(), true),
-        (
-            "cut in the second member",
-            members.concat()[..members[0].len() + 12].to_vec(),
-            false,
-        ),
+        ("cut in the second member", members.concat()[..members[0].len() + 12].to_vec(), false),
         ("cut in its head", whole[..5].to_vec(), false),
         ("cut in the middle", whole[..end / 2].to_vec(), false),
         ("without its check sum", whole[..end - 8].to_vec(), false),
@@ -144,22 +131,14 @@ async fn what_was_packed_well_is_unpacked_in_pieces() {
 #[tokio::test]
 async fn what_was_not_asked_for_is_no_file() {
     let served = serve(TABLE.to_vec(), "br", false).await;
-    let Err(DownloadError::Final(why)) = fetch(&served, None).await else {
-        panic!("it was taken")
-    };
+    let Err(DownloadError::Final(why)) = fetch(&served, None).await else { panic!("it was taken") };
     assert!(why.contains("packed as br"), "{why}");
 
     // The rest of a file is asked for as it is.
     let served = serve(TABLE.to_vec(), "identity", false).await;
-    let resume = Resume {
-        from: 5,
-        version: "\"1\"".to_owned(),
-    };
+    let resume = Resume { from: 5, version: "\"1\"".to_owned() };
     let (head, all) = fetch(&served, Some(&resume)).await.unwrap();
-    assert_eq!(
-        (head.length, all.len()),
-        (Some(TABLE.len() as u64), TABLE.len())
-    );
+    assert_eq!((head.length, all.len()), (Some(TABLE.len() as u64), TABLE.len()));
     assert_eq!(head.version.as_deref(), Some("\"1\""));
     let asked = served.asked.lock().unwrap();
     assert_eq!(asked[0][ACCEPT_ENCODING], "identity");
@@ -173,10 +152,7 @@ async fn what_was_not_asked_for_is_no_file() {
 #[tokio::test]
 async fn a_name_with_a_private_address_is_refused() {
     let addresses = |texts: &[&str]| -> Vec<SocketAddr> {
-        texts
-            .iter()
-            .map(|text| SocketAddr::new(text.parse().unwrap(), 0))
-            .collect()
+        texts.iter().map(|text| SocketAddr::new(text.parse().unwrap(), 0)).collect()
     };
     for (found, expected) in [
         (&["8.8.8.8", "2606:4700::1111"][..], Some(2)),
@@ -195,16 +171,8 @@ async fn a_name_with_a_private_address_is_refused() {
 
     // And the client that is not proxied asks this one.
     let localhost = || "localhost".parse::<Name>().unwrap();
-    assert!(
-        Guarded(AddressPolicy::Local)
-            .resolve(localhost())
-            .await
-            .is_ok()
-    );
-    let refused = Guarded(AddressPolicy::Public)
-        .resolve(localhost())
-        .await
-        .err();
+    assert!(Guarded(AddressPolicy::Local).resolve(localhost()).await.is_ok());
+    let refused = Guarded(AddressPolicy::Public).resolve(localhost()).await.err();
     assert!(refused.unwrap().is::<Refused>());
 }
 
@@ -232,10 +200,7 @@ fn a_part_says_where_it_begins_and_ends_and_of_how_much_it_is() {
 
 #[test]
 fn a_rest_is_all_of_what_is_missing_in_the_same_version() {
-    let resume = Resume {
-        from: 5,
-        version: "\"1\"".to_owned(),
-    };
+    let resume = Resume { from: 5, version: "\"1\"".to_owned() };
     let head = |part: &str, length, version: Option<&str>| Head {
         part: range(part),
         length,

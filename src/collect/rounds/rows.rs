@@ -70,11 +70,7 @@ impl WaitingRows {
 
     pub(super) fn made(&self, age: Duration, now: Instant) -> CreatedAt {
         let age = TimeDelta::from_std(age).unwrap_or(TimeDelta::MAX);
-        CreatedAt(
-            self.since_began(now)
-                .checked_sub(&age)
-                .unwrap_or(TimeDelta::MIN),
-        )
+        CreatedAt(self.since_began(now).checked_sub(&age).unwrap_or(TimeDelta::MIN))
     }
 
     pub(super) fn age(&self, made: CreatedAt, now: Instant) -> Duration {

@@ -50,12 +50,7 @@ async fn wait_for_all(world: &World) -> Asked {
         let now = Instant::now();
         while created < count && made_at(created) <= now {
             let org = ledger.row(places[created]).request().sub_partner.clone();
-            watch.add(
-                places[created],
-                id(created),
-                org,
-                (now - made_at(created), now),
-            );
+            watch.add(places[created], id(created), org, (now - made_at(created), now));
             created += 1;
         }
         watch.set_apart((created < count).then_some(world.apart), now);
@@ -75,9 +70,8 @@ async fn wait_for_all(world: &World) -> Asked {
             watch.answered(&question, Some(&shown), |_| None, Instant::now());
         }
         // Few at a time, as the concurrency says.
-        for place in std::iter::from_fn(|| watch.next_ready(Instant::now()))
-            .take(16)
-            .collect::<Vec<_>>()
+        for place in
+            std::iter::from_fn(|| watch.next_ready(Instant::now())).take(16).collect::<Vec<_>>()
         {
             asked.gets += 1;
             advance(Duration::from_millis(10)).await;
@@ -114,43 +108,12 @@ async fn few_questions_are_enough() {
         lag: Duration::ZERO,
     };
     for (world, most, late) in [
-        (
-            World {
-                is_wide: true,
-                ..ten_by_thirty
-            },
-            2.2,
-            10,
-        ),
+        (World { is_wide: true, ..ten_by_thirty }, 2.2, 10),
         (World { ..ten_by_thirty }, 2.4, 10),
-        (
-            World {
-                lag: Duration::from_secs(2),
-                ..ten_by_thirty
-            },
-            2.4,
-            15,
-        ),
-        (
-            World {
-                partners: 300,
-                each: 1,
-                is_wide: true,
-                ..ten_by_thirty
-            },
-            2.2,
-            10,
-        ),
+        (World { lag: Duration::from_secs(2), ..ten_by_thirty }, 2.4, 15),
+        (World { partners: 300, each: 1, is_wide: true, ..ten_by_thirty }, 2.2, 10),
         // A list would answer for one report only: each is asked by its id.
-        (
-            World {
-                partners: 300,
-                each: 1,
-                ..ten_by_thirty
-            },
-            3.5,
-            20,
-        ),
+        (World { partners: 300, each: 1, ..ten_by_thirty }, 3.5, 20),
     ] {
         let asked = wait_for_all(&world).await;
         let each = 1.0 + (asked.lists + asked.gets) as f64 / 300.0;

@@ -259,10 +259,7 @@ fn a_flipped_byte_is_refused_with_its_line_or_changes_one_row_at_most() {
 fn an_open_quote_does_not_take_in_other_rows() {
     let sample = sample();
     let why = refusal(text(&sample).replacen("a note", "\"a note", 1).as_bytes());
-    assert!(
-        why.starts_with("l.csv:3: a quote is open and takes in the row on line 4"),
-        "{why}"
-    );
+    assert!(why.starts_with("l.csv:3: a quote is open and takes in the row on line 4"), "{why}");
     let why = refusal(text(&sample).replacen("400", "\"400", 1).as_bytes());
     assert!(why.starts_with("l.csv:4: "), "{why}");
     // Inches are no quotes.

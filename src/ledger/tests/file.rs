@@ -21,9 +21,8 @@ impl Folder {
 
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.0.path()).unwrap();
-        let mut names: Vec<String> = entries
-            .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<String> =
+            entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -67,11 +66,7 @@ async fn whoever_touches_the_file_during_a_run_is_noticed() {
         ] {
             assert!(error.to_string().contains(what), "{what}: {error}");
         }
-        assert_eq!(
-            fs::read(folder.ledger()).ok(),
-            before,
-            "theirs is left alone"
-        );
+        assert_eq!(fs::read(folder.ledger()).ok(), before, "theirs is left alone");
     }
 }
 
@@ -84,10 +79,7 @@ async fn an_edit_in_place_is_noticed() {
     let disk = FileDisk::new(folder.ledger(), None);
     disk.replace(b"one\n".to_vec()).await.unwrap();
     let written = fs::metadata(folder.ledger()).unwrap().modified().unwrap();
-    let file = fs::OpenOptions::new()
-        .write(true)
-        .open(folder.ledger())
-        .unwrap();
+    let file = fs::OpenOptions::new().write(true).open(folder.ledger()).unwrap();
     std::io::Write::write_all(&mut &file, b"two").unwrap();
     file.set_modified(written).unwrap();
     for error in [
@@ -127,12 +119,7 @@ async fn who_only_touches_a_file_is_no_reason_to_stop() {
     let touches: [Touch; 3] = [
         |path| fs::set_permissions(path, fs::Permissions::from_mode(0o640)).unwrap(),
         |path| fs::hard_link(path, path.with_extension("backup")).unwrap(),
-        |path| {
-            fs::File::open(path)
-                .unwrap()
-                .set_modified(std::time::UNIX_EPOCH)
-                .unwrap()
-        },
+        |path| fs::File::open(path).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap(),
     ];
     for touch in touches {
         let folder = Folder::new();
@@ -157,11 +144,7 @@ async fn what_was_read_is_saved_where_the_file_was_changed_meanwhile() {
     let (held, lock) = LedgerFile::hold(&folder.ledger(), at(0)).unwrap();
     fs::write(folder.ledger(), ledger([]).to_csv()).unwrap();
     let error = held.write(&sample(), at(9)).await.unwrap_err();
-    let LedgerError::Tampered {
-        saved: RescueResult::Beside { rescued, .. },
-        ..
-    } = &error
-    else {
+    let LedgerError::Tampered { saved: RescueResult::Beside { rescued, .. }, .. } = &error else {
         panic!("{error}");
     };
     assert_eq!(fs::read(rescued).unwrap(), torn);
@@ -234,11 +217,8 @@ fn a_file_of_somebody_else_is_no_lock() {
 #[test]
 fn a_pause_is_remembered_until_it_ends() {
     let folder = Folder::new();
-    let pause = |server: &str, until| Pause {
-        server: server.to_owned(),
-        since: at(0),
-        until: at(until),
-    };
+    let pause =
+        |server: &str, until| Pause { server: server.to_owned(), since: at(0), until: at(until) };
     let mut lock = Lock::take(&folder.ledger(), at(0)).unwrap();
     lock.remember(pause("a", 100)).unwrap();
     lock.remember(pause("a", 50)).unwrap();
@@ -263,11 +243,7 @@ fn a_pause_is_never_kept_longer_than_it_was_announced() {
     let folder = Folder::new();
     let day = 86_400;
     let mut lock = Lock::take(&folder.ledger(), at(day)).unwrap();
-    let pause = Pause {
-        server: "a".to_owned(),
-        since: at(day),
-        until: at(day + 30),
-    };
+    let pause = Pause { server: "a".to_owned(), since: at(day), until: at(day + 30) };
     lock.remember(pause).unwrap();
     lock.release(at(day));
 
@@ -288,12 +264,7 @@ fn a_pause_of_years_binds_for_a_day() {
     let folder = Folder::new();
     let (day, year) = (86_400, 365 * 86_400);
     let mut lock = Lock::take(&folder.ledger(), at(0)).unwrap();
-    lock.remember(Pause {
-        server: "a".to_owned(),
-        since: at(0),
-        until: at(10 * year),
-    })
-    .unwrap();
+    lock.remember(Pause { server: "a".to_owned(), since: at(0), until: at(10 * year) }).unwrap();
     lock.release(at(1));
     for (now, until) in [(1, Some(day)), (day - 1, Some(day)), (day, None)] {
         let kept = Lock::peek_pause(&folder.ledger(), "a", at(now)).filter(|it| *it > at(now));
@@ -308,16 +279,9 @@ fn a_pause_of_years_binds_for_a_day() {
     let lock_file = Lock::path_of(&folder.ledger());
     for (pause, until) in [
         (r#"{"server":"a","until":"2300-01-01T00:00:00Z"}"#, at(day)),
-        (
-            r#"{"server":"a","since":"2900-01-01T00:00:00Z","until":"1970-01-01T00:00:00Z"}"#,
-            at(0),
-        ),
+        (r#"{"server":"a","since":"2900-01-01T00:00:00Z","until":"1970-01-01T00:00:00Z"}"#, at(0)),
     ] {
-        fs::write(
-            &lock_file,
-            format!(r#"{{"holder":null,"pauses":[{pause}]}}"#),
-        )
-        .unwrap();
+        fs::write(&lock_file, format!(r#"{{"holder":null,"pauses":[{pause}]}}"#)).unwrap();
         assert_eq!(Lock::peek_pause(&folder.ledger(), "a", at(0)), Some(until));
     }
 }
@@ -329,12 +293,7 @@ fn a_pause_that_is_forgotten_is_gone() {
     for server in ["a", "b"] {
         let server = server.to_owned();
         let (since, until) = (at(0), at(100));
-        lock.remember(Pause {
-            server,
-            since,
-            until,
-        })
-        .unwrap();
+        lock.remember(Pause { server, since, until }).unwrap();
     }
     assert_eq!(lock.forget_pause("a").unwrap(), Some(at(100)));
     assert_eq!(lock.forget_pause("a").unwrap(), None);

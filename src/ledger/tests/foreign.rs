@@ -11,9 +11,7 @@ fn a_spreadsheet_may_save_it() {
         .flexible(true)
         .from_writer(b"\xef\xbb\xbf".to_vec());
     let bytes = sample.to_csv();
-    let mut lines = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .from_reader(&bytes[..]);
+    let mut lines = csv::ReaderBuilder::new().has_headers(false).from_reader(&bytes[..]);
     for line in lines.records() {
         let line = line.unwrap();
         let mut cells: Vec<String> = line.iter().map(|c| c.replace("true", "TRUE")).collect();
@@ -42,8 +40,7 @@ fn columns(bytes: &[u8], columns: &[&str]) -> Vec<u8> {
     for line in reader.records() {
         let line = line.unwrap();
         let cell = |name: &&str| header.iter().position(|h| h == *name).map(|at| &line[at]);
-        out.write_record(columns.iter().map(|name| cell(name).unwrap_or("new")))
-            .unwrap();
+        out.write_record(columns.iter().map(|name| cell(name).unwrap_or("new"))).unwrap();
     }
     out.into_inner().unwrap()
 }
@@ -61,18 +58,11 @@ fn columns_may_be_missing_added_or_in_another_order() {
     let found = reading(&columns(&bytes, &names)).ledger;
     assert_eq!(found.extra_columns(), ["my note", "of a later version"]);
     assert_eq!(*found.rows().nth(1).unwrap().extra, ["a note", "new"]);
-    assert_eq!(
-        reading(&found.to_csv()).ledger,
-        found,
-        "kept through a rewrite"
-    );
+    assert_eq!(reading(&found.to_csv()).ledger, found, "kept through a rewrite");
 
     for column in Column::ALL {
-        let without: Vec<&str> = names
-            .iter()
-            .copied()
-            .filter(|name| *name != column.name())
-            .collect();
+        let without: Vec<&str> =
+            names.iter().copied().filter(|name| *name != column.name()).collect();
         let read = read(&columns(&bytes, &without), Path::new("l.csv"));
         assert_eq!(read.is_err(), column.is_required(), "{}", column.name());
         match read {
@@ -108,73 +98,32 @@ fn what_cannot_be_is_refused_with_its_line_and_what_to_do() {
         (String::new(), None, "is empty"),
         ("a,b\n1,2\n".to_owned(), None, "lacks request_id"),
         (with_line("job,", "job,job,"), None, "two columns job"),
-        (
-            with_line("2026-01-01", "01.02.2026"),
-            Some(2),
-            "no way to read",
-        ),
-        (
-            with_line("2026-01-31", "1/30/26"),
-            Some(2),
-            "2026-01-01 to 1/30/26",
-        ),
+        (with_line("2026-01-01", "01.02.2026"), Some(2), "no way to read"),
+        (with_line("2026-01-31", "1/30/26"), Some(2), "2026-01-01 to 1/30/26"),
         (with_line("2026-01-31", "soon"), Some(2), "YYYY-MM-DD"),
         (with_line("2026-01-31", "########"), Some(2), "YYYY-MM-DD"),
         (with_line("org1", "1.23E+10"), Some(3), "digits are lost"),
         (with_line("Y2lz1", "1.23E+19"), Some(3), "made a number"),
-        (
-            with_line(&id, "r0000000000000000"),
-            Some(3),
-            "does not fit its row",
-        ),
+        (with_line(&id, "r0000000000000000"), Some(3), "does not fit its row"),
         (with_line(&id, "17"), Some(3), "16 hexadecimal digits"),
         (with_line("org1", "org7"), Some(3), "does not fit its row"),
-        (
-            with_line("created,Y2lz1", "created,"),
-            Some(3),
-            "needs the report's id",
-        ),
-        (
-            with_line("created,Y2lz1", "failed,Y2lz1"),
-            Some(3),
-            "can only be created",
-        ),
-        (
-            with_line("created,Y2lz1", "done,Y2lz1"),
-            Some(3),
-            "the words are",
-        ),
+        (with_line("created,Y2lz1", "created,"), Some(3), "needs the report's id"),
+        (with_line("created,Y2lz1", "failed,Y2lz1"), Some(3), "can only be created"),
+        (with_line("created,Y2lz1", "done,Y2lz1"), Some(3), "the words are"),
         (with_line("Y2lz5", "Y2lz1"), Some(8), "stands on line 3 too"),
         (
             format!("{sample}{}\n", line_3.replace("Y2lz1", "Y2lz0")),
             Some(sample.lines().count() as u64 + 1),
             "line 3 holds another report id",
         ),
-        (
-            with_line(",true,created", ",yes,created"),
-            Some(3),
-            "true or false",
-        ),
-        (
-            with_line(",11,2026", ",eleven,2026"),
-            Some(3),
-            "whole number",
-        ),
-        (
-            with_line("created,Y2lz5", "created,,Y2lz5"),
-            Some(8),
-            "cells",
-        ),
+        (with_line(",true,created", ",yes,created"), Some(3), "true or false"),
+        (with_line(",11,2026", ",eleven,2026"), Some(3), "whole number"),
+        (with_line("created,Y2lz5", "created,,Y2lz5"), Some(8), "cells"),
     ] {
         let why = refusal(text.as_bytes());
-        let place = line.map_or_else(
-            || "l.csv is not a ledger".to_owned(),
-            |l| format!("l.csv:{l}: "),
-        );
-        assert!(
-            why.starts_with(&place) && why.contains(says),
-            "{says}: {why}"
-        );
+        let place =
+            line.map_or_else(|| "l.csv is not a ledger".to_owned(), |l| format!("l.csv:{l}: "));
+        assert!(why.starts_with(&place) && why.contains(says), "{says}: {why}");
     }
 }
 

@@ -12,13 +12,10 @@ use request::{ReportId, RequestId};
 
 /// Unites ledgers called 0.csv, 1.csv and so on.
 fn united(ledgers: &[&Ledger], prefer: Option<usize>) -> Result<Ledger, MergeError> {
-    let names: Vec<PathBuf> = (0..ledgers.len())
-        .map(|n| format!("{n}.csv").into())
-        .collect();
+    let names: Vec<PathBuf> = (0..ledgers.len()).map(|n| format!("{n}.csv").into()).collect();
     let parts = ledgers.iter().zip(&names);
-    let parts: Vec<MergeInput<'_>> = parts
-        .map(|(ledger, name)| MergeInput { name, ledger })
-        .collect();
+    let parts: Vec<MergeInput<'_>> =
+        parts.map(|(ledger, name)| MergeInput { name, ledger }).collect();
     merge(&parts, prefer)
 }
 
@@ -39,10 +36,7 @@ fn id(text: &str) -> ReportId {
 }
 
 fn waits(row: Row, intent: Option<i64>, second: i64) -> Row {
-    let state = State::Pending {
-        reason: Rare::default(),
-        intent: intent.map(at),
-    };
+    let state = State::Pending { reason: Rare::default(), intent: intent.map(at) };
     with(row, state, second)
 }
 
@@ -73,15 +67,8 @@ fn the_most_that_is_known_of_a_request_counts() {
         for (weaker, weak) in &kinds[n..] {
             for (a, b) in [(1, 2), (2, 1), (1, 1)] {
                 let found = one([strong(a), weak(b)]);
-                let winner = if stronger == weaker {
-                    strong(a.max(b))
-                } else {
-                    strong(a)
-                };
-                assert_eq!(
-                    found.updated_at, winner.updated_at,
-                    "{stronger} {a}, {weaker} {b}"
-                );
+                let winner = if stronger == weaker { strong(a.max(b)) } else { strong(a) };
+                assert_eq!(found.updated_at, winner.updated_at, "{stronger} {a}, {weaker} {b}");
                 assert_eq!(found.state.word(), winner.state.word());
                 assert_eq!(found.state.is_in_doubt(), winner.state.is_in_doubt());
                 assert_eq!(found.last_answer, winner.last_answer);
@@ -95,10 +82,7 @@ fn of_equals_the_larger_bytes_count() {
     let told = |text: &str| {
         let mut row = failed(pending(1), 5);
         row.state = State::Failed {
-            reason: Rare::from(Reason {
-                code: "1001".to_owned(),
-                text: text.to_owned(),
-            }),
+            reason: Rare::from(Reason { code: "1001".to_owned(), text: text.to_owned() }),
             intent: None,
         };
         row
@@ -119,19 +103,13 @@ fn of_equals_the_larger_bytes_count() {
         row
     };
     for (attempts, intents) in [((1, 2), (1, 2)), ((2, 1), (2, 1))] {
-        let rows = [
-            known("a", attempts.0, intents.0),
-            known("b", attempts.1, intents.1),
-        ];
+        let rows = [known("a", attempts.0, intents.0), known("b", attempts.1, intents.1)];
         assert_eq!(one(rows), known("b", 2, 1));
     }
     let mut replacing = known("a", 1, 1);
     replacing.replaces = vec![id("Y2lz0")].into();
     let found = one([replacing, known("b", 1, 1)]);
-    assert_eq!(
-        (&*found.collected.status, &*found.error()),
-        ("b", "replaces Y2lz0")
-    );
+    assert_eq!((&*found.collected.status, &*found.error()), ("b", "replaces Y2lz0"));
 }
 
 #[test]
@@ -139,23 +117,11 @@ fn the_earliest_intent_stays_until_the_row_is_settled() {
     let intent = |rows| one(rows).state.intent();
     let row = || pending(1);
     assert_eq!(intent([sending(row(), 7), sending(row(), 5)]), Some(at(5)));
-    assert_eq!(
-        intent([in_doubt(row(), 6, 9), sending(row(), 5)]),
-        Some(at(5))
-    );
-    assert_eq!(
-        intent([sending(row(), 7), waits(row(), Some(3), 4)]),
-        Some(at(3))
-    );
-    assert_eq!(
-        intent([failed(row(), 7), waits(row(), Some(3), 4)]),
-        Some(at(3))
-    );
+    assert_eq!(intent([in_doubt(row(), 6, 9), sending(row(), 5)]), Some(at(5)));
+    assert_eq!(intent([sending(row(), 7), waits(row(), Some(3), 4)]), Some(at(3)));
+    assert_eq!(intent([failed(row(), 7), waits(row(), Some(3), 4)]), Some(at(3)));
     assert_eq!(intent([failed(row(), 7), waits(row(), None, 4)]), None);
-    assert_eq!(
-        intent([created(row(), "Y2lz1", 7), sending(row(), 5)]),
-        None
-    );
+    assert_eq!(intent([created(row(), "Y2lz1", 7), sending(row(), 5)]), None);
     let found = ledger([one([failed(row(), 7), waits(row(), Some(3), 4)])]);
     assert_eq!(reading(&found.to_csv()).ledger, found, "and in the file");
 }
@@ -170,11 +136,7 @@ fn notes_are_united_by_name() {
         ledger
     };
     let ours = noted(&["note", "checked", ""], 1, &["Anna", "", "1st"]);
-    let theirs = noted(
-        &["checked", "", "who", "note", ""],
-        1,
-        &["yes", "1st", "me", "Bob", "2nd"],
-    );
+    let theirs = noted(&["checked", "", "who", "note", ""], 1, &["yes", "1st", "me", "Bob", "2nd"]);
     let other = noted(&[], 2, &[]);
     let found = united(&[&ours, &other, &theirs], None).unwrap();
     assert_eq!(found.extra_columns(), ["note", "checked", "", "who", ""]);
@@ -182,19 +144,13 @@ fn notes_are_united_by_name() {
     let none: &[&str] = &["", "", "", "", ""];
     assert_eq!(notes, [&["Anna | Bob", "yes", "1st", "me", "2nd"], none]);
     // Once more adds nothing.
-    assert_eq!(
-        united(&[&found, &theirs, &ours], None).unwrap().to_csv(),
-        found.to_csv()
-    );
+    assert_eq!(united(&[&found, &theirs, &ours], None).unwrap().to_csv(), found.to_csv());
 }
 
 #[test]
 fn one_request_in_two_spellings_is_one() {
     let spelled = |org: &str| {
-        let request = Request {
-            sub_partner: Some(org.parse().unwrap()),
-            ..request(1)
-        };
+        let request = Request { sub_partner: Some(org.parse().unwrap()), ..request(1) };
         Row::planned(request, "job".into(), None)
     };
     let uuid = "5b8d518a-8f00-4a6c-a3a2-000000000001";
@@ -206,22 +162,13 @@ fn one_request_in_two_spellings_is_one() {
     assert_eq!(short.request().id(), long.request().id(), "by meaning");
     let found = one([created(short, "Y2lz1", 5), sending(long, 6)]);
     assert_eq!(found.state.word(), "created");
-    assert_eq!(
-        reading(&ledger([found.clone()]).to_csv()).ledger,
-        ledger([found])
-    );
+    assert_eq!(reading(&ledger([found.clone()]).to_csv()).ledger, ledger([found]));
 }
 
 #[test]
 fn two_reports_for_one_request_are_a_persons_to_decide() {
-    let ours = ledger([
-        created(pending(1), "Y2lzA", 5),
-        created(pending(2), "Y2lzC", 5),
-    ]);
-    let theirs = ledger([
-        created(pending(1), "Y2lzB", 9),
-        created(pending(5), "Y2lzD", 5),
-    ]);
+    let ours = ledger([created(pending(1), "Y2lzA", 5), created(pending(2), "Y2lzC", 5)]);
+    let theirs = ledger([created(pending(1), "Y2lzB", 9), created(pending(5), "Y2lzD", 5)]);
     let why = refused(&[&ours, &theirs], None);
     let rid = pending(1).id().to_string();
     for part in [&*rid, "Y2lzA in 0.csv", "Y2lzB in 1.csv", "--prefer LEDGER"] {
@@ -292,20 +239,9 @@ fn a_torn_line_about_nobody_known_is_not_dropped() {
     bytes.extend(b"r0123456789abcdef,own,");
     let found = reading(&bytes);
     assert_eq!(found.unknown.len(), 1);
-    let why = found
-        .into_ledger(Path::new("l.csv"))
-        .unwrap_err()
-        .to_string();
-    assert!(
-        why.contains("r0123456789abcdef") && why.contains("monthend run"),
-        "{why}"
-    );
-    assert_eq!(
-        reading(&sample().to_csv())
-            .into_ledger(Path::new("l.csv"))
-            .unwrap(),
-        sample()
-    );
+    let why = found.into_ledger(Path::new("l.csv")).unwrap_err().to_string();
+    assert!(why.contains("r0123456789abcdef") && why.contains("monthend run"), "{why}");
+    assert_eq!(reading(&sample().to_csv()).into_ledger(Path::new("l.csv")).unwrap(), sample());
 }
 
 /// Ledgers of a few requests, so that they overlap. A request has the same report in all of them.
@@ -332,10 +268,7 @@ fn arb_ledger() -> impl Strategy<Value = Ledger> {
             if let State::Created(id) = &mut row.state {
                 *id = format!("Y2lz{number}").parse().unwrap();
             }
-            row.extra = notes[..columns.len()]
-                .iter()
-                .map(|n| (*n).to_owned())
-                .collect();
+            row.extra = notes[..columns.len()].iter().map(|n| (*n).to_owned()).collect();
             ledger.fold(row);
         }
         ledger
@@ -345,15 +278,8 @@ fn arb_ledger() -> impl Strategy<Value = Ledger> {
 /// What a ledger says, whatever the order of its rows and columns.
 fn said(ledger: &Ledger) -> BTreeMap<RequestId, (String, BTreeMap<String, String>)> {
     let rows = ledger.rows().map(|row| {
-        let notes = ledger
-            .extra_columns()
-            .iter()
-            .cloned()
-            .zip(row.extra.iter().cloned());
-        let plain = Row {
-            extra: Rare::default(),
-            ..row.clone()
-        };
+        let notes = ledger.extra_columns().iter().cloned().zip(row.extra.iter().cloned());
+        let plain = Row { extra: Rare::default(), ..row.clone() };
         let line = String::from_utf8(Ledger::default().line(&plain)).unwrap();
         (row.id(), (line, notes.collect()))
     });

@@ -16,10 +16,7 @@ impl Place {
         if let Some(contents) = contents {
             fs::write(&ledger, contents.to_csv()).unwrap();
         }
-        Place {
-            _folder: folder,
-            ledger,
-        }
+        Place { _folder: folder, ledger }
     }
 
     fn save(&self, ours: &Ledger) -> RescueResult {
@@ -58,22 +55,15 @@ fn only_what_theirs_lacks_is_saved() {
 fn two_of_one_moment_do_not_overwrite_each_other() {
     let place = Place::with(Some(&ledger([])));
     let [first, second] = [1, 2].map(|number| {
-        match place.save(&ledger([created(
-            pending(number),
-            &format!("Y2lz{number}"),
-            5,
-        )])) {
+        match place.save(&ledger([created(pending(number), &format!("Y2lz{number}"), 5)])) {
             RescueResult::Beside { rescued, .. } => rescued,
             other => panic!("{other:?}"),
         }
     });
     assert_ne!(first, second);
     let why = place.refused().unwrap();
-    let quoted = |path: &PathBuf| {
-        shlex::try_quote(&path.display().to_string())
-            .unwrap()
-            .into_owned()
-    };
+    let quoted =
+        |path: &PathBuf| shlex::try_quote(&path.display().to_string()).unwrap().into_owned();
     let (ledger, first, second) = (quoted(&place.ledger), quoted(&first), quoted(&second));
     let command = format!("\n  monthend merge {ledger} {first} {second} -o {ledger}");
     assert!(why.ends_with(&command), "{why}");
@@ -86,11 +76,7 @@ fn a_rescued_ledger_stops_a_run_as_long_as_it_holds_what_the_ledger_lacks() {
     let undated = |row: Row| {
         with(
             row,
-            State::InDoubt {
-                text: "t".to_owned().into(),
-                candidates: vec![].into(),
-                intent: None,
-            },
+            State::InDoubt { text: "t".to_owned().into(), candidates: vec![].into(), intent: None },
             3,
         )
     };
@@ -100,16 +86,8 @@ fn a_rescued_ledger_stops_a_run_as_long_as_it_holds_what_the_ledger_lacks() {
         (Some(row()), Some(row()), false),
         (Some(row()), Some(created(row(), "Y2lz1", 5)), true),
         (Some(created(row(), "Y2lz1", 5)), Some(row()), false),
-        (
-            Some(created(row(), "Y2lz1", 5)),
-            Some(sending(row(), 9)),
-            false,
-        ),
-        (
-            Some(created(row(), "Y2lz1", 5)),
-            Some(created(row(), "Y2lz2", 5)),
-            true,
-        ),
+        (Some(created(row(), "Y2lz1", 5)), Some(sending(row(), 9)), false),
+        (Some(created(row(), "Y2lz1", 5)), Some(created(row(), "Y2lz2", 5)), true),
         (Some(sending(row(), 5)), Some(sending(row(), 4)), true),
         (Some(sending(row(), 5)), Some(sending(row(), 6)), false),
         (Some(failed(row(), 5)), Some(failed(row(), 6)), false),
@@ -120,10 +98,7 @@ fn a_rescued_ledger_stops_a_run_as_long_as_it_holds_what_the_ledger_lacks() {
         let rescued = place.ledger.with_extension("rescued-x.csv");
         fs::write(&rescued, of(&theirs).to_csv()).unwrap();
         assert_eq!(place.refused().is_some(), stops, "{ours:?} {theirs:?}");
-        LedgerFile::take(&place.ledger, at(0))
-            .unwrap()
-            .1
-            .release(at(0));
+        LedgerFile::take(&place.ledger, at(0)).unwrap().1.release(at(0));
         fs::rename(&rescued, merged_name(&place.ledger, &rescued).unwrap()).unwrap();
         assert_eq!(place.refused(), None, "once united it stops nobody");
     }
@@ -168,9 +143,6 @@ fn other_files_stop_nobody() {
 fn a_link_that_leads_nowhere_is_no_place_for_a_new_ledger() {
     let place = Place::with(None);
     std::os::unix::fs::symlink("/nowhere/l.csv", &place.ledger).unwrap();
-    assert!(matches!(
-        LedgerFile::hold(&place.ledger, at(0)),
-        Err(LedgerError::DeadLink { .. })
-    ));
+    assert!(matches!(LedgerFile::hold(&place.ledger, at(0)), Err(LedgerError::DeadLink { .. })));
     assert!(place.ledger.is_symlink());
 }

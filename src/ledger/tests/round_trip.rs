@@ -19,10 +19,7 @@ pub(super) fn arb_row() -> impl Strategy<Value = Row> {
             let mut row = pending(number);
             row.job = text().into();
             row.label = Some(text()).filter(|t| !t.is_empty()).map(Into::into);
-            let reason = Rare::from(Reason {
-                code: text(),
-                text: text(),
-            });
+            let reason = Rare::from(Reason { code: text(), text: text() });
             let intent = intent.map(at);
             row.last_answer = LastAnswer {
                 http_status: (attempts % 2 == 0).then_some(503),
@@ -34,17 +31,9 @@ pub(super) fn arb_row() -> impl Strategy<Value = Row> {
                 2 if attempts % 4 == 0 => {
                     row.last_answer.http_status = Some(201);
                     let doubt = Doubt::SaidYes;
-                    State::Sending {
-                        doubt,
-                        reason,
-                        intent,
-                    }
+                    State::Sending { doubt, reason, intent }
                 }
-                2 => State::Sending {
-                    doubt: Doubt::Open,
-                    reason,
-                    intent,
-                },
+                2 => State::Sending { doubt: Doubt::Open, reason, intent },
                 3 => State::InDoubt {
                     text: reason.text.clone().into(),
                     candidates: (0..attempts % 3)
@@ -54,9 +43,8 @@ pub(super) fn arb_row() -> impl Strategy<Value = Row> {
                 },
                 _ => State::Created(format!("=id-{number}").parse().unwrap()),
             };
-            row.replaces = (0..attempts % 5 / 2)
-                .map(|n| format!("-old{n}").parse().unwrap())
-                .collect();
+            row.replaces =
+                (0..attempts % 5 / 2).map(|n| format!("-old{n}").parse().unwrap()).collect();
             row.attempts = attempts;
             row.updated_at = Some(at(updated));
             *row.collected = Collected {
@@ -131,10 +119,7 @@ fn a_zero_byte_never_gets_in() {
     row.job = "a\0b".into();
     let ledger = ledger([row]);
     assert!(!ledger.to_csv().contains(&0));
-    assert_eq!(
-        &*reading(&ledger.to_csv()).ledger.rows().next().unwrap().job,
-        "ab"
-    );
+    assert_eq!(&*reading(&ledger.to_csv()).ledger.rows().next().unwrap().job, "ab");
 }
 
 #[test]
@@ -143,17 +128,7 @@ fn a_report_id_is_never_emptied() {
     ledger.fold(failed(pending(1), 6));
     assert_eq!(ledger.rows().next().unwrap().state.word(), "created");
     ledger.fold(created(pending(1), "Y2lz2", 7));
-    assert_eq!(
-        ledger
-            .rows()
-            .next()
-            .unwrap()
-            .state
-            .report_id()
-            .unwrap()
-            .as_str(),
-        "Y2lz2"
-    );
+    assert_eq!(ledger.rows().next().unwrap().state.report_id().unwrap().as_str(), "Y2lz2");
 }
 
 /// A line that an older version appended has no cells of the user's columns.
@@ -175,9 +150,5 @@ fn planned_rows_come_first_and_the_others_keep_their_order() {
     ledger.reorder([4, 2].map(|n| pending(n).id()));
     let order: Vec<_> = ledger.rows().map(Row::id).collect();
     assert_eq!(order, [4, 2, 0, 1, 3, 5].map(|n| pending(n).id()));
-    assert!(
-        ledger
-            .places()
-            .all(|(place, row)| ledger.place(row.id()) == Some(place))
-    );
+    assert!(ledger.places().all(|(place, row)| ledger.place(row.id()) == Some(place)));
 }

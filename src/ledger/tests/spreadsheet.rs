@@ -39,12 +39,7 @@ fn arb_habits() -> impl Strategy<Value = Habits> {
     let calendar = proptest::option::weighted(0.8, proptest::sample::select(&CALENDARS[..]));
     let separator = proptest::sample::select(&b",;\t"[..]);
     let truths = proptest::sample::select(
-        &[
-            ["false", "true"],
-            ["FALSE", "TRUE"],
-            ["FALSCH", "WAHR"],
-            ["0", "1"],
-        ][..],
+        &[["false", "true"], ["FALSE", "TRUE"], ["FALSCH", "WAHR"], ["0", "1"]][..],
     );
     let decimals = proptest::sample::select(&["", ".0", ",00"][..]);
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
@@ -89,11 +84,7 @@ impl Habits {
         let mut out = csv::WriterBuilder::new()
             .delimiter(self.separator)
             .quote_style(self.quotes)
-            .terminator(if self.crlf {
-                csv::Terminator::CRLF
-            } else {
-                csv::Terminator::Any(b'\n')
-            })
+            .terminator(if self.crlf { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') })
             .from_writer(format!("{mark}{}", self.before).into_bytes());
         let padding = || std::iter::repeat_n(String::new(), self.padding.0);
         let names = header.iter().map(str::to_owned);
@@ -180,18 +171,11 @@ fn what_libre_office_saves_is_the_same_ledger() {
 #[test]
 fn a_note_in_a_column_without_a_name_stays() {
     let plain = ledger([pending(0), pending(1)]);
-    let padded: String = text(&plain)
-        .lines()
-        .map(|line| format!("{line},,\n"))
-        .collect();
+    let padded: String = text(&plain).lines().map(|line| format!("{line},,\n")).collect();
     assert_eq!(reading(padded.as_bytes()).ledger, plain);
     let noted = padded.replace("a note,,", "a note,,call them");
     let found = reading(noted.as_bytes()).ledger;
-    assert_eq!(
-        found.extra_columns(),
-        ["my note", ""],
-        "the empty one is gone"
-    );
+    assert_eq!(found.extra_columns(), ["my note", ""], "the empty one is gone");
     let notes: Vec<_> = found.rows().map(|row| &row.extra[..]).collect();
     assert_eq!(notes, [["", ""], ["a note", "call them"]]);
 }
@@ -201,10 +185,7 @@ fn the_form_is_told_with_its_line() {
     let text = text(&sample()).replacen("2026-01-31", "1/31/2026", 1);
     let found = reading(text.as_bytes());
     let said = found.spelling.to_string();
-    assert_eq!(
-        said,
-        "a spreadsheet has saved it (billing_end_date on line 2 is \"1/31/2026\")"
-    );
+    assert_eq!(said, "a spreadsheet has saved it (billing_end_date on line 2 is \"1/31/2026\")");
     let semicolons = Habits {
         separator: b';',
         calendar: None,
@@ -217,10 +198,7 @@ fn the_form_is_told_with_its_line() {
         decimals: "",
     };
     let said = reading(&semicolons.save(&sample())).spelling.to_string();
-    assert_eq!(
-        said,
-        "a spreadsheet has saved it (its cells are separated by semicolons)"
-    );
+    assert_eq!(said, "a spreadsheet has saved it (its cells are separated by semicolons)");
 }
 
 /// A time that only says when the line was written must not keep anybody from the rest; an intent is needed.
@@ -230,11 +208,7 @@ fn only_an_intent_has_to_be_readable() {
     let time = "2026-11-02T06:13:25.000Z";
     let found = reading(sample.replacen(time, "########", 1).as_bytes());
     assert_eq!(found.ledger.rows().nth(1).unwrap().updated_at, None);
-    assert!(
-        found.spelling.to_string().contains("updated_at"),
-        "{}",
-        found.spelling
-    );
+    assert!(found.spelling.to_string().contains("updated_at"), "{}", found.spelling);
     let intent = sample.replacen(",,,,2026-11-02T06:13:27.000Z", ",,,,########", 1);
     assert_ne!(intent, sample);
     assert!(refusal(intent.as_bytes()).contains("intent_at"));

@@ -36,14 +36,9 @@ pub enum BaseUrlError {
 
 impl BaseUrl {
     /// The real API.
-    #[expect(
-        clippy::expect_used,
-        reason = "the text is a constant and a test reads it"
-    )]
+    #[expect(clippy::expect_used, reason = "the text is a constant and a test reads it")]
     pub fn webex() -> Self {
-        "https://webexapis.com/v1"
-            .parse()
-            .expect("a valid constant")
+        "https://webexapis.com/v1".parse().expect("a valid constant")
     }
 
     /// The address of `path`, which has no leading slash.
@@ -87,9 +82,7 @@ impl FromStr for BaseUrl {
             "https" => {}
             "http" if is_loopback(&url) => {}
             "http" => {
-                return Err(BaseUrlError::PlainHttp(
-                    url.host_str().unwrap_or_default().to_owned(),
-                ));
+                return Err(BaseUrlError::PlainHttp(url.host_str().unwrap_or_default().to_owned()));
             }
             other => return Err(BaseUrlError::Scheme(other.to_owned())),
         }
@@ -108,8 +101,7 @@ pub(super) fn form() -> Text<BaseUrl> {
         pattern: "^https?://",
         parse: |text| {
             let line = checked_line(text, "a URL")?;
-            line.parse()
-                .map_err(|error: BaseUrlError| Mistake::new(error.to_string()))
+            line.parse().map_err(|error: BaseUrlError| Mistake::new(error.to_string()))
         },
         write: BaseUrl::to_string,
         numbers: false,
@@ -165,10 +157,7 @@ mod tests {
     fn paths_are_appended_whatever_the_slashes() {
         for base in ["http://127.0.0.1:1/v1", "http://127.0.0.1:1/v1/"] {
             let base: BaseUrl = base.parse().unwrap();
-            assert_eq!(
-                base.join("wholesale/x").as_str(),
-                "http://127.0.0.1:1/v1/wholesale/x"
-            );
+            assert_eq!(base.join("wholesale/x").as_str(), "http://127.0.0.1:1/v1/wholesale/x");
         }
         assert_eq!(BaseUrl::webex().to_string(), "https://webexapis.com/v1");
     }

@@ -8,12 +8,8 @@ use crate::manifest::yaml::{Mistake, Quoted, Text};
 const MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// In nanoseconds, largest first.
-const UNITS: [(&str, u64); 4] = [
-    ("h", 3_600_000_000_000),
-    ("m", 60_000_000_000),
-    ("s", 1_000_000_000),
-    ("ms", 1_000_000),
-];
+const UNITS: [(&str, u64); 4] =
+    [("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000)];
 
 /// Largest unit first, each at most once; only the last part may have a fraction.
 pub(crate) fn duration_of(text: &str) -> Option<Duration> {
@@ -22,11 +18,8 @@ pub(crate) fn duration_of(text: &str) -> Option<Duration> {
     let mut nanoseconds: u64 = 0;
     loop {
         let (number, after) = rest.split_at(rest.find(|c: char| c.is_ascii_alphabetic())?);
-        let (unit, after) = after.split_at(
-            after
-                .find(|c: char| !c.is_ascii_alphabetic())
-                .unwrap_or(after.len()),
-        );
+        let (unit, after) =
+            after.split_at(after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len()));
         let (_, scale) = units.find(|(name, _)| *name == unit)?;
         let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
         if number.contains('.') && !after.is_empty() {
@@ -39,9 +32,7 @@ pub(crate) fn duration_of(text: &str) -> Option<Duration> {
         }
         let fraction = u128::from(digits(fraction)?) * u128::from(*scale)
             / 10_u128.pow(u32::try_from(fraction.len()).ok()?);
-        nanoseconds = nanoseconds
-            .checked_add(whole)?
-            .checked_add(u64::try_from(fraction).ok()?)?;
+        nanoseconds = nanoseconds.checked_add(whole)?.checked_add(u64::try_from(fraction).ok()?)?;
         if after.is_empty() {
             let duration = Duration::from_nanos(nanoseconds);
             return (duration <= MAX).then_some(duration);
@@ -66,11 +57,7 @@ fn written_duration(duration: Duration) -> String {
             rest %= scale;
         }
     }
-    if text.is_empty() {
-        "0s".to_owned()
-    } else {
-        text
-    }
+    if text.is_empty() { "0s".to_owned() } else { text }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,9 +88,8 @@ fn checked(text: &str) -> Result<Duration, Mistake> {
         let is_number =
             text.starts_with(|c: char| c.is_ascii_digit()) && text.parse::<f64>().is_ok();
         if is_number {
-            Mistake::new(format!("the duration {} has no unit", Quoted(text))).help(format!(
-                "write {text}s for seconds; the units are ms, s, m and h"
-            ))
+            Mistake::new(format!("the duration {} has no unit", Quoted(text)))
+                .help(format!("write {text}s for seconds; the units are ms, s, m and h"))
         } else {
             Mistake::new(format!("{} is not a valid duration", Quoted(text)))
                 .help("write for instance 200ms, 1.5s, 15m or 1h30m")

@@ -57,17 +57,12 @@ impl Rate {
         let finer = [RateUnit::Second, RateUnit::Minute, RateUnit::Hour]
             .into_iter()
             .filter(|unit| unit.duration() >= per.duration());
-        let mut least = Rate::Limited {
-            count: NonZeroU32::MIN,
-            per: RateUnit::Hour,
-        };
+        let mut least = Rate::Limited { count: NonZeroU32::MIN, per: RateUnit::Hour };
         for unit in finer {
             let in_unit =
                 u64::from(count.get()) * (unit.duration().as_secs() / per.duration().as_secs());
-            let (share, rest) = (
-                in_unit / u64::from(shares.get()),
-                in_unit % u64::from(shares.get()),
-            );
+            let (share, rest) =
+                (in_unit / u64::from(shares.get()), in_unit % u64::from(shares.get()));
             let share = u32::try_from(share).ok().and_then(NonZeroU32::new);
             if let Some(count) = share {
                 least = Rate::Limited { count, per: unit };

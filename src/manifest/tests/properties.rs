@@ -195,10 +195,7 @@ fn arb_period() -> impl Strategy<Value = PeriodText> {
 fn meant(period: &PeriodText) -> Vec<Period> {
     let whole = |text: &str| -> Period {
         let first = day(&format!("{text}-01"));
-        let last = first
-            .iter_days()
-            .take_while(|d| d.month() == first.month())
-            .last();
+        let last = first.iter_days().take_while(|d| d.month() == first.month()).last();
         Period::new(first, last.unwrap()).unwrap()
     };
     match period {
@@ -223,9 +220,7 @@ fn arb_sub_partner() -> impl Strategy<Value = SubPartnerText> {
             label: Some(format!("Ü: '{id}' #")),
             id: IdText(id),
         })),
-        Just(SubPartnerText::File(FileText {
-            file: "partners.csv".to_owned()
-        })),
+        Just(SubPartnerText::File(FileText { file: "partners.csv".to_owned() })),
         proptest::sample::select(vec![Discover::Active, Discover::Suspended, Discover::All])
             .prop_map(|discover| SubPartnerText::Discover(DiscoverText { discover })),
     ]
@@ -235,10 +230,9 @@ fn listed(sub_partner: &SubPartnerText) -> Vec<(String, Option<String>)> {
     match sub_partner {
         SubPartnerText::Id(IdText(id)) => vec![(id.clone(), None)],
         SubPartnerText::Named(named) => vec![(named.id.0.clone(), named.label.clone())],
-        SubPartnerText::File(_) => vec![
-            ("b1".to_owned(), Some("Bolt".to_owned())),
-            ("b2".to_owned(), None),
-        ],
+        SubPartnerText::File(_) => {
+            vec![("b1".to_owned(), Some("Bolt".to_owned())), ("b2".to_owned(), None)]
+        }
         SubPartnerText::Discover(DiscoverText { discover }) => {
             vec![(format!("{discover:?}"), None)]
         }
@@ -246,10 +240,7 @@ fn listed(sub_partner: &SubPartnerText) -> Vec<(String, Option<String>)> {
 }
 
 fn arb_types() -> impl Strategy<Value = Option<Vec<ReportType>>> {
-    proptest::option::of(proptest::sample::subsequence(
-        ReportType::ALL.to_vec(),
-        1..=3,
-    ))
+    proptest::option::of(proptest::sample::subsequence(ReportType::ALL.to_vec(), 1..=3))
 }
 
 fn arb_job() -> impl Strategy<Value = JobText> {
@@ -260,32 +251,27 @@ fn arb_job() -> impl Strategy<Value = JobText> {
         proptest::collection::vec(arb_period(), 1..4),
         proptest::option::of(proptest::collection::vec(arb_exclusion(), 1..3)),
     )
-        .prop_map(
-            |(sub_partners, types, internal, periods, exclude)| JobText {
-                name: String::new(),
-                // What the job lists first may be excluded from it.
-                exclude: exclude.map(|mut exclusions| {
-                    let first =
-                        sub_partners
-                            .iter()
-                            .flatten()
-                            .find_map(|sub_partner| match sub_partner {
-                                SubPartnerText::Id(IdText(id)) => Some(id.clone()),
-                                SubPartnerText::Named(named) => named.label.clone(),
-                                SubPartnerText::File(_) => Some("Bolt".to_owned()),
-                                SubPartnerText::Discover(_) => None,
-                            });
-                    if let (Some(first), Some(exclusion)) = (first, exclusions.first_mut()) {
-                        exclusion.sub_partner = Some(first);
-                    }
-                    exclusions
-                }),
-                sub_partners,
-                types,
-                internal,
-                periods: Some(periods),
-            },
-        )
+        .prop_map(|(sub_partners, types, internal, periods, exclude)| JobText {
+            name: String::new(),
+            // What the job lists first may be excluded from it.
+            exclude: exclude.map(|mut exclusions| {
+                let first =
+                    sub_partners.iter().flatten().find_map(|sub_partner| match sub_partner {
+                        SubPartnerText::Id(IdText(id)) => Some(id.clone()),
+                        SubPartnerText::Named(named) => named.label.clone(),
+                        SubPartnerText::File(_) => Some("Bolt".to_owned()),
+                        SubPartnerText::Discover(_) => None,
+                    });
+                if let (Some(first), Some(exclusion)) = (first, exclusions.first_mut()) {
+                    exclusion.sub_partner = Some(first);
+                }
+                exclusions
+            }),
+            sub_partners,
+            types,
+            internal,
+            periods: Some(periods),
+        })
 }
 
 prop_compose! {

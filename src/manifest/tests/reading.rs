@@ -10,10 +10,7 @@ fn id(text: &str) -> OrgId {
 }
 
 fn named(text: &str, label: Option<&str>) -> SubPartnerSource {
-    SubPartnerSource::Named(SubPartner {
-        id: id(text),
-        label: label.map(Into::into),
-    })
+    SubPartnerSource::Named(SubPartner { id: id(text), label: label.map(Into::into) })
 }
 
 fn periods(texts: &[&str]) -> Vec<Period> {
@@ -27,13 +24,7 @@ fn the_full_example() {
     assert_eq!(manifest.path, folder.path("october.yaml"));
     assert_eq!(manifest.name, "october-2026");
     assert_eq!(manifest.ledger, folder.path("out/october.csv"));
-    let Settings {
-        api,
-        limits,
-        retry,
-        collect,
-        audit,
-    } = &manifest.settings;
+    let Settings { api, limits, retry, collect, audit } = &manifest.settings;
     assert_eq!(api.ca_file, Some(folder.path("ca.pem")));
     assert_eq!(api.connect_timeout, Duration::from_secs(5));
     assert_eq!(api.request_timeout, Duration::from_secs(60));
@@ -55,9 +46,7 @@ fn the_full_example() {
     };
     assert_eq!(audit.totals, Some(totals));
 
-    let [own, resellers] = manifest.jobs.as_slice() else {
-        panic!("{:?}", manifest.jobs)
-    };
+    let [own, resellers] = manifest.jobs.as_slice() else { panic!("{:?}", manifest.jobs) };
     assert_eq!(
         *own,
         Job {
@@ -105,11 +94,7 @@ fn the_full_example() {
             ],
         }
     );
-    let labels: Vec<_> = manifest
-        .labels
-        .iter()
-        .map(|(l, i)| (&**l, i.as_str()))
-        .collect();
+    let labels: Vec<_> = manifest.labels.iter().map(|(l, i)| (&**l, i.as_str())).collect();
     assert_eq!(labels, [("Acme GmbH", acme), ("Bolt", "b1")]);
 }
 
@@ -148,12 +133,7 @@ jobs:
     let jobs = folder.load().unwrap().jobs;
     let seen: Vec<_> = jobs
         .iter()
-        .map(|job| {
-            format!(
-                "{} {:?} {} {}",
-                job.name, job.types, job.internal, job.periods[0]
-            )
-        })
+        .map(|job| format!("{} {:?} {} {}", job.name, job.types, job.internal, job.periods[0]))
         .collect();
     assert_eq!(
         seen,
@@ -232,31 +212,15 @@ fn a_partners_file_that_cannot_be_read_says_what_to_do() {
     let with = |bytes: &[u8]| Folder::new(manifest).with("p.csv", bytes);
     for (folder, message, help) in [
         (missing, "No such file", "paths are relative"),
-        (
-            with(b"org_id,label\na,M\xfcller\n"),
-            "line 2 is not UTF-8",
-            "CSV UTF-8",
-        ),
-        (
-            with(b"PK\x03\x04 xl/workbook.xml"),
-            "an office document",
-            "CSV UTF-8",
-        ),
-        (
-            with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
-            "an office document",
-            "CSV UTF-8",
-        ),
+        (with(b"org_id,label\na,M\xfcller\n"), "line 2 is not UTF-8", "CSV UTF-8"),
+        (with(b"PK\x03\x04 xl/workbook.xml"), "an office document", "CSV UTF-8"),
+        (with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), "an office document", "CSV UTF-8"),
         (with(b"\xff\xfeo\0r\0g\0"), "UTF-16", "CSV UTF-8"),
     ] {
         let problems = folder.problems();
         let problem = problems.iter().next().unwrap();
         assert!(problem.message().contains(message), "{problem}");
-        assert!(
-            problem.help().unwrap().contains(help),
-            "{:?}",
-            problem.help()
-        );
+        assert!(problem.help().unwrap().contains(help), "{:?}", problem.help());
     }
 }
 
@@ -269,11 +233,7 @@ fn retry_reads_settings_and_looks_at_no_job() {
     assert_eq!(settings.ledger, folder.path("l.csv"));
     assert_eq!(settings.name, "october");
     assert_eq!(settings.settings.limits.burst.get(), 2);
-    for bad in [
-        "version: 1\njob: []\n",
-        "version: 1\nlimits: { burst: 0 }\n",
-        "a: [\n",
-    ] {
+    for bad in ["version: 1\njob: []\n", "version: 1\nlimits: { burst: 0 }\n", "a: [\n"] {
         let folder = Folder::new(bad);
         let error = RunSettings::load(&folder.path("october.yaml")).unwrap_err();
         assert!(matches!(error, ManifestError::Invalid(_)), "{bad}: {error}");
@@ -286,10 +246,7 @@ fn the_calendar_rules_can_be_turned_off() {
         "version: 1\njobs: [{ name: x, types: [USER], periods: [2027-01, 1999-01, { start: 2026-11-05, end: 2026-11-05 }] }]\n",
     );
     assert_eq!(folder.problems().total(), 3);
-    let off = LoadOptions {
-        date_check: DateCheck::Off,
-        ..options()
-    };
+    let off = LoadOptions { date_check: DateCheck::Off, ..options() };
     assert!(Manifest::load(&folder.path("october.yaml"), &off).is_ok());
 }
 
@@ -301,30 +258,14 @@ fn the_calendar_rules_count_from_the_real_day_to_the_day() {
         ))
     };
     // Today is 2026-11-05.
-    assert!(
-        with("{ start: 2021-11-05, end: 2026-11-04 }")
-            .load()
-            .is_ok()
-    );
-    assert_eq!(
-        with("{ start: 2021-11-04, end: 2026-11-04 }")
-            .problems()
-            .total(),
-        1
-    );
-    assert_eq!(
-        with("{ start: 2021-11-05, end: 2026-11-05 }")
-            .problems()
-            .total(),
-        1
-    );
+    assert!(with("{ start: 2021-11-05, end: 2026-11-04 }").load().is_ok());
+    assert_eq!(with("{ start: 2021-11-04, end: 2026-11-04 }").problems().total(), 1);
+    assert_eq!(with("{ start: 2021-11-05, end: 2026-11-05 }").problems().total(), 1);
 }
 
 #[test]
 fn files_that_cannot_be_read_say_why() {
-    let folder = Folder::new("")
-        .with("m.pdf", "%PDF-1.4 x")
-        .with("wide", b"\xff\xfea\0");
+    let folder = Folder::new("").with("m.pdf", "%PDF-1.4 x").with("wide", b"\xff\xfea\0");
     for (name, message) in [("", "directory"), ("m.pdf", "a PDF"), ("wide", "UTF-16")] {
         let error = Manifest::load(&folder.path(name), &options()).unwrap_err();
         assert!(matches!(error, ManifestError::Unreadable { .. }));
@@ -347,10 +288,7 @@ fn a_table_is_no_manifest() {
         ("sep.csv", WrongFile::Partners),
     ] {
         let error = Manifest::load(&folder.path(name), &options()).unwrap_err();
-        assert!(
-            matches!(error, ManifestError::ATable { kind, .. } if kind == table),
-            "{error}"
-        );
+        assert!(matches!(error, ManifestError::ATable { kind, .. } if kind == table), "{error}");
     }
 }
 
@@ -362,9 +300,7 @@ fn a_hundred_thousand_sub_partners_are_no_trouble() {
     );
     for number in 0..100_000 {
         partners.push_str(&format!("org-{number},Label {number}\n"));
-        manifest.push_str(&format!(
-            "      - {{ id: id-{number}, label: Ü {number} }}\n"
-        ));
+        manifest.push_str(&format!("      - {{ id: id-{number}, label: Ü {number} }}\n"));
     }
     let folder = Folder::new(&manifest).with("partners.csv", &partners);
     assert_eq!(folder.load().unwrap().labels.len(), 200_000);
@@ -372,11 +308,7 @@ fn a_hundred_thousand_sub_partners_are_no_trouble() {
     let folder = folder.with("partners.csv", partners.replace(",Label", ";Label"));
     let problems = folder.problems();
     assert_eq!((problems.iter().len(), problems.total()), (50, 100_000));
-    assert!(
-        problems
-            .render(false)
-            .ends_with("and 99950 more problems\n")
-    );
+    assert!(problems.render(false).ends_with("and 99950 more problems\n"));
 }
 
 #[test]
@@ -397,42 +329,18 @@ jobs:
       - {{ file: p.csv }}
 "
     ))
-    .with(
-        "p.csv",
-        format!("org_id;notes;label;;owner\n{organisation};;Acme;;\nAcmeVoice;;;;\n"),
-    );
+    .with("p.csv", format!("org_id;notes;label;;owner\n{organisation};;Acme;;\nAcmeVoice;;;;\n"));
     let manifest = folder.load().unwrap();
     let folder = format!("{}/", folder.dir.path().display());
-    let said: Vec<String> = manifest
-        .oddities
-        .iter()
-        .map(|oddity| format!("{oddity:?}").replace(&folder, ""))
-        .collect();
+    let said: Vec<String> =
+        manifest.oddities.iter().map(|oddity| format!("{oddity:?}").replace(&folder, "")).collect();
     assert_eq!(said.len(), 4, "{said:#?}");
     for (said, parts) in said.iter().zip([
-        [
-            "NoOrganisation",
-            "\"AcmeVoice\"",
-            "neither",
-            "october.yaml:7:9",
-        ],
-        [
-            "NoOrganisation",
-            "\"12345\"",
-            "a number",
-            "october.yaml:8:9",
-        ],
-        [
-            "TwoLabels",
-            "first: \"Acme\"",
-            "other: \"own\"",
-            "october.yaml:11:",
-        ],
+        ["NoOrganisation", "\"AcmeVoice\"", "neither", "october.yaml:7:9"],
+        ["NoOrganisation", "\"12345\"", "a number", "october.yaml:8:9"],
+        ["TwoLabels", "first: \"Acme\"", "other: \"own\"", "october.yaml:11:"],
         ["FurtherColumns", "p.csv", "[\"notes\", \"owner\"]", ""],
     ]) {
-        assert!(
-            parts.iter().all(|part| said.contains(part)),
-            "{said}: {parts:?}"
-        );
+        assert!(parts.iter().all(|part| said.contains(part)), "{said}: {parts:?}");
     }
 }

@@ -23,9 +23,7 @@ fn the_checked_in_file_is_up_to_date() {
         fs::create_dir_all(Path::new(FILE).parent().unwrap()).unwrap();
         fs::write(FILE, &text).unwrap();
     }
-    let checked_in = fs::read_to_string(FILE)
-        .unwrap_or_default()
-        .replace('\r', "");
+    let checked_in = fs::read_to_string(FILE).unwrap_or_default().replace('\r', "");
     assert!(
         checked_in == text,
         "schemas/manifest.schema.json is out of date; refresh it with `MONTHEND_BLESS=1 cargo test schema`"
@@ -47,47 +45,25 @@ fn bad_examples_are_refused_where_they_are_bad() {
         ("name", json!(null), "/name"),
         ("limits", json!({ "rate": "5/sec" }), "/limits/rate"),
         ("limits", json!({ "concurrency": 0 }), "/limits/concurrency"),
-        (
-            "limits",
-            json!({ "concurrency": 1025 }),
-            "/limits/concurrency",
-        ),
+        ("limits", json!({ "concurrency": 1025 }), "/limits/concurrency"),
         ("retry", json!({ "settle": 30 }), "/retry/settle"),
         ("retry", json!({ "settle": "30" }), "/retry/settle"),
         ("retry", json!({ "settle": null }), "/retry/settle"),
         ("collect", json!({ "wait": "5 minutes" }), "/collect/wait"),
-        (
-            "audit",
-            json!({ "totals": { "by": ["A"] } }),
-            "/audit/totals",
-        ),
+        ("audit", json!({ "totals": { "by": ["A"] } }), "/audit/totals"),
         ("jobs", json!([{}]), "/jobs/0"),
-        (
-            "jobs",
-            json!([{ "name": "x", "types": ["X"] }]),
-            "/jobs/0/types/0",
-        ),
-        (
-            "jobs",
-            json!([{ "name": "x", "periods": ["2026"] }]),
-            "/jobs/0/periods/0",
-        ),
+        ("jobs", json!([{ "name": "x", "types": ["X"] }]), "/jobs/0/types/0"),
+        ("jobs", json!([{ "name": "x", "periods": ["2026"] }]), "/jobs/0/periods/0"),
         (
             "jobs",
             json!([{ "name": "x", "sub_partners": [{ "id": "a", "file": "b" }] }]),
             "/jobs/0/sub_partners/0",
         ),
-        (
-            "jobs",
-            json!([{ "name": "x", "exclude": [{}] }]),
-            "/jobs/0/exclude/0",
-        ),
+        ("jobs", json!([{ "name": "x", "exclude": [{}] }]), "/jobs/0/exclude/0"),
     ] {
         let mut manifest = as_json(FULL);
         manifest[key] = value.clone();
-        let error = validator()
-            .validate(&manifest)
-            .expect_err(&value.to_string());
+        let error = validator().validate(&manifest).expect_err(&value.to_string());
         assert!(error.contains(&format!("at '{path}'")), "{error}");
     }
 }
@@ -140,10 +116,7 @@ fn the_documented_defaults_are_the_real_ones() {
             .filter(|(key, _)| !["ca_file", "output"].contains(&key.as_str()))
             .map(|(key, property)| (key.clone(), property["default"].clone()))
             .collect();
-        assert!(
-            defaults.values().all(|value| !value.is_null()),
-            "{defaults:?}"
-        );
+        assert!(defaults.values().all(|value| !value.is_null()), "{defaults:?}");
         manifest[key] = Value::Object(defaults);
     }
     // JSON is YAML.

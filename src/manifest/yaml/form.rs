@@ -151,13 +151,7 @@ pub(crate) fn text<T>(
     pattern: &'static str,
     parse: fn(&str) -> Result<T, Mistake>,
 ) -> Text<T> {
-    Text {
-        expected,
-        pattern,
-        parse,
-        write: |_| String::new(),
-        numbers: true,
-    }
+    Text { expected, pattern, parse, write: |_| String::new(), numbers: true }
 }
 
 impl<T> Form for Text<T> {
@@ -235,11 +229,7 @@ pub(crate) fn words<T: Copy + JsonSchema, const N: usize>(
 
 /// Not empty. Items with problems are dropped. `if_empty` is the advice for an empty list.
 pub(crate) fn list<F: Form>(expected: &'static str, if_empty: &'static str, item: F) -> List<F> {
-    List {
-        expected,
-        if_empty,
-        item,
-    }
+    List { expected, if_empty, item }
 }
 
 pub(crate) struct List<F> {

@@ -71,12 +71,7 @@ pub(crate) trait Mapping: Sized {
         };
         let mut keys = Keys {
             names: Vec::new(),
-            mode: KeyMode::Read {
-                node,
-                owner: Self::OWNER,
-                entries: &entries,
-                unread,
-            },
+            mode: KeyMode::Read { node, owner: Self::OWNER, entries: &entries, unread },
         };
         let value = Self::visit(&mut keys);
         let known = keys.names;
@@ -86,9 +81,7 @@ pub(crate) trait Mapping: Sized {
                 let before = index.checked_sub(1).and_then(|before| entries.get(before));
                 let help = bare_key(entry, before, &known)
                     .unwrap_or_else(|| did_you_mean(entry.key, "the keys are", &known));
-                entry
-                    .key_node
-                    .report::<()>(Mistake::new(message).help(help));
+                entry.key_node.report::<()>(Mistake::new(message).help(help));
             }
         }
         match Self::IF_EMPTY {
@@ -104,20 +97,11 @@ pub(crate) trait Mapping: Sized {
     fn object(generator: &mut SchemaGenerator) -> Map<String, Value> {
         let mut keys = Keys {
             names: Vec::new(),
-            mode: KeyMode::Describe {
-                generator,
-                properties: Map::new(),
-                required: Vec::new(),
-            },
+            mode: KeyMode::Describe { generator, properties: Map::new(), required: Vec::new() },
         };
         Self::visit(&mut keys);
         let mut object = Map::new();
-        if let KeyMode::Describe {
-            properties,
-            required,
-            ..
-        } = keys.mode
-        {
+        if let KeyMode::Describe { properties, required, .. } = keys.mode {
             object.insert("description".into(), Self::ABOUT.trim().into());
             object.insert("type".into(), "object".into());
             object.insert("properties".into(), properties.into());
@@ -180,10 +164,7 @@ enum KeyMode<'k> {
 
 impl Keys<'_> {
     pub(crate) fn absent() -> Self {
-        Keys {
-            names: Vec::new(),
-            mode: KeyMode::Absent,
-        }
+        Keys { names: Vec::new(), mode: KeyMode::Absent }
     }
 
     pub(crate) fn key<T>(
@@ -207,21 +188,16 @@ impl Keys<'_> {
         match &mut self.mode {
             KeyMode::Absent => Ok(None),
             KeyMode::Read { unread, .. } if unread.contains(&name) => Ok(None),
-            KeyMode::Read {
-                node,
-                owner,
-                entries,
-                ..
-            } => match (entries.iter().find(|entry| entry.key == name), example) {
-                (Some(entry), _) => form.read(entry.value).map(Some).ok_or(Wrong),
-                (None, Some(example)) => node.report(missing(owner, name, example)).ok_or(Wrong),
-                (None, None) => Ok(None),
-            },
-            KeyMode::Describe {
-                generator,
-                properties,
-                required,
-            } => {
+            KeyMode::Read { node, owner, entries, .. } => {
+                match (entries.iter().find(|entry| entry.key == name), example) {
+                    (Some(entry), _) => form.read(entry.value).map(Some).ok_or(Wrong),
+                    (None, Some(example)) => {
+                        node.report(missing(owner, name, example)).ok_or(Wrong)
+                    }
+                    (None, None) => Ok(None),
+                }
+            }
+            KeyMode::Describe { generator, properties, required } => {
                 let mut property = described(about, form.schema(generator));
                 if let Some(default) = default.and_then(|default| form.write(default)) {
                     property.insert("default".into(), default);
@@ -304,19 +280,14 @@ pub(crate) fn which(node: Node<'_>, forms: &[Vec<&'static str>], help: &str) -> 
         (None, _) => {
             let all = || forms.iter().flatten().copied();
             let meant: Vec<_> = keys.iter().filter_map(|key| nearest(key, all())).collect();
-            let form = forms
-                .iter()
-                .position(|names| names.iter().any(|name| meant.contains(name)));
+            let form = forms.iter().position(|names| names.iter().any(|name| meant.contains(name)));
             Some(form.unwrap_or(0))
         }
     }
 }
 
 pub(crate) fn any_of<'f>(forms: impl IntoIterator<Item = (&'f str, Value)>) -> Value {
-    let forms: Vec<_> = forms
-        .into_iter()
-        .map(|(about, schema)| described(about, schema))
-        .collect();
+    let forms: Vec<_> = forms.into_iter().map(|(about, schema)| described(about, schema)).collect();
     json!({ "anyOf": forms })
 }
 
@@ -332,10 +303,7 @@ fn described(about: &str, schema: Value) -> Map<String, Value> {
 pub(crate) fn root_schema<T: Mapping>(title: &str) -> Value {
     let mut generator = SchemaGenerator::new(schemars::generate::SchemaSettings::draft2020_12());
     let mut schema = Map::new();
-    schema.insert(
-        "$schema".into(),
-        "https://json-schema.org/draft/2020-12/schema".into(),
-    );
+    schema.insert("$schema".into(), "https://json-schema.org/draft/2020-12/schema".into());
     schema.insert("title".into(), title.into());
     schema.extend(T::object(&mut generator));
     schema.insert("$defs".into(), generator.take_definitions(true).into());

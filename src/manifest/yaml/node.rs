@@ -25,12 +25,7 @@ pub(crate) struct KeyValue<'a> {
 
 impl<'a> Node<'a> {
     pub(crate) fn root(tree: &'a Tree, sink: &'a Sink) -> Self {
-        Node {
-            tree,
-            id: tree.root,
-            sink,
-            key: None,
-        }
+        Node { tree, id: tree.root, sink, key: None }
     }
 
     /// For an alias or a merged value, the place of its anchor.
@@ -66,10 +61,7 @@ impl<'a> Node<'a> {
     }
 
     pub(crate) fn unexpected(self, expected: &str) -> Mistake {
-        Mistake::new(format!(
-            "expected {expected}, found {}",
-            self.content().kind()
-        ))
+        Mistake::new(format!("expected {expected}, found {}", self.content().kind()))
     }
 
     /// Numbers and truth values are refused, with the advice to quote them.

@@ -14,17 +14,11 @@ pub(crate) struct Mistake {
 impl Mistake {
     /// `message` is one line without a full stop.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Mistake {
-            message: message.into(),
-            help: None,
-        }
+        Mistake { message: message.into(), help: None }
     }
 
     pub(crate) fn help(self, help: impl Into<String>) -> Self {
-        Mistake {
-            help: Some(help.into()),
-            ..self
-        }
+        Mistake { help: Some(help.into()), ..self }
     }
 }
 
@@ -127,11 +121,7 @@ impl Sink {
         mistake: Mistake,
         other: Option<SourcePlace>,
     ) -> Option<T> {
-        self.0.borrow_mut().push(Problem {
-            place,
-            mistake,
-            other,
-        });
+        self.0.borrow_mut().push(Problem { place, mistake, other });
         None
     }
 
@@ -145,9 +135,6 @@ impl Sink {
         problems.dedup_by(|a, b| a.place.compare(&b.place).is_eq() && a.mistake == b.mistake);
         let total = problems.len();
         problems.truncate(MAX_SHOWN);
-        (total > 0).then_some(Problems {
-            shown: problems,
-            total,
-        })
+        (total > 0).then_some(Problems { shown: problems, total })
     }
 }

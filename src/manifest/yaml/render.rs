@@ -13,12 +13,8 @@ const MAX_LINE: usize = 2000;
 impl Problems {
     /// The problems, each with its line of the file, then how many more there are. Ends with a newline.
     pub fn render(&self, color: bool) -> String {
-        let renderer = if color {
-            Renderer::styled()
-        } else {
-            Renderer::plain()
-        }
-        .decor_style(DecorStyle::Ascii);
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() }
+            .decor_style(DecorStyle::Ascii);
         let mut text = String::new();
         for problem in self.iter() {
             text.push_str(&renderer.render(&[group(problem)]));
@@ -56,17 +52,10 @@ fn snippet<'a>(
     let path = place.source.path().display().to_string();
     let (line_start, line) = place.whole_line();
     if line.len() > MAX_LINE {
-        let origin = Origin::path(path)
-            .line(place.line())
-            .char_column(place.column());
+        let origin = Origin::path(path).line(place.line()).char_column(place.column());
         return group.element(origin);
     }
     let span = place.span.start - line_start..place.span.end - line_start;
     let annotation: Annotation<'a> = kind.span(span).label(label);
-    group.element(
-        Snippet::source(line)
-            .path(path)
-            .line_start(place.line())
-            .annotation(annotation),
-    )
+    group.element(Snippet::source(line).path(path).line_start(place.line()).annotation(annotation))
 }

@@ -66,9 +66,7 @@ impl Source {
         let mut text = String::from_utf8(bytes).map_err(|error| {
             let good = error.utf8_error().valid_up_to();
             let newlines = error.as_bytes().iter().take(good);
-            SourceError::NotUtf8 {
-                line: 1 + newlines.filter(|byte| **byte == b'\n').count(),
-            }
+            SourceError::NotUtf8 { line: 1 + newlines.filter(|byte| **byte == b'\n').count() }
         })?;
         if text.contains('\0') {
             return Err(SourceError::Binary("it holds NUL bytes"));
@@ -76,11 +74,7 @@ impl Source {
         if text.starts_with('\u{feff}') {
             text.drain(..'\u{feff}'.len_utf8());
         }
-        Ok(Arc::new(Source {
-            path: path.to_owned(),
-            text,
-            sha256,
-        }))
+        Ok(Arc::new(Source { path: path.to_owned(), text, sha256 }))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -103,21 +97,12 @@ impl Source {
     pub(crate) fn place(self: &Arc<Self>, span: Range<usize>) -> SourcePlace {
         let start = self.boundary(span.start);
         let end = self.boundary(span.end).max(start);
-        let first_line = self.text[start..end]
-            .split(['\n', '\r'])
-            .next()
-            .unwrap_or_default();
-        SourcePlace {
-            source: Arc::clone(self),
-            span: start..start + first_line.trim_end().len(),
-        }
+        let first_line = self.text[start..end].split(['\n', '\r']).next().unwrap_or_default();
+        SourcePlace { source: Arc::clone(self), span: start..start + first_line.trim_end().len() }
     }
 
     fn boundary(&self, at: usize) -> usize {
-        (0..=at.min(self.text.len()))
-            .rev()
-            .find(|at| self.text.is_char_boundary(*at))
-            .unwrap_or(0)
+        (0..=at.min(self.text.len())).rev().find(|at| self.text.is_char_boundary(*at)).unwrap_or(0)
     }
 }
 

@@ -4,11 +4,7 @@ use super::{problem::Mistake, quote::Quoted};
 
 /// Parts of the parser's message, the problem, and the help; if that is empty, it is made from the text before.
 const MEANINGS: &[(&[&str], &str, &str)] = &[
-    (
-        &["tab"],
-        "there is a tab where only spaces are allowed",
-        "use spaces, not tabs",
-    ),
+    (&["tab"], "there is a tab where only spaces are allowed", "use spaces, not tabs"),
     (
         &["escape", "hexadecimal"],
         "a backslash in double quotes means something else",
@@ -25,12 +21,7 @@ const MEANINGS: &[(&[&str], &str, &str)] = &[
         "close it on the same line; in single quotes, write '' for an apostrophe",
     ),
     (
-        &[
-            "flow mapping",
-            "flow sequence",
-            "flow construct",
-            "misplaced bracket",
-        ],
+        &["flow mapping", "flow sequence", "flow construct", "misplaced bracket"],
         "brackets are not closed, or a comma is missing within them",
         "write [a, b] for a list, { key: value, other: value } for a mapping, and a text with a comma or a colon in quotes",
     ),
@@ -45,12 +36,7 @@ const MEANINGS: &[(&[&str], &str, &str)] = &[
         "begin the list on the next line, each entry with a dash and a space",
     ),
     (
-        &[
-            "'-' indicator",
-            "expected key",
-            "invalid indentation",
-            "wrongly indented",
-        ],
+        &["'-' indicator", "expected key", "invalid indentation", "wrongly indented"],
         "the lines are not aligned",
         "",
     ),
@@ -72,18 +58,9 @@ const MEANINGS: &[(&[&str], &str, &str)] = &[
         "a text cannot begin with this sign",
         "put a text that begins with & * or ! in quotes",
     ),
+    (&["directive"], "a line cannot begin with %", "put a text that begins with % in quotes"),
     (
-        &["directive"],
-        "a line cannot begin with %",
-        "put a text that begins with % in quotes",
-    ),
-    (
-        &[
-            "node content",
-            "unexpected character",
-            "cannot start with",
-            "next token",
-        ],
+        &["node content", "unexpected character", "cannot start with", "next token"],
         "a text cannot begin with this sign",
         "put the text in quotes",
     ),
@@ -92,18 +69,10 @@ const MEANINGS: &[(&[&str], &str, &str)] = &[
         "there is a sign here that cannot be seen",
         "delete it; it often comes with a text that was copied from elsewhere",
     ),
-    (
-        &["unexpected eof", "end of plain"],
-        "the text ends too early",
-        "complete the last line",
-    ),
+    (&["unexpected eof", "end of plain"], "the text ends too early", "complete the last line"),
 ];
 
-const COLON: &[&str] = &[
-    "mapping values are not allowed",
-    "':'",
-    "mapping keys are not allowed",
-];
+const COLON: &[&str] = &["mapping values are not allowed", "':'", "mapping keys are not allowed"];
 
 pub(super) fn syntax(info: &str, before: &str) -> Mistake {
     let info = match COLON.iter().any(|part| info.contains(part)) {
@@ -111,9 +80,7 @@ pub(super) fn syntax(info: &str, before: &str) -> Mistake {
         true if is_word(before.lines().last().unwrap_or_default()) => "expected key",
         _ => info,
     };
-    let meaning = MEANINGS
-        .iter()
-        .find(|(parts, ..)| parts.iter().any(|part| info.contains(part)));
+    let meaning = MEANINGS.iter().find(|(parts, ..)| parts.iter().any(|part| info.contains(part)));
     let (what, help) = match meaning {
         Some((_, what, "")) => (*what, indentation(before)),
         Some((_, what, help)) => (*what, (*help).to_owned()),
@@ -145,10 +112,7 @@ fn indentation(before: &str) -> String {
         .and_then(|line| line.split_once(':'))
         .filter(|(key, _)| is_word(key));
     match key {
-        Some((key, _)) => format!(
-            "the indentation is probably wrong: align with {}",
-            Quoted(key)
-        ),
+        Some((key, _)) => format!("the indentation is probably wrong: align with {}", Quoted(key)),
         None => "the indentation is probably wrong".to_owned(),
     }
 }
@@ -168,10 +132,7 @@ mod tests {
         let Some(problem) = problems.as_ref().and_then(|all| all.iter().next()) else {
             return ("none".to_owned(), String::new());
         };
-        (
-            problem.message().to_owned(),
-            problem.help().unwrap_or_default().to_owned(),
-        )
+        (problem.message().to_owned(), problem.help().unwrap_or_default().to_owned())
     }
 
     #[test]
@@ -202,9 +163,7 @@ mod tests {
             said += &format!("{text:?}\n  {message}\n  {advice}\n");
             sound &= message.contains(what) && advice.contains(help);
             let grammar = ["scalar", "indicator", "flow", "block", "token", "parsing"];
-            sound &= !grammar
-                .iter()
-                .any(|word| message.contains(word) || advice.contains(word));
+            sound &= !grammar.iter().any(|word| message.contains(word) || advice.contains(word));
         }
         assert!(sound, "{said}");
     }

@@ -73,10 +73,7 @@ struct Weight {
     nodes: u64,
 }
 
-const SCALAR: Weight = Weight {
-    height: 0,
-    nodes: 1,
-};
+const SCALAR: Weight = Weight { height: 0, nodes: 1 };
 
 impl Tree {
     pub(crate) fn read(source: &Arc<Source>, sink: &Sink) -> Option<Tree> {
@@ -104,11 +101,7 @@ impl Tree {
                 }
                 Err(error) => {
                     let at = builder.bytes(error.marker().index());
-                    for open in builder
-                        .open
-                        .iter()
-                        .filter(|open| open.kind == NodeKind::Mapping)
-                    {
+                    for open in builder.open.iter().filter(|open| open.kind == NodeKind::Mapping) {
                         builder.entries(&open.parts); // for what it reports
                     }
                     let (before, after) = source.text().split_at(at);
@@ -118,9 +111,7 @@ impl Tree {
                         info => syntax(info, before),
                     };
                     // The parser stops where the value before a tab begins.
-                    let tab = after
-                        .find('\t')
-                        .filter(|_| error.info().ends_with("found a tab"));
+                    let tab = after.find('\t').filter(|_| error.info().ends_with("found a tab"));
                     let at = at + tab.unwrap_or(0);
                     return sink.report(source.place(at..at), mistake);
                 }
@@ -129,11 +120,7 @@ impl Tree {
         let Some(root) = builder.root else {
             return sink.report(source.place(0..0), empty());
         };
-        let tree = Tree {
-            source: Arc::clone(source),
-            nodes: builder.nodes,
-            root,
-        };
+        let tree = Tree { source: Arc::clone(source), nodes: builder.nodes, root };
         match tree.content(root) {
             NodeContent::Nothing => sink.report(tree.place(root), empty()),
             _ => Some(tree),
@@ -170,10 +157,8 @@ fn empty() -> Mistake {
 }
 
 fn too_deep() -> Mistake {
-    Mistake::new(format!(
-        "lists and mappings are nested more than {MAX_DEPTH} levels deep"
-    ))
-    .help("a manifest needs six levels")
+    Mistake::new(format!("lists and mappings are nested more than {MAX_DEPTH} levels deep"))
+        .help("a manifest needs six levels")
 }
 
 struct Stop;
@@ -242,10 +227,7 @@ impl Builder<'_> {
                 }
             }
             Event::Scalar(text, style, anchor, tag) => {
-                let mapping = self
-                    .open
-                    .last()
-                    .filter(|open| open.kind == NodeKind::Mapping);
+                let mapping = self.open.last().filter(|open| open.kind == NodeKind::Mapping);
                 let parts = mapping.map(|open| open.parts.as_slice());
                 let is_key = parts.is_some_and(|parts| parts.len() % 2 == 0);
                 let span = match parts.and_then(|parts| parts.last()) {
@@ -311,10 +293,7 @@ impl Builder<'_> {
             NodeKind::Mapping => NodeContent::Mapping(self.entries(&open.parts)),
             NodeKind::Tagged => NodeContent::Tagged,
         };
-        let weight = Weight {
-            height: open.weight.height + 1,
-            ..open.weight
-        };
+        let weight = Weight { height: open.weight.height + 1, ..open.weight };
         let id = self.push(open.start..end.max(open.start), content, weight)?;
         self.set_anchor(open.anchor, Some(id));
         Ok(())
@@ -328,11 +307,7 @@ impl Builder<'_> {
     ) -> Result<NodeId, Stop> {
         self.weigh(span.start, weight)?;
         let id = NodeId(self.nodes.len());
-        self.nodes.push(TreeNode {
-            span,
-            content,
-            weight,
-        });
+        self.nodes.push(TreeNode { span, content, weight });
         self.put(id);
         Ok(id)
     }
@@ -473,9 +448,8 @@ mod tests {
         let first: Vec<_> = lines.next().unwrap().items().unwrap().collect();
         let written: Vec<_> = first.iter().map(|node| node.written()).collect();
         assert_eq!(written, scalars);
-        let keys: Vec<_> = lines
-            .map(|line| line.entries().unwrap()[0].key_node.written())
-            .collect();
+        let keys: Vec<_> =
+            lines.map(|line| line.entries().unwrap()[0].key_node.written()).collect();
         assert_eq!(keys, scalars);
     }
 }

@@ -52,11 +52,7 @@ pub(super) fn as_parsed(text: &str) -> Written {
         rest = &from[taken..];
     }
     out.push_str(rest);
-    if out == text {
-        Written::Plainly
-    } else {
-        Written::Otherwise(out)
-    }
+    if out == text { Written::Plainly } else { Written::Otherwise(out) }
 }
 
 fn pair(text: &str) -> Option<[u32; 2]> {
@@ -119,19 +115,12 @@ mod tests {
             ("{ a:\tx, b:\t\"y\" }\n", ["x", "y"]),
             ("{\n\t\"a\":\t\"x\",\n\t\"b\":\t\"y\"\n}\n", ["x", "y"]),
             ("a: \"\\ud83d\\ude00\"\nb: y\n", ["😀", "y"]),
-            (
-                "a:\t\"x \\uD83D\\uDE00\\uD83D\\uDE01 \\u00fc\"\nb: y\n",
-                ["x 😀😁 ü", "y"],
-            ),
+            ("a:\t\"x \\uD83D\\uDE00\\uD83D\\uDE01 \\u00fc\"\nb: y\n", ["x 😀😁 ü", "y"]),
             ("a: \"\\\\ud83d\"\nb:\ty\n", ["\\ud83d", "y"]),
             // As it stands, where the parser takes it so.
             ("a: 'x:\ty'\nb: \"\\ue000\"\n", ["x:\ty", "\u{e000}"]),
         ] {
-            assert_eq!(
-                values(text).as_deref(),
-                Ok(&expected.map(str::to_owned)[..]),
-                "{text:?}"
-            );
+            assert_eq!(values(text).as_deref(), Ok(&expected.map(str::to_owned)[..]), "{text:?}");
         }
     }
 

@@ -261,11 +261,7 @@ impl SeenReport {
 impl HistoryLine {
     /// `at` is cut to milliseconds.
     pub fn new(at: DateTime<Utc>, run: &str, what: HistoryEvent) -> Self {
-        HistoryLine {
-            at: at.trunc_subsecs(3),
-            run: run.to_owned(),
-            what,
-        }
+        HistoryLine { at: at.trunc_subsecs(3), run: run.to_owned(), what }
     }
 
     pub fn request_id(&self) -> Option<&str> {
@@ -300,9 +296,9 @@ impl HistoryLine {
 /// By request id, as collected last.
 pub fn collected_hashes(lines: &[HistoryLine]) -> HashMap<String, String> {
     let collected = lines.iter().filter_map(|line| match &line.what {
-        HistoryEvent::Collected {
-            request_id, sha256, ..
-        } => Some((request_id.clone(), sha256.clone())),
+        HistoryEvent::Collected { request_id, sha256, .. } => {
+            Some((request_id.clone(), sha256.clone()))
+        }
         _ => None,
     });
     collected.collect()
@@ -314,15 +310,8 @@ pub fn requests_created(lines: &[HistoryLine]) -> HashSet<&str> {
         HistoryEvent::Attempt(AttemptRecord { request_id, .. })
         | HistoryEvent::Adopted { request_id, .. }
         | HistoryEvent::Collected { request_id, .. }
-        | HistoryEvent::Existing {
-            request_id,
-            report_id: Some(_),
-        }
-        | HistoryEvent::Resolve {
-            request_id,
-            report_id: Some(_),
-            ..
-        } => Some(request_id.as_str()),
+        | HistoryEvent::Existing { request_id, report_id: Some(_) }
+        | HistoryEvent::Resolve { request_id, report_id: Some(_), .. } => Some(request_id.as_str()),
         _ => None,
     });
     shown.collect()
@@ -338,19 +327,13 @@ pub fn reports_by_request(lines: &[HistoryLine]) -> HashMap<&str, (&str, DateTim
                 report_id: report_id @ Some(_),
                 ..
             })
-            | HistoryEvent::Existing {
-                request_id,
-                report_id: report_id @ Some(_),
+            | HistoryEvent::Existing { request_id, report_id: report_id @ Some(_) }
+            | HistoryEvent::Resolve { request_id, report_id, .. } => {
+                (request_id, report_id.as_deref())
             }
-            | HistoryEvent::Resolve {
-                request_id,
-                report_id,
-                ..
-            } => (request_id, report_id.as_deref()),
-            HistoryEvent::Adopted {
-                request_id,
-                report_id,
-            } => (request_id, Some(report_id.as_str())),
+            HistoryEvent::Adopted { request_id, report_id } => {
+                (request_id, Some(report_id.as_str()))
+            }
             HistoryEvent::Recreate { request_id, .. } => (request_id, None),
             _ => continue,
         };

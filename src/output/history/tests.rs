@@ -21,10 +21,9 @@ fn bytes(lines: &[HistoryLine]) -> Vec<u8> {
 
 #[test]
 fn it_lies_beside_its_ledger() {
-    for (ledger, history) in [
-        ("a/m.ledger.csv", "a/m.ledger.history.jsonl"),
-        ("a/ledger", "a/ledger.history.jsonl"),
-    ] {
+    for (ledger, history) in
+        [("a/m.ledger.csv", "a/m.ledger.history.jsonl"), ("a/ledger", "a/ledger.history.jsonl")]
+    {
         assert_eq!(beside(Path::new(ledger)), Path::new(history));
     }
 }
@@ -42,11 +41,8 @@ fn what_a_crash_tore_spoils_one_line() {
     let expected = [whole[0].clone(), whole[1].clone(), whole[0].clone()];
     assert_eq!((&*history.lines, history.unreadable), (&expected[..], 1));
     // Lines of later versions are kept.
-    append(
-        &path,
-        b"{\"at\":\"2026-11-01T00:00:00Z\",\"run\":\"x\",\"kind\":\"new\"}\n\xff\n",
-    )
-    .unwrap();
+    append(&path, b"{\"at\":\"2026-11-01T00:00:00Z\",\"run\":\"x\",\"kind\":\"new\"}\n\xff\n")
+        .unwrap();
     assert_eq!(read(&path).unwrap().unreadable, 3);
     let united = merge(slice::from_ref(&path)).unwrap().unwrap();
     let united = String::from_utf8(united).unwrap();
@@ -105,31 +101,16 @@ fn every_kind_of_line_keeps_its_schema() {
             wait_ms: 5000,
             until: DateTime::UNIX_EPOCH,
         },
-        HistoryEvent::Failing {
-            failures: 3,
-            error: error.clone(),
-        },
-        HistoryEvent::Adopted {
-            request_id: request_id.clone(),
-            report_id: "Y2lz".to_owned(),
-        },
-        HistoryEvent::NotLookedUp {
-            request_id: request_id.clone(),
-            error: error.clone(),
-        },
+        HistoryEvent::Failing { failures: 3, error: error.clone() },
+        HistoryEvent::Adopted { request_id: request_id.clone(), report_id: "Y2lz".to_owned() },
+        HistoryEvent::NotLookedUp { request_id: request_id.clone(), error: error.clone() },
         HistoryEvent::Failed {
             request_id: request_id.clone(),
             error_code: "in_doubt".to_owned(),
             error: error.clone(),
         },
-        HistoryEvent::Existing {
-            request_id: request_id.clone(),
-            report_id: None,
-        },
-        HistoryEvent::Recreate {
-            request_id: request_id.clone(),
-            replaced: report_id.clone(),
-        },
+        HistoryEvent::Existing { request_id: request_id.clone(), report_id: None },
+        HistoryEvent::Recreate { request_id: request_id.clone(), replaced: report_id.clone() },
         HistoryEvent::Resolve {
             request_id: request_id.clone(),
             report_id: report_id.clone(),

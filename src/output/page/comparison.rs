@@ -44,9 +44,7 @@ impl Comparison {
                 (Before::Figure(figure), None) => figure.clone(),
                 (Before::NoFigure(why), _) => format!("was: {}", why.word()),
             };
-            beside
-                .then
-                .insert(*place, EarlierFigure { text, fell: false });
+            beside.then.insert(*place, EarlierFigure { text, fell: false });
         }
         for (place, difference) in &reviewed.differences {
             match difference.kind {
@@ -81,10 +79,7 @@ impl EarlierPart {
     pub(super) fn of(sources: &Sources<'_>) -> Option<Self> {
         let earlier = sources.earlier.as_ref()?;
         let reviewed = sources.reviewed;
-        let dropped = reviewed
-            .differences
-            .iter()
-            .map(|(_, difference)| difference);
+        let dropped = reviewed.differences.iter().map(|(_, difference)| difference);
         let dropped = dropped.filter(|difference| difference.kind == DifferenceKind::Dropped);
         let differences: Vec<&Difference> = dropped.chain(&reviewed.vanished).collect();
         let marked = differences.iter().map(|difference| Marked {

@@ -71,29 +71,17 @@ impl Headline {
             (self.missing, "file", "missing"),
             (self.changed, "file", "changed"),
             (sums_that_differ(sources), "sum", "different"),
-            (
-                found(sources, DifferenceKind::TotalsUnknown),
-                "file",
-                "without a sum",
-            ),
+            (found(sources, DifferenceKind::TotalsUnknown), "file", "without a sum"),
             (vanished, "report", "vanished"),
             (dropped, "figure", "dropped"),
         ];
         let unfinished = [
             (pending + sending, "request", "not done yet"),
             (created - self.server_failed, "report", "not collected"),
-            (
-                sources.not_in_ledger,
-                "planned request",
-                "not in the ledger",
-            ),
+            (sources.not_in_ledger, "planned request", "not in the ledger"),
         ];
         let told = |(n, what, how): &(usize, &str, &str)| {
-            let n = if what.is_empty() {
-                grouped(*n as u64)
-            } else {
-                count(*n, what)
-            };
+            let n = if what.is_empty() { grouped(*n as u64) } else { count(*n, what) };
             format!("{n} {how}")
         };
         let is_there = |(n, ..): &&(usize, &str, &str)| *n > 0;
@@ -107,10 +95,7 @@ impl Headline {
         } else if self.total == 0 {
             ("wait", "The ledger has no requests.".to_owned())
         } else if is_uncompared {
-            (
-                "wait",
-                "Not finished: nothing could be compared.".to_owned(),
-            )
+            ("wait", "Not finished: nothing could be compared.".to_owned())
         } else {
             let reports = match self.total {
                 1 => "The report is".to_owned(),
@@ -136,9 +121,8 @@ impl Headline {
             0 => String::new(),
             n => format!("{} {what}", grouped(n as u64)),
         };
-        let whom: BTreeSet<_> = (sources.ledger.rows())
-            .filter_map(|row| row.request().sub_partner.as_ref())
-            .collect();
+        let whom: BTreeSet<_> =
+            (sources.ledger.rows()).filter_map(|row| row.request().sub_partner.as_ref()).collect();
         let whom = match whom.len() {
             0 => String::new(),
             n => count(n, "sub-partner"),
@@ -181,12 +165,7 @@ impl Headline {
                 earlier.vanished,
                 beside(),
             ));
-            tiles.push(tile(
-                some("mark", earlier.dropped),
-                "Dropped",
-                earlier.dropped,
-                beside(),
-            ));
+            tiles.push(tile(some("mark", earlier.dropped), "Dropped", earlier.dropped, beside()));
             tiles.push(tile("", "New", earlier.new, beside()));
         }
         if sources.totals.is_some() {
@@ -230,11 +209,7 @@ fn sums_that_differ(sources: &Sources<'_>) -> usize {
 
 pub(super) fn periods(sources: &Sources<'_>) -> String {
     const NAMED: usize = 4;
-    let periods: BTreeSet<Period> = sources
-        .ledger
-        .rows()
-        .map(|row| row.request().period)
-        .collect();
+    let periods: BTreeSet<Period> = sources.ledger.rows().map(|row| row.request().period).collect();
     let periods: Vec<String> = periods.iter().map(Period::to_string).collect();
     match periods.as_slice() {
         [first, .., last] if periods.len() > NAMED => {

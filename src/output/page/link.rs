@@ -4,11 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 /// Characters that a link may contain as they are (RFC 3986, 2.3). A colon would make a scheme of the text before it,
 /// and browsers take a backslash for a slash.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Both folders are absolute. `None` if the file's name is absolute or leads nowhere, or on another drive.
 pub(super) fn link(from: &Path, ledger: &Path, file: &str) -> Option<String> {
@@ -57,34 +53,15 @@ mod tests {
             ("/home/ann/pages", "r/a.csv", "../m/r/a.csv"),
             ("/home/ann", "r/a.csv", "m/r/a.csv"),
             ("/srv", "../r/a.csv", "../home/ann/r/a.csv"),
-            (
-                "/home/ann/m",
-                "javascript:alert(1)",
-                "javascript%3Aalert%281%29",
-            ),
-            (
-                "/home/ann/m",
-                "a?b#c%20\"<'&.csv",
-                "a%3Fb%23c%2520%22%3C%27%26.csv",
-            ),
+            ("/home/ann/m", "javascript:alert(1)", "javascript%3Aalert%281%29"),
+            ("/home/ann/m", "a?b#c%20\"<'&.csv", "a%3Fb%23c%2520%22%3C%27%26.csv"),
             ("/home/ann/m", "Zürich/\u{202e}x", "Z%C3%BCrich/%E2%80%AEx"),
             ("/home/ann/m", "./a//b", "a/b"),
             ("/home/ann/m", "\\\\evil\\x", "%5C%5Cevil%5Cx"),
         ] {
-            assert_eq!(
-                to(from, file).as_deref(),
-                Some(expected),
-                "{from} to {file}"
-            );
+            assert_eq!(to(from, file).as_deref(), Some(expected), "{from} to {file}");
         }
-        for file in [
-            "",
-            "/etc/passwd",
-            "//evil.example/x",
-            "..",
-            "a/..",
-            "../../../../x",
-        ] {
+        for file in ["", "/etc/passwd", "//evil.example/x", "..", "a/..", "../../../../x"] {
             assert_eq!(to("/home/ann/m", file), None, "{file}");
         }
     }

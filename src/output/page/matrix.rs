@@ -120,14 +120,10 @@ impl Matrix {
             });
             lines[line].cells[places[&column(row)]] = Some(cell(sources, beside, place, row));
         }
-        let columns = columns.iter().map(|(period, kind)| MatrixColumn {
-            period: period.to_string(),
-            kind: kind.as_str(),
-        });
-        Matrix {
-            columns: columns.collect(),
-            lines,
-        }
+        let columns = columns
+            .iter()
+            .map(|(period, kind)| MatrixColumn { period: period.to_string(), kind: kind.as_str() });
+        Matrix { columns: columns.collect(), lines }
     }
 }
 
@@ -164,9 +160,7 @@ fn cell(sources: &Sources<'_>, beside: &Comparison, place: usize, row: &Row) -> 
     Cell {
         class: standing.class(),
         text,
-        link: is_collected
-            .then(|| link(sources.page_folder, sources.folder, file))
-            .flatten(),
+        link: is_collected.then(|| link(sources.page_folder, sources.folder, file)).flatten(),
         then: then.map_or_else(String::new, |then| then.text.clone()),
         fell: then.is_some_and(|then| then.fell),
     }

@@ -78,17 +78,10 @@ pub fn page(sources: &Sources<'_>) -> Result<String, askama::Error> {
     let bar = headline.bar();
     let bar_label: Vec<&str> = bar.iter().map(|part| part.title.as_str()).collect();
     // Spoiled files have the colour of failures.
-    let choices = CellStatus::ALL
-        .into_iter()
-        .filter(|it| *it != CellStatus::Spoiled);
-    let standings = choices.map(|standing| Choice {
-        class: standing.class(),
-        name: standing.name(),
-    });
-    let fell = earlier.as_ref().map(|_| Choice {
-        class: "fell",
-        name: "dropped",
-    });
+    let choices = CellStatus::ALL.into_iter().filter(|it| *it != CellStatus::Spoiled);
+    let standings =
+        choices.map(|standing| Choice { class: standing.class(), name: standing.name() });
+    let fell = earlier.as_ref().map(|_| Choice { class: "fell", name: "dropped" });
     let title = sources.name.strip_suffix(".csv").unwrap_or(&sources.name);
     ReportPage {
         policy: format!(
@@ -144,17 +137,9 @@ fn subtitle(sources: &Sources<'_>) -> String {
 
 fn made(sources: &Sources<'_>) -> PageFacts {
     let version = env!("CARGO_PKG_VERSION");
-    let fact = |name, value: &str, is_code| Fact {
-        name,
-        value: value.to_owned(),
-        is_code,
-    };
+    let fact = |name, value: &str, is_code| Fact { name, value: value.to_owned(), is_code };
     let mut facts = vec![
-        fact(
-            "Made at",
-            &sources.now.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
-            false,
-        ),
+        fact("Made at", &sources.now.format("%Y-%m-%d %H:%M:%S UTC").to_string(), false),
         fact("With", &format!("monthend {version}"), false),
         fact("Ledger", &sources.name, false),
         fact("SHA-256 of the ledger", &sources.sha256, true),

@@ -63,13 +63,8 @@ impl SumTable {
             column: totals.column.clone(),
             lead,
             unknown: unknown.collect(),
-            columns: columns
-                .chain(types.iter().map(ReportType::to_string))
-                .collect(),
-            lines: differ
-                .chain(others)
-                .map(|total| line(total, &types))
-                .collect(),
+            columns: columns.chain(types.iter().map(ReportType::to_string)).collect(),
+            lines: differ.chain(others).map(|total| line(total, &types)).collect(),
         })
     }
 }

@@ -23,14 +23,8 @@ const CHARTS: usize = 3;
 /// Positions in a picture of 1000 by 240.
 const LEFT: f64 = 95.0;
 const WIDTH: f64 = 890.0;
-const SENT: Panel = Panel {
-    top: 14.0,
-    bottom: 130.0,
-};
-const LATENCY: Panel = Panel {
-    top: 146.0,
-    bottom: 214.0,
-};
+const SENT: Panel = Panel { top: 14.0, bottom: 130.0 };
+const LATENCY: Panel = Panel { top: 146.0, bottom: 214.0 };
 
 struct Panel {
     top: f64,
@@ -85,10 +79,8 @@ impl Timeline {
         for line in sources.history {
             commands.entry(&line.run).or_default().push(line);
         }
-        let mut spans: Vec<ChartSpan<'_>> = commands
-            .values()
-            .filter_map(|of| ChartSpan::of(of))
-            .collect();
+        let mut spans: Vec<ChartSpan<'_>> =
+            commands.values().filter_map(|of| ChartSpan::of(of)).collect();
         if spans.is_empty() {
             return None;
         }
@@ -119,11 +111,7 @@ impl ChartSpan<'_> {
     fn chart(&self) -> Chart {
         let (bins, step) = (self.bins(), self.step());
         let most = bins.iter().map(|bin| bin.sent).max().unwrap_or_default();
-        let slowest = bins
-            .iter()
-            .filter_map(Bin::slowest)
-            .max()
-            .unwrap_or_default();
+        let slowest = bins.iter().filter_map(Bin::slowest).max().unwrap_or_default();
         // A single bin must not fill the picture.
         let wide = WIDTH / bins.len().max(FEW as usize) as f64;
         let span = bins.len().max(FEW as usize) as f64 * step as f64;
@@ -154,9 +142,7 @@ impl ChartSpan<'_> {
         for (from, to) in united(self.pauses.clone(), close) {
             let width = (x(to) - x(from)).max(1.0);
             let height = LATENCY.bottom - SENT.top;
-            chart
-                .pauses
-                .push(Bar::new(x(from), SENT.top, width, height));
+            chart.pauses.push(Bar::new(x(from), SENT.top, width, height));
         }
         for (place, bin) in bins.iter().enumerate() {
             if bin.sent > 0 {
@@ -180,16 +166,9 @@ impl ChartSpan<'_> {
     fn said(&self, bins: &[Bin], step: i64, most: usize) -> String {
         let limited: usize = bins.iter().map(|bin| bin.limited).sum();
         let paused: i64 = bins.iter().map(|bin| bin.paused).sum();
-        let mut latencies: Vec<u64> = bins
-            .iter()
-            .flat_map(|bin| &bin.latencies)
-            .copied()
-            .collect();
+        let mut latencies: Vec<u64> = bins.iter().flat_map(|bin| &bin.latencies).copied().collect();
         latencies.sort_unstable();
-        let all = Bin {
-            latencies,
-            ..Bin::default()
-        };
+        let all = Bin { latencies, ..Bin::default() };
         let mut said = format!(
             "{} left within {}, at most {} in {}",
             count(self.attempts.len(), "create"),
@@ -211,13 +190,8 @@ impl ChartSpan<'_> {
     }
 
     fn times(&self, span: f64) -> Vec<Mark> {
-        const QUARTERS: [(f64, &str); 5] = [
-            (0.0, "start"),
-            (0.25, "middle"),
-            (0.5, "middle"),
-            (0.75, "middle"),
-            (1.0, "end"),
-        ];
+        const QUARTERS: [(f64, &str); 5] =
+            [(0.0, "start"), (0.25, "middle"), (0.5, "middle"), (0.75, "middle"), (1.0, "end")];
         let form = match self.length {
             ..10_000 => "%H:%M:%S%.3f",
             10_000..86_400_000 => "%H:%M:%S",
@@ -261,12 +235,7 @@ impl Panel {
 impl Bar {
     fn new(x: f64, y: f64, width: f64, height: f64) -> Self {
         let [x, y, width, height] = [x, y, width, height].map(tenths);
-        Bar {
-            x,
-            y,
-            width,
-            height,
-        }
+        Bar { x, y, width, height }
     }
 }
 

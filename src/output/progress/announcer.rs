@@ -56,12 +56,9 @@ impl Announcer {
                 });
             }
             EventKind::Adopted(row) => {
-                self.each(
-                    ("adopted", String::new()),
-                    "found on the server",
-                    row,
-                    |name| format!("{name}: found on the server; its id is recorded"),
-                );
+                self.each(("adopted", String::new()), "found on the server", row, |name| {
+                    format!("{name}: found on the server; its id is recorded")
+                });
             }
             EventKind::NotMade(row) => {
                 self.each(
@@ -126,11 +123,7 @@ impl Announcer {
                 warn!(request_id = %row.id(), error_code = code, "{name}: {code}: {}", row.state.why());
             }
             RepeatNotice::Sum { more, all } => {
-                warn!(
-                    error_code = code,
-                    count = all,
-                    "{code}: {more} more failed, {all} in all"
-                );
+                warn!(error_code = code, count = all, "{code}: {more} more failed, {all} in all");
             }
             RepeatNotice::Nothing => {
                 debug!(request_id = %row.id(), error_code = code, "{name}: {code}")
@@ -156,10 +149,7 @@ impl Announcer {
     }
 
     fn retrying(&mut self, code: &str, text: &str, after: Duration, elapsed: Duration) {
-        let what_next = format!(
-            "trying again in {}",
-            words::rounded(after.max(WORTH_SAYING))
-        );
+        let what_next = format!("trying again in {}", words::rounded(after.max(WORTH_SAYING)));
         let line = match self.grouped.again(("retrying", code.to_owned()), elapsed) {
             RepeatNotice::This => format!("{text}; {what_next}"),
             RepeatNotice::Sum { all, .. } => {
@@ -175,11 +165,7 @@ impl Announcer {
 
     fn news(&mut self, news: &SessionEvent, elapsed: Duration) {
         match news {
-            SessionEvent::Paused {
-                status,
-                wait,
-                until,
-            } => self.paused(*status, *wait, *until),
+            SessionEvent::Paused { status, wait, until } => self.paused(*status, *wait, *until),
             SessionEvent::Retrying { cause, after } => {
                 self.retrying(&cause.code, without_stop(&cause.text), *after, elapsed);
             }

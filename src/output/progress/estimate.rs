@@ -51,9 +51,7 @@ impl Estimate {
         pace: &Pace,
     ) -> Option<Left> {
         let now = Instant::now();
-        let waiting = stats
-            .paused_until
-            .map_or(Duration::ZERO, |until| until - now);
+        let waiting = stats.paused_until.map_or(Duration::ZERO, |until| until - now);
         let to_send = requests.saturating_sub(in_doubt) as f64;
         let left = match stats.window {
             Some(window) if to_send > 0.0 => self.by_window(&window, to_send, waiting, pace, now),
@@ -85,11 +83,7 @@ impl Estimate {
         // Within a window the ceiling, or the network, is the limit.
         let fast = self.ceiling.per_second().or(pace.now()).unwrap_or(quota);
         let fast = fast.max(quota / window.length.as_secs_f64());
-        let free = if waiting.is_zero() {
-            (quota - window.used).max(0.0)
-        } else {
-            0.0
-        };
+        let free = if waiting.is_zero() { (quota - window.used).max(0.0) } else { 0.0 };
         if requests <= free {
             return duration(requests / fast);
         }

@@ -68,13 +68,8 @@ impl ProgressState {
         let width = width.saturating_sub(1);
         let mut parts = self.parts();
         let text = |parts: &[LinePart]| -> usize {
-            let shown = parts
-                .iter()
-                .map(|part| words::width(part.forms[0].as_str()));
-            shown
-                .filter(|width| *width > 0)
-                .map(|width| width + BETWEEN.len())
-                .sum::<usize>()
+            let shown = parts.iter().map(|part| words::width(part.forms[0].as_str()));
+            shown.filter(|width| *width > 0).map(|width| width + BETWEEN.len()).sum::<usize>()
         };
         loop {
             let needed = text(&parts);
@@ -87,11 +82,7 @@ impl ProgressState {
             };
             let is_yielding =
                 |part: &&mut LinePart| part.forms.len() > 1 && part.yields <= dispensable;
-            match parts
-                .iter_mut()
-                .filter(is_yielding)
-                .min_by_key(|part| part.yields)
-            {
+            match parts.iter_mut().filter(is_yielding).min_by_key(|part| part.yields) {
                 Some(part) => drop(part.forms.remove(0)),
                 None => break,
             }
@@ -140,10 +131,7 @@ impl ProgressState {
         parts.push(some(self.in_doubt, "in doubt"));
         parts.push(self.pace_of());
         parts.push(self.paused().unwrap_or_default());
-        parts.push(
-            self.left
-                .map_or_else(String::new, |left| format!("{} left", said(left))),
-        );
+        parts.push(self.left.map_or_else(String::new, |left| format!("{} left", said(left))));
         parts.retain(|part| !part.is_empty());
         let parts = parts.join(", ");
         let (done, total) = (words::grouped(done), words::grouped(total));
@@ -154,19 +142,12 @@ impl ProgressState {
     fn parts(&self) -> Vec<LinePart> {
         let counts = &self.counts;
         let (done, total) = self.done();
-        let part = |yields, forms: &[String], look| LinePart {
-            forms: forms.to_vec(),
-            yields,
-            look,
-        };
+        let part =
+            |yields, forms: &[String], look| LinePart { forms: forms.to_vec(), yields, look };
         let progress = format!("{}/{}", words::grouped(done), words::grouped(total));
         let mut parts = vec![part(9, std::slice::from_ref(&progress), Style::Plain)];
         if self.is_collecting() {
-            parts[0] = part(
-                9,
-                &[format!("{progress} collected"), progress],
-                Style::Plain,
-            );
+            parts[0] = part(9, &[format!("{progress} collected"), progress], Style::Plain);
             if self.is_creating() {
                 let created = some(counts.created, "created");
                 parts.push(part(1, &[created, String::new()], Style::Plain));
@@ -200,11 +181,7 @@ impl ProgressState {
         if let Some(left) = self.left {
             let short = brief(left);
             // The server's time for a file cannot be estimated.
-            let time = if self.is_collecting() {
-                said(left)
-            } else {
-                short.clone()
-            };
+            let time = if self.is_collecting() { said(left) } else { short.clone() };
             let long = format!("{time} left");
             parts.push(part(6, &[long, short, String::new()], Style::Plain));
         }
@@ -234,10 +211,9 @@ impl ProgressState {
         let pace = self.pace.filter(|pace| *pace > 0.0);
         let pace = pace.map(|pace| self.in_its_unit(pace.min(most)));
         let limit = match (self.learned, self.ceiling) {
-            (Some(learned), _) => Some(format!(
-                "{} (the server's limit)",
-                self.in_its_unit(learned)
-            )),
+            (Some(learned), _) => {
+                Some(format!("{} (the server's limit)", self.in_its_unit(learned)))
+            }
             (None, Rate::Unlimited) => None,
             (None, ceiling) => Some(ceiling.to_string()),
         };

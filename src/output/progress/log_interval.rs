@@ -15,10 +15,7 @@ impl LogInterval {
     const BEGINNING: Duration = Duration::from_secs(60);
 
     pub(super) fn new(done: usize, total: usize) -> Self {
-        LogInterval {
-            last: Duration::ZERO,
-            tenth: tenth(done, total),
-        }
+        LogInterval { last: Duration::ZERO, tenth: tenth(done, total) }
     }
 
     /// If so, it counts as written. The last tenth is never due: the summary follows.
@@ -53,29 +50,17 @@ mod tests {
     #[test]
     fn a_line_at_each_tenth() {
         let steady = |second: u64| second as usize;
-        assert_eq!(
-            lines(50, 50, steady),
-            (1..10).map(|n| 5 * n).collect::<Vec<_>>()
-        );
-        assert_eq!(
-            lines(600, 600, steady),
-            (1..10).map(|n| 60 * n).collect::<Vec<_>>()
-        );
+        assert_eq!(lines(50, 50, steady), (1..10).map(|n| 5 * n).collect::<Vec<_>>());
+        assert_eq!(lines(600, 600, steady), (1..10).map(|n| 60 * n).collect::<Vec<_>>());
     }
 
     #[test]
     fn never_dense_after_the_first_minute_and_never_silent() {
         let late = |second: u64| 10 * second.saturating_sub(120).min(60) as usize;
         let said = lines(3600, 600, late);
-        assert!(
-            said.windows(2).all(|pair| pair[1] - pair[0] >= 30),
-            "{said:?}"
-        );
+        assert!(said.windows(2).all(|pair| pair[1] - pair[0] >= 30), "{said:?}");
         let all = [&[0], &said[..], &[3600]].concat();
-        assert!(
-            all.windows(2).all(|pair| pair[1] - pair[0] < 300),
-            "{all:?}"
-        );
+        assert!(all.windows(2).all(|pair| pair[1] - pair[0] < 300), "{all:?}");
         assert_eq!(lines(900, 10, |_| 0), [290, 580, 870]);
     }
 }

@@ -25,9 +25,7 @@ impl Pace {
     /// Takes a sample of the gate's counts.
     pub fn look(&mut self, elapsed: Duration, stats: &Stats) {
         let now = Instant::now();
-        let is_idle = stats
-            .paused_until
-            .is_some_and(|until| until - now >= Pace::LONG_PAUSE);
+        let is_idle = stats.paused_until.is_some_and(|until| until - now >= Pace::LONG_PAUSE);
         self.add(elapsed, stats.accepted, is_idle);
     }
 
@@ -62,15 +60,9 @@ impl Pace {
     fn over(&self, span: Duration) -> Option<f64> {
         let (at, accepted) = *self.looks.back()?;
         let from = at.saturating_sub(span);
-        let (since, before) = *self
-            .looks
-            .iter()
-            .rev()
-            .find(|(look, _)| *look <= from)
-            .or(self.looks.front())?;
-        let span = at
-            .checked_sub(since)
-            .filter(|span| *span >= Pace::SHORTEST)?;
+        let (since, before) =
+            *self.looks.iter().rev().find(|(look, _)| *look <= from).or(self.looks.front())?;
+        let span = at.checked_sub(since).filter(|span| *span >= Pace::SHORTEST)?;
         Some(accepted.saturating_sub(before) as f64 / span.as_secs_f64())
     }
 }

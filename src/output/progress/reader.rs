@@ -56,10 +56,7 @@ impl Progress {
         Progress {
             told: Announcer::new(grace, retry.max_retry_after),
             screen,
-            estimate: Estimate {
-                ceiling: limits.rate,
-                settle: retry.settle,
-            },
+            estimate: Estimate { ceiling: limits.rate, settle: retry.settle },
             began: None,
             counts: Counts::default(),
             stats: Stats::default(),
@@ -104,8 +101,7 @@ impl Progress {
         self.pace.look(began.elapsed(), &self.stats);
         let fetched = self.counts.collected - self.counts.kept.min(self.counts.collected);
         // Before the first file the server is still generating: that says nothing about the pace.
-        self.files
-            .add(began.elapsed(), fetched as u64, fetched == 0);
+        self.files.add(began.elapsed(), fetched as u64, fetched == 0);
     }
 
     fn pause_left(&self) -> Option<Duration> {
@@ -116,10 +112,7 @@ impl Progress {
     fn situation(&self) -> ProgressState {
         let counts = self.counts;
         let in_doubt = (self.doubts.len() + self.old_doubts).min(counts.sending);
-        let limit = self
-            .stats
-            .window
-            .map(|window| window.quota / window.length.as_secs_f64());
+        let limit = self.stats.window.map(|window| window.quota / window.length.as_secs_f64());
         let pause = self.pause_left().filter(|left| *left >= WORTH_SHOWING);
         let is_too_long = pause.is_some_and(|left| left > self.longest_pause);
         let stopping = self.stopping || is_too_long;
@@ -131,9 +124,7 @@ impl Progress {
             files: self.files.lately(),
             ceiling: self.estimate.ceiling,
             learned: self.stats.learned_pace.or(limit),
-            pause: pause
-                .filter(|_| !stopping)
-                .map(|left| (left, self.pause_status)),
+            pause: pause.filter(|_| !stopping).map(|left| (left, self.pause_status)),
             left: None,
             stopping,
         };
@@ -235,9 +226,7 @@ impl Drop for Progress {
 
 impl fmt::Debug for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Progress")
-            .field("counts", &self.counts)
-            .finish_non_exhaustive()
+        f.debug_struct("Progress").field("counts", &self.counts).finish_non_exhaustive()
     }
 }
 
@@ -259,7 +248,5 @@ fn terminal() -> Screen {
 }
 
 fn lock(shown: &Mutex<Option<ProgressState>>) -> MutexGuard<'_, Option<ProgressState>> {
-    shown
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
+    shown.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

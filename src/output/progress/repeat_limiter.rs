@@ -31,21 +31,13 @@ const EACH: usize = 3;
 
 impl<W> Default for RepeatCount<W> {
     fn default() -> Self {
-        RepeatCount {
-            named: Vec::new(),
-            all: 0,
-            told: 0,
-            at: Duration::ZERO,
-            lines: 0,
-        }
+        RepeatCount { named: Vec::new(), all: 0, told: 0, at: Duration::ZERO, lines: 0 }
     }
 }
 
 impl<K: Eq + Hash, W: PartialEq> RepeatLimiter<K, W> {
     pub(super) fn new() -> Self {
-        RepeatLimiter {
-            seen: HashMap::new(),
-        }
+        RepeatLimiter { seen: HashMap::new() }
     }
 
     /// The first three are written, then a sum at 10, 30, 100, 300 and so on.
@@ -75,10 +67,9 @@ impl<K: Eq + Hash, W: PartialEq> RepeatLimiter<K, W> {
             return RepeatNotice::This;
         }
         match seen.all {
-            all if is_round(all) && all - seen.told >= EACH => RepeatNotice::Sum {
-                more: seen.say(Duration::ZERO),
-                all,
-            },
+            all if is_round(all) && all - seen.told >= EACH => {
+                RepeatNotice::Sum { more: seen.say(Duration::ZERO), all }
+            }
             _ => RepeatNotice::Nothing,
         }
     }
@@ -96,10 +87,7 @@ impl<K: Eq + Hash, W: PartialEq> RepeatLimiter<K, W> {
         if seen.lines >= MOST || elapsed.saturating_sub(seen.at) < patience {
             return RepeatNotice::Nothing;
         }
-        RepeatNotice::Sum {
-            more: seen.say(elapsed),
-            all: seen.all,
-        }
+        RepeatNotice::Sum { more: seen.say(elapsed), all: seen.all }
     }
 }
 
@@ -167,9 +155,8 @@ mod tests {
     #[test]
     fn never_more_than_ten_lines_of_a_kind() {
         let mut grouped: RepeatLimiter<_> = RepeatLimiter::new();
-        let by_count = (0..2_000_000)
-            .filter(|_| grouped.another("x") != RepeatNotice::Nothing)
-            .count();
+        let by_count =
+            (0..2_000_000).filter(|_| grouped.another("x") != RepeatNotice::Nothing).count();
         assert_eq!(by_count, 10);
         let by_time = (0..1_000_000)
             .filter(|s| grouped.again("y", Duration::from_secs(*s)) != RepeatNotice::Nothing);

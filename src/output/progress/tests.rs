@@ -39,19 +39,12 @@ fn running() -> ProgressState {
 }
 
 fn moments() -> Vec<(&'static str, ProgressState)> {
-    let unlimited = || ProgressState {
-        ceiling: Rate::Unlimited,
-        pace: Some(3.9),
-        ..running()
-    };
+    let unlimited = || ProgressState { ceiling: Rate::Unlimited, pace: Some(3.9), ..running() };
     vec![
         (
             "the first second",
             ProgressState {
-                counts: Counts {
-                    pending: 110,
-                    ..Counts::default()
-                },
+                counts: Counts { pending: 110, ..Counts::default() },
                 in_flight: 1,
                 pace: None,
                 left: Some(Left::About(seconds(109))),
@@ -59,27 +52,11 @@ fn moments() -> Vec<(&'static str, ProgressState)> {
             },
         ),
         ("at work", running()),
-        (
-            "no ceiling, nothing learned",
-            ProgressState {
-                left: None,
-                ..unlimited()
-            },
-        ),
-        (
-            "a limit was learned",
-            ProgressState {
-                learned: Some(3.8),
-                ..unlimited()
-            },
-        ),
+        ("no ceiling, nothing learned", ProgressState { left: None, ..unlimited() }),
+        ("a limit was learned", ProgressState { learned: Some(3.8), ..unlimited() }),
         (
             "a pause",
-            ProgressState {
-                pause: Some((seconds(43), Some(429))),
-                in_flight: 0,
-                ..running()
-            },
+            ProgressState { pause: Some((seconds(43), Some(429))), in_flight: 0, ..running() },
         ),
         (
             "two answers were lost",
@@ -90,14 +67,7 @@ fn moments() -> Vec<(&'static str, ProgressState)> {
                 ..running()
             },
         ),
-        (
-            "Ctrl-C",
-            ProgressState {
-                stopping: true,
-                left: None,
-                ..running()
-            },
-        ),
+        ("Ctrl-C", ProgressState { stopping: true, left: None, ..running() }),
         (
             "creating and collecting",
             ProgressState {
@@ -118,11 +88,7 @@ fn moments() -> Vec<(&'static str, ProgressState)> {
         (
             "collecting, nothing has come yet",
             ProgressState {
-                counts: Counts {
-                    uncollected: 86,
-                    created: 86,
-                    ..Counts::default()
-                },
+                counts: Counts { uncollected: 86, created: 86, ..Counts::default() },
                 in_flight: 0,
                 files: Some(0.0),
                 left: None,
@@ -155,10 +121,7 @@ fn what_a_screen_shows() {
     for (moment, situation) in moments() {
         shown += &format!("{moment}\n");
         for width in [100, 60, 30] {
-            shown += &format!(
-                "{width:>5} |{}\n",
-                situation.on_a_terminal(width, Paint::NONE)
-            );
+            shown += &format!("{width:>5} |{}\n", situation.on_a_terminal(width, Paint::NONE));
         }
         shown += &format!("  log |{}\n", situation.in_a_log());
     }

@@ -38,9 +38,7 @@ fn schedule(kind: QuestionKind, looks: u32, settle: Duration) -> (Duration, bool
         QuestionKind::WasItMade(_) => &LOOKS,
         QuestionKind::WhichExists => &CONFLICT_LOOKS,
     };
-    let place = usize::try_from(looks)
-        .unwrap_or(usize::MAX)
-        .min(shares.len() - 1);
+    let place = usize::try_from(looks).unwrap_or(usize::MAX).min(shares.len() - 1);
     (settle.mul_f64(shares[place]), place == shares.len() - 1)
 }
 
@@ -64,9 +62,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
                 Some(_) => Default::default(),
                 None => {
                     let ledger = context.record.ledger();
-                    let orgs = ledger
-                        .rows()
-                        .filter_map(|row| row.request().sub_partner.clone());
+                    let orgs = ledger.rows().filter_map(|row| row.request().sub_partner.clone());
                     orgs.collect()
                 }
             };
@@ -308,10 +304,8 @@ async fn learn_of_earlier<A: Api>(
     sought: &[LookUpTarget],
 ) -> Result<(), ReadError> {
     let evidence = &context.evidence;
-    let matters = sought
-        .iter()
-        .any(|s| s.origin == AttemptOrigin::EarlierProcess)
-        || !evidence.knows_us();
+    let matters =
+        sought.iter().any(|s| s.origin == AttemptOrigin::EarlierProcess) || !evidence.knows_us();
     if !matters || evidence.knows_earlier() {
         return Ok(());
     }
@@ -340,10 +334,7 @@ mod tests {
     #[test]
     fn the_last_look_is_at_settle() {
         let settle = Duration::from_secs(60);
-        for kind in [
-            QuestionKind::WasItMade(Doubt::Open),
-            QuestionKind::WhichExists,
-        ] {
+        for kind in [QuestionKind::WasItMade(Doubt::Open), QuestionKind::WhichExists] {
             let looks: Vec<_> = (0..6).map(|n| schedule(kind, n, settle)).collect();
             assert!(looks.is_sorted_by_key(|(at, _)| *at));
             assert_eq!(looks[0].0, Duration::ZERO);

@@ -50,9 +50,7 @@ pub(super) fn list(value: &Value) -> Vec<Value> {
 /// The pairs of a mapping, as texts.
 pub(super) fn pairs(value: &Value) -> Variables {
     let pairs = value.as_mapping().into_iter().flatten();
-    pairs
-        .map(|(name, value)| (text(name), text(value)))
-        .collect()
+    pairs.map(|(name, value)| (text(name), text(value))).collect()
 }
 
 /// A machine of an engine: a folder with the repository's files, and what every command there finds.
@@ -77,11 +75,7 @@ impl<'a> Machine<'a> {
         // Nobody can download what was never made.
         program(desk.path("bin/gh"), "#!/bin/sh\nexit 1\n");
         let _ = symlink(env!("CARGO_BIN_EXE_monthend"), desk.path("bin/monthend"));
-        Machine {
-            folder,
-            desk,
-            server,
-        }
+        Machine { folder, desk, server }
     }
 
     /// Runs a script as CI engines do: it ends with the first command that fails. Gives the exit code.
@@ -93,10 +87,7 @@ impl<'a> Machine<'a> {
             .env_clear()
             .envs(variables)
             .env("MONTHEND_BASE_URL", self.server.url())
-            .env(
-                "PATH",
-                format!("{}:{path}", self.desk.path("bin").display()),
-            )
+            .env("PATH", format!("{}:{path}", self.desk.path("bin").display()))
             .output()
             .unwrap();
         println!(
@@ -174,17 +165,10 @@ pub(super) fn github_job(
         }
         let with = |name: &str| filled(&text(&step["with"][name]), share);
         let path = |name: &str| machine.folder.join(with(name));
-        match step["uses"]
-            .as_str()
-            .map(|uses| uses.split('@').next().unwrap())
-        {
+        match step["uses"].as_str().map(|uses| uses.split('@').next().unwrap()) {
             None => failed = machine.shell(&filled(&text(&step["run"]), share), &variables),
             Some("actions/upload-artifact") => {
-                upload(
-                    &machine,
-                    &with("path"),
-                    &desk.path("artifacts").join(with("name")),
-                );
+                upload(&machine, &with("path"), &desk.path("artifacts").join(with("name")));
             }
             Some("actions/download-artifact") => {
                 assert_eq!(with("pattern"), "share-*");

@@ -27,9 +27,7 @@ fn documents(name: &str) -> Vec<Value> {
     use serde::Deserialize as _;
     let text = read(name);
     let documents = serde_yaml::Deserializer::from_str(&text);
-    documents
-        .map(|document| Value::deserialize(document).unwrap())
-        .collect()
+    documents.map(|document| Value::deserialize(document).unwrap()).collect()
 }
 
 /// Every request is created once, by this server, and its file is there.
@@ -54,10 +52,7 @@ fn github_runs_a_matrix_and_merges_it() {
     let (desk, server) = (Desk::new(), served());
     let workflow = yaml("github-actions.yml");
     let shares = list(&workflow["jobs"]["share"]["strategy"]["matrix"]["share"]);
-    let shares: Vec<usize> = shares
-        .iter()
-        .map(|share| text(share).parse().unwrap())
-        .collect();
+    let shares: Vec<usize> = shares.iter().map(|share| text(share).parse().unwrap()).collect();
     assert_eq!(shares, [1, 2, 3]);
     // One share is lost: its job never uploads. The merge goes on, and says so.
     for share in [1, 3] {
@@ -76,10 +71,7 @@ fn github_runs_a_matrix_and_merges_it() {
 #[test]
 fn a_month_end_that_never_ran_fails_loudly_on_github() {
     let (desk, server) = (Desk::new(), served());
-    assert_eq!(
-        github_job(&desk, &server, &yaml("github-watch.yml"), "watch", 0),
-        1
-    );
+    assert_eq!(github_job(&desk, &server, &yaml("github-watch.yml"), "watch", 0), 1);
 }
 
 #[test]
@@ -116,13 +108,9 @@ fn container(desk: &Desk, server: &Served, container: &Value, index: Option<usiz
             text.replace(volume, &format!("{}{volume}", desk.folder().display()))
         })
     };
-    let args = list(&container["args"])
-        .into_iter()
-        .map(|arg| moved(text(&arg)));
-    let mut command = desk
-        .monthend(args)
-        .without("WEBEX_ACCESS_TOKEN")
-        .env("MONTHEND_BASE_URL", server.url());
+    let args = list(&container["args"]).into_iter().map(|arg| moved(text(&arg)));
+    let mut command =
+        desk.monthend(args).without("WEBEX_ACCESS_TOKEN").env("MONTHEND_BASE_URL", server.url());
     for variable in list(&container["env"]) {
         let value = match &variable["valueFrom"]["fieldRef"]["fieldPath"] {
             Value::Null => moved(text(&variable["value"])),
@@ -202,19 +190,13 @@ fn systemd_runs_on_the_second_and_watches_on_the_fourth() {
         };
         let variables = set("Environment=");
         let variables = variables.iter().map(|v| v.split_once('=').unwrap());
-        let variables = variables
-            .map(|(n, v)| (n.to_owned(), v.to_owned()))
-            .collect();
+        let variables = variables.map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
         let [command] = &set("ExecStart=")[..] else {
             panic!("{unit} starts one command");
         };
         machine.shell(command, &variables)
     };
-    assert_eq!(
-        run("month-end-watch.service"),
-        1,
-        "a month-end that never ran"
-    );
+    assert_eq!(run("month-end-watch.service"), 1, "a month-end that never ran");
     assert_eq!(run("month-end.service"), 0);
     assert_eq!(run("month-end-watch.service"), 0);
     is_complete(&server, &desk.path("state/monthly.csv"), ALL);
@@ -226,10 +208,7 @@ fn cron_runs_on_the_second_and_watches_on_the_fourth() {
     let machine = one_machine(&desk, &server);
     let mut variables = Variables::new();
     let mut commands = Vec::new();
-    for line in read("crontab")
-        .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-    {
+    for line in read("crontab").lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         match line.split_once('=').filter(|(name, _)| !name.contains(' ')) {
             Some((name, value)) => drop(variables.insert(name.to_owned(), moved(&desk, value))),
             None => {
@@ -239,18 +218,10 @@ fn cron_runs_on_the_second_and_watches_on_the_fourth() {
         }
     }
     let day = |day: &str| &commands.iter().find(|(of, _)| of == day).unwrap().1;
-    assert_eq!(
-        machine.shell(day("4"), &variables),
-        1,
-        "a month-end that never ran"
-    );
+    assert_eq!(machine.shell(day("4"), &variables), 1, "a month-end that never ran");
     assert_eq!(machine.shell(day("2"), &variables), 0);
     let sent = server.creates().len();
-    assert_eq!(
-        machine.shell(day("2"), &variables),
-        0,
-        "the same again does nothing"
-    );
+    assert_eq!(machine.shell(day("2"), &variables), 0, "the same again does nothing");
     assert_eq!(server.creates().len(), sent);
     assert_eq!(machine.shell(day("4"), &variables), 0);
     is_complete(&server, &desk.path("state/monthly.csv"), ALL);
@@ -282,17 +253,11 @@ fn prometheus_is_asked_for_figures_that_are_there() {
         let names: Vec<&str> = names.filter(|name| name.starts_with("monthend_")).collect();
         assert!(!names.is_empty(), "{expr}");
         for name in names {
-            assert!(
-                written.contains(&format!("\n{name}{{")),
-                "{name}: {written}"
-            );
+            assert!(written.contains(&format!("\n{name}{{")), "{name}: {written}");
         }
         if let Some((_, statuses)) = expr.split_once("status=~\"") {
             for status in statuses.split_once('"').unwrap().0.split('|') {
-                assert!(
-                    written.contains(&format!("status=\"{status}\"")),
-                    "{status}"
-                );
+                assert!(written.contains(&format!("status=\"{status}\"")), "{status}");
             }
         }
     }

@@ -17,17 +17,12 @@ fn shown(page: &str, from: &str) -> Vec<Value> {
     let text = &text[text.find(from).unwrap()..];
     let blocks = text.split("```yaml\n").skip(1);
     let blocks = blocks.map(|block| block.split("```").next().unwrap());
-    blocks
-        .map(|block| serde_yaml::from_str(block).unwrap())
-        .collect()
+    blocks.map(|block| serde_yaml::from_str(block).unwrap()).collect()
 }
 
 #[test]
 fn the_jobs_of_the_pages_work_as_they_stand() {
-    for (page, from) in [
-        ("README.md", "## In CI"),
-        ("docs/ci.md", "## GitHub Actions"),
-    ] {
+    for (page, from) in [("README.md", "## In CI"), ("docs/ci.md", "## GitHub Actions")] {
         let blocks = shown(page, from);
         let workflow = blocks.iter().find(|block| !block["jobs"].is_null());
         let (desk, server) = (Desk::new(), served());
@@ -40,9 +35,7 @@ fn the_jobs_of_the_pages_work_as_they_stand() {
         is_created(&server, &artifact.join("ledger/monthly.csv"), ALL);
         outputs_are_there(artifact);
 
-        let pipeline = blocks
-            .iter()
-            .find(|block| !block["reports"]["script"].is_null());
+        let pipeline = blocks.iter().find(|block| !block["reports"]["script"].is_null());
         let (desk, server) = (Desk::new(), served());
         let machine = Machine::new(&desk, &server, "reports");
         let pipeline = pipeline.unwrap();

@@ -52,12 +52,7 @@ impl Browser {
         let mut child = Command::new("sh")
             .args(["-c", r#"exec "$@" 3<&0 4>&1 >/dev/null"#, "sh"])
             .arg(program)
-            .args([
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--remote-debugging-pipe",
-            ])
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe"])
             .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg("about:blank")
             .stdin(Stdio::piped())
@@ -104,9 +99,7 @@ impl Browser {
         if let Some(session) = &self.session {
             message["sessionId"] = session.as_str().into();
         }
-        self.input
-            .write_all(format!("{message}\0").as_bytes())
-            .unwrap();
+        self.input.write_all(format!("{message}\0").as_bytes()).unwrap();
         loop {
             let mut message = self.next(method);
             if message["id"] == self.last_id {
@@ -125,15 +118,8 @@ impl Browser {
     /// Opens a file, and waits until it has loaded.
     pub(crate) fn open(&mut self, file: &Path) {
         self.events.clear();
-        self.call(
-            "Page.navigate",
-            json!({ "url": format!("file://{}", file.display()) }),
-        );
-        while !self
-            .events
-            .iter()
-            .any(|event| event["method"] == "Page.loadEventFired")
-        {
+        self.call("Page.navigate", json!({ "url": format!("file://{}", file.display()) }));
+        while !self.events.iter().any(|event| event["method"] == "Page.loadEventFired") {
             let event = self.next("Page.loadEventFired");
             self.events.push(event);
         }
@@ -145,10 +131,7 @@ impl Browser {
         let params =
             json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
         let result = self.call("Runtime.evaluate", params);
-        assert!(
-            result.get("exceptionDetails").is_none(),
-            "{expression}: {result:#}"
-        );
+        assert!(result.get("exceptionDetails").is_none(), "{expression}: {result:#}");
         result["result"]["value"].clone()
     }
 
@@ -156,9 +139,7 @@ impl Browser {
     pub(crate) fn complaints(&mut self) -> Vec<String> {
         self.call("Runtime.evaluate", json!({ "expression": "0" })); // lets late messages come in
         let complaint = |event: &Value| {
-            let url = event["params"]["request"]["url"]
-                .as_str()
-                .unwrap_or_default();
+            let url = event["params"]["request"]["url"].as_str().unwrap_or_default();
             match event["method"].as_str()? {
                 "Runtime.consoleAPICalled" | "Runtime.exceptionThrown" | "Log.entryAdded" => {
                     Some(event["params"].to_string())
@@ -174,26 +155,15 @@ impl Browser {
 
     /// Things that can be used and that a screen reader has no name for.
     pub(crate) fn nameless(&mut self) -> Vec<String> {
-        const USED: [&str; 8] = [
-            "button",
-            "link",
-            "searchbox",
-            "textbox",
-            "combobox",
-            "region",
-            "image",
-            "heading",
-        ];
+        const USED: [&str; 8] =
+            ["button", "link", "searchbox", "textbox", "combobox", "region", "image", "heading"];
         let tree = self.call("Accessibility.getFullAXTree", json!({}));
         let nodes = tree["nodes"].as_array().unwrap().iter();
         let is_nameless = |node: &&Value| {
             let role = node["role"]["value"].as_str().unwrap_or_default();
             node["ignored"] != true
                 && USED.contains(&role)
-                && node["name"]["value"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .is_empty()
+                && node["name"]["value"].as_str().unwrap_or_default().is_empty()
         };
         nodes.filter(is_nameless).map(Value::to_string).collect()
     }

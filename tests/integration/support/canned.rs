@@ -42,10 +42,7 @@ impl Asked {
 
     /// The value of a header; empty where it is missing.
     pub(crate) fn header(&self, name: &str) -> &str {
-        let pairs = self
-            .headers
-            .lines()
-            .filter_map(|line| line.split_once(": "));
+        let pairs = self.headers.lines().filter_map(|line| line.split_once(": "));
         let mut values = pairs.filter(|(found, _)| found.eq_ignore_ascii_case(name));
         values.next().map_or("", |(_, value)| value)
     }
@@ -92,10 +89,7 @@ impl Canned {
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let canned = Canned {
-            url: format!("{address}/v1"),
-            asked: Arc::default(),
-        };
+        let canned = Canned { url: format!("{address}/v1"), asked: Arc::default() };
         let asked = Arc::clone(&canned.asked);
         let answers: Arc<Answers> = Arc::new(answers);
         thread::spawn(move || {

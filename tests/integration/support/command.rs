@@ -34,9 +34,7 @@ impl Monthend {
             closed_stderr: false,
         };
         // The periods in the tests are fixed; when they grow old must not matter.
-        command
-            .env("MONTHEND_NO_DATE_CHECK", "1")
-            .env("WEBEX_ACCESS_TOKEN", TOKEN)
+        command.env("MONTHEND_NO_DATE_CHECK", "1").env("WEBEX_ACCESS_TOKEN", TOKEN)
     }
 
     pub(crate) fn arg(mut self, arg: impl Into<String>) -> Self {
@@ -100,10 +98,7 @@ impl Monthend {
             None => Command::new(binary),
             Some(before) => {
                 let mut shell = Command::new("sh");
-                shell
-                    .arg("-c")
-                    .arg(format!("{before}; exec \"$0\" \"$@\""))
-                    .arg(binary);
+                shell.arg("-c").arg(format!("{before}; exec \"$0\" \"$@\"")).arg(binary);
                 shell
             }
         };
@@ -126,9 +121,7 @@ impl Monthend {
             command.stderr(closed_pipe());
         }
         let shown = self.to_string();
-        let mut child = command
-            .spawn()
-            .unwrap_or_else(|e| panic!("cannot start {shown}: {e}"));
+        let mut child = command.spawn().unwrap_or_else(|e| panic!("cannot start {shown}: {e}"));
         Running {
             stdout: drain(child.stdout.take()),
             stderr: drain(child.stderr.take()),
@@ -159,9 +152,7 @@ impl fmt::Display for Monthend {
 
 /// Sends a process a signal by its name, such as `INT`.
 pub(super) fn signal(process: u32, name: &str) {
-    let sent = Command::new("sh")
-        .args(["-c", &format!("kill -{name} {process}")])
-        .status();
+    let sent = Command::new("sh").args(["-c", &format!("kill -{name} {process}")]).status();
     assert!(sent.is_ok_and(|s| s.success()), "{name} for {process}");
 }
 
@@ -255,9 +246,7 @@ fn code(status: ExitStatus) -> Option<i32> {
 }
 
 fn text(reader: Option<JoinHandle<String>>) -> String {
-    reader
-        .map(|r| r.join().unwrap_or_default())
-        .unwrap_or_default()
+    reader.map(|r| r.join().unwrap_or_default()).unwrap_or_default()
 }
 
 /// A command that was said, and what it is for.
@@ -302,10 +291,7 @@ impl Ended {
     #[track_caller]
     pub(crate) fn says<'a>(self, parts: impl IntoIterator<Item = &'a str>) -> Self {
         for part in parts {
-            assert!(
-                self.stderr.contains(part),
-                "stderr does not say {part:?}: {self}"
-            );
+            assert!(self.stderr.contains(part), "stderr does not say {part:?}: {self}");
         }
         self
     }
@@ -314,10 +300,7 @@ impl Ended {
     #[track_caller]
     pub(crate) fn shows<'a>(self, parts: impl IntoIterator<Item = &'a str>) -> Self {
         for part in parts {
-            assert!(
-                self.stdout.contains(part),
-                "stdout does not show {part:?}: {self}"
-            );
+            assert!(self.stdout.contains(part), "stdout does not show {part:?}: {self}");
         }
         self
     }
@@ -330,10 +313,9 @@ impl Ended {
         let hints = lines.windows(2).filter_map(|pair| {
             let command = pair[1].strip_prefix("  ")?.trim_start();
             let why = pair[0].strip_suffix(':')?;
-            command.starts_with(binary).then(|| Hint {
-                why: why.trim().to_owned(),
-                words: shlex::split(command).unwrap(),
-            })
+            command
+                .starts_with(binary)
+                .then(|| Hint { why: why.trim().to_owned(), words: shlex::split(command).unwrap() })
         });
         hints.collect()
     }

@@ -34,10 +34,7 @@ pub(crate) struct Desk {
 impl Desk {
     pub(crate) fn new() -> Self {
         let owner = tempfile::tempdir().unwrap();
-        Desk {
-            folder: owner.path().canonicalize().unwrap(),
-            _owner: owner,
-        }
+        Desk { folder: owner.path().canonicalize().unwrap(), _owner: owner }
     }
 
     /// A desk with the manifest `m.yaml` for the server at `url`; see [`Desk::manifest`].
@@ -55,11 +52,7 @@ impl Desk {
     /// As [`Desk::manifest`], with other settings: lines such as `retry.settle: 1s`.
     pub(crate) fn manifest_with(&self, url: &str, settings: &str, jobs: &str) {
         let mut all = BTreeMap::from(SETTINGS);
-        all.extend(
-            settings
-                .lines()
-                .filter_map(|line| line.trim().split_once(": ")),
-        );
+        all.extend(settings.lines().filter_map(|line| line.trim().split_once(": ")));
         let mut text = "version: 1\nname: test\n".to_owned();
         let mut section = "";
         all.insert("api.base_url", url);

@@ -37,10 +37,7 @@ pub(crate) fn breaches(reports: &[StoredReport], ledger: &LedgerFile) -> Vec<Str
         match by_id.get(id) {
             None => breaches.push(format!("the server never had {id}: {line:?}")),
             Some(report) if asked(report) != asked_by(line) => {
-                breaches.push(format!(
-                    "another request's report, {}: {line:?}",
-                    asked(report)
-                ));
+                breaches.push(format!("another request's report, {}: {line:?}", asked(report)));
             }
             Some(report) if report.category != Category::Reconciliation => {
                 breaches.push(format!("a report of another category: {line:?}"));
@@ -56,20 +53,12 @@ pub(crate) fn asked(report: &StoredReport) -> String {
     let request = &report.request;
     let org = request.sub_partner.as_ref().map_or("", |org| org.as_str());
     let (start, end) = (request.period.start(), request.period.end());
-    format!(
-        "{org} {} {start} {end} {}",
-        request.report_type, request.internal
-    )
+    format!("{org} {} {start} {end} {}", request.report_type, request.internal)
 }
 
 /// What a row asks for, in the same words.
 pub(crate) fn asked_by(line: &Line) -> String {
-    let columns = [
-        "sub_partner_org_id",
-        "type",
-        "billing_start_date",
-        "billing_end_date",
-        "internal",
-    ];
+    let columns =
+        ["sub_partner_org_id", "type", "billing_start_date", "billing_end_date", "internal"];
     columns.map(|column| line[column].to_owned()).join(" ")
 }

@@ -33,9 +33,7 @@ impl LedgerFile {
     pub(crate) fn read(path: &Path) -> Self {
         let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{path:?}: {e}"));
         let mut records = csv_cells(&text).into_iter();
-        let header = records
-            .next()
-            .unwrap_or_else(|| panic!("{path:?} is empty"));
+        let header = records.next().unwrap_or_else(|| panic!("{path:?} is empty"));
         let lines = records
             .map(|cells| {
                 assert_eq!(cells.len(), header.len(), "in {path:?}: {cells:?}");
@@ -54,21 +52,14 @@ impl LedgerFile {
     /// Changes cells of a line, as a person with an editor would.
     pub(crate) fn set(&mut self, place: usize, cells: &[(&str, &str)]) {
         for (column, cell) in cells {
-            let known = self.lines[place]
-                .0
-                .insert((*column).to_owned(), (*cell).to_owned());
+            let known = self.lines[place].0.insert((*column).to_owned(), (*cell).to_owned());
             assert!(known.is_some(), "no column {column}");
         }
     }
 
     /// Header and lines.
     pub(crate) fn records(&self) -> Vec<Vec<String>> {
-        let cells = |line: &Line| {
-            self.header
-                .iter()
-                .map(|name| line[name].to_owned())
-                .collect()
-        };
+        let cells = |line: &Line| self.header.iter().map(|name| line[name].to_owned()).collect();
         let mut records = vec![self.header.clone()];
         records.extend(self.lines.iter().map(cells));
         records
@@ -118,10 +109,7 @@ impl LedgerFile {
             for column in ["updated_at", "intent_at"] {
                 let time = &line[column];
                 let is_time = chrono::DateTime::parse_from_rfc3339(time).is_ok();
-                assert!(
-                    time.is_empty() || (is_time && time.ends_with('Z')),
-                    "{line:?}"
-                );
+                assert!(time.is_empty() || (is_time && time.ends_with('Z')), "{line:?}");
             }
             let is_sending = &line["status"] == "sending";
             assert!(!is_sending || !line["intent_at"].is_empty(), "{line:?}");

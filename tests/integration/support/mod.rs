@@ -50,9 +50,7 @@ pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 /// that a failure can be repeated.
 pub(crate) fn seed() -> u64 {
     let given = std::env::var("MONTHEND_TEST_SEED").ok();
-    let seed = given
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_else(|| fastrand::u64(..));
+    let seed = given.and_then(|text| text.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
     println!("MONTHEND_TEST_SEED={seed} repeats this choice");
     seed
 }

@@ -9,20 +9,11 @@ pub(crate) fn redact(desk: &Desk, text: &str) -> String {
     let mut out = String::new();
     for line in text.split_inclusive('\n') {
         let line = after(line, "127.0.0.1:", |c| c.is_ascii_digit(), "[PORT]");
-        let line = after(
-            &line,
-            "monthend ",
-            |c| c.is_ascii_digit() || c == '.',
-            "[VERSION]",
-        );
+        let line = after(&line, "monthend ", |c| c.is_ascii_digit() || c == '.', "[VERSION]");
         let line = after(&line, "elapsed ", |c| c != ',' && c != '\n', "[TIME]");
         let line = without_rate(&line);
         let line = ids(&line);
-        let line = shaped(
-            &line,
-            "0000-00-00T00:00:00.000Z",
-            "[YYYY-MM-DDTHH:MM:SSSSZ]",
-        );
+        let line = shaped(&line, "0000-00-00T00:00:00.000Z", "[YYYY-MM-DDTHH:MM:SSSSZ]");
         let line = shaped(&line, "0000-00-00T00:00:00Z", "[YYYY-MM-DDTHH:MM:S]");
         out += &shaped(&line, "0000-00-00 00:00:00 UTC", "[YYYY-MM-DD HH:MM:SS Z]");
     }

@@ -46,10 +46,7 @@ impl Served {
         config.reports.check_calendar = false;
         config.record = true;
         let sandbox = RUNTIME.block_on(Sandbox::start(config)).unwrap();
-        Served {
-            url: sandbox.base_url(),
-            sandbox: Some(sandbox),
-        }
+        Served { url: sandbox.base_url(), sandbox: Some(sandbox) }
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -92,9 +89,7 @@ impl Served {
     /// The bodies of the creates, in the order in which they came.
     pub(crate) fn bodies(&self) -> Vec<serde_json::Value> {
         let creates = self.creates();
-        let bodies = creates
-            .iter()
-            .map(|create| serde_json::from_str(&create.body));
+        let bodies = creates.iter().map(|create| serde_json::from_str(&create.body));
         bodies.map(Result::unwrap).collect()
     }
 
@@ -121,10 +116,7 @@ impl Served {
     #[track_caller]
     pub(crate) fn all_ours(&self, ledger: &LedgerFile) {
         self.lawful(ledger);
-        let ours = self
-            .reports()
-            .into_iter()
-            .filter(|r| r.origin == Origin::Create);
+        let ours = self.reports().into_iter().filter(|r| r.origin == Origin::Create);
         let mut ours: Vec<String> = ours.map(|report| report.id).collect();
         ours.sort();
         assert_eq!(ledger.count("created"), ledger.lines.len(), "{ledger:#?}");

@@ -69,12 +69,7 @@ impl Monthend {
                 }
             })
         };
-        Terminal {
-            pty,
-            child,
-            shown,
-            reader: Some(reader),
-        }
+        Terminal { pty, child, shown, reader: Some(reader) }
     }
 }
 
@@ -118,10 +113,7 @@ impl Terminal {
             read = written();
             std::thread::sleep(Duration::from_millis(50));
         }
-        lock(&self.shown)
-            .parser
-            .screen_mut()
-            .set_size(size(ROWS), size(columns));
+        lock(&self.shown).parser.screen_mut().set_size(size(ROWS), size(columns));
         self.pty.resize(Size::new(ROWS, columns)).unwrap();
         signal(self.child.id(), "CONT");
     }
@@ -169,10 +161,7 @@ impl Terminal {
     fn screen(&self) -> Vec<String> {
         let screen = lock(&self.shown).screens.last().cloned();
         let lines = screen.unwrap_or_default().into_iter();
-        lines
-            .map(|line| line.trim_end().to_owned())
-            .filter(|line| !line.is_empty())
-            .collect()
+        lines.map(|line| line.trim_end().to_owned()).filter(|line| !line.is_empty()).collect()
     }
 }
 
@@ -184,7 +173,5 @@ impl Drop for Terminal {
 }
 
 fn lock(shown: &Mutex<Shown>) -> MutexGuard<'_, Shown> {
-    shown
-        .lock()
-        .unwrap_or_else(|poisoned| poisoned.into_inner())
+    shown.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

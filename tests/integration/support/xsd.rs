@@ -19,24 +19,18 @@ pub(crate) fn is_junit(xml: &str) {
 fn fits(schema: Node<'_, '_>, element: Node<'_, '_>) {
     let name = element.tag_name().name();
     let is_it = |n: &Node<'_, '_>| n.attribute("name") == Some(name);
-    let declared = schema
-        .children()
-        .filter(|n| n.tag_name().name() == "element");
+    let declared = schema.children().filter(|n| n.tag_name().name() == "element");
     let declared = declared.clone().find(is_it);
     let declared = declared.unwrap_or_else(|| panic!("<{name}> is not in the schema"));
-    let has_text = element
-        .children()
-        .any(|n| n.is_text() && !n.text().unwrap_or_default().trim().is_empty());
+    let has_text =
+        element.children().any(|n| n.is_text() && !n.text().unwrap_or_default().trim().is_empty());
     if declared.attribute("type") == Some("xs:string") {
         assert_eq!(element.attributes().count(), 0, "<{name}>");
         assert!(element.children().all(|n| n.is_text()), "<{name}>");
         return;
     }
-    let inner = |tag: &'static str| {
-        declared
-            .descendants()
-            .filter(move |n| n.tag_name().name() == tag)
-    };
+    let inner =
+        |tag: &'static str| declared.descendants().filter(move |n| n.tag_name().name() == tag);
     let is_mixed = inner("complexType").any(|n| n.attribute("mixed") == Some("true"));
     assert!(is_mixed || !has_text, "text in <{name}>");
     let children = element.children().filter(Node::is_element);
@@ -48,18 +42,12 @@ fn fits(schema: Node<'_, '_>, element: Node<'_, '_>) {
         let known = inner("attribute").find(|n| n.attribute("name") == Some(attribute.name()));
         let known = known.unwrap_or_else(|| panic!("{} of <{name}>", attribute.name()));
         if known.attribute("type") == Some("SUREFIRE_TIME") {
-            let is_time = attribute
-                .value()
-                .chars()
-                .all(|c| c.is_ascii_digit() || c == '.');
+            let is_time = attribute.value().chars().all(|c| c.is_ascii_digit() || c == '.');
             assert!(is_time, "{attribute:?}");
         }
     }
     for required in inner("attribute").filter(|n| n.attribute("use") == Some("required")) {
         let needed = required.attribute("name").unwrap();
-        assert!(
-            element.attribute(needed).is_some(),
-            "<{name}> without {needed}"
-        );
+        assert!(element.attribute(needed).is_some(), "<{name}> without {needed}");
     }
 }

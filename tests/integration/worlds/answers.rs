@@ -18,10 +18,7 @@ fn what_answers_in_the_apis_place_stops_a_run_before_any_create() {
         let desk = Desk::new();
         let settings = "retry.max_consecutive_failures: 6";
         desk.manifest_with(server.url(), settings, &many(10));
-        let said = [
-            "something else answers in the API's place",
-            "sign in to the network",
-        ];
+        let said = ["something else answers in the API's place", "sign in to the network"];
         let ended = desk.converge().expect(3).says(said);
         assert_eq!(server.creates().len(), 0, "{page}");
         assert!(server.exchanges().len() <= 6, "{page}");
@@ -50,9 +47,7 @@ fn a_few_pages_for_creates_stop_a_run_whatever_lists_say() {
             "faults: [{{ when: {{ endpoint: create, first: 1, last: 3 }}, then: [{{ {page}, processed: false }}] }}]"
         ));
         let desk = Desk::with(server.url(), &many(20));
-        desk.converge()
-            .expect(3)
-            .says(["something else answers in the API's place"]);
+        desk.converge().expect(3).says(["something else answers in the API's place"]);
         assert_eq!(server.creates().len(), 3, "{page}");
         let ledger = desk.ledger().at_rest(20);
         // One that was looked up before the end is known not to be there.

@@ -57,17 +57,10 @@ fn a_wait_that_many_are_told_is_served_once_and_moves_no_clock() {
     let desk = Desk::with(server.url(), &many(60));
     let ended = desk.converge().expect(0);
     let latest = Utc::now() + Duration::from_millis(1500); // the header has whole seconds
-    assert!(
-        (Duration::from_secs(2)..Duration::from_secs(8)).contains(&ended.took),
-        "{ended}"
-    );
+    assert!((Duration::from_secs(2)..Duration::from_secs(8)).contains(&ended.took), "{ended}");
     let ledger = desk.ledger().at_rest(60);
     server.all_ours(&ledger);
-    let busy = server
-        .creates()
-        .iter()
-        .filter(|c| c.status == Some(503))
-        .count();
+    let busy = server.creates().iter().filter(|c| c.status == Some(503)).count();
     assert!(busy > 3, "{busy} were told to wait");
     for time in ledger.column("updated_at") {
         let time: DateTime<Utc> = time.parse().unwrap();
@@ -86,11 +79,7 @@ fn our_own_old_reports_are_not_taken_for_new_ones() {
             )
         })
         .collect();
-    for (seed, clocks) in [
-        (1, "{}"),
-        (2, "{ date_ahead: 3s }"),
-        (3, "{ date_ahead: -3s }"),
-    ] {
+    for (seed, clocks) in [(1, "{}"), (2, "{ date_ahead: 3s }"), (3, "{ date_ahead: -3s }")] {
         let server = Served::new(&format!(
             "seed: {seed}\nclocks: {clocks}\nexisting: [{}]\nfaults: [{LOSSY}]",
             old.join(", ")

@@ -96,11 +96,7 @@ fn adopting_job_by_job_swaps_no_twins() {
                 std::fs::remove_file(desk.path("m.ledger.history.jsonl")).unwrap();
             }
             for job in jobs {
-                let run = desk
-                    .converge()
-                    .arg("--existing=adopt")
-                    .arg("--job")
-                    .arg(job);
+                let run = desk.converge().arg("--existing=adopt").arg("--job").arg(job);
                 run.expect(if shows_internal || history { 0 } else { 1 });
                 server.lawful(&desk.ledger());
             }
@@ -129,10 +125,7 @@ fn a_colleagues_report_beside_a_crash_is_for_a_person_to_decide() {
     let mut running = desk.converge().start();
     eventually("the last is lost", || server.reports().len() == 3);
     eventually("its doubt is recorded", || {
-        desk.ledger()
-            .lines
-            .iter()
-            .any(|l| &l["status"] == "sending" && &l["sub_partner"] == "c")
+        desk.ledger().lines.iter().any(|l| &l["status"] == "sending" && &l["sub_partner"] == "c")
     });
     running.kill();
     desk.manifest_with(server.url(), "retry.settle: 500ms", &jobs);

@@ -51,11 +51,7 @@ faults:
   - {{ when: {{ endpoint: list, first: 5 }}, then: [{{ kind: delete }}] }}"
     ));
     let desk = Desk::new();
-    desk.manifest_with(
-        server.url(),
-        "retry.settle: 1s",
-        &partners(["acme"], "USER", "2026-09"),
-    );
+    desk.manifest_with(server.url(), "retry.settle: 1s", &partners(["acme"], "USER", "2026-09"));
     desk.converge().expect(0);
     let ledger = desk.ledger().at_rest(1);
     server.all_ours(&ledger);
@@ -113,9 +109,8 @@ fn a_list_that_was_read_in_part_proves_nothing() {
 /// Whoever shows the wrong days, organisation or `internal` of a report may show them of ours.
 #[test]
 fn what_contradicts_its_query_is_neither_sent_again_nor_adopted() {
-    let server = Served::new(&format!(
-        "reports: {{ contradicting: 1.0 }}\nfaults: [{LOSSY}]\nseed: 3"
-    ));
+    let server =
+        Served::new(&format!("reports: {{ contradicting: 1.0 }}\nfaults: [{LOSSY}]\nseed: 3"));
     let desk = Desk::new();
     desk.manifest_with(server.url(), "retry.settle: 600ms", &many(40));
     desk.converge().expect(1);
@@ -139,10 +134,9 @@ fn what_contradicts_its_query_is_not_made_again_for_a_lost_ledger() {
     desk.converge().expect(0);
     let made = server.report_ids();
     // The history says whose each report is; without it a person has to.
-    for (lost, code) in [
-        (&["m.ledger.csv"][..], 0),
-        (&["m.ledger.csv", "m.ledger.history.jsonl"], 1),
-    ] {
+    for (lost, code) in
+        [(&["m.ledger.csv"][..], 0), (&["m.ledger.csv", "m.ledger.history.jsonl"], 1)]
+    {
         for file in lost {
             std::fs::remove_file(desk.path(file)).unwrap();
         }
@@ -160,9 +154,8 @@ fn what_contradicts_its_query_is_not_made_again_for_a_lost_ledger() {
 #[test]
 fn lists_that_time_out_are_asked_for_less_at_a_time() {
     for most in [20, 1] {
-        let server = Served::new(&format!(
-            "reports: {{ list_504_above: {most} }}\nfaults: [{LOSSY}]"
-        ));
+        let server =
+            Served::new(&format!("reports: {{ list_504_above: {most} }}\nfaults: [{LOSSY}]"));
         let desk = Desk::new();
         desk.manifest_with(server.url(), "retry.settle: 800ms", &many(16));
         desk.converge().expect(0);

@@ -88,10 +88,7 @@ fn a_report_of_another_category_is_not_adopted_for_a_lost_ledger() {
 
 /// A sub-partner of the server's list, and one that has left it.
 fn sub_partners() -> String {
-    format!(
-        "sub_partners: {{ list: [{{ org_id: {} }}] }}",
-        partner("here")
-    )
+    format!("sub_partners: {{ list: [{{ org_id: {} }}] }}", partner("here"))
 }
 
 /// A list without sub-partner shows all reports, and does not say whose they are.
@@ -172,9 +169,8 @@ const UUID: &str = "0000576d-60a8-407a-b22c-47c51591000";
 fn an_organisation_in_several_spellings_is_one() {
     let unpadded = |n: u32| partner(&format!("{UUID}{n}"));
     for shown in ["unpadded", "padded", "uuid"] {
-        let listed: Vec<String> = (0..5)
-            .map(|n| format!("{{ org_id: {} }}", unpadded(n)))
-            .collect();
+        let listed: Vec<String> =
+            (0..5).map(|n| format!("{{ org_id: {} }}", unpadded(n))).collect();
         let server = Served::new(&format!(
             "reports: {{ shows_org: {shown} }}
 sub_partners: {{ spelling: {shown}, list: [{}] }}
@@ -194,11 +190,8 @@ faults:
         let desk = Desk::new();
         desk.manifest_with(server.url(), "retry.settle: 600ms", &jobs);
         desk.converge().expect(0);
-        let orgs: std::collections::BTreeSet<String> = server
-            .bodies()
-            .iter()
-            .map(|body| body["subPartnerOrgId"].to_string())
-            .collect();
+        let orgs: std::collections::BTreeSet<String> =
+            server.bodies().iter().map(|body| body["subPartnerOrgId"].to_string()).collect();
         assert_eq!(orgs.len(), 5, "{orgs:?}");
         assert_eq!(server.at(Endpoint::SubPartners).len(), 1);
         server.all_ours(&desk.ledger().at_rest(5));

@@ -113,10 +113,7 @@ pub(crate) fn rate(per_minute: u32) -> Rate {
         0 => (per_minute / 60, RateUnit::Second),
         _ => (per_minute, RateUnit::Minute),
     };
-    Rate::Limited {
-        count: NonZeroU32::new(count).unwrap(),
-        per,
-    }
+    Rate::Limited { count: NonZeroU32::new(count).unwrap(), per }
 }
 
 impl Scenario {
@@ -207,10 +204,8 @@ impl<'a> Run<'a> {
 
     /// Looks twice a second, as a run's readers do.
     async fn watch(&self) {
-        let estimate = Estimate {
-            ceiling: self.scenario.limits.rate,
-            settle: self.scenario.policy.settle,
-        };
+        let estimate =
+            Estimate { ceiling: self.scenario.limits.rate, settle: self.scenario.policy.settle };
         let mut pace = Pace::default();
         loop {
             sleep(Duration::from_millis(500)).await;
@@ -236,8 +231,7 @@ impl<'a> Run<'a> {
     async fn attempt(&self, method: Method) -> Result<bool, StopCause> {
         let pass = self.gate.enter(Priority::Ordinary).await?;
         self.in_flight.set(self.in_flight.get() + 1);
-        self.most_in_flight
-            .set(self.most_in_flight.get().max(self.in_flight.get()));
+        self.most_in_flight.set(self.most_in_flight.get().max(self.in_flight.get()));
         self.pass_time(&self.scenario.intent).await;
         if pass.leave().await.is_err() {
             self.in_flight.set(self.in_flight.get() - 1);

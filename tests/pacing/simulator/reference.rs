@@ -46,12 +46,7 @@ pub(crate) fn references() -> Vec<Reference> {
         windowed("fixed window, 20 per 1 s", fixed_window(20, 1), 20, 1),
         windowed("fixed window, 300 per 60 s", fixed_window(300, 60), 300, 60),
         windowed("sliding window, 20 per 1 s", sliding_window(20, 1), 20, 1),
-        windowed(
-            "sliding window, 300 per 60 s",
-            sliding_window(300, 60),
-            300,
-            60,
-        ),
+        windowed("sliding window, 300 per 60 s", sliding_window(300, 60), 300, 60),
     ]
 }
 
@@ -156,11 +151,8 @@ pub(crate) struct Figures {
 pub(crate) fn figures(scenario: &Scenario) -> Figures {
     let trace = scenario.run();
     assert_eq!(trace.stopped, None, "{scenario:?}");
-    let server = bound::of_server(
-        scenario.server.limiter,
-        scenario.server.phase,
-        scenario.requests,
-    );
+    let server =
+        bound::of_server(scenario.server.limiter, scenario.server.phase, scenario.requests);
     let bound = server.max(bound::of_ceiling(&scenario.limits, scenario.requests));
     Figures {
         ratio: trace.makespan.as_secs_f64() / bound.as_secs_f64(),

@@ -117,18 +117,12 @@ pub(crate) fn token_bucket(rate: u32, burst: u32) -> LimiterConfig {
 
 /// `max` requests in each window of so many seconds.
 pub(crate) fn fixed_window(max: u32, seconds: u64) -> LimiterConfig {
-    LimiterConfig::FixedWindow {
-        max: number(max),
-        window: Span(Duration::from_secs(seconds)),
-    }
+    LimiterConfig::FixedWindow { max: number(max), window: Span(Duration::from_secs(seconds)) }
 }
 
 /// `max` requests in any window of so many seconds.
 pub(crate) fn sliding_window(max: u32, seconds: u64) -> LimiterConfig {
-    LimiterConfig::SlidingWindow {
-        max: number(max),
-        window: Span(Duration::from_secs(seconds)),
-    }
+    LimiterConfig::SlidingWindow { max: number(max), window: Span(Duration::from_secs(seconds)) }
 }
 
 fn number(value: u32) -> NonZeroU32 {
@@ -161,10 +155,7 @@ struct Lane {
 impl Server {
     /// A server whose budget is full. Its whims are drawn by `seed`.
     pub(crate) fn new(config: ServerConfig, seed: u64) -> Self {
-        let lane = || Lane {
-            limiter: Limiter::new(config.limiter),
-            closed_until: Duration::ZERO,
-        };
+        let lane = || Lane { limiter: Limiter::new(config.limiter), closed_until: Duration::ZERO };
         Server {
             creates: lane(),
             lists: lane(),

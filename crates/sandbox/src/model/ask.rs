@@ -67,11 +67,8 @@ pub enum ReportStatus {
 
 impl ReportStatus {
     /// All of them.
-    pub const ALL: [ReportStatus; 3] = [
-        ReportStatus::InProgress,
-        ReportStatus::Completed,
-        ReportStatus::Failed,
-    ];
+    pub const ALL: [ReportStatus; 3] =
+        [ReportStatus::InProgress, ReportStatus::Completed, ReportStatus::Failed];
 
     /// As the API spells it.
     pub fn as_str(self) -> &'static str {

@@ -54,16 +54,9 @@ pub(super) fn csv(dice: Dice, config: &ContentsConfig, request: &Request) -> Str
     let (columns, lacks) = match kind {
         ReportType::Partner => ("", false),
         ReportType::Customer => (",CUSTOMER_ORG_ID", false),
-        ReportType::User => (
-            ",CUSTOMER_ORG_ID,USER_ID",
-            is_about(request, &config.renamed_for),
-        ),
+        ReportType::User => (",CUSTOMER_ORG_ID,USER_ID", is_about(request, &config.renamed_for)),
     };
-    let consumption = if lacks {
-        "CONSUMED_UNITS"
-    } else {
-        "CONSUMPTION"
-    };
+    let consumption = if lacks { "CONSUMED_UNITS" } else { "CONSUMPTION" };
     let mut text = format!(
         "BILLING_START_DATE,BILLING_END_DATE,SUB_PARTNER_ORG_ID{columns},SKU,PRODUCT,QUANTITY,{consumption}\n"
     );
@@ -105,9 +98,7 @@ fn lines(dice: Dice, config: &ContentsConfig, request: &Request) -> Lines {
             ReportType::User => format!(",{},{}", customer(), dice.uuid("user", org, user)),
         };
         let hundredths = u64::from(u16::from_be_bytes([chance[1], chance[2]])) % 3_000 + 1;
-        let line = lines
-            .entry((whom, usize::from(chance[0]) % SKUS.len()))
-            .or_default();
+        let line = lines.entry((whom, usize::from(chance[0]) % SKUS.len())).or_default();
         line.0 += 1;
         line.1 += hundredths;
     }
@@ -152,19 +143,10 @@ mod tests {
         assert_eq!(all.len(), SKUS.len());
         assert_eq!(sums(&config, ReportType::Customer), all);
         assert_eq!(sums(&config, ReportType::User), all);
-        let off = ContentsConfig {
-            off_for: vec!["acme".to_owned()],
-            ..config.clone()
-        };
+        let off = ContentsConfig { off_for: vec!["acme".to_owned()], ..config.clone() };
         let total = |sums: BTreeMap<String, u64>| sums.values().sum::<u64>();
-        assert_eq!(
-            total(sums(&off, ReportType::Customer)),
-            total(all.clone()) + 20
-        );
-        let empty = ContentsConfig {
-            empty_for: vec!["acme".to_owned()],
-            ..config
-        };
+        assert_eq!(total(sums(&off, ReportType::Customer)), total(all.clone()) + 20);
+        let empty = ContentsConfig { empty_for: vec!["acme".to_owned()], ..config };
         assert!(sums(&empty, ReportType::User).is_empty());
     }
 }

@@ -67,10 +67,7 @@ mod tests {
     #[test]
     fn the_seed_alone_decides_and_shares_are_even() {
         let (one, two) = (Dice::new(1), Dice::new(2));
-        assert_eq!(
-            one.uuid("report", "", 1),
-            Dice::new(1).uuid("report", "", 1)
-        );
+        assert_eq!(one.uuid("report", "", 1), Dice::new(1).uuid("report", "", 1));
         assert_ne!(one.uuid("report", "", 1), two.uuid("report", "", 1));
         assert_eq!(one.uuid("report", "", 1).len(), 36);
         assert_eq!(one.uuid("report", "", 1).as_bytes()[14], b'4');

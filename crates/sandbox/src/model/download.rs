@@ -113,9 +113,7 @@ impl DownloadRule {
     pub(super) fn fits(&self, request: &Request, tries: u64) -> bool {
         let named = self.org.as_slice();
         (named.is_empty() || is_about(request, named))
-            && self
-                .report_type
-                .is_none_or(|kind| kind == request.report_type)
+            && self.report_type.is_none_or(|kind| kind == request.report_type)
             && self.tries.is_none_or(|most| tries <= most)
     }
 }

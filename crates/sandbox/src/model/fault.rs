@@ -164,9 +164,7 @@ pub(super) enum Effect {
 impl Fault {
     pub(super) fn effect(&self) -> Effect {
         let (processed, late) = match self {
-            Fault::Status {
-                processed, late, ..
-            }
+            Fault::Status { processed, late, .. }
             | Fault::Reset { processed, late }
             | Fault::Hang { processed, late } => (*processed, late.0),
             Fault::Trickle { .. } => (false, Duration::ZERO),
@@ -184,11 +182,7 @@ impl Fault {
             | Fault::Delete {}
             | Fault::EndToken {} => (true, Duration::ZERO),
         };
-        if processed {
-            Effect::After(late)
-        } else {
-            Effect::None
-        }
+        if processed { Effect::After(late) } else { Effect::None }
     }
 
     /// The status of the answer, if it is an error.
@@ -215,12 +209,7 @@ pub(super) struct Faults {
 
 impl Faults {
     pub(super) fn new(rules: Vec<FaultRule>, dice: Dice) -> Self {
-        Faults {
-            rules,
-            dice,
-            tries: HashMap::new(),
-            calls: HashMap::new(),
-        }
+        Faults { rules, dice, tries: HashMap::new(), calls: HashMap::new() }
     }
 
     pub(super) fn any(&self) -> bool {
@@ -254,10 +243,7 @@ impl FaultMatch {
     /// Everything but `probability`. `number`: the number of the call of its endpoint.
     fn fits(&self, now: Duration, ask: &Ask, tries: u64, number: u64) -> bool {
         self.endpoint.is_none_or(|one| one == ask.endpoint())
-            && self
-                .org
-                .as_deref()
-                .is_none_or(|text| ask.org_contains(text))
+            && self.org.as_deref().is_none_or(|text| ask.org_contains(text))
             && (self.report_type).is_none_or(|one| ask.report_type() == Some(one))
             && self.tries.is_none_or(|most| tries <= most)
             && self.first.is_none_or(|first| number >= first)

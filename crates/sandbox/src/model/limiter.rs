@@ -144,9 +144,7 @@ impl TokenBucket {
         let missing = reset.as_nanos().div_ceil(self.interval.as_nanos());
         Allowance {
             limit: self.burst,
-            remaining: self
-                .burst
-                .saturating_sub(u32::try_from(missing).unwrap_or(u32::MAX)),
+            remaining: self.burst.saturating_sub(u32::try_from(missing).unwrap_or(u32::MAX)),
             reset,
             window: self.interval.saturating_mul(self.burst),
         }
@@ -216,11 +214,7 @@ pub struct SlidingWindow {
 impl SlidingWindow {
     /// A log of at most `max` requests within `window`.
     pub fn new(max: NonZeroU32, window: Duration) -> Self {
-        SlidingWindow {
-            max: max.get(),
-            window,
-            admitted: VecDeque::new(),
-        }
+        SlidingWindow { max: max.get(), window, admitted: VecDeque::new() }
     }
 
     /// See [`Limiter::admit`].
@@ -248,9 +242,10 @@ impl SlidingWindow {
         Allowance {
             limit: self.max,
             remaining: self.max.saturating_sub(used),
-            reset: self.admitted.back().map_or(Duration::ZERO, |&last| {
-                (last + self.window).saturating_sub(now)
-            }),
+            reset: self
+                .admitted
+                .back()
+                .map_or(Duration::ZERO, |&last| (last + self.window).saturating_sub(now)),
             window: self.window,
         }
     }
@@ -287,11 +282,7 @@ mod tests {
         (0..3, numbers).prop_map(|(kind, (max, burst, window))| {
             let (max, burst, window) = (n(max), n(burst), Span(ms(window)));
             match kind {
-                0 => LimiterConfig::TokenBucket {
-                    rate: max,
-                    per: window,
-                    burst,
-                },
+                0 => LimiterConfig::TokenBucket { rate: max, per: window, burst },
                 1 => LimiterConfig::FixedWindow { max, window },
                 _ => LimiterConfig::SlidingWindow { max, window },
             }
@@ -315,10 +306,7 @@ mod tests {
                 same <= max.get() as usize
             }),
             LimiterConfig::SlidingWindow { max, window } => times.iter().all(|time| {
-                let same = times
-                    .iter()
-                    .filter(|t| *t <= time && **t + window.0 > *time)
-                    .count();
+                let same = times.iter().filter(|t| *t <= time && **t + window.0 > *time).count();
                 same <= max.get() as usize
             }),
         }

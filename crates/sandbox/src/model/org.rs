@@ -57,17 +57,11 @@ struct Address {
 
 fn address(org: &str) -> Option<Address> {
     if is_uuid(org) {
-        return Some(Address {
-            folder: format!("ciscospark://us{FOLDER}"),
-            uuid: org.to_owned(),
-        });
+        return Some(Address { folder: format!("ciscospark://us{FOLDER}"), uuid: org.to_owned() });
     }
     let decoded = decoded(org)?;
     let (folder, uuid) = decoded.split_at(decoded.find(FOLDER)? + FOLDER.len());
-    is_uuid(uuid).then(|| Address {
-        folder: folder.to_owned(),
-        uuid: uuid.to_owned(),
-    })
+    is_uuid(uuid).then(|| Address { folder: folder.to_owned(), uuid: uuid.to_owned() })
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -80,9 +74,8 @@ fn is_uuid(text: &str) -> bool {
 
 fn decoded(org: &str) -> Option<String> {
     let bare = org.trim_end_matches('=');
-    let bytes = BASE64_URL_SAFE_NO_PAD
-        .decode(bare)
-        .or_else(|_| BASE64_STANDARD_NO_PAD.decode(bare));
+    let bytes =
+        BASE64_URL_SAFE_NO_PAD.decode(bare).or_else(|_| BASE64_STANDARD_NO_PAD.decode(bare));
     Some(String::from_utf8_lossy(&bytes.ok()?).into_owned())
 }
 

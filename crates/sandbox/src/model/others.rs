@@ -88,11 +88,9 @@ impl Server {
             Record::Deleted { id } => {
                 self.store.remove(&id);
             }
-            Record::Renewed {
-                access_token,
-                refresh_token,
-                renewals,
-            } => self.tokens = Tokens::restored(access_token, refresh_token, renewals),
+            Record::Renewed { access_token, refresh_token, renewals } => {
+                self.tokens = Tokens::restored(access_token, refresh_token, renewals)
+            }
             Record::Tried { endpoint, key } => {
                 self.faults.count_try(endpoint, key);
             }

@@ -165,12 +165,7 @@ const JSON: Option<&str> = Some("application/json");
 
 impl Body {
     fn of(media_type: Option<&'static str>, bytes: impl Into<Cow<'static, [u8]>>) -> Self {
-        Body {
-            media_type,
-            bytes: bytes.into(),
-            times: 1,
-            promised: None,
-        }
+        Body { media_type, bytes: bytes.into(), times: 1, promised: None }
     }
 
     fn json(value: &Value) -> Self {
@@ -197,10 +192,7 @@ impl Answer {
                 let mut bytes = value.to_string().into_bytes();
                 let promised = bytes.len();
                 bytes.truncate(promised / 2);
-                Body {
-                    promised: Some(promised),
-                    ..Body::of(JSON, bytes)
-                }
+                Body { promised: Some(promised), ..Body::of(JSON, bytes) }
             }
             Content::Error { body, description } => self.error_body(*body, description),
         }
@@ -238,10 +230,9 @@ impl Answer {
             ),
             ErrorBody::Html => Body::page(),
             ErrorBody::Empty => Body::nothing(),
-            ErrorBody::Huge => Body {
-                times: HUGE_CHUNKS,
-                ..Body::of(Some("text/plain"), &HUGE_CHUNK[..])
-            },
+            ErrorBody::Huge => {
+                Body { times: HUGE_CHUNKS, ..Body::of(Some("text/plain"), &HUGE_CHUNK[..]) }
+            }
             ErrorBody::NotUtf8 => Body::of(JSON, b"\xff\xfe\x00\x80".repeat(64)),
         }
     }

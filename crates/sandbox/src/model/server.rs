@@ -118,9 +118,8 @@ impl Server {
                 let mut until = now + timing::latency(latency, self.dice, number) / 2;
                 if let What::Create(request) = &ask.what {
                     until += timing::work(latency, self.dice, number);
-                    let effect = fault
-                        .as_ref()
-                        .map_or(Effect::After(Duration::ZERO), Fault::effect);
+                    let effect =
+                        fault.as_ref().map_or(Effect::After(Duration::ZERO), Fault::effect);
                     if let Effect::After(late) = effect {
                         self.at_work.push(Work {
                             number,
@@ -134,13 +133,7 @@ impl Server {
                 (fault, Stage::Working { until }, true)
             }
         };
-        Visit {
-            number,
-            ask,
-            fault,
-            stage,
-            admitted,
-        }
+        Visit { number, ask, fault, stage, admitted }
     }
 
     /// The next step of the exchange: a wait, after which this is called again, or its end.
@@ -218,10 +211,7 @@ impl Server {
             Chance::Drawn(fault) => fault,
             Chance::Rules if self.faults.any() => {
                 let key = ask.key();
-                self.records.push(Record::Tried {
-                    endpoint,
-                    key: key.clone(),
-                });
+                self.records.push(Record::Tried { endpoint, key: key.clone() });
                 let tries = self.faults.count_try(endpoint, key);
                 self.faults.choose(now, ask, tries)
             }
@@ -237,10 +227,7 @@ impl Server {
     fn carry_out(&mut self, now: Duration, visit: &Visit) -> Option<Reply> {
         let fault = visit.fault.as_ref();
         if let What::Create(request) = &visit.ask.what {
-            if let Some(Fault::Rival {
-                by, category, org, ..
-            }) = fault
-            {
+            if let Some(Fault::Rival { by, category, org, .. }) = fault {
                 let mut request = request.clone();
                 if let Some(org) = org {
                     request.sub_partner = org.parse().ok();
@@ -341,18 +328,10 @@ impl Server {
         }
         let status = self
             .dice
-            .pick(
-                "accepted",
-                "",
-                self.store.next_number(),
-                &config.accepted_with,
-            )
+            .pick("accepted", "", self.store.next_number(), &config.accepted_with)
             .copied()
             .unwrap_or(200);
-        let report = StoredReport {
-            by: work.by,
-            ..self.next_report(request.clone(), now)
-        };
+        let report = StoredReport { by: work.by, ..self.next_report(request.clone(), now) };
         let body = self.view(now, work.number).new_report(&report);
         self.add(report);
         Reply::json(status, Value::Object(body))

@@ -56,11 +56,7 @@ pub struct Shift {
 impl Shift {
     /// The time on the shifted clock when the other one shows `time`.
     pub fn of(self, time: DateTime<Utc>) -> DateTime<Utc> {
-        if self.behind {
-            time - self.by.0
-        } else {
-            time + self.by.0
-        }
+        if self.behind { time - self.by.0 } else { time + self.by.0 }
     }
 }
 
@@ -72,10 +68,7 @@ impl FromStr for Shift {
             Some(by) => (true, by),
             None => (false, text),
         };
-        Ok(Shift {
-            behind,
-            by: by.parse()?,
-        })
+        Ok(Shift { behind, by: by.parse()? })
     }
 }
 
@@ -112,11 +105,7 @@ macro_rules! is_a_text {
     };
 }
 
-is_a_text!(
-    Span,
-    "^[0-9]+(ms|s|m|h)$",
-    "A length of time: a whole number and ms, s, m or h."
-);
+is_a_text!(Span, "^[0-9]+(ms|s|m|h)$", "A length of time: a whole number and ms, s, m or h.");
 is_a_text!(
     Shift,
     "^-?[0-9]+(ms|s|m|h)$",

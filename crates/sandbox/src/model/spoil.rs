@@ -10,30 +10,14 @@ use super::{
 
 pub(super) fn ending(fault: Option<&Fault>, reply: Option<Reply>) -> Decided {
     match (fault, reply) {
-        (
-            Some(Fault::Status {
-                status,
-                body,
-                retry_after,
-                location,
-                ..
-            }),
-            _,
-        ) => {
+        (Some(Fault::Status { status, body, retry_after, location, .. }), _) => {
             let description = format!("A fault that the sandbox was given: {status}.");
             let mut reply = Reply::error_as(*status, *body, &description)
                 .with_wait(retry_after.clone(), wait(retry_after.as_deref()));
             reply.location.clone_from(location);
             reply.into()
         }
-        (
-            Some(Fault::Trickle {
-                status,
-                retry_after,
-                over,
-            }),
-            _,
-        ) => Decided::Reply {
+        (Some(Fault::Trickle { status, retry_after, over }), _) => Decided::Reply {
             reply: Reply::error(*status, "The rest of this takes its time.")
                 .with_wait(retry_after.clone(), wait(retry_after.as_deref())),
             trickles: over.0,
@@ -61,10 +45,7 @@ fn spoilt(fault: &Fault, mut reply: Reply) -> Reply {
         }
         (Fault::Truncated {}, Content::Json(value)) => reply.content = Content::CutShort(value),
         (Fault::Part {}, Content::Json(mut value)) => {
-            let lists = value
-                .as_object_mut()
-                .into_iter()
-                .flat_map(|o| o.values_mut());
+            let lists = value.as_object_mut().into_iter().flat_map(|o| o.values_mut());
             for items in lists.filter_map(Value::as_array_mut) {
                 items.truncate(items.len() / 2);
             }

@@ -92,8 +92,7 @@ impl Store {
         for shelf in shelves_of(&report.request) {
             self.shelves.entry(shelf).or_default().push(report.number);
         }
-        self.by_start
-            .insert((report.request.period.start(), report.number));
+        self.by_start.insert((report.request.period.start(), report.number));
         self.by_id.insert(report.id.clone(), report.number);
         self.reports.push(Some(report));
     }
@@ -108,8 +107,7 @@ impl Store {
                 numbers.remove(at);
             }
         }
-        self.by_start
-            .remove(&(report.request.period.start(), number));
+        self.by_start.remove(&(report.request.period.start(), number));
         Some(report)
     }
 
@@ -170,15 +168,8 @@ impl Store {
 }
 
 fn shelves_of(request: &Request) -> [Shelf; 2] {
-    let everyones = Shelf {
-        report_type: request.report_type,
-        period: request.period,
-        whose: None,
-    };
-    let own = Shelf {
-        whose: Some(owner(request)),
-        ..everyones.clone()
-    };
+    let everyones = Shelf { report_type: request.report_type, period: request.period, whose: None };
+    let own = Shelf { whose: Some(owner(request)), ..everyones.clone() };
     [everyones, own]
 }
 

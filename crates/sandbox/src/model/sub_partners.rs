@@ -18,11 +18,8 @@ pub(super) fn page(config: &SubPartnersConfig, ask: &SubPartnersAsk) -> Reply {
         .enumerate()
         .filter(|(_, partner)| wanted.is_none_or(|state| state == partner.state.as_str()))
         .skip(ask.offset);
-    let page: Vec<Value> = rest
-        .by_ref()
-        .take(size)
-        .map(|(number, partner)| entry(config, number, partner))
-        .collect();
+    let page: Vec<Value> =
+        rest.by_ref().take(size).map(|(number, partner)| entry(config, number, partner)).collect();
     let envelope = match config.envelope {
         Envelope::Items => "items",
         Envelope::SubPartners => "subPartners",

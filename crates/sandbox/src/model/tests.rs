@@ -63,11 +63,7 @@ impl World {
     }
 
     fn ask(&mut self, what: What, chance: Chance, no_cache: bool) -> Ending {
-        let ask = Ask {
-            token: Some(self.server.token().to_owned()),
-            no_cache,
-            what,
-        };
+        let ask = Ask { token: Some(self.server.token().to_owned()), no_cache, what };
         let mut visit = self.server.receive(self.now, ask, chance);
         loop {
             match self.server.next(self.now, &mut visit) {
@@ -141,10 +137,7 @@ fn all() -> ListAsk {
 }
 
 fn of(org: &str) -> ListAsk {
-    ListAsk {
-        org: Some(org.parse().unwrap()),
-        ..all()
-    }
+    ListAsk { org: Some(org.parse().unwrap()), ..all() }
 }
 
 fn status(status: u16, processed: bool, late: Span) -> Fault {
@@ -174,15 +167,9 @@ fn dates_run_ahead_of_created_and_gateways_have_a_clock_of_their_own() {
         let created = world.reports().pop().unwrap().made;
         offsets.push((date - created).num_milliseconds());
     }
-    assert!(
-        offsets.iter().all(|ms| (2_500..=3_500).contains(ms)),
-        "{offsets:?}"
-    );
+    assert!(offsets.iter().all(|ms| (2_500..=3_500).contains(ms)), "{offsets:?}");
     assert!(offsets.iter().any(|ms| *ms < 2_900) && offsets.iter().any(|ms| *ms > 3_100));
-    let gateway = world.answer(
-        What::Create(request(None)),
-        Some(status(504, false, span("0s"))),
-    );
+    let gateway = world.answer(What::Create(request(None)), Some(status(504, false, span("0s"))));
     let behind = world.server.clock(world.now) - gateway.date.unwrap();
     assert!((16..=18).contains(&behind.num_seconds()), "{behind}");
 }
@@ -217,9 +204,7 @@ fn copies_disagree_read_by_read() {
     let made = world.made(None);
     let listed = (0..40).filter(|_| !world.items(all()).is_empty()).count();
     assert!((10..30).contains(&listed), "{listed}");
-    let found = (0..40)
-        .filter(|_| world.get(&made).reply.status == 200)
-        .count();
+    let found = (0..40).filter(|_| world.get(&made).reply.status == 200).count();
     assert!((10..30).contains(&found), "{found}");
     world.now += secs(90);
     assert!((0..40).all(|_| world.items(all()).len() == 1));
@@ -258,10 +243,8 @@ fn one_organisation_has_several_spellings() {
         config.reports.shows_org = Some(Spelling::Uuid);
         config.reports.duplicates = Duplicates::Conflict;
         config.sub_partners.spelling = Spelling::Uuid;
-        config.sub_partners.list = vec![SubPartner {
-            org_id: padded.clone(),
-            state: ProvisioningState::Active,
-        }];
+        config.sub_partners.list =
+            vec![SubPartner { org_id: padded.clone(), state: ProvisioningState::Active }];
     });
     world.made(Some(&padded));
     let listed = world.items(of(uuid));
@@ -298,10 +281,7 @@ fn a_deleted_report_shifts_the_next_page() {
     let (shifted, last) = (world.made(None), world.made(None));
     let first = world.answer(What::List(all()), Some(Fault::Delete {}));
     assert_eq!(items(&first).len(), 1);
-    let second = ListAsk {
-        place: first.reply.next,
-        ..all()
-    };
+    let second = ListAsk { place: first.reply.next, ..all() };
     assert_eq!(world.ids(second), [last.as_str()]);
     assert_eq!(world.reports().len(), 2);
     assert_eq!(world.ids(all()), [shifted.as_str()]);
@@ -334,14 +314,8 @@ fn odd_statuses_come_after_the_effect_or_without_it() {
 fn an_effect_comes_late_though_the_answer_is_gone() {
     for fault in [
         status(502, true, span("30s")),
-        Fault::Reset {
-            processed: true,
-            late: span("30s"),
-        },
-        Fault::Hang {
-            processed: true,
-            late: span("30s"),
-        },
+        Fault::Reset { processed: true, late: span("30s") },
+        Fault::Hang { processed: true, late: span("30s") },
     ] {
         let mut world = World::with(|_| {});
         world.meet(What::Create(request(None)), Some(fault));
@@ -355,11 +329,7 @@ fn an_effect_comes_late_though_the_answer_is_gone() {
 #[test]
 fn a_429_comes_head_first() {
     let mut world = World::with(|_| {});
-    let fault = Fault::Trickle {
-        status: 429,
-        retry_after: Some("5".to_owned()),
-        over: span("4s"),
-    };
+    let fault = Fault::Trickle { status: 429, retry_after: Some("5".to_owned()), over: span("4s") };
     let answer = world.answer(What::Create(request(None)), Some(fault));
     assert_eq!((answer.reply.status, world.now), (429, Duration::ZERO));
     assert_eq!(answer.reply.announced, Some(secs(5)));
@@ -371,12 +341,7 @@ fn a_429_comes_head_first() {
 fn long_lists_time_out() {
     let mut world = World::with(|config| config.reports.list_504_above = Some(10));
     world.made(None);
-    for (max, expected) in [
-        (None, 504),
-        (Some(11), 504),
-        (Some(10), 200),
-        (Some(1), 200),
-    ] {
+    for (max, expected) in [(None, 504), (Some(11), 504), (Some(10), 200), (Some(1), 200)] {
         let answer = world.list(ListAsk { max, ..all() });
         assert_eq!(answer.reply.status, expected, "{max:?}");
     }
@@ -385,10 +350,7 @@ fn long_lists_time_out() {
 #[test]
 fn lists_are_refused_for_ever() {
     let rule = FaultRule {
-        when: FaultMatch {
-            endpoint: Some(Endpoint::List),
-            ..FaultMatch::default()
-        },
+        when: FaultMatch { endpoint: Some(Endpoint::List), ..FaultMatch::default() },
         then: vec![status(403, false, span("0s"))],
     };
     let mut world = World::with(|config| config.faults = vec![rule]);
@@ -405,12 +367,7 @@ fn somebody_makes_a_report_when_ours_is_lost() {
         (Person::Colleague, Category::Reconciliation, Some("b")),
     ] {
         let mut world = World::with(|_| {});
-        let fault = Fault::Rival {
-            by,
-            category,
-            org: org.map(str::to_owned),
-            processed: false,
-        };
+        let fault = Fault::Rival { by, category, org: org.map(str::to_owned), processed: false };
         let ending = world.meet(What::Create(request(Some("a"))), Some(fault));
         assert!(matches!(ending, Ending::Cut));
         let report = world.reports().remove(0);
@@ -544,12 +501,7 @@ fn a_seed_says_all() {
         });
         let answers = (0..20).map(|_| {
             let created = world.create(None);
-            (
-                id(&json(&created)),
-                created.date,
-                world.now,
-                world.ids(all()),
-            )
+            (id(&json(&created)), created.date, world.now, world.ids(all()))
         });
         answers.collect::<Vec<_>>()
     };

@@ -44,10 +44,7 @@ impl Default for RateLimitConfig {
 impl RateLimitConfig {
     /// No limit.
     pub fn unlimited() -> Self {
-        RateLimitConfig {
-            limiter: LimiterConfig::Unlimited {},
-            ..RateLimitConfig::default()
-        }
+        RateLimitConfig { limiter: LimiterConfig::Unlimited {}, ..RateLimitConfig::default() }
     }
 }
 
@@ -96,9 +93,7 @@ impl RetryAfterForm {
             RetryAfterForm::Fractional => {
                 let hundredths = wait.as_millis().div_ceil(10).max(1);
                 let announced = Duration::from_millis(
-                    u64::try_from(hundredths)
-                        .unwrap_or(u64::MAX)
-                        .saturating_mul(10),
+                    u64::try_from(hundredths).unwrap_or(u64::MAX).saturating_mul(10),
                 );
                 (format!("{:.2}", announced.as_secs_f64()), Some(announced))
             }
@@ -109,17 +104,11 @@ impl RetryAfterForm {
             }
             RetryAfterForm::Zero => ("0".to_owned(), Some(Duration::ZERO)),
             RetryAfterForm::Missing => {
-                return WaitNotice {
-                    header: None,
-                    announced: None,
-                };
+                return WaitNotice { header: None, announced: None };
             }
             RetryAfterForm::Nonsense => ("soon".to_owned(), None),
         };
-        WaitNotice {
-            header: Some(text),
-            announced,
-        }
+        WaitNotice { header: Some(text), announced }
     }
 }
 
@@ -143,10 +132,7 @@ struct Lane {
 impl Throttle {
     /// A throttle with full budgets.
     pub fn new(config: RateLimitConfig) -> Self {
-        Throttle {
-            config,
-            lanes: BTreeMap::new(),
-        }
+        Throttle { config, lanes: BTreeMap::new() }
     }
 
     /// Admits one request at `now`, a monotonic time, or returns the wait, which a penalty makes longer.
@@ -232,10 +218,7 @@ mod tests {
         for (form, header) in [
             (RetryAfterForm::WholeSeconds, Some("2")),
             (RetryAfterForm::Fractional, Some("1.21")),
-            (
-                RetryAfterForm::HttpDate,
-                Some("Tue, 03 Nov 2026 10:00:03 GMT"),
-            ),
+            (RetryAfterForm::HttpDate, Some("Tue, 03 Nov 2026 10:00:03 GMT")),
             (RetryAfterForm::Zero, Some("0")),
             (RetryAfterForm::Missing, None),
             (RetryAfterForm::Nonsense, Some("soon")),

@@ -35,9 +35,5 @@ pub(super) fn date(
     }
     let jitter = clocks.date_jitter.0;
     let ahead = clocks.date_ahead.of(now) - jitter + up_to(jitter * 2, dice, "date", number);
-    Some(if status >= 500 {
-        clocks.date_ahead_on_5xx.of(ahead)
-    } else {
-        ahead
-    })
+    Some(if status >= 500 { clocks.date_ahead_on_5xx.of(ahead) } else { ahead })
 }

@@ -30,12 +30,7 @@ impl Tokens {
     }
 
     pub(super) fn restored(access: String, refresh: String, renewals: u64) -> Self {
-        Tokens {
-            access,
-            refresh,
-            renewals,
-            uses: 0,
-        }
+        Tokens { access, refresh, renewals, uses: 0 }
     }
 
     pub(super) fn admits(&mut self, token: Option<&str>, expires_after: Option<u64>) -> bool {
@@ -48,11 +43,7 @@ impl Tokens {
     }
 
     pub(super) fn person(&self, config: &TokenConfig) -> Person {
-        if config.changes_person && self.renewals % 2 == 1 {
-            Person::Successor
-        } else {
-            Person::Us
-        }
+        if config.changes_person && self.renewals % 2 == 1 { Person::Successor } else { Person::Us }
     }
 
     pub(super) fn end(&mut self) {
@@ -76,11 +67,7 @@ impl Tokens {
         } else {
             self.refresh.clone()
         };
-        *self = Tokens::restored(
-            format!("{ACCESS_TOKEN}-{}", renewals + 1),
-            refresh,
-            renewals,
-        );
+        *self = Tokens::restored(format!("{ACCESS_TOKEN}-{}", renewals + 1), refresh, renewals);
         Reply::json(
             200,
             json!({

@@ -31,16 +31,7 @@ impl<'a> View<'a> {
         number: u64,
     ) -> Self {
         let behind = !config.replica_lag.0.is_zero() && dice.share("replica", "", number) < 0.5;
-        View {
-            config,
-            dice,
-            now,
-            as_of: if behind {
-                now - config.replica_lag.0
-            } else {
-                now
-            },
-        }
+        View { config, dice, now, as_of: if behind { now - config.replica_lag.0 } else { now } }
     }
 
     pub(super) fn lists(&self, report: &StoredReport) -> bool {
@@ -136,10 +127,7 @@ impl<'a> View<'a> {
         if self.config.shows_category {
             fields.push(("category", report.category.as_str().to_owned()));
         }
-        fields
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), Value::String(value)))
-            .collect()
+        fields.into_iter().map(|(name, value)| (name.to_owned(), Value::String(value))).collect()
     }
 
     fn show_created(&self, body: &mut Map<String, Value>, report: &StoredReport) {
@@ -153,11 +141,8 @@ impl<'a> View<'a> {
         let jitter = self.config.created_jitter.0;
         let late = timing::up_to(jitter * 2, self.dice, "created", report.number);
         let created = created - jitter + late;
-        let created = if self.config.created_in_whole_seconds {
-            created.trunc_subsecs(0)
-        } else {
-            created
-        };
+        let created =
+            if self.config.created_in_whole_seconds { created.trunc_subsecs(0) } else { created };
         let grain = TimeDelta::from_std(self.config.created_rounded_to.0).unwrap_or_default();
         let created = created.duration_trunc(grain).unwrap_or(created); // none: as it is
         let text = created.to_rfc3339_opts(SecondsFormat::AutoSi, true);

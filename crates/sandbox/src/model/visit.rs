@@ -66,9 +66,6 @@ impl Visit {
 
 impl From<Reply> for Decided {
     fn from(reply: Reply) -> Self {
-        Decided::Reply {
-            reply,
-            trickles: Duration::ZERO,
-        }
+        Decided::Reply { reply, trickles: Duration::ZERO }
     }
 }

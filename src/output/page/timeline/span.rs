@@ -7,9 +7,8 @@ use crate::output::history::{AttemptRecord, HistoryEvent, HistoryLine};
 /// The most bins of a chart, give or take one.
 pub(super) const STRETCHES: i64 = 120;
 /// The length of a bin in seconds: the first of these that is long enough,
-const STEPS: [i64; 17] = [
-    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400,
-];
+const STEPS: [i64; 17] =
+    [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400];
 /// and in milliseconds if all was over within some seconds.
 const SHORT: [i64; 4] = [20, 50, 100, 200];
 /// Fewer bins are no picture.
@@ -99,8 +98,7 @@ impl<'a> ChartSpan<'a> {
                 at = next;
             }
         }
-        bins.iter_mut()
-            .for_each(|bin| bin.latencies.sort_unstable());
+        bins.iter_mut().for_each(|bin| bin.latencies.sort_unstable());
         bins
     }
 }

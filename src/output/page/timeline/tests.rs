@@ -7,11 +7,7 @@ use super::{span::STRETCHES, *};
 use crate::output::history::{AttemptRecord, HistoryEvent, HistoryLine};
 
 fn line(ms: i64, what: HistoryEvent) -> HistoryLine {
-    HistoryLine::new(
-        DateTime::UNIX_EPOCH + TimeDelta::milliseconds(ms),
-        "a",
-        what,
-    )
+    HistoryLine::new(DateTime::UNIX_EPOCH + TimeDelta::milliseconds(ms), "a", what)
 }
 
 fn attempt(ms: i64, latency_ms: u64, status: u16) -> HistoryLine {
