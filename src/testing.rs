@@ -18,8 +18,8 @@ pub use crate::{
     output::{Estimate, Left, Pace},
     plan::Plan,
     run::{
-        BesideOthers, Creates, Event, EventKind, Finished, Interrupt, NewReports, RunInput, Signal,
-        Workbench, run, run_with,
+        BesideOthers, Creates, Event, EventKind, Finished, Interrupt, NewReports, Run, RunInput,
+        Shared, Signal,
     },
     sending::{
         Feedback, Gate, PacePolicy, Priority, RateController, Session, SessionEvent, Stats,

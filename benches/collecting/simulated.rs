@@ -1,7 +1,7 @@
 //! Requests for each collected report, in simulated time: a whole run with `--collect`, against servers that show
 //! more or less in their lists.
 
-use std::{cell::RefCell, collections::BTreeMap, io, path::Path, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, io, path::Path, rc::Rc, time::Duration};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -10,7 +10,7 @@ use monthend::testing::{
     Answer, Api, BesideOthers, CollectInput, Counts, Creates, Discover, Disk, DownloadError,
     DownloadUrl, Event, Finished, Head, Host, Interrupt, Ledger, Limits, ListQuery, Listed,
     NewReports, Notice, OnHead, Outcome, Overwrite, Page, Rate, Resume, RetryPolicy, Row, RowIndex,
-    RunInput, Session, SessionEvent, WallClock, Workbench, collect, run_with,
+    Run, RunInput, Session, Shared, WallClock, collect,
 };
 use request::{OrgId, Period, ReportId, ReportType, Request};
 use tokio::time::{Instant, sleep};
@@ -82,7 +82,7 @@ impl World {
 impl Api for World {
     type Token = ();
 
-    async fn create(&self, (): &(), request: &Request, _: &OnHead<'_>) -> Answer<ReportId> {
+    async fn create(&self, (): &(), request: &Request, _: &dyn OnHead) -> Answer<ReportId> {
         self.asked.borrow_mut().creates += 1;
         self.answer(|| {
             let mut reports = self.reports.borrow_mut();
@@ -100,7 +100,7 @@ impl Api for World {
         query: &ListQuery,
         _: usize,
         next: Option<&Url>,
-        _: &OnHead<'_>,
+        _: &dyn OnHead,
     ) -> Answer<Page<Listed>> {
         self.asked.borrow_mut().lists += 1;
         let from = next.map_or(0, |url| url.path()[1..].parse().unwrap());
@@ -124,7 +124,7 @@ impl Api for World {
         .await
     }
 
-    async fn get(&self, (): &(), id: &ReportId, _: &OnHead<'_>) -> Answer<Option<Listed>> {
+    async fn get(&self, (): &(), id: &ReportId, _: &dyn OnHead) -> Answer<Option<Listed>> {
         self.asked.borrow_mut().gets += 1;
         self.answer(|| Some(self.shown(id))).await
     }
@@ -134,12 +134,12 @@ impl Api for World {
         (): &(),
         _: Discover,
         _: Option<&Url>,
-        _: &OnHead<'_>,
+        _: &dyn OnHead,
     ) -> Answer<Page<OrgId>> {
         unreachable!("nobody is discovered")
     }
 
-    async fn renew(&self, _: Option<&()>, _: &OnHead<'_>) -> Answer<()> {
+    async fn renew(&self, _: Option<&()>, _: &dyn OnHead) -> Answer<()> {
         unreachable!("no token ends")
     }
 }
@@ -211,16 +211,13 @@ async fn play(partners: usize, is_wide: bool, way: Way, rate: Rate) -> Figures {
     }
     let policy = RetryPolicy::default();
     let limits = Limits { rate, ..Limits::default() };
-    let on_news = |_: &SessionEvent| {};
-    let on_event = |_: &Event| {};
     let clock: &dyn WallClock = &world;
-    let session = Session::new(&world, Some(()), (&limits, &policy), clock, &on_news, 7);
+    let session = Session::new(&world, Some(()), (&limits, &policy), clock, 7);
     let (_signal, signal) = tokio::sync::watch::channel(None);
-    let setup = RunInput {
+    let input = RunInput {
         session: &session,
         all: ledger.len(),
         work: ledger.places().map(|(place, _)| place).collect(),
-        ledger,
         disk: &Paper,
         doubts: Vec::new(),
         creates: Creates::All,
@@ -229,7 +226,7 @@ async fn play(partners: usize, is_wide: bool, way: Way, rate: Rate) -> Figures {
         max_failures: None,
         concurrency: limits.concurrency.get(),
         interrupt: Interrupt { signal, grace: Duration::from_secs(1) },
-        on_event: &on_event,
+        on_event: Rc::new(|_: &Event| {}),
     };
     let folder = tempfile::tempdir().unwrap();
     let how = CollectInput {
@@ -244,11 +241,14 @@ async fn play(partners: usize, is_wide: bool, way: Way, rate: Rate) -> Figures {
         concurrency: limits.concurrency.get(),
         silence: Duration::from_secs(60),
     };
-    let finished = run_with(setup, async |bench: Workbench<'_, '_, World>, created| match way {
-        Way::Ours => collect(how, bench, created).await,
-        Way::Naive => poll_each(bench, created).await,
-    })
-    .await;
+    let (run, created) = Run::begin(ledger, input);
+    let collecting = async {
+        match way {
+            Way::Ours => collect(how, run.shared(), created).await,
+            Way::Naive => poll_each(run.shared(), created).await,
+        }
+    };
+    let finished = run.drive(collecting).await;
     assert_complete(&finished, folder.path(), way);
     Figures { asked: *world.asked.borrow(), took: finished.elapsed }
 }
@@ -261,13 +261,13 @@ fn assert_complete(finished: &Finished, folder: &Path, way: Way) {
     }
 }
 
-async fn poll_each(bench: Workbench<'_, '_, World>, mut created: NewReports) -> Vec<Row> {
+async fn poll_each(shared: &Shared<'_, World>, mut created: NewReports) -> Vec<Row> {
     let poll = async |place: RowIndex| {
-        let row = bench.record.row(place);
+        let row = shared.record.row(place);
         let id = row.state.report_id().unwrap().clone();
         loop {
             sleep(NAIVE).await;
-            let report = bench.session.get(&id).await.unwrap().unwrap();
+            let report = shared.session.get(&id).await.unwrap().unwrap();
             if report.download.is_some() {
                 return;
             }

@@ -113,7 +113,16 @@ pub struct Notice {
 }
 
 /// Receives the head of an answer as soon as it arrives: its wait counts from then on, while the body may take long.
-pub type OnHead<'a> = dyn Fn(&Notice) + 'a;
+pub trait OnHead {
+    /// Called once, or never if no head arrives.
+    fn on_head(&self, notice: &Notice);
+}
+
+impl<F: Fn(&Notice)> OnHead for F {
+    fn on_head(&self, notice: &Notice) {
+        self(notice);
+    }
+}
 
 /// A report as a list or a get shows it. Servers differ in what they show, so most fields are optional.
 #[derive(Debug, Clone, PartialEq)]

@@ -71,7 +71,7 @@ impl HttpApi {
         token: &Token,
         url: Url,
         wanted: Wanted,
-        on_head: &OnHead<'_>,
+        on_head: &dyn OnHead,
         read: impl FnOnce(B, &Url) -> Result<Page<T>, reading::Misread>,
     ) -> Answer<Page<T>> {
         if let Err(error) = check_origin(&url, &self.base) {
@@ -96,7 +96,7 @@ impl Api for HttpApi {
         &self,
         token: &Token,
         request: &Request,
-        on_head: &OnHead<'_>,
+        on_head: &dyn OnHead,
     ) -> Answer<ReportId> {
         let call = self
             .request(Method::POST, self.reports.clone(), token)
@@ -112,7 +112,7 @@ impl Api for HttpApi {
         query: &ListQuery,
         max: usize,
         next: Option<&Url>,
-        on_head: &OnHead<'_>,
+        on_head: &dyn OnHead,
     ) -> Answer<Page<Listed>> {
         let url = next.cloned();
         let url = url.unwrap_or_else(|| wire::list_url(self.reports.clone(), query, max));
@@ -123,7 +123,7 @@ impl Api for HttpApi {
         &self,
         token: &Token,
         id: &ReportId,
-        on_head: &OnHead<'_>,
+        on_head: &dyn OnHead,
     ) -> Answer<Option<Listed>> {
         let url = wire::report_url(self.reports.clone(), id);
         let request = self.read(url, token);
@@ -137,7 +137,7 @@ impl Api for HttpApi {
         token: &Token,
         which: Discover,
         next: Option<&Url>,
-        on_head: &OnHead<'_>,
+        on_head: &dyn OnHead,
     ) -> Answer<Page<OrgId>> {
         let url = next.cloned();
         let url =
@@ -146,7 +146,7 @@ impl Api for HttpApi {
         self.page(token, url, SUB_PARTNER_LIST, on_head, read).await
     }
 
-    async fn renew(&self, refused: Option<&Token>, on_head: &OnHead<'_>) -> Answer<Token> {
+    async fn renew(&self, refused: Option<&Token>, on_head: &dyn OnHead) -> Answer<Token> {
         let url = self.base.join(ACCESS_TOKEN);
         reading::without_redirects(self.tokens.next(&self.transport, url, refused, on_head).await)
     }

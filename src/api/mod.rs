@@ -55,7 +55,7 @@ pub trait Api {
         &self,
         token: &Self::Token,
         request: &Request,
-        on_head: &OnHead<'_>,
+        on_head: &dyn OnHead,
     ) -> Answer<ReportId>;
 
     /// `GET /wholesale/billing/reports`: the first page for `query` with at most `max` reports, or the page at `next`.
@@ -65,7 +65,7 @@ pub trait Api {
         query: &ListQuery,
         max: usize,
         next: Option<&Url>,
-        on_head: &OnHead<'_>,
+        on_head: &dyn OnHead,
     ) -> Answer<Page<Listed>>;
 
     /// `GET /wholesale/billing/reports/{id}`; `Done(None)` if the server has no such report (404, 410).
@@ -73,7 +73,7 @@ pub trait Api {
         &self,
         token: &Self::Token,
         id: &ReportId,
-        on_head: &OnHead<'_>,
+        on_head: &dyn OnHead,
     ) -> Answer<Option<Listed>>;
 
     /// `GET /wholesale/subPartners`, the first page or the page at `next`.
@@ -82,13 +82,13 @@ pub trait Api {
         token: &Self::Token,
         which: Discover,
         next: Option<&Url>,
-        on_head: &OnHead<'_>,
+        on_head: &dyn OnHead,
     ) -> Answer<Page<OrgId>>;
 
     /// A new token after a 401 for `refused`, or the first one; `Refused` if there is no source of tokens.
     async fn renew(
         &self,
         refused: Option<&Self::Token>,
-        on_head: &OnHead<'_>,
+        on_head: &dyn OnHead,
     ) -> Answer<Self::Token>;
 }

@@ -54,7 +54,7 @@ impl TokenSource {
         transport: &Transport,
         url: Url,
         refused: Option<&Token>,
-        on_head: &OnHead<'_>,
+        on_head: &dyn OnHead,
     ) -> Answer<Token> {
         if let Some(refused) = refused.filter(|token| !self.was_refused(token)) {
             self.refused.borrow_mut().push(refused.clone());
@@ -183,7 +183,7 @@ async fn ask(
     transport: &Transport,
     url: Url,
     refresh: &Refresh,
-    on_head: &OnHead<'_>,
+    on_head: &dyn OnHead,
 ) -> Answer<Renewed> {
     let form = [
         ("grant_type", "refresh_token"),

@@ -42,7 +42,7 @@ impl Transport {
         &self,
         request: RequestBuilder,
         wanted: Wanted,
-        on_head: &OnHead<'_>,
+        on_head: &dyn OnHead,
         read: impl FnOnce(&HeaderMap, &str) -> Result<T, Misread>,
     ) -> Answer<T> {
         let mut response = match request.send().await {
@@ -56,7 +56,7 @@ impl Transport {
         };
         let status = response.status().as_u16();
         let notice = notice::read(status, response.headers(), Utc::now());
-        on_head(&notice);
+        on_head.on_head(&notice);
         let success = response.status().is_success();
         let limits = if success { wanted.limits() } else { ERROR_BODY };
         let body = body::read(&mut response, limits).await;

@@ -64,7 +64,7 @@ impl Server {
 impl Api for Server {
     type Token = ();
 
-    async fn create(&self, (): &(), _: &Request, _: &OnHead<'_>) -> Answer<ReportId> {
+    async fn create(&self, (): &(), _: &Request, _: &dyn OnHead) -> Answer<ReportId> {
         unreachable!("an audit creates nothing")
     }
 
@@ -74,7 +74,7 @@ impl Api for Server {
         query: &ListQuery,
         max: usize,
         next: Option<&Url>,
-        _: &OnHead<'_>,
+        _: &dyn OnHead,
     ) -> Answer<Page<Listed>> {
         self.asked.set(self.asked.get() + 1);
         let from = next.map_or(0, |url| url.path()[1..].parse().unwrap());
@@ -98,7 +98,7 @@ impl Api for Server {
         })
     }
 
-    async fn get(&self, (): &(), id: &ReportId, _: &OnHead<'_>) -> Answer<Option<Listed>> {
+    async fn get(&self, (): &(), id: &ReportId, _: &dyn OnHead) -> Answer<Option<Listed>> {
         self.asked.set(self.asked.get() + 1);
         let left = self.lags.get();
         self.lags.set(left.saturating_sub(1));
@@ -111,7 +111,7 @@ impl Api for Server {
         (): &(),
         _: Discover,
         _: Option<&Url>,
-        _: &OnHead<'_>,
+        _: &dyn OnHead,
     ) -> Answer<Page<OrgId>> {
         self.asked.set(self.asked.get() + 1);
         if self.refuses_partners {
@@ -124,7 +124,7 @@ impl Api for Server {
         done(Page { items: self.partners.clone(), next: None })
     }
 
-    async fn renew(&self, _: Option<&()>, _: &OnHead<'_>) -> Answer<()> {
+    async fn renew(&self, _: Option<&()>, _: &dyn OnHead) -> Answer<()> {
         unreachable!("its token is taken")
     }
 }
@@ -276,7 +276,7 @@ impl World {
         let runtime = builder.enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
             let policies = (&settings.limits, &settings.retry);
-            let session = Session::new(&self.server, Some(()), policies, &SystemClock, &|_| {}, 1);
+            let session = Session::new(&self.server, Some(()), policies, &SystemClock, 1);
             scope.ask(&session, 4).await.unwrap()
         })
     }

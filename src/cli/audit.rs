@@ -7,15 +7,15 @@ use tracing::{info, warn};
 use super::{
     args::{AuditArgs, PlanFormat},
     command_line::CommandLine,
-    connection::credentials,
+    connection::{Connection, credentials},
     context::{Context, RepairNote, real_ledger, tell_repairs},
-    converse::converse,
     error::CliError,
     exit::Exit,
     gone::{TraceSearch, forgotten_of_history, trace_of},
     opened_ledger::OpenedLedger,
     plan::discovered,
     planning::Planning,
+    read_session::ReadSession,
     results,
     signals::Signals,
     status::{history_of, recorded_hashes, warn_of_run, warn_where_refused},
@@ -86,14 +86,13 @@ pub(super) async fn audit(args: &AuditArgs, command_line: &CommandLine) -> Resul
             (plan, selected, None)
         }
         Some(credentials) => {
-            let ask = async |session: &Session<'_, HttpApi>| {
-                let discovered = discovered(session, &manifest, &signals).await?;
-                let (plan, selected) = planning.plan(&discovered)?;
-                let scope = Scope::new(&plan, &selected, ledger);
-                let locked = ask(&scope, session, concurrency, &signals).await?;
-                Ok((plan, selected, Some(locked)))
-            };
-            converse(&mut context, credentials, &path, &signals, ask).await?
+            let connection = Connection::open(&mut context, credentials).await?;
+            let server = ReadSession::begin(&connection, &context.settings, &path, &signals);
+            let discovered = discovered(&server.session, &manifest, &signals).await?;
+            let (plan, selected) = planning.plan(&discovered)?;
+            let scope = Scope::new(&plan, &selected, ledger);
+            let locked = ask(&scope, &server.session, concurrency, &signals).await?;
+            (plan, selected, Some(locked))
         }
     };
 

@@ -9,11 +9,11 @@ use tracing::{info, warn};
 use super::{
     args::{ResolveArgs, is_manifest},
     command_line::{CommandLine, LEDGER},
-    connection::{credentials, credentials_of_sandbox},
+    connection::{Connection, credentials, credentials_of_sandbox},
     context::{Context, RepairNote, real_ledger, tell_repairs, variable},
-    converse::{converse, limit_patience},
     error::CliError,
     exit::Exit,
+    read_session::{ReadSession, limit_patience},
     resolve_target::{of_manifest, target_of},
     results,
     signals::Signals,
@@ -167,29 +167,22 @@ impl Asked<'_> {
         };
         limit_patience(&mut context.settings, LONGEST_WAIT);
         let concurrency = context.settings.limits.concurrency.get();
-        let ask = async |session: &Session<'_, HttpApi>| {
-            tokio::select! {
-                biased;
-                signal = self.signals.caught() => Err(CliError::Interrupted(signal)),
-                shown = self.ask_about_all(session, concurrency) => Ok(shown),
+        let asked = match Connection::open(context, credentials).await {
+            Ok(connection) => {
+                let settings = &context.settings;
+                let server = ReadSession::begin(&connection, settings, self.path, self.signals);
+                tokio::select! {
+                    biased;
+                    signal = self.signals.caught() => return Err(CliError::Interrupted(signal)),
+                    shown = self.ask_about_all(&server.session, concurrency) => shown.map_err(why),
+                }
             }
+            Err(error) => Err(error.text()),
         };
-        match converse(context, credentials, self.path, self.signals, ask).await {
-            Err(interrupted @ CliError::Interrupted(_)) => Err(interrupted),
-            Err(error) => {
-                warn!("the server cannot be asked about the candidates: {}", error.text());
-                Ok(HashMap::new())
-            }
-            Ok(Ok(shown)) => Ok(shown),
-            Ok(Err(error)) => {
-                let why = match error {
-                    ReadError::Failed(cause) => cause.text,
-                    ReadError::Halted(halt) => super::error::stop_text(&halt.into()),
-                };
-                warn!("the server cannot be asked about the candidates: {why}");
-                Ok(HashMap::new())
-            }
-        }
+        Ok(asked.unwrap_or_else(|why| {
+            warn!("the server cannot be asked about the candidates: {why}");
+            HashMap::new()
+        }))
     }
 
     async fn ask_about_all(
@@ -204,6 +197,13 @@ impl Asked<'_> {
             Ok((row.id(), shown))
         });
         asked.buffer_unordered(concurrency).try_collect().await
+    }
+}
+
+fn why(error: ReadError) -> String {
+    match error {
+        ReadError::Failed(cause) => cause.text,
+        ReadError::Halted(halt) => super::error::stop_text(&halt.into()),
     }
 }
 

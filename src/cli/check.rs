@@ -6,20 +6,18 @@ use std::time::Duration;
 use super::{
     args::{CheckArgs, CheckFormat},
     command_line::CommandLine,
-    connection::credentials,
+    connection::{Connection, credentials},
     context::{Context, real_ledger},
-    converse::{converse, limit_patience},
     error::CliError,
     exit::Exit,
+    read_session::{ReadSession, limit_patience},
     results,
     signals::Signals,
 };
 use crate::{
-    api::HttpApi,
     manifest::Manifest,
     output::{CheckFailure, CheckItem, CheckView, Checklist},
     plan::Plan,
-    sending::Session,
     text::count,
 };
 
@@ -105,18 +103,17 @@ async fn ask(
     limit_patience(&mut context.settings, LONGEST_WAIT);
     let is_in_process = context.sandbox.is_some();
     let address = (!is_in_process).then(|| context.settings.api.base_url.clone());
-    let mut planned = None;
-    let asking = async |session: &Session<'_, HttpApi>| {
-        planned = server::ask(session, address.as_ref(), manifest, signals, report).await?;
-        Ok(())
-    };
-    match converse(context, credentials, &ledger, signals, asking).await {
+    match Connection::open(context, credentials).await {
+        Ok(connection) => {
+            let server = ReadSession::begin(&connection, &context.settings, &ledger, signals);
+            server::ask(&server.session, address.as_ref(), manifest, signals, report).await
+        }
         Err(error @ CliError::Client(_)) => {
             let broken = (CheckItem::Tls, CheckFailure::Usage);
             report.not_ok(broken, super::error::chain(&error), "");
             server::unknown("the HTTP client cannot be set up", report);
             Ok(None)
         }
-        asked => asked.map(|()| planned),
+        Err(error) => Err(error),
     }
 }

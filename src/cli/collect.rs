@@ -1,17 +1,17 @@
 use super::{
     args::CollectCommandArgs,
-    collection::Collection,
+    collection::{Collection, collecting},
     command_line::CommandLine,
-    connection::credentials,
+    connection::{Connection, credentials},
     context::{Context, RepairNote, real_ledger, repairs, tell},
-    drive::drive,
+    drive::{begin, ticking},
     dry_run::dry_run_of_collect,
     error::CliError,
     exit::Exit,
     finish::{Ended, finish},
     locked_ledger::LockedLedger,
     outputs::{OutputOptions, Outputs},
-    run_context::{Door, RunContext},
+    run_context::RunContext,
     signals::Signals,
     to_combine,
 };
@@ -24,7 +24,7 @@ use crate::{
 use request::RequestId;
 
 /// The manifest's jobs are not looked at.
-pub(super) async fn collect(
+pub(super) async fn command(
     args: &CollectCommandArgs,
     quiet: bool,
     command_line: &CommandLine,
@@ -51,11 +51,11 @@ pub(super) async fn collect(
     };
     let outputs = Outputs::prepare(&told, &context)?;
     let asked = (manifest.as_ref(), &selection);
-    let result = fetch(args, context, asked, &signals, &outputs).await;
+    let result = collect(args, context, asked, &signals, &outputs).await;
     outputs.end(result)
 }
 
-async fn fetch(
+async fn collect(
     args: &CollectCommandArgs,
     mut context: Context,
     (manifest, selection): (Option<&Manifest>, &Selection),
@@ -78,35 +78,34 @@ async fn fetch(
     let ledger = reading.into_ledger(&context.ledger)?;
     let collection = Collection::prepare(&args.collect, &context, &locked)?;
 
-    let door = Door {
-        context: &mut context,
-        credentials,
-        locked: &locked,
-        signals,
-        common: &args.common,
-        outputs,
-    };
-    let work = async |means: &RunContext<'_>| {
-        tell(&repairs);
-        let to_combine =
-            to_combine::requests(means.session, manifest, selection, &ledger, signals).await?;
-        let rows = (ledger.len(), &selected);
-        let work_list = WorkList::to_collect(ledger, &selected);
-        let finished = drive(work_list, Creates::None, rows, Some(&collection), means).await?;
+    context.tell_server();
+    let connection = Connection::open(&mut context, credentials).await?;
+    let means = RunContext::begin(&context, &connection, &locked, outputs, &args.common);
+    // Before this, a signal ends the process at once.
+    signals.end_in_order();
+    let interrupt = signals.interrupt(args.common.grace);
+    tell(&repairs);
+    let to_combine =
+        to_combine::requests(&means.session, manifest, selection, &ledger, signals).await?;
+    let (rows, settings) = ((ledger.len(), &selected), &means.context.settings);
+    let work_list = WorkList::to_collect(ledger, &selected);
+    let (driver, new_reports) = begin(work_list, Creates::None, rows, &means, interrupt).await?;
+    let collecting =
+        collecting(Some(&collection), driver.shared(), new_reports, &selected, settings);
+    let mut finished = ticking(&outputs.readers, driver.drive(collecting)).await;
+    collection.count_uncollected(&mut finished, &selected);
 
-        // A planned request that the ledger lacks is not collected either.
-        let is_in_ledger = |id: &RequestId| finished.ledger.get(*id).is_some();
-        let lacks = to_combine.iter().flatten().any(|id| !is_in_ledger(id));
-        let ended = Ended {
-            exit: match Exit::of_collecting(&finished) {
-                Exit::Success if lacks => Exit::Failures,
-                exit => exit,
-            },
-            finished,
-            selected,
-            to_combine,
-        };
-        finish(ended, means, |_| false, Some(&collection))
+    // A planned request that the ledger lacks is not collected either.
+    let is_in_ledger = |id: &RequestId| finished.ledger.get(*id).is_some();
+    let lacks = to_combine.iter().flatten().any(|id| !is_in_ledger(id));
+    let ended = Ended {
+        exit: match Exit::of_collecting(&finished) {
+            Exit::Success if lacks => Exit::Failures,
+            exit => exit,
+        },
+        finished,
+        selected,
+        to_combine,
     };
-    door.open(work).await
+    finish(ended, &means, |_| false, Some(&collection))
 }

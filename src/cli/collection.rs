@@ -17,10 +17,12 @@ use super::{
 };
 use crate::{
     api::HttpApi,
-    collect::{self, CollectedFile, HttpHost, Overwrite, combine, located, set_aside},
-    ledger::{FileDisk, Ledger, RecordedHashes, Row, State},
+    collect::{
+        CollectInput, CollectedFile, HttpHost, Overwrite, collect, combine, located, set_aside,
+    },
+    ledger::{Ledger, RecordedHashes, Row, State},
     manifest::Settings,
-    run::{self, Finished, Workbench},
+    run::{Finished, NewReports, Shared},
     text::count,
 };
 use request::RequestIds;
@@ -64,21 +66,26 @@ impl Collection {
         })
     }
 
-    /// Runs `setup`, and beside it collects the selected created rows.
-    pub(super) async fn run(
+    /// Collects the selected rows, as they are created.
+    async fn collect(
         &self,
-        setup: run::RunInput<'_, '_, HttpApi, FileDisk>,
+        shared: &Shared<'_, HttpApi>,
+        new_reports: NewReports,
         selected: &RequestIds,
         settings: &Settings,
-    ) -> Finished {
+    ) -> Vec<Row> {
         let is_wanted =
             |row: &Row| selected.contains(&row.key()) && matches!(row.state, State::Created(_));
-        let created = setup.ledger.places().filter(|(_, row)| is_wanted(row));
+        let created = {
+            let ledger = shared.record.ledger();
+            let wanted = ledger.places().filter(|(_, row)| is_wanted(row));
+            wanted.map(|(place, _)| place).collect()
+        };
         let host = HttpHost::new(&settings.api);
-        let how = collect::CollectInput {
+        let input = CollectInput {
             host: &host,
             recorded: self.recorded.clone(),
-            created: created.map(|(place, _)| place).collect(),
+            created,
             output: self.output.clone(),
             ledger_folder: self.ledger_folder.clone(),
             wait: self.wait,
@@ -87,10 +94,15 @@ impl Collection {
             concurrency: settings.limits.concurrency.get(),
             silence: settings.api.request_timeout,
         };
-        run::run_with(setup, async |bench: Workbench<'_, '_, HttpApi>, created| {
-            collect::collect(how, bench, created).await
-        })
-        .await
+        collect(input, shared, new_reports).await
+    }
+
+    /// A run that was interrupted has not looked at every row.
+    pub(super) fn count_uncollected(&self, finished: &mut Finished, selected: &RequestIds) {
+        let rows = finished.ledger.rows().filter(|row| selected.contains(&row.key()));
+        let created = rows.filter(|row| matches!(row.state, State::Created(_)));
+        let left = created.filter(|row| !row.is_collected()).count();
+        finished.counts.uncollected = finished.counts.uncollected.max(left);
     }
 
     /// For `--combine`; nothing after a run that stopped early. A combined file of an earlier run is set aside where
@@ -155,6 +167,20 @@ impl Collection {
             file: self.ledger_folder.join(&row.collected.file),
         };
         ledger.rows().filter(is_collected).map(part).collect()
+    }
+}
+
+/// What a run does next to its creates: nothing, or it collects the selected rows.
+pub(super) async fn collecting(
+    collection: Option<&Collection>,
+    shared: &Shared<'_, HttpApi>,
+    new_reports: NewReports,
+    selected: &RequestIds,
+    settings: &Settings,
+) -> Vec<Row> {
+    match collection {
+        Some(it) => it.collect(shared, new_reports, selected, settings).await,
+        None => Vec::new(),
     }
 }
 

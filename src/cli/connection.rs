@@ -8,10 +8,11 @@ use crate::{
     api::{Credentials, HttpApi, Token},
     manifest::Settings,
     output::duration,
-    sending::{Listener, Session, SystemClock},
+    sending::{Session, SystemClock},
 };
 use sandbox::{self, RunningSandbox, Sandbox};
 
+/// A way to the server, or to a sandbox that lives as long as this.
 #[derive(Debug)]
 pub(super) struct Connection {
     api: HttpApi,
@@ -61,18 +62,16 @@ impl Connection {
     }
 
     /// Keeps the `pause` that an earlier command was told about.
-    pub(super) fn session<'a>(
-        &'a self,
+    pub(super) fn session(
+        &self,
         settings: &Settings,
         pause: Option<DateTime<Utc>>,
-        listener: &'a Listener<'a>,
-    ) -> Session<'a, HttpApi> {
+    ) -> Session<'_, HttpApi> {
         let session = Session::new(
             &self.api,
             self.token.clone(),
             (&settings.limits, &settings.retry),
             &SystemClock,
-            listener,
             fastrand::u64(..),
         );
         let left = pause.and_then(|until| (until - Utc::now()).to_std().ok());

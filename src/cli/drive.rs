@@ -8,7 +8,6 @@ use tracing::{error, info, warn};
 
 use super::{
     args::SummaryFormat,
-    collection::Collection,
     command_line::{CommandLine, LEDGER, WHERE},
     context::Context,
     error::{CliError, stop_text},
@@ -17,11 +16,12 @@ use super::{
     run_context::RunContext,
 };
 use crate::{
-    ledger::{Ledger, Row, RowIndex, State, real_ledger},
+    api::HttpApi,
+    ledger::{FileDisk, Ledger, Row, RowIndex, State, real_ledger},
     manifest::Limits,
     output::{Commands, Hint, Reporters, Summary, Workload, console},
     plan::WorkList,
-    run::{self, BesideOthers, Creates, Event, Finished, RunInput},
+    run::{BesideOthers, Creates, Finished, Interrupt, NewReports, Run, RunInput},
     text::{count, shell_word},
 };
 use request::{OrgId, RequestIds};
@@ -56,17 +56,16 @@ pub(super) fn require_room(
     }
 }
 
-/// Repairs the ledger on the disk, then sends its rows; `collection` collects the selected ones. `all`: the number of
-/// requests, selected or not.
-pub(super) async fn drive(
+/// Repairs the ledger on the disk, and begins a run of its rows. `all`: the number of requests, selected or not.
+pub(super) async fn begin<'r>(
     work_list: WorkList,
     creates: Creates,
     (all, selected): (usize, &RequestIds),
-    collection: Option<&Collection>,
-    means: &RunContext<'_>,
-) -> Result<Finished, CliError> {
+    means: &'r RunContext<'r>,
+    interrupt: Interrupt,
+) -> Result<(Run<'r, HttpApi, FileDisk>, NewReports), CliError> {
     let WorkList { ledger, work, doubts, untouched: idle } = work_list;
-    let (locked, readers) = (means.locked, &means.outputs.readers);
+    let locked = means.locked;
     if !work.is_empty() {
         require_room(&ledger, selected, means)?;
     }
@@ -74,47 +73,26 @@ pub(super) async fn drive(
     let tried =
         written.and_then(|()| if work.is_empty() { Ok(()) } else { Ok(locked.file.try_folder()?) });
     tried.inspect_err(|_| means.outputs.waiting(&ledger, selected))?;
-    let on_event = |event: &Event| readers.on_event(event);
-    let setup = RunInput {
-        session: means.session,
-        ledger,
+    let is_a_share = means.context.is_a_share();
+    let input = RunInput {
+        session: &means.session,
         disk: &locked.file.disk,
         work,
         doubts,
         creates,
-        beside_others: if means.context.is_a_share() {
-            BesideOthers::Shares
-        } else {
-            BesideOthers::No
-        },
+        beside_others: if is_a_share { BesideOthers::Shares } else { BesideOthers::No },
         all,
         idle,
         max_failures: means.outputs.max_failures.map(|most| most.rows(selected.len())),
         concurrency: means.context.settings.limits.concurrency.get(),
-        interrupt: means.interrupt.clone(),
-        on_event: &on_event,
+        interrupt,
+        on_event: means.on_event(),
     };
-    let run = async {
-        match collection {
-            None => run::run(setup).await,
-            Some(collection) => {
-                let settings = &means.context.settings;
-                collection.run(setup, selected, settings).await
-            }
-        }
-    };
-    let mut finished = ticking(readers, run).await;
-    if collection.is_some() {
-        // A run that was interrupted has not looked at every row.
-        let rows = finished.ledger.rows().filter(|row| selected.contains(&row.key()));
-        let created = rows.filter(|row| matches!(row.state, State::Created(_)));
-        let left = created.filter(|row| !row.is_collected()).count();
-        finished.counts.uncollected = finished.counts.uncollected.max(left);
-    }
-    Ok(finished)
+    Ok(Run::begin(ledger, input))
 }
 
-async fn ticking<T>(readers: &Reporters, work: impl Future<Output = T>) -> T {
+/// Does `work` while the reporters are told of the time.
+pub(super) async fn ticking<T>(readers: &Reporters, work: impl Future<Output = T>) -> T {
     let ticks = async {
         let mut every = interval(Duration::from_millis(500));
         loop {
@@ -173,7 +151,7 @@ pub(super) fn commands(
 /// [`commands`] for rows that have changed since the command was typed: `--cause` names their old codes, and a real
 /// server has none of the sandbox's sub-partners.
 fn commands_for(means: &RunContext<'_>, rows: &[&Row]) -> Commands {
-    let (context, command_line) = (means.context, &means.outputs.command_line);
+    let (context, command_line) = (&means.context, &means.outputs.command_line);
     let mut commands = commands(context, command_line, means.outputs.day_to_combine);
     let is_unfinished =
         |row: &&&Row| !matches!(row.state, State::Created(_) | State::InDoubt { .. });

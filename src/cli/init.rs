@@ -3,8 +3,13 @@ use std::io;
 use chrono::Utc;
 
 use super::{
-    args::InitArgs, connection::credentials, context::Context, converse::converse, error::CliError,
-    exit::Exit, signals::Signals,
+    args::InitArgs,
+    connection::{Connection, credentials},
+    context::Context,
+    error::CliError,
+    exit::Exit,
+    read_session::ReadSession,
+    signals::Signals,
 };
 use crate::{
     api::HttpApi,
@@ -41,14 +46,13 @@ async fn find(args: &InitArgs, signals: &Signals) -> Result<Found, CliError> {
     let mut context = Context::without_manifest(&args.manifest())?;
     let credentials = credentials(&context)?;
     let ledger = context.ledger.clone();
-    let ask = async |session: &Session<'_, HttpApi>| {
-        tokio::select! {
-            biased;
-            signal = signals.caught() => Err(CliError::Interrupted(signal)),
-            found = ask(session) => found.map_err(|e| DiscoveryError::Read(e).into()),
-        }
+    let connection = Connection::open(&mut context, credentials).await?;
+    let server = ReadSession::begin(&connection, &context.settings, &ledger, signals);
+    let found = tokio::select! {
+        biased;
+        signal = signals.caught() => return Err(CliError::Interrupted(signal)),
+        found = ask(&server.session) => found.map_err(DiscoveryError::Read)?,
     };
-    let found = converse(&mut context, credentials, &ledger, signals, ask).await?;
     if found.active.is_empty() { Err(CliError::Nobody(Discover::Active)) } else { Ok(found) }
 }
 

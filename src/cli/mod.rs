@@ -9,7 +9,6 @@ mod collection;
 mod command_line;
 mod connection;
 mod context;
-mod converse;
 mod documents;
 mod drive;
 mod dry_run;
@@ -30,6 +29,7 @@ mod opened_ledger;
 mod outputs;
 mod plan;
 mod planning;
+mod read_session;
 mod report;
 mod rescue;
 mod resolve;
@@ -102,9 +102,9 @@ fn dispatch(cli: Cli, command_line: &CommandLine) -> Result<Exit, CliError> {
     let quiet = cli.quiet;
     match cli.command {
         Command::Plan(args) => run_async(plan::plan(&args)),
-        Command::Run(args) => run_async(run::run(&args, quiet, command_line)),
-        Command::Retry(args) => run_async(retry::retry(&args, quiet, command_line)),
-        Command::Collect(args) => run_async(collect::collect(&args, quiet, command_line)),
+        Command::Run(args) => run_async(run::command(&args, quiet, command_line)),
+        Command::Retry(args) => run_async(retry::command(&args, quiet, command_line)),
+        Command::Collect(args) => run_async(collect::command(&args, quiet, command_line)),
         Command::Resolve(args) => run_async(resolve::resolve(&args, command_line)),
         Command::Merge(args) => run_async(merge::merge(&args)),
         Command::Audit(args) => run_async(audit::audit(&args, command_line)),

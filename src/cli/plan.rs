@@ -2,22 +2,22 @@ use tracing::{error, warn};
 
 use super::{
     args::{CalendarArgs, CollectArgs, ManifestArgs, PlanArgs, PlanFormat, SelectionArgs},
-    connection::credentials,
+    connection::{Connection, credentials},
     context::{Context, RepairNote, real_ledger, tell_repairs},
-    converse::converse,
     dry_run::collecting,
     error::CliError,
     exit::Exit,
     gone::{TraceSearch, trace_of},
     locked_ledger::missing_folder,
     planning::Planning,
+    read_session::ReadSession,
     results,
     signals::Signals,
     status::warn_where_refused,
     warnings::{tell_leftovers, warn_of_plan},
 };
 use crate::{
-    api::{Api, HttpApi},
+    api::Api,
     ledger::{State, read_file},
     manifest::{Discovered, Manifest},
     output::{Action, PlanView, Would, console},
@@ -60,9 +60,9 @@ pub(super) async fn show_run(
     let reading = read_file(&ledger)?;
     let discovered = if !manifest.discovers().is_empty() {
         let credentials = credentials(&context)?;
-        let ask =
-            async |session: &Session<'_, HttpApi>| discovered(session, &manifest, &signals).await;
-        converse(&mut context, credentials, &ledger, &signals, ask).await?
+        let connection = Connection::open(&mut context, credentials).await?;
+        let server = ReadSession::begin(&connection, &context.settings, &ledger, &signals);
+        discovered(&server.session, &manifest, &signals).await?
     } else {
         Discovered::new()
     };

@@ -1,10 +1,10 @@
 use super::{
     args::RetryArgs,
-    collection::Collection,
+    collection::{Collection, collecting},
     command_line::CommandLine,
-    connection::credentials,
+    connection::{Connection, credentials},
     context::{Context, RepairNote, repairs, tell},
-    drive::{drive, tell_work},
+    drive::{begin, tell_work, ticking},
     dry_run::dry_run_of_retry,
     error::CliError,
     exit::Exit,
@@ -12,7 +12,7 @@ use super::{
     gone::TraceSearch,
     locked_ledger::LockedLedger,
     outputs::{OutputOptions, Outputs},
-    run_context::{Door, RunContext},
+    run_context::RunContext,
     signals::Signals,
     to_combine,
     to_retry::to_retry,
@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The manifest's jobs are not looked at.
-pub(super) async fn retry(
+pub(super) async fn command(
     args: &RetryArgs,
     quiet: bool,
     command_line: &CommandLine,
@@ -52,11 +52,11 @@ pub(super) async fn retry(
     };
     let outputs = Outputs::prepare(&told, &context)?;
     let asked = (manifest.as_ref(), &selection);
-    let result = send_again(args, context, asked, &signals, &outputs).await;
+    let result = retry(args, context, asked, &signals, &outputs).await;
     outputs.end(result)
 }
 
-async fn send_again(
+async fn retry(
     args: &RetryArgs,
     mut context: Context,
     (manifest, selection): (Option<&Manifest>, &Selection),
@@ -75,45 +75,46 @@ async fn send_again(
     let collection =
         collection.map(|how| Collection::prepare(how, &context, &locked)).transpose()?;
 
-    let door = Door {
-        context: &mut context,
-        credentials,
-        locked: &locked,
-        signals,
-        common: &args.common,
-        outputs,
+    context.tell_server();
+    let connection = Connection::open(&mut context, credentials).await?;
+    let means = RunContext::begin(&context, &connection, &locked, outputs, &args.common);
+    // Before this, a signal ends the process at once.
+    signals.end_in_order();
+    let interrupt = signals.interrupt(args.common.grace);
+    let selected = selection.of_ledger(&reading.ledger)?;
+    TraceSearch {
+        context: &context,
+        plan: &Plan::of_rows(reading.ledger.rows()),
+        selected: &selected,
+        reading: &reading,
+        share: selection.partition,
+        output: None,
+    }
+    .refuse()?;
+    let repairs = repairs(&means.context.ledger, &reading, RepairNote::Written);
+    let given_up = |row: &Row, now| {
+        let readers = &means.outputs.readers;
+        readers.tell(EventKind::GivenUp(row.clone()), now);
     };
-    let work = async |means: &RunContext<'_>| {
-        let selected = selection.of_ledger(&reading.ledger)?;
-        TraceSearch {
-            context: means.context,
-            plan: &Plan::of_rows(reading.ledger.rows()),
-            selected: &selected,
-            reading: &reading,
-            share: selection.partition,
-            output: None,
-        }
-        .refuse()?;
-        let repairs = repairs(&means.context.ledger, &reading, RepairNote::Written);
-        let given_up = |row: &Row, now| {
-            let readers = &means.outputs.readers;
-            readers.tell(EventKind::GivenUp(row.clone()), now);
-        };
-        let work_list = to_retry(reading, &selected, args, given_up);
-        if let Ok(work_list) = &work_list {
-            tell_work(work_list, &means.context.settings.limits);
-        }
-        tell(&repairs);
-        let work_list = work_list.map_err(|e| means.context.torn_line(e))?;
-        let ledger = &work_list.ledger;
-        let to_combine =
-            to_combine::requests(means.session, manifest, selection, ledger, signals).await?;
-        let all = work_list.ledger.len();
-        let rows = (all, &selected);
-        let finished = drive(work_list, Creates::All, rows, collection.as_ref(), means).await?;
+    let work_list = to_retry(reading, &selected, args, given_up);
+    if let Ok(work_list) = &work_list {
+        tell_work(work_list, &means.context.settings.limits);
+    }
+    tell(&repairs);
+    let work_list = work_list.map_err(|e| means.context.torn_line(e))?;
+    let ledger = &work_list.ledger;
+    let to_combine =
+        to_combine::requests(&means.session, manifest, selection, ledger, signals).await?;
+    let all = work_list.ledger.len();
+    let (rows, settings) = ((all, &selected), &means.context.settings);
+    let (driver, new_reports) = begin(work_list, Creates::All, rows, &means, interrupt).await?;
+    let collecting =
+        collecting(collection.as_ref(), driver.shared(), new_reports, &selected, settings);
+    let mut finished = ticking(&outputs.readers, driver.drive(collecting)).await;
+    if let Some(collection) = &collection {
+        collection.count_uncollected(&mut finished, &selected);
+    }
 
-        let ended = Ended { exit: Exit::of(&finished), finished, selected, to_combine };
-        finish(ended, means, |_| false, collection.as_ref())
-    };
-    door.open(work).await
+    let ended = Ended { exit: Exit::of(&finished), finished, selected, to_combine };
+    finish(ended, &means, |_| false, collection.as_ref())
 }

@@ -1,12 +1,14 @@
+use std::future::ready;
+
 use tracing::info;
 
 use super::{
     args::{OnExisting, RunArgs},
-    collection::Collection,
+    collection::{Collection, collecting},
     command_line::CommandLine,
-    connection::credentials,
+    connection::{Connection, credentials},
     context::{Context, RepairNote, repairs, tell},
-    drive::{drive, require_room, tell_work},
+    drive::{begin, require_room, tell_work, ticking},
     dry_run::dry_run_of_run,
     error::CliError,
     existing,
@@ -17,7 +19,7 @@ use super::{
     outputs::{OutputOptions, Outputs},
     plan::discovered,
     planning::Planning,
-    run_context::{Door, RunContext},
+    run_context::RunContext,
     signals::Signals,
     warnings::{sends, tell_leftovers, warn_of_plan},
 };
@@ -30,8 +32,8 @@ use crate::{
 };
 use request::RequestIds;
 
-/// Sends, or looks up, every selected request of the plan that is not created.
-pub(super) async fn run(
+/// `monthend run`: settings and outputs, then [`run`].
+pub(super) async fn command(
     args: &RunArgs,
     quiet: bool,
     command_line: &CommandLine,
@@ -56,11 +58,12 @@ pub(super) async fn run(
         collects: args.and_collect.if_wanted(),
     };
     let outputs = Outputs::prepare(&told, &context)?;
-    let result = converge(args, context, (&manifest, &selection), &signals, &outputs).await;
+    let result = run(args, context, (&manifest, &selection), &signals, &outputs).await;
     outputs.end(result)
 }
 
-async fn converge(
+/// Sends, or looks up, every selected request of the plan that is not created.
+async fn run(
     args: &RunArgs,
     mut context: Context,
     (manifest, selection): (&Manifest, &Selection),
@@ -86,92 +89,95 @@ async fn converge(
     let collection =
         collection.map(|how| Collection::prepare(how, &context, &locked)).transpose()?;
 
-    let door = Door {
-        context: &mut context,
-        credentials,
-        locked: &locked,
-        signals,
-        common: &args.common,
-        outputs,
+    context.tell_server();
+    let connection = Connection::open(&mut context, credentials).await?;
+    let means = RunContext::begin(&context, &connection, &locked, outputs, &args.common);
+    // Before this, a signal ends the process at once.
+    signals.end_in_order();
+    let interrupt = signals.interrupt(args.common.grace);
+    let discovered = discovered(&means.session, manifest, signals).await?;
+    let is_new = reading.is_none();
+    let reading = reading.unwrap_or_default();
+    let repairs = repairs(&means.context.ledger, &reading, RepairNote::Written);
+    let planning = Planning {
+        manifest,
+        calendar: &args.calendar,
+        selection,
+        ledger: &reading.ledger,
+        is_offline: false,
     };
-    let work = async |means: &RunContext<'_>| {
-        let discovered = discovered(means.session, manifest, signals).await?;
-        let is_new = reading.is_none();
-        let reading = reading.unwrap_or_default();
-        let repairs = repairs(&means.context.ledger, &reading, RepairNote::Written);
-        let planning = Planning {
-            manifest,
-            calendar: &args.calendar,
-            selection,
-            ledger: &reading.ledger,
-            is_offline: false,
-        };
-        let (plan, selected) = planning.plan(&discovered)?;
-        if args.existing.is_none() {
-            TraceSearch {
-                context: means.context,
-                plan: &plan,
-                selected: &selected,
-                reading: &reading,
-                share: selection.partition,
-                output: args.and_collect.how.output.as_deref(),
-            }
-            .refuse()?;
+    let (plan, selected) = planning.plan(&discovered)?;
+    if args.existing.is_none() {
+        TraceSearch {
+            context: &context,
+            plan: &plan,
+            selected: &selected,
+            reading: &reading,
+            share: selection.partition,
+            output: args.and_collect.how.output.as_deref(),
         }
-        let work_list = WorkList::to_run(reading, &plan, &selected);
-        if let Ok(work_list) = &work_list {
-            tell_work(work_list, &means.context.settings.limits);
+        .refuse()?;
+    }
+    let work_list = WorkList::to_run(reading, &plan, &selected);
+    if let Ok(work_list) = &work_list {
+        tell_work(work_list, &means.context.settings.limits);
+    }
+    if is_new {
+        let path = means.context.ledger.display();
+        info!("no ledger at {path}: this run starts a new one");
+    }
+    tell(&repairs);
+    let mut work_list = work_list.map_err(|e| means.context.torn_line(e))?;
+    let sends = sends(&work_list.ledger, &work_list.work);
+    warn_of_plan(manifest, &plan, &args.calendar, sends);
+    tell_leftovers(&work_list.ledger, &plan);
+    let all = plan.requests().len();
+    if let Some(on_existing @ (OnExisting::Adopt | OnExisting::Stop)) = args.existing {
+        if !work_list.work.is_empty() {
+            require_room(&work_list.ledger, &selected, &means)?;
         }
-        if is_new {
-            let path = means.context.ledger.display();
-            info!("no ledger at {path}: this run starts a new one");
+        // Rows in doubt come first: their reports must not be taken for their twins'.
+        if let Some(doubts) = work_list.take_doubts() {
+            let rows = (all, &selected);
+            let (driver, _) = begin(doubts, Creates::None, rows, &means, interrupt.clone()).await?;
+            let looked_up = ticking(&outputs.readers, driver.drive(ready(Vec::new()))).await;
+            if looked_up.stop.is_some() || looked_up.unsaved.is_some() {
+                let exit = Exit::of(&looked_up);
+                let ended = Ended { finished: looked_up, exit, selected, to_combine: None };
+                return finish(ended, &means, |_| false, None);
+            }
+            work_list = WorkList::of(looked_up.ledger, &selected);
         }
-        tell(&repairs);
-        let mut work_list = work_list.map_err(|e| means.context.torn_line(e))?;
-        let sends = sends(&work_list.ledger, &work_list.work);
-        warn_of_plan(manifest, &plan, &args.calendar, sends);
-        tell_leftovers(&work_list.ledger, &plan);
-        let all = plan.requests().len();
-        if let Some(on_existing @ (OnExisting::Adopt | OnExisting::Stop)) = args.existing {
-            if !work_list.work.is_empty() {
-                require_room(&work_list.ledger, &selected, means)?;
-            }
-            // Rows in doubt come first: their reports must not be taken for their twins'.
-            if let Some(doubts) = work_list.take_doubts() {
-                let looked_up = drive(doubts, Creates::None, (all, &selected), None, means).await?;
-                if looked_up.stop.is_some() || looked_up.unsaved.is_some() {
-                    let exit = Exit::of(&looked_up);
-                    let ended = Ended { finished: looked_up, exit, selected, to_combine: None };
-                    return finish(ended, means, |_| false, None);
-                }
-                work_list = WorkList::of(looked_up.ledger, &selected);
-            }
-            let limits = &means.context.settings.limits;
-            let found = existing::find(means.session, &work_list, &plan, limits, signals).await;
-            let mut found =
-                found.inspect_err(|_| means.outputs.waiting(&work_list.ledger, &selected))?;
-            let history = history::beside(&means.locked.file.path);
-            existing::prefer_known(means.session, &work_list, &mut found, &history).await?;
-            if on_existing == OnExisting::Stop && !found.is_empty() {
-                means.outputs.waiting(&work_list.ledger, &selected);
-                let (format, command_line) = (means.outputs.format, &means.outputs.command_line);
-                return Ok(existing::tell(&work_list, &found, format, command_line));
-            }
-            existing::adopt(&mut work_list, found, &means.outputs.readers);
+        let limits = &means.context.settings.limits;
+        let found = existing::find(&means.session, &work_list, &plan, limits, signals).await;
+        let mut found =
+            found.inspect_err(|_| means.outputs.waiting(&work_list.ledger, &selected))?;
+        let history = history::beside(&means.locked.file.path);
+        existing::prefer_known(&means.session, &work_list, &mut found, &history).await?;
+        if on_existing == OnExisting::Stop && !found.is_empty() {
+            means.outputs.waiting(&work_list.ledger, &selected);
+            let (format, command_line) = (means.outputs.format, &means.outputs.command_line);
+            return Ok(existing::tell(&work_list, &found, format, command_line));
         }
+        existing::adopt(&mut work_list, found, &means.outputs.readers);
+    }
 
-        // The plan is as large as a third of the rows, and not needed any more.
-        let outside = left_outside(&work_list.ledger, &plan);
-        drop(plan);
-        let rows = (all, &selected);
-        let finished = drive(work_list, Creates::All, rows, collection.as_ref(), means).await?;
+    // The plan is as large as a third of the rows, and not needed any more.
+    let outside = left_outside(&work_list.ledger, &plan);
+    drop(plan);
+    let (rows, settings) = ((all, &selected), &means.context.settings);
+    let (driver, new_reports) = begin(work_list, Creates::All, rows, &means, interrupt).await?;
+    let collecting =
+        collecting(collection.as_ref(), driver.shared(), new_reports, &selected, settings);
+    let mut finished = ticking(&outputs.readers, driver.drive(collecting)).await;
+    if let Some(collection) = &collection {
+        collection.count_uncollected(&mut finished, &selected);
+    }
 
-        let is_left =
-            |row: &Row| outside.contains(&row.key()) && !matches!(row.state, State::Created(_));
-        let ended = Ended { exit: Exit::of(&finished), finished, selected, to_combine: None };
-        finish(ended, means, is_left, collection.as_ref())
-    };
-    door.open(work).await
+    let is_left =
+        |row: &Row| outside.contains(&row.key()) && !matches!(row.state, State::Created(_));
+    let ended = Ended { exit: Exit::of(&finished), finished, selected, to_combine: None };
+    finish(ended, &means, is_left, collection.as_ref())
 }
 
 /// Unfinished rows that the plan does not have: planned rows stand before all others.

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     api::{Api, Listed},
     ledger::{JournalError, RecordedHashes, Row, RowIndex},
-    run::{EventKind, Fetched, NewReports, NotCollected, StopReason, Workbench},
+    run::{EventKind, Fetched, NewReports, NotCollected, Shared, StopReason},
     sending::ReadError,
 };
 
@@ -66,8 +66,8 @@ enum CollectStep {
     Brought(RowIndex, FetchResult, Result<(), JournalError>),
 }
 
-struct Collector<'c, 'r, 's, A: Api, H> {
-    carrier: &'c Fetcher<'c, 'r, 's, A, H>,
+struct Collector<'c, 'r, A: Api, H> {
+    carrier: &'c Fetcher<'r, A, H>,
     /// Rows whose files may exist already.
     unseen: VecDeque<RowIndex>,
     looking: usize,
@@ -92,23 +92,22 @@ struct Collector<'c, 'r, 's, A: Api, H> {
 /// not on the disk.
 pub async fn collect<A: Api, H: Host>(
     setup: CollectInput<'_, H>,
-    bench: Workbench<'_, '_, A>,
+    shared: &Shared<'_, A>,
     created: NewReports,
 ) -> Vec<Row> {
     let (is_part, names) = {
-        let ledger = bench.record.ledger();
+        let ledger = shared.record.ledger();
         let parts: HashSet<String> = ledger.rows().map(|row| part_name(row.id())).collect();
         let names = Names::new(setup.output.clone(), setup.ledger_folder, ledger.rows());
         (move |name: &str| parts.contains(name), names)
     };
     place::sweep(&setup.output, is_part);
-    let asking = IdleGuard::new(bench.session.gate());
     let carrier = Fetcher {
-        bench,
+        shared,
         host: setup.host,
         names,
         recorded: setup.recorded,
-        asking: &asking,
+        asking: IdleGuard::new(shared.session.gate()),
         pauses: HostPauses::default(),
         options: FetchOptions {
             overwrite: setup.overwrite,
@@ -139,29 +138,29 @@ pub async fn collect<A: Api, H: Host>(
 
 type CollectWork<'c> = FuturesUnordered<LocalBoxFuture<'c, CollectStep>>;
 
-impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
+impl<'c, A: Api, H: Host> Collector<'c, '_, A, H> {
     async fn drive(mut self, mut created: NewReports) -> Vec<Row> {
-        let bench = &self.carrier.bench;
+        let shared = self.carrier.shared;
         let mut under_way: CollectWork<'c> = FuturesUnordered::new();
         let (mut grace, mut is_caught) = (None::<Instant>, false);
         let mut creating = Some(self.carrier.asking.begin());
         loop {
             self.start(&mut under_way);
             let is_left = self.is_creating || !self.watch.is_empty();
-            let waits = is_left && !self.is_over && !bench.stopping.is_stopping();
+            let waits = is_left && !self.is_over && !shared.stopping.is_stopping();
             if under_way.is_empty() && !waits && !self.decide(&mut under_way) {
                 break;
             }
             let due = self.next_due().filter(|_| waits);
             tokio::select! {
                 biased;
-                signal = bench.interrupt.caught(), if !is_caught => {
+                signal = shared.interrupt.caught(), if !is_caught => {
                     is_caught = true;
                     self.stop(StopReason::Interrupted(signal));
                 }
                 // However the run was stopped: downloads get this long, and the next command fetches them again.
-                () = bench.stopping.wait(), if grace.is_none() => {
-                    grace = Some(Instant::now() + bench.interrupt.grace);
+                () = shared.stopping.wait(), if grace.is_none() => {
+                    grace = Some(Instant::now() + shared.interrupt.grace);
                 }
                 () = sleep_until(grace.unwrap_or_else(Instant::now)), if grace.is_some() => break,
                 place = created.recv(), if self.is_creating => match place {
@@ -179,7 +178,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
             }
         }
         drop((under_way, creating));
-        if !bench.stopping.is_stopping() {
+        if !shared.stopping.is_stopping() {
             self.leave().await;
         }
         self.columns.tell();
@@ -189,7 +188,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
     /// Decides about files that may be no tables. False where there are none.
     fn decide(&mut self, under_way: &mut CollectWork<'c>) -> bool {
         let carrier = self.carrier;
-        if carrier.bench.stopping.is_stopping() {
+        if carrier.shared.stopping.is_stopping() {
             return false;
         }
         let odd = self.odd.len().min(self.concurrency);
@@ -207,7 +206,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
         let before = self.unseen.len();
         self.unseen.extend(places);
         let more = self.unseen.len() - before;
-        self.carrier.bench.record.count(|counts| counts.uncollected += more);
+        self.carrier.shared.record.count(|counts| counts.uncollected += more);
     }
 
     /// None while rows may still be created.
@@ -227,8 +226,8 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
 
     fn start(&mut self, under_way: &mut CollectWork<'c>) {
         let carrier = self.carrier;
-        let bench = &carrier.bench;
-        if bench.stopping.is_stopping() {
+        let shared = carrier.shared;
+        if shared.stopping.is_stopping() {
             return;
         }
         while self.looking < LOOKS
@@ -249,8 +248,8 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
                     let _asking = carrier.asking.begin();
                     let listed = tokio::select! {
                         biased;
-                        () = bench.stopping.wait() => Ok(Vec::new()),
-                        listed = bench.session.list(&question.query) => listed,
+                        () = shared.stopping.wait() => Ok(Vec::new()),
+                        listed = shared.session.list(&question.query) => listed,
                     };
                     CollectStep::Listed(question, listed)
                 }));
@@ -272,10 +271,10 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
 
     /// While creates need the gate too: the time between two requests.
     fn apart(&self) -> Option<Duration> {
-        let bench = &self.carrier.bench;
-        let sent = bench.session.gate().stats().sent;
+        let shared = self.carrier.shared;
+        let sent = shared.session.gate().stats().sent;
         let sent = u32::try_from(sent).unwrap_or(u32::MAX).max(1);
-        self.is_creating.then(|| bench.elapsed() / sent)
+        self.is_creating.then(|| shared.elapsed() / sent)
     }
 
     fn on_done(&mut self, done: CollectStep) {
@@ -283,8 +282,8 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
         match done {
             CollectStep::Looked(place, None, _) => {
                 self.looking -= 1;
-                let row = self.carrier.bench.record.row(place);
-                let made = (row.updated_at).map(|at| self.carrier.bench.session.now() - at);
+                let row = self.carrier.shared.record.row(place);
+                let made = (row.updated_at).map(|at| self.carrier.shared.session.now() - at);
                 let age = made.and_then(|age| age.to_std().ok()).unwrap_or_default();
                 if let Some(id) = row.state.report_id() {
                     let org = row.request().sub_partner.clone();
@@ -318,8 +317,8 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
                         if let Some(age) = self.watch.lags(place, now)
                             && self.told.insert(place)
                         {
-                            let row = self.carrier.bench.record.row(place);
-                            self.carrier.bench.emit(EventKind::Lagging { row, age });
+                            let row = self.carrier.shared.record.row(place);
+                            self.carrier.shared.emit(EventKind::Lagging { row, age });
                         }
                         return;
                     }
@@ -362,13 +361,13 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
         recorded: Result<(), JournalError>,
         became: Result<Fetched, NotCollected>,
     ) {
-        let bench = &self.carrier.bench;
+        let shared = self.carrier.shared;
         if let Err(error) = recorded {
             self.unrecorded.push(row);
             self.stop(StopReason::Ledger(error));
             return;
         }
-        bench.record.count(|counts| match became {
+        shared.record.count(|counts| match became {
             Ok(fetched) => {
                 counts.uncollected -= 1;
                 counts.collected += 1;
@@ -379,7 +378,7 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
             Err(NotCollected::Failed) => counts.server_failed += 1,
             Err(NotCollected::Refused) => counts.refused += 1,
         });
-        bench.emit(match became {
+        shared.emit(match became {
             Ok(fetched) => EventKind::Collected(row, fetched),
             Err(missing) => EventKind::NotCollected(row, missing),
         });
@@ -397,16 +396,16 @@ impl<'c, A: Api, H: Host> Collector<'c, '_, '_, A, H> {
             for (row, missing, recorded) in join_all(lines).await {
                 self.settled(row, recorded, Err(missing));
             }
-            if self.carrier.bench.stopping.is_stopping() {
+            if self.carrier.shared.stopping.is_stopping() {
                 return;
             }
         }
     }
 
     fn stop(&self, reason: StopReason) {
-        let bench = &self.carrier.bench;
-        if bench.stopping.stop(&reason) {
-            bench.emit(EventKind::Stopping(reason));
+        let shared = self.carrier.shared;
+        if shared.stopping.stop(&reason) {
+            shared.emit(EventKind::Stopping(reason));
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     api::{Api, Cause, DownloadUrl, Outcome},
-    sending::{RetryContext, RetryDecision, Session, Stage, TryCount},
+    sending::{RetryDecision, Session, Stage, TryCount},
 };
 use request::Doubt;
 
@@ -131,12 +131,7 @@ pub(super) async fn fetch<A: Api, H: Host, E>(
                 }
                 let outcome = outcome(trouble);
                 let why = outcome.cause().map(|c| c.text.clone()).unwrap_or_default();
-                let around = RetryContext {
-                    max_attempts: session.policy().max_attempts.get(),
-                    stage: Stage::Closed,
-                    accepted: 0,
-                    backoff: &|n| session.backoff().after(n),
-                };
+                let around = session.around(Stage::Closed);
                 let backoff = match tries.after(&outcome, &around) {
                     RetryDecision::After(backoff) => backoff,
                     _ => return Err(NotFetched::Host(why)),

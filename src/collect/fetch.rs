@@ -21,7 +21,7 @@ use crate::{
     api::{Api, DownloadUrl, Listed},
     files,
     ledger::{Collected, JournalError, Obstacle, RecordedHashes, Row, RowIndex},
-    run::{DiskTrouble, NotCollected, Workbench},
+    run::{DiskTrouble, NotCollected, Shared},
     sending::{Halt, ReadError},
     text::{one_line, system_says},
 };
@@ -39,13 +39,13 @@ pub(super) struct FetchOptions {
     pub(super) silence: Duration,
 }
 
-pub(super) struct Fetcher<'c, 'r, 's, A: Api, H> {
-    pub(super) bench: Workbench<'r, 's, A>,
-    pub(super) host: &'c H,
+pub(super) struct Fetcher<'r, A: Api, H> {
+    pub(super) shared: &'r Shared<'r, A>,
+    pub(super) host: &'r H,
     pub(super) names: Names,
     /// The last hash of each request's file in the history, by `request_id`.
     pub(super) recorded: RecordedHashes,
-    pub(super) asking: &'c IdleGuard<'r>,
+    pub(super) asking: IdleGuard<'r>,
     pub(super) pauses: HostPauses,
     pub(super) options: FetchOptions,
 }
@@ -85,13 +85,13 @@ enum FetchFailure {
     Left,
 }
 
-impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
+impl<A: Api, H: Host> Fetcher<'_, A, H> {
     /// `None` where the file has to be fetched.
     pub(super) async fn look(
         &self,
         place: RowIndex,
     ) -> (Option<FetchResult>, Result<(), JournalError>) {
-        let row = self.bench.record.row(place);
+        let row = self.shared.record.row(place);
         let Some(path) = self.names.recorded(&row) else {
             return (None, Ok(()));
         };
@@ -135,17 +135,17 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
 
     /// Keeps a report status in memory; the final rewrite has it.
     pub(super) fn note_status(&self, place: RowIndex, word: &str) {
-        let mut row = self.bench.record.row(place);
+        let mut row = self.shared.record.row(place);
         let word = one_line(word);
         if row.collected.status != word {
             row.collected.status = word;
-            self.bench.record.keep(&row);
+            self.shared.record.keep(&row);
         }
     }
 
     /// Reads a row's report, and fetches its file where it is complete.
     pub(super) async fn bring(&self, place: RowIndex) -> (FetchResult, Result<(), JournalError>) {
-        let mut row = self.bench.record.row(place);
+        let mut row = self.shared.record.row(place);
         let report = match self.ask(&row).await {
             Ok(Some(report)) => report,
             Ok(None) if self.is_young(&row) => return (FetchResult::InProgress(None), Ok(())),
@@ -180,7 +180,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
         let url = match report.download {
             Some(url) if status == COMPLETED || status.is_empty() => url,
             _ => {
-                self.bench.record.keep(&row);
+                self.shared.record.keep(&row);
                 return (FetchResult::InProgress(age), Ok(()));
             }
         };
@@ -207,7 +207,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
             return false;
         }
         let others: Vec<PathBuf> = {
-            let ledger = self.bench.record.ledger();
+            let ledger = self.shared.record.ledger();
             let kind = fetched.row.request().report_type;
             let rows = ledger
                 .rows()
@@ -286,7 +286,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
     }
 
     pub(super) fn age(&self, report: &Listed) -> Option<Duration> {
-        let age = self.bench.session.server_now() - report.created?;
+        let age = self.shared.session.server_now() - report.created?;
         age.to_std().ok()
     }
 
@@ -296,7 +296,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
         place: RowIndex,
         age: Duration,
     ) -> (Row, NotCollected, Result<(), JournalError>) {
-        let mut row = self.bench.record.row(place);
+        let mut row = self.shared.record.row(place);
         let mut missing = NotCollected::InProgress;
         let why = match row.collected.status.as_str() {
             "" => format!("the server does not show this report yet{}", Collected::WAITS),
@@ -323,7 +323,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
             }
         };
         row.collected.error = why;
-        let recorded = self.bench.record.note(&row).await;
+        let recorded = self.shared.record.note(&row).await;
         (row, missing, recorded)
     }
 
@@ -334,8 +334,8 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
         let _asking = self.asking.begin();
         let read = tokio::select! {
             biased;
-            () = self.bench.stopping.wait() => return Err(FetchFailure::Left),
-            read = self.bench.session.get(id) => read,
+            () = self.shared.stopping.wait() => return Err(FetchFailure::Left),
+            read = self.shared.session.get(id) => read,
         };
         read.map_err(|error| match error {
             ReadError::Halted(halt) => FetchFailure::Halted(halt),
@@ -347,8 +347,8 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
 
     /// Whether a report may not be found yet because it was created just now.
     fn is_young(&self, row: &Row) -> bool {
-        let settle = self.bench.session.policy().settle;
-        let age = row.updated_at.map(|at| self.bench.session.now() - at);
+        let settle = self.shared.session.policy().settle;
+        let age = row.updated_at.map(|at| self.shared.session.now() - at);
         age.is_some_and(|age| age.to_std().is_ok_and(|age| age < settle))
     }
 
@@ -380,7 +380,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
         let patience = Patience {
             largest: LARGEST,
             silence: self.options.silence,
-            longest_wait: self.bench.session.policy().max_retry_after,
+            longest_wait: self.shared.session.policy().max_retry_after,
             pauses: &self.pauses,
         };
         let renew = async || {
@@ -389,7 +389,7 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
                 FetchFailure::Says("the server gives no fresh address for it".to_owned())
             })
         };
-        let fetched = fetch(self.bench.session, self.host, patience, url, renew, &mut part)
+        let fetched = fetch(self.shared.session, self.host, patience, url, renew, &mut part)
             .instrument(trace_span!("download", request_id = %row.id()))
             .await;
         let whole = fetched.map_err(|error| match error {
@@ -414,11 +414,15 @@ impl<A: Api, H: Host> Fetcher<'_, '_, '_, A, H> {
     async fn conclude(&self, mut row: Row, to: Collected) -> (Row, Result<(), JournalError>) {
         row.collected = to.into();
         let is_known = {
-            let ledger = self.bench.record.ledger();
+            let ledger = self.shared.record.ledger();
             let known = ledger.get(row.id());
             known.is_some_and(|known| known.collected == row.collected)
         };
-        let recorded = if is_known { Ok(()) } else { self.bench.record.conclude(&mut row).await };
+        let recorded = if is_known {
+            Ok(())
+        } else {
+            self.shared.record.conclude(&mut row, self.shared.session.now()).await
+        };
         (row, recorded)
     }
 }

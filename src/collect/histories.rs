@@ -13,6 +13,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     pin::pin,
+    rc::Rc,
     task::Poll,
     time::Duration,
 };
@@ -30,11 +31,10 @@ use crate::{
     api::{Answer, Api, Cause, DownloadUrl, ListQuery, Listed, Notice, OnHead, Outcome, Page},
     ledger::{self, Counts, Disk, Ledger, RecordedHashes, Row, State},
     manifest::{Discover, Limits, Rate, RetryPolicy},
-    run::{self, BesideOthers, Creates, Event, Finished, Interrupt, Workbench},
-    sending::{Session, SessionEvent, WallClock},
+    run::{BesideOthers, Creates, Event, Finished, Interrupt, Run, RunInput},
+    sending::{Session, WallClock},
 };
-use request::Doubt;
-use request::{OrgId, Period, ReportId, ReportType, Request, RequestId};
+use request::{Doubt, OrgId, Period, ReportId, ReportType, Request, RequestId};
 
 const SEEDS: u64 = 40;
 /// A history that does not end in so many processes does not end.
@@ -169,7 +169,7 @@ impl Server<'_> {
 impl Api for Server<'_> {
     type Token = ();
 
-    async fn create(&self, (): &(), request: &Request, _: &OnHead<'_>) -> Answer<ReportId> {
+    async fn create(&self, (): &(), request: &Request, _: &dyn OnHead) -> Answer<ReportId> {
         self.world.passes(300).await;
         let made = Instant::now();
         let mut reports = self.reports.borrow_mut();
@@ -195,7 +195,7 @@ impl Api for Server<'_> {
         query: &ListQuery,
         _: usize,
         _: Option<&url::Url>,
-        _: &OnHead<'_>,
+        _: &dyn OnHead,
     ) -> Answer<Page<Listed>> {
         let items = || {
             let reports = self.reports.borrow();
@@ -213,7 +213,7 @@ impl Api for Server<'_> {
         self.answer(|| Page { items: items(), next: None }).await
     }
 
-    async fn get(&self, (): &(), id: &ReportId, _: &OnHead<'_>) -> Answer<Option<Listed>> {
+    async fn get(&self, (): &(), id: &ReportId, _: &dyn OnHead) -> Answer<Option<Listed>> {
         let found = || {
             let reports = self.reports.borrow();
             Some(self.listed(id, reports.get(id)?, true))
@@ -226,12 +226,12 @@ impl Api for Server<'_> {
         (): &(),
         _: Discover,
         _: Option<&url::Url>,
-        _: &OnHead<'_>,
+        _: &dyn OnHead,
     ) -> Answer<Page<OrgId>> {
         unreachable!("nobody is discovered")
     }
 
-    async fn renew(&self, _: Option<&()>, _: &OnHead<'_>) -> Answer<()> {
+    async fn renew(&self, _: Option<&()>, _: &dyn OnHead) -> Answer<()> {
         unreachable!("no token ends")
     }
 }
@@ -379,22 +379,14 @@ impl History<'_> {
             }
         }
         idle.skipped = created.len();
-        let on_news = |_: &SessionEvent| {};
         let clock: &dyn WallClock = self.world;
-        let session = Session::new(
-            self.server,
-            Some(()),
-            (&self.limits, &self.policy),
-            clock,
-            &on_news,
-            self.seed,
-        );
+        let session =
+            Session::new(self.server, Some(()), (&self.limits, &self.policy), clock, self.seed);
         let (_signal, signal) = tokio::sync::watch::channel(None);
         let on_event = |event: &Event| self.world.say(|| format!("{:?}", event.kind));
-        let setup = run::RunInput {
+        let input = RunInput {
             session: &session,
             all: ledger.len(),
-            ledger,
             disk: self.paper,
             work,
             doubts: Vec::new(),
@@ -404,7 +396,7 @@ impl History<'_> {
             max_failures: None,
             concurrency: 4,
             interrupt: Interrupt { signal, grace: Duration::from_secs(1) },
-            on_event: &on_event,
+            on_event: Rc::new(on_event),
         };
         let how = CollectInput {
             host: self.server,
@@ -418,10 +410,8 @@ impl History<'_> {
             concurrency: 4,
             silence: Duration::from_secs(60),
         };
-        let run = run::run_with(setup, async |bench: Workbench<'_, '_, Server<'_>>, created| {
-            collect(how, bench, created).await
-        });
-        let mut run = pin!(run);
+        let (run, new_reports) = Run::begin(ledger, input);
+        let mut driving = pin!(run.drive(collect(how, run.shared(), new_reports)));
         let mut left = steps;
         poll_fn(|context| {
             if let Some(left) = &mut left {
@@ -430,7 +420,7 @@ impl History<'_> {
                 }
                 *left -= 1;
             }
-            run.as_mut().poll(context).map(Some)
+            driving.as_mut().poll(context).map(Some)
         })
         .await
     }

@@ -25,7 +25,7 @@ struct Nobody;
 impl Api for Nobody {
     type Token = ();
 
-    async fn create(&self, (): &(), _: &Request, _: &OnHead<'_>) -> Answer<ReportId> {
+    async fn create(&self, (): &(), _: &Request, _: &dyn OnHead) -> Answer<ReportId> {
         unreachable!("nothing is created")
     }
 
@@ -35,12 +35,12 @@ impl Api for Nobody {
         _: &ListQuery,
         _: usize,
         _: Option<&url::Url>,
-        _: &OnHead<'_>,
+        _: &dyn OnHead,
     ) -> Answer<Page<Listed>> {
         unreachable!("nothing is listed")
     }
 
-    async fn get(&self, (): &(), _: &ReportId, _: &OnHead<'_>) -> Answer<Option<Listed>> {
+    async fn get(&self, (): &(), _: &ReportId, _: &dyn OnHead) -> Answer<Option<Listed>> {
         unreachable!("nothing is read")
     }
 
@@ -49,12 +49,12 @@ impl Api for Nobody {
         (): &(),
         _: Discover,
         _: Option<&url::Url>,
-        _: &OnHead<'_>,
+        _: &dyn OnHead,
     ) -> Answer<Page<OrgId>> {
         unreachable!("nobody is discovered")
     }
 
-    async fn renew(&self, _: Option<&()>, _: &OnHead<'_>) -> Answer<()> {
+    async fn renew(&self, _: Option<&()>, _: &dyn OnHead) -> Answer<()> {
         unreachable!("no token ends")
     }
 }
@@ -180,9 +180,8 @@ async fn fetched(does: &[Does], url: &str) -> Ended {
 async fn fetched_after(pauses: &HostPauses, does: &[Does], url: &str) -> Ended {
     let folder = tempfile::tempdir().unwrap();
     let policy = RetryPolicy { max_attempts: 3.try_into().unwrap(), ..RetryPolicy::default() };
-    let listener = |_: &crate::sending::SessionEvent| {};
     let limits = Limits::default();
-    let session = Session::new(&Nobody, Some(()), (&limits, &policy), &SystemClock, &listener, 7);
+    let session = Session::new(&Nobody, Some(()), (&limits, &policy), &SystemClock, 7);
     let host =
         Told { does: RefCell::new(does.iter().cloned().collect()), asked: RefCell::default() };
     let request = Request {

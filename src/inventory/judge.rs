@@ -41,8 +41,7 @@
 use std::collections::HashSet;
 
 use super::{Age, Fit};
-use request::Doubt;
-use request::ReportId;
+use request::{Doubt, ReportId};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptOrigin {

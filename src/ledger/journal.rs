@@ -12,6 +12,12 @@ use crate::text::system_says;
 #[error("{}", system_says(.0))]
 pub struct JournalError(pub Arc<io::Error>);
 
+impl JournalError {
+    pub(super) fn closed() -> Self {
+        JournalError(Arc::new(io::Error::other("the ledger is closed")))
+    }
+}
+
 struct JournalLine {
     line: Vec<u8>,
     durable: oneshot::Sender<Result<(), JournalError>>,
@@ -37,9 +43,8 @@ impl Journal {
     /// file.
     pub async fn append(&self, line: Vec<u8>) -> Result<(), JournalError> {
         let (durable, done) = oneshot::channel();
-        let gone = || JournalError(Arc::new(io::Error::other("the ledger is closed")));
-        self.0.send(JournalLine { line, durable }).map_err(|_| gone())?;
-        done.await.map_err(|_| gone())?
+        self.0.send(JournalLine { line, durable }).map_err(|_| JournalError::closed())?;
+        done.await.map_err(|_| JournalError::closed())?
     }
 }
 

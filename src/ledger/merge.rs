@@ -8,8 +8,7 @@ use std::{
 };
 
 use super::{Conflict, Ledger, MergeError, Row, State};
-use request::Doubt;
-use request::{ReportId, RequestId};
+use request::{Doubt, ReportId, RequestId};
 
 #[derive(Debug, Clone, Copy)]
 pub struct MergeInput<'a> {

@@ -64,25 +64,35 @@ impl Counts {
 
 /// Keeps a ledger in memory and its file in step, on one thread. An effect is announced before it
 /// ([`Record::announce`]), its result recorded after it ([`Record::conclude`]).
-pub struct Record<'a> {
+#[derive(Debug)]
+pub struct Record {
     ledger: RefCell<Ledger>,
-    journal: Journal,
+    /// `None` before and after the run: nothing is written then.
+    journal: RefCell<Option<Journal>>,
     counts: Cell<Counts>,
     /// Rows that are worked on but were not selected.
     uncounted: HashSet<RequestId>,
-    now: &'a dyn Fn() -> DateTime<Utc>,
 }
 
-impl<'a> Record<'a> {
-    /// The file behind `journal` holds `ledger` already; `now` is the local clock, for `updated_at`.
-    pub fn new(
-        ledger: Ledger,
-        journal: Journal,
-        counts: Counts,
-        uncounted: HashSet<RequestId>,
-        now: &'a dyn Fn() -> DateTime<Utc>,
-    ) -> Self {
-        Record { ledger: RefCell::new(ledger), journal, counts: Cell::new(counts), uncounted, now }
+impl Record {
+    pub fn new(ledger: Ledger, counts: Counts, uncounted: HashSet<RequestId>) -> Self {
+        Record {
+            ledger: RefCell::new(ledger),
+            journal: RefCell::default(),
+            counts: Cell::new(counts),
+            uncounted,
+        }
+    }
+
+    /// From now on lines go to `journal`, whose file holds the ledger already.
+    pub fn open(&self, journal: Journal) {
+        self.journal.replace(Some(journal));
+    }
+
+    /// Ends the journal, and takes the ledger out.
+    pub fn close(&self) -> Ledger {
+        self.journal.take();
+        self.ledger.take()
     }
 
     pub fn ledger(&self) -> Ref<'_, Ledger> {
@@ -103,31 +113,34 @@ impl<'a> Record<'a> {
         self.counts.set(counts);
     }
 
-    /// Makes `row`'s line durable, then updates the ledger: nothing happens before it was announced.
-    pub async fn announce(&self, row: &mut Row) -> Result<(), JournalError> {
-        let line = self.line(row);
-        self.journal.append(line).await?;
+    /// Makes `row`'s line durable, with the time `at`, then updates the ledger: nothing happens before it was announced.
+    pub async fn announce(&self, row: &mut Row, at: DateTime<Utc>) -> Result<(), JournalError> {
+        row.updated_at = Some(at);
+        let line = self.ledger.borrow().line(row);
+        self.append(line).await?;
         self.keep(row);
         Ok(())
     }
 
     /// Updates the ledger, then makes the line durable: the final rewrite has the row even if this append fails.
-    pub async fn conclude(&self, row: &mut Row) -> Result<(), JournalError> {
-        let line = self.line(row);
-        self.keep(row);
-        self.journal.append(line).await
+    pub async fn conclude(&self, row: &mut Row, at: DateTime<Utc>) -> Result<(), JournalError> {
+        row.updated_at = Some(at);
+        self.note(row).await
     }
 
     /// [`Record::conclude`] for a row to which nothing has happened: its time stays.
     pub async fn note(&self, row: &Row) -> Result<(), JournalError> {
         let line = self.ledger.borrow().line(row);
         self.keep(row);
-        self.journal.append(line).await
+        self.append(line).await
     }
 
-    fn line(&self, row: &mut Row) -> Vec<u8> {
-        row.updated_at = Some((self.now)());
-        self.ledger.borrow().line(row)
+    async fn append(&self, line: Vec<u8>) -> Result<(), JournalError> {
+        let journal = self.journal.borrow().clone();
+        match journal {
+            Some(journal) => journal.append(line).await,
+            None => Err(JournalError::closed()),
+        }
     }
 
     /// Updates the ledger in memory only.
@@ -146,10 +159,5 @@ impl<'a> Record<'a> {
             self.counts.set(counts);
         }
         ledger.fold(row.clone());
-    }
-
-    /// Closes the journal.
-    pub fn into_ledger(self) -> Ledger {
-        self.ledger.into_inner()
     }
 }

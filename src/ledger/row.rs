@@ -3,8 +3,7 @@ use std::{borrow::Cow, collections::HashMap, sync::Arc};
 use chrono::{DateTime, Utc};
 
 use super::{Empty, LastAnswer, Rare, Reason, State, state::spell_error};
-use request::Doubt;
-use request::{ReportId, Request, RequestId};
+use request::{Doubt, ReportId, Request, RequestId};
 
 /// A request's line; [`super::Column`] spells its cells.
 #[derive(Debug, Clone, PartialEq)]

@@ -12,8 +12,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 
 use super::*;
-use request::Doubt;
-use request::{Period, ReportType, Request};
+use request::{Doubt, Period, ReportType, Request};
 
 fn at(second: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_793_600_000 + second, 0).unwrap()

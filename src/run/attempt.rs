@@ -1,82 +1,20 @@
-use std::{cell::RefCell, collections::HashSet};
+use std::collections::HashSet;
 
-use foldhash::HashMap;
 use tokio::time::Instant;
 use tracing::{Instrument as _, field::Empty, trace_span};
 
 use super::{
     Attempt, EventKind,
     after_create::{NextStep, RowProgress, after_create},
-    event::Emitter,
-    stop::Stopping,
+    shared::Shared,
 };
 use crate::{
     api::{Answer, Api, Cause, ListQuery, Outcome, Refusal},
-    inventory::{Departure, Evidence, Ownership},
-    ledger::{JournalError, Record, Row},
-    sending::{EXCHANGES, Halt, ReadError, Session},
+    inventory::Departure,
+    ledger::{JournalError, Row},
+    sending::{EXCHANGES, Halt, ReadError},
 };
-use request::Doubt;
-use request::{OrgId, ReportId, Request};
-
-/// Whether other runs may send requests of the same plan at the same time, on other ledgers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BesideOthers {
-    /// No other run.
-    No,
-    /// Other partitions: a report that looks like the partner's own may be one that another run has just created.
-    Shares,
-}
-
-/// Everything runs on one thread.
-pub(super) struct Shared<'a, 's, A: Api> {
-    pub(super) session: &'a Session<'s, A>,
-    pub(super) record: &'a Record<'a>,
-    pub(super) stopping: &'a Stopping,
-    pub(super) beside_others: BesideOthers,
-    pub(super) watch: &'a Emitter<'a>,
-    pub(super) evidence: Evidence,
-    /// Reports that are in no row but not free: discarded, or about to be recorded; with their organisation.
-    pub(super) claimed: RefCell<HashMap<ReportId, Option<OrgId>>>,
-    /// Reports that rows in doubt could have: a person decides.
-    pub(super) candidates: RefCell<HashSet<ReportId>>,
-}
-
-impl<A: Api> Shared<'_, '_, A> {
-    pub(super) fn taken(&self, id: &ReportId) -> Ownership {
-        let ledger = self.record.ledger();
-        let claimed = self.claimed.borrow();
-        let by = match ledger.holder(id) {
-            Some(place) => Some(&ledger.row(place).request().sub_partner),
-            None => claimed.get(id),
-        };
-        by.map_or(Ownership::Free, |by| Ownership::By(by.clone()))
-    }
-
-    /// Claims a report for a row of `request`; false if a row has it already.
-    pub(super) fn take(&self, id: &ReportId, request: &Request) -> bool {
-        let is_free = self.record.ledger().holder(id).is_none();
-        let mut claimed = self.claimed.borrow_mut();
-        let is_free = is_free && !claimed.contains_key(id);
-        if is_free {
-            claimed.insert(id.clone(), request.sub_partner.clone());
-        }
-        is_free
-    }
-
-    /// A report in the ledger needs no claim any more.
-    pub(super) async fn conclude(&self, row: &mut Row) -> Result<(), JournalError> {
-        let recorded = self.record.conclude(row).await;
-        if let Some(id) = row.state.report_id() {
-            self.claimed.borrow_mut().remove(id);
-        }
-        recorded
-    }
-
-    pub(super) fn emit(&self, kind: EventKind) {
-        self.watch.tell(self.session, self.record, kind);
-    }
-}
+use request::{Doubt, ReportId, Request};
 
 pub(super) enum AttemptResult {
     /// It never left: the run is over.
@@ -103,18 +41,18 @@ pub(super) enum ListFirst {
 }
 
 pub(super) async fn attempt<A: Api>(
-    context: &Shared<'_, '_, A>,
+    shared: &Shared<'_, A>,
     before: Row,
     progress: &mut RowProgress,
     look_first: ListFirst,
 ) -> AttemptResult {
-    let session = context.session;
+    let session = shared.session;
     let is_unknown = progress.listed_before.is_none() && !progress.looked_in_vain;
     if look_first == ListFirst::Yes && is_unknown {
         let listed = tokio::select! {
             biased;
-            () = context.stopping.wait() => return AttemptResult::NotLet(before, None),
-            listed = Box::pin(list_for(context, before.request())) => listed,
+            () = shared.stopping.wait() => return AttemptResult::NotLet(before, None),
+            listed = Box::pin(list_for(shared, before.request())) => listed,
         };
         match listed {
             Ok(ids) => progress.listed_before = Some(ids),
@@ -125,7 +63,7 @@ pub(super) async fn attempt<A: Api>(
     }
     let entered = tokio::select! {
         biased;
-        () = context.stopping.wait() => return AttemptResult::NotLet(before, None),
+        () = shared.stopping.wait() => return AttemptResult::NotLet(before, None),
         entered = session.enter() => entered,
     };
     let permit = match entered {
@@ -138,18 +76,18 @@ pub(super) async fn attempt<A: Api>(
         return AttemptResult::HeldBack(before);
     }
     let mut sent = before.sent(session.server_now());
-    if let Err(e) = context.record.announce(&mut sent).await {
+    if let Err(e) = shared.record.announce(&mut sent, session.now()).await {
         // It never left, and the disk may not have the line.
         return AttemptResult::Unrecorded(before, e);
     }
     let left = tokio::select! {
         biased;
-        () = context.stopping.wait() => false,
+        () = shared.stopping.wait() => false,
         left = permit.leave() => left.is_ok(),
     };
     if !left {
         let mut row = before.held_back();
-        return match context.conclude(&mut row).await {
+        return match shared.conclude(&mut row).await {
             Ok(()) => AttemptResult::HeldBack(row),
             Err(e) => AttemptResult::Unrecorded(row, e),
         };
@@ -158,7 +96,7 @@ pub(super) async fn attempt<A: Api>(
     let stage = session.gate().stage();
     let earliest = progress.sent;
     let (wall, left) = (session.now(), Instant::now());
-    let departure = context.evidence.leaves(wall, permit.token());
+    let departure = shared.evidence.leaves(wall, permit.token());
     progress.sent = Some(earliest.map_or(departure, |earliest| earliest.and(departure)));
     let span = trace_span!(
         target: EXCHANGES,
@@ -169,17 +107,16 @@ pub(super) async fn attempt<A: Api>(
     );
     let created = session.create(permit, sent.request()).instrument(span);
     let (mut answer, halt) = created.await;
-    check_report_id(context, &mut answer, sent.request(), departure);
+    check_report_id(shared, &mut answer, sent.request(), departure);
     let told = Attempt::new(&sent, wall, left.elapsed(), &answer);
     if matches!(answer.outcome, Outcome::Refused(..) | Outcome::NotSent(_)) {
         progress.sent = earliest;
     }
     let answered = answered(&answer);
-    let backoff = |tries| session.backoff().after(tries);
-    let around = session.around(stage, &backoff);
+    let around = session.around(stage);
     let (mut row, next) = after_create(&before, sent, progress, answer, &around);
-    let recorded = context.conclude(&mut row).await;
-    context.emit(EventKind::Attempted(told));
+    let recorded = shared.conclude(&mut row).await;
+    shared.emit(EventKind::Attempted(told));
     match recorded {
         Ok(()) => AttemptResult::Answered(row, next, halt, answered),
         Err(e) => AttemptResult::Unrecorded(row, e),
@@ -187,18 +124,18 @@ pub(super) async fn attempt<A: Api>(
 }
 
 async fn list_for<A: Api>(
-    context: &Shared<'_, '_, A>,
+    shared: &Shared<'_, A>,
     request: &Request,
 ) -> Result<HashSet<ReportId>, ReadError> {
-    let session = context.session;
+    let session = shared.session;
     let listed = session.list(&ListQuery::of(request)).await?;
-    context.evidence.saw_all(&listed, session.now());
+    shared.evidence.saw_all(&listed, session.now());
     Ok(listed.into_iter().map(|report| report.id).collect())
 }
 
 /// An id that another row has, or could have by an earlier list, is not usable: a proxy repeated an earlier answer.
 fn check_report_id<A: Api>(
-    context: &Shared<'_, '_, A>,
+    shared: &Shared<'_, A>,
     answer: &mut Answer<ReportId>,
     request: &Request,
     sent: Departure,
@@ -206,9 +143,9 @@ fn check_report_id<A: Api>(
     let Outcome::Done(id) = &answer.outcome else {
         return;
     };
-    let is_a_candidate = context.candidates.borrow().contains(id);
-    if !is_a_candidate && context.take(id, request) {
-        let evidence = &context.evidence;
+    let is_a_candidate = shared.candidates.borrow().contains(id);
+    if !is_a_candidate && shared.take(id, request) {
+        let evidence = &shared.evidence;
         evidence.made(id.clone(), request.clone(), sent);
         return;
     }

@@ -1,28 +1,21 @@
-use std::{cell::RefCell, collections::HashSet, io, pin::pin, sync::Arc, time::Duration};
-
-use tokio::{sync::mpsc, time::Instant};
+use std::{io, pin::pin, rc::Rc, sync::Arc, time::Duration};
 
 use super::{
     Event, EventKind, Interrupt, StopReason,
-    attempt::{BesideOthers, Shared},
-    event::Emitter,
     scheduler::{Creates, Scheduler},
-    stop::Stopping,
+    shared::{BesideOthers, NewReports, Shared},
 };
 use crate::{
     api::{Api, Cause},
-    inventory::Evidence,
-    ledger::{Counts, Disk, JournalError, Ledger, Record, Row, RowIndex, State, journal},
+    ledger::{Counts, Disk, JournalError, Ledger, Record, Row, RowIndex, journal},
     sending::{Session, Stats},
 };
 
 /// The input of a run.
-pub struct RunInput<'a, 's, A: Api, D> {
+pub struct RunInput<'a, A: Api, D> {
     /// The session.
-    pub session: &'a Session<'s, A>,
-    /// Every row that the run is about, in its final order.
-    pub ledger: Ledger,
-    /// Where the ledger is kept. It has `ledger` already.
+    pub session: &'a Session<'a, A>,
+    /// Where the ledger is kept.
     pub disk: &'a D,
     /// The rows to bring to their end, in order. None is created or waits for a decision.
     pub work: Vec<RowIndex>,
@@ -43,7 +36,7 @@ pub struct RunInput<'a, 's, A: Api, D> {
     /// Signals.
     pub interrupt: Interrupt,
     /// Receives each event.
-    pub on_event: &'a dyn Fn(&Event),
+    pub on_event: Rc<dyn Fn(&Event) + 'a>,
 }
 
 /// How a run ended.
@@ -72,154 +65,74 @@ pub struct Unsaved {
     pub rows: Vec<Row>,
 }
 
-/// Shared by everything that works on the rows of one run, on one thread.
-pub struct Workbench<'r, 's, A: Api> {
-    /// The session.
-    pub session: &'r Session<'s, A>,
-    /// The rows, and their lines on the disk.
-    pub record: &'r Record<'r>,
-    /// Whether the run stops, and why.
-    pub stopping: &'r Stopping,
-    /// Signals.
-    pub interrupt: &'r Interrupt,
-    watch: &'r Emitter<'r>,
+/// Brings rows to their end, or stops for a reason.
+pub struct Run<'a, A: Api, D> {
+    shared: Shared<'a, A>,
+    input: RunInput<'a, A, D>,
 }
 
-impl<A: Api> Workbench<'_, '_, A> {
-    /// Since the run began.
-    pub fn elapsed(&self) -> Duration {
-        self.watch.began.elapsed()
-    }
-
-    /// Emits an event.
-    pub fn emit(&self, kind: EventKind) {
-        self.watch.tell(self.session, self.record, kind);
-    }
-}
-
-/// Selected rows that a run creates, one by one; it ends with the creates.
-pub type NewReports = mpsc::UnboundedReceiver<RowIndex>;
-
-/// Brings every row of `setup.work` to its end, or stops for a reason.
-pub async fn run<A: Api, D: Disk>(setup: RunInput<'_, '_, A, D>) -> Finished {
-    run_with(setup, async |_: Workbench<'_, '_, A>, _| Vec::new()).await
-}
-
-/// [`run`], while `beside` works on the created rows and returns those whose last line is not on the disk. If one of
-/// the two stops, so does the other.
-pub async fn run_with<A: Api, D: Disk>(
-    setup: RunInput<'_, '_, A, D>,
-    beside: impl AsyncFnOnce(Workbench<'_, '_, A>, NewReports) -> Vec<Row>,
-) -> Finished {
-    let RunInput {
-        session,
-        ledger,
-        disk,
-        mut work,
-        doubts,
-        creates,
-        beside_others,
-        all,
-        idle,
-        max_failures,
-        concurrency,
-        interrupt,
-        on_event,
-    } = setup;
-    let began = Instant::now();
-    let (journal, writer) = journal(disk);
-    let mut counts = idle;
-    for place in &work {
-        *counts.of(&ledger.row(*place).state) += 1;
-    }
-    let uncounted: HashSet<_> = doubts.iter().map(|place| ledger.row(*place).id()).collect();
-    let unselected = doubts.iter().copied().collect();
-    work.extend(doubts);
-    let given_up = ledger.rows().flat_map(|row| &row.replaces);
-    let claimed = given_up.map(|id| (id.clone(), None)).collect();
-    let undecided = ledger.rows().flat_map(|row| match &row.state {
-        State::InDoubt { candidates, .. } => &candidates[..],
-        _ => &[],
-    });
-    let candidates = undecided.cloned().collect();
-    let now = || session.now();
-    let record = Record::new(ledger, journal, counts, uncounted.clone(), &now);
-    let stopping = Stopping::default();
-    let (announcing, created) = mpsc::unbounded_channel();
-    let announcing = RefCell::new(Some(announcing));
-    let tell = |event: &Event| {
-        if let EventKind::Settled(row) = &event.kind
-            && matches!(row.state, State::Created(_))
-            && !uncounted.contains(&row.id())
-            && let Some(announcing) = &*announcing.borrow()
-            && let Some(place) = record.ledger().place(row.id())
-        {
-            let _ = announcing.send(place); // nobody may want to know
+impl<'a, A: Api, D: Disk> Run<'a, A, D> {
+    /// `ledger` has every row that the run is about, in its final order; the disk has it already. The second value tells
+    /// of new reports as they are created. Nothing is sent before [`Run::drive`].
+    pub fn begin(ledger: Ledger, input: RunInput<'a, A, D>) -> (Self, NewReports) {
+        let mut counts = input.idle;
+        for place in &input.work {
+            *counts.of(&ledger.row(*place).state) += 1;
         }
-        on_event(event);
-    };
-    let watch = Emitter { began, on_event: &tell };
-    let context = Shared {
-        session,
-        record: &record,
-        stopping: &stopping,
-        beside_others,
-        watch: &watch,
-        evidence: Evidence::default(),
-        claimed: RefCell::new(claimed),
-        candidates: RefCell::new(candidates),
-    };
-    let create = async {
-        let scheduler = Scheduler::new(&context, (concurrency, all), creates, unselected);
-        let scheduler = scheduler.until(max_failures);
-        let outcome = scheduler.drive(&work, &interrupt).await;
-        announcing.take();
-        outcome
-    };
-    let bench = Workbench {
-        session,
-        record: &record,
-        stopping: &stopping,
-        interrupt: &interrupt,
-        watch: &watch,
-    };
-    let beside = beside(bench, created);
-    let mut writing = pin!(writer.run());
-    let (outcome, unrecorded) = tokio::select! {
-        biased;
-        ended = async { tokio::join!(create, beside) } => ended,
-        _ = &mut writing => unreachable!("the record holds a journal, so the writer does not end"),
-    };
-    let counts = record.counts();
-    let ledger = record.into_ledger();
-    // No line may be written after the file is complete.
-    let has_written = writing.await;
-    let saved =
-        if has_written { disk.replace_with(&mut ledger.chunks()).await } else { disk.look().await };
-    let stop = match (stopping.reason(), &saved) {
-        (stop @ Some(StopReason::Ledger(_)), _) | (stop, Ok(())) => stop,
-        (_, Err(e)) => Some(StopReason::Ledger(JournalError(Arc::new(io::Error::new(
-            e.kind(),
-            e.to_string(),
-        ))))),
-    };
-    let finished = Finished {
-        stop,
-        counts,
-        not_looked_up: outcome.not_looked_up,
-        pace: session.gate().stats(),
-        elapsed: began.elapsed(),
-        ledger,
-        unsaved: saved
-            .err()
-            .map(|error| Unsaved { error, rows: [outcome.unrecorded, unrecorded].concat() }),
-    };
-    on_event(&Event {
-        at: session.now(),
-        elapsed: finished.elapsed,
-        counts,
-        pace: finished.pace,
-        kind: EventKind::Finished,
-    });
-    finished
+        let uncounted = input.doubts.iter().map(|place| ledger.row(*place).id()).collect();
+        let (shared, new_reports) = Shared::new(&input, Record::new(ledger, counts, uncounted));
+        (Run { shared, input }, new_reports)
+    }
+
+    /// What collects may work with.
+    pub fn shared(&self) -> &Shared<'a, A> {
+        &self.shared
+    }
+
+    /// Sends what is to be sent. `collecting` works on the new reports meanwhile, and returns the rows whose last line is
+    /// not on the disk. If one of the two stops, so does the other.
+    pub async fn drive(&self, collecting: impl Future<Output = Vec<Row>>) -> Finished {
+        let (shared, disk) = (&self.shared, self.input.disk);
+        let (journal, writer) = journal(disk);
+        shared.record.open(journal);
+        let work = [&self.input.work[..], &self.input.doubts].concat();
+        let creating = async {
+            let result = Scheduler::new(shared, &self.input).drive(&work).await;
+            shared.end_of_creates();
+            result
+        };
+        let mut writing = pin!(writer.run());
+        let (created, uncollected) = tokio::select! {
+            biased;
+            ended = async { tokio::join!(creating, collecting) } => ended,
+            _ = &mut writing => unreachable!("the record holds a journal, so the writer does not end"),
+        };
+        let ledger = shared.record.close();
+        // No line may be written after the file is complete.
+        let has_written = writing.await;
+        let saved = if has_written {
+            disk.replace_with(&mut ledger.chunks()).await
+        } else {
+            disk.look().await // it is at rest, as it was given, if nobody else came
+        };
+        let stop = match (shared.stopping.reason(), &saved) {
+            (stop @ Some(StopReason::Ledger(_)), _) | (stop, Ok(())) => stop,
+            (_, Err(e)) => {
+                let error = io::Error::new(e.kind(), e.to_string());
+                Some(StopReason::Ledger(JournalError(Arc::new(error))))
+            }
+        };
+        shared.emit(EventKind::Finished);
+        Finished {
+            stop,
+            counts: shared.record.counts(),
+            not_looked_up: created.not_looked_up,
+            pace: shared.session.gate().stats(),
+            elapsed: shared.elapsed(),
+            ledger,
+            unsaved: saved
+                .err()
+                .map(|error| Unsaved { error, rows: [created.unrecorded, uncollected].concat() }),
+        }
+    }
 }

@@ -1,13 +1,12 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio::time::Instant;
 
 use super::StopReason;
 use crate::{
-    api::{Answer, Api, Listed, Outcome},
-    ledger::{Counts, Record, Row},
-    sending::{Session, SessionEvent, Stats},
+    api::{Answer, Listed, Outcome},
+    ledger::{Counts, Row},
+    sending::{SessionEvent, Stats},
 };
 use request::{ReportId, RequestId};
 
@@ -134,28 +133,6 @@ impl Attempt {
             error: cause.map(|cause| cause.text.clone()),
             tracking_id: answer.notice.tracking_id.as_ref().or(said).cloned(),
         }
-    }
-}
-
-pub(super) struct Emitter<'a> {
-    pub(super) began: Instant,
-    pub(super) on_event: &'a dyn Fn(&Event),
-}
-
-impl Emitter<'_> {
-    pub(super) fn tell<A: Api>(
-        &self,
-        session: &Session<'_, A>,
-        record: &Record<'_>,
-        kind: EventKind,
-    ) {
-        (self.on_event)(&Event {
-            at: session.now(),
-            elapsed: self.began.elapsed(),
-            counts: record.counts(),
-            pace: session.gate().stats(),
-            kind,
-        });
     }
 }
 

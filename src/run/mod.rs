@@ -14,15 +14,16 @@ mod drive;
 mod event;
 mod max_failures;
 mod scheduler;
+mod shared;
 mod stop;
 mod twins;
 
 #[cfg(test)]
 mod tests;
 
-pub use attempt::BesideOthers;
-pub use drive::{Finished, NewReports, RunInput, Unsaved, Workbench, run, run_with};
+pub use drive::{Finished, Run, RunInput, Unsaved};
 pub use event::{Attempt, Event, EventKind, Fetched, NotCollected};
 pub use max_failures::MaxFailures;
 pub use scheduler::Creates;
+pub use shared::{BesideOthers, NewReports, Shared};
 pub use stop::{DiskTrouble, Interrupt, Signal, StopReason};

@@ -13,9 +13,10 @@ use futures::{StreamExt as _, future::LocalBoxFuture, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    EventKind, Interrupt, StopReason,
+    EventKind, RunInput, StopReason,
     after_create::{LookUpState, NextStep, RowProgress},
-    attempt::{Answered, AttemptResult, ListFirst, Shared, attempt},
+    attempt::{Answered, AttemptResult, ListFirst, attempt},
+    shared::Shared,
     twins::Twins,
 };
 use crate::{
@@ -45,8 +46,8 @@ enum Queue {
     Last,
 }
 
-pub(super) struct Scheduler<'c, 'a, 's, A: Api> {
-    context: &'c Shared<'a, 's, A>,
+pub(super) struct Scheduler<'c, A: Api> {
+    shared: &'c Shared<'c, A>,
     concurrency: usize,
     all: usize,
     creates: Creates,
@@ -106,19 +107,14 @@ enum Completed {
 
 type Work<'c> = FuturesUnordered<LocalBoxFuture<'c, Completed>>;
 
-impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
-    pub(super) fn new(
-        context: &'c Shared<'a, 's, A>,
-        (concurrency, all): (usize, usize),
-        creates: Creates,
-        unselected: HashSet<RowIndex>,
-    ) -> Self {
+impl<'c, A: Api> Scheduler<'c, A> {
+    pub(super) fn new<D>(shared: &'c Shared<'c, A>, input: &RunInput<'_, A, D>) -> Self {
         Scheduler {
-            context,
-            concurrency,
-            all,
-            creates,
-            unselected,
+            shared,
+            concurrency: input.concurrency,
+            all: input.all,
+            creates: input.creates,
+            unselected: input.doubts.iter().copied().collect(),
             ready: BTreeSet::new(),
             delayed: BTreeSet::new(),
             doubts: BTreeSet::new(),
@@ -126,7 +122,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             sending: 0,
             twins: Twins::default(),
             forbidden: None,
-            failures: (None, 0),
+            failures: (input.max_failures, 0),
             open: 0,
             unrecorded: Vec::new(),
             not_looked_up: Vec::new(),
@@ -137,21 +133,13 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         }
     }
 
-    pub(super) fn until(mut self, max_failures: Option<usize>) -> Self {
-        self.failures.0 = max_failures;
-        self
-    }
-
-    pub(super) async fn drive(
-        mut self,
-        work: &[RowIndex],
-        interrupt: &Interrupt,
-    ) -> SchedulerResult {
+    /// Brings `work` to its end.
+    pub(super) async fn drive(mut self, work: &[RowIndex]) -> SchedulerResult {
         self.begin(work);
         self.emit(EventKind::Started);
         let mut under_way: Work<'_> = FuturesUnordered::new();
         let mut grace: Option<Instant> = None;
-        let mut caught = pin!(interrupt.caught());
+        let mut caught = pin!(self.shared.interrupt.caught());
         loop {
             self.start(&mut under_way);
             let stops = self.is_stopping();
@@ -163,16 +151,16 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             let due = self.next_due().filter(|_| !stops);
             // Waiting for a list to settle is no stall of the server.
             let _idle = (under_way.is_empty() && !self.doubts.is_empty())
-                .then(|| self.context.session.gate().idle());
+                .then(|| self.shared.session.gate().idle());
             tokio::select! {
                 biased;
                 signal = &mut caught, if grace.is_none() => {
-                    grace = Some(Instant::now() + interrupt.grace);
+                    grace = Some(Instant::now() + self.shared.interrupt.grace);
                     self.stop(StopReason::Interrupted(signal));
                 }
                 () = sleep_until(grace.unwrap_or_else(Instant::now)), if grace.is_some() => break,
                 // Collecting may stop the run.
-                () = self.context.stopping.wait(), if !stops => {}
+                () = self.shared.stopping.wait(), if !stops => {}
                 Some(done) = under_way.next() => {
                     self.sending -= usize::from(matches!(done, Completed::Attempt(..)));
                     self.on_done(done, &mut under_way);
@@ -182,14 +170,14 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         }
         // Every row came to its end, so nothing was stopped.
         if self.open == 0 {
-            self.context.stopping.take_back_failures();
+            self.shared.stopping.take_back_failures();
         }
         SchedulerResult { unrecorded: self.unrecorded, not_looked_up: self.not_looked_up }
     }
 
     fn begin(&mut self, work: &[RowIndex]) {
         self.open = work.len();
-        let ledger = self.context.record.ledger();
+        let ledger = self.shared.record.ledger();
         if ledger.report_ids().next().is_none() {
             self.forbidden = Some((0, HashSet::new()));
         }
@@ -254,7 +242,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
         if matches!(self.first_create, FirstCreate::Alone(until) if until <= now) {
             (self.first_create, self.had_doubts) = (FirstCreate::Over, true);
         }
-        if self.first_list == FirstList::Had && self.context.session.has_lost_the_time() {
+        if self.first_list == FirstList::Had && self.shared.session.has_lost_the_time() {
             self.first_list = FirstList::NotAsked;
         }
         if self.first_list != FirstList::Had {
@@ -273,19 +261,19 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             let Some(next @ (_, place)) = self.ready.pop_first() else {
                 break;
             };
-            let row = self.context.record.row(place);
+            let row = self.shared.record.row(place);
             if !self.twins.is_free_for(row.request()) {
                 self.twins.wait(row.request().clone(), next);
                 continue;
             }
             self.twins.begin(row.request());
             let progress = self.progress.remove(&place);
-            let context = self.context;
+            let shared = self.shared;
             self.sending += 1;
             if self.first_create == FirstCreate::NotSent {
                 self.first_create = FirstCreate::Alone(now + ALONE);
             }
-            let (evidence, token) = (&context.evidence, context.session.token_in_use());
+            let (evidence, token) = (&shared.evidence, shared.session.token_in_use());
             let is_lossy = self.had_doubts && !evidence.is_complete();
             let look_first = if is_lossy || evidence.is_unproven(token) {
                 ListFirst::Yes
@@ -294,7 +282,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             };
             under_way.push(Box::pin(async move {
                 let mut progress = progress.unwrap_or_else(|| RowProgress::found(&row));
-                let attempted = attempt(context, row, &mut progress, look_first).await;
+                let attempted = attempt(shared, row, &mut progress, look_first).await;
                 Completed::Attempt(Box::new((place, progress, attempted)))
             }));
         }
@@ -302,15 +290,15 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
 
     /// The server clock must be known before it dates the first intent.
     fn ask_first_list(&self, place: RowIndex) -> LocalBoxFuture<'c, Completed> {
-        let context = self.context;
-        let ledger = context.record.ledger();
+        let shared = self.shared;
+        let ledger = shared.record.ledger();
         let request = ledger.row(place).request();
         let query = ListQuery::of(request);
         Box::pin(async move {
             tokio::select! {
                 biased;
-                () = context.stopping.wait() => Completed::FirstList(place, Ok(None)),
-                listed = context.session.first_list(&query) => Completed::FirstList(place, listed),
+                () = shared.stopping.wait() => Completed::FirstList(place, Ok(None)),
+                listed = shared.session.first_list(&query) => Completed::FirstList(place, listed),
             }
         })
     }
@@ -318,10 +306,10 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
     fn on_first_list(&mut self, place: RowIndex, listed: Option<Vec<Listed>>) {
         self.first_list = FirstList::Had;
         let Some(listed) = listed else { return };
-        let evidence = &self.context.evidence;
-        evidence.saw_all(&listed, self.context.session.now());
+        let evidence = &self.shared.evidence;
+        evidence.saw_all(&listed, self.shared.session.now());
         let ids: HashSet<_> = listed.into_iter().map(|report| report.id).collect();
-        let row = self.context.record.row(place);
+        let row = self.shared.record.row(place);
         let progress = self.progress.entry(place);
         let progress = progress.or_insert_with(|| RowProgress::found(&row));
         progress.listed_before = Some(ids);
@@ -329,12 +317,12 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
 
     /// Reads a report that is certainly ours, early and once, so that clocks and people are known when doubts come.
     fn ask_witness(&self) -> LocalBoxFuture<'c, Completed> {
-        let context = self.context;
+        let shared = self.shared;
         Box::pin(async move {
             let asked = tokio::select! {
                 biased;
-                () = context.stopping.wait() => Ok(()),
-                asked = context.evidence.ask_witness(context.session) => asked,
+                () = shared.stopping.wait() => Ok(()),
+                asked = shared.evidence.ask_witness(shared.session) => asked,
             };
             Completed::Witness(asked)
         })
@@ -359,7 +347,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
                 };
                 self.had_doubts |= progress.open.is_some();
                 self.on_attempted(place, progress, attempted);
-                let wanted = !self.asks_witness && self.context.evidence.wants_witness();
+                let wanted = !self.asks_witness && self.shared.evidence.wants_witness();
                 if !self.is_stopping() && wanted {
                     self.asks_witness = true;
                     under_way.push(self.ask_witness());
@@ -420,6 +408,9 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
             }
             NextStep::Settled => {
                 self.progress.remove(&place);
+                if matches!(row.state, State::Created(_)) && !self.unselected.contains(&place) {
+                    self.shared.announce_report(place);
+                }
                 self.emit(EventKind::Settled(row.clone()));
                 self.open -= 1;
                 self.on_settled(place, row);
@@ -452,7 +443,7 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
     }
 
     fn on_unrecorded(&mut self, row: Row, error: JournalError) {
-        self.context.record.keep(&row);
+        self.shared.record.keep(&row);
         self.unrecorded.push(row);
         self.stop(StopReason::Ledger(error));
     }
@@ -476,16 +467,16 @@ impl<'c, 'a, 's, A: Api> Scheduler<'c, 'a, 's, A> {
     }
 
     fn stop(&mut self, reason: StopReason) {
-        if self.context.stopping.stop(&reason) {
+        if self.shared.stopping.stop(&reason) {
             self.emit(EventKind::Stopping(reason));
         }
     }
 
     fn is_stopping(&self) -> bool {
-        self.context.stopping.is_stopping()
+        self.shared.stopping.is_stopping()
     }
 
     fn emit(&self, kind: EventKind) {
-        self.context.emit(kind);
+        self.shared.emit(kind);
     }
 }

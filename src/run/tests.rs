@@ -5,12 +5,13 @@ use crate::{
     api::{Answer, Cause, Notice, Outcome, Refusal, WaitKind},
     inventory::QuestionKind,
     ledger::{LastAnswer, Reason, Row, State},
-    sending::{RetryContext, Stage},
+    manifest::RetryPolicy,
+    sending::{Backoff, RetryContext, Stage},
 };
-use request::Doubt;
-use request::{Period, ReportId, ReportType, Request};
 
-const BACKOFF: Duration = Duration::from_secs(7);
+use request::{Doubt, Period, ReportId, ReportType, Request};
+
+const BACKOFF: Duration = Duration::ZERO;
 
 /// A row whose earlier create is still in doubt.
 fn row() -> Row {
@@ -50,7 +51,9 @@ fn reason() -> Reason {
 }
 
 fn around(max_attempts: u32, stage: Stage, accepted: u64) -> RetryContext<'static> {
-    RetryContext { max_attempts, stage, accepted, backoff: &|_| BACKOFF }
+    let policy = RetryPolicy { base_delay: BACKOFF, ..RetryPolicy::default() };
+    let backoff = Box::leak(Box::new(Backoff::new(&policy, 7)));
+    RetryContext { max_attempts, stage, accepted, backoff }
 }
 
 fn cause() -> Cause {

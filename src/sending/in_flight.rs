@@ -1,4 +1,4 @@
-//! From the head of an answer to gate, clock and events, as soon as it arrives.
+//! One exchange on its way: from the head of its answer to gate, clock and events, as soon as it arrives.
 
 use std::{
     cell::{Cell, RefCell},
@@ -11,15 +11,15 @@ use tracing::{Span, trace};
 
 use super::{EXCHANGES, Listener, ServerClock, SessionEvent, WallClock};
 use crate::{
-    api::{Answer, Cause, Notice, Outcome, WaitKind},
-    sending::{Feedback, Gate, Slot, Traffic},
+    api::{Answer, Cause, Notice, OnHead, Outcome, WaitKind},
+    sending::{Feedback, Gate, Slot, Stage, Traffic},
 };
 use request::Doubt;
 
 pub(super) struct SessionCore<'a> {
     pub(super) gate: Gate,
     pub(super) clock: &'a dyn WallClock,
-    pub(super) listener: &'a Listener<'a>,
+    pub(super) listener: Box<Listener<'a>>,
     pub(super) server_clock: Cell<ServerClock>,
     /// Answers from the API itself. Before the first one no create leaves: a sign-in page may answer.
     pub(super) answers: Cell<u64>,
@@ -41,61 +41,45 @@ pub(super) enum Exchange {
     LongList,
 }
 
-/// One exchange in flight. Its answer counts once: when its head arrives, or completely if there was no head.
-pub(super) struct InFlight<'h, 'a> {
-    shared: &'h SessionCore<'a>,
-    pass: Slot<'h>,
+/// One exchange in flight: it holds its slot until it is dropped. Its answer counts once: when its head arrives, or
+/// completely if there was no head.
+pub(super) struct InFlight<'s> {
+    shared: &'s SessionCore<'s>,
+    slot: Slot<'s>,
     exchange: Exchange,
-    left: Instant,
+    pub(super) left: Instant,
+    /// Of the breaker, when it left.
+    pub(super) stage: Stage,
+    pub(super) span: Span,
     heard: Cell<Option<(Instant, DateTime<Utc>)>>,
     is_fed: Cell<bool>,
     /// The failures in a row, if this one raised the breaker's stage.
     worse: Cell<Option<u32>>,
 }
 
-impl<'h, 'a> InFlight<'h, 'a> {
-    pub(super) fn new(shared: &'h SessionCore<'a>, pass: Slot<'h>, exchange: Exchange) -> Self {
+impl<'s> InFlight<'s> {
+    /// It leaves now.
+    pub(super) fn new(
+        shared: &'s SessionCore<'s>,
+        slot: Slot<'s>,
+        exchange: Exchange,
+        span: Span,
+    ) -> Self {
         InFlight {
             shared,
-            pass,
+            slot,
             exchange,
             left: Instant::now(),
+            stage: shared.gate.stage(),
+            span,
             heard: Cell::default(),
             is_fed: Cell::new(false),
             worse: Cell::default(),
         }
     }
 
-    /// A wait counts from now. Whether the API itself answered is only known at the end.
-    pub(super) fn head(&self, notice: &Notice) {
-        if self.heard.get().is_some() {
-            return;
-        }
-        let (shared, gate) = (self.shared, &self.shared.gate);
-        self.heard.set(Some((Instant::now(), shared.clock.now())));
-        let before = gate.stats().paused_until;
-        let feedback = feedback(notice);
-        if let Some(feedback) = feedback {
-            self.feed(notice, feedback);
-        }
-        // Any answer may announce a wait, also an accepted one.
-        let is_kept = matches!(feedback, Some(Feedback::RateLimited(_) | Feedback::Busy(_)));
-        if let Some(wait) = notice.retry_after.filter(|wait| !is_kept && !wait.is_zero()) {
-            gate.pause(wait);
-        }
-        let after = gate.stats().paused_until;
-        if let Some(until) = after.filter(|until| before.is_none_or(|before| *until > before)) {
-            let wait = until.saturating_duration_since(Instant::now());
-            (shared.listener)(&SessionEvent::Paused {
-                status: notice.status,
-                wait,
-                until: shared.clock.now() + wait,
-            });
-        }
-    }
-
-    pub(super) fn end<T>(self, answer: &Answer<T>) {
-        tell(answer, self.left.elapsed());
+    pub(super) fn end<T>(&self, answer: &Answer<T>) {
+        self.span.in_scope(|| tell(answer, self.left.elapsed()));
         let (notice, outcome) = (&answer.notice, &answer.outcome);
         let failed = match outcome {
             Outcome::NotSent(cause) | Outcome::InDoubt(_, cause) => Some(cause),
@@ -106,9 +90,9 @@ impl<'h, 'a> InFlight<'h, 'a> {
             *self.shared.last_failure.borrow_mut() = Some(cause.clone());
         }
         // A read whose 2xx cannot be read was not answered: nobody knows by whom it was not.
-        let is_unread = notice.is_unread && self.pass.traffic() == Traffic::Other;
+        let is_unread = notice.is_unread && self.slot.traffic() == Traffic::Other;
         if notice.status.is_some() {
-            self.head(notice);
+            self.on_head(notice);
             if !is_unread {
                 self.learn(notice);
             }
@@ -151,10 +135,40 @@ impl<'h, 'a> InFlight<'h, 'a> {
         }
         let gate = &self.shared.gate;
         let before = gate.stage();
-        self.pass.answered(feedback);
+        self.slot.answered(feedback);
         // Others may be answered before the whole of this answer arrives.
         let is_worse = gate.stage() > before;
         self.worse.set(is_worse.then(|| gate.failures()));
+    }
+}
+
+impl OnHead for InFlight<'_> {
+    /// A wait counts from now. Whether the API itself answered is only known at the end.
+    fn on_head(&self, notice: &Notice) {
+        if self.heard.get().is_some() {
+            return;
+        }
+        let (shared, gate) = (self.shared, &self.shared.gate);
+        self.heard.set(Some((Instant::now(), shared.clock.now())));
+        let before = gate.stats().paused_until;
+        let feedback = feedback(notice);
+        if let Some(feedback) = feedback {
+            self.feed(notice, feedback);
+        }
+        // Any answer may announce a wait, also an accepted one.
+        let is_kept = matches!(feedback, Some(Feedback::RateLimited(_) | Feedback::Busy(_)));
+        if let Some(wait) = notice.retry_after.filter(|wait| !is_kept && !wait.is_zero()) {
+            gate.pause(wait);
+        }
+        let after = gate.stats().paused_until;
+        if let Some(until) = after.filter(|until| before.is_none_or(|before| *until > before)) {
+            let wait = until.saturating_duration_since(Instant::now());
+            (shared.listener)(&SessionEvent::Paused {
+                status: notice.status,
+                wait,
+                until: shared.clock.now() + wait,
+            });
+        }
     }
 }
 

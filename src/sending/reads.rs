@@ -4,9 +4,12 @@ use tokio::time::{Instant, sleep};
 use tracing::{Instrument as _, field::Empty, trace_span};
 use url::Url;
 
-use super::{EXCHANGES, Halt, ReadError, ServerClock, Session, TryCount, in_flight::Exchange};
+use super::{
+    EXCHANGES, Halt, ReadError, ServerClock, Session, TryCount, in_flight::Exchange,
+    session::Flight,
+};
 use crate::{
-    api::{Answer, Api, Cause, ListQuery, Listed, OnHead, Outcome, Page, Refusal},
+    api::{Answer, Api, Cause, ListQuery, Listed, Outcome, Page, Refusal},
     manifest::Discover,
     sending::Priority,
 };
@@ -44,40 +47,19 @@ impl<A: Api> Session<'_, A> {
             }
             earlier = Some(ids);
         }
-        Err(ReadError::Failed(Cause {
-            code: "bad_response".to_owned(),
-            text: "the list changes while it is read".to_owned(),
-            ..Cause::default()
-        }))
+        Err(unusable("the list changes while it is read".to_owned()))
     }
 
     /// The first report of a list: enough to know that it can be read.
     pub async fn first_listed(&self, query: &ListQuery) -> Result<Option<Listed>, ReadError> {
-        let page = self.read(
-            Exchange::Plain,
-            async |api, token, on_head| api.list(token, query, 1, None, on_head).await,
-            |_| false,
-        );
-        Ok(page.await?.items.into_iter().next())
+        let page = self.list_page(query, 1, None, Reading::retried(Exchange::Plain)).await?;
+        Ok(page.items.into_iter().next())
     }
 
     async fn read_list(&self, query: &ListQuery) -> Result<(Vec<Listed>, usize), ReadError> {
         loop {
             let max = self.page_size.get();
-            let exchange = match max {
-                ..=1 => Exchange::Plain,
-                _ => Exchange::LongList,
-            };
-            let listed = self
-                .read_pages(
-                    exchange,
-                    async |api, token, next, on_head| {
-                        api.list(token, query, max, next, on_head).await
-                    },
-                    |cause| is_too_long(cause, max),
-                )
-                .await;
-            match listed {
+            match self.read_list_by(query, max).await {
                 Err(ReadError::Failed(cause)) if is_too_long(&cause, max) => {
                     self.page_size.set(self.page_size.get().min(max / 2));
                 }
@@ -86,34 +68,100 @@ impl<A: Api> Session<'_, A> {
         }
     }
 
-    /// One report; `None` if the server does not have it.
-    pub async fn get(&self, id: &ReportId) -> Result<Option<Listed>, ReadError> {
-        self.read(
-            Exchange::Plain,
-            async |api, token, on_head| api.get(token, id, on_head).await,
-            |_| false,
-        )
-        .await
-    }
-
-    /// [`Session::get`] without retries: for a report from a list, to which a single read only adds.
-    pub async fn get_once(&self, id: &ReportId) -> Result<Option<Listed>, ReadError> {
-        self.read(
-            Exchange::Plain,
-            async |api, token, on_head| api.get(token, id, on_head).await,
-            |_| true,
-        )
-        .await
+    async fn read_list_by(
+        &self,
+        query: &ListQuery,
+        max: usize,
+    ) -> Result<(Vec<Listed>, usize), ReadError> {
+        let exchange = if max > 1 { Exchange::LongList } else { Exchange::Plain };
+        let mut pages = Pages::new(self.policy().max_stall);
+        loop {
+            let reading = Reading::retried(exchange);
+            let page = self.list_page(query, max, pages.next.as_ref(), reading).await?;
+            if pages.add(page)? {
+                return Ok((pages.items, pages.number));
+            }
+            self.require_progress(&pages)?;
+        }
     }
 
     /// All sub-partners of a kind.
     pub async fn sub_partners(&self, which: Discover) -> Result<Vec<OrgId>, ReadError> {
-        let read = self.read_pages(
-            Exchange::Plain,
-            async |api, token, next, on_head| api.sub_partners(token, which, next, on_head).await,
-            |_| false,
-        );
-        Ok(read.await?.0)
+        let mut pages = Pages::new(self.policy().max_stall);
+        loop {
+            let page = self.sub_partner_page(which, pages.next.as_ref()).await?;
+            if pages.add(page)? {
+                return Ok(pages.items);
+            }
+            self.require_progress(&pages)?;
+        }
+    }
+
+    /// Each page is accepted; but pages without end are no progress.
+    fn require_progress<T>(&self, pages: &Pages<T>) -> Result<(), ReadError> {
+        if pages.is_late() {
+            self.shared.gate.stall();
+            self.go_on().map_err(ReadError::Halted)?;
+        }
+        Ok(())
+    }
+
+    /// One report; `None` if the server does not have it.
+    pub async fn get(&self, id: &ReportId) -> Result<Option<Listed>, ReadError> {
+        self.report(id, Reading::retried(Exchange::Plain)).await
+    }
+
+    /// [`Session::get`] without retries: for a report from a list, to which a single read only adds.
+    pub async fn get_once(&self, id: &ReportId) -> Result<Option<Listed>, ReadError> {
+        self.report(id, Reading::once(Exchange::Plain)).await
+    }
+
+    async fn report(
+        &self,
+        id: &ReportId,
+        mut reading: Reading,
+    ) -> Result<Option<Listed>, ReadError> {
+        loop {
+            let flight = self.depart_to_read(&reading).await?;
+            let get = self.api.get(&flight.token, id, &flight.in_flight);
+            let answer = get.instrument(flight.in_flight.span.clone()).await;
+            if let Some(report) = self.arrive_read(flight, answer, &mut reading).await? {
+                return Ok(report);
+            }
+        }
+    }
+
+    async fn list_page(
+        &self,
+        query: &ListQuery,
+        max: usize,
+        next: Option<&Url>,
+        mut reading: Reading,
+    ) -> Result<Page<Listed>, ReadError> {
+        loop {
+            let flight = self.depart_to_read(&reading).await?;
+            let list = self.api.list(&flight.token, query, max, next, &flight.in_flight);
+            let answer = list.instrument(flight.in_flight.span.clone()).await;
+            if let Some(page) = self.arrive_read(flight, answer, &mut reading).await? {
+                return Ok(page);
+            }
+        }
+    }
+
+    async fn sub_partner_page(
+        &self,
+        which: Discover,
+        next: Option<&Url>,
+    ) -> Result<Page<OrgId>, ReadError> {
+        let mut reading = Reading::retried(Exchange::Plain);
+        loop {
+            let flight = self.depart_to_read(&reading).await?;
+            let list = self.api.sub_partners(&flight.token, which, next, &flight.in_flight);
+            let answer = list.instrument(flight.in_flight.span.clone()).await;
+            if let Some(page) = self.arrive_read(flight, answer, &mut reading).await? {
+                return Ok(page);
+            }
+        }
     }
 
     /// A first list for `query`, which also sets the server clock. Any answer of the API below 500 is enough, but there
@@ -143,21 +191,10 @@ impl<A: Api> Session<'_, A> {
             };
             let before = self.shared.answers.get();
             let read = if round % 2 == 0 && page.is_none() {
-                self.read(
-                    Exchange::LongList,
-                    async |api, token, on_head| api.list(token, query, max, None, on_head).await,
-                    |_| true,
-                )
-                .await
-                .map(Some)
+                let reading = Reading::once(Exchange::LongList);
+                self.list_page(query, max, None, reading).await.map(Some)
             } else {
-                self.read(
-                    Exchange::Plain,
-                    async |api, token, on_head| api.get(token, &nobodys, on_head).await,
-                    |_| true,
-                )
-                .await
-                .map(|_| None)
+                self.get_once(&nobodys).await.map(|_| None)
             };
             match read {
                 Err(ReadError::Halted(halt)) => return Err(halt),
@@ -183,85 +220,113 @@ impl<A: Api> Session<'_, A> {
         }
     }
 
-    async fn read<T>(
-        &self,
-        exchange: Exchange,
-        call: impl AsyncFn(&A, &A::Token, &OnHead<'_>) -> Answer<T>,
-        is_hopeless: impl Fn(&Cause) -> bool,
-    ) -> Result<T, ReadError> {
-        let mut tries = TryCount::default();
+    async fn depart_to_read(&self, reading: &Reading) -> Result<Flight<'_, A::Token>, ReadError> {
         loop {
-            let permit = self.enter_as(Priority::Between).await;
-            let permit = permit.map_err(ReadError::Halted)?;
-            if permit.leave().await.is_err() {
-                continue;
+            let permit = self.enter_as(Priority::Between).await.map_err(ReadError::Halted)?;
+            if permit.leave().await.is_ok() {
+                let span = trace_span!(target: EXCHANGES, "read", tracking_id = Empty);
+                return Ok(self.depart(permit, reading.exchange, span));
             }
-            let stage = self.shared.gate.stage();
-            let span = trace_span!(target: EXCHANGES, "read", tracking_id = Empty);
-            let sent = self.send(permit, exchange, &call).instrument(span);
-            let (answer, halt) = sent.await;
-            if let Some(halt) = halt {
-                return Err(ReadError::Halted(halt));
-            }
-            let hopeless = answer.outcome.cause().is_some_and(&is_hopeless);
-            if !hopeless && self.again(&mut tries, &answer.outcome, stage).await {
-                continue;
-            }
-            return match answer.outcome {
-                Outcome::Done(value) => Ok(value),
-                // It is about expired tokens, and no answer to the request.
-                Outcome::Refused(Refusal::Unauthorized, cause) => {
-                    Err(ReadError::Failed(Cause { http_status: None, ..cause }))
-                }
-                Outcome::Refused(_, cause)
-                | Outcome::NotSent(cause)
-                | Outcome::InDoubt(_, cause) => Err(ReadError::Failed(cause)),
-            };
         }
     }
 
-    async fn read_pages<T>(
+    /// What was read; `None` after a wait, if it is to be tried again.
+    async fn arrive_read<T>(
         &self,
-        exchange: Exchange,
-        page: impl AsyncFn(&A, &A::Token, Option<&Url>, &OnHead<'_>) -> Answer<Page<T>>,
-        is_hopeless: impl Fn(&Cause) -> bool,
-    ) -> Result<(Vec<T>, usize), ReadError> {
-        let (mut items, mut seen) = (Vec::new(), HashSet::new());
-        let mut next: Option<Url> = None;
-        let begun = Instant::now();
-        let unusable = |text: String| {
-            Err(ReadError::Failed(Cause {
-                code: "bad_response".to_owned(),
-                text,
-                ..Cause::default()
-            }))
-        };
-        loop {
-            // Each page is accepted; but pages without end are no progress.
-            if begun.elapsed() >= self.policy().max_stall {
-                self.shared.gate.stall();
-                self.go_on().map_err(ReadError::Halted)?;
+        flight: Flight<'_, A::Token>,
+        answer: Answer<T>,
+        reading: &mut Reading,
+    ) -> Result<Option<T>, ReadError> {
+        let stage = flight.in_flight.stage;
+        let (answer, halt) = self.arrive(flight, answer).await;
+        if let Some(halt) = halt {
+            return Err(ReadError::Halted(halt));
+        }
+        let is_hopeless = answer.outcome.cause().is_some_and(|cause| reading.is_hopeless(cause));
+        if !is_hopeless && self.again(&mut reading.tries, &answer.outcome, stage).await {
+            return Ok(None);
+        }
+        match answer.outcome {
+            Outcome::Done(value) => Ok(Some(value)),
+            // It is about expired tokens, and no answer to the request.
+            Outcome::Refused(Refusal::Unauthorized, cause) => {
+                Err(ReadError::Failed(Cause { http_status: None, ..cause }))
             }
-            let read = self
-                .read(
-                    exchange,
-                    async |api, token, on_head| page(api, token, next.as_ref(), on_head).await,
-                    &is_hopeless,
-                )
-                .await?;
-            items.extend(read.items);
-            match read.next {
-                None => return Ok((items, seen.len() + 1)),
-                Some(_) if items.len() >= MAX_ITEMS => {
-                    return unusable(format!(
-                        "the server's list has more than {MAX_ITEMS} entries and does not end; tell its support desk"
-                    ));
-                }
-                Some(url) if seen.len() < MAX_PAGES && seen.insert(url.clone()) => next = Some(url),
-                Some(_) => {
-                    return unusable("the server's pages run in a circle".to_owned());
-                }
+            Outcome::Refused(_, cause) | Outcome::NotSent(cause) | Outcome::InDoubt(_, cause) => {
+                Err(ReadError::Failed(cause))
             }
         }
     }
+}
+
+/// One read: how it is sent, and how often it was.
+struct Reading {
+    exchange: Exchange,
+    is_retried: bool,
+    tries: TryCount,
+}
+
+impl Reading {
+    fn retried(exchange: Exchange) -> Self {
+        Reading { exchange, is_retried: true, tries: TryCount::default() }
+    }
+
+    fn once(exchange: Exchange) -> Self {
+        Reading { is_retried: false, ..Reading::retried(exchange) }
+    }
+
+    /// A list that is too long is asked for in smaller pages instead.
+    fn is_hopeless(&self, cause: &Cause) -> bool {
+        !self.is_retried || self.exchange == Exchange::LongList && cause.http_status == Some(504)
+    }
+}
+
+/// The pages of a list that were read so far.
+struct Pages<T> {
+    items: Vec<T>,
+    number: usize,
+    next: Option<Url>,
+    seen: HashSet<Url>,
+    begun: Instant,
+    patience: Duration,
+}
+
+impl<T> Pages<T> {
+    fn new(patience: Duration) -> Self {
+        Pages {
+            items: Vec::new(),
+            number: 0,
+            next: None,
+            seen: HashSet::new(),
+            begun: Instant::now(),
+            patience,
+        }
+    }
+
+    fn is_late(&self) -> bool {
+        self.begun.elapsed() >= self.patience
+    }
+
+    /// Whether it was the last one.
+    fn add(&mut self, page: Page<T>) -> Result<bool, ReadError> {
+        self.items.extend(page.items);
+        self.number += 1;
+        let Some(next) = page.next else {
+            return Ok(true);
+        };
+        if self.items.len() >= MAX_ITEMS {
+            return Err(unusable(format!(
+                "the server's list has more than {MAX_ITEMS} entries and does not end; tell its support desk"
+            )));
+        }
+        if self.number > MAX_PAGES || !self.seen.insert(next.clone()) {
+            return Err(unusable("the server's pages run in a circle".to_owned()));
+        }
+        self.next = Some(next);
+        Ok(false)
+    }
+}
+
+fn unusable(text: String) -> ReadError {
+    ReadError::Failed(Cause { code: "bad_response".to_owned(), text, ..Cause::default() })
 }

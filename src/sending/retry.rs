@@ -26,7 +26,7 @@ pub struct RetryContext<'a> {
     pub max_attempts: u32,
     pub stage: Stage,
     pub accepted: u64,
-    pub backoff: &'a dyn Fn(u32) -> Duration,
+    pub backoff: &'a Backoff,
 }
 
 /// The tries of one request, as `retry.max_attempts` counts them: reads, creates and renewals of a token alike.
@@ -72,7 +72,7 @@ impl TryCount {
         outcome: &Outcome<T>,
         around: &RetryContext<'_>,
     ) -> (bool, RetryDecision) {
-        let backoff = || RetryDecision::After((around.backoff)(self.counted + 1));
+        let backoff = || RetryDecision::After(around.backoff.after(self.counted + 1));
         match outcome {
             Outcome::Done(_) | Outcome::Refused(Refusal::Forbidden | Refusal::Final, _) => {
                 (false, RetryDecision::Never)
@@ -165,7 +165,7 @@ mod tests {
                     max_attempts: 4,
                     stage,
                     accepted: if others { accepted } else { 0 },
-                    backoff: &|_| Duration::ZERO,
+                    backoff: &Backoff::new(&RetryPolicy::default(), 7),
                 };
                 came_to.push(match tries.after(&outcome, &around) {
                     RetryDecision::AtOnce => '.',
@@ -187,7 +187,7 @@ mod tests {
             max_attempts: 2,
             stage: Stage::Closed,
             accepted: 0,
-            backoff: &|_| Duration::ZERO,
+            backoff: &Backoff::new(&RetryPolicy::default(), 7),
         };
         let mut tries = TryCount::default();
         let limited: Outcome<()> =

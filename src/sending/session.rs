@@ -5,16 +5,15 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use tokio::time::{Instant, sleep};
-use tracing::{Instrument as _, field::Empty, trace_span};
+use tracing::{Span, field::Empty, trace_span};
 
 use super::{
-    Backoff, EXCHANGES, Halt, Listener, RetryContext, RetryDecision, SessionEvent, TryCount,
-    WallClock,
+    Backoff, EXCHANGES, Halt, RetryContext, RetryDecision, SessionEvent, TryCount, WallClock,
     in_flight::{Exchange, InFlight, SessionCore},
     token::{CurrentToken, Generation, UnauthorizedCause, proves_accepted},
 };
 use crate::{
-    api::{Answer, Api, Cause, LARGEST_PAGE, Notice, OnHead, Outcome, Refusal},
+    api::{Answer, Api, Cause, LARGEST_PAGE, Outcome, Refusal},
     manifest::{Limits, RetryPolicy},
     sending::{Gate, MustWait, Priority, Slot, Stage, StopCause},
 };
@@ -22,7 +21,7 @@ use request::{ReportId, Request};
 
 /// A session with one server.
 pub struct Session<'a, A: Api> {
-    api: &'a A,
+    pub(super) api: &'a A,
     policy: RetryPolicy,
     backoff: Backoff,
     pub(super) token: CurrentToken<A::Token>,
@@ -31,8 +30,9 @@ pub struct Session<'a, A: Api> {
     halted: RefCell<Option<Halt>>,
 }
 
+/// A slot of the gate, and the token to send with.
 pub struct Permit<'s, T> {
-    pass: Slot<'s>,
+    slot: Slot<'s>,
     token: T,
     generation: Generation,
 }
@@ -43,8 +43,15 @@ impl<T> Permit<'_, T> {
     }
 
     pub async fn leave(&self) -> Result<(), MustWait> {
-        self.pass.leave().await
+        self.slot.leave().await
     }
+}
+
+/// A request on its way, with the token that it carries.
+pub(super) struct Flight<'s, T> {
+    pub(super) in_flight: InFlight<'s>,
+    pub(super) token: T,
+    generation: Generation,
 }
 
 impl<'a, A: Api> Session<'a, A> {
@@ -54,7 +61,6 @@ impl<'a, A: Api> Session<'a, A> {
         token: Option<A::Token>,
         (limits, policy): (&Limits, &RetryPolicy),
         clock: &'a dyn WallClock,
-        listener: &'a Listener<'a>,
         seed: u64,
     ) -> Self {
         Session {
@@ -65,7 +71,7 @@ impl<'a, A: Api> Session<'a, A> {
             shared: SessionCore {
                 gate: Gate::new(limits, policy),
                 clock,
-                listener,
+                listener: Box::new(|_| {}),
                 server_clock: Cell::default(),
                 answers: Cell::default(),
                 last_failure: RefCell::default(),
@@ -73,6 +79,12 @@ impl<'a, A: Api> Session<'a, A> {
             page_size: Cell::new(LARGEST_PAGE),
             halted: RefCell::default(),
         }
+    }
+
+    /// `listener` must store a pause for the next process before it returns.
+    pub fn telling(mut self, listener: impl Fn(&SessionEvent) + 'a) -> Self {
+        self.shared.listener = Box::new(listener);
+        self
     }
 
     /// The gate that all exchanges pass.
@@ -91,16 +103,12 @@ impl<'a, A: Api> Session<'a, A> {
     }
 
     /// The context for [`TryCount`] of a request that left when the breaker was at `stage`.
-    pub fn around<'b>(
-        &self,
-        stage: Stage,
-        backoff: &'b dyn Fn(u32) -> Duration,
-    ) -> RetryContext<'b> {
+    pub fn around(&self, stage: Stage) -> RetryContext<'_> {
         RetryContext {
             max_attempts: self.policy.max_attempts.get(),
             stage,
             accepted: self.shared.gate.stats().accepted,
-            backoff,
+            backoff: &self.backoff,
         }
     }
 
@@ -160,17 +168,21 @@ impl<'a, A: Api> Session<'a, A> {
     pub(super) async fn enter_as(&self, priority: Priority) -> Result<Permit<'_, A::Token>, Halt> {
         loop {
             self.go_on()?;
-            let pass =
-                self.shared.gate.enter(priority).await.map_err(|cause| self.stopped_by(cause))?;
+            let slot = self.slot(priority).await?;
             self.go_on()?;
             let (token, generation) = self.token.get();
             let Some(token) = token else {
-                drop(pass);
+                drop(slot);
                 Box::pin(self.resolve_unauthorized(generation, &Cause::default())).await?;
                 continue;
             };
-            return Ok(Permit { pass, token, generation });
+            return Ok(Permit { slot, token, generation });
         }
+    }
+
+    async fn slot(&self, priority: Priority) -> Result<Slot<'_>, Halt> {
+        let entered = self.shared.gate.enter(priority).await;
+        entered.map_err(|cause| self.stopped_by(cause))
     }
 
     /// Sends one create, once. After [`Refusal::Unauthorized`] the token has been renewed, or the halt says why not; a
@@ -180,26 +192,35 @@ impl<'a, A: Api> Session<'a, A> {
         permit: Permit<'_, A::Token>,
         request: &Request,
     ) -> (Answer<ReportId>, Option<Halt>) {
-        self.send(permit, Exchange::Plain, async |api, token, on_head| {
-            api.create(token, request, on_head).await
-        })
-        .await
+        let flight = self.depart(permit, Exchange::Plain, Span::current());
+        let answer = self.api.create(&flight.token, request, &flight.in_flight).await;
+        self.arrive(flight, answer).await
     }
 
-    pub(super) async fn send<T>(
-        &self,
-        permit: Permit<'_, A::Token>,
+    /// It leaves now, and holds its slot until it arrives or is dropped.
+    pub(super) fn depart<'s>(
+        &'s self,
+        permit: Permit<'s, A::Token>,
         exchange: Exchange,
-        call: impl AsyncFn(&A, &A::Token, &OnHead<'_>) -> Answer<T>,
+        span: Span,
+    ) -> Flight<'s, A::Token> {
+        let Permit { slot, token, generation } = permit;
+        let in_flight = InFlight::new(&self.shared, slot, exchange, span);
+        Flight { in_flight, token, generation }
+    }
+
+    /// What an answer teaches: the gate, the server clock, and whether the token is accepted.
+    pub(super) async fn arrive<T>(
+        &self,
+        flight: Flight<'_, A::Token>,
+        mut answer: Answer<T>,
     ) -> (Answer<T>, Option<Halt>) {
-        let Permit { pass, token, generation } = permit;
-        let left = Instant::now();
-        let in_flight = InFlight::new(&self.shared, pass, exchange);
-        let mut answer = call(self.api, &token, &|notice| in_flight.head(notice)).await;
-        in_flight.end(&answer);
+        flight.in_flight.end(&answer);
+        let Flight { in_flight, generation, .. } = flight;
         if proves_accepted(&answer.outcome) {
-            self.token.taken(generation, left);
+            self.token.taken(generation, in_flight.left);
         }
+        drop(in_flight);
         let Outcome::Refused(Refusal::Unauthorized, cause) = &answer.outcome else {
             return (answer, None);
         };
@@ -214,25 +235,14 @@ impl<'a, A: Api> Session<'a, A> {
         }
     }
 
-    /// One exchange without the current token, or about it. Returns the answer and when the request left.
-    pub(super) async fn exchange<T>(
-        &self,
-        priority: Priority,
-        call: impl AsyncFn(&A, &OnHead<'_>) -> Answer<T>,
-    ) -> Result<(Answer<T>, Instant), Halt> {
+    /// An exchange without the current token, or about it, leaves as soon as it may, before all others.
+    pub(super) async fn depart_first(&self) -> Result<InFlight<'_>, Halt> {
         loop {
-            let pass =
-                self.shared.gate.enter(priority).await.map_err(|cause| self.stopped_by(cause))?;
-            if pass.leave().await.is_err() {
-                continue;
+            let slot = self.slot(Priority::First).await?;
+            if slot.leave().await.is_ok() {
+                let span = trace_span!(target: EXCHANGES, "credentials", tracking_id = Empty);
+                return Ok(InFlight::new(&self.shared, slot, Exchange::Plain, span));
             }
-            let left = Instant::now();
-            let in_flight = InFlight::new(&self.shared, pass, Exchange::Plain);
-            let span = trace_span!(target: EXCHANGES, "credentials", tracking_id = Empty);
-            let on_head = |notice: &Notice| in_flight.head(notice);
-            let answer = call(self.api, &on_head).instrument(span.clone()).await;
-            span.in_scope(|| in_flight.end(&answer));
-            return Ok((answer, left));
         }
     }
 
@@ -242,9 +252,7 @@ impl<'a, A: Api> Session<'a, A> {
         outcome: &Outcome<T>,
         stage: Stage,
     ) -> bool {
-        let backoff = |tries| self.backoff.after(tries);
-        let around = self.around(stage, &backoff);
-        let wait = match tries.after(outcome, &around) {
+        let wait = match tries.after(outcome, &self.around(stage)) {
             RetryDecision::Never => return false,
             RetryDecision::AtOnce => return true,
             RetryDecision::After(wait) => wait,

@@ -16,8 +16,7 @@ use crate::{
     },
     manifest::{Discover, Limits, Rate, RetryPolicy},
 };
-use request::Doubt;
-use request::{OrgId, ReportId, Request};
+use request::{Doubt, OrgId, ReportId, Request};
 
 /// A server that takes one token and answers as it is told.
 struct Scripted {
@@ -59,7 +58,7 @@ impl Scripted {
         }
     }
 
-    async fn read<T>(&self, token: u32, on_head: &OnHead<'_>, value: T) -> Answer<T> {
+    async fn read<T>(&self, token: u32, on_head: &dyn OnHead, value: T) -> Answer<T> {
         self.asked.set(self.asked.get() + 1);
         sleep(Duration::from_millis(10)).await;
         if token != self.takes.get() {
@@ -67,7 +66,7 @@ impl Scripted {
         }
         let scripted = self.reads.borrow_mut().pop_front();
         if let Some(answer) = scripted.as_ref().filter(|_| !self.trickles.is_zero()) {
-            on_head(&answer.notice);
+            on_head.on_head(&answer.notice);
             sleep(self.trickles).await;
         }
         match scripted {
@@ -88,7 +87,7 @@ impl Scripted {
 impl Api for Scripted {
     type Token = u32;
 
-    async fn create(&self, _: &u32, _: &Request, _: &OnHead<'_>) -> Answer<ReportId> {
+    async fn create(&self, _: &u32, _: &Request, _: &dyn OnHead) -> Answer<ReportId> {
         unreachable!("the session creates nothing")
     }
 
@@ -98,7 +97,7 @@ impl Api for Scripted {
         _: &ListQuery,
         max: usize,
         next: Option<&Url>,
-        on_head: &OnHead<'_>,
+        on_head: &dyn OnHead,
     ) -> Answer<Page<Listed>> {
         self.sizes.borrow_mut().push(max);
         if max > self.most {
@@ -115,7 +114,7 @@ impl Api for Scripted {
         &self,
         token: &u32,
         id: &ReportId,
-        on_head: &OnHead<'_>,
+        on_head: &dyn OnHead,
     ) -> Answer<Option<Listed>> {
         if self.forbidden.as_ref() == Some(id) {
             sleep(Duration::from_millis(10)).await;
@@ -129,12 +128,12 @@ impl Api for Scripted {
         _: &u32,
         _: Discover,
         _: Option<&Url>,
-        _: &OnHead<'_>,
+        _: &dyn OnHead,
     ) -> Answer<Page<OrgId>> {
         unreachable!("nothing is discovered")
     }
 
-    async fn renew(&self, _: Option<&u32>, _: &OnHead<'_>) -> Answer<u32> {
+    async fn renew(&self, _: Option<&u32>, _: &dyn OnHead) -> Answer<u32> {
         self.renewed.set(self.renewed.get() + 1);
         sleep(Duration::from_secs(2)).await;
         let mut renewals = self.renewals.borrow_mut();
@@ -199,7 +198,7 @@ fn unlimited() -> Limits {
 fn session(api: &Scripted) -> Session<'_, Scripted> {
     let limits = unlimited();
     let policy = RetryPolicy::default();
-    Session::new(api, Some(0), (&limits, &policy), &Ahead, &|_| {}, 7)
+    Session::new(api, Some(0), (&limits, &policy), &Ahead, 7)
 }
 
 fn id() -> ReportId {
@@ -327,7 +326,7 @@ async fn endless(fills: usize, max_stall: Duration) -> (Result<Vec<Listed>, Read
     (api.next, api.fills) = (|page| Some(page + 1), fills);
     let policy = RetryPolicy { max_stall, ..RetryPolicy::default() };
     let limits = unlimited();
-    let session = Session::new(&api, Some(0), (&limits, &policy), &Ahead, &|_| {}, 7);
+    let session = Session::new(&api, Some(0), (&limits, &policy), &Ahead, 7);
     let listed = session.list(&ListQuery::default()).await;
     (listed, api.asked.get())
 }
@@ -426,7 +425,7 @@ async fn a_wait_binds_from_the_moment_at_which_its_head_is_here() {
     let news = RefCell::new(Vec::new());
     let listener = |one: &SessionEvent| news.borrow_mut().push((Instant::now(), one.clone()));
     let (limits, policy) = (unlimited(), RetryPolicy::default());
-    let session = Session::new(&api, Some(0), (&limits, &policy), &Ahead, &listener, 7);
+    let session = Session::new(&api, Some(0), (&limits, &policy), &Ahead, 7).telling(listener);
     let id = id();
     session.get(&id).await.unwrap();
     api.reads.borrow_mut().push_back(limited());
@@ -443,6 +442,7 @@ async fn a_wait_binds_from_the_moment_at_which_its_head_is_here() {
     let (left, wait) = (answered - Duration::from_millis(10), Duration::from_secs(6));
     assert!(left >= wait, "left after {left:?}");
     assert!(left < wait + Duration::from_secs(1), "left after {left:?}");
+    drop(session);
     let news = news.into_inner();
     assert_eq!(news.len(), 1, "{news:?}");
     assert_eq!(news[0].0 - began, Duration::from_millis(10));

@@ -3,15 +3,15 @@
 //! refused for good, if not the token is renewed, once for all who wait.
 
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::{
     Halt, Session, SessionEvent, TryCount,
+    in_flight::InFlight,
     token::{Generation, UnauthorizedCause, proves_accepted},
 };
-use crate::{
-    api::{Answer, Api, Cause, ListQuery, OnHead, Outcome, Refusal},
-    sending::Priority,
-};
+use crate::api::{Api, Cause, ListQuery, Outcome, Refusal};
+use request::ReportId;
 
 impl<A: Api> Session<'_, A> {
     /// Renews the token if it is the cause; other tasks wait meanwhile. Fails if the session is over.
@@ -51,51 +51,56 @@ impl<A: Api> Session<'_, A> {
 
     /// Tries the shortest list, then a report that does not exist; if both fail, the token counts as refused.
     async fn is_taken(&self, token: &A::Token, generation: Generation) -> Result<bool, Halt> {
-        let query = ListQuery::default();
-        let list = async |api: &A, on_head: &OnHead<'_>| {
-            let answer = api.list(token, &query, 1, None, on_head).await;
-            answer.map(|_| ())
-        };
-        let told = self.proves_accepted_by(generation, list).await?;
-        if let (None, Ok(nobodys)) = (told, "no-such-report".parse()) {
-            let get = async |api: &A, on_head: &OnHead<'_>| {
-                let answer = api.get(token, &nobodys, on_head).await;
-                answer.map(|_| ())
-            };
-            return Ok(self.proves_accepted_by(generation, get).await? == Some(true));
+        let nobodys = "no-such-report".parse().ok();
+        for report in [None, nobodys.as_ref()] {
+            let mut tries = TryCount::default();
+            loop {
+                let flight = self.depart_first().await?;
+                let outcome = self.probe(token, report, &flight).await;
+                if proves_accepted(&outcome) {
+                    self.token.taken(generation, flight.left);
+                    return Ok(true);
+                }
+                if matches!(outcome, Outcome::Refused(Refusal::Unauthorized, _)) {
+                    return Ok(false);
+                }
+                let stage = flight.stage;
+                drop(flight);
+                if !self.again(&mut tries, &outcome, stage).await {
+                    break;
+                }
+            }
         }
-        Ok(told == Some(true))
+        Ok(false)
     }
 
-    async fn proves_accepted_by(
+    /// Reads `report`, or the shortest list.
+    async fn probe(
         &self,
-        generation: Generation,
-        read: impl AsyncFn(&A, &OnHead<'_>) -> Answer<()>,
-    ) -> Result<Option<bool>, Halt> {
-        let mut tries = TryCount::default();
-        loop {
-            let stage = self.shared.gate.stage();
-            let (answer, left) = self.exchange(Priority::First, &read).await?;
-            if proves_accepted(&answer.outcome) {
-                self.token.taken(generation, left);
-                return Ok(Some(true));
-            }
-            if matches!(answer.outcome, Outcome::Refused(Refusal::Unauthorized, _)) {
-                return Ok(Some(false));
-            }
-            if !self.again(&mut tries, &answer.outcome, stage).await {
-                return Ok(None);
-            }
+        token: &A::Token,
+        report: Option<&ReportId>,
+        flight: &InFlight<'_>,
+    ) -> Outcome<()> {
+        let span = flight.span.clone();
+        if let Some(id) = report {
+            let answer = self.api.get(token, id, flight).instrument(span).await;
+            flight.end(&answer);
+            return answer.map(drop).outcome;
         }
+        let query = ListQuery::default();
+        let answer = self.api.list(token, &query, 1, None, flight).instrument(span).await;
+        flight.end(&answer);
+        answer.map(drop).outcome
     }
 
     async fn ask_for_token(&self, refused: Option<&A::Token>) -> Result<A::Token, Halt> {
         let mut tries = TryCount::default();
         loop {
-            let stage = self.shared.gate.stage();
-            let (answer, _) = self
-                .exchange(Priority::First, async |api, on_head| api.renew(refused, on_head).await)
-                .await?;
+            let flight = self.depart_first().await?;
+            let answer = self.api.renew(refused, &flight).instrument(flight.span.clone()).await;
+            flight.end(&answer);
+            let stage = flight.stage;
+            drop(flight);
             let for_good = matches!(answer.outcome, Outcome::Refused(Refusal::Unauthorized, _));
             if !for_good && self.again(&mut tries, &answer.outcome, stage).await {
                 continue;

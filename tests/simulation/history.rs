@@ -3,7 +3,9 @@
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
+    future::ready,
     num::{NonZeroU32, NonZeroUsize},
+    rc::Rc,
     sync::Arc,
     time::Duration,
 };
@@ -11,8 +13,8 @@ use std::{
 use chrono::{DateTime, Utc};
 use monthend::testing::{
     BesideOthers, Counts, Creates, Disk as _, Event, EventKind, Finished, Interrupt, Ledger,
-    Limits, Rate, RateUnit, RepairKind, RetryPolicy, Row, RunInput, Session, SessionEvent, Signal,
-    State, WallClock as _, run,
+    Limits, Rate, RateUnit, RepairKind, RetryPolicy, Row, Run, RunInput, Session, SessionEvent,
+    Signal, State, WallClock as _,
 };
 use request::{Period, ReportId, ReportType, Request, RequestId};
 use sandbox::model::{Person, Shift};
@@ -318,17 +320,16 @@ impl<'w> History<'w> {
             Some(self.server.token()),
             (&self.settings.limits, &self.settings.retry),
             self.world,
-            &on_news,
             self.seed,
-        );
+        )
+        .telling(on_news);
         if let Some(until) = self.pause.get().filter(|at| *at > Instant::now()) {
             session.gate().pause(until - Instant::now());
         }
         let (signal, receiver) = watch::channel(None);
         let on_event = |event: &Event| self.on_event(event);
-        let running = run(RunInput {
+        let input = RunInput {
             session: &session,
-            ledger,
             disk: self.disk,
             work,
             doubts: Vec::new(),
@@ -342,8 +343,10 @@ impl<'w> History<'w> {
                 signal: receiver,
                 grace: Duration::from_millis(self.world.pick(&[0, 50, 1_000, 10_000])),
             },
-            on_event: &on_event,
-        });
+            on_event: Rc::new(on_event),
+        };
+        let (run, _) = Run::begin(ledger, input);
+        let running = run.drive(ready(Vec::new()));
         let interrupted = self.settings.signals && !calm && self.world.one_in(2);
         let interrupting = async {
             if interrupted {

@@ -302,7 +302,7 @@ impl<'w> Server<'w> {
         &self,
         token: Option<&String>,
         what: What,
-        on_head: &OnHead<'_>,
+        on_head: &dyn OnHead,
         read: impl FnOnce(&model::Answer, WireAnswer) -> Answer<T>,
     ) -> Answer<T> {
         self.check_leave("a request");
@@ -363,7 +363,7 @@ impl<'w> Server<'w> {
     async fn hear<T>(
         &self,
         answer: model::Answer,
-        on_head: &OnHead<'_>,
+        on_head: &dyn OnHead,
         read: impl FnOnce(&model::Answer, WireAnswer) -> Answer<T>,
     ) -> Answer<T> {
         let reply = &answer.reply;
@@ -401,7 +401,7 @@ impl<'w> Server<'w> {
             let body = text(&wire.body);
             format!("  answer {} {headers:?} {body:.300}", wire.status)
         });
-        on_head(&wire.notice());
+        on_head.on_head(&wire.notice());
         if !answer.trickles.is_zero() {
             sleep(answer.trickles.min(ERROR_BODY_PATIENCE)).await;
         }
@@ -449,7 +449,7 @@ impl Api for Server<'_> {
         &self,
         token: &String,
         request: &Request,
-        on_head: &OnHead<'_>,
+        on_head: &dyn OnHead,
     ) -> Answer<ReportId> {
         self.world.step().await;
         self.world.trace(|| format!("create {request}"));
@@ -478,7 +478,7 @@ impl Api for Server<'_> {
         query: &ListQuery,
         max: usize,
         next: Option<&Url>,
-        on_head: &OnHead<'_>,
+        on_head: &dyn OnHead,
     ) -> Answer<Page<Listed>> {
         self.world.step().await;
         self.world.trace(|| format!("list {query:?} {:?}", next.and_then(Url::query)));
@@ -509,7 +509,7 @@ impl Api for Server<'_> {
         &self,
         token: &String,
         id: &ReportId,
-        on_head: &OnHead<'_>,
+        on_head: &dyn OnHead,
     ) -> Answer<Option<Listed>> {
         self.world.step().await;
         self.world.trace(|| format!("get {id}"));
@@ -536,7 +536,7 @@ impl Api for Server<'_> {
         token: &String,
         which: Discover,
         next: Option<&Url>,
-        on_head: &OnHead<'_>,
+        on_head: &dyn OnHead,
     ) -> Answer<Page<OrgId>> {
         self.world.step().await;
         self.world.trace(|| "sub-partners".to_owned());
@@ -551,7 +551,7 @@ impl Api for Server<'_> {
             .await
     }
 
-    async fn renew(&self, refused: Option<&String>, on_head: &OnHead<'_>) -> Answer<String> {
+    async fn renew(&self, refused: Option<&String>, on_head: &dyn OnHead) -> Answer<String> {
         self.world.step().await;
         self.world.trace(|| format!("renew {refused:?}"));
         let text = |text: &str| Some(text.to_owned());

@@ -17,8 +17,7 @@ use crate::{
     },
     manifest::{ApiSettings, Discover},
 };
-use request::Doubt;
-use request::{Period, ReportId, ReportType, Request};
+use request::{Doubt, Period, ReportId, ReportType, Request};
 
 const CREATED: &str = r#"{"id":"report-1","new":1}"#;
 
@@ -51,7 +50,7 @@ fn request() -> Request {
 }
 
 async fn create(api: &HttpApi) -> Answer<ReportId> {
-    api.create(&token(), &request(), &|_| {}).await
+    api.create(&token(), &request(), &|_: &Notice| {}).await
 }
 
 /// A create at a server that gives this one reply.
@@ -214,11 +213,11 @@ async fn a_read_is_answered_with_200_or_not_at_all() {
         let server = CannedServer::start(replies).await;
         let (api, token) = (api(&server), token());
         let (query, id) = (ListQuery::default(), "report-1".parse().unwrap());
-        let reports = api.list(&token, &query, 100, None, &|_| {});
+        let reports = api.list(&token, &query, 100, None, &|_: &Notice| {});
         let reports = reports.await.map(drop).outcome;
-        let partners = api.sub_partners(&token, Discover::All, None, &|_| {});
+        let partners = api.sub_partners(&token, Discover::All, None, &|_: &Notice| {});
         let partners = partners.await.map(drop).outcome;
-        let report = api.get(&token, &id, &|_| {}).await.map(drop).outcome;
+        let report = api.get(&token, &id, &|_: &Notice| {}).await.map(drop).outcome;
         for outcome in [reports, partners, report] {
             match outcome {
                 Outcome::InDoubt(Doubt::SaidYes, cause) => {
@@ -237,7 +236,7 @@ async fn what_contradicts_the_question_or_itself_is_no_answer() {
     let (query, id) = (ListQuery::default(), "report-1".parse().unwrap());
     let other = r#"{"id":"report-2","status":"FAILED","errors":[{"code":1}]}"#;
     let server = CannedServer::start([Reply::json(200, "", other)]).await;
-    let found = api(&server).get(&token(), &id, &|_| {}).await.outcome;
+    let found = api(&server).get(&token(), &id, &|_: &Notice| {}).await.outcome;
     assert!(
         matches!(&found, Outcome::InDoubt(Doubt::SaidYes, cause)
             if cause.text.ends_with("with report report-2 instead of report-1")),
@@ -258,8 +257,8 @@ async fn what_contradicts_the_question_or_itself_is_no_answer() {
         let server = CannedServer::start(replies).await;
         let api = api(&server);
         let token = token();
-        let list = api.list(&token, &query, 100, None, &|_| {}).await;
-        let partners = api.sub_partners(&token, Discover::All, None, &|_| {});
+        let list = api.list(&token, &query, 100, None, &|_: &Notice| {}).await;
+        let partners = api.sub_partners(&token, Discover::All, None, &|_: &Notice| {});
         for outcome in [list.map(drop).outcome, partners.await.map(drop).outcome] {
             let done = matches!(outcome, Outcome::Done(()));
             assert_eq!(done, is_whole, "{more} {outcome:?}");
@@ -461,7 +460,7 @@ async fn redirects_are_not_followed() {
         }
         assert_eq!(server.requests().len(), 1);
         // A read changes nothing, and would be sent elsewhere again.
-        match api(&server).get(&token(), &"a".parse().unwrap(), &|_| {}).await.outcome {
+        match api(&server).get(&token(), &"a".parse().unwrap(), &|_: &Notice| {}).await.outcome {
             Outcome::Refused(Refusal::Final, cause) => assert_eq!(cause.code, "redirect"),
             other => panic!("{other:?}"),
         }
@@ -484,8 +483,8 @@ async fn lists_are_followed_page_by_page_and_only_at_home() {
     .await;
     let api = api(&server);
     let query = ListQuery::default();
-    let first = listed(api.list(&token(), &query, 100, None, &|_| {}).await.outcome);
-    let second = api.list(&token(), &query, 100, first.next.as_ref(), &|_| {}).await;
+    let first = listed(api.list(&token(), &query, 100, None, &|_: &Notice| {}).await.outcome);
+    let second = api.list(&token(), &query, 100, first.next.as_ref(), &|_: &Notice| {}).await;
     let second = listed(second.outcome);
     assert_eq!((second.items[0].id.as_str(), &second.next), ("b", &None));
     assert!(server.requests()[0].starts_with("GET /v1/wholesale/billing/reports?max=100 "));
@@ -497,7 +496,7 @@ async fn lists_are_followed_page_by_page_and_only_at_home() {
 
     let foreign: Url = elsewhere.base_url().parse().unwrap();
     for next in [None, Some(&foreign)] {
-        match api.list(&token(), &query, 100, next, &|_| {}).await.outcome {
+        match api.list(&token(), &query, 100, next, &|_: &Notice| {}).await.outcome {
             Outcome::Refused(Refusal::Final, cause) => assert_eq!(cause.code, "bad_response"),
             other => panic!("{other:?}"),
         }
@@ -515,12 +514,12 @@ async fn a_report_that_is_gone_is_an_answer() {
     ])
     .await;
     let (api, id) = (api(&server), "a/b".parse().unwrap());
-    let found = api.get(&token(), &id, &|_| {}).await.outcome;
+    let found = api.get(&token(), &id, &|_: &Notice| {}).await.outcome;
     assert!(matches!(found, Outcome::Done(Some(report)) if report.id == id));
-    assert_eq!(api.get(&token(), &id, &|_| {}).await.outcome, Outcome::Done(None));
-    assert_eq!(api.get(&token(), &id, &|_| {}).await.outcome, Outcome::Done(None));
+    assert_eq!(api.get(&token(), &id, &|_: &Notice| {}).await.outcome, Outcome::Done(None));
+    assert_eq!(api.get(&token(), &id, &|_: &Notice| {}).await.outcome, Outcome::Done(None));
     assert!(matches!(
-        api.get(&token(), &id, &|_| {}).await.outcome,
+        api.get(&token(), &id, &|_: &Notice| {}).await.outcome,
         Outcome::Refused(Refusal::Forbidden, _)
     ));
     assert!(server.requests()[0].starts_with("GET /v1/wholesale/billing/reports/a%2Fb "));
@@ -536,12 +535,13 @@ async fn sub_partners_are_paged_by_offset_where_no_link_says_so() {
     .await;
     let api = api(&server);
     let which = Discover::Active;
-    let Outcome::Done(first) = api.sub_partners(&token(), which, None, &|_| {}).await.outcome
+    let Outcome::Done(first) =
+        api.sub_partners(&token(), which, None, &|_: &Notice| {}).await.outcome
     else {
         panic!("no page")
     };
     assert_eq!(first.items.len(), 100);
-    let last = api.sub_partners(&token(), which, first.next.as_ref(), &|_| {}).await;
+    let last = api.sub_partners(&token(), which, first.next.as_ref(), &|_: &Notice| {}).await;
     assert!(matches!(last.outcome, Outcome::Done(page) if page.next.is_none()));
     assert!(server.requests()[1].contains("?max=100&provisioningState=active&offset=100 "));
 }

@@ -2,7 +2,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use super::canned_server::{CannedServer, Reply, Then};
 use crate::{
-    api::{Api as _, Credentials, HttpApi, Outcome, Refusal, Token},
+    api::{Api as _, Credentials, HttpApi, Notice, Outcome, Refusal, Token},
     manifest::ApiSettings,
 };
 
@@ -30,7 +30,7 @@ fn token(text: &str) -> Token {
 }
 
 async fn renew(api: &HttpApi, refused: &str) -> Outcome<Token> {
-    api.renew(Some(&token(refused)), &|_| {}).await.outcome
+    api.renew(Some(&token(refused)), &|_: &Notice| {}).await.outcome
 }
 
 fn tokens(access: &str, refresh: &str) -> Reply {
@@ -43,7 +43,7 @@ fn tokens(access: &str, refresh: &str) -> Reply {
 async fn what_renews_is_enough_to_begin_with() {
     let server = CannedServer::start([tokens("first", "next"), tokens("second", "next")]).await;
     let api = api(&server, &TRIO);
-    assert_eq!(api.renew(None, &|_| {}).await.outcome, Outcome::Done(token("first")));
+    assert_eq!(api.renew(None, &|_: &Notice| {}).await.outcome, Outcome::Done(token("first")));
     assert_eq!(server.requests().len(), 1);
     let sent = &server.requests()[0];
     assert!(sent.starts_with("POST /v1/access_token HTTP/1.1\r\n"), "{sent}");
@@ -86,7 +86,7 @@ async fn a_new_refresh_token_is_kept_in_its_file() {
     let server = CannedServer::start([tokens("first", "new-refresh")]).await;
     let variables = [TRIO[0], TRIO[1], ("WEBEX_REFRESH_TOKEN_FILE", file.to_str().unwrap())];
     let api = api(&server, &variables);
-    assert_eq!(api.renew(None, &|_| {}).await.outcome, Outcome::Done(token("first")));
+    assert_eq!(api.renew(None, &|_: &Notice| {}).await.outcome, Outcome::Done(token("first")));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "new-refresh\n");
 }
 
@@ -106,10 +106,10 @@ async fn a_refresh_token_that_another_process_has_renewed_is_read_again() {
         std::fs::write(written, "second-refresh\n").unwrap();
     });
     // Refused, and to be asked again: then with what the other has written.
-    let first = api.renew(None, &|_| {}).await.outcome;
+    let first = api.renew(None, &|_: &Notice| {}).await.outcome;
     assert!(matches!(first, Outcome::Refused(Refusal::Wait(_), _)), "{first:?}");
     other.await.unwrap();
-    let second = api.renew(None, &|_| {}).await.outcome;
+    let second = api.renew(None, &|_: &Notice| {}).await.outcome;
     assert_eq!(second, Outcome::Done(token("good")));
     let sent = server.requests();
     assert!(sent[0].ends_with("&refresh_token=first-refresh"));
@@ -137,7 +137,7 @@ async fn a_no_with_the_status_of_a_yes_is_a_no() {
         (r#"{"errors":[{"description":"No such token"}]}"#, "(No such token)"),
     ] {
         let server = CannedServer::start([Reply::json(200, "", body)]).await;
-        let outcome = api(&server, &TRIO).renew(None, &|_| {}).await.outcome;
+        let outcome = api(&server, &TRIO).renew(None, &|_: &Notice| {}).await.outcome;
         match outcome {
             Outcome::Refused(Refusal::Unauthorized, cause) => {
                 assert!(cause.text.contains(said), "{cause:?}");
@@ -188,7 +188,8 @@ async fn a_renewal_that_may_work_later_is_not_a_refusal_of_the_credentials() {
         (Reply::json(200, "", "<html>"), "InDoubt(Open"),
     ] {
         let server = CannedServer::start([reply]).await;
-        let outcome = format!("{:?}", api(&server, &TRIO).renew(None, &|_| {}).await.outcome);
+        let outcome =
+            format!("{:?}", api(&server, &TRIO).renew(None, &|_: &Notice| {}).await.outcome);
         assert!(outcome.starts_with(good), "{outcome}");
         assert!(!outcome.contains("se cret"), "{outcome}");
     }

@@ -16,12 +16,11 @@ use crate::{
     run::{
         Creates, EventKind,
         after_create::NextStep,
-        attempt::{BesideOthers, Shared},
+        shared::{BesideOthers, Shared},
     },
     sending::ReadError,
 };
-use request::Doubt;
-use request::{OrgId, Period, ReportId, Request};
+use request::{Doubt, OrgId, Period, ReportId, Request};
 
 /// When look-ups begin, as shares of `retry.settle` after the answer was lost. The last one is at `settle`.
 const LOOKS: [f64; 4] = [0.0, 0.15, 0.45, 1.0];
@@ -42,40 +41,40 @@ fn schedule(kind: QuestionKind, looks: u32, settle: Duration) -> (Duration, bool
     (settle.mul_f64(shares[place]), place == shares.len() - 1)
 }
 
-impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
+impl<'c, A: Api> Scheduler<'c, A> {
     /// One list for all due rows of the same sub-partner and period: an item of other days then contradicts the query.
     pub(super) fn start_looks(&mut self, now: Instant, under_way: &mut Work<'c>) {
         let mut due: BTreeMap<(Option<OrgId>, Period), Vec<RowIndex>> = BTreeMap::new();
         while let Some((at, place)) = self.doubts.first().copied().filter(|(at, _)| *at <= now) {
             self.doubts.remove(&(at, place));
-            let ledger = self.context.record.ledger();
+            let ledger = self.shared.record.ledger();
             let request = ledger.row(place).request();
             let list = (request.sub_partner.clone(), request.period);
             due.entry(list).or_default().push(place);
         }
         for ((org, _), places) in due {
-            let (context, concurrency) = (self.context, self.concurrency);
+            let (shared, concurrency) = (self.shared, self.concurrency);
             let sought: Vec<LookUpTarget> =
                 places.iter().map(|place| self.sought(*place)).collect();
             // These sub-partners' reports could be taken for the partner's own.
             let known = match org {
                 Some(_) => Default::default(),
                 None => {
-                    let ledger = context.record.ledger();
+                    let ledger = shared.record.ledger();
                     let orgs = ledger.rows().filter_map(|row| row.request().sub_partner.clone());
                     orgs.collect()
                 }
             };
             under_way.push(Box::pin(async move {
-                let taken = |id: &ReportId| context.taken(id);
+                let taken = |id: &ReportId| shared.taken(id);
                 let looking = async {
-                    learn_of_earlier(context, &sought).await?;
-                    let (session, evidence) = (context.session, &context.evidence);
+                    learn_of_earlier(shared, &sought).await?;
+                    let (session, evidence) = (shared.session, &shared.evidence);
                     look_up(session, evidence, &sought, taken, &known, concurrency).await
                 };
                 let seen = tokio::select! {
                     biased;
-                    () = context.stopping.wait() => None,
+                    () = shared.stopping.wait() => None,
                     seen = looking => Some(seen),
                 };
                 Completed::Look(places, seen)
@@ -84,10 +83,10 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
     }
 
     fn sought(&self, place: RowIndex) -> LookUpTarget {
-        let ledger = self.context.record.ledger();
+        let ledger = self.shared.record.ledger();
         let row = ledger.row(place);
         let progress = self.progress.get(&place);
-        let settle = self.context.session.policy().settle;
+        let settle = self.shared.session.policy().settle;
         LookUpTarget {
             request: row.request().clone(),
             sent: progress.and_then(|progress| progress.sent),
@@ -95,7 +94,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
             written: row.updated_at,
             origin: progress.map_or(AttemptOrigin::EarlierProcess, |progress| progress.origin),
             has_twins_elsewhere: row.request().sub_partner.is_none()
-                && self.context.beside_others == BesideOthers::Shares,
+                && self.shared.beside_others == BesideOthers::Shares,
             settled: progress
                 .and_then(|progress| progress.open.as_ref())
                 .is_some_and(|open| schedule(open.kind, open.looks, settle).1),
@@ -121,7 +120,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
                 continue;
             }
             self.not_looked_up.push(cause.clone());
-            let row = self.context.record.row(*place);
+            let row = self.shared.record.row(*place);
             self.emit(EventKind::NotLookedUp(row.clone()));
             let open = self.progress.get_mut(place).and_then(|p| p.open.as_mut());
             if let Some(open) = open.filter(|open| open.kind == QuestionKind::WhichExists) {
@@ -140,15 +139,15 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         if let Some(progress) = self.progress.get_mut(&place) {
             progress.open = None;
         }
-        let context = self.context;
+        let shared = self.shared;
         Box::pin(async move {
-            let recorded = context.conclude(&mut row).await;
+            let recorded = shared.conclude(&mut row).await;
             Completed::Recorded(place, Box::new(row), next, recorded)
         })
     }
 
     fn look_again(&mut self, place: RowIndex) -> bool {
-        let settle = self.context.session.policy().settle;
+        let settle = self.shared.session.policy().settle;
         let Some(question) = self.progress.get_mut(&place).and_then(|p| p.open.as_mut()) else {
             return false;
         };
@@ -169,10 +168,10 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
 
     /// Whether reports of this run, created or still to come, could tell more about clocks and people.
     fn may_learn(&self) -> bool {
-        let evidence = &self.context.evidence;
+        let evidence = &self.shared.evidence;
         let at_work = !self.ready.is_empty() || !self.delayed.is_empty() || self.sending > 0;
         at_work && self.creates == Creates::All && !evidence.is_complete()
-            || evidence.may_yet_learn(self.context.session.policy().settle)
+            || evidence.may_yet_learn(self.shared.session.policy().settle)
     }
 
     pub(super) fn on_looked(
@@ -180,18 +179,18 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
         place: RowIndex,
         mut seen: Vec<Candidate>,
     ) -> Option<LocalBoxFuture<'c, Completed>> {
-        let row = self.context.record.row(place);
+        let row = self.shared.record.row(place);
         let (has_rival, has_open_twin) = (self.has_rival(&row), self.has_open_twin(&row));
         let may_learn = self.may_learn();
-        let settle = self.context.session.policy().settle;
+        let settle = self.shared.session.policy().settle;
         let progress = self.progress.get_mut(&place)?;
         let open = progress.open.clone()?;
         // Other rows may have got their reports since the look-up began.
         let org = row.request().sub_partner.as_ref();
-        seen.retain_mut(|report| match self.context.taken(&report.id) {
+        seen.retain_mut(|report| match self.shared.taken(&report.id) {
             // A candidate of a row in doubt may be that row's, until a person has decided.
             Ownership::Free => {
-                report.is_anothers |= self.context.candidates.borrow().contains(&report.id);
+                report.is_anothers |= self.shared.candidates.borrow().contains(&report.id);
                 true
             }
             Ownership::By(by) => {
@@ -199,7 +198,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
                 report.is_anothers
             }
         });
-        let evidence = &self.context.evidence;
+        let evidence = &self.shared.evidence;
         let in_vain = seen.iter().any(|report| evidence.is_unread(&report.id));
         let reads_anew = in_vain && open.read_anew < READ_ANEW;
         let question = LookUpQuestion {
@@ -224,14 +223,14 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
                 return None;
             }
             LookUpResult::Adopt(id) => {
-                self.context.take(&id, row.request());
+                self.shared.take(&id, row.request());
                 (row.created(id), NextStep::Settled)
             }
             LookUpResult::NotMade if self.unselected.contains(&place) => {
                 (row.not_made(), NextStep::Settled)
             }
             LookUpResult::NotMade
-                if progress.tries.counted() < self.context.session.policy().max_attempts.get() =>
+                if progress.tries.counted() < self.shared.session.policy().max_attempts.get() =>
             {
                 progress.listed_before = Some(seen.into_iter().map(|seen| seen.id).collect());
                 (row.not_made(), NextStep::AtOnce)
@@ -242,14 +241,14 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
             LookUpResult::Undecidable(mut candidates) => {
                 // What the answer named all the same, no list need show.
                 let named = open.cause.report_id.filter(|id| {
-                    !candidates.contains(id) && self.context.taken(id) == Ownership::Free
+                    !candidates.contains(id) && self.shared.taken(id) == Ownership::Free
                 });
                 candidates.extend(named);
-                let known = &mut self.context.candidates.borrow_mut();
+                let known = &mut self.shared.candidates.borrow_mut();
                 known.extend(candidates.iter().cloned());
                 let text = what_is_known(open.kind, &candidates);
                 let seen = evidence.candidates(&candidates);
-                self.context.emit(EventKind::Candidates(row.id(), seen));
+                self.shared.emit(EventKind::Candidates(row.id(), seen));
                 (row.undecided(text, candidates), NextStep::Settled)
             }
         };
@@ -258,7 +257,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
 
     /// A rival is in doubt too, or waits for a decision about a create sent after this one.
     fn has_rival(&self, row: &Row) -> bool {
-        let ledger = self.context.record.ledger();
+        let ledger = self.shared.record.ledger();
         ledger.rows().any(|other| {
             let unsettled = match &other.state {
                 State::Sending { .. } => true,
@@ -275,7 +274,7 @@ impl<'c, A: Api> Scheduler<'c, '_, '_, A> {
     fn has_open_twin(&self, row: &Row) -> bool {
         let mut twin = row.request().clone();
         twin.internal = !twin.internal;
-        let ledger = self.context.record.ledger();
+        let ledger = self.shared.record.ledger();
         let twin = ledger.get(twin.id());
         twin.is_some_and(|twin| twin.state.report_id().is_none())
     }
@@ -300,24 +299,24 @@ const EARLIER: usize = 3;
 
 /// Only from a report that answered a create: what `--existing` or a 409 found may be anyone's.
 async fn learn_of_earlier<A: Api>(
-    context: &Shared<'_, '_, A>,
+    shared: &Shared<'_, A>,
     sought: &[LookUpTarget],
 ) -> Result<(), ReadError> {
-    let evidence = &context.evidence;
+    let evidence = &shared.evidence;
     let matters =
         sought.iter().any(|s| s.origin == AttemptOrigin::EarlierProcess) || !evidence.knows_us();
     if !matters || evidence.knows_earlier() {
         return Ok(());
     }
     let latest: Vec<(ReportId, Request)> = {
-        let ledger = context.record.ledger();
+        let ledger = shared.record.ledger();
         let answered = |row: &&Row| matches!(row.last_answer.http_status, Some(200..300));
         let mut rows: Vec<&Row> = ledger.rows().filter(answered).collect();
         rows.sort_by_key(|row| std::cmp::Reverse(row.updated_at));
         let known = |row: &&Row| Some((row.state.report_id()?.clone(), row.request().clone()));
         rows.iter().filter_map(known).take(EARLIER).collect()
     };
-    let session = context.session;
+    let session = shared.session;
     for (id, request) in &latest {
         evidence.ask_earlier(session, id, request).await?;
         if evidence.knows_earlier() {
