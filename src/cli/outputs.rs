@@ -26,7 +26,7 @@ use crate::{
     output::{
         About, Document, DocumentKind, Ending, GithubActions, HistoryReporter, Progress, Reporter,
         Reporters,
-        history::{self, HistoryEvent, HistoryLine, Run, Selected},
+        history::{self, HistoryEvent, HistoryLine, RunStart, Selected},
     },
     plan::{Selection, SubPartnerSelector},
     run::{Finished, MaxFailures},
@@ -151,7 +151,7 @@ impl Outputs {
             return;
         }
         let about = &self.about;
-        let began = Run {
+        let began = RunStart {
             command: about.command.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             manifest: about.manifest.clone(),

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::words;
 use crate::{
     ledger::{Row, State},
-    output::history::{AttemptRecord, HistoryEvent, HistoryLine, Run, RunEnd, SeenReport},
+    output::history::{AttemptRecord, HistoryEvent, HistoryLine, RunEnd, RunStart, SeenReport},
     text::one_line,
 };
 
@@ -167,7 +167,7 @@ fn of(id: Option<&str>) -> String {
     id.map_or_else(String::new, |id| format!(" {id}"))
 }
 
-fn began(run: &Run) -> String {
+fn began(run: &RunStart) -> String {
     let rehearsal = if run.rehearsal { ", a rehearsal" } else { "" };
     let as_of = run.as_of.map_or_else(String::new, |day| format!(", as of {day}"));
     format!(

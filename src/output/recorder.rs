@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Ending, Reporter, StatusCounts};
 use crate::{
     ledger::{Row, State},
-    output::history::{self, HistoryEvent, HistoryLine, Run, SeenReport, append},
+    output::history::{self, HistoryEvent, HistoryLine, RunStart, SeenReport, append},
     run::{Attempt, Event, EventKind, Fetched},
     sending::SessionEvent,
 };
@@ -27,7 +27,7 @@ pub struct HistoryReporter {
 }
 
 impl HistoryReporter {
-    pub fn new(path: PathBuf, run: String, at: DateTime<Utc>, began: Run) -> Self {
+    pub fn new(path: PathBuf, run: String, at: DateTime<Utc>, began: RunStart) -> Self {
         let mut history = HistoryReporter { path, run, lines: Vec::new(), paused_until: None };
         history.add(at, HistoryEvent::Run(began));
         history

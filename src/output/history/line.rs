@@ -29,7 +29,7 @@ pub struct HistoryLine {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum HistoryEvent {
     /// `run`, `retry` or `collect` began.
-    Run(Run),
+    Run(RunStart),
     /// It ended. A command without such a line was killed.
     End(RunEnd),
     /// A create left and was answered, or its answer was lost.
@@ -138,7 +138,8 @@ pub enum HistoryEvent {
 
 /// How a command began.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Run {
+#[schemars(rename = "Run")]
+pub struct RunStart {
     /// `run`, `retry` or `collect`.
     pub command: String,
     /// Of monthend.

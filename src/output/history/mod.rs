@@ -10,7 +10,7 @@ mod tests;
 
 pub use file::{Read, append, beside, read, refuse_foreign};
 pub use line::{
-    AttemptRecord, HistoryEvent, HistoryLine, Run, RunEnd, SeenReport, Selected, collected_hashes,
-    reports_by_request, requests_created, schema,
+    AttemptRecord, HistoryEvent, HistoryLine, RunEnd, RunStart, SeenReport, Selected,
+    collected_hashes, reports_by_request, requests_created, schema,
 };
 pub use merge::merge;

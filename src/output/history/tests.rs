@@ -65,7 +65,7 @@ fn every_kind_of_line_keeps_its_schema() {
     let (request_id, report_id) = ("r0123456789abcdef".to_owned(), Some("Y2lz".to_owned()));
     let error = text.clone();
     let all = [
-        HistoryEvent::Run(Run {
+        HistoryEvent::Run(RunStart {
             command: "run".to_owned(),
             version: "0.1.0".to_owned(),
             manifest: text.clone(),
