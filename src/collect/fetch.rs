@@ -12,6 +12,7 @@ use super::{
     Names, Overwrite,
     content::{NotATable, TableShape},
     download::{HostPauses, NotFetched, Patience, fetch},
+    fetch_failure::{FetchFailure, in_the_way, unwritable},
     host::Host,
     idle_guard::IdleGuard,
     part_file::{CheckedFile, PartFile, blocking},
@@ -75,14 +76,6 @@ pub(super) struct ArrivedFile {
     place: PathBuf,
     /// As the ledger spells it.
     name: String,
-}
-
-/// Why a complete report has no file.
-enum FetchFailure {
-    Says(String),
-    Halted(Halt),
-    Disk(DiskTrouble),
-    Left,
 }
 
 impl<A: Api, H: Host> Fetcher<'_, A, H> {
@@ -427,46 +420,8 @@ impl<A: Api, H: Host> Fetcher<'_, A, H> {
     }
 }
 
-/// Why a file cannot take its place, and what helps.
-fn in_the_way(name: &str, what: InTheWay) -> String {
-    match what {
-        InTheWay::Folder => format!(
-            "{} {name}; move it away, then `monthend collect` downloads it",
-            Obstacle::FOLDER
-        ),
-        InTheWay::NoFile => {
-            format!("{name} is a link or no file at all; `monthend collect --force` replaces it")
-        }
-        InTheWay::File => format!(
-            "{name} is in the way: no row has this file; `monthend collect --force` overwrites it"
-        ),
-    }
-}
-
-/// Whether a write error is about this file or the whole disk.
-fn unwritable(name: &str, error: &io::Error) -> FetchFailure {
-    let why = format!("{name} cannot be written: {}", system_says(error));
-    if place::takes_nothing(error) {
-        let remedy = files::remedy(error);
-        FetchFailure::Disk(DiskTrouble { why, remedy })
-    } else {
-        FetchFailure::Says(why)
-    }
-}
-
 fn settled(
     (brought, recorded): (Option<FetchResult>, Result<(), JournalError>),
 ) -> (FetchResult, Result<(), JournalError>) {
     (brought.unwrap_or(FetchResult::Left), recorded)
-}
-
-impl From<FetchFailure> for FetchResult {
-    fn from(reason: FetchFailure) -> Self {
-        match reason {
-            FetchFailure::Halted(halt) => FetchResult::Halted(halt),
-            FetchFailure::Disk(why) => FetchResult::Disk(why),
-            // These were already written in the row.
-            FetchFailure::Left | FetchFailure::Says(_) => FetchResult::Left,
-        }
-    }
 }

@@ -15,6 +15,7 @@ mod content;
 mod disk;
 mod download;
 mod fetch;
+mod fetch_failure;
 mod host;
 mod idle_guard;
 mod names;
