@@ -12,7 +12,7 @@ use super::{
     header::Header,
     lines::{LineEnding, RawLine, RawLines, Separator},
 };
-use crate::text::is_before_header;
+use reconcile::is_before_header;
 
 /// Bytes of the file; a block is longer where one record is.
 pub(super) const SIZE: usize = 1 << 18;

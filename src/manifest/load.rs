@@ -21,8 +21,9 @@ use crate::{
             Located, Mapping as _, Mistake, Node, Problems, Quoted, Sink, Source, SourceError, Tree,
         },
     },
-    text::{is_before_header, shell_path},
+    text::shell_path,
 };
+use reconcile::is_before_header;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {

@@ -15,7 +15,7 @@ use crate::{
 const MAP: &str = "docs/architecture.md";
 
 /// The crates of `crates/`: modules of their own.
-const CRATES: [&str; 2] = ["request", "sandbox"];
+const CRATES: [&str; 3] = ["reconcile", "request", "sandbox"];
 
 /// Each module's code, without comments and tests, by file.
 fn sources() -> BTreeMap<String, Vec<(PathBuf, String)>> {
