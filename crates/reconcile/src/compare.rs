@@ -22,7 +22,8 @@ pub enum Side {
 pub struct Rules {
     /// How many numbers each row of both sides has. Their sums have to agree.
     pub numbers: usize,
-    /// How many numbers more each row of the report has. They are summed and given with each difference.
+    /// How many numbers more each row of the report has. They are summed and given with each difference, and make no
+    /// difference themselves.
     pub carried: usize,
     /// For each of the numbers.
     pub tolerance: Tolerance,
@@ -127,19 +128,15 @@ impl Comparison {
             why: Unreadable::NotANumber,
         };
         let at = u32::try_from(at).map_err(|_| TooManyRows)?;
-        if tally.is_empty && row.rows > 0 && self.unreadable.len() < MOST_PLACES {
-            self.unreadable.push((at, place));
+        if tally.is_empty && row.rows > 0 {
+            keep(&mut self.unreadable, (at, place));
         }
-        for (number, cell) in row.numbers.iter().enumerate() {
-            let is_compared = number < self.rules.numbers;
-            let figure = match side {
-                Side::List if is_compared => &mut figures[self.rules.numbers + number],
-                Side::Report if is_compared => &mut figures[number],
-                Side::Report if number < self.rules.numbers + self.rules.carried => {
-                    &mut figures[self.rules.numbers + number]
-                }
-                _ => continue,
-            };
+        let Rules { numbers: compared, carried, .. } = self.rules;
+        let most = if side == Side::Report { compared + carried } else { compared };
+        for (number, cell) in row.numbers.iter().take(most).enumerate() {
+            let is_compared = number < compared;
+            let is_first = side == Side::Report && is_compared;
+            let figure = &mut figures[if is_first { number } else { compared + number }];
             match cell {
                 Ok(amount) => {
                     if is_compared {
@@ -151,11 +148,11 @@ impl Comparison {
                 }
                 Err(why) => {
                     *figure = None;
-                    self.unreadable_cells += 1;
-                    if self.unreadable.len() < MOST_PLACES {
+                    if is_compared {
+                        self.unreadable_cells += 1;
                         place.number = Some(number);
                         place.why = *why;
-                        self.unreadable.push((at, place));
+                        keep(&mut self.unreadable, (at, place));
                     }
                 }
             }
@@ -179,5 +176,11 @@ impl Comparison {
         let (report, rest) = figures.split_at(numbers);
         let (list, carried) = rest.split_at(numbers);
         [report, list, carried]
+    }
+}
+
+fn keep(cells: &mut Vec<(u32, UnreadableCell)>, cell: (u32, UnreadableCell)) {
+    if cells.len() < MOST_PLACES {
+        cells.push(cell);
     }
 }

@@ -1,5 +1,8 @@
 use super::*;
-use crate::{ComparedRow, Division, Filter, Translation, UnitRounding, UsageGroups};
+use crate::{
+    Amount, ComparedRow, Division, Filter, MOST_PLACES, Translation, UnitRounding, Unreadable,
+    UnreadableCell, UsageGroups,
+};
 
 const REPORT: &str = "\
 CUSTOMER_ORG_ID,SKU,CONSUMPTION
@@ -28,9 +31,8 @@ Nobody;calling;active;3\r
 const PRODUCTS: &str = "from,to\ncalling,A-1\nmeetings,A-2\nrooms,A-2\n";
 
 fn line(key: &Difference) -> String {
-    let shown = |figure: &Option<crate::Amount>| {
-        figure.as_ref().map_or("-".to_owned(), ToString::to_string)
-    };
+    let shown =
+        |figure: &Option<Amount>| figure.as_ref().map_or("-".to_owned(), ToString::to_string);
     let figures: Vec<String> = (key.figures.iter())
         .map(|f| format!("{} {} {}", shown(&f.report), shown(&f.list), shown(&f.difference)))
         .collect();
@@ -140,4 +142,65 @@ fn an_invoice_that_rounds_elsewhere_is_explained() {
     assert!(division.explains(&1.into(), usage, &3.into()));
     assert!(!division.explains(&0.into(), usage, &3.into()));
     assert!(!division.explains(&4.into(), usage, &3.into()));
+}
+
+/// Figures that are carried, and places beyond those that are kept, change nothing but what is shown.
+#[test]
+fn what_is_carried_makes_no_difference() {
+    let unreadable = || NumberFormat::Point.read(b"x");
+    let rules = Rules { numbers: 2, carried: 2, ..Rules::default() };
+    let mut comparison = Comparison::new(rules);
+    let mut key = comparison.key();
+    key.push(b"k");
+    let one = || Ok(Amount::from(1));
+    let mut add = |side, numbers: &[Result<Amount, Unreadable>]| {
+        let row = ComparedRow { key: &key, numbers, rows: 1, file: 3, row: 7 };
+        comparison.add(side, row).unwrap();
+    };
+    add(Side::Report, &[one(), one(), Ok(5.into()), unreadable(), one()]);
+    add(Side::Report, &[Ok(2.into()), one(), Ok(6.into()), Ok(6.into())]);
+    add(Side::List, &[Ok(3.into()), Ok(2.into()), unreadable()]);
+    let outcome = comparison.finish();
+    assert!(outcome.is_agreement());
+    assert_eq!((outcome.unreadable_cells(), outcome.count(Class::Matched)), (0, 1));
+    let matched = outcome.matched().next().unwrap();
+    assert_eq!(line(&matched), "matched [k] 3 3 0, 2 2 0 2:1");
+    assert_eq!(matched.carried, [Some(11.into()), None]);
+}
+
+#[test]
+fn of_many_cells_that_cannot_be_read_some_are_named() {
+    let mut comparison = Comparison::new(Rules { numbers: 1, ..Rules::default() });
+    let mut key = comparison.key();
+    key.push(b"k");
+    let numbers = [NumberFormat::Unstated.read(b"1,234")];
+    let most = MOST_PLACES as u64;
+    for row in 1..=most + 5 {
+        let row = ComparedRow { key: &key, numbers: &numbers, rows: 1, file: 0, row };
+        comparison.add(Side::List, row).unwrap();
+    }
+    let outcome = comparison.finish();
+    assert_eq!(outcome.unreadable_cells(), most + 5);
+    let found = outcome.differences().next().unwrap();
+    assert_eq!((found.class, found.rows_list), (Class::Unreadable, most + 5));
+    let place = UnreadableCell {
+        side: Side::List,
+        file: 0,
+        row: most,
+        number: Some(0),
+        why: Unreadable::Ambiguous,
+    };
+    assert_eq!((found.unreadable.len(), found.unreadable.last()), (MOST_PLACES, Some(&place)));
+}
+
+#[test]
+fn rows_are_counted_to_an_end() {
+    let mut comparison = Comparison::new(Rules::default());
+    let mut key = comparison.key();
+    key.push(b"k");
+    let row = |rows| ComparedRow { key: &key, numbers: &[], rows, file: 0, row: 1 };
+    comparison.add(Side::List, row(u32::MAX)).unwrap();
+    comparison.add(Side::Report, row(1)).unwrap();
+    let error = comparison.add(Side::List, row(1)).unwrap_err();
+    assert_eq!(error.to_string(), "more than 4294967295 rows are not compared");
 }
