@@ -413,6 +413,30 @@ mod tests {
         );
     }
 
+    /// What fits needs no heap, whatever is done with it.
+    #[test]
+    fn what_fits_stays_small() {
+        let amount = |whole: &str, fraction: &str| {
+            Amount::of_digits(false, whole.as_bytes(), fraction.as_bytes(), 0)
+        };
+        let (a, b) = (amount("30", "25"), amount("7", "125"));
+        let quotient = a.quotient(&b, 6, Rounding::HalfAway).unwrap();
+        for small in [&a + &b, &b + &a, &a - &b, &a * &b, -&a, b.abs(), quotient] {
+            assert!(matches!(small.0, Repr::Small { .. }), "{small}");
+        }
+        let least = &amount("170141183460469231731687303715884105727", "") + &amount("1", "");
+        let least = -&least;
+        assert_eq!(least.to_string(), i128::MIN.to_string());
+        let least = Amount(Repr::Small { digits: i128::MIN, scale: 0 });
+        let one = Amount::from(1);
+        for rounding in [Rounding::Up, Rounding::HalfAway, Rounding::Down] {
+            assert_eq!(least.quotient(&-&one, 0, rounding), Some(-&least));
+            assert_eq!(least.quotient(&least, 0, rounding), Some(one.clone()));
+        }
+        assert_eq!(one.quotient(&least, 0, Rounding::HalfAway), Some(Amount::default()));
+        assert_eq!(least.abs().to_string(), "170141183460469231731687303715884105728");
+    }
+
     /// A key's figures are most of what a comparison keeps in memory.
     #[test]
     fn an_amount_is_small() {

@@ -204,3 +204,36 @@ fn rows_are_counted_to_an_end() {
     let error = comparison.add(Side::List, row(1)).unwrap_err();
     assert_eq!(error.to_string(), "more than 4294967295 rows are not compared");
 }
+
+/// Figures that come apart from their rows have no rows, and no place.
+#[test]
+fn case_and_more_numbers_than_two() {
+    let rules = Rules { numbers: 3, ignores_case: true, ..Rules::default() };
+    let mut comparison = Comparison::new(rules);
+    let mut key = comparison.key();
+    let numbers: Vec<_> =
+        ["1", "2", "3"].map(|cell| NumberFormat::Point.read(cell.as_bytes())).to_vec();
+    for (side, cell, rows) in [
+        (Side::Report, "Acme", 1),
+        (Side::List, "ACME", 1),
+        (Side::List, "b", 1),
+        (Side::Report, "", 0),
+    ] {
+        key.clear();
+        key.push(cell.as_bytes());
+        let row = ComparedRow { key: &key, numbers: &numbers, rows, file: 0, row: 1 };
+        comparison.add(side, row).unwrap();
+    }
+    let outcome = comparison.finish();
+    let found: Vec<Difference> = outcome.differences().chain(outcome.matched()).collect();
+    let lines: Vec<String> = found.iter().map(line).collect();
+    assert_eq!(
+        lines,
+        [
+            "unreadable [] - - 1, - - 2, - - 3 0:0",
+            "only_in_list [b] - 1 -1, - 2 -2, - 3 -3 0:1",
+            "matched [Acme] 1 1 0, 2 2 0, 3 3 0 1:1",
+        ]
+    );
+    assert_eq!(found[0].unreadable, []);
+}
