@@ -79,15 +79,12 @@ impl TokenSource {
                     Outcome::Done(renewed.access)
                 }
             }
-            Outcome::Refused(refusal, cause) => {
-                let refused = refused_renewal(refusal, cause);
-                match refused {
-                    Outcome::Refused(Refusal::Unauthorized, cause) => {
-                        self.after_refusal(refresh, cause).await
-                    }
-                    other => other,
+            Outcome::Refused(refusal, cause) => match refused_renewal(refusal, cause) {
+                Outcome::Refused(Refusal::Unauthorized, cause) => {
+                    self.after_refusal(refresh, cause).await
                 }
-            }
+                other => other,
+            },
             Outcome::NotSent(cause) => Outcome::NotSent(unanswered(cause)),
             Outcome::InDoubt(doubt, cause) => Outcome::InDoubt(doubt, unanswered(cause)),
         };

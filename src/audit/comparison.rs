@@ -58,8 +58,9 @@ impl<'a> MonthPairs<'a> {
         for (place, row) in earlier.enumerate() {
             let (key, period) = (whose(row.request()), row.request().period);
             let is_later = |than: &Row| age(period) > age(than.request().period);
-            if let Some((_, now)) = latest.get(&key) {
-                if period.end() < now.start() && before.get(&key).is_none_or(|than| is_later(than))
+            if let Some((_, month)) = latest.get(&key) {
+                if period.end() < month.start()
+                    && before.get(&key).is_none_or(|than| is_later(than))
                 {
                     before.insert(key, row);
                 }

@@ -30,8 +30,7 @@ pub struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     pub fn new(plan: &'a Plan, selected: &RequestIds, ledger: &'a Ledger) -> Self {
-        let planned = plan.requests().iter();
-        let subjects = planned
+        let subjects = (plan.requests().iter())
             .filter(|planned| selected.contains(&planned.id))
             .map(|planned| AuditedRequest { planned, row: ledger.get(planned.id) });
         Scope {

@@ -13,6 +13,7 @@
 //! MONTHEND_NEMESIS_SEEDS=1000 cargo test --test nemesis -- --nocapture   many more than usual
 //! MONTHEND_NEMESIS_FROM=5000                                             with another first seed
 //! ```
+#![expect(clippy::shadow_unrelated, reason = "a test tells one step after the other")]
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

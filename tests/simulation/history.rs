@@ -52,7 +52,7 @@ pub(crate) fn play(seed: u64, tracing: bool) -> Outcome {
         let disk = ModelDisk::new(&world, settings.disk);
         let server = Server::new(&world, &disk, settings.server.clone());
         let rows = plan(&world, settings.server.orgs);
-        let mut history = History::new(seed, &world, &disk, &server, rows, settings);
+        let mut history = History::new(&world, &disk, &server, rows, settings);
         history.play().await;
         Outcome { failure: world.failure(), tally: world.tally() }
     })
@@ -96,7 +96,7 @@ pub(crate) fn decided_by_a_person(seed: u64, apart: Shift) -> [usize; 2] {
                 rows.push(Row::planned(request, "resellers".into(), None));
             }
         }
-        let history = History::new(seed, &world, &disk, &server, rows, settings);
+        let history = History::new(&world, &disk, &server, rows, settings);
         world.allow_faults(u32::MAX);
         let finished = history.run(false).await.unwrap();
         assert!(finished.stop.is_none(), "{:?}", finished.stop);
@@ -127,7 +127,6 @@ pub(crate) struct Settings {
 }
 
 pub(crate) struct History<'w> {
-    seed: u64,
     pub world: &'w World,
     pub disk: &'w ModelDisk<'w>,
     pub server: &'w Server<'w>,
@@ -195,7 +194,6 @@ impl Process {
 
 impl<'w> History<'w> {
     fn new(
-        seed: u64,
         world: &'w World,
         disk: &'w ModelDisk<'w>,
         server: &'w Server<'w>,
@@ -203,7 +201,6 @@ impl<'w> History<'w> {
         settings: Settings,
     ) -> Self {
         History {
-            seed,
             world,
             disk,
             server,
@@ -319,7 +316,7 @@ impl<'w> History<'w> {
             (&self.settings.limits, &self.settings.retry),
             self.world,
             &on_news,
-            self.seed,
+            self.settings.server.config.seed,
         );
         if let Some(until) = self.pause.get().filter(|at| *at > Instant::now()) {
             session.gate().pause(until - Instant::now());
