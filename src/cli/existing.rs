@@ -52,14 +52,14 @@ pub(super) async fn find<A: Api>(
     let taken: HashSet<&ReportId> = ledger.report_ids().chain(given_up).collect();
     let is_taken = |id: &ReportId| taken.contains(id);
     let (evidence, concurrency) = (Evidence::default(), limits.concurrency.get());
-    let found = tokio::select! {
+    let existing = tokio::select! {
         biased;
         signal = signals.caught() => return Err(CliError::Interrupted(signal)),
         found = find_existing(session, &evidence, &asked, &all, is_taken, concurrency) => found.map_err(refused)?,
     };
-    let found = places.into_iter().zip(found);
-    let found = found.filter(|(_, existing)| *existing != Existing::None);
-    let found = found.map(|(place, existing)| FoundReports {
+    let by_place = places.into_iter().zip(existing);
+    let found = by_place.filter(|(_, existing)| *existing != Existing::None);
+    let reports = found.map(|(place, existing)| FoundReports {
         place,
         seen: match &existing {
             Existing::Unclear(ids) => evidence.candidates(ids),
@@ -67,7 +67,7 @@ pub(super) async fn find<A: Api>(
         },
         existing,
     });
-    Ok(found.collect())
+    Ok(reports.collect())
 }
 
 /// The history of a lost ledger decides between several reports, and against newer ones, if the server still has its

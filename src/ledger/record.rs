@@ -105,8 +105,7 @@ impl<'a> Record<'a> {
 
     /// Makes `row`'s line durable, then updates the ledger: nothing happens before it was announced.
     pub async fn announce(&self, row: &mut Row) -> Result<(), JournalError> {
-        let line = self.line(row);
-        self.journal.append(line).await?;
+        self.journal.append(self.line(row)).await?;
         self.keep(row);
         Ok(())
     }
