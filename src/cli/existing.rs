@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     api::{Api, Listed},
-    inventory::{Evidence, Existing, find_existing},
+    inventory::{Evidence, Existing, Inventory},
     ledger::{RowIndex, State},
     manifest::Limits,
     output::{Reporters, console, history, request_name},
@@ -51,13 +51,15 @@ pub(super) async fn find<A: Api>(
     let given_up = ledger.rows().flat_map(|row| &row.replaces);
     let taken: HashSet<&ReportId> = ledger.report_ids().chain(given_up).collect();
     let is_taken = |id: &ReportId| taken.contains(id);
-    let (evidence, concurrency) = (Evidence::default(), limits.concurrency.get());
-    let existing = tokio::select! {
+    let evidence = Evidence::default();
+    let inventory =
+        Inventory { session, evidence: &evidence, concurrency: limits.concurrency.get() };
+    let answers = tokio::select! {
         biased;
         signal = signals.caught() => return Err(CliError::Interrupted(signal)),
-        found = find_existing(session, &evidence, &asked, &all, is_taken, concurrency) => found.map_err(refused)?,
+        existing = inventory.find_existing(&asked, &all, is_taken) => existing.map_err(refused)?,
     };
-    let by_place = places.into_iter().zip(existing);
+    let by_place = places.into_iter().zip(answers);
     let found = by_place.filter(|(_, existing)| *existing != Existing::None);
     let reports = found.map(|(place, existing)| FoundReports {
         place,

@@ -255,7 +255,7 @@ impl LedgerReader<'_> {
             return Ok(false);
         };
         let ledger = &self.reading.ledger;
-        let line_of = |row: RowIndex| self.named_on.get(row.index()).copied().unwrap_or(0);
+        let line_of = |other: RowIndex| self.named_on.get(other.index()).copied().unwrap_or(0);
         let before = place.and_then(|place| ledger.row(place).state.report_id());
         if let (Some(before), Some(place)) = (before, place)
             && before != report

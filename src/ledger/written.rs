@@ -187,7 +187,7 @@ fn sheet_time(text: &str) -> [Option<NaiveDateTime>; ORDERS.len()] {
             Order::Month => (c, a, b),
         };
         NaiveDate::from_ymd_opt(year_of(year)?, number(month)?, number(day)?)
-            .map(|date| date.and_time(time))
+            .map(|day| day.and_time(time))
     })
 }
 

@@ -121,17 +121,16 @@ impl Headline {
             0 => String::new(),
             n => format!("{} {what}", grouped(n as u64)),
         };
-        let whom: BTreeSet<_> =
+        let sub_partners: BTreeSet<_> =
             (sources.ledger.rows()).filter_map(|row| row.request().sub_partner.as_ref()).collect();
-        let whom = match whom.len() {
+        let whom = match sub_partners.len() {
             0 => String::new(),
             n => count(n, "sub-partner"),
         };
-        let rows = sources.ledger.rows().filter_map(|row| row.collected.rows);
-        let rows: u64 = rows.sum();
-        let rows = match rows {
-            0 => String::new(),
-            n => format!("{} rows in all", grouped(n)),
+        let rows_of_files = sources.ledger.rows().filter_map(|row| row.collected.rows);
+        let in_all = match rows_of_files.sum() {
+            0_u64 => String::new(),
+            rows => format!("{} rows in all", grouped(rows)),
         };
         let mut tiles = vec![
             tile("", "Requests", self.total, whom),
@@ -141,7 +140,7 @@ impl Headline {
                 collected + empty + spoiled + created,
                 note(created, "not collected"),
             ),
-            tile("", "Collected", collected + empty, rows),
+            tile("", "Collected", collected + empty, in_all),
             tile("", "Empty", empty, String::new()),
             tile(some("bad", failed), "Failed", failed, String::new()),
             tile(
