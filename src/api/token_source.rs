@@ -232,7 +232,7 @@ fn without_exchange(outcome: Outcome<Token>) -> Answer<Token> {
 
 fn same_again() -> Cause {
     refused(
-        "The token was refused, and renewing it gave the same one again. Authorise the integration anew \
+        "The token was refused, and renewing it gave the same one again. Authorise the integration again \
          (WEBEX_REFRESH_TOKEN)."
             .to_owned(),
     )

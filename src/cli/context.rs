@@ -29,7 +29,7 @@ pub(super) struct Context {
     pub(super) settings: Settings,
     /// As given, for messages. [`real_ledger`] says where it really lies.
     pub(super) ledger: PathBuf,
-    /// The manifest's ledger, beside which a rehearsal or a share has its own.
+    /// The manifest's ledger, next to which a rehearsal or a share has its own.
     pub(super) plain_ledger: PathBuf,
     /// Keeps default names of a rehearsal's and a share's files apart from the real ones.
     apart: NameSuffix,

@@ -1,5 +1,5 @@
 //! `--combine`: one table of all collected files of a type. Files are read twice, headers then rows, with one row in
-//! memory. Columns are united by name, in order of first appearance.
+//! memory. Columns are matched by name, in order of first appearance.
 
 use std::{
     borrow::Cow,
@@ -118,7 +118,7 @@ pub enum CombineError {
     Write { file: PathBuf, source: io::Error },
 }
 
-/// Writes `target`, or one file beside it for each type where `parts` have several. Each file appears whole; an error
+/// Writes `target`, or one file next to it for each type where `parts` have several. Each file appears whole; an error
 /// may leave those of other types.
 pub fn combine(target: &Path, parts: &[CollectedFile<'_>]) -> Result<Vec<Combined>, CombineError> {
     let mut types: Vec<ReportType> = Vec::new();

@@ -1,4 +1,4 @@
-//! The lock beside the ledger, and what it remembers for the next process.
+//! The lock next to the ledger, and what it remembers for the next process.
 
 use std::{
     fs::{File, Metadata, OpenOptions, TryLockError},

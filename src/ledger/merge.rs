@@ -213,7 +213,7 @@ impl MergedColumns {
     }
 }
 
-/// Counts reports that were given up and candidates, too.
+/// Counts replaced reports and candidates, too.
 fn rehearsal(parts: &[MergeInput<'_>]) -> Option<Conflict> {
     let holding = |sandbox: bool| -> Vec<PathBuf> {
         let is_such = |part: &&MergeInput<'_>| {

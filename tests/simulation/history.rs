@@ -150,7 +150,7 @@ pub(crate) struct History<'w> {
     pub(crate) undecided: RefCell<BTreeMap<RequestId, Result<&'static str, String>>>,
 }
 
-/// What one process of a history knows, beside the ledger.
+/// What one process of a history knows, besides the ledger.
 #[derive(Debug, Default)]
 pub(crate) struct Process {
     /// Reports that creates of this process were answered with, and when those creates left.

@@ -38,11 +38,11 @@ pub(super) struct Headline {
 }
 
 impl Headline {
-    pub(super) fn of(sources: &Sources<'_>, beside: &Comparison) -> Self {
+    pub(super) fn of(sources: &Sources<'_>, comparison: &Comparison) -> Self {
         let mut counts = BTreeMap::new();
         let mut server_failed = 0;
         for (place, row) in sources.ledger.rows().enumerate() {
-            let standing = CellStatus::of(row, beside.file_trouble(place));
+            let standing = CellStatus::of(row, comparison.file_trouble(place));
             *counts.entry(standing).or_default() += 1;
             let is_lost = row.collected.status.eq_ignore_ascii_case("FAILED");
             server_failed += usize::from(standing == CellStatus::Created && is_lost);
@@ -157,15 +157,15 @@ impl Headline {
             ),
         ];
         if let Some(earlier) = earlier {
-            let beside = || format!("beside {}", earlier.name);
+            let compared = || format!("compared with {}", earlier.name);
             tiles.push(tile(
                 some("mark", earlier.vanished),
                 "Vanished",
                 earlier.vanished,
-                beside(),
+                compared(),
             ));
-            tiles.push(tile(some("mark", earlier.dropped), "Dropped", earlier.dropped, beside()));
-            tiles.push(tile("", "New", earlier.new, beside()));
+            tiles.push(tile(some("mark", earlier.dropped), "Dropped", earlier.dropped, compared()));
+            tiles.push(tile("", "New", earlier.new, compared()));
         }
         if sources.totals.is_some() {
             let differ = sums_that_differ(sources);
