@@ -73,9 +73,9 @@ fn all_shares_together_are_the_plan_and_become_the_ledger_of_the_whole_run() {
         let ended = merged.expect(0);
         assert!(!ended.stderr.contains("shares"), "{ended}");
         let merged = desk.ledger().at_rest(ALL);
-        assert_eq!(rows(&united), rows(&whole));
-        assert_eq!(united.report_ids(), server.report_ids());
-        server.lawful(&united);
+        assert_eq!(rows(&merged), rows(&whole));
+        assert_eq!(merged.report_ids(), server.report_ids());
+        server.lawful(&merged);
 
         // The whole manifest goes on from there: nothing is left, and the rows stand in plan order.
         let sent = server.creates().len();
